@@ -1,0 +1,172 @@
+//! Writing many rows at once: the drainer's way into the database.
+//!
+//! PostgreSQL takes a whole batch as one array a column (`UNNEST`), as `COPY` is refused under row-level security;
+//! SQLite takes statements of many rows. Both keep a batch to a few statements, which is what makes it fast.
+
+use std::time::Instant;
+
+use chrono::{DateTime, Utc};
+use loam_kernel::Result;
+use sqlx::postgres::PgArguments;
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{Arguments, AssertSqlSafe, Executor};
+use uuid::Uuid;
+
+use crate::conn::{Conn, observe};
+use crate::error::from_sqlx;
+use crate::tx::{System, Tx};
+
+/// The values of one column, a value a row.
+pub enum Column {
+    /// `uuid`.
+    Uuid(Vec<Option<Uuid>>),
+    /// `text`.
+    Text(Vec<Option<String>>),
+    /// `integer`.
+    Int(Vec<Option<i32>>),
+    /// `bigint`.
+    BigInt(Vec<Option<i64>>),
+    /// `boolean`.
+    Bool(Vec<Option<bool>>),
+    /// `timestamptz`.
+    Time(Vec<Option<DateTime<Utc>>>),
+    /// `bytea`.
+    Bytes(Vec<Option<Vec<u8>>>),
+    /// `jsonb`, as text.
+    Json(Vec<Option<String>>),
+}
+
+/// What happens to a row whose primary key is there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnConflict {
+    /// The batch fails.
+    Fail,
+    /// The values that are not null replace the old ones.
+    Merge,
+}
+
+/// Rows for one table, by column.
+pub struct Bulk {
+    /// The table.
+    pub table: &'static str,
+    /// Its columns with their values; all of one length.
+    pub columns: Vec<(&'static str, Column)>,
+    /// What happens to rows that are there already; the key is `(tenant_id, id)`.
+    pub on_conflict: OnConflict,
+}
+
+/// Rows a statement on SQLite. Fixed sizes, so that a handful of prepared statements serves every batch.
+const CHUNKS: [usize; 3] = [128, 16, 1];
+
+macro_rules! each_kind {
+    ($column:expr, $values:ident => $body:expr) => {
+        match $column {
+            Column::Uuid($values) => $body,
+            Column::Text($values) | Column::Json($values) => $body,
+            Column::Int($values) => $body,
+            Column::BigInt($values) => $body,
+            Column::Bool($values) => $body,
+            Column::Time($values) => $body,
+            Column::Bytes($values) => $body,
+        }
+    };
+}
+
+impl Column {
+    fn array_type(&self) -> &'static str {
+        match self {
+            Self::Uuid(_) => "uuid[]",
+            Self::Text(_) | Self::Json(_) => "text[]",
+            Self::Int(_) => "int4[]",
+            Self::BigInt(_) => "int8[]",
+            Self::Bool(_) => "bool[]",
+            Self::Time(_) => "timestamptz[]",
+            Self::Bytes(_) => "bytea[]",
+        }
+    }
+
+    fn len(&self) -> usize {
+        each_kind!(self, values => values.len())
+    }
+}
+
+impl Bulk {
+    fn rows(&self) -> usize {
+        self.columns.first().map_or(0, |(_, column)| column.len())
+    }
+
+    fn names(&self) -> String {
+        self.columns.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+    }
+
+    fn conflict_clause(&self) -> String {
+        match self.on_conflict {
+            OnConflict::Fail => String::new(),
+            OnConflict::Merge => {
+                let table = self.table;
+                let names = self.columns.iter().map(|(name, _)| *name).filter(|n| !matches!(*n, "tenant_id" | "id"));
+                let set: Vec<String> = names.map(|n| format!("{n} = COALESCE(excluded.{n}, {table}.{n})")).collect();
+                format!(" ON CONFLICT (tenant_id, id) DO UPDATE SET {}", set.join(", "))
+            }
+        }
+    }
+}
+
+impl Tx<System> {
+    /// Writes the rows. The tenant of each is what its `tenant_id` says.
+    pub async fn bulk(&self, bulk: Bulk) -> Result<()> {
+        if bulk.rows() == 0 {
+            return Ok(());
+        }
+        let started = Instant::now();
+        match &self.conn {
+            Conn::Postgres(tx) => {
+                let mut arguments = PgArguments::default();
+                let (mut arrays, mut selected) = (Vec::new(), Vec::new());
+                let (names, conflict) = (bulk.names(), bulk.conflict_clause());
+                for (i, (name, column)) in bulk.columns.into_iter().enumerate() {
+                    arrays.push(format!("${}::{}", i + 1, column.array_type()));
+                    selected.push(if matches!(column, Column::Json(_)) { format!("{name}::jsonb") } else { name.to_owned() });
+                    each_kind!(column, values => arguments.add(values)).map_err(|e| from_sqlx(sqlx::Error::Encode(e)))?;
+                }
+                let sql = format!(
+                    "INSERT INTO {} ({names}) SELECT {} FROM UNNEST({}) AS rows({names}){conflict}",
+                    bulk.table,
+                    selected.join(", "),
+                    arrays.join(", "),
+                );
+                let query = sqlx::query_with(AssertSqlSafe(sql.as_str()), arguments);
+                (&mut **tx.lock().await).execute(query).await.map_err(from_sqlx)?;
+                observe(&sql, started);
+            }
+            Conn::Sqlite(tx) => {
+                let mut tx = tx.lock().await;
+                let mut from = 0;
+                while from < bulk.rows() {
+                    let left = bulk.rows() - from;
+                    let chunk = CHUNKS.into_iter().find(|size| *size <= left).unwrap_or(1);
+                    let row = format!("({})", vec!["?"; bulk.columns.len()].join(", "));
+                    let sql = format!(
+                        "INSERT INTO {} ({}) VALUES {}{}",
+                        bulk.table,
+                        bulk.names(),
+                        vec![row; chunk].join(", "),
+                        bulk.conflict_clause(),
+                    );
+                    let mut arguments = SqliteArguments::default();
+                    for i in from..from + chunk {
+                        for (_, column) in &bulk.columns {
+                            each_kind!(column, values => arguments.add(values[i].clone()))
+                                .map_err(|e| from_sqlx(sqlx::Error::Encode(e)))?;
+                        }
+                    }
+                    let query = sqlx::query_with(AssertSqlSafe(sql.as_str()), arguments);
+                    (&mut **tx).execute(query).await.map_err(from_sqlx)?;
+                    from += chunk;
+                }
+                observe(bulk.table, started);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,275 @@
+//! Opening a database, and beginning transactions on it.
+
+use std::path::Path;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use loam_kernel::{Error, Kind, Result, Scope};
+use serde::Deserialize;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{AssertSqlSafe, PgPool, SqlitePool};
+use tokio::sync::Mutex;
+
+use crate::conn::Conn;
+use crate::error::{from_sqlx, is_transient_sqlx};
+use crate::tx::{System, Tenant, Tx};
+
+/// Where the database is and how it is used.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// `postgres://user:password@host/name`; without it an SQLite file in the data folder. Behind PgBouncer in
+    /// transaction mode add `?statement-cache-capacity=0`.
+    pub url: Option<String>,
+    /// The owner's URL for migrations, where `url` names a login that is only a member of `loam_app` and `loam_system`.
+    pub owner_url: Option<String>,
+    /// Connections to PostgreSQL, or readers of the SQLite file.
+    pub max_connections: u32,
+    /// Seconds to wait for a free connection before a caller is told to come back.
+    pub acquire_timeout: u64,
+    /// Seconds a statement may take on PostgreSQL.
+    pub statement_timeout: u64,
+    /// How often beginning a transaction is tried again after a transient failure.
+    pub retries: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { url: None, owner_url: None, max_connections: 8, acquire_timeout: 5, statement_timeout: 30, retries: 3 }
+    }
+}
+
+/// The two databases that Loam runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// The embedded one.
+    Sqlite,
+    /// PostgreSQL 14 or newer.
+    Postgres,
+}
+
+impl FromStr for Dialect {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        match name {
+            "sqlite" => Ok(Self::Sqlite),
+            "postgres" => Ok(Self::Postgres),
+            _ => Err(Error::invalid("dialect", "must be `sqlite` or `postgres`")),
+        }
+    }
+}
+
+/// A database. Cheap to clone.
+#[derive(Clone)]
+pub struct Db {
+    pub(crate) pools: Pools,
+    config: Arc<Config>,
+}
+
+#[derive(Clone)]
+pub(crate) enum Pools {
+    /// Exactly one writer, so that `database is locked` can't happen within the process; and readers beside it.
+    Sqlite { writer: SqlitePool, readers: SqlitePool },
+    Postgres { pool: PgPool, owner: PgPool },
+}
+
+/// How full a pool is, for `/metrics`.
+#[derive(Clone, Debug)]
+pub struct PoolUse {
+    /// `writer`, `readers` or `postgres`.
+    pub name: &'static str,
+    /// Open connections.
+    pub open: u32,
+    /// Open connections that nobody uses.
+    pub idle: usize,
+    /// The most it may open.
+    pub max: u32,
+}
+
+impl Db {
+    /// Connects. An SQLite file is created in `data` when there is none; nothing is migrated yet.
+    pub async fn connect(config: &Config, data: &Path) -> Result<Self> {
+        let pools = match config.url.as_deref() {
+            None => open_sqlite(config, &data.join("loam.db")).await?,
+            Some(url) if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
+                open_postgres(config, url).await?
+            }
+            Some(_) => return Err(Error::invalid("database.url", "must begin with `postgres://`")),
+        };
+        Ok(Self { pools, config: Arc::new(config.clone()) })
+    }
+
+    /// Which database this is.
+    pub fn dialect(&self) -> Dialect {
+        match self.pools {
+            Pools::Sqlite { .. } => Dialect::Sqlite,
+            Pools::Postgres { .. } => Dialect::Postgres,
+        }
+    }
+
+    /// Begins a transaction that only reads, within the tenant of the scope.
+    pub async fn read(&self, scope: &Scope) -> Result<Tx<Tenant>> {
+        Ok(Tx::new(self.begin(scope, "loam_app", false).await?, scope))
+    }
+
+    /// Begins a transaction that writes, within the tenant of the scope.
+    pub async fn write(&self, scope: &Scope) -> Result<Tx<Tenant>> {
+        let tx = Tx::new(self.begin(scope, "loam_app", true).await?, scope);
+        tx.claim_idempotency().await?;
+        Ok(tx)
+    }
+
+    /// Begins a reading transaction that sees every tenant. Only for looking up credentials, instance-wide lists of an
+    /// operator, jobs and the drainer.
+    pub async fn system_read(&self, scope: &Scope) -> Result<Tx<System>> {
+        Ok(Tx::new(self.begin(scope, "loam_system", false).await?, scope))
+    }
+
+    /// Begins a writing transaction that sees every tenant; see [`Db::system_read`].
+    pub async fn system_write(&self, scope: &Scope) -> Result<Tx<System>> {
+        let tx = Tx::new(self.begin(scope, "loam_system", true).await?, scope);
+        tx.claim_idempotency().await?;
+        Ok(tx)
+    }
+
+    async fn begin(&self, scope: &Scope, role: &str, write: bool) -> Result<Conn> {
+        let mut pause = Duration::from_millis(50);
+        for _ in 0..self.config.retries {
+            match self.try_begin(scope, role, write).await {
+                // a pool that stays exhausted is answered at once: trying again would only lengthen the queue
+                Err(e) if is_transient_sqlx(&e) && !matches!(e, sqlx::Error::PoolTimedOut) => {
+                    tracing::debug!(error = %e, "beginning a transaction failed; trying again");
+                    tokio::time::sleep(pause).await;
+                    pause *= 2;
+                }
+                other => return other.map_err(from_sqlx),
+            }
+        }
+        self.try_begin(scope, role, write).await.map_err(from_sqlx)
+    }
+
+    async fn try_begin(&self, scope: &Scope, role: &str, write: bool) -> Result<Conn, sqlx::Error> {
+        match &self.pools {
+            Pools::Sqlite { writer, .. } if write => {
+                Ok(Conn::Sqlite(Mutex::new(writer.begin_with("BEGIN IMMEDIATE").await?)))
+            }
+            Pools::Sqlite { readers, .. } => Ok(Conn::Sqlite(Mutex::new(readers.begin_with("BEGIN DEFERRED").await?))),
+            Pools::Postgres { pool, .. } => {
+                let mode = if write { "" } else { " READ ONLY" };
+                // one message: a round trip each would cost more than the statement itself
+                let begin = format!(
+                    "BEGIN{mode}; SET LOCAL ROLE {role}; SET LOCAL app.tenant_id = '{}'; SET LOCAL statement_timeout = '{}s'",
+                    scope.tenant(),
+                    self.config.statement_timeout,
+                );
+                Ok(Conn::Postgres(Mutex::new(pool.begin_with(AssertSqlSafe(begin)).await?)))
+            }
+        }
+    }
+
+    /// How full the pools are.
+    pub fn pool_use(&self) -> Vec<PoolUse> {
+        let max = self.config.max_connections;
+        match &self.pools {
+            Pools::Sqlite { writer, readers } => vec![
+                PoolUse { name: "writer", open: writer.size(), idle: writer.num_idle(), max: 1 },
+                PoolUse { name: "readers", open: readers.size(), idle: readers.num_idle(), max },
+            ],
+            Pools::Postgres { pool, .. } => {
+                vec![PoolUse { name: "postgres", open: pool.size(), idle: pool.num_idle(), max }]
+            }
+        }
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<()> {
+        match &self.pools {
+            Pools::Sqlite { readers, .. } => sqlx::query("SELECT 1").execute(readers).await.map(drop),
+            Pools::Postgres { pool, .. } => sqlx::query("SELECT 1").execute(pool).await.map(drop),
+        }
+        .map_err(from_sqlx)
+    }
+
+    /// The bytes that the database takes.
+    pub async fn size_bytes(&self) -> Result<i64> {
+        match &self.pools {
+            Pools::Sqlite { readers, .. } => {
+                let sql = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()";
+                sqlx::query_scalar(sql).fetch_one(readers).await
+            }
+            Pools::Postgres { pool, .. } => {
+                sqlx::query_scalar("SELECT pg_database_size(current_database())").fetch_one(pool).await
+            }
+        }
+        .map_err(from_sqlx)
+    }
+
+    /// Closes every connection; an SQLite file is left fully checkpointed.
+    pub async fn close(&self) {
+        match &self.pools {
+            Pools::Sqlite { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Pools::Postgres { pool, owner } => {
+                pool.close().await;
+                owner.close().await;
+            }
+        }
+    }
+}
+
+async fn open_sqlite(config: &Config, path: &Path) -> Result<Pools> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        // another process, such as the command line, may hold the write lock for a moment
+        .busy_timeout(Duration::from_secs(config.acquire_timeout));
+    let timeout = Duration::from_secs(config.acquire_timeout);
+    let writer = SqlitePoolOptions::new()
+        .max_connections(1)
+        .min_connections(1)
+        .acquire_timeout(timeout)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_with(options.clone().create_if_missing(true))
+        .await
+        .map_err(|e| cannot_open(path, e))?;
+    let readers = SqlitePoolOptions::new()
+        .max_connections(config.max_connections)
+        .acquire_timeout(timeout)
+        .connect_lazy_with(options.read_only(true));
+    Ok(Pools::Sqlite { writer, readers })
+}
+
+fn cannot_open(path: &Path, error: sqlx::Error) -> Error {
+    Error::new(Kind::Unavailable, "database_unavailable", format!("cannot open {}: {error}", path.display()))
+        .with_source(error)
+}
+
+async fn open_postgres(config: &Config, url: &str) -> Result<Pools> {
+    let parse = |url: &str, param: &str| {
+        PgConnectOptions::from_str(url)
+            // not needed since PostgreSQL 12, and PgBouncer refuses it
+            .map(|options| options.extra_float_digits(None).application_name("loam"))
+            .map_err(|e| Error::invalid(param, format!("is not a PostgreSQL URL: {e}")))
+    };
+    let timeout = Duration::from_secs(config.acquire_timeout);
+    let pool = PgPoolOptions::new()
+        .max_connections(config.max_connections)
+        .acquire_timeout(timeout)
+        .connect_lazy_with(parse(url, "database.url")?);
+    let owner_url = config.owner_url.as_deref().unwrap_or(url);
+    // two, as one holds the migration lock while the other migrates; none is kept open between
+    let owner = PgPoolOptions::new()
+        .max_connections(2)
+        .acquire_timeout(timeout)
+        .idle_timeout(Duration::from_secs(10))
+        .connect_lazy_with(parse(owner_url, "database.owner_url")?);
+    Ok(Pools::Postgres { pool, owner })
+}

@@ -1,0 +1,48 @@
+//! The data layer: one set of entities and migrations on SQLite and PostgreSQL, reached through a [`Scope`].
+//!
+//! Belongs here: connections, transactions, the tenant wall, migrations, partitions, bulk writes, and every branch on
+//! the dialect. Does not belong here: an entity, or a rule of one resource.
+//!
+//! There is no way to a tenant's table around the wall: [`Tx`] keeps its connection to itself, and every statement it
+//! builds carries the tenant of its [`Scope`]. On PostgreSQL row-level security checks the same a second time.
+//!
+//! [`Scope`]: loam_kernel::Scope
+
+mod bulk;
+mod check;
+mod conn;
+mod connect;
+mod docs;
+mod error;
+mod find;
+mod idempotency;
+mod migrate;
+mod migrations;
+mod partitions;
+mod revision;
+mod schema;
+mod tx;
+
+pub use bulk::{Bulk, Column, OnConflict};
+pub use check::{EntityShape, compare};
+pub use connect::{Config, Db, Dialect, PoolUse};
+pub use docs::{data_dictionary, entity_diagram};
+pub use error::{is_transient, is_unique_violation, map_err};
+pub use find::{Find, TenantEntity};
+pub use idempotency::{Answer, IdempotencyKeys, Kept};
+pub use migrate::{MigrationState, SchemaStatus};
+pub use partitions::PARTITIONED;
+pub use revision::new_revision;
+pub use schema::print_schema;
+pub use tx::{System, Tenant, Tx};
+
+/// Says that an entity belongs to tenants: which column holds the tenant, and which the id that lists are sorted by.
+#[macro_export]
+macro_rules! tenant_entity {
+    ($entity:ty, $tenant:expr, $id:expr) => {
+        impl $crate::TenantEntity for $entity {
+            const TENANT: <$entity as ::sea_orm::EntityTrait>::Column = $tenant;
+            const ID: <$entity as ::sea_orm::EntityTrait>::Column = $id;
+        }
+    };
+}

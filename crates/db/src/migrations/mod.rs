@@ -1,0 +1,22 @@
+//! Every migration, oldest first. `loam db revision NAME` adds one; one that has been released is never changed.
+
+use crate::schema::Schema;
+
+mod m20261121_000001_foundation;
+
+/// One step of the schema.
+pub(crate) struct Step {
+    pub(crate) name: &'static str,
+    pub(crate) up: fn(&mut Schema),
+}
+
+macro_rules! steps {
+    ($($module:ident),* $(,)?) => {
+        pub(crate) const ALL: &[Step] = &[$(Step { name: stringify!($module), up: $module::up }),*];
+    };
+}
+
+steps![
+    m20261121_000001_foundation,
+    // new migrations go above this line
+];

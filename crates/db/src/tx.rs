@@ -1,0 +1,153 @@
+//! Transactions: the only way to rows.
+
+use std::marker::PhantomData;
+
+use loam_kernel::{Result, Scope};
+use sea_orm::{
+    ActiveModelBehavior, ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, TryInsertResult,
+};
+use uuid::Uuid;
+
+use crate::conn::Conn;
+use crate::error::{from_sqlx, map_err};
+use crate::find::{Delete, Find, TenantEntity, Update};
+
+/// The role `loam_app`: one tenant.
+pub struct Tenant;
+/// The role `loam_system`: every tenant.
+pub struct System;
+
+/// A transaction. Dropped without [`Tx::commit`] it is rolled back.
+#[must_use]
+pub struct Tx<R> {
+    pub(crate) conn: Conn,
+    scope: Scope,
+    role: PhantomData<R>,
+}
+
+impl<R> Tx<R> {
+    pub(crate) fn new(conn: Conn, scope: &Scope) -> Self {
+        Self { conn, scope: scope.clone(), role: PhantomData }
+    }
+
+    /// Who asks, and for which tenant.
+    pub fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// Begins a query on the tenant's rows.
+    #[expect(clippy::disallowed_methods, reason = "the wall itself")]
+    pub fn find<E: TenantEntity>(&self) -> Find<'_, E> {
+        Find::new(E::find().filter(E::TENANT.eq(self.scope.tenant())), &self.conn)
+    }
+
+    /// The tenant's row with this id.
+    pub async fn get<E: TenantEntity>(&self, id: impl Into<Uuid>) -> Result<Option<E::Model>> {
+        self.find::<E>().filter(E::ID.eq(id.into())).one().await
+    }
+
+    /// The tenant's row with this id, locked until the transaction ends.
+    pub async fn get_locked<E: TenantEntity>(&self, id: impl Into<Uuid>) -> Result<Option<E::Model>> {
+        self.find::<E>().filter(E::ID.eq(id.into())).locked().one().await
+    }
+
+    /// Inserts a row; its tenant is the scope's, whatever the model says.
+    pub async fn insert<A>(&self, mut model: A) -> Result<<A::Entity as EntityTrait>::Model>
+    where
+        A: ActiveModelTrait + ActiveModelBehavior + Send,
+        A::Entity: TenantEntity,
+        <A::Entity as EntityTrait>::Model: IntoActiveModel<A>,
+    {
+        model.set(A::Entity::TENANT, self.scope.tenant().into());
+        model.insert(&self.conn).await.map_err(map_err)
+    }
+
+    /// Changes a row of the tenant by its id.
+    pub async fn update<A>(&self, mut model: A) -> Result<<A::Entity as EntityTrait>::Model>
+    where
+        A: ActiveModelTrait + ActiveModelBehavior + Send,
+        A::Entity: TenantEntity,
+        <A::Entity as EntityTrait>::Model: IntoActiveModel<A>,
+    {
+        model.set(A::Entity::TENANT, self.scope.tenant().into());
+        model.update(&self.conn).await.map_err(map_err)
+    }
+
+    /// Begins a change of many of the tenant's rows.
+    #[expect(clippy::disallowed_methods, reason = "the wall itself")]
+    pub fn update_many<E: TenantEntity>(&self) -> Update<'_, E> {
+        Update(E::update_many().filter(E::TENANT.eq(self.scope.tenant())), &self.conn)
+    }
+
+    /// Begins a deletion of the tenant's rows.
+    #[expect(clippy::disallowed_methods, reason = "the wall itself")]
+    pub fn delete<E: TenantEntity>(&self) -> Delete<'_, E> {
+        Delete(E::delete_many().filter(E::TENANT.eq(self.scope.tenant())), &self.conn)
+    }
+
+    /// Makes it last. Only after this may a caller be told that something is done.
+    pub async fn commit(self) -> Result<()> {
+        self.conn.commit().await.map_err(from_sqlx)
+    }
+
+    /// Undoes it all.
+    pub async fn rollback(self) -> Result<()> {
+        self.conn.rollback().await.map_err(from_sqlx)
+    }
+
+    /// A request with an `Idempotency-Key` leaves its claim in the transaction of its effect: both are there, or none.
+    pub(crate) async fn claim_idempotency(&self) -> Result<()> {
+        match &self.scope.idempotency {
+            Some(claim) if claim.take() => self.claim(claim).await,
+            _ => Ok(()),
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "what the system role is for")]
+impl Tx<System> {
+    /// Begins a query on the rows of every tenant.
+    pub fn find_any<E: EntityTrait>(&self) -> Find<'_, E> {
+        Find::new(E::find(), &self.conn)
+    }
+
+    /// Inserts a row with the tenant that the model names.
+    pub async fn insert_any<A>(&self, model: A) -> Result<<A::Entity as EntityTrait>::Model>
+    where
+        A: ActiveModelTrait + ActiveModelBehavior + Send,
+        <A::Entity as EntityTrait>::Model: IntoActiveModel<A>,
+    {
+        model.insert(&self.conn).await.map_err(map_err)
+    }
+
+    /// Inserts a row unless one with the same unique values is there; says whether it did.
+    pub async fn insert_new<A>(&self, model: A) -> Result<bool>
+    where
+        A: ActiveModelTrait + ActiveModelBehavior + Send,
+    {
+        let insert = <A::Entity as EntityTrait>::insert(model).on_conflict_do_nothing();
+        match insert.exec_without_returning(&self.conn).await.map_err(map_err)? {
+            TryInsertResult::Inserted(_) => Ok(true),
+            TryInsertResult::Conflicted | TryInsertResult::Empty => Ok(false),
+        }
+    }
+
+    /// Changes a row of any tenant by its primary key.
+    pub async fn update_any<A>(&self, model: A) -> Result<<A::Entity as EntityTrait>::Model>
+    where
+        A: ActiveModelTrait + ActiveModelBehavior + Send,
+        <A::Entity as EntityTrait>::Model: IntoActiveModel<A>,
+    {
+        model.update(&self.conn).await.map_err(map_err)
+    }
+
+    /// Begins a change of rows of every tenant.
+    pub fn update_all<E: EntityTrait>(&self) -> Update<'_, E> {
+        Update(E::update_many(), &self.conn)
+    }
+
+    /// Begins a deletion of rows of every tenant.
+    pub fn delete_any<E: EntityTrait>(&self) -> Delete<'_, E> {
+        Delete(E::delete_many(), &self.conn)
+    }
+}

@@ -1,0 +1,49 @@
+//! What the authentication layer found out, and the version a client has in mind.
+
+use axum::extract::FromRequestParts;
+use axum::http::header;
+use axum::http::request::Parts;
+use loam_kernel::{Error, Kind, Scope};
+
+use super::ApiError;
+
+/// Who calls. The authentication layer puts the scope there; a route without the layer answers 401.
+#[derive(Debug)]
+pub struct Caller(pub Scope);
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let scope = parts.extensions.get::<Scope>().cloned();
+        scope.map(Self).ok_or_else(|| {
+            Error::new(Kind::Unauthenticated, "missing_credential", "send an API key: `Authorization: Bearer loam_…`").into()
+        })
+    }
+}
+
+/// The entity tag of `If-Match`, when the client sent one.
+#[derive(Debug)]
+pub struct IfMatch(Option<String>);
+
+impl IfMatch {
+    /// Refuses when the client has another version in mind than `current`.
+    pub fn check(&self, current: &str) -> Result<(), Error> {
+        let wanted = |tags: &String| tags.split(',').any(|tag| matches!(tag.trim(), "*") || tag.trim() == current);
+        if self.0.as_ref().is_none_or(wanted) {
+            return Ok(());
+        }
+        let message = "it has been changed since you read it; read it again, then repeat your change";
+        Err(Error::new(Kind::PreconditionFailed, "stale_version", message).with_param("If-Match"))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let tags = parts.headers.get(header::IF_MATCH).map(|value| value.to_str().map(str::to_owned));
+        let tags = tags.transpose().map_err(|_| Error::invalid("If-Match", "must be an entity tag"))?;
+        Ok(Self(tags))
+    }
+}

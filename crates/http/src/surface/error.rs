@@ -1,0 +1,119 @@
+//! The one error shape, `{"error": {code, message, type, param, request_id}}`, which OpenAI's clients read too.
+
+use std::sync::Arc;
+
+use axum::extract::Request;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use loam_kernel::{Error, Kind, Origin};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// What a handler answers with.
+pub type ApiResult<T> = Result<T, ApiError>;
+
+/// An error on its way to the client.
+#[derive(Debug)]
+pub struct ApiError(Error);
+
+impl<E: Into<Error>> From<E> for ApiError {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+/// The body of every error.
+#[derive(Serialize, ToSchema)]
+pub struct ErrorBody<'a> {
+    /// What went wrong.
+    pub error: ErrorDetail<'a>,
+}
+
+/// What went wrong.
+#[derive(Serialize, ToSchema)]
+pub struct ErrorDetail<'a> {
+    /// For programs: stable.
+    pub code: &'a str,
+    /// For people: what to do.
+    pub message: &'a str,
+    /// The class of the error, in OpenAI's words.
+    #[serde(rename = "type")]
+    pub kind: &'a str,
+    /// The field at fault.
+    pub param: Option<&'a str>,
+    /// Names this request in the server's log.
+    pub request_id: &'a str,
+}
+
+impl IntoResponse for ApiError {
+    /// Only the status and the error itself: [`render_errors`] writes the body, as it knows the request's id.
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.0.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = status.into_response();
+        response.extensions_mut().insert(Arc::new(self.0));
+        response
+    }
+}
+
+fn class(error: &Error) -> &'static str {
+    match (error.kind(), error.status()) {
+        (_, 401) => "authentication_error",
+        (_, 403) => "permission_error",
+        (_, 429) => "rate_limit_error",
+        (Kind::Internal | Kind::BadGateway | Kind::Unavailable | Kind::Timeout, _) | (_, 500..) => "server_error",
+        _ => "invalid_request_error",
+    }
+}
+
+/// The outermost layer: writes every error in the one shape, and logs what is the server's fault, once.
+pub async fn render_errors(request: Request, next: Next) -> Response {
+    let origin = request.extensions().get::<Arc<Origin>>().cloned();
+    let method = request.method().clone();
+    let path = request.uri().path().to_owned();
+    let response = next.run(request).await;
+    let Some(error) = response.extensions().get::<Arc<Error>>().cloned() else { return response };
+    let request_id = origin.map_or_else(String::new, |origin| origin.request_id.clone());
+    if matches!(error.kind(), Kind::Internal | Kind::BadGateway | Kind::Unavailable | Kind::Timeout) {
+        let cause = std::error::Error::source(&*error).map(ToString::to_string);
+        tracing::error!(
+            request.id = request_id,
+            http.method = %method,
+            url.path = path,
+            error.code = error.code(),
+            error.message = error.message(),
+            error.cause = cause,
+            "request failed"
+        );
+    }
+    let body = ErrorBody {
+        error: ErrorDetail {
+            code: error.code(),
+            message: error.message(),
+            kind: class(&error),
+            param: error.param(),
+            request_id: &request_id,
+        },
+    };
+    let (mut parts, _) = response.into_parts();
+    parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Some(after) = error.retry_after() {
+        parts.headers.insert(header::RETRY_AFTER, HeaderValue::from(after.as_secs().max(1)));
+    }
+    if parts.status == StatusCode::UNAUTHORIZED {
+        parts.headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    parts.headers.remove(header::CONTENT_LENGTH);
+    let body = serde_json::to_vec(&body).unwrap_or_default();
+    Response::from_parts(parts, body.into())
+}
+
+/// Gives what axum itself refuses (an unknown path, a wrong method) the one shape too.
+pub fn rejected_as_error(status: StatusCode) -> ApiError {
+    ApiError(match status {
+        StatusCode::METHOD_NOT_ALLOWED => {
+            Error::new(Kind::Invalid, "method_not_allowed", "this path does not take this method").with_status(405)
+        }
+        _ => Error::new(Kind::NotFound, "unknown_path", "there is nothing at this path; see /docs"),
+    })
+}

@@ -1,0 +1,46 @@
+//! Entity tags: a row's version is the time of its last change.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::Serialize;
+
+/// The tag of a row that was last changed at `updated_at`.
+pub fn etag(updated_at: DateTime<Utc>) -> String {
+    format!("\"{:x}\"", updated_at.timestamp_micros())
+}
+
+/// The time to write as `updated_at`: now, but always later than before, so that no two versions share a tag.
+pub fn next_version(before: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
+    now.max(before + TimeDelta::microseconds(1))
+}
+
+/// A resource with its version, as JSON with an `ETag`.
+#[derive(Debug)]
+pub struct Tagged<T> {
+    status: StatusCode,
+    updated_at: DateTime<Utc>,
+    body: T,
+}
+
+impl<T> Tagged<T> {
+    /// A resource as it stands.
+    pub fn new(updated_at: DateTime<Utc>, body: T) -> Self {
+        Self { status: StatusCode::OK, updated_at, body }
+    }
+}
+
+/// A resource just made: 201.
+pub fn created<T>(updated_at: DateTime<Utc>, body: T) -> Tagged<T> {
+    Tagged { status: StatusCode::CREATED, updated_at, body }
+}
+
+impl<T: Serialize> IntoResponse for Tagged<T> {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, axum::Json(self.body)).into_response();
+        if let Ok(tag) = HeaderValue::from_str(&etag(self.updated_at)) {
+            response.headers_mut().insert(header::ETAG, tag);
+        }
+        response
+    }
+}

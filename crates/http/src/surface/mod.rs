@@ -1,0 +1,11 @@
+//! What every route shares: one error shape, checked input, entity tags.
+
+mod body;
+mod caller;
+mod error;
+mod etag;
+
+pub use body::{Json, Path, Query};
+pub use caller::{Caller, IfMatch};
+pub use error::{ApiError, ApiResult, ErrorBody, ErrorDetail, render_errors, rejected_as_error};
+pub use etag::{Tagged, created, etag, next_version};

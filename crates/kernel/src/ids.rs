@@ -1,0 +1,80 @@
+//! Typed ids. A tenant's id can't be passed where a user's is meant, and each is a UUIDv7, so it sorts by time.
+
+use std::fmt;
+use std::str::FromStr;
+
+use sea_orm::DeriveValueType;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, DeriveValueType, ToSchema)]
+        #[serde(transparent)]
+        pub struct $name(pub Uuid);
+
+        impl $name {
+            /// The id with all bits zero, which belongs to nobody.
+            pub const NIL: Self = Self(Uuid::nil());
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({})", stringify!($name), self.0)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = uuid::Error;
+
+            fn from_str(s: &str) -> Result<Self, Self::Err> {
+                Uuid::try_parse(s).map(Self)
+            }
+        }
+
+        impl From<Uuid> for $name {
+            fn from(id: Uuid) -> Self {
+                Self(id)
+            }
+        }
+
+        impl From<$name> for Uuid {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
+    )*};
+}
+
+ids! {
+    /// A tenant: one customer, whose rows no other customer sees. [`TenantId::NIL`] marks rows of no tenant.
+    TenantId,
+    /// A user of one tenant.
+    UserId,
+    /// An application of a tenant.
+    ProjectId,
+    /// An API key.
+    ApiKeyId,
+    /// A configured model provider.
+    AiProviderId,
+    /// The price of a model.
+    ModelPriceId,
+    /// One model call.
+    LlmCallId,
+    /// A durable background job.
+    JobId,
+    /// A row of the audit trail.
+    AuditLogId,
+    /// A journal frame that the database refused.
+    QuarantineId,
+    /// One running Loam, known by its journal.
+    NodeId,
+}

@@ -1,0 +1,21 @@
+//! The words that every other crate speaks: typed ids, [`Error`], [`Scope`], [`Page`] and [`Clock`].
+//!
+//! Belongs here: values and rules that need no I/O and are used by more than one floor.
+//! Does not belong here: anything that opens a file, a socket or a database, and anything that knows one resource.
+
+mod clock;
+mod error;
+mod ids;
+mod page;
+mod scope;
+mod text;
+
+pub use clock::Clock;
+pub use error::{Error, Kind, Result};
+pub use ids::{
+    AiProviderId, ApiKeyId, AuditLogId, JobId, LlmCallId, ModelPriceId, NodeId, ProjectId, QuarantineId, TenantId,
+    UserId,
+};
+pub use page::{Cursor, MAX_PAGE, Page, PageQuery};
+pub use scope::{Actor, Idempotency, Origin, Permissions, Scope};
+pub use text::{bounded, no_nul, slug};

@@ -1,0 +1,169 @@
+//! Who asks, and for which tenant: what every query and every change carries.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use crate::{ApiKeyId, Error, ProjectId, Result, TenantId, UserId};
+
+/// Who acts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// An API key.
+    ApiKey(ApiKeyId),
+    /// Somebody at the machine's own command line.
+    CommandLine,
+    /// Loam itself: the named part of it.
+    System(&'static str),
+}
+
+impl Actor {
+    /// The actor as the audit trail shows it.
+    pub fn label(&self) -> String {
+        match self {
+            Self::ApiKey(id) => format!("api_key:{id}"),
+            Self::CommandLine => "command_line".to_owned(),
+            Self::System(part) => format!("system:{part}"),
+        }
+    }
+}
+
+/// What a credential may do: `*`, or a list of `resource:action`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Permissions(Arc<[String]>);
+
+impl Permissions {
+    /// The permissions named.
+    pub fn new(scopes: impl IntoIterator<Item = String>) -> Self {
+        Self(scopes.into_iter().collect())
+    }
+
+    /// Everything.
+    pub fn all() -> Self {
+        Self::new(["*".to_owned()])
+    }
+
+    /// Whether the permission is among them.
+    pub fn allows(&self, permission: &str) -> bool {
+        self.0.iter().any(|held| held == "*" || held == permission)
+    }
+
+    /// Whether everything that `scopes` allow is allowed here too: nobody can hand on more than they have.
+    pub fn cover<'a>(&self, scopes: impl IntoIterator<Item = &'a String>) -> Result<(), String> {
+        match scopes.into_iter().find(|scope| !self.allows(scope)) {
+            Some(scope) => Err(scope.clone()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Where a request came from, for the audit trail.
+#[derive(Clone, Debug, Default)]
+pub struct Origin {
+    /// The id that the answer carries as `x-request-id`.
+    pub request_id: String,
+    /// The client's address.
+    pub ip_address: Option<IpAddr>,
+    /// The client's `User-Agent`.
+    pub user_agent: Option<String>,
+}
+
+/// The claim that a request with an `Idempotency-Key` makes in the transaction of its effect.
+#[derive(Debug)]
+pub struct Idempotency {
+    /// The id of the row that keeps the answer.
+    pub id: Uuid,
+    /// What the client sent.
+    pub key: String,
+    /// A digest of method, path, caller and body.
+    pub fingerprint: Vec<u8>,
+    /// When the request came.
+    pub at: DateTime<Utc>,
+    used: AtomicBool,
+}
+
+impl Idempotency {
+    /// A claim not yet made.
+    pub fn new(id: Uuid, key: String, fingerprint: Vec<u8>, at: DateTime<Utc>) -> Self {
+        Self { id, key, fingerprint, at, used: AtomicBool::new(false) }
+    }
+
+    /// True for the first caller only: the claim belongs to the first transaction.
+    pub fn take(&self) -> bool {
+        !self.used.swap(true, Ordering::AcqRel)
+    }
+
+    /// Whether a transaction made the claim.
+    pub fn is_taken(&self) -> bool {
+        self.used.load(Ordering::Acquire)
+    }
+}
+
+/// The tenant and the caller on whose behalf something is done. There is no query of a tenant's table without one.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    tenant: TenantId,
+    actor: Actor,
+    permissions: Permissions,
+    origin: Arc<Origin>,
+    /// The user a key belongs to.
+    pub user: Option<UserId>,
+    /// The project a key is bound to.
+    pub project: Option<ProjectId>,
+    /// Set on a `POST` with an `Idempotency-Key`.
+    pub idempotency: Option<Arc<Idempotency>>,
+}
+
+impl Scope {
+    /// A scope for a caller with the given permissions.
+    pub fn new(tenant: TenantId, actor: Actor, permissions: Permissions) -> Self {
+        let origin = Arc::default();
+        Self { tenant, actor, permissions, origin, user: None, project: None, idempotency: None }
+    }
+
+    /// A scope for Loam's own work in a tenant.
+    pub fn system(tenant: TenantId, part: &'static str) -> Self {
+        Self::new(tenant, Actor::System(part), Permissions::all())
+    }
+
+    /// Says where the request came from.
+    #[must_use]
+    pub fn with_origin(mut self, origin: Origin) -> Self {
+        self.origin = Arc::new(origin);
+        self
+    }
+
+    /// The same caller acting in another tenant. Only for what manages tenants.
+    #[must_use]
+    pub fn in_tenant(&self, tenant: TenantId) -> Self {
+        Self { tenant, user: None, project: None, idempotency: None, ..self.clone() }
+    }
+
+    /// The tenant.
+    pub fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    /// The caller.
+    pub fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
+    /// What the caller may do.
+    pub fn permissions(&self) -> &Permissions {
+        &self.permissions
+    }
+
+    /// Where the request came from.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// Refuses a caller who lacks the permission.
+    pub fn require(&self, permission: &str) -> Result<()> {
+        if self.permissions.allows(permission) { Ok(()) } else { Err(Error::forbidden(permission)) }
+    }
+}
