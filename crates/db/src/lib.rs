@@ -10,6 +10,7 @@
 
 mod bulk;
 mod check;
+mod claim;
 mod conn;
 mod connect;
 mod docs;

@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use loam_kernel::{Result, Scope};
+use loam_kernel::{Result, Scope, TenantId};
 use sea_orm::{
     ActiveModelBehavior, ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, TryInsertResult,
 };
@@ -106,6 +106,11 @@ impl<R> Tx<R> {
 
 #[expect(clippy::disallowed_methods, reason = "what the system role is for")]
 impl Tx<System> {
+    /// Goes on in another tenant, within the same transaction: what makes a tenant also makes its first rows.
+    pub fn act_in(&mut self, tenant: TenantId) {
+        self.scope = self.scope.in_tenant(tenant);
+    }
+
     /// Begins a query on the rows of every tenant.
     pub fn find_any<E: EntityTrait>(&self) -> Find<'_, E> {
         Find::new(E::find(), &self.conn)

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use sea_orm::DeriveValueType;
+use sea_orm::{DbErr, DeriveValueType, TryFromU64};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -37,6 +37,13 @@ macro_rules! ids {
 
             fn from_str(s: &str) -> Result<Self, Self::Err> {
                 Uuid::try_parse(s).map(Self)
+            }
+        }
+
+        impl TryFromU64 for $name {
+            /// No database numbers these ids.
+            fn try_from_u64(_: u64) -> Result<Self, DbErr> {
+                Err(DbErr::ConvertFromU64(stringify!($name)))
             }
         }
 

@@ -109,7 +109,8 @@ fn platform(schema: &mut Schema) {
         t.uuid("node_id").bigint("position").int("kind").bytes("frame").text("reason").timestamp("created_at");
         t.global_unique(&["node_id", "position"]);
     });
-    schema.system_table("change_notices", &["id"], |t| {
-        t.uuid("id").uuid("tenant_id").text("topic").uuid("subject_id").timestamp("created_at");
+    schema.tenant_table("change_notices", |t| {
+        t.text("topic").uuid("subject_id").timestamp("created_at");
+        t.global_index(&["id"], None);
     });
 }

@@ -4,8 +4,10 @@ mod body;
 mod caller;
 mod error;
 mod etag;
+mod patch;
 
 pub use body::{Json, Path, Query};
 pub use caller::{Caller, IfMatch};
 pub use error::{ApiError, ApiResult, ErrorBody, ErrorDetail, render_errors, rejected_as_error};
 pub use etag::{Tagged, created, etag, next_version};
+pub use patch::present;

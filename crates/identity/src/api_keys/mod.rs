@@ -1,0 +1,5 @@
+//! API keys: what applications and the command line authenticate with.
+
+pub mod entity;
+pub mod routes;
+pub mod service;

@@ -1,0 +1,164 @@
+//! The routes of projects.
+
+use axum::Json as Answer;
+use axum::extract::State;
+use axum::http::StatusCode;
+use chrono::{DateTime, Utc};
+use loam_http::surface::{ApiResult, Caller, ErrorBody, IfMatch, Json, Path, Query, Tagged, created};
+use loam_kernel::{Page, PageQuery, ProjectId, UserId};
+use loam_platform::seal::masked;
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::entity::{DeliveryStatus, Model, MonitoringStatus};
+use super::service::{MonitoringConfig, ProjectCreate, ProjectUpdate};
+use crate::Identity;
+
+/// One application, from its first requirement to its last trace.
+#[derive(Serialize, ToSchema)]
+pub struct ProjectView {
+    id: ProjectId,
+    name: String,
+    description: Option<String>,
+    framework: Option<String>,
+    owner_id: Option<UserId>,
+    /// The credential that its telemetry is sent with, sealed: `{"sealed": true, "last4": …}`.
+    #[schema(value_type = Object)]
+    project_key: Value,
+    monitoring_status: MonitoringStatus,
+    #[schema(value_type = MonitoringConfig)]
+    config: Value,
+    delivery_status: DeliveryStatus,
+    #[schema(value_type = Object)]
+    tech_stack: Value,
+    #[schema(value_type = Object)]
+    timeline: Value,
+    deadline: Option<DateTime<Utc>>,
+    /// When it last sent telemetry.
+    last_activity: Option<DateTime<Utc>>,
+    #[schema(value_type = Object)]
+    metadata: Value,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+impl From<Model> for ProjectView {
+    fn from(row: Model) -> Self {
+        Self {
+            id: row.id,
+            name: row.name,
+            description: row.description,
+            framework: row.framework,
+            owner_id: row.owner_id,
+            project_key: masked(&serde_json::from_str(&row.project_key).unwrap_or(Value::Null)),
+            monitoring_status: row.monitoring_status,
+            config: row.config,
+            delivery_status: row.delivery_status,
+            tech_stack: row.tech_stack,
+            timeline: row.timeline,
+            deadline: row.deadline,
+            last_activity: row.last_activity,
+            metadata: row.metadata,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+}
+
+/// A new project with the key that its telemetry is sent with, which is shown this once.
+#[derive(Serialize, ToSchema)]
+pub struct ProjectCreated {
+    #[serde(flatten)]
+    project: ProjectView,
+    /// It can send telemetry and read nothing. Keep it: it is not shown again.
+    ingest_key: String,
+}
+
+pub(crate) fn router(identity: Identity) -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(get, update, delete)).with_state(identity)
+}
+
+/// The tenant's projects, newest first.
+#[utoipa::path(
+    get, path = "/api/v1/projects", tag = "projects", operation_id = "projects_list",
+    params(PageQuery),
+    responses((status = 200, body = Page<ProjectView>), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["projects:read"]))
+)]
+async fn list(
+    State(identity): State<Identity>,
+    Caller(scope): Caller,
+    Query(page): Query<PageQuery>,
+) -> ApiResult<Answer<Page<ProjectView>>> {
+    Ok(Answer(identity.list_projects(&scope, &page).await?.map(ProjectView::from)))
+}
+
+/// Makes a project.
+#[utoipa::path(
+    post, path = "/api/v1/projects", tag = "projects", operation_id = "projects_create",
+    request_body = ProjectCreate,
+    responses((status = 201, body = ProjectCreated), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["projects:write"]))
+)]
+async fn create(
+    State(identity): State<Identity>,
+    Caller(scope): Caller,
+    Json(new): Json<ProjectCreate>,
+) -> ApiResult<Tagged<ProjectCreated>> {
+    let new = identity.create_project(&scope, new).await?;
+    let body = ProjectCreated { ingest_key: new.project_key.to_string(), project: new.row.clone().into() };
+    Ok(created(new.row.updated_at, body))
+}
+
+/// One project.
+#[utoipa::path(
+    get, path = "/api/v1/projects/{id}", tag = "projects", operation_id = "projects_get",
+    params(("id" = ProjectId, Path)),
+    responses((status = 200, body = ProjectView), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["projects:read"]))
+)]
+async fn get(
+    State(identity): State<Identity>,
+    Caller(scope): Caller,
+    Path(id): Path<ProjectId>,
+) -> ApiResult<Tagged<ProjectView>> {
+    let project = identity.get_project(&scope, id).await?;
+    Ok(Tagged::new(project.updated_at, project.into()))
+}
+
+/// Changes a project.
+#[utoipa::path(
+    patch, path = "/api/v1/projects/{id}", tag = "projects", operation_id = "projects_update",
+    params(("id" = ProjectId, Path), ("If-Match" = Option<String>, Header)),
+    request_body = ProjectUpdate,
+    responses((status = 200, body = ProjectView), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["projects:write"]))
+)]
+async fn update(
+    State(identity): State<Identity>,
+    Caller(scope): Caller,
+    Path(id): Path<ProjectId>,
+    version: IfMatch,
+    Json(new): Json<ProjectUpdate>,
+) -> ApiResult<Tagged<ProjectView>> {
+    let project = identity.update_project(&scope, id, &version, new).await?;
+    Ok(Tagged::new(project.updated_at, project.into()))
+}
+
+/// Deletes a project, and with it the keys that are bound to it.
+#[utoipa::path(
+    delete, path = "/api/v1/projects/{id}", tag = "projects", operation_id = "projects_delete",
+    params(("id" = ProjectId, Path)),
+    responses((status = 204), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["projects:write"]))
+)]
+async fn delete(
+    State(identity): State<Identity>,
+    Caller(scope): Caller,
+    Path(id): Path<ProjectId>,
+) -> ApiResult<StatusCode> {
+    identity.delete_project(&scope, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

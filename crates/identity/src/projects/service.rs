@@ -1,0 +1,269 @@
+//! The rules of projects.
+
+use chrono::{DateTime, Utc};
+use loam_db::Tx;
+use loam_http::surface::{IfMatch, etag, next_version, present};
+use loam_kernel::{Error, Page, PageQuery, ProjectId, Result, Scope, TenantId, UserId, bounded};
+use loam_platform::seal::last4;
+use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+use zeroize::Zeroizing;
+
+use super::entity::{ActiveModel, Column, DeliveryStatus, Entity, Model, MonitoringStatus};
+use crate::{Identity, secret, users};
+
+/// How an application is watched.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct MonitoringConfig {
+    /// The share of requests that are recorded, 0 to 1.
+    pub sampling_rate: f64,
+    /// Whether anything is recorded.
+    pub enabled: bool,
+    /// Whether slow records are analysed by themselves.
+    pub auto_analysis: bool,
+    /// When to raise an alert.
+    pub alert_threshold: AlertThreshold,
+}
+
+/// When to raise an alert.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct AlertThreshold {
+    /// Seconds.
+    pub response_time: f64,
+    /// The share of requests that fail, 0 to 1.
+    pub error_rate: f64,
+    /// Megabytes.
+    pub memory_usage: u64,
+}
+
+impl Default for MonitoringConfig {
+    fn default() -> Self {
+        Self { sampling_rate: 1.0, enabled: true, auto_analysis: false, alert_threshold: AlertThreshold::default() }
+    }
+}
+
+impl Default for AlertThreshold {
+    fn default() -> Self {
+        Self { response_time: 1.0, error_rate: 0.05, memory_usage: 512 }
+    }
+}
+
+/// A project to be made.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProjectCreate {
+    /// Unique in the tenant.
+    pub name: String,
+    /// What it is.
+    pub description: Option<String>,
+    /// What it is made with: flask, django, fastapi, ….
+    pub framework: Option<String>,
+    /// The user who answers for it.
+    pub owner_id: Option<UserId>,
+    /// How it is watched.
+    #[serde(default)]
+    pub config: MonitoringConfig,
+    /// What it is built on.
+    #[serde(default)]
+    pub tech_stack: Map<String, Value>,
+    /// Its milestones.
+    #[serde(default)]
+    pub timeline: Map<String, Value>,
+    /// When it has to be ready.
+    pub deadline: Option<DateTime<Utc>>,
+    /// Your own; never interpreted.
+    #[serde(default)]
+    pub metadata: Map<String, Value>,
+}
+
+/// A change of a project: what is left out stays.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProjectUpdate {
+    /// Unique in the tenant.
+    pub name: Option<String>,
+    /// What it is; null removes it.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    pub description: Option<Option<String>>,
+    /// What it is made with; null removes it.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    pub framework: Option<Option<String>>,
+    /// The user who answers for it; null for nobody.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<UserId>)]
+    pub owner_id: Option<Option<UserId>>,
+    /// Whether it is watched.
+    pub monitoring_status: Option<MonitoringStatus>,
+    /// How it is watched.
+    pub config: Option<MonitoringConfig>,
+    /// How far its making has come.
+    pub delivery_status: Option<DeliveryStatus>,
+    /// What it is built on.
+    pub tech_stack: Option<Map<String, Value>>,
+    /// Its milestones.
+    pub timeline: Option<Map<String, Value>>,
+    /// When it has to be ready; null for no time.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<DateTime<Utc>>)]
+    pub deadline: Option<Option<DateTime<Utc>>>,
+    /// Your own; never interpreted.
+    pub metadata: Option<Map<String, Value>>,
+}
+
+/// A project just made: the only time that its key is shown.
+pub struct NewProject {
+    /// What is kept.
+    pub row: Model,
+    /// The key that its telemetry is sent with.
+    pub project_key: Zeroizing<String>,
+}
+
+impl Identity {
+    /// The tenant's projects, newest first.
+    pub async fn list_projects(&self, scope: &Scope, page: &PageQuery) -> Result<Page<Model>> {
+        self.db.read(scope).await?.find::<Entity>().page(page, |row| row.id.0).await
+    }
+
+    /// One project.
+    pub async fn get_project(&self, scope: &Scope, id: ProjectId) -> Result<Model> {
+        self.db.read(scope).await?.get::<Entity>(id).await?.ok_or_else(missing)
+    }
+
+    /// Makes a project.
+    pub async fn create_project(&self, scope: &Scope, new: ProjectCreate) -> Result<NewProject> {
+        check(Some(&new.name), new.description.as_deref(), new.framework.as_deref(), Some(&new.config))?;
+        let project_key = secret::generate(&self.clock);
+        let id: ProjectId = self.clock.id();
+        let sealed = self.keyring.seal(&self.clock, &key_place(id), project_key.as_bytes())?;
+        let now = self.clock.now();
+        let tx = self.db.write(scope).await?;
+        check_owner(&tx, new.owner_id).await?;
+        let row = ActiveModel {
+            tenant_id: Set(TenantId::NIL),
+            id: Set(id),
+            name: Set(new.name),
+            description: Set(new.description),
+            framework: Set(new.framework),
+            owner_id: Set(new.owner_id),
+            project_key: Set(json!({ "sealed": sealed, "last4": last4(&project_key) }).to_string()),
+            key_hash: Set(secret::digest(&project_key).to_vec()),
+            monitoring_status: Set(MonitoringStatus::Active),
+            config: Set(serde_json::to_value(new.config).map_err(Error::internal)?),
+            delivery_status: Set(DeliveryStatus::Draft),
+            tech_stack: Set(new.tech_stack.into()),
+            timeline: Set(new.timeline.into()),
+            deadline: Set(new.deadline),
+            last_activity: Set(None),
+            metadata: Set(new.metadata.into()),
+            created_at: Set(now),
+            updated_at: Set(now),
+        };
+        let row = tx.insert(row).await.map_err(taken)?;
+        let notice = self.record(&tx, "create", "projects", id, json!({ "name": row.name })).await?;
+        self.commit(tx, notice).await?;
+        Ok(NewProject { row, project_key })
+    }
+
+    /// Changes a project.
+    pub async fn update_project(&self, scope: &Scope, id: ProjectId, version: &IfMatch, new: ProjectUpdate) -> Result<Model> {
+        let (description, framework) = (new.description.as_ref(), new.framework.as_ref());
+        check(
+            new.name.as_deref(),
+            description.and_then(|text| text.as_deref()),
+            framework.and_then(|text| text.as_deref()),
+            new.config.as_ref(),
+        )?;
+        let tx = self.db.write(scope).await?;
+        let old = tx.get_locked::<Entity>(id).await?.ok_or_else(missing)?;
+        version.check(&etag(old.updated_at))?;
+        check_owner(&tx, new.owner_id.flatten()).await?;
+        let changes = json!({
+            "name": new.name, "owner_id": new.owner_id, "monitoring_status": new.monitoring_status,
+            "config": new.config, "delivery_status": new.delivery_status, "deadline": new.deadline,
+        });
+        let updated_at = next_version(old.updated_at, self.clock.now());
+        let mut row = old.into_active_model();
+        new.name.map(|name| row.name = Set(name));
+        new.description.map(|description| row.description = Set(description));
+        new.framework.map(|framework| row.framework = Set(framework));
+        new.owner_id.map(|owner| row.owner_id = Set(owner));
+        new.monitoring_status.map(|status| row.monitoring_status = Set(status));
+        if let Some(config) = new.config {
+            row.config = Set(serde_json::to_value(config).map_err(Error::internal)?);
+        }
+        new.delivery_status.map(|status| row.delivery_status = Set(status));
+        new.tech_stack.map(|stack| row.tech_stack = Set(stack.into()));
+        new.timeline.map(|timeline| row.timeline = Set(timeline.into()));
+        new.deadline.map(|deadline| row.deadline = Set(deadline));
+        new.metadata.map(|metadata| row.metadata = Set(metadata.into()));
+        row.updated_at = Set(updated_at);
+        let row = tx.update(row).await.map_err(taken)?;
+        let notice = self.record(&tx, "update", "projects", id, changes).await?;
+        self.commit(tx, notice).await?;
+        Ok(row)
+    }
+
+    /// Deletes a project, and with it the keys that are bound to it.
+    pub async fn delete_project(&self, scope: &Scope, id: ProjectId) -> Result<()> {
+        let tx = self.db.write(scope).await?;
+        if tx.delete::<Entity>().filter(Column::Id.eq(id)).exec().await? == 0 {
+            return Err(missing());
+        }
+        let notice = self.record(&tx, "delete", "projects", id, json!({})).await?;
+        self.commit(tx, notice).await
+    }
+}
+
+/// Where a project's key is kept, to which its sealing is bound.
+fn key_place(id: ProjectId) -> String {
+    format!("projects/{id}/project_key")
+}
+
+fn missing() -> Error {
+    Error::not_found("project")
+}
+
+fn taken(error: Error) -> Error {
+    if loam_db::is_unique_violation(&error) {
+        Error::taken("name", "there is a project with this name already").with_source(error)
+    } else {
+        error
+    }
+}
+
+async fn check_owner<R>(tx: &Tx<R>, owner: Option<UserId>) -> Result<()> {
+    match owner {
+        Some(owner) if tx.get::<users::entity::Entity>(owner).await?.is_none() => {
+            Err(Error::invalid("owner_id", "there is no such user"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check(
+    name: Option<&str>,
+    description: Option<&str>,
+    framework: Option<&str>,
+    config: Option<&MonitoringConfig>,
+) -> Result<()> {
+    name.map_or(Ok(()), |name| bounded("name", name, 200))?;
+    description.map_or(Ok(()), |text| bounded("description", text, 10_000))?;
+    framework.map_or(Ok(()), |text| bounded("framework", text, 50))?;
+    let Some(config) = config else { return Ok(()) };
+    let share = |param: &str, value: f64| match (0.0..=1.0).contains(&value) {
+        true => Ok(()),
+        false => Err(Error::invalid(param, "must be between 0 and 1")),
+    };
+    share("config.sampling_rate", config.sampling_rate)?;
+    share("config.alert_threshold.error_rate", config.alert_threshold.error_rate)?;
+    match config.alert_threshold.response_time {
+        seconds if seconds > 0.0 && seconds.is_finite() => Ok(()),
+        _ => Err(Error::invalid("config.alert_threshold.response_time", "must be more than 0 seconds")),
+    }
+}

@@ -1,0 +1,142 @@
+//! The rules of tenants.
+
+use loam_http::surface::{IfMatch, etag, next_version};
+use loam_kernel::{Error, Page, PageQuery, Result, Scope, TenantId, bounded, slug};
+use sea_orm::{IntoActiveModel, Set};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+
+use super::entity::{ActiveModel, Model, TenantStatus};
+use super::queries;
+use crate::Identity;
+use crate::api_keys::service::{NewKey, insert};
+
+/// A tenant to be made.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TenantCreate {
+    /// Name for URLs and the command line: lower-case letters, digits, `-`, `_`, `.`; unique.
+    pub slug: String,
+    /// Name for people; the slug unless given.
+    pub name: Option<String>,
+    /// What the tenant pays for, in your own word.
+    pub plan: Option<String>,
+    /// Limits agreed with the tenant.
+    #[serde(default)]
+    pub quotas: Map<String, Value>,
+    /// Settings of the tenant.
+    #[serde(default)]
+    pub settings: Map<String, Value>,
+    /// Your own; never interpreted.
+    #[serde(default)]
+    pub metadata: Map<String, Value>,
+}
+
+/// A change of a tenant: what is left out stays.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TenantUpdate {
+    /// Name for people.
+    pub name: Option<String>,
+    /// `suspended`: read only, model calls answer 403; `archived`: nothing.
+    pub status: Option<TenantStatus>,
+    /// What the tenant pays for.
+    pub plan: Option<String>,
+    /// Limits agreed with the tenant.
+    pub quotas: Option<Map<String, Value>>,
+    /// Settings of the tenant.
+    pub settings: Option<Map<String, Value>>,
+    /// Your own; never interpreted.
+    pub metadata: Option<Map<String, Value>>,
+}
+
+impl Identity {
+    /// Every tenant, newest first.
+    pub async fn list_tenants(&self, scope: &Scope, page: &PageQuery) -> Result<Page<Model>> {
+        self.require_operator(scope)?;
+        queries::list(&self.db.system_read(scope).await?, page).await
+    }
+
+    /// One tenant: any for an operator, its own for everybody else.
+    pub async fn get_tenant(&self, scope: &Scope, id: TenantId) -> Result<Model> {
+        let missing = || Error::not_found("tenant");
+        if self.require_operator(scope).is_err() && id != scope.tenant() {
+            return Err(missing());
+        }
+        queries::get(&self.db.system_read(scope).await?, id).await?.ok_or_else(missing)
+    }
+
+    /// The tenant with this slug; for the command line.
+    pub async fn tenant_by_slug(&self, scope: &Scope, slug: &str) -> Result<Model> {
+        self.require_operator(scope)?;
+        let found = queries::by_slug(&self.db.system_read(scope).await?, slug).await?;
+        found.ok_or_else(|| Error::invalid("tenant", format!("there is no tenant `{slug}`; see `loam tenant list`")))
+    }
+
+    /// Makes a tenant with its first key, which may do everything within it.
+    pub async fn create_tenant(&self, scope: &Scope, new: TenantCreate) -> Result<(Model, NewKey)> {
+        self.require_operator(scope)?;
+        slug("slug", &new.slug, 63)?;
+        let name = new.name.unwrap_or_else(|| new.slug.clone());
+        bounded("name", &name, 200)?;
+        let now = self.clock.now();
+        let row = ActiveModel {
+            id: Set(self.clock.id()),
+            slug: Set(new.slug.clone()),
+            name: Set(name),
+            status: Set(TenantStatus::Active),
+            plan: Set(new.plan),
+            quotas: Set(new.quotas.into()),
+            settings: Set(new.settings.into()),
+            metadata: Set(new.metadata.into()),
+            created_at: Set(now),
+            updated_at: Set(now),
+        };
+        let mut tx = self.db.system_write(scope).await?;
+        let tenant = tx.insert_any(row).await.map_err(|e| match loam_db::is_unique_violation(&e) {
+            true => Error::taken("slug", format!("there is a tenant `{}` already", new.slug)),
+            false => e,
+        })?;
+        let changes = json!({ "slug": tenant.slug, "name": tenant.name, "plan": tenant.plan });
+        // the operator's own trail says that there is a new tenant; the new tenant's begins with its first key
+        if scope.tenant() != TenantId::NIL {
+            self.record(&tx, "create", "tenants", tenant.id, changes.clone()).await?;
+        }
+        tx.act_in(tenant.id);
+        let notice = self.record(&tx, "create", "tenants", tenant.id, changes).await?;
+        let key = insert(self, &tx, "first key", vec!["*".to_owned()], None).await?;
+        self.commit(tx, notice).await?;
+        Ok((tenant, key))
+    }
+
+    /// Changes a tenant.
+    pub async fn update_tenant(&self, scope: &Scope, id: TenantId, version: &IfMatch, new: TenantUpdate) -> Result<Model> {
+        // another tenant's id is not even confirmed to exist
+        self.require_operator(scope).map_err(|e| if id == scope.tenant() { e } else { Error::not_found("tenant") })?;
+        let mut tx = self.db.system_write(scope).await?;
+        let old = queries::get_locked(&tx, id).await?.ok_or_else(|| Error::not_found("tenant"))?;
+        version.check(&etag(old.updated_at))?;
+        if Some(id) == self.default_tenant() && new.status.is_some_and(|status| status != TenantStatus::Active) {
+            return Err(Error::invalid("status", "the tenant of the operators stays active"));
+        }
+        if let Some(name) = &new.name {
+            bounded("name", name, 200)?;
+        }
+        let changes = json!({ "name": new.name, "status": new.status, "plan": new.plan });
+        let updated_at = next_version(old.updated_at, self.clock.now());
+        let mut row = old.into_active_model();
+        new.name.map(|name| row.name = Set(name));
+        new.status.map(|status| row.status = Set(status));
+        new.plan.map(|plan| row.plan = Set(Some(plan)));
+        new.quotas.map(|quotas| row.quotas = Set(quotas.into()));
+        new.settings.map(|settings| row.settings = Set(settings.into()));
+        new.metadata.map(|metadata| row.metadata = Set(metadata.into()));
+        row.updated_at = Set(updated_at);
+        let tenant = tx.update_any(row).await?;
+        tx.act_in(id);
+        let notice = self.record(&tx, "update", "tenants", id, changes).await?;
+        self.commit(tx, notice).await?;
+        Ok(tenant)
+    }
+}

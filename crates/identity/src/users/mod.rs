@@ -1,0 +1,5 @@
+//! Users: the people of a tenant.
+
+pub mod entity;
+pub mod routes;
+pub mod service;

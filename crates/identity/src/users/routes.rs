@@ -1,0 +1,140 @@
+//! The routes of users.
+
+use axum::Json as Answer;
+use axum::extract::State;
+use axum::http::StatusCode;
+use chrono::{DateTime, Utc};
+use loam_http::surface::{ApiResult, Caller, ErrorBody, IfMatch, Json, Path, Query, Tagged, created};
+use loam_kernel::{Page, PageQuery, UserId};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::entity::Model;
+use super::service::{UserCreate, UserFilter, UserUpdate};
+use crate::Identity;
+
+/// Somebody who belongs to the tenant.
+#[derive(Serialize, ToSchema)]
+pub struct UserView {
+    id: UserId,
+    username: String,
+    email: String,
+    full_name: Option<String>,
+    #[schema(value_type = Vec<String>)]
+    roles: Value,
+    external_id: Option<String>,
+    is_active: bool,
+    /// Whether the user can log in with a password.
+    has_password: bool,
+    #[schema(value_type = Object)]
+    metadata: Value,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+impl From<Model> for UserView {
+    fn from(row: Model) -> Self {
+        Self {
+            id: row.id,
+            username: row.username,
+            email: row.email,
+            full_name: row.full_name,
+            roles: row.roles,
+            external_id: row.external_id,
+            is_active: row.is_active,
+            has_password: row.password_hash.is_some(),
+            metadata: row.metadata,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+}
+
+pub(crate) fn router(identity: Identity) -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(get, update, delete)).with_state(identity)
+}
+
+/// The tenant's users, newest first.
+#[utoipa::path(
+    get, path = "/api/v1/users", tag = "users", operation_id = "users_list",
+    params(UserFilter, PageQuery),
+    responses((status = 200, body = Page<UserView>), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["users:read"]))
+)]
+async fn list(
+    State(identity): State<Identity>,
+    Caller(scope): Caller,
+    Query(filter): Query<UserFilter>,
+    Query(page): Query<PageQuery>,
+) -> ApiResult<Answer<Page<UserView>>> {
+    Ok(Answer(identity.list_users(&scope, filter, &page).await?.map(UserView::from)))
+}
+
+/// Makes a user.
+#[utoipa::path(
+    post, path = "/api/v1/users", tag = "users", operation_id = "users_create",
+    request_body = UserCreate,
+    responses((status = 201, body = UserView), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["users:write"]))
+)]
+async fn create(
+    State(identity): State<Identity>,
+    Caller(scope): Caller,
+    Json(new): Json<UserCreate>,
+) -> ApiResult<Tagged<UserView>> {
+    let user = identity.create_user(&scope, new).await?;
+    Ok(created(user.updated_at, user.into()))
+}
+
+/// One user.
+#[utoipa::path(
+    get, path = "/api/v1/users/{id}", tag = "users", operation_id = "users_get",
+    params(("id" = UserId, Path)),
+    responses((status = 200, body = UserView), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["users:read"]))
+)]
+async fn get(
+    State(identity): State<Identity>,
+    Caller(scope): Caller,
+    Path(id): Path<UserId>,
+) -> ApiResult<Tagged<UserView>> {
+    let user = identity.get_user(&scope, id).await?;
+    Ok(Tagged::new(user.updated_at, user.into()))
+}
+
+/// Changes a user.
+#[utoipa::path(
+    patch, path = "/api/v1/users/{id}", tag = "users", operation_id = "users_update",
+    params(("id" = UserId, Path), ("If-Match" = Option<String>, Header)),
+    request_body = UserUpdate,
+    responses((status = 200, body = UserView), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["users:write"]))
+)]
+async fn update(
+    State(identity): State<Identity>,
+    Caller(scope): Caller,
+    Path(id): Path<UserId>,
+    version: IfMatch,
+    Json(new): Json<UserUpdate>,
+) -> ApiResult<Tagged<UserView>> {
+    let user = identity.update_user(&scope, id, &version, new).await?;
+    Ok(Tagged::new(user.updated_at, user.into()))
+}
+
+/// Deletes a user, and with it the user's keys.
+#[utoipa::path(
+    delete, path = "/api/v1/users/{id}", tag = "users", operation_id = "users_delete",
+    params(("id" = UserId, Path)),
+    responses((status = 204), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["users:write"]))
+)]
+async fn delete(
+    State(identity): State<Identity>,
+    Caller(scope): Caller,
+    Path(id): Path<UserId>,
+) -> ApiResult<StatusCode> {
+    identity.delete_user(&scope, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

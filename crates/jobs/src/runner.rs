@@ -1,0 +1,199 @@
+//! The loop that claims due jobs and runs them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use loam_db::Db;
+use loam_kernel::{Clock, JobId, NodeId, Result};
+use tokio::sync::Notify;
+use tokio::task::{Id, JoinSet};
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::handler::Handlers;
+use crate::queries::{self, Claimed};
+use crate::retention::{self, DeleteFinished};
+use crate::run::Worker;
+use crate::schedule::{Schedule, Scheduler};
+
+/// How long giving leases back may take once the deadline of a stop has passed.
+const GIVE_BACK: Duration = Duration::from_secs(5);
+
+/// How often the length of the queue is measured.
+const MEASURE: Duration = Duration::from_secs(15);
+
+/// Runs jobs on this node.
+#[derive(Debug)]
+pub struct Runner;
+
+/// Tells a runner that there is a new job. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Wake(Arc<Notify>);
+
+impl Wake {
+    /// Looks at the queue now. To be called after the commit that enqueued the job: before it there is nothing to see.
+    pub fn wake(&self) {
+        self.0.notify_one();
+    }
+}
+
+/// A runner at work. Dropped without [`RunnerHandle::stop`] it leaves everything as a crash would: the jobs run again
+/// when their leases have ended.
+#[derive(Debug)]
+pub struct RunnerHandle {
+    wake: Wake,
+    closing: CancellationToken,
+    give_back: CancellationToken,
+    main: JoinSet<()>,
+}
+
+impl Runner {
+    /// Starts on the current runtime. `node` must be this process's alone: leases are told apart by it.
+    pub fn start(db: Db, clock: Clock, handlers: Handlers, config: Config, node: NodeId) -> Result<RunnerHandle> {
+        config.check()?;
+        let handlers = handlers
+            .with(DeleteFinished { db: db.clone(), clock: clock.clone() })
+            .every(Schedule::new(retention::KIND, retention::EVERY)?);
+        let (wake, closing, give_back) = (Wake::default(), CancellationToken::new(), CancellationToken::new());
+        let queue = Queue {
+            kinds: handlers.kinds(),
+            scheduler: Scheduler::new(handlers.schedules.clone()),
+            worker: Arc::new(Worker { db, clock, handlers, config, node, give_back: give_back.clone() }),
+            running: JoinSet::new(),
+            ids: HashMap::new(),
+            measured: None,
+            healthy: true,
+        };
+        let mut main = JoinSet::new();
+        main.spawn(queue.serve(wake.clone(), closing.clone()));
+        Ok(RunnerHandle { wake, closing, give_back, main })
+    }
+}
+
+impl RunnerHandle {
+    /// Looks at the queue now; see [`Wake::wake`].
+    pub fn wake(&self) {
+        self.wake.wake();
+    }
+
+    /// What others call to wake this runner.
+    pub fn waker(&self) -> Wake {
+        self.wake.clone()
+    }
+
+    /// Claims no more, waits for what runs until the deadline, then stops the rest and gives their leases back: they are
+    /// queued again, and the run doesn't count as an attempt.
+    pub async fn stop(mut self, deadline: Duration) {
+        self.closing.cancel();
+        if timeout(deadline, self.main.join_next()).await.is_ok() {
+            return;
+        }
+        self.give_back.cancel();
+        if timeout(GIVE_BACK, self.main.join_next()).await.is_err() {
+            tracing::warn!("some jobs could not be given back; they run again when their leases have ended");
+        }
+    }
+}
+
+struct Queue {
+    kinds: Vec<&'static str>,
+    scheduler: Scheduler,
+    worker: Arc<Worker>,
+    running: JoinSet<()>,
+    ids: HashMap<Id, JobId>,
+    measured: Option<Instant>,
+    healthy: bool,
+}
+
+impl Queue {
+    async fn serve(mut self, wake: Wake, closing: CancellationToken) {
+        while !closing.is_cancelled() {
+            let result = self.turn().await;
+            self.report(result);
+            tokio::select! {
+                () = closing.cancelled() => {}
+                () = wake.0.notified() => {}
+                () = sleep(self.worker.config.poll()) => {}
+                Some(done) = self.running.join_next_with_id() => {
+                    self.forget(done.map_or_else(|e| e.id(), |(id, ())| id));
+                }
+            }
+            while let Some(done) = self.running.try_join_next_with_id() {
+                self.forget(done.map_or_else(|e| e.id(), |(id, ())| id));
+            }
+        }
+        while self.running.join_next().await.is_some() {}
+    }
+
+    fn forget(&mut self, id: Id) {
+        self.ids.remove(&id);
+    }
+
+    /// Logs only when the queue goes out of reach, and when it is back.
+    fn report(&mut self, result: Result<()>) {
+        match result {
+            Err(error) if self.healthy => {
+                tracing::warn!(%error, "the job queue can't be reached; trying again");
+                self.healthy = false;
+            }
+            Ok(()) if !self.healthy => {
+                tracing::info!("the job queue can be reached again");
+                self.healthy = true;
+            }
+            _ => {}
+        }
+    }
+
+    /// Sees to what is due.
+    async fn turn(&mut self) -> Result<()> {
+        self.scheduler.enqueue_due(&self.worker.db, &self.worker.clock).await?;
+        self.measure().await?;
+        let free = usize::from(self.worker.config.concurrency).saturating_sub(self.running.len());
+        if free == 0 {
+            return Ok(());
+        }
+        // taken before the database's time, so that the lease never ends later here than there
+        let lease_end = Instant::now() + self.worker.config.lease();
+        let claimed = self.claim(free).await?;
+        for job in claimed.spent {
+            tracing::error!(job.id = %job.id, job.kind, "job failed for good: the lease of its last attempt ran out");
+        }
+        for job in claimed.live {
+            let id = job.id;
+            let task = self.running.spawn(self.worker.clone().run(job, lease_end));
+            self.ids.insert(task.id(), id);
+        }
+        Ok(())
+    }
+
+    async fn claim(&self, limit: usize) -> Result<Claimed> {
+        let Worker { db, clock, config, node, .. } = &*self.worker;
+        // a lease that ran out while its run goes on here is left to others until that run has gone
+        let here: Vec<JobId> = self.ids.values().copied().collect();
+        let now = clock.now();
+        let tx = db.system_read(&Worker::scope()).await?;
+        if !queries::any_due(&tx, &self.kinds, &here, now).await? {
+            return Ok(Claimed::default());
+        }
+        drop(tx);
+        let tx = db.system_write(&Worker::scope()).await?;
+        let limit = u64::try_from(limit).unwrap_or(u64::MAX);
+        let claimed = queries::claim(&tx, &self.kinds, &here, *node, now, config.lease(), limit).await?;
+        tx.commit().await?;
+        Ok(claimed)
+    }
+
+    async fn measure(&mut self) -> Result<()> {
+        if self.measured.is_some_and(|at| at.elapsed() < MEASURE) {
+            return Ok(());
+        }
+        let tx = self.worker.db.system_read(&Worker::scope()).await?;
+        let waiting = queries::waiting(&tx, self.worker.clock.now()).await?;
+        // no one has so many jobs that a float can't count them
+        metrics::gauge!("loam_jobs_queue_depth").set(waiting as f64);
+        self.measured = Some(Instant::now());
+        Ok(())
+    }
+}

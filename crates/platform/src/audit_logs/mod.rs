@@ -1,0 +1,9 @@
+//! The audit trail: every change by a person or a key, in the transaction of the change, chained by hashes per tenant.
+
+pub(crate) mod chain;
+pub mod entity;
+pub mod head;
+pub mod routes;
+mod service;
+
+pub use service::{Change, record};

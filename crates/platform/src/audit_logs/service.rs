@@ -1,0 +1,61 @@
+//! Writing the trail.
+
+use loam_db::Tx;
+use loam_kernel::{Clock, Result};
+use sea_orm::{ActiveModelTrait, IntoActiveModel, Set};
+use serde_json::Value;
+
+use super::{chain, entity, head};
+
+/// A change about to be made.
+#[derive(Clone, Debug)]
+pub struct Change<'a> {
+    /// `create`, `update`, `delete`, `revoke`, ….
+    pub action: &'static str,
+    /// The table.
+    pub resource_type: &'static str,
+    /// The row.
+    pub resource_id: &'a str,
+    /// What changes, without secrets.
+    pub changes: Value,
+}
+
+/// Adds a row to the trail of the transaction's tenant, in that transaction: the change and its record are one.
+pub async fn record<R>(tx: &Tx<R>, clock: &Clock, change: Change<'_>) -> Result<()> {
+    let scope = tx.scope();
+    let last = tx.get_locked::<head::Entity>(scope.tenant()).await?;
+    let (sequence, previous_hash) = match &last {
+        Some(last) => (last.sequence + 1, last.hash.clone()),
+        None => (1, chain::GENESIS.to_vec()),
+    };
+    let origin = scope.origin();
+    let mut row = entity::Model {
+        tenant_id: scope.tenant(),
+        id: clock.id(),
+        sequence,
+        action: change.action.to_owned(),
+        resource_type: change.resource_type.to_owned(),
+        resource_id: change.resource_id.to_owned(),
+        actor: scope.actor().label(),
+        changes: change.changes,
+        request_id: Some(origin.request_id.clone()).filter(|id| !id.is_empty()),
+        ip_address: origin.ip_address.map(|ip| ip.to_string()),
+        user_agent: origin.user_agent.clone(),
+        previous_hash,
+        hash: Vec::new(),
+        created_at: clock.now(),
+    };
+    row.hash = chain::hash(&row);
+    let new_head = head::ActiveModel {
+        tenant_id: Set(row.tenant_id),
+        id: Set(row.tenant_id),
+        sequence: Set(sequence),
+        hash: Set(row.hash.clone()),
+    };
+    match last {
+        Some(_) => tx.update(new_head).await?,
+        None => tx.insert(new_head).await?,
+    };
+    tx.insert(row.into_active_model().reset_all()).await?;
+    Ok(())
+}

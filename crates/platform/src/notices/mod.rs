@@ -1,0 +1,108 @@
+//! Notices of change: how every process that keeps something in memory learns, within a second, that it is out of date.
+//!
+//! A notice is a row written in the transaction of the change. The process that made the change tells its own
+//! subscribers at once; every other one, on this machine or another, finds the row at its next look. It is polled rather
+//! than pushed, as `LISTEN` does not work through PgBouncer in transaction mode.
+
+pub mod entity;
+
+use std::collections::HashSet;
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use loam_db::{Db, Tx};
+use loam_kernel::{Clock, Result, Scope, TenantId};
+use sea_orm::{ColumnTrait, QueryFilter, Set};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// How often other processes' notices are looked for; with the time of a look it stays well below a second.
+const POLL: Duration = Duration::from_millis(300);
+
+/// How far back each look goes: a transaction may commit after one that began later, and clocks differ.
+const OVERLAP: TimeDelta = TimeDelta::seconds(10);
+
+/// How long notices are kept.
+const KEEP: TimeDelta = TimeDelta::hours(1);
+
+/// Something has changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// In which tenant.
+    pub tenant: TenantId,
+    /// In which table.
+    pub topic: String,
+    /// Which row.
+    pub subject: Uuid,
+}
+
+type Subscriber = Arc<dyn Fn(&Notice) + Send + Sync>;
+
+/// The notices of this process. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Notices(Arc<RwLock<Vec<Subscriber>>>);
+
+impl Notices {
+    /// Calls `subscriber` for every notice from now on; it must not block.
+    pub fn subscribe(&self, subscriber: impl Fn(&Notice) + Send + Sync + 'static) {
+        self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner).push(Arc::new(subscriber));
+    }
+
+    /// Tells the subscribers of this process. Call it after the commit.
+    pub fn publish(&self, notice: &Notice) {
+        let subscribers = self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        for subscriber in subscribers {
+            subscriber(notice);
+        }
+    }
+
+    /// Writes the notice for other processes, in the transaction of the change.
+    pub async fn announce<R>(&self, tx: &Tx<R>, clock: &Clock, topic: &str, subject: impl Into<Uuid>) -> Result<Notice> {
+        let subject = subject.into();
+        let row = entity::ActiveModel {
+            tenant_id: Set(tx.scope().tenant()),
+            id: Set(clock.id::<Uuid>()),
+            topic: Set(topic.to_owned()),
+            subject_id: Set(subject),
+            created_at: Set(clock.now()),
+        };
+        tx.insert(row).await?;
+        Ok(Notice { tenant: tx.scope().tenant(), topic: topic.to_owned(), subject })
+    }
+
+    /// Looks for other processes' notices until stopped. While the database is away nothing is forgotten: what is in
+    /// memory stays in use, and the notices are found when it is back.
+    pub async fn watch(self, db: Db, clock: Clock, stop: CancellationToken) {
+        let scope = Scope::system(TenantId::NIL, "notices");
+        let mut seen: HashSet<Uuid> = HashSet::new();
+        let mut since = clock.id_at(clock.now() - OVERLAP);
+        while stop.run_until_cancelled(tokio::time::sleep(POLL)).await.is_some() {
+            match self.look(&db, &clock, &scope, since, &mut seen).await {
+                Ok(next) => since = next,
+                Err(e) => tracing::debug!(error = %e, "cannot look for notices of change"),
+            }
+        }
+    }
+
+    async fn look(&self, db: &Db, clock: &Clock, scope: &Scope, since: Uuid, seen: &mut HashSet<Uuid>) -> Result<Uuid> {
+        let next = clock.id_at(clock.now() - OVERLAP);
+        let tx = db.system_read(scope).await?;
+        let rows = tx.find_any::<entity::Entity>().filter(entity::Column::Id.gt(since)).all().await?;
+        let ids: HashSet<Uuid> = rows.iter().map(|row| row.id).collect();
+        for row in rows.into_iter().filter(|row| !seen.contains(&row.id)) {
+            self.publish(&Notice { tenant: row.tenant_id, topic: row.topic, subject: row.subject_id });
+        }
+        *seen = ids;
+        Ok(next)
+    }
+}
+
+/// Deletes notices that everybody has seen; says how many.
+pub async fn forget_old(db: &Db, clock: &Clock, scope: &Scope) -> Result<u64> {
+    let before = clock.now() - KEEP;
+    let tx = db.system_write(scope).await?;
+    let forgotten = tx.delete_any::<entity::Entity>().filter(entity::Column::CreatedAt.lt(before)).exec().await?;
+    tx.commit().await?;
+    Ok(forgotten)
+}

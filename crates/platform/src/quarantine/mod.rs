@@ -1,0 +1,30 @@
+//! Frames that the database refused, kept for an operator to read.
+
+pub mod entity;
+pub mod routes;
+
+use loam_db::{System, Tx};
+use loam_journal::Frame;
+use loam_kernel::{Clock, NodeId, Result, TenantId};
+use sea_orm::Set;
+
+pub(crate) async fn add(
+    tx: &Tx<System>,
+    clock: &Clock,
+    tenant: TenantId,
+    node: NodeId,
+    frame: &Frame,
+    reason: String,
+) -> Result<()> {
+    let row = entity::ActiveModel {
+        tenant_id: Set(tenant),
+        id: Set(clock.id()),
+        node_id: Set(node),
+        position: Set(i64::try_from(frame.position.0).unwrap_or(i64::MAX)),
+        kind: Set(i32::from(frame.kind)),
+        frame: Set(frame.payload.to_vec()),
+        reason: Set(reason),
+        created_at: Set(clock.now()),
+    };
+    tx.insert_any(row).await.map(drop)
+}
