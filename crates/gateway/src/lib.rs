@@ -1,1 +1,26 @@
-//! x
+//! The gateway: OpenAI's API over any provider, every call accounted exactly once.
+//!
+//! Belongs here: providers and prices, the path of a call, and the ledger. Does not belong here: a provider's wire
+//! format (`loam-providers`), or what a call is for (conversation, insight).
+
+pub mod ai_providers;
+mod catalog;
+mod config;
+pub mod llm_calls;
+pub mod model_prices;
+mod proxy;
+mod service;
+
+use loam_db::EntityShape;
+
+pub use config::Config;
+pub use service::{Gateway, Parts};
+
+/// The entities of this crate.
+pub fn entities() -> Vec<EntityShape> {
+    vec![
+        EntityShape::of::<ai_providers::entity::Entity>(),
+        EntityShape::of::<model_prices::entity::Entity>(),
+        EntityShape::of::<llm_calls::entity::Entity>(),
+    ]
+}

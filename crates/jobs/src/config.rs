@@ -38,7 +38,10 @@ impl Config {
             return Err(Error::invalid("jobs.lease_ms", "must be between 300 and 3,600,000"));
         }
         if self.heartbeat_ms == 0 || self.heartbeat_ms > self.lease_ms / 3 {
-            return Err(Error::invalid("jobs.heartbeat_ms", "must be at least 1 and at most a third of `jobs.lease_ms`"));
+            return Err(Error::invalid(
+                "jobs.heartbeat_ms",
+                "must be at least 1 and at most a third of `jobs.lease_ms`",
+            ));
         }
         Ok(())
     }

@@ -7,7 +7,10 @@ use crate::state::JobState;
 
 /// A piece of background work.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-#[sea_orm(table_name = "jobs", comment = "a piece of background work, run at least once; kept for 14 days after its end")]
+#[sea_orm(
+    table_name = "jobs",
+    comment = "a piece of background work, run at least once; kept for 14 days after its end"
+)]
 pub struct Model {
     /// The tenant, or nil.
     #[sea_orm(primary_key, auto_increment = false, comment = "whose work it is; nil for the instance's own")]
@@ -34,7 +37,9 @@ pub struct Model {
     #[sea_orm(comment = "not run before this time")]
     pub run_at: DateTimeUtc,
     /// How long the node has it.
-    #[sea_orm(comment = "while running: until when the node has it to itself; a lease that has run out is claimed again")]
+    #[sea_orm(
+        comment = "while running: until when the node has it to itself; a lease that has run out is claimed again"
+    )]
     pub lease_until: Option<DateTimeUtc>,
     /// The node that has it.
     #[sea_orm(comment = "node that runs it")]
@@ -43,7 +48,11 @@ pub struct Model {
     #[sea_orm(column_type = "Text", nullable, comment = "why the last run failed, at most 2,000 characters")]
     pub last_error: Option<String>,
     /// Keeps a second one away.
-    #[sea_orm(column_type = "Text", nullable, comment = "a second job of this kind with this key is not enqueued")]
+    #[sea_orm(
+        column_type = "Text",
+        nullable,
+        comment = "a second job of this kind with this key is not enqueued"
+    )]
     pub unique_key: Option<String>,
     /// When it ended.
     #[sea_orm(comment = "when it succeeded, failed or was cancelled")]

@@ -61,8 +61,9 @@ impl JobContext {
 
 /// Reads a payload into the handler's own type. One that can't be read fails the job for good: it won't change.
 pub fn read_payload<T: DeserializeOwned>(payload: Value) -> Result<T> {
-    serde_json::from_value(payload)
-        .map_err(|e| Error::new(Kind::Invalid, UNREADABLE, "the payload is not what this kind of job takes").with_source(e))
+    serde_json::from_value(payload).map_err(|e| {
+        Error::new(Kind::Invalid, UNREADABLE, "the payload is not what this kind of job takes").with_source(e)
+    })
 }
 
 /// What a node can run, and what it sees to be enqueued on time.

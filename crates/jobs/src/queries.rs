@@ -27,8 +27,13 @@ pub(crate) struct Hold {
 #[derive(Debug)]
 pub(crate) enum Ending {
     Succeeded,
-    Failed { error: String },
-    Retry { error: String, at: DateTime<Utc> },
+    Failed {
+        error: String,
+    },
+    Retry {
+        error: String,
+        at: DateTime<Utc>,
+    },
     /// The node stops: the job goes back to the queue as if this run had not begun.
     GivenBack,
 }
@@ -54,8 +59,9 @@ pub(crate) async fn list<R>(
     kind: Option<&str>,
     page: &PageQuery,
 ) -> Result<Page<Model>> {
-    let filter =
-        Condition::all().add_option(state.map(|s| Column::State.eq(s))).add_option(kind.map(|k| Column::Kind.eq(k)));
+    let filter = Condition::all()
+        .add_option(state.map(|s| Column::State.eq(s)))
+        .add_option(kind.map(|k| Column::Kind.eq(k)));
     tx.find::<Entity>().filter(filter).page(page, |row| row.id.0).await
 }
 
@@ -134,7 +140,10 @@ pub(crate) async fn claim(
     if !spent.is_empty() {
         tx.update_all::<Entity>()
             .set(Column::State, JobState::Failed)
-            .set(Column::LastError, "the lease of the last attempt ran out: its node died or lost the database")
+            .set(
+                Column::LastError,
+                "the lease of the last attempt ran out: its node died or lost the database",
+            )
             .set(Column::LeaseUntil, Option::<DateTime<Utc>>::None)
             .set(Column::LeaseOwner, Option::<NodeId>::None)
             .set(Column::FinishedAt, now)

@@ -134,7 +134,9 @@ impl Worker {
 
     /// Records what a handler returned.
     async fn returned(&self, hold: &Hold, max: i32, result: Result<()>, lease_end: Instant) -> &'static str {
-        let Err(error) = result else { return self.record(hold, &Ending::Succeeded, "succeeded", lease_end).await };
+        let Err(error) = result else {
+            return self.record(hold, &Ending::Succeeded, "succeeded", lease_end).await;
+        };
         let text = describe(&error);
         if error.code() == UNREADABLE || hold.attempt >= max {
             tracing::error!(job.id = %hold.id, job.attempt = hold.attempt, error = text, "job failed for good");
@@ -160,7 +162,9 @@ impl Worker {
                     Ok(Held::Yes) => return outcome,
                     Ok(Held::Cancelled) => return "cancelled",
                     Ok(Held::No) => return "lost",
-                    Err(error) => tracing::debug!(job.id = %hold.id, %error, "an ending was not recorded; trying again"),
+                    Err(error) => {
+                        tracing::debug!(job.id = %hold.id, %error, "an ending was not recorded; trying again")
+                    }
                 }
                 sleep(PAUSE).await;
             }

@@ -51,12 +51,19 @@ pub struct RunnerHandle {
 
 impl Runner {
     /// Starts on the current runtime. `node` must be this process's alone: leases are told apart by it.
-    pub fn start(db: Db, clock: Clock, handlers: Handlers, config: Config, node: NodeId) -> Result<RunnerHandle> {
+    pub fn start(
+        db: Db,
+        clock: Clock,
+        handlers: Handlers,
+        config: Config,
+        node: NodeId,
+    ) -> Result<RunnerHandle> {
         config.check()?;
         let handlers = handlers
             .with(DeleteFinished { db: db.clone(), clock: clock.clone() })
             .every(Schedule::new(retention::KIND, retention::EVERY)?);
-        let (wake, closing, give_back) = (Wake::default(), CancellationToken::new(), CancellationToken::new());
+        let (wake, closing, give_back) =
+            (Wake::default(), CancellationToken::new(), CancellationToken::new());
         let queue = Queue {
             kinds: handlers.kinds(),
             scheduler: Scheduler::new(handlers.schedules.clone()),
@@ -148,8 +155,15 @@ impl Queue {
 
     /// Sees to what is due.
     async fn turn(&mut self) -> Result<()> {
-        self.scheduler.enqueue_due(&self.worker.db, &self.worker.clock).await?;
+        // a schedule that can't be seen to holds up no other job
+        let scheduled = self.scheduler.enqueue_due(&self.worker.db, &self.worker.clock).await;
+        self.start_due().await?;
         self.measure().await?;
+        scheduled
+    }
+
+    /// Claims as many jobs as there is room for, and starts them.
+    async fn start_due(&mut self) -> Result<()> {
         let free = usize::from(self.worker.config.concurrency).saturating_sub(self.running.len());
         if free == 0 {
             return Ok(());

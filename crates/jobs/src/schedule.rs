@@ -81,8 +81,8 @@ mod tests {
 
     #[test]
     fn slots_are_aligned_to_the_epoch() {
-        let schedule = Schedule::new("test", Duration::from_secs(3600)).unwrap();
-        let at = |secs| DateTime::from_timestamp(secs, 999).unwrap();
+        let schedule = Schedule::new("test", Duration::from_secs(3600)).expect("an hour is allowed");
+        let at = |secs| DateTime::from_timestamp(secs, 999).expect("a time");
         assert_eq!(schedule.slot(at(0)), 0);
         assert_eq!(schedule.slot(at(3599)), 0);
         assert_eq!(schedule.slot(at(7201)), 7200);

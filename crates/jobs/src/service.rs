@@ -76,7 +76,13 @@ impl Jobs {
     }
 
     /// One page, newest first.
-    pub async fn list(&self, scope: &Scope, whose: Whose, filter: &JobFilter, page: &PageQuery) -> Result<Page<Model>> {
+    pub async fn list(
+        &self,
+        scope: &Scope,
+        whose: Whose,
+        filter: &JobFilter,
+        page: &PageQuery,
+    ) -> Result<Page<Model>> {
         let (state, kind) = (filter.state, filter.kind.as_deref());
         if whose.instance {
             let tx = self.db.system_read(&self.instance(scope, "tenants:read")?).await?;
@@ -128,7 +134,11 @@ impl Jobs {
             if !matches!(row.state, JobState::Queued | JobState::Running) {
                 return Err(conflict("only a job that is queued or running can be cancelled", row));
             }
-            Ok(ActiveModel { state: Set(JobState::Cancelled), finished_at: Set(Some(self.clock.now())), ..key(row) })
+            Ok(ActiveModel {
+                state: Set(JobState::Cancelled),
+                finished_at: Set(Some(self.clock.now())),
+                ..key(row)
+            })
         })
         .await
     }
@@ -166,7 +176,8 @@ impl Jobs {
     /// The scope of the instance's own rows, for an operator alone.
     fn instance(&self, scope: &Scope, permission: &str) -> Result<Scope> {
         if scope.tenant() != self.operators {
-            let message = "only operators of the default tenant reach the instance's own jobs; leave `instance` out";
+            let message =
+                "only operators of the default tenant reach the instance's own jobs; leave `instance` out";
             return Err(Error::new(Kind::Forbidden, "not_an_operator", message).with_param("instance"));
         }
         scope.require(permission)?;

@@ -6,7 +6,7 @@ mod error;
 mod etag;
 mod patch;
 
-pub use body::{Json, Path, Query};
+pub use body::{Body, Json, Path, Query};
 pub use caller::{Caller, IfMatch};
 pub use error::{ApiError, ApiResult, ErrorBody, ErrorDetail, render_errors, rejected_as_error};
 pub use etag::{Tagged, created, etag, next_version};

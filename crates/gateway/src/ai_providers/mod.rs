@@ -1,0 +1,5 @@
+//! Configured model providers.
+
+pub mod entity;
+pub mod routes;
+pub mod service;

@@ -1,0 +1,143 @@
+//! The routes of providers.
+
+use axum::Json as Answer;
+use axum::extract::State;
+use axum::http::StatusCode;
+use chrono::{DateTime, Utc};
+use loam_http::surface::{ApiResult, Caller, ErrorBody, IfMatch, Json, Path, Query, Tagged, created};
+use loam_kernel::{AiProviderId, Page, PageQuery};
+use loam_providers::kind;
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::entity::Model;
+use super::service::{AiProviderCreate, AiProviderFilter, AiProviderUpdate, shown_config};
+use crate::Gateway;
+
+/// A model provider that the tenant has configured.
+#[derive(Serialize, ToSchema)]
+pub struct AiProviderView {
+    id: AiProviderId,
+    /// First half of `provider/model`.
+    name: String,
+    /// Wire format.
+    kind: String,
+    display_name: String,
+    /// JSON Schema of `config`.
+    #[schema(value_type = Object)]
+    config_schema: Value,
+    /// Secrets read as `{"sealed": true, "last4": …}`.
+    #[schema(value_type = Object)]
+    config: Value,
+    is_active: bool,
+    #[schema(value_type = Object)]
+    metadata: Value,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+impl From<Model> for AiProviderView {
+    fn from(row: Model) -> Self {
+        Self {
+            config: shown_config(&row),
+            config_schema: kind(&row.kind).map_or(Value::Null, |kind| kind.config_schema.clone()),
+            id: row.id,
+            name: row.name,
+            kind: row.kind,
+            display_name: row.display_name,
+            is_active: row.is_active,
+            metadata: row.metadata,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+}
+
+pub(crate) fn router(gateway: Gateway) -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(get, update, delete)).with_state(gateway)
+}
+
+/// The tenant's providers, newest first.
+#[utoipa::path(
+    get, path = "/api/v1/ai_providers", tag = "ai_providers", operation_id = "ai_providers_list",
+    params(AiProviderFilter, PageQuery),
+    responses((status = 200, body = Page<AiProviderView>), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["ai_providers:read"]))
+)]
+async fn list(
+    State(gateway): State<Gateway>,
+    Caller(scope): Caller,
+    Query(filter): Query<AiProviderFilter>,
+    Query(page): Query<PageQuery>,
+) -> ApiResult<Answer<Page<AiProviderView>>> {
+    Ok(Answer(gateway.list_providers(&scope, filter, &page).await?.map(AiProviderView::from)))
+}
+
+/// Makes a provider.
+#[utoipa::path(
+    post, path = "/api/v1/ai_providers", tag = "ai_providers", operation_id = "ai_providers_create",
+    request_body = AiProviderCreate,
+    responses((status = 201, body = AiProviderView), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["ai_providers:write"]))
+)]
+async fn create(
+    State(gateway): State<Gateway>,
+    Caller(scope): Caller,
+    Json(new): Json<AiProviderCreate>,
+) -> ApiResult<Tagged<AiProviderView>> {
+    let provider = gateway.create_provider(&scope, new).await?;
+    Ok(created(provider.updated_at, provider.into()))
+}
+
+/// One provider.
+#[utoipa::path(
+    get, path = "/api/v1/ai_providers/{id}", tag = "ai_providers", operation_id = "ai_providers_get",
+    params(("id" = AiProviderId, Path)),
+    responses((status = 200, body = AiProviderView), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["ai_providers:read"]))
+)]
+async fn get(
+    State(gateway): State<Gateway>,
+    Caller(scope): Caller,
+    Path(id): Path<AiProviderId>,
+) -> ApiResult<Tagged<AiProviderView>> {
+    let provider = gateway.get_provider(&scope, id).await?;
+    Ok(Tagged::new(provider.updated_at, provider.into()))
+}
+
+/// Changes a provider; calls use it as changed within a second.
+#[utoipa::path(
+    patch, path = "/api/v1/ai_providers/{id}", tag = "ai_providers", operation_id = "ai_providers_update",
+    params(("id" = AiProviderId, Path), ("If-Match" = Option<String>, Header)),
+    request_body = AiProviderUpdate,
+    responses((status = 200, body = AiProviderView), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["ai_providers:write"]))
+)]
+async fn update(
+    State(gateway): State<Gateway>,
+    Caller(scope): Caller,
+    Path(id): Path<AiProviderId>,
+    version: IfMatch,
+    Json(new): Json<AiProviderUpdate>,
+) -> ApiResult<Tagged<AiProviderView>> {
+    let provider = gateway.update_provider(&scope, id, &version, new).await?;
+    Ok(Tagged::new(provider.updated_at, provider.into()))
+}
+
+/// Deletes a provider. Its calls stay on record.
+#[utoipa::path(
+    delete, path = "/api/v1/ai_providers/{id}", tag = "ai_providers", operation_id = "ai_providers_delete",
+    params(("id" = AiProviderId, Path)),
+    responses((status = 204), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["ai_providers:write"]))
+)]
+async fn delete(
+    State(gateway): State<Gateway>,
+    Caller(scope): Caller,
+    Path(id): Path<AiProviderId>,
+) -> ApiResult<StatusCode> {
+    gateway.delete_provider(&scope, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

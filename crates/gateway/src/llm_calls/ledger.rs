@@ -1,0 +1,115 @@
+//! Opening and settling calls.
+
+use bytes::Bytes;
+use loam_journal::{AppendError, DurableError, Journal, Position};
+use loam_kernel::{Clock, Error, NodeId, Result};
+use loam_providers::Usage;
+use std::time::{Duration, Instant};
+use uuid::Uuid;
+
+use super::entity::CallState;
+use super::pack::pack;
+use super::record::{INTENT, Record, SETTLEMENT};
+use crate::model_prices::Price;
+
+/// What a caller is told to wait while the journal is full.
+const RETRY_AFTER: Duration = Duration::from_secs(2);
+
+/// Writes calls to the journal.
+pub(crate) struct Ledger {
+    journal: Option<Journal>,
+    clock: Clock,
+}
+
+/// A call under way. It must be settled; [`OpenCall::settle`] consumes it.
+pub(crate) struct OpenCall {
+    pub(crate) record: Record,
+    pub(crate) price: Option<Price>,
+    pub(crate) began: Instant,
+    /// Where its intent stands in the journal.
+    pub(crate) intent: Position,
+}
+
+/// How a call ended.
+pub(crate) struct Outcome<'a> {
+    pub(crate) state: CallState,
+    pub(crate) usage: Option<Usage>,
+    /// The answer's body, in parts.
+    pub(crate) answer: &'a [Bytes],
+    /// Whether the answer is a stream's events.
+    pub(crate) events: bool,
+}
+
+impl Ledger {
+    pub(crate) fn new(journal: Option<Journal>, clock: Clock) -> Self {
+        Self { journal, clock }
+    }
+
+    fn journal(&self) -> Result<&Journal> {
+        self.journal.as_ref().ok_or_else(|| Error::internal("this process has no journal"))
+    }
+
+    pub(crate) fn reader(&self) -> Option<&Journal> {
+        self.journal.as_ref()
+    }
+
+    /// Writes a call's intent. It becomes durable with the next sync; nothing of the answer may go on before.
+    pub(crate) fn begin(
+        &self,
+        mut record: Record,
+        price: Option<Price>,
+        request: &[u8],
+        keep: usize,
+        began: Instant,
+    ) -> Result<OpenCall> {
+        let journal = self.journal()?;
+        let now = self.clock.now();
+        record.id = self.clock.id_at(now).into();
+        record.node = NodeId(Uuid::from_bytes(journal.id()));
+        record.created_us = now.timestamp_micros();
+        record.updated_us = record.created_us;
+        let request = if keep == 0 { Vec::new() } else { pack(&[request], false, keep) };
+        let head = record.head(&request)?;
+        let intent = journal.append(INTENT, record.id.0.into_bytes(), &[&head, &request]).map_err(refused)?;
+        Ok(OpenCall { record, price, began, intent })
+    }
+
+    /// Writes how a call ended, and answers with where that stands in the journal.
+    pub(crate) fn settle(&self, call: OpenCall, outcome: &Outcome<'_>, keep: usize) -> Result<Position> {
+        let OpenCall { mut record, price, began, .. } = call;
+        record.state = outcome.state;
+        record.usage = outcome.usage;
+        record.cost_nano_usd = price.zip(outcome.usage).map(|(price, usage)| price.cost(&usage));
+        record.latency_us = i64::try_from(began.elapsed().as_micros()).ok();
+        record.updated_us = self.clock.now().timestamp_micros().max(record.created_us);
+        let answer = if keep == 0 || outcome.answer.is_empty() { Vec::new() } else { pack(outcome.answer, outcome.events, keep) };
+        let head = record.head(&[])?;
+        metrics::counter!("loam_gateway_calls_total", "state" => record.state.name()).increment(1);
+        self.journal()?.append(SETTLEMENT, record.id.0.into_bytes(), &[&head, &answer]).map_err(refused)
+    }
+
+    /// Waits until everything up to a position is on disk.
+    pub(crate) async fn durable(&self, position: Position) -> Result<()> {
+        self.journal()?.durable(position).await.map_err(|e| match e {
+            DurableError::Full | DurableError::Failed => full().with_source(e),
+            DurableError::Closed => stopping().with_source(e),
+        })
+    }
+}
+
+fn refused(error: AppendError) -> Error {
+    match error {
+        AppendError::Closed => stopping(),
+        AppendError::TooLarge { .. } => Error::internal(error),
+        AppendError::Full | AppendError::Failed => full().with_source(error),
+    }
+}
+
+fn full() -> Error {
+    let message = "calls can't be put on record for the moment: the database is away and the journal is full, or the disk is";
+    Error::unavailable("ledger_full", message, RETRY_AFTER)
+}
+
+fn stopping() -> Error {
+    Error::unavailable("stopping", "the server is stopping", RETRY_AFTER)
+}

@@ -1,0 +1,15 @@
+//! Model calls: the ledger.
+//!
+//! A call's intent and its settlement go to the journal; the drainer makes one row of them. Until then a call is read
+//! from the journal.
+
+pub mod entity;
+pub(crate) mod ledger;
+mod orphans;
+mod pack;
+pub(crate) mod record;
+pub mod routes;
+pub(crate) mod sink;
+mod view;
+
+pub(crate) use record::Attempt;

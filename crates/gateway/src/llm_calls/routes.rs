@@ -1,0 +1,170 @@
+//! Reading calls.
+
+use axum::Json as Answer;
+use axum::extract::State;
+use chrono::{DateTime, Utc};
+use loam_http::surface::{ApiResult, Caller, ErrorBody, Path, Query, Tagged};
+use loam_kernel::{Error, LlmCallId, Page, PageQuery, ProjectId, Result, Scope, UserId};
+use sea_orm::{ColumnTrait, IntoSimpleExpr, QueryFilter, QuerySelect};
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::{router::OpenApiRouter, routes};
+use uuid::Uuid;
+
+use super::entity::{CallState, Column, Entity, Model};
+use super::record::Entry;
+pub use super::view::LlmCallView;
+use crate::Gateway;
+
+/// Which calls to list.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct LlmCallFilter {
+    /// Only calls in this state.
+    pub state: Option<CallState>,
+    /// Only calls of this provider.
+    pub provider: Option<String>,
+    /// Only calls of this model.
+    pub model: Option<String>,
+    /// Only calls of this user.
+    pub user_id: Option<UserId>,
+    /// Only calls of this project.
+    pub project_id: Option<ProjectId>,
+    /// Only calls of this conversation.
+    pub session_id: Option<String>,
+    /// Only calls of this trace.
+    pub trace_id: Option<String>,
+    /// Only the call of this request.
+    pub request_id: Option<String>,
+    /// Only calls from then on.
+    pub created_after: Option<DateTime<Utc>>,
+    /// Only calls before then.
+    pub created_before: Option<DateTime<Utc>>,
+}
+
+/// An id of a moment, below every id that is made then: a range of times is a range of ids, and so of partitions.
+fn bound(at: DateTime<Utc>) -> Uuid {
+    let millis = u128::try_from(at.timestamp_millis()).unwrap_or(0);
+    Uuid::from_u128(millis << 80)
+}
+
+impl Gateway {
+    /// The tenant's calls, newest first, without their bodies.
+    pub async fn list_calls(&self, scope: &Scope, filter: LlmCallFilter, page: &PageQuery) -> Result<Page<Model>> {
+        let tx = self.0.db.read(scope).await?;
+        let nothing = || sea_orm::sea_query::Expr::val(Option::<Vec<u8>>::None);
+        let columns = [Column::RequestData, Column::ResponseData];
+        let mut find = tx.find::<Entity>().select_only();
+        for column in <Column as sea_orm::Iterable>::iter() {
+            find = match columns.iter().any(|body| *body as u8 == column as u8) {
+                true => find.column_as(nothing(), sea_orm::IdenStatic::as_str(&column)),
+                false => find.column_as(column.into_simple_expr(), sea_orm::IdenStatic::as_str(&column)),
+            };
+        }
+        if let Some(state) = filter.state {
+            find = find.filter(Column::State.eq(state));
+        }
+        if let Some(user) = filter.user_id {
+            find = find.filter(Column::UserId.eq(user));
+        }
+        if let Some(project) = filter.project_id {
+            find = find.filter(Column::ProjectId.eq(project));
+        }
+        for (column, value) in [
+            (Column::Provider, filter.provider),
+            (Column::Model, filter.model),
+            (Column::SessionId, filter.session_id),
+            (Column::TraceId, filter.trace_id),
+            (Column::RequestId, filter.request_id),
+        ] {
+            if let Some(value) = value {
+                find = find.filter(column.eq(value));
+            }
+        }
+        if let Some(after) = filter.created_after {
+            find = find.filter(Column::Id.gte(bound(after)));
+        }
+        if let Some(before) = filter.created_before {
+            find = find.filter(Column::Id.lt(bound(before)));
+        }
+        find.page(page, |row| row.id.0).await
+    }
+
+    /// One call, with its bodies. A call is there as soon as it was acknowledged: before the journal has been drained it
+    /// is read from there.
+    pub async fn get_call(&self, scope: &Scope, id: LlmCallId) -> Result<Model> {
+        let pending = self.pending(scope, id).await?;
+        let row = match self.0.db.read(scope).await {
+            Ok(tx) => tx.get::<Entity>(id).await,
+            Err(e) => Err(e),
+        };
+        match (row, pending) {
+            (Ok(Some(mut row)), Some(pending)) => {
+                // the intent is in the database, the settlement not yet
+                let pending = Model::from(pending);
+                row = Model {
+                    request_data: pending.request_data.clone().or(row.request_data),
+                    response_data: pending.response_data.clone().or(row.response_data),
+                    ..pending
+                };
+                Ok(row)
+            }
+            (_, Some(pending)) => Ok(pending.into()),
+            (Ok(Some(row)), None) => Ok(row),
+            (Ok(None), None) => Err(Error::not_found("call")),
+            (Err(e), None) => Err(e),
+        }
+    }
+
+    async fn pending(&self, scope: &Scope, id: LlmCallId) -> Result<Option<Entry>> {
+        let Some(journal) = self.0.ledger.reader().cloned() else { return Ok(None) };
+        let frames = tokio::task::spawn_blocking(move || journal.find(id.0.into_bytes())).await.map_err(Error::internal)?;
+        let mut found: Option<Entry> = None;
+        for frame in frames.map_err(Error::internal)? {
+            let entry = Entry::read(&frame)?;
+            match &mut found {
+                // the journal holds every tenant's calls
+                _ if entry.record.tenant != scope.tenant() => {}
+                Some(found) => found.merge(entry),
+                None => found = Some(entry),
+            }
+        }
+        Ok(found)
+    }
+}
+
+pub(crate) fn router(gateway: Gateway) -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(get)).with_state(gateway)
+}
+
+/// Model calls, newest first, without their bodies. A call is listed within a second of its end.
+#[utoipa::path(
+    get, path = "/api/v1/llm_calls", tag = "llm_calls", operation_id = "llm_calls_list",
+    params(LlmCallFilter, PageQuery),
+    responses((status = 200, body = Page<LlmCallView>), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["llm_calls:read"]))
+)]
+async fn list(
+    State(gateway): State<Gateway>,
+    Caller(scope): Caller,
+    Query(filter): Query<LlmCallFilter>,
+    Query(page): Query<PageQuery>,
+) -> ApiResult<Answer<Page<LlmCallView>>> {
+    Ok(Answer(gateway.list_calls(&scope, filter, &page).await?.map(LlmCallView::from)))
+}
+
+/// One model call, with its bodies; there as soon as the call has ended.
+#[utoipa::path(
+    get, path = "/api/v1/llm_calls/{id}", tag = "llm_calls", operation_id = "llm_calls_get",
+    params(("id" = LlmCallId, Path)),
+    responses((status = 200, body = LlmCallView), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["llm_calls:read"]))
+)]
+async fn get(
+    State(gateway): State<Gateway>,
+    Caller(scope): Caller,
+    Path(id): Path<LlmCallId>,
+) -> ApiResult<Tagged<LlmCallView>> {
+    let call = gateway.get_call(&scope, id).await?;
+    Ok(Tagged::new(call.updated_at, call.into()))
+}

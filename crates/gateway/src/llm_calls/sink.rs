@@ -1,0 +1,113 @@
+//! From the journal into `llm_calls`.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use loam_db::{Bulk, Column, OnConflict, System, Tx};
+use loam_journal::Frame;
+use loam_kernel::{Clock, Error, LlmCallId, Result, TenantId};
+use loam_platform::drain::Sink;
+use uuid::Uuid;
+
+use super::record::{Entry, INTENT, Record, SETTLEMENT};
+
+pub(crate) struct CallSink {
+    clock: Clock,
+}
+
+impl CallSink {
+    pub(crate) fn new(clock: Clock) -> Self {
+        Self { clock }
+    }
+}
+
+#[async_trait]
+impl Sink for CallSink {
+    fn takes(&self, kind: u8) -> bool {
+        matches!(kind, INTENT | SETTLEMENT)
+    }
+
+    fn tenant(&self, frame: &Frame) -> TenantId {
+        Entry::read(frame).map_or(TenantId::NIL, |entry| entry.record.tenant)
+    }
+
+    async fn write(&self, tx: &Tx<System>, frames: &[Frame]) -> Result<()> {
+        // intent and settlement mostly come in one batch, and make one row
+        let mut entries: Vec<Entry> = Vec::with_capacity(frames.len());
+        let mut places: HashMap<LlmCallId, usize> = HashMap::with_capacity(frames.len());
+        for frame in frames {
+            let entry = Entry::read(frame)?;
+            match places.get(&entry.record.id) {
+                Some(place) => entries[*place].merge(entry),
+                None => {
+                    places.insert(entry.record.id, entries.len());
+                    entries.push(entry);
+                }
+            }
+        }
+        metrics::histogram!("loam_drain_delay_seconds").record(self.delay(&entries));
+        tx.bulk(rows(entries)?).await
+    }
+}
+
+impl CallSink {
+    fn delay(&self, entries: &[Entry]) -> f64 {
+        let oldest = entries.iter().map(|entry| entry.record.updated_at()).min();
+        let delay = oldest.and_then(|oldest| (self.clock.now() - oldest).to_std().ok());
+        delay.unwrap_or_default().as_secs_f64()
+    }
+}
+
+/// Takes one field of every record.
+fn each<T>(entries: &[Entry], field: impl Fn(&Record) -> T) -> Vec<T> {
+    entries.iter().map(|entry| field(&entry.record)).collect()
+}
+
+fn rows(mut entries: Vec<Entry>) -> Result<Bulk> {
+    let requests = entries.iter_mut().map(|entry| entry.request.take()).collect();
+    let responses = entries.iter_mut().map(|entry| entry.response.take()).collect();
+    let all = &entries;
+    let uuid = |field: fn(&Record) -> Option<Uuid>| Column::Uuid(each(all, field));
+    let text = |field: fn(&Record) -> Option<String>| Column::Text(each(all, field));
+    let int = |field: fn(&Record) -> Option<i64>| Column::BigInt(each(all, field));
+    let time = |field: fn(&Record) -> DateTime<Utc>| Column::Time(each(all, |record| Some(field(record))));
+    let tokens = |field: fn(&loam_providers::Usage) -> u64| {
+        Column::BigInt(each(all, |record| record.usage.as_ref().and_then(|usage| i64::try_from(field(usage)).ok())))
+    };
+    let attempts: Vec<String> =
+        all.iter().map(|entry| serde_json::to_string(&entry.record.attempts)).collect::<Result<_, _>>().map_err(Error::internal)?;
+    let columns = vec![
+        ("tenant_id", uuid(|record| Some(record.tenant.0))),
+        ("id", uuid(|record| Some(record.id.0))),
+        ("node_id", uuid(|record| Some(record.node.0))),
+        ("state", text(|record| Some(record.state.name().to_owned()))),
+        ("source", text(|_| Some("gateway".to_owned()))),
+        ("provider", text(|record| Some(record.provider.clone()))),
+        ("model", text(|record| Some(record.model.clone()))),
+        ("endpoint", text(|record| Some(record.endpoint.clone()))),
+        ("api_key_id", uuid(|record| record.api_key.map(|id| id.0))),
+        ("user_id", uuid(|record| record.user.map(|id| id.0))),
+        ("project_id", uuid(|record| record.project.map(|id| id.0))),
+        ("session_id", text(|record| record.session.clone())),
+        ("request_id", text(|record| Some(record.request_id.clone()))),
+        ("trace_id", text(|record| record.trace_id.clone())),
+        ("span_id", text(|record| record.span_id.clone())),
+        ("streamed", Column::Bool(each(all, |record| Some(record.streamed)))),
+        ("status_code", Column::Int(each(all, |record| record.status.map(i32::from)))),
+        ("error_message", text(|record| record.error.clone())),
+        ("prompt_tokens", tokens(|usage| usage.prompt_tokens)),
+        ("completion_tokens", tokens(|usage| usage.completion_tokens)),
+        ("total_tokens", tokens(|usage| usage.total_tokens)),
+        ("cached_tokens", tokens(|usage| usage.cached_tokens)),
+        ("cost_nano_usd", int(|record| record.cost_nano_usd)),
+        ("latency_us", int(|record| record.latency_us)),
+        ("first_token_us", int(|record| record.first_token_us)),
+        ("attempts", Column::Json(attempts.into_iter().map(Some).collect())),
+        ("request_data", Column::Bytes(requests)),
+        ("response_data", Column::Bytes(responses)),
+        ("created_at", time(Record::created_at)),
+        ("updated_at", time(Record::updated_at)),
+    ];
+    Ok(Bulk { table: "llm_calls", columns, on_conflict: OnConflict::Merge })
+}

@@ -1,0 +1,149 @@
+//! A call as the API shows it.
+
+use chrono::{DateTime, Utc};
+use loam_kernel::{ApiKeyId, LlmCallId, ProjectId, UserId};
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use super::entity::{CallState, Model};
+use super::pack;
+use super::record::Entry;
+use crate::model_prices::Price;
+
+/// One call of a model. Lists leave out the bodies.
+#[derive(Serialize, ToSchema)]
+pub struct LlmCallView {
+    pub(super) id: LlmCallId,
+    state: CallState,
+    /// `gateway`, `otlp` or `sdk`.
+    source: String,
+    /// Name of the provider.
+    provider: String,
+    /// Name of the model at the provider.
+    model: String,
+    /// Path at the provider.
+    endpoint: String,
+    streamed: bool,
+    /// Body of the request; only when one call is read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_data: Option<Value>,
+    /// Body of the answer, put together if it was streamed; only when one call is read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_data: Option<Value>,
+    /// Tokens read, cached ones included.
+    prompt_tokens: Option<i64>,
+    /// Tokens written.
+    completion_tokens: Option<i64>,
+    /// Tokens read and written.
+    total_tokens: Option<i64>,
+    /// Tokens read from the provider's cache.
+    cached_tokens: Option<i64>,
+    /// US dollars; null when the model had no price.
+    cost_usd: Option<f64>,
+    /// Milliseconds from the client's request to the end of the answer.
+    latency_ms: Option<f64>,
+    /// Milliseconds from the client's request to the first byte of the answer's body.
+    first_token_ms: Option<f64>,
+    /// HTTP status of the provider; null when it did not answer.
+    status_code: Option<i32>,
+    error_message: Option<String>,
+    /// Each try: target, status, time, error.
+    #[schema(value_type = Vec<Object>)]
+    attempts: Value,
+    /// The `x-request-id` of the client's request.
+    request_id: String,
+    api_key_id: Option<ApiKeyId>,
+    user_id: Option<UserId>,
+    project_id: Option<ProjectId>,
+    /// The conversation that the client named.
+    session_id: Option<String>,
+    /// W3C trace id.
+    trace_id: Option<String>,
+    /// W3C id of the span that called.
+    span_id: Option<String>,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+fn millis(micros: i64) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "exact for 285 years")]
+    let millis = micros as f64 / 1000.0;
+    millis
+}
+
+impl From<Model> for LlmCallView {
+    fn from(row: Model) -> Self {
+        Self {
+            id: row.id,
+            state: row.state,
+            source: row.source,
+            provider: row.provider,
+            model: row.model,
+            endpoint: row.endpoint,
+            streamed: row.streamed,
+            request_data: row.request_data.map(|packed| pack::open(&packed)),
+            response_data: row.response_data.map(|packed| pack::open(&packed)),
+            prompt_tokens: row.prompt_tokens,
+            completion_tokens: row.completion_tokens,
+            total_tokens: row.total_tokens,
+            cached_tokens: row.cached_tokens,
+            cost_usd: row.cost_nano_usd.map(Price::to_usd),
+            latency_ms: row.latency_us.map(millis),
+            first_token_ms: row.first_token_us.map(millis),
+            status_code: row.status_code,
+            error_message: row.error_message,
+            attempts: row.attempts,
+            request_id: row.request_id,
+            api_key_id: row.api_key_id,
+            user_id: row.user_id,
+            project_id: row.project_id,
+            session_id: row.session_id,
+            trace_id: row.trace_id,
+            span_id: row.span_id,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+}
+
+impl From<Entry> for Model {
+    /// The row that an entry of the journal is about to become.
+    fn from(entry: Entry) -> Self {
+        let record = entry.record;
+        let usage = record.usage;
+        let tokens = |field: fn(&loam_providers::Usage) -> u64| usage.as_ref().and_then(|usage| i64::try_from(field(usage)).ok());
+        Self {
+            created_at: record.created_at(),
+            updated_at: record.updated_at(),
+            tenant_id: record.tenant,
+            id: record.id,
+            node_id: record.node,
+            state: record.state,
+            source: "gateway".to_owned(),
+            provider: record.provider,
+            model: record.model,
+            endpoint: record.endpoint,
+            api_key_id: record.api_key,
+            user_id: record.user,
+            project_id: record.project,
+            session_id: record.session,
+            request_id: record.request_id,
+            trace_id: record.trace_id,
+            span_id: record.span_id,
+            streamed: record.streamed,
+            status_code: record.status.map(i32::from),
+            error_message: record.error,
+            prompt_tokens: tokens(|usage| usage.prompt_tokens),
+            completion_tokens: tokens(|usage| usage.completion_tokens),
+            total_tokens: tokens(|usage| usage.total_tokens),
+            cached_tokens: tokens(|usage| usage.cached_tokens),
+            cost_nano_usd: record.cost_nano_usd,
+            latency_us: record.latency_us,
+            first_token_us: record.first_token_us,
+            attempts: json!(record.attempts),
+            request_data: entry.request,
+            response_data: entry.response,
+        }
+    }
+}

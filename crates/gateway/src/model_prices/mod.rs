@@ -1,0 +1,8 @@
+//! What models cost.
+
+pub mod entity;
+mod price;
+pub mod routes;
+pub mod service;
+
+pub use price::Price;

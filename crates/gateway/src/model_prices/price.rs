@@ -1,0 +1,76 @@
+//! From tokens to money, in whole nano-dollars, so that sums are exact.
+
+use loam_kernel::{Error, Result};
+use loam_providers::Usage;
+
+use super::entity::Model;
+
+/// Nano-dollars a dollar.
+const NANO: f64 = 1e9;
+const MILLION: i128 = 1_000_000;
+
+/// Nano-dollars a million tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Price {
+    /// Read.
+    pub input: i64,
+    /// Read from the provider's cache; as `input` unless set.
+    pub cached_input: Option<i64>,
+    /// Written.
+    pub output: i64,
+}
+
+impl From<&Model> for Price {
+    fn from(row: &Model) -> Self {
+        Self { input: row.input_nano_usd, cached_input: row.cached_input_nano_usd, output: row.output_nano_usd }
+    }
+}
+
+impl Price {
+    /// Nano-dollars as a client reads them: dollars.
+    #[expect(clippy::cast_precision_loss, reason = "exact to 9 million dollars, and to a cent far beyond")]
+    pub fn to_usd(nano: i64) -> f64 {
+        nano as f64 / NANO
+    }
+
+    /// What a call cost, in nano-dollars, rounded half up.
+    pub fn cost(&self, usage: &Usage) -> i64 {
+        let cached = usage.cached_tokens.min(usage.prompt_tokens);
+        let parts = [
+            (usage.prompt_tokens - cached, self.input),
+            (cached, self.cached_input.unwrap_or(self.input)),
+            (usage.completion_tokens, self.output),
+        ];
+        let sum: i128 = parts.iter().map(|(tokens, price)| i128::from(*tokens) * i128::from(*price)).sum();
+        i64::try_from((sum + MILLION / 2) / MILLION).unwrap_or(i64::MAX)
+    }
+}
+
+/// Dollars as a client writes them, in nano-dollars.
+pub(crate) fn from_usd(param: &str, usd: f64) -> Result<i64> {
+    if !(0.0..=1_000_000.0).contains(&usd) {
+        return Err(Error::invalid(param, "must be US dollars a million tokens, 0 to 1000000"));
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "bounded above")]
+    Ok((usd * NANO).round() as i64)
+}
+
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_costs_what_its_tokens_cost() {
+        let price = Price { input: 150_000_000, cached_input: Some(75_000_000), output: 600_000_000 };
+        let usage = Usage { prompt_tokens: 1000, completion_tokens: 200, total_tokens: 1200, cached_tokens: 400 };
+        // 600 · 0.15 $ + 400 · 0.075 $ + 200 · 0.60 $, a million each
+        assert_eq!(price.cost(&usage), 90_000 + 30_000 + 120_000);
+        let whole = Price { cached_input: None, ..price };
+        assert_eq!(whole.cost(&usage), 150_000 + 120_000);
+        let one = Usage { prompt_tokens: 1, ..Usage::default() };
+        assert_eq!(Price { input: 28_500_000, cached_input: None, output: 0 }.cost(&one), 29);
+        assert_eq!(from_usd("p", 0.1).ok(), Some(100_000_000));
+        assert!(from_usd("p", -1.0).is_err() && from_usd("p", f64::NAN).is_err());
+    }
+}

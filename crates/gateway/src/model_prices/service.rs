@@ -1,0 +1,152 @@
+//! The rules of prices.
+
+use loam_http::surface::{IfMatch, etag, next_version, present};
+use loam_kernel::{Error, ModelPriceId, Page, PageQuery, Result, Scope, TenantId, bounded, slug};
+use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use utoipa::{IntoParams, ToSchema};
+
+use super::entity::{ActiveModel, Column, Entity, Model};
+use super::price::{Price, from_usd};
+use crate::Gateway;
+
+/// A price to be set.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ModelPriceCreate {
+    /// Name of the provider.
+    pub provider: String,
+    /// Name of the model at the provider; `*` for all that have no price of their own.
+    pub model: String,
+    /// US dollars a million tokens read.
+    pub input_per_million: f64,
+    /// US dollars a million tokens read from the provider's cache; as other input unless given.
+    pub cached_input_per_million: Option<f64>,
+    /// US dollars a million tokens written.
+    pub output_per_million: f64,
+}
+
+/// A change of a price: what is left out stays. Calls already settled keep their cost.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ModelPriceUpdate {
+    /// US dollars a million tokens read.
+    pub input_per_million: Option<f64>,
+    /// US dollars a million tokens read from the provider's cache; null: as other input.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<f64>)]
+    pub cached_input_per_million: Option<Option<f64>>,
+    /// US dollars a million tokens written.
+    pub output_per_million: Option<f64>,
+}
+
+/// Which prices to list.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ModelPriceFilter {
+    /// Only this provider's.
+    pub provider: Option<String>,
+    /// Only this model's.
+    pub model: Option<String>,
+}
+
+impl Gateway {
+    /// The tenant's prices, newest first.
+    pub async fn list_prices(&self, scope: &Scope, filter: ModelPriceFilter, page: &PageQuery) -> Result<Page<Model>> {
+        let tx = self.0.db.read(scope).await?;
+        let mut find = tx.find::<Entity>();
+        if let Some(provider) = filter.provider {
+            find = find.filter(Column::Provider.eq(provider));
+        }
+        if let Some(model) = filter.model {
+            find = find.filter(Column::Model.eq(model));
+        }
+        find.page(page, |row| row.id.0).await
+    }
+
+    /// One price.
+    pub async fn get_price(&self, scope: &Scope, id: ModelPriceId) -> Result<Model> {
+        self.0.db.read(scope).await?.get::<Entity>(id).await?.ok_or_else(missing)
+    }
+
+    /// Sets a price.
+    pub async fn create_price(&self, scope: &Scope, new: ModelPriceCreate) -> Result<Model> {
+        slug("provider", &new.provider, 50)?;
+        bounded("model", &new.model, 200)?;
+        let cached = new.cached_input_per_million.map(|usd| from_usd("cached_input_per_million", usd)).transpose()?;
+        let now = self.0.clock.now();
+        let row = ActiveModel {
+            tenant_id: Set(TenantId::NIL),
+            id: Set(self.0.clock.id()),
+            provider: Set(new.provider),
+            model: Set(new.model),
+            input_nano_usd: Set(from_usd("input_per_million", new.input_per_million)?),
+            cached_input_nano_usd: Set(cached),
+            output_nano_usd: Set(from_usd("output_per_million", new.output_per_million)?),
+            created_at: Set(now),
+            updated_at: Set(now),
+        };
+        let tx = self.0.db.write(scope).await?;
+        let row = tx.insert(row).await.map_err(|e| match loam_db::is_unique_violation(&e) {
+            true => Error::taken("model", "this model has a price at this provider already; change that").with_source(e),
+            false => e,
+        })?;
+        let notice = self.record(&tx, "create", "model_prices", row.id, changes(&row)).await?;
+        self.commit(tx, notice).await?;
+        Ok(row)
+    }
+
+    /// Changes a price.
+    pub async fn update_price(
+        &self,
+        scope: &Scope,
+        id: ModelPriceId,
+        version: &IfMatch,
+        new: ModelPriceUpdate,
+    ) -> Result<Model> {
+        let input = new.input_per_million.map(|usd| from_usd("input_per_million", usd)).transpose()?;
+        let output = new.output_per_million.map(|usd| from_usd("output_per_million", usd)).transpose()?;
+        let cached = match new.cached_input_per_million {
+            Some(Some(usd)) => Some(Some(from_usd("cached_input_per_million", usd)?)),
+            other => other.map(|_| None),
+        };
+        let tx = self.0.db.write(scope).await?;
+        let old = tx.get_locked::<Entity>(id).await?.ok_or_else(missing)?;
+        version.check(&etag(old.updated_at))?;
+        let updated_at = next_version(old.updated_at, self.0.clock.now());
+        let mut row = old.into_active_model();
+        input.map(|nano| row.input_nano_usd = Set(nano));
+        cached.map(|nano| row.cached_input_nano_usd = Set(nano));
+        output.map(|nano| row.output_nano_usd = Set(nano));
+        row.updated_at = Set(updated_at);
+        let row = tx.update(row).await?;
+        let notice = self.record(&tx, "update", "model_prices", id, changes(&row)).await?;
+        self.commit(tx, notice).await?;
+        Ok(row)
+    }
+
+    /// Removes a price: calls from now on have no cost.
+    pub async fn delete_price(&self, scope: &Scope, id: ModelPriceId) -> Result<()> {
+        let tx = self.0.db.write(scope).await?;
+        if tx.delete::<Entity>().filter(Column::Id.eq(id)).exec().await? == 0 {
+            return Err(missing());
+        }
+        let notice = self.record(&tx, "delete", "model_prices", id, json!({})).await?;
+        self.commit(tx, notice).await
+    }
+}
+
+fn missing() -> Error {
+    Error::not_found("model price")
+}
+
+fn changes(row: &Model) -> Value {
+    json!({
+        "provider": row.provider,
+        "model": row.model,
+        "input_per_million": Price::to_usd(row.input_nano_usd),
+        "cached_input_per_million": row.cached_input_nano_usd.map(Price::to_usd),
+        "output_per_million": Price::to_usd(row.output_nano_usd),
+    })
+}

@@ -1,0 +1,23 @@
+//! Counting what a provider didn't count, or didn't get to count.
+
+use bytes::Bytes;
+use loam_providers::openai::{assemble, completion_text, prompt_text};
+use loam_providers::{Usage, count_tokens};
+
+/// What OpenAI adds for each message and each answer is small; it is left out, as other providers add other amounts.
+fn usage(request: &[u8], written: &str) -> Usage {
+    let prompt_tokens = count_tokens(&prompt_text(request));
+    let completion_tokens = count_tokens(written);
+    Usage { prompt_tokens, completion_tokens, total_tokens: prompt_tokens + completion_tokens, cached_tokens: 0 }
+}
+
+/// An estimate for an answer, or for as much of a stream as came. Counting takes a while, so it runs apart.
+pub(super) async fn estimate(request: Bytes, answer: Vec<Bytes>, events: bool) -> Option<Usage> {
+    tokio::task::spawn_blocking(move || {
+        let text = String::from_utf8_lossy(&answer.concat()).into_owned();
+        let answer = if events { assemble(&text) } else { serde_json::from_str(&text).unwrap_or_default() };
+        usage(&request, &completion_text(&answer))
+    })
+    .await
+    .ok()
+}

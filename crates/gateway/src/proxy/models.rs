@@ -1,0 +1,66 @@
+//! The list of models: what each provider is configured with, or says itself.
+
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use http::{Request, Uri};
+use http_body_util::Full;
+use loam_kernel::{Error, Result, Scope};
+use loam_providers::openai::model_ids;
+
+use super::send::read_all;
+use crate::catalog::Provider;
+use crate::service::Inner;
+
+/// A provider that takes longer is left out of the list.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// No list of models is larger.
+const MAX_LIST: usize = 8 << 20;
+
+impl Inner {
+    /// Every model that the tenant can call, as `provider/model`, with its provider.
+    pub(super) async fn list_models(&self, scope: &Scope) -> Result<Vec<(String, String)>> {
+        let models = self.catalog.get(scope.tenant()).await?;
+        let mut active: Vec<&Arc<Provider>> = models.providers.values().filter(|provider| provider.is_active).collect();
+        active.sort_by(|a, b| a.name.cmp(&b.name));
+        let lists = join_all(active.iter().map(|provider| self.models_of(provider))).await;
+        let mut all = Vec::new();
+        for (provider, list) in active.iter().zip(lists) {
+            match list {
+                Ok(list) => all.extend(list.into_iter().map(|model| (format!("{}/{model}", provider.name), provider.name.clone()))),
+                Err(e) => tracing::warn!(provider = provider.name, error = %e, "a provider did not say which models it has"),
+            }
+        }
+        Ok(all)
+    }
+
+    async fn models_of(&self, provider: &Provider) -> Result<Vec<String>> {
+        if !provider.models.is_empty() {
+            return Ok(provider.models.clone());
+        }
+        let ttl = Duration::from_secs(self.config.models_ttl);
+        if let Some((at, list)) = &*provider.listed.lock().unwrap_or_else(PoisonError::into_inner)
+            && at.elapsed() < ttl
+        {
+            return Ok(list.clone());
+        }
+        let list = tokio::time::timeout(PATIENCE, self.ask_models(provider)).await.map_err(Error::internal)??;
+        *provider.listed.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), list.clone()));
+        Ok(list)
+    }
+
+    async fn ask_models(&self, provider: &Provider) -> Result<Vec<String>> {
+        let mut request = Request::new(Full::new(Bytes::new()));
+        *request.uri_mut() = Uri::try_from(format!("{}/models", provider.base_url)).map_err(Error::internal)?;
+        for (name, value) in &provider.headers {
+            request.headers_mut().insert(name.clone(), value.clone());
+        }
+        let answer = self.client.send(request, provider.timeouts).await.map_err(Error::internal)?;
+        let status = answer.status();
+        let body = read_all(&provider.name, answer.into_body(), MAX_LIST).await?;
+        let list = if status.is_success() { model_ids(&body) } else { None };
+        list.ok_or_else(|| Error::internal(format!("it answered {status}, not with a list of models")))
+    }
+}

@@ -1,0 +1,129 @@
+//! The routes that speak OpenAI's wire format.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::response::Response;
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
+use loam_http::surface::{ApiResult, Body, Caller, ErrorBody};
+use loam_kernel::{Error, Result, Scope};
+use loam_providers::openai::Endpoint;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::Gateway;
+use crate::service::Inner;
+
+/// The models that can be called.
+#[derive(Serialize, ToSchema)]
+struct ModelList {
+    /// Always `list`.
+    object: &'static str,
+    data: Vec<ModelEntry>,
+}
+
+/// A model.
+#[derive(Serialize, ToSchema)]
+struct ModelEntry {
+    /// `provider/model`: what to send as `model`.
+    id: String,
+    /// Always `model`.
+    object: &'static str,
+    /// Seconds since 1970; unknown, so 0.
+    created: i64,
+    /// The provider.
+    owned_by: String,
+}
+
+pub(crate) fn router(gateway: Gateway) -> OpenApiRouter {
+    OpenApiRouter::new()
+        .routes(routes!(chat_completions))
+        .routes(routes!(embeddings))
+        .routes(routes!(models))
+        .with_state(gateway.0)
+}
+
+/// A chat completion, in OpenAI's format: the body goes to the provider as it is, but for the model's name. With
+/// `"stream": true` the answer is a stream of events.
+#[utoipa::path(
+    post, path = "/v1/chat/completions", tag = "gateway", operation_id = "chat_completions_create",
+    request_body(content = Object, content_type = "application/json", description = "OpenAI's request; `model` is `provider/model`",
+        example = json!({"model": "openai/gpt-4o-mini", "messages": [{"role": "user", "content": "Hello"}]})),
+    params(
+        ("x-loam-session-id" = Option<String>, Header, description = "your conversation, kept with the call"),
+        ("traceparent" = Option<String>, Header, description = "W3C trace context, kept with the call"),
+    ),
+    responses(
+        (status = 200, body = Object, content_type = "application/json", description = "OpenAI's answer; events if streamed"),
+        (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody),
+    ),
+    security(("api_key" = ["gateway:call"]))
+)]
+async fn chat_completions(
+    State(gateway): State<Arc<Inner>>,
+    Caller(scope): Caller,
+    headers: HeaderMap,
+    Body(body): Body,
+) -> ApiResult<Response> {
+    Ok(call(gateway, scope, Endpoint::ChatCompletions, headers, body).await?)
+}
+
+/// Embeddings, in OpenAI's format: the body goes to the provider as it is, but for the model's name.
+#[utoipa::path(
+    post, path = "/v1/embeddings", tag = "gateway", operation_id = "embeddings_create",
+    request_body(content = Object, content_type = "application/json", description = "OpenAI's request; `model` is `provider/model`",
+        example = json!({"model": "openai/text-embedding-3-small", "input": "Hello"})),
+    responses(
+        (status = 200, body = Object, content_type = "application/json", description = "OpenAI's answer"),
+        (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody),
+    ),
+    security(("api_key" = ["gateway:call"]))
+)]
+async fn embeddings(
+    State(gateway): State<Arc<Inner>>,
+    Caller(scope): Caller,
+    headers: HeaderMap,
+    Body(body): Body,
+) -> ApiResult<Response> {
+    Ok(call(gateway, scope, Endpoint::Embeddings, headers, body).await?)
+}
+
+async fn call(gateway: Arc<Inner>, scope: Scope, endpoint: Endpoint, headers: HeaderMap, body: Bytes) -> Result<Response> {
+    let began = Instant::now();
+    let call = gateway.open_call(&scope, endpoint, &headers, body, began).await?;
+    // a task of its own: a client that hangs up must not keep an answer that is paid for off the record
+    let calls = gateway.calls.clone();
+    let exchange = calls.spawn(async move {
+        let mut call = call;
+        match gateway.ask(&mut call).await {
+            Ok(answer) if call.stream && answer.status().is_success() && is_events(&answer) => {
+                Ok(gateway.answer_streamed(call, answer))
+            }
+            Ok(answer) => gateway.answer_whole(call, answer).await,
+            Err(e) => Err(gateway.fail(call, e).await),
+        }
+    });
+    exchange.await.map_err(Error::internal)?
+}
+
+fn is_events<T>(answer: &http::Response<T>) -> bool {
+    let kind = answer.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    kind.is_some_and(|kind| kind.trim_start().starts_with("text/event-stream"))
+}
+
+/// The models that can be called, as `provider/model`.
+#[utoipa::path(
+    get, path = "/v1/models", tag = "gateway", operation_id = "models_list",
+    responses((status = 200, body = ModelList), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["gateway:call"]))
+)]
+async fn models(State(gateway): State<Arc<Inner>>, Caller(scope): Caller) -> ApiResult<Json<ModelList>> {
+    let models = gateway.list_models(&scope).await?;
+    let entry = |(id, owned_by)| ModelEntry { id, object: "model", created: 0, owned_by };
+    Ok(Json(ModelList { object: "list", data: models.into_iter().map(entry).collect() }))
+}

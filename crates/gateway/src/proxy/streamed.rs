@@ -1,0 +1,271 @@
+//! Answers that come as a stream of events.
+//!
+//! The body below is polled by the connection to the client. It hands on whole events as they come, all that have
+//! arrived in one piece. It waits twice: before the first byte, until the intent is durable; before the end, until the
+//! settlement is. Dropped early, because the client hung up, it settles what came.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use axum::body::Body as AnswerBody;
+use axum::response::Response;
+use bytes::{BufMut, Bytes, BytesMut};
+use futures_util::future::BoxFuture;
+use http::HeaderValue;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http_body::{Body, Frame};
+use loam_http::client::Body as ProviderBody;
+use loam_kernel::{Error, Result};
+use loam_providers::openai::Events;
+use serde_json::json;
+
+use super::call::Call;
+use super::estimate::estimate;
+use super::plain::{CALL_ID, call_id};
+use super::send::passed;
+use crate::llm_calls::entity::CallState;
+use crate::llm_calls::ledger::Outcome;
+use crate::service::Inner;
+
+/// No more than this is put together before it is written.
+const MAX_PIECE: usize = 256 << 10;
+
+type Waiting = BoxFuture<'static, Result<()>>;
+
+struct Relay {
+    gateway: Arc<Inner>,
+    /// Until it is settled.
+    call: Option<Call>,
+    provider: ProviderBody,
+    events: Events,
+    /// What came, for the record.
+    kept: Vec<Bytes>,
+    kept_bytes: usize,
+    stage: Stage,
+}
+
+enum Stage {
+    /// The intent is on its way to the disk; what has come meanwhile waits.
+    Intent { waiting: Waiting, held: Bytes },
+    /// Events come and go.
+    Flowing { intent_durable: bool },
+    /// The settlement is on its way to the disk; the end waits.
+    Settling { waiting: Waiting, last: Bytes },
+    /// Nothing more comes.
+    Ended,
+}
+
+impl Inner {
+    /// Hands a stream on as it comes.
+    pub(super) fn answer_streamed(
+        self: Arc<Self>,
+        call: Call,
+        answer: http::Response<ProviderBody>,
+    ) -> Response {
+        let (parts, provider) = answer.into_parts();
+        let id = call_id(&call.open);
+        let events = Events::new(call.hide_usage);
+        let stage = Stage::Flowing { intent_durable: self.config.strict };
+        let relay = Relay { gateway: self, call: Some(call), provider, events, kept: Vec::new(), kept_bytes: 0, stage };
+        let mut response = Response::new(AnswerBody::new(relay));
+        *response.status_mut() = parts.status;
+        *response.headers_mut() = passed(&parts.headers);
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        // nginx in front must not wait for more either
+        response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
+        if let Some(id) = id {
+            response.headers_mut().insert(CALL_ID, id);
+        }
+        response
+    }
+}
+
+/// What a look at the provider's stream gave.
+enum Piece {
+    Bytes(Bytes),
+    /// The end, with what is to be sent last.
+    End { now: Bytes, last: Bytes, error: Option<String> },
+}
+
+impl Relay {
+    /// Takes all that has arrived; never waits for more once there is something.
+    fn take(&mut self, cx: &mut Context<'_>) -> Poll<Piece> {
+        let mut out = BytesMut::new();
+        let mut single = Bytes::new();
+        loop {
+            let arrived = match Pin::new(&mut self.provider).poll_frame(cx) {
+                Poll::Pending if out.is_empty() && single.is_empty() => return Poll::Pending,
+                Poll::Pending => return Poll::Ready(Piece::Bytes(join(single, out))),
+                Poll::Ready(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
+                Poll::Ready(end) => {
+                    let error = end.and_then(Result::err).map(|e| e.to_string());
+                    let rest = self.events.finish();
+                    out.put(rest);
+                    let last = error.as_ref().map(|e| self.broken_off(e)).unwrap_or_default();
+                    return Poll::Ready(Piece::End { now: join(single, out), last, error });
+                }
+            };
+            self.keep(&arrived);
+            let forward = self.events.push(arrived);
+            // one piece goes on as it is; only the second makes a copy worth it
+            if single.is_empty() && out.is_empty() {
+                single = forward.now;
+            } else {
+                if out.is_empty() {
+                    out.put(std::mem::take(&mut single));
+                }
+                out.put(forward.now);
+            }
+            if let Some(last) = forward.last {
+                return Poll::Ready(Piece::End { now: join(single, out), last, error: None });
+            }
+            if out.len() >= MAX_PIECE {
+                return Poll::Ready(Piece::Bytes(join(single, out)));
+            }
+        }
+    }
+
+    /// The event that tells a client of a stream that something went wrong.
+    fn broken_off(&self, error: &str) -> Bytes {
+        let call = self.call.as_ref();
+        let provider = call.map_or("", |call| call.provider.name.as_str());
+        let error = json!({ "error": {
+            "code": "provider_broke_off",
+            "message": format!("provider `{provider}` broke off its answer: {error}"),
+            "type": "server_error",
+            "param": null,
+            "request_id": call.map(|call| call.open.record.request_id.as_str()),
+        }});
+        Bytes::from(format!("data: {error}\n\n"))
+    }
+
+    fn keep(&mut self, bytes: &Bytes) {
+        self.mark_first();
+        // estimates need the text even if the record does not keep it
+        let room = self.gateway.config.record_max_bytes.max(1 << 16);
+        if self.kept_bytes < room {
+            self.kept_bytes += bytes.len();
+            self.kept.push(bytes.clone());
+        }
+    }
+
+    fn mark_first(&mut self) {
+        if let Some(call) = &mut self.call {
+            let since = i64::try_from(call.open.began.elapsed().as_micros()).ok();
+            call.open.record.first_token_us = call.open.record.first_token_us.or(since);
+        }
+    }
+
+    /// Settles the call; the future ends when that is durable.
+    fn settle(&mut self, error: Option<String>) -> Waiting {
+        let Some(mut call) = self.call.take() else { return Box::pin(async { Ok(()) }) };
+        call.open.record.error = error;
+        let gateway = self.gateway.clone();
+        let kept = std::mem::take(&mut self.kept);
+        match self.events.usage() {
+            Some(usage) => {
+                let outcome = Outcome { state: CallState::Settled, usage: Some(usage), answer: &kept, events: true };
+                let settled = gateway.ledger.settle(call.open, &outcome, gateway.keep());
+                Box::pin(async move { gateway.ledger.durable(settled?).await })
+            }
+            None => Box::pin(async move {
+                let usage = estimate(call.request.clone(), kept.clone(), true).await;
+                let outcome = Outcome { state: CallState::Estimated, usage, answer: &kept, events: true };
+                let settled = gateway.ledger.settle(call.open, &outcome, gateway.keep());
+                gateway.ledger.durable(settled?).await
+            }),
+        }
+    }
+
+    fn advance(&mut self, piece: Piece) -> Bytes {
+        match piece {
+            Piece::Bytes(bytes) => bytes,
+            Piece::End { now, last, error } => {
+                let waiting = self.settle(error);
+                self.stage = Stage::Settling { waiting, last };
+                now
+            }
+        }
+    }
+}
+
+fn join(single: Bytes, out: BytesMut) -> Bytes {
+    if single.is_empty() { out.freeze() } else if out.is_empty() { single } else { [single, out.freeze()].concat().into() }
+}
+
+impl Body for Relay {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>>>> {
+        let this = self.get_mut();
+        loop {
+            match &mut this.stage {
+                Stage::Flowing { intent_durable: true } => {
+                    let piece = ready!(this.take(cx));
+                    let bytes = this.advance(piece);
+                    if !bytes.is_empty() {
+                        return Poll::Ready(Some(Ok(Frame::data(bytes))));
+                    }
+                }
+                Stage::Flowing { intent_durable: false } => {
+                    let piece = ready!(this.take(cx));
+                    let intent = this.call.as_ref().map(|call| call.open.intent);
+                    match piece {
+                        // the settlement stands behind the intent: one sync makes both durable
+                        Piece::End { now, last, error } => {
+                            let waiting = this.settle(error);
+                            let last = join(now, BytesMut::from(last));
+                            this.stage = Stage::Settling { waiting, last };
+                        }
+                        Piece::Bytes(held) => {
+                            let gateway = this.gateway.clone();
+                            let waiting: Waiting = Box::pin(async move {
+                                match intent {
+                                    Some(intent) => gateway.ledger.durable(intent).await,
+                                    None => Ok(()),
+                                }
+                            });
+                            this.stage = Stage::Intent { waiting, held };
+                        }
+                    }
+                }
+                Stage::Intent { waiting, held } => {
+                    let durable = ready!(waiting.as_mut().poll(cx));
+                    let held = std::mem::take(held);
+                    this.stage = Stage::Flowing { intent_durable: true };
+                    durable?;
+                    if !held.is_empty() {
+                        return Poll::Ready(Some(Ok(Frame::data(held))));
+                    }
+                }
+                Stage::Settling { waiting, last } => {
+                    let durable = ready!(waiting.as_mut().poll(cx));
+                    let last = std::mem::take(last);
+                    this.stage = Stage::Ended;
+                    durable?;
+                    if !last.is_empty() {
+                        return Poll::Ready(Some(Ok(Frame::data(last))));
+                    }
+                }
+                Stage::Ended => return Poll::Ready(None),
+            }
+        }
+    }
+}
+
+impl Drop for Relay {
+    /// The client hung up, or the server is stopping: what came is settled all the same.
+    fn drop(&mut self) {
+        let finishing = match std::mem::replace(&mut self.stage, Stage::Ended) {
+            Stage::Settling { waiting, .. } => waiting,
+            Stage::Ended => return,
+            _ => self.settle(Some("the client closed the connection before the answer ended".to_owned())),
+        };
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            self.gateway.calls.spawn_on(finishing, &runtime);
+        }
+    }
+}

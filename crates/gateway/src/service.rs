@@ -1,0 +1,125 @@
+//! The handle of this crate.
+
+use std::sync::Arc;
+
+use loam_db::{Db, Tx};
+use loam_http::client::{Client, Timeouts};
+use loam_journal::Journal;
+use loam_kernel::{Clock, Result};
+use loam_platform::audit_logs::{self, Change};
+use loam_platform::drain::Sink;
+use loam_platform::notices::{Notice, Notices};
+use loam_platform::seal::Keyring;
+use serde_json::Value;
+use tokio_util::task::TaskTracker;
+use utoipa_axum::router::OpenApiRouter;
+use uuid::Uuid;
+
+use crate::catalog::Catalog;
+use crate::llm_calls::ledger::Ledger;
+use crate::llm_calls::sink::CallSink;
+use crate::{Config, ai_providers, llm_calls, model_prices, proxy};
+
+/// Providers, prices, calls. Cheap to clone.
+#[derive(Clone)]
+pub struct Gateway(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) db: Db,
+    pub(crate) clock: Clock,
+    pub(crate) notices: Notices,
+    pub(crate) keyring: Keyring,
+    pub(crate) client: Client,
+    pub(crate) catalog: Catalog,
+    pub(crate) ledger: Ledger,
+    pub(crate) config: Config,
+    /// Calls under way, which a stopping server waits for.
+    pub(crate) calls: TaskTracker,
+}
+
+/// What the gateway stands on.
+pub struct Parts {
+    /// The database.
+    pub db: Db,
+    /// Time and ids.
+    pub clock: Clock,
+    /// Notices of change.
+    pub notices: Notices,
+    /// Opens providers' secrets.
+    pub keyring: Keyring,
+    /// The way out.
+    pub client: Client,
+    /// How long a provider may take, unless its own configuration says otherwise.
+    pub timeouts: Timeouts,
+    /// Where calls are acknowledged; none for the command line, which makes no calls.
+    pub journal: Option<Journal>,
+    /// Settings.
+    pub config: Config,
+}
+
+impl Gateway {
+    /// A gateway on a migrated database.
+    pub fn new(parts: Parts) -> Self {
+        let Parts { db, clock, notices, keyring, client, timeouts, journal, config } = parts;
+        let catalog = Catalog::new(db.clone(), keyring.clone(), timeouts, &notices);
+        let ledger = Ledger::new(journal, clock.clone());
+        let calls = TaskTracker::new();
+        Self(Arc::new(Inner { db, clock, notices, keyring, client, catalog, ledger, config, calls }))
+    }
+
+    /// Reads every tenant's providers and prices, so that calls go on should the database go away.
+    pub async fn preload(&self) -> Result<()> {
+        self.0.catalog.preload().await
+    }
+
+    /// The routes of the resource API.
+    pub fn router(&self) -> OpenApiRouter {
+        OpenApiRouter::new()
+            .merge(ai_providers::routes::router(self.clone()))
+            .merge(model_prices::routes::router(self.clone()))
+            .merge(llm_calls::routes::router(self.clone()))
+    }
+
+    /// The routes that speak OpenAI's wire format.
+    pub fn openai_router(&self) -> OpenApiRouter {
+        proxy::routes::router(self.clone())
+    }
+
+    /// What drains calls into the database.
+    pub fn sink(&self) -> Arc<dyn Sink> {
+        Arc::new(CallSink::new(self.0.clock.clone()))
+    }
+
+    /// Waits until the calls under way have ended and are settled.
+    pub async fn finish_calls(&self) {
+        self.0.calls.close();
+        self.0.calls.wait().await;
+    }
+
+    /// Calls under way.
+    pub fn open_calls(&self) -> usize {
+        self.0.calls.len()
+    }
+
+    /// Records a change and announces it, in its transaction.
+    pub(crate) async fn record<R>(
+        &self,
+        tx: &Tx<R>,
+        action: &'static str,
+        resource: &'static str,
+        id: impl Into<Uuid>,
+        changes: Value,
+    ) -> Result<Notice> {
+        let id = id.into();
+        let change = Change { action, resource_type: resource, resource_id: &id.to_string(), changes };
+        audit_logs::record(tx, &self.0.clock, change).await?;
+        self.0.notices.announce(tx, &self.0.clock, resource, id).await
+    }
+
+    /// Commits, then tells this process's own caches.
+    pub(crate) async fn commit<R>(&self, tx: Tx<R>, notice: Notice) -> Result<()> {
+        tx.commit().await?;
+        self.0.notices.publish(&notice);
+        Ok(())
+    }
+}

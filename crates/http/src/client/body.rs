@@ -1,0 +1,128 @@
+//! The body of an answer, with a limit on silence.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::pool::Lease;
+
+/// The body of an answer. Read to its end, it gives its connection back; dropped before, it closes it.
+///
+/// Polling it until it is pending yields everything that has arrived, without waiting.
+pub struct Body {
+    incoming: Incoming,
+    /// Gone once the body has ended, well or badly.
+    lease: Option<Lease>,
+    idle: Duration,
+    /// Since when the reader waits in vain.
+    silent_since: Option<Instant>,
+    /// Rings now and then while the reader waits; set anew when it rings, not with each frame.
+    alarm: Option<Pin<Box<Sleep>>>,
+}
+
+/// Why a body ended early.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BodyError {
+    /// Nothing came for too long.
+    #[error("the answer fell silent for {after:?}")]
+    Idle {
+        /// The time-out.
+        after: Duration,
+    },
+    /// The connection was closed or broke before the end, or what came is not valid HTTP.
+    #[error("the answer was cut short")]
+    Cut {
+        /// What the connection reported.
+        source: hyper::Error,
+    },
+}
+
+impl Body {
+    pub(super) fn new(incoming: Incoming, lease: Lease, idle: Duration) -> Self {
+        let mut body = Self { incoming, lease: Some(lease), idle, silent_since: None, alarm: None };
+        body.settle();
+        body
+    }
+
+    /// Gives the connection back if the body is complete.
+    fn settle(&mut self) {
+        if http_body::Body::is_end_stream(&self.incoming) {
+            self.finish();
+        }
+    }
+
+    fn finish(&mut self) {
+        if let Some(lease) = self.lease.take() {
+            lease.give_back();
+        }
+    }
+
+    fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let deadline = *self.silent_since.get_or_insert_with(Instant::now) + self.idle;
+        let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        while alarm.as_mut().poll(cx).is_ready() {
+            if alarm.deadline() >= deadline {
+                return Poll::Ready(());
+            }
+            alarm.as_mut().reset(deadline);
+        }
+        Poll::Pending
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = self.get_mut();
+        let Some(lease) = &mut this.lease else { return Poll::Ready(None) };
+        // Frames come from `drive` alone, which registers the real waker with the socket.
+        let unheard = &mut Context::from_waker(Waker::noop());
+        let mut frame = http_body::Body::poll_frame(Pin::new(&mut this.incoming), unheard);
+        if frame.is_pending() {
+            lease.drive(cx);
+            frame = http_body::Body::poll_frame(Pin::new(&mut this.incoming), unheard);
+        }
+        match frame {
+            Poll::Ready(Some(Ok(frame))) => {
+                this.silent_since = None;
+                this.settle();
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(Some(Err(source))) => {
+                this.lease = None;
+                Poll::Ready(Some(Err(BodyError::Cut { source })))
+            }
+            Poll::Ready(None) => {
+                this.finish();
+                Poll::Ready(None)
+            }
+            Poll::Pending => {
+                if this.poll_silence(cx).is_pending() {
+                    return Poll::Pending;
+                }
+                this.lease = None;
+                Poll::Ready(Some(Err(BodyError::Idle { after: this.idle })))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.lease.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        http_body::Body::size_hint(&self.incoming)
+    }
+}

@@ -1,0 +1,159 @@
+//! Databases, a clock and handlers for the tests.
+
+use std::future::Future;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use loam_db::Db;
+use loam_jobs::entity::{Entity, Model};
+use loam_jobs::{Config, Handler, Handlers, JobContext, JobState, NewJob, Runner, RunnerHandle, enqueue};
+use loam_kernel::{Clock, JobId, Result, Scope, TenantId};
+use serde_json::Value;
+use sqlx::postgres::PgPoolOptions;
+use tempfile::TempDir;
+use tokio::sync::Mutex;
+use uuid::Uuid;
+
+/// The tenant of most tests.
+pub const ACME: TenantId = TenantId(Uuid::from_u128(0xac));
+
+/// Databases of one cluster share its roles, which can't be granted by two at once.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+
+/// A migrated database and a clock that stands still.
+pub struct Bed {
+    pub db: Db,
+    pub clock: Clock,
+    _dir: TempDir,
+}
+
+impl Bed {
+    pub async fn sqlite() -> Self {
+        Self::open(loam_db::Config::default()).await
+    }
+
+    pub async fn postgres() -> Self {
+        let url = std::env::var("LOAM_TEST_POSTGRES_URL").expect(
+            "LOAM_TEST_POSTGRES_URL is not set: these tests need a PostgreSQL superuser; `make test` starts one",
+        );
+        let _guard = ONE_AT_A_TIME.lock().await;
+        let name = format!("loam_jobs_{}", Clock::system().id::<Uuid>().simple());
+        let admin = PgPoolOptions::new().max_connections(1).connect(&url).await.unwrap();
+        let create = format!("CREATE DATABASE {name}");
+        sqlx::query(sqlx::AssertSqlSafe(create)).execute(&admin).await.unwrap();
+        admin.close().await;
+        let (base, query) =
+            url.split_once('?').map_or((url.as_str(), None), |(base, query)| (base, Some(query)));
+        let (server, _) = base.rsplit_once('/').unwrap();
+        let url = format!("{server}/{name}{}", query.map(|q| format!("?{q}")).unwrap_or_default());
+        Self::open(loam_db::Config { url: Some(url), max_connections: 12, ..Default::default() }).await
+    }
+
+    async fn open(config: loam_db::Config) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let db = Db::connect(&config, dir.path()).await.unwrap();
+        db.migrate().await.unwrap();
+        let start: DateTime<Utc> = "2026-01-05T10:00:00Z".parse().unwrap();
+        Self { db, clock: Clock::fixed(start), _dir: dir }
+    }
+
+    pub fn advance(&self, seconds: i64) {
+        self.clock.advance(chrono::TimeDelta::seconds(seconds));
+    }
+
+    /// Enqueues in a transaction of its own.
+    pub async fn enqueue(&self, job: NewJob<Value>) -> JobId {
+        let tx = self.db.write(&Scope::system(ACME, "test")).await.unwrap();
+        let id = enqueue(&tx, &self.clock, job).await.unwrap().unwrap();
+        tx.commit().await.unwrap();
+        id
+    }
+
+    /// Starts a node that polls all the time.
+    pub fn node(&self, handlers: Handlers) -> RunnerHandle {
+        self.node_with(handlers, Config { poll_ms: 20, heartbeat_ms: 50, ..Config::default() })
+    }
+
+    pub fn node_with(&self, handlers: Handlers, config: Config) -> RunnerHandle {
+        let (db, clock) = (self.db.clone(), self.clock.clone());
+        Runner::start(db, clock, handlers, config, Clock::system().id()).unwrap()
+    }
+
+    pub async fn job(&self, id: JobId) -> Model {
+        let tx = self.db.read(&Scope::system(ACME, "test")).await.unwrap();
+        tx.get::<Entity>(id).await.unwrap().unwrap()
+    }
+
+    /// Every row of a kind, of any tenant.
+    pub async fn all_of(&self, kind: &str) -> Vec<Model> {
+        let tx = self.db.system_read(&Scope::system(TenantId::NIL, "test")).await.unwrap();
+        let rows = tx.find_any::<Entity>().all().await.unwrap();
+        rows.into_iter().filter(|row| row.kind == kind).collect()
+    }
+
+    /// Waits until the job stands there.
+    pub async fn until(&self, id: JobId, state: JobState) -> Model {
+        for _ in 0..1000 {
+            let job = self.job(id).await;
+            if job.state == state {
+                return job;
+            }
+            pause(10).await;
+        }
+        panic!("the job did not come to {state:?}: {:?}", self.job(id).await);
+    }
+}
+
+pub async fn pause(ms: u64) {
+    tokio::time::sleep(Duration::from_millis(ms)).await;
+}
+
+/// Waits until the condition holds.
+pub async fn eventually(what: &str, holds: impl Fn() -> bool) {
+    for _ in 0..1000 {
+        if holds() {
+            return;
+        }
+        pause(10).await;
+    }
+    panic!("it never came about that {what}");
+}
+
+/// A handler made of a closure.
+pub struct Do<F>(pub &'static str, pub F);
+
+#[async_trait]
+impl<F, Done> Handler for Do<F>
+where
+    F: Fn(JobContext, Value) -> Done + Send + Sync,
+    Done: Future<Output = Result<()>> + Send,
+{
+    fn kind(&self) -> &'static str {
+        self.0
+    }
+
+    async fn run(&self, job: &JobContext, payload: Value) -> Result<()> {
+        (self.1)(job.clone(), payload).await
+    }
+}
+
+/// Makes two tests of each body, one a database.
+macro_rules! on_both {
+    ($($name:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name($crate::bed::Bed::sqlite().await).await;
+            })*
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name($crate::bed::Bed::postgres().await).await;
+            })*
+        }
+    };
+}
+
+pub(crate) use on_both;

@@ -1,0 +1,236 @@
+//! Everything that appenders, the writer, the preparer and readers share, under one lock. No I/O.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::config::Config;
+use crate::error::{AppendError, DurableError};
+use crate::frame::frame_lens;
+use crate::segment::Segment;
+use crate::stats::Stats;
+
+/// Why nothing can be written just now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    Full,
+    Failed,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Status {
+    Running,
+    In(Trouble),
+    Closed,
+}
+
+/// What holds the writer's batch up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Blocked {
+    /// No segment is ready.
+    Segment,
+    /// Writing failed twice: try again then.
+    Until(Instant, Trouble),
+}
+
+/// When the writer has something to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Due {
+    Now,
+    At(Instant),
+    /// When something changes.
+    Never,
+}
+
+/// Where the writer's thread is, so that it is woken only when that is needed: waking costs a system call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Parked {
+    Awake,
+    /// Sleeps for at most the lazy delay: needs no wake-up for a lazy append.
+    Briefly,
+    Idle,
+}
+
+pub(crate) struct Live {
+    pub segment: Arc<Segment>,
+    /// Where its durable frames end.
+    pub end: u64,
+    /// A write or a sync failed on it: never write to it again.
+    pub failed: bool,
+}
+
+/// A file the log no longer needs.
+pub(crate) struct Drained {
+    pub segment: Arc<Segment>,
+    pub reuse: bool,
+}
+
+pub(crate) struct State {
+    /// Encoded frames that the writer has not taken yet.
+    pub queue: Vec<u8>,
+    /// When the first of them was appended.
+    pub oldest: Option<Instant>,
+    /// Bytes that the writer has taken and that are not durable yet.
+    pub inflight: usize,
+    /// Where the next frame starts.
+    pub tail: u64,
+    /// Whether a frame was appended since the journal was opened.
+    pub appended: bool,
+    /// Up to where everything is durable: the end of the last durable frame.
+    pub durable: u64,
+    /// Up to where someone waits for.
+    pub wanted: u64,
+    /// What is left of the segment into which the next frame will go. Placing frames at append time, by the rule
+    /// that the writer follows later, is what makes the disk budget exact.
+    pub room: u64,
+    /// Segments placed upon but not begun by the writer.
+    pub planned: usize,
+
+    /// The log, oldest first. The last one is never recycled: its header keeps positions from starting over.
+    pub segments: VecDeque<Live>,
+    /// Zero-filled or recycled, by ascending number.
+    pub ready: VecDeque<Arc<Segment>>,
+    /// Handled strictly in order, so that a crash never leaves a gap in the log.
+    pub drained: VecDeque<Drained>,
+    pub next_seq: u64,
+    pub released: u64,
+
+    pub blocked: Option<Blocked>,
+    /// What the preparer met when it last tried, until it succeeds.
+    pub prepare_trouble: Option<Trouble>,
+    pub closing: bool,
+    pub finished: bool,
+    pub parked: Parked,
+    pub stats: Stats,
+}
+
+impl State {
+    pub fn status(&self) -> Status {
+        match self.blocked {
+            _ if self.finished => Status::Closed,
+            Some(Blocked::Until(_, trouble)) => Status::In(trouble),
+            Some(Blocked::Segment) => self.prepare_trouble.map_or(Status::Running, Status::In),
+            None => Status::Running,
+        }
+    }
+
+    pub fn due(&self, now: Instant, config: &Config) -> Due {
+        let at = |time: Instant| if now >= time { Due::Now } else { Due::At(time) };
+        if self.finished {
+            return Due::Now;
+        }
+        if self.inflight > 0 {
+            let gives_up = self.closing && self.prepare_trouble.is_some();
+            return match self.blocked {
+                None => Due::Now,
+                Some(Blocked::Segment) if gives_up || !self.ready.is_empty() => Due::Now,
+                Some(Blocked::Segment) => Due::Never,
+                Some(Blocked::Until(..)) if self.closing => Due::Now,
+                Some(Blocked::Until(time, _)) => at(time),
+            };
+        }
+        if self.closing {
+            return Due::Now;
+        }
+        match self.oldest {
+            None => Due::Never,
+            // Half a budget is reason enough: the other half is for what comes while it is written.
+            Some(_) if self.wanted > self.durable || self.queue.len() >= config.memory_budget_bytes / 2 => Due::Now,
+            Some(oldest) => at(oldest + config.lazy_delay),
+        }
+    }
+
+    /// Whether a frame of `len` bytes can be taken; counts it in if so.
+    pub fn admit(&mut self, len: usize, config: &Config) -> Result<(), AppendError> {
+        if self.closing || self.finished {
+            return Err(AppendError::Closed);
+        }
+        let result = match self.status() {
+            Status::In(trouble) => Err(trouble.into()),
+            _ if self.queue.len() + self.inflight + len > config.memory_budget_bytes => Err(AppendError::Full),
+            _ if self.room >= len as u64 => Ok(()),
+            _ => {
+                let segments = self.segments.iter().map(|live| live.segment.len).sum::<u64>();
+                let planned = (self.planned as u64 + 1) * config.segment_bytes;
+                match self.prepare_trouble {
+                    _ if segments + planned > config.disk_budget_bytes => Err(AppendError::Full),
+                    Some(trouble) if self.planned >= self.ready.len() => Err(trouble.into()),
+                    _ => Ok(()),
+                }
+            }
+        };
+        match result {
+            Ok(()) => self.place(len as u64, config),
+            Err(AppendError::Full) => self.stats.refused_full += 1,
+            Err(_) => {}
+        }
+        result
+    }
+
+    fn place(&mut self, len: u64, config: &Config) {
+        if self.room < len {
+            self.planned += 1;
+            self.room = config.segment_room();
+        }
+        self.room -= len;
+    }
+
+    /// Places everything anew, after a segment was given up: `batch` is what the writer holds.
+    pub fn replan(&mut self, batch: &[u8], config: &Config) {
+        self.room = 0;
+        self.planned = 0;
+        let queue = std::mem::take(&mut self.queue);
+        for len in frame_lens(batch).chain(frame_lens(&queue)) {
+            self.place(len as u64, config);
+        }
+        self.queue = queue;
+    }
+
+    /// Moves the segments out of the log that hold nothing of interest any more.
+    pub fn collect_drained(&mut self) {
+        while self.segments.len() > 1 {
+            let Some(front) = self.segments.front() else { break };
+            if front.end > self.released && front.end > front.segment.base {
+                break;
+            }
+            self.drained
+                .extend(self.segments.pop_front().map(|live| Drained { segment: live.segment, reuse: !live.failed }));
+        }
+    }
+
+    /// The durable part of the log behind `after`.
+    pub fn durable_segments(&self, after: u64) -> Vec<(Arc<Segment>, u64)> {
+        let behind = |live: &&Live| live.end > after && live.end > live.segment.base;
+        self.segments.iter().filter(behind).map(|live| (Arc::clone(&live.segment), live.end)).collect()
+    }
+
+    pub fn levels(&self) -> Stats {
+        let undrained = |live: &Live| live.end.saturating_sub(live.segment.base.max(self.released));
+        Stats {
+            queued_bytes: (self.queue.len() + self.inflight) as u64,
+            undrained_bytes: self.segments.iter().map(undrained).sum(),
+            segments: self.segments.len(),
+            segment_bytes: self.segments.iter().map(|live| live.segment.len).sum(),
+            spare_segments: self.ready.len(),
+            ..self.stats.clone()
+        }
+    }
+}
+
+impl From<Trouble> for AppendError {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Full => Self::Full,
+            Trouble::Failed => Self::Failed,
+        }
+    }
+}
+
+impl From<Trouble> for DurableError {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Full => Self::Full,
+            Trouble::Failed => Self::Failed,
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! Reading and rewriting a request without building a tree of it: what Loam doesn't know passes through untouched.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use loam_kernel::{Error, Kind, Result};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+/// What is asked of the provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// `POST /chat/completions`
+    ChatCompletions,
+    /// `POST /embeddings`
+    Embeddings,
+}
+
+impl Endpoint {
+    /// The path below the provider's base URL.
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::ChatCompletions => "/chat/completions",
+            Self::Embeddings => "/embeddings",
+        }
+    }
+}
+
+/// The few fields of a request that a gateway has to know, with their places in the body.
+#[derive(Debug)]
+pub struct Head {
+    /// The model as the client wrote it.
+    pub model: String,
+    /// Whether the answer shall be streamed.
+    pub stream: bool,
+    /// Whether the client itself wants the usage of a stream.
+    pub wants_usage: bool,
+    model_span: (usize, usize),
+    options: Options,
+}
+
+/// What has to happen to `stream_options` so that the provider sends usage.
+#[derive(Debug)]
+enum Options {
+    Keep,
+    Insert,
+    Replace { span: (usize, usize), with: String },
+}
+
+#[derive(Deserialize)]
+struct Wire<'a> {
+    #[serde(borrow, default, deserialize_with = "raw")]
+    model: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "raw")]
+    stream: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "raw")]
+    stream_options: Option<&'a RawValue>,
+}
+
+/// An explicit null has a place in the body too, unlike a field that is left out.
+fn raw<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
+}
+
+impl Head {
+    /// Reads the head of a body, and checks that the body is JSON at all.
+    pub fn read(body: &[u8]) -> Result<Self> {
+        let invalid = |why: String| Error::new(Kind::Invalid, "invalid_json", why);
+        let text = std::str::from_utf8(body).map_err(|e| invalid(format!("the body is not valid UTF-8: {e}")))?;
+        let wire: Wire<'_> =
+            serde_json::from_str(text).map_err(|e| invalid(format!("the body is not the JSON that is expected: {e}")))?;
+        let span = |raw: &RawValue| {
+            let start = raw.get().as_ptr() as usize - text.as_ptr() as usize;
+            (start, start + raw.get().len())
+        };
+        let model_raw = wire.model.ok_or_else(|| Error::invalid("model", "is missing"))?;
+        let model: String =
+            serde_json::from_str(model_raw.get()).map_err(|_| Error::invalid("model", "must be a string"))?;
+        let stream = match wire.stream {
+            None => false,
+            Some(raw) => serde_json::from_str::<Option<bool>>(raw.get())
+                .map_err(|_| Error::invalid("stream", "must be true or false"))?
+                .unwrap_or(false),
+        };
+        let mut head =
+            Self { model, stream, wants_usage: false, model_span: span(model_raw), options: Options::Keep };
+        if stream {
+            (head.wants_usage, head.options) = match wire.stream_options.map(|raw| (raw, serde_json::from_str(raw.get()))) {
+                None => (false, Options::Insert),
+                Some((raw, Ok(Value::Null))) => (false, Options::Replace { span: span(raw), with: INCLUDE.to_owned() }),
+                Some((raw, Ok(Value::Object(mut options)))) => match options.get("include_usage") {
+                    Some(Value::Bool(true)) => (true, Options::Keep),
+                    _ => {
+                        options.insert("include_usage".to_owned(), Value::Bool(true));
+                        (false, Options::Replace { span: span(raw), with: Value::Object(options).to_string() })
+                    }
+                },
+                Some(_) => return Err(Error::invalid("stream_options", "must be an object")),
+            };
+        }
+        Ok(head)
+    }
+
+    /// The body for the provider: its own name of the model, and usage asked for. Everything else to the byte.
+    pub fn rewrite(&self, body: &[u8], model: &str) -> Bytes {
+        let model = Value::from(model).to_string();
+        let mut edits = vec![(self.model_span, model.as_str())];
+        if let Options::Replace { span, with } = &self.options {
+            edits.push((*span, with));
+        }
+        edits.sort_unstable();
+        let mut out = BytesMut::with_capacity(body.len() + model.len() + 64);
+        let mut from = 0;
+        if matches!(self.options, Options::Insert) {
+            let brace = memchr::memchr(b'{', body).unwrap_or(0);
+            out.put_slice(&body[..=brace]);
+            out.put_slice(b"\"stream_options\":");
+            out.put_slice(INCLUDE.as_bytes());
+            // the object isn't empty: it has a model
+            out.put_u8(b',');
+            from = brace + 1;
+        }
+        for ((start, end), with) in edits {
+            out.put_slice(&body[from..start]);
+            out.put_slice(with.as_bytes());
+            from = end;
+        }
+        out.put_slice(&body[from..]);
+        out.freeze()
+    }
+}
+
+const INCLUDE: &str = r#"{"include_usage":true}"#;
+
+/// All text of a request that counts as prompt, for an estimate.
+pub fn prompt_text(body: &[u8]) -> String {
+    let mut text = String::new();
+    if let Ok(body) = serde_json::from_slice::<Value>(body) {
+        for field in ["messages", "input", "prompt", "tools", "functions"] {
+            collect(&body[field], &mut text);
+        }
+    }
+    text
+}
+
+fn collect(value: &Value, text: &mut String) {
+    match value {
+        // an image in a data URL is not read as text
+        Value::String(part) if part.starts_with("data:") => {}
+        Value::String(part) => {
+            text.push_str(part);
+            text.push('\n');
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect(item, text)),
+        Value::Object(fields) => fields.values().for_each(|field| collect(field, text)),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rewritten(body: &str) -> String {
+        let head = Head::read(body.as_bytes()).expect("valid");
+        String::from_utf8(head.rewrite(body.as_bytes(), "m\"2").to_vec()).expect("UTF-8")
+    }
+
+    #[test]
+    fn only_the_model_changes_and_every_other_byte_stays() {
+        let body = r#" { "n" : 1.50, "model" :"p/m", "x_unknown":{"model":"keep"},"messages":[] }"#;
+        assert_eq!(rewritten(body), body.replace(r#""p/m""#, r#""m\"2""#));
+    }
+
+    #[test]
+    fn usage_is_asked_for_when_the_client_did_not() {
+        let with = |options: &str| rewritten(&format!(r#"{{"model":"p/m","stream":true{options}}}"#));
+        assert_eq!(with(""), r#"{"stream_options":{"include_usage":true},"model":"m\"2","stream":true}"#);
+        let off = with(r#","stream_options":{"include_usage":false,"x":1}"#);
+        assert_eq!(off, r#"{"model":"m\"2","stream":true,"stream_options":{"include_usage":true,"x":1}}"#);
+        let null = with(r#","stream_options":null"#);
+        assert_eq!(null, r#"{"model":"m\"2","stream":true,"stream_options":{"include_usage":true}}"#);
+        let own = r#"{"model":"p/m","stream":true,"stream_options":{"include_usage":true}}"#;
+        assert!(Head::read(own.as_bytes()).expect("valid").wants_usage);
+        assert_eq!(rewritten(own), own.replace("p/m", "m\\\"2"));
+    }
+
+    #[test]
+    fn a_wrong_body_is_refused_with_the_field() {
+        let param = |body: &[u8]| Head::read(body).expect_err("refused").param().map(str::to_owned);
+        assert_eq!(param(br#"{"messages":[]}"#), Some("model".to_owned()));
+        assert_eq!(param(br#"{"model":7}"#), Some("model".to_owned()));
+        assert_eq!(param(br#"{"model":"m","stream":"yes"}"#), Some("stream".to_owned()));
+        assert_eq!(param(br#"{"model":"m","stream":true,"stream_options":[]}"#), Some("stream_options".to_owned()));
+        for body in [&b"{"[..], b"[]", b"\xff", b"{\"model\":\"\xff\"}", b"", b"{\"model\":\"a\"} x"] {
+            assert!(Head::read(body).is_err(), "{body:?}");
+        }
+    }
+}
