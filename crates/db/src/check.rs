@@ -125,7 +125,7 @@ async fn live_columns(db: &Db) -> Result<BTreeMap<String, Columns>> {
             let sql = "SELECT t.name, c.name, c.type, c.\"notnull\" = 0 FROM sqlite_schema t, pragma_table_info(t.name) c \
                  WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%' AND t.name <> 'seaql_migrations'";
             for row in sqlx::query(sql).fetch_all(readers).await.map_err(from_sqlx)? {
-                add(row.get(0), row.get(1), row.get(2), row.get(3));
+                add(row.get(0), row.get(1), row.get::<String, _>(2).to_lowercase(), row.get(3));
             }
         }
         Pools::Postgres { owner, .. } => {

@@ -102,6 +102,12 @@ impl Db {
         Ok(Self { pools, config: Arc::new(config.clone()) })
     }
 
+    /// A database that is never connected to, for building routes whose documentation is all that is wanted.
+    pub fn unconnected() -> Self {
+        let pool = || SqlitePoolOptions::new().connect_lazy_with(SqliteConnectOptions::new().in_memory(true));
+        Self { pools: Pools::Sqlite { writer: pool(), readers: pool() }, config: Arc::default() }
+    }
+
     /// Which database this is.
     pub fn dialect(&self) -> Dialect {
         match self.pools {

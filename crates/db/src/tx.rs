@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use loam_kernel::{Result, Scope, TenantId};
 use sea_orm::{
-    ActiveModelBehavior, ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, TryInsertResult,
+    ActiveModelBehavior, ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter,
 };
 use uuid::Uuid;
 
@@ -123,18 +123,6 @@ impl Tx<System> {
         <A::Entity as EntityTrait>::Model: IntoActiveModel<A>,
     {
         model.insert(&self.conn).await.map_err(map_err)
-    }
-
-    /// Inserts a row unless one with the same unique values is there; says whether it did.
-    pub async fn insert_new<A>(&self, model: A) -> Result<bool>
-    where
-        A: ActiveModelTrait + ActiveModelBehavior + Send,
-    {
-        let insert = <A::Entity as EntityTrait>::insert(model).on_conflict_do_nothing();
-        match insert.exec_without_returning(&self.conn).await.map_err(map_err)? {
-            TryInsertResult::Inserted(_) => Ok(true),
-            TryInsertResult::Conflicted | TryInsertResult::Empty => Ok(false),
-        }
     }
 
     /// Changes a row of any tenant by its primary key.

@@ -9,7 +9,7 @@ use http::HeaderValue;
 use http::Uri;
 use loam_db::Db;
 use loam_http::client::Timeouts;
-use loam_kernel::{AiProviderId, Error, Kind, Result, Scope, TenantId};
+use loam_kernel::{Error, Kind, Result, Scope, TenantId};
 use loam_platform::notices::{Notice, Notices};
 use loam_platform::seal::Keyring;
 
@@ -24,7 +24,6 @@ pub(crate) struct Models {
 
 /// A provider, ready to be asked.
 pub(crate) struct Provider {
-    pub(crate) id: AiProviderId,
     pub(crate) name: String,
     pub(crate) is_active: bool,
     /// Without a slash at its end.
@@ -75,7 +74,6 @@ impl Provider {
             timeouts.idle = Duration::from_secs(seconds);
         }
         Ok(Self {
-            id: row.id,
             name: row.name,
             is_active: row.is_active,
             chat_uri: uri("/chat/completions")?,

@@ -59,7 +59,7 @@ impl Authenticator {
     }
 
     /// The scope of whoever holds the key. Suspended tenants only read: `writes` tells whether more is asked.
-    pub async fn authenticate(&self, key: &str, writes: bool, origin: Origin) -> Result<Scope> {
+    pub async fn authenticate(&self, key: &str, writes: bool, origin: Arc<Origin>) -> Result<Scope> {
         if !key.starts_with(secret::PREFIX) || key.len() > 200 {
             return Err(refused());
         }

@@ -1,6 +1,7 @@
 //! The first start: tenant `default`, its operator, and a key with every right.
 
 use loam_kernel::{Actor, Permissions, Result, Scope, TenantId};
+use loam_db::Db;
 use sea_orm::Set;
 use serde_json::{Map, json};
 use zeroize::Zeroizing;
@@ -90,4 +91,10 @@ impl Identity {
             password: given.password.is_none().then_some(password),
         }))
     }
+}
+
+/// Whether the first start has been: before it nothing can have been sealed.
+pub async fn has_tenants(db: &Db) -> Result<bool> {
+    let scope = Scope::system(TenantId::NIL, "first_start");
+    Ok(tenants::queries::oldest(&db.system_read(&scope).await?).await?.is_some())
 }

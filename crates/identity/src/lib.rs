@@ -18,7 +18,7 @@ pub mod users;
 use loam_db::EntityShape;
 
 pub use authenticator::Authenticator;
-pub use bootstrap::{Bootstrap, FirstKey};
+pub use bootstrap::{Bootstrap, FirstKey, has_tenants};
 pub use service::Identity;
 
 /// The entities of this crate.

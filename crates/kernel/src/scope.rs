@@ -131,8 +131,8 @@ impl Scope {
 
     /// Says where the request came from.
     #[must_use]
-    pub fn with_origin(mut self, origin: Origin) -> Self {
-        self.origin = Arc::new(origin);
+    pub fn with_origin(mut self, origin: Arc<Origin>) -> Self {
+        self.origin = origin;
         self
     }
 

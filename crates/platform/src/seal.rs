@@ -49,14 +49,23 @@ impl Keyring {
         if keys.is_empty() { Err(invalid()) } else { Ok(Self(keys)) }
     }
 
-    /// Reads the keys of a file, or makes one with a new key that only the server's own user can read.
-    pub fn open(path: &Path, clock: &Clock) -> Result<Self> {
+    /// Reads the keys of a file. When there is none, and nothing can have been sealed yet (`first`), makes one with a new
+    /// key that only the server's own user can read.
+    pub fn open(path: &Path, clock: &Clock, first: bool) -> Result<Self> {
         let failed = |e: std::io::Error| {
             let message = format!("cannot read or make the key file {}: {e}", path.display());
             Error::new(Kind::Unavailable, "master_key_unavailable", message)
         };
         match std::fs::read_to_string(path) {
             Ok(text) => Self::parse(&Zeroizing::new(text)),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound && !first => {
+                let message = format!(
+                    "the key file {} is missing, and without it what is sealed in the database can't be opened; put it back, \
+                     or give its content as LOAM_MASTER_KEY",
+                    path.display()
+                );
+                Err(Error::new(Kind::Unavailable, "master_key_missing", message))
+            }
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
                 let text = Zeroizing::new(STANDARD_NO_PAD.encode(Zeroizing::new(clock.random::<32>())));
                 let mut file = private_file(path).map_err(failed)?;
@@ -132,9 +141,10 @@ mod tests {
     fn a_secret_opens_only_in_its_place_and_under_its_key() -> Result<()> {
         let clock = Clock::system();
         let folder = tempfile::tempdir().map_err(Error::internal)?;
-        let keys = Keyring::open(&folder.path().join("master.key"), &clock)?;
-        let again = Keyring::open(&folder.path().join("master.key"), &clock)?;
-        let other = Keyring::open(&folder.path().join("other.key"), &clock)?;
+        let keys = Keyring::open(&folder.path().join("master.key"), &clock, true)?;
+        let again = Keyring::open(&folder.path().join("master.key"), &clock, true)?;
+        let other = Keyring::open(&folder.path().join("other.key"), &clock, true)?;
+        assert!(Keyring::open(&folder.path().join("missing.key"), &clock, false).is_err());
         let sealed = keys.seal(&clock, "here", b"sk-secret")?;
         assert_eq!(&**again.open_sealed("here", &sealed)?, b"sk-secret");
         assert!(again.open_sealed("there", &sealed).is_err());

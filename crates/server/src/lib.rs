@@ -1,1 +1,17 @@
-//! x
+//! The binary: configuration, command line, composition.
+//!
+//! Belongs here: what puts the parts together, and what every request passes. Does not belong here: a rule of a
+//! resource.
+
+pub mod cli;
+mod config;
+mod docs;
+mod listen;
+mod logging;
+mod maintenance;
+mod serve;
+mod services;
+mod surface;
+
+pub use config::Config;
+pub use docs::{openapi, openapi_text};

@@ -98,7 +98,7 @@ fn platform(schema: &mut Schema) {
         t.text("kind").json("payload").text("state").int("attempts").int("max_attempts").timestamp("run_at");
         t.timestamp("lease_until?").uuid("lease_owner?").text("last_error?").text("unique_key?");
         t.timestamp("finished_at?").timestamps();
-        t.global_unique(&["kind", "unique_key"]).partial_index(&["kind", "id"], "state <> 'succeeded'");
+        t.unique(&["kind", "unique_key"]).partial_index(&["kind", "id"], "state <> 'succeeded'");
         t.global_index(&["run_at"], Some("state IN ('queued', 'running')"));
         t.global_index(&["finished_at"], Some("finished_at IS NOT NULL"));
     });

@@ -17,7 +17,7 @@ pub use super::view::LlmCallView;
 use crate::Gateway;
 
 /// Which calls to list.
-#[derive(Debug, Default, Deserialize, IntoParams)]
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct LlmCallFilter {
     /// Only calls in this state.

@@ -27,6 +27,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 pub struct IfMatch(Option<String>);
 
 impl IfMatch {
+    /// Whatever version there is.
+    pub fn any() -> Self {
+        Self(None)
+    }
+
     /// Refuses when the client has another version in mind than `current`.
     pub fn check(&self, current: &str) -> Result<(), Error> {
         let wanted = |tags: &String| tags.split(',').any(|tag| matches!(tag.trim(), "*") || tag.trim() == current);

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::entity::{DeliveryStatus, Model, MonitoringStatus};
-use super::service::{MonitoringConfig, ProjectCreate, ProjectUpdate};
+use super::service::{MonitoringConfig, NewProject, ProjectCreate, ProjectUpdate};
 use crate::Identity;
 
 /// One application, from its first requirement to its last trace.
@@ -76,6 +76,12 @@ pub struct ProjectCreated {
     ingest_key: String,
 }
 
+impl From<NewProject> for ProjectCreated {
+    fn from(new: NewProject) -> Self {
+        Self { ingest_key: new.project_key.to_string(), project: new.row.into() }
+    }
+}
+
 pub(crate) fn router(identity: Identity) -> OpenApiRouter {
     OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(get, update, delete)).with_state(identity)
 }
@@ -108,8 +114,7 @@ async fn create(
     Json(new): Json<ProjectCreate>,
 ) -> ApiResult<Tagged<ProjectCreated>> {
     let new = identity.create_project(&scope, new).await?;
-    let body = ProjectCreated { ingest_key: new.project_key.to_string(), project: new.row.clone().into() };
-    Ok(created(new.row.updated_at, body))
+    Ok(created(new.row.updated_at, new.into()))
 }
 
 /// One project.

@@ -3,7 +3,9 @@
 pub(crate) mod chain;
 pub mod entity;
 pub mod head;
+mod jobs;
 pub mod routes;
 mod service;
 
+pub use jobs::JobChanges;
 pub use service::{Change, record};

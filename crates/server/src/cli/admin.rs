@@ -1,0 +1,77 @@
+//! What the commands work with.
+
+use anyhow::{Result, ensure};
+use clap::Args;
+use loam_db::Db;
+use loam_kernel::{Actor, Page, PageQuery, Permissions, Scope, TenantId};
+
+use crate::config::Config;
+use crate::services::Core;
+
+/// The tenant a command is about.
+#[derive(Args)]
+pub(super) struct TenantArg {
+    /// Slug of the tenant.
+    #[arg(long, default_value = "default", env = "LOAM_TENANT")]
+    pub(super) tenant: String,
+}
+
+/// How much to list.
+#[derive(Args)]
+pub(super) struct ListArgs {
+    /// How many rows at most.
+    #[arg(long, default_value_t = 50)]
+    pub(super) limit: u64,
+}
+
+/// The scope of somebody at this machine, before a tenant is chosen.
+pub(super) fn operator() -> Scope {
+    Scope::new(TenantId::NIL, Actor::CommandLine, Permissions::all())
+}
+
+/// Connects to a database that is there.
+pub(super) async fn connect(config: &Config) -> Result<Db> {
+    let file = config.data().join("loam.db");
+    ensure!(
+        config.database.url.is_some() || file.is_file(),
+        "there is no database {}; run `loam serve` or `loam db migrate` first, or name another folder with --data",
+        file.display()
+    );
+    Ok(Db::connect(&config.database, config.data()).await?)
+}
+
+/// The services on a database that is there and up to date.
+pub(super) async fn core(config: &Config) -> Result<Core> {
+    let db = connect(config).await?;
+    db.require_current_schema().await?;
+    Core::open(config, db, None).await
+}
+
+/// The services, with the scope of a tenant.
+pub(super) async fn in_tenant(config: &Config, tenant: &TenantArg) -> Result<(Core, Scope)> {
+    let core = core(config).await?;
+    let tenant = core.identity.tenant_by_slug(&operator(), &tenant.tenant).await?;
+    let scope = operator().in_tenant(tenant.id);
+    Ok((core, scope))
+}
+
+/// Reads pages until there are enough rows.
+pub(super) async fn pages<T>(
+    limit: u64,
+    page: impl AsyncFn(PageQuery) -> loam_kernel::Result<Page<T>>,
+) -> Result<Vec<T>> {
+    let mut rows = Vec::new();
+    let mut cursor = None;
+    loop {
+        let left = limit.saturating_sub(rows.len() as u64);
+        if left == 0 {
+            return Ok(rows);
+        }
+        let read = page(PageQuery { limit: Some(left.min(loam_kernel::MAX_PAGE)), cursor }).await?;
+        rows.extend(read.data);
+        match read.next_cursor {
+            Some(next) => cursor = Some(next),
+            None => return Ok(rows),
+        }
+    }
+}

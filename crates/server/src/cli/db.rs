@@ -1,0 +1,99 @@
+//! `loam db`
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use clap::Subcommand;
+use loam_db::{Db, Dialect, compare, data_dictionary, entity_diagram, new_revision, print_schema};
+use loam_kernel::{Clock, Scope, TenantId};
+use serde_json::json;
+
+use super::{admin, output};
+use crate::config::Config;
+use crate::services::entities;
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Apply the migrations that are pending, and make the coming months' partitions. `loam serve` does it by itself.
+    Migrate,
+    /// Show which migrations are applied.
+    Status,
+    /// Compare the database with what this binary expects of it.
+    Check,
+    /// Print the schema as plain SQL.
+    Schema {
+        /// `sqlite` or `postgres`.
+        #[arg(value_parser = ["sqlite", "postgres"])]
+        dialect: String,
+    },
+    /// Start a migration, in Loam's source tree.
+    Revision {
+        /// What it does, as lower_case_words.
+        name: String,
+    },
+    /// Write the data dictionary and the entity diagram.
+    Docs {
+        /// The folder to write to.
+        #[arg(default_value = "docs")]
+        folder: std::path::PathBuf,
+    },
+}
+
+pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result<()> {
+    match command {
+        Command::Migrate => migrate(config, json).await,
+        Command::Status => {
+            let status = admin::connect(config).await?.schema_status().await?;
+            if json {
+                output::json(&json!({ "migrations": status.migrations, "unknown": status.unknown, "pending": status.pending() }))?;
+            } else {
+                output::rows(false, &status.migrations, &["name", "applied"])?;
+                output::line(false, &format!("{} pending", status.pending()))?;
+            }
+            Ok(status.refuse_newer()?)
+        }
+        Command::Check => {
+            let db = admin::connect(config).await?;
+            db.require_current_schema().await?;
+            let differences = compare(&db, &entities()).await?;
+            if json {
+                output::json(&json!({ "differences": differences }))?;
+            } else {
+                output::rows(false, &differences, &["table", "what"])?;
+            }
+            if !differences.is_empty() {
+                bail!("the database differs from what this binary expects, in {} places", differences.len());
+            }
+            output::line(json, "the database is as expected")
+        }
+        Command::Schema { dialect } => output::text(&print_schema(dialect.parse::<Dialect>()?)),
+        Command::Revision { name } => {
+            let path = new_revision(Path::new("."), &name, Clock::system().now())?;
+            output::line(json, &format!("wrote {}", path.display()))
+        }
+        Command::Docs { folder } => {
+            for (name, text) in [("DATA-DICTIONARY.md", data_dictionary(&entities())), ("ENTITIES.md", entity_diagram(&entities()))] {
+                let path = folder.join(name);
+                std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+                output::line(json, &format!("wrote {}", path.display()))?;
+            }
+            Ok(())
+        }
+    }
+}
+
+async fn migrate(config: &Config, json: bool) -> Result<()> {
+    if config.database.url.is_none() {
+        std::fs::create_dir_all(config.data()).with_context(|| format!("cannot make {}", config.data().display()))?;
+    }
+    let db = Db::connect(&config.database, config.data()).await?;
+    let applied = db.migrate().await?;
+    db.ensure_partitions(&Scope::system(TenantId::NIL, "migrate"), Clock::system().now()).await?;
+    if json {
+        return output::json(&json!({ "applied": applied }));
+    }
+    for name in &applied {
+        output::line(false, &format!("applied {name}"))?;
+    }
+    output::line(false, if applied.is_empty() { "nothing to do" } else { "done" })
+}

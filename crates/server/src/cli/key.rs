@@ -1,0 +1,73 @@
+//! `loam key`
+
+use anyhow::Result;
+use chrono::{DateTime, Utc};
+use clap::Subcommand;
+use loam_identity::api_keys::routes::{ApiKeyCreated, ApiKeyView};
+use loam_identity::api_keys::service::{ApiKeyCreate, ApiKeyFilter};
+use loam_kernel::{ApiKeyId, ProjectId, UserId};
+
+use super::admin::{self, ListArgs, TenantArg};
+use super::output;
+use crate::config::Config;
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Make a key. It is shown this once.
+    Create {
+        #[command(flatten)]
+        tenant: TenantArg,
+        /// Name for people.
+        #[arg(long)]
+        name: String,
+        /// A permission; can be given several times [default: gateway:call].
+        #[arg(long = "scope")]
+        scopes: Vec<String>,
+        /// The user it belongs to.
+        #[arg(long)]
+        user: Option<UserId>,
+        /// The project whose calls it makes.
+        #[arg(long)]
+        project: Option<ProjectId>,
+        /// When it ends, as 2030-01-31T00:00:00Z.
+        #[arg(long)]
+        expires_at: Option<DateTime<Utc>>,
+    },
+    /// List keys, newest first.
+    List {
+        #[command(flatten)]
+        tenant: TenantArg,
+        #[command(flatten)]
+        list: ListArgs,
+    },
+    /// Revoke a key: within a second it works nowhere.
+    Revoke {
+        #[command(flatten)]
+        tenant: TenantArg,
+        /// Id of the key.
+        id: ApiKeyId,
+    },
+}
+
+pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result<()> {
+    match command {
+        Command::Create { tenant, name, scopes, user, project, expires_at } => {
+            let (core, scope) = admin::in_tenant(config, &tenant).await?;
+            let scopes = (!scopes.is_empty()).then_some(scopes);
+            let new = ApiKeyCreate { name, scopes, user_id: user, project_id: project, expires_at };
+            output::one(json, &ApiKeyCreated::from(core.identity.create_api_key(&scope, new).await?))
+        }
+        Command::List { tenant, list } => {
+            let (core, scope) = admin::in_tenant(config, &tenant).await?;
+            let filter = ApiKeyFilter::default();
+            let rows = admin::pages(list.limit, async |page| core.identity.list_api_keys(&scope, &filter, &page).await).await?;
+            let rows: Vec<ApiKeyView> = rows.into_iter().map(ApiKeyView::from).collect();
+            output::rows(json, &rows, &["name", "prefix", "scopes", "last_used_at", "expires_at", "revoked_at", "id"])
+        }
+        Command::Revoke { tenant, id } => {
+            let (core, scope) = admin::in_tenant(config, &tenant).await?;
+            core.identity.revoke_api_key(&scope, id).await?;
+            output::line(json, &format!("revoked key {id}"))
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! The command line. What is not `serve` works on the database directly, beside a running server or without one, and is
+//! on the audit trail as `command_line`.
+
+mod admin;
+mod call;
+mod db;
+mod key;
+mod output;
+mod price;
+mod project;
+mod provider;
+mod tenant;
+mod user;
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::config::{Config, DatabaseFlags, Flags};
+use crate::{docs, logging, serve};
+
+/// The backend under an AI application: an OpenAI-compatible gateway that keeps and accounts every call.
+#[derive(Parser)]
+#[command(name = "loam", version, propagate_version = true)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes.
+#[derive(Args, Clone)]
+struct Global {
+    /// Configuration file (TOML).
+    #[arg(long, global = true, env = "LOAM_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Folder with everything that Loam keeps on this machine [default: data].
+    #[arg(long, global = true, env = "LOAM_DATA", value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// `postgres://user:password@host/name`; without it an SQLite file in the data folder.
+    #[arg(long, global = true, env = "LOAM_DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    database_url: Option<String>,
+    /// Print JSON.
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the server.
+    Serve {
+        /// Address to listen on [default: 127.0.0.1:8790].
+        #[arg(long, env = "LOAM_LISTEN", value_name = "ADDRESS")]
+        listen: Option<SocketAddr>,
+    },
+    /// The database: migrations, checks, schema.
+    #[command(subcommand)]
+    Db(db::Command),
+    /// Tenants.
+    #[command(subcommand)]
+    Tenant(tenant::Command),
+    /// Users of a tenant.
+    #[command(subcommand)]
+    User(user::Command),
+    /// API keys of a tenant.
+    #[command(subcommand)]
+    Key(key::Command),
+    /// Projects of a tenant.
+    #[command(subcommand)]
+    Project(project::Command),
+    /// Model providers of a tenant.
+    #[command(subcommand)]
+    Provider(provider::Command),
+    /// Prices of models.
+    #[command(subcommand)]
+    Price(price::Command),
+    /// Model calls.
+    #[command(subcommand)]
+    Call(call::Command),
+    /// Print the OpenAPI document.
+    Openapi,
+    /// Print completions for a shell.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Runs the command line of this process. Exit codes: 0 done, 1 refused or failed, 2 wrong use.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // nobody is there to tell when even standard error is gone
+            _ = writeln!(std::io::stderr(), "loam: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<()> {
+    let Global { config, data, database_url, json } = cli.global;
+    let listen = if let Command::Serve { listen } = &cli.command { *listen } else { None };
+    let flags = Flags { listen, data, database: database_url.map(|url| DatabaseFlags { url }) };
+    match cli.command {
+        Command::Openapi => {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let _inside = runtime.enter();
+            return output::text(&docs::openapi_text()?);
+        }
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "loam", &mut std::io::stdout());
+            return Ok(());
+        }
+        _ => {}
+    }
+    let config = Config::load(config.as_deref(), &flags)?;
+    if let Command::Serve { .. } = cli.command {
+        logging::start(LevelFilter::INFO);
+        return serve::serve(&config);
+    }
+    logging::start(LevelFilter::WARN);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match cli.command {
+            Command::Db(command) => db::run(command, &config, json).await,
+            Command::Tenant(command) => tenant::run(command, &config, json).await,
+            Command::User(command) => user::run(command, &config, json).await,
+            Command::Key(command) => key::run(command, &config, json).await,
+            Command::Project(command) => project::run(command, &config, json).await,
+            Command::Provider(command) => provider::run(command, &config, json).await,
+            Command::Price(command) => price::run(command, &config, json).await,
+            Command::Call(command) => call::run(command, &config, json).await,
+            Command::Serve { .. } | Command::Openapi | Command::Completions { .. } => Ok(()),
+        }
+    })
+}

@@ -1,0 +1,71 @@
+//! Tables for people, JSON for programs.
+
+use std::io::Write;
+
+use anyhow::Result;
+use comfy_table::{ContentArrangement, Table, presets};
+use serde::Serialize;
+use serde_json::Value;
+
+/// Prints a text as it is.
+pub(super) fn text(text: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()?;
+    Ok(())
+}
+
+/// Prints a line, or nothing where JSON is wanted.
+pub(super) fn line(json: bool, line: &str) -> Result<()> {
+    if json { Ok(()) } else { text(&format!("{line}\n")) }
+}
+
+/// Prints a value as JSON.
+pub(super) fn json(value: &impl Serialize) -> Result<()> {
+    text(&(serde_json::to_string_pretty(value)? + "\n"))
+}
+
+/// Prints rows: some of their fields as a table, or all of them as JSON.
+pub(super) fn rows<T: Serialize>(as_json: bool, rows: &[T], fields: &[&str]) -> Result<()> {
+    if as_json {
+        return json(&rows);
+    }
+    let mut table = plain();
+    table.set_header(fields.iter().map(|field| field.replace('_', " ").to_uppercase()));
+    for row in rows {
+        let row = serde_json::to_value(row)?;
+        table.add_row(fields.iter().map(|field| shown(&row[*field])));
+    }
+    text(&format!("{table}\n"))
+}
+
+/// Prints one thing: all its fields, one a line, or as JSON.
+pub(super) fn one(as_json: bool, value: &impl Serialize) -> Result<()> {
+    if as_json {
+        return json(value);
+    }
+    let mut table = plain();
+    if let Value::Object(fields) = serde_json::to_value(value)? {
+        for (name, value) in fields {
+            table.add_row([name.replace('_', " "), shown(&value)]);
+        }
+    }
+    text(&format!("{table}\n"))
+}
+
+fn plain() -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) if items.iter().all(Value::is_string) => {
+            items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
+        }
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,66 @@
+//! `loam price`
+
+use anyhow::Result;
+use clap::Subcommand;
+use loam_gateway::model_prices::routes::ModelPriceView;
+use loam_gateway::model_prices::service::{ModelPriceCreate, ModelPriceFilter};
+
+use super::admin::{self, ListArgs, TenantArg};
+use super::output;
+use crate::config::Config;
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Set a price, in US dollars a million tokens.
+    Create {
+        #[command(flatten)]
+        tenant: TenantArg,
+        /// Name of the provider.
+        #[arg(long)]
+        provider: String,
+        /// Name of the model at the provider; `*` for all that have no price of their own.
+        #[arg(long)]
+        model: String,
+        /// Tokens read.
+        #[arg(long)]
+        input: f64,
+        /// Tokens read from the provider's cache [default: as --input].
+        #[arg(long)]
+        cached_input: Option<f64>,
+        /// Tokens written.
+        #[arg(long)]
+        output: f64,
+    },
+    /// List prices, newest first.
+    List {
+        #[command(flatten)]
+        tenant: TenantArg,
+        #[command(flatten)]
+        list: ListArgs,
+    },
+}
+
+pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result<()> {
+    match command {
+        Command::Create { tenant, provider, model, input, cached_input, output } => {
+            let (core, scope) = admin::in_tenant(config, &tenant).await?;
+            let new = ModelPriceCreate {
+                provider,
+                model,
+                input_per_million: input,
+                cached_input_per_million: cached_input,
+                output_per_million: output,
+            };
+            output::one(json, &ModelPriceView::from(core.gateway.create_price(&scope, new).await?))
+        }
+        Command::List { tenant, list } => {
+            let (core, scope) = admin::in_tenant(config, &tenant).await?;
+            let rows = admin::pages(list.limit, async |page| {
+                core.gateway.list_prices(&scope, ModelPriceFilter::default(), &page).await
+            });
+            let rows: Vec<ModelPriceView> = rows.await?.into_iter().map(ModelPriceView::from).collect();
+            let fields = ["provider", "model", "input_per_million", "cached_input_per_million", "output_per_million", "id"];
+            output::rows(json, &rows, &fields)
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! `loam project`
+
+use anyhow::Result;
+use clap::Subcommand;
+use loam_identity::projects::routes::{ProjectCreated, ProjectView};
+use loam_identity::projects::service::{MonitoringConfig, ProjectCreate};
+use serde_json::Map;
+
+use super::admin::{self, ListArgs, TenantArg};
+use super::output;
+use crate::config::Config;
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Make a project, with the key that its telemetry is sent with.
+    Create {
+        #[command(flatten)]
+        tenant: TenantArg,
+        /// Name, unique in the tenant.
+        #[arg(long)]
+        name: String,
+        /// What it is.
+        #[arg(long)]
+        description: Option<String>,
+        /// What it is made with: flask, django, fastapi, ….
+        #[arg(long)]
+        framework: Option<String>,
+    },
+    /// List projects, newest first.
+    List {
+        #[command(flatten)]
+        tenant: TenantArg,
+        #[command(flatten)]
+        list: ListArgs,
+    },
+}
+
+pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result<()> {
+    match command {
+        Command::Create { tenant, name, description, framework } => {
+            let (core, scope) = admin::in_tenant(config, &tenant).await?;
+            let new = ProjectCreate {
+                name,
+                description,
+                framework,
+                owner_id: None,
+                config: MonitoringConfig::default(),
+                tech_stack: Map::new(),
+                timeline: Map::new(),
+                deadline: None,
+                metadata: Map::new(),
+            };
+            output::one(json, &ProjectCreated::from(core.identity.create_project(&scope, new).await?))
+        }
+        Command::List { tenant, list } => {
+            let (core, scope) = admin::in_tenant(config, &tenant).await?;
+            let rows = admin::pages(list.limit, async |page| core.identity.list_projects(&scope, &page).await).await?;
+            let rows: Vec<ProjectView> = rows.into_iter().map(ProjectView::from).collect();
+            output::rows(json, &rows, &["name", "framework", "monitoring_status", "delivery_status", "id", "created_at"])
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! `loam provider`
+
+use std::io::Read;
+
+use anyhow::{Context, Result};
+use clap::Subcommand;
+use loam_gateway::ai_providers::routes::AiProviderView;
+use loam_gateway::ai_providers::service::{AiProviderCreate, AiProviderFilter};
+use loam_kernel::AiProviderId;
+use serde_json::Map;
+
+use super::admin::{self, ListArgs, TenantArg};
+use super::output;
+use crate::config::Config;
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Make a provider.
+    Create {
+        #[command(flatten)]
+        tenant: TenantArg,
+        /// First half of `provider/model`.
+        #[arg(long)]
+        name: String,
+        /// Wire format.
+        #[arg(long, default_value = "openai")]
+        kind: String,
+        /// Name for people.
+        #[arg(long)]
+        display_name: Option<String>,
+        /// Configuration as JSON, such as {"base_url": "…", "api_key": "…"}; `-` reads it from standard input.
+        #[arg(long, default_value = "{}")]
+        config: String,
+    },
+    /// List providers, newest first.
+    List {
+        #[command(flatten)]
+        tenant: TenantArg,
+        #[command(flatten)]
+        list: ListArgs,
+    },
+    /// Delete a provider. Its calls stay on record.
+    Delete {
+        #[command(flatten)]
+        tenant: TenantArg,
+        /// Id of the provider.
+        id: AiProviderId,
+    },
+}
+
+pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result<()> {
+    match command {
+        Command::Create { tenant, name, kind, display_name, config: settings } => {
+            let settings = if settings == "-" { read_stdin()? } else { settings };
+            // the text may hold a secret, so what is wrong with it is said without repeating it
+            let settings = serde_json::from_str(&settings).context("--config is not JSON")?;
+            let (core, scope) = admin::in_tenant(config, &tenant).await?;
+            let new = AiProviderCreate { name, kind, display_name, config: settings, is_active: None, metadata: Map::new() };
+            output::one(json, &AiProviderView::from(core.gateway.create_provider(&scope, new).await?))
+        }
+        Command::List { tenant, list } => {
+            let (core, scope) = admin::in_tenant(config, &tenant).await?;
+            let rows = admin::pages(list.limit, async |page| {
+                core.gateway.list_providers(&scope, AiProviderFilter::default(), &page).await
+            });
+            let rows: Vec<AiProviderView> = rows.await?.into_iter().map(AiProviderView::from).collect();
+            output::rows(json, &rows, &["name", "kind", "display_name", "is_active", "id", "created_at"])
+        }
+        Command::Delete { tenant, id } => {
+            let (core, scope) = admin::in_tenant(config, &tenant).await?;
+            core.gateway.delete_provider(&scope, id).await?;
+            output::line(json, &format!("deleted provider {id}"))
+        }
+    }
+}
+
+fn read_stdin() -> Result<String> {
+    let mut text = String::new();
+    std::io::stdin().take(1 << 20).read_to_string(&mut text).context("cannot read standard input")?;
+    Ok(text)
+}

@@ -1,0 +1,166 @@
+//! Configuration: a file, over it the environment, over that the command line.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use figment::Figment;
+use figment::providers::{Env, Format, Serialized, Toml};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+/// Everything that can be set. In the environment `LOAM_` and the name, with `__` between the levels:
+/// `LOAM_GATEWAY__STRICT=true`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The address to listen on.
+    pub listen: Option<SocketAddr>,
+    /// The folder with everything that Loam keeps on this machine.
+    pub data: Option<PathBuf>,
+    /// Limits of the server itself.
+    pub server: ServerConfig,
+    /// The database.
+    pub database: loam_db::Config,
+    /// The journal.
+    pub journal: JournalConfig,
+    /// The gateway.
+    pub gateway: loam_gateway::Config,
+    /// Outgoing requests.
+    pub outgoing: loam_http::client::Config,
+    /// Background jobs.
+    pub jobs: loam_jobs::Config,
+    /// What opens sealed secrets, in place of the file `master.key`: 32 bytes in Base64, several separated by commas.
+    pub master_key: Option<Zeroizing<String>>,
+    /// The first key, for automation.
+    pub bootstrap_key: Option<Zeroizing<String>>,
+    /// The operator's password, for automation.
+    pub bootstrap_password: Option<Zeroizing<String>>,
+}
+
+/// Limits of the server itself.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServerConfig {
+    /// Threads that serve requests; one a processor unless set.
+    pub workers: Option<usize>,
+    /// The largest body of a request, in bytes.
+    pub max_body_bytes: usize,
+    /// Seconds that the head of a request, or a pause within its body, may take.
+    pub read_timeout: u64,
+    /// Seconds that open requests are given when the server stops.
+    pub shutdown_timeout: u64,
+    /// Connections at once; more wait to be accepted.
+    pub max_connections: usize,
+    /// Let everybody read `/metrics`; otherwise it takes a key with `metrics:read`.
+    pub public_metrics: bool,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            workers: None,
+            max_body_bytes: 20 << 20,
+            read_timeout: 60,
+            shutdown_timeout: 30,
+            max_connections: 10_000,
+            public_metrics: false,
+        }
+    }
+}
+
+/// The journal, in which calls are acknowledged before the database has them.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct JournalConfig {
+    /// Bytes a segment file holds.
+    pub segment_bytes: u64,
+    /// Bytes on disk that may wait for the database; when they are used up, calls answer 503.
+    pub disk_budget_bytes: u64,
+    /// Bytes in memory that may wait for the disk.
+    pub memory_budget_bytes: usize,
+}
+
+impl Default for JournalConfig {
+    fn default() -> Self {
+        Self { segment_bytes: 16 << 20, disk_budget_bytes: 1 << 30, memory_budget_bytes: 64 << 20 }
+    }
+}
+
+/// What the command line can set.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct Flags {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) listen: Option<SocketAddr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) data: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) database: Option<DatabaseFlags>,
+}
+
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct DatabaseFlags {
+    pub(crate) url: String,
+}
+
+/// Names in the environment that are settings without a level of their own; others that begin with `LOAM_` may belong
+/// to scripts around Loam.
+const TOP: [&str; 3] = ["master_key", "bootstrap_key", "bootstrap_password"];
+
+impl Config {
+    /// Reads the configuration: the file if one is named, the environment, the flags.
+    pub(crate) fn load(file: Option<&Path>, flags: &Flags) -> Result<Self> {
+        let mut figment = Figment::new();
+        if let Some(file) = file {
+            anyhow::ensure!(file.is_file(), "there is no configuration file {}", file.display());
+            figment = figment.merge(Toml::file_exact(file));
+        }
+        let environment = Env::prefixed("LOAM_")
+            .filter(|key| TOP.contains(&key.as_str().to_ascii_lowercase().as_str()) || key.as_str().contains("__"))
+            .split("__");
+        let max_body = Env::prefixed("LOAM_").only(&["max_body_bytes"]).map(|_| "server.max_body_bytes".into()).split(".");
+        figment
+            .merge(environment)
+            .merge(max_body)
+            .merge(Serialized::defaults(flags))
+            .extract()
+            .map_err(Box::new)
+            .context("the configuration is not valid")
+    }
+
+    /// The address to listen on.
+    pub fn listen(&self) -> SocketAddr {
+        self.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8790)))
+    }
+
+    /// The folder with everything that Loam keeps on this machine.
+    pub fn data(&self) -> &Path {
+        self.data.as_deref().unwrap_or(Path::new("data"))
+    }
+
+    /// The settings of outgoing requests: loopback is reachable only while the server is itself reachable from there
+    /// alone.
+    pub(crate) fn outgoing(&self) -> loam_http::client::Config {
+        let mut outgoing = self.outgoing.clone();
+        outgoing.allow_loopback.get_or_insert(self.listen().ip().is_loopback());
+        outgoing
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_setting_is_refused_by_name() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("loam.toml");
+        std::fs::write(&file, "[gateway]\nstrikt = true\n").expect("written");
+        let error = format!("{:#}", Config::load(Some(&file), &Flags::default()).expect_err("refused"));
+        assert!(error.contains("strikt"), "{error}");
+        std::fs::write(&file, "listen = \"127.0.0.1:1\"\n[gateway]\nstrict = true\n").expect("written");
+        let flags = Flags { listen: Some(SocketAddr::from(([127, 0, 0, 1], 2))), ..Flags::default() };
+        let config = Config::load(Some(&file), &flags).expect("valid");
+        assert!(config.gateway.strict && config.listen().port() == 2, "a flag is over the file");
+    }
+}

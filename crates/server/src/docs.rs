@@ -1,0 +1,63 @@
+//! The OpenAPI document: made from the code, and what authentication is built on.
+
+use utoipa::Modify;
+use utoipa::OpenApi;
+use utoipa::openapi::OpenApi as Document;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+
+use crate::config::Config;
+use crate::services::Core;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Loam",
+        description = "The backend under an AI application: an OpenAI-compatible gateway that keeps and accounts every call. \
+            Errors are `{\"error\": {code, message, type, param, request_id}}`. Lists are pages, newest first: send \
+            `next_cursor` back as `cursor`. A change with `If-Match` is refused (412) when the resource has changed since. \
+            A `POST` below `/api/v1` with an `Idempotency-Key` takes effect once, and is answered the same for a day.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    ),
+    modifiers(&Security),
+    tags(
+        (name = "gateway", description = "OpenAI's API over any provider"),
+        (name = "tenants", description = "Customers of this Loam"),
+        (name = "users", description = "People of a tenant"),
+        (name = "roles", description = "Names for sets of permissions"),
+        (name = "projects", description = "Applications of a tenant"),
+        (name = "api_keys", description = "Credentials of applications"),
+        (name = "ai_providers", description = "Where models are"),
+        (name = "model_prices", description = "What models cost"),
+        (name = "llm_calls", description = "Every call of a model"),
+        (name = "jobs", description = "Durable background work"),
+        (name = "audit_logs", description = "Who changed what"),
+        (name = "journal_quarantine", description = "What the database refused"),
+        (name = "instance", description = "The server itself"),
+    )
+)]
+struct Head;
+
+struct Security;
+
+impl Modify for Security {
+    fn modify(&self, document: &mut Document) {
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("loam_…").build();
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("api_key", SecurityScheme::Http(scheme));
+    }
+}
+
+/// The document without its paths.
+pub(crate) fn head() -> Document {
+    Head::openapi()
+}
+
+/// The whole document.
+pub fn openapi() -> anyhow::Result<Document> {
+    Ok(Core::unconnected(&Config::default())?.routes().split_for_parts().1)
+}
+
+/// The whole document as it is printed and reviewed.
+pub fn openapi_text() -> anyhow::Result<String> {
+    Ok(openapi()?.to_pretty_json()? + "\n")
+}

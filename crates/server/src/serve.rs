@@ -1,0 +1,68 @@
+//! `loam serve`: from the configuration to a server that runs until it is told to stop.
+
+use std::io::Write;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::listen::Listeners;
+use crate::services::Services;
+
+/// Threads for what is not on the path of a call: jobs, the drainer, statements.
+const BACKGROUND_THREADS: usize = 2;
+
+/// Serves until SIGTERM or SIGINT, then drains.
+pub(crate) fn serve(config: &Config) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(BACKGROUND_THREADS)
+        .thread_name("background")
+        .enable_all()
+        .build()
+        .context("cannot start threads")?;
+    runtime.block_on(run(config))
+}
+
+async fn run(config: &Config) -> Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let listeners = Listeners::bind(config.listen(), config.server.workers.unwrap_or(processors))?;
+    let services = Services::start(config).await?;
+    let address = listeners.address;
+    let stop = CancellationToken::new();
+    let workers = listeners.serve(&services.router, &services.journal, &config.server, &stop)?;
+    tracing::info!(%address, data = %config.data().display(), version = env!("CARGO_PKG_VERSION"), "serving");
+    greet(&services, address)?;
+
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    tracing::info!("stopping: finishing what is under way");
+    services.health.stopping();
+    stop.cancel();
+    tokio::task::spawn_blocking(move || workers.join()).await?;
+    services.stop(Duration::from_secs(config.server.shutdown_timeout)).await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// At the first start, shows the credentials it made, this once and on standard output only.
+fn greet(services: &Services, address: std::net::SocketAddr) -> Result<()> {
+    let Some(first) = &services.first_key else { return Ok(()) };
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "Loam's first start, at http://{address}")?;
+    writeln!(out, "These are shown this once; keep them.")?;
+    match &first.key {
+        Some(key) => writeln!(out, "  API key with every right:  {}", key.as_str())?,
+        None => writeln!(out, "  API key with every right:  as LOAM_BOOTSTRAP_KEY says")?,
+    }
+    match &first.password {
+        Some(password) => writeln!(out, "  user `operator`, password: {}", password.as_str())?,
+        None => writeln!(out, "  user `operator`, password: as LOAM_BOOTSTRAP_PASSWORD says")?,
+    }
+    out.flush()?;
+    Ok(())
+}

@@ -1,0 +1,247 @@
+//! Putting the parts together.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use axum::Router;
+use loam_db::{Db, EntityShape};
+use loam_gateway::{Gateway, Parts};
+use loam_http::client::Client;
+use loam_identity::{Authenticator, Bootstrap, FirstKey, Identity};
+use loam_jobs::{Jobs, Runner, RunnerHandle};
+use loam_journal::{DiskStorage, Journal};
+use loam_kernel::{Clock, NodeId, Scope, TenantId};
+use loam_platform::audit_logs::{self, JobChanges};
+use loam_platform::drain::Drainer;
+use loam_platform::notices::Notices;
+use loam_platform::quarantine;
+use loam_platform::seal::Keyring;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use utoipa_axum::router::OpenApiRouter;
+use uuid::Uuid;
+
+use crate::config::Config;
+use crate::maintenance;
+use crate::surface::{self, Health};
+
+/// Every entity, in the order of the data dictionary.
+pub(crate) fn entities() -> Vec<EntityShape> {
+    let mut all = loam_identity::entities();
+    all.extend(loam_gateway::entities());
+    all.extend(loam_jobs::entities());
+    all.extend(loam_platform::entities());
+    all.push(EntityShape::of::<loam_db::IdempotencyKeys>());
+    all
+}
+
+/// The services that both the server and the command line work with.
+pub(crate) struct Core {
+    pub(crate) db: Db,
+    pub(crate) clock: Clock,
+    pub(crate) notices: Notices,
+    pub(crate) keyring: Keyring,
+    pub(crate) identity: Identity,
+    pub(crate) gateway: Gateway,
+}
+
+impl Core {
+    /// On a migrated database.
+    pub(crate) async fn open(config: &Config, db: Db, journal: Option<Journal>) -> Result<Self> {
+        let clock = Clock::system();
+        let notices = Notices::default();
+        let keyring = match &config.master_key {
+            Some(text) => Keyring::parse(text)?,
+            None => {
+                let first = !loam_identity::has_tenants(&db).await?;
+                Keyring::open(&config.data().join("master.key"), &clock, first)?
+            }
+        };
+        Self::assemble(config, db, clock, notices, keyring, journal)
+    }
+
+    /// Without a database, for the documentation.
+    pub(crate) fn unconnected(config: &Config) -> Result<Self> {
+        let keyring = Keyring::parse(&base64::Engine::encode(&base64::engine::general_purpose::STANDARD, [0; 32]))?;
+        Self::assemble(config, Db::unconnected(), Clock::system(), Notices::default(), keyring, None)
+    }
+
+    fn assemble(
+        config: &Config,
+        db: Db,
+        clock: Clock,
+        notices: Notices,
+        keyring: Keyring,
+        journal: Option<Journal>,
+    ) -> Result<Self> {
+        let outgoing = config.outgoing();
+        let identity = Identity::new(db.clone(), clock.clone(), notices.clone(), keyring.clone());
+        let gateway = Gateway::new(Parts {
+            db: db.clone(),
+            clock: clock.clone(),
+            notices: notices.clone(),
+            keyring: keyring.clone(),
+            client: Client::new(&outgoing)?,
+            timeouts: outgoing.timeouts(),
+            journal,
+            config: config.gateway.clone(),
+        });
+        Ok(Self { db, clock, notices, keyring, identity, gateway })
+    }
+
+    /// Every documented route.
+    pub(crate) fn routes(&self) -> OpenApiRouter {
+        let operators = self.identity.default_tenant().unwrap_or(TenantId::NIL);
+        let jobs = Jobs::new(self.db.clone(), self.clock.clone(), Arc::new(JobChanges(self.clock.clone())), operators);
+        OpenApiRouter::with_openapi(crate::docs::head())
+            .merge(self.gateway.openai_router())
+            .merge(self.identity.router())
+            .merge(self.gateway.router())
+            .merge(jobs.router())
+            .merge(audit_logs::routes::router(self.db.clone()))
+            .merge(quarantine::routes::router(self.db.clone()))
+            .merge(surface::health_routes())
+    }
+}
+
+/// A running server, but for its listeners.
+pub(crate) struct Services {
+    pub(crate) router: Router,
+    pub(crate) journal: Journal,
+    pub(crate) health: Health,
+    pub(crate) first_key: Option<FirstKey>,
+    core: Core,
+    authenticator: Arc<Authenticator>,
+    runner: RunnerHandle,
+    background: JoinSet<()>,
+    stop_background: CancellationToken,
+    stop_drainer: CancellationToken,
+    drainer: JoinSet<()>,
+}
+
+/// Opens the journal, which also locks the data folder against a second server.
+pub(crate) fn open_journal(config: &Config) -> Result<Journal> {
+    let data = config.data();
+    make_private(data).with_context(|| format!("cannot make the data folder {}", data.display()))?;
+    let mut settings = loam_journal::Config::new(data.join("journal"));
+    settings.segment_bytes = config.journal.segment_bytes;
+    settings.disk_budget_bytes = config.journal.disk_budget_bytes;
+    settings.memory_budget_bytes = config.journal.memory_budget_bytes;
+    settings.spare_segments = 1;
+    let id = || Clock::system().id::<Uuid>().into_bytes();
+    Journal::open(settings, Arc::new(DiskStorage), id).map_err(|e| match e {
+        loam_journal::JournalError::Locked(_) => {
+            anyhow::anyhow!("another `loam serve` is using the data folder {}; stop it, or name another folder with --data", data.display())
+        }
+        e => anyhow::Error::new(e).context("cannot open the journal"),
+    })
+}
+
+fn make_private(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+impl Services {
+    /// Starts everything but the listeners.
+    pub(crate) async fn start(config: &Config) -> Result<Self> {
+        let journal = open_journal(config)?;
+        let db = Db::connect(&config.database, config.data()).await?;
+        for name in db.migrate().await? {
+            tracing::info!(migration = name, "applied a migration");
+        }
+        let clock = Clock::system();
+        db.ensure_partitions(&Scope::system(TenantId::NIL, "start"), clock.now()).await?;
+        let core = Core::open(config, db.clone(), Some(journal.clone())).await?;
+        let bootstrap = Bootstrap { key: config.bootstrap_key.clone(), password: config.bootstrap_password.clone() };
+        let first_key = core.identity.bootstrap(bootstrap).await?;
+        let authenticator = Authenticator::start(db.clone(), clock.clone(), &core.notices).await?;
+        core.gateway.preload().await?;
+
+        let node = NodeId(Uuid::from_bytes(journal.id()));
+        // leases are told apart by process, not by journal: this node's last process may have left some behind
+        let runner = Runner::start(db.clone(), clock.clone(), maintenance::handlers(&db, &clock)?, config.jobs.clone(), clock.id())?;
+        let drainer = Drainer::open(db.clone(), journal.clone(), clock.clone(), vec![core.gateway.sink()]).await?;
+        let (stop_background, stop_drainer) = (CancellationToken::new(), CancellationToken::new());
+        let mut background = JoinSet::new();
+        let caught_up = drainer.drained();
+        let first_call: Uuid = clock.id();
+        let recovered = journal.recovery().end;
+        let gateway = core.gateway.clone();
+        let stop = stop_background.clone();
+        background.spawn(async move {
+            _ = stop.run_until_cancelled(orphans(gateway, caught_up, recovered, node, first_call)).await;
+        });
+        background.spawn(core.notices.clone().watch(db.clone(), clock.clone(), stop_background.clone()));
+        background.spawn(last_used(authenticator.clone(), stop_background.clone()));
+        let mut drainers = JoinSet::new();
+        drainers.spawn(drainer.run(stop_drainer.clone()));
+
+        let health = Health::new(db.clone(), journal.clone(), core.gateway.clone());
+        let router = surface::router(config, &core, authenticator.clone(), health.clone())?;
+        Ok(Self {
+            router,
+            journal,
+            health,
+            first_key,
+            core,
+            authenticator,
+            runner,
+            background,
+            stop_background,
+            stop_drainer,
+            drainer: drainers,
+        })
+    }
+
+    /// Stops everything, the listeners having stopped: calls are settled, the journal is drained, the database closed.
+    pub(crate) async fn stop(mut self, deadline: Duration) {
+        if tokio::time::timeout(deadline, self.core.gateway.finish_calls()).await.is_err() {
+            tracing::warn!(calls = self.core.gateway.open_calls(), "stopping with calls under way; they are marked at the next start");
+        }
+        self.runner.stop(deadline).await;
+        self.stop_background.cancel();
+        while self.background.join_next().await.is_some() {}
+        if let Err(e) = self.authenticator.write_last_used().await {
+            tracing::debug!(error = %e, "cannot write when keys were last used");
+        }
+        self.stop_drainer.cancel();
+        _ = tokio::time::timeout(deadline, self.drainer.join_next()).await;
+        self.drainer.abort_all();
+        let journal = self.journal.clone();
+        if let Ok(Err(e)) = tokio::task::spawn_blocking(move || journal.close()).await {
+            tracing::error!(error = %e, "closing the journal failed");
+        }
+        self.core.db.close().await;
+    }
+}
+
+/// Once what the last run left in the journal is in the database, marks the calls that it left open.
+async fn orphans(
+    gateway: Gateway,
+    mut drained: tokio::sync::watch::Receiver<loam_journal::Position>,
+    recovered: loam_journal::Position,
+    node: NodeId,
+    first_call: Uuid,
+) {
+    if drained.wait_for(|position| *position >= recovered).await.is_err() {
+        return;
+    }
+    while let Err(e) = gateway.mark_orphans(node, first_call).await {
+        tracing::warn!(error = %e, "cannot look for calls that were under way when this node died; trying again");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+async fn last_used(authenticator: Arc<Authenticator>, stop: CancellationToken) {
+    while stop.run_until_cancelled(tokio::time::sleep(Duration::from_secs(30))).await.is_some() {
+        if let Err(e) = authenticator.write_last_used().await {
+            tracing::debug!(error = %e, "cannot write when keys were last used");
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Whether the server lives, whether it can serve, and its figures.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use loam_db::Db;
+use loam_gateway::Gateway;
+use loam_http::surface::{ApiResult, ErrorBody};
+use loam_journal::{Journal, SYNC_BUCKETS_MICROS};
+use metrics_exporter_prometheus::PrometheusHandle;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+/// How long the database may take to say that it is there.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What the state of the server is read from. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Health(Arc<Inner>);
+
+struct Inner {
+    db: Db,
+    journal: Journal,
+    gateway: Gateway,
+    stopping: AtomicBool,
+}
+
+impl Health {
+    pub(crate) fn new(db: Db, journal: Journal, gateway: Gateway) -> Self {
+        Self(Arc::new(Inner { db, journal, gateway, stopping: AtomicBool::new(false) }))
+    }
+
+    /// From now on the server is not ready: a load balancer should look elsewhere.
+    pub(crate) fn stopping(&self) {
+        self.0.stopping.store(true, Ordering::Relaxed);
+    }
+
+    async fn read(&self) -> Readiness {
+        let database = matches!(tokio::time::timeout(PATIENCE, self.0.db.ping()).await, Ok(Ok(())));
+        let stats = self.0.journal.stats();
+        let journal = stats.last_error.is_none() || stats.queued_bytes == 0;
+        let status = match (self.0.stopping.load(Ordering::Relaxed), journal, database) {
+            (true, ..) => Status::Stopping,
+            (_, false, _) => Status::Unavailable,
+            // calls go on: keys and providers are in memory, and the journal takes the records
+            (_, _, false) => Status::Degraded,
+            _ => Status::Ready,
+        };
+        Readiness { status, database, journal, undrained_bytes: stats.undrained_bytes }
+    }
+}
+
+/// How far the server can serve.
+#[derive(Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Status {
+    /// In full.
+    Ready,
+    /// The database is away: model calls go on, the rest answers 503.
+    Degraded,
+    /// Nothing can be put on record.
+    Unavailable,
+    /// It is stopping.
+    Stopping,
+}
+
+/// How far the server can serve, and why.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Readiness {
+    status: Status,
+    /// Whether the database answers.
+    database: bool,
+    /// Whether the journal can write.
+    journal: bool,
+    /// Bytes of calls that are on record but not yet in the database.
+    undrained_bytes: u64,
+}
+
+pub(crate) fn routes() -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(healthz)).routes(routes!(readyz)).routes(routes!(metrics))
+}
+
+/// Whether the server lives.
+#[utoipa::path(get, path = "/healthz", tag = "instance", operation_id = "healthz", responses((status = 200, body = String)), security(()))]
+async fn healthz() -> &'static str {
+    "ok"
+}
+
+/// Whether the server can serve model calls: 200 as `ready` or `degraded` (the database is away), else 503.
+#[utoipa::path(
+    get, path = "/readyz", tag = "instance", operation_id = "readyz",
+    responses((status = 200, body = Readiness), (status = 503, body = Readiness)), security(())
+)]
+async fn readyz(Extension(health): Extension<Health>) -> Response {
+    let readiness = health.read().await;
+    let status = match readiness.status {
+        Status::Ready | Status::Degraded => StatusCode::OK,
+        Status::Unavailable | Status::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    (status, Json(readiness)).into_response()
+}
+
+/// Figures for Prometheus.
+#[utoipa::path(
+    get, path = "/metrics", tag = "instance", operation_id = "metrics",
+    responses((status = 200, body = String, content_type = "text/plain"), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["metrics:read"]))
+)]
+async fn metrics(
+    Extension(health): Extension<Health>,
+    Extension(prometheus): Extension<PrometheusHandle>,
+) -> ApiResult<Response> {
+    for pool in health.0.db.pool_use() {
+        metrics::gauge!("loam_db_pool_connections", "pool" => pool.name, "state" => "open").set(f64::from(pool.open));
+        metrics::gauge!("loam_db_pool_connections", "pool" => pool.name, "state" => "idle").set(to_f64(pool.idle as u64));
+        metrics::gauge!("loam_db_pool_connections_max", "pool" => pool.name).set(f64::from(pool.max));
+    }
+    if let Ok(Ok(bytes)) = tokio::time::timeout(PATIENCE, health.0.db.size_bytes()).await {
+        metrics::gauge!("loam_db_size_bytes").set(to_f64(bytes.unsigned_abs()));
+    }
+    metrics::gauge!("loam_gateway_open_calls").set(to_f64(health.0.gateway.open_calls() as u64));
+    journal_figures(&health.0.journal);
+    prometheus.run_upkeep();
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], prometheus.render()).into_response())
+}
+
+fn journal_figures(journal: &Journal) {
+    let stats = journal.stats();
+    metrics::gauge!("loam_journal_queued_bytes").set(to_f64(stats.queued_bytes));
+    metrics::gauge!("loam_journal_undrained_bytes").set(to_f64(stats.undrained_bytes));
+    metrics::gauge!("loam_journal_segment_bytes").set(to_f64(stats.segment_bytes));
+    metrics::counter!("loam_journal_frames_total").absolute(stats.frames);
+    metrics::counter!("loam_journal_bytes_total").absolute(stats.bytes);
+    metrics::counter!("loam_journal_refused_total").absolute(stats.refused_full);
+    metrics::counter!("loam_journal_failures_total").absolute(stats.failures);
+    metrics::counter!("loam_journal_syncs_total").absolute(stats.syncs);
+    metrics::gauge!("loam_journal_sync_seconds_sum").set(stats.sync_time.as_secs_f64());
+    metrics::gauge!("loam_journal_sync_seconds_max").set(stats.sync_max.as_secs_f64());
+    let mut up_to = 0;
+    for (bound, count) in SYNC_BUCKETS_MICROS.iter().zip(stats.sync_buckets) {
+        up_to += count;
+        metrics::counter!("loam_journal_syncs_up_to_total", "microseconds" => bound.to_string()).absolute(up_to);
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a figure to look at")]
+fn to_f64(value: u64) -> f64 {
+    value as f64
+}

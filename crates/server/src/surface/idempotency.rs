@@ -1,0 +1,144 @@
+//! `Idempotency-Key`: a `POST` that is sent again takes effect once, and is answered the same.
+
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{FromRequest, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use loam_db::{Answer, Db, Kept};
+use loam_http::surface::{ApiError, Body as RawBody};
+use loam_kernel::{Clock, Error, Idempotency, Kind, Result, Scope};
+use loam_platform::seal::Keyring;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+const KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+const MAX_KEY: usize = 255;
+/// No answer of the resource API is larger.
+const MAX_ANSWER: usize = 4 << 20;
+
+/// Keeps answers, sealed: one may hold a key that is shown once.
+#[derive(Clone)]
+pub(super) struct Replay {
+    db: Db,
+    keyring: Keyring,
+    clock: Clock,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Sealed {
+    content_type: Option<String>,
+    etag: Option<String>,
+    body: String,
+}
+
+impl Replay {
+    pub(super) fn new(db: Db, keyring: Keyring, clock: Clock) -> Self {
+        Self { db, keyring, clock }
+    }
+
+    fn replayed(&self, kept: Kept, fingerprint: &[u8]) -> Result<Response> {
+        if kept.fingerprint != fingerprint {
+            let message = "this Idempotency-Key was sent before with another request; use a new one";
+            return Err(conflict("idempotency_key_reused", message));
+        }
+        let Some(answer) = kept.answer else {
+            let message = "a request with this Idempotency-Key is being answered, or took effect without its answer being \
+                           kept; see whether what you wanted is there";
+            return Err(conflict("request_in_progress", message));
+        };
+        let opened = self.keyring.open_sealed(&place(kept.id), &answer.body)?;
+        let sealed: Sealed = serde_json::from_slice(&opened).map_err(Error::internal)?;
+        let mut response = Response::new(Body::from(sealed.body));
+        *response.status_mut() = answer.status.try_into().map_err(Error::internal)?;
+        for (name, value) in [(header::CONTENT_TYPE, sealed.content_type), (header::ETAG, sealed.etag)] {
+            if let Some(value) = value.and_then(|value| HeaderValue::from_str(&value).ok()) {
+                response.headers_mut().insert(name, value);
+            }
+        }
+        response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+        Ok(response)
+    }
+
+    /// Keeps an answer under its claim, and gives it on.
+    async fn keep(&self, scope: &Scope, id: Uuid, response: Response) -> Result<Response> {
+        let (parts, body) = response.into_parts();
+        let body = to_bytes(body, MAX_ANSWER).await.map_err(Error::internal)?;
+        let text = |name| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let sealed = Sealed {
+            content_type: text(header::CONTENT_TYPE),
+            etag: text(header::ETAG),
+            body: String::from_utf8_lossy(&body).into_owned(),
+        };
+        let sealed = serde_json::to_vec(&sealed).map_err(Error::internal)?;
+        let answer = Answer { status: parts.status.as_u16(), body: self.keyring.seal(&self.clock, &place(id), &sealed)? };
+        if let Err(e) = self.db.keep_answer(scope, id, answer).await {
+            // it took effect: a repetition is refused rather than answered, but never done twice
+            tracing::warn!(error = %e, "cannot keep an answer for its Idempotency-Key");
+        }
+        Ok(Response::from_parts(parts, body.into()))
+    }
+}
+
+fn place(id: Uuid) -> String {
+    format!("idempotency_keys/{id}/answer")
+}
+
+fn conflict(code: &'static str, message: &str) -> Error {
+    Error::new(Kind::Conflict, code, message).with_param("Idempotency-Key")
+}
+
+fn key_of(headers: &HeaderMap) -> Result<Option<String>> {
+    let Some(value) = headers.get(KEY) else { return Ok(None) };
+    match value.to_str() {
+        Ok(text) if (1..=MAX_KEY).contains(&text.len()) => Ok(Some(text.to_owned())),
+        _ => Err(Error::invalid("Idempotency-Key", format!("must be 1 to {MAX_KEY} visible ASCII characters"))),
+    }
+}
+
+fn fingerprint(request: &Request, body: &Bytes) -> Vec<u8> {
+    let uri = request.uri();
+    let target = uri.path_and_query().map_or(uri.path(), |target| target.as_str());
+    Sha256::new().chain_update(target).chain_update([0]).chain_update(body).finalize().to_vec()
+}
+
+/// Answers a repeated request as the first time.
+pub(super) async fn replay(State(replay): State<Replay>, request: Request, next: Next) -> Response {
+    let ours = request.method() == Method::POST && request.uri().path().starts_with("/api/");
+    if !ours || !request.headers().contains_key(KEY) {
+        return next.run(request).await;
+    }
+    match once(&replay, request, next).await {
+        Ok(response) => response,
+        Err(e) => e.into_response(),
+    }
+}
+
+async fn once(replay: &Replay, request: Request, next: Next) -> Result<Response, ApiError> {
+    let (Some(scope), Some(key)) = (request.extensions().get::<Scope>().cloned(), key_of(request.headers())?) else {
+        return Ok(next.run(request).await);
+    };
+    let (parts, body) = request.into_parts();
+    let RawBody(body) = RawBody::from_request(Request::from_parts(parts.clone(), body), &()).await?;
+    let mut request = Request::from_parts(parts, Body::from(body.clone()));
+    let fingerprint = fingerprint(&request, &body);
+    // two callers of one tenant may choose the same key
+    let key = format!("{}/{key}", scope.actor().label());
+    if let Some(kept) = replay.db.kept_answer(&scope, &key).await? {
+        return Ok(replay.replayed(kept, &fingerprint)?);
+    }
+    let claim = Arc::new(Idempotency::new(replay.clock.id(), key, fingerprint, replay.clock.now()));
+    let mut claiming = scope.clone();
+    claiming.idempotency = Some(claim.clone());
+    request.extensions_mut().insert(claiming);
+    let response = next.run(request).await;
+    if response.status().is_success() && claim.is_taken() {
+        Ok(replay.keep(&scope, claim.id, response).await?)
+    } else {
+        Ok(response)
+    }
+}

@@ -1,0 +1,10 @@
+"""Real services for tests, the demo and the benchmark, each started on a free loopback port in a temporary folder."""
+
+from .llmock import LlMock
+from .loam import Loam
+from .pgbouncer import PgBouncer
+from .postgres import Postgres
+from .process import Process, ServiceError, free_port
+from .realmodel import RealModel
+
+__all__ = ["LlMock", "Loam", "PgBouncer", "Postgres", "Process", "RealModel", "ServiceError", "free_port"]

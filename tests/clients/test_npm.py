@@ -1,0 +1,109 @@
+"""npm's `openai`, `ai` and `@ai-sdk/openai-compatible`, unmodified, each case a Node process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent / "node"
+SETUP = Path(__file__).parent.parent.parent / "scripts" / "setup.py"
+
+
+def setup_path(name: str) -> str:
+    # By the interpreter that venvs are made from: one answer whoever asks.
+    python = Path(sys.base_prefix) / "bin" / "python3"
+    return subprocess.run([python, SETUP, "path", name], capture_output=True, text=True, check=True).stdout.strip()
+
+
+@pytest.fixture(scope="session")
+def node(tmp_path_factory):
+    """Node, and a folder in which the scripts find their packages (ES modules are looked for beside the script)."""
+    program = setup_path("node-bin")
+    assert os.access(program, os.X_OK), "the npm clients are not installed: python3 scripts/setup.py node"
+    folder = tmp_path_factory.mktemp("node")
+    (folder / "node_modules").symlink_to(Path(setup_path("node")) / "node_modules")
+    for script in HERE.glob("*.mjs"):
+        shutil.copy(script, folder)
+    return program, folder
+
+
+@pytest.fixture
+def run(node, loam):
+    def call(script: str, case: str, model: str, prompt: str = "") -> dict:
+        program, folder = node
+        environment = {
+            "PATH": os.environ["PATH"],
+            "BASE_URL": loam.loam.base_url,
+            "API_KEY": loam.loam.key,
+            "MODEL": model,
+            "PROMPT": prompt,
+            "AI_SDK_LOG_WARNINGS": "false",
+        }
+        done = subprocess.run(
+            [program, folder / script, case], env=environment, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return call
+
+
+def test_openai_is_answered(run, model, ask):
+    answer = run("openai.mjs", "chat", model, ask("Say hello."))
+    assert answer["text"]
+    assert answer["usage"]["total_tokens"] > 0
+
+
+def test_openai_streams(run, model, ask):
+    answer = run("openai.mjs", "stream", model, ask("Count to five."))
+    assert answer["text"]
+    assert answer["chunks"] > 2
+    assert answer["usageSeen"] is False
+
+
+def test_openai_gets_structured_output(run, model, ask):
+    answer = run("openai.mjs", "structured", model, ask("Anna is 31 years old. Give her name and age."))
+    assert isinstance(answer["parsed"]["age"], int)
+
+
+def test_openai_calls_tools(run, ask):
+    assert run("openai.mjs", "tools", "mock/gpt-4o", ask("What is the weather in Paris?"))["tool"] == "get_weather"
+
+
+def test_openai_embeds(run, ask):
+    # This client asks for base64 by default and reads either form.
+    assert run("openai.mjs", "embeddings", "mock/text-embedding-3-small", ask("hello"))["dimensions"] == 1536
+
+
+def test_openai_lists_models(run):
+    assert "mock/gpt-4o" in run("openai.mjs", "models", "")["ids"]
+
+
+def test_the_ai_sdk_is_answered(run, model, ask):
+    answer = run("ai.mjs", "chat", model, ask("Say hello."))
+    assert answer["text"]
+    assert answer["totalTokens"] > 0
+
+
+def test_the_ai_sdk_streams(run, model, ask):
+    answer = run("ai.mjs", "stream", model, ask("Count to five."))
+    assert answer["text"]
+    assert answer["chunks"] > 2
+    assert answer["totalTokens"] > 0
+
+
+def test_the_ai_sdk_gets_structured_output(run, model, ask):
+    answer = run("ai.mjs", "structured", model, ask("Anna is 31 years old. Give her name and age."))
+    assert isinstance(answer["object"]["age"], (int, float))
+
+
+def test_the_ai_sdk_runs_a_tool_to_the_end(run, ask):
+    answer = run("ai.mjs", "tools", "mock/gpt-4o", ask("What is the weather in Paris?", calls=2))
+    assert answer["ran"] == ["get_weather"]
+    assert answer["text"]

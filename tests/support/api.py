@@ -1,0 +1,105 @@
+"""Loam's API as a program sees it, and the assertions that every answer has to pass."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+
+ERROR_FIELDS = {"code", "message", "type", "param", "request_id"}
+
+
+class Api:
+    """A plain HTTP client with one key (or none)."""
+
+    def __init__(self, url: str, key: str | None) -> None:
+        self.url = url
+        self.key = key
+        headers = {"authorization": f"Bearer {key}"} if key else {}
+        # trust_env off: a proxy of the developer's machine has no part in this.
+        self.http = httpx.Client(base_url=url, headers=headers, timeout=30, trust_env=False)
+
+    def with_key(self, key: str | None) -> Api:
+        return Api(self.url, key)
+
+    def call(self, method: str, path: str, expect: int | None = None, **options: Any) -> httpx.Response:
+        """One request; with `expect`, any other status fails with the whole answer in the message."""
+        answer = self.http.request(method, path, **options)
+        if expect is not None:
+            assert answer.status_code == expect, f"{method} {path}: {answer.status_code}, not {expect}: {answer.text}"
+        return answer
+
+    def get(self, path: str, expect: int = 200, **params: Any) -> Any:
+        return self.call("GET", path, expect, params=params).json()
+
+    def create(self, collection: str, body: dict[str, Any], **options: Any) -> Any:
+        """POST to a collection of the resource API; gives what was made."""
+        return self.call("POST", f"/api/v1/{collection}", 201, json=body, **options).json()
+
+    def all(self, collection: str, **params: Any) -> list[dict[str, Any]]:
+        """Every row of a list, page by page."""
+        rows: list[dict[str, Any]] = []
+        cursor = None
+        while True:
+            page = self.get(f"/api/v1/{collection}", **params, **({"cursor": cursor} if cursor else {}))
+            rows += page["data"]
+            cursor = page["next_cursor"]
+            if cursor is None:
+                return rows
+            assert page["data"], f"an empty page of {collection} with a cursor to the next"
+
+    def chat(self, model: str, prompt: str, expect: int | None = 200, **fields: Any) -> httpx.Response:
+        """One plain chat completion."""
+        headers = fields.pop("headers", None)
+        body = {"model": model, "messages": [{"role": "user", "content": prompt}]} | fields
+        return self.call("POST", "/v1/chat/completions", expect, json=body, headers=headers)
+
+
+def assert_error(
+    answer: httpx.Response, status: int | tuple[int, ...], code: str | None = None, param: str | None = None
+) -> dict[str, Any]:
+    """The one error shape, with this status; gives the error."""
+    wanted = status if isinstance(status, tuple) else (status,)
+    where = f"{answer.request.method} {answer.request.url.path}"
+    assert answer.status_code in wanted, f"{where}: {answer.status_code}, not {wanted}: {answer.text[:500]}"
+    assert answer.headers.get("content-type", "").startswith("application/json"), f"{where}: an error is JSON"
+    body = answer.json()
+    assert set(body) == {"error"}, f"{where}: {body}"
+    error = body["error"]
+    assert set(error) == ERROR_FIELDS, f"{where}: the error has {sorted(error)}, not {sorted(ERROR_FIELDS)}"
+    for field in ("code", "message", "type", "request_id"):
+        assert isinstance(error[field], str), f"{where}: {field} is {error[field]!r}"
+        assert error[field], f"{where}: {field} is empty"
+    assert error["param"] is None or isinstance(error["param"], str), f"{where}: param is {error['param']!r}"
+    assert answer.headers.get("x-request-id") == error["request_id"], f"{where}: the header's request id differs"
+    if code is not None:
+        assert error["code"] == code, f"{where}: {error}"
+    if param is not None:
+        said = f"{error['param']} {error['message']}"
+        assert param in said, f"{where}: the error names no {param}: {error}"
+    return error
+
+
+def eventually(check: Callable[[], Any], seconds: float = 10.0, pause: float = 0.05) -> Any:
+    """Repeat until `check` neither raises AssertionError nor gives a false value; its last failure is raised."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            value = check()
+            if value:
+                return value
+            problem: AssertionError | None = None
+        except AssertionError as error:
+            problem = error
+        if time.monotonic() > deadline:
+            raise problem or AssertionError(f"not within {seconds} s: {getattr(check, '__name__', check)}")
+        time.sleep(pause)
+
+
+def calls_with(api: Api, marker: str) -> list[dict[str, Any]]:
+    """The kept calls whose request holds the marker. The newest 200 will do: a test makes a handful."""
+    rows = api.get("/api/v1/llm_calls", limit=200)["data"]
+    details = [api.get(f"/api/v1/llm_calls/{row['id']}") for row in rows[:40]]
+    return [each for each in details if marker in str(each["request_data"])]

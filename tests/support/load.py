@@ -1,0 +1,117 @@
+"""Load through the gateway: many clients at once, a marker in each call, and what each client saw of its answer."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import random
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import httpx
+
+
+@dataclass
+class Seen:
+    """What a client knows of one call. `acknowledged` means the answer came whole: a 2xx body, or `[DONE]`."""
+
+    marker: str
+    model: str
+    streamed: bool
+    status: int | None = None
+    any_byte: bool = False
+    acknowledged: bool = False
+    hung_up: bool = False
+    usage: dict | None = None
+    call_id: str | None = None
+    error: str | None = None
+    body: str = ""
+
+
+@dataclass
+class Load:
+    """Clients that call one after the other until they are told to stop.
+
+    Every call is sent once: a client that retried could not tell what happened to its first try.
+    """
+
+    url: str
+    key: str
+    models: list[str]
+    random: random.Random
+    name: str
+    clients: int = 16
+    hang_up: bool = False
+    began: str | None = None
+    seen: list[Seen] = field(default_factory=list)
+    _stop: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def acknowledged(self) -> list[Seen]:
+        return [each for each in self.seen if each.acknowledged]
+
+    async def run(self, seconds: float) -> None:
+        """Load for so long, or until `stop`; every call that was begun is seen to its end."""
+        self._stop.clear()
+        self.began = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        limits = httpx.Limits(max_connections=self.clients, max_keepalive_connections=self.clients)
+        headers = {"authorization": f"Bearer {self.key}"}
+        async with httpx.AsyncClient(base_url=self.url, headers=headers, limits=limits, timeout=30, trust_env=False) as http:
+            tasks = [asyncio.create_task(self._client(http)) for _ in range(self.clients)]
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), seconds)
+            self._stop.set()
+            await asyncio.gather(*tasks)
+
+    def stop(self) -> None:
+        """No new calls from now on."""
+        self._stop.set()
+
+    async def _client(self, http: httpx.AsyncClient) -> None:
+        while not self._stop.is_set():
+            number = len(self.seen)
+            one = Seen(f"{self.name}-{number:06d}", self.random.choice(self.models), self.random.random() < 0.5)
+            self.seen.append(one)
+            # A pace that the mock can keep: what counts is how many are under way at the kill, not how many there were.
+            await asyncio.sleep(self.random.uniform(0, 0.03))
+            try:
+                await self._call(http, one)
+            except httpx.HTTPError as error:
+                one.error = f"{type(error).__name__}: {error}"
+                # While the server is down a refused connection costs nothing: don't spin.
+                await asyncio.sleep(0.02)
+
+    async def _call(self, http: httpx.AsyncClient, one: Seen) -> None:
+        body = {"model": one.model, "messages": [{"role": "user", "content": f"please answer {one.marker}"}]}
+        headers = {"x-request-id": one.marker}
+        if not one.streamed:
+            answer = await http.post("/v1/chat/completions", json=body, headers=headers)
+            one.status, one.any_byte, one.body = answer.status_code, True, answer.text
+            one.call_id = answer.headers.get("x-loam-call-id")
+            if answer.is_success:
+                one.usage = answer.json()["usage"]
+                one.acknowledged = True
+            return
+        patience = self.random.randrange(1, 6) if self.hang_up else None
+        async with http.stream("POST", "/v1/chat/completions", json=body | {"stream": True}, headers=headers) as answer:
+            one.status = answer.status_code
+            one.call_id = answer.headers.get("x-loam-call-id")
+            async for line in answer.aiter_lines():
+                one.any_byte = True
+                one.body += line + "\n"
+                if line == "data: [DONE]":
+                    one.acknowledged = answer.is_success
+                if patience is not None and line.startswith("data: "):
+                    patience -= 1
+                    if patience == 0:
+                        one.hung_up = not one.acknowledged
+                        return
+
+    def content(self, one: Seen) -> str:
+        """The text that the client received of a stream."""
+        text = ""
+        for line in one.body.splitlines():
+            with contextlib.suppress(ValueError, KeyError, IndexError, TypeError):
+                text += json.loads(line.removeprefix("data: "))["choices"][0]["delta"].get("content") or ""
+        return text

@@ -1,0 +1,39 @@
+"""The operations of `/openapi.json`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+METHODS = {"get", "post", "put", "patch", "delete"}
+
+# All that answers without a key.
+PUBLIC = {"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"}
+
+
+@dataclass(frozen=True)
+class Operation:
+    method: str
+    path: str
+    document: dict[str, Any]
+
+    @property
+    def shape(self) -> str:
+        """The path with its parameters' names left out."""
+        return re.sub(r"\{[^}]*\}", "{}", self.path)
+
+    @property
+    def takes_id(self) -> bool:
+        return "{" in self.path
+
+    def url(self, value: str) -> str:
+        return re.sub(r"\{[^}]*\}", value, self.path)
+
+
+def operations(document: dict[str, Any]) -> list[Operation]:
+    """Every operation, in the document's order."""
+    found = []
+    for path, item in document["paths"].items():
+        found += [Operation(method.upper(), path, each) for method, each in item.items() if method in METHODS]
+    return found

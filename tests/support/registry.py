@@ -1,0 +1,120 @@
+"""How to make a valid request for every operation that takes an id: what a new endpoint has to be entered in.
+
+An operation of `/openapi.json` with a path parameter and no entry here fails the isolation test. An entry says how the
+owner gets an id to put into the path, and the body if the operation needs one.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from .api import Api, eventually
+from .jobs import plant_job
+
+_numbers = itertools.count(1)
+PROVIDER = {"base_url": "http://127.0.0.1:9/v1", "api_key": "sk-isolation-0000000000", "models": ["any"]}
+
+
+@dataclass
+class World:
+    """A deployment with two tenants that know nothing of each other, and the operator above them."""
+
+    deployment: Any
+    operator: Api
+    owner: Api
+    other: Api
+    owner_tenant: str
+    made: dict[str, str] = field(default_factory=dict)
+
+
+def unique(prefix: str) -> str:
+    """A name that no other test uses."""
+    return f"{prefix}-{next(_numbers)}"
+
+
+def make(collection: str, body: Callable[[], dict[str, Any]]) -> Callable[[World], str]:
+    """A maker that creates a row with a POST by the owner."""
+
+    def maker(world: World) -> str:
+        made = world.owner.create(collection, body())
+        return made["id"]
+
+    return maker
+
+
+def user() -> dict[str, Any]:
+    name = unique("user")
+    return {"username": name, "email": f"{name}@example.com", "password": "a-long-enough-password-1"}
+
+
+def provider() -> dict[str, Any]:
+    return {"name": unique("provider"), "kind": "openai", "config": PROVIDER}
+
+
+def llm_call(world: World) -> str:
+    """A call of the owner's; it fails, since nobody listens there, and is kept all the same."""
+    if "llm_call" not in world.made:
+        name = world.owner.create("ai_providers", provider())["name"]
+        answer = world.owner.chat(f"{name}/any", "hello", expect=None)
+        world.made["llm_call"] = answer.headers["x-loam-call-id"]
+    return world.made["llm_call"]
+
+
+def audit_log(world: World) -> str:
+    world.owner.create("projects", {"name": unique("audited")})
+    return eventually(lambda: world.owner.get("/api/v1/audit_logs")["data"])[0]["id"]
+
+
+def model_price(world: World) -> str:
+    name = world.owner.create("ai_providers", provider())["name"]
+    price = {"provider": name, "model": "any", "input_per_million": 1.0, "output_per_million": 2.0}
+    return world.owner.create("model_prices", price)["id"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """`make` gives the id for the path; `by` is who owns it; `shared` says why everybody may see the same."""
+
+    make: Callable[[World], str]
+    body: dict[str, Any] | None = None
+    by: str = "owner"
+    shared: str | None = None
+
+
+API_KEY = make("api_keys", lambda: {"name": unique("key"), "scopes": ["gateway:call"]})
+PROJECT = make("projects", lambda: {"name": unique("project")})
+USER = make("users", user)
+AI_PROVIDER = make("ai_providers", provider)
+ROLE = "the roles are built in and the same for every tenant"
+
+# (method, path without the parameter's name) → how to ask for it.
+REGISTRY: dict[tuple[str, str], Entry] = {
+    # Tenants are the operator's to open, read and change; a tenant may not even learn that another exists.
+    ("GET", "/api/v1/tenants/{}"): Entry(lambda world: world.owner_tenant, by="operator"),
+    ("PATCH", "/api/v1/tenants/{}"): Entry(lambda world: world.owner_tenant, {"plan": "pro"}, by="operator"),
+    ("GET", "/api/v1/users/{}"): Entry(USER),
+    ("PATCH", "/api/v1/users/{}"): Entry(USER, {"full_name": "Somebody"}),
+    ("DELETE", "/api/v1/users/{}"): Entry(USER),
+    ("GET", "/api/v1/api_keys/{}"): Entry(API_KEY),
+    ("PATCH", "/api/v1/api_keys/{}"): Entry(API_KEY, {"name": "renamed"}),
+    ("DELETE", "/api/v1/api_keys/{}"): Entry(API_KEY),
+    ("GET", "/api/v1/projects/{}"): Entry(PROJECT),
+    ("PATCH", "/api/v1/projects/{}"): Entry(PROJECT, {"description": "changed"}),
+    ("DELETE", "/api/v1/projects/{}"): Entry(PROJECT),
+    ("GET", "/api/v1/ai_providers/{}"): Entry(AI_PROVIDER),
+    ("PATCH", "/api/v1/ai_providers/{}"): Entry(AI_PROVIDER, {"display_name": "changed"}),
+    ("DELETE", "/api/v1/ai_providers/{}"): Entry(AI_PROVIDER),
+    ("GET", "/api/v1/model_prices/{}"): Entry(model_price),
+    ("PATCH", "/api/v1/model_prices/{}"): Entry(model_price, {"output_per_million": 3.0}),
+    ("DELETE", "/api/v1/model_prices/{}"): Entry(model_price),
+    ("GET", "/api/v1/llm_calls/{}"): Entry(llm_call),
+    ("GET", "/api/v1/jobs/{}"): Entry(lambda world: plant_job(world, "pending")),
+    ("POST", "/api/v1/jobs/{}/retry"): Entry(lambda world: plant_job(world, "failed")),
+    ("POST", "/api/v1/jobs/{}/cancel"): Entry(lambda world: plant_job(world, "pending")),
+    ("GET", "/api/v1/audit_logs/{}"): Entry(audit_log),
+    ("GET", "/api/v1/roles/{}"): Entry(lambda world: world.owner.get("/api/v1/roles")["data"][0]["id"], shared=ROLE),
+    ("GET", "/v1/models/{}"): Entry(lambda world: f"{world.owner.create('ai_providers', provider())['name']}/any"),
+}

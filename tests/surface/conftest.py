@@ -1,0 +1,46 @@
+"""What the suites of the surface start from: one Loam on each database for a module, and fresh ones where a test needs it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from services import LlMock, Loam
+from support.api import Api
+from support.deployment import Deployment, add_usual_providers
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def api(deployment: Deployment) -> Api:
+    """The operator's key, with all scopes, in tenant `default`."""
+    return deployment.api
+
+
+@pytest.fixture
+def name() -> Callable[[str], str]:
+    """A name that no other test uses."""
+    return lambda prefix="thing": f"{prefix}-{next(_numbers)}"
+
+
+@pytest.fixture
+def tenant(deployment: Deployment, name: Callable[[str], str]) -> Api:
+    """A new tenant's first key."""
+    return deployment.tenant(name("tenant"))
+
+
+@pytest.fixture(scope="module")
+def gateway(deployment: Deployment, mock: LlMock) -> Deployment:
+    """The deployment with the mock as provider `mock`."""
+    add_usual_providers(deployment, mock)
+    return deployment
+
+
+@pytest.fixture
+def loam() -> Iterator[Loam]:
+    """A Loam of the test's own, on SQLite, not started yet."""
+    with Loam(start=False) as made:
+        yield made

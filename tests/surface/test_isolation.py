@@ -1,0 +1,105 @@
+"""From `/openapi.json`, every operation that takes an id: the owner gets 2xx with a valid request, and the same
+request under another tenant's key gets 404, as if there were no such thing."""
+
+from __future__ import annotations
+
+import pytest
+
+from support.api import assert_error
+from support.openapi import operations
+from support.registry import REGISTRY, World
+
+
+@pytest.fixture(scope="module")
+def world(deployment) -> World:
+    made = deployment.api.create("tenants", {"slug": "owner", "name": "Owner"})
+    owner = deployment.api.with_key(made["api_key"]["key"])
+    return World(deployment, deployment.api, owner, deployment.tenant("other"), made["id"])
+
+
+@pytest.fixture(scope="module")
+def document(deployment):
+    return deployment.api.with_key(None).get("/openapi.json")
+
+
+def test_every_operation_with_an_id_is_in_the_registry(document):
+    found = {(operation.method, operation.shape) for operation in operations(document) if operation.takes_id}
+    missing = sorted(found - REGISTRY.keys())
+    assert not missing, f"say in tests/support/registry.py how to make a valid request for {missing}"
+    assert found, "the document has no operation with an id: nothing would be tested"
+
+
+def test_the_owner_gets_2xx_and_another_tenant_404(world, document):
+    tried = 0
+    for operation in operations(document):
+        if not operation.takes_id:
+            continue
+        entry = REGISTRY[operation.method, operation.shape]
+        url = operation.url(entry.make(world))
+        asks = {"json": entry.body} if entry.body is not None else {}
+        if entry.shared:
+            mine, theirs = (each.call(operation.method, url, 200, **asks) for each in (world.owner, world.other))
+            assert mine.json() == theirs.json(), f"{operation.path}: {entry.shared}"
+            continue
+        # The other asks first, so that what the owner gets afterwards proves that nothing was changed or removed…
+        refused = world.other.call(operation.method, url, **asks)
+        assert_error(refused, 404)
+        owner = world.operator if entry.by == "operator" else world.owner
+        answer = owner.call(operation.method, url, **asks)
+        assert answer.is_success, f"{operation.method} {url}: {answer.status_code} {answer.text}"
+        # …and once more afterwards, so that the 404 is not that of something that was not there yet.
+        assert_error(world.other.call(operation.method, url, **asks), 404)
+        tried += 1
+    assert tried >= 15, f"only {tried} operations were tried"
+
+
+def test_lists_show_a_tenant_its_own_rows_alone(world, document):
+    for operation in operations(document):
+        if operation.method != "GET" or operation.takes_id or not operation.path.startswith("/api/v1/"):
+            continue
+        collection = operation.path.removeprefix("/api/v1/")
+        if collection in ("roles", "tenants"):
+            continue
+        mine = {row["id"] for row in world.owner.all(collection)}
+        theirs = {row["id"] for row in world.other.all(collection)}
+        assert not mine & theirs, f"{collection}: {len(mine & theirs)} rows are seen by both"
+
+
+def test_a_tenant_sees_of_tenants_only_itself(world):
+    """Whether a tenant may read its own row or not, it reads no other."""
+    answer = world.other.call("GET", "/api/v1/tenants")
+    if answer.is_success:
+        assert len(answer.json()["data"]) == 1
+    else:
+        assert_error(answer, 403)
+
+
+def test_another_tenants_provider_cannot_be_called(world):
+    name = world.owner.create(
+        "ai_providers", {"name": "private", "kind": "openai", "config": {"base_url": "http://127.0.0.1:9/v1"}}
+    )["name"]
+    assert_error(world.other.chat(f"{name}/any", "hello", expect=None), 404, "model_not_found")
+    assert not any(model["id"].startswith("private") for model in world.other.get("/v1/models")["data"])
+
+
+def test_a_cursor_of_another_tenant_opens_nothing(world):
+    for number in range(3):
+        world.owner.create("projects", {"name": f"paged-{number}"})
+    cursor = world.owner.get("/api/v1/projects", limit=1)["next_cursor"]
+    answer = world.other.call("GET", "/api/v1/projects", params={"cursor": cursor})
+    if answer.is_success:
+        mine = {row["id"] for row in world.owner.all("projects")}
+        assert not mine & {row["id"] for row in answer.json()["data"]}
+    else:
+        assert_error(answer, 400)
+
+
+def test_a_reference_to_another_tenants_row_is_refused(world):
+    project = world.owner.create("projects", {"name": "not-yours"})["id"]
+    body = {"name": "stray", "scopes": ["gateway:call"], "project_id": project}
+    assert_error(world.other.call("POST", "/api/v1/api_keys", json=body), (400, 404, 422), param="project_id")
+
+
+def test_only_an_operator_opens_tenants(world):
+    answer = world.owner.call("POST", "/api/v1/tenants", json={"slug": "mine-too", "name": "Mine"})
+    assert_error(answer, 403)
