@@ -271,14 +271,28 @@ impl Table {
     }
 }
 
-/// The whole schema as plain SQL, migration by migration.
+/// The whole schema as plain SQL, migration by migration, and with it the record that they are applied: a server takes
+/// a database that was made from this as its own.
 pub fn print_schema(dialect: Dialect) -> String {
-    let mut sql = String::new();
+    let now = match dialect {
+        Dialect::Sqlite => "unixepoch()",
+        Dialect::Postgres => "extract(epoch FROM now())::bigint",
+    };
+    let mut record = SqlTable::create();
+    record.table(Alias::new("seaql_migrations"));
+    record.col(ColumnDef::new(Alias::new("version")).string().not_null().primary_key());
+    record.col(ColumnDef::new(Alias::new("applied_at")).big_integer().not_null());
+    let record = match dialect {
+        Dialect::Sqlite => record.to_string(SqliteQueryBuilder),
+        Dialect::Postgres => record.to_string(PostgresQueryBuilder),
+    };
+    let mut sql = format!("-- which migrations are applied\n{record};\n\n");
     for migration in migrations::ALL {
         let mut schema = Schema::new(dialect);
         (migration.up)(&mut schema);
         sql.push_str(&format!("-- {}\n", migration.name));
-        for statement in schema.statements {
+        let applied = format!("INSERT INTO seaql_migrations (version, applied_at) VALUES ('{}', {now})", migration.name);
+        for statement in schema.statements.into_iter().chain([applied]) {
             sql.push_str(&statement);
             sql.push_str(";\n");
         }

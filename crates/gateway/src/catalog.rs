@@ -19,7 +19,8 @@ use crate::{ai_providers, model_prices};
 /// What a tenant can call.
 pub(crate) struct Models {
     pub(crate) providers: HashMap<String, Arc<Provider>>,
-    prices: HashMap<(String, String), Price>,
+    /// By provider, then by model.
+    prices: HashMap<String, HashMap<String, Price>>,
 }
 
 /// A provider, ready to be asked.
@@ -41,8 +42,8 @@ pub(crate) struct Provider {
 impl Models {
     /// What a model costs at a provider: its own price, or the one set for all of the provider's models (`*`).
     pub(crate) fn price(&self, provider: &str, model: &str) -> Option<Price> {
-        let find = |model: &str| self.prices.get(&(provider.to_owned(), model.to_owned())).copied();
-        find(model).or_else(|| find("*"))
+        let prices = self.prices.get(provider)?;
+        prices.get(model).or_else(|| prices.get("*")).copied()
     }
 }
 
@@ -145,8 +146,11 @@ impl Catalog {
                 Err(e) => tracing::error!(provider = name, error = ?e, "a provider's configuration can't be used"),
             }
         }
-        let prices = tx.find::<model_prices::entity::Entity>().all().await?;
-        let prices = prices.into_iter().map(|row| ((row.provider.clone(), row.model.clone()), Price::from(&row))).collect();
+        let mut prices: HashMap<String, HashMap<String, Price>> = HashMap::new();
+        for row in tx.find::<model_prices::entity::Entity>().all().await? {
+            let price = Price::from(&row);
+            prices.entry(row.provider).or_default().insert(row.model, price);
+        }
         let models = Arc::new(Models { providers, prices });
         let entry = Arc::new(Entry { models: models.clone(), stale: AtomicBool::new(false) });
         let mut tenants = self.tenants.write().unwrap_or_else(PoisonError::into_inner);

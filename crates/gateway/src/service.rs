@@ -1,6 +1,7 @@
 //! The handle of this crate.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use loam_db::{Db, Tx};
 use loam_http::client::{Client, Timeouts};
@@ -11,6 +12,7 @@ use loam_platform::drain::Sink;
 use loam_platform::notices::{Notice, Notices};
 use loam_platform::seal::Keyring;
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
@@ -19,6 +21,9 @@ use crate::catalog::Catalog;
 use crate::llm_calls::ledger::Ledger;
 use crate::llm_calls::sink::CallSink;
 use crate::{Config, ai_providers, llm_calls, model_prices, proxy};
+
+/// How often it is looked whether the journal has room.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Providers, prices, calls. Cheap to clone.
 #[derive(Clone)]
@@ -53,6 +58,8 @@ pub struct Parts {
     pub timeouts: Timeouts,
     /// Where calls are acknowledged; none for the command line, which makes no calls.
     pub journal: Option<Journal>,
+    /// Bytes that the journal may take on disk.
+    pub journal_budget: u64,
     /// Settings.
     pub config: Config,
 }
@@ -60,9 +67,9 @@ pub struct Parts {
 impl Gateway {
     /// A gateway on a migrated database.
     pub fn new(parts: Parts) -> Self {
-        let Parts { db, clock, notices, keyring, client, timeouts, journal, config } = parts;
+        let Parts { db, clock, notices, keyring, client, timeouts, journal, journal_budget, config } = parts;
         let catalog = Catalog::new(db.clone(), keyring.clone(), timeouts, &notices);
-        let ledger = Ledger::new(journal, clock.clone());
+        let ledger = Ledger::new(journal, journal_budget, clock.clone());
         let calls = TaskTracker::new();
         Self(Arc::new(Inner { db, clock, notices, keyring, client, catalog, ledger, config, calls }))
     }
@@ -88,6 +95,13 @@ impl Gateway {
     /// What drains calls into the database.
     pub fn sink(&self) -> Arc<dyn Sink> {
         Arc::new(CallSink::new(self.0.clock.clone()))
+    }
+
+    /// Watches how full the journal is, until stopped: calls that have begun must find room to be settled.
+    pub async fn watch_room(self, stop: CancellationToken) {
+        while stop.run_until_cancelled(tokio::time::sleep(LOOK)).await.is_some() {
+            self.0.ledger.look_for_room();
+        }
     }
 
     /// Waits until the calls under way have ended and are settled.

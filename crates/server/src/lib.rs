@@ -12,6 +12,7 @@ mod maintenance;
 mod serve;
 mod services;
 mod surface;
+mod unread;
 
 pub use config::Config;
 pub use docs::{openapi, openapi_text};

@@ -16,6 +16,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use loam_gateway::Gateway;
 use loam_journal::Journal;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::Semaphore;
@@ -24,7 +25,9 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use crate::config::ServerConfig;
+use crate::services::Services;
 use crate::surface::Peer;
+use crate::unread::Unread;
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 1024;
@@ -58,12 +61,13 @@ impl Listeners {
     }
 
     /// Starts accepting, on a thread for each listener.
-    pub(crate) fn serve(self, router: &Router, journal: &Journal, config: &ServerConfig, stop: &CancellationToken) -> Result<Workers> {
+    pub(crate) fn serve(self, services: &Services, config: &ServerConfig, stop: &CancellationToken) -> Result<Workers> {
         let room = Arc::new(Semaphore::new(config.max_connections));
         let threads = self.sockets.into_iter().enumerate().map(|(i, socket)| {
             let worker = Worker {
-                router: router.clone(),
-                journal: journal.clone(),
+                router: services.router.clone(),
+                journal: services.journal.clone(),
+                gateway: services.gateway().clone(),
                 config: config.clone(),
                 stop: stop.clone(),
                 room: room.clone(),
@@ -99,6 +103,7 @@ fn socket(address: SocketAddr, shared: bool) -> std::io::Result<Socket> {
 struct Worker {
     router: Router,
     journal: Journal,
+    gateway: Gateway,
     config: ServerConfig,
     stop: CancellationToken,
     room: Arc<Semaphore>,
@@ -136,6 +141,10 @@ impl Worker {
         if tokio::time::timeout(patience, open.wait()).await.is_err() {
             tracing::warn!(connections = open.len(), "closing connections that did not end in time");
         }
+        // calls whose client hung up run on this thread too, and end with it
+        if tokio::time::timeout(patience, self.gateway.finish_calls()).await.is_err() {
+            tracing::warn!(calls = self.gateway.open_calls(), "stopping with calls under way; they are marked at the next start");
+        }
     }
 
     fn connection(&self, stream: tokio::net::TcpStream, peer: SocketAddr) -> impl Future<Output = ()> + Send + use<> {
@@ -143,7 +152,9 @@ impl Worker {
         _ = stream.set_nodelay(true);
         let router = self.router.clone();
         let service = service_fn(move |request: hyper::Request<Incoming>| {
-            let mut request: Request = request.map(Body::new);
+            let (head, body) = request.into_parts();
+            let body = Body::new(Unread::new(&head.headers, body));
+            let mut request = Request::from_parts(head, body);
             request.extensions_mut().insert(Peer(peer));
             router.clone().oneshot(request)
         });

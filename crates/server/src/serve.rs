@@ -32,7 +32,7 @@ async fn run(config: &Config) -> Result<()> {
     let services = Services::start(config).await?;
     let address = listeners.address;
     let stop = CancellationToken::new();
-    let workers = listeners.serve(&services.router, &services.journal, &config.server, &stop)?;
+    let workers = listeners.serve(&services, &config.server, &stop)?;
     tracing::info!(%address, data = %config.data().display(), version = env!("CARGO_PKG_VERSION"), "serving");
     greet(&services, address)?;
 

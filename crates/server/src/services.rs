@@ -86,6 +86,7 @@ impl Core {
             client: Client::new(&outgoing)?,
             timeouts: outgoing.timeouts(),
             journal,
+            journal_budget: config.journal.disk_budget_bytes,
             config: config.gateway.clone(),
         });
         Ok(Self { db, clock, notices, keyring, identity, gateway })
@@ -178,6 +179,7 @@ impl Services {
             _ = stop.run_until_cancelled(orphans(gateway, caught_up, recovered, node, first_call)).await;
         });
         background.spawn(core.notices.clone().watch(db.clone(), clock.clone(), stop_background.clone()));
+        background.spawn(core.gateway.clone().watch_room(stop_background.clone()));
         background.spawn(last_used(authenticator.clone(), stop_background.clone()));
         let mut drainers = JoinSet::new();
         drainers.spawn(drainer.run(stop_drainer.clone()));
@@ -199,11 +201,13 @@ impl Services {
         })
     }
 
-    /// Stops everything, the listeners having stopped: calls are settled, the journal is drained, the database closed.
+    /// The gateway, whose calls the listeners wait for.
+    pub(crate) fn gateway(&self) -> &Gateway {
+        &self.core.gateway
+    }
+
+    /// Stops everything, the listeners having stopped: the journal is drained, the database closed.
     pub(crate) async fn stop(mut self, deadline: Duration) {
-        if tokio::time::timeout(deadline, self.core.gateway.finish_calls()).await.is_err() {
-            tracing::warn!(calls = self.core.gateway.open_calls(), "stopping with calls under way; they are marked at the next start");
-        }
         self.runner.stop(deadline).await;
         self.stop_background.cancel();
         while self.background.join_next().await.is_some() {}

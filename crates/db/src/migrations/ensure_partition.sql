@@ -5,8 +5,8 @@ CREATE FUNCTION loam_ensure_partition(parent text, month date) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     child text := parent || to_char(month, '_YYYY_MM');
-    lower_ms bigint := extract(epoch FROM date_trunc('month', month)) * 1000;
-    upper_ms bigint := extract(epoch FROM date_trunc('month', month) + interval '1 month') * 1000;
+    lower_ms bigint := extract(epoch FROM date_trunc('month', month::timestamp)) * 1000;
+    upper_ms bigint := extract(epoch FROM date_trunc('month', month::timestamp) + interval '1 month') * 1000;
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_class WHERE relname = parent AND relkind = 'p' AND relnamespace = 'public'::regnamespace) THEN
         RAISE EXCEPTION '% is not a partitioned table', parent;

@@ -17,7 +17,10 @@ fn roles(schema: &mut Schema) {
         schema.postgres(format!(
             "DO $$ BEGIN CREATE ROLE {role} NOLOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
         ));
-        schema.postgres(format!("GRANT {role} TO CURRENT_USER"));
+        // granted once: databases that are migrated at the same time can't both change it
+        schema.postgres(format!(
+            "DO $$ BEGIN IF NOT pg_has_role('{role}', 'USAGE') THEN GRANT {role} TO CURRENT_USER; END IF; END $$"
+        ));
         schema.postgres(format!("GRANT USAGE ON SCHEMA public TO {role}"));
     }
     schema.postgres("GRANT SELECT ON seaql_migrations TO loam_app, loam_system");

@@ -1,10 +1,12 @@
 //! Opening and settling calls.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
 use bytes::Bytes;
 use loam_journal::{AppendError, DurableError, Journal, Position};
 use loam_kernel::{Clock, Error, NodeId, Result};
 use loam_providers::Usage;
-use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 use super::entity::CallState;
@@ -15,9 +17,16 @@ use crate::model_prices::Price;
 /// What a caller is told to wait while the journal is full.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
 
+/// The share of the journal's budget that is kept free for settling calls that have begun: one in so many.
+const RESERVE: u64 = 16;
+
 /// Writes calls to the journal.
 pub(crate) struct Ledger {
     journal: Option<Journal>,
+    /// Bytes on disk beyond which no call begins.
+    limit: u64,
+    /// Whether a call may begin; looked at now and then, as asking the journal each time would cost a lock.
+    room: AtomicBool,
     clock: Clock,
 }
 
@@ -41,8 +50,15 @@ pub(crate) struct Outcome<'a> {
 }
 
 impl Ledger {
-    pub(crate) fn new(journal: Option<Journal>, clock: Clock) -> Self {
-        Self { journal, clock }
+    pub(crate) fn new(journal: Option<Journal>, budget: u64, clock: Clock) -> Self {
+        Self { journal, limit: budget - budget / RESERVE, room: AtomicBool::new(true), clock }
+    }
+
+    /// Looks whether there is room for calls to begin. To be called a few times a second.
+    pub(crate) fn look_for_room(&self) {
+        if let Some(journal) = &self.journal {
+            self.room.store(journal.stats().segment_bytes <= self.limit, Ordering::Relaxed);
+        }
     }
 
     fn journal(&self) -> Result<&Journal> {
@@ -63,6 +79,9 @@ impl Ledger {
         began: Instant,
     ) -> Result<OpenCall> {
         let journal = self.journal()?;
+        if !self.room.load(Ordering::Relaxed) {
+            return Err(full());
+        }
         let now = self.clock.now();
         record.id = self.clock.id_at(now).into();
         record.node = NodeId(Uuid::from_bytes(journal.id()));

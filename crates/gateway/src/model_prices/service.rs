@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::entity::{ActiveModel, Column, Entity, Model};
 use super::price::{Price, from_usd};
-use crate::Gateway;
+use crate::{Gateway, ai_providers};
 
 /// A price to be set.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
@@ -76,10 +76,11 @@ impl Gateway {
         bounded("model", &new.model, 200)?;
         let cached = new.cached_input_per_million.map(|usd| from_usd("cached_input_per_million", usd)).transpose()?;
         let now = self.0.clock.now();
+        let provider = new.provider;
         let row = ActiveModel {
             tenant_id: Set(TenantId::NIL),
             id: Set(self.0.clock.id()),
-            provider: Set(new.provider),
+            provider: Set(provider.clone()),
             model: Set(new.model),
             input_nano_usd: Set(from_usd("input_per_million", new.input_per_million)?),
             cached_input_nano_usd: Set(cached),
@@ -88,6 +89,11 @@ impl Gateway {
             updated_at: Set(now),
         };
         let tx = self.0.db.write(scope).await?;
+        // a misspelt name would leave every call without a cost, and nobody would notice
+        let named = ai_providers::entity::Column::Name.eq(&provider);
+        if tx.find::<ai_providers::entity::Entity>().filter(named).one().await?.is_none() {
+            return Err(Error::invalid("provider", "there is no provider with this name"));
+        }
         let row = tx.insert(row).await.map_err(|e| match loam_db::is_unique_violation(&e) {
             true => Error::taken("model", "this model has a price at this provider already; change that").with_source(e),
             false => e,

@@ -6,16 +6,17 @@ use std::time::Instant;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::response::Response;
-use http::HeaderMap;
+use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
-use loam_http::surface::{ApiResult, Body, Caller, ErrorBody};
+use http::{HeaderMap, HeaderName};
+use loam_http::surface::{ApiError, ApiResult, Body, Caller, ErrorBody};
 use loam_kernel::{Error, Result, Scope};
 use loam_providers::openai::Endpoint;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use super::plain::{CALL_ID, call_id};
 use crate::Gateway;
 use crate::service::Inner;
 
@@ -70,7 +71,7 @@ async fn chat_completions(
     headers: HeaderMap,
     Body(body): Body,
 ) -> ApiResult<Response> {
-    Ok(call(gateway, scope, Endpoint::ChatCompletions, headers, body).await?)
+    call(gateway, scope, Endpoint::ChatCompletions, headers, body).await
 }
 
 /// Embeddings, in OpenAI's format: the body goes to the provider as it is, but for the model's name.
@@ -90,14 +91,15 @@ async fn embeddings(
     headers: HeaderMap,
     Body(body): Body,
 ) -> ApiResult<Response> {
-    Ok(call(gateway, scope, Endpoint::Embeddings, headers, body).await?)
+    call(gateway, scope, Endpoint::Embeddings, headers, body).await
 }
 
-async fn call(gateway: Arc<Inner>, scope: Scope, endpoint: Endpoint, headers: HeaderMap, body: Bytes) -> Result<Response> {
+async fn call(gateway: Arc<Inner>, scope: Scope, endpoint: Endpoint, headers: HeaderMap, body: Bytes) -> ApiResult<Response> {
     let began = Instant::now();
     let call = gateway.open_call(&scope, endpoint, &headers, body, began).await?;
     // a task of its own: a client that hangs up must not keep an answer that is paid for off the record
     let calls = gateway.calls.clone();
+    let id = call_id(&call.open);
     let exchange = calls.spawn(async move {
         let mut call = call;
         match gateway.ask(&mut call).await {
@@ -108,7 +110,13 @@ async fn call(gateway: Arc<Inner>, scope: Scope, endpoint: Endpoint, headers: He
             Err(e) => Err(gateway.fail(call, e).await),
         }
     });
-    exchange.await.map_err(Error::internal)?
+    let answered: Result<Response> = exchange.await.map_err(Error::internal)?;
+    // what failed is on record too, and can be looked up
+    Ok(answered.unwrap_or_else(|e| {
+        let mut response = ApiError::from(e).into_response();
+        response.headers_mut().extend(id.map(|id| (HeaderName::from_static(CALL_ID), id)));
+        response
+    }))
 }
 
 fn is_events<T>(answer: &http::Response<T>) -> bool {

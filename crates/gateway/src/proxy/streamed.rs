@@ -242,6 +242,8 @@ impl Body for Relay {
                     }
                 }
                 Stage::Settling { waiting, last } => {
+                    // a connection whose answer is read to its very end can serve the next call
+                    while let Poll::Ready(Some(Ok(_))) = Pin::new(&mut this.provider).poll_frame(cx) {}
                     let durable = ready!(waiting.as_mut().poll(cx));
                     let last = std::mem::take(last);
                     this.stage = Stage::Ended;

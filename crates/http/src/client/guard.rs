@@ -39,9 +39,9 @@ impl Guard {
             Class::Private if self.allow_private || listed() => Ok(()),
             Class::Loopback if self.allow_loopback || listed() => Ok(()),
             Class::Private => {
-                Err("it is a private address: set `allow_private`, or add its network to `allow_networks`")
+                Err("it is a private address: an operator can allow its network in `[outgoing] allow_networks`")
             }
-            Class::Loopback => Err("it is this machine: set `allow_loopback`"),
+            Class::Loopback => Err("it is this machine itself: an operator can allow that with `[outgoing] allow_loopback`"),
             Class::Never(reason) => Err(reason),
         }
     }

@@ -19,15 +19,55 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         let bytes = Bytes::from_request(request, state).await.map_err(|e| unreadable(&e))?;
-        refuse_nul(&bytes)?;
-        let json = &mut serde_json::Deserializer::from_slice(&bytes);
-        let value = serde_path_to_error::deserialize(&mut *json).map_err(|e| {
-            let path = e.path().to_string();
-            let error = Error::new(Kind::Invalid, "invalid_json", format!("the body is not what is expected: {}", e.inner()));
-            if path == "." { error } else { error.with_param(path) }
-        })?;
-        json.end().map_err(|e| Error::new(Kind::Invalid, "invalid_json", format!("the body goes on after its JSON: {e}")))?;
-        Ok(Self(value))
+        Ok(Self(read(&bytes)?))
+    }
+}
+
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+    let invalid = |message: String| Error::new(Kind::Invalid, "invalid_json", message);
+    refuse_nul(bytes)?;
+    // a struct can also be read from an array, whose items would be taken for its fields in order
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        return Err(invalid("the body must be a JSON object, not an array".to_owned()));
+    }
+    let json = &mut serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut *json)
+        .map_err(|e| fault("invalid_json", "the body is not what is expected", e.path(), &e.inner().to_string()))?;
+    json.end().map_err(|e| invalid(format!("the body goes on after its JSON: {e}")))?;
+    Ok(value)
+}
+
+/// The error for what serde says, with the field named.
+fn fault(code: &'static str, what: &str, path: &serde_path_to_error::Path, said: &str) -> Error {
+    let path = path.to_string();
+    let mut param = (path != ".").then_some(path);
+    // serde counts such a field to its parent
+    let named = ["missing field `", "duplicate field `"].iter().find_map(|before| said.strip_prefix(before)?.split_once('`'));
+    if let Some((name, _)) = named {
+        param = Some(match param {
+            Some(path) if path != name => format!("{path}.{name}"),
+            _ => name.to_owned(),
+        });
+    }
+    let error = Error::new(Kind::Invalid, code, format!("{what}: {}", in_words(said)));
+    match param {
+        Some(param) => error.with_param(param),
+        None => error,
+    }
+}
+
+/// What the parsers of times and numbers say is meant for programmers.
+fn in_words(said: &str) -> &str {
+    const TIME: [&str; 5] =
+        ["input contains invalid", "premature end of input", "input is out of range", "input is not enough", "trailing input"];
+    const NUMBER: [&str; 2] = ["invalid digit found", "cannot parse integer"];
+    let begins = |with: &[&str]| with.iter().any(|with| said.starts_with(with));
+    if begins(&TIME) {
+        "must be a time such as 2026-01-31T12:00:00Z"
+    } else if begins(&NUMBER) {
+        "must be a whole number"
+    } else {
+        said
     }
 }
 
@@ -74,13 +114,11 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         let query = parts.uri.query().unwrap_or_default();
         let fields = serde_urlencoded::Deserializer::new(form_urlencoded::parse(query.as_bytes()));
-        let value: T = serde_path_to_error::deserialize(fields).map_err(|e| {
-            let path = e.path().to_string();
-            let error = Error::new(Kind::Invalid, "invalid_query", format!("query parameter: {}", e.inner()));
-            if path == "." { error } else { error.with_param(path) }
-        })?;
-        if form_urlencoded::parse(query.as_bytes()).any(|(_, value)| value.contains('\0')) {
-            return Err(Error::new(Kind::Invalid, "invalid_query", "must not contain a NUL character").into());
+        let value: T = serde_path_to_error::deserialize(fields)
+            .map_err(|e| fault("invalid_query", "query parameter", e.path(), &e.inner().to_string()))?;
+        if let Some((name, _)) = form_urlencoded::parse(query.as_bytes()).find(|(_, value)| value.contains('\0')) {
+            let error = Error::new(Kind::Invalid, "invalid_query", "must not contain a NUL character");
+            return Err(error.with_param(name).into());
         }
         Ok(Self(value))
     }
@@ -110,5 +148,52 @@ impl<S: Send + Sync> FromRequest<S> for Body {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         Bytes::from_request(request, state).await.map(Self).map_err(|e| unreadable(&e).into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, Utc};
+
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only whether it can be read is of interest")]
+    struct Outer {
+        name: String,
+        at: Option<DateTime<Utc>>,
+        inner: Option<Inner>,
+    }
+
+    #[derive(Debug, serde::Deserialize)]
+    #[expect(dead_code, reason = "only whether it can be read is of interest")]
+    struct Inner {
+        rate: f64,
+    }
+
+    fn refused(body: &str) -> (Option<String>, String) {
+        let error = read::<Outer>(body.as_bytes()).expect_err("refused");
+        (error.param().map(str::to_owned), error.message().to_owned())
+    }
+
+    #[test]
+    fn a_wrong_body_is_refused_with_the_field() {
+        let param = |body| refused(body).0;
+        assert_eq!(param("{}").as_deref(), Some("name"));
+        assert_eq!(param(r#"{"name": 7}"#).as_deref(), Some("name"));
+        assert_eq!(param(r#"{"name": "a", "name": "b"}"#).as_deref(), Some("name"));
+        assert_eq!(param(r#"{"name": "a", "inner": {}}"#).as_deref(), Some("inner.rate"));
+        assert_eq!(param(r#"{"name": "a", "inner": {"rate": "b"}}"#).as_deref(), Some("inner.rate"));
+        assert_eq!(param(r#"{"name": "a", "typo": 1}"#).as_deref(), Some("typo"));
+        assert_eq!(param(r#"{"name": "a\u0000"}"#).as_deref(), Some("name"));
+        let (param, message) = refused(r#"{"name": "a", "at": "yesterday"}"#);
+        assert_eq!(param.as_deref(), Some("at"));
+        assert!(message.ends_with("must be a time such as 2026-01-31T12:00:00Z"), "{message}");
+    }
+
+    #[test]
+    fn an_array_is_not_taken_for_the_fields_in_order() {
+        assert!(refused(r#" ["a", null, null]"#).1.contains("must be a JSON object"));
     }
 }

@@ -66,6 +66,10 @@ impl Head {
     pub fn read(body: &[u8]) -> Result<Self> {
         let invalid = |why: String| Error::new(Kind::Invalid, "invalid_json", why);
         let text = std::str::from_utf8(body).map_err(|e| invalid(format!("the body is not valid UTF-8: {e}")))?;
+        // a struct can also be read from an array, which no provider would understand
+        if !text.trim_start().starts_with('{') {
+            return Err(invalid("the body must be a JSON object".to_owned()));
+        }
         let wire: Wire<'_> =
             serde_json::from_str(text).map_err(|e| invalid(format!("the body is not the JSON that is expected: {e}")))?;
         let span = |raw: &RawValue| {
@@ -191,7 +195,7 @@ mod tests {
         assert_eq!(param(br#"{"model":7}"#), Some("model".to_owned()));
         assert_eq!(param(br#"{"model":"m","stream":"yes"}"#), Some("stream".to_owned()));
         assert_eq!(param(br#"{"model":"m","stream":true,"stream_options":[]}"#), Some("stream_options".to_owned()));
-        for body in [&b"{"[..], b"[]", b"\xff", b"{\"model\":\"\xff\"}", b"", b"{\"model\":\"a\"} x"] {
+        for body in [&b"{"[..], b"[]", br#"["p/m", true, null]"#, b"\xff", b"{\"model\":\"\xff\"}", b"", b"{\"model\":\"a\"} x"] {
             assert!(Head::read(body).is_err(), "{body:?}");
         }
     }

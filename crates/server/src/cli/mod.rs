@@ -39,7 +39,7 @@ struct Cli {
 struct Global {
     /// Configuration file (TOML).
     #[arg(long, global = true, env = "LOAM_CONFIG", value_name = "FILE")]
-    config: Option<PathBuf>,
+    config_file: Option<PathBuf>,
     /// Folder with everything that Loam keeps on this machine [default: data].
     #[arg(long, global = true, env = "LOAM_DATA", value_name = "DIR")]
     data: Option<PathBuf>,
@@ -106,7 +106,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<()> {
-    let Global { config, data, database_url, json } = cli.global;
+    let Global { config_file, data, database_url, json } = cli.global;
     let listen = if let Command::Serve { listen } = &cli.command { *listen } else { None };
     let flags = Flags { listen, data, database: database_url.map(|url| DatabaseFlags { url }) };
     match cli.command {
@@ -121,7 +121,7 @@ fn run(cli: Cli) -> Result<()> {
         }
         _ => {}
     }
-    let config = Config::load(config.as_deref(), &flags)?;
+    let config = Config::load(config_file.as_deref(), &flags)?;
     if let Command::Serve { .. } = cli.command {
         logging::start(LevelFilter::INFO);
         return serve::serve(&config);
@@ -141,4 +141,17 @@ fn run(cli: Cli) -> Result<()> {
             Command::Serve { .. } | Command::Openapi | Command::Completions { .. } => Ok(()),
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_commands_own_option_is_in_the_way_of_one_that_all_have() {
+        Cli::command().debug_assert();
+        let words = ["loam", "provider", "create", "--name", "x", "--config", "{}", "--config-file", "loam.toml"];
+        let cli = Cli::try_parse_from(words).expect("valid");
+        assert_eq!(cli.global.config_file.as_deref(), Some(std::path::Path::new("loam.toml")));
+    }
 }

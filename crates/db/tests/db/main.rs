@@ -1,0 +1,13 @@
+//! The data layer's promises on both databases. What PostgreSQL alone can show, and what must not be shown through the
+//! layer itself, is asked in raw SQL.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod bulk;
+mod idempotency;
+mod kit;
+mod partitions;
+mod pgbouncer;
+mod rls;
+mod schema;
+mod wall;

@@ -1,0 +1,61 @@
+//! Tenants through PgBouncer in transaction mode: many clients on few connections, each used by tenant after tenant.
+
+use loam_kernel::{Clock, TenantId};
+use loam_testkit::Database;
+use sea_orm::{ActiveModelTrait, IntoActiveModel};
+use uuid::Uuid;
+
+use crate::kit::note::Entity;
+use crate::kit::{note, scope};
+
+const CLIENTS: u32 = 32;
+const TENANTS: u128 = 6;
+const ROUNDS: usize = 12;
+
+fn tenant(n: u128) -> TenantId {
+    TenantId(Uuid::from_u128(0x100 + n))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tenants_that_share_connections_stay_apart() {
+    let bed = Database::pgbouncer(CLIENTS).await;
+    let tasks = (0..u128::from(CLIENTS)).map(|client| {
+        let db = bed.db.clone();
+        async move {
+            let own = tenant(client % TENANTS);
+            for round in 0..ROUNDS {
+                let tx = db.write(&scope(own)).await.unwrap();
+                tx.insert(note(own, &format!("{client}/{round}")).into_active_model().reset_all()).await.unwrap();
+                let seen = tx.find::<Entity>().all().await.unwrap();
+                assert!(seen.len() > round && seen.iter().all(|row| row.tenant_id == own));
+                // one in three is undone, and leaves a connection behind for the next
+                if round % 3 == 0 { tx.rollback().await.unwrap() } else { tx.commit().await.unwrap() }
+                let tx = db.read(&scope(own)).await.unwrap();
+                let seen = tx.find::<Entity>().all().await.unwrap();
+                assert!(seen.iter().all(|row| row.tenant_id == own), "another tenant's rows");
+            }
+        }
+    });
+    futures_util::future::join_all(tasks).await;
+    let mut total = 0;
+    for n in 0..TENANTS {
+        total += bed.db.read(&scope(tenant(n))).await.unwrap().find::<Entity>().count().await.unwrap();
+    }
+    assert_eq!(total, u64::from(CLIENTS) * ROUNDS as u64 * 2 / 3);
+    let name = bed.config.owner_url.as_deref().unwrap().rsplit_once('/').unwrap().1.to_owned();
+    let backends = format!("SELECT pid::text FROM pg_stat_activity WHERE datname = '{name}' AND application_name = 'loam'");
+    let backends = bed.raw().await.texts(backends).await.len();
+    assert!(backends < CLIENTS as usize / 2, "{backends} connections for {CLIENTS} clients: they were not shared");
+}
+
+#[tokio::test]
+async fn a_server_starts_through_it() {
+    let mut bed = Database::pgbouncer(4).await;
+    // migrations and partitions by way of PgBouncer too
+    bed.config.owner_url = None;
+    let db = bed.another().await;
+    assert!(db.migrate().await.unwrap().is_empty());
+    assert!(db.ensure_partitions(&scope(TenantId::NIL), Clock::system().now()).await.unwrap() > 0);
+    db.ping().await.unwrap();
+    assert!(db.size_bytes().await.unwrap() > 0);
+}
