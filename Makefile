@@ -54,6 +54,12 @@ bench: build ## requests a second, latency and memory beside nginx, LiteLLM and 
 	@cargo build --release --locked --bin loam-bench
 	@exec python3 bench/run.py $(ARGS)
 
+.PHONY: docs
+docs: check-rust ## what is generated below docs/: the OpenAPI document, the data dictionary, the entity diagram
+	@cargo build --quiet --locked --bin loam
+	@"$$CARGO_TARGET_DIR/debug/loam" openapi > docs/openapi.json
+	@"$$CARGO_TARGET_DIR/debug/loam" db docs docs
+
 .PHONY: lint
 lint: check-rust ## formatting and lints, Rust and Python; changes nothing
 	@$(SETUP) venv tests

@@ -35,12 +35,18 @@ def rows_by_marker(api: Api, created_after: str | None = None) -> dict[str, list
 
 
 def wait_until_drained(api: Api, seen: list[Seen], seconds: float = 10) -> None:
-    """Lists follow within a second; a test on a loaded machine waits longer before it complains."""
+    """Every call that was acknowledged is listed, and none is open any more: whoever asked has its answer or has gone.
+
+    Lists follow within a second; a test on a loaded machine waits longer before it complains.
+    """
     wanted = {each.call_id for each in seen if each.acknowledged}
 
     def all_listed() -> bool:
-        listed = {row["id"] for row in api.all("llm_calls", limit=200)}
-        assert wanted <= listed, f"{len(wanted - listed)} of {len(wanted)} acknowledged calls are not listed"
+        listed = {row["id"]: row["state"] for row in api.all("llm_calls", limit=200)}
+        missing = wanted - listed.keys()
+        assert not missing, f"{len(missing)} of {len(wanted)} acknowledged calls are not listed"
+        still_open = [call for call, state in listed.items() if state == "open"]
+        assert not still_open, f"{len(still_open)} calls are listed as open, though every client has gone: {still_open[:3]}"
         return True
 
     eventually(all_listed, seconds, pause=0.2)

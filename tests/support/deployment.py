@@ -48,7 +48,8 @@ def deploy(
         name = f"loam_{next(_numbers)}"
         url = postgres.create_database(name)
         if through is not None:
-            url = through.database_url(name)
+            # In transaction mode statements can't be kept under a name: the next transaction may have another session.
+            url = f"{through.database_url(name)}?statement-cache-capacity=0"
     with Loam(database_url=url, env=env) as loam:
         yield Deployment(loam, Api(loam.url, loam.key), database, postgres, name)
         # A server that cannot end cleanly after a test has something left undone.

@@ -9,7 +9,7 @@ from typing import Any
 METHODS = {"get", "post", "put", "patch", "delete"}
 
 # All that answers without a key.
-PUBLIC = {"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"}
+PUBLIC = {"/healthz", "/readyz", "/openapi.json", "/docs", "/"}
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .api import Api, eventually
-from .jobs import plant_job
+from .planted import plant_frame, plant_job
 
 _numbers = itertools.count(1)
 PROVIDER = {"base_url": "http://127.0.0.1:9/v1", "api_key": "sk-isolation-0000000000", "models": ["any"]}
@@ -111,10 +111,10 @@ REGISTRY: dict[tuple[str, str], Entry] = {
     ("PATCH", "/api/v1/model_prices/{}"): Entry(model_price, {"output_per_million": 3.0}),
     ("DELETE", "/api/v1/model_prices/{}"): Entry(model_price),
     ("GET", "/api/v1/llm_calls/{}"): Entry(llm_call),
-    ("GET", "/api/v1/jobs/{}"): Entry(lambda world: plant_job(world, "pending")),
+    ("GET", "/api/v1/jobs/{}"): Entry(lambda world: plant_job(world, "queued")),
     ("POST", "/api/v1/jobs/{}/retry"): Entry(lambda world: plant_job(world, "failed")),
-    ("POST", "/api/v1/jobs/{}/cancel"): Entry(lambda world: plant_job(world, "pending")),
+    ("POST", "/api/v1/jobs/{}/cancel"): Entry(lambda world: plant_job(world, "queued")),
     ("GET", "/api/v1/audit_logs/{}"): Entry(audit_log),
+    ("GET", "/api/v1/journal_quarantine/{}"): Entry(plant_frame),
     ("GET", "/api/v1/roles/{}"): Entry(lambda world: world.owner.get("/api/v1/roles")["data"][0]["id"], shared=ROLE),
-    ("GET", "/v1/models/{}"): Entry(lambda world: f"{world.owner.create('ai_providers', provider())['name']}/any"),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
 
 import pytest
 
@@ -95,7 +96,9 @@ def test_an_inactive_provider_is_not_asked(gateway, mock, name):
         ("api_keys", {"name": "fine", "scopes": ["no:such:scope"]}, "scopes"),
         ("api_keys", {"name": "fine", "scopes": ["gateway:call"], "expires_at": "yesterday"}, "expires_at"),
         ("ai_providers", {"name": "fine", "kind": "no-such-kind", "config": {}}, "kind"),
-        ("ai_providers", {"name": "fine", "kind": "openai", "config": {}}, "base_url"),
+        ("ai_providers", {"name": "fine", "kind": "openai", "config": []}, "config"),
+        ("ai_providers", {"name": "fine", "kind": "openai", "config": {"base_url": "not an address"}}, "base_url"),
+        ("ai_providers", {"name": "fine", "kind": "openai", "config": {"models": ["m", 7]}}, "config.models.1"),
         ("ai_providers", {"name": "fine", "kind": "openai", "config": {"base_url": "ftp://127.0.0.1/v1"}}, "base_url"),
         ("ai_providers", {"name": "fine", "kind": "openai", "config": {"base_url": 7}}, "base_url"),
         ("ai_providers", {"name": "fine", "kind": "openai", "config": {"base_url": "http://127.0.0.1:9/v1", "typo": 1}}, "typo"),
@@ -107,6 +110,33 @@ def test_a_bad_field_is_named_and_nothing_is_made(api, collection, body, field):
     before = len(api.all(collection))
     assert_error(api.call("POST", f"/api/v1/{collection}", json=body), (400, 404, 422), param=field)
     assert len(api.all(collection)) == before
+
+
+def test_a_provider_without_an_address_is_openais_own(api, name):
+    made = api.create("ai_providers", {"name": name("usual"), "kind": "openai", "config": {}})
+    assert made["config"]["base_url"] == made["config_schema"]["properties"]["base_url"]["default"]
+
+
+@pytest.mark.parametrize("path", [CHAT, "/v1/embeddings", "/api/v1/projects"])
+def test_an_array_is_not_taken_for_the_fields_in_order(gateway, path):
+    body = b'["mock/gpt-4o", null, null, null, {}, {}, {}, null, {}]' if path.startswith("/api") else b'["mock/gpt-4o", false, null]'
+    assert_error(raw(gateway.api, path, body), (400, 422))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "key"),
+    [("POST", CHAT, "loam_x"), ("POST", "/api/v1/projects", "loam_x"), ("POST", "/nothing", None), ("GET", "/v1/models", None)],
+)
+def test_a_connection_outlives_an_answer_that_came_before_its_request_had_ended(api, method, path, key):
+    """Head and body in two packets, as many clients send them: refused by the head alone, the body is read all the same."""
+    host, port = api.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        head = f"{method} {path} HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {key or api.key}\r\ncontent-length: 2\r\n\r\n"
+        connection.sendall(head.encode())
+        assert connection.recv(65536).startswith(b"HTTP/1.1 ")
+        connection.sendall(b"{}")
+        connection.sendall(f"GET /healthz HTTP/1.1\r\nhost: {host}\r\n\r\n".encode())
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200")
 
 
 def test_a_negative_price_is_refused(gateway):

@@ -54,7 +54,10 @@ def test_a_user_is_created_and_listed(made, name):
     words = ["user", "create", "--username", called, "--email", f"{called}@example.com", "--password-stdin"]
     answer = made.loam.cli_json(*words, stdin="a-long-enough-password-2\n")
     assert answer["username"] == called
-    assert "password" not in json.dumps(answer)
+    assert answer["has_password"] is True
+    assert "password" not in answer
+    assert "a-long-enough-password-2" not in json.dumps(answer)
+    assert "argon2" not in json.dumps(answer)
     assert called in [row["username"] for row in rows(made.loam.cli_json("user", "list"))]
 
 
@@ -80,8 +83,16 @@ def test_calls_are_listed_and_shown(made):
 def test_people_get_a_table(made, words):
     text = made.loam.cli(*words).stdout
     assert len(text.splitlines()) >= 2, text
+    assert [line for line in text.splitlines() if line != line.rstrip()] == []
     with pytest.raises(ValueError):
         json.loads(text)
+
+
+def test_people_see_a_new_tenants_key_on_a_line_of_its_own(made, name):
+    text = made.loam.cli("tenant", "create", "--slug", name("shown")).stdout
+    keys = [line.split()[-1] for line in text.splitlines() if "loam_" in line and "prefix" not in line]
+    assert len(keys) == 1, text
+    Api(made.loam.url, keys[0]).get("/api/v1/projects")
 
 
 def test_the_databases_state_is_told(made):
@@ -112,7 +123,10 @@ def test_completions_are_printed(made, shell):
         assert subprocess.run(["bash", "-n"], input=script, text=True, check=False).returncode == 0
 
 
-@pytest.mark.parametrize("words", [("no-such-command",), ("tenant",), ("tenant", "create"), ("key", "list", "--no-such-flag")])
+WRONG = [("no-such-command",), ("tenant",), ("tenant", "create"), ("key", "list", "--no-such-flag"), ("key", "list", "--limit", "0")]
+
+
+@pytest.mark.parametrize("words", WRONG)
 def test_wrong_use_exits_with_2_and_says_how(made, words):
     done = made.loam.cli(*words, check=False)
     assert done.returncode == 2

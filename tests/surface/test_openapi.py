@@ -44,7 +44,8 @@ def test_every_operation_outside_the_public_list_wants_a_key(api, document):
 def test_the_public_list_answers_without_a_key(api):
     stranger = api.with_key(None)
     for path in sorted(PUBLIC):
-        stranger.call("GET", path, 200)
+        stranger.call("GET", path, 200, follow_redirects=True)
+    assert_error(stranger.call("GET", "/metrics"), 401)
 
 
 def test_an_unknown_path_and_a_wrong_method_have_the_error_shape(api):
@@ -63,5 +64,6 @@ def test_every_operation_that_takes_an_id_answers_404_to_an_unknown_one_and_4xx_
 
 
 def test_the_reference_page_and_the_metrics_are_there(api):
-    assert "text/html" in api.call("GET", "/docs", 200).headers["content-type"]
+    page = api.call("GET", "/docs", 200, follow_redirects=True)
+    assert "text/html" in page.headers["content-type"]
     assert "# TYPE" in api.call("GET", "/metrics", 200).text

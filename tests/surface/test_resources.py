@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 
-from support.api import assert_error
+from support.api import assert_error, eventually
 
 NOW = "2000-01-01T00:00:00Z"
 
@@ -45,8 +45,8 @@ def test_the_list_of_calls_can_be_filtered(gateway):
     api.chat("mock/gpt-4o", "hello")
     api.chat("mock/gpt-4o-mini", "hello")
     for name, value in (("model", "gpt-4o-mini"), ("provider", "mock"), ("state", "settled")):
-        rows = api.all("llm_calls", **{name: value})
-        assert rows
+        # A list follows within a second.
+        rows = eventually(lambda filters={name: value}: api.all("llm_calls", **filters), 2)
         assert {row[name] for row in rows} == {value}
     assert api.all("llm_calls", state="orphaned") == []
     assert api.all("llm_calls", created_after="2099-01-01T00:00:00Z") == []

@@ -120,7 +120,7 @@ impl Tx<System> {
         }
         let started = Instant::now();
         match &self.conn {
-            Conn::Postgres(tx) => {
+            Conn::Postgres(tx, _) => {
                 let mut arguments = PgArguments::default();
                 let (mut arrays, mut selected) = (Vec::new(), Vec::new());
                 let (names, conflict) = (bulk.names(), bulk.conflict_clause());
@@ -135,7 +135,7 @@ impl Tx<System> {
                     selected.join(", "),
                     arrays.join(", "),
                 );
-                let query = sqlx::query_with(AssertSqlSafe(sql.as_str()), arguments);
+                let query = sqlx::query_with(AssertSqlSafe(sql.as_str()), arguments).persistent(self.conn.keeps_statements());
                 (&mut **tx.lock().await).execute(query).await.map_err(from_sqlx)?;
                 observe(&sql, started);
             }

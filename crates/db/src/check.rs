@@ -124,7 +124,7 @@ async fn live_columns(db: &Db) -> Result<BTreeMap<String, Columns>> {
         Pools::Sqlite { readers, .. } => {
             let sql = "SELECT t.name, c.name, c.type, c.\"notnull\" = 0 FROM sqlite_schema t, pragma_table_info(t.name) c \
                  WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%' AND t.name <> 'seaql_migrations'";
-            for row in sqlx::query(sql).fetch_all(readers).await.map_err(from_sqlx)? {
+            for row in sqlx::raw_sql(sql).fetch_all(readers).await.map_err(from_sqlx)? {
                 add(row.get(0), row.get(1), row.get::<String, _>(2).to_lowercase(), row.get(3));
             }
         }
@@ -133,7 +133,7 @@ async fn live_columns(db: &Db) -> Result<BTreeMap<String, Columns>> {
                  FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid \
                  WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition \
                  AND a.attnum > 0 AND NOT a.attisdropped AND c.relname <> 'seaql_migrations'";
-            for row in sqlx::query(sql).fetch_all(owner).await.map_err(from_sqlx)? {
+            for row in sqlx::raw_sql(sql).fetch_all(owner).await.map_err(from_sqlx)? {
                 add(row.get(0), row.get(1), row.get(2), row.get(3));
             }
         }

@@ -16,7 +16,15 @@ const SLOW: Duration = Duration::from_millis(250);
 
 pub(crate) enum Conn {
     Sqlite(Mutex<Transaction<'static, Sqlite>>),
-    Postgres(Mutex<Transaction<'static, Postgres>>),
+    Postgres(Mutex<Transaction<'static, Postgres>>, Naming),
+}
+
+/// Whether statements are prepared under a name. A name belongs to a session: behind PgBouncer in transaction mode the
+/// next transaction of a session is on another server connection, which may have the same name for something else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Naming {
+    Named,
+    Unnamed,
 }
 
 /// Runs `$body` with the transaction of whichever database this is; the drivers share no trait.
@@ -27,7 +35,7 @@ macro_rules! on_either {
                 let $tx = &mut **tx.lock().await;
                 $body
             }
-            Conn::Postgres(tx) => {
+            Conn::Postgres(tx, _) => {
                 let $tx = &mut **tx.lock().await;
                 $body
             }
@@ -58,17 +66,22 @@ pub(crate) fn observe(sql: &str, started: Instant) {
 }
 
 impl Conn {
+    /// Whether the database keeps a statement for its next use.
+    pub(crate) fn keeps_statements(&self) -> bool {
+        !matches!(self, Self::Postgres(_, Naming::Unnamed))
+    }
+
     pub(crate) async fn commit(self) -> Result<(), sqlx::Error> {
         match self {
             Self::Sqlite(tx) => tx.into_inner().commit().await,
-            Self::Postgres(tx) => tx.into_inner().commit().await,
+            Self::Postgres(tx, _) => tx.into_inner().commit().await,
         }
     }
 
     pub(crate) async fn rollback(self) -> Result<(), sqlx::Error> {
         match self {
             Self::Sqlite(tx) => tx.into_inner().rollback().await,
-            Self::Postgres(tx) => tx.into_inner().rollback().await,
+            Self::Postgres(tx, _) => tx.into_inner().rollback().await,
         }
     }
 }
@@ -78,14 +91,14 @@ impl ConnectionTrait for Conn {
     fn get_database_backend(&self) -> DbBackend {
         match self {
             Self::Sqlite(_) => DbBackend::Sqlite,
-            Self::Postgres(_) => DbBackend::Postgres,
+            Self::Postgres(..) => DbBackend::Postgres,
         }
     }
 
     async fn execute_raw(&self, stmt: Statement) -> Result<ExecResult, DbErr> {
         let started = Instant::now();
         let result = on_either!(self, tx => {
-            let query = sqlx::query_with(AssertSqlSafe(stmt.sql.as_str()), values(&stmt));
+            let query = sqlx::query_with(AssertSqlSafe(stmt.sql.as_str()), values(&stmt)).persistent(self.keeps_statements());
             tx.execute(query).await.map(ExecResult::from).map_err(exec_err)
         });
         observe(&stmt.sql, started);
@@ -99,7 +112,7 @@ impl ConnectionTrait for Conn {
     async fn query_one_raw(&self, stmt: Statement) -> Result<Option<QueryResult>, DbErr> {
         let started = Instant::now();
         let result = on_either!(self, tx => {
-            let query = sqlx::query_with(AssertSqlSafe(stmt.sql.as_str()), values(&stmt));
+            let query = sqlx::query_with(AssertSqlSafe(stmt.sql.as_str()), values(&stmt)).persistent(self.keeps_statements());
             tx.fetch_optional(query).await.map(|row| row.map(QueryResult::from)).map_err(query_err)
         });
         observe(&stmt.sql, started);
@@ -109,7 +122,7 @@ impl ConnectionTrait for Conn {
     async fn query_all_raw(&self, stmt: Statement) -> Result<Vec<QueryResult>, DbErr> {
         let started = Instant::now();
         let result = on_either!(self, tx => {
-            let query = sqlx::query_with(AssertSqlSafe(stmt.sql.as_str()), values(&stmt));
+            let query = sqlx::query_with(AssertSqlSafe(stmt.sql.as_str()), values(&stmt)).persistent(self.keeps_statements());
             let rows = tx.fetch_all(query).await.map_err(query_err)?;
             Ok(rows.into_iter().map(QueryResult::from).collect())
         });

@@ -9,10 +9,10 @@ use loam_kernel::{Error, Kind, Result, Scope};
 use serde::Deserialize;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, PgPool, SqlitePool};
+use sqlx::{AssertSqlSafe, PgPool, Row, SqlitePool};
 use tokio::sync::Mutex;
 
-use crate::conn::Conn;
+use crate::conn::{Conn, Naming};
 use crate::error::{from_sqlx, is_transient_sqlx};
 use crate::tx::{System, Tenant, Tx};
 
@@ -73,7 +73,7 @@ pub struct Db {
 pub(crate) enum Pools {
     /// Exactly one writer, so that `database is locked` can't happen within the process; and readers beside it.
     Sqlite { writer: SqlitePool, readers: SqlitePool },
-    Postgres { pool: PgPool, owner: PgPool },
+    Postgres { pool: PgPool, owner: PgPool, naming: Naming },
 }
 
 /// How full a pool is, for `/metrics`.
@@ -163,7 +163,7 @@ impl Db {
                 Ok(Conn::Sqlite(Mutex::new(writer.begin_with("BEGIN IMMEDIATE").await?)))
             }
             Pools::Sqlite { readers, .. } => Ok(Conn::Sqlite(Mutex::new(readers.begin_with("BEGIN DEFERRED").await?))),
-            Pools::Postgres { pool, .. } => {
+            Pools::Postgres { pool, naming, .. } => {
                 let mode = if write { "" } else { " READ ONLY" };
                 // one message: a round trip each would cost more than the statement itself
                 let begin = format!(
@@ -171,7 +171,7 @@ impl Db {
                     scope.tenant(),
                     self.config.statement_timeout,
                 );
-                Ok(Conn::Postgres(Mutex::new(pool.begin_with(AssertSqlSafe(begin)).await?)))
+                Ok(Conn::Postgres(Mutex::new(pool.begin_with(AssertSqlSafe(begin)).await?), *naming))
             }
         }
     }
@@ -192,9 +192,10 @@ impl Db {
 
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<()> {
+        // not prepared, here and below: outside of a transaction PgBouncer may run what was prepared somewhere else
         match &self.pools {
-            Pools::Sqlite { readers, .. } => sqlx::query("SELECT 1").execute(readers).await.map(drop),
-            Pools::Postgres { pool, .. } => sqlx::query("SELECT 1").execute(pool).await.map(drop),
+            Pools::Sqlite { readers, .. } => sqlx::raw_sql("SELECT 1").execute(readers).await.map(drop),
+            Pools::Postgres { pool, .. } => sqlx::raw_sql("SELECT 1").execute(pool).await.map(drop),
         }
         .map_err(from_sqlx)
     }
@@ -207,7 +208,8 @@ impl Db {
                 sqlx::query_scalar(sql).fetch_one(readers).await
             }
             Pools::Postgres { pool, .. } => {
-                sqlx::query_scalar("SELECT pg_database_size(current_database())").fetch_one(pool).await
+                let sql = "SELECT pg_database_size(current_database())";
+                sqlx::raw_sql(sql).fetch_one(pool).await.and_then(|row| row.try_get(0))
             }
         }
         .map_err(from_sqlx)
@@ -220,7 +222,7 @@ impl Db {
                 readers.close().await;
                 writer.close().await;
             }
-            Pools::Postgres { pool, owner } => {
+            Pools::Postgres { pool, owner, .. } => {
                 pool.close().await;
                 owner.close().await;
             }
@@ -277,5 +279,7 @@ async fn open_postgres(config: &Config, url: &str) -> Result<Pools> {
         .acquire_timeout(timeout)
         .idle_timeout(Duration::from_secs(10))
         .connect_lazy_with(parse(owner_url, "database.owner_url")?);
-    Ok(Pools::Postgres { pool, owner })
+    // sqlx names statements even when it is told to keep none
+    let naming = if url.contains("statement-cache-capacity=0") { Naming::Unnamed } else { Naming::Named };
+    Ok(Pools::Postgres { pool, owner, naming })
 }

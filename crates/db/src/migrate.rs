@@ -1,54 +1,18 @@
 //! Running migrations, and telling where a database stands.
 
-use async_trait::async_trait;
 use loam_kernel::{Error, Kind, Result};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, SqlxPostgresConnector, SqlxSqliteConnector};
-use sea_orm_migration::{MigrationName, MigrationTrait, MigratorTrait, SchemaManager};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 use serde::Serialize;
+use tokio::sync::Mutex;
 
-use crate::connect::{Db, Dialect, Pools};
+use crate::conn::{Conn, Naming};
+use crate::connect::{Db, Pools};
 use crate::error::{from_sqlx, map_err};
-use crate::migrations::{self, Step};
-use crate::schema::Schema;
+use crate::migrations;
+use crate::schema::{self, Schema};
 
 /// The number under which servers that start together agree who migrates ("loam" in ASCII).
 const LOCK: i64 = 0x6c6f_616d;
-
-struct Migrator;
-
-struct Migration(&'static Step);
-
-impl MigrationName for Migration {
-    fn name(&self) -> &str {
-        self.0.name
-    }
-}
-
-#[async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let dialect = match manager.get_database_backend() {
-            sea_orm::DbBackend::Sqlite => Dialect::Sqlite,
-            _ => Dialect::Postgres,
-        };
-        let mut schema = Schema::new(dialect);
-        (self.0.up)(&mut schema);
-        for statement in &schema.statements {
-            manager.get_connection().execute_unprepared(statement).await?;
-        }
-        Ok(())
-    }
-
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
-}
-
-impl MigratorTrait for Migrator {
-    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        migrations::ALL.iter().map(|step| Box::new(Migration(step)) as Box<dyn MigrationTrait>).collect()
-    }
-}
 
 /// Where one migration stands.
 #[derive(Clone, Debug, Serialize)]
@@ -88,67 +52,57 @@ impl SchemaStatus {
 }
 
 impl Db {
-    fn owner(&self) -> DatabaseConnection {
-        match &self.pools {
-            Pools::Sqlite { writer, .. } => SqlxSqliteConnector::from_sqlx_sqlite_pool(writer.clone()),
-            Pools::Postgres { owner, .. } => SqlxPostgresConnector::from_sqlx_postgres_pool(owner.clone()),
-        }
-    }
-
-    /// The names of the migrations applied; none in a database that has never been migrated.
-    async fn applied(&self) -> Result<Vec<String>, sqlx::Error> {
-        const SELECT: &str = "SELECT version FROM seaql_migrations ORDER BY version";
+    /// A transaction of the owner's, alone among all that migrate.
+    async fn begin_migration(&self) -> Result<Conn> {
         match &self.pools {
             Pools::Sqlite { writer, .. } => {
-                let exists = "SELECT count(*) > 0 FROM sqlite_schema WHERE name = 'seaql_migrations'";
-                if !sqlx::query_scalar::<_, bool>(exists).fetch_one(writer).await? {
-                    return Ok(Vec::new());
-                }
-                sqlx::query_scalar(SELECT).fetch_all(writer).await
+                let tx = writer.begin_with("BEGIN IMMEDIATE").await.map_err(from_sqlx)?;
+                Ok(Conn::Sqlite(Mutex::new(tx)))
             }
             Pools::Postgres { owner, .. } => {
-                let exists = "SELECT to_regclass('seaql_migrations') IS NOT NULL";
-                if !sqlx::query_scalar::<_, bool>(exists).fetch_one(owner).await? {
-                    return Ok(Vec::new());
-                }
-                sqlx::query_scalar(SELECT).fetch_all(owner).await
+                let conn = Conn::Postgres(Mutex::new(owner.begin().await.map_err(from_sqlx)?), Naming::Unnamed);
+                // until the transaction ends, as a lock of a session would not survive PgBouncer
+                conn.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({LOCK})")).await.map_err(map_err)?;
+                Ok(conn)
             }
         }
     }
 
     /// Where the database stands, without changing it.
     pub async fn schema_status(&self) -> Result<SchemaStatus> {
-        let applied = self.applied().await.map_err(from_sqlx)?;
-        let migrations: Vec<MigrationState> = migrations::ALL
-            .iter()
-            .map(|step| MigrationState { name: step.name.to_owned(), applied: applied.iter().any(|a| a == step.name) })
-            .collect();
-        let unknown = applied.into_iter().filter(|a| migrations.iter().all(|m| &m.name != a)).collect();
-        Ok(SchemaStatus { migrations, unknown })
-    }
-
-    /// Applies what is pending, and says what that was. Servers that start together do it one after the other.
-    pub async fn migrate(&self) -> Result<Vec<String>> {
-        // held by a transaction, as a lock of a session would not survive PgBouncer
-        let lock = match &self.pools {
-            Pools::Sqlite { .. } => None,
+        let conn = match &self.pools {
+            // the writer, as a reader can't open a file that nobody has written to
+            Pools::Sqlite { writer, .. } => Conn::Sqlite(Mutex::new(writer.begin().await.map_err(from_sqlx)?)),
             Pools::Postgres { owner, .. } => {
-                let mut tx = owner.begin().await.map_err(from_sqlx)?;
-                sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut *tx).await.map_err(from_sqlx)?;
-                Some(tx)
+                Conn::Postgres(Mutex::new(owner.begin().await.map_err(from_sqlx)?), Naming::Unnamed)
             }
         };
-        let status = self.schema_status().await?;
+        let status = status(&conn).await?;
+        conn.rollback().await.map_err(from_sqlx)?;
+        Ok(status)
+    }
+
+    /// Applies what is pending, all of it or nothing, and says what that was. Servers that start together do it one after
+    /// the other.
+    pub async fn migrate(&self) -> Result<Vec<String>> {
+        let conn = self.begin_migration().await?;
+        let status = status(&conn).await?;
         status.refuse_newer()?;
-        let pending: Vec<String> =
-            status.migrations.into_iter().filter(|m| !m.applied).map(|m| m.name).collect();
-        if !pending.is_empty() {
-            Migrator::up(&self.owner(), None).await.map_err(map_err)?;
+        if status.migrations.iter().all(|migration| !migration.applied) {
+            conn.execute_unprepared(&schema::record_table(self.dialect())).await.map_err(map_err)?;
         }
-        if let Some(tx) = lock {
-            tx.commit().await.map_err(from_sqlx)?;
+        let pending = |name: &str| status.migrations.iter().any(|migration| migration.name == name && !migration.applied);
+        let mut applied = Vec::new();
+        for step in migrations::ALL.iter().filter(|step| pending(step.name)) {
+            let mut schema = Schema::new(self.dialect());
+            (step.up)(&mut schema);
+            for statement in schema.statements.iter().chain([&schema::record(self.dialect(), step.name)]) {
+                conn.execute_unprepared(statement).await.map_err(map_err)?;
+            }
+            applied.push(step.name.to_owned());
         }
-        Ok(pending)
+        conn.commit().await.map_err(from_sqlx)?;
+        Ok(applied)
     }
 
     /// Refuses a database whose schema is not the one this binary works with.
@@ -164,6 +118,31 @@ impl Db {
             )),
         }
     }
+}
+
+/// Where the database stands, as this transaction sees it.
+async fn status(conn: &Conn) -> Result<SchemaStatus> {
+    let applied = applied(conn).await.map_err(map_err)?;
+    let migrations: Vec<MigrationState> = migrations::ALL
+        .iter()
+        .map(|step| MigrationState { name: step.name.to_owned(), applied: applied.iter().any(|a| a == step.name) })
+        .collect();
+    let unknown = applied.into_iter().filter(|a| migrations.iter().all(|m| &m.name != a)).collect();
+    Ok(SchemaStatus { migrations, unknown })
+}
+
+/// The names of the migrations applied; none in a database that has never been migrated.
+async fn applied(conn: &Conn) -> Result<Vec<String>, DbErr> {
+    let backend = conn.get_database_backend();
+    let exists = match backend {
+        DbBackend::Sqlite => "SELECT 1 AS found FROM sqlite_schema WHERE name = 'seaql_migrations'",
+        _ => "SELECT 1 AS found FROM pg_class WHERE oid = to_regclass('seaql_migrations')",
+    };
+    if conn.query_one_raw(Statement::from_string(backend, exists)).await?.is_none() {
+        return Ok(Vec::new());
+    }
+    let select = Statement::from_string(backend, "SELECT version FROM seaql_migrations ORDER BY version");
+    conn.query_all_raw(select).await?.iter().map(|row| row.try_get("", "version")).collect()
 }
 
 #[cfg(test)]

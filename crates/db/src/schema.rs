@@ -271,28 +271,36 @@ impl Table {
     }
 }
 
-/// The whole schema as plain SQL, migration by migration, and with it the record that they are applied: a server takes
-/// a database that was made from this as its own.
-pub fn print_schema(dialect: Dialect) -> String {
+/// The table that says which migrations are applied.
+pub(crate) fn record_table(dialect: Dialect) -> String {
+    let mut table = SqlTable::create();
+    table.table(Alias::new("seaql_migrations"));
+    table.col(ColumnDef::new(Alias::new("version")).string().not_null().primary_key());
+    table.col(ColumnDef::new(Alias::new("applied_at")).big_integer().not_null());
+    match dialect {
+        Dialect::Sqlite => table.to_string(SqliteQueryBuilder),
+        Dialect::Postgres => table.to_string(PostgresQueryBuilder),
+    }
+}
+
+/// Says in that table that a migration is applied.
+pub(crate) fn record(dialect: Dialect, name: &str) -> String {
     let now = match dialect {
         Dialect::Sqlite => "unixepoch()",
         Dialect::Postgres => "extract(epoch FROM now())::bigint",
     };
-    let mut record = SqlTable::create();
-    record.table(Alias::new("seaql_migrations"));
-    record.col(ColumnDef::new(Alias::new("version")).string().not_null().primary_key());
-    record.col(ColumnDef::new(Alias::new("applied_at")).big_integer().not_null());
-    let record = match dialect {
-        Dialect::Sqlite => record.to_string(SqliteQueryBuilder),
-        Dialect::Postgres => record.to_string(PostgresQueryBuilder),
-    };
-    let mut sql = format!("-- which migrations are applied\n{record};\n\n");
+    format!("INSERT INTO seaql_migrations (version, applied_at) VALUES ('{name}', {now})")
+}
+
+/// The whole schema as plain SQL, migration by migration, and with it the record that they are applied: a server takes
+/// a database that was made from this as its own.
+pub fn print_schema(dialect: Dialect) -> String {
+    let mut sql = format!("-- which migrations are applied\n{};\n\n", record_table(dialect));
     for migration in migrations::ALL {
         let mut schema = Schema::new(dialect);
         (migration.up)(&mut schema);
         sql.push_str(&format!("-- {}\n", migration.name));
-        let applied = format!("INSERT INTO seaql_migrations (version, applied_at) VALUES ('{}', {now})", migration.name);
-        for statement in schema.statements.into_iter().chain([applied]) {
+        for statement in schema.statements.into_iter().chain([record(dialect, migration.name)]) {
             sql.push_str(&statement);
             sql.push_str(";\n");
         }

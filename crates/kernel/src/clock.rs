@@ -1,24 +1,47 @@
 //! Time and ids come from here, so that a test can set both.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
-use uuid::{ContextV7, Timestamp, Uuid};
+use uuid::{ClockSequence, ContextV7, NoContext, Timestamp, Uuid};
 
 /// Where time, ids and random bytes come from.
 #[derive(Clone, Debug)]
 pub struct Clock(Source);
 
+/// Keeps ids in the order in which they are made, within a millisecond and should the machine's clock step back.
+#[derive(Debug)]
+struct Order {
+    context: ContextV7,
+    /// Milliseconds since 1970: the latest moment that an id was made for.
+    last: i64,
+}
+
 #[derive(Clone, Debug)]
 enum Source {
     System,
-    /// Microseconds since 1970; moved by the test.
-    Fixed(Arc<AtomicI64>),
+    /// Microseconds since 1970, moved by the test; with an order of its own, as its time is.
+    Fixed(Arc<AtomicI64>, Arc<Mutex<Order>>),
 }
 
-/// Keeps ids made within one millisecond in the order in which they were made.
-static ORDER: std::sync::Mutex<ContextV7> = std::sync::Mutex::new(ContextV7::new());
+/// One for all, as all read the same clock.
+static ORDER: Mutex<Order> = Mutex::new(Order::new());
+
+impl Order {
+    const fn new() -> Self {
+        Self { context: ContextV7::new(), last: i64::MIN }
+    }
+
+    fn next(&mut self, at: DateTime<Utc>) -> Uuid {
+        self.last = self.last.max(at.timestamp_millis());
+        Uuid::new_v7(timestamp(&self.context, at))
+    }
+}
+
+fn timestamp(context: impl ClockSequence<Output = impl Into<u128>>, at: DateTime<Utc>) -> Timestamp {
+    Timestamp::from_unix(context, u64::try_from(at.timestamp()).unwrap_or(0), at.timestamp_subsec_nanos())
+}
 
 impl Clock {
     /// The machine's clock.
@@ -28,12 +51,12 @@ impl Clock {
 
     /// A clock that stands still until it is moved.
     pub fn fixed(at: DateTime<Utc>) -> Self {
-        Self(Source::Fixed(Arc::new(AtomicI64::new(at.timestamp_micros()))))
+        Self(Source::Fixed(Arc::new(AtomicI64::new(at.timestamp_micros())), Arc::new(Mutex::new(Order::new()))))
     }
 
     /// Moves a fixed clock; does nothing to the machine's clock.
     pub fn advance(&self, by: chrono::TimeDelta) {
-        if let Source::Fixed(micros) = &self.0 {
+        if let Source::Fixed(micros, _) = &self.0 {
             micros.fetch_add(by.num_microseconds().unwrap_or(i64::MAX), Ordering::Relaxed);
         }
     }
@@ -43,21 +66,30 @@ impl Clock {
     pub fn now(&self) -> DateTime<Utc> {
         let micros = match &self.0 {
             Source::System => Utc::now().timestamp_micros(),
-            Source::Fixed(micros) => micros.load(Ordering::Relaxed),
+            Source::Fixed(micros, _) => micros.load(Ordering::Relaxed),
         };
         DateTime::from_timestamp_micros(micros).unwrap_or(DateTime::UNIX_EPOCH)
     }
 
-    /// A new UUIDv7 of this moment.
+    /// A new UUIDv7 of this moment, greater than every one made before.
     pub fn id<T: From<Uuid>>(&self) -> T {
-        T::from(self.id_at(self.now()))
+        let now = self.now();
+        T::from(self.order().next(now))
     }
 
-    /// A new UUIDv7 of the given moment, for rows whose time is the event's own.
+    /// A new UUIDv7 of exactly the given moment, for rows whose time is the event's own, and for bounds.
     pub fn id_at(&self, at: DateTime<Utc>) -> Uuid {
-        let seconds = u64::try_from(at.timestamp()).unwrap_or(0);
-        let context = ORDER.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        Uuid::new_v7(Timestamp::from_unix(&*context, seconds, at.timestamp_subsec_nanos()))
+        let mut order = self.order();
+        // the order never goes back, and so would make the past the present
+        if at.timestamp_millis() < order.last { Uuid::new_v7(timestamp(NoContext, at)) } else { order.next(at) }
+    }
+
+    fn order(&self) -> MutexGuard<'_, Order> {
+        let order = match &self.0 {
+            Source::System => &ORDER,
+            Source::Fixed(_, order) => &**order,
+        };
+        order.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Random bytes from the operating system, fit for keys and secrets.

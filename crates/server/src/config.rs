@@ -103,10 +103,6 @@ pub(crate) struct DatabaseFlags {
     pub(crate) url: String,
 }
 
-/// Names in the environment that are settings without a level of their own; others that begin with `LOAM_` may belong
-/// to scripts around Loam.
-const TOP: [&str; 3] = ["master_key", "bootstrap_key", "bootstrap_password"];
-
 impl Config {
     /// Reads the configuration: the file if one is named, the environment, the flags.
     pub(crate) fn load(file: Option<&Path>, flags: &Flags) -> Result<Self> {
@@ -115,17 +111,17 @@ impl Config {
             anyhow::ensure!(file.is_file(), "there is no configuration file {}", file.display());
             figment = figment.merge(Toml::file_exact(file));
         }
-        let environment = Env::prefixed("LOAM_")
-            .filter(|key| TOP.contains(&key.as_str().to_ascii_lowercase().as_str()) || key.as_str().contains("__"))
-            .split("__");
+        // other names that begin with `LOAM_` may belong to scripts around Loam
+        let environment = Env::prefixed("LOAM_").filter(|key| key.as_str().contains("__")).split("__");
         let max_body = Env::prefixed("LOAM_").only(&["max_body_bytes"]).map(|_| "server.max_body_bytes".into()).split(".");
-        figment
-            .merge(environment)
-            .merge(max_body)
-            .merge(Serialized::defaults(flags))
-            .extract()
-            .map_err(Box::new)
-            .context("the configuration is not valid")
+        let figment = figment.merge(environment).merge(max_body).merge(Serialized::defaults(flags));
+        let mut config: Self = figment.extract().map_err(Box::new).context("the configuration is not valid")?;
+        // as they are: a secret of digits alone must not be read as a number
+        let secret = |name| Env::var(name).filter(|text| !text.is_empty()).map(Zeroizing::new);
+        config.master_key = secret("LOAM_MASTER_KEY").or(config.master_key);
+        config.bootstrap_key = secret("LOAM_BOOTSTRAP_KEY").or(config.bootstrap_key);
+        config.bootstrap_password = secret("LOAM_BOOTSTRAP_PASSWORD").or(config.bootstrap_password);
+        Ok(config)
     }
 
     /// The address to listen on.

@@ -8,7 +8,7 @@ use zstd::bulk::{Compressor, Decompressor};
 /// Below this, compressing costs more than it saves.
 const WORTH_IT: usize = 1024;
 /// Fast: bodies are packed on the path of a call.
-const LEVEL: i32 = 1;
+const LEVEL: i32 = -3;
 /// The largest body that is opened again.
 const MAX_OPEN: usize = 256 << 20;
 
@@ -27,26 +27,41 @@ thread_local! {
 /// Packs the parts of a body, of which at most `max` bytes are kept.
 pub(crate) fn pack(parts: &[impl AsRef<[u8]>], events: bool, max: usize) -> Vec<u8> {
     let total: usize = parts.iter().map(|part| part.as_ref().len()).sum();
-    let mut body = Vec::with_capacity(total.min(max) + 1);
-    body.push(if events { EVENTS } else { 0 } | if total > max { CUT } else { 0 });
-    for part in parts {
-        let room = (max + 1).saturating_sub(body.len());
-        let part = part.as_ref();
-        body.extend_from_slice(&part[..part.len().min(room)]);
-    }
-    if body.len() < WORTH_IT {
-        return body;
-    }
-    let packed = COMPRESSOR.with_borrow_mut(|compressor| compressor.as_mut()?.compress(&body[1..]).ok());
-    match packed {
-        Some(packed) if packed.len() < body.len() => {
-            let mut out = Vec::with_capacity(packed.len() + 1);
-            out.push(body[0] | ZSTD);
-            out.extend_from_slice(&packed);
-            out
+    let how = if events { EVENTS } else { 0 } | if total > max { CUT } else { 0 };
+    match parts {
+        // a body in one piece is compressed from where it lies
+        [whole] => wrap(how, &whole.as_ref()[..total.min(max)]),
+        _ => {
+            let mut body = Vec::with_capacity(total.min(max));
+            for part in parts {
+                let room = max - body.len();
+                let part = part.as_ref();
+                body.extend_from_slice(&part[..part.len().min(room)]);
+            }
+            wrap(how, &body)
         }
-        _ => body,
     }
+}
+
+fn wrap(how: u8, body: &[u8]) -> Vec<u8> {
+    if body.len() >= WORTH_IT
+        && let Some(packed) = compress(how | ZSTD, body)
+        && packed.len() <= body.len()
+    {
+        return packed;
+    }
+    let mut plain = Vec::with_capacity(body.len() + 1);
+    plain.push(how);
+    plain.extend_from_slice(body);
+    plain
+}
+
+fn compress(how: u8, body: &[u8]) -> Option<Vec<u8>> {
+    COMPRESSOR.with_borrow_mut(|compressor| {
+        let mut packed = compressor.as_mut()?.compress(body).ok()?;
+        packed.insert(0, how);
+        Some(packed)
+    })
 }
 
 /// Opens a packed body as JSON: a stream's events as the answer they add up to, what is no JSON as a string.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::body::Body as AnswerBody;
 use axum::response::Response;
-use http::HeaderValue;
 use loam_kernel::{Error, Result};
 use loam_providers::openai::{error_from, usage_of};
 
@@ -12,16 +11,8 @@ use super::call::Call;
 use super::estimate::estimate;
 use super::send::{passed, read_all, retry_after};
 use crate::llm_calls::entity::CallState;
-use crate::llm_calls::ledger::{OpenCall, Outcome};
+use crate::llm_calls::ledger::Outcome;
 use crate::service::Inner;
-
-/// The name of the header that carries the call's id.
-pub(super) const CALL_ID: &str = "x-loam-call-id";
-
-/// The call's id, as a header's value.
-pub(super) fn call_id(open: &OpenCall) -> Option<HeaderValue> {
-    HeaderValue::from_str(&open.record.id.to_string()).ok()
-}
 
 impl Inner {
     /// Reads the answer, settles the call, and only then hands the answer on.
@@ -46,16 +37,12 @@ impl Inner {
             Some(usage) => (CallState::Settled, Some(usage)),
             None => (CallState::Estimated, estimate(call.request.clone(), vec![body.clone()], false).await),
         };
-        let id = call_id(&call.open);
         let outcome = Outcome { state, usage, answer: std::slice::from_ref(&body), events: false };
         let position = self.ledger.settle(call.open, &outcome, self.keep())?;
         self.ledger.durable(position).await?;
         let mut response = Response::new(AnswerBody::from(body));
         *response.status_mut() = parts.status;
         *response.headers_mut() = passed(&parts.headers);
-        if let Some(id) = id {
-            response.headers_mut().insert(CALL_ID, id);
-        }
         Ok(response)
     }
 

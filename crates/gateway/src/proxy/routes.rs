@@ -8,7 +8,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use loam_http::surface::{ApiError, ApiResult, Body, Caller, ErrorBody};
 use loam_kernel::{Error, Result, Scope};
 use loam_providers::openai::Endpoint;
@@ -16,9 +16,17 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::plain::{CALL_ID, call_id};
+use super::call::Call;
 use crate::Gateway;
+use crate::llm_calls::ledger::OpenCall;
 use crate::service::Inner;
+
+/// The header that carries the call's id.
+const CALL_ID: HeaderName = HeaderName::from_static("x-loam-call-id");
+
+fn call_id(open: &OpenCall) -> Option<HeaderValue> {
+    HeaderValue::from_str(&open.record.id.to_string()).ok()
+}
 
 /// The models that can be called.
 #[derive(Serialize, ToSchema)]
@@ -94,29 +102,35 @@ async fn embeddings(
     call(gateway, scope, Endpoint::Embeddings, headers, body).await
 }
 
-async fn call(gateway: Arc<Inner>, scope: Scope, endpoint: Endpoint, headers: HeaderMap, body: Bytes) -> ApiResult<Response> {
+async fn call(
+    gateway: Arc<Inner>,
+    scope: Scope,
+    endpoint: Endpoint,
+    headers: HeaderMap,
+    body: Bytes,
+) -> ApiResult<Response> {
     let began = Instant::now();
     let call = gateway.open_call(&scope, endpoint, &headers, body, began).await?;
+    let id = call_id(&call.open);
     // a task of its own: a client that hangs up must not keep an answer that is paid for off the record
     let calls = gateway.calls.clone();
-    let id = call_id(&call.open);
-    let exchange = calls.spawn(async move {
-        let mut call = call;
-        match gateway.ask(&mut call).await {
-            Ok(answer) if call.stream && answer.status().is_success() && is_events(&answer) => {
-                Ok(gateway.answer_streamed(call, answer))
-            }
-            Ok(answer) => gateway.answer_whole(call, answer).await,
-            Err(e) => Err(gateway.fail(call, e).await),
+    let exchange = calls.spawn(exchange(gateway, call)).await.map_err(Error::internal)?;
+    let mut response = exchange.unwrap_or_else(|e| ApiError::from(e).into_response());
+    // a call that failed is on record as well
+    if let Some(id) = id {
+        response.headers_mut().insert(CALL_ID, id);
+    }
+    Ok(response)
+}
+
+async fn exchange(gateway: Arc<Inner>, mut call: Call) -> Result<Response> {
+    match gateway.ask(&mut call).await {
+        Ok(answer) if call.stream && answer.status().is_success() && is_events(&answer) => {
+            Ok(gateway.answer_streamed(call, answer))
         }
-    });
-    let answered: Result<Response> = exchange.await.map_err(Error::internal)?;
-    // what failed is on record too, and can be looked up
-    Ok(answered.unwrap_or_else(|e| {
-        let mut response = ApiError::from(e).into_response();
-        response.headers_mut().extend(id.map(|id| (HeaderName::from_static(CALL_ID), id)));
-        response
-    }))
+        Ok(answer) => gateway.answer_whole(call, answer).await,
+        Err(e) => Err(gateway.fail(call, e).await),
+    }
 }
 
 fn is_events<T>(answer: &http::Response<T>) -> bool {

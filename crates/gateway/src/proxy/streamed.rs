@@ -22,7 +22,6 @@ use serde_json::json;
 
 use super::call::Call;
 use super::estimate::estimate;
-use super::plain::{CALL_ID, call_id};
 use super::send::passed;
 use crate::llm_calls::entity::CallState;
 use crate::llm_calls::ledger::Outcome;
@@ -30,6 +29,9 @@ use crate::service::Inner;
 
 /// No more than this is put together before it is written.
 const MAX_PIECE: usize = 256 << 10;
+
+/// What the record says of a stream that just stopped.
+const CUT: &str = "the provider ended its stream without `[DONE]` and without usage";
 
 type Waiting = BoxFuture<'static, Result<()>>;
 
@@ -64,7 +66,6 @@ impl Inner {
         answer: http::Response<ProviderBody>,
     ) -> Response {
         let (parts, provider) = answer.into_parts();
-        let id = call_id(&call.open);
         let events = Events::new(call.hide_usage);
         let stage = Stage::Flowing { intent_durable: self.config.strict };
         let relay = Relay { gateway: self, call: Some(call), provider, events, kept: Vec::new(), kept_bytes: 0, stage };
@@ -75,9 +76,6 @@ impl Inner {
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         // nginx in front must not wait for more either
         response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
-        if let Some(id) = id {
-            response.headers_mut().insert(CALL_ID, id);
-        }
         response
     }
 }
@@ -104,6 +102,10 @@ impl Relay {
                     let rest = self.events.finish();
                     out.put(rest);
                     let last = error.as_ref().map(|e| self.broken_off(e)).unwrap_or_default();
+                    // some providers end so all the time; the client sees what its provider sent, the record says why
+                    // its tokens are estimated
+                    let cut = || self.events.usage().is_none().then(|| CUT.to_owned());
+                    let error = error.or_else(cut);
                     return Poll::Ready(Piece::End { now: join(single, out), last, error });
                 }
             };

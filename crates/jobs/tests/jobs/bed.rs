@@ -9,53 +9,24 @@ use loam_db::Db;
 use loam_jobs::entity::{Entity, Model};
 use loam_jobs::{Config, Handler, Handlers, JobContext, JobState, NewJob, Runner, RunnerHandle, enqueue};
 use loam_kernel::{Clock, JobId, Result, Scope, TenantId};
+use loam_testkit::Database;
 use serde_json::Value;
-use sqlx::postgres::PgPoolOptions;
-use tempfile::TempDir;
-use tokio::sync::Mutex;
 use uuid::Uuid;
 
 /// The tenant of most tests.
 pub const ACME: TenantId = TenantId(Uuid::from_u128(0xac));
 
-/// Databases of one cluster share its roles, which can't be granted by two at once.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
-
 /// A migrated database and a clock that stands still.
 pub struct Bed {
     pub db: Db,
     pub clock: Clock,
-    _dir: TempDir,
+    _database: Database,
 }
 
 impl Bed {
-    pub async fn sqlite() -> Self {
-        Self::open(loam_db::Config::default()).await
-    }
-
-    pub async fn postgres() -> Self {
-        let url = std::env::var("LOAM_TEST_POSTGRES_URL").expect(
-            "LOAM_TEST_POSTGRES_URL is not set: these tests need a PostgreSQL superuser; `make test` starts one",
-        );
-        let _guard = ONE_AT_A_TIME.lock().await;
-        let name = format!("loam_jobs_{}", Clock::system().id::<Uuid>().simple());
-        let admin = PgPoolOptions::new().max_connections(1).connect(&url).await.unwrap();
-        let create = format!("CREATE DATABASE {name}");
-        sqlx::query(sqlx::AssertSqlSafe(create)).execute(&admin).await.unwrap();
-        admin.close().await;
-        let (base, query) =
-            url.split_once('?').map_or((url.as_str(), None), |(base, query)| (base, Some(query)));
-        let (server, _) = base.rsplit_once('/').unwrap();
-        let url = format!("{server}/{name}{}", query.map(|q| format!("?{q}")).unwrap_or_default());
-        Self::open(loam_db::Config { url: Some(url), max_connections: 12, ..Default::default() }).await
-    }
-
-    async fn open(config: loam_db::Config) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let db = Db::connect(&config, dir.path()).await.unwrap();
-        db.migrate().await.unwrap();
+    pub fn on(database: Database) -> Self {
         let start: DateTime<Utc> = "2026-01-05T10:00:00Z".parse().unwrap();
-        Self { db, clock: Clock::fixed(start), _dir: dir }
+        Self { db: database.db.clone(), clock: Clock::fixed(start), _database: database }
     }
 
     pub fn advance(&self, seconds: i64) {
@@ -141,17 +112,11 @@ where
 /// Makes two tests of each body, one a database.
 macro_rules! on_both {
     ($($name:ident),* $(,)?) => {
-        mod sqlite {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() {
-                super::$name($crate::bed::Bed::sqlite().await).await;
+        mod on {
+            $(pub(super) async fn $name(database: loam_testkit::Database) {
+                super::$name($crate::bed::Bed::on(database)).await;
             })*
-        }
-        mod postgres {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() {
-                super::$name($crate::bed::Bed::postgres().await).await;
-            })*
+            loam_testkit::on_both![$($name),*];
         }
     };
 }

@@ -6,6 +6,8 @@ pub mod head;
 mod jobs;
 pub mod routes;
 mod service;
+#[cfg(test)]
+mod tests;
 
 pub use jobs::JobChanges;
 pub use service::{Change, record};

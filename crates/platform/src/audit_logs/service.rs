@@ -1,7 +1,7 @@
 //! Writing the trail.
 
 use loam_db::Tx;
-use loam_kernel::{Clock, Result};
+use loam_kernel::{Clock, Error, Result};
 use sea_orm::{ActiveModelTrait, IntoActiveModel, Set};
 use serde_json::Value;
 
@@ -23,16 +23,12 @@ pub struct Change<'a> {
 /// Adds a row to the trail of the transaction's tenant, in that transaction: the change and its record are one.
 pub async fn record<R>(tx: &Tx<R>, clock: &Clock, change: Change<'_>) -> Result<()> {
     let scope = tx.scope();
-    let last = tx.get_locked::<head::Entity>(scope.tenant()).await?;
-    let (sequence, previous_hash) = match &last {
-        Some(last) => (last.sequence + 1, last.hash.clone()),
-        None => (1, chain::GENESIS.to_vec()),
-    };
+    let last = lock_head(tx).await?;
     let origin = scope.origin();
     let mut row = entity::Model {
         tenant_id: scope.tenant(),
         id: clock.id(),
-        sequence,
+        sequence: last.sequence + 1,
         action: change.action.to_owned(),
         resource_type: change.resource_type.to_owned(),
         resource_id: change.resource_id.to_owned(),
@@ -41,7 +37,7 @@ pub async fn record<R>(tx: &Tx<R>, clock: &Clock, change: Change<'_>) -> Result<
         request_id: Some(origin.request_id.clone()).filter(|id| !id.is_empty()),
         ip_address: origin.ip_address.map(|ip| ip.to_string()),
         user_agent: origin.user_agent.clone(),
-        previous_hash,
+        previous_hash: last.hash,
         hash: Vec::new(),
         created_at: clock.now(),
     };
@@ -49,13 +45,22 @@ pub async fn record<R>(tx: &Tx<R>, clock: &Clock, change: Change<'_>) -> Result<
     let new_head = head::ActiveModel {
         tenant_id: Set(row.tenant_id),
         id: Set(row.tenant_id),
-        sequence: Set(sequence),
+        sequence: Set(row.sequence),
         hash: Set(row.hash.clone()),
     };
-    match last {
-        Some(_) => tx.update(new_head).await?,
-        None => tx.insert(new_head).await?,
-    };
+    tx.update(new_head).await?;
     tx.insert(row.into_active_model().reset_all()).await?;
     Ok(())
+}
+
+/// The end of the tenant's chain, locked until the transaction ends; a chain begins with an end before its first row.
+async fn lock_head<R>(tx: &Tx<R>) -> Result<head::Model> {
+    let tenant = tx.scope().tenant();
+    if let Some(head) = tx.get_locked::<head::Entity>(tenant).await? {
+        return Ok(head);
+    }
+    let first = head::Model { tenant_id: tenant, id: tenant, sequence: 0, hash: chain::GENESIS.to_vec() };
+    // another transaction may be first; this one then waits for it, and goes on behind it
+    tx.insert_if_new(first.into_active_model().reset_all()).await?;
+    tx.get_locked::<head::Entity>(tenant).await?.ok_or_else(|| Error::internal("a tenant's audit chain has no end"))
 }

@@ -5,6 +5,8 @@
 //! until the frame at fault stands alone; that one goes to the quarantine.
 
 pub mod checkpoint;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -5,6 +5,8 @@
 //! than pushed, as `LISTEN` does not work through PgBouncer in transaction mode.
 
 pub mod entity;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashSet;
 use std::sync::{Arc, RwLock};

@@ -58,7 +58,7 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
             let differences = compare(&db, &entities()).await?;
             if json {
                 output::json(&json!({ "differences": differences }))?;
-            } else {
+            } else if !differences.is_empty() {
                 output::rows(false, &differences, &["table", "what"])?;
             }
             if !differences.is_empty() {

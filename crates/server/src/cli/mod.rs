@@ -116,8 +116,9 @@ fn run(cli: Cli) -> Result<()> {
             return output::text(&docs::openapi_text()?);
         }
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "loam", &mut std::io::stdout());
-            return Ok(());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "loam", &mut script);
+            return output::text(&String::from_utf8(script)?);
         }
         _ => {}
     }

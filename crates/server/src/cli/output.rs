@@ -36,21 +36,30 @@ pub(super) fn rows<T: Serialize>(as_json: bool, rows: &[T], fields: &[&str]) -> 
         let row = serde_json::to_value(row)?;
         table.add_row(fields.iter().map(|field| shown(&row[*field])));
     }
-    text(&format!("{table}\n"))
+    text(&(table.trim_fmt() + "\n"))
 }
 
-/// Prints one thing: all its fields, one a line, or as JSON.
+/// Prints one thing: all its fields, one a line, those of what is in it too, or as JSON.
 pub(super) fn one(as_json: bool, value: &impl Serialize) -> Result<()> {
     if as_json {
         return json(value);
     }
     let mut table = plain();
     if let Value::Object(fields) = serde_json::to_value(value)? {
-        for (name, value) in fields {
-            table.add_row([name.replace('_', " "), shown(&value)]);
+        // a schema is for programs
+        for (name, value) in fields.into_iter().filter(|(name, _)| !name.ends_with("_schema")) {
+            let name = name.replace('_', " ");
+            match value {
+                Value::Object(inner) if !inner.is_empty() => {
+                    for (inner, value) in inner {
+                        table.add_row([format!("{name}: {}", inner.replace('_', " ")), shown(&value)]);
+                    }
+                }
+                value => drop(table.add_row([name, shown(&value)])),
+            }
         }
     }
-    text(&format!("{table}\n"))
+    text(&(table.trim_fmt() + "\n"))
 }
 
 fn plain() -> Table {

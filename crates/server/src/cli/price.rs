@@ -22,13 +22,13 @@ pub(super) enum Command {
         #[arg(long)]
         model: String,
         /// Tokens read.
-        #[arg(long)]
+        #[arg(long, allow_negative_numbers = true)]
         input: f64,
         /// Tokens read from the provider's cache [default: as --input].
-        #[arg(long)]
+        #[arg(long, allow_negative_numbers = true)]
         cached_input: Option<f64>,
         /// Tokens written.
-        #[arg(long)]
+        #[arg(long, allow_negative_numbers = true)]
         output: f64,
     },
     /// List prices, newest first.
