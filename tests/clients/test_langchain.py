@@ -5,14 +5,15 @@ from __future__ import annotations
 import pytest
 from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI, OpenAIEmbeddings
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 
 class Person(BaseModel):
     """A person."""
 
-    name: str
-    age: int
+    # Bounded, or a small model may write on until it is cut off.
+    name: str = Field(max_length=20)
+    age: int = Field(ge=0, le=150)
 
 
 @tool
@@ -23,8 +24,9 @@ def get_weather(city: str) -> str:
 
 @pytest.fixture
 def chat(loam):
-    def make(model: str) -> ChatOpenAI:
-        return ChatOpenAI(model=model, base_url=loam.loam.base_url, api_key=loam.loam.key, max_retries=0, max_tokens=32)
+    def make(model: str, max_tokens: int = 32) -> ChatOpenAI:
+        where = {"base_url": loam.loam.base_url, "api_key": loam.loam.key}
+        return ChatOpenAI(model=model, **where, max_retries=0, max_tokens=max_tokens)
 
     return make
 
@@ -53,7 +55,7 @@ def test_bound_tools_are_called(chat, ask):
 
 
 def test_structured_output_is_the_pydantic_model(chat, model, ask):
-    structured = chat(model).with_structured_output(Person, method="json_schema")
+    structured = chat(model, max_tokens=128).with_structured_output(Person, method="json_schema")
     assert isinstance(structured.invoke(ask("Anna is 31 years old. Give her name and age.")), Person)
 
 

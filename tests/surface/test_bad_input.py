@@ -119,7 +119,8 @@ def test_a_provider_without_an_address_is_openais_own(api, name):
 
 @pytest.mark.parametrize("path", [CHAT, "/v1/embeddings", "/api/v1/projects"])
 def test_an_array_is_not_taken_for_the_fields_in_order(gateway, path):
-    body = b'["mock/gpt-4o", null, null, null, {}, {}, {}, null, {}]' if path.startswith("/api") else b'["mock/gpt-4o", false, null]'
+    project, call = b'["mock/gpt-4o", null, null, null, {}, {}, {}, null, {}]', b'["mock/gpt-4o", false, null]'
+    body = project if path.startswith("/api") else call
     assert_error(raw(gateway.api, path, body), (400, 422))
 
 

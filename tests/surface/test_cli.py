@@ -123,14 +123,19 @@ def test_completions_are_printed(made, shell):
         assert subprocess.run(["bash", "-n"], input=script, text=True, check=False).returncode == 0
 
 
-WRONG = [("no-such-command",), ("tenant",), ("tenant", "create"), ("key", "list", "--no-such-flag"), ("key", "list", "--limit", "0")]
-
-
-@pytest.mark.parametrize("words", WRONG)
+@pytest.mark.parametrize("words", [("no-such-command",), ("tenant",), ("tenant", "create"), ("key", "list", "--no-such-flag")])
 def test_wrong_use_exits_with_2_and_says_how(made, words):
     done = made.loam.cli(*words, check=False)
     assert done.returncode == 2
     assert "Usage" in done.stderr
+
+
+@pytest.mark.parametrize("words", [("key", "list", "--limit", "0"), ("call", "list", "--state", "no"), ("db", "schema", "no")])
+def test_a_wrong_value_exits_with_2_and_names_what_it_was_for(made, words):
+    done = made.loam.cli(*words, check=False)
+    assert done.returncode == 2
+    assert f"'{words[-1]}'" in done.stderr
+    assert ("DIALECT" if "schema" in words else words[-2]) in done.stderr
 
 
 def test_a_refused_command_exits_with_1_and_says_why(made):

@@ -139,6 +139,35 @@ def test_a_created_key_is_given_again_to_its_idempotency_key(tenant):
     assert first["key"] == second["key"]
 
 
+def test_a_change_of_a_provider_is_seen_by_all_calls_from_its_answer_on(tenant, name, mock):
+    """Also by those that come while another call is reading the change."""
+    for _ in range(10):
+        config = {"base_url": mock.base_url, "models": ["gpt-4o"]}
+        made = tenant.create("ai_providers", {"name": name("fresh"), "kind": "openai", "config": config})
+        assert statuses_at_once(tenant, f"{made['name']}/gpt-4o") == {200}
+        tenant.call("PATCH", f"/api/v1/ai_providers/{made['id']}", 200, json={"is_active": False})
+        assert statuses_at_once(tenant, f"{made['name']}/gpt-4o") == {404}
+
+
+def statuses_at_once(api, model: str) -> set[int]:
+    """The statuses of eight calls, each on a connection that is open already."""
+    clients = [api.with_key(api.key) for _ in range(8)]
+    for client in clients:
+        client.get("/readyz")
+    statuses = []
+    start = threading.Barrier(len(clients))
+
+    def call(client) -> None:
+        start.wait()
+        statuses.append(client.chat(model, "hello", expect=None).status_code)
+
+    threads = [threading.Thread(target=call, args=(client,)) for client in clients]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    assert len(statuses) == len(clients)
+    return set(statuses)
+
+
 @pytest.mark.parametrize("accept", ["application/json", "text/html", "*/*"])
 def test_every_answer_names_its_request(api, accept):
     answer = api.call("GET", "/api/v1/projects", 200, headers={"accept": accept, "x-request-id": "named-by-me"})

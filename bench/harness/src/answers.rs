@@ -42,10 +42,7 @@ pub struct Template {
 impl Template {
     fn new(text: String) -> Self {
         let holes = memchr::memmem::find_iter(text.as_bytes(), ID_HOLE).collect();
-        Self {
-            bytes: text.into_bytes(),
-            holes,
-        }
+        Self { bytes: text.into_bytes(), holes }
     }
 
     /// Appends the template to `out` with `id` in its holes.
@@ -82,9 +79,7 @@ impl Answers {
     /// Answers whose text comes in `chunks` pieces when streamed.
     pub fn new(chunks: usize) -> Self {
         let pieces: Vec<String> = (0..chunks.max(1))
-            .map(|n| {
-                PIECES[n % PIECES.len()].to_owned() + if n + 1 == chunks.max(1) { MARK } else { "" }
-            })
+            .map(|n| PIECES[n % PIECES.len()].to_owned() + if n + 1 == chunks.max(1) { MARK } else { "" })
             .collect();
         let completion = pieces.len() + 6;
         let usage = serde_json::json!({
@@ -109,10 +104,7 @@ impl Answers {
             .iter()
             .map(|text| Template::new(chunk(&event(serde_json::json!({"content": text}), None))))
             .collect();
-        stream_pieces.push(Template::new(chunk(&event(
-            serde_json::json!({}),
-            Some("stop"),
-        ))));
+        stream_pieces.push(Template::new(chunk(&event(serde_json::json!({}), Some("stop")))));
         let usage_event = sse(&serde_json::json!({
             "id": format!("chatcmpl-{ID_HOLE}"), "object": "chat.completion.chunk", "created": 1_767_225_600,
             "model": "mock-model", "service_tier": "default", "system_fingerprint": "fp_50cad350e4",
@@ -147,13 +139,9 @@ pub fn json_answer(status: &str, body: &str) -> String {
 /// A whole HTTP answer with one unit vector of `DIMENSIONS` for each of `inputs` texts.
 pub fn embeddings(inputs: usize) -> String {
     const DIMENSIONS: usize = 256;
-    let vector: Vec<f32> = (0..DIMENSIONS)
-        .map(|n| if n % 2 == 0 { 0.0625 } else { -0.0625 })
-        .collect();
+    let vector: Vec<f32> = (0..DIMENSIONS).map(|n| if n % 2 == 0 { 0.0625 } else { -0.0625 }).collect();
     let data: Vec<_> = (0..inputs)
-        .map(
-            |index| serde_json::json!({"object": "embedding", "index": index, "embedding": vector}),
-        )
+        .map(|index| serde_json::json!({"object": "embedding", "index": index, "embedding": vector}))
         .collect();
     let tokens = 8 * inputs;
     let body = serde_json::json!({"object": "list", "data": data, "model": "mock-model",
@@ -189,19 +177,13 @@ mod tests {
         assert!(head.ends_with(&format!("content-length: {}", body.len())));
         let body: serde_json::Value = serde_json::from_str(body).unwrap();
         assert_eq!(body["id"], "chatcmpl-0000000000000abc");
-        assert!(
-            body["choices"][0]["message"]["content"]
-                .as_str()
-                .unwrap()
-                .ends_with(MARK)
-        );
+        assert!(body["choices"][0]["message"]["content"].as_str().unwrap().ends_with(MARK));
     }
 
     #[test]
     fn one_embedding_comes_back_for_each_input() {
         let text = embeddings(3);
-        let body: serde_json::Value =
-            serde_json::from_str(text.split_once("\r\n\r\n").unwrap().1).unwrap();
+        let body: serde_json::Value = serde_json::from_str(text.split_once("\r\n\r\n").unwrap().1).unwrap();
         assert_eq!(body["data"].as_array().unwrap().len(), 3);
     }
 }

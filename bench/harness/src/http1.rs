@@ -41,37 +41,23 @@ pub struct Head {
 }
 
 /// Reads once into `buf`. `inside` only chooses the error when the peer has closed.
-pub async fn fill(
-    stream: &mut TcpStream,
-    buf: &mut BytesMut,
-    inside: bool,
-) -> Result<(), HttpError> {
+pub async fn fill(stream: &mut TcpStream, buf: &mut BytesMut, inside: bool) -> Result<(), HttpError> {
     buf.reserve(READ_ROOM);
     match stream.read_buf(buf).await? {
-        0 => Err(HttpError::Closed {
-            inside: inside || !buf.is_empty(),
-        }),
+        0 => Err(HttpError::Closed { inside: inside || !buf.is_empty() }),
         _ => Ok(()),
     }
 }
 
 /// Parses a request head; `None` asks for more bytes. `route` maps method and path to the caller's own type.
-pub fn request<T>(
-    buf: &[u8],
-    route: impl FnOnce(&str, &str) -> T,
-) -> Result<Option<(T, Head)>, HttpError> {
+pub fn request<T>(buf: &[u8], route: impl FnOnce(&str, &str) -> T) -> Result<Option<(T, Head)>, HttpError> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut parsed = httparse::Request::new(&mut headers);
     let httparse::Status::Complete(len) = parsed.parse(buf)? else {
         return more(buf);
     };
     let to = route(parsed.method.unwrap_or(""), parsed.path.unwrap_or(""));
-    let head = fields(
-        parsed.headers,
-        len,
-        parsed.version == Some(1),
-        Framing::Length(0),
-    )?;
+    let head = fields(parsed.headers, len, parsed.version == Some(1), Framing::Length(0))?;
     Ok(Some((to, head)))
 }
 
@@ -82,21 +68,12 @@ pub fn response(buf: &[u8]) -> Result<Option<(u16, Head)>, HttpError> {
     let httparse::Status::Complete(len) = parsed.parse(buf)? else {
         return more(buf);
     };
-    let head = fields(
-        parsed.headers,
-        len,
-        parsed.version == Some(1),
-        Framing::UntilClose,
-    )?;
+    let head = fields(parsed.headers, len, parsed.version == Some(1), Framing::UntilClose)?;
     Ok(Some((parsed.code.unwrap_or(0), head)))
 }
 
 fn more<T>(buf: &[u8]) -> Result<Option<T>, HttpError> {
-    if buf.len() > MAX_HEAD {
-        Err(HttpError::Malformed("head too long"))
-    } else {
-        Ok(None)
-    }
+    if buf.len() > MAX_HEAD { Err(HttpError::Malformed("head too long")) } else { Ok(None) }
 }
 
 fn fields(
@@ -105,17 +82,10 @@ fn fields(
     http_1_1: bool,
     unframed: Framing,
 ) -> Result<Head, HttpError> {
-    let mut head = Head {
-        len,
-        framing: unframed,
-        keep_alive: http_1_1,
-        expects_continue: false,
-    };
+    let mut head = Head { len, framing: unframed, keep_alive: http_1_1, expects_continue: false };
     for header in headers {
         if header.name.eq_ignore_ascii_case("content-length") {
-            let length = std::str::from_utf8(header.value)
-                .ok()
-                .and_then(|text| text.trim().parse().ok());
+            let length = std::str::from_utf8(header.value).ok().and_then(|text| text.trim().parse().ok());
             let length = length.ok_or(HttpError::Malformed("content-length"))?;
             // Transfer-Encoding wins over Content-Length, in whichever order they come.
             if head.framing != Framing::Chunked {
@@ -230,8 +200,7 @@ mod tests {
     fn a_chunked_body_is_the_same_however_it_is_cut() {
         let wire = b"5\r\nhello\r\n7;note=1\r\n, world\r\n0\r\nTrailer: x\r\n\r\nNEXT";
         for cut in 0..wire.len() {
-            let (mut decoder, mut input, mut out) =
-                (Chunked::default(), BytesMut::new(), Vec::new());
+            let (mut decoder, mut input, mut out) = (Chunked::default(), BytesMut::new(), Vec::new());
             input.extend_from_slice(&wire[..cut]);
             let mut done = decoder.feed(&mut input, &mut out).unwrap();
             input.extend_from_slice(&wire[cut..]);
@@ -245,43 +214,24 @@ mod tests {
     #[test]
     fn a_chunk_that_lies_about_its_size_is_refused() {
         let mut input = BytesMut::from(&b"3\r\nhello\r\n0\r\n\r\n"[..]);
-        assert!(
-            Chunked::default()
-                .feed(&mut input, &mut Vec::new())
-                .is_err()
-        );
+        assert!(Chunked::default().feed(&mut input, &mut Vec::new()).is_err());
         let mut input = BytesMut::from(&b"zz\r\nhello\r\n"[..]);
-        assert!(
-            Chunked::default()
-                .feed(&mut input, &mut Vec::new())
-                .is_err()
-        );
+        assert!(Chunked::default().feed(&mut input, &mut Vec::new()).is_err());
     }
 
     #[test]
     fn framing_is_read_from_the_head() {
         let (status, head) =
-            response(b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\nConnection: close\r\n\r\n")
-                .unwrap()
-                .unwrap();
-        assert_eq!(
-            (status, head.framing, head.keep_alive),
-            (200, Framing::Length(12), false)
-        );
+            response(b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\nConnection: close\r\n\r\n").unwrap().unwrap();
+        assert_eq!((status, head.framing, head.keep_alive), (200, Framing::Length(12), false));
         let (_, head) =
             response(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ncontent-length: 3\r\n\r\n")
                 .unwrap()
                 .unwrap();
         assert_eq!((head.framing, head.keep_alive), (Framing::Chunked, true));
         assert_eq!(response(b"HTTP/1.1 200 OK\r\nContent-").unwrap(), None);
-        let (to, head) = request(b"GET /count HTTP/1.1\r\nhost: x\r\n\r\n", |m, p| {
-            format!("{m} {p}")
-        })
-        .unwrap()
-        .unwrap();
-        assert_eq!(
-            (to.as_str(), head.framing),
-            ("GET /count", Framing::Length(0))
-        );
+        let (to, head) =
+            request(b"GET /count HTTP/1.1\r\nhost: x\r\n\r\n", |m, p| format!("{m} {p}")).unwrap().unwrap();
+        assert_eq!((to.as_str(), head.framing), ("GET /count", Framing::Length(0)));
     }
 }

@@ -61,9 +61,7 @@ pub struct Args {
 }
 
 fn header(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text
-        .split_once('=')
-        .ok_or("a header is given as name=value")?;
+    let (name, value) = text.split_once('=').ok_or("a header is given as name=value")?;
     let clean = |part: &str| !part.is_empty() && !part.contains(['\r', '\n']);
     if clean(name) && clean(value) {
         Ok((name.to_owned(), value.to_owned()))
@@ -81,22 +79,13 @@ struct Target {
 
 impl Target {
     fn parse(url: &str) -> Result<Self, String> {
-        let rest = url
-            .strip_prefix("http://")
-            .ok_or("the url must begin with http://")?;
+        let rest = url.strip_prefix("http://").ok_or("the url must begin with http://")?;
         let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
         if host.is_empty() {
             return Err("the url has no host".to_owned());
         }
-        let authority = if host.contains(':') {
-            host.to_owned()
-        } else {
-            format!("{host}:80")
-        };
-        Ok(Self {
-            authority,
-            path: format!("/{path}"),
-        })
+        let authority = if host.contains(':') { host.to_owned() } else { format!("{host}:80") };
+        Ok(Self { authority, path: format!("/{path}") })
     }
 }
 
@@ -150,10 +139,7 @@ pub fn run(args: Args) -> Result<(), String> {
         .map_err(|error| error.to_string())?;
     let report = runtime.block_on(drive(args))?;
     if json {
-        println!(
-            "{}",
-            serde_json::to_string(&report).map_err(|error| error.to_string())?
-        );
+        println!("{}", serde_json::to_string(&report).map_err(|error| error.to_string())?);
     } else {
         print!("{report}");
     }
@@ -168,22 +154,14 @@ async fn drive(args: Args) -> Result<Report, String> {
     if args.connections == 0 {
         return Err("--connections must be at least 1".to_owned());
     }
-    let seconds =
-        |value: f64| Duration::try_from_secs_f64(value).map_err(|error| error.to_string());
-    let (warmup, duration, grace) = (
-        seconds(args.warmup)?,
-        seconds(args.duration)?,
-        seconds(args.grace)?,
-    );
+    let seconds = |value: f64| Duration::try_from_secs_f64(value).map_err(|error| error.to_string());
+    let (warmup, duration, grace) = (seconds(args.warmup)?, seconds(args.duration)?, seconds(args.grace)?);
     let run = Arc::new(Run {
         target: Target::parse(&args.url)?,
         expect: memchr::memmem::Finder::new(&args.expect).into_owned(),
         stream: args.stream,
         left: args.requests.map(Mutex::new),
-        window: Mutex::new(Window {
-            start: Instant::now(),
-            end: None,
-        }),
+        window: Mutex::new(Window { start: Instant::now(), end: None }),
         stats: Mutex::new(Stats::new()),
     });
     // All connections are open before the first request goes out.
@@ -196,32 +174,17 @@ async fn drive(args: Args) -> Result<Report, String> {
     }
     {
         // Nobody has passed the barrier yet: it waits for this task too.
-        let start = Instant::now()
-            + if args.requests.is_some() {
-                Duration::ZERO
-            } else {
-                warmup
-            };
+        let start = Instant::now() + if args.requests.is_some() { Duration::ZERO } else { warmup };
         let end = args.requests.is_none().then(|| start + duration);
         *run.window.lock().unwrap_or_else(PoisonError::into_inner) = Window { start, end };
     }
     ready.wait().await;
     let begun = Instant::now();
     finish(&mut tasks, &run, run.window().end.map(|end| end + grace)).await;
-    let window = if args.requests.is_some() {
-        begun.elapsed()
-    } else {
-        duration
-    };
+    let window = if args.requests.is_some() { begun.elapsed() } else { duration };
     drop(tasks);
     let stats = std::mem::replace(&mut *run.stats(), Stats::new());
-    Ok(Report::new(
-        stats,
-        args.url,
-        args.stream,
-        args.connections,
-        window,
-    ))
+    Ok(Report::new(stats, args.url, args.stream, args.connections, window))
 }
 
 /// Waits for all connections to end; what is still open at `deadline` is cut and counted.
@@ -234,8 +197,7 @@ async fn finish(tasks: &mut JoinSet<()>, run: &Run, deadline: Option<Instant>) {
                 let unfinished = tasks.len();
                 tasks.shutdown().await;
                 for _ in 0..unfinished {
-                    run.stats()
-                        .fail("no answer within the grace period".to_owned());
+                    run.stats().fail("no answer within the grace period".to_owned());
                 }
             }
         }
@@ -244,13 +206,7 @@ async fn finish(tasks: &mut JoinSet<()>, run: &Run, deadline: Option<Instant>) {
 
 /// The bytes that one connection sends again and again.
 fn request(args: &Args, target: &Target, seed: u64) -> Vec<u8> {
-    let body = prompt::chat_body(
-        &args.model,
-        args.stream,
-        args.include_usage,
-        args.body_bytes,
-        seed,
-    );
+    let body = prompt::chat_body(&args.model, args.stream, args.include_usage, args.body_bytes, seed);
     let mut head = format!(
         "POST {} HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n",
         target.path,

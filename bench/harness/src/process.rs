@@ -45,11 +45,7 @@ pub fn run(args: &Args) -> io::Result<()> {
 fn tree(root: u32) -> io::Result<Vec<u32>> {
     let mut children = BTreeMap::<u32, Vec<u32>>::new();
     for entry in fs::read_dir("/proc")? {
-        let Some(pid) = entry?
-            .file_name()
-            .to_str()
-            .and_then(|name| name.parse().ok())
-        else {
+        let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else {
             continue;
         };
         if let Some(stat) = unless_gone(fs::read_to_string(format!("/proc/{pid}/stat")))?
@@ -59,10 +55,7 @@ fn tree(root: u32) -> io::Result<Vec<u32>> {
         }
     }
     if !fs::exists(format!("/proc/{root}"))? {
-        return Err(io::Error::new(
-            io::ErrorKind::NotFound,
-            format!("no process {root}"),
-        ));
+        return Err(io::Error::new(io::ErrorKind::NotFound, format!("no process {root}")));
     }
     let mut tree = vec![root];
     let mut at = 0;
@@ -85,28 +78,22 @@ fn usage(tree: &[u32]) -> io::Result<Usage> {
         sum.rss_bytes += kilobytes(&status, "VmRSS:") * 1024;
         sum.peak_rss_bytes += kilobytes(&status, "VmHWM:") * 1024;
         // utime and stime are fields 14 and 15 of the file.
-        sum.cpu_seconds += fields(&stat)
-            .skip(11)
-            .take(2)
-            .filter_map(|ticks| ticks.parse::<f64>().ok())
-            .sum::<f64>()
-            / TICKS_PER_SECOND;
+        sum.cpu_seconds +=
+            fields(&stat).skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>()
+                / TICKS_PER_SECOND;
     }
     Ok(sum)
 }
 
 /// The fields of `/proc/PID/stat` from the third (the state) on: the second may hold spaces and parentheses.
 fn fields(stat: &str) -> impl Iterator<Item = &str> {
-    stat.rsplit_once(')')
-        .map_or("", |(_, rest)| rest)
-        .split_ascii_whitespace()
+    stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_ascii_whitespace()
 }
 
 /// A process that has ended and awaits its parent has no memory lines: zero.
 fn kilobytes(status: &str, name: &str) -> u64 {
     let line = status.lines().find_map(|line| line.strip_prefix(name));
-    line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok())
-        .unwrap_or(0)
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
 }
 
 /// A process may end while it is looked at.
@@ -114,9 +101,7 @@ fn unless_gone<T>(outcome: io::Result<T>) -> io::Result<Option<T>> {
     const ESRCH: i32 = 3;
     match outcome {
         Ok(value) => Ok(Some(value)),
-        Err(error)
-            if error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(ESRCH) =>
-        {
+        Err(error) if error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(ESRCH) => {
             Ok(None)
         }
         Err(error) => Err(error),
@@ -131,10 +116,7 @@ mod tests {
     fn a_child_is_counted_with_its_parent() {
         let me = std::process::id();
         let alone = tree(me).unwrap();
-        let mut child = std::process::Command::new("sleep")
-            .arg("30")
-            .spawn()
-            .unwrap();
+        let mut child = std::process::Command::new("sleep").arg("30").spawn().unwrap();
         let both = tree(me).unwrap();
         assert!(both.contains(&child.id()) && !alone.contains(&child.id()));
         let (one, sum) = (usage(&[me]).unwrap(), usage(&[me, child.id()]).unwrap());

@@ -73,13 +73,7 @@ pub fn words(bytes: usize, seed: u64) -> String {
 }
 
 /// A chat completion request whose JSON is about `bytes` long (at least the bare frame).
-pub fn chat_body(
-    model: &str,
-    stream: bool,
-    include_usage: bool,
-    bytes: usize,
-    seed: u64,
-) -> Vec<u8> {
+pub fn chat_body(model: &str, stream: bool, include_usage: bool, bytes: usize, seed: u64) -> Vec<u8> {
     let mut body = serde_json::json!({
         "model": model,
         "messages": [

@@ -29,8 +29,7 @@ pub struct Stats {
 
 impl Stats {
     pub fn new() -> Self {
-        let histogram =
-            || Histogram::new_with_bounds(1, LONGEST_NS, 3).expect("constant bounds are valid");
+        let histogram = || Histogram::new_with_bounds(1, LONGEST_NS, 3).expect("constant bounds are valid");
         Self {
             latency: histogram(),
             first_byte: histogram(),
@@ -57,9 +56,7 @@ impl Stats {
 }
 
 fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos())
-        .unwrap_or(LONGEST_NS)
-        .max(1)
+    u64::try_from(duration.as_nanos()).unwrap_or(LONGEST_NS).max(1)
 }
 
 /// Microseconds at the usual percentiles.
@@ -74,10 +71,7 @@ pub struct Percentiles {
 
 impl Percentiles {
     fn of(histogram: &Histogram<u64>) -> Option<Self> {
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "nanoseconds of a latency are far below 2^53"
-        )]
+        #[expect(clippy::cast_precision_loss, reason = "nanoseconds of a latency are far below 2^53")]
         let at = |quantile| histogram.value_at_quantile(quantile) as f64 / 1e3;
         (!histogram.is_empty()).then(|| Self {
             p50: at(0.5),
@@ -111,23 +105,10 @@ pub struct Report {
 }
 
 impl Report {
-    pub fn new(
-        stats: Stats,
-        url: String,
-        stream: bool,
-        connections: usize,
-        window: Duration,
-    ) -> Self {
+    pub fn new(stats: Stats, url: String, stream: bool, connections: usize, window: Duration) -> Self {
         let seconds = window.as_secs_f64();
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "a count of requests is far below 2^53"
-        )]
-        let requests_per_second = if seconds > 0.0 {
-            stats.measured as f64 / seconds
-        } else {
-            0.0
-        };
+        #[expect(clippy::cast_precision_loss, reason = "a count of requests is far below 2^53")]
+        let requests_per_second = if seconds > 0.0 { stats.measured as f64 / seconds } else { 0.0 };
         Self {
             url,
             stream,
@@ -161,10 +142,7 @@ impl std::fmt::Display for Report {
             self.requests_per_second,
             self.failures()
         )?;
-        for (name, found) in [
-            ("latency", &self.latency_us),
-            ("first byte", &self.first_byte_us),
-        ] {
+        for (name, found) in [("latency", &self.latency_us), ("first byte", &self.first_byte_us)] {
             if let Some(p) = found {
                 writeln!(
                     f,

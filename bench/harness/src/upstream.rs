@@ -52,11 +52,8 @@ struct Count {
 
 impl Count {
     fn answer(&self) -> String {
-        let (chat, streams, embeddings) = (
-            self.chat.load(Relaxed),
-            self.streams.load(Relaxed),
-            self.embeddings.load(Relaxed),
-        );
+        let (chat, streams, embeddings) =
+            (self.chat.load(Relaxed), self.streams.load(Relaxed), self.embeddings.load(Relaxed));
         let body = serde_json::json!({
             "calls": chat + streams + embeddings, "chat": chat, "streams": streams, "embeddings": embeddings,
             "aborted": self.aborted.load(Relaxed), "refused": self.refused.load(Relaxed),
@@ -73,14 +70,11 @@ struct Upstream {
 
 /// Serves until SIGINT or SIGTERM.
 pub fn run(args: &Args) -> std::io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let listener = listen(args.listen)?;
         println!("listening on {}", listener.local_addr()?);
-        let mut terminate =
-            tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
         tokio::select! {
             outcome = serve(listener, args.clone()) => outcome,
             _ = terminate.recv() => Ok(()),
@@ -90,11 +84,7 @@ pub fn run(args: &Args) -> std::io::Result<()> {
 }
 
 fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
-    let socket = if address.is_ipv4() {
-        TcpSocket::new_v4()?
-    } else {
-        TcpSocket::new_v6()?
-    };
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     // Hundreds of connections open at the same moment.
@@ -103,20 +93,14 @@ fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
 
 pub async fn serve(listener: TcpListener, args: Args) -> std::io::Result<()> {
     let answers = Answers::new(args.chunks);
-    let upstream = Arc::new(Upstream {
-        args,
-        answers,
-        count: Count::default(),
-    });
+    let upstream = Arc::new(Upstream { args, answers, count: Count::default() });
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
         let upstream = Arc::clone(&upstream);
         tokio::spawn(async move {
             // A client that closes between two requests is the usual end of a connection.
-            if let Err(HttpError::Head(_) | HttpError::Malformed(_)) =
-                connection(&upstream, stream).await
-            {
+            if let Err(HttpError::Head(_) | HttpError::Malformed(_)) = connection(&upstream, stream).await {
                 upstream.count.refused.fetch_add(1, Relaxed);
             }
         });
@@ -239,11 +223,7 @@ async fn chat(
         }
     };
     let streamed = ask.stream == Some(true);
-    let counter = if streamed {
-        &upstream.count.streams
-    } else {
-        &upstream.count.chat
-    };
+    let counter = if streamed { &upstream.count.streams } else { &upstream.count.chat };
     let id = counter.fetch_add(1, Relaxed);
     if upstream.args.delay_ms > 0 {
         tokio::time::sleep(Duration::from_millis(upstream.args.delay_ms)).await;
@@ -252,9 +232,7 @@ async fn chat(
         upstream.answers.chat.write(id, out);
         return Ok(());
     }
-    let usage = ask
-        .stream_options
-        .is_some_and(|options| options.include_usage);
+    let usage = ask.stream_options.is_some_and(|options| options.include_usage);
     let sent = send_stream(upstream, stream, usage, id, out).await;
     if sent.is_err() {
         upstream.count.aborted.fetch_add(1, Relaxed);
@@ -272,11 +250,7 @@ async fn send_stream(
     let answers = &upstream.answers;
     answers.stream_start.write(id, out);
     stream.write_all(out).await?;
-    for piece in answers
-        .stream_pieces
-        .iter()
-        .chain(usage.then_some(&answers.stream_usage))
-    {
+    for piece in answers.stream_pieces.iter().chain(usage.then_some(&answers.stream_usage)) {
         gap(upstream.args.chunk_gap_us).await;
         out.clear();
         piece.write(id, out);

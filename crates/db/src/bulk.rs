@@ -104,8 +104,10 @@ impl Bulk {
             OnConflict::Fail => String::new(),
             OnConflict::Merge => {
                 let table = self.table;
-                let names = self.columns.iter().map(|(name, _)| *name).filter(|n| !matches!(*n, "tenant_id" | "id"));
-                let set: Vec<String> = names.map(|n| format!("{n} = COALESCE(excluded.{n}, {table}.{n})")).collect();
+                let names =
+                    self.columns.iter().map(|(name, _)| *name).filter(|n| !matches!(*n, "tenant_id" | "id"));
+                let set: Vec<String> =
+                    names.map(|n| format!("{n} = COALESCE(excluded.{n}, {table}.{n})")).collect();
                 format!(" ON CONFLICT (tenant_id, id) DO UPDATE SET {}", set.join(", "))
             }
         }
@@ -126,8 +128,13 @@ impl Tx<System> {
                 let (names, conflict) = (bulk.names(), bulk.conflict_clause());
                 for (i, (name, column)) in bulk.columns.into_iter().enumerate() {
                     arrays.push(format!("${}::{}", i + 1, column.array_type()));
-                    selected.push(if matches!(column, Column::Json(_)) { format!("{name}::jsonb") } else { name.to_owned() });
-                    each_kind!(column, values => arguments.add(values)).map_err(|e| from_sqlx(sqlx::Error::Encode(e)))?;
+                    selected.push(if matches!(column, Column::Json(_)) {
+                        format!("{name}::jsonb")
+                    } else {
+                        name.to_owned()
+                    });
+                    each_kind!(column, values => arguments.add(values))
+                        .map_err(|e| from_sqlx(sqlx::Error::Encode(e)))?;
                 }
                 let sql = format!(
                     "INSERT INTO {} ({names}) SELECT {} FROM UNNEST({}) AS rows({names}){conflict}",
@@ -135,7 +142,8 @@ impl Tx<System> {
                     selected.join(", "),
                     arrays.join(", "),
                 );
-                let query = sqlx::query_with(AssertSqlSafe(sql.as_str()), arguments).persistent(self.conn.keeps_statements());
+                let query = sqlx::query_with(AssertSqlSafe(sql.as_str()), arguments)
+                    .persistent(self.conn.keeps_statements());
                 (&mut **tx.lock().await).execute(query).await.map_err(from_sqlx)?;
                 observe(&sql, started);
             }
@@ -156,7 +164,7 @@ impl Tx<System> {
                     let mut arguments = SqliteArguments::default();
                     for i in from..from + chunk {
                         for (_, column) in &bulk.columns {
-                            each_kind!(column, values => arguments.add(values[i].clone()))
+                            each_kind!(column, values => arguments.add(&values[i]))
                                 .map_err(|e| from_sqlx(sqlx::Error::Encode(e)))?;
                         }
                     }

@@ -39,14 +39,20 @@ pub struct ColumnShape {
 impl EntityShape {
     /// The shape of an entity.
     pub fn of<E: EntityTrait>() -> Self {
-        let keys: BTreeSet<String> =
-            E::PrimaryKey::iter().map(|key| sea_orm::PrimaryKeyToColumn::into_column(key).as_str().to_owned()).collect();
+        let keys: BTreeSet<String> = E::PrimaryKey::iter()
+            .map(|key| sea_orm::PrimaryKeyToColumn::into_column(key).as_str().to_owned())
+            .collect();
         let schema = Schema::new(DbBackend::Postgres);
         let columns = E::Column::iter().map(|column| {
             let def = column.def();
             ColumnShape {
                 name: column.as_str().to_owned(),
-                comment: schema.get_column_def::<E>(column).get_column_spec().comment.clone().unwrap_or_default(),
+                comment: schema
+                    .get_column_def::<E>(column)
+                    .get_column_spec()
+                    .comment
+                    .clone()
+                    .unwrap_or_default(),
                 nullable: def.is_null(),
                 key: keys.contains(column.as_str()),
                 kind: def.get_column_type().clone(),
@@ -86,7 +92,8 @@ pub struct Difference {
 pub async fn compare(db: &Db, entities: &[EntityShape]) -> Result<Vec<Difference>> {
     let live = live_columns(db).await?;
     let mut differences = Vec::new();
-    let mut differ = |table: &str, what: String| differences.push(Difference { table: table.to_owned(), what });
+    let mut differ =
+        |table: &str, what: String| differences.push(Difference { table: table.to_owned(), what });
     for entity in entities {
         let Some(columns) = live.get(&entity.table) else {
             differ(&entity.table, "the table is missing".to_owned());
@@ -98,7 +105,10 @@ pub async fn compare(db: &Db, entities: &[EntityShape]) -> Result<Vec<Difference
                 None => differ(&entity.table, format!("column `{}` is missing", column.name)),
                 Some(found) if *found != expected => differ(
                     &entity.table,
-                    format!("column `{}` is (type, nullable) {found:?}, the entity says {expected:?}", column.name),
+                    format!(
+                        "column `{}` is (type, nullable) {found:?}, the entity says {expected:?}",
+                        column.name
+                    ),
                 ),
                 Some(_) => {}
             }

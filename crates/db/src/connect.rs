@@ -37,7 +37,14 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { url: None, owner_url: None, max_connections: 8, acquire_timeout: 5, statement_timeout: 30, retries: 3 }
+        Self {
+            url: None,
+            owner_url: None,
+            max_connections: 8,
+            acquire_timeout: 5,
+            statement_timeout: 30,
+            retries: 3,
+        }
     }
 }
 
@@ -72,8 +79,15 @@ pub struct Db {
 #[derive(Clone)]
 pub(crate) enum Pools {
     /// Exactly one writer, so that `database is locked` can't happen within the process; and readers beside it.
-    Sqlite { writer: SqlitePool, readers: SqlitePool },
-    Postgres { pool: PgPool, owner: PgPool, naming: Naming },
+    Sqlite {
+        writer: SqlitePool,
+        readers: SqlitePool,
+    },
+    Postgres {
+        pool: PgPool,
+        owner: PgPool,
+        naming: Naming,
+    },
 }
 
 /// How full a pool is, for `/metrics`.
@@ -162,7 +176,9 @@ impl Db {
             Pools::Sqlite { writer, .. } if write => {
                 Ok(Conn::Sqlite(Mutex::new(writer.begin_with("BEGIN IMMEDIATE").await?)))
             }
-            Pools::Sqlite { readers, .. } => Ok(Conn::Sqlite(Mutex::new(readers.begin_with("BEGIN DEFERRED").await?))),
+            Pools::Sqlite { readers, .. } => {
+                Ok(Conn::Sqlite(Mutex::new(readers.begin_with("BEGIN DEFERRED").await?)))
+            }
             Pools::Postgres { pool, naming, .. } => {
                 let mode = if write { "" } else { " READ ONLY" };
                 // one message: a round trip each would cost more than the statement itself

@@ -23,10 +23,12 @@ pub fn map_err(error: DbErr) -> Error {
             Some(SqlErr::UniqueConstraintViolation(_)) => {
                 Error::new(Kind::Conflict, "already_exists", "such a row exists already").with_source(error)
             }
-            Some(SqlErr::ForeignKeyConstraintViolation(_)) => {
-                Error::new(Kind::Conflict, "in_use", "something else refers to this, or what it refers to is gone")
-                    .with_source(error)
-            }
+            Some(SqlErr::ForeignKeyConstraintViolation(_)) => Error::new(
+                Kind::Conflict,
+                "in_use",
+                "something else refers to this, or what it refers to is gone",
+            )
+            .with_source(error),
             _ => Error::internal(error),
         },
     }
@@ -54,7 +56,8 @@ pub(crate) fn is_transient_sqlx(error: &sqlx::Error) -> bool {
         sqlx::Error::Database(e) => {
             let code = e.code().unwrap_or_default();
             // SQLite: 5 busy, 6 locked, 13 full, with extended codes in the higher bits
-            let sqlite = code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 13) && code < 10_000);
+            let sqlite =
+                code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 13) && code < 10_000);
             sqlite && e.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some()
                 || e.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some()
                     && TRANSIENT.iter().any(|prefix| code.starts_with(prefix))

@@ -13,7 +13,10 @@ mod entity {
 
     /// An `Idempotency-Key` of a client, with the answer to replay.
     #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-    #[sea_orm(table_name = "idempotency_keys", comment = "an Idempotency-Key of a client, with the answer to replay")]
+    #[sea_orm(
+        table_name = "idempotency_keys",
+        comment = "an Idempotency-Key of a client, with the answer to replay"
+    )]
     pub struct Model {
         #[sea_orm(primary_key, auto_increment = false)]
         pub tenant_id: Uuid,
@@ -89,7 +92,8 @@ impl Db {
         let row = tx.find::<entity::Entity>().filter(entity::Column::Key.eq(key)).one().await?;
         Ok(row.map(|row| {
             let answer = row.status.zip(row.answer);
-            let answer = answer.map(|(status, body)| Answer { status: u16::try_from(status).unwrap_or(500), body });
+            let answer =
+                answer.map(|(status, body)| Answer { status: u16::try_from(status).unwrap_or(500), body });
             Kept { id: row.id, fingerprint: row.fingerprint, answer }
         }))
     }
@@ -110,7 +114,8 @@ impl Db {
     /// Forgets what is older than `before`; says how many.
     pub async fn forget_answers(&self, scope: &Scope, before: DateTime<Utc>) -> Result<u64> {
         let tx = self.system_write(scope).await?;
-        let forgotten = tx.delete_any::<entity::Entity>().filter(entity::Column::CreatedAt.lt(before)).exec().await?;
+        let forgotten =
+            tx.delete_any::<entity::Entity>().filter(entity::Column::CreatedAt.lt(before)).exec().await?;
         tx.commit().await?;
         Ok(forgotten)
     }

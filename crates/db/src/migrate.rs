@@ -60,9 +60,12 @@ impl Db {
                 Ok(Conn::Sqlite(Mutex::new(tx)))
             }
             Pools::Postgres { owner, .. } => {
-                let conn = Conn::Postgres(Mutex::new(owner.begin().await.map_err(from_sqlx)?), Naming::Unnamed);
+                let conn =
+                    Conn::Postgres(Mutex::new(owner.begin().await.map_err(from_sqlx)?), Naming::Unnamed);
                 // until the transaction ends, as a lock of a session would not survive PgBouncer
-                conn.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({LOCK})")).await.map_err(map_err)?;
+                conn.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({LOCK})"))
+                    .await
+                    .map_err(map_err)?;
                 Ok(conn)
             }
         }
@@ -72,7 +75,9 @@ impl Db {
     pub async fn schema_status(&self) -> Result<SchemaStatus> {
         let conn = match &self.pools {
             // the writer, as a reader can't open a file that nobody has written to
-            Pools::Sqlite { writer, .. } => Conn::Sqlite(Mutex::new(writer.begin().await.map_err(from_sqlx)?)),
+            Pools::Sqlite { writer, .. } => {
+                Conn::Sqlite(Mutex::new(writer.begin().await.map_err(from_sqlx)?))
+            }
             Pools::Postgres { owner, .. } => {
                 Conn::Postgres(Mutex::new(owner.begin().await.map_err(from_sqlx)?), Naming::Unnamed)
             }
@@ -91,7 +96,9 @@ impl Db {
         if status.migrations.iter().all(|migration| !migration.applied) {
             conn.execute_unprepared(&schema::record_table(self.dialect())).await.map_err(map_err)?;
         }
-        let pending = |name: &str| status.migrations.iter().any(|migration| migration.name == name && !migration.applied);
+        let pending = |name: &str| {
+            status.migrations.iter().any(|migration| migration.name == name && !migration.applied)
+        };
         let mut applied = Vec::new();
         for step in migrations::ALL.iter().filter(|step| pending(step.name)) {
             let mut schema = Schema::new(self.dialect());
@@ -125,7 +132,10 @@ async fn status(conn: &Conn) -> Result<SchemaStatus> {
     let applied = applied(conn).await.map_err(map_err)?;
     let migrations: Vec<MigrationState> = migrations::ALL
         .iter()
-        .map(|step| MigrationState { name: step.name.to_owned(), applied: applied.iter().any(|a| a == step.name) })
+        .map(|step| MigrationState {
+            name: step.name.to_owned(),
+            applied: applied.iter().any(|a| a == step.name),
+        })
         .collect();
     let unknown = applied.into_iter().filter(|a| migrations.iter().all(|m| &m.name != a)).collect();
     Ok(SchemaStatus { migrations, unknown })

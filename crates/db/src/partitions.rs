@@ -25,7 +25,8 @@ impl Db {
         let mut made = 0;
         for table in PARTITIONED {
             // last month too: a journal may hold calls of it that were never drained
-            let months = std::iter::once(first - Months::new(1)).chain((0..=AHEAD).map(|n| first + Months::new(n)));
+            let months =
+                std::iter::once(first - Months::new(1)).chain((0..=AHEAD).map(|n| first + Months::new(n)));
             for month in months {
                 let call = Statement::from_sql_and_values(
                     DbBackend::Postgres,

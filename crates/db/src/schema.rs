@@ -90,7 +90,12 @@ impl Schema {
     }
 
     /// A table of the instance, seen by the system role alone.
-    pub(crate) fn system_table(&mut self, name: &'static str, key: &[&'static str], describe: impl FnOnce(&mut Table)) {
+    pub(crate) fn system_table(
+        &mut self,
+        name: &'static str,
+        key: &[&'static str],
+        describe: impl FnOnce(&mut Table),
+    ) {
         let mut table = Table::new(name, Owner::System);
         describe(&mut table);
         self.add(table, key);
@@ -132,7 +137,9 @@ impl Schema {
         };
         self.postgres(format!("ALTER TABLE {name} ENABLE ROW LEVEL SECURITY"));
         self.postgres(format!("ALTER TABLE {name} FORCE ROW LEVEL SECURITY"));
-        self.postgres(format!("CREATE POLICY system ON {name} TO loam_system USING (true) WITH CHECK (true)"));
+        self.postgres(format!(
+            "CREATE POLICY system ON {name} TO loam_system USING (true) WITH CHECK (true)"
+        ));
         self.postgres(format!("GRANT SELECT, INSERT, UPDATE, DELETE ON {name} TO loam_system"));
         if let Some(column) = column {
             self.postgres(format!(
@@ -206,13 +213,20 @@ impl Table {
     }
 
     /// A reference to another table of the same tenant.
-    pub(crate) fn references(&mut self, column: &'static str, to: &'static str, on_delete: OnDelete) -> &mut Self {
+    pub(crate) fn references(
+        &mut self,
+        column: &'static str,
+        to: &'static str,
+        on_delete: OnDelete,
+    ) -> &mut Self {
         let action = match on_delete {
             OnDelete::Cascade => ForeignKeyAction::Cascade,
             OnDelete::Restrict => ForeignKeyAction::Restrict,
         };
         let mut key = ForeignKey::create();
-        key.name(format!("{}_{column}_fkey", self.name)).from_tbl(Alias::new(self.name)).to_tbl(Alias::new(to));
+        key.name(format!("{}_{column}_fkey", self.name))
+            .from_tbl(Alias::new(self.name))
+            .to_tbl(Alias::new(to));
         if to == "tenants" {
             key.from_col(Alias::new(column)).to_col(Alias::new("id"));
         } else {
@@ -224,7 +238,13 @@ impl Table {
         self
     }
 
-    fn any_index(&mut self, tenant: bool, columns: &[&'static str], unique: bool, condition: Option<&'static str>) {
+    fn any_index(
+        &mut self,
+        tenant: bool,
+        columns: &[&'static str],
+        unique: bool,
+        condition: Option<&'static str>,
+    ) {
         let suffix = if unique { "key" } else { "idx" };
         let mut index = Index::create();
         index.name(format!("{}_{}_{suffix}", self.name, columns.join("_"))).table(Alias::new(self.name));
@@ -259,7 +279,11 @@ impl Table {
     }
 
     /// An index over every tenant's rows, for what is looked up before the tenant is known or by the system alone.
-    pub(crate) fn global_index(&mut self, columns: &[&'static str], condition: Option<&'static str>) -> &mut Self {
+    pub(crate) fn global_index(
+        &mut self,
+        columns: &[&'static str],
+        condition: Option<&'static str>,
+    ) -> &mut Self {
         self.any_index(false, columns, false, condition);
         self
     }

@@ -1,7 +1,7 @@
 //! The providers and prices of each tenant, ready for use, in memory.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -95,12 +95,34 @@ pub(crate) struct Catalog {
     keyring: Keyring,
     /// What holds unless a provider's configuration says otherwise.
     timeouts: Timeouts,
-    tenants: Arc<RwLock<HashMap<TenantId, Arc<Entry>>>>,
+    tenants: Arc<RwLock<HashMap<TenantId, Arc<Slot>>>>,
 }
 
-struct Entry {
-    models: Arc<Models>,
-    stale: AtomicBool,
+/// What is known of a tenant.
+#[derive(Default)]
+struct Slot {
+    /// Changes announced so far.
+    changes: AtomicU64,
+    /// What was read last, and how many changes had been announced before.
+    read: RwLock<Option<(u64, Arc<Models>)>>,
+    /// Held by whoever reads; others wait for what it finds.
+    reading: tokio::sync::Mutex<()>,
+    /// The last look failed, so nobody waits for the next.
+    failing: AtomicBool,
+}
+
+impl Slot {
+    /// What was read last, unless there has been a change since.
+    fn current(&self) -> Option<Arc<Models>> {
+        let read = self.read.read().unwrap_or_else(PoisonError::into_inner);
+        read.as_ref()
+            .filter(|(changes, _)| *changes == self.changes.load(Ordering::Acquire))
+            .map(|(_, models)| models.clone())
+    }
+
+    fn last(&self) -> Option<Arc<Models>> {
+        self.read.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(|(_, models)| models.clone())
+    }
 }
 
 impl Catalog {
@@ -111,31 +133,53 @@ impl Catalog {
             let ours = matches!(notice.topic.as_str(), "ai_providers" | "model_prices");
             if let (true, Some(tenants)) = (ours, tenants.upgrade()) {
                 let tenants = tenants.read().unwrap_or_else(PoisonError::into_inner);
-                if let Some(entry) = tenants.get(&notice.tenant) {
-                    entry.stale.store(true, Ordering::Release);
+                if let Some(slot) = tenants.get(&notice.tenant) {
+                    slot.changes.fetch_add(1, Ordering::AcqRel);
                 }
             }
         });
         this
     }
 
+    /// The tenant's models. Whoever was told of a change finds it here; only while the database is away the last known
+    /// are given instead.
     pub(crate) async fn get(&self, tenant: TenantId) -> Result<Arc<Models>> {
-        let entry = self.tenants.read().unwrap_or_else(PoisonError::into_inner).get(&tenant).cloned();
-        match entry {
-            // the mark is taken off before the rows are read, so that a change meanwhile puts it back on
-            Some(entry) if entry.stale.swap(false, Ordering::AcqRel) => match self.load(tenant).await {
-                Ok(models) => Ok(models),
-                Err(e) => {
-                    entry.stale.store(true, Ordering::Release);
-                    if e.kind() == Kind::Unavailable { Ok(entry.models.clone()) } else { Err(e) }
+        if let Some(models) = self.known(tenant).as_deref().and_then(Slot::current) {
+            return Ok(models);
+        }
+        let slot = self.slot(tenant);
+        let last = slot.last();
+        let _reading = match (slot.reading.try_lock(), &last) {
+            (Ok(reading), _) => reading,
+            (Err(_), Some(last)) if slot.failing.load(Ordering::Acquire) => return Ok(last.clone()),
+            (Err(_), _) => {
+                let reading = slot.reading.lock().await;
+                match (slot.current(), &last) {
+                    (Some(models), _) => return Ok(models),
+                    (None, Some(last)) if slot.failing.load(Ordering::Acquire) => return Ok(last.clone()),
+                    (None, _) => reading,
                 }
-            },
-            Some(entry) => Ok(entry.models.clone()),
-            None => self.load(tenant).await,
+            }
+        };
+        let models = self.load(tenant, &slot).await;
+        slot.failing.store(models.is_err(), Ordering::Release);
+        match (models, last) {
+            (Err(e), Some(last)) if e.kind() == Kind::Unavailable => Ok(last),
+            (models, _) => models,
         }
     }
 
-    async fn load(&self, tenant: TenantId) -> Result<Arc<Models>> {
+    fn known(&self, tenant: TenantId) -> Option<Arc<Slot>> {
+        self.tenants.read().unwrap_or_else(PoisonError::into_inner).get(&tenant).cloned()
+    }
+
+    fn slot(&self, tenant: TenantId) -> Arc<Slot> {
+        self.tenants.write().unwrap_or_else(PoisonError::into_inner).entry(tenant).or_default().clone()
+    }
+
+    async fn load(&self, tenant: TenantId, slot: &Slot) -> Result<Arc<Models>> {
+        // counted before the rows are read: a change meanwhile makes them old at once
+        let changes = slot.changes.load(Ordering::Acquire);
         let tx = self.db.read(&Scope::system(tenant, "gateway")).await?;
         let mut providers = HashMap::new();
         for row in tx.find::<ai_providers::entity::Entity>().all().await? {
@@ -143,7 +187,9 @@ impl Catalog {
             match Provider::new(&self.keyring, self.timeouts, row) {
                 Ok(provider) => drop(providers.insert(name, Arc::new(provider))),
                 // one provider that can't be opened must not take the others with it
-                Err(e) => tracing::error!(provider = name, error = ?e, "a provider's configuration can't be used"),
+                Err(e) => {
+                    tracing::error!(provider = name, error = ?e, "a provider's configuration can't be used")
+                }
             }
         }
         let mut prices: HashMap<String, HashMap<String, Price>> = HashMap::new();
@@ -152,12 +198,7 @@ impl Catalog {
             prices.entry(row.provider).or_default().insert(row.model, price);
         }
         let models = Arc::new(Models { providers, prices });
-        let entry = Arc::new(Entry { models: models.clone(), stale: AtomicBool::new(false) });
-        let mut tenants = self.tenants.write().unwrap_or_else(PoisonError::into_inner);
-        // a notice that came while the rows were read marked the entry before this one
-        let changed = tenants.get(&tenant).is_some_and(|old| old.stale.load(Ordering::Acquire));
-        entry.stale.store(changed, Ordering::Release);
-        tenants.insert(tenant, entry);
+        *slot.read.write().unwrap_or_else(PoisonError::into_inner) = Some((changes, models.clone()));
         Ok(models)
     }
 
@@ -165,9 +206,10 @@ impl Catalog {
         let tx = self.db.system_read(&Scope::system(TenantId::NIL, "gateway")).await?;
         let rows = tx.find_any::<ai_providers::entity::Entity>().all().await?;
         drop(tx);
-        let tenants: std::collections::HashSet<TenantId> = rows.into_iter().map(|row| row.tenant_id).collect();
+        let tenants: std::collections::HashSet<TenantId> =
+            rows.into_iter().map(|row| row.tenant_id).collect();
         for tenant in tenants {
-            self.load(tenant).await?;
+            self.get(tenant).await?;
         }
         Ok(())
     }

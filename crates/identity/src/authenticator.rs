@@ -7,7 +7,9 @@ use std::sync::{Arc, RwLock};
 
 use chrono::{DateTime, Utc};
 use loam_db::{Db, System, Tx};
-use loam_kernel::{Actor, ApiKeyId, Clock, Error, Kind, Origin, Permissions, Result, Scope, TenantId, UserId};
+use loam_kernel::{
+    Actor, ApiKeyId, Clock, Error, Kind, Origin, Permissions, Result, Scope, TenantId, UserId,
+};
 use loam_platform::notices::{Notice, Notices};
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
 
@@ -47,7 +49,8 @@ impl Authenticator {
     /// An authenticator that hears of changes, and knows the newest keys from the start.
     pub async fn start(db: Db, clock: Clock, notices: &Notices) -> Result<Arc<Self>> {
         let changes = AtomicU64::new(0);
-        let this = Arc::new(Self { db, clock, known: RwLock::default(), unknown: RwLock::default(), changes });
+        let this =
+            Arc::new(Self { db, clock, known: RwLock::default(), unknown: RwLock::default(), changes });
         let listener = Arc::downgrade(&this);
         notices.subscribe(move |notice| {
             if let Some(this) = listener.upgrade() {
@@ -64,20 +67,29 @@ impl Authenticator {
             return Err(refused());
         }
         let digest = secret::digest(key);
-        let known = self.known.read().unwrap_or_else(std::sync::PoisonError::into_inner).get(&digest).cloned();
+        let known =
+            self.known.read().unwrap_or_else(std::sync::PoisonError::into_inner).get(&digest).cloned();
         let credential = match known {
             Some(credential) => credential,
             None => self.look_up(digest).await?,
         };
         let now = self.clock.now();
         if credential.expires_at.is_some_and(|at| at <= now) {
-            return Err(Error::new(Kind::Unauthenticated, "expired_key", "this API key has expired; make a new one"));
+            return Err(Error::new(
+                Kind::Unauthenticated,
+                "expired_key",
+                "this API key has expired; make a new one",
+            ));
         }
         match credential.tenant_status {
             TenantStatus::Active => {}
             TenantStatus::Suspended if !writes => {}
             TenantStatus::Suspended => {
-                return Err(Error::new(Kind::Forbidden, "tenant_suspended", "this tenant is suspended: it can only read"));
+                return Err(Error::new(
+                    Kind::Forbidden,
+                    "tenant_suspended",
+                    "this tenant is suspended: it can only read",
+                ));
             }
             TenantStatus::Archived => {
                 return Err(Error::new(Kind::Forbidden, "tenant_archived", "this tenant is archived"));
@@ -89,7 +101,8 @@ impl Authenticator {
 
     async fn look_up(&self, digest: Digest) -> Result<Arc<Credential>> {
         let now = self.clock.now().timestamp_micros();
-        let until = self.unknown.read().unwrap_or_else(std::sync::PoisonError::into_inner).get(&digest).copied();
+        let until =
+            self.unknown.read().unwrap_or_else(std::sync::PoisonError::into_inner).get(&digest).copied();
         if until.is_some_and(|until| now < until) {
             return Err(refused());
         }

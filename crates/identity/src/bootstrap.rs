@@ -1,7 +1,7 @@
 //! The first start: tenant `default`, its operator, and a key with every right.
 
-use loam_kernel::{Actor, Permissions, Result, Scope, TenantId};
 use loam_db::Db;
+use loam_kernel::{Actor, Permissions, Result, Scope, TenantId};
 use sea_orm::Set;
 use serde_json::{Map, json};
 use zeroize::Zeroizing;
@@ -42,7 +42,10 @@ impl Identity {
             secret::check(key)?;
         }
         let key = given.key.clone().unwrap_or_else(|| secret::generate(&self.clock));
-        let password = given.password.clone().unwrap_or_else(|| Zeroizing::new(secret::generate(&self.clock)[5..29].to_owned()));
+        let password = given
+            .password
+            .clone()
+            .unwrap_or_else(|| Zeroizing::new(secret::generate(&self.clock)[5..29].to_owned()));
         let operator = self
             .new_user(UserCreate {
                 username: "operator".to_owned(),
@@ -83,7 +86,8 @@ impl Identity {
         self.record(&tx, "create", "tenants", tenant.id, json!({ "slug": DEFAULT })).await?;
         let operator = users::service::insert(&tx, operator).await?;
         self.record(&tx, "create", "users", operator.id, json!({ "username": operator.username })).await?;
-        api_keys::service::insert_key(self, &tx, "first key", vec!["*".to_owned()], None, key.clone()).await?;
+        api_keys::service::insert_key(self, &tx, "first key", vec!["*".to_owned()], None, key.clone())
+            .await?;
         tx.commit().await?;
         _ = self.default_tenant.set(tenant.id);
         Ok(Some(FirstKey {

@@ -18,7 +18,10 @@ pub(crate) async fn hash(password: String) -> Result<String> {
     }
     let password = Zeroizing::new(password);
     let hashed = tokio::task::spawn_blocking(move || {
-        Argon2::default().hash_password(password.as_bytes()).map(|hash| hash.to_string()).map_err(|e| e.to_string())
+        Argon2::default()
+            .hash_password(password.as_bytes())
+            .map(|hash| hash.to_string())
+            .map_err(|e| e.to_string())
     });
     hashed.await.map_err(Error::internal)?.map_err(Error::internal)
 }

@@ -5,6 +5,8 @@
 //! callers at once. Callers are tasks on two `current_thread` runtimes; a drainer reads and releases meanwhile. The
 //! three take turns in short slices, so that whatever else the machine does meets them alike.
 
+#![expect(clippy::print_stdout, reason = "it is a program whose figures are for a person")]
+
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -80,7 +82,12 @@ fn raw(file: &File, len: usize, record: usize, group: usize) -> std::io::Result<
     Ok(Outcome { records: times.len() * group, took: start.elapsed(), times })
 }
 
-async fn caller(journal: Journal, payload: Arc<Vec<u8>>, start: Instant, refused: Arc<AtomicU64>) -> Vec<Duration> {
+async fn caller(
+    journal: Journal,
+    payload: Arc<Vec<u8>>,
+    start: Instant,
+    refused: Arc<AtomicU64>,
+) -> Vec<Duration> {
     let mut times = Vec::new();
     while start.elapsed() < SLICE {
         let before = Instant::now();
@@ -106,7 +113,9 @@ fn callers(journal: &Journal, record: usize, callers: usize, refused: &Arc<Atomi
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
         runtime.block_on(async {
             journal.attach_runtime().expect("a runtime is there");
-            let task = || tokio::spawn(caller(journal.clone(), Arc::clone(&payload), start, Arc::clone(refused)));
+            #[expect(clippy::disallowed_methods, reason = "every task is waited for below")]
+            let task =
+                || tokio::spawn(caller(journal.clone(), Arc::clone(&payload), start, Arc::clone(refused)));
             let tasks = (0..callers).map(|_| task()).collect::<Vec<_>>();
             let mut times = Vec::new();
             for task in tasks {
@@ -172,7 +181,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 let (rate, p50) = ours.ratio(limit);
                 println!("  journal/{name}: rate {rate:.2}, p50 {p50:.2}");
             }
-            let (records, refused) = (stats.frames as f64 / stats.syncs.max(1) as f64, refused.load(Ordering::Relaxed));
+            let (records, refused) =
+                (stats.frames as f64 / stats.syncs.max(1) as f64, refused.load(Ordering::Relaxed));
             println!("  {records:.1} records a sync, {refused} appends refused for the budget");
             journal.close()?;
         }

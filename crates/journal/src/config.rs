@@ -74,7 +74,11 @@ impl Config {
                 self.memory_budget_bytes, self.max_frame_bytes
             )
         } else if self.memory_budget_bytes as u64 > POSITION_GAP / 2 {
-            format!("memory_budget_bytes is {}: make it at most {}", self.memory_budget_bytes, POSITION_GAP / 2)
+            format!(
+                "memory_budget_bytes is {}: make it at most {}",
+                self.memory_budget_bytes,
+                POSITION_GAP / 2
+            )
         } else if self.lazy_delay > Duration::from_hours(24) {
             "lazy_delay is more than a day: make it milliseconds".to_owned()
         } else if self.spare_segments == 0 {

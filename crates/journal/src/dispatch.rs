@@ -119,8 +119,9 @@ impl Dispatchers {
     /// A place with the dispatcher of this thread's runtime; with the shared one if there is none, or if
     /// `blocking`, as the thread that is to be woken does not run its runtime then.
     pub fn register(&self, position: u64, waker: &Waker, blocking: bool) -> Option<Ticket> {
-        let local =
-            || ATTACHED.with_borrow(|all| all.iter().find(|(journal, _)| *journal == self.journal)?.1.upgrade());
+        let local = || {
+            ATTACHED.with_borrow(|all| all.iter().find(|(journal, _)| *journal == self.journal)?.1.upgrade())
+        };
         let local = if blocking { None } else { local() };
         local
             .and_then(|dispatcher| dispatcher.register(position, waker))

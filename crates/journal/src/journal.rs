@@ -42,7 +42,8 @@ impl Journal {
     ) -> Result<Self, JournalError> {
         let journal = Self::open_unstarted(config, storage, new_id)?;
         let shared = &journal.inner.shared;
-        let started = threads::start(shared).map_err(JournalError::io("start threads for", &shared.config.dir))?;
+        let started =
+            threads::start(shared).map_err(JournalError::io("start threads for", &shared.config.dir))?;
         *journal.lock_threads() = started;
         Ok(journal)
     }
@@ -96,7 +97,11 @@ impl Journal {
         if checkpoint > report.end {
             report.checkpoint_ahead = Some(checkpoint);
             let (checkpoint, end) = (checkpoint.0, report.end.0);
-            tracing::warn!(checkpoint, end, "journal: the database is ahead of the journal's folder: was it restored?");
+            tracing::warn!(
+                checkpoint,
+                end,
+                "journal: the database is ahead of the journal's folder: was it restored?"
+            );
         }
         drop(report);
         self.inner.shared.released(checkpoint);
@@ -189,7 +194,8 @@ impl Journal {
         match state.queue.len() + state.inflight {
             0 => Ok(()),
             bytes => {
-                let cause = state.stats.last_error.clone().unwrap_or_else(|| "the writer ended early".to_owned());
+                let cause =
+                    state.stats.last_error.clone().unwrap_or_else(|| "the writer ended early".to_owned());
                 Err(JournalError::Unwritten { bytes, cause })
             }
         }
@@ -212,7 +218,11 @@ impl Drop for Inner {
     }
 }
 
-fn read_id(storage: &dyn Storage, dir: &Path, new_id: impl FnOnce() -> [u8; 16]) -> Result<[u8; 16], JournalError> {
+fn read_id(
+    storage: &dyn Storage,
+    dir: &Path,
+    new_id: impl FnOnce() -> [u8; 16],
+) -> Result<[u8; 16], JournalError> {
     let folder = |what: &str| JournalError::Folder { dir: dir.to_owned(), what: what.to_owned() };
     let path = dir.join(ID_FILE);
     let names = storage.list(dir).map_err(JournalError::io("list", dir))?;

@@ -40,7 +40,8 @@ impl Preparer {
     pub fn due(&self, state: &State, now: Instant) -> Due {
         let wants = state.ready.len() < self.target(state);
         // A reader may still look at a drained segment; it tells when it is done.
-        let front_free = state.drained.front().is_some_and(|drained| Arc::strong_count(&drained.segment) == 1);
+        let front_free =
+            state.drained.front().is_some_and(|drained| Arc::strong_count(&drained.segment) == 1);
         match self.retry {
             _ if state.finished => Due::Now,
             _ if !wants && !front_free => Due::Never,
@@ -87,7 +88,9 @@ impl Preparer {
         let create = wants && self.failures % 2 == 1;
         let free = state.drained.pop_front_if(|drained| !create && Arc::strong_count(&drained.segment) == 1);
         match free {
-            Some(Drained { segment, reuse: true }) if wants && segment.len == self.shared.config.segment_bytes => {
+            Some(Drained { segment, reuse: true })
+                if wants && segment.len == self.shared.config.segment_bytes =>
+            {
                 state.next_seq += 1;
                 Work::Recycle(segment, state.next_seq - 1)
             }
@@ -182,7 +185,8 @@ impl Preparer {
         match work {
             // After a failed sync it is not trusted again.
             Work::Recycle(segment, seq) => {
-                let renamed = Segment::spare(&self.shared.config.dir, seq, segment.len, Arc::clone(&segment.file));
+                let renamed =
+                    Segment::spare(&self.shared.config.dir, seq, segment.len, Arc::clone(&segment.file));
                 state.drained.push_front(Drained { segment: Arc::new(renamed), reuse: false });
                 state.drained.push_front(Drained { segment, reuse: false });
             }

@@ -81,5 +81,10 @@ pub(crate) fn find(shared: &Shared, key: [u8; 16]) -> Result<Vec<Frame>, Journal
 }
 
 fn frame(header: &FrameHeader, scan: &Scan) -> Frame {
-    Frame { kind: header.kind, key: header.key, position: Position(header.position), payload: scan.payload().to_vec() }
+    Frame {
+        kind: header.kind,
+        key: header.key,
+        position: Position(header.position),
+        payload: scan.payload().to_vec(),
+    }
 }

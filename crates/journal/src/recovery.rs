@@ -47,7 +47,8 @@ pub(crate) fn recover(
     journal: [u8; 16],
 ) -> Result<(State, RecoveryReport), JournalError> {
     let mut folder = Folder::read(config, storage, journal)?;
-    let mut report = RecoveryReport { segments: folder.live.len(), set_aside: folder.set_aside, ..Default::default() };
+    let mut report =
+        RecoveryReport { segments: folder.live.len(), set_aside: folder.set_aside, ..Default::default() };
     report.corrupt_segments = report.set_aside.len();
 
     let mut segments = VecDeque::new();
@@ -104,7 +105,8 @@ pub(crate) fn recover(
 }
 
 fn log(report: &RecoveryReport, dir: &Path) {
-    let RecoveryReport { segments, frames, bytes, torn_tail_bytes, corrupt_segments, corrupt_bytes, .. } = report;
+    let RecoveryReport { segments, frames, bytes, torn_tail_bytes, corrupt_segments, corrupt_bytes, .. } =
+        report;
     let dir = dir.display();
     tracing::info!(%dir, segments, frames, bytes, torn_tail_bytes, end = report.end.0, "journal: recovered");
     if *corrupt_segments > 0 {
@@ -167,7 +169,11 @@ impl Folder {
 }
 
 /// The end of a segment that another follows: everything before where the log had come then was durable.
-fn sealed_end(segment: &Arc<Segment>, prev_end: u64, report: &mut RecoveryReport) -> Result<u64, JournalError> {
+fn sealed_end(
+    segment: &Arc<Segment>,
+    prev_end: u64,
+    report: &mut RecoveryReport,
+) -> Result<u64, JournalError> {
     let end = prev_end.clamp(segment.base, segment.capacity_end());
     let mut scan = Scan::all(Arc::clone(segment), segment.base, end);
     let mut lost = 0;

@@ -63,7 +63,8 @@ impl Scan {
         let start = self.at;
         let limit = self.limit;
         let fits = |header: &FrameHeader| header.position <= limit;
-        let Some(header) = FrameHeader::decode(self.fill(start, FRAME_HEADER_BYTES)?, start).filter(fits) else {
+        let Some(header) = FrameHeader::decode(self.fill(start, FRAME_HEADER_BYTES)?, start).filter(fits)
+        else {
             let to = self.next_header(start + 1)?;
             self.at = to;
             return Ok(Some(Item::Bad { from: start, to }));
@@ -94,7 +95,8 @@ impl Scan {
             let places = bytes.len() - FRAME_HEADER_BYTES + 1;
             for place in 0..places {
                 let start = from + place as u64;
-                if FrameHeader::decode(&bytes[place..], start).is_some_and(|header| header.position <= limit) {
+                if FrameHeader::decode(&bytes[place..], start).is_some_and(|header| header.position <= limit)
+                {
                     return Ok(start);
                 }
             }

@@ -57,7 +57,11 @@ impl SegmentHeader {
         }
         let header = Self { journal, seq, base: u64_at(&bytes, 32), prev_end: u64_at(&bytes, 40) };
         let whole = header.encode() == bytes && u32_at(&bytes, 48) == crc32fast::hash(&bytes[..48]);
-        Ok(if whole && header.prev_end <= header.base { HeaderState::Live(header) } else { HeaderState::Damaged })
+        Ok(if whole && header.prev_end <= header.base {
+            HeaderState::Live(header)
+        } else {
+            HeaderState::Damaged
+        })
     }
 }
 

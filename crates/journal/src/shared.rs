@@ -79,8 +79,14 @@ impl Shared {
         let mut crc = crc32fast::Hasher::new();
         payload.iter().for_each(|part| crc.update(part));
         let len = FRAME_HEADER_BYTES + bytes;
-        let mut header =
-            FrameHeader { payload_len: bytes as u32, position: 0, durable: 0, key, payload_crc: crc.finalize(), kind };
+        let mut header = FrameHeader {
+            payload_len: bytes as u32,
+            position: 0,
+            durable: 0,
+            key,
+            payload_crc: crc.finalize(),
+            kind,
+        };
 
         let mut state = self.lock();
         state.admit(len, &self.config)?;

@@ -135,7 +135,9 @@ impl State {
         match self.oldest {
             None => Due::Never,
             // Half a budget is reason enough: the other half is for what comes while it is written.
-            Some(_) if self.wanted > self.durable || self.queue.len() >= config.memory_budget_bytes / 2 => Due::Now,
+            Some(_) if self.wanted > self.durable || self.queue.len() >= config.memory_budget_bytes / 2 => {
+                Due::Now
+            }
             Some(oldest) => at(oldest + config.lazy_delay),
         }
     }
@@ -147,7 +149,9 @@ impl State {
         }
         let result = match self.status() {
             Status::In(trouble) => Err(trouble.into()),
-            _ if self.queue.len() + self.inflight + len > config.memory_budget_bytes => Err(AppendError::Full),
+            _ if self.queue.len() + self.inflight + len > config.memory_budget_bytes => {
+                Err(AppendError::Full)
+            }
             _ if self.room >= len as u64 => Ok(()),
             _ => {
                 let segments = self.segments.iter().map(|live| live.segment.len).sum::<u64>();
@@ -193,8 +197,9 @@ impl State {
             if front.end > self.released && front.end > front.segment.base {
                 break;
             }
-            self.drained
-                .extend(self.segments.pop_front().map(|live| Drained { segment: live.segment, reuse: !live.failed }));
+            self.drained.extend(
+                self.segments.pop_front().map(|live| Drained { segment: live.segment, reuse: !live.failed }),
+            );
         }
     }
 

@@ -92,7 +92,11 @@ fn run_preparer(mut preparer: Preparer) {
     }
 }
 
-fn wait<'a>(condition: &Condvar, state: MutexGuard<'a, State>, pause: Option<Duration>) -> MutexGuard<'a, State> {
+fn wait<'a>(
+    condition: &Condvar,
+    state: MutexGuard<'a, State>,
+    pause: Option<Duration>,
+) -> MutexGuard<'a, State> {
     match pause {
         Some(pause) => condition.wait_timeout(state, pause).unwrap_or_else(PoisonError::into_inner).0,
         None => condition.wait(state).unwrap_or_else(PoisonError::into_inner),

@@ -166,7 +166,10 @@ impl Writer {
             return Err(Stall::Io(error));
         }
         let kept = |live: &Live| !live.failed || live.end > live.segment.base;
-        debug_assert!(state.segments.iter().all(kept), "a failed segment that holds nothing would only use budget up");
+        debug_assert!(
+            state.segments.iter().all(kept),
+            "a failed segment that holds nothing would only use budget up"
+        );
         let segment = Arc::new(spare.live(base));
         state.segments.push_back(Live { segment: Arc::clone(&segment), end: base, failed: false });
         state.planned = state.planned.saturating_sub(1);

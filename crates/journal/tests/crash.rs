@@ -1,6 +1,8 @@
 //! Seeded lives of a journal on a disk that forgets, tears, fails and fills up. `LOAM_JOURNAL_SEEDS` sets how many;
 //! `LOAM_JOURNAL_SEED` runs one alone.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -62,6 +64,7 @@ fn live(seed: u64) -> World {
 
 #[test]
 fn what_was_acknowledged_survives_every_crash_once_and_in_order() {
+    #[expect(clippy::disallowed_methods, reason = "tests have no configuration but this")]
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().expect("a number"));
     if let Some(seed) = number("LOAM_JOURNAL_SEED") {
         live(seed);

@@ -1,5 +1,7 @@
 //! The real disk, real threads, and tasks on two `current_thread` runtimes.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -162,7 +164,8 @@ fn a_waiter_outlives_the_runtime_that_would_have_woken_it() {
     });
     std::thread::scope(|scope| {
         let waiter = scope.spawn(|| {
-            runtime().block_on(async { tokio::time::timeout(Duration::from_secs(20), waiting).await.unwrap() })
+            runtime()
+                .block_on(async { tokio::time::timeout(Duration::from_secs(20), waiting).await.unwrap() })
         });
         std::thread::sleep(Duration::from_millis(20));
         journal.append(0, key(1, 1), &[]).unwrap();
@@ -177,7 +180,8 @@ fn closing_makes_durable_what_is_queued_and_ends_everything() {
     let config = Config { lazy_delay: Duration::from_secs(600), ..config(&dir) };
     let journal = open(config.clone());
     let id = journal.id();
-    let last = (0..1000u64).map(|task| journal.append(3, key(0, task), &[&[5; 2000]]).unwrap()).max().unwrap();
+    let last =
+        (0..1000u64).map(|task| journal.append(3, key(0, task), &[&[5; 2000]]).unwrap()).max().unwrap();
     let again = Journal::open(config.clone(), Arc::new(DiskStorage), || [0; 16]);
     assert!(matches!(again.err(), Some(JournalError::Locked(_))));
     journal.close().unwrap();
@@ -199,7 +203,9 @@ fn closing_makes_durable_what_is_queued_and_ends_everything() {
     let journal = loop {
         match Journal::open(config.clone(), Arc::new(DiskStorage), || [0; 16]) {
             Ok(journal) => break journal,
-            Err(JournalError::Locked(_)) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(1)),
+            Err(JournalError::Locked(_)) if Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(1))
+            }
             Err(error) => panic!("{error}"),
         }
     };

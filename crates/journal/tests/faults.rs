@@ -1,5 +1,7 @@
 //! Single things that go wrong, on a disk in memory.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,7 +56,8 @@ fn segment(number: u64) -> PathBuf {
 
 fn durable_now(journal: &Journal, position: Position) -> Option<Result<(), DurableError>> {
     let mut future = journal.durable(position);
-    match std::pin::Pin::new(&mut future).poll(&mut std::task::Context::from_waker(std::task::Waker::noop())) {
+    match std::pin::Pin::new(&mut future).poll(&mut std::task::Context::from_waker(std::task::Waker::noop()))
+    {
         std::task::Poll::Ready(result) => Some(result),
         std::task::Poll::Pending => None,
     }
@@ -285,7 +288,8 @@ fn a_folder_that_is_not_a_journal_is_refused() {
 #[test]
 fn a_contradictory_configuration_is_refused_with_the_reason() {
     let refused = |config: Config, what: &str| {
-        let error = Stepped::open(config, Arc::new(SimStorage::new(1)), || [7; 16]).err().unwrap().to_string();
+        let error =
+            Stepped::open(config, Arc::new(SimStorage::new(1)), || [7; 16]).err().unwrap().to_string();
         assert!(error.contains(what), "{error}");
     };
     refused(Config { segment_bytes: 10_000, ..config() }, "segment_bytes");

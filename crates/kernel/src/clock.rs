@@ -51,7 +51,10 @@ impl Clock {
 
     /// A clock that stands still until it is moved.
     pub fn fixed(at: DateTime<Utc>) -> Self {
-        Self(Source::Fixed(Arc::new(AtomicI64::new(at.timestamp_micros())), Arc::new(Mutex::new(Order::new()))))
+        Self(Source::Fixed(
+            Arc::new(AtomicI64::new(at.timestamp_micros())),
+            Arc::new(Mutex::new(Order::new())),
+        ))
     }
 
     /// Moves a fixed clock; does nothing to the machine's clock.
@@ -81,7 +84,11 @@ impl Clock {
     pub fn id_at(&self, at: DateTime<Utc>) -> Uuid {
         let mut order = self.order();
         // the order never goes back, and so would make the past the present
-        if at.timestamp_millis() < order.last { Uuid::new_v7(timestamp(NoContext, at)) } else { order.next(at) }
+        if at.timestamp_millis() < order.last {
+            Uuid::new_v7(timestamp(NoContext, at))
+        } else {
+            order.next(at)
+        }
     }
 
     fn order(&self) -> MutexGuard<'_, Order> {
@@ -97,5 +104,54 @@ impl Clock {
         let mut bytes = [0_u8; N];
         getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
         bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+
+    fn moment(id: Uuid) -> u64 {
+        let (seconds, nanos) = id.get_timestamp().expect("a UUIDv7 has a time").to_unix();
+        seconds * 1000 + u64::from(nanos) / 1_000_000
+    }
+
+    #[test]
+    fn ids_are_in_the_order_in_which_they_are_made() {
+        for clock in [Clock::system(), Clock::fixed(DateTime::UNIX_EPOCH)] {
+            let ids: Vec<Uuid> = (0..10_000).map(|_| clock.id()).collect();
+            assert!(ids.is_sorted_by(|a, b| a < b));
+        }
+    }
+
+    #[test]
+    fn an_id_of_the_past_has_the_time_of_the_past() {
+        for clock in [Clock::system(), Clock::fixed(Clock::system().now())] {
+            let now: Uuid = clock.id();
+            let hour_ago = clock.now() - TimeDelta::hours(1);
+            let (before, after) = (clock.id_at(hour_ago), clock.id_at(hour_ago + TimeDelta::milliseconds(1)));
+            assert_eq!(moment(before), hour_ago.timestamp_millis().unsigned_abs());
+            assert!(before < after && after < now);
+            assert_ne!(before, clock.id_at(hour_ago));
+        }
+    }
+
+    #[test]
+    fn an_id_of_the_future_does_not_keep_the_present_waiting() {
+        let clock = Clock::fixed(Clock::system().now());
+        _ = clock.id_at(clock.now() + TimeDelta::days(90));
+        assert_eq!(moment(clock.id_at(clock.now())), clock.now().timestamp_millis().unsigned_abs());
+    }
+
+    #[test]
+    fn a_fixed_clock_stands_until_it_is_moved() {
+        let clock = Clock::fixed(DateTime::UNIX_EPOCH);
+        let same = clock.clone();
+        clock.advance(TimeDelta::seconds(90));
+        assert_eq!(same.now().timestamp(), 90);
+        assert!(Clock::system().now() > same.now());
+        assert_ne!(clock.random::<16>(), clock.random::<16>());
     }
 }

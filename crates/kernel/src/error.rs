@@ -80,7 +80,11 @@ impl Error {
 
     /// The credential lacks a permission.
     pub fn forbidden(permission: &str) -> Self {
-        Self::new(Kind::Forbidden, "missing_permission", format!("this credential lacks the permission `{permission}`"))
+        Self::new(
+            Kind::Forbidden,
+            "missing_permission",
+            format!("this credential lacks the permission `{permission}`"),
+        )
     }
 
     /// Loam's own failure; the cause goes to the log only.

@@ -54,7 +54,9 @@ impl Cursor {
 
     /// Reads the text back; anything that this server didn't make is refused.
     pub fn parse(text: &str) -> Result<Self> {
-        let invalid = || Error::invalid("cursor", "is not a cursor of this server; use `next_cursor` of a page as it is");
+        let invalid = || {
+            Error::invalid("cursor", "is not a cursor of this server; use `next_cursor` of a page as it is")
+        };
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| invalid())?;
         match bytes.split_first() {
             Some((&VERSION, id)) => Uuid::from_slice(id).map(Self).map_err(|_| invalid()),
@@ -85,5 +87,80 @@ impl<T> Page<T> {
     /// The same page with every row turned into something else.
     pub fn map<U>(self, f: impl FnMut(T) -> U) -> Page<U> {
         Page { data: self.data.into_iter().map(f).collect(), next_cursor: self.next_cursor }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn query(limit: Option<u64>, cursor: Option<&str>) -> PageQuery {
+        PageQuery { limit, cursor: cursor.map(str::to_owned) }
+    }
+
+    #[test]
+    fn a_cursor_comes_back_as_it_was_given() {
+        for id in [Uuid::nil(), Uuid::max(), Uuid::from_u128(0x0192_aabb_ccdd_7eee_8fff_0011_2233_4455)] {
+            let text = Cursor(id).encode();
+            assert!(
+                text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_'),
+                "it fits a URL: {text}"
+            );
+            assert_eq!(query(None, Some(&text)).after().unwrap(), Some(id));
+        }
+        assert_eq!(query(None, None).after().unwrap(), None);
+    }
+
+    #[test]
+    fn a_forged_cursor_is_refused_by_name() {
+        let good = Cursor(Uuid::max()).encode();
+        let of_version_2 = URL_SAFE_NO_PAD.encode([2; 17]);
+        let padded = good.clone() + "=";
+        let forged = [
+            "",
+            "x",
+            "0",
+            "../..",
+            "ü",
+            &good[1..],
+            &good[..20],
+            &of_version_2,
+            &padded,
+            &good.repeat(2),
+            "\0",
+        ];
+        for text in forged {
+            let error = query(None, Some(text)).after().unwrap_err();
+            assert_eq!((error.status(), error.param()), (400, Some("cursor")), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_limit_is_within_bounds_or_refused() {
+        assert_eq!(query(None, None).limit().unwrap(), DEFAULT_PAGE);
+        for limit in [1, 50, MAX_PAGE] {
+            assert_eq!(query(Some(limit), None).limit().unwrap(), limit);
+        }
+        for limit in [0, MAX_PAGE + 1, u64::MAX] {
+            let error = query(Some(limit), None).limit().unwrap_err();
+            assert_eq!((error.status(), error.param()), (400, Some("limit")), "{limit}");
+        }
+    }
+
+    #[test]
+    fn the_row_too_many_makes_the_cursor_and_is_left_out() {
+        let rows = |count: u128| (1..=count).rev().map(Uuid::from_u128).collect::<Vec<_>>();
+        let page = Page::from_rows(rows(4), 3, |id| *id);
+        assert_eq!(page.data, [4, 3, 2].map(Uuid::from_u128));
+        assert_eq!(
+            page.next_cursor,
+            Some(Cursor(Uuid::from_u128(2)).encode()),
+            "the next page starts behind the last row"
+        );
+        for count in [0, 1, 3] {
+            assert_eq!(Page::from_rows(rows(count), 3, |id| *id).next_cursor, None, "{count} rows");
+        }
+        let mapped = Page::from_rows(rows(4), 3, |id| *id).map(|id| id.as_u128());
+        assert!(mapped.data == [4, 3, 2] && mapped.next_cursor.is_some());
     }
 }

@@ -167,3 +167,67 @@ impl Scope {
         if self.permissions.allows(permission) { Ok(()) } else { Err(Error::forbidden(permission)) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn permissions(scopes: &[&str]) -> Permissions {
+        Permissions::new(scopes.iter().map(|scope| (*scope).to_owned()))
+    }
+
+    fn owned(scopes: &[&str]) -> Vec<String> {
+        scopes.iter().map(|scope| (*scope).to_owned()).collect()
+    }
+
+    #[test]
+    fn a_permission_is_had_by_its_whole_name_or_by_the_star() {
+        let some = permissions(&["users:read", "projects:*"]);
+        assert!(some.allows("users:read"));
+        for lacking in ["users:write", "users", "users:", "user:read", "projects:read", "*", ""] {
+            assert!(!some.allows(lacking), "{lacking}");
+        }
+        assert!(Permissions::all().allows("users:write"));
+        assert!(!Permissions::default().allows("users:read"));
+    }
+
+    #[test]
+    fn nobody_hands_on_more_than_they_have() {
+        let some = permissions(&["users:read", "users:write"]);
+        assert_eq!(some.cover(&owned(&["users:write", "users:read"])), Ok(()));
+        assert_eq!(some.cover(&owned(&["users:read", "*"])), Err("*".to_owned()));
+        assert_eq!(some.cover(&owned(&["jobs:read"])), Err("jobs:read".to_owned()));
+        assert_eq!(Permissions::all().cover(&owned(&["*", "jobs:read"])), Ok(()));
+    }
+
+    #[test]
+    fn a_missing_permission_is_a_403_that_names_it() {
+        let tenant = TenantId(Uuid::from_u128(1));
+        let scope = Scope::new(tenant, Actor::CommandLine, permissions(&["users:read"]));
+        assert!(scope.require("users:read").is_ok());
+        let error = scope.require("users:write").unwrap_err();
+        assert!(error.status() == 403 && error.message().contains("users:write"), "{error}");
+    }
+
+    #[test]
+    fn what_belongs_to_one_tenant_is_not_taken_to_another() {
+        let (here, there) = (TenantId(Uuid::from_u128(1)), TenantId(Uuid::from_u128(2)));
+        let mut scope =
+            Scope::new(here, Actor::ApiKey(ApiKeyId(Uuid::from_u128(3))), permissions(&["users:read"]));
+        scope.user = Some(UserId(Uuid::from_u128(4)));
+        scope.project = Some(ProjectId(Uuid::from_u128(5)));
+        scope.idempotency =
+            Some(Arc::new(Idempotency::new(Uuid::nil(), "k".to_owned(), Vec::new(), DateTime::UNIX_EPOCH)));
+        let moved = scope.in_tenant(there);
+        assert_eq!((moved.tenant(), moved.user, moved.project), (there, None, None));
+        assert!(moved.idempotency.is_none());
+        assert_eq!((moved.actor(), moved.permissions()), (scope.actor(), scope.permissions()));
+    }
+
+    #[test]
+    fn a_claim_belongs_to_the_first_who_takes_it() {
+        let claim = Idempotency::new(Uuid::nil(), "k".to_owned(), Vec::new(), DateTime::UNIX_EPOCH);
+        assert!(!claim.is_taken());
+        assert!(claim.take() && !claim.take() && claim.is_taken());
+    }
+}

@@ -25,6 +25,56 @@ pub fn slug(param: &str, text: &str, max: usize) -> Result<()> {
     if text.chars().all(ok) && text.starts_with(|c: char| c.is_ascii_alphanumeric()) {
         Ok(())
     } else {
-        Err(Error::invalid(param, "must be lower-case letters, digits, `-`, `_` or `.`, and begin with a letter or digit"))
+        Err(Error::invalid(
+            param,
+            "must be lower-case letters, digits, `-`, `_` or `.`, and begin with a letter or digit",
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_measured_in_characters() {
+        assert!(bounded("name", &"ü".repeat(10), 10).is_ok());
+        assert!(bounded("name", "简体中文", 4).is_ok());
+        let error = bounded("name", &"ü".repeat(11), 10).unwrap_err();
+        assert!(error.param() == Some("name") && error.message().contains("10"), "{error}");
+    }
+
+    #[test]
+    fn an_empty_text_is_refused_and_so_is_a_nul() {
+        for text in ["", " ", "\t\n", "\u{3000}", "a\0b", "\0"] {
+            assert_eq!(bounded("name", text, 10).unwrap_err().status(), 400, "{text:?}");
+        }
+        assert!(no_nul("name", "").is_ok());
+        assert!(no_nul("name", "a\0").is_err());
+    }
+
+    #[test]
+    fn a_slug_can_stand_in_a_url() {
+        for text in ["a", "0", "a-b_c.d", "gpt-4o.mini_2"] {
+            assert!(slug("slug", text, 20).is_ok(), "{text}");
+        }
+        for text in [
+            "",
+            "A",
+            "a b",
+            "a/b",
+            "-a",
+            ".",
+            "..",
+            "_a",
+            "ü",
+            "a\0",
+            "a%20",
+            "a?b",
+            "a#b",
+            "abcdefghijklmnopqrstu",
+        ] {
+            assert!(slug("slug", text, 20).is_err(), "{text:?}");
+        }
     }
 }

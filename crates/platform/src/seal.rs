@@ -36,7 +36,9 @@ impl fmt::Debug for Keyring {
 impl Keyring {
     /// Reads keys: one a line (or separated by commas), 32 bytes in Base64 each, the current one first.
     pub fn parse(text: &str) -> Result<Self> {
-        let invalid = || Error::invalid("master_key", "must be 32 bytes in Base64, one key a line, the current one first");
+        let invalid = || {
+            Error::invalid("master_key", "must be 32 bytes in Base64, one key a line, the current one first")
+        };
         let lines = text.split(['\n', ',']).map(str::trim).filter(|line| !line.is_empty());
         let keys = lines.map(|line| {
             let mut bytes = STANDARD_NO_PAD.decode(line.trim_end_matches('=')).map_err(|_| invalid())?;
@@ -81,7 +83,10 @@ impl Keyring {
         let key = &self.0[0];
         let nonce = clock.random::<NONCE>();
         let payload = Payload { msg: secret, aad: place.as_bytes() };
-        let sealed = key.cipher.encrypt(&XNonce::from(nonce), payload).map_err(|_| Error::internal("sealing failed"))?;
+        let sealed = key
+            .cipher
+            .encrypt(&XNonce::from(nonce), payload)
+            .map_err(|_| Error::internal("sealing failed"))?;
         let body = URL_SAFE_NO_PAD.encode([&nonce[..], &sealed].concat());
         Ok(format!("{VERSION}.{}.{body}", key.id))
     }
@@ -90,15 +95,24 @@ impl Keyring {
     pub fn open_sealed(&self, place: &str, text: &str) -> Result<Zeroizing<Vec<u8>>> {
         let failed = |why: &str| Error::internal(format!("cannot open the secret of {place}: {why}"));
         let mut parts = text.split('.');
-        let (Some(VERSION), Some(id), Some(body), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+        let (Some(VERSION), Some(id), Some(body), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
             return Err(failed("it is not a sealed value"));
         };
-        let key = self.0.iter().find(|key| key.id == id).ok_or_else(|| failed("it was sealed under a key that is not here"))?;
+        let key = self
+            .0
+            .iter()
+            .find(|key| key.id == id)
+            .ok_or_else(|| failed("it was sealed under a key that is not here"))?;
         let bytes = URL_SAFE_NO_PAD.decode(body).map_err(|_| failed("it is damaged"))?;
         let (nonce, sealed) = bytes.split_at_checked(NONCE).ok_or_else(|| failed("it is damaged"))?;
         let nonce = XNonce::try_from(nonce).map_err(|_| failed("it is damaged"))?;
         let payload = Payload { msg: sealed, aad: place.as_bytes() };
-        key.cipher.decrypt(&nonce, payload).map(Zeroizing::new).map_err(|_| failed("it is damaged, or belongs elsewhere"))
+        key.cipher
+            .decrypt(&nonce, payload)
+            .map(Zeroizing::new)
+            .map_err(|_| failed("it is damaged, or belongs elsewhere"))
     }
 
     /// A secret as it is kept in a JSON document: sealed, with the last four characters to recognise it by.

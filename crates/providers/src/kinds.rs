@@ -98,7 +98,9 @@ pub fn kind(name: &str) -> Option<&'static KindInfo> {
 impl KindInfo {
     /// Fills in defaults, then refuses what the schema doesn't allow, naming the path of the fault.
     pub fn check(&self, mut config: Value) -> Result<Value> {
-        if let (Some(fields), Some(properties)) = (config.as_object_mut(), self.config_schema["properties"].as_object()) {
+        if let (Some(fields), Some(properties)) =
+            (config.as_object_mut(), self.config_schema["properties"].as_object())
+        {
             for (name, schema) in properties.iter().filter(|(_, schema)| schema["type"] == "string") {
                 if let Some(default) = schema.get("default") {
                     fields.entry(name.clone()).or_insert_with(|| default.clone());

@@ -33,6 +33,12 @@ impl<'de> Deserialize<'de> for Usage {
             #[serde(default)]
             cached_tokens: Option<u64>,
         }
+        // Loam's own records are binary, and hold the four numbers as they are above
+        if !deserializer.is_human_readable() {
+            let (prompt_tokens, completion_tokens, total_tokens, cached_tokens) =
+                Deserialize::deserialize(deserializer)?;
+            return Ok(Self { prompt_tokens, completion_tokens, total_tokens, cached_tokens });
+        }
         let wire = Wire::deserialize(deserializer)?;
         let prompt_tokens = wire.prompt_tokens.unwrap_or(0);
         let completion_tokens = wire.completion_tokens.unwrap_or(0);

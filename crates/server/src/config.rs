@@ -113,9 +113,13 @@ impl Config {
         }
         // other names that begin with `LOAM_` may belong to scripts around Loam
         let environment = Env::prefixed("LOAM_").filter(|key| key.as_str().contains("__")).split("__");
-        let max_body = Env::prefixed("LOAM_").only(&["max_body_bytes"]).map(|_| "server.max_body_bytes".into()).split(".");
+        let max_body = Env::prefixed("LOAM_")
+            .only(&["max_body_bytes"])
+            .map(|_| "server.max_body_bytes".into())
+            .split(".");
         let figment = figment.merge(environment).merge(max_body).merge(Serialized::defaults(flags));
-        let mut config: Self = figment.extract().map_err(Box::new).context("the configuration is not valid")?;
+        let mut config: Self =
+            figment.extract().map_err(Box::new).context("the configuration is not valid")?;
         // as they are: a secret of digits alone must not be read as a number
         let secret = |name| Env::var(name).filter(|text| !text.is_empty()).map(Zeroizing::new);
         config.master_key = secret("LOAM_MASTER_KEY").or(config.master_key);

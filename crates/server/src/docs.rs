@@ -7,6 +7,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use crate::config::Config;
 use crate::services::Core;
+use crate::surface::health_routes;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -54,7 +55,7 @@ pub(crate) fn head() -> Document {
 
 /// The whole document.
 pub fn openapi() -> anyhow::Result<Document> {
-    Ok(Core::unconnected(&Config::default())?.routes().split_for_parts().1)
+    Ok(Core::unconnected(&Config::default())?.routes().merge(health_routes()).split_for_parts().1)
 }
 
 /// The whole document as it is printed and reviewed.

@@ -16,3 +16,4 @@ mod unread;
 
 pub use config::Config;
 pub use docs::{openapi, openapi_text};
+pub use services::entities;

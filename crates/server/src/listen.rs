@@ -9,10 +9,6 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use axum::Router;
-use axum::body::Body;
-use axum::extract::Request;
-use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -22,12 +18,10 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower::ServiceExt;
 
 use crate::config::ServerConfig;
 use crate::services::Services;
-use crate::surface::Peer;
-use crate::unread::Unread;
+use crate::surface::Edge;
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 1024;
@@ -56,16 +50,22 @@ impl Listeners {
             socket.listen(BACKLOG)?;
             Ok(TcpListener::from(socket))
         });
-        let sockets = sockets.collect::<std::io::Result<_>>().with_context(|| format!("cannot listen on {address}"))?;
+        let sockets =
+            sockets.collect::<std::io::Result<_>>().with_context(|| format!("cannot listen on {address}"))?;
         Ok(Self { address, sockets })
     }
 
     /// Starts accepting, on a thread for each listener.
-    pub(crate) fn serve(self, services: &Services, config: &ServerConfig, stop: &CancellationToken) -> Result<Workers> {
+    pub(crate) fn serve(
+        self,
+        services: &Services,
+        config: &ServerConfig,
+        stop: &CancellationToken,
+    ) -> Result<Workers> {
         let room = Arc::new(Semaphore::new(config.max_connections));
         let threads = self.sockets.into_iter().enumerate().map(|(i, socket)| {
             let worker = Worker {
-                router: services.router.clone(),
+                edge: services.edge.clone(),
                 journal: services.journal.clone(),
                 gateway: services.gateway().clone(),
                 config: config.clone(),
@@ -73,7 +73,9 @@ impl Listeners {
                 room: room.clone(),
             };
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            std::thread::Builder::new().name(format!("worker-{i}")).spawn(move || runtime.block_on(worker.run(socket)))
+            std::thread::Builder::new()
+                .name(format!("worker-{i}"))
+                .spawn(move || runtime.block_on(worker.run(socket)))
         });
         Ok(Workers(threads.collect::<std::io::Result<_>>()?))
     }
@@ -101,7 +103,7 @@ fn socket(address: SocketAddr, shared: bool) -> std::io::Result<Socket> {
 }
 
 struct Worker {
-    router: Router,
+    edge: Edge,
     journal: Journal,
     gateway: Gateway,
     config: ServerConfig,
@@ -143,21 +145,22 @@ impl Worker {
         }
         // calls whose client hung up run on this thread too, and end with it
         if tokio::time::timeout(patience, self.gateway.finish_calls()).await.is_err() {
-            tracing::warn!(calls = self.gateway.open_calls(), "stopping with calls under way; they are marked at the next start");
+            tracing::warn!(
+                calls = self.gateway.open_calls(),
+                "stopping with calls under way; they are marked at the next start"
+            );
         }
     }
 
-    fn connection(&self, stream: tokio::net::TcpStream, peer: SocketAddr) -> impl Future<Output = ()> + Send + use<> {
+    fn connection(
+        &self,
+        stream: tokio::net::TcpStream,
+        peer: SocketAddr,
+    ) -> impl Future<Output = ()> + Send + use<> {
         // a token of a stream must not wait for the acknowledgement of the one before
         _ = stream.set_nodelay(true);
-        let router = self.router.clone();
-        let service = service_fn(move |request: hyper::Request<Incoming>| {
-            let (head, body) = request.into_parts();
-            let body = Body::new(Unread::new(&head.headers, body));
-            let mut request = Request::from_parts(head, body);
-            request.extensions_mut().insert(Peer(peer));
-            router.clone().oneshot(request)
-        });
+        let edge = self.edge.clone();
+        let service = service_fn(move |request| edge.clone().serve(request, peer));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(Duration::from_secs(self.config.read_timeout))

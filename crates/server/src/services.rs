@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use axum::Router;
 use loam_db::{Db, EntityShape};
 use loam_gateway::{Gateway, Parts};
 use loam_http::client::Client;
@@ -25,10 +24,10 @@ use uuid::Uuid;
 
 use crate::config::Config;
 use crate::maintenance;
-use crate::surface::{self, Health};
+use crate::surface::{self, Edge, Health};
 
 /// Every entity, in the order of the data dictionary.
-pub(crate) fn entities() -> Vec<EntityShape> {
+pub fn entities() -> Vec<EntityShape> {
     let mut all = loam_identity::entities();
     all.extend(loam_gateway::entities());
     all.extend(loam_jobs::entities());
@@ -64,7 +63,8 @@ impl Core {
 
     /// Without a database, for the documentation.
     pub(crate) fn unconnected(config: &Config) -> Result<Self> {
-        let keyring = Keyring::parse(&base64::Engine::encode(&base64::engine::general_purpose::STANDARD, [0; 32]))?;
+        let keyring =
+            Keyring::parse(&base64::Engine::encode(&base64::engine::general_purpose::STANDARD, [0; 32]))?;
         Self::assemble(config, Db::unconnected(), Clock::system(), Notices::default(), keyring, None)
     }
 
@@ -92,10 +92,15 @@ impl Core {
         Ok(Self { db, clock, notices, keyring, identity, gateway })
     }
 
-    /// Every documented route.
+    /// Every documented route but those of the instance.
     pub(crate) fn routes(&self) -> OpenApiRouter {
         let operators = self.identity.default_tenant().unwrap_or(TenantId::NIL);
-        let jobs = Jobs::new(self.db.clone(), self.clock.clone(), Arc::new(JobChanges(self.clock.clone())), operators);
+        let jobs = Jobs::new(
+            self.db.clone(),
+            self.clock.clone(),
+            Arc::new(JobChanges(self.clock.clone())),
+            operators,
+        );
         OpenApiRouter::with_openapi(crate::docs::head())
             .merge(self.gateway.openai_router())
             .merge(self.identity.router())
@@ -103,13 +108,12 @@ impl Core {
             .merge(jobs.router())
             .merge(audit_logs::routes::router(self.db.clone()))
             .merge(quarantine::routes::router(self.db.clone()))
-            .merge(surface::health_routes())
     }
 }
 
 /// A running server, but for its listeners.
 pub(crate) struct Services {
-    pub(crate) router: Router,
+    pub(crate) edge: Edge,
     pub(crate) journal: Journal,
     pub(crate) health: Health,
     pub(crate) first_key: Option<FirstKey>,
@@ -159,15 +163,23 @@ impl Services {
         let clock = Clock::system();
         db.ensure_partitions(&Scope::system(TenantId::NIL, "start"), clock.now()).await?;
         let core = Core::open(config, db.clone(), Some(journal.clone())).await?;
-        let bootstrap = Bootstrap { key: config.bootstrap_key.clone(), password: config.bootstrap_password.clone() };
+        let bootstrap =
+            Bootstrap { key: config.bootstrap_key.clone(), password: config.bootstrap_password.clone() };
         let first_key = core.identity.bootstrap(bootstrap).await?;
         let authenticator = Authenticator::start(db.clone(), clock.clone(), &core.notices).await?;
         core.gateway.preload().await?;
 
         let node = NodeId(Uuid::from_bytes(journal.id()));
         // leases are told apart by process, not by journal: this node's last process may have left some behind
-        let runner = Runner::start(db.clone(), clock.clone(), maintenance::handlers(&db, &clock)?, config.jobs.clone(), clock.id())?;
-        let drainer = Drainer::open(db.clone(), journal.clone(), clock.clone(), vec![core.gateway.sink()]).await?;
+        let runner = Runner::start(
+            db.clone(),
+            clock.clone(),
+            maintenance::handlers(&db, &clock)?,
+            config.jobs.clone(),
+            clock.id(),
+        )?;
+        let drainer =
+            Drainer::open(db.clone(), journal.clone(), clock.clone(), vec![core.gateway.sink()]).await?;
         let (stop_background, stop_drainer) = (CancellationToken::new(), CancellationToken::new());
         let mut background = JoinSet::new();
         let caught_up = drainer.drained();
@@ -185,9 +197,9 @@ impl Services {
         drainers.spawn(drainer.run(stop_drainer.clone()));
 
         let health = Health::new(db.clone(), journal.clone(), core.gateway.clone());
-        let router = surface::router(config, &core, authenticator.clone(), health.clone())?;
+        let edge = surface::edge(config, &core, authenticator.clone(), health.clone())?;
         Ok(Self {
-            router,
+            edge,
             journal,
             health,
             first_key,

@@ -33,7 +33,10 @@ impl Body for Unread {
     type Data = Bytes;
     type Error = hyper::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
         let Some(body) = &mut self.body else { return Poll::Ready(None) };
         let frame = Pin::new(body).poll_frame(cx);
         if matches!(frame, Poll::Ready(None | Some(Err(_)))) {
@@ -53,9 +56,13 @@ impl Body for Unread {
 
 impl Drop for Unread {
     fn drop(&mut self) {
-        let Some(mut rest) = self.body.take().filter(|body| !self.waits && !body.is_end_stream()) else { return };
+        let Some(mut rest) = self.body.take().filter(|body| !self.waits && !body.is_end_stream()) else {
+            return;
+        };
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         // ends with the connection, or after its time
-        runtime.spawn(tokio::time::timeout(PATIENCE, async move { while let Some(Ok(_)) = rest.frame().await {} }));
+        runtime.spawn(tokio::time::timeout(PATIENCE, async move {
+            while let Some(Ok(_)) = rest.frame().await {}
+        }));
     }
 }

@@ -41,9 +41,21 @@ impl Database {
     /// A migrated PostgreSQL database, reached through PgBouncer in transaction mode but for its migrations.
     pub async fn pgbouncer(max_connections: u32) -> Self {
         let direct = Self::postgres().await;
-        let name = direct.config.url.as_deref().and_then(|url| url.rsplit_once('/')).expect("a database of its own").1;
+        let name = direct
+            .config
+            .url
+            .as_deref()
+            .and_then(|url| url.rsplit_once('/'))
+            .expect("a database of its own")
+            .1;
         let url = with_database(&variable("LOAM_TEST_PGBOUNCER_URL"), name) + "?statement-cache-capacity=0";
-        Self::open(Config { url: Some(url), owner_url: direct.config.url, max_connections, ..Config::default() }).await
+        Self::open(Config {
+            url: Some(url),
+            owner_url: direct.config.url,
+            max_connections,
+            ..Config::default()
+        })
+        .await
     }
 
     /// An SQLite database that has never been migrated.
@@ -57,7 +69,10 @@ impl Database {
         let name = format!("loam_test_{}", Clock::system().id::<Uuid>().simple());
         let mut admin = PgConnection::connect(&server).await.expect("PostgreSQL takes connections");
         let create = format!("CREATE DATABASE {name}");
-        sqlx::raw_sql(AssertSqlSafe(create)).execute(&mut admin).await.expect("the user may create databases");
+        sqlx::raw_sql(AssertSqlSafe(create))
+            .execute(&mut admin)
+            .await
+            .expect("the user may create databases");
         let url = with_database(&server, &name);
         // more than the runner's threads, so that tests of concurrency have some
         Self::open(Config { url: Some(url), max_connections: 12, ..Config::default() }).await
@@ -86,7 +101,8 @@ impl Database {
 
     /// A connection around the data layer, as the owner: what an operator does by hand, or a fault in the code would.
     pub async fn raw(&self) -> Raw {
-        Raw::open(self.config.owner_url.as_ref().or(self.config.url.as_ref()), &self.folder().join("loam.db")).await
+        Raw::open(self.config.owner_url.as_ref().or(self.config.url.as_ref()), &self.folder().join("loam.db"))
+            .await
     }
 }
 

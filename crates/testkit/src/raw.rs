@@ -25,7 +25,9 @@ macro_rules! on_either {
 impl Raw {
     pub(crate) async fn open(url: Option<&String>, file: &Path) -> Self {
         match url {
-            Some(url) => Self::Postgres(PgConnection::connect(url).await.expect("PostgreSQL takes connections")),
+            Some(url) => {
+                Self::Postgres(PgConnection::connect(url).await.expect("PostgreSQL takes connections"))
+            }
             None => {
                 let options = SqliteConnectOptions::new().filename(file);
                 Self::Sqlite(SqliteConnection::connect_with(&options).await.expect("the SQLite file opens"))

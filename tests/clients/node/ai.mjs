@@ -25,8 +25,9 @@ const cases = {
     return { text, chunks, totalTokens: (await answer.usage).totalTokens };
   },
   async structured() {
-    const schema = z.object({ name: z.string(), age: z.number() });
-    const answer = await generateText({ ...common, maxOutputTokens: 48, output: Output.object({ schema }) });
+    // Bounded, or a small model may write on until it is cut off.
+    const schema = z.object({ name: z.string().max(20), age: z.number().int().min(0).max(150) });
+    const answer = await generateText({ ...common, maxOutputTokens: 128, output: Output.object({ schema }) });
     return { object: answer.output };
   },
   async tools() {

@@ -32,9 +32,10 @@ const cases = {
     return { text, chunks, usageSeen };
   },
   async structured() {
-    const person = z.object({ name: z.string(), age: z.number().int() });
+    // Bounded, or a small model may write on until it is cut off.
+    const person = z.object({ name: z.string().max(20), age: z.number().int().min(0).max(150) });
     const answer = await client.chat.completions.parse({
-      model, messages, max_tokens: 48, response_format: zodResponseFormat(person, "person"),
+      model, messages, max_tokens: 128, response_format: zodResponseFormat(person, "person"),
     });
     return { parsed: answer.choices[0].message.parsed };
   },

@@ -33,11 +33,7 @@ pub async fn read(
         }
     };
     buf.advance(head.len);
-    let mut answer = Read {
-        status,
-        keep_alive: head.keep_alive,
-        first_byte: None,
-    };
+    let mut answer = Read { status, keep_alive: head.keep_alive, first_byte: None };
     let mut arrived = |any: bool| {
         if any && want_first_byte && answer.first_byte.is_none() {
             answer.first_byte = Some(Instant::now());

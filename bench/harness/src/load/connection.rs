@@ -26,9 +26,7 @@ pub async fn run(run: &Run, ready: &Barrier, request: &[u8]) {
         let outcome = connection.exchange(run, request).await;
         record(run, window, begun, connection.body.len(), &outcome);
         match outcome {
-            Ok(Done {
-                keep_alive: true, ..
-            }) => {}
+            Ok(Done { keep_alive: true, .. }) => {}
             Ok(_) => open = connect(run).await,
             Err(_) => open = None,
         }
@@ -57,11 +55,7 @@ async fn connect(run: &Run) -> Option<Connection> {
         Ok::<_, std::io::Error>(stream)
     };
     match connected.await {
-        Ok(stream) => Some(Connection {
-            stream,
-            buf: BytesMut::new(),
-            body: Vec::new(),
-        }),
+        Ok(stream) => Some(Connection { stream, buf: BytesMut::new(), body: Vec::new() }),
         Err(error) => {
             run.stats().fail(format!("connect: {}", error.kind()));
             None
@@ -85,10 +79,7 @@ impl Connection {
     /// One request and its answer. The error is what was wrong, in words that repeat.
     async fn exchange(&mut self, run: &Run, request: &[u8]) -> Result<Done, String> {
         self.body.clear();
-        self.stream
-            .write_all(request)
-            .await
-            .map_err(|error| format!("write: {}", error.kind()))?;
+        self.stream.write_all(request).await.map_err(|error| format!("write: {}", error.kind()))?;
         {
             let mut stats = run.stats();
             stats.sent += 1;
@@ -100,9 +91,6 @@ impl Connection {
             other => other.to_string(),
         })?;
         answer::check(read.status, &self.body, run.stream, &run.expect)?;
-        Ok(Done {
-            first_byte: read.first_byte,
-            keep_alive: read.keep_alive,
-        })
+        Ok(Done { first_byte: read.first_byte, keep_alive: read.keep_alive })
     }
 }

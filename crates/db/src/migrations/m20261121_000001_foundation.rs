@@ -31,7 +31,13 @@ fn roles(schema: &mut Schema) {
 
 fn identity(schema: &mut Schema) {
     schema.tenants_table(|t| {
-        t.text("slug").text("name").text("status").text("plan?").json("quotas").json("settings").json("metadata");
+        t.text("slug")
+            .text("name")
+            .text("status")
+            .text("plan?")
+            .json("quotas")
+            .json("settings")
+            .json("metadata");
         t.timestamps().global_unique(&["slug"]);
     });
     schema.tenant_table("users", |t| {
@@ -41,8 +47,17 @@ fn identity(schema: &mut Schema) {
         t.references("tenant_id", "tenants", Restrict);
     });
     schema.tenant_table("projects", |t| {
-        t.text("name").text("description?").text("framework?").uuid("owner_id?").text("project_key").bytes("key_hash");
-        t.text("monitoring_status").json("config").text("delivery_status").json("tech_stack").json("timeline");
+        t.text("name")
+            .text("description?")
+            .text("framework?")
+            .uuid("owner_id?")
+            .text("project_key")
+            .bytes("key_hash");
+        t.text("monitoring_status")
+            .json("config")
+            .text("delivery_status")
+            .json("tech_stack")
+            .json("timeline");
         t.timestamp("deadline?").timestamp("last_activity?").json("metadata").timestamps();
         t.unique(&["name"]).global_unique(&["key_hash"]).index(&["owner_id"]);
         t.references("tenant_id", "tenants", Restrict).references("owner_id", "users", Restrict);
@@ -62,7 +77,13 @@ fn identity(schema: &mut Schema) {
 
 fn gateway(schema: &mut Schema) {
     schema.tenant_table("ai_providers", |t| {
-        t.text("name").text("kind").text("display_name").json("config").boolean("is_active").json("metadata").timestamps();
+        t.text("name")
+            .text("kind")
+            .text("display_name")
+            .json("config")
+            .boolean("is_active")
+            .json("metadata")
+            .timestamps();
         t.unique(&["name"]).references("tenant_id", "tenants", Restrict);
     });
     schema.tenant_table("model_prices", |t| {
@@ -74,7 +95,10 @@ fn gateway(schema: &mut Schema) {
         t.uuid("node_id").text("state").text("source").text("provider").text("model").text("endpoint");
         t.uuid("api_key_id?").uuid("user_id?").uuid("project_id?").text("session_id?").text("request_id");
         t.text("trace_id?").text("span_id?").boolean("streamed").int("status_code?").text("error_message?");
-        t.bigint("prompt_tokens?").bigint("completion_tokens?").bigint("total_tokens?").bigint("cached_tokens?");
+        t.bigint("prompt_tokens?")
+            .bigint("completion_tokens?")
+            .bigint("total_tokens?")
+            .bigint("cached_tokens?");
         t.bigint("cost_nano_usd?").bigint("latency_us?").bigint("first_token_us?").json("attempts");
         t.bytes("request_data?").bytes("response_data?").timestamps();
         t.partial_index(&["session_id", "id"], "session_id IS NOT NULL");
@@ -88,7 +112,12 @@ fn gateway(schema: &mut Schema) {
 
 fn platform(schema: &mut Schema) {
     schema.partitioned_table("audit_logs", |t| {
-        t.bigint("sequence").text("action").text("resource_type").text("resource_id").text("actor").json("changes");
+        t.bigint("sequence")
+            .text("action")
+            .text("resource_type")
+            .text("resource_id")
+            .text("actor")
+            .json("changes");
         t.text("request_id?").text("ip_address?").text("user_agent?").bytes("previous_hash").bytes("hash");
         t.timestamp("created_at");
         t.index(&["resource_type", "resource_id"]).index(&["sequence"]);
@@ -109,7 +138,12 @@ fn platform(schema: &mut Schema) {
         t.uuid("node_id").bigint("position").timestamp("updated_at");
     });
     schema.tenant_table("journal_quarantine", |t| {
-        t.uuid("node_id").bigint("position").int("kind").bytes("frame").text("reason").timestamp("created_at");
+        t.uuid("node_id")
+            .bigint("position")
+            .int("kind")
+            .bytes("frame")
+            .text("reason")
+            .timestamp("created_at");
         t.global_unique(&["node_id", "position"]);
     });
     schema.tenant_table("change_notices", |t| {

@@ -23,7 +23,8 @@ on_both![
 fn claiming(tenant: TenantId, key: &str) -> Scope {
     let clock = Clock::system();
     let mut scope = scope(tenant);
-    scope.idempotency = Some(Arc::new(Idempotency::new(clock.id(), key.to_owned(), vec![1, 2, 3], clock.now())));
+    scope.idempotency =
+        Some(Arc::new(Idempotency::new(clock.id(), key.to_owned(), vec![1, 2, 3], clock.now())));
     scope
 }
 
@@ -84,7 +85,10 @@ async fn of_many_at_once_one_takes_effect(bed: Database) {
     let callers: Vec<Scope> = (0..8).map(|_| claiming(ACME, "k")).collect();
     let done = futures_util::future::join_all(callers.iter().map(|caller| request(&bed, caller))).await;
     assert_eq!(done.iter().filter(|done| done.is_ok()).count(), 1);
-    assert!(done.iter().flat_map(|done| done.as_ref().err()).all(|e| e.code() == "request_in_progress"), "{done:?}");
+    assert!(
+        done.iter().flat_map(|done| done.as_ref().err()).all(|e| e.code() == "request_in_progress"),
+        "{done:?}"
+    );
     assert_eq!(all_topics(&bed.db).await, ["done"]);
 }
 
@@ -92,12 +96,16 @@ async fn another_tenant_may_use_the_same_key(bed: Database) {
     request(&bed, &claiming(ACME, "k")).await.unwrap();
     assert!(bed.db.kept_answer(&scope(OTHER), "k").await.unwrap().is_none());
     request(&bed, &claiming(OTHER, "k")).await.unwrap();
-    let (mine, theirs) = (bed.db.kept_answer(&scope(ACME), "k").await, bed.db.kept_answer(&scope(OTHER), "k").await);
+    let (mine, theirs) =
+        (bed.db.kept_answer(&scope(ACME), "k").await, bed.db.kept_answer(&scope(OTHER), "k").await);
     let (mine, theirs) = (mine.unwrap().unwrap(), theirs.unwrap().unwrap());
     assert_ne!(mine.id, theirs.id);
     let answer = Answer { status: 200, body: "stolen".to_owned() };
     bed.db.keep_answer(&scope(ACME), theirs.id, answer).await.unwrap();
-    assert!(bed.db.kept_answer(&scope(OTHER), "k").await.unwrap().unwrap().answer.is_none(), "not another's answer");
+    assert!(
+        bed.db.kept_answer(&scope(OTHER), "k").await.unwrap().unwrap().answer.is_none(),
+        "not another's answer"
+    );
 }
 
 async fn old_answers_are_forgotten(bed: Database) {

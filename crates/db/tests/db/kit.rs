@@ -77,7 +77,13 @@ pub fn scope(tenant: TenantId) -> Scope {
 
 pub fn note(tenant: TenantId, topic: &str) -> note::Model {
     let clock = Clock::system();
-    note::Model { tenant_id: tenant, id: clock.id(), topic: topic.to_owned(), subject_id: Uuid::nil(), created_at: clock.now() }
+    note::Model {
+        tenant_id: tenant,
+        id: clock.id(),
+        topic: topic.to_owned(),
+        subject_id: Uuid::nil(),
+        created_at: clock.now(),
+    }
 }
 
 /// Calls as a batch for the drainer's way in; what the table wants besides is filled in.
@@ -154,7 +160,8 @@ pub async fn write_notes(db: &Db, rows: &[note::Model]) {
 
 /// The topics of every note, of all tenants, sorted.
 pub async fn all_topics(db: &Db) -> Vec<String> {
-    let rows = db.system_read(&scope(TenantId::NIL)).await.unwrap().find_any::<note::Entity>().all().await.unwrap();
+    let rows =
+        db.system_read(&scope(TenantId::NIL)).await.unwrap().find_any::<note::Entity>().all().await.unwrap();
     let mut topics: Vec<String> = rows.into_iter().map(|row| row.topic).collect();
     topics.sort();
     topics

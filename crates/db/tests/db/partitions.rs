@@ -30,13 +30,18 @@ async fn the_last_month_to_three_ahead_are_made_once() {
     let made = bed.db.ensure_partitions(&scope(TenantId::NIL), now()).await.unwrap();
     let expected: Vec<String> = ["audit_logs", "llm_calls"]
         .iter()
-        .flat_map(|table| ["2026_11", "2026_12", "2027_01", "2027_02", "2027_03"].map(|month| format!("{table}_{month}")))
+        .flat_map(|table| {
+            ["2026_11", "2026_12", "2027_01", "2027_02", "2027_03"].map(|month| format!("{table}_{month}"))
+        })
         .collect();
     assert_eq!(partitions(&bed).await, expected);
     assert_eq!(made, expected.len() as u64);
     assert_eq!(bed.db.ensure_partitions(&scope(TenantId::NIL), now()).await.unwrap(), 0);
     let next = now() + Months::new(1);
-    assert_eq!(bed.db.ensure_partitions(&scope(TenantId::NIL), next).await.unwrap(), PARTITIONED.len() as u64);
+    assert_eq!(
+        bed.db.ensure_partitions(&scope(TenantId::NIL), next).await.unwrap(),
+        PARTITIONED.len() as u64
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -67,13 +72,15 @@ async fn a_row_of_every_covered_month_is_kept(bed: Database) {
     let first = at("2026-11-01T00:00:00Z");
     let moments = (0..MONTHS).map(|n| first + Months::new(n));
     // the first and the last millisecond of each month
-    let moments: Vec<_> = moments.flat_map(|from| [from, from + Months::new(1) - chrono::TimeDelta::milliseconds(1)]).collect();
+    let moments: Vec<_> =
+        moments.flat_map(|from| [from, from + Months::new(1) - chrono::TimeDelta::milliseconds(1)]).collect();
     let rows: Vec<_> = moments.iter().map(|moment| empty_call(ACME, *moment)).collect();
     write_calls(&bed.db, &rows, Fail).await.unwrap();
     assert_eq!(read_calls(&bed.db, ACME).await, rows);
     if bed.db.dialect() == loam_db::Dialect::Postgres {
         let found = bed.raw().await.texts("SELECT tableoid::regclass::text FROM llm_calls ORDER BY id").await;
-        let expected: Vec<_> = moments.iter().map(|moment| moment.format("llm_calls_%Y_%m").to_string()).collect();
+        let expected: Vec<_> =
+            moments.iter().map(|moment| moment.format("llm_calls_%Y_%m").to_string()).collect();
         assert_eq!(found, expected);
     }
 }
@@ -108,7 +115,9 @@ async fn a_look_up_by_id_reads_one_partition() {
     let mut raw = bed.raw().await;
     let role = format!("SET ROLE loam_app; SET app.tenant_id = '{ACME}'; ");
     let plan = async |raw: &mut loam_testkit::Raw, filter: &str| {
-        let lines = raw.texts(format!("{role} EXPLAIN SELECT * FROM llm_calls WHERE tenant_id = '{ACME}' {filter}")).await;
+        let lines = raw
+            .texts(format!("{role} EXPLAIN SELECT * FROM llm_calls WHERE tenant_id = '{ACME}' {filter}"))
+            .await;
         (MONTHS as usize, lines.iter().filter(|line| line.contains("on llm_calls_2")).count())
     };
     assert_eq!(plan(&mut raw, &format!("AND id = '{id}'")).await.1, 1);

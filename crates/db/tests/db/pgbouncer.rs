@@ -30,7 +30,11 @@ async fn tenants_that_share_connections_stay_apart() {
                 let seen = tx.find::<Entity>().all().await.unwrap();
                 assert!(seen.contains(&mine) && seen.iter().all(|row| row.tenant_id == own));
                 // one in three is undone, and leaves a connection behind for the next
-                if round % 3 == 0 { tx.rollback().await.unwrap() } else { tx.commit().await.unwrap() }
+                if round % 3 == 0 {
+                    tx.rollback().await.unwrap()
+                } else {
+                    tx.commit().await.unwrap()
+                }
                 let tx = db.read(&scope(own)).await.unwrap();
                 let seen = tx.find::<Entity>().all().await.unwrap();
                 assert!(seen.iter().all(|row| row.tenant_id == own), "another tenant's rows");
@@ -44,9 +48,14 @@ async fn tenants_that_share_connections_stay_apart() {
     }
     assert_eq!(total, u64::from(CLIENTS) * ROUNDS as u64 * 2 / 3);
     let name = bed.config.owner_url.as_deref().unwrap().rsplit_once('/').unwrap().1.to_owned();
-    let backends = format!("SELECT pid::text FROM pg_stat_activity WHERE datname = '{name}' AND application_name = 'loam'");
+    let backends = format!(
+        "SELECT pid::text FROM pg_stat_activity WHERE datname = '{name}' AND application_name = 'loam'"
+    );
     let backends = bed.raw().await.texts(backends).await.len();
-    assert!(backends < CLIENTS as usize / 2, "{backends} connections for {CLIENTS} clients: they were not shared");
+    assert!(
+        backends < CLIENTS as usize / 2,
+        "{backends} connections for {CLIENTS} clients: they were not shared"
+    );
 }
 
 #[tokio::test]

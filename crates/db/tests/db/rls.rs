@@ -43,10 +43,13 @@ async fn refusal(bed: &Database, role: &str, tenant: Option<TenantId>, sql: &str
 
 fn insert(tenant: TenantId) -> String {
     let id: uuid::Uuid = Clock::system().id();
-    format!("INSERT INTO change_notices (tenant_id, id, topic, subject_id, created_at) VALUES ('{tenant}', '{id}', 't', '{id}', now())")
+    format!(
+        "INSERT INTO change_notices (tenant_id, id, topic, subject_id, created_at) VALUES ('{tenant}', '{id}', 't', '{id}', now())"
+    )
 }
 
-const TENANTS_OF: [&str; 2] = ["SELECT tenant_id::text FROM change_notices", "SELECT tenant_id::text FROM llm_calls"];
+const TENANTS_OF: [&str; 2] =
+    ["SELECT tenant_id::text FROM change_notices", "SELECT tenant_id::text FROM llm_calls"];
 
 #[tokio::test]
 async fn without_a_tenant_there_is_nothing_to_see_or_write() {
@@ -59,7 +62,9 @@ async fn without_a_tenant_there_is_nothing_to_see_or_write() {
             assert!(raw.texts(query).await.is_empty(), "{query}");
         }
         assert!(raw.texts("SELECT id::text FROM tenants").await.is_empty());
-        for change in ["UPDATE change_notices SET topic = 'x'", "DELETE FROM change_notices", "DELETE FROM llm_calls"] {
+        for change in
+            ["UPDATE change_notices SET topic = 'x'", "DELETE FROM change_notices", "DELETE FROM llm_calls"]
+        {
             assert_eq!(raw.run(change).await, 0, "{change}");
         }
         let said = raw.try_run(insert(ACME)).await.unwrap_err();
@@ -75,7 +80,10 @@ async fn a_tenant_sees_and_changes_its_own_rows_though_nobody_filters() {
         assert_eq!(raw.texts(query).await, [ACME.to_string()], "{query}");
     }
     assert_eq!(raw.texts("SELECT id::text FROM tenants").await, [ACME.to_string()]);
-    assert_eq!(raw.texts(format!("SELECT topic FROM change_notices WHERE tenant_id = '{OTHER}'")).await, [""; 0]);
+    assert_eq!(
+        raw.texts(format!("SELECT topic FROM change_notices WHERE tenant_id = '{OTHER}'")).await,
+        [""; 0]
+    );
     assert_eq!(raw.run("UPDATE change_notices SET topic = 'x'").await, 1);
     assert_eq!(raw.run("UPDATE llm_calls SET model = 'x'").await, 1);
     assert_eq!(raw.run(insert(ACME)).await, 1);
@@ -109,7 +117,11 @@ async fn the_system_role_sees_all_without_being_a_superuser() {
 #[tokio::test]
 async fn a_partition_named_directly_is_refused() {
     let bed = bed().await;
-    let partitions = bed.raw().await.texts("SELECT relname::text FROM pg_class WHERE relispartition AND relkind = 'r'").await;
+    let partitions = bed
+        .raw()
+        .await
+        .texts("SELECT relname::text FROM pg_class WHERE relispartition AND relkind = 'r'")
+        .await;
     assert_eq!(partitions.len(), 10);
     for partition in partitions {
         for role in ["loam_app", "loam_system"] {
@@ -162,9 +174,14 @@ async fn the_application_may_not_change_the_schema() {
     let cases = only_app.iter().map(|sql| ("loam_app", sql));
     for (role, sql) in cases.chain(neither.iter().flat_map(|sql| [("loam_app", sql), ("loam_system", sql)])) {
         let said = refusal(&bed, role, Some(ACME), sql).await;
-        assert!(said.contains("permission denied") || said.contains("must be owner"), "{role}: {sql}: {said}");
+        assert!(
+            said.contains("permission denied") || said.contains("must be owner"),
+            "{role}: {sql}: {said}"
+        );
     }
-    let said = refusal(&bed, "loam_system", None, "SELECT loam_ensure_partition('change_notices', '2020-01-01')").await;
+    let said =
+        refusal(&bed, "loam_system", None, "SELECT loam_ensure_partition('change_notices', '2020-01-01')")
+            .await;
     assert!(said.contains("not a partitioned table"), "{said}");
 }
 
@@ -184,7 +201,11 @@ async fn every_table_has_its_wall() {
     );
     for line in raw.texts(policies).await {
         let (table, found) = line.split_once(": ").unwrap();
-        let expected = if SYSTEM_TABLES.contains(&table) { "loam_system true" } else { "loam_system true, loam_app true" };
+        let expected = if SYSTEM_TABLES.contains(&table) {
+            "loam_system true"
+        } else {
+            "loam_system true, loam_app true"
+        };
         assert_eq!(found, expected, "the policies of {table}");
     }
     let wide = "SELECT tablename || ' ' || qual FROM pg_policies WHERE 'loam_app' = ANY (roles) \

@@ -21,7 +21,10 @@ async fn migrating_again_does_nothing(bed: Database) {
 }
 
 async fn a_newer_database_is_refused(bed: Database) {
-    bed.raw().await.run("INSERT INTO seaql_migrations (version, applied_at) VALUES ('m20990101_000000_flying', 1)").await;
+    bed.raw()
+        .await
+        .run("INSERT INTO seaql_migrations (version, applied_at) VALUES ('m20990101_000000_flying', 1)")
+        .await;
     let migrated = bed.db.migrate().await.unwrap_err();
     let used = bed.db.require_current_schema().await.unwrap_err();
     for error in [migrated, used] {
@@ -33,7 +36,10 @@ async fn a_newer_database_is_refused(bed: Database) {
 async fn an_altered_table_is_reported(bed: Database) {
     let differences = async || {
         let all = compare(&bed.db, &[EntityShape::of::<note::Entity>()]).await.unwrap();
-        all.into_iter().filter(|difference| difference.table == "change_notices").map(|d| d.what).collect::<Vec<_>>()
+        all.into_iter()
+            .filter(|difference| difference.table == "change_notices")
+            .map(|d| d.what)
+            .collect::<Vec<_>>()
     };
     assert_eq!(differences().await, [""; 0]);
     let mut raw = bed.raw().await;
@@ -41,9 +47,15 @@ async fn an_altered_table_is_reported(bed: Database) {
     assert_eq!(differences().await, ["column `extra` is in no entity"]);
     raw.run("ALTER TABLE change_notices DROP COLUMN extra; ALTER TABLE change_notices RENAME COLUMN topic TO subject").await;
     assert_eq!(differences().await, ["column `topic` is missing", "column `subject` is in no entity"]);
-    raw.run("ALTER TABLE change_notices DROP COLUMN subject; ALTER TABLE change_notices ADD COLUMN topic integer").await;
+    raw.run(
+        "ALTER TABLE change_notices DROP COLUMN subject; ALTER TABLE change_notices ADD COLUMN topic integer",
+    )
+    .await;
     let found = differences().await;
-    assert!(found.len() == 1 && found[0].contains("`topic`") && found[0].contains("(\"text\", false)"), "{found:?}");
+    assert!(
+        found.len() == 1 && found[0].contains("`topic`") && found[0].contains("(\"text\", false)"),
+        "{found:?}"
+    );
     raw.run("DROP TABLE change_notices").await;
     assert_eq!(differences().await, ["the table is missing"]);
     let unknown = compare(&bed.db, &[]).await.unwrap();
@@ -90,7 +102,8 @@ async fn the_printed_schema_makes_what_the_migrations_make_on_sqlite() {
 
 #[tokio::test]
 async fn the_printed_schema_makes_what_the_migrations_make_on_postgres() {
-    printed_equals_migrated(Database::empty_postgres().await, Database::postgres().await, Dialect::Postgres).await;
+    printed_equals_migrated(Database::empty_postgres().await, Database::postgres().await, Dialect::Postgres)
+        .await;
 }
 
 async fn printed_equals_migrated(printed: Database, migrated: Database, dialect: Dialect) {

@@ -63,7 +63,10 @@ async fn a_change_of_many_rows_stays_within_the_tenant(bed: Database) {
     write_notes(&bed.db, &[note(ACME, "a"), note(ACME, "b"), note(OTHER, "c")]).await;
     let tx = bed.db.write(&scope(ACME)).await.unwrap();
     assert_eq!(tx.update_many::<Entity>().set(Column::Topic, "x").exec().await.unwrap(), 2);
-    let named = tx.update_many::<Entity>().set(Column::Topic, "x").filter(Column::Topic.eq("c").or(Column::Topic.ne("c")));
+    let named = tx
+        .update_many::<Entity>()
+        .set(Column::Topic, "x")
+        .filter(Column::Topic.eq("c").or(Column::Topic.ne("c")));
     assert_eq!(named.exec().await.unwrap(), 2);
     tx.commit().await.unwrap();
     assert_eq!(all_topics(&bed.db).await, ["c", "x", "x"]);

@@ -56,7 +56,10 @@ impl From<Model> for AiProviderView {
 }
 
 pub(crate) fn router(gateway: Gateway) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(get, update, delete)).with_state(gateway)
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(get, update, delete))
+        .with_state(gateway)
 }
 
 /// The tenant's providers, newest first.

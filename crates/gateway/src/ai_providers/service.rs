@@ -61,7 +61,12 @@ pub struct AiProviderFilter {
 
 impl Gateway {
     /// The tenant's providers, newest first.
-    pub async fn list_providers(&self, scope: &Scope, filter: AiProviderFilter, page: &PageQuery) -> Result<Page<Model>> {
+    pub async fn list_providers(
+        &self,
+        scope: &Scope,
+        filter: AiProviderFilter,
+        page: &PageQuery,
+    ) -> Result<Page<Model>> {
         let tx = self.0.db.read(scope).await?;
         let mut find = tx.find::<Entity>();
         if let Some(name) = filter.name {
@@ -83,7 +88,10 @@ impl Gateway {
         slug("name", &new.name, 50)?;
         let kind = kind(&new.kind).ok_or_else(|| {
             let names: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();
-            Error::invalid("kind", format!("there is no such kind of provider; there are `{}`", names.join("`, `")))
+            Error::invalid(
+                "kind",
+                format!("there is no such kind of provider; there are `{}`", names.join("`, `")),
+            )
         })?;
         let display_name = new.display_name.unwrap_or_else(|| kind.display_name.to_owned());
         bounded("display_name", &display_name, 100)?;
@@ -190,7 +198,12 @@ fn seal(keyring: &Keyring, clock: &Clock, id: AiProviderId, name: &str, secret: 
     keyring.seal_json(clock, &place(id, name), secret)
 }
 
-fn open_values(keyring: &Keyring, kind: &KindInfo, id: AiProviderId, kept: &Value) -> Result<Map<String, Value>> {
+fn open_values(
+    keyring: &Keyring,
+    kind: &KindInfo,
+    id: AiProviderId,
+    kept: &Value,
+) -> Result<Map<String, Value>> {
     let mut config = kept.as_object().cloned().unwrap_or_default();
     for name in kind.secrets() {
         if let Some(value) = config.get_mut(name) {

@@ -52,7 +52,9 @@ pub struct Model {
     #[sea_orm(comment = "node that made the call, known by its journal")]
     pub node_id: NodeId,
     /// How far its account has come.
-    #[sea_orm(comment = "open, settled (usage from the provider), estimated (counted by Loam), failed, orphaned (the server died)")]
+    #[sea_orm(
+        comment = "open, settled (usage from the provider), estimated (counted by Loam), failed, orphaned (the server died)"
+    )]
     pub state: CallState,
     /// Where it was seen.
     #[sea_orm(column_type = "Text", comment = "gateway, otlp, sdk")]

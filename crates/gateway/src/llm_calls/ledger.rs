@@ -101,7 +101,11 @@ impl Ledger {
         record.cost_nano_usd = price.zip(outcome.usage).map(|(price, usage)| price.cost(&usage));
         record.latency_us = i64::try_from(began.elapsed().as_micros()).ok();
         record.updated_us = self.clock.now().timestamp_micros().max(record.created_us);
-        let answer = if keep == 0 || outcome.answer.is_empty() { Vec::new() } else { pack(outcome.answer, outcome.events, keep) };
+        let answer = if keep == 0 || outcome.answer.is_empty() {
+            Vec::new()
+        } else {
+            pack(outcome.answer, outcome.events, keep)
+        };
         let head = record.head(&[])?;
         metrics::counter!("loam_gateway_calls_total", "state" => record.state.name()).increment(1);
         self.journal()?.append(SETTLEMENT, record.id.0.into_bytes(), &[&head, &answer]).map_err(refused)

@@ -31,7 +31,10 @@ impl crate::Gateway {
     pub async fn mark_orphans(&self, node: NodeId, start: Uuid) -> Result<u64> {
         let marked = mark(&self.0.db, node, start, self.0.clock.now()).await?;
         if marked > 0 {
-            tracing::warn!(calls = marked, "found calls that were under way when this node died; they are marked orphaned");
+            tracing::warn!(
+                calls = marked,
+                "found calls that were under way when this node died; they are marked orphaned"
+            );
         }
         Ok(marked)
     }

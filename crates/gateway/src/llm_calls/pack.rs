@@ -107,12 +107,16 @@ mod tests {
     fn a_long_body_is_cut_and_says_so() {
         let packed = pack(&[json!({ "text": "x".repeat(5_000) }).to_string()], false, 2_000);
         let opened = open(&packed);
-        assert_eq!((opened["truncated"].as_bool(), opened["text"].as_str().map(str::len)), (Some(true), Some(2_000)));
+        assert_eq!(
+            (opened["truncated"].as_bool(), opened["text"].as_str().map(str::len)),
+            (Some(true), Some(2_000))
+        );
     }
 
     #[test]
     fn events_come_back_as_the_answer() {
-        let packed = pack(&["data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"}}]}\n\n"], true, 1 << 20);
+        let packed =
+            pack(&["data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"}}]}\n\n"], true, 1 << 20);
         assert_eq!(open(&packed)["choices"][0]["message"]["content"], "hi");
     }
 }

@@ -1,4 +1,4 @@
-//! A call as the journal keeps it: its fields as JSON, then the packed bodies.
+//! A call as the journal keeps it: its fields in a compact binary form, then the packed bodies.
 //!
 //! Intent and settlement have the same form. A settlement repeats the fields of the intent, so that either alone makes
 //! a row, should the other be in another batch or in quarantine.
@@ -16,6 +16,12 @@ pub(crate) const INTENT: u8 = 1;
 /// The kind of a frame that says how a call ended.
 pub(crate) const SETTLEMENT: u8 = 2;
 
+/// The form of the fields below. They are known by their order, so any change to them, or to what they hold, takes a new
+/// number, and a reader for the old one for as long as a journal may still hold it.
+const FORM: u8 = 1;
+/// The form and the two lengths.
+const LENGTHS: usize = 9;
+
 /// Everything about a call but its bodies.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -27,33 +33,20 @@ pub(crate) struct Record {
     pub(crate) provider: String,
     pub(crate) model: String,
     pub(crate) endpoint: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) api_key: Option<ApiKeyId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) user: Option<UserId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) project: Option<ProjectId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) session: Option<String>,
     pub(crate) request_id: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) trace_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) span_id: Option<String>,
     pub(crate) streamed: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) status: Option<u16>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) usage: Option<Usage>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) cost_nano_usd: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) latency_us: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) first_token_us: Option<i64>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) attempts: Vec<Attempt>,
     /// Microseconds since 1970.
     pub(crate) created_us: i64,
@@ -67,12 +60,10 @@ pub(crate) struct Attempt {
     /// `provider/model`.
     pub(crate) target: String,
     /// HTTP status; none when there was no answer.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) status: Option<u16>,
     /// Milliseconds until the head of the answer, or the failure.
     pub(crate) duration_ms: f64,
     /// What went wrong.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<String>,
 }
 
@@ -94,13 +85,13 @@ impl Record {
 
     /// The parts in front of the bodies: the lengths, then the fields.
     pub(crate) fn head(&self, request: &[u8]) -> Result<Vec<u8>> {
-        let mut head = Vec::with_capacity(768);
-        head.extend_from_slice(&[0; 8]);
-        serde_json::to_writer(&mut head, self).map_err(Error::internal)?;
-        let fields = u32::try_from(head.len() - 8).map_err(Error::internal)?;
+        let mut head = Vec::with_capacity(384);
+        head.extend_from_slice(&[FORM; LENGTHS]);
+        let mut head = postcard::to_extend(self, head).map_err(Error::internal)?;
+        let fields = u32::try_from(head.len() - LENGTHS).map_err(Error::internal)?;
         let request = u32::try_from(request.len()).map_err(Error::internal)?;
-        head[..4].copy_from_slice(&fields.to_le_bytes());
-        head[4..8].copy_from_slice(&request.to_le_bytes());
+        head[1..5].copy_from_slice(&fields.to_le_bytes());
+        head[5..LENGTHS].copy_from_slice(&request.to_le_bytes());
         Ok(head)
     }
 }
@@ -109,12 +100,17 @@ impl Entry {
     /// Reads a frame.
     pub(crate) fn read(frame: &Frame) -> Result<Self> {
         let damaged = || Error::internal("a call's frame is damaged");
-        let length = |bytes: &[u8]| bytes.try_into().map(u32::from_le_bytes).map(|n| n as usize).map_err(|_| damaged());
-        let (lengths, rest) = frame.payload.split_at_checked(8).ok_or_else(damaged)?;
-        let (fields, bodies) = rest.split_at_checked(length(&lengths[..4])?).ok_or_else(damaged)?;
-        let (request, response) = bodies.split_at_checked(length(&lengths[4..])?).ok_or_else(damaged)?;
+        let length = |bytes: &[u8]| {
+            bytes.try_into().map(u32::from_le_bytes).map(|n| n as usize).map_err(|_| damaged())
+        };
+        let (lengths, rest) = frame.payload.split_at_checked(LENGTHS).ok_or_else(damaged)?;
+        if lengths[0] != FORM {
+            return Err(Error::internal("a call's frame has a form that this version doesn't know"));
+        }
+        let (fields, bodies) = rest.split_at_checked(length(&lengths[1..5])?).ok_or_else(damaged)?;
+        let (request, response) = bodies.split_at_checked(length(&lengths[5..])?).ok_or_else(damaged)?;
         let body = |bytes: &[u8]| (!bytes.is_empty()).then(|| bytes.to_vec());
-        let record = serde_json::from_slice(fields).map_err(Error::internal)?;
+        let record = postcard::from_bytes(fields).map_err(Error::internal)?;
         Ok(Self { record, request: body(request), response: body(response) })
     }
 
@@ -123,5 +119,41 @@ impl Entry {
         self.record = later.record;
         self.request = later.request.or(self.request.take());
         self.response = later.response.or(self.response.take());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use loam_journal::Position;
+
+    use super::*;
+
+    #[test]
+    fn a_record_comes_back_as_it_was() {
+        let usage = Usage { prompt_tokens: 1, completion_tokens: 2, total_tokens: 3, cached_tokens: 1 };
+        let attempt = Attempt { target: "p/m".to_owned(), status: Some(200), duration_ms: 1.5, error: None };
+        let record = Record {
+            state: CallState::Settled,
+            provider: "p".to_owned(),
+            trace_id: Some("t".to_owned()),
+            usage: Some(usage),
+            cost_nano_usd: Some(-1),
+            attempts: vec![attempt],
+            created_us: 7,
+            ..Record::default()
+        };
+        let head = record.head(b"request").expect("written");
+        let payload = [&head[..], b"request", b"response"].concat();
+        let mut frame = Frame { kind: SETTLEMENT, key: [0; 16], position: Position(1), payload };
+        let read = Entry::read(&frame).expect("read");
+        assert_eq!(format!("{:?}", read.record), format!("{record:?}"));
+        assert_eq!(
+            (read.request.as_deref(), read.response.as_deref()),
+            (Some(&b"request"[..]), Some(&b"response"[..]))
+        );
+        frame.payload[0] = 200;
+        assert!(Entry::read(&frame).is_err(), "another form is not guessed at");
+        frame.payload.truncate(5);
+        assert!(Entry::read(&frame).is_err());
     }
 }

@@ -50,7 +50,12 @@ fn bound(at: DateTime<Utc>) -> Uuid {
 
 impl Gateway {
     /// The tenant's calls, newest first, without their bodies.
-    pub async fn list_calls(&self, scope: &Scope, filter: LlmCallFilter, page: &PageQuery) -> Result<Page<Model>> {
+    pub async fn list_calls(
+        &self,
+        scope: &Scope,
+        filter: LlmCallFilter,
+        page: &PageQuery,
+    ) -> Result<Page<Model>> {
         let tx = self.0.db.read(scope).await?;
         let nothing = || sea_orm::sea_query::Expr::val(Option::<Vec<u8>>::None);
         let columns = [Column::RequestData, Column::ResponseData];
@@ -118,7 +123,9 @@ impl Gateway {
 
     async fn pending(&self, scope: &Scope, id: LlmCallId) -> Result<Option<Entry>> {
         let Some(journal) = self.0.ledger.reader().cloned() else { return Ok(None) };
-        let frames = tokio::task::spawn_blocking(move || journal.find(id.0.into_bytes())).await.map_err(Error::internal)?;
+        let frames = tokio::task::spawn_blocking(move || journal.find(id.0.into_bytes()))
+            .await
+            .map_err(Error::internal)?;
         let mut found: Option<Entry> = None;
         for frame in frames.map_err(Error::internal)? {
             let entry = Entry::read(&frame)?;

@@ -73,10 +73,15 @@ fn rows(mut entries: Vec<Entry>) -> Result<Bulk> {
     let int = |field: fn(&Record) -> Option<i64>| Column::BigInt(each(all, field));
     let time = |field: fn(&Record) -> DateTime<Utc>| Column::Time(each(all, |record| Some(field(record))));
     let tokens = |field: fn(&loam_providers::Usage) -> u64| {
-        Column::BigInt(each(all, |record| record.usage.as_ref().and_then(|usage| i64::try_from(field(usage)).ok())))
+        Column::BigInt(each(all, |record| {
+            record.usage.as_ref().and_then(|usage| i64::try_from(field(usage)).ok())
+        }))
     };
-    let attempts: Vec<String> =
-        all.iter().map(|entry| serde_json::to_string(&entry.record.attempts)).collect::<Result<_, _>>().map_err(Error::internal)?;
+    let attempts: Vec<String> = all
+        .iter()
+        .map(|entry| serde_json::to_string(&entry.record.attempts))
+        .collect::<Result<_, _>>()
+        .map_err(Error::internal)?;
     let columns = vec![
         ("tenant_id", uuid(|record| Some(record.tenant.0))),
         ("id", uuid(|record| Some(record.id.0))),

@@ -112,7 +112,9 @@ impl From<Entry> for Model {
     fn from(entry: Entry) -> Self {
         let record = entry.record;
         let usage = record.usage;
-        let tokens = |field: fn(&loam_providers::Usage) -> u64| usage.as_ref().and_then(|usage| i64::try_from(field(usage)).ok());
+        let tokens = |field: fn(&loam_providers::Usage) -> u64| {
+            usage.as_ref().and_then(|usage| i64::try_from(field(usage)).ok())
+        };
         Self {
             created_at: record.created_at(),
             updated_at: record.updated_at(),

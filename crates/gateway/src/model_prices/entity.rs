@@ -17,13 +17,18 @@ pub struct Model {
     #[sea_orm(column_type = "Text", comment = "name of the provider")]
     pub provider: String,
     /// The model.
-    #[sea_orm(column_type = "Text", comment = "name of the model at the provider; `*` for all that have no price of their own")]
+    #[sea_orm(
+        column_type = "Text",
+        comment = "name of the model at the provider; `*` for all that have no price of their own"
+    )]
     pub model: String,
     /// Tokens read.
     #[sea_orm(comment = "nano-dollars a million tokens read")]
     pub input_nano_usd: i64,
     /// Tokens read from the provider's cache.
-    #[sea_orm(comment = "nano-dollars a million tokens read from the provider's cache; null: as other input")]
+    #[sea_orm(
+        comment = "nano-dollars a million tokens read from the provider's cache; null: as other input"
+    )]
     pub cached_input_nano_usd: Option<i64>,
     /// Tokens written.
     #[sea_orm(comment = "nano-dollars a million tokens written")]

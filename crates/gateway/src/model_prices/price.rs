@@ -22,7 +22,11 @@ pub struct Price {
 
 impl From<&Model> for Price {
     fn from(row: &Model) -> Self {
-        Self { input: row.input_nano_usd, cached_input: row.cached_input_nano_usd, output: row.output_nano_usd }
+        Self {
+            input: row.input_nano_usd,
+            cached_input: row.cached_input_nano_usd,
+            output: row.output_nano_usd,
+        }
     }
 }
 
@@ -55,7 +59,6 @@ pub(crate) fn from_usd(param: &str, usd: f64) -> Result<i64> {
     Ok((usd * NANO).round() as i64)
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,7 +66,8 @@ mod tests {
     #[test]
     fn a_call_costs_what_its_tokens_cost() {
         let price = Price { input: 150_000_000, cached_input: Some(75_000_000), output: 600_000_000 };
-        let usage = Usage { prompt_tokens: 1000, completion_tokens: 200, total_tokens: 1200, cached_tokens: 400 };
+        let usage =
+            Usage { prompt_tokens: 1000, completion_tokens: 200, total_tokens: 1200, cached_tokens: 400 };
         // 600 · 0.15 $ + 400 · 0.075 $ + 200 · 0.60 $, a million each
         assert_eq!(price.cost(&usage), 90_000 + 30_000 + 120_000);
         let whole = Price { cached_input: None, ..price };

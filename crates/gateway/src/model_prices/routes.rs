@@ -47,7 +47,10 @@ impl From<Model> for ModelPriceView {
 }
 
 pub(crate) fn router(gateway: Gateway) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(get, update, delete)).with_state(gateway)
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(get, update, delete))
+        .with_state(gateway)
 }
 
 /// The tenant's prices, newest first.

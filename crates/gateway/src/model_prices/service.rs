@@ -53,7 +53,12 @@ pub struct ModelPriceFilter {
 
 impl Gateway {
     /// The tenant's prices, newest first.
-    pub async fn list_prices(&self, scope: &Scope, filter: ModelPriceFilter, page: &PageQuery) -> Result<Page<Model>> {
+    pub async fn list_prices(
+        &self,
+        scope: &Scope,
+        filter: ModelPriceFilter,
+        page: &PageQuery,
+    ) -> Result<Page<Model>> {
         let tx = self.0.db.read(scope).await?;
         let mut find = tx.find::<Entity>();
         if let Some(provider) = filter.provider {
@@ -74,7 +79,8 @@ impl Gateway {
     pub async fn create_price(&self, scope: &Scope, new: ModelPriceCreate) -> Result<Model> {
         slug("provider", &new.provider, 50)?;
         bounded("model", &new.model, 200)?;
-        let cached = new.cached_input_per_million.map(|usd| from_usd("cached_input_per_million", usd)).transpose()?;
+        let cached =
+            new.cached_input_per_million.map(|usd| from_usd("cached_input_per_million", usd)).transpose()?;
         let now = self.0.clock.now();
         let provider = new.provider;
         let row = ActiveModel {
@@ -95,7 +101,8 @@ impl Gateway {
             return Err(Error::invalid("provider", "there is no provider with this name"));
         }
         let row = tx.insert(row).await.map_err(|e| match loam_db::is_unique_violation(&e) {
-            true => Error::taken("model", "this model has a price at this provider already; change that").with_source(e),
+            true => Error::taken("model", "this model has a price at this provider already; change that")
+                .with_source(e),
             false => e,
         })?;
         let notice = self.record(&tx, "create", "model_prices", row.id, changes(&row)).await?;

@@ -80,17 +80,26 @@ impl Inner {
 }
 
 fn resolve<'a>(models: &'a Models, address: &'a str) -> Result<(&'a Arc<Provider>, &'a str)> {
-    let unknown = |message: String| Error::new(Kind::NotFound, "model_not_found", message).with_param("model");
-    let Some((name, model)) = address.split_once('/').filter(|(name, model)| !name.is_empty() && !model.is_empty()) else {
-        let message = format!("model `{address}` must be addressed as `provider/model`; GET /v1/models lists what there is");
+    let unknown =
+        |message: String| Error::new(Kind::NotFound, "model_not_found", message).with_param("model");
+    let Some((name, model)) =
+        address.split_once('/').filter(|(name, model)| !name.is_empty() && !model.is_empty())
+    else {
+        let message = format!(
+            "model `{address}` must be addressed as `provider/model`; GET /v1/models lists what there is"
+        );
         return Err(unknown(message));
     };
     let provider = models.providers.get(name).filter(|provider| provider.is_active).ok_or_else(|| {
         let state = if models.providers.contains_key(name) { "is not active" } else { "does not exist" };
         unknown(format!("provider `{name}` of model `{address}` {state}; GET /v1/models lists what there is"))
     })?;
-    if model.len() > MAX_ID || !(provider.models.is_empty() || provider.models.iter().any(|known| known == model)) {
-        return Err(unknown(format!("provider `{name}` has no model `{model}`; GET /v1/models lists what there is")));
+    if model.len() > MAX_ID
+        || !(provider.models.is_empty() || provider.models.iter().any(|known| known == model))
+    {
+        return Err(unknown(format!(
+            "provider `{name}` has no model `{model}`; GET /v1/models lists what there is"
+        )));
     }
     Ok((provider, model))
 }

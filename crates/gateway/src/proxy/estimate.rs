@@ -8,7 +8,12 @@ use loam_providers::{Usage, count_tokens};
 fn usage(request: &[u8], written: &str) -> Usage {
     let prompt_tokens = count_tokens(&prompt_text(request));
     let completion_tokens = count_tokens(written);
-    Usage { prompt_tokens, completion_tokens, total_tokens: prompt_tokens + completion_tokens, cached_tokens: 0 }
+    Usage {
+        prompt_tokens,
+        completion_tokens,
+        total_tokens: prompt_tokens + completion_tokens,
+        cached_tokens: 0,
+    }
 }
 
 /// An estimate for an answer, or for as much of a stream as came. Counting takes a while, so it runs apart.

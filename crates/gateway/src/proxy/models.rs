@@ -23,14 +23,20 @@ impl Inner {
     /// Every model that the tenant can call, as `provider/model`, with its provider.
     pub(super) async fn list_models(&self, scope: &Scope) -> Result<Vec<(String, String)>> {
         let models = self.catalog.get(scope.tenant()).await?;
-        let mut active: Vec<&Arc<Provider>> = models.providers.values().filter(|provider| provider.is_active).collect();
+        let mut active: Vec<&Arc<Provider>> =
+            models.providers.values().filter(|provider| provider.is_active).collect();
         active.sort_by(|a, b| a.name.cmp(&b.name));
         let lists = join_all(active.iter().map(|provider| self.models_of(provider))).await;
         let mut all = Vec::new();
         for (provider, list) in active.iter().zip(lists) {
             match list {
-                Ok(list) => all.extend(list.into_iter().map(|model| (format!("{}/{model}", provider.name), provider.name.clone()))),
-                Err(e) => tracing::warn!(provider = provider.name, error = %e, "a provider did not say which models it has"),
+                Ok(list) => all.extend(
+                    list.into_iter()
+                        .map(|model| (format!("{}/{model}", provider.name), provider.name.clone())),
+                ),
+                Err(e) => {
+                    tracing::warn!(provider = provider.name, error = %e, "a provider did not say which models it has")
+                }
             }
         }
         Ok(all)
@@ -46,14 +52,17 @@ impl Inner {
         {
             return Ok(list.clone());
         }
-        let list = tokio::time::timeout(PATIENCE, self.ask_models(provider)).await.map_err(Error::internal)??;
-        *provider.listed.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), list.clone()));
+        let list =
+            tokio::time::timeout(PATIENCE, self.ask_models(provider)).await.map_err(Error::internal)??;
+        *provider.listed.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some((Instant::now(), list.clone()));
         Ok(list)
     }
 
     async fn ask_models(&self, provider: &Provider) -> Result<Vec<String>> {
         let mut request = Request::new(Full::new(Bytes::new()));
-        *request.uri_mut() = Uri::try_from(format!("{}/models", provider.base_url)).map_err(Error::internal)?;
+        *request.uri_mut() =
+            Uri::try_from(format!("{}/models", provider.base_url)).map_err(Error::internal)?;
         for (name, value) in &provider.headers {
             request.headers_mut().insert(name.clone(), value.clone());
         }

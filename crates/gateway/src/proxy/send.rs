@@ -77,7 +77,13 @@ pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 /// The headers of an answer that go on to the client.
 pub(super) fn passed(headers: &HeaderMap) -> HeaderMap {
     let passes = |name: &HeaderName| {
-        PASSED.contains(name) || name.as_str().starts_with("openai-") || name.as_str().starts_with("x-ratelimit-")
+        PASSED.contains(name)
+            || name.as_str().starts_with("openai-")
+            || name.as_str().starts_with("x-ratelimit-")
     };
-    headers.iter().filter(|(name, _)| passes(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
+    headers
+        .iter()
+        .filter(|(name, _)| passes(name))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
 }

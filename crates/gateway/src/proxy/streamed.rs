@@ -68,11 +68,21 @@ impl Inner {
         let (parts, provider) = answer.into_parts();
         let events = Events::new(call.hide_usage);
         let stage = Stage::Flowing { intent_durable: self.config.strict };
-        let relay = Relay { gateway: self, call: Some(call), provider, events, kept: Vec::new(), kept_bytes: 0, stage };
+        let relay = Relay {
+            gateway: self,
+            call: Some(call),
+            provider,
+            events,
+            kept: Vec::new(),
+            kept_bytes: 0,
+            stage,
+        };
         let mut response = Response::new(AnswerBody::new(relay));
         *response.status_mut() = parts.status;
         *response.headers_mut() = passed(&parts.headers);
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
+        response
+            .headers_mut()
+            .insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         // nginx in front must not wait for more either
         response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
@@ -84,7 +94,11 @@ impl Inner {
 enum Piece {
     Bytes(Bytes),
     /// The end, with what is to be sent last.
-    End { now: Bytes, last: Bytes, error: Option<String> },
+    End {
+        now: Bytes,
+        last: Bytes,
+        error: Option<String>,
+    },
 }
 
 impl Relay {
@@ -168,7 +182,8 @@ impl Relay {
         let kept = std::mem::take(&mut self.kept);
         match self.events.usage() {
             Some(usage) => {
-                let outcome = Outcome { state: CallState::Settled, usage: Some(usage), answer: &kept, events: true };
+                let outcome =
+                    Outcome { state: CallState::Settled, usage: Some(usage), answer: &kept, events: true };
                 let settled = gateway.ledger.settle(call.open, &outcome, gateway.keep());
                 Box::pin(async move { gateway.ledger.durable(settled?).await })
             }
@@ -194,7 +209,13 @@ impl Relay {
 }
 
 fn join(single: Bytes, out: BytesMut) -> Bytes {
-    if single.is_empty() { out.freeze() } else if out.is_empty() { single } else { [single, out.freeze()].concat().into() }
+    if single.is_empty() {
+        out.freeze()
+    } else if out.is_empty() {
+        single
+    } else {
+        [single, out.freeze()].concat().into()
+    }
 }
 
 impl Body for Relay {

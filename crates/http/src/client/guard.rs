@@ -38,10 +38,12 @@ impl Guard {
             Class::Public => Ok(()),
             Class::Private if self.allow_private || listed() => Ok(()),
             Class::Loopback if self.allow_loopback || listed() => Ok(()),
-            Class::Private => {
-                Err("it is a private address: an operator can allow its network in `[outgoing] allow_networks`")
+            Class::Private => Err(
+                "it is a private address: an operator can allow its network in `[outgoing] allow_networks`",
+            ),
+            Class::Loopback => {
+                Err("it is this machine itself: an operator can allow that with `[outgoing] allow_loopback`")
             }
-            Class::Loopback => Err("it is this machine itself: an operator can allow that with `[outgoing] allow_loopback`"),
             Class::Never(reason) => Err(reason),
         }
     }

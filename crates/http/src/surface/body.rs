@@ -1,8 +1,9 @@
 //! Extractors that refuse bad input with the field named.
 
-use axum::body::Bytes;
+use axum::body::{Bytes, to_bytes};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
+use http_body_util::LengthLimitError;
 use loam_kernel::{Error, Kind};
 use memchr::memmem;
 use serde::de::DeserializeOwned;
@@ -18,7 +19,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        let bytes = Bytes::from_request(request, state).await.map_err(|e| unreadable(&e))?;
+        let Body(bytes) = Body::from_request(request, state).await?;
         Ok(Self(read(&bytes)?))
     }
 }
@@ -31,8 +32,9 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
         return Err(invalid("the body must be a JSON object, not an array".to_owned()));
     }
     let json = &mut serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut *json)
-        .map_err(|e| fault("invalid_json", "the body is not what is expected", e.path(), &e.inner().to_string()))?;
+    let value = serde_path_to_error::deserialize(&mut *json).map_err(|e| {
+        fault("invalid_json", "the body is not what is expected", e.path(), &e.inner().to_string())
+    })?;
     json.end().map_err(|e| invalid(format!("the body goes on after its JSON: {e}")))?;
     Ok(value)
 }
@@ -42,7 +44,9 @@ fn fault(code: &'static str, what: &str, path: &serde_path_to_error::Path, said:
     let path = path.to_string();
     let mut param = (path != ".").then_some(path);
     // serde counts such a field to its parent
-    let named = ["missing field `", "duplicate field `"].iter().find_map(|before| said.strip_prefix(before)?.split_once('`'));
+    let named = ["missing field `", "duplicate field `"]
+        .iter()
+        .find_map(|before| said.strip_prefix(before)?.split_once('`'));
     if let Some((name, _)) = named {
         param = Some(match param {
             Some(path) if path != name => format!("{path}.{name}"),
@@ -58,8 +62,13 @@ fn fault(code: &'static str, what: &str, path: &serde_path_to_error::Path, said:
 
 /// What the parsers of times and numbers say is meant for programmers.
 fn in_words(said: &str) -> &str {
-    const TIME: [&str; 5] =
-        ["input contains invalid", "premature end of input", "input is out of range", "input is not enough", "trailing input"];
+    const TIME: [&str; 5] = [
+        "input contains invalid",
+        "premature end of input",
+        "input is out of range",
+        "input is not enough",
+        "trailing input",
+    ];
     const NUMBER: [&str; 2] = ["invalid digit found", "cannot parse integer"];
     let begins = |with: &[&str]| with.iter().any(|with| said.starts_with(with));
     if begins(&TIME) {
@@ -68,14 +77,6 @@ fn in_words(said: &str) -> &str {
         "must be a whole number"
     } else {
         said
-    }
-}
-
-/// Turns axum's refusal of a body into the one error.
-pub(crate) fn unreadable(rejection: &axum::extract::rejection::BytesRejection) -> Error {
-    match rejection.status().as_u16() {
-        413 => Error::new(Kind::TooLarge, "body_too_large", "the body is larger than this server takes"),
-        _ => Error::new(Kind::Invalid, "body_unreadable", "the body could not be read"),
     }
 }
 
@@ -95,7 +96,9 @@ fn refuse_nul(bytes: &[u8]) -> Result<(), Error> {
 fn nul_in(value: &Value, path: String) -> Option<String> {
     match value {
         Value::String(text) => text.contains('\0').then_some(path),
-        Value::Array(items) => items.iter().enumerate().find_map(|(i, item)| nul_in(item, format!("{path}[{i}]"))),
+        Value::Array(items) => {
+            items.iter().enumerate().find_map(|(i, item)| nul_in(item, format!("{path}[{i}]")))
+        }
         Value::Object(fields) => fields.iter().find_map(|(name, value)| {
             let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
             if name.contains('\0') { Some(path) } else { nul_in(value, path) }
@@ -116,7 +119,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
         let fields = serde_urlencoded::Deserializer::new(form_urlencoded::parse(query.as_bytes()));
         let value: T = serde_path_to_error::deserialize(fields)
             .map_err(|e| fault("invalid_query", "query parameter", e.path(), &e.inner().to_string()))?;
-        if let Some((name, _)) = form_urlencoded::parse(query.as_bytes()).find(|(_, value)| value.contains('\0')) {
+        if let Some((name, _)) =
+            form_urlencoded::parse(query.as_bytes()).find(|(_, value)| value.contains('\0'))
+        {
             let error = Error::new(Kind::Invalid, "invalid_query", "must not contain a NUL character");
             return Err(error.with_param(name).into());
         }
@@ -139,61 +144,23 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T>
     }
 }
 
-/// A body as it came, for what is passed on.
+/// A body as it came, for what is passed on. How large it may be, and how long it may take, is set at the edge of the
+/// server, for every route alike.
 #[derive(Debug)]
 pub struct Body(pub Bytes);
 
 impl<S: Send + Sync> FromRequest<S> for Body {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        Bytes::from_request(request, state).await.map(Self).map_err(|e| unreadable(&e).into())
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        to_bytes(request.into_body(), usize::MAX).await.map(Self).map_err(|e| unreadable(&e).into())
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use chrono::{DateTime, Utc};
-
-    use super::*;
-
-    #[derive(Debug, serde::Deserialize)]
-    #[serde(deny_unknown_fields)]
-    #[expect(dead_code, reason = "only whether it can be read is of interest")]
-    struct Outer {
-        name: String,
-        at: Option<DateTime<Utc>>,
-        inner: Option<Inner>,
+fn unreadable(error: &axum::Error) -> Error {
+    let mut causes = std::iter::successors(Some(error as &(dyn std::error::Error + 'static)), |e| e.source());
+    if causes.any(|cause| cause.is::<LengthLimitError>()) {
+        return Error::new(Kind::TooLarge, "body_too_large", "the body is larger than this server takes");
     }
-
-    #[derive(Debug, serde::Deserialize)]
-    #[expect(dead_code, reason = "only whether it can be read is of interest")]
-    struct Inner {
-        rate: f64,
-    }
-
-    fn refused(body: &str) -> (Option<String>, String) {
-        let error = read::<Outer>(body.as_bytes()).expect_err("refused");
-        (error.param().map(str::to_owned), error.message().to_owned())
-    }
-
-    #[test]
-    fn a_wrong_body_is_refused_with_the_field() {
-        let param = |body| refused(body).0;
-        assert_eq!(param("{}").as_deref(), Some("name"));
-        assert_eq!(param(r#"{"name": 7}"#).as_deref(), Some("name"));
-        assert_eq!(param(r#"{"name": "a", "name": "b"}"#).as_deref(), Some("name"));
-        assert_eq!(param(r#"{"name": "a", "inner": {}}"#).as_deref(), Some("inner.rate"));
-        assert_eq!(param(r#"{"name": "a", "inner": {"rate": "b"}}"#).as_deref(), Some("inner.rate"));
-        assert_eq!(param(r#"{"name": "a", "typo": 1}"#).as_deref(), Some("typo"));
-        assert_eq!(param(r#"{"name": "a\u0000"}"#).as_deref(), Some("name"));
-        let (param, message) = refused(r#"{"name": "a", "at": "yesterday"}"#);
-        assert_eq!(param.as_deref(), Some("at"));
-        assert!(message.ends_with("must be a time such as 2026-01-31T12:00:00Z"), "{message}");
-    }
-
-    #[test]
-    fn an_array_is_not_taken_for_the_fields_in_order() {
-        assert!(refused(r#" ["a", null, null]"#).1.contains("must be a JSON object"));
-    }
+    Error::new(Kind::Invalid, "body_unreadable", "the body could not be read, or took too long")
 }

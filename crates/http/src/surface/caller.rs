@@ -17,7 +17,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         let scope = parts.extensions.get::<Scope>().cloned();
         scope.map(Self).ok_or_else(|| {
-            Error::new(Kind::Unauthenticated, "missing_credential", "send an API key: `Authorization: Bearer loam_…`").into()
+            Error::new(
+                Kind::Unauthenticated,
+                "missing_credential",
+                "send an API key: `Authorization: Bearer loam_…`",
+            )
+            .into()
         })
     }
 }
@@ -34,7 +39,8 @@ impl IfMatch {
 
     /// Refuses when the client has another version in mind than `current`.
     pub fn check(&self, current: &str) -> Result<(), Error> {
-        let wanted = |tags: &String| tags.split(',').any(|tag| matches!(tag.trim(), "*") || tag.trim() == current);
+        let wanted =
+            |tags: &String| tags.split(',').any(|tag| matches!(tag.trim(), "*") || tag.trim() == current);
         if self.0.as_ref().is_none_or(wanted) {
             return Ok(());
         }

@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use axum::extract::Request;
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::middleware::Next;
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use loam_kernel::{Error, Kind, Origin};
+use loam_kernel::{Error, Kind};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -47,7 +45,7 @@ pub struct ErrorDetail<'a> {
 }
 
 impl IntoResponse for ApiError {
-    /// Only the status and the error itself: [`render_errors`] writes the body, as it knows the request's id.
+    /// Only the status and the error itself: [`render_error`] writes the body, as it knows the request's id.
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.0.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = status.into_response();
@@ -61,19 +59,16 @@ fn class(error: &Error) -> &'static str {
         (_, 401) => "authentication_error",
         (_, 403) => "permission_error",
         (_, 429) => "rate_limit_error",
-        (Kind::Internal | Kind::BadGateway | Kind::Unavailable | Kind::Timeout, _) | (_, 500..) => "server_error",
+        (Kind::Internal | Kind::BadGateway | Kind::Unavailable | Kind::Timeout, _) | (_, 500..) => {
+            "server_error"
+        }
         _ => "invalid_request_error",
     }
 }
 
-/// The outermost layer: writes every error in the one shape, and logs what is the server's fault, once.
-pub async fn render_errors(request: Request, next: Next) -> Response {
-    let origin = request.extensions().get::<Arc<Origin>>().cloned();
-    let method = request.method().clone();
-    let path = request.uri().path().to_owned();
-    let response = next.run(request).await;
+/// Writes an error in the one shape, and logs what is the server's fault, once. Any other answer is left as it is.
+pub fn render_error(response: Response, request_id: &str, method: &Method, path: &str) -> Response {
     let Some(error) = response.extensions().get::<Arc<Error>>().cloned() else { return response };
-    let request_id = origin.map_or_else(String::new, |origin| origin.request_id.clone());
     if matches!(error.kind(), Kind::Internal | Kind::BadGateway | Kind::Unavailable | Kind::Timeout) {
         let cause = std::error::Error::source(&*error).map(ToString::to_string);
         tracing::error!(
@@ -92,7 +87,7 @@ pub async fn render_errors(request: Request, next: Next) -> Response {
             message: error.message(),
             kind: class(&error),
             param: error.param(),
-            request_id: &request_id,
+            request_id,
         },
     };
     let (mut parts, _) = response.into_parts();
@@ -112,7 +107,8 @@ pub async fn render_errors(request: Request, next: Next) -> Response {
 pub fn rejected_as_error(status: StatusCode) -> ApiError {
     ApiError(match status {
         StatusCode::METHOD_NOT_ALLOWED => {
-            Error::new(Kind::Invalid, "method_not_allowed", "this path does not take this method").with_status(405)
+            Error::new(Kind::Invalid, "method_not_allowed", "this path does not take this method")
+                .with_status(405)
         }
         _ => Error::new(Kind::NotFound, "unknown_path", "there is nothing at this path; see /docs"),
     })

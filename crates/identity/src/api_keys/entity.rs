@@ -32,6 +32,7 @@ pub struct Model {
     #[sea_orm(comment = "project whose calls it makes")]
     pub project_id: Option<ProjectId>,
     /// When it ends.
+    #[sea_orm(comment = "when it stops being valid; null when it never does")]
     pub expires_at: Option<DateTimeUtc>,
     /// When it was last used.
     #[sea_orm(comment = "to the half minute")]

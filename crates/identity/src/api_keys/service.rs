@@ -48,7 +48,12 @@ pub struct NewKey {
 
 impl Identity {
     /// The tenant's keys, newest first; revoked ones too.
-    pub async fn list_api_keys(&self, scope: &Scope, filter: &ApiKeyFilter, page: &PageQuery) -> Result<Page<Model>> {
+    pub async fn list_api_keys(
+        &self,
+        scope: &Scope,
+        filter: &ApiKeyFilter,
+        page: &PageQuery,
+    ) -> Result<Page<Model>> {
         let tx = self.db.read(scope).await?;
         let mut find = tx.find::<Entity>();
         if let Some(user) = filter.user_id {
@@ -70,7 +75,10 @@ impl Identity {
         bounded("name", &new.name, 100)?;
         let scopes = new.scopes.clone().unwrap_or_else(|| vec!["gateway:call".to_owned()]);
         permissions::check("scopes", &scopes)?;
-        scope.permissions().cover(&scopes).map_err(|lacking| Error::forbidden(&lacking).with_param("scopes"))?;
+        scope
+            .permissions()
+            .cover(&scopes)
+            .map_err(|lacking| Error::forbidden(&lacking).with_param("scopes"))?;
         if new.expires_at.is_some_and(|at| at <= self.clock.now()) {
             return Err(Error::invalid("expires_at", "must be in the future"));
         }

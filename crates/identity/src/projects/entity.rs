@@ -62,11 +62,16 @@ pub struct Model {
     #[sea_orm(column_type = "Blob", comment = "SHA-256 of the project key")]
     pub key_hash: Vec<u8>,
     /// Whether it is watched.
+    #[sea_orm(comment = "whether its telemetry is watched: active, inactive, archived")]
     pub monitoring_status: MonitoringStatus,
     /// How it is watched.
-    #[sea_orm(column_type = "JsonBinary", comment = "monitoring: sampling_rate, enabled, auto_analysis, alert_threshold")]
+    #[sea_orm(
+        column_type = "JsonBinary",
+        comment = "monitoring: sampling_rate, enabled, auto_analysis, alert_threshold"
+    )]
     pub config: Json,
     /// How far its making has come.
+    #[sea_orm(comment = "how far its making has come: draft, active, completed, archived")]
     pub delivery_status: DeliveryStatus,
     /// What it is built on.
     #[sea_orm(column_type = "JsonBinary", comment = "what it is built on")]
@@ -75,6 +80,7 @@ pub struct Model {
     #[sea_orm(column_type = "JsonBinary", comment = "milestones")]
     pub timeline: Json,
     /// When it has to be ready.
+    #[sea_orm(comment = "when it has to be ready")]
     pub deadline: Option<DateTimeUtc>,
     /// When it last sent something.
     #[sea_orm(comment = "when it last sent telemetry")]

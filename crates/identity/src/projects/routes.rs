@@ -83,7 +83,10 @@ impl From<NewProject> for ProjectCreated {
 }
 
 pub(crate) fn router(identity: Identity) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(get, update, delete)).with_state(identity)
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(get, update, delete))
+        .with_state(identity)
 }
 
 /// The tenant's projects, newest first.

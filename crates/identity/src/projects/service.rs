@@ -42,7 +42,12 @@ pub struct AlertThreshold {
 
 impl Default for MonitoringConfig {
     fn default() -> Self {
-        Self { sampling_rate: 1.0, enabled: true, auto_analysis: false, alert_threshold: AlertThreshold::default() }
+        Self {
+            sampling_rate: 1.0,
+            enabled: true,
+            auto_analysis: false,
+            alert_threshold: AlertThreshold::default(),
+        }
     }
 }
 
@@ -171,7 +176,13 @@ impl Identity {
     }
 
     /// Changes a project.
-    pub async fn update_project(&self, scope: &Scope, id: ProjectId, version: &IfMatch, new: ProjectUpdate) -> Result<Model> {
+    pub async fn update_project(
+        &self,
+        scope: &Scope,
+        id: ProjectId,
+        version: &IfMatch,
+        new: ProjectUpdate,
+    ) -> Result<Model> {
         let (description, framework) = (new.description.as_ref(), new.framework.as_ref());
         check(
             new.name.as_deref(),

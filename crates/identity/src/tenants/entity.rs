@@ -35,7 +35,11 @@ pub struct Model {
     #[sea_orm(comment = "active; suspended: read only; archived: nothing")]
     pub status: TenantStatus,
     /// What it pays for.
-    #[sea_orm(column_type = "Text", nullable, comment = "the caller's own word for what the tenant pays for")]
+    #[sea_orm(
+        column_type = "Text",
+        nullable,
+        comment = "the caller's own word for what the tenant pays for"
+    )]
     pub plan: Option<String>,
     /// Its limits.
     #[sea_orm(column_type = "JsonBinary", comment = "limits agreed with the tenant")]

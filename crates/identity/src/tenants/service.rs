@@ -71,7 +71,9 @@ impl Identity {
     pub async fn tenant_by_slug(&self, scope: &Scope, slug: &str) -> Result<Model> {
         self.require_operator(scope)?;
         let found = queries::by_slug(&self.db.system_read(scope).await?, slug).await?;
-        found.ok_or_else(|| Error::invalid("tenant", format!("there is no tenant `{slug}`; see `loam tenant list`")))
+        found.ok_or_else(|| {
+            Error::invalid("tenant", format!("there is no tenant `{slug}`; see `loam tenant list`"))
+        })
     }
 
     /// Makes a tenant with its first key, which may do everything within it.
@@ -111,13 +113,22 @@ impl Identity {
     }
 
     /// Changes a tenant.
-    pub async fn update_tenant(&self, scope: &Scope, id: TenantId, version: &IfMatch, new: TenantUpdate) -> Result<Model> {
+    pub async fn update_tenant(
+        &self,
+        scope: &Scope,
+        id: TenantId,
+        version: &IfMatch,
+        new: TenantUpdate,
+    ) -> Result<Model> {
         // another tenant's id is not even confirmed to exist
-        self.require_operator(scope).map_err(|e| if id == scope.tenant() { e } else { Error::not_found("tenant") })?;
+        self.require_operator(scope)
+            .map_err(|e| if id == scope.tenant() { e } else { Error::not_found("tenant") })?;
         let mut tx = self.db.system_write(scope).await?;
         let old = queries::get_locked(&tx, id).await?.ok_or_else(|| Error::not_found("tenant"))?;
         version.check(&etag(old.updated_at))?;
-        if Some(id) == self.default_tenant() && new.status.is_some_and(|status| status != TenantStatus::Active) {
+        if Some(id) == self.default_tenant()
+            && new.status.is_some_and(|status| status != TenantStatus::Active)
+        {
             return Err(Error::invalid("status", "the tenant of the operators stays active"));
         }
         if let Some(name) = &new.name {

@@ -20,7 +20,11 @@ pub struct Model {
     #[sea_orm(column_type = "Text", comment = "unique in the tenant")]
     pub email: String,
     /// The password's hash.
-    #[sea_orm(column_type = "Text", nullable, comment = "Argon2id; null when the user can't log in with a password")]
+    #[sea_orm(
+        column_type = "Text",
+        nullable,
+        comment = "Argon2id; null when the user can't log in with a password"
+    )]
     pub password_hash: Option<String>,
     /// The name for people.
     #[sea_orm(column_type = "Text", nullable)]
@@ -29,7 +33,11 @@ pub struct Model {
     #[sea_orm(column_type = "JsonBinary", comment = "names of roles")]
     pub roles: Json,
     /// The application's own id.
-    #[sea_orm(column_type = "Text", nullable, comment = "the application's own id of this user; unique in the tenant")]
+    #[sea_orm(
+        column_type = "Text",
+        nullable,
+        comment = "the application's own id of this user; unique in the tenant"
+    )]
     pub external_id: Option<String>,
     /// Whether the user and the user's keys work.
     #[sea_orm(comment = "false: neither the user nor the user's keys work")]

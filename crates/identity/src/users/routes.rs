@@ -53,7 +53,10 @@ impl From<Model> for UserView {
 }
 
 pub(crate) fn router(identity: Identity) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(get, update, delete)).with_state(identity)
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(get, update, delete))
+        .with_state(identity)
 }
 
 /// The tenant's users, newest first.

@@ -72,7 +72,12 @@ pub struct UserFilter {
 
 impl Identity {
     /// The tenant's users, newest first.
-    pub async fn list_users(&self, scope: &Scope, filter: UserFilter, page: &PageQuery) -> Result<Page<Model>> {
+    pub async fn list_users(
+        &self,
+        scope: &Scope,
+        filter: UserFilter,
+        page: &PageQuery,
+    ) -> Result<Page<Model>> {
         let tx = self.db.read(scope).await?;
         let mut find = tx.find::<Entity>();
         if let Some(username) = filter.username {
@@ -130,12 +135,21 @@ impl Identity {
     }
 
     /// Changes a user.
-    pub async fn update_user(&self, scope: &Scope, id: UserId, version: &IfMatch, new: UserUpdate) -> Result<Model> {
+    pub async fn update_user(
+        &self,
+        scope: &Scope,
+        id: UserId,
+        version: &IfMatch,
+        new: UserUpdate,
+    ) -> Result<Model> {
         self.check_roles(scope, new.roles.as_deref().unwrap_or_default())?;
         if let Some(email) = &new.email {
             check_email(email)?;
         }
-        check_optional(new.full_name.as_ref().and_then(|n| n.as_deref()), new.external_id.as_ref().and_then(|n| n.as_deref()))?;
+        check_optional(
+            new.full_name.as_ref().and_then(|n| n.as_deref()),
+            new.external_id.as_ref().and_then(|n| n.as_deref()),
+        )?;
         // hashed before the row is locked: it is slow on purpose
         let password_hash = match new.password {
             Some(password) => Some(password::hash(password).await?),
@@ -180,7 +194,8 @@ impl Identity {
             if name == "operator" {
                 self.require_operator(scope)?;
             }
-            let lacking = roles::permissions(name).iter().find(|permission| !scope.permissions().allows(permission));
+            let lacking =
+                roles::permissions(name).iter().find(|permission| !scope.permissions().allows(permission));
             if let Some(permission) = lacking {
                 return Err(Error::forbidden(permission).with_param("roles"));
             }
@@ -203,7 +218,10 @@ fn taken(error: Error) -> Error {
     }
     // both databases name the column in what they say
     let text = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-    let param = ["username", "email", "external_id"].into_iter().find(|name| text.contains(name)).unwrap_or("username");
+    let param = ["username", "email", "external_id"]
+        .into_iter()
+        .find(|name| text.contains(name))
+        .unwrap_or("username");
     Error::taken(param, format!("there is a user with this {param} already")).with_source(error)
 }
 

@@ -10,7 +10,7 @@ use axum::http::{Method, Request, StatusCode};
 use axum::{Extension, Router, middleware};
 use http_body_util::BodyExt;
 use loam_db::{System, Tenant, Tx};
-use loam_http::surface::render_errors;
+use loam_http::surface::render_error;
 use loam_jobs::{ChangeLog, Handlers, JobChange, JobContext, JobState, Jobs, NewJob, enqueue};
 use loam_kernel::{Actor, ApiKeyId, Clock, Error, JobId, Permissions, Result, Scope, TenantId};
 use serde_json::{Value, json};
@@ -69,7 +69,9 @@ impl Api {
     fn new(bed: &Bed) -> Self {
         let trail = Arc::new(Trail { clock: bed.clock.clone(), broken: AtomicBool::new(false) });
         let jobs = Jobs::new(bed.db.clone(), bed.clock.clone(), trail.clone(), OPERATORS);
-        let router = jobs.router().split_for_parts().0.layer(middleware::from_fn(render_errors));
+        let router = jobs.router().split_for_parts().0.layer(middleware::map_response(
+            |response: Response| async move { render_error(response, "", &Method::GET, "") },
+        ));
         Self { router, trail }
     }
 

@@ -146,7 +146,8 @@ impl SimStorage {
             let mut new = copy.disk();
             new.names = disk.names.clone();
             new.durable_names = disk.names.clone();
-            let node = |node: &Node| Node { cache: node.cache.clone(), disk: node.cache.clone(), ..Node::default() };
+            let node =
+                |node: &Node| Node { cache: node.cache.clone(), disk: node.cache.clone(), ..Node::default() };
             new.files = disk.files.iter().map(node).collect();
         }
         copy

@@ -50,7 +50,8 @@ impl Stepped {
 
     /// Steps until nothing is left to do; false if that does not come to an end.
     pub fn settle(&mut self) -> bool {
-        (0..10_000).any(|_| self.step_writer(true) != Step::Progress && self.step_preparer(true) != Step::Progress)
+        (0..10_000)
+            .any(|_| self.step_writer(true) != Step::Progress && self.step_preparer(true) != Step::Progress)
     }
 
     /// Starts closing; step on until `Finished`.

@@ -78,8 +78,14 @@ impl World {
             match Stepped::open(self.config.clone(), Arc::new(self.sim.clone()), || [9; 16]) {
                 Ok(journal) => break journal,
                 Err(error) => {
-                    assert!(matches!(error, JournalError::Io { .. }), "recovery refused what a crash left: {error}");
-                    assert!(self.sim.is_cut() || self.sim.is_faulty(), "recovery failed on a good disk: {error}");
+                    assert!(
+                        matches!(error, JournalError::Io { .. }),
+                        "recovery refused what a crash left: {error}"
+                    );
+                    assert!(
+                        self.sim.is_cut() || self.sim.is_faulty(),
+                        "recovery failed on a good disk: {error}"
+                    );
                     self.calm();
                     self.sim.crash();
                 }
@@ -87,7 +93,11 @@ impl World {
         };
         let report = journal.recovery();
         assert_eq!(journal.id(), [9; 16]);
-        assert_eq!((report.corrupt_segments, report.corrupt_bytes), (0, 0), "a crash is no damage: {report:?}");
+        assert_eq!(
+            (report.corrupt_segments, report.corrupt_bytes),
+            (0, 0),
+            "a crash is no damage: {report:?}"
+        );
         assert_eq!(report.checkpoint_ahead, None, "the log lost what a database has");
         journal.start_after(self.checkpoint).unwrap();
         self.session = self.records.len();
@@ -128,7 +138,8 @@ impl World {
         let (head, tail) = payload.split_at(self.rng.next_u64() as usize % (payload.len() + 1));
         match journal.append(kind(number), key(number), &[head, tail]) {
             Ok(position) => {
-                let before = self.records[self.session..].last().map_or(self.highest, |record| record.position);
+                let before =
+                    self.records[self.session..].last().map_or(self.highest, |record| record.position);
                 assert!(position > before.max(self.highest), "a position came again");
                 self.records.push(Record { position, must: false, delivered: false });
             }
@@ -234,7 +245,10 @@ impl World {
                 let number = self.check(frame);
                 assert!(last < Some(number), "out of order: {number} after {last:?}");
                 last = Some(number);
-                assert!(!self.records[number].delivered && seen.insert(number, ()).is_none(), "{number} twice");
+                assert!(
+                    !self.records[number].delivered && seen.insert(number, ()).is_none(),
+                    "{number} twice"
+                );
             }
             assert_eq!(batch.next, after);
         }

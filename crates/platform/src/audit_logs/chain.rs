@@ -53,8 +53,8 @@ fn canonical(value: &Value, text: &mut String) {
             text.push(']');
         }
         Value::Number(number) if number.is_f64() => {
-            // the shortest form of a float, which is that of an integer when it is whole
-            text.push_str(&number.as_f64().unwrap_or_default().to_string());
+            // the shortest form of a float, which is that of an integer when it is whole; JSONB knows no negative zero
+            text.push_str(&(number.as_f64().unwrap_or_default() + 0.0).to_string());
         }
         other => text.push_str(&other.to_string()),
     }

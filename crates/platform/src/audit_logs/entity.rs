@@ -5,7 +5,10 @@ use sea_orm::entity::prelude::*;
 
 /// A change somebody made.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-#[sea_orm(table_name = "audit_logs", comment = "a change that a person, a key or the command line made; never changed, never deleted")]
+#[sea_orm(
+    table_name = "audit_logs",
+    comment = "a change that a person, a key or the command line made; never changed, never deleted"
+)]
 pub struct Model {
     /// The tenant.
     #[sea_orm(primary_key, auto_increment = false)]
@@ -26,10 +29,16 @@ pub struct Model {
     #[sea_orm(column_type = "Text", comment = "id of the resource")]
     pub resource_id: String,
     /// By whom.
-    #[sea_orm(column_type = "Text", comment = "who did it: `api_key:<id>`, `command_line` or `system:<part>`")]
+    #[sea_orm(
+        column_type = "Text",
+        comment = "who did it: `api_key:<id>`, `command_line` or `system:<part>`"
+    )]
     pub actor: String,
     /// The change itself.
-    #[sea_orm(column_type = "JsonBinary", comment = "fields with their new values; secrets never among them")]
+    #[sea_orm(
+        column_type = "JsonBinary",
+        comment = "fields with their new values; secrets never among them"
+    )]
     pub changes: Json,
     /// The request it came with.
     #[sea_orm(column_type = "Text", nullable, comment = "request it came with")]

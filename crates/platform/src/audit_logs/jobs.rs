@@ -25,5 +25,6 @@ impl ChangeLog for JobChanges {
 async fn write<R>(tx: &Tx<R>, clock: &Clock, change: &JobChange<'_>) -> Result<()> {
     let id = change.id.to_string();
     let changes = json!({ "kind": change.kind, "before": change.before, "after": change.after });
-    record(tx, clock, Change { action: change.action, resource_type: "jobs", resource_id: &id, changes }).await
+    record(tx, clock, Change { action: change.action, resource_type: "jobs", resource_id: &id, changes })
+        .await
 }

@@ -115,7 +115,11 @@ async fn list(
     responses((status = 200, body = AuditLogView), (status = "4XX", body = ErrorBody)),
     security(("api_key" = ["audit_logs:read"]))
 )]
-async fn get(State(db): State<Db>, Caller(scope): Caller, Path(id): Path<AuditLogId>) -> ApiResult<axum::Json<AuditLogView>> {
+async fn get(
+    State(db): State<Db>,
+    Caller(scope): Caller,
+    Path(id): Path<AuditLogId>,
+) -> ApiResult<axum::Json<AuditLogView>> {
     let row = db.read(&scope).await?.get::<Entity>(id).await?.ok_or_else(|| Error::not_found("audit log"))?;
     Ok(axum::Json(row.into()))
 }

@@ -62,5 +62,7 @@ async fn lock_head<R>(tx: &Tx<R>) -> Result<head::Model> {
     let first = head::Model { tenant_id: tenant, id: tenant, sequence: 0, hash: chain::GENESIS.to_vec() };
     // another transaction may be first; this one then waits for it, and goes on behind it
     tx.insert_if_new(first.into_active_model().reset_all()).await?;
-    tx.get_locked::<head::Entity>(tenant).await?.ok_or_else(|| Error::internal("a tenant's audit chain has no end"))
+    tx.get_locked::<head::Entity>(tenant)
+        .await?
+        .ok_or_else(|| Error::internal("a tenant's audit chain has no end"))
 }

@@ -9,7 +9,10 @@ use sea_orm::{QueryFilter, Set};
 
 /// A node's position.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-#[sea_orm(table_name = "journal_checkpoints", comment = "how far a node's journal has come into the database")]
+#[sea_orm(
+    table_name = "journal_checkpoints",
+    comment = "how far a node's journal has come into the database"
+)]
 pub struct Model {
     /// The node.
     #[sea_orm(primary_key, auto_increment = false, comment = "id of the node's journal")]
@@ -34,7 +37,12 @@ pub async fn load(db: &Db, node: NodeId) -> Result<Position> {
     Ok(Position(row.map_or(0, |row| row.position.unsigned_abs())))
 }
 
-pub(super) async fn store(tx: &Tx<System>, node: NodeId, position: Position, now: DateTime<Utc>) -> Result<()> {
+pub(super) async fn store(
+    tx: &Tx<System>,
+    node: NodeId,
+    position: Position,
+    now: DateTime<Utc>,
+) -> Result<()> {
     let position = i64::try_from(position.0).unwrap_or(i64::MAX);
     let moved = tx
         .update_all::<Entity>()
@@ -44,7 +52,8 @@ pub(super) async fn store(tx: &Tx<System>, node: NodeId, position: Position, now
         .exec()
         .await?;
     if moved == 0 {
-        tx.insert_any(ActiveModel { node_id: Set(node), position: Set(position), updated_at: Set(now) }).await?;
+        tx.insert_any(ActiveModel { node_id: Set(node), position: Set(position), updated_at: Set(now) })
+            .await?;
     }
     Ok(())
 }

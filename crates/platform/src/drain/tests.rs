@@ -54,7 +54,8 @@ impl Sink for Notes {
 
     async fn write(&self, tx: &Tx<System>, frames: &[Frame]) -> Result<()> {
         self.writes.fetch_add(1, SeqCst);
-        let topic = |frame: &Frame| String::from_utf8(frame.payload.clone()).ok().filter(|text| !text.is_empty());
+        let topic =
+            |frame: &Frame| String::from_utf8(frame.payload.clone()).ok().filter(|text| !text.is_empty());
         tx.bulk(Bulk {
             table: "change_notices",
             columns: vec![
@@ -96,19 +97,15 @@ impl Node {
         Journal::open(config, Arc::new(DiskStorage), || Clock::system().id::<Uuid>().into_bytes()).unwrap()
     }
 
-    async fn drainer(&self, journal: &Journal) -> Drainer {
-        self.drainer_on(self.bed.db.clone(), journal).await
-    }
-
     async fn drainer_on(&self, db: Db, journal: &Journal) -> Drainer {
         Drainer::open(db, journal.clone(), Clock::system(), vec![self.sink.clone()]).await.unwrap()
     }
 
-    /// Runs a drainer until everything that is in the journal now has been drained, then stops it and the journal.
-    async fn drain(&self, journal: Journal, end: Position) {
-        let drainer = self.drainer(&journal).await;
-        run_until(drainer, end).await;
-        journal.close().unwrap();
+    /// A start of the node: its journal, and the drainer on it.
+    async fn start(&self) -> (Journal, Drainer) {
+        let journal = self.journal();
+        let drainer = self.drainer_on(self.bed.db.clone(), &journal).await;
+        (journal, drainer)
     }
 
     async fn topics(&self) -> Vec<String> {
@@ -156,12 +153,12 @@ fn texts(numbers: &[String]) -> impl Iterator<Item = &str> {
 
 async fn every_frame_becomes_a_row(bed: Database) {
     let node = Node::new(bed);
-    let (journal, all) = (node.journal(), numbers(0..1000));
+    let ((journal, drainer), all) = (node.start().await, numbers(0..1000));
     let end = append(&journal, texts(&all)).await;
-    node.drain(journal, end).await;
+    run_until(drainer, end).await;
     assert_eq!(node.topics().await, all);
     assert!(node.quarantine().await.is_empty());
-    let id = NodeId(Uuid::from_bytes(node.journal().id()));
+    let id = NodeId(Uuid::from_bytes(journal.id()));
     assert_eq!(checkpoint::load(&node.bed.db, id).await.unwrap(), end);
 }
 
@@ -170,8 +167,7 @@ async fn a_crash_between_the_commit_and_the_release_repeats_nothing(bed: Databas
     let all = numbers(0..300);
     let mut end = Position::START;
     for part in all.chunks(100) {
-        let journal = node.journal();
-        let drainer = node.drainer(&journal).await;
+        let (journal, drainer) = node.start().await;
         end = append(&journal, texts(part)).await;
         let batch = journal.read(*drainer.drained().borrow(), 1 << 20).unwrap();
         assert_eq!(batch.frames.len(), 100, "what the last life drained is not read again");
@@ -179,9 +175,9 @@ async fn a_crash_between_the_commit_and_the_release_repeats_nothing(bed: Databas
         // dies here: the journal never hears that this much is in the database
         drop(drainer);
         journal.close().unwrap();
+        drop(journal);
     }
-    let journal = node.journal();
-    let drainer = node.drainer(&journal).await;
+    let (_journal, drainer) = node.start().await;
     assert_eq!(*drainer.drained().borrow(), end);
     run_until(drainer, end).await;
     assert_eq!(node.topics().await, all);
@@ -191,9 +187,8 @@ async fn a_crash_between_the_commit_and_the_release_repeats_nothing(bed: Databas
 async fn a_crash_before_the_commit_loses_nothing(bed: Database) {
     let node = Node::new(bed);
     let all = numbers(0..100);
-    let journal = node.journal();
+    let (journal, drainer) = node.start().await;
     let end = append(&journal, texts(&all)).await;
-    let drainer = node.drainer(&journal).await;
     let batch = journal.read(Position::START, 1 << 20).unwrap();
     let tx = node.bed.db.system_write(&drainer.scope()).await.unwrap();
     node.sink.write(&tx, &batch.frames).await.unwrap();
@@ -201,18 +196,20 @@ async fn a_crash_before_the_commit_loses_nothing(bed: Database) {
     // dies here: rows and checkpoint go together
     drop((tx, drainer));
     journal.close().unwrap();
-    node.drain(node.journal(), end).await;
+    drop(journal);
+    let (_journal, drainer) = node.start().await;
+    run_until(drainer, end).await;
     assert_eq!(node.topics().await, all);
     assert!(node.quarantine().await.is_empty());
 }
 
 async fn a_poisoned_frame_is_set_aside_and_the_rest_goes_on(bed: Database) {
     let node = Node::new(bed);
-    let (journal, all) = (node.journal(), numbers(0..200));
+    let ((journal, drainer), all) = (node.start().await, numbers(0..200));
     append(&journal, texts(&all[..77])).await;
     let poisoned = append(&journal, [""]).await;
     let end = append(&journal, texts(&all[77..])).await;
-    node.drain(journal, end).await;
+    run_until(drainer, end).await;
     assert_eq!(node.topics().await, all);
     let set_aside = node.quarantine().await;
     assert_eq!(set_aside.len(), 1);
@@ -226,19 +223,20 @@ async fn a_poisoned_frame_is_set_aside_and_the_rest_goes_on(bed: Database) {
 
 async fn several_poisoned_frames_are_each_set_aside(bed: Database) {
     let node = Node::new(bed);
-    let (journal, all) = (node.journal(), numbers(0..64));
+    let ((journal, drainer), all) = (node.start().await, numbers(0..64));
     let mut payloads: Vec<&str> = texts(&all).collect();
     for place in [0, 1, 30, 66, payloads.len() + 4] {
         payloads.insert(place, "");
     }
     let end = append(&journal, payloads).await;
-    node.drain(journal, end).await;
+    run_until(drainer, end).await;
     assert_eq!(node.topics().await, all);
     let positions: BTreeSet<i64> = node.quarantine().await.iter().map(|frame| frame.position).collect();
     assert_eq!(positions.len(), 5);
     // after the next start nothing is set aside again
-    let journal = node.journal();
-    let drainer = node.drainer(&journal).await;
+    journal.close().unwrap();
+    drop(journal);
+    let (journal, drainer) = node.start().await;
     let end = append(&journal, ["later"]).await;
     run_until(drainer, end).await;
     assert_eq!((node.topics().await.len(), node.quarantine().await.len()), (65, 5));
@@ -246,14 +244,18 @@ async fn several_poisoned_frames_are_each_set_aside(bed: Database) {
 
 async fn a_frame_that_nobody_takes_does_not_hold_up_the_rest(bed: Database) {
     let node = Node::new(bed);
-    let journal = node.journal();
+    let (journal, drainer) = node.start().await;
     journal.append(KIND + 1, [1; 16], &[b"of a later version"]).unwrap();
     let end = append(&journal, ["mine"]).await;
-    node.drain(journal, end).await;
+    run_until(drainer, end).await;
     assert_eq!(node.topics().await, ["mine"]);
     let set_aside = node.quarantine().await;
     assert_eq!(set_aside.len(), 1, "it is kept for whoever can read it");
-    assert_eq!((set_aside[0].tenant_id, set_aside[0].frame.as_slice()), (TenantId::NIL, &b"of a later version"[..]));
+    assert_eq!(
+        (set_aside[0].tenant_id, set_aside[0].frame.as_slice()),
+        (TenantId::NIL, &b"of a later version"[..])
+    );
+    assert_eq!(set_aside[0].reason, format!("this Loam knows no frames of kind {}", KIND + 1));
 }
 
 async fn while_the_database_is_away_nothing_is_lost(bed: Database) {
@@ -308,10 +310,10 @@ async fn take_away(bed: &Database) {
 
 async fn a_failure_that_passes_by_itself_puts_nothing_aside(bed: Database) {
     let node = Node::new(bed);
-    let (journal, all) = (node.journal(), numbers(0..50));
+    let ((journal, drainer), all) = (node.start().await, numbers(0..50));
     node.sink.failing.store(3, SeqCst);
     let end = append(&journal, texts(&all)).await;
-    node.drain(journal, end).await;
+    run_until(drainer, end).await;
     assert_eq!(node.topics().await, all);
     assert!(node.quarantine().await.is_empty());
     assert_eq!(node.sink.writes.load(SeqCst), 4);
@@ -359,7 +361,9 @@ async fn a_month_without_a_partition_is_made_rather_than_set_aside(bed: Database
     let node = Node::new(bed);
     let journal = node.journal();
     // a server that slept through the turn of months: nothing made its partitions
-    let drainer = Drainer::open(node.bed.db.clone(), journal.clone(), Clock::system(), vec![Arc::new(Trail)]).await.unwrap();
+    let drainer = Drainer::open(node.bed.db.clone(), journal.clone(), Clock::system(), vec![Arc::new(Trail)])
+        .await
+        .unwrap();
     let end = append(&journal, ["a", "b", "c"]).await;
     run_until(drainer, end).await;
     let tx = node.bed.db.read(&Scope::system(ACME, "test")).await.unwrap();

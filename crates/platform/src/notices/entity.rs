@@ -5,7 +5,10 @@ use sea_orm::entity::prelude::*;
 
 /// Something that others may keep in memory has changed.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-#[sea_orm(table_name = "change_notices", comment = "something that other processes may keep in memory has changed; kept for an hour")]
+#[sea_orm(
+    table_name = "change_notices",
+    comment = "something that other processes may keep in memory has changed; kept for an hour"
+)]
 pub struct Model {
     /// The tenant.
     #[sea_orm(primary_key, auto_increment = false)]

@@ -60,7 +60,13 @@ impl Notices {
     }
 
     /// Writes the notice for other processes, in the transaction of the change.
-    pub async fn announce<R>(&self, tx: &Tx<R>, clock: &Clock, topic: &str, subject: impl Into<Uuid>) -> Result<Notice> {
+    pub async fn announce<R>(
+        &self,
+        tx: &Tx<R>,
+        clock: &Clock,
+        topic: &str,
+        subject: impl Into<Uuid>,
+    ) -> Result<Notice> {
         let subject = subject.into();
         let row = entity::ActiveModel {
             tenant_id: Set(tx.scope().tenant()),
@@ -87,7 +93,14 @@ impl Notices {
         }
     }
 
-    async fn look(&self, db: &Db, clock: &Clock, scope: &Scope, since: Uuid, seen: &mut HashSet<Uuid>) -> Result<Uuid> {
+    async fn look(
+        &self,
+        db: &Db,
+        clock: &Clock,
+        scope: &Scope,
+        since: Uuid,
+        seen: &mut HashSet<Uuid>,
+    ) -> Result<Uuid> {
         let next = clock.id_at(clock.now() - OVERLAP);
         let tx = db.system_read(scope).await?;
         let rows = tx.find_any::<entity::Entity>().filter(entity::Column::Id.gt(since)).all().await?;
@@ -104,7 +117,8 @@ impl Notices {
 pub async fn forget_old(db: &Db, clock: &Clock, scope: &Scope) -> Result<u64> {
     let before = clock.now() - KEEP;
     let tx = db.system_write(scope).await?;
-    let forgotten = tx.delete_any::<entity::Entity>().filter(entity::Column::CreatedAt.lt(before)).exec().await?;
+    let forgotten =
+        tx.delete_any::<entity::Entity>().filter(entity::Column::CreatedAt.lt(before)).exec().await?;
     tx.commit().await?;
     Ok(forgotten)
 }

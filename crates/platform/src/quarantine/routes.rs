@@ -72,7 +72,16 @@ async fn list(
     responses((status = 200, body = QuarantineView), (status = "4XX", body = ErrorBody)),
     security(("api_key" = ["journal_quarantine:read"]))
 )]
-async fn get(State(db): State<Db>, Caller(scope): Caller, Path(id): Path<QuarantineId>) -> ApiResult<axum::Json<QuarantineView>> {
-    let row = db.read(&scope).await?.get::<Entity>(id).await?.ok_or_else(|| Error::not_found("frame in quarantine"))?;
+async fn get(
+    State(db): State<Db>,
+    Caller(scope): Caller,
+    Path(id): Path<QuarantineId>,
+) -> ApiResult<axum::Json<QuarantineView>> {
+    let row = db
+        .read(&scope)
+        .await?
+        .get::<Entity>(id)
+        .await?
+        .ok_or_else(|| Error::not_found("frame in quarantine"))?;
     Ok(axum::Json(row.into()))
 }

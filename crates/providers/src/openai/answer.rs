@@ -75,7 +75,9 @@ fn add_choice(choice: &mut Map<String, Value>, part: Value) {
 fn merge(into: &mut Map<String, Value>, name: String, value: Value) {
     match (into.get_mut(&name), value) {
         (_, Value::Null) => {}
-        (Some(Value::String(text)), Value::String(more)) if !matches!(name.as_str(), "role" | "id" | "type") => {
+        (Some(Value::String(text)), Value::String(more))
+            if !matches!(name.as_str(), "role" | "id" | "type") =>
+        {
             text.push_str(&more);
         }
         (Some(Value::Object(fields)), Value::Object(more)) => {
@@ -84,7 +86,9 @@ fn merge(into: &mut Map<String, Value>, name: String, value: Value) {
         (Some(Value::Array(items)), Value::Array(more)) => {
             for item in more {
                 let index = item.get("index").and_then(Value::as_u64);
-                let same = items.iter_mut().find(|old| index.is_some() && old.get("index").and_then(Value::as_u64) == index);
+                let same = items
+                    .iter_mut()
+                    .find(|old| index.is_some() && old.get("index").and_then(Value::as_u64) == index);
                 match (same, item) {
                     (Some(Value::Object(old)), Value::Object(item)) => {
                         item.into_iter().for_each(|(name, value)| merge(old, name, value));
@@ -118,8 +122,13 @@ mod tests {
 
     #[test]
     fn a_stream_becomes_the_answer_it_would_have_been() {
-        let chunk = |delta: Value| format!("data: {}\n\n", json!({"id": "c", "object": "chat.completion.chunk", "model": "m",
-            "choices": [{"index": 0, "delta": delta, "finish_reason": null}]}));
+        let chunk = |delta: Value| {
+            format!(
+                "data: {}\n\n",
+                json!({"id": "c", "object": "chat.completion.chunk", "model": "m",
+            "choices": [{"index": 0, "delta": delta, "finish_reason": null}]})
+            )
+        };
         let call = |part: Value| json!({"tool_calls": [part]});
         let stream = [
             chunk(json!({"role": "assistant", "content": "Hel"})),
@@ -131,9 +140,12 @@ mod tests {
         ]
         .concat();
         let answer = assemble(&stream);
-        assert_eq!(answer, json!({"id": "c", "object": "chat.completion", "model": "m", "usage": {"prompt_tokens": 1},
+        assert_eq!(
+            answer,
+            json!({"id": "c", "object": "chat.completion", "model": "m", "usage": {"prompt_tokens": 1},
             "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "Hello",
-                "tool_calls": [{"index": 0, "id": "t", "type": "function", "function": {"name": "f", "arguments": "{\"a\":1}"}}]}}]}));
+                "tool_calls": [{"index": 0, "id": "t", "type": "function", "function": {"name": "f", "arguments": "{\"a\":1}"}}]}}]})
+        );
         assert_eq!(completion_text(&answer), "Hellof{\"a\":1}");
     }
 }

@@ -13,7 +13,8 @@ pub fn error_from(provider: &str, status: u16, body: &[u8], retry_after: Option<
     let json: Value = serde_json::from_slice(body).unwrap_or_default();
     let fault = &json["error"];
     let said = fault["message"].as_str().or_else(|| fault.as_str()).or_else(|| json["message"].as_str());
-    let said = said.map_or_else(|| String::from_utf8_lossy(body).chars().take(SHOWN).collect(), str::to_owned);
+    let said =
+        said.map_or_else(|| String::from_utf8_lossy(body).chars().take(SHOWN).collect(), str::to_owned);
     let (kind, code) = match status {
         401 | 403 => (Kind::Forbidden, "provider_refused_credentials"),
         404 => (Kind::NotFound, "provider_not_found"),

@@ -65,13 +65,14 @@ impl Head {
     /// Reads the head of a body, and checks that the body is JSON at all.
     pub fn read(body: &[u8]) -> Result<Self> {
         let invalid = |why: String| Error::new(Kind::Invalid, "invalid_json", why);
-        let text = std::str::from_utf8(body).map_err(|e| invalid(format!("the body is not valid UTF-8: {e}")))?;
+        let text =
+            std::str::from_utf8(body).map_err(|e| invalid(format!("the body is not valid UTF-8: {e}")))?;
         // a struct can also be read from an array, which no provider would understand
         if !text.trim_start().starts_with('{') {
             return Err(invalid("the body must be a JSON object".to_owned()));
         }
-        let wire: Wire<'_> =
-            serde_json::from_str(text).map_err(|e| invalid(format!("the body is not the JSON that is expected: {e}")))?;
+        let wire: Wire<'_> = serde_json::from_str(text)
+            .map_err(|e| invalid(format!("the body is not the JSON that is expected: {e}")))?;
         let span = |raw: &RawValue| {
             let start = raw.get().as_ptr() as usize - text.as_ptr() as usize;
             (start, start + raw.get().len())
@@ -88,14 +89,22 @@ impl Head {
         let mut head =
             Self { model, stream, wants_usage: false, model_span: span(model_raw), options: Options::Keep };
         if stream {
-            (head.wants_usage, head.options) = match wire.stream_options.map(|raw| (raw, serde_json::from_str(raw.get()))) {
+            (head.wants_usage, head.options) = match wire
+                .stream_options
+                .map(|raw| (raw, serde_json::from_str(raw.get())))
+            {
                 None => (false, Options::Insert),
-                Some((raw, Ok(Value::Null))) => (false, Options::Replace { span: span(raw), with: INCLUDE.to_owned() }),
+                Some((raw, Ok(Value::Null))) => {
+                    (false, Options::Replace { span: span(raw), with: INCLUDE.to_owned() })
+                }
                 Some((raw, Ok(Value::Object(mut options)))) => match options.get("include_usage") {
                     Some(Value::Bool(true)) => (true, Options::Keep),
                     _ => {
                         options.insert("include_usage".to_owned(), Value::Bool(true));
-                        (false, Options::Replace { span: span(raw), with: Value::Object(options).to_string() })
+                        (
+                            false,
+                            Options::Replace { span: span(raw), with: Value::Object(options).to_string() },
+                        )
                     }
                 },
                 Some(_) => return Err(Error::invalid("stream_options", "must be an object")),
@@ -194,8 +203,19 @@ mod tests {
         assert_eq!(param(br#"{"messages":[]}"#), Some("model".to_owned()));
         assert_eq!(param(br#"{"model":7}"#), Some("model".to_owned()));
         assert_eq!(param(br#"{"model":"m","stream":"yes"}"#), Some("stream".to_owned()));
-        assert_eq!(param(br#"{"model":"m","stream":true,"stream_options":[]}"#), Some("stream_options".to_owned()));
-        for body in [&b"{"[..], b"[]", br#"["p/m", true, null]"#, b"\xff", b"{\"model\":\"\xff\"}", b"", b"{\"model\":\"a\"} x"] {
+        assert_eq!(
+            param(br#"{"model":"m","stream":true,"stream_options":[]}"#),
+            Some("stream_options".to_owned())
+        );
+        for body in [
+            &b"{"[..],
+            b"[]",
+            br#"["p/m", true, null]"#,
+            b"\xff",
+            b"{\"model\":\"\xff\"}",
+            b"",
+            b"{\"model\":\"a\"} x",
+        ] {
             assert!(Head::read(body).is_err(), "{body:?}");
         }
     }

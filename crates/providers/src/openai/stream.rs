@@ -96,10 +96,13 @@ impl Events {
                     return Forward { now: out.freeze(), last: Some(event) };
                 }
                 Some(json) if memmem::find(json, b"\"usage\"").is_some() => {
-                    let chunk = std::str::from_utf8(json).ok().and_then(|json| serde_json::from_str::<Chunk<'_>>(json).ok());
+                    let chunk = std::str::from_utf8(json)
+                        .ok()
+                        .and_then(|json| serde_json::from_str::<Chunk<'_>>(json).ok());
                     let usage = chunk.as_ref().and_then(|chunk| chunk.usage);
                     self.usage = usage.or(self.usage);
-                    let empty = chunk.is_some_and(|chunk| chunk.choices.is_some_and(|c| is_empty_array(c.get())));
+                    let empty =
+                        chunk.is_some_and(|chunk| chunk.choices.is_some_and(|c| is_empty_array(c.get())));
                     if !(self.hide_usage && usage.is_some() && empty) {
                         out.extend_from_slice(&event);
                     }
@@ -167,7 +170,8 @@ mod tests {
             for size in 1..=stream.len() {
                 let (now, last, events) = run(&stream, size, false);
                 assert_eq!(now + &last.expect("an end"), stream, "cut every {size}");
-                let usage = Usage { prompt_tokens: 3, completion_tokens: 4, total_tokens: 7, cached_tokens: 1 };
+                let usage =
+                    Usage { prompt_tokens: 3, completion_tokens: 4, total_tokens: 7, cached_tokens: 1 };
                 assert_eq!((events.usage(), events.is_done()), (Some(usage), true));
             }
         }
@@ -177,7 +181,10 @@ mod tests {
     fn usage_that_the_client_did_not_ask_for_is_hidden() {
         for size in 1..=STREAM.len() {
             let (now, last, events) = run(STREAM, size, true);
-            assert!(now.contains("a comment") && now.contains("usage\\\" of") && !now.contains("prompt_tokens"), "{now}");
+            assert!(
+                now.contains("a comment") && now.contains("usage\\\" of") && !now.contains("prompt_tokens"),
+                "{now}"
+            );
             assert_eq!(last.as_deref(), Some("data: [DONE]\n\n"));
             assert!(events.usage().is_some());
         }
@@ -186,6 +193,9 @@ mod tests {
     #[test]
     fn a_stream_that_is_cut_is_not_done_and_its_rest_goes_on() {
         let (now, last, events) = run("data: {\"choices\":[]}\n\ndata: {\"cho", 7, true);
-        assert_eq!((now.as_str(), last, events.is_done()), ("data: {\"choices\":[]}\n\ndata: {\"cho", None, false));
+        assert_eq!(
+            (now.as_str(), last, events.is_done()),
+            ("data: {\"choices\":[]}\n\ndata: {\"cho", None, false)
+        );
     }
 }

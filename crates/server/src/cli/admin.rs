@@ -20,7 +20,7 @@ pub(super) struct TenantArg {
 #[derive(Args)]
 pub(super) struct ListArgs {
     /// How many rows at most.
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub(super) limit: u64,
 }
 

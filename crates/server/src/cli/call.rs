@@ -49,10 +49,21 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
         Command::List { tenant, list, state, provider, model } => {
             let (core, scope) = admin::in_tenant(config, &tenant).await?;
             let filter = LlmCallFilter { state, provider, model, ..LlmCallFilter::default() };
-            let rows = admin::pages(list.limit, async |page| core.gateway.list_calls(&scope, filter.clone(), &page).await);
+            let rows = admin::pages(list.limit, async |page| {
+                core.gateway.list_calls(&scope, filter.clone(), &page).await
+            });
             let rows: Vec<LlmCallView> = rows.await?.into_iter().map(LlmCallView::from).collect();
-            let fields =
-                ["created_at", "state", "provider", "model", "status_code", "total_tokens", "cost_usd", "latency_ms", "id"];
+            let fields = [
+                "created_at",
+                "state",
+                "provider",
+                "model",
+                "status_code",
+                "total_tokens",
+                "cost_usd",
+                "latency_ms",
+                "id",
+            ];
             output::rows(json, &rows, &fields)
         }
         Command::Show { tenant, id } => {

@@ -45,7 +45,9 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
         Command::Status => {
             let status = admin::connect(config).await?.schema_status().await?;
             if json {
-                output::json(&json!({ "migrations": status.migrations, "unknown": status.unknown, "pending": status.pending() }))?;
+                output::json(
+                    &json!({ "migrations": status.migrations, "unknown": status.unknown, "pending": status.pending() }),
+                )?;
             } else {
                 output::rows(false, &status.migrations, &["name", "applied"])?;
                 output::line(false, &format!("{} pending", status.pending()))?;
@@ -72,7 +74,10 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
             output::line(json, &format!("wrote {}", path.display()))
         }
         Command::Docs { folder } => {
-            for (name, text) in [("DATA-DICTIONARY.md", data_dictionary(&entities())), ("ENTITIES.md", entity_diagram(&entities()))] {
+            for (name, text) in [
+                ("DATA-DICTIONARY.md", data_dictionary(&entities())),
+                ("ENTITIES.md", entity_diagram(&entities())),
+            ] {
                 let path = folder.join(name);
                 std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
                 output::line(json, &format!("wrote {}", path.display()))?;
@@ -84,7 +89,8 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
 
 async fn migrate(config: &Config, json: bool) -> Result<()> {
     if config.database.url.is_none() {
-        std::fs::create_dir_all(config.data()).with_context(|| format!("cannot make {}", config.data().display()))?;
+        std::fs::create_dir_all(config.data())
+            .with_context(|| format!("cannot make {}", config.data().display()))?;
     }
     let db = Db::connect(&config.database, config.data()).await?;
     let applied = db.migrate().await?;

@@ -60,9 +60,16 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
         Command::List { tenant, list } => {
             let (core, scope) = admin::in_tenant(config, &tenant).await?;
             let filter = ApiKeyFilter::default();
-            let rows = admin::pages(list.limit, async |page| core.identity.list_api_keys(&scope, &filter, &page).await).await?;
+            let rows = admin::pages(list.limit, async |page| {
+                core.identity.list_api_keys(&scope, &filter, &page).await
+            })
+            .await?;
             let rows: Vec<ApiKeyView> = rows.into_iter().map(ApiKeyView::from).collect();
-            output::rows(json, &rows, &["name", "prefix", "scopes", "last_used_at", "expires_at", "revoked_at", "id"])
+            output::rows(
+                json,
+                &rows,
+                &["name", "prefix", "scopes", "last_used_at", "expires_at", "revoked_at", "id"],
+            )
         }
         Command::Revoke { tenant, id } => {
             let (core, scope) = admin::in_tenant(config, &tenant).await?;

@@ -151,7 +151,8 @@ mod tests {
     #[test]
     fn no_commands_own_option_is_in_the_way_of_one_that_all_have() {
         Cli::command().debug_assert();
-        let words = ["loam", "provider", "create", "--name", "x", "--config", "{}", "--config-file", "loam.toml"];
+        let words =
+            ["loam", "provider", "create", "--name", "x", "--config", "{}", "--config-file", "loam.toml"];
         let cli = Cli::try_parse_from(words).expect("valid");
         assert_eq!(cli.global.config_file.as_deref(), Some(std::path::Path::new("loam.toml")));
     }

@@ -59,7 +59,14 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
                 core.gateway.list_prices(&scope, ModelPriceFilter::default(), &page).await
             });
             let rows: Vec<ModelPriceView> = rows.await?.into_iter().map(ModelPriceView::from).collect();
-            let fields = ["provider", "model", "input_per_million", "cached_input_per_million", "output_per_million", "id"];
+            let fields = [
+                "provider",
+                "model",
+                "input_per_million",
+                "cached_input_per_million",
+                "output_per_million",
+                "id",
+            ];
             output::rows(json, &rows, &fields)
         }
     }

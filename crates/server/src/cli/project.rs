@@ -54,9 +54,15 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
         }
         Command::List { tenant, list } => {
             let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let rows = admin::pages(list.limit, async |page| core.identity.list_projects(&scope, &page).await).await?;
+            let rows =
+                admin::pages(list.limit, async |page| core.identity.list_projects(&scope, &page).await)
+                    .await?;
             let rows: Vec<ProjectView> = rows.into_iter().map(ProjectView::from).collect();
-            output::rows(json, &rows, &["name", "framework", "monitoring_status", "delivery_status", "id", "created_at"])
+            output::rows(
+                json,
+                &rows,
+                &["name", "framework", "monitoring_status", "delivery_status", "id", "created_at"],
+            )
         }
     }
 }

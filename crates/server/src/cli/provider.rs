@@ -55,7 +55,14 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
             // the text may hold a secret, so what is wrong with it is said without repeating it
             let settings = serde_json::from_str(&settings).context("--config is not JSON")?;
             let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let new = AiProviderCreate { name, kind, display_name, config: settings, is_active: None, metadata: Map::new() };
+            let new = AiProviderCreate {
+                name,
+                kind,
+                display_name,
+                config: settings,
+                is_active: None,
+                metadata: Map::new(),
+            };
             output::one(json, &AiProviderView::from(core.gateway.create_provider(&scope, new).await?))
         }
         Command::List { tenant, list } => {

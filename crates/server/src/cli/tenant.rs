@@ -2,10 +2,10 @@
 
 use anyhow::Result;
 use clap::Subcommand;
+use loam_http::surface::IfMatch;
 use loam_identity::tenants::entity::TenantStatus;
 use loam_identity::tenants::routes::{TenantCreated, TenantView};
 use loam_identity::tenants::service::{TenantCreate, TenantUpdate};
-use loam_http::surface::IfMatch;
 use serde_json::Map;
 
 use super::admin::{self, ListArgs};
@@ -48,12 +48,20 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
     let scope = admin::operator();
     match command {
         Command::Create { slug, name, plan } => {
-            let new = TenantCreate { slug, name, plan, quotas: Map::new(), settings: Map::new(), metadata: Map::new() };
+            let new = TenantCreate {
+                slug,
+                name,
+                plan,
+                quotas: Map::new(),
+                settings: Map::new(),
+                metadata: Map::new(),
+            };
             let (tenant, key) = core.identity.create_tenant(&scope, new).await?;
             output::one(json, &TenantCreated::new(tenant, key))
         }
         Command::List { list } => {
-            let rows = admin::pages(list.limit, async |page| core.identity.list_tenants(&scope, &page).await).await?;
+            let rows = admin::pages(list.limit, async |page| core.identity.list_tenants(&scope, &page).await)
+                .await?;
             let rows: Vec<TenantView> = rows.into_iter().map(TenantView::from).collect();
             output::rows(json, &rows, &["slug", "name", "status", "plan", "id", "created_at"])
         }
@@ -62,7 +70,12 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
     }
 }
 
-async fn set_status(core: &crate::services::Core, slug: &str, status: TenantStatus, json: bool) -> Result<()> {
+async fn set_status(
+    core: &crate::services::Core,
+    slug: &str,
+    status: TenantStatus,
+    json: bool,
+) -> Result<()> {
     let scope = admin::operator();
     let tenant = core.identity.tenant_by_slug(&scope, slug).await?;
     let change = TenantUpdate { status: Some(status), ..TenantUpdate::default() };

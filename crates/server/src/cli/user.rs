@@ -69,7 +69,9 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
         }
         Command::List { tenant, list } => {
             let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let rows = admin::pages(list.limit, async |page| core.identity.list_users(&scope, UserFilter::default(), &page).await);
+            let rows = admin::pages(list.limit, async |page| {
+                core.identity.list_users(&scope, UserFilter::default(), &page).await
+            });
             let rows: Vec<UserView> = rows.await?.into_iter().map(UserView::from).collect();
             output::rows(json, &rows, &["username", "email", "roles", "is_active", "id", "created_at"])
         }

@@ -4,15 +4,11 @@
 //! document doesn't have, or that says nothing of security, can't be reached; the server doesn't even start with the
 //! latter.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use anyhow::{Result, ensure};
-use axum::extract::{MatchedPath, Request, State};
-use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, StatusCode, header};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use loam_http::surface::{ApiError, rejected_as_error};
 use loam_identity::{Authenticator, permissions};
 use loam_kernel::{Error, Kind, Origin, Scope};
@@ -21,7 +17,7 @@ use utoipa::openapi::OpenApi;
 
 /// What each operation needs.
 pub(super) struct Access {
-    operations: HashMap<String, Vec<Operation>>,
+    operations: matchit::Router<Vec<Operation>>,
     authenticator: Arc<Authenticator>,
 }
 
@@ -37,42 +33,69 @@ struct Operation {
 const PUBLIC: [&str; 2] = ["/healthz", "/readyz"];
 const METRICS: &str = "/metrics";
 
+/// Pages for people, which the document does not list.
+fn is_page(path: &str) -> bool {
+    matches!(path, "/" | "/openapi.json" | "/docs") || path.starts_with("/docs/")
+}
+
 impl Access {
-    pub(super) fn new(document: &OpenApi, authenticator: Arc<Authenticator>, public_metrics: bool) -> Result<Self> {
+    pub(super) fn new(
+        document: &OpenApi,
+        authenticator: Arc<Authenticator>,
+        public_metrics: bool,
+    ) -> Result<Self> {
         let document = serde_json::to_value(document)?;
-        let mut operations: HashMap<String, Vec<Operation>> = HashMap::new();
+        let mut all = matchit::Router::new();
         for (path, item) in document["paths"].as_object().into_iter().flatten() {
+            let mut operations = Vec::new();
             for (method, operation) in item.as_object().into_iter().flatten() {
                 let Ok(method) = Method::from_bytes(method.to_ascii_uppercase().as_bytes()) else { continue };
                 let public = PUBLIC.contains(&path.as_str()) || (path == METRICS && public_metrics);
                 let permission = operation["security"][0]["api_key"][0].as_str().map(str::to_owned);
-                ensure!(public || permission.is_some(), "{method} {path} says nothing of the permission it needs");
+                ensure!(
+                    public || permission.is_some(),
+                    "{method} {path} says nothing of the permission it needs"
+                );
                 if let Some(permission) = &permission {
-                    ensure!(permissions::ALL.contains(&permission.as_str()), "{path} needs the unknown permission {permission}");
+                    ensure!(
+                        permissions::ALL.contains(&permission.as_str()),
+                        "{path} needs the unknown permission {permission}"
+                    );
                 }
                 let permission = permission.filter(|_| !public);
                 let parameters = path.starts_with("/api/").then(|| query_parameters(operation));
-                operations.entry(path.clone()).or_default().push(Operation { method, permission, parameters });
+                operations.push(Operation { method, permission, parameters });
             }
+            all.insert(path.clone(), operations)?;
         }
-        Ok(Self { operations, authenticator })
+        Ok(Self { operations: all, authenticator })
     }
 
     fn operation(&self, path: &str, method: &Method) -> Result<&Operation, ApiError> {
         let wanted = if method == Method::HEAD { &Method::GET } else { method };
-        let operations = self.operations.get(path).ok_or_else(|| rejected_as_error(StatusCode::NOT_FOUND))?;
-        let operation = operations.iter().find(|operation| operation.method == wanted);
+        let matched = self.operations.at(path).map_err(|_| rejected_as_error(StatusCode::NOT_FOUND))?;
+        let operation = matched.value.iter().find(|operation| operation.method == wanted);
         operation.ok_or_else(|| rejected_as_error(StatusCode::METHOD_NOT_ALLOWED))
     }
 
-    async fn admit(&self, operation: &Operation, request: &Parts) -> Result<Option<Scope>, Error> {
+    /// Lets in who may, and says with which scope; without one where everybody may.
+    pub(super) async fn admit(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+        origin: &Arc<Origin>,
+    ) -> Result<Option<Scope>, ApiError> {
+        if is_page(uri.path()) {
+            return Ok(None);
+        }
+        let operation = self.operation(uri.path(), method)?;
         let Some(permission) = &operation.permission else { return Ok(None) };
-        let key = bearer(&request.headers)?;
-        let origin = request.extensions.get::<Arc<Origin>>().cloned().unwrap_or_default();
-        let writes = !matches!(request.method, Method::GET | Method::HEAD);
-        let scope = self.authenticator.authenticate(key, writes, origin).await?;
+        let key = bearer(headers)?;
+        let writes = !matches!(*method, Method::GET | Method::HEAD);
+        let scope = self.authenticator.authenticate(key, writes, origin.clone()).await?;
         scope.require(permission)?;
-        operation.check_query(request.uri.query())?;
+        operation.check_query(uri.query())?;
         Ok(Some(scope))
     }
 }
@@ -84,8 +107,12 @@ impl Operation {
         match form_urlencoded::parse(query.as_bytes()).find(|(name, _)| !known.contains(name.as_ref())) {
             Some((name, _)) => {
                 let name: String = name.chars().take(100).collect();
-                Err(Error::new(Kind::Invalid, "unknown_parameter", format!("there is no query parameter `{name}` here"))
-                    .with_param(name))
+                Err(Error::new(
+                    Kind::Invalid,
+                    "unknown_parameter",
+                    format!("there is no query parameter `{name}` here"),
+                )
+                .with_param(name))
             }
             None => Ok(()),
         }
@@ -105,20 +132,4 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Error> {
     let value = headers.get(header::AUTHORIZATION).ok_or_else(missing)?.to_str().map_err(|_| missing())?;
     let (scheme, key) = value.split_once(' ').ok_or_else(missing)?;
     if scheme.eq_ignore_ascii_case("bearer") { Ok(key.trim()) } else { Err(missing()) }
-}
-
-/// Lets in who may, with the scope for the handler.
-pub(super) async fn authenticate(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
-    let path = request.extensions().get::<MatchedPath>().cloned();
-    let operation = match access.operation(path.as_ref().map_or("", MatchedPath::as_str), request.method()) {
-        Ok(operation) => operation,
-        Err(e) => return e.into_response(),
-    };
-    let (mut parts, body) = request.into_parts();
-    match access.admit(operation, &parts).await {
-        Ok(Some(scope)) => drop(parts.extensions.insert(scope)),
-        Ok(None) => {}
-        Err(e) => return ApiError::from(e).into_response(),
-    }
-    next.run(Request::from_parts(parts, body)).await
 }

@@ -116,8 +116,10 @@ async fn metrics(
     Extension(prometheus): Extension<PrometheusHandle>,
 ) -> ApiResult<Response> {
     for pool in health.0.db.pool_use() {
-        metrics::gauge!("loam_db_pool_connections", "pool" => pool.name, "state" => "open").set(f64::from(pool.open));
-        metrics::gauge!("loam_db_pool_connections", "pool" => pool.name, "state" => "idle").set(to_f64(pool.idle as u64));
+        metrics::gauge!("loam_db_pool_connections", "pool" => pool.name, "state" => "open")
+            .set(f64::from(pool.open));
+        metrics::gauge!("loam_db_pool_connections", "pool" => pool.name, "state" => "idle")
+            .set(to_f64(pool.idle as u64));
         metrics::gauge!("loam_db_pool_connections_max", "pool" => pool.name).set(f64::from(pool.max));
     }
     if let Ok(Ok(bytes)) = tokio::time::timeout(PATIENCE, health.0.db.size_bytes()).await {
@@ -144,7 +146,8 @@ fn journal_figures(journal: &Journal) {
     let mut up_to = 0;
     for (bound, count) in SYNC_BUCKETS_MICROS.iter().zip(stats.sync_buckets) {
         up_to += count;
-        metrics::counter!("loam_journal_syncs_up_to_total", "microseconds" => bound.to_string()).absolute(up_to);
+        metrics::counter!("loam_journal_syncs_up_to_total", "microseconds" => bound.to_string())
+            .absolute(up_to);
     }
 }
 

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{FromRequest, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::extract::{FromRequest, Request};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::response::Response;
 use loam_db::{Answer, Db, Kept};
 use loam_http::surface::{ApiError, Body as RawBody};
 use loam_kernel::{Clock, Error, Idempotency, Kind, Result, Scope};
@@ -75,7 +74,10 @@ impl Replay {
             body: String::from_utf8_lossy(&body).into_owned(),
         };
         let sealed = serde_json::to_vec(&sealed).map_err(Error::internal)?;
-        let answer = Answer { status: parts.status.as_u16(), body: self.keyring.seal(&self.clock, &place(id), &sealed)? };
+        let answer = Answer {
+            status: parts.status.as_u16(),
+            body: self.keyring.seal(&self.clock, &place(id), &sealed)?,
+        };
         if let Err(e) = self.db.keep_answer(scope, id, answer).await {
             // it took effect: a repetition is refused rather than answered, but never done twice
             tracing::warn!(error = %e, "cannot keep an answer for its Idempotency-Key");
@@ -96,7 +98,9 @@ fn key_of(headers: &HeaderMap) -> Result<Option<String>> {
     let Some(value) = headers.get(KEY) else { return Ok(None) };
     match value.to_str() {
         Ok(text) if (1..=MAX_KEY).contains(&text.len()) => Ok(Some(text.to_owned())),
-        _ => Err(Error::invalid("Idempotency-Key", format!("must be 1 to {MAX_KEY} visible ASCII characters"))),
+        _ => {
+            Err(Error::invalid("Idempotency-Key", format!("must be 1 to {MAX_KEY} visible ASCII characters")))
+        }
     }
 }
 
@@ -106,39 +110,38 @@ fn fingerprint(request: &Request, body: &Bytes) -> Vec<u8> {
     Sha256::new().chain_update(target).chain_update([0]).chain_update(body).finalize().to_vec()
 }
 
-/// Answers a repeated request as the first time.
-pub(super) async fn replay(State(replay): State<Replay>, request: Request, next: Next) -> Response {
-    let ours = request.method() == Method::POST && request.uri().path().starts_with("/api/");
-    if !ours || !request.headers().contains_key(KEY) {
-        return next.run(request).await;
+impl Replay {
+    /// The key of a request to the resource API, if it sent one. Other protocols have no such key.
+    pub(super) fn key_of(&self, request: &Request) -> Result<Option<String>> {
+        if request.uri().path().starts_with("/api/") { key_of(request.headers()) } else { Ok(None) }
     }
-    match once(&replay, request, next).await {
-        Ok(response) => response,
-        Err(e) => e.into_response(),
-    }
-}
 
-async fn once(replay: &Replay, request: Request, next: Next) -> Result<Response, ApiError> {
-    let (Some(scope), Some(key)) = (request.extensions().get::<Scope>().cloned(), key_of(request.headers())?) else {
-        return Ok(next.run(request).await);
-    };
-    let (parts, body) = request.into_parts();
-    let RawBody(body) = RawBody::from_request(Request::from_parts(parts.clone(), body), &()).await?;
-    let mut request = Request::from_parts(parts, Body::from(body.clone()));
-    let fingerprint = fingerprint(&request, &body);
-    // two callers of one tenant may choose the same key
-    let key = format!("{}/{key}", scope.actor().label());
-    if let Some(kept) = replay.db.kept_answer(&scope, &key).await? {
-        return Ok(replay.replayed(kept, &fingerprint)?);
-    }
-    let claim = Arc::new(Idempotency::new(replay.clock.id(), key, fingerprint, replay.clock.now()));
-    let mut claiming = scope.clone();
-    claiming.idempotency = Some(claim.clone());
-    request.extensions_mut().insert(claiming);
-    let response = next.run(request).await;
-    if response.status().is_success() && claim.is_taken() {
-        Ok(replay.keep(&scope, claim.id, response).await?)
-    } else {
-        Ok(response)
+    /// Answers a request with a key: the first time by way of `next`, then the same again.
+    pub(super) async fn once<F: Future<Output = Response>>(
+        &self,
+        scope: Scope,
+        key: String,
+        request: Request,
+        next: impl FnOnce(Request) -> F,
+    ) -> Result<Response, ApiError> {
+        let (parts, body) = request.into_parts();
+        let RawBody(body) = RawBody::from_request(Request::from_parts(parts.clone(), body), &()).await?;
+        let mut request = Request::from_parts(parts, Body::from(body.clone()));
+        let fingerprint = fingerprint(&request, &body);
+        // two callers of one tenant may choose the same key
+        let key = format!("{}/{key}", scope.actor().label());
+        if let Some(kept) = self.db.kept_answer(&scope, &key).await? {
+            return Ok(self.replayed(kept, &fingerprint)?);
+        }
+        let claim = Arc::new(Idempotency::new(self.clock.id(), key, fingerprint, self.clock.now()));
+        let mut claiming = scope.clone();
+        claiming.idempotency = Some(claim.clone());
+        request.extensions_mut().insert(claiming);
+        let response = next(request).await;
+        if response.status().is_success() && claim.is_taken() {
+            Ok(self.keep(&scope, claim.id, response).await?)
+        } else {
+            Ok(response)
+        }
     }
 }

@@ -1,0 +1,109 @@
+//! The edge: a request's id, its limits, authentication, idempotency, and the error shape, in one place around the
+//! router.
+//!
+//! These could be layers of the router. But each layer is a boxed service that is cloned for every request, and on the
+//! path of a call that was a seventh of all time.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{HeaderMap, Method};
+use axum::response::{IntoResponse, Response};
+use http_body_util::Limited;
+use hyper::body::Incoming;
+use loam_http::surface::{ApiError, render_error};
+use loam_kernel::{Clock, Origin};
+use tower::ServiceExt;
+use tower_http::timeout::TimeoutBody;
+
+use super::access::Access;
+use super::idempotency::Replay;
+use super::origin::{self, REQUEST_ID};
+use crate::config::ServerConfig;
+use crate::unread::Unread;
+
+/// What every request passes. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Edge(Arc<Inner>);
+
+struct Inner {
+    router: Router,
+    access: Access,
+    replay: Replay,
+    clock: Clock,
+    max_body_bytes: usize,
+    read_timeout: Duration,
+}
+
+impl Edge {
+    pub(super) fn new(
+        router: Router,
+        access: Access,
+        replay: Replay,
+        clock: Clock,
+        config: &ServerConfig,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            router,
+            access,
+            replay,
+            clock,
+            max_body_bytes: config.max_body_bytes,
+            read_timeout: Duration::from_secs(config.read_timeout),
+        }))
+    }
+
+    /// Answers a request.
+    pub(crate) async fn serve(
+        self,
+        request: hyper::Request<Incoming>,
+        peer: SocketAddr,
+    ) -> Result<Response, Infallible> {
+        let this = &*self.0;
+        let (origin, header) = origin::identify(&this.clock, request.headers(), peer);
+        let origin = Arc::new(origin);
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        let (head, body) = request.into_parts();
+        let body = this.limited(&head.headers, body);
+        let request = Request::from_parts(head, body);
+        let response = this.answer(request, &origin).await.unwrap_or_else(ApiError::into_response);
+        let mut response = render_error(response, &origin.request_id, &method, uri.path());
+        response.headers_mut().insert(REQUEST_ID, header);
+        Ok(response)
+    }
+}
+
+impl Inner {
+    /// The body, with a limit on its size and on every pause within it.
+    fn limited(&self, headers: &HeaderMap, body: Incoming) -> Body {
+        if hyper::body::Body::is_end_stream(&body) {
+            return Body::empty();
+        }
+        let body = TimeoutBody::new(self.read_timeout, Unread::new(headers, body));
+        Body::new(Limited::new(body, self.max_body_bytes))
+    }
+
+    async fn answer(&self, mut request: Request, origin: &Arc<Origin>) -> Result<Response, ApiError> {
+        let admitted = self.access.admit(request.method(), request.uri(), request.headers(), origin);
+        let Some(scope) = admitted.await? else { return Ok(self.route(request).await) };
+        if request.method() == Method::POST
+            && let Some(key) = self.replay.key_of(&request)?
+        {
+            return self.replay.once(scope, key, request, |request| self.route(request)).await;
+        }
+        request.extensions_mut().insert(scope);
+        Ok(self.route(request).await)
+    }
+
+    async fn route(&self, request: Request) -> Response {
+        match self.router.clone().oneshot(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        }
+    }
+}

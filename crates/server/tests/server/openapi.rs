@@ -1,0 +1,93 @@
+//! What authentication, generated clients and the black-box tests rely on in the document.
+
+use std::collections::HashSet;
+
+use serde_json::Value;
+
+/// The only operations that need no key.
+const PUBLIC: [&str; 2] = ["/healthz", "/readyz"];
+
+/// Path, method and content of every operation.
+fn operations(document: &Value) -> Vec<(String, String, Value)> {
+    let paths = document["paths"].as_object().unwrap();
+    let all = paths.iter().flat_map(|(path, item)| {
+        let methods =
+            item.as_object().unwrap().iter().filter(|(_, operation)| operation["responses"].is_object());
+        methods.map(|(method, operation)| (path.clone(), method.clone(), operation.clone()))
+    });
+    all.collect()
+}
+
+fn document() -> Value {
+    serde_json::from_str(&loam_server::openapi_text().unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn every_operation_has_a_name_of_its_own_and_a_described_tag() {
+    let document = document();
+    let tags: HashSet<&str> =
+        document["tags"].as_array().unwrap().iter().filter_map(|tag| tag["name"].as_str()).collect();
+    let operations = operations(&document);
+    assert!(operations.len() > 30, "{} operations", operations.len());
+    let mut names = HashSet::new();
+    for (path, method, operation) in &operations {
+        let name = operation["operationId"].as_str().unwrap_or_default();
+        assert!(!name.is_empty() && names.insert(name), "{method} {path} has the operationId {name:?}");
+        let tag = operation["tags"][0].as_str().unwrap_or_default();
+        assert!(tags.contains(tag), "{method} {path} has the tag {tag:?}, which nothing describes");
+        assert!(operation["summary"].is_string(), "{method} {path} does not say what it does");
+    }
+}
+
+#[tokio::test]
+async fn every_operation_names_its_permission_or_is_public() {
+    let document = document();
+    let known = loam_identity::permissions::ALL;
+    for (path, method, operation) in operations(&document) {
+        let permission = operation["security"][0]["api_key"][0].as_str();
+        let public = PUBLIC.contains(&path.as_str());
+        assert_eq!(permission.is_none(), public, "{method} {path}: {permission:?}");
+        let Some(permission) = permission else { continue };
+        assert!(known.contains(&permission), "{method} {path} asks for the unknown permission {permission}");
+        // what a key for reading can reach changes nothing
+        let reads = method == "get";
+        if path.starts_with("/api/") {
+            assert_eq!(permission.ends_with(":read"), reads, "{method} {path} asks for {permission}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_permission_is_asked_for_somewhere() {
+    let document = document();
+    let operations = operations(&document);
+    for permission in loam_identity::permissions::ALL {
+        let asks = |(_, _, operation): &(String, String, Value)| {
+            operation["security"][0]["api_key"][0] == **permission
+        };
+        assert!(operations.iter().any(asks), "nothing asks for {permission}");
+    }
+}
+
+#[tokio::test]
+async fn lists_are_pages_and_every_answer_has_a_shape() {
+    let document = document();
+    for (path, method, operation) in
+        operations(&document).iter().filter(|(path, ..)| path.starts_with("/api/"))
+    {
+        if operation["operationId"].as_str().unwrap().ends_with("_list") && !path.ends_with("roles") {
+            let parameters = operation["parameters"].as_array().unwrap();
+            let names: HashSet<&str> =
+                parameters.iter().filter_map(|parameter| parameter["name"].as_str()).collect();
+            assert!(names.contains("limit") && names.contains("cursor"), "{method} {path} can't be paged");
+        }
+        let errors = &operation["responses"]["4XX"]["content"]["application/json"]["schema"]["$ref"];
+        assert_eq!(errors, "#/components/schemas/ErrorBody", "{method} {path}");
+        for placeholder in path.split('{').skip(1).filter_map(|rest| rest.split('}').next()) {
+            let parameters = operation["parameters"].as_array().into_iter().flatten();
+            let described =
+                parameters.filter(|parameter| parameter["in"] == "path" && parameter["name"] == placeholder);
+            assert_eq!(described.count(), 1, "{method} {path} does not describe {placeholder}");
+        }
+    }
+}
