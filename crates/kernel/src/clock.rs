@@ -82,9 +82,10 @@ impl Clock {
 
     /// A new UUIDv7 of exactly the given moment, for rows whose time is the event's own, and for bounds.
     pub fn id_at(&self, at: DateTime<Utc>) -> Uuid {
+        let now = self.now();
         let mut order = self.order();
-        // the order never goes back, and so would make the past the present
-        if at.timestamp_millis() < order.last {
+        // the order never goes back: it would make the past the present, and a moment to come that of every id until then
+        if at.timestamp_millis() < order.last || at > now {
             Uuid::new_v7(timestamp(NoContext, at))
         } else {
             order.next(at)
@@ -141,8 +142,11 @@ mod tests {
     #[test]
     fn an_id_of_the_future_does_not_keep_the_present_waiting() {
         let clock = Clock::fixed(Clock::system().now());
-        _ = clock.id_at(clock.now() + TimeDelta::days(90));
-        assert_eq!(moment(clock.id_at(clock.now())), clock.now().timestamp_millis().unsigned_abs());
+        let to_come = clock.now() + TimeDelta::days(90);
+        assert_eq!(moment(clock.id_at(to_come)), to_come.timestamp_millis().unsigned_abs());
+        for id in [clock.id(), clock.id_at(clock.now())] {
+            assert_eq!(moment(id), clock.now().timestamp_millis().unsigned_abs());
+        }
     }
 
     #[test]

@@ -99,6 +99,11 @@ impl Database {
         Db::connect(&self.config, self.folder()).await.expect("the database opens again")
     }
 
+    /// A connection around the data layer by the way that the server takes, which may lead through PgBouncer.
+    pub async fn raw_beside(&self) -> Raw {
+        Raw::open(self.config.url.as_ref(), &self.folder().join("loam.db")).await
+    }
+
     /// A connection around the data layer, as the owner: what an operator does by hand, or a fault in the code would.
     pub async fn raw(&self) -> Raw {
         Raw::open(self.config.owner_url.as_ref().or(self.config.url.as_ref()), &self.folder().join("loam.db"))

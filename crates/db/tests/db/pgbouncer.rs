@@ -58,6 +58,35 @@ async fn tenants_that_share_connections_stay_apart() {
     );
 }
 
+/// What a transaction sets must end with it: the next on that connection may be anybody's.
+#[tokio::test]
+async fn a_transaction_leaves_nothing_behind_on_its_connection() {
+    let bed = Database::pgbouncer(1).await;
+    for end in ["committed", "rolled back", "dropped"] {
+        let tx = bed.db.write(&scope(tenant(0))).await.unwrap();
+        tx.insert(note(tenant(0), end).into_active_model().reset_all()).await.unwrap();
+        match end {
+            "committed" => tx.commit().await.unwrap(),
+            "rolled back" => tx.rollback().await.unwrap(),
+            _ => drop(tx),
+        }
+        let tx = bed.db.read(&scope(tenant(0))).await.unwrap();
+        assert_eq!(tx.find::<Entity>().count().await.unwrap(), 1, "only the first was {end}");
+        drop(tx);
+        bed.db.ping().await.unwrap();
+        // held at the same time, so that each is another of the connections that there are
+        let mut held = Vec::new();
+        for _ in 0..3 {
+            let mut raw = bed.raw_beside().await;
+            raw.run("BEGIN").await;
+            let state = "SELECT concat_ws(',', current_user = session_user, nullif(current_setting('app.tenant_id', true), ''), \
+                         current_setting('statement_timeout'), current_setting('transaction_read_only'))";
+            assert_eq!(raw.texts(state).await, ["t,0,off"], "after one that was {end}");
+            held.push(raw);
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_server_starts_through_it() {
     let mut bed = Database::pgbouncer(4).await;

@@ -8,7 +8,7 @@ use zstd::bulk::{Compressor, Decompressor};
 /// Below this, compressing costs more than it saves.
 const WORTH_IT: usize = 1024;
 /// Fast: bodies are packed on the path of a call.
-const LEVEL: i32 = -3;
+const LEVEL: i32 = -1;
 /// The largest body that is opened again.
 const MAX_OPEN: usize = 256 << 20;
 

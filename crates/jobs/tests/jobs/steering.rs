@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};
+use axum::response::Response;
 use axum::{Extension, Router, middleware};
 use http_body_util::BodyExt;
 use loam_db::{System, Tenant, Tx};
