@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 from kit.ledger import disagreement, ledger_count
@@ -62,8 +62,9 @@ def arguments() -> argparse.Namespace:
 
 
 def machine() -> dict:
-    cpus = [line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
-            if line.startswith("model name")]
+    cpus = [
+        line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")
+    ]
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {
         "cpu": cpus[0] if cpus else platform.machine(),
@@ -154,7 +155,7 @@ def main() -> int:
     if not args.harness.is_file():
         raise BenchError(f"{args.harness} is missing: run cargo build --release --package loam-bench")
     run: dict = {
-        "date": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "commit": commit(),
         "machine": machine(),
         "rounds": args.rounds,
@@ -172,8 +173,16 @@ def main() -> int:
         measure(args, Path(folder), run)
     results = Results(run["slots"])
     found = aims(results, run["idle_rss_bytes"], run["start_ms"])
-    run["aims"] = [{"subject": aim.subject, "figure": aim.what, "aim": aim.wanted,
-                    "found": aim.found.median if aim.found else None, "met": aim.met} for aim in found]
+    run["aims"] = [
+        {
+            "subject": aim.subject,
+            "figure": aim.what,
+            "aim": aim.wanted,
+            "found": aim.found.median if aim.found else None,
+            "met": aim.met,
+        }
+        for aim in found
+    ]
     text = markdown(run, results, found)
     args.output.parent.mkdir(parents=True, exist_ok=True)
     args.output.write_text(json.dumps(run, indent=1) + "\n")

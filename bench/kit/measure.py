@@ -45,8 +45,20 @@ def upstream_calls(setting: Setting) -> int:
 
 
 def load(setting: Setting, subject: Subject, scenario: Scenario, flags: list[str]) -> dict:
-    command = [setting.harness, "load", "--json", "--url", subject.url(scenario.stream), "--model", subject.model,
-               "--connections", str(scenario.connections), "--body-bytes", str(scenario.body_bytes), *flags]
+    command = [
+        setting.harness,
+        "load",
+        "--json",
+        "--url",
+        subject.url(),
+        "--model",
+        subject.model,
+        "--connections",
+        str(scenario.connections),
+        "--body-bytes",
+        str(scenario.body_bytes),
+        *flags,
+    ]
     if scenario.stream:
         command.append("--stream")
     for name, value in subject.headers.items():

@@ -52,8 +52,17 @@ def start_postgres(processes: Processes, folder: Path, cache: Path) -> Server:
         raise BenchError(f"initdb failed: {done.stderr.strip()}")
     process = processes.start(
         "postgres",
-        [bin_folder / "postgres", "-D", data, "-p", str(port), "-c", "listen_addresses=127.0.0.1",
-         "-c", f"unix_socket_directories={home}"],
+        [
+            bin_folder / "postgres",
+            "-D",
+            data,
+            "-p",
+            str(port),
+            "-c",
+            "listen_addresses=127.0.0.1",
+            "-c",
+            f"unix_socket_directories={home}",
+        ],
         user=user,
         cwd=home,
         # SIGINT is its fast shutdown: sessions are ended, nothing is lost.

@@ -29,7 +29,7 @@ def table(head: list[str], rows: list[list[str]], left: int = 1) -> str:
     widths = [max(len(row[at]) for row in [head, *rows]) for at in range(len(head))]
 
     def line(cells: list[str]) -> str:
-        padded = (c.ljust(w) if at < left else c.rjust(w) for at, (c, w) in enumerate(zip(cells, widths)))
+        padded = (c.ljust(w) if at < left else c.rjust(w) for at, (c, w) in enumerate(zip(cells, widths, strict=False)))
         return "| " + " | ".join(padded) + " |"
 
     rule = "|" + "|".join("-" * (w + 2) if at < left else "-" * (w + 1) + ":" for at, w in enumerate(widths)) + "|"
@@ -43,15 +43,17 @@ def scenario_table(results: Results, scenario: str) -> str:
             continue
         rate, peak = results.rate(scenario, subject), results.peak_memory(scenario, subject)
         p50, p99 = (results.latency(scenario, subject, name) for name in ("p50", "p99"))
-        rows.append([
-            subject,
-            significant(rate.median if rate else None),
-            significant(p50 / 1e3 if p50 else None),
-            significant(p99 / 1e3 if p99 else None),
-            significant(peak / 1e6 if peak else None),
-            str(results.errors(scenario, subject)),
-            *("1" if subject == peer else spread(results.ratio(scenario, subject, peer)) for peer in PEERS),
-        ])
+        rows.append(
+            [
+                subject,
+                significant(rate.median if rate else None),
+                significant(p50 / 1e3 if p50 else None),
+                significant(p99 / 1e3 if p99 else None),
+                significant(peak / 1e6 if peak else None),
+                str(results.errors(scenario, subject)),
+                *("1" if subject == peer else spread(results.ratio(scenario, subject, peer)) for peer in PEERS),
+            ]
+        )
     head = ["subject", "requests/s", "p50 ms", "p99 ms", "peak MB", "errors", *(f"rate / {peer}" for peer in PEERS)]
     return f"### {scenario}\n\n" + table(head, rows)
 
@@ -67,8 +69,8 @@ def markdown(run: dict, results: Results, aims: list[Aim]) -> str:
     parts = [
         "# Benchmark",
         f"{run['date']}, {machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']} GB, Linux {machine['kernel']}. "
-        f"Commit {run['commit'] or 'unknown'}. {run['rounds']} rounds of {run['seconds']:g} s after {run['warmup']:g} s of warm-up; "
-        "load, upstream and subject share the machine. Load average at the beginning: "
+        f"Commit {run['commit'] or 'unknown'}. {run['rounds']} rounds of {run['seconds']:g} s after {run['warmup']:g} s of "
+        "warm-up; load, upstream and subject share the machine. Load average at the beginning: "
         f"{machine['load_average']:.2f}.",
         "Versions: " + ", ".join(f"{name} {version}" for name, version in run["versions"].items() if version) + ".",
         "Figures are medians of the rounds; ratios are taken round by round, then (least–greatest).",
@@ -81,8 +83,12 @@ def markdown(run: dict, results: Results, aims: list[Aim]) -> str:
         parts += ["### Aims", aims_table(aims)]
     if run["ledger"]:
         rows = [
-            [name, str(found["upstream_calls"]), ", ".join(f"{n} {state}" for state, n in found["states"].items()),
-             found["disagreement"] or "agrees"]
+            [
+                name,
+                str(found["upstream_calls"]),
+                ", ".join(f"{n} {state}" for state, n in found["states"].items()),
+                found["disagreement"] or "agrees",
+            ]
             for name, found in run["ledger"].items()
         ]
         parts += ["### Ledger", table(["subject", "served by the upstream", "in the ledger", ""], rows)]

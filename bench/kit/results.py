@@ -29,11 +29,7 @@ class Results:
 
     def of(self, scenario: str, subject: str) -> dict[int, dict]:
         """The slots of one subject in one scenario, by round."""
-        return {
-            slot["round"]: slot
-            for slot in self.slots
-            if slot["scenario"] == scenario and slot["subject"] == subject
-        }
+        return {slot["round"]: slot for slot in self.slots if slot["scenario"] == scenario and slot["subject"] == subject}
 
     def scenarios(self) -> list[str]:
         return list(dict.fromkeys(slot["scenario"] for slot in self.slots))
@@ -62,20 +58,24 @@ class Results:
 
         A peer that served nothing in a round gives no ratio for it."""
         mine, theirs = self.of(scenario, subject), self.of(scenario, peer)
-        return Spread.of([
-            slot["requests_per_second"] / theirs[number]["requests_per_second"]
-            for number, slot in mine.items()
-            if number in theirs and theirs[number]["requests_per_second"] > 0
-        ])
+        return Spread.of(
+            [
+                slot["requests_per_second"] / theirs[number]["requests_per_second"]
+                for number, slot in mine.items()
+                if number in theirs and theirs[number]["requests_per_second"] > 0
+            ]
+        )
 
     def added_p50(self, scenario: str, subject: str) -> Spread | None:
         """Milliseconds of p50 above the upstream alone in the same round."""
         mine, alone = self.of(scenario, subject), self.of(scenario, "upstream")
-        return Spread.of([
-            (slot["latency_us"]["p50"] - alone[number]["latency_us"]["p50"]) / 1e3
-            for number, slot in mine.items()
-            if number in alone and slot["latency_us"] and alone[number]["latency_us"]
-        ])
+        return Spread.of(
+            [
+                (slot["latency_us"]["p50"] - alone[number]["latency_us"]["p50"]) / 1e3
+                for number, slot in mine.items()
+                if number in alone and slot["latency_us"] and alone[number]["latency_us"]
+            ]
+        )
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ class Subject:
     def start(self) -> None:
         raise NotImplementedError
 
-    def url(self, stream: bool) -> str:
+    def url(self) -> str:
         return f"{self.base}/v1/chat/completions"
 
     def version(self) -> str:
@@ -98,7 +98,7 @@ class Nginx(Subject):
         self.base, self.stream_base = f"http://127.0.0.1:{plain}", f"http://127.0.0.1:{stream}"
         wait_for(self.process, f"{self.base}/v1/models", seconds=10)
 
-    def url(self, stream: bool) -> str:
+    def url(self) -> str:
         return f"{self.stream_base if stream else self.base}/v1/chat/completions"
 
 
@@ -145,20 +145,25 @@ class LiteLlm(Subject):
             raise BenchError("LiteLLM is not installed: run bench/setup.sh litellm")
         port, config = free_port(), self.setting.folder / "litellm.yaml"
         # JSON is YAML.
-        config.write_text(json.dumps({
-            "model_list": [{
-                "model_name": self.model,
-                "litellm_params": {
-                    "model": f"openai/{self.model}",
-                    "api_base": f"{self.setting.upstream}/v1",
-                    "api_key": "sk-bench",
-                },
-            }],
-            "general_settings": {"master_key": self.KEY},
-            "litellm_settings": {"telemetry": False, "request_timeout": 120},
-        }))
-        arguments = ["--config", config, "--host", "127.0.0.1", "--port", str(port), "--num_workers", "1",
-                     "--telemetry", "False"]
+        config.write_text(
+            json.dumps(
+                {
+                    "model_list": [
+                        {
+                            "model_name": self.model,
+                            "litellm_params": {
+                                "model": f"openai/{self.model}",
+                                "api_base": f"{self.setting.upstream}/v1",
+                                "api_key": "sk-bench",
+                            },
+                        }
+                    ],
+                    "general_settings": {"master_key": self.KEY},
+                    "litellm_settings": {"telemetry": False, "request_timeout": 120},
+                }
+            )
+        )
+        arguments = ["--config", config, "--host", "127.0.0.1", "--port", str(port), "--num_workers", "1", "--telemetry", "False"]
         # Its own advice for production, and nothing fetched from outside.
         env = {"LITELLM_LOG": "ERROR", "LITELLM_MODE": "PRODUCTION", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
         self.process = self.setting.processes.start(self.name, [command, *arguments], env=env)

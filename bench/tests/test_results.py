@@ -17,18 +17,30 @@ from kit.results import Results, Spread, aims
 
 
 def slot(scenario: str, subject: str, number: int, rate: float, p50: float = 100.0) -> dict:
-    return {"scenario": scenario, "subject": subject, "round": number, "requests_per_second": rate,
-            "latency_us": {"p50": p50, "p99": 2 * p50}, "errors": {}, "peak_rss_bytes": int(rate)}
+    return {
+        "scenario": scenario,
+        "subject": subject,
+        "round": number,
+        "requests_per_second": rate,
+        "latency_us": {"p50": p50, "p99": 2 * p50},
+        "errors": {},
+        "peak_rss_bytes": int(rate),
+    }
 
 
 class RatiosTest(unittest.TestCase):
     def test_a_ratio_is_taken_within_its_round(self):
         # The machine is three times slower in the second round; the ratios don't see it.
-        results = Results([
-            slot("plain c=32", "nginx", 1, 60_000), slot("plain c=32", "loam-sqlite", 1, 36_000),
-            slot("plain c=32", "nginx", 2, 20_000), slot("plain c=32", "loam-sqlite", 2, 10_000),
-            slot("plain c=32", "nginx", 3, 50_000), slot("plain c=32", "loam-sqlite", 3, 35_000),
-        ])
+        results = Results(
+            [
+                slot("plain c=32", "nginx", 1, 60_000),
+                slot("plain c=32", "loam-sqlite", 1, 36_000),
+                slot("plain c=32", "nginx", 2, 20_000),
+                slot("plain c=32", "loam-sqlite", 2, 10_000),
+                slot("plain c=32", "nginx", 3, 50_000),
+                slot("plain c=32", "loam-sqlite", 3, 35_000),
+            ]
+        )
         found = results.ratio("plain c=32", "loam-sqlite", "nginx")
         self.assertEqual(found, Spread(0.6, 0.5, 0.7))
         self.assertIsNone(results.ratio("plain c=32", "loam-sqlite", "portkey"))
@@ -41,19 +53,26 @@ class RatiosTest(unittest.TestCase):
 
 class AimsTest(unittest.TestCase):
     def found(self, rate: float, p50: float, idle: int, start: list[float]) -> dict:
-        results = Results([
-            slot("plain c=1", "upstream", 1, 9_000, 60), slot("plain c=1", "loam-sqlite", 1, 5_000, p50),
-            slot("streaming c=32", "nginx", 1, 10_000), slot("streaming c=32", "loam-sqlite", 1, rate),
-            slot("streaming c=32", "litellm", 1, 40),
-        ])
+        results = Results(
+            [
+                slot("plain c=1", "upstream", 1, 9_000, 60),
+                slot("plain c=1", "loam-sqlite", 1, 5_000, p50),
+                slot("streaming c=32", "nginx", 1, 10_000),
+                slot("streaming c=32", "loam-sqlite", 1, rate),
+                slot("streaming c=32", "litellm", 1, 40),
+            ]
+        )
         return {aim.what: aim.met for aim in aims(results, {"loam-sqlite": idle}, {"loam-sqlite": start})}
 
     def test_each_aim_can_be_met_and_missed(self):
         met = self.found(rate=4_600, p50=300, idle=59_000_000, start=[250, 400, 280])
         missed = self.found(rate=3_900, p50=370, idle=61_000_000, start=[310, 320, 200])
         expected = {
-            "streaming c=32: rate / nginx", "streaming c=32: rate / litellm", "added p50, plain c=1",
-            "idle memory", "first healthy answer after start",
+            "streaming c=32: rate / nginx",
+            "streaming c=32: rate / litellm",
+            "added p50, plain c=1",
+            "idle memory",
+            "first healthy answer after start",
         }
         self.assertEqual({what for what, is_met in met.items() if is_met}, expected)
         self.assertEqual({what for what, is_met in missed.items() if is_met is False}, expected)
@@ -88,8 +107,9 @@ class LedgerTest(unittest.TestCase):
 
 class NumbersTest(unittest.TestCase):
     def test_three_digits_are_enough(self):
-        self.assertEqual([significant(n) for n in (51626.4, 44.21, 0.616, 0.00414, None)],
-                         ["51,626", "44.2", "0.62", "0.0041", "–"])
+        self.assertEqual(
+            [significant(n) for n in (51626.4, 44.21, 0.616, 0.00414, None)], ["51,626", "44.2", "0.62", "0.0041", "–"]
+        )
 
 
 if __name__ == "__main__":
