@@ -50,7 +50,7 @@ def load(setting: Setting, subject: Subject, scenario: Scenario, flags: list[str
         "load",
         "--json",
         "--url",
-        subject.url(),
+        subject.url(scenario.stream),
         "--model",
         subject.model,
         "--connections",

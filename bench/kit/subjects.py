@@ -44,7 +44,7 @@ class Subject:
     def start(self) -> None:
         raise NotImplementedError
 
-    def url(self) -> str:
+    def url(self, stream: bool) -> str:
         return f"{self.base}/v1/chat/completions"
 
     def version(self) -> str:
@@ -98,7 +98,7 @@ class Nginx(Subject):
         self.base, self.stream_base = f"http://127.0.0.1:{plain}", f"http://127.0.0.1:{stream}"
         wait_for(self.process, f"{self.base}/v1/models", seconds=10)
 
-    def url(self) -> str:
+    def url(self, stream: bool) -> str:
         return f"{self.stream_base if stream else self.base}/v1/chat/completions"
 
 
