@@ -8,6 +8,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
+use crate::Wire;
+use crate::openai::OpenAi;
+
 /// A kind of provider.
 pub struct KindInfo {
     /// What `ai_providers.kind` says.
@@ -17,6 +20,8 @@ pub struct KindInfo {
     /// JSON Schema of the configuration. A property with `"writeOnly": true` is a secret, and is kept sealed.
     pub config_schema: LazyLock<Value>,
     validator: LazyLock<Validator>,
+    /// How it is spoken to.
+    pub wire: &'static dyn Wire,
 }
 
 /// A provider's configuration, opened and ready for use.
@@ -27,6 +32,9 @@ pub struct Config {
     /// What it wants to see.
     #[serde(default)]
     pub api_key: Option<Zeroizing<String>>,
+    /// More keys, used in turn with the first; one that is refused or used up rests for a while.
+    #[serde(default)]
+    pub api_keys: Vec<Zeroizing<String>>,
     /// The models it offers, when it can't be asked.
     #[serde(default)]
     pub models: Vec<String>,
@@ -88,6 +96,7 @@ pub static KINDS: [KindInfo; 1] = [KindInfo {
             .build(&openai_schema())
             .expect("the schema above is valid: a test builds it")
     }),
+    wire: &OpenAi,
 }];
 
 /// The kind of this name.

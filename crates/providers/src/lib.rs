@@ -7,7 +7,9 @@ mod kinds;
 pub mod openai;
 mod tokens;
 mod usage;
+mod wire;
 
 pub use kinds::{Config, KINDS, KindInfo, kind};
 pub use tokens::count_tokens;
 pub use usage::Usage;
+pub use wire::{Ask, Endpoint, Forward, Outgoing, Reader, Whole, Wire};

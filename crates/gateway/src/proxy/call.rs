@@ -6,7 +6,8 @@ use std::time::Instant;
 use bytes::Bytes;
 use http::HeaderMap;
 use loam_kernel::{Actor, Error, Kind, Result, Scope};
-use loam_providers::openai::{Endpoint, Head};
+use loam_providers::Endpoint;
+use loam_providers::openai::Head;
 
 use crate::catalog::{Models, Provider};
 use crate::llm_calls::ledger::OpenCall;

@@ -11,7 +11,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use loam_http::surface::{ApiError, ApiResult, Body, Caller, ErrorBody};
 use loam_kernel::{Error, Result, Scope};
-use loam_providers::openai::Endpoint;
+use loam_providers::Endpoint;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};

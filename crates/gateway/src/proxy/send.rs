@@ -8,7 +8,7 @@ use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Full, Limited};
 use loam_http::client::{Body, SendError};
 use loam_kernel::{Error, Kind};
-use loam_providers::openai::Endpoint;
+use loam_providers::Endpoint;
 
 use super::call::Call;
 use crate::llm_calls::Attempt;

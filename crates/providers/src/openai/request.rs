@@ -6,25 +6,6 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// What is asked of the provider.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Endpoint {
-    /// `POST /chat/completions`
-    ChatCompletions,
-    /// `POST /embeddings`
-    Embeddings,
-}
-
-impl Endpoint {
-    /// The path below the provider's base URL.
-    pub fn path(self) -> &'static str {
-        match self {
-            Self::ChatCompletions => "/chat/completions",
-            Self::Embeddings => "/embeddings",
-        }
-    }
-}
-
 /// The few fields of a request that a gateway has to know, with their places in the body.
 #[derive(Debug)]
 pub struct Head {

@@ -8,7 +8,7 @@ use memchr::memmem;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::Usage;
+use crate::{Forward, Usage};
 
 /// An event larger than this is passed on in parts: no provider sends one, and memory must not grow without bound.
 const MAX_HELD: usize = 4 << 20;
@@ -21,15 +21,6 @@ pub struct Events {
     hide_usage: bool,
     usage: Option<Usage>,
     done: bool,
-}
-
-/// What may go to the client.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Forward {
-    /// Now.
-    pub now: Bytes,
-    /// Once the call is settled: the end of the stream.
-    pub last: Option<Bytes>,
 }
 
 #[derive(Deserialize)]
