@@ -84,6 +84,18 @@ class Entry:
     shared: str | None = None
 
 
+def model_route(world: World) -> str:
+    name = world.owner.create("ai_providers", provider())["name"]
+    route = {"alias": unique("route"), "targets": [{"provider": name, "model": "any"}]}
+    return world.owner.create("model_routes", route)["id"]
+
+
+def limit(world: World) -> str:
+    project = world.owner.create("projects", {"name": unique("limited")})["id"]
+    new = {"subject_type": "project", "subject_id": project, "requests_per_minute": 5}
+    return world.owner.create("limits", new)["id"]
+
+
 API_KEY = make("api_keys", lambda: {"name": unique("key"), "scopes": ["gateway:call"]})
 PROJECT = make("projects", lambda: {"name": unique("project")})
 USER = make("users", user)
@@ -107,9 +119,17 @@ REGISTRY: dict[tuple[str, str], Entry] = {
     ("GET", "/api/v1/ai_providers/{}"): Entry(AI_PROVIDER),
     ("PATCH", "/api/v1/ai_providers/{}"): Entry(AI_PROVIDER, {"display_name": "changed"}),
     ("DELETE", "/api/v1/ai_providers/{}"): Entry(AI_PROVIDER),
+    ("POST", "/api/v1/ai_providers/{}/test"): Entry(AI_PROVIDER),
+    ("GET", "/api/v1/statements/{}"): Entry(lambda world: "2026-11", shared="a month, which names nobody's row"),
     ("GET", "/api/v1/model_prices/{}"): Entry(model_price),
     ("PATCH", "/api/v1/model_prices/{}"): Entry(model_price, {"output_per_million": 3.0}),
     ("DELETE", "/api/v1/model_prices/{}"): Entry(model_price),
+    ("GET", "/api/v1/model_routes/{}"): Entry(model_route),
+    ("PATCH", "/api/v1/model_routes/{}"): Entry(model_route, {"cache_seconds": 60}),
+    ("DELETE", "/api/v1/model_routes/{}"): Entry(model_route),
+    ("GET", "/api/v1/limits/{}"): Entry(limit),
+    ("PATCH", "/api/v1/limits/{}"): Entry(limit, {"concurrency": 3}),
+    ("DELETE", "/api/v1/limits/{}"): Entry(limit),
     ("GET", "/api/v1/llm_calls/{}"): Entry(llm_call),
     ("GET", "/api/v1/jobs/{}"): Entry(lambda world: plant_job(world, "queued")),
     ("POST", "/api/v1/jobs/{}/retry"): Entry(lambda world: plant_job(world, "failed")),

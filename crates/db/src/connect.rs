@@ -122,6 +122,11 @@ impl Db {
         Self { pools: Pools::Sqlite { writer: pool(), readers: pool() }, config: Arc::default() }
     }
 
+    /// Whether no other process writes to it while this server runs: the embedded database.
+    pub fn is_embedded(&self) -> bool {
+        self.dialect() == Dialect::Sqlite
+    }
+
     /// Which database this is.
     pub fn dialect(&self) -> Dialect {
         match self.pools {

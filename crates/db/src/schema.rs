@@ -101,6 +101,22 @@ impl Schema {
         self.add(table, key);
     }
 
+    /// Adds columns to a table that an earlier migration made. They are nullable, as there may be rows.
+    pub(crate) fn add_columns(&mut self, name: &'static str, describe: impl FnOnce(&mut Table)) {
+        let mut table = Table::new(name, Owner::Tenant);
+        describe(&mut table);
+        for column in table.create.get_columns() {
+            // SQLite takes one at a time
+            let mut alter = SqlTable::alter();
+            alter.table(Alias::new(name)).add_column(column.clone());
+            let sql = match self.dialect {
+                Dialect::Sqlite => alter.to_string(SqliteQueryBuilder),
+                Dialect::Postgres => alter.to_string(PostgresQueryBuilder),
+            };
+            self.statements.push(sql);
+        }
+    }
+
     fn add(&mut self, mut table: Table, key: &[&'static str]) {
         let mut primary = Index::create();
         for column in key {

@@ -15,6 +15,10 @@ pub struct Config {
     pub record_max_bytes: usize,
     /// The largest answer that is not streamed, in bytes.
     pub max_answer_bytes: usize,
+    /// Tokens that are held back, under a budget or a limit of tokens, for an answer that its request doesn't bound.
+    pub expected_answer_tokens: u64,
+    /// Bytes that the response cache may take in memory.
+    pub response_cache_bytes: u64,
     /// Seconds that a provider's list of models is remembered.
     pub models_ttl: u64,
 }
@@ -26,6 +30,8 @@ impl Default for Config {
             record_bodies: true,
             record_max_bytes: 1 << 20,
             max_answer_bytes: 64 << 20,
+            expected_answer_tokens: 1024,
+            response_cache_bytes: 64 << 20,
             models_ttl: 60,
         }
     }

@@ -6,14 +6,18 @@
 pub mod ai_providers;
 mod catalog;
 mod config;
+pub mod limits;
 pub mod llm_calls;
 pub mod model_prices;
+pub mod model_routes;
 mod proxy;
 mod service;
+pub mod usage;
 
 use loam_db::EntityShape;
 
 pub use config::Config;
+pub use proxy::ProviderTest;
 pub use service::{Gateway, Parts};
 
 /// The entities of this crate.
@@ -21,6 +25,9 @@ pub fn entities() -> Vec<EntityShape> {
     vec![
         EntityShape::of::<ai_providers::entity::Entity>(),
         EntityShape::of::<model_prices::entity::Entity>(),
+        EntityShape::of::<model_routes::entity::Entity>(),
+        EntityShape::of::<limits::entity::Entity>(),
+        EntityShape::of::<usage::entity::Entity>(),
         EntityShape::of::<llm_calls::entity::Entity>(),
     ]
 }

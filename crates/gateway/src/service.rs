@@ -5,22 +5,26 @@ use std::time::Duration;
 
 use loam_db::{Db, Tx};
 use loam_http::client::{Client, Timeouts};
-use loam_journal::Journal;
+use loam_identity::Identity;
+use loam_journal::{Journal, Position};
 use loam_kernel::{Clock, Result};
 use loam_platform::audit_logs::{self, Change};
 use loam_platform::drain::Sink;
 use loam_platform::notices::{Notice, Notices};
 use loam_platform::seal::Keyring;
 use serde_json::Value;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
 use crate::catalog::Catalog;
+use crate::limits::meters::Meters;
 use crate::llm_calls::ledger::Ledger;
 use crate::llm_calls::sink::CallSink;
-use crate::{Config, ai_providers, llm_calls, model_prices, proxy};
+use crate::proxy::cached::Answers;
+use crate::{Config, ai_providers, limits, llm_calls, model_prices, model_routes, proxy, usage};
 
 /// How often it is looked whether the journal has room.
 const LOOK: Duration = Duration::from_millis(100);
@@ -33,10 +37,13 @@ pub(crate) struct Inner {
     pub(crate) db: Db,
     pub(crate) clock: Clock,
     pub(crate) notices: Notices,
+    pub(crate) identity: Identity,
     pub(crate) keyring: Keyring,
     pub(crate) client: Client,
     pub(crate) catalog: Catalog,
     pub(crate) ledger: Ledger,
+    pub(crate) meters: Meters,
+    pub(crate) answers: Answers,
     pub(crate) config: Config,
     /// Calls under way, which a stopping server waits for.
     pub(crate) calls: TaskTracker,
@@ -50,6 +57,8 @@ pub struct Parts {
     pub clock: Clock,
     /// Notices of change.
     pub notices: Notices,
+    /// Who there is.
+    pub identity: Identity,
     /// Opens providers' secrets.
     pub keyring: Keyring,
     /// The way out.
@@ -67,11 +76,37 @@ pub struct Parts {
 impl Gateway {
     /// A gateway on a migrated database.
     pub fn new(parts: Parts) -> Self {
-        let Parts { db, clock, notices, keyring, client, timeouts, journal, journal_budget, config } = parts;
-        let catalog = Catalog::new(db.clone(), keyring.clone(), timeouts, &notices);
-        let ledger = Ledger::new(journal, journal_budget, clock.clone());
+        let Parts {
+            db,
+            clock,
+            notices,
+            identity,
+            keyring,
+            client,
+            timeouts,
+            journal,
+            journal_budget,
+            config,
+        } = parts;
+        let meters = Meters::new(db.clone(), clock.clone(), journal.clone());
+        let catalog = Catalog::new(db.clone(), keyring.clone(), timeouts, meters.clone(), &notices);
+        let ledger = Ledger::new(journal, journal_budget, clock.clone(), meters.clone());
+        let answers = Answers::new(config.response_cache_bytes);
         let calls = TaskTracker::new();
-        Self(Arc::new(Inner { db, clock, notices, keyring, client, catalog, ledger, config, calls }))
+        Self(Arc::new(Inner {
+            db,
+            clock,
+            notices,
+            identity,
+            keyring,
+            client,
+            catalog,
+            ledger,
+            meters,
+            answers,
+            config,
+            calls,
+        }))
     }
 
     /// Reads every tenant's providers and prices, so that calls go on should the database go away.
@@ -84,6 +119,9 @@ impl Gateway {
         OpenApiRouter::new()
             .merge(ai_providers::routes::router(self.clone()))
             .merge(model_prices::routes::router(self.clone()))
+            .merge(model_routes::routes::router(self.clone()))
+            .merge(usage::routes::router(self.clone()))
+            .merge(limits::routes::router(self.clone()))
             .merge(llm_calls::routes::router(self.clone()))
     }
 
@@ -95,6 +133,16 @@ impl Gateway {
     /// What drains calls into the database.
     pub fn sink(&self) -> Arc<dyn Sink> {
         Arc::new(CallSink::new(self.0.clock.clone()))
+    }
+
+    /// Says where to look how far the drainer has come; limits are kept from then on.
+    pub fn follow_drain(&self, drained: watch::Receiver<Position>) {
+        self.0.meters.follow(drained);
+    }
+
+    /// Watches what other nodes use of the limits, until stopped.
+    pub async fn watch_limits(self, stop: CancellationToken) {
+        self.0.meters.clone().watch_others(stop).await;
     }
 
     /// Watches how full the journal is, until stopped: calls that have begun must find room to be settled.

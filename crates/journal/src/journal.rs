@@ -175,6 +175,11 @@ impl Journal {
         reader::find(&self.inner.shared, key)
     }
 
+    /// The position of the last frame appended.
+    pub fn end(&self) -> Position {
+        Position(self.inner.shared.lock().tail)
+    }
+
     /// Counters and levels.
     pub fn stats(&self) -> Stats {
         self.inner.shared.lock().levels()

@@ -74,6 +74,12 @@ ids! {
     AiProviderId,
     /// The price of a model.
     ModelPriceId,
+    /// An alias and the models it leads to.
+    ModelRouteId,
+    /// What a tenant, project, user or key may use.
+    LimitId,
+    /// What was used in a stretch of time.
+    UsageStatId,
     /// One model call.
     LlmCallId,
     /// A durable background job.

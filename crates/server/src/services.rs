@@ -82,6 +82,7 @@ impl Core {
             db: db.clone(),
             clock: clock.clone(),
             notices: notices.clone(),
+            identity: identity.clone(),
             keyring: keyring.clone(),
             client: Client::new(&outgoing)?,
             timeouts: outgoing.timeouts(),
@@ -167,7 +168,6 @@ impl Services {
             Bootstrap { key: config.bootstrap_key.clone(), password: config.bootstrap_password.clone() };
         let first_key = core.identity.bootstrap(bootstrap).await?;
         let authenticator = Authenticator::start(db.clone(), clock.clone(), &core.notices).await?;
-        core.gateway.preload().await?;
 
         let node = NodeId(Uuid::from_bytes(journal.id()));
         // leases are told apart by process, not by journal: this node's last process may have left some behind
@@ -192,9 +192,12 @@ impl Services {
         });
         background.spawn(core.notices.clone().watch(db.clone(), clock.clone(), stop_background.clone()));
         background.spawn(core.gateway.clone().watch_room(stop_background.clone()));
+        background.spawn(core.gateway.clone().watch_limits(stop_background.clone()));
         background.spawn(last_used(authenticator.clone(), stop_background.clone()));
         let mut drainers = JoinSet::new();
+        core.gateway.follow_drain(drainer.drained());
         drainers.spawn(drainer.run(stop_drainer.clone()));
+        core.gateway.preload().await?;
 
         let health = Health::new(db.clone(), journal.clone(), core.gateway.clone());
         let edge = surface::edge(config, &core, authenticator.clone(), health.clone())?;

@@ -14,7 +14,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::entity::Model;
 use super::service::{AiProviderCreate, AiProviderFilter, AiProviderUpdate, shown_config};
-use crate::Gateway;
+use crate::{Gateway, ProviderTest};
 
 /// A model provider that the tenant has configured.
 #[derive(Serialize, ToSchema)]
@@ -59,6 +59,7 @@ pub(crate) fn router(gateway: Gateway) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(list, create))
         .routes(routes!(get, update, delete))
+        .routes(routes!(test))
         .with_state(gateway)
 }
 
@@ -143,4 +144,22 @@ async fn delete(
 ) -> ApiResult<StatusCode> {
     gateway.delete_provider(&scope, id).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Tests the connection to a provider: what was reached, how fast, and which models it has. Costs nothing at the provider.
+#[utoipa::path(
+    post, path = "/api/v1/ai_providers/{id}/test", tag = "ai_providers", operation_id = "ai_providers_test",
+    params(("id" = AiProviderId, Path)),
+    responses(
+        (status = 200, body = ProviderTest, description = "whether it went well or not"),
+        (status = "4XX", body = ErrorBody),
+    ),
+    security(("api_key" = ["ai_providers:write"]))
+)]
+async fn test(
+    State(gateway): State<Gateway>,
+    Caller(scope): Caller,
+    Path(id): Path<AiProviderId>,
+) -> ApiResult<Answer<ProviderTest>> {
+    Ok(Answer(gateway.test_provider(&scope, id).await?))
 }

@@ -164,7 +164,7 @@ impl Gateway {
 
     /// Puts a change over a kept configuration, opening what stays secret so that the whole can be checked again.
     fn merge(&self, old: &Model, change: Map<String, Value>) -> Result<Value> {
-        let kind = kind(&old.kind).ok_or_else(|| Error::internal("a provider of an unknown kind"))?;
+        let kind = kind_of(old)?;
         let mut config = open_values(&self.0.keyring, kind, old.id, &old.config)?;
         for (name, value) in change {
             match value {
@@ -213,10 +213,14 @@ fn open_values(
     Ok(config)
 }
 
+/// The kind of a provider that is kept.
+pub(crate) fn kind_of(row: &Model) -> Result<&'static KindInfo> {
+    kind(&row.kind).ok_or_else(|| Error::internal("a provider of an unknown kind"))
+}
+
 /// A kept configuration, ready for use.
 pub(crate) fn open_config(keyring: &Keyring, row: &Model) -> Result<loam_providers::Config> {
-    let kind = kind(&row.kind).ok_or_else(|| Error::internal("a provider of an unknown kind"))?;
-    let config = open_values(keyring, kind, row.id, &row.config)?;
+    let config = open_values(keyring, kind_of(row)?, row.id, &row.config)?;
     serde_json::from_value(config.into()).map_err(Error::internal)
 }
 

@@ -38,6 +38,27 @@ impl CallState {
     }
 }
 
+/// What the response cache did for a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub enum CacheUse {
+    /// It gave the answer.
+    Hit,
+    /// It had none.
+    Miss,
+}
+
+impl CacheUse {
+    /// The word as it is kept.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Miss => "miss",
+        }
+    }
+}
+
 /// A model call.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "llm_calls", comment = "one call of a model, accounted exactly once")]
@@ -68,6 +89,9 @@ pub struct Model {
     /// What was asked.
     #[sea_orm(column_type = "Text", comment = "path at the provider")]
     pub endpoint: String,
+    /// The alias.
+    #[sea_orm(column_type = "Text", nullable, comment = "alias of the route that was called")]
+    pub route: Option<String>,
     /// Who asked.
     pub api_key_id: Option<ApiKeyId>,
     /// For whom.
@@ -106,9 +130,20 @@ pub struct Model {
     /// Tokens read from the provider's cache.
     #[sea_orm(comment = "tokens read from the provider's cache")]
     pub cached_tokens: Option<i64>,
+    /// Tokens written to the provider's cache.
+    #[sea_orm(comment = "tokens read that the provider wrote to its cache")]
+    pub cache_write_tokens: Option<i64>,
     /// What it cost.
     #[sea_orm(comment = "nano-dollars; null when the model had no price")]
     pub cost_nano_usd: Option<i64>,
+    /// What was held back for it.
+    #[sea_orm(
+        comment = "nano-dollars held back against budgets while it was under way; null without a budget"
+    )]
+    pub reserved_nano_usd: Option<i64>,
+    /// What the response cache did.
+    #[sea_orm(comment = "hit: answered from the response cache; miss; null where it is not used")]
+    pub cache: Option<CacheUse>,
     /// How long it took.
     #[sea_orm(comment = "microseconds from the client's request to the end of the answer")]
     pub latency_us: Option<i64>,

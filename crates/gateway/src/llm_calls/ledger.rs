@@ -9,13 +9,18 @@ use loam_kernel::{Clock, Error, NodeId, Result};
 use loam_providers::Usage;
 use uuid::Uuid;
 
-use super::entity::CallState;
+use super::entity::{CacheUse, CallState};
 use super::pack::pack;
 use super::record::{INTENT, Record, SETTLEMENT};
+use crate::limits::admission::Hold;
+use crate::limits::meters::Meters;
 use crate::model_prices::Price;
 
 /// What a caller is told to wait while the journal is full.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
+
+/// The code of the error that says so.
+const FULL: &str = "ledger_full";
 
 /// The share of the journal's budget that is kept free for settling calls that have begun: one in so many.
 const RESERVE: u64 = 16;
@@ -28,15 +33,19 @@ pub(crate) struct Ledger {
     /// Whether a call may begin; looked at now and then, as asking the journal each time would cost a lock.
     room: AtomicBool,
     clock: Clock,
+    meters: Meters,
 }
 
 /// A call under way. It must be settled; [`OpenCall::settle`] consumes it.
 pub(crate) struct OpenCall {
     pub(crate) record: Record,
+    /// What the model costs that is asked.
     pub(crate) price: Option<Price>,
     pub(crate) began: Instant,
     /// Where its intent stands in the journal.
     pub(crate) intent: Position,
+    /// What is held back for it, until it is settled.
+    hold: Option<Hold>,
 }
 
 /// How a call ended.
@@ -50,8 +59,8 @@ pub(crate) struct Outcome<'a> {
 }
 
 impl Ledger {
-    pub(crate) fn new(journal: Option<Journal>, budget: u64, clock: Clock) -> Self {
-        Self { journal, limit: budget - budget / RESERVE, room: AtomicBool::new(true), clock }
+    pub(crate) fn new(journal: Option<Journal>, budget: u64, clock: Clock, meters: Meters) -> Self {
+        Self { journal, limit: budget - budget / RESERVE, room: AtomicBool::new(true), clock, meters }
     }
 
     /// Looks whether there is room for calls to begin. To be called a few times a second.
@@ -73,10 +82,10 @@ impl Ledger {
     pub(crate) fn begin(
         &self,
         mut record: Record,
-        price: Option<Price>,
         request: &[u8],
         keep: usize,
         began: Instant,
+        hold: Option<Hold>,
     ) -> Result<OpenCall> {
         let journal = self.journal()?;
         if !self.room.load(Ordering::Relaxed) {
@@ -90,15 +99,19 @@ impl Ledger {
         let request = if keep == 0 { Vec::new() } else { pack(&[request], false, keep) };
         let head = record.head(&request)?;
         let intent = journal.append(INTENT, record.id.0.into_bytes(), &[&head, &request]).map_err(refused)?;
-        Ok(OpenCall { record, price, began, intent })
+        Ok(OpenCall { record, price: None, began, intent, hold })
     }
 
     /// Writes how a call ended, and answers with where that stands in the journal.
     pub(crate) fn settle(&self, call: OpenCall, outcome: &Outcome<'_>, keep: usize) -> Result<Position> {
-        let OpenCall { mut record, price, began, .. } = call;
+        let OpenCall { mut record, price, began, hold, .. } = call;
         record.state = outcome.state;
         record.usage = outcome.usage;
-        record.cost_nano_usd = price.zip(outcome.usage).map(|(price, usage)| price.cost(&usage));
+        record.cost_nano_usd = match record.cache {
+            // nobody was asked
+            Some(CacheUse::Hit) => Some(0),
+            _ => price.zip(outcome.usage).map(|(price, usage)| price.cost(&usage)),
+        };
         record.latency_us = i64::try_from(began.elapsed().as_micros()).ok();
         record.updated_us = self.clock.now().timestamp_micros().max(record.created_us);
         let answer = if keep == 0 || outcome.answer.is_empty() {
@@ -106,9 +119,32 @@ impl Ledger {
         } else {
             pack(outcome.answer, outcome.events, keep)
         };
+        let position = self.append_settlement(&record, &answer);
+        // counted before it is no longer held: in between it may count twice, but never not at all
+        drop(hold);
+        position
+    }
+
+    /// Writes that nobody settled a call.
+    pub(crate) async fn settle_orphan(&self, record: Record) -> Result<Position> {
+        loop {
+            match self.append_settlement(&record, &[]) {
+                // what is in the way is being drained, and each row must be written once
+                Err(e) if e.code() == FULL => tokio::time::sleep(RETRY_AFTER).await,
+                done => return done,
+            }
+        }
+    }
+
+    fn append_settlement(&self, record: &Record, answer: &[u8]) -> Result<Position> {
         let head = record.head(&[])?;
         metrics::counter!("loam_gateway_calls_total", "state" => record.state.name()).increment(1);
-        self.journal()?.append(SETTLEMENT, record.id.0.into_bytes(), &[&head, &answer]).map_err(refused)
+        let written = self.journal()?.append(SETTLEMENT, record.id.0.into_bytes(), &[&head, answer]);
+        // the money is spent, whether or not it could be written down
+        if !matches!((&written, record.state), (Err(_), CallState::Orphaned)) {
+            self.meters.spent(record, *written.as_ref().unwrap_or(&Position(u64::MAX)));
+        }
+        written.map_err(refused)
     }
 
     /// Waits until everything up to a position is on disk.
@@ -130,7 +166,7 @@ fn refused(error: AppendError) -> Error {
 
 fn full() -> Error {
     let message = "calls can't be put on record for the moment: the database is away and the journal is full, or the disk is";
-    Error::unavailable("ledger_full", message, RETRY_AFTER)
+    Error::unavailable(FULL, message, RETRY_AFTER)
 }
 
 fn stopping() -> Error {

@@ -1,41 +1,76 @@
 //! Calls that were under way when this node died.
 
-use chrono::{DateTime, Utc};
-use loam_db::Db;
 use loam_kernel::{NodeId, Result, Scope, TenantId};
-use sea_orm::{ColumnTrait, QueryFilter};
+use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
 use uuid::Uuid;
 
-use super::entity::{CallState, Column, Entity};
+use super::entity::{CallState, Column, Entity, Model};
+use super::record::Record;
 
-/// Marks the node's calls that began before `start` and were never settled. Says how many.
-pub(super) async fn mark(db: &Db, node: NodeId, start: Uuid, now: DateTime<Utc>) -> Result<u64> {
-    let tx = db.system_write(&Scope::system(TenantId::NIL, "orphans")).await?;
-    let marked = tx
-        .update_all::<Entity>()
-        .set(Column::State, CallState::Orphaned.name())
-        .set(Column::ErrorMessage, "the server died while this call was under way")
-        .set(Column::UpdatedAt, now)
-        .filter(Column::NodeId.eq(node))
-        .filter(Column::State.eq(CallState::Open))
-        .filter(Column::Id.lt(start))
-        .exec()
-        .await?;
-    tx.commit().await?;
-    Ok(marked)
-}
+/// What the record of such a call says.
+const WHY: &str = "the server died while this call was under way";
 
 impl crate::Gateway {
-    /// Marks the calls that this node left behind when it last died. Call it once what the journal recovered has been
-    /// drained, with an id made before the first call of this run.
+    /// Settles the calls that this node left behind when it last died, as orphaned; says how many. Call it once what the
+    /// journal recovered has been drained, with an id made before the first call of this run.
+    ///
+    /// The settlements go through the journal like any other's, so that the drainer, which counts what was used, is told
+    /// of them as well.
     pub async fn mark_orphans(&self, node: NodeId, start: Uuid) -> Result<u64> {
-        let marked = mark(&self.0.db, node, start, self.0.clock.now()).await?;
-        if marked > 0 {
+        let rows = {
+            let tx = self.0.db.system_read(&Scope::system(TenantId::NIL, "orphans")).await?;
+            let open = tx
+                .find_any::<Entity>()
+                .filter(Column::NodeId.eq(node))
+                .filter(Column::State.eq(CallState::Open))
+                .filter(Column::Id.lt(start));
+            open.order_by_asc(Column::Id).all().await?
+        };
+        let mut marked = 0;
+        let mut last = None;
+        for row in rows {
+            let mut record = Record::from(row);
+            record.state = CallState::Orphaned;
+            record.error = Some(WHY.to_owned());
+            record.updated_us = self.0.clock.now().timestamp_micros().max(record.created_us);
+            last = Some(self.0.ledger.settle_orphan(record).await?);
+            marked += 1;
+        }
+        if let Some(last) = last {
+            self.0.ledger.durable(last).await?;
             tracing::warn!(
                 calls = marked,
                 "found calls that were under way when this node died; they are marked orphaned"
             );
         }
         Ok(marked)
+    }
+}
+
+impl From<Model> for Record {
+    /// What is known of a call from its intent.
+    fn from(row: Model) -> Self {
+        Self {
+            tenant: row.tenant_id,
+            id: row.id,
+            node: row.node_id,
+            state: row.state,
+            provider: row.provider,
+            model: row.model,
+            endpoint: row.endpoint,
+            route: row.route,
+            api_key: row.api_key_id,
+            user: row.user_id,
+            project: row.project_id,
+            session: row.session_id,
+            request_id: row.request_id,
+            trace_id: row.trace_id,
+            span_id: row.span_id,
+            streamed: row.streamed,
+            reserved_nano_usd: row.reserved_nano_usd,
+            cache: row.cache,
+            created_us: row.created_at.timestamp_micros(),
+            ..Self::default()
+        }
     }
 }

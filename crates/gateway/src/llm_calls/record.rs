@@ -9,7 +9,7 @@ use loam_kernel::{ApiKeyId, Error, LlmCallId, NodeId, ProjectId, Result, TenantI
 use loam_providers::Usage;
 use serde::{Deserialize, Serialize};
 
-use super::entity::CallState;
+use super::entity::{CacheUse, CallState};
 
 /// The kind of a frame that says that a call begins.
 pub(crate) const INTENT: u8 = 1;
@@ -18,7 +18,7 @@ pub(crate) const SETTLEMENT: u8 = 2;
 
 /// The form of the fields below. They are known by their order, so any change to them, or to what they hold, takes a new
 /// number, and a reader for the old one for as long as a journal may still hold it.
-const FORM: u8 = 1;
+const FORM: u8 = 2;
 /// The form and the two lengths.
 const LENGTHS: usize = 9;
 
@@ -33,6 +33,8 @@ pub(crate) struct Record {
     pub(crate) provider: String,
     pub(crate) model: String,
     pub(crate) endpoint: String,
+    /// The alias that the client called.
+    pub(crate) route: Option<String>,
     pub(crate) api_key: Option<ApiKeyId>,
     pub(crate) user: Option<UserId>,
     pub(crate) project: Option<ProjectId>,
@@ -45,6 +47,9 @@ pub(crate) struct Record {
     pub(crate) error: Option<String>,
     pub(crate) usage: Option<Usage>,
     pub(crate) cost_nano_usd: Option<i64>,
+    /// Nano-dollars that were held back for it.
+    pub(crate) reserved_nano_usd: Option<i64>,
+    pub(crate) cache: Option<CacheUse>,
     pub(crate) latency_us: Option<i64>,
     pub(crate) first_token_us: Option<i64>,
     pub(crate) attempts: Vec<Attempt>,

@@ -11,6 +11,7 @@ use loam_platform::drain::Sink;
 use uuid::Uuid;
 
 use super::record::{Entry, INTENT, Record, SETTLEMENT};
+use crate::usage::rollup::Rollup;
 
 pub(crate) struct CallSink {
     clock: Clock,
@@ -36,8 +37,12 @@ impl Sink for CallSink {
         // intent and settlement mostly come in one batch, and make one row
         let mut entries: Vec<Entry> = Vec::with_capacity(frames.len());
         let mut places: HashMap<LlmCallId, usize> = HashMap::with_capacity(frames.len());
+        let mut used = Rollup::default();
         for frame in frames {
             let entry = Entry::read(frame)?;
+            if frame.kind == SETTLEMENT {
+                used.add(&entry.record);
+            }
             match places.get(&entry.record.id) {
                 Some(place) => entries[*place].merge(entry),
                 None => {
@@ -47,7 +52,8 @@ impl Sink for CallSink {
             }
         }
         metrics::histogram!("loam_drain_delay_seconds").record(self.delay(&entries));
-        tx.bulk(rows(entries)?).await
+        tx.bulk(rows(entries)?).await?;
+        used.write(tx, self.clock.now()).await
     }
 }
 
@@ -90,6 +96,9 @@ fn rows(mut entries: Vec<Entry>) -> Result<Bulk> {
         ("source", text(|_| Some("gateway".to_owned()))),
         ("provider", text(|record| Some(record.provider.clone()))),
         ("model", text(|record| Some(record.model.clone()))),
+        ("route", text(|record| record.route.clone())),
+        ("cache", text(|record| record.cache.map(|cache| cache.name().to_owned()))),
+        ("reserved_nano_usd", int(|record| record.reserved_nano_usd)),
         ("endpoint", text(|record| Some(record.endpoint.clone()))),
         ("api_key_id", uuid(|record| record.api_key.map(|id| id.0))),
         ("user_id", uuid(|record| record.user.map(|id| id.0))),

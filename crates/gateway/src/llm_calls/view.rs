@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::entity::{CallState, Model};
+use super::entity::{CacheUse, CallState, Model};
 use super::pack;
 use super::record::Entry;
 use crate::model_prices::Price;
@@ -24,6 +24,8 @@ pub struct LlmCallView {
     model: String,
     /// Path at the provider.
     endpoint: String,
+    /// The alias that was called; null when the client named provider and model.
+    route: Option<String>,
     streamed: bool,
     /// Body of the request; only when one call is read.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -41,6 +43,10 @@ pub struct LlmCallView {
     cached_tokens: Option<i64>,
     /// US dollars; null when the model had no price.
     cost_usd: Option<f64>,
+    /// US dollars held back against budgets while it was under way; null without a budget.
+    reserved_usd: Option<f64>,
+    /// What the response cache did; null where it is not used.
+    cache: Option<CacheUse>,
     /// Milliseconds from the client's request to the end of the answer.
     latency_ms: Option<f64>,
     /// Milliseconds from the client's request to the first byte of the answer's body.
@@ -81,6 +87,7 @@ impl From<Model> for LlmCallView {
             provider: row.provider,
             model: row.model,
             endpoint: row.endpoint,
+            route: row.route,
             streamed: row.streamed,
             request_data: row.request_data.map(|packed| pack::open(&packed)),
             response_data: row.response_data.map(|packed| pack::open(&packed)),
@@ -89,6 +96,8 @@ impl From<Model> for LlmCallView {
             total_tokens: row.total_tokens,
             cached_tokens: row.cached_tokens,
             cost_usd: row.cost_nano_usd.map(Price::to_usd),
+            reserved_usd: row.reserved_nano_usd.map(Price::to_usd),
+            cache: row.cache,
             latency_ms: row.latency_us.map(millis),
             first_token_ms: row.first_token_us.map(millis),
             status_code: row.status_code,
@@ -126,6 +135,7 @@ impl From<Entry> for Model {
             provider: record.provider,
             model: record.model,
             endpoint: record.endpoint,
+            route: record.route,
             api_key_id: record.api_key,
             user_id: record.user,
             project_id: record.project,
@@ -141,6 +151,9 @@ impl From<Entry> for Model {
             total_tokens: tokens(|usage| usage.total_tokens),
             cached_tokens: tokens(|usage| usage.cached_tokens),
             cost_nano_usd: record.cost_nano_usd,
+            reserved_nano_usd: record.reserved_nano_usd,
+            cache: record.cache,
+            cache_write_tokens: None,
             latency_us: record.latency_us,
             first_token_us: record.first_token_us,
             attempts: json!(record.attempts),

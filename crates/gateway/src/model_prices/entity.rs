@@ -30,6 +30,11 @@ pub struct Model {
         comment = "nano-dollars a million tokens read from the provider's cache; null: as other input"
     )]
     pub cached_input_nano_usd: Option<i64>,
+    /// Tokens written to the provider's cache.
+    #[sea_orm(
+        comment = "nano-dollars a million tokens read that the provider wrote to its cache; null: as other input"
+    )]
+    pub cache_write_nano_usd: Option<i64>,
     /// Tokens written.
     #[sea_orm(comment = "nano-dollars a million tokens written")]
     pub output_nano_usd: i64,

@@ -6,3 +6,4 @@ pub mod routes;
 pub mod service;
 
 pub use price::Price;
+pub(crate) use price::from_usd;

@@ -53,7 +53,7 @@ impl Price {
 /// Dollars as a client writes them, in nano-dollars.
 pub(crate) fn from_usd(param: &str, usd: f64) -> Result<i64> {
     if !(0.0..=1_000_000.0).contains(&usd) {
-        return Err(Error::invalid(param, "must be US dollars a million tokens, 0 to 1000000"));
+        return Err(Error::invalid(param, "must be US dollars, 0 to 1000000"));
     }
     #[expect(clippy::cast_possible_truncation, reason = "bounded above")]
     Ok((usd * NANO).round() as i64)

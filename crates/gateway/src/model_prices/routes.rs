@@ -26,6 +26,8 @@ pub struct ModelPriceView {
     input_per_million: f64,
     /// Null: as other input.
     cached_input_per_million: Option<f64>,
+    /// Null: as other input.
+    cache_write_per_million: Option<f64>,
     output_per_million: f64,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -39,6 +41,7 @@ impl From<Model> for ModelPriceView {
             model: row.model,
             input_per_million: Price::to_usd(row.input_nano_usd),
             cached_input_per_million: row.cached_input_nano_usd.map(Price::to_usd),
+            cache_write_per_million: row.cache_write_nano_usd.map(Price::to_usd),
             output_per_million: Price::to_usd(row.output_nano_usd),
             created_at: row.created_at,
             updated_at: row.updated_at,

@@ -23,6 +23,8 @@ pub struct ModelPriceCreate {
     pub input_per_million: f64,
     /// US dollars a million tokens read from the provider's cache; as other input unless given.
     pub cached_input_per_million: Option<f64>,
+    /// US dollars a million tokens read that the provider writes to its cache; as other input unless given.
+    pub cache_write_per_million: Option<f64>,
     /// US dollars a million tokens written.
     pub output_per_million: f64,
 }
@@ -37,6 +39,10 @@ pub struct ModelPriceUpdate {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<f64>)]
     pub cached_input_per_million: Option<Option<f64>>,
+    /// US dollars a million tokens read that the provider writes to its cache; null: as other input.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<f64>)]
+    pub cache_write_per_million: Option<Option<f64>>,
     /// US dollars a million tokens written.
     pub output_per_million: Option<f64>,
 }
@@ -81,6 +87,8 @@ impl Gateway {
         bounded("model", &new.model, 200)?;
         let cached =
             new.cached_input_per_million.map(|usd| from_usd("cached_input_per_million", usd)).transpose()?;
+        let cache_write =
+            new.cache_write_per_million.map(|usd| from_usd("cache_write_per_million", usd)).transpose()?;
         let now = self.0.clock.now();
         let provider = new.provider;
         let row = ActiveModel {
@@ -90,6 +98,7 @@ impl Gateway {
             model: Set(new.model),
             input_nano_usd: Set(from_usd("input_per_million", new.input_per_million)?),
             cached_input_nano_usd: Set(cached),
+            cache_write_nano_usd: Set(cache_write),
             output_nano_usd: Set(from_usd("output_per_million", new.output_per_million)?),
             created_at: Set(now),
             updated_at: Set(now),
@@ -120,10 +129,11 @@ impl Gateway {
     ) -> Result<Model> {
         let input = new.input_per_million.map(|usd| from_usd("input_per_million", usd)).transpose()?;
         let output = new.output_per_million.map(|usd| from_usd("output_per_million", usd)).transpose()?;
-        let cached = match new.cached_input_per_million {
-            Some(Some(usd)) => Some(Some(from_usd("cached_input_per_million", usd)?)),
-            other => other.map(|_| None),
+        let optional = |param, usd: Option<Option<f64>>| {
+            usd.map(|usd| usd.map(|usd| from_usd(param, usd)).transpose()).transpose()
         };
+        let cached = optional("cached_input_per_million", new.cached_input_per_million)?;
+        let cache_write = optional("cache_write_per_million", new.cache_write_per_million)?;
         let tx = self.0.db.write(scope).await?;
         let old = tx.get_locked::<Entity>(id).await?.ok_or_else(missing)?;
         version.check(&etag(old.updated_at))?;
@@ -131,6 +141,7 @@ impl Gateway {
         let mut row = old.into_active_model();
         input.map(|nano| row.input_nano_usd = Set(nano));
         cached.map(|nano| row.cached_input_nano_usd = Set(nano));
+        cache_write.map(|nano| row.cache_write_nano_usd = Set(nano));
         output.map(|nano| row.output_nano_usd = Set(nano));
         row.updated_at = Set(updated_at);
         let row = tx.update(row).await?;
@@ -160,6 +171,7 @@ fn changes(row: &Model) -> Value {
         "model": row.model,
         "input_per_million": Price::to_usd(row.input_nano_usd),
         "cached_input_per_million": row.cached_input_nano_usd.map(Price::to_usd),
+        "cache_write_per_million": row.cache_write_nano_usd.map(Price::to_usd),
         "output_per_million": Price::to_usd(row.output_nano_usd),
     })
 }

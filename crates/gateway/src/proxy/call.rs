@@ -1,34 +1,59 @@
 //! What a client asks for, resolved: which provider, which model, on whose behalf.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::HeaderMap;
-use loam_kernel::{Actor, Error, Kind, Result, Scope};
+use loam_kernel::{Actor, Error, Result, Scope};
 use loam_providers::Endpoint;
 use loam_providers::openai::Head;
 
-use crate::catalog::{Models, Provider};
+use super::cached::Key;
+use super::plan::Plan;
+use crate::catalog::{Destination, Models};
+use crate::limits::admission::{Candidate, Hold, admit};
+use crate::limits::meters::subjects;
 use crate::llm_calls::ledger::OpenCall;
 use crate::llm_calls::record::Record;
 use crate::service::Inner;
 
 /// Ids that clients send along are theirs, and bounded.
-const MAX_ID: usize = 255;
+pub(super) const MAX_ID: usize = 255;
 
 /// A request, resolved and on record.
 pub(super) struct Call {
-    pub(super) provider: Arc<Provider>,
+    pub(super) plan: Plan,
     pub(super) endpoint: Endpoint,
+    pub(super) head: Head,
     pub(super) open: OpenCall,
-    /// What goes to the provider.
-    pub(super) body: Bytes,
-    /// What the client sent, for an estimate.
+    /// What the client sent.
     pub(super) request: Bytes,
-    pub(super) stream: bool,
-    /// The usage of the stream was asked for by Loam, not by the client.
-    pub(super) hide_usage: bool,
+    /// When it must have ended.
+    pub(super) deadline: Option<Instant>,
+    /// Where its answer is kept, and for how long.
+    pub(super) cache: Option<(Key, Duration)>,
+    /// The prices that hold for it.
+    models: Arc<Models>,
+}
+
+impl Call {
+    /// Notes who is asked: the record names the last.
+    pub(super) fn answered_by(&mut self, destination: &Destination) {
+        let OpenCall { record, price, .. } = &mut self.open;
+        let (provider, model) = (&destination.provider.name, &destination.model);
+        *price = self.models.price(provider, model);
+        if record.provider != *provider || record.model != *model {
+            record.provider.clone_from(provider);
+            record.model.clone_from(model);
+        }
+    }
+
+    /// Notes that the answer begins now, unless it has begun.
+    pub(super) fn mark_first(&mut self) {
+        let since = i64::try_from(self.open.began.elapsed().as_micros()).ok();
+        self.open.record.first_token_us = self.open.record.first_token_us.or(since);
+    }
 }
 
 impl Inner {
@@ -40,17 +65,16 @@ impl Inner {
         headers: &HeaderMap,
         request: Bytes,
         began: Instant,
+        told: &mut HeaderMap,
     ) -> Result<Call> {
         let head = Head::read(&request)?;
         let models = self.catalog.get(scope.tenant()).await?;
-        let (provider, model) = resolve(&models, &head.model)?;
-        let body = head.rewrite(&request, model);
+        let plan = Plan::resolve(&models, &head.model)?;
         let (trace_id, span_id) = trace_context(headers).unzip();
-        let record = Record {
+        let mut record = Record {
             tenant: scope.tenant(),
-            provider: provider.name.clone(),
-            model: model.to_owned(),
             endpoint: endpoint.path().to_owned(),
+            route: plan.route().map(|route| route.alias.clone()),
             api_key: match scope.actor() {
                 Actor::ApiKey(id) => Some(*id),
                 _ => None,
@@ -64,45 +88,52 @@ impl Inner {
             streamed: head.stream,
             ..Record::default()
         };
-        let price = models.price(&provider.name, model);
-        let provider = provider.clone();
-        let open = self.ledger.begin(record, price, &request, self.keep(), began)?;
+        // the intent names where the call most likely goes; the settlement, who answered
+        if let Some(likely) = plan.all().next() {
+            record.provider.clone_from(&likely.provider.name);
+            record.model.clone_from(&likely.model);
+        }
+        let hold = self.admit(&models, &plan, &mut record, &request, told)?;
+        let open = self.ledger.begin(record, &request, self.keep(), began, hold)?;
         if self.config.strict {
             self.ledger.durable(open.intent).await?;
         }
-        let hide_usage = head.stream && !head.wants_usage;
-        Ok(Call { provider, endpoint, open, body, request, stream: head.stream, hide_usage })
+        Ok(Call { plan, endpoint, head, open, request, deadline: None, cache: None, models })
+    }
+
+    /// Asks the limits that the call counts against; `told` becomes what the client is told of them.
+    fn admit(
+        &self,
+        models: &Models,
+        plan: &Plan,
+        record: &mut Record,
+        request: &[u8],
+        told: &mut HeaderMap,
+    ) -> Result<Option<Hold>> {
+        if models.limits.is_empty() {
+            return Ok(None);
+        }
+        let prices = plan.all().filter_map(|one| models.price(&one.provider.name, &one.model));
+        let admission = admit(
+            &models.limits,
+            &Candidate {
+                subjects: &subjects(record).collect::<Vec<_>>(),
+                body: request,
+                writes: record.endpoint != Endpoint::Embeddings.path(),
+                prices: &prices.collect::<Vec<_>>(),
+                default_tokens: self.config.expected_answer_tokens,
+                now: self.clock.now(),
+            },
+        );
+        *told = admission.headers;
+        record.reserved_nano_usd = admission.reserved;
+        admission.hold
     }
 
     /// How many bytes of a body are kept.
     pub(super) fn keep(&self) -> usize {
         if self.config.record_bodies { self.config.record_max_bytes } else { 0 }
     }
-}
-
-fn resolve<'a>(models: &'a Models, address: &'a str) -> Result<(&'a Arc<Provider>, &'a str)> {
-    let unknown =
-        |message: String| Error::new(Kind::NotFound, "model_not_found", message).with_param("model");
-    let Some((name, model)) =
-        address.split_once('/').filter(|(name, model)| !name.is_empty() && !model.is_empty())
-    else {
-        let message = format!(
-            "model `{address}` must be addressed as `provider/model`; GET /v1/models lists what there is"
-        );
-        return Err(unknown(message));
-    };
-    let provider = models.providers.get(name).filter(|provider| provider.is_active).ok_or_else(|| {
-        let state = if models.providers.contains_key(name) { "is not active" } else { "does not exist" };
-        unknown(format!("provider `{name}` of model `{address}` {state}; GET /v1/models lists what there is"))
-    })?;
-    if model.len() > MAX_ID
-        || !(provider.models.is_empty() || provider.models.iter().any(|known| known == model))
-    {
-        return Err(unknown(format!(
-            "provider `{name}` has no model `{model}`; GET /v1/models lists what there is"
-        )));
-    }
-    Ok((provider, model))
 }
 
 fn client_id(headers: &HeaderMap, name: &'static str) -> Result<Option<String>> {

@@ -1,9 +1,15 @@
 //! The path of a call: from the client's request to the provider and back, with the ledger on the way.
 
+pub(crate) mod cached;
 mod call;
 mod estimate;
 mod models;
 mod plain;
+mod plan;
+mod probe;
 pub(crate) mod routes;
 mod send;
 mod streamed;
+mod tries;
+
+pub use probe::ProviderTest;

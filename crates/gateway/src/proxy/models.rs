@@ -5,10 +5,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use http::{Request, Uri};
+use http::Request;
 use http_body_util::Full;
 use loam_kernel::{Error, Result, Scope};
-use loam_providers::openai::model_ids;
 
 use super::send::read_all;
 use crate::catalog::Provider;
@@ -43,8 +42,8 @@ impl Inner {
     }
 
     async fn models_of(&self, provider: &Provider) -> Result<Vec<String>> {
-        if !provider.models.is_empty() {
-            return Ok(provider.models.clone());
+        if !provider.config.models.is_empty() {
+            return Ok(provider.config.models.clone());
         }
         let ttl = Duration::from_secs(self.config.models_ttl);
         if let Some((at, list)) = &*provider.listed.lock().unwrap_or_else(PoisonError::into_inner)
@@ -61,15 +60,14 @@ impl Inner {
 
     async fn ask_models(&self, provider: &Provider) -> Result<Vec<String>> {
         let mut request = Request::new(Full::new(Bytes::new()));
-        *request.uri_mut() =
-            Uri::try_from(format!("{}/models", provider.base_url)).map_err(Error::internal)?;
-        for (name, value) in &provider.headers {
+        *request.uri_mut() = provider.address(provider.wire.probe_path())?;
+        for (name, value) in &provider.key(Instant::now()).headers {
             request.headers_mut().insert(name.clone(), value.clone());
         }
         let answer = self.client.send(request, provider.timeouts).await.map_err(Error::internal)?;
         let status = answer.status();
         let body = read_all(&provider.name, answer.into_body(), MAX_LIST).await?;
-        let list = if status.is_success() { model_ids(&body) } else { None };
+        let list = if status.is_success() { provider.wire.model_ids(&body) } else { None };
         list.ok_or_else(|| Error::internal(format!("it answered {status}, not with a list of models")))
     }
 }

@@ -5,44 +5,37 @@ use std::sync::Arc;
 use axum::body::Body as AnswerBody;
 use axum::response::Response;
 use loam_kernel::{Error, Result};
-use loam_providers::openai::{error_from, usage_of};
+use loam_providers::Whole;
 
 use super::call::Call;
 use super::estimate::estimate;
-use super::send::{passed, read_all, retry_after};
+use super::send::Head;
 use crate::llm_calls::entity::CallState;
 use crate::llm_calls::ledger::Outcome;
 use crate::service::Inner;
 
 impl Inner {
-    /// Reads the answer, settles the call, and only then hands the answer on.
+    /// Settles the call, and only then hands the answer on.
     pub(super) async fn answer_whole(
         self: Arc<Self>,
-        mut call: Call,
-        answer: http::Response<loam_http::client::Body>,
+        call: Call,
+        head: Head,
+        whole: Whole,
     ) -> Result<Response> {
-        let (parts, body) = answer.into_parts();
-        let provider = call.provider.name.clone();
-        let body = match read_all(&provider, body, self.config.max_answer_bytes).await {
-            Ok(body) => body,
-            Err(e) => return Err(self.fail(call, e).await),
-        };
-        call.open.record.first_token_us = i64::try_from(call.open.began.elapsed().as_micros()).ok();
-        let status = parts.status.as_u16();
-        if !parts.status.is_success() {
-            let error = error_from(&provider, status, &body, retry_after(&parts.headers));
-            return Err(self.fail(call, error).await);
-        }
-        let (state, usage) = match usage_of(&body) {
+        let Whole { body, usage } = whole;
+        let (state, usage) = match usage {
             Some(usage) => (CallState::Settled, Some(usage)),
             None => (CallState::Estimated, estimate(call.request.clone(), vec![body.clone()], false).await),
         };
+        if let (CallState::Settled, Some(usage)) = (state, usage) {
+            self.keep_answer(&call, &head, std::slice::from_ref(&body), usage, false);
+        }
         let outcome = Outcome { state, usage, answer: std::slice::from_ref(&body), events: false };
         let position = self.ledger.settle(call.open, &outcome, self.keep())?;
         self.ledger.durable(position).await?;
         let mut response = Response::new(AnswerBody::from(body));
-        *response.status_mut() = parts.status;
-        *response.headers_mut() = passed(&parts.headers);
+        *response.status_mut() = head.status;
+        *response.headers_mut() = head.headers;
         Ok(response)
     }
 

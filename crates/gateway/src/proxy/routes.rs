@@ -7,7 +7,6 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use loam_http::surface::{ApiError, ApiResult, Body, Caller, ErrorBody};
 use loam_kernel::{Error, Result, Scope};
@@ -17,6 +16,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::call::Call;
+use super::send::Answer;
 use crate::Gateway;
 use crate::llm_calls::ledger::OpenCall;
 use crate::service::Inner;
@@ -110,12 +110,22 @@ async fn call(
     body: Bytes,
 ) -> ApiResult<Response> {
     let began = Instant::now();
-    let call = gateway.open_call(&scope, endpoint, &headers, body, began).await?;
-    let id = call_id(&call.open);
-    // a task of its own: a client that hangs up must not keep an answer that is paid for off the record
-    let calls = gateway.calls.clone();
-    let exchange = calls.spawn(exchange(gateway, call)).await.map_err(Error::internal)?;
+    let mut told = HeaderMap::new();
+    let opened = gateway.open_call(&scope, endpoint, &headers, body, began, &mut told).await;
+    let (id, exchange) = match opened {
+        Ok(call) => {
+            let id = call_id(&call.open);
+            // a task of its own: a client that hangs up must not keep an answer that is paid for off the record
+            let calls = gateway.calls.clone();
+            (id, calls.spawn(exchange(gateway, call)).await.map_err(Error::internal)?)
+        }
+        Err(e) => (None, Err(e)),
+    };
     let mut response = exchange.unwrap_or_else(|e| ApiError::from(e).into_response());
+    // Loam's own limits are nearer than the provider's
+    for (name, value) in told {
+        name.map(|name| response.headers_mut().insert(name, value));
+    }
     // a call that failed is on record as well
     if let Some(id) = id {
         response.headers_mut().insert(CALL_ID, id);
@@ -124,18 +134,16 @@ async fn call(
 }
 
 async fn exchange(gateway: Arc<Inner>, mut call: Call) -> Result<Response> {
-    match gateway.ask(&mut call).await {
-        Ok(answer) if call.stream && answer.status().is_success() && is_events(&answer) => {
-            Ok(gateway.answer_streamed(call, answer))
+    if let Some(kept) = gateway.kept_answer(&mut call) {
+        return gateway.answer_kept(call, &kept).await;
+    }
+    match gateway.search(&mut call).await {
+        Ok(Answer::Whole { head, whole }) => gateway.answer_whole(call, head, whole).await,
+        Ok(Answer::Stream { head, first, body, reader }) => {
+            Ok(gateway.answer_streamed(call, head, first, body, reader))
         }
-        Ok(answer) => gateway.answer_whole(call, answer).await,
         Err(e) => Err(gateway.fail(call, e).await),
     }
-}
-
-fn is_events<T>(answer: &http::Response<T>) -> bool {
-    let kind = answer.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-    kind.is_some_and(|kind| kind.trim_start().starts_with("text/event-stream"))
 }
 
 /// The models that can be called, as `provider/model`.

@@ -1,52 +1,156 @@
-//! Asking the provider.
+//! Asking one provider once.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
-use http::{Method, Request, Response};
+use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use loam_http::client::{Body, SendError};
 use loam_kernel::{Error, Kind};
-use loam_providers::Endpoint;
+use loam_providers::{Ask, Reader, Whole};
 
 use super::call::Call;
+use super::tries::first_part;
+use crate::catalog::{Destination, Key};
 use crate::llm_calls::Attempt;
 use crate::service::Inner;
 
-/// Headers of an answer that go on to the client, besides those that begin with `openai-` or `x-ratelimit-`.
+/// Headers of an answer that go on to the client, besides those that begin with `openai-`, `anthropic-` or
+/// `x-ratelimit-`.
 const PASSED: [HeaderName; 2] = [CONTENT_TYPE, RETRY_AFTER];
 
-impl Inner {
-    /// Sends the request, and notes the try in the call's record.
-    pub(super) async fn ask(&self, call: &mut Call) -> Result<Response<Body>, Error> {
-        let provider = &call.provider;
-        let uri = match call.endpoint {
-            Endpoint::ChatCompletions => provider.chat_uri.clone(),
-            Endpoint::Embeddings => provider.embeddings_uri.clone(),
-        };
-        let mut request = Request::new(Full::new(call.body.clone()));
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = uri;
-        let headers = request.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let accept = if call.stream { "text/event-stream" } else { "application/json" };
-        headers.insert(ACCEPT, HeaderValue::from_static(accept));
-        for (name, value) in &provider.headers {
-            headers.insert(name.clone(), value.clone());
+/// An answer that is good for the client.
+pub(super) enum Answer {
+    /// All of it.
+    Whole { head: Head, whole: Whole },
+    /// A stream, and what of it has come.
+    Stream { head: Head, first: Bytes, body: Body, reader: Box<dyn Reader> },
+}
+
+/// Status and headers for the client.
+#[derive(Clone)]
+pub(super) struct Head {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+}
+
+/// Why a try brought no answer.
+pub(super) struct Failure {
+    pub(super) error: Error,
+    pub(super) fault: Fault,
+}
+
+/// Whose fault it is, and so what helps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// The request's: nobody would answer it.
+    Request,
+    /// The destination's, for this request: another one may answer.
+    Destination,
+    /// The key's: another one may do. `passing` when this one may do later.
+    Key { passing: bool },
+    /// The moment's: the same may work later.
+    Passing,
+}
+
+impl Fault {
+    fn of_status(status: StatusCode) -> Self {
+        match status.as_u16() {
+            401..=403 => Self::Key { passing: false },
+            429 => Self::Key { passing: true },
+            404 | 405 | 501 => Self::Destination,
+            408 | 409 | 425 | 500.. => Self::Passing,
+            _ => Self::Request,
         }
+    }
+}
+
+impl Inner {
+    /// Sends the request, reads the answer as far as need be, and notes the try in the call's record.
+    pub(super) async fn ask(
+        &self,
+        call: &mut Call,
+        destination: &Arc<Destination>,
+        key: &Key,
+    ) -> Result<Answer, Failure> {
         let began = Instant::now();
-        let answer = self.client.send(request, provider.timeouts).await;
+        call.answered_by(destination);
+        let asked = self.ask_once(call, destination, key).await;
         let record = &mut call.open.record;
-        record.status = answer.as_ref().ok().map(|answer| answer.status().as_u16());
         record.attempts.push(Attempt {
-            target: format!("{}/{}", record.provider, record.model),
+            target: format!("{}/{}", destination.provider.name, destination.model),
             status: record.status,
             duration_ms: (began.elapsed().as_secs_f64() * 1e6).round() / 1e3,
-            error: answer.as_ref().err().map(ToString::to_string),
+            error: asked.as_ref().err().map(|failure| failure.error.message().to_owned()),
         });
-        answer.map_err(|e| unreachable(&call.provider.name, e))
+        asked
     }
+
+    async fn ask_once(
+        &self,
+        call: &mut Call,
+        destination: &Destination,
+        key: &Key,
+    ) -> Result<Answer, Failure> {
+        let provider = &*destination.provider;
+        let elsewhere = |error| Failure { error, fault: Fault::Destination };
+        let broken = |error| Failure { error, fault: Fault::Passing };
+        let ask =
+            Ask { endpoint: call.endpoint, head: &call.head, body: &call.request, model: &destination.model };
+        let outgoing = provider.wire.outgoing(&provider.config, &ask).map_err(elsewhere)?;
+        let mut reader = provider.wire.reader(&ask);
+        let mut request = Request::new(Full::new(outgoing.body.clone()));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = provider.uri(call.endpoint, &outgoing).map_err(elsewhere)?;
+        let headers = request.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let accept = if call.head.stream { "text/event-stream" } else { "application/json" };
+        headers.insert(ACCEPT, HeaderValue::from_static(accept));
+        for (name, value) in outgoing.headers.iter().chain(&key.headers) {
+            headers.insert(name.clone(), value.clone());
+        }
+        let route = call.plan.route();
+        let timeouts = route.map_or(provider.timeouts, |route| route.timeouts.over(provider.timeouts));
+        let sent_at = Instant::now();
+        let answer = self.client.send(request, timeouts).await;
+        call.open.record.status = answer.as_ref().ok().map(|answer| answer.status().as_u16());
+        let answer = answer.map_err(|e| {
+            let fault = match e {
+                SendError::Url { .. } | SendError::Refused { .. } => Fault::Destination,
+                _ => Fault::Passing,
+            };
+            Failure { error: unreachable(&provider.name, e), fault }
+        })?;
+        let (parts, mut body) = answer.into_parts();
+        let head = Head { status: parts.status, headers: passed(&parts.headers) };
+        if parts.status.is_success() && call.head.stream && is_events(&parts.headers) {
+            let mut first = Bytes::new();
+            // a route has others to ask should this one say nothing
+            if route.is_some() {
+                let patience = timeouts.first_byte.saturating_sub(sent_at.elapsed());
+                first = first_part(&mut body, patience)
+                    .await
+                    .map_err(|why| broken(broke_off(&provider.name, &why)))?;
+            }
+            return Ok(Answer::Stream { head, first, body, reader });
+        }
+        let body = read_all(&provider.name, body, self.config.max_answer_bytes).await.map_err(broken)?;
+        if !parts.status.is_success() {
+            let (status, after) = (parts.status.as_u16(), retry_after(&parts.headers));
+            let error = provider.wire.error(&provider.name, status, &body, after);
+            return Err(Failure { error, fault: Fault::of_status(parts.status) });
+        }
+        let whole = reader.whole(body).map_err(broken)?;
+        call.mark_first();
+        Ok(Answer::Whole { head, whole })
+    }
+}
+
+fn is_events(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    kind.is_some_and(|kind| kind.trim_start().starts_with("text/event-stream"))
 }
 
 /// The error for a provider that could not be asked, or did not begin to answer.
@@ -59,27 +163,30 @@ fn unreachable(provider: &str, error: SendError) -> Error {
     Error::new(kind, code, format!("provider `{provider}` could not be reached: {error}")).with_source(error)
 }
 
+fn broke_off(provider: &str, why: &str) -> Error {
+    let message = format!("provider `{provider}` broke off its answer: {why}");
+    Error::new(Kind::BadGateway, "provider_broke_off", message)
+}
+
 /// Reads a whole body, of at most `max` bytes.
 pub(super) async fn read_all(provider: &str, body: Body, max: usize) -> Result<Bytes, Error> {
-    let broken = |e: Box<dyn std::error::Error + Send + Sync>| {
-        let message = format!("provider `{provider}` broke off its answer: {e}");
-        Error::new(Kind::BadGateway, "provider_broke_off", message).with_source(e)
-    };
-    Limited::new(body, max).collect().await.map(http_body_util::Collected::to_bytes).map_err(broken)
+    let read = Limited::new(body, max).collect().await.map(http_body_util::Collected::to_bytes);
+    read.map_err(|e| broke_off(provider, &e.to_string()).with_source(e))
 }
 
 /// The provider's `Retry-After`, when it is given in seconds.
-pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse::<f64>().ok()?;
     (0.0..86_400.0).contains(&seconds).then(|| Duration::from_secs_f64(seconds.ceil()))
 }
 
 /// The headers of an answer that go on to the client.
-pub(super) fn passed(headers: &HeaderMap) -> HeaderMap {
+fn passed(headers: &HeaderMap) -> HeaderMap {
     let passes = |name: &HeaderName| {
         PASSED.contains(name)
-            || name.as_str().starts_with("openai-")
-            || name.as_str().starts_with("x-ratelimit-")
+            || ["openai-", "anthropic-", "x-ratelimit-"]
+                .iter()
+                .any(|prefix| name.as_str().starts_with(prefix))
     };
     headers
         .iter()

@@ -17,12 +17,13 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http_body::{Body, Frame};
 use loam_http::client::Body as ProviderBody;
 use loam_kernel::{Error, Result};
-use loam_providers::openai::Events;
+use loam_providers::Reader;
 use serde_json::json;
+use tokio::time::Sleep;
 
 use super::call::Call;
 use super::estimate::estimate;
-use super::send::passed;
+use super::send::Head;
 use crate::llm_calls::entity::CallState;
 use crate::llm_calls::ledger::Outcome;
 use crate::service::Inner;
@@ -39,8 +40,14 @@ struct Relay {
     gateway: Arc<Inner>,
     /// Until it is settled.
     call: Option<Call>,
+    /// Of an answer that is kept for others.
+    head: Option<Head>,
     provider: ProviderBody,
-    events: Events,
+    /// What has come of it already.
+    first: Bytes,
+    reader: Box<dyn Reader>,
+    /// When the call must have ended.
+    deadline: Option<Pin<Box<Sleep>>>,
     /// What came, for the record.
     kept: Vec<Bytes>,
     kept_bytes: usize,
@@ -63,29 +70,32 @@ impl Inner {
     pub(super) fn answer_streamed(
         self: Arc<Self>,
         call: Call,
-        answer: http::Response<ProviderBody>,
+        mut head: Head,
+        first: Bytes,
+        provider: ProviderBody,
+        reader: Box<dyn Reader>,
     ) -> Response {
-        let (parts, provider) = answer.into_parts();
-        let events = Events::new(call.hide_usage);
         let stage = Stage::Flowing { intent_durable: self.config.strict };
+        head.headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
+        head.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        // nginx in front must not wait for more either
+        head.headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+        let deadline = call.deadline.map(|at| Box::pin(tokio::time::sleep_until(at.into())));
         let relay = Relay {
             gateway: self,
+            head: call.cache.map(|_| head.clone()),
             call: Some(call),
             provider,
-            events,
+            first,
+            reader,
+            deadline,
             kept: Vec::new(),
             kept_bytes: 0,
             stage,
         };
         let mut response = Response::new(AnswerBody::new(relay));
-        *response.status_mut() = parts.status;
-        *response.headers_mut() = passed(&parts.headers);
-        response
-            .headers_mut()
-            .insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
-        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-        // nginx in front must not wait for more either
-        response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
+        *response.status_mut() = head.status;
+        *response.headers_mut() = head.headers;
         response
     }
 }
@@ -107,24 +117,26 @@ impl Relay {
         let mut out = BytesMut::new();
         let mut single = Bytes::new();
         loop {
-            let arrived = match Pin::new(&mut self.provider).poll_frame(cx) {
+            let arrived = match self.poll_provider(cx) {
                 Poll::Pending if out.is_empty() && single.is_empty() => return Poll::Pending,
                 Poll::Pending => return Poll::Ready(Piece::Bytes(join(single, out))),
-                Poll::Ready(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
+                Poll::Ready(Ok(Some(arrived))) => arrived,
                 Poll::Ready(end) => {
-                    let error = end.and_then(Result::err).map(|e| e.to_string());
-                    let rest = self.events.finish();
+                    let error = end.err();
+                    let rest = self.reader.finish();
+                    self.keep(&rest);
                     out.put(rest);
                     let last = error.as_ref().map(|e| self.broken_off(e)).unwrap_or_default();
                     // some providers end so all the time; the client sees what its provider sent, the record says why
                     // its tokens are estimated
-                    let cut = || self.events.usage().is_none().then(|| CUT.to_owned());
-                    let error = error.or_else(cut);
+                    let cut = || self.reader.usage().is_none().then(|| CUT.to_owned());
+                    let error = error.or_else(|| self.reader.failure()).or_else(cut);
                     return Poll::Ready(Piece::End { now: join(single, out), last, error });
                 }
             };
-            self.keep(&arrived);
-            let forward = self.events.push(arrived);
+            let forward = self.reader.push(arrived);
+            self.keep(&forward.now);
+            forward.last.iter().for_each(|last| self.keep(last));
             // one piece goes on as it is; only the second makes a copy worth it
             if single.is_empty() && out.is_empty() {
                 single = forward.now;
@@ -135,7 +147,8 @@ impl Relay {
                 out.put(forward.now);
             }
             if let Some(last) = forward.last {
-                return Poll::Ready(Piece::End { now: join(single, out), last, error: None });
+                let error = self.reader.failure();
+                return Poll::Ready(Piece::End { now: join(single, out), last, error });
             }
             if out.len() >= MAX_PIECE {
                 return Poll::Ready(Piece::Bytes(join(single, out)));
@@ -143,10 +156,32 @@ impl Relay {
         }
     }
 
+    /// The next part of the stream; none at its end.
+    fn poll_provider(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, String>> {
+        let arrived = if self.first.is_empty() {
+            match Pin::new(&mut self.provider).poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
+                Poll::Ready(Some(Err(e))) => return Poll::Ready(Err(e.to_string())),
+                Poll::Ready(None) => return Poll::Ready(Ok(None)),
+                Poll::Pending => {
+                    let late = |deadline: &mut Pin<Box<Sleep>>| deadline.as_mut().poll(cx).is_ready();
+                    return match self.deadline.as_mut().is_some_and(late) {
+                        true => Poll::Ready(Err("the route's total time-out ran out".to_owned())),
+                        false => Poll::Pending,
+                    };
+                }
+            }
+        } else {
+            std::mem::take(&mut self.first)
+        };
+        self.call.iter_mut().for_each(Call::mark_first);
+        Poll::Ready(Ok(Some(arrived)))
+    }
+
     /// The event that tells a client of a stream that something went wrong.
     fn broken_off(&self, error: &str) -> Bytes {
         let call = self.call.as_ref();
-        let provider = call.map_or("", |call| call.provider.name.as_str());
+        let provider = call.map_or("", |call| call.open.record.provider.as_str());
         let error = json!({ "error": {
             "code": "provider_broke_off",
             "message": format!("provider `{provider}` broke off its answer: {error}"),
@@ -157,21 +192,17 @@ impl Relay {
         Bytes::from(format!("data: {error}\n\n"))
     }
 
+    /// Keeps what goes to the client for the record.
     fn keep(&mut self, bytes: &Bytes) {
-        self.mark_first();
-        // estimates need the text even if the record does not keep it
-        let room = self.gateway.config.record_max_bytes.max(1 << 16);
-        if self.kept_bytes < room {
+        if self.kept_bytes < self.room() && !bytes.is_empty() {
             self.kept_bytes += bytes.len();
             self.kept.push(bytes.clone());
         }
     }
 
-    fn mark_first(&mut self) {
-        if let Some(call) = &mut self.call {
-            let since = i64::try_from(call.open.began.elapsed().as_micros()).ok();
-            call.open.record.first_token_us = call.open.record.first_token_us.or(since);
-        }
+    /// How many bytes of the stream are kept: estimates need the text even if the record does not.
+    fn room(&self) -> usize {
+        self.gateway.config.record_max_bytes.max(1 << 16)
     }
 
     /// Settles the call; the future ends when that is durable.
@@ -180,8 +211,14 @@ impl Relay {
         call.open.record.error = error;
         let gateway = self.gateway.clone();
         let kept = std::mem::take(&mut self.kept);
-        match self.events.usage() {
+        match self.reader.usage() {
             Some(usage) => {
+                // what the client saw to its end, it would see again
+                if let (Some(head), None) = (&self.head, &call.open.record.error)
+                    && self.kept_bytes < self.room()
+                {
+                    gateway.keep_answer(&call, head, &kept, usage, true);
+                }
                 let outcome =
                     Outcome { state: CallState::Settled, usage: Some(usage), answer: &kept, events: true };
                 let settled = gateway.ledger.settle(call.open, &outcome, gateway.keep());

@@ -32,7 +32,11 @@ impl ActiveModelBehavior for ActiveModel {}
 
 /// Where to go on; the beginning for a node that never drained.
 pub async fn load(db: &Db, node: NodeId) -> Result<Position> {
-    let tx = db.system_read(&Scope::system(TenantId::NIL, "drainer")).await?;
+    read(&db.system_read(&Scope::system(TenantId::NIL, "drainer")).await?, node).await
+}
+
+/// The same, as a transaction sees it: which frames its other rows know of.
+pub async fn read(tx: &Tx<System>, node: NodeId) -> Result<Position> {
     let row = tx.find_any::<Entity>().filter(Column::NodeId.eq(node)).one().await?;
     Ok(Position(row.map_or(0, |row| row.position.unsigned_abs())))
 }

@@ -5,11 +5,14 @@ mod admin;
 mod call;
 mod db;
 mod key;
+mod limit;
 mod output;
 mod price;
 mod project;
 mod provider;
+mod route;
 mod tenant;
+mod usage;
 mod user;
 
 use std::io::Write;
@@ -80,6 +83,15 @@ enum Command {
     /// Prices of models.
     #[command(subcommand)]
     Price(price::Command),
+    /// Routes: aliases, and the models that calls of them go to.
+    #[command(subcommand)]
+    Route(route::Command),
+    /// Limits of tenants, projects, users and keys.
+    #[command(subcommand)]
+    Limit(limit::Command),
+    /// What was used, and what it cost.
+    #[command(subcommand)]
+    Usage(usage::Command),
     /// Model calls.
     #[command(subcommand)]
     Call(call::Command),
@@ -138,6 +150,9 @@ fn run(cli: Cli) -> Result<()> {
             Command::Project(command) => project::run(command, &config, json).await,
             Command::Provider(command) => provider::run(command, &config, json).await,
             Command::Price(command) => price::run(command, &config, json).await,
+            Command::Route(command) => route::run(command, &config, json).await,
+            Command::Limit(command) => limit::run(command, &config, json).await,
+            Command::Usage(command) => usage::run(command, &config, json).await,
             Command::Call(command) => call::run(command, &config, json).await,
             Command::Serve { .. } | Command::Openapi | Command::Completions { .. } => Ok(()),
         }

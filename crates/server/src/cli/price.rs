@@ -27,6 +27,9 @@ pub(super) enum Command {
         /// Tokens read from the provider's cache [default: as --input].
         #[arg(long, allow_negative_numbers = true)]
         cached_input: Option<f64>,
+        /// Tokens read that the provider writes to its cache [default: as --input].
+        #[arg(long, allow_negative_numbers = true)]
+        cache_write: Option<f64>,
         /// Tokens written.
         #[arg(long, allow_negative_numbers = true)]
         output: f64,
@@ -42,13 +45,14 @@ pub(super) enum Command {
 
 pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result<()> {
     match command {
-        Command::Create { tenant, provider, model, input, cached_input, output } => {
+        Command::Create { tenant, provider, model, input, cached_input, cache_write, output } => {
             let (core, scope) = admin::in_tenant(config, &tenant).await?;
             let new = ModelPriceCreate {
                 provider,
                 model,
                 input_per_million: input,
                 cached_input_per_million: cached_input,
+                cache_write_per_million: cache_write,
                 output_per_million: output,
             };
             output::one(json, &ModelPriceView::from(core.gateway.create_price(&scope, new).await?))
@@ -64,6 +68,7 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
                 "model",
                 "input_per_million",
                 "cached_input_per_million",
+                "cache_write_per_million",
                 "output_per_million",
                 "id",
             ];

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Subcommand;
 use loam_gateway::ai_providers::routes::AiProviderView;
 use loam_gateway::ai_providers::service::{AiProviderCreate, AiProviderFilter};
@@ -39,6 +39,13 @@ pub(super) enum Command {
         #[command(flatten)]
         list: ListArgs,
     },
+    /// Test the connection to a provider.
+    Test {
+        #[command(flatten)]
+        tenant: TenantArg,
+        /// Id of the provider.
+        id: AiProviderId,
+    },
     /// Delete a provider. Its calls stay on record.
     Delete {
         #[command(flatten)]
@@ -72,6 +79,12 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
             });
             let rows: Vec<AiProviderView> = rows.await?.into_iter().map(AiProviderView::from).collect();
             output::rows(json, &rows, &["name", "kind", "display_name", "is_active", "id", "created_at"])
+        }
+        Command::Test { tenant, id } => {
+            let (core, scope) = admin::in_tenant(config, &tenant).await?;
+            let test = core.gateway.test_provider(&scope, id).await?;
+            output::one(json, &test)?;
+            test.error.map_or(Ok(()), |e| bail!("{e}"))
         }
         Command::Delete { tenant, id } => {
             let (core, scope) = admin::in_tenant(config, &tenant).await?;

@@ -1,92 +1,30 @@
 //! The providers and prices of each tenant, ready for use, in memory.
 
+mod health;
+mod models;
+mod provider;
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, PoisonError, RwLock};
 
-use http::HeaderValue;
-use http::Uri;
 use loam_db::Db;
 use loam_http::client::Timeouts;
-use loam_kernel::{Error, Kind, Result, Scope, TenantId};
+use loam_kernel::{Kind, Result, Scope, TenantId};
 use loam_platform::notices::{Notice, Notices};
 use loam_platform::seal::Keyring;
 
-use crate::model_prices::Price;
-use crate::{ai_providers, model_prices};
+use crate::ai_providers;
+use crate::limits::admission::Limited;
+use crate::limits::meters::Meters;
 
-/// What a tenant can call.
-pub(crate) struct Models {
-    pub(crate) providers: HashMap<String, Arc<Provider>>,
-    /// By provider, then by model.
-    prices: HashMap<String, HashMap<String, Price>>,
-}
+use health::Wards;
+pub(crate) use health::{Condition, CoolDown};
+pub(crate) use models::{Destination, Models, Route, RouteTarget};
+pub(crate) use provider::{Key, Provider};
 
-/// A provider, ready to be asked.
-pub(crate) struct Provider {
-    pub(crate) name: String,
-    pub(crate) is_active: bool,
-    /// Without a slash at its end.
-    pub(crate) base_url: String,
-    /// The addresses of its endpoints, by path.
-    pub(crate) chat_uri: Uri,
-    pub(crate) embeddings_uri: Uri,
-    pub(crate) headers: Vec<(http::HeaderName, HeaderValue)>,
-    pub(crate) models: Vec<String>,
-    pub(crate) timeouts: Timeouts,
-    /// Its own list of models, when it was last asked.
-    pub(crate) listed: Mutex<Option<(Instant, Vec<String>)>>,
-}
-
-impl Models {
-    /// What a model costs at a provider: its own price, or the one set for all of the provider's models (`*`).
-    pub(crate) fn price(&self, provider: &str, model: &str) -> Option<Price> {
-        let prices = self.prices.get(provider)?;
-        prices.get(model).or_else(|| prices.get("*")).copied()
-    }
-}
-
-impl Provider {
-    fn new(keyring: &Keyring, mut timeouts: Timeouts, row: ai_providers::entity::Model) -> Result<Self> {
-        let config = ai_providers::service::open_config(keyring, &row)?;
-        let base_url = config.base_url.trim_end_matches('/').to_owned();
-        let uri = |path: &str| Uri::try_from(format!("{base_url}{path}")).map_err(Error::internal);
-        let mut headers = Vec::new();
-        let mut add = |name: &'static str, value: &str| {
-            let mut value = HeaderValue::from_str(value).map_err(Error::internal)?;
-            value.set_sensitive(true);
-            headers.push((http::HeaderName::from_static(name), value));
-            Ok::<_, Error>(())
-        };
-        if let Some(key) = &config.api_key {
-            add("authorization", &format!("Bearer {}", key.as_str()))?;
-        }
-        if let Some(organization) = &config.organization {
-            add("openai-organization", organization)?;
-        }
-        if let Some(project) = &config.project {
-            add("openai-project", project)?;
-        }
-        if let Some(seconds) = config.first_byte_timeout {
-            timeouts.first_byte = Duration::from_secs(seconds);
-        }
-        if let Some(seconds) = config.idle_timeout {
-            timeouts.idle = Duration::from_secs(seconds);
-        }
-        Ok(Self {
-            name: row.name,
-            is_active: row.is_active,
-            chat_uri: uri("/chat/completions")?,
-            embeddings_uri: uri("/embeddings")?,
-            base_url,
-            headers,
-            models: config.models,
-            timeouts,
-            listed: Mutex::new(None),
-        })
-    }
-}
+/// The tables whose changes make what is known of a tenant old.
+const TOPICS: [&str; 4] = ["ai_providers", "model_prices", "model_routes", "limits"];
 
 /// What each tenant can call. Kept until a notice says that it changed; then, should the database be away, still.
 #[derive(Clone)]
@@ -95,6 +33,8 @@ pub(crate) struct Catalog {
     keyring: Keyring,
     /// What holds unless a provider's configuration says otherwise.
     timeouts: Timeouts,
+    wards: Arc<Wards>,
+    meters: Meters,
     tenants: Arc<RwLock<HashMap<TenantId, Arc<Slot>>>>,
 }
 
@@ -126,11 +66,17 @@ impl Slot {
 }
 
 impl Catalog {
-    pub(crate) fn new(db: Db, keyring: Keyring, timeouts: Timeouts, notices: &Notices) -> Self {
-        let this = Self { db, keyring, timeouts, tenants: Arc::default() };
+    pub(crate) fn new(
+        db: Db,
+        keyring: Keyring,
+        timeouts: Timeouts,
+        meters: Meters,
+        notices: &Notices,
+    ) -> Self {
+        let this = Self { db, keyring, timeouts, wards: Arc::default(), meters, tenants: Arc::default() };
         let tenants = Arc::downgrade(&this.tenants);
         notices.subscribe(move |notice: &Notice| {
-            let ours = matches!(notice.topic.as_str(), "ai_providers" | "model_prices");
+            let ours = TOPICS.contains(&notice.topic.as_str());
             if let (true, Some(tenants)) = (ours, tenants.upgrade()) {
                 let tenants = tenants.read().unwrap_or_else(PoisonError::into_inner);
                 if let Some(slot) = tenants.get(&notice.tenant) {
@@ -169,6 +115,11 @@ impl Catalog {
         }
     }
 
+    /// A provider as it is configured, be it active or not.
+    pub(crate) fn open(&self, row: ai_providers::entity::Model) -> Result<Provider> {
+        Provider::new(&self.keyring, self.timeouts, &self.wards, row)
+    }
+
     fn known(&self, tenant: TenantId) -> Option<Arc<Slot>> {
         self.tenants.read().unwrap_or_else(PoisonError::into_inner).get(&tenant).cloned()
     }
@@ -181,27 +132,21 @@ impl Catalog {
         // counted before the rows are read: a change meanwhile makes them old at once
         let changes = slot.changes.load(Ordering::Acquire);
         let tx = self.db.read(&Scope::system(tenant, "gateway")).await?;
-        let mut providers = HashMap::new();
-        for row in tx.find::<ai_providers::entity::Entity>().all().await? {
-            let name = row.name.clone();
-            match Provider::new(&self.keyring, self.timeouts, row) {
-                Ok(provider) => drop(providers.insert(name, Arc::new(provider))),
-                // one provider that can't be opened must not take the others with it
-                Err(e) => {
-                    tracing::error!(provider = name, error = ?e, "a provider's configuration can't be used")
-                }
-            }
-        }
-        let mut prices: HashMap<String, HashMap<String, Price>> = HashMap::new();
-        for row in tx.find::<model_prices::entity::Entity>().all().await? {
-            let price = Price::from(&row);
-            prices.entry(row.provider).or_default().insert(row.model, price);
-        }
-        let models = Arc::new(Models { providers, prices });
+        let mut models = Models::read(&tx, &self.keyring, self.timeouts, &self.wards).await?;
+        let rules = Models::rules(&tx).await?;
+        drop(tx);
+        let mut meters = self.meters.of(tenant, rules.keys().copied()).await?;
+        let limited = rules
+            .into_iter()
+            .filter_map(|(subject, rule)| Some((subject, Limited { rule, meter: meters.remove(&subject)? })));
+        models.limits = limited.collect();
+        let models = Arc::new(models);
         *slot.read.write().unwrap_or_else(PoisonError::into_inner) = Some((changes, models.clone()));
+        self.wards.forget_unused();
         Ok(models)
     }
 
+    /// Reads every tenant's. One that can't be read now is read when it is first asked for.
     pub(crate) async fn preload(&self) -> Result<()> {
         let tx = self.db.system_read(&Scope::system(TenantId::NIL, "gateway")).await?;
         let rows = tx.find_any::<ai_providers::entity::Entity>().all().await?;
@@ -209,7 +154,9 @@ impl Catalog {
         let tenants: std::collections::HashSet<TenantId> =
             rows.into_iter().map(|row| row.tenant_id).collect();
         for tenant in tenants {
-            self.get(tenant).await?;
+            if let Err(e) = self.get(tenant).await {
+                tracing::warn!(%tenant, error = %e, "cannot read a tenant's models yet");
+            }
         }
         Ok(())
     }

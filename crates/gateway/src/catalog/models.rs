@@ -1,0 +1,137 @@
+//! What a tenant can call, at one moment.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use loam_db::{Tenant, Tx};
+use loam_http::client::Timeouts;
+use loam_kernel::Result;
+use loam_platform::seal::Keyring;
+use uuid::Uuid;
+
+use super::health::{CoolDown, Health, Wards};
+use super::provider::Provider;
+use crate::limits::admission::Limits;
+use crate::limits::entity::SubjectType;
+use crate::limits::meter::Rule;
+use crate::model_prices::Price;
+use crate::model_routes::{CoolDownRule, Retries, RouteTimeouts, Target, flatten};
+use crate::{ai_providers, limits, model_prices, model_routes};
+
+/// What a tenant can call.
+pub(crate) struct Models {
+    pub(crate) providers: HashMap<String, Arc<Provider>>,
+    pub(crate) routes: HashMap<String, Arc<Route>>,
+    pub(crate) limits: Limits,
+    /// By provider, then by model.
+    prices: HashMap<String, HashMap<String, Price>>,
+}
+
+/// An alias, ready for use.
+pub(crate) struct Route {
+    pub(crate) alias: String,
+    pub(crate) is_active: bool,
+    /// In the order of trying; the weights of one order decide among themselves.
+    pub(crate) targets: Vec<RouteTarget>,
+    pub(crate) timeouts: RouteTimeouts,
+    pub(crate) retries: Retries,
+    pub(crate) cool_down: CoolDown,
+    pub(crate) cache: Option<Duration>,
+}
+
+/// One of a route's targets.
+pub(crate) struct RouteTarget {
+    pub(crate) destination: Arc<Destination>,
+    pub(crate) order: u32,
+    pub(crate) weight: f64,
+}
+
+/// A model at a provider.
+pub(crate) struct Destination {
+    pub(crate) provider: Arc<Provider>,
+    pub(crate) model: String,
+    /// Of a route's target alone: whoever names a model gets that model.
+    pub(crate) health: Option<Health>,
+}
+
+impl Models {
+    /// What a model costs at a provider: its own price, or the one set for all of the provider's models (`*`).
+    pub(crate) fn price(&self, provider: &str, model: &str) -> Option<Price> {
+        let prices = self.prices.get(provider)?;
+        prices.get(model).or_else(|| prices.get("*")).copied()
+    }
+
+    /// Reads them.
+    pub(super) async fn read(
+        tx: &Tx<Tenant>,
+        keyring: &Keyring,
+        timeouts: Timeouts,
+        wards: &Wards,
+    ) -> Result<Self> {
+        let mut providers = HashMap::new();
+        for row in tx.find::<ai_providers::entity::Entity>().all().await? {
+            let name = row.name.clone();
+            match Provider::new(keyring, timeouts, wards, row) {
+                Ok(provider) => drop(providers.insert(name, Arc::new(provider))),
+                // one provider that can't be opened must not take the others with it
+                Err(e) => {
+                    tracing::error!(provider = name, error = ?e, "a provider's configuration can't be used")
+                }
+            }
+        }
+        let mut prices: HashMap<String, HashMap<String, Price>> = HashMap::new();
+        for row in tx.find::<model_prices::entity::Entity>().all().await? {
+            let price = Price::from(&row);
+            prices.entry(row.provider).or_default().insert(row.model, price);
+        }
+        let rows = tx.find::<model_routes::entity::Entity>().all().await?;
+        let routes = routes(rows, &providers, wards);
+        Ok(Self { providers, routes, limits: Limits::new(), prices })
+    }
+
+    /// The rules of limits, by subject.
+    pub(super) async fn rules(tx: &Tx<Tenant>) -> Result<HashMap<(SubjectType, Uuid), Rule>> {
+        let rows = tx.find::<limits::entity::Entity>().all().await?;
+        Ok(rows.into_iter().map(|row| ((row.subject_type, row.subject_id), Rule::from(&row))).collect())
+    }
+}
+
+fn routes(
+    rows: Vec<model_routes::entity::Model>,
+    providers: &HashMap<String, Arc<Provider>>,
+    wards: &Wards,
+) -> HashMap<String, Arc<Route>> {
+    let aliases: HashMap<String, Vec<Target>> = rows
+        .iter()
+        .filter_map(|row| Some((row.alias.clone(), serde_json::from_value(row.targets.clone()).ok()?)))
+        .collect();
+    let mut routes = HashMap::new();
+    for row in rows {
+        // a target whose provider was deleted is passed over: the others still answer
+        let targets = flatten(&row.alias, &aliases).into_iter().filter_map(|target| {
+            let provider = providers.get(&target.provider)?.clone();
+            let health = wards.health(provider.id, format!("model {}", target.model));
+            let destination = Destination { provider, model: target.model, health: Some(health) };
+            Some(RouteTarget {
+                destination: Arc::new(destination),
+                order: target.order,
+                weight: target.weight,
+            })
+        });
+        let mut targets: Vec<RouteTarget> = targets.collect();
+        targets.sort_by_key(|target| target.order);
+        let cool_down: CoolDownRule = serde_json::from_value(row.cool_down).unwrap_or_default();
+        let route = Route {
+            is_active: row.is_active,
+            targets,
+            timeouts: serde_json::from_value(row.timeouts).unwrap_or_default(),
+            retries: serde_json::from_value(row.retries).unwrap_or_default(),
+            cool_down: cool_down.into(),
+            cache: row.cache_seconds.and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs),
+            alias: row.alias.clone(),
+        };
+        routes.insert(row.alias, Arc::new(route));
+    }
+    routes
+}

@@ -1,0 +1,133 @@
+//! A provider, ready to be asked.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+use http::{HeaderName, HeaderValue, Uri};
+use loam_http::client::Timeouts;
+use loam_kernel::{AiProviderId, Error, Result};
+use loam_platform::seal::Keyring;
+use loam_providers::{Config, Endpoint, Outgoing, Wire};
+
+use super::health::{Condition, Health, Wards};
+use crate::ai_providers;
+
+/// More keys than a kind's schema lets in.
+const MAX_KEYS: usize = 64;
+
+/// A provider, ready to be asked.
+pub(crate) struct Provider {
+    pub(crate) id: AiProviderId,
+    pub(crate) name: String,
+    pub(crate) is_active: bool,
+    pub(crate) wire: &'static dyn Wire,
+    pub(crate) config: Config,
+    pub(crate) timeouts: Timeouts,
+    /// Its own list of models, when it was last asked.
+    pub(crate) listed: Mutex<Option<(Instant, Vec<String>)>>,
+    /// Without a slash at its end.
+    base_url: String,
+    /// The addresses of its endpoints, made when first asked for.
+    uris: [OnceLock<(&'static str, Uri)>; 4],
+    keys: Vec<Key>,
+    /// Counts calls, so that keys take turns.
+    turn: AtomicUsize,
+}
+
+/// One of a provider's keys.
+pub(crate) struct Key {
+    /// Its place among the provider's keys, for the record.
+    pub(crate) number: usize,
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) health: Health,
+}
+
+impl Provider {
+    pub(super) fn new(
+        keyring: &Keyring,
+        mut timeouts: Timeouts,
+        wards: &Wards,
+        row: ai_providers::entity::Model,
+    ) -> Result<Self> {
+        let kind = ai_providers::service::kind_of(&row)?;
+        let config = ai_providers::service::open_config(keyring, &row)?;
+        if let Some(seconds) = config.first_byte_timeout {
+            timeouts.first_byte = Duration::from_secs(seconds);
+        }
+        if let Some(seconds) = config.idle_timeout {
+            timeouts.idle = Duration::from_secs(seconds);
+        }
+        let secrets: Vec<Option<&str>> = match (&config.api_key, config.api_keys.as_slice()) {
+            (None, []) => vec![None],
+            (first, more) => first.iter().chain(more).map(|key| Some(key.as_str())).collect(),
+        };
+        let keys = secrets.iter().take(MAX_KEYS).enumerate().map(|(number, secret)| {
+            let headers = kind.wire.headers(&config, *secret)?;
+            // a changed key is another key, and owes nothing to what the old one did
+            let part = format!("key {number} {}", row.updated_at.timestamp_micros());
+            Ok(Key { number, headers, health: wards.health(row.id, part) })
+        });
+        Ok(Self {
+            keys: keys.collect::<Result<_>>()?,
+            base_url: config.base_url.trim_end_matches('/').to_owned(),
+            id: row.id,
+            name: row.name,
+            is_active: row.is_active,
+            wire: kind.wire,
+            config,
+            timeouts,
+            listed: Mutex::new(None),
+            uris: Default::default(),
+            turn: AtomicUsize::new(0),
+        })
+    }
+
+    /// The address of an endpoint.
+    pub(crate) fn uri(&self, endpoint: Endpoint, outgoing: &Outgoing) -> Result<Uri> {
+        let slot = &self.uris[endpoint as usize];
+        match slot.get() {
+            Some((path, uri)) if *path == outgoing.path => Ok(uri.clone()),
+            _ => {
+                let uri = self.address(outgoing.path)?;
+                _ = slot.set((outgoing.path, uri.clone()));
+                Ok(uri)
+            }
+        }
+    }
+
+    /// An address below the base URL.
+    pub(crate) fn address(&self, path: &str) -> Result<Uri> {
+        Uri::try_from(format!("{}{path}", self.base_url)).map_err(Error::internal)
+    }
+
+    /// How many keys it has.
+    pub(crate) fn keys(&self) -> u32 {
+        u32::try_from(self.keys.len()).unwrap_or(u32::MAX)
+    }
+
+    /// The key whose turn it is, of those that don't rest; if all do, the one that rests for the shortest time.
+    pub(crate) fn key(&self, now: Instant) -> &Key {
+        if let [only] = self.keys.as_slice() {
+            return only;
+        }
+        let first = self.turn.fetch_add(1, Ordering::Relaxed);
+        let mut soonest: Option<(Instant, &Key)> = None;
+        for i in 0..self.keys.len() {
+            let key = &self.keys[(first + i) % self.keys.len()];
+            match key.health.look(now) {
+                Condition::Well => return key,
+                Condition::Resting(until) if soonest.is_none_or(|(best, _)| until < best) => {
+                    soonest = Some((until, key));
+                }
+                Condition::Resting(_) => {}
+            }
+        }
+        soonest.map_or(&self.keys[0], |(_, key)| key)
+    }
+
+    /// Whether the provider is known not to have a model: its configuration lists others.
+    pub(crate) fn lacks(&self, model: &str) -> bool {
+        !(self.config.models.is_empty() || self.config.models.iter().any(|known| known == model))
+    }
+}

@@ -1,0 +1,176 @@
+//! The meters of every subject that has a limit.
+//!
+//! A meter starts from `usage_stats`, which says what was used up to the drainer's checkpoint, and adds every settlement
+//! behind it. So nothing is counted twice or not at all, whenever a limit is made and however the server was stopped.
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::time::Duration;
+
+use loam_db::Db;
+use loam_journal::{Journal, Position};
+use loam_kernel::{Clock, Error, NodeId, Result, Scope, TenantId};
+use loam_platform::drain::checkpoint;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::entity::SubjectType;
+use super::meter::{Meter, Spent, Windows};
+use super::sums::{self, Subject, Sums};
+use crate::llm_calls::entity::CallState;
+use crate::llm_calls::record::Record;
+
+/// How long a limit's first call waits for the drainer.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How often other nodes' use is looked at.
+const LOOK: Duration = Duration::from_secs(1);
+/// Tries to find the drainer between two batches.
+const TRIES: usize = 50;
+
+/// The meters of this node. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Meters(Arc<Inner>);
+
+struct Inner {
+    db: Db,
+    clock: Clock,
+    journal: Option<Journal>,
+    /// How far the drainer has come; known once it runs.
+    drained: OnceLock<watch::Receiver<Position>>,
+    all: RwLock<HashMap<Subject, Arc<Meter>>>,
+}
+
+impl Meters {
+    pub(crate) fn new(db: Db, clock: Clock, journal: Option<Journal>) -> Self {
+        Self(Arc::new(Inner { db, clock, journal, drained: OnceLock::new(), all: RwLock::default() }))
+    }
+
+    /// Says where to look how far the drainer has come.
+    pub(crate) fn follow(&self, drained: watch::Receiver<Position>) {
+        _ = self.0.drained.set(drained);
+    }
+
+    /// The meters of a tenant's subjects, which know what was used before.
+    pub(crate) async fn of(
+        &self,
+        tenant: TenantId,
+        subjects: impl IntoIterator<Item = (SubjectType, Uuid)>,
+    ) -> Result<HashMap<(SubjectType, Uuid), Arc<Meter>>> {
+        let now = self.0.clock.now();
+        let meters: HashMap<(SubjectType, Uuid), Arc<Meter>> = {
+            let mut all = self.0.all.write().unwrap_or_else(PoisonError::into_inner);
+            let mut meter = |(kind, id)| {
+                let meter = all.entry((tenant, kind, id)).or_insert_with(|| Arc::new(Meter::new(now)));
+                ((kind, id), meter.clone())
+            };
+            subjects.into_iter().map(&mut meter).collect()
+        };
+        if meters.values().any(|meter| !meter.is_loaded()) {
+            self.load(tenant, &meters).await?;
+        }
+        Ok(meters)
+    }
+
+    async fn load(&self, tenant: TenantId, meters: &HashMap<(SubjectType, Uuid), Arc<Meter>>) -> Result<()> {
+        let away = || {
+            let message = "what was used so far can't be read for the moment, so limits can't be kept";
+            Error::unavailable("limits_unknown", message, Duration::from_secs(2))
+        };
+        let (Some(journal), Some(drained)) = (&self.0.journal, self.0.drained.get()) else {
+            return Err(away());
+        };
+        // what was settled before the meters were there must be in the sums; what comes later, they are told
+        let (node, end) = (NodeId(Uuid::from_bytes(journal.id())), journal.end());
+        let mut drained = drained.clone();
+        let waiting = drained.wait_for(|position| *position >= end);
+        _ = tokio::time::timeout(PATIENCE, waiting).await.map_err(|_| away())?;
+        let now = self.0.clock.now();
+        let (sums, up_to) = self.read(node, tenant).await?;
+        let of = |sums: &HashMap<Subject, Windows>, (kind, id)| {
+            sums.get(&(tenant, kind, id)).copied().unwrap_or_else(|| Windows::at(now))
+        };
+        for (subject, meter) in meters {
+            meter.load(of(&sums.own, *subject), of(&sums.others, *subject), up_to, self.0.clock.now());
+        }
+        Ok(())
+    }
+
+    /// Sums, and the checkpoint that they belong to.
+    async fn read(&self, node: NodeId, tenant: TenantId) -> Result<(Sums, Position)> {
+        let tx = self.0.db.system_read(&Scope::system(TenantId::NIL, "limits")).await?;
+        for _ in 0..TRIES {
+            // each statement may see a later state than the one before
+            let before = checkpoint::read(&tx, node).await?;
+            let sums = sums::read(&tx, node, vec![tenant], false, self.0.clock.now()).await?;
+            if checkpoint::read(&tx, node).await? == before {
+                return Ok((sums, before));
+            }
+        }
+        Err(Error::internal("the drainer's checkpoint never stood still while sums were read"))
+    }
+
+    /// Counts a call that ended.
+    pub(crate) fn spent(&self, record: &Record, position: Position) {
+        let all = self.0.all.read().unwrap_or_else(PoisonError::into_inner);
+        if all.is_empty() {
+            return;
+        }
+        let unsettled = if record.state == CallState::Orphaned { record.reserved_nano_usd } else { None };
+        let spent = Spent {
+            position,
+            at: record.created_at(),
+            tokens: record.usage.map_or(0, |usage| i64::try_from(usage.total_tokens).unwrap_or(i64::MAX)),
+            nano: record.cost_nano_usd.unwrap_or(0) + unsettled.unwrap_or(0),
+        };
+        let now = self.0.clock.now();
+        for (kind, id) in subjects(record) {
+            if let Some(meter) = all.get(&(record.tenant, kind, id)) {
+                meter.spent(spent, now);
+            }
+        }
+    }
+
+    /// Looks at what other nodes use, until stopped. Nothing else writes to an embedded database.
+    pub(crate) async fn watch_others(self, stop: CancellationToken) {
+        let Some(journal) = self.0.journal.as_ref().filter(|_| !self.0.db.is_embedded()) else { return };
+        let node = NodeId(Uuid::from_bytes(journal.id()));
+        while stop.run_until_cancelled(tokio::time::sleep(LOOK)).await.is_some() {
+            if let Err(e) = self.look_at_others(node).await {
+                tracing::debug!(error = %e, "cannot look at what other nodes use");
+            }
+        }
+    }
+
+    async fn look_at_others(&self, node: NodeId) -> Result<()> {
+        let meters: Vec<(Subject, Arc<Meter>)> = {
+            let all = self.0.all.read().unwrap_or_else(PoisonError::into_inner);
+            all.iter().map(|(subject, meter)| (*subject, meter.clone())).collect()
+        };
+        let mut tenants: Vec<TenantId> = meters.iter().map(|((tenant, _, _), _)| *tenant).collect();
+        tenants.sort_unstable();
+        tenants.dedup();
+        if tenants.is_empty() {
+            return Ok(());
+        }
+        let now = self.0.clock.now();
+        let tx = self.0.db.system_read(&Scope::system(TenantId::NIL, "limits")).await?;
+        let sums = sums::read(&tx, node, tenants, true, now).await?;
+        for (subject, meter) in meters {
+            meter.see_others(sums.others.get(&subject).copied().unwrap_or_else(|| Windows::at(now)));
+        }
+        Ok(())
+    }
+}
+
+/// Whose limits a call counts against.
+pub(crate) fn subjects(record: &Record) -> impl Iterator<Item = (SubjectType, Uuid)> {
+    [
+        Some((SubjectType::Tenant, record.tenant.0)),
+        record.project.map(|id| (SubjectType::Project, id.0)),
+        record.user.map(|id| (SubjectType::User, id.0)),
+        record.api_key.map(|id| (SubjectType::ApiKey, id.0)),
+    ]
+    .into_iter()
+    .flatten()
+}

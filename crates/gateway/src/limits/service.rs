@@ -1,0 +1,241 @@
+//! The rules of limits.
+
+use loam_http::surface::{IfMatch, etag, next_version, present};
+use loam_kernel::{Error, Kind, LimitId, Page, PageQuery, Result, Scope, TenantId};
+use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use super::entity::{ActiveModel, Column, Entity, Model, SubjectType};
+use crate::Gateway;
+use crate::model_prices::{Price, from_usd};
+
+/// More than any limit needs to be.
+const MAX_COUNT: i64 = 1_000_000_000_000;
+
+/// A limit to be set. At least one of its fields has to be given.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LimitCreate {
+    /// Whose use is limited.
+    pub subject_type: SubjectType,
+    /// Id of the project, user or key; of the tenant, it may be left out.
+    pub subject_id: Option<Uuid>,
+    /// Calls that may begin in a minute of the clock.
+    pub requests_per_minute: Option<i64>,
+    /// Tokens, read and written, of calls begun in a minute of the clock.
+    pub tokens_per_minute: Option<i64>,
+    /// Calls under way at once, on each node.
+    pub concurrency: Option<i64>,
+    /// US dollars a day, UTC.
+    pub budget_per_day: Option<f64>,
+    /// US dollars a month, UTC.
+    pub budget_per_month: Option<f64>,
+}
+
+/// A change of a limit: what is left out stays, null lifts.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LimitUpdate {
+    /// Calls that may begin in a minute of the clock.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<i64>)]
+    pub requests_per_minute: Option<Option<i64>>,
+    /// Tokens, read and written, of calls begun in a minute of the clock.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<i64>)]
+    pub tokens_per_minute: Option<Option<i64>>,
+    /// Calls under way at once, on each node.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<i64>)]
+    pub concurrency: Option<Option<i64>>,
+    /// US dollars a day, UTC.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<f64>)]
+    pub budget_per_day: Option<Option<f64>>,
+    /// US dollars a month, UTC.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<f64>)]
+    pub budget_per_month: Option<Option<f64>>,
+}
+
+/// Which limits to list.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct LimitFilter {
+    /// Only limits of this sort of subject.
+    pub subject_type: Option<SubjectType>,
+    /// Only the limit of this subject.
+    pub subject_id: Option<Uuid>,
+}
+
+impl Gateway {
+    /// The tenant's limits, newest first.
+    pub async fn list_limits(
+        &self,
+        scope: &Scope,
+        filter: LimitFilter,
+        page: &PageQuery,
+    ) -> Result<Page<Model>> {
+        let tx = self.0.db.read(scope).await?;
+        let mut find = tx.find::<Entity>();
+        if let Some(kind) = filter.subject_type {
+            find = find.filter(Column::SubjectType.eq(kind));
+        }
+        if let Some(id) = filter.subject_id {
+            find = find.filter(Column::SubjectId.eq(id));
+        }
+        find.page(page, |row| row.id.0).await
+    }
+
+    /// One limit.
+    pub async fn get_limit(&self, scope: &Scope, id: LimitId) -> Result<Model> {
+        self.0.db.read(scope).await?.get::<Entity>(id).await?.ok_or_else(missing)
+    }
+
+    /// Sets a limit.
+    pub async fn create_limit(&self, scope: &Scope, new: LimitCreate) -> Result<Model> {
+        let tenant = scope.tenant().0;
+        let subject = match (new.subject_type, new.subject_id) {
+            (SubjectType::Tenant, None) => tenant,
+            (SubjectType::Tenant, Some(id)) if id == tenant => tenant,
+            (SubjectType::Tenant, Some(_)) => {
+                return Err(Error::invalid("subject_id", "must be this tenant's own id, or left out"));
+            }
+            (_, Some(id)) => id,
+            (kind, None) => {
+                return Err(Error::invalid("subject_id", format!("must be the id of the {}", kind.name())));
+            }
+        };
+        self.check_subject(scope, new.subject_type, subject).await?;
+        let now = self.0.clock.now();
+        let row = ActiveModel {
+            tenant_id: Set(TenantId::NIL),
+            id: Set(self.0.clock.id()),
+            subject_type: Set(new.subject_type),
+            subject_id: Set(subject),
+            requests_per_minute: Set(count("requests_per_minute", new.requests_per_minute)?),
+            tokens_per_minute: Set(count("tokens_per_minute", new.tokens_per_minute)?),
+            concurrency: Set(count("concurrency", new.concurrency)?),
+            budget_day_nano_usd: Set(money("budget_per_day", new.budget_per_day)?),
+            budget_month_nano_usd: Set(money("budget_per_month", new.budget_per_month)?),
+            created_at: Set(now),
+            updated_at: Set(now),
+        };
+        let tx = self.0.db.write(scope).await?;
+        let row = tx.insert(row).await.map_err(|e| match loam_db::is_unique_violation(&e) {
+            true => {
+                Error::taken("subject_id", "this subject has a limit already; change that").with_source(e)
+            }
+            false => e,
+        })?;
+        not_empty(&row)?;
+        let notice = self.record(&tx, "create", "limits", row.id, changes(&row)).await?;
+        self.commit(tx, notice).await?;
+        Ok(row)
+    }
+
+    /// A mistaken id would limit nobody, and nobody would notice.
+    async fn check_subject(&self, scope: &Scope, kind: SubjectType, id: Uuid) -> Result<()> {
+        let identity = &self.0.identity;
+        let found = match kind {
+            SubjectType::Tenant => Ok(()),
+            SubjectType::Project => identity.get_project(scope, id.into()).await.map(drop),
+            SubjectType::User => identity.get_user(scope, id.into()).await.map(drop),
+            SubjectType::ApiKey => identity.get_api_key(scope, id.into()).await.map(drop),
+        };
+        found.map_err(|e| match e.kind() {
+            Kind::NotFound => {
+                Error::invalid("subject_id", format!("there is no {} with this id", kind.name()))
+            }
+            _ => e,
+        })
+    }
+
+    /// Changes a limit; calls are held to it within a second.
+    pub async fn update_limit(
+        &self,
+        scope: &Scope,
+        id: LimitId,
+        version: &IfMatch,
+        new: LimitUpdate,
+    ) -> Result<Model> {
+        let requests = new.requests_per_minute.map(|n| count("requests_per_minute", n)).transpose()?;
+        let tokens = new.tokens_per_minute.map(|n| count("tokens_per_minute", n)).transpose()?;
+        let concurrency = new.concurrency.map(|n| count("concurrency", n)).transpose()?;
+        let day = new.budget_per_day.map(|usd| money("budget_per_day", usd)).transpose()?;
+        let month = new.budget_per_month.map(|usd| money("budget_per_month", usd)).transpose()?;
+        let tx = self.0.db.write(scope).await?;
+        let old = tx.get_locked::<Entity>(id).await?.ok_or_else(missing)?;
+        version.check(&etag(old.updated_at))?;
+        let updated_at = next_version(old.updated_at, self.0.clock.now());
+        let mut row = old.into_active_model();
+        requests.map(|n| row.requests_per_minute = Set(n));
+        tokens.map(|n| row.tokens_per_minute = Set(n));
+        concurrency.map(|n| row.concurrency = Set(n));
+        day.map(|nano| row.budget_day_nano_usd = Set(nano));
+        month.map(|nano| row.budget_month_nano_usd = Set(nano));
+        row.updated_at = Set(updated_at);
+        let row = tx.update(row).await?;
+        not_empty(&row)?;
+        let notice = self.record(&tx, "update", "limits", id, changes(&row)).await?;
+        self.commit(tx, notice).await?;
+        Ok(row)
+    }
+
+    /// Removes a limit.
+    pub async fn delete_limit(&self, scope: &Scope, id: LimitId) -> Result<()> {
+        let tx = self.0.db.write(scope).await?;
+        if tx.delete::<Entity>().filter(Column::Id.eq(id)).exec().await? == 0 {
+            return Err(missing());
+        }
+        let notice = self.record(&tx, "delete", "limits", id, json!({})).await?;
+        self.commit(tx, notice).await
+    }
+}
+
+fn count(param: &str, number: Option<i64>) -> Result<Option<i64>> {
+    match number {
+        Some(number) if !(0..=MAX_COUNT).contains(&number) => {
+            Err(Error::invalid(param, format!("must be 0 to {MAX_COUNT}")))
+        }
+        number => Ok(number),
+    }
+}
+
+fn money(param: &str, usd: Option<f64>) -> Result<Option<i64>> {
+    usd.map(|usd| from_usd(param, usd)).transpose()
+}
+
+/// Refuses a limit that limits nothing; the transaction is dropped with it.
+fn not_empty(row: &Model) -> Result<()> {
+    let some = row.requests_per_minute.is_some()
+        || row.tokens_per_minute.is_some()
+        || row.concurrency.is_some()
+        || row.budget_day_nano_usd.is_some()
+        || row.budget_month_nano_usd.is_some();
+    if some {
+        return Ok(());
+    }
+    let message = "a limit needs at least one of `requests_per_minute`, `tokens_per_minute`, `concurrency`, \
+                   `budget_per_day`, `budget_per_month`; delete it to lift it";
+    Err(Error::new(Kind::Invalid, "empty_limit", message))
+}
+
+fn missing() -> Error {
+    Error::not_found("limit")
+}
+
+fn changes(row: &Model) -> Value {
+    json!({
+        "subject_type": row.subject_type,
+        "subject_id": row.subject_id,
+        "requests_per_minute": row.requests_per_minute,
+        "tokens_per_minute": row.tokens_per_minute,
+        "concurrency": row.concurrency,
+        "budget_per_day": row.budget_day_nano_usd.map(Price::to_usd),
+        "budget_per_month": row.budget_month_nano_usd.map(Price::to_usd),
+    })
+}

@@ -1,0 +1,11 @@
+//! Routes: an alias, and the models that calls of it go to.
+
+pub mod entity;
+pub mod routes;
+mod rules;
+pub mod service;
+mod targets;
+
+pub use rules::{CoolDownRule, Retries, RouteTimeouts};
+pub use targets::Target;
+pub(crate) use targets::flatten;

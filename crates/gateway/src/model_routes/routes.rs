@@ -1,0 +1,152 @@
+//! The routes of routes.
+
+use axum::Json as Answer;
+use axum::extract::State;
+use axum::http::StatusCode;
+use chrono::{DateTime, Utc};
+use loam_http::surface::{ApiResult, Caller, ErrorBody, IfMatch, Json, Path, Query, Tagged, created};
+use loam_kernel::{ModelRouteId, Page, PageQuery};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::entity::Model;
+use super::service::{ModelRouteCreate, ModelRouteFilter, ModelRouteUpdate};
+use super::{CoolDownRule, Retries, RouteTimeouts, Target};
+use crate::Gateway;
+
+/// An alias, and the models that calls of it go to.
+#[derive(Serialize, ToSchema)]
+pub struct ModelRouteView {
+    id: ModelRouteId,
+    /// What clients send as `model`.
+    alias: String,
+    /// Where calls go.
+    #[schema(value_type = Vec<Target>)]
+    targets: Value,
+    /// How long the steps may take.
+    #[schema(value_type = RouteTimeouts)]
+    timeouts: Value,
+    /// How often all targets are tried again.
+    #[schema(value_type = Retries)]
+    retries: Value,
+    /// When a failing target is left alone.
+    #[schema(value_type = CoolDownRule)]
+    cool_down: Value,
+    /// Seconds that an answer is given again to the very same request; null: never.
+    cache_seconds: Option<i32>,
+    is_active: bool,
+    #[schema(value_type = Object)]
+    metadata: Value,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+impl From<Model> for ModelRouteView {
+    fn from(row: Model) -> Self {
+        Self {
+            id: row.id,
+            alias: row.alias,
+            targets: row.targets,
+            timeouts: row.timeouts,
+            retries: row.retries,
+            cool_down: row.cool_down,
+            cache_seconds: row.cache_seconds,
+            is_active: row.is_active,
+            metadata: row.metadata,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+}
+
+pub(crate) fn router(gateway: Gateway) -> OpenApiRouter {
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(get, update, delete))
+        .with_state(gateway)
+}
+
+/// The tenant's routes, newest first.
+#[utoipa::path(
+    get, path = "/api/v1/model_routes", tag = "model_routes", operation_id = "model_routes_list",
+    params(ModelRouteFilter, PageQuery),
+    responses((status = 200, body = Page<ModelRouteView>), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["model_routes:read"]))
+)]
+async fn list(
+    State(gateway): State<Gateway>,
+    Caller(scope): Caller,
+    Query(filter): Query<ModelRouteFilter>,
+    Query(page): Query<PageQuery>,
+) -> ApiResult<Answer<Page<ModelRouteView>>> {
+    Ok(Answer(gateway.list_routes(&scope, filter, &page).await?.map(ModelRouteView::from)))
+}
+
+/// Makes a route.
+#[utoipa::path(
+    post, path = "/api/v1/model_routes", tag = "model_routes", operation_id = "model_routes_create",
+    request_body = ModelRouteCreate,
+    responses((status = 201, body = ModelRouteView), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["model_routes:write"]))
+)]
+async fn create(
+    State(gateway): State<Gateway>,
+    Caller(scope): Caller,
+    Json(new): Json<ModelRouteCreate>,
+) -> ApiResult<Tagged<ModelRouteView>> {
+    let route = gateway.create_route(&scope, new).await?;
+    Ok(created(route.updated_at, route.into()))
+}
+
+/// One route.
+#[utoipa::path(
+    get, path = "/api/v1/model_routes/{id}", tag = "model_routes", operation_id = "model_routes_get",
+    params(("id" = ModelRouteId, Path)),
+    responses((status = 200, body = ModelRouteView), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["model_routes:read"]))
+)]
+async fn get(
+    State(gateway): State<Gateway>,
+    Caller(scope): Caller,
+    Path(id): Path<ModelRouteId>,
+) -> ApiResult<Tagged<ModelRouteView>> {
+    let route = gateway.get_route(&scope, id).await?;
+    Ok(Tagged::new(route.updated_at, route.into()))
+}
+
+/// Changes a route; calls use it as changed within a second.
+#[utoipa::path(
+    patch, path = "/api/v1/model_routes/{id}", tag = "model_routes", operation_id = "model_routes_update",
+    params(("id" = ModelRouteId, Path), ("If-Match" = Option<String>, Header)),
+    request_body = ModelRouteUpdate,
+    responses((status = 200, body = ModelRouteView), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["model_routes:write"]))
+)]
+async fn update(
+    State(gateway): State<Gateway>,
+    Caller(scope): Caller,
+    Path(id): Path<ModelRouteId>,
+    version: IfMatch,
+    Json(new): Json<ModelRouteUpdate>,
+) -> ApiResult<Tagged<ModelRouteView>> {
+    let route = gateway.update_route(&scope, id, &version, new).await?;
+    Ok(Tagged::new(route.updated_at, route.into()))
+}
+
+/// Deletes a route, unless another one leads to it.
+#[utoipa::path(
+    delete, path = "/api/v1/model_routes/{id}", tag = "model_routes", operation_id = "model_routes_delete",
+    params(("id" = ModelRouteId, Path)),
+    responses((status = 204), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["model_routes:write"]))
+)]
+async fn delete(
+    State(gateway): State<Gateway>,
+    Caller(scope): Caller,
+    Path(id): Path<ModelRouteId>,
+) -> ApiResult<StatusCode> {
+    gateway.delete_route(&scope, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,231 @@
+//! The rules of routes.
+
+use std::collections::HashMap;
+
+use loam_db::{Tenant, Tx};
+use loam_http::surface::{IfMatch, etag, next_version, present};
+use loam_kernel::{Error, ModelRouteId, Page, PageQuery, Result, Scope, TenantId, slug};
+use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use utoipa::{IntoParams, ToSchema};
+
+use super::entity::{ActiveModel, Column, Entity, Model};
+use super::targets::{check, check_all};
+use super::{CoolDownRule, Retries, RouteTimeouts, Target};
+use crate::{Gateway, ai_providers};
+
+/// The longest that an answer is kept: a week.
+const MAX_CACHE_SECONDS: i32 = 7 * 24 * 3600;
+
+/// A route to be made.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ModelRouteCreate {
+    /// What clients send as `model`: lower-case letters, digits, `-`, `_`, `.`; unique in the tenant.
+    pub alias: String,
+    /// Where calls go.
+    pub targets: Vec<Target>,
+    /// How long the steps may take.
+    #[serde(default)]
+    pub timeouts: RouteTimeouts,
+    /// How often all targets are tried again.
+    #[serde(default)]
+    pub retries: Retries,
+    /// When a failing target is left alone.
+    #[serde(default)]
+    pub cool_down: CoolDownRule,
+    /// Seconds that an answer is given again to the very same request; left out: never.
+    pub cache_seconds: Option<i32>,
+    /// Whether it can be called; true unless given.
+    pub is_active: Option<bool>,
+    /// Your own; never interpreted.
+    #[serde(default)]
+    pub metadata: Map<String, Value>,
+}
+
+/// A change of a route: what is left out stays.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ModelRouteUpdate {
+    /// Where calls go: all of them.
+    pub targets: Option<Vec<Target>>,
+    /// How long the steps may take.
+    pub timeouts: Option<RouteTimeouts>,
+    /// How often all targets are tried again.
+    pub retries: Option<Retries>,
+    /// When a failing target is left alone.
+    pub cool_down: Option<CoolDownRule>,
+    /// Seconds that an answer is given again to the very same request; null: never.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<i32>)]
+    pub cache_seconds: Option<Option<i32>>,
+    /// Whether it can be called.
+    pub is_active: Option<bool>,
+    /// Your own; never interpreted.
+    pub metadata: Option<Map<String, Value>>,
+}
+
+/// Which routes to list.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ModelRouteFilter {
+    /// Only the route of this alias.
+    pub alias: Option<String>,
+    /// Only routes that can be called, or only those that can't.
+    pub is_active: Option<bool>,
+}
+
+impl Gateway {
+    /// The tenant's routes, newest first.
+    pub async fn list_routes(
+        &self,
+        scope: &Scope,
+        filter: ModelRouteFilter,
+        page: &PageQuery,
+    ) -> Result<Page<Model>> {
+        let tx = self.0.db.read(scope).await?;
+        let mut find = tx.find::<Entity>();
+        if let Some(alias) = filter.alias {
+            find = find.filter(Column::Alias.eq(alias));
+        }
+        if let Some(is_active) = filter.is_active {
+            find = find.filter(Column::IsActive.eq(is_active));
+        }
+        find.page(page, |row| row.id.0).await
+    }
+
+    /// One route.
+    pub async fn get_route(&self, scope: &Scope, id: ModelRouteId) -> Result<Model> {
+        self.0.db.read(scope).await?.get::<Entity>(id).await?.ok_or_else(missing)
+    }
+
+    /// Makes a route.
+    pub async fn create_route(&self, scope: &Scope, new: ModelRouteCreate) -> Result<Model> {
+        slug("alias", &new.alias, 100)?;
+        check(&new.targets)?;
+        new.timeouts.check()?;
+        new.retries.check()?;
+        new.cool_down.check()?;
+        check_cache(new.cache_seconds)?;
+        let tx = self.0.db.write(scope).await?;
+        check_targets(&tx, &new.alias, Some(&new.targets)).await?;
+        let now = self.0.clock.now();
+        let row = ActiveModel {
+            tenant_id: Set(TenantId::NIL),
+            id: Set(self.0.clock.id()),
+            alias: Set(new.alias),
+            targets: Set(json!(new.targets)),
+            timeouts: Set(json!(new.timeouts)),
+            retries: Set(json!(new.retries)),
+            cool_down: Set(json!(new.cool_down)),
+            cache_seconds: Set(new.cache_seconds),
+            is_active: Set(new.is_active.unwrap_or(true)),
+            metadata: Set(new.metadata.into()),
+            created_at: Set(now),
+            updated_at: Set(now),
+        };
+        let row = tx.insert(row).await.map_err(|e| match loam_db::is_unique_violation(&e) {
+            true => Error::taken("alias", "there is a route with this alias already").with_source(e),
+            false => e,
+        })?;
+        let notice = self.record(&tx, "create", "model_routes", row.id, changes(&row)).await?;
+        self.commit(tx, notice).await?;
+        Ok(row)
+    }
+
+    /// Changes a route; calls use it as changed within a second.
+    pub async fn update_route(
+        &self,
+        scope: &Scope,
+        id: ModelRouteId,
+        version: &IfMatch,
+        new: ModelRouteUpdate,
+    ) -> Result<Model> {
+        new.targets.as_deref().map_or(Ok(()), check)?;
+        new.timeouts.map_or(Ok(()), |timeouts| timeouts.check())?;
+        new.retries.map_or(Ok(()), |retries| retries.check())?;
+        new.cool_down.map_or(Ok(()), |cool_down| cool_down.check())?;
+        check_cache(new.cache_seconds.flatten())?;
+        let tx = self.0.db.write(scope).await?;
+        let old = tx.get_locked::<Entity>(id).await?.ok_or_else(missing)?;
+        version.check(&etag(old.updated_at))?;
+        if let Some(targets) = &new.targets {
+            check_targets(&tx, &old.alias, Some(targets)).await?;
+        }
+        let updated_at = next_version(old.updated_at, self.0.clock.now());
+        let mut row = old.into_active_model();
+        new.targets.map(|targets| row.targets = Set(json!(targets)));
+        new.timeouts.map(|timeouts| row.timeouts = Set(json!(timeouts)));
+        new.retries.map(|retries| row.retries = Set(json!(retries)));
+        new.cool_down.map(|cool_down| row.cool_down = Set(json!(cool_down)));
+        new.cache_seconds.map(|seconds| row.cache_seconds = Set(seconds));
+        new.is_active.map(|is_active| row.is_active = Set(is_active));
+        new.metadata.map(|metadata| row.metadata = Set(metadata.into()));
+        row.updated_at = Set(updated_at);
+        let row = tx.update(row).await?;
+        let notice = self.record(&tx, "update", "model_routes", id, changes(&row)).await?;
+        self.commit(tx, notice).await?;
+        Ok(row)
+    }
+
+    /// Deletes a route, unless another one leads to it.
+    pub async fn delete_route(&self, scope: &Scope, id: ModelRouteId) -> Result<()> {
+        let tx = self.0.db.write(scope).await?;
+        let old = tx.get_locked::<Entity>(id).await?.ok_or_else(missing)?;
+        check_targets(&tx, &old.alias, None).await.map_err(|e| {
+            Error::new(loam_kernel::Kind::Conflict, "in_use", e.message().to_owned()).with_source(e)
+        })?;
+        tx.delete::<Entity>().filter(Column::Id.eq(id)).exec().await?;
+        let notice = self.record(&tx, "delete", "model_routes", id, json!({ "alias": old.alias })).await?;
+        self.commit(tx, notice).await
+    }
+}
+
+/// Refuses targets that lead nowhere: an unknown provider or route, or a circle. Without targets the route is about to
+/// go. The tenant's routes are locked, so that two changes can't close a circle together.
+async fn check_targets(tx: &Tx<Tenant>, alias: &str, targets: Option<&[Target]>) -> Result<()> {
+    let rows = tx.find::<Entity>().locked().all().await?;
+    let mut routes: HashMap<String, Vec<Target>> = rows
+        .into_iter()
+        .map(|row| Ok((row.alias, serde_json::from_value(row.targets).map_err(Error::internal)?)))
+        .collect::<Result<_>>()?;
+    match targets {
+        Some(targets) => drop(routes.insert(alias.to_owned(), targets.to_vec())),
+        None => drop(routes.remove(alias)),
+    }
+    let providers: Vec<String> =
+        tx.find::<ai_providers::entity::Entity>().all().await?.into_iter().map(|row| row.name).collect();
+    for (i, target) in targets.into_iter().flatten().enumerate() {
+        if let Some(provider) = target.provider.as_ref().filter(|provider| !providers.contains(provider)) {
+            let message = format!("there is no provider `{provider}`");
+            return Err(Error::invalid(format!("targets.{i}.provider"), message));
+        }
+    }
+    check_all(alias, &routes)
+}
+
+fn check_cache(seconds: Option<i32>) -> Result<()> {
+    match seconds {
+        Some(seconds) if !(1..=MAX_CACHE_SECONDS).contains(&seconds) => {
+            Err(Error::invalid("cache_seconds", format!("must be 1 to {MAX_CACHE_SECONDS}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn missing() -> Error {
+    Error::not_found("route")
+}
+
+fn changes(row: &Model) -> Value {
+    json!({
+        "alias": row.alias,
+        "targets": row.targets,
+        "timeouts": row.timeouts,
+        "retries": row.retries,
+        "cool_down": row.cool_down,
+        "cache_seconds": row.cache_seconds,
+        "is_active": row.is_active,
+    })
+}

@@ -1,0 +1,169 @@
+//! Trying one destination after the other, until one answers.
+//!
+//! Nothing of an answer has gone to the client here: a whole answer is read to its end, and of a route's stream the
+//! first event has come, before the search is over. From then on the call belongs to whoever answered.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http_body_util::BodyExt;
+use loam_kernel::{Error, Kind, Result};
+
+use super::call::Call;
+use super::send::{Answer, Failure, Fault};
+use crate::catalog::{CoolDown, Destination};
+use crate::service::Inner;
+
+/// How long a key that was refused is left alone, while there are others.
+const REFUSED_KEY_REST: Duration = Duration::from_secs(60);
+/// For the keys of providers, whose failures no route has a rule for.
+const KEY_COOL_DOWN: CoolDown = CoolDown { after: 1, rest: Duration::from_secs(5) };
+
+/// What has been learned from the tries so far.
+#[derive(Default)]
+struct Search {
+    /// Destinations that won't answer this request, however often they are asked; by their place in memory.
+    hopeless: HashSet<usize>,
+    last: Option<Error>,
+    /// The least that a provider asked to wait, in this pass.
+    told: Option<Duration>,
+}
+
+impl Inner {
+    /// Finds an answer. Each try is noted in the call's record.
+    pub(super) async fn search(&self, call: &mut Call) -> Result<Answer> {
+        let route = call.plan.route().cloned();
+        let Some(total) = route.as_ref().and_then(|route| route.timeouts.total()) else {
+            return self.passes(call, None).await;
+        };
+        let deadline = call.open.began + total;
+        call.deadline = Some(deadline);
+        match tokio::time::timeout_at(deadline.into(), self.passes(call, Some(deadline))).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                let alias = route.map(|route| route.alias.clone()).unwrap_or_default();
+                let message = format!("route `{alias}` found no answer within its total of {total:?}");
+                Err(Error::new(Kind::Timeout, "route_timeout", message))
+            }
+        }
+    }
+
+    async fn passes(&self, call: &mut Call, deadline: Option<Instant>) -> Result<Answer> {
+        let retries = call.plan.route().map(|route| route.retries);
+        let mut search = Search::default();
+        let mut pass = 0;
+        loop {
+            search.told = None;
+            for destination in call.plan.destinations() {
+                if search.hopeless.contains(&Arc::as_ptr(&destination).addr()) {
+                    continue;
+                }
+                if let Some(answer) = self.ask_with_keys(call, &destination, &mut search).await? {
+                    return Ok(answer);
+                }
+            }
+            let hopeless = call.plan.all().all(|one| search.hopeless.contains(&Arc::as_ptr(one).addr()));
+            let pause = retries
+                .filter(|retries| !hopeless && pass < retries.rounds)
+                .and_then(|retries| retries.pause(pass, search.told, fastrand::f64()))
+                .filter(|pause| deadline.is_none_or(|deadline| Instant::now() + *pause < deadline));
+            let Some(pause) = pause else { return Err(search.last.take().unwrap_or_else(nobody)) };
+            tokio::time::sleep(pause).await;
+            pass += 1;
+        }
+    }
+
+    /// Asks one destination, with another key when it was the key that failed.
+    async fn ask_with_keys(
+        &self,
+        call: &mut Call,
+        destination: &Arc<Destination>,
+        search: &mut Search,
+    ) -> Result<Option<Answer>> {
+        let rule = call.plan.route().map(|route| route.cool_down);
+        // a bit a key
+        let mut used = 0_u64;
+        loop {
+            let key = destination.provider.key(Instant::now());
+            if used & 1 << key.number != 0 {
+                return Ok(None);
+            }
+            used |= 1 << key.number;
+            let failure = match self.ask(call, destination, key).await {
+                Ok(answer) => {
+                    key.health.succeeded();
+                    destination.health.iter().for_each(|health| health.succeeded());
+                    return Ok(Some(answer));
+                }
+                Err(failure) => failure,
+            };
+            let Failure { error, fault } = failure;
+            let told = error.retry_after();
+            search.last = Some(error);
+            let now = Instant::now();
+            match fault {
+                Fault::Request => return Err(search.last.take().unwrap_or_else(nobody)),
+                Fault::Destination => {
+                    search.hopeless.insert(Arc::as_ptr(destination).addr());
+                    return Ok(None);
+                }
+                Fault::Passing => {
+                    note(destination, rule, told, now);
+                    search.told = shorter(search.told, told);
+                    return Ok(None);
+                }
+                Fault::Key { passing } => {
+                    key.health.failed(KEY_COOL_DOWN, told.or((!passing).then_some(REFUSED_KEY_REST)), now);
+                    if used.count_ones() < destination.provider.keys() {
+                        continue;
+                    }
+                    if passing {
+                        note(destination, rule, told, now);
+                        search.told = shorter(search.told, told);
+                    } else {
+                        search.hopeless.insert(Arc::as_ptr(destination).addr());
+                    }
+                    return Ok(None);
+                }
+            }
+        }
+    }
+}
+
+fn note(destination: &Destination, rule: Option<CoolDown>, told: Option<Duration>, now: Instant) {
+    if let (Some(health), Some(rule)) = (&destination.health, rule) {
+        health.failed(rule, told, now);
+    }
+}
+
+fn shorter(a: Option<Duration>, b: Option<Duration>) -> Option<Duration> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}
+
+fn nobody() -> Error {
+    Error::new(Kind::BadGateway, "no_target", "none of the route's targets can be called")
+}
+
+/// The first part of a stream, within the time for it.
+pub(super) async fn first_part(
+    body: &mut loam_http::client::Body,
+    patience: Duration,
+) -> Result<bytes::Bytes, String> {
+    let part = tokio::time::timeout(patience, async {
+        loop {
+            match body.frame().await {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) if !data.is_empty() => return Ok(data),
+                    _ => {}
+                },
+                Some(Err(e)) => return Err(e.to_string()),
+                None => return Err("it ended its stream before the first event".to_owned()),
+            }
+        }
+    });
+    part.await.unwrap_or_else(|_| Err(format!("no event within {patience:?}")))
+}

@@ -1,0 +1,7 @@
+//! What was used, summed by minute, hour and day.
+
+pub mod entity;
+pub(crate) mod rollup;
+pub mod routes;
+pub mod service;
+pub mod statement;

@@ -1,0 +1,281 @@
+//! From settled calls to sums, in the transaction that writes the calls: so they can't differ.
+//!
+//! A call counts once, when its settlement is drained, and in the stretches of time in which it began. Each node writes
+//! rows of its own, and only its drainer does, so the sums are read, added to and written back without a lock.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, DurationRound, TimeDelta, Utc};
+use loam_db::{Bulk, Column, OnConflict, System, Tx};
+use loam_kernel::{ApiKeyId, Error, NodeId, ProjectId, Result, TenantId, UserId};
+use sea_orm::{ColumnTrait, QueryFilter};
+use sha2::{Digest, Sha256};
+use sketches_ddsketch::{Config, DDSketch};
+use uuid::Uuid;
+
+use super::entity::{Column as StatColumn, Entity, Granularity, Model};
+use crate::llm_calls::entity::{CacheUse, CallState};
+use crate::llm_calls::record::Record;
+
+/// Rows looked up by one statement.
+const LOOK_UP: usize = 500;
+
+/// What a row sums over.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Key {
+    tenant: TenantId,
+    node: NodeId,
+    granularity: Granularity,
+    bucket: DateTime<Utc>,
+    api_key: Option<ApiKeyId>,
+    user: Option<UserId>,
+    project: Option<ProjectId>,
+    provider: String,
+    model: String,
+}
+
+#[derive(Clone)]
+struct Sums {
+    calls: i64,
+    errors: i64,
+    estimated: i64,
+    orphaned: i64,
+    cache_hits: i64,
+    prompt_tokens: i64,
+    completion_tokens: i64,
+    total_tokens: i64,
+    cached_tokens: i64,
+    cost: i64,
+    unsettled: i64,
+    latency: DDSketch,
+}
+
+impl Default for Sums {
+    fn default() -> Self {
+        Self {
+            calls: 0,
+            errors: 0,
+            estimated: 0,
+            orphaned: 0,
+            cache_hits: 0,
+            prompt_tokens: 0,
+            completion_tokens: 0,
+            total_tokens: 0,
+            cached_tokens: 0,
+            cost: 0,
+            unsettled: 0,
+            latency: DDSketch::new(Config::defaults()),
+        }
+    }
+}
+
+/// The sums of a batch.
+#[derive(Default)]
+pub(crate) struct Rollup(HashMap<Key, Sums>);
+
+impl Granularity {
+    /// The beginning of the stretch in which a moment lies.
+    pub(crate) fn bucket(self, at: DateTime<Utc>) -> DateTime<Utc> {
+        let length = match self {
+            Self::Minute => TimeDelta::minutes(1),
+            Self::Hour => TimeDelta::hours(1),
+            Self::Day => TimeDelta::days(1),
+        };
+        at.duration_trunc(length).unwrap_or(at)
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Minute => "minute",
+            Self::Hour => "hour",
+            Self::Day => "day",
+        }
+    }
+}
+
+impl Key {
+    /// The id of its row: the same for the same dimensions, so that the row is found again.
+    fn id(&self) -> Uuid {
+        let mut hash = Sha256::new();
+        hash.update(self.node.0);
+        hash.update(self.granularity.name());
+        hash.update(self.bucket.timestamp().to_be_bytes());
+        for id in [self.api_key.map(|id| id.0), self.user.map(|id| id.0), self.project.map(|id| id.0)] {
+            hash.update(id.unwrap_or_default());
+        }
+        hash.update(self.provider.as_bytes());
+        // no provider's name holds one
+        hash.update([0]);
+        hash.update(self.model.as_bytes());
+        let digest: [u8; 32] = hash.finalize().into();
+        let mut id = [0; 16];
+        id.copy_from_slice(&digest[..16]);
+        uuid::Builder::from_custom_bytes(id).into_uuid()
+    }
+}
+
+fn whole(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+impl Sums {
+    fn add(&mut self, record: &Record) {
+        self.calls += 1;
+        match record.state {
+            CallState::Failed => self.errors += 1,
+            CallState::Estimated => self.estimated += 1,
+            CallState::Orphaned => {
+                self.orphaned += 1;
+                self.unsettled += record.reserved_nano_usd.unwrap_or(0);
+            }
+            CallState::Open | CallState::Settled => {}
+        }
+        self.cache_hits += i64::from(record.cache == Some(CacheUse::Hit));
+        if let Some(usage) = &record.usage {
+            self.prompt_tokens += whole(usage.prompt_tokens);
+            self.completion_tokens += whole(usage.completion_tokens);
+            self.total_tokens += whole(usage.total_tokens);
+            self.cached_tokens += whole(usage.cached_tokens);
+        }
+        self.cost += record.cost_nano_usd.unwrap_or(0);
+        if let (CallState::Settled | CallState::Estimated, Some(latency)) = (record.state, record.latency_us)
+        {
+            #[expect(clippy::cast_precision_loss, reason = "exact for 285 years")]
+            self.latency.add(latency as f64);
+        }
+    }
+
+    fn merge(&mut self, other: &Self) -> Result<()> {
+        self.calls += other.calls;
+        self.errors += other.errors;
+        self.estimated += other.estimated;
+        self.orphaned += other.orphaned;
+        self.cache_hits += other.cache_hits;
+        self.prompt_tokens += other.prompt_tokens;
+        self.completion_tokens += other.completion_tokens;
+        self.total_tokens += other.total_tokens;
+        self.cached_tokens += other.cached_tokens;
+        self.cost += other.cost;
+        self.unsettled += other.unsettled;
+        self.latency.merge(&other.latency).map_err(Error::internal)
+    }
+
+    fn of(row: &Model) -> Result<Self> {
+        Ok(Self {
+            calls: row.calls,
+            errors: row.errors,
+            estimated: row.estimated,
+            orphaned: row.orphaned,
+            cache_hits: row.cache_hits,
+            prompt_tokens: row.prompt_tokens,
+            completion_tokens: row.completion_tokens,
+            total_tokens: row.total_tokens,
+            cached_tokens: row.cached_tokens,
+            cost: row.cost_nano_usd,
+            unsettled: row.unsettled_nano_usd,
+            latency: open_sketch(&row.latency)?,
+        })
+    }
+}
+
+/// A kept sketch, in microseconds.
+pub(crate) fn open_sketch(kept: &[u8]) -> Result<DDSketch> {
+    postcard::from_bytes(kept).map_err(Error::internal)
+}
+
+impl Rollup {
+    /// Adds a call that ended.
+    pub(crate) fn add(&mut self, record: &Record) {
+        let key = Key {
+            tenant: record.tenant,
+            node: record.node,
+            granularity: Granularity::Minute,
+            bucket: Granularity::Minute.bucket(record.created_at()),
+            api_key: record.api_key,
+            user: record.user,
+            project: record.project,
+            provider: record.provider.clone(),
+            model: record.model.clone(),
+        };
+        self.0.entry(key).or_default().add(record);
+    }
+
+    /// Hours and days, from the minutes.
+    fn widen(&mut self) -> Result<()> {
+        let minutes: Vec<(Key, Sums)> =
+            self.0.iter().map(|(key, sums)| (key.clone(), sums.clone())).collect();
+        for (key, sums) in minutes {
+            for granularity in [Granularity::Hour, Granularity::Day] {
+                let bucket = granularity.bucket(key.bucket);
+                self.0.entry(Key { granularity, bucket, ..key.clone() }).or_default().merge(&sums)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds the sums to what the database has.
+    pub(crate) async fn write(mut self, tx: &Tx<System>, now: DateTime<Utc>) -> Result<()> {
+        self.widen()?;
+        let mut rows: Vec<(Uuid, Key, Sums)> =
+            self.0.into_iter().map(|(key, sums)| (key.id(), key, sums)).collect();
+        let mut old: HashMap<(TenantId, Uuid), Sums> = HashMap::new();
+        for part in rows.chunks(LOOK_UP) {
+            let mut tenants: Vec<TenantId> = part.iter().map(|(_, key, _)| key.tenant).collect();
+            tenants.sort_unstable();
+            tenants.dedup();
+            let find = tx
+                .find_any::<Entity>()
+                .filter(StatColumn::TenantId.is_in(tenants))
+                .filter(StatColumn::Id.is_in(part.iter().map(|(id, _, _)| *id)));
+            for row in find.all().await? {
+                old.insert((row.tenant_id, row.id.0), Sums::of(&row)?);
+            }
+        }
+        for (id, key, sums) in &mut rows {
+            if let Some(old) = old.get(&(key.tenant, *id)) {
+                sums.merge(old)?;
+            }
+        }
+        tx.bulk(bulk(&rows, now)?).await
+    }
+}
+
+fn bulk(rows: &[(Uuid, Key, Sums)], now: DateTime<Utc>) -> Result<Bulk> {
+    let uuid =
+        |field: fn(&Key) -> Option<Uuid>| Column::Uuid(rows.iter().map(|(_, key, _)| field(key)).collect());
+    let text = |field: fn(&Key) -> &str| {
+        Column::Text(rows.iter().map(|(_, key, _)| Some(field(key).to_owned())).collect())
+    };
+    let int =
+        |field: fn(&Sums) -> i64| Column::BigInt(rows.iter().map(|(_, _, sums)| Some(field(sums))).collect());
+    let latency = rows
+        .iter()
+        .map(|(_, _, sums)| postcard::to_allocvec(&sums.latency).map(Some).map_err(Error::internal))
+        .collect::<Result<_>>()?;
+    let columns = vec![
+        ("tenant_id", uuid(|key| Some(key.tenant.0))),
+        ("id", Column::Uuid(rows.iter().map(|(id, _, _)| Some(*id)).collect())),
+        ("node_id", uuid(|key| Some(key.node.0))),
+        ("granularity", text(|key| key.granularity.name())),
+        ("bucket", Column::Time(rows.iter().map(|(_, key, _)| Some(key.bucket)).collect())),
+        ("api_key_id", uuid(|key| key.api_key.map(|id| id.0))),
+        ("user_id", uuid(|key| key.user.map(|id| id.0))),
+        ("project_id", uuid(|key| key.project.map(|id| id.0))),
+        ("provider", text(|key| &key.provider)),
+        ("model", text(|key| &key.model)),
+        ("calls", int(|sums| sums.calls)),
+        ("errors", int(|sums| sums.errors)),
+        ("estimated", int(|sums| sums.estimated)),
+        ("orphaned", int(|sums| sums.orphaned)),
+        ("cache_hits", int(|sums| sums.cache_hits)),
+        ("prompt_tokens", int(|sums| sums.prompt_tokens)),
+        ("completion_tokens", int(|sums| sums.completion_tokens)),
+        ("total_tokens", int(|sums| sums.total_tokens)),
+        ("cached_tokens", int(|sums| sums.cached_tokens)),
+        ("cost_nano_usd", int(|sums| sums.cost)),
+        ("unsettled_nano_usd", int(|sums| sums.unsettled)),
+        ("latency", Column::Bytes(latency)),
+        ("updated_at", Column::Time(vec![Some(now); rows.len()])),
+    ];
+    Ok(Bulk { table: "usage_stats", columns, on_conflict: OnConflict::Merge })
+}

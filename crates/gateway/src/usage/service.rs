@@ -1,0 +1,286 @@
+//! Sums over a range of time, by any dimension.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use loam_kernel::{ApiKeyId, Error, Kind, ProjectId, Result, Scope, UserId};
+use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
+use serde::{Deserialize, Serialize};
+use sketches_ddsketch::DDSketch;
+use utoipa::{IntoParams, ToSchema};
+
+use super::entity::{Column, Entity, Granularity, Model};
+use super::rollup::open_sketch;
+use crate::Gateway;
+use crate::model_prices::Price;
+
+/// Rows read at a time.
+const BATCH: u64 = 2_000;
+/// Groups that an answer holds at most.
+const MAX_GROUPS: usize = 10_000;
+
+/// What to sum.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct UsageQuery {
+    /// From then on; 30 days before `to` unless given.
+    pub from: Option<DateTime<Utc>>,
+    /// Before then; now unless given.
+    pub to: Option<DateTime<Utc>>,
+    /// The stretches to sum: `minute` over at most a day, `hour` over at most 62 days, `day` over at most 3 years. `day`
+    /// unless given. `from` is taken back to the beginning of its stretch.
+    pub granularity: Option<Granularity>,
+    /// What to tell apart, by comma: `time`, `provider`, `model`, `api_key`, `user`, `project`; nothing unless given.
+    pub group_by: Option<String>,
+    /// Only calls of this provider.
+    pub provider: Option<String>,
+    /// Only calls of this model.
+    pub model: Option<String>,
+    /// Only calls of this key.
+    pub api_key_id: Option<ApiKeyId>,
+    /// Only calls of this user.
+    pub user_id: Option<UserId>,
+    /// Only calls of this project.
+    pub project_id: Option<ProjectId>,
+}
+
+/// Which dimensions are told apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct GroupBy {
+    pub(super) time: bool,
+    pub(super) provider: bool,
+    pub(super) model: bool,
+    pub(super) api_key: bool,
+    pub(super) user: bool,
+    pub(super) project: bool,
+}
+
+impl GroupBy {
+    fn parse(text: &str) -> Result<Self> {
+        let mut by = Self::default();
+        for word in text.split(',').map(str::trim).filter(|word| !word.is_empty()) {
+            let flag = match word {
+                "time" => &mut by.time,
+                "provider" => &mut by.provider,
+                "model" => &mut by.model,
+                "api_key" => &mut by.api_key,
+                "user" => &mut by.user,
+                "project" => &mut by.project,
+                _ => {
+                    let message = "must be some of `time`, `provider`, `model`, `api_key`, `user`, `project`";
+                    return Err(Error::invalid("group_by", message));
+                }
+            };
+            *flag = true;
+        }
+        Ok(by)
+    }
+}
+
+/// The sums of one group. Dimensions that are not told apart are left out.
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
+pub struct Usage {
+    /// When the stretch begins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time: Option<DateTime<Utc>>,
+    /// Name of the provider.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
+    /// Name of the model at the provider.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// Null: calls without a key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<ApiKeyId>)]
+    pub api_key_id: Option<Option<ApiKeyId>>,
+    /// Null: calls for nobody in particular.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<UserId>)]
+    pub user_id: Option<Option<UserId>>,
+    /// Null: calls of no project.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<ProjectId>)]
+    pub project_id: Option<Option<ProjectId>>,
+    /// Calls that ended, however.
+    pub calls: i64,
+    /// Of these, those that failed.
+    pub errors: i64,
+    /// Of these, those whose tokens Loam counted.
+    pub estimated: i64,
+    /// Of these, those that were under way when the server died.
+    pub orphaned: i64,
+    /// Of these, those answered from the response cache.
+    pub cache_hits: i64,
+    /// Tokens read, cached ones included.
+    pub prompt_tokens: i64,
+    /// Tokens written.
+    pub completion_tokens: i64,
+    /// Tokens read and written.
+    pub total_tokens: i64,
+    /// Tokens read from the provider's cache.
+    pub cached_tokens: i64,
+    /// US dollars.
+    pub cost_usd: f64,
+    /// US dollars that orphaned calls had reserved: the provider may have charged them.
+    pub unsettled_usd: f64,
+    /// Half of the answered calls took no longer, in milliseconds.
+    pub latency_p50_ms: Option<f64>,
+    /// 95 of 100 answered calls took no longer, in milliseconds.
+    pub latency_p95_ms: Option<f64>,
+    /// 99 of 100 answered calls took no longer, in milliseconds.
+    pub latency_p99_ms: Option<f64>,
+}
+
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Group {
+    time: Option<DateTime<Utc>>,
+    provider: Option<String>,
+    model: Option<String>,
+    api_key: Option<Option<ApiKeyId>>,
+    user: Option<Option<UserId>>,
+    project: Option<Option<ProjectId>>,
+}
+
+impl Group {
+    fn of(row: &Model, by: GroupBy) -> Self {
+        Self {
+            time: by.time.then_some(row.bucket),
+            provider: by.provider.then(|| row.provider.clone()),
+            model: by.model.then(|| row.model.clone()),
+            api_key: by.api_key.then_some(row.api_key_id),
+            user: by.user.then_some(row.user_id),
+            project: by.project.then_some(row.project_id),
+        }
+    }
+}
+
+/// Sums in nano-dollars, so that they are exact.
+struct Sum {
+    usage: Usage,
+    cost: i64,
+    unsettled: i64,
+    latency: Option<DDSketch>,
+}
+
+impl Sum {
+    fn new(group: &Group) -> Self {
+        let usage = Usage {
+            time: group.time,
+            provider: group.provider.clone(),
+            model: group.model.clone(),
+            api_key_id: group.api_key,
+            user_id: group.user,
+            project_id: group.project,
+            ..Usage::default()
+        };
+        Self { usage, cost: 0, unsettled: 0, latency: None }
+    }
+
+    fn add(&mut self, row: &Model) -> Result<()> {
+        let usage = &mut self.usage;
+        usage.calls += row.calls;
+        usage.errors += row.errors;
+        usage.estimated += row.estimated;
+        usage.orphaned += row.orphaned;
+        usage.cache_hits += row.cache_hits;
+        usage.prompt_tokens += row.prompt_tokens;
+        usage.completion_tokens += row.completion_tokens;
+        usage.total_tokens += row.total_tokens;
+        usage.cached_tokens += row.cached_tokens;
+        self.cost += row.cost_nano_usd;
+        self.unsettled += row.unsettled_nano_usd;
+        let sketch = open_sketch(&row.latency)?;
+        match &mut self.latency {
+            Some(latency) => latency.merge(&sketch).map_err(Error::internal)?,
+            None => self.latency = Some(sketch),
+        }
+        Ok(())
+    }
+
+    fn done(mut self) -> Usage {
+        let quantile = |q| {
+            let latency = self.latency.as_ref()?;
+            Some((latency.quantile(q).ok()?? / 10.0).round() / 100.0)
+        };
+        self.usage.latency_p50_ms = quantile(0.5);
+        self.usage.latency_p95_ms = quantile(0.95);
+        self.usage.latency_p99_ms = quantile(0.99);
+        self.usage.cost_usd = Price::to_usd(self.cost);
+        self.usage.unsettled_usd = Price::to_usd(self.unsettled);
+        self.usage
+    }
+}
+
+impl Gateway {
+    /// What was used in a range of time, by group, in the order of the groups.
+    pub async fn usage(&self, scope: &Scope, query: UsageQuery) -> Result<Vec<Usage>> {
+        let by = GroupBy::parse(query.group_by.as_deref().unwrap_or_default())?;
+        let granularity = query.granularity.unwrap_or(Granularity::Day);
+        let to = query.to.unwrap_or_else(|| self.0.clock.now());
+        let from = query
+            .from
+            .unwrap_or(to - TimeDelta::days(if granularity == Granularity::Minute { 1 } else { 30 }));
+        let (longest, what) = match granularity {
+            Granularity::Minute => (TimeDelta::days(1), "a day of minutes"),
+            Granularity::Hour => (TimeDelta::days(62), "62 days of hours"),
+            Granularity::Day => (TimeDelta::days(3 * 366), "3 years of days"),
+        };
+        if from >= to || to - from > longest {
+            return Err(Error::invalid("from", format!("must be before `to`, by at most {what}")));
+        }
+        self.sums(scope, &query, granularity, (granularity.bucket(from), to), by).await
+    }
+
+    pub(super) async fn sums(
+        &self,
+        scope: &Scope,
+        query: &UsageQuery,
+        granularity: Granularity,
+        (from, to): (DateTime<Utc>, DateTime<Utc>),
+        by: GroupBy,
+    ) -> Result<Vec<Usage>> {
+        let tx = self.0.db.read(scope).await?;
+        let mut groups: BTreeMap<Group, Sum> = BTreeMap::new();
+        let mut last = None;
+        loop {
+            let mut find = tx
+                .find::<Entity>()
+                .filter(Column::Granularity.eq(granularity))
+                .filter(Column::Bucket.gte(from))
+                .filter(Column::Bucket.lt(to));
+            for (column, value) in [(Column::Provider, &query.provider), (Column::Model, &query.model)] {
+                if let Some(value) = value {
+                    find = find.filter(column.eq(value.as_str()));
+                }
+            }
+            let ids = [
+                (Column::ApiKeyId, query.api_key_id.map(|id| id.0)),
+                (Column::UserId, query.user_id.map(|id| id.0)),
+                (Column::ProjectId, query.project_id.map(|id| id.0)),
+            ];
+            for (column, id) in ids {
+                if let Some(id) = id {
+                    find = find.filter(column.eq(id));
+                }
+            }
+            if let Some(last) = last {
+                find = find.filter(Column::Id.gt(last));
+            }
+            let rows = find.order_by_asc(Column::Id).limit(BATCH).all().await?;
+            for row in &rows {
+                let group = Group::of(row, by);
+                groups.entry(group.clone()).or_insert_with(|| Sum::new(&group)).add(row)?;
+            }
+            if groups.len() > MAX_GROUPS {
+                let message =
+                    format!("makes more than {MAX_GROUPS} groups: take a shorter time or fewer dimensions");
+                return Err(Error::new(Kind::Invalid, "too_many_groups", message).with_param("group_by"));
+            }
+            match rows.last() {
+                Some(row) if rows.len() as u64 == BATCH => last = Some(row.id),
+                _ => break,
+            }
+        }
+        Ok(groups.into_values().map(Sum::done).collect())
+    }
+}

@@ -1,0 +1,135 @@
+//! What a tenant owes for a month.
+
+use chrono::{DateTime, Datelike, Months, NaiveDate, Utc};
+use loam_kernel::{Error, Result, Scope};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::entity::Granularity;
+use super::service::{GroupBy, Usage, UsageQuery};
+use crate::Gateway;
+
+/// A tenant's month, by project, key, provider and model.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Statement {
+    /// The month, as `2026-11`.
+    pub month: String,
+    /// Whether the month is over; until then the sums grow.
+    pub closed: bool,
+    /// When it begins, UTC.
+    pub from: DateTime<Utc>,
+    /// When the next begins, UTC.
+    pub to: DateTime<Utc>,
+    /// The sums of all lines.
+    pub total: Usage,
+    /// What was used, by project, key, provider and model.
+    pub lines: Vec<Usage>,
+}
+
+/// The beginning of a month, and of the next.
+fn month(text: &str) -> Result<(DateTime<Utc>, DateTime<Utc>)> {
+    let wrong = || Error::invalid("month", "must be a month, as `2026-11`");
+    let first = NaiveDate::parse_from_str(&format!("{text}-01"), "%Y-%m-%d").map_err(|_| wrong())?;
+    if text.len() != 7 || !(2000..=2999).contains(&first.year()) {
+        return Err(wrong());
+    }
+    let next = first.checked_add_months(Months::new(1)).ok_or_else(wrong)?;
+    let midnight = |day: NaiveDate| day.and_hms_opt(0, 0, 0).map(|at| at.and_utc()).ok_or_else(wrong);
+    Ok((midnight(first)?, midnight(next)?))
+}
+
+impl Gateway {
+    /// The tenant's statement of a month.
+    pub async fn statement(&self, scope: &Scope, text: &str) -> Result<Statement> {
+        let (from, to) = month(text)?;
+        let by = GroupBy { provider: true, model: true, api_key: true, project: true, ..GroupBy::default() };
+        let all = UsageQuery::default();
+        let range = (from, to);
+        let lines = self.sums(scope, &all, Granularity::Day, range, by).await?;
+        let total = self.sums(scope, &all, Granularity::Day, range, GroupBy::default()).await?;
+        let total = total.into_iter().next().unwrap_or_default();
+        Ok(Statement { month: text.to_owned(), closed: self.0.clock.now() >= to, from, to, total, lines })
+    }
+}
+
+/// The columns of the CSV form.
+const COLUMNS: [&str; 16] = [
+    "month",
+    "project_id",
+    "api_key_id",
+    "provider",
+    "model",
+    "calls",
+    "errors",
+    "estimated",
+    "orphaned",
+    "cache_hits",
+    "prompt_tokens",
+    "completion_tokens",
+    "cached_tokens",
+    "total_tokens",
+    "cost_usd",
+    "unsettled_usd",
+];
+
+impl Statement {
+    /// A line a row, as spreadsheets read it (RFC 4180).
+    pub fn to_csv(&self) -> String {
+        let mut text = COLUMNS.join(",") + "\r\n";
+        for line in &self.lines {
+            let id = |id: Option<String>| id.unwrap_or_default();
+            let cells = [
+                self.month.clone(),
+                id(line.project_id.flatten().map(|id| id.to_string())),
+                id(line.api_key_id.flatten().map(|id| id.to_string())),
+                cell(line.provider.as_deref().unwrap_or_default()),
+                cell(line.model.as_deref().unwrap_or_default()),
+                line.calls.to_string(),
+                line.errors.to_string(),
+                line.estimated.to_string(),
+                line.orphaned.to_string(),
+                line.cache_hits.to_string(),
+                line.prompt_tokens.to_string(),
+                line.completion_tokens.to_string(),
+                line.cached_tokens.to_string(),
+                line.total_tokens.to_string(),
+                format!("{:.9}", line.cost_usd),
+                format!("{:.9}", line.unsettled_usd),
+            ];
+            text.push_str(&cells.join(","));
+            text.push_str("\r\n");
+        }
+        text
+    }
+}
+
+/// Text as one cell. A model's name comes from a client: what a spreadsheet would run as a formula is made plain text.
+fn cell(text: &str) -> String {
+    let text =
+        if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() };
+    if text.contains([',', '"', '\r', '\n']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_month_is_a_month() {
+        let (from, to) = month("2026-12").expect("a month");
+        assert_eq!(
+            (from.to_rfc3339(), to.to_rfc3339()),
+            ("2026-12-01T00:00:00+00:00".into(), "2027-01-01T00:00:00+00:00".into())
+        );
+        for wrong in ["", "2026", "2026-13", "2026-1", "2026-11-01", "26-11", "2026-00", "９９９９-11"] {
+            assert!(month(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_cell_is_neither_split_nor_run() {
+        assert_eq!(cell("gpt-4o"), "gpt-4o");
+        assert_eq!(cell("a,\"b\""), "\"a,\"\"b\"\"\"");
+        assert_eq!(cell("=cmd()"), "'=cmd()");
+    }
+}

@@ -1,0 +1,114 @@
+//! `loam limit`
+
+use anyhow::{Result, bail};
+use clap::Subcommand;
+use loam_gateway::limits::entity::SubjectType;
+use loam_gateway::limits::routes::LimitView;
+use loam_gateway::limits::service::{LimitCreate, LimitFilter};
+use loam_kernel::LimitId;
+use uuid::Uuid;
+
+use super::admin::{self, ListArgs, TenantArg};
+use super::output;
+use crate::config::Config;
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Set a limit.
+    Create {
+        #[command(flatten)]
+        tenant: TenantArg,
+        /// Whose use: tenant, project, user, api_key.
+        #[arg(long = "for", value_parser = subject_type)]
+        subject_type: SubjectType,
+        /// Id of the project, user or key.
+        #[arg(long)]
+        id: Option<Uuid>,
+        /// Calls a minute.
+        #[arg(long)]
+        requests_per_minute: Option<i64>,
+        /// Tokens a minute.
+        #[arg(long)]
+        tokens_per_minute: Option<i64>,
+        /// Calls at once.
+        #[arg(long)]
+        concurrency: Option<i64>,
+        /// US dollars a day.
+        #[arg(long, value_name = "USD")]
+        budget_per_day: Option<f64>,
+        /// US dollars a month.
+        #[arg(long, value_name = "USD")]
+        budget_per_month: Option<f64>,
+    },
+    /// List limits, newest first.
+    List {
+        #[command(flatten)]
+        tenant: TenantArg,
+        #[command(flatten)]
+        list: ListArgs,
+    },
+    /// Remove a limit.
+    Delete {
+        #[command(flatten)]
+        tenant: TenantArg,
+        /// Id of the limit.
+        id: LimitId,
+    },
+}
+
+fn subject_type(name: &str) -> Result<SubjectType> {
+    match serde_json::from_value(name.into()) {
+        Ok(kind) => Ok(kind),
+        Err(_) => bail!("must be tenant, project, user or api_key"),
+    }
+}
+
+pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result<()> {
+    match command {
+        Command::Create {
+            tenant,
+            subject_type,
+            id,
+            requests_per_minute,
+            tokens_per_minute,
+            concurrency,
+            budget_per_day,
+            budget_per_month,
+        } => {
+            let (core, scope) = admin::in_tenant(config, &tenant).await?;
+            let new = LimitCreate {
+                subject_type,
+                subject_id: id,
+                requests_per_minute,
+                tokens_per_minute,
+                concurrency,
+                budget_per_day,
+                budget_per_month,
+            };
+            output::one(json, &LimitView::from(core.gateway.create_limit(&scope, new).await?))
+        }
+        Command::List { tenant, list } => {
+            let (core, scope) = admin::in_tenant(config, &tenant).await?;
+            let rows = admin::pages(list.limit, async |page| {
+                core.gateway.list_limits(&scope, LimitFilter::default(), &page).await
+            });
+            let rows: Vec<LimitView> = rows.await?.into_iter().map(LimitView::from).collect();
+            let fields = [
+                "subject_type",
+                "subject_id",
+                "requests_per_minute",
+                "tokens_per_minute",
+                "concurrency",
+                "budget_per_day",
+                "budget_per_month",
+                "id",
+            ];
+            output::rows(json, &rows, &fields)
+        }
+        Command::Delete { tenant, id } => {
+            let (core, scope) = admin::in_tenant(config, &tenant).await?;
+            core.gateway.delete_limit(&scope, id).await?;
+            output::line(json, &format!("deleted limit {id}"))
+        }
+    }
+}

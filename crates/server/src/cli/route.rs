@@ -1,0 +1,151 @@
+//! `loam route`
+
+use anyhow::{Context, Result, bail};
+use clap::Subcommand;
+use loam_gateway::model_routes::routes::ModelRouteView;
+use loam_gateway::model_routes::service::{ModelRouteCreate, ModelRouteFilter};
+use loam_gateway::model_routes::{CoolDownRule, Retries, RouteTimeouts, Target};
+use loam_kernel::ModelRouteId;
+use serde_json::Map;
+
+use super::admin::{self, ListArgs, TenantArg};
+use super::output;
+use crate::config::Config;
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Make a route.
+    Create {
+        #[command(flatten)]
+        tenant: TenantArg,
+        /// What clients send as `model`.
+        #[arg(long)]
+        alias: String,
+        /// Where calls go: `provider/model` or `route:alias`, each with `,order=N` and `,weight=N` if need be. Once for
+        /// each target.
+        #[arg(long, required = true, value_parser = target)]
+        target: Vec<Target>,
+        /// Seconds until the first byte of an answer.
+        #[arg(long, value_name = "SECONDS")]
+        first_token_timeout: Option<f64>,
+        /// Seconds for a whole call, all tries included.
+        #[arg(long, value_name = "SECONDS")]
+        total_timeout: Option<f64>,
+        /// Passes over the targets after the first.
+        #[arg(long, default_value_t = Retries::default().rounds)]
+        rounds: u32,
+        /// Seconds that an answer is given again to the very same request.
+        #[arg(long, value_name = "SECONDS")]
+        cache_seconds: Option<i32>,
+    },
+    /// List routes, newest first.
+    List {
+        #[command(flatten)]
+        tenant: TenantArg,
+        #[command(flatten)]
+        list: ListArgs,
+    },
+    /// Show a route.
+    Show {
+        #[command(flatten)]
+        tenant: TenantArg,
+        /// Id of the route.
+        id: ModelRouteId,
+    },
+    /// Delete a route.
+    Delete {
+        #[command(flatten)]
+        tenant: TenantArg,
+        /// Id of the route.
+        id: ModelRouteId,
+    },
+}
+
+/// Reads `provider/model,order=1,weight=3`.
+fn target(text: &str) -> Result<Target> {
+    let mut parts = text.split(',');
+    let place = parts.next().unwrap_or_default();
+    let mut target = match (place.strip_prefix("route:"), place.split_once('/')) {
+        (Some(route), _) => Target { route: Some(route.to_owned()), ..Target::default() },
+        (None, Some((provider, model))) => {
+            Target { provider: Some(provider.to_owned()), model: Some(model.to_owned()), ..Target::default() }
+        }
+        _ => bail!("must be `provider/model` or `route:alias`, with `,order=N` and `,weight=N` if need be"),
+    };
+    target.weight = 1;
+    for part in parts {
+        let (name, number) = part.split_once('=').context("must be `order=N` or `weight=N`")?;
+        let number = number.parse().with_context(|| format!("`{name}` must be a whole number"))?;
+        match name {
+            "order" => target.order = number,
+            "weight" => target.weight = number,
+            _ => bail!("must be `order=N` or `weight=N`"),
+        }
+    }
+    Ok(target)
+}
+
+pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result<()> {
+    match command {
+        Command::Create {
+            tenant,
+            alias,
+            target,
+            first_token_timeout,
+            total_timeout,
+            rounds,
+            cache_seconds,
+        } => {
+            let (core, scope) = admin::in_tenant(config, &tenant).await?;
+            let new = ModelRouteCreate {
+                alias,
+                targets: target,
+                timeouts: RouteTimeouts {
+                    first_token: first_token_timeout,
+                    total: total_timeout,
+                    ..RouteTimeouts::default()
+                },
+                retries: Retries { rounds, ..Retries::default() },
+                cool_down: CoolDownRule::default(),
+                cache_seconds,
+                is_active: None,
+                metadata: Map::new(),
+            };
+            output::one(json, &ModelRouteView::from(core.gateway.create_route(&scope, new).await?))
+        }
+        Command::List { tenant, list } => {
+            let (core, scope) = admin::in_tenant(config, &tenant).await?;
+            let rows = admin::pages(list.limit, async |page| {
+                core.gateway.list_routes(&scope, ModelRouteFilter::default(), &page).await
+            });
+            let rows: Vec<ModelRouteView> = rows.await?.into_iter().map(ModelRouteView::from).collect();
+            output::rows(json, &rows, &["alias", "targets", "cache_seconds", "is_active", "id"])
+        }
+        Command::Show { tenant, id } => {
+            let (core, scope) = admin::in_tenant(config, &tenant).await?;
+            output::one(json, &ModelRouteView::from(core.gateway.get_route(&scope, id).await?))
+        }
+        Command::Delete { tenant, id } => {
+            let (core, scope) = admin::in_tenant(config, &tenant).await?;
+            core.gateway.delete_route(&scope, id).await?;
+            output::line(json, &format!("deleted route {id}"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_is_read_from_one_word() {
+        let read = target("openai/gpt-4o/mini,order=1,weight=3").expect("a target");
+        assert_eq!((read.provider.as_deref(), read.model.as_deref()), (Some("openai"), Some("gpt-4o/mini")));
+        assert_eq!((read.order, read.weight), (1, 3));
+        let read = target("route:fast").expect("a target");
+        assert_eq!((read.route.as_deref(), read.weight), (Some("fast"), 1));
+        for wrong in ["", "gpt-4o", "a/b,heavy", "a/b,weight=x", "a/b,size=1"] {
+            assert!(target(wrong).is_err(), "{wrong}");
+        }
+    }
+}

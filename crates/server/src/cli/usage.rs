@@ -1,0 +1,82 @@
+//! `loam usage`
+
+use anyhow::Result;
+use clap::Subcommand;
+use loam_gateway::usage::service::UsageQuery;
+
+use super::admin::{self, TenantArg};
+use super::output;
+use crate::config::Config;
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// What was used in the last days.
+    Show {
+        #[command(flatten)]
+        tenant: TenantArg,
+        /// What to tell apart, by comma: time, provider, model, api_key, user, project.
+        #[arg(long, default_value = "provider,model")]
+        by: String,
+        /// How many days, this one included.
+        #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        days: u32,
+    },
+    /// The statement of a month.
+    Statement {
+        #[command(flatten)]
+        tenant: TenantArg,
+        /// The month, as 2026-11.
+        month: String,
+        /// Print it as CSV.
+        #[arg(long)]
+        csv: bool,
+    },
+}
+
+/// The columns of every table of usage, behind those that tell its lines apart.
+const SUMS: [&str; 8] = [
+    "calls",
+    "errors",
+    "prompt_tokens",
+    "completion_tokens",
+    "cached_tokens",
+    "cost_usd",
+    "latency_p50_ms",
+    "latency_p95_ms",
+];
+
+pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result<()> {
+    match command {
+        Command::Show { tenant, by, days } => {
+            let (core, scope) = admin::in_tenant(config, &tenant).await?;
+            let from = core.clock.now() - chrono::TimeDelta::days(i64::from(days) - 1);
+            let query = UsageQuery { from: Some(from), group_by: Some(by.clone()), ..UsageQuery::default() };
+            let rows = core.gateway.usage(&scope, query).await?;
+            let mut fields: Vec<&str> = Vec::new();
+            for word in by.split(',').map(str::trim).filter(|word| !word.is_empty()) {
+                fields.push(match word {
+                    "api_key" => "api_key_id",
+                    "user" => "user_id",
+                    "project" => "project_id",
+                    word => word,
+                });
+            }
+            fields.extend(SUMS);
+            output::rows(json, &rows, &fields)
+        }
+        Command::Statement { tenant, month, csv } => {
+            let (core, scope) = admin::in_tenant(config, &tenant).await?;
+            let statement = core.gateway.statement(&scope, &month).await?;
+            match (csv, json) {
+                (true, _) => output::text(&statement.to_csv()),
+                (false, true) => output::json(&statement),
+                (false, false) => {
+                    let fields: Vec<&str> =
+                        ["project_id", "api_key_id", "provider", "model"].into_iter().chain(SUMS).collect();
+                    let lines: Vec<_> = statement.lines.iter().chain([&statement.total]).collect();
+                    output::rows(false, &lines, &fields)
+                }
+            }
+        }
+    }
+}
