@@ -64,6 +64,8 @@ class Postgres:
             "unix_socket_directories": "",
             "max_connections": "200",
             "shared_buffers": "64MB",
+            # After a crash every file is synced, and a cluster that hundreds of tests share has very many.
+            "recovery_init_sync_method": "syncfs",
         } | (settings or {})
         self._run(["initdb", "-D", str(self.data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"])
         self.start()

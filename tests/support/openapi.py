@@ -27,6 +27,11 @@ class Operation:
     def takes_id(self) -> bool:
         return "{" in self.path
 
+    @property
+    def is_list(self) -> bool:
+        """Whether it answers with a page of rows."""
+        return any(parameter["name"] == "cursor" for parameter in self.document.get("parameters", []))
+
     def url(self, value: str) -> str:
         return re.sub(r"\{[^}]*\}", value, self.path)
 

@@ -120,7 +120,6 @@ REGISTRY: dict[tuple[str, str], Entry] = {
     ("PATCH", "/api/v1/ai_providers/{}"): Entry(AI_PROVIDER, {"display_name": "changed"}),
     ("DELETE", "/api/v1/ai_providers/{}"): Entry(AI_PROVIDER),
     ("POST", "/api/v1/ai_providers/{}/test"): Entry(AI_PROVIDER),
-    ("GET", "/api/v1/statements/{}"): Entry(lambda world: "2026-11", shared="a month, which names nobody's row"),
     ("GET", "/api/v1/model_prices/{}"): Entry(model_price),
     ("PATCH", "/api/v1/model_prices/{}"): Entry(model_price, {"output_per_million": 3.0}),
     ("DELETE", "/api/v1/model_prices/{}"): Entry(model_price),

@@ -13,20 +13,28 @@ use super::send::read_all;
 use crate::catalog::Provider;
 use crate::service::Inner;
 
+/// Whose a route is said to be.
+const ROUTE: &str = "route";
 /// A provider that takes longer is left out of the list.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// No list of models is larger.
 const MAX_LIST: usize = 8 << 20;
 
 impl Inner {
-    /// Every model that the tenant can call, as `provider/model`, with its provider.
+    /// Everything that the tenant can call: routes by their alias, models as `provider/model`; each with its owner.
     pub(super) async fn list_models(&self, scope: &Scope) -> Result<Vec<(String, String)>> {
         let models = self.catalog.get(scope.tenant()).await?;
         let mut active: Vec<&Arc<Provider>> =
             models.providers.values().filter(|provider| provider.is_active).collect();
         active.sort_by(|a, b| a.name.cmp(&b.name));
         let lists = join_all(active.iter().map(|provider| self.models_of(provider))).await;
-        let mut all = Vec::new();
+        let mut all: Vec<(String, String)> = models
+            .routes
+            .values()
+            .filter(|route| route.is_active)
+            .map(|route| (route.alias.clone(), ROUTE.to_owned()))
+            .collect();
+        all.sort();
         for (provider, list) in active.iter().zip(lists) {
             match list {
                 Ok(list) => all.extend(

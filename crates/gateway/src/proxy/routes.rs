@@ -39,13 +39,13 @@ struct ModelList {
 /// A model.
 #[derive(Serialize, ToSchema)]
 struct ModelEntry {
-    /// `provider/model`: what to send as `model`.
+    /// What to send as `model`: the alias of a route, or `provider/model`.
     id: String,
     /// Always `model`.
     object: &'static str,
     /// Seconds since 1970; unknown, so 0.
     created: i64,
-    /// The provider.
+    /// The provider, or `route`.
     owned_by: String,
 }
 
@@ -146,7 +146,7 @@ async fn exchange(gateway: Arc<Inner>, mut call: Call) -> Result<Response> {
     }
 }
 
-/// The models that can be called, as `provider/model`.
+/// What can be called: routes by their alias, models as `provider/model`.
 #[utoipa::path(
     get, path = "/v1/models", tag = "gateway", operation_id = "models_list",
     responses((status = 200, body = ModelList), (status = "4XX", body = ErrorBody)),

@@ -4,7 +4,7 @@ use axum::Json as Answer;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
-use loam_http::surface::{ApiResult, Caller, ErrorBody, Path, Query};
+use loam_http::surface::{ApiResult, Caller, ErrorBody, Query};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -30,10 +30,12 @@ enum Format {
     Csv,
 }
 
-/// In which form.
-#[derive(Debug, Default, Deserialize, IntoParams)]
+/// Which statement, and in which form.
+#[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct StatementQuery {
+    /// The month, as `2026-11`.
+    month: String,
     /// `json` unless given.
     #[serde(default)]
     format: Format,
@@ -61,8 +63,8 @@ async fn usage(
 
 /// The tenant's statement of a month, by project, key, provider and model.
 #[utoipa::path(
-    get, path = "/api/v1/statements/{month}", tag = "usage", operation_id = "statements_get",
-    params(("month" = String, Path, description = "as `2026-11`"), StatementQuery),
+    get, path = "/api/v1/statements", tag = "usage", operation_id = "statements_get",
+    params(StatementQuery),
     responses(
         (status = 200, content((Statement = "application/json"), (String = "text/csv"))),
         (status = "4XX", body = ErrorBody),
@@ -72,14 +74,13 @@ async fn usage(
 async fn statement(
     State(gateway): State<Gateway>,
     Caller(scope): Caller,
-    Path(month): Path<String>,
     Query(query): Query<StatementQuery>,
 ) -> ApiResult<Response> {
-    let statement = gateway.statement(&scope, &month).await?;
+    let statement = gateway.statement(&scope, &query.month).await?;
     Ok(match query.format {
         Format::Json => Answer(statement).into_response(),
         Format::Csv => {
-            let name = format!("attachment; filename=\"loam-{month}.csv\"");
+            let name = format!("attachment; filename=\"loam-{}.csv\"", statement.month);
             let headers = [(CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()), (CONTENT_DISPOSITION, name)];
             (headers, statement.to_csv()).into_response()
         }
