@@ -12,7 +12,7 @@ use http::{HeaderName, HeaderValue};
 use loam_kernel::{Error, Result};
 
 use crate::openai::Head;
-use crate::{Config, Usage};
+use crate::{Config, Feature, Usage};
 
 /// What a client called, and so the format it speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,8 +103,19 @@ pub trait Reader: Send {
 
 /// A kind's own ways.
 pub trait Wire: Send + Sync {
+    /// The name of the kind.
+    fn kind(&self) -> &'static str;
+
+    /// What the kind can't do for clients of an endpoint: asked for it, it refuses with the code `unsupported_feature`.
+    fn cannot(&self, endpoint: Endpoint) -> Vec<Feature>;
+
     /// Whether clients of this endpoint can be served, be it by translation. The error says what can't be done.
-    fn serves(&self, endpoint: Endpoint) -> Result<()>;
+    fn serves(&self, endpoint: Endpoint) -> Result<()> {
+        match Feature::of(endpoint).filter(|feature| self.cannot(endpoint).contains(feature)) {
+            Some(feature) => Err(feature.not_served(self.kind())),
+            None => Ok(()),
+        }
+    }
 
     /// The headers that carry a key, and all that goes with every request.
     fn headers(&self, config: &Config, key: Option<&str>) -> Result<Vec<(HeaderName, HeaderValue)>>;

@@ -1,4 +1,4 @@
-//! Reading answers: their usage, their text, and a stream's events put together as one answer.
+//! Reading chat completions: their usage, and a stream's chunks put together as one answer.
 
 use std::collections::BTreeMap;
 
@@ -17,8 +17,8 @@ pub fn usage_of(body: &[u8]) -> Option<Usage> {
     serde_json::from_slice::<Answer>(body).ok()?.usage
 }
 
-/// Puts the events of a stream together as the answer that would have come without streaming.
-pub fn assemble(stream: &str) -> Value {
+/// Puts the chunks of a stream together as the answer that would have come without streaming.
+pub(crate) fn assemble_chunks(stream: &str) -> Value {
     let mut answer = Map::new();
     let mut choices: BTreeMap<u64, Map<String, Value>> = BTreeMap::new();
     for line in stream.lines() {
@@ -101,21 +101,6 @@ fn merge(into: &mut Map<String, Value>, name: String, value: Value) {
     }
 }
 
-/// All text that the model wrote, for an estimate: of an answer, or of one put together from a stream.
-pub fn completion_text(answer: &Value) -> String {
-    let mut text = String::new();
-    for choice in answer["choices"].as_array().into_iter().flatten() {
-        for field in ["content", "reasoning_content", "refusal"] {
-            text.push_str(choice["message"][field].as_str().unwrap_or_default());
-        }
-        for call in choice["message"]["tool_calls"].as_array().into_iter().flatten() {
-            text.push_str(call["function"]["name"].as_str().unwrap_or_default());
-            text.push_str(call["function"]["arguments"].as_str().unwrap_or_default());
-        }
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,13 +124,13 @@ mod tests {
             "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":1}}\n\ndata: [DONE]\n\n".to_owned(),
         ]
         .concat();
-        let answer = assemble(&stream);
+        let answer = assemble_chunks(&stream);
         assert_eq!(
             answer,
             json!({"id": "c", "object": "chat.completion", "model": "m", "usage": {"prompt_tokens": 1},
             "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "Hello",
                 "tool_calls": [{"index": 0, "id": "t", "type": "function", "function": {"name": "f", "arguments": "{\"a\":1}"}}]}}]})
         );
-        assert_eq!(completion_text(&answer), "Hellof{\"a\":1}");
+        assert_eq!(crate::completion_text(&answer), "Hellof{\"a\":1}");
     }
 }

@@ -8,7 +8,10 @@ use serde_json::Value;
 /// How much of an error that isn't JSON is shown.
 const SHOWN: usize = 300;
 
-/// The error for the client.
+/// The code for a provider's account that has nothing left.
+const OUT_OF_CREDIT: &str = "provider_out_of_credit";
+
+/// The error for the client. Read are the shapes of OpenAI and Anthropic, `{"error": {"message"}}`, and `{"message"}`.
 pub fn error_from(provider: &str, status: u16, body: &[u8], retry_after: Option<Duration>) -> Error {
     let json: Value = serde_json::from_slice(body).unwrap_or_default();
     let fault = &json["error"];
@@ -16,6 +19,10 @@ pub fn error_from(provider: &str, status: u16, body: &[u8], retry_after: Option<
     let said =
         said.map_or_else(|| String::from_utf8_lossy(body).chars().take(SHOWN).collect(), str::to_owned);
     let (kind, code) = match status {
+        402 => (Kind::Forbidden, OUT_OF_CREDIT),
+        // OpenAI has a 429 for both, and Anthropic a 400 for this; waiting helps with neither
+        429 if fault["code"] == "insufficient_quota" => (Kind::TooMany, OUT_OF_CREDIT),
+        400 if said.starts_with("Your credit balance is too low") => (Kind::Forbidden, OUT_OF_CREDIT),
         401 | 403 => (Kind::Forbidden, "provider_refused_credentials"),
         404 => (Kind::NotFound, "provider_not_found"),
         408 | 504 => (Kind::Timeout, "provider_timeout"),

@@ -3,13 +3,23 @@
 mod answer;
 mod error;
 mod models;
+mod refuse;
 mod request;
+mod responses;
+mod sink;
+mod source;
 mod stream;
 mod wire;
 
-pub use answer::{assemble, completion_text, usage_of};
+pub(crate) use answer::assemble_chunks;
+pub use answer::usage_of;
 pub use error::error_from;
 pub use models::model_ids;
-pub use request::{Head, prompt_text};
+pub use request::Head;
+pub(crate) use sink::ChatSink;
+pub(crate) use source::ChatSource;
 pub use stream::Events;
-pub use wire::OpenAi;
+pub(crate) use wire::{OPENAI, OpenAi};
+
+pub use crate::assemble::assemble;
+pub use crate::text::{completion_text, prompt_text};

@@ -94,7 +94,19 @@ impl Head {
         Ok(head)
     }
 
-    /// The body for the provider: its own name of the model, and usage asked for. Everything else to the byte.
+    /// The body for a provider of the client's own format: its own name of the model. Everything else to the byte.
+    pub fn with_model(&self, body: &[u8], model: &str) -> Bytes {
+        let model = Value::from(model).to_string();
+        let (start, end) = self.model_span;
+        let mut out = BytesMut::with_capacity(body.len() + model.len());
+        out.put_slice(&body[..start]);
+        out.put_slice(model.as_bytes());
+        out.put_slice(&body[end..]);
+        out.freeze()
+    }
+
+    /// The body of a chat completion for a provider: its own name of the model, and usage asked for. Everything else to
+    /// the byte.
     pub fn rewrite(&self, body: &[u8], model: &str) -> Bytes {
         let model = Value::from(model).to_string();
         let mut edits = vec![(self.model_span, model.as_str())];
@@ -125,31 +137,6 @@ impl Head {
 
 const INCLUDE: &str = r#"{"include_usage":true}"#;
 
-/// All text of a request that counts as prompt, for an estimate.
-pub fn prompt_text(body: &[u8]) -> String {
-    let mut text = String::new();
-    if let Ok(body) = serde_json::from_slice::<Value>(body) {
-        for field in ["messages", "input", "prompt", "tools", "functions"] {
-            collect(&body[field], &mut text);
-        }
-    }
-    text
-}
-
-fn collect(value: &Value, text: &mut String) {
-    match value {
-        // an image in a data URL is not read as text
-        Value::String(part) if part.starts_with("data:") => {}
-        Value::String(part) => {
-            text.push_str(part);
-            text.push('\n');
-        }
-        Value::Array(items) => items.iter().for_each(|item| collect(item, text)),
-        Value::Object(fields) => fields.values().for_each(|field| collect(field, text)),
-        _ => {}
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,6 +150,13 @@ mod tests {
     fn only_the_model_changes_and_every_other_byte_stays() {
         let body = r#" { "n" : 1.50, "model" :"p/m", "x_unknown":{"model":"keep"},"messages":[] }"#;
         assert_eq!(rewritten(body), body.replace(r#""p/m""#, r#""m\"2""#));
+    }
+
+    #[test]
+    fn other_formats_get_the_model_and_nothing_else() {
+        let body = r#"{"stream":true, "model":"p/m","max_tokens":1}"#;
+        let head = Head::read(body.as_bytes()).expect("valid");
+        assert_eq!(&head.with_model(body.as_bytes(), "m2")[..], body.replace("p/m", "m2").as_bytes());
     }
 
     #[test]

@@ -1,26 +1,31 @@
-//! The events of a stream, read on the side: bytes go on as they came, whole events at a time.
+//! The events of a stream in OpenAI's formats, read on the side: bytes go on as they came, whole events at a time.
 //!
-//! Two things are looked for: the usage, which is hidden again from a client that didn't ask for it, and the end, which
-//! is held back until the call is settled.
+//! Looked for are the usage, which is hidden again from a client that didn't ask for it, the end, which is held back
+//! until the call is settled, and an error in the middle.
 
-use bytes::{Bytes, BytesMut};
-use memchr::memmem;
+use std::sync::LazyLock;
+
+use memchr::memmem::{self, Finder};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::{Forward, Usage};
+use crate::Usage;
+use crate::sse::{Passing, Verdict, Watch, data};
 
-/// An event larger than this is passed on in parts: no provider sends one, and memory must not grow without bound.
-const MAX_HELD: usize = 4 << 20;
+// made once: making one costs as much as using it on a small chunk
+static DONE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("[DONE]"));
+static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"usage\""));
+static ERROR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"error\""));
 
-/// Reads a stream.
+/// Reads a stream of chat completions.
+pub type Events = Passing<Chunks>;
+
+/// What is looked for among the chunks of a chat completion.
 #[derive(Debug)]
-pub struct Events {
-    /// The beginning of an event whose end has not come yet.
-    held: BytesMut,
+pub struct Chunks {
     hide_usage: bool,
     usage: Option<Usage>,
-    done: bool,
+    failure: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -29,112 +34,69 @@ struct Chunk<'a> {
     usage: Option<Usage>,
     #[serde(borrow, default)]
     choices: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    error: Option<&'a RawValue>,
 }
 
 impl Events {
     /// A reader; `hide_usage` when the client didn't ask for what Loam asked for.
     pub fn new(hide_usage: bool) -> Self {
-        Self { held: BytesMut::new(), hide_usage, usage: None, done: false }
+        Self::watched_by(Chunks { hide_usage, usage: None, failure: None })
     }
 
     /// The usage, once it has come.
     pub fn usage(&self) -> Option<Usage> {
-        self.usage
+        self.watch.usage
     }
 
-    /// Whether the stream ended as it should.
-    pub fn is_done(&self) -> bool {
-        self.done
+    /// What the provider said went wrong.
+    pub fn failure(&self) -> Option<&str> {
+        self.watch.failure.as_deref()
+    }
+}
+
+impl Watch for Chunks {
+    fn concerns(&self, bytes: &[u8]) -> bool {
+        [&DONE, &USAGE, &ERROR].iter().any(|finder| finder.find(bytes).is_some())
     }
 
-    /// Takes what came, and answers with what may go on.
-    pub fn push(&mut self, chunk: Bytes) -> Forward {
-        if self.done {
-            return Forward::default();
+    fn look(&mut self, event: &[u8]) -> Verdict {
+        let Some(json) = data(event) else { return Verdict::Pass };
+        if json == b"[DONE]" {
+            return Verdict::Last;
         }
-        let mut bytes = if self.held.is_empty() {
-            chunk
-        } else {
-            self.held.extend_from_slice(&chunk);
-            self.held.split().freeze()
-        };
-        let end = match complete(&bytes) {
-            0 if bytes.len() > MAX_HELD => bytes.len(),
-            end => end,
-        };
-        self.held.extend_from_slice(&bytes.split_off(end));
-        // most chunks hold neither, and go on as they are
-        if memmem::find(&bytes, b"[DONE]").is_none() && memmem::find(&bytes, b"\"usage\"").is_none() {
-            return Forward { now: bytes, last: None };
+        if memmem::find(json, b"\"usage\"").is_none() && memmem::find(json, b"\"error\"").is_none() {
+            return Verdict::Pass;
         }
-        self.look_closely(bytes)
-    }
-
-    /// What is left when the provider closes without an end.
-    pub fn finish(&mut self) -> Bytes {
-        self.held.split().freeze()
-    }
-
-    fn look_closely(&mut self, bytes: Bytes) -> Forward {
-        let mut out = BytesMut::with_capacity(bytes.len());
-        let mut rest = bytes.clone();
-        while !rest.is_empty() {
-            let end = first(&rest).unwrap_or(rest.len());
-            let event = rest.split_to(end);
-            match data(&event) {
-                Some(b"[DONE]") => {
-                    self.done = true;
-                    return Forward { now: out.freeze(), last: Some(event) };
-                }
-                Some(json) if memmem::find(json, b"\"usage\"").is_some() => {
-                    let chunk = std::str::from_utf8(json)
-                        .ok()
-                        .and_then(|json| serde_json::from_str::<Chunk<'_>>(json).ok());
-                    let usage = chunk.as_ref().and_then(|chunk| chunk.usage);
-                    self.usage = usage.or(self.usage);
-                    let empty =
-                        chunk.is_some_and(|chunk| chunk.choices.is_some_and(|c| is_empty_array(c.get())));
-                    if !(self.hide_usage && usage.is_some() && empty) {
-                        out.extend_from_slice(&event);
-                    }
-                }
-                _ => out.extend_from_slice(&event),
-            }
+        let chunk =
+            std::str::from_utf8(json).ok().and_then(|json| serde_json::from_str::<Chunk<'_>>(json).ok());
+        let Some(chunk) = chunk else { return Verdict::Pass };
+        if let Some(error) = chunk.error
+            && chunk.choices.is_none()
+        {
+            self.failure = Some(said(error.get()));
         }
-        Forward { now: out.freeze(), last: None }
+        self.usage = chunk.usage.or(self.usage);
+        let empty = chunk.choices.is_some_and(|choices| is_empty_array(choices.get()));
+        if self.hide_usage && chunk.usage.is_some() && empty { Verdict::Hide } else { Verdict::Pass }
     }
+}
+
+/// What an error in a stream says.
+pub(crate) fn said(error: &str) -> String {
+    let error: serde_json::Value = serde_json::from_str(error).unwrap_or_default();
+    let message = error["message"].as_str().or_else(|| error.as_str());
+    message.map_or_else(|| error.to_string(), str::to_owned)
 }
 
 fn is_empty_array(json: &str) -> bool {
     json.trim_start_matches('[').trim_end_matches(']').trim().is_empty()
 }
 
-/// The length of the first event with its blank line.
-fn first(bytes: &[u8]) -> Option<usize> {
-    memchr::memchr_iter(b'\n', bytes).find_map(|at| match bytes.get(at + 1..) {
-        Some([b'\n', ..]) => Some(at + 2),
-        Some([b'\r', b'\n', ..]) => Some(at + 3),
-        _ => None,
-    })
-}
-
-/// The length of all complete events.
-fn complete(bytes: &[u8]) -> usize {
-    memchr::memrchr_iter(b'\n', bytes)
-        .find(|at| {
-            let before = bytes[..*at].strip_suffix(b"\r").unwrap_or(&bytes[..*at]);
-            before.ends_with(b"\n")
-        })
-        .map_or(0, |at| at + 1)
-}
-
-/// The `data:` of an event; the first line of it, as providers send one.
-fn data(event: &[u8]) -> Option<&[u8]> {
-    event.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"data:")).map(<[u8]>::trim_ascii)
-}
-
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
 
     const STREAM: &str = "data: {\"choices\":[{\"delta\":{\"content\":\"the \\\"usage\\\" of\"}}],\"usage\":null}\n\n\
@@ -161,9 +123,7 @@ mod tests {
             for size in 1..=stream.len() {
                 let (now, last, events) = run(&stream, size, false);
                 assert_eq!(now + &last.expect("an end"), stream, "cut every {size}");
-                let usage =
-                    Usage { prompt_tokens: 3, completion_tokens: 4, total_tokens: 7, cached_tokens: 1 };
-                assert_eq!((events.usage(), events.is_done()), (Some(usage), true));
+                assert_eq!((events.usage(), events.is_done()), (Some(Usage::new(3, 4, 1, 0)), true));
             }
         }
     }
@@ -188,5 +148,17 @@ mod tests {
             (now.as_str(), last, events.is_done()),
             ("data: {\"choices\":[]}\n\ndata: {\"cho", None, false)
         );
+    }
+
+    #[test]
+    fn an_error_in_the_middle_is_noticed_and_goes_on_as_it_is() {
+        let stream = "data: {\"choices\":[{\"delta\":{\"content\":\"an \\\"error\\\"\"}}]}\n\n\
+            data: {\"error\":{\"message\":\"out of memory\",\"type\":\"server_error\"}}\n\n";
+        for size in 1..=stream.len() {
+            let (now, last, events) = run(stream, size, true);
+            assert_eq!((now.as_str(), last, events.failure()), (stream, None, Some("out of memory")));
+        }
+        let (_, _, events) = run(stream.split_inclusive("\n\n").next().expect("one"), 9, true);
+        assert_eq!(events.failure(), None);
     }
 }

@@ -1,0 +1,285 @@
+//! A chat completion as a message.
+//!
+//! What becomes what is in docs/API.md. Nothing is left out that changes the answer: what Anthropic doesn't have is
+//! refused, what only describes the request or is a hint (`store`, `metadata`, `seed`, `prompt_cache_key`, …) is dropped,
+//! and fields that aren't OpenAI's are passed on, so that a client can use Anthropic's own.
+
+use bytes::Bytes;
+use loam_kernel::{Error, Result};
+use serde_json::{Map, Value, json};
+
+use super::think::think;
+use super::wire::KIND;
+use crate::body::{Body, data_url, parts, required};
+use crate::{Ask, Config, Feature};
+
+/// Unless the configuration or the client says otherwise, as Anthropic requires a limit.
+const MAX_TOKENS: u64 = 4096;
+
+/// Fields that say nothing about the answer, or are hints that no provider has to follow.
+const DROPPED: [&str; 11] = [
+    "model",
+    "stream_options",
+    "store",
+    "metadata",
+    "seed",
+    "prompt_cache_key",
+    "prompt_cache_retention",
+    "verbosity",
+    "service_tier",
+    "prediction",
+    "top_logprobs",
+];
+
+/// The request for Anthropic.
+pub(crate) fn from_chat(config: &Config, ask: &Ask<'_>) -> Result<Bytes> {
+    let mut body = Body::read(ask.body)?;
+    refuse(&mut body)?;
+    let mut request = Map::new();
+    request.insert("model".to_owned(), ask.model.into());
+
+    let (system, messages) = messages(body.list("messages")?)?;
+    let mid_call = messages.last().is_some_and(|turn| turn["content"][0]["type"] == "tool_result");
+    if !system.is_empty() {
+        request.insert("system".to_owned(), system.into());
+    }
+    request.insert("messages".to_owned(), messages.into());
+
+    let limits = [body.take("max_completion_tokens"), body.take("max_tokens")];
+    let default = || config.max_tokens.unwrap_or(MAX_TOKENS).into();
+    request.insert("max_tokens".to_owned(), limits.into_iter().flatten().next().unwrap_or_else(default));
+    if let Some(stream) = body.take("stream") {
+        request.insert("stream".to_owned(), stream);
+    }
+    if let Some(top_p) = body.take("top_p") {
+        request.insert("top_p".to_owned(), top_p);
+    }
+    if let Some(temperature) = body.take("temperature") {
+        // OpenAI's goes to 2, Anthropic's to 1
+        let temperature =
+            if temperature.as_f64().is_some_and(|t| t > 1.0) { json!(1.0) } else { temperature };
+        request.insert("temperature".to_owned(), temperature);
+    }
+    match body.take("stop") {
+        None => {}
+        Some(Value::String(stop)) => drop(request.insert("stop_sequences".to_owned(), json!([stop]))),
+        Some(stop) => drop(request.insert("stop_sequences".to_owned(), stop)),
+    }
+    let user = [body.take("user"), body.take("safety_identifier")];
+    if let Some(user) = user.into_iter().flatten().next() {
+        request.insert("metadata".to_owned(), json!({"user_id": user}));
+    }
+    format(body.take("response_format"), &mut request)?;
+    let forced = tools(&mut body, &mut request)?;
+    if let Some(effort) = body.text("reasoning_effort")? {
+        think(config.thinking.unwrap_or_default(), &effort, forced, mid_call, &mut request);
+    }
+
+    let mut rest = body.rest();
+    rest.retain(|name, _| !DROPPED.contains(&name.as_str()));
+    for (name, value) in rest {
+        request.entry(name).or_insert(value);
+    }
+    Ok(Value::Object(request).to_string().into())
+}
+
+/// What Anthropic doesn't have.
+fn refuse(body: &mut Body) -> Result<()> {
+    let is = |value: &Value, harmless: &[Value]| harmless.contains(value);
+    let table: [(&str, Feature, &[Value]); 11] = [
+        ("n", Feature::Choices, &[json!(1)]),
+        ("logprobs", Feature::Logprobs, &[json!(false)]),
+        ("logit_bias", Feature::Logprobs, &[json!({})]),
+        ("presence_penalty", Feature::Penalties, &[json!(0), json!(0.0)]),
+        ("frequency_penalty", Feature::Penalties, &[json!(0), json!(0.0)]),
+        ("audio", Feature::Audio, &[]),
+        ("modalities", Feature::Audio, &[json!(["text"])]),
+        ("web_search_options", Feature::ServerTools, &[]),
+        ("functions", Feature::Native, &[json!([])]),
+        ("function_call", Feature::Native, &[]),
+        ("moderation", Feature::Native, &[]),
+    ];
+    for (field, feature, harmless) in table {
+        if body.take(field).is_some_and(|value| !is(&value, harmless)) {
+            return Err(feature.unsupported(KIND, field));
+        }
+    }
+    Ok(())
+}
+
+/// A system prompt from wherever it stands, and turns that alternate.
+fn messages(messages: Vec<Value>) -> Result<(Vec<Value>, Vec<Value>)> {
+    let (mut system, mut turns) = (Vec::new(), Vec::<(&str, Vec<Value>)>::new());
+    for (at, message) in messages.iter().enumerate() {
+        let path = format!("messages.{at}");
+        let content = parts(message.get("content"), &format!("{path}.content"))?;
+        let (role, blocks) = match required(message, "role", &path)? {
+            "system" | "developer" => {
+                system.append(&mut blocks(content, &path)?);
+                continue;
+            }
+            "user" => ("user", blocks(content, &path)?),
+            "assistant" => ("assistant", said(message, content, &path)?),
+            "tool" => ("user", vec![result(message, content, &path)?]),
+            other => {
+                let why =
+                    format!("there is no role `{other}`: use system, developer, user, assistant or tool");
+                return Err(Error::invalid(format!("{path}.role"), why));
+            }
+        };
+        match turns.last_mut() {
+            // results of several calls belong into one turn, and what the user says then comes behind them
+            Some((last, content)) if *last == role => content.extend(blocks),
+            _ if blocks.is_empty() => {}
+            _ => turns.push((role, blocks)),
+        }
+    }
+    let turns = turns.into_iter().map(|(role, content)| json!({"role": role, "content": content})).collect();
+    Ok((system, turns))
+}
+
+/// The blocks of a user's content.
+fn blocks(content: Vec<Value>, path: &str) -> Result<Vec<Value>> {
+    let mut blocks = Vec::new();
+    for (at, part) in content.iter().enumerate() {
+        let path = format!("{path}.content.{at}");
+        let mut block = match required(part, "type", &path)? {
+            // an empty text is refused by Anthropic, and says nothing
+            "text" if required(part, "text", &path)?.is_empty() => continue,
+            "text" => json!({"type": "text", "text": part["text"]}),
+            "refusal" => json!({"type": "text", "text": part["refusal"]}),
+            "image_url" => json!({"type": "image", "source": image(part, &path)?}),
+            "file" => document(part, &path)?,
+            "input_audio" => return Err(Feature::Audio.unsupported(KIND, path)),
+            other => {
+                return Err(Error::invalid(format!("{path}.type"), format!("there is no part `{other}`")));
+            }
+        };
+        if let Some(cache) = part.get("cache_control") {
+            block["cache_control"] = cache.clone();
+        }
+        blocks.push(block);
+    }
+    Ok(blocks)
+}
+
+fn image(part: &Value, path: &str) -> Result<Value> {
+    let url = required(&part["image_url"], "url", &format!("{path}.image_url"))?;
+    if let Some((media_type, data)) = data_url(url) {
+        return Ok(json!({"type": "base64", "media_type": media_type, "data": data}));
+    }
+    if url.starts_with("https://") || url.starts_with("http://") {
+        return Ok(json!({"type": "url", "url": url}));
+    }
+    Err(Error::invalid(
+        format!("{path}.image_url.url"),
+        "must be a data URL in base64, or one of http or https",
+    ))
+}
+
+fn document(part: &Value, path: &str) -> Result<Value> {
+    let data = part["file"]["file_data"].as_str().and_then(data_url);
+    // a file that was uploaded to OpenAI is not Anthropic's
+    let Some(("application/pdf", data)) = data else {
+        return Err(Feature::Documents.unsupported(KIND, format!("{path}.file")));
+    };
+    let mut block = json!({
+        "type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": data}
+    });
+    if let Some(name) = part["file"].get("filename") {
+        block["title"] = name.clone();
+    }
+    Ok(block)
+}
+
+/// What the assistant said and called.
+fn said(message: &Value, content: Vec<Value>, path: &str) -> Result<Vec<Value>> {
+    let mut said = blocks(content, path)?;
+    for (at, call) in message["tool_calls"].as_array().into_iter().flatten().enumerate() {
+        let path = format!("{path}.tool_calls.{at}");
+        let function = &call["function"];
+        let arguments = function["arguments"].as_str().map(str::trim).filter(|json| !json.is_empty());
+        let input: Map<String, Value> = serde_json::from_str(arguments.unwrap_or("{}")).map_err(|e| {
+            Error::invalid(format!("{path}.function.arguments"), format!("must be a JSON object: {e}"))
+        })?;
+        let name = required(function, "name", &format!("{path}.function"))?;
+        said.push(
+            json!({"type": "tool_use", "id": required(call, "id", &path)?, "name": name, "input": input}),
+        );
+    }
+    Ok(said)
+}
+
+/// The result of a call.
+fn result(message: &Value, content: Vec<Value>, path: &str) -> Result<Value> {
+    let id = required(message, "tool_call_id", path)?;
+    Ok(json!({"type": "tool_result", "tool_use_id": id, "content": blocks(content, path)?}))
+}
+
+/// The form of the answer: structured outputs (/docs/en/build-with-claude/structured-outputs), which need no beta header.
+fn format(format: Option<Value>, request: &mut Map<String, Value>) -> Result<()> {
+    let Some(format) = format else { return Ok(()) };
+    match required(&format, "type", "response_format")? {
+        "text" => Ok(()),
+        "json_schema" => {
+            let schema = format["json_schema"]["schema"].clone();
+            if !schema.is_object() {
+                return Err(Error::invalid("response_format.json_schema.schema", "must be a JSON Schema"));
+            }
+            let config = json!({"format": {"type": "json_schema", "schema": schema}});
+            request.insert("output_config".to_owned(), config);
+            Ok(())
+        }
+        // without a schema there is no JSON mode
+        _ => Err(Feature::JsonObject.unsupported(KIND, "response_format")),
+    }
+}
+
+/// Tools and the choice of them; true if one must be called.
+fn tools(body: &mut Body, request: &mut Map<String, Value>) -> Result<bool> {
+    let mut tools = Vec::new();
+    for (at, tool) in body.list("tools")?.iter().enumerate() {
+        let path = format!("tools.{at}");
+        if required(tool, "type", &path)? != "function" {
+            return Err(Feature::Native.unsupported(KIND, format!("{path}.type")));
+        }
+        let function = &tool["function"];
+        let mut made = json!({
+            "name": required(function, "name", &format!("{path}.function"))?,
+            "input_schema": function.get("parameters").cloned().unwrap_or_else(|| json!({"type": "object"})),
+        });
+        if let Some(description) = function.get("description").filter(|text| !text.is_null()) {
+            made["description"] = description.clone();
+        }
+        if function["strict"] == true {
+            made["strict"] = true.into();
+        }
+        if let Some(cache) = tool.get("cache_control") {
+            made["cache_control"] = cache.clone();
+        }
+        tools.push(made);
+    }
+    let choice = body.take("tool_choice");
+    let one_at_a_time = body.take("parallel_tool_calls") == Some(Value::Bool(false));
+    if tools.is_empty() {
+        return Ok(false);
+    }
+    request.insert("tools".to_owned(), tools.into());
+    let mut chosen = match &choice {
+        None => json!({"type": "auto"}),
+        Some(Value::String(word)) if word == "auto" || word == "none" => json!({"type": word}),
+        Some(Value::String(word)) if word == "required" => json!({"type": "any"}),
+        Some(choice) if choice["type"] == "function" => {
+            json!({"type": "tool", "name": required(&choice["function"], "name", "tool_choice.function")?})
+        }
+        Some(_) => return Err(Feature::ToolChoice.unsupported(KIND, "tool_choice")),
+    };
+    if one_at_a_time && chosen["type"] != "none" {
+        chosen["disable_parallel_tool_use"] = true.into();
+    }
+    let forced = chosen["type"] == "any" || chosen["type"] == "tool";
+    if choice.is_some() || one_at_a_time {
+        request.insert("tool_choice".to_owned(), chosen);
+    }
+    Ok(forced)
+}

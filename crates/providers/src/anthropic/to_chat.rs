@@ -1,0 +1,224 @@
+//! A message as a chat completion, for every kind that speaks OpenAI's format.
+//!
+//! What becomes what is in docs/API.md. What a chat completion has no place for is refused; what is only of use to
+//! Anthropic's own models (`cache_control`, the signatures of thoughts, `context_management`) is dropped.
+
+use loam_kernel::{Error, Result};
+use serde_json::{Map, Value, json};
+
+use crate::body::{Body, parts, required};
+use crate::{Ask, Feature};
+
+/// Fields that say nothing about the answer, or help Anthropic's own models alone.
+const DROPPED: [&str; 4] = ["model", "service_tier", "context_management", "cache_control"];
+
+/// What a kind does in its own way.
+pub(crate) struct Ways {
+    /// Its name.
+    pub(crate) kind: &'static str,
+    /// The field that limits the answer.
+    pub(crate) max_tokens: &'static str,
+    /// Whether it wants to see the thoughts of earlier turns again.
+    pub(crate) keeps_thoughts: bool,
+    /// How it is told how much to think: from `thinking`, and from `output_config.effort`.
+    pub(crate) think: fn(Option<&Value>, Option<&str>, &mut Map<String, Value>),
+}
+
+/// The chat completion for the provider.
+pub(crate) fn to_chat(ways: &Ways, ask: &Ask<'_>) -> Result<Value> {
+    let mut body = Body::read(ask.body)?;
+    for (field, feature) in [("mcp_servers", Feature::ServerTools), ("container", Feature::ServerTools)] {
+        if body.take(field).is_some_and(|value| value != json!([])) {
+            return Err(feature.unsupported(ways.kind, field));
+        }
+    }
+    let mut chat = Map::new();
+    chat.insert("model".to_owned(), ask.model.into());
+
+    let mut messages = Vec::new();
+    let system = parts(body.take("system").as_ref(), "system")?;
+    if !system.is_empty() {
+        messages.push(json!({"role": "system", "content": joined(&system, "system", "\n\n")?}));
+    }
+    let turns = body.list("messages")?;
+    for (at, turn) in turns.iter().enumerate() {
+        let path = format!("messages.{at}");
+        let content = parts(turn.get("content"), &format!("{path}.content"))?;
+        match required(turn, "role", &path)? {
+            "user" => heard(ways, &content, &path, &mut messages)?,
+            "assistant" if at + 1 == turns.len() => return Err(Feature::Prefill.unsupported(ways.kind, path)),
+            "assistant" => messages.push(said(ways, &content, &path)?),
+            "system" => messages.push(json!({"role": "system", "content": joined(&content, &path, "\n\n")?})),
+            other => {
+                let why = format!("there is no role `{other}`: use user or assistant");
+                return Err(Error::invalid(format!("{path}.role"), why));
+            }
+        }
+    }
+    chat.insert("messages".to_owned(), messages.into());
+
+    let limit = body.take("max_tokens").ok_or_else(|| Error::invalid("max_tokens", "is missing"))?;
+    chat.insert(ways.max_tokens.to_owned(), limit);
+    for field in ["temperature", "top_p"] {
+        if let Some(value) = body.take(field) {
+            chat.insert(field.to_owned(), value);
+        }
+    }
+    if let Some(stop) = body.take("stop_sequences").filter(|stop| *stop != json!([])) {
+        chat.insert("stop".to_owned(), stop);
+    }
+    if body.take("stream") == Some(Value::Bool(true)) {
+        chat.insert("stream".to_owned(), true.into());
+        chat.insert("stream_options".to_owned(), json!({"include_usage": true}));
+    }
+    if let Some(user) = body.take("metadata").and_then(|metadata| metadata.get("user_id").cloned()) {
+        chat.insert("user".to_owned(), user);
+    }
+    tools(ways, &mut body, &mut chat)?;
+    let output = body.take("output_config").unwrap_or_default();
+    if let Some(format) = output.get("format").filter(|format| !format.is_null()) {
+        let schema = json!({"name": "answer", "schema": format["schema"], "strict": true});
+        chat.insert("response_format".to_owned(), json!({"type": "json_schema", "json_schema": schema}));
+    }
+    (ways.think)(body.take("thinking").as_ref(), output["effort"].as_str(), &mut chat);
+
+    let mut rest = body.rest();
+    rest.retain(|name, _| !DROPPED.contains(&name.as_str()));
+    for (name, value) in rest {
+        chat.entry(name).or_insert(value);
+    }
+    Ok(chat.into())
+}
+
+/// The texts of blocks that are texts.
+fn joined(blocks: &[Value], path: &str, between: &str) -> Result<String> {
+    let text = |(at, block): (usize, &Value)| {
+        required(block, "text", &format!("{path}.content.{at}")).map(str::to_owned)
+    };
+    Ok(blocks.iter().enumerate().map(text).collect::<Result<Vec<_>>>()?.join(between))
+}
+
+/// What came from the user: results of tools as messages of their own, which must come first, then the rest.
+fn heard(ways: &Ways, content: &[Value], path: &str, messages: &mut Vec<Value>) -> Result<()> {
+    let mut said = Vec::new();
+    for (at, block) in content.iter().enumerate() {
+        let path = format!("{path}.content.{at}");
+        if required(block, "type", &path)? == "tool_result" {
+            let result = parts(block.get("content"), &format!("{path}.content"))?;
+            let (mut texts, mut images) = (Vec::new(), Vec::new());
+            for (at, part) in result.iter().enumerate() {
+                let part = user_part(ways, part, &format!("{path}.content.{at}"))?;
+                if part["type"] == "text" { texts.push(part) } else { images.push(part) }
+            }
+            let mut text = joined(&texts, &path, "\n\n")?;
+            if block["is_error"] == true {
+                // a chat completion has no other place for it
+                text = format!("Error: {text}");
+            }
+            let id = required(block, "tool_use_id", &path)?;
+            messages.push(json!({"role": "tool", "tool_call_id": id, "content": text}));
+            // the result of a tool can't hold an image there, so the user hands it in
+            said.append(&mut images);
+        } else {
+            said.push(user_part(ways, block, &path)?);
+        }
+    }
+    if said.iter().all(|part| part["type"] == "text") {
+        if !said.is_empty() {
+            // every server takes a text, and not every one a list of texts
+            messages.push(json!({"role": "user", "content": joined(&said, path, "\n\n")?}));
+        }
+    } else {
+        messages.push(json!({"role": "user", "content": said}));
+    }
+    Ok(())
+}
+
+fn user_part(ways: &Ways, block: &Value, path: &str) -> Result<Value> {
+    match required(block, "type", path)? {
+        "text" => Ok(json!({"type": "text", "text": required(block, "text", path)?})),
+        "image" => {
+            let (source, path) = (&block["source"], format!("{path}.source"));
+            let url = match required(source, "type", &path)? {
+                "base64" => {
+                    let media_type = required(source, "media_type", &path)?;
+                    format!("data:{media_type};base64,{}", required(source, "data", &path)?)
+                }
+                "url" => required(source, "url", &path)?.to_owned(),
+                // a file that was uploaded to Anthropic is nobody else's
+                _ => return Err(Feature::Native.unsupported(ways.kind, format!("{path}.type"))),
+            };
+            Ok(json!({"type": "image_url", "image_url": {"url": url}}))
+        }
+        "document" | "search_result" => Err(Feature::Documents.unsupported(ways.kind, path)),
+        _ => Err(Feature::Native.unsupported(ways.kind, format!("{path}.type"))),
+    }
+}
+
+/// What the model said and called.
+fn said(ways: &Ways, content: &[Value], path: &str) -> Result<Value> {
+    let (mut text, mut thoughts, mut calls) = (String::new(), String::new(), Vec::new());
+    for (at, block) in content.iter().enumerate() {
+        let path = format!("{path}.content.{at}");
+        match required(block, "type", &path)? {
+            "text" => text.push_str(required(block, "text", &path)?),
+            "thinking" => thoughts.push_str(required(block, "thinking", &path)?),
+            "redacted_thinking" => {}
+            "tool_use" => {
+                let arguments = block["input"].to_string();
+                let name = required(block, "name", &path)?;
+                calls.push(json!({"id": required(block, "id", &path)?, "type": "function",
+                    "function": {"name": name, "arguments": arguments}}));
+            }
+            _ => return Err(Feature::ServerTools.unsupported(ways.kind, format!("{path}.type"))),
+        }
+    }
+    let content = if text.is_empty() && !calls.is_empty() { Value::Null } else { text.into() };
+    let mut message = json!({"role": "assistant", "content": content});
+    if ways.keeps_thoughts && !thoughts.is_empty() {
+        message["reasoning_content"] = thoughts.into();
+    }
+    if !calls.is_empty() {
+        message["tool_calls"] = calls.into();
+    }
+    Ok(message)
+}
+
+fn tools(ways: &Ways, body: &mut Body, chat: &mut Map<String, Value>) -> Result<()> {
+    let mut tools = Vec::new();
+    for (at, tool) in body.list("tools")?.iter().enumerate() {
+        let path = format!("tools.{at}");
+        if tool.get("type").is_some_and(|kind| kind != "custom" && !kind.is_null()) {
+            return Err(Feature::ServerTools.unsupported(ways.kind, format!("{path}.type")));
+        }
+        let mut function = json!({
+            "name": required(tool, "name", &path)?,
+            "parameters": tool.get("input_schema").cloned().unwrap_or_else(|| json!({"type": "object"})),
+        });
+        for field in ["description", "strict"] {
+            if let Some(value) = tool.get(field) {
+                function[field] = value.clone();
+            }
+        }
+        tools.push(json!({"type": "function", "function": function}));
+    }
+    let choice = body.take("tool_choice");
+    if tools.is_empty() {
+        return Ok(());
+    }
+    chat.insert("tools".to_owned(), tools.into());
+    let Some(choice) = choice else { return Ok(()) };
+    let chosen = match required(&choice, "type", "tool_choice")? {
+        "any" => json!("required"),
+        "tool" => {
+            json!({"type": "function", "function": {"name": required(&choice, "name", "tool_choice")?}})
+        }
+        word @ ("auto" | "none") => json!(word),
+        other => return Err(Error::invalid("tool_choice.type", format!("there is no choice `{other}`"))),
+    };
+    chat.insert("tool_choice".to_owned(), chosen);
+    if choice["disable_parallel_tool_use"] == true {
+        chat.insert("parallel_tool_calls".to_owned(), false.into());
+    }
+    Ok(())
+}

@@ -1,0 +1,35 @@
+//! Dify's errors: `{"code", "message", "status"}`. Several that are the application's fault come with status 400.
+
+use std::time::Duration;
+
+use loam_kernel::Error;
+use serde_json::Value;
+
+use crate::openai::error_from;
+
+/// The status that tells what a code means.
+fn status_of(code: &str, status: u16) -> u16 {
+    match code {
+        // the model behind the application has no quota left
+        "provider_quota_exceeded" => 402,
+        // the application can't answer anybody, or its model didn't
+        "app_unavailable"
+        | "provider_not_initialize"
+        | "model_currently_not_support"
+        | "completion_request_error" => 502,
+        _ => status,
+    }
+}
+
+/// The error for the client.
+pub(super) fn error(provider: &str, status: u16, body: &[u8], retry_after: Option<Duration>) -> Error {
+    let json: Value = serde_json::from_slice(body).unwrap_or_default();
+    let status = status_of(json["code"].as_str().unwrap_or_default(), status);
+    error_from(provider, status, body, retry_after)
+}
+
+/// What an error in the middle of a stream says.
+pub(super) fn said(event: &Value) -> String {
+    let code = event["code"].as_str().unwrap_or("error");
+    format!("{code}: {}", event["message"].as_str().unwrap_or("the application gave no reason"))
+}

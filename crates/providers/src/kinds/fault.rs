@@ -1,0 +1,35 @@
+//! The fault of a configuration in our own words: where it is and what is expected, never the value, which may be a secret.
+
+use jsonschema::ValidationError;
+use jsonschema::error::{TypeKind, ValidationErrorKind};
+
+/// The path of a fault, with a dot before each part, and what is expected there.
+pub(super) fn words(fault: &ValidationError<'_>) -> (String, String) {
+    let mut path = fault.instance_path().to_string().replace('/', ".");
+    let message = match fault.kind() {
+        ValidationErrorKind::AdditionalProperties { unexpected } => {
+            // a name of any length is the client's, and need not be shown to it in full
+            let name = unexpected.first().map(|name| name.chars().take(100).collect::<String>());
+            path.extend(name.map(|name| format!(".{name}")));
+            "is unknown: see the kind's `config_schema`".to_owned()
+        }
+        ValidationErrorKind::Required { property } => {
+            path.extend(property.as_str().map(|name| format!(".{name}")));
+            "is missing".to_owned()
+        }
+        ValidationErrorKind::Type { kind } => match kind {
+            TypeKind::Single(kind) => format!("must be of type {kind}"),
+            TypeKind::Multiple(_) => "is of the wrong type".to_owned(),
+        },
+        ValidationErrorKind::Enum { options } => format!("must be one of {options}"),
+        ValidationErrorKind::Format { format } => format!("must be a valid {format}"),
+        ValidationErrorKind::Pattern { pattern } => format!("must match {pattern}"),
+        ValidationErrorKind::MinLength { limit } => format!("must have {limit} or more characters"),
+        ValidationErrorKind::MaxLength { limit } => format!("must have {limit} or fewer characters"),
+        ValidationErrorKind::MaxItems { limit } => format!("must have {limit} or fewer items"),
+        ValidationErrorKind::Minimum { limit } => format!("must be {limit} or more"),
+        ValidationErrorKind::Maximum { limit } => format!("must be {limit} or less"),
+        _ => "is not what the kind's `config_schema` allows".to_owned(),
+    };
+    (path, message)
+}

@@ -1,0 +1,107 @@
+//! The kinds of provider, and what the configuration of each looks like.
+
+mod config;
+mod fault;
+mod schema;
+
+use std::sync::LazyLock;
+
+use jsonschema::Validator;
+use loam_kernel::{Error, Result};
+use serde_json::Value;
+
+pub use config::{Config, Thinking};
+
+use crate::Wire;
+use crate::anthropic::Anthropic;
+use crate::deepseek::DEEPSEEK;
+use crate::dify::Dify;
+use crate::ollama::OLLAMA;
+use crate::openai::OPENAI;
+use crate::qwen::QWEN;
+
+/// A kind of provider.
+pub struct KindInfo {
+    /// What `ai_providers.kind` says.
+    pub name: &'static str,
+    /// What people call it.
+    pub display_name: &'static str,
+    /// JSON Schema of the configuration. A property with `"writeOnly": true` is a secret, and is kept sealed; so is each
+    /// item of a list whose items are `"writeOnly": true`.
+    pub config_schema: LazyLock<Value>,
+    validator: LazyLock<Validator>,
+    /// How it is spoken to.
+    pub wire: &'static dyn Wire,
+}
+
+/// A kind by its name, its name for people, its schema and its wire.
+macro_rules! kind {
+    ($name:literal, $display_name:literal, $schema:path, $wire:expr) => {
+        KindInfo {
+            name: $name,
+            display_name: $display_name,
+            config_schema: LazyLock::new($schema),
+            validator: LazyLock::new(|| {
+                jsonschema::options()
+                    .should_validate_formats(true)
+                    .build(&$schema())
+                    .expect("the schema is built in: a test builds it")
+            }),
+            wire: $wire,
+        }
+    };
+}
+
+/// Every kind.
+pub static KINDS: [KindInfo; 6] = [
+    kind!("openai", "OpenAI", schema::openai, &OPENAI),
+    kind!("anthropic", "Anthropic", schema::anthropic, &Anthropic),
+    kind!("qwen", "Qwen", schema::qwen, &QWEN),
+    kind!("deepseek", "DeepSeek", schema::deepseek, &DEEPSEEK),
+    kind!("ollama", "Ollama", schema::ollama, &OLLAMA),
+    kind!("dify", "Dify", schema::dify, &Dify),
+];
+
+/// The kind of this name.
+pub fn kind(name: &str) -> Option<&'static KindInfo> {
+    KINDS.iter().find(|kind| kind.name == name)
+}
+
+impl KindInfo {
+    /// Fills in defaults, then refuses what the schema doesn't allow, naming the path of the fault.
+    pub fn check(&self, mut config: Value) -> Result<Value> {
+        if let Some(fields) = config.as_object_mut() {
+            for (name, schema) in self.properties().filter(|(_, schema)| schema["type"] == "string") {
+                if let Some(default) = schema.get("default") {
+                    fields.entry(name.clone()).or_insert_with(|| default.clone());
+                }
+            }
+        }
+        if let Some(fault) = self.validator.iter_errors(&config).next() {
+            let (path, message) = fault::words(&fault);
+            return Err(Error::invalid(format!("config{path}"), message));
+        }
+        Ok(config)
+    }
+
+    /// The names of the properties that are secrets.
+    pub fn secrets(&self) -> Vec<&str> {
+        self.properties()
+            .filter(|(_, schema)| schema["writeOnly"] == true)
+            .map(|(name, _)| name.as_str())
+            .collect()
+    }
+
+    /// The names of the properties that are lists of secrets.
+    pub fn secret_lists(&self) -> Vec<&str> {
+        let lists = self.properties().filter(|(_, schema)| schema["items"]["writeOnly"] == true);
+        lists.map(|(name, _)| name.as_str()).collect()
+    }
+
+    fn properties(&self) -> impl Iterator<Item = (&String, &Value)> {
+        self.config_schema["properties"].as_object().into_iter().flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,153 @@
+//! The JSON Schemas of configurations: what all kinds have in common, and what each adds.
+
+use serde_json::{Value, json};
+
+/// A schema from a kind's own properties and those of all kinds.
+fn schema(title: &str, required: &[&str], own: Value) -> Value {
+    let mut properties = json!({
+        "api_key": key("sent as a Bearer token"),
+        "api_keys": {
+            "type": "array", "maxItems": 20, "items": key("one more key"),
+            "description": "more keys, used in turn with `api_key`; one that is refused or used up rests for a while"
+        },
+        "models": {
+            "type": "array", "items": {"type": "string", "minLength": 1, "maxLength": 200}, "maxItems": 1000,
+            "description": "the models it offers; asked of the provider when left out"
+        },
+        "first_byte_timeout": {
+            "type": "integer", "minimum": 1, "maximum": 3600, "default": 300,
+            "description": "seconds until the answer begins"
+        },
+        "idle_timeout": {
+            "type": "integer", "minimum": 1, "maximum": 3600, "default": 120,
+            "description": "seconds without a byte, once the answer has begun"
+        }
+    });
+    for (name, property) in own.as_object().into_iter().flatten() {
+        properties[name] = property.clone();
+    }
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": title,
+        "type": "object",
+        "additionalProperties": false,
+        "required": required,
+        "properties": properties,
+    })
+}
+
+fn key(description: &str) -> Value {
+    json!({
+        "type": "string", "minLength": 1, "maxLength": 4000, "writeOnly": true, "pattern": "^[!-~]+$",
+        "description": description
+    })
+}
+
+fn base_url(description: &str, examples: &[&str]) -> Value {
+    json!({
+        "type": "string", "format": "uri", "maxLength": 2000, "examples": examples, "description": description
+    })
+}
+
+fn with_default(mut property: Value) -> Value {
+    property["default"] = property["examples"][0].clone();
+    property
+}
+
+fn header(description: &str) -> Value {
+    json!({"type": "string", "maxLength": 200, "pattern": "^[!-~]+$", "description": description})
+}
+
+pub(super) fn openai() -> Value {
+    let url = "where it is, up to but without `/chat/completions`";
+    schema(
+        "OpenAI, or any server that speaks its API",
+        &[],
+        json!({
+            "base_url": with_default(base_url(url, &["https://api.openai.com/v1"])),
+            "api_key": key("sent as a Bearer token; leave it out for a server that wants none"),
+            "organization": header("sent as OpenAI-Organization"),
+            "project": header("sent as OpenAI-Project"),
+        }),
+    )
+}
+
+pub(super) fn anthropic() -> Value {
+    let url = "where it is, up to but without `/v1/messages`";
+    schema(
+        "Anthropic, or any server that speaks its API",
+        &[],
+        json!({
+            "base_url": with_default(base_url(url, &["https://api.anthropic.com"])),
+            "api_key": key("sent as x-api-key; leave it out for a server that wants none"),
+            "max_tokens": {
+                "type": "integer", "minimum": 1, "maximum": 1_000_000, "default": 4096,
+                "description": "tokens that an answer may have when a client of OpenAI's format sets no limit"
+            },
+            "thinking": {
+                "type": "string", "enum": ["adaptive", "budget", "off"], "default": "adaptive",
+                "description": "what `reasoning_effort` becomes: `adaptive` for models since Claude 4.6, `budget` for \
+                    those before, `off` to leave it out"
+            },
+            "betas": {
+                "type": "array", "maxItems": 20,
+                "items": {"type": "string", "minLength": 1, "maxLength": 100, "pattern": "^[a-z0-9-]+$"},
+                "description": "features that are being tried out, sent as anthropic-beta"
+            },
+        }),
+    )
+}
+
+pub(super) fn qwen() -> Value {
+    let examples = [
+        "https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
+        "https://dashscope.aliyuncs.com/compatible-mode/v1",
+        "https://dashscope-us.aliyuncs.com/compatible-mode/v1",
+    ];
+    schema(
+        "Qwen, in the OpenAI-compatible mode of Alibaba Cloud's Model Studio",
+        &["api_key", "base_url"],
+        json!({ "base_url": base_url("that of the key's region, up to but without `/chat/completions`", &examples) }),
+    )
+}
+
+pub(super) fn deepseek() -> Value {
+    let url = "where it is, up to but without `/chat/completions`";
+    schema(
+        "DeepSeek",
+        &["api_key"],
+        json!({ "base_url": with_default(base_url(url, &["https://api.deepseek.com"])) }),
+    )
+}
+
+pub(super) fn ollama() -> Value {
+    let url = "where it is, with `/v1`";
+    schema(
+        "Ollama",
+        &[],
+        json!({
+            "base_url": with_default(base_url(url, &["http://127.0.0.1:11434/v1", "https://ollama.com/v1"])),
+            "api_key": key("sent as a Bearer token; only ollama.com wants one"),
+        }),
+    )
+}
+
+pub(super) fn dify() -> Value {
+    let examples = ["https://api.dify.ai/v1", "http://dify.example.org/v1"];
+    schema(
+        "An application of Dify's: a chat, an agent or a chat flow",
+        &["api_key", "base_url"],
+        json!({
+            "base_url": base_url("the application's API, up to but without `/chat-messages`", &examples),
+            "api_key": key("the application's key, sent as a Bearer token"),
+            "models": {
+                "type": "array", "items": {"type": "string", "minLength": 1, "maxLength": 200}, "maxItems": 1000,
+                "description": "names for the application: it has no models of its own, and answers to any name"
+            },
+            "agent": {
+                "type": "boolean", "default": false,
+                "description": "the application is an agent, which can only stream: whole answers are put together here"
+            },
+        }),
+    )
+}

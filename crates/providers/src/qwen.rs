@@ -1,0 +1,45 @@
+//! The kind `qwen`: Alibaba Cloud's Model Studio (DashScope) in its OpenAI-compatible mode.
+//!
+//! From Alibaba Cloud's documentation of Model Studio, pages "OpenAI compatible - Chat", "Deep thinking", "Error codes"
+//! and "OpenAI compatible - Responses" (alibabacloud.com/help/en/model-studio):
+//! - The address ends in `/compatible-mode/v1`, one for each region: `dashscope.aliyuncs.com` (Beijing),
+//!   `dashscope-intl.aliyuncs.com` (Singapore), `dashscope-us.aliyuncs.com` (Virginia). A key is of one region.
+//! - `enable_thinking` and `thinking_budget` are fields of the request, thoughts come as `reasoning_content`, and usage in
+//!   a stream with `stream_options.include_usage`. They pass through. Open-source models think unless told not to, and
+//!   then only in a stream: what the provider says of that reaches the client.
+//! - The responses API is at another address (`/api/v2/apps/protocols/compatible-mode/v1`), so it is not below the base
+//!   URL: a provider of kind `openai` can be made of that one.
+//! - An error is OpenAI's `{"error": {…}}`, or `{"code", "message", "request_id"}` in DashScope's own shape. An account
+//!   in arrears gets 400 with the code `Arrearage`, a used-up free quota 403 with `AllocationQuota.FreeTierOnly`.
+
+use std::time::Duration;
+
+use loam_kernel::Error;
+use serde_json::{Map, Value};
+
+use crate::openai::{OpenAi, error_from};
+use crate::{Feature, Ways};
+
+pub(crate) static QWEN: OpenAi = OpenAi {
+    ways: Ways { kind: "qwen", max_tokens: "max_tokens", keeps_thoughts: false, think },
+    cannot: &[Feature::Responses, Feature::Documents, Feature::Logprobs],
+    error,
+};
+
+/// Codes that mean that the account has nothing left, under statuses that say something else.
+const OUT_OF_CREDIT: [&str; 2] = ["Arrearage", "AllocationQuota.FreeTierOnly"];
+
+fn think(thinking: Option<&Value>, _effort: Option<&str>, chat: &mut Map<String, Value>) {
+    let Some(thinking) = thinking else { return };
+    chat.insert("enable_thinking".to_owned(), (thinking["type"] != "disabled").into());
+    if let Some(budget) = thinking["budget_tokens"].as_u64() {
+        chat.insert("thinking_budget".to_owned(), budget.into());
+    }
+}
+
+fn error(provider: &str, status: u16, body: &[u8], retry_after: Option<Duration>) -> Error {
+    let json: Value = serde_json::from_slice(body).unwrap_or_default();
+    let code = json["error"]["code"].as_str().or_else(|| json["code"].as_str()).unwrap_or_default();
+    let status = if OUT_OF_CREDIT.contains(&code) { 402 } else { status };
+    error_from(provider, status, body, retry_after)
+}
