@@ -125,9 +125,9 @@ impl Gateway {
             .merge(llm_calls::routes::router(self.clone()))
     }
 
-    /// The routes that speak OpenAI's wire format.
-    pub fn openai_router(&self) -> OpenApiRouter {
-        proxy::routes::router(self.clone())
+    /// The routes that speak OpenAI's and Anthropic's wire formats.
+    pub fn proxy_router(&self) -> OpenApiRouter {
+        proxy::routes::router(self.clone()).merge(proxy::messages::router(self.clone()))
     }
 
     /// What drains calls into the database.

@@ -103,7 +103,7 @@ impl Core {
             operators,
         );
         OpenApiRouter::with_openapi(crate::docs::head())
-            .merge(self.gateway.openai_router())
+            .merge(self.gateway.proxy_router())
             .merge(self.identity.router())
             .merge(self.gateway.router())
             .merge(jobs.router())

@@ -2,4 +2,5 @@
 
 pub mod entity;
 pub mod routes;
+mod secrets;
 pub mod service;

@@ -1,8 +1,8 @@
 //! The rules of providers.
 
 use loam_http::surface::{IfMatch, etag, next_version};
-use loam_kernel::{AiProviderId, Clock, Error, Page, PageQuery, Result, Scope, TenantId, bounded, slug};
-use loam_platform::seal::{Keyring, masked};
+use loam_kernel::{AiProviderId, Error, Page, PageQuery, Result, Scope, TenantId, bounded, slug};
+use loam_platform::seal::Keyring;
 use loam_providers::{KINDS, KindInfo, kind};
 use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
 use serde::Deserialize;
@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use utoipa::{IntoParams, ToSchema};
 
 use super::entity::{ActiveModel, Column, Entity, Model};
+use super::secrets;
 use crate::Gateway;
 
 /// A provider to be made.
@@ -18,7 +19,7 @@ use crate::Gateway;
 pub struct AiProviderCreate {
     /// First half of `provider/model`: lower-case letters, digits, `-`, `_`, `.`; unique in the tenant.
     pub name: String,
-    /// Wire format: `openai` for OpenAI and every server that speaks its API.
+    /// Kind: `openai` (OpenAI, and every server that speaks its API), `anthropic`, `qwen`, `deepseek`, `ollama`, `dify`.
     pub kind: String,
     /// Name for people; that of the kind unless given.
     pub display_name: Option<String>,
@@ -165,52 +166,16 @@ impl Gateway {
     /// Puts a change over a kept configuration, opening what stays secret so that the whole can be checked again.
     fn merge(&self, old: &Model, change: Map<String, Value>) -> Result<Value> {
         let kind = kind_of(old)?;
-        let mut config = open_values(&self.0.keyring, kind, old.id, &old.config)?;
-        for (name, value) in change {
-            match value {
-                Value::Null => drop(config.remove(&name)),
-                value if kind.secrets().contains(&name.as_str()) && value["sealed"] == true => {}
-                value => drop(config.insert(name, value)),
-            }
-        }
+        let config = secrets::open(&self.0.keyring, kind, old.id, &old.config)?;
+        let config = secrets::merge(kind, config, change)?;
         self.check_and_seal(kind, old.id, config.into())
     }
 
     fn check_and_seal(&self, kind: &KindInfo, id: AiProviderId, config: Value) -> Result<Value> {
-        let mut config = kind.check(config)?;
+        let config = kind.check(config)?;
         self.0.client.check_url("config.base_url", config["base_url"].as_str().unwrap_or_default())?;
-        for name in kind.secrets() {
-            if let Some(secret) = config.get(name).and_then(Value::as_str) {
-                let sealed = seal(&self.0.keyring, &self.0.clock, id, name, secret)?;
-                config[name] = sealed;
-            }
-        }
-        Ok(config)
+        secrets::seal(&self.0.keyring, &self.0.clock, kind, id, config)
     }
-}
-
-/// Where a secret is kept, to which its sealing is bound.
-fn place(id: AiProviderId, name: &str) -> String {
-    format!("ai_providers/{id}/config.{name}")
-}
-
-fn seal(keyring: &Keyring, clock: &Clock, id: AiProviderId, name: &str, secret: &str) -> Result<Value> {
-    keyring.seal_json(clock, &place(id, name), secret)
-}
-
-fn open_values(
-    keyring: &Keyring,
-    kind: &KindInfo,
-    id: AiProviderId,
-    kept: &Value,
-) -> Result<Map<String, Value>> {
-    let mut config = kept.as_object().cloned().unwrap_or_default();
-    for name in kind.secrets() {
-        if let Some(value) = config.get_mut(name) {
-            *value = json!(keyring.open_json(&place(id, name), value)?.as_str());
-        }
-    }
-    Ok(config)
 }
 
 /// The kind of a provider that is kept.
@@ -220,19 +185,14 @@ pub(crate) fn kind_of(row: &Model) -> Result<&'static KindInfo> {
 
 /// A kept configuration, ready for use.
 pub(crate) fn open_config(keyring: &Keyring, row: &Model) -> Result<loam_providers::Config> {
-    let config = open_values(keyring, kind_of(row)?, row.id, &row.config)?;
+    let config = secrets::open(keyring, kind_of(row)?, row.id, &row.config)?;
     serde_json::from_value(config.into()).map_err(Error::internal)
 }
 
 /// A kept configuration as a reader sees it.
 pub(crate) fn shown_config(row: &Model) -> Value {
-    let mut config = row.config.clone();
-    for name in kind(&row.kind).map(KindInfo::secrets).unwrap_or_default() {
-        if let Some(value) = config.get_mut(name) {
-            *value = masked(value);
-        }
-    }
-    config
+    // nothing is shown of what this Loam can't tell the secrets of
+    kind(&row.kind).map_or(Value::Null, |kind| secrets::mask(kind, &row.config))
 }
 
 fn changes(row: &Model) -> Value {

@@ -203,7 +203,7 @@ mod tests {
     #[test]
     fn what_is_held_is_the_dearest_of_what_may_answer() {
         let now = "2026-05-05T12:00:10Z".parse().expect("a time");
-        let price = |output| Price { input: 0, cached_input: None, output };
+        let price = |output| Price { input: 0, cached_input: None, cache_write: None, output };
         let candidate = Candidate {
             subjects: &[],
             body: br#"{"max_tokens": 1000000}"#,

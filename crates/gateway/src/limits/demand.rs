@@ -1,7 +1,7 @@
 //! What a call is expected to use, before it is known: on the safe side where the request says so, a fair guess where it
 //! doesn't.
 
-use loam_providers::openai::prompt_text;
+use loam_providers::prompt_text;
 use serde::Deserialize;
 
 /// Bodies up to this size are taken as text; in larger ones images are told from text.

@@ -71,7 +71,7 @@ pub(crate) fn open(packed: &[u8]) -> Value {
     let body = if how & ZSTD == 0 { body.to_vec() } else { decompress(body) };
     let text = String::from_utf8_lossy(&body);
     if how & EVENTS != 0 {
-        return loam_providers::openai::assemble(&text);
+        return loam_providers::assemble(&text);
     }
     match serde_json::from_str(&text) {
         Ok(value) => value,

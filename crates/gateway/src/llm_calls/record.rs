@@ -135,7 +135,13 @@ mod tests {
 
     #[test]
     fn a_record_comes_back_as_it_was() {
-        let usage = Usage { prompt_tokens: 1, completion_tokens: 2, total_tokens: 3, cached_tokens: 1 };
+        let usage = Usage {
+            prompt_tokens: 1,
+            completion_tokens: 2,
+            total_tokens: 3,
+            cached_tokens: 1,
+            cache_write_tokens: 0,
+        };
         let attempt = Attempt { target: "p/m".to_owned(), status: Some(200), duration_ms: 1.5, error: None };
         let record = Record {
             state: CallState::Settled,

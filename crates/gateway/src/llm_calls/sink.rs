@@ -114,6 +114,7 @@ fn rows(mut entries: Vec<Entry>) -> Result<Bulk> {
         ("completion_tokens", tokens(|usage| usage.completion_tokens)),
         ("total_tokens", tokens(|usage| usage.total_tokens)),
         ("cached_tokens", tokens(|usage| usage.cached_tokens)),
+        ("cache_write_tokens", tokens(|usage| usage.cache_write_tokens)),
         ("cost_nano_usd", int(|record| record.cost_nano_usd)),
         ("latency_us", int(|record| record.latency_us)),
         ("first_token_us", int(|record| record.first_token_us)),

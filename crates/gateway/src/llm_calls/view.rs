@@ -41,6 +41,8 @@ pub struct LlmCallView {
     total_tokens: Option<i64>,
     /// Tokens read from the provider's cache.
     cached_tokens: Option<i64>,
+    /// Tokens read that the provider wrote to its cache.
+    cache_write_tokens: Option<i64>,
     /// US dollars; null when the model had no price.
     cost_usd: Option<f64>,
     /// US dollars held back against budgets while it was under way; null without a budget.
@@ -95,6 +97,7 @@ impl From<Model> for LlmCallView {
             completion_tokens: row.completion_tokens,
             total_tokens: row.total_tokens,
             cached_tokens: row.cached_tokens,
+            cache_write_tokens: row.cache_write_tokens,
             cost_usd: row.cost_nano_usd.map(Price::to_usd),
             reserved_usd: row.reserved_nano_usd.map(Price::to_usd),
             cache: row.cache,
@@ -153,7 +156,7 @@ impl From<Entry> for Model {
             cost_nano_usd: record.cost_nano_usd,
             reserved_nano_usd: record.reserved_nano_usd,
             cache: record.cache,
-            cache_write_tokens: None,
+            cache_write_tokens: tokens(|usage| usage.cache_write_tokens),
             latency_us: record.latency_us,
             first_token_us: record.first_token_us,
             attempts: json!(record.attempts),

@@ -16,6 +16,8 @@ pub struct Price {
     pub input: i64,
     /// Read from the provider's cache; as `input` unless set.
     pub cached_input: Option<i64>,
+    /// Read, and written to the provider's cache; as `input` unless set.
+    pub cache_write: Option<i64>,
     /// Written.
     pub output: i64,
 }
@@ -25,6 +27,7 @@ impl From<&Model> for Price {
         Self {
             input: row.input_nano_usd,
             cached_input: row.cached_input_nano_usd,
+            cache_write: row.cache_write_nano_usd,
             output: row.output_nano_usd,
         }
     }
@@ -40,8 +43,10 @@ impl Price {
     /// What a call cost, in nano-dollars, rounded half up.
     pub fn cost(&self, usage: &Usage) -> i64 {
         let cached = usage.cached_tokens.min(usage.prompt_tokens);
+        let cache_write = usage.cache_write_tokens.min(usage.prompt_tokens - cached);
         let parts = [
-            (usage.prompt_tokens - cached, self.input),
+            (usage.prompt_tokens - cached - cache_write, self.input),
+            (cache_write, self.cache_write.unwrap_or(self.input)),
             (cached, self.cached_input.unwrap_or(self.input)),
             (usage.completion_tokens, self.output),
         ];
@@ -65,15 +70,30 @@ mod tests {
 
     #[test]
     fn a_call_costs_what_its_tokens_cost() {
-        let price = Price { input: 150_000_000, cached_input: Some(75_000_000), output: 600_000_000 };
-        let usage =
-            Usage { prompt_tokens: 1000, completion_tokens: 200, total_tokens: 1200, cached_tokens: 400 };
+        let price = Price {
+            input: 150_000_000,
+            cached_input: Some(75_000_000),
+            cache_write: None,
+            output: 600_000_000,
+        };
+        let usage = Usage {
+            prompt_tokens: 1000,
+            completion_tokens: 200,
+            total_tokens: 1200,
+            cached_tokens: 400,
+            cache_write_tokens: 100,
+        };
         // 600 · 0.15 $ + 400 · 0.075 $ + 200 · 0.60 $, a million each
         assert_eq!(price.cost(&usage), 90_000 + 30_000 + 120_000);
+        let write = Price { cache_write: Some(300_000_000), ..price };
+        assert_eq!(write.cost(&usage), 75_000 + 30_000 + 30_000 + 120_000);
         let whole = Price { cached_input: None, ..price };
         assert_eq!(whole.cost(&usage), 150_000 + 120_000);
         let one = Usage { prompt_tokens: 1, ..Usage::default() };
-        assert_eq!(Price { input: 28_500_000, cached_input: None, output: 0 }.cost(&one), 29);
+        assert_eq!(
+            Price { input: 28_500_000, cached_input: None, cache_write: None, output: 0 }.cost(&one),
+            29
+        );
         assert_eq!(from_usd("p", 0.1).ok(), Some(100_000_000));
         assert!(from_usd("p", -1.0).is_err() && from_usd("p", f64::NAN).is_err());
     }

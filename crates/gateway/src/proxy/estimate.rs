@@ -1,8 +1,7 @@
 //! Counting what a provider didn't count, or didn't get to count.
 
 use bytes::Bytes;
-use loam_providers::openai::{assemble, completion_text, prompt_text};
-use loam_providers::{Usage, count_tokens};
+use loam_providers::{Usage, assemble, completion_text, count_tokens, prompt_text};
 
 /// What OpenAI adds for each message and each answer is small; it is left out, as other providers add other amounts.
 fn usage(request: &[u8], written: &str) -> Usage {
@@ -13,6 +12,7 @@ fn usage(request: &[u8], written: &str) -> Usage {
         completion_tokens,
         total_tokens: prompt_tokens + completion_tokens,
         cached_tokens: 0,
+        cache_write_tokens: 0,
     }
 }
 

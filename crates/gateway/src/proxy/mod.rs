@@ -3,6 +3,8 @@
 pub(crate) mod cached;
 mod call;
 mod estimate;
+mod fault;
+pub(crate) mod messages;
 mod models;
 mod plain;
 mod plan;

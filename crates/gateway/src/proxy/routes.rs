@@ -53,6 +53,7 @@ pub(crate) fn router(gateway: Gateway) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(chat_completions))
         .routes(routes!(embeddings))
+        .routes(routes!(responses))
         .routes(routes!(models))
         .with_state(gateway.0)
 }
@@ -61,7 +62,7 @@ pub(crate) fn router(gateway: Gateway) -> OpenApiRouter {
 /// `"stream": true` the answer is a stream of events.
 #[utoipa::path(
     post, path = "/v1/chat/completions", tag = "gateway", operation_id = "chat_completions_create",
-    request_body(content = Object, content_type = "application/json", description = "OpenAI's request; `model` is `provider/model`",
+    request_body(content = Object, content_type = "application/json", description = "OpenAI's request; `model` is a route or `provider/model`",
         example = json!({"model": "openai/gpt-4o-mini", "messages": [{"role": "user", "content": "Hello"}]})),
     params(
         ("x-loam-session-id" = Option<String>, Header, description = "your conversation, kept with the call"),
@@ -85,7 +86,7 @@ async fn chat_completions(
 /// Embeddings, in OpenAI's format: the body goes to the provider as it is, but for the model's name.
 #[utoipa::path(
     post, path = "/v1/embeddings", tag = "gateway", operation_id = "embeddings_create",
-    request_body(content = Object, content_type = "application/json", description = "OpenAI's request; `model` is `provider/model`",
+    request_body(content = Object, content_type = "application/json", description = "OpenAI's request; `model` is a route or `provider/model`",
         example = json!({"model": "openai/text-embedding-3-small", "input": "Hello"})),
     responses(
         (status = 200, body = Object, content_type = "application/json", description = "OpenAI's answer"),
@@ -102,7 +103,28 @@ async fn embeddings(
     call(gateway, scope, Endpoint::Embeddings, headers, body).await
 }
 
-async fn call(
+/// A response, in OpenAI's format: the body goes to the provider as it is, but for the model's name. Only providers whose
+/// kind has this endpoint serve it; what a provider stores, it stores.
+#[utoipa::path(
+    post, path = "/v1/responses", tag = "gateway", operation_id = "responses_create",
+    request_body(content = Object, content_type = "application/json", description = "OpenAI's request; `model` is a route or `provider/model`",
+        example = json!({"model": "openai/gpt-4o-mini", "input": "Hello"})),
+    responses(
+        (status = 200, body = Object, content_type = "application/json", description = "OpenAI's answer; events if streamed"),
+        (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody),
+    ),
+    security(("api_key" = ["gateway:call"]))
+)]
+async fn responses(
+    State(gateway): State<Arc<Inner>>,
+    Caller(scope): Caller,
+    headers: HeaderMap,
+    Body(body): Body,
+) -> ApiResult<Response> {
+    call(gateway, scope, Endpoint::Responses, headers, body).await
+}
+
+pub(super) async fn call(
     gateway: Arc<Inner>,
     scope: Scope,
     endpoint: Endpoint,

@@ -163,7 +163,8 @@ fn unreachable(provider: &str, error: SendError) -> Error {
     Error::new(kind, code, format!("provider `{provider}` could not be reached: {error}")).with_source(error)
 }
 
-fn broke_off(provider: &str, why: &str) -> Error {
+/// The error for a provider whose answer ended before its end.
+pub(super) fn broke_off(provider: &str, why: &str) -> Error {
     let message = format!("provider `{provider}` broke off its answer: {why}");
     Error::new(Kind::BadGateway, "provider_broke_off", message)
 }

@@ -18,12 +18,12 @@ use http_body::{Body, Frame};
 use loam_http::client::Body as ProviderBody;
 use loam_kernel::{Error, Result};
 use loam_providers::Reader;
-use serde_json::json;
 use tokio::time::Sleep;
 
 use super::call::Call;
 use super::estimate::estimate;
-use super::send::Head;
+use super::fault;
+use super::send::{Head, broke_off};
 use crate::llm_calls::entity::CallState;
 use crate::llm_calls::ledger::Outcome;
 use crate::service::Inner;
@@ -178,18 +178,11 @@ impl Relay {
         Poll::Ready(Ok(Some(arrived)))
     }
 
-    /// The event that tells a client of a stream that something went wrong.
+    /// The event that tells the client that something went wrong.
     fn broken_off(&self, error: &str) -> Bytes {
-        let call = self.call.as_ref();
-        let provider = call.map_or("", |call| call.open.record.provider.as_str());
-        let error = json!({ "error": {
-            "code": "provider_broke_off",
-            "message": format!("provider `{provider}` broke off its answer: {error}"),
-            "type": "server_error",
-            "param": null,
-            "request_id": call.map(|call| call.open.record.request_id.as_str()),
-        }});
-        Bytes::from(format!("data: {error}\n\n"))
+        let Some(call) = &self.call else { return Bytes::new() };
+        let error = broke_off(&call.open.record.provider, error);
+        fault::event(call.endpoint, &error, &call.open.record.request_id)
     }
 
     /// Keeps what goes to the client for the record.

@@ -20,6 +20,3 @@ pub(crate) use sink::ChatSink;
 pub(crate) use source::ChatSource;
 pub use stream::Events;
 pub(crate) use wire::{OPENAI, OpenAi};
-
-pub use crate::assemble::assemble;
-pub use crate::text::{completion_text, prompt_text};

@@ -1,0 +1,133 @@
+//! The secrets in a provider's configuration: sealed where they are kept, masked where they are read.
+
+use loam_kernel::{AiProviderId, Clock, Error, Result};
+use loam_platform::seal::{Keyring, masked};
+use loam_providers::KindInfo;
+use serde_json::{Map, Value, json};
+
+/// Where a secret is kept, to which its sealing is bound.
+fn place(id: AiProviderId, name: &str) -> String {
+    format!("ai_providers/{id}/config.{name}")
+}
+
+/// Changes each secret of a configuration, given the place in it.
+fn each(
+    kind: &KindInfo,
+    config: &mut Value,
+    mut change: impl FnMut(&str, &Value) -> Result<Value>,
+) -> Result<()> {
+    for name in kind.secrets() {
+        if let Some(value) = config.get_mut(name) {
+            *value = change(name, value)?;
+        }
+    }
+    for name in kind.secret_lists() {
+        let items = config.get_mut(name).and_then(Value::as_array_mut);
+        for (i, value) in items.into_iter().flatten().enumerate() {
+            *value = change(&format!("{name}.{i}"), value)?;
+        }
+    }
+    Ok(())
+}
+
+/// Seals a configuration that has been checked.
+pub(super) fn seal(
+    keyring: &Keyring,
+    clock: &Clock,
+    kind: &KindInfo,
+    id: AiProviderId,
+    mut config: Value,
+) -> Result<Value> {
+    each(kind, &mut config, |name, value| {
+        keyring.seal_json(clock, &place(id, name), value.as_str().unwrap_or_default())
+    })?;
+    Ok(config)
+}
+
+/// Opens a configuration that was kept.
+pub(super) fn open(
+    keyring: &Keyring,
+    kind: &KindInfo,
+    id: AiProviderId,
+    kept: &Value,
+) -> Result<Map<String, Value>> {
+    let mut config = kept.clone();
+    each(kind, &mut config, |name, value| Ok(json!(keyring.open_json(&place(id, name), value)?.as_str())))?;
+    match config {
+        Value::Object(config) => Ok(config),
+        _ => Ok(Map::new()),
+    }
+}
+
+/// A configuration that is kept, as a reader sees it.
+pub(super) fn mask(kind: &KindInfo, kept: &Value) -> Value {
+    let mut config = kept.clone();
+    // masking can't fail
+    _ = each(kind, &mut config, |_, value| Ok(masked(value)));
+    config
+}
+
+/// Puts a change over an opened configuration: null removes, a secret as it is read stays.
+pub(super) fn merge(
+    kind: &KindInfo,
+    mut config: Map<String, Value>,
+    change: Map<String, Value>,
+) -> Result<Map<String, Value>> {
+    for (name, value) in change {
+        match value {
+            Value::Null => drop(config.remove(&name)),
+            value if kind.secrets().contains(&name.as_str()) && value["sealed"] == true => {}
+            Value::Array(items) if kind.secret_lists().contains(&name.as_str()) => {
+                let old = config.get(&name).and_then(Value::as_array).cloned().unwrap_or_default();
+                let items = kept_items(&name, old, items)?;
+                config.insert(name, items.into());
+            }
+            value => drop(config.insert(name, value)),
+        }
+    }
+    Ok(config)
+}
+
+/// New items of a list, in which `{"sealed": true, "last4": …}` stands for an old one that ends so.
+fn kept_items(name: &str, mut old: Vec<Value>, items: Vec<Value>) -> Result<Vec<Value>> {
+    let mut kept = Vec::with_capacity(items.len());
+    for (i, item) in items.into_iter().enumerate() {
+        if item["sealed"] != true {
+            kept.push(item);
+            continue;
+        }
+        let ends = |secret: &Value| {
+            let last4 = secret.as_str().and_then(loam_platform::seal::last4);
+            item["last4"].as_str() == last4.as_deref()
+        };
+        match old.iter().position(ends) {
+            Some(place) => kept.push(old.remove(place)),
+            None => {
+                let message = "no secret that is kept ends so; send the secret itself";
+                return Err(Error::invalid(format!("config.{name}.{i}"), message));
+            }
+        }
+    }
+    Ok(kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_secrets_can_be_changed_by_who_sees_only_their_ends() {
+        let kind = loam_providers::kind("openai").expect("built in");
+        let config = json!({"api_keys": ["sk-aaaaaaaaaaaa1111", "sk-bbbbbbbbbbbb2222"]});
+        let Value::Object(config) = config else { unreachable!("an object") };
+        let change = |items: Value| {
+            let Value::Object(change) = json!({ "api_keys": items }) else { unreachable!("an object") };
+            merge(kind, config.clone(), change)
+        };
+        let merged =
+            change(json!([{"sealed": true, "last4": "2222"}, "sk-cccccccccccc3333"])).expect("valid");
+        assert_eq!(merged["api_keys"], json!(["sk-bbbbbbbbbbbb2222", "sk-cccccccccccc3333"]));
+        let error = change(json!([{"sealed": true, "last4": "9999"}])).expect_err("there is none");
+        assert_eq!(error.param(), Some("config.api_keys.0"));
+    }
+}

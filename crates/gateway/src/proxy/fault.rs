@@ -1,0 +1,29 @@
+//! Errors in the shape of the endpoint that was called.
+
+use bytes::Bytes;
+use loam_kernel::Error;
+use loam_providers::{Endpoint, anthropic_error};
+use serde_json::json;
+
+/// The event that tells the client of a stream that something went wrong.
+pub(super) fn event(endpoint: Endpoint, error: &Error, request_id: &str) -> Bytes {
+    let text = match endpoint {
+        Endpoint::Messages => format!("event: error\ndata: {}\n\n", anthropic_error(error, request_id)),
+        Endpoint::Responses => {
+            let body =
+                json!({ "type": "error", "code": error.code(), "message": error.message(), "param": null });
+            format!("event: error\ndata: {body}\n\n")
+        }
+        Endpoint::ChatCompletions | Endpoint::Embeddings => {
+            let body = json!({ "error": {
+                "code": error.code(),
+                "message": error.message(),
+                "type": "server_error",
+                "param": null,
+                "request_id": request_id,
+            }});
+            format!("data: {body}\n\n")
+        }
+    };
+    Bytes::from(text)
+}

@@ -1,0 +1,78 @@
+//! The routes that speak Anthropic's wire format.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::Response;
+use http::HeaderMap;
+use loam_http::surface::{ApiResult, Body, Caller};
+use loam_kernel::Error;
+use loam_providers::openai::Head;
+use loam_providers::{Endpoint, count_prompt};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::plan::Plan;
+use super::routes::call;
+use crate::Gateway;
+use crate::service::Inner;
+
+/// Tokens of a request.
+#[derive(Serialize, ToSchema)]
+struct TokenCount {
+    /// As Loam counts: close to what the provider will.
+    input_tokens: u64,
+}
+
+pub(crate) fn router(gateway: Gateway) -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(messages)).routes(routes!(count_tokens)).with_state(gateway.0)
+}
+
+/// A message, in Anthropic's format, by any provider: set the client's base URL to `…/anthropic`. A provider of kind
+/// `anthropic` is sent the body as it is, but for the model's name; for the others it is translated, and the answer back.
+#[utoipa::path(
+    post, path = "/anthropic/v1/messages", tag = "gateway", operation_id = "messages_create",
+    request_body(content = Object, content_type = "application/json", description = "Anthropic's request; `model` is a route or `provider/model`",
+        example = json!({"model": "anthropic/claude-sonnet-4-5", "max_tokens": 1024, "messages": [{"role": "user", "content": "Hello"}]})),
+    params(("x-loam-session-id" = Option<String>, Header, description = "your conversation, kept with the call")),
+    responses(
+        (status = 200, body = Object, content_type = "application/json", description = "Anthropic's answer; events if streamed"),
+        (status = "4XX", body = Object, description = "Anthropic's error"),
+        (status = "5XX", body = Object, description = "Anthropic's error"),
+    ),
+    security(("api_key" = ["gateway:call"]))
+)]
+async fn messages(
+    State(gateway): State<Arc<Inner>>,
+    Caller(scope): Caller,
+    headers: HeaderMap,
+    Body(body): Body,
+) -> ApiResult<Response> {
+    call(gateway, scope, Endpoint::Messages, headers, body).await
+}
+
+/// Counts the tokens of a message's request without sending it: by Loam, so free, and an approximation for models that
+/// don't have OpenAI's tokenizer.
+#[utoipa::path(
+    post, path = "/anthropic/v1/messages/count_tokens", tag = "gateway", operation_id = "messages_count_tokens",
+    request_body(content = Object, content_type = "application/json", description = "Anthropic's request",
+        example = json!({"model": "anthropic/claude-sonnet-4-5", "messages": [{"role": "user", "content": "Hello"}]})),
+    responses(
+        (status = 200, body = TokenCount),
+        (status = "4XX", body = Object, description = "Anthropic's error"),
+    ),
+    security(("api_key" = ["gateway:call"]))
+)]
+async fn count_tokens(
+    State(gateway): State<Arc<Inner>>,
+    Caller(scope): Caller,
+    Body(body): Body,
+) -> ApiResult<Json<TokenCount>> {
+    // the same errors as the call itself would get
+    let head = Head::read(&body)?;
+    Plan::resolve(&*gateway.catalog.get(scope.tenant()).await?, &head.model)?;
+    let counted = tokio::task::spawn_blocking(move || count_prompt(&body)).await.map_err(Error::internal)?;
+    Ok(Json(TokenCount { input_tokens: counted }))
+}
