@@ -1,9 +1,9 @@
 //! Queries that can't forget the tenant.
 
-use sea_orm::sea_query::{DeleteStatement, SelectStatement, UpdateStatement};
+use sea_orm::sea_query::{Condition, DeleteStatement, Expr, SelectStatement, UpdateStatement};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DeleteMany, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect, Select, UpdateMany,
+    ColumnTrait, ConnectionTrait, DbBackend, DeleteMany, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, Select, UpdateMany, IdenStatic,
 };
 use uuid::Uuid;
 
@@ -58,10 +58,28 @@ impl<'tx, E: EntityTrait> Find<'tx, E> {
     /// The rows, locked until the transaction ends, so that a check and the change after it are one.
     pub fn locked(mut self) -> Self {
         // SQLite's one writer is lock enough, and it knows no such clause
-        if self.conn.get_database_backend() == sea_orm::DbBackend::Postgres {
+        if self.conn.get_database_backend() == DbBackend::Postgres {
             self.select = self.select.lock_exclusive();
         }
         self
+    }
+}
+
+impl<E: EntityTrait> Find<'_, E> {
+    /// Only rows whose column, a JSON array, holds one of these texts.
+    pub fn holding(self, column: E::Column, texts: &[String]) -> Self {
+        let (name, texts) = (column.as_str(), texts.iter().map(String::as_str));
+        let dialect = self.conn.get_database_backend();
+        let any = texts.fold(Condition::any(), |any, text| {
+            any.add(match dialect {
+                DbBackend::Sqlite => Expr::cust_with_values(
+                    format!("EXISTS (SELECT 1 FROM json_each(\"{name}\") AS held WHERE held.value = ?)"),
+                    [text],
+                ),
+                _ => Expr::cust_with_values(format!("\"{name}\" @> jsonb_build_array($1::text)"), [text]),
+            })
+        });
+        self.filter(any)
     }
 }
 

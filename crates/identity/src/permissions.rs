@@ -1,46 +1,106 @@
-//! Every permission there is.
+//! Every permission there is, each with the built-in roles that have it.
 
 use loam_kernel::{Error, Result};
 
-/// Permissions: `*` for everything, or these.
-pub const ALL: &[&str] = &[
-    "gateway:call",
-    "tenants:read",
-    "tenants:write",
-    "users:read",
-    "users:write",
-    "roles:read",
-    "projects:read",
-    "projects:write",
-    "api_keys:read",
-    "api_keys:write",
-    "ai_providers:read",
-    "ai_providers:write",
-    "model_prices:read",
-    "model_prices:write",
-    "model_routes:read",
-    "model_routes:write",
-    "limits:read",
-    "limits:write",
-    "usage:read",
-    "llm_calls:read",
-    "jobs:read",
-    "jobs:write",
-    "audit_logs:read",
-    "journal_quarantine:read",
-    "metrics:read",
+use Held::{Admin, Analyst, Developer, User, Viewer};
+
+/// The built-in roles that have some permissions; `operator` and `owner` have all.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Held {
+    Admin,
+    Developer,
+    Analyst,
+    Viewer,
+    User,
+}
+
+/// The one list: a permission, and who has it beside operators and owners.
+const PERMISSIONS: &[(&str, &[Held])] = &[
+    ("gateway:call", &[Admin, Developer, User]),
+    ("tenants:read", &[]),
+    ("tenants:write", &[]),
+    ("tenants:open", &[]),
+    ("users:read", &[Admin]),
+    ("users:write", &[Admin]),
+    ("roles:read", &[Admin]),
+    ("roles:write", &[Admin]),
+    ("login_sessions:read", &[Admin]),
+    ("login_sessions:write", &[Admin]),
+    ("projects:read", &[Admin, Developer, Analyst, Viewer]),
+    ("projects:write", &[Admin, Developer]),
+    ("api_keys:read", &[Admin, Developer]),
+    ("api_keys:write", &[Admin]),
+    ("tokens:create", &[Admin, Developer]),
+    ("token_issuers:read", &[Admin]),
+    ("token_issuers:write", &[Admin]),
+    ("signing_keys:read", &[]),
+    ("signing_keys:write", &[]),
+    ("ai_providers:read", &[Admin, Developer, Analyst, Viewer]),
+    ("ai_providers:write", &[Admin, Developer]),
+    ("model_prices:read", &[Admin, Developer, Analyst, Viewer]),
+    ("model_prices:write", &[Admin]),
+    ("model_routes:read", &[Admin, Developer, Analyst, Viewer]),
+    ("model_routes:write", &[Admin, Developer]),
+    ("limits:read", &[Admin, Developer]),
+    ("limits:write", &[Admin]),
+    ("usage:read", &[Admin, Developer, Analyst]),
+    ("llm_calls:read", &[Admin, Developer, Analyst]),
+    ("jobs:read", &[Admin, Developer]),
+    ("jobs:write", &[Admin]),
+    ("audit_logs:read", &[Admin]),
+    ("journal_quarantine:read", &[Admin]),
+    ("metrics:read", &[]),
 ];
+
+/// Every permission but `*`, which is all of them.
+pub fn all() -> impl Iterator<Item = &'static str> {
+    PERMISSIONS.iter().map(|(name, _)| *name)
+}
+
+/// Whether there is such a permission.
+pub fn exists(name: &str) -> bool {
+    all().any(|known| known == name)
+}
+
+/// What a built-in role has.
+pub(crate) fn held_by(role: Held) -> Vec<&'static str> {
+    PERMISSIONS.iter().filter(|(_, roles)| roles.contains(&role)).map(|(name, _)| *name).collect()
+}
 
 /// Refuses a list with a permission that doesn't exist, naming its place.
 pub(crate) fn check(param: &str, scopes: &[String]) -> Result<()> {
     if scopes.is_empty() {
         return Err(Error::invalid(param, "must name at least one permission"));
     }
-    match scopes.iter().position(|scope| scope != "*" && !ALL.contains(&scope.as_str())) {
+    match scopes.iter().position(|scope| scope != "*" && !exists(scope)) {
         Some(i) => {
-            let message = format!("there is no such permission; there are `*`, `{}`", ALL.join("`, `"));
+            let names: Vec<&str> = all().collect();
+            let message = format!("there is no such permission; there are `*`, `{}`", names.join("`, `"));
             Err(Error::invalid(format!("{param}[{i}]"), message))
         }
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_permission_is_listed_once_and_reads_as_resource_and_action() {
+        let names: Vec<&str> = all().collect();
+        for (i, name) in names.iter().enumerate() {
+            assert!(!names[..i].contains(name), "{name} is listed twice");
+            let (resource, action) = name.split_once(':').expect("resource:action");
+            assert!(!resource.is_empty() && !action.is_empty(), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_reaches_beyond_a_tenant_is_in_no_role_but_those_with_everything() {
+        for role in [Admin, Developer, Analyst, Viewer, User] {
+            let beyond = |name: &&str| name.starts_with("tenants:") || name.starts_with("signing_keys:");
+            assert!(!held_by(role).iter().any(beyond));
+        }
     }
 }

@@ -70,6 +70,14 @@ ids! {
     ProjectId,
     /// An API key.
     ApiKeyId,
+    /// A role that a tenant made.
+    RoleId,
+    /// A log-in in a browser.
+    LoginSessionId,
+    /// A key that tokens are signed with.
+    SigningKeyId,
+    /// An application that vouches for its end users.
+    TokenIssuerId,
     /// A configured model provider.
     AiProviderId,
     /// The price of a model.

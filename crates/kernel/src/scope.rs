@@ -7,13 +7,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::{ApiKeyId, Error, ProjectId, Result, TenantId, UserId};
+use crate::{ApiKeyId, Error, LoginSessionId, ProjectId, Result, TenantId, UserId};
 
 /// Who acts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Actor {
     /// An API key.
     ApiKey(ApiKeyId),
+    /// A user who logged in.
+    User(UserId),
+    /// A short-lived token that an API key got for itself.
+    KeyToken(ApiKeyId),
+    /// A short-lived token that a user who logged in got.
+    UserToken(UserId),
+    /// An end user of the tenant's application, by the application's own id of them and under its own token.
+    EndUser(Arc<str>),
     /// Somebody at the machine's own command line.
     CommandLine,
     /// Loam itself: the named part of it.
@@ -25,6 +33,10 @@ impl Actor {
     pub fn label(&self) -> String {
         match self {
             Self::ApiKey(id) => format!("api_key:{id}"),
+            Self::User(id) => format!("user:{id}"),
+            Self::KeyToken(id) => format!("service:api_key:{id}"),
+            Self::UserToken(id) => format!("service:user:{id}"),
+            Self::EndUser(id) => format!("end_user:{id}"),
             Self::CommandLine => "command_line".to_owned(),
             Self::System(part) => format!("system:{part}"),
         }
@@ -49,6 +61,23 @@ impl Permissions {
     /// Whether the permission is among them.
     pub fn allows(&self, permission: &str) -> bool {
         self.0.iter().any(|held| held == "*" || held == permission)
+    }
+
+    /// What both allow: a key of a user never exceeds what the user may do.
+    #[must_use]
+    pub fn within(&self, other: &Self) -> Self {
+        if other.allows("*") {
+            return self.clone();
+        }
+        if self.allows("*") {
+            return other.clone();
+        }
+        Self::new(self.0.iter().filter(|held| other.allows(held)).cloned())
+    }
+
+    /// The permissions by name; `*` for everything.
+    pub fn names(&self) -> &[String] {
+        &self.0
     }
 
     /// Whether everything that `scopes` allow is allowed here too: nobody can hand on more than they have.
@@ -109,8 +138,11 @@ pub struct Scope {
     actor: Actor,
     permissions: Permissions,
     origin: Arc<Origin>,
-    /// The user a key belongs to.
+    operator: bool,
+    /// The user who acts: who logged in, whom a key or token belongs to, the end user. None for a key of nobody's.
     pub user: Option<UserId>,
+    /// The log-in session, of a request that came with its cookie.
+    pub session: Option<LoginSessionId>,
     /// The project a key is bound to.
     pub project: Option<ProjectId>,
     /// Set on a `POST` with an `Idempotency-Key`.
@@ -121,7 +153,17 @@ impl Scope {
     /// A scope for a caller with the given permissions.
     pub fn new(tenant: TenantId, actor: Actor, permissions: Permissions) -> Self {
         let origin = Arc::default();
-        Self { tenant, actor, permissions, origin, user: None, project: None, idempotency: None }
+        Self {
+            tenant,
+            actor,
+            permissions,
+            origin,
+            operator: false,
+            user: None,
+            session: None,
+            project: None,
+            idempotency: None,
+        }
     }
 
     /// A scope for Loam's own work in a tenant.
@@ -139,7 +181,35 @@ impl Scope {
     /// The same caller acting in another tenant. Only for what manages tenants.
     #[must_use]
     pub fn in_tenant(&self, tenant: TenantId) -> Self {
-        Self { tenant, user: None, project: None, idempotency: None, ..self.clone() }
+        Self {
+            tenant,
+            operator: false,
+            user: None,
+            session: None,
+            project: None,
+            idempotency: None,
+            ..self.clone()
+        }
+    }
+
+    /// Says whether the caller is an operator of the instance. It ends where another tenant begins.
+    #[must_use]
+    pub fn with_operator(mut self, operator: bool) -> Self {
+        self.operator = operator;
+        self
+    }
+
+    /// Whether the caller is an operator of the instance, and acts as such.
+    pub fn is_operator(&self) -> bool {
+        self.operator || self.actor == Actor::CommandLine
+    }
+
+    /// The key that pays, whether it came itself or sent a token that it got.
+    pub fn api_key(&self) -> Option<ApiKeyId> {
+        match self.actor {
+            Actor::ApiKey(id) | Actor::KeyToken(id) => Some(id),
+            _ => None,
+        }
     }
 
     /// The tenant.
@@ -201,6 +271,25 @@ mod tests {
     }
 
     #[test]
+    fn a_key_of_a_user_may_what_both_may() {
+        let (key, user) = (permissions(&["users:read", "jobs:read"]), permissions(&["users:read", "users:write"]));
+        assert_eq!(key.within(&user), permissions(&["users:read"]));
+        assert_eq!(Permissions::all().within(&user), user);
+        assert_eq!(key.within(&Permissions::all()), key);
+        assert_eq!(key.within(&Permissions::default()), Permissions::default());
+    }
+
+    #[test]
+    fn a_key_pays_for_the_tokens_that_it_got() {
+        let key = ApiKeyId(Uuid::from_u128(3));
+        let scope = |actor| Scope::new(TenantId::NIL, actor, Permissions::all());
+        assert_eq!(scope(Actor::ApiKey(key)).api_key(), Some(key));
+        assert_eq!(scope(Actor::KeyToken(key)).api_key(), Some(key));
+        assert_eq!(scope(Actor::User(UserId::NIL)).api_key(), None);
+        assert_eq!(scope(Actor::EndUser("u-1".into())).actor().label(), "end_user:u-1");
+    }
+
+    #[test]
     fn a_missing_permission_is_a_403_that_names_it() {
         let tenant = TenantId(Uuid::from_u128(1));
         let scope = Scope::new(tenant, Actor::CommandLine, permissions(&["users:read"]));
@@ -215,10 +304,13 @@ mod tests {
         let mut scope =
             Scope::new(here, Actor::ApiKey(ApiKeyId(Uuid::from_u128(3))), permissions(&["users:read"]));
         scope.user = Some(UserId(Uuid::from_u128(4)));
+        scope.session = Some(LoginSessionId(Uuid::from_u128(6)));
         scope.project = Some(ProjectId(Uuid::from_u128(5)));
         scope.idempotency =
             Some(Arc::new(Idempotency::new(Uuid::nil(), "k".to_owned(), Vec::new(), DateTime::UNIX_EPOCH)));
+        let scope = scope.with_operator(true);
         let moved = scope.in_tenant(there);
+        assert!(scope.is_operator() && !moved.is_operator() && moved.session.is_none());
         assert_eq!((moved.tenant(), moved.user, moved.project), (there, None, None));
         assert!(moved.idempotency.is_none());
         assert_eq!((moved.actor(), moved.permissions()), (scope.actor(), scope.permissions()));

@@ -1,0 +1,88 @@
+//! What roles allow: the union of the built-in ones and the tenant's own.
+
+use loam_db::{System, Tenant, Tx};
+use loam_kernel::{Error, Permissions, Result, Scope, TenantId};
+use sea_orm::{ColumnTrait, QueryFilter};
+use serde_json::Value;
+
+use super::{built_in, entity};
+use crate::{Identity, users};
+
+/// Names as they are kept in a JSON column.
+pub(crate) fn names(kept: &Value) -> Result<Vec<String>> {
+    serde_json::from_value(kept.clone()).map_err(Error::internal)
+}
+
+fn union(names: &[String], rows: Vec<entity::Model>) -> Result<Permissions> {
+    let built_in = names.iter().filter_map(|name| built_in::find(name)).flat_map(built_in::BuiltIn::permissions);
+    let mut all: Vec<String> = built_in.collect();
+    for row in rows {
+        all.extend(self::names(&row.permissions)?);
+    }
+    all.sort_unstable();
+    all.dedup();
+    // everything is said in one word, which is then found first
+    Ok(if all.iter().any(|name| name == "*") { Permissions::all() } else { Permissions::new(all) })
+}
+
+fn own(names: &[String]) -> Vec<&String> {
+    names.iter().filter(|name| built_in::find(name).is_none()).collect()
+}
+
+/// What these roles allow in any tenant; a name that nothing bears allows nothing.
+pub(crate) async fn of_any(tx: &Tx<System>, tenant: TenantId, names: &[String]) -> Result<Permissions> {
+    let own = own(names);
+    if own.is_empty() {
+        return union(names, Vec::new());
+    }
+    let find = tx.find_any::<entity::Entity>().filter(entity::Column::TenantId.eq(tenant));
+    union(names, find.filter(entity::Column::Name.is_in(own)).all().await?)
+}
+
+/// The same in the transaction's tenant.
+pub(crate) async fn of(tx: &Tx<Tenant>, names: &[String]) -> Result<Permissions> {
+    let own = own(names);
+    if own.is_empty() {
+        return union(names, Vec::new());
+    }
+    union(names, tx.find::<entity::Entity>().filter(entity::Column::Name.is_in(own)).all().await?)
+}
+
+impl Identity {
+    /// Refuses roles that don't exist, naming the place, and those that allow more than the caller may: nobody hands
+    /// on more than they have, and only operators make operators. The tenant's own roles are locked until the
+    /// transaction ends, so that none is deleted meanwhile.
+    pub(crate) async fn check_roles(&self, tx: &Tx<Tenant>, param: &str, names: &[String]) -> Result<()> {
+        let own = own(names);
+        let rows = match own.is_empty() {
+            true => Vec::new(),
+            false => {
+                let find = tx.find::<entity::Entity>().filter(entity::Column::Name.is_in(own));
+                find.locked().all().await?
+            }
+        };
+        let known = |name: &String| built_in::find(name).is_some() || rows.iter().any(|row| row.name == *name);
+        if let Some(i) = names.iter().position(|name| !known(name)) {
+            let message = "there is no such role; `GET /api/v1/roles` lists them";
+            return Err(Error::invalid(format!("{param}[{i}]"), message));
+        }
+        if names.iter().any(|name| name == built_in::OPERATOR) {
+            self.require_operator(tx.scope())?;
+        }
+        let lacking = |lacking: String| Error::forbidden(&lacking).with_param(param);
+        tx.scope().permissions().cover(union(names, rows)?.names()).map_err(lacking)
+    }
+
+    /// Refuses a change of somebody who may do more than the caller: whoever sets another's password, or takes a
+    /// role away, must be able to do what that role does.
+    pub(crate) async fn check_above(&self, tx: &Tx<Tenant>, user: &users::entity::Model) -> Result<()> {
+        let names = names(&user.roles)?;
+        if names.iter().any(|name| name == built_in::OPERATOR) {
+            self.require_operator(tx.scope())?;
+        }
+        tx.scope().permissions().cover(of(tx, &names).await?.names()).map_err(|lacking| {
+            let message = format!("this user may do more than this credential, which lacks `{lacking}`");
+            Error::new(loam_kernel::Kind::Forbidden, "missing_permission", message)
+        })
+    }
+}

@@ -1,0 +1,160 @@
+//! The routes of roles.
+
+use axum::Json as Answer;
+use axum::extract::State;
+use axum::http::StatusCode;
+use chrono::{DateTime, Utc};
+use loam_http::surface::{ApiResult, Caller, ErrorBody, IfMatch, Json, Path, Query, Tagged, created};
+use loam_kernel::{Page, PageQuery, RoleId};
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::built_in;
+use super::entity::Model;
+use super::service::{Role, RoleCreate, RoleUpdate};
+use crate::Identity;
+
+/// A role: a name for a set of permissions.
+#[derive(Serialize, ToSchema)]
+pub struct RoleView {
+    id: RoleId,
+    /// What users carry.
+    name: String,
+    /// What it is for.
+    description: String,
+    /// What it allows; `*` is everything.
+    #[schema(value_type = Vec<String>)]
+    permissions: Value,
+    /// Built in: the same for every tenant, and never changed.
+    built_in: bool,
+    /// Null for a built-in one.
+    created_at: Option<DateTime<Utc>>,
+    /// Null for a built-in one.
+    updated_at: Option<DateTime<Utc>>,
+}
+
+impl From<Model> for RoleView {
+    fn from(row: Model) -> Self {
+        Self {
+            id: row.id,
+            name: row.name,
+            description: row.description,
+            permissions: row.permissions,
+            built_in: false,
+            created_at: Some(row.created_at),
+            updated_at: Some(row.updated_at),
+        }
+    }
+}
+
+impl From<Role> for RoleView {
+    fn from(role: Role) -> Self {
+        let id = role.id();
+        match role {
+            Role::Own(row) => row.into(),
+            Role::BuiltIn(place) => {
+                let role = &built_in::ALL[place];
+                Self {
+                    id,
+                    name: role.name.to_owned(),
+                    description: role.description.to_owned(),
+                    permissions: json!(role.permissions()),
+                    built_in: true,
+                    created_at: None,
+                    updated_at: None,
+                }
+            }
+        }
+    }
+}
+
+pub(crate) fn router(identity: Identity) -> OpenApiRouter {
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(get, update, delete))
+        .with_state(identity)
+}
+
+/// The roles that users can have: the tenant's own, newest first, then the built-in ones.
+#[utoipa::path(
+    get, path = "/api/v1/roles", tag = "roles", operation_id = "roles_list",
+    params(PageQuery),
+    responses((status = 200, body = Page<RoleView>), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["roles:read"]))
+)]
+async fn list(
+    State(identity): State<Identity>,
+    Caller(scope): Caller,
+    Query(page): Query<PageQuery>,
+) -> ApiResult<Answer<Page<RoleView>>> {
+    Ok(Answer(identity.list_roles(&scope, &page).await?.map(RoleView::from)))
+}
+
+/// Makes a role, with no more rights than your own.
+#[utoipa::path(
+    post, path = "/api/v1/roles", tag = "roles", operation_id = "roles_create",
+    request_body = RoleCreate,
+    responses((status = 201, body = RoleView), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["roles:write"]))
+)]
+async fn create(
+    State(identity): State<Identity>,
+    Caller(scope): Caller,
+    Json(new): Json<RoleCreate>,
+) -> ApiResult<Tagged<RoleView>> {
+    let role = identity.create_role(&scope, new).await?;
+    Ok(created(role.updated_at, role.into()))
+}
+
+/// One role.
+#[utoipa::path(
+    get, path = "/api/v1/roles/{id}", tag = "roles", operation_id = "roles_get",
+    params(("id" = RoleId, Path)),
+    responses((status = 200, body = RoleView), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["roles:read"]))
+)]
+async fn get(
+    State(identity): State<Identity>,
+    Caller(scope): Caller,
+    Path(id): Path<RoleId>,
+) -> ApiResult<Tagged<RoleView>> {
+    let view = RoleView::from(identity.get_role(&scope, id).await?);
+    Ok(Tagged::new(view.updated_at.unwrap_or_default(), view))
+}
+
+/// Changes a role: within a second its users may do what it says now.
+#[utoipa::path(
+    patch, path = "/api/v1/roles/{id}", tag = "roles", operation_id = "roles_update",
+    params(("id" = RoleId, Path), ("If-Match" = Option<String>, Header)),
+    request_body = RoleUpdate,
+    responses((status = 200, body = RoleView), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["roles:write"]))
+)]
+async fn update(
+    State(identity): State<Identity>,
+    Caller(scope): Caller,
+    Path(id): Path<RoleId>,
+    version: IfMatch,
+    Json(new): Json<RoleUpdate>,
+) -> ApiResult<Tagged<RoleView>> {
+    let role = identity.update_role(&scope, id, &version, new).await?;
+    Ok(Tagged::new(role.updated_at, role.into()))
+}
+
+/// Deletes a role that nobody has.
+#[utoipa::path(
+    delete, path = "/api/v1/roles/{id}", tag = "roles", operation_id = "roles_delete",
+    params(("id" = RoleId, Path)),
+    responses((status = 204), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["roles:write"]))
+)]
+async fn delete(
+    State(identity): State<Identity>,
+    Caller(scope): Caller,
+    Path(id): Path<RoleId>,
+) -> ApiResult<StatusCode> {
+    identity.delete_role(&scope, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

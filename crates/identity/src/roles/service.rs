@@ -1,0 +1,220 @@
+//! The rules of roles.
+
+use loam_db::{Tenant, Tx};
+use loam_http::surface::{IfMatch, etag, next_version};
+use loam_kernel::{Error, Kind, Page, PageQuery, Result, RoleId, Scope, TenantId, bounded, slug};
+use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Set};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use super::entity::{ActiveModel, Column, Entity, Model};
+use super::{built_in, ownership};
+use crate::{Identity, permissions, token_issuers, users};
+
+/// Users that a refusal names.
+const NAMED: u64 = 5;
+
+/// A role to be made.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RoleCreate {
+    /// What users carry: lower-case letters, digits, `-`, `_`, `.`; unique in the tenant, and never changed.
+    pub name: String,
+    /// What it is for.
+    #[serde(default)]
+    pub description: String,
+    /// What it allows, nothing that you don't have yourself; `*` is everything.
+    pub permissions: Vec<String>,
+}
+
+/// A change of a role: what is left out stays.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RoleUpdate {
+    /// What it is for.
+    pub description: Option<String>,
+    /// What it allows, nothing that you don't have yourself.
+    pub permissions: Option<Vec<String>>,
+}
+
+/// A role of either kind.
+pub enum Role {
+    /// Built in, with its place among them.
+    BuiltIn(usize),
+    /// The tenant's own.
+    Own(Model),
+}
+
+impl Role {
+    /// Its id.
+    pub fn id(&self) -> RoleId {
+        match self {
+            Self::BuiltIn(place) => built_in::id(*place),
+            Self::Own(row) => row.id,
+        }
+    }
+}
+
+fn built_in_with(id: RoleId) -> Option<usize> {
+    (0..built_in::ALL.len()).find(|place| built_in::id(*place) == id)
+}
+
+impl Identity {
+    /// The tenant's own roles, newest first, then the built-in ones.
+    pub async fn list_roles(&self, scope: &Scope, page: &PageQuery) -> Result<Page<Role>> {
+        let (limit, after) = (page.limit()?, page.after()?);
+        let tx = self.db.read(scope).await?;
+        let mut find = tx.find::<Entity>();
+        if let Some(after) = after {
+            find = find.filter(Column::Id.lt(after));
+        }
+        let rows = find.order_by_desc(Column::Id).limit(limit + 1).all().await?;
+        let mut roles: Vec<Role> = rows.into_iter().map(Role::Own).collect();
+        let built_in = (0..built_in::ALL.len()).map(Role::BuiltIn);
+        roles.extend(built_in.filter(|role| after.is_none_or(|after| role.id().0 < after)));
+        Ok(Page::from_rows(roles, limit, |role| role.id().0))
+    }
+
+    /// One role.
+    pub async fn get_role(&self, scope: &Scope, id: RoleId) -> Result<Role> {
+        if let Some(place) = built_in_with(id) {
+            return Ok(Role::BuiltIn(place));
+        }
+        self.db.read(scope).await?.get::<Entity>(id).await?.map(Role::Own).ok_or_else(missing)
+    }
+
+    /// The role of this name.
+    pub async fn role_by_name(&self, scope: &Scope, name: &str) -> Result<Role> {
+        if let Some(place) = built_in::ALL.iter().position(|role| role.name == name) {
+            return Ok(Role::BuiltIn(place));
+        }
+        let tx = self.db.read(scope).await?;
+        let row = tx.find::<Entity>().filter(Column::Name.eq(name)).one().await?;
+        row.map(Role::Own).ok_or_else(|| Error::invalid("name", format!("there is no role `{name}`")))
+    }
+
+    /// Makes a role.
+    pub async fn create_role(&self, scope: &Scope, new: RoleCreate) -> Result<Model> {
+        slug("name", &new.name, 50)?;
+        check_description(&new.description)?;
+        if built_in::find(&new.name).is_some() {
+            return Err(Error::taken("name", "a built-in role has this name"));
+        }
+        let allowed = check_permissions(scope, new.permissions)?;
+        let now = self.clock.now();
+        let row = ActiveModel {
+            tenant_id: Set(TenantId::NIL),
+            id: Set(self.clock.id()),
+            name: Set(new.name),
+            description: Set(new.description),
+            permissions: Set(json!(allowed)),
+            created_at: Set(now),
+            updated_at: Set(now),
+        };
+        let tx = self.db.write(scope).await?;
+        let role = tx.insert(row).await.map_err(|e| match loam_db::is_unique_violation(&e) {
+            true => Error::taken("name", "there is a role with this name already").with_source(e),
+            false => e,
+        })?;
+        let notice = self.record(&tx, "create", "roles", role.id, changes(&role)).await?;
+        self.commit(tx, notice).await?;
+        Ok(role)
+    }
+
+    /// Changes a role: within a second its users may do what it says now.
+    pub async fn update_role(
+        &self,
+        scope: &Scope,
+        id: RoleId,
+        version: &IfMatch,
+        new: RoleUpdate,
+    ) -> Result<Model> {
+        refuse_built_in(id)?;
+        new.description.as_deref().map_or(Ok(()), check_description)?;
+        let allowed = new.permissions.map(|names| check_permissions(scope, names)).transpose()?;
+        let tx = self.db.write(scope).await?;
+        let old = tx.get_locked::<Entity>(id).await?.ok_or_else(missing)?;
+        version.check(&etag(old.updated_at))?;
+        let (name, was_everything) = (old.name.clone(), ownership::is_everything(&old.permissions));
+        let updated_at = next_version(old.updated_at, self.clock.now());
+        let mut row = old.into_active_model();
+        new.description.map(|text| row.description = Set(text));
+        allowed.map(|names| row.permissions = Set(json!(names)));
+        row.updated_at = Set(updated_at);
+        let role = tx.update(row).await?;
+        let notice = self.record(&tx, "update", "roles", id, changes(&role)).await?;
+        // after the change is recorded, as for users: `check_owner_left`
+        let gave_owners = was_everything && !ownership::is_everything(&role.permissions);
+        if gave_owners && !active_holders(&tx, &name).await?.is_empty() && !self.has_owner(&tx).await? {
+            let what = "this role is all that lets the tenant's last active owners do everything";
+            return Err(ownership::last(built_in::OWNER, what));
+        }
+        self.commit(tx, notice).await?;
+        Ok(role)
+    }
+
+    /// Deletes a role that nobody has.
+    pub async fn delete_role(&self, scope: &Scope, id: RoleId) -> Result<()> {
+        refuse_built_in(id)?;
+        let tx = self.db.write(scope).await?;
+        let role = tx.get_locked::<Entity>(id).await?.ok_or_else(missing)?;
+        // a user who is given it meanwhile waits for its row, or has been waited for
+        tx.delete::<Entity>().filter(Column::Id.eq(id)).exec().await?;
+        let holders = holders(&tx, &role.name).await?;
+        if !holders.is_empty() {
+            let message = format!("the role is in use: {}; take it away there first", holders.join(", "));
+            return Err(Error::new(Kind::Conflict, "in_use", message));
+        }
+        let notice = self.record(&tx, "delete", "roles", id, json!({ "name": role.name })).await?;
+        self.commit(tx, notice).await
+    }
+}
+
+/// Who has the role, a few of them by name: users and issuers of tokens.
+async fn holders(tx: &Tx<Tenant>, name: &str) -> Result<Vec<String>> {
+    let names = [name.to_owned()];
+    let find = tx.find::<users::entity::Entity>().holding(users::entity::Column::Roles, &names);
+    let users = find.order_by_asc(users::entity::Column::Username).limit(NAMED).all().await?;
+    let find = tx.find::<token_issuers::entity::Entity>();
+    let issuers = find.filter(token_issuers::entity::Column::Role.eq(name)).limit(NAMED).all().await?;
+    let users = users.into_iter().map(|user| format!("user `{}`", user.username));
+    Ok(users.chain(issuers.into_iter().map(|issuer| format!("token issuer `{}`", issuer.name))).collect())
+}
+
+async fn active_holders(tx: &Tx<Tenant>, name: &str) -> Result<Vec<users::entity::Model>> {
+    let find = tx.find::<users::entity::Entity>().holding(users::entity::Column::Roles, &[name.to_owned()]);
+    find.filter(users::entity::Column::IsActive.eq(true)).limit(1).all().await
+}
+
+fn refuse_built_in(id: RoleId) -> Result<()> {
+    match built_in_with(id) {
+        Some(_) => Err(Error::new(
+            Kind::Conflict,
+            "built_in_role",
+            "a built-in role can't be changed; make one of your own instead",
+        )),
+        None => Ok(()),
+    }
+}
+
+fn check_permissions(scope: &Scope, mut names: Vec<String>) -> Result<Vec<String>> {
+    permissions::check("permissions", &names)?;
+    let lacking = |lacking: String| Error::forbidden(&lacking).with_param("permissions");
+    scope.permissions().cover(&names).map_err(lacking)?;
+    names.sort_unstable();
+    names.dedup();
+    Ok(names)
+}
+
+fn check_description(text: &str) -> Result<()> {
+    if text.is_empty() { Ok(()) } else { bounded("description", text, 1000) }
+}
+
+fn changes(role: &Model) -> Value {
+    json!({ "name": role.name, "description": role.description, "permissions": role.permissions })
+}
+
+fn missing() -> Error {
+    Error::not_found("role")
+}
