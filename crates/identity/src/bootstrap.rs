@@ -42,15 +42,13 @@ impl Identity {
             secret::check(key)?;
         }
         let key = given.key.clone().unwrap_or_else(|| secret::generate(&self.clock));
-        let password = given
-            .password
-            .clone()
-            .unwrap_or_else(|| Zeroizing::new(secret::generate(&self.clock)[5..29].to_owned()));
+        let password = given.password.clone().unwrap_or_else(|| secret::one_time(&self.clock));
         let operator = self
             .new_user(UserCreate {
                 username: "operator".to_owned(),
                 email: "operator@localhost".to_owned(),
                 password: Some(password.to_string()),
+                password_hash: None,
                 full_name: None,
                 roles: Some(vec!["operator".to_owned(), "owner".to_owned()]),
                 external_id: None,

@@ -1,32 +1,50 @@
-//! Who there is, and what they may do: tenants, users, projects, API keys, roles.
+//! Who there is, and what they may do: tenants, users, roles, projects; and from a credential to a scope: API keys,
+//! log-in sessions, tokens of Loam's own and of the tenants' applications.
 //!
-//! Belongs here: the resources above, turning a key into a [`Scope`](loam_kernel::Scope), and the first start. Does not
-//! belong here: what a caller then does with the rights.
+//! Belongs here: the resources above, turning a credential into a [`Scope`](loam_kernel::Scope), and the first start.
+//! Does not belong here: what a caller then does with the rights.
 
 pub mod api_keys;
 mod authenticator;
 mod bootstrap;
+mod config;
+mod jwt;
+pub mod login;
+pub mod login_sessions;
+mod opened;
 mod password;
 pub mod permissions;
 pub mod projects;
-mod roles;
+pub mod roles;
 mod secret;
 mod service;
+pub mod signing_keys;
 pub mod tenants;
+pub mod token_issuers;
+pub mod tokens;
 pub mod users;
+
+#[cfg(test)]
+mod tests;
 
 use loam_db::EntityShape;
 
-pub use authenticator::Authenticator;
+pub use authenticator::{Asks, Authenticator};
 pub use bootstrap::{Bootstrap, FirstKey, has_tenants};
-pub use service::Identity;
+pub use config::Config;
+pub use service::{Identity, Parts};
 
 /// The entities of this crate.
 pub fn entities() -> Vec<EntityShape> {
     vec![
         EntityShape::of::<tenants::entity::Entity>(),
         EntityShape::of::<users::entity::Entity>(),
+        EntityShape::of::<roles::entity::Entity>(),
+        EntityShape::of::<login_sessions::entity::Entity>(),
         EntityShape::of::<projects::entity::Entity>(),
         EntityShape::of::<api_keys::entity::Entity>(),
+        EntityShape::of::<token_issuers::entity::Entity>(),
+        EntityShape::of::<signing_keys::entity::Entity>(),
+        EntityShape::of::<opened::entity::Entity>(),
     ]
 }

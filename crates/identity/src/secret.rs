@@ -20,6 +20,11 @@ pub(crate) fn generate(clock: &Clock) -> Zeroizing<String> {
     Zeroizing::new(format!("{PREFIX}{body}"))
 }
 
+/// A password for one log-in: 120 random bits.
+pub(crate) fn one_time(clock: &Clock) -> Zeroizing<String> {
+    Zeroizing::new(generate(clock)[PREFIX.len()..][..24].to_owned())
+}
+
 /// The digest that is kept. A key has too much randomness to be guessed, so no slow hash is needed.
 pub(crate) fn digest(key: &str) -> [u8; 32] {
     Sha256::digest(key.as_bytes()).into()

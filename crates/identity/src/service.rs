@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use loam_db::{Db, Tx};
+use loam_http::client::Client;
 use loam_kernel::{Clock, Error, Result, Scope, TenantId};
 use loam_platform::audit_logs::{self, Change};
 use loam_platform::notices::{Notice, Notices};
@@ -11,23 +12,71 @@ use serde_json::Value;
 use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
-use crate::{api_keys, projects, roles, tenants, users};
+use crate::login::Throttle;
+use crate::opened::Recorded;
+use crate::password::Passwords;
+use crate::signing_keys::SigningKeys;
+use crate::token_issuers::Issuers;
+use crate::{
+    Config, api_keys, login, login_sessions, projects, roles, signing_keys, tenants, token_issuers, tokens,
+    users,
+};
 
-/// Tenants, users, projects and keys. Cheap to clone.
+/// Tenants, users, roles, projects, keys, log-ins and tokens. Cheap to clone.
 #[derive(Clone)]
 pub struct Identity {
     pub(crate) db: Db,
     pub(crate) clock: Clock,
     pub(crate) notices: Notices,
     pub(crate) keyring: Keyring,
+    pub(crate) config: Arc<Config>,
+    pub(crate) passwords: Passwords,
+    pub(crate) throttle: Arc<Throttle>,
+    pub(crate) signing_keys: SigningKeys,
+    pub(crate) issuers: Issuers,
+    pub(crate) recorded: Arc<Recorded>,
     /// The tenant whose operators manage the others; known after the first start.
     pub(crate) default_tenant: Arc<OnceLock<TenantId>>,
 }
 
+/// What identity stands on.
+pub struct Parts {
+    /// The database.
+    pub db: Db,
+    /// Time and ids.
+    pub clock: Clock,
+    /// Notices of change.
+    pub notices: Notices,
+    /// Opens signing keys and issuers' secrets.
+    pub keyring: Keyring,
+    /// The way out, to issuers' public keys.
+    pub client: Client,
+    /// Settings, which have been checked.
+    pub config: Config,
+}
+
 impl Identity {
     /// A handle on a migrated database.
-    pub fn new(db: Db, clock: Clock, notices: Notices, keyring: Keyring) -> Self {
-        Self { db, clock, notices, keyring, default_tenant: Arc::default() }
+    pub fn new(parts: Parts) -> Self {
+        let Parts { db, clock, notices, keyring, client, config } = parts;
+        Self {
+            passwords: Passwords::new(config.password_threads),
+            throttle: Arc::new(Throttle::new(config.account_failures, config.address_failures)),
+            signing_keys: SigningKeys::new(db.clone(), clock.clone(), keyring.clone(), &notices),
+            issuers: Issuers::new(db.clone(), keyring.clone(), client, &notices),
+            recorded: Arc::default(),
+            default_tenant: Arc::default(),
+            config: Arc::new(config),
+            db,
+            clock,
+            notices,
+            keyring,
+        }
+    }
+
+    /// Settings.
+    pub fn config(&self) -> &Config {
+        &self.config
     }
 
     /// The routes of this crate.
@@ -37,7 +86,12 @@ impl Identity {
             .merge(users::routes::router(self.clone()))
             .merge(projects::routes::router(self.clone()))
             .merge(api_keys::routes::router(self.clone()))
-            .merge(roles::router())
+            .merge(roles::routes::router(self.clone()))
+            .merge(login::routes::router(self.clone()))
+            .merge(login_sessions::routes::router(self.clone()))
+            .merge(tokens::routes::router(self.clone()))
+            .merge(token_issuers::routes::router(self.clone()))
+            .merge(signing_keys::routes::router(self.clone()))
     }
 
     /// The tenant whose operators manage the others.
@@ -45,13 +99,18 @@ impl Identity {
         self.default_tenant.get().copied()
     }
 
-    /// Refuses everybody but operators: the command line, and callers of the default tenant.
-    pub(crate) fn require_operator(&self, scope: &Scope) -> Result<()> {
-        match scope.actor() {
-            loam_kernel::Actor::CommandLine => Ok(()),
-            _ if Some(scope.tenant()) == self.default_tenant() => Ok(()),
-            _ => Err(Error::forbidden("operator")),
+    /// Learns which tenant that is, if the first start has been.
+    pub async fn learn_default_tenant(&self) -> Result<()> {
+        let tx = self.db.system_read(&Scope::system(TenantId::NIL, "start")).await?;
+        if let Some(tenant) = tenants::queries::oldest(&tx).await? {
+            _ = self.default_tenant.set(tenant.id);
         }
+        Ok(())
+    }
+
+    /// Refuses everybody but operators.
+    pub(crate) fn require_operator(&self, scope: &Scope) -> Result<()> {
+        if scope.is_operator() { Ok(()) } else { Err(Error::forbidden("operator")) }
     }
 
     /// Records a change and announces it, in its transaction.

@@ -192,6 +192,20 @@ impl Scope {
         }
     }
 
+    /// The same caller in the name of another: a token acts for the key that got it.
+    #[must_use]
+    pub fn acting_as(mut self, actor: Actor) -> Self {
+        self.actor = actor;
+        self
+    }
+
+    /// The same caller with no more than these rights.
+    #[must_use]
+    pub fn limited_to(mut self, permissions: &Permissions) -> Self {
+        self.permissions = self.permissions.within(permissions);
+        self
+    }
+
     /// Says whether the caller is an operator of the instance. It ends where another tenant begins.
     #[must_use]
     pub fn with_operator(mut self, operator: bool) -> Self {

@@ -20,7 +20,7 @@ pub struct ApiKeyCreate {
     pub name: String,
     /// Permissions, none that you don't have yourself; `gateway:call` unless given.
     pub scopes: Option<Vec<String>>,
-    /// The user it belongs to: it works while the user does.
+    /// The user it belongs to: it works while the user does, and never may more than the user may at the time.
     pub user_id: Option<UserId>,
     /// The project whose calls it makes.
     pub project_id: Option<ProjectId>,
@@ -79,6 +79,7 @@ impl Identity {
             .permissions()
             .cover(&scopes)
             .map_err(|lacking| Error::forbidden(&lacking).with_param("scopes"))?;
+        self.check_instance_scopes(scope, &scopes)?;
         if new.expires_at.is_some_and(|at| at <= self.clock.now()) {
             return Err(Error::invalid("expires_at", "must be in the future"));
         }
@@ -97,6 +98,17 @@ impl Identity {
         let made = insert(self, &tx, &name, scopes, Some(new)).await?;
         tx.commit().await?;
         Ok(made)
+    }
+
+    /// A key of nobody's in the operators' tenant that may do something to tenants is an operator: only operators make
+    /// one.
+    fn check_instance_scopes(&self, scope: &Scope, scopes: &[String]) -> Result<()> {
+        let home = Some(scope.tenant()) == self.default_tenant();
+        let beyond = |name: &String| name == "*" || name.starts_with("tenants:") || name.starts_with("signing_keys:");
+        match scopes.iter().any(beyond) && home {
+            true => self.require_operator(scope).map_err(|e| e.with_param("scopes")),
+            false => Ok(()),
+        }
     }
 
     /// Revokes a key: within a second it works nowhere. It stays listed.

@@ -14,7 +14,7 @@ pub enum TenantStatus {
     Active,
     /// Read only; model calls answer 403.
     Suspended,
-    /// Nothing.
+    /// Nothing but export.
     Archived,
 }
 
@@ -32,7 +32,7 @@ pub struct Model {
     #[sea_orm(column_type = "Text", comment = "name for people")]
     pub name: String,
     /// What it may do.
-    #[sea_orm(comment = "active; suspended: read only; archived: nothing")]
+    #[sea_orm(comment = "active; suspended: read only; archived: nothing but export")]
     pub status: TenantStatus,
     /// What it pays for.
     #[sea_orm(

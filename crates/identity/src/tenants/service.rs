@@ -1,7 +1,7 @@
 //! The rules of tenants.
 
 use loam_http::surface::{IfMatch, etag, next_version};
-use loam_kernel::{Error, Page, PageQuery, Result, Scope, TenantId, bounded, slug};
+use loam_kernel::{Error, Kind, Page, PageQuery, Result, Scope, TenantId, bounded, slug};
 use sea_orm::{IntoActiveModel, Set};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -39,7 +39,7 @@ pub struct TenantCreate {
 pub struct TenantUpdate {
     /// Name for people.
     pub name: Option<String>,
-    /// `suspended`: read only, model calls answer 403; `archived`: nothing.
+    /// `suspended`: read only, model calls answer 403; `archived`: nothing but export.
     pub status: Option<TenantStatus>,
     /// What the tenant pays for.
     pub plan: Option<String>,
@@ -150,4 +150,14 @@ impl Identity {
         self.commit(tx, notice).await?;
         Ok(tenant)
     }
+}
+
+/// What an archived tenant answers to everything but an export.
+pub(crate) fn archived() -> Error {
+    Error::new(Kind::Forbidden, "tenant_archived", "this tenant is archived: it can only be exported")
+}
+
+/// What a suspended tenant answers to everything but reading.
+pub(crate) fn suspended() -> Error {
+    Error::new(Kind::Forbidden, "tenant_suspended", "this tenant is suspended: it can only read")
 }

@@ -23,9 +23,12 @@ pub struct Model {
     #[sea_orm(
         column_type = "Text",
         nullable,
-        comment = "Argon2id; null when the user can't log in with a password"
+        comment = "Argon2id, or bcrypt until the first log-in of an imported user; null: no log-in with a password"
     )]
     pub password_hash: Option<String>,
+    /// When somebody else set the password.
+    #[sea_orm(comment = "set: the password was made by somebody else, and must be changed at the next log-in")]
+    pub password_reset_at: Option<DateTimeUtc>,
     /// The name for people.
     #[sea_orm(column_type = "Text", nullable)]
     pub full_name: Option<String>,

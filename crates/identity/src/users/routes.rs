@@ -2,7 +2,8 @@
 
 use axum::Json as Answer;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
 use chrono::{DateTime, Utc};
 use loam_http::surface::{ApiResult, Caller, ErrorBody, IfMatch, Json, Path, Query, Tagged, created};
 use loam_kernel::{Page, PageQuery, UserId};
@@ -28,6 +29,8 @@ pub struct UserView {
     is_active: bool,
     /// Whether the user can log in with a password.
     has_password: bool,
+    /// Whether the password was made by somebody else, and must be changed at the next log-in.
+    password_change_required: bool,
     #[schema(value_type = Object)]
     metadata: Value,
     created_at: DateTime<Utc>,
@@ -45,6 +48,7 @@ impl From<Model> for UserView {
             external_id: row.external_id,
             is_active: row.is_active,
             has_password: row.password_hash.is_some(),
+            password_change_required: row.password_reset_at.is_some(),
             metadata: row.metadata,
             created_at: row.created_at,
             updated_at: row.updated_at,
@@ -52,10 +56,25 @@ impl From<Model> for UserView {
     }
 }
 
+/// A password that opens one log-in, in which it must be changed; it is shown this once.
+#[derive(Serialize, ToSchema)]
+pub struct PasswordReset {
+    /// The password. It holds for three days.
+    password: String,
+}
+
+impl PasswordReset {
+    /// The answer to `reset_password`.
+    pub fn new(password: &str) -> Self {
+        Self { password: password.to_owned() }
+    }
+}
+
 pub(crate) fn router(identity: Identity) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(list, create))
         .routes(routes!(get, update, delete))
+        .routes(routes!(reset_password))
         .with_state(identity)
 }
 
@@ -140,4 +159,21 @@ async fn delete(
 ) -> ApiResult<StatusCode> {
     identity.delete_user(&scope, id).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Gives a user a new password, which is shown this once and must be changed at the next log-in; the user's sessions
+/// end. For who may do all that the user may.
+#[utoipa::path(
+    post, path = "/api/v1/users/{id}/password_reset", tag = "users", operation_id = "users_reset_password",
+    params(("id" = UserId, Path)),
+    responses((status = 200, body = PasswordReset), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["users:write"]))
+)]
+async fn reset_password(
+    State(identity): State<Identity>,
+    Caller(scope): Caller,
+    Path(id): Path<UserId>,
+) -> ApiResult<impl IntoResponse> {
+    let password = identity.reset_password(&scope, id).await?;
+    Ok(([(header::CACHE_CONTROL, "no-store")], Answer(PasswordReset::new(&password))))
 }

@@ -7,9 +7,10 @@ use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use utoipa::{IntoParams, ToSchema};
+use zeroize::Zeroizing;
 
 use super::entity::{ActiveModel, Column, Entity, Model};
-use crate::{Identity, password, roles};
+use crate::{Identity, login_sessions, password, secret};
 
 /// A user to be made.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
@@ -21,6 +22,9 @@ pub struct UserCreate {
     pub email: String,
     /// 8 to 256 characters; without one the user can't log in with a password.
     pub password: Option<String>,
+    /// In place of a password, its bcrypt hash from elsewhere, of a cost of 14 at most; kept as Argon2id from the first
+    /// log-in on.
+    pub password_hash: Option<String>,
     /// Name for people.
     pub full_name: Option<String>,
     /// Names of roles; `user` unless given.
@@ -99,9 +103,10 @@ impl Identity {
 
     /// Makes a user.
     pub async fn create_user(&self, scope: &Scope, new: UserCreate) -> Result<Model> {
-        self.check_roles(scope, new.roles.as_deref().unwrap_or_default())?;
+        let roles = new.roles.clone().unwrap_or_default();
         let row = self.new_user(new).await?;
         let tx = self.db.write(scope).await?;
+        self.check_roles(&tx, "roles", &roles).await?;
         let user = insert(&tx, row).await?;
         let notice = self.record(&tx, "create", "users", user.id, changes(&user)).await?;
         self.commit(tx, notice).await?;
@@ -113,9 +118,16 @@ impl Identity {
         bounded("username", &new.username, 50)?;
         check_email(&new.email)?;
         check_optional(new.full_name.as_deref(), new.external_id.as_deref())?;
-        let password_hash = match new.password {
-            Some(password) => Some(password::hash(password).await?),
-            None => None,
+        let password_hash = match (new.password, new.password_hash) {
+            (Some(_), Some(_)) => {
+                return Err(Error::invalid("password_hash", "give either `password` or `password_hash`"));
+            }
+            (Some(password), None) => Some(self.passwords.hash("password", password).await?),
+            (None, Some(hash)) => {
+                password::check_imported("password_hash", &hash)?;
+                Some(hash)
+            }
+            (None, None) => None,
         };
         let now = self.clock.now();
         Ok(ActiveModel {
@@ -124,6 +136,7 @@ impl Identity {
             username: Set(new.username),
             email: Set(new.email),
             password_hash: Set(password_hash),
+            password_reset_at: Set(None),
             full_name: Set(new.full_name),
             roles: Set(json!(new.roles.unwrap_or_else(|| vec!["user".to_owned()]))),
             external_id: Set(new.external_id),
@@ -142,7 +155,6 @@ impl Identity {
         version: &IfMatch,
         new: UserUpdate,
     ) -> Result<Model> {
-        self.check_roles(scope, new.roles.as_deref().unwrap_or_default())?;
         if let Some(email) = &new.email {
             check_email(email)?;
         }
@@ -152,17 +164,23 @@ impl Identity {
         )?;
         // hashed before the row is locked: it is slow on purpose
         let password_hash = match new.password {
-            Some(password) => Some(password::hash(password).await?),
+            Some(password) => Some(self.passwords.hash("password", password).await?),
             None => None,
         };
         let tx = self.db.write(scope).await?;
         let old = tx.get_locked::<Entity>(id).await?.ok_or_else(missing)?;
         version.check(&etag(old.updated_at))?;
+        self.check_above(&tx, &old).await?;
+        self.check_roles(&tx, "roles", new.roles.as_deref().unwrap_or_default()).await?;
+        let before = old.clone();
         let updated_at = next_version(old.updated_at, self.clock.now());
         let mut row = old.into_active_model();
         let new_password = password_hash.is_some();
         new.email.map(|email| row.email = Set(email));
-        password_hash.map(|hash| row.password_hash = Set(Some(hash)));
+        if let Some(hash) = password_hash {
+            row.password_hash = Set(Some(hash));
+            row.password_reset_at = Set(None);
+        }
         new.full_name.map(|name| row.full_name = Set(name));
         new.roles.map(|roles| row.roles = Set(json!(roles)));
         new.external_id.map(|external_id| row.external_id = Set(external_id));
@@ -172,35 +190,46 @@ impl Identity {
         let user = tx.update(row).await.map_err(taken)?;
         let mut changes = changes(&user);
         changes["password"] = json!(if new_password { "changed" } else { "unchanged" });
+        if new_password {
+            login_sessions::service::revoke_all(&tx, id, None, self.clock.now()).await?;
+        }
         let notice = self.record(&tx, "update", "users", id, changes).await?;
+        self.check_owner_left(&tx, &before).await?;
         self.commit(tx, notice).await?;
         Ok(user)
+    }
+
+    /// Gives a user a new password, to be changed at the next log-in, and ends the user's sessions.
+    pub async fn reset_password(&self, scope: &Scope, id: UserId) -> Result<Zeroizing<String>> {
+        let password = secret::one_time(&self.clock);
+        let hash = self.passwords.hash("password", password.to_string()).await?;
+        let tx = self.db.write(scope).await?;
+        let old = tx.get_locked::<Entity>(id).await?.ok_or_else(missing)?;
+        self.check_above(&tx, &old).await?;
+        let now = self.clock.now();
+        let updated_at = next_version(old.updated_at, now);
+        let mut row = old.into_active_model();
+        row.password_hash = Set(Some(hash));
+        row.password_reset_at = Set(Some(now));
+        row.updated_at = Set(updated_at);
+        tx.update(row).await?;
+        let ended = login_sessions::service::revoke_all(&tx, id, None, now).await?;
+        let changes = json!({ "password": "reset", "login_sessions_revoked": ended });
+        let notice = self.record(&tx, "reset_password", "users", id, changes).await?;
+        self.commit(tx, notice).await?;
+        Ok(password)
     }
 
     /// Deletes a user, and with it the user's keys.
     pub async fn delete_user(&self, scope: &Scope, id: UserId) -> Result<()> {
         let tx = self.db.write(scope).await?;
-        if tx.delete::<Entity>().filter(Column::Id.eq(id)).exec().await? == 0 {
-            return Err(missing());
-        }
-        let notice = self.record(&tx, "delete", "users", id, json!({})).await?;
+        let old = tx.get_locked::<Entity>(id).await?.ok_or_else(missing)?;
+        self.check_above(&tx, &old).await?;
+        tx.delete::<Entity>().filter(Column::Id.eq(id)).exec().await?;
+        let notice =
+            self.record(&tx, "delete", "users", id, json!({ "username": old.username })).await?;
+        self.check_owner_left(&tx, &old).await?;
         self.commit(tx, notice).await
-    }
-
-    /// Nobody hands out a role with more rights than their own, and only operators make operators.
-    fn check_roles(&self, scope: &Scope, names: &[String]) -> Result<()> {
-        roles::check(names)?;
-        for name in names {
-            if name == "operator" {
-                self.require_operator(scope)?;
-            }
-            let lacking =
-                roles::permissions(name).iter().find(|permission| !scope.permissions().allows(permission));
-            if let Some(permission) = lacking {
-                return Err(Error::forbidden(permission).with_param("roles"));
-            }
-        }
-        Ok(())
     }
 }
 

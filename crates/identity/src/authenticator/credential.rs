@@ -1,0 +1,150 @@
+//! A credential that has been looked up, and what it depends on.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use chrono::{DateTime, Utc};
+use loam_kernel::{
+    ApiKeyId, Error, Kind, LoginSessionId, Origin, Result, Scope, TenantId, TokenIssuerId,
+};
+use loam_platform::notices::Notice;
+
+use crate::tenants::entity::TenantStatus;
+use crate::tenants::service::{archived, suspended};
+
+/// What a request asks for, as far as it matters to who may ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asks {
+    /// To read.
+    Read,
+    /// To change something, or to call a model.
+    Write,
+    /// To take the tenant's data along, which an archived one still may.
+    Export,
+    /// To see or end one's own log-in.
+    Own,
+    /// To change one's own password.
+    OwnPassword,
+}
+
+impl Asks {
+    /// Refuses what a tenant in this state doesn't do.
+    pub(super) fn check(self, status: TenantStatus) -> Result<()> {
+        match (status, self) {
+            (TenantStatus::Active, _) | (_, Self::Export) => Ok(()),
+            (TenantStatus::Suspended, Self::Read | Self::Own) => Ok(()),
+            (TenantStatus::Suspended, Self::Write | Self::OwnPassword) => Err(suspended()),
+            (TenantStatus::Archived, _) => Err(archived()),
+        }
+    }
+
+    fn is_own(self) -> bool {
+        matches!(self, Self::Own | Self::OwnPassword)
+    }
+}
+
+/// What kind of credential it is, and which.
+#[derive(Clone, Copy)]
+pub(super) enum Source {
+    Key(ApiKeyId),
+    Session(LoginSessionId),
+    Token,
+}
+
+pub(super) struct Credential {
+    pub(super) source: Source,
+    pub(super) scope: Scope,
+    pub(super) tenant_status: TenantStatus,
+    /// Whether its rights are those of roles.
+    pub(super) has_roles: bool,
+    /// The issuer of an end user's token.
+    pub(super) issuer: Option<TokenIssuerId>,
+    /// Whether it can do nothing but change the password.
+    pub(super) must_change_password: bool,
+    /// When it ends.
+    pub(super) expires_at: Option<DateTime<Utc>>,
+    /// When it is looked up again though nothing has changed, in microseconds since 1970: a token whose issuer may
+    /// have taken its key back.
+    pub(super) fresh_until: i64,
+    /// How long it may lie idle, in microseconds.
+    pub(super) idle: i64,
+    /// Microseconds since 1970.
+    pub(super) used_at: AtomicI64,
+    /// What of that is in the database.
+    pub(super) written_at: AtomicI64,
+}
+
+impl Credential {
+    /// One that lasts until something changes.
+    pub(super) fn new(source: Source, scope: Scope, tenant_status: TenantStatus) -> Self {
+        Self {
+            source,
+            scope,
+            tenant_status,
+            has_roles: false,
+            issuer: None,
+            must_change_password: false,
+            expires_at: None,
+            fresh_until: i64::MAX,
+            idle: i64::MAX,
+            used_at: AtomicI64::new(0),
+            written_at: AtomicI64::new(0),
+        }
+    }
+
+    /// The scope for a request, if the credential still holds and the tenant does such things.
+    pub(super) fn admit(&self, now: DateTime<Utc>, asks: Asks, origin: Arc<Origin>) -> Result<Scope> {
+        if self.expires_at.is_some_and(|at| at <= now) {
+            return Err(self.expired());
+        }
+        asks.check(self.tenant_status)?;
+        if self.must_change_password && !asks.is_own() {
+            let message = "somebody else set this password: change it with `POST /api/v1/session/password`";
+            return Err(Error::new(Kind::Forbidden, "password_change_required", message));
+        }
+        self.used_at.store(now.timestamp_micros(), Ordering::Relaxed);
+        Ok(self.scope.clone().with_origin(origin))
+    }
+
+    fn expired(&self) -> Error {
+        let (code, message) = match self.source {
+            Source::Key(_) => ("expired_key", "this API key has expired; make a new one"),
+            Source::Session(_) => ("expired_session", "this log-in has ended; log in again"),
+            Source::Token => ("expired_token", "the token has expired; get a new one"),
+        };
+        Error::new(Kind::Unauthenticated, code, message)
+    }
+
+    /// Whether it can be used from memory: it has neither ended nor lain idle too long, as far as is known here.
+    pub(super) fn is_fresh(&self, now: DateTime<Utc>) -> bool {
+        let micros = now.timestamp_micros();
+        let idle_since = self.used_at.load(Ordering::Relaxed);
+        self.expires_at.is_none_or(|at| now < at)
+            && micros < self.fresh_until
+            && micros.saturating_sub(idle_since) < self.idle
+    }
+
+    /// Whether the change may have touched it.
+    pub(super) fn is_touched(&self, notice: &Notice) -> bool {
+        let subject = notice.subject;
+        match notice.topic.as_str() {
+            "api_keys" => self.scope.api_key().is_some_and(|id| id.0 == subject),
+            "users" => self.scope.user.is_some_and(|id| id.0 == subject),
+            "projects" => self.scope.project.is_some_and(|id| id.0 == subject),
+            "tenants" => self.scope.tenant().0 == subject,
+            "roles" => self.has_roles && self.scope.tenant() == notice.tenant,
+            "login_sessions" => self.scope.session.is_some_and(|id| id.0 == subject),
+            "token_issuers" => self.issuer.is_some_and(|id| id.0 == subject),
+            "signing_keys" => matches!(self.source, Source::Token) && self.issuer.is_none(),
+            _ => false,
+        }
+    }
+
+    /// When it was last used, if that is not in the database yet.
+    pub(super) fn take_use(&self) -> Option<(TenantId, Source, i64)> {
+        let used = self.used_at.load(Ordering::Relaxed);
+        let new = self.written_at.swap(used, Ordering::Relaxed) != used;
+        let kept = !matches!(self.source, Source::Token);
+        (new && kept).then(|| (self.scope.tenant(), self.source, used))
+    }
+}

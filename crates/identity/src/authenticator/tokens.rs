@@ -1,0 +1,170 @@
+//! Tokens: Loam's own, and those of the tenants' applications for their end users.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+
+use chrono::TimeDelta;
+use loam_db::{System, Tx};
+use loam_kernel::{
+    Actor, ApiKeyId, Error, Kind, Permissions, Result, Scope, TenantId, UserId, bounded,
+};
+use sea_orm::{ColumnTrait, QueryFilter, Set};
+use serde_json::json;
+
+use super::Authenticator;
+use super::credential::{Credential, Source};
+use crate::jwt::{Algorithm, Token, invalid, refused};
+use crate::roles::rights;
+use crate::token_issuers::Issuer;
+use crate::tokens::service::AUDIENCE;
+use crate::users::entity::{ActiveModel, Column, Entity, Model};
+use crate::{api_keys, secret};
+
+/// How long a token is taken without its signature being checked again.
+const FRESH: TimeDelta = TimeDelta::minutes(5);
+
+impl Authenticator {
+    pub(super) async fn token(&self, text: &str) -> Result<Arc<Credential>> {
+        let digest = secret::digest(text);
+        let known = self.passing.read().unwrap_or_else(PoisonError::into_inner).get(&digest).cloned();
+        let now = self.clock().now();
+        if let Some(credential) = known.filter(|known| known.is_fresh(now)) {
+            return Ok(credential);
+        }
+        let changes = self.changes.load(Ordering::Acquire);
+        let token = Token::read(text)?;
+        let mut credential = if token.claims.iss.as_deref() == Some(self.identity.config.issuer()) {
+            self.own_token(&token).await?
+        } else {
+            self.end_user(&token).await?
+        };
+        let ends = [credential.expires_at, token.expires_at()];
+        credential.expires_at = ends.into_iter().flatten().min();
+        credential.fresh_until = (now + FRESH).timestamp_micros();
+        let credential = Arc::new(credential);
+        self.keep_passing(digest, &credential, changes);
+        Ok(credential)
+    }
+
+    /// A token that Loam made for a key or a user, who must still be there: it may do what it says and they may.
+    async fn own_token(&self, token: &Token<'_>) -> Result<Credential> {
+        let algorithm = token.algorithm(&[Algorithm::EdDsa])?;
+        let kid = token.kid.as_deref().ok_or_else(|| invalid("the token names no key (`kid`)"))?;
+        let now = self.clock().now();
+        let checked = self.identity.signing_keys.with(kid, |key| token.verify(key, algorithm, now)).await?;
+        checked.ok_or_else(|| refused("unknown_signing_key", "Loam has no such signing key (`kid`)"))??;
+        if !token.claims.aud.holds(AUDIENCE) {
+            return Err(refused("wrong_audience", "the token is for somebody else (`aud`)"));
+        }
+        let unreadable = || invalid("the token doesn't say whose it is");
+        let tenant: TenantId = token.text("tid").and_then(|id| id.parse().ok()).ok_or_else(unreadable)?;
+        let names = token.claims.more.get("permissions").cloned().ok_or_else(unreadable)?;
+        let allowed = Permissions::new(serde_json::from_value::<Vec<String>>(names).map_err(|_| unreadable())?);
+        let (kind, id) = token.text("sub").and_then(|sub| sub.split_once(':')).ok_or_else(unreadable)?;
+        let tx = self.system_read().await?;
+        let behind = match kind {
+            "api_key" => self.token_of_key(&tx, tenant, id.parse().map_err(|_| unreadable())?).await?,
+            "user" => self.token_of_user(&tx, tenant, id.parse().map_err(|_| unreadable())?).await?,
+            _ => return Err(unreadable()),
+        };
+        let gone = || refused("invalid_token", "who got this token has been revoked or deactivated");
+        let mut credential = behind.ok_or_else(gone)?;
+        credential.scope = credential.scope.limited_to(&allowed);
+        Ok(credential)
+    }
+
+    async fn token_of_key(&self, tx: &Tx<System>, tenant: TenantId, id: ApiKeyId) -> Result<Option<Credential>> {
+        let find = tx.find_any::<api_keys::entity::Entity>();
+        let find = find.filter(api_keys::entity::Column::TenantId.eq(tenant));
+        let Some(row) = find.filter(api_keys::entity::Column::Id.eq(id)).one().await? else { return Ok(None) };
+        let Some(mut credential) = self.load_key(tx, row).await? else { return Ok(None) };
+        credential.source = Source::Token;
+        credential.scope = credential.scope.acting_as(Actor::KeyToken(id));
+        Ok(Some(credential))
+    }
+
+    async fn token_of_user(&self, tx: &Tx<System>, tenant: TenantId, id: UserId) -> Result<Option<Credential>> {
+        let Some(standing) = self.standing(tx, tenant, id).await? else { return Ok(None) };
+        let Some(status) = self.tenant_status(tx, tenant).await? else { return Ok(None) };
+        let actor = Actor::UserToken(id);
+        let mut scope = Scope::new(tenant, actor, standing.permissions).with_operator(standing.operator);
+        scope.user = Some(id);
+        let mut credential = Credential::new(Source::Token, scope, status);
+        credential.has_roles = true;
+        credential.must_change_password = standing.user.password_reset_at.is_some();
+        Ok(Some(credential))
+    }
+
+    /// A token that a tenant's application made for an end user. Its rights are those of the issuer's role, whatever
+    /// else the user may.
+    async fn end_user(&self, token: &Token<'_>) -> Result<Credential> {
+        let issuer = self.identity.issuers.of(token).await?;
+        self.identity.issuers.verify(&issuer, token, self.clock().now()).await?;
+        let id = match token.text(&issuer.user_claim) {
+            Some(id) if bounded(&issuer.user_claim, id, 255).is_ok() => id,
+            _ => return Err(invalid(format!("the token has no usable `{}`", issuer.user_claim))),
+        };
+        let tx = self.system_read().await?;
+        let Some(status) = self.tenant_status(&tx, issuer.tenant).await? else {
+            return Err(invalid("the token's tenant is gone"));
+        };
+        let permissions = rights::of_any(&tx, issuer.tenant, &[issuer.role.clone()]).await?;
+        if permissions.allows("*") {
+            let message = "the role of this token's issuer has come to allow everything; give the issuer another";
+            return Err(Error::new(Kind::Forbidden, "role_not_allowed", message));
+        }
+        let find = tx.find_any::<Entity>().filter(Column::TenantId.eq(issuer.tenant));
+        let found = find.filter(Column::ExternalId.eq(id)).one().await?;
+        drop(tx);
+        let user = match found {
+            Some(user) => user,
+            None if issuer.auto_create_users => self.make_end_user(&issuer, id).await?,
+            None => return Err(refused("unknown_user", "there is no user with this `external_id` here")),
+        };
+        if !user.is_active {
+            return Err(refused("inactive_user", "this user is not active"));
+        }
+        let mut scope = Scope::new(issuer.tenant, Actor::EndUser(id.into()), permissions);
+        scope.user = Some(user.id);
+        let mut credential = Credential::new(Source::Token, scope, status);
+        credential.has_roles = true;
+        credential.issuer = Some(issuer.id);
+        Ok(credential)
+    }
+
+    /// Makes a user for an end user who comes for the first time.
+    async fn make_end_user(&self, issuer: &Issuer, id: &str) -> Result<Model> {
+        let identity = &self.identity;
+        let scope = Scope::new(issuer.tenant, Actor::EndUser(id.into()), Permissions::default());
+        let now = self.clock().now();
+        // what an application says of somebody's name or address is not for us to believe: it could be another's
+        let name: String = secret::digest(id)[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+        let row = ActiveModel {
+            tenant_id: Set(TenantId::NIL),
+            id: Set(identity.clock.id()),
+            username: Set(format!("end-user-{name}")),
+            email: Set(format!("{name}@end-users.invalid")),
+            password_hash: Set(None),
+            password_reset_at: Set(None),
+            full_name: Set(None),
+            roles: Set(json!([crate::roles::built_in::USER])),
+            external_id: Set(Some(id.to_owned())),
+            is_active: Set(true),
+            metadata: Set(json!({ "token_issuer_id": issuer.id })),
+            created_at: Set(now),
+            updated_at: Set(now),
+        };
+        let tx = identity.db.write(&scope).await?;
+        let is_new = tx.insert_if_new(row).await?;
+        let user = tx.find::<Entity>().filter(Column::ExternalId.eq(id)).one().await?;
+        let user = user.ok_or_else(|| Error::internal("an end user's name is taken by somebody else"))?;
+        if !is_new {
+            // another request of the same user was first
+            return Ok(user);
+        }
+        let changes = json!({ "username": user.username, "external_id": id, "token_issuer_id": issuer.id });
+        let notice = identity.record(&tx, "create", "users", user.id, changes).await?;
+        identity.commit(tx, notice).await?;
+        Ok(user)
+    }
+}

@@ -1,0 +1,158 @@
+//! The routes of logging in and out.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::IntoResponse;
+use axum::{Extension, Json as Answer};
+use chrono::{DateTime, Utc};
+use loam_http::surface::{ApiResult, Caller, ErrorBody, Json};
+use loam_kernel::{LoginSessionId, Origin, Scope, TenantId};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::service::{LogIn, PasswordChange};
+use super::{cookie, csrf};
+use crate::users::routes::UserView;
+use crate::{Identity, users};
+
+/// What is said to a browser is for its page alone.
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+/// A log-in just made; the session itself is in the cookie alone.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct LoggedInView {
+    session_id: LoginSessionId,
+    /// Send it as `x-loam-csrf` with every request that changes something.
+    csrf_token: String,
+    expires_at: DateTime<Utc>,
+    user: UserView,
+    /// Whether nothing else can be done before `POST /api/v1/session/password`.
+    password_change_required: bool,
+}
+
+/// Who calls, and what they may do.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SessionView {
+    tenant_id: TenantId,
+    /// `user:<id>`, `api_key:<id>`, `service:…`, `end_user:<id>`: as the audit trail names it.
+    actor: String,
+    /// The user who acts, if any.
+    user: Option<UserView>,
+    /// `*` is everything.
+    permissions: Vec<String>,
+    /// Whether the caller manages the instance.
+    operator: bool,
+    /// Of a log-in session.
+    session_id: Option<LoginSessionId>,
+    /// Of a log-in session: send it as `x-loam-csrf` with every request that changes something.
+    csrf_token: Option<String>,
+    /// Whether nothing else can be done before `POST /api/v1/session/password`.
+    password_change_required: bool,
+}
+
+pub(crate) fn router(identity: Identity) -> OpenApiRouter {
+    OpenApiRouter::new()
+        .routes(routes!(log_in))
+        .routes(routes!(log_out))
+        .routes(routes!(session))
+        .routes(routes!(change_password))
+        .with_state(identity)
+}
+
+/// Logs a user in with a password: the answer sets a cookie.
+#[utoipa::path(
+    post, path = "/api/v1/login", tag = "login", operation_id = "log_in",
+    request_body = LogIn,
+    responses((status = 200, body = LoggedInView), (status = "4XX", body = ErrorBody)),
+    security(())
+)]
+async fn log_in(
+    State(identity): State<Identity>,
+    Extension(origin): Extension<Arc<Origin>>,
+    headers: HeaderMap,
+    Json(new): Json<LogIn>,
+) -> ApiResult<impl IntoResponse> {
+    let public_url = identity.config.public_url.as_deref();
+    csrf::check_origin(&headers, public_url)?;
+    let made = identity.log_in(origin.clone(), new).await?;
+    let lifetime = identity.config.session_lifetime;
+    let cookie = cookie::set(&headers, &origin, public_url, &made.token, lifetime)?;
+    let view = LoggedInView {
+        session_id: made.session.id,
+        csrf_token: csrf::token(&made.token),
+        expires_at: made.session.expires_at,
+        password_change_required: made.user.password_reset_at.is_some(),
+        user: made.user.into(),
+    };
+    Ok(([(header::SET_COOKIE, cookie), (header::CACHE_CONTROL, NO_STORE)], Answer(view)))
+}
+
+/// Logs the caller out: the session ends, and the cookie with it.
+#[utoipa::path(
+    post, path = "/api/v1/logout", tag = "login", operation_id = "log_out",
+    responses((status = 204), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = []))
+)]
+async fn log_out(
+    State(identity): State<Identity>,
+    Caller(scope): Caller,
+    headers: HeaderMap,
+) -> ApiResult<impl IntoResponse> {
+    identity.log_out(&scope).await?;
+    let public_url = identity.config.public_url.as_deref();
+    let cookie = cookie::set(&headers, scope.origin(), public_url, "", 0)?;
+    Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]))
+}
+
+/// Who calls, and what they may do; with any credential.
+#[utoipa::path(
+    get, path = "/api/v1/session", tag = "login", operation_id = "session_get",
+    responses((status = 200, body = SessionView), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = []))
+)]
+async fn session(
+    State(identity): State<Identity>,
+    Caller(scope): Caller,
+    headers: HeaderMap,
+) -> ApiResult<impl IntoResponse> {
+    let user = user_of(&identity, &scope).await?;
+    let token = scope.session.and_then(|_| cookie::of(&headers, scope.origin()));
+    let reset = user.as_ref().is_some_and(|user| user.password_reset_at.is_some());
+    let view = SessionView {
+        tenant_id: scope.tenant(),
+        actor: scope.actor().label(),
+        user: user.map(UserView::from),
+        permissions: scope.permissions().names().to_vec(),
+        operator: scope.is_operator(),
+        session_id: scope.session,
+        csrf_token: token.map(csrf::token),
+        password_change_required: scope.session.is_some() && reset,
+    };
+    Ok(([(header::CACHE_CONTROL, NO_STORE)], Answer(view)))
+}
+
+async fn user_of(identity: &Identity, scope: &Scope) -> loam_kernel::Result<Option<users::entity::Model>> {
+    match scope.user {
+        Some(user) => identity.get_user(scope, user).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Changes the caller's own password, and ends the user's other sessions.
+#[utoipa::path(
+    post, path = "/api/v1/session/password", tag = "login", operation_id = "session_change_password",
+    request_body = PasswordChange,
+    responses((status = 204), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = []))
+)]
+async fn change_password(
+    State(identity): State<Identity>,
+    Caller(scope): Caller,
+    Json(new): Json<PasswordChange>,
+) -> ApiResult<StatusCode> {
+    identity.change_password(&scope, new).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

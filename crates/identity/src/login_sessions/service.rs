@@ -1,0 +1,86 @@
+//! The rules of log-in sessions.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use loam_db::{Tenant, Tx};
+use loam_kernel::{Error, LoginSessionId, Page, PageQuery, Result, Scope, UserId};
+use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
+use serde::Deserialize;
+use serde_json::json;
+use utoipa::IntoParams;
+
+use super::entity::{Column, Entity, Model};
+use crate::{Identity, opened};
+
+/// How long an ended session can be looked at.
+const KEEP: TimeDelta = TimeDelta::days(30);
+
+/// Which sessions to list.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct LoginSessionFilter {
+    /// Only this user's.
+    pub user_id: Option<UserId>,
+}
+
+impl Identity {
+    /// The tenant's log-in sessions, newest first; ended ones too, for a month.
+    pub async fn list_login_sessions(
+        &self,
+        scope: &Scope,
+        filter: &LoginSessionFilter,
+        page: &PageQuery,
+    ) -> Result<Page<Model>> {
+        let tx = self.db.read(scope).await?;
+        let mut find = tx.find::<Entity>();
+        if let Some(user) = filter.user_id {
+            find = find.filter(Column::UserId.eq(user));
+        }
+        find.page(page, |row| row.id.0).await
+    }
+
+    /// Ends a session: within a second its cookie opens nothing.
+    pub async fn revoke_login_session(&self, scope: &Scope, id: LoginSessionId) -> Result<()> {
+        let tx = self.db.write(scope).await?;
+        let old = tx.get_locked::<Entity>(id).await?.ok_or_else(|| Error::not_found("log-in session"))?;
+        if old.revoked_at.is_some() {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let mut row = old.into_active_model();
+        row.revoked_at = Set(Some(now));
+        row.updated_at = Set(now);
+        tx.update(row).await?;
+        let notice = self.record(&tx, "revoke", "login_sessions", id, json!({ "revoked_at": now })).await?;
+        self.commit(tx, notice).await
+    }
+
+    /// Deletes sessions that ended long ago, and what was kept to audit an opening once.
+    pub(crate) async fn forget_old_sessions(&self, scope: &Scope) -> Result<()> {
+        let now = self.clock.now();
+        let tx = self.db.system_write(scope).await?;
+        tx.delete_any::<Entity>().filter(Column::ExpiresAt.lt(now - KEEP)).exec().await?;
+        let old = opened::entity::Column::CreatedAt.lt(now - TimeDelta::days(1));
+        tx.delete_any::<opened::entity::Entity>().filter(old).exec().await?;
+        tx.commit().await
+    }
+}
+
+/// Ends a user's sessions but one, in the transaction of what makes it necessary. A notice of the user, which that has
+/// to leave, reaches those who have them in memory.
+pub(crate) async fn revoke_all(
+    tx: &Tx<Tenant>,
+    user: UserId,
+    but: Option<LoginSessionId>,
+    now: DateTime<Utc>,
+) -> Result<u64> {
+    let mut update = tx
+        .update_many::<Entity>()
+        .set(Column::RevokedAt, now)
+        .set(Column::UpdatedAt, now)
+        .filter(Column::UserId.eq(user))
+        .filter(Column::RevokedAt.is_null());
+    if let Some(but) = but {
+        update = update.filter(Column::Id.ne(but));
+    }
+    update.exec().await
+}

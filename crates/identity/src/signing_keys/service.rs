@@ -1,0 +1,100 @@
+//! The rules of signing keys.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use loam_kernel::{Error, Page, PageQuery, Result, Scope, SigningKeyId, TenantId};
+use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect, Set};
+use serde_json::json;
+
+use super::entity::{ActiveModel, Column, Entity, Model};
+use super::keyset::KeySet;
+use crate::Identity;
+use crate::config::MAX_TOKEN_LIFETIME;
+use crate::jwt::{Algorithm, Signer};
+
+/// How long a retired key is believed: as long as the longest token lasts, and the clocks may differ.
+const BELIEVED: TimeDelta = TimeDelta::seconds(MAX_TOKEN_LIFETIME.as_secs() as i64 + 60);
+
+/// Whether what the key signed may not have expired yet.
+pub(crate) fn believed_after(key: &Model, now: DateTime<Utc>) -> bool {
+    key.retired_at.is_none_or(|at| now < at + BELIEVED)
+}
+
+/// Where a key is kept, to which its sealing is bound.
+pub(crate) fn place(id: SigningKeyId) -> String {
+    format!("signing_keys/{id}/private_key")
+}
+
+impl Identity {
+    /// The signing keys, newest first; for operators.
+    pub async fn list_signing_keys(&self, scope: &Scope, page: &PageQuery) -> Result<Page<Model>> {
+        self.require_operator(scope)?;
+        let tx = self.db.system_read(&scope.in_tenant(TenantId::NIL)).await?;
+        tx.find::<Entity>().page(page, |row| row.id.0).await
+    }
+
+    /// Makes a new key, which signs from now on. The ones before it are believed until what they signed has expired.
+    pub async fn rotate_signing_key(&self, scope: &Scope) -> Result<Model> {
+        self.require_operator(scope)?;
+        self.rotate(scope).await
+    }
+
+    async fn rotate(&self, scope: &Scope) -> Result<Model> {
+        let id: SigningKeyId = self.clock.id();
+        let pkcs8 = Signer::generate()?;
+        let signer = Signer::open(id.0.simple().to_string(), &pkcs8)?;
+        let now = self.clock.now();
+        let row = ActiveModel {
+            tenant_id: Set(TenantId::NIL),
+            id: Set(id),
+            kid: Set(signer.kid.clone()),
+            algorithm: Set(Algorithm::EdDsa.name().to_owned()),
+            public_key: Set(serde_json::to_value(signer.public()).map_err(Error::internal)?),
+            private_key: Set(Some(self.keyring.seal(&self.clock, &place(id), &pkcs8)?)),
+            retired_at: Set(None),
+            created_at: Set(now),
+            updated_at: Set(now),
+        };
+        let mut tx = self.db.system_write(scope).await?;
+        tx.update_all::<Entity>()
+            .set(Column::RetiredAt, now)
+            .set(Column::PrivateKey, Option::<String>::None)
+            .set(Column::UpdatedAt, now)
+            .filter(Column::RetiredAt.is_null())
+            .exec()
+            .await?;
+        let key = tx.insert_any(row).await?;
+        // the operators' own trail tells of it
+        if let Some(home) = self.default_tenant() {
+            tx.act_in(home);
+        }
+        let notice = self.record(&tx, "rotate", "signing_keys", id, json!({ "kid": key.kid })).await?;
+        self.commit(tx, notice).await?;
+        Ok(key)
+    }
+
+    /// The keys, with one that signs: the first is made when the first token is.
+    pub(crate) async fn signing_keys(&self) -> Result<std::sync::Arc<KeySet>> {
+        let keys = self.signing_keys.get().await?;
+        if keys.signer.is_some() {
+            return Ok(keys);
+        }
+        self.rotate(&Scope::system(TenantId::NIL, "signing_keys")).await?;
+        self.signing_keys.get().await
+    }
+
+    /// Makes a new key when the present one is old, and forgets those that nobody needs to believe any more.
+    pub(crate) async fn renew_signing_keys(&self, scope: &Scope) -> Result<()> {
+        let now = self.clock.now();
+        let age = TimeDelta::days(i64::try_from(self.config.signing_key_days).unwrap_or(i64::MAX).min(3650));
+        let tx = self.db.system_read(scope).await?;
+        let active = tx.find_any::<Entity>().filter(Column::RetiredAt.is_null());
+        let newest = active.order_by_desc(Column::Id).limit(1).one().await?;
+        drop(tx);
+        if newest.is_some_and(|key| key.created_at + age <= now) {
+            self.rotate(scope).await?;
+        }
+        let tx = self.db.system_write(scope).await?;
+        tx.delete_any::<Entity>().filter(Column::RetiredAt.lt(now - BELIEVED)).exec().await?;
+        tx.commit().await
+    }
+}

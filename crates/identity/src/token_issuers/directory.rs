@@ -1,0 +1,158 @@
+//! Every issuer in memory: a token of one that isn't there costs the database nothing.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use loam_db::Db;
+use loam_http::client::Client;
+use loam_kernel::{Error, Kind, Result, Scope, TenantId, TokenIssuerId};
+use loam_platform::notices::Notices;
+use loam_platform::seal::Keyring;
+use sea_orm::{ColumnTrait, QueryFilter};
+
+use super::entity::{Column, Entity, Model};
+use super::jwks::Jwks;
+use super::service::place;
+use crate::jwt::{Algorithm, Token, VerifyingKey, invalid, refused};
+
+/// An issuer, ready to check tokens.
+pub(crate) struct Issuer {
+    pub(crate) id: TokenIssuerId,
+    pub(crate) tenant: TenantId,
+    pub(crate) role: String,
+    pub(crate) user_claim: String,
+    pub(crate) auto_create_users: bool,
+    audience: String,
+    algorithms: Vec<Algorithm>,
+    keys: Keys,
+}
+
+#[derive(Clone)]
+enum Keys {
+    Secret(Arc<VerifyingKey>),
+    Published(Arc<Jwks>),
+}
+
+/// By `iss`, then each audience.
+type ByName = HashMap<String, Vec<Arc<Issuer>>>;
+
+/// Knows the issuers. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Issuers(Arc<Inner>);
+
+struct Inner {
+    db: Db,
+    keyring: Keyring,
+    client: Client,
+    known: RwLock<Option<(u64, Arc<ByName>)>>,
+    /// Counts changes, so that what was read before one is not used after it.
+    changes: AtomicU64,
+}
+
+impl Issuers {
+    pub(crate) fn new(db: Db, keyring: Keyring, client: Client, notices: &Notices) -> Self {
+        let changes = AtomicU64::new(0);
+        let this = Self(Arc::new(Inner { db, keyring, client, known: RwLock::default(), changes }));
+        let listener = Arc::downgrade(&this.0);
+        notices.subscribe(move |notice| {
+            if let Some(inner) = listener.upgrade().filter(|_| notice.topic == "token_issuers") {
+                inner.changes.fetch_add(1, Ordering::AcqRel);
+            }
+        });
+        this
+    }
+
+    /// The way out, for checking addresses.
+    pub(crate) fn client(&self) -> &Client {
+        &self.0.client
+    }
+
+    /// The issuer of a token, by its `iss` and `aud`.
+    pub(crate) async fn of(&self, token: &Token<'_>) -> Result<Arc<Issuer>> {
+        let all = self.get().await?;
+        let named = token.claims.iss.as_deref().and_then(|iss| all.get(iss)).ok_or_else(|| {
+            refused("unknown_issuer", "nobody here takes tokens of this issuer (`iss`)")
+        })?;
+        let meant = named.iter().find(|issuer| token.claims.aud.holds(&issuer.audience));
+        meant.cloned().ok_or_else(|| refused("wrong_audience", "the token is for somebody else (`aud`)"))
+    }
+
+    /// Believes a token of this issuer, or says why not.
+    pub(crate) async fn verify(
+        &self,
+        issuer: &Issuer,
+        token: &Token<'_>,
+        now: chrono::DateTime<chrono::Utc>,
+    ) -> Result<()> {
+        let algorithm = token.algorithm(&issuer.algorithms)?;
+        let verify = |key: &VerifyingKey| token.verify(key, algorithm, now);
+        match &issuer.keys {
+            Keys::Secret(key) => verify(key),
+            Keys::Published(jwks) => {
+                let found = jwks.with(&self.0.client, token.kid.as_deref(), algorithm, verify).await?;
+                let unknown = || refused("unknown_signing_key", "the issuer has no such key (`kid`)");
+                found.ok_or_else(unknown)?
+            }
+        }
+    }
+
+    async fn get(&self) -> Result<Arc<ByName>> {
+        let changes = self.0.changes.load(Ordering::Acquire);
+        let known = self.0.known.read().unwrap_or_else(PoisonError::into_inner).clone();
+        match known {
+            Some((at, issuers)) if at == changes => Ok(issuers),
+            // while the database is away, what was last read stays in use
+            Some((_, issuers)) => match self.read(changes, Some(&issuers)).await {
+                Err(e) if e.kind() == Kind::Unavailable => Ok(issuers),
+                read => read,
+            },
+            None => self.read(changes, None).await,
+        }
+    }
+
+    async fn read(&self, changes: u64, before: Option<&ByName>) -> Result<Arc<ByName>> {
+        let tx = self.0.db.system_read(&Scope::system(TenantId::NIL, "authentication")).await?;
+        let rows = tx.find_any::<Entity>().filter(Column::IsActive.eq(true)).all().await?;
+        let mut issuers = ByName::new();
+        for row in rows {
+            let (id, name) = (row.id, row.issuer.clone());
+            match self.open(row, before) {
+                Ok(issuer) => issuers.entry(name).or_default().push(Arc::new(issuer)),
+                // one that can't be opened must not take the others with it
+                Err(e) => tracing::error!(issuer.id = %id, error = ?e, "a token issuer can't be used"),
+            }
+        }
+        let issuers = Arc::new(issuers);
+        *self.0.known.write().unwrap_or_else(PoisonError::into_inner) = Some((changes, issuers.clone()));
+        Ok(issuers)
+    }
+
+    fn open(&self, row: Model, before: Option<&ByName>) -> Result<Issuer> {
+        let keys = match (row.jwks_url, row.secret) {
+            (None, Some(secret)) => {
+                let secret = self.0.keyring.open_json(&place(row.id), &secret)?;
+                Keys::Secret(Arc::new(VerifyingKey::secret(secret.as_bytes())))
+            }
+            (Some(url), None) => {
+                let all = before.into_iter().flat_map(ByName::values).flatten();
+                let fetched = all.filter(|issuer| issuer.id == row.id).find_map(|issuer| match &issuer.keys {
+                    Keys::Published(jwks) if jwks.url == url => Some(jwks.clone()),
+                    _ => None,
+                });
+                Keys::Published(fetched.unwrap_or_else(|| Arc::new(Jwks::new(url))))
+            }
+            _ => return Err(invalid("an issuer has either a JWKS or a secret")),
+        };
+        Ok(Issuer {
+            id: row.id,
+            tenant: row.tenant_id,
+            role: row.role,
+            user_claim: row.user_claim,
+            auto_create_users: row.auto_create_users,
+            audience: row.audience,
+            algorithms: serde_json::from_value(row.algorithms).map_err(Error::internal)?,
+            keys,
+        })
+    }
+}

@@ -1,0 +1,148 @@
+//! The routes of token issuers.
+
+use axum::Json as Answer;
+use axum::extract::State;
+use axum::http::StatusCode;
+use chrono::{DateTime, Utc};
+use loam_http::surface::{ApiResult, Caller, ErrorBody, IfMatch, Json, Path, Query, Tagged, created};
+use loam_kernel::{Page, PageQuery, TokenIssuerId};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::entity::Model;
+use super::service::{TokenIssuerCreate, TokenIssuerUpdate, shown_secret};
+use crate::Identity;
+
+/// An application that vouches for its own end users.
+#[derive(Serialize, ToSchema)]
+pub struct TokenIssuerView {
+    id: TokenIssuerId,
+    name: String,
+    /// `iss` of its tokens.
+    issuer: String,
+    /// `aud` of its tokens.
+    audience: String,
+    jwks_url: Option<String>,
+    /// Never shown: `{"sealed": true, "last4": …}`.
+    #[schema(value_type = Option<Object>)]
+    secret: Option<Value>,
+    #[schema(value_type = Vec<String>)]
+    algorithms: Value,
+    user_claim: String,
+    role: String,
+    auto_create_users: bool,
+    is_active: bool,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+impl From<Model> for TokenIssuerView {
+    fn from(row: Model) -> Self {
+        Self {
+            id: row.id,
+            secret: shown_secret(&row),
+            name: row.name,
+            issuer: row.issuer,
+            audience: row.audience,
+            jwks_url: row.jwks_url,
+            algorithms: row.algorithms,
+            user_claim: row.user_claim,
+            role: row.role,
+            auto_create_users: row.auto_create_users,
+            is_active: row.is_active,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+}
+
+pub(crate) fn router(identity: Identity) -> OpenApiRouter {
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(get, update, delete))
+        .with_state(identity)
+}
+
+/// The tenant's token issuers, newest first.
+#[utoipa::path(
+    get, path = "/api/v1/token_issuers", tag = "token_issuers", operation_id = "token_issuers_list",
+    params(PageQuery),
+    responses((status = 200, body = Page<TokenIssuerView>), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["token_issuers:read"]))
+)]
+async fn list(
+    State(identity): State<Identity>,
+    Caller(scope): Caller,
+    Query(page): Query<PageQuery>,
+) -> ApiResult<Answer<Page<TokenIssuerView>>> {
+    Ok(Answer(identity.list_token_issuers(&scope, &page).await?.map(TokenIssuerView::from)))
+}
+
+/// Lets end users in with your application's own tokens (JWT).
+#[utoipa::path(
+    post, path = "/api/v1/token_issuers", tag = "token_issuers", operation_id = "token_issuers_create",
+    request_body = TokenIssuerCreate,
+    responses((status = 201, body = TokenIssuerView), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["token_issuers:write"]))
+)]
+async fn create(
+    State(identity): State<Identity>,
+    Caller(scope): Caller,
+    Json(new): Json<TokenIssuerCreate>,
+) -> ApiResult<Tagged<TokenIssuerView>> {
+    let issuer = identity.create_token_issuer(&scope, new).await?;
+    Ok(created(issuer.updated_at, issuer.into()))
+}
+
+/// One token issuer.
+#[utoipa::path(
+    get, path = "/api/v1/token_issuers/{id}", tag = "token_issuers", operation_id = "token_issuers_get",
+    params(("id" = TokenIssuerId, Path)),
+    responses((status = 200, body = TokenIssuerView), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["token_issuers:read"]))
+)]
+async fn get(
+    State(identity): State<Identity>,
+    Caller(scope): Caller,
+    Path(id): Path<TokenIssuerId>,
+) -> ApiResult<Tagged<TokenIssuerView>> {
+    let issuer = identity.get_token_issuer(&scope, id).await?;
+    Ok(Tagged::new(issuer.updated_at, issuer.into()))
+}
+
+/// Changes a token issuer: within a second tokens are taken as it says now.
+#[utoipa::path(
+    patch, path = "/api/v1/token_issuers/{id}", tag = "token_issuers", operation_id = "token_issuers_update",
+    params(("id" = TokenIssuerId, Path), ("If-Match" = Option<String>, Header)),
+    request_body = TokenIssuerUpdate,
+    responses((status = 200, body = TokenIssuerView), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["token_issuers:write"]))
+)]
+async fn update(
+    State(identity): State<Identity>,
+    Caller(scope): Caller,
+    Path(id): Path<TokenIssuerId>,
+    version: IfMatch,
+    Json(new): Json<TokenIssuerUpdate>,
+) -> ApiResult<Tagged<TokenIssuerView>> {
+    let issuer = identity.update_token_issuer(&scope, id, &version, new).await?;
+    Ok(Tagged::new(issuer.updated_at, issuer.into()))
+}
+
+/// Deletes a token issuer: within a second its tokens are not taken. The users stay.
+#[utoipa::path(
+    delete, path = "/api/v1/token_issuers/{id}", tag = "token_issuers", operation_id = "token_issuers_delete",
+    params(("id" = TokenIssuerId, Path)),
+    responses((status = 204), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["token_issuers:write"]))
+)]
+async fn delete(
+    State(identity): State<Identity>,
+    Caller(scope): Caller,
+    Path(id): Path<TokenIssuerId>,
+) -> ApiResult<StatusCode> {
+    identity.delete_token_issuer(&scope, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

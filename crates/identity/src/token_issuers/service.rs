@@ -1,0 +1,255 @@
+//! The rules of token issuers.
+
+use loam_http::surface::{IfMatch, etag, next_version};
+use loam_kernel::{Error, Page, PageQuery, Result, Scope, TenantId, TokenIssuerId, bounded};
+use loam_platform::seal::masked;
+use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use super::entity::{ActiveModel, Column, Entity, Model};
+use crate::Identity;
+use crate::jwt::Algorithm;
+use crate::roles::{built_in, rights};
+
+/// A shorter secret could be found by trying.
+const MIN_SECRET: usize = 32;
+const MAX_SECRET: usize = 1024;
+
+/// A token issuer to be made: with either `jwks_url` or `secret`.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TokenIssuerCreate {
+    /// Name for people; unique in the tenant.
+    pub name: String,
+    /// `iss` of its tokens, letter by letter.
+    pub issuer: String,
+    /// `aud` of its tokens. No two issuers of one Loam share both.
+    pub audience: String,
+    /// Where its public keys are, over https.
+    pub jwks_url: Option<String>,
+    /// A secret of 32 to 1,024 bytes that both sides know; sealed.
+    pub secret: Option<String>,
+    /// Algorithms that are taken: with a secret `HS256` alone, with a JWKS all others unless given.
+    pub algorithms: Option<Vec<Algorithm>>,
+    /// The claim with your application's own id of the user; `sub` unless given.
+    pub user_claim: Option<String>,
+    /// The role whose permissions its end users have, whatever else they may; `user` unless given.
+    pub role: Option<String>,
+    /// Whether a user is made for an end user who comes for the first time; otherwise there must be one with this
+    /// `external_id`. False unless given.
+    pub auto_create_users: Option<bool>,
+    /// Whether its tokens are taken; true unless given.
+    pub is_active: Option<bool>,
+}
+
+/// A change of a token issuer: what is left out stays. A JWKS takes the place of a secret, and the other way round.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TokenIssuerUpdate {
+    /// Where its public keys are.
+    pub jwks_url: Option<String>,
+    /// A new secret.
+    pub secret: Option<String>,
+    /// Algorithms that are taken.
+    pub algorithms: Option<Vec<Algorithm>>,
+    /// The claim with your application's own id of the user.
+    pub user_claim: Option<String>,
+    /// The role whose permissions its end users have.
+    pub role: Option<String>,
+    /// Whether a user is made for an end user who comes for the first time.
+    pub auto_create_users: Option<bool>,
+    /// Whether its tokens are taken.
+    pub is_active: Option<bool>,
+}
+
+impl Identity {
+    /// The tenant's token issuers, newest first.
+    pub async fn list_token_issuers(&self, scope: &Scope, page: &PageQuery) -> Result<Page<Model>> {
+        self.db.read(scope).await?.find::<Entity>().page(page, |row| row.id.0).await
+    }
+
+    /// One token issuer.
+    pub async fn get_token_issuer(&self, scope: &Scope, id: TokenIssuerId) -> Result<Model> {
+        self.db.read(scope).await?.get::<Entity>(id).await?.ok_or_else(missing)
+    }
+
+    /// Makes a token issuer.
+    pub async fn create_token_issuer(&self, scope: &Scope, new: TokenIssuerCreate) -> Result<Model> {
+        bounded("name", &new.name, 100)?;
+        bounded("issuer", &new.issuer, 500)?;
+        bounded("audience", &new.audience, 500)?;
+        if new.issuer == self.config.issuer() {
+            return Err(Error::invalid("issuer", "is Loam's own; an application has another"));
+        }
+        let user_claim = new.user_claim.unwrap_or_else(|| "sub".to_owned());
+        bounded("user_claim", &user_claim, 100)?;
+        self.check_source(new.jwks_url.as_deref(), new.secret.as_deref())?;
+        let algorithms = check_algorithms(new.secret.is_some(), new.algorithms)?;
+        let role = new.role.unwrap_or_else(|| built_in::USER.to_owned());
+        let id: TokenIssuerId = self.clock.id();
+        let now = self.clock.now();
+        let row = ActiveModel {
+            tenant_id: Set(TenantId::NIL),
+            id: Set(id),
+            name: Set(new.name),
+            issuer: Set(new.issuer),
+            audience: Set(new.audience),
+            jwks_url: Set(new.jwks_url),
+            secret: Set(new.secret.map(|secret| self.seal_secret(id, &secret)).transpose()?),
+            algorithms: Set(json!(algorithms)),
+            user_claim: Set(user_claim),
+            role: Set(role.clone()),
+            auto_create_users: Set(new.auto_create_users.unwrap_or(false)),
+            is_active: Set(new.is_active.unwrap_or(true)),
+            created_at: Set(now),
+            updated_at: Set(now),
+        };
+        let tx = self.db.write(scope).await?;
+        self.check_end_users_role(&tx, role).await?;
+        let row = tx.insert(row).await.map_err(taken)?;
+        let notice = self.record(&tx, "create", "token_issuers", id, changes(&row)).await?;
+        self.commit(tx, notice).await?;
+        Ok(row)
+    }
+
+    /// Changes a token issuer.
+    pub async fn update_token_issuer(
+        &self,
+        scope: &Scope,
+        id: TokenIssuerId,
+        version: &IfMatch,
+        new: TokenIssuerUpdate,
+    ) -> Result<Model> {
+        if let Some(claim) = &new.user_claim {
+            bounded("user_claim", claim, 100)?;
+        }
+        let new_source = new.jwks_url.is_some() || new.secret.is_some();
+        if new_source {
+            self.check_source(new.jwks_url.as_deref(), new.secret.as_deref())?;
+        }
+        let tx = self.db.write(scope).await?;
+        let old = tx.get_locked::<Entity>(id).await?.ok_or_else(missing)?;
+        version.check(&etag(old.updated_at))?;
+        let was_secret = old.secret.is_some();
+        let is_secret = if new_source { new.secret.is_some() } else { was_secret };
+        let algorithms = match new.algorithms {
+            None if is_secret == was_secret => None,
+            algorithms => Some(check_algorithms(is_secret, algorithms)?),
+        };
+        if let Some(role) = &new.role {
+            self.check_end_users_role(&tx, role.clone()).await?;
+        }
+        let updated_at = next_version(old.updated_at, self.clock.now());
+        let mut row = old.into_active_model();
+        if new_source {
+            row.secret = Set(new.secret.map(|secret| self.seal_secret(id, &secret)).transpose()?);
+            row.jwks_url = Set(new.jwks_url);
+        }
+        algorithms.map(|algorithms| row.algorithms = Set(json!(algorithms)));
+        new.user_claim.map(|claim| row.user_claim = Set(claim));
+        new.role.map(|role| row.role = Set(role));
+        new.auto_create_users.map(|auto| row.auto_create_users = Set(auto));
+        new.is_active.map(|is_active| row.is_active = Set(is_active));
+        row.updated_at = Set(updated_at);
+        let row = tx.update(row).await?;
+        let notice = self.record(&tx, "update", "token_issuers", id, changes(&row)).await?;
+        self.commit(tx, notice).await?;
+        Ok(row)
+    }
+
+    /// Deletes a token issuer: within a second its tokens are not taken. The users stay.
+    pub async fn delete_token_issuer(&self, scope: &Scope, id: TokenIssuerId) -> Result<()> {
+        let tx = self.db.write(scope).await?;
+        if tx.delete::<Entity>().filter(Column::Id.eq(id)).exec().await? == 0 {
+            return Err(missing());
+        }
+        let notice = self.record(&tx, "delete", "token_issuers", id, json!({})).await?;
+        self.commit(tx, notice).await
+    }
+
+    fn check_source(&self, jwks_url: Option<&str>, secret: Option<&str>) -> Result<()> {
+        match (jwks_url, secret) {
+            (Some(url), None) => {
+                let uri = self.issuers.client().check_url("jwks_url", url)?;
+                let host = uri.host().unwrap_or_default();
+                // whoever can change what is fetched can be anybody; on the machine itself nobody is between
+                let here = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
+                match uri.scheme_str() == Some("https") || here {
+                    true => bounded("jwks_url", url, 2000),
+                    false => Err(Error::invalid("jwks_url", "must begin with https://")),
+                }
+            }
+            (None, Some(secret)) => match (MIN_SECRET..=MAX_SECRET).contains(&secret.len()) {
+                true => Ok(()),
+                false => Err(Error::invalid("secret", "must be 32 to 1024 bytes long")),
+            },
+            _ => Err(Error::invalid("jwks_url", "give either `jwks_url` or `secret`")),
+        }
+    }
+
+    /// Nobody gives end users more than they have, and nobody gives them everything.
+    async fn check_end_users_role(&self, tx: &loam_db::Tx<loam_db::Tenant>, role: String) -> Result<()> {
+        let names = [role];
+        self.check_roles(tx, "role", &names).await?;
+        match rights::of(tx, &names).await?.allows("*") {
+            true => Err(Error::invalid("role", "must not be one that may do everything")),
+            false => Ok(()),
+        }
+    }
+
+    fn seal_secret(&self, id: TokenIssuerId, secret: &str) -> Result<Value> {
+        self.keyring.seal_json(&self.clock, &place(id), secret)
+    }
+}
+
+/// Where an issuer's secret is kept, to which its sealing is bound.
+pub(crate) fn place(id: TokenIssuerId) -> String {
+    format!("token_issuers/{id}/secret")
+}
+
+/// A secret takes HMAC alone and a published key never does: so a public key can't pass for a secret.
+fn check_algorithms(is_secret: bool, given: Option<Vec<Algorithm>>) -> Result<Vec<Algorithm>> {
+    let fitting: &[Algorithm] = if is_secret { &[Algorithm::Hs256] } else { &Algorithm::PUBLIC };
+    let mut algorithms = given.unwrap_or_else(|| fitting.to_vec());
+    algorithms.dedup();
+    if algorithms.is_empty() || algorithms.iter().any(|algorithm| !fitting.contains(algorithm)) {
+        let names: Vec<&str> = fitting.iter().map(|algorithm| algorithm.name()).collect();
+        let with = if is_secret { "a secret" } else { "a JWKS" };
+        let message = format!("with {with} can be `{}`", names.join("`, `"));
+        return Err(Error::invalid("algorithms", message));
+    }
+    Ok(algorithms)
+}
+
+fn missing() -> Error {
+    Error::not_found("token issuer")
+}
+
+fn taken(error: Error) -> Error {
+    if !loam_db::is_unique_violation(&error) {
+        return error;
+    }
+    // both databases name the columns in what they say
+    let text = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+    let error = if text.contains("audience") {
+        Error::taken("audience", "tokens of this issuer and audience are taken already; use another audience")
+    } else {
+        Error::taken("name", "there is a token issuer with this name already")
+    };
+    error.with_source(text)
+}
+
+/// The secret as a reader sees it.
+pub(crate) fn shown_secret(row: &Model) -> Option<Value> {
+    row.secret.as_ref().map(masked)
+}
+
+fn changes(row: &Model) -> Value {
+    json!({
+        "name": row.name, "issuer": row.issuer, "audience": row.audience, "jwks_url": row.jwks_url,
+        "secret": shown_secret(row), "algorithms": row.algorithms, "user_claim": row.user_claim,
+        "role": row.role, "auto_create_users": row.auto_create_users, "is_active": row.is_active,
+    })
+}
