@@ -2,8 +2,8 @@
 
 use sea_orm::sea_query::{Condition, DeleteStatement, Expr, SelectStatement, UpdateStatement};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, DeleteMany, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect, Select, UpdateMany, IdenStatic,
+    ColumnTrait, ConnectionTrait, DbBackend, DeleteMany, EntityTrait, IdenStatic, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect, Select, UpdateMany,
 };
 use uuid::Uuid;
 

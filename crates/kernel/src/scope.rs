@@ -286,7 +286,8 @@ mod tests {
 
     #[test]
     fn a_key_of_a_user_may_what_both_may() {
-        let (key, user) = (permissions(&["users:read", "jobs:read"]), permissions(&["users:read", "users:write"]));
+        let (key, user) =
+            (permissions(&["users:read", "jobs:read"]), permissions(&["users:read", "users:write"]));
         assert_eq!(key.within(&user), permissions(&["users:read"]));
         assert_eq!(Permissions::all().within(&user), user);
         assert_eq!(key.within(&Permissions::all()), key);

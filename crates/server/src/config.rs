@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
+use loam_http::client::Network;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -26,6 +27,8 @@ pub struct Config {
     pub journal: JournalConfig,
     /// The gateway.
     pub gateway: loam_gateway::Config,
+    /// Log-ins, sessions and tokens.
+    pub identity: loam_identity::Config,
     /// Outgoing requests.
     pub outgoing: loam_http::client::Config,
     /// Background jobs.
@@ -54,6 +57,8 @@ pub struct ServerConfig {
     pub max_connections: usize,
     /// Let everybody read `/metrics`; otherwise it takes a key with `metrics:read`.
     pub public_metrics: bool,
+    /// Proxies whose `X-Forwarded-For` is believed, as `10.1.0.0/16`; a bare address is a network of one.
+    pub trusted_proxies: Vec<Network>,
 }
 
 impl Default for ServerConfig {
@@ -65,6 +70,7 @@ impl Default for ServerConfig {
             shutdown_timeout: 30,
             max_connections: 10_000,
             public_metrics: false,
+            trusted_proxies: Vec::new(),
         }
     }
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use loam_db::Db;
+use loam_identity::Identity;
+use loam_identity::signing_keys::RotateSigningKeys;
 use loam_jobs::{Handler, Handlers, JobContext, Schedule};
 use loam_kernel::{Clock, Result};
 use loam_platform::notices;
@@ -17,12 +19,14 @@ const PARTITIONS: &str = "db.ensure_partitions";
 const FORGET: &str = "db.forget_old";
 
 /// The instance's own jobs.
-pub(crate) fn handlers(db: &Db, clock: &Clock) -> Result<Handlers> {
+pub(crate) fn handlers(db: &Db, clock: &Clock, identity: &Identity) -> Result<Handlers> {
     Ok(Handlers::new()
         .with(EnsurePartitions { db: db.clone(), clock: clock.clone() })
         .with(ForgetOld { db: db.clone(), clock: clock.clone() })
+        .with(RotateSigningKeys(identity.clone()))
         .every(Schedule::new(PARTITIONS, Duration::from_hours(24))?)
-        .every(Schedule::new(FORGET, Duration::from_hours(1))?))
+        .every(Schedule::new(FORGET, Duration::from_hours(1))?)
+        .every(Schedule::new(RotateSigningKeys::KIND, Duration::from_hours(1))?))
 }
 
 /// Makes the coming months' partitions.

@@ -58,7 +58,9 @@ impl Core {
                 Keyring::open(&config.data().join("master.key"), &clock, first)?
             }
         };
-        Self::assemble(config, db, clock, notices, keyring, journal)
+        let core = Self::assemble(config, db, clock, notices, keyring, journal)?;
+        core.identity.learn_default_tenant().await?;
+        Ok(core)
     }
 
     /// Without a database, for the documentation.
@@ -77,14 +79,23 @@ impl Core {
         journal: Option<Journal>,
     ) -> Result<Self> {
         let outgoing = config.outgoing();
-        let identity = Identity::new(db.clone(), clock.clone(), notices.clone(), keyring.clone());
+        config.identity.check()?;
+        let client = Client::new(&outgoing)?;
+        let identity = Identity::new(loam_identity::Parts {
+            db: db.clone(),
+            clock: clock.clone(),
+            notices: notices.clone(),
+            keyring: keyring.clone(),
+            client: client.clone(),
+            config: config.identity.clone(),
+        });
         let gateway = Gateway::new(Parts {
             db: db.clone(),
             clock: clock.clone(),
             notices: notices.clone(),
             identity: identity.clone(),
             keyring: keyring.clone(),
-            client: Client::new(&outgoing)?,
+            client,
             timeouts: outgoing.timeouts(),
             journal,
             journal_budget: config.journal.disk_budget_bytes,
@@ -167,14 +178,14 @@ impl Services {
         let bootstrap =
             Bootstrap { key: config.bootstrap_key.clone(), password: config.bootstrap_password.clone() };
         let first_key = core.identity.bootstrap(bootstrap).await?;
-        let authenticator = Authenticator::start(db.clone(), clock.clone(), &core.notices).await?;
+        let authenticator = Authenticator::start(&core.identity).await?;
 
         let node = NodeId(Uuid::from_bytes(journal.id()));
         // leases are told apart by process, not by journal: this node's last process may have left some behind
         let runner = Runner::start(
             db.clone(),
             clock.clone(),
-            maintenance::handlers(&db, &clock)?,
+            maintenance::handlers(&db, &clock, &core.identity)?,
             config.jobs.clone(),
             clock.id(),
         )?;

@@ -104,7 +104,8 @@ impl Identity {
     /// one.
     fn check_instance_scopes(&self, scope: &Scope, scopes: &[String]) -> Result<()> {
         let home = Some(scope.tenant()) == self.default_tenant();
-        let beyond = |name: &String| name == "*" || name.starts_with("tenants:") || name.starts_with("signing_keys:");
+        let beyond =
+            |name: &String| name == "*" || name.starts_with("tenants:") || name.starts_with("signing_keys:");
         match scopes.iter().any(beyond) && home {
             true => self.require_operator(scope).map_err(|e| e.with_param("scopes")),
             false => Ok(()),

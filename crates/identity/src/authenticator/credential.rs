@@ -4,9 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::{DateTime, Utc};
-use loam_kernel::{
-    ApiKeyId, Error, Kind, LoginSessionId, Origin, Result, Scope, TenantId, TokenIssuerId,
-};
+use loam_kernel::{ApiKeyId, Error, Kind, LoginSessionId, Origin, Result, Scope, TenantId, TokenIssuerId};
 use loam_platform::notices::Notice;
 
 use crate::tenants::entity::TenantStatus;

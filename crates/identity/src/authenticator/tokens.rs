@@ -5,14 +5,12 @@ use std::sync::{Arc, PoisonError};
 
 use chrono::TimeDelta;
 use loam_db::{System, Tx};
-use loam_kernel::{
-    Actor, ApiKeyId, Error, Kind, Permissions, Result, Scope, TenantId, UserId, bounded,
-};
+use loam_kernel::{Actor, ApiKeyId, Error, Kind, Permissions, Result, Scope, TenantId, UserId, bounded};
 use sea_orm::{ColumnTrait, QueryFilter, Set};
 use serde_json::json;
 
 use super::Authenticator;
-use super::credential::{Credential, Source};
+use super::credential::{Asks, Credential, Source};
 use crate::jwt::{Algorithm, Token, invalid, refused};
 use crate::roles::rights;
 use crate::token_issuers::Issuer;
@@ -59,7 +57,8 @@ impl Authenticator {
         let unreadable = || invalid("the token doesn't say whose it is");
         let tenant: TenantId = token.text("tid").and_then(|id| id.parse().ok()).ok_or_else(unreadable)?;
         let names = token.claims.more.get("permissions").cloned().ok_or_else(unreadable)?;
-        let allowed = Permissions::new(serde_json::from_value::<Vec<String>>(names).map_err(|_| unreadable())?);
+        let allowed =
+            Permissions::new(serde_json::from_value::<Vec<String>>(names).map_err(|_| unreadable())?);
         let (kind, id) = token.text("sub").and_then(|sub| sub.split_once(':')).ok_or_else(unreadable)?;
         let tx = self.system_read().await?;
         let behind = match kind {
@@ -73,17 +72,29 @@ impl Authenticator {
         Ok(credential)
     }
 
-    async fn token_of_key(&self, tx: &Tx<System>, tenant: TenantId, id: ApiKeyId) -> Result<Option<Credential>> {
+    async fn token_of_key(
+        &self,
+        tx: &Tx<System>,
+        tenant: TenantId,
+        id: ApiKeyId,
+    ) -> Result<Option<Credential>> {
         let find = tx.find_any::<api_keys::entity::Entity>();
         let find = find.filter(api_keys::entity::Column::TenantId.eq(tenant));
-        let Some(row) = find.filter(api_keys::entity::Column::Id.eq(id)).one().await? else { return Ok(None) };
+        let Some(row) = find.filter(api_keys::entity::Column::Id.eq(id)).one().await? else {
+            return Ok(None);
+        };
         let Some(mut credential) = self.load_key(tx, row).await? else { return Ok(None) };
         credential.source = Source::Token;
         credential.scope = credential.scope.acting_as(Actor::KeyToken(id));
         Ok(Some(credential))
     }
 
-    async fn token_of_user(&self, tx: &Tx<System>, tenant: TenantId, id: UserId) -> Result<Option<Credential>> {
+    async fn token_of_user(
+        &self,
+        tx: &Tx<System>,
+        tenant: TenantId,
+        id: UserId,
+    ) -> Result<Option<Credential>> {
         let Some(standing) = self.standing(tx, tenant, id).await? else { return Ok(None) };
         let Some(status) = self.tenant_status(tx, tenant).await? else { return Ok(None) };
         let actor = Actor::UserToken(id);
@@ -110,7 +121,8 @@ impl Authenticator {
         };
         let permissions = rights::of_any(&tx, issuer.tenant, &[issuer.role.clone()]).await?;
         if permissions.allows("*") {
-            let message = "the role of this token's issuer has come to allow everything; give the issuer another";
+            let message =
+                "the role of this token's issuer has come to allow everything; give the issuer another";
             return Err(Error::new(Kind::Forbidden, "role_not_allowed", message));
         }
         let find = tx.find_any::<Entity>().filter(Column::TenantId.eq(issuer.tenant));
@@ -118,7 +130,10 @@ impl Authenticator {
         drop(tx);
         let user = match found {
             Some(user) => user,
-            None if issuer.auto_create_users => self.make_end_user(&issuer, id).await?,
+            None if issuer.auto_create_users => {
+                Asks::Write.check(status)?;
+                self.make_end_user(&issuer, id).await?
+            }
             None => return Err(refused("unknown_user", "there is no user with this `external_id` here")),
         };
         if !user.is_active {

@@ -5,7 +5,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use loam_kernel::{Error, Result};
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, Ed25519KeyPair, KeyPair,
-    RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256, RsaPublicKeyComponents, UnparsedPublicKey, VerificationAlgorithm,
+    RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256, RsaPublicKeyComponents, UnparsedPublicKey,
+    VerificationAlgorithm,
 };
 use ring::{hmac, rand};
 use serde::{Deserialize, Serialize};
@@ -85,9 +86,9 @@ impl VerifyingKey {
             (Self::Ed25519(key), Algorithm::EdDsa) => by(key, &ED25519),
             (Self::P256(key), Algorithm::Es256) => by(key, &ECDSA_P256_SHA256_FIXED),
             (Self::P384(key), Algorithm::Es384) => by(key, &ECDSA_P384_SHA384_FIXED),
-            (Self::Rsa { n, e }, Algorithm::Rs256) => {
-                RsaPublicKeyComponents { n, e }.verify(&RSA_PKCS1_2048_8192_SHA256, message, signature).is_ok()
-            }
+            (Self::Rsa { n, e }, Algorithm::Rs256) => RsaPublicKeyComponents { n, e }
+                .verify(&RSA_PKCS1_2048_8192_SHA256, message, signature)
+                .is_ok(),
             (Self::Rsa { n, e }, Algorithm::Ps256) => {
                 RsaPublicKeyComponents { n, e }.verify(&RSA_PSS_2048_8192_SHA256, message, signature).is_ok()
             }

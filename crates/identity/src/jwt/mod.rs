@@ -108,7 +108,8 @@ impl<'a> Token<'a> {
         let known = allowed.iter().find(|algorithm| algorithm.name() == self.algorithm);
         known.copied().ok_or_else(|| {
             let names: Vec<&str> = allowed.iter().map(|algorithm| algorithm.name()).collect();
-            let message = format!("the token's algorithm is not allowed here; use `{}`", names.join("` or `"));
+            let message =
+                format!("the token's algorithm is not allowed here; use `{}`", names.join("` or `"));
             refused("algorithm_not_allowed", message)
         })
     }
@@ -130,9 +131,10 @@ impl<'a> Token<'a> {
             Some(_) => return Err(refused("expired_token", "the token has expired; get a new one")),
         }
         match self.claims.nbf {
-            Some(nbf) if nbf - LEEWAY > now => {
-                Err(refused("token_not_yet_valid", "the token is not valid yet; compare your clock with Loam's"))
-            }
+            Some(nbf) if nbf - LEEWAY > now => Err(refused(
+                "token_not_yet_valid",
+                "the token is not valid yet; compare your clock with Loam's",
+            )),
             _ => Ok(()),
         }
     }

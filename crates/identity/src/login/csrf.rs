@@ -28,14 +28,17 @@ pub fn token(session: &str) -> String {
 pub fn check(session: &str, headers: &HeaderMap) -> Result<()> {
     let refused = |code, message: &str| Err(Error::new(Kind::Forbidden, code, message));
     let Some(given) = headers.get(HEADER) else {
-        let message = "a change by a log-in session needs the header `x-loam-csrf`: see `GET /api/v1/session`";
+        let message =
+            "a change by a log-in session needs the header `x-loam-csrf`: see `GET /api/v1/session`";
         return refused("csrf_token_missing", message);
     };
     let key = hmac::Key::new(hmac::HMAC_SHA256, session.as_bytes());
     let bytes = URL_SAFE_NO_PAD.decode(given.as_bytes()).unwrap_or_default();
     match hmac::verify(&key, PURPOSE, &bytes) {
         Ok(()) => Ok(()),
-        Err(_) => refused("csrf_token_wrong", "`x-loam-csrf` is not this session's: see `GET /api/v1/session`"),
+        Err(_) => {
+            refused("csrf_token_wrong", "`x-loam-csrf` is not this session's: see `GET /api/v1/session`")
+        }
     }
 }
 

@@ -188,7 +188,8 @@ impl Identity {
         hash: String,
     ) -> Result<()> {
         let tx = self.db.write(scope).await?;
-        let user = tx.get_locked::<users::entity::Entity>(id).await?.ok_or_else(|| Error::not_found("user"))?;
+        let user =
+            tx.get_locked::<users::entity::Entity>(id).await?.ok_or_else(|| Error::not_found("user"))?;
         if user.password_hash != checked {
             let message = "the password was changed meanwhile; try again";
             return Err(Error::new(Kind::Conflict, "wrong_state", message));

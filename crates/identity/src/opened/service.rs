@@ -58,8 +58,7 @@ impl Identity {
     /// Once for an operator, a tenant and an hour, over all nodes.
     async fn record_opening(&self, scope: &Scope) -> Result<()> {
         let now = self.clock.now();
-        let hour =
-            now.trunc_subsecs(0) - TimeDelta::seconds(i64::from(now.minute() * 60 + now.second()));
+        let hour = now.trunc_subsecs(0) - TimeDelta::seconds(i64::from(now.minute() * 60 + now.second()));
         let opening = (scope.actor().label(), scope.tenant());
         if self.recorded.knows(hour, &opening) {
             return Ok(());

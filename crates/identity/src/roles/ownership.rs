@@ -35,7 +35,11 @@ impl Identity {
     /// Refuses what has been done to a user in this transaction when it took the tenant's last owner, or the
     /// instance's last operator, away. Call it after the change was recorded: from then on every other change of the
     /// tenant waits, so no two can each count on the other's owner.
-    pub(crate) async fn check_owner_left(&self, tx: &Tx<Tenant>, before: &users::entity::Model) -> Result<()> {
+    pub(crate) async fn check_owner_left(
+        &self,
+        tx: &Tx<Tenant>,
+        before: &users::entity::Model,
+    ) -> Result<()> {
         if !before.is_active {
             return Ok(());
         }

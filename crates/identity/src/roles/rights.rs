@@ -1,7 +1,7 @@
 //! What roles allow: the union of the built-in ones and the tenant's own.
 
 use loam_db::{System, Tenant, Tx};
-use loam_kernel::{Error, Permissions, Result, Scope, TenantId};
+use loam_kernel::{Error, Permissions, Result, TenantId};
 use sea_orm::{ColumnTrait, QueryFilter};
 use serde_json::Value;
 
@@ -14,7 +14,8 @@ pub(crate) fn names(kept: &Value) -> Result<Vec<String>> {
 }
 
 fn union(names: &[String], rows: Vec<entity::Model>) -> Result<Permissions> {
-    let built_in = names.iter().filter_map(|name| built_in::find(name)).flat_map(built_in::BuiltIn::permissions);
+    let built_in =
+        names.iter().filter_map(|name| built_in::find(name)).flat_map(built_in::BuiltIn::permissions);
     let mut all: Vec<String> = built_in.collect();
     for row in rows {
         all.extend(self::names(&row.permissions)?);
@@ -61,7 +62,8 @@ impl Identity {
                 find.locked().all().await?
             }
         };
-        let known = |name: &String| built_in::find(name).is_some() || rows.iter().any(|row| row.name == *name);
+        let known =
+            |name: &String| built_in::find(name).is_some() || rows.iter().any(|row| row.name == *name);
         if let Some(i) = names.iter().position(|name| !known(name)) {
             let message = "there is no such role; `GET /api/v1/roles` lists them";
             return Err(Error::invalid(format!("{param}[{i}]"), message));

@@ -43,8 +43,7 @@ struct Inner {
 impl SigningKeys {
     pub(crate) fn new(db: Db, clock: Clock, keyring: Keyring, notices: &Notices) -> Self {
         let (changes, looked_at) = (AtomicU64::new(0), AtomicI64::new(0));
-        let this =
-            Self(Arc::new(Inner { db, clock, keyring, known: RwLock::default(), changes, looked_at }));
+        let this = Self(Arc::new(Inner { db, clock, keyring, known: RwLock::default(), changes, looked_at }));
         let listener = Arc::downgrade(&this.0);
         notices.subscribe(move |notice| {
             if let Some(inner) = listener.upgrade().filter(|_| notice.topic == "signing_keys") {

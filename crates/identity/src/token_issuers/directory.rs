@@ -71,9 +71,10 @@ impl Issuers {
     /// The issuer of a token, by its `iss` and `aud`.
     pub(crate) async fn of(&self, token: &Token<'_>) -> Result<Arc<Issuer>> {
         let all = self.get().await?;
-        let named = token.claims.iss.as_deref().and_then(|iss| all.get(iss)).ok_or_else(|| {
-            refused("unknown_issuer", "nobody here takes tokens of this issuer (`iss`)")
-        })?;
+        let named =
+            token.claims.iss.as_deref().and_then(|iss| all.get(iss)).ok_or_else(|| {
+                refused("unknown_issuer", "nobody here takes tokens of this issuer (`iss`)")
+            })?;
         let meant = named.iter().find(|issuer| token.claims.aud.holds(&issuer.audience));
         meant.cloned().ok_or_else(|| refused("wrong_audience", "the token is for somebody else (`aud`)"))
     }
@@ -136,10 +137,11 @@ impl Issuers {
             }
             (Some(url), None) => {
                 let all = before.into_iter().flat_map(ByName::values).flatten();
-                let fetched = all.filter(|issuer| issuer.id == row.id).find_map(|issuer| match &issuer.keys {
-                    Keys::Published(jwks) if jwks.url == url => Some(jwks.clone()),
-                    _ => None,
-                });
+                let fetched =
+                    all.filter(|issuer| issuer.id == row.id).find_map(|issuer| match &issuer.keys {
+                        Keys::Published(jwks) if jwks.url == url => Some(jwks.clone()),
+                        _ => None,
+                    });
                 Keys::Published(fetched.unwrap_or_else(|| Arc::new(Jwks::new(url))))
             }
             _ => return Err(invalid("an issuer has either a JWKS or a secret")),

@@ -125,7 +125,8 @@ impl Jwks {
                 State { keys: keys.into(), fetched_at: Some(now), tried_at: Some(now), failed: false }
             }
             failed => {
-                let why = failed.map_or_else(|_| "it took too long".to_owned(), |e| e.err().unwrap_or_default());
+                let why =
+                    failed.map_or_else(|_| "it took too long".to_owned(), |e| e.err().unwrap_or_default());
                 tracing::warn!(jwks.url = self.url, error = why, "cannot fetch an issuer's keys");
                 State { tried_at: Some(now), failed: true, ..before }
             }
@@ -161,7 +162,8 @@ async fn fetch(client: &Client, url: &str) -> Result<Vec<Key>, String> {
 /// The keys of a document that can check signatures; what else is in it is left alone.
 fn read(bytes: &[u8]) -> Result<Vec<Key>, String> {
     let document: Document = serde_json::from_slice(bytes).map_err(|_| "it is no JWKS".to_owned())?;
-    let jwks = document.keys.into_iter().take(MAX_KEYS).filter_map(|jwk| serde_json::from_value::<Jwk>(jwk).ok());
+    let jwks =
+        document.keys.into_iter().take(MAX_KEYS).filter_map(|jwk| serde_json::from_value::<Jwk>(jwk).ok());
     let keys = jwks.filter_map(|jwk| {
         let key = VerifyingKey::public(&jwk)?;
         Some(Key { kid: jwk.kid, alg: jwk.alg, key })
@@ -174,7 +176,11 @@ mod tests {
     use super::*;
 
     fn key(kid: Option<&str>, alg: Option<&str>) -> Key {
-        Key { kid: kid.map(str::to_owned), alg: alg.map(str::to_owned), key: VerifyingKey::Ed25519(Vec::new()) }
+        Key {
+            kid: kid.map(str::to_owned),
+            alg: alg.map(str::to_owned),
+            key: VerifyingKey::Ed25519(Vec::new()),
+        }
     }
 
     #[test]

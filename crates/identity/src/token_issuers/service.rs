@@ -175,7 +175,8 @@ impl Identity {
                 let uri = self.issuers.client().check_url("jwks_url", url)?;
                 let host = uri.host().unwrap_or_default();
                 // whoever can change what is fetched can be anybody; on the machine itself nobody is between
-                let here = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
+                let here =
+                    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
                 match uri.scheme_str() == Some("https") || here {
                     true => bounded("jwks_url", url, 2000),
                     false => Err(Error::invalid("jwks_url", "must begin with https://")),

@@ -27,7 +27,9 @@ pub struct Model {
     )]
     pub password_hash: Option<String>,
     /// When somebody else set the password.
-    #[sea_orm(comment = "set: the password was made by somebody else, and must be changed at the next log-in")]
+    #[sea_orm(
+        comment = "set: the password was made by somebody else, and must be changed at the next log-in"
+    )]
     pub password_reset_at: Option<DateTimeUtc>,
     /// The name for people.
     #[sea_orm(column_type = "Text", nullable)]

@@ -226,8 +226,7 @@ impl Identity {
         let old = tx.get_locked::<Entity>(id).await?.ok_or_else(missing)?;
         self.check_above(&tx, &old).await?;
         tx.delete::<Entity>().filter(Column::Id.eq(id)).exec().await?;
-        let notice =
-            self.record(&tx, "delete", "users", id, json!({ "username": old.username })).await?;
+        let notice = self.record(&tx, "delete", "users", id, json!({ "username": old.username })).await?;
         self.check_owner_left(&tx, &old).await?;
         self.commit(tx, notice).await
     }

@@ -11,6 +11,9 @@ mod price;
 mod project;
 mod provider;
 mod route;
+mod role;
+mod session;
+mod signing_key;
 mod tenant;
 mod usage;
 mod user;
@@ -71,6 +74,15 @@ enum Command {
     /// Users of a tenant.
     #[command(subcommand)]
     User(user::Command),
+    /// Roles of a tenant.
+    #[command(subcommand)]
+    Role(role::Command),
+    /// Who is logged in.
+    #[command(subcommand)]
+    Session(session::Command),
+    /// The keys that tokens are signed with.
+    #[command(subcommand)]
+    SigningKey(signing_key::Command),
     /// API keys of a tenant.
     #[command(subcommand)]
     Key(key::Command),
@@ -146,6 +158,9 @@ fn run(cli: Cli) -> Result<()> {
             Command::Db(command) => db::run(command, &config, json).await,
             Command::Tenant(command) => tenant::run(command, &config, json).await,
             Command::User(command) => user::run(command, &config, json).await,
+            Command::Role(command) => role::run(command, &config, json).await,
+            Command::Session(command) => session::run(command, &config, json).await,
+            Command::SigningKey(command) => signing_key::run(command, &config, json).await,
             Command::Key(command) => key::run(command, &config, json).await,
             Command::Project(command) => project::run(command, &config, json).await,
             Command::Provider(command) => provider::run(command, &config, json).await,

@@ -4,8 +4,9 @@ use std::io::Read;
 
 use anyhow::{Context, Result};
 use clap::Subcommand;
-use loam_identity::users::routes::UserView;
-use loam_identity::users::service::{UserCreate, UserFilter};
+use loam_http::surface::IfMatch;
+use loam_identity::users::routes::{PasswordReset, UserView};
+use loam_identity::users::service::{UserCreate, UserFilter, UserUpdate};
 use loam_kernel::UserId;
 use serde_json::Map;
 
@@ -42,6 +43,26 @@ pub(super) enum Command {
         #[command(flatten)]
         list: ListArgs,
     },
+    /// Change what a user may do, or whether the user works.
+    Update {
+        #[command(flatten)]
+        tenant: TenantArg,
+        /// Id of the user.
+        id: UserId,
+        /// A role; can be given several times, and takes the place of those the user has.
+        #[arg(long = "role")]
+        roles: Vec<String>,
+        /// Whether the user and the user's keys work.
+        #[arg(long)]
+        active: Option<bool>,
+    },
+    /// Give a user a new password, which is shown this once and must be changed at the next log-in.
+    ResetPassword {
+        #[command(flatten)]
+        tenant: TenantArg,
+        /// Id of the user.
+        id: UserId,
+    },
     /// Delete a user, with the user's keys.
     Delete {
         #[command(flatten)]
@@ -59,6 +80,7 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
                 username,
                 email,
                 password: if password_stdin { Some(read_password()?) } else { None },
+                password_hash: None,
                 full_name,
                 roles: (!roles.is_empty()).then_some(roles),
                 external_id: None,
@@ -74,6 +96,18 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
             });
             let rows: Vec<UserView> = rows.await?.into_iter().map(UserView::from).collect();
             output::rows(json, &rows, &["username", "email", "roles", "is_active", "id", "created_at"])
+        }
+        Command::Update { tenant, id, roles, active } => {
+            let (core, scope) = admin::in_tenant(config, &tenant).await?;
+            let roles = (!roles.is_empty()).then_some(roles);
+            let change = UserUpdate { roles, is_active: active, ..UserUpdate::default() };
+            let user = core.identity.update_user(&scope, id, &IfMatch::any(), change).await?;
+            output::one(json, &UserView::from(user))
+        }
+        Command::ResetPassword { tenant, id } => {
+            let (core, scope) = admin::in_tenant(config, &tenant).await?;
+            let password = core.identity.reset_password(&scope, id).await?;
+            output::one(json, &PasswordReset::new(&password))
         }
         Command::Delete { tenant, id } => {
             let (core, scope) = admin::in_tenant(config, &tenant).await?;

@@ -7,10 +7,11 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use anyhow::{Result, ensure};
-use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use anyhow::{Context, Result, bail, ensure};
+use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header};
 use loam_http::surface::{ApiError, rejected_as_error};
-use loam_identity::{Authenticator, permissions};
+use loam_identity::login::cookie;
+use loam_identity::{Asks, Authenticator, permissions};
 use loam_kernel::{Error, Kind, Origin, Scope};
 use serde_json::Value;
 use utoipa::openapi::OpenApi;
@@ -23,19 +24,46 @@ pub(super) struct Access {
 
 struct Operation {
     method: Method,
-    /// `None`: everybody may.
-    permission: Option<String>,
+    needs: Needs,
+    asks: Asks,
     /// The query parameters it knows; `None` where another protocol rules.
     parameters: Option<HashSet<String>>,
 }
 
-/// The paths that need no key.
-const PUBLIC: [&str; 2] = ["/healthz", "/readyz"];
+/// Who may.
+enum Needs {
+    /// Everybody.
+    Nothing,
+    /// Whoever has any credential: it is about that one alone.
+    Credential,
+    /// Whoever has the permission.
+    Permission(String),
+}
+
+/// The paths that need no credential.
+const PUBLIC: [&str; 4] = ["/healthz", "/readyz", "/api/v1/login", "/.well-known/jwks.json"];
+/// The paths that are about the caller alone, whoever it is.
+const OWN: [&str; 3] = ["/api/v1/session", "/api/v1/logout", OWN_PASSWORD];
+const OWN_PASSWORD: &str = "/api/v1/session/password";
 const METRICS: &str = "/metrics";
+/// Anthropic's clients send their key in a header of their own, to paths below this one.
+const ANTHROPIC: &str = "/anthropic/";
+const ANTHROPIC_KEY: HeaderName = HeaderName::from_static("x-api-key");
+/// How an operator names the tenant to act in.
+const OPEN_TENANT: HeaderName = HeaderName::from_static("x-loam-tenant");
 
 /// Pages for people, which the document does not list.
 fn is_page(path: &str) -> bool {
     matches!(path, "/" | "/openapi.json" | "/docs") || path.starts_with("/docs/")
+}
+
+/// What a request brought to be known by.
+#[derive(Debug, PartialEq, Eq)]
+enum Credential<'a> {
+    /// An API key or a token.
+    Bearer(&'a str),
+    /// The cookie of a log-in session.
+    Session(&'a str),
 }
 
 impl Access {
@@ -51,20 +79,11 @@ impl Access {
             for (method, operation) in item.as_object().into_iter().flatten() {
                 let Ok(method) = Method::from_bytes(method.to_ascii_uppercase().as_bytes()) else { continue };
                 let public = PUBLIC.contains(&path.as_str()) || (path == METRICS && public_metrics);
-                let permission = operation["security"][0]["api_key"][0].as_str().map(str::to_owned);
-                ensure!(
-                    public || permission.is_some(),
-                    "{method} {path} says nothing of the permission it needs"
-                );
-                if let Some(permission) = &permission {
-                    ensure!(
-                        permissions::ALL.contains(&permission.as_str()),
-                        "{path} needs the unknown permission {permission}"
-                    );
-                }
-                let permission = permission.filter(|_| !public);
+                let needs = needs(path, operation, public)
+                    .with_context(|| format!("{method} {path} can't be guarded"))?;
+                let asks = asks(path, &method, operation);
                 let parameters = path.starts_with("/api/").then(|| query_parameters(operation));
-                operations.push(Operation { method, permission, parameters });
+                operations.push(Operation { method, needs, asks, parameters });
             }
             all.insert(path.clone(), operations)?;
         }
@@ -90,13 +109,60 @@ impl Access {
             return Ok(None);
         }
         let operation = self.operation(uri.path(), method)?;
-        let Some(permission) = &operation.permission else { return Ok(None) };
-        let key = bearer(headers)?;
-        let writes = !matches!(*method, Method::GET | Method::HEAD);
-        let scope = self.authenticator.authenticate(key, writes, origin.clone()).await?;
-        scope.require(permission)?;
+        let permission = match &operation.needs {
+            Needs::Nothing => return Ok(None),
+            Needs::Credential => None,
+            Needs::Permission(permission) => Some(permission),
+        };
+        let origin = origin.clone();
+        let mut scope = match credential(uri.path(), headers, &origin)? {
+            Credential::Bearer(text) => self.authenticator.authenticate(text, operation.asks, origin).await?,
+            Credential::Session(cookie) => {
+                let safe = matches!(*method, Method::GET | Method::HEAD);
+                self.authenticator.authenticate_session(cookie, headers, safe, operation.asks, origin).await?
+            }
+        };
+        if let Some(permission) = permission {
+            // what is about the caller alone stays in its own tenant
+            if let Some(named) = headers.get(OPEN_TENANT) {
+                let named = named.to_str().unwrap_or_default();
+                scope = self.authenticator.open_tenant(&scope, named, operation.asks).await?;
+            }
+            scope.require(permission)?;
+        }
         operation.check_query(uri.query())?;
         Ok(Some(scope))
+    }
+}
+
+/// Who may, as the document says. An operation that says nothing can't be guarded, and neither can one that says what
+/// isn't so.
+fn needs(path: &str, operation: &Value, public: bool) -> Result<Needs> {
+    if public {
+        return Ok(Needs::Nothing);
+    }
+    let named = operation["security"][0]["api_key"].as_array();
+    match named.map(|names| names.iter().filter_map(Value::as_str).collect::<Vec<_>>()).as_deref() {
+        Some([]) if OWN.contains(&path) => Ok(Needs::Credential),
+        Some([permission]) => {
+            ensure!(permissions::exists(permission), "there is no permission {permission}");
+            Ok(Needs::Permission((*permission).to_owned()))
+        }
+        _ => bail!("it doesn't name the one permission that it needs"),
+    }
+}
+
+/// What an operation does, as far as it matters to who may. Exports have names that end so.
+fn asks(path: &str, method: &Method, operation: &Value) -> Asks {
+    let reads = matches!(*method, Method::GET | Method::HEAD);
+    match path {
+        OWN_PASSWORD => Asks::OwnPassword,
+        path if OWN.contains(&path) => Asks::Own,
+        _ if reads && operation["operationId"].as_str().is_some_and(|id| id.ends_with("_export")) => {
+            Asks::Export
+        }
+        _ if reads => Asks::Read,
+        _ => Asks::Write,
     }
 }
 
@@ -124,12 +190,83 @@ fn query_parameters(operation: &Value) -> HashSet<String> {
     parameters.filter(|p| p["in"] == "query").filter_map(|p| p["name"].as_str()).map(str::to_owned).collect()
 }
 
-fn bearer(headers: &HeaderMap) -> Result<&str, Error> {
+/// What the request brought: a Bearer token before all else, so that a program in a browser is not taken for its page.
+fn credential<'a>(path: &str, headers: &'a HeaderMap, origin: &Origin) -> Result<Credential<'a>, Error> {
     let missing = || {
-        let message = "send an API key: `Authorization: Bearer loam_…`";
+        let message = "send an API key or a token: `Authorization: Bearer …`";
         Error::new(Kind::Unauthenticated, "missing_credential", message)
     };
-    let value = headers.get(header::AUTHORIZATION).ok_or_else(missing)?.to_str().map_err(|_| missing())?;
-    let (scheme, key) = value.split_once(' ').ok_or_else(missing)?;
-    if scheme.eq_ignore_ascii_case("bearer") { Ok(key.trim()) } else { Err(missing()) }
+    if let Some(value) = headers.get(header::AUTHORIZATION) {
+        let (scheme, text) =
+            value.to_str().ok().and_then(|value| value.split_once(' ')).ok_or_else(missing)?;
+        let bearer = scheme.eq_ignore_ascii_case("bearer");
+        return if bearer { Ok(Credential::Bearer(text.trim())) } else { Err(missing()) };
+    }
+    if let Some(value) = headers.get(ANTHROPIC_KEY).filter(|_| path.starts_with(ANTHROPIC)) {
+        return Ok(Credential::Bearer(value.to_str().map_err(|_| missing())?.trim()));
+    }
+    cookie::of(headers, origin).map(Credential::Session).ok_or_else(missing)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn an_anthropic_client_sends_its_key_in_a_header_of_its_own_to_its_own_paths_alone() {
+        let here = Origin::default();
+        let own = headers(&[("x-api-key", "loam_key")]);
+        let found = |path, headers: &HeaderMap| credential(path, headers, &here).map(|c| format!("{c:?}"));
+        assert_eq!(found("/anthropic/v1/messages", &own).unwrap(), "Bearer(\"loam_key\")");
+        for path in ["/v1/chat/completions", "/api/v1/users", "/anthropicx", "/"] {
+            assert_eq!(found(path, &own).unwrap_err().code(), "missing_credential", "{path}");
+        }
+        let both = headers(&[("x-api-key", "loam_key"), ("authorization", "Bearer loam_other")]);
+        assert_eq!(found("/anthropic/v1/messages", &both).unwrap(), "Bearer(\"loam_other\")");
+    }
+
+    #[test]
+    fn a_bearer_token_goes_before_a_cookie_and_a_wrong_one_is_not_made_up_for() {
+        let here = Origin::default();
+        let with =
+            |authorization| headers(&[("authorization", authorization), ("cookie", "__Host-loam_session=s")]);
+        assert_eq!(credential("/v1/models", &with("bearer  k "), &here).unwrap(), Credential::Bearer("k"));
+        for wrong in ["Basic eA==", "Bearer", "k"] {
+            assert!(credential("/v1/models", &with(wrong), &here).is_err(), "{wrong}");
+        }
+        let cookie = headers(&[("cookie", "__Host-loam_session=s")]);
+        assert_eq!(credential("/v1/models", &cookie, &here).unwrap(), Credential::Session("s"));
+    }
+
+    #[test]
+    fn an_operation_that_names_no_permission_can_not_be_guarded() {
+        let with = |names: Value| json!({ "security": [{ "api_key": names }] });
+        let guarded = |path, operation: &Value| needs(path, operation, false).is_ok();
+        assert!(guarded("/api/v1/users", &with(json!(["users:read"]))));
+        assert!(guarded("/api/v1/session", &with(json!([]))));
+        assert!(!guarded("/api/v1/users", &with(json!([]))), "any credential is enough for a few alone");
+        assert!(!guarded("/api/v1/users", &with(json!(["users:fly"]))));
+        assert!(!guarded("/api/v1/users", &with(json!(["users:read", "users:write"]))));
+        assert!(!guarded("/api/v1/users", &json!({})));
+        assert!(needs("/healthz", &json!({}), true).is_ok());
+    }
+
+    #[test]
+    fn an_export_is_told_from_reading_and_reading_from_changing() {
+        let named = |id: &str| json!({ "operationId": id });
+        assert_eq!(
+            asks("/api/v1/audit_logs/export", &Method::GET, &named("audit_logs_export")),
+            Asks::Export
+        );
+        assert_eq!(asks("/api/v1/audit_logs", &Method::GET, &named("audit_logs_list")), Asks::Read);
+        assert_eq!(asks("/api/v1/exports", &Method::POST, &named("start_export")), Asks::Write);
+        assert_eq!(asks("/api/v1/logout", &Method::POST, &named("log_out")), Asks::Own);
+        assert_eq!(asks(OWN_PASSWORD, &Method::POST, &named("x")), Asks::OwnPassword);
+    }
 }

@@ -16,6 +16,7 @@ use axum::http::{HeaderMap, Method};
 use axum::response::{IntoResponse, Response};
 use http_body_util::Limited;
 use hyper::body::Incoming;
+use loam_http::client::Network;
 use loam_http::surface::{ApiError, render_error};
 use loam_kernel::{Clock, Origin};
 use tower::ServiceExt;
@@ -38,6 +39,7 @@ struct Inner {
     clock: Clock,
     max_body_bytes: usize,
     read_timeout: Duration,
+    trusted_proxies: Vec<Network>,
 }
 
 impl Edge {
@@ -55,6 +57,7 @@ impl Edge {
             clock,
             max_body_bytes: config.max_body_bytes,
             read_timeout: Duration::from_secs(config.read_timeout),
+            trusted_proxies: config.trusted_proxies.clone(),
         }))
     }
 
@@ -65,7 +68,7 @@ impl Edge {
         peer: SocketAddr,
     ) -> Result<Response, Infallible> {
         let this = &*self.0;
-        let (origin, header) = origin::identify(&this.clock, request.headers(), peer);
+        let (origin, header) = origin::identify(&this.clock, request.headers(), peer, &this.trusted_proxies);
         let origin = Arc::new(origin);
         let (method, uri) = (request.method().clone(), request.uri().clone());
         let (head, body) = request.into_parts();
@@ -90,7 +93,11 @@ impl Inner {
 
     async fn answer(&self, mut request: Request, origin: &Arc<Origin>) -> Result<Response, ApiError> {
         let admitted = self.access.admit(request.method(), request.uri(), request.headers(), origin);
-        let Some(scope) = admitted.await? else { return Ok(self.route(request).await) };
+        let Some(scope) = admitted.await? else {
+            // who logs in has no scope yet, but comes from somewhere
+            request.extensions_mut().insert(origin.clone());
+            return Ok(self.route(request).await);
+        };
         if request.method() == Method::POST
             && let Some(key) = self.replay.key_of(&request)?
         {
