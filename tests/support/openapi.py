@@ -8,8 +8,10 @@ from typing import Any
 
 METHODS = {"get", "post", "put", "patch", "delete"}
 
+# What it answers without a key depends on a password.
+LOG_IN = "/api/v1/login"
 # All that answers without a key.
-PUBLIC = {"/healthz", "/readyz", "/openapi.json", "/docs", "/"}
+PUBLIC = {"/healthz", "/readyz", "/openapi.json", "/docs", "/", "/.well-known/jwks.json", LOG_IN}
 
 
 @dataclass(frozen=True)

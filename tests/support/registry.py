@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .api import Api, eventually
+from .browser import Browser
 from .planted import plant_frame, plant_job
 
 _numbers = itertools.count(1)
@@ -52,6 +53,20 @@ def user() -> dict[str, Any]:
 
 def provider() -> dict[str, Any]:
     return {"name": unique("provider"), "kind": "openai", "config": PROVIDER}
+
+
+def issuer() -> dict[str, Any]:
+    name = unique("issuer")
+    return {"name": name, "issuer": f"https://{name}.example.com", "audience": "app", "secret": "s" * 32}
+
+
+def login_session(world: World) -> str:
+    """Of a user of the owner's, who logs in."""
+    who = user()
+    made = world.owner.create("users", who)
+    slug = world.operator.get(f"/api/v1/tenants/{world.owner_tenant}")["slug"]
+    Browser(world.operator.url).log_in(tenant=slug, username=who["username"], password=who["password"])
+    return world.owner.all("login_sessions", user_id=made["id"])[0]["id"]
 
 
 def llm_call(world: World) -> str:
@@ -99,8 +114,9 @@ def limit(world: World) -> str:
 API_KEY = make("api_keys", lambda: {"name": unique("key"), "scopes": ["gateway:call"]})
 PROJECT = make("projects", lambda: {"name": unique("project")})
 USER = make("users", user)
+ROLE = make("roles", lambda: {"name": unique("role"), "permissions": ["gateway:call"]})
+TOKEN_ISSUER = make("token_issuers", issuer)
 AI_PROVIDER = make("ai_providers", provider)
-ROLE = "the roles are built in and the same for every tenant"
 
 # (method, path without the parameter's name) → how to ask for it.
 REGISTRY: dict[tuple[str, str], Entry] = {
@@ -135,5 +151,12 @@ REGISTRY: dict[tuple[str, str], Entry] = {
     ("POST", "/api/v1/jobs/{}/cancel"): Entry(lambda world: plant_job(world, "queued")),
     ("GET", "/api/v1/audit_logs/{}"): Entry(audit_log),
     ("GET", "/api/v1/journal_quarantine/{}"): Entry(plant_frame),
-    ("GET", "/api/v1/roles/{}"): Entry(lambda world: world.owner.get("/api/v1/roles")["data"][0]["id"], shared=ROLE),
+    ("GET", "/api/v1/roles/{}"): Entry(ROLE),
+    ("PATCH", "/api/v1/roles/{}"): Entry(ROLE, {"description": "changed"}),
+    ("DELETE", "/api/v1/roles/{}"): Entry(ROLE),
+    ("POST", "/api/v1/users/{}/password_reset"): Entry(USER),
+    ("DELETE", "/api/v1/login_sessions/{}"): Entry(login_session),
+    ("GET", "/api/v1/token_issuers/{}"): Entry(TOKEN_ISSUER),
+    ("PATCH", "/api/v1/token_issuers/{}"): Entry(TOKEN_ISSUER, {"is_active": False}),
+    ("DELETE", "/api/v1/token_issuers/{}"): Entry(TOKEN_ISSUER),
 }

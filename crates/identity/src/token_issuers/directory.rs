@@ -48,12 +48,15 @@ struct Inner {
     known: RwLock<Option<(u64, Arc<ByName>)>>,
     /// Counts changes, so that what was read before one is not used after it.
     changes: AtomicU64,
+    /// Held by the one who reads.
+    reading: tokio::sync::Mutex<()>,
 }
 
 impl Issuers {
     pub(crate) fn new(db: Db, keyring: Keyring, client: Client, notices: &Notices) -> Self {
         let changes = AtomicU64::new(0);
-        let this = Self(Arc::new(Inner { db, keyring, client, known: RwLock::default(), changes }));
+        let (known, reading) = (RwLock::default(), tokio::sync::Mutex::default());
+        let this = Self(Arc::new(Inner { db, keyring, client, known, changes, reading }));
         let listener = Arc::downgrade(&this.0);
         notices.subscribe(move |notice| {
             if let Some(inner) = listener.upgrade().filter(|_| notice.topic == "token_issuers") {
@@ -98,21 +101,33 @@ impl Issuers {
         }
     }
 
+    fn known(&self) -> Option<(u64, Arc<ByName>)> {
+        self.0.known.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     async fn get(&self) -> Result<Arc<ByName>> {
-        let changes = self.0.changes.load(Ordering::Acquire);
-        let known = self.0.known.read().unwrap_or_else(PoisonError::into_inner).clone();
-        match known {
-            Some((at, issuers)) if at == changes => Ok(issuers),
+        let current = |known: Option<(u64, Arc<ByName>)>| {
+            known.filter(|(at, _)| *at == self.0.changes.load(Ordering::Acquire)).map(|(_, issuers)| issuers)
+        };
+        if let Some(issuers) = current(self.known()) {
+            return Ok(issuers);
+        }
+        // one reads for all, so that all share the keys that are then fetched
+        let _reading = self.0.reading.lock().await;
+        if let Some(issuers) = current(self.known()) {
+            return Ok(issuers);
+        }
+        let last = self.known().map(|(_, issuers)| issuers);
+        match (self.read(last.as_deref()).await, last) {
             // while the database is away, what was last read stays in use
-            Some((_, issuers)) => match self.read(changes, Some(&issuers)).await {
-                Err(e) if e.kind() == Kind::Unavailable => Ok(issuers),
-                read => read,
-            },
-            None => self.read(changes, None).await,
+            (Err(e), Some(last)) if e.kind() == Kind::Unavailable => Ok(last),
+            (read, _) => read,
         }
     }
 
-    async fn read(&self, changes: u64, before: Option<&ByName>) -> Result<Arc<ByName>> {
+    async fn read(&self, before: Option<&ByName>) -> Result<Arc<ByName>> {
+        // counted before the rows are read: a change meanwhile makes them old at once
+        let changes = self.0.changes.load(Ordering::Acquire);
         let tx = self.0.db.system_read(&Scope::system(TenantId::NIL, "authentication")).await?;
         let rows = tx.find_any::<Entity>().filter(Column::IsActive.eq(true)).all().await?;
         let mut issuers = ByName::new();

@@ -1,0 +1,70 @@
+"""Generated from `/openapi.json`: what each permission opens, and that nothing else does."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from support.openapi import PUBLIC, operations
+
+# Whoever they are, callers may ask about themselves.
+OWN = {"/api/v1/session", "/api/v1/session/password", "/api/v1/logout"}
+# What goes with a header rather than with an operation: see test_operators.py.
+OF_A_HEADER = {"tenants:open"}
+
+
+def needed(operation) -> str | None:
+    (security,) = operation.document["security"]
+    names = security.get("api_key", [])
+    assert len(names) <= 1, f"{operation.path} names several permissions"
+    return names[0] if names else None
+
+
+@pytest.fixture(scope="module")
+def guarded(deployment) -> list[tuple[str, object]]:
+    """Every operation that needs a permission, with it."""
+    document = deployment.api.with_key(None).get("/openapi.json")
+    found = [(needed(operation), operation) for operation in operations(document)]
+    unguarded = {operation.path for permission, operation in found if permission is None}
+    assert unguarded <= PUBLIC | OWN, f"reachable without a permission: {unguarded - PUBLIC - OWN}"
+    return [(permission, operation) for permission, operation in found if permission is not None]
+
+
+def test_a_permission_opens_what_names_it_and_nothing_else(deployment, guarded):
+    api = deployment.api
+    roles = {role["name"]: role["permissions"] for role in api.all("roles")}
+    permissions = {permission for permission, _ in guarded} | OF_A_HEADER
+    known = api.call("POST", "/api/v1/api_keys", json={"name": "x", "scopes": ["no:such"]}).json()["error"]["message"]
+    assert permissions == {name for name in known.split("`")[1::2] if name != "*"}, "a permission opens nothing"
+    assert set(roles["admin"]) <= permissions
+    wrong = []
+    for permission in sorted(permissions):
+        key = api.create("api_keys", {"name": permission, "scopes": [permission]})
+        holder = api.with_key(key["key"])
+        for wants, operation in guarded:
+            # The permission is looked at before the request is: so an empty one does, and changes nothing.
+            answer = holder.call(operation.method, operation.url(str(uuid.uuid4())), json={})
+            code = answer.json()["error"]["code"] if answer.status_code == 403 else None
+            opened = answer.status_code not in (401, 403)
+            if opened != (wants == permission) or (not opened and code != "missing_permission"):
+                wrong.append(f"{permission}: {operation.method} {operation.path}: {answer.status_code} {code}")
+    assert not wrong, wrong
+    assert len(permissions) * len(guarded) > 1000, "too little was tried"
+
+
+def test_a_role_opens_the_operations_of_its_permissions(deployment, guarded):
+    from support.browser import Browser
+
+    api = deployment.api
+    for role in [role for role in api.all("roles") if role["built_in"] and role["name"] != "operator"]:
+        body = {"username": f"a-{role['name']}", "email": f"a-{role['name']}@example.com", "roles": [role["name"]]}
+        api.create("users", body | {"password": "a-long-enough-password-1"})
+        browser = Browser(api.url)
+        browser.log_in(username=body["username"], password="a-long-enough-password-1")
+        for wants, operation in guarded:
+            if operation.path.startswith(("/api/v1/tenants", "/api/v1/signing_keys")):
+                continue
+            answer = browser.call(operation.method, operation.url(str(uuid.uuid4())), json={})
+            may = role["permissions"] == ["*"] or wants in role["permissions"]
+            assert (answer.status_code != 403) == may, f"{role['name']}: {operation.method} {operation.path}: {answer.text}"
