@@ -7,8 +7,6 @@
 mod credential;
 mod keys;
 mod sessions;
-#[cfg(test)]
-mod tests;
 mod tokens;
 mod users;
 

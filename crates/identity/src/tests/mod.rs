@@ -1,1 +1,6 @@
+//! What needs a database and a clock that can be moved, on both databases.
 
+mod bed;
+mod ownership;
+mod sessions;
+mod tokens;

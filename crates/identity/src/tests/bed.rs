@@ -1,0 +1,106 @@
+//! An identity on a fresh database, as after the first start.
+
+use std::sync::Arc;
+
+use loam_http::client::Client;
+use loam_kernel::{Actor, Clock, Origin, Permissions, Scope, TenantId, UserId};
+use loam_platform::notices::Notices;
+use loam_platform::seal::Keyring;
+use loam_testkit::Database;
+use serde_json::{Map, Value, json};
+use zeroize::Zeroizing;
+
+use crate::login::service::{LogIn, LoggedIn};
+use crate::users::service::UserCreate;
+use crate::{Authenticator, Bootstrap, Config, Identity, Parts};
+
+pub(super) const PASSWORD: &str = "a-long-enough-password";
+/// The first key.
+pub(super) const KEY: &str = "loam_abcdefghijkmnpqrstuvwxyz23456789abcdefgh";
+
+pub(super) struct Bed {
+    pub(super) clock: Clock,
+    pub(super) identity: Identity,
+    database: Database,
+}
+
+impl Bed {
+    pub(super) async fn new(database: Database) -> Self {
+        let clock = Clock::fixed(Clock::system().now());
+        database.db.ensure_partitions(&Scope::system(TenantId::NIL, "test"), clock.now()).await.unwrap();
+        let identity = node(&database, &clock);
+        let given = Bootstrap {
+            key: Some(Zeroizing::new(KEY.to_owned())),
+            password: Some(Zeroizing::new(PASSWORD.to_owned())),
+        };
+        identity.bootstrap(given).await.unwrap();
+        Self { clock, identity, database }
+    }
+
+    /// Another server on the same database, which hears of nothing by itself.
+    pub(super) async fn another(&self) -> Identity {
+        let identity = node(&self.database, &self.clock);
+        identity.learn_default_tenant().await.unwrap();
+        identity
+    }
+
+    pub(super) async fn authenticator(&self) -> Arc<Authenticator> {
+        Authenticator::start(&self.identity).await.unwrap()
+    }
+
+    /// Somebody at the command line, in the operators' tenant.
+    pub(super) fn scope(&self) -> Scope {
+        let home = self.identity.default_tenant().unwrap();
+        Scope::new(home, Actor::CommandLine, Permissions::all())
+    }
+
+    pub(super) async fn user(&self, name: &str, roles: &[&str]) -> UserId {
+        let new = UserCreate {
+            username: name.to_owned(),
+            email: format!("{name}@example.com"),
+            password: Some(PASSWORD.to_owned()),
+            password_hash: None,
+            full_name: None,
+            roles: Some(roles.iter().map(|role| (*role).to_owned()).collect()),
+            external_id: None,
+            is_active: None,
+            metadata: Map::new(),
+        };
+        self.identity.create_user(&self.scope(), new).await.unwrap().id
+    }
+
+    pub(super) async fn log_in(&self, username: &str, password: &str) -> loam_kernel::Result<LoggedIn> {
+        let who = LogIn {
+            tenant: None,
+            username: Some(username.to_owned()),
+            email: None,
+            password: Zeroizing::new(password.to_owned()),
+        };
+        self.identity.log_in(Arc::default(), who).await
+    }
+}
+
+fn node(database: &Database, clock: &Clock) -> Identity {
+    let first = !database.folder().join("master.key").is_file();
+    let keyring = Keyring::open(&database.folder().join("master.key"), clock, first).unwrap();
+    Identity::new(Parts {
+        db: database.db.clone(),
+        clock: clock.clone(),
+        notices: Notices::default(),
+        keyring,
+        client: Client::new(&loam_http::client::Config::default()).unwrap(),
+        config: Config::default(),
+    })
+}
+
+pub(super) fn origin() -> Arc<Origin> {
+    Arc::default()
+}
+
+/// The claims of a token, as anybody can read them.
+pub(super) fn claims(token: &str) -> Value {
+    use base64::Engine;
+    let part = token.split('.').nth(1).unwrap();
+    let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(part).unwrap();
+    serde_json::from_slice(&bytes).unwrap_or(json!(null))
+}
