@@ -119,7 +119,7 @@ impl Authenticator {
         let Some(status) = self.tenant_status(&tx, issuer.tenant).await? else {
             return Err(invalid("the token's tenant is gone"));
         };
-        let permissions = rights::of_any(&tx, issuer.tenant, &[issuer.role.clone()]).await?;
+        let permissions = rights::of_any(&tx, issuer.tenant, std::slice::from_ref(&issuer.role)).await?;
         if permissions.allows("*") {
             let message =
                 "the role of this token's issuer has come to allow everything; give the issuer another";

@@ -13,17 +13,20 @@ use super::entity::ActiveModel;
 use crate::tenants::entity::Model as TenantRow;
 use crate::{Identity, tenants};
 
+/// Who opened what.
+type Opening = (String, TenantId);
+
 /// Openings of this hour that are on record. Cheap to ask, and small: operators are few.
 #[derive(Default)]
-pub(crate) struct Recorded(Mutex<(DateTime<Utc>, HashSet<(String, TenantId)>)>);
+pub(crate) struct Recorded(Mutex<(DateTime<Utc>, HashSet<Opening>)>);
 
 impl Recorded {
-    fn knows(&self, hour: DateTime<Utc>, opening: &(String, TenantId)) -> bool {
+    fn knows(&self, hour: DateTime<Utc>, opening: &Opening) -> bool {
         let recorded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         recorded.0 == hour && recorded.1.contains(opening)
     }
 
-    fn add(&self, hour: DateTime<Utc>, opening: (String, TenantId)) {
+    fn add(&self, hour: DateTime<Utc>, opening: Opening) {
         let mut recorded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if recorded.0 != hour {
             *recorded = (hour, HashSet::new());
