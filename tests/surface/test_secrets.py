@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import uuid
 
+import bcrypt
 import pytest
 
 from services import LlMock
 from support.api import Api
+from support.browser import Browser
 from support.deployment import Deployment, deploy
 
 PASSWORD = "user-password-d2e7aa41"
 FIRST = "sk-first-provider-secret-71c3"
 SECOND = "sk-second-provider-secret-90ab"
+SHARED = "shared-secret-of-an-application-4b1d77c2"
+IMPORTED = "imported-password-3f9a20"
+LISTS = ["ai_providers", "users", "api_keys", "audit_logs", "llm_calls", "jobs", "login_sessions", "token_issuers", "signing_keys"]
+CHANGED = "changed-password-77e1c4"
 
 
 def traces(deployment: Deployment) -> dict[str, bytes]:
@@ -58,10 +64,34 @@ def use_everything(deployment: Deployment, mock: LlMock) -> list[str]:
         keys.append(api.create("api_keys", {"name": f"k{idempotent}", "scopes": ["*"]}, headers=headers)["key"])
     tenant_headers = {"idempotency-key": str(uuid.uuid4())}
     keys.append(api.create("tenants", {"slug": "sealed", "name": "Sealed"}, headers=tenant_headers)["api_key"]["key"])
-    for key in keys:
+    keys += log_in_and_out(api)
+    for key in keys[:3]:
         api.with_key(key).get("/api/v1/projects")
     api.with_key(keys[0] + "x").call("GET", "/api/v1/projects", 401)
     return [FIRST, SECOND, PASSWORD, deployment.loam.key, "correct-horse-battery-staple", *keys]
+
+
+def log_in_and_out(api: Api) -> list[str]:
+    """Use every secret of log-ins and tokens; gives them."""
+    issuer = {"name": "app", "issuer": "https://app.example.com", "audience": "app", "secret": SHARED}
+    assert api.create("token_issuers", issuer)["secret"] == {"sealed": True, "last4": SHARED[-4:]}
+    imported = bcrypt.hashpw(IMPORTED.encode(), bcrypt.gensalt(4)).decode()
+    body = {"username": "imported", "email": "imported@example.com", "password_hash": imported}
+    user = api.create("users", body)
+    browser = Browser(api.url)
+    browser.log_in(username="imported", password=IMPORTED)
+    browser.log_in(401, username="imported", password=IMPORTED + "-wrong")
+    cookie = browser.cookie
+    token = api.call("POST", "/api/v1/tokens", 201, json={}).json()["token"]
+    api.with_key(token).get("/api/v1/projects")
+    api.with_key(token[:-4] + "AAAA").call("GET", "/api/v1/projects", 401)
+    headers = {"idempotency-key": str(uuid.uuid4())}
+    reset = api.call("POST", f"/api/v1/users/{user['id']}/password_reset", 200, headers=headers).json()["password"]
+    fresh = Browser(api.url)
+    fresh.log_in(username="imported", password=reset)
+    change = {"old_password": reset, "new_password": CHANGED}
+    fresh.call("POST", "/api/v1/session/password", 204, json=change)
+    return [SHARED, IMPORTED, cookie, browser.csrf, token, token.split(".")[2], reset, fresh.cookie, CHANGED]
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgres"])
@@ -88,7 +118,7 @@ def test_no_secret_is_found_in_any_trace(database, request, mock):
         ]
         assert not where, where
         everything = str(
-            [deployment.api.all(each) for each in ("ai_providers", "users", "api_keys", "audit_logs", "llm_calls", "jobs")]
+            [deployment.api.all(each) for each in LISTS]
         )
         assert not [secret[:12] for secret in secrets if secret in everything]
 

@@ -336,4 +336,4 @@ def test_a_token_pays_from_the_key_that_got_it(gateway):
     service = gateway.api.with_key(token_of(gateway.api.with_key(made["key"])))
     answer = service.chat("mock/gpt-4o", "hello")
     call = gateway.api.get(f"/api/v1/llm_calls/{answer.headers['x-loam-call-id']}")
-    assert call["user_id"] is None
+    assert call["api_key_id"] == made["id"]

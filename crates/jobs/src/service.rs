@@ -175,7 +175,7 @@ impl Jobs {
 
     /// The scope of the instance's own rows, for an operator alone.
     fn instance(&self, scope: &Scope, permission: &str) -> Result<Scope> {
-        if scope.tenant() != self.operators {
+        if scope.tenant() != self.operators || !scope.is_operator() {
             let message =
                 "only operators of the default tenant reach the instance's own jobs; leave `instance` out";
             return Err(Error::new(Kind::Forbidden, "not_an_operator", message).with_param("instance"));

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::HeaderMap;
-use loam_kernel::{Actor, Error, Result, Scope};
+use loam_kernel::{Error, Result, Scope};
 use loam_providers::Endpoint;
 use loam_providers::openai::Head;
 
@@ -75,10 +75,7 @@ impl Inner {
             tenant: scope.tenant(),
             endpoint: endpoint.path().to_owned(),
             route: plan.route().map(|route| route.alias.clone()),
-            api_key: match scope.actor() {
-                Actor::ApiKey(id) => Some(*id),
-                _ => None,
-            },
+            api_key: scope.api_key(),
             user: scope.user,
             project: scope.project,
             session: client_id(headers, "x-loam-session-id")?,

@@ -13,7 +13,7 @@ use http_body_util::BodyExt;
 use loam_db::{System, Tenant, Tx};
 use loam_http::surface::render_error;
 use loam_jobs::{ChangeLog, Handlers, JobChange, JobContext, JobState, Jobs, NewJob, enqueue};
-use loam_kernel::{Actor, ApiKeyId, Clock, Error, JobId, Permissions, Result, Scope, TenantId};
+use loam_kernel::{Actor, ApiKeyId, Clock, Error, JobId, Permissions, Result, Scope, TenantId, UserId};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 use uuid::Uuid;
@@ -87,7 +87,11 @@ impl Api {
         method: Method,
         path: &str,
     ) -> (StatusCode, Value) {
-        let scope = Scope::new(tenant, Actor::ApiKey(ApiKeyId::NIL), held);
+        let scope = Scope::new(tenant, Actor::ApiKey(ApiKeyId::NIL), held).with_operator(tenant == OPERATORS);
+        self.call_as(scope, method, path).await
+    }
+
+    async fn call_as(&self, scope: Scope, method: Method, path: &str) -> (StatusCode, Value) {
         let router = self.router.clone().layer(Extension(scope));
         let request =
             Request::builder().method(method).uri(format!("/api/v1/jobs{path}")).body(Body::empty()).unwrap();
@@ -256,6 +260,10 @@ async fn the_instances_jobs_are_for_operators(bed: Bed) {
     assert_eq!((status, &body["data"][0]["id"]), (StatusCode::OK, &json!(id)));
     let one = format!("/{id}?instance=true");
     assert_eq!(api.call(OPERATORS, Method::GET, &one).await.0, StatusCode::OK);
+
+    // somebody of the same tenant with every right in it is no operator yet
+    let owner = Scope::new(OPERATORS, Actor::User(UserId::NIL), Permissions::all());
+    assert_eq!(api.call_as(owner, Method::GET, &one).await.0, StatusCode::FORBIDDEN);
 
     let cancel = format!("/{id}/cancel?instance=true");
     for (tenant, held) in [(ACME, Permissions::all()), (OPERATORS, only("jobs:read"))] {
