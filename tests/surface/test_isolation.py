@@ -61,7 +61,8 @@ def test_lists_show_a_tenant_its_own_rows_alone(world, document):
         # The instance's own are for operators, and the caller's own session is no list.
         if collection in ("tenants", "signing_keys", "session"):
             continue
-        mine, theirs = ({row["id"] for row in api.all(collection) if not row.get("built_in")} for api in (world.owner, world.other))
+        tenants = (world.owner, world.other)
+        mine, theirs = ({row["id"] for row in api.all(collection) if not row.get("built_in")} for api in tenants)
         assert not mine & theirs, f"{collection}: {len(mine & theirs)} rows are seen by both"
 
 

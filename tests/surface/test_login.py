@@ -68,16 +68,19 @@ def test_a_change_needs_the_sessions_csrf_token(api, ann, browser, name):
     for wrong in (other.csrf, "", "nonsense", browser.csrf[:-1]):
         answer = browser.call("POST", "/api/v1/projects", json=project, headers={"x-loam-csrf": wrong})
         assert_error(answer, 403, "csrf_token_wrong")
-    browser_without = httpx.post(
-        f"{api.url}/api/v1/projects", json=project, cookies={"loam_session": browser.cookie}
-    )
+    browser_without = httpx.post(f"{api.url}/api/v1/projects", json=project, cookies={"loam_session": browser.cookie})
     assert_error(browser_without, 403, "csrf_token_missing")
     browser.call("POST", "/api/v1/projects", 201, json=project)
 
 
 @pytest.mark.parametrize(
     "headers",
-    [{"origin": "https://evil.example.com"}, {"origin": "null"}, {"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site"}],
+    [
+        {"origin": "https://evil.example.com"},
+        {"origin": "null"},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+    ],
 )
 def test_a_page_of_another_site_changes_nothing(api, ann, browser, name, headers):
     answer = browser.call("POST", "/api/v1/projects", json={"name": name("project")}, headers=headers)

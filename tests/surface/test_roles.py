@@ -188,7 +188,8 @@ def test_the_last_operator_stays(api):
 
 def test_a_users_key_never_may_more_than_the_user_at_the_time(tenant):
     user = make_user(tenant, "keyholder", "developer")
-    key = tenant.create("api_keys", {"name": "k", "scopes": ["projects:write", "projects:read", "users:read"], "user_id": user["id"]})
+    scopes = ["projects:write", "projects:read", "users:read"]
+    key = tenant.create("api_keys", {"name": "k", "scopes": scopes, "user_id": user["id"]})
     mine = tenant.with_key(key["key"])
     mine.create("projects", {"name": "before"})
     assert_error(mine.call("GET", "/api/v1/users"), 403, "missing_permission")

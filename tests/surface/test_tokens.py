@@ -230,6 +230,7 @@ def test_an_end_users_token_is_checked_in_every_way(tenant, issuer):
     head, claims = part({"alg": "HS256", "kid": "k1"}), part(issuer.claims("u-1"))
     confused = f"{head}.{claims}.{b64(hmac.new(public, f'{head}.{claims}'.encode(), hashlib.sha256).digest())}"
     good = issuer.token("u-1", "k1")
+    head_of_good, _, signature = good.split(".")
     refused = {
         "expired": (issuer.token("u-1", "k1", exp=now - 60), "expired_token"),
         "without an end": (issuer.token("u-1", "k1", exp=None), "invalid_token"),
@@ -241,7 +242,7 @@ def test_an_end_users_token_is_checked_in_every_way(tenant, issuer):
         "with the public key as a secret": (confused, "algorithm_not_allowed"),
         "unsigned": (jwt.encode(issuer.claims("u-1"), None, "none"), "algorithm_not_allowed"),
         "of nobody": (issuer.token("", "k1"), "invalid_token"),
-        "with its claims changed": (".".join([good.split(".")[0], part(issuer.claims("u-2")), good.split(".")[2]]), "invalid_token"),
+        "with its claims changed": (".".join([head_of_good, part(issuer.claims("u-2")), signature]), "invalid_token"),
     }
     for tried, (text, code) in refused.items():
         error = assert_error(tenant.with_key(text).call("GET", "/v1/models"), 401)
@@ -255,9 +256,7 @@ def test_an_end_users_token_is_checked_in_every_way(tenant, issuer):
 def test_a_new_key_of_the_issuer_is_fetched_but_not_as_often_as_somebody_likes(tenant, issuer):
     issuer.add_key("ES256", "k1")
     register(tenant, issuer)
-    threads = [
-        threading.Thread(target=tenant.with_key(issuer.token(f"u-{n}", "k1")).get, args=("/v1/models",)) for n in range(8)
-    ]
+    threads = [threading.Thread(target=tenant.with_key(issuer.token(f"u-{n}", "k1")).get, args=("/v1/models",)) for n in range(8)]
     [thread.start() for thread in threads]
     [thread.join() for thread in threads]
     assert issuer.asked == 1, "one asks for all"

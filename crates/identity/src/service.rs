@@ -74,11 +74,6 @@ impl Identity {
         }
     }
 
-    /// Settings.
-    pub fn config(&self) -> &Config {
-        &self.config
-    }
-
     /// The routes of this crate.
     pub fn router(&self) -> OpenApiRouter {
         OpenApiRouter::new()

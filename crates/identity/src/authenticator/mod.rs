@@ -68,11 +68,6 @@ impl Authenticator {
         Ok(this)
     }
 
-    /// Settings of log-ins, which decide what a browser's request must carry.
-    pub fn public_url(&self) -> Option<&str> {
-        self.identity.config.public_url.as_deref()
-    }
-
     /// The scope of whoever holds an API key or sends a token.
     pub async fn authenticate(&self, text: &str, asks: Asks, origin: Arc<Origin>) -> Result<Scope> {
         if text.starts_with(secret::PREFIX) && text.len() <= MAX_KEY {
@@ -98,7 +93,7 @@ impl Authenticator {
     ) -> Result<Scope> {
         let credential = self.session(cookie).await?;
         if !safe {
-            csrf::check_origin(headers, self.public_url())?;
+            csrf::check_origin(headers, self.identity.config.public_url.as_deref())?;
             csrf::check(cookie, headers)?;
         }
         credential.admit(self.clock().now(), asks, origin)
