@@ -6,6 +6,7 @@
 pub mod audit_logs;
 pub mod drain;
 pub mod notices;
+pub mod pack;
 pub mod quarantine;
 pub mod seal;
 
