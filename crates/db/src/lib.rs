@@ -24,7 +24,7 @@ mod revision;
 mod schema;
 mod tx;
 
-pub use bulk::{Bulk, Column, OnConflict};
+pub use bulk::{Bulk, Column, Fold, OnConflict};
 pub use check::{EntityShape, compare};
 pub use connect::{Config, Db, Dialect, PoolUse};
 pub use docs::{data_dictionary, entity_diagram};

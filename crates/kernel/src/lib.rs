@@ -13,8 +13,9 @@ mod text;
 pub use clock::Clock;
 pub use error::{Error, Kind, Result};
 pub use ids::{
-    AiProviderId, ApiKeyId, AuditLogId, JobId, LimitId, LlmCallId, ModelPriceId, ModelRouteId, NodeId,
-    ProjectId, QuarantineId, TenantId, UsageStatId, UserId,
+    AiProviderId, ApiKeyId, ApiLogId, AuditLogId, ErrorGroupId, ErrorLogId, JobId, LimitId, LlmCallId,
+    ModelPriceId, ModelRouteId, NodeId, ProjectId, QuarantineId, SystemConfigId, SystemConfigVersionId,
+    TenantId, UsageStatId, UserId,
 };
 pub use page::{Cursor, MAX_PAGE, Page, PageQuery};
 pub use scope::{Actor, Idempotency, Origin, Permissions, Scope};
