@@ -28,6 +28,11 @@ pub const ALL: &[&str] = &[
     "jobs:write",
     "audit_logs:read",
     "journal_quarantine:read",
+    "system_config:read",
+    "system_config:write",
+    "api_logs:read",
+    "error_logs:read",
+    "database:read",
     "metrics:read",
 ];
 

@@ -52,6 +52,9 @@ const BUILT_IN: [Role; 7] = [
             "jobs:write",
             "audit_logs:read",
             "journal_quarantine:read",
+            "system_config:read",
+            "api_logs:read",
+            "error_logs:read",
         ],
     ),
     role(
@@ -71,6 +74,8 @@ const BUILT_IN: [Role; 7] = [
             "usage:read",
             "llm_calls:read",
             "jobs:read",
+            "api_logs:read",
+            "error_logs:read",
         ],
     ),
     role(

@@ -38,9 +38,11 @@ impl Operators {
         })
     }
 
-    /// The scope of the instance's own rows, for an operator alone.
+    /// The scope of the instance's own rows, for an operator alone: not for all of the default tenant, but for those who
+    /// may see the other tenants too.
     pub fn instance(&self, scope: &Scope) -> Result<Scope> {
         self.require(scope, Some("instance"))?;
+        scope.require("tenants:read")?;
         Ok(scope.in_tenant(TenantId::NIL))
     }
 }
