@@ -10,6 +10,8 @@ mod service;
 #[cfg(test)]
 mod tests;
 mod verify;
+#[cfg(test)]
+mod verify_tests;
 mod view;
 mod walk;
 

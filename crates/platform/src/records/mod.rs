@@ -3,6 +3,8 @@
 //! Unlike a call, which is not answered before it is on record, a record here gives way: when the journal is half full,
 //! or refuses, it is dropped and counted. Accounting must never fail for the sake of a log.
 
+#[cfg(test)]
+pub(crate) mod bed;
 mod redact;
 mod retention;
 mod throttle;
