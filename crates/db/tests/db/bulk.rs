@@ -1,7 +1,7 @@
 //! The drainer's way in: whole batches, in every type, new or again.
 
-use loam_db::OnConflict::{Fail, Merge};
-use loam_db::{Bulk, Column};
+use loam_db::OnConflict::{self, Fail, Merge};
+use loam_db::{Bulk, Column, Fold};
 use loam_kernel::{Clock, TenantId};
 use loam_testkit::{Database, on_both};
 use serde_json::json;
@@ -19,6 +19,7 @@ on_both![
     a_row_that_is_there_already_fails_the_batch,
     one_bad_row_undoes_its_batch,
     an_empty_batch_is_nothing,
+    folding_adds_up_and_keeps_the_least_and_the_greatest,
 ];
 
 /// A database with the partitions that this moment needs.
@@ -132,4 +133,33 @@ async fn one_bad_row_undoes_its_batch(bed: Database) {
 async fn an_empty_batch_is_nothing(bed: Database) {
     write_calls(&bed.db, &[], Merge).await.unwrap();
     assert!(read_calls(&bed.db, ACME).await.is_empty());
+}
+
+async fn folding_adds_up_and_keeps_the_least_and_the_greatest(bed: Database) {
+    const FOLDS: &[(&str, Fold)] = &[
+        ("total_tokens", Fold::Sum),
+        ("prompt_tokens", Fold::Least),
+        ("completion_tokens", Fold::Greatest),
+        ("provider", Fold::Keep),
+    ];
+    let bed = prepared(bed).await;
+    let first = full(ACME);
+    for n in [5, 3, 8] {
+        let row = call::Model {
+            total_tokens: Some(n),
+            prompt_tokens: Some(n),
+            completion_tokens: Some(n),
+            provider: format!("p{n}"),
+            model: format!("m{n}"),
+            ..first.clone()
+        };
+        write_calls(&bed.db, &[row], OnConflict::Fold(FOLDS)).await.unwrap();
+    }
+    let row = read_calls(&bed.db, ACME).await.remove(0);
+    assert_eq!((row.total_tokens, row.prompt_tokens, row.completion_tokens), (Some(16), Some(3), Some(8)));
+    assert_eq!(
+        (row.provider.as_str(), row.model.as_str()),
+        ("p5", "m8"),
+        "what is not named is the last one's"
+    );
 }

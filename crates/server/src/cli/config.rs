@@ -68,7 +68,7 @@ pub(super) enum Command {
         /// The key.
         key: String,
         /// Number of the version.
-        version: i64,
+        number: i64,
     },
     /// Take a value back: what lies below holds again.
     Unset {
@@ -105,8 +105,8 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
                 rows.await?.into_iter().map(SystemConfigVersionView::from).collect();
             output::rows(json, &rows, &["version", "action", "old_value", "new_value", "actor", "created_at"])
         }
-        Command::Rollback { level, key, version } => {
-            make(config, &level, &key, Change::Rollback(version), json).await
+        Command::Rollback { level, key, number } => {
+            make(config, &level, &key, Change::Rollback(number), json).await
         }
         Command::Unset { level, key } => make(config, &level, &key, Change::Unset, json).await,
     }
