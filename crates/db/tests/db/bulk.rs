@@ -136,30 +136,24 @@ async fn an_empty_batch_is_nothing(bed: Database) {
 }
 
 async fn folding_adds_up_and_keeps_the_least_and_the_greatest(bed: Database) {
-    const FOLDS: &[(&str, Fold)] = &[
-        ("total_tokens", Fold::Sum),
-        ("prompt_tokens", Fold::Least),
-        ("completion_tokens", Fold::Greatest),
-        ("provider", Fold::Keep),
-    ];
+    const LEAST: &[(&str, Fold)] =
+        &[("total_tokens", Fold::Sum), ("status_code", Fold::Least), ("session_id", Fold::Keep)];
+    const GREATEST: &[(&str, Fold)] = &[("total_tokens", Fold::Sum), ("status_code", Fold::Greatest)];
     let bed = prepared(bed).await;
-    let first = full(ACME);
-    for n in [5, 3, 8] {
-        let row = call::Model {
-            total_tokens: Some(n),
-            prompt_tokens: Some(n),
-            completion_tokens: Some(n),
-            provider: format!("p{n}"),
-            model: format!("m{n}"),
-            ..first.clone()
-        };
-        write_calls(&bed.db, &[row], OnConflict::Fold(FOLDS)).await.unwrap();
+    for (folds, status, session) in [(LEAST, 3, "s5"), (GREATEST, 8, "s7")] {
+        let first = full(ACME);
+        for n in [5, 3, 8, 7] {
+            let row = call::Model {
+                total_tokens: Some(n.into()),
+                status_code: Some(n),
+                session_id: Some(format!("s{n}")),
+                ..first.clone()
+            };
+            write_calls(&bed.db, &[row], OnConflict::Fold(folds)).await.unwrap();
+        }
+        let rows = read_calls(&bed.db, ACME).await;
+        let row = rows.iter().find(|row| row.id == first.id).unwrap();
+        assert_eq!((row.total_tokens, row.status_code), (Some(23), Some(status)));
+        assert_eq!(row.session_id.as_deref(), Some(session), "what is not named is the last one's");
     }
-    let row = read_calls(&bed.db, ACME).await.remove(0);
-    assert_eq!((row.total_tokens, row.prompt_tokens, row.completion_tokens), (Some(16), Some(3), Some(8)));
-    assert_eq!(
-        (row.provider.as_str(), row.model.as_str()),
-        ("p5", "m8"),
-        "what is not named is the last one's"
-    );
 }

@@ -12,9 +12,12 @@ pub(super) struct Figures {
     pub(super) entries: AtomicU64,
 }
 
+/// A cache's name with its figures.
+type Named = (&'static str, Arc<Figures>);
+
 /// The caches of this process. Cheap to clone.
 #[derive(Clone, Default)]
-pub struct Caches(Arc<Mutex<Vec<(&'static str, Arc<Figures>)>>>);
+pub struct Caches(Arc<Mutex<Vec<Named>>>);
 
 impl Caches {
     pub(super) fn add(&self, name: &'static str) -> Arc<Figures> {

@@ -55,11 +55,13 @@ struct Entry<V> {
     read_at: Instant,
 }
 
+/// Readings under way, by the key and the epoch in which they began.
+type Flights<K, V> = HashMap<(K, u64), Arc<OnceCell<V>>>;
+
 struct Inner<K, V> {
     spec: CacheSpec,
     entries: moka::sync::Cache<K, Arc<Entry<V>>>,
-    /// The readings under way, by the epoch in which they began.
-    flights: Mutex<HashMap<(K, u64), Arc<OnceCell<V>>>>,
+    flights: Mutex<Flights<K, V>>,
     epochs: Vec<AtomicU64>,
     hasher: RandomState,
     figures: Arc<Figures>,
