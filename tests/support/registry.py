@@ -89,6 +89,24 @@ def model_price(world: World) -> str:
     return world.owner.create("model_prices", price)["id"]
 
 
+def api_log(world: World) -> str:
+    """Every change is recorded."""
+    world.owner.create("projects", {"name": unique("recorded")})
+    return eventually(lambda: world.owner.get("/api/v1/api_logs")["data"])[0]["id"]
+
+
+def error_log(world: World) -> str:
+    """Nobody listens at the provider's address: an answer of 502."""
+    llm_call(world)
+    return eventually(lambda: world.owner.get("/api/v1/error_logs")["data"])[0]["id"]
+
+
+def config_key(world: World) -> str:
+    """A key of the instance, with something set: only operators know of it."""
+    world.operator.call("PUT", f"/api/v1/system_config/{INSTANCE_KEY}", 200, json=CONFIG)
+    return INSTANCE_KEY
+
+
 @dataclass(frozen=True)
 class Entry:
     """`make` gives the id for the path; `by` is who owns it; `shared` says why everybody may see the same."""
@@ -111,6 +129,8 @@ def limit(world: World) -> str:
     return world.owner.create("limits", new)["id"]
 
 
+INSTANCE_KEY = "system_limits.idempotency"
+CONFIG = {"config_value": {"remember_hours": 25}}
 API_KEY = make("api_keys", lambda: {"name": unique("key"), "scopes": ["gateway:call"]})
 PROJECT = make("projects", lambda: {"name": unique("project")})
 USER = make("users", user)
@@ -159,4 +179,12 @@ REGISTRY: dict[tuple[str, str], Entry] = {
     ("GET", "/api/v1/token_issuers/{}"): Entry(TOKEN_ISSUER),
     ("PATCH", "/api/v1/token_issuers/{}"): Entry(TOKEN_ISSUER, {"is_active": False}),
     ("DELETE", "/api/v1/token_issuers/{}"): Entry(TOKEN_ISSUER),
+    ("GET", "/api/v1/api_logs/{}"): Entry(api_log),
+    ("GET", "/api/v1/error_logs/{}"): Entry(error_log),
+    ("GET", "/api/v1/system_config/{}"): Entry(config_key, by="operator"),
+    ("PUT", "/api/v1/system_config/{}"): Entry(config_key, CONFIG, by="operator"),
+    ("PATCH", "/api/v1/system_config/{}"): Entry(config_key, CONFIG, by="operator"),
+    ("DELETE", "/api/v1/system_config/{}"): Entry(config_key, by="operator"),
+    ("GET", "/api/v1/system_config/{}/versions"): Entry(config_key, by="operator"),
+    ("POST", "/api/v1/system_config/{}/rollback"): Entry(config_key, {"version": 1}, by="operator"),
 }

@@ -13,6 +13,7 @@ use sqlx::{Arguments, AssertSqlSafe, Executor};
 use uuid::Uuid;
 
 use crate::conn::{Conn, observe};
+use crate::connect::Dialect;
 use crate::error::from_sqlx;
 use crate::tx::{System, Tx};
 
@@ -43,6 +44,21 @@ pub enum OnConflict {
     Fail,
     /// The values that are not null replace the old ones.
     Merge,
+    /// The same, but for the columns named here: for counters and the like. A key must not come twice in one batch.
+    Fold(&'static [(&'static str, Fold)]),
+}
+
+/// How a value joins the one that is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fold {
+    /// It is added.
+    Sum,
+    /// The lesser of both stays.
+    Least,
+    /// The greater of both stays.
+    Greatest,
+    /// The old one stays.
+    Keep,
 }
 
 /// Rows for one table, by column.
@@ -99,18 +115,30 @@ impl Bulk {
         self.columns.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
     }
 
-    fn conflict_clause(&self) -> String {
-        match self.on_conflict {
-            OnConflict::Fail => String::new(),
-            OnConflict::Merge => {
-                let table = self.table;
-                let names =
-                    self.columns.iter().map(|(name, _)| *name).filter(|n| !matches!(*n, "tenant_id" | "id"));
-                let set: Vec<String> =
-                    names.map(|n| format!("{n} = COALESCE(excluded.{n}, {table}.{n})")).collect();
-                format!(" ON CONFLICT (tenant_id, id) DO UPDATE SET {}", set.join(", "))
-            }
-        }
+    fn conflict_clause(&self, dialect: Dialect) -> String {
+        let folds = match self.on_conflict {
+            OnConflict::Fail => return String::new(),
+            OnConflict::Merge => &[],
+            OnConflict::Fold(folds) => folds,
+        };
+        let table = self.table;
+        let (least, greatest) = match dialect {
+            Dialect::Sqlite => ("min", "max"),
+            Dialect::Postgres => ("LEAST", "GREATEST"),
+        };
+        let names = self.columns.iter().map(|(name, _)| *name).filter(|n| !matches!(*n, "tenant_id" | "id"));
+        let set = names.filter_map(|n| {
+            let fold = folds.iter().find(|(name, _)| *name == n).map(|(_, fold)| *fold);
+            Some(match fold {
+                None => format!("{n} = COALESCE(excluded.{n}, {table}.{n})"),
+                Some(Fold::Sum) => format!("{n} = {table}.{n} + excluded.{n}"),
+                Some(Fold::Least) => format!("{n} = {least}({table}.{n}, excluded.{n})"),
+                Some(Fold::Greatest) => format!("{n} = {greatest}({table}.{n}, excluded.{n})"),
+                Some(Fold::Keep) => return None,
+            })
+        });
+        let set: Vec<String> = set.collect();
+        format!(" ON CONFLICT (tenant_id, id) DO UPDATE SET {}", set.join(", "))
     }
 }
 
@@ -125,7 +153,7 @@ impl Tx<System> {
             Conn::Postgres(tx, _) => {
                 let mut arguments = PgArguments::default();
                 let (mut arrays, mut selected) = (Vec::new(), Vec::new());
-                let (names, conflict) = (bulk.names(), bulk.conflict_clause());
+                let (names, conflict) = (bulk.names(), bulk.conflict_clause(Dialect::Postgres));
                 for (i, (name, column)) in bulk.columns.into_iter().enumerate() {
                     arrays.push(format!("${}::{}", i + 1, column.array_type()));
                     selected.push(if matches!(column, Column::Json(_)) {
@@ -159,7 +187,7 @@ impl Tx<System> {
                         bulk.table,
                         bulk.names(),
                         vec![row; chunk].join(", "),
-                        bulk.conflict_clause(),
+                        bulk.conflict_clause(Dialect::Sqlite),
                     );
                     let mut arguments = SqliteArguments::default();
                     for i in from..from + chunk {

@@ -3,6 +3,7 @@
 //! SeaORM's own transaction sends `BEGIN` alone; tenant, role and time-out would each cost a round trip more. This one
 //! is begun with all of them in a single message.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -11,8 +12,16 @@ use sea_query_sqlx::SqlxValues;
 use sqlx::{AssertSqlSafe, Executor, Postgres, Sqlite, Transaction};
 use tokio::sync::Mutex;
 
-/// Statements slower than this are logged, without their values.
-const SLOW: Duration = Duration::from_millis(250);
+/// Statements slower than so many milliseconds are logged, without their values.
+static SLOW_MILLIS: AtomicU64 = AtomicU64::new(250);
+/// How many there were.
+pub(crate) static SLOW_STATEMENTS: AtomicU64 = AtomicU64::new(0);
+
+/// Sets from when on a statement of this process counts as slow, and is logged; 250 ms unless set.
+pub fn log_slower_than(duration: Duration) {
+    let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    SLOW_MILLIS.store(millis, Ordering::Relaxed);
+}
 
 pub(crate) enum Conn {
     Sqlite(Mutex<Transaction<'static, Sqlite>>),
@@ -59,7 +68,8 @@ fn values(statement: &Statement) -> SqlxValues {
 pub(crate) fn observe(sql: &str, started: Instant) {
     let took = started.elapsed();
     metrics::histogram!("loam_db_statement_seconds").record(took);
-    if took >= SLOW {
+    if took.as_millis() >= u128::from(SLOW_MILLIS.load(Ordering::Relaxed)) {
+        SLOW_STATEMENTS.fetch_add(1, Ordering::Relaxed);
         metrics::counter!("loam_db_slow_statements_total").increment(1);
         tracing::warn!(db.duration_ms = took.as_millis(), db.statement = sql, "slow statement");
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use loam_kernel::{Error, Kind, Result, Scope};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, PgPool, Row, SqlitePool};
@@ -91,7 +91,7 @@ pub(crate) enum Pools {
 }
 
 /// How full a pool is, for `/metrics`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct PoolUse {
     /// `writer`, `readers` or `postgres`.
     pub name: &'static str,

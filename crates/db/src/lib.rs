@@ -22,10 +22,12 @@ mod migrations;
 mod partitions;
 mod revision;
 mod schema;
+mod status;
 mod tx;
 
-pub use bulk::{Bulk, Column, OnConflict};
+pub use bulk::{Bulk, Column, Fold, OnConflict};
 pub use check::{EntityShape, compare};
+pub use conn::log_slower_than;
 pub use connect::{Config, Db, Dialect, PoolUse};
 pub use docs::{data_dictionary, entity_diagram};
 pub use error::{is_transient, is_unique_violation, map_err};
@@ -35,6 +37,7 @@ pub use migrate::{MigrationState, SchemaStatus};
 pub use partitions::PARTITIONED;
 pub use revision::new_revision;
 pub use schema::print_schema;
+pub use status::{PartitionUse, slow_statements};
 pub use tx::{System, Tenant, Tx};
 
 /// Says that an entity belongs to tenants: which column holds the tenant, and which the id that lists are sorted by.

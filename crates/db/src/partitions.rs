@@ -9,7 +9,7 @@ use crate::connect::{Db, Dialect};
 use crate::error::map_err;
 
 /// The tables that are partitioned by month.
-pub const PARTITIONED: [&str; 2] = ["llm_calls", "audit_logs"];
+pub const PARTITIONED: &[&str] = &["llm_calls", "audit_logs", "api_logs", "error_logs"];
 
 /// How many months ahead there is a partition.
 const AHEAD: u32 = 3;
@@ -23,7 +23,7 @@ impl Db {
         let tx = self.system_write(scope).await?;
         let first = first_of_month(now);
         let mut made = 0;
-        for table in PARTITIONED {
+        for &table in PARTITIONED {
             // last month too: a journal may hold calls of it that were never drained
             let months =
                 std::iter::once(first - Months::new(1)).chain((0..=AHEAD).map(|n| first + Months::new(n)));

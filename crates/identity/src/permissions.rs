@@ -49,6 +49,11 @@ const PERMISSIONS: &[(&str, &[Held])] = &[
     ("jobs:write", &[Admin]),
     ("audit_logs:read", &[Admin]),
     ("journal_quarantine:read", &[Admin]),
+    ("system_config:read", &[Admin]),
+    ("system_config:write", &[]),
+    ("api_logs:read", &[Admin, Developer]),
+    ("error_logs:read", &[Admin, Developer]),
+    ("database:read", &[]),
     ("metrics:read", &[]),
 ];
 

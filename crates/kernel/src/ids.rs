@@ -96,6 +96,16 @@ ids! {
     AuditLogId,
     /// A journal frame that the database refused.
     QuarantineId,
+    /// A value of the live configuration.
+    SystemConfigId,
+    /// A version of such a value.
+    SystemConfigVersionId,
+    /// A request on record.
+    ApiLogId,
+    /// An error on record.
+    ErrorLogId,
+    /// Errors that are alike.
+    ErrorGroupId,
     /// One running Loam, known by its journal.
     NodeId,
 }

@@ -13,9 +13,9 @@ mod text;
 pub use clock::Clock;
 pub use error::{Error, Kind, Result};
 pub use ids::{
-    AiProviderId, ApiKeyId, AuditLogId, JobId, LimitId, LlmCallId, LoginSessionId, ModelPriceId,
-    ModelRouteId, NodeId, ProjectId, QuarantineId, RoleId, SigningKeyId, TenantId, TokenIssuerId,
-    UsageStatId, UserId,
+    AiProviderId, ApiKeyId, ApiLogId, AuditLogId, ErrorGroupId, ErrorLogId, JobId, LimitId, LlmCallId,
+    LoginSessionId, ModelPriceId, ModelRouteId, NodeId, ProjectId, QuarantineId, RoleId, SigningKeyId,
+    SystemConfigId, SystemConfigVersionId, TenantId, TokenIssuerId, UsageStatId, UserId,
 };
 pub use page::{Cursor, MAX_PAGE, Page, PageQuery};
 pub use scope::{Actor, Idempotency, Origin, Permissions, Scope};

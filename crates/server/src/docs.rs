@@ -38,6 +38,9 @@ use crate::surface::health_routes;
         (name = "llm_calls", description = "Every call of a model"),
         (name = "jobs", description = "Durable background work"),
         (name = "audit_logs", description = "Who changed what"),
+        (name = "system_config", description = "What can be set while the server runs"),
+        (name = "api_logs", description = "Requests on record"),
+        (name = "error_logs", description = "Errors on record, and those that are alike"),
         (name = "journal_quarantine", description = "What the database refused"),
         (name = "instance", description = "The server itself"),
     )

@@ -6,6 +6,8 @@
 pub mod cli;
 mod config;
 mod docs;
+mod error_tap;
+mod limits;
 mod listen;
 mod logging;
 mod maintenance;

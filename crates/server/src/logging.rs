@@ -2,8 +2,12 @@
 
 use std::io::IsTerminal;
 
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
+
+use crate::error_tap::ErrorTap;
 
 /// Starts logging. `LOAM_LOG` chooses what: `info` unless set, or `loam_gateway=debug,info`.
 pub(crate) fn start(default: LevelFilter) {
@@ -16,11 +20,10 @@ pub(crate) fn start(default: LevelFilter) {
             filter = filter.add_directive(directive);
         }
     }
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let log =
+        if std::io::stderr().is_terminal() { log.boxed() } else { log.json().flatten_event(true).boxed() };
+    let tap = ErrorTap.with_filter(LevelFilter::ERROR);
     // a second start within one process, as in tests, keeps the first
-    _ = if std::io::stderr().is_terminal() {
-        log.try_init()
-    } else {
-        log.json().flatten_event(true).try_init()
-    };
+    _ = tracing_subscriber::registry().with(log.with_filter(filter)).with(tap).try_init();
 }

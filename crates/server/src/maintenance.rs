@@ -10,22 +10,31 @@ use loam_identity::signing_keys::RotateSigningKeys;
 use loam_jobs::{Handler, Handlers, JobContext, Schedule};
 use loam_kernel::{Clock, Result};
 use loam_platform::notices;
+use loam_platform::records::{RETENTION, Retention};
+use loam_platform::system_config::{Live, SystemConfig};
 use serde_json::Value;
 
-/// How long an `Idempotency-Key` is remembered.
-const REMEMBER_ANSWERS: TimeDelta = TimeDelta::hours(24);
+use crate::limits::{IDEMPOTENCY, IdempotencyLimits};
 
 const PARTITIONS: &str = "db.ensure_partitions";
 const FORGET: &str = "db.forget_old";
 
 /// The instance's own jobs.
-pub(crate) fn handlers(db: &Db, clock: &Clock, identity: &Identity) -> Result<Handlers> {
+pub(crate) fn handlers(
+    db: &Db,
+    clock: &Clock,
+    identity: &Identity,
+    config: &SystemConfig,
+) -> Result<Handlers> {
+    let limits = config.live(&IDEMPOTENCY)?;
     Ok(Handlers::new()
         .with(EnsurePartitions { db: db.clone(), clock: clock.clone() })
-        .with(ForgetOld { db: db.clone(), clock: clock.clone() })
+        .with(ForgetOld { db: db.clone(), clock: clock.clone(), limits })
+        .with(Retention::new(db.clone(), clock.clone(), config.live(&RETENTION)?))
         .with(RotateSigningKeys(identity.clone()))
         .every(Schedule::new(PARTITIONS, Duration::from_hours(24))?)
         .every(Schedule::new(FORGET, Duration::from_hours(1))?)
+        .every(Schedule::new(Retention::KIND, Retention::EVERY)?)
         .every(Schedule::new(RotateSigningKeys::KIND, Duration::from_hours(1))?))
 }
 
@@ -54,6 +63,7 @@ impl Handler for EnsurePartitions {
 struct ForgetOld {
     db: Db,
     clock: Clock,
+    limits: Live<IdempotencyLimits>,
 }
 
 #[async_trait]
@@ -63,7 +73,8 @@ impl Handler for ForgetOld {
     }
 
     async fn run(&self, job: &JobContext, _: Value) -> Result<()> {
-        self.db.forget_answers(&job.scope(), self.clock.now() - REMEMBER_ANSWERS).await?;
+        let remembered = TimeDelta::hours(i64::from(self.limits.get().remember_hours));
+        self.db.forget_answers(&job.scope(), self.clock.now() - remembered).await?;
         notices::forget_old(&self.db, &self.clock, &job.scope()).await?;
         Ok(())
     }

@@ -12,17 +12,25 @@ use loam_identity::{Authenticator, Bootstrap, FirstKey, Identity};
 use loam_jobs::{Jobs, Runner, RunnerHandle};
 use loam_journal::{DiskStorage, Journal};
 use loam_kernel::{Clock, NodeId, Scope, TenantId};
+use loam_platform::api_logs::{self, ApiLogSink, ApiLogs};
 use loam_platform::audit_logs::{self, JobChanges};
+use loam_platform::database;
 use loam_platform::drain::Drainer;
+use loam_platform::error_logs::{self, ErrorLogSink, ErrorLogs};
 use loam_platform::notices::Notices;
+use loam_platform::operators::Operators;
 use loam_platform::quarantine;
+use loam_platform::records::Records;
 use loam_platform::seal::Keyring;
+use loam_platform::system_config::{self, Declaration, SystemConfig};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
 use crate::config::Config;
+use crate::error_tap;
+use crate::limits;
 use crate::maintenance;
 use crate::surface::{self, Edge, Health};
 
@@ -36,12 +44,21 @@ pub fn entities() -> Vec<EntityShape> {
     all
 }
 
+/// Every key of the live configuration.
+fn config_keys() -> loam_kernel::Result<Vec<Declaration>> {
+    let mut all = loam_platform::config_keys()?;
+    all.extend(limits::config_keys()?);
+    Ok(all)
+}
+
 /// The services that both the server and the command line work with.
 pub(crate) struct Core {
     pub(crate) db: Db,
     pub(crate) clock: Clock,
     pub(crate) notices: Notices,
     pub(crate) keyring: Keyring,
+    pub(crate) system_config: SystemConfig,
+    journal: Option<Journal>,
     pub(crate) identity: Identity,
     pub(crate) gateway: Gateway,
 }
@@ -60,6 +77,7 @@ impl Core {
         };
         let core = Self::assemble(config, db, clock, notices, keyring, journal)?;
         core.identity.learn_default_tenant().await?;
+        core.system_config.reload().await?;
         Ok(core)
     }
 
@@ -79,6 +97,8 @@ impl Core {
         journal: Option<Journal>,
     ) -> Result<Self> {
         let outgoing = config.outgoing();
+        let system_config = SystemConfig::new(db.clone(), clock.clone(), notices.clone(), config_keys()?)?;
+        limits::follow(&system_config)?;
         config.identity.check()?;
         let client = Client::new(&outgoing)?;
         let identity = Identity::new(loam_identity::Parts {
@@ -97,11 +117,11 @@ impl Core {
             keyring: keyring.clone(),
             client,
             timeouts: outgoing.timeouts(),
-            journal,
+            journal: journal.clone(),
             journal_budget: config.journal.disk_budget_bytes,
             config: config.gateway.clone(),
         });
-        Ok(Self { db, clock, notices, keyring, identity, gateway })
+        Ok(Self { db, clock, notices, keyring, system_config, journal, identity, gateway })
     }
 
     /// Every documented route but those of the instance.
@@ -113,13 +133,19 @@ impl Core {
             Arc::new(JobChanges(self.clock.clone())),
             operators,
         );
+        let instance = Operators::new(operators);
+        let (db, journal) = (&self.db, &self.journal);
         OpenApiRouter::with_openapi(crate::docs::head())
             .merge(self.gateway.proxy_router())
             .merge(self.identity.router())
             .merge(self.gateway.router())
             .merge(jobs.router())
-            .merge(audit_logs::routes::router(self.db.clone()))
-            .merge(quarantine::routes::router(self.db.clone()))
+            .merge(audit_logs::routes::router(db.clone()))
+            .merge(quarantine::routes::router(db.clone()))
+            .merge(system_config::routes::router(self.system_config.clone(), instance))
+            .merge(api_logs::routes::router(db.clone(), instance))
+            .merge(error_logs::routes::router(db.clone(), instance))
+            .merge(database::routes::router(db.clone(), journal.clone(), &self.notices, instance))
     }
 }
 
@@ -185,12 +211,16 @@ impl Services {
         let runner = Runner::start(
             db.clone(),
             clock.clone(),
-            maintenance::handlers(&db, &clock, &core.identity)?,
+            maintenance::handlers(&db, &clock, &core.identity, &core.system_config)?,
             config.jobs.clone(),
             clock.id(),
         )?;
-        let drainer =
-            Drainer::open(db.clone(), journal.clone(), clock.clone(), vec![core.gateway.sink()]).await?;
+        let sinks = vec![core.gateway.sink(), Arc::new(ApiLogSink), Arc::new(ErrorLogSink)];
+        let drainer = Drainer::open(db.clone(), journal.clone(), clock.clone(), sinks).await?;
+        let records = Records::new(journal.clone(), config.journal.disk_budget_bytes, clock.clone());
+        let logs = ApiLogs::new(records.clone(), &core.system_config)?;
+        let (errors, reports) = ErrorLogs::new(records.clone(), &core.system_config)?;
+        error_tap::connect(errors.clone());
         let (stop_background, stop_drainer) = (CancellationToken::new(), CancellationToken::new());
         let mut background = JoinSet::new();
         let caught_up = drainer.drained();
@@ -204,14 +234,18 @@ impl Services {
         background.spawn(core.notices.clone().watch(db.clone(), clock.clone(), stop_background.clone()));
         background.spawn(core.gateway.clone().watch_room(stop_background.clone()));
         background.spawn(core.gateway.clone().watch_limits(stop_background.clone()));
+        background.spawn(core.system_config.clone().watch(stop_background.clone()));
+        background.spawn(records.watch_room(stop_background.clone()));
+        background.spawn(errors.run(reports, stop_background.clone()));
         background.spawn(last_used(authenticator.clone(), stop_background.clone()));
         let mut drainers = JoinSet::new();
         core.gateway.follow_drain(drainer.drained());
         drainers.spawn(drainer.run(stop_drainer.clone()));
         core.gateway.preload().await?;
 
-        let health = Health::new(db.clone(), journal.clone(), core.gateway.clone());
-        let edge = surface::edge(config, &core, authenticator.clone(), health.clone())?;
+        let health =
+            Health::new(db.clone(), journal.clone(), core.gateway.clone(), core.notices.caches().clone());
+        let edge = surface::edge(config, &core, authenticator.clone(), health.clone(), logs)?;
         Ok(Self {
             edge,
             journal,

@@ -4,6 +4,7 @@ use crate::schema::Schema;
 
 mod m20261121_000001_foundation;
 mod m20261122_000001_identity;
+mod m20261122_000002_platform;
 mod m20261122_000003_gateway;
 
 /// One step of the schema.
@@ -21,6 +22,7 @@ macro_rules! steps {
 steps![
     m20261121_000001_foundation,
     m20261122_000001_identity,
+    m20261122_000002_platform,
     m20261122_000003_gateway,
     // new migrations go above this line
 ];

@@ -1,7 +1,7 @@
 //! The drainer's way in: whole batches, in every type, new or again.
 
-use loam_db::OnConflict::{Fail, Merge};
-use loam_db::{Bulk, Column};
+use loam_db::OnConflict::{self, Fail, Merge};
+use loam_db::{Bulk, Column, Fold};
 use loam_kernel::{Clock, TenantId};
 use loam_testkit::{Database, on_both};
 use serde_json::json;
@@ -19,6 +19,7 @@ on_both![
     a_row_that_is_there_already_fails_the_batch,
     one_bad_row_undoes_its_batch,
     an_empty_batch_is_nothing,
+    folding_adds_up_and_keeps_the_least_and_the_greatest,
 ];
 
 /// A database with the partitions that this moment needs.
@@ -132,4 +133,27 @@ async fn one_bad_row_undoes_its_batch(bed: Database) {
 async fn an_empty_batch_is_nothing(bed: Database) {
     write_calls(&bed.db, &[], Merge).await.unwrap();
     assert!(read_calls(&bed.db, ACME).await.is_empty());
+}
+
+async fn folding_adds_up_and_keeps_the_least_and_the_greatest(bed: Database) {
+    const LEAST: &[(&str, Fold)] =
+        &[("total_tokens", Fold::Sum), ("status_code", Fold::Least), ("session_id", Fold::Keep)];
+    const GREATEST: &[(&str, Fold)] = &[("total_tokens", Fold::Sum), ("status_code", Fold::Greatest)];
+    let bed = prepared(bed).await;
+    for (folds, status, session) in [(LEAST, 3, "s5"), (GREATEST, 8, "s7")] {
+        let first = full(ACME);
+        for n in [5, 3, 8, 7] {
+            let row = call::Model {
+                total_tokens: Some(n.into()),
+                status_code: Some(n),
+                session_id: Some(format!("s{n}")),
+                ..first.clone()
+            };
+            write_calls(&bed.db, &[row], OnConflict::Fold(folds)).await.unwrap();
+        }
+        let rows = read_calls(&bed.db, ACME).await;
+        let row = rows.iter().find(|row| row.id == first.id).unwrap();
+        assert_eq!((row.total_tokens, row.status_code), (Some(23), Some(status)));
+        assert_eq!(row.session_id.as_deref(), Some(session), "what is not named is the last one's");
+    }
 }

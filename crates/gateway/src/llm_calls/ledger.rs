@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use loam_journal::{AppendError, DurableError, Journal, Position};
 use loam_kernel::{Clock, Error, NodeId, Result};
+use loam_platform::pack::pack;
 use loam_providers::Usage;
 use uuid::Uuid;
 
 use super::entity::{CacheUse, CallState};
-use super::pack::pack;
 use super::record::{INTENT, Record, SETTLEMENT};
 use crate::limits::admission::Hold;
 use crate::limits::meters::Meters;

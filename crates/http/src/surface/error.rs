@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use loam_kernel::{Error, Kind};
+use loam_kernel::{Error, Kind, TenantId};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -66,18 +66,28 @@ fn class(error: &Error) -> &'static str {
     }
 }
 
-/// Writes an error in the one shape, and logs what is the server's fault, once. Any other answer is left as it is.
-pub fn render_error(response: Response, request_id: &str, method: &Method, path: &str) -> Response {
+/// Writes an error in the one shape, and logs what is the server's fault, once, with its causes. Any other answer is left
+/// as it is. The tenant is the caller's, nil when that is not known.
+pub fn render_error(
+    response: Response,
+    request_id: &str,
+    tenant: TenantId,
+    method: &Method,
+    path: &str,
+) -> Response {
     let Some(error) = response.extensions().get::<Arc<Error>>().cloned() else { return response };
     if matches!(error.kind(), Kind::Internal | Kind::BadGateway | Kind::Unavailable | Kind::Timeout) {
-        let cause = std::error::Error::source(&*error).map(ToString::to_string);
+        let causes = std::iter::successors(std::error::Error::source(&*error), |cause| cause.source());
+        let cause = causes.map(ToString::to_string).collect::<Vec<_>>().join("\n");
+        let tenant = (tenant != TenantId::NIL).then(|| tenant.to_string());
         tracing::error!(
             request.id = request_id,
+            tenant.id = tenant,
             http.method = %method,
             url.path = path,
             error.code = error.code(),
             error.message = error.message(),
-            error.cause = cause,
+            error.cause = (!cause.is_empty()).then_some(cause),
             "request failed"
         );
     }

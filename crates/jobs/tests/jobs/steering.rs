@@ -71,7 +71,7 @@ impl Api {
         let trail = Arc::new(Trail { clock: bed.clock.clone(), broken: AtomicBool::new(false) });
         let jobs = Jobs::new(bed.db.clone(), bed.clock.clone(), trail.clone(), OPERATORS);
         let router = jobs.router().split_for_parts().0.layer(middleware::map_response(
-            |response: Response| async move { render_error(response, "", &Method::GET, "") },
+            |response: Response| async move { render_error(response, "", TenantId::NIL, &Method::GET, "") },
         ));
         Self { router, trail }
     }

@@ -2,12 +2,21 @@
 
 pub(crate) mod chain;
 pub mod entity;
+mod export;
 pub mod head;
 mod jobs;
 pub mod routes;
 mod service;
 #[cfg(test)]
 mod tests;
+mod verify;
+#[cfg(test)]
+mod verify_tests;
+mod view;
+mod walk;
 
+pub use export::{Export, verify_export};
 pub use jobs::JobChanges;
 pub use service::{Change, record};
+pub use verify::{Audit, Expected, Head, Verification};
+pub use walk::Fault;

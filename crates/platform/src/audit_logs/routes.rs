@@ -1,67 +1,25 @@
 //! Reading the trail.
 
+use std::time::Duration;
+
+use axum::body::Body;
 use axum::extract::State;
-use chrono::{DateTime, Utc};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
 use loam_db::Db;
 use loam_http::surface::{ApiResult, Caller, ErrorBody, Path, Query};
 use loam_kernel::{AuditLogId, Error, Page, PageQuery};
 use sea_orm::{ColumnTrait, QueryFilter};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use utoipa::{IntoParams, ToSchema};
+use serde::Deserialize;
+use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::entity::{Column, Entity, Model};
+use super::entity::{Column, Entity};
+use super::verify::{Audit, Expected, Verification};
+pub use super::view::AuditLogView;
 
-/// A change that somebody made.
-#[derive(Serialize, ToSchema)]
-pub struct AuditLogView {
-    id: AuditLogId,
-    /// Place in the tenant's chain, from 1, without a gap.
-    sequence: i64,
-    /// `create`, `update`, `delete`, `revoke`, ….
-    action: String,
-    /// What kind of thing was changed.
-    resource_type: String,
-    /// Which one.
-    resource_id: String,
-    /// `api_key:<id>`, `command_line` or `system:<part>`.
-    actor: String,
-    /// The fields with their new values; secrets never among them.
-    changes: Value,
-    request_id: Option<String>,
-    ip_address: Option<String>,
-    user_agent: Option<String>,
-    /// SHA-256 of the row before, in hexadecimal.
-    previous_hash: String,
-    /// SHA-256 over the previous hash and this row, in hexadecimal.
-    hash: String,
-    created_at: DateTime<Utc>,
-}
-
-impl From<Model> for AuditLogView {
-    fn from(row: Model) -> Self {
-        Self {
-            id: row.id,
-            sequence: row.sequence,
-            action: row.action,
-            resource_type: row.resource_type,
-            resource_id: row.resource_id,
-            actor: row.actor,
-            changes: row.changes,
-            request_id: row.request_id,
-            ip_address: row.ip_address,
-            user_agent: row.user_agent,
-            previous_hash: hex(&row.previous_hash),
-            hash: hex(&row.hash),
-            created_at: row.created_at,
-        }
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
+/// How long a check may take before it says where to go on.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Which changes to list.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -75,9 +33,24 @@ pub struct AuditLogFilter {
     action: Option<String>,
 }
 
+/// What to verify.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct VerifyQuery {
+    /// Begin behind this place of the chain, whose row is trusted: `verified_to` of an answer that was not complete.
+    from_sequence: Option<i64>,
+    /// A head that was noted earlier, as `sequence:hash` or the hash alone: it must still be in the chain.
+    expect_head: Option<String>,
+}
+
 /// The routes.
 pub fn router(db: Db) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(get)).with_state(db)
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(get))
+        .routes(routes!(verify))
+        .routes(routes!(export))
+        .with_state(db)
 }
 
 /// Changes, newest first.
@@ -122,4 +95,38 @@ async fn get(
 ) -> ApiResult<axum::Json<AuditLogView>> {
     let row = db.read(&scope).await?.get::<Entity>(id).await?.ok_or_else(|| Error::not_found("audit log"))?;
     Ok(axum::Json(row.into()))
+}
+
+/// Checks the tenant's chain: every row against its hash, every hash against the next row, the last one against the head.
+/// A long chain is checked in parts: an answer that is not `complete` says where to go on.
+#[utoipa::path(
+    get, path = "/api/v1/audit_logs/verify", tag = "audit_logs", operation_id = "audit_logs_verify",
+    params(VerifyQuery),
+    responses((status = 200, body = Verification), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["audit_logs:read"]))
+)]
+async fn verify(
+    State(db): State<Db>,
+    Caller(scope): Caller,
+    Query(query): Query<VerifyQuery>,
+) -> ApiResult<axum::Json<Verification>> {
+    let expected = query.expect_head.as_deref().map(str::parse::<Expected>).transpose()?;
+    let audit = Audit::new(db, scope);
+    Ok(axum::Json(audit.verify(query.from_sequence.unwrap_or(0), expected, Some(PATIENCE)).await?))
+}
+
+/// The tenant's chain as JSON Lines, with what `loam audit verify --file` needs. A last line says how many rows there
+/// are: without it the export is not whole.
+#[utoipa::path(
+    get, path = "/api/v1/audit_logs/export", tag = "audit_logs", operation_id = "audit_logs_export",
+    responses((status = 200, body = String, content_type = "application/x-ndjson"), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["audit_logs:read"]))
+)]
+async fn export(State(db): State<Db>, Caller(scope): Caller) -> ApiResult<Response> {
+    let lines = Audit::new(db, scope).export().await?;
+    let headers = [
+        (header::CONTENT_TYPE, "application/x-ndjson"),
+        (header::CONTENT_DISPOSITION, "attachment; filename=\"audit_logs.jsonl\""),
+    ];
+    Ok((headers, Body::from_stream(lines.into_stream())).into_response())
 }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::entity::{Column, Entity, Model};
 use super::{Change, chain, record};
 
-const ACME: TenantId = TenantId(Uuid::from_u128(0xac));
+pub(super) const ACME: TenantId = TenantId(Uuid::from_u128(0xac));
 const OTHER: TenantId = TenantId(Uuid::from_u128(0x07));
 
 on_both![
@@ -23,7 +23,7 @@ on_both![
 ];
 
 /// A database with two tenants and this month's partitions.
-async fn prepared(bed: Database) -> Database {
+pub(super) async fn prepared(bed: Database) -> Database {
     let clock = Clock::system();
     bed.db.ensure_partitions(&Scope::system(TenantId::NIL, "test"), clock.now()).await.unwrap();
     let rows: Vec<String> = [ACME, OTHER].iter().map(|id| row_of(&bed, *id)).collect();
@@ -45,7 +45,7 @@ fn change(changes: Value) -> Change<'static> {
     Change { action: "update", resource_type: "things", resource_id: "1", changes }
 }
 
-async fn write(db: &Db, tenant: TenantId, changes: Value) -> loam_kernel::Result<()> {
+pub(super) async fn write(db: &Db, tenant: TenantId, changes: Value) -> loam_kernel::Result<()> {
     let tx = db.write(&Scope::system(tenant, "test")).await?;
     record(&tx, &Clock::system(), change(changes)).await?;
     tx.commit().await

@@ -19,6 +19,8 @@ use sea_orm::{ColumnTrait, QueryFilter, Set};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::cache::Caches;
+
 /// How often other processes' notices are looked for; with the time of a look it stays well below a second.
 const POLL: Duration = Duration::from_millis(300);
 
@@ -43,17 +45,28 @@ type Subscriber = Arc<dyn Fn(&Notice) + Send + Sync>;
 
 /// The notices of this process. Cheap to clone.
 #[derive(Clone, Default)]
-pub struct Notices(Arc<RwLock<Vec<Subscriber>>>);
+pub struct Notices {
+    subscribers: Arc<RwLock<Vec<Subscriber>>>,
+    caches: Caches,
+}
 
 impl Notices {
+    /// The caches that listen here.
+    pub fn caches(&self) -> &Caches {
+        &self.caches
+    }
+
     /// Calls `subscriber` for every notice from now on; it must not block.
     pub fn subscribe(&self, subscriber: impl Fn(&Notice) + Send + Sync + 'static) {
-        self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner).push(Arc::new(subscriber));
+        self.subscribers
+            .write()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .push(Arc::new(subscriber));
     }
 
     /// Tells the subscribers of this process. Call it after the commit.
     pub fn publish(&self, notice: &Notice) {
-        let subscribers = self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        let subscribers = self.subscribers.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
         for subscriber in subscribers {
             subscriber(notice);
         }

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail};
 use clap::Subcommand;
 use loam_db::{Db, Dialect, compare, data_dictionary, entity_diagram, new_revision, print_schema};
 use loam_kernel::{Clock, Scope, TenantId};
+use loam_platform::database::DatabaseStatus;
 use serde_json::json;
 
 use super::{admin, output};
@@ -16,7 +17,7 @@ use crate::services::entities;
 pub(super) enum Command {
     /// Apply the migrations that are pending, and make the coming months' partitions. `loam serve` does it by itself.
     Migrate,
-    /// Show which migrations are applied.
+    /// Show the state of the database: migrations, sizes, how far journals have been drained.
     Status,
     /// Compare the database with what this binary expects of it.
     Check,
@@ -43,16 +44,14 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
     match command {
         Command::Migrate => migrate(config, json).await,
         Command::Status => {
-            let status = admin::connect(config).await?.schema_status().await?;
+            let db = admin::connect(config).await?;
+            let status = DatabaseStatus::read(&db, None).await?;
             if json {
-                output::json(
-                    &json!({ "migrations": status.migrations, "unknown": status.unknown, "pending": status.pending() }),
-                )?;
+                output::json(&status)?
             } else {
-                output::rows(false, &status.migrations, &["name", "applied"])?;
-                output::line(false, &format!("{} pending", status.pending()))?;
+                show(&status)?
             }
-            Ok(status.refuse_newer()?)
+            Ok(db.schema_status().await?.refuse_newer()?)
         }
         Command::Check => {
             let db = admin::connect(config).await?;
@@ -85,6 +84,19 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
             Ok(())
         }
     }
+}
+
+fn show(status: &DatabaseStatus) -> Result<()> {
+    output::line(false, &format!("{} {}, {} bytes", status.backend, status.version, status.size_bytes))?;
+    output::rows(false, &status.migrations, &["name", "applied"])?;
+    output::line(false, &format!("{} pending", status.pending))?;
+    if !status.partitions.is_empty() {
+        output::rows(false, &status.partitions, &["table", "partition", "rows", "bytes"])?;
+    }
+    if !status.nodes.is_empty() {
+        output::rows(false, &status.nodes, &["node_id", "position", "updated_at"])?;
+    }
+    Ok(())
 }
 
 async fn migrate(config: &Config, json: bool) -> Result<()> {

@@ -2,7 +2,9 @@
 //! on the audit trail as `command_line`.
 
 mod admin;
+mod audit;
 mod call;
+mod config;
 mod db;
 mod key;
 mod limit;
@@ -107,6 +109,12 @@ enum Command {
     /// Model calls.
     #[command(subcommand)]
     Call(call::Command),
+    /// What can be set while servers run.
+    #[command(subcommand)]
+    Config(config::Command),
+    /// The audit trail.
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Print the OpenAPI document.
     Openapi,
     /// Print completions for a shell.
@@ -169,6 +177,8 @@ fn run(cli: Cli) -> Result<()> {
             Command::Limit(command) => limit::run(command, &config, json).await,
             Command::Usage(command) => usage::run(command, &config, json).await,
             Command::Call(command) => call::run(command, &config, json).await,
+            Command::Config(command) => config::run(command, &config, json).await,
+            Command::Audit(command) => audit::run(command, &config, json).await,
             Command::Serve { .. } | Command::Openapi | Command::Completions { .. } => Ok(()),
         }
     })

@@ -18,14 +18,18 @@ use http_body_util::Limited;
 use hyper::body::Incoming;
 use loam_http::client::Network;
 use loam_http::surface::{ApiError, render_error};
-use loam_kernel::{Clock, Origin};
+use loam_kernel::{Clock, Origin, TenantId};
+use loam_platform::api_logs::{ApiLogs, Caller};
+use loam_platform::system_config::Live;
 use tower::ServiceExt;
 use tower_http::timeout::TimeoutBody;
 
 use super::access::Access;
 use super::idempotency::Replay;
+use super::logged::{Kept, Tee, record_at_end};
 use super::origin::{self, REQUEST_ID};
 use crate::config::ServerConfig;
+use crate::limits::RequestLimits;
 use crate::unread::Unread;
 
 /// What every request passes. Cheap to clone.
@@ -36,6 +40,8 @@ struct Inner {
     router: Router,
     access: Access,
     replay: Replay,
+    logs: ApiLogs,
+    limits: Live<RequestLimits>,
     clock: Clock,
     max_body_bytes: usize,
     read_timeout: Duration,
@@ -47,6 +53,8 @@ impl Edge {
         router: Router,
         access: Access,
         replay: Replay,
+        logs: ApiLogs,
+        limits: Live<RequestLimits>,
         clock: Clock,
         config: &ServerConfig,
     ) -> Self {
@@ -54,6 +62,8 @@ impl Edge {
             router,
             access,
             replay,
+            logs,
+            limits,
             clock,
             max_body_bytes: config.max_body_bytes,
             read_timeout: Duration::from_secs(config.read_timeout),
@@ -72,32 +82,51 @@ impl Edge {
         let origin = Arc::new(origin);
         let (method, uri) = (request.method().clone(), request.uri().clone());
         let (head, body) = request.into_parts();
-        let body = this.limited(&head.headers, body);
+        let arrival = this.logs.arrive(&method, &uri, &head.headers);
+        let kept = (arrival.keep_body > 0).then(|| Kept::new(arrival.keep_body));
+        let body = this.limited(&head.headers, body, kept.as_ref());
         let request = Request::from_parts(head, body);
-        let response = this.answer(request, &origin).await.unwrap_or_else(ApiError::into_response);
-        let mut response = render_error(response, &origin.request_id, &method, uri.path());
+        let mut caller = Caller::default();
+        let response =
+            this.answer(request, &origin, &mut caller).await.unwrap_or_else(ApiError::into_response);
+        let mut response = render_error(response, &origin.request_id, caller.tenant, &method, uri.path());
         response.headers_mut().insert(REQUEST_ID, header);
-        Ok(response)
+        Ok(match this.logs.leave(arrival, caller, &origin, (&method, &uri), response.status()) {
+            Some(ending) => record_at_end(ending, kept, response),
+            None => response,
+        })
     }
 }
 
 impl Inner {
     /// The body, with a limit on its size and on every pause within it.
-    fn limited(&self, headers: &HeaderMap, body: Incoming) -> Body {
+    fn limited(&self, headers: &HeaderMap, body: Incoming, kept: Option<&Kept>) -> Body {
         if hyper::body::Body::is_end_stream(&body) {
             return Body::empty();
         }
         let body = TimeoutBody::new(self.read_timeout, Unread::new(headers, body));
-        Body::new(Limited::new(body, self.max_body_bytes))
+        let set = self.limits.with(TenantId::NIL, |limits| limits.max_body_bytes);
+        let max = set.map_or(self.max_body_bytes, |set| set.min(self.max_body_bytes));
+        let body = Limited::new(body, max);
+        match kept {
+            Some(kept) => Body::new(Tee::new(Box::pin(body), kept.clone())),
+            None => Body::new(body),
+        }
     }
 
-    async fn answer(&self, mut request: Request, origin: &Arc<Origin>) -> Result<Response, ApiError> {
+    async fn answer(
+        &self,
+        mut request: Request,
+        origin: &Arc<Origin>,
+        caller: &mut Caller,
+    ) -> Result<Response, ApiError> {
         let admitted = self.access.admit(request.method(), request.uri(), request.headers(), origin);
         let Some(scope) = admitted.await? else {
             // who logs in has no scope yet, but comes from somewhere
             request.extensions_mut().insert(origin.clone());
             return Ok(self.route(request).await);
         };
+        *caller = Caller::from(&scope);
         if request.method() == Method::POST
             && let Some(key) = self.replay.key_of(&request)?
         {

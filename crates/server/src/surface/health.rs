@@ -11,6 +11,7 @@ use loam_db::Db;
 use loam_gateway::Gateway;
 use loam_http::surface::{ApiResult, ErrorBody};
 use loam_journal::{Journal, SYNC_BUCKETS_MICROS};
+use loam_platform::cache::Caches;
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -27,12 +28,13 @@ struct Inner {
     db: Db,
     journal: Journal,
     gateway: Gateway,
+    caches: Caches,
     stopping: AtomicBool,
 }
 
 impl Health {
-    pub(crate) fn new(db: Db, journal: Journal, gateway: Gateway) -> Self {
-        Self(Arc::new(Inner { db, journal, gateway, stopping: AtomicBool::new(false) }))
+    pub(crate) fn new(db: Db, journal: Journal, gateway: Gateway, caches: Caches) -> Self {
+        Self(Arc::new(Inner { db, journal, gateway, caches, stopping: AtomicBool::new(false) }))
     }
 
     /// From now on the server is not ready: a load balancer should look elsewhere.
@@ -127,6 +129,7 @@ async fn metrics(
     }
     metrics::gauge!("loam_gateway_open_calls").set(to_f64(health.0.gateway.open_calls() as u64));
     journal_figures(&health.0.journal);
+    health.0.caches.publish();
     prometheus.run_upkeep();
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], prometheus.render()).into_response())
 }

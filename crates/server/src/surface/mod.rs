@@ -4,6 +4,7 @@ mod access;
 mod edge;
 mod health;
 mod idempotency;
+mod logged;
 mod metrics;
 mod origin;
 
@@ -16,8 +17,10 @@ use axum::routing::get;
 use axum::{Extension, Router};
 use loam_http::surface::rejected_as_error;
 use loam_identity::Authenticator;
+use loam_platform::api_logs::ApiLogs;
 
 use crate::config::Config;
+use crate::limits;
 use crate::services::Core;
 
 use access::Access;
@@ -31,6 +34,7 @@ pub(crate) fn edge(
     core: &Core,
     authenticator: Arc<Authenticator>,
     health: Health,
+    logs: ApiLogs,
 ) -> Result<Edge> {
     let instance = health_routes().layer(Extension(health)).layer(Extension(metrics::install()?));
     let (routes, document) = core.routes().merge(instance).split_for_parts();
@@ -51,5 +55,6 @@ pub(crate) fn edge(
         .merge(pages)
         .method_not_allowed_fallback(|| async { rejected_as_error(StatusCode::METHOD_NOT_ALLOWED) })
         .fallback(|| async { rejected_as_error(StatusCode::NOT_FOUND) });
-    Ok(Edge::new(router, access, replay, core.clock.clone(), &config.server))
+    let limits = core.system_config.live(&limits::REQUESTS)?;
+    Ok(Edge::new(router, access, replay, logs, limits, core.clock.clone(), &config.server))
 }

@@ -1,0 +1,271 @@
+//! Deciding which requests are recorded, and taking them down.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use http::{HeaderMap, Method, StatusCode, Uri, header};
+use loam_kernel::{Actor, ApiKeyId, ApiLogId, Origin, ProjectId, Result, Scope, TenantId, UserId};
+use serde_json::{Map, Value, json};
+
+use super::record::Record;
+use super::settings::{ApiLogSettings, SETTINGS};
+use crate::pack::pack;
+use crate::records::{self, API_LOG, Records, Throttle, dropped, is_secret, shortened};
+use crate::system_config::{Live, SystemConfig};
+
+/// Records a second of requests without a valid key: anybody can make those.
+const STRANGERS_PER_SECOND: u32 = 20;
+const MAX_PATH: usize = 2000;
+const MAX_VALUE: usize = 1000;
+const MAX_PARAMETERS: usize = 100;
+
+/// What kind of request it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// Changes something through the resource API.
+    Write,
+    /// Only reads.
+    Read,
+    /// A model call, or another of the protocols of the gateway.
+    Call,
+}
+
+impl Class {
+    /// The class of a request.
+    pub fn of(method: &Method, path: &str) -> Self {
+        let reads = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
+        match (path.starts_with("/api/"), reads) {
+            (true, false) => Self::Write,
+            (_, true) => Self::Read,
+            (false, false) => Self::Call,
+        }
+    }
+}
+
+/// Who asked, once that is known.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Caller {
+    /// The tenant; nil for a stranger.
+    pub tenant: TenantId,
+    api_key: Option<ApiKeyId>,
+    user: Option<UserId>,
+    project: Option<ProjectId>,
+}
+
+impl From<&Scope> for Caller {
+    fn from(scope: &Scope) -> Self {
+        let api_key = match scope.actor() {
+            Actor::ApiKey(id) => Some(*id),
+            _ => None,
+        };
+        Self { tenant: scope.tenant(), api_key, user: scope.user, project: scope.project }
+    }
+}
+
+/// What has to be kept of a request from its arrival on.
+pub struct Arrival {
+    class: Class,
+    began: Instant,
+    headers: Option<HeaderMap>,
+    /// The largest body that somebody wants kept; 0: none.
+    pub keep_body: usize,
+}
+
+/// A request that is recorded when its answer has ended.
+pub struct Ending {
+    logs: ApiLogs,
+    arrival: Arrival,
+    caller: Caller,
+    origin: Arc<Origin>,
+    method: Method,
+    uri: Uri,
+    status: StatusCode,
+    /// The largest body to keep; 0: none.
+    pub keep_body: usize,
+}
+
+/// Takes requests down. Cheap to clone.
+#[derive(Clone)]
+pub struct ApiLogs {
+    records: Records,
+    settings: Live<ApiLogSettings>,
+    plan: Arc<Plan>,
+}
+
+/// What some tenant wants, so that a request of which nobody wants anything costs a branch.
+#[derive(Default)]
+struct Plan {
+    /// Whether headers are worth keeping, by class.
+    headers: AtomicUsize,
+    /// The largest body that somebody wants kept.
+    body: AtomicUsize,
+    strangers: Throttle,
+}
+
+impl ApiLogs {
+    /// As the live configuration says.
+    pub fn new(records: Records, config: &SystemConfig) -> Result<Self> {
+        let this = Self { records, settings: config.live(&SETTINGS)?, plan: Arc::default() };
+        this.plan_anew();
+        let follower = this.clone();
+        config.subscribe(move |key| {
+            if key == SETTINGS.name() {
+                follower.plan_anew();
+            }
+        });
+        Ok(this)
+    }
+
+    fn plan_anew(&self) {
+        let mut headers = 0;
+        let mut body = 0;
+        for class in [Class::Write, Class::Read, Class::Call] {
+            // a call that fails may be recorded without its headers: keeping them for every call would cost too much
+            let wanted = self.settings.any(|settings| {
+                let sampling = &settings.sampling;
+                sampling.of(class) > 0.0 || (class != Class::Call && sampling.errors > 0.0)
+            });
+            headers |= usize::from(wanted) << class as usize;
+        }
+        self.settings.any(|settings| {
+            body = body.max(if settings.bodies { settings.max_body_bytes } else { 0 });
+            false
+        });
+        self.plan.headers.store(headers, Ordering::Relaxed);
+        self.plan.body.store(body, Ordering::Relaxed);
+    }
+
+    /// A request comes in.
+    pub fn arrive(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Arrival {
+        let class = Class::of(method, uri.path());
+        let wanted = self.plan.headers.load(Ordering::Relaxed) & (1 << class as usize) != 0;
+        let keep_body = if wanted && is_json(headers) { self.plan.body.load(Ordering::Relaxed) } else { 0 };
+        Arrival { class, began: Instant::now(), headers: wanted.then(|| headers.clone()), keep_body }
+    }
+
+    /// Its answer goes out; says whether to record it at its end.
+    pub fn leave(
+        &self,
+        arrival: Arrival,
+        caller: Caller,
+        origin: &Arc<Origin>,
+        (method, uri): (&Method, &Uri),
+        status: StatusCode,
+    ) -> Option<Ending> {
+        let (share, keep_body) = self.settings.with(caller.tenant, |settings| {
+            let sampling = &settings.sampling;
+            let errors = if status.as_u16() >= 400 { sampling.errors } else { 0.0 };
+            let keep = if settings.bodies { settings.max_body_bytes } else { 0 };
+            (sampling.of(arrival.class).max(errors), keep)
+        });
+        if share <= 0.0 || !self.drawn(share) {
+            return None;
+        }
+        let clock = self.records.clock();
+        if caller.tenant == TenantId::NIL && !self.plan.strangers.pass(clock.now(), STRANGERS_PER_SECOND) {
+            dropped("api_logs", "too_many_strangers");
+            return None;
+        }
+        let (origin, method, uri) = (origin.clone(), method.clone(), uri.clone());
+        Some(Ending { logs: self.clone(), arrival, caller, origin, method, uri, status, keep_body })
+    }
+
+    fn drawn(&self, share: f64) -> bool {
+        share >= 1.0
+            || f64::from(u32::from_le_bytes(self.records.clock().random())) < share * f64::from(u32::MAX)
+    }
+}
+
+impl Ending {
+    /// Records it: how many bytes were answered, and the bodies as far as they were kept.
+    pub fn record(self, response_bytes: u64, request_body: Option<&[u8]>, response_body: Option<&[u8]>) {
+        let records = &self.logs.records;
+        let latency = self.arrival.began.elapsed();
+        let began = records.clock().now() - latency;
+        let headers = self.arrival.headers.as_ref();
+        let session = headers.and_then(|headers| headers.get("x-loam-session-id")?.to_str().ok());
+        let record = Record {
+            tenant: self.caller.tenant,
+            id: ApiLogId(records.clock().id()),
+            node: records.node(),
+            request_id: records::text(&self.origin.request_id).into_owned(),
+            method: self.method.to_string(),
+            path: records::text(&shortened(self.uri.path(), MAX_PATH)).into_owned(),
+            query_params: self.uri.query().map(|query| query_params(query).to_string()),
+            headers: headers.map(|headers| shown(headers).to_string()),
+            body: request_body.and_then(|body| clean(body, self.keep_body)),
+            response_body: response_body.and_then(|body| clean(body, self.keep_body)),
+            status: self.status.as_u16(),
+            response_bytes,
+            latency_us: i64::try_from(latency.as_micros()).unwrap_or(i64::MAX),
+            session: session.map(|session| shortened(session, MAX_VALUE)),
+            user: self.caller.user,
+            api_key: self.caller.api_key,
+            project: self.caller.project,
+            user_agent: self.origin.user_agent.as_deref().map(|agent| records::text(agent).into_owned()),
+            ip_address: self.origin.ip_address.map(|ip| ip.to_string()),
+            created_us: began.timestamp_micros(),
+        };
+        match record.frame() {
+            Ok(frame) => records.append(API_LOG, record.id.0, &[&frame]),
+            Err(e) => tracing::warn!(error = %e, "a request can't be recorded"),
+        }
+    }
+}
+
+/// Whether the content is JSON; of anything else no body is kept, as secrets can't be told from the rest.
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    kind.is_some_and(|kind| kind.starts_with("application/json"))
+}
+
+/// A body without its secrets, packed. One that was cut is no JSON, and left out but for saying so.
+fn clean(body: &[u8], keep: usize) -> Option<Vec<u8>> {
+    if body.is_empty() || keep == 0 {
+        return None;
+    }
+    let whole = if body.len() <= keep { serde_json::from_slice(body).ok() } else { None };
+    let value = match whole {
+        Some(mut value) => {
+            records::json(&mut value);
+            value
+        }
+        None => json!({ "omitted": "longer than max_body_bytes, or no JSON" }),
+    };
+    // PostgreSQL is not asked to read it, so its size is all that bounds it
+    Some(pack(&[value.to_string()], false, usize::MAX))
+}
+
+fn shown(headers: &HeaderMap) -> Value {
+    let mut all = Map::new();
+    for (name, value) in headers.iter().take(MAX_PARAMETERS) {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        add(&mut all, name.as_str(), &value);
+    }
+    Value::Object(all)
+}
+
+fn query_params(query: &str) -> Value {
+    let mut all = Map::new();
+    for (name, value) in form_urlencoded::parse(query.as_bytes()).take(MAX_PARAMETERS) {
+        add(&mut all, &name, &value);
+    }
+    Value::Object(all)
+}
+
+/// Adds a value without its secret; a second of the same name makes a list.
+fn add(all: &mut Map<String, Value>, name: &str, value: &str) {
+    // PostgreSQL can't store a NUL
+    let name = shortened(name, MAX_VALUE).replace('\0', "\u{fffd}");
+    let value = if is_secret(&name) {
+        json!("[redacted]")
+    } else {
+        json!(records::text(&shortened(value, MAX_VALUE)).replace('\0', "\u{fffd}"))
+    };
+    match all.get_mut(&name) {
+        None => drop(all.insert(name, value)),
+        Some(Value::Array(values)) => values.push(value),
+        Some(first) => *first = json!([first.take(), value]),
+    }
+}

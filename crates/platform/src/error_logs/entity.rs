@@ -1,0 +1,53 @@
+//! An error on record.
+
+use loam_kernel::{ErrorLogId, NodeId, TenantId};
+use sea_orm::entity::prelude::*;
+
+/// An error.
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(
+    table_name = "error_logs",
+    comment = "an answer of 500 or above, or a failure in the background; without secrets"
+)]
+pub struct Model {
+    /// The tenant; nil for the instance's own.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub tenant_id: TenantId,
+    /// The row.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: ErrorLogId,
+    /// Where it happened.
+    #[sea_orm(comment = "node on which it happened, known by its journal")]
+    pub node_id: NodeId,
+    /// Its kind.
+    #[sea_orm(column_type = "Text", comment = "code of the answer, or the part of Loam that failed")]
+    pub error_type: String,
+    /// What happened.
+    #[sea_orm(column_type = "Text", comment = "what happened")]
+    pub error_message: String,
+    /// Why.
+    #[sea_orm(column_type = "Text", nullable, comment = "the causes, the nearest first, a line each")]
+    pub stack_trace: Option<String>,
+    /// The request.
+    #[sea_orm(column_type = "Text", nullable, comment = "x-request-id of the request that failed")]
+    pub request_id: Option<String>,
+    /// What else is known.
+    #[sea_orm(column_type = "JsonBinary", comment = "what else is known: method, path, job, …")]
+    pub context: Json,
+    /// What it has in common with others.
+    #[sea_orm(
+        column_type = "Text",
+        comment = "digest of type and message without what varies: ids, numbers, quotations"
+    )]
+    pub fingerprint: String,
+    /// When.
+    pub created_at: DateTimeUtc,
+}
+
+/// None.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+loam_db::tenant_entity!(Entity, Column::TenantId, Column::Id);

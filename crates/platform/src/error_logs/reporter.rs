@@ -1,0 +1,153 @@
+//! From the log to the record: whatever is logged as an error.
+
+use std::sync::Arc;
+
+use loam_kernel::{ErrorLogId, Result, TenantId};
+use serde_json::{Map, Value};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::fingerprint::fingerprint;
+use super::record::Record;
+use super::{ErrorLogSettings, SETTINGS};
+use crate::records::{self, ERROR_LOG, Records, Throttle, dropped, shortened};
+use crate::system_config::{Live, SystemConfig};
+
+/// Errors that may wait to be recorded.
+const WAITING: usize = 1024;
+const MAX_MESSAGE: usize = 4000;
+const MAX_TRACE: usize = 16_000;
+const MAX_FIELD: usize = 1000;
+
+/// What keeps records must not report its own failures: each would make the next.
+const SILENT: [&str; 3] = ["loam_journal", "loam_platform::drain", "loam_platform::records"];
+
+/// An event that was logged as an error.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// The part of Loam, as `loam_jobs::run`.
+    pub target: String,
+    /// What was logged.
+    pub message: String,
+    /// Its fields, by their dotted names.
+    pub fields: Map<String, Value>,
+}
+
+/// Takes errors. Cheap to clone; taking one waits for nothing, so that it can be done from within a logger.
+#[derive(Clone)]
+pub struct ErrorLogs(Arc<Inner>);
+
+struct Inner {
+    settings: Live<ErrorLogSettings>,
+    records: Records,
+    throttle: Throttle,
+    reports: mpsc::Sender<Report>,
+}
+
+impl ErrorLogs {
+    /// As the live configuration says; with the end where reports arrive, for [`ErrorLogs::run`].
+    pub fn new(records: Records, config: &SystemConfig) -> Result<(Self, mpsc::Receiver<Report>)> {
+        let (reports, arriving) = mpsc::channel(WAITING);
+        let inner =
+            Inner { settings: config.live(&SETTINGS)?, records, throttle: Throttle::default(), reports };
+        Ok((Self(Arc::new(inner)), arriving))
+    }
+
+    /// Takes an error, or drops it when there are too many.
+    pub fn report(&self, report: Report) {
+        let settings = self.0.settings.get();
+        if !settings.enabled || SILENT.iter().any(|target| report.target.starts_with(target)) {
+            return;
+        }
+        if !self.0.throttle.pass(self.0.records.clock().now(), settings.max_per_second) {
+            return dropped("error_logs", "too_many");
+        }
+        if self.0.reports.try_send(report).is_err() {
+            dropped("error_logs", "queue_full");
+        }
+    }
+
+    /// Records what arrives until stopped.
+    pub async fn run(self, mut arriving: mpsc::Receiver<Report>, stop: CancellationToken) {
+        while let Some(Some(report)) = stop.run_until_cancelled(arriving.recv()).await {
+            self.record(report);
+        }
+        // what was reported while stopping
+        while let Ok(report) = arriving.try_recv() {
+            self.record(report);
+        }
+    }
+
+    fn record(&self, report: Report) {
+        for record in self.records(report) {
+            match record.frame() {
+                Ok(frame) => self.0.records.append(ERROR_LOG, record.id.0, &[&frame]),
+                Err(e) => tracing::warn!(error = %e, "an error can't be recorded"),
+            }
+        }
+    }
+
+    /// What is recorded of a report. A failed request is its tenant's, but why Loam itself failed is the operators'
+    /// alone: then there are two, of which the tenant's doesn't say.
+    fn records(&self, mut report: Report) -> Vec<Record> {
+        let mut take = |name: &str| match report.fields.remove(name) {
+            Some(Value::String(text)) => Some(text),
+            Some(other) => Some(other.to_string()),
+            None => None,
+        };
+        let tenant = take("tenant.id").and_then(|id| id.parse::<TenantId>().ok()).unwrap_or(TenantId::NIL);
+        let (request_id, code) = (take("request.id"), take("error.code"));
+        let (message, cause) = (take("error.message"), take("error.cause"));
+        let error = take("error");
+        let internal = code.as_deref().is_none_or(|code| code == "internal_error");
+        let kind = code.unwrap_or_else(|| report.target.clone());
+        let said = message.unwrap_or_else(|| std::mem::take(&mut report.message));
+        let first = error.as_deref().or_else(|| cause.as_deref()?.lines().next());
+        let full = first.map_or_else(|| said.clone(), |first| format!("{said}: {first}"));
+        let mut context = Value::Object(report.fields);
+        if let Value::Object(fields) = &mut context {
+            for value in fields.values_mut() {
+                if let Value::String(text) = value {
+                    *text = shortened(text, MAX_FIELD);
+                }
+            }
+            fields.insert("target".to_owned(), report.target.into());
+        }
+        let mut all = Vec::new();
+        if internal && tenant != TenantId::NIL {
+            all.push(self.one(tenant, &kind, &said, None, request_id.as_deref(), context.clone()));
+            context["tenant_id"] = tenant.to_string().into();
+            all.push(self.one(TenantId::NIL, &kind, &full, cause, request_id.as_deref(), context));
+        } else {
+            all.push(self.one(tenant, &kind, &full, cause, request_id.as_deref(), context));
+        }
+        all
+    }
+
+    fn one(
+        &self,
+        tenant: TenantId,
+        kind: &str,
+        message: &str,
+        trace: Option<String>,
+        request_id: Option<&str>,
+        mut context: Value,
+    ) -> Record {
+        let clean = |text: &str, max| records::text(&shortened(text, max)).replace('\0', "\u{fffd}");
+        records::json(&mut context);
+        let message = clean(message, MAX_MESSAGE);
+        let clock = self.0.records.clock();
+        Record {
+            tenant,
+            id: ErrorLogId(clock.id()),
+            node: self.0.records.node(),
+            kind: kind.to_owned(),
+            fingerprint: fingerprint(kind, &message),
+            message,
+            trace: trace.map(|trace| clean(&trace, MAX_TRACE)),
+            request_id: request_id.map(|id| clean(id, MAX_FIELD)),
+            context: context.to_string().replace("\\u0000", "\u{fffd}"),
+            created_us: clock.now().timestamp_micros(),
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! From the journal into `error_logs`, counted into `error_groups` in the same transaction.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use loam_db::{Bulk, Column, Fold, OnConflict, System, Tx};
+use loam_journal::Frame;
+use loam_kernel::{Result, TenantId};
+use uuid::Uuid;
+
+use super::fingerprint::group_id;
+use super::record::Record;
+use crate::drain::Sink;
+use crate::records::ERROR_LOG;
+
+/// Drains errors.
+pub struct ErrorLogSink;
+
+#[async_trait]
+impl Sink for ErrorLogSink {
+    fn takes(&self, kind: u8) -> bool {
+        kind == ERROR_LOG
+    }
+
+    fn tenant(&self, frame: &Frame) -> TenantId {
+        Record::read(frame).map_or(TenantId::NIL, |record| record.tenant)
+    }
+
+    async fn write(&self, tx: &Tx<System>, frames: &[Frame]) -> Result<()> {
+        let records: Vec<Record> = frames.iter().map(Record::read).collect::<Result<_>>()?;
+        tx.bulk(rows(&records)).await?;
+        tx.bulk(groups(&records)).await
+    }
+}
+
+fn rows(all: &[Record]) -> Bulk {
+    let uuid =
+        |field: fn(&Record) -> Uuid| Column::Uuid(all.iter().map(|record| Some(field(record))).collect());
+    let text = |field: fn(&Record) -> Option<String>| Column::Text(all.iter().map(field).collect());
+    let columns = vec![
+        ("tenant_id", uuid(|record| record.tenant.0)),
+        ("id", uuid(|record| record.id.0)),
+        ("node_id", uuid(|record| record.node.0)),
+        ("error_type", text(|record| Some(record.kind.clone()))),
+        ("error_message", text(|record| Some(record.message.clone()))),
+        ("stack_trace", text(|record| record.trace.clone())),
+        ("request_id", text(|record| record.request_id.clone())),
+        ("context", Column::Json(all.iter().map(|record| Some(record.context.clone())).collect())),
+        ("fingerprint", text(|record| Some(record.fingerprint()))),
+        ("created_at", Column::Time(all.iter().map(|record| Some(record.created_at())).collect())),
+    ];
+    Bulk { table: "error_logs", columns, on_conflict: OnConflict::Merge }
+}
+
+/// How a group takes more errors: what is not named here is the last one's.
+const COUNTED: &[(&str, Fold)] = &[
+    ("fingerprint", Fold::Keep),
+    ("error_type", Fold::Keep),
+    ("count", Fold::Sum),
+    ("first_seen", Fold::Least),
+    ("last_seen", Fold::Greatest),
+];
+
+fn groups(all: &[Record]) -> Bulk {
+    // in one order on every node, so that two that count into the same groups don't wait for each other
+    let mut groups: BTreeMap<(TenantId, Uuid), Vec<&Record>> = BTreeMap::new();
+    for record in all {
+        groups.entry((record.tenant, group_id(record.fingerprint))).or_default().push(record);
+    }
+    let groups: Vec<((TenantId, Uuid), Vec<&Record>)> = groups.into_iter().collect();
+    let last = |records: &[&Record]| records.iter().max_by_key(|record| record.created_us).copied().cloned();
+    let lasts: Vec<Record> = groups.iter().filter_map(|(_, records)| last(records)).collect();
+    let first_seen = |records: &[&Record]| -> Option<DateTime<Utc>> {
+        records.iter().map(|record| record.created_at()).min()
+    };
+    let text =
+        |field: fn(&Record) -> String| Column::Text(lasts.iter().map(|last| Some(field(last))).collect());
+    let columns = vec![
+        ("tenant_id", Column::Uuid(groups.iter().map(|((tenant, _), _)| Some(tenant.0)).collect())),
+        ("id", Column::Uuid(groups.iter().map(|((_, id), _)| Some(*id)).collect())),
+        ("fingerprint", text(Record::fingerprint)),
+        ("error_type", text(|last| last.kind.clone())),
+        ("error_message", text(|last| last.message.clone())),
+        (
+            "count",
+            Column::BigInt(groups.iter().map(|(_, records)| i64::try_from(records.len()).ok()).collect()),
+        ),
+        ("last_error_id", Column::Uuid(lasts.iter().map(|last| Some(last.id.0)).collect())),
+        ("first_seen", Column::Time(groups.iter().map(|(_, records)| first_seen(records)).collect())),
+        ("last_seen", Column::Time(lasts.iter().map(|last| Some(last.created_at())).collect())),
+    ];
+    Bulk { table: "error_groups", columns, on_conflict: OnConflict::Fold(COUNTED) }
+}

@@ -1,0 +1,160 @@
+//! Which errors are recorded, for whom, and what they have in common.
+
+use loam_kernel::{Scope, TenantId};
+use loam_testkit::{Database, on_both};
+use sea_orm::QueryOrder;
+use serde_json::{Map, Value, json};
+use tokio_util::sync::CancellationToken;
+
+use super::entity::{Column, Entity, Model};
+use super::{ErrorLogs, Report, group};
+use crate::records::bed::{ACME, Bed};
+use crate::system_config::Level;
+
+on_both![
+    a_failure_in_the_background_is_the_instances,
+    a_failed_request_is_its_tenants_and_why_loam_failed_the_operators,
+    errors_that_are_alike_are_counted_together_over_any_number_of_batches,
+    an_error_on_record_holds_no_secret,
+    there_are_never_more_than_so_many_a_second,
+    what_keeps_records_does_not_report_itself,
+];
+
+fn fields(value: Value) -> Map<String, Value> {
+    value.as_object().cloned().unwrap()
+}
+
+fn background(message: &str) -> Report {
+    Report {
+        target: "loam_jobs::run".to_owned(),
+        message: message.to_owned(),
+        fields: fields(json!({ "job.attempt": 3, "error": "no such column: \"x\"" })),
+    }
+}
+
+fn request(code: &str, message: &str) -> Report {
+    Report {
+        target: "loam_http::surface::error".to_owned(),
+        message: "request failed".to_owned(),
+        fields: fields(json!({
+            "request.id": "r-1", "tenant.id": ACME.to_string(), "http.method": "POST", "url.path": "/api/v1/things",
+            "error.code": code, "error.message": message, "error.cause": "the nearest\nthe one behind it",
+        })),
+    }
+}
+
+/// Reports to a server that then stops.
+async fn report(bed: &Bed, reports: impl IntoIterator<Item = Report>) {
+    let (errors, arriving) = ErrorLogs::new(bed.records.clone(), &bed.config).unwrap();
+    for report in reports {
+        errors.report(report);
+    }
+    let stop = CancellationToken::new();
+    stop.cancel();
+    errors.clone().run(arriving, stop).await;
+    bed.drain().await;
+}
+
+async fn rows(bed: &Bed, tenant: TenantId) -> Vec<Model> {
+    let tx = bed.database.db.system_read(&Scope::system(tenant, "test")).await.unwrap();
+    tx.find::<Entity>().order_by_asc(Column::Id).all().await.unwrap()
+}
+
+async fn groups(bed: &Bed, tenant: TenantId) -> Vec<group::Model> {
+    let tx = bed.database.db.system_read(&Scope::system(tenant, "test")).await.unwrap();
+    tx.find::<group::Entity>().order_by_desc(group::Column::Count).all().await.unwrap()
+}
+
+async fn a_failure_in_the_background_is_the_instances(database: Database) {
+    let bed = Bed::new(database).await;
+    report(&bed, [background("job failed for good")]).await;
+    assert!(rows(&bed, ACME).await.is_empty());
+    let row = rows(&bed, TenantId::NIL).await.remove(0);
+    assert_eq!(row.error_type, "loam_jobs::run");
+    assert_eq!(row.error_message, "job failed for good: no such column: \"x\"");
+    assert_eq!(row.context, json!({ "job.attempt": 3, "target": "loam_jobs::run" }));
+    assert_eq!((row.request_id, row.fingerprint.len()), (None, 32));
+}
+
+async fn a_failed_request_is_its_tenants_and_why_loam_failed_the_operators(database: Database) {
+    let bed = Bed::new(database).await;
+    report(
+        &bed,
+        [
+            request("provider_unreachable", "mock can't be reached"),
+            request("internal_error", "something went wrong"),
+        ],
+    )
+    .await;
+    let own = rows(&bed, ACME).await;
+    assert_eq!(own[0].error_message, "mock can't be reached: the nearest");
+    assert_eq!(own[0].stack_trace.as_deref(), Some("the nearest\nthe one behind it"));
+    assert_eq!(
+        (own[0].error_type.as_str(), own[0].request_id.as_deref()),
+        ("provider_unreachable", Some("r-1"))
+    );
+    assert_eq!(own[0].context["url.path"], "/api/v1/things");
+    assert_eq!((own[1].error_message.as_str(), &own[1].stack_trace), ("something went wrong", &None));
+    assert_eq!(own.len(), 2);
+    let instance = rows(&bed, TenantId::NIL).await;
+    assert_eq!(instance.len(), 1);
+    assert_eq!(instance[0].error_message, "something went wrong: the nearest");
+    assert_eq!(instance[0].context["tenant_id"], ACME.to_string());
+    assert_eq!(instance[0].request_id.as_deref(), Some("r-1"));
+}
+
+async fn errors_that_are_alike_are_counted_together_over_any_number_of_batches(database: Database) {
+    let bed = Bed::new(database).await;
+    bed.set(Level::Global, "records.error_logs", json!({ "max_per_second": 1000 })).await;
+    for batch in 0..3 {
+        let alike = (0..10).map(|n| background(&format!("job {batch}{n} took {n} ms")));
+        report(&bed, alike.chain([background("quite another")])).await;
+    }
+    let groups = groups(&bed, TenantId::NIL).await;
+    assert_eq!(groups.iter().map(|group| group.count).collect::<Vec<_>>(), [30, 3]);
+    let rows = rows(&bed, TenantId::NIL).await;
+    assert_eq!(rows.len(), 33);
+    let of = |group: &group::Model| {
+        rows.iter().filter(|row| row.fingerprint == group.fingerprint).collect::<Vec<_>>()
+    };
+    for group in &groups {
+        let rows = of(group);
+        assert_eq!(rows.len(), usize::try_from(group.count).unwrap());
+        assert_eq!(
+            (group.first_seen, group.last_seen),
+            (rows[0].created_at, rows[rows.len() - 1].created_at)
+        );
+        assert!(
+            rows.iter().any(|row| row.id == group.last_error_id && row.error_message == group.error_message)
+        );
+    }
+}
+
+async fn an_error_on_record_holds_no_secret(database: Database) {
+    let bed = Bed::new(database).await;
+    let mut report_of_a_leak = request("provider_unreachable", "postgres://loam:hunter2@db/x is away");
+    report_of_a_leak.fields.insert("error.cause".to_owned(), "key sk-0123456789abcdef is wrong".into());
+    report_of_a_leak.fields.insert("api_key".to_owned(), "hunter2".into());
+    report(&bed, [report_of_a_leak]).await;
+    let row = format!("{:?} {:?}", rows(&bed, ACME).await, groups(&bed, ACME).await);
+    assert!(row.contains("[redacted]") && !row.contains("hunter2") && !row.contains("sk-0123"), "{row}");
+}
+
+async fn there_are_never_more_than_so_many_a_second(database: Database) {
+    let bed = Bed::new(database).await;
+    bed.set(Level::Global, "records.error_logs", json!({ "max_per_second": 5 })).await;
+    report(&bed, (0..200).map(|_| background("again"))).await;
+    let taken = rows(&bed, TenantId::NIL).await.len();
+    assert!((5..=20).contains(&taken), "{taken}");
+    bed.set(Level::Global, "records.error_logs", json!({ "enabled": false })).await;
+    report(&bed, [background("not at all")]).await;
+    assert_eq!(rows(&bed, TenantId::NIL).await.len(), taken);
+}
+
+async fn what_keeps_records_does_not_report_itself(database: Database) {
+    let bed = Bed::new(database).await;
+    for target in ["loam_journal::writer", "loam_platform::drain", "loam_platform::records"] {
+        report(&bed, [Report { target: target.to_owned(), ..background("a record can't be kept") }]).await;
+    }
+    assert!(rows(&bed, TenantId::NIL).await.is_empty());
+}

@@ -1,0 +1,90 @@
+//! What tests of records stand on: a journal, its drainer, and the live configuration.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use loam_journal::{Config, DiskStorage, Journal};
+use loam_kernel::{Clock, Scope, TenantId};
+use loam_testkit::Database;
+use serde_json::Value;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::Records;
+use crate::api_logs::ApiLogSink;
+use crate::drain::Drainer;
+use crate::error_logs::ErrorLogSink;
+use crate::notices::Notices;
+use crate::system_config::{Change, Level, SystemConfig};
+
+pub(crate) const ACME: TenantId = TenantId(Uuid::from_u128(0xac));
+
+pub(crate) struct Bed {
+    pub(crate) database: Database,
+    pub(crate) journal: Journal,
+    pub(crate) records: Records,
+    pub(crate) config: SystemConfig,
+    /// Ends with the test.
+    _draining: JoinSet<()>,
+}
+
+impl Bed {
+    pub(crate) async fn new(database: Database) -> Self {
+        let clock = Clock::system();
+        database.db.ensure_partitions(&Scope::system(TenantId::NIL, "test"), clock.now()).await.unwrap();
+        let at = "'2026-01-01T00:00:00+00:00'";
+        let id = match database.db.dialect() {
+            loam_db::Dialect::Sqlite => format!("x'{}'", ACME.0.simple()),
+            loam_db::Dialect::Postgres => format!("'{ACME}'"),
+        };
+        let sql = format!(
+            "INSERT INTO tenants (id, slug, name, status, quotas, settings, metadata, created_at, updated_at) \
+             VALUES ({id}, 'acme', 'n', 'active', '{{}}', '{{}}', '{{}}', {at}, {at})"
+        );
+        database.raw().await.run(sql).await;
+        let budget = 4 << 20;
+        let settings = Config {
+            segment_bytes: 64 << 10,
+            disk_budget_bytes: budget,
+            max_frame_bytes: 16 << 10,
+            ..Config::new(database.folder().join("journal"))
+        };
+        let journal =
+            Journal::open(settings, Arc::new(DiskStorage), || Clock::system().id::<Uuid>().into_bytes())
+                .unwrap();
+        let records = Records::new(journal.clone(), budget, clock.clone());
+        let declared = crate::config_keys().unwrap();
+        let config = SystemConfig::new(database.db.clone(), clock, Notices::default(), declared).unwrap();
+        config.reload().await.unwrap();
+        let sinks: Vec<Arc<dyn crate::drain::Sink>> = vec![Arc::new(ApiLogSink), Arc::new(ErrorLogSink)];
+        let drainer =
+            Drainer::open(database.db.clone(), journal.clone(), Clock::system(), sinks).await.unwrap();
+        let mut draining = JoinSet::new();
+        draining.spawn(drainer.run(CancellationToken::new()));
+        Self { database, journal, records, config, _draining: draining }
+    }
+
+    /// Sets a value, for the instance or for the tenant.
+    pub(crate) async fn set(&self, level: Level, key: &str, value: Value) {
+        let scope = Scope::system(ACME, "test");
+        let any = loam_http::surface::IfMatch::any();
+        self.config.change(&scope, level, key, &any, Change::Set(value)).await.unwrap();
+    }
+
+    /// Waits until what was recorded is in the database.
+    pub(crate) async fn drain(&self) {
+        let began = std::time::Instant::now();
+        loop {
+            let stats = self.journal.stats();
+            if stats.queued_bytes + stats.undrained_bytes == 0 {
+                break;
+            }
+            assert!(began.elapsed() < Duration::from_secs(30), "it drains in time: {stats:?}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let tx = self.database.db.system_read(&Scope::system(TenantId::NIL, "test")).await.unwrap();
+        let refused = tx.find_any::<crate::quarantine::entity::Entity>().all().await.unwrap();
+        assert!(refused.is_empty(), "{refused:?}");
+    }
+}

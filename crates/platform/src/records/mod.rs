@@ -1,0 +1,94 @@
+//! Records that nobody waits for: of requests and errors, through the journal.
+//!
+//! Unlike a call, which is not answered before it is on record, a record here gives way: when the journal is half full,
+//! or refuses, it is dropped and counted. Accounting must never fail for the sake of a log.
+
+#[cfg(test)]
+pub(crate) mod bed;
+mod redact;
+mod retention;
+mod throttle;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use loam_journal::Journal;
+use loam_kernel::{Clock, NodeId};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+pub(crate) use redact::{is_secret, json, text};
+pub use retention::{RETENTION, Retention, RetentionSettings};
+pub(crate) use throttle::Throttle;
+
+/// Kinds of frames. Those below 16 are the gateway's.
+pub(crate) const API_LOG: u8 = 16;
+pub(crate) const ERROR_LOG: u8 = 17;
+
+/// How often it is looked whether the journal has room.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// The way of records into the journal. Cheap to clone.
+#[derive(Clone)]
+pub struct Records(Arc<Inner>);
+
+struct Inner {
+    journal: Journal,
+    clock: Clock,
+    /// Bytes on disk beyond which no record is taken.
+    limit: u64,
+    room: AtomicBool,
+}
+
+impl Records {
+    /// Into a journal, of whose bytes on disk records may use the first half.
+    pub fn new(journal: Journal, budget: u64, clock: Clock) -> Self {
+        Self(Arc::new(Inner { journal, clock, limit: budget / 2, room: AtomicBool::new(true) }))
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    pub(crate) fn node(&self) -> NodeId {
+        NodeId(Uuid::from_bytes(self.0.journal.id()))
+    }
+
+    /// Takes a record, or drops it; never waits.
+    pub(crate) fn append(&self, kind: u8, id: Uuid, parts: &[&[u8]]) {
+        let name = if kind == API_LOG { "api_logs" } else { "error_logs" };
+        let taken = self.0.room.load(Ordering::Relaxed)
+            && self.0.journal.append(kind, id.into_bytes(), parts).is_ok();
+        if taken {
+            metrics::counter!("loam_records_total", "kind" => name).increment(1);
+        } else {
+            dropped(name, "journal_full");
+        }
+    }
+
+    /// Watches how full the journal is, until stopped.
+    pub async fn watch_room(self, stop: CancellationToken) {
+        while stop.run_until_cancelled(tokio::time::sleep(LOOK)).await.is_some() {
+            let room = self.0.journal.stats().segment_bytes <= self.0.limit;
+            self.0.room.store(room, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Counts a record that was dropped.
+pub(crate) fn dropped(kind: &'static str, why: &'static str) {
+    metrics::counter!("loam_records_dropped_total", "kind" => kind, "why" => why).increment(1);
+}
+
+/// An id of a moment, below every id that is made then: a range of times is a range of ids, and so of partitions.
+pub(crate) fn bound(at: DateTime<Utc>) -> Uuid {
+    let millis = u128::try_from(at.timestamp_millis()).unwrap_or(0);
+    Uuid::from_u128(millis << 80)
+}
+
+/// The first characters of a text.
+pub(crate) fn shortened(text: &str, max: usize) -> String {
+    text.chars().take(max).collect()
+}

@@ -1,0 +1,108 @@
+//! Declaring a key.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use jsonschema::Validator;
+use loam_kernel::{Error, Result};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::live::{Live, Slot};
+use super::merge::overlay;
+use super::schema;
+
+/// What a value is read as: a struct with `#[serde(default)]` whose `Default` is the key's default.
+pub trait Settings: DeserializeOwned + Serialize + Default + Send + Sync + 'static {}
+
+impl<T: DeserializeOwned + Serialize + Default + Send + Sync + 'static> Settings for T {}
+
+/// A key of the live configuration, declared as a constant by the part that reads it.
+pub struct ConfigKey<T> {
+    name: &'static str,
+    category: &'static str,
+    description: &'static str,
+    per_tenant: bool,
+    schema: fn() -> Value,
+    settings: PhantomData<fn() -> T>,
+}
+
+impl<T: Settings> ConfigKey<T> {
+    /// A key of the instance. Its name begins with its category: `records.api_logs`. `schema` is the JSON Schema of the
+    /// value; no field may be required, as what is left out keeps its default.
+    pub const fn new(
+        name: &'static str,
+        category: &'static str,
+        description: &'static str,
+        schema: fn() -> Value,
+    ) -> Self {
+        Self { name, category, description, per_tenant: false, schema, settings: PhantomData }
+    }
+
+    /// Lets tenants have values of their own.
+    #[must_use]
+    pub const fn per_tenant(self) -> Self {
+        Self { per_tenant: true, ..self }
+    }
+
+    /// Its name.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The declaration, for the list that the server is put together from.
+    ///
+    /// # Errors
+    /// When the schema is none, is for a secret (those belong to an entity, which seals them), or refuses the default.
+    pub fn declare(&self) -> Result<Declaration> {
+        let schema = (self.schema)();
+        let wrong = |why: String| Error::internal(format!("the configuration key {}: {why}", self.name));
+        if !self.name.starts_with(&format!("{}.", self.category)) {
+            return Err(wrong("its name does not begin with its category".to_owned()));
+        }
+        if schema.to_string().contains("\"writeOnly\"") {
+            return Err(wrong("a secret does not belong here".to_owned()));
+        }
+        let validator = jsonschema::options()
+            .should_validate_formats(true)
+            .build(&schema)
+            .map_err(|e| wrong(format!("its schema is not valid: {e}")))?;
+        let default = serde_json::to_value(T::default()).map_err(Error::internal)?;
+        let declaration = Declaration {
+            name: self.name,
+            category: self.category,
+            description: self.description,
+            per_tenant: self.per_tenant,
+            schema,
+            default,
+            validator,
+            slot: Arc::new(Live::<T>::default()),
+        };
+        declaration.check(&declaration.default, &declaration.default).map_err(|e| wrong(e.to_string()))?;
+        Ok(declaration)
+    }
+}
+
+/// A declared key, whatever its type.
+pub struct Declaration {
+    pub(super) name: &'static str,
+    pub(super) category: &'static str,
+    pub(super) description: &'static str,
+    pub(super) per_tenant: bool,
+    pub(super) schema: Value,
+    pub(super) default: Value,
+    validator: Validator,
+    pub(super) slot: Arc<dyn Slot>,
+}
+
+impl Declaration {
+    /// Refuses a value to be set over `below` that the schema doesn't allow, naming the field at fault.
+    pub(super) fn check(&self, value: &Value, below: &Value) -> Result<()> {
+        if let Some(fault) = self.validator.iter_errors(value).next() {
+            return Err(schema::refusal(&fault));
+        }
+        // what the schema can't say, the type may
+        self.slot.check(overlay(below, value)).map_err(|e| Error::invalid("config_value", e))
+    }
+}

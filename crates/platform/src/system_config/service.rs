@@ -1,0 +1,197 @@
+//! Who may set what, and what it then is.
+
+use loam_http::surface::IfMatch;
+use loam_kernel::{Error, Kind, Page, PageQuery, Result, Scope, TenantId};
+use sea_orm::{ColumnTrait, QueryFilter};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::declaration::Declaration;
+use super::entity::{Column, Entity, Model};
+use super::live::SystemConfig;
+use super::merge::overlay;
+use super::versions;
+
+/// Whom a value is set for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// The whole instance.
+    Global,
+    /// The caller's tenant, over what holds for the instance.
+    Tenant,
+}
+
+/// Where a value comes from: the uppermost level at which something is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// Nothing is set.
+    Default,
+    /// It is set for the instance.
+    Global,
+    /// It is set for the tenant.
+    Tenant,
+}
+
+/// A change of a value.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// A new value, whatever there was.
+    Set(Value),
+    /// A merge patch (RFC 7396) on what is set, and whether it holds.
+    Update(Option<Value>, Option<bool>),
+    /// Back to the value below.
+    Unset,
+    /// Back to an earlier version of this number.
+    Rollback(i64),
+}
+
+/// A key with what holds.
+pub struct Shown<'a> {
+    /// The key.
+    pub(super) declared: &'a Declaration,
+    /// What holds.
+    pub value: Value,
+    /// Where it comes from.
+    pub source: Source,
+    /// What is set at the level that was asked for.
+    pub row: Option<Model>,
+    /// That level.
+    pub level: Level,
+}
+
+impl Level {
+    /// The tenant of this level's rows.
+    pub(super) fn tenant(self, scope: &Scope) -> TenantId {
+        match self {
+            Self::Global => TenantId::NIL,
+            Self::Tenant => scope.tenant(),
+        }
+    }
+}
+
+impl SystemConfig {
+    /// The keys of a category, or all, with what holds for the instance or the caller's tenant.
+    pub async fn list(&self, scope: &Scope, level: Level, category: Option<&str>) -> Result<Vec<Shown<'_>>> {
+        let mut rows = self.rows(scope, None).await?;
+        let own = self.0.declared.values().filter(|declared| level == Level::Global || declared.per_tenant);
+        let own = own.filter(|declared| category.is_none_or(|category| declared.category == category));
+        Ok(own.map(|declared| shown(declared, level, scope, &mut rows)).collect())
+    }
+
+    /// One key.
+    pub async fn get(&self, scope: &Scope, level: Level, key: &str) -> Result<Shown<'_>> {
+        let declared = self.declared(level, key)?;
+        let mut rows = self.rows(scope, Some(declared.name)).await?;
+        Ok(shown(declared, level, scope, &mut rows))
+    }
+
+    /// Changes what is set for a key. When this answers, it holds in this process; in every other within a second.
+    pub async fn change(
+        &self,
+        scope: &Scope,
+        level: Level,
+        key: &str,
+        version: &IfMatch,
+        change: Change,
+    ) -> Result<Shown<'_>> {
+        let declared = self.declared(level, key)?;
+        if level == Level::Tenant && !declared.per_tenant {
+            return Err(Error::invalid("level", "this key holds for the whole instance; leave `level` out"));
+        }
+        let below = self.below(scope, level, declared).await?;
+        let notice = self.store(scope, level, declared, version, change, &below).await?;
+        self.0.notices.publish(&notice);
+        // it is committed, so a failure to read it back is no failure of the change: the watcher goes on trying
+        if let Err(e) = self.reload().await {
+            tracing::debug!(error = %e, "cannot read the live configuration back after a change");
+        }
+        self.get(scope, level, key).await
+    }
+
+    /// The versions of a key, newest first.
+    pub async fn versions(
+        &self,
+        scope: &Scope,
+        level: Level,
+        key: &str,
+        page: &PageQuery,
+    ) -> Result<Page<versions::Model>> {
+        let declared = self.declared(level, key)?;
+        let own = versions::Column::ConfigKey.eq(declared.name);
+        match level {
+            Level::Global => {
+                let tx = self.0.db.system_read(&scope.in_tenant(TenantId::NIL)).await?;
+                tx.find::<versions::Entity>().filter(own).page(page, |row| row.id.0).await
+            }
+            Level::Tenant => {
+                let tx = self.0.db.read(scope).await?;
+                tx.find::<versions::Entity>().filter(own).page(page, |row| row.id.0).await
+            }
+        }
+    }
+
+    /// What lies below a level: what is set there is laid over it.
+    async fn below(&self, scope: &Scope, level: Level, declared: &Declaration) -> Result<Value> {
+        if level == Level::Global {
+            return Ok(declared.default.clone());
+        }
+        let mut rows = self.rows(scope, Some(declared.name)).await?;
+        Ok(shown(declared, Level::Global, scope, &mut rows).value)
+    }
+
+    /// What is set for the instance and for the caller's tenant.
+    async fn rows(&self, scope: &Scope, key: Option<&str>) -> Result<Vec<Model>> {
+        // the instance's rows are the system role's alone; what a tenant may know of them is decided here
+        let tx = self.0.db.system_read(scope).await?;
+        let mut find =
+            tx.find_any::<Entity>().filter(Column::TenantId.is_in([TenantId::NIL, scope.tenant()]));
+        if let Some(key) = key {
+            find = find.filter(Column::ConfigKey.eq(key));
+        }
+        find.all().await
+    }
+
+    /// The key of this name, as far as the level knows it: a tenant sees only those that it can set.
+    fn declared(&self, level: Level, key: &str) -> Result<&Declaration> {
+        let visible = |declared: &&Declaration| level == Level::Global || declared.per_tenant;
+        if let Some(declared) = self.0.declared.get(key).filter(visible) {
+            return Ok(declared);
+        }
+        let key: String = key.chars().take(100).collect();
+        let near = |declared: &&Declaration| {
+            strsim::jaro_winkler(declared.name, &key) > 0.85
+                || declared.name.split('.').any(|part| strsim::damerau_levenshtein(part, &key) <= 1)
+        };
+        let near: Vec<String> =
+            self.0.declared.values().filter(visible).filter(near).map(|d| format!("`{}`", d.name)).collect();
+        let message = match near.is_empty() {
+            true => format!("there is no configuration key `{key}`"),
+            false => format!("there is no configuration key `{key}`; did you mean {}?", near.join(" or ")),
+        };
+        Err(Error::new(Kind::NotFound, "unknown_config_key", message))
+    }
+}
+
+fn shown<'a>(declared: &'a Declaration, level: Level, scope: &Scope, rows: &mut Vec<Model>) -> Shown<'a> {
+    let (mut value, mut source, mut row) = (declared.default.clone(), Source::Default, None);
+    for (at, name) in [(Level::Global, Source::Global), (Level::Tenant, Source::Tenant)] {
+        if at == Level::Tenant && level == Level::Global {
+            break;
+        }
+        let tenant = at.tenant(scope);
+        let place = rows.iter().position(|row| row.tenant_id == tenant && row.config_key == declared.name);
+        let set = place.map(|place| rows.swap_remove(place));
+        let valid = |set: &&Model| set.is_active && declared.check(&set.config_value, &value).is_ok();
+        if let Some(set) = set.as_ref().filter(valid) {
+            value = overlay(&value, &set.config_value);
+            source = name;
+        }
+        if at == level {
+            row = set;
+        }
+    }
+    Shown { declared, value, source, row, level }
+}
