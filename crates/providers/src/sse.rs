@@ -106,7 +106,7 @@ impl Splitter {
 
 /// What happens to an event that passes by.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// It goes on.
     Pass,
     /// It is kept from the client.
@@ -116,7 +116,7 @@ pub enum Verdict {
 }
 
 /// Looks at the events of a stream that goes on as it comes.
-pub trait Watch: Send {
+pub(crate) trait Watch: Send {
     /// Whether bytes of whole events may hold what it looks for: quick, and wrong to one side only.
     fn concerns(&self, bytes: &[u8]) -> bool;
 
@@ -126,7 +126,7 @@ pub trait Watch: Send {
 
 /// A stream that goes on as it comes, to the byte, whole events at a time.
 #[derive(Debug)]
-pub struct Passing<W> {
+pub(crate) struct Passing<W> {
     /// The beginning of an event whose end has not come yet.
     held: BytesMut,
     done: bool,
@@ -138,13 +138,8 @@ impl<W: Watch> Passing<W> {
         Self { held: BytesMut::new(), done: false, watch }
     }
 
-    /// Whether the stream ended as it should.
-    pub fn is_done(&self) -> bool {
-        self.done
-    }
-
     /// Takes what came, and answers with what may go on.
-    pub fn push(&mut self, chunk: Bytes) -> crate::Forward {
+    pub(crate) fn push(&mut self, chunk: Bytes) -> crate::Forward {
         if self.done {
             return crate::Forward::default();
         }
@@ -169,7 +164,7 @@ impl<W: Watch> Passing<W> {
     }
 
     /// What is left when the provider closes without an end.
-    pub fn finish(&mut self) -> Bytes {
+    pub(crate) fn finish(&mut self) -> Bytes {
         self.held.split().freeze()
     }
 
