@@ -1,6 +1,6 @@
 //! A message as a chat completion, for every kind that speaks OpenAI's format.
 //!
-//! What becomes what is in docs/API.md. What a chat completion has no place for is refused; what is only of use to
+//! What becomes what is in docs/FORMATS.md. What a chat completion has no place for is refused; what is only of use to
 //! Anthropic's own models (`cache_control`, the signatures of thoughts, `context_management`) is dropped.
 
 use loam_kernel::{Error, Result};
