@@ -327,3 +327,37 @@ fn a_question_for_an_application_is_what_the_user_said_last() {
         assert_eq!(ask(fields).expect_err("refused").param(), Some(param));
     }
 }
+
+#[test]
+fn a_stream_that_is_nothing_but_its_end_is_an_empty_message() {
+    let body = Bytes::from(message(json!({"stream": true})).to_string());
+    let head = Head::read(&body).expect("valid");
+    let ask = Ask { endpoint: Endpoint::Messages, head: &head, body: &body, model: "m" };
+    let mut reader = kind("openai").expect("a kind").wire.reader(&ask);
+    let forward = reader.push(Bytes::from_static(b"data: [DONE]\n\n"));
+    let now = std::str::from_utf8(&forward.now).expect("UTF-8");
+    assert!(now.starts_with("event: message_start\n") && now.contains("event: message_delta\n"), "{now}");
+    assert!(forward.last.is_some_and(|last| last.starts_with(b"event: message_stop")));
+}
+
+#[test]
+fn usage_that_is_counted_twice_is_told_once() {
+    let body =
+        json!({"model": "p/m", "stream": true, "stream_options": {"include_usage": true}, "messages": []});
+    let body = Bytes::from(body.to_string());
+    let head = Head::read(&body).expect("valid");
+    let ask = Ask { endpoint: Endpoint::ChatCompletions, head: &head, body: &body, model: "m" };
+    let mut reader = kind("anthropic").expect("a kind").wire.reader(&ask);
+    let delta = |tokens: u64| {
+        format!(
+            "data: {}\n\n",
+            json!({"type": "message_delta", "delta": {}, "usage": {"output_tokens": tokens}})
+        )
+    };
+    let stream = delta(3) + &delta(5) + "data: {\"type\":\"message_stop\"}\n\n";
+    let forward = reader.push(stream.into());
+    let now = std::str::from_utf8(&forward.now).expect("UTF-8");
+    assert_eq!(now.matches("\"completion_tokens\":5").count(), 1, "{now}");
+    assert!(!now.contains("\"completion_tokens\":3"));
+    assert_eq!(reader.usage().map(|usage| usage.completion_tokens), Some(5));
+}

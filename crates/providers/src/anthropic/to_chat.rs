@@ -165,7 +165,8 @@ fn said(ways: &Ways, content: &[Value], path: &str) -> Result<Value> {
             "thinking" => thoughts.push_str(required(block, "thinking", &path)?),
             "redacted_thinking" => {}
             "tool_use" => {
-                let arguments = block["input"].to_string();
+                let arguments =
+                    if block["input"].is_object() { block["input"].to_string() } else { "{}".to_owned() };
                 let name = required(block, "name", &path)?;
                 calls.push(json!({"id": required(block, "id", &path)?, "type": "function",
                     "function": {"name": name, "arguments": arguments}}));
