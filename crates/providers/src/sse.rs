@@ -27,6 +27,13 @@ pub(crate) fn complete(bytes: &[u8]) -> usize {
         .map_or(0, |at| at + 1)
 }
 
+/// The last of several complete events.
+pub(crate) fn last(bytes: &[u8]) -> &[u8] {
+    // without the blank line that ends it, the end found is that of the event before
+    let end = bytes.trim_ascii_end().len();
+    &bytes[complete(&bytes[..end])..]
+}
+
 fn lines(event: &[u8]) -> impl Iterator<Item = &[u8]> {
     event.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line))
 }
@@ -210,6 +217,16 @@ mod tests {
                 assert_eq!(events, expected, "cut every {size}");
                 assert_eq!(data(&splitter.rest()), Some(&b"open"[..]));
             }
+        }
+    }
+
+    #[test]
+    fn the_last_event_is_found_behind_others() {
+        for end in ["\n", "\r\n"] {
+            let two = ["data: 1", "", "data: 2", "", ""].join(end);
+            assert_eq!(data(last(two.as_bytes())), Some(&b"2"[..]));
+            assert_eq!(data(last(["data: 1", "", ""].join(end).as_bytes())), Some(&b"1"[..]));
+            assert_eq!(last(b""), b"");
         }
     }
 

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::Usage;
-use crate::sse::{Passing, Verdict, Watch, data};
+use crate::sse::{Passing, Verdict, Watch, data, last};
 
 // made once: making one costs as much as using it on a small chunk
 static DONE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("[DONE]"));
@@ -57,7 +57,8 @@ impl Events {
 
 impl Watch for Chunks {
     fn concerns(&self, bytes: &[u8]) -> bool {
-        [&DONE, &USAGE, &ERROR].iter().any(|finder| finder.find(bytes).is_some())
+        // an error is the last that comes, or the last before the end, so that most bytes need no search for it
+        USAGE.find(bytes).is_some() || DONE.find(bytes).is_some() || ERROR.find(last(bytes)).is_some()
     }
 
     fn look(&mut self, event: &[u8]) -> Verdict {
