@@ -3,7 +3,7 @@
 
     services.py with-postgres -- COMMAND…    start PostgreSQL, export LOAM_TEST_POSTGRES_URL, run COMMAND, stop
     services.py with-pgbouncer -- COMMAND…   the same, and LOAM_TEST_PGBOUNCER_URL: PgBouncer in transaction mode before it
-    services.py postgres | llmock | real-model [PORT]   start one, print its URL, stop it at Ctrl-C
+    services.py postgres | llmock | dify | real-model [PORT]   start one, print its URL, stop it at Ctrl-C
 
 The URLs are a superuser's on an empty cluster: tests create their own databases. The exit code is COMMAND's.
 """
@@ -16,9 +16,9 @@ import subprocess
 import sys
 from contextlib import ExitStack
 
-from services_kit import LlMock, Loam, PgBouncer, Postgres, Process, RealModel, ServiceError, free_port
+from services_kit import Dify, LlMock, Loam, PgBouncer, Postgres, Process, RealModel, ServiceError, free_port
 
-__all__ = ["LlMock", "Loam", "PgBouncer", "Postgres", "Process", "RealModel", "ServiceError", "free_port"]
+__all__ = ["Dify", "LlMock", "Loam", "PgBouncer", "Postgres", "Process", "RealModel", "ServiceError", "free_port"]
 
 
 def run_with(command: list[str], *, pgbouncer: bool) -> int:
@@ -53,6 +53,9 @@ def main(words: list[str]) -> int:
         case ["llmock"]:
             with LlMock() as mock:
                 return show(mock.base_url)
+        case ["dify"]:
+            with Dify() as dify:
+                return show(f"{dify.base_url} {dify.key}")
         case ["real-model", *port] if len(port) < 2:
             with RealModel(port=int(port[0]) if port else None) as model:
                 return show(f"{model.base_url} {model.model}")

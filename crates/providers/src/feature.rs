@@ -13,6 +13,8 @@ pub enum Feature {
     Responses,
     /// Images in a message.
     Images,
+    /// Images in a message that are part of the request, and not at an address.
+    ImageData,
     /// Documents in a message.
     Documents,
     /// Sound, in or out.
@@ -48,6 +50,7 @@ impl Feature {
             Self::Embeddings => "embeddings",
             Self::Responses => "the responses API",
             Self::Images => "images",
+            Self::ImageData => "images within the request, only those at an address",
             Self::Documents => "documents",
             Self::Audio => "audio",
             Self::Tools => "tools",

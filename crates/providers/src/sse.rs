@@ -27,6 +27,13 @@ pub(crate) fn complete(bytes: &[u8]) -> usize {
         .map_or(0, |at| at + 1)
 }
 
+/// The last of several complete events.
+pub(crate) fn last(bytes: &[u8]) -> &[u8] {
+    // without the blank line that ends it, the end found is that of the event before
+    let end = bytes.trim_ascii_end().len();
+    &bytes[complete(&bytes[..end])..]
+}
+
 fn lines(event: &[u8]) -> impl Iterator<Item = &[u8]> {
     event.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line))
 }
@@ -106,7 +113,7 @@ impl Splitter {
 
 /// What happens to an event that passes by.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// It goes on.
     Pass,
     /// It is kept from the client.
@@ -116,7 +123,7 @@ pub enum Verdict {
 }
 
 /// Looks at the events of a stream that goes on as it comes.
-pub trait Watch: Send {
+pub(crate) trait Watch: Send {
     /// Whether bytes of whole events may hold what it looks for: quick, and wrong to one side only.
     fn concerns(&self, bytes: &[u8]) -> bool;
 
@@ -126,7 +133,7 @@ pub trait Watch: Send {
 
 /// A stream that goes on as it comes, to the byte, whole events at a time.
 #[derive(Debug)]
-pub struct Passing<W> {
+pub(crate) struct Passing<W> {
     /// The beginning of an event whose end has not come yet.
     held: BytesMut,
     done: bool,
@@ -138,13 +145,8 @@ impl<W: Watch> Passing<W> {
         Self { held: BytesMut::new(), done: false, watch }
     }
 
-    /// Whether the stream ended as it should.
-    pub fn is_done(&self) -> bool {
-        self.done
-    }
-
     /// Takes what came, and answers with what may go on.
-    pub fn push(&mut self, chunk: Bytes) -> crate::Forward {
+    pub(crate) fn push(&mut self, chunk: Bytes) -> crate::Forward {
         if self.done {
             return crate::Forward::default();
         }
@@ -169,7 +171,7 @@ impl<W: Watch> Passing<W> {
     }
 
     /// What is left when the provider closes without an end.
-    pub fn finish(&mut self) -> Bytes {
+    pub(crate) fn finish(&mut self) -> Bytes {
         self.held.split().freeze()
     }
 
@@ -215,6 +217,16 @@ mod tests {
                 assert_eq!(events, expected, "cut every {size}");
                 assert_eq!(data(&splitter.rest()), Some(&b"open"[..]));
             }
+        }
+    }
+
+    #[test]
+    fn the_last_event_is_found_behind_others() {
+        for end in ["\n", "\r\n"] {
+            let two = ["data: 1", "", "data: 2", "", ""].join(end);
+            assert_eq!(data(last(two.as_bytes())), Some(&b"2"[..]));
+            assert_eq!(data(last(["data: 1", "", ""].join(end).as_bytes())), Some(&b"1"[..]));
+            assert_eq!(last(b""), b"");
         }
     }
 

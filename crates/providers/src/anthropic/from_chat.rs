@@ -1,6 +1,6 @@
 //! A chat completion as a message.
 //!
-//! What becomes what is in docs/API.md. Nothing is left out that changes the answer: what Anthropic doesn't have is
+//! What becomes what is in docs/FORMATS.md. Nothing is left out that changes the answer: what Anthropic doesn't have is
 //! refused, what only describes the request or is a hint (`store`, `metadata`, `seed`, `prompt_cache_key`, …) is dropped,
 //! and fields that aren't OpenAI's are passed on, so that a client can use Anthropic's own.
 

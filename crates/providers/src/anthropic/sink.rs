@@ -26,6 +26,7 @@ enum Block {
 /// Writes an answer for one client.
 pub(crate) struct MessagesSink {
     model: String,
+    started: bool,
     open: Option<Block>,
     /// How many blocks have begun.
     blocks: usize,
@@ -38,7 +39,15 @@ impl MessagesSink {
     /// For a client that asked a model by the provider's name for it.
     pub(crate) fn new(model: &str) -> Self {
         let model = model.to_owned();
-        Self { model, open: None, blocks: 0, stop: None, usage: Usage::default(), extra: Map::new() }
+        Self {
+            model,
+            started: false,
+            open: None,
+            blocks: 0,
+            stop: None,
+            usage: Usage::default(),
+            extra: Map::new(),
+        }
     }
 
     fn message(&self, id: &str, content: Vec<Value>) -> Value {
@@ -46,6 +55,13 @@ impl MessagesSink {
             "id": answer_id(PREFIX, id), "type": "message", "role": "assistant", "model": self.model,
             "content": content, "stop_reason": null, "stop_sequence": null, "usage": counted(&Usage::default()),
         })
+    }
+
+    fn start(&mut self, id: &str, out: &mut BytesMut) {
+        self.started = true;
+        let mut message = self.message(id, Vec::new());
+        std::mem::take(&mut self.extra).into_iter().for_each(|(name, value)| message[name] = value);
+        write(out, Some("message_start"), &json!({"type": "message_start", "message": message}));
     }
 
     fn close(&mut self, out: &mut BytesMut) {
@@ -149,9 +165,7 @@ impl Sink for MessagesSink {
                 if !model.is_empty() {
                     self.model = model;
                 }
-                let mut message = self.message(&id, Vec::new());
-                std::mem::take(&mut self.extra).into_iter().for_each(|(name, value)| message[name] = value);
-                write(out, Some("message_start"), &json!({"type": "message_start", "message": message}));
+                self.start(&id, out);
             }
             Piece::Extra(kind, fields) => drop(self.extra.insert(kind.to_owned(), fields.into())),
             Piece::Thinking(part) => {
@@ -184,6 +198,9 @@ impl Sink for MessagesSink {
     }
 
     fn end(&mut self, out: &mut BytesMut) -> Bytes {
+        if !self.started {
+            self.start("", out);
+        }
         self.close(out);
         let (reason, sequence) = reason(self.stop.as_ref());
         let mut delta = json!({

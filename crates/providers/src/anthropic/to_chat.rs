@@ -1,6 +1,6 @@
 //! A message as a chat completion, for every kind that speaks OpenAI's format.
 //!
-//! What becomes what is in docs/API.md. What a chat completion has no place for is refused; what is only of use to
+//! What becomes what is in docs/FORMATS.md. What a chat completion has no place for is refused; what is only of use to
 //! Anthropic's own models (`cache_control`, the signatures of thoughts, `context_management`) is dropped.
 
 use loam_kernel::{Error, Result};
@@ -165,7 +165,8 @@ fn said(ways: &Ways, content: &[Value], path: &str) -> Result<Value> {
             "thinking" => thoughts.push_str(required(block, "thinking", &path)?),
             "redacted_thinking" => {}
             "tool_use" => {
-                let arguments = block["input"].to_string();
+                let arguments =
+                    if block["input"].is_object() { block["input"].to_string() } else { "{}".to_owned() };
                 let name = required(block, "name", &path)?;
                 calls.push(json!({"id": required(block, "id", &path)?, "type": "function",
                     "function": {"name": name, "arguments": arguments}}));

@@ -131,7 +131,7 @@ fn question(messages: &[Value], known: bool) -> Result<(String, Vec<Value>)> {
                     let url = required(&part["image_url"], "url", &format!("{path}.image_url"))?;
                     // an image in the request would first have to be uploaded
                     if url.starts_with("data:") {
-                        return Err(Feature::Images.unsupported(KIND, format!("{path}.image_url.url")));
+                        return Err(Feature::ImageData.unsupported(KIND, format!("{path}.image_url.url")));
                     }
                     files.push(json!({"type": "image", "transfer_method": "remote_url", "url": url}));
                 }

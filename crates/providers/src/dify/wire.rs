@@ -27,6 +27,7 @@ impl Wire for Dify {
         let mut cannot = vec![
             Feature::Embeddings,
             Feature::Responses,
+            Feature::ImageData,
             Feature::Documents,
             Feature::Audio,
             Feature::Tools,

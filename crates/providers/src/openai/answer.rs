@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::Usage;
 
 /// The usage of a whole answer.
-pub fn usage_of(body: &[u8]) -> Option<Usage> {
+pub(crate) fn usage_of(body: &[u8]) -> Option<Usage> {
     #[derive(Deserialize)]
     struct Answer {
         #[serde(default)]

@@ -12,7 +12,7 @@ const SHOWN: usize = 300;
 const OUT_OF_CREDIT: &str = "provider_out_of_credit";
 
 /// The error for the client. Read are the shapes of OpenAI and Anthropic, `{"error": {"message"}}`, and `{"message"}`.
-pub fn error_from(provider: &str, status: u16, body: &[u8], retry_after: Option<Duration>) -> Error {
+pub(crate) fn error_from(provider: &str, status: u16, body: &[u8], retry_after: Option<Duration>) -> Error {
     let json: Value = serde_json::from_slice(body).unwrap_or_default();
     let fault = &json["error"];
     let said = fault["message"].as_str().or_else(|| fault.as_str()).or_else(|| json["message"].as_str());

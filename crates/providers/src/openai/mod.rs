@@ -12,11 +12,11 @@ mod stream;
 mod wire;
 
 pub(crate) use answer::assemble_chunks;
-pub use answer::usage_of;
-pub use error::error_from;
-pub use models::model_ids;
+pub(crate) use answer::usage_of;
+pub(crate) use error::error_from;
+pub(crate) use models::model_ids;
 pub use request::Head;
 pub(crate) use sink::ChatSink;
 pub(crate) use source::ChatSource;
-pub use stream::Events;
+pub(crate) use stream::Events;
 pub(crate) use wire::{OPENAI, OpenAi};

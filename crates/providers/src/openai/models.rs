@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 /// The ids of the models in an answer to `GET /models`.
-pub fn model_ids(body: &[u8]) -> Option<Vec<String>> {
+pub(crate) fn model_ids(body: &[u8]) -> Option<Vec<String>> {
     #[derive(Deserialize)]
     struct List {
         data: Vec<Model>,

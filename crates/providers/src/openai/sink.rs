@@ -19,6 +19,8 @@ pub(crate) struct ChatSink {
     /// Seconds since 1970.
     created: i64,
     wants_usage: bool,
+    /// The last that came: a provider may count more than once.
+    usage: Option<Usage>,
     extra: Map<String, Value>,
 }
 
@@ -26,7 +28,14 @@ impl ChatSink {
     /// For a client that asked a model by the provider's name for it.
     pub(crate) fn new(model: &str, wants_usage: bool) -> Self {
         let created = Clock::system().now().timestamp();
-        Self { id: String::new(), model: model.to_owned(), created, wants_usage, extra: Map::new() }
+        Self {
+            id: String::new(),
+            model: model.to_owned(),
+            created,
+            wants_usage,
+            usage: None,
+            extra: Map::new(),
+        }
     }
 
     fn chunk(&self, choices: Value, out: &mut BytesMut, more: Map<String, Value>) {
@@ -137,16 +146,17 @@ impl Sink for ChatSink {
                 let extra = std::mem::take(&mut self.extra);
                 self.chunk(choices, out, extra);
             }
-            Piece::Usage(usage) if self.wants_usage => {
-                let usage = Map::from_iter([("usage".to_owned(), counted(&usage))]);
-                self.chunk(json!([]), out, usage);
-            }
-            Piece::Usage(_) | Piece::Error(_) | Piece::End => {}
+            Piece::Usage(usage) => self.usage = Some(usage),
+            Piece::Error(_) | Piece::End => {}
         }
         Ok(())
     }
 
-    fn end(&mut self, _out: &mut BytesMut) -> Bytes {
+    fn end(&mut self, out: &mut BytesMut) -> Bytes {
+        if let Some(usage) = self.usage.filter(|_| self.wants_usage) {
+            let usage = Map::from_iter([("usage".to_owned(), counted(&usage))]);
+            self.chunk(json!([]), out, usage);
+        }
         Bytes::from_static(b"data: [DONE]\n\n")
     }
 

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::Usage;
-use crate::sse::{Passing, Verdict, Watch, data};
+use crate::sse::{Passing, Verdict, Watch, data, last};
 
 // made once: making one costs as much as using it on a small chunk
 static DONE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("[DONE]"));
@@ -18,11 +18,11 @@ static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"usage\
 static ERROR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"error\""));
 
 /// Reads a stream of chat completions.
-pub type Events = Passing<Chunks>;
+pub(crate) type Events = Passing<Chunks>;
 
 /// What is looked for among the chunks of a chat completion.
 #[derive(Debug)]
-pub struct Chunks {
+pub(crate) struct Chunks {
     hide_usage: bool,
     usage: Option<Usage>,
     failure: Option<String>,
@@ -40,24 +40,25 @@ struct Chunk<'a> {
 
 impl Events {
     /// A reader; `hide_usage` when the client didn't ask for what Loam asked for.
-    pub fn new(hide_usage: bool) -> Self {
+    pub(crate) fn new(hide_usage: bool) -> Self {
         Self::watched_by(Chunks { hide_usage, usage: None, failure: None })
     }
 
     /// The usage, once it has come.
-    pub fn usage(&self) -> Option<Usage> {
+    pub(crate) fn usage(&self) -> Option<Usage> {
         self.watch.usage
     }
 
     /// What the provider said went wrong.
-    pub fn failure(&self) -> Option<&str> {
+    pub(crate) fn failure(&self) -> Option<&str> {
         self.watch.failure.as_deref()
     }
 }
 
 impl Watch for Chunks {
     fn concerns(&self, bytes: &[u8]) -> bool {
-        [&DONE, &USAGE, &ERROR].iter().any(|finder| finder.find(bytes).is_some())
+        // an error is the last that comes, or the last before the end, so that most bytes need no search for it
+        USAGE.find(bytes).is_some() || DONE.find(bytes).is_some() || ERROR.find(last(bytes)).is_some()
     }
 
     fn look(&mut self, event: &[u8]) -> Verdict {
@@ -123,7 +124,7 @@ mod tests {
             for size in 1..=stream.len() {
                 let (now, last, events) = run(&stream, size, false);
                 assert_eq!(now + &last.expect("an end"), stream, "cut every {size}");
-                assert_eq!((events.usage(), events.is_done()), (Some(Usage::new(3, 4, 1, 0)), true));
+                assert_eq!(events.usage(), Some(Usage::new(3, 4, 1, 0)));
             }
         }
     }
@@ -145,8 +146,8 @@ mod tests {
     fn a_stream_that_is_cut_is_not_done_and_its_rest_goes_on() {
         let (now, last, events) = run("data: {\"choices\":[]}\n\ndata: {\"cho", 7, true);
         assert_eq!(
-            (now.as_str(), last, events.is_done()),
-            ("data: {\"choices\":[]}\n\ndata: {\"cho", None, false)
+            (now.as_str(), last, events.usage()),
+            ("data: {\"choices\":[]}\n\ndata: {\"cho", None, None)
         );
     }
 

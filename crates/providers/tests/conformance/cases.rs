@@ -1,0 +1,342 @@
+//! The cases.
+
+use loam_providers::{Endpoint, Feature};
+use serde_json::{Value, json};
+
+use crate::provider::Says;
+use crate::request::{Asked, Turn};
+
+/// One case.
+pub struct Case {
+    pub name: &'static str,
+    /// What it takes: a kind that declares one of these as missing must refuse it.
+    pub needs: &'static [Feature],
+    /// The client's request in OpenAI's format and in Anthropic's, where it can be made.
+    pub chat: Option<Value>,
+    pub messages: Option<Value>,
+    /// What a provider must understand.
+    pub asked: Asked,
+    /// What an application of Dify's is asked, where it can be.
+    pub query: &'static str,
+    /// What the model answers.
+    pub says: Says,
+}
+
+impl Case {
+    /// The request of a client, for a model and as a stream or not.
+    pub fn request(&self, endpoint: Endpoint, stream: bool) -> Option<Value> {
+        let body = if endpoint == Endpoint::Messages { &self.messages } else { &self.chat };
+        let mut body = body.clone()?;
+        body["model"] = "p/m-1".into();
+        if stream {
+            body["stream"] = true.into();
+        }
+        Some(body)
+    }
+}
+
+fn user(text: &str) -> Turn {
+    Turn { user: true, text: text.to_owned(), ..Turn::default() }
+}
+
+fn assistant(text: &str) -> Turn {
+    Turn { text: text.to_owned(), ..Turn::default() }
+}
+
+fn hello() -> Says {
+    Says { text: "Grüße, 世界! 🌱", stop: "stop", ..Says::default() }
+}
+
+/// A case in which a text is asked for and comes.
+fn plain(name: &'static str) -> Case {
+    Case {
+        name,
+        needs: &[],
+        chat: Some(json!({"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 100})),
+        messages: Some(json!({"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 100})),
+        asked: Asked { turns: vec![user("Hello")], limit: Some(100), ..Asked::default() },
+        query: "Hello",
+        says: hello(),
+    }
+}
+
+/// A case that is [`plain`] but for fields of the request, each in the two formats.
+fn with(
+    name: &'static str,
+    needs: &'static [Feature],
+    chat: Option<Value>,
+    messages: Option<Value>,
+    asked: impl FnOnce(&mut Asked),
+) -> Case {
+    let mut case = plain(name);
+    let add = |body: &mut Option<Value>, fields: Option<Value>| match fields {
+        Some(fields) => {
+            for (name, value) in fields.as_object().expect("fields") {
+                body.as_mut().expect("there is one")[name] = value.clone();
+            }
+        }
+        None => *body = None,
+    };
+    add(&mut case.chat, chat);
+    add(&mut case.messages, messages);
+    case.needs = needs;
+    asked(&mut case.asked);
+    case
+}
+
+const PIXEL: &str = "iVBORw0KGgoAAAANSUhEUg==";
+
+fn schema() -> Value {
+    json!({"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"], "additionalProperties": false})
+}
+
+fn chat_tools() -> Value {
+    json!([
+        {"type": "function", "function": {"name": "weather", "description": "of a city", "parameters": schema()}},
+        {"type": "function", "function": {"name": "time", "parameters": {"type": "object"}}},
+    ])
+}
+
+fn message_tools() -> Value {
+    json!([
+        {"name": "weather", "description": "of a city", "input_schema": schema(), "cache_control": {"type": "ephemeral"}},
+        {"type": "custom", "name": "time", "input_schema": {"type": "object"}},
+    ])
+}
+
+fn tools() -> Vec<(String, Value)> {
+    vec![("weather".to_owned(), schema()), ("time".to_owned(), json!({"type": "object"}))]
+}
+
+fn calls() -> Says {
+    let calls = vec![("weather", json!({"city": "Tromsø \"N\""})), ("time", json!({"zone": 1}))];
+    Says { calls, stop: "tool_calls", ..Says::default() }
+}
+
+/// Every case.
+pub fn all() -> Vec<Case> {
+    [talk(), pictures(), tools_cases(), forms(), limits()].into_iter().flatten().collect()
+}
+
+fn talk() -> Vec<Case> {
+    let past = json!([{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello."},
+        {"role": "user", "content": [{"type": "text", "text": "And"}, {"type": "text", "text": "now?"}]}]);
+    let mut chat_past = past.as_array().expect("a list").clone();
+    chat_past.insert(0, json!({"role": "system", "content": "Be brief."}));
+    let mut conversation = with(
+        "a conversation with a system prompt",
+        &[],
+        Some(json!({"messages": chat_past, "user": "u-1", "temperature": 0.5})),
+        Some(
+            json!({"system": [{"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral"}}],
+            "messages": past, "metadata": {"user_id": "u-1"}, "temperature": 0.5}),
+        ),
+        |asked| {
+            asked.system = "Be brief.".to_owned();
+            asked.turns = vec![user("Hi"), assistant("Hello."), user("And\n\nnow?")];
+            asked.user = Some("u-1".to_owned());
+            asked.temperature = Some(0.5);
+        },
+    );
+    conversation.query = "Be brief.\n\nUser: Hi\n\nAssistant: Hello.\n\nUser: And\n\nnow?";
+    let mut thoughts = plain("an answer with thoughts");
+    thoughts.says.thoughts = "What is a greeting?";
+    let mut length = plain("an answer that is cut by its limit");
+    length.says.stop = "length";
+    let mut filtered = plain("an answer that is withheld");
+    filtered.says.stop = "content_filter";
+    vec![plain("a text"), conversation, thoughts, length, filtered]
+}
+
+fn pictures() -> Vec<Case> {
+    let turn = |url: &str| Turn { images: vec![url.to_owned()], ..user("What is this?") };
+    let chat = |url: &str| {
+        json!({"messages": [{"role": "user", "content": [{"type": "text", "text": "What is this?"},
+            {"type": "image_url", "image_url": {"url": url}}]}]})
+    };
+    let messages = |source: Value| {
+        json!({"messages": [{"role": "user", "content": [{"type": "text", "text": "What is this?"},
+            {"type": "image", "source": source}]}]})
+    };
+    let url = "https://example.org/a.png";
+    let mut at_address = with(
+        "an image at an address",
+        &[Feature::Images],
+        Some(chat(url)),
+        Some(messages(json!({"type": "url", "url": url}))),
+        |asked| asked.turns = vec![turn(url)],
+    );
+    at_address.query = "What is this?";
+    let data = format!("data:image/png;base64,{PIXEL}");
+    let within = with(
+        "an image within the request",
+        &[Feature::Images, Feature::ImageData],
+        Some(chat(&data)),
+        Some(messages(json!({"type": "base64", "media_type": "image/png", "data": PIXEL}))),
+        |asked| asked.turns = vec![turn(&data)],
+    );
+    let pdf = json!({"type": "base64", "media_type": "application/pdf", "data": "JVBERi0="});
+    let document = with(
+        "a document",
+        &[Feature::Documents],
+        None,
+        Some(json!({"messages": [{"role": "user", "content": [{"type": "document", "source": pdf}]}]})),
+        |_| {},
+    );
+    vec![at_address, within, document]
+}
+
+fn tools_cases() -> Vec<Case> {
+    let offer = |name, needs, chat: Value, messages: Value, change: fn(&mut Asked)| {
+        let mut chat = chat;
+        chat["tools"] = chat_tools();
+        let mut messages = messages;
+        messages["tools"] = message_tools();
+        let mut case = with(name, needs, Some(chat), Some(messages), |asked| {
+            asked.tools = tools();
+            change(asked);
+        });
+        case.says = calls();
+        case
+    };
+    let offered = offer("tools that may be called", &[Feature::Tools], json!({}), json!({}), |_| {});
+    let any = offer(
+        "a tool that must be called",
+        &[Feature::Tools, Feature::ToolChoice],
+        json!({"tool_choice": "required"}),
+        json!({"tool_choice": {"type": "any"}}),
+        |asked| asked.choice = Some("required".to_owned()),
+    );
+    let one = offer(
+        "one tool that must be called, once",
+        &[Feature::Tools, Feature::ToolChoice],
+        json!({"tool_choice": {"type": "function", "function": {"name": "time"}}, "parallel_tool_calls": false}),
+        json!({"tool_choice": {"type": "tool", "name": "time", "disable_parallel_tool_use": true}}),
+        |asked| {
+            asked.choice = Some("time".to_owned());
+            asked.one_call_at_a_time = true;
+        },
+    );
+    let none = offer(
+        "tools that must not be called",
+        &[Feature::Tools, Feature::ToolChoice],
+        json!({"tool_choice": "none"}),
+        json!({"tool_choice": {"type": "none"}}),
+        |asked| asked.choice = Some("none".to_owned()),
+    );
+    let call = |id: &str, name: &str, arguments: &str| json!({"id": id, "type": "function", "function": {"name": name, "arguments": arguments}});
+    let chat_past = json!({"messages": [
+        {"role": "user", "content": "Weather?"},
+        {"role": "assistant", "content": "Let me see.", "tool_calls": [
+            call("t1", "weather", "{\"city\": \"Oslo\"}"), call("t2", "time", "")]},
+        {"role": "tool", "tool_call_id": "t1", "content": "rain"},
+        {"role": "tool", "tool_call_id": "t2", "content": "Error: no clock"},
+        {"role": "user", "content": "Well?"},
+    ]});
+    // a provider of OpenAI's own format gets the empty arguments as they are, so its client sends an object
+    let mut chat_past_object = chat_past.clone();
+    chat_past_object["messages"][1]["tool_calls"][1]["function"]["arguments"] = "{}".into();
+    let message_past = json!({"messages": [
+        {"role": "user", "content": "Weather?"},
+        {"role": "assistant", "content": [
+            {"type": "thinking", "thinking": "hm", "signature": "c2ln"},
+            {"type": "text", "text": "Let me see."},
+            {"type": "tool_use", "id": "t1", "name": "weather", "input": {"city": "Oslo"}},
+            {"type": "tool_use", "id": "t2", "name": "time", "input": {}}]},
+        {"role": "user", "content": [
+            {"type": "tool_result", "tool_use_id": "t1", "content": [{"type": "text", "text": "rain"}]},
+            {"type": "tool_result", "tool_use_id": "t2", "content": "no clock", "is_error": true},
+            {"type": "text", "text": "Well?"}]},
+    ]});
+    let past = |asked: &mut Asked| {
+        let called = vec![
+            ("t1".to_owned(), "weather".to_owned(), json!({"city": "Oslo"})),
+            ("t2".to_owned(), "time".to_owned(), json!({})),
+        ];
+        let results =
+            vec![("t1".to_owned(), "rain".to_owned()), ("t2".to_owned(), "Error: no clock".to_owned())];
+        asked.turns = vec![
+            user("Weather?"),
+            Turn { calls: called, ..assistant("Let me see.") },
+            Turn { results, ..user("Well?") },
+        ];
+    };
+    let mut results = offer("results of tools", &[Feature::Tools], chat_past_object, message_past, past);
+    results.says = hello();
+    let picture =
+        json!({"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PIXEL}});
+    let mut shown = with(
+        "a result of a tool that is an image",
+        &[Feature::Tools, Feature::Images, Feature::ImageData],
+        None,
+        Some(json!({"tools": message_tools(), "messages": [
+            {"role": "user", "content": "Show me."},
+            {"role": "assistant", "content": [{"type": "tool_use", "id": "t1", "name": "time", "input": {}}]},
+            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t1", "content": [
+                {"type": "text", "text": "a clock"}, picture]}]},
+        ]})),
+        |asked| {
+            asked.tools = tools();
+            asked.turns = vec![
+                user("Show me."),
+                Turn { calls: vec![("t1".to_owned(), "time".to_owned(), json!({}))], ..assistant("") },
+                Turn {
+                    results: vec![("t1".to_owned(), "a clock".to_owned())],
+                    images: vec![format!("data:image/png;base64,{PIXEL}")],
+                    ..user("")
+                },
+            ];
+        },
+    );
+    shown.says = hello();
+    let server = with(
+        "a tool of the provider's own",
+        &[Feature::ServerTools],
+        None,
+        Some(json!({"tools": [{"type": "web_search_20250305", "name": "web_search"}]})),
+        |_| {},
+    );
+    vec![offered, any, one, none, results, shown, server]
+}
+
+fn forms() -> Vec<Case> {
+    let mut after_schema = with(
+        "an answer after a schema",
+        &[Feature::JsonSchema],
+        Some(json!({"response_format": {"type": "json_schema",
+            "json_schema": {"name": "place", "strict": true, "schema": schema()}}})),
+        Some(json!({"output_config": {"format": {"type": "json_schema", "schema": schema()}}})),
+        |asked| asked.schema = Some(schema()),
+    );
+    after_schema.says.text = "{\"city\": \"Oslo\"}";
+    let any_json = json!({"response_format": {"type": "json_object"}});
+    let unasked = |_: &mut Asked| {};
+    vec![
+        after_schema,
+        with("an answer in any JSON", &[Feature::JsonObject], Some(any_json), None, unasked),
+        with("several answers", &[Feature::Choices], Some(json!({"n": 2})), None, unasked),
+        with("a bias on tokens", &[Feature::Logprobs], Some(json!({"logit_bias": {"1": 5}})), None, unasked),
+        with("a penalty", &[Feature::Penalties], Some(json!({"presence_penalty": 0.5})), None, unasked),
+        with(
+            "an answer in sound",
+            &[Feature::Audio],
+            Some(json!({"modalities": ["text", "audio"]})),
+            None,
+            unasked,
+        ),
+    ]
+}
+
+fn limits() -> Vec<Case> {
+    let stop = with(
+        "texts to stop at",
+        &[Feature::Stop],
+        Some(json!({"stop": ["END", "\n\n"]})),
+        Some(json!({"stop_sequences": ["END", "\n\n"]})),
+        |asked| asked.stop = vec!["END".to_owned(), "\n\n".to_owned()],
+    );
+    let begun =
+        json!({"messages": [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Good"}]});
+    let prefill = with("an answer that the client has begun", &[Feature::Prefill], None, Some(begun), |_| {});
+    vec![stop, prefill]
+}

@@ -1,0 +1,164 @@
+//! Requests as a provider understands them, in either format.
+
+use serde_json::{Value, json};
+
+use crate::Format;
+
+/// What a provider was asked.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Asked {
+    pub system: String,
+    pub turns: Vec<Turn>,
+    /// Names, with their schemas.
+    pub tools: Vec<(String, Value)>,
+    /// In OpenAI's words.
+    pub choice: Option<String>,
+    pub one_call_at_a_time: bool,
+    pub limit: Option<u64>,
+    pub stop: Vec<String>,
+    pub schema: Option<Value>,
+    pub user: Option<String>,
+    pub temperature: Option<f64>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Turn {
+    pub user: bool,
+    pub text: String,
+    pub images: Vec<String>,
+    /// Id, name, arguments.
+    pub calls: Vec<(String, String, Value)>,
+    /// Id, text.
+    pub results: Vec<(String, String)>,
+}
+
+/// Reads a request for a provider of the format; Dify's are looked at as they are.
+pub fn read(format: Format, request: &Value) -> Asked {
+    match format {
+        Format::Messages => read_messages(request),
+        _ => read_chat(request),
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+fn parts(content: &Value) -> Vec<Value> {
+    match content {
+        Value::String(text) => vec![json!({"type": "text", "text": text})],
+        Value::Array(parts) => parts.clone(),
+        _ => Vec::new(),
+    }
+}
+
+fn texts(content: &Value) -> String {
+    parts(content).iter().filter_map(|part| part["text"].as_str()).collect::<Vec<_>>().join("\n\n")
+}
+
+/// The turn that a message belongs to: what one side says in several messages is one turn.
+fn turn(turns: &mut Vec<Turn>, user: bool) -> &mut Turn {
+    if turns.last().is_none_or(|last| last.user != user) {
+        turns.push(Turn { user, ..Turn::default() });
+    }
+    turns.last_mut().expect("there is one")
+}
+
+fn read_chat(request: &Value) -> Asked {
+    let mut asked = Asked::default();
+    for message in list(&request["messages"]) {
+        let said = texts(&message["content"]);
+        let role = message["role"].as_str().expect("a role");
+        if role == "system" || role == "developer" {
+            asked.system += &said;
+            continue;
+        }
+        let turn = turn(&mut asked.turns, role != "assistant");
+        if role == "tool" {
+            assert!(turn.text.is_empty(), "results come before anything else");
+            turn.results.push((text(&message["tool_call_id"]), said));
+            continue;
+        }
+        turn.text += &said;
+        let images = parts(&message["content"]);
+        turn.images
+            .extend(images.iter().filter_map(|part| part["image_url"]["url"].as_str().map(str::to_owned)));
+        for call in list(&message["tool_calls"]) {
+            let arguments = call["function"]["arguments"].as_str().expect("text");
+            let arguments = serde_json::from_str(arguments).expect("JSON");
+            turn.calls.push((text(&call["id"]), text(&call["function"]["name"]), arguments));
+        }
+    }
+    let tool = |tool: &Value| (text(&tool["function"]["name"]), tool["function"]["parameters"].clone());
+    asked.tools = list(&request["tools"]).map(tool).collect();
+    asked.choice = match &request["tool_choice"] {
+        Value::Object(choice) => Some(text(&choice["function"]["name"])),
+        choice => choice.as_str().map(str::to_owned),
+    };
+    asked.one_call_at_a_time = request["parallel_tool_calls"] == false;
+    asked.limit = request["max_tokens"].as_u64().or_else(|| request["max_completion_tokens"].as_u64());
+    asked.stop = list(&request["stop"]).map(text).collect();
+    asked.schema = request["response_format"]["json_schema"].get("schema").cloned();
+    asked.user = request["user"].as_str().map(str::to_owned);
+    asked.temperature = request["temperature"].as_f64();
+    asked
+}
+
+fn read_messages(request: &Value) -> Asked {
+    let mut asked = Asked { system: texts(&request["system"]), ..Asked::default() };
+    for message in list(&request["messages"]) {
+        let user = message["role"] == "user";
+        assert!(user || message["role"] == "assistant");
+        assert!(asked.turns.last().is_none_or(|last| last.user != user), "turns alternate");
+        let turn = turn(&mut asked.turns, user);
+        let mut said = Vec::new();
+        for part in parts(&message["content"]) {
+            match part["type"].as_str().expect("a type") {
+                "text" => said.push(text(&part["text"])),
+                "image" if part["source"]["type"] == "base64" => {
+                    let source = &part["source"];
+                    turn.images.push(format!(
+                        "data:{};base64,{}",
+                        text(&source["media_type"]),
+                        text(&source["data"])
+                    ));
+                }
+                "image" => turn.images.push(text(&part["source"]["url"])),
+                "tool_use" => {
+                    turn.calls.push((text(&part["id"]), text(&part["name"]), part["input"].clone()))
+                }
+                "tool_result" => {
+                    assert!(said.is_empty(), "results come before anything else");
+                    let error = if part["is_error"] == true { "Error: " } else { "" };
+                    let result = format!("{error}{}", texts(&part["content"]));
+                    turn.results.push((text(&part["tool_use_id"]), result));
+                    turn.images.extend(list(&part["content"]).filter_map(|part| {
+                        let source = part.get("source")?;
+                        Some(format!("data:{};base64,{}", text(&source["media_type"]), text(&source["data"])))
+                    }));
+                }
+                other => panic!("a part of type {other}"),
+            }
+        }
+        turn.text += &said.join("\n\n");
+    }
+    asked.tools =
+        list(&request["tools"]).map(|tool| (text(&tool["name"]), tool["input_schema"].clone())).collect();
+    let choice = &request["tool_choice"];
+    asked.choice = choice["type"].as_str().map(|kind| match kind {
+        "any" => "required".to_owned(),
+        "tool" => text(&choice["name"]),
+        other => other.to_owned(),
+    });
+    asked.one_call_at_a_time = choice["disable_parallel_tool_use"] == true;
+    asked.limit = request["max_tokens"].as_u64();
+    asked.stop = list(&request["stop_sequences"]).map(text).collect();
+    asked.schema = request["output_config"]["format"].get("schema").cloned();
+    asked.user = request["metadata"]["user_id"].as_str().map(str::to_owned);
+    asked.temperature = request["temperature"].as_f64();
+    asked
+}
