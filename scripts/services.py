@@ -16,9 +16,21 @@ import subprocess
 import sys
 from contextlib import ExitStack
 
-from services_kit import LlMock, Loam, PgBouncer, Postgres, Process, RealModel, ServiceError, free_port
+from services_kit import Asked, Faulty, LlMock, Loam, Mood, PgBouncer, Postgres, Process, RealModel, ServiceError, free_port
 
-__all__ = ["LlMock", "Loam", "PgBouncer", "Postgres", "Process", "RealModel", "ServiceError", "free_port"]
+__all__ = [
+    "Asked",
+    "Faulty",
+    "LlMock",
+    "Loam",
+    "Mood",
+    "PgBouncer",
+    "Postgres",
+    "Process",
+    "RealModel",
+    "ServiceError",
+    "free_port",
+]
 
 
 def run_with(command: list[str], *, pgbouncer: bool) -> int:

@@ -1,5 +1,6 @@
 """Real services for tests, the demo and the benchmark, each started on a free loopback port in a temporary folder."""
 
+from .faulty import Asked, Faulty, Mood
 from .llmock import LlMock
 from .loam import Loam
 from .pgbouncer import PgBouncer
@@ -7,4 +8,16 @@ from .postgres import Postgres
 from .process import Process, ServiceError, free_port
 from .realmodel import RealModel
 
-__all__ = ["LlMock", "Loam", "PgBouncer", "Postgres", "Process", "RealModel", "ServiceError", "free_port"]
+__all__ = [
+    "Asked",
+    "Faulty",
+    "LlMock",
+    "Loam",
+    "Mood",
+    "PgBouncer",
+    "Postgres",
+    "Process",
+    "RealModel",
+    "ServiceError",
+    "free_port",
+]

@@ -18,7 +18,7 @@ BOOTSTRAP_KEY = "loam_testoperator0123456789abcdefghijklmnopqrstuvwxyz"
 BOOTSTRAP_PASSWORD = "correct-horse-battery-staple-7041"
 
 # Commands that work on a deployment's data; the others know nothing of it.
-ON_DATA = {"tenant", "user", "key", "provider", "call", "db"}
+ON_DATA = {"tenant", "user", "key", "project", "provider", "price", "route", "limit", "usage", "call", "db"}
 
 
 def binary() -> Path:
