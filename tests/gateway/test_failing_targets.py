@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 
 import pytest
 
 from services import Faulty
 from support.api import Api, assert_error, eventually
-from support.deployment import Deployment
+from support.deployment import Deployment, deploy
 from support.gateway import add_faulty, add_route, the_call, to, tried
+
+
+@pytest.fixture(scope="module")
+def deployment() -> Iterator[Deployment]:
+    """On SQLite alone: how targets fare is kept in memory, whatever the database."""
+    with deploy("sqlite") as made:
+        yield made
 
 
 @pytest.fixture
@@ -148,9 +156,25 @@ def test_the_total_time_out_ends_a_call_whatever_is_left_to_try(api, names, thre
     answer = api.chat(alias, "hello", expect=504)
     assert_error(answer, 504, "route_timeout")
     call = the_call(api, answer)
+    assert tried(call) == [(names[0], 500), (names[1], None)]
     assert call["state"] == "failed"
-    assert tried(call)[0] == (names[0], 500)
     assert call["latency_ms"] >= 500
+
+
+def test_who_was_asked_when_the_time_was_up_is_left_alone_like_one_that_failed(api, names, three):
+    targets = [to(names[0], order=0), to(names[1], order=1)]
+    alias = add_route(api, *targets, timeouts={"total": 0.4}, cool_down={"failures": 1, "seconds": 30})
+    three[0].feel(late=30)
+    api.chat(alias, "in vain", expect=504)
+    assert tried(the_call(api, api.chat(alias, "hello"))) == [(names[1], 200)]
+
+
+def test_a_target_whose_keys_are_all_refused_is_left_alone(api, names, three):
+    rule = {"failures": 2, "seconds": 30}
+    alias = add_route(api, to(names[0], order=0), to(names[1], order=1), cool_down=rule)
+    three[0].feel(status=401)
+    found = [tried(the_call(api, api.chat(alias, "hello"))) for _ in range(3)]
+    assert found == [[(names[0], 401), (names[1], 200)]] * 2 + [[(names[1], 200)]]
 
 
 def test_the_total_time_out_ends_a_stream_as_well(api, names, three):
