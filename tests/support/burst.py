@@ -1,4 +1,7 @@
-"""A given number of calls by many clients at once, each sent exactly once, and what came of each."""
+"""A given number of calls by many clients at once, each sent exactly once, and what came of each.
+
+On bare sockets: a client library takes more of the processor than the server does.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,10 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
-import httpx
+# Seconds that a client waits for a whole answer.
+PATIENCE = 60
 
 
 @dataclass
@@ -21,7 +26,7 @@ class Call:
     streamed: bool = False
     status: int | None = None
     error: dict[str, Any] | None = None
-    headers: httpx.Headers = field(default_factory=httpx.Headers)
+    headers: dict[str, str] = field(default_factory=dict)
     text: str = ""
     whole: bool = False
     broken: str | None = None
@@ -36,34 +41,55 @@ class Call:
 
 
 async def burst(url: str, key: str, calls: Iterable[Call], *, clients: int, pause: float = 0, **body: Any) -> list[Call]:
-    """Send them all; while the server is away a client waits a little before its next."""
+    """Send them all; a client whose connection breaks waits a little, and goes on with its next call."""
     waiting, done = deque(calls), []
-    limits = httpx.Limits(max_connections=clients, max_keepalive_connections=clients)
-    headers = {"authorization": f"Bearer {key}"}
+    address = urlsplit(url)
 
-    async def client(http: httpx.AsyncClient) -> None:
+    async def client() -> None:
+        line = None
         while waiting:
             one = waiting.popleft()
             done.append(one)
             try:
-                await ask(http, one, body)
-            except httpx.HTTPError as error:
+                line = line or await asyncio.open_connection(address.hostname, address.port)
+                await asyncio.wait_for(ask(*line, key, one, body), PATIENCE)
+            except (OSError, asyncio.IncompleteReadError, TimeoutError) as error:
                 one.broken = f"{type(error).__name__}: {error}"
+                if line:
+                    line[1].close()
+                line = None
                 await asyncio.sleep(0.02)
             await asyncio.sleep(pause)
+        if line:
+            line[1].close()
 
-    async with httpx.AsyncClient(base_url=url, headers=headers, limits=limits, timeout=60, trust_env=False) as http:
-        await asyncio.gather(*(client(http) for _ in range(clients)))
+    await asyncio.gather(*(client() for _ in range(clients)))
     return done
 
 
-async def ask(http: httpx.AsyncClient, one: Call, fields: dict[str, Any]) -> None:
-    """Send one call, with these fields in its body."""
+async def ask(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, key: str, one: Call, fields: dict[str, Any]
+) -> None:
+    """Send one call, with these fields in its body, and read its answer as far as it comes."""
     body = fields | {"model": one.model, "messages": [{"role": "user", "content": one.marker}], "stream": one.streamed}
-    async with http.stream("POST", "/v1/chat/completions", json=body, headers={"x-request-id": one.marker}) as answer:
-        one.status, one.headers = answer.status_code, answer.headers
-        async for part in answer.aiter_text():
-            one.text += part
-    if not answer.is_success:
+    text = json.dumps(body).encode()
+    head = (
+        f"POST /v1/chat/completions HTTP/1.1\r\nhost: loam\r\nauthorization: Bearer {key}\r\nx-request-id: {one.marker}\r\n"
+        f"content-type: application/json\r\ncontent-length: {len(text)}\r\n\r\n"
+    )
+    writer.write(head.encode() + text)
+    await writer.drain()
+    status, *lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+    one.status = int(status.split(" ")[1])
+    one.headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines if line)}
+    if "content-length" in one.headers:
+        one.text = (await reader.readexactly(int(one.headers["content-length"]))).decode()
+    else:
+        assert one.headers["transfer-encoding"] == "chunked", one.headers
+        while length := int((await reader.readuntil(b"\r\n")).split(b";")[0], 16):
+            one.text += (await reader.readexactly(length + 2))[:-2].decode()
+        await reader.readuntil(b"\r\n")
+    succeeded = one.status < 300
+    if not succeeded:
         one.error = json.loads(one.text)["error"]
-    one.whole = answer.is_success and (not one.streamed or one.text.endswith("data: [DONE]\n\n"))
+    one.whole = succeeded and (not one.streamed or one.text.endswith("data: [DONE]\n\n"))
