@@ -16,9 +16,35 @@ import subprocess
 import sys
 from contextlib import ExitStack
 
-from services_kit import Dify, LlMock, Loam, PgBouncer, Postgres, Process, RealModel, ServiceError, free_port
+from services_kit import (
+    Asked,
+    Dify,
+    Faulty,
+    LlMock,
+    Loam,
+    Mood,
+    PgBouncer,
+    Postgres,
+    Process,
+    RealModel,
+    ServiceError,
+    free_port,
+)
 
-__all__ = ["Dify", "LlMock", "Loam", "PgBouncer", "Postgres", "Process", "RealModel", "ServiceError", "free_port"]
+__all__ = [
+    "Asked",
+    "Dify",
+    "Faulty",
+    "LlMock",
+    "Loam",
+    "Mood",
+    "PgBouncer",
+    "Postgres",
+    "Process",
+    "RealModel",
+    "ServiceError",
+    "free_port",
+]
 
 
 def run_with(command: list[str], *, pgbouncer: bool) -> int:

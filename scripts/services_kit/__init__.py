@@ -1,6 +1,7 @@
 """Real services for tests, the demo and the benchmark, each started on a free loopback port in a temporary folder."""
 
 from .dify import Dify
+from .faulty import Asked, Faulty, Mood
 from .llmock import LlMock
 from .loam import Loam
 from .pgbouncer import PgBouncer
@@ -8,4 +9,17 @@ from .postgres import Postgres
 from .process import Process, ServiceError, free_port
 from .realmodel import RealModel
 
-__all__ = ["Dify", "LlMock", "Loam", "PgBouncer", "Postgres", "Process", "RealModel", "ServiceError", "free_port"]
+__all__ = [
+    "Asked",
+    "Dify",
+    "Faulty",
+    "LlMock",
+    "Loam",
+    "Mood",
+    "PgBouncer",
+    "Postgres",
+    "Process",
+    "RealModel",
+    "ServiceError",
+    "free_port",
+]

@@ -18,7 +18,24 @@ BOOTSTRAP_KEY = "loam_testoperator0123456789abcdefghijklmnopqrstuvwxyz"
 BOOTSTRAP_PASSWORD = "correct-horse-battery-staple-7041"
 
 # Commands that work on a deployment's data; the others know nothing of it.
-ON_DATA = {"tenant", "user", "role", "session", "signing-key", "key", "provider", "call", "db", "config", "audit", "route", "limit", "usage"}
+ON_DATA = {
+    "tenant",
+    "user",
+    "role",
+    "session",
+    "signing-key",
+    "key",
+    "project",
+    "provider",
+    "price",
+    "route",
+    "limit",
+    "usage",
+    "call",
+    "db",
+    "config",
+    "audit",
+}
 
 
 def binary() -> Path:

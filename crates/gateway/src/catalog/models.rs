@@ -24,6 +24,8 @@ pub(crate) struct Models {
     pub(crate) providers: HashMap<String, Arc<Provider>>,
     pub(crate) routes: HashMap<String, Arc<Route>>,
     pub(crate) limits: Limits,
+    /// Of the latest change of a route or provider, in microseconds since 1970.
+    pub(crate) version: i64,
     /// By provider, then by model.
     prices: HashMap<String, HashMap<String, Price>>,
 }
@@ -70,8 +72,10 @@ impl Models {
         wards: &Wards,
     ) -> Result<Self> {
         let mut providers = HashMap::new();
+        let mut version = 0;
         for row in tx.find::<ai_providers::entity::Entity>().all().await? {
             let name = row.name.clone();
+            version = version.max(row.updated_at.timestamp_micros());
             match Provider::new(keyring, timeouts, wards, row) {
                 Ok(provider) => drop(providers.insert(name, Arc::new(provider))),
                 // one provider that can't be opened must not take the others with it
@@ -86,8 +90,9 @@ impl Models {
             prices.entry(row.provider).or_default().insert(row.model, price);
         }
         let rows = tx.find::<model_routes::entity::Entity>().all().await?;
+        let version = rows.iter().map(|row| row.updated_at.timestamp_micros()).fold(version, i64::max);
         let routes = routes(rows, &providers, wards);
-        Ok(Self { providers, routes, limits: Limits::new(), prices })
+        Ok(Self { providers, routes, limits: Limits::new(), version, prices })
     }
 
     /// The rules of limits, by subject.

@@ -27,7 +27,7 @@ const CACHE: HeaderName = HeaderName::from_static("x-loam-cache");
 /// An answer of more bytes than this is not kept.
 const MAX_BYTES: usize = 1 << 20;
 
-/// A digest of tenant, route, endpoint and request.
+/// A digest of tenant, state of its routes, route, endpoint and request.
 pub(super) type Key = [u8; 32];
 
 /// An answer that is kept.
@@ -67,6 +67,8 @@ pub(super) fn key_of(tenant: TenantId, call: &Call) -> Option<(Key, Duration)> {
     let lives = route.cache?;
     let mut hash = Sha256::new();
     hash.update(tenant.0);
+    // what a route led to before it was changed is no answer any more
+    hash.update(call.models.version.to_be_bytes());
     for part in [route.alias.as_bytes(), call.endpoint.path().as_bytes(), &call.request] {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);

@@ -33,8 +33,8 @@ pub(super) struct Call {
     pub(super) deadline: Option<Instant>,
     /// Where its answer is kept, and for how long.
     pub(super) cache: Option<(Key, Duration)>,
-    /// The prices that hold for it.
-    models: Arc<Models>,
+    /// The routes and prices that hold for it.
+    pub(super) models: Arc<Models>,
 }
 
 impl Call {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
@@ -53,6 +54,8 @@ pub(super) enum Fault {
     Key { passing: bool },
     /// The moment's: the same may work later.
     Passing,
+    /// Whoever was asked when the call's time was up; there is none left for another.
+    OutOfTime,
 }
 
 impl Fault {
@@ -77,7 +80,15 @@ impl Inner {
     ) -> Result<Answer, Failure> {
         let began = Instant::now();
         call.answered_by(destination);
-        let asked = self.ask_once(call, destination, key).await;
+        call.open.record.status = None;
+        let asked = match call.deadline {
+            None => self.ask_once(call, destination, key).await,
+            Some(deadline) => {
+                let asked =
+                    tokio::time::timeout_at(deadline.into(), self.ask_once(call, destination, key)).await;
+                asked.unwrap_or_else(|_| Err(Failure { error: out_of_time(call), fault: Fault::OutOfTime }))
+            }
+        };
         let record = &mut call.open.record;
         record.attempts.push(Attempt {
             target: format!("{}/{}", destination.provider.name, destination.model),
@@ -125,20 +136,22 @@ impl Inner {
         })?;
         let (parts, mut body) = answer.into_parts();
         let head = Head { status: parts.status, headers: passed(&parts.headers) };
+        let patience = timeouts.first_byte.saturating_sub(sent_at.elapsed());
         if parts.status.is_success() && call.head.stream && is_events(&parts.headers) {
             let mut first = Bytes::new();
             // a route has others to ask should this one say nothing
             if route.is_some() {
-                let patience = timeouts.first_byte.saturating_sub(sent_at.elapsed());
-                first = first_part(&mut body, patience)
-                    .await
-                    .map_err(|why| broken(broke_off(&provider.name, &why)))?;
+                let part = first_part(&mut body, patience).await;
+                let part =
+                    part.and_then(|part| part.ok_or("it ended its stream before the first event".to_owned()));
+                first = part.map_err(|why| broken(broke_off(&provider.name, &why)))?;
             }
             return Ok(Answer::Stream { head, first, body, reader });
         }
-        let body = read_all(&provider.name, body, self.config.max_answer_bytes).await.map_err(broken)?;
+        let read = read_begun(&provider.name, body, patience, self.config.max_answer_bytes).await;
+        let body = read.map_err(broken)?;
         if !parts.status.is_success() {
-            let (status, after) = (parts.status.as_u16(), retry_after(&parts.headers));
+            let (status, after) = (parts.status.as_u16(), retry_after(&parts.headers, self.clock.now()));
             let error = provider.wire.error(&provider.name, status, &body, after);
             return Err(Failure { error, fault: Fault::of_status(parts.status) });
         }
@@ -169,15 +182,38 @@ pub(super) fn broke_off(provider: &str, why: &str) -> Error {
     Error::new(Kind::BadGateway, "provider_broke_off", message)
 }
 
+/// The error for a route whose time is up.
+fn out_of_time(call: &Call) -> Error {
+    let alias = call.plan.route().map(|route| route.alias.as_str()).unwrap_or_default();
+    let message = format!("route `{alias}` found no answer within its total time-out");
+    Error::new(Kind::Timeout, "route_timeout", message)
+}
+
+/// Reads a whole body, of at most `max` bytes, which has to begin within `patience`.
+async fn read_begun(provider: &str, mut body: Body, patience: Duration, max: usize) -> Result<Bytes, Error> {
+    let first = first_part(&mut body, patience).await.map_err(|why| broke_off(provider, &why))?;
+    let first = first.unwrap_or_default();
+    if first.len() > max {
+        return Err(broke_off(provider, "it is longer than an answer may be"));
+    }
+    let rest = read_all(provider, body, max - first.len()).await?;
+    // most come in one part
+    Ok(if rest.is_empty() { first } else { [first, rest].concat().into() })
+}
+
 /// Reads a whole body, of at most `max` bytes.
 pub(super) async fn read_all(provider: &str, body: Body, max: usize) -> Result<Bytes, Error> {
     let read = Limited::new(body, max).collect().await.map(http_body_util::Collected::to_bytes);
     read.map_err(|e| broke_off(provider, &e.to_string()).with_source(e))
 }
 
-/// The provider's `Retry-After`, when it is given in seconds.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse::<f64>().ok()?;
+/// The provider's `Retry-After`: seconds, or a date (RFC 9110, 10.2.3).
+fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let seconds = match DateTime::parse_from_rfc2822(text) {
+        Ok(date) => u32::try_from((date.to_utc() - now).num_seconds().max(0)).ok().map(f64::from)?,
+        Err(_) => text.parse::<f64>().ok()?,
+    };
     (0.0..86_400.0).contains(&seconds).then(|| Duration::from_secs_f64(seconds.ceil()))
 }
 
@@ -194,4 +230,25 @@ fn passed(headers: &HeaderMap) -> HeaderMap {
         .filter(|(name, _)| passes(name))
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn when_to_come_back_is_told_in_seconds_or_as_a_date() {
+        let now = "2026-05-05T12:00:10Z".parse().expect("a time");
+        let told = |text: &str| {
+            let headers =
+                HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_str(text).expect("a value"))]);
+            retry_after(&headers, now).map(|after| after.as_secs())
+        };
+        assert_eq!(
+            [told("3"), told("0.2"), told("Tue, 05 May 2026 12:01:00 GMT")],
+            [Some(3), Some(1), Some(50)]
+        );
+        assert_eq!(told("Tue, 05 May 2026 11:00:00 GMT"), Some(0), "that is over");
+        assert_eq!([told("soon"), told("-1"), told("1e9"), told("NaN")], [None; 4]);
+    }
 }

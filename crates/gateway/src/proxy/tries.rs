@@ -33,23 +33,8 @@ struct Search {
 impl Inner {
     /// Finds an answer. Each try is noted in the call's record.
     pub(super) async fn search(&self, call: &mut Call) -> Result<Answer> {
-        let route = call.plan.route().cloned();
-        let Some(total) = route.as_ref().and_then(|route| route.timeouts.total()) else {
-            return self.passes(call, None).await;
-        };
-        let deadline = call.open.began + total;
-        call.deadline = Some(deadline);
-        match tokio::time::timeout_at(deadline.into(), self.passes(call, Some(deadline))).await {
-            Ok(answer) => answer,
-            Err(_) => {
-                let alias = route.map(|route| route.alias.clone()).unwrap_or_default();
-                let message = format!("route `{alias}` found no answer within its total of {total:?}");
-                Err(Error::new(Kind::Timeout, "route_timeout", message))
-            }
-        }
-    }
-
-    async fn passes(&self, call: &mut Call, deadline: Option<Instant>) -> Result<Answer> {
+        let total = call.plan.route().and_then(|route| route.timeouts.total());
+        call.deadline = total.map(|total| call.open.began + total);
         let retries = call.plan.route().map(|route| route.retries);
         let mut search = Search::default();
         let mut pass = 0;
@@ -67,7 +52,7 @@ impl Inner {
             let pause = retries
                 .filter(|retries| !hopeless && pass < retries.rounds)
                 .and_then(|retries| retries.pause(pass, search.told, fastrand::f64()))
-                .filter(|pause| deadline.is_none_or(|deadline| Instant::now() + *pause < deadline));
+                .filter(|pause| call.deadline.is_none_or(|deadline| Instant::now() + *pause < deadline));
             let Some(pause) = pause else { return Err(search.last.take().unwrap_or_else(nobody)) };
             tokio::time::sleep(pause).await;
             pass += 1;
@@ -103,7 +88,16 @@ impl Inner {
             search.last = Some(error);
             let now = Instant::now();
             match fault {
-                Fault::Request => return Err(search.last.take().unwrap_or_else(nobody)),
+                Fault::Request => {
+                    // who finds fault with a request is there
+                    key.health.succeeded();
+                    destination.health.iter().for_each(|health| health.succeeded());
+                    return Err(search.last.take().unwrap_or_else(nobody));
+                }
+                Fault::OutOfTime => {
+                    note(destination, rule, told, now);
+                    return Err(search.last.take().unwrap_or_else(nobody));
+                }
                 Fault::Destination => {
                     search.hopeless.insert(Arc::as_ptr(destination).addr());
                     return Ok(None);
@@ -118,8 +112,8 @@ impl Inner {
                     if used.count_ones() < destination.provider.keys() {
                         continue;
                     }
+                    note(destination, rule, told, now);
                     if passing {
-                        note(destination, rule, told, now);
                         search.told = shorter(search.told, told);
                     } else {
                         search.hopeless.insert(Arc::as_ptr(destination).addr());
@@ -148,22 +142,22 @@ fn nobody() -> Error {
     Error::new(Kind::BadGateway, "no_target", "none of the route's targets can be called")
 }
 
-/// The first part of a stream, within the time for it.
+/// The first part of an answer's body, within the time for it; none when the body is empty.
 pub(super) async fn first_part(
     body: &mut loam_http::client::Body,
     patience: Duration,
-) -> Result<bytes::Bytes, String> {
+) -> Result<Option<bytes::Bytes>, String> {
     let part = tokio::time::timeout(patience, async {
         loop {
             match body.frame().await {
                 Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) if !data.is_empty() => return Ok(data),
+                    Ok(data) if !data.is_empty() => return Ok(Some(data)),
                     _ => {}
                 },
                 Some(Err(e)) => return Err(e.to_string()),
-                None => return Err("it ended its stream before the first event".to_owned()),
+                None => return Ok(None),
             }
         }
     });
-    part.await.unwrap_or_else(|_| Err(format!("no event within {patience:?}")))
+    part.await.unwrap_or_else(|_| Err(format!("nothing of it came within {patience:?}")))
 }

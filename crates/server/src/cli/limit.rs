@@ -47,6 +47,13 @@ pub(super) enum Command {
         #[command(flatten)]
         list: ListArgs,
     },
+    /// Show a limit.
+    Show {
+        #[command(flatten)]
+        tenant: TenantArg,
+        /// Id of the limit.
+        id: LimitId,
+    },
     /// Remove a limit.
     Delete {
         #[command(flatten)]
@@ -104,6 +111,10 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
                 "id",
             ];
             output::rows(json, &rows, &fields)
+        }
+        Command::Show { tenant, id } => {
+            let (core, scope) = admin::in_tenant(config, &tenant).await?;
+            output::one(json, &LimitView::from(core.gateway.get_limit(&scope, id).await?))
         }
         Command::Delete { tenant, id } => {
             let (core, scope) = admin::in_tenant(config, &tenant).await?;

@@ -1,0 +1,127 @@
+"""Routes, limits and prices for a test, and what is asserted of the calls that went through them."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from services import Faulty
+
+from .api import Api, eventually
+
+_numbers = itertools.count(1)
+NANO = 1_000_000_000
+ENDED = {"settled", "estimated", "failed", "orphaned"}
+
+
+def unique(prefix: str) -> str:
+    """A name that no other test uses."""
+    return f"{prefix}-{next(_numbers)}"
+
+
+def nano(usd: float | None) -> int:
+    """US dollars as the server counts them."""
+    return round((usd or 0) * NANO)
+
+
+def add_faulty(api: Api, faulty: Faulty, name: str | None = None, **config: Any) -> str:
+    """A provider that leads there; gives its name."""
+    name = name or unique(faulty.name)
+    config = {"base_url": faulty.base_url, "api_key": f"sk-{name}", "models": faulty.models} | config
+    api.create("ai_providers", {"name": name, "kind": "openai", "config": config})
+    return name
+
+
+def to(provider: str, model: str = "m", **fields: int) -> dict[str, Any]:
+    """A route's target."""
+    return {"provider": provider, "model": model} | fields
+
+
+def add_route(api: Api, *targets: dict[str, Any], **fields: Any) -> str:
+    """A route to these targets; gives its alias. A failing target is not left alone unless the test says so."""
+    alias = fields.pop("alias", None) or unique("route")
+    calm = {"cool_down": {"failures": 100, "seconds": 0.05}, "retries": {"rounds": 0}}
+    api.create("model_routes", calm | {"alias": alias, "targets": list(targets)} | fields)
+    return alias
+
+
+def add_price(api: Api, provider: str, *, read: float = 0, written: float = 0, model: str = "*") -> None:
+    """US dollars a million tokens."""
+    price = {"provider": provider, "model": model, "input_per_million": read, "output_per_million": written}
+    api.create("model_prices", price)
+
+
+def add_limit(api: Api, subject_type: str, subject_id: str | None, **limits: float) -> dict[str, Any]:
+    """A limit, in force when this returns: a call may still be under way by the rules of before, but none begins so."""
+    subject = {"subject_type": subject_type} | ({"subject_id": subject_id} if subject_id else {})
+    return api.create("limits", subject | limits)
+
+
+def add_key(api: Api, **fields: Any) -> tuple[Api, str]:
+    """A key that may call models and nothing else; gives the API under it, and its id."""
+    made = api.create("api_keys", {"name": unique("key"), "scopes": ["gateway:call"]} | fields)
+    return api.with_key(made["key"]), made["id"]
+
+
+def the_call(api: Api, answer: Any) -> dict[str, Any]:
+    """The call that an answer belongs to, ended."""
+
+    def ended() -> dict[str, Any] | None:
+        call = api.get(f"/api/v1/llm_calls/{answer.headers['x-loam-call-id']}")
+        return call if call["state"] in ENDED else None
+
+    return eventually(ended)
+
+
+def tried(call: dict[str, Any]) -> list[tuple[str, int | None]]:
+    """Who was asked for a call, in order, and how each answered."""
+    return [(attempt["target"].split("/")[0], attempt["status"]) for attempt in call["attempts"]]
+
+
+def ended_calls(api: Api, key: str | None = None, **filters: Any) -> list[dict[str, Any]]:
+    """All calls, or those of a key, once none is under way any more."""
+
+    def all_ended() -> list[dict[str, Any]] | bool:
+        rows = api.all("llm_calls", limit=200, **filters)
+        mine = [row for row in rows if key is None or row["api_key_id"] == key]
+        under_way = [row["id"] for row in mine if row["state"] not in ENDED]
+        assert not under_way, f"{len(under_way)} calls are still under way: {under_way[:3]}"
+        return mine or True
+
+    found = eventually(all_ended, 15, pause=0.2)
+    return [] if found is True else found
+
+
+def stays_within(seconds: float, window: timedelta) -> datetime:
+    """Wait, if need be, until a window of the clock (a minute, a day) goes on for so long; gives its end."""
+    while True:
+        now = datetime.now(UTC)
+        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        end = midnight + window * ((now - midnight) // window + 1)
+        left = (end - now).total_seconds()
+        if left >= seconds:
+            return end
+        time.sleep(left + 0.05)
+
+
+def fresh_minute(seconds: float = 15) -> datetime:
+    """So many seconds without the minute's turn; gives when it turns."""
+    return stays_within(seconds, timedelta(minutes=1))
+
+
+def same_day(seconds: float = 60) -> datetime:
+    """So many seconds without midnight (UTC); gives when that is."""
+    return stays_within(seconds, timedelta(days=1))
+
+
+def seconds_until(end: datetime) -> int:
+    """Seconds left, a begun one counted whole, as `Retry-After` has it."""
+    return math.ceil((end - datetime.now(UTC)).total_seconds())
+
+
+def usage(api: Api, **query: Any) -> list[dict[str, Any]]:
+    """`GET /api/v1/usage`."""
+    return api.get("/api/v1/usage", **query)["data"]
