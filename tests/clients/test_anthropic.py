@@ -51,10 +51,13 @@ def test_a_message_is_answered(client, ask, any_model):
         system="You are brief.",
         messages=[{"role": "user", "content": ask("Say hello")}],
     )
-    assert answer.type == "message" and answer.role == "assistant"
-    assert answer.content[0].type == "text" and answer.content[0].text
+    assert answer.type == "message"
+    assert answer.role == "assistant"
+    assert answer.content[0].type == "text"
+    assert answer.content[0].text
     assert answer.stop_reason in ("end_turn", "max_tokens")
-    assert answer.usage.input_tokens > 0 and answer.usage.output_tokens > 0
+    assert answer.usage.input_tokens > 0
+    assert answer.usage.output_tokens > 0
 
 
 def test_a_stream_adds_up_to_the_message(client, ask, any_model):
@@ -63,7 +66,8 @@ def test_a_stream_adds_up_to_the_message(client, ask, any_model):
     ) as stream:
         text = "".join(stream.text_stream)
         final = stream.get_final_message()
-    assert text and final.content[0].text == text
+    assert text
+    assert final.content[0].text == text
     assert final.stop_reason == "end_turn"
     assert final.usage.output_tokens > 0
 
@@ -80,12 +84,14 @@ def test_tools_are_called_and_their_results_taken_back(client, ask, any_model, s
         answer = client.messages.create(**asked, messages=messages)
     assert answer.stop_reason == "tool_use"
     call = next(block for block in answer.content if block.type == "tool_use")
-    assert call.name == "get_weather" and isinstance(call.input, dict)
+    assert call.name == "get_weather"
+    assert isinstance(call.input, dict)
     messages.append({"role": "assistant", "content": [block.model_dump(exclude_none=True) for block in answer.content]})
     result = {"type": "tool_result", "tool_use_id": call.id, "content": "Sunny, 22 °C"}
     messages.append({"role": "user", "content": [result]})
     final = client.messages.create(**asked, messages=messages)
-    assert final.content[0].type == "text" and final.content[0].text
+    assert final.content[0].type == "text"
+    assert final.content[0].text
 
 
 def test_an_image_goes_along(client, ask, any_model, mock):
@@ -123,27 +129,26 @@ def test_an_openai_client_talks_to_an_anthropic_provider(loam, ask, streamed):
     messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": ask("Say hello")}]
     if streamed:
         chunks = list(
-            client.chat.completions.create(
-                model=CLAUDE, messages=messages, stream=True, stream_options={"include_usage": True}
-            )
+            client.chat.completions.create(model=CLAUDE, messages=messages, stream=True, stream_options={"include_usage": True})
         )
         text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
-        assert text and chunks[-1].usage.total_tokens > 0
+        assert text
+        assert chunks[-1].usage.total_tokens > 0
         assert [chunk.choices[0].finish_reason for chunk in chunks if chunk.choices][-1] == "stop"
     else:
         answer = client.chat.completions.create(model=CLAUDE, messages=messages)
-        assert answer.choices[0].message.content and answer.usage.total_tokens > 0
+        assert answer.choices[0].message.content
+        assert answer.usage.total_tokens > 0
 
 
 def test_what_is_kept_is_what_the_client_saw(api: Api, client, ask):
     """A stream in Anthropic's format is put together for the record like any other."""
     prompt = ask("Keep this")
-    with client.messages.stream(
-        model=CLAUDE, max_tokens=200, messages=[{"role": "user", "content": prompt}]
-    ) as stream:
+    with client.messages.stream(model=CLAUDE, max_tokens=200, messages=[{"role": "user", "content": prompt}]) as stream:
         text = "".join(stream.text_stream)
     marker = prompt.split("[")[1].rstrip("]")
     row = eventually(lambda: calls_with(api, marker))[0]
     kept = api.get(f"/api/v1/llm_calls/{row['id']}")["response_data"]
-    assert kept["content"][0]["text"] == text and kept["usage"]["output_tokens"] > 0
+    assert kept["content"][0]["text"] == text
+    assert kept["usage"]["output_tokens"] > 0
     assert row["endpoint"] == "/messages"

@@ -205,7 +205,9 @@ def test_a_month_ends_with_the_month(deployment, three):
     add_limit(subject.api, "api_key", subject.id, budget_per_month=0)
     answer = eventually(lambda: (answer := subject.chat()).status_code == 429 and answer, 1)
     now = datetime.now(UTC)
-    first = now.replace(year=now.year + now.month // 12, month=now.month % 12 + 1, day=1, hour=0, minute=0, second=0, microsecond=0)
+    first = now.replace(
+        year=now.year + now.month // 12, month=now.month % 12 + 1, day=1, hour=0, minute=0, second=0, microsecond=0
+    )
     assert abs(int(answer.headers["retry-after"]) - seconds_until(first)) <= 5
 
 

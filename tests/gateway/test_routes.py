@@ -9,7 +9,7 @@ import pytest
 from services import Faulty
 from support.api import Api, assert_error, eventually
 from support.deployment import Deployment
-from support.gateway import add_faulty, add_route, add_key, the_call, to, tried, unique
+from support.gateway import add_faulty, add_key, add_route, the_call, to, tried, unique
 
 CALLS = 300
 

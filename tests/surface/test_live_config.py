@@ -122,9 +122,7 @@ def test_a_tenants_value_is_set_on_the_command_line(deployment, name):
     deployment.tenant(slug)
     made = deployment.loam.cli_json("config", "set", "records.api_logs", '{"bodies": true}', "--tenant", slug)
     assert (made["source"], made["config_value"]["bodies"]) == ("tenant", True)
-    merged = deployment.loam.cli_json(
-        "config", "set", "records.api_logs", '{"max_body_bytes": 99}', "--merge", "--tenant", slug
-    )
+    merged = deployment.loam.cli_json("config", "set", "records.api_logs", '{"max_body_bytes": 99}', "--merge", "--tenant", slug)
     assert merged["set_value"] == {"bodies": True, "max_body_bytes": 99}
 
 

@@ -17,7 +17,7 @@ pub struct Model {
     #[sea_orm(column_type = "Text", comment = "first half of `provider/model`; unique in the tenant")]
     pub name: String,
     /// Its wire format.
-    #[sea_orm(column_type = "Text", comment = "wire format: openai")]
+    #[sea_orm(column_type = "Text", comment = "kind: openai, anthropic, qwen, deepseek, ollama, dify")]
     pub kind: String,
     /// The name for people.
     #[sea_orm(column_type = "Text", comment = "name for people")]

@@ -40,15 +40,16 @@ impl Inner {
         let mut pass = 0;
         loop {
             search.told = None;
-            for destination in call.plan.destinations() {
-                if search.hopeless.contains(&Arc::as_ptr(&destination).addr()) {
+            let destinations = call.plan.destinations();
+            for destination in &destinations {
+                if search.hopeless.contains(&Arc::as_ptr(destination).addr()) {
                     continue;
                 }
-                if let Some(answer) = self.ask_with_keys(call, &destination, &mut search).await? {
+                if let Some(answer) = self.ask_with_keys(call, destination, &mut search).await? {
                     return Ok(answer);
                 }
             }
-            let hopeless = call.plan.all().all(|one| search.hopeless.contains(&Arc::as_ptr(one).addr()));
+            let hopeless = destinations.iter().all(|one| search.hopeless.contains(&Arc::as_ptr(one).addr()));
             let pause = retries
                 .filter(|retries| !hopeless && pass < retries.rounds)
                 .and_then(|retries| retries.pause(pass, search.told, fastrand::f64()))

@@ -15,7 +15,7 @@ use crate::Gateway;
 
 /// Sums by group.
 #[derive(Serialize, ToSchema)]
-struct UsageList {
+struct UsageSums {
     data: Vec<Usage>,
 }
 
@@ -48,17 +48,17 @@ pub(crate) fn router(gateway: Gateway) -> OpenApiRouter {
 /// What was used in a range of time, by any dimension. A call counts in the stretch in which it began, within a second of
 /// its end.
 #[utoipa::path(
-    get, path = "/api/v1/usage", tag = "usage", operation_id = "usage_list",
+    get, path = "/api/v1/usage", tag = "usage", operation_id = "usage_get",
     params(UsageQuery),
-    responses((status = 200, body = UsageList), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = UsageSums), (status = "4XX", body = ErrorBody)),
     security(("api_key" = ["usage:read"]))
 )]
 async fn usage(
     State(gateway): State<Gateway>,
     Caller(scope): Caller,
     Query(query): Query<UsageQuery>,
-) -> ApiResult<Answer<UsageList>> {
-    Ok(Answer(UsageList { data: gateway.usage(&scope, query).await? }))
+) -> ApiResult<Answer<UsageSums>> {
+    Ok(Answer(UsageSums { data: gateway.usage(&scope, query).await? }))
 }
 
 /// The tenant's statement of a month, by project, key, provider and model.

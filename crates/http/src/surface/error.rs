@@ -66,14 +66,30 @@ fn class(error: &Error) -> &'static str {
     }
 }
 
-/// Writes an error in the one shape, and logs what is the server's fault, once, with its causes. Any other answer is left
-/// as it is. The tenant is the caller's, nil when that is not known.
+/// The body of an error in the one shape.
+pub fn error_body(error: &Error, request_id: &str) -> Vec<u8> {
+    let body = ErrorBody {
+        error: ErrorDetail {
+            code: error.code(),
+            message: error.message(),
+            kind: class(error),
+            param: error.param(),
+            request_id,
+        },
+    };
+    serde_json::to_vec(&body).unwrap_or_default()
+}
+
+/// Writes an error in the shape of the protocol that was spoken ([`error_body`] where that has none of its own), and logs
+/// what is the server's fault, once, with its causes. Any other answer is left as it is. The tenant is the caller's, nil
+/// when that is not known.
 pub fn render_error(
     response: Response,
     request_id: &str,
     tenant: TenantId,
     method: &Method,
     path: &str,
+    shape: fn(&Error, &str) -> Vec<u8>,
 ) -> Response {
     let Some(error) = response.extensions().get::<Arc<Error>>().cloned() else { return response };
     if matches!(error.kind(), Kind::Internal | Kind::BadGateway | Kind::Unavailable | Kind::Timeout) {
@@ -91,15 +107,6 @@ pub fn render_error(
             "request failed"
         );
     }
-    let body = ErrorBody {
-        error: ErrorDetail {
-            code: error.code(),
-            message: error.message(),
-            kind: class(&error),
-            param: error.param(),
-            request_id,
-        },
-    };
     let (mut parts, _) = response.into_parts();
     parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     if let Some(after) = error.retry_after() {
@@ -109,8 +116,7 @@ pub fn render_error(
         parts.headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     parts.headers.remove(header::CONTENT_LENGTH);
-    let body = serde_json::to_vec(&body).unwrap_or_default();
-    Response::from_parts(parts, body.into())
+    Response::from_parts(parts, shape(&error, request_id).into())
 }
 
 /// Gives what axum itself refuses (an unknown path, a wrong method) the one shape too.

@@ -8,6 +8,6 @@ mod patch;
 
 pub use body::{Body, Json, Path, Query};
 pub use caller::{Caller, IfMatch};
-pub use error::{ApiError, ApiResult, ErrorBody, ErrorDetail, rejected_as_error, render_error};
+pub use error::{ApiError, ApiResult, ErrorBody, ErrorDetail, error_body, rejected_as_error, render_error};
 pub use etag::{Tagged, created, etag, next_version};
 pub use patch::present;

@@ -17,8 +17,8 @@ use axum::response::{IntoResponse, Response};
 use http_body_util::Limited;
 use hyper::body::Incoming;
 use loam_http::client::Network;
-use loam_http::surface::{ApiError, render_error};
-use loam_kernel::{Clock, Origin, TenantId};
+use loam_http::surface::{ApiError, error_body, render_error};
+use loam_kernel::{Clock, Error, Origin, TenantId};
 use loam_platform::api_logs::{ApiLogs, Caller};
 use loam_platform::system_config::Live;
 use tower::ServiceExt;
@@ -89,7 +89,8 @@ impl Edge {
         let mut caller = Caller::default();
         let response =
             this.answer(request, &origin, &mut caller).await.unwrap_or_else(ApiError::into_response);
-        let mut response = render_error(response, &origin.request_id, caller.tenant, &method, uri.path());
+        let (id, path) = (&origin.request_id, uri.path());
+        let mut response = render_error(response, id, caller.tenant, &method, path, shape_of(path));
         response.headers_mut().insert(REQUEST_ID, header);
         Ok(match this.logs.leave(arrival, caller, &origin, (&method, &uri), response.status()) {
             Some(ending) => record_at_end(ending, kept, response),
@@ -141,5 +142,14 @@ impl Inner {
             Ok(response) => response,
             Err(never) => match never {},
         }
+    }
+}
+
+/// How errors look at a path.
+fn shape_of(path: &str) -> fn(&Error, &str) -> Vec<u8> {
+    if path.starts_with("/anthropic/") {
+        |error, request_id| loam_providers::anthropic_error(error, request_id).to_string().into_bytes()
+    } else {
+        error_body
     }
 }
