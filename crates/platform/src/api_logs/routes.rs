@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use loam_db::{Db, Find};
 use loam_http::surface::{ApiResult, Caller, ErrorBody, Path, Query};
 use loam_kernel::{ApiKeyId, ApiLogId, Error, Page, PageQuery, ProjectId, Result, Scope, UserId};
+use sea_orm::sea_query::{Expr, ExprTrait, Func};
 use sea_orm::{ColumnTrait, IdenStatic, IntoSimpleExpr, Iterable, QueryFilter, QuerySelect};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -131,9 +132,10 @@ impl ApiLogFilter {
             }
         }
         if let Some(prefix) = self.path_prefix {
-            // a range rather than LIKE, in which `%` and `_` of the prefix would mean something
-            find =
-                find.filter(Column::Path.gte(prefix.clone())).filter(Column::Path.lt(prefix + "\u{10ffff}"));
+            // not LIKE, in which `%` and `_` mean something, and whose case the databases see differently
+            let length = i32::try_from(prefix.chars().count()).unwrap_or(i32::MAX);
+            let begin = Func::cust("substr").args([Column::Path.into_simple_expr(), 1.into(), length.into()]);
+            find = find.filter(Expr::expr(begin).eq(prefix));
         }
         if let Some(user) = self.user_id {
             find = find.filter(Column::UserId.eq(user));
@@ -157,11 +159,9 @@ fn without_bodies(find: Find<'_, Entity>) -> Find<'_, Entity> {
     for column in Column::iter() {
         find = match column {
             Column::Body | Column::ResponseBody => {
-                find.column_as(sea_orm::sea_query::Expr::val(Option::<Vec<u8>>::None), column.as_str())
+                find.column_as(Expr::val(Option::<Vec<u8>>::None), column.as_str())
             }
-            Column::Headers => {
-                find.column_as(sea_orm::sea_query::Expr::val(Option::<Value>::None), column.as_str())
-            }
+            Column::Headers => find.column_as(Expr::val(Option::<Value>::None), column.as_str()),
             _ => find.column_as(column.into_simple_expr(), column.as_str()),
         };
     }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use loam_db::Db;
 use loam_jobs::{Handler, JobContext};
-use loam_kernel::{Clock, Result};
+use loam_kernel::{Clock, Result, Scope};
 use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -67,11 +67,31 @@ impl Retention {
         Self { db, clock, settings }
     }
 
+    /// Deletes what is old, until it is stopped; says how many requests and errors.
+    async fn sweep(&self, scope: &Scope, stopped: impl Fn() -> bool + Sync) -> Result<(u64, u64)> {
+        use {api_logs::entity as requests, error_logs::entity as errors};
+        let settings = self.settings.get();
+        let before = |days: u32| self.clock.now() - TimeDelta::days(i64::from(days));
+        let old = bound(before(settings.api_logs_days));
+        let deleted = self.delete::<requests::Entity>(scope, &stopped, requests::Column::Id, old).await?;
+        let errors_before = before(settings.error_logs_days);
+        let old = bound(errors_before);
+        let deleted_errors = self.delete::<errors::Entity>(scope, &stopped, errors::Column::Id, old).await?;
+        self.delete_groups(scope, errors_before).await?;
+        Ok((deleted, deleted_errors))
+    }
+
     /// Deletes rows whose id is below a bound, in batches; says how many.
-    async fn delete<E: EntityTrait>(&self, job: &JobContext, id: E::Column, below: Uuid) -> Result<u64> {
+    async fn delete<E: EntityTrait>(
+        &self,
+        scope: &Scope,
+        stopped: &(impl Fn() -> bool + Sync),
+        id: E::Column,
+        below: Uuid,
+    ) -> Result<u64> {
         let mut deleted = 0;
-        while !job.is_cancelled() {
-            let tx = self.db.system_write(&job.scope()).await?;
+        while !stopped() {
+            let tx = self.db.system_write(scope).await?;
             let oldest = tx.find_any::<E>().select_only().column_as(id, "id").filter(id.lt(below));
             let oldest: Vec<OldRow> = oldest.order_by_asc(id).limit(BATCH).into().await?;
             let Some(last) = oldest.last() else { break };
@@ -81,8 +101,8 @@ impl Retention {
         Ok(deleted)
     }
 
-    async fn delete_groups(&self, job: &JobContext, before: DateTime<Utc>) -> Result<()> {
-        let tx = self.db.system_write(&job.scope()).await?;
+    async fn delete_groups(&self, scope: &Scope, before: DateTime<Utc>) -> Result<()> {
+        let tx = self.db.system_write(scope).await?;
         let old = error_logs::group::Column::LastSeen.lt(before);
         tx.delete_any::<error_logs::group::Entity>().filter(old).exec().await?;
         tx.commit().await
@@ -101,19 +121,64 @@ impl Handler for Retention {
     }
 
     async fn run(&self, job: &JobContext, _: Value) -> Result<()> {
-        let settings = self.settings.get();
-        let before = |days: u32| self.clock.now() - TimeDelta::days(i64::from(days));
-        let requests = bound(before(settings.api_logs_days));
-        let requests =
-            self.delete::<api_logs::entity::Entity>(job, api_logs::entity::Column::Id, requests).await?;
-        let errors_before = before(settings.error_logs_days);
-        let errors = bound(errors_before);
-        let errors =
-            self.delete::<error_logs::entity::Entity>(job, error_logs::entity::Column::Id, errors).await?;
-        self.delete_groups(job, errors_before).await?;
+        let (requests, errors) = self.sweep(&job.scope(), || job.is_cancelled()).await?;
         if requests + errors > 0 {
             tracing::info!(api_logs.deleted = requests, error_logs.deleted = errors, "old records deleted");
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, Method, StatusCode, Uri};
+    use loam_kernel::TenantId;
+    use loam_testkit::{Database, on_both};
+
+    use super::*;
+    use crate::records::bed::Bed;
+    use crate::system_config::Level;
+
+    on_both![records_are_deleted_when_they_are_as_old_as_was_set];
+
+    async fn counts(bed: &Bed) -> (u64, u64, u64) {
+        let tx = bed.database.db.system_read(&Scope::system(TenantId::NIL, "test")).await.unwrap();
+        let requests = tx.find_any::<api_logs::entity::Entity>().count().await.unwrap();
+        let errors = tx.find_any::<error_logs::entity::Entity>().count().await.unwrap();
+        (requests, errors, tx.find_any::<error_logs::group::Entity>().count().await.unwrap())
+    }
+
+    async fn records_are_deleted_when_they_are_as_old_as_was_set(database: Database) {
+        let bed = Bed::new(database).await;
+        let logs = api_logs::ApiLogs::new(bed.records.clone(), &bed.config).unwrap();
+        let (method, uri) = (Method::POST, Uri::from_static("/api/v1/things"));
+        for _ in 0..3 {
+            let arrival = logs.arrive(&method, &uri, &HeaderMap::new());
+            let (caller, origin) = (api_logs::Caller::default(), Default::default());
+            let ending = logs.leave(arrival, caller, &origin, (&method, &uri), StatusCode::CREATED);
+            ending.unwrap().record(0, None, None);
+        }
+        let (errors, arriving) = error_logs::ErrorLogs::new(bed.records.clone(), &bed.config).unwrap();
+        errors.report(error_logs::Report { message: "failed".to_owned(), ..Default::default() });
+        let stop = tokio_util::sync::CancellationToken::new();
+        stop.cancel();
+        errors.run(arriving, stop).await;
+        bed.drain().await;
+        assert_eq!(counts(&bed).await, (3, 1, 1));
+
+        bed.set(Level::Global, "records.retention", json!({ "api_logs_days": 7 })).await;
+        let clock = Clock::fixed(Clock::system().now());
+        let settings = bed.config.live(&RETENTION).unwrap();
+        let retention = Retention::new(bed.database.db.clone(), clock.clone(), settings);
+        let scope = Scope::system(TenantId::NIL, "test");
+        clock.advance(TimeDelta::days(6));
+        assert_eq!(retention.sweep(&scope, || false).await.unwrap(), (0, 0));
+        clock.advance(TimeDelta::days(2));
+        assert_eq!(retention.sweep(&scope, || true).await.unwrap(), (0, 0), "it was stopped");
+        assert_eq!(retention.sweep(&scope, || false).await.unwrap(), (3, 0));
+        assert_eq!(counts(&bed).await, (0, 1, 1));
+        clock.advance(TimeDelta::days(90));
+        assert_eq!(retention.sweep(&scope, || false).await.unwrap(), (0, 1));
+        assert_eq!(counts(&bed).await, (0, 0, 0));
     }
 }
