@@ -10,7 +10,7 @@ pub mod database;
 pub mod drain;
 pub mod error_logs;
 pub mod notices;
-pub mod operators;
+mod operators;
 pub mod pack;
 pub mod quarantine;
 pub mod records;

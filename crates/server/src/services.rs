@@ -18,7 +18,6 @@ use loam_platform::database;
 use loam_platform::drain::Drainer;
 use loam_platform::error_logs::{self, ErrorLogSink, ErrorLogs};
 use loam_platform::notices::Notices;
-use loam_platform::operators::Operators;
 use loam_platform::quarantine;
 use loam_platform::records::Records;
 use loam_platform::seal::Keyring;
@@ -133,7 +132,6 @@ impl Core {
             Arc::new(JobChanges(self.clock.clone())),
             operators,
         );
-        let instance = Operators::new(operators);
         let (db, journal) = (&self.db, &self.journal);
         OpenApiRouter::with_openapi(crate::docs::head())
             .merge(self.gateway.proxy_router())
@@ -142,10 +140,10 @@ impl Core {
             .merge(jobs.router())
             .merge(audit_logs::routes::router(db.clone()))
             .merge(quarantine::routes::router(db.clone()))
-            .merge(system_config::routes::router(self.system_config.clone(), instance))
-            .merge(api_logs::routes::router(db.clone(), instance))
-            .merge(error_logs::routes::router(db.clone(), instance))
-            .merge(database::routes::router(db.clone(), journal.clone(), &self.notices, instance))
+            .merge(system_config::routes::router(self.system_config.clone()))
+            .merge(api_logs::routes::router(db.clone()))
+            .merge(error_logs::routes::router(db.clone()))
+            .merge(database::routes::router(db.clone(), journal.clone(), &self.notices))
     }
 }
 

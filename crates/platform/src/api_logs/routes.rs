@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::entity::{Column, Entity, Model};
-use crate::operators::Operators;
+use crate::operators;
 use crate::pack::unpack;
 use crate::records::bound;
 
@@ -171,7 +171,6 @@ fn without_bodies(find: Find<'_, Entity>) -> Find<'_, Entity> {
 #[derive(Clone)]
 struct Handle {
     db: Db,
-    operators: Operators,
 }
 
 impl Handle {
@@ -183,7 +182,7 @@ impl Handle {
         page: &PageQuery,
     ) -> Result<Page<Model>> {
         if whose.instance {
-            let tx = self.db.system_read(&self.operators.instance(scope)?).await?;
+            let tx = self.db.system_read(&operators::instance(scope)?).await?;
             without_bodies(filter.narrow(tx.find())).page(page, |row| row.id.0).await
         } else {
             let tx = self.db.read(scope).await?;
@@ -193,7 +192,7 @@ impl Handle {
 
     async fn get(&self, scope: &Scope, whose: Whose, id: ApiLogId) -> Result<Model> {
         let row = if whose.instance {
-            self.db.system_read(&self.operators.instance(scope)?).await?.get::<Entity>(id).await?
+            self.db.system_read(&operators::instance(scope)?).await?.get::<Entity>(id).await?
         } else {
             self.db.read(scope).await?.get::<Entity>(id).await?
         };
@@ -202,8 +201,8 @@ impl Handle {
 }
 
 /// The routes.
-pub fn router(db: Db, operators: Operators) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(get)).with_state(Handle { db, operators })
+pub fn router(db: Db) -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(get)).with_state(Handle { db })
 }
 
 /// Requests on record, newest first, within a second of their end. Which ones are recorded is set by the configuration

@@ -12,7 +12,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::DatabaseStatus;
 use crate::cache::{Cache, CacheSpec};
 use crate::notices::Notices;
-use crate::operators::Operators;
+use crate::operators;
 
 /// Sizes cost the database something, and pages that show them ask again and again.
 const CACHE: CacheSpec =
@@ -22,14 +22,13 @@ const CACHE: CacheSpec =
 struct Handle {
     db: Db,
     journal: Option<Journal>,
-    operators: Operators,
     read: Cache<(), DatabaseStatus>,
 }
 
 /// The routes.
-pub fn router(db: Db, journal: Option<Journal>, notices: &Notices, operators: Operators) -> OpenApiRouter {
+pub fn router(db: Db, journal: Option<Journal>, notices: &Notices) -> OpenApiRouter {
     let read = Cache::new(CACHE, notices, |_| Some(()));
-    OpenApiRouter::new().routes(routes!(get)).with_state(Handle { db, journal, operators, read })
+    OpenApiRouter::new().routes(routes!(get)).with_state(Handle { db, journal, read })
 }
 
 /// The state of the database, at most two seconds old: for operators alone.
@@ -39,7 +38,7 @@ pub fn router(db: Db, journal: Option<Journal>, notices: &Notices, operators: Op
     security(("api_key" = ["database:read"]))
 )]
 async fn get(State(handle): State<Handle>, Caller(scope): Caller) -> ApiResult<Json<DatabaseStatus>> {
-    handle.operators.require(&scope, None)?;
+    operators::require(&scope, None)?;
     let read = || DatabaseStatus::read(&handle.db, handle.journal.as_ref());
     Ok(Json(handle.read.get((), read).await?))
 }

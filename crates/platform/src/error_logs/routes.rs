@@ -13,7 +13,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::entity::{Column, Entity, Model};
 use super::group;
-use crate::operators::Operators;
+use crate::operators;
 use crate::records::bound;
 
 /// An error on record.
@@ -129,7 +129,6 @@ pub struct WhoseErrors {
 #[derive(Clone)]
 struct Handle {
     db: Db,
-    operators: Operators,
 }
 
 /// The newest first, from the last one of the page before. A group that has moved up meanwhile may be seen again.
@@ -156,7 +155,7 @@ impl Handle {
         page: &PageQuery,
     ) -> Result<Page<Model>> {
         if instance {
-            let tx = self.db.system_read(&self.operators.instance(scope)?).await?;
+            let tx = self.db.system_read(&operators::instance(scope)?).await?;
             filter.narrow(tx.find()).page(page, |row| row.id.0).await
         } else {
             let tx = self.db.read(scope).await?;
@@ -166,7 +165,7 @@ impl Handle {
 
     async fn get(&self, scope: &Scope, instance: bool, id: ErrorLogId) -> Result<Model> {
         let row = if instance {
-            self.db.system_read(&self.operators.instance(scope)?).await?.get::<Entity>(id).await?
+            self.db.system_read(&operators::instance(scope)?).await?.get::<Entity>(id).await?
         } else {
             self.db.read(scope).await?.get::<Entity>(id).await?
         };
@@ -175,7 +174,7 @@ impl Handle {
 
     async fn groups(&self, scope: &Scope, instance: bool, page: &PageQuery) -> Result<Page<group::Model>> {
         if instance {
-            groups_page(&self.db.system_read(&self.operators.instance(scope)?).await?, page).await
+            groups_page(&self.db.system_read(&operators::instance(scope)?).await?, page).await
         } else {
             groups_page(&self.db.read(scope).await?, page).await
         }
@@ -183,12 +182,12 @@ impl Handle {
 }
 
 /// The routes.
-pub fn router(db: Db, operators: Operators) -> OpenApiRouter {
+pub fn router(db: Db) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(list))
         .routes(routes!(get))
         .routes(routes!(list_groups))
-        .with_state(Handle { db, operators })
+        .with_state(Handle { db })
 }
 
 /// Errors on record, newest first: answers of 500 and above, and failures in the background.

@@ -14,7 +14,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::live::SystemConfig;
 use super::service::{Change, Level, Shown, Source};
 use super::{store, versions};
-use crate::operators::Operators;
+use crate::operators;
 
 /// A key of the live configuration, with what holds.
 #[derive(Serialize, ToSchema)]
@@ -152,32 +152,24 @@ pub struct CategoryQuery {
     category: Option<String>,
 }
 
-#[derive(Clone)]
-struct Handle {
-    config: SystemConfig,
-    operators: Operators,
+fn level_of(scope: &Scope, query: &LevelQuery) -> Result<Level> {
+    match query.level {
+        None if scope.is_operator() => Ok(Level::Global),
+        None | Some(Level::Tenant) => Ok(Level::Tenant),
+        Some(Level::Global) => operators::require(scope, Some("level")).map(|()| Level::Global),
+    }
 }
 
-impl Handle {
-    fn level(&self, scope: &Scope, query: &LevelQuery) -> Result<Level> {
-        match query.level {
-            None if self.operators.include(scope) => Ok(Level::Global),
-            None | Some(Level::Tenant) => Ok(Level::Tenant),
-            Some(Level::Global) => self.operators.require(scope, Some("level")).map(|()| Level::Global),
-        }
-    }
-
-    async fn change(
-        &self,
-        scope: &Scope,
-        query: &LevelQuery,
-        key: &str,
-        version: &IfMatch,
-        change: Change,
-    ) -> ApiResult<Tagged<SystemConfigView>> {
-        let level = self.level(scope, query)?;
-        Ok(tagged(self.config.change(scope, level, key, version, change).await?))
-    }
+async fn change(
+    config: &SystemConfig,
+    scope: &Scope,
+    query: &LevelQuery,
+    key: &str,
+    version: &IfMatch,
+    change: Change,
+) -> ApiResult<Tagged<SystemConfigView>> {
+    let level = level_of(scope, query)?;
+    Ok(tagged(config.change(scope, level, key, version, change).await?))
 }
 
 fn tagged(shown: Shown<'_>) -> Tagged<SystemConfigView> {
@@ -186,13 +178,13 @@ fn tagged(shown: Shown<'_>) -> Tagged<SystemConfigView> {
 }
 
 /// The routes.
-pub fn router(config: SystemConfig, operators: Operators) -> OpenApiRouter {
+pub fn router(config: SystemConfig) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(list))
         .routes(routes!(get, put, update, delete))
         .routes(routes!(list_versions))
         .routes(routes!(rollback))
-        .with_state(Handle { config, operators })
+        .with_state(config)
 }
 
 /// Every key with what holds, and where it comes from. A tenant sees the keys that it can set.
@@ -203,13 +195,13 @@ pub fn router(config: SystemConfig, operators: Operators) -> OpenApiRouter {
     security(("api_key" = ["system_config:read"]))
 )]
 async fn list(
-    State(handle): State<Handle>,
+    State(config): State<SystemConfig>,
     Caller(scope): Caller,
     Query(filter): Query<CategoryQuery>,
     Query(level): Query<LevelQuery>,
 ) -> ApiResult<Answer<SystemConfigKeys>> {
-    let level = handle.level(&scope, &level)?;
-    let shown = handle.config.list(&scope, level, filter.category.as_deref()).await?;
+    let level = level_of(&scope, &level)?;
+    let shown = config.list(&scope, level, filter.category.as_deref()).await?;
     Ok(Answer(SystemConfigKeys { data: shown.into_iter().map(SystemConfigView::from).collect() }))
 }
 
@@ -221,13 +213,13 @@ async fn list(
     security(("api_key" = ["system_config:read"]))
 )]
 async fn get(
-    State(handle): State<Handle>,
+    State(config): State<SystemConfig>,
     Caller(scope): Caller,
     Path(key): Path<String>,
     Query(level): Query<LevelQuery>,
 ) -> ApiResult<Tagged<SystemConfigView>> {
-    let level = handle.level(&scope, &level)?;
-    Ok(tagged(handle.config.get(&scope, level, &key).await?))
+    let level = level_of(&scope, &level)?;
+    Ok(tagged(config.get(&scope, level, &key).await?))
 }
 
 /// Sets a value. It holds everywhere within a second.
@@ -239,14 +231,14 @@ async fn get(
     security(("api_key" = ["system_config:write"]))
 )]
 async fn put(
-    State(handle): State<Handle>,
+    State(config): State<SystemConfig>,
     Caller(scope): Caller,
     Path(key): Path<String>,
     Query(level): Query<LevelQuery>,
     version: IfMatch,
     Json(new): Json<SystemConfigPut>,
 ) -> ApiResult<Tagged<SystemConfigView>> {
-    handle.change(&scope, &level, &key, &version, Change::Set(new.config_value)).await
+    change(&config, &scope, &level, &key, &version, Change::Set(new.config_value)).await
 }
 
 /// Changes some fields of a value, takes it back, or puts it into force again.
@@ -258,14 +250,14 @@ async fn put(
     security(("api_key" = ["system_config:write"]))
 )]
 async fn update(
-    State(handle): State<Handle>,
+    State(config): State<SystemConfig>,
     Caller(scope): Caller,
     Path(key): Path<String>,
     Query(level): Query<LevelQuery>,
     version: IfMatch,
     Json(new): Json<SystemConfigUpdate>,
 ) -> ApiResult<Tagged<SystemConfigView>> {
-    handle.change(&scope, &level, &key, &version, Change::Update(new.config_value, new.is_active)).await
+    change(&config, &scope, &level, &key, &version, Change::Update(new.config_value, new.is_active)).await
 }
 
 /// Takes a value back: what lies below holds again.
@@ -276,13 +268,13 @@ async fn update(
     security(("api_key" = ["system_config:write"]))
 )]
 async fn delete(
-    State(handle): State<Handle>,
+    State(config): State<SystemConfig>,
     Caller(scope): Caller,
     Path(key): Path<String>,
     Query(level): Query<LevelQuery>,
     version: IfMatch,
 ) -> ApiResult<StatusCode> {
-    handle.change(&scope, &level, &key, &version, Change::Unset).await?;
+    change(&config, &scope, &level, &key, &version, Change::Unset).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -294,14 +286,14 @@ async fn delete(
     security(("api_key" = ["system_config:read"]))
 )]
 async fn list_versions(
-    State(handle): State<Handle>,
+    State(config): State<SystemConfig>,
     Caller(scope): Caller,
     Path(key): Path<String>,
     Query(level): Query<LevelQuery>,
     Query(page): Query<PageQuery>,
 ) -> ApiResult<Answer<Page<SystemConfigVersionView>>> {
-    let level = handle.level(&scope, &level)?;
-    let page = handle.config.versions(&scope, level, &key, &page).await?;
+    let level = level_of(&scope, &level)?;
+    let page = config.versions(&scope, level, &key, &page).await?;
     Ok(Answer(page.map(SystemConfigVersionView::from)))
 }
 
@@ -314,18 +306,18 @@ async fn list_versions(
     security(("api_key" = ["system_config:write"]))
 )]
 async fn rollback(
-    State(handle): State<Handle>,
+    State(config): State<SystemConfig>,
     Caller(scope): Caller,
     Path(key): Path<String>,
     Query(level): Query<LevelQuery>,
     version: IfMatch,
     Json(back): Json<SystemConfigRollback>,
 ) -> ApiResult<Tagged<SystemConfigView>> {
-    let at = handle.level(&scope, &level)?;
+    let at = level_of(&scope, &level)?;
     // an unknown key is the greater fault
-    handle.config.get(&scope, at, &key).await?;
+    config.get(&scope, at, &key).await?;
     let number = back
         .version
         .ok_or_else(|| Error::invalid("version", "is missing: the number of an earlier version"))?;
-    handle.change(&scope, &level, &key, &version, Change::Rollback(number)).await
+    change(&config, &scope, &level, &key, &version, Change::Rollback(number)).await
 }
