@@ -92,7 +92,7 @@ def test_what_was_done_in_the_database_is_found_and_the_place_named(deployment, 
     assert by_api["faults"] == found["faults"]
     code, exported = verify_file(deployment, export(deployment, slug, tmp_path))
     assert (code, exported["ok"]) == (1, False)
-    assert [fault["sequence"] for fault in exported["faults"]][0] == place, exported
+    assert exported["faults"][0]["sequence"] == place, exported
     everything = deployment.loam.cli("audit", "verify", check=False)
     assert (everything.returncode, f"{slug}: BROKEN" in everything.stdout) == (1, True)
 

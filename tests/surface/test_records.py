@@ -7,7 +7,6 @@ from contextlib import closing
 
 import pytest
 
-from services import LlMock
 from support.api import Api, assert_error, eventually
 from support.deployment import deploy
 
@@ -25,11 +24,21 @@ def logs(api: Api, **filters) -> list[dict]:
     return api.all("api_logs", **filters)
 
 
+def so_many(api: Api, collection: str, count: int, **filters) -> list[dict]:
+    """The rows of a list, once there are so many."""
+
+    def whole() -> list[dict] | None:
+        rows = api.all(collection, **filters)
+        return rows if len(rows) == count else None
+
+    return eventually(whole)
+
+
 def test_a_change_is_recorded_and_a_reading_is_not(mine):
     made = mine.call("POST", "/api/v1/projects", 201, json={"name": "a"}, headers={"user-agent": "tests/1"})
     mine.get("/api/v1/projects")
     missing = mine.call("GET", "/api/v1/projects/01890000-0000-7000-8000-000000000000", 404)
-    rows = eventually(lambda: (rows := logs(mine)) if len(logs(mine)) == 2 else None)
+    rows = so_many(mine, "api_logs", 2)
     assert [(row["method"], row["status_code"]) for row in rows] == [("GET", 404), ("POST", 201)]
     row = rows[1]
     assert (row["path"], row["request_id"], row["user_agent"]) == (
@@ -50,12 +59,12 @@ def test_a_change_is_recorded_and_a_reading_is_not(mine):
     assert "body" not in shown
 
 
-def test_bodies_are_kept_when_that_is_switched_on_and_never_with_a_secret(deployment, mine):
+def test_bodies_are_kept_when_that_is_switched_on_and_never_with_a_secret(mine):
     mine.call("PUT", KEY, 200, json={"config_value": {"bodies": True}})
     body = {"username": "u", "email": "u@example.com", "password": SECRET}
     mine.call("POST", "/api/v1/users", 201, json=body, headers={"x-api-key": SECRET, "cookie": f"s={SECRET}"})
     key = mine.create("api_keys", {"name": "shown once", "scopes": ["gateway:call"]})["key"]
-    rows = eventually(lambda: (rows := logs(mine, method="POST")) if len(logs(mine, method="POST")) == 2 else None)
+    rows = so_many(mine, "api_logs", 2, method="POST")
     users = mine.get(f"/api/v1/api_logs/{rows[1]['id']}")
     assert users["body"] == body | {"password": "[redacted]"}
     assert users["response_body"]["username"] == "u"
@@ -65,7 +74,7 @@ def test_bodies_are_kept_when_that_is_switched_on_and_never_with_a_secret(deploy
     assert key not in str(keys)
 
 
-def test_a_stream_is_recorded_at_its_end_when_calls_are_sampled(gateway, mock: LlMock):
+def test_a_stream_is_recorded_at_its_end_when_calls_are_sampled(gateway):
     api = gateway.api
     api.call("PUT", KEY, 200, json={"config_value": {"sampling": {"calls": 1}}})
     answer = api.chat("mock/gpt-4o", "hello", stream=True)
@@ -95,7 +104,7 @@ def test_a_provider_that_cannot_be_reached_is_its_tenants_error_and_counted(mine
     provider = mine.create("ai_providers", {"name": name("gone"), "kind": "openai", "config": config})["name"]
     answers = [mine.chat(f"{provider}/any", "hello", expect=None) for _ in range(3)]
     assert all(answer.status_code >= 500 for answer in answers)
-    rows = eventually(lambda: (rows := mine.all("error_logs")) if len(mine.all("error_logs")) == 3 else None)
+    rows = so_many(mine, "error_logs", 3)
     assert {row["request_id"] for row in rows} == {answer.headers["x-request-id"] for answer in answers}
     assert rows[0]["error_type"] == answers[0].json()["error"]["code"]
     assert rows[0]["context"]["url.path"] == "/v1/chat/completions"
