@@ -175,9 +175,11 @@ impl Journal {
         reader::find(&self.inner.shared, key)
     }
 
-    /// The position of the last frame appended.
+    /// The position of the last frame, be it appended or recovered.
     pub fn end(&self) -> Position {
-        Position(self.inner.shared.lock().tail)
+        let state = self.inner.shared.lock();
+        // before the first append the tail lies a gap behind the last frame, where no drainer ever comes
+        Position(if state.appended { state.tail } else { state.durable })
     }
 
     /// Counters and levels.

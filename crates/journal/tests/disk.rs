@@ -212,3 +212,20 @@ fn closing_makes_durable_what_is_queued_and_ends_everything() {
     assert_eq!(journal.recovery().frames, 1001);
     assert_eq!(journal.find(key(0, 1)).unwrap().len(), 2);
 }
+
+#[test]
+fn the_end_is_that_of_the_last_frame_after_a_restart_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(config(&dir));
+    assert_eq!(journal.end(), Position::START);
+    let last = journal.append(1, key(1, 1), &[b"payload"]).unwrap();
+    assert_eq!(journal.end(), last);
+    journal.close().unwrap();
+    drop(journal);
+    let journal = open(config(&dir));
+    journal.start_after(last).unwrap();
+    assert_eq!(journal.end(), last, "whoever waits for the end to be drained would wait for ever");
+    let next = journal.append(1, key(1, 2), &[b"payload"]).unwrap();
+    assert_eq!(journal.end(), next);
+    assert!(next > last);
+}
