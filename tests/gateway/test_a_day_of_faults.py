@@ -95,9 +95,7 @@ def check(names: list[str], seen: list[Call], rows: dict[str, dict], upstreams: 
     failed = [(one.marker, one.status, one.text[:200], one.broken) for one in seen if one.status != 200]
     assert not failed, f"{len(failed)} of {len(seen)} calls failed though one could have answered: {failed[:5]}"
     assert len(seen) >= 100, "so few calls prove nothing"
-    asked = Counter(
-        (name, one.prompt) for name, upstream in zip(names, upstreams, strict=True) for one in upstream.asked
-    )
+    asked = Counter((name, one.prompt) for name, upstream in zip(names, upstreams, strict=True) for one in upstream.asked)
     tried_again, statuses, broken = 0, Counter(), 0
     for one in seen:
         row = rows[one.marker]
