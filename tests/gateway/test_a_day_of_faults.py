@@ -87,7 +87,7 @@ async def test_a_day_of_faults_fails_no_call_that_could_have_been_answered(datab
             await running
         for upstream in three:
             await restore(upstream)
-        rows = await asyncio.to_thread(ended_calls, deployment.api)
+        rows = await asyncio.to_thread(ended_calls, deployment.api, {one.id for one in seen})
         check(names, seen, {row["request_id"]: row for row in rows}, three)
 
 
@@ -116,7 +116,7 @@ def check(names: list[str], seen: list[Call], rows: dict[str, dict], upstreams: 
             assert asked[name, one.marker] <= noted, f"{name} was asked {asked[name, one.marker]} times: {attempts}"
         if one.whole:
             assert row["state"] == "settled", row
-            assert one.marker in one.text.replace('"}', " ")
+            assert one.marker in one.text
         else:
             # A stream whose provider went down within it: what came was the client's already, so nobody else was asked.
             assert one.streamed, one
@@ -137,7 +137,7 @@ async def test_a_stream_that_breaks_in_the_middle_is_settled_as_estimated_while_
         three[0].feel(cut="middle", model="m")
         calls = [Call(alias, f"cut-{number}", streamed=True) for number in range(30)]
         seen = await burst(deployment.loam.url, deployment.loam.key, calls, clients=CLIENTS)
-        rows = {row["request_id"]: row for row in await asyncio.to_thread(ended_calls, deployment.api)}
+        rows = {row["request_id"]: row for row in await asyncio.to_thread(ended_calls, deployment.api, {one.id for one in seen})}
         for one in seen:
             assert not one.whole
             assert "provider_broke_off" in one.text
