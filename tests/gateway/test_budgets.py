@@ -55,8 +55,7 @@ def unsettled(rows: list[dict]) -> int:
 async def kill_and_restart(deployment: Deployment, upstream: Faulty, dice, served: list[int]) -> None:
     """Kill it each time that so many calls more were served."""
     for count in served:
-        while len(upstream.asked) < count:
-            await asyncio.sleep(0.005)
+        await asyncio.to_thread(eventually, lambda count=count: len(upstream.asked) >= count, 60, 0.005)
         await asyncio.sleep(dice.uniform(0, 0.05))
         deployment.loam.kill9()
         await asyncio.to_thread(deployment.loam.start)
@@ -209,7 +208,9 @@ def test_a_month_ends_with_the_month(deployment, three):
     add_limit(subject.api, "api_key", subject.id, budget_per_month=0)
     answer = eventually(lambda: (answer := subject.chat()).status_code == 429 and answer, 1)
     now = datetime.now(UTC)
-    first = now.replace(year=now.year + now.month // 12, month=now.month % 12 + 1, day=1, hour=0, minute=0, second=0, microsecond=0)
+    first = now.replace(
+        year=now.year + now.month // 12, month=now.month % 12 + 1, day=1, hour=0, minute=0, second=0, microsecond=0
+    )
     assert abs(int(answer.headers["retry-after"]) - seconds_until(first)) <= 5
 
 

@@ -120,7 +120,9 @@ def test_usage_is_shown_as_the_api_has_it(deployment, upstreams):
     assert list(csv.reader(io.StringIO(printed))) == list(csv.reader(io.StringIO(served)))
 
 
-@pytest.mark.parametrize(("words", "code"), [(("show", "--by", "colour"), 1), (("show", "--days", "0"), 2), (("statement", "soon"), 1)])
+@pytest.mark.parametrize(
+    ("words", "code"), [(("show", "--by", "colour"), 1), (("show", "--days", "0"), 2), (("statement", "soon"), 1)]
+)
 def test_usage_that_makes_no_sense_is_refused(deployment, words, code):
     done = deployment.loam.cli("usage", *words, check=False)
     assert done.returncode == code

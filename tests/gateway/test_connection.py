@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services import Faulty, free_port
+from services import free_port
 from support.api import Api, assert_error
 from support.gateway import add_faulty, add_key, unique
 

@@ -193,10 +193,9 @@ def test_a_new_minute_is_a_new_limit(three):
         ({"subject_type": "tenant", "budget_per_year": 1}, "budget_per_year"),
     ],
 )
-def test_a_limit_that_makes_no_sense_is_refused_and_nothing_changed(deployment, a_tenant, body, param):
-    api = a_tenant
-    assert_error(api.call("POST", "/api/v1/limits", json=body), 400, param=param)
-    assert api.all("limits") == []
+def test_a_limit_that_makes_no_sense_is_refused_and_nothing_changed(a_tenant, body, param):
+    assert_error(a_tenant.call("POST", "/api/v1/limits", json=body), 400, param=param)
+    assert a_tenant.all("limits") == []
 
 
 @pytest.fixture(scope="module")

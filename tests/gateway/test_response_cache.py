@@ -137,7 +137,7 @@ def test_a_stream_that_broke_off_is_not_kept(cached):
     assert "x-loam-cache" not in told
 
 
-def test_a_changed_route_does_not_answer_with_what_it_led_to_before(deployment, cached, three):
+def test_a_changed_route_does_not_answer_with_what_it_led_to_before(cached, three):
     assert "one/m says" in cached.chat().text
     other = add_faulty(cached.api, three[1])
     route = cached.api.get("/api/v1/model_routes", alias=cached.alias)["data"][0]

@@ -75,17 +75,20 @@ def used(deployment: Deployment, upstreams: list[Faulty]) -> Used:
     user = api.create("users", {"username": "who", "email": "who@example.com", "roles": ["admin"]})["id"]
     keys = [add_key(api)[0], add_key(api, project_id=project)[0], add_key(api, user_id=user)[0]]
     upstreams[1].feel(status=500, model="n")
-    upstreams[0].feel(model="n", cut=None)
     began = datetime.now(UTC)
-    ids = []
-    for number, caller in enumerate(keys):
-        for name in names:
-            for model in ("m", "n"):
-                for _ in range(number + 1):
-                    ids.append(caller.chat(f"{name}/{model}", "count me", None).headers["x-loam-call-id"])
+
+    def call(caller: Api, name: str, model: str, **fields: Any) -> str:
+        return caller.chat(f"{name}/{model}", "count me", None, **fields).headers["x-loam-call-id"]
+
+    ids = [
+        call(caller, name, model)
+        for number, caller in enumerate(keys)
+        for name in names
+        for model in ("m", "n")
+        for _ in range(number + 1)
+    ]
     upstreams[0].feel(cut="middle")
-    for _ in range(2):
-        ids.append(keys[0].chat(f"{names[0]}/m", "cut", None, stream=True).headers["x-loam-call-id"])
+    ids += [call(keys[0], names[0], "m", stream=True) for _ in range(2)]
     upstreams[0].recover()
     upstreams[1].recover()
     rows = ended_calls(api, ids)
@@ -147,7 +150,12 @@ def test_by_time_in_each_granularity(used, granularity):
 
 
 def test_only_what_is_asked_for(used):
-    for name, value in (("user_id", used.user), ("project_id", used.project), ("model", "n"), ("provider", used.rows[0]["provider"])):
+    for name, value in (
+        ("user_id", used.user),
+        ("project_id", used.project),
+        ("model", "n"),
+        ("provider", used.rows[0]["provider"]),
+    ):
         (found,) = usage(used.api, **used.range, **{name: value})
         assert found["calls"] == sum(row[name] == value for row in used.rows) > 0
     assert usage(used.api, **used.range, model="no-such-model") == []

@@ -67,9 +67,7 @@ async def burst(url: str, key: str, calls: Iterable[Call], *, clients: int, paus
     return done
 
 
-async def ask(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, key: str, one: Call, fields: dict[str, Any]
-) -> None:
+async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, key: str, one: Call, fields: dict[str, Any]) -> None:
     """Send one call, with these fields in its body, and read its answer as far as it comes."""
     body = fields | {"model": one.model, "messages": [{"role": "user", "content": one.marker}], "stream": one.streamed}
     text = json.dumps(body).encode()
