@@ -14,10 +14,11 @@ from support.deployment import deploy
 from support.gateway import add_faulty, add_route, ended_calls, to
 
 CLIENTS = 6
-# Hours of a day, so long each; every hour two of the three are in some trouble.
+# Hours of a day, so long each; every hour two of the three are in some trouble. An hour is longer than it takes to find out
+# that both say nothing: otherwise a call could follow the trouble around.
 HOURS = 24
-HOUR = 0.4
-FIRST_TOKEN = 0.5
+HOUR = 0.8
+FIRST_TOKEN = 0.3
 
 # What goes wrong; but for a stream that is cut in the middle another target can answer.
 TROUBLES = {
@@ -45,7 +46,7 @@ async def a_day(upstreams: list[Faulty], dice: random.Random, over: asyncio.Even
         for number, upstream in enumerate(upstreams):
             if number != well:
                 await trouble(upstream, dice.choice(list(TROUBLES)))
-        await asyncio.sleep(dice.uniform(0.5, 1.5) * HOUR)
+        await asyncio.sleep(dice.uniform(0.8, 1.2) * HOUR)
     over.set()
 
 
@@ -68,7 +69,7 @@ async def test_a_day_of_faults_fails_no_call_that_could_have_been_answered(datab
     with deploy(database, server) as deployment:
         names = [add_faulty(deployment.api, each) for each in three]
         # Who is well at the end of a pass may have been in trouble when its turn was: the next pass finds it.
-        patience = {"rounds": 6, "backoff": 0.05, "max_backoff": 1}
+        patience = {"rounds": 10, "backoff": 0.05, "max_backoff": 0.3}
         rule = {"failures": 2, "seconds": 0.3}
         alias = add_route(
             deployment.api,
@@ -93,7 +94,7 @@ async def test_a_day_of_faults_fails_no_call_that_could_have_been_answered(datab
 
 
 def check(names: list[str], seen: list[Call], rows: dict[str, dict], upstreams: list[Faulty]) -> None:
-    failed = [(one.marker, one.status, one.text[:200], one.broken) for one in seen if one.status != 200]
+    failed = [(one.text, one.broken, rows.get(one.marker, {}).get("attempts")) for one in seen if one.status != 200]
     assert not failed, f"{len(failed)} of {len(seen)} calls failed though one could have answered: {failed[:5]}"
     assert len(seen) >= 100, "so few calls prove nothing"
     asked = Counter((name, one.prompt) for name, upstream in zip(names, upstreams, strict=True) for one in upstream.asked)
