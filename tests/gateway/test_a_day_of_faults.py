@@ -14,12 +14,13 @@ from support.deployment import deploy
 from support.gateway import add_faulty, add_route, ended_calls, to
 
 CLIENTS = 6
-# Hours of a day, so long each; every hour two of the three are in some trouble.
+# Hours of a day, so long each; every hour two of the three are in some trouble. An hour is longer than it takes to find out
+# that both say nothing: otherwise a call could follow the trouble around.
 HOURS = 24
-HOUR = 0.4
-FIRST_TOKEN = 0.5
+HOUR = 0.8
+FIRST_TOKEN = 0.3
 
-# What goes wrong before the first byte of an answer: another target can answer.
+# What goes wrong; but for a stream that is cut in the middle another target can answer.
 TROUBLES = {
     "429": {"status": 429, "retry_after": 1},
     "500": {"status": 500},
@@ -29,10 +30,11 @@ TROUBLES = {
     "hang": {"cut": "head", "hang": True},
     "reset": {"cut": "head"},
     "headless": {"cut": "body"},
+    "middle": {"cut": "middle"},
+    "silent": {"cut": "middle", "hang": True},
     "down": None,
 }
-# The statuses that the attempts show for each; a plain answer that has no body yet has a status.
-SHOWN = {"429": 429, "500": 500, "503": 503, "401": 401}
+REFUSALS = {429, 500, 503, 401}
 
 
 async def a_day(upstreams: list[Faulty], dice: random.Random, over: asyncio.Event) -> None:
@@ -44,7 +46,7 @@ async def a_day(upstreams: list[Faulty], dice: random.Random, over: asyncio.Even
         for number, upstream in enumerate(upstreams):
             if number != well:
                 await trouble(upstream, dice.choice(list(TROUBLES)))
-        await asyncio.sleep(dice.uniform(0.5, 1.5) * HOUR)
+        await asyncio.sleep(dice.uniform(0.8, 1.2) * HOUR)
     over.set()
 
 
@@ -67,7 +69,7 @@ async def test_a_day_of_faults_fails_no_call_that_could_have_been_answered(datab
     with deploy(database, server) as deployment:
         names = [add_faulty(deployment.api, each) for each in three]
         # Who is well at the end of a pass may have been in trouble when its turn was: the next pass finds it.
-        patience = {"rounds": 6, "backoff": 0.05, "max_backoff": 1}
+        patience = {"rounds": 10, "backoff": 0.05, "max_backoff": 0.3}
         rule = {"failures": 2, "seconds": 0.3}
         alias = add_route(
             deployment.api,
@@ -87,15 +89,18 @@ async def test_a_day_of_faults_fails_no_call_that_could_have_been_answered(datab
             await running
         for upstream in three:
             await restore(upstream)
-        rows = await asyncio.to_thread(ended_calls, deployment.api)
+        rows = await asyncio.to_thread(ended_calls, deployment.api, {one.id for one in seen})
         check(names, seen, {row["request_id"]: row for row in rows}, three)
 
 
 def check(names: list[str], seen: list[Call], rows: dict[str, dict], upstreams: list[Faulty]) -> None:
-    failed = [(one.marker, one.status, one.text[:200], one.broken) for one in seen if one.status != 200]
+    failed = [(one.text, one.broken, rows.get(one.marker, {}).get("attempts")) for one in seen if one.status != 200]
     assert not failed, f"{len(failed)} of {len(seen)} calls failed though one could have answered: {failed[:5]}"
     assert len(seen) >= 100, "so few calls prove nothing"
     asked = Counter((name, one.prompt) for name, upstream in zip(names, upstreams, strict=True) for one in upstream.asked)
+    completed = {
+        (name, one.prompt): one.completed for name, upstream in zip(names, upstreams, strict=True) for one in upstream.asked
+    }
     tried_again, statuses, broken = 0, Counter(), 0
     for one in seen:
         row = rows[one.marker]
@@ -114,28 +119,30 @@ def check(names: list[str], seen: list[Call], rows: dict[str, dict], upstreams: 
             assert asked[name, one.marker] <= noted, f"{name} was asked {asked[name, one.marker]} times: {attempts}"
         if one.whole:
             assert row["state"] == "settled", row
-            assert one.marker in one.text.replace('"}', " ")
+            assert one.marker in one.text
         else:
-            # A stream whose provider went down within it: what came was the client's already, so nobody else was asked.
+            # A stream that was cut within: what came was the client's already, so nobody else was asked.
             assert one.streamed, one
+            assert not completed[row["provider"], one.marker], one
+            assert "provider_broke_off" in one.text
             assert row["state"] == "estimated", row
             assert row["error_message"], row
             broken += 1
     assert tried_again >= 20, f"hardly a call met trouble: {statuses}"
     assert {None, 200} & set(statuses), f"no silence, no refused connection: {statuses}"
-    assert set(SHOWN.values()) & set(statuses), f"no provider refused: {statuses}"
-    assert broken <= len(seen) // 10, f"{broken} streams broke"
+    assert REFUSALS & set(statuses), f"no provider refused: {statuses}"
+    assert broken <= len(seen) // 3, f"{broken} streams broke"
 
 
-async def test_a_stream_that_breaks_in_the_middle_is_settled_as_estimated_while_others_go_on(three, dice):
-    """The one fault that nobody can mend, at random between others: told to the client, counted, and not asked again."""
+async def test_a_stream_that_breaks_in_the_middle_is_settled_as_estimated(three):
+    """The one fault that nobody can mend: told to the client, counted, and not asked again."""
     with deploy("sqlite") as deployment:
         name, reserve = (add_faulty(deployment.api, each) for each in three[:2])
         alias = add_route(deployment.api, to(name, order=0), to(reserve, order=1))
         three[0].feel(cut="middle", model="m")
         calls = [Call(alias, f"cut-{number}", streamed=True) for number in range(30)]
         seen = await burst(deployment.loam.url, deployment.loam.key, calls, clients=CLIENTS)
-        rows = {row["request_id"]: row for row in await asyncio.to_thread(ended_calls, deployment.api)}
+        rows = {row["request_id"]: row for row in await asyncio.to_thread(ended_calls, deployment.api, {one.id for one in seen})}
         for one in seen:
             assert not one.whole
             assert "provider_broke_off" in one.text

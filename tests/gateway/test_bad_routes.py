@@ -12,9 +12,10 @@ from support.deployment import Deployment
 from support.gateway import add_faulty, add_route, to, unique
 
 
-@pytest.fixture(scope="module")
-def provider(deployment: Deployment, upstreams: list[Faulty]) -> str:
-    return add_faulty(deployment.api, upstreams[0], name="there")
+@pytest.fixture(scope="module", autouse=True)
+def there(deployment: Deployment, upstreams: list[Faulty]) -> None:
+    """The one provider there is."""
+    add_faulty(deployment.api, upstreams[0], name="there")
 
 
 GOOD = to("there")
@@ -52,7 +53,7 @@ IDS = [f"{next(iter(fields))}-{number}" for number, (fields, _) in enumerate(BAD
 
 
 @pytest.mark.parametrize(("fields", "param"), BAD, ids=IDS)
-def test_a_route_that_makes_no_sense_is_not_made(api, provider, fields, param):
+def test_a_route_that_makes_no_sense_is_not_made(api, fields, param):
     alias = unique("bad")
     answer = api.call("POST", "/api/v1/model_routes", json={"alias": alias, "targets": [GOOD]} | fields)
     assert_error(answer, 400, param=param)
@@ -61,7 +62,7 @@ def test_a_route_that_makes_no_sense_is_not_made(api, provider, fields, param):
 
 
 @pytest.fixture
-def kept(api: Api, provider: str) -> dict[str, Any]:
+def kept(api: Api) -> dict[str, Any]:
     """A route that a test tries to spoil."""
     alias = add_route(api, GOOD)
     return api.get("/api/v1/model_routes", alias=alias)["data"][0]
@@ -76,7 +77,7 @@ def test_a_change_that_makes_no_sense_leaves_the_route_as_it_was(api, kept, fiel
 
 
 @pytest.mark.parametrize("alias", ["", "Upper", "with/slash", "with space", "x" * 101, "ünïcode"])
-def test_an_alias_that_could_be_taken_for_something_else_is_refused(api, provider, alias):
+def test_an_alias_that_could_be_taken_for_something_else_is_refused(api, alias):
     assert_error(api.call("POST", "/api/v1/model_routes", json={"alias": alias, "targets": [GOOD]}), 400, param="alias")
 
 

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from datetime import UTC, datetime
 
+import httpx
 import pytest
 
 from services import Faulty
@@ -54,8 +55,7 @@ def unsettled(rows: list[dict]) -> int:
 async def kill_and_restart(deployment: Deployment, upstream: Faulty, dice, served: list[int]) -> None:
     """Kill it each time that so many calls more were served."""
     for count in served:
-        while len(upstream.asked) < count:
-            await asyncio.sleep(0.005)
+        await asyncio.to_thread(eventually, lambda count=count: len(upstream.asked) >= count, 60, 0.005)
         await asyncio.sleep(dice.uniform(0, 0.05))
         deployment.loam.kill9()
         await asyncio.to_thread(deployment.loam.start)
@@ -79,9 +79,10 @@ async def test_no_more_is_spent_than_the_budget_through_kills_and_restarts(stric
     assert {one.code for one in seen if one.status == 429} == {"budget_day"}
 
     # Until the budget is used to the last call, now that nothing is under way and every orphan has been found.
-    await asyncio.to_thread(ended_calls, api, key)
-    last = await asyncio.to_thread(use_up, caller, provider, affordable)
-    rows = await asyncio.to_thread(ended_calls, api, key)
+    ids = {one.id for one in seen}
+    await asyncio.to_thread(ended_calls, api, ids, key)
+    last, more = await asyncio.to_thread(use_up, caller, provider, affordable)
+    rows = await asyncio.to_thread(ended_calls, api, ids | more, key)
     states = Counter(row["state"] for row in rows)
     assert set(states) <= {"settled", "estimated", "failed", "orphaned"}
     assert spent(rows) <= budget, states
@@ -118,17 +119,19 @@ async def test_no_more_is_spent_than_the_budget_through_kills_and_restarts(stric
     assert_spent(await asyncio.to_thread(caller.chat, f"{provider}/m", "after", None, **BOUND), midnight)
 
 
-def use_up(caller: Api, provider: str, most: int):
-    """Call until that is refused; gives the refusal."""
+def use_up(caller: Api, provider: str, most: int) -> tuple[httpx.Response, set[str]]:
+    """Call until that is refused; gives the refusal, and the ids of the calls."""
+    ids = set()
     for number in range(most + 1):
         answer = caller.chat(f"{provider}/m", f"last-{number}", None, headers={"x-request-id": f"last-{number}"}, **BOUND)
         if answer.status_code == 429:
-            return answer
+            return answer, ids
         assert answer.is_success, answer.text
+        ids.add(answer.headers["x-loam-call-id"])
     raise AssertionError("the budget never ended")
 
 
-def assert_spent(answer, midnight: datetime) -> None:
+def assert_spent(answer: httpx.Response, midnight: datetime) -> None:
     """Refused for the budget of the day, until the day is over."""
     error = assert_error(answer, 429, "budget_day")
     assert "API key" in error["message"]

@@ -12,6 +12,8 @@ from support.deployment import Deployment
 from support.gateway import add_faulty, add_key, add_route, the_call, to, tried, unique
 
 CALLS = 300
+# Every test begins with all of them well.
+pytestmark = pytest.mark.usefixtures("three")
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +27,7 @@ def shares(api: Api, alias: str, calls: int) -> Counter[str]:
     return Counter(tried(the_call(api, api.chat(alias, "where?")))[0][0] for _ in range(calls))
 
 
-def test_a_call_of_a_route_is_on_record_with_alias_and_target(api, names, three):
+def test_a_call_of_a_route_is_on_record_with_alias_and_target(api, names):
     alias = add_route(api, to(names[0], "m"))
     answer = api.chat(alias, "hello")
     assert answer.json()["choices"][0]["message"]["content"] == "one/m says: hello"
@@ -48,7 +50,7 @@ def test_lower_orders_come_first_and_higher_ones_only_when_these_fail(api, names
     assert (call["provider"], call["state"], call["error_message"]) == (names[2], "settled", None)
 
 
-def test_weights_share_out_the_calls(api, names, three):
+def test_weights_share_out_the_calls(api, names):
     alias = add_route(api, to(names[0], weight=6), to(names[1], weight=3), to(names[2], weight=1))
     found = shares(api, alias, CALLS)
     # Five standard deviations: wrong once in a million runs.
@@ -77,7 +79,7 @@ def test_a_route_among_the_targets_shares_out_its_weight_and_keeps_its_order(api
     assert call["route"] == outer
 
 
-def test_routes_are_among_the_models_while_they_are_active(api, names, three):
+def test_routes_are_among_the_models_while_they_are_active(api, names):
     alias = add_route(api, to(names[0]))
     listed = {model["id"]: model for model in api.get("/v1/models")["data"]}
     assert listed[alias]["owned_by"] == "route"
@@ -88,7 +90,7 @@ def test_routes_are_among_the_models_while_they_are_active(api, names, three):
     assert "not active" in assert_error(api.chat(alias, "hello", expect=None), 404, "model_not_found", "model")["message"]
 
 
-def test_a_changed_route_is_used_within_a_second(api, names, three):
+def test_a_changed_route_is_used_within_a_second(api, names):
     alias = add_route(api, to(names[0]))
     api.chat(alias, "before")
     route = api.get("/api/v1/model_routes", alias=alias)["data"][0]
@@ -98,7 +100,7 @@ def test_a_changed_route_is_used_within_a_second(api, names, three):
     eventually(lambda: api.chat(alias, "gone", expect=None).status_code == 404, 1)
 
 
-def test_a_route_is_its_tenants_own(deployment, api, names, three):
+def test_a_route_is_its_tenants_own(deployment, api, names):
     alias = add_route(api, to(names[0]))
     other = deployment.tenant(unique("tenant"))
     assert_error(other.chat(alias, "hello", expect=None), 404, "model_not_found", "model")
@@ -107,7 +109,7 @@ def test_a_route_is_its_tenants_own(deployment, api, names, three):
     assert caller.chat(alias, "hello").is_success
 
 
-def test_a_provider_that_is_switched_off_is_passed_over(api, upstreams, three):
+def test_a_provider_that_is_switched_off_is_passed_over(api, upstreams):
     off = add_faulty(api, upstreams[0])
     on = add_faulty(api, upstreams[1])
     alias = add_route(api, to(off, order=0), to(on, order=1))

@@ -66,6 +66,8 @@ def assert_error(
     assert answer.status_code in wanted, f"{where}: {answer.status_code}, not {wanted}: {answer.text[:500]}"
     assert answer.headers.get("content-type", "").startswith("application/json"), f"{where}: an error is JSON"
     body = answer.json()
+    if answer.request.url.path.startswith("/anthropic/"):
+        return anthropic_error(answer, where, param)
     assert set(body) == {"error"}, f"{where}: {body}"
     error = body["error"]
     assert set(error) == ERROR_FIELDS, f"{where}: the error has {sorted(error)}, not {sorted(ERROR_FIELDS)}"
@@ -79,6 +81,20 @@ def assert_error(
     if param is not None:
         said = f"{error['param']} {error['message']}"
         assert param in said, f"{where}: the error names no {param}: {error}"
+    return error
+
+
+def anthropic_error(answer: httpx.Response, where: str, param: str | None) -> dict[str, Any]:
+    """Anthropic's error shape, which has no codes and no fields; gives the error."""
+    body = answer.json()
+    assert set(body) == {"type", "error", "request_id"}, f"{where}: {body}"
+    assert body["type"] == "error", f"{where}: {body}"
+    error = body["error"]
+    assert set(error) == {"type", "message"}, f"{where}: {body}"
+    assert error["type"].endswith("_error") or error["type"] == "request_too_large", f"{where}: {body}"
+    assert error["message"], f"{where}: {body}"
+    assert answer.headers.get("x-request-id") == body["request_id"], f"{where}: the header's request id differs"
+    assert param is None or param in error["message"], f"{where}: the error names no {param}: {error}"
     return error
 
 

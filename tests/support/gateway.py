@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -81,18 +82,20 @@ def tried(call: dict[str, Any]) -> list[tuple[str, int | None]]:
     return [(attempt["target"].split("/")[0], attempt["status"]) for attempt in call["attempts"]]
 
 
-def ended_calls(api: Api, key: str | None = None, **filters: Any) -> list[dict[str, Any]]:
-    """All calls, or those of a key, once none is under way any more."""
+def ended_calls(api: Api, ids: Iterable[str | None], key: str | None = None) -> list[dict[str, Any]]:
+    """All calls, or those of a key, once these are listed and none is under way any more."""
+    wanted = set(ids) - {None}
 
-    def all_ended() -> list[dict[str, Any]] | bool:
-        rows = api.all("llm_calls", limit=200, **filters)
-        mine = [row for row in rows if key is None or row["api_key_id"] == key]
-        under_way = [row["id"] for row in mine if row["state"] not in ENDED]
+    def all_ended() -> tuple[list[dict[str, Any]]]:
+        rows = [row for row in api.all("llm_calls", limit=200) if key is None or row["api_key_id"] == key]
+        missing = wanted - {row["id"] for row in rows}
+        assert not missing, f"{len(missing)} of {len(wanted)} calls are not listed"
+        under_way = [row["id"] for row in rows if row["state"] not in ENDED]
         assert not under_way, f"{len(under_way)} calls are still under way: {under_way[:3]}"
-        return mine or True
+        # In a tuple, since no calls are an answer too.
+        return (rows,)
 
-    found = eventually(all_ended, 15, pause=0.2)
-    return [] if found is True else found
+    return eventually(all_ended, 15, pause=0.2)[0]
 
 
 def stays_within(seconds: float, window: timedelta) -> datetime:

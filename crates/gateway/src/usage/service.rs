@@ -1,8 +1,9 @@
 //! Sums over a range of time, by any dimension.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use loam_kernel::{ApiKeyId, Error, Kind, ProjectId, Result, Scope, UserId};
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde::{Deserialize, Serialize};
@@ -16,6 +17,8 @@ use crate::model_prices::Price;
 
 /// Rows read at a time.
 const BATCH: u64 = 2_000;
+/// The years that can be asked for.
+pub(super) const YEARS: RangeInclusive<i32> = 2000..=2999;
 /// Groups that an answer holds at most.
 const MAX_GROUPS: usize = 10_000;
 
@@ -211,11 +214,23 @@ impl Sum {
     }
 }
 
+/// Time reaches further than any database can tell, and sums beyond its ends are none.
+fn check_year(param: &str, at: Option<DateTime<Utc>>) -> Result<()> {
+    match at {
+        Some(at) if !YEARS.contains(&at.year()) => {
+            Err(Error::invalid(param, format!("must lie in the years {} to {}", YEARS.start(), YEARS.end())))
+        }
+        _ => Ok(()),
+    }
+}
+
 impl Gateway {
     /// What was used in a range of time, by group, in the order of the groups.
     pub async fn usage(&self, scope: &Scope, query: UsageQuery) -> Result<Vec<Usage>> {
         let by = GroupBy::parse(query.group_by.as_deref().unwrap_or_default())?;
         let granularity = query.granularity.unwrap_or(Granularity::Day);
+        check_year("from", query.from)?;
+        check_year("to", query.to)?;
         let to = query.to.unwrap_or_else(|| self.0.clock.now());
         let from = query
             .from

@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::entity::Granularity;
-use super::service::{GroupBy, Usage, UsageQuery};
+use super::service::{GroupBy, Usage, UsageQuery, YEARS};
 use crate::Gateway;
 
 /// A tenant's month, by project, key, provider and model.
@@ -30,7 +30,7 @@ pub struct Statement {
 fn month(text: &str) -> Result<(DateTime<Utc>, DateTime<Utc>)> {
     let wrong = || Error::invalid("month", "must be a month, as `2026-11`");
     let first = NaiveDate::parse_from_str(&format!("{text}-01"), "%Y-%m-%d").map_err(|_| wrong())?;
-    if text.len() != 7 || !(2000..=2999).contains(&first.year()) {
+    if text.len() != 7 || !YEARS.contains(&first.year()) {
         return Err(wrong());
     }
     let next = first.checked_add_months(Months::new(1)).ok_or_else(wrong)?;

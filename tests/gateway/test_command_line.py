@@ -1,0 +1,129 @@
+"""`loam route`, `loam limit`, `loam usage`: what they change holds at once, what they print is the API's."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import UTC, datetime
+
+import pytest
+
+from services import Faulty
+from support.api import assert_error, eventually
+from support.deployment import Deployment
+from support.gateway import add_faulty, add_key, add_price, add_route, ended_calls, nano, the_call, to, tried, unique, usage
+
+
+@pytest.fixture
+def names(deployment: Deployment, three: list[Faulty]) -> list[str]:
+    return [add_faulty(deployment.api, each) for each in three]
+
+
+def test_a_route_is_created_listed_shown_called_and_deleted(deployment, api, names, three):
+    alias = unique("cli")
+    words = ["--target", f"{names[0]}/m,weight=3", "--target", f"{names[1]}/m,order=1", "--rounds", "0"]
+    made = deployment.loam.cli_json("route", "create", "--alias", alias, *words, "--total-timeout", "20", "--cache-seconds", "9")
+    assert made == api.get(f"/api/v1/model_routes/{made['id']}")
+    assert made["targets"] == [to(names[0], order=0, weight=3), to(names[1], order=1, weight=1)]
+    assert (made["timeouts"], made["retries"]["rounds"], made["cache_seconds"]) == ({"total": 20}, 0, 9)
+    listed = deployment.loam.cli_json("route", "list")
+    assert made in listed
+    assert deployment.loam.cli_json("route", "show", made["id"]) == made
+    assert alias in deployment.loam.cli("route", "list").stdout
+    three[0].feel(status=500)
+    eventually(lambda: api.chat(alias, "hello", None).status_code == 200, 2)
+    call = the_call(api, api.chat(alias, "hello there"))
+    assert tried(call) == [(names[0], 500), (names[1], 200)]
+    deployment.loam.cli("route", "delete", made["id"])
+    eventually(lambda: api.chat(alias, "gone", None).status_code == 404, 2)
+    assert deployment.loam.cli("route", "show", made["id"], check=False).returncode == 1
+
+
+def test_a_route_to_a_route_is_written_in_one_word(deployment, api, names):
+    inner, outer = add_route(api, to(names[0])), unique("outer")
+    made = deployment.loam.cli_json("route", "create", "--alias", outer, "--target", f"route:{inner}")
+    assert made["targets"] == [{"route": inner, "order": 0, "weight": 1}]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["--target", "nobody/m"], 1, "nobody"),
+        (["--target", "route:no-such-route"], 1, "no-such-route"),
+        (["--target", "no-slash"], 2, "provider/model"),
+        (["--target", "a/b,weight=x"], 2, "whole number"),
+        ([], 2, "--target"),
+    ],
+    ids=str,
+)
+def test_a_route_that_makes_no_sense_is_refused(deployment, api, words, code, said):
+    alias = unique("bad")
+    done = deployment.loam.cli("route", "create", "--alias", alias, *words, check=False)
+    assert done.returncode == code
+    assert said in done.stderr
+    assert done.stdout == ""
+    assert api.get("/api/v1/model_routes", alias=alias)["data"] == []
+
+
+def test_a_limit_is_created_listed_shown_held_to_and_deleted(deployment, api, names):
+    caller, key = add_key(api)
+    words = ["--for", "api_key", "--id", key, "--requests-per-minute", "0", "--budget-per-day", "1.25"]
+    made = deployment.loam.cli_json("limit", "create", *words)
+    assert made == api.get(f"/api/v1/limits/{made['id']}")
+    assert (made["subject_type"], made["subject_id"]) == ("api_key", key)
+    assert (made["requests_per_minute"], made["budget_per_day"], made["concurrency"]) == (0, 1.25, None)
+    assert made in deployment.loam.cli_json("limit", "list")
+    assert deployment.loam.cli_json("limit", "show", made["id"]) == made
+    assert key in deployment.loam.cli("limit", "list").stdout
+    refused = eventually(lambda: (answer := caller.chat(f"{names[0]}/m", "hi", None)).status_code == 429 and answer, 2)
+    assert_error(refused, 429, "rate_limit_requests")
+    deployment.loam.cli("limit", "delete", made["id"])
+    eventually(lambda: caller.chat(f"{names[0]}/m", "hi", None).is_success, 2)
+    assert deployment.loam.cli("limit", "show", made["id"], check=False).returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["--for", "planet", "--concurrency", "1"], 2, "tenant, project, user or api_key"),
+        (["--for", "api_key", "--concurrency", "1"], 1, "subject_id"),
+        (["--for", "tenant"], 1, "at least one"),
+    ],
+    ids=str,
+)
+def test_a_limit_that_makes_no_sense_is_refused(deployment, words, code, said):
+    done = deployment.loam.cli("limit", "create", *words, check=False)
+    assert done.returncode == code
+    assert said in done.stderr
+
+
+def test_usage_is_shown_as_the_api_has_it(deployment, upstreams):
+    slug = unique("counted")
+    api = deployment.tenant(slug)
+    for each in upstreams:
+        each.recover()
+    name = add_faulty(api, upstreams[0])
+    add_price(api, name, read=1, written=2)
+    ids = [api.chat(f"{name}/m", "count me").headers["x-loam-call-id"] for _ in range(3)]
+    ended_calls(api, ids)
+    (shown,) = deployment.loam.cli_json("usage", "show", "--tenant", slug, "--by", "provider,model")
+    (told,) = usage(api, group_by="provider,model")
+    assert shown == told
+    assert (shown["provider"], shown["calls"], nano(shown["cost_usd"])) == (name, 3, 3 * 20_000)
+    table = deployment.loam.cli("usage", "show", "--tenant", slug).stdout
+    assert name in table
+    month = datetime.now(UTC).strftime("%Y-%m")
+    statement = deployment.loam.cli_json("usage", "statement", month, "--tenant", slug)
+    assert statement == api.get("/api/v1/statements", month=month)
+    printed = deployment.loam.cli("usage", "statement", month, "--tenant", slug, "--csv").stdout
+    served = api.call("GET", "/api/v1/statements", 200, params={"month": month, "format": "csv"}).text
+    assert list(csv.reader(io.StringIO(printed))) == list(csv.reader(io.StringIO(served)))
+
+
+@pytest.mark.parametrize(
+    ("words", "code"), [(("show", "--by", "colour"), 1), (("show", "--days", "0"), 2), (("statement", "soon"), 1)]
+)
+def test_usage_that_makes_no_sense_is_refused(deployment, words, code):
+    done = deployment.loam.cli("usage", *words, check=False)
+    assert done.returncode == code
+    assert done.stderr
