@@ -23,8 +23,15 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def http(url: str, *, data: bytes | None = None, headers: dict[str, str] | None = None, timeout: float = 10) -> bytes:
-    request = urllib.request.Request(url, data=data, headers=headers or {})
+def http(
+    url: str,
+    *,
+    method: str | None = None,
+    data: bytes | None = None,
+    headers: dict[str, str] | None = None,
+    timeout: float = 10,
+) -> bytes:
+    request = urllib.request.Request(url, data=data, headers=headers or {}, method=method)
     # No proxy from the environment: everything is on loopback.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(request, timeout=timeout) as answer:

@@ -210,11 +210,12 @@ class Loam(Subject):
             "display_name": "Mock",
             "config": {"base_url": f"{self.setting.upstream}/v1", "api_key": "sk-bench"},
         }
-        http(
-            f"{self.base}/api/v1/ai_providers",
-            data=json.dumps(provider).encode(),
-            headers={**self.headers, "content-type": "application/json"},
-        )
+        self.ask("POST", "ai_providers", provider)
+
+    def ask(self, method: str, path: str, body: dict) -> None:
+        """A change through the resource API."""
+        headers = {**self.headers, "content-type": "application/json"}
+        http(f"{self.base}/api/v1/{path}", method=method, data=json.dumps(body).encode(), headers=headers)
 
     def stop(self) -> float:
         """Ends it as an operator would; returns how many seconds that took."""
@@ -224,6 +225,25 @@ class Loam(Subject):
         if status != 0:
             raise BenchError(f"{self.name} ended with status {status} when asked to stop")
         return time.monotonic() - begun
+
+
+class LoamManaged(Loam):
+    """The same with everything that a team switches on: a route, a price, limits and budgets, a record of each request."""
+
+    name = "loam-managed"
+    model = "bench"
+
+    def start(self) -> None:
+        super().start()
+        self.ask("POST", "model_prices", {"provider": "mock", "model": "*", "input_per_million": 1.0, "output_per_million": 2.0})
+        # The second target is never needed; it is there to be chosen against.
+        targets = [{"provider": "mock", "model": "mock-model"}, {"provider": "mock", "model": "spare", "order": 1}]
+        self.ask("POST", "model_routes", {"alias": self.model, "targets": targets})
+        plenty = {"requests_per_minute": 10**9, "tokens_per_minute": 10**12, "concurrency": 10**6, "budget_per_month": 10**6}
+        key = json.loads(http(f"{self.base}/api/v1/api_keys", headers=self.headers))["data"][0]["id"]
+        self.ask("POST", "limits", {"subject_type": "tenant", **plenty})
+        self.ask("POST", "limits", {"subject_type": "api_key", "subject_id": key, "budget_per_day": 10**6, **plenty})
+        self.ask("PUT", "system_config/records.api_logs", {"config_value": {"sampling": {"calls": 1}}})
 
 
 class LoamPostgres(Loam):
@@ -242,5 +262,5 @@ class LoamPostgres(Loam):
 
 
 SUBJECTS: dict[str, type[Subject]] = {
-    subject.name: subject for subject in (Upstream, Nginx, Loam, LoamPostgres, Portkey, LiteLlm)
+    subject.name: subject for subject in (Upstream, Nginx, Loam, LoamManaged, LoamPostgres, Portkey, LiteLlm)
 }
