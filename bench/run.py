@@ -26,7 +26,7 @@ HERE = Path(__file__).resolve().parent
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", HERE.parent / "target")) / "release"
 CACHE = Path(os.environ.get("LOAM_CACHE") or Path.home() / ".cache/loam") / "bench"
 # Whose errors are faults of the run: a peer that can't keep up is a finding.
-MUST_NOT_FAIL = ("upstream", "nginx", "loam-sqlite", "loam-managed", "loam-postgres")
+MUST_NOT_FAIL = ("upstream", "nginx", "loam-sqlite", "loam-managed", "loam-recorded", "loam-postgres")
 
 
 def arguments() -> argparse.Namespace:

@@ -228,7 +228,7 @@ class Loam(Subject):
 
 
 class LoamManaged(Loam):
-    """The same with everything that a team switches on: a route, a price, limits and budgets, a record of each request."""
+    """The same with what a team switches on: a route, a price, limits and budgets."""
 
     name = "loam-managed"
     model = "bench"
@@ -243,6 +243,15 @@ class LoamManaged(Loam):
         key = json.loads(http(f"{self.base}/api/v1/api_keys", headers=self.headers))["data"][0]["id"]
         self.ask("POST", "limits", {"subject_type": "tenant", **plenty})
         self.ask("POST", "limits", {"subject_type": "api_key", "subject_id": key, "budget_per_day": 10**6, **plenty})
+
+
+class LoamRecorded(LoamManaged):
+    """And a record of each request besides its row in the ledger."""
+
+    name = "loam-recorded"
+
+    def start(self) -> None:
+        super().start()
         self.ask("PUT", "system_config/records.api_logs", {"config_value": {"sampling": {"calls": 1}}})
 
 
@@ -262,5 +271,5 @@ class LoamPostgres(Loam):
 
 
 SUBJECTS: dict[str, type[Subject]] = {
-    subject.name: subject for subject in (Upstream, Nginx, Loam, LoamManaged, LoamPostgres, Portkey, LiteLlm)
+    subject.name: subject for subject in (Upstream, Nginx, Loam, LoamManaged, LoamRecorded, LoamPostgres, Portkey, LiteLlm)
 }

@@ -12,6 +12,7 @@ pub mod model_prices;
 pub mod model_routes;
 mod proxy;
 mod service;
+mod settings;
 pub mod usage;
 
 use loam_db::EntityShape;
@@ -19,6 +20,7 @@ use loam_db::EntityShape;
 pub use config::Config;
 pub use proxy::ProviderTest;
 pub use service::{Gateway, Parts};
+pub use settings::{CALLS, CallSettings, config_keys};
 
 /// The entities of this crate.
 pub fn entities() -> Vec<EntityShape> {

@@ -12,6 +12,7 @@ use loam_platform::audit_logs::{self, Change};
 use loam_platform::drain::Sink;
 use loam_platform::notices::{Notice, Notices};
 use loam_platform::seal::Keyring;
+use loam_platform::system_config::Live;
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -24,7 +25,9 @@ use crate::limits::meters::Meters;
 use crate::llm_calls::ledger::Ledger;
 use crate::llm_calls::sink::CallSink;
 use crate::proxy::cached::Answers;
-use crate::{Config, ai_providers, limits, llm_calls, model_prices, model_routes, proxy, usage};
+use crate::{
+    CallSettings, Config, ai_providers, limits, llm_calls, model_prices, model_routes, proxy, usage,
+};
 
 /// How often it is looked whether the journal has room.
 const LOOK: Duration = Duration::from_millis(100);
@@ -45,6 +48,7 @@ pub(crate) struct Inner {
     pub(crate) meters: Meters,
     pub(crate) answers: Answers,
     pub(crate) config: Config,
+    pub(crate) settings: Live<CallSettings>,
     /// Calls under way, which a stopping server waits for.
     pub(crate) calls: TaskTracker,
 }
@@ -71,6 +75,8 @@ pub struct Parts {
     pub journal_budget: u64,
     /// Settings.
     pub config: Config,
+    /// Settings that can be changed while the server runs.
+    pub settings: Live<CallSettings>,
 }
 
 impl Gateway {
@@ -87,6 +93,7 @@ impl Gateway {
             journal,
             journal_budget,
             config,
+            settings,
         } = parts;
         let meters = Meters::new(db.clone(), clock.clone(), journal.clone());
         let catalog = Catalog::new(db.clone(), keyring.clone(), timeouts, meters.clone(), &notices);
@@ -105,6 +112,7 @@ impl Gateway {
             meters,
             answers,
             config,
+            settings,
             calls,
         }))
     }

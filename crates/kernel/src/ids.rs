@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use chrono::{DateTime, Utc};
 use sea_orm::{DbErr, DeriveValueType, TryFromU64};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -61,6 +62,13 @@ macro_rules! ids {
     )*};
 }
 
+/// An id of a moment, below every id that is made then: a range of times is a range of ids, and so of partitions. A
+/// moment that no id can have counts as the nearest that one can.
+pub fn first_id_at(at: DateTime<Utc>) -> Uuid {
+    let millis = u128::try_from(at.timestamp_millis()).unwrap_or(0).min((1 << 48) - 1);
+    Uuid::from_u128(millis << 80)
+}
+
 ids! {
     /// A tenant: one customer, whose rows no other customer sees. [`TenantId::NIL`] marks rows of no tenant.
     TenantId,
@@ -108,4 +116,18 @@ ids! {
     ErrorGroupId,
     /// One running Loam, known by its journal.
     NodeId,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_that_no_id_can_have_counts_as_the_nearest() {
+        let at = |text: &str| first_id_at(text.parse::<DateTime<Utc>>().expect("a time"));
+        assert!(at("2026-01-01T00:00:00Z") < at("2026-01-01T00:00:00.001Z"));
+        assert_eq!(first_id_at(DateTime::<Utc>::MIN_UTC), Uuid::nil());
+        assert!(first_id_at(DateTime::<Utc>::MAX_UTC) < Uuid::max());
+        assert_eq!(at("+10895-01-01T00:00:00Z"), first_id_at(DateTime::<Utc>::MAX_UTC));
+    }
 }

@@ -15,7 +15,7 @@ pub use error::{Error, Kind, Result};
 pub use ids::{
     AiProviderId, ApiKeyId, ApiLogId, AuditLogId, ErrorGroupId, ErrorLogId, JobId, LimitId, LlmCallId,
     LoginSessionId, ModelPriceId, ModelRouteId, NodeId, ProjectId, QuarantineId, RoleId, SigningKeyId,
-    SystemConfigId, SystemConfigVersionId, TenantId, TokenIssuerId, UsageStatId, UserId,
+    SystemConfigId, SystemConfigVersionId, TenantId, TokenIssuerId, UsageStatId, UserId, first_id_at,
 };
 pub use page::{Cursor, MAX_PAGE, Page, PageQuery};
 pub use scope::{Actor, Idempotency, Origin, Permissions, Scope};

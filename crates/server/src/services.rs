@@ -46,6 +46,7 @@ pub fn entities() -> Vec<EntityShape> {
 /// Every key of the live configuration.
 fn config_keys() -> loam_kernel::Result<Vec<Declaration>> {
     let mut all = loam_platform::config_keys()?;
+    all.extend(loam_gateway::config_keys()?);
     all.extend(limits::config_keys()?);
     Ok(all)
 }
@@ -119,6 +120,7 @@ impl Core {
             journal: journal.clone(),
             journal_budget: config.journal.disk_budget_bytes,
             config: config.gateway.clone(),
+            settings: system_config.live(&loam_gateway::CALLS)?,
         });
         Ok(Self { db, clock, notices, keyring, system_config, journal, identity, gateway })
     }

@@ -4,12 +4,13 @@ use axum::Json as Answer;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
 use loam_http::surface::{ApiResult, Caller, ErrorBody, Path, Query, Tagged};
-use loam_kernel::{Error, LlmCallId, Page, PageQuery, ProjectId, Result, Scope, UserId};
+use loam_kernel::{
+    ApiKeyId, Error, LlmCallId, Page, PageQuery, ProjectId, Result, Scope, UserId, first_id_at,
+};
 use sea_orm::{ColumnTrait, IntoSimpleExpr, QueryFilter, QuerySelect};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
-use uuid::Uuid;
 
 use super::entity::{CallState, Column, Entity, Model};
 use super::record::Entry;
@@ -26,6 +27,10 @@ pub struct LlmCallFilter {
     pub provider: Option<String>,
     /// Only calls of this model.
     pub model: Option<String>,
+    /// Only calls of this key.
+    pub api_key_id: Option<ApiKeyId>,
+    /// Only calls of this route.
+    pub route: Option<String>,
     /// Only calls of this user.
     pub user_id: Option<UserId>,
     /// Only calls of this project.
@@ -40,12 +45,6 @@ pub struct LlmCallFilter {
     pub created_after: Option<DateTime<Utc>>,
     /// Only calls before then.
     pub created_before: Option<DateTime<Utc>>,
-}
-
-/// An id of a moment, below every id that is made then: a range of times is a range of ids, and so of partitions.
-fn bound(at: DateTime<Utc>) -> Uuid {
-    let millis = u128::try_from(at.timestamp_millis()).unwrap_or(0);
-    Uuid::from_u128(millis << 80)
 }
 
 impl Gateway {
@@ -69,6 +68,9 @@ impl Gateway {
         if let Some(state) = filter.state {
             find = find.filter(Column::State.eq(state));
         }
+        if let Some(key) = filter.api_key_id {
+            find = find.filter(Column::ApiKeyId.eq(key));
+        }
         if let Some(user) = filter.user_id {
             find = find.filter(Column::UserId.eq(user));
         }
@@ -78,6 +80,7 @@ impl Gateway {
         for (column, value) in [
             (Column::Provider, filter.provider),
             (Column::Model, filter.model),
+            (Column::Route, filter.route),
             (Column::SessionId, filter.session_id),
             (Column::TraceId, filter.trace_id),
             (Column::RequestId, filter.request_id),
@@ -87,10 +90,10 @@ impl Gateway {
             }
         }
         if let Some(after) = filter.created_after {
-            find = find.filter(Column::Id.gte(bound(after)));
+            find = find.filter(Column::Id.gte(first_id_at(after)));
         }
         if let Some(before) = filter.created_before {
-            find = find.filter(Column::Id.lt(bound(before)));
+            find = find.filter(Column::Id.lt(first_id_at(before)));
         }
         find.page(page, |row| row.id.0).await
     }

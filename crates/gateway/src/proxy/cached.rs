@@ -101,7 +101,8 @@ impl Inner {
             answer: std::slice::from_ref(&kept.body),
             events: kept.events,
         };
-        let position = self.ledger.settle(call.open, &outcome, self.keep())?;
+        let keep = self.keep(call.open.record.tenant);
+        let position = self.ledger.settle(call.open, &outcome, keep)?;
         self.ledger.durable(position).await?;
         let mut response = Response::new(Body::from(kept.body.clone()));
         *response.status_mut() = kept.head.status;

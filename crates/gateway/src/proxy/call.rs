@@ -91,7 +91,7 @@ impl Inner {
             record.model.clone_from(&likely.model);
         }
         let hold = self.admit(&models, &plan, &mut record, &request, told)?;
-        let open = self.ledger.begin(record, &request, self.keep(), began, hold)?;
+        let open = self.ledger.begin(record, &request, self.keep(scope.tenant()), began, hold)?;
         if self.config.strict {
             self.ledger.durable(open.intent).await?;
         }
@@ -118,18 +118,13 @@ impl Inner {
                 body: request,
                 writes: record.endpoint != Endpoint::Embeddings.path(),
                 prices: &prices.collect::<Vec<_>>(),
-                default_tokens: self.config.expected_answer_tokens,
+                default_tokens: self.expected_answer_tokens(record.tenant),
                 now: self.clock.now(),
             },
         );
         *told = admission.headers;
         record.reserved_nano_usd = admission.reserved;
         admission.hold
-    }
-
-    /// How many bytes of a body are kept.
-    pub(super) fn keep(&self) -> usize {
-        if self.config.record_bodies { self.config.record_max_bytes } else { 0 }
     }
 }
 

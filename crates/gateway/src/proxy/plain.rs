@@ -31,7 +31,8 @@ impl Inner {
             self.keep_answer(&call, &head, std::slice::from_ref(&body), usage, false);
         }
         let outcome = Outcome { state, usage, answer: std::slice::from_ref(&body), events: false };
-        let position = self.ledger.settle(call.open, &outcome, self.keep())?;
+        let keep = self.keep(call.open.record.tenant);
+        let position = self.ledger.settle(call.open, &outcome, keep)?;
         self.ledger.durable(position).await?;
         let mut response = Response::new(AnswerBody::from(body));
         *response.status_mut() = head.status;
@@ -43,7 +44,8 @@ impl Inner {
     pub(super) async fn fail(&self, mut call: Call, error: Error) -> Error {
         call.open.record.error = Some(error.message().to_owned());
         let outcome = Outcome { state: CallState::Failed, usage: None, answer: &[], events: false };
-        match self.ledger.settle(call.open, &outcome, self.keep()) {
+        let keep = self.keep(call.open.record.tenant);
+        match self.ledger.settle(call.open, &outcome, keep) {
             Ok(position) => match self.ledger.durable(position).await {
                 Ok(()) => error,
                 Err(e) => e,

@@ -203,6 +203,7 @@ impl Relay {
         let Some(mut call) = self.call.take() else { return Box::pin(async { Ok(()) }) };
         call.open.record.error = error;
         let gateway = self.gateway.clone();
+        let keep = gateway.keep(call.open.record.tenant);
         let kept = std::mem::take(&mut self.kept);
         match self.reader.usage() {
             Some(usage) => {
@@ -214,13 +215,13 @@ impl Relay {
                 }
                 let outcome =
                     Outcome { state: CallState::Settled, usage: Some(usage), answer: &kept, events: true };
-                let settled = gateway.ledger.settle(call.open, &outcome, gateway.keep());
+                let settled = gateway.ledger.settle(call.open, &outcome, keep);
                 Box::pin(async move { gateway.ledger.durable(settled?).await })
             }
             None => Box::pin(async move {
                 let usage = estimate(call.request.clone(), kept.clone(), true).await;
                 let outcome = Outcome { state: CallState::Estimated, usage, answer: &kept, events: true };
-                let settled = gateway.ledger.settle(call.open, &outcome, gateway.keep());
+                let settled = gateway.ledger.settle(call.open, &outcome, keep);
                 gateway.ledger.durable(settled?).await
             }),
         }

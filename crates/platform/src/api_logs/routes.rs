@@ -4,7 +4,9 @@ use axum::extract::State;
 use chrono::{DateTime, Utc};
 use loam_db::{Db, Find};
 use loam_http::surface::{ApiResult, Caller, ErrorBody, Path, Query};
-use loam_kernel::{ApiKeyId, ApiLogId, Error, Page, PageQuery, ProjectId, Result, Scope, UserId};
+use loam_kernel::{
+    ApiKeyId, ApiLogId, Error, Page, PageQuery, ProjectId, Result, Scope, UserId, first_id_at,
+};
 use sea_orm::sea_query::{Expr, ExprTrait, Func};
 use sea_orm::{ColumnTrait, IdenStatic, IntoSimpleExpr, Iterable, QueryFilter, QuerySelect};
 use serde::{Deserialize, Serialize};
@@ -15,7 +17,6 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::entity::{Column, Entity, Model};
 use crate::operators;
 use crate::pack::unpack;
-use crate::records::bound;
 
 /// A request on record. Lists leave out headers and bodies.
 #[derive(Serialize, ToSchema)]
@@ -144,10 +145,10 @@ impl ApiLogFilter {
             find = find.filter(Column::ApiKeyId.eq(key));
         }
         if let Some(after) = self.created_after {
-            find = find.filter(Column::Id.gte(bound(after)));
+            find = find.filter(Column::Id.gte(first_id_at(after)));
         }
         if let Some(before) = self.created_before {
-            find = find.filter(Column::Id.lt(bound(before)));
+            find = find.filter(Column::Id.lt(first_id_at(before)));
         }
         find
     }

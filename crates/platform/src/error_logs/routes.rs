@@ -4,7 +4,7 @@ use axum::extract::State;
 use chrono::{DateTime, Utc};
 use loam_db::{Db, Find, Tx};
 use loam_http::surface::{ApiResult, Caller, ErrorBody, Path, Query};
-use loam_kernel::{Error, ErrorGroupId, ErrorLogId, Page, PageQuery, Result, Scope};
+use loam_kernel::{Error, ErrorGroupId, ErrorLogId, Page, PageQuery, Result, Scope, first_id_at};
 use sea_orm::{ColumnTrait, Condition, QueryFilter, QueryOrder, QuerySelect};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -14,7 +14,6 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::entity::{Column, Entity, Model};
 use super::group;
 use crate::operators;
-use crate::records::bound;
 
 /// An error on record.
 #[derive(Serialize, ToSchema)]
@@ -108,10 +107,10 @@ impl ErrorLogFilter {
             }
         }
         if let Some(after) = self.created_after {
-            find = find.filter(Column::Id.gte(bound(after)));
+            find = find.filter(Column::Id.gte(first_id_at(after)));
         }
         if let Some(before) = self.created_before {
-            find = find.filter(Column::Id.lt(bound(before)));
+            find = find.filter(Column::Id.lt(first_id_at(before)));
         }
         find
     }

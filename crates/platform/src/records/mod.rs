@@ -13,7 +13,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use loam_journal::Journal;
 use loam_kernel::{Clock, NodeId};
 use tokio_util::sync::CancellationToken;
@@ -80,12 +79,6 @@ impl Records {
 /// Counts a record that was dropped.
 pub(crate) fn dropped(kind: &'static str, why: &'static str) {
     metrics::counter!("loam_records_dropped_total", "kind" => kind, "why" => why).increment(1);
-}
-
-/// An id of a moment, below every id that is made then: a range of times is a range of ids, and so of partitions.
-pub(crate) fn bound(at: DateTime<Utc>) -> Uuid {
-    let millis = u128::try_from(at.timestamp_millis()).unwrap_or(0);
-    Uuid::from_u128(millis << 80)
 }
 
 /// The first characters of a text.

@@ -6,13 +6,12 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use loam_db::Db;
 use loam_jobs::{Handler, JobContext};
-use loam_kernel::{Clock, Result, Scope};
+use loam_kernel::{Clock, Result, Scope, first_id_at};
 use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::bound;
 use crate::system_config::{ConfigKey, Live};
 use crate::{api_logs, error_logs};
 
@@ -72,10 +71,10 @@ impl Retention {
         use {api_logs::entity as requests, error_logs::entity as errors};
         let settings = self.settings.get();
         let before = |days: u32| self.clock.now() - TimeDelta::days(i64::from(days));
-        let old = bound(before(settings.api_logs_days));
+        let old = first_id_at(before(settings.api_logs_days));
         let deleted = self.delete::<requests::Entity>(scope, &stopped, requests::Column::Id, old).await?;
         let errors_before = before(settings.error_logs_days);
-        let old = bound(errors_before);
+        let old = first_id_at(errors_before);
         let deleted_errors = self.delete::<errors::Entity>(scope, &stopped, errors::Column::Id, old).await?;
         self.delete_groups(scope, errors_before).await?;
         Ok((deleted, deleted_errors))

@@ -1,0 +1,57 @@
+//! Settings of calls that can be changed while the server runs, for all or for one tenant.
+
+use loam_kernel::{Result, TenantId};
+use loam_platform::system_config::{ConfigKey, Declaration};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::service::Inner;
+
+/// How calls are kept and expected, within what the server's own configuration allows.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CallSettings {
+    /// False: bodies of calls are not kept.
+    pub record_bodies: Option<bool>,
+    /// Tokens held back for an answer that its request doesn't bound.
+    pub expected_answer_tokens: Option<u64>,
+}
+
+/// The key of [`CallSettings`].
+pub const CALLS: ConfigKey<CallSettings> = ConfigKey::new(
+    "ai_service.calls",
+    "ai_service",
+    "whether bodies of model calls are kept (false: never; null: as gateway.record_bodies of the server's configuration \
+     says), and how many tokens are held back under a budget for an answer that its request doesn't bound (null: \
+     gateway.expected_answer_tokens)",
+    || {
+        json!({
+            "type": "object", "additionalProperties": false,
+            "properties": {
+                "record_bodies": { "type": ["boolean", "null"] },
+                "expected_answer_tokens": { "type": ["integer", "null"], "minimum": 0, "maximum": 1_000_000 }
+            }
+        })
+    },
+)
+.per_tenant();
+
+/// The keys of the live configuration that this crate reads.
+pub fn config_keys() -> Result<Vec<Declaration>> {
+    Ok(vec![CALLS.declare()?])
+}
+
+impl Inner {
+    /// How many bytes of a body are kept.
+    pub(crate) fn keep(&self, tenant: TenantId) -> usize {
+        let kept = self.config.record_bodies
+            && self.settings.with(tenant, |settings| settings.record_bodies.unwrap_or(true));
+        if kept { self.config.record_max_bytes } else { 0 }
+    }
+
+    /// Tokens held back for an answer that its request doesn't bound.
+    pub(crate) fn expected_answer_tokens(&self, tenant: TenantId) -> u64 {
+        let set = self.settings.with(tenant, |settings| settings.expected_answer_tokens);
+        set.unwrap_or(self.config.expected_answer_tokens)
+    }
+}
