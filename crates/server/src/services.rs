@@ -309,3 +309,17 @@ async fn last_used(authenticator: Arc<Authenticator>, stop: CancellationToken) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_of_the_live_configuration_takes_its_own_default() {
+        let keys = config_keys().expect("declared");
+        assert!(keys.len() >= 7);
+        for key in keys {
+            key.verify().expect("a schema that takes the default");
+        }
+    }
+}

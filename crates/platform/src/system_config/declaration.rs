@@ -1,7 +1,7 @@
 //! Declaring a key.
 
 use std::marker::PhantomData;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use jsonschema::Validator;
 use loam_kernel::{Error, Result};
@@ -54,7 +54,8 @@ impl<T: Settings> ConfigKey<T> {
     /// The declaration, for the list that the server is put together from.
     ///
     /// # Errors
-    /// When the schema is none, is for a secret (those belong to an entity, which seals them), or refuses the default.
+    /// When the name doesn't begin with the category, or the schema is for a secret (those belong to an entity, which seals
+    /// them). Whether the schema is one, and takes the default, is for a test to ask: [`Declaration::verify`].
     pub fn declare(&self) -> Result<Declaration> {
         let schema = (self.schema)();
         let wrong = |why: String| Error::internal(format!("the configuration key {}: {why}", self.name));
@@ -64,23 +65,17 @@ impl<T: Settings> ConfigKey<T> {
         if schema.to_string().contains("\"writeOnly\"") {
             return Err(wrong("a secret does not belong here".to_owned()));
         }
-        let validator = jsonschema::options()
-            .should_validate_formats(true)
-            .build(&schema)
-            .map_err(|e| wrong(format!("its schema is not valid: {e}")))?;
         let default = serde_json::to_value(T::default()).map_err(Error::internal)?;
-        let declaration = Declaration {
+        Ok(Declaration {
             name: self.name,
             category: self.category,
             description: self.description,
             per_tenant: self.per_tenant,
             schema,
             default,
-            validator,
+            validator: OnceLock::new(),
             slot: Arc::new(Live::<T>::default()),
-        };
-        declaration.check(&declaration.default, &declaration.default).map_err(|e| wrong(e.to_string()))?;
-        Ok(declaration)
+        })
     }
 }
 
@@ -92,14 +87,32 @@ pub struct Declaration {
     pub(super) per_tenant: bool,
     pub(super) schema: Value,
     pub(super) default: Value,
-    validator: Validator,
+    /// Made when it is first needed: a server that changes nothing does without.
+    validator: OnceLock<Validator>,
     pub(super) slot: Arc<dyn Slot>,
 }
 
 impl Declaration {
+    /// Refuses a declaration whose schema is none, or doesn't take the default.
+    pub fn verify(&self) -> Result<()> {
+        self.check(&self.default, &self.default)
+    }
+
+    fn validator(&self) -> Result<&Validator> {
+        if let Some(validator) = self.validator.get() {
+            return Ok(validator);
+        }
+        let built = jsonschema::options().should_validate_formats(true).build(&self.schema);
+        let wrong = |e| {
+            Error::internal(format!("the schema of the configuration key {} is not valid: {e}", self.name))
+        };
+        let built = built.map_err(wrong)?;
+        Ok(self.validator.get_or_init(|| built))
+    }
+
     /// Refuses a value to be set over `below` that the schema doesn't allow, naming the field at fault.
     pub(super) fn check(&self, value: &Value, below: &Value) -> Result<()> {
-        if let Some(fault) = self.validator.iter_errors(value).next() {
+        if let Some(fault) = self.validator()?.iter_errors(value).next() {
             return Err(schema::refusal(&fault));
         }
         // what the schema can't say, the type may

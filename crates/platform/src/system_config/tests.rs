@@ -323,7 +323,7 @@ async fn a_tenant_sees_and_sets_its_own_alone(bed: Database) {
 
 #[test]
 fn a_key_that_makes_no_sense_is_not_declared() {
-    let wrong = |key: ConfigKey<Brew>| key.declare().err().expect("refused");
+    let wrong = |key: ConfigKey<Brew>| key.declare().and_then(|key| key.verify()).expect_err("refused");
     wrong(ConfigKey::new("tea", "kitchen", "", schema));
     wrong(ConfigKey::new("kitchen.tea", "kitchen", "", || json!({ "type": 5 })));
     wrong(ConfigKey::new("kitchen.tea", "kitchen", "", || json!({ "type": "string" })));
