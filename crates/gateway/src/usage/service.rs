@@ -158,6 +158,7 @@ impl Group {
 }
 
 /// Sums in nano-dollars, so that they are exact.
+#[derive(Default)]
 struct Sum {
     usage: Usage,
     cost: i64,
@@ -179,7 +180,7 @@ impl Sum {
         Self { usage, cost: 0, unsettled: 0, latency: None }
     }
 
-    fn add(&mut self, row: &Model) -> Result<()> {
+    fn add(&mut self, row: &Model, latency: &DDSketch) -> Result<()> {
         let usage = &mut self.usage;
         usage.calls += row.calls;
         usage.errors += row.errors;
@@ -192,10 +193,9 @@ impl Sum {
         usage.cached_tokens += row.cached_tokens;
         self.cost += row.cost_nano_usd;
         self.unsettled += row.unsettled_nano_usd;
-        let sketch = open_sketch(&row.latency)?;
         match &mut self.latency {
-            Some(latency) => latency.merge(&sketch).map_err(Error::internal)?,
-            None => self.latency = Some(sketch),
+            Some(sum) => sum.merge(latency).map_err(Error::internal)?,
+            None => self.latency = Some(latency.clone()),
         }
         Ok(())
     }
@@ -243,9 +243,12 @@ impl Gateway {
         if from >= to || to - from > longest {
             return Err(Error::invalid("from", format!("must be before `to`, by at most {what}")));
         }
-        self.sums(scope, &query, granularity, (granularity.bucket(from), to), by).await
+        let (groups, _total) =
+            self.sums(scope, &query, granularity, (granularity.bucket(from), to), by).await?;
+        Ok(groups)
     }
 
+    /// The groups, and the sum of all: of one reading, so that they agree while calls go on.
     pub(super) async fn sums(
         &self,
         scope: &Scope,
@@ -253,9 +256,10 @@ impl Gateway {
         granularity: Granularity,
         (from, to): (DateTime<Utc>, DateTime<Utc>),
         by: GroupBy,
-    ) -> Result<Vec<Usage>> {
+    ) -> Result<(Vec<Usage>, Usage)> {
         let tx = self.0.db.read(scope).await?;
         let mut groups: BTreeMap<Group, Sum> = BTreeMap::new();
+        let mut total = Sum::default();
         let mut last = None;
         loop {
             let mut find = tx
@@ -284,7 +288,9 @@ impl Gateway {
             let rows = find.order_by_asc(Column::Id).limit(BATCH).all().await?;
             for row in &rows {
                 let group = Group::of(row, by);
-                groups.entry(group.clone()).or_insert_with(|| Sum::new(&group)).add(row)?;
+                let latency = open_sketch(&row.latency)?;
+                groups.entry(group.clone()).or_insert_with(|| Sum::new(&group)).add(row, &latency)?;
+                total.add(row, &latency)?;
             }
             if groups.len() > MAX_GROUPS {
                 let message =
@@ -296,6 +302,6 @@ impl Gateway {
                 _ => break,
             }
         }
-        Ok(groups.into_values().map(Sum::done).collect())
+        Ok((groups.into_values().map(Sum::done).collect(), total.done()))
     }
 }

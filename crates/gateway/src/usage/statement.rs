@@ -44,10 +44,7 @@ impl Gateway {
         let (from, to) = month(text)?;
         let by = GroupBy { provider: true, model: true, api_key: true, project: true, ..GroupBy::default() };
         let all = UsageQuery::default();
-        let range = (from, to);
-        let lines = self.sums(scope, &all, Granularity::Day, range, by).await?;
-        let total = self.sums(scope, &all, Granularity::Day, range, GroupBy::default()).await?;
-        let total = total.into_iter().next().unwrap_or_default();
+        let (lines, total) = self.sums(scope, &all, Granularity::Day, (from, to), by).await?;
         Ok(Statement { month: text.to_owned(), closed: self.0.clock.now() >= to, from, to, total, lines })
     }
 }

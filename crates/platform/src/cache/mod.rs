@@ -2,7 +2,7 @@
 //!
 //! A cache is declared next to the entity it reads, with what empties it:
 //!
-//! ```ignore
+//! ```text
 //! const CACHE: CacheSpec = CacheSpec { name: "projects", capacity: 10_000, ttl: Duration::from_mins(30), topics: &["projects"] };
 //! let projects = Cache::new(CACHE, &notices, |notice| Some((notice.tenant, ProjectId(notice.subject))));
 //! let project = projects.get((scope.tenant(), id), || async { read_from_the_database().await }).await?;
