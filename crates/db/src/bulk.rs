@@ -144,7 +144,7 @@ impl Bulk {
 
 impl Tx<System> {
     /// Writes the rows. The tenant of each is what its `tenant_id` says.
-    pub async fn bulk(&self, bulk: Bulk) -> Result<()> {
+    pub async fn bulk(&self, mut bulk: Bulk) -> Result<()> {
         if bulk.rows() == 0 {
             return Ok(());
         }
@@ -191,8 +191,9 @@ impl Tx<System> {
                     );
                     let mut arguments = SqliteArguments::default();
                     for i in from..from + chunk {
-                        for (_, column) in &bulk.columns {
-                            each_kind!(column, values => arguments.add(&values[i]))
+                        for (_, column) in &mut bulk.columns {
+                            // taken, as what is lent would be copied
+                            each_kind!(column, values => arguments.add(values[i].take()))
                                 .map_err(|e| from_sqlx(sqlx::Error::Encode(e)))?;
                         }
                     }

@@ -257,6 +257,9 @@ async fn open_sqlite(config: &Config, path: &Path) -> Result<Pools> {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
+        // a batch of the drainer fits, so that its pages are written once; memory is taken only when it is needed
+        .pragma("cache_size", "-16384")
+        .pragma("wal_autocheckpoint", "4000")
         // another process, such as the command line, may hold the write lock for a moment
         .busy_timeout(Duration::from_secs(config.acquire_timeout));
     let timeout = Duration::from_secs(config.acquire_timeout);

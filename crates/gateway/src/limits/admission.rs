@@ -1,16 +1,18 @@
 //! Whether a call may begin.
 
 use std::collections::HashMap;
+use std::fmt::Write;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use loam_kernel::{Error, Kind, Result};
+use loam_providers::openai::Bounds;
 use uuid::Uuid;
 
 use super::demand;
 use super::entity::SubjectType;
-use super::meter::{Demand, Meter, Refusal, Rule, Which};
+use super::meter::{Demand, Meter, Refusal, Rule, Which, Windows};
 use crate::model_prices::Price;
 
 /// What a subject may use, and what it has used.
@@ -39,6 +41,8 @@ impl Drop for Hold {
 pub(crate) struct Candidate<'a> {
     pub(crate) subjects: &'a [(SubjectType, Uuid)],
     pub(crate) body: &'a [u8],
+    /// How much of an answer the request allows.
+    pub(crate) bounds: Bounds,
     /// Whether the model writes text.
     pub(crate) writes: bool,
     /// The prices of all models that may answer.
@@ -50,7 +54,7 @@ pub(crate) struct Candidate<'a> {
 
 impl Candidate<'_> {
     fn demand(&self) -> Demand {
-        let tokens = demand::expect(self.body, self.writes, self.default_tokens);
+        let tokens = demand::expect(self.body, self.bounds, self.writes, self.default_tokens);
         let usage = loam_providers::Usage {
             prompt_tokens: tokens.read,
             completion_tokens: tokens.written,
@@ -75,24 +79,31 @@ pub(crate) struct Admission {
 
 /// Lets a call begin if every limit that it counts against has room.
 pub(crate) fn admit(limits: &Limits, candidate: &Candidate<'_>) -> Admission {
-    let mut headers = HeaderMap::new();
-    let limited: Vec<(SubjectType, &Limited)> =
-        candidate.subjects.iter().filter_map(|subject| Some((subject.0, limits.get(subject)?))).collect();
-    if limited.is_empty() {
-        return Admission { hold: Ok(None), headers, reserved: None };
+    let mut limited =
+        candidate.subjects.iter().filter_map(|subject| Some((subject.0, limits.get(subject)?))).peekable();
+    if limited.peek().is_none() {
+        return Admission { hold: Ok(None), headers: HeaderMap::new(), reserved: None };
     }
     let demand = candidate.demand();
-    let mut hold = Hold { meters: Vec::with_capacity(limited.len()), demand, begun: false };
-    let refused = limited.iter().find_map(|(kind, limited)| {
-        match limited.meter.admit(&limited.rule, demand, candidate.now) {
-            Ok(()) => {
+    let mut hold = Hold { meters: Vec::with_capacity(candidate.subjects.len()), demand, begun: false };
+    let (mut tightest, mut refused) = (Tightest::default(), None);
+    for (kind, limited) in limited {
+        // what stands behind a refusal isn't asked, but tells what it has left
+        let asked = refused.is_none().then(|| limited.meter.admit(&limited.rule, demand, candidate.now));
+        let used = match asked {
+            Some(Ok(used)) => {
                 hold.meters.push(limited.meter.clone());
-                None
+                used
             }
-            Err(refusal) => Some(error(*kind, &refusal)),
-        }
-    });
-    tell(&mut headers, &limited, candidate.now);
+            Some(Err(refusal)) => {
+                refused = Some(error(kind, &refusal));
+                limited.meter.used(candidate.now)
+            }
+            None => limited.meter.used(candidate.now),
+        };
+        tightest.see(&limited.rule, &used);
+    }
+    let headers = tightest.headers(candidate.now);
     match refused {
         Some(error) => Admission { hold: Err(error), headers, reserved: None },
         None => {
@@ -123,35 +134,75 @@ fn error(kind: SubjectType, refusal: &Refusal) -> Error {
     Error::new(Kind::TooMany, code, message).with_retry_after(frees)
 }
 
-/// The tightest of each limit, as OpenAI's clients read it, and as the IETF's draft has it.
-fn tell(headers: &mut HeaderMap, limited: &[(SubjectType, &Limited)], now: DateTime<Utc>) {
-    let reset = 60 - now.timestamp().rem_euclid(60);
-    let used: Vec<_> = limited.iter().map(|(_, limited)| (limited.rule, limited.meter.used(now))).collect();
-    let tightest = |all: Vec<(i64, i64)>| all.into_iter().min_by_key(|(limit, used)| limit - used);
-    let requests =
-        tightest(used.iter().filter_map(|(rule, used)| Some((rule.requests?, used.requests))).collect());
-    let tokens = tightest(used.iter().filter_map(|(rule, used)| Some((rule.tokens?, used.tokens))).collect());
-    let (mut policies, mut states) = (Vec::new(), Vec::new());
-    for (name, found) in [("requests", requests), ("tokens", tokens)] {
-        let Some((limit, used)) = found else { continue };
-        let left = (limit - used).max(0);
-        let mut set = |what: &str, value: String| {
-            let name = HeaderName::try_from(format!("x-ratelimit-{what}-{name}"));
-            if let (Ok(name), Ok(value)) = (name, HeaderValue::try_from(value)) {
-                headers.insert(name, value);
+/// The limit of each kind that has the least left.
+#[derive(Default)]
+struct Tightest {
+    requests: Option<Left>,
+    tokens: Option<Left>,
+}
+
+#[derive(Clone, Copy)]
+struct Left {
+    limit: i64,
+    left: i64,
+}
+
+/// Names of the headers that OpenAI's clients read: limit, what is left, when it is free again.
+const REQUESTS: [HeaderName; 3] = [
+    HeaderName::from_static("x-ratelimit-limit-requests"),
+    HeaderName::from_static("x-ratelimit-remaining-requests"),
+    HeaderName::from_static("x-ratelimit-reset-requests"),
+];
+const TOKENS: [HeaderName; 3] = [
+    HeaderName::from_static("x-ratelimit-limit-tokens"),
+    HeaderName::from_static("x-ratelimit-remaining-tokens"),
+    HeaderName::from_static("x-ratelimit-reset-tokens"),
+];
+/// Those of the IETF's draft (draft-ietf-httpapi-ratelimit-headers).
+const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const STATE: HeaderName = HeaderName::from_static("ratelimit");
+
+impl Tightest {
+    fn see(&mut self, rule: &Rule, used: &Windows) {
+        let tighter = |known: &mut Option<Left>, limit: Option<i64>, used: i64| {
+            if let Some(limit) = limit
+                && known.is_none_or(|known| limit - used < known.left)
+            {
+                *known = Some(Left { limit, left: limit - used });
             }
         };
-        set("limit", limit.to_string());
-        set("remaining", left.to_string());
-        set("reset", format!("{reset}s"));
-        policies.push(format!("\"{name}\";q={limit};w=60"));
-        states.push(format!("\"{name}\";r={left};t={reset}"));
+        tighter(&mut self.requests, rule.requests, used.requests);
+        tighter(&mut self.tokens, rule.tokens, used.tokens);
     }
-    for (name, parts) in [("ratelimit-policy", policies), ("ratelimit", states)] {
-        if let (false, Ok(value)) = (parts.is_empty(), HeaderValue::try_from(parts.join(", "))) {
-            headers.insert(HeaderName::from_static(name), value);
+
+    /// What the client is told.
+    fn headers(&self, now: DateTime<Utc>) -> HeaderMap {
+        let mut headers = HeaderMap::with_capacity(8);
+        let reset = 60 - now.timestamp().rem_euclid(60);
+        let (mut policies, mut states) = (String::new(), String::new());
+        for (kind, names, found) in [("requests", REQUESTS, self.requests), ("tokens", TOKENS, self.tokens)] {
+            let Some(Left { limit, left }) = found else { continue };
+            let left = left.max(0);
+            let values = [HeaderValue::from(limit), HeaderValue::from(left), text(format!("{reset}s"))];
+            for (name, value) in names.into_iter().zip(values) {
+                headers.insert(name, value);
+            }
+            let comma = if policies.is_empty() { "" } else { ", " };
+            // writing to a string can't fail
+            _ = write!(policies, "{comma}\"{kind}\";q={limit};w=60");
+            _ = write!(states, "{comma}\"{kind}\";r={left};t={reset}");
         }
+        if !policies.is_empty() {
+            headers.insert(POLICY, text(policies));
+            headers.insert(STATE, text(states));
+        }
+        headers
     }
+}
+
+/// A header of digits and plain letters.
+fn text(value: String) -> HeaderValue {
+    HeaderValue::try_from(value).unwrap_or(HeaderValue::from_static(""))
 }
 
 #[cfg(test)]
@@ -160,7 +211,6 @@ mod tests {
 
     use loam_journal::Position;
 
-    use super::super::meter::Windows;
     use super::*;
 
     fn limited(rule: Rule, now: DateTime<Utc>) -> Limited {
@@ -181,6 +231,7 @@ mod tests {
         let candidate = Candidate {
             subjects: &[tenant, key],
             body: b"{}",
+            bounds: Bounds::default(),
             writes: true,
             prices: &[],
             default_tokens: 1,
@@ -206,7 +257,8 @@ mod tests {
         let price = |output| Price { input: 0, cached_input: None, cache_write: None, output };
         let candidate = Candidate {
             subjects: &[],
-            body: br#"{"max_tokens": 1000000}"#,
+            body: b"{}",
+            bounds: Bounds { max_tokens: Some(1_000_000), n: None },
             writes: true,
             prices: &[price(5), price(7), price(6)],
             default_tokens: 1,

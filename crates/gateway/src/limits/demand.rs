@@ -1,8 +1,8 @@
 //! What a call is expected to use, before it is known: on the safe side where the request says so, a fair guess where it
 //! doesn't.
 
+use loam_providers::openai::Bounds;
 use loam_providers::prompt_text;
-use serde::Deserialize;
 
 /// Bodies up to this size are taken as text; in larger ones images are told from text.
 const SMALL: usize = 64 << 10;
@@ -17,28 +17,15 @@ pub(super) struct Tokens {
     pub(super) written: u64,
 }
 
-#[derive(Default, Deserialize)]
-struct Bounds {
-    #[serde(default)]
-    max_tokens: Option<u64>,
-    #[serde(default)]
-    max_completion_tokens: Option<u64>,
-    #[serde(default)]
-    max_output_tokens: Option<u64>,
-    #[serde(default)]
-    n: Option<u64>,
-}
-
 /// Expects `default` tokens of an answer that the request doesn't bound; `writes` is false for embeddings.
-pub(super) fn expect(body: &[u8], writes: bool, default: u64) -> Tokens {
+pub(super) fn expect(body: &[u8], bounds: Bounds, writes: bool, default: u64) -> Tokens {
     let text = if body.len() <= SMALL { body.len() } else { prompt_text(body).len() };
     let read = text.div_ceil(BYTES_PER_TOKEN) as u64;
     if !writes {
         return Tokens { read, written: 0 };
     }
-    let bounds: Bounds = serde_json::from_slice(body).unwrap_or_default();
-    let bound = bounds.max_completion_tokens.or(bounds.max_tokens).or(bounds.max_output_tokens);
-    Tokens { read, written: bound.unwrap_or(default).saturating_mul(bounds.n.unwrap_or(1).clamp(1, 128)) }
+    let answers = bounds.n.unwrap_or(1).clamp(1, 128);
+    Tokens { read, written: bounds.max_tokens.unwrap_or(default).saturating_mul(answers) }
 }
 
 #[cfg(test)]
@@ -47,11 +34,13 @@ mod tests {
 
     #[test]
     fn the_request_bounds_its_answer() {
-        let body = br#"{"model":"m","max_tokens":7,"n":2,"messages":[]}"#;
-        assert_eq!(expect(body, true, 100), Tokens { read: 16, written: 14 });
-        assert_eq!(expect(br#"{"max_completion_tokens":5,"max_tokens":9}"#, true, 100).written, 5);
-        assert_eq!(expect(b"{}", true, 100).written, 100);
-        assert_eq!(expect(b"{}", false, 100), Tokens { read: 1, written: 0 });
+        let bounds = |max_tokens, n| Bounds { max_tokens, n };
+        assert_eq!(
+            expect(&[b' '; 46], bounds(Some(7), Some(2)), true, 100),
+            Tokens { read: 16, written: 14 }
+        );
+        assert_eq!(expect(b"{}", bounds(None, None), true, 100).written, 100);
+        assert_eq!(expect(b"{}", bounds(Some(7), None), false, 100), Tokens { read: 1, written: 0 });
     }
 
     #[test]
@@ -59,6 +48,6 @@ mod tests {
         let image = format!("data:image/png;base64,{}", "A".repeat(200_000));
         let body =
             serde_json::json!({"messages": [{"content": [{"image_url": {"url": image}}, {"text": "hi"}]}]});
-        assert!(expect(body.to_string().as_bytes(), true, 1).read < 10);
+        assert!(expect(body.to_string().as_bytes(), Bounds::default(), true, 1).read < 10);
     }
 }

@@ -97,6 +97,10 @@ impl Windows {
 
     /// Goes on to the windows of a moment; what has passed is forgotten.
     fn roll(&mut self, now: DateTime<Utc>) {
+        // within a minute nothing else passes either, and most calls are
+        if now.timestamp().div_euclid(60) == self.minute {
+            return;
+        }
         let new = Self::at(now);
         if new.minute > self.minute {
             (self.minute, self.requests, self.tokens) = (new.minute, 0, 0);
@@ -174,19 +178,16 @@ impl Meter {
         self.lock().others = others;
     }
 
-    /// Lets a call begin, and holds back what it is expected to use.
-    pub(crate) fn admit(&self, rule: &Rule, demand: Demand, now: DateTime<Utc>) -> Result<(), Refusal> {
+    /// Lets a call begin, and holds back what it is expected to use; says what is used then.
+    pub(crate) fn admit(&self, rule: &Rule, demand: Demand, now: DateTime<Utc>) -> Result<Windows, Refusal> {
         let mut state = self.lock();
         state.own.roll(now);
         state.others.roll(now);
         let (own, others) = (state.own, state.others);
-        let to_minute = until_next(now, 60);
-        let check = |which, limit: Option<i64>, used: i64, more: i64, frees| match limit {
-            Some(limit) if used.saturating_add(more) > limit => Err(Refusal { which, limit, used, frees }),
-            _ => Ok(()),
-        };
+        let to_minute = || until_next(now, 60);
+        let soon = || Duration::from_secs(1);
         check(Which::Requests, rule.requests, own.requests + others.requests, 1, to_minute)?;
-        check(Which::Concurrency, rule.concurrency, state.in_flight, 1, Duration::from_secs(1))?;
+        check(Which::Concurrency, rule.concurrency, state.in_flight, 1, soon)?;
         let tokens = own.tokens + others.tokens + state.held.tokens;
         // one call that is larger than the limit by itself could never begin otherwise
         if tokens > 0 {
@@ -194,13 +195,16 @@ impl Meter {
         }
         // what costs nothing needs no budget
         if demand.nano > 0 {
-            for (which, limit, spent, frees) in [
-                (Which::Day, rule.day, own.day_nano + others.day_nano, until_next(now, 86_400)),
-                (Which::Month, rule.month, own.month_nano + others.month_nano, until_next_month(now)),
+            for (which, limit, spent) in [
+                (Which::Day, rule.day, own.day_nano + others.day_nano),
+                (Which::Month, rule.month, own.month_nano + others.month_nano),
             ] {
-                // calls under way may yet give back what they hold
-                let may_free = limit.is_some_and(|limit| spent.saturating_add(demand.nano) <= limit);
-                let frees = if may_free { Duration::from_secs(1) } else { frees };
+                let frees = || match (which, limit) {
+                    // calls under way may yet give back what they hold
+                    (_, Some(limit)) if spent.saturating_add(demand.nano) <= limit => soon(),
+                    (Which::Day, _) => until_next(now, 86_400),
+                    _ => until_next_month(now),
+                };
                 check(which, limit, spent + state.held.nano, demand.nano, frees)?;
             }
         }
@@ -208,7 +212,7 @@ impl Meter {
         state.in_flight += 1;
         state.held.tokens += demand.tokens;
         state.held.nano += demand.nano;
-        Ok(())
+        Ok(state.used())
     }
 
     /// Gives back what was held for a call; `begun` is false for one that another subject's limit kept from beginning.
@@ -239,7 +243,13 @@ impl Meter {
         let mut state = self.lock();
         state.own.roll(now);
         state.others.roll(now);
-        let (own, others, held) = (state.own, state.others, state.held);
+        state.used()
+    }
+}
+
+impl State {
+    fn used(&self) -> Windows {
+        let (own, others, held) = (self.own, self.others, self.held);
         Windows {
             requests: own.requests + others.requests,
             tokens: own.tokens + others.tokens + held.tokens,
@@ -247,6 +257,22 @@ impl Meter {
             month_nano: own.month_nano + others.month_nano + held.nano,
             ..own
         }
+    }
+}
+
+/// Refuses what is more than a limit; when that is free again is worked out for nobody else.
+fn check(
+    which: Which,
+    limit: Option<i64>,
+    used: i64,
+    more: i64,
+    frees: impl FnOnce() -> Duration,
+) -> Result<(), Refusal> {
+    match limit {
+        Some(limit) if used.saturating_add(more) > limit => {
+            Err(Refusal { which, limit, used, frees: frees() })
+        }
+        _ => Ok(()),
     }
 }
 

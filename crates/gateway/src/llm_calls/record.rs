@@ -8,6 +8,7 @@ use loam_journal::Frame;
 use loam_kernel::{ApiKeyId, Error, LlmCallId, NodeId, ProjectId, Result, TenantId, UserId};
 use loam_providers::Usage;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::entity::{CacheUse, CallState};
 
@@ -104,6 +105,17 @@ impl Record {
 impl Entry {
     /// Reads a frame.
     pub(crate) fn read(frame: &Frame) -> Result<Self> {
+        let (fields, entry) = Self::split(frame)?;
+        Ok(Self { record: postcard::from_bytes(fields).map_err(Error::internal)?, ..entry })
+    }
+
+    /// Reads the bodies of a frame whose fields another one repeats, and none of its fields but the id.
+    pub(crate) fn bodies(frame: &Frame) -> Result<Self> {
+        Ok(Self::split(frame)?.1)
+    }
+
+    /// The fields as they are written, and the bodies under the frame's id.
+    fn split(frame: &Frame) -> Result<(&[u8], Self)> {
         let damaged = || Error::internal("a call's frame is damaged");
         let length = |bytes: &[u8]| {
             bytes.try_into().map(u32::from_le_bytes).map(|n| n as usize).map_err(|_| damaged())
@@ -115,13 +127,16 @@ impl Entry {
         let (fields, bodies) = rest.split_at_checked(length(&lengths[1..5])?).ok_or_else(damaged)?;
         let (request, response) = bodies.split_at_checked(length(&lengths[5..])?).ok_or_else(damaged)?;
         let body = |bytes: &[u8]| (!bytes.is_empty()).then(|| bytes.to_vec());
-        let record = postcard::from_bytes(fields).map_err(Error::internal)?;
-        Ok(Self { record, request: body(request), response: body(response) })
+        let record = Record { id: LlmCallId(Uuid::from_bytes(frame.key)), ..Record::default() };
+        Ok((fields, Self { record, request: body(request), response: body(response) }))
     }
 
     /// Adds what came later: its fields are newer, but a body that it doesn't repeat stays.
     pub(crate) fn merge(&mut self, later: Self) {
-        self.record = later.record;
+        // an intent says nothing new of a call that is settled
+        if later.record.state != CallState::Open {
+            self.record = later.record;
+        }
         self.request = later.request.or(self.request.take());
         self.response = later.response.or(self.response.take());
     }

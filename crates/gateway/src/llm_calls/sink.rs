@@ -1,6 +1,6 @@
 //! From the journal into `llm_calls`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -37,9 +37,16 @@ impl Sink for CallSink {
         // intent and settlement mostly come in one batch, and make one row
         let mut entries: Vec<Entry> = Vec::with_capacity(frames.len());
         let mut places: HashMap<LlmCallId, usize> = HashMap::with_capacity(frames.len());
+        let settled: HashSet<[u8; 16]> =
+            frames.iter().filter(|frame| frame.kind == SETTLEMENT).map(|frame| frame.key).collect();
         let mut used = Rollup::default();
         for frame in frames {
-            let entry = Entry::read(frame)?;
+            // a settlement repeats what its intent says, but for the request
+            let entry = if frame.kind == INTENT && settled.contains(&frame.key) {
+                Entry::bodies(frame)?
+            } else {
+                Entry::read(frame)?
+            };
             if frame.kind == SETTLEMENT {
                 used.add(&entry.record);
             }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use loam_kernel::{Error, Result, Scope};
 use loam_providers::Endpoint;
-use loam_providers::openai::Head;
+use loam_providers::openai::{Bounds, Head};
 
 use super::cached::Key;
 use super::plan::Plan;
@@ -90,7 +90,7 @@ impl Inner {
             record.provider.clone_from(&likely.provider.name);
             record.model.clone_from(&likely.model);
         }
-        let hold = self.admit(&models, &plan, &mut record, &request, told)?;
+        let hold = self.admit(&models, &plan, &mut record, (&request, head.bounds), told)?;
         let open = self.ledger.begin(record, &request, self.keep(scope.tenant()), began, hold)?;
         if self.config.strict {
             self.ledger.durable(open.intent).await?;
@@ -104,7 +104,7 @@ impl Inner {
         models: &Models,
         plan: &Plan,
         record: &mut Record,
-        request: &[u8],
+        (request, bounds): (&[u8], Bounds),
         told: &mut HeaderMap,
     ) -> Result<Option<Hold>> {
         if models.limits.is_empty() {
@@ -116,6 +116,7 @@ impl Inner {
             &Candidate {
                 subjects: &subjects(record).collect::<Vec<_>>(),
                 body: request,
+                bounds,
                 writes: record.endpoint != Endpoint::Embeddings.path(),
                 prices: &prices.collect::<Vec<_>>(),
                 default_tokens: self.expected_answer_tokens(record.tenant),

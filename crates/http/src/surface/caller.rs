@@ -15,7 +15,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        let scope = parts.extensions.get::<Scope>().cloned();
+        // taken, as each request has one caller, and is handled once
+        let scope = parts.extensions.remove::<Scope>();
         scope.map(Self).ok_or_else(|| {
             Error::new(
                 Kind::Unauthenticated,

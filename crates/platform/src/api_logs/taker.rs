@@ -1,5 +1,6 @@
 //! Deciding which requests are recorded, and taking them down.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
@@ -193,7 +194,7 @@ impl Ending {
             method: self.method.to_string(),
             path: records::text(&shortened(self.uri.path(), MAX_PATH)).into_owned(),
             query_params: self.uri.query().map(|query| query_params(query).to_string()),
-            headers: headers.map(|headers| shown(headers).to_string()),
+            headers: headers.map(shown),
             body: request_body.and_then(|body| clean(body, self.keep_body)),
             response_body: response_body.and_then(|body| clean(body, self.keep_body)),
             status: self.status.as_u16(),
@@ -237,13 +238,36 @@ fn clean(body: &[u8], keep: usize) -> Option<Vec<u8>> {
     Some(pack(&[value.to_string()], false, usize::MAX))
 }
 
-fn shown(headers: &HeaderMap) -> Value {
-    let mut all = Map::new();
-    for (name, value) in headers.iter().take(MAX_PARAMETERS) {
-        let value = String::from_utf8_lossy(value.as_bytes());
-        add(&mut all, name.as_str(), &value);
+/// Headers as JSON. Written straight out: a tree of them would cost as much as all the rest of a record.
+fn shown(headers: &HeaderMap) -> String {
+    let mut out = String::with_capacity(256);
+    out.push('{');
+    for name in headers.keys().take(MAX_PARAMETERS) {
+        if out.len() > 1 {
+            out.push(',');
+        }
+        quote(&mut out, name.as_str());
+        out.push(':');
+        let mut values = headers.get_all(name).iter().take(MAX_PARAMETERS).peekable();
+        let first = values.next();
+        let many = values.peek().is_some();
+        out.push_str(if many { "[" } else { "" });
+        for (i, value) in first.into_iter().chain(values).enumerate() {
+            out.push_str(if i > 0 { "," } else { "" });
+            let text = String::from_utf8_lossy(value.as_bytes());
+            quote(&mut out, &clear(name.as_str(), &text));
+        }
+        out.push_str(if many { "]" } else { "" });
     }
-    Value::Object(all)
+    out.push('}');
+    out
+}
+
+fn quote(out: &mut String, text: &str) {
+    match serde_json::to_string(text) {
+        Ok(quoted) => out.push_str(&quoted),
+        Err(_) => out.push_str("null"),
+    }
 }
 
 fn query_params(query: &str) -> Value {
@@ -254,15 +278,24 @@ fn query_params(query: &str) -> Value {
     Value::Object(all)
 }
 
+/// A value without its secret, and no longer than it may be.
+fn clear<'a>(name: &str, value: &'a str) -> Cow<'a, str> {
+    if is_secret(name) {
+        return Cow::Borrowed("[redacted]");
+    }
+    let clean = if value.len() <= MAX_VALUE {
+        records::text(value)
+    } else {
+        Cow::Owned(records::text(&shortened(value, MAX_VALUE)).into_owned())
+    };
+    // PostgreSQL can't store a NUL
+    if clean.contains('\0') { Cow::Owned(clean.replace('\0', "\u{fffd}")) } else { clean }
+}
+
 /// Adds a value without its secret; a second of the same name makes a list.
 fn add(all: &mut Map<String, Value>, name: &str, value: &str) {
-    // PostgreSQL can't store a NUL
     let name = shortened(name, MAX_VALUE).replace('\0', "\u{fffd}");
-    let value = if is_secret(&name) {
-        json!("[redacted]")
-    } else {
-        json!(records::text(&shortened(value, MAX_VALUE)).replace('\0', "\u{fffd}"))
-    };
+    let value = json!(clear(&name, value));
     match all.get_mut(&name) {
         None => drop(all.insert(name, value)),
         Some(Value::Array(values)) => values.push(value),

@@ -9,12 +9,13 @@ mod redact;
 mod retention;
 mod throttle;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use loam_journal::Journal;
 use loam_kernel::{Clock, NodeId};
+use metrics::Counter;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -57,13 +58,12 @@ impl Records {
 
     /// Takes a record, or drops it; never waits.
     pub(crate) fn append(&self, kind: u8, id: Uuid, parts: &[&[u8]]) {
-        let name = if kind == API_LOG { "api_logs" } else { "error_logs" };
         let taken = self.0.room.load(Ordering::Relaxed)
             && self.0.journal.append(kind, id.into_bytes(), parts).is_ok();
         if taken {
-            metrics::counter!("loam_records_total", "kind" => name).increment(1);
+            taken_of(kind).increment(1);
         } else {
-            dropped(name, "journal_full");
+            dropped(name_of(kind), "journal_full");
         }
     }
 
@@ -76,6 +76,17 @@ impl Records {
     }
 }
 
+fn name_of(kind: u8) -> &'static str {
+    if kind == API_LOG { "api_logs" } else { "error_logs" }
+}
+
+/// The counter of a kind. It is looked up once, as that costs more than to count.
+fn taken_of(kind: u8) -> &'static Counter {
+    static COUNTERS: [OnceLock<Counter>; 2] = [const { OnceLock::new() }; 2];
+    COUNTERS[usize::from(kind == API_LOG)]
+        .get_or_init(|| metrics::counter!("loam_records_total", "kind" => name_of(kind)))
+}
+
 /// Counts a record that was dropped.
 pub(crate) fn dropped(kind: &'static str, why: &'static str) {
     metrics::counter!("loam_records_dropped_total", "kind" => kind, "why" => why).increment(1);
@@ -83,5 +94,6 @@ pub(crate) fn dropped(kind: &'static str, why: &'static str) {
 
 /// The first characters of a text.
 pub(crate) fn shortened(text: &str, max: usize) -> String {
-    text.chars().take(max).collect()
+    // no text has more characters than bytes
+    if text.len() <= max { text.to_owned() } else { text.chars().take(max).collect() }
 }

@@ -15,7 +15,7 @@ pub(crate) use answer::assemble_chunks;
 pub(crate) use answer::usage_of;
 pub(crate) use error::error_from;
 pub(crate) use models::model_ids;
-pub use request::Head;
+pub use request::{Bounds, Head};
 pub(crate) use sink::ChatSink;
 pub(crate) use source::ChatSource;
 pub(crate) use stream::Events;

@@ -15,8 +15,19 @@ pub struct Head {
     pub stream: bool,
     /// Whether the client itself wants the usage of a stream.
     pub wants_usage: bool,
+    /// How much of an answer it allows.
+    pub bounds: Bounds,
     model_span: (usize, usize),
     options: Options,
+}
+
+/// What a request says about the size of its answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bounds {
+    /// Tokens of one answer at most: `max_completion_tokens`, `max_tokens` or `max_output_tokens`.
+    pub max_tokens: Option<u64>,
+    /// How many answers.
+    pub n: Option<u64>,
 }
 
 /// What has to happen to `stream_options` so that the provider sends usage.
@@ -35,6 +46,14 @@ struct Wire<'a> {
     stream: Option<&'a RawValue>,
     #[serde(borrow, default, deserialize_with = "raw")]
     stream_options: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    max_completion_tokens: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    max_tokens: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    max_output_tokens: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    n: Option<&'a RawValue>,
 }
 
 /// An explicit null has a place in the body too, unlike a field that is left out.
@@ -67,8 +86,19 @@ impl Head {
                 .map_err(|_| Error::invalid("stream", "must be true or false"))?
                 .unwrap_or(false),
         };
-        let mut head =
-            Self { model, stream, wants_usage: false, model_span: span(model_raw), options: Options::Keep };
+        // what isn't a number is the provider's to find fault with
+        let number = |raw: Option<&RawValue>| raw.and_then(|raw| raw.get().parse::<u64>().ok());
+        let max_tokens = number(wire.max_completion_tokens)
+            .or_else(|| number(wire.max_tokens))
+            .or_else(|| number(wire.max_output_tokens));
+        let mut head = Self {
+            model,
+            stream,
+            wants_usage: false,
+            bounds: Bounds { max_tokens, n: number(wire.n) },
+            model_span: span(model_raw),
+            options: Options::Keep,
+        };
         if stream {
             (head.wants_usage, head.options) = match wire
                 .stream_options

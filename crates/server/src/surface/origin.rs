@@ -25,7 +25,8 @@ pub(super) fn identify(
         (text, value)
     });
     let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
-    let user_agent = agent.map(|agent| agent.chars().take(MAX_AGENT).collect());
+    // `to_str` lets only ASCII pass
+    let user_agent = agent.map(|agent| agent[..agent.len().min(MAX_AGENT)].to_owned());
     (Origin { request_id, ip_address: Some(client(headers, peer.ip(), proxies)), user_agent }, header)
 }
 
