@@ -90,9 +90,13 @@ impl Catalog {
     /// The tenant's models. Whoever was told of a change finds it here; only while the database is away the last known
     /// are given instead.
     pub(crate) async fn get(&self, tenant: TenantId) -> Result<Arc<Models>> {
-        if let Some(models) = self.known(tenant).as_deref().and_then(Slot::current) {
-            return Ok(models);
+        match self.known(tenant).as_deref().and_then(Slot::current) {
+            Some(models) => Ok(models),
+            None => Box::pin(self.get_anew(tenant)).await,
         }
+    }
+
+    async fn get_anew(&self, tenant: TenantId) -> Result<Arc<Models>> {
         let slot = self.slot(tenant);
         let last = slot.last();
         let _reading = match (slot.reading.try_lock(), &last) {

@@ -66,7 +66,7 @@ impl Inner {
         request: Bytes,
         began: Instant,
         told: &mut HeaderMap,
-    ) -> Result<Call> {
+    ) -> Result<Box<Call>> {
         let head = Head::read(&request)?;
         let models = self.catalog.get(scope.tenant()).await?;
         let plan = Plan::resolve(&models, &head.model)?;
@@ -95,7 +95,8 @@ impl Inner {
         if self.config.strict {
             self.ledger.durable(open.intent).await?;
         }
-        Ok(Call { plan, endpoint, head, open, request, deadline: None, cache: None, models })
+        // boxed, as it is handed on from one to the next
+        Ok(Box::new(Call { plan, endpoint, head, open, request, deadline: None, cache: None, models }))
     }
 
     /// Asks the limits that the call counts against; `told` becomes what the client is told of them.

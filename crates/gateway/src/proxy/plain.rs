@@ -18,14 +18,17 @@ impl Inner {
     /// Settles the call, and only then hands the answer on.
     pub(super) async fn answer_whole(
         self: Arc<Self>,
-        call: Call,
+        call: Box<Call>,
         head: Head,
         whole: Whole,
     ) -> Result<Response> {
         let Whole { body, usage } = whole;
         let (state, usage) = match usage {
             Some(usage) => (CallState::Settled, Some(usage)),
-            None => (CallState::Estimated, estimate(call.request.clone(), vec![body.clone()], false).await),
+            None => {
+                let estimate = estimate(call.request.clone(), vec![body.clone()], false);
+                (CallState::Estimated, Box::pin(estimate).await)
+            }
         };
         if let (CallState::Settled, Some(usage)) = (state, usage) {
             self.keep_answer(&call, &head, std::slice::from_ref(&body), usage, false);

@@ -155,16 +155,16 @@ pub(super) async fn call(
     Ok(response)
 }
 
-async fn exchange(gateway: Arc<Inner>, mut call: Call) -> Result<Response> {
+async fn exchange(gateway: Arc<Inner>, mut call: Box<Call>) -> Result<Response> {
     if let Some(kept) = gateway.kept_answer(&mut call) {
-        return gateway.answer_kept(call, &kept).await;
+        return Box::pin(gateway.answer_kept(*call, &kept)).await;
     }
     match gateway.search(&mut call).await {
         Ok(Answer::Whole { head, whole }) => gateway.answer_whole(call, head, whole).await,
         Ok(Answer::Stream { head, first, body, reader }) => {
-            Ok(gateway.answer_streamed(call, head, first, body, reader))
+            Ok(gateway.answer_streamed(*call, head, first, body, reader))
         }
-        Err(e) => Err(gateway.fail(call, e).await),
+        Err(e) => Err(Box::pin(gateway.fail(*call, e)).await),
     }
 }
 

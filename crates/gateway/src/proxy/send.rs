@@ -81,14 +81,16 @@ impl Inner {
         let began = Instant::now();
         call.answered_by(destination);
         call.open.record.status = None;
-        let asked = match call.deadline {
-            None => self.ask_once(call, destination, key).await,
-            Some(deadline) => {
-                let asked =
-                    tokio::time::timeout_at(deadline.into(), self.ask_once(call, destination, key)).await;
-                asked.unwrap_or_else(|_| Err(Failure { error: out_of_time(call), fault: Fault::OutOfTime }))
+        let deadline = call.deadline;
+        let asked = {
+            let mut asking = std::pin::pin!(self.ask_once(call, destination, key));
+            match deadline {
+                None => Some(asking.await),
+                Some(deadline) => tokio::time::timeout_at(deadline.into(), asking.as_mut()).await.ok(),
             }
         };
+        let asked =
+            asked.unwrap_or_else(|| Err(Failure { error: out_of_time(call), fault: Fault::OutOfTime }));
         let record = &mut call.open.record;
         record.attempts.push(Attempt {
             target: format!("{}/{}", destination.provider.name, destination.model),

@@ -114,7 +114,8 @@ impl Client {
                 Err(failure) => return Err(failure.error),
             }
         }
-        let open = dial::open(&target, &self.0.guard, &self.0.tls);
+        // apart, as connections are mostly there already
+        let open = Box::pin(dial::open(&target, &self.0.guard, &self.0.tls));
         let mut live = timeout(timeouts.connect, open).await.map_err(|_| SendError::ConnectTimeout {
             host: target.host.clone(),
             after: timeouts.connect,

@@ -20,7 +20,8 @@ impl Authenticator {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner).get(&digest).cloned();
         match known {
             Some(credential) => Ok(credential),
-            None => self.look_up(digest).await,
+            // apart, so that what nearly every request passes stays small
+            None => Box::pin(self.look_up(digest)).await,
         }
     }
 

@@ -75,7 +75,7 @@ impl Authenticator {
             return credential.admit(self.clock().now(), asks, origin);
         }
         if jwt::is_jwt(text) {
-            let credential = self.token(text).await?;
+            let credential = Box::pin(self.token(text)).await?;
             return credential.admit(self.clock().now(), asks, origin);
         }
         Err(refused())

@@ -119,14 +119,16 @@ impl Access {
             Credential::Bearer(text) => self.authenticator.authenticate(text, operation.asks, origin).await?,
             Credential::Session(cookie) => {
                 let safe = matches!(*method, Method::GET | Method::HEAD);
-                self.authenticator.authenticate_session(cookie, headers, safe, operation.asks, origin).await?
+                let session =
+                    self.authenticator.authenticate_session(cookie, headers, safe, operation.asks, origin);
+                Box::pin(session).await?
             }
         };
         if let Some(permission) = permission {
             // what is about the caller alone stays in its own tenant
             if let Some(named) = headers.get(OPEN_TENANT) {
                 let named = named.to_str().unwrap_or_default();
-                scope = self.authenticator.open_tenant(&scope, named, operation.asks).await?;
+                scope = Box::pin(self.authenticator.open_tenant(&scope, named, operation.asks)).await?;
             }
             scope.require(permission)?;
         }

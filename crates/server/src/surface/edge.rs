@@ -1,6 +1,8 @@
 //! The edge: a request's id, its limits, authentication, idempotency, and the error shape, in one place around the
 //! router.
 //!
+//! What few requests need is boxed: a future is moved when it begins, as a whole, however little of it is used.
+//!
 //! These could be layers of the router. But each layer is a boxed service that is cloned for every request, and on the
 //! path of a call that was a seventh of all time.
 
@@ -131,7 +133,7 @@ impl Inner {
         if request.method() == Method::POST
             && let Some(key) = self.replay.key_of(&request)?
         {
-            return self.replay.once(scope, key, request, |request| self.route(request)).await;
+            return Box::pin(self.replay.once(scope, key, request, |request| self.route(request))).await;
         }
         request.extensions_mut().insert(scope);
         Ok(self.route(request).await)
