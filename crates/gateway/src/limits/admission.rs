@@ -72,7 +72,7 @@ impl Candidate<'_> {
 /// The outcome, and what the client is told of its limits either way.
 pub(crate) struct Admission {
     pub(crate) hold: Result<Option<Hold>>,
-    pub(crate) headers: HeaderMap,
+    pub(crate) told: Told,
     /// Nano-dollars held back.
     pub(crate) reserved: Option<i64>,
 }
@@ -82,11 +82,11 @@ pub(crate) fn admit(limits: &Limits, candidate: &Candidate<'_>) -> Admission {
     let mut limited =
         candidate.subjects.iter().filter_map(|subject| Some((subject.0, limits.get(subject)?))).peekable();
     if limited.peek().is_none() {
-        return Admission { hold: Ok(None), headers: HeaderMap::new(), reserved: None };
+        return Admission { hold: Ok(None), told: Told::default(), reserved: None };
     }
     let demand = candidate.demand();
     let mut hold = Hold { meters: Vec::with_capacity(candidate.subjects.len()), demand, begun: false };
-    let (mut tightest, mut refused) = (Tightest::default(), None);
+    let (mut told, mut refused) = (Told { at: candidate.now, ..Told::default() }, None);
     for (kind, limited) in limited {
         // what stands behind a refusal isn't asked, but tells what it has left
         let asked = refused.is_none().then(|| limited.meter.admit(&limited.rule, demand, candidate.now));
@@ -101,14 +101,13 @@ pub(crate) fn admit(limits: &Limits, candidate: &Candidate<'_>) -> Admission {
             }
             None => limited.meter.used(candidate.now),
         };
-        tightest.see(&limited.rule, &used);
+        told.see(&limited.rule, &used);
     }
-    let headers = tightest.headers(candidate.now);
     match refused {
-        Some(error) => Admission { hold: Err(error), headers, reserved: None },
+        Some(error) => Admission { hold: Err(error), told, reserved: None },
         None => {
             hold.begun = true;
-            Admission { hold: Ok(Some(hold)), headers, reserved: Some(demand.nano) }
+            Admission { hold: Ok(Some(hold)), told, reserved: Some(demand.nano) }
         }
     }
 }
@@ -134,9 +133,10 @@ fn error(kind: SubjectType, refusal: &Refusal) -> Error {
     Error::new(Kind::TooMany, code, message).with_retry_after(frees)
 }
 
-/// The limit of each kind that has the least left.
+/// What a client is told of its limits: the one of each kind that has the least left.
 #[derive(Default)]
-struct Tightest {
+pub(crate) struct Told {
+    at: DateTime<Utc>,
     requests: Option<Left>,
     tokens: Option<Left>,
 }
@@ -162,7 +162,7 @@ const TOKENS: [HeaderName; 3] = [
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const STATE: HeaderName = HeaderName::from_static("ratelimit");
 
-impl Tightest {
+impl Told {
     fn see(&mut self, rule: &Rule, used: &Windows) {
         let tighter = |known: &mut Option<Left>, limit: Option<i64>, used: i64| {
             if let Some(limit) = limit
@@ -175,10 +175,9 @@ impl Tightest {
         tighter(&mut self.tokens, rule.tokens, used.tokens);
     }
 
-    /// What the client is told.
-    fn headers(&self, now: DateTime<Utc>) -> HeaderMap {
-        let mut headers = HeaderMap::with_capacity(8);
-        let reset = 60 - now.timestamp().rem_euclid(60);
+    /// Puts it among an answer's headers.
+    pub(crate) fn write(&self, headers: &mut HeaderMap) {
+        let reset = 60 - self.at.timestamp().rem_euclid(60);
         let (mut policies, mut states) = (String::new(), String::new());
         for (kind, names, found) in [("requests", REQUESTS, self.requests), ("tokens", TOKENS, self.tokens)] {
             let Some(Left { limit, left }) = found else { continue };
@@ -196,7 +195,6 @@ impl Tightest {
             headers.insert(POLICY, text(policies));
             headers.insert(STATE, text(states));
         }
-        headers
     }
 }
 
@@ -246,8 +244,10 @@ mod tests {
             "{error}"
         );
         assert_eq!(error.retry_after(), Some(Duration::from_secs(50)));
-        assert_eq!(second.headers["x-ratelimit-remaining-requests"], "0");
-        assert_eq!(second.headers["ratelimit"], "\"requests\";r=0;t=50");
+        let mut headers = HeaderMap::new();
+        second.told.write(&mut headers);
+        assert_eq!(headers["x-ratelimit-remaining-requests"], "0");
+        assert_eq!(headers["ratelimit"], "\"requests\";r=0;t=50");
         assert_eq!(limits[&tenant].meter.used(now).requests, 1, "the refused call counts nowhere");
     }
 

@@ -12,7 +12,7 @@ use loam_providers::openai::{Bounds, Head};
 use super::cached::Key;
 use super::plan::Plan;
 use crate::catalog::{Destination, Models};
-use crate::limits::admission::{Candidate, Hold, admit};
+use crate::limits::admission::{Candidate, Hold, Told, admit};
 use crate::limits::meters::subjects;
 use crate::llm_calls::ledger::OpenCall;
 use crate::llm_calls::record::Record;
@@ -65,7 +65,7 @@ impl Inner {
         headers: &HeaderMap,
         request: Bytes,
         began: Instant,
-        told: &mut HeaderMap,
+        told: &mut Told,
     ) -> Result<Box<Call>> {
         let head = Head::read(&request)?;
         let models = self.catalog.get(scope.tenant()).await?;
@@ -106,7 +106,7 @@ impl Inner {
         plan: &Plan,
         record: &mut Record,
         (request, bounds): (&[u8], Bounds),
-        told: &mut HeaderMap,
+        told: &mut Told,
     ) -> Result<Option<Hold>> {
         if models.limits.is_empty() {
             return Ok(None);
@@ -124,7 +124,7 @@ impl Inner {
                 now: self.clock.now(),
             },
         );
-        *told = admission.headers;
+        *told = admission.told;
         record.reserved_nano_usd = admission.reserved;
         admission.hold
     }

@@ -4,6 +4,7 @@ pub(crate) mod cached;
 mod call;
 mod estimate;
 mod fault;
+mod kept_on;
 pub(crate) mod messages;
 mod models;
 mod plain;

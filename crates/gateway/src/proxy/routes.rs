@@ -9,15 +9,17 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use loam_http::surface::{ApiError, ApiResult, Body, Caller, ErrorBody};
-use loam_kernel::{Error, Result, Scope};
+use loam_kernel::{Result, Scope};
 use loam_providers::Endpoint;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::call::Call;
+use super::kept_on::keep_on;
 use super::send::Answer;
 use crate::Gateway;
+use crate::limits::admission::Told;
 use crate::llm_calls::ledger::OpenCall;
 use crate::service::Inner;
 
@@ -132,22 +134,19 @@ pub(super) async fn call(
     body: Bytes,
 ) -> ApiResult<Response> {
     let began = Instant::now();
-    let mut told = HeaderMap::new();
+    let mut told = Told::default();
     let opened = gateway.open_call(&scope, endpoint, &headers, body, began, &mut told).await;
     let (id, exchange) = match opened {
         Ok(call) => {
             let id = call_id(&call.open);
-            // a task of its own: a client that hangs up must not keep an answer that is paid for off the record
             let calls = gateway.calls.clone();
-            (id, calls.spawn(exchange(gateway, call)).await.map_err(Error::internal)?)
+            (id, keep_on(&calls, exchange(gateway, call)).await)
         }
         Err(e) => (None, Err(e)),
     };
     let mut response = exchange.unwrap_or_else(|e| ApiError::from(e).into_response());
     // Loam's own limits are nearer than the provider's
-    for (name, value) in told {
-        name.map(|name| response.headers_mut().insert(name, value));
-    }
+    told.write(response.headers_mut());
     // a call that failed is on record as well
     if let Some(id) = id {
         response.headers_mut().insert(CALL_ID, id);
