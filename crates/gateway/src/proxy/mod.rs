@@ -4,6 +4,7 @@ pub(crate) mod cached;
 mod call;
 mod estimate;
 mod fault;
+mod inside;
 pub(crate) mod messages;
 mod models;
 mod plain;
@@ -14,4 +15,5 @@ mod send;
 mod streamed;
 mod tries;
 
+pub use inside::Completion;
 pub use probe::ProviderTest;
