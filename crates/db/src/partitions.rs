@@ -9,7 +9,8 @@ use crate::connect::{Db, Dialect};
 use crate::error::map_err;
 
 /// The tables that are partitioned by month.
-pub const PARTITIONED: &[&str] = &["llm_calls", "audit_logs", "api_logs", "error_logs"];
+pub const PARTITIONED: &[&str] =
+    &["llm_calls", "audit_logs", "api_logs", "error_logs", "messages", "tool_calls"];
 
 /// How many months ahead there is a partition.
 const AHEAD: u32 = 3;
@@ -20,23 +21,39 @@ impl Db {
         if self.dialect() == Dialect::Sqlite {
             return Ok(0);
         }
-        let tx = self.system_write(scope).await?;
-        let first = first_of_month(now);
+        // last month too: a journal may hold calls of it that were never drained
+        let (first, last) = (now - Months::new(1), now + Months::new(AHEAD));
         let mut made = 0;
         for &table in PARTITIONED {
-            // last month too: a journal may hold calls of it that were never drained
-            let months =
-                std::iter::once(first - Months::new(1)).chain((0..=AHEAD).map(|n| first + Months::new(n)));
-            for month in months {
-                let call = Statement::from_sql_and_values(
-                    DbBackend::Postgres,
-                    "SELECT loam_ensure_partition($1, $2::date) AS made",
-                    [table.into(), month.to_string().into()],
-                );
-                let row = tx.conn.query_one_raw(call).await.map_err(map_err)?;
-                let new = row.map(|row| row.try_get::<bool>("", "made")).transpose().map_err(map_err)?;
-                made += u64::from(new == Some(true));
-            }
+            made += self.ensure_months(scope, table, first, last).await?;
+        }
+        Ok(made)
+    }
+
+    /// Makes the partitions of a table that are missing between two moments, for rows from another time than now; says
+    /// how many it made. Only for what has been checked to lie within reason: every month between them gets one.
+    pub async fn ensure_months(
+        &self,
+        scope: &Scope,
+        table: &'static str,
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+    ) -> Result<u64> {
+        if self.dialect() == Dialect::Sqlite {
+            return Ok(0);
+        }
+        let tx = self.system_write(scope).await?;
+        let (mut month, mut made) = (first_of_month(from), 0);
+        while month <= first_of_month(to) {
+            let call = Statement::from_sql_and_values(
+                DbBackend::Postgres,
+                "SELECT loam_ensure_partition($1, $2::date) AS made",
+                [table.into(), month.to_string().into()],
+            );
+            let row = tx.conn.query_one_raw(call).await.map_err(map_err)?;
+            let new = row.map(|row| row.try_get::<bool>("", "made")).transpose().map_err(map_err)?;
+            made += u64::from(new == Some(true));
+            month = month + Months::new(1);
         }
         tx.commit().await?;
         Ok(made)

@@ -50,6 +50,8 @@ pub(crate) struct Table {
     partitioned: bool,
     create: TableCreateStatement,
     indexes: Vec<(IndexCreateStatement, Option<&'static str>)>,
+    /// Columns that are unique in each partition.
+    unique_each: Vec<&'static [&'static str]>,
     references: Vec<Reference>,
 }
 
@@ -118,6 +120,10 @@ impl Schema {
     }
 
     fn add(&mut self, mut table: Table, key: &[&'static str]) {
+        if self.dialect == Dialect::Sqlite {
+            // PostgreSQL's come with each partition, from `loam_ensure_partition`
+            std::mem::take(&mut table.unique_each).into_iter().for_each(|columns| _ = table.unique(columns));
+        }
         let mut primary = Index::create();
         for column in key {
             primary.col(Alias::new(*column));
@@ -172,7 +178,15 @@ impl Table {
     fn new(name: &'static str, owner: Owner) -> Self {
         let mut create = SqlTable::create();
         create.table(Alias::new(name));
-        Self { name, owner, partitioned: false, create, indexes: Vec::new(), references: Vec::new() }
+        Self {
+            name,
+            owner,
+            partitioned: false,
+            create,
+            indexes: Vec::new(),
+            unique_each: Vec::new(),
+            references: Vec::new(),
+        }
     }
 
     fn column(&mut self, name: &'static str, kind: impl FnOnce(&mut ColumnDef)) -> &mut Self {
@@ -291,6 +305,13 @@ impl Table {
     /// A unique constraint within a tenant.
     pub(crate) fn unique(&mut self, columns: &[&'static str]) -> &mut Self {
         self.any_index(true, columns, true, None);
+        self
+    }
+
+    /// A unique constraint within a tenant and a month, of a table that is partitioned: over all months it would have to
+    /// hold the id, and so hold for nothing.
+    pub(crate) fn unique_in_partition(&mut self, columns: &'static [&'static str]) -> &mut Self {
+        self.unique_each.push(columns);
         self
     }
 

@@ -18,7 +18,7 @@ pub mod usage;
 use loam_db::EntityShape;
 
 pub use config::Config;
-pub use proxy::ProviderTest;
+pub use proxy::{Completion, ProviderTest};
 pub use service::{Gateway, Parts};
 pub use settings::{CALLS, CallSettings, config_keys};
 

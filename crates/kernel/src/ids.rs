@@ -98,6 +98,22 @@ ids! {
     UsageStatId,
     /// One model call.
     LlmCallId,
+    /// A conversation.
+    ChatSessionId,
+    /// One message of a conversation.
+    MessageId,
+    /// One question and its answer.
+    TurnId,
+    /// A setting of a conversation.
+    SessionConfigId,
+    /// A preference of a user.
+    UserPreferenceId,
+    /// Where messages come from and replies go to.
+    ChannelId,
+    /// Something that is sent to somebody's server until it is taken.
+    WebhookDeliveryId,
+    /// One use of a tool.
+    ToolCallId,
     /// A durable background job.
     JobId,
     /// A row of the audit trail.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use loam_conversation::Conversation;
 use loam_db::{Db, EntityShape};
 use loam_gateway::{Gateway, Parts};
 use loam_http::client::Client;
@@ -36,6 +37,7 @@ use crate::surface::{self, Edge, Health};
 /// Every entity, in the order of the data dictionary.
 pub fn entities() -> Vec<EntityShape> {
     let mut all = loam_identity::entities();
+    all.extend(loam_conversation::entities());
     all.extend(loam_gateway::entities());
     all.extend(loam_jobs::entities());
     all.extend(loam_platform::entities());
@@ -61,6 +63,7 @@ pub(crate) struct Core {
     journal: Option<Journal>,
     pub(crate) identity: Identity,
     pub(crate) gateway: Gateway,
+    pub(crate) conversation: Conversation,
 }
 
 impl Core {
@@ -115,14 +118,24 @@ impl Core {
             notices: notices.clone(),
             identity: identity.clone(),
             keyring: keyring.clone(),
-            client,
+            client: client.clone(),
             timeouts: outgoing.timeouts(),
             journal: journal.clone(),
             journal_budget: config.journal.disk_budget_bytes,
             config: config.gateway.clone(),
             settings: system_config.live(&loam_gateway::CALLS)?,
         });
-        Ok(Self { db, clock, notices, keyring, system_config, journal, identity, gateway })
+        let conversation = Conversation::new(loam_conversation::Parts {
+            db: db.clone(),
+            clock: clock.clone(),
+            notices: notices.clone(),
+            identity: identity.clone(),
+            gateway: gateway.clone(),
+            keyring: keyring.clone(),
+            client,
+            journal: journal.clone(),
+        });
+        Ok(Self { db, clock, notices, keyring, system_config, journal, identity, gateway, conversation })
     }
 
     /// Every documented route but those of the instance.
@@ -138,6 +151,7 @@ impl Core {
         OpenApiRouter::with_openapi(crate::docs::head())
             .merge(self.gateway.proxy_router())
             .merge(self.identity.router())
+            .merge(self.conversation.router())
             .merge(self.gateway.router())
             .merge(jobs.router())
             .merge(audit_logs::routes::router(db.clone()))
@@ -211,7 +225,12 @@ impl Services {
         let runner = Runner::start(
             db.clone(),
             clock.clone(),
-            maintenance::handlers(&db, &clock, &core.identity, &core.system_config)?,
+            core.conversation.jobs(maintenance::handlers(
+                &db,
+                &clock,
+                &core.identity,
+                &core.system_config,
+            )?)?,
             config.jobs.clone(),
             clock.id(),
         )?;

@@ -6,6 +6,7 @@ mod m20261121_000001_foundation;
 mod m20261122_000001_identity;
 mod m20261122_000002_platform;
 mod m20261122_000003_gateway;
+mod m20261122_000004_conversation;
 
 /// One step of the schema.
 pub(crate) struct Step {
@@ -24,5 +25,6 @@ steps![
     m20261122_000001_identity,
     m20261122_000002_platform,
     m20261122_000003_gateway,
+    m20261122_000004_conversation,
     // new migrations go above this line
 ];

@@ -4,6 +4,7 @@ pub(crate) mod cached;
 mod call;
 mod estimate;
 mod fault;
+mod inside;
 mod kept_on;
 pub(crate) mod messages;
 mod models;
@@ -15,4 +16,5 @@ mod send;
 mod streamed;
 mod tries;
 
+pub use inside::Completion;
 pub use probe::ProviderTest;

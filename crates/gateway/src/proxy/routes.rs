@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use loam_http::surface::{ApiError, ApiResult, Body, Caller, ErrorBody};
-use loam_kernel::{Result, Scope};
+use loam_kernel::{LlmCallId, Result, Scope};
 use loam_providers::Endpoint;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -20,15 +20,10 @@ use super::kept_on::keep_on;
 use super::send::Answer;
 use crate::Gateway;
 use crate::limits::admission::Told;
-use crate::llm_calls::ledger::OpenCall;
 use crate::service::Inner;
 
 /// The header that carries the call's id.
 const CALL_ID: HeaderName = HeaderName::from_static("x-loam-call-id");
-
-fn call_id(open: &OpenCall) -> Option<HeaderValue> {
-    HeaderValue::from_str(&open.record.id.to_string()).ok()
-}
 
 /// The models that can be called.
 #[derive(Serialize, ToSchema)]
@@ -133,25 +128,34 @@ pub(super) async fn call(
     headers: HeaderMap,
     body: Bytes,
 ) -> ApiResult<Response> {
-    let began = Instant::now();
     let mut told = Told::default();
-    let opened = gateway.open_call(&scope, endpoint, &headers, body, began, &mut told).await;
-    let (id, exchange) = match opened {
-        Ok(call) => {
-            let id = call_id(&call.open);
-            let calls = gateway.calls.clone();
-            (id, keep_on(&calls, exchange(gateway, call)).await)
-        }
-        Err(e) => (None, Err(e)),
-    };
-    let mut response = exchange.unwrap_or_else(|e| ApiError::from(e).into_response());
+    let (id, answer) = ask(gateway, &scope, endpoint, &headers, body, &mut told).await;
+    let mut response = answer.unwrap_or_else(|e| ApiError::from(e).into_response());
     // Loam's own limits are nearer than the provider's
     told.write(response.headers_mut());
     // a call that failed is on record as well
-    if let Some(id) = id {
+    if let Some(id) = id.and_then(|id| HeaderValue::from_str(&id.to_string()).ok()) {
         response.headers_mut().insert(CALL_ID, id);
     }
     Ok(response)
+}
+
+/// Makes a call; `told` becomes what the client is told of its limits. The id is there once the call is on record.
+pub(super) async fn ask(
+    gateway: Arc<Inner>,
+    scope: &Scope,
+    endpoint: Endpoint,
+    headers: &HeaderMap,
+    body: Bytes,
+    told: &mut Told,
+) -> (Option<LlmCallId>, Result<Response>) {
+    match gateway.open_call(scope, endpoint, headers, body, Instant::now(), told).await {
+        Ok(call) => {
+            let (id, calls) = (call.open.record.id, gateway.calls.clone());
+            (Some(id), keep_on(&calls, exchange(gateway, call)).await)
+        }
+        Err(e) => (None, Err(e)),
+    }
 }
 
 async fn exchange(gateway: Arc<Inner>, mut call: Box<Call>) -> Result<Response> {

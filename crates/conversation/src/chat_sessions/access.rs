@@ -1,0 +1,34 @@
+//! Who may see a session.
+
+use loam_db::Tx;
+use loam_kernel::{ChatSessionId, Error, Result, Scope, UserId};
+
+use super::entity::{Entity, Model};
+
+/// The permission to see every user's sessions.
+pub(crate) const ALL: &str = "chat_sessions:all";
+
+/// The user whose sessions alone a caller may see; none: every one's. A key of nobody's acts for the application.
+pub(crate) fn own_only(scope: &Scope) -> Option<UserId> {
+    scope.user.filter(|_| !scope.permissions().allows(ALL))
+}
+
+/// Passes over a session that the caller may not see: to them it doesn't exist.
+pub(crate) fn visible(scope: &Scope, session: Option<Model>) -> Result<Model> {
+    let own = own_only(scope);
+    session.filter(|session| own.is_none() || session.user_id == own).ok_or_else(missing)
+}
+
+/// A session that the caller may see.
+pub(crate) async fn get<R>(tx: &Tx<R>, id: ChatSessionId) -> Result<Model> {
+    visible(tx.scope(), tx.get::<Entity>(id).await?)
+}
+
+/// The same, locked until the transaction ends: whoever gives out numbers holds it.
+pub(crate) async fn get_locked<R>(tx: &Tx<R>, id: ChatSessionId) -> Result<Model> {
+    visible(tx.scope(), tx.get_locked::<Entity>(id).await?)
+}
+
+pub(crate) fn missing() -> Error {
+    Error::not_found("chat session")
+}

@@ -1,0 +1,25 @@
+//! Conversations: sessions and their messages, turns over any provider, settings, tools, and channels to other platforms.
+//!
+//! Belongs here: what is said, by whom, in which order, and how an answer comes to be. Does not belong here: how a model
+//! is reached, and what a call costs (`loam-gateway`), or who somebody is (`loam-identity`).
+
+pub mod chat_sessions;
+pub mod messages;
+mod service;
+pub mod session_configs;
+pub mod turns;
+
+use loam_db::EntityShape;
+
+pub use service::{Conversation, Parts};
+
+/// The entities of this crate.
+pub fn entities() -> Vec<EntityShape> {
+    vec![
+        EntityShape::of::<chat_sessions::entity::Entity>(),
+        EntityShape::of::<session_configs::entity::Entity>(),
+        EntityShape::of::<turns::entity::Entity>(),
+        EntityShape::of::<turns::part::Entity>(),
+        EntityShape::of::<messages::entity::Entity>(),
+    ]
+}

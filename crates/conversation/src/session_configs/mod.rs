@@ -1,0 +1,3 @@
+//! Settings of a session: how much history a model is given, how it samples, which tools it has.
+
+pub mod entity;

@@ -1,0 +1,4 @@
+//! Turns: a question, the way to its answer, and the answer.
+
+pub mod entity;
+pub mod part;

@@ -1,0 +1,34 @@
+//! Calls from inside: what Loam itself asks of a model goes the way of every call.
+
+use axum::response::Response;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue};
+use loam_kernel::{ChatSessionId, LlmCallId, Result, Scope};
+use loam_providers::Endpoint;
+
+use super::routes::ask;
+use crate::Gateway;
+use crate::limits::admission::Told;
+
+/// A chat completion that Loam asked for.
+pub struct Completion {
+    /// The call, once it is on record.
+    pub call: Option<LlmCallId>,
+    /// The answer in OpenAI's format: JSON, or events if the request said `"stream": true`. Its body settles the call,
+    /// whether it is read to its end or dropped.
+    pub answer: Result<Response>,
+}
+
+impl Gateway {
+    /// Completes a chat on behalf of a caller, as `POST /v1/chat/completions` does: the same routes, limits and account.
+    pub async fn complete_chat(&self, scope: &Scope, session: ChatSessionId, request: Bytes) -> Completion {
+        let mut headers = HeaderMap::new();
+        if let Ok(session) = HeaderValue::try_from(session.to_string()) {
+            headers.insert("x-loam-session-id", session);
+        }
+        let (gateway, mut told) = (self.0.clone(), Told::default());
+        let (call, answer) =
+            ask(gateway, scope, Endpoint::ChatCompletions, &headers, request, &mut told).await;
+        Completion { call, answer }
+    }
+}
