@@ -5,6 +5,7 @@
 
 pub mod chat_sessions;
 mod checks;
+pub mod history;
 pub mod messages;
 mod service;
 pub mod session_configs;

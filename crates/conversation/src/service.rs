@@ -13,12 +13,13 @@ use loam_platform::audit_logs::{self, Change};
 use loam_platform::notices::{Notice, Notices};
 use loam_platform::seal::Keyring;
 use serde_json::Value;
+use tokio::sync::Semaphore;
 use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
 use crate::chat_sessions::cache::Caches;
 use crate::chat_sessions::delete::{DeleteMessages, DeleteUsersSessions, UsersSessions};
-use crate::{chat_sessions, messages, session_configs};
+use crate::{chat_sessions, history, messages, session_configs};
 
 /// Sessions, messages, turns. Cheap to clone.
 #[derive(Clone)]
@@ -34,6 +35,8 @@ pub(crate) struct Inner {
     pub(crate) client: Client,
     pub(crate) journal: Option<Journal>,
     pub(crate) caches: Caches,
+    /// Imports under way: each may hold some memory.
+    pub(crate) imports: Semaphore,
 }
 
 /// What conversations stand on.
@@ -62,12 +65,25 @@ impl Conversation {
         let Parts { db, clock, notices, identity, gateway, keyring, client, journal } = parts;
         identity.tell_of_deleted_users(Arc::new(UsersSessions(clock.clone())));
         let caches = Caches::new(&notices);
-        Self(Arc::new(Inner { db, clock, notices, identity, gateway, keyring, client, journal, caches }))
+        let imports = Semaphore::new(history::AT_ONCE);
+        Self(Arc::new(Inner {
+            db,
+            clock,
+            notices,
+            identity,
+            gateway,
+            keyring,
+            client,
+            journal,
+            caches,
+            imports,
+        }))
     }
 
     /// The routes of this crate.
     pub fn router(&self) -> OpenApiRouter {
         OpenApiRouter::new()
+            .merge(history::routes::router(self.clone()))
             .merge(chat_sessions::routes::router(self.clone()))
             .merge(messages::routes::router(self.clone()))
             .merge(session_configs::routes::router(self.clone()))

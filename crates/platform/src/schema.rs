@@ -2,8 +2,8 @@
 
 use std::sync::OnceLock;
 
-use jsonschema::{ValidationError, Validator};
 use jsonschema::error::{TypeKind, ValidationErrorKind as Fault};
+use jsonschema::{ValidationError, Validator};
 use loam_kernel::{Error, Result};
 use serde_json::Value;
 
@@ -28,7 +28,8 @@ impl Schema {
             Some(validator) => validator,
             None => {
                 let built = jsonschema::options().should_validate_formats(true).build(&(self.declared)());
-                let built = built.map_err(|e| Error::internal(format!("the schema of {root} is not valid: {e}")))?;
+                let built =
+                    built.map_err(|e| Error::internal(format!("the schema of {root} is not valid: {e}")))?;
                 self.validator.get_or_init(|| built)
             }
         };
@@ -88,7 +89,11 @@ mod tests {
             }
         });
         let validator = jsonschema::validator_for(&schema).expect("a schema");
-        let error = validator.iter_errors(value).next().map(|fault| refusal("config_value", &fault)).expect("refused");
+        let error = validator
+            .iter_errors(value)
+            .next()
+            .map(|fault| refusal("config_value", &fault))
+            .expect("refused");
         (error.param().unwrap_or_default().to_owned(), error.message().to_owned())
     }
 

@@ -36,10 +36,7 @@ static KEYS: [(&str, Schema); 12] = [
         Schema::new(|| json!({ "enum": ["none", "minimal", "low", "medium", "high", "xhigh"] })),
     ),
     ("context", Schema::new(context)),
-    (
-        "tools",
-        Schema::new(|| json!({ "type": "array", "maxItems": 128, "items": { "type": "object" } })),
-    ),
+    ("tools", Schema::new(|| json!({ "type": "array", "maxItems": 128, "items": { "type": "object" } }))),
     (
         "tool_choice",
         Schema::new(|| {

@@ -42,10 +42,7 @@ impl From<Model> for SessionConfigView {
 }
 
 pub(crate) fn router(conversation: Conversation) -> OpenApiRouter {
-    OpenApiRouter::new()
-        .routes(routes!(list))
-        .routes(routes!(get, put, delete))
-        .with_state(conversation)
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(get, put, delete)).with_state(conversation)
 }
 
 /// The settings of a session.
