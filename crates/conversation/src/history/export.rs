@@ -17,6 +17,8 @@ use crate::messages::entity as messages;
 use crate::messages::span::Span;
 use crate::session_configs::service::settings;
 
+/// What messages take beside the permission to export.
+const READ: &str = "messages:read";
 /// Sessions that are looked for at once.
 const SESSIONS: u64 = 50;
 /// Messages that are read at once: one of them may have megabytes.
@@ -133,6 +135,9 @@ impl Export {
         line(lines, &Line::Session(Box::new(begin)))?;
         self.count.sessions += 1;
         let name = session.external_id.clone().unwrap_or_else(|| session.id.to_string());
+        if !self.scope.permissions().allows(READ) {
+            return Ok(());
+        }
         self.current = Some(Current { session, name, number: 0, last: None });
         Ok(())
     }

@@ -18,6 +18,8 @@ use crate::messages::entity as messages;
 use crate::messages::span::Span;
 use crate::session_configs::entity as configs;
 
+/// What messages take beside the permission to import.
+const WRITE: &str = "messages:write";
 /// Messages that are written at once.
 const FLUSH: usize = 1000;
 
@@ -133,6 +135,7 @@ impl<'a> Writer<'a> {
     }
 
     async fn message(&mut self, line: MessageLine, content: Content) -> Result<()> {
+        self.scope.require(WRITE)?;
         let id = self.find(&line.session).await?;
         if let Some(sender) = line.sender_id {
             match access::own_only(self.scope) {
