@@ -301,8 +301,7 @@ def test_an_end_user_makes_nothing_for_somebody_else(tenant, end_users):
     assert len(ann.all("chat_sessions")) == 3
 
 
-def test_a_change_in_one_process_is_seen_in_another_within_a_moment(deployment, tenant, name):
-    """The command line's import is another process; on PostgreSQL another server would be too."""
+def test_what_is_cached_is_never_behind_what_was_just_written(tenant, name):
     who = user(tenant, name)
     made = session(tenant, user_id=who)
     path = f"/api/v1/chat_sessions/{made['id']}"

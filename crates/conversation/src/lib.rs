@@ -9,6 +9,8 @@ pub mod history;
 pub mod messages;
 mod service;
 pub mod session_configs;
+#[cfg(test)]
+mod tests;
 pub mod turns;
 
 use loam_db::EntityShape;
