@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use crate::chat_sessions::cache::Caches;
 use crate::chat_sessions::delete::{DeleteMessages, DeleteUsersSessions, UsersSessions};
+use crate::messages::lane::Lanes;
 use crate::{chat_sessions, history, messages, session_configs};
 
 /// Sessions, messages, turns. Cheap to clone.
@@ -35,6 +36,7 @@ pub(crate) struct Inner {
     pub(crate) client: Client,
     pub(crate) journal: Option<Journal>,
     pub(crate) caches: Caches,
+    pub(crate) lanes: Lanes,
     /// Imports under way: each may hold some memory.
     pub(crate) imports: Semaphore,
 }
@@ -65,6 +67,7 @@ impl Conversation {
         let Parts { db, clock, notices, identity, gateway, keyring, client, journal } = parts;
         identity.tell_of_deleted_users(Arc::new(UsersSessions(clock.clone())));
         let caches = Caches::new(&notices);
+        let lanes = Lanes::new();
         let imports = Semaphore::new(history::AT_ONCE);
         Self(Arc::new(Inner {
             db,
@@ -76,6 +79,7 @@ impl Conversation {
             client,
             journal,
             caches,
+            lanes,
             imports,
         }))
     }

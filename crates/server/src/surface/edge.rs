@@ -112,7 +112,7 @@ impl Inner {
         }
         let body = TimeoutBody::new(self.read_timeout, Unread::new(headers, body));
         let max = if uri.path().ends_with(IMPORT) {
-            // taken piece by piece, not held in memory whole
+            // histories are larger than anything else that is sent
             self.max_import_bytes
         } else {
             let set = self.limits.with(TenantId::NIL, |limits| limits.max_body_bytes);
