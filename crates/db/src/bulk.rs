@@ -150,8 +150,9 @@ impl Tx<System> {
 }
 
 impl Tx<Tenant> {
-    /// Writes the rows, which have no column `tenant_id`: all of them are the tenant's.
+    /// Writes the rows; their tenant is the scope's, whatever their `tenant_id` says.
     pub async fn bulk(&self, mut bulk: Bulk) -> Result<()> {
+        bulk.columns.retain(|(name, _)| *name != "tenant_id");
         let tenant = vec![Some(self.scope().tenant().0); bulk.rows()];
         bulk.columns.push(("tenant_id", Column::Uuid(tenant)));
         self.write_bulk(bulk).await
