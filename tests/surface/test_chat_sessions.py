@@ -39,9 +39,9 @@ def ids(rows) -> list[str]:
 
 def test_a_session_has_what_it_was_made_with(tenant, name):
     project = tenant.create("projects", {"name": "app"})["id"]
-    provider = tenant.create(
-        "ai_providers", {"name": "p", "kind": "openai", "config": {"base_url": "http://127.0.0.1:9/v1"}}
-    )["id"]
+    provider = tenant.create("ai_providers", {"name": "p", "kind": "openai", "config": {"base_url": "http://127.0.0.1:9/v1"}})[
+        "id"
+    ]
     given = {
         "title": "Über Tee 茶",
         "user_id": user(tenant, name),
@@ -65,7 +65,9 @@ def test_a_session_has_what_it_was_made_with(tenant, name):
 def test_a_bad_session_is_refused_with_the_field_named(tenant):
     nobody = "01900000-0000-7000-8000-000000000000"
     session(tenant, external_id="taken")
-    assert_error(tenant.call("POST", "/api/v1/chat_sessions", json={"external_id": "taken"}), 409, "already_exists", "external_id")
+    assert_error(
+        tenant.call("POST", "/api/v1/chat_sessions", json={"external_id": "taken"}), 409, "already_exists", "external_id"
+    )
     for field, value in {
         "title": "",
         "external_id": "x" * 256,
@@ -118,13 +120,18 @@ def test_the_session_in_which_something_happened_last_comes_first_and_pages_go_b
 def test_a_list_is_narrowed_by_each_filter(tenant, name):
     who = user(tenant, name)
     project = tenant.create("projects", {"name": "app"})["id"]
-    provider = tenant.create(
-        "ai_providers", {"name": "p", "kind": "openai", "config": {"base_url": "http://127.0.0.1:9/v1"}}
-    )["id"]
+    provider = tenant.create("ai_providers", {"name": "p", "kind": "openai", "config": {"base_url": "http://127.0.0.1:9/v1"}})[
+        "id"
+    ]
     plain = session(tenant, metadata={"n": 2, "ok": True})
     middle = plain["created_at"]
     full = session(
-        tenant, user_id=who, project_id=project, provider_id=provider, external_id="e-1", metadata={"plan": "pro", "n": 1, "ok": False, "no": None}
+        tenant,
+        user_id=who,
+        project_id=project,
+        provider_id=provider,
+        external_id="e-1",
+        metadata={"plan": "pro", "n": 1, "ok": False, "no": None},
     )
     tenant.call("PATCH", f"/api/v1/chat_sessions/{full['id']}", 200, json={"status": "archived"})
     for filters in (
@@ -157,7 +164,14 @@ def test_a_list_is_narrowed_by_each_filter(tenant, name):
         {"channel_id": who},
     ):
         assert tenant.all("chat_sessions", **filters) == [], filters
-    for bad in ({"metadata": "pro"}, {"metadata": "[]"}, {"metadata": '{"a": {}}'}, {"order": "up"}, {"user_id": "x"}, {"is_active": "1"}):
+    for bad in (
+        {"metadata": "pro"},
+        {"metadata": "[]"},
+        {"metadata": '{"a": {}}'},
+        {"order": "up"},
+        {"user_id": "x"},
+        {"is_active": "1"},
+    ):
         assert_error(tenant.call("GET", "/api/v1/chat_sessions", params=bad), 400, param=next(iter(bad)))
     foreign = tenant.get("/api/v1/projects")
     assert foreign["next_cursor"] is None
@@ -212,7 +226,12 @@ def test_a_deleted_session_is_gone_with_all_it_had(deployment, tenant):
     tenant.call("PUT", configs(gone, "temperature"), 200, json={"value": 1})
     tenant.get("/api/v1/messages", session_id=gone)
     tenant.call("DELETE", f"/api/v1/chat_sessions/{gone}", 204)
-    for path in (f"/api/v1/chat_sessions/{gone}", configs(gone), configs(gone, "temperature"), *(f"/api/v1/messages/{id}" for id in messages)):
+    for path in (
+        f"/api/v1/chat_sessions/{gone}",
+        configs(gone),
+        configs(gone, "temperature"),
+        *(f"/api/v1/messages/{id}" for id in messages),
+    ):
         assert_error(tenant.call("GET", path), 404, "not_found")
     assert_error(tenant.call("GET", "/api/v1/messages", params={"session_id": gone}), 404)
     assert_error(tenant.call("POST", "/api/v1/messages", json={"session_id": gone, "role": "user", "content": "x"}), 404)
@@ -293,7 +312,10 @@ def test_an_end_user_makes_nothing_for_somebody_else(tenant, end_users):
     for lines in (
         [{"type": "session", "external_id": "stolen", "user_id": his["user_id"]}],
         [{"type": "message", "session": his["id"], "role": "user", "content": "x"}],
-        [{"type": "session", "external_id": "s"}, {"type": "message", "session": "s", "role": "user", "content": "x", "sender_id": his["user_id"]}],
+        [
+            {"type": "session", "external_id": "s"},
+            {"type": "message", "session": "s", "role": "user", "content": "x", "sender_id": his["user_id"]},
+        ],
     ):
         assert_error(send(ann, jsonl(lines), None), 400, "invalid_line")
     send(ann, jsonl([{"type": "session", "external_id": "own"}]))

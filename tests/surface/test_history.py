@@ -35,7 +35,9 @@ def total(api) -> int:
 def test_what_goes_out_comes_in_the_same(deployment, tenant, name):
     tenant.create("users", {"username": "ann", "email": "ann@example.com", "external_id": "app-ann"})
     who = tenant.all("users", username="ann")[0]["id"]
-    made = session(tenant, title="茶 and tea", user_id=who, external_id="e-1", system_prompt="Be brief.", metadata={"plan": "pro"})
+    made = session(
+        tenant, title="茶 and tea", user_id=who, external_id="e-1", system_prompt="Be brief.", metadata={"plan": "pro"}
+    )
     tenant.call("PUT", configs(made["id"], "temperature"), 200, json={"value": 0.3})
     first = say(tenant, made["id"], [{"type": "text", "text": "hi"}], sender_id=who)
     say(tenant, made["id"], "hello", "assistant", metadata={"n": 1})

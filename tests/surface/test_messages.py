@@ -84,7 +84,10 @@ def test_a_bad_message_is_refused_with_the_field_named_and_changes_nothing(tenan
         ({"content": 5}, "content"),
         ({"content": []}, "content"),
         ({"content": [{"type": "video"}]}, "content[0].type"),
-        ({"content": [{"type": "text", "text": "x"}, {"type": "image_url", "image_url": {"url": "ftp://x"}}]}, "content[1].image_url.url"),
+        (
+            {"content": [{"type": "text", "text": "x"}, {"type": "image_url", "image_url": {"url": "ftp://x"}}]},
+            "content[1].image_url.url",
+        ),
         ({"content": "x" * (2 << 20)}, "content"),
         ({"content": "a\0b"}, "content"),
         ({"parent_id": elsewhere}, "parent_id"),
@@ -128,7 +131,12 @@ def test_pages_of_messages_go_both_ways(tenant, mine):
     asc = tenant.get("/api/v1/messages", session_id=mine, limit=10, order="asc")
     more = tenant.get("/api/v1/messages", session_id=mine, limit=10, order="asc", cursor=asc["next_cursor"])
     assert numbers(more["data"]) == list(range(11, 21))
-    assert numbers(tenant.get("/api/v1/messages", session_id=mine, limit=4, order="asc", cursor=more["prev_cursor"])["data"]) == [7, 8, 9, 10]
+    assert numbers(tenant.get("/api/v1/messages", session_id=mine, limit=4, order="asc", cursor=more["prev_cursor"])["data"]) == [
+        7,
+        8,
+        9,
+        10,
+    ]
 
 
 def test_messages_are_found_by_role_and_time(tenant, mine):
@@ -175,7 +183,9 @@ def test_a_message_is_changed_and_deleted_and_keeps_its_number(tenant, mine):
     rows = [say(tenant, mine, text) for text in ("one", "two", "three")]
     path = f"/api/v1/messages/{rows[1]['id']}"
     tag = tenant.call("GET", path).headers["etag"]
-    changed = tenant.call("PATCH", path, 200, json={"content": [{"type": "text", "text": "TWO"}]}, headers={"if-match": tag}).json()
+    changed = tenant.call(
+        "PATCH", path, 200, json={"content": [{"type": "text", "text": "TWO"}]}, headers={"if-match": tag}
+    ).json()
     assert (changed["content"], changed["sequence_number"]) == ([{"type": "text", "text": "TWO"}], 2)
     assert_error(tenant.call("PATCH", path, json={"metadata": {}}, headers={"if-match": tag}), 412)
     assert_error(tenant.call("PATCH", path, json={"content": [{"type": "x"}]}), 400, param="content[0].type")

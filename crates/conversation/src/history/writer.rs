@@ -253,10 +253,9 @@ impl<'a> Writer<'a> {
         // archived or not: this is the past, which an import may bring in parts
         let id = row.id;
         self.names.insert(name.to_owned(), id);
-        if !self.open.contains_key(&id) {
-            let open = Open { row, new: false, changed: false, ids: HashMap::new() };
-            self.open.insert(id, open);
-        }
+        // called by its other name before, it is open already, and further on than its row
+        let open = || Open { row, new: false, changed: false, ids: HashMap::new() };
+        self.open.entry(id).or_insert_with(open);
         Ok(id)
     }
 

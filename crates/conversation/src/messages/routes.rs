@@ -103,7 +103,7 @@ async fn list(
 
 /// Adds a message at the end of a session, without asking a model.
 #[utoipa::path(
-    post, path = "/api/v1/messages", tag = "messages", operation_id = "messages_create",
+    post, path = "/api/v1/messages", tag = "messages", operation_id = "messages_append",
     request_body = MessageCreate,
     responses((status = 201, body = MessageView), (status = "4XX", body = ErrorBody)),
     security(("api_key" = ["messages:write"]))
