@@ -34,6 +34,11 @@ class Operation:
         """Whether it answers with a page of rows."""
         return any(parameter["name"] == "cursor" for parameter in self.document.get("parameters", []))
 
+    @property
+    def wants_parameter(self) -> bool:
+        """Whether it answers nothing without a query parameter: a list of what belongs to something that has to be named."""
+        return any(each["in"] == "query" and each.get("required") for each in self.document.get("parameters", []))
+
     def url(self, value: str) -> str:
         return re.sub(r"\{[^}]*\}", value, self.path)
 

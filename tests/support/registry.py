@@ -129,6 +129,18 @@ def limit(world: World) -> str:
     return world.owner.create("limits", new)["id"]
 
 
+def message(world: World) -> str:
+    session = world.owner.create("chat_sessions", {})["id"]
+    return world.owner.create("messages", {"session_id": session, "role": "user", "content": "hello"})["id"]
+
+
+def session_config(world: World) -> str:
+    """A setting of a session, named as the session is: one text fits both places of the path."""
+    session = world.owner.create("chat_sessions", {})["id"]
+    world.owner.call("PUT", f"/api/v1/chat_sessions/{session}/configs/{session}", 200, json={"value": 1})
+    return session
+
+
 INSTANCE_KEY = "system_limits.idempotency"
 CONFIG = {"config_value": {"remember_hours": 25}}
 API_KEY = make("api_keys", lambda: {"name": unique("key"), "scopes": ["gateway:call"]})
@@ -136,6 +148,7 @@ PROJECT = make("projects", lambda: {"name": unique("project")})
 USER = make("users", user)
 ROLE = make("roles", lambda: {"name": unique("role"), "permissions": ["gateway:call"]})
 TOKEN_ISSUER = make("token_issuers", issuer)
+CHAT_SESSION = make("chat_sessions", lambda: {"title": unique("session")})
 AI_PROVIDER = make("ai_providers", provider)
 
 # (method, path without the parameter's name) → how to ask for it.
@@ -165,6 +178,16 @@ REGISTRY: dict[tuple[str, str], Entry] = {
     ("GET", "/api/v1/limits/{}"): Entry(limit),
     ("PATCH", "/api/v1/limits/{}"): Entry(limit, {"concurrency": 3}),
     ("DELETE", "/api/v1/limits/{}"): Entry(limit),
+    ("GET", "/api/v1/chat_sessions/{}"): Entry(CHAT_SESSION),
+    ("PATCH", "/api/v1/chat_sessions/{}"): Entry(CHAT_SESSION, {"title": "changed"}),
+    ("DELETE", "/api/v1/chat_sessions/{}"): Entry(CHAT_SESSION),
+    ("GET", "/api/v1/chat_sessions/{}/configs"): Entry(CHAT_SESSION),
+    ("GET", "/api/v1/chat_sessions/{}/configs/{}"): Entry(session_config),
+    ("PUT", "/api/v1/chat_sessions/{}/configs/{}"): Entry(session_config, {"value": 2}),
+    ("DELETE", "/api/v1/chat_sessions/{}/configs/{}"): Entry(session_config),
+    ("GET", "/api/v1/messages/{}"): Entry(message),
+    ("PATCH", "/api/v1/messages/{}"): Entry(message, {"content": "changed"}),
+    ("DELETE", "/api/v1/messages/{}"): Entry(message),
     ("GET", "/api/v1/llm_calls/{}"): Entry(llm_call),
     ("GET", "/api/v1/jobs/{}"): Entry(lambda world: plant_job(world, "queued")),
     ("POST", "/api/v1/jobs/{}/retry"): Entry(lambda world: plant_job(world, "failed")),

@@ -4,9 +4,13 @@
 //! is reached, and what a call costs (`loam-gateway`), or who somebody is (`loam-identity`).
 
 pub mod chat_sessions;
+mod checks;
+pub mod history;
 pub mod messages;
 mod service;
 pub mod session_configs;
+#[cfg(test)]
+mod tests;
 pub mod turns;
 
 use loam_db::EntityShape;

@@ -13,8 +13,14 @@ use loam_platform::audit_logs::{self, Change};
 use loam_platform::notices::{Notice, Notices};
 use loam_platform::seal::Keyring;
 use serde_json::Value;
+use tokio::sync::Semaphore;
 use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
+
+use crate::chat_sessions::cache::Caches;
+use crate::chat_sessions::delete::{DeleteMessages, DeleteUsersSessions, UsersSessions};
+use crate::messages::lane::Lanes;
+use crate::{chat_sessions, history, messages, session_configs};
 
 /// Sessions, messages, turns. Cheap to clone.
 #[derive(Clone)]
@@ -29,6 +35,10 @@ pub(crate) struct Inner {
     pub(crate) keyring: Keyring,
     pub(crate) client: Client,
     pub(crate) journal: Option<Journal>,
+    pub(crate) caches: Caches,
+    pub(crate) lanes: Lanes,
+    /// Imports under way: each may hold some memory.
+    pub(crate) imports: Semaphore,
 }
 
 /// What conversations stand on.
@@ -55,17 +65,37 @@ impl Conversation {
     /// A handle on a migrated database.
     pub fn new(parts: Parts) -> Self {
         let Parts { db, clock, notices, identity, gateway, keyring, client, journal } = parts;
-        Self(Arc::new(Inner { db, clock, notices, identity, gateway, keyring, client, journal }))
+        identity.tell_of_deleted_users(Arc::new(UsersSessions(clock.clone())));
+        let caches = Caches::new(&notices);
+        let lanes = Lanes::new();
+        let imports = Semaphore::new(history::AT_ONCE);
+        Self(Arc::new(Inner {
+            db,
+            clock,
+            notices,
+            identity,
+            gateway,
+            keyring,
+            client,
+            journal,
+            caches,
+            lanes,
+            imports,
+        }))
     }
 
     /// The routes of this crate.
     pub fn router(&self) -> OpenApiRouter {
         OpenApiRouter::new()
+            .merge(history::routes::router(self.clone()))
+            .merge(chat_sessions::routes::router(self.clone()))
+            .merge(messages::routes::router(self.clone()))
+            .merge(session_configs::routes::router(self.clone()))
     }
 
     /// The jobs of this crate.
     pub fn jobs(&self, handlers: Handlers) -> Result<Handlers> {
-        Ok(handlers)
+        Ok(handlers.with(DeleteMessages(self.clone())).with(DeleteUsersSessions(self.clone())))
     }
 
     /// Records a change and announces it, in its transaction.

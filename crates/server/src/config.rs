@@ -49,6 +49,8 @@ pub struct ServerConfig {
     pub workers: Option<usize>,
     /// The largest body of a request, in bytes.
     pub max_body_bytes: usize,
+    /// The largest body of an import, in bytes.
+    pub max_import_bytes: usize,
     /// Seconds that the head of a request, or a pause within its body, may take.
     pub read_timeout: u64,
     /// Seconds that open requests are given when the server stops.
@@ -66,6 +68,7 @@ impl Default for ServerConfig {
         Self {
             workers: None,
             max_body_bytes: 20 << 20,
+            max_import_bytes: 64 << 20,
             read_timeout: 60,
             shutdown_timeout: 30,
             max_connections: 10_000,

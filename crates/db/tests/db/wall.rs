@@ -1,6 +1,7 @@
 //! The first wall: a transaction of a tenant reaches that tenant's rows only, on either database.
 
-use loam_kernel::{Kind, PageQuery};
+use loam_db::{Bulk, OnConflict};
+use loam_kernel::{Clock, Kind, Order, Page, PageQuery};
 use loam_testkit::{Database, on_both};
 use sea_orm::{ActiveModelTrait, ColumnTrait, Condition, ExprTrait, IntoActiveModel, QueryFilter, Set};
 use uuid::Uuid;
@@ -17,6 +18,8 @@ on_both![
     an_insert_ignores_the_tenant_that_the_model_names,
     the_system_sees_every_tenant,
     a_page_goes_on_where_the_last_one_ended,
+    a_sorted_list_goes_both_ways_from_any_row,
+    many_rows_at_once_are_the_tenants_whatever_they_say,
     what_is_not_committed_never_was,
     a_reading_transaction_cannot_write,
 ];
@@ -124,6 +127,62 @@ async fn a_page_goes_on_where_the_last_one_ended(bed: Database) {
     }
     let newest_first: Vec<Uuid> = notes.iter().rev().map(|note| note.id).collect();
     assert_eq!(seen, newest_first);
+}
+
+async fn a_sorted_list_goes_both_ways_from_any_row(bed: Database) {
+    let begin = Clock::fixed("2026-01-01T00:00:00Z".parse().unwrap()).now();
+    // three at each moment, so that the id decides too
+    let notes: Vec<note::Model> = (0..9)
+        .map(|n| note::Model {
+            created_at: begin + chrono::TimeDelta::microseconds(i64::from(n / 3) * 1500),
+            ..note(ACME, &n.to_string())
+        })
+        .collect();
+    write_notes(&bed.db, &notes).await;
+    let tx = bed.db.read(&scope(ACME)).await.unwrap();
+    let topics = |page: &Page<note::Model>| page.data.iter().map(|row| row.topic.clone()).collect::<String>();
+    let read = async |cursor: Option<String>, limit: u64, order| {
+        let query = PageQuery { limit: Some(limit), cursor };
+        let at = |row: &note::Model| (row.created_at, row.id);
+        tx.find::<Entity>().page_by(&query, order, Column::CreatedAt, at).await.unwrap()
+    };
+    for (order, all) in [(Order::Desc, "876543210"), (Order::Asc, "012345678")] {
+        for limit in 1..=10 {
+            let (mut seen, mut page) = (String::new(), read(None, limit, order).await);
+            assert_eq!(page.prev_cursor, None);
+            loop {
+                seen += &topics(&page);
+                let Some(next) = page.next_cursor.clone() else { break };
+                let behind = read(Some(next), limit, order).await;
+                // one step back is the same page again
+                let back = read(behind.prev_cursor.clone(), limit, order).await;
+                assert_eq!(topics(&back), topics(&page), "{order:?}, {limit} a page");
+                page = behind;
+            }
+            assert_eq!(seen, all, "{limit} a page");
+        }
+    }
+}
+
+async fn many_rows_at_once_are_the_tenants_whatever_they_say(bed: Database) {
+    let bulk = |tenant: Option<Uuid>| {
+        let mut columns = vec![
+            ("id", loam_db::Column::Uuid((0..200).map(|_| Some(Clock::system().id())).collect())),
+            ("topic", loam_db::Column::Text(vec![Some("mine".to_owned()); 200])),
+            ("subject_id", loam_db::Column::Uuid(vec![Some(Uuid::nil()); 200])),
+            ("created_at", loam_db::Column::Time(vec![Some(Clock::system().now()); 200])),
+        ];
+        columns.extend(tenant.map(|tenant| ("tenant_id", loam_db::Column::Uuid(vec![Some(tenant); 200]))));
+        Bulk { table: "change_notices", columns, on_conflict: OnConflict::Fail }
+    };
+    let count =
+        async |tenant| bed.db.read(&scope(tenant)).await.unwrap().find::<Entity>().count().await.unwrap();
+    for (named, mine) in [(None, 200), (Some(OTHER.0), 400), (Some(ACME.0), 600)] {
+        let tx = bed.db.write(&scope(ACME)).await.unwrap();
+        tx.bulk(bulk(named)).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!((count(ACME).await, count(OTHER).await), (mine, 0));
+    }
 }
 
 async fn what_is_not_committed_never_was(bed: Database) {

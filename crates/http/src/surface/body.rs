@@ -3,6 +3,7 @@
 use axum::body::{Bytes, to_bytes};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
+use futures_util::{Stream, TryStreamExt};
 use http_body_util::LengthLimitError;
 use loam_kernel::{Error, Kind};
 use memchr::memmem;
@@ -80,8 +81,8 @@ fn in_words(said: &str) -> &str {
     }
 }
 
-/// PostgreSQL can't store a NUL in text or in JSON, so none comes in; on SQLite neither, as both must behave alike.
-fn refuse_nul(bytes: &[u8]) -> Result<(), Error> {
+/// Refuses JSON with a NUL, naming its place. PostgreSQL can't store a NUL in text or in JSON, so none comes in; on SQLite neither, as both must behave alike.
+pub fn refuse_nul(bytes: &[u8]) -> Result<(), Error> {
     if memmem::find(bytes, b"\\u0000").is_none() {
         return Ok(());
     }
@@ -155,6 +156,11 @@ impl<S: Send + Sync> FromRequest<S> for Body {
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
         to_bytes(request.into_body(), usize::MAX).await.map(Self).map_err(|e| unreadable(&e).into())
     }
+}
+
+/// The body of a request in the pieces in which it arrives, for what is taken piece by piece.
+pub fn chunks(body: axum::body::Body) -> impl Stream<Item = Result<Bytes, Error>> + Unpin {
+    body.into_data_stream().map_err(|e| unreadable(&e))
 }
 
 fn unreadable(error: &axum::Error) -> Error {

@@ -26,6 +26,12 @@ impl Caches {
         figures
     }
 
+    /// How often the cache of this name had to read.
+    pub fn misses(&self, name: &str) -> u64 {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.iter().filter(|(of, _)| *of == name).map(|(_, figures)| figures.misses.load(Relaxed)).sum()
+    }
+
     /// Hands the figures to the recorder.
     pub fn publish(&self) {
         for (name, figures) in self.0.lock().unwrap_or_else(PoisonError::into_inner).iter() {

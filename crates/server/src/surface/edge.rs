@@ -14,7 +14,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{HeaderMap, Method};
+use axum::http::{HeaderMap, Method, Uri};
 use axum::response::{IntoResponse, Response};
 use http_body_util::Limited;
 use hyper::body::Incoming;
@@ -34,6 +34,9 @@ use crate::config::ServerConfig;
 use crate::limits::RequestLimits;
 use crate::unread::Unread;
 
+/// How the paths end to which histories are sent, which are larger than other bodies.
+const IMPORT: &str = "/import";
+
 /// What every request passes. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Edge(Arc<Inner>);
@@ -46,6 +49,7 @@ struct Inner {
     limits: Live<RequestLimits>,
     clock: Clock,
     max_body_bytes: usize,
+    max_import_bytes: usize,
     read_timeout: Duration,
     trusted_proxies: Vec<Network>,
 }
@@ -68,6 +72,7 @@ impl Edge {
             limits,
             clock,
             max_body_bytes: config.max_body_bytes,
+            max_import_bytes: config.max_import_bytes,
             read_timeout: Duration::from_secs(config.read_timeout),
             trusted_proxies: config.trusted_proxies.clone(),
         }))
@@ -86,7 +91,7 @@ impl Edge {
         let (head, body) = request.into_parts();
         let arrival = this.logs.arrive(&method, &uri, &head.headers);
         let kept = (arrival.keep_body > 0).then(|| Kept::new(arrival.keep_body));
-        let body = this.limited(&head.headers, body, kept.as_ref());
+        let body = this.limited(&uri, &head.headers, body, kept.as_ref());
         let request = Request::from_parts(head, body);
         let mut caller = Caller::default();
         let response =
@@ -103,13 +108,18 @@ impl Edge {
 
 impl Inner {
     /// The body, with a limit on its size and on every pause within it.
-    fn limited(&self, headers: &HeaderMap, body: Incoming, kept: Option<&Kept>) -> Body {
+    fn limited(&self, uri: &Uri, headers: &HeaderMap, body: Incoming, kept: Option<&Kept>) -> Body {
         if hyper::body::Body::is_end_stream(&body) {
             return Body::empty();
         }
         let body = TimeoutBody::new(self.read_timeout, Unread::new(headers, body));
-        let set = self.limits.with(TenantId::NIL, |limits| limits.max_body_bytes);
-        let max = set.map_or(self.max_body_bytes, |set| set.min(self.max_body_bytes));
+        let max = if uri.path().ends_with(IMPORT) {
+            // histories are larger than anything else that is sent
+            self.max_import_bytes
+        } else {
+            let set = self.limits.with(TenantId::NIL, |limits| limits.max_body_bytes);
+            set.map_or(self.max_body_bytes, |set| set.min(self.max_body_bytes))
+        };
         let body = Limited::new(body, max);
         match kept {
             Some(kept) => Body::new(Tee::new(Box::pin(body), kept.clone())),

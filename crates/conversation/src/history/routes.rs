@@ -1,0 +1,60 @@
+//! The routes of histories.
+
+use axum::Json as Answer;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use loam_http::surface::{ApiResult, Caller, ErrorBody, Query, chunks};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{ImportOptions, Imported};
+use crate::Conversation;
+use crate::chat_sessions::ChatSessionFilter;
+
+pub(crate) fn router(conversation: Conversation) -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(import)).routes(routes!(export)).with_state(conversation)
+}
+
+/// Imports sessions with their messages, as JSON Lines: what an export gives, or a history from elsewhere. Lines
+/// with messages take `messages:write`.
+#[utoipa::path(
+    post, path = "/api/v1/chat_sessions/import", tag = "chat_sessions", operation_id = "chat_sessions_import",
+    params(ImportOptions),
+    request_body(content = String, content_type = "application/x-ndjson"),
+    responses((status = 200, body = Imported), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["chat_sessions:write"]))
+)]
+async fn import(
+    State(conversation): State<Conversation>,
+    Caller(scope): Caller,
+    Query(options): Query<ImportOptions>,
+    request: Request,
+) -> ApiResult<Answer<Imported>> {
+    Ok(Answer(conversation.import(&scope, chunks(request.into_body()), options).await?))
+}
+
+/// Sessions with their settings and messages as JSON Lines, the oldest first. Without `messages:read` the messages are
+/// left out. A last line says how many there are: without it the export is not whole.
+#[utoipa::path(
+    get, path = "/api/v1/chat_sessions/export", tag = "chat_sessions", operation_id = "chat_sessions_export",
+    params(ChatSessionFilter),
+    responses((status = 200, body = String, content_type = "application/x-ndjson"), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["chat_sessions:read"]))
+)]
+async fn export(
+    State(conversation): State<Conversation>,
+    Caller(scope): Caller,
+    Query(filter): Query<ChatSessionFilter>,
+) -> ApiResult<Response> {
+    let mut export = conversation.export(&scope, filter);
+    // so that a filter that can't be read is an answer, and not a body that breaks off
+    let first = export.next().await?.unwrap_or_default();
+    let first = futures_util::stream::once(std::future::ready(Ok(first)));
+    let lines = futures_util::StreamExt::chain(first, export.into_stream());
+    let headers = [
+        (header::CONTENT_TYPE, "application/x-ndjson"),
+        (header::CONTENT_DISPOSITION, "attachment; filename=\"chat_sessions.jsonl\""),
+    ];
+    Ok((headers, Body::from_stream(lines)).into_response())
+}

@@ -1,0 +1,74 @@
+"""Settings of a session."""
+
+from __future__ import annotations
+
+import pytest
+
+from support.api import assert_error
+from support.chat import configs, session
+
+
+@pytest.fixture
+def mine(tenant) -> str:
+    return session(tenant)["id"]
+
+
+def put(api, session_id: str, key: str, value, expect: int | None = 200, **options):
+    return api.call("PUT", configs(session_id, key), expect, json={"value": value}, **options)
+
+
+def test_a_setting_is_made_changed_listed_and_deleted(tenant, mine):
+    made = put(tenant, mine, "temperature", 0.2).json()
+    assert (made["session_id"], made["key"], made["value"]) == (mine, "temperature", 0.2)
+    tools = [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}]
+    put(tenant, mine, "tools", tools)
+    put(tenant, mine, "my.own", {"any": ["thing", 1]})
+    changed = put(tenant, mine, "temperature", 0.9).json()
+    assert (changed["id"], changed["value"]) == (made["id"], 0.9)
+    listed = tenant.get(configs(mine))["data"]
+    assert {row["key"]: row["value"] for row in listed} == {"temperature": 0.9, "tools": tools, "my.own": {"any": ["thing", 1]}}
+    assert tenant.get(configs(mine, "temperature")) == changed
+    tenant.call("DELETE", configs(mine, "temperature"), 204)
+    assert_error(tenant.call("GET", configs(mine, "temperature")), 404)
+    assert_error(tenant.call("DELETE", configs(mine, "temperature")), 404)
+    rows = tenant.all("audit_logs", resource_type="session_configs")
+    assert [row["action"] for row in rows] == ["delete", "set", "set", "set", "set"]
+
+
+def test_a_value_against_its_schema_is_refused_with_the_field_named(tenant, mine):
+    put(tenant, mine, "temperature", 1)
+    for key, value, param in (
+        ("temperature", 3, "value"),
+        ("max_tokens", 0, "value"),
+        ("context", {"overflow": "forget"}, "value.overflow"),
+        ("context", {"tokens": 1}, "value.tokens"),
+        ("tools", {"type": "function"}, "value"),
+        ("own", None, "value"),
+        ("own", "x" * 70_000, "value"),
+        ("Not%20a%20key", 1, "key"),
+    ):
+        assert_error(put(tenant, mine, key, value, None), 400, param=param)
+    assert [(row["key"], row["value"]) for row in tenant.get(configs(mine))["data"]] == [("temperature", 1)]
+
+
+def test_two_who_change_the_same_setting_are_told(tenant, mine):
+    first = put(tenant, mine, "seed", 1, headers={"if-match": '"0"'})
+    put(tenant, mine, "seed", 2, headers={"if-match": first.headers["etag"]})
+    for tag in (first.headers["etag"], '"0"'):
+        assert_error(put(tenant, mine, "seed", 3, None, headers={"if-match": tag}), 412, "stale_version")
+    assert tenant.get(configs(mine, "seed"))["value"] == 2
+
+
+def test_an_archived_session_keeps_its_settings_as_they_are(tenant, mine):
+    put(tenant, mine, "seed", 1)
+    tenant.call("PATCH", f"/api/v1/chat_sessions/{mine}", 200, json={"status": "archived"})
+    assert_error(put(tenant, mine, "seed", 2, None), 409, "session_archived")
+    assert_error(tenant.call("DELETE", configs(mine, "seed")), 409, "session_archived")
+    assert tenant.get(configs(mine, "seed"))["value"] == 1
+
+
+def test_a_session_has_a_hundred_settings_and_no_more(tenant, mine):
+    for number in range(100):
+        put(tenant, mine, f"key-{number}", number)
+    assert_error(put(tenant, mine, "one-more", 1, None), 409, "too_many_settings")
+    put(tenant, mine, "key-7", "changed")
