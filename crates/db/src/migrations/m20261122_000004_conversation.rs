@@ -44,10 +44,16 @@ fn conversations(schema: &mut Schema) {
         t.timestamp("lease_until?").timestamp("started_at?").timestamp("ended_at?").timestamps();
         t.index(&["session_id", "id"]).references("session_id", "chat_sessions", Cascade);
         t.global_index(&["node_id"], Some("ended_at IS NULL"));
+        t.global_index(&["lease_until"], Some("ended_at IS NULL"));
     });
     schema.tenant_table("turn_parts", |t| {
         t.uuid("turn_id").bigint("position").bytes("events").timestamp("created_at");
-        t.unique(&["turn_id", "position"]);
+        t.index(&["turn_id", "position"]);
+    });
+    schema.tenant_table("session_summaries", |t| {
+        t.uuid("session_id").uuid("up_to_id").bigint("up_to_number").text("content").text("model");
+        t.uuid("llm_call_id?").timestamp("created_at");
+        t.unique(&["session_id", "up_to_id"]).references("session_id", "chat_sessions", Cascade);
     });
     // numbers are unique in each partition by an index of its own: one over all would have to hold the id
     schema.partitioned_table("messages", |t| {

@@ -1,0 +1,67 @@
+//! The way from a message back to the beginning of its conversation, read page by page: a long history costs as much as
+//! is told of it.
+
+use std::collections::HashMap;
+
+use chrono::TimeDelta;
+use loam_db::Tx;
+use loam_kernel::{MessageId, Result, first_id_at};
+use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
+
+use crate::chat_sessions::entity::Model as Session;
+use crate::messages::entity::{Column, Entity, Model};
+
+/// Messages that are read at once.
+const PAGE: u64 = 100;
+
+/// Walks back from a message to the first.
+pub(super) struct Path<'t, R> {
+    tx: &'t Tx<R>,
+    session: &'t Session,
+    next: Option<MessageId>,
+    /// Messages that were read and not yet come to.
+    read: HashMap<MessageId, Model>,
+}
+
+impl<'t, R> Path<'t, R> {
+    pub(super) fn new(tx: &'t Tx<R>, session: &'t Session, from: Option<MessageId>) -> Self {
+        Self { tx, session, next: from, read: HashMap::new() }
+    }
+
+    /// The message before; none at the beginning.
+    pub(super) async fn back(&mut self) -> Result<Option<Model>> {
+        let Some(id) = self.next else { return Ok(None) };
+        let message = match self.read.remove(&id) {
+            Some(message) => Some(message),
+            None => self.read_behind(id).await?,
+        };
+        // whatever it names is of the same session, as it was written under its lock; a loop is cut by the numbers
+        let message = message.filter(|message| message.session_id == self.session.id);
+        self.next = message.as_ref().and_then(|message| message.parent_id);
+        Ok(message)
+    }
+
+    /// Whether the next step reads from the database.
+    pub(super) fn is_at_edge(&self) -> bool {
+        self.next.is_some_and(|next| !self.read.contains_key(&next))
+    }
+
+    /// Reads a message, and those numbered before it.
+    async fn read_behind(&mut self, id: MessageId) -> Result<Option<Model>> {
+        let Some(message) = self.tx.get::<Entity>(id).await? else { return Ok(None) };
+        let mut find = self
+            .tx
+            .find::<Entity>()
+            .filter(Column::SessionId.eq(self.session.id))
+            .filter(Column::SequenceNumber.lt(message.sequence_number));
+        // so that only the months are looked at that the session lived in
+        if let (Some(first), Some(last)) = (self.session.first_message_at, self.session.last_message_at) {
+            find = find
+                .filter(Column::Id.gte(first_id_at(first)))
+                .filter(Column::Id.lt(first_id_at(last + TimeDelta::milliseconds(1))));
+        }
+        let page = find.order_by_desc(Column::SequenceNumber).limit(PAGE).all().await?;
+        self.read = page.into_iter().map(|message| (message.id, message)).collect();
+        Ok(Some(message))
+    }
+}
