@@ -7,6 +7,8 @@ pub mod chat_sessions;
 pub mod messages;
 mod service;
 pub mod session_configs;
+mod signature;
+pub mod tools;
 pub mod turns;
 
 use loam_db::EntityShape;

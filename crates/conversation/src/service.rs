@@ -16,6 +16,8 @@ use serde_json::Value;
 use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
+use crate::tools;
+
 /// Sessions, messages, turns. Cheap to clone.
 #[derive(Clone)]
 pub struct Conversation(pub(crate) Arc<Inner>);
@@ -60,7 +62,7 @@ impl Conversation {
 
     /// The routes of this crate.
     pub fn router(&self) -> OpenApiRouter {
-        OpenApiRouter::new()
+        OpenApiRouter::new().merge(tools::routes::router(self.clone()))
     }
 
     /// The jobs of this crate.

@@ -1,4 +1,4 @@
 //! Sessions: one conversation each, with its settings and the number of its last message.
 
-mod access;
+pub(crate) mod access;
 pub mod entity;

@@ -12,10 +12,12 @@ pub(crate) fn up(schema: &mut Schema) {
         t.unique(&["user_id", "key"]).references("user_id", "users", Cascade);
     });
     schema.partitioned_table("tool_calls", |t| {
-        t.uuid("session_id?").uuid("turn_id?").uuid("message_id?").uuid("llm_call_id?").text("call_id");
-        t.text("tool_name").text("tool_args").text("result?").text("status").bigint("duration_ms?");
-        t.text("error_message?").timestamps();
-        t.index(&["session_id", "id"]).index(&["llm_call_id"]).references("tenant_id", "tenants", Restrict);
+        t.uuid("session_id?").uuid("turn_id?").uuid("message_id?").uuid("llm_call_id?").uuid("user_id?");
+        t.text("call_id").text("tool_name").text("tool_args").text("result?").text("status");
+        t.bigint("duration_ms?").text("error_message?").timestamps();
+        t.index(&["session_id", "id"]).index(&["session_id", "call_id"]).index(&["llm_call_id"]);
+        t.index(&["user_id", "id"]).global_index(&["id"], Some("status = 'running'"));
+        t.references("tenant_id", "tenants", Restrict);
     });
 }
 
