@@ -3,8 +3,8 @@
 mod build;
 mod path;
 pub(crate) mod settings;
-mod summary;
 pub mod summaries;
+mod summary;
 mod units;
 
-pub(crate) use build::{Asking, Prompt};
+pub(crate) use build::Asking;

@@ -35,7 +35,7 @@ impl<'t, R> Path<'t, R> {
             Some(message) => Some(message),
             None => self.read_behind(id).await?,
         };
-        // whatever it names is of the same session, as it was written under its lock; a loop is cut by the numbers
+        // a message follows one with a lower number, so this comes to an end
         let message = message.filter(|message| message.session_id == self.session.id);
         self.next = message.as_ref().and_then(|message| message.parent_id);
         Ok(message)

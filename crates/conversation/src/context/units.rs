@@ -26,6 +26,13 @@ pub(super) struct Unit {
     exact: bool,
 }
 
+impl Unit {
+    pub(super) fn new(messages: Vec<Value>, last: MessageId, number: i64, pinned: bool) -> Self {
+        let tokens = messages.iter().map(at_most).sum();
+        Self { messages, last, number, pinned, tokens, exact: false }
+    }
+}
+
 /// Puts messages together, which come from the last to the first.
 #[derive(Default)]
 pub(super) struct Gathering {
@@ -59,9 +66,8 @@ impl Gathering {
             messages.extend(answers.iter().map(|answer| wire(answer, false)));
             last = answers.last().copied().unwrap_or(last);
         }
-        let tokens = messages.iter().map(at_most).sum();
         let (last, number) = (last.id, last.sequence_number);
-        self.units.push(Unit { messages, last, number, pinned, tokens, exact: false });
+        self.units.push(Unit::new(messages, last, number, pinned));
     }
 
     /// What the units take together, at most.
