@@ -37,7 +37,7 @@ def test_a_row_made_while_paging_moves_nothing(tenant):
 def test_a_page_has_the_rows_and_the_cursor_and_nothing_else(api):
     for collection in ("tenants", "users", "api_keys", "projects", "ai_providers", "llm_calls", "jobs", "audit_logs", "roles"):
         page = api.get(f"/api/v1/{collection}")
-        assert set(page) == {"data", "next_cursor"}, collection
+        assert set(page) == {"data", "next_cursor", "prev_cursor"}, collection
 
 
 def test_the_list_of_calls_can_be_filtered(gateway):

@@ -4,6 +4,7 @@
 //! is reached, and what a call costs (`loam-gateway`), or who somebody is (`loam-identity`).
 
 pub mod chat_sessions;
+mod checks;
 pub mod messages;
 mod service;
 pub mod session_configs;

@@ -16,7 +16,9 @@ use serde_json::Value;
 use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
-use crate::tools;
+use crate::chat_sessions::cache::Caches;
+use crate::chat_sessions::delete::{DeleteMessages, DeleteUsersSessions, UsersSessions};
+use crate::{chat_sessions, messages, tools};
 
 /// Sessions, messages, turns. Cheap to clone.
 #[derive(Clone)]
@@ -31,6 +33,7 @@ pub(crate) struct Inner {
     pub(crate) keyring: Keyring,
     pub(crate) client: Client,
     pub(crate) journal: Option<Journal>,
+    pub(crate) caches: Caches,
 }
 
 /// What conversations stand on.
@@ -57,17 +60,22 @@ impl Conversation {
     /// A handle on a migrated database.
     pub fn new(parts: Parts) -> Self {
         let Parts { db, clock, notices, identity, gateway, keyring, client, journal } = parts;
-        Self(Arc::new(Inner { db, clock, notices, identity, gateway, keyring, client, journal }))
+        identity.tell_of_deleted_users(Arc::new(UsersSessions(clock.clone())));
+        let caches = Caches::new(&notices);
+        Self(Arc::new(Inner { db, clock, notices, identity, gateway, keyring, client, journal, caches }))
     }
 
     /// The routes of this crate.
     pub fn router(&self) -> OpenApiRouter {
-        OpenApiRouter::new().merge(tools::routes::router(self.clone()))
+        OpenApiRouter::new()
+            .merge(chat_sessions::routes::router(self.clone()))
+            .merge(messages::routes::router(self.clone()))
+            .merge(tools::routes::router(self.clone()))
     }
 
     /// The jobs of this crate.
     pub fn jobs(&self, handlers: Handlers) -> Result<Handlers> {
-        Ok(handlers)
+        Ok(handlers.with(DeleteMessages(self.clone())).with(DeleteUsersSessions(self.clone())))
     }
 
     /// Records a change and announces it, in its transaction.

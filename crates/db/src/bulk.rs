@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::conn::{Conn, observe};
 use crate::connect::Dialect;
 use crate::error::from_sqlx;
-use crate::tx::{System, Tx};
+use crate::tx::{System, Tenant, Tx};
 
 /// The values of one column, a value a row.
 pub enum Column {
@@ -145,6 +145,21 @@ impl Bulk {
 impl Tx<System> {
     /// Writes the rows. The tenant of each is what its `tenant_id` says.
     pub async fn bulk(&self, bulk: Bulk) -> Result<()> {
+        self.write_bulk(bulk).await
+    }
+}
+
+impl Tx<Tenant> {
+    /// Writes the rows, which have no column `tenant_id`: all of them are the tenant's.
+    pub async fn bulk(&self, mut bulk: Bulk) -> Result<()> {
+        let tenant = vec![Some(self.scope().tenant().0); bulk.rows()];
+        bulk.columns.push(("tenant_id", Column::Uuid(tenant)));
+        self.write_bulk(bulk).await
+    }
+}
+
+impl<R> Tx<R> {
+    async fn write_bulk(&self, bulk: Bulk) -> Result<()> {
         if bulk.rows() == 0 {
             return Ok(());
         }

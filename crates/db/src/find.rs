@@ -1,13 +1,15 @@
 //! Queries that can't forget the tenant.
 
-use sea_orm::sea_query::{Condition, DeleteStatement, Expr, SelectStatement, UpdateStatement};
+use chrono::{DateTime, Utc};
+use sea_orm::sea_query::{Condition, DeleteStatement, Expr, ExprTrait, SelectStatement, UpdateStatement};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, DeleteMany, EntityTrait, IdenStatic, PaginatorTrait,
-    QueryFilter, QueryOrder, QuerySelect, Select, UpdateMany,
+    QueryFilter, QueryOrder, QuerySelect, Select, UpdateMany, Value,
 };
+use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
-use loam_kernel::{Page, PageQuery, Result};
+use loam_kernel::{Cursor, Error, Order, Page, PageQuery, Result};
 
 use crate::conn::Conn;
 use crate::error::map_err;
@@ -66,6 +68,28 @@ impl<'tx, E: EntityTrait> Find<'tx, E> {
 }
 
 impl<E: EntityTrait> Find<'_, E> {
+    /// Only rows whose column, a JSON object, has all of these fields with these values, which must be texts, numbers,
+    /// booleans or null.
+    pub fn containing(self, column: E::Column, fields: &Map<String, Json>) -> Self {
+        let name = column.as_str();
+        let all = match self.conn.get_database_backend() {
+            // by the type too: SQLite has no boolean, and takes one for a number
+            DbBackend::Sqlite => fields.iter().fold(Condition::all(), |all, (field, value)| {
+                let sql = format!(
+                    "EXISTS (SELECT 1 FROM json_each(\"{name}\") AS held, json_each(json_array(json(?))) AS wanted \
+                     WHERE held.key = ? AND held.value IS wanted.value AND \
+                     (held.type = wanted.type OR held.type IN ('integer', 'real') AND wanted.type IN ('integer', 'real')))"
+                );
+                all.add(Expr::cust_with_values(sql, [value.to_string(), field.clone()]))
+            }),
+            _ => {
+                let fields = Json::Object(fields.clone()).to_string();
+                Condition::all().add(Expr::cust_with_values(format!("\"{name}\" @> $1::jsonb"), [fields]))
+            }
+        };
+        self.filter(all)
+    }
+
     /// Only rows whose column, a JSON array, holds one of these texts.
     pub fn holding(self, column: E::Column, texts: &[String]) -> Self {
         let (name, texts) = (column.as_str(), texts.iter().map(String::as_str));
@@ -83,16 +107,121 @@ impl<E: EntityTrait> Find<'_, E> {
     }
 }
 
+/// What a list can be sorted by before the id.
+pub trait SortKey: Into<Value> + Sized {
+    /// As a cursor holds it.
+    fn to_cursor(&self) -> i64;
+    /// As a cursor held it.
+    fn from_cursor(key: i64) -> Option<Self>;
+}
+
+impl SortKey for i64 {
+    fn to_cursor(&self) -> i64 {
+        *self
+    }
+
+    fn from_cursor(key: i64) -> Option<Self> {
+        Some(key)
+    }
+}
+
+impl SortKey for DateTime<Utc> {
+    fn to_cursor(&self) -> i64 {
+        self.timestamp_micros()
+    }
+
+    fn from_cursor(key: i64) -> Option<Self> {
+        DateTime::from_timestamp_micros(key)
+    }
+}
+
 impl<E: TenantEntity> Find<'_, E> {
     /// One page, newest first.
     pub async fn page(self, query: &PageQuery, id: impl Fn(&E::Model) -> Uuid) -> Result<Page<E::Model>> {
-        let limit = query.limit()?;
+        let (limit, place) = (query.limit()?, query.place()?);
+        let order = direction(Order::Desc, place);
         let mut find = self;
-        if let Some(after) = query.after()? {
-            find = find.filter(E::ID.lt(after));
+        if let Some(place) = place {
+            find = find.filter(match order {
+                Order::Desc => E::ID.lt(place.id),
+                Order::Asc => E::ID.gt(place.id),
+            });
         }
-        let rows = find.order_by_desc(E::ID).limit(limit + 1).all().await?;
-        Ok(Page::from_rows(rows, limit, id))
+        let rows = find.order_by(E::ID, order_of(order)).limit(limit + 1).all().await?;
+        Ok(Page::around(rows, limit, place, |row| (None, id(row))))
+    }
+
+    /// One page of a list that is sorted by a column and then by id, for which there is an index on both.
+    pub async fn page_by<K: SortKey>(
+        self,
+        query: &PageQuery,
+        order: Order,
+        column: E::Column,
+        at: impl Fn(&E::Model) -> (K, Uuid),
+    ) -> Result<Page<E::Model>> {
+        self.sorted(query, order, (column, false), at).await
+    }
+
+    /// The same, sorted by a column that no two rows of the list share.
+    pub async fn page_by_unique<K: SortKey>(
+        self,
+        query: &PageQuery,
+        order: Order,
+        column: E::Column,
+        at: impl Fn(&E::Model) -> (K, Uuid),
+    ) -> Result<Page<E::Model>> {
+        self.sorted(query, order, (column, true), at).await
+    }
+
+    async fn sorted<K: SortKey>(
+        self,
+        query: &PageQuery,
+        order: Order,
+        (column, unique): (E::Column, bool),
+        at: impl Fn(&E::Model) -> (K, Uuid),
+    ) -> Result<Page<E::Model>> {
+        let (limit, place) = (query.limit()?, query.place()?);
+        let order = direction(order, place);
+        let mut find = self;
+        if let Some(place) = place {
+            let key = K::from_cursor(place.key()?);
+            let key = key.ok_or_else(|| Error::invalid("cursor", "is not a cursor of this list"))?;
+            let (row, bound): (Expr, Expr) = match unique {
+                true => (Expr::col(column), Expr::val(key)),
+                false => (
+                    Expr::tuple([Expr::col(column), Expr::col(E::ID)]),
+                    Expr::tuple([Expr::val(key), Expr::val(place.id)]),
+                ),
+            };
+            find = find.filter(match order {
+                Order::Desc => row.lt(bound),
+                Order::Asc => row.gt(bound),
+            });
+        }
+        find = find.order_by(column, order_of(order));
+        if !unique {
+            find = find.order_by(E::ID, order_of(order));
+        }
+        let rows = find.limit(limit + 1).all().await?;
+        Ok(Page::around(rows, limit, place, |row| {
+            let (key, id) = at(row);
+            (Some(key.to_cursor()), id)
+        }))
+    }
+}
+
+/// The order in which rows are read: a cursor that points back reads against the list's.
+fn direction(order: Order, place: Option<Cursor>) -> Order {
+    match (order, place.is_some_and(|place| place.back)) {
+        (Order::Asc, false) | (Order::Desc, true) => Order::Asc,
+        (Order::Desc, false) | (Order::Asc, true) => Order::Desc,
+    }
+}
+
+fn order_of(order: Order) -> sea_orm::Order {
+    match order {
+        Order::Asc => sea_orm::Order::Asc,
+        Order::Desc => sea_orm::Order::Desc,
     }
 }
 

@@ -33,6 +33,7 @@ pub use authenticator::{Asks, Authenticator};
 pub use bootstrap::{Bootstrap, FirstKey, has_tenants};
 pub use config::Config;
 pub use service::{Identity, Parts};
+pub use users::UserDependents;
 
 /// The entities of this crate.
 pub fn entities() -> Vec<EntityShape> {

@@ -17,6 +17,7 @@ use crate::opened::Recorded;
 use crate::password::Passwords;
 use crate::signing_keys::SigningKeys;
 use crate::token_issuers::Issuers;
+use crate::users::UserDependents;
 use crate::{
     Config, api_keys, login, login_sessions, projects, roles, signing_keys, tenants, token_issuers, tokens,
     users,
@@ -37,6 +38,8 @@ pub struct Identity {
     pub(crate) recorded: Arc<Recorded>,
     /// The tenant whose operators manage the others; known after the first start.
     pub(crate) default_tenant: Arc<OnceLock<TenantId>>,
+    /// Who is told when a user is deleted.
+    pub(crate) dependents: Arc<OnceLock<Arc<dyn UserDependents>>>,
 }
 
 /// What identity stands on.
@@ -66,6 +69,7 @@ impl Identity {
             issuers: Issuers::new(db.clone(), keyring.clone(), client, &notices),
             recorded: Arc::default(),
             default_tenant: Arc::default(),
+            dependents: Arc::default(),
             config: Arc::new(config),
             db,
             clock,

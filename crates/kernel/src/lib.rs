@@ -18,6 +18,6 @@ pub use ids::{
     QuarantineId, RoleId, SessionConfigId, SessionSummaryId, SigningKeyId, SystemConfigId, SystemConfigVersionId, TenantId,
     TokenIssuerId, ToolCallId, TurnId, UsageStatId, UserId, UserPreferenceId, WebhookDeliveryId, first_id_at,
 };
-pub use page::{Cursor, MAX_PAGE, Page, PageQuery};
+pub use page::{Cursor, MAX_PAGE, Order, OrderQuery, Page, PageQuery};
 pub use scope::{Actor, Idempotency, Origin, Permissions, Scope};
 pub use text::{bounded, no_nul, slug};

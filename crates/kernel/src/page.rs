@@ -12,7 +12,10 @@ use crate::{Error, Result};
 pub const MAX_PAGE: u64 = 200;
 
 const DEFAULT_PAGE: u64 = 50;
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// Flags of a cursor.
+const BACK: u8 = 1;
+const KEYED: u8 = 2;
 
 /// The paging parameters of every list.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
@@ -20,8 +23,27 @@ const VERSION: u8 = 1;
 pub struct PageQuery {
     /// How many rows at most, 1 to 200; 50 unless given.
     pub limit: Option<u64>,
-    /// Where to go on: `next_cursor` of the page before.
+    /// Where to go on: `next_cursor` of the page before, or `prev_cursor` of the page behind.
     pub cursor: Option<String>,
+}
+
+/// Which way a list runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// The oldest first.
+    Asc,
+    /// The newest first.
+    #[default]
+    Desc,
+}
+
+/// The parameter of lists that run either way.
+#[derive(Clone, Copy, Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct OrderQuery {
+    /// `desc`, the newest first, unless given.
+    pub order: Option<Order>,
 }
 
 impl PageQuery {
@@ -34,21 +56,44 @@ impl PageQuery {
         }
     }
 
-    /// The id after which the page starts.
+    /// Where the page starts.
+    pub fn place(&self) -> Result<Option<Cursor>> {
+        self.cursor.as_deref().map(Cursor::parse).transpose()
+    }
+
+    /// The id after which the page starts, of a list by id that only goes on.
     pub fn after(&self) -> Result<Option<Uuid>> {
-        self.cursor.as_deref().map(|text| Cursor::parse(text).map(|cursor| cursor.0)).transpose()
+        match self.place()? {
+            None => Ok(None),
+            Some(Cursor { key: None, id, back: false }) => Ok(Some(id)),
+            Some(_) => Err(foreign()),
+        }
     }
 }
 
-/// The place where the next page starts. Opaque to the caller; what it can reach is still bound to the tenant.
-#[derive(Clone, Copy, Debug)]
-pub struct Cursor(pub Uuid);
+/// The place where another page starts. Opaque to the caller; what it can reach is still bound to the tenant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    /// What the list is sorted by before the id: a number, or microseconds since 1970. None in a list by id.
+    pub key: Option<i64>,
+    /// The row that the page starts behind, or ends before.
+    pub id: Uuid,
+    /// Whether the page lies before that row rather than behind it.
+    pub back: bool,
+}
+
+/// A cursor of another list.
+fn foreign() -> Error {
+    Error::invalid("cursor", "is not a cursor of this list; use one of its own pages' as it is")
+}
 
 impl Cursor {
     /// The text that a client sends back.
     pub fn encode(self) -> String {
-        let mut bytes = [VERSION; 17];
-        bytes[1..].copy_from_slice(self.0.as_bytes());
+        let flags = if self.back { BACK } else { 0 } | if self.key.is_some() { KEYED } else { 0 };
+        let mut bytes = vec![VERSION, flags];
+        bytes.extend(self.key.iter().flat_map(|key| key.to_be_bytes()));
+        bytes.extend(self.id.as_bytes());
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
@@ -58,41 +103,95 @@ impl Cursor {
             Error::invalid("cursor", "is not a cursor of this server; use `next_cursor` of a page as it is")
         };
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| invalid())?;
-        match bytes.split_first() {
-            Some((&VERSION, id)) => Uuid::from_slice(id).map(Self).map_err(|_| invalid()),
-            _ => Err(invalid()),
+        let [VERSION, flags @ 0..=3, rest @ ..] = bytes.as_slice() else { return Err(invalid()) };
+        let (key, id) = match rest.split_first_chunk() {
+            Some((key, id)) if flags & KEYED != 0 => (Some(i64::from_be_bytes(*key)), id),
+            _ => (None, rest),
+        };
+        if key.is_some() != (flags & KEYED != 0) {
+            return Err(invalid());
         }
+        let id = Uuid::from_slice(id).map_err(|_| invalid())?;
+        Ok(Self { key, id, back: flags & BACK != 0 })
+    }
+
+    /// What the list is sorted by, in a list that is sorted by something.
+    pub fn key(&self) -> Result<i64> {
+        self.key.ok_or_else(foreign)
     }
 }
 
-/// One page of a list, newest first.
+/// One page of a list.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Page<T> {
     /// The rows.
     pub data: Vec<T>,
     /// Send this back as `cursor` for the next page; null on the last.
     pub next_cursor: Option<String>,
+    /// Send this back as `cursor` for the page before; null on the first.
+    pub prev_cursor: Option<String>,
 }
 
 impl<T> Page<T> {
-    /// Builds a page from up to `limit + 1` rows: the one too many tells that there is a next page.
+    /// Builds a page of a list by id that only goes on, from up to `limit + 1` rows: the one too many tells that there
+    /// is a next page.
     pub fn from_rows(mut rows: Vec<T>, limit: u64, id: impl Fn(&T) -> Uuid) -> Self {
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let more = rows.len() > limit;
-        rows.truncate(limit);
-        let next_cursor = if more { rows.last().map(|row| Cursor(id(row)).encode()) } else { None };
-        Self { data: rows, next_cursor }
+        let more = cut(&mut rows, limit);
+        let next = rows.last().filter(|_| more).map(|row| Cursor { key: None, id: id(row), back: false });
+        Self { data: rows, next_cursor: next.map(Cursor::encode), prev_cursor: None }
+    }
+
+    /// Builds a page of a list that goes both ways, from up to `limit + 1` rows in the order in which they were read: from
+    /// `place` on, backwards where that points back. `at` gives the sort key and the id of a row.
+    pub fn around(
+        mut rows: Vec<T>,
+        limit: u64,
+        place: Option<Cursor>,
+        at: impl Fn(&T) -> (Option<i64>, Uuid),
+    ) -> Self {
+        let more = cut(&mut rows, limit);
+        let back = place.is_some_and(|place| place.back);
+        if back {
+            rows.reverse();
+        }
+        let cursor = |row: &T, back| {
+            let (key, id) = at(row);
+            Cursor { key, id, back }.encode()
+        };
+        // the row that the client came from lies on the other side
+        let (behind, before) = if back { (true, more) } else { (more, place.is_some()) };
+        Self {
+            next_cursor: rows.last().filter(|_| behind).map(|row| cursor(row, false)),
+            prev_cursor: rows.first().filter(|_| before).map(|row| cursor(row, true)),
+            data: rows,
+        }
     }
 
     /// The same page with every row turned into something else.
     pub fn map<U>(self, f: impl FnMut(T) -> U) -> Page<U> {
-        Page { data: self.data.into_iter().map(f).collect(), next_cursor: self.next_cursor }
+        Page {
+            data: self.data.into_iter().map(f).collect(),
+            next_cursor: self.next_cursor,
+            prev_cursor: self.prev_cursor,
+        }
     }
+}
+
+/// Cuts off the row too many; says whether there was one.
+fn cut<T>(rows: &mut Vec<T>, limit: u64) -> bool {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    more
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn after(id: Uuid) -> String {
+        Cursor { key: None, id, back: false }.encode()
+    }
 
     fn query(limit: Option<u64>, cursor: Option<&str>) -> PageQuery {
         PageQuery { limit, cursor: cursor.map(str::to_owned) }
@@ -101,20 +200,26 @@ mod tests {
     #[test]
     fn a_cursor_comes_back_as_it_was_given() {
         for id in [Uuid::nil(), Uuid::max(), Uuid::from_u128(0x0192_aabb_ccdd_7eee_8fff_0011_2233_4455)] {
-            let text = Cursor(id).encode();
-            assert!(
-                text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_'),
-                "it fits a URL: {text}"
-            );
-            assert_eq!(query(None, Some(&text)).after().unwrap(), Some(id));
+            for (key, back) in [(None, false), (None, true), (Some(-1), false), (Some(i64::MAX), true)] {
+                let cursor = Cursor { key, id, back };
+                let text = cursor.encode();
+                assert!(
+                    text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_'),
+                    "it fits a URL: {text}"
+                );
+                assert_eq!(query(None, Some(&text)).place().unwrap(), Some(cursor));
+            }
+            assert_eq!(query(None, Some(&after(id))).after().unwrap(), Some(id));
         }
         assert_eq!(query(None, None).after().unwrap(), None);
     }
 
     #[test]
     fn a_forged_cursor_is_refused_by_name() {
-        let good = Cursor(Uuid::max()).encode();
-        let of_version_2 = URL_SAFE_NO_PAD.encode([2; 17]);
+        let good = after(Uuid::max());
+        let of_version_1 = URL_SAFE_NO_PAD.encode([1; 17]);
+        let (no_key, odd_flag) =
+            (URL_SAFE_NO_PAD.encode([2; 18]), URL_SAFE_NO_PAD.encode([[2, 4].as_slice(), &[0; 16]].concat()));
         let padded = good.clone() + "=";
         let forged = [
             "",
@@ -124,7 +229,9 @@ mod tests {
             "ü",
             &good[1..],
             &good[..20],
-            &of_version_2,
+            &of_version_1,
+            &no_key,
+            &odd_flag,
             &padded,
             &good.repeat(2),
             "\0",
@@ -154,7 +261,7 @@ mod tests {
         assert_eq!(page.data, [4, 3, 2].map(Uuid::from_u128));
         assert_eq!(
             page.next_cursor,
-            Some(Cursor(Uuid::from_u128(2)).encode()),
+            Some(after(Uuid::from_u128(2))),
             "the next page starts behind the last row"
         );
         for count in [0, 1, 3] {
@@ -162,5 +269,35 @@ mod tests {
         }
         let mapped = Page::from_rows(rows(4), 3, |id| *id).map(|id| id.as_u128());
         assert!(mapped.data == [4, 3, 2] && mapped.next_cursor.is_some());
+    }
+
+    #[test]
+    fn a_list_that_only_goes_on_refuses_the_cursor_of_another() {
+        for (key, back) in [(None, true), (Some(1), false)] {
+            let text = Cursor { key, id: Uuid::nil(), back }.encode();
+            assert_eq!(query(None, Some(&text)).after().unwrap_err().param(), Some("cursor"));
+        }
+        let of_ids = query(None, Some(&after(Uuid::nil()))).place().unwrap().unwrap();
+        assert_eq!(of_ids.key().unwrap_err().param(), Some("cursor"));
+    }
+
+    #[test]
+    fn a_page_leads_back_to_where_one_came_from() {
+        let at = |n: &i64| (Some(*n), Uuid::nil());
+        let places = |page: &Page<i64>| {
+            let key = |text: &Option<String>| text.as_deref().map(|text| Cursor::parse(text).unwrap());
+            (key(&page.prev_cursor), key(&page.next_cursor))
+        };
+        let cursor = |key, back| Some(Cursor { key: Some(key), id: Uuid::nil(), back });
+        let first = Page::around(vec![9, 8, 7], 2, None, at);
+        assert_eq!((&first.data, places(&first)), (&vec![9, 8], (None, cursor(8, false))));
+        let next = Page::around(vec![7, 6, 5], 2, cursor(8, false), at);
+        assert_eq!((&next.data, places(&next)), (&vec![7, 6], (cursor(7, true), cursor(6, false))));
+        let last = Page::around(vec![5], 2, cursor(6, false), at);
+        assert_eq!((&last.data, places(&last)), (&vec![5], (cursor(5, true), None)));
+        let back = Page::around(vec![6, 7, 8], 2, cursor(5, true), at);
+        assert_eq!((&back.data, places(&back)), (&vec![7, 6], (cursor(7, true), cursor(6, false))));
+        let start = Page::around(vec![8, 9], 2, cursor(7, true), at);
+        assert_eq!((&start.data, places(&start)), (&vec![9, 8], (None, cursor(8, false))));
     }
 }

@@ -253,6 +253,7 @@ impl Services {
         background.spawn(core.notices.clone().watch(db.clone(), clock.clone(), stop_background.clone()));
         background.spawn(core.gateway.clone().watch_room(stop_background.clone()));
         background.spawn(core.gateway.clone().watch_limits(stop_background.clone()));
+        background.spawn(core.conversation.clone().keep_warm(stop_background.clone()));
         background.spawn(core.system_config.clone().watch(stop_background.clone()));
         background.spawn(records.watch_room(stop_background.clone()));
         background.spawn(errors.run(reports, stop_background.clone()));

@@ -1,4 +1,47 @@
 //! Sessions: one conversation each, with its settings and the number of its last message.
 
 pub(crate) mod access;
+pub(crate) mod cache;
+pub(crate) mod create;
+pub(crate) mod delete;
 pub mod entity;
+pub(crate) mod list;
+pub mod routes;
+pub(crate) mod update;
+
+pub use create::ChatSessionCreate;
+pub use list::ChatSessionFilter;
+pub use update::ChatSessionUpdate;
+
+use loam_db::Tx;
+use loam_kernel::{ChatSessionId, Result, Scope};
+use loam_platform::audit_logs::{self, Change};
+use loam_platform::notices::{self, Notice};
+use serde_json::Value;
+
+use crate::Conversation;
+use entity::Model;
+
+/// The topic of notices about sessions.
+pub(crate) const TOPIC: &str = "chat_sessions";
+
+impl Conversation {
+    /// One session.
+    pub async fn get_session(&self, scope: &Scope, id: ChatSessionId) -> Result<Model> {
+        access::visible(scope, self.0.caches.session(self, scope.tenant(), id).await?)
+    }
+
+    /// Records a change of a session and announces it, in its transaction.
+    pub(crate) async fn session_changed<R>(
+        &self,
+        tx: &Tx<R>,
+        action: &'static str,
+        session: &Model,
+        changes: Value,
+    ) -> Result<Notice> {
+        let id = session.id.to_string();
+        let change = Change { action, resource_type: TOPIC, resource_id: &id, changes };
+        audit_logs::record(tx, &self.0.clock, change).await?;
+        notices::announce(tx, &self.0.clock, TOPIC, session.id.0, session.user_id).await
+    }
+}

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use loam_db::Tx;
 use loam_kernel::{Clock, LlmCallId, MessageId, Result, TenantId, TurnId, UserId};
+use loam_platform::notices;
 use sea_orm::{IntoActiveModel, Set};
 use serde_json::{Value, json};
 
@@ -66,7 +67,8 @@ impl NewMessage {
 }
 
 /// Writes messages at the end of a session, each behind the one before unless it says otherwise, and moves the session's
-/// head to the last. `session` must be locked in this transaction; it comes back as it is then.
+/// head to the last. `session` must be locked in this transaction; it comes back as it is then. Leaves a notice for other
+/// processes; after the commit tell this one by [`Conversation::said`](crate::Conversation::said).
 pub(crate) async fn append<R>(
     tx: &Tx<R>,
     clock: &Clock,
@@ -120,5 +122,8 @@ pub(crate) async fn append<R>(
     row.first_message_at = Set(first);
     row.last_message_at = Set(last);
     row.last_activity = Set(activity);
-    Ok((tx.update(row).await?, written))
+    let session = tx.update(row).await?;
+    // one for all caches, wherever they are: the session, its newest page, its owner's list
+    notices::announce(tx, clock, super::TOPIC, session.id.0, session.user_id).await?;
+    Ok((session, written))
 }

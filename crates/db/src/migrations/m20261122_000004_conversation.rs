@@ -5,6 +5,7 @@ use crate::schema::Schema;
 
 pub(crate) fn up(schema: &mut Schema) {
     schema.postgres(include_str!("ensure_partition_v2.sql"));
+    schema.add_columns("change_notices", |t| _ = t.uuid("owner_id?"));
     conversations(schema);
     channels(schema);
     schema.tenant_table("user_preferences", |t| {
@@ -33,7 +34,8 @@ fn conversations(schema: &mut Schema) {
             "last_activity",
             "id",
         ]);
-        t.index(&["provider_id"]).index(&["channel_id"]).references("tenant_id", "tenants", Restrict);
+        t.index(&["user_id", "last_activity", "id"]).index(&["provider_id"]).index(&["channel_id"]);
+        t.references("tenant_id", "tenants", Restrict);
     });
     schema.tenant_table("session_configs", |t| {
         t.uuid("session_id").text("key").json("value").timestamps();

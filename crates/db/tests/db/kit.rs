@@ -23,6 +23,7 @@ pub mod note {
         #[sea_orm(column_type = "Text")]
         pub topic: String,
         pub subject_id: Uuid,
+        pub owner_id: Option<Uuid>,
         pub created_at: DateTimeUtc,
     }
 
@@ -82,6 +83,7 @@ pub fn note(tenant: TenantId, topic: &str) -> note::Model {
         id: clock.id(),
         topic: topic.to_owned(),
         subject_id: Uuid::nil(),
+        owner_id: None,
         created_at: clock.now(),
     }
 }

@@ -1,5 +1,6 @@
 //! The rules of providers.
 
+use loam_db::Tx;
 use loam_http::surface::{IfMatch, etag, next_version};
 use loam_kernel::{AiProviderId, Error, Page, PageQuery, Result, Scope, TenantId, bounded, slug};
 use loam_platform::seal::Keyring;
@@ -77,6 +78,11 @@ impl Gateway {
             find = find.filter(Column::IsActive.eq(is_active));
         }
         find.page(page, |row| row.id.0).await
+    }
+
+    /// Whether the tenant has this provider: asked by floors above, within their own transactions.
+    pub async fn has_provider<R>(&self, tx: &Tx<R>, id: AiProviderId) -> Result<bool> {
+        Ok(tx.get::<Entity>(id).await?.is_some())
     }
 
     /// One provider.

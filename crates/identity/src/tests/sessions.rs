@@ -61,7 +61,12 @@ async fn what_another_node_revoked_is_refused_once_its_notice_is_here(database: 
     bed.another().await.revoke_login_session(&bed.scope(), made.session.id).await.unwrap();
     use_it(&node, &made.token).await.expect("nobody has told this node yet");
     let topic = "login_sessions".to_owned();
-    bed.identity.notices.publish(&Notice { tenant: bed.scope().tenant(), topic, subject: made.session.id.0 });
+    bed.identity.notices.publish(&Notice {
+        tenant: bed.scope().tenant(),
+        topic,
+        subject: made.session.id.0,
+        owner: None,
+    });
     assert_eq!(use_it(&node, &made.token).await.unwrap_err().code(), "invalid_session");
 }
 

@@ -1,5 +1,8 @@
 //! Users: the people of a tenant.
 
 pub mod entity;
+mod lookup;
 pub mod routes;
 pub mod service;
+
+pub use lookup::UserDependents;

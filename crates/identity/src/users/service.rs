@@ -220,12 +220,15 @@ impl Identity {
         Ok(password)
     }
 
-    /// Deletes a user, and with it the user's keys.
+    /// Deletes a user, and with it what belongs to the user: keys at once, conversations by a job.
     pub async fn delete_user(&self, scope: &Scope, id: UserId) -> Result<()> {
         let tx = self.db.write(scope).await?;
         let old = tx.get_locked::<Entity>(id).await?.ok_or_else(missing)?;
         self.check_above(&tx, &old).await?;
         tx.delete::<Entity>().filter(Column::Id.eq(id)).exec().await?;
+        if let Some(dependents) = self.dependents.get() {
+            dependents.user_deleted(&tx, id).await?;
+        }
         let notice = self.record(&tx, "delete", "users", id, json!({ "username": old.username })).await?;
         self.check_owner_left(&tx, &old).await?;
         self.commit(tx, notice).await

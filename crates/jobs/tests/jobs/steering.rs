@@ -237,7 +237,10 @@ async fn another_tenant_sees_nothing(bed: Bed) {
     let stranger = TenantId(Uuid::from_u128(0xbad));
     let id = bed.enqueue(NewJob::new("test", Value::Null)).await;
     let (status, body) = api.call(stranger, Method::GET, "").await;
-    assert_eq!((status, body), (StatusCode::OK, json!({"data": [], "next_cursor": null})));
+    assert_eq!(
+        (status, body),
+        (StatusCode::OK, json!({"data": [], "next_cursor": null, "prev_cursor": null}))
+    );
     for (method, path) in [
         (Method::GET, format!("/{id}")),
         (Method::POST, format!("/{id}/retry")),

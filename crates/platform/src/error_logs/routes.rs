@@ -4,8 +4,8 @@ use axum::extract::State;
 use chrono::{DateTime, Utc};
 use loam_db::{Db, Find, Tx};
 use loam_http::surface::{ApiResult, Caller, ErrorBody, Path, Query};
-use loam_kernel::{Error, ErrorGroupId, ErrorLogId, Page, PageQuery, Result, Scope, first_id_at};
-use sea_orm::{ColumnTrait, Condition, QueryFilter, QueryOrder, QuerySelect};
+use loam_kernel::{Error, ErrorGroupId, ErrorLogId, Order, Page, PageQuery, Result, Scope, first_id_at};
+use sea_orm::{ColumnTrait, QueryFilter};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -130,19 +130,10 @@ struct Handle {
     db: Db,
 }
 
-/// The newest first, from the last one of the page before. A group that has moved up meanwhile may be seen again.
+/// The newest first. A group that has moved up meanwhile may be seen again.
 async fn groups_page<R>(tx: &Tx<R>, page: &PageQuery) -> Result<Page<group::Model>> {
-    use group::Column::{Id, LastSeen};
-    let limit = page.limit()?;
-    let mut find = tx.find::<group::Entity>();
-    if let Some(after) = page.after()? {
-        let last = tx.get::<group::Entity>(after).await?;
-        let last = last.ok_or_else(|| Error::invalid("cursor", "what it points at is gone; begin again"))?;
-        let same = Condition::all().add(LastSeen.eq(last.last_seen)).add(Id.lt(last.id));
-        find = find.filter(Condition::any().add(LastSeen.lt(last.last_seen)).add(same));
-    }
-    let rows = find.order_by_desc(LastSeen).order_by_desc(Id).limit(limit + 1).all().await?;
-    Ok(Page::from_rows(rows, limit, |row| row.id.0))
+    let find = tx.find::<group::Entity>();
+    find.page_by(page, Order::Desc, group::Column::LastSeen, |row| (row.last_seen, row.id.0)).await
 }
 
 impl Handle {

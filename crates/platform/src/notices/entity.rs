@@ -1,6 +1,6 @@
 //! A notice of change.
 
-use loam_kernel::TenantId;
+use loam_kernel::{TenantId, UserId};
 use sea_orm::entity::prelude::*;
 
 /// Something that others may keep in memory has changed.
@@ -22,6 +22,9 @@ pub struct Model {
     /// The row.
     #[sea_orm(comment = "id of what changed")]
     pub subject_id: Uuid,
+    /// Whose.
+    #[sea_orm(comment = "user whose it is, where something is kept by user")]
+    pub owner_id: Option<UserId>,
     /// When.
     pub created_at: DateTimeUtc,
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use loam_db::{Db, Tx};
-use loam_kernel::{Clock, Result, Scope, TenantId};
+use loam_kernel::{Clock, Result, Scope, TenantId, UserId};
 use sea_orm::{ColumnTrait, QueryFilter, Set};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -37,8 +37,32 @@ pub struct Notice {
     pub tenant: TenantId,
     /// In which table.
     pub topic: String,
-    /// Which row.
+    /// Which row; nil: many.
     pub subject: Uuid,
+    /// Whose it is, where something is kept by user.
+    pub owner: Option<UserId>,
+}
+
+/// Writes a notice for other processes, in the transaction of the change; `owner` is the user whose row it is, where
+/// something is kept by user. To be published after the commit.
+pub async fn announce<R>(
+    tx: &Tx<R>,
+    clock: &Clock,
+    topic: &str,
+    subject: Uuid,
+    owner: Option<UserId>,
+) -> Result<Notice> {
+    let tenant = tx.scope().tenant();
+    let row = entity::ActiveModel {
+        tenant_id: Set(tenant),
+        id: Set(clock.id::<Uuid>()),
+        topic: Set(topic.to_owned()),
+        subject_id: Set(subject),
+        owner_id: Set(owner),
+        created_at: Set(clock.now()),
+    };
+    tx.insert(row).await?;
+    Ok(Notice { tenant, topic: topic.to_owned(), subject, owner })
 }
 
 type Subscriber = Arc<dyn Fn(&Notice) + Send + Sync>;
@@ -80,16 +104,7 @@ impl Notices {
         topic: &str,
         subject: impl Into<Uuid>,
     ) -> Result<Notice> {
-        let subject = subject.into();
-        let row = entity::ActiveModel {
-            tenant_id: Set(tx.scope().tenant()),
-            id: Set(clock.id::<Uuid>()),
-            topic: Set(topic.to_owned()),
-            subject_id: Set(subject),
-            created_at: Set(clock.now()),
-        };
-        tx.insert(row).await?;
-        Ok(Notice { tenant: tx.scope().tenant(), topic: topic.to_owned(), subject })
+        announce(tx, clock, topic, subject.into(), None).await
     }
 
     /// Looks for other processes' notices until stopped. While the database is away nothing is forgotten: what is in
@@ -119,7 +134,8 @@ impl Notices {
         let rows = tx.find_any::<entity::Entity>().filter(entity::Column::Id.gt(since)).all().await?;
         let ids: HashSet<Uuid> = rows.iter().map(|row| row.id).collect();
         for row in rows.into_iter().filter(|row| !seen.contains(&row.id)) {
-            self.publish(&Notice { tenant: row.tenant_id, topic: row.topic, subject: row.subject_id });
+            let (tenant, subject, owner) = (row.tenant_id, row.subject_id, row.owner_id);
+            self.publish(&Notice { tenant, topic: row.topic, subject, owner });
         }
         *seen = ids;
         Ok(next)

@@ -83,7 +83,7 @@ async fn another_process_hears_within_a_second(bed: Database) {
     // some looks later it is still heard once
     tokio::time::sleep(super::POLL * 3).await;
     let first = listener.heard.lock().unwrap()[0].clone();
-    assert_eq!(first, Notice { tenant: ACME, topic: "things".to_owned(), subject: subjects[0] });
+    assert_eq!(first, Notice { tenant: ACME, topic: "things".to_owned(), subject: subjects[0], owner: None });
     assert_eq!(listener.stop().await, subjects);
 }
 

@@ -1,0 +1,212 @@
+//! What is read of sessions again and again: a session, a user's list, the newest page of its messages.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use loam_kernel::{ChatSessionId, Page, Result, Scope, TenantId, UserId};
+use loam_platform::cache::{Cache, CacheSpec};
+use loam_platform::notices::{Notice, Notices};
+use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
+use tokio_util::sync::CancellationToken;
+
+use super::access;
+use super::entity::{Column, Entity, Model};
+use crate::messages::entity as messages;
+use crate::messages::span::Span;
+use crate::{Conversation, messages as said};
+
+/// A change of either lets what is kept pass.
+const TOPICS: &[&str] = &[super::TOPIC, said::TOPIC];
+const DETAIL: CacheSpec =
+    CacheSpec { name: "chat_sessions", capacity: 10_000, ttl: Duration::from_mins(30), topics: TOPICS };
+const LISTS: CacheSpec =
+    CacheSpec { name: "user_chat_sessions", capacity: 5_000, ttl: Duration::from_hours(1), topics: TOPICS };
+const NEWEST: CacheSpec =
+    CacheSpec { name: "newest_messages", capacity: 2_000, ttl: Duration::from_mins(10), topics: TOPICS };
+
+/// Rows that are kept of a list: the usual page.
+const KEPT: u64 = 50;
+/// Bytes of text above which something is not kept: prompts, metadata and messages may be long.
+const MAX_SESSION: usize = 16 << 10;
+const MAX_PAGE: usize = 64 << 10;
+
+/// Tenants and sessions that are read at a start, those first in which something happened last.
+const WARM_TENANTS: usize = 200;
+const WARM_SESSIONS: u64 = 100;
+const WARM_AT_MOST: usize = 1_000;
+/// How often that is done again.
+const REFRESH: Duration = Duration::from_mins(10);
+
+/// A page that is kept; none where it is too large for that.
+type Kept<T> = Option<Arc<Vec<T>>>;
+
+/// The caches. They hold what everybody may see who sees the whole tenant: rights are checked after them.
+pub(crate) struct Caches {
+    detail: Cache<(TenantId, ChatSessionId), Option<Arc<Model>>>,
+    lists: Cache<(TenantId, UserId), Kept<Model>>,
+    newest: Cache<(TenantId, ChatSessionId), Kept<messages::Model>>,
+}
+
+/// Which session a notice is about; none: any.
+fn session_of(notice: &Notice) -> Option<(TenantId, ChatSessionId)> {
+    (!notice.subject.is_nil()).then_some((notice.tenant, ChatSessionId(notice.subject)))
+}
+
+/// Whose list a notice is about; none: anybody's. A session of nobody's is in no user's list.
+fn owner_of(notice: &Notice) -> Option<(TenantId, UserId)> {
+    (!notice.subject.is_nil()).then(|| (notice.tenant, notice.owner.unwrap_or(UserId::NIL)))
+}
+
+impl Caches {
+    pub(crate) fn new(notices: &Notices) -> Self {
+        Self {
+            detail: Cache::new(DETAIL, notices, session_of),
+            lists: Cache::new(LISTS, notices, owner_of),
+            newest: Cache::new(NEWEST, notices, session_of),
+        }
+    }
+
+    /// A session, whoever may see it.
+    pub(crate) async fn session(
+        &self,
+        of: &Conversation,
+        tenant: TenantId,
+        id: ChatSessionId,
+    ) -> Result<Option<Model>> {
+        let read = async || {
+            let tx = of.0.db.read(&Scope::system(tenant, "cache")).await?;
+            // what isn't there is not kept: anybody could fill the cache with it
+            tx.get::<Entity>(id).await?.ok_or_else(access::missing)
+        };
+        let kept = self.detail.get((tenant, id), async || {
+            let session = read().await?;
+            Ok((weight(&session) <= MAX_SESSION).then(|| Arc::new(session)))
+        });
+        match kept.await {
+            Ok(Some(session)) => Ok(Some(Model::clone(&session))),
+            Ok(None) => found(read().await),
+            Err(e) => found(Err(e)),
+        }
+    }
+
+    /// The first page of a user's sessions; none if it is not kept.
+    pub(crate) async fn list(
+        &self,
+        of: &Conversation,
+        tenant: TenantId,
+        user: UserId,
+        limit: u64,
+    ) -> Result<Option<Page<Model>>> {
+        if limit > KEPT {
+            return Ok(None);
+        }
+        let kept = self.lists.get((tenant, user), async || {
+            let tx = of.0.db.read(&Scope::system(tenant, "cache")).await?;
+            let find = tx.find::<Entity>().filter(Column::UserId.eq(user));
+            let find = find.order_by_desc(Column::LastActivity).order_by_desc(Column::Id);
+            let rows = find.limit(KEPT + 1).all().await?;
+            Ok((rows.iter().map(weight).sum::<usize>() <= MAX_PAGE).then(|| Arc::new(rows)))
+        });
+        Ok(kept.await?.map(|rows| {
+            let rows = first(&rows, limit);
+            Page::around(rows, limit, None, |row| (Some(row.last_activity.timestamp_micros()), row.id.0))
+        }))
+    }
+
+    /// The newest messages of a session; none if they are not kept.
+    pub(crate) async fn newest(
+        &self,
+        of: &Conversation,
+        session: &Model,
+        limit: u64,
+    ) -> Result<Option<Page<messages::Model>>> {
+        if limit > KEPT {
+            return Ok(None);
+        }
+        let (tenant, id) = (session.tenant_id, session.id);
+        let kept = self.newest.get((tenant, id), async || {
+            let tx = of.0.db.read(&Scope::system(tenant, "cache")).await?;
+            // read anew: the one given may be older than the epoch that this reading belongs to
+            let Some(session) = tx.get::<Entity>(id).await? else { return Ok(None) };
+            let Some(span) = Span::of_session(&session) else { return Ok(Some(Arc::default())) };
+            let find = tx.find::<messages::Entity>().filter(messages::Column::SessionId.eq(id));
+            let find = find.filter(span.condition()).order_by_desc(messages::Column::SequenceNumber);
+            let rows = find.limit(KEPT + 1).all().await?;
+            Ok((rows.iter().map(said::weight).sum::<usize>() <= MAX_PAGE).then(|| Arc::new(rows)))
+        });
+        Ok(kept.await?.map(|rows| {
+            let rows = first(&rows, limit);
+            Page::around(rows, limit, None, |row| (Some(row.sequence_number), row.id.0))
+        }))
+    }
+}
+
+fn found(read: Result<Model>) -> Result<Option<Model>> {
+    match read {
+        Ok(session) => Ok(Some(session)),
+        Err(e) if e.code() == access::missing().code() => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+fn first<T: Clone>(rows: &[T], limit: u64) -> Vec<T> {
+    let wanted = usize::try_from(limit).unwrap_or(usize::MAX).saturating_add(1);
+    rows.iter().take(wanted).cloned().collect()
+}
+
+/// About how many bytes a session takes.
+fn weight(session: &Model) -> usize {
+    let prompt = session.system_prompt.as_ref().map_or(0, String::len);
+    session.title.len() + prompt + session.metadata.to_string().len()
+}
+
+impl Conversation {
+    /// Reads what was used last into memory, now and every ten minutes, until stopped.
+    pub async fn keep_warm(self, stop: CancellationToken) {
+        loop {
+            if let Some(Err(e)) = stop.run_until_cancelled(self.warm()).await {
+                tracing::debug!(error = %e, "cannot read the sessions that were used last");
+            }
+            if stop.run_until_cancelled(tokio::time::sleep(REFRESH)).await.is_none() {
+                return;
+            }
+        }
+    }
+
+    /// Reads the sessions in which something happened last, their owners' lists and their newest messages: what is in
+    /// memory already is not read again.
+    pub(crate) async fn warm(&self) -> Result<usize> {
+        let mut warmed = 0;
+        let (mut after, mut tenants) = (TenantId::NIL, 0);
+        while let Some(tenant) = self.tenant_after(after).await? {
+            (after, tenants) = (tenant, tenants + 1);
+            let tx = self.0.db.read(&Scope::system(tenant, "cache")).await?;
+            let latest = tx.find::<Entity>().order_by_desc(Column::LastActivity).order_by_desc(Column::Id);
+            let latest = latest.limit(WARM_SESSIONS).all().await?;
+            drop(tx);
+            let users: HashSet<UserId> = latest.iter().filter_map(|session| session.user_id).collect();
+            for session in &latest {
+                // one at a time: what is served meanwhile goes first
+                self.0.caches.session(self, tenant, session.id).await?;
+                self.0.caches.newest(self, session, KEPT).await?;
+            }
+            for user in users {
+                self.0.caches.list(self, tenant, user, KEPT).await?;
+            }
+            warmed += latest.len();
+            if warmed >= WARM_AT_MOST || tenants >= WARM_TENANTS {
+                break;
+            }
+        }
+        Ok(warmed)
+    }
+
+    /// The next tenant with a session, by a look at the primary key.
+    async fn tenant_after(&self, after: TenantId) -> Result<Option<TenantId>> {
+        let tx = self.0.db.system_read(&Scope::system(TenantId::NIL, "cache")).await?;
+        let next = tx.find_any::<Entity>().filter(Column::TenantId.gt(after));
+        let next = next.order_by_asc(Column::TenantId).limit(1).all().await?;
+        Ok(next.first().map(|session| session.tenant_id))
+    }
+}

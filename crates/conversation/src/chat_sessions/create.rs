@@ -1,0 +1,198 @@
+//! Making sessions.
+
+use chrono::{DateTime, Utc};
+use loam_db::Tx;
+use loam_http::surface::present;
+use loam_kernel::{
+    AiProviderId, ChannelId, ChatSessionId, Error, ProjectId, Result, Scope, TenantId, UserId, bounded,
+};
+use sea_orm::{ActiveModelTrait, IntoActiveModel};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+
+use super::access::{self, ALL};
+use super::entity::{ActiveModel, Model, SessionStatus};
+use crate::{Conversation, checks};
+
+/// What a session is called unless somebody says.
+pub(crate) const TITLE: &str = "New chat";
+/// Characters of a system prompt.
+const MAX_PROMPT: usize = 200_000;
+
+/// A session to be made.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChatSessionCreate {
+    /// What it is called; `New chat` unless given.
+    pub title: Option<String>,
+    /// Whose it is: the caller's user unless given; null for nobody's but the application's.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<UserId>)]
+    pub user_id: Option<Option<UserId>>,
+    /// In which application; that of the key unless given.
+    pub project_id: Option<ProjectId>,
+    /// Your own id of it; unique in the tenant.
+    pub external_id: Option<String>,
+    /// Who answers unless a turn says otherwise.
+    pub provider_id: Option<AiProviderId>,
+    /// With a provider its model; without one a route, or `provider/model`.
+    pub model: Option<String>,
+    /// What the model is told first.
+    pub system_prompt: Option<String>,
+    /// Your own; never interpreted. At most 64 kB.
+    #[serde(default)]
+    pub metadata: Map<String, Value>,
+}
+
+/// A session as it begins.
+#[derive(Clone, Debug)]
+pub(crate) struct NewSession {
+    pub(crate) id: ChatSessionId,
+    pub(crate) user: Option<UserId>,
+    pub(crate) project: Option<ProjectId>,
+    pub(crate) channel: Option<ChannelId>,
+    pub(crate) external_id: Option<String>,
+    pub(crate) title: String,
+    pub(crate) provider: Option<AiProviderId>,
+    pub(crate) model: Option<String>,
+    pub(crate) system_prompt: Option<String>,
+    pub(crate) status: SessionStatus,
+    pub(crate) metadata: Value,
+    pub(crate) at: DateTime<Utc>,
+}
+
+impl NewSession {
+    /// The row, without a message.
+    pub(crate) fn row(self) -> Model {
+        Model {
+            tenant_id: TenantId::NIL,
+            id: self.id,
+            user_id: self.user,
+            project_id: self.project,
+            channel_id: self.channel,
+            external_id: self.external_id,
+            title: self.title,
+            provider_id: self.provider,
+            model: self.model,
+            system_prompt: self.system_prompt,
+            status: self.status,
+            is_active: self.status == SessionStatus::Active,
+            message_count: 0,
+            head_id: None,
+            first_message_at: None,
+            last_message_at: None,
+            last_activity: self.at,
+            metadata: self.metadata,
+            created_at: self.at,
+            updated_at: self.at,
+        }
+    }
+}
+
+/// What a session refers to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct References {
+    pub(crate) user: Option<UserId>,
+    pub(crate) project: Option<ProjectId>,
+    pub(crate) provider: Option<AiProviderId>,
+}
+
+impl Conversation {
+    /// Makes a session.
+    pub async fn create_session(&self, scope: &Scope, new: ChatSessionCreate) -> Result<Model> {
+        let user = owner(scope, new.user_id)?;
+        check_texts(
+            new.title.as_deref(),
+            new.external_id.as_deref(),
+            new.model.as_deref(),
+            new.system_prompt.as_deref(),
+        )?;
+        checks::metadata(&new.metadata)?;
+        let project = new.project_id.or(scope.project);
+        let references =
+            References { user: user.filter(|_| user != scope.user), project, provider: new.provider_id };
+        let tx = self.0.db.write(scope).await?;
+        self.check_references(&tx, references).await?;
+        let row = NewSession {
+            id: self.0.clock.id(),
+            user,
+            project,
+            channel: None,
+            external_id: new.external_id,
+            title: new.title.unwrap_or_else(|| TITLE.to_owned()),
+            provider: new.provider_id,
+            model: new.model,
+            system_prompt: new.system_prompt,
+            status: SessionStatus::Active,
+            metadata: new.metadata.into(),
+            at: self.0.clock.now(),
+        };
+        let session = insert(&tx, row.row()).await?;
+        let changes =
+            json!({ "title": session.title, "user_id": session.user_id, "project_id": session.project_id });
+        let notice = self.session_changed(&tx, "create", &session, changes).await?;
+        self.commit(tx, notice).await?;
+        Ok(session)
+    }
+
+    /// Refuses what refers to something that the tenant doesn't have.
+    pub(crate) async fn check_references<R>(&self, tx: &Tx<R>, to: References) -> Result<()> {
+        let missing =
+            |param: &str, what: &str| Err(Error::invalid(param, format!("there is no such {what}")));
+        match to {
+            References { user: Some(id), .. } if !self.0.identity.has_user(tx, id).await? => {
+                missing("user_id", "user")
+            }
+            References { project: Some(id), .. } if !self.0.identity.has_project(tx, id).await? => {
+                missing("project_id", "project")
+            }
+            References { provider: Some(id), .. } if !self.0.gateway.has_provider(tx, id).await? => {
+                missing("provider_id", "provider")
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whose a session becomes. Who sees only their own makes only their own.
+pub(crate) fn owner(scope: &Scope, given: Option<Option<UserId>>) -> Result<Option<UserId>> {
+    match (access::own_only(scope), given) {
+        (None, given) => Ok(given.unwrap_or(scope.user)),
+        (own, None) => Ok(own),
+        (own, Some(given)) if given == own => Ok(own),
+        _ => Err(Error::forbidden(ALL).with_param("user_id")),
+    }
+}
+
+/// Writes a session's row.
+pub(crate) async fn insert<R>(tx: &Tx<R>, row: Model) -> Result<Model> {
+    let row: ActiveModel = row.into_active_model().reset_all();
+    tx.insert(row).await.map_err(taken)
+}
+
+pub(super) fn taken(error: Error) -> Error {
+    if loam_db::is_unique_violation(&error) {
+        Error::taken("external_id", "there is a session with this external_id already").with_source(error)
+    } else {
+        error
+    }
+}
+
+/// Checks the texts that are there.
+pub(crate) fn check_texts(
+    title: Option<&str>,
+    external_id: Option<&str>,
+    model: Option<&str>,
+    system_prompt: Option<&str>,
+) -> Result<()> {
+    for (param, text, max) in [
+        ("title", title, 200),
+        ("external_id", external_id, 255),
+        ("model", model, 200),
+        ("system_prompt", system_prompt, MAX_PROMPT),
+    ] {
+        text.map_or(Ok(()), |text| bounded(param, text, max))?;
+    }
+    Ok(())
+}

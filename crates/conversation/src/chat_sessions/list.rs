@@ -1,0 +1,187 @@
+//! Lists of sessions.
+
+use chrono::{DateTime, Utc};
+use loam_db::{Find, Tx};
+use loam_kernel::{
+    AiProviderId, ChannelId, Error, Order, OrderQuery, Page, PageQuery, ProjectId, Result, Scope, UserId,
+};
+use sea_orm::{ColumnTrait, QueryFilter};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use utoipa::IntoParams;
+
+use super::access;
+use super::entity::{Column, Entity, Model, SessionStatus};
+use crate::Conversation;
+
+/// Fields that a filter by metadata may name.
+const MAX_FIELDS: usize = 10;
+
+/// Which sessions to list.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ChatSessionFilter {
+    /// Only sessions of this user.
+    pub user_id: Option<UserId>,
+    /// Only sessions in this application.
+    pub project_id: Option<ProjectId>,
+    /// Only sessions with this provider.
+    pub provider_id: Option<AiProviderId>,
+    /// Only sessions from this channel.
+    pub channel_id: Option<ChannelId>,
+    /// Only the session with this id of yours.
+    pub external_id: Option<String>,
+    /// Only sessions with this status.
+    pub status: Option<SessionStatus>,
+    /// The same as a flag.
+    pub is_active: Option<bool>,
+    /// Only sessions whose metadata has these fields with these values: a JSON object of texts, numbers, booleans or
+    /// null, such as `{"plan":"pro"}`.
+    pub metadata: Option<String>,
+    /// Only sessions in which something happened from then on.
+    pub active_after: Option<DateTime<Utc>>,
+    /// Only sessions in which nothing has happened since.
+    pub active_before: Option<DateTime<Utc>>,
+    /// Only sessions made from then on.
+    pub created_after: Option<DateTime<Utc>>,
+    /// Only sessions made before then.
+    pub created_before: Option<DateTime<Utc>>,
+}
+
+impl ChatSessionFilter {
+    /// The one user whose list is asked for, if nothing else is asked.
+    fn user_alone(&self) -> Option<UserId> {
+        let Self {
+            user_id,
+            project_id: None,
+            provider_id: None,
+            channel_id: None,
+            external_id: None,
+            status: None,
+            is_active: None,
+            metadata: None,
+            active_after: None,
+            active_before: None,
+            created_after: None,
+            created_before: None,
+        } = self
+        else {
+            return None;
+        };
+        *user_id
+    }
+
+    /// Narrows a query to what is asked for, and to what the caller may see.
+    pub(crate) fn apply<'tx>(&self, scope: &Scope, find: Find<'tx, Entity>) -> Result<Find<'tx, Entity>> {
+        let mut find = find;
+        for user in [access::own_only(scope), self.user_id].into_iter().flatten() {
+            find = find.filter(Column::UserId.eq(user));
+        }
+        if let Some(project) = self.project_id {
+            find = find.filter(Column::ProjectId.eq(project));
+        }
+        if let Some(provider) = self.provider_id {
+            find = find.filter(Column::ProviderId.eq(provider));
+        }
+        if let Some(channel) = self.channel_id {
+            find = find.filter(Column::ChannelId.eq(channel));
+        }
+        if let Some(external_id) = &self.external_id {
+            find = find.filter(Column::ExternalId.eq(external_id));
+        }
+        // the flag is what the index is by
+        let status = self.status.map(|status| status == SessionStatus::Active);
+        for active in [status, self.is_active].into_iter().flatten() {
+            find = find.filter(Column::IsActive.eq(active));
+        }
+        if let Some(after) = self.active_after {
+            find = find.filter(Column::LastActivity.gte(after));
+        }
+        if let Some(before) = self.active_before {
+            find = find.filter(Column::LastActivity.lt(before));
+        }
+        if let Some(after) = self.created_after {
+            find = find.filter(Column::CreatedAt.gte(after));
+        }
+        if let Some(before) = self.created_before {
+            find = find.filter(Column::CreatedAt.lt(before));
+        }
+        Ok(match &self.metadata {
+            Some(text) => find.containing(Column::Metadata, &fields(text)?),
+            None => find,
+        })
+    }
+}
+
+/// The fields that a filter by metadata names.
+fn fields(text: &str) -> Result<Map<String, Value>> {
+    let invalid = |message: String| Error::invalid("metadata", message);
+    let fields: Map<String, Value> = serde_json::from_str(text)
+        .map_err(|_| invalid("must be a JSON object such as {\"plan\":\"pro\"}".to_owned()))?;
+    if fields.len() > MAX_FIELDS {
+        return Err(invalid(format!("must name at most {MAX_FIELDS} fields")));
+    }
+    let nul = |text: &str| text.contains('\0');
+    for (name, value) in &fields {
+        if value.is_array() || value.is_object() {
+            return Err(invalid(format!("`{name}` must be a text, a number, a boolean or null")));
+        }
+        if nul(name) || value.as_str().is_some_and(nul) {
+            return Err(invalid("must not contain a NUL character".to_owned()));
+        }
+    }
+    Ok(fields)
+}
+
+impl Conversation {
+    /// Sessions that the caller may see, those first in which something happened last.
+    pub async fn list_sessions(
+        &self,
+        scope: &Scope,
+        mut filter: ChatSessionFilter,
+        page: &PageQuery,
+        order: OrderQuery,
+    ) -> Result<Page<Model>> {
+        let order = order.order.unwrap_or_default();
+        // who sees only their own has a list by user, whether or not they ask for it
+        if filter.user_id.is_none() {
+            filter.user_id = access::own_only(scope);
+        }
+        let own = access::own_only(scope);
+        match filter.user_alone().filter(|user| own.is_none_or(|own| own == *user)) {
+            Some(user) if order == Order::Desc && page.cursor.is_none() => {
+                let kept = self.0.caches.list(self, scope.tenant(), user, page.limit()?).await?;
+                match kept {
+                    Some(page) => Ok(page),
+                    None => read(&self.0.db.read(scope).await?, &filter, page, order).await,
+                }
+            }
+            _ => read(&self.0.db.read(scope).await?, &filter, page, order).await,
+        }
+    }
+}
+
+async fn read<R>(
+    tx: &Tx<R>,
+    filter: &ChatSessionFilter,
+    page: &PageQuery,
+    order: Order,
+) -> Result<Page<Model>> {
+    let find = filter.apply(tx.scope(), tx.find::<Entity>())?;
+    find.page_by(page, order, Column::LastActivity, |row| (row.last_activity, row.id.0)).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_by_metadata_is_an_object_of_plain_values() {
+        assert_eq!(fields(r#"{"plan":"pro","n":1,"ok":true,"no":null}"#).unwrap().len(), 4);
+        let many: Map<String, Value> = (0..11).map(|n| (n.to_string(), Value::Null)).collect();
+        for text in ["", "pro", "[]", "{", r#"{"a":[1]}"#, r#"{"a":{}}"#, r#"{"a":"\u0000"}"#] {
+            assert_eq!(fields(text).unwrap_err().param(), Some("metadata"), "{text}");
+        }
+        assert!(fields(&Value::Object(many).to_string()).is_err());
+    }
+}

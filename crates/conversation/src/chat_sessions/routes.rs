@@ -1,0 +1,169 @@
+//! The routes of sessions.
+
+use axum::Json as Answer;
+use axum::extract::State;
+use axum::http::StatusCode;
+use chrono::{DateTime, Utc};
+use loam_http::surface::{ApiResult, Caller, ErrorBody, IfMatch, Json, Path, Query, Tagged, created};
+use loam_kernel::{
+    AiProviderId, ChannelId, ChatSessionId, MessageId, OrderQuery, Page, PageQuery, ProjectId, UserId,
+};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::entity::{Model, SessionStatus};
+use super::{ChatSessionCreate, ChatSessionFilter, ChatSessionUpdate};
+use crate::Conversation;
+
+/// One conversation.
+#[derive(Serialize, ToSchema)]
+pub struct ChatSessionView {
+    id: ChatSessionId,
+    /// Whose it is; null for the application's.
+    user_id: Option<UserId>,
+    project_id: Option<ProjectId>,
+    /// The channel that it comes from.
+    channel_id: Option<ChannelId>,
+    /// Your own id of it.
+    external_id: Option<String>,
+    title: String,
+    /// Who answers unless a turn says otherwise.
+    provider_id: Option<AiProviderId>,
+    model: Option<String>,
+    system_prompt: Option<String>,
+    status: SessionStatus,
+    /// Whether `status` is `active`.
+    is_active: bool,
+    /// Its messages, and the `sequence_number` of the last.
+    message_count: i64,
+    /// The message that the next one follows.
+    head_id: Option<MessageId>,
+    first_message_at: Option<DateTime<Utc>>,
+    last_message_at: Option<DateTime<Utc>>,
+    /// Its last message, or when it was made: what lists are sorted by.
+    last_activity: DateTime<Utc>,
+    #[schema(value_type = Object)]
+    metadata: Value,
+    created_at: DateTime<Utc>,
+    /// When it was changed; its version. Messages don't change it.
+    updated_at: DateTime<Utc>,
+}
+
+impl From<Model> for ChatSessionView {
+    fn from(row: Model) -> Self {
+        Self {
+            id: row.id,
+            user_id: row.user_id,
+            project_id: row.project_id,
+            channel_id: row.channel_id,
+            external_id: row.external_id,
+            title: row.title,
+            provider_id: row.provider_id,
+            model: row.model,
+            system_prompt: row.system_prompt,
+            status: row.status,
+            is_active: row.is_active,
+            message_count: row.message_count,
+            head_id: row.head_id,
+            first_message_at: row.first_message_at,
+            last_message_at: row.last_message_at,
+            last_activity: row.last_activity,
+            metadata: row.metadata,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+}
+
+pub(crate) fn router(conversation: Conversation) -> OpenApiRouter {
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(get, update, delete))
+        .with_state(conversation)
+}
+
+/// Sessions, those first in which something happened last. Without `chat_sessions:all` a user's own.
+#[utoipa::path(
+    get, path = "/api/v1/chat_sessions", tag = "chat_sessions", operation_id = "chat_sessions_list",
+    params(ChatSessionFilter, OrderQuery, PageQuery),
+    responses((status = 200, body = Page<ChatSessionView>), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["chat_sessions:read"]))
+)]
+async fn list(
+    State(conversation): State<Conversation>,
+    Caller(scope): Caller,
+    Query(filter): Query<ChatSessionFilter>,
+    Query(order): Query<OrderQuery>,
+    Query(page): Query<PageQuery>,
+) -> ApiResult<Answer<Page<ChatSessionView>>> {
+    Ok(Answer(conversation.list_sessions(&scope, filter, &page, order).await?.map(ChatSessionView::from)))
+}
+
+/// Makes a session.
+#[utoipa::path(
+    post, path = "/api/v1/chat_sessions", tag = "chat_sessions", operation_id = "chat_sessions_create",
+    request_body = ChatSessionCreate,
+    responses((status = 201, body = ChatSessionView), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["chat_sessions:write"]))
+)]
+async fn create(
+    State(conversation): State<Conversation>,
+    Caller(scope): Caller,
+    Json(new): Json<ChatSessionCreate>,
+) -> ApiResult<Tagged<ChatSessionView>> {
+    let session = conversation.create_session(&scope, new).await?;
+    Ok(created(session.updated_at, session.into()))
+}
+
+/// One session.
+#[utoipa::path(
+    get, path = "/api/v1/chat_sessions/{id}", tag = "chat_sessions", operation_id = "chat_sessions_get",
+    params(("id" = ChatSessionId, Path)),
+    responses((status = 200, body = ChatSessionView), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["chat_sessions:read"]))
+)]
+async fn get(
+    State(conversation): State<Conversation>,
+    Caller(scope): Caller,
+    Path(id): Path<ChatSessionId>,
+) -> ApiResult<Tagged<ChatSessionView>> {
+    let session = conversation.get_session(&scope, id).await?;
+    Ok(Tagged::new(session.updated_at, session.into()))
+}
+
+/// Changes a session; archives it, or takes it back.
+#[utoipa::path(
+    patch, path = "/api/v1/chat_sessions/{id}", tag = "chat_sessions", operation_id = "chat_sessions_update",
+    params(("id" = ChatSessionId, Path), ("If-Match" = Option<String>, Header)),
+    request_body = ChatSessionUpdate,
+    responses((status = 200, body = ChatSessionView), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["chat_sessions:write"]))
+)]
+async fn update(
+    State(conversation): State<Conversation>,
+    Caller(scope): Caller,
+    Path(id): Path<ChatSessionId>,
+    version: IfMatch,
+    Json(new): Json<ChatSessionUpdate>,
+) -> ApiResult<Tagged<ChatSessionView>> {
+    let session = conversation.update_session(&scope, id, &version, new).await?;
+    Ok(Tagged::new(session.updated_at, session.into()))
+}
+
+/// Deletes a session with its settings and turns, and by and by its messages, which nobody can read any more.
+#[utoipa::path(
+    delete, path = "/api/v1/chat_sessions/{id}", tag = "chat_sessions", operation_id = "chat_sessions_delete",
+    params(("id" = ChatSessionId, Path)),
+    responses((status = 204), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["chat_sessions:write"]))
+)]
+async fn delete(
+    State(conversation): State<Conversation>,
+    Caller(scope): Caller,
+    Path(id): Path<ChatSessionId>,
+) -> ApiResult<StatusCode> {
+    conversation.delete_session(&scope, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,170 @@
+//! Changing sessions.
+
+use loam_db::Tx;
+use loam_http::surface::{IfMatch, etag, next_version, present};
+use loam_kernel::{AiProviderId, ChatSessionId, Error, Kind, MessageId, ProjectId, Result, Scope, UserId};
+use loam_platform::notices;
+use sea_orm::{IntoActiveModel, Set};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+
+use super::access;
+use super::create::{References, check_texts, owner, taken};
+use super::entity::{Model, SessionStatus};
+use crate::{Conversation, checks, messages};
+
+/// A change of a session: what is left out stays.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChatSessionUpdate {
+    /// What it is called.
+    pub title: Option<String>,
+    /// Whose it is; null for nobody's but the application's.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<UserId>)]
+    pub user_id: Option<Option<UserId>>,
+    /// In which application; null for none.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<ProjectId>)]
+    pub project_id: Option<Option<ProjectId>>,
+    /// Your own id of it; null removes it.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    pub external_id: Option<Option<String>>,
+    /// Who answers; null for nobody in particular.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<AiProviderId>)]
+    pub provider_id: Option<Option<AiProviderId>>,
+    /// Which model answers; null for none in particular.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    pub model: Option<Option<String>>,
+    /// What the model is told first; null for nothing.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    pub system_prompt: Option<Option<String>>,
+    /// `archived` puts it away, `active` takes it back.
+    pub status: Option<SessionStatus>,
+    /// The same as a flag: give either, or both alike.
+    pub is_active: Option<bool>,
+    /// The message that the next one follows: chooses the branch to go on with.
+    pub head_id: Option<MessageId>,
+    /// Your own; never interpreted. At most 64 kB.
+    pub metadata: Option<Map<String, Value>>,
+}
+
+impl ChatSessionUpdate {
+    /// The status that is asked for, in whichever way.
+    fn status(&self) -> Result<Option<SessionStatus>> {
+        let flag = self.is_active.map(|active| match active {
+            true => SessionStatus::Active,
+            false => SessionStatus::Archived,
+        });
+        match (self.status, flag) {
+            (Some(status), Some(flag)) if status != flag => {
+                Err(Error::invalid("is_active", "says otherwise than `status`; give either"))
+            }
+            (status, flag) => Ok(status.or(flag)),
+        }
+    }
+
+    /// What the audit trail is told; a prompt may be long, and is told of alone.
+    fn told(&self, status: Option<SessionStatus>) -> Value {
+        let mut told = Map::new();
+        let mut tell = |name: &str, value: Option<Value>| {
+            if let Some(value) = value {
+                told.insert(name.to_owned(), value);
+            }
+        };
+        tell("title", self.title.as_ref().map(|title| json!(title)));
+        tell("user_id", self.user_id.map(|id| json!(id)));
+        tell("project_id", self.project_id.map(|id| json!(id)));
+        tell("external_id", self.external_id.as_ref().map(|id| json!(id)));
+        tell("provider_id", self.provider_id.map(|id| json!(id)));
+        tell("model", self.model.as_ref().map(|model| json!(model)));
+        tell("system_prompt", self.system_prompt.as_ref().map(|_| json!("changed")));
+        tell("status", status.map(|status| json!(status)));
+        tell("head_id", self.head_id.map(|id| json!(id)));
+        tell("metadata", self.metadata.as_ref().map(|_| json!("changed")));
+        told.into()
+    }
+}
+
+impl Conversation {
+    /// Changes a session.
+    pub async fn update_session(
+        &self,
+        scope: &Scope,
+        id: ChatSessionId,
+        version: &IfMatch,
+        new: ChatSessionUpdate,
+    ) -> Result<Model> {
+        let status = new.status()?;
+        check_texts(
+            new.title.as_deref(),
+            new.external_id.as_ref().and_then(|text| text.as_deref()),
+            new.model.as_ref().and_then(|text| text.as_deref()),
+            new.system_prompt.as_ref().and_then(|text| text.as_deref()),
+        )?;
+        new.metadata.as_ref().map_or(Ok(()), checks::metadata)?;
+        if new.user_id.is_some() {
+            owner(scope, new.user_id)?;
+        }
+        let tx = self.0.db.write(scope).await?;
+        let old = access::get_locked(&tx, id).await?;
+        version.check(&etag(old.updated_at))?;
+        let references = References {
+            user: new.user_id.flatten(),
+            project: new.project_id.flatten(),
+            provider: new.provider_id.flatten(),
+        };
+        self.check_references(&tx, references).await?;
+        if let Some(head) = new.head_id {
+            messages::of_session(&tx, &old, "head_id", head).await?;
+        }
+        let (owner_before, told) = (old.user_id, new.told(status));
+        let updated_at = next_version(old.updated_at, self.0.clock.now());
+        let mut row = old.into_active_model();
+        new.title.map(|title| row.title = Set(title));
+        new.user_id.map(|user| row.user_id = Set(user));
+        new.project_id.map(|project| row.project_id = Set(project));
+        new.external_id.map(|external_id| row.external_id = Set(external_id));
+        new.provider_id.map(|provider| row.provider_id = Set(provider));
+        new.model.map(|model| row.model = Set(model));
+        new.system_prompt.map(|prompt| row.system_prompt = Set(prompt));
+        new.head_id.map(|head| row.head_id = Set(Some(head)));
+        new.metadata.map(|metadata| row.metadata = Set(metadata.into()));
+        if let Some(status) = status {
+            row.status = Set(status);
+            row.is_active = Set(status == SessionStatus::Active);
+        }
+        row.updated_at = Set(updated_at);
+        let session = tx.update(row).await.map_err(taken)?;
+        let notice = self.session_changed(&tx, "update", &session, told).await?;
+        // its old owner's list has changed too
+        let left = match owner_before != session.user_id {
+            true => Some(notices::announce(&tx, &self.0.clock, super::TOPIC, id.0, owner_before).await?),
+            false => None,
+        };
+        self.commit(tx, notice).await?;
+        left.iter().for_each(|left| self.0.notices.publish(left));
+        Ok(session)
+    }
+}
+
+/// Refuses to add to a session that is put away, or to change what it says.
+pub(crate) fn require_active(session: &Model) -> Result<()> {
+    if session.is_active {
+        return Ok(());
+    }
+    let message = "this session is archived; set its status to `active` first";
+    Err(Error::new(Kind::Conflict, "session_archived", message))
+}
+
+/// A session that the caller may see, locked, and not put away.
+pub(crate) async fn get_active<R>(tx: &Tx<R>, id: ChatSessionId) -> Result<Model> {
+    let session = access::get_locked(tx, id).await?;
+    require_active(&session)?;
+    Ok(session)
+}

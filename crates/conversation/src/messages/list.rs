@@ -1,0 +1,79 @@
+//! Lists of messages.
+
+use chrono::{DateTime, Utc};
+use loam_kernel::{ChatSessionId, MessageId, Order, OrderQuery, Page, PageQuery, Result, Scope, TurnId};
+use sea_orm::{ColumnTrait, QueryFilter};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::branch;
+use super::entity::{Column, Entity, Model, Role};
+use super::span::Span;
+use crate::Conversation;
+use crate::chat_sessions::access;
+
+/// Which messages to list.
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct MessageFilter {
+    /// Of which session.
+    pub session_id: ChatSessionId,
+    /// Only messages of this role.
+    pub role: Option<Role>,
+    /// Only messages of this turn.
+    pub turn_id: Option<TurnId>,
+    /// Only messages from then on.
+    pub created_after: Option<DateTime<Utc>>,
+    /// Only messages before then.
+    pub created_before: Option<DateTime<Utc>>,
+    /// Only this message and those that lead to it. Not with another filter.
+    pub branch_of: Option<MessageId>,
+}
+
+impl MessageFilter {
+    /// Whether anything is asked but the session, and a branch of it.
+    fn narrows(&self) -> bool {
+        let Self { role, turn_id, created_after, created_before, .. } = self;
+        role.is_some() || turn_id.is_some() || created_after.is_some() || created_before.is_some()
+    }
+}
+
+impl Conversation {
+    /// The messages of a session that the caller may see, by their numbers.
+    pub async fn list_messages(
+        &self,
+        scope: &Scope,
+        filter: MessageFilter,
+        page: &PageQuery,
+        order: OrderQuery,
+    ) -> Result<Page<Model>> {
+        let order = order.order.unwrap_or_default();
+        let plain = filter.branch_of.is_none() && !filter.narrows();
+        if plain && order == Order::Desc && page.cursor.is_none() {
+            let session = self.get_session(scope, filter.session_id).await?;
+            if let Some(page) = self.0.caches.newest(self, &session, page.limit()?).await? {
+                return Ok(page);
+            }
+        }
+        let tx = self.0.db.read(scope).await?;
+        // in the same transaction: what is written meanwhile must not lie behind the time of the last one known
+        let session = access::get(&tx, filter.session_id).await?;
+        if let Some(leaf) = filter.branch_of {
+            branch::alone(filter.narrows())?;
+            return branch::page(&tx, &session, leaf, page, order).await;
+        }
+        let Some(span) = Span::of_session(&session) else {
+            return Ok(Page::around(Vec::new(), page.limit()?, None, |row: &Model| (None, row.id.0)));
+        };
+        let span = span.within(filter.created_after, filter.created_before);
+        let mut find = tx.find::<Entity>().filter(Column::SessionId.eq(session.id)).filter(span.condition());
+        if let Some(role) = filter.role {
+            find = find.filter(Column::Role.eq(role));
+        }
+        if let Some(turn) = filter.turn_id {
+            find = find.filter(Column::TurnId.eq(turn));
+        }
+        let at = |row: &Model| (row.sequence_number, row.id.0);
+        find.page_by_unique(page, order, Column::SequenceNumber, at).await
+    }
+}

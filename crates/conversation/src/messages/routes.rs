@@ -1,0 +1,169 @@
+//! The routes of messages.
+
+use axum::Json as Answer;
+use axum::extract::State;
+use axum::http::StatusCode;
+use chrono::{DateTime, Utc};
+use loam_http::surface::{ApiResult, Caller, ErrorBody, IfMatch, Json, Path, Query, Tagged, created};
+use loam_kernel::{ChatSessionId, LlmCallId, MessageId, OrderQuery, Page, PageQuery, TurnId, UserId};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::entity::{FinishReason, Model, Role};
+use super::{MessageCreate, MessageFilter, MessageUpdate};
+use crate::Conversation;
+
+/// One message of a conversation.
+#[derive(Serialize, ToSchema)]
+pub struct MessageView {
+    id: MessageId,
+    session_id: ChatSessionId,
+    turn_id: Option<TurnId>,
+    /// The message that it follows; another one's too where the conversation branches.
+    parent_id: Option<MessageId>,
+    /// The user who wrote it.
+    sender_id: Option<UserId>,
+    /// 1, 2, 3, … in its session.
+    sequence_number: i64,
+    role: Role,
+    /// A text, or a list of content parts. Empty once it is deleted.
+    #[schema(value_type = Object)]
+    content: Value,
+    /// What the model wants used.
+    #[schema(value_type = Option<Vec<Object>>)]
+    tool_calls: Option<Value>,
+    /// The use of a tool that it answers.
+    tool_call_id: Option<String>,
+    /// The model that wrote it.
+    model: Option<String>,
+    prompt_tokens: Option<i64>,
+    completion_tokens: Option<i64>,
+    /// The model call that it came from.
+    llm_call_id: Option<LlmCallId>,
+    finish_reason: Option<FinishReason>,
+    #[schema(value_type = Object)]
+    metadata: Value,
+    /// When its content was deleted.
+    deleted_at: Option<DateTime<Utc>>,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+impl From<Model> for MessageView {
+    fn from(row: Model) -> Self {
+        Self {
+            id: row.id,
+            session_id: row.session_id,
+            turn_id: row.turn_id,
+            parent_id: row.parent_id,
+            sender_id: row.sender_id,
+            sequence_number: row.sequence_number,
+            role: row.role,
+            content: row.parts.unwrap_or(Value::String(row.content)),
+            tool_calls: row.tool_calls,
+            tool_call_id: row.tool_call_id,
+            model: row.model,
+            prompt_tokens: row.prompt_tokens,
+            completion_tokens: row.completion_tokens,
+            llm_call_id: row.llm_call_id,
+            finish_reason: row.finish_reason,
+            metadata: row.metadata,
+            deleted_at: row.deleted_at,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+}
+
+pub(crate) fn router(conversation: Conversation) -> OpenApiRouter {
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(get, update, delete))
+        .with_state(conversation)
+}
+
+/// The messages of a session by their numbers, the newest first unless asked otherwise.
+#[utoipa::path(
+    get, path = "/api/v1/messages", tag = "messages", operation_id = "messages_list",
+    params(MessageFilter, OrderQuery, PageQuery),
+    responses((status = 200, body = Page<MessageView>), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["messages:read"]))
+)]
+async fn list(
+    State(conversation): State<Conversation>,
+    Caller(scope): Caller,
+    Query(filter): Query<MessageFilter>,
+    Query(order): Query<OrderQuery>,
+    Query(page): Query<PageQuery>,
+) -> ApiResult<Answer<Page<MessageView>>> {
+    Ok(Answer(conversation.list_messages(&scope, filter, &page, order).await?.map(MessageView::from)))
+}
+
+/// Adds a message at the end of a session, without asking a model.
+#[utoipa::path(
+    post, path = "/api/v1/messages", tag = "messages", operation_id = "messages_create",
+    request_body = MessageCreate,
+    responses((status = 201, body = MessageView), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["messages:write"]))
+)]
+async fn create(
+    State(conversation): State<Conversation>,
+    Caller(scope): Caller,
+    Json(new): Json<MessageCreate>,
+) -> ApiResult<Tagged<MessageView>> {
+    let message = conversation.create_message(&scope, new).await?;
+    Ok(created(message.updated_at, message.into()))
+}
+
+/// One message.
+#[utoipa::path(
+    get, path = "/api/v1/messages/{id}", tag = "messages", operation_id = "messages_get",
+    params(("id" = MessageId, Path)),
+    responses((status = 200, body = MessageView), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["messages:read"]))
+)]
+async fn get(
+    State(conversation): State<Conversation>,
+    Caller(scope): Caller,
+    Path(id): Path<MessageId>,
+) -> ApiResult<Tagged<MessageView>> {
+    let message = conversation.get_message(&scope, id).await?;
+    Ok(Tagged::new(message.updated_at, message.into()))
+}
+
+/// Changes what a message says, or its metadata.
+#[utoipa::path(
+    patch, path = "/api/v1/messages/{id}", tag = "messages", operation_id = "messages_update",
+    params(("id" = MessageId, Path), ("If-Match" = Option<String>, Header)),
+    request_body = MessageUpdate,
+    responses((status = 200, body = MessageView), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["messages:write"]))
+)]
+async fn update(
+    State(conversation): State<Conversation>,
+    Caller(scope): Caller,
+    Path(id): Path<MessageId>,
+    version: IfMatch,
+    Json(new): Json<MessageUpdate>,
+) -> ApiResult<Tagged<MessageView>> {
+    let message = conversation.update_message(&scope, id, &version, new).await?;
+    Ok(Tagged::new(message.updated_at, message.into()))
+}
+
+/// Deletes what a message says; its number and its place stay.
+#[utoipa::path(
+    delete, path = "/api/v1/messages/{id}", tag = "messages", operation_id = "messages_delete",
+    params(("id" = MessageId, Path)),
+    responses((status = 204), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["messages:write"]))
+)]
+async fn delete(
+    State(conversation): State<Conversation>,
+    Caller(scope): Caller,
+    Path(id): Path<MessageId>,
+) -> ApiResult<StatusCode> {
+    conversation.delete_message(&scope, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
