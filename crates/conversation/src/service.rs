@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::chat_sessions::cache::Caches;
 use crate::chat_sessions::delete::{DeleteMessages, DeleteUsersSessions, UsersSessions};
-use crate::{chat_sessions, messages, tools};
+use crate::{chat_sessions, messages, session_configs, tools};
 
 /// Sessions, messages, turns. Cheap to clone.
 #[derive(Clone)]
@@ -70,6 +70,7 @@ impl Conversation {
         OpenApiRouter::new()
             .merge(chat_sessions::routes::router(self.clone()))
             .merge(messages::routes::router(self.clone()))
+            .merge(session_configs::routes::router(self.clone()))
             .merge(tools::routes::router(self.clone()))
     }
 

@@ -14,6 +14,7 @@ mod operators;
 pub mod pack;
 pub mod quarantine;
 pub mod records;
+pub mod schema;
 pub mod seal;
 pub mod system_config;
 

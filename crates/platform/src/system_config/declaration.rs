@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::live::{Live, Slot};
 use super::merge::overlay;
-use super::schema;
+use crate::schema::refusal;
 
 /// What a value is read as: a struct with `#[serde(default)]` whose `Default` is the key's default.
 pub trait Settings: DeserializeOwned + Serialize + Default + Send + Sync + 'static {}
@@ -113,7 +113,7 @@ impl Declaration {
     /// Refuses a value to be set over `below` that the schema doesn't allow, naming the field at fault.
     pub(super) fn check(&self, value: &Value, below: &Value) -> Result<()> {
         if let Some(fault) = self.validator()?.iter_errors(value).next() {
-            return Err(schema::refusal(&fault));
+            return Err(refusal("config_value", &fault));
         }
         // what the schema can't say, the type may
         self.slot.check(overlay(below, value)).map_err(|e| Error::invalid("config_value", e))

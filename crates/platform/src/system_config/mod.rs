@@ -9,7 +9,6 @@ pub mod entity;
 mod live;
 mod merge;
 pub mod routes;
-mod schema;
 mod service;
 mod store;
 #[cfg(test)]

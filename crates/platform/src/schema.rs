@@ -1,13 +1,44 @@
-//! What a schema refuses, in words that don't repeat the value.
+//! Declared JSON Schemas, and what they refuse, in words that don't repeat the value.
 
-use jsonschema::ValidationError;
+use std::sync::OnceLock;
+
+use jsonschema::{ValidationError, Validator};
 use jsonschema::error::{TypeKind, ValidationErrorKind as Fault};
-use loam_kernel::Error;
+use loam_kernel::{Error, Result};
 use serde_json::Value;
 
+/// A JSON Schema that the code declares. It is compiled when it is first needed.
+pub struct Schema {
+    declared: fn() -> Value,
+    validator: OnceLock<Validator>,
+}
+
+impl Schema {
+    /// A schema.
+    pub const fn new(declared: fn() -> Value) -> Self {
+        Self { declared, validator: OnceLock::new() }
+    }
+
+    /// Refuses a value that the schema doesn't allow, naming the field at fault below `root`.
+    ///
+    /// # Errors
+    /// Also when the schema itself is not valid, which is the code's fault.
+    pub fn check(&self, root: &str, value: &Value) -> Result<()> {
+        let validator = match self.validator.get() {
+            Some(validator) => validator,
+            None => {
+                let built = jsonschema::options().should_validate_formats(true).build(&(self.declared)());
+                let built = built.map_err(|e| Error::internal(format!("the schema of {root} is not valid: {e}")))?;
+                self.validator.get_or_init(|| built)
+            }
+        };
+        validator.iter_errors(value).next().map_or(Ok(()), |fault| Err(refusal(root, &fault)))
+    }
+}
+
 /// The error for the caller, with the path of the field at fault.
-pub(super) fn refusal(fault: &ValidationError<'_>) -> Error {
-    let mut param = format!("config_value{}", fault.instance_path().to_string().replace('/', "."));
+pub(crate) fn refusal(root: &str, fault: &ValidationError<'_>) -> Error {
+    let mut param = format!("{root}{}", fault.instance_path().to_string().replace('/', "."));
     let mut below = |name: &str| {
         param.push('.');
         param.push_str(&name.chars().take(100).collect::<String>());
@@ -57,7 +88,7 @@ mod tests {
             }
         });
         let validator = jsonschema::validator_for(&schema).expect("a schema");
-        let error = validator.iter_errors(value).next().map(|fault| refusal(&fault)).expect("refused");
+        let error = validator.iter_errors(value).next().map(|fault| refusal("config_value", &fault)).expect("refused");
         (error.param().unwrap_or_default().to_owned(), error.message().to_owned())
     }
 

@@ -1,0 +1,118 @@
+//! The routes of a session's settings.
+
+use axum::Json as Answer;
+use axum::extract::State;
+use axum::http::StatusCode;
+use chrono::{DateTime, Utc};
+use loam_http::surface::{ApiResult, Caller, ErrorBody, IfMatch, Json, Path, Query, Tagged};
+use loam_kernel::{ChatSessionId, Page, PageQuery, SessionConfigId};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::entity::Model;
+use super::service::SessionConfigSet;
+use crate::Conversation;
+
+/// A setting of a session.
+#[derive(Serialize, ToSchema)]
+pub struct SessionConfigView {
+    id: SessionConfigId,
+    session_id: ChatSessionId,
+    /// Its name.
+    key: String,
+    /// What it is set to.
+    value: Value,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+impl From<Model> for SessionConfigView {
+    fn from(row: Model) -> Self {
+        Self {
+            id: row.id,
+            session_id: row.session_id,
+            key: row.key,
+            value: row.value,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+}
+
+pub(crate) fn router(conversation: Conversation) -> OpenApiRouter {
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(get, put, delete))
+        .with_state(conversation)
+}
+
+/// The settings of a session.
+#[utoipa::path(
+    get, path = "/api/v1/chat_sessions/{id}/configs", tag = "chat_sessions", operation_id = "session_configs_list",
+    params(("id" = ChatSessionId, Path), PageQuery),
+    responses((status = 200, body = Page<SessionConfigView>), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["chat_sessions:read"]))
+)]
+async fn list(
+    State(conversation): State<Conversation>,
+    Caller(scope): Caller,
+    Path(id): Path<ChatSessionId>,
+    Query(page): Query<PageQuery>,
+) -> ApiResult<Answer<Page<SessionConfigView>>> {
+    Ok(Answer(conversation.list_settings(&scope, id, &page).await?.map(SessionConfigView::from)))
+}
+
+/// One setting of a session.
+#[utoipa::path(
+    get, path = "/api/v1/chat_sessions/{id}/configs/{key}", tag = "chat_sessions", operation_id = "session_configs_get",
+    params(("id" = ChatSessionId, Path), ("key" = String, Path)),
+    responses((status = 200, body = SessionConfigView), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["chat_sessions:read"]))
+)]
+async fn get(
+    State(conversation): State<Conversation>,
+    Caller(scope): Caller,
+    Path((id, key)): Path<(ChatSessionId, String)>,
+) -> ApiResult<Tagged<SessionConfigView>> {
+    let setting = conversation.get_setting(&scope, id, &key).await?;
+    Ok(Tagged::new(setting.updated_at, setting.into()))
+}
+
+/// Sets a setting of a session. The keys `temperature`, `top_p`, `max_tokens`, `stop`, `seed`, `presence_penalty`,
+/// `frequency_penalty`, `response_format`, `reasoning_effort`, `context`, `tools` and `tool_choice` are what turns go by;
+/// any other is your own.
+#[utoipa::path(
+    put, path = "/api/v1/chat_sessions/{id}/configs/{key}", tag = "chat_sessions", operation_id = "session_configs_put",
+    params(("id" = ChatSessionId, Path), ("key" = String, Path), ("If-Match" = Option<String>, Header)),
+    request_body = SessionConfigSet,
+    responses((status = 200, body = SessionConfigView), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["chat_sessions:write"]))
+)]
+async fn put(
+    State(conversation): State<Conversation>,
+    Caller(scope): Caller,
+    Path((id, key)): Path<(ChatSessionId, String)>,
+    version: IfMatch,
+    Json(new): Json<SessionConfigSet>,
+) -> ApiResult<Tagged<SessionConfigView>> {
+    let setting = conversation.put_setting(&scope, id, &key, &version, new).await?;
+    Ok(Tagged::new(setting.updated_at, setting.into()))
+}
+
+/// Deletes a setting of a session.
+#[utoipa::path(
+    delete, path = "/api/v1/chat_sessions/{id}/configs/{key}", tag = "chat_sessions", operation_id = "session_configs_delete",
+    params(("id" = ChatSessionId, Path), ("key" = String, Path)),
+    responses((status = 204), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["chat_sessions:write"]))
+)]
+async fn delete(
+    State(conversation): State<Conversation>,
+    Caller(scope): Caller,
+    Path((id, key)): Path<(ChatSessionId, String)>,
+) -> ApiResult<StatusCode> {
+    conversation.delete_setting(&scope, id, &key).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,133 @@
+//! The rules of settings.
+
+use std::collections::BTreeMap;
+
+use loam_db::Tx;
+use loam_http::surface::{IfMatch, etag, next_version};
+use loam_kernel::{ChatSessionId, Error, Kind, Page, PageQuery, Result, Scope, TenantId};
+use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use super::entity::{ActiveModel, Column, Entity, Model};
+use super::keys;
+use crate::Conversation;
+use crate::chat_sessions::access;
+use crate::chat_sessions::update::get_active;
+
+/// Settings that a session may have.
+const MAX_SETTINGS: usize = 100;
+
+/// What a setting is set to.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SessionConfigSet {
+    /// As the key's schema says; of a key of your own any JSON but null, of at most 64 kB.
+    pub value: Value,
+}
+
+impl Conversation {
+    /// The settings of a session, the last one that was made first.
+    pub async fn list_settings(
+        &self,
+        scope: &Scope,
+        session: ChatSessionId,
+        page: &PageQuery,
+    ) -> Result<Page<Model>> {
+        let tx = self.0.db.read(scope).await?;
+        access::get(&tx, session).await?;
+        tx.find::<Entity>().filter(Column::SessionId.eq(session)).page(page, |row| row.id.0).await
+    }
+
+    /// One setting.
+    pub async fn get_setting(&self, scope: &Scope, session: ChatSessionId, key: &str) -> Result<Model> {
+        let tx = self.0.db.read(scope).await?;
+        access::get(&tx, session).await?;
+        find(&tx, session, key).await?.ok_or_else(missing)
+    }
+
+    /// Sets a setting, whether or not it was there.
+    pub async fn put_setting(
+        &self,
+        scope: &Scope,
+        session: ChatSessionId,
+        key: &str,
+        version: &IfMatch,
+        new: SessionConfigSet,
+    ) -> Result<Model> {
+        keys::check(key, &new.value)?;
+        let tx = self.0.db.write(scope).await?;
+        // the session's lock is what makes looking and writing one
+        let session = get_active(&tx, session).await?;
+        let old = find(&tx, session.id, key).await?;
+        version.check(&old.as_ref().map_or_else(|| UNSET.to_owned(), |old| etag(old.updated_at)))?;
+        let now = self.0.clock.now();
+        let row = match old {
+            Some(old) => {
+                let updated_at = next_version(old.updated_at, now);
+                let mut row = old.into_active_model();
+                row.value = Set(new.value);
+                row.updated_at = Set(updated_at);
+                tx.update(row).await?
+            }
+            None => {
+                let count = tx.find::<Entity>().filter(Column::SessionId.eq(session.id)).count().await?;
+                check_count(usize::try_from(count).unwrap_or(usize::MAX) + 1)?;
+                let row = ActiveModel {
+                    tenant_id: Set(TenantId::NIL),
+                    id: Set(self.0.clock.id()),
+                    session_id: Set(session.id),
+                    key: Set(key.to_owned()),
+                    value: Set(new.value),
+                    created_at: Set(now),
+                    updated_at: Set(now),
+                };
+                tx.insert(row).await?
+            }
+        };
+        // not the value: a tool may be declared with a secret
+        let told = json!({ "session_id": session.id, "key": key });
+        let notice = self.record(&tx, "set", "session_configs", row.id, told).await?;
+        self.commit(tx, notice).await?;
+        Ok(row)
+    }
+
+    /// Deletes a setting: what holds without it holds again.
+    pub async fn delete_setting(&self, scope: &Scope, session: ChatSessionId, key: &str) -> Result<()> {
+        let tx = self.0.db.write(scope).await?;
+        let session = get_active(&tx, session).await?;
+        let old = find(&tx, session.id, key).await?.ok_or_else(missing)?;
+        tx.delete::<Entity>().filter(Column::Id.eq(old.id)).exec().await?;
+        let told = json!({ "session_id": session.id, "key": key });
+        let notice = self.record(&tx, "delete", "session_configs", old.id, told).await?;
+        self.commit(tx, notice).await
+    }
+}
+
+/// The version of a setting that isn't there.
+const UNSET: &str = "\"0\"";
+
+/// Refuses more settings than a session may have.
+pub(crate) fn check_count(count: usize) -> Result<()> {
+    if count <= MAX_SETTINGS {
+        return Ok(());
+    }
+    let message = format!("a session has at most {MAX_SETTINGS} settings; delete one first");
+    Err(Error::new(Kind::Conflict, "too_many_settings", message))
+}
+
+/// What is set in a session, by key.
+pub(crate) async fn settings<R>(tx: &Tx<R>, session: ChatSessionId) -> Result<BTreeMap<String, Value>> {
+    let rows = tx.find::<Entity>().filter(Column::SessionId.eq(session)).all().await?;
+    Ok(rows.into_iter().map(|row| (row.key, row.value)).collect())
+}
+
+async fn find<R>(tx: &Tx<R>, session: ChatSessionId, key: &str) -> Result<Option<Model>> {
+    keys::check_name(key)?;
+    tx.find::<Entity>().filter(Column::SessionId.eq(session)).filter(Column::Key.eq(key)).one().await
+}
+
+fn missing() -> Error {
+    Error::new(Kind::NotFound, "not_found", "this session has no setting of this name")
+}
