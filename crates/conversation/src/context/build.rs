@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use loam_db::Tx;
 use loam_kernel::{Error, Kind, MessageId, Result, Scope};
-use sea_orm::{ColumnTrait, QueryFilter};
 use serde_json::{Map, Value, json};
 
 use super::path::Path;
@@ -15,7 +14,7 @@ use super::summary::{Dropped, SUMMARY_TOKENS};
 use super::units::{Gathering, Unit, at_most, count};
 use crate::Conversation;
 use crate::chat_sessions::entity::Model as Session;
-use crate::session_configs::entity as configs;
+use crate::session_configs::service::settings;
 use crate::tools::ToolDeclaration;
 use crate::turns::SETTINGS;
 
@@ -43,7 +42,7 @@ impl Conversation {
     /// The request, in OpenAI's format.
     pub(crate) async fn prompt(&self, scope: &Scope, asking: &Asking<'_>) -> Result<Bytes> {
         let tx = self.0.db.read(scope).await?;
-        let own = settings(&tx, asking.session).await?;
+        let own = settings(&tx, asking.session.id).await?;
         let context = self.0.context.of(scope.tenant()).as_ref().clone().with(own.get("context"));
         let mut request = fields(asking, &own);
         let answer = ["max_completion_tokens", "max_tokens"].iter().find_map(|name| request[*name].as_u64());
@@ -141,12 +140,6 @@ async fn read<R>(tx: &Tx<R>, asking: &Asking<'_>, context: &ContextSettings, roo
         gathering.take(message, pinned);
         pinned &= !is_question;
     }
-}
-
-/// The settings of a session.
-async fn settings<R>(tx: &Tx<R>, session: &Session) -> Result<BTreeMap<String, Value>> {
-    let rows = tx.find::<configs::Entity>().filter(configs::Column::SessionId.eq(session.id)).all().await?;
-    Ok(rows.into_iter().map(|row| (row.key, row.value)).collect())
 }
 
 /// The request but for its messages.

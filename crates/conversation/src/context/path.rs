@@ -3,13 +3,13 @@
 
 use std::collections::HashMap;
 
-use chrono::TimeDelta;
 use loam_db::Tx;
-use loam_kernel::{MessageId, Result, first_id_at};
+use loam_kernel::{MessageId, Result};
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::chat_sessions::entity::Model as Session;
 use crate::messages::entity::{Column, Entity, Model};
+use crate::messages::span::Span;
 
 /// Messages that are read at once.
 const PAGE: u64 = 100;
@@ -54,11 +54,8 @@ impl<'t, R> Path<'t, R> {
             .find::<Entity>()
             .filter(Column::SessionId.eq(self.session.id))
             .filter(Column::SequenceNumber.lt(message.sequence_number));
-        // so that only the months are looked at that the session lived in
-        if let (Some(first), Some(last)) = (self.session.first_message_at, self.session.last_message_at) {
-            find = find
-                .filter(Column::Id.gte(first_id_at(first)))
-                .filter(Column::Id.lt(first_id_at(last + TimeDelta::milliseconds(1))));
+        if let Some(span) = Span::of_session(self.session) {
+            find = find.filter(span.condition());
         }
         let page = find.order_by_desc(Column::SequenceNumber).limit(PAGE).all().await?;
         self.read = page.into_iter().map(|message| (message.id, message)).collect();

@@ -55,3 +55,10 @@ pub(super) async fn of_session<R>(tx: &Tx<R>, session: ChatSessionId) -> Result<
     let rows = find.order_by_desc(Column::Id).limit(MAX).all().await?;
     Ok(rows.into_iter().map(|row| (row.up_to_id, row)).collect())
 }
+
+/// Forgets the summaries that may tell of a message: what it said is changed or deleted.
+pub(crate) async fn forget<R>(tx: &Tx<R>, session: ChatSessionId, number: i64) -> Result<()> {
+    let telling = tx.delete::<Entity>().filter(Column::SessionId.eq(session));
+    telling.filter(Column::UpToNumber.gte(number)).exec().await?;
+    Ok(())
+}

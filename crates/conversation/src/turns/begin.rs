@@ -48,7 +48,7 @@ impl Conversation {
         let Beginning { turn, input, question, model } = beginning;
         let (mut session, mut question) = (session, question);
         if question.is_none()
-            && let Some(mut message) = input.question()
+            && let Some(mut message) = input.question()?
         {
             message.turn = Some(turn);
             let (after, written) = append(tx, &self.0.clock, session, vec![message]).await?;

@@ -47,14 +47,23 @@ enum Place {
 impl Conversation {
     /// Follows a turn that the caller may see, behind so many events.
     pub(crate) fn follow(&self, scope: &Scope, turn: TurnId, sent: usize) -> Follower {
-        let place = match self.0.turns.get(turn) {
-            Some(live) => {
-                let shown = live.watch();
-                Place::Here(live, shown)
-            }
-            None => Place::Database,
-        };
-        Follower { conversation: self.clone(), scope: scope.clone(), turn, sent, place }
+        match self.0.turns.get(turn) {
+            Some(live) => self.follow_live(scope, live, sent),
+            None => Follower {
+                conversation: self.clone(),
+                scope: scope.clone(),
+                turn,
+                sent,
+                place: Place::Database,
+            },
+        }
+    }
+
+    /// Follows a turn that was begun here just now.
+    pub(crate) fn follow_live(&self, scope: &Scope, live: Arc<Live>, sent: usize) -> Follower {
+        let shown = live.watch();
+        let turn = live.id;
+        Follower { conversation: self.clone(), scope: scope.clone(), turn, sent, place: Place::Here(live, shown) }
     }
 }
 

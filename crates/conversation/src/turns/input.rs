@@ -6,15 +6,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use crate::checks;
 use crate::messages::append::{NewMessage, Parent};
+use crate::messages::content::Content;
 use crate::messages::entity::Role;
+use crate::session_configs::keys;
 
 /// Characters of a model's name.
 pub(super) const MAX_MODEL: usize = 300;
-/// Parts of one content.
-const MAX_PARTS: usize = 64;
-/// Bytes of a turn's `metadata`.
-const MAX_METADATA: usize = 16 << 10;
 /// What can be set for one turn: fields of OpenAI's request.
 pub(crate) const SETTINGS: [&str; 12] = [
     "temperature",
@@ -30,8 +29,6 @@ pub(crate) const SETTINGS: [&str; 12] = [
     "tool_choice",
     "parallel_tool_calls",
 ];
-/// The kinds of parts that a content may have, each with the field that holds it.
-const PARTS: [&str; 4] = ["text", "image_url", "input_audio", "file"];
 
 /// A question.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -131,10 +128,11 @@ impl Input {
     }
 
     /// The question, as the message that it becomes.
-    pub(super) fn question(&self) -> Option<NewMessage> {
-        let content = self.content.as_ref()?;
-        let mut message = NewMessage::text(Role::User, text_of(content));
-        message.parts = content.is_array().then(|| content.clone());
+    pub(super) fn question(&self) -> Result<Option<NewMessage>> {
+        let Some(content) = &self.content else { return Ok(None) };
+        let content = asked(content)?;
+        let mut message = NewMessage::text(Role::User, content.text);
+        message.parts = content.parts;
         message.parent = match self.follows {
             Follows::Head => Parent::Head,
             Follows::Nothing => Parent::None,
@@ -142,21 +140,17 @@ impl Input {
         };
         message.sender = self.sender;
         message.metadata = Value::Object(self.metadata.clone());
-        Some(message)
+        Ok(Some(message))
     }
 }
 
 impl TurnCreate {
     /// Refuses what can't be a question.
     pub(super) fn check(&self) -> Result<()> {
-        check_content(&self.content)?;
+        asked(&self.content)?;
         check_model(self.model.as_deref())?;
         check_settings(&self.settings)?;
-        let metadata = serde_json::to_vec(&self.metadata).map_err(Error::internal)?;
-        if metadata.len() > MAX_METADATA {
-            return Err(Error::invalid("metadata", format!("must be at most {MAX_METADATA} bytes of JSON")));
-        }
-        Ok(())
+        checks::metadata(&self.metadata)
     }
 }
 
@@ -172,51 +166,23 @@ fn check_model(model: Option<&str>) -> Result<()> {
 }
 
 fn check_settings(settings: &Map<String, Value>) -> Result<()> {
-    match settings.keys().find(|name| !SETTINGS.contains(&name.as_str())) {
-        Some(name) => {
+    for (name, value) in settings {
+        let param = || format!("settings.{name}");
+        if !SETTINGS.contains(&name.as_str()) {
             let known = SETTINGS.join("`, `");
-            Err(Error::invalid(format!("settings.{name}"), format!("is no setting of a turn; there are `{known}`")))
+            return Err(Error::invalid(param(), format!("is no setting of a turn; there are `{known}`")));
         }
-        None => Ok(()),
-    }
-}
-
-fn check_content(content: &Value) -> Result<()> {
-    let parts = match content {
-        Value::String(text) if text.trim().is_empty() => {
-            return Err(Error::invalid("content", "must not be empty"));
-        }
-        Value::String(_) => return Ok(()),
-        Value::Array(parts) if (1..=MAX_PARTS).contains(&parts.len()) => parts,
-        Value::Array(_) => {
-            return Err(Error::invalid("content", format!("must have 1 to {MAX_PARTS} parts")));
-        }
-        _ => return Err(Error::invalid("content", "must be a text, or a list of content parts")),
-    };
-    for (at, part) in parts.iter().enumerate() {
-        let kind = part["type"].as_str().unwrap_or_default();
-        if !PARTS.contains(&kind) {
-            let known = PARTS.join("`, `");
-            return Err(Error::invalid(format!("content[{at}].type"), format!("must be one of `{known}`")));
-        }
-        let held = &part[kind];
-        if if kind == "text" { !held.is_string() } else { !held.is_object() } {
-            let what = if kind == "text" { "a text" } else { "an object" };
-            return Err(Error::invalid(format!("content[{at}].{kind}"), format!("must be {what}")));
+        // null takes back what the session sets
+        if !value.is_null() {
+            keys::check(name, value).map_err(|e| e.with_param(param()))?;
         }
     }
     Ok(())
 }
 
-/// What of a content is text.
-fn text_of(content: &Value) -> String {
-    match content {
-        Value::String(text) => text.clone(),
-        Value::Array(parts) => {
-            parts.iter().filter_map(|part| part["text"].as_str()).collect::<Vec<_>>().join("\n")
-        }
-        _ => String::new(),
-    }
+/// What is asked, as a message holds it: its text, and its parts.
+fn asked(content: &Value) -> Result<Content> {
+    Content::check(Role::User, Some(content.clone()), None, None)
 }
 
 #[cfg(test)]
@@ -226,29 +192,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_question_is_refused_by_name() {
-        let bad = [
-            (json!(""), "content"),
-            (json!(" \n"), "content"),
-            (json!(7), "content"),
-            (json!([]), "content"),
-            (json!([{"type": "text"}]), "content[0].text"),
-            (json!([{"type": "text", "text": "a"}, {"type": "video"}]), "content[1].type"),
-            (json!([{"type": "image_url", "image_url": "x"}]), "content[0].image_url"),
-        ];
-        for (content, param) in bad {
-            let error = check_content(&content).expect_err("refused");
-            assert_eq!((error.status(), error.param()), (400, Some(param)), "{content}");
-        }
-        let good = json!([{"type": "text", "text": "what is"}, {"type": "image_url", "image_url": {"url": "https://x/y.png"}}]);
-        check_content(&good).expect("a question");
-        assert_eq!(text_of(&good), "what is");
-    }
-
-    #[test]
     fn a_setting_that_no_model_knows_is_refused_by_name() {
         let settings = |name: &str| Map::from_iter([(name.to_owned(), json!(1))]);
         assert!(check_settings(&settings("temperature")).is_ok());
+        let hot = Map::from_iter([("temperature".to_owned(), json!(7))]);
+        assert_eq!(check_settings(&hot).expect_err("refused").param(), Some("settings.temperature"));
         let error = check_settings(&settings("messages")).expect_err("refused");
         assert_eq!(error.param(), Some("settings.messages"));
     }

@@ -106,6 +106,17 @@ impl Live {
         // the sender lives as long as `self`
         _ = self.watch().wait_for(|shown| shown.over).await;
     }
+
+    /// Waits until more events than these may be shown, or no more come.
+    pub(crate) async fn shows_more(&self, events: usize) {
+        _ = self.watch().wait_for(|shown| shown.over || shown.events > events).await;
+    }
+
+    /// Whether anything was said behind these events, so that a failure is the answer's end, not its place.
+    pub(crate) fn says_more(&self, events: usize) -> bool {
+        let says = |event: &TurnEvent| !matches!(event, TurnEvent::Started { .. } | TurnEvent::Ended { .. });
+        self.events().iter().skip(events).any(says)
+    }
 }
 
 /// All turns of this process.

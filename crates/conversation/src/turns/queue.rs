@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use loam_kernel::{Error, Kind, Result, Scope};
+use loam_kernel::{Kind, Result, Scope};
 use sea_orm::{IntoActiveModel, Set};
 
 use super::begin::{Beginning, open_turns};
@@ -13,6 +13,7 @@ use super::live::Live;
 use super::writer::End;
 use crate::Conversation;
 use crate::chat_sessions::entity as sessions;
+use crate::chat_sessions::update::require_active;
 
 /// How often it is looked whether a turn of another node has ended.
 const LOOK: Duration = Duration::from_millis(250);
@@ -81,8 +82,8 @@ impl Conversation {
         if others.into_iter().any(|other| other.id < live.id || other.state != TurnState::Queued) {
             return Ok(Look::Wait);
         }
-        if session.status == sessions::SessionStatus::Archived {
-            return Ok(Look::Over(End::failed(&archived())));
+        if let Err(e) = require_active(&session) {
+            return Ok(Look::Over(End::failed(&e)));
         }
         let input = Input::read(&turn.input)?;
         let model = turn.model.clone().unwrap_or_default();
@@ -93,12 +94,7 @@ impl Conversation {
         row.updated_at = Set(self.0.clock.now());
         let turn = tx.update(row).await?;
         tx.commit().await?;
+        self.said(&session);
         Ok(Look::Begun(Box::new(Begun { session, turn, events })))
     }
-}
-
-/// A session that takes no more.
-pub(super) fn archived() -> Error {
-    let message = "this session is archived: it can be read, and takes no more; make it active first";
-    Error::new(Kind::Conflict, "session_archived", message)
 }

@@ -179,10 +179,11 @@ impl Conversation {
             join(&mut writer.events, part.position, unpack_events(&part.events)?);
         }
         tx.delete::<part::Entity>().filter(part::Column::TurnId.eq(row.id)).exec().await?;
-        let session = row.session_id;
+        let session = writer.session.clone();
         if bare { writer.end_bare(end, None).await? } else { writer.end(end, None).await? };
         tx.commit().await?;
-        self.0.turns.wake(session);
+        self.said(&session);
+        self.0.turns.wake(session.id);
         Ok(true)
     }
 

@@ -14,12 +14,13 @@ use super::event::{TurnEvent, unpack_events};
 use super::input::{Follows, Input, ToolResults, TurnCreate, TurnRegenerate};
 use super::live::Live;
 use super::progress::Progress;
-use super::queue::{Begun, archived};
+use super::queue::Begun;
 use super::writer::{End, Writer};
 use crate::Conversation;
 use crate::chat_sessions::access;
-use crate::chat_sessions::entity::{Model as Session, SessionStatus};
-use crate::messages::entity as messages;
+use crate::chat_sessions::entity::Model as Session;
+use crate::chat_sessions::update::require_active;
+use crate::messages::{entity as messages, of_session};
 use crate::tools::{ClientResult, ToolOutcome};
 
 /// How long another node has to stop a turn of its own before the caller is told how it stands.
@@ -63,12 +64,9 @@ impl Conversation {
             Follows::Message(id) => Some(id),
         };
         let before = match before {
-            Some(id) => tx.get::<messages::Entity>(id).await?.filter(|row| row.session_id == session.id),
+            Some(id) => Some(of_session(&tx, &session, "parent_id", id).await?),
             None => None,
         };
-        if matches!(follows, Follows::Message(_)) && before.is_none() {
-            return Err(Error::invalid("parent_id", "there is no message with this id in this session"));
-        }
         let input = Input {
             content: Some(new.content),
             follows,
@@ -117,9 +115,7 @@ impl Conversation {
 
     /// Puts a turn into its session's queue, or begins it if there is none before it.
     async fn enqueue<R>(&self, scope: &Scope, tx: Tx<R>, session: Session, new: New) -> Result<Arc<Live>> {
-        if session.status == SessionStatus::Archived {
-            return Err(archived());
-        }
+        require_active(&session)?;
         let model = self.model_of(scope, &session, new.model).await?;
         let waiting = open_turns(&tx, session.id).await?.len() as u64;
         if waiting >= self.0.settings.with(scope.tenant(), |settings| settings.queue) {
@@ -158,6 +154,9 @@ impl Conversation {
         }
         let turn = tx.insert(row).await?;
         tx.commit().await?;
+        if let Some((session, _)) = &begun {
+            self.said(session);
+        }
         let events = begun.as_ref().map(|(_, events)| events.clone()).unwrap_or_default();
         let live = Live::new(tenant, session_id, id, events);
         let begun = begun.map(|(session, events)| Begun { session, turn, events });
@@ -232,6 +231,7 @@ impl Conversation {
             };
             writer.end(&End::stopped(), None).await?;
             tx.commit().await?;
+            self.said(&session);
             self.0.turns.wake(session.id);
             return Ok(());
         }
@@ -253,14 +253,14 @@ impl Conversation {
         tokio::time::timeout(STOPPING, ended).await.unwrap_or(Ok(()))
     }
 
-    /// Takes results of the client's tools. When all are there the turn goes on, here.
+    /// Takes results of the client's tools. When all are there the turn goes on, here, behind so many events.
     pub(crate) async fn take_results(
         &self,
         scope: &Scope,
         session: ChatSessionId,
         id: TurnId,
         given: &ToolResults,
-    ) -> Result<Option<Arc<Live>>> {
+    ) -> Result<Option<(Arc<Live>, usize)>> {
         let results = &given.tool_results;
         if !(1..=MAX_RESULTS).contains(&results.len()) {
             return Err(Error::invalid("tool_results", format!("must have 1 to {MAX_RESULTS} results")));
@@ -290,6 +290,7 @@ impl Conversation {
         if !open.is_empty() {
             writer.stay().await?;
             tx.commit().await?;
+            self.said(&session);
             return Ok(None);
         }
         let (session, mut turn) = (writer.session.clone(), writer.turn.clone());
@@ -298,9 +299,10 @@ impl Conversation {
         turn.node_id = self.0.node;
         tx.update_many::<Entity>().set(Column::NodeId, self.0.node).filter(Column::Id.eq(id)).exec().await?;
         tx.commit().await?;
-        let live = Live::new(scope.tenant(), session.id, id, events.clone());
+        self.said(&session);
+        let (live, sent) = (Live::new(scope.tenant(), session.id, id, events.clone()), events.len());
         self.run_turn(scope, &live, Some(Begun { session, turn, events }))?;
-        Ok(Some(live))
+        Ok(Some((live, sent)))
     }
 }
 

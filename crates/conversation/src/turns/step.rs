@@ -96,6 +96,7 @@ impl Conversation {
         let Some(mut writer) = Writer::open(&tx, &self.0.clock, live.session, live.id).await? else {
             return Err(gone());
         };
+        let session = writer.session.clone();
         // the row has them up to the last step only
         writer.events.clone_from(&live.events());
         let events = match step {
@@ -125,6 +126,7 @@ impl Conversation {
             Step::EndBare(end) => writer.end_bare(end, call).await?,
         };
         tx.commit().await?;
+        self.said(&session);
         Ok(events)
     }
 
