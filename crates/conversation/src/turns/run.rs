@@ -95,7 +95,7 @@ impl Conversation {
             tools: Vec::new(),
             heard_bytes: 0,
         };
-        if let Some(end) = run.to_its_end().await {
+        if let Some(end) = run.carry_on().await {
             let Run { live, mut log, call, .. } = run;
             self.store_end(&scope, &live, &mut log, end, call).await;
         }
@@ -104,7 +104,7 @@ impl Conversation {
 
 impl Run {
     /// Asks the model until it has its answer. None if it is the client's turn to use tools.
-    async fn to_its_end(&mut self) -> Option<End> {
+    async fn carry_on(&mut self) -> Option<End> {
         let settings = self.conversation.0.settings.of(self.scope.tenant());
         let deadline = tokio::time::Instant::now() + Duration::from_secs(settings.max_seconds);
         loop {
