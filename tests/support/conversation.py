@@ -80,11 +80,11 @@ class Chat:
             if answer.status_code != 200:
                 answer.read()
             assert answer.status_code == 200, answer.text
-            yield answer
+            yield Reading(answer)
 
     def stream(self, content: Any, **fields: Any) -> Stream:
         with self.asking(content, **fields) as answer:
-            return read(answer)
+            return answer.to_the_end()
 
     def again(self, turn: str, after: int | None = None, *, header: bool = False) -> Stream:
         """The stream of a turn behind an event."""
@@ -93,7 +93,7 @@ class Chat:
         headers = {"last-event-id": str(after)} if header else {}
         with self.api.http.stream("GET", url, params=params, headers=headers) as answer:
             assert answer.status_code in (200, 204), answer.read()
-            return read(answer)
+            return Reading(answer).to_the_end()
 
     def turn(self, turn: str) -> dict[str, Any]:
         return self.api.get(f"{self.turns}/{turn}")
@@ -110,17 +110,31 @@ class Chat:
         self.api.call("PUT", f"{self.path}/configs/{key}", 200, json={"value": value})
 
 
-def read(answer: httpx.Response, until: int | None = None) -> Stream:
-    """A stream to its end, or until that many whole events have come. One that breaks off gives what came."""
-    held = b""
-    try:
-        for chunk in answer.iter_raw():
-            held += chunk
-            if until is not None and _whole(held).count(b"\n\n") >= until:
-                break
-    except httpx.HTTPError:
-        pass
-    return Stream(_whole(held))
+class Reading:
+    """A stream that is read bit by bit."""
+
+    def __init__(self, answer: httpx.Response) -> None:
+        self._chunks = answer.iter_raw()
+        self._held = b""
+
+    def until(self, count: int) -> Stream:
+        """All that came when that many whole events had, or at the end."""
+        while _whole(self._held).count(b"\n\n") < count and self._more():
+            pass
+        return Stream(_whole(self._held))
+
+    def to_the_end(self) -> Stream:
+        """All of it. One that breaks off gives what came."""
+        while self._more():
+            pass
+        return Stream(_whole(self._held))
+
+    def _more(self) -> bool:
+        try:
+            self._held += next(self._chunks)
+        except (StopIteration, httpx.HTTPError):
+            return False
+        return True
 
 
 def _whole(held: bytes) -> bytes:

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from support.api import assert_error, eventually
-from support.conversation import Chat, Stream, read, words
+from support.conversation import Chat, Reading, Stream, words
 from support.deployment import add_usual_providers, deploy
 
 QUICK, SLOW = "mock/gpt-4o", "slow/gpt-4o"
@@ -120,7 +120,7 @@ def test_an_answer_is_stored_though_the_client_hangs_up(chat, slow):
     slow.script(reply(text))
     session = chat(SLOW)
     with session.asking("speak") as answer:
-        seen = read(answer, until=3)
+        seen = answer.until(3)
     turn = seen.events[0].data["turn_id"]
     eventually(lambda: session.turn(turn)["state"] == "completed")
     assert session.said() == [("user", "speak"), ("assistant", text)]
@@ -137,7 +137,7 @@ def test_attaching_again_anywhere_gives_the_bytes_of_never_having_left(chat, slo
         slow.script(reply(words(40, str(done))))
         session = chat(SLOW)
         with ThreadPoolExecutor(16) as pool, session.asking("speak") as answer:
-            first = read(answer, until=1)
+            first = answer.until(1)
             turn = first.events[0].data["turn_id"]
 
             def attach(wait: float, after: int, header: bool, hang_up: int | None, of=(session, turn)) -> tuple[int, Stream]:
@@ -145,7 +145,7 @@ def test_attaching_again_anywhere_gives_the_bytes_of_never_having_left(chat, slo
                 if hang_up is None:
                     return after, of[0].again(of[1], after, header=header)
                 with of[0].api.http.stream("GET", f"{of[0].turns}/{of[1]}/stream", params={"after": after}) as again:
-                    part = read(again, until=hang_up)
+                    part = Reading(again).until(hang_up)
                 rest = of[0].again(of[1], after + len(part.events))
                 return after, Stream(part.raw + rest.raw)
 
@@ -153,7 +153,7 @@ def test_attaching_again_anywhere_gives_the_bytes_of_never_having_left(chat, slo
                 pool.submit(attach, dice.uniform(0, 2.4), dice.randrange(0, 8), dice.random() < 0.5, dice.choice([None, None, 1, 3]))
                 for _ in range(min(50 if not soak else 400, tries - done))
             ]
-            whole = Stream(first.raw + read(answer).raw)
+            whole = answer.to_the_end()
             for future in one:
                 after, stream = future.result()
                 # Whoever names an event that had not come yet waits for what is behind it.
@@ -182,7 +182,7 @@ def test_stopping_keeps_what_came(chat, slow):
     slow.script(reply(words(60)))
     session = chat(SLOW)
     with session.asking("speak") as answer:
-        seen = read(answer, until=5)
+        seen = answer.until(5)
         turn = seen.events[0].data["turn_id"]
         stopped = session.api.call("DELETE", f"{session.turns}/{turn}", 200).json()
     assert stopped["state"] == "stopped"
@@ -235,13 +235,13 @@ def test_a_kill_in_the_middle_leaves_all_that_was_seen(database, request, slow, 
             session = Chat(made.api, SLOW)
             waiting = []
             with session.asking("speak") as answer, ThreadPoolExecutor(1) as pool:
-                seen = read(answer, until=dice.randrange(2, 25))
+                seen = answer.until(dice.randrange(2, 25))
                 # One more waits for its turn, and dies with the server.
                 waiting.append(pool.submit(session.api.with_key(made.loam.key).call, "POST", session.turns, json={"content": "next"}))
                 eventually(lambda of=session: len(of.api.get(of.turns)["data"]) == 2)
                 time.sleep(dice.uniform(0, 0.2))
                 made.loam.kill9()
-                seen = Stream(seen.raw + read(answer).raw)
+                seen = answer.to_the_end()
                 assert waiting[0].exception() is not None
             made.loam.start()
             turn = seen.events[0].data["turn_id"]
@@ -264,18 +264,18 @@ def test_a_clean_stop_waits_for_answers_and_then_keeps_what_came(request, slow):
         short, long = Chat(made.api, SLOW), Chat(made.api, SLOW)
         slow.script(reply(words(15, "short")))
         with short.asking("short") as answer:
-            read(answer, until=2)
+            answer.until(2)
             slow.script(reply(words(300, "long")))
             with long.asking("long") as other:
-                seen = read(other, until=2)
+                other.until(2)
                 stopping = threading.Thread(target=made.loam.stop)
                 stopping.start()
-                rest = read(other)
-                assert read(answer).last().data["state"] == "completed"
+                rest = other.to_the_end()
+                assert answer.to_the_end().last().data["state"] == "completed"
                 stopping.join()
         assert rest.last().data["state"] == "interrupted"
         made.loam.start()
-        assert long.said() == [("user", "long"), ("assistant", Stream(seen.raw + rest.raw).text)]
+        assert long.said() == [("user", "long"), ("assistant", rest.text)]
         assert short.said()[1] == ("assistant", words(15, "short"))
 
 
@@ -308,7 +308,7 @@ def test_a_queue_has_an_end_and_who_waits_can_be_stopped(chat, talking, slow):
         slow.script(reply(words(60)))
         session = chat(SLOW)
         with session.asking("speak") as answer, ThreadPoolExecutor(1) as pool:
-            first = read(answer, until=2).events[0].data["turn_id"]
+            first = answer.until(2).events[0].data["turn_id"]
             second = pool.submit(session.api.with_key(talking.loam.key).call, "POST", session.turns, 201, json={"content": "next"})
             eventually(lambda: len(session.api.get(session.turns)["data"]) == 2)
             refused = session.api.call("POST", session.turns, json={"content": "and then"})
@@ -384,7 +384,7 @@ def test_what_there_is_no_room_for_is_told_in_a_summary_that_is_used_again(chat,
     session = chat(system_prompt="be brief")
     for number in range(8):
         session.ask(f"{number} " + "word " * 60)
-    session.set("context", {"max_tokens": 1_600, "overflow": "summarize", "keep_last": 2, "summary_model": "mock/gpt-4o-mini"})
+    session.set("context", {"max_tokens": 1_200, "overflow": "summarize", "keep_last": 2, "summary_model": "mock/gpt-4o-mini"})
     mock.reset()
     mock.script(reply("they counted words") | {"match": {"model": "gpt-4o-mini"}, "times": None})
     rounds = 8

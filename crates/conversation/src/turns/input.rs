@@ -182,7 +182,11 @@ fn check_settings(settings: &Map<String, Value>) -> Result<()> {
 
 /// What is asked, as a message holds it: its text, and its parts.
 fn asked(content: &Value) -> Result<Content> {
-    Content::check(Role::User, Some(content.clone()), None, None)
+    let content = Content::check(Role::User, Some(content.clone()), None, None)?;
+    if content.parts.is_none() && content.text.trim().is_empty() {
+        return Err(Error::invalid("content", "must not be empty"));
+    }
+    Ok(content)
 }
 
 #[cfg(test)]

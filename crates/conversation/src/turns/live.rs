@@ -155,11 +155,15 @@ impl Turns {
 
     /// Runs a turn in a task that a stopping server waits for.
     pub(crate) fn run(&self, live: &Arc<Live>, task: impl Future<Output = ()> + Send + 'static) {
+        self.hold(live);
+        self.tasks.spawn(task);
+    }
+
+    /// Counts a turn among those that are run here, which nobody else then ends.
+    pub(crate) fn hold(&self, live: &Arc<Live>) {
         let mut known = self.known();
         known.turns.insert(live.id, live.clone());
         known.sessions.entry(live.session).or_default().insert(live.id);
-        drop(known);
-        self.tasks.spawn(task);
     }
 
     /// The turn, if it is run here.

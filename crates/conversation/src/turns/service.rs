@@ -298,9 +298,14 @@ impl Conversation {
         // it may have been another node's
         turn.node_id = self.0.node;
         tx.update_many::<Entity>().set(Column::NodeId, self.0.node).filter(Column::Id.eq(id)).exec().await?;
-        tx.commit().await?;
-        self.said(&session);
         let (live, sent) = (Live::new(scope.tenant(), session.id, id, events.clone()), events.len());
+        // before anybody can take it for one that nobody runs
+        self.0.turns.hold(&live);
+        if let Err(e) = tx.commit().await {
+            self.0.turns.remove(&live);
+            return Err(e);
+        }
+        self.said(&session);
         self.run_turn(scope, &live, Some(Begun { session, turn, events }))?;
         Ok(Some((live, sent)))
     }
