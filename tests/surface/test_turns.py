@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import threading
 import time
 import uuid
@@ -9,7 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from support.api import assert_error, eventually
+from services import Loam
+from support.api import Api, assert_error, eventually
 from support.conversation import Chat, Reading, Stream, words
 from support.deployment import add_usual_providers, deploy
 
@@ -54,11 +56,17 @@ def test_a_question_gets_its_answer_and_both_are_kept(chat, mock):
     assert turn["message"]["content"] == "the capital is Paris"
     assert turn["message"]["finish_reason"] == "stop"
     question, answer = session.messages()
-    assert (question["role"], question["content"], question["metadata"]) == ("user", "what is the capital of France?", {"mine": 1})
+    assert (question["role"], question["content"], question["metadata"]) == (
+        "user",
+        "what is the capital of France?",
+        {"mine": 1},
+    )
     assert (answer["id"], answer["parent_id"]) == (turn["assistant_message_id"], question["id"])
     assert answer["turn_id"] == question["turn_id"] == turn["id"]
     assert answer["completion_tokens"] > 0
-    assert prompts(mock) == [[{"role": "system", "content": "be brief"}, {"role": "user", "content": "what is the capital of France?"}]]
+    assert prompts(mock) == [
+        [{"role": "system", "content": "be brief"}, {"role": "user", "content": "what is the capital of France?"}]
+    ]
     call = eventually(lambda: session.api.get(f"/api/v1/llm_calls/{turn['llm_call_id']}"))
     assert call["session_id"] == session.id
     assert call["total_tokens"] == answer["prompt_tokens"] + answer["completion_tokens"]
@@ -150,7 +158,9 @@ def test_attaching_again_anywhere_gives_the_bytes_of_never_having_left(chat, slo
                 return after, Stream(part.raw + rest.raw)
 
             one = [
-                pool.submit(attach, dice.uniform(0, 2.4), dice.randrange(0, 8), dice.random() < 0.5, dice.choice([None, None, 1, 3]))
+                pool.submit(
+                    attach, dice.uniform(0, 2.4), dice.randrange(0, 8), dice.random() < 0.5, dice.choice([None, None, 1, 3])
+                )
                 for _ in range(min(50 if not soak else 400, tries - done))
             ]
             whole = answer.to_the_end()
@@ -237,7 +247,9 @@ def test_a_kill_in_the_middle_leaves_all_that_was_seen(database, request, slow, 
             with session.asking("speak") as answer, ThreadPoolExecutor(1) as pool:
                 seen = answer.until(dice.randrange(2, 25))
                 # One more waits for its turn, and dies with the server.
-                waiting.append(pool.submit(session.api.with_key(made.loam.key).call, "POST", session.turns, json={"content": "next"}))
+                waiting.append(
+                    pool.submit(session.api.with_key(made.loam.key).call, "POST", session.turns, json={"content": "next"})
+                )
                 eventually(lambda of=session: len(of.api.get(of.turns)["data"]) == 2)
                 time.sleep(dice.uniform(0, 0.2))
                 made.loam.kill9()
@@ -279,6 +291,41 @@ def test_a_clean_stop_waits_for_answers_and_then_keeps_what_came(request, slow):
         assert short.said()[1] == ("assistant", words(15, "short"))
 
 
+# Several nodes
+
+MASTER_KEY = base64.b64encode(bytes(range(32))).decode()
+
+
+def test_any_node_follows_and_stops_what_another_runs_and_takes_up_what_waits(postgres, mock, slow):
+    with deploy("postgres", postgres, env={"LOAM_MASTER_KEY": MASTER_KEY}) as one:
+        with Loam(database_url=one.loam.database_url, env={"LOAM_MASTER_KEY": MASTER_KEY}) as two:
+            add_usual_providers(one, mock, slow)
+            here, there = Chat(one.api, SLOW), Chat.__new__(Chat)
+            there.__dict__ |= here.__dict__ | {"api": Api(two.url, one.loam.key)}
+            slow.script(reply(words(40)))
+            with here.asking("speak") as answer, ThreadPoolExecutor(2) as pool:
+                turn = answer.until(2).events[0].data["turn_id"]
+                # It waits on the other node until the first has ended here.
+                following, next_one = pool.submit(there.again, turn, 1), pool.submit(there.ask, "next", model=QUICK)
+                whole = answer.to_the_end()
+                assert following.result().raw == whole.behind(1)
+                assert next_one.result()["state"] == "completed"
+            assert [role for role, _ in here.said()] == ["user", "assistant"] * 2
+            slow.script(reply(words(200)))
+            with here.asking("speak on") as answer:
+                turn = answer.until(3).events[0].data["turn_id"]
+                stopped = there.api.call("DELETE", f"{there.turns}/{turn}", 200).json()
+                assert stopped["state"] == "stopped"
+                assert there.again(turn).raw == answer.to_the_end().raw
+            mock.script(WANTS, reply("fine"))
+            with_tool(here)
+            waiting = here.ask("how is the weather?", model=QUICK)
+            results = {"tool_results": [{"tool_call_id": waiting["tool_calls"][0]["id"], "content": "21 °C"}]}
+            url = f"{there.turns}/{waiting['id']}/tool_results"
+            assert there.api.call("POST", url, 200, json=results).json()["state"] == "completed"
+            assert two.stop() == 0
+
+
 # Order
 
 
@@ -309,7 +356,9 @@ def test_a_queue_has_an_end_and_who_waits_can_be_stopped(chat, talking, slow):
         session = chat(SLOW)
         with session.asking("speak") as answer, ThreadPoolExecutor(1) as pool:
             first = answer.until(2).events[0].data["turn_id"]
-            second = pool.submit(session.api.with_key(talking.loam.key).call, "POST", session.turns, 201, json={"content": "next"})
+            second = pool.submit(
+                session.api.with_key(talking.loam.key).call, "POST", session.turns, 201, json={"content": "next"}
+            )
             eventually(lambda: len(session.api.get(session.turns)["data"]) == 2)
             refused = session.api.call("POST", session.turns, json={"content": "and then"})
             assert_error(refused, 429, "session_busy")
@@ -408,7 +457,10 @@ def test_what_there_is_no_room_for_is_told_in_a_summary_that_is_used_again(chat,
 # Tools
 
 
-WEATHER = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {"at": {"type": "string"}}}}}
+WEATHER = {
+    "type": "function",
+    "function": {"name": "weather", "parameters": {"type": "object", "properties": {"at": {"type": "string"}}}},
+}
 WANTS = {"type": "reply", "tool_calls": [{"name": "weather", "arguments": {"at": "Paris"}}], "times": 1}
 
 
