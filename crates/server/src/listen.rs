@@ -147,8 +147,10 @@ impl Worker {
         open.close();
         let patience = Duration::from_secs(self.config.shutdown_timeout);
         // turns run on this thread whether or not somebody listens; who does is told how they end
-        let (ended, ()) =
-            tokio::join!(tokio::time::timeout(patience + LAST_WORDS, open.wait()), self.conversation.finish_turns(patience));
+        let (ended, ()) = tokio::join!(
+            tokio::time::timeout(patience + LAST_WORDS, open.wait()),
+            self.conversation.finish_turns(patience)
+        );
         if ended.is_err() {
             tracing::warn!(connections = open.len(), "closing connections that did not end in time");
         }

@@ -65,7 +65,8 @@ impl Conversation {
         read: Read,
     ) -> Result<Vec<Value>> {
         let Read { mut gathering, before } = read;
-        let max_messages = context.max_messages.map_or(usize::MAX, |max| usize::try_from(max).unwrap_or(usize::MAX));
+        let max_messages =
+            context.max_messages.map_or(usize::MAX, |max| usize::try_from(max).unwrap_or(usize::MAX));
         let told = system(asking.session, before.as_deref());
         let head = json!({ "messages": told, "tools": request["tools"] });
         let mut fixed = at_most(&head);
@@ -93,7 +94,8 @@ impl Conversation {
             let last = newest(&units, left, usize::try_from(context.keep_last).unwrap_or(usize::MAX));
             let short = recent.max(last.min(newest(&units, left, max_messages)));
             let model = context.summary_model.as_deref().unwrap_or(asking.model);
-            let max_bytes = usize::try_from(context.room(model, Some(SUMMARY_TOKENS)).saturating_mul(3)).unwrap_or(usize::MAX);
+            let max_bytes = usize::try_from(context.room(model, Some(SUMMARY_TOKENS)).saturating_mul(3))
+                .unwrap_or(usize::MAX);
             let dropped = Dropped {
                 session: asking.session,
                 model,
@@ -104,7 +106,9 @@ impl Conversation {
             match self.summarize(scope, dropped).await {
                 Ok(summary) => return Ok(in_order(system(asking.session, Some(&summary)), &units[..short])),
                 // an answer without the beginning is better than none
-                Err(e) => tracing::warn!(error = %e, session.id = %asking.session.id, "a conversation could not be summarised; its beginning is left out"),
+                Err(e) => {
+                    tracing::warn!(error = %e, session.id = %asking.session.id, "a conversation could not be summarised; its beginning is left out")
+                }
             }
         }
         Ok(in_order(told, &units[..kept]))
@@ -211,9 +215,15 @@ mod tests {
     #[test]
     fn the_oldest_goes_first_and_the_turn_never() {
         let units = [unit(50, true), unit(50, true), unit(10, false), unit(100, false), unit(1, false)];
-        for (room, max_messages, kept) in
-            [(1_000, 100, 5), (210, 100, 4), (209, 100, 3), (110, 100, 3), (109, 100, 2), (0, 0, 2), (1_000, 3, 3)]
-        {
+        for (room, max_messages, kept) in [
+            (1_000, 100, 5),
+            (210, 100, 4),
+            (209, 100, 3),
+            (110, 100, 3),
+            (109, 100, 2),
+            (0, 0, 2),
+            (1_000, 3, 3),
+        ] {
             assert_eq!(newest(&units, room, max_messages), kept, "{room} {max_messages}");
         }
     }

@@ -186,7 +186,10 @@ mod tests {
     fn what_a_session_says_holds_for_it() {
         let said = json!({"max_tokens": 500, "overflow": "summarize"});
         let settings = ContextSettings::default().with(Some(&said));
-        assert_eq!((settings.max_tokens, settings.overflow, settings.keep_last), (Some(500), Overflow::Summarize, 6));
+        assert_eq!(
+            (settings.max_tokens, settings.overflow, settings.keep_last),
+            (Some(500), Overflow::Summarize, 6)
+        );
         assert_eq!(settings.room("my-route", None), 500);
         let odd = ContextSettings::default().with(Some(&json!({"max_tokens": "many"})));
         assert_eq!(odd.max_tokens, None);

@@ -71,15 +71,20 @@ impl Conversation {
         session: &Session,
         request: &Value,
     ) -> Result<(String, Option<LlmCallId>)> {
-        let wrong = |why: String| Error::new(Kind::BadGateway, "no_summary", format!("no summary could be had: {why}"));
+        let wrong = |why: String| {
+            Error::new(Kind::BadGateway, "no_summary", format!("no summary could be had: {why}"))
+        };
         let done = self.0.gateway.complete_chat(scope, session.id, Bytes::from(request.to_string())).await;
         let body = Limited::new(done.answer?.into_body(), MAX_ANSWER).collect().await;
         let body = body.map_err(|e| wrong(e.to_string()))?.to_bytes();
         let heard = Listener::default().whole(&body)?;
-        let text: String = heard.into_iter().filter_map(|heard| match heard {
-            Heard::Text(text) => Some(text),
-            Heard::Thought(_) => None,
-        }).collect();
+        let text: String = heard
+            .into_iter()
+            .filter_map(|heard| match heard {
+                Heard::Text(text) => Some(text),
+                Heard::Thought(_) => None,
+            })
+            .collect();
         match text.trim() {
             "" => Err(wrong("the model said nothing".to_owned())),
             text => Ok((text.to_owned(), done.call)),
@@ -117,7 +122,11 @@ fn line(message: &Value) -> String {
     };
     let used = message["tool_calls"].as_array().into_iter().flatten().map(|call| {
         let function = &call["function"];
-        format!(" [uses {}({})]", function["name"].as_str().unwrap_or_default(), function["arguments"].as_str().unwrap_or_default())
+        format!(
+            " [uses {}({})]",
+            function["name"].as_str().unwrap_or_default(),
+            function["arguments"].as_str().unwrap_or_default()
+        )
     });
     format!("{role}: {content}{}", used.collect::<String>())
 }
@@ -132,7 +141,9 @@ mod tests {
     fn a_transcript_has_its_end_whatever_its_length() {
         let unit = |messages: Vec<Value>| Unit::new(messages, Uuid::nil().into(), 1, false);
         let units = [
-            unit(vec![json!({"role": "user", "content": [{"type": "text", "text": "look"}, {"type": "image_url"}]})]),
+            unit(vec![
+                json!({"role": "user", "content": [{"type": "text", "text": "look"}, {"type": "image_url"}]}),
+            ]),
             unit(vec![
                 json!({"role": "assistant", "content": null, "tool_calls": [{"function": {"name": "f", "arguments": "{}"}}]}),
                 json!({"role": "tool", "content": "42"}),

@@ -82,8 +82,12 @@ impl Gathering {
     /// Counts what has not been counted yet, apart from the threads that serve.
     pub(super) async fn count(&mut self) -> Result<()> {
         let open = |unit: &&mut Unit| !unit.exact;
-        let texts: Vec<String> =
-            self.units.iter_mut().filter(open).map(|unit| json!({ "messages": unit.messages }).to_string()).collect();
+        let texts: Vec<String> = self
+            .units
+            .iter_mut()
+            .filter(open)
+            .map(|unit| json!({ "messages": unit.messages }).to_string())
+            .collect();
         let counted = count(texts).await?;
         for (unit, tokens) in self.units.iter_mut().filter(open).zip(counted) {
             (unit.tokens, unit.exact) = (tokens, true);
@@ -169,7 +173,9 @@ mod tests {
     }
 
     fn asking(number: i64, ids: &[&str], content: &str) -> Model {
-        let calls = ids.iter().map(|id| json!({"id": id, "type": "function", "function": {"name": "f", "arguments": "{}"}}));
+        let calls = ids
+            .iter()
+            .map(|id| json!({"id": id, "type": "function", "function": {"name": "f", "arguments": "{}"}}));
         Model { tool_calls: Some(calls.collect()), ..message(number, Role::Assistant, content) }
     }
 
@@ -216,11 +222,15 @@ mod tests {
     #[tokio::test]
     async fn what_is_counted_is_never_more_than_what_was_taken_for_the_most() {
         let mut gathering = Gathering::default();
-        for (number, text) in ["", "hello world", "沃土：万物生长之地。", &"x ".repeat(3_000), "🦀🦀🦀"].iter().enumerate() {
+        for (number, text) in
+            ["", "hello world", "沃土：万物生长之地。", &"x ".repeat(3_000), "🦀🦀🦀"].iter().enumerate()
+        {
             gathering.take(message(number as i64 + 1, Role::User, &format!("{text}.")), false);
         }
         let before: Vec<u64> = gathering.units.iter().map(|unit| unit.tokens).collect();
         gathering.count().await.expect("counted");
-        assert!(gathering.units.iter().zip(before).all(|(unit, most)| unit.tokens > 0 && unit.tokens <= most));
+        assert!(
+            gathering.units.iter().zip(before).all(|(unit, most)| unit.tokens > 0 && unit.tokens <= most)
+        );
     }
 }

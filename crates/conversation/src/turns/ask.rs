@@ -37,7 +37,8 @@ impl Run {
         if kind.starts_with("text/event-stream") {
             self.listen(body, &mut listener).await?;
         } else {
-            let whole = Limited::new(body, MAX_ANSWER).collect().await.map_err(|e| broke_off(e.to_string()))?;
+            let whole =
+                Limited::new(body, MAX_ANSWER).collect().await.map_err(|e| broke_off(e.to_string()))?;
             self.take(listener.whole(&whole.to_bytes())?);
         }
         listener.end().map(heard).map_err(broke_off)

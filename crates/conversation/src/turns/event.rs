@@ -37,12 +37,7 @@ pub(crate) enum TurnEvent {
         tokens: Option<Tokens>,
     },
     /// Nothing more comes.
-    Ended {
-        state: TurnState,
-        finish_reason: Option<FinishReason>,
-        tokens: Tokens,
-        fault: Option<Fault>,
-    },
+    Ended { state: TurnState, finish_reason: Option<FinishReason>, tokens: Tokens, fault: Option<Fault> },
 }
 
 /// A use of a tool that the model wants.
@@ -184,15 +179,30 @@ mod tests {
         let id = Uuid::from_u128(7);
         let call = ToolCall { id: "c".to_owned(), name: "f".to_owned(), arguments: "{}".to_owned() };
         let events = vec![
-            TurnEvent::Started { turn: id.into(), session: id.into(), user_message: Some(id.into()), model: "m/n".to_owned() },
+            TurnEvent::Started {
+                turn: id.into(),
+                session: id.into(),
+                user_message: Some(id.into()),
+                model: "m/n".to_owned(),
+            },
             TurnEvent::Reasoning("hm".to_owned()),
             TurnEvent::Delta("word ".repeat(2_000)),
             TurnEvent::ToolCalls(vec![call.clone()]),
             TurnEvent::ToolResult { call_id: "c".to_owned(), content: "1".to_owned(), is_error: false },
             TurnEvent::RequiresAction(vec![call]),
-            TurnEvent::Message { id: id.into(), number: 2, role: Role::Assistant, finish_reason: Some(FinishReason::Stop), tokens: None },
-            TurnEvent::Ended { state: TurnState::Failed, finish_reason: None, tokens: Tokens::default(),
-                fault: Some(Fault { code: "c".to_owned(), message: "m".to_owned() }) },
+            TurnEvent::Message {
+                id: id.into(),
+                number: 2,
+                role: Role::Assistant,
+                finish_reason: Some(FinishReason::Stop),
+                tokens: None,
+            },
+            TurnEvent::Ended {
+                state: TurnState::Failed,
+                finish_reason: None,
+                tokens: Tokens::default(),
+                fault: Some(Fault { code: "c".to_owned(), message: "m".to_owned() }),
+            },
         ];
         let packed = pack_events(&events).expect("packed");
         assert!(packed.len() < 2_000);

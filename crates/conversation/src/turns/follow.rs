@@ -7,8 +7,8 @@ use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::stream;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::StatusCode;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use loam_kernel::{Error, Kind, Result, Scope, TurnId};
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
 use tokio::sync::watch;
@@ -63,7 +63,13 @@ impl Conversation {
     pub(crate) fn follow_live(&self, scope: &Scope, live: Arc<Live>, sent: usize) -> Follower {
         let shown = live.watch();
         let turn = live.id;
-        Follower { conversation: self.clone(), scope: scope.clone(), turn, sent, place: Place::Here(live, shown) }
+        Follower {
+            conversation: self.clone(),
+            scope: scope.clone(),
+            turn,
+            sent,
+            place: Place::Here(live, shown),
+        }
     }
 }
 

@@ -42,7 +42,12 @@ pub(crate) struct Live {
 
 impl Live {
     /// A turn whose events so far are in the database.
-    pub(crate) fn new(tenant: TenantId, session: ChatSessionId, id: TurnId, events: Vec<TurnEvent>) -> Arc<Self> {
+    pub(crate) fn new(
+        tenant: TenantId,
+        session: ChatSessionId,
+        id: TurnId,
+        events: Vec<TurnEvent>,
+    ) -> Arc<Self> {
         let shown = watch::Sender::new(Shown { events: events.len(), over: false });
         Arc::new(Self {
             tenant,
@@ -147,8 +152,9 @@ impl Turns {
         }
         if self.known().turns.len() >= MAX_LIVE {
             let message = "this server runs as many turns as it can; try again in a moment";
-            return Err(Error::new(Kind::TooMany, "too_many_turns", message)
-                .with_retry_after(Duration::from_secs(2)));
+            return Err(
+                Error::new(Kind::TooMany, "too_many_turns", message).with_retry_after(Duration::from_secs(2))
+            );
         }
         Ok(())
     }

@@ -68,10 +68,16 @@ mod tests {
     #[test]
     fn what_is_not_in_a_message_yet_is_what_came_since_the_last() {
         let call = |id: &str| ToolCall { id: id.to_owned(), name: "f".to_owned(), arguments: String::new() };
-        let result = TurnEvent::ToolResult { call_id: "a".to_owned(), content: String::new(), is_error: false };
+        let result =
+            TurnEvent::ToolResult { call_id: "a".to_owned(), content: String::new(), is_error: false };
         let id = |id: u128| Some(MessageId(Uuid::from_u128(id)));
         let events = [
-            TurnEvent::Started { turn: Uuid::nil().into(), session: Uuid::nil().into(), user_message: id(1), model: String::new() },
+            TurnEvent::Started {
+                turn: Uuid::nil().into(),
+                session: Uuid::nil().into(),
+                user_message: id(1),
+                model: String::new(),
+            },
             TurnEvent::Delta("let me ".to_owned()),
             TurnEvent::Delta("see".to_owned()),
             TurnEvent::ToolCalls(vec![call("a"), call("b")]),

@@ -52,7 +52,10 @@ impl Conversation {
         }
         self.forget_parts().await?;
         if ended > 0 {
-            tracing::warn!(turns = ended, "found turns that were under way when this node died; they are marked interrupted");
+            tracing::warn!(
+                turns = ended,
+                "found turns that were under way when this node died; they are marked interrupted"
+            );
         }
         Ok(ended)
     }
@@ -113,9 +116,8 @@ impl Conversation {
 
     /// Ends turns whose lease is over: their node is gone, or their client.
     async fn sweep(&self) -> Result<()> {
-        let over = Condition::all()
-            .add(Column::EndedAt.is_null())
-            .add(Column::LeaseUntil.lt(self.0.clock.now()));
+        let over =
+            Condition::all().add(Column::EndedAt.is_null()).add(Column::LeaseUntil.lt(self.0.clock.now()));
         for row in self.left_behind(over).await? {
             if self.0.turns.get(row.id).is_some() {
                 continue;
@@ -164,7 +166,10 @@ impl Conversation {
         if writer.turn.state == TurnState::Queued {
             // its question is kept, in the place where it would have come
             let open = open_turns(&tx, row.session_id).await?;
-            if open.iter().any(|other| other.id != row.id && (other.id < row.id || other.state != TurnState::Queued)) {
+            if open
+                .iter()
+                .any(|other| other.id != row.id && (other.id < row.id || other.state != TurnState::Queued))
+            {
                 return Ok(false);
             }
             let input = Input::read(&row.input)?;
@@ -181,7 +186,11 @@ impl Conversation {
         }
         tx.delete::<part::Entity>().filter(part::Column::TurnId.eq(row.id)).exec().await?;
         let session = writer.session.clone();
-        if bare { writer.end_bare(end, None).await? } else { writer.end(end, None).await? };
+        if bare {
+            writer.end_bare(end, None).await?
+        } else {
+            writer.end(end, None).await?
+        };
         tx.commit().await?;
         self.said(&session);
         self.0.turns.wake(session.id);

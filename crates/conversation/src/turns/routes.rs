@@ -62,7 +62,8 @@ async fn list(
     Query(filter): Query<TurnFilter>,
     Query(page): Query<PageQuery>,
 ) -> ApiResult<Answer<Page<TurnView>>> {
-    let Page { data, next_cursor, prev_cursor } = conversation.list_turns(&scope, id, filter.state, &page).await?;
+    let Page { data, next_cursor, prev_cursor } =
+        conversation.list_turns(&scope, id, filter.state, &page).await?;
     let data = data.into_iter().map(TurnView::new).collect::<Result<_, _>>()?;
     Ok(Answer(Page { data, next_cursor, prev_cursor }))
 }
@@ -194,7 +195,9 @@ async fn tool_results(
 ) -> ApiResult<Response> {
     match conversation.take_results(&scope, id, turn, &given).await? {
         Some((live, sent)) => answer(&conversation, &scope, live, given.stream, StatusCode::OK, sent).await,
-        None => Ok(Answer(TurnWithAnswer::new(conversation.get_turn(&scope, id, turn).await?)?).into_response()),
+        None => {
+            Ok(Answer(TurnWithAnswer::new(conversation.get_turn(&scope, id, turn).await?)?).into_response())
+        }
     }
 }
 

@@ -120,8 +120,11 @@ impl Run {
             if Progress::of(&self.live.events()).rounds >= settings.tool_rounds {
                 return Some(self.failed(too_many_rounds(settings.tool_rounds)));
             }
-            let (mine, theirs): (Vec<_>, Vec<_>) =
-                asked.calls.iter().cloned().partition(|call| self.declared(call).is_none_or(ToolDeclaration::runs_here));
+            let (mine, theirs): (Vec<_>, Vec<_>) = asked
+                .calls
+                .iter()
+                .cloned()
+                .partition(|call| self.declared(call).is_none_or(ToolDeclaration::runs_here));
             let park = mine.is_empty();
             if let Err(e) = self.store(Step::Asked { asked, theirs: theirs.clone(), park }).await {
                 return Some(self.failed(e));

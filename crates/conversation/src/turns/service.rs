@@ -119,7 +119,8 @@ impl Conversation {
         let model = self.model_of(scope, &session, new.model).await?;
         let waiting = open_turns(&tx, session.id).await?.len() as u64;
         if waiting >= self.0.settings.with(scope.tenant(), |settings| settings.queue) {
-            let message = "as many turns as this session takes are under way or wait; try again when one has ended";
+            let message =
+                "as many turns as this session takes are under way or wait; try again when one has ended";
             return Err(Error::new(Kind::TooMany, "session_busy", message).with_retry_after(QUEUE_RETRY));
         }
         let (id, now) = (TurnId(self.0.clock.id()), self.0.clock.now());
@@ -148,8 +149,7 @@ impl Conversation {
         let (session_id, tenant) = (session.id, scope.tenant());
         let mut begun = None;
         if waiting == 0 {
-            let beginning =
-                Beginning { turn: id, input: &new.input, question: new.question, model: &model };
+            let beginning = Beginning { turn: id, input: &new.input, question: new.question, model: &model };
             begun = Some(self.begin(&tx, session, beginning, &mut row).await?);
         }
         let turn = tx.insert(row).await?;

@@ -140,8 +140,14 @@ mod tests {
 
     #[test]
     fn what_a_stored_turn_said_is_passed_over_and_the_rest_is_put_together() {
-        let frames =
-            [part(1, 1, &["a"]), part(2, 1, &["x"]), part(1, 2, &["b", "c"]), stored(2, 3), part(1, 9, &["z"]), part(2, 3, &["y"])];
+        let frames = [
+            part(1, 1, &["a"]),
+            part(2, 1, &["x"]),
+            part(1, 2, &["b", "c"]),
+            stored(2, 3),
+            part(1, 9, &["z"]),
+            part(2, 3, &["y"]),
+        ];
         let (runs, all) = gather(&frames).expect("readable");
         let shape = |turn: u128| {
             let runs = &runs[&(TenantId::NIL, Uuid::from_u128(turn).into())];

@@ -130,7 +130,12 @@ impl Conversation {
         Ok(events)
     }
 
-    async fn go_on<R>(&self, writer: Writer<'_, R>, park: bool, call: Option<LlmCallId>) -> Result<Vec<TurnEvent>> {
+    async fn go_on<R>(
+        &self,
+        writer: Writer<'_, R>,
+        park: bool,
+        call: Option<LlmCallId>,
+    ) -> Result<Vec<TurnEvent>> {
         if !park {
             return writer.go_on(call, self.lease()).await;
         }

@@ -156,9 +156,17 @@ mod tests {
         delta(&json!({"reasoning_content": "hm"}), None)
             + &delta(&json!({"content": "Hel\u{0}"}), None)
             + &delta(&json!({"content": "lo"}), None)
-            + &delta(&json!({"tool_calls": [{"index": 0, "id": "c1", "function": {"name": "f", "arguments": "{\"a\""}}]}), None)
-            + &delta(&json!({"tool_calls": [{"index": 0, "function": {"arguments": ":1}"}}]}), Some("tool_calls"))
-            + &event(&json!({"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}}))
+            + &delta(
+                &json!({"tool_calls": [{"index": 0, "id": "c1", "function": {"name": "f", "arguments": "{\"a\""}}]}),
+                None,
+            )
+            + &delta(
+                &json!({"tool_calls": [{"index": 0, "function": {"arguments": ":1}"}}]}),
+                Some("tool_calls"),
+            )
+            + &event(
+                &json!({"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}}),
+            )
             + "data: [DONE]\n\n"
     }
 
@@ -173,7 +181,8 @@ mod tests {
             assert_eq!(said, [Heard::Thought("hm".to_owned()), text("Hel\u{fffd}"), text("lo")]);
             let ending = listener.end().expect("a whole answer");
             assert_eq!(ending.finish_reason, Some("tool_calls"));
-            let tool = WantedTool { id: "c1".to_owned(), name: "f".to_owned(), arguments: "{\"a\":1}".to_owned() };
+            let tool =
+                WantedTool { id: "c1".to_owned(), name: "f".to_owned(), arguments: "{\"a\":1}".to_owned() };
             assert_eq!(ending.tools, [tool]);
             assert_eq!(ending.usage.map(|usage| usage.total_tokens), Some(7));
         }

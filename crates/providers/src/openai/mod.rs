@@ -15,7 +15,7 @@ mod wire;
 pub(crate) use answer::assemble_chunks;
 pub(crate) use answer::usage_of;
 pub(crate) use error::error_from;
-pub use listener::{Ending, Listener, Heard, WantedTool};
+pub use listener::{Ending, Heard, Listener, WantedTool};
 pub(crate) use models::model_ids;
 pub use request::Head;
 pub(crate) use sink::ChatSink;
