@@ -326,6 +326,30 @@ def test_any_node_follows_and_stops_what_another_runs_and_takes_up_what_waits(po
         assert two.stop() == 0
 
 
+def test_a_turn_of_a_node_that_is_gone_is_ended_by_another(postgres, mock, slow):
+    env = {"LOAM_MASTER_KEY": MASTER_KEY}
+    with deploy("postgres", postgres, env=env) as one, Loam(database_url=one.loam.database_url, env=env) as two:
+        add_usual_providers(one, mock, slow)
+        here, there = Chat(one.api, SLOW), Chat.__new__(Chat)
+        there.__dict__ |= here.__dict__ | {"api": Api(two.url, one.loam.key)}
+        slow.script(reply(words(200)))
+        with here.asking("speak") as answer:
+            seen = answer.until(20)
+            one.loam.kill9()
+        turn = seen.events[0].data["turn_id"]
+        assert there.turn(turn)["state"] == "running"
+        # A minute is over.
+        postgres.execute("UPDATE turns SET lease_until = now() - interval '1 second' RETURNING 1", one.database_name)
+        eventually(lambda: there.turn(turn)["state"] == "interrupted", seconds=40)
+        stored = there.turn(turn)
+        assert stored["message"]["content"] == there.again(turn).text
+        # What the node had drained: at most a moment less than what was seen.
+        assert seen.text.startswith(stored["message"]["content"][:20])
+        assert there.ask("go on", model=QUICK)["state"] == "completed"
+        one.loam.start()
+        assert here.turn(turn) == stored
+
+
 # Order
 
 
@@ -516,6 +540,29 @@ def test_a_turn_that_waits_for_the_client_outlives_the_server(mock):
         assert answer.headers["content-type"].startswith("text/event-stream")
         assert Stream(answer.content).kinds() == ["delta", "message", "ended"]
         assert session.again(turn["id"]).raw.endswith(answer.content)
+
+
+def test_a_client_that_never_comes_back_ends_its_turn_and_those_behind_it_go_on(mock):
+    with deploy("sqlite") as made:
+        add_usual_providers(made, mock)
+        made.api.call("PUT", "/api/v1/system_config/conversation.turns", 200, json={"config_value": {"tool_result_seconds": 8}})
+        mock.script(WANTS)
+        session = with_tool(Chat(made.api, QUICK))
+        turn = session.ask("how is the weather?")
+        with ThreadPoolExecutor(1) as pool:
+            behind = pool.submit(made.api.with_key(made.loam.key).call, "POST", session.turns, json={"content": "next"})
+            eventually(lambda: len(session.api.get(session.turns)["data"]) == 2)
+            # What waits behind it when the server dies is ended behind it as well.
+            made.loam.kill9()
+            assert behind.exception() is not None
+        made.loam.start()
+        eventually(lambda: not session.api.get(session.turns, state="queued")["data"], seconds=60)
+        late = session.turn(turn["id"])
+        assert (late["state"], late["error"][:17]) == ("failed", "tool_results_late")
+        assert session.again(turn["id"]).last().data["error"]["code"] == "tool_results_late"
+        assert [row["state"] for row in session.api.get(session.turns)["data"]] == ["interrupted", "failed"]
+        assert [role for role, _ in session.said()] == ["user", "assistant", "user"]
+        assert session.ask("and now?")["state"] == "completed"
 
 
 def test_a_turn_that_waits_for_the_client_can_be_stopped(chat, mock):

@@ -45,8 +45,8 @@ impl Conversation {
                 moved += u64::from(self.end_left(row, &End::interrupted()).await?);
             }
             ended += moved;
-            // what can't be ended yet waits for a turn of another node; the sweep takes it later
             if moved == 0 {
+                self.leave_to_sweep(&rows).await?;
                 break;
             }
         }
@@ -131,6 +131,23 @@ impl Conversation {
             }
         }
         Ok(())
+    }
+
+    /// What waits behind a turn that goes on elsewhere, or for its client, is ended when that has ended.
+    async fn leave_to_sweep(&self, rows: &[Model]) -> Result<()> {
+        let left = rows.iter().map(|row| row.id).filter(|id| self.0.turns.get(*id).is_none());
+        let left: Vec<_> = left.collect();
+        if left.is_empty() {
+            return Ok(());
+        }
+        let tx = self.0.db.system_write(&Scope::system(TenantId::NIL, "turns")).await?;
+        tx.update_all::<Entity>()
+            .set(Column::LeaseUntil, self.0.clock.now())
+            .filter(Column::Id.is_in(left))
+            .filter(Column::State.eq(TurnState::Queued))
+            .exec()
+            .await?;
+        tx.commit().await
     }
 
     async fn system_read(&self) -> Result<Tx<System>> {
