@@ -40,7 +40,9 @@ class Operation:
         return any(each["in"] == "query" and each.get("required") for each in self.document.get("parameters", []))
 
     def url(self, value: str) -> str:
-        return re.sub(r"\{[^}]*\}", value, self.path)
+        """The path with the value in each place; with several values, parted by a blank, one in each."""
+        values = value.split(" ")
+        return re.sub(r"\{[^}]*\}", lambda _: values.pop(0) if len(values) > 1 else values[0], self.path)
 
 
 def operations(document: dict[str, Any]) -> list[Operation]:

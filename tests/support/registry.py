@@ -6,10 +6,13 @@ owner gets an id to put into the path, and the body if the operation needs one.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+
+from services import LlMock
 
 from .api import Api, eventually
 from .browser import Browser
@@ -109,10 +112,11 @@ def config_key(world: World) -> str:
 
 @dataclass(frozen=True)
 class Entry:
-    """`make` gives the id for the path; `by` is who owns it; `shared` says why everybody may see the same."""
+    """`make` gives the id for the path, or several parted by blanks; `body` may be made for it; `by` is who owns it; `shared`
+    says why everybody may see the same."""
 
     make: Callable[[World], str]
-    body: dict[str, Any] | None = None
+    body: dict[str, Any] | Callable[[World, str], dict[str, Any]] | None = None
     by: str = "owner"
     shared: str | None = None
 
@@ -139,6 +143,43 @@ def session_config(world: World) -> str:
     session = world.owner.create("chat_sessions", {})["id"]
     world.owner.call("PUT", f"/api/v1/chat_sessions/{session}/configs/{session}", 200, json={"value": 1})
     return session
+
+
+@functools.cache
+def model() -> LlMock:
+    """A model that answers, for the whole run; it uses whatever tool it is offered."""
+    return LlMock()
+
+
+def talking_session(world: World) -> str:
+    """A session of the owner's with a model and a tool."""
+    new = provider() | {"config": PROVIDER | {"base_url": model().base_url}}
+    session = world.owner.create("chat_sessions", {"model": f"{world.owner.create('ai_providers', new)['name']}/any"})["id"]
+    tool = {"type": "function", "function": {"name": "anything"}}
+    world.owner.call("PUT", f"/api/v1/chat_sessions/{session}/tools", 200, json={"tools": [tool]})
+    return session
+
+
+def waiting_turn(world: World) -> str:
+    """A session and a turn of it that waits for the client to use a tool."""
+    session = talking_session(world)
+    turn = world.owner.create(f"chat_sessions/{session}/turns", {"content": "use anything"})
+    assert turn["state"] == "requires_action", turn
+    return f"{session} {turn['id']}"
+
+
+def ended_turn(world: World) -> str:
+    """A session and a turn of it that was stopped."""
+    session, turn = waiting_turn(world).split(" ")
+    world.owner.call("DELETE", f"/api/v1/chat_sessions/{session}/turns/{turn}", 200)
+    return f"{session} {turn}"
+
+
+def result_for(world: World, place: str) -> dict[str, Any]:
+    """What the tool gave that a turn waits for."""
+    session, turn = place.split(" ")
+    wanted = world.owner.get(f"/api/v1/chat_sessions/{session}/turns/{turn}")["tool_calls"]
+    return {"tool_results": [{"tool_call_id": call["id"], "content": "done"} for call in wanted]}
 
 
 INSTANCE_KEY = "system_limits.idempotency"
@@ -188,6 +229,13 @@ REGISTRY: dict[tuple[str, str], Entry] = {
     ("GET", "/api/v1/messages/{}"): Entry(message),
     ("PATCH", "/api/v1/messages/{}"): Entry(message, {"content": "changed"}),
     ("DELETE", "/api/v1/messages/{}"): Entry(message),
+    ("GET", "/api/v1/chat_sessions/{}/turns"): Entry(talking_session),
+    ("POST", "/api/v1/chat_sessions/{}/turns"): Entry(talking_session, {"content": "hello"}),
+    ("GET", "/api/v1/chat_sessions/{}/turns/{}"): Entry(ended_turn),
+    ("DELETE", "/api/v1/chat_sessions/{}/turns/{}"): Entry(waiting_turn),
+    ("GET", "/api/v1/chat_sessions/{}/turns/{}/stream"): Entry(ended_turn),
+    ("POST", "/api/v1/chat_sessions/{}/turns/{}/regenerate"): Entry(ended_turn, {}),
+    ("POST", "/api/v1/chat_sessions/{}/turns/{}/tool_results"): Entry(waiting_turn, result_for),
     ("GET", "/api/v1/llm_calls/{}"): Entry(llm_call),
     ("GET", "/api/v1/jobs/{}"): Entry(lambda world: plant_job(world, "queued")),
     ("POST", "/api/v1/jobs/{}/retry"): Entry(lambda world: plant_job(world, "failed")),

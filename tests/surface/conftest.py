@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import random
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -12,6 +14,21 @@ from support.api import Api
 from support.deployment import Deployment, add_usual_providers
 
 _numbers = itertools.count(1)
+# The long form of the checks, of `make soak`.
+SOAK = os.environ.get("LOAM_SOAK") == "1"
+SEED = int(os.environ.get("LOAM_SURFACE_SEED") or random.SystemRandom().randrange(2**32))
+
+
+@pytest.fixture
+def soak() -> bool:
+    return SOAK
+
+
+@pytest.fixture
+def dice(request: pytest.FixtureRequest) -> random.Random:
+    """Seeded by the run's seed and the test's own name; the seed is shown when the test fails."""
+    print(f"LOAM_SURFACE_SEED={SEED}")
+    return random.Random(f"{SEED}/{request.node.name}")
 
 
 @pytest.fixture

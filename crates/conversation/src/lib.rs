@@ -5,25 +5,38 @@
 
 pub mod chat_sessions;
 mod checks;
+pub mod context;
 pub mod history;
 pub mod messages;
 mod service;
 pub mod session_configs;
+mod signature;
 #[cfg(test)]
 mod tests;
+pub mod tools;
 pub mod turns;
 
 use loam_db::EntityShape;
+use loam_kernel::Result;
+use loam_platform::system_config::Declaration;
 
+pub use context::settings::{CONTEXT, ContextSettings};
 pub use service::{Conversation, Parts};
+pub use turns::settings::{TURNS, TurnSettings};
 
 /// The entities of this crate.
 pub fn entities() -> Vec<EntityShape> {
     vec![
         EntityShape::of::<chat_sessions::entity::Entity>(),
         EntityShape::of::<session_configs::entity::Entity>(),
+        EntityShape::of::<context::summaries::Entity>(),
         EntityShape::of::<turns::entity::Entity>(),
         EntityShape::of::<turns::part::Entity>(),
         EntityShape::of::<messages::entity::Entity>(),
     ]
+}
+
+/// The keys of the live configuration that this crate reads.
+pub fn config_keys() -> Result<Vec<Declaration>> {
+    Ok(vec![TURNS.declare()?, CONTEXT.declare()?])
 }

@@ -1,6 +1,7 @@
 //! The handle of this crate.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use loam_db::{Db, Tx};
 use loam_gateway::Gateway;
@@ -8,10 +9,12 @@ use loam_http::client::Client;
 use loam_identity::Identity;
 use loam_jobs::Handlers;
 use loam_journal::Journal;
-use loam_kernel::{Clock, Result};
+use loam_kernel::{Clock, NodeId, Result};
 use loam_platform::audit_logs::{self, Change};
+use loam_platform::drain::Sink;
 use loam_platform::notices::{Notice, Notices};
 use loam_platform::seal::Keyring;
+use loam_platform::system_config::Live;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 use utoipa_axum::router::OpenApiRouter;
@@ -19,8 +22,12 @@ use uuid::Uuid;
 
 use crate::chat_sessions::cache::Caches;
 use crate::chat_sessions::delete::{DeleteMessages, DeleteUsersSessions, UsersSessions};
+use crate::context::settings::ContextSettings;
 use crate::messages::lane::Lanes;
-use crate::{chat_sessions, history, messages, session_configs};
+use crate::turns::live::Turns;
+use crate::turns::settings::TurnSettings;
+use crate::turns::sink::TurnSink;
+use crate::{chat_sessions, history, messages, session_configs, tools, turns};
 
 /// Sessions, messages, turns. Cheap to clone.
 #[derive(Clone)]
@@ -39,6 +46,11 @@ pub(crate) struct Inner {
     pub(crate) lanes: Lanes,
     /// Imports under way: each may hold some memory.
     pub(crate) imports: Semaphore,
+    /// This node, by its journal.
+    pub(crate) node: NodeId,
+    pub(crate) turns: Turns,
+    pub(crate) settings: Live<TurnSettings>,
+    pub(crate) context: Live<ContextSettings>,
 }
 
 /// What conversations stand on.
@@ -59,16 +71,21 @@ pub struct Parts {
     pub client: Client,
     /// Where answers are kept as they come; none for the command line, which runs no turns.
     pub journal: Option<Journal>,
+    /// How turns are run.
+    pub turns: Live<TurnSettings>,
+    /// How much of a conversation a model is told.
+    pub context: Live<ContextSettings>,
 }
 
 impl Conversation {
     /// A handle on a migrated database.
     pub fn new(parts: Parts) -> Self {
-        let Parts { db, clock, notices, identity, gateway, keyring, client, journal } = parts;
+        let Parts { db, clock, notices, identity, gateway, keyring, client, journal, turns, context } = parts;
         identity.tell_of_deleted_users(Arc::new(UsersSessions(clock.clone())));
         let caches = Caches::new(&notices);
         let lanes = Lanes::new();
         let imports = Semaphore::new(history::AT_ONCE);
+        let node = NodeId(Uuid::from_bytes(journal.as_ref().map_or([0; 16], Journal::id)));
         Self(Arc::new(Inner {
             db,
             clock,
@@ -81,6 +98,10 @@ impl Conversation {
             caches,
             lanes,
             imports,
+            node,
+            turns: Turns::default(),
+            settings: turns,
+            context,
         }))
     }
 
@@ -91,11 +112,23 @@ impl Conversation {
             .merge(chat_sessions::routes::router(self.clone()))
             .merge(messages::routes::router(self.clone()))
             .merge(session_configs::routes::router(self.clone()))
+            .merge(tools::routes::router(self.clone()))
+            .merge(turns::routes::router(self.clone()))
     }
 
     /// The jobs of this crate.
     pub fn jobs(&self, handlers: Handlers) -> Result<Handlers> {
         Ok(handlers.with(DeleteMessages(self.clone())).with(DeleteUsersSessions(self.clone())))
+    }
+
+    /// What drains events of turns into the database.
+    pub fn sink(&self) -> Arc<dyn Sink> {
+        Arc::new(TurnSink::new(self.0.clock.clone()))
+    }
+
+    /// Takes no more turns, and waits so long for those under way; then what they have is stored.
+    pub async fn finish_turns(&self, patience: Duration) {
+        self.0.turns.finish(patience).await;
     }
 
     /// Records a change and announces it, in its transaction.

@@ -13,6 +13,7 @@ pub mod model_routes;
 mod proxy;
 mod service;
 mod settings;
+pub mod tool_calls;
 pub mod usage;
 
 use loam_db::EntityShape;
@@ -31,5 +32,6 @@ pub fn entities() -> Vec<EntityShape> {
         EntityShape::of::<limits::entity::Entity>(),
         EntityShape::of::<usage::entity::Entity>(),
         EntityShape::of::<llm_calls::entity::Entity>(),
+        EntityShape::of::<tool_calls::entity::Entity>(),
     ]
 }

@@ -26,7 +26,8 @@ use crate::llm_calls::ledger::Ledger;
 use crate::llm_calls::sink::CallSink;
 use crate::proxy::cached::Answers;
 use crate::{
-    CallSettings, Config, ai_providers, limits, llm_calls, model_prices, model_routes, proxy, usage,
+    CallSettings, Config, ai_providers, limits, llm_calls, model_prices, model_routes, proxy, tool_calls,
+    usage,
 };
 
 /// How often it is looked whether the journal has room.
@@ -131,6 +132,7 @@ impl Gateway {
             .merge(usage::routes::router(self.clone()))
             .merge(limits::routes::router(self.clone()))
             .merge(llm_calls::routes::router(self.clone()))
+            .merge(tool_calls::routes::router(self.clone()))
     }
 
     /// The routes that speak OpenAI's and Anthropic's wire formats.

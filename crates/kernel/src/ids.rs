@@ -104,6 +104,8 @@ ids! {
     MessageId,
     /// One question and its answer.
     TurnId,
+    /// What the beginning of a conversation came to.
+    SessionSummaryId,
     /// A setting of a conversation.
     SessionConfigId,
     /// A preference of a user.

@@ -171,6 +171,12 @@ impl Scope {
         Self::new(tenant, Actor::System(part), Permissions::all())
     }
 
+    /// The user whose rows alone the caller may see, where the permission `all` is what opens every one's; none: all rows.
+    /// A key of nobody's acts for the application.
+    pub fn own_only(&self, all: &str) -> Option<UserId> {
+        self.user.filter(|_| !self.permissions.allows(all))
+    }
+
     /// Says where the request came from.
     #[must_use]
     pub fn with_origin(mut self, origin: Arc<Origin>) -> Self {

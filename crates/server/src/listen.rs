@@ -12,6 +12,7 @@ use anyhow::{Context, Result};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use loam_conversation::Conversation;
 use loam_gateway::Gateway;
 use loam_journal::Journal;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -27,6 +28,9 @@ use crate::surface::Edge;
 const BACKLOG: i32 = 1024;
 /// How long to wait before accepting again when the system has no more sockets to give.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// How much longer connections have than turns: they tell how those ended.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// The listeners, bound but not yet accepting.
 pub(crate) struct Listeners {
@@ -68,6 +72,7 @@ impl Listeners {
                 edge: services.edge.clone(),
                 journal: services.journal.clone(),
                 gateway: services.gateway().clone(),
+                conversation: services.conversation().clone(),
                 config: config.clone(),
                 stop: stop.clone(),
                 room: room.clone(),
@@ -106,6 +111,7 @@ struct Worker {
     edge: Edge,
     journal: Journal,
     gateway: Gateway,
+    conversation: Conversation,
     config: ServerConfig,
     stop: CancellationToken,
     room: Arc<Semaphore>,
@@ -140,7 +146,12 @@ impl Worker {
         drop(listener);
         open.close();
         let patience = Duration::from_secs(self.config.shutdown_timeout);
-        if tokio::time::timeout(patience, open.wait()).await.is_err() {
+        // turns run on this thread whether or not somebody listens; who does is told how they end
+        let (ended, ()) = tokio::join!(
+            tokio::time::timeout(patience + LAST_WORDS, open.wait()),
+            self.conversation.finish_turns(patience)
+        );
+        if ended.is_err() {
             tracing::warn!(connections = open.len(), "closing connections that did not end in time");
         }
         // calls whose client hung up run on this thread too, and end with it

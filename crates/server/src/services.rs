@@ -49,6 +49,7 @@ pub fn entities() -> Vec<EntityShape> {
 fn config_keys() -> loam_kernel::Result<Vec<Declaration>> {
     let mut all = loam_platform::config_keys()?;
     all.extend(loam_gateway::config_keys()?);
+    all.extend(loam_conversation::config_keys()?);
     all.extend(limits::config_keys()?);
     Ok(all)
 }
@@ -134,6 +135,8 @@ impl Core {
             keyring: keyring.clone(),
             client,
             journal: journal.clone(),
+            turns: system_config.live(&loam_conversation::TURNS)?,
+            context: system_config.live(&loam_conversation::CONTEXT)?,
         });
         Ok(Self { db, clock, notices, keyring, system_config, journal, identity, gateway, conversation })
     }
@@ -234,7 +237,8 @@ impl Services {
             config.jobs.clone(),
             clock.id(),
         )?;
-        let sinks = vec![core.gateway.sink(), Arc::new(ApiLogSink), Arc::new(ErrorLogSink)];
+        let sinks =
+            vec![core.gateway.sink(), core.conversation.sink(), Arc::new(ApiLogSink), Arc::new(ErrorLogSink)];
         let drainer = Drainer::open(db.clone(), journal.clone(), clock.clone(), sinks).await?;
         let records = Records::new(journal.clone(), config.journal.disk_budget_bytes, clock.clone());
         let logs = ApiLogs::new(records.clone(), &core.system_config)?;
@@ -245,11 +249,12 @@ impl Services {
         let caught_up = drainer.drained();
         let first_call: Uuid = clock.id();
         let recovered = journal.recovery().end;
-        let gateway = core.gateway.clone();
+        let owners = (core.gateway.clone(), core.conversation.clone());
         let stop = stop_background.clone();
         background.spawn(async move {
-            _ = stop.run_until_cancelled(orphans(gateway, caught_up, recovered, node, first_call)).await;
+            _ = stop.run_until_cancelled(orphans(owners, caught_up, recovered, node, first_call)).await;
         });
+        background.spawn(core.conversation.clone().watch_turns(stop_background.clone()));
         background.spawn(core.notices.clone().watch(db.clone(), clock.clone(), stop_background.clone()));
         background.spawn(core.gateway.clone().watch_room(stop_background.clone()));
         background.spawn(core.gateway.clone().watch_limits(stop_background.clone()));
@@ -286,6 +291,11 @@ impl Services {
         &self.core.gateway
     }
 
+    /// Conversations, whose turns the listeners wait for.
+    pub(crate) fn conversation(&self) -> &Conversation {
+        &self.core.conversation
+    }
+
     /// Stops everything, the listeners having stopped: the journal is drained, the database closed.
     pub(crate) async fn stop(mut self, deadline: Duration) {
         self.runner.stop(deadline).await;
@@ -305,9 +315,9 @@ impl Services {
     }
 }
 
-/// Once what the last run left in the journal is in the database, marks the calls that it left open.
+/// Once what the last run left in the journal is in the database, ends the turns and marks the calls that it left open.
 async fn orphans(
-    gateway: Gateway,
+    (gateway, conversation): (Gateway, Conversation),
     mut drained: tokio::sync::watch::Receiver<loam_journal::Position>,
     recovered: loam_journal::Position,
     node: NodeId,
@@ -315,6 +325,10 @@ async fn orphans(
 ) {
     if drained.wait_for(|position| *position >= recovered).await.is_err() {
         return;
+    }
+    while let Err(e) = conversation.interrupt_turns(node, first_call).await {
+        tracing::warn!(error = %e, "cannot look for turns that were under way when this node died; trying again");
+        tokio::time::sleep(Duration::from_secs(1)).await;
     }
     while let Err(e) = gateway.mark_orphans(node, first_call).await {
         tracing::warn!(error = %e, "cannot look for calls that were under way when this node died; trying again");

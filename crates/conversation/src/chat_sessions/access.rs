@@ -10,7 +10,7 @@ pub(crate) const ALL: &str = "chat_sessions:all";
 
 /// The user whose sessions alone a caller may see; none: every one's. A key of nobody's acts for the application.
 pub(crate) fn own_only(scope: &Scope) -> Option<UserId> {
-    scope.user.filter(|_| !scope.permissions().allows(ALL))
+    scope.own_only(ALL)
 }
 
 /// Passes over a session that the caller may not see: to them it doesn't exist.

@@ -16,6 +16,7 @@ use crate::chat_sessions::access::{self, ALL};
 use crate::chat_sessions::create::References;
 use crate::chat_sessions::entity as sessions;
 use crate::chat_sessions::update::get_active;
+use crate::context::summaries;
 use crate::{Conversation, checks};
 
 /// A message to be added at the end of a session.
@@ -126,6 +127,7 @@ impl Conversation {
         new.metadata.map(|metadata| row.metadata = Set(metadata.into()));
         row.updated_at = Set(updated_at);
         let message = tx.update(row).await?;
+        summaries::forget(&tx, session.id, message.sequence_number).await?;
         self.changed(tx, &session).await?;
         Ok(message)
     }
@@ -145,7 +147,8 @@ impl Conversation {
         row.metadata = Set(json!({}));
         row.deleted_at = Set(Some(updated_at));
         row.updated_at = Set(updated_at);
-        tx.update(row).await?;
+        let message = tx.update(row).await?;
+        summaries::forget(&tx, session.id, message.sequence_number).await?;
         self.changed(tx, &session).await
     }
 

@@ -91,3 +91,18 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 loam_db::tenant_entity!(Entity, Column::TenantId, Column::Id);
+
+impl TurnState {
+    /// As it is written.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::RequiresAction => "requires_action",
+            Self::Completed => "completed",
+            Self::Stopped => "stopped",
+            Self::Interrupted => "interrupted",
+            Self::Failed => "failed",
+        }
+    }
+}

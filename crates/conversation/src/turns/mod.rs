@@ -1,4 +1,25 @@
 //! Turns: a question, the way to its answer, and the answer.
 
+mod ask;
+mod begin;
 pub mod entity;
+mod event;
+mod follow;
+mod frames;
+mod input;
+pub(crate) mod live;
+mod log;
 pub mod part;
+mod progress;
+mod queue;
+mod recover;
+pub mod routes;
+mod run;
+mod service;
+pub(crate) mod settings;
+pub(crate) mod sink;
+mod step;
+mod view;
+mod writer;
+
+pub(crate) use input::SETTINGS;

@@ -16,7 +16,7 @@ pub struct Model {
     /// Of which turn.
     pub turn_id: TurnId,
     /// Its place.
-    #[sea_orm(comment = "place in the node's journal; parts follow one another by it")]
+    #[sea_orm(comment = "how many events of the turn came before")]
     pub position: i64,
     /// What was said.
     #[sea_orm(column_type = "Blob", comment = "events, packed")]

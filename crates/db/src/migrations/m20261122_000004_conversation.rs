@@ -13,10 +13,12 @@ pub(crate) fn up(schema: &mut Schema) {
         t.unique(&["user_id", "key"]).references("user_id", "users", Cascade);
     });
     schema.partitioned_table("tool_calls", |t| {
-        t.uuid("session_id?").uuid("turn_id?").uuid("message_id?").uuid("llm_call_id?").text("call_id");
-        t.text("tool_name").text("tool_args").text("result?").text("status").bigint("duration_ms?");
-        t.text("error_message?").timestamps();
-        t.index(&["session_id", "id"]).index(&["llm_call_id"]).references("tenant_id", "tenants", Restrict);
+        t.uuid("session_id?").uuid("turn_id?").uuid("message_id?").uuid("llm_call_id?").uuid("user_id?");
+        t.text("call_id").text("tool_name").text("tool_args").text("result?").text("status");
+        t.bigint("duration_ms?").text("error_message?").timestamps();
+        t.index(&["session_id", "id"]).index(&["session_id", "call_id"]).index(&["llm_call_id"]);
+        t.index(&["user_id", "id"]).global_index(&["id"], Some("status = 'running'"));
+        t.references("tenant_id", "tenants", Restrict);
     });
 }
 
@@ -46,10 +48,16 @@ fn conversations(schema: &mut Schema) {
         t.timestamp("lease_until?").timestamp("started_at?").timestamp("ended_at?").timestamps();
         t.index(&["session_id", "id"]).references("session_id", "chat_sessions", Cascade);
         t.global_index(&["node_id"], Some("ended_at IS NULL"));
+        t.global_index(&["lease_until"], Some("ended_at IS NULL"));
     });
     schema.tenant_table("turn_parts", |t| {
         t.uuid("turn_id").bigint("position").bytes("events").timestamp("created_at");
-        t.unique(&["turn_id", "position"]);
+        t.index(&["turn_id", "position"]);
+    });
+    schema.tenant_table("session_summaries", |t| {
+        t.uuid("session_id").uuid("up_to_id").bigint("up_to_number").text("content").text("model");
+        t.uuid("llm_call_id?").timestamp("created_at");
+        t.unique(&["session_id", "up_to_id"]).references("session_id", "chat_sessions", Cascade);
     });
     // numbers are unique in each partition by an index of its own: one over all would have to hold the id
     schema.partitioned_table("messages", |t| {

@@ -3,7 +3,7 @@
 use axum::response::Response;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
-use loam_kernel::{ChatSessionId, LlmCallId, Result, Scope};
+use loam_kernel::{AiProviderId, ChatSessionId, LlmCallId, Result, Scope};
 use loam_providers::Endpoint;
 
 use super::routes::ask;
@@ -20,6 +20,18 @@ pub struct Completion {
 }
 
 impl Gateway {
+    /// What a model of a provider is asked for by: `provider/model`. None when the tenant has no such provider.
+    pub async fn address(
+        &self,
+        scope: &Scope,
+        provider: AiProviderId,
+        model: &str,
+    ) -> Result<Option<String>> {
+        let models = self.0.catalog.get(scope.tenant()).await?;
+        let named = models.providers.values().find(|one| one.id == provider);
+        Ok(named.map(|one| format!("{}/{model}", one.name)))
+    }
+
     /// Completes a chat on behalf of a caller, as `POST /v1/chat/completions` does: the same routes, limits and account.
     pub async fn complete_chat(&self, scope: &Scope, session: ChatSessionId, request: Bytes) -> Completion {
         let mut headers = HeaderMap::new();

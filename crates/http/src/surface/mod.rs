@@ -5,9 +5,11 @@ mod caller;
 mod error;
 mod etag;
 mod patch;
+mod repeated;
 
 pub use body::{Body, Json, Path, Query, chunks, refuse_nul};
 pub use caller::{Caller, IfMatch};
 pub use error::{ApiError, ApiResult, ErrorBody, ErrorDetail, error_body, rejected_as_error, render_error};
 pub use etag::{Tagged, created, etag, next_version};
 pub use patch::present;
+pub use repeated::Repeated;

@@ -2,6 +2,7 @@
 
 mod answer;
 mod error;
+mod listener;
 mod models;
 mod refuse;
 mod request;
@@ -14,6 +15,7 @@ mod wire;
 pub(crate) use answer::assemble_chunks;
 pub(crate) use answer::usage_of;
 pub(crate) use error::error_from;
+pub use listener::{Ending, Heard, Listener, WantedTool};
 pub(crate) use models::model_ids;
 pub use request::{Bounds, Head};
 pub(crate) use sink::ChatSink;

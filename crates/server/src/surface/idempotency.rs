@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{FromRequest, Request};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use loam_db::{Answer, Db, Kept};
-use loam_http::surface::{ApiError, Body as RawBody};
+use loam_http::surface::{ApiError, Body as RawBody, Repeated};
 use loam_kernel::{Clock, Error, Idempotency, Kind, Result, Scope};
 use loam_platform::seal::Keyring;
 use serde::{Deserialize, Serialize};
@@ -66,6 +66,12 @@ impl Replay {
     /// Keeps an answer under its claim, and gives it on.
     async fn keep(&self, scope: &Scope, id: Uuid, response: Response) -> Result<Response> {
         let (parts, body) = response.into_parts();
+        if let Some(Repeated(json)) = parts.extensions.get::<Repeated>() {
+            let sealed =
+                Sealed { content_type: Some("application/json".to_owned()), etag: None, body: json.clone() };
+            self.keep_sealed(scope, id, parts.status, &sealed).await?;
+            return Ok(Response::from_parts(parts, body));
+        }
         let body = to_bytes(body, MAX_ANSWER).await.map_err(Error::internal)?;
         let text = |name| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let sealed = Sealed {
@@ -73,16 +79,19 @@ impl Replay {
             etag: text(header::ETAG),
             body: String::from_utf8_lossy(&body).into_owned(),
         };
-        let sealed = serde_json::to_vec(&sealed).map_err(Error::internal)?;
-        let answer = Answer {
-            status: parts.status.as_u16(),
-            body: self.keyring.seal(&self.clock, &place(id), &sealed)?,
-        };
+        self.keep_sealed(scope, id, parts.status, &sealed).await?;
+        Ok(Response::from_parts(parts, body.into()))
+    }
+
+    async fn keep_sealed(&self, scope: &Scope, id: Uuid, status: StatusCode, sealed: &Sealed) -> Result<()> {
+        let sealed = serde_json::to_vec(sealed).map_err(Error::internal)?;
+        let answer =
+            Answer { status: status.as_u16(), body: self.keyring.seal(&self.clock, &place(id), &sealed)? };
         if let Err(e) = self.db.keep_answer(scope, id, answer).await {
             // it took effect: a repetition is refused rather than answered, but never done twice
             tracing::warn!(error = %e, "cannot keep an answer for its Idempotency-Key");
         }
-        Ok(Response::from_parts(parts, body.into()))
+        Ok(())
     }
 }
 

@@ -1,0 +1,146 @@
+//! The tools of a session, and trying one.
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use loam_http::surface::{ApiResult, Caller, ErrorBody, IfMatch, Json, Path, Tagged};
+use loam_kernel::{ChatSessionId, Error, Kind, Result, Scope};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::declaration::ToolDeclaration;
+use super::execute::ToolUse;
+use super::service::declared;
+use crate::Conversation;
+use crate::chat_sessions::access;
+use crate::chat_sessions::entity::SessionStatus;
+use crate::session_configs::entity::Model as Setting;
+
+/// The tools of a session.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ToolList {
+    /// All of them, at most 128, in the order in which the model is told of them.
+    tools: Vec<ToolDeclaration>,
+}
+
+/// The tools of a session, secrets masked.
+#[derive(Serialize, ToSchema)]
+struct ToolListView {
+    #[schema(value_type = Vec<ToolDeclaration>)]
+    tools: Value,
+}
+
+impl ToolListView {
+    fn tagged(row: Setting) -> Tagged<Self> {
+        Tagged::new(row.updated_at, Self { tools: row.value })
+    }
+}
+
+/// A tool to try.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ToolTrial {
+    /// Which of the session's tools.
+    name: String,
+    /// What a model would ask it; nothing unless given.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    arguments: Value,
+}
+
+/// What a model would be told.
+#[derive(Serialize, ToSchema)]
+struct ToolTrialResult {
+    content: String,
+    is_error: bool,
+}
+
+impl Conversation {
+    async fn try_tool(&self, scope: &Scope, id: ChatSessionId, trial: ToolTrial) -> Result<ToolTrialResult> {
+        let (session, tools) = {
+            let tx = self.0.db.read(scope).await?;
+            let session = access::get(&tx, id).await?;
+            let tools = declared(&tx, &session).await?;
+            (session, tools)
+        };
+        if session.status == SessionStatus::Archived {
+            let message = "this chat session is archived: make it active first";
+            return Err(Error::new(Kind::Conflict, "session_archived", message));
+        }
+        let tool = tools.iter().find(|tool| tool.name() == trial.name);
+        let tool = tool.ok_or_else(|| Error::invalid("name", "this session has no such tool"))?;
+        if !tool.runs_here() {
+            return Err(Error::invalid("name", "this tool is the client's to use, not Loam's"));
+        }
+        let usage = ToolUse {
+            session: session.id,
+            turn: None,
+            message: None,
+            llm_call: None,
+            call_id: format!("trial_{}", self.0.clock.id::<uuid::Uuid>().simple()),
+            arguments: if trial.arguments.is_null() { String::new() } else { trial.arguments.to_string() },
+        };
+        let outcome = self.execute_tool(scope, tool, usage).await;
+        Ok(ToolTrialResult { content: outcome.content, is_error: outcome.is_error })
+    }
+}
+
+pub(crate) fn router(conversation: Conversation) -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(list, declare)).routes(routes!(try_one)).with_state(conversation)
+}
+
+/// The tools of a session. Secrets are masked. There is an `ETag` once tools have been declared.
+#[utoipa::path(
+    get, path = "/api/v1/chat_sessions/{id}/tools", tag = "chat_sessions", operation_id = "chat_sessions_tools_get",
+    params(("id" = ChatSessionId, Path)),
+    responses((status = 200, body = ToolListView), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["chat_sessions:read"]))
+)]
+async fn list(
+    State(conversation): State<Conversation>,
+    Caller(scope): Caller,
+    Path(id): Path<ChatSessionId>,
+) -> ApiResult<Response> {
+    let row = conversation.list_tools(&scope, id).await?;
+    let none = || axum::Json(ToolListView { tools: Value::Array(Vec::new()) }).into_response();
+    Ok(row.map_or_else(none, |row| ToolListView::tagged(row).into_response()))
+}
+
+/// Declares the tools of a session, in place of those there are. A tool that Loam executes takes the permission
+/// `chat_sessions:all` besides. A secret sent as it is read stays as it is, while it goes to the same server.
+#[utoipa::path(
+    put, path = "/api/v1/chat_sessions/{id}/tools", tag = "chat_sessions", operation_id = "chat_sessions_tools_set",
+    params(("id" = ChatSessionId, Path), ("If-Match" = Option<String>, Header, description = "the version you read")),
+    request_body = ToolList,
+    responses((status = 200, body = ToolListView), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["chat_sessions:write"]))
+)]
+async fn declare(
+    State(conversation): State<Conversation>,
+    Caller(scope): Caller,
+    Path(id): Path<ChatSessionId>,
+    version: IfMatch,
+    Json(list): Json<ToolList>,
+) -> ApiResult<Tagged<ToolListView>> {
+    Ok(ToolListView::tagged(conversation.declare_tools(&scope, id, list.tools, &version).await?))
+}
+
+/// Tries a tool that Loam executes, with arguments as a model would send them: what the model would be told. It is a use
+/// like any other, and on record as one.
+#[utoipa::path(
+    post, path = "/api/v1/chat_sessions/{id}/tools/test", tag = "chat_sessions", operation_id = "chat_sessions_tools_test",
+    params(("id" = ChatSessionId, Path)),
+    request_body = ToolTrial,
+    responses((status = 200, body = ToolTrialResult), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["turns:write"]))
+)]
+async fn try_one(
+    State(conversation): State<Conversation>,
+    Caller(scope): Caller,
+    Path(id): Path<ChatSessionId>,
+    Json(trial): Json<ToolTrial>,
+) -> ApiResult<axum::Json<ToolTrialResult>> {
+    Ok(axum::Json(conversation.try_tool(&scope, id, trial).await?))
+}

@@ -1,0 +1,96 @@
+//! How far a turn has come, read from its events: the same for the task that runs it and for whoever picks up what a dead
+//! one left.
+
+use loam_kernel::MessageId;
+
+use super::event::{Tokens, ToolCall, TurnEvent};
+use crate::messages::entity::{FinishReason, Role};
+
+/// How far a turn has come.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Progress {
+    /// The last message of it; what comes next follows it.
+    pub(crate) last: Option<MessageId>,
+    /// The last message of the model.
+    pub(crate) answer: Option<MessageId>,
+    /// How that message ended.
+    pub(crate) finish: Option<FinishReason>,
+    /// What the model has said since the last message.
+    pub(crate) text: String,
+    /// How often the model asked for tools.
+    pub(crate) rounds: usize,
+    /// What the model calls took, as far as providers said.
+    pub(crate) tokens: Tokens,
+    /// Uses of tools without a result.
+    pub(crate) open_calls: Vec<ToolCall>,
+}
+
+impl Progress {
+    /// Reads the events from the first.
+    pub(crate) fn of(events: &[TurnEvent]) -> Self {
+        let mut now = Self::default();
+        for event in events {
+            match event {
+                TurnEvent::Started { user_message, .. } => now.last = *user_message,
+                TurnEvent::Delta(text) => now.text.push_str(text),
+                TurnEvent::ToolCalls(calls) => {
+                    now.rounds += 1;
+                    now.open_calls.clone_from(calls);
+                }
+                TurnEvent::ToolResult { call_id, .. } => now.open_calls.retain(|call| call.id != *call_id),
+                TurnEvent::Message { id, role, finish_reason, tokens, .. } => {
+                    now.last = Some(*id);
+                    if *role == Role::Assistant {
+                        now.answer = Some(*id);
+                        now.finish = *finish_reason;
+                        now.text.clear();
+                        now.tokens = now.tokens.plus(tokens.unwrap_or_default());
+                    }
+                }
+                TurnEvent::Reasoning(_) | TurnEvent::RequiresAction(_) | TurnEvent::Ended { .. } => {}
+            }
+        }
+        now
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn message(id: u128, role: Role, tokens: u64) -> TurnEvent {
+        let tokens = Some(Tokens { prompt_tokens: tokens, completion_tokens: 1 });
+        TurnEvent::Message { id: Uuid::from_u128(id).into(), number: 1, role, finish_reason: None, tokens }
+    }
+
+    #[test]
+    fn what_is_not_in_a_message_yet_is_what_came_since_the_last() {
+        let call = |id: &str| ToolCall { id: id.to_owned(), name: "f".to_owned(), arguments: String::new() };
+        let result =
+            TurnEvent::ToolResult { call_id: "a".to_owned(), content: String::new(), is_error: false };
+        let id = |id: u128| Some(MessageId(Uuid::from_u128(id)));
+        let events = [
+            TurnEvent::Started {
+                turn: Uuid::nil().into(),
+                session: Uuid::nil().into(),
+                user_message: id(1),
+                model: String::new(),
+            },
+            TurnEvent::Delta("let me ".to_owned()),
+            TurnEvent::Delta("see".to_owned()),
+            TurnEvent::ToolCalls(vec![call("a"), call("b")]),
+            message(2, Role::Assistant, 10),
+            result,
+            message(3, Role::Tool, 0),
+            TurnEvent::Delta("it is".to_owned()),
+        ];
+        let begun = Progress::of(&events[..3]);
+        assert_eq!((begun.last, begun.text.as_str(), begun.rounds), (id(1), "let me see", 0));
+        let now = Progress::of(&events);
+        assert_eq!((now.last, now.answer, now.text.as_str(), now.rounds), (id(3), id(2), "it is", 1));
+        assert_eq!(now.open_calls, [call("b")]);
+        assert_eq!(now.tokens, Tokens { prompt_tokens: 10, completion_tokens: 1 });
+    }
+}

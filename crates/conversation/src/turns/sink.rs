@@ -1,0 +1,160 @@
+//! From the journal into `turn_parts`: what running turns have said so far, for other nodes and for after a crash.
+//!
+//! What a turn said goes into its row when it is stored; what the journal still has of it then is passed over.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use loam_db::{Bulk, Column, OnConflict, System, Tx};
+use loam_journal::Frame;
+use loam_kernel::{Clock, Result, TenantId, TurnId};
+use loam_platform::drain::Sink;
+use sea_orm::sea_query::Condition;
+use sea_orm::{ColumnTrait, QueryFilter};
+use uuid::Uuid;
+
+use super::event::{TurnEvent, pack_events};
+use super::frames::{PART, Part, STORED, Stored};
+use super::part;
+
+/// Turns in one statement.
+const CHUNK: usize = 100;
+
+/// Drains events of turns.
+pub(crate) struct TurnSink {
+    clock: Clock,
+}
+
+impl TurnSink {
+    pub(crate) fn new(clock: Clock) -> Self {
+        Self { clock }
+    }
+}
+
+/// Events that follow one another.
+struct Run {
+    first: u32,
+    events: Vec<TurnEvent>,
+}
+
+#[async_trait]
+impl Sink for TurnSink {
+    fn takes(&self, kind: u8) -> bool {
+        matches!(kind, PART | STORED)
+    }
+
+    fn tenant(&self, frame: &Frame) -> TenantId {
+        match frame.kind {
+            PART => Part::read(frame).map_or(TenantId::NIL, |part| part.tenant),
+            _ => Stored::read(frame).map_or(TenantId::NIL, |stored| stored.tenant),
+        }
+    }
+
+    async fn write(&self, tx: &Tx<System>, frames: &[Frame]) -> Result<()> {
+        let (runs, stored) = gather(frames)?;
+        self.insert(tx, runs).await?;
+        for chunk in stored.chunks(CHUNK) {
+            let any = chunk.iter().fold(Condition::any(), |any, stored| {
+                any.add(
+                    Condition::all()
+                        .add(part::Column::TenantId.eq(stored.tenant))
+                        .add(part::Column::TurnId.eq(stored.turn))
+                        .add(part::Column::Position.lt(i64::from(stored.up_to))),
+                )
+            });
+            tx.delete_any::<part::Entity>().filter(any).exec().await?;
+        }
+        Ok(())
+    }
+}
+
+type Runs = HashMap<(TenantId, TurnId), Vec<Run>>;
+
+/// What is to be kept of the frames, and which turns need no more of theirs.
+fn gather(frames: &[Frame]) -> Result<(Runs, Vec<Stored>)> {
+    let (mut runs, mut all) = (Runs::new(), Vec::new());
+    for frame in frames {
+        if frame.kind == STORED {
+            let stored = Stored::read(frame)?;
+            // frames are in order: whatever came before is in the row
+            runs.remove(&(stored.tenant, stored.turn));
+            all.push(stored);
+            continue;
+        }
+        let part = Part::read(frame)?;
+        let own = runs.entry((part.tenant, part.turn)).or_default();
+        match own.last_mut().filter(|run| run.first as usize + run.events.len() == part.first as usize) {
+            Some(run) => run.events.extend(part.events.into_owned()),
+            None => own.push(Run { first: part.first, events: part.events.into_owned() }),
+        }
+    }
+    Ok((runs, all))
+}
+
+impl TurnSink {
+    async fn insert(&self, tx: &Tx<System>, runs: Runs) -> Result<()> {
+        let (mut tenants, mut turns, mut positions, mut packed) = (vec![], vec![], vec![], vec![]);
+        for ((tenant, turn), runs) in runs {
+            for run in runs {
+                tenants.push(Some(tenant.0));
+                turns.push(Some(turn.0));
+                positions.push(Some(i64::from(run.first)));
+                packed.push(Some(pack_events(&run.events)?));
+            }
+        }
+        let ids = tenants.iter().map(|_| Some(self.clock.id::<Uuid>())).collect();
+        let now = vec![Some(self.clock.now()); tenants.len()];
+        let columns = vec![
+            ("tenant_id", Column::Uuid(tenants)),
+            ("id", Column::Uuid(ids)),
+            ("turn_id", Column::Uuid(turns)),
+            ("position", Column::BigInt(positions)),
+            ("events", Column::Bytes(packed)),
+            ("created_at", Column::Time(now)),
+        ];
+        tx.bulk(Bulk { table: "turn_parts", columns, on_conflict: OnConflict::Fail }).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use loam_journal::Position;
+
+    use super::*;
+
+    fn frame(kind: u8, payload: Vec<u8>) -> Frame {
+        Frame { kind, key: [0; 16], position: Position(1), payload }
+    }
+
+    fn part(turn: u128, first: u32, texts: &[&str]) -> Frame {
+        let events: Vec<_> = texts.iter().map(|text| TurnEvent::Delta((*text).to_owned())).collect();
+        let part =
+            Part { tenant: TenantId::NIL, turn: Uuid::from_u128(turn).into(), first, events: events.into() };
+        frame(PART, postcard::to_allocvec(&part).expect("written"))
+    }
+
+    fn stored(turn: u128, up_to: u32) -> Frame {
+        let stored = Stored { tenant: TenantId::NIL, turn: Uuid::from_u128(turn).into(), up_to };
+        frame(STORED, postcard::to_allocvec(&stored).expect("written"))
+    }
+
+    #[test]
+    fn what_a_stored_turn_said_is_passed_over_and_the_rest_is_put_together() {
+        let frames = [
+            part(1, 1, &["a"]),
+            part(2, 1, &["x"]),
+            part(1, 2, &["b", "c"]),
+            stored(2, 3),
+            part(1, 9, &["z"]),
+            part(2, 3, &["y"]),
+        ];
+        let (runs, all) = gather(&frames).expect("readable");
+        let shape = |turn: u128| {
+            let runs = &runs[&(TenantId::NIL, Uuid::from_u128(turn).into())];
+            runs.iter().map(|run| (run.first, run.events.len())).collect::<Vec<_>>()
+        };
+        assert_eq!(shape(1), [(1, 3), (9, 1)]);
+        assert_eq!(shape(2), [(3, 1)]);
+        assert_eq!(all.len(), 1);
+    }
+}

@@ -1,0 +1,232 @@
+//! Writes a turn's way into the database: each step is one transaction, in which messages, state and events agree.
+
+use chrono::{DateTime, Utc};
+use loam_db::Tx;
+use loam_kernel::{ChatSessionId, Clock, Error, LlmCallId, Result, TurnId};
+use sea_orm::{IntoActiveModel, Set};
+use serde_json::Value;
+
+use super::entity::{Entity, Model, TurnState};
+use super::event::{Fault, Tokens, ToolCall, TurnEvent, pack_events, unpack_events};
+use super::progress::Progress;
+use crate::chat_sessions::entity as sessions;
+use crate::messages::append::{NewMessage, Parent, append};
+use crate::messages::entity::{FinishReason, Role};
+use crate::tools::ToolOutcome;
+
+/// How a turn ends.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct End {
+    pub(crate) state: TurnState,
+    pub(crate) finish: Option<FinishReason>,
+    pub(crate) fault: Option<Fault>,
+    /// What the last model call took.
+    pub(crate) tokens: Option<Tokens>,
+}
+
+impl End {
+    fn part(state: TurnState, finish: FinishReason) -> Self {
+        Self { state, finish: Some(finish), fault: None, tokens: None }
+    }
+
+    /// It has its answer.
+    pub(crate) fn completed(finish: FinishReason, tokens: Option<Tokens>) -> Self {
+        Self { tokens, ..Self::part(TurnState::Completed, finish) }
+    }
+
+    /// Somebody stopped it.
+    pub(crate) fn stopped() -> Self {
+        Self::part(TurnState::Stopped, FinishReason::Stopped)
+    }
+
+    /// The server died or stops.
+    pub(crate) fn interrupted() -> Self {
+        Self::part(TurnState::Interrupted, FinishReason::Interrupted)
+    }
+
+    /// It could not be answered.
+    pub(crate) fn failed(error: &Error) -> Self {
+        Self { fault: Some(error.into()), ..Self::part(TurnState::Failed, FinishReason::Failed) }
+    }
+}
+
+/// What a model said in one call, besides its text.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    pub(crate) calls: Vec<ToolCall>,
+    pub(crate) tokens: Option<Tokens>,
+}
+
+/// A turn that is being written, with its session locked.
+pub(crate) struct Writer<'t, R> {
+    tx: &'t Tx<R>,
+    clock: &'t Clock,
+    pub(crate) session: sessions::Model,
+    pub(crate) turn: Model,
+    pub(crate) events: Vec<TurnEvent>,
+}
+
+impl<'t, R> Writer<'t, R> {
+    /// Locks session and turn. None when the session is gone, or the turn has ended.
+    pub(crate) async fn open(
+        tx: &'t Tx<R>,
+        clock: &'t Clock,
+        session: ChatSessionId,
+        turn: TurnId,
+    ) -> Result<Option<Self>> {
+        let Some(session) = tx.get_locked::<sessions::Entity>(session).await? else { return Ok(None) };
+        let Some(turn) = tx.get_locked::<Entity>(turn).await? else { return Ok(None) };
+        if turn.ended_at.is_some() || turn.session_id != session.id {
+            return Ok(None);
+        }
+        let events = turn.events.as_deref().map(unpack_events).transpose()?.unwrap_or_default();
+        Ok(Some(Self { tx, clock, session, turn, events }))
+    }
+
+    async fn append(&mut self, message: NewMessage, tokens: Option<Tokens>) -> Result<()> {
+        let session = self.session.clone();
+        let (session, written) = append(self.tx, self.clock, session, vec![message]).await?;
+        self.session = session;
+        for row in written {
+            self.events.push(TurnEvent::Message {
+                id: row.id,
+                number: row.sequence_number,
+                role: row.role,
+                finish_reason: row.finish_reason,
+                tokens,
+            });
+        }
+        Ok(())
+    }
+
+    fn message(&self, role: Role, content: String, last: &Progress) -> NewMessage {
+        let mut message = NewMessage::text(role, content);
+        message.turn = Some(self.turn.id);
+        message.parent = last.last.map_or(Parent::Head, Parent::Message);
+        message
+    }
+
+    async fn answer(
+        &mut self,
+        finish: Option<FinishReason>,
+        calls: &[ToolCall],
+        tokens: Option<Tokens>,
+        call: Option<LlmCallId>,
+    ) -> Result<()> {
+        let now = Progress::of(&self.events);
+        let mut message = self.message(Role::Assistant, now.text.clone(), &now);
+        if !calls.is_empty() {
+            self.events.push(TurnEvent::ToolCalls(calls.to_vec()));
+            message.tool_calls = Some(calls.iter().map(ToolCall::wire).collect());
+        }
+        let count = |count: fn(Tokens) -> u64| tokens.and_then(|tokens| i64::try_from(count(tokens)).ok());
+        message.prompt_tokens = count(|tokens| tokens.prompt_tokens);
+        message.completion_tokens = count(|tokens| tokens.completion_tokens);
+        message.model.clone_from(&self.turn.model);
+        message.llm_call = call;
+        message.finish_reason = finish;
+        self.append(message, tokens).await
+    }
+
+    /// The model asked for tools.
+    pub(crate) async fn asked(&mut self, asked: &Asked, call: Option<LlmCallId>) -> Result<()> {
+        self.answer(Some(FinishReason::ToolCalls), &asked.calls, asked.tokens, call).await
+    }
+
+    /// A tool was used.
+    pub(crate) async fn result(&mut self, call_id: &str, outcome: &ToolOutcome) -> Result<()> {
+        let ToolOutcome { content, is_error } = outcome.clone();
+        let now = Progress::of(&self.events);
+        let mut message = self.message(Role::Tool, content.clone(), &now);
+        message.tool_call_id = Some(call_id.to_owned());
+        if is_error {
+            message.metadata = serde_json::json!({ "is_error": true });
+        }
+        self.events.push(TurnEvent::ToolResult { call_id: call_id.to_owned(), content, is_error });
+        self.append(message, None).await
+    }
+
+    /// Ends it, with what the model said as far as it came.
+    pub(crate) async fn end(mut self, end: &End, call: Option<LlmCallId>) -> Result<Vec<TurnEvent>> {
+        let said = !Progress::of(&self.events).text.is_empty();
+        if said || end.state == TurnState::Completed {
+            self.answer(end.finish, &[], end.tokens, call).await?;
+        }
+        self.end_bare(end, call).await
+    }
+
+    /// Ends it without another message.
+    pub(crate) async fn end_bare(mut self, end: &End, call: Option<LlmCallId>) -> Result<Vec<TurnEvent>> {
+        let now = Progress::of(&self.events);
+        self.events.push(TurnEvent::Ended {
+            state: end.state,
+            finish_reason: end.finish,
+            tokens: now.tokens,
+            fault: end.fault.clone(),
+        });
+        let moment = self.clock.now();
+        let error = end.fault.as_ref().map(|fault| format!("{}: {}", fault.code, fault.message));
+        self.write(end.state, call, None, Some(moment), error).await
+    }
+
+    /// It goes on here until then, unless the lease is renewed; none: for ever.
+    pub(crate) async fn go_on(
+        self,
+        call: Option<LlmCallId>,
+        lease: Option<DateTime<Utc>>,
+    ) -> Result<Vec<TurnEvent>> {
+        self.write(TurnState::Running, call, lease, None, None).await
+    }
+
+    /// It waits for the client, until then.
+    pub(crate) async fn park(
+        mut self,
+        call: Option<LlmCallId>,
+        until: DateTime<Utc>,
+    ) -> Result<Vec<TurnEvent>> {
+        let open = Progress::of(&self.events).open_calls;
+        self.events.push(TurnEvent::RequiresAction(open));
+        self.write(TurnState::RequiresAction, call, Some(until), None, None).await
+    }
+
+    /// Some of the client's results are there; it waits for the others.
+    pub(crate) async fn stay(self) -> Result<Vec<TurnEvent>> {
+        let until = self.turn.lease_until;
+        self.write(TurnState::RequiresAction, None, until, None, None).await
+    }
+
+    async fn write(
+        self,
+        state: TurnState,
+        call: Option<LlmCallId>,
+        lease: Option<DateTime<Utc>>,
+        ended: Option<DateTime<Utc>>,
+        error: Option<String>,
+    ) -> Result<Vec<TurnEvent>> {
+        let answer = Progress::of(&self.events).answer;
+        let mut row = self.turn.into_active_model();
+        row.state = Set(state);
+        row.events = Set(Some(pack_events(&self.events)?));
+        answer.map(|answer| row.assistant_message_id = Set(Some(answer)));
+        call.map(|call| row.llm_call_id = Set(Some(call)));
+        row.lease_until = Set(lease);
+        row.ended_at = Set(ended);
+        row.error = Set(error);
+        row.updated_at = Set(self.clock.now());
+        if ended.is_some() {
+            // the question is a message by now, and the rest of it is of no more use
+            row.input = Set(without_question(row.input.take(), row.user_message_id.as_ref().is_some()));
+        }
+        self.tx.update(row).await?;
+        Ok(self.events)
+    }
+}
+
+/// What was asked for, without a question that is kept as a message.
+fn without_question(input: Option<Value>, is_message: bool) -> Value {
+    let mut input = input.unwrap_or_default();
+    if is_message && let Some(fields) = input.as_object_mut() {
+        fields.insert("content".to_owned(), Value::Null);
+    }
+    input
+}

@@ -1,0 +1,184 @@
+//! Reading uses of tools.
+
+use axum::Json as Answer;
+use axum::extract::State;
+use chrono::{DateTime, Utc};
+use loam_http::surface::{ApiResult, Caller, ErrorBody, Path, Query, Tagged};
+use loam_kernel::{
+    ChatSessionId, Error, LlmCallId, MessageId, Page, PageQuery, Result, Scope, ToolCallId, TurnId, UserId,
+    first_id_at,
+};
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, IntoSimpleExpr, QueryFilter, QuerySelect};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::entity::{Column, Entity, Model, ToolCallStatus};
+use crate::Gateway;
+
+/// Without this a caller who is a user sees only what is of their own conversations.
+const ALL: &str = "chat_sessions:all";
+
+/// Which uses to list.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ToolCallFilter {
+    /// Only uses in this conversation.
+    pub session_id: Option<ChatSessionId>,
+    /// Only uses that this model call asked for.
+    pub llm_call_id: Option<LlmCallId>,
+    /// Only uses of this tool.
+    pub tool_name: Option<String>,
+    /// Only uses in this status.
+    pub status: Option<ToolCallStatus>,
+    /// Only uses from then on.
+    pub created_after: Option<DateTime<Utc>>,
+    /// Only uses before then.
+    pub created_before: Option<DateTime<Utc>>,
+}
+
+/// One use of a tool. Lists leave out its arguments and its result.
+#[derive(Serialize, ToSchema)]
+pub struct ToolCallView {
+    id: ToolCallId,
+    session_id: Option<ChatSessionId>,
+    turn_id: Option<TurnId>,
+    /// The assistant's message that asked for it.
+    message_id: Option<MessageId>,
+    /// The model call that asked for it.
+    llm_call_id: Option<LlmCallId>,
+    /// Whose conversation it is; null: the application's.
+    user_id: Option<UserId>,
+    /// The model's own id of it.
+    call_id: String,
+    tool_name: String,
+    /// Its arguments: JSON, or a string of what the model wrote if that is none; only when one use is read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_args: Option<Value>,
+    /// What it gave, of which 64 KiB are kept; only when one use is read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result: Option<String>,
+    status: ToolCallStatus,
+    /// Milliseconds until its result, or its failure.
+    duration_ms: Option<i64>,
+    error_message: Option<String>,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+impl ToolCallView {
+    fn listed(row: Model) -> Self {
+        Self { tool_args: None, result: None, ..Self::from(row) }
+    }
+}
+
+impl From<Model> for ToolCallView {
+    fn from(row: Model) -> Self {
+        Self {
+            id: row.id,
+            session_id: row.session_id,
+            turn_id: row.turn_id,
+            message_id: row.message_id,
+            llm_call_id: row.llm_call_id,
+            user_id: row.user_id,
+            call_id: row.call_id,
+            tool_name: row.tool_name,
+            tool_args: Some(serde_json::from_str(&row.tool_args).unwrap_or(Value::String(row.tool_args))),
+            result: row.result,
+            status: row.status,
+            duration_ms: row.duration_ms,
+            error_message: row.error_message,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+}
+
+impl Gateway {
+    /// Uses of tools that the caller may see, newest first, without arguments and results.
+    pub async fn list_tool_calls(
+        &self,
+        scope: &Scope,
+        filter: ToolCallFilter,
+        page: &PageQuery,
+    ) -> Result<Page<Model>> {
+        let tx = self.0.db.read(scope).await?;
+        let mut find = tx.find::<Entity>().select_only();
+        for column in <Column as sea_orm::Iterable>::iter() {
+            let shown = match column {
+                Column::ToolArgs => Expr::val(""),
+                Column::Result => Expr::val(Option::<String>::None),
+                column => column.into_simple_expr(),
+            };
+            find = find.column_as(shown, sea_orm::IdenStatic::as_str(&column));
+        }
+        if let Some(user) = scope.own_only(ALL) {
+            find = find.filter(Column::UserId.eq(user));
+        }
+        if let Some(session) = filter.session_id {
+            find = find.filter(Column::SessionId.eq(session));
+        }
+        if let Some(call) = filter.llm_call_id {
+            find = find.filter(Column::LlmCallId.eq(call));
+        }
+        if let Some(tool) = filter.tool_name {
+            find = find.filter(Column::ToolName.eq(tool));
+        }
+        if let Some(status) = filter.status {
+            find = find.filter(Column::Status.eq(status));
+        }
+        if let Some(after) = filter.created_after {
+            find = find.filter(Column::Id.gte(first_id_at(after)));
+        }
+        if let Some(before) = filter.created_before {
+            find = find.filter(Column::Id.lt(first_id_at(before)));
+        }
+        find.page(page, |row| row.id.0).await
+    }
+
+    /// A use of a tool that the caller may see.
+    pub async fn get_tool_call(&self, scope: &Scope, id: ToolCallId) -> Result<Model> {
+        let own = scope.own_only(ALL);
+        let row = self.0.db.read(scope).await?.get::<Entity>(id).await?;
+        row.filter(|row| own.is_none() || row.user_id == own).ok_or_else(|| Error::not_found("tool call"))
+    }
+}
+
+pub(crate) fn router(gateway: Gateway) -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(get)).with_state(gateway)
+}
+
+/// Uses of tools, newest first, without arguments and results. A user without `chat_sessions:all` sees those of their own
+/// conversations.
+#[utoipa::path(
+    get, path = "/api/v1/tool_calls", tag = "tool_calls", operation_id = "tool_calls_list",
+    params(ToolCallFilter, PageQuery),
+    responses((status = 200, body = Page<ToolCallView>), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["tool_calls:read"]))
+)]
+async fn list(
+    State(gateway): State<Gateway>,
+    Caller(scope): Caller,
+    Query(filter): Query<ToolCallFilter>,
+    Query(page): Query<PageQuery>,
+) -> ApiResult<Answer<Page<ToolCallView>>> {
+    Ok(Answer(gateway.list_tool_calls(&scope, filter, &page).await?.map(ToolCallView::listed)))
+}
+
+/// One use of a tool, with its arguments and its result.
+#[utoipa::path(
+    get, path = "/api/v1/tool_calls/{id}", tag = "tool_calls", operation_id = "tool_calls_get",
+    params(("id" = ToolCallId, Path)),
+    responses((status = 200, body = ToolCallView), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["tool_calls:read"]))
+)]
+async fn get(
+    State(gateway): State<Gateway>,
+    Caller(scope): Caller,
+    Path(id): Path<ToolCallId>,
+) -> ApiResult<Tagged<ToolCallView>> {
+    let call = gateway.get_tool_call(&scope, id).await?;
+    Ok(Tagged::new(call.updated_at, call.into()))
+}
