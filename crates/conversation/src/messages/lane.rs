@@ -6,7 +6,7 @@
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-use loam_kernel::{ChatSessionId, Error, Result};
+use loam_kernel::{ChatSessionId, Error, Kind, Result};
 use tokio::sync::{Mutex, MutexGuard};
 
 /// Sessions share so many lanes.
@@ -31,7 +31,7 @@ impl Lanes {
         let place = usize::try_from(self.hasher.hash_one(session) % LANES as u64).unwrap_or_default();
         tokio::time::timeout(PATIENCE, self.lanes[place].lock()).await.map_err(|_| {
             let message = "too many are writing to this session at once; try again";
-            Error::unavailable("session_busy", message, RETRY_AFTER)
+            Error::new(Kind::TooMany, "session_busy", message).with_retry_after(RETRY_AFTER)
         })
     }
 }
