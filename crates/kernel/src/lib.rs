@@ -13,7 +13,7 @@ mod text;
 pub use clock::Clock;
 pub use error::{Error, Kind, Result};
 pub use ids::{
-    AiProviderId, ApiKeyId, ApiLogId, AuditLogId, ChannelId, ChatSessionId, ErrorGroupId, ErrorLogId, JobId,
+    AiProviderId, ApiKeyId, ApiLogId, AuditLogId, ChannelChatId, ChannelEventId, ChannelId, ChannelSenderId, ChatSessionId, ErrorGroupId, ErrorLogId, JobId,
     LimitId, LlmCallId, LoginSessionId, MessageId, ModelPriceId, ModelRouteId, NodeId, ProjectId,
     QuarantineId, RoleId, SessionConfigId, SigningKeyId, SystemConfigId, SystemConfigVersionId, TenantId,
     TokenIssuerId, ToolCallId, TurnId, UsageStatId, UserId, UserPreferenceId, WebhookDeliveryId, first_id_at,

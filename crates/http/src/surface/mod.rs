@@ -6,7 +6,7 @@ mod error;
 mod etag;
 mod patch;
 
-pub use body::{Body, Json, Path, Query};
+pub use body::{Body, Json, Path, Query, read_at_most, read_json};
 pub use caller::{Caller, IfMatch};
 pub use error::{ApiError, ApiResult, ErrorBody, ErrorDetail, error_body, rejected_as_error, render_error};
 pub use etag::{Tagged, created, etag, next_version};
