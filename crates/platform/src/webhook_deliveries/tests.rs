@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::entity::{DeliveryState, Model};
 use super::*;
+use crate::audit_logs::tests::{ACME, prepared};
 use crate::system_config::Live;
 
 on_both![
@@ -22,8 +23,6 @@ on_both![
     what_was_called_off_is_not_sent_and_holds_up_nobody,
     old_ones_are_forgotten_but_not_what_is_pending,
 ];
-
-const ACME: TenantId = TenantId(Uuid::from_u128(0xac));
 
 /// What the other server answers, by the text of the delivery: so many failures first.
 #[derive(Clone, Default)]
@@ -64,8 +63,8 @@ struct Bed {
 
 impl Bed {
     async fn new(database: Database) -> Self {
+        let database = prepared(database).await;
         let clock = Clock::fixed(Clock::system().now());
-        database.db.ensure_partitions(&scope(), clock.now()).await.unwrap();
         let settings = DeliverySettings { max_attempts: 3, ..DeliverySettings::default() };
         let deliveries = WebhookDeliveries::new(database.db.clone(), clock.clone(), Live::fixed(settings));
         let target = Target::default();
