@@ -3,6 +3,7 @@
 //! Belongs here: what is said, by whom, in which order, and how an answer comes to be. Does not belong here: how a model
 //! is reached, and what a call costs (`loam-gateway`), or who somebody is (`loam-identity`).
 
+pub mod channels;
 pub mod chat_sessions;
 pub mod messages;
 mod service;
@@ -10,8 +11,14 @@ pub mod session_configs;
 pub mod turns;
 
 use loam_db::EntityShape;
+use loam_platform::system_config::Declaration;
 
 pub use service::{Conversation, Parts};
+
+/// The keys of the live configuration that this crate reads.
+pub fn config_keys() -> loam_kernel::Result<Vec<Declaration>> {
+    Ok(vec![channels::CHANNELS.declare()?])
+}
 
 /// The entities of this crate.
 pub fn entities() -> Vec<EntityShape> {
@@ -21,5 +28,9 @@ pub fn entities() -> Vec<EntityShape> {
         EntityShape::of::<turns::entity::Entity>(),
         EntityShape::of::<turns::part::Entity>(),
         EntityShape::of::<messages::entity::Entity>(),
+        EntityShape::of::<channels::entity::Entity>(),
+        EntityShape::of::<channels::chats::Entity>(),
+        EntityShape::of::<channels::senders::Entity>(),
+        EntityShape::of::<channels::events::Entity>(),
     ]
 }

@@ -12,9 +12,13 @@ use loam_kernel::{Clock, Result};
 use loam_platform::audit_logs::{self, Change};
 use loam_platform::notices::{Notice, Notices};
 use loam_platform::seal::Keyring;
+use loam_platform::system_config::Live;
+use loam_platform::webhook_deliveries::WebhookDeliveries;
 use serde_json::Value;
 use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
+
+use crate::channels::{self, ChannelLimits, Channels};
 
 /// Sessions, messages, turns. Cheap to clone.
 #[derive(Clone)]
@@ -29,6 +33,8 @@ pub(crate) struct Inner {
     pub(crate) keyring: Keyring,
     pub(crate) client: Client,
     pub(crate) journal: Option<Journal>,
+    pub(crate) deliveries: WebhookDeliveries,
+    pub(crate) channels: Channels,
 }
 
 /// What conversations stand on.
@@ -49,23 +55,36 @@ pub struct Parts {
     pub client: Client,
     /// Where answers are kept as they come; none for the command line, which runs no turns.
     pub journal: Option<Journal>,
+    /// What takes answers to other platforms.
+    pub deliveries: WebhookDeliveries,
+    /// What channels take.
+    pub channels: Live<ChannelLimits>,
 }
 
 impl Conversation {
     /// A handle on a migrated database.
     pub fn new(parts: Parts) -> Self {
-        let Parts { db, clock, notices, identity, gateway, keyring, client, journal } = parts;
-        Self(Arc::new(Inner { db, clock, notices, identity, gateway, keyring, client, journal }))
+        let Parts { db, clock, notices, identity, gateway, keyring, client, journal, deliveries, channels } =
+            parts;
+        let channels = Channels::new(
+            (db.clone(), identity.clone(), &notices, keyring.clone()),
+            (client.clone(), clock.clone()),
+            &deliveries,
+            channels,
+        );
+        let inner =
+            Inner { db, clock, notices, identity, gateway, keyring, client, journal, deliveries, channels };
+        Self(Arc::new(inner))
     }
 
     /// The routes of this crate.
     pub fn router(&self) -> OpenApiRouter {
-        OpenApiRouter::new()
+        OpenApiRouter::new().merge(channels::routes::router(self.clone()))
     }
 
     /// The jobs of this crate.
     pub fn jobs(&self, handlers: Handlers) -> Result<Handlers> {
-        Ok(handlers)
+        channels::jobs(self, handlers)
     }
 
     /// Records a change and announces it, in its transaction.

@@ -5,7 +5,10 @@ use sea_orm::entity::prelude::*;
 
 /// A conversation on another platform.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-#[sea_orm(table_name = "channel_chats", comment = "a conversation on another platform, and the session that holds it")]
+#[sea_orm(
+    table_name = "channel_chats",
+    comment = "a conversation on another platform, and the session that holds it"
+)]
 pub struct Model {
     /// The tenant.
     #[sea_orm(primary_key, auto_increment = false)]

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use loam_db::Db;
-use loam_identity::tenants::entity::TenantStatus;
 use loam_identity::Identity;
+use loam_identity::tenants::entity::TenantStatus;
 use loam_kernel::{ChannelId, Error, ProjectId, Result, Scope, TenantId};
 use loam_platform::cache::{Cache, CacheSpec};
 use loam_platform::notices::Notices;
@@ -102,7 +102,9 @@ impl Directory {
 
     async fn read(&self, id: ChannelId) -> Result<Option<Arc<Known>>> {
         let tx = self.db.system_read(&Scope::system(TenantId::NIL, "channels")).await?;
-        let Some(row) = tx.find_any::<Entity>().filter(Column::Id.eq(id)).one().await? else { return Ok(None) };
+        let Some(row) = tx.find_any::<Entity>().filter(Column::Id.eq(id)).one().await? else {
+            return Ok(None);
+        };
         drop(tx);
         let status = self.identity.tenant_status(row.tenant_id).await?;
         Ok(Some(Arc::new(Known::open(&self.keyring, row, status)?)))

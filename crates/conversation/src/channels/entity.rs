@@ -24,7 +24,11 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub tenant_id: TenantId,
     /// The channel.
-    #[sea_orm(primary_key, auto_increment = false, comment = "unique among all tenants, as messages name it alone")]
+    #[sea_orm(
+        primary_key,
+        auto_increment = false,
+        comment = "unique among all tenants, as messages name it alone"
+    )]
     pub id: ChannelId,
     /// In which application.
     #[sea_orm(comment = "project of its conversations, which their calls are counted to")]
@@ -42,7 +46,11 @@ pub struct Model {
     #[sea_orm(column_type = "JsonBinary", comment = "what both sides sign with, sealed")]
     pub secret: Json,
     /// The secret before.
-    #[sea_orm(column_type = "JsonBinary", nullable, comment = "the secret before, sealed, while it still holds")]
+    #[sea_orm(
+        column_type = "JsonBinary",
+        nullable,
+        comment = "the secret before, sealed, while it still holds"
+    )]
     pub old_secret: Option<Json>,
     /// How long that one holds.
     pub old_secret_until: Option<DateTimeUtc>,

@@ -138,7 +138,10 @@ mod tests {
         let Incoming { event_id, content: Content::Said(said) } = read(&body(|_| {})).expect("valid") else {
             panic!("a message")
         };
-        assert_eq!((event_id.as_str(), said.chat.id.as_str(), said.message.text.as_str()), ("e-1", "c-1", "Grüße"));
+        assert_eq!(
+            (event_id.as_str(), said.chat.id.as_str(), said.message.text.as_str()),
+            ("e-1", "c-1", "Grüße")
+        );
         assert!(!said.chat.is_group && said.metadata["shard"] == 3);
     }
 

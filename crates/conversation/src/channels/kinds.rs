@@ -87,7 +87,11 @@ fn check_token(text: &str) -> Result<()> {
             && (20..=100).contains(&key.len())
             && key.chars().all(letters)
     });
-    if good { Ok(()) } else { Err(Error::invalid("config.bot_token", "is no token of a bot: `123456:ABC…`")) }
+    if good {
+        Ok(())
+    } else {
+        Err(Error::invalid("config.bot_token", "is no token of a bot: `123456:ABC…`"))
+    }
 }
 
 /// A kept configuration as a reader sees it.
@@ -122,7 +126,10 @@ pub(super) fn secret(clock: &Clock, given: Option<Zeroizing<String>>) -> Result<
     if (32..=256).contains(&text.len()) && text.chars().all(letters) {
         return Ok(text);
     }
-    Err(Error::invalid("secret", "must be 32 to 256 letters, digits, `_` or `-`; leave it out and one is made"))
+    Err(Error::invalid(
+        "secret",
+        "must be 32 to 256 letters, digits, `_` or `-`; leave it out and one is made",
+    ))
 }
 
 pub(super) fn seal_secret(keyring: &Keyring, clock: &Clock, id: ChannelId, secret: &str) -> Result<Value> {
@@ -148,7 +155,13 @@ mod tests {
     #[test]
     fn a_token_is_what_telegram_gives() {
         assert!(check_token("123456:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw").is_ok());
-        for wrong in ["", "123456", "abc:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw", "1:short", "1:AAHdqTcvCH1vGWJx/../fSAs0K5PA"] {
+        for wrong in [
+            "",
+            "123456",
+            "abc:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw",
+            "1:short",
+            "1:AAHdqTcvCH1vGWJx/../fSAs0K5PA",
+        ] {
             assert!(check_token(wrong).is_err(), "{wrong}");
         }
     }

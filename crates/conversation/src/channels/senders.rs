@@ -5,7 +5,10 @@ use sea_orm::entity::prelude::*;
 
 /// Somebody on another platform.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-#[sea_orm(table_name = "channel_senders", comment = "somebody on another platform, and the user that they are here")]
+#[sea_orm(
+    table_name = "channel_senders",
+    comment = "somebody on another platform, and the user that they are here"
+)]
 pub struct Model {
     /// The tenant.
     #[sea_orm(primary_key, auto_increment = false)]

@@ -9,10 +9,10 @@ use serde_json::{Map, Value, json};
 use utoipa::{IntoParams, ToSchema};
 use zeroize::Zeroizing;
 
+use super::chats;
 use super::entity::{ActiveModel, ChannelKind, Column, Entity, Model};
 use super::kinds;
 use super::settings::ChannelSettings;
-use super::chats;
 use crate::Conversation;
 
 /// Names stand before the ids of a channel's users, which have 255 characters in all.
@@ -240,7 +240,13 @@ impl Conversation {
         tx.find::<chats::Entity>().filter(filter).page(page, |row| row.id.0).await
     }
 
-    fn configure(&self, kind: ChannelKind, id: ChannelId, kept: &Value, change: Map<String, Value>) -> Result<Value> {
+    fn configure(
+        &self,
+        kind: ChannelKind,
+        id: ChannelId,
+        kept: &Value,
+        change: Map<String, Value>,
+    ) -> Result<Value> {
         kinds::configure((&self.0.client, &self.0.keyring, &self.0.clock), kind, id, kept, change)
     }
 

@@ -135,7 +135,8 @@ impl WebhookDeliveries {
         let mut row = row.into_active_model();
         row.state = Set(state);
         row.status_code = Set(status.map(i32::from));
-        row.error_message = Set(error.map(|text| text.chars().filter(|c| *c != '\0').take(ERROR_LENGTH).collect()));
+        row.error_message =
+            Set(error.map(|text| text.chars().filter(|c| *c != '\0').take(ERROR_LENGTH).collect()));
         row.next_attempt_at = Set(next);
         row.attempt_until = Set(None);
         row.delivered_at = Set((state == DeliveryState::Delivered).then_some(now));

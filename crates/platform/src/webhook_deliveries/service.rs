@@ -7,7 +7,9 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use loam_db::{Db, Tx};
 use loam_jobs::{Handlers, NewJob, Schedule, Wake, enqueue};
-use loam_kernel::{ChannelId, Clock, Error, Kind, Page, PageQuery, Result, Scope, TenantId, WebhookDeliveryId};
+use loam_kernel::{
+    ChannelId, Clock, Error, Kind, Page, PageQuery, Result, Scope, TenantId, WebhookDeliveryId,
+};
 use sea_orm::{ColumnTrait, Condition, IntoActiveModel, QueryFilter, QueryOrder, Set};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -123,7 +125,12 @@ impl WebhookDeliveries {
     }
 
     /// Sees to it that a delivery is tried at that time.
-    pub(super) async fn attempt_at<R>(&self, tx: &Tx<R>, id: WebhookDeliveryId, at: DateTime<Utc>) -> Result<()> {
+    pub(super) async fn attempt_at<R>(
+        &self,
+        tx: &Tx<R>,
+        id: WebhookDeliveryId,
+        at: DateTime<Utc>,
+    ) -> Result<()> {
         let job = NewJob::new(ATTEMPT, Attempt { delivery_id: id }).at(at).attempts(RUNS);
         enqueue(tx, &self.0.clock, job).await.map(drop)
     }

@@ -46,11 +46,8 @@ pub fn verify<'a>(
     };
     let wrong = || refused("wrong_signature", "the signature is not this channel's over this time and body");
     let seconds: i64 = timestamp.trim().parse().map_err(|_| wrong())?;
-    let given: Vec<Vec<u8>> = signature
-        .split(',')
-        .take(MOST)
-        .filter_map(|one| unhex(one.trim().strip_prefix(VERSION)?))
-        .collect();
+    let given: Vec<Vec<u8>> =
+        signature.split(',').take(MOST).filter_map(|one| unhex(one.trim().strip_prefix(VERSION)?)).collect();
     let mut believed = false;
     for secret in secrets {
         let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
@@ -90,7 +87,8 @@ fn of(key: &hmac::Key, timestamp: i64, body: &[u8]) -> hmac::Tag {
 fn unhex(text: &str) -> Option<Vec<u8>> {
     let digits: Vec<u32> = text.chars().map(|c| c.to_digit(16)).collect::<Option<_>>()?;
     let (pairs, rest) = digits.as_chunks::<2>();
-    rest.is_empty().then(|| pairs.iter().filter_map(|[high, low]| u8::try_from(high * 16 + low).ok()).collect())
+    rest.is_empty()
+        .then(|| pairs.iter().filter_map(|[high, low]| u8::try_from(high * 16 + low).ok()).collect())
 }
 
 #[cfg(test)]
@@ -123,7 +121,13 @@ mod tests {
         assert_eq!(check(at, &good, b"body"), Ok(()));
         assert_eq!(check(at, &format!("v0=00, {good}"), b"body"), Ok(()), "one of several");
         assert_eq!(check(at, &sign([OLD, SECRET], at, b"body"), b"body"), Ok(()), "while a secret changes");
-        for wrong in [sign([OLD], at, b"body"), String::new(), "v1=".into(), good.replace("v1", "v2"), good[..66].into()] {
+        for wrong in [
+            sign([OLD], at, b"body"),
+            String::new(),
+            "v1=".into(),
+            good.replace("v1", "v2"),
+            good[..66].into(),
+        ] {
             assert_eq!(check(at, &wrong, b"body"), Err("wrong_signature"), "{wrong}");
         }
         assert_eq!(check(at, &good, b"body "), Err("wrong_signature"), "of another body");
@@ -134,7 +138,9 @@ mod tests {
 
     #[test]
     fn a_message_of_another_time_is_refused_even_with_a_good_signature() {
-        for (off, expected) in [(-300, Ok(())), (300, Ok(())), (-301, Err("stale_timestamp")), (301, Err("stale_timestamp"))] {
+        for (off, expected) in
+            [(-300, Ok(())), (300, Ok(())), (-301, Err("stale_timestamp")), (301, Err("stale_timestamp"))]
+        {
             let at = now().timestamp() + off;
             assert_eq!(check(at, &sign([SECRET], at, b"x"), b"x"), expected, "{off} s");
         }

@@ -29,7 +29,8 @@ impl Handler for Sweep {
     async fn run(&self, job: &JobContext, _: Value) -> Result<()> {
         let inner = &self.0.0;
         let before = inner.clock.now() - TimeDelta::days(inner.settings.get().keep_days.into());
-        let old = Condition::all().add(Column::State.ne(DeliveryState::Pending)).add(Column::UpdatedAt.lt(before));
+        let old =
+            Condition::all().add(Column::State.ne(DeliveryState::Pending)).add(Column::UpdatedAt.lt(before));
         while !job.is_cancelled() {
             let tx = inner.db.system_write(&job.scope()).await?;
             let oldest = tx.find_any::<Entity>().filter(old.clone()).order_by_asc(Column::UpdatedAt);

@@ -72,7 +72,8 @@ impl Bed {
         let handlers = deliveries.jobs(Handlers::new()).unwrap();
         let config = loam_jobs::Config { poll_ms: 20, ..Default::default() };
         let runner =
-            Runner::start(database.db.clone(), clock.clone(), handlers, config, Clock::system().id()).unwrap();
+            Runner::start(database.db.clone(), clock.clone(), handlers, config, Clock::system().id())
+                .unwrap();
         deliveries.wake_with(runner.waker());
         Self { database, clock, deliveries, target, runner }
     }
@@ -115,9 +116,14 @@ async fn a_delivery_is_tried_until_it_is_taken(database: Database) {
     let bed = Bed::new(database).await;
     bed.target.answers("one", 1, &later(503));
     let wanted = Some(Duration::from_secs(600));
-    bed.target.answers("one", 1, &Outcome::Again { status: Some(429), error: "busy".to_owned(), after: wanted });
+    bed.target.answers(
+        "one",
+        1,
+        &Outcome::Again { status: Some(429), error: "busy".to_owned(), after: wanted },
+    );
     let id = bed.send("one", None).await;
-    let first = bed.until(id, TimeDelta::zero(), |row| row.attempts == 1 && row.attempt_until.is_none()).await;
+    let first =
+        bed.until(id, TimeDelta::zero(), |row| row.attempts == 1 && row.attempt_until.is_none()).await;
     assert_eq!((first.status_code, first.error_message.as_deref()), (Some(503), Some("answered 503")));
     let pause = first.next_attempt_at.unwrap() - bed.clock.now();
     assert!(pause >= TimeDelta::milliseconds(2500) && pause <= TimeDelta::seconds(5), "{pause}");
