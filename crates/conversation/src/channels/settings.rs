@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ChannelSettings {
-    /// Who answers: the alias of a route, or `provider/model`.
+    /// Who answers, unless a session names another: the alias of a route, or `provider/model`.
     pub model: Option<String>,
     /// What the model is told first, in conversations from now on.
     pub system_prompt: Option<String>,

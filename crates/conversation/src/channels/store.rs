@@ -201,7 +201,8 @@ impl Conversation {
             external_id: Set(None),
             title: Set(title.cloned().unwrap_or_else(|| channel.name.clone())),
             provider_id: Set(None),
-            model: Set(channel.settings.model.clone()),
+            // the channel's own holds, as it is at the time, unless somebody names another for this session
+            model: Set(None),
             system_prompt: Set(channel.settings.system_prompt.clone()),
             status: Set(sessions::SessionStatus::Active),
             is_active: Set(true),
