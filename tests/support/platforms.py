@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import itertools
@@ -98,6 +99,8 @@ class Receiver:
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
+        self._free = threading.Event()
+        self._free.set()
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -108,6 +111,11 @@ class Receiver:
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 status, more, said = receiver.answer(Taken(self.path, headers, body))
                 text = json.dumps(said).encode()
+                # whoever asked may be gone
+                with contextlib.suppress(ConnectionError):
+                    self.say(status, more, text)
+
+            def say(self, status: int, more: dict[str, str], text: bytes) -> None:
                 self.send_response(status)
                 for name, value in more.items():
                     self.send_header(name, value)
@@ -131,6 +139,8 @@ class Receiver:
     def answer(self, taken: Taken) -> tuple[int, dict[str, str], Any]:
         with self._lock:
             self.taken.append(taken)
+        self._free.wait(60)
+        with self._lock:
             return self.answers.pop(0) if self.answers else self.usual(taken)
 
     def refuse(self, *statuses: int, **headers: str) -> None:
@@ -138,6 +148,13 @@ class Receiver:
         more = {name.replace("_", "-"): value for name, value in headers.items()}
         with self._lock:
             self.answers += [(status, more, {}) for status in statuses]
+
+    def hold(self) -> None:
+        """Answers nobody until it is let go."""
+        self._free.clear()
+
+    def let_go(self) -> None:
+        self._free.set()
 
     def wait(self, count: int, seconds: float = 20) -> list[Taken]:
         """Waits until so many requests have come; gives them."""

@@ -7,6 +7,7 @@ from datetime import datetime
 import pytest
 
 from support.api import Api, assert_error, eventually
+from support.deployment import deploy
 from support.platforms import Platform, Receiver, deliveries, open_channel, set_deliveries, sign
 
 FAST = {"first_pause_ms": 20, "longest_pause_ms": 50}
@@ -141,12 +142,25 @@ def test_deliveries_are_listed_by_what_they_are(tenant, platform, receiver):
     assert_error(tenant.call("GET", "/api/v1/webhook_deliveries", params={"state": "lost"}), 400, param="state")
 
 
-def test_what_waits_goes_out_after_the_server_was_killed(tenant, deployment, platform, receiver):
-    receiver.refuse(500)
-    delivery = send(platform, "survivor")
-    deployment.loam.kill9()
-    deployment.loam.start()
-    until(tenant, delivery, "delivered")
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+def test_what_was_being_sent_is_sent_again_after_the_server_was_killed(database, request, receiver):
+    server = request.getfixturevalue("postgres") if database == "postgres" else None
+    env = {"LOAM_JOBS__LEASE_MS": "1500", "LOAM_JOBS__HEARTBEAT_MS": "300", "LOAM_JOBS__POLL_MS": "100"}
+    with deploy(database, server, env=env) as deployment:
+        api = deployment.api
+        set_deliveries(api, **FAST, timeout_ms=1000)
+        platform = open_channel(api, "bot", receiver.url, auto_reply=False)
+        platform.say("hello")
+        receiver.hold()
+        sent = [send(platform, f"number {number}") for number in range(3)]
+        receiver.wait(1)
+        deployment.loam.kill9()
+        receiver.let_go()
+        deployment.loam.start()
+        for delivery in sent:
+            until(api, delivery, "delivered")
+        order = [each.headers["x-loam-delivery"] for each in receiver.taken]
+        assert order == [sent[0], *sent], "the receiver tells the repetition by its id"
 
 
 def test_a_channel_of_another_address_sends_there_from_then_on(tenant, platform, receiver):

@@ -20,7 +20,7 @@ use super::entity::{Column, DeliveryState, Entity, Model};
 pub(super) const ATTEMPT: &str = "webhook_deliveries.attempt";
 
 /// What is added to the time of an attempt before another may be made: for the record of how it ended.
-const MARGIN: Duration = Duration::from_secs(15);
+const MARGIN: Duration = Duration::from_secs(5);
 /// How long a delivery holds up those behind it at most. Its own attempts end sooner, unless somebody takes its job away.
 const HOLDS_UP: TimeDelta = TimeDelta::hours(24);
 /// How much of an error is kept, in characters.
