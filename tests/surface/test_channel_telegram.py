@@ -83,7 +83,9 @@ def test_telegram_is_told_where_to_send_updates_and_to_send_none(gateway, name, 
     (asked,) = telegram.taken
     assert asked.path == f"/bot{telegram.TOKEN}/setWebhook"
     assert asked.json == {
-        "url": f"{PUBLIC_URL}{path}/events", "secret_token": bot.secret, "allowed_updates": ["message", "edited_message"],
+        "url": f"{PUBLIC_URL}{path}/events",
+        "secret_token": bot.secret,
+        "allowed_updates": ["message", "edited_message"],
     }
     bot.api.call("POST", f"{path}/disconnect", 204)
     assert telegram.taken[-1].path == f"/bot{telegram.TOKEN}/deleteWebhook"
@@ -231,7 +233,10 @@ def test_the_token_is_in_no_trace(gateway, mock, name, telegram):
     api.call("POST", f"/api/v1/webhook_deliveries/{failing}/retry", 200)
     eventually(lambda: "127.0.0.1" in (api.get(f"/api/v1/webhook_deliveries/{failing}")["error_message"] or ""))
     assert_error(api.call("POST", f"{path}/connect"), 502)
-    traces = [api.get(f"/api/v1/{each}", limit=200) for each in ("channels", "webhook_deliveries", "audit_logs", "api_logs", "jobs", "error_logs")]
+    traces = [
+        api.get(f"/api/v1/{each}", limit=200)
+        for each in ("channels", "webhook_deliveries", "audit_logs", "api_logs", "jobs", "error_logs")
+    ]
     assert unheard in str(traces)
     log = gateway.loam.process.tail(100_000)
     for secret in (telegram.TOKEN, bot.secret):

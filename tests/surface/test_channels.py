@@ -7,6 +7,7 @@ import hmac
 import json
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -136,6 +137,17 @@ def test_a_message_that_is_sent_again_does_nothing_again(gateway, mock, name, re
     assert len(taken) == 2
     assert taken[0].json["message"]["event_id"] == said["event_id"] != taken[1].json["message"]["event_id"]
     assert len(deliveries(gateway.api, platform.channel)) == 2
+
+
+def test_many_first_messages_at_once_make_one_conversation_and_each_is_kept_once(gateway, mock, name):
+    platform = open_channel(gateway.api, name("bot"), auto_reply=False)
+    said = [event(f"number {number}", "rush") for number in range(12)]
+    with ThreadPoolExecutor(24) as pool:
+        receipts = [answer.json() for answer in pool.map(platform.send, said * 3)]
+    assert len({receipt["session_id"] for receipt in receipts}) == 1
+    assert len({receipt["message_id"] for receipt in receipts}) == len(said)
+    assert sum(not receipt["duplicate"] for receipt in receipts) == len(said)
+    assert len(gateway.api.all(f"channels/{platform.channel}/chats")) == 1
 
 
 def test_an_id_is_one_channels_own(gateway, mock, name):
@@ -300,7 +312,11 @@ def test_when_there_is_no_answer_the_channel_says_so_and_goes_on(gateway, mock, 
     platform.send(said)
     (taken,) = receiver.wait(1)
     assert taken.json["message"] == {
-        "id": None, "role": "assistant", "text": "Try later.", "reply_to": said["message"]["id"], "event_id": said["event_id"],
+        "id": None,
+        "role": "assistant",
+        "text": "Try later.",
+        "reply_to": said["message"]["id"],
+        "event_id": said["event_id"],
     }
     api.call("PATCH", f"/api/v1/channels/{platform.channel}", 200, json={"settings": {"model": MODEL}})
     platform.say("hello again")
@@ -423,6 +439,11 @@ def test_a_message_is_answered_once_though_the_server_is_killed_meanwhile(databa
         assert platform.send(said[0]).json()["duplicate"] is True
         taken = receiver.wait(len(said), 60)
         assert [each.json["message"]["event_id"] for each in taken] == [each["event_id"] for each in said]
-        rows = eventually(lambda: (rows := deliveries(deployment.api, platform.channel)) and all(
-            row["state"] == "delivered" for row in rows) and rows)
+        rows = eventually(
+            lambda: (
+                (rows := deliveries(deployment.api, platform.channel))
+                and all(row["state"] == "delivered" for row in rows)
+                and rows
+            )
+        )
         assert len(rows) == len(said)

@@ -147,12 +147,13 @@ mod tests {
 
     #[test]
     fn what_is_missing_too_long_or_unknown_is_named() {
-        let fault = |change: fn(&mut Value)| {
+        type Change = fn(&mut Value);
+        let fault = |change: Change| {
             let error = read(&body(change)).expect_err("refused");
             assert_eq!(error.status(), 400);
             format!("{} {}", error.param().unwrap_or_default(), error.message())
         };
-        let cases: [(&str, fn(&mut Value)); 7] = [
+        let cases: [(&str, Change); 7] = [
             ("event_id", |b| drop(b.as_object_mut().and_then(|b| b.remove("event_id")))),
             ("event_id", |b| b["event_id"] = json!("x".repeat(191))),
             ("chat.id", |b| b["chat"]["id"] = json!("")),
