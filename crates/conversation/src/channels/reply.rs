@@ -60,6 +60,10 @@ impl Handler for Replies {
         REPLY
     }
 
+    fn waits(&self) -> bool {
+        true
+    }
+
     async fn run(&self, job: &JobContext, payload: Value) -> Result<()> {
         let Reply { event_id } = read_payload(payload)?;
         let this = &self.0;

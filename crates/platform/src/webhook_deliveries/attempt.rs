@@ -40,6 +40,10 @@ impl Handler for Attempts {
         ATTEMPT
     }
 
+    fn waits(&self) -> bool {
+        true
+    }
+
     async fn run(&self, job: &JobContext, payload: Value) -> Result<()> {
         let Attempt { delivery_id } = read_payload(payload)?;
         self.0.attempt(&job.scope(), delivery_id).await
