@@ -134,6 +134,7 @@ class Receiver:
 
     def usual(self, taken: Taken) -> tuple[int, dict[str, str], Any]:
         """What is answered when nothing else was asked for."""
+        del taken
         return 200, {}, {}
 
     def answer(self, taken: Taken) -> tuple[int, dict[str, str], Any]:

@@ -19,6 +19,7 @@ mod reply;
 pub mod routes;
 pub mod senders;
 pub mod service;
+mod sessions;
 mod settings;
 mod store;
 mod sweep;

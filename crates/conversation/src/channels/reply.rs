@@ -111,24 +111,26 @@ impl Conversation {
             in_chat(&event).add(events::Column::Id.lt(id)).add(events::Column::CreatedAt.gt(now - HOLDS_UP));
         let find = tx.find::<events::Entity>().filter(ahead).order_by_asc(events::Column::Id);
         // locked: either its end sees this one waiting, or this one sees its end
-        let waits = find.locked().one().await?.is_some();
-        let event = self
-            .set_state(&tx, event, if waits { EventState::Waiting } else { EventState::Pending }, now)
-            .await?;
+        if find.locked().one().await?.is_some() {
+            self.set_state(&tx, event, EventState::Waiting, now).await?;
+            tx.commit().await?;
+            return Ok(None);
+        }
+        let event = self.set_state(&tx, event, EventState::Pending, now).await?;
         let chat = tx.get::<chats::Entity>(chat).await?;
-        let message = tx.get::<messages::Entity>(message).await?;
+        let message =
+            tx.get::<messages::Entity>(message).await?.filter(|message| message.deleted_at.is_none());
         let session = match &message {
             Some(message) => tx.get::<sessions::Entity>(message.session_id).await?,
             None => None,
         };
+        let (Some(chat), Some(message), Some(session)) = (chat, message, session) else {
+            let why = "the message, or its session, was deleted before it was answered".to_owned();
+            self.end_event(tx, event, EventState::Ignored, Some(why)).await?;
+            return Ok(None);
+        };
         tx.commit().await?;
-        Ok(match (chat, message, session) {
-            (Some(chat), Some(message), Some(session)) if !waits => {
-                Some(Question { event, chat, session, message })
-            }
-            // deleted meanwhile, or not yet its turn
-            _ => None,
-        })
+        Ok(Some(Question { event, chat, session, message }))
     }
 
     async fn set_state<R>(
@@ -151,8 +153,10 @@ impl Conversation {
     async fn end_reply(&self, channel: &Known, question: &Question, answer: Answer) -> Result<()> {
         let tx = self.0.db.write(&channel.scope()).await?;
         let Some(event) = self.still_open(&tx, question).await? else { return Ok(()) };
-        let session = tx.get_locked::<sessions::Entity>(question.session.id).await?;
-        let Some(session) = session else { return Ok(()) };
+        let Some(session) = tx.get_locked::<sessions::Entity>(question.session.id).await? else {
+            let why = "the session was deleted while the model answered".to_owned();
+            return self.end_event(tx, event, EventState::Ignored, Some(why)).await;
+        };
         let mut message = NewMessage::text(Role::Assistant, answer.text.clone());
         message.model = answer.model;
         message.prompt_tokens = answer.prompt_tokens;

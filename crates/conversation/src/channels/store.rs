@@ -16,7 +16,6 @@ use super::receive::{ChannelReceipt, ignored};
 use super::reply::{REPLY, RUNS, Reply};
 use super::{chats, events, senders};
 use crate::Conversation;
-use crate::chat_sessions::entity as sessions;
 use crate::messages::append::{NewMessage, append};
 use crate::messages::entity::Role;
 
@@ -41,7 +40,7 @@ impl Conversation {
         let Some(event) = self.new_event(&tx, channel.id, &event_id).await? else {
             return self.seen_before(&tx, channel.id, &event_id).await;
         };
-        let (chat, session) = self.chat_of(&tx, channel, &said, user).await?;
+        let (chat, session, notice) = self.chat_of(&tx, channel, &said, user).await?;
         self.check_waiting(&tx, &chat).await?;
         self.note_sender(&tx, channel.id, &said.sender, user).await?;
         let mut message = NewMessage::text(Role::User, said.message.text);
@@ -65,6 +64,9 @@ impl Conversation {
             enqueue(&tx, &self.0.clock, job).await?;
         }
         tx.commit().await?;
+        if let Some(notice) = notice {
+            self.0.notices.publish(&notice);
+        }
         self.0.deliveries.wake();
         let (session_id, message_id) = (Some(session.id), Some(message.id));
         Ok(ChannelReceipt { duplicate: false, session_id, message_id, ignored: None })
@@ -122,102 +124,6 @@ impl Conversation {
         })
     }
 
-    /// The chat and its session, locked. Both are made with the first message; an archived session has a new one follow.
-    async fn chat_of<R>(
-        &self,
-        tx: &Tx<R>,
-        channel: &Known,
-        said: &Said,
-        user: Option<UserId>,
-    ) -> Result<(chats::Model, sessions::Model)> {
-        let known = self.find_chat(tx, channel.id, &said.chat.id).await?;
-        let chat = match known {
-            Some(chat) => chat,
-            None => {
-                let session = self.open_session(tx, channel, said, user).await?;
-                let now = self.0.clock.now();
-                let row = chats::ActiveModel {
-                    tenant_id: Set(TenantId::NIL),
-                    id: Set(self.0.clock.id()),
-                    channel_id: Set(channel.id),
-                    external_id: Set(said.chat.id.clone()),
-                    title: Set(said.chat.title.clone()),
-                    is_group: Set(said.chat.is_group),
-                    session_id: Set(session.id),
-                    created_at: Set(now),
-                    updated_at: Set(now),
-                };
-                if !tx.insert_if_new(row).await? {
-                    // another message of this chat was first, and its session is the chat's
-                    tx.delete::<sessions::Entity>()
-                        .filter(sessions::Column::Id.eq(session.id))
-                        .exec()
-                        .await?;
-                }
-                let chat = self.find_chat(tx, channel.id, &said.chat.id).await?;
-                chat.ok_or_else(|| Error::internal("a chat that was just made is not there"))?
-            }
-        };
-        let session = tx.get_locked::<sessions::Entity>(chat.session_id).await?;
-        match session {
-            Some(session) if session.is_active => Ok((chat, session)),
-            _ => {
-                let session = self.open_session(tx, channel, said, user).await?;
-                let mut row = chat.into_active_model();
-                row.session_id = Set(session.id);
-                row.updated_at = Set(self.0.clock.now());
-                Ok((tx.update(row).await?, session))
-            }
-        }
-    }
-
-    pub(super) async fn find_chat<R>(
-        &self,
-        tx: &Tx<R>,
-        channel: ChannelId,
-        external_id: &str,
-    ) -> Result<Option<chats::Model>> {
-        let find = tx.find::<chats::Entity>().filter(chats::Column::ChannelId.eq(channel));
-        find.filter(chats::Column::ExternalId.eq(external_id)).one().await
-    }
-
-    /// A session as the channel's settings say.
-    async fn open_session<R>(
-        &self,
-        tx: &Tx<R>,
-        channel: &Known,
-        said: &Said,
-        user: Option<UserId>,
-    ) -> Result<sessions::Model> {
-        let (id, now) = (self.0.clock.id(), self.0.clock.now());
-        let title = said.chat.title.as_ref().or(said.sender.name.as_ref());
-        let row = sessions::ActiveModel {
-            tenant_id: Set(TenantId::NIL),
-            id: Set(id),
-            // what several people say belongs to none of them
-            user_id: Set(user.filter(|_| !said.chat.is_group)),
-            project_id: Set(channel.project),
-            channel_id: Set(Some(channel.id)),
-            external_id: Set(None),
-            title: Set(title.cloned().unwrap_or_else(|| channel.name.clone())),
-            provider_id: Set(None),
-            // the channel's own holds, as it is at the time, unless somebody names another for this session
-            model: Set(None),
-            system_prompt: Set(channel.settings.system_prompt.clone()),
-            status: Set(sessions::SessionStatus::Active),
-            is_active: Set(true),
-            message_count: Set(0),
-            head_id: Set(None),
-            first_message_at: Set(None),
-            last_message_at: Set(None),
-            last_activity: Set(now),
-            metadata: Set(json!({ "channel": { "chat_id": said.chat.id } })),
-            created_at: Set(now),
-            updated_at: Set(now),
-        };
-        tx.insert(row).await
-    }
-
     /// Bounds what one chat can have waiting.
     async fn check_waiting<R>(&self, tx: &Tx<R>, chat: &chats::Model) -> Result<()> {
         let most = self.0.channels.limits.of(tx.scope().tenant()).waiting_per_chat;
@@ -265,26 +171,6 @@ impl Conversation {
                 tx.insert_if_new(row).await.map(drop)
             }
         }
-    }
-
-    /// Knows a chat by its new id from now on, unless that one has begun already.
-    pub(super) async fn move_chat(
-        &self,
-        channel: &Known,
-        scope: &Scope,
-        from: &str,
-        to: String,
-    ) -> Result<()> {
-        let tx = self.0.db.write(scope).await?;
-        if self.find_chat(&tx, channel.id, &to).await?.is_none()
-            && let Some(chat) = self.find_chat(&tx, channel.id, from).await?
-        {
-            let mut row = chat.into_active_model();
-            row.external_id = Set(to);
-            row.updated_at = Set(self.0.clock.now());
-            tx.update(row).await?;
-        }
-        tx.commit().await
     }
 }
 
