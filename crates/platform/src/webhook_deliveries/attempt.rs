@@ -115,7 +115,7 @@ impl WebhookDeliveries {
     async fn finish(&self, scope: &Scope, tried: &Model, outcome: Outcome) -> Result<()> {
         let tx = self.0.db.write(scope).await?;
         let Some(row) = tx.get_locked::<Entity>(tried.id).await? else { return Ok(()) };
-        // somebody put it back, or gave it up meanwhile: what was sent was sent, and the rest is theirs
+        // another attempt has it, or somebody gave it up meanwhile: what was taken was taken, and the rest is theirs
         let taken = row.attempt_until != tried.attempt_until;
         if taken && !matches!(outcome, Outcome::Delivered { .. }) {
             return Ok(());
@@ -124,9 +124,7 @@ impl WebhookDeliveries {
         let (state, status, error, next) = match outcome {
             Outcome::Delivered { status } => (DeliveryState::Delivered, Some(status), None, None),
             Outcome::Never { status, error } => (DeliveryState::Dead, status, Some(error), None),
-            Outcome::Again { status, error, .. }
-                if row.attempts >= settings.max_attempts || row.state == DeliveryState::Dead =>
-            {
+            Outcome::Again { status, error, .. } if row.attempts >= settings.max_attempts => {
                 (DeliveryState::Dead, status, Some(error), None)
             }
             Outcome::Again { status, error, after } => {

@@ -159,6 +159,8 @@ impl WebhookDeliveries {
             .set(Column::State, DeliveryState::Dead)
             .set(Column::ErrorMessage, why)
             .set(Column::NextAttemptAt, Option::<DateTime<Utc>>::None)
+            // an attempt under way finds that it has been taken off its hands
+            .set(Column::AttemptUntil, Option::<DateTime<Utc>>::None)
             .set(Column::UpdatedAt, now)
             .filter(Column::ChannelId.eq(channel))
             .filter(Column::State.eq(DeliveryState::Pending))
