@@ -10,8 +10,10 @@ METHODS = {"get", "post", "put", "patch", "delete"}
 
 # What it answers without a key depends on a password.
 LOG_IN = "/api/v1/login"
+# What it answers depends on a signature.
+RECEIVE = "/api/v1/channels/{id}/events"
 # All that answers without a key.
-PUBLIC = {"/healthz", "/readyz", "/openapi.json", "/docs", "/", "/.well-known/jwks.json", LOG_IN}
+PUBLIC = {"/healthz", "/readyz", "/openapi.json", "/docs", "/", "/.well-known/jwks.json", LOG_IN, RECEIVE}
 
 
 @dataclass(frozen=True)

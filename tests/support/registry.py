@@ -17,6 +17,7 @@ from services import LlMock
 from .api import Api, eventually
 from .browser import Browser
 from .planted import plant_frame, plant_job
+from .platforms import open_channel
 
 _numbers = itertools.count(1)
 PROVIDER = {"base_url": "http://127.0.0.1:9/v1", "api_key": "sk-isolation-0000000000", "models": ["any"]}
@@ -182,6 +183,20 @@ def result_for(world: World, place: str) -> dict[str, Any]:
     return {"tool_results": [{"tool_call_id": call["id"], "content": "done"} for call in wanted]}
 
 
+def channel(world: World) -> str:
+    """One that a chat `registry` has written by."""
+    platform = open_channel(world.owner, unique("channel"), "http://127.0.0.1:9/", auto_reply=False)
+    platform.say("hello", "registry")
+    return platform.channel
+
+
+def webhook_delivery(world: World) -> str:
+    """One that nobody takes, as nobody listens there."""
+    sent = world.owner.call("POST", f"/api/v1/channels/{channel(world)}/send", 201, json=TO_CHAT)
+    return sent.json()["delivery_ids"][0]
+
+
+TO_CHAT = {"chat_id": "registry", "text": "hello"}
 INSTANCE_KEY = "system_limits.idempotency"
 CONFIG = {"config_value": {"remember_hours": 25}}
 API_KEY = make("api_keys", lambda: {"name": unique("key"), "scopes": ["gateway:call"]})
@@ -236,6 +251,17 @@ REGISTRY: dict[tuple[str, str], Entry] = {
     ("GET", "/api/v1/chat_sessions/{}/turns/{}/stream"): Entry(ended_turn),
     ("POST", "/api/v1/chat_sessions/{}/turns/{}/regenerate"): Entry(ended_turn, {}),
     ("POST", "/api/v1/chat_sessions/{}/turns/{}/tool_results"): Entry(waiting_turn, result_for),
+    ("GET", "/api/v1/channels/{}"): Entry(channel),
+    ("PATCH", "/api/v1/channels/{}"): Entry(channel, {"metadata": {"changed": True}}),
+    ("DELETE", "/api/v1/channels/{}"): Entry(channel),
+    ("POST", "/api/v1/channels/{}/rotate_secret"): Entry(channel, {}),
+    ("POST", "/api/v1/channels/{}/connect"): Entry(channel),
+    ("POST", "/api/v1/channels/{}/disconnect"): Entry(channel),
+    ("POST", "/api/v1/channels/{}/send"): Entry(channel, TO_CHAT),
+    ("GET", "/api/v1/channels/{}/chats"): Entry(channel),
+    ("GET", "/api/v1/webhook_deliveries/{}"): Entry(webhook_delivery),
+    ("POST", "/api/v1/webhook_deliveries/{}/retry"): Entry(webhook_delivery),
+    ("DELETE", "/api/v1/webhook_deliveries/{}"): Entry(webhook_delivery),
     ("GET", "/api/v1/llm_calls/{}"): Entry(llm_call),
     ("GET", "/api/v1/jobs/{}"): Entry(lambda world: plant_job(world, "queued")),
     ("POST", "/api/v1/jobs/{}/retry"): Entry(lambda world: plant_job(world, "failed")),

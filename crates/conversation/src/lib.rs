@@ -3,6 +3,7 @@
 //! Belongs here: what is said, by whom, in which order, and how an answer comes to be. Does not belong here: how a model
 //! is reached, and what a call costs (`loam-gateway`), or who somebody is (`loam-identity`).
 
+pub mod channels;
 pub mod chat_sessions;
 mod checks;
 pub mod context;
@@ -33,10 +34,14 @@ pub fn entities() -> Vec<EntityShape> {
         EntityShape::of::<turns::entity::Entity>(),
         EntityShape::of::<turns::part::Entity>(),
         EntityShape::of::<messages::entity::Entity>(),
+        EntityShape::of::<channels::entity::Entity>(),
+        EntityShape::of::<channels::chats::Entity>(),
+        EntityShape::of::<channels::senders::Entity>(),
+        EntityShape::of::<channels::events::Entity>(),
     ]
 }
 
 /// The keys of the live configuration that this crate reads.
 pub fn config_keys() -> Result<Vec<Declaration>> {
-    Ok(vec![TURNS.declare()?, CONTEXT.declare()?])
+    Ok(vec![TURNS.declare()?, CONTEXT.declare()?, channels::CHANNELS.declare()?])
 }

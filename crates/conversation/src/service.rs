@@ -15,11 +15,13 @@ use loam_platform::drain::Sink;
 use loam_platform::notices::{Notice, Notices};
 use loam_platform::seal::Keyring;
 use loam_platform::system_config::Live;
+use loam_platform::webhook_deliveries::WebhookDeliveries;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
+use crate::channels::{ChannelLimits, Channels};
 use crate::chat_sessions::cache::Caches;
 use crate::chat_sessions::delete::{DeleteMessages, DeleteUsersSessions, UsersSessions};
 use crate::context::settings::ContextSettings;
@@ -27,7 +29,7 @@ use crate::messages::lane::Lanes;
 use crate::turns::live::Turns;
 use crate::turns::settings::TurnSettings;
 use crate::turns::sink::TurnSink;
-use crate::{chat_sessions, history, messages, session_configs, tools, turns};
+use crate::{channels, chat_sessions, history, messages, session_configs, tools, turns};
 
 /// Sessions, messages, turns. Cheap to clone.
 #[derive(Clone)]
@@ -51,6 +53,8 @@ pub(crate) struct Inner {
     pub(crate) turns: Turns,
     pub(crate) settings: Live<TurnSettings>,
     pub(crate) context: Live<ContextSettings>,
+    pub(crate) deliveries: WebhookDeliveries,
+    pub(crate) channels: Channels,
 }
 
 /// What conversations stand on.
@@ -75,18 +79,16 @@ pub struct Parts {
     pub turns: Live<TurnSettings>,
     /// How much of a conversation a model is told.
     pub context: Live<ContextSettings>,
+    /// What takes answers to other platforms.
+    pub deliveries: WebhookDeliveries,
+    /// What channels take.
+    pub channels: Live<ChannelLimits>,
 }
 
 impl Conversation {
     /// A handle on a migrated database.
     pub fn new(parts: Parts) -> Self {
-        let Parts { db, clock, notices, identity, gateway, keyring, client, journal, turns, context } = parts;
-        identity.tell_of_deleted_users(Arc::new(UsersSessions(clock.clone())));
-        let caches = Caches::new(&notices);
-        let lanes = Lanes::new();
-        let imports = Semaphore::new(history::AT_ONCE);
-        let node = NodeId(Uuid::from_bytes(journal.as_ref().map_or([0; 16], Journal::id)));
-        Self(Arc::new(Inner {
+        let Parts {
             db,
             clock,
             notices,
@@ -95,13 +97,37 @@ impl Conversation {
             keyring,
             client,
             journal,
-            caches,
-            lanes,
-            imports,
+            turns,
+            context,
+            deliveries,
+            channels,
+        } = parts;
+        identity.tell_of_deleted_users(Arc::new(UsersSessions(clock.clone())));
+        let node = NodeId(Uuid::from_bytes(journal.as_ref().map_or([0; 16], Journal::id)));
+        let channels = Channels::new(
+            (db.clone(), identity.clone(), &notices, keyring.clone()),
+            (client.clone(), clock.clone()),
+            &deliveries,
+            channels,
+        );
+        Self(Arc::new(Inner {
+            caches: Caches::new(&notices),
+            lanes: Lanes::new(),
+            imports: Semaphore::new(history::AT_ONCE),
             node,
             turns: Turns::default(),
             settings: turns,
             context,
+            deliveries,
+            channels,
+            db,
+            clock,
+            notices,
+            identity,
+            gateway,
+            keyring,
+            client,
+            journal,
         }))
     }
 
@@ -114,10 +140,12 @@ impl Conversation {
             .merge(session_configs::routes::router(self.clone()))
             .merge(tools::routes::router(self.clone()))
             .merge(turns::routes::router(self.clone()))
+            .merge(channels::routes::router(self.clone()))
     }
 
     /// The jobs of this crate.
     pub fn jobs(&self, handlers: Handlers) -> Result<Handlers> {
+        let handlers = channels::jobs(self, handlers)?;
         Ok(handlers.with(DeleteMessages(self.clone())).with(DeleteUsersSessions(self.clone())))
     }
 

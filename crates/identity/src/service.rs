@@ -16,6 +16,7 @@ use crate::login::Throttle;
 use crate::opened::Recorded;
 use crate::password::Passwords;
 use crate::signing_keys::SigningKeys;
+use crate::tenants::entity::TenantStatus;
 use crate::token_issuers::Issuers;
 use crate::users::UserDependents;
 use crate::{
@@ -96,6 +97,18 @@ impl Identity {
     /// The tenant whose operators manage the others.
     pub fn default_tenant(&self) -> Option<TenantId> {
         self.default_tenant.get().copied()
+    }
+
+    /// Where browsers and platforms reach this Loam, if that is configured.
+    pub fn public_url(&self) -> Option<&str> {
+        self.config.public_url.as_deref()
+    }
+
+    /// What a tenant may do, for what comes without a credential of a user or key; one that isn't there may do nothing.
+    pub async fn tenant_status(&self, tenant: TenantId) -> Result<TenantStatus> {
+        let tx = self.db.system_read(&Scope::system(TenantId::NIL, "authentication")).await?;
+        let row = tenants::queries::get(&tx, tenant).await?;
+        Ok(row.map_or(TenantStatus::Archived, |row| row.status))
     }
 
     /// Learns which tenant that is, if the first start has been.

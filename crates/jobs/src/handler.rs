@@ -20,6 +20,12 @@ pub trait Handler: Send + Sync {
     /// The kind of job: a slug such as `projects.delete`.
     fn kind(&self) -> &'static str;
 
+    /// Whether a run mostly waits for somebody else, such as another server. Runs of such kinds leave one of a node's places
+    /// to the others, unless it has but one.
+    fn waits(&self) -> bool {
+        false
+    }
+
     /// Does the work. An error, or a panic, is a failed attempt, which is repeated after a while; an error's
     /// `retry_after` lengthens the wait.
     ///
@@ -93,8 +99,9 @@ impl Handlers {
         self
     }
 
-    pub(crate) fn kinds(&self) -> Vec<&'static str> {
-        self.by_kind.keys().copied().collect()
+    /// The kinds whose runs mostly wait, or those whose runs don't.
+    pub(crate) fn kinds(&self, wait: bool) -> Vec<&'static str> {
+        self.by_kind.iter().filter(|(_, handler)| handler.waits() == wait).map(|(kind, _)| *kind).collect()
     }
 
     pub(crate) fn get(&self, kind: &str) -> Option<(&'static str, Arc<dyn Handler>)> {

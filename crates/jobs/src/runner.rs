@@ -65,7 +65,8 @@ impl Runner {
         let (wake, closing, give_back) =
             (Wake::default(), CancellationToken::new(), CancellationToken::new());
         let queue = Queue {
-            kinds: handlers.kinds(),
+            kinds: handlers.kinds(false),
+            waiting_kinds: handlers.kinds(true),
             scheduler: Scheduler::new(handlers.schedules.clone()),
             worker: Arc::new(Worker { db, clock, handlers, config, node, give_back: give_back.clone() }),
             running: JoinSet::new(),
@@ -106,10 +107,13 @@ impl RunnerHandle {
 
 struct Queue {
     kinds: Vec<&'static str>,
+    /// Kinds whose runs mostly wait for others.
+    waiting_kinds: Vec<&'static str>,
     scheduler: Scheduler,
     worker: Arc<Worker>,
     running: JoinSet<()>,
-    ids: HashMap<Id, JobId>,
+    /// What runs here, and whether it mostly waits.
+    ids: HashMap<Id, (JobId, bool)>,
     measured: Option<Instant>,
     healthy: bool,
 }
@@ -164,37 +168,47 @@ impl Queue {
 
     /// Claims as many jobs as there is room for, and starts them.
     async fn start_due(&mut self) -> Result<()> {
-        let free = usize::from(self.worker.config.concurrency).saturating_sub(self.running.len());
-        if free == 0 {
+        let places = usize::from(self.worker.config.concurrency);
+        self.start(false, places.saturating_sub(self.running.len())).await?;
+        let waiting = self.ids.values().filter(|(_, waits)| *waits).count();
+        // one place is left to what doesn't wait, which would else stand behind the slowness of others
+        let room = places.saturating_sub(1).max(1).saturating_sub(waiting);
+        self.start(true, places.saturating_sub(self.running.len()).min(room)).await
+    }
+
+    /// The same for kinds whose runs mostly wait, or for the others.
+    async fn start(&mut self, waits: bool, room: usize) -> Result<()> {
+        let kinds = if waits { &self.waiting_kinds } else { &self.kinds };
+        if room == 0 || kinds.is_empty() {
             return Ok(());
         }
         // taken before the database's time, so that the lease never ends later here than there
         let lease_end = Instant::now() + self.worker.config.lease();
-        let claimed = self.claim(free).await?;
+        let claimed = self.claim(kinds, room).await?;
         for job in claimed.spent {
             tracing::error!(job.id = %job.id, job.kind, "job failed for good: the lease of its last attempt ran out");
         }
         for job in claimed.live {
             let id = job.id;
             let task = self.running.spawn(self.worker.clone().run(job, lease_end));
-            self.ids.insert(task.id(), id);
+            self.ids.insert(task.id(), (id, waits));
         }
         Ok(())
     }
 
-    async fn claim(&self, limit: usize) -> Result<Claimed> {
+    async fn claim(&self, kinds: &[&'static str], limit: usize) -> Result<Claimed> {
         let Worker { db, clock, config, node, .. } = &*self.worker;
         // a lease that ran out while its run goes on here is left to others until that run has gone
-        let here: Vec<JobId> = self.ids.values().copied().collect();
+        let here: Vec<JobId> = self.ids.values().map(|(id, _)| *id).collect();
         let now = clock.now();
         let tx = db.system_read(&Worker::scope()).await?;
-        if !queries::any_due(&tx, &self.kinds, &here, now).await? {
+        if !queries::any_due(&tx, kinds, &here, now).await? {
             return Ok(Claimed::default());
         }
         drop(tx);
         let tx = db.system_write(&Worker::scope()).await?;
         let limit = u64::try_from(limit).unwrap_or(u64::MAX);
-        let claimed = queries::claim(&tx, &self.kinds, &here, *node, now, config.lease(), limit).await?;
+        let claimed = queries::claim(&tx, kinds, &here, *node, now, config.lease(), limit).await?;
         tx.commit().await?;
         Ok(claimed)
     }

@@ -112,6 +112,12 @@ ids! {
     UserPreferenceId,
     /// Where messages come from and replies go to.
     ChannelId,
+    /// A conversation on another platform.
+    ChannelChatId,
+    /// Somebody on another platform.
+    ChannelSenderId,
+    /// A message from another platform, as it came.
+    ChannelEventId,
     /// Something that is sent to somebody's server until it is taken.
     WebhookDeliveryId,
     /// One use of a tool.

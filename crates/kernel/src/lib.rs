@@ -13,11 +13,11 @@ mod text;
 pub use clock::Clock;
 pub use error::{Error, Kind, Result};
 pub use ids::{
-    AiProviderId, ApiKeyId, ApiLogId, AuditLogId, ChannelId, ChatSessionId, ErrorGroupId, ErrorLogId, JobId,
-    LimitId, LlmCallId, LoginSessionId, MessageId, ModelPriceId, ModelRouteId, NodeId, ProjectId,
-    QuarantineId, RoleId, SessionConfigId, SessionSummaryId, SigningKeyId, SystemConfigId,
-    SystemConfigVersionId, TenantId, TokenIssuerId, ToolCallId, TurnId, UsageStatId, UserId,
-    UserPreferenceId, WebhookDeliveryId, first_id_at,
+    AiProviderId, ApiKeyId, ApiLogId, AuditLogId, ChannelChatId, ChannelEventId, ChannelId, ChannelSenderId,
+    ChatSessionId, ErrorGroupId, ErrorLogId, JobId, LimitId, LlmCallId, LoginSessionId, MessageId,
+    ModelPriceId, ModelRouteId, NodeId, ProjectId, QuarantineId, RoleId, SessionConfigId, SessionSummaryId,
+    SigningKeyId, SystemConfigId, SystemConfigVersionId, TenantId, TokenIssuerId, ToolCallId, TurnId,
+    UsageStatId, UserId, UserPreferenceId, WebhookDeliveryId, first_id_at,
 };
 pub use page::{Cursor, MAX_PAGE, Order, OrderQuery, Page, PageQuery};
 pub use scope::{Actor, Idempotency, Origin, Permissions, Scope};

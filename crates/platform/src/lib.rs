@@ -1,5 +1,5 @@
 //! What every domain stands on: the audit trail, sealed secrets, live configuration, notices of change, caches, records
-//! of requests and errors, and the drainer that moves the journal into the database.
+//! of requests and errors, deliveries to other servers, and the drainer that moves the journal into the database.
 //!
 //! Belongs here: services of the whole instance that know no domain. Does not belong here: users, models or calls.
 
@@ -17,12 +17,18 @@ pub mod records;
 pub mod schema;
 pub mod seal;
 pub mod system_config;
+pub mod webhook_deliveries;
 
 use loam_db::EntityShape;
 
 /// The keys of the live configuration that this crate reads.
 pub fn config_keys() -> loam_kernel::Result<Vec<system_config::Declaration>> {
-    Ok(vec![api_logs::SETTINGS.declare()?, error_logs::SETTINGS.declare()?, records::RETENTION.declare()?])
+    Ok(vec![
+        api_logs::SETTINGS.declare()?,
+        error_logs::SETTINGS.declare()?,
+        records::RETENTION.declare()?,
+        webhook_deliveries::DELIVERIES.declare()?,
+    ])
 }
 
 /// The entities of this crate.
@@ -38,5 +44,6 @@ pub fn entities() -> Vec<EntityShape> {
         EntityShape::of::<error_logs::group::Entity>(),
         EntityShape::of::<system_config::entity::Entity>(),
         EntityShape::of::<system_config::versions::Entity>(),
+        EntityShape::of::<webhook_deliveries::entity::Entity>(),
     ]
 }

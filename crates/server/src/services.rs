@@ -10,7 +10,7 @@ use loam_db::{Db, EntityShape};
 use loam_gateway::{Gateway, Parts};
 use loam_http::client::Client;
 use loam_identity::{Authenticator, Bootstrap, FirstKey, Identity};
-use loam_jobs::{Jobs, Runner, RunnerHandle};
+use loam_jobs::{Handlers, Jobs, Runner, RunnerHandle};
 use loam_journal::{DiskStorage, Journal};
 use loam_kernel::{Clock, NodeId, Scope, TenantId};
 use loam_platform::api_logs::{self, ApiLogSink, ApiLogs};
@@ -23,6 +23,7 @@ use loam_platform::quarantine;
 use loam_platform::records::Records;
 use loam_platform::seal::Keyring;
 use loam_platform::system_config::{self, Declaration, SystemConfig};
+use loam_platform::webhook_deliveries::{self, WebhookDeliveries};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
@@ -65,6 +66,7 @@ pub(crate) struct Core {
     pub(crate) identity: Identity,
     pub(crate) gateway: Gateway,
     pub(crate) conversation: Conversation,
+    deliveries: WebhookDeliveries,
 }
 
 impl Core {
@@ -126,6 +128,11 @@ impl Core {
             config: config.gateway.clone(),
             settings: system_config.live(&loam_gateway::CALLS)?,
         });
+        let deliveries = WebhookDeliveries::new(
+            db.clone(),
+            clock.clone(),
+            system_config.live(&webhook_deliveries::DELIVERIES)?,
+        );
         let conversation = Conversation::new(loam_conversation::Parts {
             db: db.clone(),
             clock: clock.clone(),
@@ -137,8 +144,27 @@ impl Core {
             journal: journal.clone(),
             turns: system_config.live(&loam_conversation::TURNS)?,
             context: system_config.live(&loam_conversation::CONTEXT)?,
+            deliveries: deliveries.clone(),
+            channels: system_config.live(&loam_conversation::channels::CHANNELS)?,
         });
-        Ok(Self { db, clock, notices, keyring, system_config, journal, identity, gateway, conversation })
+        Ok(Self {
+            db,
+            clock,
+            notices,
+            keyring,
+            system_config,
+            journal,
+            identity,
+            gateway,
+            conversation,
+            deliveries,
+        })
+    }
+
+    /// What runs in the background, durably.
+    fn jobs(&self) -> Result<Handlers> {
+        let handlers = maintenance::handlers(&self.db, &self.clock, &self.identity, &self.system_config)?;
+        Ok(self.conversation.jobs(self.deliveries.jobs(handlers)?)?)
     }
 
     /// Every documented route but those of the instance.
@@ -155,6 +181,7 @@ impl Core {
             .merge(self.gateway.proxy_router())
             .merge(self.identity.router())
             .merge(self.conversation.router())
+            .merge(self.deliveries.router())
             .merge(self.gateway.router())
             .merge(jobs.router())
             .merge(audit_logs::routes::router(db.clone()))
@@ -225,18 +252,8 @@ impl Services {
 
         let node = NodeId(Uuid::from_bytes(journal.id()));
         // leases are told apart by process, not by journal: this node's last process may have left some behind
-        let runner = Runner::start(
-            db.clone(),
-            clock.clone(),
-            core.conversation.jobs(maintenance::handlers(
-                &db,
-                &clock,
-                &core.identity,
-                &core.system_config,
-            )?)?,
-            config.jobs.clone(),
-            clock.id(),
-        )?;
+        let runner = Runner::start(db.clone(), clock.clone(), core.jobs()?, config.jobs.clone(), clock.id())?;
+        core.deliveries.wake_with(runner.waker());
         let sinks =
             vec![core.gateway.sink(), core.conversation.sink(), Arc::new(ApiLogSink), Arc::new(ErrorLogSink)];
         let drainer = Drainer::open(db.clone(), journal.clone(), clock.clone(), sinks).await?;

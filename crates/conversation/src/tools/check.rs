@@ -91,7 +91,9 @@ fn http(client: &Client, path: &str, request: &HttpExecution) -> Result<()> {
         if *name != lower || HeaderName::try_from(&lower).is_err() {
             return Err(Error::invalid(path, "must be the name of a header in lower case"));
         }
-        if OWN_HEADERS.contains(&lower.as_str()) || lower.starts_with("x-loam-") || lower.starts_with("proxy-")
+        if OWN_HEADERS.contains(&lower.as_str())
+            || lower.starts_with("x-loam-")
+            || lower.starts_with("proxy-")
         {
             return Err(Error::invalid(path, "is a header that Loam sets itself"));
         }

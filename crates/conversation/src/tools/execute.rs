@@ -97,7 +97,8 @@ impl Conversation {
 
     async fn begin_use(&self, scope: &Scope, tool: &ToolDeclaration, usage: &ToolUse) -> Result<ToolCallId> {
         let tx = self.0.db.write(scope).await?;
-        let session = tx.get::<Sessions>(usage.session).await?.ok_or_else(crate::chat_sessions::access::missing)?;
+        let session =
+            tx.get::<Sessions>(usage.session).await?.ok_or_else(crate::chat_sessions::access::missing)?;
         let new = NewToolCall {
             session: usage.session,
             user: session.user_id,
@@ -116,16 +117,15 @@ impl Conversation {
 
     async fn end_use(&self, scope: &Scope, id: ToolCallId, done: &Result<String, Failure>) {
         let end = match done {
-            Ok(content) => ToolEnd {
-                status: ToolCallStatus::Succeeded,
-                result: Some(content.clone()),
-                error: None,
-            },
+            Ok(content) => {
+                ToolEnd { status: ToolCallStatus::Succeeded, result: Some(content.clone()), error: None }
+            }
             Err(failure) => {
                 ToolEnd { status: failure.status, result: None, error: Some(failure.why.clone()) }
             }
         };
-        metrics::counter!("loam_tool_calls_total", "result" => if done.is_ok() { "ok" } else { "error" }).increment(1);
+        metrics::counter!("loam_tool_calls_total", "result" => if done.is_ok() { "ok" } else { "error" })
+            .increment(1);
         let written = async {
             let tx = self.0.db.write(scope).await?;
             self.0.gateway.end_tool_call(&tx, id, end).await?;
@@ -200,11 +200,11 @@ impl Conversation {
         })?;
         let status = answer.status();
         let max = usize::try_from(request.max_bytes).unwrap_or(usize::MAX);
-        let body = Limited::new(answer.into_body(), max).collect().await.map_err(|e| {
-            match e.downcast_ref::<LengthLimitError>() {
-                Some(_) => Failure::new(format!("the tool's answer is longer than {max} bytes")),
-                None => Failure::new("the tool's answer broke off"),
-            }
+        let body = Limited::new(answer.into_body(), max).collect().await.map_err(|e| match e
+            .downcast_ref::<LengthLimitError>()
+        {
+            Some(_) => Failure::new(format!("the tool's answer is longer than {max} bytes")),
+            None => Failure::new("the tool's answer broke off"),
         })?;
         let text = String::from_utf8_lossy(&body.to_bytes()).into_owned();
         if status.is_success() {
@@ -229,7 +229,9 @@ async fn read_arguments(tool: &ToolDeclaration, text: &str) -> Result<Value, Fai
         let validator = schema::compiled("parameters", &schema).map_err(|e| Failure::new(e.message()))?;
         match schema::faults(&validator, &arguments) {
             None => Ok(arguments),
-            Some(faults) => Err(Failure::new(format!("the arguments don't fit the tool's parameters: {faults}"))),
+            Some(faults) => {
+                Err(Failure::new(format!("the arguments don't fit the tool's parameters: {faults}")))
+            }
         }
     });
     checked.await.map_err(|_| Failure::new("the arguments could not be checked"))?

@@ -72,29 +72,33 @@ fn conversations(schema: &mut Schema) {
 
 fn channels(schema: &mut Schema) {
     schema.tenant_table("channels", |t| {
-        t.uuid("project_id?").text("kind").text("name").text("config").text("secret?").json("settings");
-        t.boolean("is_active").json("metadata").timestamps();
+        t.uuid("project_id?").text("kind").text("name").json("config").json("secret").json("old_secret?");
+        t.timestamp("old_secret_until?").json("settings").boolean("is_active").json("metadata").timestamps();
         t.unique(&["name"]).index(&["project_id"]).references("tenant_id", "tenants", Restrict);
+        // whoever sends a message in knows the channel, but not its tenant
+        t.global_unique(&["id"]);
     });
     schema.tenant_table("channel_chats", |t| {
-        t.uuid("channel_id").text("external_id").uuid("session_id").timestamps();
-        t.unique(&["channel_id", "external_id"]).index(&["session_id"]);
+        t.uuid("channel_id").text("external_id").text("title?").boolean("is_group").uuid("session_id");
+        t.timestamps().unique(&["channel_id", "external_id"]).index(&["session_id"]);
         t.references("channel_id", "channels", Cascade).references("session_id", "chat_sessions", Cascade);
     });
     schema.tenant_table("channel_senders", |t| {
-        t.uuid("channel_id").text("external_id").uuid("user_id?").json("metadata").timestamps();
+        t.uuid("channel_id").text("external_id").text("name?").uuid("user_id?").timestamps();
         t.unique(&["channel_id", "external_id"]).index(&["user_id"]);
         t.references("channel_id", "channels", Cascade);
     });
     schema.tenant_table("channel_events", |t| {
-        t.uuid("channel_id").text("event_id").timestamp("created_at");
-        t.unique(&["channel_id", "event_id"]).index(&["created_at"]);
-        t.references("channel_id", "channels", Cascade);
+        t.uuid("channel_id").text("event_id").uuid("chat_id?").uuid("message_id?").text("state");
+        t.text("error_message?").timestamps();
+        t.unique(&["channel_id", "event_id"]).index(&["chat_id", "state", "id"]);
+        t.global_index(&["created_at"], None).references("channel_id", "channels", Cascade);
     });
     schema.tenant_table("webhook_deliveries", |t| {
-        t.uuid("channel_id?").text("kind").text("target").json("payload").text("state").int("attempts");
-        t.int("status_code?").text("error_message?").timestamp("next_attempt_at?");
-        t.timestamp("delivered_at?").timestamps();
-        t.index(&["state", "id"]).index(&["channel_id"]);
+        t.uuid("channel_id?").text("kind").text("lane?").text("target").json("payload").text("state");
+        t.int("attempts").int("status_code?").text("error_message?").timestamp("next_attempt_at?");
+        t.timestamp("attempt_until?").timestamp("delivered_at?").timestamps();
+        t.index(&["state", "id"]).index(&["channel_id", "id"]).index(&["lane", "state", "id"]);
+        t.global_index(&["updated_at"], Some("state <> 'pending'"));
     });
 }

@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
-use loam_http::client::{Body, SendError};
+use loam_http::client::{Body, SendError, retry_after};
 use loam_kernel::{Error, Kind};
 use loam_providers::{Ask, Reader, Whole};
 
@@ -209,16 +208,6 @@ pub(super) async fn read_all(provider: &str, body: Body, max: usize) -> Result<B
     read.map_err(|e| broke_off(provider, &e.to_string()).with_source(e))
 }
 
-/// The provider's `Retry-After`: seconds, or a date (RFC 9110, 10.2.3).
-fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let seconds = match DateTime::parse_from_rfc2822(text) {
-        Ok(date) => u32::try_from((date.to_utc() - now).num_seconds().max(0)).ok().map(f64::from)?,
-        Err(_) => text.parse::<f64>().ok()?,
-    };
-    (0.0..86_400.0).contains(&seconds).then(|| Duration::from_secs_f64(seconds.ceil()))
-}
-
 /// The headers of an answer that go on to the client.
 fn passed(headers: &HeaderMap) -> HeaderMap {
     let passes = |name: &HeaderName| {
@@ -232,25 +221,4 @@ fn passed(headers: &HeaderMap) -> HeaderMap {
         .filter(|(name, _)| passes(name))
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn when_to_come_back_is_told_in_seconds_or_as_a_date() {
-        let now = "2026-05-05T12:00:10Z".parse().expect("a time");
-        let told = |text: &str| {
-            let headers =
-                HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_str(text).expect("a value"))]);
-            retry_after(&headers, now).map(|after| after.as_secs())
-        };
-        assert_eq!(
-            [told("3"), told("0.2"), told("Tue, 05 May 2026 12:01:00 GMT")],
-            [Some(3), Some(1), Some(50)]
-        );
-        assert_eq!(told("Tue, 05 May 2026 11:00:00 GMT"), Some(0), "that is over");
-        assert_eq!([told("soon"), told("-1"), told("1e9"), told("NaN")], [None; 4]);
-    }
 }

@@ -52,7 +52,10 @@ pub struct Model {
     #[sea_orm(column_type = "Text", comment = "name of the tool")]
     pub tool_name: String,
     /// What it was asked.
-    #[sea_orm(column_type = "Text", comment = "its arguments as the model wrote them: JSON, the first 64 KiB")]
+    #[sea_orm(
+        column_type = "Text",
+        comment = "its arguments as the model wrote them: JSON, the first 64 KiB"
+    )]
     pub tool_args: String,
     /// What it gave.
     #[sea_orm(column_type = "Text", nullable, comment = "what it gave, the first 64 KiB")]

@@ -102,8 +102,7 @@ impl Gateway {
             .order_by_desc(Column::Id)
             .limit(1);
         let Some(row) = waiting.locked().one().await? else { return Ok(false) };
-        let end =
-            ToolEnd { status: ToolCallStatus::Succeeded, result: Some(result.to_owned()), error: None };
+        let end = ToolEnd { status: ToolCallStatus::Succeeded, result: Some(result.to_owned()), error: None };
         self.end(tx, row, end).await?;
         Ok(true)
     }

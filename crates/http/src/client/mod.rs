@@ -19,6 +19,7 @@ mod guard;
 mod network;
 mod pool;
 mod request;
+mod retry_after;
 mod tls;
 
 #[cfg(test)]
@@ -37,6 +38,7 @@ pub use config::{Config, Timeouts};
 pub use error::SendError;
 pub use guard::Guard;
 pub use network::Network;
+pub use retry_after::retry_after;
 
 use connection::{Failure, Live};
 use pool::{Lease, Pools};

@@ -21,11 +21,15 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         let Body(bytes) = Body::from_request(request, state).await?;
-        Ok(Self(read(&bytes)?))
+        Ok(Self(read_json(&bytes)?))
     }
 }
 
-fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+/// Reads a JSON object from bytes, as [`Json`] does from a request.
+///
+/// # Errors
+/// 400 `invalid_json`, with the field named.
+pub fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
     let invalid = |message: String| Error::new(Kind::Invalid, "invalid_json", message);
     refuse_nul(bytes)?;
     // a struct can also be read from an array, whose items would be taken for its fields in order
@@ -161,6 +165,14 @@ impl<S: Send + Sync> FromRequest<S> for Body {
 /// The body of a request in the pieces in which it arrives, for what is taken piece by piece.
 pub fn chunks(body: axum::body::Body) -> impl Stream<Item = Result<Bytes, Error>> + Unpin {
     body.into_data_stream().map_err(|e| unreadable(&e))
+}
+
+/// Reads a body of at most `max` bytes, where the server's own limit is wider than what the route takes.
+///
+/// # Errors
+/// 413 `body_too_large`, 400 `body_unreadable`.
+pub async fn read_at_most(body: axum::body::Body, max: usize) -> Result<Bytes, Error> {
+    to_bytes(body, max).await.map_err(|e| unreadable(&e))
 }
 
 fn unreadable(error: &axum::Error) -> Error {

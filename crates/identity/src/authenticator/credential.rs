@@ -27,7 +27,10 @@ pub enum Asks {
 
 impl Asks {
     /// Refuses what a tenant in this state doesn't do.
-    pub(super) fn check(self, status: TenantStatus) -> Result<()> {
+    ///
+    /// # Errors
+    /// 403 `tenant_suspended`, `tenant_archived`.
+    pub fn check(self, status: TenantStatus) -> Result<()> {
         match (status, self) {
             (TenantStatus::Active, _) | (_, Self::Export) => Ok(()),
             (TenantStatus::Suspended, Self::Read | Self::Own) => Ok(()),

@@ -6,16 +6,15 @@ use std::sync::{Arc, PoisonError};
 use chrono::TimeDelta;
 use loam_db::{System, Tx};
 use loam_kernel::{Actor, ApiKeyId, Error, Kind, Permissions, Result, Scope, TenantId, UserId, bounded};
-use sea_orm::{ColumnTrait, QueryFilter, Set};
+use sea_orm::{ColumnTrait, QueryFilter};
 use serde_json::json;
 
 use super::Authenticator;
 use super::credential::{Asks, Credential, Source};
 use crate::jwt::{Algorithm, Token, invalid, refused};
 use crate::roles::rights;
-use crate::token_issuers::Issuer;
 use crate::tokens::service::AUDIENCE;
-use crate::users::entity::{ActiveModel, Column, Entity, Model};
+use crate::users::entity::{Column, Entity};
 use crate::{api_keys, secret};
 
 /// How long a token is taken without its signature being checked again.
@@ -132,7 +131,9 @@ impl Authenticator {
             Some(user) => user,
             None if issuer.auto_create_users => {
                 Asks::Write.check(status)?;
-                self.make_end_user(&issuer, id).await?
+                let scope = Scope::new(issuer.tenant, Actor::EndUser(id.into()), Permissions::default());
+                let metadata = json!({ "token_issuer_id": issuer.id });
+                self.identity.provision_user(&scope, id, metadata).await?
             }
             None => return Err(refused("unknown_user", "there is no user with this `external_id` here")),
         };
@@ -145,41 +146,5 @@ impl Authenticator {
         credential.has_roles = true;
         credential.issuer = Some(issuer.id);
         Ok(credential)
-    }
-
-    /// Makes a user for an end user who comes for the first time.
-    async fn make_end_user(&self, issuer: &Issuer, id: &str) -> Result<Model> {
-        let identity = &self.identity;
-        let scope = Scope::new(issuer.tenant, Actor::EndUser(id.into()), Permissions::default());
-        let now = self.clock().now();
-        // what an application says of somebody's name or address is not for us to believe: it could be another's
-        let name: String = secret::digest(id)[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-        let row = ActiveModel {
-            tenant_id: Set(TenantId::NIL),
-            id: Set(identity.clock.id()),
-            username: Set(format!("end-user-{name}")),
-            email: Set(format!("{name}@end-users.invalid")),
-            password_hash: Set(None),
-            password_reset_at: Set(None),
-            full_name: Set(None),
-            roles: Set(json!([crate::roles::built_in::USER])),
-            external_id: Set(Some(id.to_owned())),
-            is_active: Set(true),
-            metadata: Set(json!({ "token_issuer_id": issuer.id })),
-            created_at: Set(now),
-            updated_at: Set(now),
-        };
-        let tx = identity.db.write(&scope).await?;
-        let is_new = tx.insert_if_new(row).await?;
-        let user = tx.find::<Entity>().filter(Column::ExternalId.eq(id)).one().await?;
-        let user = user.ok_or_else(|| Error::internal("an end user's name is taken by somebody else"))?;
-        if !is_new {
-            // another request of the same user was first
-            return Ok(user);
-        }
-        let changes = json!({ "username": user.username, "external_id": id, "token_issuer_id": issuer.id });
-        let notice = identity.record(&tx, "create", "users", user.id, changes).await?;
-        identity.commit(tx, notice).await?;
-        Ok(user)
     }
 }

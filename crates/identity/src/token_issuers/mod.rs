@@ -6,4 +6,4 @@ mod jwks;
 pub mod routes;
 pub mod service;
 
-pub(crate) use directory::{Issuer, Issuers};
+pub(crate) use directory::Issuers;

@@ -109,6 +109,24 @@ where
     }
 }
 
+/// The same handler, whose runs mostly wait for others.
+pub struct Waits<H>(pub H);
+
+#[async_trait]
+impl<H: Handler> Handler for Waits<H> {
+    fn kind(&self) -> &'static str {
+        self.0.kind()
+    }
+
+    fn waits(&self) -> bool {
+        true
+    }
+
+    async fn run(&self, job: &JobContext, payload: Value) -> Result<()> {
+        self.0.run(job, payload).await
+    }
+}
+
 /// Makes two tests of each body, one a database.
 macro_rules! on_both {
     ($($name:ident),* $(,)?) => {

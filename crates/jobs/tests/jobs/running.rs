@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::bed::{ACME, Bed, Do, eventually, on_both, pause};
+use crate::bed::{ACME, Bed, Do, Waits, eventually, on_both, pause};
 
 on_both![
     a_job_runs_once_and_is_recorded,
@@ -25,6 +25,7 @@ on_both![
     a_panic_is_a_failure,
     an_unreadable_payload_fails_for_good,
     an_unknown_kind_waits_for_a_node_that_knows_it,
+    what_waits_for_others_leaves_a_place_to_the_rest,
     the_table_is_what_the_entity_says,
 ];
 
@@ -243,4 +244,37 @@ fn counting(runs: &Arc<AtomicUsize>) -> impl loam_jobs::Handler + 'static {
         runs.fetch_add(1, SeqCst);
         async { Ok(()) }
     })
+}
+
+async fn what_waits_for_others_leaves_a_place_to_the_rest(bed: Bed) {
+    let (waiting, open) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+    let (count, gate) = (waiting.clone(), open.clone());
+    let slow = Waits(Do("slow", move |_: JobContext, _| {
+        let (count, gate) = (count.clone(), gate.clone());
+        async move {
+            count.fetch_add(1, SeqCst);
+            while !gate.load(SeqCst) {
+                pause(10).await;
+            }
+            Ok(())
+        }
+    }));
+    let handlers = Handlers::new().with(slow).with(Do("quick", |_: JobContext, _| async { Ok(()) }));
+    let config = Config { concurrency: 3, poll_ms: 20, heartbeat_ms: 50, ..Config::default() };
+    let mut slow = Vec::new();
+    for _ in 0..4 {
+        slow.push(bed.enqueue(NewJob::new("slow", json!(null))).await);
+    }
+    let node = bed.node_with(handlers, config);
+    eventually("as many wait as may", || waiting.load(SeqCst) == 2).await;
+    for _ in 0..3 {
+        let quick = bed.enqueue(NewJob::new("quick", json!(null))).await;
+        bed.until(quick, JobState::Succeeded).await;
+    }
+    assert_eq!(waiting.load(SeqCst), 2);
+    open.store(true, SeqCst);
+    for id in slow {
+        bed.until(id, JobState::Succeeded).await;
+    }
+    node.stop(Duration::from_secs(5)).await;
 }

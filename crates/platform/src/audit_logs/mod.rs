@@ -8,7 +8,7 @@ mod jobs;
 pub mod routes;
 mod service;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod verify;
 #[cfg(test)]
 mod verify_tests;

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::entity::{Column, Entity, Model};
 use super::{Change, chain, record};
 
-pub(super) const ACME: TenantId = TenantId(Uuid::from_u128(0xac));
+pub(crate) const ACME: TenantId = TenantId(Uuid::from_u128(0xac));
 const OTHER: TenantId = TenantId(Uuid::from_u128(0x07));
 
 on_both![
@@ -23,7 +23,7 @@ on_both![
 ];
 
 /// A database with two tenants and this month's partitions.
-pub(super) async fn prepared(bed: Database) -> Database {
+pub(crate) async fn prepared(bed: Database) -> Database {
     let clock = Clock::system();
     bed.db.ensure_partitions(&Scope::system(TenantId::NIL, "test"), clock.now()).await.unwrap();
     let rows: Vec<String> = [ACME, OTHER].iter().map(|id| row_of(&bed, *id)).collect();

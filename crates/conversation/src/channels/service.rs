@@ -1,0 +1,279 @@
+//! The rules of channels.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use loam_http::surface::{IfMatch, etag, next_version, present};
+use loam_kernel::{ChannelId, Error, Page, PageQuery, ProjectId, Result, Scope, TenantId, slug};
+use sea_orm::{ColumnTrait, Condition, IntoActiveModel, QueryFilter, Set};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use utoipa::{IntoParams, ToSchema};
+use zeroize::Zeroizing;
+
+use super::chats;
+use super::entity::{ActiveModel, ChannelKind, Column, Entity, Model};
+use super::kinds;
+use super::settings::ChannelSettings;
+use crate::Conversation;
+
+/// Names stand before the ids of a channel's users, which have 255 characters in all.
+const MAX_NAME: usize = 50;
+/// Seconds that a secret holds at most once there is a new one.
+const MAX_OLD: u32 = 7 * 86_400;
+
+/// A channel to be made.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChannelCreate {
+    /// Lower-case letters, digits, `-`, `_`, `.`; unique in the tenant. It stays, as its users are known by it.
+    pub name: String,
+    /// What it speaks.
+    pub kind: ChannelKind,
+    /// How the platform is reached. `webhook`: `url` that replies are posted to, none if they aren't. `telegram`:
+    /// `bot_token`, and `api_url` (`https://api.telegram.org` unless given).
+    #[serde(default)]
+    #[schema(value_type = Object, example = json!({"url": "https://bots.example.com/loam"}))]
+    pub config: Map<String, Value>,
+    /// What both sides sign with: 32 to 256 letters, digits, `_` or `-`; made unless given.
+    #[schema(value_type = Option<String>)]
+    pub secret: Option<Zeroizing<String>>,
+    /// How messages are answered.
+    #[serde(default)]
+    pub settings: ChannelSettings,
+    /// The project of its conversations, which their calls are counted to.
+    pub project_id: Option<ProjectId>,
+    /// Whether it takes and sends messages; true unless given.
+    pub is_active: Option<bool>,
+    /// Your own; never interpreted.
+    #[serde(default)]
+    pub metadata: Map<String, Value>,
+}
+
+/// A change of a channel: what is left out stays.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChannelUpdate {
+    /// Fields of the configuration: what is left out stays, null removes, a secret as it is read (`{"sealed": true}`)
+    /// stays.
+    #[schema(value_type = Option<Object>)]
+    pub config: Option<Map<String, Value>>,
+    /// Fields of the settings: what is left out stays, null is the default.
+    #[schema(value_type = Option<Object>)]
+    pub settings: Option<Map<String, Value>>,
+    /// The project of its conversations from now on; null for none.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<ProjectId>)]
+    pub project_id: Option<Option<ProjectId>>,
+    /// Whether it takes and sends messages.
+    pub is_active: Option<bool>,
+    /// Your own; never interpreted.
+    pub metadata: Option<Map<String, Value>>,
+}
+
+/// A new secret for a channel.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SecretRotate {
+    /// 32 to 256 letters, digits, `_` or `-`; made unless given.
+    #[schema(value_type = Option<String>)]
+    pub secret: Option<Zeroizing<String>>,
+    /// Seconds that the secret before holds beside it, 604,800 at most; 3,600 unless given.
+    pub keep_old_seconds: Option<u32>,
+}
+
+/// Which channels to list.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ChannelFilter {
+    /// Only the channel of this name.
+    pub name: Option<String>,
+    /// Only channels that speak this.
+    pub kind: Option<ChannelKind>,
+    /// Only channels that take and send messages, or only those that don't.
+    pub is_active: Option<bool>,
+}
+
+/// A channel with its secret: the only time that it is shown.
+pub(super) struct WithSecret {
+    pub(super) row: Model,
+    pub(super) secret: Zeroizing<String>,
+}
+
+impl Conversation {
+    pub(super) async fn list_channels(
+        &self,
+        scope: &Scope,
+        filter: ChannelFilter,
+        page: &PageQuery,
+    ) -> Result<Page<Model>> {
+        let filter = Condition::all()
+            .add_option(filter.name.map(|name| Column::Name.eq(name)))
+            .add_option(filter.kind.map(|kind| Column::Kind.eq(kind)))
+            .add_option(filter.is_active.map(|is_active| Column::IsActive.eq(is_active)));
+        self.0.db.read(scope).await?.find::<Entity>().filter(filter).page(page, |row| row.id.0).await
+    }
+
+    pub(super) async fn get_channel(&self, scope: &Scope, id: ChannelId) -> Result<Model> {
+        self.0.db.read(scope).await?.get::<Entity>(id).await?.ok_or_else(missing)
+    }
+
+    pub(super) async fn create_channel(&self, scope: &Scope, new: ChannelCreate) -> Result<WithSecret> {
+        slug("name", &new.name, MAX_NAME)?;
+        new.settings.check()?;
+        self.check_project(scope, new.project_id).await?;
+        let id = self.0.clock.id();
+        let config = self.configure(new.kind, id, &json!({}), new.config)?;
+        let secret = kinds::secret(&self.0.clock, new.secret)?;
+        let now = self.0.clock.now();
+        let row = ActiveModel {
+            tenant_id: Set(TenantId::NIL),
+            id: Set(id),
+            project_id: Set(new.project_id),
+            kind: Set(new.kind),
+            name: Set(new.name),
+            config: Set(config),
+            secret: Set(kinds::seal_secret(&self.0.keyring, &self.0.clock, id, &secret)?),
+            old_secret: Set(None),
+            old_secret_until: Set(None),
+            settings: Set(serde_json::to_value(new.settings).map_err(Error::internal)?),
+            is_active: Set(new.is_active.unwrap_or(true)),
+            metadata: Set(new.metadata.into()),
+            created_at: Set(now),
+            updated_at: Set(now),
+        };
+        let tx = self.0.db.write(scope).await?;
+        let row = tx.insert(row).await.map_err(|e| match loam_db::is_unique_violation(&e) {
+            true => Error::taken("name", "there is a channel with this name already").with_source(e),
+            false => e,
+        })?;
+        let notice = self.record(&tx, "create", "channels", id, kinds::changes(&row)).await?;
+        self.commit(tx, notice).await?;
+        Ok(WithSecret { row, secret })
+    }
+
+    pub(super) async fn update_channel(
+        &self,
+        scope: &Scope,
+        id: ChannelId,
+        version: &IfMatch,
+        new: ChannelUpdate,
+    ) -> Result<Model> {
+        self.check_project(scope, new.project_id.flatten()).await?;
+        let tx = self.0.db.write(scope).await?;
+        let old = tx.get_locked::<Entity>(id).await?.ok_or_else(missing)?;
+        version.check(&etag(old.updated_at))?;
+        let config = match new.config {
+            Some(change) => Some(self.configure(old.kind, id, &old.config, change)?),
+            None => None,
+        };
+        let settings = match new.settings {
+            Some(change) => Some(merged(&old.settings, change)?),
+            None => None,
+        };
+        let updated_at = next_version(old.updated_at, self.0.clock.now());
+        let mut row = old.into_active_model();
+        config.map(|config| row.config = Set(config));
+        settings.map(|settings| row.settings = Set(settings));
+        new.project_id.map(|project| row.project_id = Set(project));
+        new.is_active.map(|is_active| row.is_active = Set(is_active));
+        new.metadata.map(|metadata| row.metadata = Set(metadata.into()));
+        row.updated_at = Set(updated_at);
+        let row = tx.update(row).await?;
+        let notice = self.record(&tx, "update", "channels", id, kinds::changes(&row)).await?;
+        self.commit(tx, notice).await?;
+        Ok(row)
+    }
+
+    /// Deletes a channel. Its sessions stay; what it would still send is given up.
+    pub(super) async fn delete_channel(&self, scope: &Scope, id: ChannelId) -> Result<()> {
+        let tx = self.0.db.write(scope).await?;
+        if tx.delete::<Entity>().filter(Column::Id.eq(id)).exec().await? == 0 {
+            return Err(missing());
+        }
+        let given_up = self.0.deliveries.abandon(&tx, id, "the channel was deleted").await?;
+        let changes = json!({ "deliveries_given_up": given_up });
+        let notice = self.record(&tx, "delete", "channels", id, changes).await?;
+        self.commit(tx, notice).await
+    }
+
+    pub(super) async fn rotate_channel_secret(
+        &self,
+        scope: &Scope,
+        id: ChannelId,
+        new: SecretRotate,
+    ) -> Result<WithSecret> {
+        let keep = new.keep_old_seconds.unwrap_or(3600);
+        if keep > MAX_OLD {
+            return Err(Error::invalid("keep_old_seconds", "must be at most 604,800, a week"));
+        }
+        let secret = kinds::secret(&self.0.clock, new.secret)?;
+        let sealed = kinds::seal_secret(&self.0.keyring, &self.0.clock, id, &secret)?;
+        let tx = self.0.db.write(scope).await?;
+        let old = tx.get_locked::<Entity>(id).await?.ok_or_else(missing)?;
+        let now = self.0.clock.now();
+        let until: Option<DateTime<Utc>> = (keep > 0).then(|| now + TimeDelta::seconds(keep.into()));
+        let (before, updated_at) = (old.secret.clone(), next_version(old.updated_at, now));
+        let mut row = old.into_active_model();
+        row.secret = Set(sealed);
+        row.old_secret = Set(until.map(|_| before));
+        row.old_secret_until = Set(until);
+        row.updated_at = Set(updated_at);
+        let row = tx.update(row).await?;
+        let changes = json!({ "secret": "rotated", "old_secret_until": until });
+        let notice = self.record(&tx, "rotate_secret", "channels", id, changes).await?;
+        self.commit(tx, notice).await?;
+        Ok(WithSecret { row, secret })
+    }
+
+    /// The conversations of a channel, newest first.
+    pub(super) async fn list_channel_chats(
+        &self,
+        scope: &Scope,
+        id: ChannelId,
+        external_id: Option<String>,
+        page: &PageQuery,
+    ) -> Result<Page<chats::Model>> {
+        let tx = self.0.db.read(scope).await?;
+        tx.get::<Entity>(id).await?.ok_or_else(missing)?;
+        let filter = Condition::all()
+            .add(chats::Column::ChannelId.eq(id))
+            .add_option(external_id.map(|id| chats::Column::ExternalId.eq(id)));
+        tx.find::<chats::Entity>().filter(filter).page(page, |row| row.id.0).await
+    }
+
+    fn configure(
+        &self,
+        kind: ChannelKind,
+        id: ChannelId,
+        kept: &Value,
+        change: Map<String, Value>,
+    ) -> Result<Value> {
+        kinds::configure((&self.0.client, &self.0.keyring, &self.0.clock), kind, id, kept, change)
+    }
+
+    async fn check_project(&self, scope: &Scope, project: Option<ProjectId>) -> Result<()> {
+        let Some(id) = project else { return Ok(()) };
+        match self.0.identity.get_project(scope, id).await {
+            Err(e) if e.status() == 404 => Err(Error::invalid("project_id", "there is no such project")),
+            found => found.map(drop),
+        }
+    }
+}
+
+/// Settings with a change put over them, checked as a whole.
+fn merged(kept: &Value, change: Map<String, Value>) -> Result<Value> {
+    let mut settings = kept.as_object().cloned().unwrap_or_default();
+    for (name, value) in change {
+        match value {
+            Value::Null => drop(settings.remove(&name)),
+            value => drop(settings.insert(name, value)),
+        }
+    }
+    let settings: ChannelSettings = serde_json::from_value(settings.into())
+        .map_err(|e| Error::invalid("settings", format!("are not what is expected: {e}")))?;
+    settings.check()?;
+    serde_json::to_value(settings).map_err(Error::internal)
+}
+
+pub(super) fn missing() -> Error {
+    Error::not_found("channel")
+}

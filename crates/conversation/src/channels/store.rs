@@ -1,0 +1,180 @@
+//! Keeping a message that came in: in which session, from whom, and whether it has been here before.
+
+use std::time::Duration;
+
+use loam_db::Tx;
+use loam_identity::users::entity::Model as User;
+use loam_jobs::{NewJob, enqueue};
+use loam_kernel::{ChannelEventId, ChannelId, Error, Kind, Result, Scope, TenantId, UserId};
+use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
+use serde_json::{Value, json};
+
+use super::directory::Known;
+use super::events::EventState;
+use super::incoming::{Said, Sender};
+use super::receive::{ChannelReceipt, ignored};
+use super::reply::{REPLY, RUNS, Reply};
+use super::{chats, events, senders};
+use crate::Conversation;
+use crate::messages::append::{NewMessage, append};
+use crate::messages::entity::Role;
+
+/// When a chat with too many unanswered messages may send again.
+const BUSY: Duration = Duration::from_secs(10);
+
+impl Conversation {
+    /// Keeps a message, and sees to it that it is answered: all in one transaction.
+    pub(super) async fn store_incoming(
+        &self,
+        channel: &Known,
+        scope: &Scope,
+        event_id: String,
+        said: Said,
+    ) -> Result<ChannelReceipt> {
+        let user = self.user_of(channel, scope, &said.sender).await?;
+        if user.as_ref().is_some_and(|user| !user.is_active) {
+            return Ok(ignored("the sender's user is not active"));
+        }
+        let user = user.map(|user| user.id);
+        let tx = self.0.db.write(scope).await?;
+        let Some(event) = self.new_event(&tx, channel.id, &event_id).await? else {
+            return self.seen_before(&tx, channel.id, &event_id).await;
+        };
+        let (chat, session, notice) = self.chat_of(&tx, channel, &said, user).await?;
+        self.check_waiting(&tx, &chat).await?;
+        self.note_sender(&tx, channel.id, &said.sender, user).await?;
+        let mut message = NewMessage::text(Role::User, said.message.text);
+        message.sender = user;
+        message.metadata = json!({ "channel": {
+            "channel_id": channel.id, "event_id": event_id, "message_id": said.message.id,
+            "sender": { "id": said.sender.id, "name": said.sender.name }, "metadata": said.metadata,
+        }});
+        let (session, written) = append(&tx, &self.0.clock, session, vec![message]).await?;
+        let message = written.first().ok_or_else(|| Error::internal("nothing was written"))?;
+        let wants_answer = channel.settings.auto_reply;
+        tx.update_many::<events::Entity>()
+            .set(events::Column::ChatId, chat.id)
+            .set(events::Column::MessageId, message.id)
+            .set(events::Column::State, if wants_answer { EventState::Pending } else { EventState::Stored })
+            .filter(events::Column::Id.eq(event))
+            .exec()
+            .await?;
+        if wants_answer {
+            let job = NewJob::new(REPLY, Reply { event_id: event }).attempts(RUNS);
+            enqueue(&tx, &self.0.clock, job).await?;
+        }
+        tx.commit().await?;
+        if let Some(notice) = notice {
+            self.0.notices.publish(&notice);
+        }
+        self.0.deliveries.wake();
+        let (session_id, message_id) = (Some(session.id), Some(message.id));
+        Ok(ChannelReceipt { duplicate: false, session_id, message_id, ignored: None })
+    }
+
+    /// The user that a sender is here: known by `<channel>:<sender>`, or made.
+    async fn user_of(&self, channel: &Known, scope: &Scope, sender: &Sender) -> Result<Option<User>> {
+        let external_id = format!("{}:{}", channel.name, sender.id);
+        if let Some(user) = self.0.identity.user_by_external_id(scope, &external_id).await? {
+            return Ok(Some(user));
+        }
+        if !channel.settings.provision_users {
+            return Ok(None);
+        }
+        let metadata = json!({ "channel_id": channel.id });
+        self.0.identity.provision_user(scope, &external_id, metadata).await.map(Some)
+    }
+
+    /// Claims an event id; none if it is taken.
+    async fn new_event<R>(
+        &self,
+        tx: &Tx<R>,
+        channel: ChannelId,
+        event_id: &str,
+    ) -> Result<Option<ChannelEventId>> {
+        let (id, now) = (self.0.clock.id(), self.0.clock.now());
+        let row = events::ActiveModel {
+            tenant_id: Set(TenantId::NIL),
+            id: Set(id),
+            channel_id: Set(channel),
+            event_id: Set(event_id.to_owned()),
+            chat_id: Set(None),
+            message_id: Set(None),
+            state: Set(EventState::Ignored),
+            error_message: Set(None),
+            created_at: Set(now),
+            updated_at: Set(now),
+        };
+        Ok(tx.insert_if_new(row).await?.then_some(id))
+    }
+
+    /// What became of an event when it came first.
+    async fn seen_before<R>(&self, tx: &Tx<R>, channel: ChannelId, event_id: &str) -> Result<ChannelReceipt> {
+        let find = tx.find::<events::Entity>().filter(events::Column::ChannelId.eq(channel));
+        let event = find.filter(events::Column::EventId.eq(event_id)).one().await?;
+        let chat = match event.as_ref().and_then(|event| event.chat_id) {
+            Some(chat) => tx.get::<chats::Entity>(chat).await?,
+            None => None,
+        };
+        Ok(ChannelReceipt {
+            duplicate: true,
+            session_id: chat.map(|chat| chat.session_id),
+            message_id: event.and_then(|event| event.message_id),
+            ignored: None,
+        })
+    }
+
+    /// Bounds what one chat can have waiting.
+    async fn check_waiting<R>(&self, tx: &Tx<R>, chat: &chats::Model) -> Result<()> {
+        let most = self.0.channels.limits.of(tx.scope().tenant()).waiting_per_chat;
+        let open = events::Column::State.is_in([EventState::Pending, EventState::Waiting]);
+        let find = tx.find::<events::Entity>().filter(events::Column::ChatId.eq(chat.id)).filter(open);
+        if find.count().await? < most {
+            return Ok(());
+        }
+        let message =
+            format!("{most} messages of this chat wait for their answer; send this one again later");
+        Err(Error::new(Kind::TooMany, "chat_busy", message).with_retry_after(BUSY))
+    }
+
+    async fn note_sender<R>(
+        &self,
+        tx: &Tx<R>,
+        channel: ChannelId,
+        sender: &Sender,
+        user: Option<UserId>,
+    ) -> Result<()> {
+        use senders::Column;
+        let find = tx.find::<senders::Entity>().filter(Column::ChannelId.eq(channel));
+        let known = find.filter(Column::ExternalId.eq(&sender.id)).one().await?;
+        let now = self.0.clock.now();
+        match known {
+            Some(row) if row.name == sender.name && row.user_id == user => Ok(()),
+            Some(row) => {
+                let mut row = row.into_active_model();
+                row.name = Set(sender.name.clone());
+                row.user_id = Set(user);
+                row.updated_at = Set(now);
+                tx.update(row).await.map(drop)
+            }
+            None => {
+                let row = senders::ActiveModel {
+                    tenant_id: Set(TenantId::NIL),
+                    id: Set(self.0.clock.id()),
+                    channel_id: Set(channel),
+                    external_id: Set(sender.id.clone()),
+                    name: Set(sender.name.clone()),
+                    user_id: Set(user),
+                    created_at: Set(now),
+                    updated_at: Set(now),
+                };
+                tx.insert_if_new(row).await.map(drop)
+            }
+        }
+    }
+}
+
+/// What a message says of the platform that it came from.
+pub(super) fn origin_of(metadata: &Value) -> &Value {
+    &metadata["channel"]
+}

@@ -1,0 +1,54 @@
+//! Users who come from elsewhere, known by the application's own id of them.
+
+use loam_kernel::{Error, Result, Scope, TenantId};
+use sea_orm::{ColumnTrait, QueryFilter, Set};
+use serde_json::{Value, json};
+
+use super::entity::{ActiveModel, Column, Entity, Model};
+use crate::{Identity, roles, secret};
+
+impl Identity {
+    /// The tenant's user with this `external_id`.
+    pub async fn user_by_external_id(&self, scope: &Scope, external_id: &str) -> Result<Option<Model>> {
+        let tx = self.db.read(scope).await?;
+        tx.find::<Entity>().filter(Column::ExternalId.eq(external_id)).one().await
+    }
+
+    /// Makes a user for somebody who comes for the first time, or gives the one that another request just made.
+    pub async fn provision_user(&self, scope: &Scope, external_id: &str, metadata: Value) -> Result<Model> {
+        let now = self.clock.now();
+        // what others say of somebody's name or address is not for us to believe: it could be another's
+        let name: String =
+            secret::digest(external_id)[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+        let row = ActiveModel {
+            tenant_id: Set(TenantId::NIL),
+            id: Set(self.clock.id()),
+            username: Set(format!("end-user-{name}")),
+            email: Set(format!("{name}@end-users.invalid")),
+            password_hash: Set(None),
+            password_reset_at: Set(None),
+            full_name: Set(None),
+            roles: Set(json!([roles::built_in::USER])),
+            external_id: Set(Some(external_id.to_owned())),
+            is_active: Set(true),
+            metadata: Set(metadata),
+            created_at: Set(now),
+            updated_at: Set(now),
+        };
+        let tx = self.db.write(scope).await?;
+        let is_new = tx.insert_if_new(row).await?;
+        let user = tx.find::<Entity>().filter(Column::ExternalId.eq(external_id)).one().await?;
+        let user = user.ok_or_else(|| Error::internal("an end user's name is taken by somebody else"))?;
+        if !is_new {
+            // another request of the same user was first
+            return Ok(user);
+        }
+        let mut changes = json!({ "username": user.username, "external_id": external_id });
+        if let (Some(changes), Some(from)) = (changes.as_object_mut(), user.metadata.as_object()) {
+            changes.extend(from.clone());
+        }
+        let notice = self.record(&tx, "create", "users", user.id, changes).await?;
+        self.commit(tx, notice).await?;
+        Ok(user)
+    }
+}

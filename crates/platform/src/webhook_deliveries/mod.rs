@@ -1,0 +1,23 @@
+//! What is sent to other servers until it is taken: a durable row for each, tried again after pauses that grow, and put
+//! aside when it can't be delivered.
+//!
+//! Belongs here: the rows, when to try, the order within a lane, and signing. Does not belong here: what a kind of
+//! delivery says to whom; a [`Courier`] in the crate whose message it is knows that.
+//!
+//! **Deliveries are made at least once.** Whoever takes them tells a repetition by its id.
+
+mod attempt;
+mod courier;
+pub mod entity;
+mod routes;
+mod service;
+mod settings;
+pub mod signature;
+mod sweep;
+#[cfg(test)]
+mod tests;
+
+pub use courier::{Courier, Outcome, SignedPost};
+pub use routes::WebhookDeliveryView;
+pub use service::{NewDelivery, WebhookDeliveries, WebhookDeliveryFilter};
+pub use settings::{DELIVERIES, DeliverySettings};

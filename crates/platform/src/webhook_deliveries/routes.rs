@@ -1,0 +1,136 @@
+//! The routes of deliveries.
+
+use axum::Json as Answer;
+use axum::extract::State;
+use axum::http::StatusCode;
+use chrono::{DateTime, Utc};
+use loam_http::surface::{ApiResult, Caller, ErrorBody, Path, Query};
+use loam_kernel::{ChannelId, Page, PageQuery, WebhookDeliveryId};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::entity::{DeliveryState, Model};
+use super::service::{WebhookDeliveries, WebhookDeliveryFilter};
+
+/// Something that is sent to another server until it is taken.
+#[derive(Serialize, ToSchema)]
+pub struct WebhookDeliveryView {
+    /// Sent along, so that a repetition can be told.
+    id: WebhookDeliveryId,
+    /// Channel that it goes out by.
+    channel_id: Option<ChannelId>,
+    /// What it is: `channel.webhook`, `channel.telegram`.
+    kind: String,
+    /// Where it goes.
+    target: String,
+    /// What is sent.
+    #[schema(value_type = Object)]
+    payload: Value,
+    state: DeliveryState,
+    /// Attempts begun, since it was made or last put back by hand.
+    attempts: i32,
+    /// HTTP status of the last answer.
+    status_code: Option<i32>,
+    /// Why the last attempt failed.
+    error_message: Option<String>,
+    /// When it is tried next; null while pending: not before the one ahead of it in its conversation.
+    next_attempt_at: Option<DateTime<Utc>>,
+    delivered_at: Option<DateTime<Utc>>,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+impl From<Model> for WebhookDeliveryView {
+    fn from(row: Model) -> Self {
+        Self {
+            id: row.id,
+            channel_id: row.channel_id,
+            kind: row.kind,
+            target: row.target,
+            payload: row.payload,
+            state: row.state,
+            attempts: row.attempts,
+            status_code: row.status_code,
+            error_message: row.error_message,
+            next_attempt_at: row.next_attempt_at,
+            delivered_at: row.delivered_at,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+}
+
+impl WebhookDeliveries {
+    /// The routes.
+    pub fn router(&self) -> OpenApiRouter {
+        OpenApiRouter::new()
+            .routes(routes!(list))
+            .routes(routes!(get, delete))
+            .routes(routes!(retry))
+            .with_state(self.clone())
+    }
+}
+
+/// Deliveries, newest first; with `state=dead` those that were given up.
+#[utoipa::path(
+    get, path = "/api/v1/webhook_deliveries", tag = "webhook_deliveries", operation_id = "webhook_deliveries_list",
+    params(WebhookDeliveryFilter, PageQuery),
+    responses((status = 200, body = Page<WebhookDeliveryView>), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["webhook_deliveries:read"]))
+)]
+async fn list(
+    State(deliveries): State<WebhookDeliveries>,
+    Caller(scope): Caller,
+    Query(filter): Query<WebhookDeliveryFilter>,
+    Query(page): Query<PageQuery>,
+) -> ApiResult<Answer<Page<WebhookDeliveryView>>> {
+    Ok(Answer(deliveries.list(&scope, filter, &page).await?.map(WebhookDeliveryView::from)))
+}
+
+/// One delivery.
+#[utoipa::path(
+    get, path = "/api/v1/webhook_deliveries/{id}", tag = "webhook_deliveries", operation_id = "webhook_deliveries_get",
+    params(("id" = WebhookDeliveryId, Path)),
+    responses((status = 200, body = WebhookDeliveryView), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["webhook_deliveries:read"]))
+)]
+async fn get(
+    State(deliveries): State<WebhookDeliveries>,
+    Caller(scope): Caller,
+    Path(id): Path<WebhookDeliveryId>,
+) -> ApiResult<Answer<WebhookDeliveryView>> {
+    Ok(Answer(deliveries.get(&scope, id).await?.into()))
+}
+
+/// Tries a delivery now: a dead one anew, a pending one without waiting for its time. One that was taken isn't sent again.
+#[utoipa::path(
+    post, path = "/api/v1/webhook_deliveries/{id}/retry", tag = "webhook_deliveries", operation_id = "webhook_deliveries_retry",
+    params(("id" = WebhookDeliveryId, Path)),
+    responses((status = 200, body = WebhookDeliveryView), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["webhook_deliveries:write"]))
+)]
+async fn retry(
+    State(deliveries): State<WebhookDeliveries>,
+    Caller(scope): Caller,
+    Path(id): Path<WebhookDeliveryId>,
+) -> ApiResult<Answer<WebhookDeliveryView>> {
+    Ok(Answer(deliveries.retry(&scope, id).await?.into()))
+}
+
+/// Deletes a delivery. One that is pending is thereby called off, and those behind it go on.
+#[utoipa::path(
+    delete, path = "/api/v1/webhook_deliveries/{id}", tag = "webhook_deliveries", operation_id = "webhook_deliveries_delete",
+    params(("id" = WebhookDeliveryId, Path)),
+    responses((status = 204), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["webhook_deliveries:write"]))
+)]
+async fn delete(
+    State(deliveries): State<WebhookDeliveries>,
+    Caller(scope): Caller,
+    Path(id): Path<WebhookDeliveryId>,
+) -> ApiResult<StatusCode> {
+    deliveries.delete(&scope, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
