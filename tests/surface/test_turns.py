@@ -562,6 +562,7 @@ def test_a_client_that_never_comes_back_ends_its_turn_and_those_behind_it_go_on(
         assert session.again(turn["id"]).last().data["error"]["code"] == "tool_results_late"
         assert [row["state"] for row in session.api.get(session.turns)["data"]] == ["interrupted", "failed"]
         assert [role for role, _ in session.said()] == ["user", "assistant", "user"]
+        mock.script(reply("fine"))
         assert session.ask("and now?")["state"] == "completed"
 
 
