@@ -470,8 +470,12 @@ def test_what_there_is_no_room_for_is_told_in_a_summary_that_is_used_again(chat,
     with_summary = [messages for messages in told if "they counted words" in messages[0]["content"]]
     assert with_summary
     assert all(messages[0]["content"].startswith("be brief") for messages in told)
-    calls = eventually(lambda: session.api.get("/api/v1/llm_calls", session_id=session.id, limit=200)["data"])
-    assert sum(call["model"] == "gpt-4o-mini" for call in calls) == len(summaries)
+
+    def accounted() -> bool:
+        calls = session.api.get("/api/v1/llm_calls", session_id=session.id, limit=200)["data"]
+        return sum(call["model"] == "gpt-4o-mini" for call in calls) == len(summaries)
+
+    eventually(accounted)
     # What a summary tells of is deleted: the summary goes as well.
     session.api.call("DELETE", f"/api/v1/messages/{session.messages()[0]['id']}", 204)
     session.ask("and now?")
@@ -562,6 +566,7 @@ def test_a_client_that_never_comes_back_ends_its_turn_and_those_behind_it_go_on(
         assert session.again(turn["id"]).last().data["error"]["code"] == "tool_results_late"
         assert [row["state"] for row in session.api.get(session.turns)["data"]] == ["interrupted", "failed"]
         assert [role for role, _ in session.said()] == ["user", "assistant", "user"]
+        mock.script(reply("fine"))
         assert session.ask("and now?")["state"] == "completed"
 
 
