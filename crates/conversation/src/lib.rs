@@ -7,6 +7,7 @@ pub mod channels;
 pub mod chat_sessions;
 mod checks;
 pub mod context;
+mod exchanges;
 pub mod history;
 pub mod messages;
 mod service;

@@ -1,13 +1,14 @@
 //! The handle of this crate.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use loam_db::{Db, Tx};
 use loam_gateway::Gateway;
 use loam_http::client::Client;
 use loam_identity::Identity;
-use loam_jobs::Handlers;
+use loam_jobs::{Handlers, Schedule};
 use loam_journal::Journal;
 use loam_kernel::{Clock, NodeId, Result};
 use loam_platform::audit_logs::{self, Change};
@@ -25,7 +26,9 @@ use crate::channels::{ChannelLimits, Channels};
 use crate::chat_sessions::cache::Caches;
 use crate::chat_sessions::delete::{DeleteMessages, DeleteUsersSessions, UsersSessions};
 use crate::context::settings::ContextSettings;
+use crate::exchanges::{KeepExchange, UnkeptSink};
 use crate::messages::lane::Lanes;
+use crate::tools::EndLostToolCalls;
 use crate::turns::live::Turns;
 use crate::turns::settings::TurnSettings;
 use crate::turns::sink::TurnSink;
@@ -55,6 +58,8 @@ pub(crate) struct Inner {
     pub(crate) context: Live<ContextSettings>,
     pub(crate) deliveries: WebhookDeliveries,
     pub(crate) channels: Channels,
+    /// Until when calls don't ask the database, in milliseconds since 1970.
+    pub(crate) away_until: AtomicI64,
 }
 
 /// What conversations stand on.
@@ -116,6 +121,7 @@ impl Conversation {
             imports: Semaphore::new(history::AT_ONCE),
             node,
             turns: Turns::default(),
+            away_until: AtomicI64::new(0),
             settings: turns,
             context,
             deliveries,
@@ -146,12 +152,18 @@ impl Conversation {
     /// The jobs of this crate.
     pub fn jobs(&self, handlers: Handlers) -> Result<Handlers> {
         let handlers = channels::jobs(self, handlers)?;
-        Ok(handlers.with(DeleteMessages(self.clone())).with(DeleteUsersSessions(self.clone())))
+        Ok(handlers
+            .with(DeleteMessages(self.clone()))
+            .with(DeleteUsersSessions(self.clone()))
+            .with(KeepExchange(self.clone()))
+            .with(EndLostToolCalls(self.0.gateway.clone()))
+            .every(Schedule::new(EndLostToolCalls::KIND, Duration::from_hours(1))?))
     }
 
-    /// What drains events of turns into the database.
-    pub fn sink(&self) -> Arc<dyn Sink> {
-        Arc::new(TurnSink::new(self.0.clock.clone()))
+    /// What drains events of turns, and what calls said that could not be stored at once, into the database.
+    pub fn sinks(&self) -> [Arc<dyn Sink>; 2] {
+        let clock = &self.0.clock;
+        [Arc::new(TurnSink::new(clock.clone())), Arc::new(UnkeptSink::new(clock.clone()))]
     }
 
     /// Takes no more turns, and waits so long for those under way; then what they have is stored.

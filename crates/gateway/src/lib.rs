@@ -6,6 +6,7 @@
 pub mod ai_providers;
 mod catalog;
 mod config;
+pub mod hook;
 pub mod limits;
 pub mod llm_calls;
 pub mod model_prices;

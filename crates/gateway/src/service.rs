@@ -1,6 +1,6 @@
 //! The handle of this crate.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use loam_db::{Db, Tx};
@@ -21,6 +21,7 @@ use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
 use crate::catalog::Catalog;
+use crate::hook::Conversations;
 use crate::limits::meters::Meters;
 use crate::llm_calls::ledger::Ledger;
 use crate::llm_calls::sink::CallSink;
@@ -50,6 +51,8 @@ pub(crate) struct Inner {
     pub(crate) answers: Answers,
     pub(crate) config: Config,
     pub(crate) settings: Live<CallSettings>,
+    /// Where what is said in calls is kept.
+    pub(crate) conversations: OnceLock<Arc<dyn Conversations>>,
     /// Calls under way, which a stopping server waits for.
     pub(crate) calls: TaskTracker,
 }
@@ -114,6 +117,7 @@ impl Gateway {
             answers,
             config,
             settings,
+            conversations: OnceLock::new(),
             calls,
         }))
     }

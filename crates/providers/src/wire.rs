@@ -28,6 +28,13 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
+    /// The endpoint with this path on record.
+    pub fn of_path(path: &str) -> Option<Self> {
+        [Self::ChatCompletions, Self::Embeddings, Self::Responses, Self::Messages]
+            .into_iter()
+            .find(|one| one.path() == path)
+    }
+
     /// The path as it is kept on record.
     pub fn path(self) -> &'static str {
         match self {

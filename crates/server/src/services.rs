@@ -16,7 +16,7 @@ use loam_kernel::{Clock, NodeId, Scope, TenantId};
 use loam_platform::api_logs::{self, ApiLogSink, ApiLogs};
 use loam_platform::audit_logs::{self, JobChanges};
 use loam_platform::database;
-use loam_platform::drain::Drainer;
+use loam_platform::drain::{Drainer, Sink};
 use loam_platform::error_logs::{self, ErrorLogSink, ErrorLogs};
 use loam_platform::notices::Notices;
 use loam_platform::quarantine;
@@ -147,6 +147,7 @@ impl Core {
             deliveries: deliveries.clone(),
             channels: system_config.live(&loam_conversation::channels::CHANNELS)?,
         });
+        gateway.connect(Arc::new(conversation.clone()));
         Ok(Self {
             db,
             clock,
@@ -254,8 +255,9 @@ impl Services {
         // leases are told apart by process, not by journal: this node's last process may have left some behind
         let runner = Runner::start(db.clone(), clock.clone(), core.jobs()?, config.jobs.clone(), clock.id())?;
         core.deliveries.wake_with(runner.waker());
-        let sinks =
-            vec![core.gateway.sink(), core.conversation.sink(), Arc::new(ApiLogSink), Arc::new(ErrorLogSink)];
+        let mut sinks: Vec<Arc<dyn Sink>> =
+            vec![core.gateway.sink(), Arc::new(ApiLogSink), Arc::new(ErrorLogSink)];
+        sinks.extend(core.conversation.sinks());
         let drainer = Drainer::open(db.clone(), journal.clone(), clock.clone(), sinks).await?;
         let records = Records::new(journal.clone(), config.journal.disk_budget_bytes, clock.clone());
         let logs = ApiLogs::new(records.clone(), &core.system_config)?;

@@ -5,6 +5,7 @@
 mod check;
 mod declaration;
 mod execute;
+mod lost;
 mod results;
 pub mod routes;
 mod schema;
@@ -13,5 +14,6 @@ mod service;
 
 pub(crate) use declaration::ToolDeclaration;
 pub(crate) use execute::{ToolOutcome, ToolUse};
+pub(crate) use lost::EndLostToolCalls;
 pub(crate) use results::ClientResult;
 pub(crate) use service::declared;

@@ -72,7 +72,7 @@ impl Candidate<'_> {
 /// The outcome, and what the client is told of its limits either way.
 pub(crate) struct Admission {
     pub(crate) hold: Result<Option<Hold>>,
-    pub(crate) told: Told,
+    pub(crate) told: Allowance,
     /// Nano-dollars held back.
     pub(crate) reserved: Option<i64>,
 }
@@ -82,11 +82,11 @@ pub(crate) fn admit(limits: &Limits, candidate: &Candidate<'_>) -> Admission {
     let mut limited =
         candidate.subjects.iter().filter_map(|subject| Some((subject.0, limits.get(subject)?))).peekable();
     if limited.peek().is_none() {
-        return Admission { hold: Ok(None), told: Told::default(), reserved: None };
+        return Admission { hold: Ok(None), told: Allowance::default(), reserved: None };
     }
     let demand = candidate.demand();
     let mut hold = Hold { meters: Vec::with_capacity(candidate.subjects.len()), demand, begun: false };
-    let (mut told, mut refused) = (Told { at: candidate.now, ..Told::default() }, None);
+    let (mut told, mut refused) = (Allowance { at: candidate.now, ..Allowance::default() }, None);
     for (kind, limited) in limited {
         // what stands behind a refusal isn't asked, but tells what it has left
         let asked = refused.is_none().then(|| limited.meter.admit(&limited.rule, demand, candidate.now));
@@ -135,7 +135,7 @@ fn error(kind: SubjectType, refusal: &Refusal) -> Error {
 
 /// What a client is told of its limits: the one of each kind that has the least left.
 #[derive(Default)]
-pub(crate) struct Told {
+pub(crate) struct Allowance {
     at: DateTime<Utc>,
     requests: Option<Left>,
     tokens: Option<Left>,
@@ -162,7 +162,7 @@ const TOKENS: [HeaderName; 3] = [
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const STATE: HeaderName = HeaderName::from_static("ratelimit");
 
-impl Told {
+impl Allowance {
     fn see(&mut self, rule: &Rule, used: &Windows) {
         let tighter = |known: &mut Option<Left>, limit: Option<i64>, used: i64| {
             if let Some(limit) = limit

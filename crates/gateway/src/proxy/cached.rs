@@ -102,8 +102,9 @@ impl Inner {
             events: kept.events,
         };
         let keep = self.keep(call.open.record.tenant);
+        let told = call.told(outcome.answer, kept.events, Some(kept.usage));
         let position = self.ledger.settle(call.open, &outcome, keep)?;
-        self.ledger.durable(position).await?;
+        self.settled(position, told).await?;
         let mut response = Response::new(Body::from(kept.body.clone()));
         *response.status_mut() = kept.head.status;
         *response.headers_mut() = kept.head.headers.clone();

@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::HeaderMap;
 use loam_kernel::{Error, Result, Scope};
-use loam_providers::Endpoint;
 use loam_providers::openai::{Bounds, Head};
+use loam_providers::{Endpoint, Usage};
 
 use super::cached::Key;
 use super::plan::Plan;
 use crate::catalog::{Destination, Models};
-use crate::limits::admission::{Candidate, Hold, Told, admit};
+use crate::hook::{Place, SESSION, Told};
+use crate::limits::admission::{Allowance, Candidate, Hold, admit};
 use crate::limits::meters::subjects;
 use crate::llm_calls::ledger::OpenCall;
 use crate::llm_calls::record::Record;
@@ -35,6 +36,8 @@ pub(super) struct Call {
     pub(super) cache: Option<(Key, Duration)>,
     /// The routes and prices that hold for it.
     pub(super) models: Arc<Models>,
+    /// The conversation that it is part of.
+    pub(super) place: Option<Box<Place>>,
 }
 
 impl Call {
@@ -47,6 +50,28 @@ impl Call {
             record.provider.clone_from(provider);
             record.model.clone_from(model);
         }
+    }
+
+    /// What the conversation is told of a call that ended with this answer; none if it is part of none.
+    pub(super) fn told(
+        &mut self,
+        answer: &[Bytes],
+        events: bool,
+        usage: Option<Usage>,
+    ) -> Option<(Box<Place>, Told)> {
+        let place = self.place.take()?;
+        let record = &self.open.record;
+        let told = Told {
+            call: record.id,
+            model: format!("{}/{}", record.provider, record.model),
+            endpoint: self.endpoint,
+            request: self.request.clone(),
+            answer: answer.to_vec(),
+            events,
+            tokens: usage.map(|usage| (usage.prompt_tokens, usage.completion_tokens)),
+            error: record.error.clone(),
+        };
+        Some((place, told))
     }
 
     /// Notes that the answer begins now, unless it has begun.
@@ -65,7 +90,8 @@ impl Inner {
         headers: &HeaderMap,
         request: Bytes,
         began: Instant,
-        told: &mut Told,
+        place: Option<Box<Place>>,
+        told: &mut Allowance,
     ) -> Result<Box<Call>> {
         let head = Head::read(&request)?;
         let models = self.catalog.get(scope.tenant()).await?;
@@ -78,7 +104,11 @@ impl Inner {
             api_key: scope.api_key(),
             user: scope.user,
             project: scope.project,
-            session: client_id(headers, "x-loam-session-id")?,
+            session: match place.as_ref().and_then(|place| place.named.session) {
+                // however the client called it, its calls are found by its id
+                Some(session) => Some(session.to_string()),
+                None => client_id(headers, SESSION)?,
+            },
             request_id: scope.origin().request_id.clone(),
             trace_id,
             span_id,
@@ -96,7 +126,7 @@ impl Inner {
             self.ledger.durable(open.intent).await?;
         }
         // boxed, as it is handed on from one to the next
-        Ok(Box::new(Call { plan, endpoint, head, open, request, deadline: None, cache: None, models }))
+        Ok(Box::new(Call { plan, endpoint, head, open, request, deadline: None, cache: None, models, place }))
     }
 
     /// Asks the limits that the call counts against; `told` becomes what the client is told of them.
@@ -106,7 +136,7 @@ impl Inner {
         plan: &Plan,
         record: &mut Record,
         (request, bounds): (&[u8], Bounds),
-        told: &mut Told,
+        told: &mut Allowance,
     ) -> Result<Option<Hold>> {
         if models.limits.is_empty() {
             return Ok(None);
@@ -130,7 +160,8 @@ impl Inner {
     }
 }
 
-fn client_id(headers: &HeaderMap, name: &'static str) -> Result<Option<String>> {
+/// What a client calls something of its own.
+pub(crate) fn client_id(headers: &HeaderMap, name: &'static str) -> Result<Option<String>> {
     let Some(value) = headers.get(name) else { return Ok(None) };
     match value.to_str() {
         Ok(text) if (1..=MAX_ID).contains(&text.len()) => Ok(Some(text.to_owned())),

@@ -8,7 +8,8 @@ use loam_providers::Endpoint;
 
 use super::routes::ask;
 use crate::Gateway;
-use crate::limits::admission::Told;
+use crate::limits::admission::Allowance;
+use crate::hook::SESSION;
 
 /// A chat completion that Loam asked for.
 pub struct Completion {
@@ -36,11 +37,12 @@ impl Gateway {
     pub async fn complete_chat(&self, scope: &Scope, session: ChatSessionId, request: Bytes) -> Completion {
         let mut headers = HeaderMap::new();
         if let Ok(session) = HeaderValue::try_from(session.to_string()) {
-            headers.insert("x-loam-session-id", session);
+            headers.insert(SESSION, session);
         }
-        let (gateway, mut told) = (self.0.clone(), Told::default());
+        let (gateway, mut told) = (self.0.clone(), Allowance::default());
         let (call, answer) =
-            ask(gateway, scope, Endpoint::ChatCompletions, &headers, request, &mut told).await;
+            // who asks from inside keeps what is said itself
+            ask(gateway, scope, Endpoint::ChatCompletions, &headers, request, None, &mut told).await;
         Completion { call, answer }
     }
 }

@@ -36,7 +36,7 @@ pub(crate) fn router(gateway: Gateway) -> OpenApiRouter {
     post, path = "/anthropic/v1/messages", tag = "gateway", operation_id = "messages_create",
     request_body(content = Object, content_type = "application/json", description = "Anthropic's request; `model` is a route or `provider/model`",
         example = json!({"model": "anthropic/claude-sonnet-4-5", "max_tokens": 1024, "messages": [{"role": "user", "content": "Hello"}]})),
-    params(("x-loam-session-id" = Option<String>, Header, description = "your conversation, kept with the call")),
+    params(("x-loam-session-id" = Option<String>, Header, description = "your conversation. The id of a chat session, or its `external_id`: what is said is stored there. Anything else is kept with the call")),
     responses(
         (status = 200, body = Object, content_type = "application/json", description = "Anthropic's answer; events if streamed"),
         (status = "4XX", body = Object, description = "Anthropic's error"),

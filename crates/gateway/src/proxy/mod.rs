@@ -16,5 +16,6 @@ mod send;
 mod streamed;
 mod tries;
 
+pub(crate) use call::client_id;
 pub use inside::Completion;
 pub use probe::ProviderTest;

@@ -18,7 +18,7 @@ impl Inner {
     /// Settles the call, and only then hands the answer on.
     pub(super) async fn answer_whole(
         self: Arc<Self>,
-        call: Box<Call>,
+        mut call: Box<Call>,
         head: Head,
         whole: Whole,
     ) -> Result<Response> {
@@ -35,8 +35,9 @@ impl Inner {
         }
         let outcome = Outcome { state, usage, answer: std::slice::from_ref(&body), events: false };
         let keep = self.keep(call.open.record.tenant);
+        let told = call.told(outcome.answer, false, usage);
         let position = self.ledger.settle(call.open, &outcome, keep)?;
-        self.ledger.durable(position).await?;
+        self.settled(position, told).await?;
         let mut response = Response::new(AnswerBody::from(body));
         *response.status_mut() = head.status;
         *response.headers_mut() = head.headers;

@@ -19,7 +19,8 @@ use super::call::Call;
 use super::kept_on::keep_on;
 use super::send::Answer;
 use crate::Gateway;
-use crate::limits::admission::Told;
+use crate::limits::admission::Allowance;
+use crate::hook::{Place, SESSION};
 use crate::service::Inner;
 
 /// The header that carries the call's id.
@@ -62,7 +63,7 @@ pub(crate) fn router(gateway: Gateway) -> OpenApiRouter {
     request_body(content = Object, content_type = "application/json", description = "OpenAI's request; `model` is a route or `provider/model`",
         example = json!({"model": "openai/gpt-4o-mini", "messages": [{"role": "user", "content": "Hello"}]})),
     params(
-        ("x-loam-session-id" = Option<String>, Header, description = "your conversation, kept with the call"),
+        ("x-loam-session-id" = Option<String>, Header, description = "your conversation. The id of a chat session, or its `external_id`: what is said is stored there. Anything else is kept with the call"),
         ("traceparent" = Option<String>, Header, description = "W3C trace context, kept with the call"),
     ),
     responses(
@@ -128,14 +129,20 @@ pub(super) async fn call(
     headers: HeaderMap,
     body: Bytes,
 ) -> ApiResult<Response> {
-    let mut told = Told::default();
-    let (id, answer) = ask(gateway, &scope, endpoint, &headers, body, &mut told).await;
+    let mut told = Allowance::default();
+    let place = gateway.place_of(&scope, endpoint, &headers).await?;
+    let session = place.as_ref().and_then(|place| place.named.session);
+    let (id, answer) = ask(gateway, &scope, endpoint, &headers, body, place, &mut told).await;
     let mut response = answer.unwrap_or_else(|e| ApiError::from(e).into_response());
     // Loam's own limits are nearer than the provider's
     told.write(response.headers_mut());
     // a call that failed is on record as well
     if let Some(id) = id.and_then(|id| HeaderValue::from_str(&id.to_string()).ok()) {
         response.headers_mut().insert(CALL_ID, id);
+    }
+    // says that what was said is kept there, and not only its name
+    if let Some(session) = session.and_then(|id| HeaderValue::from_str(&id.to_string()).ok()) {
+        response.headers_mut().insert(SESSION, session);
     }
     Ok(response)
 }
@@ -147,9 +154,10 @@ pub(super) async fn ask(
     endpoint: Endpoint,
     headers: &HeaderMap,
     body: Bytes,
-    told: &mut Told,
+    place: Option<Box<Place>>,
+    told: &mut Allowance,
 ) -> (Option<LlmCallId>, Result<Response>) {
-    match gateway.open_call(scope, endpoint, headers, body, Instant::now(), told).await {
+    match gateway.open_call(scope, endpoint, headers, body, Instant::now(), place, told).await {
         Ok(call) => {
             let (id, calls) = (call.open.record.id, gateway.calls.clone());
             (Some(id), keep_on(&calls, exchange(gateway, call)).await)

@@ -24,6 +24,7 @@ use super::call::Call;
 use super::estimate::estimate;
 use super::fault;
 use super::send::{Head, broke_off};
+use crate::hook::HUNG_UP;
 use crate::llm_calls::entity::CallState;
 use crate::llm_calls::ledger::Outcome;
 use crate::service::Inner;
@@ -195,7 +196,12 @@ impl Relay {
 
     /// How many bytes of the stream are kept: estimates need the text even if the record does not.
     fn room(&self) -> usize {
-        self.gateway.config.record_max_bytes.max(1 << 16)
+        let config = &self.gateway.config;
+        match self.call.as_ref().is_some_and(|call| call.place.is_some()) {
+            // a conversation keeps all of what was said
+            true => config.max_answer_bytes,
+            false => config.record_max_bytes.max(1 << 16),
+        }
     }
 
     /// Settles the call; the future ends when that is durable.
@@ -215,14 +221,16 @@ impl Relay {
                 }
                 let outcome =
                     Outcome { state: CallState::Settled, usage: Some(usage), answer: &kept, events: true };
+                let told = call.told(&kept, true, Some(usage));
                 let settled = gateway.ledger.settle(call.open, &outcome, keep);
-                Box::pin(async move { gateway.ledger.durable(settled?).await })
+                Box::pin(async move { gateway.settled(settled?, told).await })
             }
             None => Box::pin(async move {
                 let usage = estimate(call.request.clone(), kept.clone(), true).await;
                 let outcome = Outcome { state: CallState::Estimated, usage, answer: &kept, events: true };
+                let told = call.told(&kept, true, usage);
                 let settled = gateway.ledger.settle(call.open, &outcome, keep);
-                gateway.ledger.durable(settled?).await
+                gateway.settled(settled?, told).await
             }),
         }
     }
@@ -318,7 +326,7 @@ impl Drop for Relay {
         let finishing = match std::mem::replace(&mut self.stage, Stage::Ended) {
             Stage::Settling { waiting, .. } => waiting,
             Stage::Ended => return,
-            _ => self.settle(Some("the client closed the connection before the answer ended".to_owned())),
+            _ => self.settle(Some(HUNG_UP.to_owned())),
         };
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             self.gateway.calls.spawn_on(finishing, &runtime);

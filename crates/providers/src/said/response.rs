@@ -32,8 +32,7 @@ fn add(item: &Value, all: &mut Vec<Said>) {
             });
         }
         Some("function_call") => {
-            let call =
-                call(&item["call_id"], &item["name"], item["arguments"].as_str().unwrap_or_default());
+            let call = call(&item["call_id"], &item["name"], item["arguments"].as_str().unwrap_or_default());
             match all.last_mut().filter(|last| last.speaker == Speaker::Assistant) {
                 Some(Said { tool_calls: Some(Value::Array(calls)), .. }) => calls.push(call),
                 Some(last) => last.tool_calls = Some(json!([call])),

@@ -102,7 +102,11 @@ fn no_nul_is_left_for_a_database_to_refuse() {
 #[test]
 fn a_request_that_is_of_another_form_has_said_nothing() {
     for endpoint in [Endpoint::ChatCompletions, Endpoint::Messages, Endpoint::Responses] {
-        for body in [json!(null), json!({"messages": 1, "input": 1}), json!({"messages": [1, null, {"role": 1}], "input": [1]})] {
+        for body in [
+            json!(null),
+            json!({"messages": 1, "input": 1}),
+            json!({"messages": [1, null, {"role": 1}], "input": [1]}),
+        ] {
             assert_eq!(asked_of(endpoint, body), []);
         }
     }
