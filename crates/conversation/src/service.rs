@@ -163,7 +163,7 @@ impl Conversation {
     /// What drains events of turns, and what calls said that could not be stored at once, into the database.
     pub fn sinks(&self) -> [Arc<dyn Sink>; 2] {
         let clock = &self.0.clock;
-        [Arc::new(TurnSink::new(clock.clone())), Arc::new(UnkeptSink::new(clock.clone()))]
+        [Arc::new(TurnSink::new(clock.clone())), Arc::new(UnkeptSink(clock.clone()))]
     }
 
     /// Takes no more turns, and waits so long for those under way; then what they have is stored.

@@ -1,12 +1,14 @@
 //! Keeping what was said in a call.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use loam_db::Tx;
+use loam_db::{Tenant, Tx};
 use loam_gateway::hook::{Conversations, Ended, Exchange, Finish, Named, Said, Speaker};
-use loam_kernel::{ChatSessionId, Error, Kind, Result, Scope, bounded};
-use sea_orm::{ColumnTrait, QueryFilter};
+use loam_http::surface::next_version;
+use loam_kernel::{ChatSessionId, Error, Kind, MessageId, Result, Scope};
+use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
 use serde_json::Value;
 
 use super::matching::{self, Key, key};
@@ -15,7 +17,7 @@ use crate::Conversation;
 use crate::chat_sessions::access;
 use crate::chat_sessions::entity::{Column, Entity, Model as Session, SessionStatus};
 use crate::messages::append::{NewMessage, Parent, append};
-use crate::messages::entity::{FinishReason, Model as Message, Role};
+use crate::messages::entity::{Entity as Messages, FinishReason, Model as Message, Role};
 use crate::tools::ToolUse;
 
 /// How long a call waits to learn which session it is part of, and how long for what was said in it to be kept, before that
@@ -23,20 +25,18 @@ use crate::tools::ToolUse;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How long, after the database didn't answer, calls don't ask it again.
 const REST_MS: i64 = 2_000;
-/// Characters of an application's own id of a session.
-const MAX_NAME: usize = 255;
 
 #[async_trait]
 impl Conversations for Conversation {
     async fn find(&self, scope: &Scope, name: &str) -> Result<Option<ChatSessionId>> {
         let now = self.0.clock.now().timestamp_millis();
-        if now < self.0.away_until.load(std::sync::atomic::Ordering::Relaxed) {
+        if now < self.0.away_until.load(Ordering::Relaxed) {
             return Err(away());
         }
         let found =
             tokio::time::timeout(PATIENCE, self.named(scope, name)).await.unwrap_or_else(|_| Err(away()));
         if found.as_ref().is_err_and(|e| e.kind() == Kind::Unavailable) {
-            self.0.away_until.store(now + REST_MS, std::sync::atomic::Ordering::Relaxed);
+            self.0.away_until.store(now + REST_MS, Ordering::Relaxed);
         }
         match found? {
             Some(session) if session.status == SessionStatus::Archived => Err(archived()),
@@ -79,10 +79,29 @@ impl Conversation {
             return Err(archived());
         }
         let window = window::read(&tx, &session, asked.len()).await?;
-        if window.calls.contains(&call) {
+        if window.known.iter().any(|known| known.call == Some(call)) {
             return Ok(());
         }
         let (mut parent, new) = new_messages(&session, &window, asked);
+        let count = |tokens: u64| i64::try_from(tokens).ok();
+        let same = key(&answer);
+        let answer = NewMessage {
+            model: Some(model),
+            llm_call: Some(call),
+            prompt_tokens: tokens.and_then(|(read, _)| count(read)),
+            completion_tokens: tokens.and_then(|(_, written)| count(written)),
+            finish_reason: Some(finish_reason(ended)),
+            ..message(answer)
+        };
+        // kept late: a later request of its client brought the answer along already, only without its account
+        if let (true, Parent::Message(id)) = (new.is_empty(), parent)
+            && let Some(known) = window
+                .known
+                .iter()
+                .find(|known| known.parent == Some(id) && known.key == same && known.call.is_none())
+        {
+            return self.complete(tx, known.id, answer).await;
+        }
         let mut messages: Vec<NewMessage> = Vec::with_capacity(new.len() + 1);
         let results: Vec<Said> = new.iter().filter(|said| said.speaker == Speaker::Tool).cloned().collect();
         for said in new {
@@ -90,16 +109,7 @@ impl Conversation {
             messages.push(NewMessage { parent: std::mem::take(&mut parent), sender, ..message(said) });
         }
         let calls = answer.tool_calls.clone();
-        let count = |tokens: u64| i64::try_from(tokens).ok();
-        messages.push(NewMessage {
-            parent,
-            model: Some(model),
-            llm_call: Some(call),
-            prompt_tokens: tokens.and_then(|(read, _)| count(read)),
-            completion_tokens: tokens.and_then(|(_, written)| count(written)),
-            finish_reason: Some(finish_reason(ended)),
-            ..message(answer)
-        });
+        messages.push(NewMessage { parent, ..answer });
         let (session, written) = append(&tx, &self.0.clock, session, messages).await?;
         for said in results {
             // a result for what was wanted elsewhere is a message like any other
@@ -108,6 +118,24 @@ impl Conversation {
         }
         if let (Some(message), Some(Value::Array(calls))) = (written.last(), calls) {
             self.expect_results(&tx, &session, message, &calls).await?;
+        }
+        tx.commit().await?;
+        metrics::counter!("loam_exchanges_total", "result" => "kept").increment(1);
+        Ok(())
+    }
+
+    /// Adds its account to an answer that is there.
+    async fn complete(&self, tx: Tx<Tenant>, id: MessageId, answer: NewMessage) -> Result<()> {
+        if let Some(row) = tx.get_locked::<Messages>(id).await? {
+            let version = next_version(row.updated_at, self.0.clock.now());
+            let mut row = row.into_active_model();
+            row.model = Set(answer.model);
+            row.llm_call_id = Set(answer.llm_call);
+            row.prompt_tokens = Set(answer.prompt_tokens);
+            row.completion_tokens = Set(answer.completion_tokens);
+            row.finish_reason = Set(answer.finish_reason);
+            row.updated_at = Set(version);
+            tx.update(row).await?;
         }
         tx.commit().await?;
         metrics::counter!("loam_exchanges_total", "result" => "kept").increment(1);
@@ -145,7 +173,6 @@ async fn look_up<R>(tx: &Tx<R>, name: &str) -> Result<Option<Session>> {
     {
         return Ok(Some(session));
     }
-    bounded("x-loam-session-id", name, MAX_NAME)?;
     tx.find::<Entity>().filter(Column::ExternalId.eq(name)).one().await
 }
 

@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::Conversation;
 
 /// The kind of a frame that says that what was said in a call is yet to be kept.
-const UNKEPT: u8 = 33;
+const UNKEPT: u8 = 34;
 
 /// Which call, and which session it named.
 #[derive(Debug, Serialize, Deserialize)]
@@ -58,7 +58,7 @@ fn lost(call: LlmCallId, why: &Error) {
 }
 
 /// Makes jobs of the notes.
-pub struct UnkeptSink(Clock);
+pub(crate) struct UnkeptSink(pub(crate) Clock);
 
 #[async_trait]
 impl Sink for UnkeptSink {
@@ -77,13 +77,6 @@ impl Sink for UnkeptSink {
             enqueue(tx, &self.0, NewJob::new(KeepExchange::KIND, note).unique(key)).await?;
         }
         Ok(())
-    }
-}
-
-impl Conversation {
-    /// What drains the notes of calls whose words are yet to be kept.
-    pub fn sink(&self) -> UnkeptSink {
-        UnkeptSink(self.0.clock.clone())
     }
 }
 

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use loam_gateway::hook::{Said, Speaker};
-use loam_kernel::MessageId;
+use loam_kernel::{LlmCallId, MessageId};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -24,6 +24,8 @@ pub(super) struct Known {
     pub(super) parent: Option<MessageId>,
     /// None of a system message, which runs pass over.
     pub(super) key: Option<Key>,
+    /// The model call that it came from.
+    pub(super) call: Option<LlmCallId>,
 }
 
 /// Where a request goes on from.
@@ -141,4 +143,116 @@ pub(super) fn key(said: &Said) -> Option<Key> {
         .collect();
     let told = json!([said.speaker, said.text.trim(), others, calls, said.tool_call_id]);
     Some(Sha256::digest(told.to_string()).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn id(number: u128) -> MessageId {
+        MessageId(Uuid::from_u128(number))
+    }
+
+    fn said(text: &str) -> Option<Key> {
+        let speaker = if text.starts_with('a') { Speaker::Assistant } else { Speaker::User };
+        if text.starts_with('s') { None } else { key(&Said::text(speaker, text)) }
+    }
+
+    /// Messages as `number < parent: text`, no parent as 0.
+    fn session(messages: &[(u128, u128, &str)]) -> Vec<Known> {
+        let known = |(number, parent, text): &(u128, u128, &str)| Known {
+            id: id(*number),
+            parent: (*parent > 0).then(|| id(*parent)),
+            key: said(text),
+            call: None,
+        };
+        messages.iter().map(known).collect()
+    }
+
+    fn found(known: &[Known], head: u128, asked: &[&str]) -> (u128, usize) {
+        let asked: Vec<Key> = asked.iter().filter_map(|text| said(text)).collect();
+        let found = find(known, Some(id(head)), &asked);
+        (found.after.map_or(0, |id| id.0.as_u128()), found.old)
+    }
+
+    #[test]
+    fn a_conversation_goes_on_from_its_end() {
+        let known = session(&[(1, 0, "s"), (2, 1, "u1"), (3, 2, "a1"), (4, 3, "u2"), (5, 4, "a2")]);
+        assert_eq!(found(&known, 5, &["u1", "a1", "u2", "a2", "u3"]), (5, 4));
+        assert_eq!(found(&known, 5, &["u2", "a2", "u3"]), (5, 2), "its client sends the end of it alone");
+        assert_eq!(found(&known, 5, &["u1", "u2", "a2", "u3"]), (5, 3), "or leaves some out");
+        assert_eq!(found(&[], 0, &["u1"]), (0, 0));
+    }
+
+    #[test]
+    fn what_was_edited_begins_a_branch() {
+        let known = session(&[(1, 0, "u1"), (2, 1, "a1"), (3, 2, "u2"), (4, 3, "a2")]);
+        assert_eq!(found(&known, 4, &["u1", "a1", "u2 changed"]), (2, 2));
+        assert_eq!(found(&known, 4, &["u1", "a1", "u2"]), (3, 3), "asked once more");
+        assert_eq!(found(&known, 4, &["u1"]), (1, 1), "also the first");
+        assert_eq!(found(&known, 4, &["u1", "a1 changed", "u2"]), (1, 1));
+    }
+
+    #[test]
+    fn a_branch_that_is_not_in_use_is_found_as_well() {
+        let known = session(&[(1, 0, "u1"), (2, 1, "a1"), (3, 1, "a1 again"), (4, 3, "u2"), (5, 4, "a2")]);
+        assert_eq!(found(&known, 5, &["u1", "a1", "u2"]), (2, 2));
+        assert_eq!(found(&known, 5, &["u1", "a1 again", "u3"]), (3, 2));
+        let alike = session(&[(1, 0, "u1"), (2, 1, "a1"), (3, 1, "a1"), (4, 2, "u2"), (5, 4, "a2")]);
+        assert_eq!(found(&alike, 5, &["u1", "a1", "u3"]), (2, 2), "of two that are alike the one in use");
+    }
+
+    #[test]
+    fn a_client_that_sends_the_newest_alone_goes_on_at_the_end() {
+        let known = session(&[(1, 0, "u1"), (2, 1, "a1"), (3, 2, "yes"), (4, 3, "a2"), (5, 4, "u3")]);
+        assert_eq!(found(&known, 4, &["something new"]), (0, 0));
+        assert_eq!(found(&known, 4, &["yes"]), (0, 0), "said before, in the midst of it");
+        assert_eq!(found(&known, 5, &["u3"]), (5, 1), "said last, and not answered");
+    }
+
+    #[test]
+    fn what_was_not_read_is_not_taken_for_the_beginning() {
+        let known = session(&[(3, 2, "u2"), (4, 3, "a2"), (5, 4, "u3"), (6, 5, "a3")]);
+        assert_eq!(found(&known, 6, &["u2"]), (0, 0));
+        assert_eq!(found(&known, 6, &["u2", "a2", "u4"]), (4, 2));
+    }
+
+    #[test]
+    fn a_long_request_is_compared_by_its_end() {
+        let texts: Vec<String> = (0..3 * MAX_COMPARED).map(|i| format!("u{i}")).collect();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let rows: Vec<(u128, u128, &str)> =
+            (1..).zip(0..).zip(&texts).map(|((number, parent), text)| (number, parent, *text)).collect();
+        let known = session(&rows[MAX_COMPARED..]);
+        let asked: Vec<&str> = texts.iter().copied().chain(["u new"]).collect();
+        let last = 3 * MAX_COMPARED;
+        assert_eq!(found(&known, last as u128, &asked), (last as u128, last));
+    }
+
+    #[test]
+    fn messages_that_are_all_alike_are_matched_as_far_as_they_go() {
+        let rows: Vec<(u128, u128, &str)> = (1..=300).map(|number| (number, number - 1, "u")).collect();
+        let known = session(&rows);
+        assert_eq!(found(&known, 300, &["u"; 301]), (300, 300));
+        assert_eq!(found(&known, 300, &["u"; 299]), (300, 299));
+    }
+
+    #[test]
+    fn a_message_is_known_again_though_it_was_trimmed_or_written_differently() {
+        let call = |arguments: &str| json!([{"id": "c", "type": "function", "function": {"name": "f", "arguments": arguments}}]);
+        let one = Said {
+            tool_calls: Some(call("{\"a\": 1, \"b\": 2}")),
+            ..Said::text(Speaker::Assistant, " hi\n")
+        };
+        let same =
+            Said { tool_calls: Some(call("{\"b\":2,\"a\":1}")), ..Said::text(Speaker::Assistant, "hi") };
+        assert_eq!(key(&one), key(&same));
+        let other = Said { tool_calls: Some(call("{\"a\":2}")), ..same.clone() };
+        assert_ne!(key(&other), key(&same));
+        let image = |url: &str| json!([{"type": "text", "text": "hi"}, {"type": "image_url", "image_url": {"url": url}}]);
+        let seen = |url| Said { parts: Some(image(url)), ..Said::text(Speaker::User, "hi") };
+        assert_ne!(key(&seen("a")), key(&seen("b")), "another image");
+    }
 }

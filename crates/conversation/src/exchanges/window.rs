@@ -32,8 +32,6 @@ pub(super) struct Window {
     pub(super) known: Vec<Known>,
     /// What the system messages among them say.
     pub(super) systems: Vec<String>,
-    /// The model calls that they came from.
-    pub(super) calls: Vec<LlmCallId>,
     /// Whether there are older ones.
     pub(super) cut: bool,
 }
@@ -63,7 +61,6 @@ pub(super) async fn read<R>(tx: &Tx<R>, session: &Session, asked: usize) -> Resu
     let mut window = Window {
         known: Vec::with_capacity(rows.len()),
         systems: Vec::new(),
-        calls: rows.iter().filter_map(|row| row.llm_call_id).collect(),
         cut: usize::try_from(session.message_count).unwrap_or(usize::MAX) > rows.len(),
     };
     for row in rows {
@@ -74,7 +71,12 @@ pub(super) async fn read<R>(tx: &Tx<R>, session: &Session, asked: usize) -> Resu
             tool_calls: row.tool_calls,
             tool_call_id: row.tool_call_id,
         };
-        window.known.push(Known { id: row.id, parent: row.parent_id, key: key(&said) });
+        window.known.push(Known {
+            id: row.id,
+            parent: row.parent_id,
+            key: key(&said),
+            call: row.llm_call_id,
+        });
         if said.speaker == Speaker::System {
             window.systems.push(said.text);
         }
