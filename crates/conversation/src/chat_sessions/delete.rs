@@ -48,16 +48,17 @@ impl Conversation {
 /// Takes a session away, and sees to its messages.
 async fn remove(tx: &Tx<Tenant>, clock: &Clock, session: &Model) -> Result<()> {
     tx.delete::<Entity>().filter(Column::Id.eq(session.id)).exec().await?;
-    if let (Some(first_message_at), Some(last_message_at)) =
-        (session.first_message_at, session.last_message_at)
-    {
-        let left = Left { session_id: session.id, first_message_at, last_message_at };
-        enqueue(tx, clock, NewJob::new(DeleteMessages::KIND, left)).await?;
-    }
+    // tools may have been tried in a session without messages
+    let left = Left {
+        session_id: session.id,
+        first_message_at: session.first_message_at.unwrap_or(session.created_at),
+        last_message_at: session.last_message_at.unwrap_or(session.created_at),
+    };
+    enqueue(tx, clock, NewJob::new(DeleteMessages::KIND, left)).await?;
     Ok(())
 }
 
-/// Deletes the messages of a session that is gone.
+/// Deletes the messages of a session that is gone, and what is on record of its tools.
 pub(crate) struct DeleteMessages(pub(crate) Conversation);
 
 impl DeleteMessages {
@@ -93,6 +94,14 @@ impl Handler for DeleteMessages {
             let upto = Column::SequenceNumber.lte(*last);
             tx.delete::<Entity>().filter(span.clone()).filter(upto).exec().await?;
             tx.commit().await?;
+        }
+        while !job.is_cancelled() {
+            let tx = self.0.0.db.write(&job.scope()).await?;
+            let deleted = self.0.0.gateway.delete_tool_calls(&tx, left.session_id, BATCH).await?;
+            tx.commit().await?;
+            if deleted < BATCH {
+                break;
+            }
         }
         Ok(())
     }

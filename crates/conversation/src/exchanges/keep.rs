@@ -15,7 +15,8 @@ use super::matching::{self, Key, key};
 use super::window::{self, Window};
 use crate::Conversation;
 use crate::chat_sessions::access;
-use crate::chat_sessions::entity::{Column, Entity, Model as Session, SessionStatus};
+use crate::chat_sessions::entity::{Column, Entity, Model as Session};
+use crate::chat_sessions::update::require_active;
 use crate::messages::append::{NewMessage, Parent, append};
 use crate::messages::entity::{Entity as Messages, FinishReason, Model as Message, Role};
 use crate::tools::ToolUse;
@@ -39,8 +40,11 @@ impl Conversations for Conversation {
             self.0.away_until.store(now + REST_MS, Ordering::Relaxed);
         }
         match found? {
-            Some(session) if session.status == SessionStatus::Archived => Err(archived()),
-            found => Ok(found.map(|session| session.id)),
+            Some(session) => {
+                require_active(&session).map_err(|e| e.with_param("x-loam-session-id"))?;
+                Ok(Some(session.id))
+            }
+            None => Ok(None),
         }
     }
 
@@ -75,9 +79,7 @@ impl Conversation {
         let Exchange { named, call, model, asked, answer, ended, tokens } = exchange;
         let tx = self.0.db.write(&Scope::system(named.tenant, "conversations")).await?;
         let Some(session) = locked(&tx, &named).await? else { return Ok(()) };
-        if session.status == SessionStatus::Archived {
-            return Err(archived());
-        }
+        require_active(&session)?;
         let window = window::read(&tx, &session, asked.len()).await?;
         if window.known.iter().any(|known| known.call == Some(call)) {
             return Ok(());
@@ -100,7 +102,7 @@ impl Conversation {
                 .iter()
                 .find(|known| known.parent == Some(id) && known.key == same && known.call.is_none())
         {
-            return self.complete(tx, known.id, answer).await;
+            return self.complete(tx, &session, known.id, answer).await;
         }
         let mut messages: Vec<NewMessage> = Vec::with_capacity(new.len() + 1);
         let results: Vec<Said> = new.iter().filter(|said| said.speaker == Speaker::Tool).cloned().collect();
@@ -120,12 +122,19 @@ impl Conversation {
             self.expect_results(&tx, &session, message, &calls).await?;
         }
         tx.commit().await?;
+        self.said(&session);
         metrics::counter!("loam_exchanges_total", "result" => "kept").increment(1);
         Ok(())
     }
 
     /// Adds its account to an answer that is there.
-    async fn complete(&self, tx: Tx<Tenant>, id: MessageId, answer: NewMessage) -> Result<()> {
+    async fn complete(
+        &self,
+        tx: Tx<Tenant>,
+        session: &Session,
+        id: MessageId,
+        answer: NewMessage,
+    ) -> Result<()> {
         if let Some(row) = tx.get_locked::<Messages>(id).await? {
             let version = next_version(row.updated_at, self.0.clock.now());
             let mut row = row.into_active_model();
@@ -137,7 +146,7 @@ impl Conversation {
             row.updated_at = Set(version);
             tx.update(row).await?;
         }
-        tx.commit().await?;
+        self.changed(tx, session).await?;
         metrics::counter!("loam_exchanges_total", "result" => "kept").increment(1);
         Ok(())
     }
@@ -240,10 +249,4 @@ fn finish_reason(ended: Ended) -> FinishReason {
 
 fn away() -> Error {
     Error::unavailable("database_unavailable", "the database doesn't answer", PATIENCE)
-}
-
-fn archived() -> Error {
-    let message =
-        "this chat session is archived: make it active again, or name another in `x-loam-session-id`";
-    Error::new(Kind::Conflict, "session_archived", message).with_param("x-loam-session-id")
 }

@@ -7,5 +7,5 @@ mod matching;
 mod tests;
 mod window;
 
-pub(crate) use later::KeepExchange;
-pub use later::UnkeptSink;
+pub(crate) use later::{KeepExchange, UnkeptSink};
+

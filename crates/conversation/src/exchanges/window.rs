@@ -2,13 +2,14 @@
 
 use loam_db::Tx;
 use loam_gateway::hook::{Said, Speaker};
-use loam_kernel::{LlmCallId, MessageId, Result, first_id_at};
+use loam_kernel::{LlmCallId, MessageId, Result};
 use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
 use serde_json::Value;
 
 use super::matching::{Known, MAX_COMPARED, key};
 use crate::chat_sessions::entity::Model as Session;
 use crate::messages::entity::{Column, Entity, Role};
+use crate::messages::span::Span;
 
 /// Messages that are read at least: branches lie between the messages of the one that a request follows.
 const LEAST: usize = 100;
@@ -52,8 +53,8 @@ pub(super) async fn read<R>(tx: &Tx<R>, session: &Session, asked: usize) -> Resu
         .column(Column::LlmCallId)
         .filter(Column::SessionId.eq(session.id));
     // only the months that the session lived in
-    if let Some(first) = session.first_message_at {
-        find = find.filter(Column::Id.gte(first_id_at(first)));
+    if let Some(span) = Span::of_session(session) {
+        find = find.filter(span.condition());
     }
     let newest = find.order_by_desc(Column::SequenceNumber).limit(most as u64);
     let mut rows: Vec<Row> = newest.into::<Row>().await?;

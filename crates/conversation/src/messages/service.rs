@@ -153,7 +153,7 @@ impl Conversation {
     }
 
     /// Announces a change of what a session says, commits, and tells this process.
-    async fn changed<R>(&self, tx: Tx<R>, session: &sessions::Model) -> Result<()> {
+    pub(crate) async fn changed<R>(&self, tx: Tx<R>, session: &sessions::Model) -> Result<()> {
         notices::announce(&tx, &self.0.clock, super::TOPIC, session.id.0, session.user_id).await?;
         tx.commit().await?;
         self.said(session);

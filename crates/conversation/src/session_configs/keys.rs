@@ -5,12 +5,13 @@ use loam_platform::schema::Schema;
 use serde_json::{Value, json};
 
 use crate::checks::json_size;
+use crate::tools;
 
 /// Bytes of JSON that a setting may have.
 const MAX_SIZE: usize = 64 << 10;
 
 /// Names and schemas of the keys that Loam understands.
-static KEYS: [(&str, Schema); 12] = [
+static KEYS: [(&str, Schema); 11] = [
     ("temperature", Schema::new(|| json!({ "type": "number", "minimum": 0, "maximum": 2 }))),
     ("top_p", Schema::new(|| json!({ "type": "number", "minimum": 0, "maximum": 1 }))),
     ("max_tokens", Schema::new(|| json!({ "type": "integer", "minimum": 1, "maximum": 10_000_000 }))),
@@ -36,7 +37,6 @@ static KEYS: [(&str, Schema); 12] = [
         Schema::new(|| json!({ "enum": ["none", "minimal", "low", "medium", "high", "xhigh"] })),
     ),
     ("context", Schema::new(context)),
-    ("tools", Schema::new(|| json!({ "type": "array", "maxItems": 128, "items": { "type": "object" } }))),
     (
         "tool_choice",
         Schema::new(|| {
@@ -68,6 +68,11 @@ pub(crate) fn check(key: &str, value: &Value) -> Result<()> {
     if value.is_null() {
         return Err(Error::invalid("value", "must not be null; delete the setting instead"));
     }
+    if key == tools::KEY {
+        let message =
+            "is set by `PUT /api/v1/chat_sessions/{id}/tools`, which checks tools and seals their secrets";
+        return Err(Error::invalid("key", message));
+    }
     json_size("value", value, MAX_SIZE)?;
     match KEYS.iter().find(|(name, _)| *name == key) {
         Some((_, schema)) => schema.check("value", value),
@@ -98,7 +103,6 @@ mod tests {
             ("response_format", json!({ "type": "json_schema", "json_schema": { "name": "x" } })),
             ("reasoning_effort", json!("low")),
             ("context", json!({ "max_tokens": 4000, "overflow": "summarize", "keep_last": 4 })),
-            ("tools", json!([{ "type": "function" }])),
             ("tool_choice", json!("auto")),
             ("tool_choice", json!({ "type": "function", "function": { "name": "f" } })),
             ("my.own-key", json!({ "anything": [1, null] })),
@@ -117,7 +121,7 @@ mod tests {
             ("response_format", json!({ "type": "xml" }), "value.type"),
             ("context", json!({ "overflow": "forget" }), "value.overflow"),
             ("context", json!({ "max_token": 5 }), "value.max_token"),
-            ("tools", json!(["f"]), "value.0"),
+            ("tools", json!([]), "key"),
             ("tool_choice", json!("maybe"), "value"),
             ("own", Value::Null, "value"),
             ("own", json!("x".repeat(MAX_SIZE)), "value"),

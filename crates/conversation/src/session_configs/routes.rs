@@ -78,8 +78,8 @@ async fn get(
 }
 
 /// Sets a setting of a session. The keys `temperature`, `top_p`, `max_tokens`, `stop`, `seed`, `presence_penalty`,
-/// `frequency_penalty`, `response_format`, `reasoning_effort`, `context`, `tools` and `tool_choice` are what turns go by;
-/// any other is your own.
+/// `frequency_penalty`, `response_format`, `reasoning_effort`, `context` and `tool_choice` are what turns go by; any other is
+/// your own. Tools are declared by `PUT /api/v1/chat_sessions/{id}/tools`.
 #[utoipa::path(
     put, path = "/api/v1/chat_sessions/{id}/configs/{key}", tag = "chat_sessions", operation_id = "session_configs_put",
     params(("id" = ChatSessionId, Path), ("key" = String, Path), ("If-Match" = Option<String>, Header)),

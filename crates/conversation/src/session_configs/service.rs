@@ -15,6 +15,7 @@ use super::keys;
 use crate::Conversation;
 use crate::chat_sessions::access;
 use crate::chat_sessions::update::get_active;
+use crate::tools;
 
 /// Settings that a session may have.
 const MAX_SETTINGS: usize = 100;
@@ -37,14 +38,16 @@ impl Conversation {
     ) -> Result<Page<Model>> {
         let tx = self.0.db.read(scope).await?;
         access::get(&tx, session).await?;
-        tx.find::<Entity>().filter(Column::SessionId.eq(session)).page(page, |row| row.id.0).await
+        let page =
+            tx.find::<Entity>().filter(Column::SessionId.eq(session)).page(page, |row| row.id.0).await?;
+        Ok(page.map(tools::masked))
     }
 
     /// One setting.
     pub async fn get_setting(&self, scope: &Scope, session: ChatSessionId, key: &str) -> Result<Model> {
         let tx = self.0.db.read(scope).await?;
         access::get(&tx, session).await?;
-        find(&tx, session, key).await?.ok_or_else(missing)
+        find(&tx, session, key).await?.map(tools::masked).ok_or_else(missing)
     }
 
     /// Sets a setting, whether or not it was there.
@@ -86,7 +89,7 @@ impl Conversation {
                 tx.insert(row).await?
             }
         };
-        // not the value: a tool may be declared with a secret
+        // not the value: it is the caller's own
         let told = json!({ "session_id": session.id, "key": key });
         let notice = self.record(&tx, "set", "session_configs", row.id, told).await?;
         self.commit(tx, notice).await?;
@@ -106,7 +109,7 @@ impl Conversation {
 }
 
 /// The version of a setting that isn't there.
-const UNSET: &str = "\"0\"";
+pub(crate) const UNSET: &str = "\"0\"";
 
 /// Refuses more settings than a session may have.
 pub(crate) fn check_count(count: usize) -> Result<()> {
@@ -117,9 +120,10 @@ pub(crate) fn check_count(count: usize) -> Result<()> {
     Err(Error::new(Kind::Conflict, "too_many_settings", message))
 }
 
-/// What is set in a session, by key.
+/// What is set in a session, by key, but for its tools: those hold secrets, and are read by [`tools::declared`].
 pub(crate) async fn settings<R>(tx: &Tx<R>, session: ChatSessionId) -> Result<BTreeMap<String, Value>> {
-    let rows = tx.find::<Entity>().filter(Column::SessionId.eq(session)).all().await?;
+    let others = Column::Key.ne(tools::KEY);
+    let rows = tx.find::<Entity>().filter(Column::SessionId.eq(session)).filter(others).all().await?;
     Ok(rows.into_iter().map(|row| (row.key, row.value)).collect())
 }
 

@@ -16,4 +16,4 @@ pub(crate) use declaration::ToolDeclaration;
 pub(crate) use execute::{ToolOutcome, ToolUse};
 pub(crate) use lost::EndLostToolCalls;
 pub(crate) use results::ClientResult;
-pub(crate) use service::declared;
+pub(crate) use service::{KEY, declared, masked};

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use loam_http::surface::{ApiResult, Caller, ErrorBody, IfMatch, Json, Path, Tagged};
-use loam_kernel::{ChatSessionId, Error, Kind, Result, Scope};
+use loam_kernel::{ChatSessionId, Error, Result, Scope};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -14,7 +14,7 @@ use super::execute::ToolUse;
 use super::service::declared;
 use crate::Conversation;
 use crate::chat_sessions::access;
-use crate::chat_sessions::entity::SessionStatus;
+use crate::chat_sessions::update::require_active;
 use crate::session_configs::entity::Model as Setting;
 
 /// The tools of a session.
@@ -65,10 +65,7 @@ impl Conversation {
             let tools = declared(&tx, &session).await?;
             (session, tools)
         };
-        if session.status == SessionStatus::Archived {
-            let message = "this chat session is archived: make it active first";
-            return Err(Error::new(Kind::Conflict, "session_archived", message));
-        }
+        require_active(&session)?;
         let tool = tools.iter().find(|tool| tool.name() == trial.name);
         let tool = tool.ok_or_else(|| Error::invalid("name", "this session has no such tool"))?;
         if !tool.runs_here() {

@@ -11,22 +11,23 @@ use super::{check, secrets};
 use crate::Conversation;
 use crate::chat_sessions::access;
 use crate::chat_sessions::entity::Model as Session;
+use crate::chat_sessions::update::get_active;
 use crate::session_configs::entity::{ActiveModel, Column, Entity, Model as Setting};
+use crate::session_configs::service::UNSET;
 
 /// The setting of a session that holds its tools. It is written here alone: it holds secrets.
 pub(crate) const KEY: &str = "tools";
 
 /// The tools of a session.
 pub(crate) async fn declared<R>(tx: &Tx<R>, session: &Session) -> Result<Vec<ToolDeclaration>> {
-    match setting(tx, session.id, false).await? {
+    match setting(tx, session.id).await? {
         Some(row) => read(row),
         None => Ok(Vec::new()),
     }
 }
 
-async fn setting<R>(tx: &Tx<R>, session: ChatSessionId, locked: bool) -> Result<Option<Setting>> {
-    let find = tx.find::<Entity>().filter(Column::SessionId.eq(session)).filter(Column::Key.eq(KEY));
-    if locked { find.locked().one().await } else { find.one().await }
+async fn setting<R>(tx: &Tx<R>, session: ChatSessionId) -> Result<Option<Setting>> {
+    tx.find::<Entity>().filter(Column::SessionId.eq(session)).filter(Column::Key.eq(KEY)).one().await
 }
 
 fn read(row: Setting) -> Result<Vec<ToolDeclaration>> {
@@ -38,7 +39,7 @@ impl Conversation {
     pub(super) async fn list_tools(&self, scope: &Scope, id: ChatSessionId) -> Result<Option<Setting>> {
         let tx = self.0.db.read(scope).await?;
         let session = access::get(&tx, id).await?;
-        setting(&tx, session.id, false).await?.map(masked).transpose()
+        Ok(setting(&tx, session.id).await?.map(masked))
     }
 
     /// Declares the tools of a session: all of them, in place of those there are.
@@ -52,9 +53,9 @@ impl Conversation {
         check::all(&self.0.client, scope, &tools)?;
         let tx = self.0.db.write(scope).await?;
         // the session's lock puts those who declare at once in an order
-        let session = access::get_locked(&tx, id).await?;
-        let old = setting(&tx, session.id, true).await?;
-        version.check(&old.as_ref().map(|row| etag(row.updated_at)).unwrap_or_default())?;
+        let session = get_active(&tx, id).await?;
+        let old = setting(&tx, session.id).await?;
+        version.check(&old.as_ref().map_or_else(|| UNSET.to_owned(), |row| etag(row.updated_at)))?;
         let before = old.clone().map(read).transpose()?.unwrap_or_default();
         secrets::seal(&self.0.keyring, &self.0.clock, session.id, &before, &mut tools)?;
         let changes = json!({ "session_id": session.id, "key": KEY, "tools": summary(&tools) });
@@ -82,7 +83,7 @@ impl Conversation {
         };
         let notice = self.record(&tx, action, "session_configs", row.id, changes).await?;
         self.commit(tx, notice).await?;
-        masked(row)
+        Ok(masked(row))
     }
 }
 
@@ -99,8 +100,12 @@ fn summary(tools: &[ToolDeclaration]) -> Vec<serde_json::Value> {
     tools.iter().map(one).collect()
 }
 
-/// The setting with the secrets of its tools masked.
-pub(crate) fn masked(row: Setting) -> Result<Setting> {
-    let tools = read(row.clone())?.into_iter().map(secrets::mask).collect::<Vec<_>>();
-    Ok(Setting { value: serde_json::to_value(tools).map_err(Error::internal)?, ..row })
+/// A setting as a reader sees it: the secrets of tools are masked.
+pub(crate) fn masked(row: Setting) -> Setting {
+    if row.key != KEY {
+        return row;
+    }
+    // what can't be read is not shown: it may hold a secret all the same
+    let tools: Vec<_> = read(row.clone()).unwrap_or_default().into_iter().map(secrets::mask).collect();
+    Setting { value: serde_json::to_value(tools).unwrap_or_default(), ..row }
 }
