@@ -161,6 +161,14 @@ def talking_session(world: World) -> str:
     return session
 
 
+def session_with_tool(world: World) -> str:
+    """A session with a tool named `anything`."""
+    session = world.owner.create("chat_sessions", {})["id"]
+    tool = {"function": {"name": "anything"}, "execution": {"kind": "http", "url": "http://127.0.0.1:9/"}}
+    world.owner.call("PUT", f"/api/v1/chat_sessions/{session}/tools", 200, json={"tools": [tool]})
+    return session
+
+
 def waiting_turn(world: World) -> str:
     """A session and a turn of it that waits for the client to use a tool."""
     session = talking_session(world)
@@ -197,6 +205,13 @@ def webhook_delivery(world: World) -> str:
 
 
 TO_CHAT = {"chat_id": "registry", "text": "hello"}
+def tool_call(world: World) -> str:
+    """A tool of the owner's that is tried; it can't be reached, and its use is on record all the same."""
+    session = session_with_tool(world)
+    world.owner.call("POST", f"/api/v1/chat_sessions/{session}/tools/test", 200, json={"name": "anything"})
+    return world.owner.get("/api/v1/tool_calls", session_id=session)["data"][0]["id"]
+
+
 INSTANCE_KEY = "system_limits.idempotency"
 CONFIG = {"config_value": {"remember_hours": 25}}
 API_KEY = make("api_keys", lambda: {"name": unique("key"), "scopes": ["gateway:call"]})
@@ -262,6 +277,10 @@ REGISTRY: dict[tuple[str, str], Entry] = {
     ("GET", "/api/v1/webhook_deliveries/{}"): Entry(webhook_delivery),
     ("POST", "/api/v1/webhook_deliveries/{}/retry"): Entry(webhook_delivery),
     ("DELETE", "/api/v1/webhook_deliveries/{}"): Entry(webhook_delivery),
+    ("GET", "/api/v1/chat_sessions/{}/tools"): Entry(session_with_tool),
+    ("PUT", "/api/v1/chat_sessions/{}/tools"): Entry(session_with_tool, {"tools": []}),
+    ("POST", "/api/v1/chat_sessions/{}/tools/test"): Entry(session_with_tool, {"name": "anything"}),
+    ("GET", "/api/v1/tool_calls/{}"): Entry(tool_call),
     ("GET", "/api/v1/llm_calls/{}"): Entry(llm_call),
     ("GET", "/api/v1/jobs/{}"): Entry(lambda world: plant_job(world, "queued")),
     ("POST", "/api/v1/jobs/{}/retry"): Entry(lambda world: plant_job(world, "failed")),

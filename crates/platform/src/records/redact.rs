@@ -85,7 +85,8 @@ pub(crate) fn json(value: &mut Value) {
         Value::Array(items) => items.iter_mut().for_each(json),
         Value::Object(fields) => {
             for (name, value) in fields {
-                if is_secret(name) { hide(value) } else { json(value) }
+                // headers are mostly credentials, whatever they are called
+                if is_secret(name) || name == "headers" { hide(value) } else { json(value) }
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
