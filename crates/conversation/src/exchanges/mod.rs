@@ -4,7 +4,7 @@ mod keep;
 mod later;
 mod matching;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod window;
 
 pub(crate) use later::{KeepExchange, UnkeptSink};

@@ -30,17 +30,18 @@ on_both![
     an_archived_session_takes_nothing,
 ];
 
-struct Bed {
-    db: Db,
-    clock: Clock,
-    conversation: Conversation,
-    scope: Scope,
-    session: ChatSessionId,
+pub(crate) struct Bed {
+    pub(crate) db: Db,
+    pub(crate) clock: Clock,
+    pub(crate) conversation: Conversation,
+    pub(crate) scope: Scope,
+    pub(crate) session: ChatSessionId,
 }
 
 impl Bed {
-    async fn new(database: &Database) -> Self {
-        let (db, clock, notices) = (database.db.clone(), Clock::system(), Notices::default());
+    pub(crate) async fn new(database: &Database) -> Self {
+        let clock = Clock::fixed(Clock::system().now());
+        let (db, notices) = (database.db.clone(), Notices::default());
         db.ensure_partitions(&Scope::system(TenantId::NIL, "test"), clock.now()).await.unwrap();
         let keyring = Keyring::open(&database.folder().join("master.key"), &clock, true).unwrap();
         let client = Client::new(&Config::default()).unwrap();

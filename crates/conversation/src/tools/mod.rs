@@ -11,6 +11,8 @@ pub mod routes;
 mod schema;
 mod secrets;
 mod service;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use declaration::ToolDeclaration;
 pub(crate) use execute::{ToolOutcome, ToolUse};
