@@ -43,6 +43,7 @@ impl ToolListView {
 #[serde(deny_unknown_fields)]
 struct ToolTrial {
     /// Which of the session's tools.
+    #[serde(default)]
     name: String,
     /// What a model would ask it; nothing unless given.
     #[serde(default)]
