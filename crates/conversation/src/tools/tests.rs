@@ -68,7 +68,8 @@ async fn what_is_declared_is_what_a_model_is_told(database: Database) {
         {"type": "function", "function": {"name": "g"},
             "execution": {"kind": "http", "url": "http://192.0.32.8/", "headers": {"x-key": "the-secret-of-g"}}}
     ]));
-    let declare = bed.conversation.declare_tools(&bed.scope, bed.session, new, &IfMatch::any());
+    let any = IfMatch::any();
+    let declare = bed.conversation.declare_tools(&bed.scope, bed.session, new, &any);
     assert!(!declare.await.unwrap().value.to_string().contains("the-secret"));
     let tx = bed.db.read(&bed.scope).await.unwrap();
     let session = access::get(&tx, bed.session).await.unwrap();
