@@ -8,4 +8,3 @@ pub(crate) mod tests;
 mod window;
 
 pub(crate) use later::{KeepExchange, UnkeptSink};
-

@@ -89,10 +89,10 @@ impl Inner {
         endpoint: Endpoint,
         headers: &HeaderMap,
         request: Bytes,
-        began: Instant,
         place: Option<Box<Place>>,
         told: &mut Allowance,
     ) -> Result<Box<Call>> {
+        let began = Instant::now();
         let head = Head::read(&request)?;
         let models = self.catalog.get(scope.tenant()).await?;
         let plan = Plan::resolve(&models, &head.model)?;

@@ -8,8 +8,8 @@ use loam_providers::Endpoint;
 
 use super::routes::ask;
 use crate::Gateway;
-use crate::limits::admission::Allowance;
 use crate::hook::SESSION;
+use crate::limits::admission::Allowance;
 
 /// A chat completion that Loam asked for.
 pub struct Completion {

@@ -1,7 +1,6 @@
 //! The routes that speak OpenAI's wire format.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use axum::Json;
 use axum::body::Bytes;
@@ -19,8 +18,8 @@ use super::call::Call;
 use super::kept_on::keep_on;
 use super::send::Answer;
 use crate::Gateway;
-use crate::limits::admission::Allowance;
 use crate::hook::{Place, SESSION};
+use crate::limits::admission::Allowance;
 use crate::service::Inner;
 
 /// The header that carries the call's id.
@@ -157,7 +156,7 @@ pub(super) async fn ask(
     place: Option<Box<Place>>,
     told: &mut Allowance,
 ) -> (Option<LlmCallId>, Result<Response>) {
-    match gateway.open_call(scope, endpoint, headers, body, Instant::now(), place, told).await {
+    match gateway.open_call(scope, endpoint, headers, body, place, told).await {
         Ok(call) => {
             let (id, calls) = (call.open.record.id, gateway.calls.clone());
             (Some(id), keep_on(&calls, exchange(gateway, call)).await)

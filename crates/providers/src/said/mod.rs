@@ -68,7 +68,7 @@ impl Said {
         let between = if speaker == Speaker::Assistant { "" } else { "\n" };
         let text = texts.join(between);
         let plain = parts.iter().all(|part| part["type"] == "text");
-        Self { parts: (!plain).then(|| Value::Array(parts)), ..Self::text(speaker, text) }
+        Self { parts: (!plain).then_some(Value::Array(parts)), ..Self::text(speaker, text) }
     }
 
     /// Whether it says nothing at all.
@@ -117,7 +117,7 @@ fn call(id: &Value, name: &Value, arguments: impl Into<String>) -> Value {
 }
 
 fn calls(calls: Vec<Value>) -> Option<Value> {
-    (!calls.is_empty()).then(|| Value::Array(calls))
+    (!calls.is_empty()).then_some(Value::Array(calls))
 }
 
 fn items(value: &Value) -> &[Value] {
