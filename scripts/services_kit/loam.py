@@ -23,6 +23,8 @@ ON_DATA = {
     "user",
     "role",
     "session",
+    "message",
+    "login-session",
     "signing-key",
     "key",
     "project",

@@ -210,6 +210,11 @@ def tool_call(world: World) -> str:
     session = session_with_tool(world)
     world.owner.call("POST", f"/api/v1/chat_sessions/{session}/tools/test", 200, json={"name": "anything"})
     return world.owner.get("/api/v1/tool_calls", session_id=session)["data"][0]["id"]
+def user_preference(world: World) -> str:
+    """Its key is its user's id: a path takes one value for all its parameters here."""
+    made = USER(world)
+    world.owner.call("PUT", f"/api/v1/users/{made}/preferences/{made}", 200, json={"value": "dark"})
+    return made
 
 
 INSTANCE_KEY = "system_limits.idempotency"
@@ -230,6 +235,10 @@ REGISTRY: dict[tuple[str, str], Entry] = {
     ("GET", "/api/v1/users/{}"): Entry(USER),
     ("PATCH", "/api/v1/users/{}"): Entry(USER, {"full_name": "Somebody"}),
     ("DELETE", "/api/v1/users/{}"): Entry(USER),
+    ("GET", "/api/v1/users/{}/preferences"): Entry(user_preference),
+    ("GET", "/api/v1/users/{}/preferences/{}"): Entry(user_preference),
+    ("PUT", "/api/v1/users/{}/preferences/{}"): Entry(user_preference, {"value": "light"}),
+    ("DELETE", "/api/v1/users/{}/preferences/{}"): Entry(user_preference),
     ("GET", "/api/v1/api_keys/{}"): Entry(API_KEY),
     ("PATCH", "/api/v1/api_keys/{}"): Entry(API_KEY, {"name": "renamed"}),
     ("DELETE", "/api/v1/api_keys/{}"): Entry(API_KEY),

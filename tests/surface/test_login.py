@@ -284,8 +284,8 @@ def test_any_credential_is_told_who_it_is(api):
 
 
 def test_sessions_are_seen_and_revoked_on_the_command_line(deployment, ann, browser):
-    listed = deployment.loam.cli_json("session", "list", "--user", ann["id"])
-    deployment.loam.cli("session", "revoke", listed[0]["id"])
+    listed = deployment.loam.cli_json("login-session", "list", "--user", ann["id"])
+    deployment.loam.cli("login-session", "revoke", listed[0]["id"])
     eventually(lambda: browser.call("GET", "/api/v1/session").status_code == 401, SOON)
     given = deployment.loam.cli_json("user", "reset-password", ann["id"])["password"]
     Browser(deployment.api.url).log_in(username=ann["username"], password=given)

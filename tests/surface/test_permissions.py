@@ -12,6 +12,8 @@ from support.openapi import PUBLIC, operations
 OWN = {"/api/v1/session", "/api/v1/session/password", "/api/v1/logout"}
 # What goes with a header rather than with an operation: see test_operators.py.
 OF_A_HEADER = {"tenants:open"}
+# What widens others from one's own to everybody's: see test_user_preferences.py and test_chat_sessions.py.
+OF_EVERYBODY = {"user_preferences:all", "chat_sessions:all"}
 
 
 def needed(operation) -> str | None:
@@ -34,7 +36,7 @@ def guarded(deployment) -> list[tuple[str, object]]:
 def test_a_permission_opens_what_names_it_and_nothing_else(deployment, guarded):
     api = deployment.api
     roles = {role["name"]: role["permissions"] for role in api.all("roles")}
-    permissions = {permission for permission, _ in guarded} | OF_A_HEADER
+    permissions = {permission for permission, _ in guarded} | OF_A_HEADER | OF_EVERYBODY
     known = api.call("POST", "/api/v1/api_keys", json={"name": "x", "scopes": ["no:such"]}).json()["error"]["message"]
     assert permissions == {name for name in known.split("`")[1::2] if name != "*"}, "a permission opens nothing"
     assert set(roles["admin"]) <= permissions

@@ -3,10 +3,12 @@
 
 mod answer;
 mod connection;
+mod requests;
 #[cfg(test)]
 mod tests;
 
 use std::{
+    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -15,7 +17,6 @@ use tokio::{sync::Barrier, task::JoinSet};
 
 use crate::{
     answers::MARK,
-    prompt,
     stats::{Report, Stats},
 };
 
@@ -55,6 +56,10 @@ pub struct Args {
     /// Text that a whole answer's tail has to hold; empty to accept any.
     #[arg(long, default_value = MARK)]
     pub expect: String,
+    /// Send these in turn instead of chat completions: a file of lines `{"method", "path", "body"?}`. Every 2xx whose tail
+    /// holds `--expect` counts as right.
+    #[arg(long, value_name = "FILE", conflicts_with = "include_usage")]
+    pub requests_from: Option<PathBuf>,
     /// Print the result as JSON.
     #[arg(long)]
     pub json: bool,
@@ -94,6 +99,8 @@ struct Run {
     target: Target,
     expect: memchr::memmem::Finder<'static>,
     stream: bool,
+    /// Whether answers are to be chat completions.
+    completions: bool,
     /// Requests still to send, when they are limited by number.
     left: Option<Mutex<u64>>,
     window: Mutex<Window>,
@@ -160,6 +167,7 @@ async fn drive(args: Args) -> Result<Report, String> {
         target: Target::parse(&args.url)?,
         expect: memchr::memmem::Finder::new(&args.expect).into_owned(),
         stream: args.stream,
+        completions: args.requests_from.is_none(),
         left: args.requests.map(Mutex::new),
         window: Mutex::new(Window { start: Instant::now(), end: None }),
         stats: Mutex::new(Stats::new()),
@@ -168,9 +176,9 @@ async fn drive(args: Args) -> Result<Report, String> {
     let ready = Arc::new(Barrier::new(args.connections + 1));
     let mut tasks = JoinSet::new();
     for number in 0..args.connections {
-        let request = request(&args, &run.target, number as u64);
+        let requests = requests::requests(&args, &run.target, number as u64)?;
         let (run, ready) = (Arc::clone(&run), Arc::clone(&ready));
-        tasks.spawn(async move { connection::run(&run, &ready, &request).await });
+        tasks.spawn(async move { connection::run(&run, &ready, &requests).await });
     }
     {
         // Nobody has passed the barrier yet: it waits for this task too.
@@ -202,22 +210,4 @@ async fn finish(tasks: &mut JoinSet<()>, run: &Run, deadline: Option<Instant>) {
             }
         }
     }
-}
-
-/// The bytes that one connection sends again and again.
-fn request(args: &Args, target: &Target, seed: u64) -> Vec<u8> {
-    let body = prompt::chat_body(&args.model, args.stream, args.include_usage, args.body_bytes, seed);
-    let mut head = format!(
-        "POST {} HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n",
-        target.path,
-        target.authority,
-        body.len()
-    );
-    for (name, value) in &args.headers {
-        head.extend([name, ": ", value, "\r\n"]);
-    }
-    head.push_str("\r\n");
-    let mut bytes = head.into_bytes();
-    bytes.extend_from_slice(&body);
-    bytes
 }

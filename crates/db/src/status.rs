@@ -79,6 +79,17 @@ impl Db {
             }
         }
     }
+
+    /// Lets PostgreSQL count again what its plans are made from, after so much was written that they would be wrong until
+    /// it does so by itself. SQLite plans from the schema alone.
+    pub async fn analyze(&self) -> Result<()> {
+        match &self.pools {
+            Pools::Sqlite { .. } => Ok(()),
+            Pools::Postgres { owner, .. } => {
+                sqlx::raw_sql("ANALYZE").execute(owner).await.map(drop).map_err(from_sqlx)
+            }
+        }
+    }
 }
 
 /// Statements of this process that were slow, since it started.

@@ -22,6 +22,7 @@ pub mod signing_keys;
 pub mod tenants;
 pub mod token_issuers;
 pub mod tokens;
+pub mod user_preferences;
 pub mod users;
 
 #[cfg(test)]
@@ -40,6 +41,7 @@ pub fn entities() -> Vec<EntityShape> {
     vec![
         EntityShape::of::<tenants::entity::Entity>(),
         EntityShape::of::<users::entity::Entity>(),
+        EntityShape::of::<user_preferences::entity::Entity>(),
         EntityShape::of::<roles::entity::Entity>(),
         EntityShape::of::<login_sessions::entity::Entity>(),
         EntityShape::of::<projects::entity::Entity>(),

@@ -18,10 +18,11 @@ use crate::password::Passwords;
 use crate::signing_keys::SigningKeys;
 use crate::tenants::entity::TenantStatus;
 use crate::token_issuers::Issuers;
+use crate::user_preferences::service::Preferences;
 use crate::users::UserDependents;
 use crate::{
     Config, api_keys, login, login_sessions, projects, roles, signing_keys, tenants, token_issuers, tokens,
-    users,
+    user_preferences, users,
 };
 
 /// Tenants, users, roles, projects, keys, log-ins and tokens. Cheap to clone.
@@ -36,6 +37,7 @@ pub struct Identity {
     pub(crate) throttle: Arc<Throttle>,
     pub(crate) signing_keys: SigningKeys,
     pub(crate) issuers: Issuers,
+    pub(crate) preferences: Preferences,
     pub(crate) recorded: Arc<Recorded>,
     /// The tenant whose operators manage the others; known after the first start.
     pub(crate) default_tenant: Arc<OnceLock<TenantId>>,
@@ -68,6 +70,7 @@ impl Identity {
             throttle: Arc::new(Throttle::new(config.account_failures, config.address_failures)),
             signing_keys: SigningKeys::new(db.clone(), clock.clone(), keyring.clone(), &notices),
             issuers: Issuers::new(db.clone(), keyring.clone(), client, &notices),
+            preferences: Preferences::new(db.clone(), &notices),
             recorded: Arc::default(),
             default_tenant: Arc::default(),
             dependents: Arc::default(),
@@ -84,6 +87,7 @@ impl Identity {
         OpenApiRouter::new()
             .merge(tenants::routes::router(self.clone()))
             .merge(users::routes::router(self.clone()))
+            .merge(user_preferences::routes::router(self.clone()))
             .merge(projects::routes::router(self.clone()))
             .merge(api_keys::routes::router(self.clone()))
             .merge(roles::routes::router(self.clone()))

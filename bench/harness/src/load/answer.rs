@@ -102,3 +102,14 @@ pub fn check(status: u16, body: &[u8], stream: bool, expect: &Finder<'_>) -> Res
     }
     Ok(())
 }
+
+/// Whether a request of another kind was answered.
+pub fn check_any(status: u16, body: &[u8], expect: &Finder<'_>) -> Result<(), String> {
+    if !(200..300).contains(&status) {
+        return Err(format!("status {status}"));
+    }
+    match expect.find(&body[body.len().saturating_sub(TAIL)..]) {
+        Some(_) => Ok(()),
+        None => Err("answer cut or another than expected".to_owned()),
+    }
+}

@@ -74,13 +74,13 @@ impl Conversation {
         let request = json!({ "model": model, "messages": messages });
         let request = Bytes::from(serde_json::to_vec(&request).map_err(Error::internal)?);
         let limit = Duration::from_secs(settings.reply_timeout.into());
-        let asked = tokio::time::timeout(limit, self.complete(scope, session, request)).await;
+        let asked = tokio::time::timeout(limit, self.ask_model(scope, session, request)).await;
         asked.unwrap_or_else(|_| {
             Err(Error::new(Kind::Timeout, "reply_timeout", format!("no answer came within {limit:?}")))
         })
     }
 
-    async fn complete(&self, scope: &Scope, session: &Session, request: Bytes) -> Result<Answer> {
+    async fn ask_model(&self, scope: &Scope, session: &Session, request: Bytes) -> Result<Answer> {
         let completion = self.0.gateway.complete_chat(scope, session.id, request).await;
         let body = to_bytes(completion.answer?.into_body(), MAX_ANSWER).await.map_err(Error::internal)?;
         read(&body, completion.call)

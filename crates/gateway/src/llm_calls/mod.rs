@@ -7,9 +7,11 @@ pub mod entity;
 pub(crate) mod ledger;
 mod orphans;
 mod pack;
+mod past;
 pub(crate) mod record;
 pub mod routes;
 pub(crate) mod sink;
 mod view;
 
+pub use past::{PastCall, write_past};
 pub(crate) use record::Attempt;

@@ -77,7 +77,7 @@ fn each<T>(entries: &[Entry], field: impl Fn(&Record) -> T) -> Vec<T> {
     entries.iter().map(|entry| field(&entry.record)).collect()
 }
 
-fn rows(mut entries: Vec<Entry>) -> Result<Bulk> {
+pub(super) fn rows(mut entries: Vec<Entry>) -> Result<Bulk> {
     let requests = entries.iter_mut().map(|entry| entry.request.take()).collect();
     let responses = entries.iter_mut().map(|entry| entry.response.take()).collect();
     let all = &entries;

@@ -2,5 +2,6 @@
 
 mod bed;
 mod ownership;
+mod preferences;
 mod sessions;
 mod tokens;

@@ -9,7 +9,7 @@ use loam_kernel::{Clock, Scope, TenantId};
 use loam_platform::database::DatabaseStatus;
 use serde_json::json;
 
-use super::{admin, output};
+use super::{admin, output, sample};
 use crate::config::Config;
 use crate::services::entities;
 
@@ -21,6 +21,10 @@ pub(super) enum Command {
     Status,
     /// Compare the database with what this binary expects of it.
     Check,
+    /// Make a data set that reads like a real one: months of conversations in Chinese and English, their calls and costs.
+    Sample(sample::SampleArgs),
+    /// Remove what `db sample` made, and messages of sessions that don't exist.
+    Clean(sample::CleanArgs),
     /// Print the schema as plain SQL.
     Schema {
         /// `sqlite` or `postgres`.
@@ -67,6 +71,8 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
             }
             output::line(json, "the database is as expected")
         }
+        Command::Sample(args) => sample::sample(args, config, json).await,
+        Command::Clean(args) => sample::clean(args, config, json).await,
         Command::Schema { dialect } => output::text(&print_schema(dialect.parse::<Dialect>()?)),
         Command::Revision { name } => {
             let path = new_revision(Path::new("."), &name, Clock::system().now())?;

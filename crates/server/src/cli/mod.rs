@@ -8,12 +8,15 @@ mod config;
 mod db;
 mod key;
 mod limit;
+mod login_session;
+mod message;
 mod output;
 mod price;
 mod project;
 mod provider;
 mod role;
 mod route;
+mod sample;
 mod session;
 mod signing_key;
 mod tenant;
@@ -67,7 +70,7 @@ enum Command {
         #[arg(long, env = "LOAM_LISTEN", value_name = "ADDRESS")]
         listen: Option<SocketAddr>,
     },
-    /// The database: migrations, checks, schema.
+    /// The database: migrations, checks, schema, sample data.
     #[command(subcommand)]
     Db(db::Command),
     /// Tenants.
@@ -81,7 +84,7 @@ enum Command {
     Role(role::Command),
     /// Who is logged in.
     #[command(subcommand)]
-    Session(session::Command),
+    LoginSession(login_session::Command),
     /// The keys that tokens are signed with.
     #[command(subcommand)]
     SigningKey(signing_key::Command),
@@ -109,6 +112,12 @@ enum Command {
     /// Model calls.
     #[command(subcommand)]
     Call(call::Command),
+    /// Conversations.
+    #[command(subcommand)]
+    Session(session::Command),
+    /// What was said in them.
+    #[command(subcommand)]
+    Message(message::Command),
     /// What can be set while servers run.
     #[command(subcommand)]
     Config(config::Command),
@@ -167,7 +176,7 @@ fn run(cli: Cli) -> Result<()> {
             Command::Tenant(command) => tenant::run(command, &config, json).await,
             Command::User(command) => user::run(command, &config, json).await,
             Command::Role(command) => role::run(command, &config, json).await,
-            Command::Session(command) => session::run(command, &config, json).await,
+            Command::LoginSession(command) => login_session::run(command, &config, json).await,
             Command::SigningKey(command) => signing_key::run(command, &config, json).await,
             Command::Key(command) => key::run(command, &config, json).await,
             Command::Project(command) => project::run(command, &config, json).await,
@@ -177,6 +186,8 @@ fn run(cli: Cli) -> Result<()> {
             Command::Limit(command) => limit::run(command, &config, json).await,
             Command::Usage(command) => usage::run(command, &config, json).await,
             Command::Call(command) => call::run(command, &config, json).await,
+            Command::Session(command) => session::run(command, &config, json).await,
+            Command::Message(command) => message::run(command, &config, json).await,
             Command::Config(command) => config::run(command, &config, json).await,
             Command::Audit(command) => audit::run(command, &config, json).await,
             Command::Serve { .. } | Command::Openapi | Command::Completions { .. } => Ok(()),

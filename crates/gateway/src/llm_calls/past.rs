@@ -1,0 +1,105 @@
+//! Calls that were made elsewhere or long ago, into the ledger: the same rows and the same sums as of Loam's own.
+
+use chrono::{DateTime, Utc};
+use loam_db::{System, Tx};
+use loam_kernel::{LlmCallId, NodeId, ProjectId, Result, TenantId, UserId};
+use loam_providers::Usage;
+
+use super::entity::CallState;
+use super::record::{Attempt, Entry, Record};
+use super::sink::rows;
+use crate::usage::rollup::Rollup;
+
+/// A call that has ended.
+#[derive(Clone, Debug)]
+pub struct PastCall {
+    /// Its id, of the moment `at`.
+    pub id: LlmCallId,
+    /// When it began.
+    pub at: DateTime<Utc>,
+    /// How it ended: anything but open.
+    pub state: CallState,
+    /// Name of the provider.
+    pub provider: String,
+    /// Name of the model at the provider.
+    pub model: String,
+    /// The conversation.
+    pub session: Option<String>,
+    /// For whom.
+    pub user: Option<UserId>,
+    /// For what.
+    pub project: Option<ProjectId>,
+    /// Whether the answer was streamed.
+    pub streamed: bool,
+    /// The provider's status; none when it did not answer.
+    pub status: Option<u16>,
+    /// What went wrong.
+    pub error: Option<String>,
+    /// What it used; none where there was no answer.
+    pub usage: Option<Usage>,
+    /// What it cost, in nano-dollars; none without a price.
+    pub cost_nano_usd: Option<i64>,
+    /// Microseconds to the end of the answer.
+    pub latency_us: Option<i64>,
+    /// Microseconds to its first byte.
+    pub first_token_us: Option<i64>,
+}
+
+/// Writes past calls of a tenant with their sums, in one transaction of the caller's. `node` must be one that nobody else
+/// writes for at the same time: sums are read, added to and written back.
+///
+/// # Errors
+/// When a month of theirs has no partition, or what the database says.
+pub async fn write_past(
+    tx: &Tx<System>,
+    tenant: TenantId,
+    node: NodeId,
+    now: DateTime<Utc>,
+    calls: Vec<PastCall>,
+) -> Result<()> {
+    let mut used = Rollup::default();
+    let entries = calls.into_iter().map(|call| {
+        let record = call.record(tenant, node);
+        used.add(&record);
+        Entry { record, request: None, response: None }
+    });
+    tx.bulk(rows(entries.collect())?).await?;
+    used.write(tx, now).await
+}
+
+impl PastCall {
+    fn record(self, tenant: TenantId, node: NodeId) -> Record {
+        let (created_us, latency_us) = (self.at.timestamp_micros(), self.latency_us.unwrap_or(0));
+        #[expect(clippy::cast_precision_loss, reason = "exact for 285 years")]
+        let duration_ms = latency_us as f64 / 1000.0;
+        Record {
+            tenant,
+            id: self.id,
+            node,
+            state: self.state,
+            attempts: vec![Attempt {
+                target: format!("{}/{}", self.provider, self.model),
+                status: self.status,
+                duration_ms,
+                error: self.error.clone(),
+            }],
+            provider: self.provider,
+            model: self.model,
+            endpoint: "/chat/completions".to_owned(),
+            user: self.user,
+            project: self.project,
+            session: self.session,
+            request_id: self.id.to_string(),
+            streamed: self.streamed,
+            status: self.status,
+            error: self.error,
+            usage: self.usage,
+            cost_nano_usd: self.cost_nano_usd,
+            latency_us: self.latency_us,
+            first_token_us: self.first_token_us,
+            created_us,
+            updated_us: created_us + latency_us,
+            ..Record::default()
+        }
+    }
+}

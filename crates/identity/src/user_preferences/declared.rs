@@ -1,0 +1,118 @@
+//! The keys that have a declared form. What a value leaves out is the default, also where an older version stored it.
+
+use loam_kernel::Result;
+use loam_platform::schema::Schema;
+use serde_json::{Value, json};
+
+/// A key with a declared form.
+pub(crate) struct Declared {
+    pub(crate) key: &'static str,
+    /// An object; every field that a value can have is in it.
+    default: fn() -> Value,
+    schema: Schema,
+}
+
+static DECLARED: [Declared; 2] = [
+    Declared {
+        key: "ai_settings",
+        default: || json!({ "confidence_threshold": 0.7, "model": null, "language": null, "streaming": true }),
+        schema: Schema::new(ai_settings),
+    },
+    Declared {
+        key: "notification_prefs",
+        default: || json!({ "email": true, "push": false, "in_app": true, "webhook": false }),
+        schema: Schema::new(notification_prefs),
+    },
+];
+
+fn ai_settings() -> Value {
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "confidence_threshold": { "type": "number", "minimum": 0, "maximum": 1 },
+            "model": { "type": ["string", "null"], "minLength": 1, "maxLength": 255 },
+            "language": { "type": ["string", "null"], "pattern": "^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$" },
+            "streaming": { "type": "boolean" },
+        }
+    })
+}
+
+fn notification_prefs() -> Value {
+    let either = json!({ "type": "boolean" });
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "properties": { "email": either, "push": either, "in_app": either, "webhook": either },
+    })
+}
+
+/// Every declared key, in order.
+pub(crate) fn all() -> impl Iterator<Item = &'static Declared> {
+    DECLARED.iter()
+}
+
+/// The declaration of a key; none where it is free.
+pub(crate) fn find(key: &str) -> Option<&'static Declared> {
+    all().find(|declared| declared.key == key)
+}
+
+impl Declared {
+    /// Refuses what doesn't have the declared form, naming the field at fault.
+    pub(crate) fn check(&self, value: &Value) -> Result<()> {
+        self.schema.check("value", value)
+    }
+
+    /// The value with what it leaves out.
+    pub(crate) fn filled(&self, value: &Value) -> Value {
+        let mut filled = (self.default)();
+        if let (Some(fields), Some(set)) = (filled.as_object_mut(), value.as_object()) {
+            fields.extend(set.iter().map(|(name, value)| (name.clone(), value.clone())));
+        }
+        filled
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_default_has_its_own_form_and_names_every_field() {
+        for (declared, schema) in all().zip([ai_settings(), notification_prefs()]) {
+            let default = (declared.default)();
+            declared.check(&default).expect("a default is valid");
+            let fields = schema["properties"].as_object().expect("fields");
+            let named = default.as_object().expect("an object");
+            assert!(named.keys().eq(fields.keys()), "{}", declared.key);
+        }
+    }
+
+    #[test]
+    fn what_a_value_leaves_out_is_the_default() {
+        let prefs = find("notification_prefs").expect("declared");
+        assert_eq!(
+            prefs.filled(&json!({ "email": false })),
+            json!({ "email": false, "push": false, "in_app": true, "webhook": false })
+        );
+        assert_eq!(prefs.filled(&json!({}))["email"], true);
+        assert_eq!(find("ai_settings").expect("declared").filled(&json!({}))["confidence_threshold"], 0.7);
+    }
+
+    #[test]
+    fn a_value_of_another_form_is_refused_with_its_field() {
+        let settings = find("ai_settings").expect("declared");
+        for (value, param) in [
+            (json!({ "confidence_threshold": 1.5 }), "value.confidence_threshold"),
+            (json!({ "confidence_threshold": "high" }), "value.confidence_threshold"),
+            (json!({ "model": "" }), "value.model"),
+            (json!({ "language": "not a language" }), "value.language"),
+            (json!({ "temperature": 1 }), "value.temperature"),
+            (json!(0.7), "value"),
+            (json!(null), "value"),
+        ] {
+            assert_eq!(settings.check(&value).expect_err("refused").param(), Some(param), "{value}");
+        }
+        settings.check(&json!({ "confidence_threshold": 0, "language": "zh-Hans" })).expect("taken");
+    }
+}

@@ -1,0 +1,144 @@
+//! The routes of preferences.
+
+use axum::Json as Answer;
+use axum::extract::State;
+use axum::http::StatusCode;
+use chrono::{DateTime, Utc};
+use loam_http::surface::{ApiResult, Caller, ErrorBody, IfMatch, Json, Path, Tagged};
+use loam_kernel::UserId;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::service::Preference;
+use super::whose::Whose;
+use crate::Identity;
+
+/// What a user prefers.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct UserPreferenceView {
+    user_id: UserId,
+    key: String,
+    /// Of `notification_prefs` and `ai_settings`: with the defaults of what was left out.
+    #[schema(value_type = Value)]
+    value: Value,
+    /// Whether it was never set, and holds by default.
+    is_default: bool,
+    created_at: Option<DateTime<Utc>>,
+    updated_at: Option<DateTime<Utc>>,
+}
+
+/// All that a user prefers.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct UserPreferences {
+    /// By key.
+    data: Vec<UserPreferenceView>,
+}
+
+/// What is preferred.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct UserPreferencePut {
+    /// Any JSON up to 64 kB. `notification_prefs`: {email, push, in_app, webhook}, each true or false. `ai_settings`:
+    /// {confidence_threshold (0 to 1), model, language (such as `zh-CN`), streaming}. What these leave out is the default.
+    #[schema(value_type = Value)]
+    #[serde(deserialize_with = "any")]
+    value: Value,
+}
+
+/// Any JSON, null too, as long as it is given.
+fn any<'de, D: serde::Deserializer<'de>>(value: D) -> Result<Value, D::Error> {
+    Value::deserialize(value)
+}
+
+impl UserPreferenceView {
+    fn new(user_id: UserId, preference: Preference) -> Self {
+        let Preference { key, value, created_at, updated_at } = preference;
+        Self { user_id, key, value, is_default: updated_at.is_none(), created_at, updated_at }
+    }
+}
+
+/// What was never set has the tag `"0"`.
+fn answer((user, preference): (UserId, Preference)) -> Tagged<UserPreferenceView> {
+    let version = preference.updated_at.unwrap_or_default();
+    Tagged::new(version, UserPreferenceView::new(user, preference))
+}
+
+pub(crate) fn router(identity: Identity) -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(get, put, delete)).with_state(identity)
+}
+
+/// All that a user prefers, by key: what was set, and the declared keys with what holds by default.
+#[utoipa::path(
+    get, path = "/api/v1/users/{user_id}/preferences", tag = "user_preferences", operation_id = "user_preferences_list",
+    params(("user_id" = String, Path, description = "Id of the user, or `me`")),
+    responses((status = 200, body = UserPreferences), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["user_preferences:read"]))
+)]
+async fn list(
+    State(identity): State<Identity>,
+    Caller(scope): Caller,
+    Path(whose): Path<Whose>,
+) -> ApiResult<Answer<UserPreferences>> {
+    let (user, all) = identity.list_preferences(&scope, whose).await?;
+    let data = all.into_iter().map(|preference| UserPreferenceView::new(user, preference)).collect();
+    Ok(Answer(UserPreferences { data }))
+}
+
+/// One preference; `notification_prefs` and `ai_settings` are there whether they were set or not.
+#[utoipa::path(
+    get, path = "/api/v1/users/{user_id}/preferences/{key}", tag = "user_preferences", operation_id = "user_preferences_get",
+    params(("user_id" = String, Path, description = "Id of the user, or `me`"), ("key" = String, Path)),
+    responses((status = 200, body = UserPreferenceView), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["user_preferences:read"]))
+)]
+async fn get(
+    State(identity): State<Identity>,
+    Caller(scope): Caller,
+    Path((whose, key)): Path<(Whose, String)>,
+) -> ApiResult<Tagged<UserPreferenceView>> {
+    Ok(answer(identity.get_preference(&scope, whose, &key).await?))
+}
+
+/// Sets a preference. A key is 1 to 100 lower-case letters, digits, `-`, `_` or `.`; a user can have 200.
+#[utoipa::path(
+    put, path = "/api/v1/users/{user_id}/preferences/{key}", tag = "user_preferences", operation_id = "user_preferences_set",
+    params(
+        ("user_id" = String, Path, description = "Id of the user, or `me`"), ("key" = String, Path),
+        ("If-Match" = Option<String>, Header)
+    ),
+    request_body = UserPreferencePut,
+    responses((status = 200, body = UserPreferenceView), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["user_preferences:write"]))
+)]
+async fn put(
+    State(identity): State<Identity>,
+    Caller(scope): Caller,
+    Path((whose, key)): Path<(Whose, String)>,
+    version: IfMatch,
+    Json(new): Json<UserPreferencePut>,
+) -> ApiResult<Tagged<UserPreferenceView>> {
+    Ok(answer(identity.set_preference(&scope, whose, &key, &version, new.value).await?))
+}
+
+/// Takes a preference back; a declared one is the default again.
+#[utoipa::path(
+    delete, path = "/api/v1/users/{user_id}/preferences/{key}", tag = "user_preferences",
+    operation_id = "user_preferences_delete",
+    params(
+        ("user_id" = String, Path, description = "Id of the user, or `me`"), ("key" = String, Path),
+        ("If-Match" = Option<String>, Header)
+    ),
+    responses((status = 204), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["user_preferences:write"]))
+)]
+async fn delete(
+    State(identity): State<Identity>,
+    Caller(scope): Caller,
+    Path((whose, key)): Path<(Whose, String)>,
+    version: IfMatch,
+) -> ApiResult<StatusCode> {
+    identity.delete_preference(&scope, whose, &key, &version).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,230 @@
+//! The rules of preferences.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use loam_db::{Db, Tx};
+use loam_http::surface::{IfMatch, etag, next_version};
+use loam_kernel::{Error, Kind, Result, Scope, TenantId, UserId, slug};
+use loam_platform::cache::{Cache, CacheSpec};
+use loam_platform::notices::Notices;
+use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, QueryOrder, Set};
+use serde_json::{Value, json};
+
+use super::declared;
+use super::entity::{ActiveModel, Column, Entity, Model};
+use super::whose::{Whose, missing};
+use crate::{Identity, users};
+
+/// Characters of a key.
+const MAX_KEY: usize = 100;
+/// Bytes of a value.
+const MAX_VALUE: usize = 64 * 1024;
+/// Keys of a user.
+const MAX_KEYS: u64 = 200;
+/// Bytes that a user's preferences may take in the cache; what is more is read each time, so that ten thousand users stay
+/// within 160 MB whatever they store.
+const CACHED: usize = 16 * 1024;
+
+const CACHE: CacheSpec = CacheSpec {
+    name: "user_preferences",
+    capacity: 10_000,
+    ttl: Duration::from_hours(2),
+    topics: &["user_preferences", "users"],
+};
+
+/// A preference as it holds: as it was set, or as it is by default.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Preference {
+    /// Its name.
+    pub key: String,
+    /// What holds, defaults filled in.
+    pub value: Value,
+    /// When it was first set; none: it is the default.
+    pub created_at: Option<DateTime<Utc>>,
+    /// When it was last set; none: it is the default.
+    pub updated_at: Option<DateTime<Utc>>,
+}
+
+/// What is known of a user's preferences without asking the database.
+#[derive(Clone)]
+enum Known {
+    These(Arc<Vec<Model>>),
+    TooMuchToKeep,
+}
+
+/// What users prefer, from memory where it was read before. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Preferences {
+    db: Db,
+    cache: Cache<(TenantId, UserId), Known>,
+}
+
+impl Preferences {
+    pub(crate) fn new(db: Db, notices: &Notices) -> Self {
+        // both topics are announced with the user's id, or none where many have changed
+        let cache = Cache::new(CACHE, notices, |notice| {
+            (!notice.subject.is_nil()).then_some((notice.tenant, UserId(notice.subject)))
+        });
+        Self { db, cache }
+    }
+
+    /// Everything that a user has set, by key.
+    async fn of(&self, scope: &Scope, user: UserId) -> Result<Arc<Vec<Model>>> {
+        let read = async || {
+            let rows = self.read(scope, user).await?;
+            let bytes: usize = rows.iter().map(|row| row.key.len() + row.value.to_string().len()).sum();
+            Ok(if bytes <= CACHED { Known::These(rows) } else { Known::TooMuchToKeep })
+        };
+        match self.cache.get((scope.tenant(), user), read).await? {
+            Known::These(rows) => Ok(rows),
+            Known::TooMuchToKeep => self.read(scope, user).await,
+        }
+    }
+
+    async fn read(&self, scope: &Scope, user: UserId) -> Result<Arc<Vec<Model>>> {
+        let tx = self.db.read(scope).await?;
+        if tx.get::<users::entity::Entity>(user).await?.is_none() {
+            return Err(missing());
+        }
+        let find = tx.find::<Entity>().filter(Column::UserId.eq(user)).order_by_asc(Column::Key);
+        find.all().await.map(Arc::new)
+    }
+}
+
+impl Identity {
+    /// A user's preferences by key, the declared ones among them whether they were set or not.
+    pub(crate) async fn list_preferences(
+        &self,
+        scope: &Scope,
+        whose: Whose,
+    ) -> Result<(UserId, Vec<Preference>)> {
+        let user = whose.resolve(scope)?;
+        let rows = self.preferences.of(scope, user).await?;
+        let unset = declared::all().filter(|declared| rows.iter().all(|row| row.key != declared.key));
+        let mut all: Vec<Preference> = unset.filter_map(|declared| default_of(declared.key)).collect();
+        all.extend(rows.iter().map(held));
+        all.sort_by(|a, b| a.key.cmp(&b.key));
+        Ok((user, all))
+    }
+
+    /// One preference; a declared one is there whether it was set or not.
+    pub(crate) async fn get_preference(
+        &self,
+        scope: &Scope,
+        whose: Whose,
+        key: &str,
+    ) -> Result<(UserId, Preference)> {
+        let user = whose.resolve(scope)?;
+        let rows = self.preferences.of(scope, user).await?;
+        let found = rows.iter().find(|row| row.key == key).map(held).or_else(|| default_of(key));
+        found.map(|preference| (user, preference)).ok_or_else(no_preference)
+    }
+
+    /// Sets a preference.
+    pub(crate) async fn set_preference(
+        &self,
+        scope: &Scope,
+        whose: Whose,
+        key: &str,
+        version: &IfMatch,
+        value: Value,
+    ) -> Result<(UserId, Preference)> {
+        let user = whose.resolve(scope)?;
+        check(key, &value)?;
+        let now = self.clock.now();
+        let tx = self.db.write(scope).await?;
+        // the user's row orders the changes of one user, so that two can't both be the two-hundredth
+        if tx.get_locked::<users::entity::Entity>(user).await?.is_none() {
+            return Err(missing());
+        }
+        let old = stored(&tx, user, key).await?;
+        version.check(&etag(old.as_ref().map(|row| row.updated_at).unwrap_or_default()))?;
+        let row = if let Some(old) = old {
+            let updated_at = next_version(old.updated_at, now);
+            let mut row = old.into_active_model();
+            row.value = Set(value);
+            row.updated_at = Set(updated_at);
+            tx.update(row).await?
+        } else {
+            check_room(&tx, user).await?;
+            tx.insert(ActiveModel {
+                tenant_id: Set(TenantId::NIL),
+                id: Set(self.clock.id()),
+                user_id: Set(user),
+                key: Set(key.to_owned()),
+                value: Set(value),
+                created_at: Set(now),
+                updated_at: Set(now),
+            })
+            .await?
+        };
+        // the audit trail tells which, not what: it is the user's own
+        let notice = self.record(&tx, "set", "user_preferences", user, json!({ "key": key })).await?;
+        self.commit(tx, notice).await?;
+        Ok((user, held(&row)))
+    }
+
+    /// Takes a preference back: a declared one is the default again.
+    pub(crate) async fn delete_preference(
+        &self,
+        scope: &Scope,
+        whose: Whose,
+        key: &str,
+        version: &IfMatch,
+    ) -> Result<()> {
+        let user = whose.resolve(scope)?;
+        let tx = self.db.write(scope).await?;
+        if tx.get_locked::<users::entity::Entity>(user).await?.is_none() {
+            return Err(missing());
+        }
+        let old = stored(&tx, user, key).await?.ok_or_else(no_preference)?;
+        version.check(&etag(old.updated_at))?;
+        tx.delete::<Entity>().filter(Column::Id.eq(old.id)).exec().await?;
+        let notice = self.record(&tx, "delete", "user_preferences", user, json!({ "key": key })).await?;
+        self.commit(tx, notice).await
+    }
+}
+
+async fn stored<R>(tx: &Tx<R>, user: UserId, key: &str) -> Result<Option<Model>> {
+    tx.find::<Entity>().filter(Column::UserId.eq(user)).filter(Column::Key.eq(key)).one().await
+}
+
+async fn check_room<R>(tx: &Tx<R>, user: UserId) -> Result<()> {
+    if tx.find::<Entity>().filter(Column::UserId.eq(user)).count().await? < MAX_KEYS {
+        return Ok(());
+    }
+    let message = format!("a user can have {MAX_KEYS} preferences; delete one first");
+    Err(Error::new(Kind::Conflict, "too_many_preferences", message).with_param("key"))
+}
+
+fn check(key: &str, value: &Value) -> Result<()> {
+    slug("key", key, MAX_KEY)?;
+    if value.to_string().len() > MAX_VALUE {
+        return Err(Error::invalid("value", format!("must be at most {MAX_VALUE} bytes of JSON")));
+    }
+    declared::find(key).map_or(Ok(()), |declared| declared.check(value))
+}
+
+fn held(row: &Model) -> Preference {
+    let value = match declared::find(&row.key) {
+        Some(declared) => declared.filled(&row.value),
+        None => row.value.clone(),
+    };
+    Preference {
+        key: row.key.clone(),
+        value,
+        created_at: Some(row.created_at),
+        updated_at: Some(row.updated_at),
+    }
+}
+
+fn default_of(key: &str) -> Option<Preference> {
+    let value = declared::find(key)?.filled(&json!({}));
+    Some(Preference { key: key.to_owned(), value, created_at: None, updated_at: None })
+}
+
+fn no_preference() -> Error {
+    Error::new(Kind::NotFound, "not_found", "the user has no preference with this key")
+}

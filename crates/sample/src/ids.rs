@@ -1,0 +1,66 @@
+//! Ids that say that they are of a sample: UUIDv7 of the moment of their row, with a mark in place of chance.
+//!
+//! 48 bits of time and 26 of a counter make them unique, 48 bits are the mark. That a real id has it by chance is as
+//! likely as guessing three lottery draws in a row.
+
+use chrono::{DateTime, Utc};
+use loam_kernel::{NodeId, first_id_at};
+use uuid::Uuid;
+
+/// "sample", in ASCII.
+const MARK: u128 = 0x7361_6d70_6c65;
+const MARK_MASK: u128 = (1 << 48) - 1;
+const VERSION_AND_VARIANT: u128 = (0x7 << 76) | (0b10 << 62);
+
+/// The node that the sample's calls were made by.
+pub(crate) const NODE: NodeId = NodeId(Uuid::from_u128(VERSION_AND_VARIANT | MARK));
+
+/// Makes ids, none twice.
+#[derive(Debug, Default)]
+pub(crate) struct Ids {
+    made: u128,
+}
+
+impl Ids {
+    /// An id of a moment; later ones of the same moment sort behind it, but for one in 67 million.
+    pub(crate) fn at<T: From<Uuid>>(&mut self, at: DateTime<Utc>) -> T {
+        self.made += 1;
+        let (high, low) = ((self.made >> 14) & 0xfff, self.made & 0x3fff);
+        let id = first_id_at(at).as_u128() | VERSION_AND_VARIANT | (high << 64) | (low << 48) | MARK;
+        T::from(Uuid::from_u128(id))
+    }
+}
+
+/// Whether an id is of a sample.
+pub(crate) fn is_sample(id: Uuid) -> bool {
+    id.as_u128() & MARK_MASK == MARK && id.get_version_num() == 7
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use loam_kernel::Clock;
+
+    use super::*;
+
+    #[test]
+    fn an_id_has_its_moment_and_its_mark_and_is_made_once() {
+        let at = DateTime::from_timestamp_micros(1_780_000_000_123_456).expect("a time");
+        let mut ids = Ids::default();
+        let made: Vec<Uuid> = (0..200_000).map(|_| ids.at(at)).collect();
+        assert!(made.iter().all(|id| is_sample(*id) && id.get_variant() == uuid::Variant::RFC4122));
+        assert!(made.is_sorted());
+        assert_eq!(made.iter().collect::<HashSet<_>>().len(), made.len());
+        let (seconds, nanos) = made[0].get_timestamp().expect("a UUIDv7").to_unix();
+        assert_eq!((seconds, nanos / 1_000_000), (1_780_000_000, 123));
+        assert!(is_sample(NODE.0));
+    }
+
+    #[test]
+    fn a_real_id_is_not_taken_for_one() {
+        let clock = Clock::system();
+        assert!((0..10_000).all(|_| !is_sample(clock.id())));
+        assert!(!is_sample(Uuid::nil()) && !is_sample(Uuid::max()));
+    }
+}

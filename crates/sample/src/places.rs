@@ -1,0 +1,179 @@
+//! Where it is talked: projects, providers and prices. They are made as anybody makes them, and moved back in time.
+
+use chrono::{DateTime, Utc};
+use fastrand::Rng;
+use loam_db::Db;
+use loam_gateway::Gateway;
+use loam_gateway::ai_providers::entity as providers;
+use loam_gateway::ai_providers::service::AiProviderCreate;
+use loam_gateway::model_prices::Price;
+use loam_gateway::model_prices::service::ModelPriceCreate;
+use loam_identity::Identity;
+use loam_identity::projects::entity as projects;
+use loam_identity::projects::service::ProjectCreate;
+use loam_kernel::{AiProviderId, ProjectId, Result, Scope};
+use sea_orm::{ColumnTrait, QueryFilter};
+use serde_json::{Map, Value, json};
+
+use crate::measures::Pace;
+use crate::topics::Language;
+
+/// The field of `metadata` that marks what is of a sample.
+pub(crate) const MARK: &str = "sample";
+
+/// The domain of its topics, its name, and what it is made with.
+const PROJECTS: [(&str, &str, &str); 5] = [
+    ("support", "Support desk (sample)", "fastapi"),
+    ("shop", "Shopping assistant (sample)", "django"),
+    ("code", "Pair programmer (sample)", "axum"),
+    ("travel", "Trip planner (sample)", "flask"),
+    ("study", "Tutor (sample)", "fastapi"),
+];
+
+const OPENAI: &str = "sample-openai";
+const OLLAMA: &str = "sample-ollama";
+
+/// Provider, model, dollars a million tokens (read, read from the cache, written), tokens a second, microseconds to the
+/// first, and how often it is chosen in Chinese and in English.
+type ModelLine = (&'static str, &'static str, Option<(f64, f64, f64)>, f64, f64, [f64; 2]);
+const MODELS: [ModelLine; 4] = [
+    (OPENAI, "gpt-4o-mini", Some((0.15, 0.075, 0.6)), 85.0, 420_000.0, [0.25, 0.5]),
+    (OPENAI, "gpt-4o", Some((2.5, 1.25, 10.0)), 70.0, 560_000.0, [0.1, 0.25]),
+    (OLLAMA, "qwen2.5:7b", None, 38.0, 310_000.0, [0.55, 0.05]),
+    (OLLAMA, "llama3.1:8b", None, 34.0, 330_000.0, [0.1, 0.2]),
+];
+
+/// A model at its provider.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) provider_id: AiProviderId,
+    pub(crate) provider: &'static str,
+    pub(crate) model: &'static str,
+    pub(crate) pace: Pace,
+    chosen: [f64; 2],
+}
+
+/// All of them.
+#[derive(Clone, Debug)]
+pub(crate) struct Places {
+    projects: Vec<(&'static str, ProjectId)>,
+    models: Vec<Place>,
+}
+
+impl Places {
+    /// The project that conversations of a domain are held with.
+    pub(crate) fn project(&self, domain: &str) -> Option<ProjectId> {
+        self.projects.iter().find(|(name, _)| *name == domain).map(|(_, id)| *id)
+    }
+
+    /// The model that answers somebody.
+    pub(crate) fn model(&self, language: Language, rng: &mut Rng) -> &Place {
+        let column = usize::from(language == Language::En);
+        let mut left = rng.f64();
+        let chosen = self.models.iter().find(|place| {
+            left -= place.chosen[column];
+            left < 0.0
+        });
+        chosen.unwrap_or(&self.models[0])
+    }
+
+    /// How many projects and providers there are.
+    pub(crate) fn count(&self) -> (u64, u64) {
+        (self.projects.len() as u64, 2)
+    }
+}
+
+/// Whether something is of a sample, by its metadata.
+pub(crate) fn is_marked(metadata: &Value) -> bool {
+    metadata[MARK] == true
+}
+
+fn mark() -> Map<String, Value> {
+    Map::from_iter([(MARK.to_owned(), json!(true))])
+}
+
+/// Makes them, as if they had been there since `from`.
+pub(crate) async fn make(
+    db: &Db,
+    identity: &Identity,
+    gateway: &Gateway,
+    scope: &Scope,
+    from: DateTime<Utc>,
+) -> Result<Places> {
+    let mut made = Vec::new();
+    for (domain, name, framework) in PROJECTS {
+        let new = ProjectCreate {
+            name: name.to_owned(),
+            description: Some(format!("sample data: conversations about {domain}")),
+            framework: Some(framework.to_owned()),
+            owner_id: None,
+            config: Default::default(),
+            tech_stack: Map::new(),
+            timeline: Map::new(),
+            deadline: None,
+            metadata: mark(),
+        };
+        made.push((domain, identity.create_project(scope, new).await?.row.id));
+    }
+    let openai = provider(gateway, scope, OPENAI, "openai").await?;
+    let ollama = provider(gateway, scope, OLLAMA, "ollama").await?;
+    let mut models = Vec::new();
+    for (provider, model, price, speed, first, chosen) in MODELS {
+        let price = match price {
+            Some((input, cached, output)) => {
+                let new = ModelPriceCreate {
+                    provider: provider.to_owned(),
+                    model: model.to_owned(),
+                    input_per_million: input,
+                    cached_input_per_million: Some(cached),
+                    cache_write_per_million: None,
+                    output_per_million: output,
+                };
+                Some(Price::from(&gateway.create_price(scope, new).await?))
+            }
+            None => None,
+        };
+        let provider_id = if provider == OPENAI { openai } else { ollama };
+        let pace = Pace { price, speed, first, caches: price.is_some() };
+        models.push(Place { provider_id, provider, model, pace, chosen });
+    }
+    let tx = db.write(scope).await?;
+    let ids = made.iter().map(|(_, id)| *id);
+    let old = tx.update_many::<projects::Entity>().set(projects::Column::CreatedAt, from);
+    old.filter(projects::Column::Id.is_in(ids)).exec().await?;
+    let old = tx.update_many::<providers::Entity>().set(providers::Column::CreatedAt, from);
+    old.filter(providers::Column::Id.is_in([openai, ollama])).exec().await?;
+    tx.commit().await?;
+    Ok(Places { projects: made, models })
+}
+
+/// One that can't be called: it has no secret, and nobody wants a demo's traffic.
+async fn provider(gateway: &Gateway, scope: &Scope, name: &str, kind: &str) -> Result<AiProviderId> {
+    let models: Vec<&str> = MODELS.iter().filter(|line| line.0 == name).map(|line| line.1).collect();
+    let new = AiProviderCreate {
+        name: name.to_owned(),
+        kind: kind.to_owned(),
+        display_name: None,
+        config: json!({ "models": models }),
+        is_active: Some(false),
+        metadata: mark(),
+    };
+    Ok(gateway.create_provider(scope, new).await?.id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::topics;
+
+    #[test]
+    fn every_domain_has_a_project_and_every_choice_of_a_model_adds_up() {
+        for topic in topics::all() {
+            assert!(PROJECTS.iter().any(|(domain, _, _)| *domain == topic.domain), "{}", topic.domain);
+        }
+        for column in 0..2 {
+            let sum: f64 = MODELS.iter().map(|line| line.5[column]).sum();
+            assert!((sum - 1.0).abs() < 1e-9);
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! How a conversation goes: how many turns it has, and how each of them ends.
+
+use fastrand::Rng;
+
+use crate::{Options, Size};
+
+/// The most turns a conversation has.
+const MOST: usize = 60;
+
+/// A turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// A question, an answer.
+    Plain,
+    /// The model uses a tool first.
+    Tool,
+    /// The answer was stopped by who asked.
+    Stopped,
+    /// The server died meanwhile.
+    Interrupted,
+    /// The provider failed before it said anything.
+    Failed,
+}
+
+impl Turn {
+    /// How many messages it leaves.
+    pub(crate) fn messages(self) -> u64 {
+        match self {
+            Self::Plain | Self::Stopped | Self::Interrupted => 2,
+            Self::Tool => 4,
+            Self::Failed => 1,
+        }
+    }
+
+    fn random(rng: &mut Rng) -> Self {
+        match rng.u16(..1000) {
+            0..75 => Self::Tool,
+            75..87 => Self::Failed,
+            87..97 => Self::Stopped,
+            97..100 => Self::Interrupted,
+            _ => Self::Plain,
+        }
+    }
+}
+
+/// The source of chance for one conversation: whatever happens in it, the others stay as they are.
+pub(crate) fn rng_of(seed: u64, number: u64) -> Rng {
+    // from splitmix64: neighbouring numbers must not have neighbouring chances
+    let mut mixed = seed.wrapping_add(number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    Rng::with_seed(mixed ^ (mixed >> 31))
+}
+
+/// The turns of a conversation: mostly a handful, sometimes dozens.
+pub(crate) fn turns(rng: &mut Rng) -> Vec<Turn> {
+    let go_on = if rng.f64() < 0.06 { 0.95 } else { 0.74 };
+    let mut turns = vec![Turn::random(rng)];
+    while turns.len() < MOST && rng.f64() < go_on {
+        turns.push(Turn::random(rng));
+    }
+    turns
+}
+
+/// What the whole comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Plan {
+    pub(crate) sessions: u64,
+    pub(crate) messages: u64,
+    seed: u64,
+    /// Messages of the last conversation, where it has to end early.
+    last: u64,
+}
+
+impl Plan {
+    pub(crate) fn new(options: &Options) -> Self {
+        let (mut sessions, mut messages, mut last) = (0, 0, 0);
+        let enough = |sessions, messages| match options.size {
+            Size::Sessions(wanted) => sessions >= wanted,
+            Size::Messages(wanted) => messages >= wanted,
+        };
+        while !enough(sessions, messages) {
+            last = count(&turns(&mut rng_of(options.seed, sessions)));
+            sessions += 1;
+            messages += last;
+        }
+        if let Size::Messages(wanted) = options.size {
+            last -= messages - wanted;
+            messages = wanted;
+        }
+        Self { sessions, messages, seed: options.seed, last }
+    }
+
+    /// The turns of a conversation, and the chance that goes on behind them.
+    pub(crate) fn turns(&self, number: u64) -> (Vec<Turn>, Rng) {
+        let mut rng = rng_of(self.seed, number);
+        let mut turns = turns(&mut rng);
+        if number + 1 == self.sessions {
+            shorten(&mut turns, self.last);
+        }
+        (turns, rng)
+    }
+}
+
+fn count(turns: &[Turn]) -> u64 {
+    turns.iter().map(|turn| turn.messages()).sum()
+}
+
+/// Leaves turns of exactly so many messages.
+fn shorten(turns: &mut Vec<Turn>, messages: u64) {
+    while count(turns) > messages {
+        turns.pop();
+    }
+    for turn in [Turn::Plain, Turn::Failed] {
+        if messages - count(turns) >= turn.messages() {
+            turns.push(turn);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::*;
+
+    fn plan(size: Size, seed: u64) -> Plan {
+        Plan::new(&Options { size, months: 1, until: DateTime::UNIX_EPOCH, seed })
+    }
+
+    #[test]
+    fn there_are_exactly_as_many_as_were_asked_for() {
+        for seed in 0..20 {
+            for wanted in [1, 2, 3, 7, 100, 101, 1234] {
+                let plan = plan(Size::Messages(wanted), seed);
+                let made: u64 = (0..plan.sessions).map(|number| count(&plan.turns(number).0)).sum();
+                assert_eq!((made, plan.messages), (wanted, wanted));
+            }
+            let plan = plan(Size::Sessions(50), seed);
+            let made: u64 = (0..50).map(|number| count(&plan.turns(number).0)).sum();
+            assert_eq!((plan.sessions, plan.messages), (50, made));
+        }
+    }
+
+    #[test]
+    fn conversations_are_of_many_lengths() {
+        let plan = plan(Size::Sessions(5_000), 3);
+        let lengths: Vec<usize> = (0..5_000).map(|number| plan.turns(number).0.len()).collect();
+        let mean = lengths.iter().sum::<usize>() / lengths.len();
+        assert!((3..=6).contains(&mean), "{mean}");
+        assert!(lengths.contains(&1) && lengths.iter().any(|length| *length > 25));
+    }
+}
