@@ -9,13 +9,16 @@ use loam_kernel::{Actor, ChatSessionId, Clock, Kind, LlmCallId, Permissions, Sco
 use loam_platform::notices::Notices;
 use loam_platform::seal::Keyring;
 use loam_platform::system_config::Live;
+use loam_platform::webhook_deliveries::{DeliverySettings, WebhookDeliveries};
 use loam_testkit::{Database, on_both};
 use sea_orm::{IntoActiveModel, QueryOrder, Set};
 use serde_json::json;
 use zeroize::Zeroizing;
 
+use crate::channels::ChannelLimits;
 use crate::chat_sessions::entity::{self as sessions, SessionStatus};
 use crate::messages::entity::{Column, Entity, FinishReason, Model, Role};
+use crate::{ContextSettings, TurnSettings};
 use crate::{Conversation, Parts};
 
 on_both![
@@ -81,6 +84,14 @@ impl Bed {
             keyring,
             client,
             journal: None,
+            turns: Live::fixed(TurnSettings::default()),
+            context: Live::fixed(ContextSettings::default()),
+            deliveries: WebhookDeliveries::new(
+                db.clone(),
+                clock.clone(),
+                Live::fixed(DeliverySettings::default()),
+            ),
+            channels: Live::fixed(ChannelLimits::default()),
         });
         let scope = Scope::new(tenant, Actor::CommandLine, Permissions::all());
         let mut bed = Self { db, clock, conversation, scope, session: ChatSessionId::NIL };

@@ -7,13 +7,16 @@ use loam_kernel::{Actor, Clock, Permissions, Scope, TenantId, UserId};
 use loam_platform::notices::Notices;
 use loam_platform::seal::Keyring;
 use loam_platform::system_config::Live;
+use loam_platform::webhook_deliveries::{DeliverySettings, WebhookDeliveries};
 use loam_testkit::Database;
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
+use crate::channels::ChannelLimits;
 use crate::chat_sessions::ChatSessionCreate;
 use crate::chat_sessions::entity::Model;
 use crate::messages::{MessageCreate, entity as messages};
+use crate::{ContextSettings, TurnSettings};
 use crate::{Conversation, Parts};
 
 const KEY: &str = "loam_abcdefghijkmnpqrstuvwxyz23456789abcdefgh";
@@ -115,6 +118,14 @@ fn node(database: &Database, clock: &Clock, notices: Notices) -> (Identity, Conv
         keyring,
         client,
         journal: None,
+        turns: Live::fixed(TurnSettings::default()),
+        context: Live::fixed(ContextSettings::default()),
+        deliveries: WebhookDeliveries::new(
+            database.db.clone(),
+            clock.clone(),
+            Live::fixed(DeliverySettings::default()),
+        ),
+        channels: Live::fixed(ChannelLimits::default()),
     });
     (identity, conversation)
 }
