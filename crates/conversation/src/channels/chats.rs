@@ -17,12 +17,13 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: ChannelChatId,
     /// By which channel.
+    #[sea_orm(comment = "the channel")]
     pub channel_id: ChannelId,
     /// The platform's own id.
     #[sea_orm(column_type = "Text", comment = "the platform's own id of it; unique in the channel")]
     pub external_id: String,
     /// What the platform calls it.
-    #[sea_orm(column_type = "Text", nullable)]
+    #[sea_orm(column_type = "Text", nullable, comment = "what it is called there")]
     pub title: Option<String>,
     /// Whether several people write there.
     #[sea_orm(comment = "several people write there: its session belongs to none of them")]

@@ -53,6 +53,7 @@ pub struct Model {
     )]
     pub old_secret: Option<Json>,
     /// How long that one holds.
+    #[sea_orm(comment = "until when the secret before it is taken too")]
     pub old_secret_until: Option<DateTimeUtc>,
     /// How messages are answered.
     #[sea_orm(column_type = "JsonBinary", comment = "how messages are answered")]

@@ -35,6 +35,7 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: ChannelEventId,
     /// By which channel.
+    #[sea_orm(comment = "the channel")]
     pub channel_id: ChannelId,
     /// The platform's own id.
     #[sea_orm(column_type = "Text", comment = "the platform's own id of it; unique in the channel")]

@@ -42,7 +42,7 @@ pub struct Model {
     )]
     pub external_id: Option<String>,
     /// What it is called.
-    #[sea_orm(column_type = "Text")]
+    #[sea_orm(column_type = "Text", comment = "what it is called")]
     pub title: String,
     /// Who answers.
     #[sea_orm(comment = "provider that answers unless a turn says otherwise")]
@@ -70,8 +70,10 @@ pub struct Model {
     #[sea_orm(comment = "message that the next one follows: the end of the branch in use")]
     pub head_id: Option<MessageId>,
     /// When its first message was written.
+    #[sea_orm(comment = "when its first message was written")]
     pub first_message_at: Option<DateTimeUtc>,
     /// When its last message was written.
+    #[sea_orm(comment = "when its last message was written")]
     pub last_message_at: Option<DateTimeUtc>,
     /// When something last happened.
     #[sea_orm(comment = "last message, or when it was made")]

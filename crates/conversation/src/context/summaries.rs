@@ -21,6 +21,7 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: SessionSummaryId,
     /// Of which session.
+    #[sea_orm(comment = "the conversation")]
     pub session_id: ChatSessionId,
     /// The last message that it tells of.
     #[sea_orm(comment = "the last message that it tells of; it tells of those on the way there")]
@@ -29,7 +30,7 @@ pub struct Model {
     #[sea_orm(comment = "sequence_number of that message")]
     pub up_to_number: i64,
     /// What is told.
-    #[sea_orm(column_type = "Text")]
+    #[sea_orm(column_type = "Text", comment = "what the messages come to")]
     pub content: String,
     /// Who wrote it.
     #[sea_orm(column_type = "Text", comment = "route or `provider/model` that wrote it")]

@@ -52,8 +52,10 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: MessageId,
     /// In which session.
+    #[sea_orm(comment = "the conversation")]
     pub session_id: ChatSessionId,
     /// Of which turn.
+    #[sea_orm(comment = "the turn it was written in")]
     pub turn_id: Option<TurnId>,
     /// The message that it follows.
     #[sea_orm(comment = "message that it follows; another one's too where the conversation branches")]
@@ -88,11 +90,13 @@ pub struct Model {
     #[sea_orm(column_type = "Text", nullable, comment = "the tool call that a tool's message answers")]
     pub tool_call_id: Option<String>,
     /// The model that wrote it.
-    #[sea_orm(column_type = "Text", nullable)]
+    #[sea_orm(column_type = "Text", nullable, comment = "the model that wrote it")]
     pub model: Option<String>,
     /// Tokens that the model read.
+    #[sea_orm(comment = "tokens that the model read")]
     pub prompt_tokens: Option<i64>,
     /// Tokens that the model wrote.
+    #[sea_orm(comment = "tokens that the model wrote")]
     pub completion_tokens: Option<i64>,
     /// The call that it came from.
     #[sea_orm(comment = "the model call it came from")]

@@ -14,12 +14,13 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: SessionConfigId,
     /// Of which session.
+    #[sea_orm(comment = "the conversation it is a setting of")]
     pub session_id: ChatSessionId,
     /// Its name.
     #[sea_orm(column_type = "Text", comment = "unique in the session")]
     pub key: String,
     /// What it is set to.
-    #[sea_orm(column_type = "JsonBinary")]
+    #[sea_orm(column_type = "JsonBinary", comment = "what it is set to")]
     pub value: Json,
     /// When it was first set.
     pub created_at: DateTimeUtc,

@@ -37,6 +37,7 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: TurnId,
     /// In which session.
+    #[sea_orm(comment = "the conversation")]
     pub session_id: ChatSessionId,
     /// The turn that it goes on from.
     #[sea_orm(comment = "turn that it goes on from; another one's too where the conversation branches")]
@@ -45,8 +46,10 @@ pub struct Model {
     #[sea_orm(comment = "message that it goes on from")]
     pub parent_id: Option<MessageId>,
     /// The question.
+    #[sea_orm(comment = "the question")]
     pub user_message_id: Option<MessageId>,
     /// The answer.
+    #[sea_orm(comment = "the answer, its last message")]
     pub assistant_message_id: Option<MessageId>,
     /// How far it has come.
     #[sea_orm(comment = "queued, running, requires_action, completed, stopped, interrupted, failed")]
@@ -67,16 +70,19 @@ pub struct Model {
     #[sea_orm(comment = "the node that runs it")]
     pub node_id: NodeId,
     /// What went wrong.
-    #[sea_orm(column_type = "Text", nullable)]
+    #[sea_orm(column_type = "Text", nullable, comment = "what went wrong")]
     pub error: Option<String>,
     /// Whether somebody wants it stopped.
+    #[sea_orm(comment = "whether somebody wants it stopped")]
     pub stop_requested: bool,
     /// Until when its node holds it.
     #[sea_orm(comment = "until when its node holds it")]
     pub lease_until: Option<DateTimeUtc>,
     /// When it began.
+    #[sea_orm(comment = "when it was its turn")]
     pub started_at: Option<DateTimeUtc>,
     /// When it ended.
+    #[sea_orm(comment = "when it had its end")]
     pub ended_at: Option<DateTimeUtc>,
     /// When it was asked for.
     pub created_at: DateTimeUtc,

@@ -14,6 +14,7 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
     /// Of which turn.
+    #[sea_orm(comment = "the turn it is a part of")]
     pub turn_id: TurnId,
     /// Its place.
     #[sea_orm(comment = "how many events of the turn came before")]

@@ -33,8 +33,10 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: ToolCallId,
     /// In which conversation.
+    #[sea_orm(comment = "the conversation")]
     pub session_id: Option<ChatSessionId>,
     /// In which turn of it.
+    #[sea_orm(comment = "the turn")]
     pub turn_id: Option<TurnId>,
     /// The message that asked for it.
     #[sea_orm(comment = "the assistant's message that asked for it")]

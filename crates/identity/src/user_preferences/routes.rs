@@ -71,7 +71,7 @@ pub(crate) fn router(identity: Identity) -> OpenApiRouter {
 
 /// All that a user prefers, by key: what was set, and the declared keys with what holds by default.
 #[utoipa::path(
-    get, path = "/api/v1/users/{user_id}/preferences", tag = "user_preferences", operation_id = "user_preferences_list",
+    get, path = "/api/v1/users/{user_id}/preferences", tag = "user_preferences", operation_id = "user_preferences_all",
     params(("user_id" = String, Path, description = "Id of the user, or `me`")),
     responses((status = 200, body = UserPreferences), (status = "4XX", body = ErrorBody)),
     security(("api_key" = ["user_preferences:read"]))

@@ -69,6 +69,7 @@ pub struct Model {
     #[sea_orm(comment = "an attempt under way has it to itself until then")]
     pub attempt_until: Option<DateTimeUtc>,
     /// When it was taken.
+    #[sea_orm(comment = "when it was taken")]
     pub delivered_at: Option<DateTimeUtc>,
     /// When it was made.
     pub created_at: DateTimeUtc,
