@@ -145,7 +145,14 @@ def test_the_state_of_the_database_is_told_to_operators(deployment, trail):
     assert (status["backend"], status["pending"]) == (deployment.database, 0)
     assert status["size_bytes"] > 0
     assert status["version"]
-    assert {part["table"] for part in status["partitions"]} == {"llm_calls", "audit_logs", "api_logs", "error_logs"}
+    assert {part["table"] for part in status["partitions"]} == {
+        "llm_calls",
+        "audit_logs",
+        "api_logs",
+        "error_logs",
+        "messages",
+        "tool_calls",
+    }
     assert status["nodes"][0]["position"] >= 0
     assert status["journal"]["undrained_bytes"] >= 0
     told = deployment.loam.cli_json("db", "status")
