@@ -508,6 +508,10 @@ def test_the_client_uses_tools_and_the_model_goes_on(chat, mock):
     assert waiting["state"] == "requires_action"
     assert waiting["expires_at"]
     assert [call["id"] for call in waiting["tool_calls"]] == [wanted["id"]]
+    [open_use] = session.api.get("/api/v1/tool_calls", session_id=session.id)["data"]
+    asking = session.messages()[-1]["id"]
+    assert (open_use["tool_name"], open_use["status"], open_use["result"]) == ("weather", "waiting", None)
+    assert (open_use["turn_id"], open_use["message_id"], open_use["call_id"]) == (turn, asking, wanted["id"])
     url = f"{session.turns}/{turn}/tool_results"
     for wrong in ("nobody's", wanted["id"] + "x"):
         bad = {"tool_results": [{"tool_call_id": wrong, "content": "1"}]}
@@ -526,7 +530,7 @@ def test_the_client_uses_tools_and_the_model_goes_on(chat, mock):
     assert whole.kinds()[-5:] == ["tool_result", "message", "delta", "message", "ended"]
     assert_error(session.api.call("POST", url, json=results), 409, "wrong_state")
     [used] = session.api.get("/api/v1/tool_calls", session_id=session.id)["data"]
-    assert (used["tool_name"], used["status"]) == ("weather", "succeeded")
+    assert (used["id"], used["status"], used["result"]) == (open_use["id"], "succeeded", "21 °C")
 
 
 def test_a_turn_that_waits_for_the_client_outlives_the_server(mock):

@@ -11,6 +11,7 @@ use loam_db::{Db, Tenant, TenantEntity, Tx};
 use loam_gateway::ai_providers::service::AiProviderFilter;
 use loam_gateway::llm_calls::entity as calls;
 use loam_gateway::model_prices::entity as prices;
+use loam_gateway::tool_calls::entity as uses;
 use loam_gateway::usage::entity as usage;
 use loam_identity::users::entity as users;
 use loam_kernel::{PageQuery, Result, Scope, first_id_at};
@@ -21,7 +22,7 @@ use uuid::Uuid;
 
 use crate::ids::{NODE, is_sample};
 use crate::places::is_marked;
-use crate::{Parts, uses};
+use crate::Parts;
 
 /// Ids looked at by one statement.
 const LOOK: u64 = 10_000;

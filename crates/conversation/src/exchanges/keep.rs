@@ -77,6 +77,11 @@ impl Conversation {
     /// Stores what was said in a call: once, however often it is told of it.
     pub(super) async fn store(&self, exchange: Exchange) -> Result<()> {
         let Exchange { named, call, model, asked, answer, ended, tokens } = exchange;
+        // one that was made since by its name is written to by nobody else yet
+        let _lane = match named.session {
+            Some(session) => Some(self.0.lanes.enter(session).await?),
+            None => None,
+        };
         let tx = self.0.db.write(&Scope::system(named.tenant, "conversations")).await?;
         let Some(session) = locked(&tx, &named).await? else { return Ok(()) };
         require_active(&session)?;

@@ -48,7 +48,8 @@ impl Conversation {
                     log.stored(events, over);
                     return Ok(());
                 }
-                Err(e) if e.kind() == Kind::Unavailable => {
+                // nor is what came given up because many write to the session
+                Err(e) if matches!(e.kind(), Kind::Unavailable | Kind::TooMany) => {
                     tracing::debug!(error = %e, turn.id = %live.id, "a turn can't be stored for the moment");
                 }
                 Err(e) => return Err(e),
@@ -92,6 +93,7 @@ impl Conversation {
         step: &Step,
         call: Option<LlmCallId>,
     ) -> Result<Vec<TurnEvent>> {
+        let _lane = self.0.lanes.enter(live.session).await?;
         let tx = self.0.db.write(scope).await?;
         let Some(mut writer) = Writer::open(&tx, &self.0.clock, live.session, live.id).await? else {
             return Err(gone());
