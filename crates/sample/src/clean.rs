@@ -20,9 +20,9 @@ use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::Parts;
 use crate::ids::{NODE, is_sample};
 use crate::places::is_marked;
-use crate::Parts;
 
 /// Ids looked at by one statement.
 const LOOK: u64 = 10_000;
