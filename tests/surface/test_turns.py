@@ -568,6 +568,8 @@ def test_a_client_that_never_comes_back_ends_its_turn_and_those_behind_it_go_on(
         late = session.turn(turn["id"])
         assert (late["state"], late["error"][:17]) == ("failed", "tool_results_late")
         assert session.again(turn["id"]).last().data["error"]["code"] == "tool_results_late"
+        [used] = session.api.get("/api/v1/tool_calls", session_id=session.id)["data"]
+        assert used["status"] == "timed_out"
         assert [row["state"] for row in session.api.get(session.turns)["data"]] == ["interrupted", "failed"]
         assert [role for role, _ in session.said()] == ["user", "assistant", "user"]
         mock.script(reply("fine"))
@@ -579,6 +581,8 @@ def test_a_turn_that_waits_for_the_client_can_be_stopped(chat, mock):
     session = with_tool(chat())
     turn = session.ask("how is the weather?")
     assert session.api.call("DELETE", f"{session.turns}/{turn['id']}", 200).json()["state"] == "stopped"
+    [used] = session.api.get("/api/v1/tool_calls", session_id=session.id)["data"]
+    assert (used["status"], used["error_message"]) == ("failed", "its turn ended without its result")
     # The question that nobody answered is not told: providers refuse it.
     session.ask("never mind")
     assert [message["role"] for message in prompts(mock)[-1]] == ["user", "user"]

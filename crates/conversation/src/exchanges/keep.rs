@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use loam_db::{Tenant, Tx};
 use loam_gateway::hook::{Conversations, Ended, Exchange, Finish, Named, Said, Speaker};
+use loam_gateway::tool_calls::ToolEnd;
 use loam_http::surface::next_version;
 use loam_kernel::{ChatSessionId, Error, Kind, MessageId, Result, Scope};
 use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
@@ -121,7 +122,7 @@ impl Conversation {
         for said in results {
             // a result for what was wanted elsewhere is a message like any other
             let id = said.tool_call_id.unwrap_or_default();
-            self.0.gateway.answer_tool_call(&tx, session.id, &id, &said.text).await?;
+            self.0.gateway.answer_tool_call(&tx, session.id, &id, ToolEnd::gave(said.text)).await?;
         }
         if let (Some(message), Some(Value::Array(calls))) = (written.last(), calls) {
             self.expect_results(&tx, &session, message, &calls).await?;

@@ -209,6 +209,8 @@ impl Conversation {
         } else {
             writer.end(end, None).await?
         };
+        let late = row.state == TurnState::RequiresAction;
+        self.give_up_waiting(&tx, row.session_id, row.id, late).await?;
         tx.commit().await?;
         self.said(&session);
         self.0.turns.wake(session.id);

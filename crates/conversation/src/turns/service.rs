@@ -268,6 +268,7 @@ impl Conversation {
                 return Err(wrong_state("this turn has ended already"));
             };
             writer.end(&End::stopped(), None).await?;
+            self.give_up_waiting(&tx, session.id, id, false).await?;
             tx.commit().await?;
             self.said(&session);
             self.0.turns.wake(session.id);
@@ -324,7 +325,11 @@ impl Conversation {
         }
         let record: Vec<ClientResult<'_>> = results
             .iter()
-            .map(|result| ClientResult { call_id: &result.tool_call_id, content: &result.content })
+            .map(|result| ClientResult {
+                call_id: &result.tool_call_id,
+                content: &result.content,
+                is_error: result.is_error,
+            })
             .collect();
         self.record_client_results(&tx, &writer.session, &record).await?;
         if !open.is_empty() {

@@ -8,6 +8,7 @@ use loam_kernel::{Error, Kind, LlmCallId, Result, Scope};
 use super::event::{ToolCall, TurnEvent};
 use super::live::Live;
 use super::log::TurnLog;
+use super::progress::Progress;
 use super::writer::{Asked, End, Writer};
 use crate::Conversation;
 use crate::tools::{ToolOutcome, ToolUse};
@@ -101,10 +102,11 @@ impl Conversation {
         let session = writer.session.clone();
         // the row has them up to the last step only
         writer.events.clone_from(&live.events());
+        let open = !Progress::of(&writer.events).open_calls.is_empty();
         let events = match step {
             Step::Asked { asked, theirs, park } => {
                 writer.asked(asked, call).await?;
-                let message = super::progress::Progress::of(&writer.events).answer;
+                let message = Progress::of(&writer.events).answer;
                 for wanted in theirs {
                     let usage = ToolUse {
                         session: live.session,
@@ -127,6 +129,9 @@ impl Conversation {
             Step::End(end) => writer.end(end, call).await?,
             Step::EndBare(end) => writer.end_bare(end, call).await?,
         };
+        if open && matches!(step, Step::End(_) | Step::EndBare(_)) {
+            self.give_up_waiting(&tx, live.session, live.id, false).await?;
+        }
         tx.commit().await?;
         self.said(&session);
         Ok(events)
