@@ -510,7 +510,7 @@ def test_the_client_uses_tools_and_the_model_goes_on(chat, mock):
     assert [call["id"] for call in waiting["tool_calls"]] == [wanted["id"]]
     [open_use] = session.api.get("/api/v1/tool_calls", session_id=session.id)["data"]
     asking = session.messages()[-1]["id"]
-    assert (open_use["tool_name"], open_use["status"], open_use["result"]) == ("weather", "waiting", None)
+    assert (open_use["tool_name"], open_use["status"]) == ("weather", "waiting")
     assert (open_use["turn_id"], open_use["message_id"], open_use["call_id"]) == (turn, asking, wanted["id"])
     url = f"{session.turns}/{turn}/tool_results"
     for wrong in ("nobody's", wanted["id"] + "x"):
@@ -530,7 +530,20 @@ def test_the_client_uses_tools_and_the_model_goes_on(chat, mock):
     assert whole.kinds()[-5:] == ["tool_result", "message", "delta", "message", "ended"]
     assert_error(session.api.call("POST", url, json=results), 409, "wrong_state")
     [used] = session.api.get("/api/v1/tool_calls", session_id=session.id)["data"]
-    assert (used["id"], used["status"], used["result"]) == (open_use["id"], "succeeded", "21 °C")
+    assert (used["id"], used["status"]) == (open_use["id"], "succeeded")
+    assert session.api.get(f"/api/v1/tool_calls/{used['id']}")["result"] == "21 °C"
+
+
+def test_a_client_s_tool_that_failed_is_on_record_as_failed_and_the_model_is_told(chat, mock):
+    mock.script(WANTS, reply("I can't say"))
+    session = with_tool(chat())
+    turn = session.ask("how is the weather?")
+    failed = {"tool_call_id": turn["tool_calls"][0]["id"], "content": "no network", "is_error": True}
+    url = f"{session.turns}/{turn['id']}/tool_results"
+    assert session.api.call("POST", url, 200, json={"tool_results": [failed]}).json()["state"] == "completed"
+    assert prompts(mock)[-1][-1]["content"] == "no network"
+    [used] = session.api.get("/api/v1/tool_calls", session_id=session.id)["data"]
+    assert (used["status"], used["error_message"]) == ("failed", "no network")
 
 
 def test_a_turn_that_waits_for_the_client_outlives_the_server(mock):
