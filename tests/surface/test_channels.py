@@ -8,13 +8,15 @@ import json
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
 from services import Faulty
-from support.api import assert_error, calls_with, eventually
+from support.api import Api, assert_error, calls_with, eventually
 from support.deployment import deploy
 from support.platforms import Receiver, deliveries, event, open_channel, sign
+from support.toolserver import ToolServer
 
 MODEL = "mock/gpt-4o-mini"
 
@@ -87,6 +89,101 @@ def test_messages_of_a_chat_are_answered_in_their_order(gateway, mock, name, rec
     taken = receiver.wait(len(said), 40)
     assert [each.json["message"]["event_id"] for each in taken] == [each["event_id"] for each in said]
     assert len({each.json["message"]["id"] for each in taken}) == len(said)
+
+
+def said_in(api: Api, session: str) -> list[tuple[str, str]]:
+    """Who said what in a session, by its numbers."""
+    rows = sorted(api.all("messages", session_id=session), key=lambda row: row["sequence_number"])
+    return [(row["role"], row["content"]) for row in rows]
+
+
+def turns_of(api: Api, session: str) -> list[dict[str, Any]]:
+    """The turns of a session, oldest first."""
+    return api.get(f"/api/v1/chat_sessions/{session}/turns")["data"][::-1]
+
+
+def test_a_message_is_answered_by_a_turn_with_the_settings_and_tools_of_its_session(gateway, mock, name, receiver):
+    api = gateway.api
+    platform = open_channel(api, name("bot"), receiver.url, model=MODEL)
+    receipt = platform.say("hello", "a")
+    answered(receiver, 1)
+    session = f"/api/v1/chat_sessions/{receipt['session_id']}"
+    api.call("PUT", f"{session}/configs/temperature", 200, json={"value": 0.3})
+    marker = f"weather {uuid.uuid4()}"
+    with ToolServer() as server:
+        tool = {"function": {"name": "weather"}, "execution": {"kind": "http", "url": f"{server.url}/run"}}
+        api.call("PUT", f"{session}/tools", 200, json={"tools": [tool]})
+        wants = {"type": "reply", "tool_calls": [{"name": "weather", "arguments": {}}], "times": 1}
+        answer = {"type": "reply", "text": "Take an umbrella.", "times": 1}
+        mock.script(wants, answer)
+        asked = platform.say(marker, "a")
+        assert answered(receiver, 2)[1] == "Take an umbrella."
+        assert [used.json["session_id"] for used in server.used] == [receipt["session_id"]]
+    first, second = turns_of(api, receipt["session_id"])
+    assert (first["state"], first["user_message_id"]) == ("completed", receipt["message_id"])
+    assert (second["state"], second["user_message_id"]) == ("completed", asked["message_id"])
+    [used] = api.all("tool_calls", session_id=receipt["session_id"])
+    assert (used["tool_name"], used["status"], used["turn_id"]) == ("weather", "succeeded", second["id"])
+    assert [role for role, _ in said_in(api, receipt["session_id"])][2:] == ["user", "assistant", "tool", "assistant"]
+    bodies = [each["body"] for each in mock.requests() if marker in str(each["body"])]
+    assert {body["temperature"] for body in bodies} == {0.3}
+    assert receiver.taken[1].json["message"]["id"] == second["assistant_message_id"]
+
+
+def test_what_comes_while_an_answer_is_made_follows_it_in_the_session(gateway, mock, name, receiver):
+    api = gateway.api
+    platform = open_channel(api, name("bot"), receiver.url, model=MODEL)
+    said = [f"number {number}" for number in range(4)]
+    receipts = [platform.say(text, "a") for text in said]
+    answers = answered(receiver, len(said))
+    spoken = said_in(api, receipts[0]["session_id"])
+    assert spoken == [line for asked, text in zip(said, answers, strict=True) for line in (("user", asked), ("assistant", text))]
+    for receipt, text in zip(receipts, said, strict=True):
+        assert api.get(f"/api/v1/messages/{receipt['message_id']}")["content"] == text
+
+
+def test_a_tool_of_the_clients_is_no_answer_for_a_channel(gateway, mock, name, receiver):
+    api = gateway.api
+    platform = open_channel(api, name("bot"), receiver.url, model=MODEL, failure_text="Sorry.")
+    session = platform.say("hello", "a")["session_id"]
+    answered(receiver, 1)
+    tools = {"tools": [{"function": {"name": "ask_user"}}]}
+    api.call("PUT", f"/api/v1/chat_sessions/{session}/tools", 200, json=tools)
+    wants = {"type": "reply", "tool_calls": [{"name": "ask_user", "arguments": {}}], "times": 1}
+    mock.script(wants)
+    platform.say("weather?", "a")
+    assert answered(receiver, 2)[1] == "Sorry."
+    assert turns_of(api, session)[-1]["state"] == "stopped"
+    mock.script({"type": "reply", "text": "All right.", "times": 1})
+    platform.say("never mind", "a")
+    assert answered(receiver, 3)[2] == "All right.", turns_of(api, session)
+
+
+def test_a_message_that_no_turn_took_is_in_the_session_all_the_same(gateway, mock, name, receiver):
+    api = gateway.api
+    platform = open_channel(api, name("bot"), receiver.url, model=MODEL, failure_text="Sorry.")
+    session = platform.say("hello", "a")["session_id"]
+    answered(receiver, 1)
+    provider = gateway.add_provider(name("passing"), "http://127.0.0.1:9/v1", ["m"])["id"]
+    change = {"provider_id": provider, "model": "m"}
+    api.call("PATCH", f"/api/v1/chat_sessions/{session}", 200, json=change)
+    api.call("DELETE", f"/api/v1/ai_providers/{provider}", 204)
+    receipt = platform.say("is anybody there?", "a")
+    assert answered(receiver, 2)[1] == "Sorry."
+    assert said_in(api, session)[-1] == ("user", "is anybody there?")
+    assert api.get(f"/api/v1/messages/{receipt['message_id']}")["content"] == "is anybody there?"
+
+
+def test_who_answers_by_default_answers_channels_too(deployment, mock, name, receiver):
+    tenant = deployment.tenant(name("usual"))
+    config = {"base_url": mock.base_url, "api_key": "sk-x", "models": ["m"]}
+    tenant.create("ai_providers", {"name": "own", "kind": "openai", "config": config})
+    path = "/api/v1/system_config/conversation.turns"
+    tenant.call("PUT", path, 200, json={"config_value": {"default_model": "own/m"}})
+    platform = open_channel(tenant, "bot", receiver.url)
+    session = platform.say("hello")["session_id"]
+    assert answered(receiver, 1)[0]
+    assert turns_of(tenant, session)[0]["model"] == "own/m"
 
 
 def test_whoever_does_not_sign_is_not_believed(gateway, mock, name):
@@ -376,7 +473,7 @@ def test_a_channel_without_a_url_takes_messages_and_sends_none(gateway, mock, na
         ({"config": {"url": 7}}, "config.url"),
         ({"config": {"address": "x"}}, "config.address"),
         ({"settings": {}}, "settings.model"),
-        ({"settings": {"auto_reply": False, "context_messages": 0}}, "settings.context_messages"),
+        ({"settings": {"auto_reply": False, "reply_timeout": 0}}, "settings.reply_timeout"),
         ({"settings": {"auto_reply": False, "typo": 1}}, "typo"),
         ({"project_id": str(uuid.uuid4())}, "project_id"),
         ({"secret": "too-short"}, "secret"),
@@ -395,11 +492,11 @@ def test_a_channel_is_changed_field_by_field_and_by_its_version(api, name):
     platform = open_channel(api, name("bot"), "http://127.0.0.1:9/a", auto_reply=False, system_prompt="x")
     path = f"/api/v1/channels/{platform.channel}"
     tag = api.call("GET", path, 200).headers["etag"]
-    change = {"settings": {"system_prompt": None, "context_messages": 5}, "config": {"url": "http://127.0.0.1:9/b"}}
+    change = {"settings": {"system_prompt": None, "reply_timeout": 5}, "config": {"url": "http://127.0.0.1:9/b"}}
     changed = api.call("PATCH", path, 200, json=change, headers={"if-match": tag}).json()
     assert changed["config"] == {"url": "http://127.0.0.1:9/b"}
     assert changed["settings"]["system_prompt"] is None
-    assert changed["settings"]["context_messages"] == 5
+    assert changed["settings"]["reply_timeout"] == 5
     assert changed["settings"]["auto_reply"] is False
     assert_error(api.call("PATCH", path, json={"is_active": False}, headers={"if-match": tag}), 412, "stale_version")
     wrong = {"settings": {"auto_reply": None}}
@@ -447,3 +544,8 @@ def test_a_message_is_answered_once_though_the_server_is_killed_meanwhile(databa
             )
         )
         assert len(rows) == len(said)
+        # Nothing was said twice, and what broke off was asked again.
+        (session,) = {each.json["session_id"] for each in taken}
+        spoken = said_in(deployment.api, session)
+        assert [role for role, _ in spoken] == ["user", "assistant"] * len(said)
+        assert [turn["state"] for turn in turns_of(deployment.api, session)] == ["interrupted"] + ["completed"] * len(said)

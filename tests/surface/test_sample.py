@@ -229,6 +229,18 @@ def test_the_future_is_not_made_up(deployment):
     assert "--until" in done.stderr
 
 
+def test_a_sample_turn_is_shown_and_has_no_stream(place):
+    place.sample("--sessions", "2")
+    [session, *_] = place.api.all("chat_sessions")
+    turns = f"/api/v1/chat_sessions/{session['id']}/turns"
+    turn = next(row for row in place.api.get(turns)["data"] if row["state"] == "completed")
+    assert place.api.get(f"{turns}/{turn['id']}")["message"]["content"]
+    assert place.api.call("GET", f"{turns}/{turn['id']}/stream", 204).content == b""
+    for used in place.api.all("tool_calls"):
+        owner = place.api.get(f"/api/v1/chat_sessions/{used['session_id']}")["user_id"]
+        assert used["user_id"] == owner
+
+
 def test_a_sample_provider_can_not_be_called(place):
     place.sample("--sessions", "2")
     assert_error(place.api.chat("sample-openai/gpt-4o", "hello", expect=None), 404)

@@ -20,13 +20,12 @@ def put(api, session_id: str, key: str, value, expect: int | None = 200, **optio
 def test_a_setting_is_made_changed_listed_and_deleted(tenant, mine):
     made = put(tenant, mine, "temperature", 0.2).json()
     assert (made["session_id"], made["key"], made["value"]) == (mine, "temperature", 0.2)
-    tools = [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}]
-    put(tenant, mine, "tools", tools)
+    put(tenant, mine, "stop", ["END"])
     put(tenant, mine, "my.own", {"any": ["thing", 1]})
     changed = put(tenant, mine, "temperature", 0.9).json()
     assert (changed["id"], changed["value"]) == (made["id"], 0.9)
     listed = tenant.get(configs(mine))["data"]
-    assert {row["key"]: row["value"] for row in listed} == {"temperature": 0.9, "tools": tools, "my.own": {"any": ["thing", 1]}}
+    assert {row["key"]: row["value"] for row in listed} == {"temperature": 0.9, "stop": ["END"], "my.own": {"any": ["thing", 1]}}
     assert tenant.get(configs(mine, "temperature")) == changed
     tenant.call("DELETE", configs(mine, "temperature"), 204)
     assert_error(tenant.call("GET", configs(mine, "temperature")), 404)
@@ -42,12 +41,15 @@ def test_a_value_against_its_schema_is_refused_with_the_field_named(tenant, mine
         ("max_tokens", 0, "value"),
         ("context", {"overflow": "forget"}, "value.overflow"),
         ("context", {"tokens": 1}, "value.tokens"),
-        ("tools", {"type": "function"}, "value"),
+        ("stop", ["a", 1], "value"),
         ("own", None, "value"),
         ("own", "x" * 70_000, "value"),
         ("Not%20a%20key", 1, "key"),
     ):
         assert_error(put(tenant, mine, key, value, None), 400, param=param)
+    tools = [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}]
+    refused = assert_error(put(tenant, mine, "tools", tools, None), 400, param="key")
+    assert "/tools" in refused["message"]
     assert [(row["key"], row["value"]) for row in tenant.get(configs(mine))["data"]] == [("temperature", 1)]
 
 

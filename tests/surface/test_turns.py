@@ -508,6 +508,10 @@ def test_the_client_uses_tools_and_the_model_goes_on(chat, mock):
     assert waiting["state"] == "requires_action"
     assert waiting["expires_at"]
     assert [call["id"] for call in waiting["tool_calls"]] == [wanted["id"]]
+    [open_use] = session.api.get("/api/v1/tool_calls", session_id=session.id)["data"]
+    asking = session.messages()[-1]["id"]
+    assert (open_use["tool_name"], open_use["status"]) == ("weather", "waiting")
+    assert (open_use["turn_id"], open_use["message_id"], open_use["call_id"]) == (turn, asking, wanted["id"])
     url = f"{session.turns}/{turn}/tool_results"
     for wrong in ("nobody's", wanted["id"] + "x"):
         bad = {"tool_results": [{"tool_call_id": wrong, "content": "1"}]}
@@ -526,7 +530,20 @@ def test_the_client_uses_tools_and_the_model_goes_on(chat, mock):
     assert whole.kinds()[-5:] == ["tool_result", "message", "delta", "message", "ended"]
     assert_error(session.api.call("POST", url, json=results), 409, "wrong_state")
     [used] = session.api.get("/api/v1/tool_calls", session_id=session.id)["data"]
-    assert (used["tool_name"], used["status"]) == ("weather", "succeeded")
+    assert (used["id"], used["status"]) == (open_use["id"], "succeeded")
+    assert session.api.get(f"/api/v1/tool_calls/{used['id']}")["result"] == "21 °C"
+
+
+def test_a_client_s_tool_that_failed_is_on_record_as_failed_and_the_model_is_told(chat, mock):
+    mock.script(WANTS, reply("I can't say"))
+    session = with_tool(chat())
+    turn = session.ask("how is the weather?")
+    failed = {"tool_call_id": turn["tool_calls"][0]["id"], "content": "no network", "is_error": True}
+    url = f"{session.turns}/{turn['id']}/tool_results"
+    assert session.api.call("POST", url, 200, json={"tool_results": [failed]}).json()["state"] == "completed"
+    assert prompts(mock)[-1][-1]["content"] == "no network"
+    [used] = session.api.get("/api/v1/tool_calls", session_id=session.id)["data"]
+    assert (used["status"], used["error_message"]) == ("failed", "no network")
 
 
 def test_a_turn_that_waits_for_the_client_outlives_the_server(mock):
@@ -564,6 +581,8 @@ def test_a_client_that_never_comes_back_ends_its_turn_and_those_behind_it_go_on(
         late = session.turn(turn["id"])
         assert (late["state"], late["error"][:17]) == ("failed", "tool_results_late")
         assert session.again(turn["id"]).last().data["error"]["code"] == "tool_results_late"
+        [used] = session.api.get("/api/v1/tool_calls", session_id=session.id)["data"]
+        assert used["status"] == "timed_out"
         assert [row["state"] for row in session.api.get(session.turns)["data"]] == ["interrupted", "failed"]
         assert [role for role, _ in session.said()] == ["user", "assistant", "user"]
         mock.script(reply("fine"))
@@ -575,6 +594,8 @@ def test_a_turn_that_waits_for_the_client_can_be_stopped(chat, mock):
     session = with_tool(chat())
     turn = session.ask("how is the weather?")
     assert session.api.call("DELETE", f"{session.turns}/{turn['id']}", 200).json()["state"] == "stopped"
+    [used] = session.api.get("/api/v1/tool_calls", session_id=session.id)["data"]
+    assert (used["status"], used["error_message"]) == ("failed", "its turn ended without its result")
     # The question that nobody answered is not told: providers refuse it.
     session.ask("never mind")
     assert [message["role"] for message in prompts(mock)[-1]] == ["user", "user"]

@@ -11,6 +11,7 @@ use loam_db::{Db, Tenant, TenantEntity, Tx};
 use loam_gateway::ai_providers::service::AiProviderFilter;
 use loam_gateway::llm_calls::entity as calls;
 use loam_gateway::model_prices::entity as prices;
+use loam_gateway::tool_calls::entity as uses;
 use loam_gateway::usage::entity as usage;
 use loam_identity::users::entity as users;
 use loam_kernel::{PageQuery, Result, Scope, first_id_at};
@@ -19,9 +20,9 @@ use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::Parts;
 use crate::ids::{NODE, is_sample};
 use crate::places::is_marked;
-use crate::{Parts, uses};
 
 /// Ids looked at by one statement.
 const LOOK: u64 = 10_000;

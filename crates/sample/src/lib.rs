@@ -18,7 +18,6 @@ mod rows;
 mod talk;
 mod times;
 mod topics;
-mod uses;
 
 use chrono::{DateTime, Utc};
 

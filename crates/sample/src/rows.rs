@@ -187,6 +187,7 @@ pub(crate) fn tool_calls(tenant: TenantId, made: &[Conversation]) -> Bulk {
         ("turn_id", table.uuid(|(_, used)| Some(used.turn.0))),
         ("message_id", table.uuid(|(_, used)| Some(used.message.0))),
         ("llm_call_id", table.uuid(|(_, used)| Some(used.call.0))),
+        ("user_id", table.uuid(|(session, _)| Some(session.user.0))),
         ("call_id", table.text(|(_, used)| Some(used.call_id.clone()))),
         ("tool_name", table.text(|(_, used)| Some(used.name.to_owned()))),
         ("tool_args", table.text(|(_, used)| Some(used.arguments.clone()))),

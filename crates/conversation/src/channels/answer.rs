@@ -1,170 +1,136 @@
-//! What a model answers to a message of a channel.
+//! The answer to a message of a channel: a turn of its session, made once, and found again by whoever runs the job anew.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::to_bytes;
-use bytes::Bytes;
-use loam_kernel::{Error, Kind, LlmCallId, Result, Scope, first_id_at};
-use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use loam_kernel::{Error, Kind, Result, Scope, TurnId};
+use sea_orm::{IntoActiveModel, Set};
 
-use super::settings::ChannelSettings;
+use super::directory::Known;
+use super::reply::Question;
 use crate::Conversation;
-use crate::chat_sessions::entity::Model as Session;
-use crate::messages::entity::{Column, Entity, FinishReason, Model as Message, Role};
+use crate::chat_sessions::access;
+use crate::chat_sessions::entity as sessions;
+use crate::messages::entity as messages;
+use crate::turns::New;
+use crate::turns::entity::{Entity as Turns, Model as Turn, TurnState};
+use crate::turns::live::Live;
 
-/// An answer is text of a few thousand tokens.
-const MAX_ANSWER: usize = 8 << 20;
-
-/// An answer.
-pub(super) struct Answer {
-    pub(super) text: String,
-    pub(super) model: Option<String>,
-    pub(super) prompt_tokens: Option<i64>,
-    pub(super) completion_tokens: Option<i64>,
-    pub(super) finish_reason: Option<FinishReason>,
-    pub(super) call: Option<LlmCallId>,
-}
-
-/// What is read of a chat completion.
-#[derive(Deserialize)]
-struct Completed {
-    model: Option<String>,
-    #[serde(default)]
-    choices: Vec<Choice>,
-    usage: Option<Usage>,
-}
-
-#[derive(Deserialize)]
-struct Choice {
-    message: Said,
-    finish_reason: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Said {
-    content: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Usage {
-    prompt_tokens: Option<i64>,
-    completion_tokens: Option<i64>,
-}
+/// How often it is looked what a turn that runs elsewhere has come to.
+const LOOK: Duration = Duration::from_millis(250);
 
 impl Conversation {
-    /// Asks the session's model for an answer to its message, on behalf of the scope: the one place where a channel's
-    /// answer comes from.
-    pub(super) async fn answer(
-        &self,
-        scope: &Scope,
-        settings: &ChannelSettings,
-        session: &Session,
-        message: &Message,
-    ) -> Result<Answer> {
-        let Some(model) = session.model.as_ref().or(settings.model.as_ref()) else {
-            let text =
-                "nobody is named who answers: set `model` of the session, or of the channel's settings";
-            return Err(Error::new(Kind::Invalid, "model_missing", text));
+    /// The message that answers a channel's: of the turn that an earlier run left, or of a new one.
+    pub(super) async fn answer(&self, channel: &Known, question: &Question) -> Result<messages::Model> {
+        let scope = channel.scope();
+        let limit = Duration::from_secs(channel.settings.reply_timeout.into());
+        let mut turn = match question.event.turn_id {
+            Some(id) => self.left_turn(&scope, id, limit).await?,
+            None => None,
         };
-        let history = self.history(scope, session, message, settings.context_messages.into()).await?;
-        let system = session.system_prompt.as_ref().map(|text| json!({ "role": "system", "content": text }));
-        let messages: Vec<Value> = system.into_iter().chain(history.iter().map(wire)).collect();
-        let request = json!({ "model": model, "messages": messages });
-        let request = Bytes::from(serde_json::to_vec(&request).map_err(Error::internal)?);
-        let limit = Duration::from_secs(settings.reply_timeout.into());
-        let asked = tokio::time::timeout(limit, self.ask_model(scope, session, request)).await;
-        asked.unwrap_or_else(|_| {
-            Err(Error::new(Kind::Timeout, "reply_timeout", format!("no answer came within {limit:?}")))
-        })
-    }
-
-    async fn ask_model(&self, scope: &Scope, session: &Session, request: Bytes) -> Result<Answer> {
-        let completion = self.0.gateway.complete_chat(scope, session.id, request).await;
-        let body = to_bytes(completion.answer?.into_body(), MAX_ANSWER).await.map_err(Error::internal)?;
-        read(&body, completion.call)
-    }
-
-    /// The last messages up to this one, the oldest first.
-    async fn history(
-        &self,
-        scope: &Scope,
-        session: &Session,
-        last: &Message,
-        most: u64,
-    ) -> Result<Vec<Message>> {
-        let tx = self.0.db.read(scope).await?;
-        let since = session.first_message_at.unwrap_or(last.created_at).min(last.created_at);
-        let find = tx.find::<Entity>().filter(Column::SessionId.eq(session.id));
-        // by id too, so that no month is looked at from before the session's first message
-        let find = find.filter(Column::Id.gte(first_id_at(since)));
-        let find = find.filter(Column::SequenceNumber.lte(last.sequence_number));
-        let find = find.filter(Column::DeletedAt.is_null());
-        let find = find.filter(Column::Role.is_in([Role::System, Role::User, Role::Assistant]));
-        let mut history = find.order_by_desc(Column::SequenceNumber).limit(most).all().await?;
-        history.reverse();
-        Ok(history)
-    }
-}
-
-/// A message as the model is shown it.
-fn wire(message: &Message) -> Value {
-    let role = match message.role {
-        Role::System => "system",
-        Role::User => "user",
-        Role::Assistant => "assistant",
-        Role::Tool => "tool",
-    };
-    let content = message.parts.clone().unwrap_or_else(|| json!(message.content));
-    json!({ "role": role, "content": content })
-}
-
-fn read(body: &[u8], call: Option<LlmCallId>) -> Result<Answer> {
-    let odd = |why: &str| Error::new(Kind::BadGateway, "no_answer", format!("the model's answer {why}"));
-    let completed: Completed =
-        serde_json::from_slice(body).map_err(|e| odd("can't be read").with_source(e))?;
-    let choice = completed.choices.into_iter().next().ok_or_else(|| odd("is empty"))?;
-    let text =
-        choice.message.content.filter(|text| !text.trim().is_empty()).ok_or_else(|| odd("holds no text"))?;
-    let usage = completed.usage;
-    Ok(Answer {
-        // PostgreSQL can't store one
-        text: text.replace('\0', ""),
-        model: completed.model,
-        prompt_tokens: usage.as_ref().and_then(|usage| usage.prompt_tokens),
-        completion_tokens: usage.and_then(|usage| usage.completion_tokens),
-        finish_reason: choice.finish_reason.and_then(|reason| serde_json::from_value(reason.into()).ok()),
-        call,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_answer_is_text_and_what_it_cost() {
-        let body = json!({
-            "model": "m", "choices": [{ "message": { "role": "assistant", "content": "hi\0" }, "finish_reason": "length" }],
-            "usage": { "prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7 }
-        });
-        let answer = read(body.to_string().as_bytes(), None).expect("an answer");
-        assert_eq!((answer.text.as_str(), answer.model.as_deref()), ("hi", Some("m")));
-        assert_eq!((answer.prompt_tokens, answer.completion_tokens), (Some(3), Some(4)));
-        assert_eq!(answer.finish_reason, Some(FinishReason::Length));
-    }
-
-    #[test]
-    fn no_text_is_no_answer() {
-        for body in [
-            "",
-            "{}",
-            r#"{"choices":[]}"#,
-            r#"{"choices":[{"message":{"content":null}}]}"#,
-            r#"{"choices":[{"message":{"content":" "}}]}"#,
-        ] {
-            assert_eq!(read(body.as_bytes(), None).err().expect("no answer").code(), "no_answer", "{body}");
+        let mut failure = None;
+        // one that broke off is asked again
+        if turn
+            .as_ref()
+            .is_none_or(|turn| !matches!(turn.state, TurnState::Completed | TurnState::RequiresAction))
+        {
+            let live = self.turn_for(channel, question).await?;
+            if tokio::time::timeout(limit, live.over()).await.is_err() {
+                live.stop.cancel();
+                live.over().await;
+                return Err(late(limit));
+            }
+            failure = live.failure();
+            turn = self.0.db.read(&scope).await?.get::<Turns>(live.id).await?;
+        }
+        let turn = turn.ok_or_else(|| Error::not_found("turn"))?;
+        match (turn.state, failure) {
+            (TurnState::Completed, _) => self.said_by(&scope, &turn).await,
+            (TurnState::RequiresAction, _) => {
+                self.stop_turn(&scope, question.session.id, turn.id).await?;
+                Err(never("client_tools", "the model wants a tool of the client's, which a channel has not"))
+            }
+            (TurnState::Failed, Some(error)) => Err(error),
+            (TurnState::Failed, None) => Err(never("turn_failed", turn.error.unwrap_or_default())),
+            (TurnState::Stopped, _) => Err(never("turn_stopped", "somebody stopped the answer")),
+            (TurnState::Interrupted | TurnState::Queued | TurnState::Running, _) => {
+                let message = "the answer was broken off by the server's end";
+                Err(Error::unavailable("turn_interrupted", message, LOOK))
+            }
         }
     }
+
+    /// A turn that an earlier run made, when it has ended or waits for a client.
+    async fn left_turn(&self, scope: &Scope, id: TurnId, limit: Duration) -> Result<Option<Turn>> {
+        let ended = async {
+            loop {
+                let turn = self.0.db.read(scope).await?.get::<Turns>(id).await?;
+                match turn {
+                    Some(turn) if matches!(turn.state, TurnState::Queued | TurnState::Running) => {}
+                    turn => return Ok(turn),
+                }
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        tokio::time::timeout(limit, ended).await.unwrap_or_else(|_| Err(late(limit)))
+    }
+
+    /// Makes the turn that answers: in the transaction that writes it down in the event.
+    async fn turn_for(&self, channel: &Known, question: &Question) -> Result<Arc<Live>> {
+        let mut scope = channel.scope();
+        // the sender's own limits hold too
+        scope.user = question.input.sender;
+        self.0.turns.admit()?;
+        let _lane = self.0.lanes.enter(question.session.id).await?;
+        let tx = self.0.db.write(&scope).await?;
+        let session = tx.get_locked::<sessions::Entity>(question.session.id).await?;
+        let session = session.ok_or_else(access::missing)?;
+        let event = self.still_open(&tx, question).await?;
+        let unchanged = event.filter(|event| event.turn_id == question.event.turn_id);
+        let event = unchanged.ok_or_else(|| {
+            Error::new(Kind::Internal, "answered_elsewhere", "another run answers this message by now")
+        })?;
+        let new = match event.turn_id {
+            None => {
+                let before = match session.head_id {
+                    Some(id) => tx.get::<messages::Entity>(id).await?,
+                    None => None,
+                };
+                let model = match session.model {
+                    Some(_) => None,
+                    None => channel.settings.model.clone(),
+                };
+                New::asking(model, question.input.clone(), before.as_ref())
+            }
+            Some(id) => New::again(tx.get::<Turns>(id).await?.ok_or_else(|| Error::not_found("turn"))?)?,
+        };
+        let queued = self.queue_turn(&scope, &tx, session, new).await?;
+        let mut row = event.into_active_model();
+        row.turn_id = Set(Some(queued.live.id));
+        row.question = Set(None);
+        row.updated_at = Set(self.0.clock.now());
+        tx.update(row).await?;
+        tx.commit().await?;
+        self.start_turn(&scope, queued)
+    }
+
+    /// What a turn said.
+    async fn said_by(&self, scope: &Scope, turn: &Turn) -> Result<messages::Model> {
+        let tx = self.0.db.read(scope).await?;
+        let answer = match turn.assistant_message_id {
+            Some(id) => tx.get::<messages::Entity>(id).await?,
+            None => None,
+        };
+        let answer = answer.filter(|answer| answer.deleted_at.is_none() && !answer.content.trim().is_empty());
+        answer.ok_or_else(|| never("no_answer", "the model's answer holds no text"))
+    }
+}
+
+fn late(limit: Duration) -> Error {
+    Error::new(Kind::Timeout, "reply_timeout", format!("no answer came within {limit:?}"))
+}
+
+/// Asking again wouldn't help.
+fn never(code: &'static str, message: impl Into<String>) -> Error {
+    Error::new(Kind::Conflict, code, message.into())
 }

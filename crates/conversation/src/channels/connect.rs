@@ -123,6 +123,7 @@ impl Conversation {
         if !channel.is_active {
             return Err(inactive());
         }
+        let _lane = self.lane_of_chat(scope, id, &new.chat_id).await?;
         let tx = self.0.db.write(scope).await?;
         let unknown = || Error::invalid("chat_id", "no such chat has written by this channel yet");
         let chat = self.find_chat(&tx, id, &new.chat_id).await?.ok_or_else(unknown)?;
@@ -144,6 +145,7 @@ impl Conversation {
         };
         let delivery_ids = self.send_out(&tx, &channel, &chat, out).await?;
         tx.commit().await?;
+        self.said(&session);
         self.0.deliveries.wake();
         Ok(ChannelSent { session_id: session.id, message_id: message.id, delivery_ids })
     }

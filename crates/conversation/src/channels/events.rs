@@ -1,6 +1,6 @@
 //! A message from another platform, as it came: what tells a repetition, and whether it has been answered.
 
-use loam_kernel::{ChannelChatId, ChannelEventId, ChannelId, MessageId, TenantId};
+use loam_kernel::{ChannelChatId, ChannelEventId, ChannelId, ChatSessionId, MessageId, TenantId, TurnId};
 use sea_orm::entity::prelude::*;
 
 /// Where the answer stands.
@@ -43,9 +43,22 @@ pub struct Model {
     /// Where it was said.
     #[sea_orm(comment = "the conversation")]
     pub chat_id: Option<ChannelChatId>,
-    /// What came of it.
-    #[sea_orm(comment = "the message that it became")]
+    /// The session of that conversation, when it came.
+    #[sea_orm(comment = "the session that it belongs to")]
+    pub session_id: Option<ChatSessionId>,
+    /// What comes of it.
+    #[sea_orm(comment = "the message that it becomes: at once, or when its turn begins")]
     pub message_id: Option<MessageId>,
+    /// The turn that answers it.
+    #[sea_orm(comment = "the turn that answers it; the last, if it took several")]
+    pub turn_id: Option<TurnId>,
+    /// What was said, until a turn has it.
+    #[sea_orm(
+        column_type = "JsonBinary",
+        nullable,
+        comment = "what was said, until a turn or a message has it"
+    )]
+    pub question: Option<Json>,
     /// Where the answer stands.
     #[sea_orm(comment = "pending, waiting, answered, failed, stored, ignored")]
     pub state: EventState,

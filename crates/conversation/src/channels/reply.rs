@@ -1,27 +1,28 @@
 //! The answer to a message that came in, as a durable job.
 //!
-//! Messages of one chat are answered one after another. A message is answered once: the answer, what goes out of it and
-//! the end of the event are one transaction, and an event that has ended is left alone.
+//! Messages of one chat are answered one after another, each by a turn of the session. A message is answered once: its
+//! event knows the turn that answers it, what goes out and the end of the event are one transaction, and an event that has
+//! ended is left alone.
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use loam_db::Tx;
 use loam_jobs::{Handler, JobContext, NewJob, enqueue, read_payload};
-use loam_kernel::{ChannelEventId, Error, Kind, Result, Scope};
+use loam_kernel::{ChannelEventId, Error, Kind, MessageId, Result, Scope};
 use sea_orm::{ColumnTrait, Condition, IntoActiveModel, QueryFilter, QueryOrder, Set};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::answer::Answer;
 use super::chats;
 use super::directory::Known;
 use super::events::{self, EventState};
 use super::outgoing::Outgoing;
-use super::store::origin_of;
 use crate::Conversation;
 use crate::chat_sessions::entity as sessions;
-use crate::messages::append::{NewMessage, append};
-use crate::messages::entity::{self as messages, Role};
+use crate::messages::append::append;
+use crate::messages::entity as messages;
+use crate::turns::Input;
+use crate::turns::entity::Entity as Turns;
 
 pub(super) const REPLY: &str = "channels.reply";
 /// How often an answer is tried for.
@@ -38,19 +39,24 @@ pub(super) struct Reply {
 pub(crate) struct Replies(pub(crate) Conversation);
 
 /// A message to be answered.
-struct Question {
-    event: events::Model,
-    chat: chats::Model,
-    session: sessions::Model,
-    message: messages::Model,
+pub(super) struct Question {
+    pub(super) event: events::Model,
+    pub(super) chat: chats::Model,
+    pub(super) session: sessions::Model,
+    /// What was said, and by whom.
+    pub(super) input: Input,
 }
 
 impl Question {
     /// Goes out to where the message came from.
-    fn outgoing(&self, text: String, message: Option<&messages::Model>) -> Outgoing {
-        let replies_to = origin_of(&self.message.metadata)["message_id"].as_str().map(str::to_owned);
-        let event_id = Some(self.event.event_id.clone());
-        Outgoing { text, message_id: message.map(|message| message.id), replies_to, event_id }
+    fn outgoing(&self, text: String, message: Option<MessageId>) -> Outgoing {
+        let replies_to = self
+            .input
+            .metadata
+            .get("channel")
+            .and_then(|origin| origin["message_id"].as_str())
+            .map(str::to_owned);
+        Outgoing { text, message_id: message, replies_to, event_id: Some(self.event.event_id.clone()) }
     }
 }
 
@@ -71,15 +77,12 @@ impl Handler for Replies {
         let Some(channel) = this.0.channels.directory.get(question.event.channel_id).await? else {
             return Ok(());
         };
-        let mut scope = channel.scope();
-        // the sender's own limits hold too
-        scope.user = question.message.sender_id;
         let answer = match this.admit(&channel) {
-            Ok(()) => this.answer(&scope, &channel.settings, &question.session, &question.message).await,
+            Ok(()) => this.answer(&channel, &question).await,
             Err(e) => Err(e),
         };
         match answer {
-            Ok(answer) => this.end_reply(&channel, &question, answer).await,
+            Ok(answer) => this.end_reply(&channel, &question, &answer).await,
             Err(e) if passes(&e) && job.attempt < job.max_attempts => Err(e),
             Err(e) => {
                 tracing::error!(channel.id = %channel.id, session.id = %question.session.id, error = %e, "a message was not answered");
@@ -102,7 +105,10 @@ impl Conversation {
     async fn begin_reply(&self, scope: &Scope, id: ChannelEventId) -> Result<Option<Question>> {
         let tx = self.0.db.write(scope).await?;
         let Some(event) = tx.get_locked::<events::Entity>(id).await? else { return Ok(None) };
-        let (Some(chat), Some(message)) = (event.chat_id, event.message_id) else { return Ok(None) };
+        let (Some(chat), Some(session), Some(message)) = (event.chat_id, event.session_id, event.message_id)
+        else {
+            return Ok(None);
+        };
         if !matches!(event.state, EventState::Pending | EventState::Waiting) {
             return Ok(None);
         }
@@ -117,20 +123,24 @@ impl Conversation {
             return Ok(None);
         }
         let event = self.set_state(&tx, event, EventState::Pending, now).await?;
-        let chat = tx.get::<chats::Entity>(chat).await?;
-        let message =
-            tx.get::<messages::Entity>(message).await?.filter(|message| message.deleted_at.is_none());
-        let session = match &message {
-            Some(message) => tx.get::<sessions::Entity>(message.session_id).await?,
-            None => None,
+        let asked = match (event.question.clone(), event.turn_id) {
+            (Some(question), _) => Some(question),
+            (None, Some(turn)) => tx.get::<Turns>(turn).await?.map(|turn| turn.input),
+            (None, None) => None,
         };
-        let (Some(chat), Some(message), Some(session)) = (chat, message, session) else {
+        let input = asked.as_ref().map(Input::read).transpose()?;
+        // none while its turn has not begun
+        let message = tx.get::<messages::Entity>(message).await?;
+        let stays = message.is_none_or(|message| message.deleted_at.is_none());
+        let chat = tx.get::<chats::Entity>(chat).await?;
+        let session = tx.get::<sessions::Entity>(session).await?;
+        let (Some(chat), Some(session), Some(input), true) = (chat, session, input, stays) else {
             let why = "the message, or its session, was deleted before it was answered".to_owned();
             self.end_event(tx, event, EventState::Ignored, Some(why)).await?;
             return Ok(None);
         };
         tx.commit().await?;
-        Ok(Some(Question { event, chat, session, message }))
+        Ok(Some(Question { event, chat, session, input }))
     }
 
     async fn set_state<R>(
@@ -149,42 +159,44 @@ impl Conversation {
         tx.update(row).await
     }
 
-    /// Keeps an answer and sends it.
-    async fn end_reply(&self, channel: &Known, question: &Question, answer: Answer) -> Result<()> {
+    /// Sends an answer.
+    async fn end_reply(&self, channel: &Known, question: &Question, answer: &messages::Model) -> Result<()> {
         let tx = self.0.db.write(&channel.scope()).await?;
         let Some(event) = self.still_open(&tx, question).await? else { return Ok(()) };
-        let Some(session) = tx.get_locked::<sessions::Entity>(question.session.id).await? else {
-            let why = "the session was deleted while the model answered".to_owned();
-            return self.end_event(tx, event, EventState::Ignored, Some(why)).await;
-        };
-        let mut message = NewMessage::text(Role::Assistant, answer.text.clone());
-        message.model = answer.model;
-        message.prompt_tokens = answer.prompt_tokens;
-        message.completion_tokens = answer.completion_tokens;
-        message.llm_call = answer.call;
-        message.finish_reason = answer.finish_reason;
-        message.metadata =
-            json!({ "channel": { "channel_id": channel.id, "event_id": question.event.event_id } });
-        let (_, written) = append(&tx, &self.0.clock, session, vec![message]).await?;
-        let outgoing = question.outgoing(answer.text, written.first());
+        let outgoing = question.outgoing(answer.content.clone(), Some(answer.id));
         self.send_out(&tx, channel, &question.chat, outgoing).await?;
         self.end_event(tx, event, EventState::Answered, None).await
     }
 
-    /// Says that there is no answer, if the channel has words for it.
+    /// Says that there is no answer, if the channel has words for it. A message that no turn took is kept all the same.
     async fn fail_reply(&self, channel: &Known, question: &Question, error: &Error) -> Result<()> {
+        let _lane = self.0.lanes.enter(question.session.id).await?;
         let tx = self.0.db.write(&channel.scope()).await?;
+        let session = tx.get_locked::<sessions::Entity>(question.session.id).await?;
         let Some(event) = self.still_open(&tx, question).await? else { return Ok(()) };
+        let mut kept = None;
+        if let (Some(session), Some(asked)) = (session, &event.question) {
+            let message = Input::read(asked)?.question()?;
+            kept = Some(append(&tx, &self.0.clock, session, message.into_iter().collect()).await?.0);
+        }
         if let (Some(text), true) = (&channel.settings.failure_text, channel.is_active) {
             let outgoing = question.outgoing(text.clone(), None);
             self.send_out(&tx, channel, &question.chat, outgoing).await?;
         }
         let said: String = error.to_string().chars().filter(|c| *c != '\0').take(1000).collect();
-        self.end_event(tx, event, EventState::Failed, Some(said)).await
+        self.end_event(tx, event, EventState::Failed, Some(said)).await?;
+        if let Some(session) = kept {
+            self.said(&session);
+        }
+        Ok(())
     }
 
     /// The event, locked; none if another run was first.
-    async fn still_open<R>(&self, tx: &Tx<R>, question: &Question) -> Result<Option<events::Model>> {
+    pub(super) async fn still_open<R>(
+        &self,
+        tx: &Tx<R>,
+        question: &Question,
+    ) -> Result<Option<events::Model>> {
         let event = tx.get_locked::<events::Entity>(question.event.id).await?;
         Ok(event.filter(|event| event.state == EventState::Pending))
     }
@@ -201,6 +213,7 @@ impl Conversation {
         let mut row = event.into_active_model();
         row.state = Set(state);
         row.error_message = Set(error);
+        row.question = Set(None);
         row.updated_at = Set(self.0.clock.now());
         tx.update(row).await?;
         let next = tx.find::<events::Entity>().filter(behind).order_by_asc(events::Column::Id).one().await?;

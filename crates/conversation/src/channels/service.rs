@@ -118,7 +118,7 @@ impl Conversation {
 
     pub(super) async fn create_channel(&self, scope: &Scope, new: ChannelCreate) -> Result<WithSecret> {
         slug("name", &new.name, MAX_NAME)?;
-        new.settings.check()?;
+        new.settings.check(self.usual_model(scope).as_deref())?;
         self.check_project(scope, new.project_id).await?;
         let id = self.0.clock.id();
         let config = self.configure(new.kind, id, &json!({}), new.config)?;
@@ -166,7 +166,7 @@ impl Conversation {
             None => None,
         };
         let settings = match new.settings {
-            Some(change) => Some(merged(&old.settings, change)?),
+            Some(change) => Some(merged(&old.settings, change, self.usual_model(scope).as_deref())?),
             None => None,
         };
         let updated_at = next_version(old.updated_at, self.0.clock.now());
@@ -257,10 +257,15 @@ impl Conversation {
             found => found.map(drop),
         }
     }
+
+    /// Who answers where nobody is named.
+    fn usual_model(&self, scope: &Scope) -> Option<String> {
+        self.0.settings.with(scope.tenant(), |settings| settings.default_model.clone())
+    }
 }
 
 /// Settings with a change put over them, checked as a whole.
-fn merged(kept: &Value, change: Map<String, Value>) -> Result<Value> {
+fn merged(kept: &Value, change: Map<String, Value>, usual: Option<&str>) -> Result<Value> {
     let mut settings = kept.as_object().cloned().unwrap_or_default();
     for (name, value) in change {
         match value {
@@ -270,7 +275,7 @@ fn merged(kept: &Value, change: Map<String, Value>) -> Result<Value> {
     }
     let settings: ChannelSettings = serde_json::from_value(settings.into())
         .map_err(|e| Error::invalid("settings", format!("are not what is expected: {e}")))?;
-    settings.check()?;
+    settings.check(usual)?;
     serde_json::to_value(settings).map_err(Error::internal)
 }
 

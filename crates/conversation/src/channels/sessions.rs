@@ -5,6 +5,7 @@ use loam_kernel::{ChannelId, Error, Result, Scope, TenantId, UserId};
 use loam_platform::notices::Notice;
 use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
 use serde_json::json;
+use tokio::sync::MutexGuard;
 
 use super::chats;
 use super::directory::Known;
@@ -70,6 +71,22 @@ impl Conversation {
         let chat = tx.update(row).await?;
         let notice = self.note_session(tx, channel, &session).await?;
         Ok((chat, session, Some(notice)))
+    }
+
+    /// The lane of a chat's session; none of a chat that has none, which nobody else can write to yet.
+    pub(super) async fn lane_of_chat(
+        &self,
+        scope: &Scope,
+        channel: ChannelId,
+        external_id: &str,
+    ) -> Result<Option<MutexGuard<'_, ()>>> {
+        let tx = self.0.db.read(scope).await?;
+        let chat = self.find_chat(&tx, channel, external_id).await?;
+        drop(tx);
+        match chat {
+            Some(chat) => self.0.lanes.enter(chat.session_id).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     async fn note_session<R>(

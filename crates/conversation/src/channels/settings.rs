@@ -10,15 +10,14 @@ use utoipa::ToSchema;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ChannelSettings {
-    /// Who answers, unless a session names another: the alias of a route, or `provider/model`.
+    /// Who answers, unless a session names another: the alias of a route, or `provider/model`. `default_model` of
+    /// `conversation.turns` unless given.
     pub model: Option<String>,
     /// What the model is told first, in conversations from now on.
     pub system_prompt: Option<String>,
     /// Whether a model answers each message; false: messages are kept, and somebody else answers.
     pub auto_reply: bool,
-    /// Messages that the model is shown at most, 1 to 200.
-    pub context_messages: u16,
-    /// Seconds that an answer may take, 1 to 600.
+    /// Seconds that an answer may take, 1 to 600, those in the session's queue among them.
     pub reply_timeout: u16,
     /// What is sent when no answer can be had; nothing unless given.
     pub failure_text: Option<String>,
@@ -33,7 +32,6 @@ impl Default for ChannelSettings {
             model: None,
             system_prompt: None,
             auto_reply: true,
-            context_messages: 40,
             reply_timeout: 120,
             failure_text: None,
             provision_users: false,
@@ -42,8 +40,8 @@ impl Default for ChannelSettings {
 }
 
 impl ChannelSettings {
-    /// Refuses what can't work.
-    pub(super) fn check(&self) -> Result<()> {
+    /// Refuses what can't work. `usual` answers where nobody is named.
+    pub(super) fn check(&self, usual: Option<&str>) -> Result<()> {
         let texts = [
             ("settings.model", &self.model, 200),
             ("settings.system_prompt", &self.system_prompt, 100_000),
@@ -52,14 +50,12 @@ impl ChannelSettings {
         for (param, text, max) in texts {
             text.as_deref().map_or(Ok(()), |text| bounded(param, text, max))?;
         }
-        if !(1..=200).contains(&self.context_messages) {
-            return Err(Error::invalid("settings.context_messages", "must be between 1 and 200"));
-        }
         if !(1..=600).contains(&self.reply_timeout) {
             return Err(Error::invalid("settings.reply_timeout", "must be between 1 and 600 seconds"));
         }
-        if self.auto_reply && self.model.is_none() {
-            let message = "must name who answers: a route, or `provider/model`; or set `auto_reply` to false";
+        if self.auto_reply && self.model.is_none() && usual.is_none() {
+            let message = "must name who answers: a route, or `provider/model`; or set `auto_reply` to false, or \
+                           `default_model` of `conversation.turns`";
             return Err(Error::invalid("settings.model", message));
         }
         Ok(())
@@ -113,16 +109,16 @@ mod tests {
     #[test]
     fn a_channel_that_answers_says_who() {
         let settings = ChannelSettings::default();
-        assert_eq!(settings.check().expect_err("no model").param(), Some("settings.model"));
-        assert!(ChannelSettings { auto_reply: false, ..settings.clone() }.check().is_ok());
+        assert_eq!(settings.check(None).expect_err("no model").param(), Some("settings.model"));
+        assert!(settings.check(Some("mock/m")).is_ok());
+        assert!(ChannelSettings { auto_reply: false, ..settings.clone() }.check(None).is_ok());
         let good = ChannelSettings { model: Some("mock/m".to_owned()), ..settings };
-        assert!(good.check().is_ok());
+        assert!(good.check(None).is_ok());
         let wrong = [
-            ChannelSettings { context_messages: 0, ..good.clone() },
             ChannelSettings { reply_timeout: 601, ..good.clone() },
             ChannelSettings { system_prompt: Some(String::new()), ..good.clone() },
             ChannelSettings { failure_text: Some("x".repeat(4001)), ..good },
         ];
-        assert!(wrong.iter().all(|settings| settings.check().is_err()));
+        assert!(wrong.iter().all(|settings| settings.check(None).is_err()));
     }
 }

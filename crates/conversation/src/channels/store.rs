@@ -5,9 +5,9 @@ use std::time::Duration;
 use loam_db::Tx;
 use loam_identity::users::entity::Model as User;
 use loam_jobs::{NewJob, enqueue};
-use loam_kernel::{ChannelEventId, ChannelId, Error, Kind, Result, Scope, TenantId, UserId};
+use loam_kernel::{ChannelEventId, ChannelId, Error, Kind, MessageId, Result, Scope, TenantId, UserId};
 use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
-use serde_json::{Value, json};
+use serde_json::{Map, json};
 
 use super::directory::Known;
 use super::events::EventState;
@@ -16,8 +16,8 @@ use super::receive::{ChannelReceipt, ignored};
 use super::reply::{REPLY, RUNS, Reply};
 use super::{chats, events, senders};
 use crate::Conversation;
-use crate::messages::append::{NewMessage, append};
-use crate::messages::entity::Role;
+use crate::messages::append::append;
+use crate::turns::{Input, Promised};
 
 /// When a chat with too many unanswered messages may send again.
 const BUSY: Duration = Duration::from_secs(10);
@@ -36,6 +36,7 @@ impl Conversation {
             return Ok(ignored("the sender's user is not active"));
         }
         let user = user.map(|user| user.id);
+        let _lane = self.lane_of_chat(scope, channel.id, &said.chat.id).await?;
         let tx = self.0.db.write(scope).await?;
         let Some(event) = self.new_event(&tx, channel.id, &event_id).await? else {
             return self.seen_before(&tx, channel.id, &event_id).await;
@@ -43,22 +44,34 @@ impl Conversation {
         let (chat, session, notice) = self.chat_of(&tx, channel, &said, user).await?;
         self.check_waiting(&tx, &chat).await?;
         self.note_sender(&tx, channel.id, &said.sender, user).await?;
-        let mut message = NewMessage::text(Role::User, said.message.text);
-        message.sender = user;
-        message.metadata = json!({ "channel": {
+        let origin = json!({
             "channel_id": channel.id, "event_id": event_id, "message_id": said.message.id,
             "sender": { "id": said.sender.id, "name": said.sender.name }, "metadata": said.metadata,
-        }});
-        let (session, written) = append(&tx, &self.0.clock, session, vec![message]).await?;
-        let message = written.first().ok_or_else(|| Error::internal("nothing was written"))?;
+        });
+        let now = self.0.clock.now();
+        let promised = Promised { id: MessageId(self.0.clock.id_at(now)), at: now };
+        let metadata = Map::from_iter([("channel".to_owned(), origin)]);
+        let input = Input::heard(said.message.text, user, metadata, promised);
+        let message = input.question()?;
         let wants_answer = channel.settings.auto_reply;
-        tx.update_many::<events::Entity>()
+        let set = tx
+            .update_many::<events::Entity>()
             .set(events::Column::ChatId, chat.id)
-            .set(events::Column::MessageId, message.id)
-            .set(events::Column::State, if wants_answer { EventState::Pending } else { EventState::Stored })
-            .filter(events::Column::Id.eq(event))
-            .exec()
-            .await?;
+            .set(events::Column::SessionId, session.id)
+            .set(events::Column::MessageId, promised.id)
+            .filter(events::Column::Id.eq(event));
+        let set = match wants_answer {
+            // it becomes a message when its turn begins, behind the answers to those before it
+            true => set
+                .set(events::Column::Question, input.write()?)
+                .set(events::Column::State, EventState::Pending),
+            false => set.set(events::Column::State, EventState::Stored),
+        };
+        set.exec().await?;
+        let session = match wants_answer {
+            true => session,
+            false => append(&tx, &self.0.clock, session, message.into_iter().collect()).await?.0,
+        };
         if wants_answer {
             let job = NewJob::new(REPLY, Reply { event_id: event }).attempts(RUNS);
             enqueue(&tx, &self.0.clock, job).await?;
@@ -67,8 +80,9 @@ impl Conversation {
         if let Some(notice) = notice {
             self.0.notices.publish(&notice);
         }
+        self.said(&session);
         self.0.deliveries.wake();
-        let (session_id, message_id) = (Some(session.id), Some(message.id));
+        let (session_id, message_id) = (Some(session.id), Some(promised.id));
         Ok(ChannelReceipt { duplicate: false, session_id, message_id, ignored: None })
     }
 
@@ -99,7 +113,10 @@ impl Conversation {
             channel_id: Set(channel),
             event_id: Set(event_id.to_owned()),
             chat_id: Set(None),
+            session_id: Set(None),
             message_id: Set(None),
+            turn_id: Set(None),
+            question: Set(None),
             state: Set(EventState::Ignored),
             error_message: Set(None),
             created_at: Set(now),
@@ -112,13 +129,9 @@ impl Conversation {
     async fn seen_before<R>(&self, tx: &Tx<R>, channel: ChannelId, event_id: &str) -> Result<ChannelReceipt> {
         let find = tx.find::<events::Entity>().filter(events::Column::ChannelId.eq(channel));
         let event = find.filter(events::Column::EventId.eq(event_id)).one().await?;
-        let chat = match event.as_ref().and_then(|event| event.chat_id) {
-            Some(chat) => tx.get::<chats::Entity>(chat).await?,
-            None => None,
-        };
         Ok(ChannelReceipt {
             duplicate: true,
-            session_id: chat.map(|chat| chat.session_id),
+            session_id: event.as_ref().and_then(|event| event.session_id),
             message_id: event.and_then(|event| event.message_id),
             ignored: None,
         })
@@ -172,9 +185,4 @@ impl Conversation {
             }
         }
     }
-}
-
-/// What a message says of the platform that it came from.
-pub(super) fn origin_of(metadata: &Value) -> &Value {
-    &metadata["channel"]
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use loam_db::{Tenant, Tx};
 use loam_gateway::hook::{Conversations, Ended, Exchange, Finish, Named, Said, Speaker};
+use loam_gateway::tool_calls::ToolEnd;
 use loam_http::surface::next_version;
 use loam_kernel::{ChatSessionId, Error, Kind, MessageId, Result, Scope};
 use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
@@ -77,6 +78,11 @@ impl Conversation {
     /// Stores what was said in a call: once, however often it is told of it.
     pub(super) async fn store(&self, exchange: Exchange) -> Result<()> {
         let Exchange { named, call, model, asked, answer, ended, tokens } = exchange;
+        // one that was made since by its name is written to by nobody else yet
+        let _lane = match named.session {
+            Some(session) => Some(self.0.lanes.enter(session).await?),
+            None => None,
+        };
         let tx = self.0.db.write(&Scope::system(named.tenant, "conversations")).await?;
         let Some(session) = locked(&tx, &named).await? else { return Ok(()) };
         require_active(&session)?;
@@ -116,7 +122,7 @@ impl Conversation {
         for said in results {
             // a result for what was wanted elsewhere is a message like any other
             let id = said.tool_call_id.unwrap_or_default();
-            self.0.gateway.answer_tool_call(&tx, session.id, &id, &said.text).await?;
+            self.0.gateway.answer_tool_call(&tx, session.id, &id, ToolEnd::gave(said.text)).await?;
         }
         if let (Some(message), Some(Value::Array(calls))) = (written.last(), calls) {
             self.expect_results(&tx, &session, message, &calls).await?;

@@ -25,6 +25,8 @@ pub(crate) enum Parent {
 /// A message to be written.
 #[derive(Clone, Debug)]
 pub(crate) struct NewMessage {
+    /// Its id, if it was given one before; of the time in `at`.
+    pub(crate) id: Option<MessageId>,
     pub(crate) role: Role,
     pub(crate) content: String,
     pub(crate) parts: Option<Value>,
@@ -47,6 +49,7 @@ impl NewMessage {
     /// A message of text.
     pub(crate) fn text(role: Role, content: impl Into<String>) -> Self {
         Self {
+            id: None,
             role,
             content: content.into(),
             parts: None,
@@ -88,7 +91,7 @@ pub(crate) async fn append<R>(
         };
         let row = ActiveModel {
             tenant_id: Set(TenantId::NIL),
-            id: Set(MessageId(clock.id_at(at))),
+            id: Set(new.id.unwrap_or_else(|| MessageId(clock.id_at(at)))),
             session_id: Set(session.id),
             turn_id: Set(new.turn),
             parent_id: Set(parent),

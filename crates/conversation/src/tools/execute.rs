@@ -117,12 +117,8 @@ impl Conversation {
 
     async fn end_use(&self, scope: &Scope, id: ToolCallId, done: &Result<String, Failure>) {
         let end = match done {
-            Ok(content) => {
-                ToolEnd { status: ToolCallStatus::Succeeded, result: Some(content.clone()), error: None }
-            }
-            Err(failure) => {
-                ToolEnd { status: failure.status, result: None, error: Some(failure.why.clone()) }
-            }
+            Ok(content) => ToolEnd::gave(content.clone()),
+            Err(failure) => ToolEnd::failed(failure.status, failure.why.clone()),
         };
         metrics::counter!("loam_tool_calls_total", "result" => if done.is_ok() { "ok" } else { "error" })
             .increment(1);

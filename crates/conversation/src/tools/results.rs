@@ -1,8 +1,9 @@
 //! Tools that the client uses: Loam keeps what they are wanted for, and what the client says came of it.
 
 use loam_db::Tx;
-use loam_gateway::tool_calls::NewToolCall;
-use loam_kernel::{Error, Result};
+use loam_gateway::tool_calls::entity::ToolCallStatus;
+use loam_gateway::tool_calls::{NewToolCall, ToolEnd};
+use loam_kernel::{ChatSessionId, Error, Result, TurnId};
 
 use super::execute::ToolUse;
 use crate::Conversation;
@@ -15,6 +16,8 @@ pub(crate) struct ClientResult<'a> {
     pub(crate) call_id: &'a str,
     /// For the model.
     pub(crate) content: &'a str,
+    /// The tool failed.
+    pub(crate) is_error: bool,
 }
 
 impl Conversation {
@@ -49,13 +52,31 @@ impl Conversation {
         results: &[ClientResult<'_>],
     ) -> Result<()> {
         for (i, result) in results.iter().enumerate() {
-            let known =
-                self.0.gateway.answer_tool_call(tx, session.id, result.call_id, result.content).await?;
+            let end = match result.is_error {
+                true => ToolEnd::failed(ToolCallStatus::Failed, result.content),
+                false => ToolEnd::gave(result.content),
+            };
+            let known = self.0.gateway.answer_tool_call(tx, session.id, result.call_id, end).await?;
             if !known {
                 let message = format!("no call `{}` of a tool waits for a result", result.call_id);
                 return Err(Error::invalid(format!("[{i}].tool_call_id"), message));
             }
         }
         Ok(())
+    }
+
+    /// Writes down that a turn has ended, and waits for no more results.
+    pub(crate) async fn give_up_waiting<R>(
+        &self,
+        tx: &Tx<R>,
+        session: ChatSessionId,
+        turn: TurnId,
+        late: bool,
+    ) -> Result<()> {
+        let end = match late {
+            true => ToolEnd::failed(ToolCallStatus::TimedOut, "no result came in time"),
+            false => ToolEnd::failed(ToolCallStatus::Failed, "its turn ended without its result"),
+        };
+        self.0.gateway.give_up_tool_calls(tx, session, turn, end).await
     }
 }

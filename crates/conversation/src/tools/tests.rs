@@ -136,8 +136,10 @@ async fn a_result_is_taken_for_a_use_that_waits_alone(database: Database) {
     }
     tx.commit().await.unwrap();
     let send = async |results: &[(&str, &str)]| {
-        let results: Vec<ClientResult<'_>> =
-            results.iter().map(|(call_id, content)| ClientResult { call_id, content }).collect();
+        let results: Vec<ClientResult<'_>> = results
+            .iter()
+            .map(|(call_id, content)| ClientResult { call_id, content, is_error: false })
+            .collect();
         let tx = bed.db.write(&bed.scope).await.unwrap();
         bed.conversation.record_client_results(&tx, &session, &results).await?;
         tx.commit().await

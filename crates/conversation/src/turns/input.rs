@@ -1,5 +1,6 @@
 //! What a client asks for: checked, and kept with the turn until it is its turn.
 
+use chrono::{DateTime, Utc};
 use loam_http::surface::present;
 use loam_kernel::{Error, MessageId, Result, UserId};
 use serde::{Deserialize, Serialize};
@@ -116,19 +117,41 @@ pub(crate) struct Input {
     pub(crate) settings: Map<String, Value>,
     pub(crate) metadata: Map<String, Value>,
     pub(crate) sender: Option<UserId>,
+    /// The message that the question becomes, if that was told before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) promised: Option<Promised>,
+}
+
+/// A message that is to come.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Promised {
+    pub(crate) id: MessageId,
+    /// When it was said.
+    pub(crate) at: DateTime<Utc>,
 }
 
 impl Input {
-    pub(super) fn read(input: &Value) -> Result<Self> {
+    /// What was said elsewhere, to be asked when it is its turn.
+    pub(crate) fn heard(
+        text: String,
+        sender: Option<UserId>,
+        metadata: Map<String, Value>,
+        promised: Promised,
+    ) -> Self {
+        let (content, settings) = (Some(Value::String(text)), Map::new());
+        Self { content, follows: Follows::Head, settings, metadata, sender, promised: Some(promised) }
+    }
+
+    pub(crate) fn read(input: &Value) -> Result<Self> {
         Self::deserialize(input).map_err(Error::internal)
     }
 
-    pub(super) fn write(&self) -> Result<Value> {
+    pub(crate) fn write(&self) -> Result<Value> {
         serde_json::to_value(self).map_err(Error::internal)
     }
 
     /// The question, as the message that it becomes.
-    pub(super) fn question(&self) -> Result<Option<NewMessage>> {
+    pub(crate) fn question(&self) -> Result<Option<NewMessage>> {
         let Some(content) = &self.content else { return Ok(None) };
         let content = asked(content)?;
         let mut message = NewMessage::text(Role::User, content.text);
@@ -139,6 +162,8 @@ impl Input {
             Follows::Message(id) => Parent::Message(id),
         };
         message.sender = self.sender;
+        message.id = self.promised.map(|promised| promised.id);
+        message.at = self.promised.map(|promised| promised.at);
         message.metadata = Value::Object(self.metadata.clone());
         Ok(Some(message))
     }

@@ -22,4 +22,5 @@ mod step;
 mod view;
 mod writer;
 
-pub(crate) use input::SETTINGS;
+pub(crate) use input::{Input, Promised, SETTINGS};
+pub(crate) use service::New;

@@ -45,7 +45,8 @@ impl Conversation {
                 Ok(Look::Over(end)) => return Err(Some(end)),
                 Ok(Look::Gone) => return Err(None),
                 Ok(Look::Wait) => {}
-                Err(e) if e.kind() == Kind::Unavailable => {}
+                // the database is away, or too many write to the session: it is looked again
+                Err(e) if matches!(e.kind(), Kind::Unavailable | Kind::TooMany) => {}
                 Err(e) => {
                     tracing::error!(error = ?e, turn.id = %live.id, "a turn could not begin");
                     return Err(Some(End::failed(&e)));
@@ -68,6 +69,7 @@ impl Conversation {
             return Ok(Look::Wait);
         }
         drop(tx);
+        let _lane = self.0.lanes.enter(live.session).await?;
         let tx = self.0.db.write(scope).await?;
         let Some(session) = tx.get_locked::<sessions::Entity>(live.session).await? else {
             return Ok(Look::Gone);

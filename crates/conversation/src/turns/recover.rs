@@ -164,7 +164,7 @@ impl Conversation {
     async fn end_left(&self, row: &Model, end: &End) -> Result<bool> {
         match self.try_end_left(row, end, false).await {
             // what can't be a message must not keep a session for ever
-            Err(e) if e.kind() != Kind::Unavailable => {
+            Err(e) if !matches!(e.kind(), Kind::Unavailable | Kind::TooMany) => {
                 tracing::error!(error = ?e, turn.id = %row.id, "what was left of a turn can't be stored as a message");
                 self.try_end_left(row, end, true).await
             }
@@ -173,6 +173,7 @@ impl Conversation {
     }
 
     async fn try_end_left(&self, row: &Model, end: &End, bare: bool) -> Result<bool> {
+        let _lane = self.0.lanes.enter(row.session_id).await?;
         let tx = self.0.db.write(&Scope::system(row.tenant_id, "turns")).await?;
         let Some(mut writer) = Writer::open(&tx, &self.0.clock, row.session_id, row.id).await? else {
             return Ok(false);
@@ -208,6 +209,8 @@ impl Conversation {
         } else {
             writer.end(end, None).await?
         };
+        let late = row.state == TurnState::RequiresAction;
+        self.give_up_waiting(&tx, row.session_id, row.id, late).await?;
         tx.commit().await?;
         self.said(&session);
         self.0.turns.wake(session.id);

@@ -33,12 +33,41 @@ const QUEUE_RETRY: Duration = Duration::from_secs(5);
 const MAX_RESULTS: usize = 128;
 
 /// A turn that is to be made.
-struct New {
+pub(crate) struct New {
     model: Option<String>,
     input: Input,
     question: Option<MessageId>,
     parent_turn: Option<TurnId>,
     parent: Option<MessageId>,
+}
+
+/// A turn that is in its session's queue once its transaction is committed.
+pub(crate) struct Queued {
+    pub(crate) live: Arc<Live>,
+    begun: Option<Begun>,
+}
+
+impl New {
+    /// A question that follows this message, and asks for nothing but an answer.
+    pub(crate) fn asking(model: Option<String>, input: Input, before: Option<&messages::Model>) -> Self {
+        let parent_turn = before.and_then(|message| message.turn_id);
+        Self { model, input, question: None, parent_turn, parent: before.map(|message| message.id) }
+    }
+
+    /// Another answer to the question of a turn, as that was asked; the question too, if it never became a message.
+    pub(crate) fn again(old: Model) -> Result<Self> {
+        let mut input = Input::read(&old.input)?;
+        if old.user_message_id.is_some() {
+            input.content = None;
+        }
+        Ok(Self {
+            model: old.model,
+            input,
+            question: old.user_message_id,
+            parent_turn: old.parent_turn_id,
+            parent: old.parent_id,
+        })
+    }
 }
 
 impl Conversation {
@@ -51,6 +80,7 @@ impl Conversation {
     ) -> Result<Arc<Live>> {
         new.check()?;
         self.0.turns.admit()?;
+        let _lane = self.0.lanes.enter(session).await?;
         let tx = self.0.db.write(scope).await?;
         let session = access::get_locked(&tx, session).await?;
         let follows = match new.parent_id {
@@ -73,14 +103,9 @@ impl Conversation {
             settings: new.settings,
             metadata: new.metadata,
             sender: scope.user,
+            promised: None,
         };
-        let made = New {
-            model: new.model,
-            input,
-            question: None,
-            parent_turn: before.as_ref().and_then(|message| message.turn_id),
-            parent: before.map(|message| message.id),
-        };
+        let made = New::asking(new.model, input, before.as_ref());
         self.enqueue(scope, tx, session, made).await
     }
 
@@ -94,30 +119,37 @@ impl Conversation {
     ) -> Result<Arc<Live>> {
         new.check()?;
         self.0.turns.admit()?;
+        let _lane = self.0.lanes.enter(session).await?;
         let tx = self.0.db.write(scope).await?;
         let session = access::get_locked(&tx, session).await?;
         let old = turn_of(&tx, &session, turn).await?;
-        let Some(question) = old.user_message_id else {
+        if old.user_message_id.is_none() {
             return Err(wrong_state("this turn has not begun, so it has no question yet"));
-        };
-        let mut input = Input::read(&old.input)?;
-        input.content = None;
-        input.settings = new.settings.unwrap_or(input.settings);
-        let made = New {
-            model: new.model.or(old.model),
-            input,
-            question: Some(question),
-            parent_turn: old.parent_turn_id,
-            parent: old.parent_id,
-        };
+        }
+        let mut made = New::again(old)?;
+        made.model = new.model.or(made.model);
+        made.input.settings = new.settings.unwrap_or(made.input.settings);
         self.enqueue(scope, tx, session, made).await
     }
 
-    /// Puts a turn into its session's queue, or begins it if there is none before it.
     async fn enqueue<R>(&self, scope: &Scope, tx: Tx<R>, session: Session, new: New) -> Result<Arc<Live>> {
+        let queued = self.queue_turn(scope, &tx, session, new).await?;
+        tx.commit().await?;
+        self.start_turn(scope, queued)
+    }
+
+    /// Puts a turn into its session's queue, or begins it if there is none before it. The session is locked, its lane
+    /// entered; [`Conversation::start_turn`] follows the commit.
+    pub(crate) async fn queue_turn<R>(
+        &self,
+        scope: &Scope,
+        tx: &Tx<R>,
+        session: Session,
+        new: New,
+    ) -> Result<Queued> {
         require_active(&session)?;
         let model = self.model_of(scope, &session, new.model).await?;
-        let waiting = open_turns(&tx, session.id).await?.len() as u64;
+        let waiting = open_turns(tx, session.id).await?.len() as u64;
         if waiting >= self.0.settings.with(scope.tenant(), |settings| settings.queue) {
             let message =
                 "as many turns as this session takes are under way or wait; try again when one has ended";
@@ -150,16 +182,21 @@ impl Conversation {
         let mut begun = None;
         if waiting == 0 {
             let beginning = Beginning { turn: id, input: &new.input, question: new.question, model: &model };
-            begun = Some(self.begin(&tx, session, beginning, &mut row).await?);
+            begun = Some(self.begin(tx, session, beginning, &mut row).await?);
         }
         let turn = tx.insert(row).await?;
-        tx.commit().await?;
-        if let Some((session, _)) = &begun {
-            self.said(session);
-        }
         let events = begun.as_ref().map(|(_, events)| events.clone()).unwrap_or_default();
         let live = Live::new(tenant, session_id, id, events);
         let begun = begun.map(|(session, events)| Begun { session, turn, events });
+        Ok(Queued { live, begun })
+    }
+
+    /// Runs a turn that is in its session's queue by now.
+    pub(crate) fn start_turn(&self, scope: &Scope, queued: Queued) -> Result<Arc<Live>> {
+        let Queued { live, begun } = queued;
+        if let Some(begun) = &begun {
+            self.said(&begun.session);
+        }
         self.run_turn(scope, &live, begun)?;
         Ok(live)
     }
@@ -219,6 +256,7 @@ impl Conversation {
 
     /// Stops a turn; what came is kept.
     pub(crate) async fn stop_turn(&self, scope: &Scope, session: ChatSessionId, id: TurnId) -> Result<()> {
+        let lane = self.0.lanes.enter(session).await?;
         let tx = self.0.db.write(scope).await?;
         let session = access::get_locked(&tx, session).await?;
         let turn = turn_of(&tx, &session, id).await?;
@@ -230,19 +268,21 @@ impl Conversation {
                 return Err(wrong_state("this turn has ended already"));
             };
             writer.end(&End::stopped(), None).await?;
+            self.give_up_waiting(&tx, session.id, id, false).await?;
             tx.commit().await?;
             self.said(&session);
             self.0.turns.wake(session.id);
             return Ok(());
         }
         if let Some(live) = self.0.turns.get(id) {
-            drop(tx);
+            drop((tx, lane));
             live.stop.cancel();
             live.over().await;
             return Ok(());
         }
         tx.update_many::<Entity>().set(Column::StopRequested, true).filter(Column::Id.eq(id)).exec().await?;
         tx.commit().await?;
+        drop(lane);
         let ended = async {
             while self.get_turn(scope, session.id, id).await?.0.ended_at.is_none() {
                 tokio::time::sleep(LOOK).await;
@@ -266,6 +306,7 @@ impl Conversation {
             return Err(Error::invalid("tool_results", format!("must have 1 to {MAX_RESULTS} results")));
         }
         self.0.turns.admit()?;
+        let _lane = self.0.lanes.enter(session).await?;
         let tx = self.0.db.write(scope).await?;
         let session = access::get_locked(&tx, session).await?;
         turn_of(&tx, &session, id).await?;
@@ -284,7 +325,11 @@ impl Conversation {
         }
         let record: Vec<ClientResult<'_>> = results
             .iter()
-            .map(|result| ClientResult { call_id: &result.tool_call_id, content: &result.content })
+            .map(|result| ClientResult {
+                call_id: &result.tool_call_id,
+                content: &result.content,
+                is_error: result.is_error,
+            })
             .collect();
         self.record_client_results(&tx, &writer.session, &record).await?;
         if !open.is_empty() {

@@ -8,6 +8,7 @@ use loam_kernel::{Error, Kind, LlmCallId, Result, Scope};
 use super::event::{ToolCall, TurnEvent};
 use super::live::Live;
 use super::log::TurnLog;
+use super::progress::Progress;
 use super::writer::{Asked, End, Writer};
 use crate::Conversation;
 use crate::tools::{ToolOutcome, ToolUse};
@@ -48,7 +49,8 @@ impl Conversation {
                     log.stored(events, over);
                     return Ok(());
                 }
-                Err(e) if e.kind() == Kind::Unavailable => {
+                // nor is what came given up because many write to the session
+                Err(e) if matches!(e.kind(), Kind::Unavailable | Kind::TooMany) => {
                     tracing::debug!(error = %e, turn.id = %live.id, "a turn can't be stored for the moment");
                 }
                 Err(e) => return Err(e),
@@ -92,6 +94,7 @@ impl Conversation {
         step: &Step,
         call: Option<LlmCallId>,
     ) -> Result<Vec<TurnEvent>> {
+        let _lane = self.0.lanes.enter(live.session).await?;
         let tx = self.0.db.write(scope).await?;
         let Some(mut writer) = Writer::open(&tx, &self.0.clock, live.session, live.id).await? else {
             return Err(gone());
@@ -99,10 +102,11 @@ impl Conversation {
         let session = writer.session.clone();
         // the row has them up to the last step only
         writer.events.clone_from(&live.events());
+        let open = !Progress::of(&writer.events).open_calls.is_empty();
         let events = match step {
             Step::Asked { asked, theirs, park } => {
                 writer.asked(asked, call).await?;
-                let message = super::progress::Progress::of(&writer.events).answer;
+                let message = Progress::of(&writer.events).answer;
                 for wanted in theirs {
                     let usage = ToolUse {
                         session: live.session,
@@ -125,6 +129,9 @@ impl Conversation {
             Step::End(end) => writer.end(end, call).await?,
             Step::EndBare(end) => writer.end_bare(end, call).await?,
         };
+        if open && matches!(step, Step::End(_) | Step::EndBare(_)) {
+            self.give_up_waiting(&tx, live.session, live.id, false).await?;
+        }
         tx.commit().await?;
         self.said(&session);
         Ok(events)

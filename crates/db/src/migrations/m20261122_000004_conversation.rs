@@ -89,8 +89,8 @@ fn channels(schema: &mut Schema) {
         t.references("channel_id", "channels", Cascade);
     });
     schema.tenant_table("channel_events", |t| {
-        t.uuid("channel_id").text("event_id").uuid("chat_id?").uuid("message_id?").text("state");
-        t.text("error_message?").timestamps();
+        t.uuid("channel_id").text("event_id").uuid("chat_id?").uuid("session_id?").uuid("message_id?");
+        t.uuid("turn_id?").json("question?").text("state").text("error_message?").timestamps();
         t.unique(&["channel_id", "event_id"]).index(&["chat_id", "state", "id"]);
         t.global_index(&["created_at"], None).references("channel_id", "channels", Cascade);
     });

@@ -53,6 +53,18 @@ pub struct ToolEnd {
     pub error: Option<String>,
 }
 
+impl ToolEnd {
+    /// It gave this.
+    pub fn gave(result: impl Into<String>) -> Self {
+        Self { status: ToolCallStatus::Succeeded, result: Some(result.into()), error: None }
+    }
+
+    /// It gave nothing, for this reason.
+    pub fn failed(status: ToolCallStatus, why: impl Into<String>) -> Self {
+        Self { status, result: None, error: Some(why.into()) }
+    }
+}
+
 impl Gateway {
     /// Writes down that a tool is used, or is to be used by the client.
     pub async fn record_tool_call<R>(&self, tx: &Tx<R>, new: NewToolCall) -> Result<ToolCallId> {
@@ -92,7 +104,7 @@ impl Gateway {
         tx: &Tx<R>,
         session: ChatSessionId,
         call_id: &str,
-        result: &str,
+        end: ToolEnd,
     ) -> Result<bool> {
         let waiting = tx
             .find::<Entity>()
@@ -102,9 +114,27 @@ impl Gateway {
             .order_by_desc(Column::Id)
             .limit(1);
         let Some(row) = waiting.locked().one().await? else { return Ok(false) };
-        let end = ToolEnd { status: ToolCallStatus::Succeeded, result: Some(result.to_owned()), error: None };
         self.end(tx, row, end).await?;
         Ok(true)
+    }
+
+    /// Ends the uses by the client that a turn asked for, when nothing waits for their results any more.
+    pub async fn give_up_tool_calls<R>(
+        &self,
+        tx: &Tx<R>,
+        session: ChatSessionId,
+        turn: TurnId,
+        end: ToolEnd,
+    ) -> Result<()> {
+        let open = tx
+            .find::<Entity>()
+            .filter(Column::SessionId.eq(session))
+            .filter(Column::TurnId.eq(turn))
+            .filter(Column::Status.eq(ToolCallStatus::Waiting));
+        for row in open.locked().all().await? {
+            self.end(tx, row, end.clone()).await?;
+        }
+        Ok(())
     }
 
     /// Deletes uses of tools in a conversation, at most so many; says how many.
