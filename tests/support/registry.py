@@ -205,11 +205,15 @@ def webhook_delivery(world: World) -> str:
 
 
 TO_CHAT = {"chat_id": "registry", "text": "hello"}
+
+
 def tool_call(world: World) -> str:
     """A tool of the owner's that is tried; it can't be reached, and its use is on record all the same."""
     session = session_with_tool(world)
     world.owner.call("POST", f"/api/v1/chat_sessions/{session}/tools/test", 200, json={"name": "anything"})
     return world.owner.get("/api/v1/tool_calls", session_id=session)["data"][0]["id"]
+
+
 def user_preference(world: World) -> str:
     """Its key is its user's id: a path takes one value for all its parameters here."""
     made = USER(world)
