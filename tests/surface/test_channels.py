@@ -174,6 +174,28 @@ def test_a_message_that_no_turn_took_is_in_the_session_all_the_same(gateway, moc
     assert api.get(f"/api/v1/messages/{receipt['message_id']}")["content"] == "is anybody there?"
 
 
+def test_a_message_whose_turn_is_stopped_before_it_begins_is_in_the_session_all_the_same(gateway, mock, name, receiver):
+    api = gateway.api
+    platform = open_channel(api, name("bot"), receiver.url, model=MODEL, failure_text="Sorry.")
+    session = platform.say("hello", "a")["session_id"]
+    answered(receiver, 1)
+    turns = f"/api/v1/chat_sessions/{session}/turns"
+    with Faulty() as slow, ThreadPoolExecutor(1) as pool:
+        slow.feel(hang=True, cut="head")
+        provider = gateway.add_provider(name("slow"), slow.base_url, ["m"])["name"]
+        ahead = pool.submit(api.with_key(api.key).call, "POST", turns, json={"content": "x", "model": f"{provider}/m"})
+        running = eventually(lambda: api.get(turns, state="running")["data"])[0]["id"]
+        receipt = platform.say("are you there?", "a")
+        queued = eventually(lambda: api.get(turns, state="queued")["data"])[0]["id"]
+        api.call("DELETE", f"{turns}/{queued}", 200)
+        assert answered(receiver, 2)[1] == "Sorry."
+        assert api.get(f"/api/v1/messages/{receipt['message_id']}")["content"] == "are you there?"
+        api.call("DELETE", f"{turns}/{running}", 200)
+        ahead.result()
+    platform.say("and now?", "a")
+    assert answered(receiver, 3)[2] != "Sorry."
+
+
 def test_who_answers_by_default_answers_channels_too(deployment, mock, name, receiver):
     tenant = deployment.tenant(name("usual"))
     config = {"base_url": mock.base_url, "api_key": "sk-x", "models": ["m"]}

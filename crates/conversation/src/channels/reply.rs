@@ -174,9 +174,19 @@ impl Conversation {
         let tx = self.0.db.write(&channel.scope()).await?;
         let session = tx.get_locked::<sessions::Entity>(question.session.id).await?;
         let Some(event) = self.still_open(&tx, question).await? else { return Ok(()) };
+        let untold = match (event.question.clone(), event.turn_id) {
+            (Some(question), _) => Some(question),
+            // stopped before it began
+            (None, Some(turn)) => tx
+                .get::<Turns>(turn)
+                .await?
+                .filter(|turn| turn.user_message_id.is_none() && turn.ended_at.is_some())
+                .map(|turn| turn.input),
+            (None, None) => None,
+        };
         let mut kept = None;
-        if let (Some(session), Some(asked)) = (session, &event.question) {
-            let message = Input::read(asked)?.question()?;
+        if let (Some(session), Some(untold)) = (session, untold) {
+            let message = Input::read(&untold)?.question()?;
             kept = Some(append(&tx, &self.0.clock, session, message.into_iter().collect()).await?.0);
         }
         if let (Some(text), true) = (&channel.settings.failure_text, channel.is_active) {
