@@ -10,10 +10,6 @@ use crate::shared::Shared;
 use crate::state::{Due, Parked, State};
 use crate::writer::{Step, Writer};
 
-/// How long frames are gathered between two syncs while many wait. A sync costs some 30 µs of processor time however much
-/// it writes, so calls at once are cheaper the more of them share one; whoever is alone doesn't wait.
-const GATHER: Duration = Duration::from_micros(100);
-
 pub(crate) fn start(shared: &Arc<Shared>) -> io::Result<Vec<JoinHandle<()>>> {
     let (writer, preparer) = (Writer::new(Arc::clone(shared)), Preparer::new(Arc::clone(shared)));
     let ends = Ends(Arc::clone(shared));
@@ -47,7 +43,6 @@ fn run_writer(mut writer: Writer) {
     let shared = writer.shared();
     loop {
         match writer.step(Instant::now()) {
-            Step::Progress if writer.is_busy() => std::thread::sleep(GATHER),
             Step::Progress => {}
             Step::Idle => park_writer(&shared),
             Step::Finished => return,

@@ -15,9 +15,6 @@ const LAST_RETRY: Duration = Duration::from_secs(5);
 /// A larger buffer is given back after use.
 const KEEP_BUFFER_BYTES: usize = 4 << 20;
 
-/// As many frames in one sync mean that many wait at once.
-const BUSY_FRAMES: u64 = 8;
-
 /// What a step of the writer or of the preparer came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
@@ -46,18 +43,11 @@ pub(crate) struct Writer {
     active: Option<(Arc<Segment>, u64)>,
     /// Failures since something last succeeded.
     failures: u32,
-    /// Frames that the last sync made durable.
-    synced: u64,
 }
 
 impl Writer {
     pub fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, batch: Vec::new(), done: 0, start: 0, active: None, failures: 0, synced: 0 }
-    }
-
-    /// Whether so many share a sync that the next may wait for more to share it.
-    pub fn is_busy(&self) -> bool {
-        self.synced >= BUSY_FRAMES
+        Self { shared, batch: Vec::new(), done: 0, start: 0, active: None, failures: 0 }
     }
 
     pub fn shared(&self) -> Arc<Shared> {
@@ -114,7 +104,6 @@ impl Writer {
 
         let took = self.put(&segment, end, &rest[..piece])?;
         let frames = frame_lens(&rest[..piece]).count() as u64;
-        self.synced = frames;
         let end = end + piece as u64;
         self.start = end;
         self.done += piece;
