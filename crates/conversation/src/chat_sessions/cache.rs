@@ -131,7 +131,8 @@ impl Caches {
             let Some(session) = tx.get::<Entity>(id).await? else { return Ok(None) };
             let Some(span) = Span::of_session(&session) else { return Ok(Some(Arc::default())) };
             let find = tx.find::<messages::Entity>().filter(messages::Column::SessionId.eq(id));
-            let find = find.filter(span.condition()).order_by_desc(messages::Column::SequenceNumber);
+            let find =
+                find.within_ids(span.from, span.before).order_by_desc(messages::Column::SequenceNumber);
             let rows = find.limit(KEPT + 1).all().await?;
             Ok((rows.iter().map(said::weight).sum::<usize>() <= MAX_PAGE).then(|| Arc::new(rows)))
         });

@@ -55,7 +55,7 @@ impl<'t, R> Path<'t, R> {
             .filter(Column::SessionId.eq(self.session.id))
             .filter(Column::SequenceNumber.lt(message.sequence_number));
         if let Some(span) = Span::of_session(self.session) {
-            find = find.filter(span.condition());
+            find = find.within_ids(span.from, span.before);
         }
         let page = find.order_by_desc(Column::SequenceNumber).limit(PAGE).all().await?;
         self.read = page.into_iter().map(|message| (message.id, message)).collect();

@@ -54,7 +54,7 @@ pub(super) async fn read<R>(tx: &Tx<R>, session: &Session, asked: usize) -> Resu
         .filter(Column::SessionId.eq(session.id));
     // only the months that the session lived in
     if let Some(span) = Span::of_session(session) {
-        find = find.filter(span.condition());
+        find = find.within_ids(span.from, span.before);
     }
     let newest = find.order_by_desc(Column::SequenceNumber).limit(most as u64);
     let mut rows: Vec<Row> = newest.into::<Row>().await?;

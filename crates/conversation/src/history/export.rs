@@ -148,7 +148,8 @@ impl Current {
     async fn read(&mut self, tx: &Tx<Tenant>, lines: &mut Vec<u8>) -> Result<u64> {
         let Some(span) = Span::of_session(&self.session) else { return Ok(0) };
         let find = tx.find::<messages::Entity>().filter(messages::Column::SessionId.eq(self.session.id));
-        let find = find.filter(span.condition()).filter(messages::Column::SequenceNumber.gt(self.number));
+        let find =
+            find.within_ids(span.from, span.before).filter(messages::Column::SequenceNumber.gt(self.number));
         let rows = find.order_by_asc(messages::Column::SequenceNumber).limit(MESSAGES).all().await?;
         let count = rows.len() as u64;
         for row in rows {

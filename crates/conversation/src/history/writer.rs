@@ -265,7 +265,8 @@ impl<'a> Writer<'a> {
             || Error::invalid("parent", format!("there is no message number {number} in this session yet"));
         let span = Span::of_session(session).ok_or_else(missing)?;
         let find = self.tx.find::<messages::Entity>().filter(messages::Column::SessionId.eq(session.id));
-        let find = find.filter(span.condition()).filter(messages::Column::SequenceNumber.eq(number));
+        let find =
+            find.within_ids(span.from, span.before).filter(messages::Column::SequenceNumber.eq(number));
         find.one().await?.map(|message| message.id).ok_or_else(missing)
     }
 

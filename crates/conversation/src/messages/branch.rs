@@ -31,7 +31,8 @@ pub(crate) async fn path<R>(
     let Some(span) = Span::of_session(session) else { return Ok(steps) };
     let (mut next, mut below) = (Some(from.id), from.sequence_number);
     while next.is_some() && steps.len() < count {
-        let rows = tx.find::<Entity>().filter(Column::SessionId.eq(session.id)).filter(span.condition());
+        let rows =
+            tx.find::<Entity>().filter(Column::SessionId.eq(session.id)).within_ids(span.from, span.before);
         let rows = rows.filter(Column::SequenceNumber.lte(below)).order_by_desc(Column::SequenceNumber);
         let rows = rows.select_only().columns([Column::Id, Column::ParentId, Column::SequenceNumber]);
         let rows = rows.limit(STRIDE.min(count as u64)).into::<Step>().await?;
@@ -51,7 +52,8 @@ pub(crate) async fn path<R>(
 pub(crate) async fn load<R>(tx: &Tx<R>, session: &sessions::Model, steps: &[Step]) -> Result<Vec<Model>> {
     let (Some(span), false) = (Span::of_session(session), steps.is_empty()) else { return Ok(Vec::new()) };
     let numbers = steps.iter().map(|step| step.sequence_number);
-    let find = tx.find::<Entity>().filter(Column::SessionId.eq(session.id)).filter(span.condition());
+    let find =
+        tx.find::<Entity>().filter(Column::SessionId.eq(session.id)).within_ids(span.from, span.before);
     let rows = find.filter(Column::SequenceNumber.is_in(numbers)).all().await?;
     let mut rows: std::collections::HashMap<MessageId, Model> =
         rows.into_iter().map(|row| (row.id, row)).collect();

@@ -66,7 +66,8 @@ impl Conversation {
             return Ok(Page::around(Vec::new(), page.limit()?, None, |row: &Model| (None, row.id.0)));
         };
         let span = span.within(filter.created_after, filter.created_before);
-        let mut find = tx.find::<Entity>().filter(Column::SessionId.eq(session.id)).filter(span.condition());
+        let mut find =
+            tx.find::<Entity>().filter(Column::SessionId.eq(session.id)).within_ids(span.from, span.before);
         if let Some(role) = filter.role {
             find = find.filter(Column::Role.eq(role));
         }

@@ -12,8 +12,8 @@ use crate::chat_sessions::entity::Model;
 /// From one id on, and before another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span {
-    from: Uuid,
-    before: Uuid,
+    pub(crate) from: Uuid,
+    pub(crate) before: Uuid,
 }
 
 impl Span {
