@@ -13,6 +13,14 @@ import httpx
 from .api import Api
 
 COMMENT = b":"
+# A tool that the client uses, and a model that wants it.
+WEATHER = {
+    "type": "function",
+    "function": {"name": "weather", "parameters": {"type": "object", "properties": {"at": {"type": "string"}}}},
+}
+WANTS = {"type": "reply", "tool_calls": [{"name": "weather", "arguments": {"at": "Paris"}}], "times": 1}
+# Models of a provider that answers at once, and of one that takes its time.
+QUICK, SLOW = "mock/gpt-4o", "slow/gpt-4o"
 
 
 @dataclass
@@ -146,3 +154,17 @@ def words(count: int, seed: str = "words") -> str:
     """A text of so many words."""
     dice = random.Random(seed)
     return " ".join(dice.choice(["loam", "sand", "silt", "clay", "沃土", "humus"]) + str(at) for at in range(count))
+
+
+def reply(text: str, times: int = 1) -> dict:
+    return {"type": "reply", "text": text, "times": times}
+
+
+def prompts(mock) -> list[list[dict]]:
+    """The messages of every request that the provider got."""
+    return [request["body"]["messages"] for request in mock.requests() if "messages" in request["body"]]
+
+
+def with_tool(session: Chat) -> Chat:
+    session.api.call("PUT", f"{session.path}/tools", 200, json={"tools": [WEATHER]})
+    return session

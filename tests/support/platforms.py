@@ -18,6 +18,8 @@ import httpx
 from .api import Api, eventually
 
 _numbers = itertools.count(1)
+# Who answers in a channel, unless a test says otherwise.
+MODEL = "mock/gpt-4o-mini"
 
 
 def sign(secret: str, body: bytes, at: int | None = None) -> dict[str, str]:
@@ -204,3 +206,19 @@ class Telegram(Receiver):
     def sent(self) -> list[dict[str, Any]]:
         """What was sent to chats."""
         return [each.json for each in self.taken if each.path.endswith("/sendMessage")]
+
+
+def answered(receiver: Receiver, count: int) -> list[str]:
+    """The texts that went out, once there are so many."""
+    return [each.json["message"]["text"] for each in receiver.wait(count)]
+
+
+def said_in(api: Api, session: str) -> list[tuple[str, str]]:
+    """Who said what in a session, by its numbers."""
+    rows = sorted(api.all("messages", session_id=session), key=lambda row: row["sequence_number"])
+    return [(row["role"], row["content"]) for row in rows]
+
+
+def turns_of(api: Api, session: str) -> list[dict[str, Any]]:
+    """The turns of a session, oldest first."""
+    return api.get(f"/api/v1/chat_sessions/{session}/turns")["data"][::-1]

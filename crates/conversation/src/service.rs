@@ -4,20 +4,19 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
-use loam_db::{Db, Tx};
+use loam_db::Db;
 use loam_gateway::Gateway;
 use loam_http::client::Client;
 use loam_identity::Identity;
 use loam_jobs::{Handlers, Schedule};
 use loam_journal::Journal;
 use loam_kernel::{Clock, NodeId, Result};
-use loam_platform::audit_logs::{self, Change};
+use loam_platform::changes::Changes;
 use loam_platform::drain::Sink;
-use loam_platform::notices::{Notice, Notices};
+use loam_platform::notices::Notices;
 use loam_platform::seal::Keyring;
 use loam_platform::system_config::Live;
 use loam_platform::webhook_deliveries::WebhookDeliveries;
-use serde_json::Value;
 use tokio::sync::Semaphore;
 use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
@@ -42,6 +41,7 @@ pub(crate) struct Inner {
     pub(crate) db: Db,
     pub(crate) clock: Clock,
     pub(crate) notices: Notices,
+    pub(crate) changes: Changes,
     pub(crate) identity: Identity,
     pub(crate) gateway: Gateway,
     pub(crate) keyring: Keyring,
@@ -116,6 +116,7 @@ impl Conversation {
             channels,
         );
         Self(Arc::new(Inner {
+            changes: Changes::new(clock.clone(), notices.clone()),
             caches: Caches::new(&notices),
             lanes: Lanes::new(),
             imports: Semaphore::new(history::AT_ONCE),
@@ -169,27 +170,5 @@ impl Conversation {
     /// Takes no more turns, and waits so long for those under way; then what they have is stored.
     pub async fn finish_turns(&self, patience: Duration) {
         self.0.turns.finish(patience).await;
-    }
-
-    /// Records a change and announces it, in its transaction.
-    pub(crate) async fn record<R>(
-        &self,
-        tx: &Tx<R>,
-        action: &'static str,
-        resource: &'static str,
-        id: impl Into<Uuid>,
-        changes: Value,
-    ) -> Result<Notice> {
-        let id = id.into();
-        let change = Change { action, resource_type: resource, resource_id: &id.to_string(), changes };
-        audit_logs::record(tx, &self.0.clock, change).await?;
-        self.0.notices.announce(tx, &self.0.clock, resource, id).await
-    }
-
-    /// Commits, then tells this process's own caches.
-    pub(crate) async fn commit<R>(&self, tx: Tx<R>, notice: Notice) -> Result<()> {
-        tx.commit().await?;
-        self.0.notices.publish(&notice);
-        Ok(())
     }
 }

@@ -71,6 +71,14 @@ pub fn is_unique_violation(error: &Error) -> bool {
     error.code() == "already_exists"
 }
 
+/// What a write answers whose `field` must be unique: that it is taken, in words of its own.
+pub fn taken(field: &'static str, message: impl Into<String>) -> impl FnOnce(Error) -> Error {
+    move |e| match is_unique_violation(&e) {
+        true => Error::taken(field, message).with_source(e),
+        false => e,
+    }
+}
+
 pub(crate) fn from_sqlx(error: sqlx::Error) -> Error {
     map_err(DbErr::Query(RuntimeErr::SqlxError(error.into())))
 }

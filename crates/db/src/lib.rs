@@ -30,7 +30,7 @@ pub use check::{EntityShape, compare};
 pub use conn::log_slower_than;
 pub use connect::{Config, Db, Dialect, PoolUse};
 pub use docs::{data_dictionary, entity_diagram};
-pub use error::{is_transient, is_unique_violation, map_err};
+pub use error::{is_transient, is_unique_violation, map_err, taken};
 pub use find::{Find, SortKey, TenantEntity};
 pub use idempotency::{Answer, IdempotencyKeys, Kept};
 pub use migrate::{MigrationState, SchemaStatus};

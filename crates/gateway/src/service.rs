@@ -3,22 +3,20 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use loam_db::{Db, Tx};
+use loam_db::Db;
 use loam_http::client::{Client, Timeouts};
 use loam_identity::Identity;
 use loam_journal::{Journal, Position};
 use loam_kernel::{Clock, Result};
-use loam_platform::audit_logs::{self, Change};
+use loam_platform::changes::Changes;
 use loam_platform::drain::Sink;
-use loam_platform::notices::{Notice, Notices};
+use loam_platform::notices::Notices;
 use loam_platform::seal::Keyring;
 use loam_platform::system_config::Live;
-use serde_json::Value;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use utoipa_axum::router::OpenApiRouter;
-use uuid::Uuid;
 
 use crate::catalog::Catalog;
 use crate::hook::Conversations;
@@ -41,7 +39,7 @@ pub struct Gateway(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) db: Db,
     pub(crate) clock: Clock,
-    pub(crate) notices: Notices,
+    pub(crate) changes: Changes,
     pub(crate) identity: Identity,
     pub(crate) keyring: Keyring,
     pub(crate) client: Client,
@@ -105,9 +103,9 @@ impl Gateway {
         let answers = Answers::new(config.response_cache_bytes);
         let calls = TaskTracker::new();
         Self(Arc::new(Inner {
+            changes: Changes::new(clock.clone(), notices),
             db,
             clock,
-            notices,
             identity,
             keyring,
             client,
@@ -175,27 +173,5 @@ impl Gateway {
     /// Calls under way.
     pub fn open_calls(&self) -> usize {
         self.0.calls.len()
-    }
-
-    /// Records a change and announces it, in its transaction.
-    pub(crate) async fn record<R>(
-        &self,
-        tx: &Tx<R>,
-        action: &'static str,
-        resource: &'static str,
-        id: impl Into<Uuid>,
-        changes: Value,
-    ) -> Result<Notice> {
-        let id = id.into();
-        let change = Change { action, resource_type: resource, resource_id: &id.to_string(), changes };
-        audit_logs::record(tx, &self.0.clock, change).await?;
-        self.0.notices.announce(tx, &self.0.clock, resource, id).await
-    }
-
-    /// Commits, then tells this process's own caches.
-    pub(crate) async fn commit<R>(&self, tx: Tx<R>, notice: Notice) -> Result<()> {
-        tx.commit().await?;
-        self.0.notices.publish(&notice);
-        Ok(())
     }
 }

@@ -81,9 +81,11 @@ impl Identity {
             other => other?,
         };
         tx.act_in(tenant.id);
-        self.record(&tx, "create", "tenants", tenant.id, json!({ "slug": DEFAULT })).await?;
+        self.changes.record(&tx, "create", "tenants", tenant.id, json!({ "slug": DEFAULT })).await?;
         let operator = users::service::insert(&tx, operator).await?;
-        self.record(&tx, "create", "users", operator.id, json!({ "username": operator.username })).await?;
+        self.changes
+            .record(&tx, "create", "users", operator.id, json!({ "username": operator.username }))
+            .await?;
         api_keys::service::insert_key(self, &tx, "first key", vec!["*".to_owned()], None, key.clone())
             .await?;
         tx.commit().await?;

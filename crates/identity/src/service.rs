@@ -2,15 +2,13 @@
 
 use std::sync::{Arc, OnceLock};
 
-use loam_db::{Db, Tx};
+use loam_db::Db;
 use loam_http::client::Client;
 use loam_kernel::{Clock, Error, Result, Scope, TenantId};
-use loam_platform::audit_logs::{self, Change};
-use loam_platform::notices::{Notice, Notices};
+use loam_platform::changes::Changes;
+use loam_platform::notices::Notices;
 use loam_platform::seal::Keyring;
-use serde_json::Value;
 use utoipa_axum::router::OpenApiRouter;
-use uuid::Uuid;
 
 use crate::login::Throttle;
 use crate::opened::Recorded;
@@ -31,6 +29,7 @@ pub struct Identity {
     pub(crate) db: Db,
     pub(crate) clock: Clock,
     pub(crate) notices: Notices,
+    pub(crate) changes: Changes,
     pub(crate) keyring: Keyring,
     pub(crate) config: Arc<Config>,
     pub(crate) passwords: Passwords,
@@ -71,6 +70,7 @@ impl Identity {
             signing_keys: SigningKeys::new(db.clone(), clock.clone(), keyring.clone(), &notices),
             issuers: Issuers::new(db.clone(), keyring.clone(), client, &notices),
             preferences: Preferences::new(db.clone(), &notices),
+            changes: Changes::new(clock.clone(), notices.clone()),
             recorded: Arc::default(),
             default_tenant: Arc::default(),
             dependents: Arc::default(),
@@ -127,27 +127,5 @@ impl Identity {
     /// Refuses everybody but operators.
     pub(crate) fn require_operator(&self, scope: &Scope) -> Result<()> {
         if scope.is_operator() { Ok(()) } else { Err(Error::forbidden("operator")) }
-    }
-
-    /// Records a change and announces it, in its transaction.
-    pub(crate) async fn record<R>(
-        &self,
-        tx: &Tx<R>,
-        action: &'static str,
-        resource: &'static str,
-        id: impl Into<Uuid>,
-        changes: Value,
-    ) -> Result<Notice> {
-        let id = id.into();
-        let change = Change { action, resource_type: resource, resource_id: &id.to_string(), changes };
-        audit_logs::record(tx, &self.clock, change).await?;
-        self.notices.announce(tx, &self.clock, resource, id).await
-    }
-
-    /// Commits, then tells this process's own caches.
-    pub(crate) async fn commit<R>(&self, tx: Tx<R>, notice: Notice) -> Result<()> {
-        tx.commit().await?;
-        self.notices.publish(&notice);
-        Ok(())
     }
 }

@@ -6,6 +6,7 @@
 pub mod api_logs;
 pub mod audit_logs;
 pub mod cache;
+pub mod changes;
 pub mod database;
 pub mod drain;
 pub mod error_logs;

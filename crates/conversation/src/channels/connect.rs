@@ -105,8 +105,8 @@ impl Conversation {
 
     async fn note_connection(&self, scope: &Scope, id: ChannelId, action: &'static str) -> Result<()> {
         let tx = self.0.db.write(scope).await?;
-        let notice = self.record(&tx, action, "channels", id, json!({})).await?;
-        self.commit(tx, notice).await
+        let notice = self.0.changes.record(&tx, action, "channels", id, json!({})).await?;
+        self.0.changes.commit(tx, notice).await
     }
 
     /// A text of somebody's own to a chat: kept in its session as the assistant's, and sent.

@@ -141,12 +141,12 @@ impl Conversation {
             updated_at: Set(now),
         };
         let tx = self.0.db.write(scope).await?;
-        let row = tx.insert(row).await.map_err(|e| match loam_db::is_unique_violation(&e) {
-            true => Error::taken("name", "there is a channel with this name already").with_source(e),
-            false => e,
-        })?;
-        let notice = self.record(&tx, "create", "channels", id, kinds::changes(&row)).await?;
-        self.commit(tx, notice).await?;
+        let row = tx
+            .insert(row)
+            .await
+            .map_err(loam_db::taken("name", "there is a channel with this name already"))?;
+        let notice = self.0.changes.record(&tx, "create", "channels", id, kinds::changes(&row)).await?;
+        self.0.changes.commit(tx, notice).await?;
         Ok(WithSecret { row, secret })
     }
 
@@ -178,8 +178,8 @@ impl Conversation {
         new.metadata.map(|metadata| row.metadata = Set(metadata.into()));
         row.updated_at = Set(updated_at);
         let row = tx.update(row).await?;
-        let notice = self.record(&tx, "update", "channels", id, kinds::changes(&row)).await?;
-        self.commit(tx, notice).await?;
+        let notice = self.0.changes.record(&tx, "update", "channels", id, kinds::changes(&row)).await?;
+        self.0.changes.commit(tx, notice).await?;
         Ok(row)
     }
 
@@ -191,8 +191,8 @@ impl Conversation {
         }
         let given_up = self.0.deliveries.abandon(&tx, id, "the channel was deleted").await?;
         let changes = json!({ "deliveries_given_up": given_up });
-        let notice = self.record(&tx, "delete", "channels", id, changes).await?;
-        self.commit(tx, notice).await
+        let notice = self.0.changes.record(&tx, "delete", "channels", id, changes).await?;
+        self.0.changes.commit(tx, notice).await
     }
 
     pub(super) async fn rotate_channel_secret(
@@ -219,8 +219,8 @@ impl Conversation {
         row.updated_at = Set(updated_at);
         let row = tx.update(row).await?;
         let changes = json!({ "secret": "rotated", "old_secret_until": until });
-        let notice = self.record(&tx, "rotate_secret", "channels", id, changes).await?;
-        self.commit(tx, notice).await?;
+        let notice = self.0.changes.record(&tx, "rotate_secret", "channels", id, changes).await?;
+        self.0.changes.commit(tx, notice).await?;
         Ok(WithSecret { row, secret })
     }
 

@@ -96,7 +96,7 @@ impl Conversation {
         session: &sessions::Model,
     ) -> Result<Notice> {
         let changes = json!({ "title": session.title, "user_id": session.user_id, "channel_id": channel.id });
-        self.record(tx, "create", "chat_sessions", session.id, changes).await
+        self.0.changes.record(tx, "create", "chat_sessions", session.id, changes).await
     }
 
     pub(super) async fn find_chat<R>(

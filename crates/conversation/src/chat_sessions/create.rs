@@ -132,7 +132,7 @@ impl Conversation {
         let changes =
             json!({ "title": session.title, "user_id": session.user_id, "project_id": session.project_id });
         let notice = self.session_changed(&tx, "create", &session, changes).await?;
-        self.commit(tx, notice).await?;
+        self.0.changes.commit(tx, notice).await?;
         Ok(session)
     }
 
@@ -172,11 +172,7 @@ pub(crate) async fn insert<R>(tx: &Tx<R>, row: Model) -> Result<Model> {
 }
 
 pub(super) fn taken(error: Error) -> Error {
-    if loam_db::is_unique_violation(&error) {
-        Error::taken("external_id", "there is a session with this external_id already").with_source(error)
-    } else {
-        error
-    }
+    loam_db::taken("external_id", "there is a session with this external_id already")(error)
 }
 
 /// Checks the texts that are there.

@@ -41,7 +41,7 @@ impl Conversation {
         remove(&tx, &self.0.clock, &session).await?;
         let told = json!({ "title": session.title, "message_count": session.message_count });
         let notice = self.session_changed(&tx, "delete", &session, told).await?;
-        self.commit(tx, notice).await
+        self.0.changes.commit(tx, notice).await
     }
 }
 

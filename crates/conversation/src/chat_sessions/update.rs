@@ -147,7 +147,7 @@ impl Conversation {
             true => Some(notices::announce(&tx, &self.0.clock, super::TOPIC, id.0, owner_before).await?),
             false => None,
         };
-        self.commit(tx, notice).await?;
+        self.0.changes.commit(tx, notice).await?;
         left.iter().for_each(|left| self.0.notices.publish(left));
         Ok(session)
     }

@@ -2,24 +2,15 @@
 
 use loam_db::Db;
 use loam_gateway::hook::{Conversations, Ended, Exchange, Finish, Named, Said, Speaker};
-use loam_gateway::{CallSettings, Gateway};
-use loam_http::client::{Client, Config};
-use loam_identity::{Bootstrap, Identity};
 use loam_kernel::{Actor, ChatSessionId, Clock, Kind, LlmCallId, Permissions, Scope, TenantId, UserId};
-use loam_platform::notices::Notices;
-use loam_platform::seal::Keyring;
-use loam_platform::system_config::Live;
-use loam_platform::webhook_deliveries::{DeliverySettings, WebhookDeliveries};
 use loam_testkit::{Database, on_both};
 use sea_orm::{IntoActiveModel, QueryOrder, Set};
 use serde_json::json;
-use zeroize::Zeroizing;
 
-use crate::channels::ChannelLimits;
+use crate::Conversation;
 use crate::chat_sessions::entity::{self as sessions, SessionStatus};
 use crate::messages::entity::{Column, Entity, FinishReason, Model, Role};
-use crate::{ContextSettings, TurnSettings};
-use crate::{Conversation, Parts};
+use crate::tests::bed;
 
 on_both![
     a_conversation_is_kept_once_however_often_its_client_repeats_it,
@@ -39,62 +30,17 @@ pub(crate) struct Bed {
     pub(crate) conversation: Conversation,
     pub(crate) scope: Scope,
     pub(crate) session: ChatSessionId,
+    /// Deleted when the bed is.
+    _database: Database,
 }
 
 impl Bed {
-    pub(crate) async fn new(database: &Database) -> Self {
-        let clock = Clock::fixed(Clock::system().now());
-        let (db, notices) = (database.db.clone(), Notices::default());
-        db.ensure_partitions(&Scope::system(TenantId::NIL, "test"), clock.now()).await.unwrap();
-        let keyring = Keyring::open(&database.folder().join("master.key"), &clock, true).unwrap();
-        let client = Client::new(&Config::default()).unwrap();
-        let identity = Identity::new(loam_identity::Parts {
-            db: db.clone(),
-            clock: clock.clone(),
-            notices: notices.clone(),
-            keyring: keyring.clone(),
-            client: client.clone(),
-            config: loam_identity::Config::default(),
-        });
-        let given = Bootstrap {
-            key: Some(Zeroizing::new("loam_abcdefghijkmnpqrstuvwxyz23456789abcdefgh".to_owned())),
-            password: None,
-        };
-        identity.bootstrap(given).await.unwrap();
-        let tenant = identity.default_tenant().unwrap();
-        let gateway = Gateway::new(loam_gateway::Parts {
-            db: db.clone(),
-            clock: clock.clone(),
-            notices: notices.clone(),
-            identity: identity.clone(),
-            keyring: keyring.clone(),
-            client: client.clone(),
-            timeouts: Config::default().timeouts(),
-            journal: None,
-            journal_budget: 0,
-            config: loam_gateway::Config::default(),
-            settings: Live::fixed(CallSettings::default()),
-        });
-        let conversation = Conversation::new(Parts {
-            db: db.clone(),
-            clock: clock.clone(),
-            notices,
-            identity,
-            gateway,
-            keyring,
-            client,
-            journal: None,
-            turns: Live::fixed(TurnSettings::default()),
-            context: Live::fixed(ContextSettings::default()),
-            deliveries: WebhookDeliveries::new(
-                db.clone(),
-                clock.clone(),
-                Live::fixed(DeliverySettings::default()),
-            ),
-            channels: Live::fixed(ChannelLimits::default()),
-        });
-        let scope = Scope::new(tenant, Actor::CommandLine, Permissions::all());
-        let mut bed = Self { db, clock, conversation, scope, session: ChatSessionId::NIL };
+    pub(crate) async fn new(database: Database) -> Self {
+        let bed = bed::Bed::new(database).await;
+        let (scope, session) = (bed.scope(), ChatSessionId::NIL);
+        let bed::Bed { clock, conversation, database, .. } = bed;
+        let mut bed =
+            Self { db: database.db.clone(), clock, conversation, scope, session, _database: database };
         bed.session = bed.session("the one", None).await;
         bed
     }
@@ -178,7 +124,7 @@ fn chain(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 async fn a_conversation_is_kept_once_however_often_its_client_repeats_it(database: Database) {
-    let bed = Bed::new(&database).await;
+    let bed = Bed::new(database).await;
     bed.say(&["u1"], "a1").await;
     bed.say(&["u1", "a1", "u2"], "a2").await;
     bed.say(&["u2", "a2", "u3"], "a3").await;
@@ -204,7 +150,7 @@ async fn a_conversation_is_kept_once_however_often_its_client_repeats_it(databas
 }
 
 async fn what_was_edited_begins_a_branch(database: Database) {
-    let bed = Bed::new(&database).await;
+    let bed = Bed::new(database).await;
     bed.say(&["u1"], "a1").await;
     bed.say(&["u1", "a1", "u2"], "a2").await;
     bed.say(&["u1", "a1", "u2 edited"], "a3").await;
@@ -220,7 +166,7 @@ async fn what_was_edited_begins_a_branch(database: Database) {
 }
 
 async fn a_system_message_is_kept_once(database: Database) {
-    let bed = Bed::new(&database).await;
+    let bed = Bed::new(database).await;
     bed.say(&["s: be brief", "u1"], "a1").await;
     bed.say(&["s: be brief", "u1", "a1", "u2"], "a2").await;
     bed.say(&["s: it is Monday", "u1", "a1", "u2", "a2", "u3"], "a3").await;
@@ -242,7 +188,7 @@ async fn a_system_message_is_kept_once(database: Database) {
 }
 
 async fn an_exchange_is_kept_once_though_it_is_told_twice(database: Database) {
-    let bed = Bed::new(&database).await;
+    let bed = Bed::new(database).await;
     let exchange = bed.exchange(&["u1"], "a1");
     for _ in 0..3 {
         bed.conversation.store(exchange.clone()).await.unwrap();
@@ -251,7 +197,7 @@ async fn an_exchange_is_kept_once_though_it_is_told_twice(database: Database) {
 }
 
 async fn an_answer_that_came_late_completes_what_is_there(database: Database) {
-    let bed = Bed::new(&database).await;
+    let bed = Bed::new(database).await;
     let late = bed.exchange(&["u1"], "a1");
     bed.say(&["u1", "a1", "u2"], "a2").await;
     bed.conversation.store(late.clone()).await.unwrap();
@@ -261,7 +207,7 @@ async fn an_answer_that_came_late_completes_what_is_there(database: Database) {
 }
 
 async fn tools_that_a_client_uses_are_on_record(database: Database) {
-    let bed = Bed::new(&database).await;
+    let bed = Bed::new(database).await;
     let mut first = bed.exchange(&["u1"], "");
     first.answer.tool_calls =
         Some(json!([{"id": "c1", "type": "function", "function": {"name": "weather", "arguments": "{}"}}]));
@@ -291,7 +237,7 @@ async fn tools_that_a_client_uses_are_on_record(database: Database) {
 }
 
 async fn calls_at_once_stay_together(database: Database) {
-    let bed = Bed::new(&database).await;
+    let bed = Bed::new(database).await;
     let all: Vec<(String, String)> = (0..16).map(|i| (format!("u{i}"), format!("a{i}"))).collect();
     let stored = all.iter().map(|(asked, answer)| {
         let exchange = bed.exchange(&[asked], answer);
@@ -312,7 +258,7 @@ async fn calls_at_once_stay_together(database: Database) {
 }
 
 async fn another_users_session_is_none(database: Database) {
-    let bed = Bed::new(&database).await;
+    let bed = Bed::new(database).await;
     let (mine, theirs) = (UserId(bed.clock.id()), UserId(bed.clock.id()));
     let session = bed.session("theirs", Some(theirs)).await;
     let permissions = Permissions::new(["gateway:call".to_owned(), "messages:write".to_owned()]);
@@ -337,7 +283,7 @@ async fn another_users_session_is_none(database: Database) {
 }
 
 async fn an_archived_session_takes_nothing(database: Database) {
-    let bed = Bed::new(&database).await;
+    let bed = Bed::new(database).await;
     let tx = bed.db.write(&bed.scope).await.unwrap();
     let mut row = tx.get::<sessions::Entity>(bed.session).await.unwrap().unwrap().into_active_model();
     row.status = Set(SessionStatus::Archived);

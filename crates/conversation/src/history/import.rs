@@ -215,7 +215,7 @@ impl Conversation {
         };
         audit_logs::record(&tx, &self.0.clock, change).await?;
         let notice = notices::announce(&tx, &self.0.clock, chat_sessions::TOPIC, Uuid::nil(), None).await?;
-        self.commit(tx, notice).await
+        self.0.changes.commit(tx, notice).await
     }
 
     /// Makes the partitions of the months that messages come from.

@@ -95,13 +95,6 @@ pub(super) fn of_configs(rows: &[configs::Model]) -> Bulk {
 
 /// A session of the file that somebody made while it was read.
 pub(super) fn overtaken(error: Error) -> Error {
-    if loam_db::is_unique_violation(&error) {
-        Error::taken(
-            "external_id",
-            "somebody made a session of this file meanwhile; see what is there, then send it again",
-        )
-        .with_source(error)
-    } else {
-        error
-    }
+    let message = "somebody made a session of this file meanwhile; see what is there, then send it again";
+    loam_db::taken("external_id", message)(error)
 }

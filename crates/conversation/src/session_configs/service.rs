@@ -91,8 +91,8 @@ impl Conversation {
         };
         // not the value: it is the caller's own
         let told = json!({ "session_id": session.id, "key": key });
-        let notice = self.record(&tx, "set", "session_configs", row.id, told).await?;
-        self.commit(tx, notice).await?;
+        let notice = self.0.changes.record(&tx, "set", "session_configs", row.id, told).await?;
+        self.0.changes.commit(tx, notice).await?;
         Ok(row)
     }
 
@@ -103,8 +103,8 @@ impl Conversation {
         let old = find(&tx, session.id, key).await?.ok_or_else(missing)?;
         tx.delete::<Entity>().filter(Column::Id.eq(old.id)).exec().await?;
         let told = json!({ "session_id": session.id, "key": key });
-        let notice = self.record(&tx, "delete", "session_configs", old.id, told).await?;
-        self.commit(tx, notice).await
+        let notice = self.0.changes.record(&tx, "delete", "session_configs", old.id, told).await?;
+        self.0.changes.commit(tx, notice).await
     }
 }
 

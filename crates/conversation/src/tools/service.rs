@@ -81,8 +81,8 @@ impl Conversation {
                 (tx.insert(row).await?, "create")
             }
         };
-        let notice = self.record(&tx, action, "session_configs", row.id, changes).await?;
-        self.commit(tx, notice).await?;
+        let notice = self.0.changes.record(&tx, action, "session_configs", row.id, changes).await?;
+        self.0.changes.commit(tx, notice).await?;
         Ok(masked(row))
     }
 }

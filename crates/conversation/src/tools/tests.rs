@@ -60,7 +60,7 @@ async fn status(bed: &Bed, id: ToolCallId) -> (ToolCallStatus, Option<String>) {
 }
 
 async fn what_is_declared_is_what_a_model_is_told(database: Database) {
-    let bed = Bed::new(&database).await;
+    let bed = Bed::new(database).await;
     let function =
         json!({"name": "f", "description": "does", "parameters": {"type": "object"}, "strict": true});
     let new = tools(json!([
@@ -85,7 +85,7 @@ async fn what_is_declared_is_what_a_model_is_told(database: Database) {
 }
 
 async fn a_use_whose_server_died_ends_as_failed(database: Database) {
-    let bed = Bed::new(&database).await;
+    let bed = Bed::new(database).await;
     let (lost, waiting) = (begin(&bed, false).await, begin(&bed, true).await);
     bed.clock.advance(TimeDelta::minutes(61));
     let running = begin(&bed, false).await;
@@ -98,7 +98,7 @@ async fn a_use_whose_server_died_ends_as_failed(database: Database) {
 }
 
 async fn a_use_ends_once(database: Database) {
-    let bed = Bed::new(&database).await;
+    let bed = Bed::new(database).await;
     let id = begin(&bed, false).await;
     bed.clock.advance(TimeDelta::milliseconds(250));
     for (status, result) in [(ToolCallStatus::Succeeded, "first\0"), (ToolCallStatus::Failed, "second")] {
@@ -114,7 +114,7 @@ async fn a_use_ends_once(database: Database) {
 }
 
 async fn the_uses_of_a_session_are_deleted_in_batches(database: Database) {
-    let bed = Bed::new(&database).await;
+    let bed = Bed::new(database).await;
     for _ in 0..5 {
         begin(&bed, false).await;
     }
@@ -128,7 +128,7 @@ async fn the_uses_of_a_session_are_deleted_in_batches(database: Database) {
 }
 
 async fn a_result_is_taken_for_a_use_that_waits_alone(database: Database) {
-    let bed = Bed::new(&database).await;
+    let bed = Bed::new(database).await;
     let tx = bed.db.write(&bed.scope).await.unwrap();
     let session = access::get(&tx, bed.session).await.unwrap();
     for call_id in ["c1", "c2"] {

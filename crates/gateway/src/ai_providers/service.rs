@@ -119,12 +119,12 @@ impl Gateway {
             updated_at: Set(now),
         };
         let tx = self.0.db.write(scope).await?;
-        let row = tx.insert(row).await.map_err(|e| match loam_db::is_unique_violation(&e) {
-            true => Error::taken("name", "there is a provider with this name already").with_source(e),
-            false => e,
-        })?;
-        let notice = self.record(&tx, "create", "ai_providers", id, changes(&row)).await?;
-        self.commit(tx, notice).await?;
+        let row = tx
+            .insert(row)
+            .await
+            .map_err(loam_db::taken("name", "there is a provider with this name already"))?;
+        let notice = self.0.changes.record(&tx, "create", "ai_providers", id, changes(&row)).await?;
+        self.0.changes.commit(tx, notice).await?;
         Ok(row)
     }
 
@@ -154,8 +154,8 @@ impl Gateway {
         new.metadata.map(|metadata| row.metadata = Set(metadata.into()));
         row.updated_at = Set(updated_at);
         let row = tx.update(row).await?;
-        let notice = self.record(&tx, "update", "ai_providers", id, changes(&row)).await?;
-        self.commit(tx, notice).await?;
+        let notice = self.0.changes.record(&tx, "update", "ai_providers", id, changes(&row)).await?;
+        self.0.changes.commit(tx, notice).await?;
         Ok(row)
     }
 
@@ -165,8 +165,8 @@ impl Gateway {
         if tx.delete::<Entity>().filter(Column::Id.eq(id)).exec().await? == 0 {
             return Err(missing());
         }
-        let notice = self.record(&tx, "delete", "ai_providers", id, json!({})).await?;
-        self.commit(tx, notice).await
+        let notice = self.0.changes.record(&tx, "delete", "ai_providers", id, json!({})).await?;
+        self.0.changes.commit(tx, notice).await
     }
 
     /// Puts a change over a kept configuration, opening what stays secret so that the whole can be checked again.

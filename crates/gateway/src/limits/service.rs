@@ -125,15 +125,13 @@ impl Gateway {
             updated_at: Set(now),
         };
         let tx = self.0.db.write(scope).await?;
-        let row = tx.insert(row).await.map_err(|e| match loam_db::is_unique_violation(&e) {
-            true => {
-                Error::taken("subject_id", "this subject has a limit already; change that").with_source(e)
-            }
-            false => e,
-        })?;
+        let row = tx
+            .insert(row)
+            .await
+            .map_err(loam_db::taken("subject_id", "this subject has a limit already; change that"))?;
         not_empty(&row)?;
-        let notice = self.record(&tx, "create", "limits", row.id, changes(&row)).await?;
-        self.commit(tx, notice).await?;
+        let notice = self.0.changes.record(&tx, "create", "limits", row.id, changes(&row)).await?;
+        self.0.changes.commit(tx, notice).await?;
         Ok(row)
     }
 
@@ -180,8 +178,8 @@ impl Gateway {
         row.updated_at = Set(updated_at);
         let row = tx.update(row).await?;
         not_empty(&row)?;
-        let notice = self.record(&tx, "update", "limits", id, changes(&row)).await?;
-        self.commit(tx, notice).await?;
+        let notice = self.0.changes.record(&tx, "update", "limits", id, changes(&row)).await?;
+        self.0.changes.commit(tx, notice).await?;
         Ok(row)
     }
 
@@ -191,8 +189,8 @@ impl Gateway {
         if tx.delete::<Entity>().filter(Column::Id.eq(id)).exec().await? == 0 {
             return Err(missing());
         }
-        let notice = self.record(&tx, "delete", "limits", id, json!({})).await?;
-        self.commit(tx, notice).await
+        let notice = self.0.changes.record(&tx, "delete", "limits", id, json!({})).await?;
+        self.0.changes.commit(tx, notice).await
     }
 }
 

@@ -109,13 +109,12 @@ impl Gateway {
         if tx.find::<ai_providers::entity::Entity>().filter(named).one().await?.is_none() {
             return Err(Error::invalid("provider", "there is no provider with this name"));
         }
-        let row = tx.insert(row).await.map_err(|e| match loam_db::is_unique_violation(&e) {
-            true => Error::taken("model", "this model has a price at this provider already; change that")
-                .with_source(e),
-            false => e,
-        })?;
-        let notice = self.record(&tx, "create", "model_prices", row.id, changes(&row)).await?;
-        self.commit(tx, notice).await?;
+        let row = tx.insert(row).await.map_err(loam_db::taken(
+            "model",
+            "this model has a price at this provider already; change that",
+        ))?;
+        let notice = self.0.changes.record(&tx, "create", "model_prices", row.id, changes(&row)).await?;
+        self.0.changes.commit(tx, notice).await?;
         Ok(row)
     }
 
@@ -145,8 +144,8 @@ impl Gateway {
         output.map(|nano| row.output_nano_usd = Set(nano));
         row.updated_at = Set(updated_at);
         let row = tx.update(row).await?;
-        let notice = self.record(&tx, "update", "model_prices", id, changes(&row)).await?;
-        self.commit(tx, notice).await?;
+        let notice = self.0.changes.record(&tx, "update", "model_prices", id, changes(&row)).await?;
+        self.0.changes.commit(tx, notice).await?;
         Ok(row)
     }
 
@@ -156,8 +155,8 @@ impl Gateway {
         if tx.delete::<Entity>().filter(Column::Id.eq(id)).exec().await? == 0 {
             return Err(missing());
         }
-        let notice = self.record(&tx, "delete", "model_prices", id, json!({})).await?;
-        self.commit(tx, notice).await
+        let notice = self.0.changes.record(&tx, "delete", "model_prices", id, json!({})).await?;
+        self.0.changes.commit(tx, notice).await
     }
 }
 

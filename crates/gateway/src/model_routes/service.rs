@@ -125,12 +125,12 @@ impl Gateway {
             created_at: Set(now),
             updated_at: Set(now),
         };
-        let row = tx.insert(row).await.map_err(|e| match loam_db::is_unique_violation(&e) {
-            true => Error::taken("alias", "there is a route with this alias already").with_source(e),
-            false => e,
-        })?;
-        let notice = self.record(&tx, "create", "model_routes", row.id, changes(&row)).await?;
-        self.commit(tx, notice).await?;
+        let row = tx
+            .insert(row)
+            .await
+            .map_err(loam_db::taken("alias", "there is a route with this alias already"))?;
+        let notice = self.0.changes.record(&tx, "create", "model_routes", row.id, changes(&row)).await?;
+        self.0.changes.commit(tx, notice).await?;
         Ok(row)
     }
 
@@ -164,8 +164,8 @@ impl Gateway {
         new.metadata.map(|metadata| row.metadata = Set(metadata.into()));
         row.updated_at = Set(updated_at);
         let row = tx.update(row).await?;
-        let notice = self.record(&tx, "update", "model_routes", id, changes(&row)).await?;
-        self.commit(tx, notice).await?;
+        let notice = self.0.changes.record(&tx, "update", "model_routes", id, changes(&row)).await?;
+        self.0.changes.commit(tx, notice).await?;
         Ok(row)
     }
 
@@ -177,8 +177,9 @@ impl Gateway {
             Error::new(loam_kernel::Kind::Conflict, "in_use", e.message().to_owned()).with_source(e)
         })?;
         tx.delete::<Entity>().filter(Column::Id.eq(id)).exec().await?;
-        let notice = self.record(&tx, "delete", "model_routes", id, json!({ "alias": old.alias })).await?;
-        self.commit(tx, notice).await
+        let notice =
+            self.0.changes.record(&tx, "delete", "model_routes", id, json!({ "alias": old.alias })).await?;
+        self.0.changes.commit(tx, notice).await
     }
 }
 

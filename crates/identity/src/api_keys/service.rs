@@ -124,8 +124,8 @@ impl Identity {
         row.revoked_at = Set(Some(now));
         row.updated_at = Set(now);
         tx.update(row).await?;
-        let notice = self.record(&tx, "revoke", "api_keys", id, json!({ "revoked_at": now })).await?;
-        self.commit(tx, notice).await
+        let notice = self.changes.record(&tx, "revoke", "api_keys", id, json!({ "revoked_at": now })).await?;
+        self.changes.commit(tx, notice).await
     }
 }
 
@@ -168,7 +168,7 @@ pub(crate) async fn insert_key<R>(
     };
     let row = tx.insert(row).await?;
     let changes = json!({ "name": row.name, "scopes": row.scopes, "user_id": row.user_id, "project_id": row.project_id });
-    identity.record(tx, "create", "api_keys", row.id, changes).await?;
+    identity.changes.record(tx, "create", "api_keys", row.id, changes).await?;
     Ok(NewKey { row, key })
 }
 

@@ -148,8 +148,8 @@ impl Identity {
         };
         let session = tx.insert(row).await?;
         let changes = json!({ "user_id": id, "expires_at": session.expires_at, "password_hash_upgraded": upgraded.is_some() });
-        let notice = self.record(&tx, "log_in", "login_sessions", session.id, changes).await?;
-        self.commit(tx, notice).await?;
+        let notice = self.changes.record(&tx, "log_in", "login_sessions", session.id, changes).await?;
+        self.changes.commit(tx, notice).await?;
         Ok(LoggedIn { token, session, user })
     }
 
@@ -203,8 +203,8 @@ impl Identity {
         tx.update(row).await?;
         let ended = login_sessions::service::revoke_all(&tx, id, Some(session), now).await?;
         let changes = json!({ "password": "changed", "login_sessions_revoked": ended });
-        let notice = self.record(&tx, "change_password", "users", id, changes).await?;
-        self.commit(tx, notice).await
+        let notice = self.changes.record(&tx, "change_password", "users", id, changes).await?;
+        self.changes.commit(tx, notice).await
     }
 }
 

@@ -50,8 +50,9 @@ impl Identity {
         row.revoked_at = Set(Some(now));
         row.updated_at = Set(now);
         tx.update(row).await?;
-        let notice = self.record(&tx, "revoke", "login_sessions", id, json!({ "revoked_at": now })).await?;
-        self.commit(tx, notice).await
+        let notice =
+            self.changes.record(&tx, "revoke", "login_sessions", id, json!({ "revoked_at": now })).await?;
+        self.changes.commit(tx, notice).await
     }
 
     /// Deletes sessions that ended long ago, and what was kept to audit an opening once.

@@ -170,8 +170,8 @@ impl Identity {
             updated_at: Set(now),
         };
         let row = tx.insert(row).await.map_err(taken)?;
-        let notice = self.record(&tx, "create", "projects", id, json!({ "name": row.name })).await?;
-        self.commit(tx, notice).await?;
+        let notice = self.changes.record(&tx, "create", "projects", id, json!({ "name": row.name })).await?;
+        self.changes.commit(tx, notice).await?;
         Ok(NewProject { row, project_key })
     }
 
@@ -215,8 +215,8 @@ impl Identity {
         new.metadata.map(|metadata| row.metadata = Set(metadata.into()));
         row.updated_at = Set(updated_at);
         let row = tx.update(row).await.map_err(taken)?;
-        let notice = self.record(&tx, "update", "projects", id, changes).await?;
-        self.commit(tx, notice).await?;
+        let notice = self.changes.record(&tx, "update", "projects", id, changes).await?;
+        self.changes.commit(tx, notice).await?;
         Ok(row)
     }
 
@@ -226,8 +226,8 @@ impl Identity {
         if tx.delete::<Entity>().filter(Column::Id.eq(id)).exec().await? == 0 {
             return Err(missing());
         }
-        let notice = self.record(&tx, "delete", "projects", id, json!({})).await?;
-        self.commit(tx, notice).await
+        let notice = self.changes.record(&tx, "delete", "projects", id, json!({})).await?;
+        self.changes.commit(tx, notice).await
     }
 }
 
@@ -241,11 +241,7 @@ fn missing() -> Error {
 }
 
 fn taken(error: Error) -> Error {
-    if loam_db::is_unique_violation(&error) {
-        Error::taken("name", "there is a project with this name already").with_source(error)
-    } else {
-        error
-    }
+    loam_db::taken("name", "there is a project with this name already")(error)
 }
 
 async fn check_owner<R>(tx: &Tx<R>, owner: Option<UserId>) -> Result<()> {

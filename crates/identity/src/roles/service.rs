@@ -113,12 +113,10 @@ impl Identity {
             updated_at: Set(now),
         };
         let tx = self.db.write(scope).await?;
-        let role = tx.insert(row).await.map_err(|e| match loam_db::is_unique_violation(&e) {
-            true => Error::taken("name", "there is a role with this name already").with_source(e),
-            false => e,
-        })?;
-        let notice = self.record(&tx, "create", "roles", role.id, changes(&role)).await?;
-        self.commit(tx, notice).await?;
+        let role =
+            tx.insert(row).await.map_err(loam_db::taken("name", "there is a role with this name already"))?;
+        let notice = self.changes.record(&tx, "create", "roles", role.id, changes(&role)).await?;
+        self.changes.commit(tx, notice).await?;
         Ok(role)
     }
 
@@ -143,14 +141,14 @@ impl Identity {
         allowed.map(|names| row.permissions = Set(json!(names)));
         row.updated_at = Set(updated_at);
         let role = tx.update(row).await?;
-        let notice = self.record(&tx, "update", "roles", id, changes(&role)).await?;
+        let notice = self.changes.record(&tx, "update", "roles", id, changes(&role)).await?;
         // after the change is recorded, as for users: `check_owner_left`
         let gave_owners = was_everything && !ownership::is_everything(&role.permissions);
         if gave_owners && !active_holders(&tx, &name).await?.is_empty() && !self.has_owner(&tx).await? {
             let what = "this role is all that lets the tenant's last active owners do everything";
             return Err(ownership::last(built_in::OWNER, what));
         }
-        self.commit(tx, notice).await?;
+        self.changes.commit(tx, notice).await?;
         Ok(role)
     }
 
@@ -166,8 +164,8 @@ impl Identity {
             let message = format!("the role is in use: {}; take it away there first", holders.join(", "));
             return Err(Error::new(Kind::Conflict, "in_use", message));
         }
-        let notice = self.record(&tx, "delete", "roles", id, json!({ "name": role.name })).await?;
-        self.commit(tx, notice).await
+        let notice = self.changes.record(&tx, "delete", "roles", id, json!({ "name": role.name })).await?;
+        self.changes.commit(tx, notice).await
     }
 }
 

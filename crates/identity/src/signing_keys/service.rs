@@ -67,8 +67,9 @@ impl Identity {
         if let Some(home) = self.default_tenant() {
             tx.act_in(home);
         }
-        let notice = self.record(&tx, "rotate", "signing_keys", id, json!({ "kid": key.kid })).await?;
-        self.commit(tx, notice).await?;
+        let notice =
+            self.changes.record(&tx, "rotate", "signing_keys", id, json!({ "kid": key.kid })).await?;
+        self.changes.commit(tx, notice).await?;
         Ok(key)
     }
 

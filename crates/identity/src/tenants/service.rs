@@ -96,19 +96,19 @@ impl Identity {
             updated_at: Set(now),
         };
         let mut tx = self.db.system_write(scope).await?;
-        let tenant = tx.insert_any(row).await.map_err(|e| match loam_db::is_unique_violation(&e) {
-            true => Error::taken("slug", format!("there is a tenant `{}` already", new.slug)),
-            false => e,
-        })?;
+        let tenant = tx
+            .insert_any(row)
+            .await
+            .map_err(loam_db::taken("slug", format!("there is a tenant `{}` already", new.slug)))?;
         let changes = json!({ "slug": tenant.slug, "name": tenant.name, "plan": tenant.plan });
         // the operator's own trail says that there is a new tenant; the new tenant's begins with its first key
         if scope.tenant() != TenantId::NIL {
-            self.record(&tx, "create", "tenants", tenant.id, changes.clone()).await?;
+            self.changes.record(&tx, "create", "tenants", tenant.id, changes.clone()).await?;
         }
         tx.act_in(tenant.id);
-        let notice = self.record(&tx, "create", "tenants", tenant.id, changes).await?;
+        let notice = self.changes.record(&tx, "create", "tenants", tenant.id, changes).await?;
         let key = insert(self, &tx, "first key", vec!["*".to_owned()], None).await?;
-        self.commit(tx, notice).await?;
+        self.changes.commit(tx, notice).await?;
         Ok((tenant, key))
     }
 
@@ -146,8 +146,8 @@ impl Identity {
         row.updated_at = Set(updated_at);
         let tenant = tx.update_any(row).await?;
         tx.act_in(id);
-        let notice = self.record(&tx, "update", "tenants", id, changes).await?;
-        self.commit(tx, notice).await?;
+        let notice = self.changes.record(&tx, "update", "tenants", id, changes).await?;
+        self.changes.commit(tx, notice).await?;
         Ok(tenant)
     }
 }

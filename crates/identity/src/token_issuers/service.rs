@@ -109,8 +109,8 @@ impl Identity {
         let tx = self.db.write(scope).await?;
         self.check_end_users_role(&tx, role).await?;
         let row = tx.insert(row).await.map_err(taken)?;
-        let notice = self.record(&tx, "create", "token_issuers", id, changes(&row)).await?;
-        self.commit(tx, notice).await?;
+        let notice = self.changes.record(&tx, "create", "token_issuers", id, changes(&row)).await?;
+        self.changes.commit(tx, notice).await?;
         Ok(row)
     }
 
@@ -154,8 +154,8 @@ impl Identity {
         new.is_active.map(|is_active| row.is_active = Set(is_active));
         row.updated_at = Set(updated_at);
         let row = tx.update(row).await?;
-        let notice = self.record(&tx, "update", "token_issuers", id, changes(&row)).await?;
-        self.commit(tx, notice).await?;
+        let notice = self.changes.record(&tx, "update", "token_issuers", id, changes(&row)).await?;
+        self.changes.commit(tx, notice).await?;
         Ok(row)
     }
 
@@ -165,8 +165,8 @@ impl Identity {
         if tx.delete::<Entity>().filter(Column::Id.eq(id)).exec().await? == 0 {
             return Err(missing());
         }
-        let notice = self.record(&tx, "delete", "token_issuers", id, json!({})).await?;
-        self.commit(tx, notice).await
+        let notice = self.changes.record(&tx, "delete", "token_issuers", id, json!({})).await?;
+        self.changes.commit(tx, notice).await
     }
 
     fn check_source(&self, jwks_url: Option<&str>, secret: Option<&str>) -> Result<()> {

@@ -161,8 +161,8 @@ impl Identity {
             .await?
         };
         // the audit trail tells which, not what: it is the user's own
-        let notice = self.record(&tx, "set", "user_preferences", user, json!({ "key": key })).await?;
-        self.commit(tx, notice).await?;
+        let notice = self.changes.record(&tx, "set", "user_preferences", user, json!({ "key": key })).await?;
+        self.changes.commit(tx, notice).await?;
         Ok((user, held(&row)))
     }
 
@@ -182,8 +182,9 @@ impl Identity {
         let old = stored(&tx, user, key).await?.ok_or_else(no_preference)?;
         version.check(&etag(old.updated_at))?;
         tx.delete::<Entity>().filter(Column::Id.eq(old.id)).exec().await?;
-        let notice = self.record(&tx, "delete", "user_preferences", user, json!({ "key": key })).await?;
-        self.commit(tx, notice).await
+        let notice =
+            self.changes.record(&tx, "delete", "user_preferences", user, json!({ "key": key })).await?;
+        self.changes.commit(tx, notice).await
     }
 }
 

@@ -47,8 +47,8 @@ impl Identity {
         if let (Some(changes), Some(from)) = (changes.as_object_mut(), user.metadata.as_object()) {
             changes.extend(from.clone());
         }
-        let notice = self.record(&tx, "create", "users", user.id, changes).await?;
-        self.commit(tx, notice).await?;
+        let notice = self.changes.record(&tx, "create", "users", user.id, changes).await?;
+        self.changes.commit(tx, notice).await?;
         Ok(user)
     }
 }

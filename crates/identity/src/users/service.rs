@@ -108,8 +108,8 @@ impl Identity {
         let tx = self.db.write(scope).await?;
         self.check_roles(&tx, "roles", &roles).await?;
         let user = insert(&tx, row).await?;
-        let notice = self.record(&tx, "create", "users", user.id, changes(&user)).await?;
-        self.commit(tx, notice).await?;
+        let notice = self.changes.record(&tx, "create", "users", user.id, changes(&user)).await?;
+        self.changes.commit(tx, notice).await?;
         Ok(user)
     }
 
@@ -193,9 +193,9 @@ impl Identity {
         if new_password {
             login_sessions::service::revoke_all(&tx, id, None, self.clock.now()).await?;
         }
-        let notice = self.record(&tx, "update", "users", id, changes).await?;
+        let notice = self.changes.record(&tx, "update", "users", id, changes).await?;
         self.check_owner_left(&tx, &before).await?;
-        self.commit(tx, notice).await?;
+        self.changes.commit(tx, notice).await?;
         Ok(user)
     }
 
@@ -215,8 +215,8 @@ impl Identity {
         tx.update(row).await?;
         let ended = login_sessions::service::revoke_all(&tx, id, None, now).await?;
         let changes = json!({ "password": "reset", "login_sessions_revoked": ended });
-        let notice = self.record(&tx, "reset_password", "users", id, changes).await?;
-        self.commit(tx, notice).await?;
+        let notice = self.changes.record(&tx, "reset_password", "users", id, changes).await?;
+        self.changes.commit(tx, notice).await?;
         Ok(password)
     }
 
@@ -229,9 +229,10 @@ impl Identity {
         if let Some(dependents) = self.dependents.get() {
             dependents.user_deleted(&tx, id).await?;
         }
-        let notice = self.record(&tx, "delete", "users", id, json!({ "username": old.username })).await?;
+        let notice =
+            self.changes.record(&tx, "delete", "users", id, json!({ "username": old.username })).await?;
         self.check_owner_left(&tx, &old).await?;
-        self.commit(tx, notice).await
+        self.changes.commit(tx, notice).await
     }
 }
 

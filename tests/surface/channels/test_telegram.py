@@ -11,9 +11,8 @@ import pytest
 
 from support.api import Api, assert_error, calls_with, eventually
 from support.deployment import Deployment, deploy
-from support.platforms import Telegram, deliveries, set_deliveries
+from support.platforms import MODEL, Telegram, deliveries, set_deliveries
 
-MODEL = "mock/gpt-4o-mini"
 PUBLIC_URL = "https://loam.example.com"
 _numbers = itertools.count(1000)
 
