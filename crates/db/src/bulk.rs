@@ -27,6 +27,8 @@ pub enum Column {
     Int(Vec<Option<i32>>),
     /// `bigint`.
     BigInt(Vec<Option<i64>>),
+    /// `double precision`.
+    Double(Vec<Option<f64>>),
     /// `boolean`.
     Bool(Vec<Option<bool>>),
     /// `timestamptz`.
@@ -81,6 +83,7 @@ macro_rules! each_kind {
             Column::Text($values) | Column::Json($values) => $body,
             Column::Int($values) => $body,
             Column::BigInt($values) => $body,
+            Column::Double($values) => $body,
             Column::Bool($values) => $body,
             Column::Time($values) => $body,
             Column::Bytes($values) => $body,
@@ -95,6 +98,7 @@ impl Column {
             Self::Text(_) | Self::Json(_) => "text[]",
             Self::Int(_) => "int4[]",
             Self::BigInt(_) => "int8[]",
+            Self::Double(_) => "float8[]",
             Self::Bool(_) => "bool[]",
             Self::Time(_) => "timestamptz[]",
             Self::Bytes(_) => "bytea[]",

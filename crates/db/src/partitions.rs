@@ -9,8 +9,19 @@ use crate::connect::{Db, Dialect};
 use crate::error::map_err;
 
 /// The tables that are partitioned by month.
-pub const PARTITIONED: &[&str] =
-    &["llm_calls", "audit_logs", "api_logs", "error_logs", "messages", "tool_calls"];
+pub const PARTITIONED: &[&str] = &[
+    "llm_calls",
+    "audit_logs",
+    "api_logs",
+    "error_logs",
+    "messages",
+    "tool_calls",
+    "performance_records",
+    "call_trees",
+    "record_functions",
+    "ai_analysis_results",
+    "performance_metrics",
+];
 
 /// How many months ahead there is a partition.
 const AHEAD: u32 = 3;

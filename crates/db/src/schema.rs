@@ -229,6 +229,10 @@ impl Table {
         self.column(name, |c| _ = c.big_integer())
     }
 
+    pub(crate) fn double(&mut self, name: &'static str) -> &mut Self {
+        self.column(name, |c| _ = c.double())
+    }
+
     pub(crate) fn boolean(&mut self, name: &'static str) -> &mut Self {
         self.column(name, |c| _ = c.boolean())
     }

@@ -122,6 +122,30 @@ ids! {
     WebhookDeliveryId,
     /// One use of a tool.
     ToolCallId,
+    /// One request that a watched application served.
+    PerformanceRecordId,
+    /// Some calls of a trace, packed.
+    CallTreeId,
+    /// What a function took in a record.
+    RecordFunctionId,
+    /// Sums over the requests of an endpoint.
+    EndpointStatId,
+    /// Sums over the calls of a function.
+    FunctionStatId,
+    /// What ingest refused.
+    RejectedRecordId,
+    /// A diagnosis by a model.
+    AiAnalysisResultId,
+    /// Something to change, and what it is worth.
+    SuggestionId,
+    /// What an alert is raised for.
+    AlertRuleId,
+    /// One incident.
+    AlertEventId,
+    /// One value of a metric.
+    PerformanceMetricId,
+    /// Sums over the values of a metric.
+    MetricStatId,
     /// A durable background job.
     JobId,
     /// A row of the audit trail.

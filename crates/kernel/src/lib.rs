@@ -13,10 +13,12 @@ mod text;
 pub use clock::Clock;
 pub use error::{Error, Kind, Result};
 pub use ids::{
-    AiProviderId, ApiKeyId, ApiLogId, AuditLogId, ChannelChatId, ChannelEventId, ChannelId, ChannelSenderId,
-    ChatSessionId, ErrorGroupId, ErrorLogId, JobId, LimitId, LlmCallId, LoginSessionId, MessageId,
-    ModelPriceId, ModelRouteId, NodeId, ProjectId, QuarantineId, RoleId, SessionConfigId, SessionSummaryId,
-    SigningKeyId, SystemConfigId, SystemConfigVersionId, TenantId, TokenIssuerId, ToolCallId, TurnId,
+    AiAnalysisResultId, AiProviderId, AlertEventId, AlertRuleId, ApiKeyId, ApiLogId, AuditLogId, CallTreeId,
+    ChannelChatId, ChannelEventId, ChannelId, ChannelSenderId, ChatSessionId, EndpointStatId, ErrorGroupId,
+    ErrorLogId, FunctionStatId, JobId, LimitId, LlmCallId, LoginSessionId, MessageId, MetricStatId,
+    ModelPriceId, ModelRouteId, NodeId, PerformanceMetricId, PerformanceRecordId, ProjectId, QuarantineId,
+    RecordFunctionId, RejectedRecordId, RoleId, SessionConfigId, SessionSummaryId, SigningKeyId,
+    SuggestionId, SystemConfigId, SystemConfigVersionId, TenantId, TokenIssuerId, ToolCallId, TurnId,
     UsageStatId, UserId, UserPreferenceId, WebhookDeliveryId, first_id_at,
 };
 pub use page::{Cursor, MAX_PAGE, Order, OrderQuery, Page, PageQuery};

@@ -10,6 +10,7 @@ use loam_db::{Db, EntityShape};
 use loam_gateway::{Gateway, Parts};
 use loam_http::client::Client;
 use loam_identity::{Authenticator, Bootstrap, FirstKey, Identity};
+use loam_insight::Insight;
 use loam_jobs::{Handlers, Jobs, Runner, RunnerHandle};
 use loam_journal::{DiskStorage, Journal};
 use loam_kernel::{Clock, NodeId, Scope, TenantId};
@@ -39,6 +40,7 @@ use crate::surface::{self, Edge, Health};
 pub fn entities() -> Vec<EntityShape> {
     let mut all = loam_identity::entities();
     all.extend(loam_conversation::entities());
+    all.extend(loam_insight::entities());
     all.extend(loam_gateway::entities());
     all.extend(loam_jobs::entities());
     all.extend(loam_platform::entities());
@@ -51,6 +53,7 @@ fn config_keys() -> loam_kernel::Result<Vec<Declaration>> {
     let mut all = loam_platform::config_keys()?;
     all.extend(loam_gateway::config_keys()?);
     all.extend(loam_conversation::config_keys()?);
+    all.extend(loam_insight::config_keys()?);
     all.extend(limits::config_keys()?);
     Ok(all)
 }
@@ -66,6 +69,7 @@ pub(crate) struct Core {
     pub(crate) identity: Identity,
     pub(crate) gateway: Gateway,
     pub(crate) conversation: Conversation,
+    pub(crate) insight: Insight,
     deliveries: WebhookDeliveries,
 }
 
@@ -140,12 +144,23 @@ impl Core {
             identity: identity.clone(),
             gateway: gateway.clone(),
             keyring: keyring.clone(),
-            client,
+            client: client.clone(),
             journal: journal.clone(),
             turns: system_config.live(&loam_conversation::TURNS)?,
             context: system_config.live(&loam_conversation::CONTEXT)?,
             deliveries: deliveries.clone(),
             channels: system_config.live(&loam_conversation::channels::CHANNELS)?,
+        });
+        let insight = Insight::new(loam_insight::Parts {
+            db: db.clone(),
+            clock: clock.clone(),
+            notices: notices.clone(),
+            identity: identity.clone(),
+            gateway: gateway.clone(),
+            keyring: keyring.clone(),
+            client,
+            journal: journal.clone(),
+            deliveries: deliveries.clone(),
         });
         gateway.connect(Arc::new(conversation.clone()));
         Ok(Self {
@@ -158,6 +173,7 @@ impl Core {
             identity,
             gateway,
             conversation,
+            insight,
             deliveries,
         })
     }
@@ -165,7 +181,7 @@ impl Core {
     /// What runs in the background, durably.
     fn jobs(&self) -> Result<Handlers> {
         let handlers = maintenance::handlers(&self.db, &self.clock, &self.identity, &self.system_config)?;
-        Ok(self.conversation.jobs(self.deliveries.jobs(handlers)?)?)
+        Ok(self.insight.jobs(self.conversation.jobs(self.deliveries.jobs(handlers)?)?)?)
     }
 
     /// Every documented route but those of the instance.
@@ -182,6 +198,7 @@ impl Core {
             .merge(self.gateway.proxy_router())
             .merge(self.identity.router())
             .merge(self.conversation.router())
+            .merge(self.insight.router())
             .merge(self.deliveries.router())
             .merge(self.gateway.router())
             .merge(jobs.router())
@@ -258,6 +275,7 @@ impl Services {
         let mut sinks: Vec<Arc<dyn Sink>> =
             vec![core.gateway.sink(), Arc::new(ApiLogSink), Arc::new(ErrorLogSink)];
         sinks.extend(core.conversation.sinks());
+        sinks.extend(core.insight.sinks());
         let drainer = Drainer::open(db.clone(), journal.clone(), clock.clone(), sinks).await?;
         let records = Records::new(journal.clone(), config.journal.disk_budget_bytes, clock.clone());
         let logs = ApiLogs::new(records.clone(), &core.system_config)?;

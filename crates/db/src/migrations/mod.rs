@@ -7,6 +7,7 @@ mod m20261122_000001_identity;
 mod m20261122_000002_platform;
 mod m20261122_000003_gateway;
 mod m20261122_000004_conversation;
+mod m20261122_000005_insight;
 
 /// One step of the schema.
 pub(crate) struct Step {
@@ -26,5 +27,6 @@ steps![
     m20261122_000002_platform,
     m20261122_000003_gateway,
     m20261122_000004_conversation,
+    m20261122_000005_insight,
     // new migrations go above this line
 ];

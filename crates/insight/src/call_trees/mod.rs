@@ -1,0 +1,25 @@
+//! Calls of traces, packed.
+
+pub mod entity;
+
+use loam_db::{Bulk, Column, OnConflict};
+
+use entity::Model;
+
+/// Rows to be written; what is there already takes the new values.
+pub(crate) fn rows(rows: &[Model]) -> Bulk {
+    let columns = vec![
+        ("tenant_id", Column::Uuid(rows.iter().map(|row| Some(row.tenant_id.0)).collect())),
+        ("id", Column::Uuid(rows.iter().map(|row| Some(row.id.0)).collect())),
+        ("project_id", Column::Uuid(rows.iter().map(|row| Some(row.project_id.0)).collect())),
+        ("trace_id", Column::Text(rows.iter().map(|row| Some(row.trace_id.clone())).collect())),
+        ("calls", Column::Bytes(rows.iter().map(|row| Some(row.calls.clone())).collect())),
+        ("call_count", Column::BigInt(rows.iter().map(|row| Some(row.call_count)).collect())),
+        ("is_final", Column::Bool(rows.iter().map(|row| Some(row.is_final)).collect())),
+        ("started_at", Column::Time(rows.iter().map(|row| Some(row.started_at)).collect())),
+        ("ended_at", Column::Time(rows.iter().map(|row| Some(row.ended_at)).collect())),
+        ("created_at", Column::Time(rows.iter().map(|row| Some(row.created_at)).collect())),
+        ("updated_at", Column::Time(rows.iter().map(|row| Some(row.updated_at)).collect())),
+    ];
+    Bulk { table: "call_trees", columns, on_conflict: OnConflict::Merge }
+}

@@ -1,0 +1,34 @@
+//! Insight: what watched applications do, how long it takes, why, and whether it got better.
+//!
+//! Belongs here: requests of applications with their call trees, sums over them, diagnoses, alerts and metrics. Does not
+//! belong here: how a model is reached that explains them (`loam-gateway`), or what an application is (`loam-identity`).
+
+pub mod call_trees;
+pub mod performance_records;
+pub mod record_functions;
+mod records;
+mod service;
+pub mod stats;
+pub mod trace;
+
+use loam_db::EntityShape;
+use loam_kernel::Result;
+use loam_platform::system_config::Declaration;
+
+pub use service::{Insight, Parts};
+
+/// The entities of this crate.
+pub fn entities() -> Vec<EntityShape> {
+    vec![
+        EntityShape::of::<performance_records::entity::Entity>(),
+        EntityShape::of::<call_trees::entity::Entity>(),
+        EntityShape::of::<record_functions::entity::Entity>(),
+        EntityShape::of::<stats::endpoints::Entity>(),
+        EntityShape::of::<stats::functions::Entity>(),
+    ]
+}
+
+/// The keys of the live configuration that this crate reads.
+pub fn config_keys() -> Result<Vec<Declaration>> {
+    Ok(vec![])
+}

@@ -1,0 +1,3 @@
+//! The functions that took the most of a record.
+
+pub mod entity;

@@ -1,0 +1,77 @@
+//! Sums over the calls of a function.
+
+use loam_kernel::{FunctionStatId, NodeId, ProjectId, TenantId};
+use sea_orm::entity::prelude::*;
+
+use super::Granularity;
+
+/// Sums over calls. Times are in microseconds, memory in bytes.
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(
+    table_name = "function_stats",
+    comment = "sums of calls by minute and hour; by when the call began"
+)]
+pub struct Model {
+    /// The tenant.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub tenant_id: TenantId,
+    /// The row.
+    #[sea_orm(primary_key, auto_increment = false, comment = "a hash of the dimensions")]
+    pub id: FunctionStatId,
+    /// The node.
+    #[sea_orm(comment = "node that took them in; each node writes its own rows")]
+    pub node_id: NodeId,
+    /// The application.
+    #[sea_orm(comment = "application")]
+    pub project_id: ProjectId,
+    /// How long.
+    #[sea_orm(comment = "minute, hour")]
+    pub granularity: Granularity,
+    /// Since when.
+    #[sea_orm(comment = "when the stretch begins, UTC")]
+    pub bucket: DateTimeUtc,
+    /// The function.
+    #[sea_orm(column_type = "Text", comment = "module.Class.name")]
+    pub function: String,
+    /// The version.
+    #[sea_orm(column_type = "Text", comment = "version of the application; empty when not told")]
+    pub version: String,
+    /// Calls.
+    #[sea_orm(comment = "calls")]
+    pub calls: i64,
+    /// Those that raised.
+    #[sea_orm(comment = "those that raised")]
+    pub errors: i64,
+    /// Its own time.
+    #[sea_orm(comment = "microseconds of its own, without what it called")]
+    pub self_us: i64,
+    /// All its time.
+    #[sea_orm(comment = "microseconds with what it called, without recursion")]
+    pub total_us: i64,
+    /// Queries.
+    #[sea_orm(comment = "queries that it made itself")]
+    pub query_count: i64,
+    /// Their time.
+    #[sea_orm(comment = "microseconds of them")]
+    pub query_us: i64,
+    /// Memory gained.
+    #[sea_orm(comment = "bytes: sum of what memory grew")]
+    pub memory_delta: i64,
+    /// How its own times are spread.
+    #[sea_orm(column_type = "Blob", comment = "how the self times of calls are spread")]
+    pub sketch: Vec<u8>,
+    /// When it was first written.
+    #[sea_orm(comment = "when it was first written")]
+    pub created_at: DateTimeUtc,
+    /// When it was last written.
+    #[sea_orm(comment = "when it was last written")]
+    pub updated_at: DateTimeUtc,
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// No other entity is reached from here.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+loam_db::tenant_entity!(Entity, Column::TenantId, Column::Id);

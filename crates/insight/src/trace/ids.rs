@@ -1,0 +1,37 @@
+//! Ids of what is told more than once: the same for the same, and of the moment that it tells of, so that it is found
+//! again in its month.
+
+use chrono::{DateTime, Utc};
+use loam_kernel::{CallTreeId, PerformanceRecordId, ProjectId, first_id_at};
+use sha2::{Digest, Sha256};
+use uuid::{Builder, Uuid};
+
+/// The id of the record that a call of a trace makes.
+pub fn record_id(
+    project: ProjectId,
+    trace_id: &str,
+    call_id: &str,
+    at: DateTime<Utc>,
+) -> PerformanceRecordId {
+    PerformanceRecordId(id(at, &[project.0.as_bytes(), trace_id.as_bytes(), call_id.as_bytes()]))
+}
+
+/// The id of a part of a trace, by what it holds.
+pub fn tree_id(project: ProjectId, trace_id: &str, content: &[u8], at: DateTime<Utc>) -> CallTreeId {
+    CallTreeId(id(at, &[project.0.as_bytes(), trace_id.as_bytes(), content]))
+}
+
+/// An id of a moment, the rest of which is a hash.
+pub(crate) fn id(at: DateTime<Utc>, parts: &[&[u8]]) -> Uuid {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        hash.update(part);
+    }
+    let digest: [u8; 32] = hash.finalize().into();
+    let time = first_id_at(at).into_bytes();
+    let mut rest = [0; 10];
+    rest.copy_from_slice(&digest[..10]);
+    let millis = u64::from_be_bytes([0, 0, time[0], time[1], time[2], time[3], time[4], time[5]]);
+    Builder::from_unix_timestamp_millis(millis, &rest).into_uuid()
+}
