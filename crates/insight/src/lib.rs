@@ -4,6 +4,7 @@
 //! belong here: how a model is reached that explains them (`loam-gateway`), or what an application is (`loam-identity`).
 
 pub mod call_trees;
+pub mod performance_metrics;
 pub mod performance_records;
 pub mod record_functions;
 mod records;
@@ -23,8 +24,10 @@ pub fn entities() -> Vec<EntityShape> {
         EntityShape::of::<performance_records::entity::Entity>(),
         EntityShape::of::<call_trees::entity::Entity>(),
         EntityShape::of::<record_functions::entity::Entity>(),
+        EntityShape::of::<performance_metrics::entity::Entity>(),
         EntityShape::of::<stats::endpoints::Entity>(),
         EntityShape::of::<stats::functions::Entity>(),
+        EntityShape::of::<stats::metrics::Entity>(),
     ]
 }
 

@@ -111,15 +111,21 @@ fn alerts(schema: &mut Schema) {
         );
     });
     schema.partitioned_table("performance_metrics", |t| {
-        t.uuid("project_id").text("metric_name").text("unit?").text("series").double("metric_value");
-        t.json("tags").timestamp("timestamp").timestamp("created_at");
+        t.uuid("project_id").text("metric_name").text("kind").text("unit?").text("series");
+        t.double("metric_value").json("tags").timestamp("timestamp").timestamp("created_at");
         t.index(&["project_id", "metric_name", "id"]).index(&["project_id", "id"]);
         t.references("tenant_id", "tenants", Restrict);
     });
     schema.tenant_table("metric_stats", |t| {
         t.uuid("node_id").uuid("project_id").text("granularity").timestamp("bucket").text("metric_name");
-        t.text("series").json("tags").bigint("samples").double("total").double("least").double("greatest");
-        t.double("last").bytes("sketch").timestamps();
+        t.text("kind")
+            .text("series")
+            .json("tags")
+            .bigint("samples")
+            .double("total")
+            .double("least")
+            .double("greatest");
+        t.double("last").timestamp("last_at").bytes("sketch").timestamps();
         t.index(&["project_id", "metric_name", "granularity", "bucket"]);
         t.global_index(&["granularity", "bucket"], None);
         t.references("project_id", "projects", Cascade);

@@ -3,6 +3,7 @@
 
 pub mod endpoints;
 pub mod functions;
+pub mod metrics;
 mod sketch;
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};

@@ -1,0 +1,6 @@
+//! Values that applications measured.
+
+pub mod entity;
+mod kind;
+
+pub use kind::MetricKind;
