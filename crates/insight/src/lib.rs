@@ -8,6 +8,7 @@ pub mod performance_metrics;
 pub mod performance_records;
 pub mod record_functions;
 mod records;
+mod redact;
 mod service;
 pub mod stats;
 pub mod trace;

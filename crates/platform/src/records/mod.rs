@@ -5,7 +5,7 @@
 
 #[cfg(test)]
 pub(crate) mod bed;
-mod redact;
+pub mod redact;
 mod retention;
 mod throttle;
 

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-const REDACTED: &str = "[redacted]";
+/// What stands in the place of a secret.
+pub const REDACTED: &str = "[redacted]";
 
 /// Parts of names whose values are secrets.
 const NAMES: [&str; 14] = [
@@ -32,7 +33,7 @@ const PREFIXES: [&str; 12] =
 const SHORTEST: usize = 12;
 
 /// Whether a header, field or parameter of this name holds a secret.
-pub(crate) fn is_secret(name: &str) -> bool {
+pub fn is_secret(name: &str) -> bool {
     // what nearly every request has needs no search
     if matches!(
         name,
@@ -51,7 +52,7 @@ pub(crate) fn is_secret(name: &str) -> bool {
 }
 
 /// A text without what looks like a secret: keys by their beginning, JSON web tokens, passwords in URLs.
-pub(crate) fn text(text: &str) -> Cow<'_, str> {
+pub fn text(text: &str) -> Cow<'_, str> {
     // a password in a URL can be short, but not with its scheme and host
     if text.len() < SHORTEST {
         return Cow::Borrowed(text);
@@ -75,7 +76,7 @@ pub(crate) fn text(text: &str) -> Cow<'_, str> {
 }
 
 /// A document without secrets.
-pub(crate) fn json(value: &mut Value) {
+pub fn json(value: &mut Value) {
     match value {
         Value::String(words) => {
             if let Cow::Owned(clean) = text(words) {
