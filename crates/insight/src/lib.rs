@@ -9,6 +9,7 @@ pub mod performance_records;
 pub mod record_functions;
 mod records;
 mod redact;
+pub mod rules;
 mod service;
 pub mod stats;
 pub mod trace;
@@ -34,5 +35,5 @@ pub fn entities() -> Vec<EntityShape> {
 
 /// The keys of the live configuration that this crate reads.
 pub fn config_keys() -> Result<Vec<Declaration>> {
-    Ok(vec![])
+    Ok(vec![rules::RULES.declare()?])
 }

@@ -1,0 +1,67 @@
+//! Functions that call themselves very deeply, or very often.
+
+use super::finding::{Bottleneck, Category, Rule, Severity};
+use super::found::{Fault, Found, Remedy, percent, quoted, time};
+use super::ground::Ground;
+use crate::trace::Work;
+
+/// Below this a function isn't recursive enough for its number of calls to be the fault.
+const DEPTH_OF_MANY: u32 = 8;
+/// The share of a request from which many calls are a fault.
+const SHARE_OF_MANY: f64 = 0.2;
+
+pub(super) fn find(ground: &Ground<'_>, found: &mut Found) {
+    let limits = ground.limits;
+    for sums in &ground.functions {
+        let (depth, place) = sums.deepest;
+        let impact = ground.share(sums.self_ns);
+        let is_deep = depth >= limits.recursion_depth;
+        let is_often =
+            depth >= DEPTH_OF_MANY && sums.calls >= limits.recursion_calls && impact >= SHARE_OF_MANY;
+        if ground.call(sums.first).work != Work::Function || !(is_deep || is_often) {
+            continue;
+        }
+        let function = quoted(&sums.function.key());
+        let severity = Severity::of(impact, sums.self_ns).max(match depth / limits.recursion_depth.max(1) {
+            0..4 => Severity::Low,
+            4..10 => Severity::Medium,
+            _ => Severity::High,
+        });
+        // from the deepest call up
+        let mut places = vec![place];
+        let mut reached = ground.parent(place);
+        while let Some(parent) = reached.filter(|_| places.len() < depth as usize) {
+            if ground.function(parent) == ground.function(place) {
+                places.push(parent);
+            }
+            reached = ground.parent(parent);
+        }
+        places.reverse();
+        found.add(
+            ground,
+            Fault {
+                rule: Rule::DeepRecursion,
+                kind: Bottleneck::Computation,
+                severity,
+                at: sums.first,
+                places: &places,
+                cost_ns: sums.self_ns,
+                saving_ns: sums.self_ns.min(ground.total_ns) / 2,
+                description: format!(
+                    "{function} calls itself {depth} deep, {} calls in all; its own code takes {}, {} of the request",
+                    sums.calls,
+                    time(sums.self_ns),
+                    percent(impact)
+                ),
+                advice: Remedy {
+                    category: Category::Algorithm,
+                    title: format!("Make {function} a loop, or let it remember"),
+                    description: "A recursion that grows with its data ends in an overflow, and one that comes to the same \
+                                  values on many ways takes exponential time. Keep what is computed \
+                                  (functools.cache), use a loop with a stack of its own, and bound its depth.",
+                    code_example: Some("@functools.cache\ndef ways(step: int) -> int:\n    ..."),
+                },
+            },
+        );
+    }
+}
