@@ -7,7 +7,7 @@ use crate::trace::Work;
 
 pub(super) fn find(ground: &Ground<'_>, found: &mut Found) {
     let limits = ground.limits;
-    for sums in &ground.functions {
+    for (number, sums) in ground.functions.iter().enumerate() {
         let impact = ground.share(sums.self_ns);
         let work = ground.call(sums.first).work;
         let is_code = matches!(work, Work::Function | Work::Request);
@@ -18,6 +18,10 @@ pub(super) fn find(ground: &Ground<'_>, found: &mut Found) {
             .iter()
             .any(|finding| finding.rule == Rule::DeepRecursion && finding.function == name);
         if !is_code || !is_hot || recursive {
+            continue;
+        }
+        let all: Vec<usize> = ground.places().filter(|&place| ground.function(place) == number).collect();
+        if found.explains(ground, &all) {
             continue;
         }
         let function = quoted(&name);

@@ -4,6 +4,8 @@
 //! told once. `docs/DIAGNOSIS.md` says what each rule looks for.
 
 mod cache_misses;
+#[cfg(test)]
+mod corpus_tests;
 mod exceptions;
 mod external_time;
 mod finding;

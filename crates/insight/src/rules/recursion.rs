@@ -12,7 +12,8 @@ const SHARE_OF_MANY: f64 = 0.2;
 
 pub(super) fn find(ground: &Ground<'_>, found: &mut Found) {
     let limits = ground.limits;
-    for sums in &ground.functions {
+    let mut told: Vec<usize> = Vec::new();
+    for (number, sums) in ground.functions.iter().enumerate() {
         let (depth, place) = sums.deepest;
         let impact = ground.share(sums.self_ns);
         let is_deep = depth >= limits.recursion_depth;
@@ -21,22 +22,29 @@ pub(super) fn find(ground: &Ground<'_>, found: &mut Found) {
         if ground.call(sums.first).work != Work::Function || !(is_deep || is_often) {
             continue;
         }
+        // from the deepest call up
+        let mut places = vec![place];
+        let mut others = 0;
+        let mut reached = ground.parent(place);
+        while let Some(parent) = reached.filter(|_| places.len() < depth as usize) {
+            if ground.function(parent) == number {
+                places.push(parent);
+            }
+            others += usize::from(told.contains(&ground.function(parent)));
+            reached = ground.parent(parent);
+        }
+        // functions that call each other in turn are one recursion
+        if others >= places.len() / 2 {
+            continue;
+        }
+        told.push(number);
+        places.reverse();
         let function = quoted(&sums.function.key());
         let severity = Severity::of(impact, sums.self_ns).max(match depth / limits.recursion_depth.max(1) {
             0..4 => Severity::Low,
             4..10 => Severity::Medium,
             _ => Severity::High,
         });
-        // from the deepest call up
-        let mut places = vec![place];
-        let mut reached = ground.parent(place);
-        while let Some(parent) = reached.filter(|_| places.len() < depth as usize) {
-            if ground.function(parent) == ground.function(place) {
-                places.push(parent);
-            }
-            reached = ground.parent(parent);
-        }
-        places.reverse();
         found.add(
             ground,
             Fault {

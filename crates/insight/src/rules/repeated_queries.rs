@@ -32,7 +32,7 @@ fn tell(ground: &Ground<'_>, found: &mut Found, one: &Loop, cost_ns: u64) {
     let function = quoted(&ground.name(at));
     let first = one.places[0];
     let before = ground.work.iter().rev().find(|&&place| {
-        place > one.at
+        place > at
             && place < first
             && ground.call(place).work == Work::Database
             && ground.statement(place).is_some_and(|other| is_read(other) && other != statement)
