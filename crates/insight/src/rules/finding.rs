@@ -12,6 +12,35 @@ pub struct Diagnosis {
     pub findings: Vec<Finding>,
 }
 
+/// The most of a record's findings that is kept, in bytes.
+const MAX_KEPT: usize = 256 << 10;
+
+impl Diagnosis {
+    /// The findings as a record keeps them; none when there are none.
+    pub fn packed(&self) -> Option<Vec<u8>> {
+        if self.findings.is_empty() {
+            return None;
+        }
+        let mut kept = self.findings.as_slice();
+        // what is cut couldn't be read: rather fewer
+        loop {
+            let json = serde_json::to_vec(kept).ok()?;
+            if json.len() <= MAX_KEPT {
+                return Some(loam_platform::pack::pack(&[json], false, MAX_KEPT));
+            }
+            kept = &kept[..kept.len() / 2];
+        }
+    }
+}
+
+impl Finding {
+    /// The findings that a record keeps.
+    pub fn unpack(packed: Option<&[u8]>) -> Vec<Self> {
+        let kept = packed.and_then(loam_platform::pack::unpack);
+        kept.and_then(|kept| serde_json::from_slice(&kept.body).ok()).unwrap_or_default()
+    }
+}
+
 /// A reason why a request is slow, or will be.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Finding {

@@ -260,6 +260,17 @@ fn waiting_for_others_is_told_when_nothing_else_explains_it() {
 }
 
 #[test]
+fn findings_are_kept_and_read_again() {
+    let mut script = Script::of(900);
+    script.work("c0", Work::ExternalApi, "https://a/report", 850);
+    let diagnosis = script.diagnose();
+    let packed = diagnosis.packed().expect("there is one");
+    assert_eq!(Finding::unpack(Some(&packed)), diagnosis.findings);
+    assert_eq!(Script::of(1).diagnose().packed(), None);
+    assert_eq!(Finding::unpack(None), []);
+}
+
+#[test]
 fn the_score_falls_with_time_and_with_each_finding() {
     let limits = Limits::default();
     assert_eq!(score(0, &limits, &[]), 100);
