@@ -10,6 +10,7 @@ pub mod changes;
 pub mod database;
 pub mod drain;
 pub mod error_logs;
+pub mod mail;
 pub mod notices;
 mod operators;
 pub mod pack;

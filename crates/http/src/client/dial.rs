@@ -22,7 +22,7 @@ const HEAD_START: Duration = Duration::from_millis(250);
 
 /// Opens a connection to the target.
 pub(super) async fn open(target: &Target, guard: &Guard, tls: &Tls) -> Result<Box<Live>, SendError> {
-    let addresses = resolve(target, guard).await?;
+    let addresses = resolve((&target.host, target.port), guard).await?;
     let connect_error = |source| SendError::Connect { host: target.host.clone(), source };
     let tcp = connect(addresses).await.map_err(connect_error)?;
     // A request is written in one go: waiting to fill a packet only costs time.
@@ -37,11 +37,10 @@ pub(super) async fn open(target: &Target, guard: &Guard, tls: &Tls) -> Result<Bo
     Live::start(stream).await
 }
 
-/// The addresses of the target that may be reached. This is the only place where names are resolved.
-async fn resolve(target: &Target, guard: &Guard) -> Result<Vec<SocketAddr>, SendError> {
-    let host = target.host.as_str();
+/// The addresses of a host that may be reached. This is the only place where names are resolved.
+pub(super) async fn resolve((host, port): (&str, u16), guard: &Guard) -> Result<Vec<SocketAddr>, SendError> {
     let dns_error = |source| SendError::Dns { host: host.to_owned(), source };
-    let found = lookup_host((host, target.port)).await.map_err(dns_error)?;
+    let found = lookup_host((host, port)).await.map_err(dns_error)?;
     let mut permitted = Vec::new();
     let mut refusal = None;
     for address in found {

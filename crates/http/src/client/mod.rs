@@ -25,6 +25,7 @@ mod tls;
 #[cfg(test)]
 mod tests;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -81,6 +82,15 @@ impl Client {
     /// [`Kind::Invalid`](loam_kernel::Kind::Invalid) that names `param`.
     pub fn check_url(&self, param: &str, url: &str) -> Result<Uri> {
         self.0.guard.check_url(param, url)
+    }
+
+    /// The addresses of a host that may be reached, for what speaks another protocol than HTTP: it has to connect to one
+    /// of these, so that a name can't lead to where an address may not.
+    ///
+    /// # Errors
+    /// [`SendError::Dns`], or [`SendError::Refused`] when it may be reached at none.
+    pub async fn addresses(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, SendError> {
+        dial::resolve((host, port), &self.0.guard).await
     }
 
     /// Sends a request with an absolute URL and waits for the head of the answer, whatever its status.

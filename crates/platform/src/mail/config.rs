@@ -1,0 +1,111 @@
+//! Where e-mail is handed over.
+
+use std::net::IpAddr;
+
+use loam_kernel::{Error, Result};
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+use super::mailer::check_address;
+
+/// How the connection is secured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MailTls {
+    /// Begun in plain text and secured before anything is said; usual at port 587. A server that can't is refused.
+    #[default]
+    Starttls,
+    /// Secured from the first byte; usual at port 465.
+    Implicit,
+    /// Not at all.
+    None,
+}
+
+/// The server that e-mail is handed to. Without `host` there is none, and nothing is sent.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MailConfig {
+    /// Its name or address.
+    pub host: Option<String>,
+    /// Its port: 587 for `starttls`, 465 for `implicit`, 25 for `none`, unless set.
+    pub port: Option<u16>,
+    /// How the connection is secured: `starttls`, `implicit` or `none`.
+    pub tls: MailTls,
+    /// Whom Loam logs in as; nobody unless set.
+    pub user: Option<String>,
+    /// The password of that user.
+    pub password: Option<Zeroizing<String>>,
+    /// Who letters are from: `Loam <loam@example.com>`.
+    pub from: Option<String>,
+}
+
+impl MailConfig {
+    /// The port that holds.
+    pub(super) fn port(&self) -> u16 {
+        self.port.unwrap_or(match self.tls {
+            MailTls::Starttls => 587,
+            MailTls::Implicit => 465,
+            MailTls::None => 25,
+        })
+    }
+
+    /// Refuses what can't work, and a password that everybody on the way could read.
+    pub(super) fn check(&self) -> Result<()> {
+        let Some(host) = &self.host else {
+            return match &self.from {
+                Some(_) => Err(Error::invalid("smtp.host", "must be set where `smtp.from` is")),
+                None => Ok(()),
+            };
+        };
+        let from = self.from.as_deref().unwrap_or_default();
+        check_address("smtp.from", from)?;
+        if self.user.is_some() != self.password.is_some() {
+            return Err(Error::invalid("smtp.user", "needs `smtp.password`, and the other way round"));
+        }
+        let here = host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback());
+        if self.tls == MailTls::None && self.password.is_some() && !here {
+            let message = "would send the password in plain text: take `starttls` or `implicit`";
+            return Err(Error::invalid("smtp.tls", message));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(host: &str, tls: MailTls, password: bool) -> MailConfig {
+        MailConfig {
+            host: Some(host.to_owned()),
+            tls,
+            user: password.then(|| "loam".to_owned()),
+            password: password.then(|| Zeroizing::new("secret".to_owned())),
+            from: Some("Loam <loam@example.com>".to_owned()),
+            ..MailConfig::default()
+        }
+    }
+
+    #[test]
+    fn a_password_is_never_sent_in_plain_text_to_another_machine() {
+        assert!(MailConfig::default().check().is_ok());
+        assert!(config("mail.example.com", MailTls::Starttls, true).check().is_ok());
+        assert!(config("mail.example.com", MailTls::None, false).check().is_ok());
+        assert!(config("127.0.0.1", MailTls::None, true).check().is_ok());
+        let error = config("mail.example.com", MailTls::None, true).check().expect_err("plain");
+        assert_eq!(error.param(), Some("smtp.tls"));
+    }
+
+    #[test]
+    fn what_cannot_work_is_refused() {
+        let good = config("mail.example.com", MailTls::Implicit, true);
+        assert_eq!(good.port(), 465);
+        let wrong = [
+            MailConfig { from: None, ..good.clone() },
+            MailConfig { from: Some("nobody".to_owned()), ..good.clone() },
+            MailConfig { password: None, ..good.clone() },
+            MailConfig { host: None, ..good },
+        ];
+        assert!(wrong.iter().all(|config| config.check().is_err()));
+    }
+}
