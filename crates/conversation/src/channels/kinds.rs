@@ -1,7 +1,5 @@
 //! What each kind of channel is configured with, and its secrets.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use loam_http::client::Client;
 use loam_kernel::{ChannelId, Clock, Error, Result};
 use loam_platform::seal::{Keyring, masked};
@@ -115,23 +113,6 @@ pub(super) fn open(keyring: &Keyring, row: &Model) -> Result<Opened> {
     })
 }
 
-/// The secret that was given, checked, or a new one.
-pub(super) fn secret(clock: &Clock, given: Option<Zeroizing<String>>) -> Result<Zeroizing<String>> {
-    let Some(text) = given else {
-        let random = Zeroizing::new(clock.random::<32>());
-        return Ok(Zeroizing::new(URL_SAFE_NO_PAD.encode(random.as_slice())));
-    };
-    // what Telegram takes, which is good enough for all
-    let letters = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    if (32..=256).contains(&text.len()) && text.chars().all(letters) {
-        return Ok(text);
-    }
-    Err(Error::invalid(
-        "secret",
-        "must be 32 to 256 letters, digits, `_` or `-`; leave it out and one is made",
-    ))
-}
-
 pub(super) fn seal_secret(keyring: &Keyring, clock: &Clock, id: ChannelId, secret: &str) -> Result<Value> {
     keyring.seal_json(clock, &secret_place(id), secret)
 }
@@ -163,18 +144,6 @@ mod tests {
             "1:AAHdqTcvCH1vGWJx/../fSAs0K5PA",
         ] {
             assert!(check_token(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn a_secret_is_made_or_checked() {
-        let clock = Clock::system();
-        let made = secret(&clock, None).expect("made");
-        assert_eq!(made.len(), 43);
-        assert!(secret(&clock, Some(made.clone())).is_ok());
-        assert_ne!(made, secret(&clock, None).expect("made"));
-        for wrong in ["short", &"é".repeat(32), &"a b".repeat(16), &"a".repeat(257)] {
-            assert!(secret(&clock, Some(Zeroizing::new(wrong.to_owned()))).is_err(), "{wrong}");
         }
     }
 }

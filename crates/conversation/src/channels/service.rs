@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use loam_http::surface::{IfMatch, etag, next_version, present};
 use loam_kernel::{ChannelId, Error, Page, PageQuery, ProjectId, Result, Scope, TenantId, slug};
+use loam_platform::webhook_deliveries::signature;
 use sea_orm::{ColumnTrait, Condition, IntoActiveModel, QueryFilter, Set};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -122,7 +123,7 @@ impl Conversation {
         self.check_project(scope, new.project_id).await?;
         let id = self.0.clock.id();
         let config = self.configure(new.kind, id, &json!({}), new.config)?;
-        let secret = kinds::secret(&self.0.clock, new.secret)?;
+        let secret = signature::secret(&self.0.clock, new.secret)?;
         let now = self.0.clock.now();
         let row = ActiveModel {
             tenant_id: Set(TenantId::NIL),
@@ -205,7 +206,7 @@ impl Conversation {
         if keep > MAX_OLD {
             return Err(Error::invalid("keep_old_seconds", "must be at most 604,800, a week"));
         }
-        let secret = kinds::secret(&self.0.clock, new.secret)?;
+        let secret = signature::secret(&self.0.clock, new.secret)?;
         let sealed = kinds::seal_secret(&self.0.keyring, &self.0.clock, id, &secret)?;
         let tx = self.0.db.write(scope).await?;
         let old = tx.get_locked::<Entity>(id).await?.ok_or_else(missing)?;

@@ -3,9 +3,12 @@
 //! The time is signed with the body, so that a message that was overheard can't be sent again later. More than one
 //! signature may stand in the header, separated by commas: while a secret is being changed there is one for each.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
-use loam_kernel::{Error, Kind, Result};
+use loam_kernel::{Clock, Error, Kind, Result};
 use ring::hmac;
+use zeroize::Zeroizing;
 
 /// The header of the time, in seconds since 1970.
 pub const TIMESTAMP: &str = "x-loam-timestamp";
@@ -70,6 +73,23 @@ pub fn same_secret(one: &[u8], other: &[u8]) -> bool {
     // of the digests, so that the length is not told either
     let key = hmac::Key::new(hmac::HMAC_SHA256, b"loam secret comparison");
     hmac::verify(&key, one, hmac::sign(&key, other).as_ref()).is_ok()
+}
+
+/// The secret to sign with that was given, checked, or a new one.
+pub fn secret(clock: &Clock, given: Option<Zeroizing<String>>) -> Result<Zeroizing<String>> {
+    let Some(text) = given else {
+        let random = Zeroizing::new(clock.random::<32>());
+        return Ok(Zeroizing::new(URL_SAFE_NO_PAD.encode(random.as_slice())));
+    };
+    // what every platform takes, Telegram included
+    let letters = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    if (32..=256).contains(&text.len()) && text.chars().all(letters) {
+        return Ok(text);
+    }
+    Err(Error::invalid(
+        "secret",
+        "must be 32 to 256 letters, digits, `_` or `-`; leave it out and one is made",
+    ))
 }
 
 fn refused(code: &'static str, message: &str) -> Error {
@@ -152,6 +172,18 @@ mod tests {
         assert!(same_secret(b"one", b"one"));
         for other in [b"on".as_slice(), b"onee", b"", b"two"] {
             assert!(!same_secret(b"one", other));
+        }
+    }
+
+    #[test]
+    fn a_secret_is_made_or_checked() {
+        let clock = Clock::system();
+        let made = secret(&clock, None).expect("made");
+        assert_eq!(made.len(), 43);
+        assert!(secret(&clock, Some(made.clone())).is_ok());
+        assert_ne!(made, secret(&clock, None).expect("made"));
+        for wrong in ["short", &"é".repeat(32), &"a b".repeat(16), &"a".repeat(257)] {
+            assert!(secret(&clock, Some(Zeroizing::new(wrong.to_owned()))).is_err(), "{wrong}");
         }
     }
 }
