@@ -204,6 +204,31 @@ def webhook_delivery(world: World) -> str:
     return sent.json()["delivery_ids"][0]
 
 
+def alert_rule(world: World) -> str:
+    """One that has nothing to raise."""
+    return raise_alert(world, threshold=0)["id"]
+
+
+def raise_alert(world: World, threshold: float) -> dict[str, Any]:
+    """A rule that wants so many requests a minute of an application that gets none."""
+    rule = {"project_id": PROJECT(world), "name": unique("rule"), "metric": "request_rate", "comparison": "below"}
+    return world.owner.create("alert_rules", rule | {"threshold": threshold})
+
+
+def alert_event(name: str) -> Callable[[World], str]:
+    """An incident of the owner's: one for each name."""
+
+    def maker(world: World) -> str:
+        if f"alert_event {name}" not in world.made:
+            rules = {one: raise_alert(world, threshold=1)["id"] for one in ("read", "resolved")}
+            for one, rule in rules.items():
+                opened = eventually(lambda rule=rule: world.owner.all("alert_events", rule_id=rule), 60)
+                world.made[f"alert_event {one}"] = opened[0]["id"]
+        return world.made[f"alert_event {name}"]
+
+    return maker
+
+
 TO_CHAT = {"chat_id": "registry", "text": "hello"}
 
 
@@ -287,6 +312,12 @@ REGISTRY: dict[tuple[str, str], Entry] = {
     ("POST", "/api/v1/channels/{}/disconnect"): Entry(channel),
     ("POST", "/api/v1/channels/{}/send"): Entry(channel, TO_CHAT),
     ("GET", "/api/v1/channels/{}/chats"): Entry(channel),
+    ("GET", "/api/v1/alert_rules/{}"): Entry(alert_rule),
+    ("PATCH", "/api/v1/alert_rules/{}"): Entry(alert_rule, {"severity": "low"}),
+    ("DELETE", "/api/v1/alert_rules/{}"): Entry(alert_rule),
+    ("GET", "/api/v1/alert_events/{}"): Entry(alert_event("read")),
+    ("POST", "/api/v1/alert_events/{}/acknowledge"): Entry(alert_event("read")),
+    ("POST", "/api/v1/alert_events/{}/resolve"): Entry(alert_event("resolved")),
     ("GET", "/api/v1/webhook_deliveries/{}"): Entry(webhook_delivery),
     ("POST", "/api/v1/webhook_deliveries/{}/retry"): Entry(webhook_delivery),
     ("DELETE", "/api/v1/webhook_deliveries/{}"): Entry(webhook_delivery),

@@ -3,6 +3,11 @@
 //! Belongs here: requests of applications with their call trees, sums over them, diagnoses, alerts and metrics. Does not
 //! belong here: how a model is reached that explains them (`loam-gateway`), or what an application is (`loam-identity`).
 
+pub mod alert_events;
+pub mod alert_rules;
+mod alerts;
+#[cfg(test)]
+mod bed;
 pub mod call_trees;
 pub mod performance_metrics;
 pub mod performance_records;
@@ -30,10 +35,12 @@ pub fn entities() -> Vec<EntityShape> {
         EntityShape::of::<stats::endpoints::Entity>(),
         EntityShape::of::<stats::functions::Entity>(),
         EntityShape::of::<stats::metrics::Entity>(),
+        EntityShape::of::<alert_rules::entity::Entity>(),
+        EntityShape::of::<alert_events::entity::Entity>(),
     ]
 }
 
 /// The keys of the live configuration that this crate reads.
 pub fn config_keys() -> Result<Vec<Declaration>> {
-    Ok(vec![rules::RULES.declare()?])
+    Ok(vec![alert_rules::ALERT_RULES.declare()?, rules::RULES.declare()?])
 }

@@ -6,17 +6,22 @@ use loam_db::Db;
 use loam_gateway::Gateway;
 use loam_http::client::Client;
 use loam_identity::Identity;
-use loam_jobs::Handlers;
+use loam_jobs::{Handlers, Schedule};
 use loam_journal::Journal;
 use loam_kernel::{Clock, NodeId, Result};
 use loam_platform::changes::Changes;
 use loam_platform::drain::Sink;
+use loam_platform::mail::Mailer;
 use loam_platform::notices::Notices;
 use loam_platform::seal::Keyring;
+use loam_platform::system_config::Live;
 use loam_platform::webhook_deliveries::WebhookDeliveries;
 use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
+use crate::alert_events;
+use crate::alert_rules::{self, AlertSettings};
+use crate::alerts::{AlertCourier, EMAIL, Evaluate, WEBHOOK};
 use crate::records::RecordSink;
 
 /// What applications do. Cheap to clone.
@@ -36,6 +41,8 @@ pub(crate) struct Inner {
     /// This node, by its journal.
     pub(crate) node: NodeId,
     pub(crate) deliveries: WebhookDeliveries,
+    pub(crate) mailer: Option<Mailer>,
+    pub(crate) alerts: Live<AlertSettings>,
 }
 
 /// What insight stands on.
@@ -58,13 +65,38 @@ pub struct Parts {
     pub journal: Option<Journal>,
     /// What takes alerts to other servers.
     pub deliveries: WebhookDeliveries,
+    /// What takes alerts to people; none where the operator names no server for e-mail.
+    pub mailer: Option<Mailer>,
+    /// How alerts are looked after.
+    pub alerts: Live<AlertSettings>,
 }
 
 impl Insight {
     /// A handle on a migrated database.
     pub fn new(parts: Parts) -> Self {
-        let Parts { db, clock, notices, identity, gateway, keyring, client, journal, deliveries } = parts;
+        let Parts {
+            db,
+            clock,
+            notices,
+            identity,
+            gateway,
+            keyring,
+            client,
+            journal,
+            deliveries,
+            mailer,
+            alerts,
+        } = parts;
         let node = NodeId(Uuid::from_bytes(journal.as_ref().map_or([0; 16], Journal::id)));
+        let courier = AlertCourier {
+            db: db.clone(),
+            clock: clock.clone(),
+            keyring: keyring.clone(),
+            client: client.clone(),
+            mailer: mailer.clone(),
+        };
+        deliveries.employ(WEBHOOK, courier.clone());
+        deliveries.employ(EMAIL, courier);
         Self(Arc::new(Inner {
             changes: Changes::new(clock.clone(), notices.clone()),
             db,
@@ -77,17 +109,22 @@ impl Insight {
             journal,
             node,
             deliveries,
+            mailer,
+            alerts,
         }))
     }
 
     /// The routes of this crate.
     pub fn router(&self) -> OpenApiRouter {
         OpenApiRouter::new()
+            .merge(alert_rules::routes::router(self.clone()))
+            .merge(alert_events::routes::router(self.clone()))
     }
 
     /// The jobs of this crate.
     pub fn jobs(&self, handlers: Handlers) -> Result<Handlers> {
-        Ok(handlers)
+        let evaluate = Schedule::new(Evaluate::KIND, Evaluate::EVERY)?;
+        Ok(handlers.with(Evaluate(self.clone())).every(evaluate))
     }
 
     /// What drains what applications sent into the database.

@@ -31,6 +31,8 @@ pub struct Config {
     pub identity: loam_identity::Config,
     /// Outgoing requests.
     pub outgoing: loam_http::client::Config,
+    /// Where e-mail is handed over.
+    pub smtp: loam_platform::mail::MailConfig,
     /// Background jobs.
     pub jobs: loam_jobs::Config,
     /// What opens sealed secrets, in place of the file `master.key`: 32 bytes in Base64, several separated by commas.
@@ -121,7 +123,9 @@ impl Config {
             figment = figment.merge(Toml::file_exact(file));
         }
         // other names that begin with `LOAM_` may belong to scripts around Loam
-        let environment = Env::prefixed("LOAM_").filter(|key| key.as_str().contains("__")).split("__");
+        let environment = Env::prefixed("LOAM_")
+            .filter(|key| key.as_str().contains("__") && key != "smtp__password")
+            .split("__");
         let max_body = Env::prefixed("LOAM_")
             .only(&["max_body_bytes"])
             .map(|_| "server.max_body_bytes".into())
@@ -134,6 +138,7 @@ impl Config {
         config.master_key = secret("LOAM_MASTER_KEY").or(config.master_key);
         config.bootstrap_key = secret("LOAM_BOOTSTRAP_KEY").or(config.bootstrap_key);
         config.bootstrap_password = secret("LOAM_BOOTSTRAP_PASSWORD").or(config.bootstrap_password);
+        config.smtp.password = secret("LOAM_SMTP__PASSWORD").or(config.smtp.password);
         Ok(config)
     }
 

@@ -19,6 +19,7 @@ use loam_platform::audit_logs::{self, JobChanges};
 use loam_platform::database;
 use loam_platform::drain::{Drainer, Sink};
 use loam_platform::error_logs::{self, ErrorLogSink, ErrorLogs};
+use loam_platform::mail::Mailer;
 use loam_platform::notices::Notices;
 use loam_platform::quarantine;
 use loam_platform::records::Records;
@@ -158,9 +159,11 @@ impl Core {
             identity: identity.clone(),
             gateway: gateway.clone(),
             keyring: keyring.clone(),
-            client,
+            client: client.clone(),
             journal: journal.clone(),
             deliveries: deliveries.clone(),
+            mailer: Mailer::new(&config.smtp, client, outgoing.ca_file.as_deref())?,
+            alerts: system_config.live(&loam_insight::alert_rules::ALERT_RULES)?,
         });
         gateway.connect(Arc::new(conversation.clone()));
         Ok(Self {

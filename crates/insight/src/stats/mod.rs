@@ -13,6 +13,11 @@ use utoipa::ToSchema;
 
 pub use sketch::Sketch;
 
+/// Microseconds in a second: sums are kept in the former, and told in the latter.
+pub(crate) const MICROS: f64 = 1e6;
+/// Bytes in a megabyte, as memory is told.
+pub(crate) const MEGABYTE: f64 = 1_048_576.0;
+
 /// How long a stretch of time is.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,

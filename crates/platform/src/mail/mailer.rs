@@ -91,12 +91,11 @@ impl Mailer {
             Ok(tls) => tls,
             Err(e) => return again(format!("TLS can't be set up: {e}")),
         };
-        let mut transport =
-            AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(address.ip().to_string())
-                .port(port)
-                .tls(tls)
-                .hello_name(ClientId::default())
-                .timeout(Some(STEP));
+        let mut transport = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(address.ip().to_string())
+            .port(port)
+            .tls(tls)
+            .hello_name(ClientId::default())
+            .timeout(Some(STEP));
         if let (Some(user), Some(password)) = (&self.0.config.user, &self.0.config.password) {
             transport = transport.credentials(Credentials::new(user.clone(), password.as_str().to_owned()));
         }
@@ -143,7 +142,8 @@ fn certificate(path: &Path) -> Result<Certificate> {
     Certificate::from_pem(&pem).map_err(|e| wrong().with_source(e))
 }
 
-type Answer = std::result::Result<lettre::transport::smtp::response::Response, lettre::transport::smtp::Error>;
+type Answer =
+    std::result::Result<lettre::transport::smtp::response::Response, lettre::transport::smtp::Error>;
 
 /// A server that says no for good means it; whatever else goes wrong may be mended.
 fn judge(answer: Answer) -> Outcome {

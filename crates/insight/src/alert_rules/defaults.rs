@@ -1,0 +1,82 @@
+//! Rules from what a project calls too slow, too faulty and too large.
+
+use loam_identity::projects::service::MonitoringConfig;
+use loam_kernel::{Error, Kind, ProjectId, Result, Scope};
+use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
+use serde::Deserialize;
+use serde_json::Map;
+use utoipa::ToSchema;
+
+use super::definition::Selector;
+use super::entity::{AlertMetric, Column, Entity, Model};
+use super::service::{AlertDelivery, AlertRuleCreate, changes};
+use crate::Insight;
+
+/// Whose rules are to be made.
+#[derive(Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AlertRuleDefaults {
+    /// The application.
+    pub project_id: ProjectId,
+    /// Who is told of e-mails; a webhook has a secret for each rule and is set there.
+    #[serde(default)]
+    pub email: Option<super::service::AlertEmail>,
+}
+
+impl Insight {
+    /// Makes the rules that a project's `alert_threshold` stands for, but for those whose names are there already. All
+    /// that are there afterwards.
+    pub async fn default_alert_rules(&self, scope: &Scope, new: AlertRuleDefaults) -> Result<Vec<Model>> {
+        let project = match self.0.identity.get_project(scope, new.project_id).await {
+            Err(e) if e.kind() == Kind::NotFound => {
+                return Err(Error::invalid("project_id", "there is no such project"));
+            }
+            found => found?,
+        };
+        let config: MonitoringConfig = serde_json::from_value(project.config).map_err(Error::internal)?;
+        let limit = config.alert_threshold;
+        #[expect(clippy::cast_precision_loss, reason = "megabytes")]
+        let wanted = [
+            (AlertMetric::ResponseTimeP95, "response_time", limit.response_time),
+            (AlertMetric::ErrorRate, "error_rate", limit.error_rate),
+            (AlertMetric::MemoryUsage, "memory_usage", limit.memory_usage as f64),
+        ];
+        let mut rows = Vec::new();
+        for (metric, name, threshold) in wanted {
+            let rule = AlertRuleCreate {
+                project_id: new.project_id,
+                name: name.to_owned(),
+                metric,
+                selector: Selector::default(),
+                comparison: None,
+                threshold,
+                // an alert that hovers around its threshold would come and go
+                recover_threshold: Some(threshold * 0.9),
+                window_seconds: None,
+                for_seconds: Some(60),
+                min_samples: None,
+                severity: None,
+                delivery: AlertDelivery { webhook: None, email: new.email.clone() },
+                is_active: None,
+                metadata: Map::new(),
+            };
+            rows.push((name, self.new_rule(scope, self.0.clock.id(), rule)?.0));
+        }
+        let tx = self.0.db.write(scope).await?;
+        let names = rows.iter().map(|(name, _)| *name).collect::<Vec<_>>();
+        let ours = || {
+            let of = tx.find::<Entity>().filter(Column::ProjectId.eq(new.project_id));
+            of.filter(Column::Name.is_in(names.clone())).order_by_asc(Column::Id)
+        };
+        let there: Vec<String> = ours().all().await?.into_iter().map(|row| row.name).collect();
+        let mut notices = Vec::new();
+        for (_, row) in rows.into_iter().filter(|(name, _)| !there.iter().any(|have| have == name)) {
+            let row = self.insert_rule(&tx, row).await?;
+            notices.push(self.0.changes.record(&tx, "create", "alert_rules", row.id, changes(&row)).await?);
+        }
+        let all = ours().all().await?;
+        tx.commit().await?;
+        notices.iter().for_each(|notice| self.0.notices.publish(notice));
+        Ok(all)
+    }
+}

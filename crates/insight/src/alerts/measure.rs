@@ -1,0 +1,177 @@
+//! What a rule measures, from the sums.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use loam_gateway::usage::{entity::Granularity as UsageGranularity, service::UsageQuery};
+use loam_kernel::{ProjectId, Result, Scope};
+use sea_orm::{ColumnTrait, QueryFilter};
+use serde_json::Value;
+
+use crate::Insight;
+use crate::alert_rules::definition::{Aggregate, Definition, Selector};
+use crate::alert_rules::entity::AlertMetric;
+use crate::stats::{Granularity, MEGABYTE, MICROS, Sketch, endpoints, metrics};
+
+/// Seconds of window up to which minutes are summed; beyond, hours are.
+const MINUTES_UP_TO: i32 = 3600;
+/// In what metrics' sketches count.
+const MILLIONTHS: f64 = 1e6;
+
+/// What was seen in a window.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Observation {
+    /// The value; none when there was too little to tell.
+    pub(crate) value: Option<f64>,
+    /// Requests, calls or values that it is made of.
+    pub(crate) samples: i64,
+    /// Since when.
+    pub(crate) from: DateTime<Utc>,
+    /// Until when.
+    pub(crate) to: DateTime<Utc>,
+}
+
+impl Insight {
+    /// Measures what a rule asks for, now.
+    pub(super) async fn measure(
+        &self,
+        scope: &Scope,
+        project: ProjectId,
+        rule: &Definition,
+    ) -> Result<Observation> {
+        let to = self.0.clock.now();
+        let (minutes, granularity) = match rule.window_seconds {
+            ..=MINUTES_UP_TO => (true, Granularity::Minute),
+            _ => (false, Granularity::Hour),
+        };
+        let from = granularity.bucket(to - TimeDelta::seconds(rule.window_seconds.into()));
+        let (value, samples) = match rule.metric {
+            AlertMetric::Cost => {
+                let granularity = if minutes { UsageGranularity::Minute } else { UsageGranularity::Hour };
+                let query = UsageQuery {
+                    from: Some(from),
+                    to: Some(to),
+                    granularity: Some(granularity),
+                    group_by: None,
+                    provider: rule.selector.provider.clone(),
+                    model: rule.selector.model.clone(),
+                    project_id: Some(project),
+                    ..UsageQuery::default()
+                };
+                let usage = self.0.gateway.usage(scope, query).await?;
+                usage.first().map_or((Some(0.0), 0), |usage| (Some(usage.cost_usd), usage.calls))
+            }
+            AlertMetric::PerformanceMetric => {
+                let rows = self.metric_rows(scope, project, &rule.selector, granularity, from).await?;
+                of_metric(&rows, rule.selector.aggregate.unwrap_or_default())
+            }
+            metric => {
+                let rows = self.endpoint_rows(scope, project, &rule.selector, granularity, from).await?;
+                let minutes = (to - from).as_seconds_f64() / 60.0;
+                of_requests(&rows, metric, minutes)
+            }
+        };
+        // of these, nothing is a value too
+        let counts = matches!(rule.metric, AlertMetric::Cost | AlertMetric::RequestRate);
+        let enough = counts || samples >= rule.min_samples.max(1).into();
+        Ok(Observation { value: value.filter(|value| enough && value.is_finite()), samples, from, to })
+    }
+
+    async fn endpoint_rows(
+        &self,
+        scope: &Scope,
+        project: ProjectId,
+        selector: &Selector,
+        granularity: Granularity,
+        from: DateTime<Utc>,
+    ) -> Result<Vec<endpoints::Model>> {
+        use endpoints::{Column, Entity};
+        let tx = self.0.db.read(scope).await?;
+        let mut find = tx
+            .find::<Entity>()
+            .filter(Column::ProjectId.eq(project))
+            .filter(Column::Granularity.eq(granularity))
+            .filter(Column::Bucket.gte(from));
+        for (column, wanted) in [(Column::Endpoint, &selector.endpoint), (Column::Version, &selector.version)]
+        {
+            if let Some(wanted) = wanted {
+                find = find.filter(column.eq(wanted.as_str()));
+            }
+        }
+        find.all().await
+    }
+
+    async fn metric_rows(
+        &self,
+        scope: &Scope,
+        project: ProjectId,
+        selector: &Selector,
+        granularity: Granularity,
+        from: DateTime<Utc>,
+    ) -> Result<Vec<metrics::Model>> {
+        use metrics::{Column, Entity};
+        let tx = self.0.db.read(scope).await?;
+        let name = selector.metric_name.as_deref().unwrap_or_default();
+        let find = tx
+            .find::<Entity>()
+            .filter(Column::ProjectId.eq(project))
+            .filter(Column::MetricName.eq(name))
+            .filter(Column::Granularity.eq(granularity))
+            .filter(Column::Bucket.gte(from));
+        let tags = selector.tags.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str())));
+        let tags: serde_json::Map<String, Value> = tags.collect();
+        let find = if tags.is_empty() { find } else { find.containing(Column::Tags, &tags) };
+        find.all().await
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "sums that people compare with a threshold")]
+fn of_requests(rows: &[endpoints::Model], metric: AlertMetric, minutes: f64) -> (Option<f64>, i64) {
+    let requests: i64 = rows.iter().map(|row| row.requests).sum();
+    let share = |sum: i64| (requests > 0).then(|| sum as f64 / requests as f64);
+    let value = match metric {
+        AlertMetric::ResponseTimeMean => {
+            share(rows.iter().map(|row| row.duration_us).sum()).map(|mean| mean / MICROS)
+        }
+        AlertMetric::ResponseTimeP50 => quantile(rows, 0.5),
+        AlertMetric::ResponseTimeP95 => quantile(rows, 0.95),
+        AlertMetric::ResponseTimeP99 => quantile(rows, 0.99),
+        AlertMetric::ErrorRate => share(rows.iter().map(|row| row.errors).sum()),
+        AlertMetric::MemoryUsage => {
+            // of requests that didn't tell, it is zero
+            let peak = rows.iter().map(|row| row.memory_peak).max().filter(|peak| *peak > 0);
+            peak.map(|bytes| bytes as f64 / MEGABYTE)
+        }
+        AlertMetric::RequestRate => Some(requests as f64 / minutes),
+        AlertMetric::Cost | AlertMetric::PerformanceMetric => None,
+    };
+    (value, requests)
+}
+
+fn quantile(rows: &[endpoints::Model], share: f64) -> Option<f64> {
+    let mut all = Sketch::default();
+    for sketch in rows.iter().filter_map(|row| Sketch::from_bytes(&row.sketch)) {
+        all.merge(&sketch, 1);
+    }
+    all.quantile(share).map(|micros| micros / MICROS)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "sums that people compare with a threshold")]
+fn of_metric(rows: &[metrics::Model], aggregate: Aggregate) -> (Option<f64>, i64) {
+    let samples: i64 = rows.iter().map(|row| row.samples).sum();
+    let total: f64 = rows.iter().map(|row| row.total).sum();
+    let value = match aggregate {
+        _ if samples == 0 => None,
+        Aggregate::Mean => Some(total / samples as f64),
+        Aggregate::Sum => Some(total),
+        Aggregate::Min => rows.iter().map(|row| row.least).reduce(f64::min),
+        Aggregate::Max => rows.iter().map(|row| row.greatest).reduce(f64::max),
+        Aggregate::Last => rows.iter().max_by_key(|row| row.last_at).map(|row| row.last),
+        Aggregate::P95 => {
+            let mut all = Sketch::default();
+            for sketch in rows.iter().filter_map(|row| Sketch::from_bytes(&row.sketch)) {
+                all.merge(&sketch, 1);
+            }
+            all.quantile(0.95).map(|millionths| millionths / MILLIONTHS)
+        }
+    };
+    (value, samples)
+}

@@ -1,0 +1,104 @@
+//! Telling of incidents: a delivery for each who is to know, in the transaction that opens or ends the incident.
+
+use loam_db::{Tenant, Tx};
+use loam_kernel::{Result, WebhookDeliveryId};
+use loam_platform::webhook_deliveries::NewDelivery;
+use sea_orm::{IntoActiveModel, Set};
+use serde_json::{Value, json};
+
+use super::words;
+use crate::Insight;
+use crate::alert_events::entity::{EventState, Model as Event};
+use crate::alert_rules::definition::Definition;
+use crate::alert_rules::entity::Model as Rule;
+use crate::alert_rules::service::AlertTargets;
+
+pub(crate) const WEBHOOK: &str = "alert.webhook";
+pub(crate) const EMAIL: &str = "alert.email";
+
+impl Insight {
+    /// Makes the deliveries that tell of an incident as it stands, and writes down that they were made.
+    pub(crate) async fn tell(
+        &self,
+        tx: &Tx<Tenant>,
+        rule: &Rule,
+        event: Event,
+        project: &str,
+    ) -> Result<Event> {
+        let targets = AlertTargets::of(rule)?;
+        let payload = payload(rule, &event, project, self.0.clock.now())?;
+        let mut made: Vec<WebhookDeliveryId> = Vec::new();
+        if let Some(webhook) = targets.webhook {
+            // an end never overtakes its beginning
+            let lane = Some(event.id.to_string());
+            let (target, payload) = (webhook.url, payload.clone());
+            let new = NewDelivery { channel: None, kind: WEBHOOK, lane, target, payload };
+            made.push(self.0.deliveries.enqueue(tx, new).await?.id);
+        }
+        for to in targets.email.into_iter().flat_map(|email| email.to) {
+            let lane = Some(format!("{}:{to}", event.id));
+            let letter = json!({
+                "to": to, "subject": words::subject(rule, &event, project), "text": text(&payload),
+                "rule": { "id": rule.id },
+            });
+            let new = NewDelivery { channel: None, kind: EMAIL, lane, target: to, payload: letter };
+            made.push(self.0.deliveries.enqueue(tx, new).await?.id);
+        }
+        if made.is_empty() {
+            return Ok(event);
+        }
+        let told_before = event.notified_at;
+        let mut context = event.context.clone();
+        let told = if event.state == EventState::Resolved { "resolved" } else { "opened" };
+        context["deliveries"][told] = json!(made);
+        let mut change = event.into_active_model();
+        change.context = Set(context);
+        change.notified_at = Set(told_before.or(Some(self.0.clock.now())));
+        tx.update(change).await
+    }
+}
+
+/// What a webhook is told.
+fn payload(rule: &Rule, event: &Event, project: &str, now: chrono::DateTime<chrono::Utc>) -> Result<Value> {
+    let word = if event.state == EventState::Resolved { "alert.resolved" } else { "alert.opened" };
+    Ok(json!({
+        "type": word,
+        "summary": words::finding(&Definition::of(rule)?, event.value),
+        "project": { "id": rule.project_id, "name": project },
+        "rule": {
+            "id": rule.id, "name": rule.name, "metric": rule.metric, "selector": rule.selector,
+            "comparison": rule.comparison, "threshold": rule.threshold,
+            "window_seconds": rule.window_seconds, "for_seconds": rule.for_seconds,
+        },
+        "event": {
+            "id": event.id, "state": event.state, "severity": event.severity, "value": event.value,
+            "opened_at": event.opened_at, "acknowledged_by": event.acknowledged_by,
+            "resolved_at": event.resolved_at, "resolved_by": event.resolved_by,
+        },
+        "created_at": now,
+    }))
+}
+
+/// The same, for people.
+fn text(payload: &Value) -> String {
+    let field = |name: &str| match payload.pointer(name) {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Null) | None => "-".to_owned(),
+        Some(other) => other.to_string(),
+    };
+    let mut lines = vec![
+        format!("{}: {}", field("/project/name"), field("/rule/name")),
+        String::new(),
+        format!("When it was raised, {}.", field("/summary")),
+        String::new(),
+        format!("severity  {}", field("/event/severity")),
+        format!("of        {}", field("/rule/selector")),
+        format!("opened    {}", field("/event/opened_at")),
+    ];
+    if payload["type"] == "alert.resolved" {
+        lines.push(format!("resolved  {} by {}", field("/event/resolved_at"), field("/event/resolved_by")));
+    }
+    lines.push(format!("event     {}", field("/event/id")));
+    lines.push(format!("rule      {}", field("/rule/id")));
+    lines.join("\n") + "\n"
+}

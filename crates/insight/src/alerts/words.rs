@@ -1,0 +1,68 @@
+//! What people read of an incident.
+
+use crate::alert_events::entity::{EventState, Model as Event};
+use crate::alert_rules::definition::Definition;
+use crate::alert_rules::entity::{AlertMetric, Comparison, Model as Rule};
+
+/// A value with its unit.
+pub(super) fn value(metric: AlertMetric, value: f64) -> String {
+    let round = |value: f64| format!("{:.4}", value).trim_end_matches('0').trim_end_matches('.').to_owned();
+    match metric {
+        AlertMetric::ResponseTimeMean
+        | AlertMetric::ResponseTimeP50
+        | AlertMetric::ResponseTimeP95
+        | AlertMetric::ResponseTimeP99 => format!("{} s", round(value)),
+        AlertMetric::ErrorRate => format!("{} %", round(value * 100.0)),
+        AlertMetric::MemoryUsage => format!("{} MB", round(value)),
+        AlertMetric::RequestRate => format!("{} requests a minute", round(value)),
+        AlertMetric::Cost => format!("{} US dollars", round(value)),
+        AlertMetric::PerformanceMetric => round(value),
+    }
+}
+
+/// What is wrong, in a line: `response time (95 %) is 1.52 s, above 1 s`.
+pub(super) fn finding(definition: &Definition, seen: f64) -> String {
+    let what = match definition.metric {
+        AlertMetric::ResponseTimeMean => "mean response time",
+        AlertMetric::ResponseTimeP50 => "median response time",
+        AlertMetric::ResponseTimeP95 => "response time (95 %)",
+        AlertMetric::ResponseTimeP99 => "response time (99 %)",
+        AlertMetric::ErrorRate => "error rate",
+        AlertMetric::MemoryUsage => "memory",
+        AlertMetric::RequestRate => "traffic",
+        AlertMetric::Cost => "cost of model calls",
+        AlertMetric::PerformanceMetric => definition.selector.metric_name.as_deref().unwrap_or("metric"),
+    };
+    let side = match definition.comparison {
+        Comparison::Above => "above",
+        Comparison::Below => "below",
+    };
+    let (seen, threshold) = (value(definition.metric, seen), value(definition.metric, definition.threshold));
+    format!("{what} is {seen}, {side} {threshold}")
+}
+
+/// The subject of a letter.
+pub(super) fn subject(rule: &Rule, event: &Event, project: &str) -> String {
+    let word = match event.state {
+        EventState::Resolved => "resolved".to_owned(),
+        _ => serde_json::to_value(event.severity)
+            .ok()
+            .and_then(|word| word.as_str().map(str::to_owned))
+            .unwrap_or_default(),
+    };
+    format!("[{word}] {project}: {}", rule.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alert_rules::definition::tests::above;
+
+    #[test]
+    fn a_finding_is_a_sentence_with_units() {
+        let rule = above(1.0, None);
+        assert_eq!(finding(&rule, 1.521_04), "response time (95 %) is 1.521 s, above 1 s");
+        let errors = Definition { metric: AlertMetric::ErrorRate, threshold: 0.05, ..rule };
+        assert_eq!(finding(&errors, 0.5), "error rate is 50 %, above 5 %");
+    }
+}
