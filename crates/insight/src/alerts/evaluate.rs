@@ -50,7 +50,11 @@ impl Handler for Evaluate {
 
 impl Insight {
     /// Rules that are to be looked at, behind one of them.
-    async fn watched(&self, scope: &Scope, last: Option<(TenantId, AlertRuleId)>) -> Result<Vec<Model>> {
+    pub(super) async fn watched(
+        &self,
+        scope: &Scope,
+        last: Option<(TenantId, AlertRuleId)>,
+    ) -> Result<Vec<Model>> {
         let tx = self.0.db.system_read(scope).await?;
         let mut find = tx.find_any::<Entity>().filter(Column::IsActive.eq(true));
         if let Some((tenant, id)) = last {

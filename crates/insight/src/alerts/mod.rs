@@ -9,6 +9,8 @@ mod evaluate;
 mod measure;
 mod notify;
 mod step;
+#[cfg(test)]
+mod tests;
 mod words;
 
 pub(crate) use courier::AlertCourier;
