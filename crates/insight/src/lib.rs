@@ -9,6 +9,7 @@ mod alerts;
 #[cfg(test)]
 mod bed;
 pub mod call_trees;
+mod otlp;
 pub mod performance_metrics;
 pub mod performance_records;
 pub mod record_functions;
@@ -23,6 +24,8 @@ use loam_db::EntityShape;
 use loam_kernel::Result;
 use loam_platform::system_config::Declaration;
 
+pub use otlp::{OTLP, OtlpSettings};
+pub use performance_metrics::{METRICS, MetricSettings};
 pub use service::{Insight, Parts};
 
 /// The entities of this crate.
@@ -42,5 +45,10 @@ pub fn entities() -> Vec<EntityShape> {
 
 /// The keys of the live configuration that this crate reads.
 pub fn config_keys() -> Result<Vec<Declaration>> {
-    Ok(vec![alert_rules::ALERT_RULES.declare()?, rules::RULES.declare()?])
+    Ok(vec![
+        alert_rules::ALERT_RULES.declare()?,
+        rules::RULES.declare()?,
+        OTLP.declare()?,
+        METRICS.declare()?,
+    ])
 }

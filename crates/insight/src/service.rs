@@ -22,6 +22,8 @@ use uuid::Uuid;
 use crate::alert_events;
 use crate::alert_rules::{self, AlertSettings};
 use crate::alerts::{AlertCourier, EMAIL, Evaluate, WEBHOOK};
+use crate::otlp::{self, OtlpSettings};
+use crate::performance_metrics::{self, MetricSettings, MetricSink, SeriesBook};
 use crate::records::RecordSink;
 
 /// What applications do. Cheap to clone.
@@ -43,6 +45,9 @@ pub(crate) struct Inner {
     pub(crate) deliveries: WebhookDeliveries,
     pub(crate) mailer: Option<Mailer>,
     pub(crate) alerts: Live<AlertSettings>,
+    pub(crate) otlp: Live<OtlpSettings>,
+    pub(crate) metrics: Live<MetricSettings>,
+    pub(crate) series: SeriesBook,
 }
 
 /// What insight stands on.
@@ -69,6 +74,10 @@ pub struct Parts {
     pub mailer: Option<Mailer>,
     /// How alerts are looked after.
     pub alerts: Live<AlertSettings>,
+    /// What is taken by OTLP.
+    pub otlp: Live<OtlpSettings>,
+    /// How many metrics a project may have.
+    pub metrics: Live<MetricSettings>,
 }
 
 impl Insight {
@@ -86,6 +95,8 @@ impl Insight {
             deliveries,
             mailer,
             alerts,
+            otlp,
+            metrics,
         } = parts;
         let node = NodeId(Uuid::from_bytes(journal.as_ref().map_or([0; 16], Journal::id)));
         let courier = AlertCourier {
@@ -99,7 +110,6 @@ impl Insight {
         deliveries.employ(EMAIL, courier);
         Self(Arc::new(Inner {
             changes: Changes::new(clock.clone(), notices.clone()),
-            db,
             clock,
             notices,
             identity,
@@ -108,9 +118,13 @@ impl Insight {
             client,
             journal,
             node,
+            series: SeriesBook::new(db.clone()),
+            db,
             deliveries,
             mailer,
             alerts,
+            otlp,
+            metrics,
         }))
     }
 
@@ -119,6 +133,8 @@ impl Insight {
         OpenApiRouter::new()
             .merge(alert_rules::routes::router(self.clone()))
             .merge(alert_events::routes::router(self.clone()))
+            .merge(otlp::routes::router(self.clone()))
+            .merge(performance_metrics::routes::router(self.clone()))
     }
 
     /// The jobs of this crate.
@@ -128,7 +144,10 @@ impl Insight {
     }
 
     /// What drains what applications sent into the database.
-    pub fn sinks(&self) -> [Arc<dyn Sink>; 1] {
-        [Arc::new(RecordSink::new(self.0.clock.clone()))]
+    pub fn sinks(&self) -> Vec<Arc<dyn Sink>> {
+        vec![
+            Arc::new(RecordSink::new(self.0.clock.clone())),
+            Arc::new(MetricSink::new(self.0.clock.clone(), self.0.node)),
+        ]
     }
 }

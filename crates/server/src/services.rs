@@ -164,6 +164,8 @@ impl Core {
             deliveries: deliveries.clone(),
             mailer: Mailer::new(&config.smtp, client, outgoing.ca_file.as_deref())?,
             alerts: system_config.live(&loam_insight::alert_rules::ALERT_RULES)?,
+            otlp: system_config.live(&loam_insight::OTLP)?,
+            metrics: system_config.live(&loam_insight::METRICS)?,
         });
         gateway.connect(Arc::new(conversation.clone()));
         Ok(Self {

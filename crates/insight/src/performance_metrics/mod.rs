@@ -1,6 +1,22 @@
-//! Values that applications measured.
+//! Values that applications measured: taken in, summed up, listed and charted.
 
+mod accept;
+mod bulk;
+mod chart;
 pub mod entity;
 mod kind;
+mod point;
+pub(crate) mod routes;
+mod series;
+mod service;
+mod settings;
+mod sink;
+mod sums;
+
+
 
 pub use kind::MetricKind;
+pub(crate) use point::{Point, Tags};
+pub(crate) use series::SeriesBook;
+pub use settings::{METRICS, MetricSettings};
+pub(crate) use sink::MetricSink;

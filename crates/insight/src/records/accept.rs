@@ -16,7 +16,7 @@ impl Insight {
         let journal = self.0.journal.as_ref().ok_or_else(unavailable)?;
         let mut last = None;
         for part in parts {
-            last = Some(append(journal, part)?);
+            last = Some(append_part(journal, part)?);
         }
         match last {
             Some(position) => journal.durable(position).await.map_err(|e| unavailable().with_source(e)),
@@ -25,10 +25,15 @@ impl Insight {
     }
 }
 
-fn append(journal: &Journal, part: &Part) -> Result<Position> {
+fn append_part(journal: &Journal, part: &Part) -> Result<Position> {
     let payload = trace::write(part)?;
     let key = trace::tree_id(part.project, &part.trace_id, &payload, chrono::DateTime::UNIX_EPOCH);
-    journal.append(RECORDS, key.0.into_bytes(), &[&payload]).map_err(|e| match e {
+    append(journal, RECORDS, key.0.into_bytes(), &payload)
+}
+
+/// Writes a frame. It is durable with the next sync.
+pub(crate) fn append(journal: &Journal, kind: u8, key: [u8; 16], payload: &[u8]) -> Result<Position> {
+    journal.append(kind, key, &[payload]).map_err(|e| match e {
         AppendError::TooLarge { .. } => {
             Error::new(Kind::TooLarge, "trace_too_large", "a trace is larger than what is taken")
         }
@@ -36,7 +41,8 @@ fn append(journal: &Journal, part: &Part) -> Result<Position> {
     })
 }
 
-fn unavailable() -> Error {
+/// The answer while the journal takes nothing.
+pub(crate) fn unavailable() -> Error {
     Error::new(
         Kind::Unavailable,
         "journal_full",

@@ -4,4 +4,5 @@ mod accept;
 mod row;
 mod sink;
 
+pub(crate) use accept::{append, unavailable};
 pub(crate) use sink::RecordSink;

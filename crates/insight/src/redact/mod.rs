@@ -9,7 +9,7 @@ use loam_platform::records::redact as common;
 use serde_json::{Map, Value};
 
 pub(crate) use common::text;
-pub(crate) use key::key;
+pub(crate) use key::{differs, key};
 pub(crate) use statement::statement;
 
 /// Words of names whose values are secrets, beside those that are secrets in any record.

@@ -1,0 +1,170 @@
+//! From spans to parts of traces.
+
+mod detail;
+mod endpoint;
+mod entry;
+mod function;
+mod group;
+
+
+mod work;
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::attributes::{Attributes, kept};
+use super::refused::Refused;
+use super::settings::OtlpSettings;
+use super::wire::{Kind, Span, TracesRequest, Value};
+use crate::redact;
+use crate::trace::{Call, Part};
+
+pub(crate) use group::Owner;
+use group::Groups;
+
+/// How far ahead of this server's clock another's may be.
+const AHEAD: TimeDelta = TimeDelta::hours(1);
+/// Bytes of what was raised that are kept.
+const MAX_EXCEPTION: usize = 2048;
+/// Bytes of a name.
+const MAX_NAME: usize = 256;
+
+/// What is made of a request.
+pub(super) struct Taken {
+    pub(super) parts: Vec<Part>,
+    pub(super) refused: Refused,
+}
+
+/// A span with what was told of it as a whole.
+#[derive(Clone, Copy)]
+pub(super) struct Told<'a> {
+    pub(super) span: &'a Span,
+    pub(super) attributes: Attributes<'a>,
+    /// Of the service and where it runs.
+    pub(super) resource: Attributes<'a>,
+    /// The library that tells.
+    pub(super) scope: &'a str,
+}
+
+/// The parts that spans make: one for each trace, or several of a large one.
+pub(super) fn take(request: &TracesRequest, owner: Owner, settings: &OtlpSettings, now: DateTime<Utc>) -> Taken {
+    let mut refused = Refused::default();
+    let mut groups = Groups::new(owner);
+    for told in told(request) {
+        match check(told.span, settings, now) {
+            Err(why) => refused.add(why),
+            Ok(()) => groups.add(&told, settings),
+        }
+    }
+    Taken { parts: groups.done(), refused }
+}
+
+/// The spans of a request.
+pub(super) fn told(request: &TracesRequest) -> impl Iterator<Item = Told<'_>> {
+    request.resource_spans.iter().flat_map(|of| {
+        let resource = Attributes(of.resource.as_ref().map_or(&[], |resource| &resource.attributes));
+        of.scope_spans.iter().flat_map(move |scope| {
+            let name = scope.scope.as_ref().map_or("", |scope| scope.name.as_str());
+            scope.spans.iter().map(move |span| Told {
+                span,
+                attributes: Attributes(&span.attributes),
+                resource,
+                scope: name,
+            })
+        })
+    })
+}
+
+/// Why a span is not taken.
+pub(super) fn check(span: &Span, settings: &OtlpSettings, now: DateTime<Utc>) -> Result<(), &'static str> {
+    let is_id = |bytes: &[u8], length| bytes.len() == length && bytes.iter().any(|byte| *byte != 0);
+    if !is_id(&span.trace_id, 16) || !is_id(&span.span_id, 8) {
+        return Err("its trace id or span id is none");
+    }
+    let Some(began) = i64::try_from(span.start_time_unix_nano).ok().filter(|nanos| *nanos > 0) else {
+        return Err("the time when it began is missing");
+    };
+    let began = DateTime::from_timestamp_nanos(began);
+    if began < now - TimeDelta::days(settings.max_age_days.into()) {
+        return Err("it began too long ago");
+    }
+    if began > now + AHEAD {
+        return Err("it began in the future; set the application's clock");
+    }
+    Ok(())
+}
+
+/// An id as it is kept.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+impl Told<'_> {
+    /// Whether it is something that the application served rather than something that it did meanwhile.
+    fn is_entry(&self) -> bool {
+        let is_root = self.span.parent_span_id.iter().all(|byte| *byte == 0);
+        match self.span.part() {
+            Kind::Server => true,
+            Kind::Consumer => is_root || self.span.has_remote_parent(),
+            Kind::Internal => is_root,
+            Kind::Client | Kind::Producer => false,
+        }
+    }
+
+    pub(super) fn parent(&self) -> Option<String> {
+        let parent = &self.span.parent_span_id;
+        (parent.len() == 8 && parent.iter().any(|byte| *byte != 0)).then(|| hex(parent))
+    }
+
+    pub(super) fn duration_ns(&self) -> u64 {
+        self.span.end_time_unix_nano.saturating_sub(self.span.start_time_unix_nano)
+    }
+
+    /// What was raised, else what its status says, of a span that failed.
+    fn exception(&self) -> Option<String> {
+        let raised = self.span.events.iter().rev().find(|event| event.name == "exception");
+        let text = match raised {
+            Some(event) => {
+                let event = Attributes(&event.attributes);
+                let kind = event.text(&["exception.type"]).unwrap_or("Exception");
+                match event.text(&["exception.message"]) {
+                    Some(message) => format!("{kind}: {message}"),
+                    None => kind.to_owned(),
+                }
+            }
+            None if self.span.failed() => {
+                let said = self.span.status.as_ref().map_or("", |status| &status.message);
+                let kind = self.attributes.text(&["error.type"]).unwrap_or("Error");
+                if said.is_empty() { kind.to_owned() } else { format!("{kind}: {said}") }
+            }
+            None => return None,
+        };
+        Some(kept(&redact::text(super::attributes::cut(&text, 2 * MAX_EXCEPTION)), MAX_EXCEPTION))
+    }
+
+    fn call(&self, functions: &mut function::Functions, settings: &OtlpSettings) -> Call {
+        let work = work::work(self);
+        Call {
+            id: hex(&self.span.span_id),
+            parent: self.parent(),
+            function: functions.of(self),
+            work,
+            start_ns: i64::try_from(self.span.start_time_unix_nano).unwrap_or(i64::MAX),
+            duration_ns: self.duration_ns(),
+            cpu_ns: None,
+            memory_delta: None,
+            exception: self.exception(),
+            detail: detail::detail(self, work, settings).map(Arc::new),
+        }
+    }
+}
+
+/// Whether an attribute is worth keeping as text.
+fn is_plain(value: &Value) -> bool {
+    matches!(value, Value::String(_) | Value::Int(_) | Value::Double(_) | Value::Bool(_))
+}

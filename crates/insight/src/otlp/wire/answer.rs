@@ -1,0 +1,19 @@
+//! What is answered.
+
+use serde::Serialize;
+
+/// `ExportTraceServiceResponse` and `ExportMetricsServiceResponse`, which look alike but for a name in JSON.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(in crate::otlp) struct ExportResponse {
+    #[prost(message, optional, tag = "1")]
+    pub(in crate::otlp) partial_success: Option<PartialSuccess>,
+}
+
+/// What was refused, and why.
+#[derive(Clone, PartialEq, prost::Message, Serialize)]
+pub(in crate::otlp) struct PartialSuccess {
+    #[prost(int64, tag = "1")]
+    pub(in crate::otlp) rejected: i64,
+    #[prost(string, tag = "2")]
+    pub(in crate::otlp) error_message: String,
+}

@@ -1,0 +1,158 @@
+//! What traces and metrics share.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Serialize};
+
+/// What something was told of: a service, a host.
+#[derive(Clone, PartialEq, prost::Message, Deserialize)]
+#[serde(default)]
+pub(in crate::otlp) struct Resource {
+    #[prost(message, repeated, tag = "1")]
+    pub(in crate::otlp) attributes: Vec<KeyValue>,
+}
+
+/// The library that tells.
+#[derive(Clone, PartialEq, prost::Message, Deserialize)]
+#[serde(default)]
+pub(in crate::otlp) struct Scope {
+    #[prost(string, tag = "1")]
+    pub(in crate::otlp) name: String,
+}
+
+/// An attribute.
+#[derive(Clone, PartialEq, prost::Message, Deserialize)]
+#[serde(default)]
+pub(in crate::otlp) struct KeyValue {
+    #[prost(string, tag = "1")]
+    pub(in crate::otlp) key: String,
+    #[prost(message, optional, tag = "2")]
+    pub(in crate::otlp) value: Option<AnyValue>,
+}
+
+/// The value of an attribute.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(in crate::otlp) struct AnyValue {
+    #[prost(oneof = "Value", tags = "1, 2, 3, 4, 5, 6, 7")]
+    pub(in crate::otlp) value: Option<Value>,
+}
+
+/// One of these.
+#[derive(Clone, PartialEq, prost::Oneof)]
+pub(in crate::otlp) enum Value {
+    #[prost(string, tag = "1")]
+    String(String),
+    #[prost(bool, tag = "2")]
+    Bool(bool),
+    #[prost(int64, tag = "3")]
+    Int(i64),
+    #[prost(double, tag = "4")]
+    Double(f64),
+    #[prost(message, tag = "5")]
+    Array(ArrayValue),
+    #[prost(message, tag = "6")]
+    List(KeyValueList),
+    #[prost(bytes = "vec", tag = "7")]
+    Bytes(Vec<u8>),
+}
+
+/// Values in their order.
+#[derive(Clone, PartialEq, prost::Message, Deserialize)]
+#[serde(default)]
+pub(in crate::otlp) struct ArrayValue {
+    #[prost(message, repeated, tag = "1")]
+    pub(in crate::otlp) values: Vec<AnyValue>,
+}
+
+/// Values by name.
+#[derive(Clone, PartialEq, prost::Message, Deserialize)]
+#[serde(default)]
+pub(in crate::otlp) struct KeyValueList {
+    #[prost(message, repeated, tag = "1")]
+    pub(in crate::otlp) values: Vec<KeyValue>,
+}
+
+impl From<Value> for AnyValue {
+    fn from(value: Value) -> Self {
+        Self { value: Some(value) }
+    }
+}
+
+impl AnyValue {
+    /// As JSON.
+    pub(in crate::otlp) fn json(&self) -> serde_json::Value {
+        match &self.value {
+            None => serde_json::Value::Null,
+            Some(Value::String(text)) => text.as_str().into(),
+            Some(Value::Bool(bool)) => (*bool).into(),
+            Some(Value::Int(number)) => (*number).into(),
+            Some(Value::Double(number)) => (*number).into(),
+            Some(Value::Bytes(bytes)) => STANDARD.encode(bytes).into(),
+            Some(Value::Array(array)) => array.values.iter().map(Self::json).collect(),
+            Some(Value::List(list)) => {
+                let field = |field: &KeyValue| {
+                    (field.key.clone(), field.value.as_ref().map_or(serde_json::Value::Null, Self::json))
+                };
+                serde_json::Value::Object(list.values.iter().map(field).collect())
+            }
+        }
+    }
+}
+
+/// A number as protobuf's JSON has it: a number, or its digits.
+#[derive(Deserialize, Serialize)]
+#[serde(untagged)]
+pub(super) enum Digits<T> {
+    Number(T),
+    Text(String),
+}
+
+impl<'de> Deserialize<'de> for AnyValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(OneOf)
+    }
+}
+
+/// `{"stringValue": "…"}` and the like.
+struct OneOf;
+
+impl<'de> Visitor<'de> for OneOf {
+    type Value = AnyValue;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an object with one of `stringValue`, `intValue`, …")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<AnyValue, A::Error> {
+        let mut value = None;
+        while let Some(name) = map.next_key::<std::borrow::Cow<'de, str>>()? {
+            value = match name.as_ref() {
+                "stringValue" | "string_value" => map.next_value::<Option<_>>()?.map(Value::String),
+                "boolValue" | "bool_value" => map.next_value::<Option<_>>()?.map(Value::Bool),
+                "intValue" | "int_value" => match map.next_value()? {
+                    Some(Digits::Number(number)) => Some(Value::Int(number)),
+                    Some(Digits::Text(text)) => Some(Value::Int(text.parse().map_err(A::Error::custom)?)),
+                    None => None,
+                },
+                "doubleValue" | "double_value" => match map.next_value()? {
+                    Some(Digits::Number(number)) => Some(Value::Double(number)),
+                    Some(Digits::Text(text)) => Some(Value::Double(text.parse().map_err(A::Error::custom)?)),
+                    None => None,
+                },
+                "arrayValue" | "array_value" => map.next_value::<Option<_>>()?.map(Value::Array),
+                "kvlistValue" | "kvlist_value" => map.next_value::<Option<_>>()?.map(Value::List),
+                "bytesValue" | "bytes_value" => match map.next_value::<Option<String>>()? {
+                    Some(text) => Some(Value::Bytes(STANDARD.decode(text).map_err(A::Error::custom)?)),
+                    None => None,
+                },
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                    continue;
+                }
+            }
+            .or(value);
+        }
+        Ok(AnyValue { value })
+    }
+}

@@ -1,0 +1,244 @@
+//! Metrics.
+
+use serde::Deserialize;
+
+use super::common::{KeyValue, Resource};
+use super::number;
+
+#[derive(Clone, PartialEq, prost::Message, Deserialize)]
+#[serde(default)]
+pub(in crate::otlp) struct MetricsRequest {
+    #[prost(message, repeated, tag = "1")]
+    #[serde(alias = "resourceMetrics")]
+    pub(in crate::otlp) resource_metrics: Vec<ResourceMetrics>,
+}
+
+#[derive(Clone, PartialEq, prost::Message, Deserialize)]
+#[serde(default)]
+pub(in crate::otlp) struct ResourceMetrics {
+    #[prost(message, optional, tag = "1")]
+    pub(in crate::otlp) resource: Option<Resource>,
+    #[prost(message, repeated, tag = "2")]
+    #[serde(alias = "scopeMetrics")]
+    pub(in crate::otlp) scope_metrics: Vec<ScopeMetrics>,
+}
+
+#[derive(Clone, PartialEq, prost::Message, Deserialize)]
+#[serde(default)]
+pub(in crate::otlp) struct ScopeMetrics {
+    #[prost(message, repeated, tag = "2")]
+    pub(in crate::otlp) metrics: Vec<Metric>,
+}
+
+/// One of the five kinds; OTLP's `oneof` looks on the wire as fields of which one is there.
+#[derive(Clone, PartialEq, prost::Message, Deserialize)]
+#[serde(default)]
+pub(in crate::otlp) struct Metric {
+    #[prost(string, tag = "1")]
+    pub(in crate::otlp) name: String,
+    #[prost(string, tag = "3")]
+    pub(in crate::otlp) unit: String,
+    #[prost(message, optional, tag = "5")]
+    pub(in crate::otlp) gauge: Option<Gauge>,
+    #[prost(message, optional, tag = "7")]
+    pub(in crate::otlp) sum: Option<Sum>,
+    #[prost(message, optional, tag = "9")]
+    pub(in crate::otlp) histogram: Option<Histogram>,
+    #[prost(message, optional, tag = "10")]
+    #[serde(alias = "exponentialHistogram")]
+    pub(in crate::otlp) exponential_histogram: Option<ExponentialHistogram>,
+    #[prost(message, optional, tag = "11")]
+    pub(in crate::otlp) summary: Option<Summary>,
+}
+
+#[derive(Clone, PartialEq, prost::Message, Deserialize)]
+#[serde(default)]
+pub(in crate::otlp) struct Gauge {
+    #[prost(message, repeated, tag = "1")]
+    #[serde(alias = "dataPoints")]
+    pub(in crate::otlp) data_points: Vec<NumberPoint>,
+}
+
+#[derive(Clone, PartialEq, prost::Message, Deserialize)]
+#[serde(default)]
+pub(in crate::otlp) struct Sum {
+    #[prost(message, repeated, tag = "1")]
+    #[serde(alias = "dataPoints")]
+    pub(in crate::otlp) data_points: Vec<NumberPoint>,
+    #[prost(int32, tag = "2")]
+    #[serde(alias = "aggregationTemporality", deserialize_with = "number::kind")]
+    pub(in crate::otlp) aggregation_temporality: i32,
+    #[prost(bool, tag = "3")]
+    #[serde(alias = "isMonotonic")]
+    pub(in crate::otlp) is_monotonic: bool,
+}
+
+#[derive(Clone, PartialEq, prost::Message, Deserialize)]
+#[serde(default)]
+pub(in crate::otlp) struct Histogram {
+    #[prost(message, repeated, tag = "1")]
+    #[serde(alias = "dataPoints")]
+    pub(in crate::otlp) data_points: Vec<HistogramPoint>,
+    #[prost(int32, tag = "2")]
+    #[serde(alias = "aggregationTemporality", deserialize_with = "number::kind")]
+    pub(in crate::otlp) aggregation_temporality: i32,
+}
+
+#[derive(Clone, PartialEq, prost::Message, Deserialize)]
+#[serde(default)]
+pub(in crate::otlp) struct ExponentialHistogram {
+    #[prost(message, repeated, tag = "1")]
+    #[serde(alias = "dataPoints")]
+    pub(in crate::otlp) data_points: Vec<ExponentialPoint>,
+    #[prost(int32, tag = "2")]
+    #[serde(alias = "aggregationTemporality", deserialize_with = "number::kind")]
+    pub(in crate::otlp) aggregation_temporality: i32,
+}
+
+#[derive(Clone, PartialEq, prost::Message, Deserialize)]
+#[serde(default)]
+pub(in crate::otlp) struct Summary {
+    #[prost(message, repeated, tag = "1")]
+    #[serde(alias = "dataPoints")]
+    pub(in crate::otlp) data_points: Vec<SummaryPoint>,
+}
+
+#[derive(Clone, PartialEq, prost::Message, Deserialize)]
+#[serde(default)]
+pub(in crate::otlp) struct NumberPoint {
+    #[prost(fixed64, tag = "3")]
+    #[serde(alias = "timeUnixNano", deserialize_with = "number::whole")]
+    pub(in crate::otlp) time_unix_nano: u64,
+    #[prost(double, optional, tag = "4")]
+    #[serde(alias = "asDouble", deserialize_with = "number::double")]
+    pub(in crate::otlp) as_double: Option<f64>,
+    #[prost(sfixed64, optional, tag = "6")]
+    #[serde(alias = "asInt", deserialize_with = "number::signed")]
+    pub(in crate::otlp) as_int: Option<i64>,
+    #[prost(message, repeated, tag = "7")]
+    pub(in crate::otlp) attributes: Vec<KeyValue>,
+    #[prost(uint32, tag = "8")]
+    pub(in crate::otlp) flags: u32,
+}
+
+#[derive(Clone, PartialEq, prost::Message, Deserialize)]
+#[serde(default)]
+pub(in crate::otlp) struct HistogramPoint {
+    #[prost(fixed64, tag = "3")]
+    #[serde(alias = "timeUnixNano", deserialize_with = "number::whole")]
+    pub(in crate::otlp) time_unix_nano: u64,
+    #[prost(fixed64, tag = "4")]
+    #[serde(deserialize_with = "number::whole")]
+    pub(in crate::otlp) count: u64,
+    #[prost(double, optional, tag = "5")]
+    #[serde(deserialize_with = "number::double")]
+    pub(in crate::otlp) sum: Option<f64>,
+    #[prost(fixed64, repeated, tag = "6")]
+    #[serde(alias = "bucketCounts", deserialize_with = "number::wholes")]
+    pub(in crate::otlp) bucket_counts: Vec<u64>,
+    #[prost(double, repeated, tag = "7")]
+    #[serde(alias = "explicitBounds")]
+    pub(in crate::otlp) explicit_bounds: Vec<f64>,
+    #[prost(message, repeated, tag = "9")]
+    pub(in crate::otlp) attributes: Vec<KeyValue>,
+    #[prost(uint32, tag = "10")]
+    pub(in crate::otlp) flags: u32,
+    #[prost(double, optional, tag = "11")]
+    #[serde(deserialize_with = "number::double")]
+    pub(in crate::otlp) min: Option<f64>,
+    #[prost(double, optional, tag = "12")]
+    #[serde(deserialize_with = "number::double")]
+    pub(in crate::otlp) max: Option<f64>,
+}
+
+#[derive(Clone, PartialEq, prost::Message, Deserialize)]
+#[serde(default)]
+pub(in crate::otlp) struct ExponentialPoint {
+    #[prost(message, repeated, tag = "1")]
+    pub(in crate::otlp) attributes: Vec<KeyValue>,
+    #[prost(fixed64, tag = "3")]
+    #[serde(alias = "timeUnixNano", deserialize_with = "number::whole")]
+    pub(in crate::otlp) time_unix_nano: u64,
+    #[prost(fixed64, tag = "4")]
+    #[serde(deserialize_with = "number::whole")]
+    pub(in crate::otlp) count: u64,
+    #[prost(double, optional, tag = "5")]
+    #[serde(deserialize_with = "number::double")]
+    pub(in crate::otlp) sum: Option<f64>,
+    #[prost(sint32, tag = "6")]
+    pub(in crate::otlp) scale: i32,
+    #[prost(fixed64, tag = "7")]
+    #[serde(alias = "zeroCount", deserialize_with = "number::whole")]
+    pub(in crate::otlp) zero_count: u64,
+    #[prost(message, optional, tag = "8")]
+    pub(in crate::otlp) positive: Option<Buckets>,
+    #[prost(message, optional, tag = "9")]
+    pub(in crate::otlp) negative: Option<Buckets>,
+    #[prost(uint32, tag = "10")]
+    pub(in crate::otlp) flags: u32,
+    #[prost(double, optional, tag = "12")]
+    #[serde(deserialize_with = "number::double")]
+    pub(in crate::otlp) min: Option<f64>,
+    #[prost(double, optional, tag = "13")]
+    #[serde(deserialize_with = "number::double")]
+    pub(in crate::otlp) max: Option<f64>,
+}
+
+#[derive(Clone, PartialEq, prost::Message, Deserialize)]
+#[serde(default)]
+pub(in crate::otlp) struct Buckets {
+    #[prost(sint32, tag = "1")]
+    pub(in crate::otlp) offset: i32,
+    #[prost(uint64, repeated, tag = "2")]
+    #[serde(alias = "bucketCounts", deserialize_with = "number::wholes")]
+    pub(in crate::otlp) bucket_counts: Vec<u64>,
+}
+
+#[derive(Clone, PartialEq, prost::Message, Deserialize)]
+#[serde(default)]
+pub(in crate::otlp) struct SummaryPoint {
+    #[prost(fixed64, tag = "3")]
+    #[serde(alias = "timeUnixNano", deserialize_with = "number::whole")]
+    pub(in crate::otlp) time_unix_nano: u64,
+    #[prost(fixed64, tag = "4")]
+    #[serde(deserialize_with = "number::whole")]
+    pub(in crate::otlp) count: u64,
+    #[prost(double, tag = "5")]
+    pub(in crate::otlp) sum: f64,
+    #[prost(message, repeated, tag = "6")]
+    #[serde(alias = "quantileValues")]
+    pub(in crate::otlp) quantile_values: Vec<ValueAtQuantile>,
+    #[prost(message, repeated, tag = "7")]
+    pub(in crate::otlp) attributes: Vec<KeyValue>,
+    #[prost(uint32, tag = "8")]
+    pub(in crate::otlp) flags: u32,
+}
+
+#[derive(Clone, PartialEq, prost::Message, Deserialize)]
+#[serde(default)]
+pub(in crate::otlp) struct ValueAtQuantile {
+    #[prost(double, tag = "1")]
+    pub(in crate::otlp) quantile: f64,
+    #[prost(double, tag = "2")]
+    pub(in crate::otlp) value: f64,
+}
+
+/// Since when a sum is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::otlp) enum Temporality {
+    /// Since the point before.
+    Delta,
+    /// Since the application began.
+    Cumulative,
+}
+
+impl Temporality {
+    /// None where it isn't told, which OTLP forbids.
+    pub(in crate::otlp) fn of(number: i32) -> Option<Self> {
+        match number {
+            1 => Some(Self::Delta),
+            2 => Some(Self::Cumulative),
+            _ => None,
+        }
+    }
+}

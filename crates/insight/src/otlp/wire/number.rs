@@ -1,0 +1,78 @@
+//! Numbers and ids of protobuf's JSON form.
+
+use serde::de::{Deserialize, Deserializer, Error};
+
+use super::common::Digits;
+
+/// A 64-bit number, which JSON writes as text since its own numbers are less exact.
+pub(super) fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    digits(Digits::deserialize(deserializer)?)
+}
+
+/// The same, with a sign, where it may be left out.
+pub(super) fn signed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    match Option::<Digits<i64>>::deserialize(deserializer)? {
+        None => Ok(None),
+        Some(Digits::Number(number)) => Ok(Some(number)),
+        Some(Digits::Text(text)) => text.parse().map(Some).map_err(D::Error::custom),
+    }
+}
+
+/// Some of them.
+pub(super) fn wholes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u64>, D::Error> {
+    Vec::<Digits<u64>>::deserialize(deserializer)?.into_iter().map(digits).collect()
+}
+
+/// A number that may be `"NaN"` or `"Infinity"`.
+pub(super) fn double<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    match Option::<Digits<f64>>::deserialize(deserializer)? {
+        None => Ok(None),
+        Some(Digits::Number(number)) => Ok(Some(number)),
+        Some(Digits::Text(text)) => text.parse().map(Some).map_err(D::Error::custom),
+    }
+}
+
+/// An id of a trace or span, which OTLP writes in hexadecimal digits.
+pub(super) fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let wrong = || D::Error::custom("an id must be hexadecimal digits");
+    if text.len() % 2 != 0 || !text.is_ascii() {
+        return Err(wrong());
+    }
+    let byte = |at: usize| u8::from_str_radix(&text[at..at + 2], 16).map_err(|_| wrong());
+    (0..text.len()).step_by(2).map(byte).collect()
+}
+
+/// A number of an enumeration, which some write by its name.
+pub(super) fn kind<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i32, D::Error> {
+    match Digits::<i32>::deserialize(deserializer)? {
+        Digits::Number(number) => Ok(number),
+        Digits::Text(name) => NAMES
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, number)| *number)
+            .ok_or_else(|| D::Error::custom(format!("there is no `{name}` in OTLP"))),
+    }
+}
+
+const NAMES: [(&str, i32); 12] = [
+    ("SPAN_KIND_UNSPECIFIED", 0),
+    ("SPAN_KIND_INTERNAL", 1),
+    ("SPAN_KIND_SERVER", 2),
+    ("SPAN_KIND_CLIENT", 3),
+    ("SPAN_KIND_PRODUCER", 4),
+    ("SPAN_KIND_CONSUMER", 5),
+    ("STATUS_CODE_UNSET", 0),
+    ("STATUS_CODE_OK", 1),
+    ("STATUS_CODE_ERROR", 2),
+    ("AGGREGATION_TEMPORALITY_UNSPECIFIED", 0),
+    ("AGGREGATION_TEMPORALITY_DELTA", 1),
+    ("AGGREGATION_TEMPORALITY_CUMULATIVE", 2),
+];
+
+fn digits<E: Error>(digits: Digits<u64>) -> Result<u64, E> {
+    match digits {
+        Digits::Number(number) => Ok(number),
+        Digits::Text(text) => text.parse().map_err(E::custom),
+    }
+}

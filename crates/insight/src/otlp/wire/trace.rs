@@ -1,0 +1,122 @@
+//! Traces.
+
+use serde::Deserialize;
+
+use super::common::{KeyValue, Resource, Scope};
+use super::number;
+
+#[derive(Clone, PartialEq, prost::Message, Deserialize)]
+#[serde(default)]
+pub(in crate::otlp) struct TracesRequest {
+    #[prost(message, repeated, tag = "1")]
+    #[serde(alias = "resourceSpans")]
+    pub(in crate::otlp) resource_spans: Vec<ResourceSpans>,
+}
+
+#[derive(Clone, PartialEq, prost::Message, Deserialize)]
+#[serde(default)]
+pub(in crate::otlp) struct ResourceSpans {
+    #[prost(message, optional, tag = "1")]
+    pub(in crate::otlp) resource: Option<Resource>,
+    #[prost(message, repeated, tag = "2")]
+    #[serde(alias = "scopeSpans")]
+    pub(in crate::otlp) scope_spans: Vec<ScopeSpans>,
+}
+
+#[derive(Clone, PartialEq, prost::Message, Deserialize)]
+#[serde(default)]
+pub(in crate::otlp) struct ScopeSpans {
+    #[prost(message, optional, tag = "1")]
+    pub(in crate::otlp) scope: Option<Scope>,
+    #[prost(message, repeated, tag = "2")]
+    pub(in crate::otlp) spans: Vec<Span>,
+}
+
+#[derive(Clone, PartialEq, prost::Message, Deserialize)]
+#[serde(default)]
+pub(in crate::otlp) struct Span {
+    #[prost(bytes = "vec", tag = "1")]
+    #[serde(alias = "traceId", deserialize_with = "number::id")]
+    pub(in crate::otlp) trace_id: Vec<u8>,
+    #[prost(bytes = "vec", tag = "2")]
+    #[serde(alias = "spanId", deserialize_with = "number::id")]
+    pub(in crate::otlp) span_id: Vec<u8>,
+    #[prost(bytes = "vec", tag = "4")]
+    #[serde(alias = "parentSpanId", deserialize_with = "number::id")]
+    pub(in crate::otlp) parent_span_id: Vec<u8>,
+    #[prost(string, tag = "5")]
+    pub(in crate::otlp) name: String,
+    #[prost(int32, tag = "6")]
+    #[serde(deserialize_with = "number::kind")]
+    pub(in crate::otlp) kind: i32,
+    #[prost(fixed64, tag = "7")]
+    #[serde(alias = "startTimeUnixNano", deserialize_with = "number::whole")]
+    pub(in crate::otlp) start_time_unix_nano: u64,
+    #[prost(fixed64, tag = "8")]
+    #[serde(alias = "endTimeUnixNano", deserialize_with = "number::whole")]
+    pub(in crate::otlp) end_time_unix_nano: u64,
+    #[prost(message, repeated, tag = "9")]
+    pub(in crate::otlp) attributes: Vec<KeyValue>,
+    #[prost(message, repeated, tag = "11")]
+    pub(in crate::otlp) events: Vec<Event>,
+    #[prost(message, optional, tag = "15")]
+    pub(in crate::otlp) status: Option<Status>,
+    #[prost(fixed32, tag = "16")]
+    pub(in crate::otlp) flags: u32,
+}
+
+#[derive(Clone, PartialEq, prost::Message, Deserialize)]
+#[serde(default)]
+pub(in crate::otlp) struct Event {
+    #[prost(fixed64, tag = "1")]
+    #[serde(alias = "timeUnixNano", deserialize_with = "number::whole")]
+    pub(in crate::otlp) time_unix_nano: u64,
+    #[prost(string, tag = "2")]
+    pub(in crate::otlp) name: String,
+    #[prost(message, repeated, tag = "3")]
+    pub(in crate::otlp) attributes: Vec<KeyValue>,
+}
+
+#[derive(Clone, PartialEq, prost::Message, Deserialize)]
+#[serde(default)]
+pub(in crate::otlp) struct Status {
+    #[prost(string, tag = "2")]
+    pub(in crate::otlp) message: String,
+    #[prost(int32, tag = "3")]
+    #[serde(deserialize_with = "number::kind")]
+    pub(in crate::otlp) code: i32,
+}
+
+/// What part a span has in a conversation between processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::otlp) enum Kind {
+    Internal,
+    Server,
+    Client,
+    Producer,
+    Consumer,
+}
+
+impl Span {
+    /// Its part.
+    pub(in crate::otlp) fn part(&self) -> Kind {
+        match self.kind {
+            2 => Kind::Server,
+            3 => Kind::Client,
+            4 => Kind::Producer,
+            5 => Kind::Consumer,
+            _ => Kind::Internal,
+        }
+    }
+
+    /// Whether what it tells of failed.
+    pub(in crate::otlp) fn failed(&self) -> bool {
+        self.status.as_ref().is_some_and(|status| status.code == 2)
+    }
+
+    /// Whether the span that led to it is another process's, where that is told.
+    pub(in crate::otlp) fn has_remote_parent(&self) -> bool {
+        // the two bits of the flags that say so: whether it is known, and whether it is
+        self.flags & 0x300 == 0x300
+    }
+}

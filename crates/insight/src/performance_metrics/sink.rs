@@ -1,0 +1,67 @@
+//! From the journal into `performance_metrics`, with the sums.
+
+use std::collections::{HashMap, HashSet};
+
+use async_trait::async_trait;
+use loam_db::{System, Tx};
+use loam_journal::Frame;
+use loam_kernel::{Clock, Error, NodeId, Result, TenantId};
+use loam_platform::drain::Sink;
+use uuid::Uuid;
+
+use super::bulk::values;
+use super::entity::Entity;
+use super::point::Points;
+use super::sums::Rollup;
+use crate::otlp::Owner;
+
+/// The kind of a frame with values of metrics.
+pub(super) const POINTS: u8 = 51;
+
+/// Drains values of metrics.
+pub(crate) struct MetricSink {
+    clock: Clock,
+    node: NodeId,
+}
+
+impl MetricSink {
+    pub(crate) fn new(clock: Clock, node: NodeId) -> Self {
+        Self { clock, node }
+    }
+}
+
+fn read(frame: &Frame) -> Result<Points> {
+    postcard::from_bytes(&frame.payload).map_err(Error::internal)
+}
+
+#[async_trait]
+impl Sink for MetricSink {
+    fn takes(&self, kind: u8) -> bool {
+        kind == POINTS
+    }
+
+    fn tenant(&self, frame: &Frame) -> TenantId {
+        read(frame).map_or(TenantId::NIL, |points| points.tenant)
+    }
+
+    async fn write(&self, tx: &Tx<System>, frames: &[Frame]) -> Result<()> {
+        let mut new = HashMap::new();
+        for frame in frames {
+            let Points { tenant, project, points } = read(frame)?;
+            let owner = Owner { tenant, project };
+            new.extend(points.into_iter().map(|point| ((tenant, point.id.0), (owner, point))));
+        }
+        let keys: Vec<(TenantId, Uuid)> = new.keys().copied().collect();
+        // what was sent again counts once
+        let old: HashSet<(TenantId, Uuid)> =
+            tx.get_many::<Entity>(&keys).await?.into_iter().map(|row| (row.tenant_id, row.id.0)).collect();
+        let mut new: Vec<_> =
+            new.into_iter().filter(|(key, _)| !old.contains(key)).map(|(_, value)| value).collect();
+        new.sort_by_key(|(owner, point)| (owner.tenant, point.id));
+        let now = self.clock.now();
+        let mut sums = Rollup::default();
+        new.iter().for_each(|(owner, point)| sums.add(*owner, point));
+        tx.bulk(values(&new, now)?).await?;
+        sums.write(tx, self.node, now).await
+    }
+}
