@@ -103,7 +103,8 @@ impl Schema {
         self.add(table, key);
     }
 
-    /// Adds columns to a table that an earlier migration made. They are nullable, as there may be rows.
+    /// Adds columns to a table that an earlier migration made, and indexes over them. They are nullable, as there may be
+    /// rows.
     pub(crate) fn add_columns(&mut self, name: &'static str, describe: impl FnOnce(&mut Table)) {
         let mut table = Table::new(name, Owner::Tenant);
         describe(&mut table);
@@ -117,6 +118,7 @@ impl Schema {
             };
             self.statements.push(sql);
         }
+        self.add_indexes(&table);
     }
 
     fn add(&mut self, mut table: Table, key: &[&'static str]) {
@@ -137,6 +139,12 @@ impl Schema {
             Dialect::Postgres => table.create.to_string(PostgresQueryBuilder),
         };
         self.statements.push(sql);
+        self.add_indexes(&table);
+        self.wall(table.name, table.owner);
+        self.references.append(&mut table.references);
+    }
+
+    fn add_indexes(&mut self, table: &Table) {
         for (index, condition) in &table.indexes {
             let sql = match self.dialect {
                 Dialect::Sqlite => index.to_string(SqliteQueryBuilder),
@@ -145,8 +153,6 @@ impl Schema {
             let condition = condition.map(|c| format!(" WHERE {c}")).unwrap_or_default();
             self.statements.push(sql + &condition);
         }
-        self.wall(table.name, table.owner);
-        self.references.append(&mut table.references);
     }
 
     /// Row-level security, forced, failing closed: without a tenant set the comparison is with NULL.

@@ -14,12 +14,14 @@ pub mod model_routes;
 mod proxy;
 mod service;
 mod settings;
+mod told;
 pub mod tool_calls;
 pub mod usage;
 
 use loam_db::EntityShape;
 
 pub use config::Config;
+pub use loam_providers::Usage;
 pub use proxy::{Completion, ProviderTest};
 pub use service::{Gateway, Parts};
 pub use settings::{CALLS, CallSettings, config_keys};

@@ -90,6 +90,8 @@ fn node(database: &Database, clock: &Clock) -> (Identity, Insight) {
         deliveries,
         mailer: None,
         alerts: Live::fixed(AlertSettings::default()),
+        otlp: Live::default(),
+        metrics: Live::default(),
     });
     (identity, insight)
 }

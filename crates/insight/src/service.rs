@@ -22,7 +22,7 @@ use uuid::Uuid;
 use crate::alert_events;
 use crate::alert_rules::{self, AlertSettings};
 use crate::alerts::{AlertCourier, EMAIL, Evaluate, WEBHOOK};
-use crate::otlp::{self, OtlpSettings};
+use crate::otlp::{self, CallSink, OtlpSettings};
 use crate::performance_metrics::{self, MetricSettings, MetricSink, SeriesBook};
 use crate::records::RecordSink;
 
@@ -147,6 +147,7 @@ impl Insight {
     pub fn sinks(&self) -> Vec<Arc<dyn Sink>> {
         vec![
             Arc::new(RecordSink::new(self.0.clock.clone())),
+            Arc::new(CallSink::new(self.0.clock.clone(), self.0.node)),
             Arc::new(MetricSink::new(self.0.clock.clone(), self.0.node)),
         ]
     }

@@ -5,8 +5,8 @@ use fastrand::Rng;
 use loam_conversation::chat_sessions::entity::SessionStatus;
 use loam_conversation::messages::entity::{FinishReason, Role};
 use loam_conversation::turns::entity::TurnState;
-use loam_gateway::llm_calls::PastCall;
 use loam_gateway::llm_calls::entity::CallState;
+use loam_gateway::llm_calls::{PastCall, Source};
 use loam_kernel::{ChatSessionId, LlmCallId, MessageId, ProjectId, TurnId, UserId};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -261,6 +261,12 @@ impl<'a> Script<'a> {
             cost_nano_usd: cost,
             latency_us: counted.then_some(latency),
             first_token_us: counted.then_some(first),
+            source: Source::Gateway,
+            endpoint: "/chat/completions".to_owned(),
+            trace_id: None,
+            span_id: None,
+            request: None,
+            response: None,
         }
     }
 

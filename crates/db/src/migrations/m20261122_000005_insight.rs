@@ -8,6 +8,11 @@ pub(crate) fn up(schema: &mut Schema) {
     sums(schema);
     diagnoses(schema);
     alerts(schema);
+    // what others tell of their calls of models
+    schema.add_columns("usage_stats", |t| _ = t.text("source?"));
+    schema.add_columns("tool_calls", |t| {
+        t.text("trace_id?").text("span_id?").partial_index(&["trace_id"], "trace_id IS NOT NULL");
+    });
 }
 
 fn records(schema: &mut Schema) {

@@ -64,6 +64,25 @@ impl Models {
         prices.get(model).or_else(|| prices.get("*")).copied()
     }
 
+    /// What a model costs at a provider that others call so: at the provider of that name, else at one that is reached at
+    /// that host, else at the only one that has a price for the model.
+    pub(crate) fn price_by(&self, called: &str, host: Option<&str>, model: &str) -> Option<Price> {
+        let priced = |name: &str| self.price(name, model);
+        let at_host = || {
+            let host = host?;
+            self.providers
+                .values()
+                .filter(|provider| provider.is_at(host))
+                .find_map(|found| priced(&found.name))
+        };
+        let only = || {
+            let mut all = self.prices.iter().filter(|(_, models)| models.contains_key(model));
+            let (name, _) = all.next()?;
+            all.next().is_none().then(|| priced(name)).flatten()
+        };
+        priced(called).or_else(at_host).or_else(only)
+    }
+
     /// Reads them.
     pub(super) async fn read(
         tx: &Tx<Tenant>,

@@ -44,6 +44,11 @@ pub(crate) struct Key {
 }
 
 impl Provider {
+    /// Whether it is reached at this host.
+    pub(super) fn is_at(&self, host: &str) -> bool {
+        self.base_url.parse::<Uri>().is_ok_and(|url| url.host() == Some(host))
+    }
+
     pub(super) fn new(
         keyring: &Keyring,
         mut timeouts: Timeouts,

@@ -94,6 +94,8 @@ pub(super) async fn read(
         Column::CostNanoUsd,
         Column::UnsettledNanoUsd,
     ]);
+    // what applications tell of their own calls is nobody's to limit
+    find = find.filter(Column::Source.is_null());
     find = find.filter(Column::TenantId.is_in(tenants)).filter(
         Condition::any()
             .add(all(Column::Granularity.eq(Granularity::Day), Column::Bucket.gte(month)))

@@ -78,7 +78,7 @@ pub struct Model {
     )]
     pub state: CallState,
     /// Where it was seen.
-    #[sea_orm(column_type = "Text", comment = "gateway, otlp, sdk")]
+    #[sea_orm(column_type = "Text", comment = "gateway: Loam made it; otlp: an application told of it")]
     pub source: String,
     /// The provider.
     #[sea_orm(column_type = "Text", comment = "name of the provider")]

@@ -11,7 +11,11 @@ mod past;
 pub(crate) mod record;
 pub mod routes;
 pub(crate) mod sink;
+mod source;
+mod told;
 mod view;
 
 pub use past::{PastCall, write_past};
 pub(crate) use record::Attempt;
+pub use source::Source;
+pub use told::{ToldCall, write_told};

@@ -4,14 +4,16 @@ use chrono::{DateTime, Utc};
 use loam_db::{System, Tx};
 use loam_kernel::{LlmCallId, NodeId, ProjectId, Result, TenantId, UserId};
 use loam_providers::Usage;
+use serde::{Deserialize, Serialize};
 
 use super::entity::CallState;
 use super::record::{Attempt, Entry, Record};
 use super::sink::rows;
+use super::source::Source;
 use crate::usage::rollup::Rollup;
 
 /// A call that has ended.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PastCall {
     /// Its id, of the moment `at`.
     pub id: LlmCallId,
@@ -43,6 +45,18 @@ pub struct PastCall {
     pub latency_us: Option<i64>,
     /// Microseconds to its first byte.
     pub first_token_us: Option<i64>,
+    /// Who made it.
+    pub source: Source,
+    /// Path at the provider.
+    pub endpoint: String,
+    /// W3C trace id.
+    pub trace_id: Option<String>,
+    /// W3C id of the span.
+    pub span_id: Option<String>,
+    /// Body of the request, packed.
+    pub request: Option<Vec<u8>>,
+    /// Body of the answer, packed.
+    pub response: Option<Vec<u8>>,
 }
 
 /// Writes past calls of a tenant with their sums, in one transaction of the caller's. `node` must be one that nobody else
@@ -58,10 +72,11 @@ pub async fn write_past(
     calls: Vec<PastCall>,
 ) -> Result<()> {
     let mut used = Rollup::default();
-    let entries = calls.into_iter().map(|call| {
+    let entries = calls.into_iter().map(|mut call| {
+        let (source, request, response) = (call.source, call.request.take(), call.response.take());
         let record = call.record(tenant, node);
-        used.add(&record);
-        Entry { record, request: None, response: None }
+        used.add(&record, source);
+        Entry { record, source, request, response }
     });
     tx.bulk(rows(entries.collect())?).await?;
     used.write(tx, now).await
@@ -85,7 +100,9 @@ impl PastCall {
             }],
             provider: self.provider,
             model: self.model,
-            endpoint: "/chat/completions".to_owned(),
+            endpoint: self.endpoint,
+            trace_id: self.trace_id,
+            span_id: self.span_id,
             user: self.user,
             project: self.project,
             session: self.session,

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::entity::{CacheUse, CallState};
+use super::source::Source;
 
 /// The kind of a frame that says that a call begins.
 pub(crate) const INTENT: u8 = 1;
@@ -76,6 +77,7 @@ pub(crate) struct Attempt {
 /// A frame's content.
 pub(crate) struct Entry {
     pub(crate) record: Record,
+    pub(crate) source: Source,
     pub(crate) request: Option<Vec<u8>>,
     pub(crate) response: Option<Vec<u8>>,
 }
@@ -128,7 +130,10 @@ impl Entry {
         let (request, response) = bodies.split_at_checked(length(&lengths[5..])?).ok_or_else(damaged)?;
         let body = |bytes: &[u8]| (!bytes.is_empty()).then(|| bytes.to_vec());
         let record = Record { id: LlmCallId(Uuid::from_bytes(frame.key)), ..Record::default() };
-        Ok((fields, Self { record, request: body(request), response: body(response) }))
+        Ok((
+            fields,
+            Self { record, source: Source::Gateway, request: body(request), response: body(response) },
+        ))
     }
 
     /// Adds what came later: its fields are newer, but a body that it doesn't repeat stays.

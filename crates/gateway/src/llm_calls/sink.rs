@@ -48,7 +48,7 @@ impl Sink for CallSink {
                 Entry::read(frame)?
             };
             if frame.kind == SETTLEMENT {
-                used.add(&entry.record);
+                used.add(&entry.record, entry.source);
             }
             match places.get(&entry.record.id) {
                 Some(place) => entries[*place].merge(entry),
@@ -100,7 +100,7 @@ pub(super) fn rows(mut entries: Vec<Entry>) -> Result<Bulk> {
         ("id", uuid(|record| Some(record.id.0))),
         ("node_id", uuid(|record| Some(record.node.0))),
         ("state", text(|record| Some(record.state.name().to_owned()))),
-        ("source", text(|_| Some("gateway".to_owned()))),
+        ("source", Column::Text(all.iter().map(|entry| Some(entry.source.name().to_owned())).collect())),
         ("provider", text(|record| Some(record.provider.clone()))),
         ("model", text(|record| Some(record.model.clone()))),
         ("route", text(|record| record.route.clone())),

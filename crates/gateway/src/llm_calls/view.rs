@@ -16,7 +16,7 @@ use crate::model_prices::Price;
 pub struct LlmCallView {
     pub(super) id: LlmCallId,
     state: CallState,
-    /// `gateway`, `otlp` or `sdk`.
+    /// `gateway`: Loam made it; `otlp`: an application told of it.
     source: String,
     /// Name of the provider.
     provider: String,
@@ -134,7 +134,7 @@ impl From<Entry> for Model {
             id: record.id,
             node_id: record.node,
             state: record.state,
-            source: "gateway".to_owned(),
+            source: entry.source.name().to_owned(),
             provider: record.provider,
             model: record.model,
             endpoint: record.endpoint,

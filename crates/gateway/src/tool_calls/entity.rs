@@ -71,6 +71,16 @@ pub struct Model {
     /// What went wrong.
     #[sea_orm(column_type = "Text", nullable, comment = "what went wrong")]
     pub error_message: Option<String>,
+    /// The trace.
+    #[sea_orm(
+        column_type = "Text",
+        nullable,
+        comment = "W3C trace id, of a use that an application told of"
+    )]
+    pub trace_id: Option<String>,
+    /// The span.
+    #[sea_orm(column_type = "Text", nullable, comment = "W3C id of the span that it is")]
+    pub span_id: Option<String>,
     /// When it was asked for.
     pub created_at: DateTimeUtc,
     /// When its status changed.

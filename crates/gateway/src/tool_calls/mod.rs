@@ -3,5 +3,7 @@
 pub mod entity;
 pub mod routes;
 mod service;
+mod told;
 
 pub use service::{NewToolCall, ToolEnd};
+pub use told::{ToldTool, write_told};

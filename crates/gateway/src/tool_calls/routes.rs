@@ -31,6 +31,8 @@ pub struct ToolCallFilter {
     pub llm_call_id: Option<LlmCallId>,
     /// Only uses of this tool.
     pub tool_name: Option<String>,
+    /// Only uses in this trace.
+    pub trace_id: Option<String>,
     /// Only uses in this status.
     pub status: Option<ToolCallStatus>,
     /// Only uses from then on.
@@ -64,6 +66,10 @@ pub struct ToolCallView {
     /// Milliseconds until its result, or its failure.
     duration_ms: Option<i64>,
     error_message: Option<String>,
+    /// W3C trace id, of a use that an application told of.
+    trace_id: Option<String>,
+    /// W3C id of the span that it is.
+    span_id: Option<String>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
 }
@@ -90,6 +96,8 @@ impl From<Model> for ToolCallView {
             status: row.status,
             duration_ms: row.duration_ms,
             error_message: row.error_message,
+            trace_id: row.trace_id,
+            span_id: row.span_id,
             created_at: row.created_at,
             updated_at: row.updated_at,
         }
@@ -125,6 +133,9 @@ impl Gateway {
         }
         if let Some(tool) = filter.tool_name {
             find = find.filter(Column::ToolName.eq(tool));
+        }
+        if let Some(trace) = filter.trace_id {
+            find = find.filter(Column::TraceId.eq(trace));
         }
         if let Some(status) = filter.status {
             find = find.filter(Column::Status.eq(status));

@@ -11,9 +11,9 @@ use super::entity::{ActiveModel, Column, Entity, Model, ToolCallStatus};
 use crate::Gateway;
 
 /// Bytes of arguments and of a result that are kept.
-const MAX_KEPT: usize = 64 << 10;
+pub(super) const MAX_KEPT: usize = 64 << 10;
 /// Bytes of an error's text that are kept.
-const MAX_ERROR: usize = 2 << 10;
+pub(super) const MAX_ERROR: usize = 2 << 10;
 /// No use of a tool by Loam takes so long: whoever ran it is dead.
 const LOST_AFTER: TimeDelta = TimeDelta::hours(1);
 /// How far back those are looked for, so that only a month or two are.
@@ -84,6 +84,8 @@ impl Gateway {
             status: Set(if new.waits { ToolCallStatus::Waiting } else { ToolCallStatus::Running }),
             duration_ms: Set(None),
             error_message: Set(None),
+            trace_id: Set(None),
+            span_id: Set(None),
             created_at: Set(now),
             updated_at: Set(now),
         };
@@ -177,7 +179,7 @@ impl Gateway {
 }
 
 /// As much of a text as is kept. A NUL, which PostgreSQL can't store, becomes the character for what is none.
-fn kept(mut text: String, max: usize) -> String {
+pub(super) fn kept(mut text: String, max: usize) -> String {
     if text.len() > max {
         text.truncate(text.floor_char_boundary(max));
     }

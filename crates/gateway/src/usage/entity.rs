@@ -54,6 +54,13 @@ pub struct Model {
     /// The model.
     #[sea_orm(column_type = "Text", comment = "name of the model at the provider")]
     pub model: String,
+    /// Who told of the calls.
+    #[sea_orm(
+        column_type = "Text",
+        nullable,
+        comment = "otlp: told by applications, counts against no budget; null: Loam's own calls"
+    )]
+    pub source: Option<String>,
     /// Calls.
     #[sea_orm(comment = "calls that ended, however")]
     pub calls: i64,

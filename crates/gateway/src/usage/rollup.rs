@@ -13,6 +13,7 @@ use sketches_ddsketch::{Config, DDSketch};
 use uuid::Uuid;
 
 use super::entity::{Entity, Granularity, Model};
+use crate::llm_calls::Source;
 use crate::llm_calls::entity::{CacheUse, CallState};
 use crate::llm_calls::record::Record;
 
@@ -28,6 +29,7 @@ struct Key {
     project: Option<ProjectId>,
     provider: String,
     model: String,
+    source: Source,
 }
 
 #[derive(Clone)]
@@ -90,6 +92,11 @@ impl Granularity {
 }
 
 impl Key {
+    /// Who told of the calls; none for Loam's own.
+    fn told_by(&self) -> Option<&'static str> {
+        (self.source != Source::Gateway).then(|| self.source.name())
+    }
+
     /// The id of its row: the same for the same dimensions, so that the row is found again.
     fn id(&self) -> Uuid {
         let mut hash = Sha256::new();
@@ -103,6 +110,10 @@ impl Key {
         // no provider's name holds one
         hash.update([0]);
         hash.update(self.model.as_bytes());
+        if let Some(source) = self.told_by() {
+            hash.update([0]);
+            hash.update(source.as_bytes());
+        }
         let digest: [u8; 32] = hash.finalize().into();
         let mut id = [0; 16];
         id.copy_from_slice(&digest[..16]);
@@ -181,7 +192,7 @@ pub(crate) fn open_sketch(kept: &[u8]) -> Result<DDSketch> {
 
 impl Rollup {
     /// Adds a call that ended.
-    pub(crate) fn add(&mut self, record: &Record) {
+    pub(crate) fn add(&mut self, record: &Record, source: Source) {
         let key = Key {
             tenant: record.tenant,
             node: record.node,
@@ -192,6 +203,7 @@ impl Rollup {
             project: record.project,
             provider: record.provider.clone(),
             model: record.model.clone(),
+            source,
         };
         self.0.entry(key).or_default().add(record);
     }
@@ -251,6 +263,7 @@ fn bulk(rows: &[(Uuid, Key, Sums)], now: DateTime<Utc>) -> Result<Bulk> {
         ("project_id", uuid(|key| key.project.map(|id| id.0))),
         ("provider", text(|key| &key.provider)),
         ("model", text(|key| &key.model)),
+        ("source", Column::Text(rows.iter().map(|(_, key, _)| key.told_by().map(str::to_owned)).collect())),
         ("calls", int(|sums| sums.calls)),
         ("errors", int(|sums| sums.errors)),
         ("estimated", int(|sums| sums.estimated)),

@@ -13,6 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::entity::{Column, Entity, Granularity, Model};
 use super::rollup::open_sketch;
 use crate::Gateway;
+use crate::llm_calls::Source;
 use crate::model_prices::Price;
 
 /// Rows read at a time.
@@ -33,7 +34,8 @@ pub struct UsageQuery {
     /// The stretches to sum: `minute` over at most a day, `hour` over at most 62 days, `day` over at most 3 years. `day`
     /// unless given. `from` is taken back to the beginning of its stretch.
     pub granularity: Option<Granularity>,
-    /// What to tell apart, by comma: `time`, `provider`, `model`, `api_key`, `user`, `project`; nothing unless given.
+    /// What to tell apart, by comma: `time`, `provider`, `model`, `api_key`, `user`, `project`,
+    /// `source`; nothing unless given.
     pub group_by: Option<String>,
     /// Only calls of this provider.
     pub provider: Option<String>,
@@ -45,6 +47,8 @@ pub struct UsageQuery {
     pub user_id: Option<UserId>,
     /// Only calls of this project.
     pub project_id: Option<ProjectId>,
+    /// Only calls that Loam made (`gateway`), or that applications told of (`otlp`).
+    pub source: Option<Source>,
 }
 
 /// Which dimensions are told apart.
@@ -56,6 +60,7 @@ pub(super) struct GroupBy {
     pub(super) api_key: bool,
     pub(super) user: bool,
     pub(super) project: bool,
+    pub(super) source: bool,
 }
 
 impl GroupBy {
@@ -69,8 +74,10 @@ impl GroupBy {
                 "api_key" => &mut by.api_key,
                 "user" => &mut by.user,
                 "project" => &mut by.project,
+                "source" => &mut by.source,
                 _ => {
-                    let message = "must be some of `time`, `provider`, `model`, `api_key`, `user`, `project`";
+                    let message =
+                        "must be some of `time`, `provider`, `model`, `api_key`, `user`, `project`, `source`";
                     return Err(Error::invalid("group_by", message));
                 }
             };
@@ -104,6 +111,9 @@ pub struct Usage {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<ProjectId>)]
     pub project_id: Option<Option<ProjectId>>,
+    /// `gateway`: calls that Loam made; `otlp`: calls that applications told of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source>,
     /// Calls that ended, however.
     pub calls: i64,
     /// Of these, those that failed.
@@ -142,6 +152,7 @@ struct Group {
     api_key: Option<Option<ApiKeyId>>,
     user: Option<Option<UserId>>,
     project: Option<Option<ProjectId>>,
+    source: Option<Source>,
 }
 
 impl Group {
@@ -153,6 +164,7 @@ impl Group {
             api_key: by.api_key.then_some(row.api_key_id),
             user: by.user.then_some(row.user_id),
             project: by.project.then_some(row.project_id),
+            source: by.source.then(|| Source::of(row.source.as_deref())),
         }
     }
 }
@@ -175,6 +187,7 @@ impl Sum {
             api_key_id: group.api_key,
             user_id: group.user,
             project_id: group.project,
+            source: group.source,
             ..Usage::default()
         };
         Self { usage, cost: 0, unsettled: 0, latency: None }
@@ -267,6 +280,11 @@ impl Gateway {
                 .filter(Column::Granularity.eq(granularity))
                 .filter(Column::Bucket.gte(from))
                 .filter(Column::Bucket.lt(to));
+            find = match query.source {
+                None => find,
+                Some(Source::Gateway) => find.filter(Column::Source.is_null()),
+                Some(source) => find.filter(Column::Source.eq(source.name())),
+            };
             for (column, value) in [(Column::Provider, &query.provider), (Column::Model, &query.model)] {
                 if let Some(value) = value {
                     find = find.filter(column.eq(value.as_str()));

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use super::entity::Granularity;
 use super::service::{GroupBy, Usage, UsageQuery, YEARS};
 use crate::Gateway;
+use crate::llm_calls::Source;
 
 /// A tenant's month, by project, key, provider and model.
 #[derive(Debug, Serialize, ToSchema)]
@@ -43,7 +44,8 @@ impl Gateway {
     pub async fn statement(&self, scope: &Scope, text: &str) -> Result<Statement> {
         let (from, to) = month(text)?;
         let by = GroupBy { provider: true, model: true, api_key: true, project: true, ..GroupBy::default() };
-        let all = UsageQuery::default();
+        // nobody owes for what others were asked
+        let all = UsageQuery { source: Some(Source::Gateway), ..UsageQuery::default() };
         let (lines, total) = self.sums(scope, &all, Granularity::Day, (from, to), by).await?;
         Ok(Statement { month: text.to_owned(), closed: self.0.clock.now() >= to, from, to, total, lines })
     }

@@ -28,7 +28,8 @@ pub(super) enum Encoding {
 impl Encoding {
     /// By the type that the request names.
     pub(super) fn of(headers: &HeaderMap) -> Result<Self> {
-        let named = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let named =
+            headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         match named.split(';').next().unwrap_or_default().trim() {
             "application/x-protobuf" | "application/protobuf" => Ok(Self::Protobuf),
             "application/json" => Ok(Self::Json),
@@ -121,9 +122,8 @@ fn decode<T: Signal>(bytes: &[u8], encoding: Encoding, items: usize) -> Result<T
         return Err(too_large(format!("there is more in the request than {items} items hold")));
     }
     match encoding {
-        Encoding::Protobuf => T::decode(bytes).map_err(|e| {
-            Error::new(Kind::Invalid, "invalid_protobuf", format!("the body is no OTLP: {e}"))
-        }),
+        Encoding::Protobuf => T::decode(bytes)
+            .map_err(|e| Error::new(Kind::Invalid, "invalid_protobuf", format!("the body is no OTLP: {e}"))),
         Encoding::Json => {
             refuse_nul(bytes)?;
             serde_json::from_slice(bytes)

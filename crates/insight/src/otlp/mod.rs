@@ -6,37 +6,57 @@
 mod attributes;
 mod body;
 mod genai;
+mod metrics;
 mod refused;
 pub(crate) mod routes;
 mod settings;
 mod spans;
 mod wire;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use loam_kernel::{Error, Result};
 
+pub(crate) use genai::CallSink;
 pub(crate) use refused::Refused;
 pub use settings::{OTLP, OtlpSettings};
 pub(crate) use spans::Owner;
-use spans::take;
-use wire::TracesRequest;
+use wire::{MetricsRequest, TracesRequest};
 
+use crate::performance_metrics::TOO_MANY;
 use crate::service::Insight;
 
 impl Insight {
     /// Keeps spans, and says what was not taken.
-    async fn take_spans(&self, request: TracesRequest, owner: Owner, settings: Arc<OtlpSettings>) -> Result<Refused> {
-        let now = self.0.clock.now();
-        let taken = tokio::task::spawn_blocking(move || take(&request, owner, &settings, now));
-        let taken = taken.await.map_err(Error::internal)?;
+    async fn take_spans(
+        &self,
+        request: TracesRequest,
+        owner: Owner,
+        settings: Arc<OtlpSettings>,
+    ) -> Result<Refused> {
+        let (now, keep) = (self.0.clock.now(), self.0.gateway.kept_of_body(owner.tenant));
+        let work = move || {
+            let taken = spans::take(&request, owner, &settings, now);
+            let spans = spans::told(&request).filter(|told| spans::check(told.span, &settings, now).is_ok());
+            (taken, genai::said(spans, owner, keep))
+        };
+        let (taken, said) = tokio::task::spawn_blocking(work).await.map_err(Error::internal)?;
+        // before the parts: what comes later in the journal is durable only with what comes before
+        self.append_calls(owner, said).await?;
         self.accept(&taken.parts).await?;
         Ok(taken.refused)
     }
-}
 
-impl Insight {
-    async fn take_otlp_metrics(&self, _request: wire::MetricsRequest, _owner: Owner, _settings: &OtlpSettings) -> Result<Refused> {
-        Ok(Refused::default())
+    /// Keeps values, and says what was not taken.
+    async fn take_otlp_metrics(&self, request: MetricsRequest, owner: Owner) -> Result<Refused> {
+        let max_age_days = self.0.metrics.with(owner.tenant, |settings| settings.max_age_days);
+        let when = metrics::When { now: self.0.clock.now(), max_age_days };
+        let metrics::Values { points, places, mut refused, .. } = metrics::take(&request, owner, when);
+        let too_many = self.accept_points(owner, points).await?;
+        // several values may come of one point
+        let too_many: HashSet<usize> = too_many.into_iter().map(|number| places[number]).collect();
+        too_many.iter().for_each(|_| refused.add(TOO_MANY));
+        Ok(refused)
     }
 }

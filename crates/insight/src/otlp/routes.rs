@@ -103,7 +103,12 @@ async fn metrics_below(
     take_metrics(&insight, &scope, &headers, body).await
 }
 
-async fn take_traces(insight: &Insight, scope: &Scope, headers: &HeaderMap, body: Body) -> ApiResult<Response> {
+async fn take_traces(
+    insight: &Insight,
+    scope: &Scope,
+    headers: &HeaderMap,
+    body: Body,
+) -> ApiResult<Response> {
     let (encoding, owner) = (Encoding::of(headers)?, owner(scope)?);
     let settings = insight.0.otlp.of(owner.tenant);
     let request: TracesRequest = read(headers, body, encoding, &settings).await?;
@@ -111,11 +116,16 @@ async fn take_traces(insight: &Insight, scope: &Scope, headers: &HeaderMap, body
     Ok(answer(encoding, "rejectedSpans", "spans", &refused))
 }
 
-async fn take_metrics(insight: &Insight, scope: &Scope, headers: &HeaderMap, body: Body) -> ApiResult<Response> {
+async fn take_metrics(
+    insight: &Insight,
+    scope: &Scope,
+    headers: &HeaderMap,
+    body: Body,
+) -> ApiResult<Response> {
     let (encoding, owner) = (Encoding::of(headers)?, owner(scope)?);
     let settings = insight.0.otlp.of(owner.tenant);
     let request: MetricsRequest = read(headers, body, encoding, &settings).await?;
-    let refused = insight.take_otlp_metrics(request, owner, &settings).await?;
+    let refused = insight.take_otlp_metrics(request, owner).await?;
     Ok(answer(encoding, "rejectedDataPoints", "data_points", &refused))
 }
 

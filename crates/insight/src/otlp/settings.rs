@@ -38,8 +38,7 @@ pub const OTLP: ConfigKey<OtlpSettings> = ConfigKey::new(
     "insight",
     "how much is taken in one OTLP request, how much is kept of a span's attributes, and how old it may be",
     || {
-        let whole =
-            |least: u64, most: u64| json!({ "type": "integer", "minimum": least, "maximum": most });
+        let whole = |least: u64, most: u64| json!({ "type": "integer", "minimum": least, "maximum": most });
         json!({
             "type": "object", "additionalProperties": false,
             "properties": {

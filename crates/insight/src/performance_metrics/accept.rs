@@ -24,10 +24,18 @@ impl Insight {
         let wanted: Vec<u128> = points.iter().map(Point::series).collect();
         let all = wanted.iter().copied().collect();
         let refused = self.0.series.refuse(owner, &all, most, self.0.clock.now()).await;
-        let numbers: HashSet<usize> =
-            wanted.iter().enumerate().filter(|(_, series)| refused.contains(series)).map(|(n, _)| n).collect();
-        let mut taken =
-            points.into_iter().enumerate().filter(|(n, _)| !numbers.contains(n)).map(|(_, point)| point).peekable();
+        let numbers: HashSet<usize> = wanted
+            .iter()
+            .enumerate()
+            .filter(|(_, series)| refused.contains(series))
+            .map(|(n, _)| n)
+            .collect();
+        let mut taken = points
+            .into_iter()
+            .enumerate()
+            .filter(|(n, _)| !numbers.contains(n))
+            .map(|(_, point)| point)
+            .peekable();
         let journal = self.0.journal.as_ref().ok_or_else(unavailable)?;
         let mut last = None;
         while taken.peek().is_some() {

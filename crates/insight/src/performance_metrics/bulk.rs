@@ -9,7 +9,9 @@ use crate::otlp::Owner;
 
 /// Rows to be written.
 pub(super) fn values(new: &[(Owner, Point)], now: DateTime<Utc>) -> Result<Bulk> {
-    let text = |field: fn(&Point) -> Option<String>| Column::Text(new.iter().map(|(_, point)| field(point)).collect());
+    let text = |field: fn(&Point) -> Option<String>| {
+        Column::Text(new.iter().map(|(_, point)| field(point)).collect())
+    };
     let columns = vec![
         ("tenant_id", Column::Uuid(new.iter().map(|(owner, _)| Some(owner.tenant.0)).collect())),
         ("id", Column::Uuid(new.iter().map(|(_, point)| Some(point.id.0)).collect())),
@@ -19,7 +21,10 @@ pub(super) fn values(new: &[(Owner, Point)], now: DateTime<Utc>) -> Result<Bulk>
         ("unit", text(|point| point.unit.clone())),
         ("series", text(|point| Some(series_text(point.series())))),
         ("metric_value", Column::Double(new.iter().map(|(_, point)| Some(point.value)).collect())),
-        ("tags", Column::Json(new.iter().map(|(_, point)| json(&point.tags).map(Some)).collect::<Result<_>>()?)),
+        (
+            "tags",
+            Column::Json(new.iter().map(|(_, point)| json(&point.tags).map(Some)).collect::<Result<_>>()?),
+        ),
         ("timestamp", Column::Time(new.iter().map(|(_, point)| Some(point.at())).collect())),
         ("created_at", Column::Time(vec![Some(now); new.len()])),
     ];

@@ -108,8 +108,11 @@ impl ChartQuery {
         let to = self.to.unwrap_or(now);
         let from = self.from.unwrap_or(to - TimeDelta::hours(1));
         let (day, most) = (TimeDelta::days(1), TimeDelta::days(62));
-        let granularity =
-            self.granularity.unwrap_or(if to - from <= day { Granularity::Minute } else { Granularity::Hour });
+        let granularity = self.granularity.unwrap_or(if to - from <= day {
+            Granularity::Minute
+        } else {
+            Granularity::Hour
+        });
         let longest = if granularity == Granularity::Minute { day } else { most };
         if from >= to || to - from > longest {
             let message = "must be before `to`, by at most a day of minutes or 62 days of hours";
@@ -144,7 +147,8 @@ impl Insight {
         })
         .await?;
         if lines.len() > MAX_LINES {
-            let message = format!("makes more than {MAX_LINES} lines: choose fewer tags, or some of the series");
+            let message =
+                format!("makes more than {MAX_LINES} lines: choose fewer tags, or some of the series");
             return Err(Error::new(Kind::Invalid, "too_many_groups", message).with_param("group_by"));
         }
         let line = |(tags, series): (Vec<Option<String>>, HashMap<String, (MetricKind, Series)>)| {

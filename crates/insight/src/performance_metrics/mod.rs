@@ -13,10 +13,9 @@ mod settings;
 mod sink;
 mod sums;
 
-
-
+pub(crate) use accept::TOO_MANY;
 pub use kind::MetricKind;
-pub(crate) use point::{Point, Tags};
+pub(crate) use point::{Point, Tags, check_time};
 pub(crate) use series::SeriesBook;
 pub use settings::{METRICS, MetricSettings};
 pub(crate) use sink::MetricSink;

@@ -56,8 +56,15 @@ impl Point {
         value: f64,
         at: DateTime<Utc>,
     ) -> Self {
-        let mut point =
-            Self { id: PerformanceMetricId::default(), name, kind, unit, tags, value, at_us: at.timestamp_micros() };
+        let mut point = Self {
+            id: PerformanceMetricId::default(),
+            name,
+            kind,
+            unit,
+            tags,
+            value,
+            at_us: at.timestamp_micros(),
+        };
         let (series, micros) = (point.series(), point.at_us.to_be_bytes());
         let said = [project.0.as_bytes(), &series.to_be_bytes()[..], &micros, &value.to_bits().to_be_bytes()];
         point.id = PerformanceMetricId(trace::id(at, &said));
@@ -101,7 +108,11 @@ pub(super) fn series_text(series: u128) -> String {
 }
 
 /// Why a value of this moment is not taken.
-pub(crate) fn check_time(at: DateTime<Utc>, max_age_days: u32, now: DateTime<Utc>) -> Result<(), &'static str> {
+pub(crate) fn check_time(
+    at: DateTime<Utc>,
+    max_age_days: u32,
+    now: DateTime<Utc>,
+) -> Result<(), &'static str> {
     if at < now - TimeDelta::days(max_age_days.into()) {
         Err("it was measured too long ago")
     } else if at > now + AHEAD {

@@ -63,9 +63,11 @@ impl SeriesBook {
                 if projects.len() >= MAX_PROJECTS {
                     projects.retain(|_, known| known.read + DAY > now);
                 }
-                let known = projects.entry(key).or_insert_with(|| Known { series: HashMap::new(), read: now });
+                let known =
+                    projects.entry(key).or_insert_with(|| Known { series: HashMap::new(), read: now });
                 known.series.retain(|series, told| *told + DRAINED > now || read.contains(series));
-                read.iter().for_each(|series| _ = known.series.entry(*series).or_insert(DateTime::UNIX_EPOCH));
+                read.iter()
+                    .for_each(|series| _ = known.series.entry(*series).or_insert(DateTime::UNIX_EPOCH));
                 known.read = now;
             });
         }

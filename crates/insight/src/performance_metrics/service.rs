@@ -148,7 +148,7 @@ pub(super) fn read_tags(text: &str) -> Result<Map<String, Value>> {
 
 impl Insight {
     /// Keeps values; those at fault are refused alone.
-    pub async fn take_metrics(&self, owner: Owner, told: Vec<Value>) -> Result<MetricsTaken> {
+    pub(crate) async fn take_metrics(&self, owner: Owner, told: Vec<Value>) -> Result<MetricsTaken> {
         let settings = self.0.metrics.of(owner.tenant);
         if told.len() > settings.max_values {
             let message = format!("send at most {} values at a time", settings.max_values);

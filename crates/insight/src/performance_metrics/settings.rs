@@ -28,8 +28,7 @@ pub const METRICS: ConfigKey<MetricSettings> = ConfigKey::new(
     "insight",
     "how many series of metrics a project may have in a day, values in a request, and how old a value may be",
     || {
-        let whole =
-            |least: u64, most: u64| json!({ "type": "integer", "minimum": least, "maximum": most });
+        let whole = |least: u64, most: u64| json!({ "type": "integer", "minimum": least, "maximum": most });
         json!({
             "type": "object", "additionalProperties": false,
             "properties": {

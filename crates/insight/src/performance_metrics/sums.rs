@@ -68,7 +68,11 @@ impl Default for Sums {
 
 /// A value as a sketch counts it: in millionths, as sketches are of whole numbers; below zero as zero.
 fn counted(value: f64) -> u64 {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it ends where the numbers end")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it ends where the numbers end"
+    )]
     let counted = (value * 1e6).round() as u64;
     counted
 }
@@ -156,8 +160,12 @@ impl Rollup {
         let mut rows: Vec<(Uuid, Key, Named, Sums)> =
             self.0.into_iter().map(|(key, (named, sums))| (key.id(node), key, named, sums)).collect();
         let keys: Vec<(TenantId, Uuid)> = rows.iter().map(|(id, key, ..)| (key.tenant, *id)).collect();
-        let old: HashMap<(TenantId, Uuid), Model> =
-            tx.get_many::<Entity>(&keys).await?.into_iter().map(|row| ((row.tenant_id, row.id.0), row)).collect();
+        let old: HashMap<(TenantId, Uuid), Model> = tx
+            .get_many::<Entity>(&keys)
+            .await?
+            .into_iter()
+            .map(|row| ((row.tenant_id, row.id.0), row))
+            .collect();
         let mut since = Vec::with_capacity(rows.len());
         for (id, key, _, sums) in &mut rows {
             let old = old.get(&(key.tenant, *id));
@@ -176,7 +184,8 @@ fn bulk(
     node: NodeId,
     now: DateTime<Utc>,
 ) -> Result<Bulk> {
-    let double = |field: fn(&Sums) -> f64| Column::Double(rows.iter().map(|(.., sums)| Some(field(sums))).collect());
+    let double =
+        |field: fn(&Sums) -> f64| Column::Double(rows.iter().map(|(.., sums)| Some(field(sums))).collect());
     let granularity = |key: &Key| match key.granularity {
         Granularity::Minute => "minute",
         Granularity::Hour => "hour",
@@ -187,10 +196,16 @@ fn bulk(
         ("id", Column::Uuid(rows.iter().map(|(id, ..)| Some(*id)).collect())),
         ("node_id", Column::Uuid(vec![Some(node.0); rows.len()])),
         ("project_id", Column::Uuid(rows.iter().map(|(_, key, ..)| Some(key.project.0)).collect())),
-        ("granularity", Column::Text(rows.iter().map(|(_, key, ..)| Some(granularity(key).to_owned())).collect())),
+        (
+            "granularity",
+            Column::Text(rows.iter().map(|(_, key, ..)| Some(granularity(key).to_owned())).collect()),
+        ),
         ("bucket", Column::Time(rows.iter().map(|(_, key, ..)| Some(key.bucket)).collect())),
         ("metric_name", Column::Text(rows.iter().map(|(_, _, named, _)| Some(named.name.clone())).collect())),
-        ("kind", Column::Text(rows.iter().map(|(_, _, named, _)| Some(named.kind.name().to_owned())).collect())),
+        (
+            "kind",
+            Column::Text(rows.iter().map(|(_, _, named, _)| Some(named.kind.name().to_owned())).collect()),
+        ),
         ("series", Column::Text(rows.iter().map(|(_, key, ..)| Some(series_text(key.series))).collect())),
         ("tags", Column::Json(tags)),
         ("samples", Column::BigInt(rows.iter().map(|(.., sums)| Some(sums.samples)).collect())),

@@ -1,8 +1,18 @@
 //! Spans that tell of calls of models and uses of tools, in the words of OpenTelemetry (`gen_ai.*`), of OpenInference
 //! (`llm.*`, `openinference.span.kind`) and of OpenLLMetry (`traceloop.*`, `llm.usage.*`).
 
+mod accept;
+mod call;
+mod messages;
 mod names;
+mod sink;
 
+use loam_gateway::Usage;
+
+pub(super) use call::said;
+pub(crate) use sink::CallSink;
+
+use super::spans::Owner;
 use crate::otlp::attributes::{Attributes, kept};
 use crate::trace::Detail;
 

@@ -21,8 +21,24 @@ const MAX_KEY: usize = 128;
 
 /// How the names of attributes begin that are kept elsewhere, or say nothing of the application.
 const KEPT_ELSEWHERE: [&str; 18] = [
-    "http.", "url.", "net.", "network.", "server.", "client.", "user_agent.", "db.", "code.", "thread.", "exception.",
-    "error.type", "gen_ai.", "llm.", "input.", "output.", "openinference.", "traceloop.",
+    "http.",
+    "url.",
+    "net.",
+    "network.",
+    "server.",
+    "client.",
+    "user_agent.",
+    "db.",
+    "code.",
+    "thread.",
+    "exception.",
+    "error.type",
+    "gen_ai.",
+    "llm.",
+    "input.",
+    "output.",
+    "openinference.",
+    "traceloop.",
 ];
 
 pub(super) fn detail(told: &Told<'_>, work: Work, settings: &OtlpSettings) -> Option<Detail> {
@@ -55,7 +71,10 @@ pub(super) fn detail(told: &Told<'_>, work: Work, settings: &OtlpSettings) -> Op
         },
         Work::Queue => Detail {
             system: text(told, &["messaging.system"]),
-            operation: text(told, &["messaging.operation.name", "messaging.operation.type", "messaging.operation"]),
+            operation: text(
+                told,
+                &["messaging.operation.name", "messaging.operation.type", "messaging.operation"],
+            ),
             statement: text(told, &["messaging.destination.name", "messaging.destination"]),
             ..Detail::default()
         },
@@ -86,7 +105,13 @@ fn operation(told: &Told<'_>) -> Option<String> {
 /// Host and port, or the database.
 fn target(told: &Told<'_>) -> Option<String> {
     let attributes = told.attributes;
-    let host = attributes.text(&["server.address", "net.peer.name", "net.peer.ip", "net.sock.peer.name", "http.host"]);
+    let host = attributes.text(&[
+        "server.address",
+        "net.peer.name",
+        "net.peer.ip",
+        "net.sock.peer.name",
+        "http.host",
+    ]);
     match (host, attributes.whole(&["server.port", "net.peer.port"])) {
         (Some(host), Some(port)) => Some(kept(&format!("{host}:{port}"), MAX_NAME)),
         (Some(host), None) => Some(kept(host, MAX_NAME)),
@@ -111,11 +136,19 @@ fn hit(told: &Told<'_>) -> Option<bool> {
 }
 
 /// When the answer began, where an event tells.
-fn first_byte(told: &Told<'_>) -> Option<u64> {
-    let names = ["http.response.first_byte", "first_byte", "gen_ai.content.completion.chunk", "llm.content.completion.chunk", "First Token Stream Event"];
+pub(super) fn first_byte(told: &Told<'_>) -> Option<u64> {
+    let names = [
+        "http.response.first_byte",
+        "first_byte",
+        "gen_ai.content.completion.chunk",
+        "llm.content.completion.chunk",
+        "First Token Stream Event",
+    ];
     let first = told.span.events.iter().filter(|event| names.contains(&event.name.as_str()));
     let first = first.map(|event| event.time_unix_nano).min();
-    first.and_then(|at| at.checked_sub(told.span.start_time_unix_nano)).or_else(|| genai::first_token_ns(told.attributes))
+    first
+        .and_then(|at| at.checked_sub(told.span.start_time_unix_nano))
+        .or_else(|| genai::first_token_ns(told.attributes))
 }
 
 /// What else was told.

@@ -26,7 +26,9 @@ pub(super) fn endpoint(told: &Told<'_>) -> String {
 
 /// The path as it was asked for, without its query.
 pub(super) fn path(told: &Told<'_>) -> Option<String> {
-    let target = told.attributes.text(&["url.path", "http.target"])
+    let target = told
+        .attributes
+        .text(&["url.path", "http.target"])
         .or_else(|| told.attributes.text(&["url.full", "http.url"]).map(behind_host))?;
     let path = &target[..target.find(['?', '#']).unwrap_or(target.len())];
     Some(if path.is_empty() { "/".to_owned() } else { kept(path, 4 * MAX_NAME) })
@@ -35,7 +37,9 @@ pub(super) fn path(told: &Told<'_>) -> Option<String> {
 /// The query, where there is one.
 pub(super) fn query<'a>(told: &Told<'a>) -> Option<&'a str> {
     let named = told.attributes.text(&["url.query"]);
-    named.or_else(|| told.attributes.text(&["http.target", "url.full", "http.url"])?.split_once('?').map(|both| both.1))
+    named.or_else(|| {
+        told.attributes.text(&["http.target", "url.full", "http.url"])?.split_once('?').map(|both| both.1)
+    })
 }
 
 fn behind_host(url: &str) -> &str {

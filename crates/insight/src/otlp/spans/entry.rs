@@ -40,7 +40,8 @@ pub(super) fn status(attributes: Attributes<'_>) -> Option<u16> {
 
 fn request(told: &Told<'_>) -> RequestInfo {
     let attributes = told.attributes;
-    let address = ["client.address", "http.client_ip", "net.sock.peer.addr", "net.peer.ip", "network.peer.address"];
+    let address =
+        ["client.address", "http.client_ip", "net.sock.peer.addr", "net.peer.ip", "network.peer.address"];
     let mut query_params = Map::new();
     if let Some(query) = query(told) {
         for (name, value) in form_urlencoded::parse(cut(query, MAX_QUERY).as_bytes()).take(MAX_FIELDS) {
@@ -55,7 +56,9 @@ fn request(told: &Told<'_>) -> RequestInfo {
         path: path(told).map(|path| redact::text(&path).into_owned()),
         query_params,
         headers,
-        user_agent: attributes.text(&["user_agent.original", "http.user_agent"]).map(|agent| kept(agent, MAX_FIELD)),
+        user_agent: attributes
+            .text(&["user_agent.original", "http.user_agent"])
+            .map(|agent| kept(agent, MAX_FIELD)),
         remote_ip: attributes.text(&address).map(|address| kept(address, MAX_NAME)),
     }
 }
@@ -63,7 +66,8 @@ fn request(told: &Told<'_>) -> RequestInfo {
 fn response(attributes: Attributes<'_>, status: Option<u16>) -> ResponseInfo {
     let size = ["http.response.body.size", "http.response_content_length", "http.response.size"];
     let header = |name: &str| {
-        let (_, value) = attributes.below("http.response.header.").find(|(rest, _)| rest.replace('_', "-") == name)?;
+        let (_, value) =
+            attributes.below("http.response.header.").find(|(rest, _)| rest.replace('_', "-") == name)?;
         Some(words(value))
     };
     ResponseInfo {
@@ -104,7 +108,10 @@ fn environment(told: &Told<'_>) -> Environment {
     // the library that told of the request is named after the framework
     let framework = || told.scope.rsplit(['.', '/']).next().filter(|name| !name.is_empty());
     Environment {
-        python_version: resource.text(&["process.runtime.version"]).filter(|_| is_python).map(|v| kept(v, 64)),
+        python_version: resource
+            .text(&["process.runtime.version"])
+            .filter(|_| is_python)
+            .map(|v| kept(v, 64)),
         framework_version: joined(&[&["webengine.name"], &["webengine.version"]], " ")
             .or_else(|| framework().map(|name| kept(name, MAX_NAME))),
         server_info: joined(

@@ -6,7 +6,6 @@ mod entry;
 mod function;
 mod group;
 
-
 mod work;
 
 use std::sync::Arc;
@@ -20,8 +19,8 @@ use super::wire::{Kind, Span, TracesRequest, Value};
 use crate::redact;
 use crate::trace::{Call, Part};
 
-pub(crate) use group::Owner;
 use group::Groups;
+pub(crate) use group::Owner;
 
 /// How far ahead of this server's clock another's may be.
 const AHEAD: TimeDelta = TimeDelta::hours(1);
@@ -48,7 +47,12 @@ pub(super) struct Told<'a> {
 }
 
 /// The parts that spans make: one for each trace, or several of a large one.
-pub(super) fn take(request: &TracesRequest, owner: Owner, settings: &OtlpSettings, now: DateTime<Utc>) -> Taken {
+pub(super) fn take(
+    request: &TracesRequest,
+    owner: Owner,
+    settings: &OtlpSettings,
+    now: DateTime<Utc>,
+) -> Taken {
     let mut refused = Refused::default();
     let mut groups = Groups::new(owner);
     for told in told(request) {
@@ -82,9 +86,8 @@ pub(super) fn check(span: &Span, settings: &OtlpSettings, now: DateTime<Utc>) ->
     if !is_id(&span.trace_id, 16) || !is_id(&span.span_id, 8) {
         return Err("its trace id or span id is none");
     }
-    let Some(began) = i64::try_from(span.start_time_unix_nano).ok().filter(|nanos| *nanos > 0) else {
-        return Err("the time when it began is missing");
-    };
+    let began = i64::try_from(span.start_time_unix_nano).ok().filter(|nanos| *nanos > 0);
+    let began = began.ok_or("the time when it began is missing")?;
     let began = DateTime::from_timestamp_nanos(began);
     if began < now - TimeDelta::days(settings.max_age_days.into()) {
         return Err("it began too long ago");
@@ -121,12 +124,21 @@ impl Told<'_> {
         (parent.len() == 8 && parent.iter().any(|byte| *byte != 0)).then(|| hex(parent))
     }
 
+    pub(super) fn start_ns(&self) -> i64 {
+        i64::try_from(self.span.start_time_unix_nano).unwrap_or(i64::MAX)
+    }
+
+    /// Nanoseconds until the answer began, where something tells.
+    pub(super) fn first_byte(&self) -> Option<u64> {
+        detail::first_byte(self)
+    }
+
     pub(super) fn duration_ns(&self) -> u64 {
         self.span.end_time_unix_nano.saturating_sub(self.span.start_time_unix_nano)
     }
 
     /// What was raised, else what its status says, of a span that failed.
-    fn exception(&self) -> Option<String> {
+    pub(super) fn exception(&self) -> Option<String> {
         let raised = self.span.events.iter().rev().find(|event| event.name == "exception");
         let text = match raised {
             Some(event) => {
@@ -154,7 +166,7 @@ impl Told<'_> {
             parent: self.parent(),
             function: functions.of(self),
             work,
-            start_ns: i64::try_from(self.span.start_time_unix_nano).unwrap_or(i64::MAX),
+            start_ns: self.start_ns(),
             duration_ns: self.duration_ns(),
             cpu_ns: None,
             memory_delta: None,

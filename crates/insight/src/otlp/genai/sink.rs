@@ -1,0 +1,60 @@
+//! Through the journal into the gateway's ledger.
+
+use async_trait::async_trait;
+use loam_db::{System, Tx};
+use loam_gateway::llm_calls::{self, ToldCall};
+use loam_gateway::tool_calls::{self, ToldTool};
+use loam_journal::Frame;
+use loam_kernel::{Clock, Error, NodeId, Result, TenantId};
+use loam_platform::drain::Sink;
+use serde::{Deserialize, Serialize};
+
+/// The kind of a frame with calls of models and uses of tools.
+pub(in crate::otlp) const CALLS: u8 = 50;
+
+/// What a frame holds.
+#[derive(Serialize, Deserialize)]
+pub(in crate::otlp) struct Written {
+    pub(in crate::otlp) tenant: TenantId,
+    pub(in crate::otlp) calls: Vec<ToldCall>,
+    pub(in crate::otlp) tools: Vec<ToldTool>,
+}
+
+/// Drains what applications told of their calls.
+pub(crate) struct CallSink {
+    clock: Clock,
+    node: NodeId,
+}
+
+impl CallSink {
+    pub(crate) fn new(clock: Clock, node: NodeId) -> Self {
+        Self { clock, node }
+    }
+}
+
+fn read(frame: &Frame) -> Result<Written> {
+    postcard::from_bytes(&frame.payload).map_err(Error::internal)
+}
+
+#[async_trait]
+impl Sink for CallSink {
+    fn takes(&self, kind: u8) -> bool {
+        kind == CALLS
+    }
+
+    fn tenant(&self, frame: &Frame) -> TenantId {
+        read(frame).map_or(TenantId::NIL, |written| written.tenant)
+    }
+
+    async fn write(&self, tx: &Tx<System>, frames: &[Frame]) -> Result<()> {
+        let (mut calls, mut tools) = (Vec::new(), Vec::new());
+        for frame in frames {
+            let written = read(frame)?;
+            calls.extend(written.calls.into_iter().map(|call| (written.tenant, call)));
+            tools.extend(written.tools.into_iter().map(|tool| (written.tenant, tool)));
+        }
+        let now = self.clock.now();
+        llm_calls::write_told(tx, self.node, now, calls).await?;
+        tool_calls::write_told(tx, now, tools).await
+    }
+}

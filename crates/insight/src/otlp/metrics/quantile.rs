@@ -1,0 +1,97 @@
+//! Quantiles from buckets.
+
+use crate::otlp::wire::{Buckets, ExponentialPoint};
+
+/// How many values lie between two numbers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Bucket {
+    pub(super) from: f64,
+    pub(super) to: f64,
+    pub(super) count: u64,
+}
+
+/// Buckets between bounds. The first and the last have none on one side: there the least and the greatest value stand, as
+/// far as they are told, else the bucket's other bound.
+pub(super) fn explicit(bounds: &[f64], counts: &[u64], range: (Option<f64>, Option<f64>)) -> Vec<Bucket> {
+    let bucket = |(place, count): (usize, &u64)| {
+        let below = place.checked_sub(1).map(|place| bounds[place]);
+        let above = bounds.get(place).copied();
+        let from = below.or(range.0).or(above.map(|above| above.min(0.0)))?;
+        let to = above.or(range.1).unwrap_or(from);
+        (*count > 0).then_some(Bucket { from, to: to.max(from), count: *count })
+    };
+    counts.iter().enumerate().filter_map(bucket).collect()
+}
+
+/// Buckets each a fixed share longer than the one before: the one at index i is (b^i, b^(i+1)], with b = 2^(2^-scale).
+pub(super) fn exponential(point: &ExponentialPoint) -> Vec<Bucket> {
+    let growth = 2_f64.powf(2_f64.powi(-point.scale));
+    let side = |told: &Option<Buckets>, sign: f64| {
+        let told = told.clone().unwrap_or_default();
+        let bucket = move |(place, count): (usize, u64)| {
+            let index = f64::from(told.offset) + f64::from(u32::try_from(place).unwrap_or(u32::MAX));
+            let (near, far) = (sign * growth.powf(index), sign * growth.powf(index + 1.0));
+            (count > 0).then_some(Bucket { from: near.min(far), to: near.max(far), count })
+        };
+        told.bucket_counts.into_iter().enumerate().filter_map(bucket).collect::<Vec<_>>()
+    };
+    let mut all = side(&point.negative, -1.0);
+    all.reverse();
+    all.extend((point.zero_count > 0).then_some(Bucket { from: 0.0, to: 0.0, count: point.zero_count }));
+    all.extend(side(&point.positive, 1.0));
+    all
+}
+
+/// The value that this share of the values does not exceed, as if they were spread evenly in their bucket; none without
+/// values.
+#[expect(clippy::cast_precision_loss, reason = "counts")]
+pub(super) fn quantile(buckets: &[Bucket], share: f64) -> Option<f64> {
+    let total: f64 = buckets.iter().map(|bucket| bucket.count as f64).sum();
+    let (rank, mut before) = (share * total, 0.0);
+    for bucket in buckets {
+        let count = bucket.count as f64;
+        if before + count >= rank {
+            return Some(bucket.from + (bucket.to - bucket.from) * ((rank - before) / count).clamp(0.0, 1.0));
+        }
+        before += count;
+    }
+    buckets.last().map(|bucket| bucket.to)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quantile_lies_within_its_bucket() {
+        let buckets = explicit(&[1.0, 2.0, 5.0], &[10, 80, 10, 0], (None, None));
+        assert_eq!(quantile(&buckets, 0.5), Some(1.5));
+        assert_eq!(quantile(&buckets, 0.05), Some(0.5));
+        assert_eq!(quantile(&buckets, 0.95), Some(3.5));
+        assert_eq!(quantile(&buckets, 1.0), Some(5.0));
+        assert_eq!(quantile(&[], 0.5), None);
+    }
+
+    #[test]
+    fn buckets_without_an_end_stop_at_what_is_known() {
+        let all = explicit(&[10.0], &[1, 1], (Some(4.0), Some(30.0)));
+        assert_eq!((all[0].from, all[1].to), (4.0, 30.0));
+        let all = explicit(&[10.0], &[1, 1], (None, None));
+        assert_eq!((all[0].from, all[1].to), (0.0, 10.0));
+        assert!(explicit(&[], &[3], (None, None)).is_empty(), "nothing is known of where they lie");
+    }
+
+    #[test]
+    fn exponential_buckets_stand_in_the_order_of_their_values() {
+        let side = |offset, bucket_counts| Some(Buckets { offset, bucket_counts });
+        let point = ExponentialPoint {
+            scale: 0,
+            zero_count: 1,
+            positive: side(1, vec![1, 0, 2]),
+            negative: side(0, vec![1, 1]),
+            ..ExponentialPoint::default()
+        };
+        let bounds: Vec<(f64, f64)> = exponential(&point).iter().map(|all| (all.from, all.to)).collect();
+        assert_eq!(bounds, [(-4.0, -2.0), (-2.0, -1.0), (0.0, 0.0), (2.0, 4.0), (8.0, 16.0)]);
+    }
+}
