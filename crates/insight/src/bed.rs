@@ -13,6 +13,8 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use crate::alert_rules::AlertSettings;
+use crate::analyses::AnalysisSettings;
+use crate::rules::Limits;
 use crate::{Insight, Parts};
 
 const KEY: &str = "loam_abcdefghijkmnpqrstuvwxyz23456789abcdefgh";
@@ -92,6 +94,8 @@ fn node(database: &Database, clock: &Clock) -> (Identity, Insight) {
         alerts: Live::fixed(AlertSettings::default()),
         otlp: Live::default(),
         metrics: Live::default(),
+        rules: Live::fixed(Limits::default()),
+        analysis: Live::fixed(AnalysisSettings::default()),
     });
     (identity, insight)
 }

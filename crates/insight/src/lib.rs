@@ -6,6 +6,7 @@
 pub mod alert_events;
 pub mod alert_rules;
 mod alerts;
+pub mod analyses;
 #[cfg(test)]
 mod bed;
 pub mod call_trees;
@@ -18,6 +19,7 @@ mod redact;
 pub mod rules;
 mod service;
 pub mod stats;
+pub mod suggestions;
 pub mod trace;
 
 use loam_db::EntityShape;
@@ -30,7 +32,7 @@ pub use service::{Insight, Parts};
 
 /// The entities of this crate.
 pub fn entities() -> Vec<EntityShape> {
-    vec![
+    let mut all = vec![
         EntityShape::of::<performance_records::entity::Entity>(),
         EntityShape::of::<call_trees::entity::Entity>(),
         EntityShape::of::<record_functions::entity::Entity>(),
@@ -40,7 +42,10 @@ pub fn entities() -> Vec<EntityShape> {
         EntityShape::of::<stats::metrics::Entity>(),
         EntityShape::of::<alert_rules::entity::Entity>(),
         EntityShape::of::<alert_events::entity::Entity>(),
-    ]
+        EntityShape::of::<suggestions::entity::Entity>(),
+    ];
+    all.extend(analyses::entities());
+    all
 }
 
 /// The keys of the live configuration that this crate reads.
@@ -48,6 +53,7 @@ pub fn config_keys() -> Result<Vec<Declaration>> {
     Ok(vec![
         alert_rules::ALERT_RULES.declare()?,
         rules::RULES.declare()?,
+        analyses::ANALYSIS.declare()?,
         OTLP.declare()?,
         METRICS.declare()?,
     ])

@@ -1,6 +1,7 @@
 //! The handle of this crate.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use loam_db::Db;
 use loam_gateway::Gateway;
@@ -24,7 +25,10 @@ use crate::alert_rules::{self, AlertSettings};
 use crate::alerts::{AlertCourier, EMAIL, Evaluate, WEBHOOK};
 use crate::otlp::{self, CallSink, OtlpSettings};
 use crate::performance_metrics::{self, MetricSettings, MetricSink, SeriesBook};
+use crate::analyses::{self, AnalysisSettings, SCHEDULED};
 use crate::records::RecordSink;
+use crate::rules::Limits;
+use crate::suggestions::{self, COLLECT, Collect};
 
 /// What applications do. Cheap to clone.
 #[derive(Clone)]
@@ -48,6 +52,8 @@ pub(crate) struct Inner {
     pub(crate) otlp: Live<OtlpSettings>,
     pub(crate) metrics: Live<MetricSettings>,
     pub(crate) series: SeriesBook,
+    pub(crate) rules: Live<Limits>,
+    pub(crate) analysis: Live<AnalysisSettings>,
 }
 
 /// What insight stands on.
@@ -78,6 +84,10 @@ pub struct Parts {
     pub otlp: Live<OtlpSettings>,
     /// How many metrics a project may have.
     pub metrics: Live<MetricSettings>,
+    /// From where on the rules call something a fault.
+    pub rules: Live<Limits>,
+    /// How models are asked why requests are slow.
+    pub analysis: Live<AnalysisSettings>,
 }
 
 impl Insight {
@@ -97,6 +107,8 @@ impl Insight {
             alerts,
             otlp,
             metrics,
+            rules,
+            analysis,
         } = parts;
         let node = NodeId(Uuid::from_bytes(journal.as_ref().map_or([0; 16], Journal::id)));
         let courier = AlertCourier {
@@ -125,6 +137,8 @@ impl Insight {
             alerts,
             otlp,
             metrics,
+            rules,
+            analysis,
         }))
     }
 
@@ -135,12 +149,18 @@ impl Insight {
             .merge(alert_events::routes::router(self.clone()))
             .merge(otlp::routes::router(self.clone()))
             .merge(performance_metrics::routes::router(self.clone()))
+            .merge(analyses::routes::router(self.clone()))
+            .merge(suggestions::routes::router(self.clone()))
     }
 
     /// The jobs of this crate.
     pub fn jobs(&self, handlers: Handlers) -> Result<Handlers> {
         let evaluate = Schedule::new(Evaluate::KIND, Evaluate::EVERY)?;
-        Ok(handlers.with(Evaluate(self.clone())).every(evaluate))
+        let handlers = handlers.with(Evaluate(self.clone())).every(evaluate);
+        let collect = Schedule::new(COLLECT, Duration::from_mins(1))?;
+        let scheduled = Schedule::new(SCHEDULED, Duration::from_hours(1))?;
+        let handlers = handlers.with(analyses::Run(self.clone())).with(analyses::Scheduled(self.clone()));
+        Ok(handlers.with(Collect(self.clone())).every(collect).every(scheduled))
     }
 
     /// What drains what applications sent into the database.

@@ -136,6 +136,8 @@ ids! {
     RejectedRecordId,
     /// A diagnosis by a model.
     AiAnalysisResultId,
+    /// An automatic diagnosis that has been begun.
+    AutoAnalysisId,
     /// Something to change, and what it is worth.
     SuggestionId,
     /// What an alert is raised for.

@@ -13,7 +13,7 @@ mod text;
 pub use clock::Clock;
 pub use error::{Error, Kind, Result};
 pub use ids::{
-    AiAnalysisResultId, AiProviderId, AlertEventId, AlertRuleId, ApiKeyId, ApiLogId, AuditLogId, CallTreeId,
+    AiAnalysisResultId, AiProviderId, AlertEventId, AlertRuleId, ApiKeyId, ApiLogId, AuditLogId, AutoAnalysisId, CallTreeId,
     ChannelChatId, ChannelEventId, ChannelId, ChannelSenderId, ChatSessionId, EndpointStatId, ErrorGroupId,
     ErrorLogId, FunctionStatId, JobId, LimitId, LlmCallId, LoginSessionId, MessageId, MetricStatId,
     ModelPriceId, ModelRouteId, NodeId, PerformanceMetricId, PerformanceRecordId, ProjectId, QuarantineId,

@@ -166,6 +166,8 @@ impl Core {
             alerts: system_config.live(&loam_insight::alert_rules::ALERT_RULES)?,
             otlp: system_config.live(&loam_insight::OTLP)?,
             metrics: system_config.live(&loam_insight::METRICS)?,
+            rules: system_config.live(&loam_insight::rules::RULES)?,
+            analysis: system_config.live(&loam_insight::analyses::ANALYSIS)?,
         });
         gateway.connect(Arc::new(conversation.clone()));
         Ok(Self {

@@ -33,10 +33,16 @@ impl Gateway {
         Ok(named.map(|one| format!("{}/{model}", one.name)))
     }
 
-    /// Completes a chat on behalf of a caller, as `POST /v1/chat/completions` does: the same routes, limits and account.
-    pub async fn complete_chat(&self, scope: &Scope, session: ChatSessionId, request: Bytes) -> Completion {
+    /// Completes a chat on behalf of a caller, as `POST /v1/chat/completions` does: the same routes, limits and account. The
+    /// session, if there is one, is kept with the call.
+    pub async fn complete_chat(
+        &self,
+        scope: &Scope,
+        session: Option<ChatSessionId>,
+        request: Bytes,
+    ) -> Completion {
         let mut headers = HeaderMap::new();
-        if let Ok(session) = HeaderValue::try_from(session.to_string()) {
+        if let Some(Ok(session)) = session.map(|id| HeaderValue::try_from(id.to_string())) {
             headers.insert(SESSION, session);
         }
         let (gateway, mut told) = (self.0.clone(), Allowance::default());

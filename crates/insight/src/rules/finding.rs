@@ -210,3 +210,26 @@ impl From<Severity> for Priority {
         }
     }
 }
+
+impl Category {
+    /// As it is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Database => "database",
+            Self::Caching => "caching",
+            Self::Algorithm => "algorithm",
+            Self::Architecture => "architecture",
+        }
+    }
+}
+
+impl Priority {
+    /// As it is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use loam_platform::system_config::ConfigKey;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// From where on the rules call something a fault. Times are in milliseconds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -78,13 +78,15 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The same, with what a project calls slow.
+    /// Those of a project: what its configuration calls slow takes the general value's place.
     #[must_use]
-    pub fn with_slow_request(mut self, seconds: f64) -> Self {
-        if seconds.is_finite() && seconds > 0.0 {
-            self.slow_request_ms = super::ground::whole(seconds * 1000.0).max(1);
+    pub fn of(general: &Self, config: &Value) -> Self {
+        let mut limits = general.clone();
+        let seconds = config["alert_threshold"]["response_time"].as_f64();
+        if let Some(seconds) = seconds.filter(|seconds| seconds.is_finite() && *seconds > 0.0) {
+            limits.slow_request_ms = super::ground::whole(seconds * 1000.0).max(1);
         }
-        self
+        limits
     }
 }
 

@@ -277,7 +277,8 @@ fn the_score_falls_with_time_and_with_each_finding() {
     assert_eq!(score(1_000 * MS, &limits, &[]), 100);
     assert_eq!(score(4_000 * MS, &limits, &[]), 50);
     assert_eq!(score(u64::MAX, &limits, &[]), 30);
-    let strict = limits.with_slow_request(0.25);
+    let config = serde_json::json!({ "alert_threshold": { "response_time": 0.25 } });
+    let strict = Limits::of(&limits, &config);
     assert_eq!(score(1_000 * MS, &strict, &[]), 50);
 }
 

@@ -1,0 +1,109 @@
+//! The jobs of analyses.
+
+use async_trait::async_trait;
+use chrono::{TimeDelta, Timelike};
+use loam_identity::projects::entity as projects;
+use loam_jobs::{Handler, JobContext, read_payload};
+use loam_kernel::{AiAnalysisResultId, Result, Scope, TenantId};
+use sea_orm::{ColumnTrait, QueryFilter};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::entity::AnalysisType;
+use crate::Insight;
+use crate::stats::{Granularity, endpoints};
+
+/// One analysis.
+pub(super) const RUN: &str = "ai_analysis_results.run";
+/// Every hour: what a schedule asks for.
+pub(crate) const SCHEDULED: &str = "ai_analysis_results.scheduled";
+
+/// Requests that an endpoint needs to be looked at.
+const MIN_REQUESTS: i64 = 5;
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct Payload {
+    pub(super) analysis_id: AiAnalysisResultId,
+}
+
+/// Makes analyses.
+pub(crate) struct Run(pub(crate) Insight);
+
+#[async_trait]
+impl Handler for Run {
+    fn kind(&self) -> &'static str {
+        RUN
+    }
+
+    fn waits(&self) -> bool {
+        true
+    }
+
+    async fn run(&self, job: &JobContext, payload: Value) -> Result<()> {
+        let Payload { analysis_id } = read_payload(payload)?;
+        let scope = Scope::system(job.tenant, "insight");
+        self.0.run_analysis(&scope, analysis_id, job.attempt >= job.max_attempts).await
+    }
+}
+
+/// Begins the analyses of the slowest endpoints.
+pub(crate) struct Scheduled(pub(crate) Insight);
+
+#[async_trait]
+impl Handler for Scheduled {
+    fn kind(&self) -> &'static str {
+        SCHEDULED
+    }
+
+    async fn run(&self, job: &JobContext, _: Value) -> Result<()> {
+        let insight = &self.0;
+        let hour = insight.0.clock.now().hour();
+        let day = insight.0.clock.now().timestamp() / 86_400;
+        for project in insight.watched_projects().await? {
+            if job.is_cancelled() {
+                break;
+            }
+            let every = insight.0.analysis.with(project.tenant_id, |settings| settings.scheduled_hours);
+            let hours = day * 24 + i64::from(hour);
+            if every > 0 && hours % i64::from(every) == 0 {
+                insight.begin_scheduled(&project, i64::from(every)).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Insight {
+    /// The projects of all tenants that are watched.
+    pub(crate) async fn watched_projects(&self) -> Result<Vec<projects::Model>> {
+        let tx = self.0.db.system_read(&Scope::system(TenantId::NIL, "insight")).await?;
+        let active = projects::Column::MonitoringStatus.eq(projects::MonitoringStatus::Active);
+        tx.find_any::<projects::Entity>().filter(active).all().await
+    }
+
+    async fn begin_scheduled(&self, project: &projects::Model, hours: i64) -> Result<()> {
+        let scope = Scope::system(project.tenant_id, "insight");
+        let settings = self.0.analysis.of(project.tenant_id);
+        let Some(model) = settings.model(project.id) else { return Ok(()) };
+        let since = self.0.clock.now() - TimeDelta::hours(hours);
+        let tx = self.0.db.write(&scope).await?;
+        let sums = tx.find::<endpoints::Entity>().filter(endpoints::Column::ProjectId.eq(project.id));
+        let sums = sums.filter(endpoints::Column::Granularity.eq(Granularity::Hour));
+        let sums = sums.filter(endpoints::Column::Bucket.gte(since)).all().await?;
+        let mut means = std::collections::HashMap::<(String, String), (i64, i64)>::new();
+        for sum in sums {
+            let mean = means.entry((sum.endpoint, sum.version)).or_default();
+            mean.0 += sum.duration_us;
+            mean.1 += sum.requests;
+        }
+        let mut slowest: Vec<_> =
+            means.into_iter().filter(|(_, (_, requests))| *requests >= MIN_REQUESTS).collect();
+        slowest.sort_by_key(|(name, (us, requests))| (std::cmp::Reverse(us / requests), name.clone()));
+        for ((endpoint, version), _) in slowest.into_iter().take(settings.scheduled_endpoints) {
+            if let Some(wanted) = self.slowest_record(&tx, project.id, &endpoint, Some(&version)).await? {
+                self.begin_analysis(&tx, wanted, AnalysisType::Scheduled, model).await?;
+            }
+        }
+        tx.commit().await
+    }
+}

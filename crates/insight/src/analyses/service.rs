@@ -1,0 +1,137 @@
+//! What clients ask of analyses.
+
+use loam_kernel::{
+    AiAnalysisResultId, Error, Page, PageQuery, PerformanceRecordId, ProjectId, Result, Scope, bounded,
+};
+use sea_orm::{ColumnTrait, QueryFilter};
+use serde::Deserialize;
+use serde_json::json;
+use utoipa::{IntoParams, ToSchema};
+
+use super::begin::Wanted;
+use super::entity::{AnalysisStatus, AnalysisType, Column, Entity, Model};
+use crate::Insight;
+
+/// Which request to analyse: one, or the slowest of an endpoint.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AnalysisCreate {
+    /// The request.
+    pub record_id: Option<PerformanceRecordId>,
+    /// Without `record_id`: the project; not needed with a key that is bound to one.
+    pub project_id: Option<ProjectId>,
+    /// Without `record_id`: the endpoint, the slowest of whose newest requests is analysed.
+    pub endpoint: Option<String>,
+    /// Only a request of this version of the application.
+    pub version: Option<String>,
+    /// Who is asked: a route or `provider/model`; as `insight.analysis` says unless given.
+    pub model: Option<String>,
+}
+
+/// Which analyses to list.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct AnalysisFilter {
+    /// Only those of this project.
+    pub project_id: Option<ProjectId>,
+    /// Only those of this request.
+    pub record_id: Option<PerformanceRecordId>,
+    /// Only those of this trace.
+    pub trace_id: Option<String>,
+    /// Only those of this endpoint.
+    pub endpoint: Option<String>,
+    /// Only those in this status.
+    pub status: Option<AnalysisStatus>,
+    /// Only those of this type.
+    pub analysis_type: Option<AnalysisType>,
+}
+
+impl Insight {
+    /// Begins an analysis.
+    ///
+    /// # Errors
+    /// When no model is set, or there is no such request.
+    pub async fn create_analysis(&self, scope: &Scope, new: AnalysisCreate) -> Result<Model> {
+        for (param, text) in [("endpoint", &new.endpoint), ("version", &new.version), ("model", &new.model)] {
+            if let Some(text) = text {
+                bounded(param, text, 1_000)?;
+            }
+        }
+        let tx = self.0.db.write(scope).await?;
+        let wanted = match new.record_id {
+            Some(id) => self.wanted_record(&tx, id).await?,
+            None => {
+                let project = new.project_id.or(scope.project);
+                let project = project.ok_or_else(|| {
+                    Error::invalid("project_id", "is needed where `record_id` is not given")
+                })?;
+                let endpoint = new.endpoint.as_deref();
+                let endpoint = endpoint
+                    .ok_or_else(|| Error::invalid("endpoint", "is needed where `record_id` is not given"))?;
+                self.slowest_record(&tx, project, endpoint, new.version.as_deref()).await?
+            }
+        };
+        let wanted: Wanted = wanted.ok_or_else(|| Error::not_found("performance record"))?;
+        let settings = self.0.analysis.of(scope.tenant());
+        let model = new.model.as_deref().or_else(|| settings.model(wanted.project_id)).ok_or_else(|| {
+            Error::invalid(
+                "model",
+                "no model is set; name one, or set `insight.analysis` in the live configuration",
+            )
+        })?;
+        let row = self.begin_analysis(&tx, wanted, AnalysisType::Manual, model).await?;
+        let changes = json!({ "record_id": row.record_id, "endpoint": row.endpoint, "model": row.model });
+        let notice = self.0.changes.record(&tx, "create", "ai_analysis_results", row.id, changes).await?;
+        self.0.changes.commit(tx, notice).await?;
+        Ok(row)
+    }
+
+    /// The tenant's analyses, newest first.
+    pub async fn list_analyses(
+        &self,
+        scope: &Scope,
+        filter: AnalysisFilter,
+        page: &PageQuery,
+    ) -> Result<Page<Model>> {
+        let tx = self.0.db.read(scope).await?;
+        let mut find = tx.find::<Entity>();
+        if let Some(project) = filter.project_id {
+            find = find.filter(Column::ProjectId.eq(project));
+        }
+        if let Some(record) = filter.record_id {
+            find = find.filter(Column::RecordId.eq(record));
+        }
+        if let Some(trace) = filter.trace_id {
+            find = find.filter(Column::TraceId.eq(trace));
+        }
+        if let Some(endpoint) = filter.endpoint {
+            find = find.filter(Column::Endpoint.eq(endpoint));
+        }
+        if let Some(status) = filter.status {
+            find = find.filter(Column::Status.eq(status));
+        }
+        if let Some(analysis_type) = filter.analysis_type {
+            find = find.filter(Column::AnalysisType.eq(analysis_type));
+        }
+        find.page(page, |row| row.id.0).await
+    }
+
+    /// One analysis.
+    pub async fn get_analysis(&self, scope: &Scope, id: AiAnalysisResultId) -> Result<Model> {
+        self.0.db.read(scope).await?.get::<Entity>(id).await?.ok_or_else(missing)
+    }
+
+    /// Removes an analysis; one that is under way is then not kept. What it cost stays on the account.
+    pub async fn delete_analysis(&self, scope: &Scope, id: AiAnalysisResultId) -> Result<()> {
+        let tx = self.0.db.write(scope).await?;
+        if tx.delete::<Entity>().filter(Column::Id.eq(id)).exec().await? == 0 {
+            return Err(missing());
+        }
+        let notice = self.0.changes.record(&tx, "delete", "ai_analysis_results", id, json!({})).await?;
+        self.0.changes.commit(tx, notice).await
+    }
+}
+
+fn missing() -> Error {
+    Error::not_found("analysis")
+}

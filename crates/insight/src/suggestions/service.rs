@@ -1,0 +1,95 @@
+//! Reading suggestions, and deciding on them.
+
+use loam_http::surface::{IfMatch, etag, next_version};
+use loam_kernel::{Error, Page, PageQuery, ProjectId, Result, Scope, SuggestionId};
+use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
+use serde::Deserialize;
+use serde_json::json;
+use utoipa::{IntoParams, ToSchema};
+
+use super::entity::{Column, Entity, Model, SuggestionSource, SuggestionStatus};
+use crate::Insight;
+
+/// Which suggestions to list.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct SuggestionFilter {
+    /// Only those for this project.
+    pub project_id: Option<ProjectId>,
+    /// Only those for this endpoint.
+    pub endpoint: Option<String>,
+    /// Only those about this version of the application.
+    pub version: Option<String>,
+    /// Only those of this source.
+    pub source: Option<SuggestionSource>,
+    /// Only those in this status.
+    pub status: Option<SuggestionStatus>,
+}
+
+/// A decision on a suggestion.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SuggestionUpdate {
+    /// What becomes of it.
+    pub status: SuggestionStatus,
+}
+
+impl Insight {
+    /// The tenant's suggestions, newest first.
+    pub async fn list_suggestions(
+        &self,
+        scope: &Scope,
+        filter: SuggestionFilter,
+        page: &PageQuery,
+    ) -> Result<Page<Model>> {
+        let tx = self.0.db.read(scope).await?;
+        let mut find = tx.find::<Entity>();
+        if let Some(project) = filter.project_id {
+            find = find.filter(Column::ProjectId.eq(project));
+        }
+        if let Some(endpoint) = filter.endpoint {
+            find = find.filter(Column::Endpoint.eq(endpoint));
+        }
+        if let Some(version) = filter.version {
+            find = find.filter(Column::Version.eq(version));
+        }
+        if let Some(source) = filter.source {
+            find = find.filter(Column::Source.eq(source));
+        }
+        if let Some(status) = filter.status {
+            find = find.filter(Column::Status.eq(status));
+        }
+        find.page(page, |row| row.id.0).await
+    }
+
+    /// One suggestion.
+    pub async fn get_suggestion(&self, scope: &Scope, id: SuggestionId) -> Result<Model> {
+        self.0.db.read(scope).await?.get::<Entity>(id).await?.ok_or_else(missing)
+    }
+
+    /// Decides on a suggestion.
+    pub async fn update_suggestion(
+        &self,
+        scope: &Scope,
+        id: SuggestionId,
+        version: &IfMatch,
+        new: SuggestionUpdate,
+    ) -> Result<Model> {
+        let tx = self.0.db.write(scope).await?;
+        let old = tx.get_locked::<Entity>(id).await?.ok_or_else(missing)?;
+        version.check(&etag(old.updated_at))?;
+        let updated_at = next_version(old.updated_at, self.0.clock.now());
+        let mut row = old.into_active_model();
+        row.status = Set(new.status);
+        row.updated_at = Set(updated_at);
+        let row = tx.update(row).await?;
+        let changes = json!({ "status": row.status });
+        let notice = self.0.changes.record(&tx, "update", "suggestions", id, changes).await?;
+        self.0.changes.commit(tx, notice).await?;
+        Ok(row)
+    }
+}
+
+fn missing() -> Error {
+    Error::not_found("suggestion")
+}
