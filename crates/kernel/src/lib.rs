@@ -13,13 +13,13 @@ mod text;
 pub use clock::Clock;
 pub use error::{Error, Kind, Result};
 pub use ids::{
-    AiAnalysisResultId, AiProviderId, AlertEventId, AlertRuleId, ApiKeyId, ApiLogId, AuditLogId, AutoAnalysisId, CallTreeId,
-    ChannelChatId, ChannelEventId, ChannelId, ChannelSenderId, ChatSessionId, EndpointStatId, ErrorGroupId,
-    ErrorLogId, FunctionStatId, JobId, LimitId, LlmCallId, LoginSessionId, MessageId, MetricStatId,
-    ModelPriceId, ModelRouteId, NodeId, PerformanceMetricId, PerformanceRecordId, ProjectId, QuarantineId,
-    RecordFunctionId, RejectedRecordId, RoleId, SessionConfigId, SessionSummaryId, SigningKeyId,
-    SuggestionId, SystemConfigId, SystemConfigVersionId, TenantId, TokenIssuerId, ToolCallId, TurnId,
-    UsageStatId, UserId, UserPreferenceId, WebhookDeliveryId, first_id_at,
+    AiAnalysisResultId, AiProviderId, AlertEventId, AlertRuleId, ApiKeyId, ApiLogId, AuditLogId,
+    AutoAnalysisId, CallTreeId, ChannelChatId, ChannelEventId, ChannelId, ChannelSenderId, ChatSessionId,
+    EndpointStatId, ErrorGroupId, ErrorLogId, FunctionStatId, JobId, LimitId, LlmCallId, LoginSessionId,
+    MessageId, MetricStatId, ModelPriceId, ModelRouteId, NodeId, PerformanceMetricId, PerformanceRecordId,
+    ProjectId, QuarantineId, RecordFunctionId, RejectedRecordId, RoleId, SessionConfigId, SessionSummaryId,
+    SigningKeyId, SuggestionId, SystemConfigId, SystemConfigVersionId, TenantId, TokenIssuerId, ToolCallId,
+    TurnId, UsageStatId, UserId, UserPreferenceId, WebhookDeliveryId, first_id_at,
 };
 pub use page::{Cursor, MAX_PAGE, Order, OrderQuery, Page, PageQuery};
 pub use scope::{Actor, Idempotency, Origin, Permissions, Scope};

@@ -29,7 +29,8 @@ impl Run {
             tools: &self.tools,
         };
         let request = self.conversation.prompt(&self.scope, &asking).await?;
-        let done = self.conversation.0.gateway.complete_chat(&self.scope, Some(self.session.id), request).await;
+        let done =
+            self.conversation.0.gateway.complete_chat(&self.scope, Some(self.session.id), request).await;
         self.call = done.call.or(self.call);
         let (head, body) = done.answer?.into_parts();
         let kind = head.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();

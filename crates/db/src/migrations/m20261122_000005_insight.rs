@@ -74,7 +74,11 @@ fn diagnoses(schema: &mut Schema) {
     schema.partitioned_table("ai_analysis_results", |t| {
         t.uuid("project_id").uuid("record_id?").text("trace_id?").text("endpoint").text("version");
         t.text("analysis_type").text("status").text("provider?").text("model?").text("model_version?");
-        t.json("analysis_input").json("analysis_results?").json("metadata").bigint("duration_ms?").double("confidence_score?");
+        t.json("analysis_input")
+            .json("analysis_results?")
+            .json("metadata")
+            .bigint("duration_ms?")
+            .double("confidence_score?");
         t.bigint("tokens_used?").bigint("cost_nano_usd?").uuid("llm_call_id?").text("error_message?");
         t.timestamps().timestamp("completed_at?");
         t.index(&["project_id", "id"]).index(&["trace_id"]).global_index(&["id"], Some("status = 'pending'"));

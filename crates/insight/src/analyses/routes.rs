@@ -80,7 +80,8 @@ pub struct AnalysisMetadata {
 }
 
 impl AnalysisView {
-    fn listed(row: Model) -> Self {
+    /// As a list has it.
+    pub fn listed(row: Model) -> Self {
         Self { analysis_input: None, analysis_results: None, ..Self::from(row) }
     }
 }

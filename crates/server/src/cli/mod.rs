@@ -2,6 +2,7 @@
 //! on the audit trail as `command_line`.
 
 mod admin;
+mod analysis;
 mod audit;
 mod call;
 mod config;
@@ -19,6 +20,7 @@ mod route;
 mod sample;
 mod session;
 mod signing_key;
+mod suggestion;
 mod tenant;
 mod usage;
 mod user;
@@ -118,6 +120,12 @@ enum Command {
     /// What was said in them.
     #[command(subcommand)]
     Message(message::Command),
+    /// Why requests are slow, told by a model.
+    #[command(subcommand)]
+    Analysis(analysis::Command),
+    /// What could be done about slow endpoints.
+    #[command(subcommand)]
+    Suggestion(suggestion::Command),
     /// What can be set while servers run.
     #[command(subcommand)]
     Config(config::Command),
@@ -188,6 +196,8 @@ fn run(cli: Cli) -> Result<()> {
             Command::Call(command) => call::run(command, &config, json).await,
             Command::Session(command) => session::run(command, &config, json).await,
             Command::Message(command) => message::run(command, &config, json).await,
+            Command::Analysis(command) => analysis::run(command, &config, json).await,
+            Command::Suggestion(command) => suggestion::run(command, &config, json).await,
             Command::Config(command) => config::run(command, &config, json).await,
             Command::Audit(command) => audit::run(command, &config, json).await,
             Command::Serve { .. } | Command::Openapi | Command::Completions { .. } => Ok(()),

@@ -1,0 +1,97 @@
+//! `loam analysis`
+
+use anyhow::{Result, bail};
+use clap::Subcommand;
+use loam_insight::analyses::entity::AnalysisStatus;
+use loam_insight::analyses::routes::AnalysisView;
+use loam_insight::analyses::service::{AnalysisCreate, AnalysisFilter};
+use loam_kernel::{AiAnalysisResultId, PerformanceRecordId, ProjectId};
+
+use super::admin::{self, ListArgs, TenantArg};
+use super::output;
+use crate::config::Config;
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// List analyses, newest first.
+    List {
+        #[command(flatten)]
+        tenant: TenantArg,
+        #[command(flatten)]
+        list: ListArgs,
+        /// Only those of this project.
+        #[arg(long)]
+        project: Option<ProjectId>,
+        /// Only those of this endpoint.
+        #[arg(long)]
+        endpoint: Option<String>,
+        /// Only those in this status: pending, completed, failed.
+        #[arg(long, value_parser = status)]
+        status: Option<AnalysisStatus>,
+    },
+    /// Show an analysis with what went in and what came out.
+    Show {
+        #[command(flatten)]
+        tenant: TenantArg,
+        /// Id of the analysis.
+        id: AiAnalysisResultId,
+    },
+    /// Have a model say why a request is slow. A running server makes the analysis.
+    Run {
+        #[command(flatten)]
+        tenant: TenantArg,
+        /// The request.
+        #[arg(long, conflicts_with_all = ["project", "endpoint"], required_unless_present = "endpoint")]
+        record: Option<PerformanceRecordId>,
+        /// The project, of whose endpoint the slowest request is analysed.
+        #[arg(long, requires = "endpoint")]
+        project: Option<ProjectId>,
+        /// The endpoint.
+        #[arg(long, requires = "project")]
+        endpoint: Option<String>,
+        /// Only a request of this version of the application.
+        #[arg(long)]
+        app_version: Option<String>,
+        /// Who is asked: a route or `provider/model` [default: as `insight.analysis` says].
+        #[arg(long)]
+        model: Option<String>,
+    },
+}
+
+fn status(name: &str) -> Result<AnalysisStatus> {
+    match serde_json::from_value(name.into()) {
+        Ok(status) => Ok(status),
+        Err(_) => bail!("must be pending, completed or failed"),
+    }
+}
+
+pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result<()> {
+    match command {
+        Command::List { tenant, list, project, endpoint, status } => {
+            let (core, scope) = admin::in_tenant(config, &tenant).await?;
+            let filter =
+                AnalysisFilter { project_id: project, endpoint, status, ..AnalysisFilter::default() };
+            let rows = admin::pages(list.limit, async |page| {
+                core.insight.list_analyses(&scope, filter.clone(), &page).await
+            });
+            let rows: Vec<AnalysisView> = rows.await?.into_iter().map(AnalysisView::listed).collect();
+            let fields = ["created_at", "analysis_type", "status", "endpoint", "version", "id"];
+            output::rows(json, &rows, &fields)
+        }
+        Command::Show { tenant, id } => {
+            let (core, scope) = admin::in_tenant(config, &tenant).await?;
+            output::one(json, &AnalysisView::from(core.insight.get_analysis(&scope, id).await?))
+        }
+        Command::Run { tenant, record, project, endpoint, app_version, model } => {
+            let (core, scope) = admin::in_tenant(config, &tenant).await?;
+            let new = AnalysisCreate {
+                record_id: record,
+                project_id: project,
+                endpoint,
+                version: app_version,
+                model,
+            };
+            output::one(json, &AnalysisView::from(core.insight.create_analysis(&scope, new).await?))
+        }
+    }
+}
