@@ -95,7 +95,10 @@ fn node(database: &Database, clock: &Clock) -> (Identity, Insight) {
         otlp: Live::default(),
         metrics: Live::default(),
         rules: Live::fixed(Limits::default()),
-        analysis: Live::fixed(AnalysisSettings::default()),
+        analysis: Live::fixed(AnalysisSettings {
+            model: Some("nobody/model".to_owned()),
+            ..AnalysisSettings::default()
+        }),
     });
     (identity, insight)
 }

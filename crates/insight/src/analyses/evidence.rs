@@ -43,15 +43,17 @@ impl Evidence {
     /// What a model is told, in at most so many bytes: the least telling goes first.
     pub(super) fn bounded(&mut self, max: usize) -> Result<String> {
         let mut text = serde_json::to_string(&self.input).map_err(loam_kernel::Error::internal)?;
-        let lists = ["/context_info/slowest_calls", "/slow_functions", "/context_info/findings"];
-        for list in lists.iter().cycle().take(MAX_LISTED * lists.len()) {
-            if text.len() <= max {
-                break;
-            }
-            if let Some(list) = self.input.pointer_mut(list).and_then(Value::as_array_mut) {
+        let (calls, functions, findings) =
+            ("/context_info/slowest_calls", "/slow_functions", "/context_info/findings");
+        // of each list the first are the last to go, and of what was found they are the very last
+        let steps = [(calls, 5), (functions, 5), (findings, 3), (calls, 0), (functions, 0), (findings, 0)];
+        for (list, least) in steps {
+            while text.len() > max {
+                let list = self.input.pointer_mut(list).and_then(Value::as_array_mut);
+                let Some(list) = list.filter(|list| list.len() > least) else { break };
                 list.pop();
+                text = serde_json::to_string(&self.input).map_err(loam_kernel::Error::internal)?;
             }
-            text = serde_json::to_string(&self.input).map_err(loam_kernel::Error::internal)?;
         }
         Ok(text)
     }

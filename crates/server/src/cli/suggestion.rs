@@ -84,7 +84,7 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
         }
         Command::Set { tenant, id, status } => {
             let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let (any, new) = (IfMatch::default(), SuggestionUpdate { status });
+            let (any, new) = (IfMatch::any(), SuggestionUpdate { status });
             output::one(
                 json,
                 &SuggestionView::from(core.insight.update_suggestion(&scope, id, &any, new).await?),
