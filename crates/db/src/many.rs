@@ -2,7 +2,8 @@
 //! on what the database believes of it.
 
 use loam_kernel::{Result, TenantId};
-use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, IdenStatic, Statement, Value};
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::error::map_err;
@@ -26,6 +27,70 @@ impl Tx<System> {
             }
         }
         Ok(rows)
+    }
+
+    /// Of each of these tenants the rows whose column has that text and whose id lies in a range, in no order: each by a
+    /// look-up in the index of tenant and column. `M` says which columns are read.
+    pub async fn find_many<E: TenantEntity, M: FromQueryResult>(
+        &self,
+        columns: &[E::Column],
+        by: E::Column,
+        texts: &[(TenantId, &str)],
+        ids: std::ops::Range<Uuid>,
+    ) -> Result<Vec<M>> {
+        let table = E::default().table_name().to_owned();
+        let columns = columns.iter().map(IdenStatic::as_str).collect::<Vec<_>>().join(", ");
+        let by = by.as_str();
+        let mut rows = Vec::new();
+        for chunk in texts.chunks(CHUNK) {
+            let statement = match self.conn.get_database_backend() {
+                DbBackend::Postgres => {
+                    let texts: Vec<_> = chunk.iter().map(|(tenant, text)| json!([tenant, text])).collect();
+                    let sql = format!(
+                        "SELECT found.* FROM jsonb_array_elements($1::text::jsonb) AS key, LATERAL (SELECT {columns} \
+                         FROM {table} WHERE tenant_id = (key->>0)::uuid AND {by} = key->>1 AND id >= $2 AND id < $3 \
+                         OFFSET 0) AS found"
+                    );
+                    let values = [json!(texts).to_string().into(), ids.start.into(), ids.end.into()];
+                    Statement::from_sql_and_values(DbBackend::Postgres, sql, values)
+                }
+                _ => {
+                    // the sign keeps the planner from going by the primary key
+                    let places = vec!["(?, ?)"; chunk.len()].join(", ");
+                    let sql = format!(
+                        "SELECT {columns} FROM {table} WHERE (tenant_id, {by}) IN (VALUES {places}) \
+                         AND +id >= ? AND +id < ?"
+                    );
+                    let texts =
+                        chunk.iter().flat_map(|(tenant, text)| [Value::from(tenant.0), Value::from(*text)]);
+                    let values = texts.chain([ids.start.into(), ids.end.into()]);
+                    Statement::from_sql_and_values(DbBackend::Sqlite, sql, values)
+                }
+            };
+            for row in self.conn.query_all_raw(statement).await.map_err(map_err)? {
+                rows.push(M::from_query_result(&row, "").map_err(map_err)?);
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Waits until no other transaction works on one of these, and keeps others waiting until this one ends. Whoever
+    /// takes several takes them in one call: then nobody waits for each other.
+    pub async fn exclude(&self, things: impl IntoIterator<Item = Uuid>) -> Result<()> {
+        // SQLite's one writer is lock enough
+        if self.conn.get_database_backend() == DbBackend::Sqlite {
+            return Ok(());
+        }
+        let mut keys: Vec<i64> =
+            things.into_iter().map(|id| (id.as_u128() ^ (id.as_u128() >> 64)) as u64 as i64).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        for key in keys {
+            let sql = "SELECT pg_advisory_xact_lock($1)";
+            let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, [key.into()]);
+            self.conn.query_one_raw(statement).await.map_err(map_err)?;
+        }
+        Ok(())
     }
 }
 

@@ -99,6 +99,7 @@ fn node(database: &Database, clock: &Clock) -> (Identity, Insight) {
             model: Some("nobody/model".to_owned()),
             ..AnalysisSettings::default()
         }),
+        storage: Live::default(),
     });
     (identity, insight)
 }

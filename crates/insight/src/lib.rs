@@ -12,6 +12,7 @@ mod bed;
 pub mod call_trees;
 mod otlp;
 pub mod performance_metrics;
+pub mod function_calls;
 pub mod performance_records;
 pub mod record_functions;
 mod records;
@@ -28,6 +29,7 @@ use loam_platform::system_config::Declaration;
 
 pub use otlp::{OTLP, OtlpSettings};
 pub use performance_metrics::{METRICS, MetricSettings};
+pub use records::{STORAGE, StorageSettings, write_past};
 pub use service::{Insight, Parts};
 
 /// The entities of this crate.
@@ -40,6 +42,7 @@ pub fn entities() -> Vec<EntityShape> {
         EntityShape::of::<stats::endpoints::Entity>(),
         EntityShape::of::<stats::functions::Entity>(),
         EntityShape::of::<stats::metrics::Entity>(),
+        EntityShape::of::<stats::names::Entity>(),
         EntityShape::of::<alert_rules::entity::Entity>(),
         EntityShape::of::<alert_events::entity::Entity>(),
         EntityShape::of::<suggestions::entity::Entity>(),
@@ -56,5 +59,6 @@ pub fn config_keys() -> Result<Vec<Declaration>> {
         analyses::ANALYSIS.declare()?,
         OTLP.declare()?,
         METRICS.declare()?,
+        STORAGE.declare()?,
     ])
 }

@@ -26,9 +26,10 @@ use crate::alerts::{AlertCourier, EMAIL, Evaluate, WEBHOOK};
 use crate::analyses::{self, AnalysisSettings, SCHEDULED};
 use crate::otlp::{self, CallSink, OtlpSettings};
 use crate::performance_metrics::{self, MetricSettings, MetricSink, SeriesBook};
-use crate::records::RecordSink;
+use crate::records::{DeleteOld, Finalise, RecordSink, StorageSettings};
 use crate::rules::Limits;
 use crate::suggestions::{self, COLLECT, Collect};
+use crate::{function_calls, performance_records, stats};
 
 /// What applications do. Cheap to clone.
 #[derive(Clone)]
@@ -54,6 +55,7 @@ pub(crate) struct Inner {
     pub(crate) series: SeriesBook,
     pub(crate) rules: Live<Limits>,
     pub(crate) analysis: Live<AnalysisSettings>,
+    pub(crate) storage: Live<StorageSettings>,
 }
 
 /// What insight stands on.
@@ -88,6 +90,8 @@ pub struct Parts {
     pub rules: Live<Limits>,
     /// How models are asked why requests are slow.
     pub analysis: Live<AnalysisSettings>,
+    /// What is kept, and for how long.
+    pub storage: Live<StorageSettings>,
 }
 
 impl Insight {
@@ -109,6 +113,7 @@ impl Insight {
             metrics,
             rules,
             analysis,
+            storage,
         } = parts;
         let node = NodeId(Uuid::from_bytes(journal.as_ref().map_or([0; 16], Journal::id)));
         let courier = AlertCourier {
@@ -139,6 +144,7 @@ impl Insight {
             metrics,
             rules,
             analysis,
+            storage,
         }))
     }
 
@@ -151,6 +157,9 @@ impl Insight {
             .merge(performance_metrics::routes::router(self.clone()))
             .merge(analyses::routes::router(self.clone()))
             .merge(suggestions::routes::router(self.clone()))
+            .merge(performance_records::routes::router(self.clone()))
+            .merge(function_calls::routes::router(self.clone()))
+            .merge(stats::routes::router(self.clone()))
     }
 
     /// The jobs of this crate.
@@ -160,15 +169,22 @@ impl Insight {
         let collect = Schedule::new(COLLECT, Duration::from_mins(1))?;
         let scheduled = Schedule::new(SCHEDULED, Duration::from_hours(1))?;
         let handlers = handlers.with(analyses::Run(self.clone())).with(analyses::Scheduled(self.clone()));
-        Ok(handlers.with(Collect(self.clone())).every(collect).every(scheduled))
+        let handlers = handlers.with(Collect(self.clone())).every(collect).every(scheduled);
+        let handlers = handlers.with(Finalise(self.clone())).with(DeleteOld(self.clone()));
+        let finalise = Schedule::new(Finalise::KIND, Finalise::EVERY)?;
+        Ok(handlers.every(finalise).every(Schedule::new(DeleteOld::KIND, DeleteOld::EVERY)?))
     }
 
     /// What drains what applications sent into the database.
     pub fn sinks(&self) -> Vec<Arc<dyn Sink>> {
         vec![
-            Arc::new(RecordSink::new(self.0.clock.clone())),
+            Arc::new(self.record_sink(self.0.node)),
             Arc::new(CallSink::new(self.0.clock.clone(), self.0.node)),
             Arc::new(MetricSink::new(self.0.clock.clone(), self.0.node)),
         ]
+    }
+
+    pub(crate) fn record_sink(&self, node: NodeId) -> RecordSink {
+        RecordSink::new(self.0.clock.clone(), node, self.0.storage.clone(), self.0.rules.clone())
     }
 }

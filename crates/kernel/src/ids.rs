@@ -132,6 +132,8 @@ ids! {
     EndpointStatId,
     /// Sums over the calls of a function.
     FunctionStatId,
+    /// A name that sums tell apart.
+    StatNameId,
     /// What ingest refused.
     RejectedRecordId,
     /// A diagnosis by a model.

@@ -168,6 +168,7 @@ impl Core {
             metrics: system_config.live(&loam_insight::METRICS)?,
             rules: system_config.live(&loam_insight::rules::RULES)?,
             analysis: system_config.live(&loam_insight::analyses::ANALYSIS)?,
+            storage: system_config.live(&loam_insight::STORAGE)?,
         });
         gateway.connect(Arc::new(conversation.clone()));
         Ok(Self {

@@ -22,7 +22,7 @@ fn records(schema: &mut Schema) {
         t.text("version").bigint("duration_us").bigint("cpu_us?");
         t.bigint("memory_peak?").bigint("memory_delta?").bigint("query_count").bigint("query_us");
         t.bigint("slow_queries").bigint("cache_hits").bigint("cache_misses").bigint("cache_us");
-        t.bigint("call_count").int("score?").bytes("details").bytes("findings?").timestamps();
+        t.bigint("call_count").boolean("is_cut").int("score?").bytes("details").bytes("findings?").timestamps();
         t.index(&["project_id", "id"]).index(&["trace_id"]).index(&["project_id", "endpoint", "id"]);
         t.index(&["project_id", "duration_us", "id"]).references("tenant_id", "tenants", Restrict);
     });
@@ -33,9 +33,8 @@ fn records(schema: &mut Schema) {
         t.references("tenant_id", "tenants", Restrict);
     });
     schema.partitioned_table("record_functions", |t| {
-        t.uuid("project_id").uuid("record_id").text("function").bigint("calls").bigint("self_us");
-        t.bigint("total_us").timestamp("created_at");
-        t.index(&["project_id", "function", "id"]).index(&["record_id"]);
+        t.uuid("project_id").text("function").timestamp("minute").bytes("records").timestamp("created_at");
+        t.index(&["project_id", "function", "id"]);
         t.references("tenant_id", "tenants", Restrict);
     });
     schema.tenant_table("rejected_records", |t| {
@@ -66,6 +65,12 @@ fn sums(schema: &mut Schema) {
         t.index(&["project_id", "granularity", "bucket"]);
         t.index(&["project_id", "function", "granularity", "bucket"]);
         t.global_index(&["granularity", "bucket"], None);
+        t.references("project_id", "projects", Cascade);
+    });
+    // what the sums tell apart by name: so many of a project, so that nobody fills them with made-up names
+    schema.tenant_table("stat_names", |t| {
+        t.uuid("project_id").text("kind").text("name").timestamps();
+        t.index(&["project_id", "kind"]).global_index(&["updated_at"], None);
         t.references("project_id", "projects", Cascade);
     });
 }

@@ -74,7 +74,7 @@ async fn calls(tx: &Tx<Tenant>, record: &Record) -> Result<Vec<Call>> {
         parts.filter(Column::ProjectId.eq(record.project_id)).order_by_asc(Column::Id).limit(MAX_PARTS);
     let mut calls = Vec::new();
     for part in parts.all().await? {
-        calls.extend(trace::unpack_calls(&part.calls)?);
+        calls.extend(trace::open(&part.calls)?.calls);
     }
     Ok(calls)
 }

@@ -90,6 +90,7 @@ fn record(tenant: TenantId, project: ProjectId, at: chrono::DateTime<chrono::Utc
         cache_misses: 0,
         cache_us: 0,
         call_count: 40,
+        is_cut: false,
         score: Some(diagnosis.score),
         details: Vec::new(),
         findings: diagnosis.packed(),

@@ -75,7 +75,7 @@ pub struct Model {
     #[sea_orm(comment = "microseconds of queries")]
     pub query_us: i64,
     /// The slow ones.
-    #[sea_orm(comment = "queries slower than the project's threshold")]
+    #[sea_orm(comment = "queries of 100 milliseconds and more")]
     pub slow_queries: i64,
     /// What a cache had.
     #[sea_orm(comment = "what a cache had")]
@@ -89,6 +89,9 @@ pub struct Model {
     /// Calls.
     #[sea_orm(comment = "calls in its tree")]
     pub call_count: i64,
+    /// Whether there were more.
+    #[sea_orm(comment = "there were more calls than a trace may have, and some are not kept")]
+    pub is_cut: bool,
     /// How good it is.
     #[sea_orm(comment = "0 to 100, by the rules of diagnosis")]
     pub score: Option<i32>,

@@ -1,13 +1,21 @@
 //! Requests that watched applications served.
 
+mod by_function;
 pub mod entity;
+mod export;
+mod list;
+pub mod routes;
+mod view;
 
-use loam_db::{Bulk, Column, OnConflict};
+use loam_db::{Bulk, Column, Fold, OnConflict};
 
 use entity::Model;
+pub use list::{PerformanceRecordFilter, RecordOrder};
+pub use view::PerformanceRecordView;
+pub(crate) use view::{CacheMetrics, DatabaseMetrics, megabytes, seconds};
 
 /// Rows to be written; what is there already takes the new values.
-pub(crate) fn rows(rows: &[Model]) -> Bulk {
+pub(crate) fn rows(mut rows: Vec<Model>) -> Bulk {
     let columns = vec![
         ("tenant_id", Column::Uuid(rows.iter().map(|row| Some(row.tenant_id.0)).collect())),
         ("id", Column::Uuid(rows.iter().map(|row| Some(row.id.0)).collect())),
@@ -33,11 +41,14 @@ pub(crate) fn rows(rows: &[Model]) -> Bulk {
         ("cache_misses", Column::BigInt(rows.iter().map(|row| Some(row.cache_misses)).collect())),
         ("cache_us", Column::BigInt(rows.iter().map(|row| Some(row.cache_us)).collect())),
         ("call_count", Column::BigInt(rows.iter().map(|row| Some(row.call_count)).collect())),
+        ("is_cut", Column::Bool(rows.iter().map(|row| Some(row.is_cut)).collect())),
         ("score", Column::Int(rows.iter().map(|row| row.score).collect())),
-        ("details", Column::Bytes(rows.iter().map(|row| Some(row.details.clone())).collect())),
-        ("findings", Column::Bytes(rows.iter().map(|row| row.findings.clone()).collect())),
+        ("details", Column::Bytes(rows.iter_mut().map(|row| Some(std::mem::take(&mut row.details))).collect())),
+        ("findings", Column::Bytes(rows.iter_mut().map(|row| row.findings.take()).collect())),
         ("created_at", Column::Time(rows.iter().map(|row| Some(row.created_at)).collect())),
         ("updated_at", Column::Time(rows.iter().map(|row| Some(row.updated_at)).collect())),
     ];
-    Bulk { table: "performance_records", columns, on_conflict: OnConflict::Merge }
+    // what was cut stays cut
+    let on_conflict = OnConflict::Fold(&[("is_cut", Fold::Greatest)]);
+    Bulk { table: "performance_records", columns, on_conflict }
 }

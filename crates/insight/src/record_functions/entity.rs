@@ -1,42 +1,38 @@
-//! What a function took in a record.
+//! The records in which a function took its time.
 
-use loam_kernel::{PerformanceRecordId, ProjectId, RecordFunctionId, TenantId};
+use loam_kernel::{ProjectId, RecordFunctionId, TenantId};
 use sea_orm::entity::prelude::*;
 
-/// A function in a record. Times are in microseconds.
+/// A function in the records of a minute that were written at once.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-#[sea_orm(table_name = "record_functions", comment = "the functions that took the most of a record")]
+#[sea_orm(
+    table_name = "record_functions",
+    comment = "the records in which a function took its time, by minute; what is written later goes before"
+)]
 pub struct Model {
     /// The tenant.
     #[sea_orm(primary_key, auto_increment = false)]
     pub tenant_id: TenantId,
     /// The row.
-    #[sea_orm(
-        primary_key,
-        auto_increment = false,
-        comment = "of the moment the request began; the rest a hash of record and function"
-    )]
+    #[sea_orm(primary_key, auto_increment = false, comment = "of the minute; the rest a hash of what it holds")]
     pub id: RecordFunctionId,
     /// The application.
     #[sea_orm(comment = "application")]
     pub project_id: ProjectId,
-    /// The record.
-    #[sea_orm(comment = "record")]
-    pub record_id: PerformanceRecordId,
     /// The function.
     #[sea_orm(column_type = "Text", comment = "module.Class.name")]
     pub function: String,
-    /// How often.
-    #[sea_orm(comment = "how often it was called")]
-    pub calls: i64,
-    /// Its own time.
-    #[sea_orm(comment = "microseconds of its own, without what it called")]
-    pub self_us: i64,
-    /// All its time.
-    #[sea_orm(comment = "microseconds with what it called, without recursion")]
-    pub total_us: i64,
+    /// The minute.
+    #[sea_orm(comment = "minute in which the requests began")]
+    pub minute: DateTimeUtc,
+    /// The records.
+    #[sea_orm(
+        column_type = "Blob",
+        comment = "packed: records, each with calls of the function and microseconds of its own and in all"
+    )]
+    pub records: Vec<u8>,
     /// When.
-    #[sea_orm(comment = "when the request began")]
+    #[sea_orm(comment = "when it was written")]
     pub created_at: DateTimeUtc,
 }
 

@@ -16,6 +16,11 @@ pub struct Diagnosis {
 const MAX_KEPT: usize = 256 << 10;
 
 impl Diagnosis {
+    /// That nothing was found, in place of what was kept.
+    pub(crate) fn none() -> Vec<u8> {
+        loam_platform::pack::pack(&["[]"], false, MAX_KEPT)
+    }
+
     /// The findings as a record keeps them; none when there are none.
     pub fn packed(&self) -> Option<Vec<u8>> {
         if self.findings.is_empty() {

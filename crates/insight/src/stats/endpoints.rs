@@ -1,5 +1,6 @@
 //! Sums over the requests of an endpoint.
 
+use loam_db::{Bulk, Column as Kept, OnConflict};
 use loam_kernel::{EndpointStatId, NodeId, ProjectId, TenantId};
 use sea_orm::entity::prelude::*;
 
@@ -93,3 +94,34 @@ impl ActiveModelBehavior for ActiveModel {}
 pub enum Relation {}
 
 loam_db::tenant_entity!(Entity, Column::TenantId, Column::Id);
+
+/// Rows to be written; what is there already takes the new values.
+pub(crate) fn rows(rows: &[Model]) -> Bulk {
+    let columns = vec![
+        ("tenant_id", Kept::Uuid(rows.iter().map(|row| Some(row.tenant_id.0)).collect())),
+        ("id", Kept::Uuid(rows.iter().map(|row| Some(row.id.0)).collect())),
+        ("node_id", Kept::Uuid(rows.iter().map(|row| Some(row.node_id.0)).collect())),
+        ("project_id", Kept::Uuid(rows.iter().map(|row| Some(row.project_id.0)).collect())),
+        ("granularity", Kept::Text(rows.iter().map(|row| Some(row.granularity.name().to_owned())).collect())),
+        ("bucket", Kept::Time(rows.iter().map(|row| Some(row.bucket)).collect())),
+        ("endpoint", Kept::Text(rows.iter().map(|row| Some(row.endpoint.clone())).collect())),
+        ("version", Kept::Text(rows.iter().map(|row| Some(row.version.clone())).collect())),
+        ("requests", Kept::BigInt(rows.iter().map(|row| Some(row.requests)).collect())),
+        ("errors", Kept::BigInt(rows.iter().map(|row| Some(row.errors)).collect())),
+        ("duration_us", Kept::BigInt(rows.iter().map(|row| Some(row.duration_us)).collect())),
+        ("cpu_us", Kept::BigInt(rows.iter().map(|row| Some(row.cpu_us)).collect())),
+        ("query_count", Kept::BigInt(rows.iter().map(|row| Some(row.query_count)).collect())),
+        ("query_us", Kept::BigInt(rows.iter().map(|row| Some(row.query_us)).collect())),
+        ("slow_queries", Kept::BigInt(rows.iter().map(|row| Some(row.slow_queries)).collect())),
+        ("cache_hits", Kept::BigInt(rows.iter().map(|row| Some(row.cache_hits)).collect())),
+        ("cache_misses", Kept::BigInt(rows.iter().map(|row| Some(row.cache_misses)).collect())),
+        ("cache_us", Kept::BigInt(rows.iter().map(|row| Some(row.cache_us)).collect())),
+        ("memory_delta", Kept::BigInt(rows.iter().map(|row| Some(row.memory_delta)).collect())),
+        ("memory_peak", Kept::BigInt(rows.iter().map(|row| Some(row.memory_peak)).collect())),
+        ("calls", Kept::BigInt(rows.iter().map(|row| Some(row.calls)).collect())),
+        ("sketch", Kept::Bytes(rows.iter().map(|row| Some(row.sketch.clone())).collect())),
+        ("created_at", Kept::Time(rows.iter().map(|row| Some(row.created_at)).collect())),
+        ("updated_at", Kept::Time(rows.iter().map(|row| Some(row.updated_at)).collect())),
+    ];
+    Bulk { table: "endpoint_stats", columns, on_conflict: OnConflict::Merge }
+}

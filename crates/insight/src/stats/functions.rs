@@ -1,5 +1,6 @@
 //! Sums over the calls of a function.
 
+use loam_db::{Bulk, Column as Kept, OnConflict};
 use loam_kernel::{FunctionStatId, NodeId, ProjectId, TenantId};
 use sea_orm::entity::prelude::*;
 
@@ -75,3 +76,28 @@ impl ActiveModelBehavior for ActiveModel {}
 pub enum Relation {}
 
 loam_db::tenant_entity!(Entity, Column::TenantId, Column::Id);
+
+/// Rows to be written; what is there already takes the new values.
+pub(crate) fn rows(rows: &[Model]) -> Bulk {
+    let columns = vec![
+        ("tenant_id", Kept::Uuid(rows.iter().map(|row| Some(row.tenant_id.0)).collect())),
+        ("id", Kept::Uuid(rows.iter().map(|row| Some(row.id.0)).collect())),
+        ("node_id", Kept::Uuid(rows.iter().map(|row| Some(row.node_id.0)).collect())),
+        ("project_id", Kept::Uuid(rows.iter().map(|row| Some(row.project_id.0)).collect())),
+        ("granularity", Kept::Text(rows.iter().map(|row| Some(row.granularity.name().to_owned())).collect())),
+        ("bucket", Kept::Time(rows.iter().map(|row| Some(row.bucket)).collect())),
+        ("function", Kept::Text(rows.iter().map(|row| Some(row.function.clone())).collect())),
+        ("version", Kept::Text(rows.iter().map(|row| Some(row.version.clone())).collect())),
+        ("calls", Kept::BigInt(rows.iter().map(|row| Some(row.calls)).collect())),
+        ("errors", Kept::BigInt(rows.iter().map(|row| Some(row.errors)).collect())),
+        ("self_us", Kept::BigInt(rows.iter().map(|row| Some(row.self_us)).collect())),
+        ("total_us", Kept::BigInt(rows.iter().map(|row| Some(row.total_us)).collect())),
+        ("query_count", Kept::BigInt(rows.iter().map(|row| Some(row.query_count)).collect())),
+        ("query_us", Kept::BigInt(rows.iter().map(|row| Some(row.query_us)).collect())),
+        ("memory_delta", Kept::BigInt(rows.iter().map(|row| Some(row.memory_delta)).collect())),
+        ("sketch", Kept::Bytes(rows.iter().map(|row| Some(row.sketch.clone())).collect())),
+        ("created_at", Kept::Time(rows.iter().map(|row| Some(row.created_at)).collect())),
+        ("updated_at", Kept::Time(rows.iter().map(|row| Some(row.updated_at)).collect())),
+    ];
+    Bulk { table: "function_stats", columns, on_conflict: OnConflict::Merge }
+}

@@ -1,17 +1,43 @@
 //! Sums over requests and calls, by minute and by hour: what lists, trends, comparisons and alerts are made of, so that
 //! their cost does not grow with what was sent.
 
+mod endpoint_list;
 pub mod endpoints;
+mod function_list;
 pub mod functions;
 pub mod metrics;
+pub mod names;
+mod range;
+pub mod routes;
 mod sketch;
+mod versions;
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use sea_orm::{DeriveActiveEnum, EnumIter};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub use endpoint_list::{EndpointOrder, EndpointStats};
+pub use function_list::{FunctionOrder, FunctionStats};
+pub use range::{Range, RangeQuery};
 pub use sketch::Sketch;
+pub use versions::{Version, VersionsQuery};
+
+/// What sums are told apart by.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Apart {
+    pub(crate) time: bool,
+    /// Endpoint or function.
+    pub(crate) name: bool,
+    pub(crate) version: bool,
+}
+
+/// What one sum is told apart by.
+struct Told<'a> {
+    time: Option<DateTime<Utc>>,
+    name: Option<&'a str>,
+    version: Option<&'a str>,
+}
 
 /// Microseconds in a second: sums are kept in the former, and told in the latter.
 pub(crate) const MICROS: f64 = 1e6;
@@ -37,6 +63,14 @@ impl Granularity {
         match self {
             Self::Minute => TimeDelta::minutes(1),
             Self::Hour => TimeDelta::hours(1),
+        }
+    }
+
+    /// The word as it is kept.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Minute => "minute",
+            Self::Hour => "hour",
         }
     }
 

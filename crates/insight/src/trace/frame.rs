@@ -1,136 +1,65 @@
-//! Parts of traces as they are written: to the journal whole, to the database the calls alone.
+//! Parts of traces as the journal keeps them: whose they are, then the packed bytes, which the database keeps as they
+//! are.
 
-use std::sync::Arc;
-
+use chrono::{DateTime, Utc};
 use loam_journal::Frame;
 use loam_kernel::{Error, ProjectId, Result, TenantId};
 use serde::{Deserialize, Serialize};
 
-use super::part::{Call, Detail, Entry, Function, Part, Source, Work};
+use super::pack::pack;
+use super::part::{Call, Part};
 
 /// The kind of a frame with a part of a trace.
 pub(crate) const RECORDS: u8 = 48;
 
-/// Compressed in the path of an answer, and read many times.
-const LEVEL: i32 = 1;
-/// The most that packed calls are taken to come to.
-const MAX_OPEN: usize = 256 << 20;
-
-#[derive(Serialize, Deserialize)]
-struct Written {
-    tenant: TenantId,
-    project: ProjectId,
-    trace_id: String,
-    source: Source,
-    entries: Vec<Entry>,
-    calls: Vec<u8>,
+/// What is to be known of a part before it is opened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Head {
+    pub(crate) tenant: TenantId,
+    pub(crate) project: ProjectId,
+    pub(crate) trace_id: String,
+    /// How many calls there are.
+    pub(crate) calls: u32,
+    /// When the first began, in nanoseconds since 1970.
+    pub(crate) begin_ns: i64,
+    /// When the last ended.
+    pub(crate) end_ns: i64,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Packed {
-    functions: Vec<Function>,
-    details: Vec<Detail>,
-    calls: Vec<PackedCall>,
+impl Head {
+    pub(crate) fn of(part: &Part) -> Self {
+        let (tenant, project, trace_id) = (part.tenant, part.project, part.trace_id.clone());
+        Self { tenant, project, trace_id, calls: 0, begin_ns: 0, end_ns: 0 }.with(&part.calls)
+    }
+
+    /// The same of other calls of the trace.
+    pub(crate) fn with(self, calls: &[Call]) -> Self {
+        let ends = calls.iter().map(|call| call.start_ns.saturating_add_unsigned(call.duration_ns));
+        let begin_ns = calls.iter().map(|call| call.start_ns).min().unwrap_or_default();
+        let count = u32::try_from(calls.len()).unwrap_or(u32::MAX);
+        Self { calls: count, begin_ns, end_ns: ends.max().unwrap_or(begin_ns), ..self }
+    }
+
+    pub(crate) fn begin(&self) -> DateTime<Utc> {
+        DateTime::from_timestamp_nanos(self.begin_ns)
+    }
 }
 
-#[derive(Serialize, Deserialize)]
-struct PackedCall {
-    id: String,
-    parent: Option<String>,
-    function: u32,
-    work: Work,
-    start_ns: i64,
-    duration_ns: u64,
-    cpu_ns: Option<u64>,
-    memory_delta: Option<i64>,
-    exception: Option<String>,
-    detail: Option<u32>,
+/// A part, packed: its head, and what is kept.
+pub(crate) fn packed(part: &Part) -> Result<(Head, Vec<u8>)> {
+    let entries = part.entries.iter().map(|entry| (part.source, entry));
+    Ok((Head::of(part), pack(entries, &part.calls)?))
 }
 
 /// A part as a frame's payload.
 pub(crate) fn write(part: &Part) -> Result<Vec<u8>> {
-    let written = Written {
-        tenant: part.tenant,
-        project: part.project,
-        trace_id: part.trace_id.clone(),
-        source: part.source,
-        entries: part.entries.clone(),
-        calls: pack_calls(&part.calls)?,
-    };
-    postcard::to_allocvec(&written).map_err(Error::internal)
+    let (head, packed) = packed(part)?;
+    let mut payload = postcard::to_allocvec(&head).map_err(Error::internal)?;
+    payload.extend_from_slice(&packed);
+    Ok(payload)
 }
 
-/// The part of a frame.
-pub(crate) fn read(frame: &Frame) -> Result<Part> {
-    let written: Written = postcard::from_bytes(&frame.payload).map_err(Error::internal)?;
-    Ok(Part {
-        tenant: written.tenant,
-        project: written.project,
-        trace_id: written.trace_id,
-        source: written.source,
-        entries: written.entries,
-        calls: unpack_calls(&written.calls)?,
-    })
-}
-
-/// Calls as they are kept.
-pub(crate) fn pack_calls(calls: &[Call]) -> Result<Vec<u8>> {
-    let mut packed =
-        Packed { functions: Vec::new(), details: Vec::new(), calls: Vec::with_capacity(calls.len()) };
-    for call in calls {
-        packed.calls.push(PackedCall {
-            id: call.id.clone(),
-            parent: call.parent.clone(),
-            function: place(&mut packed.functions, &call.function),
-            work: call.work,
-            start_ns: call.start_ns,
-            duration_ns: call.duration_ns,
-            cpu_ns: call.cpu_ns,
-            memory_delta: call.memory_delta,
-            exception: call.exception.clone(),
-            detail: call.detail.as_ref().map(|detail| place(&mut packed.details, detail)),
-        });
-    }
-    let bytes = postcard::to_allocvec(&packed).map_err(Error::internal)?;
-    zstd::bulk::compress(&bytes, LEVEL).map_err(Error::internal)
-}
-
-/// Kept calls.
-pub(crate) fn unpack_calls(bytes: &[u8]) -> Result<Vec<Call>> {
-    let bytes = zstd::bulk::decompress(bytes, MAX_OPEN).map_err(Error::internal)?;
-    let packed: Packed = postcard::from_bytes(&bytes).map_err(Error::internal)?;
-    let functions: Vec<Arc<Function>> = packed.functions.into_iter().map(Arc::new).collect();
-    let details: Vec<Arc<Detail>> = packed.details.into_iter().map(Arc::new).collect();
-    let call = |call: PackedCall| {
-        Some(Call {
-            function: functions.get(call.function as usize)?.clone(),
-            detail: match call.detail {
-                Some(place) => Some(details.get(place as usize)?.clone()),
-                None => None,
-            },
-            id: call.id,
-            parent: call.parent,
-            work: call.work,
-            start_ns: call.start_ns,
-            duration_ns: call.duration_ns,
-            cpu_ns: call.cpu_ns,
-            memory_delta: call.memory_delta,
-            exception: call.exception,
-        })
-    };
-    packed
-        .calls
-        .into_iter()
-        .map(call)
-        .collect::<Option<_>>()
-        .ok_or_else(|| Error::internal("packed calls name a function that is not there"))
-}
-
-fn place<T: Clone + PartialEq>(all: &mut Vec<T>, one: &Arc<T>) -> u32 {
-    let found = all.iter().position(|other| *other == **one);
-    let place = found.unwrap_or_else(|| {
-        all.push(T::clone(one));
-        all.len() - 1
-    });
-    u32::try_from(place).unwrap_or(u32::MAX)
+/// The head of a frame, and its packed bytes.
+pub(crate) fn read(frame: &Frame) -> Result<(Head, &[u8])> {
+    postcard::take_from_bytes(&frame.payload).map_err(Error::internal)
 }

@@ -23,15 +23,22 @@ pub fn tree_id(project: ProjectId, trace_id: &str, content: &[u8], at: DateTime<
 
 /// An id of a moment, the rest of which is a hash.
 pub(crate) fn id(at: DateTime<Utc>, parts: &[&[u8]]) -> Uuid {
+    let time = first_id_at(at).into_bytes();
+    let mut rest = [0; 10];
+    rest.copy_from_slice(&hash(parts)[..10]);
+    let millis = u64::from_be_bytes([0, 0, time[0], time[1], time[2], time[3], time[4], time[5]]);
+    Builder::from_unix_timestamp_millis(millis, &rest).into_uuid()
+}
+
+/// The beginning of a hash over parts, each apart from the others.
+pub(crate) fn hash(parts: &[&[u8]]) -> [u8; 16] {
     let mut hash = Sha256::new();
     for part in parts {
         hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
         hash.update(part);
     }
     let digest: [u8; 32] = hash.finalize().into();
-    let time = first_id_at(at).into_bytes();
-    let mut rest = [0; 10];
-    rest.copy_from_slice(&digest[..10]);
-    let millis = u64::from_be_bytes([0, 0, time[0], time[1], time[2], time[3], time[4], time[5]]);
-    Builder::from_unix_timestamp_millis(millis, &rest).into_uuid()
+    let mut beginning = [0; 16];
+    beginning.copy_from_slice(&digest[..16]);
+    beginning
 }

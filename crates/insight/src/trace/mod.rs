@@ -1,7 +1,10 @@
 //! What an application did, whatever it was told in: requests, and the calls in them.
 
+mod bytes;
+mod columns;
 mod frame;
 mod ids;
+mod pack;
 mod part;
 mod tree;
 
@@ -13,4 +16,7 @@ pub use part::{
 };
 pub use tree::{Node, Tree};
 
-pub(crate) use frame::{RECORDS, pack_calls, read, unpack_calls, write};
+pub(crate) use bytes::{Reader, put};
+pub(crate) use frame::{Head, RECORDS, packed, read, write};
+pub(crate) use ids::{hash, id};
+pub(crate) use pack::{Opened, open, pack};

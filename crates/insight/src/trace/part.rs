@@ -35,6 +35,16 @@ pub enum Source {
     Otlp,
 }
 
+impl Source {
+    /// The word as it is kept.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Records => "records",
+            Self::Otlp => "otlp",
+        }
+    }
+}
+
 /// A request that the application served: what a performance record is made of, but for what its calls tell.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Entry {

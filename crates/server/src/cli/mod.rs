@@ -15,11 +15,13 @@ mod output;
 mod price;
 mod project;
 mod provider;
+mod record;
 mod role;
 mod route;
 mod sample;
 mod session;
 mod signing_key;
+mod stats;
 mod suggestion;
 mod tenant;
 mod usage;
@@ -126,6 +128,12 @@ enum Command {
     /// What could be done about slow endpoints.
     #[command(subcommand)]
     Suggestion(suggestion::Command),
+    /// Requests of watched applications, and their calls.
+    #[command(subcommand)]
+    Record(record::Command),
+    /// Endpoints, functions and versions of watched applications.
+    #[command(subcommand)]
+    Stats(stats::Command),
     /// What can be set while servers run.
     #[command(subcommand)]
     Config(config::Command),
@@ -198,6 +206,8 @@ fn run(cli: Cli) -> Result<()> {
             Command::Message(command) => message::run(command, &config, json).await,
             Command::Analysis(command) => analysis::run(command, &config, json).await,
             Command::Suggestion(command) => suggestion::run(command, &config, json).await,
+            Command::Record(command) => record::run(command, &config, json).await,
+            Command::Stats(command) => stats::run(command, &config, json).await,
             Command::Config(command) => config::run(command, &config, json).await,
             Command::Audit(command) => audit::run(command, &config, json).await,
             Command::Serve { .. } | Command::Openapi | Command::Completions { .. } => Ok(()),

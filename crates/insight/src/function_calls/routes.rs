@@ -1,0 +1,89 @@
+//! Reading calls.
+
+use axum::Json as Answer;
+use axum::extract::State;
+use loam_http::surface::{ApiResult, Caller, ErrorBody, Query};
+use loam_kernel::{Error, Page, PageQuery, PerformanceRecordId, ProjectId, Result, Scope};
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::{router::OpenApiRouter, routes};
+use uuid::Uuid;
+
+use super::view::FunctionCallView;
+use crate::Insight;
+
+/// Which calls to list: those of a trace, or of one record.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct FunctionCallFilter {
+    /// The calls of this trace.
+    pub trace_id: Option<String>,
+    /// The calls of this record.
+    pub record_id: Option<PerformanceRecordId>,
+    /// Only calls of this project; with `trace_id`.
+    pub project_id: Option<ProjectId>,
+}
+
+impl Insight {
+    /// Calls of a trace or a record: each after the one that made it, otherwise by time.
+    pub async fn list_function_calls(
+        &self,
+        scope: &Scope,
+        filter: FunctionCallFilter,
+        page: &PageQuery,
+    ) -> Result<Page<FunctionCallView>> {
+        let (kept, root) = match (filter.trace_id, filter.record_id) {
+            (Some(trace_id), None) => {
+                let tx = self.0.db.read(scope).await?;
+                let kept = self.trace(&tx, &trace_id, filter.project_id, None).await?;
+                (kept.map(|kept| (trace_id, kept)), None)
+            }
+            (None, Some(id)) if filter.project_id.is_none() => {
+                let (record, kept) = self.record_with_calls(scope, id).await?;
+                let root = kept.as_ref().map(|(_, root)| *root);
+                (kept.map(|(kept, _)| (record.trace_id, kept)), root)
+            }
+            (None, Some(_)) => return Err(Error::invalid("project_id", "goes with `trace_id` alone")),
+            _ => return Err(Error::invalid("trace_id", "name either a `trace_id` or a `record_id`")),
+        };
+        let (limit, place) = (page.limit()?, page.place()?);
+        let at = |call: &FunctionCallView| (i64::try_from(call.order()).ok(), Uuid::nil());
+        let Some((trace_id, kept)) = kept else { return Ok(Page::around(Vec::new(), limit, place, at)) };
+        let all = root.map_or(0..kept.tree.calls().len(), |root| kept.tree.below(root));
+        let view = |order: usize| {
+            FunctionCallView::of((&kept.tree, kept.created_at), &trace_id, root, all.start + order)
+        };
+        let some = usize::try_from(limit).unwrap_or(usize::MAX).saturating_add(1);
+        let rows: Vec<FunctionCallView> = match place {
+            None => (0..all.len()).take(some).map(view).collect(),
+            Some(place) => {
+                let order = usize::try_from(place.key()?).unwrap_or_default().min(all.len());
+                match place.back {
+                    true => (0..order).rev().take(some).map(view).collect(),
+                    false => (order + 1..all.len()).take(some).map(view).collect(),
+                }
+            }
+        };
+        Ok(Page::around(rows, limit, place, at))
+    }
+}
+
+pub(crate) fn router(insight: Insight) -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(list)).with_state(insight)
+}
+
+/// The calls of a trace (`trace_id`) or of one record (`record_id`), each after the one that made it.
+#[utoipa::path(
+    get, path = "/api/v1/function_calls", tag = "performance_records", operation_id = "function_calls_list",
+    params(FunctionCallFilter, PageQuery),
+    responses((status = 200, body = Page<FunctionCallView>), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["performance_records:read"]))
+)]
+async fn list(
+    State(insight): State<Insight>,
+    Caller(scope): Caller,
+    Query(filter): Query<FunctionCallFilter>,
+    Query(page): Query<PageQuery>,
+) -> ApiResult<Answer<Page<FunctionCallView>>> {
+    Ok(Answer(insight.list_function_calls(&scope, filter, &page).await?))
+}

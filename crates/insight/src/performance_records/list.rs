@@ -1,0 +1,165 @@
+//! Lists of records.
+
+use chrono::{DateTime, Utc};
+use loam_db::{Find, Tenant, Tx};
+use loam_kernel::{Error, Order, Page, PageQuery, ProjectId, Result, Scope, first_id_at};
+use sea_orm::{ColumnTrait, QueryFilter};
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+
+use super::by_function;
+use super::entity::{Column, Entity, Model};
+use crate::Insight;
+
+/// What comes first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordOrder {
+    /// The newest.
+    #[default]
+    Time,
+    /// The slowest.
+    Duration,
+}
+
+/// Which records to list.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct PerformanceRecordFilter {
+    /// Only records of this project.
+    pub project_id: Option<ProjectId>,
+    /// Only records of this endpoint, such as `GET /users/{id}`.
+    pub endpoint: Option<String>,
+    /// Only requests with this method.
+    pub method: Option<String>,
+    /// Only requests answered with this status.
+    pub status_code: Option<u16>,
+    /// Only those that failed, or did not.
+    pub is_error: Option<bool>,
+    /// Only records of this version of the application.
+    pub version: Option<String>,
+    /// Only records of this trace.
+    pub trace_id: Option<String>,
+    /// Only records of this service.
+    pub service: Option<String>,
+    /// Only records in which this function (`module.Class.name`) is one of those that took the most time. Takes a
+    /// `project_id`.
+    pub function: Option<String>,
+    /// Only records in which that function took at least so many seconds of its own.
+    pub function_min_time: Option<f64>,
+    /// Only records that took at least so many seconds.
+    pub min_duration: Option<f64>,
+    /// Only records that took at most so many seconds.
+    pub max_duration: Option<f64>,
+    /// Only requests that began then or later.
+    pub from: Option<DateTime<Utc>>,
+    /// Only requests that began before then.
+    pub to: Option<DateTime<Utc>>,
+    /// What comes first: `time` unless given; `duration`, the slowest first, takes a `project_id`.
+    pub order: Option<RecordOrder>,
+}
+
+impl PerformanceRecordFilter {
+    fn check(&self) -> Result<()> {
+        let needs_project = |param: &str| Err(Error::invalid("project_id", format!("is needed with `{param}`")));
+        if self.project_id.is_none() && self.order == Some(RecordOrder::Duration) {
+            return needs_project("order=duration");
+        }
+        if self.function.is_some() {
+            if self.project_id.is_none() {
+                return needs_project("function");
+            }
+            if self.order == Some(RecordOrder::Duration) {
+                return Err(Error::invalid("order", "must be `time` with `function`"));
+            }
+        } else if self.function_min_time.is_some() {
+            return Err(Error::invalid("function_min_time", "goes with `function`"));
+        }
+        let seconds = [
+            ("min_duration", self.min_duration),
+            ("max_duration", self.max_duration),
+            ("function_min_time", self.function_min_time),
+        ];
+        match seconds.into_iter().find(|(_, value)| value.is_some_and(|value| !(0.0..=1e9).contains(&value))) {
+            Some((param, _)) => Err(Error::invalid(param, "must be a number of seconds from 0 to 1000000000")),
+            None => Ok(()),
+        }
+    }
+
+    /// The query, but for time and function.
+    pub(super) fn apply<'tx>(&self, mut find: Find<'tx, Entity>) -> Find<'tx, Entity> {
+        if let Some(project) = self.project_id {
+            find = find.filter(Column::ProjectId.eq(project));
+        }
+        for (column, value) in [
+            (Column::Endpoint, &self.endpoint),
+            (Column::Method, &self.method),
+            (Column::Version, &self.version),
+            (Column::TraceId, &self.trace_id),
+            (Column::Service, &self.service),
+        ] {
+            if let Some(value) = value {
+                find = find.filter(column.eq(value.as_str()));
+            }
+        }
+        if let Some(status) = self.status_code {
+            find = find.filter(Column::StatusCode.eq(i32::from(status)));
+        }
+        if let Some(is_error) = self.is_error {
+            find = find.filter(Column::IsError.eq(is_error));
+        }
+        if let Some(least) = self.min_duration {
+            find = find.filter(Column::DurationUs.gte(micros(least)));
+        }
+        if let Some(most) = self.max_duration {
+            find = find.filter(Column::DurationUs.lte(micros(most)));
+        }
+        find
+    }
+}
+
+/// Seconds as microseconds.
+pub(super) fn micros(seconds: f64) -> i64 {
+    #[expect(clippy::cast_possible_truncation, reason = "checked to lie within the range")]
+    let micros = (seconds * 1e6).round() as i64;
+    micros
+}
+
+impl Insight {
+    /// The tenant's records.
+    pub async fn list_records(
+        &self,
+        scope: &Scope,
+        filter: PerformanceRecordFilter,
+        page: &PageQuery,
+    ) -> Result<Page<Model>> {
+        filter.check()?;
+        let tx: loam_db::Tx<Tenant> = self.0.db.read(scope).await?;
+        if let (Some(project), Some(function)) = (filter.project_id, &filter.function) {
+            return by_function::page(&tx, (project, function), &filter, page).await;
+        }
+        let mut find = filter.apply(tx.find::<Entity>());
+        if filter.order == Some(RecordOrder::Duration) {
+            let from = filter.from.map_or(uuid::Uuid::nil(), first_id_at);
+            find = find.within_ids(from, filter.to.map_or(uuid::Uuid::max(), first_id_at));
+            let at = |row: &Model| (row.duration_us, row.id.0);
+            return find.page_by(page, Order::Desc, Column::DurationUs, at).await;
+        }
+        if let Some(from) = filter.from {
+            find = find.filter(Column::Id.gte(first_id_at(from)));
+        }
+        if let Some(to) = filter.to {
+            find = find.filter(Column::Id.lt(first_id_at(to)));
+        }
+        find.page(page, |row| row.id.0).await
+    }
+}
+
+/// The records of these ids that the filter lets through, in no order.
+pub(super) async fn some(
+    tx: &Tx<Tenant>,
+    filter: &PerformanceRecordFilter,
+    ids: &[uuid::Uuid],
+) -> Result<Vec<Model>> {
+    filter.apply(tx.find::<Entity>()).filter(Column::Id.is_in(ids.iter().copied())).all().await
+}

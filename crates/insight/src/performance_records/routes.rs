@@ -1,0 +1,150 @@
+//! Reading records.
+
+use axum::Json as Answer;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use loam_http::surface::{ApiResult, Caller, ErrorBody, Path, Query, Tagged};
+use loam_kernel::{Error, Page, PageQuery, PerformanceRecordId, Result, Scope};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::export::Stacks;
+use super::list::PerformanceRecordFilter;
+use super::view::PerformanceRecordView;
+use crate::Insight;
+use crate::function_calls::FunctionCallView;
+
+/// How a record is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ExportFormat {
+    /// The record and all its calls, as JSON.
+    #[default]
+    Json,
+    /// Folded stacks, a line each, as flame graphs are made from.
+    Folded,
+    /// A file of speedscope's.
+    Speedscope,
+}
+
+/// In which form.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct ExportQuery {
+    /// `json` unless given.
+    #[serde(default)]
+    format: ExportFormat,
+}
+
+impl Insight {
+    /// One record with its calls.
+    pub async fn get_record(&self, scope: &Scope, id: PerformanceRecordId) -> Result<PerformanceRecordView> {
+        let (record, kept) = self.record_with_calls(scope, id).await?;
+        let tree = kept.as_ref().map(|(kept, root)| (&kept.tree, *root));
+        Ok(PerformanceRecordView::whole(record, tree))
+    }
+
+    /// A record for another tool. Weights are microseconds.
+    pub async fn export_record(
+        &self,
+        scope: &Scope,
+        id: PerformanceRecordId,
+        format: ExportFormat,
+    ) -> Result<String> {
+        let (record, kept) = self.record_with_calls(scope, id).await?;
+        let name = record.endpoint.clone();
+        let tree = kept.as_ref().map(|(kept, root)| (&kept.tree, *root));
+        let stacks = tree.map(|(tree, root)| Stacks::of(tree, root));
+        let gone = || Error::not_found("call tree of this record");
+        let value = match format {
+            ExportFormat::Folded => return Ok(stacks.ok_or_else(gone)?.folded()),
+            ExportFormat::Speedscope => stacks.ok_or_else(gone)?.speedscope(&name),
+            ExportFormat::Json => {
+                let trace_id = record.trace_id.clone();
+                let calls: Vec<FunctionCallView> = match &kept {
+                    Some((kept, root)) => kept
+                        .tree
+                        .below(*root)
+                        .map(|place| {
+                            let tree = (&kept.tree, kept.created_at);
+                            FunctionCallView::of(tree, &trace_id, Some(*root), place)
+                        })
+                        .collect(),
+                    None => Vec::new(),
+                };
+                json!({ "record": PerformanceRecordView::whole(record, tree), "function_calls": calls })
+            }
+        };
+        Ok(value.to_string())
+    }
+}
+
+pub(crate) fn router(insight: Insight) -> OpenApiRouter {
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(get))
+        .routes(routes!(export))
+        .with_state(insight)
+}
+
+/// Requests that watched applications served, newest or slowest first, without their calls. What was acknowledged is listed
+/// within a second.
+#[utoipa::path(
+    get, path = "/api/v1/performance_records", tag = "performance_records", operation_id = "performance_records_list",
+    params(PerformanceRecordFilter, PageQuery),
+    responses((status = 200, body = Page<PerformanceRecordView>), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["performance_records:read"]))
+)]
+async fn list(
+    State(insight): State<Insight>,
+    Caller(scope): Caller,
+    Query(filter): Query<PerformanceRecordFilter>,
+    Query(page): Query<PageQuery>,
+) -> ApiResult<Answer<Page<PerformanceRecordView>>> {
+    Ok(Answer(insight.list_records(&scope, filter, &page).await?.map(PerformanceRecordView::from)))
+}
+
+/// One request, with its calls and what the rules found.
+#[utoipa::path(
+    get, path = "/api/v1/performance_records/{id}", tag = "performance_records",
+    operation_id = "performance_records_get", params(("id" = PerformanceRecordId, Path)),
+    responses((status = 200, body = PerformanceRecordView), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["performance_records:read"]))
+)]
+async fn get(
+    State(insight): State<Insight>,
+    Caller(scope): Caller,
+    Path(id): Path<PerformanceRecordId>,
+) -> ApiResult<Tagged<PerformanceRecordView>> {
+    let record = insight.get_record(&scope, id).await?;
+    Ok(Tagged::new(record.updated_at(), record))
+}
+
+/// One request for another tool: `folded` stacks, `speedscope`, or all of it as `json`. Weights are microseconds.
+#[utoipa::path(
+    get, path = "/api/v1/performance_records/{id}/export", tag = "performance_records",
+    operation_id = "performance_records_export", params(("id" = PerformanceRecordId, Path), ExportQuery),
+    responses(
+        (status = 200, content((String = "text/plain"), (Object = "application/json"))),
+        (status = "4XX", body = ErrorBody)
+    ),
+    security(("api_key" = ["performance_records:read"]))
+)]
+async fn export(
+    State(insight): State<Insight>,
+    Caller(scope): Caller,
+    Path(id): Path<PerformanceRecordId>,
+    Query(query): Query<ExportQuery>,
+) -> ApiResult<Response> {
+    let text = insight.export_record(&scope, id, query.format).await?;
+    let (kind, name) = match query.format {
+        ExportFormat::Json => ("application/json", format!("{id}.json")),
+        ExportFormat::Folded => ("text/plain; charset=utf-8", format!("{id}.folded.txt")),
+        ExportFormat::Speedscope => ("application/json", format!("{id}.speedscope.json")),
+    };
+    let file = format!("attachment; filename=\"{name}\"");
+    Ok(([(CONTENT_TYPE, kind.to_owned()), (CONTENT_DISPOSITION, file)], text).into_response())
+}

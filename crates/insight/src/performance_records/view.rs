@@ -1,0 +1,171 @@
+//! A record as the API shows it.
+
+use chrono::{DateTime, Utc};
+use loam_kernel::{PerformanceRecordId, ProjectId};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::entity::Model;
+use crate::function_calls::CallReference;
+use crate::trace::{Environment, RequestInfo, ResponseInfo, Tree, VersionInfo};
+
+/// Calls that a record names; all are at `/api/v1/function_calls`.
+const MAX_REFERENCES: usize = 500;
+
+/// A request that a watched application served. Times are in seconds, memory in megabytes.
+#[derive(Serialize, ToSchema)]
+pub struct PerformanceRecordView {
+    id: PerformanceRecordId,
+    project_id: ProjectId,
+    trace_id: String,
+    /// The call of the trace that serves it.
+    call_id: String,
+    /// What is served, without what differs from request to request.
+    endpoint: String,
+    service: Option<String>,
+    is_error: bool,
+    request_info: RequestInfo,
+    response_info: ResponseInfo,
+    performance_metrics: PerformanceMetrics,
+    /// The calls, the first 500 of them; only when one record is read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    function_calls: Option<Vec<CallReference>>,
+    /// How many calls there are.
+    call_count: i64,
+    /// Whether there were more than a trace may have.
+    is_cut: bool,
+    version_info: VersionInfo,
+    environment: Environment,
+    /// 0 to 100, by the rules of diagnosis; null where they had nothing to go by.
+    score: Option<i32>,
+    /// What the rules found; only when one record is read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<Object>>)]
+    findings: Option<Value>,
+    /// How it was told: `records`, `otlp`.
+    source: String,
+    /// When the request began.
+    timestamp: DateTime<Utc>,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+/// What a request took.
+#[derive(Serialize, ToSchema)]
+struct PerformanceMetrics {
+    total_duration: f64,
+    cpu_time: Option<f64>,
+    memory_usage: MemoryUsage,
+    database_metrics: DatabaseMetrics,
+    cache_metrics: CacheMetrics,
+}
+
+#[derive(Serialize, ToSchema)]
+struct MemoryUsage {
+    peak_memory: Option<i64>,
+    memory_delta: Option<i64>,
+    /// The same in bytes.
+    peak_bytes: Option<i64>,
+    /// The same in bytes.
+    delta_bytes: Option<i64>,
+}
+
+/// Queries of databases.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct DatabaseMetrics {
+    pub(crate) query_count: i64,
+    pub(crate) query_time: f64,
+    /// Of 100 milliseconds and more.
+    pub(crate) slow_queries: i64,
+}
+
+/// What was asked of caches.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct CacheMetrics {
+    pub(crate) cache_hits: i64,
+    pub(crate) cache_misses: i64,
+    pub(crate) cache_time: f64,
+}
+
+/// Microseconds as seconds.
+pub(crate) fn seconds(micros: i64) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "exact for 285 years")]
+    let seconds = micros as f64 / 1e6;
+    seconds
+}
+
+/// Bytes as megabytes, to the nearest.
+pub(crate) fn megabytes(bytes: i64) -> i64 {
+    bytes.saturating_add(bytes.signum() << 19) / (1 << 20)
+}
+
+fn opened(packed: &[u8]) -> Value {
+    let opened = loam_platform::pack::unpack(packed);
+    opened.and_then(|opened| serde_json::from_slice(&opened.body).ok()).unwrap_or_default()
+}
+
+impl PerformanceRecordView {
+    /// When the record was last told of.
+    pub(crate) fn updated_at(&self) -> DateTime<Utc> {
+        self.updated_at
+    }
+
+    /// The record with its findings, and the calls that are kept of it.
+    pub(crate) fn whole(mut row: Model, tree: Option<(&Tree, usize)>) -> Self {
+        let findings = row.findings.take().map(|packed| opened(&packed));
+        let calls = tree.map(|(tree, root)| {
+            tree.below(root).take(MAX_REFERENCES).map(|place| CallReference::of(tree, root, place)).collect()
+        });
+        Self { findings, function_calls: Some(calls.unwrap_or_default()), ..row.into() }
+    }
+}
+
+impl From<Model> for PerformanceRecordView {
+    fn from(row: Model) -> Self {
+        let mut details = opened(&row.details);
+        let mut part = |name: &str| details.get_mut(name).map(Value::take).unwrap_or_default();
+        Self {
+            request_info: serde_json::from_value(part("request_info")).unwrap_or_default(),
+            response_info: serde_json::from_value(part("response_info")).unwrap_or_default(),
+            version_info: serde_json::from_value(part("version_info")).unwrap_or_default(),
+            environment: serde_json::from_value(part("environment")).unwrap_or_default(),
+            performance_metrics: PerformanceMetrics {
+                total_duration: seconds(row.duration_us),
+                cpu_time: row.cpu_us.map(seconds),
+                memory_usage: MemoryUsage {
+                    peak_memory: row.memory_peak.map(megabytes),
+                    memory_delta: row.memory_delta.map(megabytes),
+                    peak_bytes: row.memory_peak,
+                    delta_bytes: row.memory_delta,
+                },
+                database_metrics: DatabaseMetrics {
+                    query_count: row.query_count,
+                    query_time: seconds(row.query_us),
+                    slow_queries: row.slow_queries,
+                },
+                cache_metrics: CacheMetrics {
+                    cache_hits: row.cache_hits,
+                    cache_misses: row.cache_misses,
+                    cache_time: seconds(row.cache_us),
+                },
+            },
+            id: row.id,
+            project_id: row.project_id,
+            trace_id: row.trace_id,
+            call_id: row.call_id,
+            endpoint: row.endpoint,
+            service: row.service,
+            is_error: row.is_error,
+            function_calls: None,
+            call_count: row.call_count,
+            is_cut: row.is_cut,
+            score: row.score,
+            findings: None,
+            source: row.source,
+            timestamp: row.created_at,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+}

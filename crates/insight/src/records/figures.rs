@@ -1,0 +1,132 @@
+//! What a request took, from what was told of it and from its calls.
+
+use chrono::{DateTime, Utc};
+use loam_kernel::{Error, PerformanceRecordId, Result};
+use serde_json::json;
+
+use super::names::Owner;
+use crate::performance_records::entity::Model;
+use crate::trace::{Entry, Source, Tree, Work, record_id};
+
+/// Nanoseconds from which a query is slow.
+const SLOW_QUERY_NS: u64 = 100_000_000;
+/// The most that is kept of what else was told.
+const MAX_DETAILS: usize = 1 << 20;
+
+/// A request in numbers. Times are in microseconds, memory in bytes.
+pub(super) struct Figures {
+    pub(super) id: PerformanceRecordId,
+    pub(super) at: DateTime<Utc>,
+    pub(super) duration_us: i64,
+    pub(super) cpu_us: Option<i64>,
+    pub(super) memory_peak: Option<i64>,
+    pub(super) memory_delta: Option<i64>,
+    pub(super) query_count: i64,
+    pub(super) query_us: i64,
+    pub(super) slow_queries: i64,
+    pub(super) cache_hits: i64,
+    pub(super) cache_misses: i64,
+    pub(super) cache_us: i64,
+    pub(super) call_count: i64,
+}
+
+/// Whole microseconds, so that sums are exact however they are put together.
+pub(super) fn micros(nanos: u64) -> i64 {
+    whole(nanos.saturating_add(500) / 1000)
+}
+
+fn whole(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+impl Figures {
+    /// Those of the request that a call of the tree serves.
+    pub(super) fn of((_, project): Owner, trace_id: &str, entry: &Entry, tree: &Tree, root: usize) -> Self {
+        let call = &tree.calls()[root];
+        let at = DateTime::from_timestamp_nanos(call.start_ns);
+        let (mut queries, mut query_ns, mut slow) = (0, 0_u64, 0);
+        let (mut hits, mut misses, mut cache_ns) = (0, 0, 0_u64);
+        let below = tree.below(root);
+        for place in below.clone() {
+            let call = &tree.calls()[place];
+            if tree.is_query(place) {
+                queries += 1;
+                query_ns = query_ns.saturating_add(call.duration_ns);
+                slow += u64::from(call.duration_ns >= SLOW_QUERY_NS);
+            } else if call.work == Work::Cache {
+                cache_ns = cache_ns.saturating_add(call.duration_ns);
+                match call.detail.as_ref().and_then(|detail| detail.hit) {
+                    Some(true) => hits += 1,
+                    Some(false) => misses += 1,
+                    None => {}
+                }
+            }
+        }
+        let measured = &entry.measured;
+        Self {
+            id: record_id(project, trace_id, &entry.call_id, at),
+            at,
+            duration_us: micros(call.duration_ns),
+            cpu_us: measured.cpu_ns.or(call.cpu_ns).map(micros),
+            memory_peak: measured.memory_peak,
+            memory_delta: measured.memory_delta.or(call.memory_delta),
+            query_count: whole(measured.query_count.unwrap_or(queries)),
+            query_us: micros(measured.query_ns.unwrap_or(query_ns)),
+            slow_queries: whole(measured.slow_queries.unwrap_or(slow)),
+            cache_hits: whole(measured.cache_hits.unwrap_or(hits)),
+            cache_misses: whole(measured.cache_misses.unwrap_or(misses)),
+            cache_us: micros(measured.cache_ns.unwrap_or(cache_ns)),
+            call_count: whole(below.len() as u64),
+        }
+    }
+
+    /// The row of the request.
+    pub(super) fn row(
+        self,
+        (tenant_id, project_id): Owner,
+        trace_id: &str,
+        (source, entry): &(Source, Entry),
+        is_cut: bool,
+        now: DateTime<Utc>,
+    ) -> Result<Model> {
+        let details = json!({
+            "request_info": entry.request,
+            "response_info": entry.response,
+            "version_info": entry.version,
+            "environment": entry.environment,
+        });
+        let details = serde_json::to_vec(&details).map_err(Error::internal)?;
+        Ok(Model {
+            tenant_id,
+            id: self.id,
+            project_id,
+            trace_id: trace_id.to_owned(),
+            call_id: entry.call_id.clone(),
+            source: source.name().to_owned(),
+            service: entry.service.clone(),
+            endpoint: entry.endpoint.clone(),
+            method: entry.request.method.clone(),
+            path: entry.request.path.clone(),
+            status_code: entry.response.status_code.map(i32::from),
+            is_error: entry.is_error,
+            version: entry.version.key().to_owned(),
+            duration_us: self.duration_us,
+            cpu_us: self.cpu_us,
+            memory_peak: self.memory_peak,
+            memory_delta: self.memory_delta,
+            query_count: self.query_count,
+            query_us: self.query_us,
+            slow_queries: self.slow_queries,
+            cache_hits: self.cache_hits,
+            cache_misses: self.cache_misses,
+            cache_us: self.cache_us,
+            call_count: self.call_count,
+            is_cut,
+            score: None,
+            details: loam_platform::pack::pack(&[details], false, MAX_DETAILS),
+            findings: None,
+            created_at: self.at,
+            updated_at: now,
+        })
+    }
+}

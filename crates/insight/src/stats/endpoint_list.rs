@@ -1,0 +1,192 @@
+//! Endpoints over a time, from their sums.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use loam_kernel::{ProjectId, Result, Scope};
+use sea_orm::{ColumnTrait, QueryFilter};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::endpoints::{Column, Entity, Model};
+use super::range::{Quantiles, Range, share};
+use super::{Sketch, Told};
+use crate::Insight;
+use crate::performance_records::{CacheMetrics, DatabaseMetrics, megabytes, seconds};
+
+/// What endpoints are sorted by, the most first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EndpointOrder {
+    /// Time of all requests together.
+    #[default]
+    Total,
+    /// The time that 95 of 100 requests did not exceed.
+    P95,
+    /// Requests.
+    Count,
+    /// Requests that failed.
+    Errors,
+}
+
+/// Sums over the requests of an endpoint. Times are in seconds, memory in megabytes.
+#[derive(Serialize, ToSchema)]
+pub struct EndpointStats {
+    /// When the minute or hour began, in a trend.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time: Option<DateTime<Utc>>,
+    /// What is served; `(other)` for all that there was no room for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// The version; empty when not told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    requests: i64,
+    errors: i64,
+    error_rate: Option<f64>,
+    /// Of all requests together.
+    total_duration: f64,
+    avg_duration: Option<f64>,
+    #[serde(flatten)]
+    duration: Quantiles,
+    cpu_time: f64,
+    database_metrics: DatabaseMetrics,
+    cache_metrics: CacheMetrics,
+    /// Of what was asked of caches, what they had.
+    cache_hit_rate: Option<f64>,
+    /// The most memory of any request.
+    peak_memory: i64,
+    /// Bytes that memory grew by with a request.
+    avg_memory_delta: Option<f64>,
+    /// Calls in the trees of all requests.
+    calls: i64,
+}
+
+#[derive(Default)]
+struct Sum {
+    requests: i64,
+    errors: i64,
+    duration_us: i64,
+    cpu_us: i64,
+    query_count: i64,
+    query_us: i64,
+    slow_queries: i64,
+    cache_hits: i64,
+    cache_misses: i64,
+    cache_us: i64,
+    memory_delta: i64,
+    memory_peak: i64,
+    calls: i64,
+    sketch: Sketch,
+}
+
+impl Sum {
+    fn add(&mut self, row: &Model) {
+        self.requests += row.requests;
+        self.errors += row.errors;
+        self.duration_us += row.duration_us;
+        self.cpu_us += row.cpu_us;
+        self.query_count += row.query_count;
+        self.query_us += row.query_us;
+        self.slow_queries += row.slow_queries;
+        self.cache_hits += row.cache_hits;
+        self.cache_misses += row.cache_misses;
+        self.cache_us += row.cache_us;
+        self.memory_delta += row.memory_delta;
+        self.memory_peak = self.memory_peak.max(row.memory_peak);
+        self.calls += row.calls;
+        if let Some(sketch) = Sketch::from_bytes(&row.sketch) {
+            self.sketch.merge(&sketch, 1);
+        }
+    }
+
+    fn view(&self, told: Told<'_>) -> EndpointStats {
+        #[expect(clippy::cast_precision_loss, reason = "an average")]
+        let each = |sum: i64| (self.requests > 0).then(|| sum as f64 / self.requests as f64);
+        EndpointStats {
+            time: told.time,
+            endpoint: told.name.map(str::to_owned),
+            version: told.version.map(str::to_owned),
+            requests: self.requests,
+            errors: self.errors,
+            error_rate: share(self.errors, self.requests),
+            total_duration: seconds(self.duration_us),
+            avg_duration: each(self.duration_us).map(|micros| micros / 1e6),
+            duration: Quantiles::from(&self.sketch),
+            cpu_time: seconds(self.cpu_us),
+            database_metrics: DatabaseMetrics {
+                query_count: self.query_count,
+                query_time: seconds(self.query_us),
+                slow_queries: self.slow_queries,
+            },
+            cache_metrics: CacheMetrics {
+                cache_hits: self.cache_hits,
+                cache_misses: self.cache_misses,
+                cache_time: seconds(self.cache_us),
+            },
+            cache_hit_rate: share(self.cache_hits, self.cache_hits + self.cache_misses),
+            peak_memory: megabytes(self.memory_peak),
+            avg_memory_delta: each(self.memory_delta),
+            calls: self.calls,
+        }
+    }
+}
+
+impl Insight {
+    /// Sums over requests of a project, by what is told apart; `endpoint` and `version` narrow them.
+    pub(crate) async fn endpoint_sums(
+        &self,
+        scope: &Scope,
+        (project, range): (ProjectId, Range),
+        (endpoint, version): (Option<&str>, Option<&str>),
+        apart: super::Apart,
+    ) -> Result<Vec<EndpointStats>> {
+        let tx = self.0.db.read(scope).await?;
+        let mut sums: HashMap<(Option<DateTime<Utc>>, Option<String>, Option<String>), Sum> = HashMap::new();
+        for (from, to) in range.parts() {
+            let mut find = tx
+                .find::<Entity>()
+                .filter(Column::ProjectId.eq(project))
+                .filter(Column::Granularity.eq(range.granularity))
+                .filter(Column::Bucket.gte(from))
+                .filter(Column::Bucket.lt(to));
+            if let Some(endpoint) = endpoint {
+                find = find.filter(Column::Endpoint.eq(endpoint));
+            }
+            if let Some(version) = version {
+                find = find.filter(Column::Version.eq(version));
+            }
+            for row in find.all().await? {
+                let key = (
+                    apart.time.then_some(row.bucket),
+                    apart.name.then(|| row.endpoint.clone()),
+                    apart.version.then(|| row.version.clone()),
+                );
+                sums.entry(key).or_default().add(&row);
+            }
+        }
+        // what was taken out of the sums again is not there
+        let there = sums.iter().filter(|(_, sum)| sum.requests > 0);
+        let views = there.map(|((time, name, version), sum)| {
+            sum.view(Told { time: *time, name: name.as_deref(), version: version.as_deref() })
+        });
+        let mut views: Vec<EndpointStats> = views.collect();
+        views.sort_by(|a, b| (a.time, &a.endpoint, &a.version).cmp(&(b.time, &b.endpoint, &b.version)));
+        Ok(views)
+    }
+}
+
+impl EndpointOrder {
+    /// Sorts, the most first.
+    pub(crate) fn sort(self, views: &mut [EndpointStats]) {
+        let key = |view: &EndpointStats| match self {
+            Self::Total => view.total_duration,
+            Self::P95 => view.duration.p95.unwrap_or_default(),
+            #[expect(clippy::cast_precision_loss, reason = "to sort by")]
+            Self::Count => view.requests as f64,
+            #[expect(clippy::cast_precision_loss, reason = "to sort by")]
+            Self::Errors => view.errors as f64,
+        };
+        views.sort_by(|a, b| key(b).total_cmp(&key(a)));
+    }
+}

@@ -1,0 +1,170 @@
+//! Functions over a time, from their sums.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use loam_kernel::{ProjectId, Result, Scope};
+use sea_orm::{ColumnTrait, QueryFilter};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::functions::{Column, Entity, Model};
+use super::range::{Quantiles, Range, share};
+use super::{Apart, Sketch, Told};
+use crate::Insight;
+use crate::performance_records::seconds;
+
+/// What functions are sorted by, the most first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FunctionOrder {
+    /// Time of their own.
+    #[default]
+    #[serde(rename = "self")]
+    Own,
+    /// Time with what they called.
+    Total,
+    /// The time of its own that 95 of 100 calls did not exceed.
+    P95,
+    /// Calls.
+    Count,
+    /// Calls that raised.
+    Errors,
+}
+
+/// Sums over the calls of a function. Times are in seconds, memory in bytes.
+#[derive(Serialize, ToSchema)]
+pub struct FunctionStats {
+    /// When the minute or hour began, in a trend.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time: Option<DateTime<Utc>>,
+    /// `module.Class.name`; `(other)` for all that there was no room for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub function: Option<String>,
+    /// The version; empty when not told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    calls: i64,
+    /// Calls that raised.
+    errors: i64,
+    error_rate: Option<f64>,
+    /// Of its own, without what it called.
+    self_time: f64,
+    /// With what it called, without recursion.
+    total_time: f64,
+    avg_self_time: Option<f64>,
+    /// How the times of its own are spread.
+    #[serde(flatten)]
+    self_times: Quantiles,
+    /// Queries of databases that it made itself.
+    query_count: i64,
+    query_time: f64,
+    /// Bytes that memory grew by, in all calls.
+    memory_delta: i64,
+}
+
+#[derive(Default)]
+struct Sum {
+    calls: i64,
+    errors: i64,
+    self_us: i64,
+    total_us: i64,
+    query_count: i64,
+    query_us: i64,
+    memory_delta: i64,
+    sketch: Sketch,
+}
+
+impl Sum {
+    fn add(&mut self, row: &Model) {
+        self.calls += row.calls;
+        self.errors += row.errors;
+        self.self_us += row.self_us;
+        self.total_us += row.total_us;
+        self.query_count += row.query_count;
+        self.query_us += row.query_us;
+        self.memory_delta += row.memory_delta;
+        if let Some(sketch) = Sketch::from_bytes(&row.sketch) {
+            self.sketch.merge(&sketch, 1);
+        }
+    }
+
+    fn view(&self, told: Told<'_>) -> FunctionStats {
+        #[expect(clippy::cast_precision_loss, reason = "an average")]
+        let average = (self.calls > 0).then(|| self.self_us as f64 / self.calls as f64 / 1e6);
+        FunctionStats {
+            time: told.time,
+            function: told.name.map(str::to_owned),
+            version: told.version.map(str::to_owned),
+            calls: self.calls,
+            errors: self.errors,
+            error_rate: share(self.errors, self.calls),
+            self_time: seconds(self.self_us),
+            total_time: seconds(self.total_us),
+            avg_self_time: average,
+            self_times: Quantiles::from(&self.sketch),
+            query_count: self.query_count,
+            query_time: seconds(self.query_us),
+            memory_delta: self.memory_delta,
+        }
+    }
+}
+
+impl Insight {
+    /// Sums over calls of a project, by what is told apart; `function` and `version` narrow them.
+    pub(crate) async fn function_sums(
+        &self,
+        scope: &Scope,
+        (project, range): (ProjectId, Range),
+        (function, version): (Option<&str>, Option<&str>),
+        apart: Apart,
+    ) -> Result<Vec<FunctionStats>> {
+        let tx = self.0.db.read(scope).await?;
+        let mut sums: HashMap<(Option<DateTime<Utc>>, Option<String>, Option<String>), Sum> = HashMap::new();
+        for (from, to) in range.parts() {
+            let mut find = tx
+                .find::<Entity>()
+                .filter(Column::ProjectId.eq(project))
+                .filter(Column::Granularity.eq(range.granularity))
+                .filter(Column::Bucket.gte(from))
+                .filter(Column::Bucket.lt(to));
+            if let Some(function) = function {
+                find = find.filter(Column::Function.eq(function));
+            }
+            if let Some(version) = version {
+                find = find.filter(Column::Version.eq(version));
+            }
+            for row in find.all().await? {
+                let key = (
+                    apart.time.then_some(row.bucket),
+                    apart.name.then(|| row.function.clone()),
+                    apart.version.then(|| row.version.clone()),
+                );
+                sums.entry(key).or_default().add(&row);
+            }
+        }
+        let there = sums.iter().filter(|(_, sum)| sum.calls > 0);
+        let views = there.map(|((time, name, version), sum)| {
+            sum.view(Told { time: *time, name: name.as_deref(), version: version.as_deref() })
+        });
+        let mut views: Vec<FunctionStats> = views.collect();
+        views.sort_by(|a, b| (a.time, &a.function, &a.version).cmp(&(b.time, &b.function, &b.version)));
+        Ok(views)
+    }
+}
+
+impl FunctionOrder {
+    /// Sorts, the most first.
+    pub(crate) fn sort(self, views: &mut [FunctionStats]) {
+        let key = |view: &FunctionStats| match self {
+            Self::Own => view.self_time,
+            Self::Total => view.total_time,
+            Self::P95 => view.self_times.p95.unwrap_or_default(),
+            #[expect(clippy::cast_precision_loss, reason = "to sort by")]
+            Self::Count => view.calls as f64,
+            #[expect(clippy::cast_precision_loss, reason = "to sort by")]
+            Self::Errors => view.errors as f64,
+        };
+        views.sort_by(|a, b| key(b).total_cmp(&key(a)));
+    }
+}

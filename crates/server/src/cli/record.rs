@@ -1,0 +1,231 @@
+//! `loam record`
+
+use anyhow::Result;
+use chrono::{DateTime, TimeDelta, Utc};
+use clap::{Args, Subcommand, ValueEnum};
+use loam_insight::function_calls::FunctionCallFilter;
+use loam_insight::performance_records::routes::ExportFormat;
+use loam_insight::performance_records::{PerformanceRecordFilter, PerformanceRecordView, RecordOrder};
+use loam_kernel::{PerformanceRecordId, ProjectId};
+use serde_json::{Value, json};
+
+use super::admin::{self, ListArgs, TenantArg};
+use super::output;
+use crate::config::Config;
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// List requests of watched applications, newest first.
+    List {
+        #[command(flatten)]
+        tenant: TenantArg,
+        #[command(flatten)]
+        list: ListArgs,
+        /// Only records of this project.
+        #[arg(long)]
+        project: Option<ProjectId>,
+        #[command(flatten)]
+        choice: Choice,
+    },
+    /// List the slowest requests of a project.
+    Slowest {
+        #[command(flatten)]
+        tenant: TenantArg,
+        #[command(flatten)]
+        list: ListArgs,
+        /// Of which project.
+        #[arg(long)]
+        project: ProjectId,
+        /// In how many days.
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=3650))]
+        days: u32,
+        #[command(flatten)]
+        choice: Choice,
+    },
+    /// Show a request with what the rules found.
+    Show {
+        #[command(flatten)]
+        tenant: TenantArg,
+        /// Id of the record.
+        id: PerformanceRecordId,
+    },
+    /// Show the calls of a request, as a tree.
+    Calls {
+        #[command(flatten)]
+        tenant: TenantArg,
+        /// Id of the record.
+        id: PerformanceRecordId,
+        /// How many calls at most.
+        #[arg(long, default_value_t = 1000)]
+        limit: u64,
+    },
+    /// Print a request for another tool.
+    Export {
+        #[command(flatten)]
+        tenant: TenantArg,
+        /// Id of the record.
+        id: PerformanceRecordId,
+        /// In which form.
+        #[arg(long, value_enum, default_value_t = Form::Folded)]
+        format: Form,
+    },
+}
+
+/// Which records.
+#[derive(Args)]
+pub(super) struct Choice {
+    /// Only records of this endpoint, such as `GET /users/{id}`.
+    #[arg(long)]
+    endpoint: Option<String>,
+    /// Only records of this version of the application.
+    #[arg(long)]
+    app_version: Option<String>,
+    /// Only records of this trace.
+    #[arg(long)]
+    trace: Option<String>,
+    /// Only records in which this function took its time; with `--project`.
+    #[arg(long)]
+    function: Option<String>,
+    /// Only requests that failed.
+    #[arg(long)]
+    errors: bool,
+    /// Only records that took at least so many seconds.
+    #[arg(long)]
+    min_duration: Option<f64>,
+    /// Only requests that began then or later.
+    #[arg(long)]
+    from: Option<DateTime<Utc>>,
+    /// Only requests that began before then.
+    #[arg(long)]
+    to: Option<DateTime<Utc>>,
+}
+
+/// How a record is printed.
+#[derive(Clone, Copy, ValueEnum)]
+pub(super) enum Form {
+    /// A line a stack, as flame graphs are made from.
+    Folded,
+    /// A file of speedscope's.
+    Speedscope,
+    /// The record with all its calls.
+    Json,
+}
+
+impl Choice {
+    fn filter(self, project_id: Option<ProjectId>) -> PerformanceRecordFilter {
+        PerformanceRecordFilter {
+            project_id,
+            endpoint: self.endpoint,
+            version: self.app_version,
+            trace_id: self.trace,
+            function: self.function,
+            is_error: self.errors.then_some(true),
+            min_duration: self.min_duration,
+            from: self.from,
+            to: self.to,
+            ..PerformanceRecordFilter::default()
+        }
+    }
+}
+
+/// What a table shows of a record, out of the documents that it is made of.
+fn line(record: &PerformanceRecordView) -> Result<Value> {
+    let record = serde_json::to_value(record)?;
+    let metrics = &record["performance_metrics"];
+    Ok(json!({
+        "timestamp": record["timestamp"], "endpoint": record["endpoint"],
+        "status": record["response_info"]["status_code"], "duration": metrics["total_duration"],
+        "queries": metrics["database_metrics"]["query_count"],
+        "query_time": metrics["database_metrics"]["query_time"],
+        "calls": record["call_count"], "score": record["score"],
+        "version": record["version_info"]["app_version"], "id": record["id"],
+    }))
+}
+
+const FIELDS: [&str; 10] = [
+    "timestamp",
+    "endpoint",
+    "status",
+    "duration",
+    "queries",
+    "query_time",
+    "calls",
+    "score",
+    "version",
+    "id",
+];
+
+async fn list(
+    config: &Config,
+    (tenant, limit): (&TenantArg, u64),
+    filter: PerformanceRecordFilter,
+    json: bool,
+) -> Result<()> {
+    let (core, scope) = admin::in_tenant(config, tenant).await?;
+    let rows =
+        admin::pages(limit, async |page| core.insight.list_records(&scope, filter.clone(), &page).await);
+    let rows: Vec<PerformanceRecordView> = rows.await?.into_iter().map(PerformanceRecordView::from).collect();
+    if json {
+        return output::json(&rows);
+    }
+    output::rows(false, &rows.iter().map(line).collect::<Result<Vec<_>>>()?, &FIELDS)
+}
+
+pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result<()> {
+    match command {
+        Command::List { tenant, list: args, project, choice } => {
+            list(config, (&tenant, args.limit), choice.filter(project), json).await
+        }
+        Command::Slowest { tenant, list: args, project, days, choice } => {
+            let mut filter = choice.filter(Some(project));
+            filter.order = Some(RecordOrder::Duration);
+            if filter.from.is_none() {
+                let now = loam_kernel::Clock::system().now();
+                filter.from = Some(filter.to.unwrap_or(now) - TimeDelta::days(i64::from(days)));
+            }
+            list(config, (&tenant, args.limit), filter, json).await
+        }
+        Command::Show { tenant, id } => {
+            let (core, scope) = admin::in_tenant(config, &tenant).await?;
+            output::one(json, &core.insight.get_record(&scope, id).await?)
+        }
+        Command::Calls { tenant, id, limit } => {
+            let (core, scope) = admin::in_tenant(config, &tenant).await?;
+            let filter = FunctionCallFilter { record_id: Some(id), ..FunctionCallFilter::default() };
+            let calls = admin::pages(limit, async |page| {
+                core.insight.list_function_calls(&scope, filter.clone(), &page).await
+            });
+            let calls = calls.await?;
+            if json {
+                return output::json(&calls);
+            }
+            let lines: Vec<Value> =
+                calls.iter().map(|call| Ok(branch(&serde_json::to_value(call)?))).collect::<Result<_>>()?;
+            output::rows(false, &lines, &["call", "duration", "self_time", "tags"])
+        }
+        Command::Export { tenant, id, format } => {
+            let (core, scope) = admin::in_tenant(config, &tenant).await?;
+            let format = match format {
+                Form::Folded => ExportFormat::Folded,
+                Form::Speedscope => ExportFormat::Speedscope,
+                Form::Json => ExportFormat::Json,
+            };
+            output::text(&core.insight.export_record(&scope, id, format).await?)
+        }
+    }
+}
+
+/// A call in a tree that is drawn by dots.
+fn branch(call: &Value) -> Value {
+    let depth = call["call_context"]["depth"].as_u64().unwrap_or_default().min(40);
+    let dots = "· ".repeat(usize::try_from(depth).unwrap_or_default());
+    let info = &call["function_info"];
+    let name = [&info["module"], &info["class_name"], &info["name"]];
+    let name: Vec<&str> = name.into_iter().filter_map(Value::as_str).collect();
+    json!({
+        "call": format!("{dots}{}", name.join(".")),
+        "duration": call["execution_info"]["duration"],
+        "self_time": call["execution_info"]["self_time"],
+        "tags": call["performance_tags"],
+    })
+}

@@ -1,0 +1,154 @@
+//! `loam stats`
+
+use anyhow::{Result, bail};
+use chrono::{DateTime, TimeDelta, Utc};
+use clap::{Args, Subcommand};
+use loam_insight::stats::routes::{EndpointChoice, EndpointTrend, FunctionChoice, FunctionTrend};
+use loam_insight::stats::{EndpointOrder, FunctionOrder, Granularity, RangeQuery, VersionsQuery};
+use loam_kernel::ProjectId;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::admin::{self, TenantArg};
+use super::output;
+use crate::config::Config;
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// The endpoints of a project that come first.
+    Endpoints {
+        #[command(flatten)]
+        range: Range,
+        /// The most first of: total, p95, count, errors.
+        #[arg(long, default_value = "total", value_parser = word::<EndpointOrder>)]
+        order: EndpointOrder,
+        /// Tell versions apart.
+        #[arg(long)]
+        by_version: bool,
+        /// How many at most.
+        #[arg(long, default_value_t = 20)]
+        limit: usize,
+    },
+    /// The functions of a project that come first.
+    Functions {
+        #[command(flatten)]
+        range: Range,
+        /// The most first of: self, total, p95, count, errors.
+        #[arg(long, default_value = "self", value_parser = word::<FunctionOrder>)]
+        order: FunctionOrder,
+        /// Tell versions apart.
+        #[arg(long)]
+        by_version: bool,
+        /// How many at most.
+        #[arg(long, default_value_t = 20)]
+        limit: usize,
+    },
+    /// An endpoint, a function or all requests of a project, minute by minute or hour by hour.
+    Trend {
+        #[command(flatten)]
+        range: Range,
+        /// Of this endpoint.
+        #[arg(long, conflicts_with = "function")]
+        endpoint: Option<String>,
+        /// Of this function: module.Class.name.
+        #[arg(long)]
+        function: Option<String>,
+        /// Tell versions apart.
+        #[arg(long)]
+        by_version: bool,
+    },
+    /// The versions of a project that were seen.
+    Versions {
+        #[command(flatten)]
+        tenant: TenantArg,
+        /// Of which project.
+        #[arg(long)]
+        project: ProjectId,
+    },
+}
+
+/// Of which project, and which time.
+#[derive(Args)]
+pub(super) struct Range {
+    #[command(flatten)]
+    tenant: TenantArg,
+    /// Of which project.
+    #[arg(long)]
+    project: ProjectId,
+    /// In how many hours before `--to`.
+    #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=2208))]
+    hours: u32,
+    /// Until then; now unless given.
+    #[arg(long)]
+    to: Option<DateTime<Utc>>,
+    /// The sums to read: minute, hour.
+    #[arg(long, value_parser = word::<Granularity>)]
+    granularity: Option<Granularity>,
+}
+
+impl Range {
+    fn query(&self, now: DateTime<Utc>) -> RangeQuery {
+        let to = self.to.unwrap_or(now);
+        RangeQuery {
+            project_id: self.project,
+            from: Some(to - TimeDelta::hours(i64::from(self.hours))),
+            to: Some(to),
+            granularity: self.granularity,
+        }
+    }
+}
+
+/// One of an enumeration's words.
+fn word<T: DeserializeOwned>(text: &str) -> Result<T> {
+    match serde_json::from_value(Value::from(text)) {
+        Ok(value) => Ok(value),
+        Err(e) => bail!("{e}"),
+    }
+}
+
+const ENDPOINT: [&str; 7] = ["requests", "errors", "total_duration", "p50", "p95", "p99", "calls"];
+const FUNCTION: [&str; 7] = ["calls", "errors", "self_time", "total_time", "p50", "p95", "query_count"];
+
+fn fields<'a>(first: &[&'a str], by_version: bool, sums: &[&'a str]) -> Vec<&'a str> {
+    let version = by_version.then_some("version");
+    first.iter().copied().chain(version).chain(sums.iter().copied()).collect()
+}
+
+pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result<()> {
+    match command {
+        Command::Endpoints { range, order, by_version, limit } => {
+            let (core, scope) = admin::in_tenant(config, &range.tenant).await?;
+            let choice =
+                EndpointChoice { order, by_version, limit: Some(limit), ..EndpointChoice::default() };
+            let sums = core.insight.top_endpoints(&scope, &range.query(core.clock.now()), &choice).await?;
+            output::rows(json, &sums.data, &fields(&["endpoint"], by_version, &ENDPOINT))
+        }
+        Command::Functions { range, order, by_version, limit } => {
+            let (core, scope) = admin::in_tenant(config, &range.tenant).await?;
+            let choice =
+                FunctionChoice { order, by_version, limit: Some(limit), ..FunctionChoice::default() };
+            let sums = core.insight.top_functions(&scope, &range.query(core.clock.now()), &choice).await?;
+            output::rows(json, &sums.data, &fields(&["function"], by_version, &FUNCTION))
+        }
+        Command::Trend { range, endpoint, function: Some(function), by_version } => {
+            debug_assert!(endpoint.is_none(), "clap lets only one of both through");
+            let (core, scope) = admin::in_tenant(config, &range.tenant).await?;
+            let of = FunctionTrend { function, version: None, by_version };
+            let sums = core.insight.function_trend(&scope, &range.query(core.clock.now()), &of).await?;
+            output::rows(json, &sums.data, &fields(&["time"], by_version, &FUNCTION))
+        }
+        Command::Trend { range, endpoint, function: None, by_version } => {
+            let (core, scope) = admin::in_tenant(config, &range.tenant).await?;
+            let of = EndpointTrend { endpoint, version: None, by_version };
+            let sums = core.insight.endpoint_trend(&scope, &range.query(core.clock.now()), &of).await?;
+            output::rows(json, &sums.data, &fields(&["time"], by_version, &ENDPOINT))
+        }
+        Command::Versions { tenant, project } => {
+            let (core, scope) = admin::in_tenant(config, &tenant).await?;
+            let query = VersionsQuery { project_id: project, from: None };
+            let rows = core.insight.list_versions(&scope, &query).await?;
+            let fields = ["version", "first_seen", "last_seen", "requests", "errors", "avg_duration"];
+            output::rows(json, &rows, &fields)
+        }
+    }
+}
