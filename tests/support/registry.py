@@ -16,6 +16,7 @@ from services import LlMock
 
 from .api import Api, eventually
 from .browser import Browser
+from .insight import ENDPOINT, Watched, an_analysis, reply
 from .planted import plant_frame, plant_job
 from .platforms import open_channel
 
@@ -150,6 +151,31 @@ def session_config(world: World) -> str:
 def model() -> LlMock:
     """A model that answers, for the whole run; it uses whatever tool it is offered."""
     return LlMock()
+
+
+def analysis(world: World) -> str:
+    """An analysis of a slow request by a model that answers at once."""
+    new = provider() | {"config": PROVIDER | {"base_url": model().base_url, "models": ["analyst"]}}
+    chosen = f"{world.owner.create('ai_providers', new)['name']}/analyst"
+    watched = Watched(world.owner)
+    watched.send()
+    model().script(reply(an_analysis()) | {"match": {"model": "analyst"}})
+    wanted = {"project_id": watched.id, "endpoint": ENDPOINT, "model": chosen}
+
+    def begun() -> str | None:
+        answer = world.owner.call("POST", "/api/v1/ai_analysis_results", json=wanted)
+        return answer.json()["id"] if answer.status_code == 201 else None
+
+    return eventually(begun)
+
+
+def suggestion(world: World) -> str:
+    """What that model suggests."""
+    if "suggestion" not in world.made:
+        made = analysis(world)
+        of_it = {"project_id": world.owner.get(f"/api/v1/ai_analysis_results/{made}")["project_id"], "source": "model"}
+        world.made["suggestion"] = eventually(lambda: world.owner.all("suggestions", **of_it), 30)[0]["id"]
+    return world.made["suggestion"]
 
 
 def talking_session(world: World) -> str:
@@ -312,6 +338,10 @@ REGISTRY: dict[tuple[str, str], Entry] = {
     ("POST", "/api/v1/channels/{}/disconnect"): Entry(channel),
     ("POST", "/api/v1/channels/{}/send"): Entry(channel, TO_CHAT),
     ("GET", "/api/v1/channels/{}/chats"): Entry(channel),
+    ("GET", "/api/v1/ai_analysis_results/{}"): Entry(analysis),
+    ("DELETE", "/api/v1/ai_analysis_results/{}"): Entry(analysis),
+    ("GET", "/api/v1/suggestions/{}"): Entry(suggestion),
+    ("PATCH", "/api/v1/suggestions/{}"): Entry(suggestion, {"status": "accepted"}),
     ("GET", "/api/v1/alert_rules/{}"): Entry(alert_rule),
     ("PATCH", "/api/v1/alert_rules/{}"): Entry(alert_rule, {"severity": "low"}),
     ("DELETE", "/api/v1/alert_rules/{}"): Entry(alert_rule),

@@ -77,7 +77,7 @@ impl AnalysisSettings {
 /// The key of [`AnalysisSettings`].
 pub const ANALYSIS: ConfigKey<AnalysisSettings> = ConfigKey::new(
     "insight.analysis",
-    "ai_service",
+    "insight",
     "who is asked why requests are slow (null: nobody), what that may cost a project a day, how much the model is told and \
      may answer, which requests are analysed by themselves, and how often the slowest endpoints are; `projects` has what \
      differs for a project, by its id",

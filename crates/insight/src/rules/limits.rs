@@ -93,7 +93,7 @@ impl Limits {
 /// The key of [`Limits`].
 pub const RULES: ConfigKey<Limits> = ConfigKey::new(
     "insight.rules",
-    "monitoring",
+    "insight",
     "from where on the rules of diagnosis call something a fault: times in milliseconds, shares from 0 to 1, counts",
     || {
         let count = |least: u64| json!({ "type": "integer", "minimum": least, "maximum": 1_000_000 });
