@@ -4,19 +4,27 @@ use async_trait::async_trait;
 use chrono::{TimeDelta, Timelike};
 use loam_identity::projects::entity as projects;
 use loam_jobs::{Handler, JobContext, read_payload};
-use loam_kernel::{AiAnalysisResultId, Result, Scope, TenantId};
+use loam_kernel::{AiAnalysisResultId, Result, Scope, TenantId, first_id_at};
 use sea_orm::{ColumnTrait, QueryFilter};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::entity::AnalysisType;
+use super::claims;
+use super::entity::{AnalysisStatus, AnalysisType, Column, Entity};
 use crate::Insight;
 use crate::stats::{Granularity, endpoints};
 
 /// One analysis.
 pub(super) const RUN: &str = "ai_analysis_results.run";
-/// Every hour: what a schedule asks for.
+/// Every hour: what a schedule asks for, and what has been left behind.
 pub(crate) const SCHEDULED: &str = "ai_analysis_results.scheduled";
+
+/// An analysis that is pending for so long has lost its job.
+const LOST_AFTER: TimeDelta = TimeDelta::hours(6);
+/// How far back it is looked for such.
+const LOOK_BACK: TimeDelta = TimeDelta::days(30);
+/// How long it is remembered which automatic analyses were begun.
+const REMEMBER: TimeDelta = TimeDelta::days(1);
 
 /// Requests that an endpoint needs to be looked at.
 const MIN_REQUESTS: i64 = 5;
@@ -57,6 +65,7 @@ impl Handler for Scheduled {
 
     async fn run(&self, job: &JobContext, _: Value) -> Result<()> {
         let insight = &self.0;
+        insight.sweep_analyses().await?;
         let hour = insight.0.clock.now().hour();
         let day = insight.0.clock.now().timestamp() / 86_400;
         for project in insight.watched_projects().await? {
@@ -79,6 +88,29 @@ impl Insight {
         let tx = self.0.db.system_read(&Scope::system(TenantId::NIL, "insight")).await?;
         let active = projects::Column::MonitoringStatus.eq(projects::MonitoringStatus::Active);
         tx.find_any::<projects::Entity>().filter(active).all().await
+    }
+
+    /// Ends analyses that have lost their job, and forgets which automatic ones were begun yesterday.
+    async fn sweep_analyses(&self) -> Result<()> {
+        let now = self.0.clock.now();
+        let tx = self.0.db.system_write(&Scope::system(TenantId::NIL, "insight")).await?;
+        tx.delete_any::<claims::Entity>().filter(claims::Column::CreatedAt.lt(now - REMEMBER)).exec().await?;
+        let lost = tx
+            .update_all::<Entity>()
+            .set(Column::Status, AnalysisStatus::Failed)
+            .set(Column::ErrorMessage, "the server died each time it was made; begin it again")
+            .set(Column::UpdatedAt, now)
+            .set(Column::CompletedAt, now)
+            .filter(Column::Status.eq(AnalysisStatus::Pending))
+            .filter(Column::Id.lt(first_id_at(now - LOST_AFTER)))
+            .filter(Column::Id.gte(first_id_at(now - LOOK_BACK)))
+            .exec()
+            .await?;
+        tx.commit().await?;
+        if lost > 0 {
+            tracing::warn!(ai_analysis_results = lost, "ended analyses that had lost their job");
+        }
+        Ok(())
     }
 
     async fn begin_scheduled(&self, project: &projects::Model, hours: i64) -> Result<()> {
