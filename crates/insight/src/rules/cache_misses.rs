@@ -15,6 +15,9 @@ pub(super) fn find(ground: &Ground<'_>, found: &mut Found) {
         ground.work.iter().filter_map(|&place| lookup(ground, place)).collect();
     let misses = lookups.iter().filter(|(_, _, hit)| !hit).map(|&(place, pattern, _)| (place, pattern));
     for one in loops::find(ground, misses, limits.cache_misses) {
+        if found.is_full() {
+            return;
+        }
         let pattern = ground.statement(one.places[0]).unwrap_or(&ground.call(one.places[0]).function.name);
         let last = one.places[one.places.len() - 1];
         let hits = lookups

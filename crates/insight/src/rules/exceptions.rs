@@ -16,6 +16,9 @@ pub(super) fn find(ground: &Ground<'_>, found: &mut Found) {
         is_swallowed.then_some((place, (ground.function(place), raised)))
     });
     for one in loops::find(ground, swallowed, ground.limits.swallowed_exceptions) {
+        if found.is_full() {
+            return;
+        }
         let cost_ns = ground.busy(one.places.iter().copied());
         let (at, count, impact) = (ground.own(one.at), one.places.len(), ground.share(cost_ns));
         let function = quoted(&ground.name(at));

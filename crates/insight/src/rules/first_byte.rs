@@ -31,6 +31,9 @@ pub(super) fn find(ground: &Ground<'_>, found: &mut Found) {
     let mut groups: Vec<_> = groups.into_iter().collect();
     groups.sort_by_key(|(_, members)| members[0].0);
     for ((_, whom), members) in groups {
+        if found.is_full() {
+            return;
+        }
         let places: Vec<usize> = members.iter().map(|(place, _)| *place).collect();
         let longest = members.iter().map(|(_, first)| *first).max().unwrap_or_default();
         let cost_ns = ground.busy(places.iter().copied());

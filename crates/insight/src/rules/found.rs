@@ -1,8 +1,12 @@
 //! Writing down what rules find.
 
+use std::collections::HashSet;
+
 use super::finding::{Advice, Bottleneck, Category, Finding, Rule, Severity};
 use super::ground::{Ground, float};
 
+/// The most that is found in one request before its gravest are chosen.
+const MAX_FOUND: usize = 100;
 /// The most calls that a finding names.
 const MAX_CALLS: usize = 20;
 /// The most of a name or a statement in a text, in bytes.
@@ -15,7 +19,7 @@ const MAX_TITLE: usize = 240;
 pub(super) struct Found {
     pub(super) findings: Vec<Finding>,
     /// The calls that have been explained, some perhaps more than once.
-    explained: Vec<usize>,
+    explained: HashSet<usize>,
 }
 
 /// What a rule found.
@@ -73,6 +77,11 @@ impl Found {
         });
     }
 
+    /// Whether so much has been found that more would only cost time.
+    pub(super) fn is_full(&self) -> bool {
+        self.findings.len() >= MAX_FOUND
+    }
+
     /// The calls are the consequence of something that is found.
     pub(super) fn explain(&mut self, places: &[usize]) {
         self.explained.extend(places);
@@ -80,13 +89,8 @@ impl Found {
 
     /// Whether more than half of these calls' time has been explained.
     pub(super) fn explains(&self, ground: &Ground<'_>, places: &[usize]) -> bool {
-        if self.explained.is_empty() {
-            return false;
-        }
-        let mut explained = self.explained.clone();
-        explained.sort_unstable();
-        let known = places.iter().copied().filter(|place| explained.binary_search(place).is_ok());
-        let known: Vec<usize> = known.collect();
+        let known: Vec<usize> =
+            places.iter().copied().filter(|place| self.explained.contains(place)).collect();
         !known.is_empty() && ground.busy(known) >= ground.busy(places.iter().copied()) / 2
     }
 }

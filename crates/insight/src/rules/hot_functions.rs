@@ -5,8 +5,11 @@ use super::found::{Fault, Found, Remedy, percent, quoted, time};
 use super::ground::Ground;
 use crate::trace::Work;
 
+/// What runs at once may be hot together; more than so many tell nothing more.
+const MAX_HOT: usize = 20;
+
 pub(super) fn find(ground: &Ground<'_>, found: &mut Found) {
-    let limits = ground.limits;
+    let (limits, mut looked_at) = (ground.limits, 0);
     for (number, sums) in ground.functions.iter().enumerate() {
         let impact = ground.share(sums.self_ns);
         let work = ground.call(sums.first).work;
@@ -19,6 +22,10 @@ pub(super) fn find(ground: &Ground<'_>, found: &mut Found) {
             .any(|finding| finding.rule == Rule::DeepRecursion && finding.function == name);
         if !is_code || !is_hot || recursive {
             continue;
+        }
+        looked_at += 1;
+        if looked_at > MAX_HOT {
+            return;
         }
         let all: Vec<usize> = ground.places().filter(|&place| ground.function(place) == number).collect();
         if found.explains(ground, &all) {

@@ -10,6 +10,11 @@ const DEPTH_OF_MANY: u32 = 8;
 /// The share of a request from which many calls are a fault.
 const SHARE_OF_MANY: f64 = 0.2;
 
+/// How far it is looked up from the deepest call.
+const MAX_STEPS: usize = 4_096;
+/// Functions that recur: more than so many tell nothing more.
+const MAX_TOLD: usize = 10;
+
 pub(super) fn find(ground: &Ground<'_>, found: &mut Found) {
     let limits = ground.limits;
     let mut told: Vec<usize> = Vec::new();
@@ -24,9 +29,10 @@ pub(super) fn find(ground: &Ground<'_>, found: &mut Found) {
         }
         // from the deepest call up
         let mut places = vec![place];
-        let mut others = 0;
+        let (mut others, mut steps) = (0, 0);
         let mut reached = ground.parent(place);
-        while let Some(parent) = reached.filter(|_| places.len() < depth as usize) {
+        while let Some(parent) = reached.filter(|_| places.len() < depth as usize && steps < MAX_STEPS) {
+            steps += 1;
             if ground.function(parent) == number {
                 places.push(parent);
             }
@@ -39,6 +45,9 @@ pub(super) fn find(ground: &Ground<'_>, found: &mut Found) {
         }
         told.push(number);
         places.reverse();
+        if told.len() > MAX_TOLD {
+            return;
+        }
         let function = quoted(&sums.function.key());
         let severity = Severity::of(impact, sums.self_ns).max(match depth / limits.recursion_depth.max(1) {
             0..4 => Severity::Low,

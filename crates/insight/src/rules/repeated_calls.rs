@@ -21,6 +21,9 @@ pub(super) fn find(ground: &Ground<'_>, found: &mut Found) {
     groups.retain(|places| places.len() >= ground.limits.repeated_calls);
     groups.sort_by_key(|places| places[0]);
     for mut places in groups {
+        if found.is_full() {
+            return;
+        }
         places.sort_unstable_by_key(|&place| (ground.call(place).start_ns, place));
         let cost_ns = ground.busy(places.iter().copied());
         let is_cache = ground.call(places[0]).work == Work::Cache;

@@ -17,6 +17,9 @@ pub(super) fn find(ground: &Ground<'_>, found: &mut Found) {
     let queries = ground.work.iter().copied().filter(|&place| ground.call(place).work == Work::Database);
     let queries = queries.filter_map(|place| Some((place, ground.statement(place)?)));
     for one in loops::find(ground, queries, limits.few_repeated.min(limits.repeated_queries)) {
+        if found.is_full() {
+            return;
+        }
         let cost_ns = ground.busy(one.places.iter().copied());
         let many = one.places.len() >= limits.repeated_queries
             || cost_ns >= limits.repeated_ms.saturating_mul(1_000_000);

@@ -111,7 +111,7 @@ fn judge(ground: &Ground<'_>, found: &mut Found, parent: usize, run: &Run) {
         _ => (limits.sequential_awaits, 0.2, limits.sequential_ms),
     };
     let is_much = saving_ns >= floor.saturating_mul(1_000_000) && ground.share(saving_ns) >= share;
-    if run.places.len() < least || !is_much || found.explains(ground, &run.waits) {
+    if run.places.len() < least || !is_much || found.is_full() || found.explains(ground, &run.waits) {
         return;
     }
     let whom = match run.work {

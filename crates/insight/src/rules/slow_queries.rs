@@ -20,6 +20,9 @@ pub(super) fn find(ground: &Ground<'_>, found: &mut Found) {
     let mut groups: Vec<_> = groups.into_iter().collect();
     groups.sort_by_key(|(_, places)| places[0]);
     for ((_, statement), places) in groups {
+        if found.is_full() {
+            return;
+        }
         let at = ground.owner(places[0]);
         let function = quoted(&ground.name(at));
         let cost_ns = ground.busy(places.iter().copied());

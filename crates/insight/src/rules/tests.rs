@@ -301,6 +301,13 @@ fn hostile_trees_are_diagnosed_without_a_panic() {
     diagnose(&wide, 0, &Limits::default());
     let circle = Tree::new((0..50).map(|n| call(n, (n + 1) % 50, i64::MIN, u64::MAX, Work::Cache)));
     diagnose(&circle, 0, &Limits::default());
+    let loops = Tree::new((0..22_001).map(|n| match n {
+        0 => call(0, 0, 0, u64::MAX, Work::Request),
+        // a function, and ten queries in it
+        n if n % 11 == 1 => call(n, 0, 0, 1_000_000_000, Work::Function),
+        n => call(n, n - (n - 1) % 11, i64::try_from(n).expect("small"), 1, Work::Database),
+    }));
+    assert_eq!(diagnose(&loops, 0, &Limits::default()).findings.len(), MAX_FINDINGS);
     let nothing = Tree::new([Call { memory_delta: None, ..call(0, 0, 0, 0, Work::Request) }]);
     assert_eq!(diagnose(&nothing, 0, &Limits::default()), Diagnosis { score: 100, findings: vec![] });
 }
