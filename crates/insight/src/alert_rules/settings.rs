@@ -27,7 +27,7 @@ impl Default for AlertSettings {
 
 /// The key of [`AlertSettings`].
 pub const ALERT_RULES: ConfigKey<AlertSettings> = ConfigKey::new(
-    "alert_rules",
+    "alert_rules.evaluation",
     "alert_rules",
     "whether alert rules are looked at and how many seconds apart (fifteen at least); how many a project may have, and \
      how many addresses each may write to",
