@@ -8,7 +8,6 @@ mod pack;
 mod part;
 mod tree;
 
-pub(crate) use ids::id;
 pub use ids::{record_id, tree_id};
 pub use part::{
     Call, Detail, Entry, Environment, Function, Measured, Part, RequestInfo, ResponseInfo, Source,
