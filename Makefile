@@ -17,7 +17,7 @@ DATA ?= data
 SETUP := python3 scripts/setup.py
 # Asked for at the time of use: the path depends on the pinned requirements.
 TESTS_PYTHON = $$($(SETUP) path venv:tests)/bin/python
-PYTHON_SOURCES = scripts tests $(wildcard bench)
+PYTHON_SOURCES = scripts tests crates/insight/corpus $(wildcard bench)
 
 .PHONY: help
 help: ## this list

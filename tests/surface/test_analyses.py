@@ -105,7 +105,7 @@ def test_an_invalid_answer_is_repaired_once(watched, mock):
     done = ended(watched.api, begin(watched))
     assert done["analysis_results"] == an_analysis()
     assert done["analysis_metadata"]["repaired"] is True
-    first, second = mock.requests()
+    _, second = mock.requests()
     assert "no JSON object" in second["body"]["messages"][-1]["content"]
     spent = [watched.api.get(f"/api/v1/llm_calls/{call['id']}") for call in watched.api.all("llm_calls", project_id=watched.id)]
     assert sum(call["total_tokens"] for call in spent) == done["analysis_metadata"]["tokens_used"]

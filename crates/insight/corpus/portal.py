@@ -13,7 +13,6 @@ import time
 
 import fastapi
 import httpx
-
 import tracer
 
 app, random = fastapi.FastAPI(), random.Random(7)
@@ -33,9 +32,9 @@ async def orm(statement, seconds=0.004, table="portal"):
     """A query as SQLAlchemy with its driver is told: twice, under two calls of the library."""
     with library("execute", "sqlalchemy.orm.session"), library("_execute_context", "sqlalchemy.engine.base"):
         verb = statement.split()[0]
-        with T.call(f"{verb} {table}", "database", system="postgresql", operation=verb, statement=statement):
-            with T.call("cursor.execute", "database", system="postgresql", statement=statement):
-                await asyncio.sleep(seconds)
+        told = {"system": "postgresql", "statement": statement}
+        with T.call(f"{verb} {table}", "database", operation=verb, **told), T.call("cursor.execute", "database", **told):
+            await asyncio.sleep(seconds)
 
 
 async def http(method, address, seconds, status=200):
@@ -68,7 +67,8 @@ async def lazy(mended: bool = False):
     with code("list_articles"):
         await orm("SELECT id, author_id FROM articles WHERE site = $1 LIMIT 20")
         if mended:
-            return await orm("SELECT * FROM authors WHERE id = ANY($1)")
+            await orm("SELECT * FROM authors WHERE id = ANY($1)")
+            return
         with library("serialize_response", "fastapi.routing"), library("model_dump", "pydantic.main"):
             for _ in range(18):
                 with library("__get__", "sqlalchemy.orm.attributes"), library("_load", "sqlalchemy.orm.strategies"):

@@ -61,7 +61,7 @@ def _query(statement, *values):
         return DATABASE.execute(statement, values).fetchall()
 
 
-def _get(address, arguments=None):
+def _get(address):
     public = address.replace(BASE, "https://partner.example")
     with T.call("urlopen", "external_api", "urllib", operation="GET", statement=public, target="partner.example") as detail:
         begun = time.perf_counter_ns()
