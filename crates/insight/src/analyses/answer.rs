@@ -39,8 +39,9 @@ fn checked(text: &str, validator: &Validator) -> std::result::Result<Value, Stri
     // some models put words or a fence around it
     let object = text.find('{').zip(text.rfind('}')).filter(|(from, to)| from < to);
     let Some((from, to)) = object else { return Err("there is no JSON object in it".to_owned()) };
-    let answer: Value =
+    let mut answer: Value =
         serde_json::from_str(&text[from..=to]).map_err(|e| format!("it can't be read as JSON: {e}"))?;
+    make_storable(&mut answer);
     let faults: Vec<String> = validator
         .iter_errors(&answer)
         .take(MAX_FAULTS)
@@ -134,7 +135,7 @@ pub(super) fn of_rules(evidence: &Evidence) -> Value {
         })
         .collect();
     let grave = findings.iter().filter(|one| one.severity >= Severity::High);
-    json!({
+    let mut results = json!({
         "performance_score": evidence.score,
         "bottleneck_analysis": bottlenecks,
         "optimization_suggestions": findings.iter().map(|one| &one.suggestion).collect::<Vec<_>>(),
@@ -142,5 +143,17 @@ pub(super) fn of_rules(evidence: &Evidence) -> Value {
             "current_risks": grave.map(|one| &one.description).collect::<Vec<_>>(),
             "potential_issues": [], "recommendations": [],
         },
-    })
+    });
+    make_storable(&mut results);
+    results
+}
+
+/// Takes NUL characters out of texts: PostgreSQL can't store them.
+fn make_storable(value: &mut Value) {
+    match value {
+        Value::String(text) if text.contains('\0') => *text = text.replace('\0', "\u{fffd}"),
+        Value::Array(items) => items.iter_mut().for_each(make_storable),
+        Value::Object(fields) => fields.values_mut().for_each(make_storable),
+        _ => {}
+    }
 }

@@ -134,6 +134,14 @@ fn a_good_answer_is_kept_whole() {
 }
 
 #[test]
+fn a_nul_in_an_answer_can_be_stored() {
+    let mut told = an_answer();
+    told["optimization_suggestions"][0]["title"] = json!("Join\0");
+    let answer = answer::read(&told.to_string()).unwrap().unwrap();
+    assert_eq!(answer["optimization_suggestions"][0]["title"], "Join\u{fffd}");
+}
+
+#[test]
 fn an_answer_against_the_schema_is_refused_with_what_is_wrong() {
     for (text, why) in [
         ("I can't say.", "no JSON object"),

@@ -60,7 +60,8 @@ impl Found {
             rule,
             kind,
             severity,
-            function: ground.name(at),
+            // PostgreSQL can't store a NUL
+            function: ground.name(at).replace('\0', "\u{fffd}"),
             description,
             impact: ground.share(cost_ns),
             count: places.len() as u64,
