@@ -78,15 +78,20 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Those of a project: what its configuration calls slow takes the general value's place.
+    /// Those of a project with this configuration.
     #[must_use]
     pub fn of(general: &Self, config: &Value) -> Self {
-        let mut limits = general.clone();
         let seconds = config["alert_threshold"]["response_time"].as_f64();
-        if let Some(seconds) = seconds.filter(|seconds| seconds.is_finite() && *seconds > 0.0) {
-            limits.slow_request_ms = super::ground::whole(seconds * 1000.0).max(1);
+        general.clone().with_slow_request(seconds.unwrap_or_default())
+    }
+
+    /// The same, with what a project calls slow, in seconds; unless that is no such time.
+    #[must_use]
+    pub fn with_slow_request(mut self, seconds: f64) -> Self {
+        if seconds.is_finite() && seconds > 0.0 {
+            self.slow_request_ms = super::ground::whole(seconds * 1000.0).max(1);
         }
-        limits
+        self
     }
 }
 
