@@ -19,6 +19,7 @@ from .browser import Browser
 from .insight import ENDPOINT, Watched, an_analysis, reply
 from .planted import plant_frame, plant_job
 from .platforms import open_channel
+from .telemetry import record, send, sender
 
 _numbers = itertools.count(1)
 PROVIDER = {"base_url": "http://127.0.0.1:9/v1", "api_key": "sk-isolation-0000000000", "models": ["any"]}
@@ -275,6 +276,16 @@ def user_preference(world: World) -> str:
 INSTANCE_KEY = "system_limits.idempotency"
 CONFIG = {"config_value": {"remember_hours": 25}}
 API_KEY = make("api_keys", lambda: {"name": unique("key"), "scopes": ["gateway:call"]})
+
+
+def rejected_record(world: World) -> str:
+    """Something that a project of the owner's sent and that was refused; it can be taken since it was mended."""
+    key, _ = sender(world.owner, unique("refused"))
+    (refused,) = send(key, [record(colour="red"), record()], 207).json()["rejected"]
+    world.owner.call("PATCH", f"/api/v1/rejected_records/{refused['rejected_record_id']}", 200, json={"payload": record()})
+    return refused["rejected_record_id"]
+
+
 PROJECT = make("projects", lambda: {"name": unique("project")})
 USER = make("users", user)
 ROLE = make("roles", lambda: {"name": unique("role"), "permissions": ["gateway:call"]})
@@ -300,6 +311,11 @@ REGISTRY: dict[tuple[str, str], Entry] = {
     ("GET", "/api/v1/projects/{}"): Entry(PROJECT),
     ("PATCH", "/api/v1/projects/{}"): Entry(PROJECT, {"description": "changed"}),
     ("DELETE", "/api/v1/projects/{}"): Entry(PROJECT),
+    ("POST", "/api/v1/projects/{}/rotate_key"): Entry(PROJECT, {}),
+    ("GET", "/api/v1/rejected_records/{}"): Entry(rejected_record),
+    ("PATCH", "/api/v1/rejected_records/{}"): Entry(rejected_record, {"payload": {}}),
+    ("POST", "/api/v1/rejected_records/{}/replay"): Entry(rejected_record),
+    ("DELETE", "/api/v1/rejected_records/{}"): Entry(rejected_record),
     ("GET", "/api/v1/ai_providers/{}"): Entry(AI_PROVIDER),
     ("PATCH", "/api/v1/ai_providers/{}"): Entry(AI_PROVIDER, {"display_name": "changed"}),
     ("DELETE", "/api/v1/ai_providers/{}"): Entry(AI_PROVIDER),

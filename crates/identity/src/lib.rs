@@ -45,6 +45,7 @@ pub fn entities() -> Vec<EntityShape> {
         EntityShape::of::<roles::entity::Entity>(),
         EntityShape::of::<login_sessions::entity::Entity>(),
         EntityShape::of::<projects::entity::Entity>(),
+        EntityShape::of::<projects::retired::Entity>(),
         EntityShape::of::<api_keys::entity::Entity>(),
         EntityShape::of::<token_issuers::entity::Entity>(),
         EntityShape::of::<signing_keys::entity::Entity>(),

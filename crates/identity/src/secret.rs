@@ -20,6 +20,11 @@ pub(crate) fn generate(clock: &Clock) -> Zeroizing<String> {
     Zeroizing::new(format!("{PREFIX}{body}"))
 }
 
+/// A new key of a project: told from others by how it begins.
+pub(crate) fn generate_project(clock: &Clock) -> Zeroizing<String> {
+    Zeroizing::new(format!("{PREFIX}pk_{}", &generate(clock)[PREFIX.len()..]))
+}
+
 /// A password for one log-in: 120 random bits.
 pub(crate) fn one_time(clock: &Clock) -> Zeroizing<String> {
     Zeroizing::new(generate(clock)[PREFIX.len()..][..24].to_owned())

@@ -13,6 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::login::Throttle;
 use crate::opened::Recorded;
 use crate::password::Passwords;
+use crate::projects::directory::Directory;
 use crate::signing_keys::SigningKeys;
 use crate::tenants::entity::TenantStatus;
 use crate::token_issuers::Issuers;
@@ -37,6 +38,7 @@ pub struct Identity {
     pub(crate) signing_keys: SigningKeys,
     pub(crate) issuers: Issuers,
     pub(crate) preferences: Preferences,
+    pub(crate) directory: Directory,
     pub(crate) recorded: Arc<Recorded>,
     /// The tenant whose operators manage the others; known after the first start.
     pub(crate) default_tenant: Arc<OnceLock<TenantId>>,
@@ -69,6 +71,7 @@ impl Identity {
             throttle: Arc::new(Throttle::new(config.account_failures, config.address_failures)),
             signing_keys: SigningKeys::new(db.clone(), clock.clone(), keyring.clone(), &notices),
             issuers: Issuers::new(db.clone(), keyring.clone(), client, &notices),
+            directory: Directory::new(&notices),
             preferences: Preferences::new(db.clone(), &notices),
             changes: Changes::new(clock.clone(), notices.clone()),
             recorded: Arc::default(),

@@ -100,6 +100,7 @@ fn node(database: &Database, clock: &Clock) -> (Identity, Insight) {
             ..AnalysisSettings::default()
         }),
         storage: Live::default(),
+        ingest: Live::default(),
     });
     (identity, insight)
 }

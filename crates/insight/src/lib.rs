@@ -10,13 +10,15 @@ pub mod analyses;
 #[cfg(test)]
 mod bed;
 pub mod call_trees;
+pub mod function_calls;
+mod ingest;
 mod otlp;
 pub mod performance_metrics;
-pub mod function_calls;
 pub mod performance_records;
 pub mod record_functions;
 mod records;
 mod redact;
+pub mod rejected_records;
 pub mod rules;
 mod service;
 pub mod stats;
@@ -27,6 +29,7 @@ use loam_db::EntityShape;
 use loam_kernel::Result;
 use loam_platform::system_config::Declaration;
 
+pub use ingest::settings::{INGEST, IngestSettings};
 pub use otlp::{OTLP, OtlpSettings};
 pub use performance_metrics::{METRICS, MetricSettings};
 pub use records::{STORAGE, StorageSettings, write_past};
@@ -39,6 +42,7 @@ pub fn entities() -> Vec<EntityShape> {
         EntityShape::of::<call_trees::entity::Entity>(),
         EntityShape::of::<record_functions::entity::Entity>(),
         EntityShape::of::<performance_metrics::entity::Entity>(),
+        EntityShape::of::<rejected_records::entity::Entity>(),
         EntityShape::of::<stats::endpoints::Entity>(),
         EntityShape::of::<stats::functions::Entity>(),
         EntityShape::of::<stats::metrics::Entity>(),
@@ -60,5 +64,6 @@ pub fn config_keys() -> Result<Vec<Declaration>> {
         OTLP.declare()?,
         METRICS.declare()?,
         STORAGE.declare()?,
+        INGEST.declare()?,
     ])
 }

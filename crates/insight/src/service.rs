@@ -17,6 +17,7 @@ use loam_platform::notices::Notices;
 use loam_platform::seal::Keyring;
 use loam_platform::system_config::Live;
 use loam_platform::webhook_deliveries::WebhookDeliveries;
+use tokio::sync::Semaphore;
 use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
@@ -24,9 +25,12 @@ use crate::alert_events;
 use crate::alert_rules::{self, AlertSettings};
 use crate::alerts::{AlertCourier, EMAIL, Evaluate, WEBHOOK};
 use crate::analyses::{self, AnalysisSettings, SCHEDULED};
+use crate::ingest::settings::IngestSettings;
+use crate::ingest::{self, Activity, Meter};
 use crate::otlp::{self, CallSink, OtlpSettings};
 use crate::performance_metrics::{self, MetricSettings, MetricSink, SeriesBook};
 use crate::records::{DeleteOld, Finalise, RecordSink, StorageSettings};
+use crate::rejected_records;
 use crate::rules::Limits;
 use crate::suggestions::{self, COLLECT, Collect};
 use crate::{function_calls, performance_records, stats};
@@ -56,6 +60,11 @@ pub(crate) struct Inner {
     pub(crate) rules: Live<Limits>,
     pub(crate) analysis: Live<AnalysisSettings>,
     pub(crate) storage: Live<StorageSettings>,
+    pub(crate) ingest: Live<IngestSettings>,
+    pub(crate) meter: Meter,
+    pub(crate) activity: Activity,
+    /// How many large bodies are read at once.
+    pub(crate) readers: Semaphore,
 }
 
 /// What insight stands on.
@@ -92,6 +101,8 @@ pub struct Parts {
     pub analysis: Live<AnalysisSettings>,
     /// What is kept, and for how long.
     pub storage: Live<StorageSettings>,
+    /// How much telemetry is taken.
+    pub ingest: Live<IngestSettings>,
 }
 
 impl Insight {
@@ -114,6 +125,7 @@ impl Insight {
             rules,
             analysis,
             storage,
+            ingest,
         } = parts;
         let node = NodeId(Uuid::from_bytes(journal.as_ref().map_or([0; 16], Journal::id)));
         let courier = AlertCourier {
@@ -145,6 +157,10 @@ impl Insight {
             rules,
             analysis,
             storage,
+            ingest,
+            meter: Meter::default(),
+            activity: Activity::default(),
+            readers: Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from)),
         }))
     }
 
@@ -160,6 +176,8 @@ impl Insight {
             .merge(performance_records::routes::router(self.clone()))
             .merge(function_calls::routes::router(self.clone()))
             .merge(stats::routes::router(self.clone()))
+            .merge(ingest::routes::router(self.clone()))
+            .merge(rejected_records::routes::router(self.clone()))
     }
 
     /// The jobs of this crate.
@@ -172,7 +190,9 @@ impl Insight {
         let handlers = handlers.with(Collect(self.clone())).every(collect).every(scheduled);
         let handlers = handlers.with(Finalise(self.clone())).with(DeleteOld(self.clone()));
         let finalise = Schedule::new(Finalise::KIND, Finalise::EVERY)?;
-        Ok(handlers.every(finalise).every(Schedule::new(DeleteOld::KIND, DeleteOld::EVERY)?))
+        let handlers = handlers.every(finalise).every(Schedule::new(DeleteOld::KIND, DeleteOld::EVERY)?);
+        let sweep = Schedule::new(rejected_records::Sweep::KIND, Duration::from_hours(1))?;
+        Ok(handlers.with(rejected_records::Sweep(self.clone())).every(sweep))
     }
 
     /// What drains what applications sent into the database.

@@ -76,6 +76,8 @@ ids! {
     UserId,
     /// An application of a tenant.
     ProjectId,
+    /// A key of a project that another has taken the place of.
+    RetiredProjectKeyId,
     /// An API key.
     ApiKeyId,
     /// A role that a tenant made.

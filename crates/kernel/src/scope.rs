@@ -22,6 +22,8 @@ pub enum Actor {
     UserToken(UserId),
     /// An end user of the tenant's application, by the application's own id of them and under its own token.
     EndUser(Arc<str>),
+    /// An application, with the key that its telemetry is sent with.
+    ProjectKey(ProjectId),
     /// Somebody at the machine's own command line.
     CommandLine,
     /// Loam itself: the named part of it.
@@ -37,6 +39,7 @@ impl Actor {
             Self::KeyToken(id) => format!("service:api_key:{id}"),
             Self::UserToken(id) => format!("service:user:{id}"),
             Self::EndUser(id) => format!("end_user:{id}"),
+            Self::ProjectKey(id) => format!("project_key:{id}"),
             Self::CommandLine => "command_line".to_owned(),
             Self::System(part) => format!("system:{part}"),
         }

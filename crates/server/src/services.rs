@@ -169,6 +169,7 @@ impl Core {
             rules: system_config.live(&loam_insight::rules::RULES)?,
             analysis: system_config.live(&loam_insight::analyses::ANALYSIS)?,
             storage: system_config.live(&loam_insight::STORAGE)?,
+            ingest: system_config.live(&loam_insight::INGEST)?,
         });
         gateway.connect(Arc::new(conversation.clone()));
         Ok(Self {
@@ -304,6 +305,7 @@ impl Services {
         background.spawn(core.gateway.clone().watch_room(stop_background.clone()));
         background.spawn(core.gateway.clone().watch_limits(stop_background.clone()));
         background.spawn(core.conversation.clone().keep_warm(stop_background.clone()));
+        background.spawn(core.insight.clone().watch_activity(stop_background.clone()));
         background.spawn(core.system_config.clone().watch(stop_background.clone()));
         background.spawn(records.watch_room(stop_background.clone()));
         background.spawn(errors.run(reports, stop_background.clone()));

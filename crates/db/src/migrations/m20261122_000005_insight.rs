@@ -22,7 +22,12 @@ fn records(schema: &mut Schema) {
         t.text("version").bigint("duration_us").bigint("cpu_us?");
         t.bigint("memory_peak?").bigint("memory_delta?").bigint("query_count").bigint("query_us");
         t.bigint("slow_queries").bigint("cache_hits").bigint("cache_misses").bigint("cache_us");
-        t.bigint("call_count").boolean("is_cut").int("score?").bytes("details").bytes("findings?").timestamps();
+        t.bigint("call_count")
+            .boolean("is_cut")
+            .int("score?")
+            .bytes("details")
+            .bytes("findings?")
+            .timestamps();
         t.index(&["project_id", "id"]).index(&["trace_id"]).index(&["project_id", "endpoint", "id"]);
         t.index(&["project_id", "duration_us", "id"]).references("tenant_id", "tenants", Restrict);
     });
@@ -36,6 +41,10 @@ fn records(schema: &mut Schema) {
         t.uuid("project_id").text("function").timestamp("minute").bytes("records").timestamp("created_at");
         t.index(&["project_id", "function", "id"]);
         t.references("tenant_id", "tenants", Restrict);
+    });
+    schema.tenant_table("retired_project_keys", |t| {
+        t.uuid("project_id").bytes("key_hash").timestamp("expires_at").timestamp("created_at");
+        t.global_unique(&["key_hash"]).index(&["project_id"]).references("project_id", "projects", Cascade);
     });
     schema.tenant_table("rejected_records", |t| {
         t.uuid("project_id").text("source").text("code").text("message").text("param?").bytes("payload");

@@ -48,6 +48,8 @@ impl Asks {
 #[derive(Clone, Copy)]
 pub(super) enum Source {
     Key(ApiKeyId),
+    /// The key of a project.
+    Project,
     Session(LoginSessionId),
     Token,
 }
@@ -110,6 +112,10 @@ impl Credential {
     fn expired(&self) -> Error {
         let (code, message) = match self.source {
             Source::Key(_) => ("expired_key", "this API key has expired; make a new one"),
+            Source::Project => (
+                "retired_project_key",
+                "another key has taken the place of this one; send the project's new key",
+            ),
             Source::Session(_) => ("expired_session", "this log-in has ended; log in again"),
             Source::Token => ("expired_token", "the token has expired; get a new one"),
         };
@@ -145,7 +151,7 @@ impl Credential {
     pub(super) fn take_use(&self) -> Option<(TenantId, Source, i64)> {
         let used = self.used_at.load(Ordering::Relaxed);
         let new = self.written_at.swap(used, Ordering::Relaxed) != used;
-        let kept = !matches!(self.source, Source::Token);
+        let kept = matches!(self.source, Source::Key(_) | Source::Session(_));
         (new && kept).then(|| (self.scope.tenant(), self.source, used))
     }
 }

@@ -13,7 +13,7 @@ use super::{Authenticator, Digest, MAX_UNKNOWN, UNKNOWN_FOR, refused};
 use crate::api_keys::entity::{Column, Entity, Model};
 
 /// Keys read at the start, the newest first.
-const PRELOAD: u64 = 10_000;
+pub(super) const PRELOAD: u64 = 10_000;
 
 impl Authenticator {
     pub(super) async fn key(&self, digest: Digest) -> Result<Arc<Credential>> {
@@ -32,7 +32,7 @@ impl Authenticator {
         let row = tx.find_any::<Entity>().filter(Column::KeyHash.eq(digest.to_vec())).one().await?;
         let credential = match row {
             Some(row) => self.load_key(&tx, row).await?,
-            None => None,
+            None => self.load_project_key(&tx, digest).await?,
         };
         let Some(credential) = credential else { return Err(self.remember_unknown(digest)) };
         let credential = Arc::new(credential);
@@ -97,7 +97,7 @@ impl Authenticator {
                 self.keep(&self.known, digest, &Arc::new(credential), changes);
             }
         }
-        Ok(())
+        self.preload_project_keys(&tx, changes).await
     }
 }
 

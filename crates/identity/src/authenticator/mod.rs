@@ -1,11 +1,12 @@
 //! From a credential to a scope, at the speed of a gateway: known ones are answered from memory, and go on working while
 //! the database is away; a change anywhere empties what it touches within a second.
 //!
-//! Keys, cookies and tokens are all known by their SHA-256. A key that is known costs one digest and one look into a
+//! API keys, keys of projects, cookies and tokens are all known by their SHA-256. A key that is known costs one digest and one look into a
 //! map; so does a token, whose signature was checked when it came first.
 
 mod credential;
 mod keys;
+mod project_keys;
 mod sessions;
 mod tokens;
 mod users;
@@ -39,7 +40,7 @@ type Known = RwLock<HashMap<Digest, Arc<Credential>>>;
 /// Knows credentials.
 pub struct Authenticator {
     identity: Identity,
-    /// API keys.
+    /// API keys, and those of projects.
     known: Known,
     /// Log-in sessions and tokens, which come and go.
     passing: Known,
@@ -167,7 +168,7 @@ impl Authenticator {
             match source {
                 Source::Key(id) => keys::write_used(&tx, tenant, id, at).await?,
                 Source::Session(id) => sessions::write_used(&tx, tenant, id, at).await?,
-                Source::Token => {}
+                Source::Project | Source::Token => {}
             }
         }
         tx.commit().await

@@ -1,5 +1,10 @@
 //! Projects: the applications of a tenant, each from its first requirement to its last trace.
 
+pub(crate) mod directory;
 pub mod entity;
+pub(crate) mod keys;
+pub(crate) mod retired;
 pub mod routes;
 pub mod service;
+
+pub use directory::Watched;

@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::entity::{DeliveryStatus, Model, MonitoringStatus};
+use super::keys::RotateKey;
 use super::service::{MonitoringConfig, NewProject, ProjectCreate, ProjectUpdate};
 use crate::Identity;
 
@@ -82,10 +83,20 @@ impl From<NewProject> for ProjectCreated {
     }
 }
 
+/// A project with its new key, which is shown this once.
+#[derive(Serialize, ToSchema)]
+pub struct ProjectKeyRotated {
+    #[serde(flatten)]
+    project: ProjectCreated,
+    /// Until when the old key is taken.
+    old_key_valid_until: DateTime<Utc>,
+}
+
 pub(crate) fn router(identity: Identity) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(list, create))
         .routes(routes!(get, update, delete))
+        .routes(routes!(rotate_key))
         .with_state(identity)
 }
 
@@ -153,6 +164,25 @@ async fn update(
 ) -> ApiResult<Tagged<ProjectView>> {
     let project = identity.update_project(&scope, id, &version, new).await?;
     Ok(Tagged::new(project.updated_at, project.into()))
+}
+
+/// Gives a project a new key. The old one is taken for a while yet, so that applications can be changed one by one.
+#[utoipa::path(
+    post, path = "/api/v1/projects/{id}/rotate_key", tag = "projects", operation_id = "projects_rotate_key",
+    params(("id" = ProjectId, Path), ("If-Match" = Option<String>, Header)),
+    request_body = RotateKey,
+    responses((status = 200, body = ProjectKeyRotated), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["projects:write"]))
+)]
+async fn rotate_key(
+    State(identity): State<Identity>,
+    Caller(scope): Caller,
+    Path(id): Path<ProjectId>,
+    version: IfMatch,
+    Json(how): Json<RotateKey>,
+) -> ApiResult<Tagged<ProjectKeyRotated>> {
+    let (new, old_key_valid_until) = identity.rotate_project_key(&scope, id, &version, &how).await?;
+    Ok(Tagged::new(new.row.updated_at, ProjectKeyRotated { project: new.into(), old_key_valid_until }))
 }
 
 /// Deletes a project, and with it the keys that are bound to it.

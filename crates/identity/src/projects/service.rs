@@ -143,9 +143,8 @@ impl Identity {
     /// Makes a project.
     pub async fn create_project(&self, scope: &Scope, new: ProjectCreate) -> Result<NewProject> {
         check(Some(&new.name), new.description.as_deref(), new.framework.as_deref(), Some(&new.config))?;
-        let project_key = secret::generate(&self.clock);
+        let project_key = secret::generate_project(&self.clock);
         let id: ProjectId = self.clock.id();
-        let sealed = self.keyring.seal(&self.clock, &key_place(id), project_key.as_bytes())?;
         let now = self.clock.now();
         let tx = self.db.write(scope).await?;
         check_owner(&tx, new.owner_id).await?;
@@ -156,7 +155,7 @@ impl Identity {
             description: Set(new.description),
             framework: Set(new.framework),
             owner_id: Set(new.owner_id),
-            project_key: Set(json!({ "sealed": sealed, "last4": last4(&project_key) }).to_string()),
+            project_key: Set(sealed_key(self, id, &project_key)?),
             key_hash: Set(secret::digest(&project_key).to_vec()),
             monitoring_status: Set(MonitoringStatus::Active),
             config: Set(serde_json::to_value(new.config).map_err(Error::internal)?),
@@ -231,12 +230,14 @@ impl Identity {
     }
 }
 
-/// Where a project's key is kept, to which its sealing is bound.
-fn key_place(id: ProjectId) -> String {
-    format!("projects/{id}/project_key")
+/// A project's key as it is kept, sealed to its place.
+pub(super) fn sealed_key(identity: &Identity, id: ProjectId, key: &str) -> Result<String> {
+    let place = format!("projects/{id}/project_key");
+    let sealed = identity.keyring.seal(&identity.clock, &place, key.as_bytes())?;
+    Ok(json!({ "sealed": sealed, "last4": last4(key) }).to_string())
 }
 
-fn missing() -> Error {
+pub(super) fn missing() -> Error {
     Error::not_found("project")
 }
 

@@ -44,7 +44,8 @@ impl Insight {
         }
         let parts = find.order_by_asc(Column::Id).limit(MAX_PARTS).all().await?;
         if parts.iter().map(|part| part.call_count).sum::<i64>() > MAX_CALLS {
-            let message = format!("the trace has more than {MAX_CALLS} calls: name a `project_id` or a `record_id`");
+            let message =
+                format!("the trace has more than {MAX_CALLS} calls: name a `project_id` or a `record_id`");
             return Err(Error::new(Kind::TooLarge, "trace_too_large", message));
         }
         let Some(created_at) = parts.iter().map(|part| part.created_at).min() else { return Ok(None) };

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use loam_http::surface::{ApiResult, Caller};
-use loam_kernel::{Error, Kind, Result, Scope};
+use loam_kernel::{Result, Scope};
 use prost::Message;
 use serde_json::json;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -14,6 +14,7 @@ use super::body::{Encoding, read};
 use super::refused::Refused;
 use super::spans::Owner;
 use super::wire::{ExportResponse, MetricsRequest, PartialSuccess, TracesRequest};
+use crate::ingest::named;
 use crate::service::Insight;
 
 pub(crate) fn router(insight: Insight) -> OpenApiRouter {
@@ -109,7 +110,7 @@ async fn take_traces(
     headers: &HeaderMap,
     body: Body,
 ) -> ApiResult<Response> {
-    let (encoding, owner) = (Encoding::of(headers)?, owner(scope)?);
+    let (encoding, owner) = (Encoding::of(headers)?, owner(insight, scope, headers).await?);
     let settings = insight.0.otlp.of(owner.tenant);
     let request: TracesRequest = read(headers, body, encoding, &settings).await?;
     let refused = insight.take_spans(request, owner, settings).await?;
@@ -122,20 +123,18 @@ async fn take_metrics(
     headers: &HeaderMap,
     body: Body,
 ) -> ApiResult<Response> {
-    let (encoding, owner) = (Encoding::of(headers)?, owner(scope)?);
+    let (encoding, owner) = (Encoding::of(headers)?, owner(insight, scope, headers).await?);
     let settings = insight.0.otlp.of(owner.tenant);
     let request: MetricsRequest = read(headers, body, encoding, &settings).await?;
     let refused = insight.take_otlp_metrics(request, owner).await?;
     Ok(answer(encoding, "rejectedDataPoints", "data_points", &refused))
 }
 
-/// Whose telemetry it is.
-pub(crate) fn owner(scope: &Scope) -> Result<Owner> {
-    let project = scope.project.ok_or_else(|| {
-        let message = "send it with a project's key, or with an API key that is bound to a project";
-        Error::new(Kind::Invalid, "project_required", message)
-    })?;
-    Ok(Owner { tenant: scope.tenant(), project })
+/// Whose telemetry it is: the key's project, else the one that the header x-loam-project names.
+pub(crate) async fn owner(insight: &Insight, scope: &Scope, headers: &HeaderMap) -> Result<Owner> {
+    let sender = insight.sender(scope, named(headers)?).await?;
+    insight.count(&sender)?;
+    Ok(Owner { tenant: sender.tenant, project: sender.project.id })
 }
 
 /// What was taken, and what was not.

@@ -2,6 +2,7 @@
 
 use axum::Json as Answer;
 use axum::extract::State;
+use axum::http::HeaderMap;
 use chrono::{DateTime, Utc};
 use loam_http::surface::{ApiResult, Caller, ErrorBody, Json, Query};
 use loam_kernel::{Page, PageQuery, PerformanceMetricId, ProjectId};
@@ -83,9 +84,10 @@ pub(crate) fn router(insight: Insight) -> OpenApiRouter {
 async fn create(
     State(insight): State<Insight>,
     Caller(scope): Caller,
+    headers: HeaderMap,
     Json(new): Json<MetricBatch>,
 ) -> ApiResult<Answer<MetricsTaken>> {
-    Ok(Answer(insight.take_metrics(owner(&scope)?, new.metrics).await?))
+    Ok(Answer(insight.take_metrics(owner(&insight, &scope, &headers).await?, new.metrics).await?))
 }
 
 /// Values, the latest first.

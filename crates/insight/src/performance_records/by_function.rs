@@ -37,7 +37,8 @@ pub(super) async fn page(
     while found.len() < some_more {
         let Some((minute, rows)) = minutes.next().await? else { break };
         let least = filter.function_min_time.map_or(0, micros).unsigned_abs();
-        let ids: Vec<Uuid> = records(rows, least).into_iter().filter(|id| (from..before).contains(id)).collect();
+        let ids: Vec<Uuid> =
+            records(rows, least).into_iter().filter(|id| (from..before).contains(id)).collect();
         for ids in ids.chunks(LOOK_UP) {
             let mut rows = some(tx, filter, ids).await?;
             rows.sort_unstable_by_key(|row| std::cmp::Reverse(row.id));
@@ -101,7 +102,9 @@ impl<'a> Minutes<'a> {
 
     async fn next(&mut self) -> Result<Option<(DateTime<Utc>, Vec<Row>)>> {
         // a minute is whole when a row of an earlier one has been read
-        while !self.is_done && self.rows.front().map(|row| row.minute) == self.rows.back().map(|row| row.minute) {
+        while !self.is_done
+            && self.rows.front().map(|row| row.minute) == self.rows.back().map(|row| row.minute)
+        {
             let (project, function) = self.function;
             let rows = self
                 .tx

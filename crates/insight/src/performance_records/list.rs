@@ -61,7 +61,8 @@ pub struct PerformanceRecordFilter {
 
 impl PerformanceRecordFilter {
     fn check(&self) -> Result<()> {
-        let needs_project = |param: &str| Err(Error::invalid("project_id", format!("is needed with `{param}`")));
+        let needs_project =
+            |param: &str| Err(Error::invalid("project_id", format!("is needed with `{param}`")));
         if self.project_id.is_none() && self.order == Some(RecordOrder::Duration) {
             return needs_project("order=duration");
         }
@@ -80,8 +81,11 @@ impl PerformanceRecordFilter {
             ("max_duration", self.max_duration),
             ("function_min_time", self.function_min_time),
         ];
-        match seconds.into_iter().find(|(_, value)| value.is_some_and(|value| !(0.0..=1e9).contains(&value))) {
-            Some((param, _)) => Err(Error::invalid(param, "must be a number of seconds from 0 to 1000000000")),
+        match seconds.into_iter().find(|(_, value)| value.is_some_and(|value| !(0.0..=1e9).contains(&value)))
+        {
+            Some((param, _)) => {
+                Err(Error::invalid(param, "must be a number of seconds from 0 to 1000000000"))
+            }
             None => Ok(()),
         }
     }

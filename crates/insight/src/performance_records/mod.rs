@@ -43,7 +43,10 @@ pub(crate) fn rows(mut rows: Vec<Model>) -> Bulk {
         ("call_count", Column::BigInt(rows.iter().map(|row| Some(row.call_count)).collect())),
         ("is_cut", Column::Bool(rows.iter().map(|row| Some(row.is_cut)).collect())),
         ("score", Column::Int(rows.iter().map(|row| row.score).collect())),
-        ("details", Column::Bytes(rows.iter_mut().map(|row| Some(std::mem::take(&mut row.details))).collect())),
+        (
+            "details",
+            Column::Bytes(rows.iter_mut().map(|row| Some(std::mem::take(&mut row.details))).collect()),
+        ),
         ("findings", Column::Bytes(rows.iter_mut().map(|row| row.findings.take()).collect())),
         ("created_at", Column::Time(rows.iter().map(|row| Some(row.created_at)).collect())),
         ("updated_at", Column::Time(rows.iter().map(|row| Some(row.updated_at)).collect())),

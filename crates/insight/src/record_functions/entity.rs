@@ -14,7 +14,11 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub tenant_id: TenantId,
     /// The row.
-    #[sea_orm(primary_key, auto_increment = false, comment = "of the minute; the rest a hash of what it holds")]
+    #[sea_orm(
+        primary_key,
+        auto_increment = false,
+        comment = "of the minute; the rest a hash of what it holds"
+    )]
     pub id: RecordFunctionId,
     /// The application.
     #[sea_orm(comment = "application")]

@@ -94,7 +94,8 @@ async fn finalise(
         }
     }
     for (tenant, ids) in by_tenant(alone) {
-        let rows = tx.update_all::<Entity>().filter(Column::TenantId.eq(tenant)).filter(Column::Id.is_in(ids));
+        let rows =
+            tx.update_all::<Entity>().filter(Column::TenantId.eq(tenant)).filter(Column::Id.is_in(ids));
         rows.set(Column::IsFinal, true).set(Column::UpdatedAt, now).exec().await?;
     }
     let count = gone.len() as u64;

@@ -163,11 +163,8 @@ fn id(node: NodeId, granularity: Granularity, key: &Key) -> Uuid {
 type Numbered<S> = HashMap<(TenantId, Uuid), (Granularity, Key, S)>;
 
 fn numbered<S: Sum>(node: NodeId, batch: Batch<S>) -> (Numbered<S>, Vec<(TenantId, Uuid)>) {
-    let sums: Numbered<S> = batch
-        .widened()
-        .into_iter()
-        .map(|sum| ((sum.1.owner.0, id(node, sum.0, &sum.1)), sum))
-        .collect();
+    let sums: Numbered<S> =
+        batch.widened().into_iter().map(|sum| ((sum.1.owner.0, id(node, sum.0, &sum.1)), sum)).collect();
     // in order, so that rows that lie together are written together
     let mut keys: Vec<(TenantId, Uuid)> = sums.keys().copied().collect();
     keys.sort_unstable();

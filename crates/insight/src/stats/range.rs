@@ -44,7 +44,8 @@ impl RangeQuery {
     pub(crate) fn range(&self, settings: &StorageSettings, now: DateTime<Utc>) -> Result<Range> {
         let to = self.to.unwrap_or(now);
         let year = |at: DateTime<Utc>| chrono::Datelike::year(&at);
-        if !(2000..3000).contains(&year(to)) || self.from.is_some_and(|at| !(2000..3000).contains(&year(at))) {
+        if !(2000..3000).contains(&year(to)) || self.from.is_some_and(|at| !(2000..3000).contains(&year(at)))
+        {
             return Err(Error::invalid("from", "must lie in the years 2000 to 2999, as `to` must"));
         }
         let from = self.from.unwrap_or(to - TimeDelta::days(1));
@@ -74,7 +75,6 @@ impl Range {
         begins.take_while(move |from| *from < self.to).map(move |from| (from, (from + step).min(self.to)))
     }
 }
-
 
 /// A share of a whole; none of nothing.
 pub(crate) fn share(part: i64, whole: i64) -> Option<f64> {

@@ -93,7 +93,9 @@ impl Insight {
                 }
             })
             .collect();
-        versions.sort_by(|a, b| (b.last_seen, b.first_seen, &b.version).cmp(&(a.last_seen, a.first_seen, &a.version)));
+        versions.sort_by(|a, b| {
+            (b.last_seen, b.first_seen, &b.version).cmp(&(a.last_seen, a.first_seen, &a.version))
+        });
         Ok(versions)
     }
 }

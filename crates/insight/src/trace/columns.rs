@@ -134,7 +134,11 @@ pub(super) fn lengths(reader: &mut Reader<'_>, count: usize) -> Option<Vec<u64>>
 }
 
 /// Values that may be missing: which are there, then those; `one` writes them.
-pub(super) fn put_some<T: Copy>(bytes: &mut Vec<u8>, values: &[Option<T>], one: impl FnOnce(&mut Vec<u8>, &[T])) {
+pub(super) fn put_some<T: Copy>(
+    bytes: &mut Vec<u8>,
+    values: &[Option<T>],
+    one: impl FnOnce(&mut Vec<u8>, &[T]),
+) {
     let there: Vec<T> = values.iter().copied().flatten().collect();
     match there.len() {
         0 => bytes.push(NONE),

@@ -55,15 +55,18 @@ pub(crate) fn pack<'a>(
 ) -> Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(256 + 40 * calls.len());
     let entries: Vec<(Source, &Entry)> = entries.into_iter().collect();
-    let entries = if entries.is_empty() { Vec::new() } else { serde_json::to_vec(&entries).map_err(Error::internal)? };
+    let entries = if entries.is_empty() {
+        Vec::new()
+    } else {
+        serde_json::to_vec(&entries).map_err(Error::internal)?
+    };
     put(&mut bytes, entries.len() as u64);
     bytes.extend_from_slice(&entries);
     put_calls(&mut bytes, calls)?;
     COMPRESSOR.with_borrow_mut(|compressor| {
         let compressor = compressor.as_mut().ok_or_else(|| Error::internal("zstd can't be set up"))?;
         let mut packed = vec![0; 1 + zstd::zstd_safe::compress_bound(bytes.len())];
-        let length =
-            compressor.compress_to_buffer(&bytes, &mut packed[1..]).map_err(Error::internal)?;
+        let length = compressor.compress_to_buffer(&bytes, &mut packed[1..]).map_err(Error::internal)?;
         packed[0] = FORM;
         packed.truncate(1 + length);
         packed.shrink_to_fit();
@@ -137,7 +140,9 @@ fn put_functions(bytes: &mut Vec<u8>, functions: &[&Function]) {
     functions.iter().for_each(|function| put_maybe(bytes, function.file_path.as_deref()));
     functions.iter().for_each(|function| put_maybe(bytes, function.class_name.as_deref()));
     functions.iter().for_each(|function| put_text(bytes, &function.name));
-    functions.iter().for_each(|function| put(bytes, function.line_number.map_or(0, |line| u64::from(line) + 1)));
+    functions
+        .iter()
+        .for_each(|function| put(bytes, function.line_number.map_or(0, |line| u64::from(line) + 1)));
 }
 
 fn read_functions(reader: &mut Reader<'_>) -> Option<Vec<Arc<Function>>> {
@@ -188,7 +193,8 @@ fn read(bytes: &[u8]) -> Option<Opened> {
     let starts = columns::times(&mut reader, count)?;
     let durations = columns::lengths(&mut reader, count)?;
     let cpu = columns::some(&mut reader, count, columns::lengths)?;
-    let memory = columns::some(&mut reader, count, |reader, count| columns::collect(count, || reader.signed()))?;
+    let memory =
+        columns::some(&mut reader, count, |reader, count| columns::collect(count, || reader.signed()))?;
     let exceptions_of = columns::some(&mut reader, count, columns::numbers)?;
     let details_of = columns::some(&mut reader, count, columns::numbers)?;
     let mut calls = Vec::with_capacity(count);

@@ -26,16 +26,33 @@ fn request(count: usize, dice: &mut Dice) -> (Entry, Vec<Call>) {
     };
     let functions: Vec<Arc<Function>> = (0..16)
         .map(|i| match i % 4 {
-            0 => function("shop.api.orders", None, ["list_orders", "get_order", "add_order", "pay"][i as usize / 4], 20 + 31 * i),
-            1 => function("shop.services.order_service", Some("OrderService"), ["load", "price", "check_stock", "ship"][i as usize / 4], 14 + 27 * i),
-            2 => function("sqlalchemy.orm.session", Some("Session"), ["execute", "flush", "refresh", "commit"][i as usize / 4], 900 + 57 * i),
+            0 => function(
+                "shop.api.orders",
+                None,
+                ["list_orders", "get_order", "add_order", "pay"][i as usize / 4],
+                20 + 31 * i,
+            ),
+            1 => function(
+                "shop.services.order_service",
+                Some("OrderService"),
+                ["load", "price", "check_stock", "ship"][i as usize / 4],
+                14 + 27 * i,
+            ),
+            2 => function(
+                "sqlalchemy.orm.session",
+                Some("Session"),
+                ["execute", "flush", "refresh", "commit"][i as usize / 4],
+                900 + 57 * i,
+            ),
             _ => function("shop.cache", None, ["get", "set", "delete", "key_of"][i as usize / 4], 8 + 9 * i),
         })
         .collect();
     let statement = Arc::new(Detail {
         system: Some("postgresql".to_owned()),
         operation: Some("SELECT".to_owned()),
-        statement: Some("SELECT id, total, state FROM orders WHERE customer_id = $1 ORDER BY id DESC LIMIT 50".to_owned()),
+        statement: Some(
+            "SELECT id, total, state FROM orders WHERE customer_id = $1 ORDER BY id DESC LIMIT 50".to_owned(),
+        ),
         target: Some("db.internal:5432".to_owned()),
         attributes: BTreeMap::from([("db.name".to_owned(), "shop".to_owned())]),
         ..Detail::default()
@@ -51,7 +68,13 @@ fn request(count: usize, dice: &mut Dice) -> (Entry, Vec<Call>) {
         Call {
             id: ids[i].clone(),
             parent: (i > 0).then(|| ids[i - 1 - dice.roll(i.min(4) as u64) as usize].clone()),
-            work: if i == 0 { Work::Request } else if is_query { Work::Database } else { Work::Function },
+            work: if i == 0 {
+                Work::Request
+            } else if is_query {
+                Work::Database
+            } else {
+                Work::Function
+            },
             function,
             start_ns: now,
             duration_ns,
@@ -119,7 +142,11 @@ fn ids_and_parents_of_every_kind_come_back() {
         vec![call("1", None), call("999999999999999", Some("1")), call("0", Some("7"))],
         // not as numbers are written
         vec![call("01", None), call("1", Some("01")), call("-1", None), far("9999999999999999")],
-        vec![call("00000000000000ff", None), far("ffffffffffffffff"), call("0000000000000001", Some("00000000000000FF"))],
+        vec![
+            call("00000000000000ff", None),
+            far("ffffffffffffffff"),
+            call("0000000000000001", Some("00000000000000FF")),
+        ],
         // in capitals
         vec![call("00000000000000FF", None), call("00000000000000ff", Some("00000000000000FF"))],
     ] {
@@ -213,7 +240,10 @@ async fn a_packed_call_takes_a_tenth_of_a_row() {
             let rows: Vec<String> = rows.collect();
             raw.run(format!("INSERT INTO function_calls VALUES {}", rows.join(", "))).await;
             let hex: String = packed.iter().map(|byte| format!("{byte:02x}")).collect();
-            raw.run(format!("INSERT INTO call_trees VALUES ({tenant}, X'{number:032x}', '{trace}', X'{hex}')")).await;
+            raw.run(format!(
+                "INSERT INTO call_trees VALUES ({tenant}, X'{number:032x}', '{trace}', X'{hex}')"
+            ))
+            .await;
         }
         let size = async |raw: &mut loam_testkit::Raw, names: &str| {
             let sql = format!("SELECT CAST(sum(pgsize) AS TEXT) FROM dbstat WHERE name IN ({names})");

@@ -70,12 +70,21 @@ async fn nodes_that_are_told_of_one_trace_at_once_lose_and_double_nothing(databa
     let mut dice = Dice(11);
     let stories: Vec<Story> = (0..12).map(|number| story(number, lately(&bed), &mut dice)).collect();
     let parts = |from: usize| -> Vec<Part> {
-        let some = |story: &Story| (0..story.calls.len()).filter(|number| number % 3 != from).collect::<Vec<_>>();
-        stories.iter().map(|story| story.part(tenant, pieces, &some(story))).filter(|part| !part.calls.is_empty()).collect()
+        let some =
+            |story: &Story| (0..story.calls.len()).filter(|number| number % 3 != from).collect::<Vec<_>>();
+        stories
+            .iter()
+            .map(|story| story.part(tenant, pieces, &some(story)))
+            .filter(|part| !part.calls.is_empty())
+            .collect()
     };
     let nodes: Vec<RecordSink> = (1..=3).map(|node| sink(&bed.clock, node, Live::default())).collect();
     let (first, second, third) = (parts(0), parts(1), parts(2));
-    tokio::join!(take(&bed, &nodes[0], &first), take(&bed, &nodes[1], &second), take(&bed, &nodes[2], &third));
+    tokio::join!(
+        take(&bed, &nodes[0], &first),
+        take(&bed, &nodes[1], &second),
+        take(&bed, &nodes[2], &third)
+    );
     let all: Vec<Part> = stories.iter().map(|story| story.whole(tenant, whole)).collect();
     take(&bed, &nodes[0], &all).await;
     assert_eq!(sums(&bed, pieces).await, sums(&bed, whole).await);

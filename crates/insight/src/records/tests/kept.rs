@@ -60,10 +60,7 @@ async fn names_beyond_the_limit_are_summed_as_one_and_stay_so(database: Database
     let story = |number: usize| Story {
         trace_id: format!("t{number}"),
         entries: vec![entry("0", &format!("GET /{number}"), Some(&format!("v{number}")))],
-        calls: vec![
-            call("0", None, &format!("f{number}"), at, 1_000),
-            call("1", Some("0"), "late", at, 500),
-        ],
+        calls: vec![call("0", None, &format!("f{number}"), at, 1_000), call("1", Some("0"), "late", at, 500)],
     };
     let node = sink(&bed.clock, 1, limits());
     for number in 0..4 {
@@ -71,7 +68,12 @@ async fn names_beyond_the_limit_are_summed_as_one_and_stay_so(database: Database
     }
     let endpoints = async || {
         let tx = bed.database.db.read(&bed.scope()).await.unwrap();
-        let rows = tx.find::<endpoints::Entity>().filter(endpoints::Column::Granularity.eq("hour")).all().await.unwrap();
+        let rows = tx
+            .find::<endpoints::Entity>()
+            .filter(endpoints::Column::Granularity.eq("hour"))
+            .all()
+            .await
+            .unwrap();
         let mut rows: Vec<String> =
             rows.iter().map(|row| format!("{} {} {}", row.endpoint, row.version, row.requests)).collect();
         rows.sort();
@@ -86,10 +88,14 @@ async fn names_beyond_the_limit_are_summed_as_one_and_stay_so(database: Database
     }
     assert_eq!(endpoints().await, told);
     let tx = bed.database.db.read(&bed.scope()).await.unwrap();
-    let rows = tx.find::<functions::Entity>().filter(functions::Column::Granularity.eq("hour")).all().await.unwrap();
+    let rows =
+        tx.find::<functions::Entity>().filter(functions::Column::Granularity.eq("hour")).all().await.unwrap();
     let calls: i64 = rows.iter().map(|row| row.calls).sum();
     let names: std::collections::BTreeSet<&str> = rows.iter().map(|row| row.function.as_str()).collect();
-    assert_eq!((calls, names.into_iter().collect::<Vec<_>>()), (8, vec!["(other)", "shop.f0", "shop.f1", "shop.f2"]));
+    assert_eq!(
+        (calls, names.into_iter().collect::<Vec<_>>()),
+        (8, vec!["(other)", "shop.f0", "shop.f1", "shop.f2"])
+    );
 }
 
 async fn what_is_of_no_project_or_no_time_is_left_out_and_the_rest_kept(database: Database) {
@@ -100,12 +106,14 @@ async fn what_is_of_no_project_or_no_time_is_left_out_and_the_rest_kept(database
     let project = bed.project("shop").await;
     let (tenant, now) = (bed.scope().tenant(), bed.clock.now());
     let node = sink(&bed.clock, 1, Live::default());
-    let at = |trace: &str, project, at| Story {
-        trace_id: trace.to_owned(),
-        entries: vec![entry("0", "GET /", None)],
-        calls: vec![call("0", None, "f", at, 10)],
-    }
-    .whole(tenant, project);
+    let at = |trace: &str, project, at| {
+        Story {
+            trace_id: trace.to_owned(),
+            entries: vec![entry("0", "GET /", None)],
+            calls: vec![call("0", None, "f", at, 10)],
+        }
+        .whole(tenant, project)
+    };
     let parts = [
         at("kept", project, now),
         at("nobody's", ProjectId(Uuid::from_u128(9)), now),

@@ -84,7 +84,8 @@ fn story(number: usize, at: DateTime<Utc>, dice: &mut Dice) -> Story {
         let parent = (i > 0).then(|| format!("{:016x}", dice.roll(i)));
         let name = format!("f{}", dice.roll(6));
         let begin = at + TimeDelta::microseconds((i * 700 + dice.roll(600)) as i64);
-        let mut one = call(&format!("{i:016x}"), parent.as_deref(), &name, begin, 1 + dice.roll(9_000) as u64);
+        let mut one =
+            call(&format!("{i:016x}"), parent.as_deref(), &name, begin, 1 + dice.roll(9_000) as u64);
         one.start_ns += dice.roll(1000) as i64;
         one.memory_delta = (dice.roll(3) == 0).then(|| dice.roll(5000) as i64 - 1000);
         one.exception = (dice.roll(9) == 0).then(|| "ValueError: no".to_owned());
@@ -168,23 +169,37 @@ async fn sums(bed: &Bed, project: ProjectId) -> BTreeMap<String, String> {
         sum.1 = sum.1.max(peak);
         sum.2.merge(&Sketch::from_bytes(sketch).unwrap(), 1);
     };
-    for r in tx.find::<endpoints::Entity>().all().await.unwrap().into_iter().filter(|r| r.project_id == project) {
+    for r in
+        tx.find::<endpoints::Entity>().all().await.unwrap().into_iter().filter(|r| r.project_id == project)
+    {
         let key = format!("endpoint {} {} {} {}", r.granularity.name(), r.bucket, r.endpoint, r.version);
         let numbers = vec![
-            r.requests, r.errors, r.duration_us, r.cpu_us, r.query_count, r.query_us, r.slow_queries, r.cache_hits,
-            r.cache_misses, r.cache_us, r.memory_delta, r.calls,
+            r.requests,
+            r.errors,
+            r.duration_us,
+            r.cpu_us,
+            r.query_count,
+            r.query_us,
+            r.slow_queries,
+            r.cache_hits,
+            r.cache_misses,
+            r.cache_us,
+            r.memory_delta,
+            r.calls,
         ];
         add(key, numbers, r.memory_peak, &r.sketch);
     }
-    for r in tx.find::<functions::Entity>().all().await.unwrap().into_iter().filter(|r| r.project_id == project) {
+    for r in
+        tx.find::<functions::Entity>().all().await.unwrap().into_iter().filter(|r| r.project_id == project)
+    {
         let key = format!("function {} {} {} {}", r.granularity.name(), r.bucket, r.function, r.version);
         let numbers =
             vec![r.calls, r.errors, r.self_us, r.total_us, r.query_count, r.query_us, r.memory_delta];
         add(key, numbers, 0, &r.sketch);
     }
-    let there = all.into_iter().filter(|(_, (numbers, _, sketch))| {
-        numbers.iter().any(|number| *number != 0) || !sketch.is_empty()
-    });
+    let there = all
+        .into_iter()
+        .filter(|(_, (numbers, _, sketch))| numbers.iter().any(|number| *number != 0) || !sketch.is_empty());
     there.map(|(key, sum)| (key, format!("{sum:?}"))).collect()
 }
 

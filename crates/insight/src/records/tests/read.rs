@@ -68,9 +68,18 @@ async fn records_are_found_by_what_they_are(database: Database) {
     assert_eq!(by(PerformanceRecordFilter { endpoint, ..filter() }).await, "t9 t7 t5 t3 t1");
     assert_eq!(by(PerformanceRecordFilter { is_error: Some(true), ..filter() }).await, "t3");
     assert_eq!(by(PerformanceRecordFilter { status_code: Some(500), ..Default::default() }).await, "t3");
-    assert_eq!(by(PerformanceRecordFilter { version: Some("1.0".to_owned()), ..filter() }).await, "t4 t3 t2 t1 t0");
-    assert_eq!(by(PerformanceRecordFilter { method: Some("POST".to_owned()), ..filter() }).await, "t9 t7 t5 t3 t1");
-    assert_eq!(by(PerformanceRecordFilter { trace_id: Some("t8".to_owned()), ..Default::default() }).await, "t8");
+    assert_eq!(
+        by(PerformanceRecordFilter { version: Some("1.0".to_owned()), ..filter() }).await,
+        "t4 t3 t2 t1 t0"
+    );
+    assert_eq!(
+        by(PerformanceRecordFilter { method: Some("POST".to_owned()), ..filter() }).await,
+        "t9 t7 t5 t3 t1"
+    );
+    assert_eq!(
+        by(PerformanceRecordFilter { trace_id: Some("t8".to_owned()), ..Default::default() }).await,
+        "t8"
+    );
     assert_eq!(by(PerformanceRecordFilter { service: Some("none".to_owned()), ..filter() }).await, "");
     assert_eq!(by(PerformanceRecordFilter { min_duration: Some(0.011), ..filter() }).await, "");
     let minutes = |from, to| (Some(at + TimeDelta::minutes(from)), Some(at + TimeDelta::minutes(to)));
@@ -78,7 +87,9 @@ async fn records_are_found_by_what_they_are(database: Database) {
     assert_eq!(by(PerformanceRecordFilter { from, to, ..filter() }).await, "t4 t3");
     let slowest = PerformanceRecordFilter { from, to, order: Some(RecordOrder::Duration), ..filter() };
     assert_eq!(by(slowest.clone()).await, "t4 t3");
-    let refused = |filter| async { bed.insight.list_records(&bed.scope(), filter, &PageQuery::default()).await.unwrap_err() };
+    let refused = |filter| async {
+        bed.insight.list_records(&bed.scope(), filter, &PageQuery::default()).await.unwrap_err()
+    };
     let error = refused(PerformanceRecordFilter { project_id: None, ..slowest }).await;
     assert_eq!((error.status(), error.param()), (400, Some("project_id")));
     let error = refused(PerformanceRecordFilter { min_duration: Some(f64::NAN), ..filter() }).await;
@@ -135,7 +146,10 @@ async fn calls_come_in_their_order_page_by_page_both_ways(database: Database) {
     let (ids, whole) = list(&PageQuery::default()).await;
     assert_eq!(ids, json!(["r", "q", "w", "w2"]));
     let last = json!(whole.data[3]);
-    assert_eq!(last["call_context"], json!({"depth": 2, "call_order": 3, "is_recursive": true, "exception_info": null}));
+    assert_eq!(
+        last["call_context"],
+        json!({"depth": 2, "call_order": 3, "is_recursive": true, "exception_info": null})
+    );
     assert_eq!(last["function_info"]["module"], "shop");
     assert_eq!(last["execution_info"]["duration"], 0.001);
     assert_eq!(json!(whole.data[1])["performance_tags"], json!(["database"]));
@@ -150,7 +164,8 @@ async fn calls_come_in_their_order_page_by_page_both_ways(database: Database) {
     let nothing = FunctionCallFilter { trace_id: Some("none".to_owned()), ..Default::default() };
     let page = bed.insight.list_function_calls(&bed.scope(), nothing, &PageQuery::default()).await.unwrap();
     assert!(page.data.is_empty());
-    let error = bed.insight.list_function_calls(&bed.scope(), Default::default(), &PageQuery::default()).await;
+    let error =
+        bed.insight.list_function_calls(&bed.scope(), Default::default(), &PageQuery::default()).await;
     assert_eq!(error.err().expect("neither trace nor record").status(), 400);
 }
 
@@ -183,7 +198,8 @@ async fn a_record_goes_to_other_tools_with_all_its_time(database: Database) {
 }
 
 async fn traces_ids(bed: &Bed) -> Vec<PerformanceRecordId> {
-    let page = bed.insight.list_records(&bed.scope(), Default::default(), &PageQuery::default()).await.unwrap();
+    let page =
+        bed.insight.list_records(&bed.scope(), Default::default(), &PageQuery::default()).await.unwrap();
     page.data.into_iter().map(|row| row.id).collect()
 }
 
@@ -204,33 +220,51 @@ async fn statistics_tell_endpoints_functions_and_versions_apart(database: Databa
         assert_eq!(sums["data"].as_array().unwrap().len(), 4);
         let failed = sums["data"].as_array().unwrap().iter().find(|sum| sum["errors"] == 1).unwrap();
         assert_eq!(failed["endpoint"], "GET /1");
-        assert_eq!((&failed["version"], &failed["requests"], &failed["error_rate"]), (&json!("1.0"), &json!(2), &json!(0.5)));
+        assert_eq!(
+            (&failed["version"], &failed["requests"], &failed["error_rate"]),
+            (&json!("1.0"), &json!(2), &json!(0.5))
+        );
         let p95 = failed["p95"].as_f64().unwrap();
         assert!((0.0098..0.0102).contains(&p95), "within a percent of 10 ms: {p95}");
-        assert_eq!(failed["database_metrics"], json!({"query_count": 2, "query_time": 0.01, "slow_queries": 0}));
+        assert_eq!(
+            failed["database_metrics"],
+            json!({"query_count": 2, "query_time": 0.01, "slow_queries": 0})
+        );
     }
     let choice = FunctionChoice { limit: Some(1), ..Default::default() };
     let sums = json!(bed.insight.top_functions(&scope, &range(None), &choice).await.unwrap());
     assert_eq!(sums["granularity"], "minute");
     // 2 to 11 ms of its own, and 1 ms of itself again in each
     let walk = &sums["data"][0];
-    assert_eq!((&walk["function"], &walk["calls"], &walk["self_time"]), (&json!("shop.walk"), &json!(20), &json!(0.075)));
+    assert_eq!(
+        (&walk["function"], &walk["calls"], &walk["self_time"]),
+        (&json!("shop.walk"), &json!(20), &json!(0.075))
+    );
     assert_eq!(walk["total_time"], 0.075);
     let choice = FunctionChoice { function: Some("shop.view".to_owned()), ..Default::default() };
     let sums = json!(bed.insight.top_functions(&scope, &range(None), &choice).await.unwrap());
     assert_eq!((&sums["data"][0]["query_count"], &sums["data"][0]["query_time"]), (&json!(10), &json!(0.05)));
     let trend = EndpointTrend { endpoint: Some("GET /0".to_owned()), ..Default::default() };
     let sums = json!(bed.insight.endpoint_trend(&scope, &range(None), &trend).await.unwrap());
-    let times: Vec<DateTime<Utc>> =
-        sums["data"].as_array().unwrap().iter().map(|sum| serde_json::from_value(sum["time"].clone()).unwrap()).collect();
+    let times: Vec<DateTime<Utc>> = sums["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|sum| serde_json::from_value(sum["time"].clone()).unwrap())
+        .collect();
     assert_eq!(times, [0, 2, 4, 6, 8].map(|minute| at + TimeDelta::minutes(minute)));
     let trend = FunctionTrend { function: "shop.walk".to_owned(), version: None, by_version: true };
-    let sums = json!(bed.insight.function_trend(&scope, &range(Some(Granularity::Hour)), &trend).await.unwrap());
+    let sums =
+        json!(bed.insight.function_trend(&scope, &range(Some(Granularity::Hour)), &trend).await.unwrap());
     assert_eq!(sums["data"].as_array().unwrap().len(), 2);
     let query = VersionsQuery { project_id: project, from: None };
     let versions = json!(bed.insight.list_versions(&scope, &query).await.unwrap());
-    assert_eq!(versions.as_array().unwrap().iter().map(|v| v["requests"].clone()).collect::<Vec<_>>(), [json!(5), json!(5)]);
+    assert_eq!(
+        versions.as_array().unwrap().iter().map(|v| v["requests"].clone()).collect::<Vec<_>>(),
+        [json!(5), json!(5)]
+    );
     let wrong = RangeQuery { from: Some(at + TimeDelta::days(1)), ..range(None) };
-    let error = bed.insight.top_endpoints(&scope, &wrong, &Default::default()).await.err().expect("turned around");
+    let error =
+        bed.insight.top_endpoints(&scope, &wrong, &Default::default()).await.err().expect("turned around");
     assert_eq!((error.status(), error.param()), (400, Some("from")));
 }

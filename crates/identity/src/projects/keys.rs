@@ -1,0 +1,72 @@
+//! A project's key, and the one after it.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use loam_http::surface::{IfMatch, etag, next_version};
+use loam_kernel::{Error, ProjectId, Result, Scope, TenantId};
+use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
+use serde::Deserialize;
+use serde_json::json;
+use utoipa::ToSchema;
+
+use super::entity::Entity;
+use super::retired::{self, ActiveModel};
+use super::service::{NewProject, missing, sealed_key};
+use crate::{Identity, secret};
+
+/// A day, unless asked otherwise.
+const GRACE: u32 = 86_400;
+/// Thirty days.
+const MAX_GRACE: u32 = 30 * GRACE;
+/// Days that a key is still known when it has ended, so that who sends it is told what has become of it.
+const REMEMBERED: TimeDelta = TimeDelta::days(30);
+
+/// How a project's key is replaced.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RotateKey {
+    /// Seconds that the old key is still taken, at most 2,592,000 (30 days); a day unless given, 0 for not at all.
+    pub grace_seconds: Option<u32>,
+}
+
+impl Identity {
+    /// Replaces a project's key; until when the old one is taken.
+    pub async fn rotate_project_key(
+        &self,
+        scope: &Scope,
+        id: ProjectId,
+        version: &IfMatch,
+        how: &RotateKey,
+    ) -> Result<(NewProject, DateTime<Utc>)> {
+        let grace = how.grace_seconds.unwrap_or(GRACE);
+        if grace > MAX_GRACE {
+            return Err(Error::invalid("grace_seconds", format!("must be at most {MAX_GRACE}")));
+        }
+        let project_key = secret::generate_project(&self.clock);
+        let tx = self.db.write(scope).await?;
+        let old = tx.get_locked::<Entity>(id).await?.ok_or_else(missing)?;
+        version.check(&etag(old.updated_at))?;
+        let now = self.clock.now();
+        let until = now + TimeDelta::seconds(grace.into());
+        let forgotten = tx.delete::<retired::Entity>().filter(retired::Column::ProjectId.eq(id));
+        forgotten.filter(retired::Column::ExpiresAt.lt(now - REMEMBERED)).exec().await?;
+        tx.insert(ActiveModel {
+            tenant_id: Set(TenantId::NIL),
+            id: Set(self.clock.id()),
+            project_id: Set(id),
+            key_hash: Set(old.key_hash.clone()),
+            expires_at: Set(until),
+            created_at: Set(now),
+        })
+        .await?;
+        let updated_at = next_version(old.updated_at, now);
+        let mut row = old.into_active_model();
+        row.project_key = Set(sealed_key(self, id, &project_key)?);
+        row.key_hash = Set(secret::digest(&project_key).to_vec());
+        row.updated_at = Set(updated_at);
+        let row = tx.update(row).await?;
+        let changes = json!({ "old_key_valid_until": until });
+        let notice = self.changes.record(&tx, "rotate_key", "projects", id, changes).await?;
+        self.changes.commit(tx, notice).await?;
+        Ok((NewProject { row, project_key }, until))
+    }
+}

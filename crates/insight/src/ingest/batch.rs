@@ -1,0 +1,190 @@
+//! A batch cut into its records, each of which stands for itself.
+
+use loam_kernel::{Error, Kind, Result};
+use rmp_serde::decode::ReadRefReader;
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::fault::Fault;
+use super::msgpack;
+use super::wire::Record;
+use crate::trace::{Environment, VersionInfo};
+
+/// The depth to which MessagePack is read.
+const MAX_DEPTH: usize = 128;
+
+type Unpacker<'a> = rmp_serde::Deserializer<ReadRefReader<'a, [u8]>>;
+
+/// What a body is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    Json,
+    MessagePack,
+}
+
+/// What holds for the records of a batch that don't say otherwise.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Defaults {
+    pub(super) service: Option<String>,
+    pub(super) version_info: Option<VersionInfo>,
+    pub(super) environment: Option<Environment>,
+}
+
+/// A batch whose records have not been read yet.
+#[derive(Debug)]
+pub(super) struct Batch<'a> {
+    pub(super) format: Format,
+    pub(super) defaults: Defaults,
+    pub(super) records: Vec<&'a [u8]>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Envelope<'a> {
+    #[serde(default)]
+    service: Option<String>,
+    #[serde(default)]
+    version_info: Option<VersionInfo>,
+    #[serde(default)]
+    environment: Option<Environment>,
+    #[serde(borrow)]
+    records: Vec<&'a RawValue>,
+}
+
+impl<'a> Batch<'a> {
+    /// Cuts a body into its records.
+    ///
+    /// # Errors
+    /// 400 when it is no batch at all.
+    pub(super) fn cut(format: Format, body: &'a [u8]) -> Result<Self> {
+        match format {
+            Format::Json => json(body),
+            Format::MessagePack => messagepack(body),
+        }
+    }
+
+    /// Reads a record.
+    pub(super) fn read(format: Format, bytes: &'a [u8]) -> Result<Record<'a>, Fault> {
+        let is_object = match format {
+            Format::Json => bytes.first() == Some(&b'{'),
+            Format::MessagePack => msgpack::map(bytes).is_some(),
+        };
+        // a struct can also be read from an array, whose items would be taken for its fields in order
+        if !is_object {
+            return Err(Fault {
+                code: "invalid_record",
+                message: "must be an object".to_owned(),
+                param: None,
+            });
+        }
+        match format {
+            Format::Json => serde_json::from_slice(bytes).map_err(|_| {
+                // where, is only looked for when something is wrong
+                let json = &mut serde_json::Deserializer::from_slice(bytes);
+                place(serde_path_to_error::deserialize::<_, Record<'_>>(json))
+            }),
+            Format::MessagePack => unpack(bytes)
+                .map_err(|_| place(serde_path_to_error::deserialize::<_, Record<'_>>(&mut unpacker(bytes)))),
+        }
+    }
+
+    /// A record as a document that stands for itself, with what the batch said for all.
+    pub(super) fn document(&self, bytes: &[u8]) -> Option<Value> {
+        let mut document: Value = match self.format {
+            Format::Json => serde_json::from_slice(bytes).ok()?,
+            Format::MessagePack => unpack(bytes).ok()?,
+        };
+        if let Value::Object(fields) = &mut document {
+            let Defaults { service, version_info, environment } = &self.defaults;
+            let shared = [
+                ("service", service.as_ref().map(|service| Value::from(service.as_str()))),
+                (
+                    "version_info",
+                    version_info.as_ref().and_then(|version| serde_json::to_value(version).ok()),
+                ),
+                ("environment", environment.as_ref().and_then(|place| serde_json::to_value(place).ok())),
+            ];
+            for (name, value) in shared {
+                if let Some(value) = value {
+                    fields.entry(name).or_insert(value);
+                }
+            }
+        }
+        Some(document)
+    }
+}
+
+fn unpack<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, rmp_serde::decode::Error> {
+    T::deserialize(&mut unpacker(bytes))
+}
+
+/// As deep as JSON may be read: beyond that a body could use up the stack.
+fn unpacker(bytes: &[u8]) -> Unpacker<'_> {
+    let mut unpacker = rmp_serde::Deserializer::from_read_ref(bytes);
+    unpacker.set_max_depth(MAX_DEPTH);
+    unpacker
+}
+
+fn place<T, E: std::fmt::Display>(read: Result<T, serde_path_to_error::Error<E>>) -> Fault {
+    match read {
+        Err(e) => Fault::unreadable(e.path(), &e.inner().to_string()),
+        Ok(_) => Fault { code: "invalid_record", message: "can't be read".to_owned(), param: None },
+    }
+}
+
+fn json(body: &[u8]) -> Result<Batch<'_>> {
+    let said = |e: serde_json::Error| malformed(&e.to_string());
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(malformed("the body must be an object with `records`"));
+    }
+    let envelope: Envelope<'_> = serde_json::from_slice(body).map_err(said)?;
+    let Envelope { service, version_info, environment, records } = envelope;
+    Ok(Batch {
+        format: Format::Json,
+        defaults: Defaults { service, version_info, environment },
+        records: records.into_iter().map(|record| record.get().as_bytes()).collect(),
+    })
+}
+
+fn messagepack(body: &[u8]) -> Result<Batch<'_>> {
+    let broken = || malformed("the body is not whole MessagePack");
+    let (_, rest) = msgpack::value(body).ok_or_else(broken)?;
+    if !rest.is_empty() {
+        return Err(malformed("the body goes on after its MessagePack"));
+    }
+    let (pairs, mut rest) =
+        msgpack::map(body).ok_or_else(|| malformed("the body must be a map with `records`"))?;
+    let mut batch = Batch { format: Format::MessagePack, defaults: Defaults::default(), records: Vec::new() };
+    let mut has_records = false;
+    for _ in 0..pairs {
+        let (name, after) = msgpack::value(rest).ok_or_else(broken)?;
+        let (value, after) = msgpack::value(after).ok_or_else(broken)?;
+        rest = after;
+        let said = |e: rmp_serde::decode::Error| malformed(&e.to_string());
+        match unpack::<&str>(name).map_err(said)? {
+            "service" => batch.defaults.service = unpack(value).map_err(said)?,
+            "version_info" => batch.defaults.version_info = unpack(value).map_err(said)?,
+            "environment" => batch.defaults.environment = unpack(value).map_err(said)?,
+            "records" => {
+                has_records = true;
+                let (count, mut items) =
+                    msgpack::array(value).ok_or_else(|| malformed("`records` must be an array"))?;
+                for _ in 0..count {
+                    let (record, after) = msgpack::value(items).ok_or_else(broken)?;
+                    items = after;
+                    batch.records.push(record);
+                }
+            }
+            name => return Err(malformed(&format!("unknown field `{name}`"))),
+        }
+    }
+    if has_records { Ok(batch) } else { Err(malformed("missing field `records`")) }
+}
+
+fn malformed(said: &str) -> Error {
+    let mut said = said.to_owned();
+    said.truncate(said.floor_char_boundary(300));
+    Error::new(Kind::Invalid, "invalid_batch", format!("the body is not a batch of records: {said}"))
+}

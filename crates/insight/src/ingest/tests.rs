@@ -1,0 +1,257 @@
+//! From what is sent to what is kept of it.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use loam_kernel::{Clock, ProjectId, TenantId};
+use serde_json::{Value, json};
+
+use super::batch::{Batch, Defaults, Format};
+use super::fault::Fault;
+use super::part::Context;
+use crate::trace::{Part, Tree, Work};
+
+fn now() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_800_000_000, 0).unwrap()
+}
+
+fn read_with(format: Format, bytes: &[u8], defaults: &Defaults) -> Result<Part, Fault> {
+    let clock = Clock::system();
+    let (tenant, project): (TenantId, ProjectId) = (clock.id(), clock.id());
+    let context = Context { tenant, project, now: now(), max_calls: 5, defaults };
+    Batch::read(format, bytes).and_then(|record| context.part(record))
+}
+
+fn read(record: &Value) -> Result<Part, Fault> {
+    read_with(Format::Json, &serde_json::to_vec(record).unwrap(), &Defaults::default())
+}
+
+fn refused(record: &Value) -> (&'static str, String) {
+    let fault = read(record).expect_err("refused");
+    (fault.code, fault.param.unwrap_or_default())
+}
+
+/// The smallest record, with more fields.
+fn record(more: Value) -> Value {
+    let mut record = json!({ "trace_id": "t-1", "timestamp": 1_800_000_000, "performance_metrics": { "total_duration": 0.5 } });
+    let fields = record.as_object_mut().unwrap();
+    more.as_object().unwrap().iter().for_each(|(name, value)| _ = fields.insert(name.clone(), value.clone()));
+    record
+}
+
+fn with_calls(calls: Value) -> Value {
+    record(json!({ "id": "r", "function_calls": calls }))
+}
+
+#[test]
+fn a_whole_record_comes_in_as_the_design_has_it() {
+    let part = read(&json!({
+        "id": "r-1", "trace_id": "4BF92F3577B34DA6A3CE929D0E0E4736", "parent_call_id": "caller", "service": "shop",
+        "timestamp": "2027-01-15T08:00:00Z",
+        "request_info": {
+            "method": "get", "path": "/api/users/123?token=x", "query_params": { "page": 2, "token": "x" },
+            "headers": { "Cookie": "secret", "accept": "*/*" }, "user_agent": "curl", "remote_ip": "10.0.0.1"
+        },
+        "response_info": { "status_code": 503, "response_size": 10, "content_type": "text/html" },
+        "performance_metrics": {
+            "total_duration": 0.25, "cpu_time": 0.125, "memory_usage": { "peak_memory": 64, "memory_delta": 0.5 },
+            "database_metrics": { "query_count": 7, "query_time": 0.1, "slow_queries": 1 },
+            "cache_metrics": { "cache_hits": 3, "cache_misses": 2, "cache_time": 0.01 }
+        },
+        "version_info": { "app_version": "1.2", "git_commit": "abc", "deploy_time": "2027-01-01T00:00:00Z" },
+        "environment": { "python_version": "3.12", "framework_version": "fastapi 1", "server_info": "uvicorn" },
+        "function_calls": [{
+            "call_id": "c-1", "function_name": "load", "module": "app.users", "class_name": "Users", "file_path": "/app/users.py",
+            "line_number": 10, "start_time": "2027-01-15T08:00:00.050Z", "duration": 0.1, "cpu_time": 0.01, "memory_delta": 2048,
+            "exception_info": "ValueError: no", "performance_tags": ["slow", "database"], "depth": 1, "call_order": 0,
+            "is_recursive": false,
+            "detail": { "system": "postgresql", "operation": "SELECT", "statement": "SELECT * FROM u WHERE id = 5", "rows": 1 }
+        }]
+    }))
+    .unwrap();
+    assert_eq!(part.trace_id, "4bf92f3577b34da6a3ce929d0e0e4736");
+    let entry = &part.entries[0];
+    assert_eq!(
+        (entry.call_id.as_str(), entry.endpoint.as_str(), entry.is_error),
+        ("r-1", "GET /api/users/{id}", true)
+    );
+    assert_eq!(entry.request.path.as_deref(), Some("/api/users/123"));
+    assert_eq!(json!(entry.request.query_params), json!({ "page": 2, "token": "[redacted]" }));
+    assert_eq!(json!(entry.request.headers), json!({ "Cookie": "[redacted]", "accept": "*/*" }));
+    assert_eq!((entry.measured.memory_peak, entry.measured.memory_delta), (Some(64 << 20), Some(512 << 10)));
+    assert_eq!((entry.measured.query_ns, entry.measured.cache_misses), (Some(100_000_000), Some(2)));
+    assert_eq!(entry.version.key(), "1.2");
+    let [root, call] = &part.calls[..] else { panic!("a root and a call") };
+    assert_eq!((root.id.as_str(), root.parent.as_deref(), root.work), ("r-1", Some("caller"), Work::Request));
+    assert_eq!((root.start_ns, root.duration_ns), (1_800_000_000_000_000_000, 250_000_000));
+    assert_eq!((call.parent.as_deref(), call.work), (Some("r-1"), Work::Database));
+    assert_eq!(
+        (call.start_ns - root.start_ns, call.function.key().as_str()),
+        (50_000_000, "app.users.Users.load")
+    );
+    assert_eq!(call.detail.as_ref().unwrap().statement.as_deref(), Some("SELECT * FROM u WHERE id = ?"));
+}
+
+#[test]
+fn messagepack_says_the_same_as_json() {
+    let mut record = with_calls(json!([
+        { "call_id": "a", "function": 0, "start_offset": 0.125, "duration": 0.25, "detail": { "system": "redis", "statement": "GET user:7", "hit": true } }
+    ]));
+    record["functions"] = json!([{ "name": "get", "module": "cache", "line_number": 3 }]);
+    record["request_info"] =
+        json!({ "headers": { "host": "h" }, "query_params": { "a": [1, null, { "b": 1.5 }] } });
+    record["version_info"] = json!({ "deploy_time": "2027-01-01T00:00:00Z" });
+    let mut parts = [
+        read(&record).unwrap(),
+        read_with(Format::MessagePack, &rmp_serde::to_vec_named(&record).unwrap(), &Defaults::default())
+            .unwrap(),
+    ];
+    let project = parts[0].project;
+    let tenant = parts[0].tenant;
+    (parts[1].project, parts[1].tenant) = (project, tenant);
+    assert_eq!(parts[0], parts[1]);
+    assert_eq!(parts[0].calls[1].detail.as_ref().unwrap().statement.as_deref(), Some("GET user:?"));
+}
+
+#[test]
+fn every_call_hangs_below_the_record() {
+    let call = |id: &str, parent: Option<&str>| json!({ "call_id": id, "parent_call_id": parent, "function_name": "f", "start_offset": 0, "duration": 0.1 });
+    let part = read(&with_calls(json!([
+        call("b", Some("a")),
+        call("a", None),
+        call("c", Some("gone")),
+        call("d", Some("d"))
+    ])))
+    .unwrap();
+    let tree = Tree::new(part.calls.clone());
+    let root = tree.find("r").unwrap();
+    assert_eq!((tree.roots().len(), tree.below(root).len()), (1, 5));
+    assert_eq!(tree.nodes()[tree.find("b").unwrap()].depth, 2);
+    // a call may be the record itself
+    let part = read(&with_calls(json!([call("r", None), call("a", Some("r"))]))).unwrap();
+    assert_eq!(
+        (part.calls.len(), part.calls[0].work, part.calls[0].duration_ns),
+        (2, Work::Request, 100_000_000)
+    );
+}
+
+#[test]
+fn what_all_records_of_a_batch_have_in_common_is_said_once() {
+    let defaults: Defaults =
+        serde_json::from_value(json!({ "service": "shop", "version_info": { "app_version": "7" } })).unwrap();
+    let read = |record: Value| {
+        read_with(Format::Json, &serde_json::to_vec(&record).unwrap(), &defaults).unwrap().entries.remove(0)
+    };
+    let entry = read(record(json!({})));
+    assert_eq!((entry.service.as_deref(), entry.version.key()), (Some("shop"), "7"));
+    let entry = read(record(json!({ "service": "own", "version_info": { "git_commit": "c" } })));
+    assert_eq!((entry.service.as_deref(), entry.version.key()), (Some("own"), "c"));
+}
+
+#[test]
+fn a_fault_is_named_with_its_place() {
+    let call = |more: Value| {
+        let mut call = json!({ "call_id": "a", "function_name": "f", "start_offset": 0, "duration": 0.1 });
+        more.as_object()
+            .unwrap()
+            .iter()
+            .for_each(|(name, value)| _ = call.as_object_mut().unwrap().insert(name.clone(), value.clone()));
+        with_calls(json!([call]))
+    };
+    let old = (now() - TimeDelta::days(32)).to_rfc3339();
+    for (record, code, param) in [
+        (json!([]), "invalid_record", ""),
+        (json!({ "timestamp": 1 }), "invalid_record", "trace_id"),
+        (record(json!({ "trace_id": "" })), "invalid_value", "trace_id"),
+        (record(json!({ "trace_id": "x".repeat(65) })), "invalid_value", "trace_id"),
+        (record(json!({ "id": "a b" })), "invalid_value", "id"),
+        (record(json!({ "timestamp": old })), "too_old", "timestamp"),
+        (record(json!({ "timestamp": 1_800_000_700 })), "in_the_future", "timestamp"),
+        (record(json!({ "timestamp": "2027-01-15T08:00:00" })), "invalid_record", "timestamp"),
+        (record(json!({ "colour": "red" })), "invalid_record", "colour"),
+        (record(json!({ "endpoint": "a\0" })), "invalid_record", "endpoint"),
+        (record(json!({ "performance_metrics": {} })), "invalid_value", "performance_metrics.total_duration"),
+        (record(json!({ "performance_metrics": { "total_duration": -1 } })), "invalid_value", "performance_metrics.total_duration"),
+        (record(json!({ "response_info": { "status_code": 1000 } })), "invalid_value", "response_info.status_code"),
+        (record(json!({ "response_info": { "status_code": "200" } })), "invalid_record", "response_info.status_code"),
+        (record(json!({ "request_info": { "headers": { "a": ["\0"] } } })), "invalid_value", "request_info.headers.a"),
+        (call(json!({ "call_id": "" })), "invalid_value", "function_calls[0].call_id"),
+        (call(json!({ "function_name": "" })), "invalid_value", "function_calls[0].function_name"),
+        (call(json!({ "function_name": null })), "invalid_value", "function_calls[0].function_name"),
+        (call(json!({ "function_name": null, "function": 0 })), "invalid_value", "function_calls[0].function"),
+        (call(json!({ "start_offset": null })), "invalid_value", "function_calls[0].start_offset"),
+        (call(json!({ "start_offset": 90_000 })), "invalid_value", "function_calls[0].start_offset"),
+        (call(json!({ "duration": null })), "invalid_value", "function_calls[0].duration"),
+        (call(json!({ "duration": "slow" })), "invalid_record", "function_calls[0].duration"),
+        (call(json!({ "kind": "magic" })), "invalid_record", "function_calls[0].kind"),
+        (with_calls(json!([{ "call_id": "a", "function_name": "f", "start_offset": 0, "duration": 0 }, { "call_id": "a", "function_name": "f", "start_offset": 0, "duration": 0 }])), "duplicate_call_id", "function_calls[1].call_id"),
+        (with_calls(json!((0..6).map(|n| json!({ "call_id": n.to_string(), "function_name": "f", "start_offset": 0, "duration": 0 })).collect::<Vec<_>>())), "too_many_calls", "function_calls"),
+    ] {
+        assert_eq!(refused(&record), (code, param.to_owned()), "{record}");
+    }
+}
+
+#[test]
+fn what_only_describes_is_cut_rather_than_refused() {
+    let part = read(&record(json!({
+        "endpoint": format!("/{}", "ä".repeat(1_000)), "service": "s".repeat(1_000), "exception_info": "E".repeat(10_000),
+        "request_info": { "method": "GET", "path": format!("/{}", "x ".repeat(3_000)), "headers": { "a": "b".repeat(5_000), "c": vec!["d"; 1_000] } }
+    })))
+    .unwrap();
+    let entry = &part.entries[0];
+    assert!(entry.endpoint.len() <= 300 && entry.service.as_ref().unwrap().len() == 200);
+    assert!(part.calls[0].exception.as_ref().unwrap().len() == 4_000 && entry.is_error);
+    assert_eq!(entry.request.headers["a"].as_str().unwrap().len(), 2_000);
+    assert_eq!(entry.request.headers["c"].as_str().unwrap().len(), 2_000);
+}
+
+#[test]
+fn a_batch_is_cut_into_records_that_stand_for_themselves() {
+    let body = json!({ "service": "shop", "records": [record(json!({})), "no record", 5, record(json!({ "id": 5 }))] });
+    for (format, bytes) in [
+        (Format::Json, serde_json::to_vec_pretty(&body).unwrap()),
+        (Format::MessagePack, rmp_serde::to_vec_named(&body).unwrap()),
+    ] {
+        let batch = Batch::cut(format, &bytes).unwrap();
+        let read: Vec<_> = batch
+            .records
+            .iter()
+            .map(|record| Batch::read(format, record).map_err(|fault| fault.param))
+            .collect();
+        assert!(
+            matches!(&read[..], [Ok(_), Err(None), Err(None), Err(Some(param))] if param == "id"),
+            "{format:?}: {read:?}"
+        );
+        let document = batch.document(batch.records[3]).unwrap();
+        assert_eq!((&document["service"], &document["id"]), (&json!("shop"), &json!(5)));
+    }
+}
+
+#[test]
+fn what_is_no_batch_is_refused_whole() {
+    for body in [
+        "",
+        "[]",
+        "{}",
+        "{\"records\": 5}",
+        "{\"records\": [{]}",
+        "{\"records\": [], \"more\": 1}",
+        "{\"records\": []} x",
+        "null",
+        "\u{0}",
+    ] {
+        assert_eq!(Batch::cut(Format::Json, body.as_bytes()).unwrap_err().code(), "invalid_batch", "{body}");
+    }
+    let packed = |value: Value| rmp_serde::to_vec_named(&value).unwrap();
+    let whole = packed(json!({ "records": [{ "a": 1 }] }));
+    for body in [
+        &[][..],
+        &packed(json!([])),
+        &packed(json!({})),
+        &packed(json!({ "records": 5 })),
+        &packed(json!({ "records": [], "more": 1 })),
+        &whole[..whole.len() - 1],
+        &[whole.clone(), vec![0]].concat(),
+        &[0x81, 0x05, 0x05],
+    ] {
+        assert_eq!(Batch::cut(Format::MessagePack, body).unwrap_err().code(), "invalid_batch", "{body:?}");
+    }
+}

@@ -1,0 +1,148 @@
+//! A record as applications send it: see `docs/FORMATS.md`. Read into what borrows from the body.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::text::{Moment, Seconds, Text};
+use crate::trace::{Environment, RequestInfo, ResponseInfo, VersionInfo, Work};
+
+/// One request that an application served.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Record<'a> {
+    #[serde(borrow, default)]
+    pub(super) id: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) trace_id: Text<'a>,
+    #[serde(borrow, default)]
+    pub(super) parent_call_id: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub(super) endpoint: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub(super) service: Option<Text<'a>>,
+    pub(super) timestamp: Moment,
+    pub(super) is_error: Option<bool>,
+    #[serde(borrow, default)]
+    pub(super) exception_info: Option<Text<'a>>,
+    pub(super) request_info: Option<RequestInfo>,
+    pub(super) response_info: Option<ResponseInfo>,
+    pub(super) performance_metrics: Option<Metrics>,
+    pub(super) version_info: Option<VersionInfo>,
+    pub(super) environment: Option<Environment>,
+    #[serde(borrow, default)]
+    pub(super) functions: Vec<FunctionInfo<'a>>,
+    #[serde(borrow, default)]
+    pub(super) function_calls: Vec<CallInfo<'a>>,
+}
+
+/// What was measured of the request as a whole. Times in seconds, memory in megabytes.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Metrics {
+    pub(super) total_duration: Option<Seconds>,
+    pub(super) cpu_time: Option<Seconds>,
+    pub(super) memory_usage: Option<MemoryUsage>,
+    pub(super) database_metrics: Option<DatabaseMetrics>,
+    pub(super) cache_metrics: Option<CacheMetrics>,
+}
+
+/// In megabytes.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct MemoryUsage {
+    pub(super) peak_memory: Option<f64>,
+    pub(super) memory_delta: Option<f64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct DatabaseMetrics {
+    pub(super) query_count: Option<u64>,
+    pub(super) query_time: Option<Seconds>,
+    pub(super) slow_queries: Option<u64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct CacheMetrics {
+    pub(super) cache_hits: Option<u64>,
+    pub(super) cache_misses: Option<u64>,
+    pub(super) cache_time: Option<Seconds>,
+}
+
+/// A function that calls name by its place in the list.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FunctionInfo<'a> {
+    #[serde(borrow)]
+    pub(super) name: Text<'a>,
+    #[serde(borrow, default)]
+    pub(super) module: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub(super) class_name: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub(super) file_path: Option<Text<'a>>,
+    pub(super) line_number: Option<u32>,
+}
+
+/// One call.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CallInfo<'a> {
+    #[serde(borrow)]
+    pub(super) call_id: Text<'a>,
+    #[serde(borrow, default)]
+    pub(super) parent_call_id: Option<Text<'a>>,
+    pub(super) function: Option<usize>,
+    #[serde(borrow, default)]
+    pub(super) function_name: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub(super) module: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub(super) class_name: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub(super) file_path: Option<Text<'a>>,
+    pub(super) line_number: Option<u32>,
+    pub(super) kind: Option<Work>,
+    pub(super) start_offset: Option<Seconds>,
+    pub(super) start_time: Option<Moment>,
+    pub(super) duration: Option<Seconds>,
+    pub(super) end_time: Option<Moment>,
+    pub(super) cpu_time: Option<Seconds>,
+    pub(super) memory_delta: Option<i64>,
+    #[serde(borrow, default)]
+    pub(super) exception_info: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub(super) performance_tags: Option<Vec<Text<'a>>>,
+    #[serde(borrow, default)]
+    pub(super) detail: Option<DetailInfo<'a>>,
+    /// Told by the design's documents; reckoned from the parents here.
+    #[serde(rename = "depth", default)]
+    _depth: Option<IgnoredAny>,
+    #[serde(rename = "call_order", default)]
+    _call_order: Option<IgnoredAny>,
+    #[serde(rename = "is_recursive", default)]
+    _is_recursive: Option<IgnoredAny>,
+}
+
+/// What is known of work that leaves the application.
+#[derive(Debug, Default, PartialEq, Eq, Hash, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct DetailInfo<'a> {
+    #[serde(borrow)]
+    pub(super) system: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) operation: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) statement: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) target: Option<Text<'a>>,
+    pub(super) hit: Option<bool>,
+    pub(super) status_code: Option<u16>,
+    pub(super) first_byte: Option<Seconds>,
+    pub(super) rows: Option<u64>,
+    #[serde(borrow)]
+    pub(super) attributes: BTreeMap<Text<'a>, Text<'a>>,
+}

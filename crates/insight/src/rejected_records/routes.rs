@@ -1,0 +1,155 @@
+//! The routes of what was refused.
+
+use axum::Json as Answer;
+use axum::extract::State;
+use axum::http::StatusCode;
+use chrono::{DateTime, Utc};
+use loam_http::surface::{ApiResult, Caller, ErrorBody, IfMatch, Json, Path, Query, Tagged};
+use loam_kernel::{Page, PageQuery, ProjectId, RejectedRecordId};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::entity::{Model, RejectedState};
+use super::keep::document;
+use super::service::{RejectedRecordFilter, RejectedRecordUpdate};
+use crate::service::Insight;
+
+/// Telemetry that was refused.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct RejectedRecordView {
+    id: RejectedRecordId,
+    /// The application that sent it.
+    project_id: ProjectId,
+    /// How it was sent: `records`, `otlp`.
+    source: String,
+    /// Why it was refused, for programs.
+    code: String,
+    /// Why it was refused, for people.
+    message: String,
+    /// The field at fault, as a path within the record.
+    param: Option<String>,
+    state: RejectedState,
+    /// What was sent, without secrets; left out in lists, null where it was too large to be kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    payload: Option<Value>,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+impl RejectedRecordView {
+    fn listed(row: Model) -> Self {
+        Self {
+            id: row.id,
+            project_id: row.project_id,
+            source: row.source,
+            code: row.code,
+            message: row.message,
+            param: row.param,
+            state: row.state,
+            payload: None,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+
+    fn whole(row: Model) -> Self {
+        let payload = document(&row.payload).unwrap_or_default();
+        Self { payload: Some(payload), ..Self::listed(row) }
+    }
+}
+
+pub(crate) fn router(insight: Insight) -> OpenApiRouter {
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(get, update, delete))
+        .routes(routes!(replay))
+        .with_state(insight)
+}
+
+/// What ingest refused, the newest first, without what was sent.
+#[utoipa::path(
+    get, path = "/api/v1/rejected_records", tag = "rejected_records", operation_id = "rejected_records_list",
+    params(RejectedRecordFilter, PageQuery),
+    responses((status = 200, body = Page<RejectedRecordView>), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["rejected_records:read"]))
+)]
+async fn list(
+    State(insight): State<Insight>,
+    Caller(scope): Caller,
+    Query(filter): Query<RejectedRecordFilter>,
+    Query(page): Query<PageQuery>,
+) -> ApiResult<Answer<Page<RejectedRecordView>>> {
+    Ok(Answer(insight.list_rejected(&scope, filter, &page).await?.map(RejectedRecordView::listed)))
+}
+
+/// One refused record.
+#[utoipa::path(
+    get, path = "/api/v1/rejected_records/{id}", tag = "rejected_records", operation_id = "rejected_records_get",
+    params(("id" = RejectedRecordId, Path)),
+    responses((status = 200, body = RejectedRecordView), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["rejected_records:read"]))
+)]
+async fn get(
+    State(insight): State<Insight>,
+    Caller(scope): Caller,
+    Path(id): Path<RejectedRecordId>,
+) -> ApiResult<Tagged<RejectedRecordView>> {
+    let row = insight.get_rejected(&scope, id).await?;
+    Ok(Tagged::new(row.updated_at, RejectedRecordView::whole(row)))
+}
+
+/// Mends a refused record. `state` says whether it can be taken now; if not, why.
+#[utoipa::path(
+    patch, path = "/api/v1/rejected_records/{id}", tag = "rejected_records", operation_id = "rejected_records_update",
+    params(("id" = RejectedRecordId, Path), ("If-Match" = Option<String>, Header)),
+    request_body = RejectedRecordUpdate,
+    responses((status = 200, body = RejectedRecordView), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["rejected_records:write"]))
+)]
+async fn update(
+    State(insight): State<Insight>,
+    Caller(scope): Caller,
+    Path(id): Path<RejectedRecordId>,
+    version: IfMatch,
+    Json(new): Json<RejectedRecordUpdate>,
+) -> ApiResult<Tagged<RejectedRecordView>> {
+    let row = insight.mend_rejected(&scope, id, &version, new).await?;
+    Ok(Tagged::new(row.updated_at, RejectedRecordView::whole(row)))
+}
+
+/// Takes a record that was refused, as if it were sent now.
+#[utoipa::path(
+    post, path = "/api/v1/rejected_records/{id}/replay", tag = "rejected_records",
+    operation_id = "rejected_records_replay",
+    params(("id" = RejectedRecordId, Path)),
+    responses((status = 200, body = RejectedRecordView), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["rejected_records:write"]))
+)]
+async fn replay(
+    State(insight): State<Insight>,
+    Caller(scope): Caller,
+    Path(id): Path<RejectedRecordId>,
+) -> ApiResult<Tagged<RejectedRecordView>> {
+    let row = insight.replay_rejected(&scope, id).await?;
+    Ok(Tagged::new(row.updated_at, RejectedRecordView::whole(row)))
+}
+
+/// Deletes a refused record.
+#[utoipa::path(
+    delete, path = "/api/v1/rejected_records/{id}", tag = "rejected_records",
+    operation_id = "rejected_records_delete",
+    params(("id" = RejectedRecordId, Path)),
+    responses((status = 204), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["rejected_records:write"]))
+)]
+async fn delete(
+    State(insight): State<Insight>,
+    Caller(scope): Caller,
+    Path(id): Path<RejectedRecordId>,
+) -> ApiResult<StatusCode> {
+    insight.delete_rejected(&scope, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
