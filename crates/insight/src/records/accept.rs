@@ -1,10 +1,15 @@
 //! Into the journal.
 
+use std::time::Duration;
+
 use loam_journal::{AppendError, Journal, Position};
 use loam_kernel::{Error, Kind, Result};
 
 use crate::service::Insight;
 use crate::trace::{self, Part, RECORDS};
+
+/// What a sender is told to wait while the journal is full.
+const RETRY_AFTER: Duration = Duration::from_secs(2);
 
 impl Insight {
     /// Keeps what an application told; answers when it is durable.
@@ -43,9 +48,6 @@ pub(crate) fn append(journal: &Journal, kind: u8, key: [u8; 16], payload: &[u8])
 
 /// The answer while the journal takes nothing.
 pub(crate) fn unavailable() -> Error {
-    Error::new(
-        Kind::Unavailable,
-        "journal_full",
-        "telemetry can't be kept at the moment; send it again later",
-    )
+    let message = "telemetry can't be kept at the moment; send it again later";
+    Error::unavailable("journal_full", message, RETRY_AFTER)
 }
