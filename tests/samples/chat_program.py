@@ -1,0 +1,34 @@
+"""A program that talks to a model. `chat_program.py openinference|openllmetry` chooses who tells of its calls."""
+
+import sys
+
+from openai import OpenAI
+from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+provider = TracerProvider()
+provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+trace.set_tracer_provider(provider)
+if sys.argv[1] == "openinference":
+    from openinference.instrumentation.openai import OpenAIInstrumentor
+    from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
+
+    # OpenInference leaves it to others to hand the trace on
+    HTTPXClientInstrumentor().instrument()
+else:
+    from opentelemetry.instrumentation.openai import OpenAIInstrumentor
+OpenAIInstrumentor().instrument()
+
+client = OpenAI()
+model, marker = sys.argv[2], sys.argv[3]
+with trace.get_tracer("chat").start_as_current_span("conversation") as span:
+    print(f"{span.get_span_context().trace_id:032x}")
+    said = [{"role": "user", "content": f"hello {marker}"}]
+    client.chat.completions.create(model=model, messages=said, max_tokens=20)
+    for _ in client.chat.completions.create(
+        model=model, messages=said, stream=True, stream_options={"include_usage": True}
+    ):
+        pass
+provider.shutdown()
