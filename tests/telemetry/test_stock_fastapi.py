@@ -12,7 +12,15 @@ from telemetry.conftest import SAMPLES, Project, program
 def test_requests_of_an_application_become_records_with_their_calls(project: Project) -> None:
     port = free_port()
     shop = Process("shop", temporary_folder("shop"))
-    command = [program("opentelemetry-instrument"), program("uvicorn"), "shop:app", "--app-dir", str(SAMPLES), "--port", str(port)]
+    command = [
+        program("opentelemetry-instrument"),
+        program("uvicorn"),
+        "shop:app",
+        "--app-dir",
+        str(SAMPLES),
+        "--port",
+        str(port),
+    ]
     shop.launch(command, env=project.environment())
     try:
         url = f"http://127.0.0.1:{port}"

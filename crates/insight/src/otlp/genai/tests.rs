@@ -78,13 +78,14 @@ fn a_call_is_known_in_openinference() {
         ),
         attribute("llm.output_messages.0.message.role", "assistant"),
         attribute("llm.output_messages.0.message.content", "hello"),
-        attribute("llm.invocation_parameters", r#"{"max_tokens":5}"#),
+        attribute("llm.invocation_parameters", r#"{"max_tokens":5,"stream":true}"#),
     ]);
     let call = &told.call;
     assert_eq!(
         (call.usage.map(|usage| usage.cached_tokens), call.cost_nano_usd),
         (Some(3), Some(250_000_000))
     );
+    assert!(call.streamed);
     let asked = body(call.request.as_ref());
     assert_eq!(
         (asked["messages"][0]["content"].as_str(), asked["max_tokens"].as_i64()),
