@@ -91,7 +91,7 @@ fn call(told: &Told<'_>, inner: Vec<String>, owner: Owner, keep: usize) -> Price
     let status = status.and_then(|status| u16::try_from(status).ok()).or((!failed).then_some(200));
     let body = |value: Option<Value>| {
         let mut value = value.filter(|_| keep > 0)?;
-        redact::document(&mut value);
+        loam_platform::records::redact::json(&mut value);
         Some(pack(&[value.to_string()], false, keep))
     };
     let asked = messages::request(attributes);
