@@ -68,6 +68,8 @@ def assert_error(
     body = answer.json()
     if answer.request.url.path.startswith("/anthropic/"):
         return anthropic_error(answer, where, param)
+    if answer.request.url.path.removeprefix("/otlp") in ("/v1/traces", "/v1/metrics"):
+        return otlp_error(body, where)
     assert set(body) == {"error"}, f"{where}: {body}"
     error = body["error"]
     assert set(error) == ERROR_FIELDS, f"{where}: the error has {sorted(error)}, not {sorted(ERROR_FIELDS)}"
@@ -96,6 +98,14 @@ def anthropic_error(answer: httpx.Response, where: str, param: str | None) -> di
     assert answer.headers.get("x-request-id") == body["request_id"], f"{where}: the header's request id differs"
     assert param is None or param in error["message"], f"{where}: the error names no {param}: {error}"
     return error
+
+
+def otlp_error(body: dict[str, Any], where: str) -> dict[str, Any]:
+    """OTLP's error shape, `google.rpc.Status`; gives the error."""
+    assert set(body) == {"code", "message"}, f"{where}: {body}"
+    assert body["code"] > 0, f"{where}: {body}"
+    assert body["message"], f"{where}: {body}"
+    return body
 
 
 def eventually(check: Callable[[], Any], seconds: float = 10.0, pause: float = 0.05) -> Any:

@@ -30,7 +30,7 @@ use loam_kernel::Result;
 use loam_platform::system_config::Declaration;
 
 pub use ingest::settings::{INGEST, IngestSettings};
-pub use otlp::{OTLP, OtlpSettings};
+pub use otlp::{OTLP, OtlpSettings, error_shape as otlp_error_shape};
 pub use performance_metrics::{METRICS, MetricSettings};
 pub use records::{STORAGE, StorageSettings, write_past};
 pub use service::{Insight, Parts};

@@ -80,6 +80,22 @@ pub fn error_body(error: &Error, request_id: &str) -> Vec<u8> {
     serde_json::to_vec(&body).unwrap_or_default()
 }
 
+/// How errors look in a protocol.
+#[derive(Clone, Debug)]
+pub struct Shape {
+    /// The type of the body.
+    pub content_type: HeaderValue,
+    /// The body, from the error and the request's id.
+    pub body: fn(&Error, &str) -> Vec<u8>,
+}
+
+impl Shape {
+    /// One in JSON.
+    pub fn json(body: fn(&Error, &str) -> Vec<u8>) -> Self {
+        Self { content_type: HeaderValue::from_static("application/json"), body }
+    }
+}
+
 /// Writes an error in the shape of the protocol that was spoken ([`error_body`] where that has none of its own), and logs
 /// what is the server's fault, once, with its causes. Any other answer is left as it is. The tenant is the caller's, nil
 /// when that is not known.
@@ -89,7 +105,7 @@ pub fn render_error(
     tenant: TenantId,
     method: &Method,
     path: &str,
-    shape: fn(&Error, &str) -> Vec<u8>,
+    shape: Shape,
 ) -> Response {
     let Some(error) = response.extensions().get::<Arc<Error>>().cloned() else { return response };
     if matches!(error.kind(), Kind::Internal | Kind::BadGateway | Kind::Unavailable | Kind::Timeout) {
@@ -108,7 +124,7 @@ pub fn render_error(
         );
     }
     let (mut parts, _) = response.into_parts();
-    parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    parts.headers.insert(header::CONTENT_TYPE, shape.content_type);
     if let Some(after) = error.retry_after() {
         parts.headers.insert(header::RETRY_AFTER, HeaderValue::from(after.as_secs().max(1)));
     }
@@ -116,7 +132,7 @@ pub fn render_error(
         parts.headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     parts.headers.remove(header::CONTENT_LENGTH);
-    Response::from_parts(parts, shape(&error, request_id).into())
+    Response::from_parts(parts, (shape.body)(&error, request_id).into())
 }
 
 /// Gives what axum itself refuses (an unknown path, a wrong method) the one shape too.

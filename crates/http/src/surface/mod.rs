@@ -9,7 +9,9 @@ mod repeated;
 
 pub use body::{Body, Json, Path, Query, chunks, read_at_most, read_json, refuse_nul};
 pub use caller::{Caller, IfMatch};
-pub use error::{ApiError, ApiResult, ErrorBody, ErrorDetail, error_body, rejected_as_error, render_error};
+pub use error::{
+    ApiError, ApiResult, ErrorBody, ErrorDetail, Shape, error_body, rejected_as_error, render_error,
+};
 pub use etag::{Tagged, created, etag, next_version};
 pub use patch::present;
 pub use repeated::Repeated;

@@ -11,6 +11,9 @@ mod refused;
 pub(crate) mod routes;
 mod settings;
 mod spans;
+mod status;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use std::collections::HashSet;
@@ -22,6 +25,7 @@ pub(crate) use genai::CallSink;
 pub(crate) use refused::Refused;
 pub use settings::{OTLP, OtlpSettings};
 pub(crate) use spans::Owner;
+pub use status::error_shape;
 use wire::{MetricsRequest, TracesRequest};
 
 use crate::performance_metrics::TOO_MANY;

@@ -12,6 +12,8 @@ mod service;
 mod settings;
 mod sink;
 mod sums;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use accept::TOO_MANY;
 pub use kind::MetricKind;

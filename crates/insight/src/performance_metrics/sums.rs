@@ -78,7 +78,7 @@ fn counted(value: f64) -> u64 {
 }
 
 impl Sums {
-    fn add(&mut self, value: f64, at: DateTime<Utc>) {
+    pub(super) fn add(&mut self, value: f64, at: DateTime<Utc>) {
         self.samples += 1;
         self.total += value;
         self.least = self.least.min(value);

@@ -19,7 +19,7 @@ use axum::response::{IntoResponse, Response};
 use http_body_util::Limited;
 use hyper::body::Incoming;
 use loam_http::client::Network;
-use loam_http::surface::{ApiError, error_body, render_error};
+use loam_http::surface::{ApiError, Shape, error_body, render_error};
 use loam_kernel::{Clock, Error, Origin, TenantId};
 use loam_platform::api_logs::{ApiLogs, Caller};
 use loam_platform::system_config::Live;
@@ -90,6 +90,7 @@ impl Edge {
         let (method, uri) = (request.method().clone(), request.uri().clone());
         let (head, body) = request.into_parts();
         let arrival = this.logs.arrive(&method, &uri, &head.headers);
+        let shape = shape_of(uri.path(), &head.headers);
         let kept = (arrival.keep_body > 0).then(|| Kept::new(arrival.keep_body));
         let body = this.limited(&uri, &head.headers, body, kept.as_ref());
         let request = Request::from_parts(head, body);
@@ -97,7 +98,7 @@ impl Edge {
         let response =
             this.answer(request, &origin, &mut caller).await.unwrap_or_else(ApiError::into_response);
         let (id, path) = (&origin.request_id, uri.path());
-        let mut response = render_error(response, id, caller.tenant, &method, path, shape_of(path));
+        let mut response = render_error(response, id, caller.tenant, &method, path, shape);
         response.headers_mut().insert(REQUEST_ID, header);
         Ok(match this.logs.leave(arrival, caller, &origin, (&method, &uri), response.status()) {
             Some(ending) => record_at_end(ending, kept, response),
@@ -158,10 +159,11 @@ impl Inner {
 }
 
 /// How errors look at a path.
-fn shape_of(path: &str) -> fn(&Error, &str) -> Vec<u8> {
+fn shape_of(path: &str, headers: &HeaderMap) -> Shape {
     if path.starts_with("/anthropic/") {
-        |error, request_id| loam_providers::anthropic_error(error, request_id).to_string().into_bytes()
-    } else {
-        error_body
+        return Shape::json(|error, request_id| {
+            loam_providers::anthropic_error(error, request_id).to_string().into_bytes()
+        });
     }
+    loam_insight::otlp_error_shape(path, headers).unwrap_or_else(|| Shape::json(error_body))
 }

@@ -91,9 +91,11 @@ fn call(told: &Told<'_>, inner: Vec<String>, owner: Owner, keep: usize) -> Price
     let status = status.and_then(|status| u16::try_from(status).ok()).or((!failed).then_some(200));
     let body = |value: Option<Value>| {
         let mut value = value.filter(|_| keep > 0)?;
-        redact::document(&mut value);
+        loam_platform::records::redact::json(&mut value);
         Some(pack(&[value.to_string()], false, keep))
     };
+    let asked = messages::request(attributes);
+    let streamed = asked.as_ref().is_some_and(|asked| asked["stream"] == true);
     let micros = |nanos: u64| i64::try_from(nanos / 1000).ok();
     let call = PastCall {
         id: LlmCallId(id(told, owner, b"model")),
@@ -105,7 +107,7 @@ fn call(told: &Told<'_>, inner: Vec<String>, owner: Owner, keep: usize) -> Price
         session: text(&names::CONVERSATION),
         user: None,
         project: Some(owner.project),
-        streamed: attributes.bool(&names::STREAMED).unwrap_or_default(),
+        streamed: attributes.bool(&names::STREAMED).unwrap_or(streamed),
         status,
         error: exception.filter(|_| failed),
         usage,
@@ -115,10 +117,11 @@ fn call(told: &Told<'_>, inner: Vec<String>, owner: Owner, keep: usize) -> Price
         source: Source::Otlp,
         trace_id: Some(hex(&told.span.trace_id)),
         span_id: Some(hex(&told.span.span_id)),
-        request: body(messages::request(attributes)),
+        request: body(asked),
         response: body(messages::response(attributes)),
     };
-    let host = text(&["server.address", "net.peer.name"]);
+    let base = || text(&names::BASE)?.parse::<http::Uri>().ok()?.host().map(str::to_owned);
+    let host = text(&["server.address", "net.peer.name"]).or_else(base);
     Priced { told: ToldCall { call, asked_model, inner }, host }
 }
 

@@ -6,6 +6,8 @@ mod call;
 mod messages;
 mod names;
 mod sink;
+#[cfg(test)]
+mod tests;
 
 use loam_gateway::Usage;
 

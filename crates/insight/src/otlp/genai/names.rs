@@ -86,3 +86,5 @@ pub(super) const OUTPUT_BY_NUMBER: [&str; 2] = ["gen_ai.completion.", "llm.outpu
 pub(super) const PARAMETERS: [&str; 1] = ["llm.invocation_parameters"];
 /// How it was asked, one attribute for each.
 pub(super) const PARAMETER: &str = "gen_ai.request.";
+/// Where the model was reached, where no server is named.
+pub(super) const BASE: [&str; 3] = ["gen_ai.openai.api_base", "llm.openai.api_base", "url.full"];

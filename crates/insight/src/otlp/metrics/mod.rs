@@ -10,6 +10,8 @@
 //! Attributes are tags; so are the service's name and instance, as totals of two processes must not be taken for one's.
 
 mod quantile;
+#[cfg(test)]
+mod tests;
 
 use chrono::{DateTime, Utc};
 

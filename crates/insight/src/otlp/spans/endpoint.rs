@@ -36,10 +36,10 @@ pub(super) fn path(told: &Told<'_>) -> Option<String> {
 
 /// The query, where there is one.
 pub(super) fn query<'a>(told: &Told<'a>) -> Option<&'a str> {
-    let named = told.attributes.text(&["url.query"]);
-    named.or_else(|| {
-        told.attributes.text(&["http.target", "url.full", "http.url"])?.split_once('?').map(|both| both.1)
-    })
+    let behind = |name| told.attributes.text(&[name])?.split_once('?').map(|(_, query)| query);
+    told.attributes
+        .text(&["url.query"])
+        .or_else(|| ["http.target", "url.full", "http.url"].into_iter().find_map(behind))
 }
 
 fn behind_host(url: &str) -> &str {

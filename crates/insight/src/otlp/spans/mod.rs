@@ -5,6 +5,8 @@ mod endpoint;
 mod entry;
 mod function;
 mod group;
+#[cfg(test)]
+mod tests;
 
 mod work;
 

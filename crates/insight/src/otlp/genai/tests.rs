@@ -1,0 +1,353 @@
+use loam_gateway::Usage;
+use loam_gateway::llm_calls::entity::CallState;
+use loam_platform::pack::unpack;
+use serde_json::{Value as Json, json};
+
+use super::call::{Said, said};
+use crate::otlp::spans::told;
+use crate::otlp::tests::{OWNER, attribute, request, span};
+use crate::otlp::wire::{KeyValue, Span, Status, Value};
+
+const KEEP: usize = 1 << 20;
+
+fn of(spans: Vec<Span>) -> Said {
+    said(told(&request("x", spans)), OWNER, KEEP)
+}
+
+fn one(attributes: Vec<KeyValue>) -> loam_gateway::llm_calls::ToldCall {
+    let mut said = of(vec![span(2, 1, 3, "chat", attributes)]);
+    assert_eq!((said.calls.len(), said.tools.len()), (1, 0));
+    said.calls.remove(0).told
+}
+
+fn body(packed: Option<&Vec<u8>>) -> Json {
+    let kept = unpack(packed.expect("a body")).expect("packed");
+    serde_json::from_slice(&kept.body).expect("JSON")
+}
+
+const USAGE: Usage = Usage {
+    prompt_tokens: 9,
+    completion_tokens: 4,
+    total_tokens: 13,
+    cached_tokens: 0,
+    cache_write_tokens: 0,
+};
+
+#[test]
+fn a_call_is_known_in_the_recent_conventions() {
+    let told = one(vec![
+        attribute("gen_ai.operation.name", "chat"),
+        attribute("gen_ai.provider.name", "openai"),
+        attribute("gen_ai.request.model", "gpt-4o"),
+        attribute("gen_ai.response.model", "gpt-4o-2024-08-06"),
+        attribute("gen_ai.usage.input_tokens", 9),
+        attribute("gen_ai.usage.output_tokens", 4),
+        attribute("gen_ai.conversation.id", "c1"),
+        attribute("gen_ai.input.messages", r#"[{"role":"user","parts":[{"type":"text","content":"hi"}]}]"#),
+        attribute("gen_ai.output.messages", r#"[{"role":"assistant","parts":[]}]"#),
+        attribute("gen_ai.request.temperature", Value::Double(0.5)),
+    ]);
+    let call = &told.call;
+    assert_eq!((call.provider.as_str(), call.model.as_str()), ("openai", "gpt-4o-2024-08-06"));
+    assert_eq!((told.asked_model.as_deref(), call.usage), (Some("gpt-4o"), Some(USAGE)));
+    assert_eq!(
+        (call.state, call.status, call.session.as_deref()),
+        (CallState::Settled, Some(200), Some("c1"))
+    );
+    assert_eq!(call.span_id.as_deref(), Some("0000000000000002"));
+    assert_eq!((call.latency_us, call.cost_nano_usd), (Some(1000), None));
+    let asked = body(call.request.as_ref());
+    assert_eq!(asked["messages"][0]["parts"][0]["content"], "hi");
+    assert_eq!((asked["temperature"].as_f64(), asked["model"].as_str()), (Some(0.5), Some("gpt-4o")));
+    assert_eq!(body(call.response.as_ref())["messages"][0]["role"], "assistant");
+}
+
+#[test]
+fn a_call_is_known_in_openinference() {
+    let told = one(vec![
+        attribute("openinference.span.kind", "LLM"),
+        attribute("llm.system", "openai"),
+        attribute("llm.model_name", "gpt-4o-mini"),
+        attribute("llm.token_count.prompt", 9),
+        attribute("llm.token_count.completion", 4),
+        attribute("llm.token_count.prompt_details.cache_read", 3),
+        attribute("llm.cost.total", Value::Double(0.25)),
+        attribute(
+            "input.value",
+            r#"{"messages":[{"role":"user","content":"my key is sk-0123456789abcdef"}]}"#,
+        ),
+        attribute("llm.output_messages.0.message.role", "assistant"),
+        attribute("llm.output_messages.0.message.content", "hello"),
+        attribute("llm.invocation_parameters", r#"{"max_tokens":5,"stream":true}"#),
+    ]);
+    let call = &told.call;
+    assert_eq!(
+        (call.usage.map(|usage| usage.cached_tokens), call.cost_nano_usd),
+        (Some(3), Some(250_000_000))
+    );
+    assert!(call.streamed);
+    let asked = body(call.request.as_ref());
+    assert_eq!(
+        (asked["messages"][0]["content"].as_str(), asked["max_tokens"].as_i64()),
+        (Some("my key is [redacted]"), Some(5))
+    );
+    assert_eq!(
+        body(call.response.as_ref())["choices"][0]["message"],
+        json!({ "role": "assistant", "content": "hello" })
+    );
+}
+
+#[test]
+fn a_call_is_known_in_openllmetrys_older_words() {
+    let told = one(vec![
+        attribute("llm.request.type", "chat"),
+        attribute("gen_ai.system", "OpenAI"),
+        attribute("gen_ai.request.model", "gpt-4o"),
+        attribute("llm.usage.total_tokens", 13),
+        attribute("gen_ai.usage.completion_tokens", 4),
+        attribute("llm.is_streaming", Value::Bool(true)),
+        attribute("gen_ai.prompt.0.role", "user"),
+        attribute("gen_ai.prompt.0.content", "hi"),
+        attribute("gen_ai.completion.0.content", "hello"),
+    ]);
+    let call = &told.call;
+    assert_eq!((call.provider.as_str(), call.usage, call.streamed), ("openai", Some(USAGE), true));
+    assert_eq!(body(call.request.as_ref())["messages"], json!([{ "role": "user", "content": "hi" }]));
+    assert_eq!(body(call.response.as_ref())["choices"][0]["message"]["content"], "hello");
+}
+
+#[test]
+fn tokens_from_caches_count_as_read_where_they_were_left_out() {
+    let told = one(vec![
+        attribute("gen_ai.operation.name", "chat"),
+        attribute("gen_ai.usage.input_tokens", 2),
+        attribute("gen_ai.usage.cache_read.input_tokens", 30),
+        attribute("gen_ai.usage.cache_creation.input_tokens", 8),
+    ]);
+    assert_eq!(told.call.usage.map(|usage| (usage.prompt_tokens, usage.cache_write_tokens)), Some((40, 8)));
+}
+
+#[test]
+fn a_failed_call_says_why_and_one_without_usage_is_no_settled_one() {
+    let mut failed = span(2, 1, 3, "chat", vec![attribute("gen_ai.operation.name", "chat")]);
+    failed.status = Some(Status { code: 2, message: "rate limited".to_owned() });
+    let call = of(vec![failed]).calls.remove(0).told.call;
+    assert_eq!(
+        (call.state, call.status, call.error.as_deref()),
+        (CallState::Failed, None, Some("Error: rate limited"))
+    );
+    let call = one(vec![attribute("gen_ai.operation.name", "embeddings")]).call;
+    assert_eq!(
+        (call.state, call.endpoint.as_str(), call.model.as_str()),
+        (CallState::Estimated, "/embeddings", "unknown")
+    );
+}
+
+#[test]
+fn agents_and_chains_are_no_calls_and_of_two_that_tell_of_one_the_inner_counts() {
+    let llm = |id, parent| span(id, parent, 1, "llm", vec![attribute("openinference.span.kind", "LLM")]);
+    let agent = span(1, 0, 1, "agent", vec![attribute("gen_ai.operation.name", "invoke_agent")]);
+    let chain = span(5, 1, 1, "chain", vec![attribute("openinference.span.kind", "CHAIN")]);
+    let said = of(vec![agent, chain, llm(2, 5), llm(3, 2), span(4, 3, 3, "POST", vec![])]);
+    assert_eq!(said.calls.len(), 1);
+    let told = &said.calls[0].told;
+    assert_eq!(told.call.span_id.as_deref(), Some("0000000000000003"));
+    assert_eq!(told.inner, ["0000000000000004"]);
+}
+
+#[test]
+fn a_use_of_a_tool_is_known_in_each_convention() {
+    let spans = vec![
+        span(
+            2,
+            1,
+            1,
+            "execute_tool add",
+            vec![
+                attribute("gen_ai.operation.name", "execute_tool"),
+                attribute("gen_ai.tool.name", "add"),
+                attribute("gen_ai.tool.call.id", "call_1"),
+                attribute("gen_ai.tool.call.arguments", r#"{"a":1}"#),
+                attribute("gen_ai.tool.call.result", "3"),
+            ],
+        ),
+        span(
+            3,
+            1,
+            1,
+            "t",
+            vec![attribute("openinference.span.kind", "TOOL"), attribute("tool.name", "look")],
+        ),
+        span(
+            4,
+            1,
+            1,
+            "t",
+            vec![attribute("traceloop.span.kind", "tool"), attribute("traceloop.entity.name", "find")],
+        ),
+    ];
+    let tools = of(spans).tools;
+    let names: Vec<&str> = tools.iter().map(|tool| tool.tool.as_str()).collect();
+    assert_eq!(names, ["add", "look", "find"]);
+    assert_eq!(
+        (tools[0].call_id.as_str(), tools[0].arguments.as_str(), tools[0].result.as_deref()),
+        ("call_1", r#"{"a":1}"#, Some("3"))
+    );
+    assert_eq!(tools[1].call_id, "0000000000000003", "without an id of its own, the span's");
+    assert!(tools.iter().all(|tool| tool.error.is_none() && tool.duration_ms == 1));
+}
+
+#[test]
+fn no_body_is_kept_where_none_shall_be_and_what_is_told_twice_has_one_id() {
+    let spans = || {
+        request(
+            "x",
+            vec![span(
+                2,
+                1,
+                3,
+                "chat",
+                vec![attribute("gen_ai.operation.name", "chat"), attribute("gen_ai.prompt.0.content", "hi")],
+            )],
+        )
+    };
+    let [one, two] = [(); 2].map(|()| said(told(&spans()), OWNER, 0).calls.remove(0).told.call);
+    assert_eq!((one.id, one.request), (two.id, None));
+}
+
+mod ledger {
+    use chrono::{DateTime, TimeDelta, Utc};
+    use loam_gateway::llm_calls::entity::{Column, Entity};
+    use loam_gateway::llm_calls::{PastCall, Source, ToldCall, write_past};
+    use loam_gateway::usage::entity::Entity as UsageStats;
+    use loam_journal::{Frame, Position};
+    use loam_kernel::{LlmCallId, NodeId, Scope, TenantId};
+    use loam_platform::drain::Sink;
+    use loam_testkit::{Database, on_both};
+    use sea_orm::QueryOrder;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::bed::Bed;
+    use crate::otlp::genai::sink::{CALLS, CallSink, Written};
+
+    on_both![
+        what_is_told_twice_is_one_call_and_counts_once,
+        calls_that_went_through_loam_are_not_counted_again,
+        uses_of_tools_are_written_once,
+    ];
+
+    const NODE: NodeId = NodeId(Uuid::from_u128(9));
+
+    async fn drain(bed: &Bed, calls: Vec<ToldCall>, tools: Vec<loam_gateway::tool_calls::ToldTool>) {
+        let tenant = bed.scope().tenant();
+        let payload = postcard::to_allocvec(&Written { tenant, calls, tools }).unwrap();
+        let frame = Frame { kind: CALLS, key: [0; 16], position: Position(1), payload };
+        let sink = CallSink::new(bed.clock.clone(), NODE);
+        assert!(sink.takes(frame.kind) && sink.tenant(&frame) == tenant);
+        let tx = bed.database.db.system_write(&Scope::system(TenantId::NIL, "test")).await.unwrap();
+        sink.write(&tx, &[frame]).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    fn told(bed: &Bed, span: &str, at: DateTime<Utc>) -> ToldCall {
+        let mut told = one(vec![
+            attribute("gen_ai.operation.name", "chat"),
+            attribute("gen_ai.system", "openai"),
+            attribute("gen_ai.request.model", "gpt-4o"),
+            attribute("gen_ai.usage.input_tokens", 9),
+            attribute("gen_ai.usage.output_tokens", 4),
+        ]);
+        let id = crate::trace::id(at, &[span.as_bytes()]);
+        told.call =
+            PastCall { id: LlmCallId(id), at, project: None, span_id: Some(span.to_owned()), ..told.call };
+        told.call.latency_us = Some(500_000);
+        assert!(at <= bed.clock.now());
+        told
+    }
+
+    async fn rows(bed: &Bed) -> Vec<(String, Option<String>)> {
+        let tx = bed.database.db.read(&bed.scope()).await.unwrap();
+        let rows = tx.find::<Entity>().order_by_asc(Column::SpanId).all().await.unwrap();
+        rows.into_iter().map(|row| (row.source, row.span_id)).collect()
+    }
+
+    async fn what_is_told_twice_is_one_call_and_counts_once(database: Database) {
+        let bed = Bed::new(database).await;
+        let at = bed.clock.now() - TimeDelta::minutes(1);
+        for _ in 0..2 {
+            drain(&bed, vec![told(&bed, "a", at), told(&bed, "a", at)], vec![]).await;
+        }
+        assert_eq!(rows(&bed).await, [("otlp".to_owned(), Some("a".to_owned()))]);
+        let tx = bed.database.db.read(&bed.scope()).await.unwrap();
+        let sums = tx.find::<UsageStats>().all().await.unwrap();
+        assert_eq!(sums.len(), 3, "by minute, hour and day");
+        assert!(
+            sums.iter()
+                .all(|row| row.source.as_deref() == Some("otlp") && (row.calls, row.total_tokens) == (1, 13))
+        );
+    }
+
+    async fn calls_that_went_through_loam_are_not_counted_again(database: Database) {
+        let bed = Bed::new(database).await;
+        let at = bed.clock.now() - TimeDelta::minutes(1);
+        let inner = |told: ToldCall, span: &str| ToldCall { inner: vec![span.to_owned()], ..told };
+        let own = |span: &str, at: DateTime<Utc>| {
+            let call = told(&bed, span, at).call;
+            let id = LlmCallId(bed.clock.id_at(at));
+            PastCall {
+                id,
+                source: Source::Gateway,
+                provider: "main".to_owned(),
+                latency_us: Some(300_000),
+                ..call
+            }
+        };
+        let later = at + TimeDelta::milliseconds(100);
+        let gateway = vec![own("by-id", later), own("http-span", later), own("nobody-told", later)];
+        let tx = bed.database.db.system_write(&Scope::system(TenantId::NIL, "test")).await.unwrap();
+        write_past(&tx, bed.scope().tenant(), NODE, bed.clock.now(), gateway).await.unwrap();
+        tx.commit().await.unwrap();
+        let early = told(&bed, "earlier", at - TimeDelta::seconds(30));
+        let mut other_trace = told(&bed, "elsewhere", at);
+        other_trace.call.trace_id = Some("f".repeat(32));
+        let mut other_model = told(&bed, "other-model", at);
+        other_model.call.model = "claude".to_owned();
+        other_model.asked_model = None;
+        let told = vec![
+            told(&bed, "by-id", at),
+            inner(told(&bed, "by-child", at), "http-span"),
+            told(&bed, "by-time", at),
+            early,
+            other_trace,
+            other_model,
+        ];
+        drain(&bed, told, vec![]).await;
+        let otlp: Vec<String> =
+            rows(&bed).await.into_iter().filter(|row| row.0 == "otlp").filter_map(|row| row.1).collect();
+        assert_eq!(otlp, ["earlier", "elsewhere", "other-model"]);
+    }
+
+    async fn uses_of_tools_are_written_once(database: Database) {
+        let bed = Bed::new(database).await;
+        let told = || {
+            let attributes = vec![
+                attribute("gen_ai.operation.name", "execute_tool"),
+                attribute("gen_ai.tool.name", "add"),
+            ];
+            let mut tool = of(vec![span(2, 1, 1, "t", attributes)]).tools.remove(0);
+            tool.at = bed.clock.now();
+            tool.id = loam_kernel::ToolCallId(crate::trace::id(tool.at, &[b"tool"]));
+            tool
+        };
+        drain(&bed, vec![], vec![told(), told()]).await;
+        drain(&bed, vec![], vec![told()]).await;
+        let tx = bed.database.db.read(&bed.scope()).await.unwrap();
+        let rows = tx.find::<loam_gateway::tool_calls::entity::Entity>().all().await.unwrap();
+        let trace = "00000000000000000000000000000007";
+        assert_eq!(
+            (rows.len(), rows[0].tool_name.as_str(), rows[0].trace_id.as_deref()),
+            (1, "add", Some(trace))
+        );
+    }
+}

@@ -1,0 +1,53 @@
+//! Errors as OTLP has them: `google.rpc.Status`, in the request's own form.
+
+use axum::http::{HeaderMap, HeaderValue};
+use loam_http::surface::Shape;
+use loam_kernel::{Error, Kind};
+use prost::Message;
+use serde::Serialize;
+
+use super::body::Encoding;
+
+/// Of `google.rpc.Status` what is told.
+#[derive(Clone, PartialEq, Message, Serialize)]
+struct Status {
+    #[prost(int32, tag = "1")]
+    code: i32,
+    #[prost(string, tag = "2")]
+    message: String,
+}
+
+/// How errors look on the paths of OTLP; none for other paths.
+pub fn error_shape(path: &str, headers: &HeaderMap) -> Option<Shape> {
+    let path = path.strip_prefix("/otlp").unwrap_or(path);
+    if !matches!(path, "/v1/traces" | "/v1/metrics") {
+        return None;
+    }
+    Some(match Encoding::of(headers) {
+        Ok(Encoding::Protobuf) => Shape {
+            content_type: HeaderValue::from_static(Encoding::Protobuf.content_type()),
+            body: |error, _| status(error).encode_to_vec(),
+        },
+        _ => Shape {
+            content_type: HeaderValue::from_static(Encoding::Json.content_type()),
+            body: |error, _| serde_json::to_vec(&status(error)).unwrap_or_default(),
+        },
+    })
+}
+
+fn status(error: &Error) -> Status {
+    // the numbers of gRPC
+    let code = match error.kind() {
+        Kind::Invalid | Kind::TooLarge => 3,
+        Kind::Timeout => 4,
+        Kind::NotFound => 5,
+        Kind::Conflict => 6,
+        Kind::Forbidden => 7,
+        Kind::TooMany => 8,
+        Kind::PreconditionFailed => 9,
+        Kind::Internal => 13,
+        Kind::Unavailable | Kind::BadGateway => 14,
+        Kind::Unauthenticated => 16,
+    };
+    Status { code, message: error.to_string() }
+}

@@ -1,0 +1,149 @@
+//! What the tests of spans and metrics are made of, and the two forms of OTLP.
+
+use loam_kernel::{ProjectId, TenantId};
+use prost::Message;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::spans::Owner;
+use super::wire::{
+    AnyValue, ArrayValue, Event, KeyValue, METRICS, MetricsRequest, Resource, ResourceSpans, Scope,
+    ScopeSpans, Span, Status, TRACES, TracesRequest, Value, weight,
+};
+
+pub(super) const OWNER: Owner =
+    Owner { tenant: TenantId(Uuid::from_u128(1)), project: ProjectId(Uuid::from_u128(2)) };
+
+/// A moment that all of them are near.
+pub(super) const NOW_NS: u64 = 1_790_000_000_000_000_000;
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::String(text.to_owned())
+    }
+}
+
+impl From<i64> for Value {
+    fn from(number: i64) -> Self {
+        Self::Int(number)
+    }
+}
+
+pub(super) fn attribute(name: &str, value: impl Into<Value>) -> KeyValue {
+    KeyValue { key: name.to_owned(), value: Some(AnyValue::from(value.into())) }
+}
+
+/// A span of trace 7 that took a millisecond.
+pub(super) fn span(id: u8, parent: u8, kind: i32, name: &str, attributes: Vec<KeyValue>) -> Span {
+    let of = |id: u8| if id == 0 { Vec::new() } else { vec![0, 0, 0, 0, 0, 0, 0, id] };
+    Span {
+        trace_id: [vec![0; 15], vec![7]].concat(),
+        span_id: of(id),
+        parent_span_id: of(parent),
+        name: name.to_owned(),
+        kind,
+        start_time_unix_nano: NOW_NS,
+        end_time_unix_nano: NOW_NS + 1_000_000,
+        attributes,
+        ..Span::default()
+    }
+}
+
+pub(super) fn request(scope: &str, spans: Vec<Span>) -> TracesRequest {
+    let resource = Resource {
+        attributes: vec![
+            attribute("service.name", "shop"),
+            attribute("service.version", "1.4.0"),
+            attribute("vcs.ref.head.revision", "abc123"),
+            attribute("telemetry.sdk.language", "python"),
+            attribute("process.runtime.version", "3.13.1"),
+            attribute("host.name", "web-1"),
+        ],
+    };
+    let scope = Some(Scope { name: scope.to_owned() });
+    TracesRequest {
+        resource_spans: vec![ResourceSpans {
+            resource: Some(resource),
+            scope_spans: vec![ScopeSpans { scope, spans }],
+        }],
+    }
+}
+
+#[test]
+fn both_forms_of_a_trace_say_the_same() {
+    let list = Value::Array(ArrayValue { values: vec![Value::from("a").into(), Value::Bool(true).into()] });
+    let mut told = span(1, 2, 2, "GET /x", vec![attribute("n", 1 << 60), attribute("list", list)]);
+    told.events =
+        vec![Event { time_unix_nano: NOW_NS, name: "exception".to_owned(), attributes: Vec::new() }];
+    told.status = Some(Status { message: "no".to_owned(), code: 2 });
+    let told = request("scope", vec![told]);
+    let attributes: Vec<_> = told.resource_spans[0].resource.as_ref().map_or(&[][..], |r| &r.attributes).iter()
+        .map(|attribute| json!({ "key": attribute.key, "value": { "stringValue": attribute.value.as_ref().expect("a value").json() } }))
+        .collect();
+    let written = json!({ "resourceSpans": [{
+        "resource": { "attributes": attributes },
+        "scopeSpans": [{ "scope": { "name": "scope", "version": "1" }, "spans": [{
+            "traceId": "00000000000000000000000000000007", "spanId": "0000000000000001", "parentSpanId": "0000000000000002",
+            "name": "GET /x", "kind": "SPAN_KIND_SERVER", "startTimeUnixNano": NOW_NS.to_string(), "endTimeUnixNano": NOW_NS + 1_000_000,
+            "attributes": [
+                { "key": "n", "value": { "intValue": (1_i64 << 60).to_string() } },
+                { "key": "list", "value": { "arrayValue": { "values": [{ "stringValue": "a" }, { "boolValue": true }] } } },
+            ],
+            "events": [{ "timeUnixNano": NOW_NS.to_string(), "name": "exception" }],
+            "status": { "code": 2, "message": "no" }, "unknownField": [1],
+        }] }],
+    }] });
+    let read: TracesRequest = serde_json::from_value(written).expect("JSON");
+    assert_eq!(read, told);
+    assert_eq!(TracesRequest::decode(told.encode_to_vec().as_slice()), Ok(told));
+}
+
+#[test]
+fn ids_and_numbers_that_are_none_are_refused() {
+    for wrong in [
+        json!({ "traceId": "xy" }),
+        json!({ "traceId": "abc" }),
+        json!({ "startTimeUnixNano": "soon" }),
+        json!({ "kind": "NO_KIND" }),
+    ] {
+        let body = json!({ "resourceSpans": [{ "scopeSpans": [{ "spans": [wrong] }] }] });
+        assert!(serde_json::from_value::<TracesRequest>(body).is_err());
+    }
+}
+
+#[test]
+fn a_metric_is_read_in_either_form() {
+    let body = json!({ "resourceMetrics": [{ "scopeMetrics": [{ "metrics": [
+        { "name": "a", "unit": "s", "gauge": { "dataPoints": [{ "timeUnixNano": "5", "asDouble": "NaN" }, { "asInt": "-3" }] } },
+        { "name": "b", "histogram": { "aggregationTemporality": "AGGREGATION_TEMPORALITY_DELTA", "dataPoints": [
+            { "count": "2", "sum": 3.5, "bucketCounts": ["1", 1], "explicitBounds": [1.0], "min": 1 }] } },
+    ] }] }] });
+    let read: MetricsRequest = serde_json::from_value(body).expect("JSON");
+    let metrics = &read.resource_metrics[0].scope_metrics[0].metrics;
+    let gauge = metrics[0].gauge.as_ref().expect("a gauge");
+    assert!(gauge.data_points[0].as_double.is_some_and(f64::is_nan));
+    assert_eq!(gauge.data_points[1].as_int, Some(-3));
+    let histogram = metrics[1].histogram.as_ref().expect("a histogram");
+    assert_eq!(
+        (histogram.aggregation_temporality, histogram.data_points[0].bucket_counts.as_slice()),
+        (1, &[1, 1][..])
+    );
+    let again = MetricsRequest::decode(read.encode_to_vec().as_slice()).expect("protobuf");
+    assert_eq!(format!("{again:?}"), format!("{read:?}"));
+}
+
+#[test]
+fn how_much_a_message_holds_is_known_before_it_is_read() {
+    let spans = (1..=10).map(|id| span(id, 0, 1, "x", vec![attribute("a", 1), attribute("b", 2)])).collect();
+    let bytes = request("", spans).encode_to_vec();
+    let held = weight(&bytes, TRACES, 10_000);
+    // each span: its ids, its name, its two attributes, and itself
+    assert!((60..100).contains(&held), "{held}");
+    assert!(weight(&bytes, TRACES, 20) > 20);
+    // a thousand spans of two bytes each
+    let empty: Vec<u8> = [0x12, 0].repeat(1000);
+    let scope = [&[0x12, 0xd0, 0x0f][..], &empty].concat();
+    let resource = [&[0x0a, 0xd3, 0x0f][..], &scope].concat();
+    assert_eq!(weight(&resource, TRACES, 10_000), 1002);
+    assert!(weight(&[0xff; 20], METRICS, 100) <= 100, "what is no protobuf ends the count");
+}
