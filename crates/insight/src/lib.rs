@@ -11,6 +11,7 @@ pub mod analyses;
 mod bed;
 pub mod call_trees;
 mod otlp;
+pub mod comparisons;
 pub mod performance_metrics;
 pub mod function_calls;
 pub mod performance_records;

@@ -20,7 +20,6 @@ use loam_platform::webhook_deliveries::WebhookDeliveries;
 use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
-use crate::alert_events;
 use crate::alert_rules::{self, AlertSettings};
 use crate::alerts::{AlertCourier, EMAIL, Evaluate, WEBHOOK};
 use crate::analyses::{self, AnalysisSettings, SCHEDULED};
@@ -29,7 +28,7 @@ use crate::performance_metrics::{self, MetricSettings, MetricSink, SeriesBook};
 use crate::records::{DeleteOld, Finalise, RecordSink, StorageSettings};
 use crate::rules::Limits;
 use crate::suggestions::{self, COLLECT, Collect};
-use crate::{function_calls, performance_records, stats};
+use crate::{alert_events, comparisons, function_calls, performance_records, stats};
 
 /// What applications do. Cheap to clone.
 #[derive(Clone)]
@@ -160,6 +159,7 @@ impl Insight {
             .merge(performance_records::routes::router(self.clone()))
             .merge(function_calls::routes::router(self.clone()))
             .merge(stats::routes::router(self.clone()))
+            .merge(comparisons::routes::router(self.clone()))
     }
 
     /// The jobs of this crate.
