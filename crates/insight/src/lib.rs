@@ -10,8 +10,8 @@ pub mod analyses;
 #[cfg(test)]
 mod bed;
 pub mod call_trees;
-mod otlp;
 pub mod comparisons;
+mod otlp;
 pub mod performance_metrics;
 pub mod function_calls;
 pub mod performance_records;
