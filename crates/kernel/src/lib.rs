@@ -18,8 +18,8 @@ pub use ids::{
     EndpointStatId, ErrorGroupId, ErrorLogId, FunctionStatId, JobId, LimitId, LlmCallId, LoginSessionId,
     MessageId, MetricStatId, ModelPriceId, ModelRouteId, NodeId, PerformanceMetricId, PerformanceRecordId,
     ProjectId, QuarantineId, RecordFunctionId, RejectedRecordId, RoleId, SessionConfigId, SessionSummaryId,
-    SigningKeyId, StatNameId, SuggestionId, SystemConfigId, SystemConfigVersionId, TenantId, TokenIssuerId, ToolCallId,
-    TurnId, UsageStatId, UserId, UserPreferenceId, WebhookDeliveryId, first_id_at,
+    SigningKeyId, StatNameId, SuggestionId, SystemConfigId, SystemConfigVersionId, TenantId, TokenIssuerId,
+    ToolCallId, TurnId, UsageStatId, UserId, UserPreferenceId, WebhookDeliveryId, first_id_at,
 };
 pub use page::{Cursor, MAX_PAGE, Order, OrderQuery, Page, PageQuery};
 pub use scope::{Actor, Idempotency, Origin, Permissions, Scope};

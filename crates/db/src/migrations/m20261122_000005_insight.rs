@@ -32,7 +32,12 @@ fn records(schema: &mut Schema) {
         t.text("version").bigint("duration_us").bigint("cpu_us?");
         t.bigint("memory_peak?").bigint("memory_delta?").bigint("query_count").bigint("query_us");
         t.bigint("slow_queries").bigint("cache_hits").bigint("cache_misses").bigint("cache_us");
-        t.bigint("call_count").boolean("is_cut").int("score?").bytes("details").bytes("findings?").timestamps();
+        t.bigint("call_count")
+            .boolean("is_cut")
+            .int("score?")
+            .bytes("details")
+            .bytes("findings?")
+            .timestamps();
         t.index(&["project_id", "id"]).index(&["trace_id"]).index(&["project_id", "endpoint", "id"]);
         t.index(&["project_id", "duration_us", "id"]).references("tenant_id", "tenants", Restrict);
     });

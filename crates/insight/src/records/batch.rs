@@ -73,7 +73,8 @@ impl<'a> Batch<'a> {
         let mut stored: Vec<Option<Opened>> = stored.into_iter().map(|(_, opened)| Some(opened)).collect();
         let mut parts: Vec<Option<Part>> = parts.into_iter().map(Some).collect();
         for cluster in clusters(&times) {
-            let (old, new): (Vec<usize>, Vec<usize>) = cluster.into_iter().partition(|number| *number < count);
+            let (old, new): (Vec<usize>, Vec<usize>) =
+                cluster.into_iter().partition(|number| *number < count);
             if new.is_empty() {
                 continue;
             }
@@ -122,7 +123,8 @@ impl<'a> Batch<'a> {
             Fresh::Nothing => None,
             Fresh::All => Some(self.row(part.head, part.packed)),
             Fresh::Some(fresh) => {
-                let packed = pack(fresh.entries.iter().map(|(source, entry)| (*source, entry)), &fresh.calls)?;
+                let packed =
+                    pack(fresh.entries.iter().map(|(source, entry)| (*source, entry)), &fresh.calls)?;
                 // the times of the whole part, where nothing but requests is new
                 let head = if fresh.calls.is_empty() { part.head } else { part.head.with(&fresh.calls) };
                 Some(self.row(head, packed))
@@ -178,7 +180,9 @@ impl<'a> Batch<'a> {
         let mut shares: Vec<_> = self
             .shares
             .into_iter()
-            .map(|((owner, minute, function), shares)| record_functions::row(owner, function, minute, &shares, now))
+            .map(|((owner, minute, function), shares)| {
+                record_functions::row(owner, function, minute, &shares, now)
+            })
             .collect();
         shares.sort_unstable_by_key(|row| (row.tenant_id, row.id));
         tx.bulk(call_trees::rows(trees)).await?;
