@@ -10,6 +10,7 @@ pub mod analyses;
 #[cfg(test)]
 mod bed;
 pub mod call_trees;
+pub mod comparisons;
 pub mod function_calls;
 mod ingest;
 mod otlp;

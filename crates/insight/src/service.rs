@@ -21,10 +21,10 @@ use tokio::sync::Semaphore;
 use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
-use crate::alert_events;
 use crate::alert_rules::{self, AlertSettings};
 use crate::alerts::{AlertCourier, EMAIL, Evaluate, WEBHOOK};
 use crate::analyses::{self, AnalysisSettings, SCHEDULED};
+use crate::comparisons::MeasureGains;
 use crate::ingest::settings::IngestSettings;
 use crate::ingest::{self, Activity, Meter};
 use crate::otlp::{self, CallSink, OtlpSettings};
@@ -33,7 +33,7 @@ use crate::records::{DeleteOld, Finalise, RecordSink, StorageSettings};
 use crate::rejected_records;
 use crate::rules::Limits;
 use crate::suggestions::{self, COLLECT, Collect};
-use crate::{function_calls, performance_records, stats};
+use crate::{alert_events, comparisons, function_calls, performance_records, stats};
 
 /// What applications do. Cheap to clone.
 #[derive(Clone)]
@@ -178,12 +178,15 @@ impl Insight {
             .merge(stats::routes::router(self.clone()))
             .merge(ingest::routes::router(self.clone()))
             .merge(rejected_records::routes::router(self.clone()))
+            .merge(comparisons::routes::router(self.clone()))
     }
 
     /// The jobs of this crate.
     pub fn jobs(&self, handlers: Handlers) -> Result<Handlers> {
         let evaluate = Schedule::new(Evaluate::KIND, Evaluate::EVERY)?;
+        let gains = Schedule::new(MeasureGains::KIND, MeasureGains::EVERY)?;
         let handlers = handlers.with(Evaluate(self.clone())).every(evaluate);
+        let handlers = handlers.with(MeasureGains(self.clone())).every(gains);
         let collect = Schedule::new(COLLECT, Duration::from_mins(1))?;
         let scheduled = Schedule::new(SCHEDULED, Duration::from_hours(1))?;
         let handlers = handlers.with(analyses::Run(self.clone())).with(analyses::Scheduled(self.clone()));
