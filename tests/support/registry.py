@@ -170,6 +170,12 @@ def analysis(world: World) -> str:
     return eventually(begun)
 
 
+def performance_record(world: World) -> str:
+    """A request that a project of the owner's served."""
+    trace = Watched(world.owner).send()
+    return eventually(lambda: world.owner.all("performance_records", trace_id=trace))[0]["id"]
+
+
 def suggestion(world: World) -> str:
     """What that model suggests."""
     if "suggestion" not in world.made:
@@ -316,6 +322,8 @@ REGISTRY: dict[tuple[str, str], Entry] = {
     ("PATCH", "/api/v1/rejected_records/{}"): Entry(rejected_record, {"payload": {}}),
     ("POST", "/api/v1/rejected_records/{}/replay"): Entry(rejected_record),
     ("DELETE", "/api/v1/rejected_records/{}"): Entry(rejected_record),
+    ("GET", "/api/v1/performance_records/{}"): Entry(performance_record),
+    ("GET", "/api/v1/performance_records/{}/export"): Entry(performance_record),
     ("GET", "/api/v1/ai_providers/{}"): Entry(AI_PROVIDER),
     ("PATCH", "/api/v1/ai_providers/{}"): Entry(AI_PROVIDER, {"display_name": "changed"}),
     ("DELETE", "/api/v1/ai_providers/{}"): Entry(AI_PROVIDER),
