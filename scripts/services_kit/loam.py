@@ -23,6 +23,8 @@ ON_DATA = {
     "user",
     "role",
     "session",
+    "analysis",
+    "suggestion",
     "message",
     "login-session",
     "signing-key",
