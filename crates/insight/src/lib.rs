@@ -13,6 +13,7 @@ pub mod call_trees;
 pub mod function_calls;
 mod ingest;
 mod otlp;
+pub mod comparisons;
 pub mod performance_metrics;
 pub mod performance_records;
 pub mod record_functions;

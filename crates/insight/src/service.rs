@@ -21,7 +21,6 @@ use tokio::sync::Semaphore;
 use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
-use crate::alert_events;
 use crate::alert_rules::{self, AlertSettings};
 use crate::alerts::{AlertCourier, EMAIL, Evaluate, WEBHOOK};
 use crate::analyses::{self, AnalysisSettings, SCHEDULED};
@@ -33,7 +32,7 @@ use crate::records::{DeleteOld, Finalise, RecordSink, StorageSettings};
 use crate::rejected_records;
 use crate::rules::Limits;
 use crate::suggestions::{self, COLLECT, Collect};
-use crate::{function_calls, performance_records, stats};
+use crate::{alert_events, comparisons, function_calls, performance_records, stats};
 
 /// What applications do. Cheap to clone.
 #[derive(Clone)]
@@ -178,6 +177,7 @@ impl Insight {
             .merge(stats::routes::router(self.clone()))
             .merge(ingest::routes::router(self.clone()))
             .merge(rejected_records::routes::router(self.clone()))
+            .merge(comparisons::routes::router(self.clone()))
     }
 
     /// The jobs of this crate.

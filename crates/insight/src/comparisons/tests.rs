@@ -1,0 +1,192 @@
+//! Comparisons of sums in the database, on both.
+
+use loam_kernel::{NodeId, ProjectId, Scope, TenantId};
+use loam_testkit::{Database, on_both};
+use sea_orm::Set;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::bed::Bed;
+use crate::stats::{Granularity, Sketch, endpoints, functions};
+
+on_both![
+    a_regression_is_found_and_listed_first,
+    sums_of_all_nodes_and_hours_count_but_not_those_of_others,
+    what_makes_no_sense_is_refused,
+];
+
+/// Requests of an endpoint in an hour: so many, about so long each.
+async fn endpoint(bed: &Bed, project: ProjectId, name: &str, version: &str, count: i64, millis: u64) {
+    let now = bed.clock.now();
+    let (mut sketch, mut total) = (Sketch::default(), 0);
+    for number in 0..count.unsigned_abs() {
+        let micros = millis * (800 + 400 * (number % 11) / 10);
+        sketch.add(micros);
+        total += micros.cast_signed();
+    }
+    let row = endpoints::ActiveModel {
+        tenant_id: Set(TenantId::NIL),
+        id: Set(bed.clock.id()),
+        node_id: Set(NodeId(bed.clock.id())),
+        project_id: Set(project),
+        granularity: Set(Granularity::Hour),
+        bucket: Set(Granularity::Hour.bucket(now)),
+        endpoint: Set(name.to_owned()),
+        version: Set(version.to_owned()),
+        requests: Set(count),
+        errors: Set(0),
+        duration_us: Set(total),
+        cpu_us: Set(0),
+        query_count: Set(count * 3),
+        query_us: Set(0),
+        slow_queries: Set(0),
+        cache_hits: Set(0),
+        cache_misses: Set(0),
+        cache_us: Set(0),
+        memory_delta: Set(count << 20),
+        memory_peak: Set(0),
+        calls: Set(count),
+        sketch: Set(sketch.to_bytes()),
+        created_at: Set(now),
+        updated_at: Set(now),
+    };
+    let tx = bed.database.db.write(&bed.scope()).await.unwrap();
+    tx.insert(row).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+async fn function(bed: &Bed, project: ProjectId, name: &str, version: &str, count: i64, micros: u64) {
+    let now = bed.clock.now();
+    let mut sketch = Sketch::default();
+    sketch.count(micros, count / 2);
+    sketch.count(micros + micros / 10, count - count / 2);
+    let row = functions::ActiveModel {
+        tenant_id: Set(TenantId::NIL),
+        id: Set(bed.clock.id()),
+        node_id: Set(NodeId(bed.clock.id())),
+        project_id: Set(project),
+        granularity: Set(Granularity::Hour),
+        bucket: Set(Granularity::Hour.bucket(now)),
+        function: Set(name.to_owned()),
+        version: Set(version.to_owned()),
+        calls: Set(count),
+        errors: Set(0),
+        self_us: Set(count * (micros + micros / 20).cast_signed()),
+        total_us: Set(0),
+        query_count: Set(0),
+        query_us: Set(0),
+        memory_delta: Set(0),
+        sketch: Set(sketch.to_bytes()),
+        created_at: Set(now),
+        updated_at: Set(now),
+    };
+    let tx = bed.database.db.write(&bed.scope()).await.unwrap();
+    tx.insert(row).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+async fn compare(bed: &Bed, scope: &Scope, query: Value) -> Value {
+    let view = bed.insight.compare(scope, serde_json::from_value(query).unwrap()).await.unwrap();
+    serde_json::to_value(view).unwrap()
+}
+
+fn close(value: &Value, expected: f64) -> bool {
+    (value.as_f64().unwrap() - expected).abs() < 0.04 * expected.abs().max(0.01)
+}
+
+async fn a_regression_is_found_and_listed_first(database: Database) {
+    let bed = Bed::new(database).await;
+    let project = bed.project("shop").await;
+    for (name, before, after, count) in [
+        ("GET /same", 100, 100, 200),
+        ("GET /slower", 100, 150, 200),
+        ("GET /faster", 100, 60, 200),
+        ("GET /rare", 100, 900, 20),
+    ] {
+        endpoint(&bed, project, name, "1.0", count, before).await;
+        endpoint(&bed, project, name, "1.1", count, after).await;
+    }
+    endpoint(&bed, project, "GET /new", "1.1", 200, 10).await;
+    function(&bed, project, "shop.cart.total", "1.0", 1000, 500).await;
+    function(&bed, project, "shop.cart.total", "1.1", 1000, 800).await;
+    let query = json!({ "project_id": project, "base_version": "1.0", "version": "1.1" });
+    let seen = compare(&bed, &bed.scope(), query).await;
+    assert_eq!(
+        seen["verdicts"],
+        json!({ "slower": 1, "faster": 1, "no_evidence": 1, "too_little_traffic": 2 })
+    );
+    let of = |name: &str| {
+        seen["endpoints"].as_array().unwrap().iter().find(|one| one["endpoint"] == name).unwrap().clone()
+    };
+    let slower = &seen["endpoints"][0];
+    assert_eq!((&slower["endpoint"], &slower["verdict"]), (&json!("GET /slower"), &json!("slower")));
+    assert!(slower["is_regression"] == true);
+    let mean = &slower["changes"]["mean"];
+    assert!(close(&mean["change"], 0.5) && mean["is_evident"] == true, "{mean}");
+    assert!(mean["low"].as_f64().unwrap() > 0.4 && mean["high"].as_f64().unwrap() < 0.6, "{mean}");
+    assert!(close(&slower["changes"]["p95"]["change"], 0.5) && slower["changes"]["p95"]["low"].is_number());
+    assert!(slower["changes"]["p99"]["low"].is_null(), "two values above the 99th of 100 say too little");
+    assert!(close(&slower["before"]["mean"], 0.1) && close(&slower["after"]["p50"], 0.15), "{slower}");
+    assert_eq!(
+        (&slower["before"]["query_count"], &slower["before"]["memory_delta"]),
+        (&json!(3.0), &json!(1.0))
+    );
+    assert_eq!(of("GET /faster")["verdict"], "faster");
+    assert_eq!(
+        (&of("GET /same")["verdict"], &of("GET /same")["is_regression"]),
+        (&json!("no_evidence"), &json!(false))
+    );
+    assert_eq!(of("GET /rare")["verdict"], "too_little_traffic");
+    assert!(of("GET /rare")["changes"]["mean"]["low"].is_null());
+    assert_eq!(
+        (&of("GET /new")["before"]["requests"], &of("GET /new")["changes"]["mean"]),
+        (&json!(0), &Value::Null)
+    );
+    let function = &seen["functions"][0];
+    assert_eq!((&function["function"], &function["verdict"]), (&json!("shop.cart.total"), &json!("slower")));
+    assert!(close(&function["changes"]["self_time"]["change"], 0.6));
+}
+
+async fn sums_of_all_nodes_and_hours_count_but_not_those_of_others(database: Database) {
+    let bed = Bed::new(database).await;
+    let (project, other) = (bed.project("shop").await, bed.project("other").await);
+    for _ in 0..2 {
+        endpoint(&bed, project, "GET /", "1", 30, 100).await;
+        endpoint(&bed, project, "GET /", "2", 30, 50).await;
+        endpoint(&bed, project, "GET /", "3", 1000, 900).await;
+        endpoint(&bed, other, "GET /", "1", 1000, 900).await;
+        bed.clock.advance(chrono::TimeDelta::hours(1));
+    }
+    let query = json!({ "project_id": project, "base_version": "1", "version": "2", "endpoint": "GET /" });
+    let seen = compare(&bed, &bed.scope(), query).await;
+    let one = &seen["endpoints"][0];
+    assert_eq!((&one["before"]["requests"], &one["after"]["requests"]), (&json!(60), &json!(60)));
+    assert_eq!(one["verdict"], "faster");
+    assert_eq!(seen["endpoints"].as_array().unwrap().len(), 1);
+    // a stretch in which only the second hour lies
+    let from = bed.clock.now() - chrono::TimeDelta::hours(1);
+    let query = json!({
+        "project_id": project, "base_version": "1", "version": "2", "from": from, "to": from + chrono::TimeDelta::days(1),
+    });
+    let seen = compare(&bed, &bed.scope(), query).await;
+    assert_eq!(seen["endpoints"][0]["before"]["requests"], 30);
+}
+
+async fn what_makes_no_sense_is_refused(database: Database) {
+    let bed = Bed::new(database).await;
+    let project = bed.project("shop").await;
+    let now = bed.clock.now();
+    for (param, more) in [
+        ("version", json!({ "version": "1" })),
+        ("base_version", json!({ "base_version": " " })),
+        ("project_id", json!({ "project_id": Uuid::from_u128(5) })),
+        ("from", json!({ "from": now, "to": now })),
+        ("from", json!({ "from": now - chrono::TimeDelta::days(94) })),
+    ] {
+        let mut query = json!({ "project_id": project, "base_version": "1", "version": "2" });
+        query.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let query = serde_json::from_value(query).unwrap();
+        let error = bed.insight.compare(&bed.scope(), query).await.err().unwrap();
+        assert_eq!(error.param(), Some(param));
+    }
+}
