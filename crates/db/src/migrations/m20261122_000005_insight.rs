@@ -8,10 +8,20 @@ pub(crate) fn up(schema: &mut Schema) {
     sums(schema);
     diagnoses(schema);
     alerts(schema);
+    errors(schema);
     // what others tell of their calls of models
     schema.add_columns("usage_stats", |t| _ = t.text("source?"));
     schema.add_columns("tool_calls", |t| {
         t.text("trace_id?").text("span_id?").partial_index(&["trace_id"], "trace_id IS NOT NULL");
+    });
+}
+
+/// What an application tells of its errors stands beside Loam's own.
+fn errors(schema: &mut Schema) {
+    schema.add_columns("error_logs", |t| {
+        t.text("source?").uuid("project_id?").text("trace_id?").uuid("record_id?").text("endpoint?");
+        t.partial_index(&["trace_id"], "trace_id IS NOT NULL");
+        t.partial_index(&["project_id", "id"], "project_id IS NOT NULL");
     });
 }
 

@@ -5,9 +5,11 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use loam_db::{System, Tx};
 use loam_kernel::{NodeId, Result};
+use loam_platform::error_logs::{self, ToldError};
 use uuid::Uuid;
 
 use super::contribution::{Sums, Trace};
+use super::errors::errors;
 use super::join::{Fresh, Joined, clusters};
 use super::names::{Names, Owner};
 use super::settings::StorageSettings;
@@ -34,6 +36,7 @@ pub(super) struct Batch<'a> {
     records: HashMap<Uuid, performance_records::entity::Model>,
     shares: HashMap<(Owner, DateTime<Utc>, String), Vec<Share>>,
     sums: Sums,
+    raised: Vec<ToldError>,
 }
 
 impl<'a> Batch<'a> {
@@ -53,6 +56,7 @@ impl<'a> Batch<'a> {
             records: HashMap::new(),
             shares: HashMap::new(),
             sums: Sums::default(),
+            raised: Vec::new(),
         }
     }
 
@@ -148,6 +152,7 @@ impl<'a> Batch<'a> {
     /// Counts a trace, and keeps its records.
     fn tell(&mut self, owner: Owner, trace_id: &str, joined: Joined, is_again: bool) -> Result<()> {
         let is_cut = joined.is_cut;
+        self.raised.extend(errors(owner, trace_id, &joined.all));
         let trace = Trace::new(owner, trace_id, joined.all);
         trace.count(&mut self.sums, self.names, self.settings, 1);
         let limits = self.limits.get(&owner).cloned().unwrap_or_default();
@@ -184,7 +189,8 @@ impl<'a> Batch<'a> {
         tx.bulk(performance_records::rows(records)).await?;
         tx.bulk(record_functions::rows(shares)).await?;
         self.sums.endpoints.write(tx, node, now).await?;
-        self.sums.functions.write(tx, node, now).await
+        self.sums.functions.write(tx, node, now).await?;
+        error_logs::keep(tx, node, self.raised).await
     }
 }
 

@@ -3,6 +3,7 @@
 mod accept;
 mod batch;
 mod contribution;
+mod errors;
 mod figures;
 mod finalise;
 mod join;

@@ -1,13 +1,13 @@
 //! An error on record.
 
-use loam_kernel::{ErrorLogId, NodeId, TenantId};
+use loam_kernel::{ErrorLogId, NodeId, ProjectId, TenantId};
 use sea_orm::entity::prelude::*;
 
 /// An error.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(
     table_name = "error_logs",
-    comment = "an answer of 500 or above, or a failure in the background; without secrets"
+    comment = "an answer of 500 or above, a failure in the background, or what an application told of its own; without secrets"
 )]
 pub struct Model {
     /// The tenant; nil for the instance's own.
@@ -20,7 +20,10 @@ pub struct Model {
     #[sea_orm(comment = "node on which it happened, known by its journal")]
     pub node_id: NodeId,
     /// Its kind.
-    #[sea_orm(column_type = "Text", comment = "code of the answer, or the part of Loam that failed")]
+    #[sea_orm(
+        column_type = "Text",
+        comment = "code of the answer, the part of Loam that failed, or the type of an exception"
+    )]
     pub error_type: String,
     /// What happened.
     #[sea_orm(column_type = "Text", comment = "what happened")]
@@ -40,6 +43,25 @@ pub struct Model {
         comment = "digest of type and message without what varies: ids, numbers, quotations"
     )]
     pub fingerprint: String,
+    /// Whose error it is.
+    #[sea_orm(
+        column_type = "Text",
+        nullable,
+        comment = "instance: Loam's own; application: what one told; null: instance"
+    )]
+    pub source: Option<String>,
+    /// The application.
+    #[sea_orm(comment = "application that told it")]
+    pub project_id: Option<ProjectId>,
+    /// The trace.
+    #[sea_orm(column_type = "Text", nullable, comment = "trace in which it happened")]
+    pub trace_id: Option<String>,
+    /// The record.
+    #[sea_orm(comment = "record of what it happened in")]
+    pub record_id: Option<Uuid>,
+    /// What was served.
+    #[sea_orm(column_type = "Text", nullable, comment = "what was served when it happened")]
+    pub endpoint: Option<String>,
     /// When.
     pub created_at: DateTimeUtc,
 }

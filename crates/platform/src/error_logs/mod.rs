@@ -1,4 +1,5 @@
-//! Errors on record: every 5xx and every failure in the background, grouped by what they have in common.
+//! Errors on record: every 5xx, every failure in the background, and what applications tell of their own, grouped by what
+//! they have in common.
 
 pub mod entity;
 mod fingerprint;
@@ -9,12 +10,14 @@ pub mod routes;
 mod sink;
 #[cfg(test)]
 mod tests;
+mod told;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 pub use reporter::{ErrorLogs, Report};
 pub use sink::ErrorLogSink;
+pub use told::{ToldError, keep};
 
 use crate::system_config::ConfigKey;
 

@@ -5,6 +5,13 @@ use loam_journal::Frame;
 use loam_kernel::{Error, ErrorLogId, NodeId, Result, TenantId};
 use serde::{Deserialize, Serialize};
 
+use crate::records::{self, shortened};
+
+/// A text without what is secret, that a database takes, at most so long.
+pub(super) fn clean(text: &str, max: usize) -> String {
+    records::text(&shortened(text, max)).replace('\0', "\u{fffd}")
+}
+
 /// The form of the fields below. They are known by their order, so any change to them takes a new number, and a reader
 /// for the old one for as long as a journal may still hold it.
 const FORM: u8 = 1;

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::fingerprint::fingerprint;
-use super::record::Record;
+use super::record::{Record, clean};
 use super::{ErrorLogSettings, SETTINGS};
 use crate::records::{self, ERROR_LOG, Records, Throttle, dropped, shortened};
 use crate::system_config::{Live, SystemConfig};
@@ -133,7 +133,6 @@ impl ErrorLogs {
         request_id: Option<&str>,
         mut context: Value,
     ) -> Record {
-        let clean = |text: &str, max| records::text(&shortened(text, max)).replace('\0', "\u{fffd}");
         records::json(&mut context);
         let message = clean(message, MAX_MESSAGE);
         let clock = self.0.records.clock();

@@ -4,12 +4,15 @@ use axum::extract::State;
 use chrono::{DateTime, Utc};
 use loam_db::{Db, Find, Tx};
 use loam_http::surface::{ApiResult, Caller, ErrorBody, Path, Query};
-use loam_kernel::{Error, ErrorGroupId, ErrorLogId, Order, Page, PageQuery, Result, Scope, first_id_at};
+use loam_kernel::{
+    Error, ErrorGroupId, ErrorLogId, Order, Page, PageQuery, ProjectId, Result, Scope, first_id_at,
+};
 use sea_orm::{ColumnTrait, QueryFilter};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
+use uuid::Uuid;
 
 use super::entity::{Column, Entity, Model};
 use super::group;
@@ -30,6 +33,17 @@ pub struct ErrorLogView {
     context: Value,
     /// The same for errors that are alike.
     fingerprint: String,
+    /// `instance`: Loam's own; `application`: what an application told.
+    #[schema(value_type = String, example = "application")]
+    source: String,
+    /// The application that told it.
+    project_id: Option<ProjectId>,
+    /// The trace in which it happened.
+    trace_id: Option<String>,
+    /// The performance record of the request in which it happened.
+    record_id: Option<Uuid>,
+    /// What was served when it happened.
+    endpoint: Option<String>,
     created_at: DateTime<Utc>,
 }
 
@@ -43,6 +57,11 @@ impl From<Model> for ErrorLogView {
             request_id: row.request_id,
             context: row.context,
             fingerprint: row.fingerprint,
+            source: row.source.unwrap_or_else(|| "instance".to_owned()),
+            project_id: row.project_id,
+            trace_id: row.trace_id,
+            record_id: row.record_id,
+            endpoint: row.endpoint,
             created_at: row.created_at,
         }
     }
@@ -89,6 +108,14 @@ pub struct ErrorLogFilter {
     fingerprint: Option<String>,
     /// Only those of this request.
     request_id: Option<String>,
+    /// Only those of this trace.
+    trace_id: Option<String>,
+    /// Only those of this endpoint of an application.
+    endpoint: Option<String>,
+    /// Only those of this application.
+    project_id: Option<ProjectId>,
+    /// Only those of this performance record.
+    record_id: Option<Uuid>,
     /// Only errors from then on.
     created_after: Option<DateTime<Utc>>,
     /// Only errors before then.
@@ -101,9 +128,18 @@ impl ErrorLogFilter {
             (Column::ErrorType, self.error_type),
             (Column::Fingerprint, self.fingerprint),
             (Column::RequestId, self.request_id),
+            (Column::TraceId, self.trace_id),
+            (Column::Endpoint, self.endpoint),
         ] {
             if let Some(value) = value {
                 find = find.filter(column.eq(value));
+            }
+        }
+        for (column, id) in
+            [(Column::ProjectId, self.project_id.map(|id| id.0)), (Column::RecordId, self.record_id)]
+        {
+            if let Some(id) = id {
+                find = find.filter(column.eq(id));
             }
         }
         if let Some(after) = self.created_after {
@@ -180,7 +216,8 @@ pub fn router(db: Db) -> OpenApiRouter {
         .with_state(Handle { db })
 }
 
-/// Errors on record, newest first: answers of 500 and above, and failures in the background.
+/// Errors on record, newest first: answers of 500 and above, failures in the background, and what applications told of
+/// their own.
 #[utoipa::path(
     get, path = "/api/v1/error_logs", tag = "error_logs", operation_id = "error_logs_list",
     params(ErrorLogFilter, WhoseErrors, PageQuery),

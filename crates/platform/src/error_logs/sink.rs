@@ -29,12 +29,23 @@ impl Sink for ErrorLogSink {
 
     async fn write(&self, tx: &Tx<System>, frames: &[Frame]) -> Result<()> {
         let records: Vec<Record> = frames.iter().map(Record::read).collect::<Result<_>>()?;
-        tx.bulk(rows(&records)).await?;
+        tx.bulk(rows(&records, &vec![Link::default(); records.len()])).await?;
         tx.bulk(groups(&records)).await
     }
 }
 
-fn rows(all: &[Record]) -> Bulk {
+/// What an error belongs to, where an application told of it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Link {
+    pub(super) source: Option<&'static str>,
+    pub(super) project: Option<Uuid>,
+    pub(super) trace_id: Option<String>,
+    pub(super) record: Option<Uuid>,
+    pub(super) endpoint: Option<String>,
+}
+
+/// Rows of errors, each with what it belongs to.
+pub(super) fn rows(all: &[Record], links: &[Link]) -> Bulk {
     let uuid =
         |field: fn(&Record) -> Uuid| Column::Uuid(all.iter().map(|record| Some(field(record))).collect());
     let text = |field: fn(&Record) -> Option<String>| Column::Text(all.iter().map(field).collect());
@@ -49,6 +60,16 @@ fn rows(all: &[Record]) -> Bulk {
         ("context", Column::Json(all.iter().map(|record| Some(record.context.clone())).collect())),
         ("fingerprint", text(|record| Some(record.fingerprint()))),
         ("created_at", Column::Time(all.iter().map(|record| Some(record.created_at())).collect())),
+        (
+            "source",
+            Column::Text(
+                links.iter().map(|link| Some(link.source.unwrap_or("instance").to_owned())).collect(),
+            ),
+        ),
+        ("project_id", Column::Uuid(links.iter().map(|link| link.project).collect())),
+        ("trace_id", Column::Text(links.iter().map(|link| link.trace_id.clone()).collect())),
+        ("record_id", Column::Uuid(links.iter().map(|link| link.record).collect())),
+        ("endpoint", Column::Text(links.iter().map(|link| link.endpoint.clone()).collect())),
     ];
     Bulk { table: "error_logs", columns, on_conflict: OnConflict::Merge }
 }
@@ -62,7 +83,7 @@ const COUNTED: &[(&str, Fold)] = &[
     ("last_seen", Fold::Greatest),
 ];
 
-fn groups(all: &[Record]) -> Bulk {
+pub(super) fn groups(all: &[Record]) -> Bulk {
     // in one order on every node, so that two that count into the same groups don't wait for each other
     let mut groups: BTreeMap<(TenantId, Uuid), Vec<&Record>> = BTreeMap::new();
     for record in all {

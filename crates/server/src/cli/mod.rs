@@ -3,8 +3,10 @@
 
 mod admin;
 mod analysis;
+mod alert;
 mod audit;
 mod call;
+mod compare;
 mod config;
 mod db;
 mod key;
@@ -134,6 +136,11 @@ enum Command {
     /// Endpoints, functions and versions of watched applications.
     #[command(subcommand)]
     Stats(stats::Command),
+    /// Two versions of an application, side by side: what got slower, what faster, and how sure that is.
+    Compare(compare::Command),
+    /// What is watched, and what was raised.
+    #[command(subcommand)]
+    Alert(alert::Command),
     /// What can be set while servers run.
     #[command(subcommand)]
     Config(config::Command),
@@ -208,6 +215,8 @@ fn run(cli: Cli) -> Result<()> {
             Command::Suggestion(command) => suggestion::run(command, &config, json).await,
             Command::Record(command) => record::run(command, &config, json).await,
             Command::Stats(command) => stats::run(command, &config, json).await,
+            Command::Compare(command) => compare::run(command, &config, json).await,
+            Command::Alert(command) => alert::run(command, &config, json).await,
             Command::Config(command) => config::run(command, &config, json).await,
             Command::Audit(command) => audit::run(command, &config, json).await,
             Command::Serve { .. } | Command::Openapi | Command::Completions { .. } => Ok(()),

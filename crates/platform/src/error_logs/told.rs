@@ -1,0 +1,81 @@
+//! Errors of applications that tell of themselves.
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, Utc};
+use loam_db::{System, Tx};
+use loam_kernel::{ErrorLogId, NodeId, ProjectId, Result, TenantId};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::entity::Entity;
+use super::fingerprint::fingerprint;
+use super::record::{Record, clean};
+use super::sink::{Link, groups, rows};
+use crate::records;
+
+const MAX_KIND: usize = 200;
+const MAX_MESSAGE: usize = 4000;
+
+/// An error of an application.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ToldError {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The same however often it is told.
+    pub id: ErrorLogId,
+    /// The application.
+    pub project: ProjectId,
+    /// The trace in which it happened.
+    pub trace_id: String,
+    /// The record of what it happened in, as far as that is known.
+    pub record_id: Option<Uuid>,
+    /// What was served when it happened.
+    pub endpoint: Option<String>,
+    /// Its type.
+    pub kind: String,
+    /// What it says.
+    pub message: String,
+    /// What else is known, an object.
+    pub context: Value,
+    /// When it happened.
+    pub at: DateTime<Utc>,
+}
+
+/// Keeps errors, and counts those that are new, in a transaction of the drainer's.
+pub async fn keep(tx: &Tx<System>, node: NodeId, told: Vec<ToldError>) -> Result<()> {
+    let mut seen = HashSet::new();
+    let told: Vec<ToldError> = told.into_iter().filter(|one| seen.insert((one.tenant, one.id))).collect();
+    if told.is_empty() {
+        return Ok(());
+    }
+    let keys: Vec<(TenantId, Uuid)> = told.iter().map(|one| (one.tenant, one.id.0)).collect();
+    let known: HashSet<(TenantId, ErrorLogId)> =
+        tx.get_many::<Entity>(&keys).await?.into_iter().map(|row| (row.tenant_id, row.id)).collect();
+    let (mut records, mut links) = (Vec::new(), Vec::new());
+    for mut one in told.into_iter().filter(|one| !known.contains(&(one.tenant, one.id))) {
+        records::json(&mut one.context);
+        let (kind, message) = (clean(&one.kind, MAX_KIND), clean(&one.message, MAX_MESSAGE));
+        records.push(Record {
+            tenant: one.tenant,
+            id: one.id,
+            node,
+            fingerprint: fingerprint(&kind, &message),
+            kind,
+            message,
+            trace: None,
+            request_id: None,
+            context: one.context.to_string().replace("\\u0000", "\u{fffd}"),
+            created_us: one.at.timestamp_micros(),
+        });
+        links.push(Link {
+            source: Some("application"),
+            project: Some(one.project.0),
+            trace_id: Some(one.trace_id),
+            record: one.record_id,
+            endpoint: one.endpoint,
+        });
+    }
+    tx.bulk(rows(&records, &links)).await?;
+    tx.bulk(groups(&records)).await
+}

@@ -1,0 +1,91 @@
+//! `loam alert`
+
+use anyhow::Result;
+use clap::Subcommand;
+use loam_insight::alert_events::entity::EventState;
+use loam_insight::alert_events::routes::AlertEventView;
+use loam_insight::alert_events::service::AlertEventFilter;
+use loam_insight::alert_rules::routes::AlertRuleView;
+use loam_insight::alert_rules::service::AlertRuleFilter;
+use loam_kernel::{AlertEventId, ProjectId};
+
+use super::admin::{self, ListArgs, TenantArg};
+use super::output;
+use crate::config::Config;
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// List what is watched, and where it stands.
+    Rules {
+        #[command(flatten)]
+        tenant: TenantArg,
+        #[command(flatten)]
+        list: ListArgs,
+        /// Only of this project, by id.
+        #[arg(long)]
+        project: Option<ProjectId>,
+    },
+    /// List incidents, newest first.
+    Events {
+        #[command(flatten)]
+        tenant: TenantArg,
+        #[command(flatten)]
+        list: ListArgs,
+        /// Only of this project, by id.
+        #[arg(long)]
+        project: Option<ProjectId>,
+        /// Only those that are not over and that nobody has taken up.
+        #[arg(long)]
+        open: bool,
+    },
+    /// Take an incident up.
+    Ack {
+        #[command(flatten)]
+        tenant: TenantArg,
+        /// Id of the incident.
+        id: AlertEventId,
+    },
+    /// Call an incident over.
+    Resolve {
+        #[command(flatten)]
+        tenant: TenantArg,
+        /// Id of the incident.
+        id: AlertEventId,
+    },
+}
+
+pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result<()> {
+    match command {
+        Command::Rules { tenant, list, project } => {
+            let (core, scope) = admin::in_tenant(config, &tenant).await?;
+            let rows = admin::pages(list.limit, async |page| {
+                let filter = AlertRuleFilter { project_id: project, ..AlertRuleFilter::default() };
+                core.insight.list_alert_rules(&scope, filter, &page).await
+            });
+            let rows: Vec<AlertRuleView> = rows.await?.into_iter().map(AlertRuleView::from).collect();
+            let fields =
+                ["name", "metric", "comparison", "threshold", "last_value", "state", "is_active", "id"];
+            output::rows(json, &rows, &fields)
+        }
+        Command::Events { tenant, list, project, open } => {
+            let (core, scope) = admin::in_tenant(config, &tenant).await?;
+            let rows = admin::pages(list.limit, async |page| {
+                let state = open.then_some(EventState::Open);
+                let filter = AlertEventFilter { project_id: project, state, ..AlertEventFilter::default() };
+                core.insight.list_alert_events(&scope, filter, &page).await
+            });
+            let rows: Vec<AlertEventView> = rows.await?.into_iter().map(AlertEventView::from).collect();
+            let fields = ["opened_at", "state", "severity", "value", "acknowledged_by", "resolved_at", "id"];
+            output::rows(json, &rows, &fields)
+        }
+        Command::Ack { tenant, id } => {
+            let (core, scope) = admin::in_tenant(config, &tenant).await?;
+            let event = core.insight.acknowledge_alert_event(&scope, id).await?;
+            output::one(json, &AlertEventView::from(event))
+        }
+        Command::Resolve { tenant, id } => {
+            let (core, scope) = admin::in_tenant(config, &tenant).await?;
+            output::one(json, &AlertEventView::from(core.insight.resolve_alert_event(&scope, id).await?))
+        }
+    }
+}

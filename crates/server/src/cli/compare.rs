@@ -1,0 +1,64 @@
+//! `loam compare`
+
+use anyhow::Result;
+use clap::Args;
+use loam_insight::comparisons::ComparisonQuery;
+use loam_kernel::ProjectId;
+use serde_json::{Value, json};
+
+use super::admin::{self, TenantArg};
+use super::output;
+use crate::config::Config;
+
+#[derive(Args)]
+pub(super) struct Command {
+    #[command(flatten)]
+    tenant: TenantArg,
+    /// Id of the project.
+    #[arg(long)]
+    project: ProjectId,
+    /// The version before.
+    base_version: String,
+    /// The version after.
+    version: String,
+    /// How many days, this one included.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=93))]
+    days: u32,
+    /// Only this endpoint, as `GET /users/{id}`.
+    #[arg(long)]
+    endpoint: Option<String>,
+}
+
+pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result<()> {
+    let (core, scope) = admin::in_tenant(config, &command.tenant).await?;
+    let query = ComparisonQuery {
+        project_id: command.project,
+        base_version: command.base_version,
+        version: command.version,
+        from: Some(core.clock.now() - chrono::TimeDelta::days(command.days.into())),
+        to: None,
+        endpoint: command.endpoint,
+    };
+    let compared = core.insight.compare(&scope, query).await?;
+    if json {
+        return output::json(&compared);
+    }
+    let compared = serde_json::to_value(compared)?;
+    let row = |kind: &str, one: &Value, time: &str| {
+        let change = &one["changes"][time];
+        let percent = |value: &Value| value.as_f64().map(|share| format!("{:+.1} %", share * 100.0));
+        let interval = match (percent(&change["low"]), percent(&change["high"])) {
+            (Some(low), Some(high)) => Some(format!("{low} to {high}")),
+            _ => None,
+        };
+        json!({
+            "what": one[kind], "verdict": one["verdict"], "before_s": one["before"][time],
+            "after_s": one["after"][time], "change": percent(&change["change"]), "interval_95": interval,
+        })
+    };
+    let all = |name: &str| compared[name].as_array().cloned().unwrap_or_default();
+    let endpoints = all("endpoints").into_iter().map(|one| row("endpoint", &one, "mean"));
+    let functions = all("functions").into_iter().map(|one| row("function", &one, "self_time"));
+    let rows: Vec<Value> = endpoints.chain(functions).collect();
+    output::rows(false, &rows, &["what", "verdict", "before_s", "after_s", "change", "interval_95"])
+}
