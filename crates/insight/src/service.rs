@@ -26,6 +26,7 @@ use crate::alerts::{AlertCourier, EMAIL, Evaluate, WEBHOOK};
 use crate::analyses::{self, AnalysisSettings, SCHEDULED};
 use crate::ingest::settings::IngestSettings;
 use crate::ingest::{self, Activity, Meter};
+use crate::comparisons::MeasureGains;
 use crate::otlp::{self, CallSink, OtlpSettings};
 use crate::performance_metrics::{self, MetricSettings, MetricSink, SeriesBook};
 use crate::records::{DeleteOld, Finalise, RecordSink, StorageSettings};
@@ -183,7 +184,9 @@ impl Insight {
     /// The jobs of this crate.
     pub fn jobs(&self, handlers: Handlers) -> Result<Handlers> {
         let evaluate = Schedule::new(Evaluate::KIND, Evaluate::EVERY)?;
+        let gains = Schedule::new(MeasureGains::KIND, MeasureGains::EVERY)?;
         let handlers = handlers.with(Evaluate(self.clone())).every(evaluate);
+        let handlers = handlers.with(MeasureGains(self.clone())).every(gains);
         let collect = Schedule::new(COLLECT, Duration::from_mins(1))?;
         let scheduled = Schedule::new(SCHEDULED, Duration::from_hours(1))?;
         let handlers = handlers.with(analyses::Run(self.clone())).with(analyses::Scheduled(self.clone()));

@@ -1,6 +1,6 @@
 //! Comparisons of sums in the database, on both.
 
-use loam_kernel::{NodeId, ProjectId, Scope, TenantId};
+use loam_kernel::{NodeId, ProjectId, Scope, SuggestionId, TenantId};
 use loam_testkit::{Database, on_both};
 use sea_orm::Set;
 use serde_json::{Value, json};
@@ -8,11 +8,13 @@ use uuid::Uuid;
 
 use crate::bed::Bed;
 use crate::stats::{Granularity, Sketch, endpoints, functions};
+use crate::suggestions::entity::{self as suggestions, SuggestionSource, SuggestionStatus};
 
 on_both![
     a_regression_is_found_and_listed_first,
     sums_of_all_nodes_and_hours_count_but_not_those_of_others,
     what_makes_no_sense_is_refused,
+    a_suggestion_carries_its_gain_once_a_later_version_has_enough_traffic,
 ];
 
 /// Requests of an endpoint in an hour: so many, about so long each.
@@ -189,4 +191,73 @@ async fn what_makes_no_sense_is_refused(database: Database) {
         let error = bed.insight.compare(&bed.scope(), query).await.err().unwrap();
         assert_eq!(error.param(), Some(param));
     }
+}
+
+/// A suggestion about version 1.0 of an endpoint.
+async fn suggestion(bed: &Bed, project: ProjectId) -> SuggestionId {
+    let now = bed.clock.now();
+    let row = suggestions::ActiveModel {
+        tenant_id: Set(TenantId::NIL),
+        id: Set(bed.clock.id()),
+        project_id: Set(project),
+        endpoint: Set("GET /".to_owned()),
+        function: Set(None),
+        finding: Set(Some("n_plus_one".to_owned())),
+        source: Set(SuggestionSource::Rules),
+        category: Set("database".to_owned()),
+        priority: Set("high".to_owned()),
+        title: Set("ask once".to_owned()),
+        description: Set("ask for all of them at once".to_owned()),
+        code_example: Set(None),
+        version: Set("1.0".to_owned()),
+        record_id: Set(None),
+        analysis_id: Set(None),
+        status: Set(SuggestionStatus::Open),
+        predicted_gain: Set(Some(0.5)),
+        measured_gain: Set(None),
+        measured: Set(None),
+        measured_version: Set(None),
+        created_at: Set(now),
+        updated_at: Set(now),
+    };
+    let tx = bed.database.db.write(&bed.scope()).await.unwrap();
+    let id = tx.insert(row).await.unwrap().id;
+    tx.commit().await.unwrap();
+    id
+}
+
+async fn a_suggestion_carries_its_gain_once_a_later_version_has_enough_traffic(database: Database) {
+    let bed = Bed::new(database).await;
+    let project = bed.project("shop").await;
+    endpoint(&bed, project, "GET /", "0.9", 100, 10).await;
+    bed.clock.advance(chrono::TimeDelta::hours(1));
+    endpoint(&bed, project, "GET /", "1.0", 100, 100).await;
+    let id = suggestion(&bed, project).await;
+    let measure = async || {
+        let row = bed.insight.get_suggestion(&bed.scope(), id).await.unwrap();
+        bed.insight.measure_gain(&bed.scope(), &row).await.unwrap();
+        bed.insight.get_suggestion(&bed.scope(), id).await.unwrap()
+    };
+    assert_eq!(measure().await.measured_gain, None, "an earlier version proves nothing");
+    bed.clock.advance(chrono::TimeDelta::hours(1));
+    endpoint(&bed, project, "GET /", "1.1", 49, 40).await;
+    assert_eq!(measure().await.measured_gain, None, "too few");
+    bed.clock.advance(chrono::TimeDelta::hours(1));
+    endpoint(&bed, project, "GET /", "1.2", 80, 100).await;
+    let unchanged = measure().await;
+    assert_eq!(unchanged.measured_version.as_deref(), Some("1.2"));
+    assert_eq!(unchanged.measured.unwrap()["is_evident"], false, "that version did nothing about it");
+    bed.clock.advance(chrono::TimeDelta::hours(1));
+    endpoint(&bed, project, "GET /", "1.3", 80, 40).await;
+    let row = measure().await;
+    assert!((row.measured_gain.unwrap() - 0.6).abs() < 0.02, "{:?}", row.measured_gain);
+    let measured = row.measured.unwrap();
+    assert_eq!((row.measured_version.as_deref(), &measured["is_evident"]), (Some("1.3"), &json!(true)));
+    assert_eq!(measured["samples"], json!({ "before": 100, "after": 80 }));
+    let (low, high) = (measured["low"].as_f64().unwrap(), measured["high"].as_f64().unwrap());
+    assert!(low > 0.5 && low < 0.6 && high > 0.6 && high < 0.7, "{low} to {high}");
+    // what is proven stays
+    bed.clock.advance(chrono::TimeDelta::hours(1));
+    endpoint(&bed, project, "GET /", "1.4", 200, 100).await;
+    assert_eq!(measure().await.measured_version.as_deref(), Some("1.3"));
 }

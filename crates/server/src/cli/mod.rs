@@ -2,8 +2,8 @@
 //! on the audit trail as `command_line`.
 
 mod admin;
-mod analysis;
 mod alert;
+mod analysis;
 mod audit;
 mod call;
 mod compare;

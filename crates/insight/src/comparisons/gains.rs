@@ -1,0 +1,148 @@
+//! What suggestions were worth: how much faster their endpoint is in a later version.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use loam_jobs::{Handler, JobContext};
+use loam_kernel::{Result, Scope, SuggestionId, TenantId};
+use sea_orm::{
+    ColumnTrait, Condition, FromQueryResult, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Set,
+};
+use serde_json::{Value, json};
+
+use super::interval::{self, MIN_SAMPLES};
+use super::service::Pairs;
+use crate::Insight;
+use crate::stats::{Granularity, endpoints};
+use crate::suggestions::entity::{Column, Entity, Model, SuggestionStatus};
+
+/// Suggestions that are read at once.
+const BATCH: u64 = 200;
+/// How long after it was made a suggestion is measured.
+const FOLLOWED: TimeDelta = TimeDelta::days(90);
+
+/// Measures suggestions against later versions.
+pub(crate) struct MeasureGains(pub(crate) Insight);
+
+impl MeasureGains {
+    pub(crate) const KIND: &'static str = "suggestions.measure_gains";
+    pub(crate) const EVERY: Duration = Duration::from_mins(1);
+}
+
+#[async_trait]
+impl Handler for MeasureGains {
+    fn kind(&self) -> &'static str {
+        Self::KIND
+    }
+
+    async fn run(&self, job: &JobContext, _: Value) -> Result<()> {
+        let mut last = None;
+        while !job.is_cancelled() {
+            let rows = self.0.unproven(&job.scope(), last).await?;
+            let Some(row) = rows.last() else { break };
+            last = Some((row.tenant_id, row.id));
+            for row in rows {
+                let scope = Scope::system(row.tenant_id, "suggestions");
+                if let Err(e) = self.0.measure_gain(&scope, &row).await {
+                    tracing::warn!(suggestion.id = %row.id, error = ?e, "a suggestion could not be measured");
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A version of an endpoint, and when it was first seen.
+#[derive(FromQueryResult)]
+struct Seen {
+    version: String,
+    first: DateTime<Utc>,
+}
+
+impl Insight {
+    /// Suggestions of late, behind one of them.
+    async fn unproven(&self, scope: &Scope, last: Option<(TenantId, SuggestionId)>) -> Result<Vec<Model>> {
+        let tx = self.0.db.system_read(scope).await?;
+        let mut find = tx
+            .find_any::<Entity>()
+            .filter(Column::Status.ne(SuggestionStatus::Dismissed))
+            .filter(Column::CreatedAt.gt(self.0.clock.now() - FOLLOWED));
+        if let Some((tenant, id)) = last {
+            let within = Condition::all().add(Column::TenantId.eq(tenant)).add(Column::Id.gt(id));
+            find = find.filter(Condition::any().add(Column::TenantId.gt(tenant)).add(within));
+        }
+        find.order_by_asc(Column::TenantId).order_by_asc(Column::Id).limit(BATCH).all().await
+    }
+
+    /// Measures a suggestion against the latest version that has enough traffic, unless its gain is proven or that
+    /// version was measured when it had as much already.
+    pub(super) async fn measure_gain(&self, scope: &Scope, row: &Model) -> Result<()> {
+        if row.measured.as_ref().is_some_and(|measured| measured["is_evident"] == true) {
+            return Ok(());
+        }
+        let to = self.0.clock.now();
+        let from = Granularity::Hour.bucket(row.created_at - FOLLOWED);
+        for later in self.later_versions(scope, row, from).await? {
+            let versions = (row.version.as_str(), later.as_str());
+            let span = (Granularity::Hour, from, to);
+            let mut pairs: Pairs =
+                self.endpoint_pairs(scope, row.project_id, span, versions, Some(&row.endpoint)).await?;
+            let Some((before, after)) = pairs.remove(&row.endpoint) else { continue };
+            if before.spread.count.min(after.spread.count) < MIN_SAMPLES {
+                continue;
+            }
+            let Some(change) = interval::mean(&before.spread, &after.spread) else { continue };
+            let measured = json!({
+                "metric": "mean", "confidence": 0.95, "low": change.high.map(|high| -high),
+                "high": change.low.map(|low| -low), "is_evident": change.is_evident,
+                "samples": { "before": before.spread.count, "after": after.spread.count },
+            });
+            if row.measured_version.as_deref() == Some(&later) && row.measured.as_ref() == Some(&measured) {
+                return Ok(());
+            }
+            return self.keep_gain(scope, row.id, &later, -change.change, measured).await;
+        }
+        Ok(())
+    }
+
+    /// Versions of a suggestion's endpoint that were first seen after its own, the latest first.
+    async fn later_versions(&self, scope: &Scope, row: &Model, from: DateTime<Utc>) -> Result<Vec<String>> {
+        use endpoints::{Column, Entity};
+        let tx = self.0.db.read(scope).await?;
+        let found = tx
+            .find::<Entity>()
+            .filter(Column::ProjectId.eq(row.project_id))
+            .filter(Column::Endpoint.eq(row.endpoint.as_str()))
+            .filter(Column::Granularity.eq(Granularity::Hour))
+            .filter(Column::Bucket.gte(from))
+            .select_only()
+            .column(Column::Version)
+            // not by the hour: two versions may be deployed in one
+            .column_as(Column::CreatedAt.min(), "first")
+            .group_by(Column::Version);
+        let mut seen: Vec<Seen> = found.into().await?;
+        seen.sort_by(|a, b| b.first.cmp(&a.first));
+        let Some(own) = seen.iter().position(|one| one.version == row.version) else { return Ok(Vec::new()) };
+        seen.truncate(own);
+        Ok(seen.into_iter().map(|one| one.version).filter(|version| !version.is_empty()).collect())
+    }
+
+    async fn keep_gain(
+        &self,
+        scope: &Scope,
+        id: SuggestionId,
+        version: &str,
+        gain: f64,
+        measured: Value,
+    ) -> Result<()> {
+        let tx = self.0.db.write(scope).await?;
+        let Some(row) = tx.get_locked::<Entity>(id).await? else { return Ok(()) };
+        let mut row = row.into_active_model();
+        row.measured_gain = Set(Some(gain));
+        row.measured_version = Set(Some(version.to_owned()));
+        row.measured = Set(Some(measured));
+        tx.update(row).await?;
+        tx.commit().await
+    }
+}
