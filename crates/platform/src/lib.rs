@@ -1,5 +1,5 @@
 //! What every domain stands on: the audit trail, sealed secrets, live configuration, notices of change, caches, records
-//! of requests and errors, deliveries to other servers, and the drainer that moves the journal into the database.
+//! of requests and errors, deliveries to other servers, e-mail, and the drainer that moves the journal into the database.
 //!
 //! Belongs here: services of the whole instance that know no domain. Does not belong here: users, models or calls.
 

@@ -1,0 +1,159 @@
+"""Alerts: raised once, ended once, and each told once, to servers and to people."""
+
+from __future__ import annotations
+
+import pytest
+
+from services import Loam
+from support.api import Api, assert_error, eventually
+from support.mail import MailServer
+from support.platforms import Receiver, set_deliveries, sign
+
+FAST = {"first_pause_ms": 20, "longest_pause_ms": 50}
+# Rules are looked at every 15 s.
+PATIENCE = 60
+
+
+@pytest.fixture
+def receiver():
+    with Receiver() as made:
+        yield made
+
+
+@pytest.fixture
+def mails():
+    with MailServer() as made:
+        yield made
+
+
+@pytest.fixture
+def writing(mails):
+    """A Loam that writes letters, on SQLite."""
+    with Loam(env=mails.env) as made:
+        api = Api(made.url, made.key)
+        set_deliveries(api, **FAST)
+        yield made, api
+
+
+def quiet(api: Api, project: str, delivery: dict, **more) -> dict:
+    """A rule that wants traffic of an application that has none: so there is something to raise at once."""
+    rule = {"project_id": project, "name": "quiet", "metric": "request_rate", "comparison": "below", "threshold": 1}
+    return api.create("alert_rules", rule | {"delivery": delivery} | more)
+
+
+def events(api: Api, rule: dict, state: str) -> list[dict]:
+    return eventually(lambda: api.all("alert_events", rule_id=rule["id"], state=state), PATIENCE)
+
+
+def test_an_incident_is_told_by_webhook_and_letter_once_when_it_opens_and_once_when_it_is_over(
+    writing, receiver, mails
+):
+    loam, api = writing
+    project = api.create("projects", {"name": "shop"})["id"]
+    receiver.refuse(503, 500)
+    mails.refuse(451)
+    delivery = {"webhook": {"url": f"{receiver.url}/alerts"}, "email": {"to": ["ops@example.com", "dev@example.com"]}}
+    rule = quiet(api, project, delivery, severity="critical")
+    (event,) = events(api, rule, "open")
+    eventually(lambda: len(receiver.taken) == 3 and len(mails.taken) == 2, 30)
+    told = receiver.taken[-1]
+    said = told.json
+    assert (said["type"], said["event"]["id"], said["rule"]["id"]) == ("alert.opened", event["id"], rule["id"])
+    assert said["project"]["name"] == "shop"
+    assert said["summary"] == "traffic is 0 requests a minute, below 1 requests a minute"
+    expected = sign(rule["signing_secret"], told.body, int(told.headers["x-loam-timestamp"]))
+    assert told.headers["x-loam-signature"] == expected["x-loam-signature"]
+    assert len({taken.headers["x-loam-delivery"] for taken in receiver.taken}) == 1, "a repetition can be told"
+    assert sorted(mails.recipients) == [["dev@example.com"], ["ops@example.com"]]
+    letter = mails.taken[0]
+    assert letter["subject"] == "[critical] shop: quiet"
+    assert event["id"] in letter.get_content() and letter["message-id"]
+
+    # killed and started again, it goes on with the same incident
+    loam.kill9()
+    loam.start()
+    path = f"/api/v1/alert_events/{event['id']}"
+    assert api.call("POST", f"{path}/acknowledge", 200).json()["state"] == "acknowledged"
+    looked = api.get(f"/api/v1/alert_rules/{rule['id']}")["evaluated_at"]
+    eventually(lambda: api.get(f"/api/v1/alert_rules/{rule['id']}")["evaluated_at"] > looked, PATIENCE)
+    api.call("PATCH", f"/api/v1/alert_rules/{rule['id']}", 200, json={"threshold": 0})
+    (over,) = events(api, rule, "resolved")
+    assert (over["id"], over["resolved_by"]) == (event["id"], "system:alerts")
+    eventually(lambda: len(receiver.taken) == 4 and len(mails.taken) == 4, 30)
+    assert receiver.taken[-1].json["type"] == "alert.resolved"
+    assert [letter["subject"] for letter in mails.taken[2:]] == ["[resolved] shop: quiet"] * 2
+    assert_error(api.call("POST", f"{path}/acknowledge"), 409, "already_resolved")
+    assert all(row["state"] == "delivered" for row in api.all("webhook_deliveries"))
+    assert len(api.all("webhook_deliveries")) == 6
+
+
+def test_a_letter_that_is_refused_for_good_is_put_aside(writing, mails):
+    _, api = writing
+    project = api.create("projects", {"name": "shop"})["id"]
+    mails.refuse(550)
+    rule = quiet(api, project, {"email": {"to": ["nobody@example.com"]}})
+    events(api, rule, "open")
+    (dead,) = eventually(lambda: api.all("webhook_deliveries", state="dead"), 30)
+    assert (dead["kind"], dead["target"], dead["status_code"]) == ("alert.email", "nobody@example.com", 550)
+    assert dead["attempts"] == 1 and not mails.taken
+
+
+def test_what_was_resolved_by_hand_is_told_and_stays_quiet(gateway, tenant, receiver):
+    project = tenant.create("projects", {"name": "shop"})["id"]
+    rule = quiet(tenant, project, {"webhook": {"url": receiver.url}})
+    (event,) = events(tenant, rule, "open")
+    over = tenant.call("POST", f"/api/v1/alert_events/{event['id']}/resolve", 200).json()
+    assert over["state"] == "resolved" and over["resolved_by"].startswith("api_key:")
+    looked = tenant.get(f"/api/v1/alert_rules/{rule['id']}")["evaluated_at"]
+    eventually(lambda: tenant.get(f"/api/v1/alert_rules/{rule['id']}")["evaluated_at"] > looked, PATIENCE)
+    assert tenant.get(f"/api/v1/alert_rules/{rule['id']}")["state"] == "resolved"
+    eventually(lambda: len(receiver.taken) == 2, 30)
+    assert [taken.json["type"] for taken in receiver.taken] == ["alert.opened", "alert.resolved"]
+    assert len(tenant.all("alert_events", rule_id=rule["id"])) == 1
+
+
+def test_a_secret_is_shown_once_and_only_when_it_is_new(tenant, receiver):
+    project = tenant.create("projects", {"name": "shop"})["id"]
+    made = quiet(tenant, project, {"webhook": {"url": receiver.url}}, is_active=False)
+    path = f"/api/v1/alert_rules/{made['id']}"
+    assert made["signing_secret"] not in tenant.call("GET", path, 200).text
+    assert tenant.get(path)["secret"]["last4"] == made["signing_secret"][-4:]
+    moved = tenant.call("PATCH", path, 200, json={"delivery": {"webhook": {"url": f"{receiver.url}/b"}}}).json()
+    assert "signing_secret" not in moved and moved["secret"] == made["secret"]
+    given = {"webhook": {"url": receiver.url, "secret": "s" * 32}}
+    assert tenant.call("PATCH", path, 200, json={"delivery": given}).json()["signing_secret"] == "s" * 32
+    assert tenant.call("PATCH", path, 200, json={"delivery": {}}).json()["secret"] is None
+
+
+def test_what_makes_no_sense_is_refused(tenant):
+    project = tenant.create("projects", {"name": "shop"})["id"]
+    rule = {"project_id": project, "name": "slow", "metric": "response_time_p95", "threshold": 1}
+    for param, more in [
+        ("project_id", {"project_id": "01900000-0000-7000-8000-000000000000"}),
+        ("recover_threshold", {"recover_threshold": 2}),
+        ("window_seconds", {"window_seconds": 5}),
+        ("selector.model", {"selector": {"model": "gpt"}}),
+        ("delivery.webhook.url", {"delivery": {"webhook": {"url": "http://169.254.169.254/"}}}),
+        ("delivery.email.to", {"delivery": {"email": {"to": ["nobody"]}}}),
+        ("delivery.email", {"delivery": {"email": {"to": ["ops@example.com"]}}}),
+        ("secret", {"delivery": {"webhook": {"url": "http://127.0.0.1:9/", "secret": "short"}}}),
+    ]:
+        answer = tenant.call("POST", "/api/v1/alert_rules", json=rule | more)
+        assert answer.status_code == 400, f"{param}: {answer.text}"
+        assert answer.json()["error"]["param"] == param
+    tenant.create("alert_rules", rule)
+    assert tenant.call("POST", "/api/v1/alert_rules", json=rule).status_code == 409
+
+
+def test_the_thresholds_of_a_project_become_rules(tenant):
+    config = {"alert_threshold": {"response_time": 0.3, "error_rate": 0.01, "memory_usage": 256}}
+    project = tenant.create("projects", {"name": "shop", "config": config})["id"]
+    path = "/api/v1/alert_rules/defaults"
+    made = tenant.call("POST", path, 200, json={"project_id": project}).json()["data"]
+    assert [(rule["metric"], rule["threshold"]) for rule in made] == [
+        ("response_time_p95", 0.3),
+        ("error_rate", 0.01),
+        ("memory_usage", 256),
+    ]
+    again = tenant.call("POST", path, 200, json={"project_id": project}).json()["data"]
+    assert [rule["id"] for rule in again] == [rule["id"] for rule in made]
