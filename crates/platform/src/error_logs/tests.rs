@@ -1,13 +1,15 @@
 //! Which errors are recorded, for whom, and what they have in common.
 
-use loam_kernel::{Scope, TenantId};
+use chrono::{DateTime, Utc};
+use loam_kernel::{ErrorLogId, NodeId, ProjectId, Scope, TenantId, first_id_at};
 use loam_testkit::{Database, on_both};
 use sea_orm::QueryOrder;
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::entity::{Column, Entity, Model};
-use super::{ErrorLogs, Report, group};
+use super::{ErrorLogs, Report, ToldError, group, keep};
 use crate::records::bed::{ACME, Bed};
 use crate::system_config::Level;
 
@@ -18,6 +20,7 @@ on_both![
     an_error_on_record_holds_no_secret,
     there_are_never_more_than_so_many_a_second,
     what_keeps_records_does_not_report_itself,
+    what_an_application_tells_counts_once_however_often_it_is_told,
 ];
 
 fn fields(value: Value) -> Map<String, Value> {
@@ -157,4 +160,40 @@ async fn what_keeps_records_does_not_report_itself(database: Database) {
         report(&bed, [Report { target: target.to_owned(), ..background("a record can't be kept") }]).await;
     }
     assert!(rows(&bed, TenantId::NIL).await.is_empty());
+}
+
+fn told(at: DateTime<Utc>, number: u128, message: &str) -> ToldError {
+    ToldError {
+        tenant: ACME,
+        id: ErrorLogId(Uuid::from_u128(first_id_at(at).as_u128() + number)),
+        project: ProjectId(Uuid::from_u128(7)),
+        trace_id: "trace-1".to_owned(),
+        record_id: Some(Uuid::from_u128(8)),
+        endpoint: Some("POST /pay".to_owned()),
+        kind: "ValueError".to_owned(),
+        message: message.to_owned(),
+        context: json!({ "function": "shop.pay", "password": "hunter2" }),
+        at,
+    }
+}
+
+async fn what_an_application_tells_counts_once_however_often_it_is_told(database: Database) {
+    let bed = Bed::new(database).await;
+    let node = NodeId(Uuid::from_u128(9));
+    let at = bed.records.clock().now();
+    let all = vec![told(at, 1, "no card 12"), told(at, 2, "no card 13"), told(at, 1, "no card 12")];
+    for _ in 0..3 {
+        let tx = bed.database.db.system_write(&Scope::system(TenantId::NIL, "test")).await.unwrap();
+        keep(&tx, node, all.clone()).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+    let rows = rows(&bed, ACME).await;
+    assert_eq!(rows.len(), 2);
+    let row = &rows[0];
+    assert_eq!((row.error_type.as_str(), row.error_message.as_str()), ("ValueError", "no card 12"));
+    assert_eq!((row.source.as_deref(), row.trace_id.as_deref()), (Some("application"), Some("trace-1")));
+    assert_eq!((row.record_id, row.endpoint.as_deref()), (Some(Uuid::from_u128(8)), Some("POST /pay")));
+    assert_eq!(row.context["password"], "[redacted]");
+    let groups = groups(&bed, ACME).await;
+    assert_eq!(groups.iter().map(|group| group.count).collect::<Vec<_>>(), [2], "they are alike");
 }

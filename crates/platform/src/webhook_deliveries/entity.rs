@@ -35,7 +35,10 @@ pub struct Model {
     #[sea_orm(comment = "channel that it goes out by; null: none")]
     pub channel_id: Option<ChannelId>,
     /// Who knows how to send it.
-    #[sea_orm(column_type = "Text", comment = "what it is: channel.webhook, channel.telegram, alert.webhook, alert.email")]
+    #[sea_orm(
+        column_type = "Text",
+        comment = "what it is: channel.webhook, channel.telegram, alert.webhook, alert.email"
+    )]
     pub kind: String,
     /// What it keeps its place in.
     #[sea_orm(
