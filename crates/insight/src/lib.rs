@@ -10,10 +10,10 @@ pub mod analyses;
 #[cfg(test)]
 mod bed;
 pub mod call_trees;
+pub mod comparisons;
 pub mod function_calls;
 mod ingest;
 mod otlp;
-pub mod comparisons;
 pub mod performance_metrics;
 pub mod performance_records;
 pub mod record_functions;
