@@ -27,7 +27,6 @@ use crate::analyses::{self, AnalysisSettings, SCHEDULED};
 use crate::comparisons::MeasureGains;
 use crate::ingest::settings::IngestSettings;
 use crate::ingest::{self, Activity, Meter};
-use crate::comparisons::MeasureGains;
 use crate::otlp::{self, CallSink, OtlpSettings};
 use crate::performance_metrics::{self, MetricSettings, MetricSink, SeriesBook};
 use crate::records::{DeleteOld, Finalise, RecordSink, StorageSettings};

@@ -122,7 +122,7 @@ impl Insight {
             .column_as(Column::CreatedAt.min(), "first")
             .group_by(Column::Version);
         let mut seen: Vec<Seen> = found.into().await?;
-        seen.sort_by(|a, b| b.first.cmp(&a.first));
+        seen.sort_by_key(|one| std::cmp::Reverse(one.first));
         let Some(own) = seen.iter().position(|one| one.version == row.version) else { return Ok(Vec::new()) };
         seen.truncate(own);
         Ok(seen.into_iter().map(|one| one.version).filter(|version| !version.is_empty()).collect())

@@ -51,9 +51,8 @@ impl Insight {
             let key = self.0.clock.id::<uuid::Uuid>().into_bytes();
             last = Some(append(journal, POINTS, key, &payload)?);
         }
-        match last {
-            Some(position) => journal.durable(position).await.map_err(|e| unavailable().with_source(e))?,
-            None => {}
+        if let Some(position) = last {
+            journal.durable(position).await.map_err(|e| unavailable().with_source(e))?;
         }
         Ok(numbers)
     }

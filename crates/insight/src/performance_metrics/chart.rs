@@ -131,13 +131,16 @@ impl ChartQuery {
     }
 }
 
+/// The series of a line by their names, each with its kind.
+type SeriesOfLine = HashMap<String, (MetricKind, Series)>;
+
 impl Insight {
     /// The lines of a chart, in the order of their tags.
     pub async fn chart(&self, scope: &Scope, query: &ChartQuery) -> Result<Vec<Line>> {
         let project = query.project_id.or(scope.project);
         let project = project.ok_or_else(|| Error::invalid("project_id", "must be given"))?;
         let (range, group) = (query.range(self.0.clock.now())?, query.group()?);
-        let mut lines: BTreeMap<Vec<Option<String>>, HashMap<String, (MetricKind, Series)>> = BTreeMap::new();
+        let mut lines: BTreeMap<Vec<Option<String>>, SeriesOfLine> = BTreeMap::new();
         self.sums(scope, project, query, &range, |row| {
             let tag = |name: &&str| row.tags.get(*name).and_then(Value::as_str).map(str::to_owned);
             let line = lines.entry(group.iter().map(tag).collect()).or_default();
@@ -151,7 +154,7 @@ impl Insight {
                 format!("makes more than {MAX_LINES} lines: choose fewer tags, or some of the series");
             return Err(Error::new(Kind::Invalid, "too_many_groups", message).with_param("group_by"));
         }
-        let line = |(tags, series): (Vec<Option<String>>, HashMap<String, (MetricKind, Series)>)| {
+        let line = |(tags, series): (Vec<Option<String>>, SeriesOfLine)| {
             let tags = group.iter().zip(tags).filter_map(|(name, value)| Some(((*name).to_owned(), value?)));
             Line { tags: tags.collect(), points: points(series.into_values(), query.aggregate, range.from) }
         };

@@ -11,11 +11,14 @@ use crate::trace::{Call, Detail, Function, Work};
 const SHOP: &str = include_str!("../../corpus/shop.jsonl");
 const PORTAL: &str = include_str!("../../corpus/portal.jsonl");
 
+/// Name, module, class and line.
+type ToldFunction = (String, Option<String>, Option<String>, Option<u32>);
+
 #[derive(Deserialize)]
 struct Told {
     name: String,
     planted: Vec<(Rule, String)>,
-    functions: Vec<(String, Option<String>, Option<String>, Option<u32>)>,
+    functions: Vec<ToldFunction>,
     calls: Vec<ToldCall>,
 }
 

@@ -142,7 +142,7 @@ impl Insight {
         apart: super::Apart,
     ) -> Result<Vec<EndpointStats>> {
         let tx = self.0.db.read(scope).await?;
-        let mut sums: HashMap<(Option<DateTime<Utc>>, Option<String>, Option<String>), Sum> = HashMap::new();
+        let mut sums: HashMap<super::Group, Sum> = HashMap::new();
         for (from, to) in range.parts() {
             let mut find = tx
                 .find::<Entity>()

@@ -32,6 +32,9 @@ pub(crate) struct Apart {
     pub(crate) version: bool,
 }
 
+/// Time, name and version of a sum, as far as it is told apart by them.
+type Group = (Option<DateTime<Utc>>, Option<String>, Option<String>);
+
 /// What one sum is told apart by.
 struct Told<'a> {
     time: Option<DateTime<Utc>>,

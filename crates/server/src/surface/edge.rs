@@ -20,7 +20,7 @@ use http_body_util::Limited;
 use hyper::body::Incoming;
 use loam_http::client::Network;
 use loam_http::surface::{ApiError, Shape, error_body, render_error};
-use loam_kernel::{Clock, Error, Origin, TenantId};
+use loam_kernel::{Clock, Origin, TenantId};
 use loam_platform::api_logs::{ApiLogs, Caller};
 use loam_platform::system_config::Live;
 use tower::ServiceExt;

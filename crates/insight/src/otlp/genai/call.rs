@@ -35,10 +35,13 @@ pub(in crate::otlp) struct Said {
     pub(in crate::otlp) tools: Vec<ToldTool>,
 }
 
+/// A trace and a span of it.
+type SpanKey<'a> = (&'a [u8], &'a [u8]);
+
 /// What spans tell of models and tools; `keep` is how many bytes are kept of a body.
 pub(in crate::otlp) fn said<'a>(spans: impl Iterator<Item = Told<'a>>, owner: Owner, keep: usize) -> Said {
     let mut said = Said::default();
-    let mut calls: HashMap<(&[u8], &[u8]), (Told<'a>, Vec<String>, bool)> = HashMap::new();
+    let mut calls: HashMap<SpanKey<'_>, (Told<'a>, Vec<String>, bool)> = HashMap::new();
     let mut all: Vec<Told<'a>> = Vec::new();
     for told in spans {
         match kind(told.attributes) {
@@ -138,9 +141,7 @@ fn usage(attributes: Attributes<'_>) -> Option<Usage> {
     let tokens = |names: &[&str]| attributes.whole(names);
     let (input, output) = (tokens(&names::INPUT_TOKENS), tokens(&names::OUTPUT_TOKENS));
     let total = tokens(&names::TOTAL_TOKENS);
-    if input.or(output).or(total).is_none() {
-        return None;
-    }
+    input.or(output).or(total)?;
     let cached_tokens = tokens(&names::CACHED_TOKENS).unwrap_or_default();
     let cache_write_tokens = tokens(&names::CACHE_WRITE_TOKENS).unwrap_or_default();
     let completion_tokens = output.unwrap_or_default();

@@ -72,5 +72,5 @@ pub(super) fn detail(attributes: Attributes<'_>) -> Detail {
 pub(super) fn first_token_ns(attributes: Attributes<'_>) -> Option<u64> {
     let seconds = attributes.double(&names::FIRST_TOKEN)?;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded before")]
-    (0.0..86_400.0).contains(&seconds).then(|| (seconds * 1e9) as u64)
+    (0.0..86_400.0).contains(&seconds).then_some((seconds * 1e9) as u64)
 }

@@ -26,7 +26,7 @@ fn request(number: usize, at: DateTime<Utc>) -> Story {
     root.work = Work::Request;
     let mut entry = entry("r", &format!("GET /{}", number % 2), Some(if number < 5 { "1.0" } else { "1.1" }));
     entry.is_error = number == 3;
-    entry.request.method = Some(if number % 2 == 0 { "GET" } else { "POST" }.to_owned());
+    entry.request.method = Some(if number.is_multiple_of(2) { "GET" } else { "POST" }.to_owned());
     entry.response.status_code = Some(if number == 3 { 500 } else { 200 });
     Story {
         trace_id: format!("t{number}"),
