@@ -48,15 +48,21 @@ def test_a_record_is_read_as_it_was_told(told):
     listed = api.all("performance_records", project_id=project["id"], trace_id="order-1.1-2")[0]
     assert "function_calls" not in listed
     row = api.get(f"/api/v1/performance_records/{listed['id']}")
-    assert row["request_info"]["query_params"] == {"page": "2"} and row["request_info"]["path"] == "/orders/2"
-    assert row["response_info"]["status_code"] == 200 and row["version_info"]["app_version"] == "1.1"
+    assert row["request_info"]["query_params"] == {"page": "2"}
+    assert row["request_info"]["path"] == "/orders/2"
+    assert row["response_info"]["status_code"] == 200
+    assert row["version_info"]["app_version"] == "1.1"
     metrics = row["performance_metrics"]
-    assert metrics["total_duration"] == pytest.approx(0.15) and metrics["memory_usage"]["peak_memory"] == 64
+    assert metrics["total_duration"] == pytest.approx(0.15)
+    assert metrics["memory_usage"]["peak_memory"] == 64
     assert metrics["database_metrics"]["query_count"] == 1
     assert metrics["database_metrics"]["query_time"] == pytest.approx(0.03)
     assert [call["function_name"] for call in row["function_calls"]][1:] == ["load", "execute"]
-    assert 0 <= row["score"] <= 100 and row["call_count"] == 3 and not row["is_cut"]
-    assert "project_key" not in json.dumps(row) and project["ingest_key"] not in json.dumps(row)
+    assert 0 <= row["score"] <= 100
+    assert row["call_count"] == 3
+    assert not row["is_cut"]
+    assert "project_key" not in json.dumps(row)
+    assert project["ingest_key"] not in json.dumps(row)
 
 
 def test_records_are_found_by_what_they_are(told):
@@ -70,7 +76,8 @@ def test_records_are_found_by_what_they_are(told):
     assert len(found(version="1.1")) == len(found(min_duration=0.12)) == 5
     assert len(found(function="shop.orders.load")) == 10
     assert len(found(function="shop.orders.load", function_min_time=0.09)) == 5
-    assert found(endpoint="GET /nothing") == [] and len(found(method="GET", endpoint="GET /orders/{id}")) == 10
+    assert found(endpoint="GET /nothing") == []
+    assert len(found(method="GET", endpoint="GET /orders/{id}")) == 10
     slowest = api.all("performance_records", project_id=project["id"], order="duration", limit=3)
     assert [row["version_info"]["app_version"] for row in slowest] == ["1.1"] * 5 + ["1.0"] * 5
     answer = api.call("GET", "/api/v1/performance_records", params={"order": "duration"})
@@ -83,8 +90,10 @@ def test_calls_are_the_documents_of_a_tree(told):
     assert [call["call_context"]["depth"] for call in calls] == [0, 1, 2]
     assert [call["call_context"]["call_order"] for call in calls] == [0, 1, 2]
     query = calls[2]
-    assert query["function_info"]["class_name"] == "Session" and query["performance_tags"] == ["database"]
-    assert query["detail"]["system"] == "postgresql" and query["parent_call_id"] == calls[1]["call_id"]
+    assert query["function_info"]["class_name"] == "Session"
+    assert query["performance_tags"] == ["database"]
+    assert query["detail"]["system"] == "postgresql"
+    assert query["parent_call_id"] == calls[1]["call_id"]
     assert query["execution_info"]["duration"] == pytest.approx(0.03)
     assert calls[1]["execution_info"]["self_time"] == pytest.approx(0.05)
     assert api.all("function_calls", trace_id="order-1.0-1", limit=1) == calls
@@ -107,7 +116,8 @@ def test_late_calls_join_their_trace_and_nothing_counts_twice(deployment, name):
         return rows if rows[0]["call_count"] == 4 else None
 
     rows = eventually(grown)
-    assert len(rows) == 1 and rows[0]["performance_metrics"]["database_metrics"]["query_count"] == 2
+    assert len(rows) == 1
+    assert rows[0]["performance_metrics"]["database_metrics"]["query_count"] == 2
     sums = api.get("/api/v1/endpoint_stats", project_id=project["id"])["data"]
     assert [(row["requests"], row["calls"], row["database_metrics"]["query_count"]) for row in sums] == [(1, 4, 2)]
     functions = api.get("/api/v1/function_stats", project_id=project["id"], function="db.Session.execute")["data"]
@@ -119,14 +129,16 @@ def test_statistics_tell_endpoints_functions_and_versions_apart(told):
     mine = {"project_id": project["id"]}
     (whole,) = api.get("/api/v1/endpoint_stats", **mine)["data"]
     assert (whole["endpoint"], whole["requests"], whole["errors"]) == ("GET /orders/{id}", 10, 2)
-    assert whole["error_rate"] == pytest.approx(0.2) and whole["p99"] == pytest.approx(0.15, rel=0.011)
+    assert whole["error_rate"] == pytest.approx(0.2)
+    assert whole["p99"] == pytest.approx(0.15, rel=0.011)
     split = {row["version"]: row for row in api.get("/api/v1/endpoint_stats", by_version=True, **mine)["data"]}
-    assert split["1.0"]["p50"] == pytest.approx(0.1, rel=0.011) and split["1.1"]["requests"] == 5
+    assert split["1.0"]["p50"] == pytest.approx(0.1, rel=0.011)
+    assert split["1.1"]["requests"] == 5
     functions = api.get("/api/v1/function_stats", order="self", **mine)["data"]
     load = next(row for row in functions if row["function"] == "shop.orders.load")
     assert load["calls"] == load["query_count"] == 10
-    for path in ("endpoint_stats/trend", "function_stats/trend?function=shop.orders.load"):
-        answer = api.get(f"/api/v1/{path}", **mine) if "?" not in path else api.get(f"/api/v1/{path}&project_id={project['id']}")
+    for path, of in (("endpoint_stats", {}), ("function_stats", {"function": "shop.orders.load"})):
+        answer = api.get(f"/api/v1/{path}/trend", project_id=project["id"], **of)
         assert sum(row.get("requests", row.get("calls")) for row in answer["data"]) == 10
     seen = {row["version"]: row["requests"] for row in api.get("/api/v1/versions", **mine)["data"]}
     assert seen == {"1.0": 5, "1.1": 5}
@@ -141,15 +153,19 @@ def test_a_record_goes_to_flame_graphs_and_to_speedscope(told):
     folded = api.call("GET", path, 200, params={"format": "folded"})
     assert folded.headers["content-type"].startswith("text/plain")
     weights = {line.rsplit(" ", 1)[0].split(";")[-1]: int(line.rsplit(" ", 1)[1]) for line in folded.text.splitlines()}
-    assert weights["shop.orders.load"] == 50_000 and weights["db.Session.execute"] == 30_000
+    assert weights["shop.orders.load"] == 50_000
+    assert weights["db.Session.execute"] == 30_000
     assert sum(weights.values()) == 100_000, "all its time, and no more"
     file = api.get(path, format="speedscope")
     (profile,) = file["profiles"]
-    assert file["$schema"].startswith("https://www.speedscope.app/") and profile["unit"] == "microseconds"
-    assert profile["type"] == "sampled" and len(profile["samples"]) == len(profile["weights"])
+    assert file["$schema"].startswith("https://www.speedscope.app/")
+    assert profile["unit"] == "microseconds"
+    assert profile["type"] == "sampled"
+    assert len(profile["samples"]) == len(profile["weights"])
     assert all(0 <= frame < len(file["shared"]["frames"]) for stack in profile["samples"] for frame in stack)
     whole = api.get(path)
-    assert len(whole["function_calls"]) == 3 and whole["record"]["id"] == row["id"]
+    assert len(whole["function_calls"]) == 3
+    assert whole["record"]["id"] == row["id"]
 
 
 def test_the_command_line_shows_records_and_statistics(told, deployment):

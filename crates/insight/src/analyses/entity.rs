@@ -117,6 +117,7 @@ pub struct Model {
     /// When it was changed.
     pub updated_at: DateTimeUtc,
     /// When it ended.
+    #[sea_orm(comment = "when it ended")]
     pub completed_at: Option<DateTimeUtc>,
 }
 

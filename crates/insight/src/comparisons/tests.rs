@@ -126,7 +126,9 @@ async fn a_regression_is_found_and_listed_first(database: Database) {
     let mean = &slower["changes"]["mean"];
     assert!(close(&mean["change"], 0.5) && mean["is_evident"] == true, "{mean}");
     assert!(mean["low"].as_f64().unwrap() > 0.4 && mean["high"].as_f64().unwrap() < 0.6, "{mean}");
-    assert!(close(&slower["changes"]["p95"]["change"], 0.5) && slower["changes"]["p95"]["low"].is_number());
+    // each quantile is known within a percent
+    let p95 = &slower["changes"]["p95"];
+    assert!((p95["change"].as_f64().unwrap() - 0.5).abs() < 0.031 && p95["low"].is_number(), "{p95}");
     assert!(slower["changes"]["p99"]["low"].is_null(), "two values above the 99th of 100 say too little");
     assert!(close(&slower["before"]["mean"], 0.1) && close(&slower["after"]["p50"], 0.15), "{slower}");
     assert_eq!(

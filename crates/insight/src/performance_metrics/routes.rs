@@ -108,7 +108,7 @@ async fn list(
 
 /// Values of a metric over time: by minute or hour, and by tags.
 #[utoipa::path(
-    get, path = "/api/v1/metric_stats", tag = "performance_metrics", operation_id = "metric_stats_list",
+    get, path = "/api/v1/metric_stats", tag = "performance_metrics", operation_id = "metric_stats_chart",
     params(ChartQuery),
     responses((status = 200, body = Chart), (status = "4XX", body = ErrorBody)),
     security(("api_key" = ["performance_metrics:read"]))

@@ -183,7 +183,7 @@ pub(crate) fn router(insight: Insight) -> OpenApiRouter {
 /// The endpoints of a project over a time: requests, errors, times and how they are spread, queries, caches, memory. From
 /// sums, so that the cost does not grow with the requests. A request counts within a second.
 #[utoipa::path(
-    get, path = "/api/v1/endpoint_stats", tag = "statistics", operation_id = "endpoint_stats_list",
+    get, path = "/api/v1/endpoint_stats", tag = "statistics", operation_id = "endpoint_stats_top",
     params(RangeQuery, EndpointChoice),
     responses((status = 200, body = Sums<EndpointStats>), (status = "4XX", body = ErrorBody)),
     security(("api_key" = ["performance_records:read"]))
@@ -215,7 +215,7 @@ async fn endpoints_trend(
 
 /// The functions of a project over a time: calls, time of their own and in all, queries.
 #[utoipa::path(
-    get, path = "/api/v1/function_stats", tag = "statistics", operation_id = "function_stats_list",
+    get, path = "/api/v1/function_stats", tag = "statistics", operation_id = "function_stats_top",
     params(RangeQuery, FunctionChoice),
     responses((status = 200, body = Sums<FunctionStats>), (status = "4XX", body = ErrorBody)),
     security(("api_key" = ["performance_records:read"]))
@@ -247,7 +247,7 @@ async fn functions_trend(
 
 /// The versions of a project that were seen: since when, until when, and how many requests.
 #[utoipa::path(
-    get, path = "/api/v1/versions", tag = "statistics", operation_id = "versions_list", params(VersionsQuery),
+    get, path = "/api/v1/versions", tag = "statistics", operation_id = "versions_seen", params(VersionsQuery),
     responses((status = 200, body = Versions), (status = "4XX", body = ErrorBody)),
     security(("api_key" = ["performance_records:read"]))
 )]

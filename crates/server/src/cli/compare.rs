@@ -18,9 +18,9 @@ pub(super) struct Command {
     #[arg(long)]
     project: ProjectId,
     /// The version before.
-    base_version: String,
+    before: String,
     /// The version after.
-    version: String,
+    after: String,
     /// How many days, this one included.
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=93))]
     days: u32,
@@ -33,8 +33,8 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
     let (core, scope) = admin::in_tenant(config, &command.tenant).await?;
     let query = ComparisonQuery {
         project_id: command.project,
-        base_version: command.base_version,
-        version: command.version,
+        base_version: command.before,
+        version: command.after,
         from: Some(core.clock.now() - chrono::TimeDelta::days(command.days.into())),
         to: None,
         endpoint: command.endpoint,
