@@ -48,12 +48,13 @@ soak: ready ## the long form of the same checks: at least 100 rounds of kills, o
 	@LOAM_LEDGER_ROUNDS=$${LOAM_LEDGER_ROUNDS:-100} LOAM_SOAK=1 exec $(TESTS_PYTHON) scripts/run_tests.py --release $(ARGS)
 
 .PHONY: bench
-bench: build ## requests a second, latency and memory beside nginx, LiteLLM and Portkey, then conversations (ARGS=--quick)
+bench: build ## requests a second, latency and memory beside nginx, LiteLLM and Portkey, then conversations, then insight beside Phoenix (ARGS=--quick)
 	@$(SETUP) check
 	@bash bench/setup.sh
 	@cargo build --release --locked --bin loam-bench
 	@python3 bench/run.py $(ARGS)
-	@exec python3 bench/conversation.py $(if $(filter --quick,$(ARGS)),--quick)
+	@python3 bench/conversation.py $(if $(filter --quick,$(ARGS)),--quick)
+	@exec python3 bench/insight.py $(if $(filter --quick,$(ARGS)),--quick)
 
 .PHONY: docs
 docs: check-rust ## what is generated below docs/: the OpenAPI document, the data dictionary, the entity diagram

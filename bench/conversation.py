@@ -13,55 +13,23 @@ import itertools
 import json
 import os
 import signal
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.parse
 from collections import Counter
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from kit.processes import BenchError, Processes, http, wait_for
-from kit.subjects import Loam, LoamPostgres, Setting
-from run import CACHE, HERE, TARGET, commit, machine, say, start_upstream
+from kit import paired
+from kit.paired import DATABASES, Bench, compare, load
+from kit.processes import BenchError, Processes, http, say, wait_for
+from kit.subjects import LoamPostgres, Setting
+from run import CACHE, HERE, TARGET, commit, machine, start_upstream
 
-DATABASES: dict[str, type[Loam]] = {"sqlite": Loam, "postgres": LoamPostgres}
 # Sessions, or users, whose pages are asked for in turn, and among how many that were active last they are looked for: the
 # longest, so that a page is full whether much or little is stored.
 TARGETS, AMONG = 16, 8_000
 # What no cache keeps: the same page, asked for with a filter that everything passes.
 UNCACHED = "&created_after=2000-01-01T00:00:00Z"
-# The aims of the reading: how much slower the large one may be, and the slowest of a hundred, in microseconds.
-RATIO, P99_US = 4 / 3, 5_000
-
-
-@dataclass
-class Bench:
-    """A Loam on a data set of its own."""
-
-    database: str
-    messages: int
-    loam: Loam
-    sample: dict = field(default_factory=dict)
-    files: dict[str, Path] = field(default_factory=dict)
-
-    def cli(self, *words: str) -> dict:
-        """A command on its data; its answer as JSON."""
-        where = ["--data", self.loam.data, *self.loam.database()]
-        done = subprocess.run([self.loam.setting.loam, *words, "--json", *where], capture_output=True, text=True)
-        if done.returncode != 0:
-            raise BenchError(f"loam {' '.join(map(str, words))}: {done.stderr.strip()[-2000:]}")
-        return json.loads(done.stdout or "null")
-
-    def get(self, path: str, **params: object) -> dict:
-        query = urllib.parse.urlencode(params)
-        return json.loads(http(f"{self.loam.base}/api/v1/{path}?{query}", headers=self.loam.headers, timeout=60))
-
-    def make(self, collection: str, body: dict) -> dict:
-        headers = {**self.loam.headers, "content-type": "application/json"}
-        return json.loads(http(f"{self.loam.base}/api/v1/{collection}", data=json.dumps(body).encode(), headers=headers))
 
 
 def arguments() -> argparse.Namespace:
@@ -90,19 +58,20 @@ def arguments() -> argparse.Namespace:
     return args
 
 
-def prepare(setting: Setting, database: str, messages: int) -> Bench:
+def prepare(setting: Setting, database: str, messages: int, run: dict) -> Bench:
     """Starts a Loam, stops it, fills its database as an operator would, and starts it again."""
     # A folder for each: two clusters, two data folders.
     folder = setting.folder / f"{database}-{messages}"
     folder.mkdir()
     own = Setting(setting.processes, folder, setting.cache, setting.harness, setting.loam, setting.upstream)
-    bench = Bench(database, messages, DATABASES[database](own))
+    bench = Bench(database, DATABASES[database](own))
     bench.loam.start()
     bench.loam.stop()
-    bench.sample = bench.cli("db", "sample", "--messages", str(messages), "--months", "12")
-    rows = sum(bench.sample[what] for what in ("users", "sessions", "turns", "messages", "llm_calls", "tool_calls"))
-    bench.sample["rows_per_second"] = rows / bench.sample["seconds"]
-    say(f"{database}: {messages:,} messages in {bench.sample['seconds']:.0f} s ({bench.sample['rows_per_second']:,.0f} rows/s)")
+    sample = bench.cli("db", "sample", "--messages", str(messages), "--months", "12")
+    rows = sum(sample[what] for what in ("users", "sessions", "turns", "messages", "llm_calls", "tool_calls"))
+    sample["rows_per_second"] = rows / sample["seconds"]
+    run["samples"].append({"database": database, **sample})
+    say(f"{database}: {messages:,} messages in {sample['seconds']:.0f} s ({sample['rows_per_second']:,.0f} rows/s)")
     bench.loam.launch()
     wait_for(bench.loam.process, f"{bench.loam.base}/readyz", seconds=120)
     write_reads(bench)
@@ -135,58 +104,6 @@ def write_reads(bench: Bench) -> None:
         file = bench.loam.setting.folder / f"{name}.jsonl"
         file.write_text("".join(json.dumps({"method": "GET", "path": path}) + "\n" for path in some))
         bench.files[name] = file
-
-
-def load(bench: Bench, file: Path, connections: int, seconds: float, *, expect: str = "", requests: int | None = None) -> dict:
-    """Requests of a file in turn; every answer must be a good one."""
-    command = [bench.loam.setting.harness, "load", "--json", "--url", f"{bench.loam.base}/", "--requests-from", file]
-    command += ["--connections", str(connections), "--expect", expect, "--grace", "60"]
-    command += ["--requests", str(requests)] if requests else ["--duration", str(seconds), "--warmup", str(min(seconds, 1.0))]
-    for name, value in bench.loam.headers.items():
-        command += ["--header", f"{name}={value}"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    try:
-        report = json.loads(done.stdout)
-    except ValueError as error:
-        raise BenchError(f"the load on {bench.database} failed: {done.stderr.strip()}") from error
-    if report["errors"] or not report["completed"]:
-        log = bench.loam.process.tail()
-        raise BenchError(f"{bench.database}, {file.stem}: wrong answers: {report['errors']}; its log ends:\n{log}")
-    return report
-
-
-def read(small: Bench, large: Bench, args: argparse.Namespace) -> list[dict]:
-    """Small and large take turns, so that a machine that slows down slows both."""
-    found = []
-    for what, connections in itertools.product(small.files, (1, 8)):
-        rounds = []
-        for _ in range(args.rounds):
-            reports = [load(bench, bench.files[what], connections, args.seconds) for bench in (small, large)]
-            rounds.append([report["latency_us"] | {"rate": report["requests_per_second"]} for report in reports])
-        middle = {
-            key: [statistics.median(each[place][key] for each in rounds) for place in (0, 1)] for key in ("p50", "p99", "rate")
-        }
-        ratios = [each[1]["p50"] / each[0]["p50"] for each in rounds]
-        found.append(
-            {
-                "database": small.database,
-                "what": what,
-                "connections": connections,
-                **{
-                    f"{key}_{size}": value[place]
-                    for key, value in middle.items()
-                    for place, size in enumerate(("small", "large"))
-                },
-                "ratio": statistics.median(ratios),
-                "ratios": ratios,
-            }
-        )
-        line = found[-1]
-        say(
-            f"  {what} c={connections}: p50 {line['p50_small']:,.0f} → {line['p50_large']:,.0f} µs, "
-            f"p99 {line['p99_large']:,.0f} µs, ratio {line['ratio']:.2f}"
-        )
-    return found
 
 
 def turns(bench: Bench, args: argparse.Namespace) -> list[dict]:
@@ -259,26 +176,11 @@ def bring_in(bench: Bench, args: argparse.Namespace) -> list[dict]:
 
 def aims(run: dict) -> list[str]:
     """The aims that were missed, in words."""
-    missed = []
-    for line in run["reading"]:
-        name = f"{line['database']}, {line['what']}, c={line['connections']}"
-        if line["ratio"] > RATIO:
-            missed.append(f"{name}: {line['ratio']:.2f} times the time of the small one, aim {RATIO:.2f}")
-        if line["p99_large"] > P99_US:
-            missed.append(f"{name}: p99 {line['p99_large']:,.0f} µs, aim {P99_US:,}")
-    return missed
+    return [words for line in run["reading"] for words in paired.missed(line)]
 
 
 def table(run: dict) -> str:
-    rows = [
-        "| database | what | connections | p50 small | p50 large | p99 small | p99 large | ratio |",
-        "|---|---|--:|--:|--:|--:|--:|--:|",
-    ]
-    for line in run["reading"]:
-        cells = [f"{line[key] / 1000:.2f} ms" for key in ("p50_small", "p50_large", "p99_small", "p99_large")]
-        rows.append(
-            f"| {line['database']} | {line['what']} | {line['connections']} | {' | '.join(cells)} | {line['ratio']:.2f} |"
-        )
+    rows = paired.table(run["reading"])
     rows += ["", "| database | turns | connections | a second | p99 |", "|---|---|--:|--:|--:|"]
     for line in run["turns"]:
         cells = f"{line['connections']} | {line['turns_per_second']:,.0f} | {line['p99'] / 1000:.1f} ms"
@@ -297,10 +199,8 @@ def measure(args: argparse.Namespace, folder: Path, run: dict) -> None:
         setting = Setting(processes, folder, CACHE, args.harness, args.loam, "")
         start_upstream(setting)
         for database in args.databases:
-            small, large = (prepare(setting, database, size) for size in (args.small, args.large))
-            for bench in (small, large):
-                run["samples"].append({"database": database, **bench.sample})
-            run["reading"] += read(small, large, args)
+            small, large = (prepare(setting, database, size, run) for size in (args.small, args.large))
+            run["reading"] += compare(small, large, args.rounds, args.seconds)
             run["imports"] += bring_in(small, args)
             run["turns"] += turns(small, args)
             for bench in (small, large):

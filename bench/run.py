@@ -17,7 +17,7 @@ from pathlib import Path
 
 from kit.ledger import disagreement, ledger_count
 from kit.measure import SCENARIOS, Scenario, probe, slot, start_times
-from kit.processes import BenchError, Processes, free_port, wait_for
+from kit.processes import BenchError, Processes, free_port, say, wait_for
 from kit.report import markdown, scenario_table
 from kit.results import Results, aims
 from kit.subjects import SUBJECTS, Loam, Setting, Subject
@@ -78,10 +78,6 @@ def machine() -> dict:
 def commit() -> str:
     done = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=HERE, capture_output=True, text=True)
     return done.stdout.strip() if done.returncode == 0 else ""
-
-
-def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def start_upstream(setting: Setting) -> None:

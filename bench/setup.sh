@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the peers that the benchmarks compare Loam with, at exact versions, into a cache outside the clone.
-# Quick when everything is there. Names of peers to install may be given: litellm, portkey, postgres, nginx.
+# Quick when everything is there. Names of peers to install may be given: litellm, phoenix, portkey, postgres, nginx.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache="${LOAM_CACHE:-$HOME/.cache/loam}/bench"
@@ -49,12 +49,12 @@ nginx() {
   return "$status"
 }
 
-for peer in "${@:-nginx portkey litellm postgres}"; do
+for peer in "${@:-nginx portkey litellm postgres phoenix}"; do
   for one in $peer; do
     case $one in
-      litellm | postgres) python_peer "$one" ;;
+      litellm | postgres | phoenix) python_peer "$one" ;;
       portkey | nginx) "$one" ;;
-      *) fail "no peer named $one: there are litellm, portkey, postgres and nginx" ;;
+      *) fail "no peer named $one: there are litellm, phoenix, portkey, postgres and nginx" ;;
     esac
   done
 done

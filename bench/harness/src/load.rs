@@ -6,6 +6,7 @@ mod connection;
 mod requests;
 #[cfg(test)]
 mod tests;
+mod traces;
 
 use std::{
     path::PathBuf,
@@ -60,6 +61,12 @@ pub struct Args {
     /// holds `--expect` counts as right.
     #[arg(long, value_name = "FILE", conflicts_with = "include_usage")]
     pub requests_from: Option<PathBuf>,
+    /// Send traces in OTLP's protobuf instead, so many a request of so many calls each. Every 2xx counts as right.
+    #[arg(long, value_name = "TRACESxCALLS", value_parser = traces::Shape::parse, conflicts_with_all = ["requests_from", "stream"])]
+    pub traces: Option<traces::Shape>,
+    /// Spread the traces over so many seconds before now.
+    #[arg(long, default_value_t = 0, requires = "traces")]
+    pub spread: u64,
     /// Print the result as JSON.
     #[arg(long)]
     pub json: bool,
@@ -165,9 +172,10 @@ async fn drive(args: Args) -> Result<Report, String> {
     let (warmup, duration, grace) = (seconds(args.warmup)?, seconds(args.duration)?, seconds(args.grace)?);
     let run = Arc::new(Run {
         target: Target::parse(&args.url)?,
-        expect: memchr::memmem::Finder::new(&args.expect).into_owned(),
+        expect: memchr::memmem::Finder::new(if args.traces.is_some() { "" } else { &args.expect })
+            .into_owned(),
         stream: args.stream,
-        completions: args.requests_from.is_none(),
+        completions: args.requests_from.is_none() && args.traces.is_none(),
         left: args.requests.map(Mutex::new),
         window: Mutex::new(Window { start: Instant::now(), end: None }),
         stats: Mutex::new(Stats::new()),
@@ -178,7 +186,7 @@ async fn drive(args: Args) -> Result<Report, String> {
     for number in 0..args.connections {
         let requests = requests::requests(&args, &run.target, number as u64)?;
         let (run, ready) = (Arc::clone(&run), Arc::clone(&ready));
-        tasks.spawn(async move { connection::run(&run, &ready, &requests).await });
+        tasks.spawn(async move { connection::run(&run, &ready, requests).await });
     }
     {
         // Nobody has passed the barrier yet: it waits for this task too.

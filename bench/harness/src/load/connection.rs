@@ -5,15 +5,14 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 use tokio::{io::AsyncWriteExt, net::TcpStream, sync::Barrier};
 
-use super::{Run, Window, answer};
+use super::{Run, Window, answer, requests::Requests};
 use crate::http1::HttpError;
 
 /// Wait before connecting again after an error, so that a dead server is not hammered.
 const RECONNECT: Duration = Duration::from_millis(20);
 
 /// Sends the requests in turn until the run is over.
-pub async fn run(run: &Run, ready: &Barrier, requests: &[Vec<u8>]) {
-    let mut requests = requests.iter().cycle();
+pub async fn run(run: &Run, ready: &Barrier, mut requests: Requests) {
     let mut open = connect(run).await;
     ready.wait().await;
     let window = run.window();
@@ -23,7 +22,7 @@ pub async fn run(run: &Run, ready: &Barrier, requests: &[Vec<u8>]) {
             open = connect(run).await;
             continue;
         };
-        let Some(request) = requests.next() else { return };
+        let request = requests.next();
         let begun = Instant::now();
         let outcome = connection.exchange(run, request).await;
         record(run, window, begun, connection.body.len(), &outcome);
