@@ -17,6 +17,7 @@ mod docs;
 mod error;
 mod find;
 mod idempotency;
+mod many;
 mod migrate;
 mod migrations;
 mod partitions;

@@ -20,6 +20,7 @@ on_both![
     one_bad_row_undoes_its_batch,
     an_empty_batch_is_nothing,
     folding_adds_up_and_keeps_the_least_and_the_greatest,
+    many_rows_are_found_by_their_keys_of_tenant_and_id,
 ];
 
 /// A database with the partitions that this moment needs.
@@ -156,4 +157,20 @@ async fn folding_adds_up_and_keeps_the_least_and_the_greatest(bed: Database) {
         assert_eq!((row.total_tokens, row.status_code), (Some(23), Some(status)));
         assert_eq!(row.session_id.as_deref(), Some(session), "what is not named is the last one's");
     }
+}
+
+async fn many_rows_are_found_by_their_keys_of_tenant_and_id(bed: Database) {
+    let bed = prepared(bed).await;
+    // more than one statement's
+    let rows: Vec<_> = (0..620).map(|_| full(ACME)).chain((0..5).map(|_| full(OTHER))).collect();
+    write_calls(&bed.db, &rows, Fail).await.unwrap();
+    let mut keys: Vec<_> = rows.iter().skip(7).map(|row| (row.tenant_id, row.id)).collect();
+    // another tenant's, nobody's, and none
+    keys.push((OTHER, rows[0].id));
+    keys.push((ACME, Clock::system().id()));
+    let tx = bed.db.system_read(&scope(TenantId::NIL)).await.unwrap();
+    let mut found = tx.get_many::<call::Entity>(&keys).await.unwrap();
+    found.sort_by_key(|row| row.id);
+    assert_eq!(found, rows[7..]);
+    assert_eq!(tx.get_many::<call::Entity>(&[]).await.unwrap(), []);
 }

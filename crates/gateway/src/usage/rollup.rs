@@ -8,17 +8,13 @@ use std::collections::HashMap;
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use loam_db::{Bulk, Column, OnConflict, System, Tx};
 use loam_kernel::{ApiKeyId, Error, NodeId, ProjectId, Result, TenantId, UserId};
-use sea_orm::{ColumnTrait, QueryFilter};
 use sha2::{Digest, Sha256};
 use sketches_ddsketch::{Config, DDSketch};
 use uuid::Uuid;
 
-use super::entity::{Column as StatColumn, Entity, Granularity, Model};
+use super::entity::{Entity, Granularity, Model};
 use crate::llm_calls::entity::{CacheUse, CallState};
 use crate::llm_calls::record::Record;
-
-/// Rows looked up by one statement.
-const LOOK_UP: usize = 500;
 
 /// What a row sums over.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -219,17 +215,9 @@ impl Rollup {
         let mut rows: Vec<(Uuid, Key, Sums)> =
             self.0.into_iter().map(|(key, sums)| (key.id(), key, sums)).collect();
         let mut old: HashMap<(TenantId, Uuid), Sums> = HashMap::new();
-        for part in rows.chunks(LOOK_UP) {
-            let mut tenants: Vec<TenantId> = part.iter().map(|(_, key, _)| key.tenant).collect();
-            tenants.sort_unstable();
-            tenants.dedup();
-            let find = tx
-                .find_any::<Entity>()
-                .filter(StatColumn::TenantId.is_in(tenants))
-                .filter(StatColumn::Id.is_in(part.iter().map(|(id, _, _)| *id)));
-            for row in find.all().await? {
-                old.insert((row.tenant_id, row.id.0), Sums::of(&row)?);
-            }
+        let keys: Vec<(TenantId, Uuid)> = rows.iter().map(|(id, key, _)| (key.tenant, *id)).collect();
+        for row in tx.get_many::<Entity>(&keys).await? {
+            old.insert((row.tenant_id, row.id.0), Sums::of(&row)?);
         }
         for (id, key, sums) in &mut rows {
             if let Some(old) = old.get(&(key.tenant, *id)) {
