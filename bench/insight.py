@@ -112,7 +112,7 @@ class Watched:
         self.bench = Bench(database, self.loam)
         self.reader = dict(self.loam.headers)
         self.project = self.bench.make("projects", {"name": "shop", "framework": "fastapi"})
-        self.sender = {"authorization": f"Bearer {self.project['project_key']}"}
+        self.sender = {"authorization": f"Bearer {self.project['ingest_key']}"}
 
     def send(self, shape: str, connections: int, **limit: float) -> Sent:
         self.loam.headers = self.sender

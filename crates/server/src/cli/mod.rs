@@ -41,7 +41,7 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::config::{Config, DatabaseFlags, Flags};
 use crate::{docs, logging, serve};
 
-/// The backend under an AI application: an OpenAI-compatible gateway that keeps and accounts every call.
+/// The backend under an AI application: a gateway to every model, conversations that are kept, and why requests are slow.
 #[derive(Parser)]
 #[command(name = "loam", version, propagate_version = true)]
 struct Cli {
