@@ -113,6 +113,9 @@ impl ChartQuery {
         } else {
             Granularity::Hour
         });
+        if granularity == Granularity::Day {
+            return Err(Error::invalid("granularity", "must be `minute` or `hour` for metrics"));
+        }
         let longest = if granularity == Granularity::Minute { day } else { most };
         if from >= to || to - from > longest {
             let message = "must be before `to`, by at most a day of minutes or 62 days of hours";

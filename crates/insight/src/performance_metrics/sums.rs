@@ -186,10 +186,7 @@ fn bulk(
 ) -> Result<Bulk> {
     let double =
         |field: fn(&Sums) -> f64| Column::Double(rows.iter().map(|(.., sums)| Some(field(sums))).collect());
-    let granularity = |key: &Key| match key.granularity {
-        Granularity::Minute => "minute",
-        Granularity::Hour => "hour",
-    };
+    let granularity = |key: &Key| key.granularity.name();
     let tags = rows.iter().map(|(_, _, named, _)| json(&named.tags).map(Some)).collect::<Result<_>>()?;
     let columns = vec![
         ("tenant_id", Column::Uuid(rows.iter().map(|(_, key, ..)| Some(key.tenant.0)).collect())),

@@ -48,9 +48,11 @@ impl DeleteOld {
             deleted += self.rows::<record_functions::entity::Entity>(scope, &stopped, tenant, old).await?;
             deleted += self.rows::<call_trees::entity::Entity>(scope, &stopped, tenant, old).await?;
         }
-        for (granularity, days) in
-            [(Granularity::Minute, settings.minute_stats_days), (Granularity::Hour, settings.hour_stats_days)]
-        {
+        for (granularity, days) in [
+            (Granularity::Minute, settings.minute_stats_days),
+            (Granularity::Hour, settings.hour_stats_days),
+            (Granularity::Day, settings.day_stats_days),
+        ] {
             let old = granularity.bucket(before(days));
             let columns = (endpoints::Column::Granularity, endpoints::Column::Bucket);
             deleted += self.sums::<endpoints::Entity>(scope, &stopped, columns, granularity, old).await?;

@@ -20,6 +20,8 @@ pub struct StorageSettings {
     pub minute_stats_days: u32,
     /// Days for which sums by hour are kept.
     pub hour_stats_days: u32,
+    /// Days for which sums by day are kept.
+    pub day_stats_days: u32,
     /// Endpoints that sums of a project tell apart.
     pub max_endpoints: usize,
     /// Functions that sums of a project tell apart.
@@ -37,6 +39,7 @@ impl Default for StorageSettings {
             records_days: 90,
             minute_stats_days: 14,
             hour_stats_days: 400,
+            day_stats_days: 1_100,
             max_endpoints: 1_000,
             max_functions: 5_000,
             max_versions: 500,
@@ -59,7 +62,7 @@ pub const STORAGE: ConfigKey<StorageSettings> = ConfigKey::new(
             "properties": {
                 "max_calls_per_trace": { "type": "integer", "minimum": 100, "maximum": 200_000 },
                 "late_days": days(400), "records_days": days(3_650),
-                "minute_stats_days": days(400), "hour_stats_days": days(3_650),
+                "minute_stats_days": days(400), "hour_stats_days": days(3_650), "day_stats_days": days(3_650),
                 "quiet_seconds": { "type": "integer", "minimum": 1, "maximum": 86_400 },
                 "max_endpoints": names(100_000), "max_functions": names(100_000), "max_versions": names(10_000)
             }

@@ -130,13 +130,15 @@ impl<S: Sum> Batch<S> {
         &mut self.sums[number]
     }
 
-    /// The sums by minute and by hour, without those that change nothing.
+    /// The sums by minute, hour and day, without those that change nothing.
     fn widened(self) -> Vec<(Granularity, Key, S)> {
         let mut all: HashMap<(Granularity, Key), S> = HashMap::new();
         for (key, number) in self.numbers {
             let sum = &self.sums[number];
-            let bucket = Granularity::Hour.bucket(key.bucket);
-            all.entry((Granularity::Hour, Key { bucket, ..key.clone() })).or_default().join(sum);
+            for wide in [Granularity::Hour, Granularity::Day] {
+                let bucket = wide.bucket(key.bucket);
+                all.entry((wide, Key { bucket, ..key.clone() })).or_default().join(sum);
+            }
             all.entry((Granularity::Minute, key)).or_default().join(sum);
         }
         all.into_iter()

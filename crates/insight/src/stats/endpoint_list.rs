@@ -32,7 +32,7 @@ pub enum EndpointOrder {
 /// Sums over the requests of an endpoint. Times are in seconds, memory in megabytes.
 #[derive(Serialize, ToSchema)]
 pub struct EndpointStats {
-    /// When the minute or hour began, in a trend.
+    /// When the minute, hour or day began, in a trend.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time: Option<DateTime<Utc>>,
     /// What is served; `(other)` for all that there was no room for.

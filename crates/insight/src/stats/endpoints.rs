@@ -10,7 +10,7 @@ use super::Granularity;
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(
     table_name = "endpoint_stats",
-    comment = "sums of requests by minute and hour; by when a request began"
+    comment = "sums of requests by minute, hour and day; by when a request began"
 )]
 pub struct Model {
     /// The tenant.
@@ -26,7 +26,7 @@ pub struct Model {
     #[sea_orm(comment = "application")]
     pub project_id: ProjectId,
     /// How long.
-    #[sea_orm(comment = "minute, hour")]
+    #[sea_orm(comment = "minute, hour, day")]
     pub granularity: Granularity,
     /// Since when.
     #[sea_orm(comment = "when the stretch begins, UTC")]

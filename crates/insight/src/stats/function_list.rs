@@ -35,7 +35,7 @@ pub enum FunctionOrder {
 /// Sums over the calls of a function. Times are in seconds, memory in bytes.
 #[derive(Serialize, ToSchema)]
 pub struct FunctionStats {
-    /// When the minute or hour began, in a trend.
+    /// When the minute, hour or day began, in a trend.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time: Option<DateTime<Utc>>,
     /// `module.Class.name`; `(other)` for all that there was no room for.

@@ -58,6 +58,8 @@ pub enum Granularity {
     Minute,
     /// An hour.
     Hour,
+    /// A day, UTC.
+    Day,
 }
 
 impl Granularity {
@@ -66,6 +68,7 @@ impl Granularity {
         match self {
             Self::Minute => TimeDelta::minutes(1),
             Self::Hour => TimeDelta::hours(1),
+            Self::Day => TimeDelta::days(1),
         }
     }
 
@@ -74,6 +77,7 @@ impl Granularity {
         match self {
             Self::Minute => "minute",
             Self::Hour => "hour",
+            Self::Day => "day",
         }
     }
 

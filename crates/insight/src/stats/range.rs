@@ -10,8 +10,11 @@ use crate::StorageSettings;
 
 /// Up to here sums by minute are read, unless others are asked for.
 const MINUTES: TimeDelta = TimeDelta::hours(3);
-/// The longest range of sums by minute, and of those by hour.
-const LONGEST: (TimeDelta, TimeDelta) = (TimeDelta::days(1), TimeDelta::days(92));
+/// Up to here sums by hour, and from then on sums by day.
+const HOURS: TimeDelta = TimeDelta::days(8);
+/// The longest range of sums by minute, by hour, and by day.
+const LONGEST: (TimeDelta, TimeDelta, TimeDelta) =
+    (TimeDelta::days(1), TimeDelta::days(92), TimeDelta::days(1_100));
 
 /// Of which project, and which time.
 #[derive(Clone, Debug, Deserialize, IntoParams)]
@@ -19,23 +22,23 @@ const LONGEST: (TimeDelta, TimeDelta) = (TimeDelta::days(1), TimeDelta::days(92)
 pub struct RangeQuery {
     /// Of which project.
     pub project_id: ProjectId,
-    /// From then on; a day before `to` unless given. Taken back to the beginning of its minute or hour.
+    /// From then on; a day before `to` unless given. Taken back to the beginning of its minute, hour or day.
     pub from: Option<DateTime<Utc>>,
-    /// Before then; now unless given. Taken on to the end of its minute or hour.
+    /// Before then; now unless given. Taken on to the end of its minute, hour or day.
     pub to: Option<DateTime<Utc>>,
-    /// The sums to read: `minute` over at most a day, `hour` over at most 92 days. Unless given, `minute` for ranges of up
-    /// to 3 hours while such sums are kept, else `hour`.
+    /// The sums to read: `minute` over at most a day, `hour` over at most 92 days, `day` (UTC) over at most 1,100. Unless
+    /// given, `minute` for ranges of up to 3 hours while such sums are kept, `hour` up to 8 days, else `day`.
     pub granularity: Option<Granularity>,
 }
 
 /// A time in which sums are added up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Range {
-    /// The beginning of its first minute or hour.
+    /// The beginning of its first minute, hour or day.
     pub from: DateTime<Utc>,
     /// The end of its last.
     pub to: DateTime<Utc>,
-    /// By minute or by hour.
+    /// By minute, hour or day.
     pub granularity: Granularity,
 }
 
@@ -50,13 +53,15 @@ impl RangeQuery {
         }
         let from = self.from.unwrap_or(to - TimeDelta::days(1));
         let has_minutes = from >= now - TimeDelta::days(i64::from(settings.minute_stats_days));
-        let granularity = self.granularity.unwrap_or(match to - from <= MINUTES && has_minutes {
-            true => Granularity::Minute,
-            false => Granularity::Hour,
+        let granularity = self.granularity.unwrap_or(match to - from {
+            length if length <= MINUTES && has_minutes => Granularity::Minute,
+            length if length <= HOURS => Granularity::Hour,
+            _ => Granularity::Day,
         });
         let (longest, what) = match granularity {
             Granularity::Minute => (LONGEST.0, "a day of minutes"),
             Granularity::Hour => (LONGEST.1, "92 days of hours"),
+            Granularity::Day => (LONGEST.2, "1,100 days"),
         };
         if from >= to || to - from > longest {
             return Err(Error::invalid("from", format!("must be before `to`, by at most {what}")));
@@ -68,7 +73,7 @@ impl RangeQuery {
 }
 
 impl Range {
-    /// The range in parts of so many minutes or hours.
+    /// The range in parts of so many minutes, hours or days.
     pub(crate) fn parts(self) -> impl Iterator<Item = (DateTime<Utc>, DateTime<Utc>)> {
         let step = self.granularity.length() * 24;
         let begins = std::iter::successors(Some(self.from), move |from| Some(*from + step));

@@ -141,7 +141,7 @@ impl Insight {
         Ok(Sums { data, range })
     }
 
-    /// An endpoint, or all of them, by minute or hour.
+    /// An endpoint, or all of them, by minute, hour or day.
     pub async fn endpoint_trend(
         &self,
         scope: &Scope,
@@ -155,7 +155,7 @@ impl Insight {
         Ok(Sums { data, range })
     }
 
-    /// A function by minute or hour.
+    /// A function by minute, hour or day.
     pub async fn function_trend(
         &self,
         scope: &Scope,
@@ -197,7 +197,7 @@ async fn endpoints(
     Ok(Answer(insight.top_endpoints(&scope, &range, &choice).await?))
 }
 
-/// An endpoint, or all of a project, minute by minute or hour by hour. Those without requests are left out.
+/// An endpoint, or all of a project, by minute, hour or day. Those without requests are left out.
 #[utoipa::path(
     get, path = "/api/v1/endpoint_stats/trend", tag = "statistics", operation_id = "endpoint_stats_trend",
     params(RangeQuery, EndpointTrend),
@@ -229,7 +229,7 @@ async fn functions(
     Ok(Answer(insight.top_functions(&scope, &range, &choice).await?))
 }
 
-/// A function, minute by minute or hour by hour. Those without calls are left out.
+/// A function, by minute, hour or day. Those without calls are left out.
 #[utoipa::path(
     get, path = "/api/v1/function_stats/trend", tag = "statistics", operation_id = "function_stats_trend",
     params(RangeQuery, FunctionTrend),

@@ -169,5 +169,8 @@ async fn what_is_old_is_deleted_and_sums_are_kept_longer(database: Database) {
     assert_eq!(counts().await, (false, false, false, false, true, true, false));
     bed.clock.advance(TimeDelta::days(320));
     assert!(delete.sweep(&scope, || false).await.unwrap() > 0);
+    assert_eq!(counts().await, (false, false, false, false, true, true, false), "sums by day are left");
+    bed.clock.advance(TimeDelta::days(700));
+    assert!(delete.sweep(&scope, || false).await.unwrap() > 0);
     assert_eq!(counts().await, (false, false, false, false, false, false, false));
 }

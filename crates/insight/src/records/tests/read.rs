@@ -214,7 +214,7 @@ async fn statistics_tell_endpoints_functions_and_versions_apart(database: Databa
         to: Some(at + TimeDelta::minutes(10)),
         granularity,
     };
-    for granularity in [None, Some(Granularity::Hour)] {
+    for granularity in [None, Some(Granularity::Hour), Some(Granularity::Day)] {
         let choice = EndpointChoice { by_version: true, ..Default::default() };
         let sums = json!(bed.insight.top_endpoints(&scope, &range(granularity), &choice).await.unwrap());
         assert_eq!(sums["data"].as_array().unwrap().len(), 4);
@@ -263,6 +263,9 @@ async fn statistics_tell_endpoints_functions_and_versions_apart(database: Databa
         versions.as_array().unwrap().iter().map(|v| v["requests"].clone()).collect::<Vec<_>>(),
         [json!(5), json!(5)]
     );
+    let weeks = RangeQuery { from: Some(at - TimeDelta::days(21)), ..range(None) };
+    let sums = json!(bed.insight.top_endpoints(&scope, &weeks, &Default::default()).await.unwrap());
+    assert_eq!((&sums["granularity"], sums["data"].as_array().unwrap().len()), (&json!("day"), 2));
     let wrong = RangeQuery { from: Some(at + TimeDelta::days(1)), ..range(None) };
     let error =
         bed.insight.top_endpoints(&scope, &wrong, &Default::default()).await.err().expect("turned around");
