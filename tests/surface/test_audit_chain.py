@@ -152,6 +152,11 @@ def test_the_state_of_the_database_is_told_to_operators(deployment, trail):
         "error_logs",
         "messages",
         "tool_calls",
+        "performance_records",
+        "call_trees",
+        "record_functions",
+        "ai_analysis_results",
+        "performance_metrics",
     }
     assert status["nodes"][0]["position"] >= 0
     assert status["journal"]["undrained_bytes"] >= 0
