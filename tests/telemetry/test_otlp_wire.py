@@ -101,6 +101,7 @@ def test_a_span_at_fault_is_refused_alone(project: Project) -> None:
     [
         ({"content-type": "text/plain"}, b"x", 415),
         ({"content-type": "application/json"}, b"{", 400),
+        ({"content-type": "application/json"}, b"[]", 400),
         ({"content-type": "application/json"}, b'{"resourceSpans": 7}', 400),
         ({"content-type": "application/json", "content-encoding": "br"}, b"{}", 415),
         ({"content-type": "application/json", "content-encoding": "gzip"}, b"no gzip", 400),

@@ -73,8 +73,7 @@ impl Insight {
             }
             (Some(project), _) | (None, Some(project)) => project,
             (None, None) => {
-                let message =
-                    "use the project's key, or name the project: `?project=…` or the header x-loam-project";
+                let message = "use the project's key, or name the project in the header x-loam-project";
                 return Err(Error::new(Kind::Invalid, "project_required", message).with_param("project"));
             }
         };

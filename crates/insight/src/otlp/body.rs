@@ -126,6 +126,14 @@ fn decode<T: Signal>(bytes: &[u8], encoding: Encoding, items: usize) -> Result<T
             .map_err(|e| Error::new(Kind::Invalid, "invalid_protobuf", format!("the body is no OTLP: {e}"))),
         Encoding::Json => {
             refuse_nul(bytes)?;
+            // serde takes a list for a message's fields in their order: an empty one would pass for an empty request
+            if bytes.trim_ascii_start().first() != Some(&b'{') {
+                return Err(Error::new(
+                    Kind::Invalid,
+                    "invalid_json",
+                    "the body is no OTLP: it must be an object",
+                ));
+            }
             serde_json::from_slice(bytes)
                 .map_err(|e| Error::new(Kind::Invalid, "invalid_json", format!("the body is no OTLP: {e}")))
         }
