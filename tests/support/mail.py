@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import email
 import email.policy
 import socketserver
+import ssl
 import threading
 from email.message import EmailMessage
 from types import TracebackType
 
 
 class MailServer:
-    """Says what a server has to (RFC 5321), and nothing of TLS. `refuse(code)` makes it say no to so many letters."""
+    """Says what a server has to (RFC 5321). `refuse(code)` makes it say no to so many letters.
 
-    def __init__(self) -> None:
+    `tls` is how its connections are secured, in the words of Loam's configuration; with `context` it says so.
+    """
+
+    def __init__(self, tls: str = "none", context: ssl.SSLContext | None = None) -> None:
         self.taken: list[EmailMessage] = []
         self.recipients: list[list[str]] = []
+        self.logins: list[tuple[str, str]] = []
+        self._tls = tls
         self._refusals: list[int] = []
         mails = self
 
@@ -25,8 +32,15 @@ class MailServer:
                 self.wfile.write(f"{text}\r\n".encode())
 
             def handle(self) -> None:
-                with contextlib.suppress(ConnectionError):
+                # a client that trusts nobody here breaks off
+                with contextlib.suppress(ConnectionError, ssl.SSLError):
+                    if tls == "implicit":
+                        self.secure()
                     self.talk()
+
+            def secure(self) -> None:
+                self.connection = context.wrap_socket(self.connection, server_side=True)
+                self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb", buffering=0)
 
             def talk(self) -> None:
                 recipients: list[str] = []
@@ -34,8 +48,17 @@ class MailServer:
                 while line := self.rfile.readline().decode().strip():
                     verb = line.split(" ", 1)[0].upper()
                     if verb == "EHLO":
+                        is_secure = isinstance(self.connection, ssl.SSLSocket)
                         self.say("250-mail.test")
-                        self.say("250 8BITMIME")
+                        self.say("250-AUTH PLAIN" if is_secure else "250-PIPELINING")
+                        self.say("250 STARTTLS" if context and not is_secure else "250 8BITMIME")
+                    elif verb == "STARTTLS" and context:
+                        self.say("220 go on")
+                        self.secure()
+                    elif verb == "AUTH":
+                        _, user, password = base64.b64decode(line.split(" ")[2]).decode().split("\0")
+                        mails.logins.append((user, password))
+                        self.say("235 welcome")
                     elif verb == "RCPT" and mails._refusals:
                         self.say(f"{mails._refusals.pop(0)} not now, or never")
                     elif verb == "RCPT":
@@ -78,7 +101,7 @@ class MailServer:
         return {
             "LOAM_SMTP__HOST": "127.0.0.1",
             "LOAM_SMTP__PORT": str(self.port),
-            "LOAM_SMTP__TLS": "none",
+            "LOAM_SMTP__TLS": self._tls,
             "LOAM_SMTP__FROM": "Loam <loam@example.com>",
         }
 

@@ -6,6 +6,7 @@ import pytest
 
 from services import Loam
 from support.api import Api, assert_error, eventually
+from support.certificates import Authority, make_authority
 from support.mail import MailServer
 from support.platforms import Receiver, set_deliveries, sign
 
@@ -33,6 +34,11 @@ def writing(mails):
         api = Api(made.url, made.key)
         set_deliveries(api, **FAST)
         yield made, api
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory) -> Authority:
+    return make_authority(tmp_path_factory.mktemp("authority"))
 
 
 def quiet(api: Api, project: str, delivery: dict, **more) -> dict:
@@ -96,6 +102,32 @@ def test_a_letter_that_is_refused_for_good_is_put_aside(writing, mails):
     assert (dead["kind"], dead["target"], dead["status_code"]) == ("alert.email", "nobody@example.com", 550)
     assert dead["attempts"] == 1
     assert not mails.taken
+
+
+@pytest.mark.parametrize("tls", ["starttls", "implicit"])
+def test_a_letter_and_the_password_go_over_tls(authority, tls):
+    login = {"LOAM_SMTP__USER": "loam", "LOAM_SMTP__PASSWORD": "of the mail server"}
+    trust = {"LOAM_OUTGOING__CA_FILE": str(authority.ca_file)}
+    with MailServer(tls, authority.context) as mails, Loam(env=mails.env | login | trust) as loam:
+        api = Api(loam.url, loam.key)
+        quiet(api, api.create("projects", {"name": "shop"})["id"], {"email": {"to": ["ops@example.com"]}})
+        eventually(lambda: mails.taken, PATIENCE)
+        assert mails.logins == [("loam", "of the mail server")]
+
+
+@pytest.mark.parametrize(
+    ("is_secure", "why"),
+    [pytest.param(True, "certificate", id="of-nobody-it-knows"), pytest.param(False, "STARTTLS", id="in-plain-text")],
+)
+def test_a_letter_is_kept_from_a_server_that_cannot_be_trusted(authority, is_secure, why):
+    server = MailServer("starttls", authority.context if is_secure else None)
+    with server as mails, Loam(env=mails.env) as loam:
+        api = Api(loam.url, loam.key)
+        set_deliveries(api, **FAST)
+        quiet(api, api.create("projects", {"name": "shop"})["id"], {"email": {"to": ["ops@example.com"]}})
+        tried = eventually(lambda: [row for row in api.all("webhook_deliveries") if row["error_message"]], PATIENCE)
+        assert why.lower() in tried[0]["error_message"].lower(), tried
+        assert not mails.taken
 
 
 def test_what_was_resolved_by_hand_is_told_and_stays_quiet(gateway, tenant, receiver):
