@@ -48,6 +48,11 @@ def test_an_exception_in_a_trace_is_an_error_once_and_found_by_trace_record_and_
     assert error["context"]["call_id"] == "00000000000000a2", "the call that raised it"
     assert [row["id"] for row in tenant.all("error_logs", project_id=project)] == [error["id"]]
     assert [row["id"] for row in tenant.all("error_logs", record_id=error["record_id"])] == [error["id"]]
+    record = tenant.get(f"/api/v1/performance_records/{error['record_id']}")
+    (told,) = record["errors"]
+    assert (told["id"], told["call_id"], told["fingerprint"]) == (error["id"], "00000000000000a2", error["fingerprint"])
+    assert (told["error_type"], told["error_message"]) == raised
+    assert "errors" not in tenant.all("performance_records", project_id=project)[0]
     assert tenant.all("error_logs", trace_id=secrets.token_hex(16)) == []
     (group,) = [one for one in tenant.all("error_groups") if one["fingerprint"] == error["fingerprint"]]
     assert group["count"] == 1

@@ -3,18 +3,20 @@
 use loam_gateway::{CallSettings, Gateway};
 use loam_http::client::{Client, Config};
 use loam_identity::{Bootstrap, Identity};
-use loam_kernel::{Actor, Clock, Permissions, ProjectId, Scope, TenantId};
+use loam_kernel::{Actor, Clock, NodeId, Permissions, ProjectId, Scope, TenantId};
 use loam_platform::notices::Notices;
 use loam_platform::seal::Keyring;
 use loam_platform::system_config::Live;
 use loam_platform::webhook_deliveries::{DeliverySettings, WebhookDeliveries};
 use loam_testkit::Database;
+use sea_orm::IntoActiveModel;
 use serde_json::json;
 use zeroize::Zeroizing;
 
 use crate::alert_rules::AlertSettings;
 use crate::analyses::AnalysisSettings;
 use crate::rules::Limits;
+use crate::stats::{Granularity, Sketch, endpoints};
 use crate::{Insight, Parts};
 
 const KEY: &str = "loam_abcdefghijkmnpqrstuvwxyz23456789abcdefgh";
@@ -28,9 +30,13 @@ pub(crate) struct Bed {
 
 impl Bed {
     pub(crate) async fn new(database: Database) -> Self {
+        Self::with_analysis(database, AnalysisSettings::default()).await
+    }
+
+    pub(crate) async fn with_analysis(database: Database, analysis: AnalysisSettings) -> Self {
         let clock = Clock::fixed(Clock::system().now());
         database.db.ensure_partitions(&Scope::system(TenantId::NIL, "test"), clock.now()).await.unwrap();
-        let (identity, insight) = node(&database, &clock);
+        let (identity, insight) = node(&database, &clock, analysis);
         let key = Some(Zeroizing::new(KEY.to_owned()));
         identity.bootstrap(Bootstrap { key, password: None }).await.unwrap();
         Self { clock, identity, insight, database }
@@ -38,7 +44,7 @@ impl Bed {
 
     /// Another server on the same database.
     pub(crate) fn another(&self) -> Insight {
-        node(&self.database, &self.clock).1
+        node(&self.database, &self.clock, AnalysisSettings::default()).1
     }
 
     /// Somebody who may do everything.
@@ -50,9 +56,49 @@ impl Bed {
         let new = serde_json::from_value(json!({ "name": name })).unwrap();
         self.identity.create_project(&self.scope(), new).await.unwrap().row.id
     }
+
+    /// Sums of an application's requests, of now.
+    pub(crate) async fn endpoint_sum(
+        &self,
+        project: ProjectId,
+        granularity: Granularity,
+        fill: impl FnOnce(&mut endpoints::Model),
+    ) {
+        let now = self.clock.now();
+        let mut row = endpoints::Model {
+            tenant_id: TenantId::NIL,
+            id: self.clock.id(),
+            node_id: NodeId(self.clock.id()),
+            project_id: project,
+            granularity,
+            bucket: granularity.bucket(now),
+            endpoint: "GET /".to_owned(),
+            version: "1".to_owned(),
+            requests: 0,
+            errors: 0,
+            duration_us: 0,
+            cpu_us: 0,
+            query_count: 0,
+            query_us: 0,
+            slow_queries: 0,
+            cache_hits: 0,
+            cache_misses: 0,
+            cache_us: 0,
+            memory_delta: 0,
+            memory_peak: 0,
+            calls: 0,
+            sketch: Sketch::default().to_bytes(),
+            created_at: now,
+            updated_at: now,
+        };
+        fill(&mut row);
+        let tx = self.database.db.write(&self.scope()).await.unwrap();
+        tx.insert(row.into_active_model()).await.unwrap();
+        tx.commit().await.unwrap();
+    }
 }
 
-fn node(database: &Database, clock: &Clock) -> (Identity, Insight) {
+fn node(database: &Database, clock: &Clock, analysis: AnalysisSettings) -> (Identity, Insight) {
     let (db, notices) = (database.db.clone(), Notices::default());
     let file = database.folder().join("master.key");
     let keyring = Keyring::open(&file, clock, !file.is_file()).unwrap();
@@ -95,10 +141,7 @@ fn node(database: &Database, clock: &Clock) -> (Identity, Insight) {
         otlp: Live::default(),
         metrics: Live::default(),
         rules: Live::fixed(Limits::default()),
-        analysis: Live::fixed(AnalysisSettings {
-            model: Some("nobody/model".to_owned()),
-            ..AnalysisSettings::default()
-        }),
+        analysis: Live::fixed(AnalysisSettings { model: Some("nobody/model".to_owned()), ..analysis }),
         storage: Live::default(),
         ingest: Live::default(),
     });

@@ -44,8 +44,8 @@ fn records(schema: &mut Schema) {
     schema.partitioned_table("call_trees", |t| {
         t.uuid("project_id").text("trace_id").bytes("calls").bigint("call_count").boolean("is_final");
         t.timestamp("started_at").timestamp("ended_at").timestamps();
-        t.index(&["trace_id"]).global_index(&["created_at"], Some("NOT is_final"));
-        t.references("tenant_id", "tenants", Restrict);
+        t.global_index(&["trace_id", "tenant_id"], None);
+        t.global_index(&["created_at"], Some("NOT is_final")).references("tenant_id", "tenants", Restrict);
     });
     schema.partitioned_table("record_functions", |t| {
         t.uuid("project_id").text("function").timestamp("minute").bytes("records").timestamp("created_at");

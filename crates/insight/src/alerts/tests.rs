@@ -2,11 +2,11 @@
 
 use chrono::TimeDelta;
 use loam_http::surface::IfMatch;
-use loam_kernel::{AlertRuleId, NodeId, PageQuery, ProjectId, Scope, TenantId};
+use loam_kernel::{AlertRuleId, PageQuery, ProjectId, Scope, TenantId};
 use loam_platform::webhook_deliveries::WebhookDeliveryFilter;
 use loam_platform::webhook_deliveries::entity::Model as Delivery;
 use loam_testkit::{Database, on_both};
-use sea_orm::{QueryOrder, Set};
+use sea_orm::QueryOrder;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -16,6 +16,7 @@ use crate::alert_events::service::AlertEventFilter;
 use crate::alert_rules::entity::{Column, Entity, Model, RuleState};
 use crate::alert_rules::service::AlertRuleUpdate;
 use crate::bed::Bed;
+use crate::records::DeleteOld;
 use crate::stats::{Granularity, Sketch, endpoints};
 
 on_both![
@@ -28,6 +29,7 @@ on_both![
     rules_are_made_from_the_thresholds_of_a_project,
     another_tenant_sees_and_changes_nothing,
     a_project_has_only_so_many_rules,
+    an_incident_is_kept_for_a_year_once_it_is_over,
 ];
 
 const MINUTE: TimeDelta = TimeDelta::minutes(1);
@@ -57,38 +59,14 @@ impl Watched {
 
     /// So many requests now, each so long, some of which failed.
     async fn requests(&self, count: i64, seconds: f64, errors: i64) {
-        let now = self.bed.clock.now();
         let mut sketch = Sketch::default();
         sketch.count((seconds * 1e6) as u64, count);
-        let row = endpoints::ActiveModel {
-            tenant_id: Set(TenantId::NIL),
-            id: Set(self.bed.clock.id()),
-            node_id: Set(NodeId(Uuid::nil())),
-            project_id: Set(self.project),
-            granularity: Set(Granularity::Minute),
-            bucket: Set(Granularity::Minute.bucket(now)),
-            endpoint: Set("GET /".to_owned()),
-            version: Set("1".to_owned()),
-            requests: Set(count),
-            errors: Set(errors),
-            duration_us: Set((seconds * 1e6) as i64 * count),
-            cpu_us: Set(0),
-            query_count: Set(0),
-            query_us: Set(0),
-            slow_queries: Set(0),
-            cache_hits: Set(0),
-            cache_misses: Set(0),
-            cache_us: Set(0),
-            memory_delta: Set(0),
-            memory_peak: Set(300 << 20),
-            calls: Set(count),
-            sketch: Set(sketch.to_bytes()),
-            created_at: Set(now),
-            updated_at: Set(now),
+        let fill = |row: &mut endpoints::Model| {
+            (row.requests, row.calls, row.errors) = (count, count, errors);
+            row.duration_us = (seconds * 1e6) as i64 * count;
+            (row.memory_peak, row.sketch) = (300 << 20, sketch.to_bytes());
         };
-        let tx = self.bed.database.db.write(&self.bed.scope()).await.unwrap();
-        tx.insert(row).await.unwrap();
-        tx.commit().await.unwrap();
+        self.bed.endpoint_sum(self.project, Granularity::Minute, fill).await;
     }
 
     /// Goes on by two minutes, in which so many requests come that take so long, and looks.
@@ -312,4 +290,24 @@ async fn a_project_has_only_so_many_rules(database: Database) {
     let rule = serde_json::from_value(rule).unwrap();
     let error = watched.bed.insight.create_alert_rule(&watched.bed.scope(), rule).await.err().unwrap();
     assert_eq!((error.status(), error.code()), (409, "too_many_alert_rules"));
+}
+
+async fn an_incident_is_kept_for_a_year_once_it_is_over(database: Database) {
+    let watched = Watched::new(database).await;
+    watched.rule(json!({})).await;
+    for seconds in [2.0, 0.1, 2.0] {
+        watched.pass(10, seconds).await;
+    }
+    let kept = watched.events().await;
+    assert_eq!(
+        kept.iter().map(|one| one.state).collect::<Vec<_>>(),
+        [EventState::Resolved, EventState::Open]
+    );
+    let (delete, scope) = (DeleteOld(watched.bed.insight.clone()), Scope::system(TenantId::NIL, "test"));
+    watched.bed.clock.advance(TimeDelta::days(390));
+    delete.sweep(&scope, || false).await.unwrap();
+    assert_eq!(watched.events().await, kept);
+    watched.bed.clock.advance(TimeDelta::days(20));
+    delete.sweep(&scope, || false).await.unwrap();
+    assert_eq!(watched.events().await, kept[1..], "what is not over is not old");
 }

@@ -1,7 +1,7 @@
 //! The jobs of analyses.
 
 use async_trait::async_trait;
-use chrono::{TimeDelta, Timelike};
+use chrono::TimeDelta;
 use loam_identity::projects::entity as projects;
 use loam_jobs::{Handler, JobContext, read_payload};
 use loam_kernel::{AiAnalysisResultId, Result, Scope, TenantId, first_id_at};
@@ -64,25 +64,27 @@ impl Handler for Scheduled {
     }
 
     async fn run(&self, job: &JobContext, _: Value) -> Result<()> {
-        let insight = &self.0;
-        insight.sweep_analyses().await?;
-        let hour = insight.0.clock.now().hour();
-        let day = insight.0.clock.now().timestamp() / 86_400;
-        for project in insight.watched_projects().await? {
-            if job.is_cancelled() {
-                break;
-            }
-            let every = insight.0.analysis.with(project.tenant_id, |settings| settings.scheduled_hours);
-            let hours = day * 24 + i64::from(hour);
-            if every > 0 && hours % i64::from(every) == 0 {
-                insight.begin_scheduled(&project, i64::from(every)).await?;
-            }
-        }
-        Ok(())
+        self.0.sweep_analyses().await?;
+        self.0.begin_due(|| job.is_cancelled()).await
     }
 }
 
 impl Insight {
+    /// Begins the analyses of the projects whose turn it is in this hour.
+    pub(super) async fn begin_due(&self, stopped: impl Fn() -> bool + Sync) -> Result<()> {
+        let hours = self.0.clock.now().timestamp() / 3600;
+        for project in self.watched_projects().await? {
+            if stopped() {
+                break;
+            }
+            let every = self.0.analysis.with(project.tenant_id, |settings| settings.scheduled_hours.into());
+            if every > 0 && hours % every == 0 {
+                self.begin_scheduled(&project, every).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// The projects of all tenants that are watched.
     pub(crate) async fn watched_projects(&self) -> Result<Vec<projects::Model>> {
         let tx = self.0.db.system_read(&Scope::system(TenantId::NIL, "insight")).await?;

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use chrono::TimeDelta;
+use chrono::{DurationRound, TimeDelta};
 use loam_http::surface::IfMatch;
 use loam_identity::projects::entity::Model as Project;
-use loam_kernel::{PageQuery, ProjectId, TenantId};
+use loam_kernel::{PageQuery, ProjectId, Scope, TenantId};
 use loam_testkit::{Database, on_both};
 use sea_orm::IntoActiveModel;
 use serde_json::{Value, json};
@@ -14,9 +14,12 @@ use super::answer;
 use super::entity::{AnalysisStatus, AnalysisType};
 use super::evidence::{self, Evidence};
 use super::service::{AnalysisCreate, AnalysisFilter};
+use super::settings::AnalysisSettings;
 use crate::bed::Bed;
 use crate::performance_records::entity::Model as Record;
+use crate::records::DeleteOld;
 use crate::rules::{Limits, diagnose};
+use crate::stats::{Granularity, endpoints};
 use crate::suggestions::entity::{Model as Suggestion, SuggestionSource, SuggestionStatus};
 use crate::suggestions::service::{SuggestionFilter, SuggestionUpdate};
 use crate::trace::{Call, Detail, Function, Tree, Work};
@@ -27,6 +30,8 @@ on_both![
     where_nobody_can_be_asked_the_rules_speak_alone,
     a_project_that_has_spent_its_budget_asks_nobody,
     the_slowest_request_of_an_endpoint_is_taken,
+    the_slowest_endpoints_are_analysed_when_the_schedule_says_so,
+    an_analysis_is_kept_for_a_year,
 ];
 
 fn call(id: usize, parent: Option<usize>, name: &str, work: Work, ms: u64, statement: Option<&str>) -> Call {
@@ -223,7 +228,11 @@ struct Shop {
 
 impl Shop {
     async fn new(database: Database) -> Self {
-        let bed = Bed::new(database).await;
+        Self::with(database, AnalysisSettings::default()).await
+    }
+
+    async fn with(database: Database, settings: AnalysisSettings) -> Self {
+        let bed = Bed::with_analysis(database, settings).await;
         let new = json!({ "name": "shop", "config": { "auto_analysis": true, "alert_threshold": { "response_time": 0.5 } } });
         let new = serde_json::from_value(new).unwrap();
         let project = bed.identity.create_project(&bed.scope(), new).await.unwrap().row;
@@ -361,4 +370,48 @@ async fn the_slowest_request_of_an_endpoint_is_taken(database: Database) {
     assert_eq!(insight.create_analysis(&scope, of(Some("3.0"))).await.unwrap_err().status(), 404);
     let nothing = AnalysisCreate::default();
     assert_eq!(insight.create_analysis(&scope, nothing).await.unwrap_err().param(), Some("project_id"));
+}
+
+async fn the_slowest_endpoints_are_analysed_when_the_schedule_says_so(database: Database) {
+    let settings =
+        AnalysisSettings { scheduled_hours: 6, scheduled_endpoints: 2, ..AnalysisSettings::default() };
+    let shop = Shop::with(database, settings).await;
+    let to = shop.bed.clock.now().duration_trunc(TimeDelta::hours(6)).unwrap() + TimeDelta::hours(5);
+    shop.bed.clock.advance(to + TimeDelta::minutes(30) - shop.bed.clock.now());
+    // the last has too little traffic to tell
+    for (endpoint, ms, requests) in
+        [("GET /a", 10, 9), ("GET /b", 30, 5), ("GET /c", 20, 7), ("GET /rare", 90, 4)]
+    {
+        shop.request(endpoint, |row| endpoint.clone_into(&mut row.endpoint)).await;
+        let fill = |row: &mut endpoints::Model| {
+            endpoint.clone_into(&mut row.endpoint);
+            "1.0".clone_into(&mut row.version);
+            (row.requests, row.duration_us) = (requests, requests * ms * 1000);
+        };
+        shop.bed.endpoint_sum(shop.project.id, Granularity::Hour, fill).await;
+    }
+    let mut begun = Vec::new();
+    for hours in [0, 1, 1, 5] {
+        shop.bed.clock.advance(TimeDelta::hours(hours));
+        shop.bed.insight.begin_due(|| false).await.unwrap();
+        let all = shop.analyses(AnalysisType::Scheduled).await;
+        begun.push(all.into_iter().rev().map(|one| one.endpoint).collect::<Vec<_>>());
+    }
+    let slowest = ["GET /b", "GET /c"];
+    // after another six hours nothing was asked for of which it could be made
+    assert_eq!(begun, [&slowest[..0], &slowest, &slowest, &slowest]);
+}
+
+async fn an_analysis_is_kept_for_a_year(database: Database) {
+    let shop = Shop::new(database).await;
+    let record = shop.request("a", |_| ()).await;
+    let new = AnalysisCreate { record_id: Some(record.id), ..AnalysisCreate::default() };
+    let row = shop.bed.insight.create_analysis(&shop.bed.scope(), new).await.unwrap();
+    let (delete, scope) = (DeleteOld(shop.bed.insight.clone()), Scope::system(TenantId::NIL, "test"));
+    for (days, status) in [(390, 200), (20, 404)] {
+        shop.bed.clock.advance(TimeDelta::days(days));
+        delete.sweep(&scope, || false).await.unwrap();
+        let read = shop.bed.insight.get_analysis(&shop.bed.scope(), row.id).await;
+        assert_eq!(read.map_or_else(|e| e.status(), |_| 200), status, "after {days} days");
+    }
 }

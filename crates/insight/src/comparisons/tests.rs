@@ -19,42 +19,19 @@ on_both![
 
 /// Requests of an endpoint in an hour: so many, about so long each.
 async fn endpoint(bed: &Bed, project: ProjectId, name: &str, version: &str, count: i64, millis: u64) {
-    let now = bed.clock.now();
     let (mut sketch, mut total) = (Sketch::default(), 0);
     for number in 0..count.unsigned_abs() {
         let micros = millis * (800 + 400 * (number % 11) / 10);
         sketch.add(micros);
         total += micros.cast_signed();
     }
-    let row = endpoints::ActiveModel {
-        tenant_id: Set(TenantId::NIL),
-        id: Set(bed.clock.id()),
-        node_id: Set(NodeId(bed.clock.id())),
-        project_id: Set(project),
-        granularity: Set(Granularity::Hour),
-        bucket: Set(Granularity::Hour.bucket(now)),
-        endpoint: Set(name.to_owned()),
-        version: Set(version.to_owned()),
-        requests: Set(count),
-        errors: Set(0),
-        duration_us: Set(total),
-        cpu_us: Set(0),
-        query_count: Set(count * 3),
-        query_us: Set(0),
-        slow_queries: Set(0),
-        cache_hits: Set(0),
-        cache_misses: Set(0),
-        cache_us: Set(0),
-        memory_delta: Set(count << 20),
-        memory_peak: Set(0),
-        calls: Set(count),
-        sketch: Set(sketch.to_bytes()),
-        created_at: Set(now),
-        updated_at: Set(now),
+    let fill = |row: &mut endpoints::Model| {
+        name.clone_into(&mut row.endpoint);
+        version.clone_into(&mut row.version);
+        (row.requests, row.calls, row.query_count) = (count, count, count * 3);
+        (row.duration_us, row.memory_delta, row.sketch) = (total, count << 20, sketch.to_bytes());
     };
-    let tx = bed.database.db.write(&bed.scope()).await.unwrap();
-    tx.insert(row).await.unwrap();
-    tx.commit().await.unwrap();
+    bed.endpoint_sum(project, Granularity::Hour, fill).await;
 }
 
 async fn function(bed: &Bed, project: ProjectId, name: &str, version: &str, count: i64, micros: u64) {

@@ -18,6 +18,7 @@ use super::sums::Sums;
 use super::{MetricKind, entity};
 use crate::bed::Bed;
 use crate::otlp::Owner;
+use crate::records::DeleteOld;
 use crate::stats::Granularity;
 
 on_both![
@@ -25,6 +26,7 @@ on_both![
     charts_are_made_of_the_sums_of_all_nodes,
     values_are_found_by_their_tags,
     only_so_many_series_are_taken,
+    values_are_deleted_when_they_are_old_and_their_sums_later,
 ];
 
 fn tags(host: &str) -> Tags {
@@ -156,6 +158,24 @@ async fn only_so_many_series_are_taken(database: Database) {
     assert_eq!(refuse(&["d", "e"], now).await, 2);
     // what was taken and never came into the database counts no more, once read again
     assert_eq!(refuse(&["d", "e", "f"], now + TimeDelta::hours(1)).await, 1);
+}
+
+async fn values_are_deleted_when_they_are_old_and_their_sums_later(database: Database) {
+    let world = World::new(database).await;
+    world.drain(1, vec![world.point(MetricKind::Gauge, "a", 1.0, 0)]).await;
+    let (delete, scope) = (DeleteOld(world.bed.insight.clone()), Scope::system(TenantId::NIL, "test"));
+    let mut left = Vec::new();
+    for days in [13, 2, 80, 320] {
+        world.bed.clock.advance(TimeDelta::days(days));
+        delete.sweep(&scope, || false).await.unwrap();
+        let shown = async |granularity| world.chart(json!({ "granularity": granularity })).await.len();
+        left.push((
+            world.list(MetricFilter::default()).await.len(),
+            shown("minute").await,
+            shown("hour").await,
+        ));
+    }
+    assert_eq!(left, [(1, 1, 1), (1, 0, 1), (0, 0, 1), (0, 0, 0)]);
 }
 
 fn sums(values: &[f64], at: DateTime<Utc>) -> Sums {

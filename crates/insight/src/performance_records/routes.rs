@@ -6,11 +6,13 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use loam_http::surface::{ApiResult, Caller, ErrorBody, Path, Query, Tagged};
 use loam_kernel::{Error, Page, PageQuery, PerformanceRecordId, Result, Scope};
+use loam_platform::error_logs;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use super::entity::Model;
 use super::export::Stacks;
 use super::list::PerformanceRecordFilter;
 use super::view::PerformanceRecordView;
@@ -43,8 +45,14 @@ impl Insight {
     /// One record with its calls.
     pub async fn get_record(&self, scope: &Scope, id: PerformanceRecordId) -> Result<PerformanceRecordView> {
         let (record, kept) = self.record_with_calls(scope, id).await?;
+        let errors = self.errors_of(scope, &record).await?;
         let tree = kept.as_ref().map(|(kept, root)| (&kept.tree, *root));
-        Ok(PerformanceRecordView::whole(record, tree))
+        Ok(PerformanceRecordView::whole(record, errors, tree))
+    }
+
+    async fn errors_of(&self, scope: &Scope, record: &Model) -> Result<Vec<error_logs::entity::Model>> {
+        let tx = self.0.db.read(scope).await?;
+        error_logs::of_record(&tx, &record.trace_id, record.id.0).await
     }
 
     /// A record for another tool. Weights are microseconds.
@@ -75,7 +83,9 @@ impl Insight {
                         .collect(),
                     None => Vec::new(),
                 };
-                json!({ "record": PerformanceRecordView::whole(record, tree), "function_calls": calls })
+                let errors = self.errors_of(scope, &record).await?;
+                let record = PerformanceRecordView::whole(record, errors, tree);
+                json!({ "record": record, "function_calls": calls })
             }
         };
         Ok(value.to_string())

@@ -1,7 +1,8 @@
 //! A record as the API shows it.
 
 use chrono::{DateTime, Utc};
-use loam_kernel::{PerformanceRecordId, ProjectId};
+use loam_kernel::{ErrorLogId, PerformanceRecordId, ProjectId};
+use loam_platform::error_logs;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -31,6 +32,9 @@ pub struct PerformanceRecordView {
     /// The calls, the first 500 of them; only when one record is read.
     #[serde(skip_serializing_if = "Option::is_none")]
     function_calls: Option<Vec<CallReference>>,
+    /// What was raised in it, the first 100; only when one record is read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    errors: Option<Vec<ErrorReference>>,
     /// How many calls there are.
     call_count: i64,
     /// Whether there were more than a trace may have.
@@ -49,6 +53,35 @@ pub struct PerformanceRecordView {
     timestamp: DateTime<Utc>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
+}
+
+/// An exception that was raised while a request was served; all of it is at `/api/v1/error_logs`.
+#[derive(Serialize, ToSchema)]
+pub struct ErrorReference {
+    id: ErrorLogId,
+    /// The call that raised it.
+    #[schema(value_type = Option<String>)]
+    call_id: Value,
+    #[schema(value_type = Option<String>)]
+    function: Value,
+    error_type: String,
+    error_message: String,
+    /// The same for errors that are alike.
+    fingerprint: String,
+}
+
+impl From<error_logs::entity::Model> for ErrorReference {
+    fn from(mut row: error_logs::entity::Model) -> Self {
+        let mut told = |name: &str| row.context.get_mut(name).map(Value::take).unwrap_or_default();
+        Self {
+            call_id: told("call_id"),
+            function: told("function"),
+            id: row.id,
+            error_type: row.error_type,
+            error_message: row.error_message,
+            fingerprint: row.fingerprint,
+        }
+    }
 }
 
 /// What a request took.
@@ -111,13 +144,18 @@ impl PerformanceRecordView {
         self.updated_at
     }
 
-    /// The record with its findings, and the calls that are kept of it.
-    pub(crate) fn whole(mut row: Model, tree: Option<(&Tree, usize)>) -> Self {
+    /// The record with its findings, what was raised in it, and the calls that are kept of it.
+    pub(crate) fn whole(
+        mut row: Model,
+        errors: Vec<error_logs::entity::Model>,
+        tree: Option<(&Tree, usize)>,
+    ) -> Self {
+        let errors = Some(errors.into_iter().map(ErrorReference::from).collect());
         let findings = row.findings.take().map(|packed| opened(&packed));
         let calls = tree.map(|(tree, root)| {
             tree.below(root).take(MAX_REFERENCES).map(|place| CallReference::of(tree, root, place)).collect()
         });
-        Self { findings, function_calls: Some(calls.unwrap_or_default()), ..row.into() }
+        Self { findings, errors, function_calls: Some(calls.unwrap_or_default()), ..row.into() }
     }
 }
 
@@ -158,6 +196,7 @@ impl From<Model> for PerformanceRecordView {
             service: row.service,
             is_error: row.is_error,
             function_calls: None,
+            errors: None,
             call_count: row.call_count,
             is_cut: row.is_cut,
             score: row.score,

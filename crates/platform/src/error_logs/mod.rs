@@ -17,7 +17,7 @@ use serde_json::json;
 
 pub use reporter::{ErrorLogs, Report};
 pub use sink::ErrorLogSink;
-pub use told::{ToldError, keep};
+pub use told::{ToldError, keep, of_record};
 
 use crate::system_config::ConfigKey;
 

@@ -3,12 +3,13 @@
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
-use loam_db::{System, Tx};
+use loam_db::{System, Tenant, Tx};
 use loam_kernel::{ErrorLogId, NodeId, ProjectId, Result, TenantId};
+use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::entity::Entity;
+use super::entity::{Column, Entity, Model};
 use super::fingerprint::fingerprint;
 use super::record::{Record, clean};
 use super::sink::{Link, groups, rows};
@@ -16,6 +17,8 @@ use crate::records;
 
 const MAX_KIND: usize = 200;
 const MAX_MESSAGE: usize = 4000;
+/// Errors of a record that are read at once.
+const MOST: u64 = 100;
 
 /// An error of an application.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,6 +43,12 @@ pub struct ToldError {
     pub context: Value,
     /// When it happened.
     pub at: DateTime<Utc>,
+}
+
+/// What happened in a record, the first first.
+pub async fn of_record(tx: &Tx<Tenant>, trace_id: &str, record: Uuid) -> Result<Vec<Model>> {
+    let of_trace = tx.find::<Entity>().filter(Column::TraceId.eq(trace_id));
+    of_trace.filter(Column::RecordId.eq(record)).order_by_asc(Column::Id).limit(MOST).all().await
 }
 
 /// Keeps errors, and counts those that are new, in a transaction of the drainer's.

@@ -159,3 +159,32 @@ async fn a_quiet_trace_is_made_one_row_and_may_still_grow(database: Database) {
     let rows = tx.find::<Entity>().filter(Column::ProjectId.eq(whole)).all().await.unwrap();
     assert!(rows.iter().all(|row| row.is_final), "what came whole has nothing to wait for");
 }
+
+/// PostgreSQL is told how full a table is minutes after it was filled: until then it must not read all of it for each trace.
+#[tokio::test]
+async fn traces_are_looked_up_by_their_ids_however_full_the_table_has_become() {
+    let bed = Bed::new(Database::postgres().await).await;
+    let (project, tenant, at) = (bed.project("shop").await, bed.scope().tenant(), lately(&bed));
+    let node = sink(&bed.clock, 1, Live::default());
+    let traces = |numbers: std::ops::Range<usize>| -> Vec<batch::Part> {
+        let one = |number| {
+            let calls = vec![call("0", None, "f", at, 10)];
+            let told = Story { trace_id: format!("{number:032x}"), entries: vec![], calls };
+            let (head, packed) = packed(&told.whole(tenant, project)).unwrap();
+            batch::Part { head, packed }
+        };
+        numbers.map(one).collect()
+    };
+    for numbers in [0..400, 400..500] {
+        // what a connection has read is told when it ends
+        let db = bed.database.another().await;
+        let tx = db.system_write(&Scope::system(TenantId::NIL, "test")).await.unwrap();
+        node.take(&tx, traces(numbers)).await.unwrap();
+        tx.commit().await.unwrap();
+        db.close().await;
+    }
+    let sql = "SELECT sum(idx_tup_read)::text FROM pg_stat_all_indexes WHERE relname LIKE 'call\\_trees%'";
+    let read = bed.database.raw().await.texts(sql).await;
+    let read: u64 = read[0].parse().unwrap();
+    assert!(read < 1_000, "{read} rows of an index were read for 100 traces that are new");
+}
