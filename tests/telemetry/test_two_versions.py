@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import httpx
@@ -60,7 +61,7 @@ def test_what_was_predicted_of_a_fault_is_measured_once_it_is_mended(project: Pr
 
     query = {"project_id": project.id, "before": "1.0", "after": "1.1"}
     compared = api.get("/api/v1/comparisons", **query)
-    print(compared)
+    print(json.dumps(compared, indent=1))
     (suggestion,) = eventually(
         lambda: [
             one

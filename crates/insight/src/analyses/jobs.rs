@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::claims;
 use super::entity::{AnalysisStatus, AnalysisType, Column, Entity};
 use crate::Insight;
-use crate::stats::{Granularity, endpoints};
+use crate::stats::{Apart, EndpointStats, Narrow, RangeQuery};
 
 /// One analysis.
 pub(super) const RUN: &str = "ai_analysis_results.run";
@@ -119,22 +119,25 @@ impl Insight {
         let scope = Scope::system(project.tenant_id, "insight");
         let settings = self.0.analysis.of(project.tenant_id);
         let Some(model) = settings.model(project.id) else { return Ok(()) };
-        let since = self.0.clock.now() - TimeDelta::hours(hours);
+        let now = self.0.clock.now();
+        let range = RangeQuery {
+            project_id: project.id,
+            from: Some(now - TimeDelta::hours(hours)),
+            to: Some(now),
+            granularity: None,
+        };
+        let range = range.range(&self.0.storage.get(), now)?;
+        let (all, apart) =
+            (Narrow { name: None, versions: &[] }, Apart { time: false, name: true, version: true });
+        let mut slowest = self.endpoint_sums(&scope, (project.id, range), all, apart).await?;
+        slowest.retain(|endpoint| endpoint.requests >= MIN_REQUESTS);
+        let seconds = |one: &EndpointStats| one.avg_duration.unwrap_or_default();
+        slowest.sort_by(|a, b| seconds(b).total_cmp(&seconds(a)));
         let tx = self.0.db.write(&scope).await?;
-        let sums = tx.find::<endpoints::Entity>().filter(endpoints::Column::ProjectId.eq(project.id));
-        let sums = sums.filter(endpoints::Column::Granularity.eq(Granularity::Hour));
-        let sums = sums.filter(endpoints::Column::Bucket.gte(since)).all().await?;
-        let mut means = std::collections::HashMap::<(String, String), (i64, i64)>::new();
-        for sum in sums {
-            let mean = means.entry((sum.endpoint, sum.version)).or_default();
-            mean.0 += sum.duration_us;
-            mean.1 += sum.requests;
-        }
-        let mut slowest: Vec<_> =
-            means.into_iter().filter(|(_, (_, requests))| *requests >= MIN_REQUESTS).collect();
-        slowest.sort_by_key(|(name, (us, requests))| (std::cmp::Reverse(us / requests), name.clone()));
-        for ((endpoint, version), _) in slowest.into_iter().take(settings.scheduled_endpoints) {
-            if let Some(wanted) = self.slowest_record(&tx, project.id, &endpoint, Some(&version)).await? {
+        for one in slowest.into_iter().take(settings.scheduled_endpoints) {
+            let endpoint = one.endpoint.as_deref().unwrap_or_default();
+            let record = self.slowest_record(&tx, project.id, endpoint, one.version.as_deref()).await?;
+            if let Some(wanted) = record {
                 self.begin_analysis(&tx, wanted, AnalysisType::Scheduled, model).await?;
             }
         }

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::interval::{self, MIN_SAMPLES};
 use super::service::Pairs;
 use crate::Insight;
-use crate::stats::{Granularity, endpoints};
+use crate::stats::{Granularity, Range, endpoints};
 use crate::suggestions::entity::{Column, Entity, Model, SuggestionStatus};
 
 /// Suggestions that are read at once.
@@ -82,12 +82,12 @@ impl Insight {
             return Ok(());
         }
         let to = self.0.clock.now();
-        let from = Granularity::Hour.bucket(row.created_at - FOLLOWED);
-        for later in self.later_versions(scope, row, from).await? {
-            let versions = (row.version.as_str(), later.as_str());
-            let span = (Granularity::Hour, from, to);
-            let mut pairs: Pairs =
-                self.endpoint_pairs(scope, row.project_id, span, versions, Some(&row.endpoint)).await?;
+        let granularity = Granularity::Day;
+        let range = Range { from: granularity.bucket(row.created_at - FOLLOWED), to, granularity };
+        for later in self.later_versions(scope, row, range.from).await? {
+            let versions = [row.version.as_str(), later.as_str()];
+            let of = (row.project_id, range);
+            let mut pairs: Pairs = self.endpoint_pairs(scope, of, versions, Some(&row.endpoint)).await?;
             let Some((before, after)) = pairs.remove(&row.endpoint) else { continue };
             if before.spread.count.min(after.spread.count) < MIN_SAMPLES {
                 continue;
@@ -114,11 +114,11 @@ impl Insight {
             .find::<Entity>()
             .filter(Column::ProjectId.eq(row.project_id))
             .filter(Column::Endpoint.eq(row.endpoint.as_str()))
-            .filter(Column::Granularity.eq(Granularity::Hour))
+            .filter(Column::Granularity.eq(Granularity::Day))
             .filter(Column::Bucket.gte(from))
             .select_only()
             .column(Column::Version)
-            // not by the hour: two versions may be deployed in one
+            // not by the day: two versions may be deployed in one
             .column_as(Column::CreatedAt.min(), "first")
             .group_by(Column::Version);
         let mut seen: Vec<Seen> = found.into().await?;

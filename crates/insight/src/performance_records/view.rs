@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use loam_kernel::{ErrorLogId, PerformanceRecordId, ProjectId};
 use loam_platform::error_logs;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::entity::Model;
@@ -151,11 +151,16 @@ impl PerformanceRecordView {
         tree: Option<(&Tree, usize)>,
     ) -> Self {
         let errors = Some(errors.into_iter().map(ErrorReference::from).collect());
-        let findings = row.findings.take().map(|packed| opened(&packed));
+        let findings = row.findings.take().map_or_else(|| json!([]), |packed| opened(&packed));
         let calls = tree.map(|(tree, root)| {
             tree.below(root).take(MAX_REFERENCES).map(|place| CallReference::of(tree, root, place)).collect()
         });
-        Self { findings, errors, function_calls: Some(calls.unwrap_or_default()), ..row.into() }
+        Self {
+            findings: Some(findings),
+            errors,
+            function_calls: Some(calls.unwrap_or_default()),
+            ..row.into()
+        }
     }
 }
 

@@ -4,13 +4,12 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use loam_kernel::{ProjectId, Result, Scope};
-use sea_orm::{ColumnTrait, QueryFilter};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::endpoints::{Column, Entity, Model};
+use super::endpoints::{Entity, Model};
 use super::range::{Quantiles, Range, share};
-use super::{Sketch, Told};
+use super::{Apart, Narrow, Sketch, Told};
 use crate::Insight;
 use crate::performance_records::{CacheMetrics, DatabaseMetrics, megabytes, seconds};
 
@@ -41,12 +40,12 @@ pub struct EndpointStats {
     /// The version; empty when not told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    requests: i64,
+    pub(crate) requests: i64,
     errors: i64,
     error_rate: Option<f64>,
     /// Of all requests together.
     total_duration: f64,
-    avg_duration: Option<f64>,
+    pub(crate) avg_duration: Option<f64>,
     #[serde(flatten)]
     duration: Quantiles,
     cpu_time: f64,
@@ -133,38 +132,25 @@ impl Sum {
 }
 
 impl Insight {
-    /// Sums over requests of a project, by what is told apart; `endpoint` and `version` narrow them.
+    /// Sums over requests of a project, by what is told apart.
     pub(crate) async fn endpoint_sums(
         &self,
         scope: &Scope,
         (project, range): (ProjectId, Range),
-        (endpoint, version): (Option<&str>, Option<&str>),
-        apart: super::Apart,
+        narrow: Narrow<'_>,
+        apart: Apart,
     ) -> Result<Vec<EndpointStats>> {
-        let tx = self.0.db.read(scope).await?;
         let mut sums: HashMap<super::Group, Sum> = HashMap::new();
-        for (from, to) in range.parts() {
-            let mut find = tx
-                .find::<Entity>()
-                .filter(Column::ProjectId.eq(project))
-                .filter(Column::Granularity.eq(range.granularity))
-                .filter(Column::Bucket.gte(from))
-                .filter(Column::Bucket.lt(to));
-            if let Some(endpoint) = endpoint {
-                find = find.filter(Column::Endpoint.eq(endpoint));
-            }
-            if let Some(version) = version {
-                find = find.filter(Column::Version.eq(version));
-            }
-            for row in find.all().await? {
-                let key = (
-                    apart.time.then_some(row.bucket),
-                    apart.name.then(|| row.endpoint.clone()),
-                    apart.version.then(|| row.version.clone()),
-                );
-                sums.entry(key).or_default().add(&row);
-            }
-        }
+        let add = |row: Model| {
+            let key = (
+                apart.time.then_some(row.bucket),
+                apart.name.then(|| row.endpoint.clone()),
+                apart.version.then(|| row.version.clone()),
+            );
+            sums.entry(key).or_default().add(&row);
+            Ok(())
+        };
+        self.each_sum::<Entity>(scope, (project, range), narrow, add).await?;
         // what was taken out of the sums again is not there
         let there = sums.iter().filter(|(_, sum)| sum.requests > 0);
         let views = there.map(|((time, name, version), sum)| {

@@ -4,13 +4,12 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use loam_kernel::{ProjectId, Result, Scope};
-use sea_orm::{ColumnTrait, QueryFilter};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::functions::{Column, Entity, Model};
+use super::functions::{Entity, Model};
 use super::range::{Quantiles, Range, share};
-use super::{Apart, Sketch, Told};
+use super::{Apart, Narrow, Sketch, Told};
 use crate::Insight;
 use crate::performance_records::seconds;
 
@@ -111,38 +110,25 @@ impl Sum {
 }
 
 impl Insight {
-    /// Sums over calls of a project, by what is told apart; `function` and `version` narrow them.
+    /// Sums over calls of a project, by what is told apart.
     pub(crate) async fn function_sums(
         &self,
         scope: &Scope,
         (project, range): (ProjectId, Range),
-        (function, version): (Option<&str>, Option<&str>),
+        narrow: Narrow<'_>,
         apart: Apart,
     ) -> Result<Vec<FunctionStats>> {
-        let tx = self.0.db.read(scope).await?;
         let mut sums: HashMap<super::Group, Sum> = HashMap::new();
-        for (from, to) in range.parts() {
-            let mut find = tx
-                .find::<Entity>()
-                .filter(Column::ProjectId.eq(project))
-                .filter(Column::Granularity.eq(range.granularity))
-                .filter(Column::Bucket.gte(from))
-                .filter(Column::Bucket.lt(to));
-            if let Some(function) = function {
-                find = find.filter(Column::Function.eq(function));
-            }
-            if let Some(version) = version {
-                find = find.filter(Column::Version.eq(version));
-            }
-            for row in find.all().await? {
-                let key = (
-                    apart.time.then_some(row.bucket),
-                    apart.name.then(|| row.function.clone()),
-                    apart.version.then(|| row.version.clone()),
-                );
-                sums.entry(key).or_default().add(&row);
-            }
-        }
+        let add = |row: Model| {
+            let key = (
+                apart.time.then_some(row.bucket),
+                apart.name.then(|| row.function.clone()),
+                apart.version.then(|| row.version.clone()),
+            );
+            sums.entry(key).or_default().add(&row);
+            Ok(())
+        };
+        self.each_sum::<Entity>(scope, (project, range), narrow, add).await?;
         let there = sums.iter().filter(|(_, sum)| sum.calls > 0);
         let views = there.map(|((time, name, version), sum)| {
             sum.view(Told { time: *time, name: name.as_deref(), version: version.as_deref() })

@@ -8,6 +8,7 @@ pub mod functions;
 pub mod metrics;
 pub mod names;
 mod range;
+mod read;
 pub mod routes;
 mod sketch;
 mod versions;
@@ -20,6 +21,7 @@ use utoipa::ToSchema;
 pub use endpoint_list::{EndpointOrder, EndpointStats};
 pub use function_list::{FunctionOrder, FunctionStats};
 pub use range::{Range, RangeQuery};
+pub(crate) use read::Narrow;
 pub use sketch::Sketch;
 pub use versions::{Version, VersionsQuery};
 

@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::Apart;
 use super::endpoint_list::{EndpointOrder, EndpointStats};
 use super::function_list::{FunctionOrder, FunctionStats};
 use super::range::{Range, RangeQuery};
 use super::versions::{Version, VersionsQuery};
+use super::{Apart, Narrow};
 use crate::Insight;
 
 /// Rows of an answer, unless given, and at most.
@@ -118,7 +118,8 @@ impl Insight {
     ) -> Result<Sums<EndpointStats>> {
         let (range, limit) = (self.range(query)?, limit(choice.limit)?);
         let apart = Apart { time: false, name: true, version: choice.by_version };
-        let only = (choice.endpoint.as_deref(), choice.version.as_deref());
+        let versions: Vec<&str> = choice.version.as_deref().into_iter().collect();
+        let only = Narrow { name: choice.endpoint.as_deref(), versions: &versions };
         let mut data = self.endpoint_sums(scope, (query.project_id, range), only, apart).await?;
         choice.order.sort(&mut data);
         data.truncate(limit);
@@ -134,7 +135,8 @@ impl Insight {
     ) -> Result<Sums<FunctionStats>> {
         let (range, limit) = (self.range(query)?, limit(choice.limit)?);
         let apart = Apart { time: false, name: true, version: choice.by_version };
-        let only = (choice.function.as_deref(), choice.version.as_deref());
+        let versions: Vec<&str> = choice.version.as_deref().into_iter().collect();
+        let only = Narrow { name: choice.function.as_deref(), versions: &versions };
         let mut data = self.function_sums(scope, (query.project_id, range), only, apart).await?;
         choice.order.sort(&mut data);
         data.truncate(limit);
@@ -150,7 +152,8 @@ impl Insight {
     ) -> Result<Sums<EndpointStats>> {
         let range = self.range(query)?;
         let apart = Apart { time: true, name: false, version: of.by_version };
-        let only = (of.endpoint.as_deref(), of.version.as_deref());
+        let versions: Vec<&str> = of.version.as_deref().into_iter().collect();
+        let only = Narrow { name: of.endpoint.as_deref(), versions: &versions };
         let data = self.endpoint_sums(scope, (query.project_id, range), only, apart).await?;
         Ok(Sums { data, range })
     }
@@ -164,7 +167,8 @@ impl Insight {
     ) -> Result<Sums<FunctionStats>> {
         let range = self.range(query)?;
         let apart = Apart { time: true, name: false, version: of.by_version };
-        let only = (Some(of.function.as_str()), of.version.as_deref());
+        let versions: Vec<&str> = of.version.as_deref().into_iter().collect();
+        let only = Narrow { name: Some(&of.function), versions: &versions };
         let data = self.function_sums(scope, (query.project_id, range), only, apart).await?;
         Ok(Sums { data, range })
     }
