@@ -14,8 +14,7 @@ database.executemany("INSERT INTO customers VALUES (?, ?)", [(number, f"customer
 
 
 def query(statement: str, *values: int) -> list[tuple]:
-    rows = database.cursor().execute(statement, values).fetchall()
-    return rows
+    return database.cursor().execute(statement, values).fetchall()
 
 
 # a database across the network takes its time to answer

@@ -96,6 +96,34 @@ def test_a_span_at_fault_is_refused_alone(project: Project) -> None:
     assert ExportTraceServiceResponse.FromString(answer.content).partial_success.rejected_spans == 1
 
 
+def test_a_refused_span_is_kept_and_replayed_once_it_is_mended(project: Project) -> None:
+    trace, now = secrets.token_hex(16), time.time_ns()
+    secret = {"key": "http.request.header.authorization", "value": {"stringValue": "Bearer sk-0123456789abcdef"}}
+    served = [{"key": f"http.{key}", "value": {"stringValue": value}} for key, value in [("route", "/pay"), ("method", "POST")]]
+    bad = model_span(trace, name="POST", kind=2, startTimeUnixNano="5", attributes=[secret, *served])
+    project.sender.call("POST", "/v1/traces", 200, json=body(bad, *[model_span("", spanId="")] * 30))
+    kept = project.api.all("rejected_records", project_id=project.id, source="otlp")
+    assert {(row["code"], row["param"]) for row in kept} == {("too_old", "start_time_unix_nano"), ("invalid_id", "trace_id")}
+    assert len(kept) == 20, "those that are wrong in one way are not kept all"
+
+    (row,) = project.api.all("rejected_records", project_id=project.id, code="too_old")
+    path = f"/api/v1/rejected_records/{row['id']}"
+    payload = project.api.get(path)["payload"]
+    assert (payload["trace_id"], payload["attributes"]["http.route"]) == (trace, "/pay")
+    assert "sk-0123456789abcdef" not in str(payload)
+    assert project.api.call("POST", f"{path}/replay").json()["error"]["code"] == "too_old"
+    for wrong, param in [({"colour": "red"}, "colour"), ({"span_id": "xyz"}, "span_id"), ({"name": 7}, "name")]:
+        told = project.api.call("PATCH", path, 200, json={"payload": payload | wrong}).json()
+        assert (told["state"], told["param"]) == ("rejected", param), told
+    times = {"start_time_unix_nano": now - 7_000_000, "end_time_unix_nano": now}
+    mended = project.api.call("PATCH", path, 200, json={"payload": payload | times}).json()
+    assert mended["state"] == "mended", mended
+    assert project.api.call("POST", f"{path}/replay", 200).json()["state"] == "replayed"
+    (record,) = eventually(lambda: project.api.all("performance_records", trace_id=trace))
+    assert (record["endpoint"], record["performance_metrics"]["total_duration"]) == ("POST /pay", pytest.approx(0.007))
+    assert project.api.call("POST", f"{path}/replay").json()["error"]["code"] == "already_replayed"
+
+
 @pytest.mark.parametrize(
     ("headers", "content", "status"),
     [

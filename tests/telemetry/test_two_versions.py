@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 import httpx
@@ -50,8 +49,7 @@ def test_what_was_predicted_of_a_fault_is_measured_once_it_is_mended(project: Pr
 
     # both versions are told of, the fault in the first one alone
     slow, quick = (
-        api.all("performance_records", project_id=project.id, endpoint=ENDPOINT, version=version)[0]
-        for version in ("1.0", "1.1")
+        api.all("performance_records", project_id=project.id, endpoint=ENDPOINT, version=version)[0] for version in ("1.0", "1.1")
     )
     found = api.get(f"/api/v1/performance_records/{slow['id']}")["findings"]
     assert "n_plus_one" in {one["rule"] for one in found}, found
@@ -59,9 +57,10 @@ def test_what_was_predicted_of_a_fault_is_measured_once_it_is_mended(project: Pr
     assert "n_plus_one" not in {one["rule"] for one in mended["findings"]}, mended["findings"]
     assert mended["score"] > slow["score"]
 
-    query = {"project_id": project.id, "before": "1.0", "after": "1.1"}
+    query = {"project_id": project.id, "base_version": "1.0", "version": "1.1"}
     compared = api.get("/api/v1/comparisons", **query)
-    print(json.dumps(compared, indent=1))
+    (endpoint,) = [one for one in compared["endpoints"] if one["endpoint"] == ENDPOINT]
+    assert endpoint["verdict"] == "faster", endpoint
     (suggestion,) = eventually(
         lambda: [
             one

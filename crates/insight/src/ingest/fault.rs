@@ -14,7 +14,7 @@ pub(crate) struct Fault {
 }
 
 impl Fault {
-    pub(super) fn new(code: &'static str, param: impl Into<String>, message: impl Into<String>) -> Self {
+    pub(crate) fn new(code: &'static str, param: impl Into<String>, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), param: Some(param.into()) }
     }
 
@@ -24,7 +24,7 @@ impl Fault {
     }
 
     /// What a parser says of a record.
-    pub(super) fn unreadable(path: &serde_path_to_error::Path, said: &str) -> Self {
+    pub(crate) fn unreadable(path: &serde_path_to_error::Path, said: &str) -> Self {
         // the place is of no use to who sees only the record, and the list of all fields is long
         let said = said.split(" at line ").next().unwrap_or(said);
         let said = said.split(", expected one of").next().unwrap_or(said);

@@ -97,7 +97,7 @@ impl Insight {
         let read = move || read(&whose, format, &body, &limits, now);
         let Read { parts, refused } = if is_small { read()? } else { self.beside(read).await?? };
         let (accepted, calls) = (parts.len(), parts.iter().map(|part| part.calls.len() as u64).sum());
-        self.accept(&parts).await?;
+        self.accept(parts).await?;
         metrics::counter!("loam_telemetry_records_total", "source" => "records").increment(accepted as u64);
         metrics::counter!("loam_telemetry_calls_total", "source" => "records").increment(calls);
         let rejected = self.reject_all(sender, refused).await;
@@ -108,7 +108,10 @@ impl Insight {
     }
 
     /// Does what takes a while beside the requests, so much at once as there are processors.
-    async fn beside<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    pub(crate) async fn beside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T> {
         let _turn = self.0.readers.acquire().await.map_err(Error::internal)?;
         tokio::task::spawn_blocking(work).await.map_err(Error::internal)
     }

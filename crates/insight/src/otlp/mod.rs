@@ -5,6 +5,7 @@
 
 mod attributes;
 mod body;
+mod document;
 mod genai;
 mod metrics;
 mod refused;
@@ -17,10 +18,10 @@ mod tests;
 mod wire;
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
-use loam_kernel::{Error, Result};
+use loam_kernel::Result;
 
+pub(crate) use document::MendedSpan;
 pub(crate) use genai::CallSink;
 pub(crate) use refused::Refused;
 pub use settings::{OTLP, OtlpSettings};
@@ -28,27 +29,27 @@ pub(crate) use spans::Owner;
 pub use status::error_shape;
 use wire::{MetricsRequest, TracesRequest};
 
+use crate::ingest::Sender;
 use crate::performance_metrics::TOO_MANY;
 use crate::service::Insight;
 
 impl Insight {
     /// Keeps spans, and says what was not taken.
-    async fn take_spans(
-        &self,
-        request: TracesRequest,
-        owner: Owner,
-        settings: Arc<OtlpSettings>,
-    ) -> Result<Refused> {
-        let (now, keep) = (self.0.clock.now(), self.0.gateway.kept_of_body(owner.tenant));
+    async fn take_spans(&self, request: TracesRequest, sender: &Sender) -> Result<Refused> {
+        let (owner, now) = (Owner::from(sender), self.0.clock.now());
+        let (settings, keep) = (self.0.otlp.of(owner.tenant), self.0.gateway.kept_of_body(owner.tenant));
         let work = move || {
-            let taken = spans::take(&request, owner, &settings, now);
+            let taken = spans::take(&request, owner, &settings, now, keep > 0);
             let spans = spans::told(&request).filter(|told| spans::check(told.span, &settings, now).is_ok());
             (taken, genai::said(spans, owner, keep))
         };
-        let (taken, said) = tokio::task::spawn_blocking(work).await.map_err(Error::internal)?;
+        let (taken, said) = self.beside(work).await?;
         // before the parts: what comes later in the journal is durable only with what comes before
         self.append_calls(owner, said).await?;
-        self.accept(&taken.parts).await?;
+        self.accept(taken.parts).await?;
+        if !taken.rejected.is_empty() {
+            self.keep_rejected(sender, taken.rejected).await;
+        }
         Ok(taken.refused)
     }
 

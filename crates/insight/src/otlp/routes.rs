@@ -14,7 +14,7 @@ use super::body::{Encoding, read};
 use super::refused::Refused;
 use super::spans::Owner;
 use super::wire::{ExportResponse, MetricsRequest, PartialSuccess, TracesRequest};
-use crate::ingest::named;
+use crate::ingest::{Sender, named};
 use crate::service::Insight;
 
 pub(crate) fn router(insight: Insight) -> OpenApiRouter {
@@ -110,10 +110,10 @@ async fn take_traces(
     headers: &HeaderMap,
     body: Body,
 ) -> ApiResult<Response> {
-    let (encoding, owner) = (Encoding::of(headers)?, owner(insight, scope, headers).await?);
-    let settings = insight.0.otlp.of(owner.tenant);
+    let (encoding, sender) = (Encoding::of(headers)?, sender(insight, scope, headers).await?);
+    let settings = insight.0.otlp.of(sender.tenant);
     let request: TracesRequest = read(headers, body, encoding, &settings).await?;
-    let refused = insight.take_spans(request, owner, settings).await?;
+    let refused = insight.take_spans(request, &sender).await?;
     Ok(answer(encoding, "rejectedSpans", "spans", &refused))
 }
 
@@ -123,18 +123,18 @@ async fn take_metrics(
     headers: &HeaderMap,
     body: Body,
 ) -> ApiResult<Response> {
-    let (encoding, owner) = (Encoding::of(headers)?, owner(insight, scope, headers).await?);
-    let settings = insight.0.otlp.of(owner.tenant);
+    let (encoding, sender) = (Encoding::of(headers)?, sender(insight, scope, headers).await?);
+    let settings = insight.0.otlp.of(sender.tenant);
     let request: MetricsRequest = read(headers, body, encoding, &settings).await?;
-    let refused = insight.take_otlp_metrics(request, owner).await?;
+    let refused = insight.take_otlp_metrics(request, Owner::from(&sender)).await?;
     Ok(answer(encoding, "rejectedDataPoints", "data_points", &refused))
 }
 
 /// Whose telemetry it is: the key's project, else the one that the header x-loam-project names.
-pub(crate) async fn owner(insight: &Insight, scope: &Scope, headers: &HeaderMap) -> Result<Owner> {
+pub(crate) async fn sender(insight: &Insight, scope: &Scope, headers: &HeaderMap) -> Result<Sender> {
     let sender = insight.sender(scope, named(headers)?).await?;
     insight.count(&sender)?;
-    Ok(Owner { tenant: sender.tenant, project: sender.project.id })
+    Ok(sender)
 }
 
 /// What was taken, and what was not.

@@ -15,7 +15,8 @@ use super::chart::{ChartQuery, Line};
 use super::entity::Model;
 use super::kind::MetricKind;
 use super::service::{MetricCreate, MetricFilter, MetricsTaken};
-use crate::otlp::routes::owner;
+use crate::otlp::Owner;
+use crate::otlp::routes::sender;
 use crate::service::Insight;
 
 /// Values to be kept.
@@ -87,7 +88,9 @@ async fn create(
     headers: HeaderMap,
     Json(new): Json<MetricBatch>,
 ) -> ApiResult<Answer<MetricsTaken>> {
-    Ok(Answer(insight.take_metrics(owner(&insight, &scope, &headers).await?, new.metrics).await?))
+    Ok(Answer(
+        insight.take_metrics(Owner::from(&sender(&insight, &scope, &headers).await?), new.metrics).await?,
+    ))
 }
 
 /// Values, the latest first.

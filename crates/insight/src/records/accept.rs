@@ -10,6 +10,14 @@ use crate::trace::{self, Part, RECORDS};
 
 /// When to send again what could not be kept.
 const AGAIN: Duration = Duration::from_secs(5);
+/// Calls that are packed where they arrive; more would keep other requests waiting.
+const FEW: usize = 500;
+
+/// A part as the journal keeps it.
+struct Packed {
+    key: [u8; 16],
+    payload: Vec<u8>,
+}
 
 impl Insight {
     /// Keeps what an application told; answers when it is durable.
@@ -17,11 +25,13 @@ impl Insight {
     /// # Errors
     /// When the journal is full or the disk fails: then the application may send it again, as what is told twice counts
     /// once.
-    pub(crate) async fn accept(&self, parts: &[Part]) -> Result<()> {
+    pub(crate) async fn accept(&self, parts: Vec<Part>) -> Result<()> {
         let journal = self.0.journal.as_ref().ok_or_else(unavailable)?;
+        let is_small = parts.iter().map(|part| part.calls.len()).sum::<usize>() <= FEW;
+        let packed = if is_small { pack(&parts)? } else { self.beside(move || pack(&parts)).await?? };
         let mut last = None;
-        for part in parts {
-            last = Some(append_part(journal, part)?);
+        for Packed { key, payload } in packed {
+            last = Some(append(journal, RECORDS, key, &payload)?);
         }
         match last {
             Some(position) => journal.durable(position).await.map_err(|e| unavailable().with_source(e)),
@@ -30,10 +40,13 @@ impl Insight {
     }
 }
 
-fn append_part(journal: &Journal, part: &Part) -> Result<Position> {
-    let payload = trace::write(part)?;
-    let key = trace::tree_id(part.project, &part.trace_id, &payload, chrono::DateTime::UNIX_EPOCH);
-    append(journal, RECORDS, key.0.into_bytes(), &payload)
+fn pack(parts: &[Part]) -> Result<Vec<Packed>> {
+    let pack = |part: &Part| {
+        let payload = trace::write(part)?;
+        let key = trace::tree_id(part.project, &part.trace_id, &payload, chrono::DateTime::UNIX_EPOCH);
+        Ok(Packed { key: key.0.into_bytes(), payload })
+    };
+    parts.iter().map(pack).collect()
 }
 
 /// Writes a frame. It is durable with the next sync.

@@ -33,6 +33,7 @@ pub(crate) fn document(value: &mut Value) {
             for (name, value) in all {
                 match (name.as_str(), &mut *value) {
                     ("headers" | "query_params", Value::Object(named)) => fields(named),
+                    ("attributes" | "resource", Value::Object(named)) => attributes(named),
                     ("statement", Value::String(said)) => *said = statement(said),
                     ("path" | "target", Value::String(said)) => *said = address(said),
                     _ if common::is_secret(name) => hide(value),
@@ -42,6 +43,20 @@ pub(crate) fn document(value: &mut Value) {
         }
         Value::Array(items) => items.iter_mut().for_each(document),
         other => common::json(other),
+    }
+}
+
+/// Attributes of a span, whose names say by words between dots what they are of. A number of tokens is no secret.
+fn attributes(named: &mut Map<String, Value>) {
+    for (name, value) in named {
+        let last = name.rsplit('.').next().unwrap_or_default();
+        match (last, &mut *value) {
+            (_, Value::Number(_) | Value::Bool(_) | Value::Null) => {}
+            ("statement" | "text", Value::String(said)) if name.starts_with("db.") => *said = statement(said),
+            ("full" | "url" | "target" | "path", Value::String(said)) => *said = address(said),
+            _ if is_secret(name) || name == "url.query" => hide(value),
+            _ => common::json(value),
+        }
     }
 }
 
@@ -131,6 +146,30 @@ mod tests {
                 "trace_id": "t", "project_key": "[redacted]",
                 "request_info": { "headers": { "cookie": "[redacted]", "host": "h" }, "path": "/a" },
                 "function_calls": [{ "detail": { "statement": "SELECT * FROM t WHERE a = ?" } }]
+            })
+        );
+    }
+
+    #[test]
+    fn a_refused_span_is_kept_without_its_secrets() {
+        let mut told = json!({
+            "span_id": "00", "attributes": {
+                "http.request.header.authorization": ["Bearer x"], "url.full": "https://u:p@api.test/a?token=b", "url.query": "q=1",
+                "db.query.text": "SELECT 'secret'", "db.statement": "SELECT 7", "gen_ai.usage.input_tokens": 12,
+                "http.route": "/users/{id}", "enduser.password": "hunter2",
+            },
+            "resource": { "service.name": "shop", "api.key": "k" },
+        });
+        document(&mut told);
+        assert_eq!(
+            told,
+            json!({
+                "span_id": "00", "attributes": {
+                    "http.request.header.authorization": "[redacted]", "url.full": "https://api.test/a", "url.query": "[redacted]",
+                    "db.query.text": "SELECT ?", "db.statement": "SELECT ?", "gen_ai.usage.input_tokens": 12,
+                    "http.route": "/users/{id}", "enduser.password": "[redacted]",
+                },
+                "resource": { "service.name": "shop", "api.key": "[redacted]" },
             })
         );
     }

@@ -9,8 +9,10 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::entity::{Column, Entity, Model, RejectedState};
 use super::keep::{clean, document, packed};
+use crate::ingest::{Fault, Sender};
+use crate::otlp::MendedSpan;
 use crate::service::Insight;
-use crate::trace::Source;
+use crate::trace::{Part, Source};
 
 /// Which refused records to list.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -30,11 +32,29 @@ pub(crate) struct RejectedRecordFilter {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RejectedRecordUpdate {
-    /// The whole record as it should have been sent.
+    /// The whole record, or span, as it should have been sent.
     pub(crate) payload: Map<String, Value>,
 }
 
+/// Something refused that can be taken now.
+enum Mended {
+    Record(Part),
+    Span(MendedSpan),
+}
+
 impl Insight {
+    fn read_rejected(
+        &self,
+        sender: &Sender,
+        source: &str,
+        document: &Value,
+    ) -> Result<Result<Mended, Fault>> {
+        if source == Source::Otlp.name() {
+            return Ok(self.read_span(sender, document).map(Mended::Span));
+        }
+        Ok(self.read_document(sender, document)?.map(Mended::Record))
+    }
+
     /// Refused records, the newest first.
     pub(super) async fn list_rejected(
         &self,
@@ -63,10 +83,10 @@ impl Insight {
         version: &IfMatch,
         new: RejectedRecordUpdate,
     ) -> Result<Model> {
-        let whose = self.get_rejected(scope, id).await?.project_id;
-        let sender = self.any_sender(&scope.in_tenant(scope.tenant()), Some(whose)).await?;
+        let Model { project_id, source, .. } = self.get_rejected(scope, id).await?;
+        let sender = self.any_sender(&scope.in_tenant(scope.tenant()), Some(project_id)).await?;
         let payload = Value::Object(new.payload);
-        let found = self.read_document(&sender, &payload)?;
+        let found = self.read_rejected(&sender, &source, &payload)?;
         let payload = packed(payload)?;
         if payload.is_empty() {
             let message = "must be at most 1 MiB of JSON; send a larger record through ingest itself";
@@ -104,12 +124,15 @@ impl Insight {
         };
         // the key of the one who replays may be of no project
         let sender = self.sender(&scope.in_tenant(scope.tenant()), Some(old.project_id)).await?;
-        let part = self.read_document(&sender, &record)?.map_err(|fault| {
+        let mended = self.read_rejected(&sender, &old.source, &record)?.map_err(|fault| {
             let place = fault.param.map_or_else(|| "payload".to_owned(), |param| format!("payload.{param}"));
             Error::new(Kind::Invalid, fault.code, fault.message).with_param(place)
         })?;
         // replayed twice it counts once, so a crash between this and the row's change does no harm
-        self.accept(&[part]).await?;
+        match mended {
+            Mended::Record(part) => self.accept(vec![part]).await?,
+            Mended::Span(span) => self.take_span(&sender, span).await?,
+        }
         let tx = self.0.db.write(scope).await?;
         let old = tx.get_locked::<Entity>(id).await?.ok_or_else(missing)?;
         let updated_at = next_version(old.updated_at, self.0.clock.now());
@@ -137,10 +160,6 @@ impl Insight {
 fn refuse_unless_open(row: &Model) -> Result<()> {
     if row.state == RejectedState::Replayed {
         return Err(Error::new(Kind::Conflict, "already_replayed", "this record was replayed already"));
-    }
-    if row.source != Source::Records.name() {
-        let message = "only what was sent as a record can be replayed; send this again from the application";
-        return Err(Error::new(Kind::Conflict, "not_a_record", message));
     }
     Ok(())
 }

@@ -12,6 +12,7 @@ mod tests;
 use loam_gateway::Usage;
 
 pub(super) use call::said;
+pub(super) use names::is_said;
 pub(crate) use sink::CallSink;
 
 use super::spans::Owner;

@@ -88,3 +88,11 @@ pub(super) const PARAMETERS: [&str; 1] = ["llm.invocation_parameters"];
 pub(super) const PARAMETER: &str = "gen_ai.request.";
 /// Where the model was reached, where no server is named.
 pub(super) const BASE: [&str; 3] = ["gen_ai.openai.api_base", "llm.openai.api_base", "url.full"];
+
+/// Whether an attribute holds what was said, to a model or by it, or what a tool was asked and gave.
+pub(in crate::otlp) fn is_said(name: &str) -> bool {
+    let whole = [&INPUT[..], &OUTPUT, &SYSTEM, &TOOL_ARGUMENTS, &TOOL_RESULT];
+    let by_number = [&INPUT_BY_NUMBER, &OUTPUT_BY_NUMBER];
+    whole.iter().any(|names| names.contains(&name))
+        || by_number.iter().any(|prefixes| prefixes.iter().any(|prefix| name.starts_with(prefix)))
+}

@@ -6,6 +6,7 @@ use loam_kernel::{ProjectId, TenantId};
 
 use super::function::Functions;
 use super::{Told, entry, hex};
+use crate::ingest::Sender;
 use crate::otlp::settings::OtlpSettings;
 use crate::trace::{Call, Part, Source};
 
@@ -19,6 +20,12 @@ const CALL: usize = 128;
 pub(crate) struct Owner {
     pub(crate) tenant: TenantId,
     pub(crate) project: ProjectId,
+}
+
+impl From<&Sender> for Owner {
+    fn from(sender: &Sender) -> Self {
+        Self { tenant: sender.tenant, project: sender.project.id }
+    }
 }
 
 /// Parts in the making.

@@ -15,11 +15,14 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::attributes::{Attributes, kept};
+use super::document::document;
 use super::refused::Refused;
 use super::settings::OtlpSettings;
 use super::wire::{Kind, Span, TracesRequest, Value};
+use crate::ingest::Fault;
 use crate::redact;
-use crate::trace::{Call, Part};
+use crate::rejected_records::NewRejected;
+use crate::trace::{Call, Part, Source};
 
 use group::Groups;
 pub(crate) use group::Owner;
@@ -31,10 +34,29 @@ const MAX_EXCEPTION: usize = 2048;
 /// Bytes of a name.
 const MAX_NAME: usize = 256;
 
+/// Refused spans of a request that are kept: they are mostly wrong in one way.
+const MAX_KEPT: usize = 20;
+
 /// What is made of a request.
 pub(super) struct Taken {
     pub(super) parts: Vec<Part>,
     pub(super) refused: Refused,
+    /// The first of those that were refused.
+    pub(super) rejected: Vec<NewRejected>,
+}
+
+/// Why a span is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Unfit {
+    code: &'static str,
+    param: &'static str,
+    pub(super) message: &'static str,
+}
+
+impl From<Unfit> for Fault {
+    fn from(unfit: Unfit) -> Self {
+        Self::new(unfit.code, unfit.param, unfit.message)
+    }
 }
 
 /// A span with what was told of it as a whole.
@@ -54,16 +76,23 @@ pub(super) fn take(
     owner: Owner,
     settings: &OtlpSettings,
     now: DateTime<Utc>,
+    keeps_said: bool,
 ) -> Taken {
-    let mut refused = Refused::default();
+    let (mut refused, mut rejected) = (Refused::default(), Vec::new());
     let mut groups = Groups::new(owner);
     for told in told(request) {
         match check(told.span, settings, now) {
-            Err(why) => refused.add(why),
             Ok(()) => groups.add(&told, settings),
+            Err(unfit) => {
+                refused.add(unfit.message);
+                if rejected.len() < MAX_KEPT {
+                    let document = document(&told, keeps_said);
+                    rejected.push(NewRejected { source: Source::Otlp, fault: unfit.into(), document });
+                }
+            }
         }
     }
-    Taken { parts: groups.done(), refused }
+    Taken { parts: groups.done(), refused, rejected }
 }
 
 /// The spans of a request.
@@ -82,20 +111,23 @@ pub(super) fn told(request: &TracesRequest) -> impl Iterator<Item = Told<'_>> {
     })
 }
 
-/// Why a span is not taken.
-pub(super) fn check(span: &Span, settings: &OtlpSettings, now: DateTime<Utc>) -> Result<(), &'static str> {
+/// Whether a span is taken.
+pub(super) fn check(span: &Span, settings: &OtlpSettings, now: DateTime<Utc>) -> Result<(), Unfit> {
+    let unfit = |code, param, message| Err(Unfit { code, param, message });
     let is_id = |bytes: &[u8], length| bytes.len() == length && bytes.iter().any(|byte| *byte != 0);
     if !is_id(&span.trace_id, 16) || !is_id(&span.span_id, 8) {
-        return Err("its trace id or span id is none");
+        let param = if is_id(&span.trace_id, 16) { "span_id" } else { "trace_id" };
+        return unfit("invalid_id", param, "its trace id or span id is none");
     }
+    let at = "start_time_unix_nano";
     let began = i64::try_from(span.start_time_unix_nano).ok().filter(|nanos| *nanos > 0);
-    let began = began.ok_or("the time when it began is missing")?;
+    let Some(began) = began else { return unfit("no_time", at, "the time when it began is missing") };
     let began = DateTime::from_timestamp_nanos(began);
     if began < now - TimeDelta::days(settings.max_age_days.into()) {
-        return Err("it began too long ago");
+        return unfit("too_old", at, "it began too long ago");
     }
     if began > now + AHEAD {
-        return Err("it began in the future; set the application's clock");
+        return unfit("in_the_future", at, "it began in the future; set the application's clock");
     }
     Ok(())
 }

@@ -15,7 +15,7 @@ fn now() -> DateTime<Utc> {
 }
 
 fn taken(scope: &str, spans: Vec<Span>) -> Taken {
-    take(&request(scope, spans), OWNER, &OtlpSettings::default(), now())
+    take(&request(scope, spans), OWNER, &OtlpSettings::default(), now(), true)
 }
 
 fn part(spans: Vec<Span>) -> Part {

@@ -100,6 +100,30 @@ impl AnyValue {
     }
 }
 
+impl AnyValue {
+    /// What has this JSON; nothing of null.
+    pub(in crate::otlp) fn of(json: serde_json::Value) -> Option<Self> {
+        use serde_json::Value as Json;
+        Some(Self::from(match json {
+            Json::Null => return None,
+            Json::String(text) => Value::String(text),
+            Json::Bool(bool) => Value::Bool(bool),
+            Json::Number(number) => match number.as_i64() {
+                Some(whole) => Value::Int(whole),
+                None => Value::Double(number.as_f64().unwrap_or_default()),
+            },
+            Json::Array(items) => {
+                let values = items.into_iter().map(|item| Self::of(item).unwrap_or_default()).collect();
+                Value::Array(ArrayValue { values })
+            }
+            Json::Object(fields) => {
+                let values = fields.into_iter().map(|(key, value)| KeyValue { key, value: Self::of(value) });
+                Value::List(KeyValueList { values: values.collect() })
+            }
+        }))
+    }
+}
+
 /// A number as protobuf's JSON has it: a number, or its digits.
 #[derive(Deserialize, Serialize)]
 #[serde(untagged)]

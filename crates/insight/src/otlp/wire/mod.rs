@@ -11,18 +11,17 @@ mod trace;
 mod weight;
 
 pub(super) use answer::{ExportResponse, PartialSuccess};
-pub(super) use common::{AnyValue, KeyValue, Value};
+pub(super) use common::{AnyValue, KeyValue, Resource, Scope, Value};
 pub(super) use metrics::{
     Buckets, ExponentialPoint, HistogramPoint, Metric, MetricsRequest, NumberPoint, SummaryPoint, Temporality,
 };
-pub(super) use trace::{Kind, Span, TracesRequest};
+pub(super) use number::bytes;
+pub(super) use trace::{Event, Kind, ResourceSpans, ScopeSpans, Span, Status, TracesRequest};
 pub(super) use weight::{METRICS, TRACES, weight};
 
 #[cfg(test)]
-pub(super) use common::{ArrayValue, Resource, Scope};
+pub(super) use common::ArrayValue;
 #[cfg(test)]
 pub(super) use metrics::{
     ExponentialHistogram, Gauge, Histogram, ResourceMetrics, ScopeMetrics, Sum, Summary, ValueAtQuantile,
 };
-#[cfg(test)]
-pub(super) use trace::{Event, ResourceSpans, ScopeSpans, Status};

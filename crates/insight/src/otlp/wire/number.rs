@@ -34,13 +34,16 @@ pub(super) fn double<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Optio
 
 /// An id of a trace or span, which OTLP writes in hexadecimal digits.
 pub(super) fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    let wrong = || D::Error::custom("an id must be hexadecimal digits");
-    if text.len() % 2 != 0 || !text.is_ascii() {
-        return Err(wrong());
+    bytes(&String::deserialize(deserializer)?)
+        .ok_or_else(|| D::Error::custom("an id must be hexadecimal digits"))
+}
+
+/// The bytes that hexadecimal digits stand for.
+pub(in crate::otlp) fn bytes(text: &str) -> Option<Vec<u8>> {
+    if !text.len().is_multiple_of(2) || !text.is_ascii() {
+        return None;
     }
-    let byte = |at: usize| u8::from_str_radix(&text[at..at + 2], 16).map_err(|_| wrong());
-    (0..text.len()).step_by(2).map(byte).collect()
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()
 }
 
 /// A number of an enumeration, which some write by its name.
