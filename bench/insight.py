@@ -22,6 +22,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from kit import paired
+from kit.measure import wait_for_rest
 from kit.paired import DATABASES, Bench, compare
 from kit.phoenix import Phoenix
 from kit.processes import BenchError, Processes, http, say
@@ -228,6 +229,8 @@ def fill(setting: Setting, database: str, records: int) -> Bench:
     watched.send("10x10", 4, requests=records // 10, spread=DAYS * 86_400)
     watched.wait_for_records(records // 10 * 10, seconds=3_600)
     say(f"{database}: {records:,} records in {time.monotonic() - begun:.0f} s")
+    # or the database is still putting away what was written
+    wait_for_rest(setting, watched.loam)
     since, until = datetime.now(UTC) - timedelta(days=DAYS), datetime.now(UTC)
     span = f"project_id={watched.project['id']}&from={since:%Y-%m-%dT%H:%M:%SZ}&to={until:%Y-%m-%dT%H:%M:%SZ}"
     paths = {

@@ -11,6 +11,7 @@ mod limits;
 mod listen;
 mod logging;
 mod maintenance;
+mod memory;
 mod serve;
 mod services;
 mod surface;

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::ServerConfig;
+use crate::memory;
 use crate::services::Services;
 use crate::surface::Edge;
 
@@ -127,6 +128,7 @@ impl Worker {
             Err(e) => return tracing::error!(error = %e, "cannot serve on this thread"),
         };
         let open = TaskTracker::new();
+        open.spawn(memory::give_back(self.stop.clone()));
         while let Some(Ok(room)) = self.stop.run_until_cancelled(self.room.clone().acquire_owned()).await {
             match self.stop.run_until_cancelled(listener.accept()).await {
                 Some(Ok((stream, peer))) => {

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::listen::Listeners;
+use crate::memory;
 use crate::services::Services;
 
 /// Threads for what is not on the path of a call: jobs, the drainer, statements.
@@ -39,6 +40,8 @@ async fn run(config: &Config) -> Result<()> {
     tokio::select! {
         _ = terminate.recv() => {}
         _ = tokio::signal::ctrl_c() => {}
+        // the start was made on this thread
+        () = memory::give_back(stop.clone()) => {}
     }
     tracing::info!("stopping: finishing what is under way");
     services.health.stopping();

@@ -35,6 +35,7 @@ use crate::config::Config;
 use crate::error_tap;
 use crate::limits;
 use crate::maintenance;
+use crate::memory;
 use crate::surface::{self, Edge, Health};
 
 /// Every entity, in the order of the data dictionary.
@@ -300,6 +301,7 @@ impl Services {
         background.spawn(async move {
             _ = stop.run_until_cancelled(orphans(owners, caught_up, recovered, node, first_call)).await;
         });
+        background.spawn(memory::give_back(stop_background.clone()));
         background.spawn(core.conversation.clone().watch_turns(stop_background.clone()));
         background.spawn(core.notices.clone().watch(db.clone(), clock.clone(), stop_background.clone()));
         background.spawn(core.gateway.clone().watch_room(stop_background.clone()));
