@@ -9,11 +9,12 @@ use loam_kernel::Result;
 use super::figures::{Figures, micros};
 use super::names::{Kind, Names, Owner};
 use super::settings::StorageSettings;
-use super::sums::{Batch, EndpointSum, FunctionSum, Key};
+use super::sums::{Batch, Key};
 use crate::performance_records::entity::Model;
 use crate::record_functions::Share;
 use crate::rules::{Limits, diagnose};
 use crate::stats::Granularity;
+use crate::stats::sums::{EndpointSum, FunctionSum};
 use crate::trace::{Entry, Opened, Source, Tree, Work};
 
 /// Functions that a record is found by.

@@ -14,7 +14,8 @@ use uuid::{Builder, Uuid};
 
 use super::figures::Figures;
 use super::names::Owner;
-use crate::stats::{Granularity, Sketch, endpoints, functions};
+use crate::stats::sums::{EndpointSum, FunctionSum, Sum};
+use crate::stats::{Granularity, endpoints, functions};
 use crate::trace;
 
 /// What a row sums over, but for node and granularity.
@@ -27,39 +28,8 @@ pub(super) struct Key {
     pub(super) version: String,
 }
 
-/// Sums over requests.
-#[derive(Clone, Debug, Default)]
-pub(super) struct EndpointSum {
-    requests: i64,
-    errors: i64,
-    duration_us: i64,
-    cpu_us: i64,
-    query_count: i64,
-    query_us: i64,
-    slow_queries: i64,
-    cache_hits: i64,
-    cache_misses: i64,
-    cache_us: i64,
-    memory_delta: i64,
-    memory_peak: i64,
-    calls: i64,
-    sketch: Sketch,
-}
-
-/// Sums over calls.
-#[derive(Clone, Debug, Default)]
-pub(super) struct FunctionSum {
-    pub(super) calls: i64,
-    pub(super) errors: i64,
-    pub(super) self_us: i64,
-    pub(super) total_us: i64,
-    pub(super) query_count: i64,
-    pub(super) query_us: i64,
-    pub(super) memory_delta: i64,
-    pub(super) sketch: Sketch,
-}
-
 impl EndpointSum {
+    /// Adds a request, or takes it out again.
     pub(super) fn add(&mut self, figures: &Figures, is_error: bool, sign: i64) {
         self.requests += sign;
         self.errors += sign * i64::from(is_error);
@@ -78,33 +48,6 @@ impl EndpointSum {
         self.sketch.count(figures.duration_us.unsigned_abs(), sign);
     }
 }
-
-/// A sum that can be joined by another.
-pub(super) trait Sum: Clone + Default {
-    fn join(&mut self, other: &Self);
-    /// Whether it changes nothing.
-    fn is_nothing(&self) -> bool;
-}
-
-macro_rules! joined {
-    ($type:ty, $($field:ident),*; $($peak:ident)?) => {
-        impl Sum for $type {
-            fn join(&mut self, other: &Self) {
-                $(self.$field += other.$field;)*
-                $(self.$peak = self.$peak.max(other.$peak);)?
-                self.sketch.merge(&other.sketch, 1);
-            }
-
-            fn is_nothing(&self) -> bool {
-                $(self.$field == 0 &&)* self.sketch.is_empty()
-            }
-        }
-    };
-}
-
-joined!(EndpointSum, requests, errors, duration_us, cpu_us, query_count, query_us, slow_queries, cache_hits, cache_misses,
-    cache_us, memory_delta, calls; memory_peak);
-joined!(FunctionSum, calls, errors, self_us, total_us, query_count, query_us, memory_delta;);
 
 /// Sums of one kind, each known by its number while a trace is added.
 pub(super) struct Batch<S> {
@@ -182,22 +125,7 @@ impl Batch<EndpointSum> {
             let key = (row.tenant_id, row.id.0);
             since.insert(key, row.created_at);
             if let Some((_, _, sum)) = sums.get_mut(&key) {
-                sum.join(&EndpointSum {
-                    requests: row.requests,
-                    errors: row.errors,
-                    duration_us: row.duration_us,
-                    cpu_us: row.cpu_us,
-                    query_count: row.query_count,
-                    query_us: row.query_us,
-                    slow_queries: row.slow_queries,
-                    cache_hits: row.cache_hits,
-                    cache_misses: row.cache_misses,
-                    cache_us: row.cache_us,
-                    memory_delta: row.memory_delta,
-                    memory_peak: row.memory_peak,
-                    calls: row.calls,
-                    sketch: Sketch::from_bytes(&row.sketch).unwrap_or_default(),
-                });
+                sum.join(&EndpointSum::from(&row));
             }
         }
         let rows = keys.iter().filter_map(|key| {
@@ -242,16 +170,7 @@ impl Batch<FunctionSum> {
             let key = (row.tenant_id, row.id.0);
             since.insert(key, row.created_at);
             if let Some((_, _, sum)) = sums.get_mut(&key) {
-                sum.join(&FunctionSum {
-                    calls: row.calls,
-                    errors: row.errors,
-                    self_us: row.self_us,
-                    total_us: row.total_us,
-                    query_count: row.query_count,
-                    query_us: row.query_us,
-                    memory_delta: row.memory_delta,
-                    sketch: Sketch::from_bytes(&row.sketch).unwrap_or_default(),
-                });
+                sum.join(&FunctionSum::from(&row));
             }
         }
         let rows = keys.iter().filter_map(|key| {

@@ -9,7 +9,8 @@ use utoipa::ToSchema;
 
 use super::endpoints::{Entity, Model};
 use super::range::{Quantiles, Range, share};
-use super::{Apart, Narrow, Sketch, Told};
+use super::sums::{EndpointSum, Sum};
+use super::{Apart, Narrow, Told};
 use crate::Insight;
 use crate::performance_records::{CacheMetrics, DatabaseMetrics, megabytes, seconds};
 
@@ -61,44 +62,7 @@ pub struct EndpointStats {
     calls: i64,
 }
 
-#[derive(Default)]
-struct Sum {
-    requests: i64,
-    errors: i64,
-    duration_us: i64,
-    cpu_us: i64,
-    query_count: i64,
-    query_us: i64,
-    slow_queries: i64,
-    cache_hits: i64,
-    cache_misses: i64,
-    cache_us: i64,
-    memory_delta: i64,
-    memory_peak: i64,
-    calls: i64,
-    sketch: Sketch,
-}
-
-impl Sum {
-    fn add(&mut self, row: &Model) {
-        self.requests += row.requests;
-        self.errors += row.errors;
-        self.duration_us += row.duration_us;
-        self.cpu_us += row.cpu_us;
-        self.query_count += row.query_count;
-        self.query_us += row.query_us;
-        self.slow_queries += row.slow_queries;
-        self.cache_hits += row.cache_hits;
-        self.cache_misses += row.cache_misses;
-        self.cache_us += row.cache_us;
-        self.memory_delta += row.memory_delta;
-        self.memory_peak = self.memory_peak.max(row.memory_peak);
-        self.calls += row.calls;
-        if let Some(sketch) = Sketch::from_bytes(&row.sketch) {
-            self.sketch.merge(&sketch, 1);
-        }
-    }
-
+impl EndpointSum {
     fn view(&self, told: Told<'_>) -> EndpointStats {
         #[expect(clippy::cast_precision_loss, reason = "an average")]
         let each = |sum: i64| (self.requests > 0).then(|| sum as f64 / self.requests as f64);
@@ -140,14 +104,14 @@ impl Insight {
         narrow: Narrow<'_>,
         apart: Apart,
     ) -> Result<Vec<EndpointStats>> {
-        let mut sums: HashMap<super::Group, Sum> = HashMap::new();
+        let mut sums: HashMap<super::Group, EndpointSum> = HashMap::new();
         let add = |row: Model| {
             let key = (
                 apart.time.then_some(row.bucket),
                 apart.name.then(|| row.endpoint.clone()),
                 apart.version.then(|| row.version.clone()),
             );
-            sums.entry(key).or_default().add(&row);
+            sums.entry(key).or_default().join(&EndpointSum::from(&row));
             Ok(())
         };
         self.each_sum::<Entity>(scope, (project, range), narrow, add).await?;

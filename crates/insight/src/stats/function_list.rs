@@ -9,7 +9,8 @@ use utoipa::ToSchema;
 
 use super::functions::{Entity, Model};
 use super::range::{Quantiles, Range, share};
-use super::{Apart, Narrow, Sketch, Told};
+use super::sums::{FunctionSum, Sum};
+use super::{Apart, Narrow, Told};
 use crate::Insight;
 use crate::performance_records::seconds;
 
@@ -62,32 +63,7 @@ pub struct FunctionStats {
     memory_delta: i64,
 }
 
-#[derive(Default)]
-struct Sum {
-    calls: i64,
-    errors: i64,
-    self_us: i64,
-    total_us: i64,
-    query_count: i64,
-    query_us: i64,
-    memory_delta: i64,
-    sketch: Sketch,
-}
-
-impl Sum {
-    fn add(&mut self, row: &Model) {
-        self.calls += row.calls;
-        self.errors += row.errors;
-        self.self_us += row.self_us;
-        self.total_us += row.total_us;
-        self.query_count += row.query_count;
-        self.query_us += row.query_us;
-        self.memory_delta += row.memory_delta;
-        if let Some(sketch) = Sketch::from_bytes(&row.sketch) {
-            self.sketch.merge(&sketch, 1);
-        }
-    }
-
+impl FunctionSum {
     fn view(&self, told: Told<'_>) -> FunctionStats {
         #[expect(clippy::cast_precision_loss, reason = "an average")]
         let average = (self.calls > 0).then(|| self.self_us as f64 / self.calls as f64 / 1e6);
@@ -118,14 +94,14 @@ impl Insight {
         narrow: Narrow<'_>,
         apart: Apart,
     ) -> Result<Vec<FunctionStats>> {
-        let mut sums: HashMap<super::Group, Sum> = HashMap::new();
+        let mut sums: HashMap<super::Group, FunctionSum> = HashMap::new();
         let add = |row: Model| {
             let key = (
                 apart.time.then_some(row.bucket),
                 apart.name.then(|| row.function.clone()),
                 apart.version.then(|| row.version.clone()),
             );
-            sums.entry(key).or_default().add(&row);
+            sums.entry(key).or_default().join(&FunctionSum::from(&row));
             Ok(())
         };
         self.each_sum::<Entity>(scope, (project, range), narrow, add).await?;

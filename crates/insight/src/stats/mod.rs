@@ -11,6 +11,7 @@ mod range;
 mod read;
 pub mod routes;
 mod sketch;
+pub(crate) mod sums;
 mod versions;
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
