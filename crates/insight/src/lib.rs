@@ -9,22 +9,22 @@ mod alerts;
 pub mod analyses;
 #[cfg(test)]
 mod bed;
-pub mod call_trees;
+mod call_trees;
 pub mod comparisons;
 pub mod function_calls;
 mod ingest;
 mod otlp;
-pub mod performance_metrics;
+mod performance_metrics;
 pub mod performance_records;
-pub mod record_functions;
+mod record_functions;
 mod records;
 mod redact;
-pub mod rejected_records;
+mod rejected_records;
 pub mod rules;
 mod service;
 pub mod stats;
 pub mod suggestions;
-pub mod trace;
+mod trace;
 
 use loam_db::EntityShape;
 use loam_kernel::Result;
@@ -33,7 +33,7 @@ use loam_platform::system_config::Declaration;
 pub use ingest::settings::{INGEST, IngestSettings};
 pub use otlp::{OTLP, OtlpSettings, error_shape as otlp_error_shape};
 pub use performance_metrics::{METRICS, MetricSettings};
-pub use records::{STORAGE, StorageSettings, write_past};
+pub use records::{STORAGE, StorageSettings};
 pub use service::{Insight, Parts};
 
 /// The entities of this crate.

@@ -8,7 +8,6 @@ mod figures;
 mod finalise;
 mod join;
 mod names;
-mod past;
 mod retention;
 mod settings;
 mod sink;
@@ -19,7 +18,6 @@ mod tests;
 
 pub(crate) use accept::{append, unavailable};
 pub(crate) use finalise::Finalise;
-pub use past::write_past;
 pub(crate) use retention::DeleteOld;
 pub use settings::{STORAGE, StorageSettings};
 pub(crate) use sink::RecordSink;

@@ -16,6 +16,8 @@ pub use part::{
 pub use tree::{Node, Tree};
 
 pub(crate) use bytes::{Reader, put};
-pub(crate) use frame::{Head, RECORDS, packed, read, write};
+#[cfg(test)]
+pub(crate) use frame::packed;
+pub(crate) use frame::{Head, RECORDS, read, write};
 pub(crate) use ids::{hash, id};
 pub(crate) use pack::{Opened, open, pack};
