@@ -20,6 +20,7 @@ mod idempotency;
 mod many;
 mod migrate;
 mod migrations;
+mod old;
 mod partitions;
 mod revision;
 mod schema;

@@ -1,17 +1,14 @@
 //! Forgetting ids of messages that came long ago: nobody sends them again.
 
 use async_trait::async_trait;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use loam_jobs::{Handler, JobContext};
 use loam_kernel::Result;
-use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::ColumnTrait;
 use serde_json::Value;
 
 use super::events::{Column, Entity};
 use crate::Conversation;
-
-/// Rows a transaction: few enough that nobody waits long for it.
-const BATCH: u64 = 500;
 
 /// Deletes what came longer ago than is remembered.
 pub(crate) struct ForgetEvents(pub(crate) Conversation);
@@ -30,14 +27,8 @@ impl Handler for ForgetEvents {
         let inner = &self.0.0;
         let days = inner.channels.limits.get().remember_days;
         let old = Column::CreatedAt.lt(inner.clock.now() - TimeDelta::days(days.into()));
-        while !job.is_cancelled() {
-            let tx = inner.db.system_write(&job.scope()).await?;
-            let oldest = tx.find_any::<Entity>().filter(old.clone()).order_by_asc(Column::CreatedAt);
-            let rows = oldest.limit(BATCH).all().await?;
-            let Some(last) = rows.last() else { break };
-            tx.delete_any::<Entity>().filter(Column::CreatedAt.lte(last.created_at)).exec().await?;
-            tx.commit().await?;
-        }
+        let stopped = || job.is_cancelled();
+        inner.db.delete_old::<Entity, DateTime<Utc>>(&job.scope(), old, Column::CreatedAt, stopped).await?;
         Ok(())
     }
 }

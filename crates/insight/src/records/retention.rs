@@ -8,34 +8,16 @@ use loam_db::TenantEntity;
 use loam_identity::tenants;
 use loam_jobs::{Handler, JobContext};
 use loam_kernel::{Result, Scope, TenantId, first_id_at};
-use sea_orm::sea_query::IntoCondition;
-use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, ExprTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
-};
+use sea_orm::{ColumnTrait, Condition, ExprTrait, QueryFilter};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::alert_events::entity::EventState;
-use crate::stats::{Granularity, endpoints, functions, metrics, names};
-use crate::{
-    Insight, alert_events, analyses, call_trees, performance_metrics, performance_records, record_functions,
-};
-
-/// Rows a transaction: few enough that nobody waits long for it.
-const BATCH: u64 = 1000;
+use crate::alert_events::entity::{Column, Entity, EventState};
+use crate::stats::{Granularity, Summed, endpoints, functions, metrics, names};
+use crate::{Insight, analyses, call_trees, performance_metrics, performance_records, record_functions};
 
 /// Deletes what is older than is kept.
 pub(crate) struct DeleteOld(pub(crate) Insight);
-
-#[derive(FromQueryResult)]
-struct OldRow {
-    id: Uuid,
-}
-
-#[derive(FromQueryResult)]
-struct OldBucket {
-    bucket: DateTime<Utc>,
-}
 
 impl DeleteOld {
     /// Its kind.
@@ -51,14 +33,14 @@ impl DeleteOld {
             (first_id_at(before(settings.records_days)), first_id_at(before(settings.history_days)));
         let mut deleted = 0;
         for tenant in self.tenants(scope).await? {
-            let sweep = Sweep { delete: self, scope, stopped: &stopped, tenant };
-            deleted += sweep.all::<performance_records::entity::Entity>(old).await?;
-            deleted += sweep.all::<record_functions::entity::Entity>(old).await?;
-            deleted += sweep.all::<call_trees::entity::Entity>(old).await?;
-            deleted += sweep.all::<performance_metrics::entity::Entity>(old).await?;
-            deleted += sweep.all::<analyses::entity::Entity>(past).await?;
-            let is_over = alert_events::entity::Column::State.eq(EventState::Resolved);
-            deleted += sweep.some::<alert_events::entity::Entity>(past, is_over).await?;
+            deleted += self.rows::<performance_records::entity::Entity>(scope, &stopped, tenant, old).await?;
+            deleted += self.rows::<record_functions::entity::Entity>(scope, &stopped, tenant, old).await?;
+            deleted += self.rows::<call_trees::entity::Entity>(scope, &stopped, tenant, old).await?;
+            deleted += self.rows::<performance_metrics::entity::Entity>(scope, &stopped, tenant, old).await?;
+            deleted += self.rows::<analyses::entity::Entity>(scope, &stopped, tenant, past).await?;
+            let is_over = Column::State.eq(EventState::Resolved);
+            let events = of::<Entity>(tenant, past).add(is_over);
+            deleted += inner.db.delete_old::<Entity, Uuid>(scope, events, Column::Id, &stopped).await?;
         }
         for (granularity, days) in [
             (Granularity::Minute, settings.minute_stats_days),
@@ -66,12 +48,9 @@ impl DeleteOld {
             (Granularity::Day, settings.day_stats_days),
         ] {
             let old = granularity.bucket(before(days));
-            let columns = (endpoints::Column::Granularity, endpoints::Column::Bucket);
-            deleted += self.sums::<endpoints::Entity>(scope, &stopped, columns, granularity, old).await?;
-            let columns = (functions::Column::Granularity, functions::Column::Bucket);
-            deleted += self.sums::<functions::Entity>(scope, &stopped, columns, granularity, old).await?;
-            let columns = (metrics::Column::Granularity, metrics::Column::Bucket);
-            deleted += self.sums::<metrics::Entity>(scope, &stopped, columns, granularity, old).await?;
+            deleted += self.sums::<endpoints::Entity>(scope, &stopped, granularity, old).await?;
+            deleted += self.sums::<functions::Entity>(scope, &stopped, granularity, old).await?;
+            deleted += self.sums::<metrics::Entity>(scope, &stopped, granularity, old).await?;
         }
         // nothing that is kept can be taken out of their sums any more
         let unseen = names::Column::UpdatedAt.lt(before(settings.records_days + 2));
@@ -87,59 +66,33 @@ impl DeleteOld {
         Ok(tenants.into_iter().map(|tenant| tenant.id).collect())
     }
 
-    /// Deletes sums of before a bound, a few minutes or hours at a time.
-    async fn sums<E: EntityTrait>(
+    /// Deletes a tenant's rows whose id is below a bound.
+    async fn rows<E: TenantEntity>(
         &self,
         scope: &Scope,
         stopped: &(impl Fn() -> bool + Sync),
-        (of, bucket): (E::Column, E::Column),
+        tenant: TenantId,
+        below: Uuid,
+    ) -> Result<u64> {
+        self.0.0.db.delete_old::<E, Uuid>(scope, of::<E>(tenant, below), E::ID, stopped).await
+    }
+
+    /// Deletes all tenants' sums of before a bound.
+    async fn sums<E: Summed>(
+        &self,
+        scope: &Scope,
+        stopped: &(impl Fn() -> bool + Sync),
         granularity: Granularity,
         before: DateTime<Utc>,
     ) -> Result<u64> {
-        let mut deleted = 0;
-        while !stopped() {
-            let tx = self.0.0.db.system_write(scope).await?;
-            let old = || of.eq(granularity).and(bucket.lt(before));
-            let oldest = tx.find_any::<E>().select_only().column_as(bucket, "bucket").filter(old());
-            let oldest: Vec<OldBucket> = oldest.order_by_asc(bucket).limit(1).into().await?;
-            let Some(oldest) = oldest.first() else { break };
-            let some = bucket.lt(oldest.bucket + granularity.length() * 5);
-            deleted += tx.delete_any::<E>().filter(old()).filter(some).exec().await?;
-            tx.commit().await?;
-        }
-        Ok(deleted)
+        let old = E::GRANULARITY.eq(granularity).and(E::BUCKET.lt(before));
+        self.0.0.db.delete_old::<E, DateTime<Utc>>(scope, old, E::BUCKET, stopped).await
     }
 }
 
-/// Deletes rows of a tenant.
-struct Sweep<'a, S> {
-    delete: &'a DeleteOld,
-    scope: &'a Scope,
-    stopped: &'a S,
-    tenant: TenantId,
-}
-
-impl<S: Fn() -> bool + Sync> Sweep<'_, S> {
-    /// Deletes rows whose id is below a bound, in batches.
-    async fn all<E: TenantEntity>(&self, below: Uuid) -> Result<u64> {
-        self.some::<E>(below, Condition::all()).await
-    }
-
-    /// Deletes those of them that are like this.
-    async fn some<E: TenantEntity>(&self, below: Uuid, like: impl IntoCondition) -> Result<u64> {
-        let old = Condition::all().add(E::TENANT.eq(self.tenant)).add(like.into_condition());
-        let mut deleted = 0;
-        while !(self.stopped)() {
-            let tx = self.delete.0.0.db.system_write(self.scope).await?;
-            let oldest = tx.find_any::<E>().select_only().column_as(E::ID, "id").filter(old.clone());
-            let oldest = oldest.filter(E::ID.lt(below)).order_by_asc(E::ID).limit(BATCH);
-            let oldest: Vec<OldRow> = oldest.into().await?;
-            let Some(last) = oldest.last() else { break };
-            deleted += tx.delete_any::<E>().filter(old.clone()).filter(E::ID.lte(last.id)).exec().await?;
-            tx.commit().await?;
-        }
-        Ok(deleted)
-    }
+/// What is old of a tenant, and told by its id.
+fn of<E: TenantEntity>(tenant: TenantId, below: Uuid) -> Condition {
+    Condition::all().add(E::TENANT.eq(tenant)).add(E::ID.lt(below))
 }
 
 #[async_trait]

@@ -1,17 +1,14 @@
 //! Forgetting what was refused long ago.
 
 use async_trait::async_trait;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use loam_jobs::{Handler, JobContext};
 use loam_kernel::Result;
-use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::ColumnTrait;
 use serde_json::Value;
 
 use super::entity::{Column, Entity};
 use crate::service::Insight;
-
-/// Rows a transaction: few enough that nobody waits long for it.
-const BATCH: u64 = 500;
 
 /// Deletes refused records that are older than is kept.
 pub(crate) struct Sweep(pub(crate) Insight);
@@ -29,14 +26,8 @@ impl Handler for Sweep {
     async fn run(&self, job: &JobContext, _: Value) -> Result<()> {
         let inner = &self.0.0;
         let before = inner.clock.now() - TimeDelta::days(inner.ingest.get().rejected_days.into());
-        while !job.is_cancelled() {
-            let tx = inner.db.system_write(&job.scope()).await?;
-            let old = tx.find_any::<Entity>().filter(Column::CreatedAt.lt(before));
-            let rows = old.order_by_asc(Column::CreatedAt).limit(BATCH).all().await?;
-            let Some(last) = rows.last() else { break };
-            tx.delete_any::<Entity>().filter(Column::CreatedAt.lte(last.created_at)).exec().await?;
-            tx.commit().await?;
-        }
+        let (old, stopped) = (Column::CreatedAt.lt(before), || job.is_cancelled());
+        inner.db.delete_old::<Entity, DateTime<Utc>>(&job.scope(), old, Column::CreatedAt, stopped).await?;
         Ok(())
     }
 }

@@ -22,7 +22,7 @@ use utoipa::ToSchema;
 pub use endpoint_list::{EndpointOrder, EndpointStats};
 pub use function_list::{FunctionOrder, FunctionStats};
 pub use range::{Range, RangeQuery};
-pub(crate) use read::Narrow;
+pub(crate) use read::{Narrow, Summed};
 pub use sketch::Sketch;
 pub use versions::{Version, VersionsQuery};
 

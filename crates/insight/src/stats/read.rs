@@ -4,33 +4,43 @@ use loam_db::TenantEntity;
 use loam_kernel::{ProjectId, Result, Scope};
 use sea_orm::{ColumnTrait, QueryFilter};
 
-use super::{Range, endpoints, functions};
+use super::{Range, endpoints, functions, metrics};
 use crate::Insight;
 
-/// Sums by endpoint, or by function.
-pub(crate) trait SumTable: TenantEntity {
-    const PROJECT: Self::Column;
+/// Sums over stretches of time.
+pub(crate) trait Summed: TenantEntity {
     const GRANULARITY: Self::Column;
     const BUCKET: Self::Column;
+}
+
+/// Sums by endpoint, or by function.
+pub(crate) trait SumTable: Summed {
+    const PROJECT: Self::Column;
     /// Endpoint or function.
     const NAME: Self::Column;
     const VERSION: Self::Column;
 }
 
-macro_rules! sum_table {
-    ($module:ident, $name:ident) => {
-        impl SumTable for $module::Entity {
-            const PROJECT: Self::Column = $module::Column::ProjectId;
+macro_rules! summed {
+    ($module:ident) => {
+        impl Summed for $module::Entity {
             const GRANULARITY: Self::Column = $module::Column::Granularity;
             const BUCKET: Self::Column = $module::Column::Bucket;
+        }
+    };
+    ($module:ident, $name:ident) => {
+        summed!($module);
+        impl SumTable for $module::Entity {
+            const PROJECT: Self::Column = $module::Column::ProjectId;
             const NAME: Self::Column = $module::Column::$name;
             const VERSION: Self::Column = $module::Column::Version;
         }
     };
 }
 
-sum_table!(endpoints, Endpoint);
-sum_table!(functions, Function);
+summed!(endpoints, Endpoint);
+summed!(functions, Function);
+summed!(metrics);
 
 /// Which sums.
 #[derive(Clone, Copy)]

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use loam_db::Db;
 use loam_jobs::{Handler, JobContext};
 use loam_kernel::{Clock, Result, Scope, first_id_at};
-use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, QueryFilter};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -45,9 +45,6 @@ pub const RETENTION: ConfigKey<RetentionSettings> = ConfigKey::new(
     },
 );
 
-/// Rows a transaction: few enough that nobody waits long for it.
-const BATCH: u64 = 1000;
-
 /// The job that deletes old records.
 pub struct Retention {
     db: Db,
@@ -72,32 +69,14 @@ impl Retention {
         let settings = self.settings.get();
         let before = |days: u32| self.clock.now() - TimeDelta::days(i64::from(days));
         let old = first_id_at(before(settings.api_logs_days));
-        let deleted = self.delete::<requests::Entity>(scope, &stopped, requests::Column::Id, old).await?;
+        let (is_old, by) = (requests::Column::Id.lt(old), requests::Column::Id);
+        let deleted = self.db.delete_old::<requests::Entity, Uuid>(scope, is_old, by, &stopped).await?;
         let errors_before = before(settings.error_logs_days);
         let old = first_id_at(errors_before);
-        let deleted_errors = self.delete::<errors::Entity>(scope, &stopped, errors::Column::Id, old).await?;
+        let (is_old, by) = (errors::Column::Id.lt(old), errors::Column::Id);
+        let deleted_errors = self.db.delete_old::<errors::Entity, Uuid>(scope, is_old, by, &stopped).await?;
         self.delete_groups(scope, errors_before).await?;
         Ok((deleted, deleted_errors))
-    }
-
-    /// Deletes rows whose id is below a bound, in batches; says how many.
-    async fn delete<E: EntityTrait>(
-        &self,
-        scope: &Scope,
-        stopped: &(impl Fn() -> bool + Sync),
-        id: E::Column,
-        below: Uuid,
-    ) -> Result<u64> {
-        let mut deleted = 0;
-        while !stopped() {
-            let tx = self.db.system_write(scope).await?;
-            let oldest = tx.find_any::<E>().select_only().column_as(id, "id").filter(id.lt(below));
-            let oldest: Vec<OldRow> = oldest.order_by_asc(id).limit(BATCH).into().await?;
-            let Some(last) = oldest.last() else { break };
-            deleted += tx.delete_any::<E>().filter(id.lte(last.id)).exec().await?;
-            tx.commit().await?;
-        }
-        Ok(deleted)
     }
 
     async fn delete_groups(&self, scope: &Scope, before: DateTime<Utc>) -> Result<()> {
@@ -106,11 +85,6 @@ impl Retention {
         tx.delete_any::<error_logs::group::Entity>().filter(old).exec().await?;
         tx.commit().await
     }
-}
-
-#[derive(FromQueryResult)]
-struct OldRow {
-    id: Uuid,
 }
 
 #[async_trait]

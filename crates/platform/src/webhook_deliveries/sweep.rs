@@ -1,17 +1,14 @@
 //! Forgetting deliveries that ended long ago.
 
 use async_trait::async_trait;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use loam_jobs::{Handler, JobContext};
 use loam_kernel::Result;
-use sea_orm::{ColumnTrait, Condition, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, Condition};
 use serde_json::Value;
 
 use super::WebhookDeliveries;
 use super::entity::{Column, DeliveryState, Entity};
-
-/// Rows a transaction: few enough that nobody waits long for it.
-const BATCH: u64 = 500;
 
 /// Deletes what was delivered or given up longer ago than is kept.
 pub(super) struct Sweep(pub(super) WebhookDeliveries);
@@ -31,15 +28,8 @@ impl Handler for Sweep {
         let before = inner.clock.now() - TimeDelta::days(inner.settings.get().keep_days.into());
         let old =
             Condition::all().add(Column::State.ne(DeliveryState::Pending)).add(Column::UpdatedAt.lt(before));
-        while !job.is_cancelled() {
-            let tx = inner.db.system_write(&job.scope()).await?;
-            let oldest = tx.find_any::<Entity>().filter(old.clone()).order_by_asc(Column::UpdatedAt);
-            let rows = oldest.limit(BATCH).all().await?;
-            let Some(last) = rows.last() else { break };
-            let these = Column::UpdatedAt.lte(last.updated_at);
-            tx.delete_any::<Entity>().filter(old.clone()).filter(these).exec().await?;
-            tx.commit().await?;
-        }
+        let stopped = || job.is_cancelled();
+        inner.db.delete_old::<Entity, DateTime<Utc>>(&job.scope(), old, Column::UpdatedAt, stopped).await?;
         Ok(())
     }
 }

@@ -1,0 +1,56 @@
+//! Deleting what is old, in transactions so small that nobody waits long for one.
+
+use chrono::{DateTime, Utc};
+use loam_kernel::{Result, Scope};
+use sea_orm::sea_query::IntoCondition;
+use sea_orm::{
+    ColumnTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QueryResult, QuerySelect,
+    TryGetable, Value,
+};
+use uuid::Uuid;
+
+use crate::connect::Db;
+
+/// Rows a transaction.
+const BATCH: u64 = 1000;
+
+/// What tells how old a row is.
+pub trait Age: TryGetable + Into<Value> + Send + Sync {}
+
+/// When something was.
+impl Age for DateTime<Utc> {}
+
+/// An id, which begins with its time.
+impl Age for Uuid {}
+
+struct Row<A> {
+    age: A,
+}
+
+impl<A: Age> FromQueryResult for Row<A> {
+    fn from_query_result(row: &QueryResult, prefix: &str) -> Result<Self, DbErr> {
+        Ok(Self { age: row.try_get(prefix, "age")? })
+    }
+}
+
+impl Db {
+    /// Deletes all tenants' rows that are `old`, the oldest `by` a column first, until it is stopped; says how many.
+    pub async fn delete_old<E: EntityTrait, A: Age>(
+        &self,
+        scope: &Scope,
+        old: impl IntoCondition,
+        by: E::Column,
+        stopped: impl Fn() -> bool,
+    ) -> Result<u64> {
+        let (old, mut deleted) = (old.into_condition(), 0);
+        while !stopped() {
+            let tx = self.system_write(scope).await?;
+            let oldest = tx.find_any::<E>().select_only().column_as(by, "age").filter(old.clone());
+            let oldest: Vec<Row<A>> = oldest.order_by_asc(by).limit(BATCH).into().await?;
+            let Some(last) = oldest.into_iter().next_back() else { break };
+            deleted += tx.delete_any::<E>().filter(old.clone()).filter(by.lte(last.age)).exec().await?;
+            tx.commit().await?;
+        }
+        Ok(deleted)
+    }
+}
