@@ -73,9 +73,8 @@ impl RangeQuery {
 }
 
 impl Range {
-    /// The range in parts of so many minutes, hours or days.
-    pub(crate) fn parts(self) -> impl Iterator<Item = (DateTime<Utc>, DateTime<Utc>)> {
-        let step = self.granularity.length() * 24;
+    /// The range in parts of some length.
+    pub(crate) fn parts(self, step: TimeDelta) -> impl Iterator<Item = (DateTime<Utc>, DateTime<Utc>)> {
         let begins = std::iter::successors(Some(self.from), move |from| Some(*from + step));
         begins.take_while(move |from| *from < self.to).map(move |from| (from, (from + step).min(self.to)))
     }

@@ -61,7 +61,10 @@ impl Insight {
         mut take: impl FnMut(S::Model) -> Result<()>,
     ) -> Result<()> {
         let tx = self.0.db.read(scope).await?;
-        for (from, to) in range.parts() {
+        // those of one endpoint or function are few
+        let step =
+            if narrow.name.is_some() { range.to - range.from } else { range.granularity.length() * 24 };
+        for (from, to) in range.parts(step) {
             let mut find = tx
                 .find::<S>()
                 .filter(S::PROJECT.eq(project))
