@@ -85,7 +85,9 @@ def test_an_incident_is_told_by_webhook_and_letter_once_when_it_opens_and_once_w
     (over,) = events(api, rule, "resolved")
     assert (over["id"], over["resolved_by"]) == (event["id"], "system:alerts")
     eventually(lambda: len(receiver.taken) == 4 and len(mails.taken) == 4, 30)
-    assert receiver.taken[-1].json["type"] == "alert.resolved"
+    said = receiver.taken[-1].json
+    assert said["type"] == "alert.resolved"
+    assert said["summary"] == "traffic was 0 requests a minute, below 1 requests a minute; that is over"
     assert [letter["subject"] for letter in mails.taken[2:]] == ["[resolved] shop: quiet"] * 2
     assert_error(api.call("POST", f"{path}/acknowledge"), 409, "already_resolved")
     assert all(row["state"] == "delivered" for row in api.all("webhook_deliveries"))

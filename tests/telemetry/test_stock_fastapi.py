@@ -60,6 +60,9 @@ def test_requests_of_an_application_become_records_with_their_calls(project: Pro
     assert "out of order" in str(told), told
     assert "sk-0123456789abcdef" not in str(told), told
 
+    errors = project.api.get(f"/api/v1/performance_records/{broken['id']}")["errors"]
+    assert [error["error_type"] for error in errors] == ["ValueError"], "told once, by the span that says why"
+
     names = {value["metric_name"] for value in values}
     counts = [name for name in names if name.startswith("http.server.") and name.endswith(".count")]
     assert counts, names

@@ -147,6 +147,9 @@ impl Definition {
         if !self.threshold.is_finite() {
             return Err(Error::invalid("threshold", "must be a number"));
         }
+        if self.metric != AlertMetric::PerformanceMetric && self.threshold < 0.0 {
+            return Err(Error::invalid("threshold", "must not be below zero for this metric"));
+        }
         if self.metric == AlertMetric::ErrorRate && !(0.0..=1.0).contains(&self.threshold) {
             return Err(Error::invalid("threshold", "must be 0 to 1, the share of requests that fail"));
         }

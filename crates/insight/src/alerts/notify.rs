@@ -60,10 +60,14 @@ impl Insight {
 
 /// What a webhook is told.
 fn payload(rule: &Rule, event: &Event, project: &str, now: chrono::DateTime<chrono::Utc>) -> Result<Value> {
-    let word = if event.state == EventState::Resolved { "alert.resolved" } else { "alert.opened" };
+    let definition = Definition::of(rule)?;
+    let (word, summary) = match event.state {
+        EventState::Resolved => ("alert.resolved", words::over(&definition, event.value)),
+        _ => ("alert.opened", words::finding(&definition, event.value)),
+    };
     Ok(json!({
         "type": word,
-        "summary": words::finding(&Definition::of(rule)?, event.value),
+        "summary": summary,
         "project": { "id": rule.project_id, "name": project },
         "rule": {
             "id": rule.id, "name": rule.name, "metric": rule.metric, "selector": rule.selector,
@@ -89,7 +93,7 @@ fn text(payload: &Value) -> String {
     let mut lines = vec![
         format!("{}: {}", field("/project/name"), field("/rule/name")),
         String::new(),
-        format!("When it was raised, {}.", field("/summary")),
+        format!("{}.", field("/summary")),
         String::new(),
         format!("severity  {}", field("/event/severity")),
         format!("of        {}", field("/rule/selector")),

@@ -22,6 +22,15 @@ pub(super) fn value(metric: AlertMetric, value: f64) -> String {
 
 /// What is wrong, in a line: `response time (95 %) is 1.52 s, above 1 s`.
 pub(super) fn finding(definition: &Definition, seen: f64) -> String {
+    sentence(definition, "is", seen)
+}
+
+/// The same when it is over: `response time (95 %) was 1.52 s, above 1 s; that is over`.
+pub(super) fn over(definition: &Definition, seen: f64) -> String {
+    sentence(definition, "was", seen) + "; that is over"
+}
+
+fn sentence(definition: &Definition, verb: &str, seen: f64) -> String {
     let what = match definition.metric {
         AlertMetric::ResponseTimeMean => "mean response time",
         AlertMetric::ResponseTimeP50 => "median response time",
@@ -38,7 +47,7 @@ pub(super) fn finding(definition: &Definition, seen: f64) -> String {
         Comparison::Below => "below",
     };
     let (seen, threshold) = (value(definition.metric, seen), value(definition.metric, definition.threshold));
-    format!("{what} is {seen}, {side} {threshold}")
+    format!("{what} {verb} {seen}, {side} {threshold}")
 }
 
 /// The subject of a letter.
@@ -64,5 +73,6 @@ mod tests {
         assert_eq!(finding(&rule, 1.521_04), "response time (95 %) is 1.521 s, above 1 s");
         let errors = Definition { metric: AlertMetric::ErrorRate, threshold: 0.05, ..rule };
         assert_eq!(finding(&errors, 0.5), "error rate is 50 %, above 5 %");
+        assert_eq!(over(&errors, 0.5), "error rate was 50 %, above 5 %; that is over");
     }
 }

@@ -1,7 +1,7 @@
 //! What clients ask of analyses.
 
 use loam_kernel::{
-    AiAnalysisResultId, Error, Page, PageQuery, PerformanceRecordId, ProjectId, Result, Scope, bounded,
+    AiAnalysisResultId, Error, Kind, Page, PageQuery, PerformanceRecordId, ProjectId, Result, Scope, bounded,
 };
 use sea_orm::{ColumnTrait, QueryFilter};
 use serde::Deserialize;
@@ -71,7 +71,13 @@ impl Insight {
                 self.slowest_record(&tx, project, endpoint, new.version.as_deref()).await?
             }
         };
-        let wanted: Wanted = wanted.ok_or_else(|| Error::not_found("performance record"))?;
+        let wanted: Wanted = wanted.ok_or_else(|| match new.record_id {
+            Some(_) => Error::not_found("performance record"),
+            None => {
+                let message = "there is no request of this endpoint and version in the last 7 days";
+                Error::new(Kind::NotFound, "not_found", message).with_param("endpoint")
+            }
+        })?;
         let settings = self.0.analysis.of(scope.tenant());
         let model = new.model.as_deref().or_else(|| settings.model(wanted.project_id)).ok_or_else(|| {
             Error::invalid(

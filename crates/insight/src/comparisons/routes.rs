@@ -149,7 +149,10 @@ impl Sums {
             error_rate: self.each(self.errors),
             query_count: self.each(self.query_count),
             query_time: self.each(self.query_us).map(|micros| micros / MICROS),
-            memory_delta: self.each(self.memory_delta).map(|bytes| bytes / MEGABYTE),
+            memory_delta: self
+                .each(self.memory_delta)
+                .filter(|_| self.memory_delta != 0)
+                .map(|bytes| bytes / MEGABYTE),
         }
     }
 
@@ -161,7 +164,10 @@ impl Sums {
             error_rate: self.each(self.errors),
             query_count: self.each(self.query_count),
             query_time: self.each(self.query_us).map(|micros| micros / MICROS),
-            memory_delta: self.each(self.memory_delta).map(|bytes| bytes / MEGABYTE),
+            memory_delta: self
+                .each(self.memory_delta)
+                .filter(|_| self.memory_delta != 0)
+                .map(|bytes| bytes / MEGABYTE),
         }
     }
 }

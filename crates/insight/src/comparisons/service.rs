@@ -76,6 +76,15 @@ impl Insight {
             Some(_) => Pairs::new(),
             None => self.function_pairs(scope, of, versions).await?,
         };
+        for (param, version, seen) in [
+            ("base_version", &query.base_version, is_seen(&endpoints, &functions, |pair| &pair.0)),
+            ("version", &query.version, is_seen(&endpoints, &functions, |pair| &pair.1)),
+        ] {
+            if !seen {
+                let message = format!("nothing was told of version `{version}` in this time");
+                return Err(Error::new(Kind::NotFound, "version_not_seen", message).with_param(param));
+            }
+        }
         Ok(Compared { range, endpoints, functions })
     }
 
@@ -110,6 +119,11 @@ impl Insight {
         self.each_sum::<functions::Entity>(scope, of, narrow, add).await?;
         Ok(pairs)
     }
+}
+
+/// Whether anything is known of one of the versions.
+fn is_seen(endpoints: &Pairs, functions: &Pairs, of: fn(&(Sums, Sums)) -> &Sums) -> bool {
+    endpoints.values().chain(functions.values()).any(|pair| of(pair).spread.count > 0)
 }
 
 /// What is known of a name in the version before, or after.

@@ -172,6 +172,11 @@ async fn what_makes_no_sense_is_refused(database: Database) {
         let error = bed.insight.compare(&bed.scope(), query).await.err().unwrap();
         assert_eq!(error.param(), Some(param));
     }
+    endpoint(&bed, project, "GET /", "1", 5, 100).await;
+    let query = json!({ "project_id": project, "base_version": "1", "version": "2" });
+    let error =
+        bed.insight.compare(&bed.scope(), serde_json::from_value(query).unwrap()).await.err().unwrap();
+    assert_eq!((error.status(), error.param()), (404, Some("version")), "it was never seen");
 }
 
 /// A suggestion about version 1.0 of an endpoint.

@@ -34,6 +34,8 @@ const MAX_AHEAD: i64 = 600_000_000_000;
 /// Nanoseconds that a call may begin before its record or after it, or may take.
 const DAY: i64 = 86_400_000_000_000;
 const BYTES_PER_MB: f64 = 1_048_576.0;
+/// Memory that a request may have taken, in megabytes.
+const MAX_MB: f64 = 1e9;
 
 /// Whose records they are, and what holds for them.
 pub(super) struct Context<'a> {
@@ -221,7 +223,33 @@ fn calls(record: &Record<'_>, root: &str) -> Result<(Option<usize>, Vec<Call>), 
             }),
         });
     }
+    if let Some(place) = circle(&calls) {
+        let message = "is called, over others, by this call itself";
+        return Err(Fault::invalid(format!("function_calls[{place}].parent_call_id"), message));
+    }
     Ok((own, calls))
+}
+
+/// A call that is its own caller over others, if there is one.
+fn circle(calls: &[Call]) -> Option<usize> {
+    let places: HashMap<&str, usize> =
+        calls.iter().enumerate().map(|(place, call)| (call.id.as_str(), place)).collect();
+    // on which walk each was met first
+    let mut met = vec![usize::MAX; calls.len()];
+    for walk in 0..calls.len() {
+        let mut place = walk;
+        while met[place] == usize::MAX {
+            met[place] = walk;
+            match calls[place].parent.as_deref().and_then(|parent| places.get(parent)) {
+                Some(parent) => place = *parent,
+                None => break,
+            }
+            if met[place] == walk {
+                return Some(place);
+            }
+        }
+    }
+    None
 }
 
 /// What kind of work a call is: what it says, else what its tags say.
@@ -336,8 +364,8 @@ fn measured(told: Option<&Metrics>) -> Result<Measured, Fault> {
     let cache = told.cache_metrics.as_ref();
     Ok(Measured {
         cpu_ns: time("cpu_time", told.cpu_time)?,
-        memory_peak: memory.and_then(|memory| memory.peak_memory).map(bytes),
-        memory_delta: memory.and_then(|memory| memory.memory_delta).map(bytes),
+        memory_peak: memory.and_then(|memory| memory.peak_memory).map(peak).transpose()?,
+        memory_delta: memory.and_then(|memory| memory.memory_delta).map(delta).transpose()?,
         query_count: database.and_then(|database| database.query_count),
         query_ns: time("database_metrics.query_time", database.and_then(|database| database.query_time))?,
         slow_queries: database.and_then(|database| database.slow_queries),
@@ -347,7 +375,19 @@ fn measured(told: Option<&Metrics>) -> Result<Measured, Fault> {
     })
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "a float outside an i64 becomes the nearest one")]
+fn peak(megabytes: f64) -> Result<i64, Fault> {
+    let param = "performance_metrics.memory_usage.peak_memory";
+    let wrong = || Fault::invalid(param, format!("must be between 0 and {MAX_MB} megabytes"));
+    (0.0..=MAX_MB).contains(&megabytes).then(|| bytes(megabytes)).ok_or_else(wrong)
+}
+
+fn delta(megabytes: f64) -> Result<i64, Fault> {
+    let param = "performance_metrics.memory_usage.memory_delta";
+    let wrong = || Fault::invalid(param, format!("must be between -{MAX_MB} and {MAX_MB} megabytes"));
+    (-MAX_MB..=MAX_MB).contains(&megabytes).then(|| bytes(megabytes)).ok_or_else(wrong)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "bounded before")]
 fn bytes(megabytes: f64) -> i64 {
     (megabytes * BYTES_PER_MB).round() as i64
 }
@@ -374,7 +414,7 @@ fn id(param: &str, text: &Text<'_>) -> Result<String, Fault> {
 
 fn check_id(text: &Text<'_>) -> Result<(), &'static str> {
     let plain = (1..=MAX_ID).contains(&text.0.len()) && text.0.bytes().all(|byte| byte.is_ascii_graphic());
-    if plain { Ok(()) } else { Err("must be 1 to 64 letters, digits or signs") }
+    if plain { Ok(()) } else { Err("must be 1 to 64 letters, digits or signs of ASCII") }
 }
 
 fn cut(param: &str, text: &mut Option<String>, max: usize) -> Result<(), Fault> {

@@ -183,6 +183,9 @@ fn a_fault_is_named_with_its_place() {
         (call(json!({ "duration": "slow" })), "invalid_record", "function_calls[0].duration"),
         (call(json!({ "kind": "magic" })), "invalid_record", "function_calls[0].kind"),
         (with_calls(json!([{ "call_id": "a", "function_name": "f", "start_offset": 0, "duration": 0 }, { "call_id": "a", "function_name": "f", "start_offset": 0, "duration": 0 }])), "duplicate_call_id", "function_calls[1].call_id"),
+        (with_calls(json!([{ "call_id": "a", "parent_call_id": "b", "function_name": "f", "start_offset": 0, "duration": 0 }, { "call_id": "b", "parent_call_id": "a", "function_name": "f", "start_offset": 0, "duration": 0 }])), "invalid_value", "function_calls[0].parent_call_id"),
+        (record(json!({ "performance_metrics": { "total_duration": 1, "memory_usage": { "peak_memory": -5 } } })), "invalid_value", "performance_metrics.memory_usage.peak_memory"),
+        (record(json!({ "performance_metrics": { "total_duration": 1, "memory_usage": { "memory_delta": 1e18 } } })), "invalid_value", "performance_metrics.memory_usage.memory_delta"),
         (with_calls(json!((0..6).map(|n| json!({ "call_id": n.to_string(), "function_name": "f", "start_offset": 0, "duration": 0 })).collect::<Vec<_>>())), "too_many_calls", "function_calls"),
     ] {
         assert_eq!(refused(&record), (code, param.to_owned()), "{record}");

@@ -99,16 +99,23 @@ fn both_forms_of_a_trace_say_the_same() {
 }
 
 #[test]
-fn ids_and_numbers_that_are_none_are_refused() {
+fn ids_and_times_that_are_none_are_left_out_so_that_their_span_is_refused_alone() {
+    let read = |span: serde_json::Value| {
+        let body = json!({ "resourceSpans": [{ "scopeSpans": [{ "spans": [span] }] }] });
+        serde_json::from_value::<TracesRequest>(body)
+    };
     for wrong in [
         json!({ "traceId": "xy" }),
         json!({ "traceId": "abc" }),
         json!({ "startTimeUnixNano": "soon" }),
-        json!({ "kind": "NO_KIND" }),
+        json!({ "startTimeUnixNano": -1 }),
+        json!({ "startTimeUnixNano": 1e30 }),
     ] {
-        let body = json!({ "resourceSpans": [{ "scopeSpans": [{ "spans": [wrong] }] }] });
-        assert!(serde_json::from_value::<TracesRequest>(body).is_err());
+        let read = read(wrong.clone()).unwrap_or_else(|e| panic!("{wrong}: {e}"));
+        let span = &read.resource_spans[0].scope_spans[0].spans[0];
+        assert!(span.trace_id.is_empty() && span.start_time_unix_nano == 0, "{wrong}");
     }
+    assert!(read(json!({ "kind": "NO_KIND" })).is_err());
 }
 
 #[test]

@@ -12,6 +12,9 @@ use crate::trace::{self, Call, Entry, Opened};
 /// Errors of a trace that are kept at most: one fault raised in a loop says the same again and again.
 const MOST: usize = 50;
 
+/// What stands for the exception of a span that failed and doesn't say why.
+const UNTOLD: &str = "Error";
+
 /// The errors of a trace. An exception that passed through many calls is the one of the call that raised it.
 pub(crate) fn errors(
     (tenant, project): (TenantId, ProjectId),
@@ -24,7 +27,11 @@ pub(crate) fn errors(
         .iter()
         .filter_map(|call| Some((call, call.exception.as_deref()?)))
         .filter(|(call, exception)| !raised.contains(&(call.id.as_str(), exception)));
-    let thrown: Vec<(&Call, &str)> = thrown.take(MOST).collect();
+    let mut thrown: Vec<(&Call, &str)> = thrown.take(MOST).collect();
+    // a span that failed and doesn't say why says nothing beside one that does
+    if thrown.iter().any(|(_, exception)| *exception != UNTOLD) {
+        thrown.retain(|(_, exception)| *exception != UNTOLD);
+    }
     if thrown.is_empty() {
         return Vec::new();
     }

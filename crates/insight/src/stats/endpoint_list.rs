@@ -49,13 +49,14 @@ pub struct EndpointStats {
     pub(crate) avg_duration: Option<f64>,
     #[serde(flatten)]
     duration: Quantiles,
-    cpu_time: f64,
+    /// Null where nothing told of it, as of memory.
+    cpu_time: Option<f64>,
     database_metrics: DatabaseMetrics,
     cache_metrics: CacheMetrics,
     /// Of what was asked of caches, what they had.
     cache_hit_rate: Option<f64>,
     /// The most memory of any request.
-    peak_memory: i64,
+    peak_memory: Option<i64>,
     /// Bytes that memory grew by with a request.
     avg_memory_delta: Option<f64>,
     /// Calls in the trees of all requests.
@@ -76,7 +77,7 @@ impl EndpointSum {
             total_duration: seconds(self.duration_us),
             avg_duration: each(self.duration_us).map(|micros| micros / 1e6),
             duration: Quantiles::from(&self.sketch),
-            cpu_time: seconds(self.cpu_us),
+            cpu_time: (self.cpu_us != 0).then(|| seconds(self.cpu_us)),
             database_metrics: DatabaseMetrics {
                 query_count: self.query_count,
                 query_time: seconds(self.query_us),
@@ -88,8 +89,9 @@ impl EndpointSum {
                 cache_time: seconds(self.cache_us),
             },
             cache_hit_rate: share(self.cache_hits, self.cache_hits + self.cache_misses),
-            peak_memory: megabytes(self.memory_peak),
-            avg_memory_delta: each(self.memory_delta),
+            peak_memory: (self.memory_peak != 0).then(|| megabytes(self.memory_peak)),
+            avg_memory_delta: each(self.memory_delta)
+                .filter(|_| self.memory_peak != 0 || self.memory_delta != 0),
             calls: self.calls,
         }
     }

@@ -50,9 +50,16 @@ struct Row {
     version: String,
     first_seen: DateTime<Utc>,
     last_seen: DateTime<Utc>,
+    first_told: DateTime<Utc>,
+    last_told: DateTime<Utc>,
     requests: i64,
     errors: i64,
     duration_us: i64,
+}
+
+/// A moment of an hour: when it was told of, if that was within the hour, as it is unless telemetry comes late.
+fn moment(hour: DateTime<Utc>, told: DateTime<Utc>) -> DateTime<Utc> {
+    if Granularity::Hour.bucket(told) == hour { told } else { hour }
 }
 
 impl Insight {
@@ -67,6 +74,8 @@ impl Insight {
             .column(Column::Version)
             .column_as(Column::Bucket.min(), "first_seen")
             .column_as(Column::Bucket.max(), "last_seen")
+            .column_as(Column::CreatedAt.min(), "first_told")
+            .column_as(Column::UpdatedAt.max(), "last_told")
             .column_as(sum("requests"), "requests")
             .column_as(sum("errors"), "errors")
             .column_as(sum("duration_us"), "duration_us")
@@ -84,8 +93,8 @@ impl Insight {
                 let avg_duration = Some(seconds(row.duration_us) / row.requests as f64);
                 Version {
                     version: row.version,
-                    first_seen: row.first_seen,
-                    last_seen: row.last_seen,
+                    first_seen: moment(row.first_seen, row.first_told),
+                    last_seen: moment(row.last_seen, row.last_told),
                     requests: row.requests,
                     errors: row.errors,
                     error_rate: share(row.errors, row.requests),

@@ -75,7 +75,17 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
                 core.insight.list_alert_events(&scope, filter, &page).await
             });
             let rows: Vec<AlertEventView> = rows.await?.into_iter().map(AlertEventView::from).collect();
-            let fields = ["opened_at", "state", "severity", "value", "acknowledged_by", "resolved_at", "id"];
+            if json {
+                return output::json(&rows);
+            }
+            let with_rule = |row: &AlertEventView| {
+                let mut row = serde_json::to_value(row)?;
+                row["rule"] = row["context"]["rule"]["name"].take();
+                Ok(row)
+            };
+            let rows = rows.iter().map(with_rule).collect::<Result<Vec<_>>>()?;
+            let fields =
+                ["rule", "opened_at", "state", "severity", "value", "acknowledged_by", "resolved_at", "id"];
             output::rows(json, &rows, &fields)
         }
         Command::Ack { tenant, id } => {

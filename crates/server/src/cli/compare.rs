@@ -22,7 +22,7 @@ pub(super) struct Command {
     /// The version after.
     after: String,
     /// How many days, this one included.
-    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=93))]
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=1_100))]
     days: u32,
     /// Only this endpoint, as `GET /users/{id}`.
     #[arg(long)]
@@ -52,7 +52,7 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
             _ => None,
         };
         json!({
-            "what": one[kind], "verdict": one["verdict"], "before_s": one["before"][time],
+            "of": kind, "what": one[kind], "verdict": one["verdict"], "before_s": one["before"][time],
             "after_s": one["after"][time], "change": percent(&change["change"]), "interval_95": interval,
         })
     };
@@ -60,5 +60,5 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
     let endpoints = all("endpoints").into_iter().map(|one| row("endpoint", &one, "mean"));
     let functions = all("functions").into_iter().map(|one| row("function", &one, "self_time"));
     let rows: Vec<Value> = endpoints.chain(functions).collect();
-    output::rows(false, &rows, &["what", "verdict", "before_s", "after_s", "change", "interval_95"])
+    output::rows(false, &rows, &["of", "what", "verdict", "before_s", "after_s", "change", "interval_95"])
 }

@@ -43,7 +43,7 @@ use crate::{docs, logging, serve};
 
 /// The backend under an AI application: a gateway to every model, conversations that are kept, and why requests are slow.
 #[derive(Parser)]
-#[command(name = "loam", version, propagate_version = true)]
+#[command(name = "loam", version)]
 struct Cli {
     #[command(flatten)]
     global: Global,

@@ -76,7 +76,13 @@ fn plain() -> Table {
 fn shown(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
-        Value::String(text) => text.clone(),
+        // a line break would break the table too
+        Value::String(text) => text.replace(['\n', '\r'], " "),
+        Value::Number(number) => match number.as_f64() {
+            // more digits say nothing to people
+            Some(float) if number.is_f64() => ((float * 1e6).round() / 1e6).to_string(),
+            _ => number.to_string(),
+        },
         Value::Array(items) if items.iter().all(Value::is_string) => {
             items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
         }

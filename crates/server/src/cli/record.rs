@@ -187,7 +187,8 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
         }
         Command::Show { tenant, id } => {
             let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            output::one(json, &core.insight.get_record(&scope, id).await?)
+            let record = core.insight.get_record(&scope, id).await?;
+            if json { output::json(&record) } else { show(serde_json::to_value(record)?) }
         }
         Command::Calls { tenant, id, limit } => {
             let (core, scope) = admin::in_tenant(config, &tenant).await?;
@@ -201,7 +202,7 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
             }
             let lines: Vec<Value> =
                 calls.iter().map(|call| Ok(branch(&serde_json::to_value(call)?))).collect::<Result<_>>()?;
-            output::rows(false, &lines, &["call", "duration", "self_time", "tags"])
+            output::rows(false, &lines, &["call", "at", "duration", "self_time", "tags", "detail"])
         }
         Command::Export { tenant, id, format } => {
             let (core, scope) = admin::in_tenant(config, &tenant).await?;
@@ -215,6 +216,30 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
     }
 }
 
+/// A request, then what the rules found in it and what was raised, a line each. Its calls have a command of their own.
+fn show(mut record: Value) -> Result<()> {
+    let mut part = |name: &str| record.as_object_mut().and_then(|record| record.remove(name));
+    let rows = |part: Option<Value>| part.as_ref().and_then(Value::as_array).cloned().unwrap_or_default();
+    let (findings, errors) = (rows(part("findings")), rows(part("errors")));
+    drop(part("function_calls"));
+    output::one(false, &record)?;
+    if !findings.is_empty() {
+        output::text("\n")?;
+        output::rows(false, &findings, &["rule", "severity", "function", "impact", "count", "description"])?;
+    }
+    if !errors.is_empty() {
+        output::text("\n")?;
+        output::rows(false, &errors, &["error_type", "error_message", "function", "call_id"])?;
+    }
+    Ok(())
+}
+
+/// What a call did outside of the application: a statement, or whom it asked.
+fn detail(call: &Value) -> Option<&str> {
+    let detail = call.get("detail")?;
+    ["statement", "target"].iter().find_map(|name| detail.get(*name)?.as_str())
+}
+
 /// A call in a tree that is drawn by dots.
 fn branch(call: &Value) -> Value {
     let depth = call["call_context"]["depth"].as_u64().unwrap_or_default().min(40);
@@ -224,8 +249,10 @@ fn branch(call: &Value) -> Value {
     let name: Vec<&str> = name.into_iter().filter_map(Value::as_str).collect();
     json!({
         "call": format!("{dots}{}", name.join(".")),
+        "at": call["execution_info"]["start_time"],
         "duration": call["execution_info"]["duration"],
         "self_time": call["execution_info"]["self_time"],
         "tags": call["performance_tags"],
+        "detail": detail(call),
     })
 }

@@ -19,6 +19,9 @@ pub(super) enum Command {
     Endpoints {
         #[command(flatten)]
         range: Range,
+        /// Only requests of this version of the application.
+        #[arg(long)]
+        app_version: Option<String>,
         /// The most first of: total, p95, count, errors.
         #[arg(long, default_value = "total", value_parser = word::<EndpointOrder>)]
         order: EndpointOrder,
@@ -33,6 +36,9 @@ pub(super) enum Command {
     Functions {
         #[command(flatten)]
         range: Range,
+        /// Only calls in this version of the application.
+        #[arg(long)]
+        app_version: Option<String>,
         /// The most first of: self, total, p95, count, errors.
         #[arg(long, default_value = "self", value_parser = word::<FunctionOrder>)]
         order: FunctionOrder,
@@ -53,6 +59,9 @@ pub(super) enum Command {
         /// Of this function: module.Class.name.
         #[arg(long)]
         function: Option<String>,
+        /// Only of this version of the application.
+        #[arg(long)]
+        app_version: Option<String>,
         /// Tell versions apart.
         #[arg(long)]
         by_version: bool,
@@ -81,7 +90,7 @@ pub(super) struct Range {
     /// Until then; now unless given.
     #[arg(long)]
     to: Option<DateTime<Utc>>,
-    /// The sums to read: minute, hour.
+    /// The sums to read: minute, hour, day.
     #[arg(long, value_parser = word::<Granularity>)]
     granularity: Option<Granularity>,
 }
@@ -116,30 +125,40 @@ fn fields<'a>(first: &[&'a str], by_version: bool, sums: &[&'a str]) -> Vec<&'a 
 
 pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result<()> {
     match command {
-        Command::Endpoints { range, order, by_version, limit } => {
+        Command::Endpoints { range, app_version: version, order, by_version, limit } => {
             let (core, scope) = admin::in_tenant(config, &range.tenant).await?;
-            let choice =
-                EndpointChoice { order, by_version, limit: Some(limit), ..EndpointChoice::default() };
+            let choice = EndpointChoice {
+                version,
+                order,
+                by_version,
+                limit: Some(limit),
+                ..EndpointChoice::default()
+            };
             let sums = core.insight.top_endpoints(&scope, &range.query(core.clock.now()), &choice).await?;
             output::rows(json, &sums.data, &fields(&["endpoint"], by_version, &ENDPOINT))
         }
-        Command::Functions { range, order, by_version, limit } => {
+        Command::Functions { range, app_version: version, order, by_version, limit } => {
             let (core, scope) = admin::in_tenant(config, &range.tenant).await?;
-            let choice =
-                FunctionChoice { order, by_version, limit: Some(limit), ..FunctionChoice::default() };
+            let choice = FunctionChoice {
+                version,
+                order,
+                by_version,
+                limit: Some(limit),
+                ..FunctionChoice::default()
+            };
             let sums = core.insight.top_functions(&scope, &range.query(core.clock.now()), &choice).await?;
             output::rows(json, &sums.data, &fields(&["function"], by_version, &FUNCTION))
         }
-        Command::Trend { range, endpoint, function: Some(function), by_version } => {
+        Command::Trend { range, endpoint, function: Some(function), app_version: version, by_version } => {
             debug_assert!(endpoint.is_none(), "clap lets only one of both through");
             let (core, scope) = admin::in_tenant(config, &range.tenant).await?;
-            let of = FunctionTrend { function, version: None, by_version };
+            let of = FunctionTrend { function, version, by_version };
             let sums = core.insight.function_trend(&scope, &range.query(core.clock.now()), &of).await?;
             output::rows(json, &sums.data, &fields(&["time"], by_version, &FUNCTION))
         }
-        Command::Trend { range, endpoint, function: None, by_version } => {
+        Command::Trend { range, endpoint, function: None, app_version: version, by_version } => {
             let (core, scope) = admin::in_tenant(config, &range.tenant).await?;
-            let of = EndpointTrend { endpoint, version: None, by_version };
+            let of = EndpointTrend { endpoint, version, by_version };
             let sums = core.insight.endpoint_trend(&scope, &range.query(core.clock.now()), &of).await?;
             output::rows(json, &sums.data, &fields(&["time"], by_version, &ENDPOINT))
         }

@@ -68,6 +68,7 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
             let rows: Vec<SuggestionView> = rows.await?.into_iter().map(SuggestionView::from).collect();
             let fields = [
                 "endpoint",
+                "version",
                 "source",
                 "priority",
                 "status",

@@ -106,7 +106,7 @@ fn environment(told: &Told<'_>) -> Environment {
     let is_python = resource.text(&["telemetry.sdk.language"]) == Some("python")
         || resource.text(&["process.runtime.name"]).is_some_and(|name| matches!(name, "cpython" | "pypy"));
     // the library that told of the request is named after the framework
-    let framework = || told.scope.rsplit(['.', '/']).next().filter(|name| !name.is_empty());
+    let framework = || told.scope.rsplit_once(".instrumentation.").map(|(_, name)| name);
     Environment {
         python_version: resource
             .text(&["process.runtime.version"])
@@ -118,8 +118,6 @@ fn environment(told: &Told<'_>) -> Environment {
             &[
                 &["host.name", "k8s.pod.name", "container.id", "service.instance.id"],
                 &["deployment.environment.name", "deployment.environment"],
-                &["telemetry.sdk.language"],
-                &["telemetry.sdk.version"],
             ],
             " ",
         ),

@@ -29,6 +29,8 @@ pub(crate) use group::Owner;
 
 /// How far ahead of this server's clock another's may be.
 const AHEAD: TimeDelta = TimeDelta::hours(1);
+/// The longest that a span may last: one that never ended has whatever end.
+const LONGEST: TimeDelta = TimeDelta::days(7);
 /// Bytes of what was raised that are kept.
 const MAX_EXCEPTION: usize = 2048;
 /// Bytes of a name.
@@ -117,17 +119,21 @@ pub(super) fn check(span: &Span, settings: &OtlpSettings, now: DateTime<Utc>) ->
     let is_id = |bytes: &[u8], length| bytes.len() == length && bytes.iter().any(|byte| *byte != 0);
     if !is_id(&span.trace_id, 16) || !is_id(&span.span_id, 8) {
         let param = if is_id(&span.trace_id, 16) { "span_id" } else { "trace_id" };
-        return unfit("invalid_id", param, "its trace id or span id is none");
+        return unfit("invalid_id", param, "its trace id or span id is none: 16 and 8 bytes, not all zero");
     }
     let at = "start_time_unix_nano";
     let began = i64::try_from(span.start_time_unix_nano).ok().filter(|nanos| *nanos > 0);
     let Some(began) = began else { return unfit("no_time", at, "the time when it began is missing") };
     let began = DateTime::from_timestamp_nanos(began);
     if began < now - TimeDelta::days(settings.max_age_days.into()) {
-        return unfit("too_old", at, "it began too long ago");
+        return unfit("too_old", at, "it began too long ago: see `max_age_days` of `insight.otlp`");
     }
     if began > now + AHEAD {
         return unfit("in_the_future", at, "it began in the future; set the application's clock");
+    }
+    let longest = u64::try_from(LONGEST.num_nanoseconds().unwrap_or(i64::MAX)).unwrap_or(u64::MAX);
+    if span.end_time_unix_nano.saturating_sub(span.start_time_unix_nano) > longest {
+        return unfit("too_long", "end_time_unix_nano", "it ended more than 7 days after it began");
     }
     Ok(())
 }

@@ -34,8 +34,16 @@ pub(super) fn double<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Optio
 
 /// An id of a trace or span, which OTLP writes in hexadecimal digits.
 pub(super) fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-    bytes(&String::deserialize(deserializer)?)
-        .ok_or_else(|| D::Error::custom("an id must be hexadecimal digits"))
+    // one that is none is left out, so that its span is refused alone
+    Ok(bytes(&String::deserialize(deserializer)?).unwrap_or_default())
+}
+
+/// A time, which JSON writes as text; none, if it is no number of nanoseconds, so that its span is refused alone.
+pub(super) fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    Ok(match Digits::<serde_json::Number>::deserialize(deserializer)? {
+        Digits::Number(number) => number.as_u64().unwrap_or_default(),
+        Digits::Text(text) => text.parse().unwrap_or_default(),
+    })
 }
 
 /// The bytes that hexadecimal digits stand for.

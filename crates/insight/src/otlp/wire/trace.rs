@@ -50,10 +50,10 @@ pub(in crate::otlp) struct Span {
     #[serde(deserialize_with = "number::kind")]
     pub(in crate::otlp) kind: i32,
     #[prost(fixed64, tag = "7")]
-    #[serde(alias = "startTimeUnixNano", deserialize_with = "number::whole")]
+    #[serde(alias = "startTimeUnixNano", deserialize_with = "number::time")]
     pub(in crate::otlp) start_time_unix_nano: u64,
     #[prost(fixed64, tag = "8")]
-    #[serde(alias = "endTimeUnixNano", deserialize_with = "number::whole")]
+    #[serde(alias = "endTimeUnixNano", deserialize_with = "number::time")]
     pub(in crate::otlp) end_time_unix_nano: u64,
     #[prost(message, repeated, tag = "9")]
     pub(in crate::otlp) attributes: Vec<KeyValue>,
@@ -69,7 +69,7 @@ pub(in crate::otlp) struct Span {
 #[serde(default)]
 pub(in crate::otlp) struct Event {
     #[prost(fixed64, tag = "1")]
-    #[serde(alias = "timeUnixNano", deserialize_with = "number::whole")]
+    #[serde(alias = "timeUnixNano", deserialize_with = "number::time")]
     pub(in crate::otlp) time_unix_nano: u64,
     #[prost(string, tag = "2")]
     pub(in crate::otlp) name: String,
