@@ -75,7 +75,8 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
                 core.insight.list_analyses(&scope, filter.clone(), &page).await
             });
             let rows: Vec<AnalysisView> = rows.await?.into_iter().map(AnalysisView::listed).collect();
-            let fields = ["created_at", "analysis_type", "status", "endpoint", "version", "id"];
+            let fields =
+                ["created_at", "analysis_type", "status", "endpoint", "version", "error_message", "id"];
             output::rows(json, &rows, &fields)
         }
         Command::Show { tenant, id } => {
@@ -91,7 +92,10 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
                 version: app_version,
                 model,
             };
-            output::one(json, &AnalysisView::from(core.insight.create_analysis(&scope, new).await?))
+            let begun = core.insight.create_analysis(&scope, new).await?;
+            let id = begun.id;
+            output::one(json, &AnalysisView::from(begun))?;
+            output::line(json, &format!("\nA running server makes it: see `loam analysis show {id}`"))
         }
     }
 }

@@ -78,7 +78,7 @@ pub(super) struct Choice {
     #[arg(long)]
     endpoint: Option<String>,
     /// Only records of this version of the application.
-    #[arg(long)]
+    #[arg(long, alias = "version")]
     app_version: Option<String>,
     /// Only records of this trace.
     #[arg(long)]

@@ -20,7 +20,7 @@ pub(super) enum Command {
         #[command(flatten)]
         range: Range,
         /// Only requests of this version of the application.
-        #[arg(long)]
+        #[arg(long, alias = "version")]
         app_version: Option<String>,
         /// The most first of: total, p95, count, errors.
         #[arg(long, default_value = "total", value_parser = word::<EndpointOrder>)]
@@ -37,7 +37,7 @@ pub(super) enum Command {
         #[command(flatten)]
         range: Range,
         /// Only calls in this version of the application.
-        #[arg(long)]
+        #[arg(long, alias = "version")]
         app_version: Option<String>,
         /// The most first of: self, total, p95, count, errors.
         #[arg(long, default_value = "self", value_parser = word::<FunctionOrder>)]
@@ -60,7 +60,7 @@ pub(super) enum Command {
         #[arg(long)]
         function: Option<String>,
         /// Only of this version of the application.
-        #[arg(long)]
+        #[arg(long, alias = "version")]
         app_version: Option<String>,
         /// Tell versions apart.
         #[arg(long)]
