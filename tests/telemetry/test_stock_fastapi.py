@@ -63,6 +63,10 @@ def test_requests_of_an_application_become_records_with_their_calls(project: Pro
     errors = project.api.get(f"/api/v1/performance_records/{broken['id']}")["errors"]
     assert [error["error_type"] for error in errors] == ["ValueError"], "told once, by the span that says why"
 
+    stack = project.api.get(f"/api/v1/error_logs/{errors[0]['id']}")["stack_trace"]
+    assert "shop.py" in stack, stack
+    assert "sk-0123456789abcdef" not in stack, stack
+
     names = {value["metric_name"] for value in values}
     counts = [name for name in names if name.startswith("http.server.") and name.endswith(".count")]
     assert counts, names

@@ -7,7 +7,7 @@ use loam_kernel::{ErrorLogId, ProjectId, TenantId};
 use loam_platform::error_logs::ToldError;
 use serde_json::json;
 
-use crate::trace::{self, Call, Entry, Opened};
+use crate::trace::{self, Call, Entry, Opened, STACK};
 
 /// Errors of a trace that are kept at most: one fault raised in a loop says the same again and again.
 const MOST: usize = 50;
@@ -56,6 +56,7 @@ pub(crate) fn errors(
             endpoint: served.map(|entry| entry.endpoint.clone()),
             kind: kind.to_owned(),
             message: message.to_owned(),
+            stack: call.detail.as_ref().and_then(|detail| detail.attributes.get(STACK)).cloned(),
             context: json!({
                 "call_id": call.id, "function": call.function.key(), "file_path": call.function.file_path,
                 "line_number": call.function.line_number,

@@ -10,7 +10,7 @@ mod tree;
 
 pub use ids::{record_id, tree_id};
 pub use part::{
-    Call, Detail, Entry, Environment, Function, Measured, Part, RequestInfo, ResponseInfo, Source,
+    Call, Detail, Entry, Environment, Function, Measured, Part, RequestInfo, ResponseInfo, STACK, Source,
     VersionInfo, Work,
 };
 pub use tree::{Node, Tree};

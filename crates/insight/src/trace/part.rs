@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+/// The attribute that has the stack trace of what a call raised.
+pub const STACK: &str = "exception.stacktrace";
+
 /// What was told in one go of one trace of one project. A trace may come in many parts, and a part more than once.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Part {

@@ -172,6 +172,7 @@ fn told(at: DateTime<Utc>, number: u128, message: &str) -> ToldError {
         endpoint: Some("POST /pay".to_owned()),
         kind: "ValueError".to_owned(),
         message: message.to_owned(),
+        stack: None,
         context: json!({ "function": "shop.pay", "password": "hunter2" }),
         at,
     }

@@ -17,6 +17,7 @@ use crate::records;
 
 const MAX_KIND: usize = 200;
 const MAX_MESSAGE: usize = 4000;
+const MAX_STACK: usize = 4096;
 /// Errors of a record that are read at once.
 const MOST: u64 = 100;
 
@@ -39,6 +40,8 @@ pub struct ToldError {
     pub kind: String,
     /// What it says.
     pub message: String,
+    /// Where it was raised, as the application tells it.
+    pub stack: Option<String>,
     /// What else is known, an object.
     pub context: Value,
     /// When it happened.
@@ -72,7 +75,7 @@ pub async fn keep(tx: &Tx<System>, node: NodeId, told: Vec<ToldError>) -> Result
             fingerprint: fingerprint(&kind, &message),
             kind,
             message,
-            trace: None,
+            trace: one.stack.map(|stack| clean(&stack, MAX_STACK)),
             request_id: None,
             context: one.context.to_string().replace("\\u0000", "\u{fffd}"),
             created_us: one.at.timestamp_micros(),

@@ -22,7 +22,7 @@ use super::wire::{Kind, Span, TracesRequest, Value};
 use crate::ingest::Fault;
 use crate::redact;
 use crate::rejected_records::NewRejected;
-use crate::trace::{Call, Part, Source};
+use crate::trace::{Call, Part, STACK, Source};
 
 use group::Groups;
 pub(crate) use group::Owner;
@@ -33,6 +33,8 @@ const AHEAD: TimeDelta = TimeDelta::hours(1);
 const LONGEST: TimeDelta = TimeDelta::days(7);
 /// Bytes of what was raised that are kept.
 const MAX_EXCEPTION: usize = 2048;
+/// Bytes of a stack trace that are kept: of its end, where it was raised.
+const MAX_STACK: usize = 4096;
 /// Bytes of a name.
 const MAX_NAME: usize = 256;
 
@@ -177,12 +179,23 @@ impl Told<'_> {
         self.span.end_time_unix_nano.saturating_sub(self.span.start_time_unix_nano)
     }
 
+    /// What is told of the last exception.
+    fn raised(&self) -> Option<Attributes<'_>> {
+        let raised = self.span.events.iter().rev().find(|event| event.name == "exception");
+        raised.map(|event| Attributes(&event.attributes))
+    }
+
+    /// The end of its stack trace.
+    fn stack(&self) -> Option<String> {
+        let stack = self.raised()?.text(&[STACK])?;
+        let end = &stack[stack.ceil_char_boundary(stack.len().saturating_sub(MAX_STACK))..];
+        Some(kept(&redact::text(end), MAX_STACK))
+    }
+
     /// What was raised, else what its status says, of a span that failed.
     pub(super) fn exception(&self) -> Option<String> {
-        let raised = self.span.events.iter().rev().find(|event| event.name == "exception");
-        let text = match raised {
+        let text = match self.raised() {
             Some(event) => {
-                let event = Attributes(&event.attributes);
                 let kind = event.text(&["exception.type"]).unwrap_or("Exception");
                 match event.text(&["exception.message"]) {
                     Some(message) => format!("{kind}: {message}"),
@@ -201,6 +214,10 @@ impl Told<'_> {
 
     fn call(&self, functions: &mut function::Functions, settings: &OtlpSettings) -> Call {
         let work = work::work(self);
+        let mut detail = detail::detail(self, work, settings);
+        if let Some(stack) = self.stack() {
+            detail.get_or_insert_default().attributes.insert(STACK.to_owned(), stack);
+        }
         Call {
             id: hex(&self.span.span_id),
             parent: self.parent(),
@@ -211,7 +228,7 @@ impl Told<'_> {
             cpu_ns: None,
             memory_delta: None,
             exception: self.exception(),
-            detail: detail::detail(self, work, settings).map(Arc::new),
+            detail: detail.map(Arc::new),
         }
     }
 }
