@@ -60,7 +60,9 @@ impl Insight {
 
 /// What a webhook is told.
 fn payload(rule: &Rule, event: &Event, project: &str, now: chrono::DateTime<chrono::Utc>) -> Result<Value> {
-    let definition = Definition::of(rule)?;
+    // the rule may have been changed since
+    let threshold = event.context["rule"]["threshold"].as_f64().unwrap_or(rule.threshold);
+    let definition = Definition { threshold, ..Definition::of(rule)? };
     let (word, summary) = match event.state {
         EventState::Resolved => ("alert.resolved", words::over(&definition, event.value)),
         _ => ("alert.opened", words::finding(&definition, event.value)),

@@ -29,7 +29,11 @@ pub struct Model {
     #[sea_orm(column_type = "Text", comment = "what happened")]
     pub error_message: String,
     /// Why.
-    #[sea_orm(column_type = "Text", nullable, comment = "the causes, the nearest first, a line each; of an application, the end of its stack trace")]
+    #[sea_orm(
+        column_type = "Text",
+        nullable,
+        comment = "the causes, the nearest first, a line each; of an application, the end of its stack trace"
+    )]
     pub stack_trace: Option<String>,
     /// The request.
     #[sea_orm(column_type = "Text", nullable, comment = "x-request-id of the request that failed")]
