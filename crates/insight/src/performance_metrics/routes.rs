@@ -88,9 +88,8 @@ async fn create(
     headers: HeaderMap,
     Json(new): Json<MetricBatch>,
 ) -> ApiResult<Answer<MetricsTaken>> {
-    Ok(Answer(
-        insight.take_metrics(Owner::from(&sender(&insight, &scope, &headers).await?), new.metrics).await?,
-    ))
+    let sender = sender(&insight, &scope, &headers).await?;
+    Ok(Answer(insight.take_metrics(Owner::from(&sender), new.metrics).await?))
 }
 
 /// Values, the latest first.

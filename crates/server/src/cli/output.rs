@@ -39,7 +39,8 @@ pub(super) fn rows<T: Serialize>(as_json: bool, rows: &[T], fields: &[&str]) -> 
     table.set_header(fields.iter().map(|field| field.replace('_', " ").to_uppercase()));
     for row in rows {
         let row = serde_json::to_value(row)?;
-        table.add_row(fields.iter().map(|field| shown(&row[*field])));
+        // a row is a line
+        table.add_row(fields.iter().map(|field| shown(&row[*field]).replace(['\n', '\r'], " ")));
     }
     text(&(table.trim_fmt() + "\n"))
 }
@@ -76,8 +77,7 @@ fn plain() -> Table {
 fn shown(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
-        // a line break would break the table too
-        Value::String(text) => text.replace(['\n', '\r'], " "),
+        Value::String(text) => text.clone(),
         Value::Number(number) => match number.as_f64() {
             // more digits say nothing to people
             Some(float) if number.is_f64() => ((float * 1e6).round() / 1e6).to_string(),

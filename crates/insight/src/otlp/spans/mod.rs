@@ -188,7 +188,11 @@ impl Told<'_> {
     /// The end of its stack trace.
     fn stack(&self) -> Option<String> {
         let stack = self.raised()?.text(&[STACK])?;
-        let end = &stack[stack.ceil_char_boundary(stack.len().saturating_sub(MAX_STACK))..];
+        let end = match stack.len().checked_sub(MAX_STACK) {
+            // whole lines: half of a secret doesn't look like one
+            Some(from) if from > 0 => stack[stack.ceil_char_boundary(from)..].split_once('\n')?.1,
+            _ => stack,
+        };
         Some(kept(&redact::text(end), MAX_STACK))
     }
 

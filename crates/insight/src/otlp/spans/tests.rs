@@ -265,3 +265,16 @@ fn each_trace_is_a_part_and_a_large_one_several() {
         assert!(crate::trace::write(part).expect("written").len() < 8 << 20);
     }
 }
+
+#[test]
+fn of_a_long_stack_the_last_lines_are_kept_and_no_half_of_a_secret() {
+    let stack = format!("first\n{}\nlast sk-0123456789abcdef", "x sk-0123456789abcdef\n".repeat(400));
+    let mut told = span(1, 0, SERVER, "x", vec![]);
+    let attributes =
+        vec![attribute("exception.type", "E"), attribute("exception.stacktrace", stack.as_str())];
+    told.events = vec![Event { name: "exception".to_owned(), attributes, ..Event::default() }];
+    let parts = taken("", vec![told]).parts;
+    let kept = &parts[0].calls[0].detail.as_ref().expect("a detail").attributes["exception.stacktrace"];
+    assert!(kept.len() > 1000 && kept.len() <= 4096 && kept.contains("last"), "{kept}");
+    assert!(!kept.contains("0123456789abcdef") && !kept.contains("first"), "{kept}");
+}

@@ -98,9 +98,7 @@ impl AnyValue {
             }
         }
     }
-}
 
-impl AnyValue {
     /// What has this JSON; nothing of null.
     pub(in crate::otlp) fn of(json: serde_json::Value) -> Option<Self> {
         use serde_json::Value as Json;
