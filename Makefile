@@ -63,8 +63,9 @@ docs: check-rust ## what is generated below docs/: the OpenAPI document, the dat
 	@"$$CARGO_TARGET_DIR/debug/loam" db docs docs
 
 .PHONY: lint
-lint: check-rust ## formatting and lints, Rust and Python; changes nothing
-	@$(SETUP) venv tests
+lint: check-rust ## formatting, lints, licenses and advisories of dependencies; changes nothing
+	@$(SETUP) venv tests audit
+	@$(TESTS_PYTHON) scripts/audit.py
 	@cargo fmt --all --check
 	@cargo clippy --workspace --all-targets --locked -- -D warnings
 	@$(TESTS_PYTHON) -m ruff check $(PYTHON_SOURCES)
