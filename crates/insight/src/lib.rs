@@ -12,6 +12,8 @@ mod bed;
 mod call_trees;
 pub mod comparisons;
 pub mod function_calls;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod ingest;
 mod otlp;
 mod performance_metrics;

@@ -112,7 +112,7 @@ fn unpack(packed: &[u8], most: usize) -> Result<Vec<u8>> {
 }
 
 /// Looks first how much there is, as a few bytes can come to much in memory.
-fn decode<T: Signal>(bytes: &[u8], encoding: Encoding, items: usize) -> Result<T> {
+pub(super) fn decode<T: Signal>(bytes: &[u8], encoding: Encoding, items: usize) -> Result<T> {
     let most = items.saturating_mul(PER_ITEM);
     let weight = match encoding {
         Encoding::Protobuf => wire::weight(bytes, T::PATH, most),

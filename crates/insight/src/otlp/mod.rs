@@ -33,6 +33,30 @@ use crate::ingest::Sender;
 use crate::performance_metrics::TOO_MANY;
 use crate::service::Insight;
 
+/// Reads a request and takes what is in it, without keeping it; true when it could be read.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz(bytes: &[u8], json: bool, metrics: bool, now: chrono::DateTime<chrono::Utc>) -> bool {
+    use loam_kernel::{ProjectId, TenantId};
+
+    let encoding = if json { body::Encoding::Json } else { body::Encoding::Protobuf };
+    let settings = OtlpSettings { max_items: 1000, ..OtlpSettings::default() };
+    let owner = Owner { tenant: TenantId(uuid::Uuid::nil()), project: ProjectId(uuid::Uuid::nil()) };
+    if metrics {
+        let when = metrics::When { now, max_age_days: settings.max_age_days };
+        body::decode::<MetricsRequest>(bytes, encoding, settings.max_items)
+            .map(|request| metrics::take(&request, owner, when))
+            .is_ok()
+    } else {
+        let Ok(request) = body::decode::<TracesRequest>(bytes, encoding, settings.max_items) else {
+            return false;
+        };
+        let spans = spans::told(&request).filter(|told| spans::check(told.span, &settings, now).is_ok());
+        _ = genai::said(spans, owner, 4096);
+        _ = spans::take(&request, owner, &settings, now, true);
+        true
+    }
+}
+
 impl Insight {
     /// Keeps spans, and says what was not taken.
     async fn take_spans(&self, request: TracesRequest, sender: &Sender) -> Result<Refused> {

@@ -1,0 +1,52 @@
+//! Answers of model providers, read and translated for a client.
+
+use bytes::Bytes;
+use loam_providers::openai::Head;
+use loam_providers::{Ask, Endpoint, KINDS, Reader};
+
+const CLIENTS: [Endpoint; 3] = [Endpoint::ChatCompletions, Endpoint::Messages, Endpoint::Responses];
+
+/// A provider's answer. The first byte says of which kind and for which client, the second how a stream is cut.
+pub fn provider_stream(bytes: &[u8]) {
+    let [choice, size, body @ ..] = bytes else { return };
+    let kind = &KINDS[usize::from(choice & 0x0f) % KINDS.len()];
+    let endpoint = CLIENTS[usize::from(choice >> 4) % CLIENTS.len()];
+    if kind.wire.serves(endpoint).is_err() {
+        return;
+    }
+    let request: &[u8] = match endpoint {
+        Endpoint::Messages => {
+            br#"{"model":"m","max_tokens":9,"stream":true,"messages":[{"role":"user","content":"a"}]}"#
+        }
+        Endpoint::Responses => br#"{"model":"m","stream":true,"input":"a"}"#,
+        _ => br#"{"model":"m","stream":true,"messages":[{"role":"user","content":"a"}]}"#,
+    };
+    let request = Bytes::from_static(request);
+    let Ok(head) = Head::read(&request) else { return };
+    let ask = Ask { endpoint, head: &head, body: &request, model: "m" };
+    _ = kind.wire.reader(&ask).whole(Bytes::copy_from_slice(body));
+    _ = kind.wire.error("p", 400, body, None);
+    _ = kind.wire.model_ids(body);
+
+    let cut = read(&mut *kind.wire.reader(&ask), body, usize::from(*size).max(1));
+    let whole = read(&mut *kind.wire.reader(&ask), body, body.len().max(1));
+    if kind.name == "openai" && endpoint != Endpoint::Messages {
+        assert_eq!(cut, whole, "what passes through depends on how it was cut");
+    }
+}
+
+/// All that goes to the client, when the answer comes in pieces of a size.
+fn read(reader: &mut dyn Reader, body: &[u8], size: usize) -> Vec<u8> {
+    let mut all = Vec::new();
+    for part in body.chunks(size) {
+        let forward = reader.push(Bytes::copy_from_slice(part));
+        all.extend_from_slice(&forward.now);
+        if let Some(last) = forward.last {
+            all.extend_from_slice(&last);
+            return all;
+        }
+    }
+    all.extend_from_slice(&reader.finish());
+    _ = (reader.usage(), reader.failure());
+    all
+}
