@@ -117,7 +117,7 @@ impl Sums {
         if self.least < 0.0 {
             return None;
         }
-        self.sketch.quantile(share).map(|value| (value / 1e6).clamp(self.least, self.greatest))
+        self.sketch.quantile(share).map(|value| (value / 1e6).max(self.least).min(self.greatest))
     }
 }
 

@@ -224,9 +224,10 @@ fn spread(
     values.extend(min.map(|min| value("min", MetricKind::Gauge, min)));
     values.extend(max.map(|max| value("max", MetricKind::Gauge, max)));
     for (name, share) in QUANTILES {
-        let told =
-            quantile::quantile(buckets, share).map(|at| at.clamp(min.unwrap_or(at), max.unwrap_or(at)));
-        values.extend(told.map(|told| value(name, MetricKind::Gauge, told)));
+        // not `clamp`, which panics where the sender's range is none: NaN, or a minimum above the maximum
+        let estimate = quantile::quantile(buckets, share)
+            .map(|at| at.max(min.unwrap_or(at)).min(max.unwrap_or(f64::INFINITY)));
+        values.extend(estimate.map(|estimate| value(name, MetricKind::Gauge, estimate)));
     }
     values
 }

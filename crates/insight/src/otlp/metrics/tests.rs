@@ -47,6 +47,27 @@ fn each_kind_of_number_means_what_it_says() {
 }
 
 #[test]
+fn a_histogram_with_an_impossible_range_is_no_reason_to_panic() {
+    for (min, max) in
+        [(Some(f64::NAN), Some(3.0)), (Some(5.0), Some(3.0)), (Some(9.0), None), (None, Some(f64::NAN))]
+    {
+        let point = HistogramPoint {
+            time_unix_nano: NOW_NS,
+            count: 3,
+            bucket_counts: vec![1, 2, 0],
+            explicit_bounds: vec![1.0, 2.0],
+            min,
+            max,
+            ..HistogramPoint::default()
+        };
+        let histogram = Histogram { data_points: vec![point], aggregation_temporality: 1 };
+        let points = taken(Metric { histogram: Some(histogram), ..Metric::default() }).points;
+        let finite = points.iter().all(|point| point.value.is_finite());
+        assert!(finite, "only numbers are kept: {min:?} {max:?}");
+    }
+}
+
+#[test]
 fn a_histogram_tells_its_count_its_sum_and_its_quantiles() {
     let point = HistogramPoint {
         time_unix_nano: NOW_NS,
