@@ -167,6 +167,21 @@ impl Journal {
         self.inner.shared.released(position);
     }
 
+    /// Asks for everything that the drainer has released to be overwritten with zeros now. Segments are anyway, as soon as
+    /// all of them is released; this makes the journal go on in a fresh segment, so that the present one can be too.
+    ///
+    /// Returns at once, with a position that [`Journal::overwritten`] comes to once all that was released at the call is
+    /// in no file any more. What was appended, but not released yet, is waited for as well.
+    pub fn overwrite_drained(&self) -> Position {
+        self.inner.shared.overwrite_drained()
+    }
+
+    /// Up to where nothing of what was appended is left in any file. Files that were set aside as damaged
+    /// (`RecoveryReport::set_aside`) are kept for a human, and not looked at.
+    pub fn overwritten(&self) -> Position {
+        Position(self.inner.shared.lock().overwritten())
+    }
+
     /// All durable frames with this key that are not released, in order, by a walk over the headers. Blocking.
     ///
     /// # Errors

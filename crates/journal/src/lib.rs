@@ -42,6 +42,9 @@
 //!   memory, go to a fresh one under the same positions.
 //! - At a start, the end of the log is written and synced again before it is called durable: after a failed sync
 //!   the kernel may show what the disk does not have.
+//! - A drained segment is overwritten with zeros before it is used again or removed: its header first, durably, so that
+//!   a crash meanwhile leaves a file outside of the log. A start overwrites what spares it finds once more, as the kernel
+//!   may show zeros where a sync failed. [`Journal::overwrite_drained`] does this for the present segment too.
 //! - In the last segment, a damaged place is a torn tail unless a later frame proves, by the third number in its
 //!   header, that the place was durable once; then it is damage: reported and skipped.
 

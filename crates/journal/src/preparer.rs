@@ -19,9 +19,10 @@ const FILL_BYTES: u64 = 1 << 20;
 const FILL_SYNC_BYTES: u64 = 4 << 20;
 
 enum Work {
-    /// Blank the header and give the file the number `seq`.
-    Recycle(Arc<Segment>, u64),
-    Remove(Arc<Segment>),
+    /// Overwrite the file and give it the number `seq`.
+    Recycle(Drained, u64),
+    /// Overwrite the file and remove it.
+    Remove(Drained),
     Create(u64),
 }
 
@@ -71,12 +72,12 @@ impl Preparer {
             self.choose(&mut state)
         };
         let made = match &work {
-            Work::Recycle(segment, seq) => self.recycle(segment, *seq).map(Some),
-            Work::Remove(segment) => self.remove(segment).map(|()| None),
+            Work::Recycle(drained, seq) => self.recycle(drained, *seq).map(Some),
+            Work::Remove(drained) => self.remove(drained).map(|()| None),
             Work::Create(seq) => self.create(*seq).map(Some),
         };
         match made {
-            Ok(made) => self.done(made),
+            Ok(made) => self.done(&work, made),
             Err(error) => self.failed(work, &error, now),
         }
         Step::Progress
@@ -87,14 +88,15 @@ impl Preparer {
         // After a failure the other kind of work has its turn, so that neither keeps the other from being done.
         let create = wants && self.failures % 2 == 1;
         let free = state.drained.pop_front_if(|drained| !create && Arc::strong_count(&drained.segment) == 1);
+        state.overwriting = free.as_ref().map(|drained| drained.segment.base);
         match free {
-            Some(Drained { segment, reuse: true })
-                if wants && segment.len == self.shared.config.segment_bytes =>
+            Some(drained)
+                if drained.reuse && wants && drained.segment.len == self.shared.config.segment_bytes =>
             {
                 state.next_seq += 1;
-                Work::Recycle(segment, state.next_seq - 1)
+                Work::Recycle(drained, state.next_seq - 1)
             }
-            Some(Drained { segment, .. }) => Work::Remove(segment),
+            Some(drained) => Work::Remove(drained),
             None => {
                 state.next_seq += 1;
                 Work::Create(state.next_seq - 1)
@@ -102,22 +104,47 @@ impl Preparer {
         }
     }
 
-    fn recycle(&self, old: &Segment, seq: u64) -> io::Result<Segment> {
-        // Blank before it gets its new name: a live header under a later number would be part of the log.
-        old.file.write_at(0, &SegmentHeader::BLANK)?;
-        old.file.sync_data()?;
+    fn recycle(&self, drained: &Drained, seq: u64) -> io::Result<Segment> {
+        let old = &drained.segment;
+        // Before it gets its new name: a live header under a later number would be part of the log.
+        self.overwrite(drained)?;
         let dir = &self.shared.config.dir;
         self.shared.storage.rename(&old.path, &dir.join(segment::name(seq)))?;
         self.shared.storage.sync_dir(dir)?;
         Ok(Segment::spare(dir, seq, old.len, Arc::clone(&old.file)))
     }
 
-    fn remove(&self, old: &Segment) -> io::Result<()> {
+    fn remove(&self, drained: &Drained) -> io::Result<()> {
+        let old = &drained.segment;
+        // The blocks of a removed file keep what is in them. If the disk refuses, removing is still the best there is.
+        if let Err(error) = self.overwrite(drained) {
+            tracing::debug!(error = %error, "journal: a segment is removed without being overwritten");
+        }
         match self.shared.storage.remove(&old.path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
         self.shared.storage.sync_dir(&self.shared.config.dir)
+    }
+
+    /// Fills a drained file with zeros. Its header goes first, durably: a crash leaves a file that is not part of the log,
+    /// never one with a live header and holes, which would look like damage. What was used is written over
+    /// whatever it seems to be, as after a failed sync the kernel may show zeros that the disk does not have.
+    fn overwrite(&self, Drained { segment, used, .. }: &Drained) -> io::Result<()> {
+        let file = &*segment.file;
+        file.write_at(0, &SegmentHeader::BLANK)?;
+        file.sync_data()?;
+        let zeros = vec![0; FILL_BYTES.min(*used) as usize];
+        let mut at = 0;
+        while at < *used {
+            let piece = zeros.len().min((used - at) as usize);
+            file.write_at(at, &zeros[..piece])?;
+            at += piece as u64;
+            if at.is_multiple_of(FILL_SYNC_BYTES) || at == *used {
+                file.sync_data()?;
+            }
+        }
+        Ok(())
     }
 
     fn create(&self, seq: u64) -> io::Result<Segment> {
@@ -133,7 +160,7 @@ impl Preparer {
         let segment = Segment::spare(dir, seq, self.shared.config.segment_bytes, file);
         if let Err(error) = self.shared.storage.sync_dir(dir) {
             // Its name is not durable yet: it gets another.
-            self.shared.lock().drained.push_back(Drained { segment: Arc::new(segment), reuse: true });
+            self.shared.lock().drained.push_back(Drained::unknown(Arc::new(segment), true));
             return Err(error);
         }
         Ok(segment)
@@ -157,10 +184,12 @@ impl Preparer {
         Ok(())
     }
 
-    fn done(&mut self, made: Option<Segment>) {
+    fn done(&mut self, work: &Work, made: Option<Segment>) {
         self.failures = 0;
         self.retry = None;
         let mut state = self.shared.lock();
+        state.overwriting = None;
+        state.stats.overwritten_segments += u64::from(!matches!(work, Work::Create(_)));
         if let Some(segment) = made {
             state.prepare_trouble = None;
             state.ready.push_back(Arc::new(segment));
@@ -181,16 +210,17 @@ impl Preparer {
         }
         state.stats.failures += 1;
         state.stats.last_error = Some(format!("prepare a segment: {error}"));
+        state.overwriting = None;
         state.prepare_trouble = Some(if full { Trouble::Full } else { Trouble::Failed });
         match work {
             // After a failed sync it is not trusted again.
-            Work::Recycle(segment, seq) => {
+            Work::Recycle(Drained { segment, .. }, seq) => {
                 let renamed =
                     Segment::spare(&self.shared.config.dir, seq, segment.len, Arc::clone(&segment.file));
-                state.drained.push_front(Drained { segment: Arc::new(renamed), reuse: false });
-                state.drained.push_front(Drained { segment, reuse: false });
+                state.drained.push_front(Drained::unknown(Arc::new(renamed), false));
+                state.drained.push_front(Drained::unknown(segment, false));
             }
-            Work::Remove(segment) => state.drained.push_front(Drained { segment, reuse: false }),
+            Work::Remove(drained) => state.drained.push_front(drained),
             Work::Create(_) => {}
         }
         self.shared.wake_writer(&mut state);

@@ -59,25 +59,21 @@ pub(crate) fn recover(
             None => tail::recover(&segment, &header, &mut report)?,
         };
         report.end = report.end.max(Position(end));
-        segments.push_back(Live { segment, end, failed: false });
+        segments.push_back(Live { segment, end, failed: false, recovered: true });
     }
 
     // Every damaged header may have hidden one jump.
     let jumps = if segments.is_empty() && folder.damaged == 0 { 0 } else { 1 + folder.damaged };
-    let last_seq = segments.back().map_or(0, |last: &Live| last.segment.seq);
     let durable = report.end.0;
-    let highest = durable.max(segments.back().map_or(0, |last| last.segment.base));
-    let mut ready = VecDeque::new();
-    let mut drained = VecDeque::new();
+    let highest = durable.max(segments.back().map_or(0, |last: &Live| last.segment.base));
+    // Whatever the kernel shows of a spare: an earlier version recycled segments without overwriting them, and a process
+    // that died may have failed to. They are overwritten once more, while the server starts.
     folder.spares.sort_by_key(|spare| spare.seq);
-    for spare in folder.spares {
-        let fits = spare.len == config.segment_bytes;
-        if fits && spare.seq > last_seq {
-            ready.push_back(Arc::new(spare));
-        } else {
-            drained.push_back(Drained { segment: Arc::new(spare), reuse: fits });
-        }
-    }
+    let drained = folder.spares.into_iter().map(|spare| {
+        let reuse = spare.len == config.segment_bytes;
+        Drained::unknown(Arc::new(spare), reuse)
+    });
+    let drained = drained.collect();
     let state = State {
         queue: Vec::new(),
         oldest: None,
@@ -89,8 +85,10 @@ pub(crate) fn recover(
         room: 0,
         planned: 0,
         segments,
-        ready,
+        ready: VecDeque::new(),
         drained,
+        overwriting: None,
+        rotate: false,
         next_seq: folder.next_seq,
         released: 0,
         blocked: None,

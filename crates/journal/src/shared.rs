@@ -118,6 +118,27 @@ impl Shared {
         }
     }
 
+    /// Asks for everything drained to be overwritten, the present segment included; the position up to which the log
+    /// is then in no file.
+    pub fn overwrite_drained(&self) -> Position {
+        let mut state = self.lock();
+        let idle = state.queue.is_empty() && state.inflight == 0;
+        let empty = match state.segments.back() {
+            // one from before may hold what was never durable
+            Some(last) if last.recovered || last.failed || last.end > last.segment.base => None,
+            Some(last) => Some(last.segment.base),
+            None => Some(0),
+        };
+        if let Some(base) = empty.filter(|_| idle) {
+            return Position(base);
+        }
+        state.rotate = true;
+        let begins = state.tail - state.queue.len() as u64;
+        // What is in flight may yet be written to the present segment: it is overwritten with that.
+        self.wake_writer(&mut state);
+        Position(if idle { begins } else { begins - state.inflight as u64 })
+    }
+
     pub fn wake_writer(&self, state: &mut State) {
         state.parked = Parked::Awake;
         self.writer_wake.notify_one();

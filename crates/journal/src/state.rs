@@ -57,12 +57,31 @@ pub(crate) struct Live {
     pub end: u64,
     /// A write or a sync failed on it: never write to it again.
     pub failed: bool,
+    /// An earlier process wrote to it, which may have failed: behind its end the disk may hold what the kernel doesn't show.
+    pub recovered: bool,
 }
 
 /// A file the log no longer needs.
 pub(crate) struct Drained {
     pub segment: Arc<Segment>,
     pub reuse: bool,
+    /// The part of the file, from its start, that may hold anything; beyond it were never but zeros.
+    pub used: u64,
+}
+
+impl Drained {
+    /// A file of which nothing is known.
+    pub fn unknown(segment: Arc<Segment>, reuse: bool) -> Self {
+        let used = segment.len;
+        Self { segment, reuse, used }
+    }
+}
+
+impl From<Live> for Drained {
+    fn from(live: Live) -> Self {
+        let used = if live.recovered { live.segment.len } else { live.segment.offset(live.end) };
+        Self { segment: live.segment, reuse: !live.failed, used }
+    }
 }
 
 pub(crate) struct State {
@@ -92,6 +111,10 @@ pub(crate) struct State {
     pub ready: VecDeque<Arc<Segment>>,
     /// Handled strictly in order, so that a crash never leaves a gap in the log.
     pub drained: VecDeque<Drained>,
+    /// Where the segment starts that the preparer overwrites just now.
+    pub overwriting: Option<u64>,
+    /// The writer is asked to go on in a fresh segment, so that the present one can be overwritten once it is drained.
+    pub rotate: bool,
     pub next_seq: u64,
     pub released: u64,
 
@@ -129,7 +152,7 @@ impl State {
                 Some(Blocked::Until(time, _)) => at(time),
             };
         }
-        if self.closing {
+        if self.closing || self.rotates(config) {
             return Due::Now;
         }
         match self.oldest {
@@ -190,6 +213,20 @@ impl State {
         self.queue = queue;
     }
 
+    /// Whether the writer is to begin a fresh segment now: it is asked to, there is one, and the budget has room for it.
+    pub fn rotates(&self, config: &Config) -> bool {
+        let segments = self.segments.iter().map(|live| live.segment.len).sum::<u64>();
+        let planned = (self.planned as u64 + 1) * config.segment_bytes;
+        self.rotate && !self.ready.is_empty() && segments + planned <= config.disk_budget_bytes
+    }
+
+    /// Up to where nothing of what was appended is left in any file.
+    pub fn overwritten(&self) -> u64 {
+        let log = self.segments.iter().map(|live| live.segment.base);
+        let drained = self.drained.iter().map(|drained| drained.segment.base);
+        log.chain(drained).chain(self.overwriting).min().unwrap_or(self.durable)
+    }
+
     /// Moves the segments out of the log that hold nothing of interest any more.
     pub fn collect_drained(&mut self) {
         while self.segments.len() > 1 {
@@ -197,9 +234,7 @@ impl State {
             if front.end > self.released && front.end > front.segment.base {
                 break;
             }
-            self.drained.extend(
-                self.segments.pop_front().map(|live| Drained { segment: live.segment, reuse: !live.failed }),
-            );
+            self.drained.extend(self.segments.pop_front().map(Drained::from));
         }
     }
 

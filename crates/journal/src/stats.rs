@@ -21,6 +21,8 @@ pub struct Stats {
     pub frames: u64,
     /// Bytes of these frames, headers included.
     pub bytes: u64,
+    /// Segments overwritten with zeros, once drained.
+    pub overwritten_segments: u64,
     /// Appends refused because something was used up.
     pub refused_full: u64,
     /// Writes and syncs that failed.

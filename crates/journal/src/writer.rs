@@ -64,6 +64,23 @@ impl Writer {
             if state.due(now, &self.shared.config) != Due::Now {
                 return Step::Idle;
             }
+            if state.inflight == 0 && !state.closing && state.rotates(&self.shared.config) {
+                state.rotate = false;
+                // A segment in which nothing was written is as good as a fresh one.
+                if self.active.as_ref().is_none_or(|(segment, end)| *end > segment.base) {
+                    self.active = None;
+                    state.replan(&[], &self.shared.config);
+                    if state.queue.is_empty() {
+                        state.planned = 1;
+                        state.room = self.shared.config.segment_room();
+                        self.start = state.tail;
+                        drop(state);
+                        return self.rotate();
+                    }
+                } else if state.queue.is_empty() {
+                    return Step::Progress;
+                }
+            }
             if state.inflight == 0 {
                 if state.queue.is_empty() {
                     state.finished = true;
@@ -139,7 +156,7 @@ impl Writer {
             // With nothing durable in it, it is of no use; otherwise it stays until that is drained.
             match state.segments.pop_back() {
                 Some(live) if live.end == live.segment.base => {
-                    state.drained.push_back(Drained { segment: live.segment, reuse: false });
+                    state.drained.push_back(Drained::unknown(live.segment, false));
                 }
                 Some(live) => state.segments.push_back(Live { failed: true, ..live }),
                 None => {}
@@ -162,7 +179,7 @@ impl Writer {
 
         let mut state = self.shared.lock();
         if let Err(error) = written {
-            state.drained.push_back(Drained { segment: spare, reuse: false });
+            state.drained.push_back(Drained::unknown(spare, false));
             return Err(Stall::Io(error));
         }
         let kept = |live: &Live| !live.failed || live.end > live.segment.base;
@@ -171,10 +188,33 @@ impl Writer {
             "a failed segment that holds nothing would only use budget up"
         );
         let segment = Arc::new(spare.live(base));
-        state.segments.push_back(Live { segment: Arc::clone(&segment), end: base, failed: false });
+        let live = Live { segment: Arc::clone(&segment), end: base, failed: false, recovered: false };
+        state.segments.push_back(live);
         state.planned = state.planned.saturating_sub(1);
         state.collect_drained();
+        if !state.drained.is_empty() {
+            self.shared.preparer_wake.notify_one();
+        }
         Ok((segment, base))
+    }
+
+    /// Begins a segment though there is nothing to write. If that fails, whoever asked for it asks again.
+    fn rotate(&mut self) -> Step {
+        let begun = self.begin_segment();
+        let mut state = self.shared.lock();
+        match begun {
+            Ok(active) => self.active = Some(active),
+            Err(stall) => {
+                state.replan(&[], &self.shared.config);
+                if let Stall::Io(error) = stall {
+                    tracing::warn!(error = %error, "journal: no fresh segment could be begun");
+                    state.stats.failures += 1;
+                    state.stats.last_error = Some(format!("begin a segment: {error}"));
+                }
+            }
+        }
+        self.shared.announce(state);
+        Step::Progress
     }
 
     fn wait_for_segment(&mut self) -> Step {

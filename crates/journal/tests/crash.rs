@@ -58,7 +58,7 @@ fn live(seed: u64) -> World {
     let mut journal = world.open();
     world.append(&journal);
     world.check_nothing_dropped(&mut journal);
-    world.deliver_all(&journal);
+    world.check_overwritten(journal);
     world
 }
 

@@ -138,6 +138,18 @@ impl SimStorage {
         disk.files[node].disk[offset as usize] ^= 0x55;
     }
 
+    /// How many bytes behind the first `from` of a folder's files are not zero, in the cache or on the disk.
+    pub fn bytes_left(&self, dir: &Path, from: usize) -> usize {
+        let disk = self.disk();
+        let left = |bytes: &[u8]| match bytes.get(from..) {
+            // comparing whole slices is what makes this cheap in a test that does it thousands of times
+            Some(bytes) if bytes != vec![0; bytes.len()] => bytes.iter().filter(|byte| **byte != 0).count(),
+            _ => 0,
+        };
+        let files = disk.names.iter().filter(|(path, _)| path.parent() == Some(dir));
+        files.map(|(_, node)| left(&disk.files[*node].cache).max(left(&disk.files[*node].disk))).sum()
+    }
+
     /// The disk's content as it is now, on a disk of its own.
     pub fn copy(&self) -> Self {
         let disk = self.disk();

@@ -120,7 +120,8 @@ impl World {
             55..75 => drop(journal.step_writer(self.rng.chance(20))),
             75..85 => drop(journal.step_preparer(self.rng.chance(50))),
             85..92 => self.drain(journal),
-            92..96 => self.find(journal),
+            92..95 => self.find(journal),
+            95 => drop(journal.overwrite_drained()),
             _ => self.upset(),
         }
         self.poll();
@@ -272,6 +273,25 @@ impl World {
     pub fn deliver_all(&mut self, journal: &Stepped) {
         while self.owed().next().is_some() {
             self.drain(journal);
+        }
+    }
+}
+
+impl World {
+    /// Of what a database has nothing is left in any file, whatever went wrong before, and whatever comes now.
+    pub fn check_overwritten(&mut self, mut journal: Stepped) {
+        self.deliver_all(&journal);
+        let position = journal.overwrite_drained();
+        assert!(journal.settle(), "the journal does not come to rest");
+        assert!(journal.overwritten() >= position, "{:?} of {position:?}", journal.overwritten());
+        assert_eq!(self.sim.bytes_left(&self.config.dir, 4096), 0, "a drained text is left");
+        drop(journal);
+        self.sim.crash();
+        let mut journal = self.open();
+        assert_eq!(self.sim.bytes_left(&self.config.dir, 4096), 0, "a drained text came back");
+        self.sim.keep_power();
+        if !self.sim.is_cut() {
+            assert!(journal.settle() && journal.overwritten() >= position);
         }
     }
 }
