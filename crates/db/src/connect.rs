@@ -14,6 +14,7 @@ use tokio::sync::Mutex;
 
 use crate::conn::{Conn, Naming};
 use crate::error::{from_sqlx, is_transient_sqlx};
+use crate::overwrite::mark_secure;
 use crate::tx::{System, Tenant, Tx};
 
 /// Where the database is and how it is used.
@@ -260,6 +261,8 @@ async fn open_sqlite(config: &Config, path: &Path) -> Result<Pools> {
         // a batch of the drainer fits, so that its pages are written once; memory is taken only when it is needed
         .pragma("cache_size", "-16384")
         .pragma("wal_autocheckpoint", "4000")
+        // what is deleted is overwritten with zeros, free pages too; `FAST` would leave those as they are
+        .pragma("secure_delete", "ON")
         // another process, such as the command line, may hold the write lock for a moment
         .busy_timeout(Duration::from_secs(config.acquire_timeout));
     let timeout = Duration::from_secs(config.acquire_timeout);
@@ -272,6 +275,13 @@ async fn open_sqlite(config: &Config, path: &Path) -> Result<Pools> {
         .connect_with(options.clone().create_if_missing(true))
         .await
         .map_err(|e| cannot_open(path, e))?;
+    let objects: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema")
+        .fetch_one(&writer)
+        .await
+        .map_err(|e| cannot_open(path, e))?;
+    if objects == 0 {
+        mark_secure(&writer).await.map_err(|e| cannot_open(path, e))?;
+    }
     let readers = SqlitePoolOptions::new()
         .max_connections(config.max_connections)
         .acquire_timeout(timeout)

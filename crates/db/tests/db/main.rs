@@ -6,6 +6,7 @@
 mod bulk;
 mod idempotency;
 mod kit;
+mod overwrite;
 mod partitions;
 mod pgbouncer;
 mod rls;
