@@ -13,6 +13,7 @@ pub mod error_logs;
 pub mod mail;
 pub mod notices;
 mod operators;
+pub mod origin;
 pub mod pack;
 pub mod quarantine;
 pub mod records;

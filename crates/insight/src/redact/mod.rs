@@ -12,10 +12,6 @@ pub(crate) use common::text;
 pub(crate) use key::{differs, key};
 pub(crate) use statement::statement;
 
-/// Words of names whose values are secrets, beside those that are secrets in any record.
-const WORDS: [&str; 13] =
-    ["key", "keys", "auth", "sig", "jwt", "csrf", "xsrf", "pwd", "pass", "pin", "otp", "sid", "session"];
-
 /// Headers without the values of those that hold secrets.
 pub(crate) fn headers(headers: &mut Map<String, Value>) {
     fields(headers);
@@ -54,7 +50,7 @@ fn attributes(named: &mut Map<String, Value>) {
             (_, Value::Number(_) | Value::Bool(_) | Value::Null) => {}
             ("statement" | "text", Value::String(said)) if name.starts_with("db.") => *said = statement(said),
             ("full" | "url" | "target" | "path", Value::String(said)) => *said = address(said),
-            _ if is_secret(name) || name == "url.query" => hide(value),
+            _ if common::is_secret(name) || name == "url.query" => hide(value),
             _ => common::json(value),
         }
     }
@@ -79,17 +75,8 @@ pub(crate) fn address(address: &str) -> String {
 
 fn fields(fields: &mut Map<String, Value>) {
     for (name, value) in fields {
-        if is_secret(name) { hide(value) } else { common::json(value) }
+        if common::is_secret_parameter(name) { hide(value) } else { common::json(value) }
     }
-}
-
-fn is_secret(name: &str) -> bool {
-    common::is_secret(name)
-        || name
-            .split(|c: char| !c.is_ascii_alphanumeric())
-            .any(|word| WORDS.iter().any(|secret| word.eq_ignore_ascii_case(secret)))
-        // sessionId, apiKey
-        || ["Key", "Auth", "session"].iter().any(|part| name.contains(part))
 }
 
 /// Unlike in a record of Loam's own, a number is hidden too: it may be a one-time password.

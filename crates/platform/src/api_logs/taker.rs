@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::record::Record;
 use super::settings::{ApiLogSettings, SETTINGS};
 use crate::pack::pack;
-use crate::records::{self, API_LOG, Records, Throttle, dropped, is_secret, shortened};
+use crate::records::{self, API_LOG, Records, Throttle, dropped, is_secret_parameter, shortened};
 use crate::system_config::{Live, SystemConfig};
 
 /// Records a second of requests without a valid key: anybody can make those.
@@ -280,7 +280,7 @@ fn query_params(query: &str) -> Value {
 
 /// A value without its secret, and no longer than it may be.
 fn clear<'a>(name: &str, value: &'a str) -> Cow<'a, str> {
-    if is_secret(name) {
+    if is_secret_parameter(name) {
         return Cow::Borrowed("[redacted]");
     }
     let clean = if value.len() <= MAX_VALUE {

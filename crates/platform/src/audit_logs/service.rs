@@ -6,6 +6,7 @@ use sea_orm::{ActiveModelTrait, IntoActiveModel, Set};
 use serde_json::Value;
 
 use super::{chain, entity, head};
+use crate::records::redact;
 
 /// A change about to be made.
 #[derive(Clone, Debug)]
@@ -21,7 +22,9 @@ pub struct Change<'a> {
 }
 
 /// Adds a row to the trail of the transaction's tenant, in that transaction: the change and its record are one.
-pub async fn record<R>(tx: &Tx<R>, clock: &Clock, change: Change<'_>) -> Result<()> {
+pub async fn record<R>(tx: &Tx<R>, clock: &Clock, mut change: Change<'_>) -> Result<()> {
+    // whoever records a change leaves secrets out; this is for one that forgets, and for addresses that are secrets
+    redact::json(&mut change.changes);
     let scope = tx.scope();
     let last = lock_head(tx).await?;
     let origin = scope.origin();

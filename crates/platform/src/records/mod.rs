@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 pub(crate) mod bed;
+mod names;
 pub mod redact;
 mod retention;
 mod throttle;
@@ -19,7 +20,7 @@ use metrics::Counter;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-pub(crate) use redact::{is_secret, json, text};
+pub(crate) use redact::{is_secret_parameter, json, text};
 pub use retention::{RETENTION, Retention, RetentionSettings};
 pub(crate) use throttle::Throttle;
 

@@ -4,26 +4,10 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
+pub use super::names::{is_secret, is_secret_parameter};
+
 /// What stands in the place of a secret.
 pub const REDACTED: &str = "[redacted]";
-
-/// Parts of names whose values are secrets.
-const NAMES: [&str; 14] = [
-    "secret",
-    "token",
-    "password",
-    "passwd",
-    "passphrase",
-    "api_key",
-    "apikey",
-    "authorization",
-    "credential",
-    "cookie",
-    "private_key",
-    "access_key",
-    "project_key",
-    "signature",
-];
 
 /// How keys of well-known makers begin, Loam's own first.
 const PREFIXES: [&str; 12] =
@@ -32,47 +16,58 @@ const PREFIXES: [&str; 12] =
 /// Shorter than this, nothing is taken for a key.
 const SHORTEST: usize = 12;
 
-/// Whether a header, field or parameter of this name holds a secret.
-pub fn is_secret(name: &str) -> bool {
-    // what nearly every request has needs no search
-    if matches!(
-        name,
-        "host"
-            | "accept"
-            | "accept-encoding"
-            | "connection"
-            | "content-length"
-            | "content-type"
-            | "user-agent"
-    ) {
-        return false;
-    }
-    let name = name.to_ascii_lowercase().replace('-', "_");
-    NAMES.iter().any(|part| name.contains(part)) || name == "auth" || name == "x_api_key"
-}
-
 /// A text without what looks like a secret: keys by their beginning, JSON web tokens, passwords in URLs.
 pub fn text(text: &str) -> Cow<'_, str> {
     // a password in a URL can be short, but not with its scheme and host
     if text.len() < SHORTEST {
         return Cow::Borrowed(text);
     }
-    let mut clean = String::new();
+    let mut spans: Vec<(usize, usize)> =
+        words(text)
+            .filter_map(|(from, to)| {
+                if looks_secret(&text[from..to]) { Some((from, to)) } else { password(text, from, to) }
+            })
+            .collect();
+    if text.contains(['?', '&']) {
+        spans.extend(parameters(text));
+    }
+    if text.contains("://") {
+        spans.extend(paths(text));
+    }
+    if spans.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    spans.sort_unstable();
+    let mut clean = String::with_capacity(text.len());
     let mut done = 0;
-    for (from, to) in words(text) {
-        let word = &text[from..to];
-        let hidden = if looks_secret(word) { Some((from, to)) } else { password(text, from, to) };
-        if let Some((from, to)) = hidden.filter(|(from, _)| *from >= done) {
+    for (from, to) in spans {
+        if from >= done {
             clean.push_str(&text[done..from]);
             clean.push_str(REDACTED);
-            done = to;
         }
-    }
-    if done == 0 {
-        return Cow::Borrowed(text);
+        done = done.max(to);
     }
     clean.push_str(&text[done..]);
     Cow::Owned(clean)
+}
+
+/// The beginning of what another server answered, for people to see: without control characters, without the secrets that
+/// it was sent and may have repeated, and without what looks like one.
+#[must_use]
+pub fn excerpt(answer: &str, max: usize, sent: &[&str]) -> String {
+    // room for a secret that the end of the excerpt would cut in half
+    let longest = sent.iter().map(|secret| secret.len()).max().unwrap_or(0);
+    let mut shown: String = answer.chars().take(max + longest).collect();
+    for secret in sent.iter().filter(|secret| !secret.is_empty()) {
+        shown = shown.replace(secret, REDACTED);
+    }
+    let shown = text(&shown);
+    let mut plain: String =
+        shown.chars().map(|c| if c.is_control() && c != '\n' { ' ' } else { c }).take(max).collect();
+    if shown.chars().nth(max).is_some() || answer.chars().nth(max + longest).is_some() {
+        plain.push('…');
+    }
+    plain
 }
 
 /// A document without secrets.
@@ -99,6 +94,8 @@ fn hide(value: &mut Value) {
     match value {
         Value::String(text) => REDACTED.clone_into(text),
         Value::Array(items) => items.iter_mut().for_each(hide),
+        // a secret as readers see it: that there is one, and how it ends
+        Value::Object(fields) if fields.get("sealed") == Some(&Value::Bool(true)) && fields.len() <= 2 => {}
         Value::Object(fields) => fields.values_mut().for_each(hide),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
@@ -136,6 +133,53 @@ fn password(text: &str, from: usize, to: usize) -> Option<(usize, usize)> {
     Some((to + 1, to + 1 + at))
 }
 
+/// The values of secret parameters in what may be a URL: `?token=…`.
+fn parameters(text: &str) -> impl Iterator<Item = (usize, usize)> + '_ {
+    text.match_indices(['?', '&']).filter_map(|(at, _)| {
+        let rest = &text[at + 1..];
+        let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '[' | ']');
+        let length = rest.find(|c| !is_name(c))?;
+        let value = rest[length..].strip_prefix('=')?;
+        let end = value.find(['&', '#', '"', '\'', '<', '>', '`', ',', ')']).unwrap_or(value.len());
+        let end = value[..end].find(char::is_whitespace).unwrap_or(end);
+        let from = at + 1 + length + 1;
+        (end > 0 && is_secret_parameter(&rest[..length])).then_some((from, from + end))
+    })
+}
+
+/// What is secret in the path of a URL: all behind a host or a part of the path that takes hooks, as whoever knows the
+/// address may post there; and the token of a bot of Telegram's.
+fn paths(text: &str) -> Vec<(usize, usize)> {
+    let mut found = Vec::new();
+    for (at, mark) in text.match_indices("://") {
+        let begin = at + mark.len();
+        let ends =
+            |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>' | '`' | '?' | '#' | ',' | ')');
+        let end = text[begin..].find(ends).map_or(text.len(), |length| begin + length);
+        let Some(slash) = text[begin..end].find('/').map(|length| begin + length) else { continue };
+        let mut hook = text[begin..slash].contains("hook");
+        let mut from = slash + 1;
+        for part in text[slash + 1..end].split('/') {
+            let to = from + part.len();
+            let is_bot = part
+                .strip_prefix("bot")
+                .is_some_and(|rest| rest.contains(':') && rest.starts_with(|c: char| c.is_ascii_digit()));
+            if is_bot || (hook && is_random(part)) {
+                found.push((from, to));
+            }
+            hook |= part.contains("hook");
+            from = to + 1;
+        }
+    }
+    found
+}
+
+/// Whether a part of a path looks as if it had been drawn, rather than named.
+fn is_random(part: &str) -> bool {
+    let has_digit = part.bytes().any(|byte| byte.is_ascii_digit());
+    part.len() >= 24 || (part.len() >= 8 && has_digit)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -143,21 +187,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_are_known_by_the_name_of_their_field() {
-        for name in [
-            "Authorization",
-            "x-api-key",
-            "Set-Cookie",
-            "clientSecret",
-            "api_key",
-            "ACCESS_TOKEN",
-            "X-Signature",
-        ] {
-            assert!(is_secret(name), "{name}");
-        }
-        for name in ["content-type", "model", "key_id", "user-agent", "limit", "author"] {
-            assert!(!is_secret(name), "{name}");
-        }
+    fn an_excerpt_repeats_no_secret_that_was_sent() {
+        assert_eq!(excerpt("wrong key hunter2-hunter2", 100, &["hunter2-hunter2"]), "wrong key [redacted]");
+        assert_eq!(excerpt("wrong key hunter2-hunter2", 14, &["hunter2-hunter2"]), "wrong key [red…");
+        assert_eq!(excerpt("a\0b\u{1b}[31mc\nd", 100, &[""]), "a b [31mc\nd");
+        assert_eq!(excerpt(&"x".repeat(50), 10, &[]), format!("{}…", "x".repeat(10)));
     }
 
     #[test]
@@ -184,6 +218,25 @@ mod tests {
             ("postgres://loam:p@ss:word@db:5432/x is away", "postgres://loam:[redacted]@db:5432/x is away"),
             ("sk-proj-0123456789 and ghp_0123456789ab", "[redacted] and [redacted]"),
             ("https://example.com:443/a", "https://example.com:443/a"),
+            (
+                "https://hooks.slack.com/services/T00000000/B00000000/abcdefghijklmnopqrstuvwx failed",
+                "https://hooks.slack.com/services/[redacted]/[redacted]/[redacted] failed",
+            ),
+            (
+                "https://open.feishu.cn/open-apis/bot/v2/hook/1e5e-4d2a",
+                "https://open.feishu.cn/open-apis/bot/v2/hook/[redacted]",
+            ),
+            ("https://bots.example.com/webhooks/loam", "https://bots.example.com/webhooks/loam"),
+            (
+                "POST https://api.telegram.org/bot123456:AAHdqTcvCH1vGWJxf/sendMessage",
+                "POST https://api.telegram.org/[redacted]/sendMessage",
+            ),
+            (
+                "https://oapi.example.com/robot/send?access_token=abc&page=2#x",
+                "https://oapi.example.com/robot/send?access_token=[redacted]&page=2#x",
+            ),
+            ("GET /a?max_tokens=5&key=abc%20d is slow", "GET /a?max_tokens=5&key=[redacted] is slow"),
+            ("what? this & that = nothing", "what? this & that = nothing"),
             (
                 "task-oriented sk-learn loam_platform::drain ümlaut: 简体",
                 "task-oriented sk-learn loam_platform::drain ümlaut: 简体",
