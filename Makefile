@@ -14,6 +14,8 @@ export PYTHONDONTWRITEBYTECODE := 1
 
 LISTEN ?= 127.0.0.1:8790
 DATA ?= data
+# What `make run` lets providers, tools and webhooks reach besides the internet: this machine, for a local model server.
+ALLOW_NETWORK ?= 127.0.0.0/8
 SETUP := python3 scripts/setup.py
 # Asked for at the time of use: the path depends on the pinned requirements.
 TESTS_PYTHON = $$($(SETUP) path venv:tests)/bin/python
@@ -24,8 +26,8 @@ help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## ?/\1\t/' | expand -t 10
 
 .PHONY: run
-run: build ## build Loam and start it on its embedded database at http://127.0.0.1:8790 (LISTEN=, DATA=)
-	@exec target/release/loam serve --listen $(LISTEN) --data $(DATA)
+run: build ## build Loam and start it on its embedded database at http://127.0.0.1:8790 (LISTEN=, DATA=, ALLOW_NETWORK=)
+	exec target/release/loam serve --listen $(LISTEN) --data $(DATA) $(addprefix --allow-network ,$(ALLOW_NETWORK))
 
 .PHONY: demo
 demo: build ## the same with a real 135 M-parameter model behind it, and examples to paste

@@ -97,6 +97,8 @@ def main() -> int:
     print("starting the model and Loam …", flush=True)
     with RealModel(threads=max(1, (os.cpu_count() or 2) // 2)) as model:
         command = [str(BINARY), "serve", "--listen", chosen.listen, "--data", str(chosen.data)]
+        # The model is on this machine, which Loam reaches only where its network is named.
+        command += ["--allow-network", "127.0.0.0/8"]
         # In our own session: a Ctrl-C reaches it directly, and it drains.
         server = subprocess.Popen(command, env=os.environ | {"LOAM_BOOTSTRAP_KEY": key})
         try:

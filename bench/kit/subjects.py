@@ -196,6 +196,8 @@ class Loam(Subject):
             raise BenchError(f"{self.setting.loam} is missing: run make build, or leave Loam out with --subjects")
         port = free_port()
         command = [self.setting.loam, "serve", "--listen", f"127.0.0.1:{port}", "--data", self.data, *self.database()]
+        # The upstream is on this machine.
+        command += ["--allow-network", "127.0.0.0/8"]
         env = {"LOAM_BOOTSTRAP_KEY": self.KEY, "LOAM_BOOTSTRAP_PASSWORD": "benchmark-password-1"}
         self.base = f"http://127.0.0.1:{port}"
         self.headers = {"authorization": f"Bearer {self.KEY}"}

@@ -17,6 +17,9 @@ from .process import Process, ServiceError, free_port, http_ok, temporary_folder
 BOOTSTRAP_KEY = "loam_testoperator0123456789abcdefghijklmnopqrstuvwxyz"
 BOOTSTRAP_PASSWORD = "correct-horse-battery-staple-7041"
 
+# What the tests put behind Loam listens on this machine, which it reaches only where an operator names the network.
+ALLOW_THIS_MACHINE = {"LOAM_OUTGOING__ALLOW_NETWORKS": '["127.0.0.0/8", "::1"]'}
+
 # Commands that work on a deployment's data; the others know nothing of it.
 ON_DATA = {
     "tenant",
@@ -32,6 +35,7 @@ ON_DATA = {
     "message",
     "login-session",
     "signing-key",
+    "secret",
     "key",
     "project",
     "provider",
@@ -89,7 +93,7 @@ class Loam:
         """The environment that it is started with."""
         # Nothing of the developer's own configuration may reach the binary under test.
         clean = {name: value for name, value in os.environ.items() if not name.startswith("LOAM_")}
-        return clean | self._env
+        return clean | ALLOW_THIS_MACHINE | self._env
 
     def serve_command(self) -> list[str]:
         return [str(binary()), "serve", "--listen", f"127.0.0.1:{self.port}", *self._where]

@@ -255,7 +255,7 @@ def test_an_internal_address_is_refused_unless_an_operator_allows_it(server, tmp
     with Loam(data=tmp_path / "data") as loam:
         session = Api(loam.url, loam.key).create("chat_sessions", {})["id"]
         declare(Api(loam.url, loam.key), session, weather(server.url))
-    with Loam(data=tmp_path / "data", env={"LOAM_OUTGOING__ALLOW_LOOPBACK": "false"}) as loam:
+    with Loam(data=tmp_path / "data", env={"LOAM_OUTGOING__ALLOW_NETWORKS": "[]"}) as loam:
         api = Api(loam.url, loam.key)
         for url in (server.url, f"http://localhost:{server.port}/", "http://10.0.0.1/", "http://[::1]/"):
             assert_error(declare(api, session, weather(url), expect=None), 400, param="tools[0].execution.url")

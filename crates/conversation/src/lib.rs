@@ -20,11 +20,17 @@ pub mod turns;
 
 use loam_db::EntityShape;
 use loam_kernel::Result;
+use loam_platform::seal::{SealedTable, rows};
 use loam_platform::system_config::Declaration;
 
 pub use context::settings::{CONTEXT, ContextSettings};
 pub use service::{Conversation, Parts};
 pub use turns::settings::{TURNS, TurnSettings};
+
+/// The tables of this crate with sealed values.
+pub fn sealed() -> Vec<Box<dyn SealedTable>> {
+    vec![rows::<channels::entity::Entity>(), rows::<session_configs::entity::Entity>()]
+}
 
 /// The entities of this crate.
 pub fn entities() -> Vec<EntityShape> {

@@ -19,12 +19,18 @@ pub mod tool_calls;
 pub mod usage;
 
 use loam_db::EntityShape;
+use loam_platform::seal::{SealedTable, rows};
 
 pub use config::Config;
 pub use loam_providers::Usage;
 pub use proxy::{Completion, ProviderTest};
 pub use service::{Gateway, Parts};
 pub use settings::{CALLS, CallSettings, config_keys};
+
+/// The tables of this crate with sealed values.
+pub fn sealed() -> Vec<Box<dyn SealedTable>> {
+    vec![rows::<ai_providers::entity::Entity>()]
+}
 
 /// The entities of this crate.
 pub fn entities() -> Vec<EntityShape> {

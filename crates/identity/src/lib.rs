@@ -29,12 +29,22 @@ pub mod users;
 mod tests;
 
 use loam_db::EntityShape;
+use loam_platform::seal::{SealedTable, rows};
 
 pub use authenticator::{Asks, Authenticator};
 pub use bootstrap::{Bootstrap, FirstKey, has_tenants};
 pub use config::Config;
 pub use service::{Identity, Parts};
 pub use users::UserDependents;
+
+/// The tables of this crate with sealed values.
+pub fn sealed() -> Vec<Box<dyn SealedTable>> {
+    vec![
+        rows::<token_issuers::entity::Entity>(),
+        rows::<signing_keys::entity::Entity>(),
+        rows::<projects::entity::Entity>(),
+    ]
+}
 
 /// The entities of this crate.
 pub fn entities() -> Vec<EntityShape> {

@@ -102,7 +102,7 @@ fn node(database: &Database, clock: &Clock, analysis: AnalysisSettings) -> (Iden
     let (db, notices) = (database.db.clone(), Notices::default());
     let file = database.folder().join("master.key");
     let keyring = Keyring::open(&file, clock, !file.is_file()).unwrap();
-    let client = Client::new(&Config { allow_loopback: Some(true), ..Config::default() }).unwrap();
+    let client = Client::new(&Config { allow_loopback: true, ..Config::default() }).unwrap();
     let identity = Identity::new(loam_identity::Parts {
         db: db.clone(),
         clock: clock.clone(),

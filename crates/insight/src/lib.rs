@@ -30,6 +30,7 @@ mod trace;
 
 use loam_db::EntityShape;
 use loam_kernel::Result;
+use loam_platform::seal::{SealedTable, rows};
 use loam_platform::system_config::Declaration;
 
 pub use ingest::settings::{INGEST, IngestSettings};
@@ -37,6 +38,11 @@ pub use otlp::{OTLP, OtlpSettings, error_shape as otlp_error_shape};
 pub use performance_metrics::{METRICS, MetricSettings};
 pub use records::{STORAGE, StorageSettings};
 pub use service::{Insight, Parts};
+
+/// The tables of this crate with sealed values.
+pub fn sealed() -> Vec<Box<dyn SealedTable>> {
+    vec![rows::<alert_rules::entity::Entity>()]
+}
 
 /// The entities of this crate.
 pub fn entities() -> Vec<EntityShape> {

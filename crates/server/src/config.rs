@@ -107,11 +107,18 @@ pub(crate) struct Flags {
     pub(crate) data: Option<PathBuf>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) database: Option<DatabaseFlags>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) outgoing: Option<OutgoingFlags>,
 }
 
 #[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct DatabaseFlags {
     pub(crate) url: String,
+}
+
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct OutgoingFlags {
+    pub(crate) allow_networks: Vec<Network>,
 }
 
 impl Config {
@@ -151,14 +158,6 @@ impl Config {
     pub fn data(&self) -> &Path {
         self.data.as_deref().unwrap_or(Path::new("data"))
     }
-
-    /// The settings of outgoing requests: loopback is reachable only while the server is itself reachable from there
-    /// alone.
-    pub(crate) fn outgoing(&self) -> loam_http::client::Config {
-        let mut outgoing = self.outgoing.clone();
-        outgoing.allow_loopback.get_or_insert(self.listen().ip().is_loopback());
-        outgoing
-    }
 }
 
 #[cfg(test)]
@@ -176,5 +175,19 @@ mod tests {
         let flags = Flags { listen: Some(SocketAddr::from(([127, 0, 0, 1], 2))), ..Flags::default() };
         let config = Config::load(Some(&file), &flags).expect("valid");
         assert!(config.gateway.strict && config.listen().port() == 2, "a flag is over the file");
+    }
+
+    #[test]
+    fn this_machine_is_reached_only_where_its_network_is_named() {
+        let listening = Flags { listen: Some(SocketAddr::from(([127, 0, 0, 1], 2))), ..Flags::default() };
+        let reaches = |flags: &Flags| {
+            let config = Config::load(None, flags).expect("valid");
+            let guard = loam_http::client::Guard::new(&config.outgoing);
+            guard.check_url("base_url", "http://127.0.0.1:11434/v1").is_ok()
+        };
+        assert!(!reaches(&Flags::default()) && !reaches(&listening), "wherever the server listens");
+        let networks = vec!["127.0.0.0/8".parse().expect("a network")];
+        let outgoing = Some(OutgoingFlags { allow_networks: networks });
+        assert!(reaches(&Flags { outgoing, ..Flags::default() }));
     }
 }

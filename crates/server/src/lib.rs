@@ -12,6 +12,7 @@ mod listen;
 mod logging;
 mod maintenance;
 mod memory;
+mod private;
 mod serve;
 mod services;
 mod surface;
@@ -19,4 +20,4 @@ mod unread;
 
 pub use config::Config;
 pub use docs::{openapi, openapi_text};
-pub use services::entities;
+pub use services::{entities, sealed};

@@ -1,6 +1,5 @@
 //! Putting the parts together.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +22,7 @@ use loam_platform::mail::Mailer;
 use loam_platform::notices::Notices;
 use loam_platform::quarantine;
 use loam_platform::records::Records;
-use loam_platform::seal::Keyring;
+use loam_platform::seal::{Keyring, SealedTable};
 use loam_platform::system_config::{self, Declaration, SystemConfig};
 use loam_platform::webhook_deliveries::{self, WebhookDeliveries};
 use tokio::task::JoinSet;
@@ -36,7 +35,11 @@ use crate::error_tap;
 use crate::limits;
 use crate::maintenance;
 use crate::memory;
+use crate::private;
 use crate::surface::{self, Edge, Health};
+
+/// The topic of notices that the master keys have changed.
+pub(crate) const MASTER_KEY: &str = "master_key";
 
 /// Every entity, in the order of the data dictionary.
 pub fn entities() -> Vec<EntityShape> {
@@ -47,6 +50,16 @@ pub fn entities() -> Vec<EntityShape> {
     all.extend(loam_jobs::entities());
     all.extend(loam_platform::entities());
     all.push(EntityShape::of::<loam_db::IdempotencyKeys>());
+    all
+}
+
+/// Every table with values that are sealed under the master key.
+pub fn sealed() -> Vec<Box<dyn SealedTable>> {
+    let mut all = loam_identity::sealed();
+    all.extend(loam_conversation::sealed());
+    all.extend(loam_insight::sealed());
+    all.extend(loam_gateway::sealed());
+    all.extend(loam_platform::seal::sealed());
     all
 }
 
@@ -87,6 +100,14 @@ impl Core {
                 Keyring::open(&config.data().join("master.key"), &clock, first)?
             }
         };
+        let ring = keyring.clone();
+        notices.subscribe(move |notice| {
+            if notice.topic == MASTER_KEY
+                && let Err(e) = ring.reload()
+            {
+                tracing::error!(error = %e, "the changed key file can't be read; the keys stay as they were");
+            }
+        });
         let core = Self::assemble(config, db, clock, notices, keyring, journal)?;
         core.identity.learn_default_tenant().await?;
         core.system_config.reload().await?;
@@ -108,11 +129,11 @@ impl Core {
         keyring: Keyring,
         journal: Option<Journal>,
     ) -> Result<Self> {
-        let outgoing = config.outgoing();
+        let outgoing = &config.outgoing;
         let system_config = SystemConfig::new(db.clone(), clock.clone(), notices.clone(), config_keys()?)?;
         limits::follow(&system_config)?;
         config.identity.check()?;
-        let client = Client::new(&outgoing)?;
+        let client = Client::new(outgoing)?;
         let identity = Identity::new(loam_identity::Parts {
             db: db.clone(),
             clock: clock.clone(),
@@ -163,7 +184,11 @@ impl Core {
             client: client.clone(),
             journal: journal.clone(),
             deliveries: deliveries.clone(),
-            mailer: Mailer::new(&config.smtp, client, outgoing.ca_file.as_deref())?,
+            mailer: Mailer::new(
+                &config.smtp,
+                Client::new(&to_mail_server(outgoing))?,
+                outgoing.ca_file.as_deref(),
+            )?,
             alerts: system_config.live(&loam_insight::alert_rules::ALERT_RULES)?,
             otlp: system_config.live(&loam_insight::OTLP)?,
             metrics: system_config.live(&loam_insight::METRICS)?,
@@ -221,6 +246,12 @@ impl Core {
     }
 }
 
+/// The mail server is the operator's own choice, which no tenant can change: it may be on this machine or a private network
+/// without these being open to whatever tenants configure.
+fn to_mail_server(outgoing: &loam_http::client::Config) -> loam_http::client::Config {
+    loam_http::client::Config { allow_private: true, allow_loopback: true, ..outgoing.clone() }
+}
+
 /// A running server, but for its listeners.
 pub(crate) struct Services {
     pub(crate) edge: Edge,
@@ -239,7 +270,7 @@ pub(crate) struct Services {
 /// Opens the journal, which also locks the data folder against a second server.
 pub(crate) fn open_journal(config: &Config) -> Result<Journal> {
     let data = config.data();
-    make_private(data).with_context(|| format!("cannot make the data folder {}", data.display()))?;
+    private::data_folder(data)?;
     let mut settings = loam_journal::Config::new(data.join("journal"));
     settings.segment_bytes = config.journal.segment_bytes;
     settings.disk_budget_bytes = config.journal.disk_budget_bytes;
@@ -252,14 +283,6 @@ pub(crate) fn open_journal(config: &Config) -> Result<Journal> {
         }
         e => anyhow::Error::new(e).context("cannot open the journal"),
     })
-}
-
-fn make_private(folder: &Path) -> std::io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
 }
 
 impl Services {

@@ -2,11 +2,12 @@
 
 use loam_http::client::Client;
 use loam_kernel::{ChannelId, Clock, Error, Result};
-use loam_platform::seal::{Keyring, masked};
+use loam_platform::origin;
+use loam_platform::seal::{Keyring, SealedRows, Visit, masked, visit_json};
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
-use super::entity::{ChannelKind, Model};
+use super::entity::{ChannelKind, Column, Entity, Model};
 
 const TELEGRAM: &str = "https://api.telegram.org";
 
@@ -28,6 +29,20 @@ fn secret_place(id: ChannelId) -> String {
     format!("channels/{id}/secret")
 }
 
+impl SealedRows for Entity {
+    const SEALED: &'static [Column] = &[Column::Config, Column::Secret, Column::OldSecret];
+
+    fn each(row: &mut Model, visit: Visit<'_>) -> Result<()> {
+        let place = secret_place(row.id);
+        visit_json(&place, &mut row.secret, visit)?;
+        if let Some(old) = &mut row.old_secret {
+            visit_json(&place, old, visit)?;
+        }
+        let token = row.config.get_mut("bot_token");
+        token.map_or(Ok(()), |token| visit_json(&token_place(row.id), token, visit))
+    }
+}
+
 impl ChannelKind {
     fn fields(self) -> &'static [&'static str] {
         match self {
@@ -37,8 +52,16 @@ impl ChannelKind {
     }
 }
 
+/// Where the requests of a channel go, if they go anywhere.
+pub(super) fn address(kind: ChannelKind, config: &Value) -> Option<&str> {
+    match kind {
+        ChannelKind::Webhook => config["url"].as_str(),
+        ChannelKind::Telegram => Some(config["api_url"].as_str().unwrap_or(TELEGRAM)),
+    }
+}
+
 /// Puts a change over a kept configuration, checks the whole, and seals what is secret. Null removes, a secret as it is
-/// read stays.
+/// read stays, unless it would go to another server.
 pub(super) fn configure(
     (client, keyring, clock): (&Client, &Keyring, &Clock),
     kind: ChannelKind,
@@ -47,6 +70,8 @@ pub(super) fn configure(
     change: Map<String, Value>,
 ) -> Result<Value> {
     let mut config = kept.as_object().cloned().unwrap_or_default();
+    let keeps_token =
+        config.contains_key("bot_token") && !matches!(change.get("bot_token"), Some(Value::String(_)));
     for (name, value) in change {
         let param = format!("config.{name}");
         if !kind.fields().contains(&name.as_str()) {
@@ -73,7 +98,11 @@ pub(super) fn configure(
     if kind == ChannelKind::Telegram && !config.contains_key("bot_token") {
         return Err(Error::invalid("config.bot_token", "must be the token that BotFather gave"));
     }
-    Ok(config.into())
+    let config = Value::Object(config);
+    if keeps_token {
+        origin::check_kept("config.bot_token", address(kind, kept), address(kind, &config))?;
+    }
+    Ok(config)
 }
 
 /// A token stands in the path of every request, so it is nothing but what Telegram gives: `<digits>:<letters>`.

@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use loam_http::surface::{IfMatch, etag, next_version, present};
 use loam_kernel::{ChannelId, Error, Page, PageQuery, ProjectId, Result, Scope, TenantId, slug};
+use loam_platform::origin;
 use loam_platform::webhook_deliveries::signature;
 use sea_orm::{ColumnTrait, Condition, IntoActiveModel, QueryFilter, Set};
 use serde::Deserialize;
@@ -54,9 +55,13 @@ pub struct ChannelCreate {
 #[serde(deny_unknown_fields)]
 pub struct ChannelUpdate {
     /// Fields of the configuration: what is left out stays, null removes, a secret as it is read (`{"sealed": true}`)
-    /// stays.
+    /// stays. Where `url` or `api_url` leads to another server (scheme, host or port), `secret` and `bot_token` must be
+    /// given again.
     #[schema(value_type = Option<Object>)]
     pub config: Option<Map<String, Value>>,
+    /// What both sides sign with from now on, in place of the secret before, which ends at once: for another server.
+    #[schema(value_type = Option<String>)]
+    pub secret: Option<Zeroizing<String>>,
     /// Fields of the settings: what is left out stays, null is the default.
     #[schema(value_type = Option<Object>)]
     pub settings: Option<Map<String, Value>>,
@@ -166,6 +171,11 @@ impl Conversation {
             Some(change) => Some(self.configure(old.kind, id, &old.config, change)?),
             None => None,
         };
+        let secret = new.secret.map(|secret| signature::secret(&self.0.clock, Some(secret))).transpose()?;
+        if let (Some(config), None) = (&config, &secret) {
+            let (before, now) = (kinds::address(old.kind, &old.config), kinds::address(old.kind, config));
+            origin::check_kept("secret", before, now)?;
+        }
         let settings = match new.settings {
             Some(change) => Some(merged(&old.settings, change, self.usual_model(scope).as_deref())?),
             None => None,
@@ -173,6 +183,11 @@ impl Conversation {
         let updated_at = next_version(old.updated_at, self.0.clock.now());
         let mut row = old.into_active_model();
         config.map(|config| row.config = Set(config));
+        if let Some(secret) = secret {
+            row.secret = Set(kinds::seal_secret(&self.0.keyring, &self.0.clock, id, &secret)?);
+            row.old_secret = Set(None);
+            row.old_secret_until = Set(None);
+        }
         settings.map(|settings| row.settings = Set(settings));
         new.project_id.map(|project| row.project_id = Set(project));
         new.is_active.map(|is_active| row.is_active = Set(is_active));
@@ -219,7 +234,7 @@ impl Conversation {
         row.old_secret_until = Set(until);
         row.updated_at = Set(updated_at);
         let row = tx.update(row).await?;
-        let changes = json!({ "secret": "rotated", "old_secret_until": until });
+        let changes = json!({ "old_valid_until": until });
         let notice = self.0.changes.record(&tx, "rotate_secret", "channels", id, changes).await?;
         self.0.changes.commit(tx, notice).await?;
         Ok(WithSecret { row, secret })

@@ -3,18 +3,48 @@
 
 use std::collections::BTreeMap;
 
-use http::Uri;
+use loam_db::Find;
 use loam_kernel::{ChatSessionId, Clock, Error, Result};
-use loam_platform::seal::{Keyring, masked};
+use loam_platform::origin;
+use loam_platform::seal::{Keyring, SealedRows, Visit, masked, visit_json};
+use sea_orm::{ColumnTrait, QueryFilter};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::check::is_kept;
 use super::declaration::{Execution, HttpExecution, ToolDeclaration};
+use super::service::KEY;
+use crate::session_configs::entity::{Column, Entity, Model};
 
 /// Where a secret is kept, to which its sealing is bound.
 fn place(session: ChatSessionId, tool: &str, name: &str) -> String {
     format!("session_configs/{session}/tools.{tool}.{name}")
+}
+
+impl SealedRows for Entity {
+    const SEALED: &'static [Column] = &[Column::Value];
+
+    fn narrow(find: Find<'_, Self>) -> Find<'_, Self> {
+        find.filter(Column::Key.eq(KEY))
+    }
+
+    fn each(row: &mut Model, visit: Visit<'_>) -> Result<()> {
+        let session = row.session_id;
+        // of another setting the value is the caller's own, whatever it looks like
+        let tools = if row.key == KEY { row.value.as_array_mut() } else { None };
+        for tool in tools.into_iter().flatten() {
+            let name = tool["function"]["name"].as_str().unwrap_or_default().to_owned();
+            let Some(execution) = tool.get_mut("execution") else { continue };
+            let headers = execution.get_mut("headers").and_then(Value::as_object_mut);
+            for (header, value) in headers.into_iter().flatten() {
+                visit_json(&place(session, &name, &format!("headers.{header}")), value, visit)?;
+            }
+            if let Some(secret) = execution.get_mut("secret") {
+                visit_json(&place(session, &name, "secret"), secret, visit)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Changes each secret of a tool, given its name.
@@ -39,7 +69,7 @@ pub(super) fn seal(
     tools: &mut [ToolDeclaration],
 ) -> Result<()> {
     for (i, tool) in tools.iter_mut().enumerate() {
-        let (name, origin) = (tool.name().to_owned(), origin(tool));
+        let (name, url) = (tool.name().to_owned(), url(tool).map(str::to_owned));
         let old = before.iter().find(|old| old.name() == name);
         each(tool, |field, value| {
             let param = || format!("tools[{i}].execution.{field}");
@@ -49,10 +79,8 @@ pub(super) fn seal(
                     let kept = old.and_then(|old| kept(old, field));
                     let kept =
                         kept.ok_or_else(|| Error::invalid(param(), "is not kept; send the value itself"))?;
-                    match old.and_then(self::origin) == origin {
-                        true => Ok(kept.clone()),
-                        false => Err(Error::invalid(param(), "goes to another server now; send it again")),
-                    }
+                    origin::check_kept(param(), old.and_then(self::url), url.as_deref())?;
+                    Ok(kept.clone())
                 }
                 None => Err(Error::invalid(param(), "must be a string")),
             }
@@ -69,11 +97,10 @@ fn kept<'a>(tool: &'a ToolDeclaration, field: &str) -> Option<&'a Value> {
     }
 }
 
-/// The server that a tool's requests go to: scheme, host and port.
-fn origin(tool: &ToolDeclaration) -> Option<(String, String)> {
+/// Where a tool's requests go.
+fn url(tool: &ToolDeclaration) -> Option<&str> {
     let Execution::Http(request) = &tool.execution else { return None };
-    let uri: Uri = request.url.parse().ok()?;
-    Some((uri.scheme_str()?.to_owned(), uri.authority()?.as_str().to_ascii_lowercase()))
+    Some(&request.url)
 }
 
 /// A tool as a reader sees it.

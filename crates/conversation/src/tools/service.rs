@@ -30,6 +30,11 @@ async fn setting<R>(tx: &Tx<R>, session: ChatSessionId) -> Result<Option<Setting
     tx.find::<Entity>().filter(Column::SessionId.eq(session)).filter(Column::Key.eq(KEY)).one().await
 }
 
+async fn setting_locked<R>(tx: &Tx<R>, session: ChatSessionId) -> Result<Option<Setting>> {
+    let find = tx.find::<Entity>().filter(Column::SessionId.eq(session)).filter(Column::Key.eq(KEY));
+    find.locked().one().await
+}
+
 fn read(row: Setting) -> Result<Vec<ToolDeclaration>> {
     serde_json::from_value(row.value).map_err(Error::internal)
 }
@@ -54,7 +59,8 @@ impl Conversation {
         let tx = self.0.db.write(scope).await?;
         // the session's lock puts those who declare at once in an order
         let session = get_active(&tx, id).await?;
-        let old = setting(&tx, session.id).await?;
+        // its own lock keeps a rotation of the master key from sealing it anew meanwhile
+        let old = setting_locked(&tx, session.id).await?;
         version.check(&old.as_ref().map_or_else(|| UNSET.to_owned(), |row| etag(row.updated_at)))?;
         let before = old.clone().map(read).transpose()?.unwrap_or_default();
         secrets::seal(&self.0.keyring, &self.0.clock, session.id, &before, &mut tools)?;

@@ -1,9 +1,12 @@
 //! The secrets in a provider's configuration: sealed where they are kept, masked where they are read.
 
 use loam_kernel::{AiProviderId, Clock, Error, Result};
-use loam_platform::seal::{Keyring, masked};
+use loam_platform::origin;
+use loam_platform::seal::{Keyring, SealedRows, Visit, masked, visit_json};
 use loam_providers::KindInfo;
 use serde_json::{Map, Value, json};
+
+use super::entity::{Column, Entity, Model};
 
 /// Where a secret is kept, to which its sealing is bound.
 fn place(id: AiProviderId, name: &str) -> String {
@@ -28,6 +31,26 @@ fn each(
         }
     }
     Ok(())
+}
+
+impl SealedRows for Entity {
+    const SEALED: &'static [Column] = &[Column::Config];
+
+    /// By what is in the configuration rather than by the kind: a kind may have lost a secret since.
+    fn each(row: &mut Model, visit: Visit<'_>) -> Result<()> {
+        let id = row.id;
+        for (name, value) in row.config.as_object_mut().into_iter().flatten() {
+            match value {
+                Value::Array(items) => {
+                    for (i, item) in items.iter_mut().enumerate() {
+                        visit_json(&place(id, &format!("{name}.{i}")), item, visit)?;
+                    }
+                }
+                value => visit_json(&place(id, name), value, visit)?,
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Seals a configuration that has been checked.
@@ -88,6 +111,37 @@ pub(super) fn merge(
     Ok(config)
 }
 
+/// Refuses a change that keeps secrets which were given for another server than the one that would be asked now.
+pub(super) fn check_origin(
+    kind: &KindInfo,
+    before: &Value,
+    change: &Map<String, Value>,
+    now: &Value,
+) -> Result<()> {
+    let (was_at, is_at) = (before["base_url"].as_str(), now["base_url"].as_str());
+    let check = |field: String| origin::check_kept(field, was_at, is_at);
+    for name in kind.secrets() {
+        let stays = change.get(name).is_none_or(|value| value["sealed"] == true);
+        if stays && before.get(name).is_some() {
+            check(format!("config.{name}"))?;
+        }
+    }
+    for name in kind.secret_lists() {
+        match change.get(name) {
+            None if before[name].as_array().is_some_and(|items| !items.is_empty()) => {
+                check(format!("config.{name}"))?;
+            }
+            Some(Value::Array(items)) => {
+                if let Some(i) = items.iter().position(|item| item["sealed"] == true) {
+                    check(format!("config.{name}.{i}"))?;
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// New items of a list, in which `{"sealed": true, "last4": …}` stands for an old one that ends so.
 fn kept_items(name: &str, mut old: Vec<Value>, items: Vec<Value>) -> Result<Vec<Value>> {
     let mut kept = Vec::with_capacity(items.len());
@@ -129,5 +183,30 @@ mod tests {
         assert_eq!(merged["api_keys"], json!(["sk-bbbbbbbbbbbb2222", "sk-cccccccccccc3333"]));
         let error = change(json!([{"sealed": true, "last4": "9999"}])).expect_err("there is none");
         assert_eq!(error.param(), Some("config.api_keys.0"));
+    }
+
+    #[test]
+    fn every_secret_of_another_server_has_to_be_given_again() {
+        let kind = loam_providers::kind("openai").expect("built in");
+        let sealed = json!({"sealed": "v1.x.y", "last4": "1111"});
+        let before = json!({"base_url": "https://a.example/v1", "api_key": sealed, "api_keys": [sealed]});
+        let check = |url: &str, change: Value| {
+            let Value::Object(change) = change else { unreachable!("an object") };
+            let refused = check_origin(kind, &before, &change, &json!({"base_url": url})).err();
+            refused.and_then(|error| error.param().map(str::to_owned))
+        };
+        let kept = json!({"sealed": true, "last4": "1111"});
+        let there = "https://b.example/v1";
+        assert_eq!(check("https://a.example/v2", json!({})), None);
+        assert_eq!(check(there, json!({})).as_deref(), Some("config.api_key"));
+        assert_eq!(
+            check(there, json!({"api_key": kept, "api_keys": null})).as_deref(),
+            Some("config.api_key")
+        );
+        assert_eq!(check(there, json!({"api_key": "new"})).as_deref(), Some("config.api_keys"));
+        let mixed = json!({"api_key": "new", "api_keys": ["new", kept]});
+        assert_eq!(check(there, mixed).as_deref(), Some("config.api_keys.1"));
+        assert_eq!(check(there, json!({"api_key": "new", "api_keys": ["new"]})), None);
+        assert_eq!(check(there, json!({"api_key": null, "api_keys": []})), None);
     }
 }

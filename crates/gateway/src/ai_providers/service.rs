@@ -42,7 +42,7 @@ pub struct AiProviderUpdate {
     /// Name for people.
     pub display_name: Option<String>,
     /// Fields of the configuration: what is left out stays, null removes, a secret as it is read (`{"sealed": true}`)
-    /// stays.
+    /// stays. Where `base_url` leads to another server (scheme, host or port), secrets must be given again.
     #[schema(value_type = Option<Object>)]
     pub config: Option<Map<String, Value>>,
     /// Whether its models can be called.
@@ -104,7 +104,8 @@ impl Gateway {
         bounded("display_name", &display_name, 100)?;
         let config = if new.config.is_null() { json!({}) } else { new.config };
         let id = self.0.clock.id();
-        let config = self.check_and_seal(kind, id, config)?;
+        let config = self.check(kind, config)?;
+        let config = secrets::seal(&self.0.keyring, &self.0.clock, kind, id, config)?;
         let now = self.0.clock.now();
         let row = ActiveModel {
             tenant_id: Set(TenantId::NIL),
@@ -173,14 +174,16 @@ impl Gateway {
     fn merge(&self, old: &Model, change: Map<String, Value>) -> Result<Value> {
         let kind = kind_of(old)?;
         let config = secrets::open(&self.0.keyring, kind, old.id, &old.config)?;
-        let config = secrets::merge(kind, config, change)?;
-        self.check_and_seal(kind, old.id, config.into())
+        let config = secrets::merge(kind, config, change.clone())?;
+        let config = self.check(kind, config.into())?;
+        secrets::check_origin(kind, &old.config, &change, &config)?;
+        secrets::seal(&self.0.keyring, &self.0.clock, kind, old.id, config)
     }
 
-    fn check_and_seal(&self, kind: &KindInfo, id: AiProviderId, config: Value) -> Result<Value> {
+    fn check(&self, kind: &KindInfo, config: Value) -> Result<Value> {
         let config = kind.check(config)?;
         self.0.client.check_url("config.base_url", config["base_url"].as_str().unwrap_or_default())?;
-        secrets::seal(&self.0.keyring, &self.0.clock, kind, id, config)
+        Ok(config)
     }
 }
 

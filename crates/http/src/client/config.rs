@@ -16,9 +16,9 @@ use super::Network;
 pub struct Config {
     /// Whether private addresses may be reached: RFC 1918, `fc00::/7`, `100.64.0.0/10`.
     pub allow_private: bool,
-    /// Whether this machine itself may be reached: `127.0.0.0/8`, `::1`. Left out, the server allows it while it
-    /// listens on loopback only; a client made without the server refuses it.
-    pub allow_loopback: Option<bool>,
+    /// Whether this machine itself may be reached: `127.0.0.0/8`, `::1`. What listens there is often meant for this
+    /// machine alone, so nothing but this setting or a network allows it.
+    pub allow_loopback: bool,
     /// Private or loopback networks that may be reached even so, as `10.1.0.0/16` or `fd00::/8`; a bare address is a
     /// network of one.
     pub allow_networks: Vec<Network>,
@@ -40,7 +40,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             allow_private: false,
-            allow_loopback: None,
+            allow_loopback: false,
             allow_networks: Vec::new(),
             ca_file: None,
             connect_timeout: 5,

@@ -23,7 +23,7 @@ impl Guard {
     pub fn new(config: &Config) -> Self {
         Self {
             allow_private: config.allow_private,
-            allow_loopback: config.allow_loopback.unwrap_or(false),
+            allow_loopback: config.allow_loopback,
             allow_networks: config.allow_networks.clone(),
         }
     }
@@ -38,12 +38,14 @@ impl Guard {
             Class::Public => Ok(()),
             Class::Private if self.allow_private || listed() => Ok(()),
             Class::Loopback if self.allow_loopback || listed() => Ok(()),
-            Class::Private => Err(
-                "it is a private address: an operator can allow its network in `[outgoing] allow_networks`",
-            ),
-            Class::Loopback => {
-                Err("it is this machine itself: an operator can allow that with `[outgoing] allow_loopback`")
+            Class::Private => Err("it is a private address: an operator can allow its network with \
+                `loam serve --allow-network NETWORK` or `allow_networks` of `[outgoing]`"),
+            Class::Loopback if address.to_canonical().is_ipv4() => {
+                Err("it is this machine itself: an operator can \
+                allow it with `loam serve --allow-network 127.0.0.0/8` or `allow_networks` of `[outgoing]`")
             }
+            Class::Loopback => Err("it is this machine itself: an operator can allow it with \
+                `loam serve --allow-network ::1` or `allow_networks` of `[outgoing]`"),
             Class::Never(reason) => Err(reason),
         }
     }

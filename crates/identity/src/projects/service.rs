@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use loam_db::Tx;
 use loam_http::surface::{IfMatch, etag, next_version, present};
 use loam_kernel::{Error, Page, PageQuery, ProjectId, Result, Scope, TenantId, UserId, bounded};
-use loam_platform::seal::last4;
+use loam_platform::seal::{SealedRows, Visit, last4, visit_json};
 use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -230,10 +230,26 @@ impl Identity {
     }
 }
 
+/// Where a project's key is kept, to which its sealing is bound.
+fn place(id: ProjectId) -> String {
+    format!("projects/{id}/project_key")
+}
+
+impl SealedRows for Entity {
+    const SEALED: &'static [Column] = &[Column::ProjectKey];
+
+    fn each(row: &mut Model, visit: Visit<'_>) -> Result<()> {
+        // the document is kept as a text
+        let mut kept: Value = serde_json::from_str(&row.project_key).map_err(Error::internal)?;
+        visit_json(&place(row.id), &mut kept, visit)?;
+        row.project_key = kept.to_string();
+        Ok(())
+    }
+}
+
 /// A project's key as it is kept, sealed to its place.
 pub(super) fn sealed_key(identity: &Identity, id: ProjectId, key: &str) -> Result<String> {
-    let place = format!("projects/{id}/project_key");
-    let sealed = identity.keyring.seal(&identity.clock, &place, key.as_bytes())?;
+    let sealed = identity.keyring.seal(&identity.clock, &place(id), key.as_bytes())?;
     Ok(json!({ "sealed": sealed, "last4": last4(key) }).to_string())
 }
 

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use loam_kernel::{Error, Page, PageQuery, Result, Scope, SigningKeyId, TenantId};
+use loam_platform::seal::{SealedRows, Visit};
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect, Set};
 use serde_json::json;
 
@@ -22,6 +23,14 @@ pub(crate) fn believed_after(key: &Model, now: DateTime<Utc>) -> bool {
 /// Where a key is kept, to which its sealing is bound.
 pub(crate) fn place(id: SigningKeyId) -> String {
     format!("signing_keys/{id}/private_key")
+}
+
+impl SealedRows for Entity {
+    const SEALED: &'static [Column] = &[Column::PrivateKey];
+
+    fn each(row: &mut Model, visit: Visit<'_>) -> Result<()> {
+        row.private_key.as_mut().map_or(Ok(()), |key| visit(&place(row.id), key))
+    }
 }
 
 impl Identity {

@@ -2,7 +2,7 @@
 
 use loam_http::surface::{IfMatch, etag, next_version};
 use loam_kernel::{Error, Page, PageQuery, Result, Scope, TenantId, TokenIssuerId, bounded};
-use loam_platform::seal::masked;
+use loam_platform::seal::{SealedRows, Visit, masked, visit_json};
 use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -208,6 +208,14 @@ impl Identity {
 /// Where an issuer's secret is kept, to which its sealing is bound.
 pub(crate) fn place(id: TokenIssuerId) -> String {
     format!("token_issuers/{id}/secret")
+}
+
+impl SealedRows for Entity {
+    const SEALED: &'static [Column] = &[Column::Secret];
+
+    fn each(row: &mut Model, visit: Visit<'_>) -> Result<()> {
+        row.secret.as_mut().map_or(Ok(()), |secret| visit_json(&place(row.id), secret, visit))
+    }
 }
 
 /// A secret takes HMAC alone and a published key never does: so a public key can't pass for a secret.

@@ -4,6 +4,8 @@ use loam_db::{Tenant, Tx};
 use loam_http::surface::{IfMatch, etag, next_version, present};
 use loam_kernel::{AlertRuleId, Error, Kind, Page, PageQuery, ProjectId, Result, Scope, TenantId, bounded};
 use loam_platform::mail::check_address;
+use loam_platform::origin;
+use loam_platform::seal::{SealedRows, Visit, visit_json};
 use loam_platform::webhook_deliveries::signature;
 use sea_orm::{ColumnTrait, Condition, IntoActiveModel, QueryFilter, Set};
 use serde::{Deserialize, Serialize};
@@ -34,8 +36,8 @@ pub struct AlertDelivery {
 pub struct AlertWebhook {
     /// Where to.
     pub url: String,
-    /// What it is signed with: 32 to 256 letters, digits, `_` or `-`. Left out, the one before stays; without one before,
-    /// one is made.
+    /// What it is signed with: 32 to 256 letters, digits, `_` or `-`. Left out, the one before stays while `url` leads to the
+    /// same server (scheme, host and port); without one before, one is made.
     #[schema(value_type = Option<String>)]
     pub secret: Option<Zeroizing<String>>,
 }
@@ -170,6 +172,14 @@ pub(crate) fn secret_place(id: AlertRuleId) -> String {
     format!("alert_rules/{id}/secret")
 }
 
+impl SealedRows for Entity {
+    const SEALED: &'static [Column] = &[Column::Secret];
+
+    fn each(row: &mut Model, visit: Visit<'_>) -> Result<()> {
+        row.secret.as_mut().map_or(Ok(()), |secret| visit_json(&secret_place(row.id), secret, visit))
+    }
+}
+
 impl Insight {
     /// The tenant's rules, newest first.
     pub async fn list_alert_rules(
@@ -297,12 +307,17 @@ impl Insight {
         definition.check()?;
         let open = old.open_event_id.filter(|_| new.is_active == Some(false));
         let (had, updated_at) = (old.secret.clone(), next_version(old.updated_at, self.0.clock.now()));
+        let was_at = AlertTargets::of(&old)?.webhook.map(|target| target.url);
         let mut row = old.into_active_model();
         let mut shown = None;
         if let Some((targets, given)) = delivery {
             let secret = match (&targets.webhook, given, had) {
                 (None, ..) => None,
-                (Some(_), None, Some(kept)) => Some(kept),
+                (Some(target), None, Some(kept)) => {
+                    let field = "delivery.webhook.secret";
+                    origin::check_kept(field, was_at.as_deref(), Some(&target.url))?;
+                    Some(kept)
+                }
                 (Some(_), given, _) => {
                     let secret = signature::secret(&self.0.clock, given)?;
                     Some(self.seal_rule_secret(id, shown.insert(secret))?)

@@ -21,6 +21,7 @@ mod record;
 mod role;
 mod route;
 mod sample;
+mod secret;
 mod session;
 mod signing_key;
 mod stats;
@@ -36,10 +37,11 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, CommandFactory, Parser, Subcommand};
+use loam_http::client::Network;
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::config::{Config, DatabaseFlags, Flags};
-use crate::{docs, logging, serve};
+use crate::config::{Config, DatabaseFlags, Flags, OutgoingFlags};
+use crate::{docs, logging, private, serve};
 
 /// The backend under an AI application: a gateway to every model, conversations that are kept, and why requests are slow.
 #[derive(Parser)]
@@ -63,6 +65,10 @@ struct Global {
     /// `postgres://user:password@host/name`; without it an SQLite file in the data folder.
     #[arg(long, global = true, env = "LOAM_DATABASE_URL", hide_env_values = true, value_name = "URL")]
     database_url: Option<String>,
+    /// A private or loopback network that outgoing requests may reach, as `127.0.0.0/8` or `10.1.0.0/16`; may be repeated.
+    /// In place of `allow_networks` of `[outgoing]`.
+    #[arg(long, global = true, value_name = "NETWORK")]
+    allow_network: Vec<Network>,
     /// Print JSON.
     #[arg(long, global = true)]
     json: bool,
@@ -94,6 +100,9 @@ enum Command {
     /// The keys that tokens are signed with.
     #[command(subcommand)]
     SigningKey(signing_key::Command),
+    /// The master keys, under which secrets are sealed.
+    #[command(subcommand)]
+    Secret(secret::Command),
     /// API keys of a tenant.
     #[command(subcommand)]
     Key(key::Command),
@@ -158,6 +167,7 @@ enum Command {
 
 /// Runs the command line of this process. Exit codes: 0 done, 1 refused or failed, 2 wrong use.
 pub fn main() -> ExitCode {
+    private::by_default();
     let cli = Cli::parse();
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
@@ -170,9 +180,10 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<()> {
-    let Global { config_file, data, database_url, json } = cli.global;
+    let Global { config_file, data, database_url, allow_network, json } = cli.global;
     let listen = if let Command::Serve { listen } = &cli.command { *listen } else { None };
-    let flags = Flags { listen, data, database: database_url.map(|url| DatabaseFlags { url }) };
+    let outgoing = (!allow_network.is_empty()).then_some(OutgoingFlags { allow_networks: allow_network });
+    let flags = Flags { listen, data, database: database_url.map(|url| DatabaseFlags { url }), outgoing };
     match cli.command {
         Command::Openapi => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -201,6 +212,7 @@ fn run(cli: Cli) -> Result<()> {
             Command::Role(command) => role::run(command, &config, json).await,
             Command::LoginSession(command) => login_session::run(command, &config, json).await,
             Command::SigningKey(command) => signing_key::run(command, &config, json).await,
+            Command::Secret(command) => secret::run(command, &config, json).await,
             Command::Key(command) => key::run(command, &config, json).await,
             Command::Project(command) => project::run(command, &config, json).await,
             Command::Provider(command) => provider::run(command, &config, json).await,

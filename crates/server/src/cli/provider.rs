@@ -5,8 +5,9 @@ use std::io::Read;
 use anyhow::{Context, Result, bail};
 use clap::Subcommand;
 use loam_gateway::ai_providers::routes::AiProviderView;
-use loam_gateway::ai_providers::service::{AiProviderCreate, AiProviderFilter};
-use loam_kernel::AiProviderId;
+use loam_gateway::ai_providers::service::{AiProviderCreate, AiProviderFilter, AiProviderUpdate};
+use loam_http::surface::IfMatch;
+use loam_kernel::{AiProviderId, PageQuery};
 use serde_json::Map;
 
 use super::admin::{self, ListArgs, TenantArg};
@@ -31,6 +32,23 @@ pub(super) enum Command {
         /// Configuration as JSON, such as {"base_url": "…", "api_key": "…"}; `-` reads it from standard input.
         #[arg(long, default_value = "{}")]
         config: String,
+    },
+    /// Change a provider: another key, for one. The next call uses it.
+    Update {
+        #[command(flatten)]
+        tenant: TenantArg,
+        /// Name of the provider.
+        name: String,
+        /// Fields of the configuration as JSON, such as {"api_key": "…"}; `-` reads them from standard input. What is left
+        /// out stays, null removes.
+        #[arg(long)]
+        config: Option<String>,
+        /// Name for people.
+        #[arg(long)]
+        display_name: Option<String>,
+        /// Whether its models can be called.
+        #[arg(long, value_name = "true|false")]
+        active: Option<bool>,
     },
     /// List providers, newest first.
     List {
@@ -71,6 +89,22 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
                 metadata: Map::new(),
             };
             output::one(json, &AiProviderView::from(core.gateway.create_provider(&scope, new).await?))
+        }
+        Command::Update { tenant, name, config: settings, display_name, active } => {
+            let settings = match settings.as_deref() {
+                Some("-") => Some(read_stdin()?),
+                _ => settings,
+            };
+            let settings = settings.map(|text| serde_json::from_str(&text)).transpose();
+            let settings = settings.context("--config is not a JSON object")?;
+            let (core, scope) = admin::in_tenant(config, &tenant).await?;
+            let filter = AiProviderFilter { name: Some(name.clone()), ..AiProviderFilter::default() };
+            let page = PageQuery { limit: Some(1), cursor: None };
+            let found = core.gateway.list_providers(&scope, filter, &page).await?.data.pop();
+            let id = found.with_context(|| format!("there is no provider `{name}` in this tenant"))?.id;
+            let new = AiProviderUpdate { display_name, config: settings, is_active: active, metadata: None };
+            let row = core.gateway.update_provider(&scope, id, &IfMatch::any(), new).await?;
+            output::one(json, &AiProviderView::from(row))
         }
         Command::List { tenant, list } => {
             let (core, scope) = admin::in_tenant(config, &tenant).await?;

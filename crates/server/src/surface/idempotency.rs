@@ -9,7 +9,7 @@ use axum::response::Response;
 use loam_db::{Answer, Db, Kept};
 use loam_http::surface::{ApiError, Body as RawBody, Repeated};
 use loam_kernel::{Clock, Error, Idempotency, Kind, Result, Scope};
-use loam_platform::seal::Keyring;
+use loam_platform::seal::{Keyring, answer_place as place};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -93,10 +93,6 @@ impl Replay {
         }
         Ok(())
     }
-}
-
-fn place(id: Uuid) -> String {
-    format!("idempotency_keys/{id}/answer")
 }
 
 fn conflict(code: &'static str, message: &str) -> Error {

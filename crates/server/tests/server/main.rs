@@ -6,3 +6,4 @@
 mod generated;
 mod openapi;
 mod schema;
+mod sealed;

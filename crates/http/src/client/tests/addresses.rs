@@ -183,7 +183,7 @@ fn without_a_word_only_public_addresses_are_reached() {
 #[test]
 fn private_and_loopback_are_allowed_apart() {
     let private = guard(Config { allow_private: true, ..Config::default() });
-    let loopback = guard(Config { allow_loopback: Some(true), ..Config::default() });
+    let loopback = guard(Config { allow_loopback: true, ..Config::default() });
     for text in PRIVATE {
         assert!(private.permit(ip(text)).is_ok() && loopback.permit(ip(text)).is_err(), "{text}");
     }
@@ -197,7 +197,7 @@ fn nothing_opens_what_is_never_reached() {
     let networks = ["0.0.0.0/0", "::/0"].map(|text| text.parse().expect(text));
     let everything = guard(Config {
         allow_private: true,
-        allow_loopback: Some(true),
+        allow_loopback: true,
         allow_networks: networks.to_vec(),
         ..Config::default()
     });

@@ -159,7 +159,7 @@ async fn a_connection_is_closed_when_idle_for_too_long() {
         }
         let _ = gone.send(());
     });
-    let client = client(Config { allow_loopback: Some(true), pool_idle_timeout: 1, ..Config::default() });
+    let client = client(Config { allow_loopback: true, pool_idle_timeout: 1, ..Config::default() });
     get(&client, &server.url("/")).await.expect("an answer");
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(closed.try_recv().is_err(), "not yet");
@@ -170,7 +170,7 @@ async fn a_connection_is_closed_when_idle_for_too_long() {
 #[tokio::test]
 async fn no_more_than_the_set_number_is_kept() {
     let server = echo_path();
-    let client = client(Config { allow_loopback: Some(true), max_idle_per_host: 1, ..Config::default() });
+    let client = client(Config { allow_loopback: true, max_idle_per_host: 1, ..Config::default() });
     let url = server.url("/");
     for _ in 0..2 {
         let (a, b) = tokio::join!(get(&client, &url), get(&client, &url));

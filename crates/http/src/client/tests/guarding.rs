@@ -86,7 +86,7 @@ fn bad_urls_are_refused_under_the_name_of_their_field() {
 
 #[test]
 fn what_is_allowed_passes_as_a_url_too() {
-    let guard = Guard::new(&Config { allow_loopback: Some(true), allow_private: true, ..Config::default() });
+    let guard = Guard::new(&Config { allow_loopback: true, allow_private: true, ..Config::default() });
     for url in ["http://localhost:8080/", "http://127.0.0.1:1/", "http://[::1]/", "http://10.0.0.1/"] {
         assert!(guard.check_url("base_url", url).is_ok(), "{url}");
     }
@@ -112,7 +112,7 @@ async fn a_refused_address_is_never_connected_to() {
 
 #[tokio::test]
 async fn metadata_is_refused_in_every_spelling() {
-    let client = client(Config { allow_private: true, allow_loopback: Some(true), ..Config::default() });
+    let client = client(Config { allow_private: true, allow_loopback: true, ..Config::default() });
     for host in ["169.254.169.254", "0xa9fea9fe", "2852039166", "0251.0376.0251.0376", "[::ffff:a9fe:a9fe]"] {
         let error = get(&client, &format!("http://{host}/")).await.err().expect(host);
         let SendError::Refused { address, .. } = error else { panic!("{host}: {error:?}") };

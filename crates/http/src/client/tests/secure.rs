@@ -68,7 +68,7 @@ impl Authority {
 }
 
 fn trusting(authority: &Authority) -> Client {
-    client(Config { allow_loopback: Some(true), ca_file: Some(authority.file()), ..Config::default() })
+    client(Config { allow_loopback: true, ca_file: Some(authority.file()), ..Config::default() })
 }
 
 fn tls_error(error: &SendError) -> String {

@@ -20,7 +20,7 @@ pub(super) const QUICK: Timeouts = Timeouts {
 };
 
 pub(super) fn loopback_client() -> Client {
-    client(Config { allow_loopback: Some(true), ..Config::default() })
+    client(Config { allow_loopback: true, ..Config::default() })
 }
 
 pub(super) fn client(config: Config) -> Client {

@@ -1,11 +1,18 @@
 //! Secrets at rest: XChaCha20-Poly1305 under a key from a file or the environment, bound to the place they are kept in,
 //! so that a sealed value copied to another row or tenant can't be opened there.
+//!
+//! A sealed value names its key: `v1.<key>.<nonce and ciphertext>`. Every column with such values is declared
+//! ([`SealedRows`]), so that all of them can be sealed anew under another key while servers run.
+
+mod file;
+mod rows;
 
 use std::fmt;
-use std::io::Write;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
@@ -15,12 +22,25 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, Zeroizing};
 
+pub use file::KeyFile;
+pub use rows::{Place, Resealed, SealedRows, SealedTable, Visit, answer_place, rows, sealed, visit_json};
+
 const VERSION: &str = "v1";
 const NONCE: usize = 24;
+/// How often the key file is read again at most for the sake of an unknown key.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// The keys that open sealed values; the first of them seals new ones. Cheap to clone.
 #[derive(Clone)]
-pub struct Keyring(Arc<[Key]>);
+pub struct Keyring(Arc<Ring>);
+
+struct Ring {
+    keys: ArcSwap<Vec<Key>>,
+    /// Where they are from, if they can change while the process runs.
+    file: Option<PathBuf>,
+    /// When the file was last read for the sake of an unknown key.
+    looked_at: Mutex<Option<Instant>>,
+}
 
 struct Key {
     id: String,
@@ -29,58 +49,73 @@ struct Key {
 
 impl fmt::Debug for Keyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.0.iter().map(|key| &key.id)).finish()
+        f.debug_list().entries(self.key_ids()).finish()
     }
 }
 
 impl Keyring {
     /// Reads keys: one a line (or separated by commas), 32 bytes in Base64 each, the current one first.
     pub fn parse(text: &str) -> Result<Self> {
-        let invalid = || {
-            Error::invalid("master_key", "must be 32 bytes in Base64, one key a line, the current one first")
-        };
-        let lines = text.split(['\n', ',']).map(str::trim).filter(|line| !line.is_empty());
-        let keys = lines.map(|line| {
-            let mut bytes = STANDARD_NO_PAD.decode(line.trim_end_matches('=')).map_err(|_| invalid())?;
-            let cipher = XChaCha20Poly1305::new_from_slice(&bytes).map_err(|_| invalid())?;
-            let id = URL_SAFE_NO_PAD.encode(&Sha256::digest(&bytes)[..6]);
-            bytes.zeroize();
-            Ok(Key { id, cipher })
-        });
-        let keys: Arc<[Key]> = keys.collect::<Result<_>>()?;
-        if keys.is_empty() { Err(invalid()) } else { Ok(Self(keys)) }
+        Ok(Self::of(parse(text)?, None))
+    }
+
+    fn of(keys: Vec<Key>, file: Option<PathBuf>) -> Self {
+        Self(Arc::new(Ring { keys: ArcSwap::from_pointee(keys), file, looked_at: Mutex::default() }))
     }
 
     /// Reads the keys of a file. When there is none, and nothing can have been sealed yet (`first`), makes one with a new
     /// key that only the server's own user can read.
     pub fn open(path: &Path, clock: &Clock, first: bool) -> Result<Self> {
-        let failed = |e: std::io::Error| {
-            let message = format!("cannot read or make the key file {}: {e}", path.display());
-            Error::new(Kind::Unavailable, "master_key_unavailable", message)
-        };
-        match std::fs::read_to_string(path) {
-            Ok(text) => Self::parse(&Zeroizing::new(text)),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound && !first => {
+        let file = KeyFile::new(path);
+        let text = match file.read()? {
+            Some(text) => text,
+            None if first => file.make(clock)?,
+            None => {
                 let message = format!(
                     "the key file {} is missing, and without it what is sealed in the database can't be opened; put it back, \
                      or give its content as LOAM_MASTER_KEY",
                     path.display()
                 );
-                Err(Error::new(Kind::Unavailable, "master_key_missing", message))
+                return Err(Error::new(Kind::Unavailable, "master_key_missing", message));
             }
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                let text = Zeroizing::new(STANDARD_NO_PAD.encode(Zeroizing::new(clock.random::<32>())));
-                let mut file = private_file(path).map_err(failed)?;
-                file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
-                Self::parse(&text)
+        };
+        Ok(Self::of(parse(&text)?, Some(path.to_owned())))
+    }
+
+    /// Reads the file again, if the keys are from one: another process may have changed it.
+    ///
+    /// # Errors
+    /// When it can't be read; the keys then stay as they were.
+    pub fn reload(&self) -> Result<()> {
+        let Some(path) = &self.0.file else { return Ok(()) };
+        let text = KeyFile::new(path).read()?;
+        let text = text.ok_or_else(|| Error::internal(format!("the key file {} is gone", path.display())))?;
+        self.0.keys.store(Arc::new(parse(&text)?));
+        Ok(())
+    }
+
+    /// The names of the keys, that which seals first.
+    #[must_use]
+    pub fn key_ids(&self) -> Vec<String> {
+        self.0.keys.load().iter().map(|key| key.id.clone()).collect()
+    }
+
+    /// Reads the file again for the sake of a key that isn't known; says whether it did.
+    fn looked_again(&self) -> bool {
+        {
+            let mut looked_at = self.0.looked_at.lock().unwrap_or_else(PoisonError::into_inner);
+            if self.0.file.is_none() || looked_at.is_some_and(|at| at.elapsed() < AGAIN) {
+                return false;
             }
-            Err(e) => Err(failed(e)),
+            *looked_at = Some(Instant::now());
         }
+        self.reload().is_ok()
     }
 
     /// Seals a secret for one place, such as `ai_providers/<id>/config.api_key`.
     pub fn seal(&self, clock: &Clock, place: &str, secret: &[u8]) -> Result<String> {
-        let key = &self.0[0];
+        let keys = self.0.keys.load();
+        let key = &keys[0];
         let nonce = clock.random::<NONCE>();
         let payload = Payload { msg: secret, aad: place.as_bytes() };
         let sealed = key
@@ -94,14 +129,12 @@ impl Keyring {
     /// Opens what was sealed for the same place.
     pub fn open_sealed(&self, place: &str, text: &str) -> Result<Zeroizing<Vec<u8>>> {
         let failed = |why: &str| Error::internal(format!("cannot open the secret of {place}: {why}"));
-        let mut parts = text.split('.');
-        let (Some(VERSION), Some(id), Some(body), None) =
-            (parts.next(), parts.next(), parts.next(), parts.next())
-        else {
-            return Err(failed("it is not a sealed value"));
-        };
-        let key = self
-            .0
+        let (id, body) = split(text).ok_or_else(|| failed("it is not a sealed value"))?;
+        let mut keys = self.0.keys.load_full();
+        if !keys.iter().any(|key| key.id == id) && self.looked_again() {
+            keys = self.0.keys.load_full();
+        }
+        let key = keys
             .iter()
             .find(|key| key.id == id)
             .ok_or_else(|| failed("it was sealed under a key that is not here"))?;
@@ -139,12 +172,37 @@ pub fn last4(secret: &str) -> Option<String> {
     (count >= 12).then(|| secret.chars().skip(count - 4).collect())
 }
 
-fn private_file(path: &Path) -> std::io::Result<std::fs::File> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+/// The name of the key that a value was sealed under; none of what is no sealed value.
+#[must_use]
+pub fn key_of(sealed: &str) -> Option<&str> {
+    split(sealed).map(|(id, _)| id)
+}
+
+fn split(sealed: &str) -> Option<(&str, &str)> {
+    let mut parts = sealed.split('.');
+    match (parts.next(), parts.next(), parts.next(), parts.next()) {
+        (Some(VERSION), Some(id), Some(body), None) => Some((id, body)),
+        _ => None,
+    }
+}
+
+fn parse(text: &str) -> Result<Vec<Key>> {
+    let keys: Vec<Key> = file::lines(text).map(Key::parse).collect::<Result<_>>()?;
+    if keys.is_empty() { Err(invalid()) } else { Ok(keys) }
+}
+
+fn invalid() -> Error {
+    Error::invalid("master_key", "must be 32 bytes in Base64, one key a line, the current one first")
+}
+
+impl Key {
+    fn parse(line: &str) -> Result<Self> {
+        let mut bytes = STANDARD_NO_PAD.decode(line.trim_end_matches('=')).map_err(|_| invalid())?;
+        let cipher = XChaCha20Poly1305::new_from_slice(&bytes).map_err(|_| invalid())?;
+        let id = URL_SAFE_NO_PAD.encode(&Sha256::digest(&bytes)[..6]);
+        bytes.zeroize();
+        Ok(Self { id, cipher })
+    }
 }
 
 #[cfg(test)]
@@ -176,6 +234,23 @@ mod tests {
         assert_eq!(&**rotated.open_sealed("here", &sealed)?, b"x");
         assert_ne!(rotated.seal(&clock, "here", b"x")?.split('.').nth(1), sealed.split('.').nth(1));
         assert!(Keyring::parse("c2hvcnQ=").is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn a_key_that_another_process_made_is_found_when_it_is_needed() -> Result<()> {
+        let clock = Clock::system();
+        let folder = tempfile::tempdir().map_err(Error::internal)?;
+        let path = folder.path().join("master.key");
+        let running = Keyring::open(&path, &clock, true)?;
+        let before = running.seal(&clock, "here", b"x")?;
+        let new = KeyFile::new(&path).add(&clock, true)?;
+        let other = Keyring::open(&path, &clock, false)?;
+        let sealed = other.seal(&clock, "here", b"x")?;
+        assert_eq!(key_of(&sealed), Some(new.as_str()));
+        assert_eq!(&**running.open_sealed("here", &sealed)?, b"x");
+        assert_eq!(running.key_ids(), other.key_ids());
+        assert_eq!(&**running.open_sealed("here", &before)?, b"x", "the old one still opens");
         Ok(())
     }
 

@@ -1,0 +1,252 @@
+//! `loam secret`
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Result, bail, ensure};
+use clap::Subcommand;
+use loam_kernel::Scope;
+use loam_platform::audit_logs::{self, Change};
+use loam_platform::notices::announce;
+use loam_platform::seal::{KeyFile, Resealed};
+use serde::Serialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::admin::{self, TenantArg};
+use super::output;
+use crate::config::Config;
+use crate::services::{Core, MASTER_KEY, sealed};
+
+/// Until every running server has read a changed key file: they look for notices three times a second.
+const HEARD: Duration = Duration::from_secs(1);
+/// How often what others sealed under an old key meanwhile is looked for again.
+const PASSES: usize = 5;
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Show the master keys, and how many sealed values there are under each.
+    Status,
+    /// Seal everything anew under a new master key, while servers run. The old key still opens until it is dropped.
+    Rotate {
+        /// Only add a key to the key file, which opens and doesn't seal yet: where several nodes share a database, copy the
+        /// file to each, then rotate to that key.
+        #[arg(long, conflicts_with_all = ["to", "resume", "only_node"])]
+        prepare: bool,
+        /// Seal under this key of the key file rather than a new one.
+        #[arg(long, value_name = "KEY", conflicts_with = "resume")]
+        to: Option<String>,
+        /// Seal under the key that is the first now: to end a rotation that broke off, or with keys from `LOAM_MASTER_KEY`.
+        #[arg(long)]
+        resume: bool,
+        /// On PostgreSQL: no other node uses this database, so that a new key needs no preparation.
+        #[arg(long)]
+        only_node: bool,
+    },
+    /// Take a key out of the key file. Refused while anything is sealed under it. Keep a copy with the backups from before.
+    Drop {
+        /// Name of the key, as `secret status` shows it.
+        key: String,
+    },
+}
+
+/// A key, and what is sealed under it.
+#[derive(Serialize)]
+struct KeyUse {
+    key: String,
+    /// `seals`, `opens`, or `missing`.
+    state: &'static str,
+    values: u64,
+    tables: BTreeMap<String, u64>,
+}
+
+/// What a rotation came to in one table.
+#[derive(Serialize)]
+struct Turned {
+    table: String,
+    columns: String,
+    resealed: u64,
+    unopened: u64,
+}
+
+pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result<()> {
+    // the keys are the instance's; what is done to them is on the operators' trail
+    let home = TenantArg { tenant: "default".to_owned() };
+    let (core, scope) = admin::in_tenant(config, &home).await?;
+    match command {
+        Command::Status => {
+            let keys = uses(&core, &scope).await?;
+            output::rows(json, &keys, &["key", "state", "values", "tables"])
+        }
+        Command::Rotate { prepare: true, .. } => {
+            let key = key_file(config)?.add(&core.clock, false)?;
+            tell(&core, &scope, "prepare", json!({ "key": key })).await?;
+            if json {
+                return output::json(&json!({ "key": key }));
+            }
+            output::text(&format!(
+                "added key {key} to {}; it opens and doesn't seal yet. Copy the file to every node (mode 600), then:\n  \
+                 loam secret rotate --to {key}\n",
+                config.data().join("master.key").display()
+            ))
+        }
+        Command::Rotate { to, resume, only_node, .. } => {
+            rotate(&core, &scope, config, (to, resume, only_node), json).await
+        }
+        Command::Drop { key } => drop_key(&core, &scope, config, &key, json).await,
+    }
+}
+
+async fn rotate(
+    core: &Core,
+    scope: &Scope,
+    config: &Config,
+    (to, resume, only_node): (Option<String>, bool, bool),
+    as_json: bool,
+) -> Result<()> {
+    if !resume {
+        let file = key_file(config)?;
+        match to {
+            Some(key) => file.promote(&key)?,
+            None => {
+                ensure!(
+                    config.database.url.is_none() || only_node,
+                    "other nodes that use this database could not open what is sealed under a key that they don't have; run \
+                     `loam secret rotate --prepare`, copy master.key to each, then rotate to that key; or, if there is no \
+                     other node, `loam secret rotate --only-node`"
+                );
+                file.add(&core.clock, true)?;
+            }
+        }
+        core.keyring.reload()?;
+    }
+    let current = core.keyring.key_ids().into_iter().next().unwrap_or_default();
+    tell(core, scope, "rotate", json!({ "key": current })).await?;
+    // what running servers seal from here on is under the new key
+    tokio::time::sleep(HEARD).await;
+    let mut turned: Vec<Turned> = Vec::new();
+    for pass in 0..PASSES {
+        let mut changed = 0;
+        for (i, table) in sealed().into_iter().enumerate() {
+            let with = (&core.keyring, &core.clock);
+            let (Resealed { values, unopened }, notices) =
+                table.reseal(&core.db, scope, with, scope.tenant()).await?;
+            for notice in notices {
+                core.notices.publish(&notice);
+            }
+            changed += values;
+            if pass == 0 {
+                let columns = table.columns().join(", ");
+                turned.push(Turned { table: table.table(), columns, resealed: values, unopened });
+            } else {
+                turned[i].resealed += values;
+                turned[i].unopened = unopened;
+            }
+        }
+        if pass > 0 && changed == 0 {
+            break;
+        }
+    }
+    let counts: Vec<Value> = turned
+        .iter()
+        .map(|one| json!({ "table": one.table, "resealed": one.resealed, "unopened": one.unopened }))
+        .collect();
+    tell(core, scope, "reseal", json!({ "key": current, "tables": counts })).await?;
+    if as_json {
+        output::json(&json!({ "key": current, "tables": turned }))?;
+    } else {
+        output::rows(false, &turned, &["table", "columns", "resealed", "unopened"])?;
+        output::line(
+            false,
+            &format!("everything is sealed under {current}; `loam secret status` shows the keys"),
+        )?;
+    }
+    let unopened: u64 = turned.iter().map(|one| one.unopened).sum();
+    if unopened > 0 {
+        bail!(
+            "{unopened} values can't be opened with the keys that are here, and stay as they were; see the log"
+        );
+    }
+    Ok(())
+}
+
+async fn drop_key(core: &Core, scope: &Scope, config: &Config, key: &str, as_json: bool) -> Result<()> {
+    let file = key_file(config)?;
+    let keys = core.keyring.key_ids();
+    ensure!(keys.iter().any(|known| known == key), "there is no key `{key}` in the key file");
+    ensure!(
+        keys.first().is_none_or(|first| first != key),
+        "`{key}` is the key that seals; run `loam secret rotate` first"
+    );
+    // servers that had not heard yet which key seals
+    tell(core, scope, "drop", json!({ "key": key })).await?;
+    tokio::time::sleep(HEARD).await;
+    refuse_used(core, scope, key).await?;
+    let removed = file.remove(key)?;
+    tell(core, scope, "dropped", json!({ "key": key })).await?;
+    tokio::time::sleep(HEARD).await;
+    if let Err(used) = refuse_used(core, scope, key).await {
+        file.restore(removed)?;
+        tell(core, scope, "restored", json!({ "key": key })).await?;
+        return Err(used);
+    }
+    if as_json {
+        return output::json(&json!({ "key": key, "dropped": true }));
+    }
+    output::line(false, &format!("dropped key {key}; backups from before the rotation still need it"))
+}
+
+async fn refuse_used(core: &Core, scope: &Scope, key: &str) -> Result<()> {
+    let used = uses(core, scope).await?.into_iter().find(|used| used.key == key && used.values > 0);
+    let Some(used) = used else { return Ok(()) };
+    let tables: Vec<String> =
+        used.tables.iter().map(|(table, values)| format!("{table} ({values})")).collect();
+    bail!(
+        "{} values are still sealed under `{key}`, in {}; run `loam secret rotate --resume` first, and copy master.key to every \
+         node",
+        used.values,
+        tables.join(", ")
+    )
+}
+
+/// Every key that is here or that something is sealed under, that which seals first.
+async fn uses(core: &Core, scope: &Scope) -> Result<Vec<KeyUse>> {
+    let keys = core.keyring.key_ids();
+    let mut uses: Vec<KeyUse> = Vec::new();
+    for (i, key) in keys.into_iter().enumerate() {
+        let state = if i == 0 { "seals" } else { "opens" };
+        uses.push(KeyUse { key, state, values: 0, tables: BTreeMap::new() });
+    }
+    for table in sealed() {
+        for (key, values) in table.count(&core.db, scope).await? {
+            let place = uses.iter().position(|known| known.key == key).unwrap_or_else(|| {
+                uses.push(KeyUse { key, state: "missing", values: 0, tables: BTreeMap::new() });
+                uses.len() - 1
+            });
+            uses[place].values += values;
+            *uses[place].tables.entry(table.table()).or_default() += values;
+        }
+    }
+    Ok(uses)
+}
+
+/// Puts what is done to the keys on the operators' trail, and lets every server read its key file again.
+async fn tell(core: &Core, scope: &Scope, action: &'static str, changes: Value) -> Result<()> {
+    let tx = core.db.write(scope).await?;
+    let change = Change { action, resource_type: MASTER_KEY, resource_id: MASTER_KEY, changes };
+    audit_logs::record(&tx, &core.clock, change).await?;
+    let notice = announce(&tx, &core.clock, MASTER_KEY, Uuid::nil(), None).await?;
+    tx.commit().await?;
+    core.notices.publish(&notice);
+    Ok(())
+}
+
+fn key_file(config: &Config) -> Result<KeyFile> {
+    ensure!(
+        config.master_key.is_none(),
+        "the keys are set by LOAM_MASTER_KEY or `master_key`, which only you can change: put the new key first, before a comma and \
+         the old one, restart every server, then run `loam secret rotate --resume`; take the old one out when `loam secret \
+         status` shows nothing under it"
+    );
+    Ok(KeyFile::new(&config.data().join("master.key")))
+}
