@@ -89,6 +89,15 @@ pub(crate) struct Place {
     hook: Arc<dyn Conversations>,
 }
 
+/// What a call is part of.
+#[derive(Default)]
+pub(crate) struct PartOf {
+    /// The conversation that takes what is said.
+    pub(crate) place: Option<Box<Place>>,
+    /// The application's end user, where the request doesn't say.
+    pub(crate) end_user: Option<String>,
+}
+
 /// How a call ended, for the conversation.
 pub(crate) struct Told {
     pub(crate) call: LlmCallId,

@@ -19,6 +19,7 @@ use crate::tenants::entity::TenantStatus;
 use crate::token_issuers::Issuers;
 use crate::user_preferences::service::Preferences;
 use crate::users::UserDependents;
+use crate::users::end_user::EndUsers;
 use crate::{
     Config, api_keys, login, login_sessions, projects, roles, signing_keys, tenants, token_issuers, tokens,
     user_preferences, users,
@@ -39,6 +40,7 @@ pub struct Identity {
     pub(crate) issuers: Issuers,
     pub(crate) preferences: Preferences,
     pub(crate) directory: Directory,
+    pub(crate) end_users: EndUsers,
     pub(crate) recorded: Arc<Recorded>,
     /// The tenant whose operators manage the others; known after the first start.
     pub(crate) default_tenant: Arc<OnceLock<TenantId>>,
@@ -72,6 +74,7 @@ impl Identity {
             signing_keys: SigningKeys::new(db.clone(), clock.clone(), keyring.clone(), &notices),
             issuers: Issuers::new(db.clone(), keyring.clone(), client, &notices),
             directory: Directory::new(&notices),
+            end_users: EndUsers::new(&notices),
             preferences: Preferences::new(db.clone(), &notices),
             changes: Changes::new(clock.clone(), notices.clone()),
             recorded: Arc::default(),

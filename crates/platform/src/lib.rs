@@ -15,6 +15,7 @@ pub mod notices;
 mod operators;
 pub mod origin;
 pub mod pack;
+pub mod personal;
 pub mod quarantine;
 pub mod records;
 pub mod schema;

@@ -253,6 +253,7 @@ impl<'a> Script<'a> {
             model: self.place.model.to_owned(),
             session: Some(self.made.session.id.to_string()),
             user: Some(self.setting.person.id),
+            end_user: None,
             project: self.made.session.project,
             streamed: rng.f64() < 0.85,
             status: Some(200),

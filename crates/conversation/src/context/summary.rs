@@ -74,8 +74,8 @@ impl Conversation {
         let wrong = |why: String| {
             Error::new(Kind::BadGateway, "no_summary", format!("no summary could be had: {why}"))
         };
-        let done =
-            self.0.gateway.complete_chat(scope, Some(session.id), Bytes::from(request.to_string())).await;
+        let (end_user, request) = (self.end_user(session).await?, Bytes::from(request.to_string()));
+        let done = self.0.gateway.complete_chat(scope, Some(session.id), end_user, request).await;
         let body = Limited::new(done.answer?.into_body(), MAX_ANSWER).collect().await;
         let body = body.map_err(|e| wrong(e.to_string()))?.to_bytes();
         let heard = Listener::default().whole(&body)?;

@@ -29,8 +29,9 @@ impl Run {
             tools: &self.tools,
         };
         let request = self.conversation.prompt(&self.scope, &asking).await?;
-        let done =
-            self.conversation.0.gateway.complete_chat(&self.scope, Some(self.session.id), request).await;
+        let end_user = self.conversation.end_user(&self.session).await?;
+        let gateway = &self.conversation.0.gateway;
+        let done = gateway.complete_chat(&self.scope, Some(self.session.id), end_user, request).await;
         self.call = done.call.or(self.call);
         let (head, body) = done.answer?.into_parts();
         let kind = head.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();

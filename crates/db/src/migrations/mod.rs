@@ -8,6 +8,7 @@ mod m20261122_000002_platform;
 mod m20261122_000003_gateway;
 mod m20261122_000004_conversation;
 mod m20261122_000005_insight;
+mod m20261130_000006_erasure;
 
 /// One step of the schema.
 pub(crate) struct Step {
@@ -28,5 +29,6 @@ steps![
     m20261122_000003_gateway,
     m20261122_000004_conversation,
     m20261122_000005_insight,
+    m20261130_000006_erasure,
     // new migrations go above this line
 ];

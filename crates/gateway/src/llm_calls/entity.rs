@@ -101,6 +101,13 @@ pub struct Model {
     /// In which conversation.
     #[sea_orm(column_type = "Text", nullable, comment = "conversation that the client named")]
     pub session_id: Option<String>,
+    /// For whom of the application's own.
+    #[sea_orm(
+        column_type = "Text",
+        nullable,
+        comment = "the application's own end user, as its request said; a digest where that is longer than 255 bytes"
+    )]
+    pub end_user: Option<String>,
     /// The request.
     #[sea_orm(column_type = "Text", comment = "x-request-id of the client's request")]
     pub request_id: String,

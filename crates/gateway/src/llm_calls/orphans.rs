@@ -63,6 +63,7 @@ impl From<Model> for Record {
             user: row.user_id,
             project: row.project_id,
             session: row.session_id,
+            end_user: row.end_user,
             request_id: row.request_id,
             trace_id: row.trace_id,
             span_id: row.span_id,

@@ -1,8 +1,11 @@
 //! Calls that were made elsewhere or long ago, into the ledger: the same rows and the same sums as of Loam's own.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Utc};
 use loam_db::{System, Tx};
 use loam_kernel::{LlmCallId, NodeId, ProjectId, Result, TenantId, UserId};
+use loam_platform::personal::known_as;
 use loam_providers::Usage;
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +32,9 @@ pub struct PastCall {
     pub session: Option<String>,
     /// For whom.
     pub user: Option<UserId>,
+    /// For whom of the application's own. Not in its serialized form, which journals hold: written beside it.
+    #[serde(skip)]
+    pub end_user: Option<String>,
     /// For what.
     pub project: Option<ProjectId>,
     /// Whether the answer was streamed.
@@ -104,6 +110,7 @@ impl PastCall {
             trace_id: self.trace_id,
             span_id: self.span_id,
             user: self.user,
+            end_user: self.end_user.as_deref().and_then(known_as).map(Cow::into_owned),
             project: self.project,
             session: self.session,
             request_id: self.id.to_string(),

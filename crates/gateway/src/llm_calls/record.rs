@@ -20,7 +20,9 @@ pub(crate) const SETTLEMENT: u8 = 2;
 
 /// The form of the fields below. They are known by their order, so any change to them, or to what they hold, takes a new
 /// number, and a reader for the old one for as long as a journal may still hold it.
-const FORM: u8 = 2;
+const FORM: u8 = 3;
+/// The form before: without the last field.
+const FORM_WITHOUT_END_USER: u8 = 2;
 /// The form and the two lengths.
 const LENGTHS: usize = 9;
 
@@ -59,6 +61,8 @@ pub(crate) struct Record {
     pub(crate) created_us: i64,
     /// Microseconds since 1970.
     pub(crate) updated_us: i64,
+    /// The application's own end user. The last field, as the form before ends in front of it.
+    pub(crate) end_user: Option<String>,
 }
 
 /// One try at one target.
@@ -108,7 +112,12 @@ impl Entry {
     /// Reads a frame.
     pub(crate) fn read(frame: &Frame) -> Result<Self> {
         let (fields, entry) = Self::split(frame)?;
-        Ok(Self { record: postcard::from_bytes(fields).map_err(Error::internal)?, ..entry })
+        let record = match frame.payload.first() {
+            // what is missing at the end is none
+            Some(&FORM_WITHOUT_END_USER) => postcard::from_bytes(&[fields, &[0]].concat()),
+            _ => postcard::from_bytes(fields),
+        };
+        Ok(Self { record: record.map_err(Error::internal)?, ..entry })
     }
 
     /// Reads the bodies of a frame whose fields another one repeats, and none of its fields but the id.
@@ -123,7 +132,7 @@ impl Entry {
             bytes.try_into().map(u32::from_le_bytes).map(|n| n as usize).map_err(|_| damaged())
         };
         let (lengths, rest) = frame.payload.split_at_checked(LENGTHS).ok_or_else(damaged)?;
-        if lengths[0] != FORM {
+        if !matches!(lengths[0], FORM | FORM_WITHOUT_END_USER) {
             return Err(Error::internal("a call's frame has a form that this version doesn't know"));
         }
         let (fields, bodies) = rest.split_at_checked(length(&lengths[1..5])?).ok_or_else(damaged)?;
@@ -153,6 +162,42 @@ mod tests {
 
     use super::*;
 
+    fn hex(bytes: &[u8]) -> String {
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Bytes that a journal may hold, by form: each must be read for as long as its form is.
+    const GOLDEN: [(u8, &str); 2] = [
+        (2, "02820000000300000010000000000000000000000000000000011000000000000000000000000000\
+             000007100000000000000000000000000000000301066f70656e6169016d112f636861742f636f6d\
+             706c6574696f6e73000001100000000000000000000000000000000400010474616c6b0172000000\
+             01c80100010102030000010a0000000000101261736b746f6c64"),
+        (3, "03890000000300000010000000000000000000000000000000011000000000000000000000000000\
+             000007100000000000000000000000000000000301066f70656e6169016d112f636861742f636f6d\
+             706c6574696f6e73000001100000000000000000000000000000000400010474616c6b0172000000\
+             01c80100010102030000010a000000000010120105626f622d3161736b746f6c64"),
+    ];
+
+    #[test]
+    fn the_forms_that_a_journal_may_hold_are_read() {
+        for (form, golden) in GOLDEN {
+            let payload: Vec<u8> = (0..golden.len() / 2)
+                .map(|at| u8::from_str_radix(&golden[at * 2..at * 2 + 2], 16).expect("hexadecimal"))
+                .collect();
+            assert_eq!(payload[0], form);
+            let frame = Frame { kind: SETTLEMENT, key: [7; 16], position: Position(1), payload };
+            let Entry { record, request, response, .. } = Entry::read(&frame).expect("read");
+            let end_user = (form > FORM_WITHOUT_END_USER).then_some("bob-1");
+            assert_eq!((record.provider.as_str(), record.session.as_deref()), ("openai", Some("talk")));
+            assert_eq!((record.status, record.updated_us, record.end_user.as_deref()), (Some(200), 9, end_user));
+            assert_eq!((request.as_deref(), response.as_deref()), (Some(&b"ask"[..]), Some(&b"told"[..])));
+            if form == FORM {
+                let written = [&record.head(b"ask").expect("written")[..], b"asktold"].concat();
+                assert_eq!(hex(&written), golden, "a change of the form takes a new number");
+            }
+        }
+    }
+
     #[test]
     fn a_record_comes_back_as_it_was() {
         let usage = Usage {
@@ -171,6 +216,7 @@ mod tests {
             cost_nano_usd: Some(-1),
             attempts: vec![attempt],
             created_us: 7,
+            end_user: Some("bob-1".to_owned()),
             ..Record::default()
         };
         let head = record.head(b"request").expect("written");

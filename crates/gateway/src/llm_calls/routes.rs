@@ -1,5 +1,7 @@
 //! Reading calls.
 
+use std::borrow::Cow;
+
 use axum::Json as Answer;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
@@ -7,6 +9,7 @@ use loam_http::surface::{ApiResult, Caller, ErrorBody, Path, Query, Tagged};
 use loam_kernel::{
     ApiKeyId, Error, LlmCallId, Page, PageQuery, ProjectId, Result, Scope, UserId, first_id_at,
 };
+use loam_platform::personal::known_as;
 use sea_orm::{ColumnTrait, IntoSimpleExpr, QueryFilter, QuerySelect};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -37,6 +40,8 @@ pub struct LlmCallFilter {
     pub project_id: Option<ProjectId>,
     /// Only calls of this conversation.
     pub session_id: Option<String>,
+    /// Only calls of this end user of the application's.
+    pub end_user: Option<String>,
     /// Only calls of this trace.
     pub trace_id: Option<String>,
     /// Only the call of this request.
@@ -82,6 +87,7 @@ impl Gateway {
             (Column::Model, filter.model),
             (Column::Route, filter.route),
             (Column::SessionId, filter.session_id),
+            (Column::EndUser, filter.end_user.as_deref().and_then(known_as).map(Cow::into_owned)),
             (Column::TraceId, filter.trace_id),
             (Column::RequestId, filter.request_id),
         ] {

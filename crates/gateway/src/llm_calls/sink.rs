@@ -111,6 +111,7 @@ pub(super) fn rows(mut entries: Vec<Entry>) -> Result<Bulk> {
         ("user_id", uuid(|record| record.user.map(|id| id.0))),
         ("project_id", uuid(|record| record.project.map(|id| id.0))),
         ("session_id", text(|record| record.session.clone())),
+        ("end_user", text(|record| record.end_user.clone())),
         ("request_id", text(|record| Some(record.request_id.clone()))),
         ("trace_id", text(|record| record.trace_id.clone())),
         ("span_id", text(|record| record.span_id.clone())),

@@ -66,6 +66,9 @@ pub struct LlmCallView {
     project_id: Option<ProjectId>,
     /// The conversation that the client named.
     session_id: Option<String>,
+    /// The application's own end user: `user` or `safety_identifier` of OpenAI's formats, `metadata.user_id` of
+    /// Anthropic's, `external_id` of the session's user in turns.
+    end_user: Option<String>,
     /// W3C trace id.
     trace_id: Option<String>,
     /// W3C id of the span that called.
@@ -111,6 +114,7 @@ impl From<Model> for LlmCallView {
             user_id: row.user_id,
             project_id: row.project_id,
             session_id: row.session_id,
+            end_user: row.end_user,
             trace_id: row.trace_id,
             span_id: row.span_id,
             created_at: row.created_at,
@@ -143,6 +147,7 @@ impl From<Entry> for Model {
             user_id: record.user,
             project_id: record.project,
             session_id: record.session,
+            end_user: record.end_user,
             request_id: record.request_id,
             trace_id: record.trace_id,
             span_id: record.span_id,

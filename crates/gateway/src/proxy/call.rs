@@ -1,18 +1,20 @@
 //! What a client asks for, resolved: which provider, which model, on whose behalf.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::HeaderMap;
 use loam_kernel::{Error, Result, Scope};
+use loam_platform::personal::known_as;
 use loam_providers::openai::{Bounds, Head};
 use loam_providers::{Endpoint, Usage};
 
 use super::cached::Key;
 use super::plan::Plan;
 use crate::catalog::{Destination, Models};
-use crate::hook::{Place, SESSION, Told};
+use crate::hook::{PartOf, Place, SESSION, Told};
 use crate::limits::admission::{Allowance, Candidate, Hold, admit};
 use crate::limits::meters::subjects;
 use crate::llm_calls::ledger::OpenCall;
@@ -89,11 +91,13 @@ impl Inner {
         endpoint: Endpoint,
         headers: &HeaderMap,
         request: Bytes,
-        place: Option<Box<Place>>,
+        part: PartOf,
         told: &mut Allowance,
     ) -> Result<Box<Call>> {
         let began = Instant::now();
-        let head = Head::read(&request)?;
+        let mut head = Head::read(&request)?;
+        let PartOf { place, end_user } = part;
+        let end_user = head.end_user.take().or(end_user);
         let models = self.catalog.get(scope.tenant()).await?;
         let plan = Plan::resolve(&models, &head.model)?;
         let (trace_id, span_id) = trace_context(headers).unzip();
@@ -109,6 +113,7 @@ impl Inner {
                 Some(session) => Some(session.to_string()),
                 None => client_id(headers, SESSION)?,
             },
+            end_user: end_user.as_deref().and_then(known_as).map(Cow::into_owned),
             request_id: scope.origin().request_id.clone(),
             trace_id,
             span_id,

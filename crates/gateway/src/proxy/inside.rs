@@ -8,7 +8,7 @@ use loam_providers::Endpoint;
 
 use super::routes::ask;
 use crate::Gateway;
-use crate::hook::SESSION;
+use crate::hook::{PartOf, SESSION};
 use crate::limits::admission::Allowance;
 
 /// A chat completion that Loam asked for.
@@ -34,21 +34,23 @@ impl Gateway {
     }
 
     /// Completes a chat on behalf of a caller, as `POST /v1/chat/completions` does: the same routes, limits and account. The
-    /// session, if there is one, is kept with the call.
+    /// session and the application's end user, if there are any, are kept with the call.
     pub async fn complete_chat(
         &self,
         scope: &Scope,
         session: Option<ChatSessionId>,
+        end_user: Option<String>,
         request: Bytes,
     ) -> Completion {
         let mut headers = HeaderMap::new();
         if let Some(Ok(session)) = session.map(|id| HeaderValue::try_from(id.to_string())) {
             headers.insert(SESSION, session);
         }
+        let part = PartOf { place: None, end_user };
         let (gateway, mut told) = (self.0.clone(), Allowance::default());
         let (call, answer) =
             // who asks from inside keeps what is said itself
-            ask(gateway, scope, Endpoint::ChatCompletions, &headers, request, None, &mut told).await;
+            ask(gateway, scope, Endpoint::ChatCompletions, &headers, request, part, &mut told).await;
         Completion { call, answer }
     }
 }

@@ -18,7 +18,7 @@ use super::call::Call;
 use super::kept_on::keep_on;
 use super::send::Answer;
 use crate::Gateway;
-use crate::hook::{Place, SESSION};
+use crate::hook::{PartOf, SESSION};
 use crate::limits::admission::Allowance;
 use crate::service::Inner;
 
@@ -131,7 +131,7 @@ pub(super) async fn call(
     let mut told = Allowance::default();
     let place = gateway.place_of(&scope, endpoint, &headers).await?;
     let session = place.as_ref().and_then(|place| place.named.session);
-    let (id, answer) = ask(gateway, &scope, endpoint, &headers, body, place, &mut told).await;
+    let (id, answer) = ask(gateway, &scope, endpoint, &headers, body, PartOf { place, end_user: None }, &mut told).await;
     let mut response = answer.unwrap_or_else(|e| ApiError::from(e).into_response());
     // Loam's own limits are nearer than the provider's
     told.write(response.headers_mut());
@@ -153,10 +153,10 @@ pub(super) async fn ask(
     endpoint: Endpoint,
     headers: &HeaderMap,
     body: Bytes,
-    place: Option<Box<Place>>,
+    part: PartOf,
     told: &mut Allowance,
 ) -> (Option<LlmCallId>, Result<Response>) {
-    match gateway.open_call(scope, endpoint, headers, body, place, told).await {
+    match gateway.open_call(scope, endpoint, headers, body, part, told).await {
         Ok(call) => {
             let (id, calls) = (call.open.record.id, gateway.calls.clone());
             (Some(id), keep_on(&calls, exchange(gateway, call)).await)

@@ -1,6 +1,11 @@
 //! Users who come from elsewhere, known by the application's own id of them.
 
-use loam_kernel::{Error, Result, Scope, TenantId};
+use std::sync::Arc;
+use std::time::Duration;
+
+use loam_kernel::{Error, Result, Scope, TenantId, UserId};
+use loam_platform::cache::{Cache, CacheSpec};
+use loam_platform::notices::Notices;
 use sea_orm::{ColumnTrait, QueryFilter, Set};
 use serde_json::{Value, json};
 
@@ -50,5 +55,29 @@ impl Identity {
         let notice = self.changes.record(&tx, "create", "users", user.id, changes).await?;
         self.changes.commit(tx, notice).await?;
         Ok(user)
+    }
+}
+
+const NAMES: CacheSpec =
+    CacheSpec { name: "end_users", capacity: 100_000, ttl: Duration::from_mins(30), topics: &["users"] };
+
+/// What applications call their users, for turns, each of which asks. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct EndUsers(Cache<(TenantId, UserId), Option<Arc<str>>>);
+
+impl EndUsers {
+    pub(crate) fn new(notices: &Notices) -> Self {
+        Self(Cache::new(NAMES, notices, |notice| Some((notice.tenant, UserId(notice.subject)))))
+    }
+}
+
+impl Identity {
+    /// The application's own id of a user; none when it has none, or there is no such user.
+    pub async fn external_id(&self, tenant: TenantId, user: UserId) -> Result<Option<Arc<str>>> {
+        let read = async || {
+            let tx = self.db.read(&Scope::system(tenant, "conversations")).await?;
+            Ok(tx.get::<Entity>(user).await?.and_then(|user| user.external_id).map(Arc::from))
+        };
+        self.end_users.0.get((tenant, user), read).await
     }
 }

@@ -1,6 +1,6 @@
 //! Users: the people of a tenant.
 
-mod end_user;
+pub(crate) mod end_user;
 pub mod entity;
 mod lookup;
 pub mod routes;

@@ -57,7 +57,7 @@ impl Insight {
     }
 
     async fn ask_once(&self, scope: &Scope, request: &Value, account: &mut Account) -> Result<Said> {
-        let done = self.0.gateway.complete_chat(scope, None, Bytes::from(request.to_string())).await;
+        let done = self.0.gateway.complete_chat(scope, None, None, Bytes::from(request.to_string())).await;
         let said = match done.answer {
             Ok(answer) => heard(answer).await,
             Err(e) => Err(e),

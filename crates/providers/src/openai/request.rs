@@ -17,6 +17,8 @@ pub struct Head {
     pub wants_usage: bool,
     /// How much of an answer it allows.
     pub bounds: Bounds,
+    /// The application's own end user, as the client wrote it: `user`, `safety_identifier`, or `user_id` of `metadata`.
+    pub end_user: Option<String>,
     model_span: (usize, usize),
     options: Options,
 }
@@ -54,6 +56,38 @@ struct Wire<'a> {
     max_output_tokens: Option<&'a RawValue>,
     #[serde(borrow, default)]
     n: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    user: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    safety_identifier: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    metadata: Option<&'a RawValue>,
+}
+
+/// What of a request's metadata says for whom it is.
+#[derive(Deserialize)]
+struct Metadata<'a> {
+    #[serde(borrow, default)]
+    user_id: Option<&'a RawValue>,
+}
+
+impl Wire<'_> {
+    fn end_user(&self) -> Option<String> {
+        let of_metadata = || {
+            let raw = self.metadata.map(RawValue::get).filter(|raw| raw.starts_with('{'))?;
+            name(serde_json::from_str::<Metadata<'_>>(raw).ok()?.user_id?)
+        };
+        self.user.and_then(name).or_else(|| self.safety_identifier.and_then(name)).or_else(of_metadata)
+    }
+}
+
+/// A text, or a whole number's digits; what else stands there is the provider's to find fault with.
+fn name(raw: &RawValue) -> Option<String> {
+    let text = raw.get();
+    match text.as_bytes().first() {
+        Some(b'"') => serde_json::from_str::<String>(text).ok().filter(|name| !name.is_empty()),
+        _ => text.parse::<i64>().ok().map(|number| number.to_string()),
+    }
 }
 
 /// An explicit null has a place in the body too, unlike a field that is left out.
@@ -96,6 +130,7 @@ impl Head {
             stream,
             wants_usage: false,
             bounds: Bounds { max_tokens, n: number(wire.n) },
+            end_user: wire.end_user(),
             model_span: span(model_raw),
             options: Options::Keep,
         };
@@ -200,6 +235,27 @@ mod tests {
         let own = r#"{"model":"p/m","stream":true,"stream_options":{"include_usage":true}}"#;
         assert!(Head::read(own.as_bytes()).expect("valid").wants_usage);
         assert_eq!(rewritten(own), own.replace("p/m", "m\\\"2"));
+    }
+
+    #[test]
+    fn the_end_user_is_read_from_the_field_of_each_format() {
+        let of = |rest: &str| {
+            Head::read(format!(r#"{{"model":"p/m",{rest}}}"#).as_bytes()).expect("valid").end_user
+        };
+        for body in [
+            r#""user":"bob-1""#,
+            r#""safety_identifier":"bob-1""#,
+            r#""metadata":{"x":{"user_id":"no"},"user_id":"bob-1"}"#,
+            r#""user":null,"metadata":{"user_id":"bob-1"}"#,
+            r#""user":"b\u006fb-1","safety_identifier":"other""#,
+        ] {
+            assert_eq!(of(body).as_deref(), Some("bob-1"), "{body}");
+        }
+        assert_eq!(of(r#""user":17"#).as_deref(), Some("17"));
+        for body in [r#""user":"""#, r#""user":{"id":1}"#, r#""metadata":["user_id"]"#, r#""metadata":null"#, r#""n":1"#]
+        {
+            assert_eq!(of(body), None, "{body}");
+        }
     }
 
     #[test]

@@ -27,6 +27,9 @@ pub(super) enum Command {
         /// Only calls of this model.
         #[arg(long)]
         model: Option<String>,
+        /// Only calls of this end user of the application's.
+        #[arg(long)]
+        end_user: Option<String>,
     },
     /// Show a call with its bodies.
     Show {
@@ -46,9 +49,9 @@ fn state(name: &str) -> Result<CallState> {
 
 pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result<()> {
     match command {
-        Command::List { tenant, list, state, provider, model } => {
+        Command::List { tenant, list, state, provider, model, end_user } => {
             let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let filter = LlmCallFilter { state, provider, model, ..LlmCallFilter::default() };
+            let filter = LlmCallFilter { state, provider, model, end_user, ..LlmCallFilter::default() };
             let rows = admin::pages(list.limit, async |page| {
                 core.gateway.list_calls(&scope, filter.clone(), &page).await
             });

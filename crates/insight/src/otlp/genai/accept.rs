@@ -2,7 +2,7 @@
 
 use loam_gateway::llm_calls::ToldCall;
 use loam_journal::Position;
-use loam_kernel::{Error, Result};
+use loam_kernel::Result;
 
 use super::Owner;
 use super::call::{Priced, Said};
@@ -24,7 +24,7 @@ impl Insight {
         let journal = self.0.journal.as_ref().ok_or_else(unavailable)?;
         let mut last = None;
         while calls.peek().is_some() || tools.peek().is_some() {
-            let mut frame = Written { tenant: owner.tenant, calls: Vec::new(), tools: Vec::new() };
+            let mut frame = Written { tenant: owner.tenant, ..Written::default() };
             let mut weight = 0;
             while weight < FRAME
                 && let Some(told) = calls.next()
@@ -39,7 +39,7 @@ impl Insight {
                 weight += 512 + told.arguments.len() + told.result.as_ref().map_or(0, String::len);
                 frame.tools.push(told);
             }
-            let payload = postcard::to_allocvec(&frame).map_err(Error::internal)?;
+            let payload = frame.payload()?;
             let key = self.0.clock.id::<uuid::Uuid>().into_bytes();
             last = Some(append(journal, CALLS, key, &payload)?);
         }

@@ -109,6 +109,7 @@ fn call(told: &Told<'_>, inner: Vec<String>, owner: Owner, keep: usize) -> Price
         model,
         session: text(&names::CONVERSATION),
         user: None,
+        end_user: text(&names::END_USER),
         project: Some(owner.project),
         streamed: attributes.bool(&names::STREAMED).unwrap_or(streamed),
         status,

@@ -13,11 +13,21 @@ use serde::{Deserialize, Serialize};
 pub(in crate::otlp) const CALLS: u8 = 50;
 
 /// What a frame holds.
-#[derive(Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize)]
 pub(in crate::otlp) struct Written {
     pub(in crate::otlp) tenant: TenantId,
     pub(in crate::otlp) calls: Vec<ToldCall>,
     pub(in crate::otlp) tools: Vec<ToldTool>,
+    /// The end user of each call. Behind all else, as frames of earlier versions end in front of it.
+    pub(in crate::otlp) end_users: Vec<Option<String>>,
+}
+
+impl Written {
+    /// A frame's payload.
+    pub(in crate::otlp) fn payload(mut self) -> Result<Vec<u8>> {
+        self.end_users = self.calls.iter_mut().map(|told| told.call.end_user.take()).collect();
+        postcard::to_allocvec(&self).map_err(Error::internal)
+    }
 }
 
 /// Drains what applications told of their calls.
@@ -32,8 +42,15 @@ impl CallSink {
     }
 }
 
-fn read(frame: &Frame) -> Result<Written> {
-    postcard::from_bytes(&frame.payload).map_err(Error::internal)
+pub(in crate::otlp) fn read(frame: &Frame) -> Result<Written> {
+    // what is missing at the end is an empty list
+    let early = |_| postcard::from_bytes(&[&frame.payload[..], &[0]].concat());
+    let mut written: Written =
+        postcard::from_bytes(&frame.payload).or_else(early).map_err(Error::internal)?;
+    for (told, end_user) in written.calls.iter_mut().zip(std::mem::take(&mut written.end_users)) {
+        told.call.end_user = end_user;
+    }
+    Ok(written)
 }
 
 #[async_trait]

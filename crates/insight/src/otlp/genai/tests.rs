@@ -34,6 +34,24 @@ const USAGE: Usage = Usage {
 };
 
 #[test]
+fn frames_from_before_end_users_are_read() {
+    use super::sink::{CALLS, Written, read};
+    let told = || one(vec![attribute("gen_ai.request.model", "gpt-4o"), attribute("user.id", "bob-1")]);
+    let of = |payload: Vec<u8>| {
+        let frame = loam_journal::Frame { kind: CALLS, key: [0; 16], position: loam_journal::Position(1), payload };
+        let mut read = read(&frame).expect("read");
+        assert_eq!((read.calls.len(), read.tools.len()), (1, 0));
+        read.calls.remove(0).call
+    };
+    let tools = Vec::<loam_gateway::tool_calls::ToldTool>::new();
+    // a tuple is written as a struct of the same fields
+    let early = of(postcard::to_allocvec(&(OWNER.tenant, vec![told()], tools)).expect("written"));
+    assert_eq!((early.model.as_str(), early.end_user), ("gpt-4o", None));
+    let written = Written { tenant: OWNER.tenant, calls: vec![told()], ..Written::default() };
+    assert_eq!(of(written.payload().expect("written")).end_user.as_deref(), Some("bob-1"));
+}
+
+#[test]
 fn a_call_is_known_in_the_recent_conventions() {
     let told = one(vec![
         attribute("gen_ai.operation.name", "chat"),
@@ -241,7 +259,7 @@ mod ledger {
 
     async fn drain(bed: &Bed, calls: Vec<ToldCall>, tools: Vec<loam_gateway::tool_calls::ToldTool>) {
         let tenant = bed.scope().tenant();
-        let payload = postcard::to_allocvec(&Written { tenant, calls, tools }).unwrap();
+        let payload = Written { tenant, calls, tools, ..Written::default() }.payload().unwrap();
         let frame = Frame { kind: CALLS, key: [0; 16], position: Position(1), payload };
         let sink = CallSink::new(bed.clock.clone(), NODE);
         assert!(sink.takes(frame.kind) && sink.tenant(&frame) == tenant);
