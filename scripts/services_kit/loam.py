@@ -24,6 +24,8 @@ ALLOW_THIS_MACHINE = {"LOAM_OUTGOING__ALLOW_NETWORKS": '["127.0.0.0/8", "::1"]'}
 ON_DATA = {
     "tenant",
     "user",
+    "erasure",
+    "export",
     "role",
     "session",
     "alert",

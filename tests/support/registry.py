@@ -272,6 +272,16 @@ def tool_call(world: World) -> str:
     return world.owner.get("/api/v1/tool_calls", session_id=session)["data"][0]["id"]
 
 
+def erasure(world: World) -> str:
+    """One of a user of the owner's, completed."""
+    if "erasure" not in world.made:
+        wanted = {"subject": {"type": "user", "id": USER(world)}}
+        made = world.owner.call("POST", "/api/v1/erasures", 202, json=wanted).json()["id"]
+        eventually(lambda: world.owner.get(f"/api/v1/erasures/{made}")["state"] == "completed", 60)
+        world.made["erasure"] = made
+    return world.made["erasure"]
+
+
 def user_preference(world: World) -> str:
     """Its key is its user's id: a path takes one value for all its parameters here."""
     made = USER(world)
@@ -307,6 +317,8 @@ REGISTRY: dict[tuple[str, str], Entry] = {
     ("GET", "/api/v1/users/{}"): Entry(USER),
     ("PATCH", "/api/v1/users/{}"): Entry(USER, {"full_name": "Somebody"}),
     ("DELETE", "/api/v1/users/{}"): Entry(USER),
+    ("GET", "/api/v1/erasures/{}"): Entry(erasure),
+    ("GET", "/api/v1/erasures/{}/receipt"): Entry(erasure),
     ("GET", "/api/v1/users/{}/preferences"): Entry(user_preference),
     ("GET", "/api/v1/users/{}/preferences/{}"): Entry(user_preference),
     ("PUT", "/api/v1/users/{}/preferences/{}"): Entry(user_preference, {"value": "light"}),

@@ -10,6 +10,7 @@ pub mod context;
 mod exchanges;
 pub mod history;
 pub mod messages;
+pub mod personal;
 mod service;
 pub mod session_configs;
 mod signature;

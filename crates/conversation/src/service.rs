@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 use crate::channels::{ChannelLimits, Channels};
 use crate::chat_sessions::cache::Caches;
-use crate::chat_sessions::delete::{DeleteMessages, DeleteUsersSessions, UsersSessions};
+use crate::chat_sessions::delete::{DeleteMessages, DeleteUsersSessions};
 use crate::context::settings::ContextSettings;
 use crate::exchanges::{KeepExchange, UnkeptSink};
 use crate::messages::lane::Lanes;
@@ -107,7 +107,6 @@ impl Conversation {
             deliveries,
             channels,
         } = parts;
-        identity.tell_of_deleted_users(Arc::new(UsersSessions(clock.clone())));
         let node = NodeId(Uuid::from_bytes(journal.as_ref().map_or([0; 16], Journal::id)));
         let channels = Channels::new(
             (db.clone(), identity.clone(), &notices, keyring.clone()),

@@ -71,6 +71,11 @@ pub fn is_unique_violation(error: &Error) -> bool {
     error.code() == "already_exists"
 }
 
+/// Whether the error says that other rows refer to what was to be deleted, or that what a row refers to is gone.
+pub fn is_foreign_key_violation(error: &Error) -> bool {
+    error.code() == "in_use"
+}
+
 /// What a write answers whose `field` must be unique: that it is taken, in words of its own.
 pub fn taken(field: &'static str, message: impl Into<String>) -> impl FnOnce(Error) -> Error {
     move |e| match is_unique_violation(&e) {

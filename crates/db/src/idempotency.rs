@@ -2,11 +2,11 @@
 
 use chrono::{DateTime, Utc};
 use loam_kernel::{Error, Idempotency, Kind, Result, Scope};
-use sea_orm::{ColumnTrait, NotSet, QueryFilter, Set};
+use sea_orm::{ColumnTrait, NotSet, QueryFilter, QueryOrder, QuerySelect, Set};
 use uuid::Uuid;
 
 use crate::connect::Db;
-use crate::tx::Tx;
+use crate::tx::{Tenant, Tx};
 
 mod entity {
     use sea_orm::entity::prelude::*;
@@ -82,6 +82,21 @@ impl<R> Tx<R> {
                 e
             }
         })
+    }
+}
+
+impl Tx<Tenant> {
+    /// Answers that are kept, sealed, with the ids that they are sealed for: those behind an id, at most so many.
+    pub async fn kept_answers(&self, after: Uuid, max: u64) -> Result<Vec<(Uuid, String)>> {
+        let find = self.find::<entity::Entity>().filter(entity::Column::Answer.is_not_null());
+        let find = find.filter(entity::Column::Id.gt(after)).order_by_asc(entity::Column::Id).limit(max);
+        Ok(find.all().await?.into_iter().filter_map(|row| Some((row.id, row.answer?))).collect())
+    }
+
+    /// Forgets answers; their requests are still known, and refused rather than done twice.
+    pub async fn forget_kept_answers(&self, ids: Vec<Uuid>) -> Result<u64> {
+        let update = self.update_many::<entity::Entity>().set(entity::Column::Answer, Option::<String>::None);
+        update.filter(entity::Column::Id.is_in(ids)).exec().await
     }
 }
 

@@ -11,6 +11,7 @@ pub mod limits;
 pub mod llm_calls;
 pub mod model_prices;
 pub mod model_routes;
+pub mod personal;
 mod proxy;
 mod service;
 mod settings;

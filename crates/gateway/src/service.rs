@@ -11,6 +11,7 @@ use loam_kernel::{Clock, Result};
 use loam_platform::changes::Changes;
 use loam_platform::drain::Sink;
 use loam_platform::notices::Notices;
+use loam_platform::personal::Guard;
 use loam_platform::seal::Keyring;
 use loam_platform::system_config::Live;
 use tokio::sync::watch;
@@ -101,6 +102,12 @@ impl Gateway {
         let catalog = Catalog::new(db.clone(), keyring.clone(), timeouts, meters.clone(), &notices);
         let ledger = Ledger::new(journal, journal_budget, clock.clone(), meters.clone());
         let answers = Answers::new(config.response_cache_bytes);
+        let kept = answers.clone();
+        notices.subscribe(move |notice| {
+            if notice.topic == "erasures" {
+                kept.forget(notice.tenant);
+            }
+        });
         let calls = TaskTracker::new();
         Self(Arc::new(Inner {
             changes: Changes::new(clock.clone(), notices),
@@ -144,7 +151,7 @@ impl Gateway {
 
     /// What drains calls into the database.
     pub fn sink(&self) -> Arc<dyn Sink> {
-        Arc::new(CallSink::new(self.0.clock.clone()))
+        Arc::new(CallSink::new(self.0.clock.clone(), Guard::new(self.0.keyring.clone())))
     }
 
     /// Says where to look how far the drainer has come; limits are kept from then on.

@@ -8,12 +8,15 @@ pub mod api_keys;
 mod authenticator;
 mod bootstrap;
 mod config;
+pub mod erasures;
+pub mod exports;
 mod jwt;
 pub mod login;
 pub mod login_sessions;
 mod opened;
 mod password;
 pub mod permissions;
+pub mod personal;
 pub mod projects;
 pub mod roles;
 mod secret;
@@ -35,7 +38,6 @@ pub use authenticator::{Asks, Authenticator};
 pub use bootstrap::{Bootstrap, FirstKey, has_tenants};
 pub use config::Config;
 pub use service::{Identity, Parts};
-pub use users::UserDependents;
 
 /// The tables of this crate with sealed values.
 pub fn sealed() -> Vec<Box<dyn SealedTable>> {

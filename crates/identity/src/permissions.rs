@@ -78,6 +78,13 @@ const PERMISSIONS: &[(&str, &[Held])] = &[
     ("llm_calls:read", &[Admin, Developer, Analyst]),
     ("jobs:read", &[Admin, Developer]),
     ("jobs:write", &[Admin]),
+    ("erasures:read", &[Admin]),
+    ("erasures:write", &[Admin]),
+    // anybody; without it oneself: a role of a tenant's own may let people erase themselves
+    ("erasures:all", &[Admin]),
+    ("exports:read", &[Admin, User]),
+    // anybody; without it oneself
+    ("exports:all", &[Admin]),
     ("audit_logs:read", &[Admin]),
     ("journal_quarantine:read", &[Admin]),
     ("system_config:read", &[Admin]),

@@ -7,9 +7,11 @@ use loam_http::client::Client;
 use loam_kernel::{Clock, Error, Result, Scope, TenantId};
 use loam_platform::changes::Changes;
 use loam_platform::notices::Notices;
+use loam_platform::personal::Guard;
 use loam_platform::seal::Keyring;
 use utoipa_axum::router::OpenApiRouter;
 
+use crate::erasures::{Draining, Places};
 use crate::login::Throttle;
 use crate::opened::Recorded;
 use crate::password::Passwords;
@@ -18,11 +20,10 @@ use crate::signing_keys::SigningKeys;
 use crate::tenants::entity::TenantStatus;
 use crate::token_issuers::Issuers;
 use crate::user_preferences::service::Preferences;
-use crate::users::UserDependents;
 use crate::users::end_user::EndUsers;
 use crate::{
-    Config, api_keys, login, login_sessions, projects, roles, signing_keys, tenants, token_issuers, tokens,
-    user_preferences, users,
+    Config, api_keys, erasures, exports, login, login_sessions, projects, roles, signing_keys, tenants,
+    token_issuers, tokens, user_preferences, users,
 };
 
 /// Tenants, users, roles, projects, keys, log-ins and tokens. Cheap to clone.
@@ -44,8 +45,12 @@ pub struct Identity {
     pub(crate) recorded: Arc<Recorded>,
     /// The tenant whose operators manage the others; known after the first start.
     pub(crate) default_tenant: Arc<OnceLock<TenantId>>,
-    /// Who is told when a user is deleted.
-    pub(crate) dependents: Arc<OnceLock<Arc<dyn UserDependents>>>,
+    /// Where something of people may be.
+    places: Arc<OnceLock<Places>>,
+    /// What an erasure waits for; none on the command line.
+    pub(crate) draining: Arc<OnceLock<Draining>>,
+    /// Remembers who is erased.
+    pub(crate) guard: Guard,
 }
 
 /// What identity stands on.
@@ -79,7 +84,9 @@ impl Identity {
             changes: Changes::new(clock.clone(), notices.clone()),
             recorded: Arc::default(),
             default_tenant: Arc::default(),
-            dependents: Arc::default(),
+            places: Arc::default(),
+            draining: Arc::default(),
+            guard: Guard::new(keyring.clone()),
             config: Arc::new(config),
             db,
             clock,
@@ -102,6 +109,23 @@ impl Identity {
             .merge(tokens::routes::router(self.clone()))
             .merge(token_issuers::routes::router(self.clone()))
             .merge(signing_keys::routes::router(self.clone()))
+            .merge(erasures::routes::router(self.clone()))
+            .merge(exports::routes::router(self.clone()))
+    }
+
+    /// Says where something of people may be. Once, before the first erasure.
+    pub fn hold_places(&self, places: Places) {
+        _ = self.places.set(places);
+    }
+
+    /// Says what an erasure waits for.
+    pub fn follow_drain(&self, draining: Draining) {
+        _ = self.draining.set(draining);
+    }
+
+    /// Where something of people may be.
+    pub(crate) fn places(&self) -> Result<&Places> {
+        self.places.get().ok_or_else(|| Error::internal("nobody said where something of people may be"))
     }
 
     /// The tenant whose operators manage the others.

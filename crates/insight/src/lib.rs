@@ -18,6 +18,7 @@ mod ingest;
 mod otlp;
 mod performance_metrics;
 pub mod performance_records;
+pub mod personal;
 mod record_functions;
 mod records;
 mod redact;

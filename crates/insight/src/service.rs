@@ -14,6 +14,7 @@ use loam_platform::changes::Changes;
 use loam_platform::drain::Sink;
 use loam_platform::mail::Mailer;
 use loam_platform::notices::Notices;
+use loam_platform::personal::Guard;
 use loam_platform::seal::Keyring;
 use loam_platform::system_config::Live;
 use loam_platform::webhook_deliveries::WebhookDeliveries;
@@ -202,7 +203,7 @@ impl Insight {
     pub fn sinks(&self) -> Vec<Arc<dyn Sink>> {
         vec![
             Arc::new(self.record_sink(self.0.node)),
-            Arc::new(CallSink::new(self.0.clock.clone(), self.0.node)),
+            Arc::new(CallSink::new(self.0.clock.clone(), self.0.node, Guard::new(self.0.keyring.clone()))),
             Arc::new(MetricSink::new(self.0.clock.clone(), self.0.node)),
         ]
     }

@@ -168,6 +168,8 @@ ids! {
     ErrorLogId,
     /// Errors that are alike.
     ErrorGroupId,
+    /// A person, conversation or tenant that is erased.
+    ErasureId,
     /// One running Loam, known by its journal.
     NodeId,
 }

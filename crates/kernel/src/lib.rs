@@ -15,10 +15,10 @@ pub use error::{Error, Kind, Result};
 pub use ids::{
     AiAnalysisResultId, AiProviderId, AlertEventId, AlertRuleId, ApiKeyId, ApiLogId, AuditLogId,
     AutoAnalysisId, CallTreeId, ChannelChatId, ChannelEventId, ChannelId, ChannelSenderId, ChatSessionId,
-    EndpointStatId, ErrorGroupId, ErrorLogId, FunctionStatId, JobId, LimitId, LlmCallId, LoginSessionId,
-    MessageId, MetricStatId, ModelPriceId, ModelRouteId, NodeId, PerformanceMetricId, PerformanceRecordId,
-    ProjectId, QuarantineId, RecordFunctionId, RejectedRecordId, RetiredProjectKeyId, RoleId,
-    SessionConfigId, SessionSummaryId, SigningKeyId, StatNameId, SuggestionId, SystemConfigId,
+    EndpointStatId, ErasureId, ErrorGroupId, ErrorLogId, FunctionStatId, JobId, LimitId, LlmCallId,
+    LoginSessionId, MessageId, MetricStatId, ModelPriceId, ModelRouteId, NodeId, PerformanceMetricId,
+    PerformanceRecordId, ProjectId, QuarantineId, RecordFunctionId, RejectedRecordId, RetiredProjectKeyId,
+    RoleId, SessionConfigId, SessionSummaryId, SigningKeyId, StatNameId, SuggestionId, SystemConfigId,
     SystemConfigVersionId, TenantId, TokenIssuerId, ToolCallId, TurnId, UsageStatId, UserId,
     UserPreferenceId, WebhookDeliveryId, first_id_at,
 };

@@ -49,5 +49,7 @@ pub fn entities() -> Vec<EntityShape> {
         EntityShape::of::<system_config::entity::Entity>(),
         EntityShape::of::<system_config::versions::Entity>(),
         EntityShape::of::<webhook_deliveries::entity::Entity>(),
+        EntityShape::of::<personal::erasure::Entity>(),
+        EntityShape::of::<personal::erased::Entity>(),
     ]
 }

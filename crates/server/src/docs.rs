@@ -52,6 +52,7 @@ use crate::surface::health_routes;
         (name = "usage", description = "What was used, and what it cost"),
         (name = "llm_calls", description = "Every call of a model"),
         (name = "jobs", description = "Durable background work"),
+        (name = "erasures", description = "Removing all that is known of somebody, and showing it before"),
         (name = "audit_logs", description = "Who changed what"),
         (name = "system_config", description = "What can be set while the server runs"),
         (name = "api_logs", description = "Requests on record"),

@@ -12,6 +12,7 @@ mod listen;
 mod logging;
 mod maintenance;
 mod memory;
+mod personal;
 mod private;
 mod serve;
 mod services;

@@ -8,6 +8,7 @@ use loam_conversation::Conversation;
 use loam_db::{Db, EntityShape};
 use loam_gateway::{Gateway, Parts};
 use loam_http::client::Client;
+use loam_identity::erasures::{Draining, RunErasure};
 use loam_identity::{Authenticator, Bootstrap, FirstKey, Identity};
 use loam_insight::Insight;
 use loam_jobs::{Handlers, Jobs, Runner, RunnerHandle};
@@ -20,6 +21,7 @@ use loam_platform::drain::{Drainer, Sink};
 use loam_platform::error_logs::{self, ErrorLogSink, ErrorLogs};
 use loam_platform::mail::Mailer;
 use loam_platform::notices::Notices;
+use loam_platform::personal::Guard;
 use loam_platform::quarantine;
 use loam_platform::records::Records;
 use loam_platform::seal::{Keyring, SealedTable};
@@ -35,6 +37,7 @@ use crate::error_tap;
 use crate::limits;
 use crate::maintenance;
 use crate::memory;
+use crate::personal;
 use crate::private;
 use crate::surface::{self, Edge, Health};
 
@@ -198,6 +201,7 @@ impl Core {
             ingest: system_config.live(&loam_insight::INGEST)?,
         });
         gateway.connect(Arc::new(conversation.clone()));
+        identity.hold_places(personal::places(&keyring, &clock));
         Ok(Self {
             db,
             clock,
@@ -216,6 +220,7 @@ impl Core {
     /// What runs in the background, durably.
     fn jobs(&self) -> Result<Handlers> {
         let handlers = maintenance::handlers(&self.db, &self.clock, &self.identity, &self.system_config)?;
+        let handlers = handlers.with(RunErasure(self.identity.clone()));
         Ok(self.insight.jobs(self.conversation.jobs(self.deliveries.jobs(handlers)?)?)?)
     }
 
@@ -305,8 +310,9 @@ impl Services {
         // leases are told apart by process, not by journal: this node's last process may have left some behind
         let runner = Runner::start(db.clone(), clock.clone(), core.jobs()?, config.jobs.clone(), clock.id())?;
         core.deliveries.wake_with(runner.waker());
+        let logs_of = ApiLogSink(Guard::new(core.keyring.clone()), clock.clone());
         let mut sinks: Vec<Arc<dyn Sink>> =
-            vec![core.gateway.sink(), Arc::new(ApiLogSink), Arc::new(ErrorLogSink)];
+            vec![core.gateway.sink(), Arc::new(logs_of), Arc::new(ErrorLogSink)];
         sinks.extend(core.conversation.sinks());
         sinks.extend(core.insight.sinks());
         let drainer = Drainer::open(db.clone(), journal.clone(), clock.clone(), sinks).await?;
@@ -317,6 +323,7 @@ impl Services {
         let (stop_background, stop_drainer) = (CancellationToken::new(), CancellationToken::new());
         let mut background = JoinSet::new();
         let caught_up = drainer.drained();
+        core.identity.follow_drain(Draining { journal: journal.clone(), drained: drainer.drained() });
         let first_call: Uuid = clock.id();
         let recovered = journal.recovery().end;
         let owners = (core.gateway.clone(), core.conversation.clone());

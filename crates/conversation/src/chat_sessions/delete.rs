@@ -1,11 +1,14 @@
 //! Deleting sessions: the session at once, its messages by a job.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use loam_db::{Tenant, Tx};
 use loam_jobs::{Handler, JobContext, NewJob, enqueue, read_payload};
 use loam_kernel::{ChatSessionId, Clock, Result, Scope, UserId};
 use loam_platform::notices::{self, Notice};
+use loam_platform::personal::{Cursor, RecordedBetween, Store, Who};
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -13,15 +16,17 @@ use serde_json::{Value, json};
 use super::access;
 use super::entity::{Column, Entity, Model};
 use crate::messages::span::Span;
-use crate::{Conversation, messages};
+use crate::{Conversation, messages, personal};
 
 /// Messages a transaction: few enough that nobody waits long for it.
 const BATCH: u64 = 1000;
 /// Sessions that are looked for at once.
 const SESSIONS: u64 = 100;
+/// When it is looked again for calls of a session that is gone.
+const LATE: TimeDelta = TimeDelta::minutes(2);
 
 /// Which messages are left of a session that is gone.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Left {
     session_id: ChatSessionId,
     first_message_at: DateTime<Utc>,
@@ -45,8 +50,16 @@ impl Conversation {
     }
 }
 
-/// Takes a session away, and sees to its messages.
+/// Takes a session away, and sees to its messages and to what is on record of it.
 async fn remove(tx: &Tx<Tenant>, clock: &Clock, session: &Model) -> Result<()> {
+    // found by the session, which takes them along
+    let who = Who::session(session.id);
+    for store in personal::of_session() {
+        let mut at = Some(Cursor::default());
+        while let Some(from) = at {
+            at = store.remove(tx, &who, from).await?.next;
+        }
+    }
     tx.delete::<Entity>().filter(Column::Id.eq(session.id)).exec().await?;
     // tools may have been tried in a session without messages
     let left = Left {
@@ -54,7 +67,10 @@ async fn remove(tx: &Tx<Tenant>, clock: &Clock, session: &Model) -> Result<()> {
         first_message_at: session.first_message_at.unwrap_or(session.created_at),
         last_message_at: session.last_message_at.unwrap_or(session.created_at),
     };
+    // an answer may be under way: what comes of it is on record when it has ended
+    let late = NewJob::new(DeleteMessages::KIND, left.clone()).at(clock.now() + LATE);
     enqueue(tx, clock, NewJob::new(DeleteMessages::KIND, left)).await?;
+    enqueue(tx, clock, late).await?;
     Ok(())
 }
 
@@ -95,12 +111,15 @@ impl Handler for DeleteMessages {
             tx.delete::<Entity>().filter(span.clone()).filter(upto).exec().await?;
             tx.commit().await?;
         }
-        while !job.is_cancelled() {
-            let tx = self.0.0.db.write(&job.scope()).await?;
-            let deleted = self.0.0.gateway.delete_tool_calls(&tx, left.session_id, BATCH).await?;
-            tx.commit().await?;
-            if deleted < BATCH {
-                break;
+        // bodies of its calls, uses of its tools, and what is on record of requests in which it is named
+        let recorded = RecordedBetween::new(left.first_message_at, self.0.0.clock.now());
+        let stores = loam_gateway::personal::stores().into_iter().filter(|store| !store.looks_at_all());
+        for store in stores.chain([Arc::new(recorded) as Arc<dyn Store>]) {
+            let (who, mut at) = (Who::session(left.session_id), Some(Cursor::default()));
+            while let Some(from) = at.filter(|_| !job.is_cancelled()) {
+                let tx = self.0.0.db.write(&job.scope()).await?;
+                at = store.remove(&tx, &who, from).await?.next;
+                tx.commit().await?;
             }
         }
         Ok(())
@@ -112,18 +131,7 @@ struct Number {
     sequence_number: i64,
 }
 
-/// Sees to the sessions of users that are deleted.
-pub(crate) struct UsersSessions(pub(crate) Clock);
-
-#[async_trait]
-impl loam_identity::UserDependents for UsersSessions {
-    async fn user_deleted(&self, tx: &Tx<Tenant>, user: UserId) -> Result<()> {
-        enqueue(tx, &self.0, NewJob::new(DeleteUsersSessions::KIND, Orphaned { user_id: user })).await?;
-        Ok(())
-    }
-}
-
-/// Deletes the sessions of a user who is gone.
+/// Deletes the sessions of a user who is gone: work that a version before erasures left.
 pub(crate) struct DeleteUsersSessions(pub(crate) Conversation);
 
 impl DeleteUsersSessions {

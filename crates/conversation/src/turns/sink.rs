@@ -9,7 +9,7 @@ use loam_db::{Bulk, Column, OnConflict, System, Tx};
 use loam_journal::Frame;
 use loam_kernel::{Clock, Result, TenantId, TurnId};
 use loam_platform::drain::Sink;
-use sea_orm::sea_query::Condition;
+use sea_orm::sea_query::{Condition, Expr};
 use sea_orm::{ColumnTrait, QueryFilter};
 use uuid::Uuid;
 
@@ -52,7 +52,17 @@ impl Sink for TurnSink {
 
     async fn write(&self, tx: &Tx<System>, frames: &[Frame]) -> Result<()> {
         let (runs, stored) = gather(frames)?;
+        let turns: Vec<TurnId> = runs.keys().map(|(_, turn)| *turn).collect();
         self.insert(tx, runs).await?;
+        // a turn that was deleted meanwhile has no more use for them
+        for chunk in turns.chunks(CHUNK) {
+            let gone = Expr::cust(
+                "NOT EXISTS (SELECT 1 FROM turns WHERE turns.tenant_id = turn_parts.tenant_id AND turns.id = turn_parts.turn_id)",
+            );
+            let parts =
+                tx.delete_any::<part::Entity>().filter(part::Column::TurnId.is_in(chunk.iter().copied()));
+            parts.filter(gone).exec().await?;
+        }
         for chunk in stored.chunks(CHUNK) {
             let any = chunk.iter().fold(Condition::any(), |any, stored| {
                 any.add(

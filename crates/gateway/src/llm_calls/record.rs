@@ -6,6 +6,7 @@
 use chrono::{DateTime, Utc};
 use loam_journal::Frame;
 use loam_kernel::{ApiKeyId, Error, LlmCallId, NodeId, ProjectId, Result, TenantId, UserId};
+use loam_platform::personal::{Named, Subject};
 use loam_providers::Usage;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -95,6 +96,15 @@ impl Record {
         DateTime::from_timestamp_micros(self.updated_us).unwrap_or_default()
     }
 
+    /// Whose it is, for whether they have been erased.
+    pub(crate) fn named(&self) -> Named<'_> {
+        let user = self.user.map(Subject::User);
+        let end_user = self.end_user.as_deref().map(Subject::EndUser);
+        let session = self.session.as_deref().map(Subject::Session);
+        let subjects = user.into_iter().chain(end_user).chain(session).collect();
+        Named { tenant: self.tenant, subjects, at: self.created_at() }
+    }
+
     /// The parts in front of the bodies: the lengths, then the fields.
     pub(crate) fn head(&self, request: &[u8]) -> Result<Vec<u8>> {
         let mut head = Vec::with_capacity(384);
@@ -145,6 +155,16 @@ impl Entry {
         ))
     }
 
+    /// Leaves of a call what the ledger needs, and nothing that says whose it was or what was said.
+    pub(crate) fn strip(&mut self) {
+        (self.request, self.response) = (None, None);
+        let record = &mut self.record;
+        (record.user, record.end_user, record.session) = (None, None, None);
+        (record.trace_id, record.span_id, record.error) = (None, None, None);
+        record.request_id.clear();
+        record.attempts.clear();
+    }
+
     /// Adds what came later: its fields are newer, but a body that it doesn't repeat stays.
     pub(crate) fn merge(&mut self, later: Self) {
         // an intent says nothing new of a call that is settled
@@ -168,14 +188,20 @@ mod tests {
 
     /// Bytes that a journal may hold, by form: each must be read for as long as its form is.
     const GOLDEN: [(u8, &str); 2] = [
-        (2, "02820000000300000010000000000000000000000000000000011000000000000000000000000000\
+        (
+            2,
+            "02820000000300000010000000000000000000000000000000011000000000000000000000000000\
              000007100000000000000000000000000000000301066f70656e6169016d112f636861742f636f6d\
              706c6574696f6e73000001100000000000000000000000000000000400010474616c6b0172000000\
-             01c80100010102030000010a0000000000101261736b746f6c64"),
-        (3, "03890000000300000010000000000000000000000000000000011000000000000000000000000000\
+             01c80100010102030000010a0000000000101261736b746f6c64",
+        ),
+        (
+            3,
+            "03890000000300000010000000000000000000000000000000011000000000000000000000000000\
              000007100000000000000000000000000000000301066f70656e6169016d112f636861742f636f6d\
              706c6574696f6e73000001100000000000000000000000000000000400010474616c6b0172000000\
-             01c80100010102030000010a000000000010120105626f622d3161736b746f6c64"),
+             01c80100010102030000010a000000000010120105626f622d3161736b746f6c64",
+        ),
     ];
 
     #[test]
@@ -189,7 +215,10 @@ mod tests {
             let Entry { record, request, response, .. } = Entry::read(&frame).expect("read");
             let end_user = (form > FORM_WITHOUT_END_USER).then_some("bob-1");
             assert_eq!((record.provider.as_str(), record.session.as_deref()), ("openai", Some("talk")));
-            assert_eq!((record.status, record.updated_us, record.end_user.as_deref()), (Some(200), 9, end_user));
+            assert_eq!(
+                (record.status, record.updated_us, record.end_user.as_deref()),
+                (Some(200), 9, end_user)
+            );
             assert_eq!((request.as_deref(), response.as_deref()), (Some(&b"ask"[..]), Some(&b"told"[..])));
             if form == FORM {
                 let written = [&record.head(b"ask").expect("written")[..], b"asktold"].concat();

@@ -8,6 +8,7 @@ use loam_db::{Bulk, Column, OnConflict, System, Tx};
 use loam_journal::Frame;
 use loam_kernel::{Clock, Error, LlmCallId, Result, TenantId};
 use loam_platform::drain::Sink;
+use loam_platform::personal::{Guard, Named};
 use uuid::Uuid;
 
 use super::record::{Entry, INTENT, Record, SETTLEMENT};
@@ -15,11 +16,22 @@ use crate::usage::rollup::Rollup;
 
 pub(crate) struct CallSink {
     clock: Clock,
+    guard: Guard,
 }
 
 impl CallSink {
-    pub(crate) fn new(clock: Clock) -> Self {
-        Self { clock }
+    pub(crate) fn new(clock: Clock, guard: Guard) -> Self {
+        Self { clock, guard }
+    }
+
+    /// Strips calls of people who were erased after the call began.
+    async fn strip(&self, tx: &Tx<System>, entries: &mut [Entry]) -> Result<()> {
+        let named: Vec<Named<'_>> = entries.iter().map(|entry| entry.record.named()).collect();
+        let erased = self.guard.erased(tx, self.clock.now(), &named).await?;
+        for (entry, _) in entries.iter_mut().zip(erased).filter(|(_, erased)| *erased) {
+            entry.strip();
+        }
+        Ok(())
     }
 }
 
@@ -39,7 +51,7 @@ impl Sink for CallSink {
         let mut places: HashMap<LlmCallId, usize> = HashMap::with_capacity(frames.len());
         let settled: HashSet<[u8; 16]> =
             frames.iter().filter(|frame| frame.kind == SETTLEMENT).map(|frame| frame.key).collect();
-        let mut used = Rollup::default();
+        let mut ended = Vec::new();
         for frame in frames {
             // a settlement repeats what its intent says, but for the request
             let entry = if frame.kind == INTENT && settled.contains(&frame.key) {
@@ -47,16 +59,25 @@ impl Sink for CallSink {
             } else {
                 Entry::read(frame)?
             };
-            if frame.kind == SETTLEMENT {
-                used.add(&entry.record, entry.source);
-            }
-            match places.get(&entry.record.id) {
-                Some(place) => entries[*place].merge(entry),
+            let place = match places.get(&entry.record.id) {
+                Some(place) => {
+                    entries[*place].merge(entry);
+                    *place
+                }
                 None => {
                     places.insert(entry.record.id, entries.len());
                     entries.push(entry);
+                    entries.len() - 1
                 }
+            };
+            if frame.kind == SETTLEMENT {
+                ended.push(place);
             }
+        }
+        self.strip(tx, &mut entries).await?;
+        let mut used = Rollup::default();
+        for place in ended {
+            used.add(&entries[place].record, entries[place].source);
         }
         metrics::histogram!("loam_drain_delay_seconds").record(self.delay(&entries));
         tx.bulk(rows(entries)?).await?;

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, TimeDelta, Utc};
 use loam_db::{System, Tx};
 use loam_kernel::{NodeId, Result, TenantId, first_id_at};
+use loam_platform::personal::{Named, Subject};
 use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter, QuerySelect};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -27,6 +28,22 @@ pub struct ToldCall {
     pub asked_model: Option<String>,
     /// Spans within it, as far as they are known.
     pub inner: Vec<String>,
+}
+
+impl ToldCall {
+    /// Whose it is, for whether they have been erased.
+    pub fn named(&self, tenant: TenantId) -> Named<'_> {
+        let end_user = self.call.end_user.as_deref().map(Subject::EndUser);
+        let session = self.call.session.as_deref().map(Subject::Session);
+        Named { tenant, subjects: end_user.into_iter().chain(session).collect(), at: self.call.at }
+    }
+
+    /// Leaves of it what the ledger needs.
+    pub fn strip(&mut self) {
+        let call = &mut self.call;
+        (call.request, call.response, call.end_user, call.session) = (None, None, None, None);
+        (call.trace_id, call.span_id, call.error) = (None, None, None);
+    }
 }
 
 /// A call that Loam made.

@@ -32,6 +32,7 @@ pub(super) type Key = [u8; 32];
 
 /// An answer that is kept.
 pub(crate) struct Kept {
+    tenant: TenantId,
     head: Head,
     body: Bytes,
     usage: Usage,
@@ -57,7 +58,15 @@ impl Answers {
     /// A cache of at most so many bytes.
     pub(crate) fn new(max_bytes: u64) -> Self {
         let weigh = |_: &Key, kept: &Arc<Kept>| u32::try_from(kept.body.len() + 512).unwrap_or(u32::MAX);
-        Self(Cache::builder().max_capacity(max_bytes).weigher(weigh).expire_after(Lives).build())
+        let cache = Cache::builder().max_capacity(max_bytes).weigher(weigh).expire_after(Lives);
+        Self(cache.support_invalidation_closures().build())
+    }
+
+    /// Gives no answer of a tenant's any more: somebody is erased, and an answer doesn't say whose it is.
+    pub(crate) fn forget(&self, tenant: TenantId) {
+        if let Err(e) = self.0.invalidate_entries_if(move |_, kept| kept.tenant == tenant) {
+            tracing::error!(error = %e, "cannot forget the answers of a tenant");
+        }
     }
 }
 
@@ -120,6 +129,7 @@ impl Inner {
         }
         let record = &call.open.record;
         let kept = Kept {
+            tenant: record.tenant,
             head: head.clone(),
             body: body.concat().into(),
             usage,

@@ -131,7 +131,8 @@ pub(super) async fn call(
     let mut told = Allowance::default();
     let place = gateway.place_of(&scope, endpoint, &headers).await?;
     let session = place.as_ref().and_then(|place| place.named.session);
-    let (id, answer) = ask(gateway, &scope, endpoint, &headers, body, PartOf { place, end_user: None }, &mut told).await;
+    let (id, answer) =
+        ask(gateway, &scope, endpoint, &headers, body, PartOf { place, end_user: None }, &mut told).await;
     let mut response = answer.unwrap_or_else(|e| ApiError::from(e).into_response());
     // Loam's own limits are nearer than the provider's
     told.write(response.headers_mut());

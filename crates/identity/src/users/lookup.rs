@@ -2,27 +2,14 @@
 
 use std::collections::HashMap;
 
-use async_trait::async_trait;
-use loam_db::{Tenant, Tx};
+use loam_db::Tx;
 use loam_kernel::{ProjectId, Result, UserId};
 use sea_orm::{ColumnTrait, QueryFilter};
 
 use super::entity::{Column, Entity, Model};
 use crate::{Identity, projects};
 
-/// What belongs to users and lives on a floor above, which implements this.
-#[async_trait]
-pub trait UserDependents: Send + Sync {
-    /// Sees to it, in the transaction that deletes a user, that what belongs to the user goes too.
-    async fn user_deleted(&self, tx: &Tx<Tenant>, user: UserId) -> Result<()>;
-}
-
 impl Identity {
-    /// Says who is to be told when a user is deleted. The first to say so is.
-    pub fn tell_of_deleted_users(&self, dependents: std::sync::Arc<dyn UserDependents>) {
-        _ = self.dependents.set(dependents);
-    }
-
     /// Whether the tenant has this user.
     pub async fn has_user<R>(&self, tx: &Tx<R>, id: UserId) -> Result<bool> {
         Ok(tx.get::<Entity>(id).await?.is_some())

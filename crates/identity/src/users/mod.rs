@@ -5,5 +5,3 @@ pub mod entity;
 mod lookup;
 pub mod routes;
 pub mod service;
-
-pub use lookup::UserDependents;

@@ -3,18 +3,19 @@
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use loam_http::surface::{ApiResult, Caller, ErrorBody, IfMatch, Json, Path, Query, Tagged, created};
 use loam_kernel::{Page, PageQuery, UserId};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::entity::Model;
 use super::service::{UserCreate, UserFilter, UserUpdate};
 use crate::Identity;
+use crate::erasures::routes::ErasureView;
 
 /// Somebody who belongs to the tenant.
 #[derive(Serialize, ToSchema)]
@@ -145,20 +146,37 @@ async fn update(
     Ok(Tagged::new(user.updated_at, user.into()))
 }
 
-/// Deletes a user, and with it the user's keys.
+/// How to answer a deletion.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct UserDeletion {
+    /// True: the answer is the erasure, whose receipt says what was removed where.
+    #[serde(default)]
+    erase: bool,
+}
+
+/// Deletes a user, with keys and log-ins at once, and with all else that is known of them (conversations, bodies of calls,
+/// records of requests) by an erasure, which takes a while. It can't be undone.
 #[utoipa::path(
     delete, path = "/api/v1/users/{id}", tag = "users", operation_id = "users_delete",
-    params(("id" = UserId, Path)),
-    responses((status = 204), (status = "4XX", body = ErrorBody)),
+    params(("id" = UserId, Path), UserDeletion),
+    responses(
+        (status = 204), (status = 202, body = ErasureView, description = "with `erase=true`"),
+        (status = "4XX", body = ErrorBody),
+    ),
     security(("api_key" = ["users:write"]))
 )]
 async fn delete(
     State(identity): State<Identity>,
     Caller(scope): Caller,
     Path(id): Path<UserId>,
-) -> ApiResult<StatusCode> {
-    identity.delete_user(&scope, id).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Query(deletion): Query<UserDeletion>,
+) -> ApiResult<Response> {
+    let erasure = identity.delete_user(&scope, id).await?;
+    Ok(match deletion.erase {
+        true => (StatusCode::ACCEPTED, Answer(ErasureView::from(erasure))).into_response(),
+        false => StatusCode::NO_CONTENT.into_response(),
+    })
 }
 
 /// Gives a user a new password, which is shown this once and must be changed at the next log-in; the user's sessions

@@ -9,6 +9,8 @@ use serde_json::{Map, Value, json};
 use utoipa::{IntoParams, ToSchema};
 use zeroize::Zeroizing;
 
+use loam_platform::personal::erasure::Model as Erasure;
+
 use super::entity::{ActiveModel, Column, Entity, Model};
 use crate::{Identity, login_sessions, password, secret};
 
@@ -220,19 +222,10 @@ impl Identity {
         Ok(password)
     }
 
-    /// Deletes a user, and with it what belongs to the user: keys at once, conversations by a job.
-    pub async fn delete_user(&self, scope: &Scope, id: UserId) -> Result<()> {
-        let tx = self.db.write(scope).await?;
-        let old = tx.get_locked::<Entity>(id).await?.ok_or_else(missing)?;
-        self.check_above(&tx, &old).await?;
-        tx.delete::<Entity>().filter(Column::Id.eq(id)).exec().await?;
-        if let Some(dependents) = self.dependents.get() {
-            dependents.user_deleted(&tx, id).await?;
-        }
-        let notice =
-            self.changes.record(&tx, "delete", "users", id, json!({ "username": old.username })).await?;
-        self.check_owner_left(&tx, &old).await?;
-        self.changes.commit(tx, notice).await
+    /// Deletes a user with all that is known of them: they can do nothing any more when this returns, and an erasure
+    /// removes the rest.
+    pub async fn delete_user(&self, scope: &Scope, id: UserId) -> Result<Erasure> {
+        self.erase_known_user(scope, id).await
     }
 }
 

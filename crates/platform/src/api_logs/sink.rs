@@ -4,15 +4,16 @@ use async_trait::async_trait;
 use chrono::DateTime;
 use loam_db::{Bulk, Column, OnConflict, System, Tx};
 use loam_journal::Frame;
-use loam_kernel::{Result, TenantId};
+use loam_kernel::{Clock, Result, TenantId};
 use uuid::Uuid;
 
 use super::record::Record;
 use crate::drain::Sink;
+use crate::personal::{Guard, Named, Subject};
 use crate::records::API_LOG;
 
-/// Drains requests.
-pub struct ApiLogSink;
+/// Drains requests, but for those of people who were erased meanwhile.
+pub struct ApiLogSink(pub Guard, pub Clock);
 
 #[async_trait]
 impl Sink for ApiLogSink {
@@ -26,8 +27,22 @@ impl Sink for ApiLogSink {
 
     async fn write(&self, tx: &Tx<System>, frames: &[Frame]) -> Result<()> {
         let records: Vec<Record> = frames.iter().map(Record::read).collect::<Result<_>>()?;
+        let named: Vec<Named<'_>> = records.iter().map(named).collect();
+        let mut erased = self.0.erased(tx, self.1.now(), &named).await?.into_iter();
+        let mut records = records;
+        records.retain(|_| !erased.next().unwrap_or_default());
+        if records.is_empty() {
+            return Ok(());
+        }
         tx.bulk(rows(&records)).await
     }
+}
+
+fn named(record: &Record) -> Named<'_> {
+    let user = record.user.map(Subject::User);
+    let session = record.session.as_deref().map(Subject::Session);
+    let at = DateTime::from_timestamp_micros(record.created_us).unwrap_or_default();
+    Named { tenant: record.tenant, subjects: user.into_iter().chain(session).collect(), at }
 }
 
 fn rows(all: &[Record]) -> Bulk {

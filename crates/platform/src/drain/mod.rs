@@ -18,6 +18,7 @@ use loam_kernel::{Clock, Kind, NodeId, Result, Scope, TenantId};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::personal::erased_tenants;
 use crate::quarantine;
 
 /// Bytes a batch holds at most.
@@ -148,8 +149,12 @@ impl Drainer {
             )));
         }
         let tx = self.db.system_write(&self.scope()).await?;
+        let erased = erased_tenants(&tx, self.clock.now()).await?;
         for sink in &self.sinks {
-            let own: Vec<Frame> = frames.iter().filter(|frame| sink.takes(frame.kind)).cloned().collect();
+            let wanted = |frame: &Frame| {
+                sink.takes(frame.kind) && (erased.is_empty() || !erased.contains(&sink.tenant(frame)))
+            };
+            let own: Vec<Frame> = frames.iter().filter(|frame| wanted(frame)).cloned().collect();
             if !own.is_empty() {
                 sink.write(&tx, &own).await?;
             }

@@ -15,6 +15,9 @@ mod told;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+/// What stands in a group of errors whose last one was erased.
+pub(crate) const ERASED: &str = "[erased]";
+
 pub use reporter::{ErrorLogs, Report};
 pub use sink::ErrorLogSink;
 pub use told::{ToldError, keep, of_record};

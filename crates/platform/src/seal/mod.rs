@@ -18,6 +18,7 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use loam_kernel::{Clock, Error, Kind, Result};
+use ring::hmac;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, Zeroizing};
@@ -45,6 +46,8 @@ struct Ring {
 struct Key {
     id: String,
     cipher: XChaCha20Poly1305,
+    /// For digests, so that the key that seals does nothing else.
+    digests: hmac::Key,
 }
 
 impl fmt::Debug for Keyring {
@@ -126,6 +129,19 @@ impl Keyring {
         Ok(format!("{VERSION}.{}.{body}", key.id))
     }
 
+    /// HMACs of some parts, under each key, the current one first: to know something again without keeping it.
+    pub fn digests(&self, parts: &[&[u8]]) -> Vec<Vec<u8>> {
+        let digest = |key: &Key| {
+            let mut context = hmac::Context::with_key(&key.digests);
+            for part in parts {
+                context.update(&(part.len() as u64).to_be_bytes());
+                context.update(part);
+            }
+            context.sign().as_ref().to_vec()
+        };
+        self.0.keys.load().iter().map(digest).collect()
+    }
+
     /// Opens what was sealed for the same place.
     pub fn open_sealed(&self, place: &str, text: &str) -> Result<Zeroizing<Vec<u8>>> {
         let failed = |why: &str| Error::internal(format!("cannot open the secret of {place}: {why}"));
@@ -200,6 +216,8 @@ impl Key {
         let mut bytes = STANDARD_NO_PAD.decode(line.trim_end_matches('=')).map_err(|_| invalid())?;
         let cipher = XChaCha20Poly1305::new_from_slice(&bytes).map_err(|_| invalid())?;
         let id = URL_SAFE_NO_PAD.encode(&Sha256::digest(&bytes)[..6]);
+        let derived = Sha256::new().chain_update(b"loam digests").chain_update(&bytes).finalize();
+        let digests = hmac::Key::new(hmac::HMAC_SHA256, &derived);
         bytes.zeroize();
         Ok(Self { id, cipher })
     }

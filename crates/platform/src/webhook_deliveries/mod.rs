@@ -9,7 +9,7 @@
 mod attempt;
 mod courier;
 pub mod entity;
-mod routes;
+pub(crate) mod routes;
 mod service;
 mod settings;
 pub mod signature;
@@ -19,5 +19,5 @@ mod tests;
 
 pub use courier::{Courier, Outcome, SignedPost};
 pub use routes::WebhookDeliveryView;
-pub use service::{NewDelivery, WebhookDeliveries, WebhookDeliveryFilter};
+pub use service::{NewDelivery, WebhookDeliveries, WebhookDeliveryFilter, delete_lanes};
 pub use settings::{DELIVERIES, DeliverySettings};

@@ -229,6 +229,17 @@ impl WebhookDeliveries {
     }
 }
 
+/// Deletes all that went, or is to go, by some lanes, in the caller's transaction; says how many.
+///
+/// # Errors
+/// What the database says.
+pub async fn delete_lanes<R>(tx: &Tx<R>, lanes: &[String]) -> Result<u64> {
+    if lanes.is_empty() {
+        return Ok(0);
+    }
+    tx.delete::<Entity>().filter(Column::Lane.is_in(lanes.iter().cloned())).exec().await
+}
+
 fn missing() -> Error {
     Error::not_found("delivery")
 }

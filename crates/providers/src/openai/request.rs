@@ -252,8 +252,13 @@ mod tests {
             assert_eq!(of(body).as_deref(), Some("bob-1"), "{body}");
         }
         assert_eq!(of(r#""user":17"#).as_deref(), Some("17"));
-        for body in [r#""user":"""#, r#""user":{"id":1}"#, r#""metadata":["user_id"]"#, r#""metadata":null"#, r#""n":1"#]
-        {
+        for body in [
+            r#""user":"""#,
+            r#""user":{"id":1}"#,
+            r#""metadata":["user_id"]"#,
+            r#""metadata":null"#,
+            r#""n":1"#,
+        ] {
             assert_eq!(of(body), None, "{body}");
         }
     }

@@ -9,6 +9,8 @@ mod call;
 mod compare;
 mod config;
 mod db;
+mod erasure;
+mod export;
 mod key;
 mod limit;
 mod login_session;
@@ -103,6 +105,11 @@ enum Command {
     /// The master keys, under which secrets are sealed.
     #[command(subcommand)]
     Secret(secret::Command),
+    /// Removing all that is known of somebody.
+    #[command(subcommand)]
+    Erasure(erasure::Command),
+    /// All that is known of somebody, as JSON Lines.
+    Export(export::Command),
     /// API keys of a tenant.
     #[command(subcommand)]
     Key(key::Command),
@@ -213,6 +220,8 @@ fn run(cli: Cli) -> Result<()> {
             Command::LoginSession(command) => login_session::run(command, &config, json).await,
             Command::SigningKey(command) => signing_key::run(command, &config, json).await,
             Command::Secret(command) => secret::run(command, &config, json).await,
+            Command::Erasure(command) => erasure::run(command, &config, json).await,
+            Command::Export(command) => export::run(command, &config, json).await,
             Command::Key(command) => key::run(command, &config, json).await,
             Command::Project(command) => project::run(command, &config, json).await,
             Command::Provider(command) => provider::run(command, &config, json).await,

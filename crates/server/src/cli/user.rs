@@ -63,7 +63,7 @@ pub(super) enum Command {
         /// Id of the user.
         id: UserId,
     },
-    /// Delete a user, with the user's keys.
+    /// Delete a user with all that is known of them; a running server removes what is more than keys and log-ins.
     Delete {
         #[command(flatten)]
         tenant: TenantArg,
@@ -111,8 +111,8 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
         }
         Command::Delete { tenant, id } => {
             let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            core.identity.delete_user(&scope, id).await?;
-            output::line(json, &format!("deleted user {id}"))
+            let erasure = core.identity.delete_user(&scope, id).await?;
+            output::line(json, &format!("deleted user {id}; see `loam erasure show {}`", erasure.id))
         }
     }
 }

@@ -71,13 +71,8 @@ pub(super) const STREAMED: [&str; 4] =
 pub(super) const CONVERSATION: [&str; 3] =
     ["gen_ai.conversation.id", "session.id", "traceloop.association.properties.session_id"];
 /// The application's end user.
-pub(super) const END_USER: [&str; 5] = [
-    "user.id",
-    "enduser.id",
-    "gen_ai.request.user",
-    "llm.user",
-    "traceloop.association.properties.user_id",
-];
+pub(super) const END_USER: [&str; 5] =
+    ["user.id", "enduser.id", "gen_ai.request.user", "llm.user", "traceloop.association.properties.user_id"];
 /// What was said to the model, whole.
 pub(super) const INPUT: [&str; 2] = ["gen_ai.input.messages", "input.value"];
 /// What it was told before all else.

@@ -7,6 +7,7 @@ use loam_gateway::tool_calls::{self, ToldTool};
 use loam_journal::Frame;
 use loam_kernel::{Clock, Error, NodeId, Result, TenantId};
 use loam_platform::drain::Sink;
+use loam_platform::personal::{Guard, Named};
 use serde::{Deserialize, Serialize};
 
 /// The kind of a frame with calls of models and uses of tools.
@@ -34,11 +35,12 @@ impl Written {
 pub(crate) struct CallSink {
     clock: Clock,
     node: NodeId,
+    guard: Guard,
 }
 
 impl CallSink {
-    pub(crate) fn new(clock: Clock, node: NodeId) -> Self {
-        Self { clock, node }
+    pub(crate) fn new(clock: Clock, node: NodeId, guard: Guard) -> Self {
+        Self { clock, node, guard }
     }
 }
 
@@ -71,6 +73,11 @@ impl Sink for CallSink {
             tools.extend(written.tools.into_iter().map(|tool| (written.tenant, tool)));
         }
         let now = self.clock.now();
+        let named: Vec<Named<'_>> = calls.iter().map(|(tenant, told)| told.named(*tenant)).collect();
+        let erased = self.guard.erased(tx, now, &named).await?;
+        for ((_, told), _) in calls.iter_mut().zip(erased).filter(|(_, erased)| *erased) {
+            told.strip();
+        }
         llm_calls::write_told(tx, self.node, now, calls).await?;
         tool_calls::write_told(tx, now, tools).await
     }

@@ -38,7 +38,8 @@ fn frames_from_before_end_users_are_read() {
     use super::sink::{CALLS, Written, read};
     let told = || one(vec![attribute("gen_ai.request.model", "gpt-4o"), attribute("user.id", "bob-1")]);
     let of = |payload: Vec<u8>| {
-        let frame = loam_journal::Frame { kind: CALLS, key: [0; 16], position: loam_journal::Position(1), payload };
+        let frame =
+            loam_journal::Frame { kind: CALLS, key: [0; 16], position: loam_journal::Position(1), payload };
         let mut read = read(&frame).expect("read");
         assert_eq!((read.calls.len(), read.tools.len()), (1, 0));
         read.calls.remove(0).call
@@ -261,7 +262,7 @@ mod ledger {
         let tenant = bed.scope().tenant();
         let payload = Written { tenant, calls, tools, ..Written::default() }.payload().unwrap();
         let frame = Frame { kind: CALLS, key: [0; 16], position: Position(1), payload };
-        let sink = CallSink::new(bed.clock.clone(), NODE);
+        let sink = CallSink::new(bed.clock.clone(), NODE, bed.guard());
         assert!(sink.takes(frame.kind) && sink.tenant(&frame) == tenant);
         let tx = bed.database.db.system_write(&Scope::system(TenantId::NIL, "test")).await.unwrap();
         sink.write(&tx, &[frame]).await.unwrap();

@@ -1,0 +1,311 @@
+//! What this crate has of a person: their conversations, and what they said in others'.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use loam_db::{Tenant, Tx};
+use loam_kernel::{ChatSessionId, Clock, MessageId, Result, TurnId, UserId};
+use loam_platform::notices;
+use loam_platform::personal::{Cursor, Removed, Rows, Step, Store, Who, nothing};
+use loam_platform::webhook_deliveries::delete_lanes;
+use sea_orm::sea_query::{Condition, Expr};
+use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
+use serde::Serialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::channels::{chats, events, senders};
+use crate::chat_sessions::entity as sessions;
+use crate::chat_sessions::routes::ChatSessionView;
+use crate::context::summaries;
+use crate::messages::entity as messages;
+use crate::messages::routes::MessageView;
+use crate::session_configs::entity as configs;
+use crate::session_configs::routes::SessionConfigView;
+use crate::turns::entity as turns;
+use crate::turns::part;
+
+/// Rows in one transaction.
+const PAGE: u64 = 200;
+/// Turns that are shown at once, with all that their streams said.
+const TURNS: u64 = 20;
+
+/// The places of this crate, what belongs to a session before the session.
+pub fn stores(clock: &Clock) -> Vec<Arc<dyn Store>> {
+    vec![
+        Arc::new(EVENTS),
+        Arc::new(Chats),
+        Arc::new(SENDERS),
+        Arc::new(Turns),
+        Arc::new(SUMMARIES),
+        Arc::new(CONFIGS),
+        Arc::new(MESSAGES),
+        Arc::new(SaidElsewhere(clock.clone())),
+        Arc::new(Sessions(clock.clone())),
+    ]
+}
+
+/// What is found by a session alone, and so before it goes.
+pub(crate) fn of_session() -> [&'static dyn Store; 3] {
+    [&EVENTS, &Chats, &Turns]
+}
+
+/// The platform's id of an event stays, so that one which comes again is known.
+const EVENTS: Rows<events::Entity> = Rows {
+    emptied: Some(|| {
+        vec![
+            (events::Column::Question, Expr::val(Option::<Value>::None)),
+            (events::Column::ErrorMessage, nothing()),
+            (events::Column::SessionId, Expr::val(Option::<Uuid>::None)),
+            (events::Column::State, Expr::val("ignored")),
+        ]
+    }),
+    stays: Some("the platform's own number of each message that came in, so that a repetition is known"),
+    ..Rows::deleted(
+        "channel_events",
+        |who| who.by_session(events::Column::SessionId),
+        |row: &events::Model| row.id.0,
+        |row: events::Model| json!({ "id": row.id, "session_id": row.session_id, "question": row.question, "created_at": row.created_at }),
+    )
+};
+
+const SENDERS: Rows<senders::Entity> = Rows::deleted(
+    "channel_senders",
+    |who| who.by_user(senders::Column::UserId),
+    |row: &senders::Model| row.id.0,
+    |row: senders::Model| json!({ "channel_id": row.channel_id, "external_id": row.external_id, "name": row.name, "created_at": row.created_at }),
+);
+
+const SUMMARIES: Rows<summaries::Entity> = Rows::deleted(
+    "session_summaries",
+    |who| who.by_session(summaries::Column::SessionId),
+    |row: &summaries::Model| row.id.0,
+    |row: summaries::Model| json!({ "session_id": row.session_id, "content": row.content, "created_at": row.created_at }),
+);
+
+const CONFIGS: Rows<configs::Entity> = Rows {
+    // a session's tools have secrets of the application's
+    found: |who| {
+        let found = who.by_session(configs::Column::SessionId).into_iter();
+        found.map(|found| found.add(configs::Column::Key.ne("tools"))).collect()
+    },
+    ..Rows::deleted(
+        "session_configs",
+        |_| Vec::new(),
+        |row: &configs::Model| row.id.0,
+        |row: configs::Model| view(SessionConfigView::from(row)),
+    )
+};
+
+const MESSAGES: Rows<messages::Entity> = Rows::deleted(
+    "messages",
+    |who| who.by_session(messages::Column::SessionId),
+    |row: &messages::Model| row.id.0,
+    |row: messages::Model| view(MessageView::from(row)),
+);
+
+#[derive(FromQueryResult)]
+struct Row {
+    id: Uuid,
+}
+
+/// The chats of other platforms that lead to sessions, with what goes out to them.
+struct Chats;
+
+#[async_trait]
+impl Store for Chats {
+    fn name(&self) -> &'static str {
+        "channel_chats"
+    }
+
+    async fn remove(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<Step> {
+        let ways = who.by_session(chats::Column::SessionId);
+        let Some(condition) = ways.into_iter().nth(from.part) else { return Ok(Step::default()) };
+        let find = tx.find::<chats::Entity>().filter(condition).filter(chats::Column::Id.gt(from.after));
+        let rows = find.order_by_asc(chats::Column::Id).limit(PAGE).all().await?;
+        let next = Some(from.behind(rows.last().map(|row| row.id.0), rows.len(), PAGE));
+        let lanes: Vec<String> = rows.iter().map(|row| row.id.to_string()).collect();
+        let deliveries = Removed { deleted: delete_lanes(tx, &lanes).await?, emptied: 0 };
+        let gone =
+            tx.delete::<chats::Entity>().filter(chats::Column::Id.is_in(rows.iter().map(|row| row.id)));
+        let removed = Removed { deleted: gone.exec().await?, emptied: 0 };
+        Ok(Step { removed: vec![(self.name(), removed), ("webhook_deliveries", deliveries)], next })
+    }
+
+    async fn show(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<(Vec<Value>, Option<Cursor>)> {
+        let ways = who.by_session(chats::Column::SessionId);
+        let Some(condition) = ways.into_iter().nth(from.part) else { return Ok((Vec::new(), None)) };
+        let find = tx.find::<chats::Entity>().filter(condition).filter(chats::Column::Id.gt(from.after));
+        let rows = find.order_by_asc(chats::Column::Id).limit(PAGE).all().await?;
+        let next = from.behind(rows.last().map(|row| row.id.0), rows.len(), PAGE);
+        let shown = rows.into_iter().map(|row| {
+            json!({ "channel_id": row.channel_id, "external_id": row.external_id, "title": row.title, "session_id": row.session_id })
+        });
+        Ok((shown.collect(), Some(next)))
+    }
+}
+
+/// Turns, with what their streams said.
+struct Turns;
+
+#[async_trait]
+impl Store for Turns {
+    fn name(&self) -> &'static str {
+        "turns"
+    }
+
+    async fn remove(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<Step> {
+        let ways = who.by_session(turns::Column::SessionId);
+        let Some(condition) = ways.into_iter().nth(from.part) else { return Ok(Step::default()) };
+        let find = tx.find::<turns::Entity>().filter(condition).filter(turns::Column::Id.gt(from.after));
+        let find = find.select_only().column(turns::Column::Id).order_by_asc(turns::Column::Id);
+        let ids: Vec<TurnId> =
+            find.limit(PAGE).into::<Row>().await?.into_iter().map(|row| row.id.into()).collect();
+        let next = Some(from.behind(ids.last().map(|id| id.0), ids.len(), PAGE));
+        let parts = tx.delete::<part::Entity>().filter(part::Column::TurnId.is_in(ids.iter().copied()));
+        let parts = Removed { deleted: parts.exec().await?, emptied: 0 };
+        let gone = tx.delete::<turns::Entity>().filter(turns::Column::Id.is_in(ids));
+        let removed = Removed { deleted: gone.exec().await?, emptied: 0 };
+        Ok(Step { removed: vec![(self.name(), removed), ("turn_parts", parts)], next })
+    }
+
+    async fn show(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<(Vec<Value>, Option<Cursor>)> {
+        let ways = who.by_session(turns::Column::SessionId);
+        let Some(condition) = ways.into_iter().nth(from.part) else { return Ok((Vec::new(), None)) };
+        let find = tx.find::<turns::Entity>().filter(condition).filter(turns::Column::Id.gt(from.after));
+        let rows = find.order_by_asc(turns::Column::Id).limit(TURNS).all().await?;
+        let next = from.behind(rows.last().map(|row| row.id.0), rows.len(), TURNS);
+        let shown = rows.into_iter().map(|row| {
+            let state = row.state.name();
+            json!({
+                "id": row.id, "session_id": row.session_id, "state": state, "model": row.model, "input": row.input,
+                "error": row.error, "created_at": row.created_at,
+            })
+        });
+        Ok((shown.collect(), Some(next)))
+    }
+}
+
+/// What the person said in conversations that are not theirs, such as those of a group.
+struct SaidElsewhere(Clock);
+
+#[derive(FromQueryResult)]
+struct Said {
+    id: MessageId,
+    session_id: ChatSessionId,
+}
+
+fn elsewhere(who: &Who) -> Vec<Condition> {
+    let sessions = || who.sessions.iter().take(500).copied();
+    let ways = who.by_user(messages::Column::SenderId).into_iter();
+    ways.map(|found| found.add(messages::Column::SessionId.is_not_in(sessions()))).collect()
+}
+
+#[async_trait]
+impl Store for SaidElsewhere {
+    fn name(&self) -> &'static str {
+        "messages"
+    }
+
+    fn looks_at_all(&self) -> bool {
+        true
+    }
+
+    fn stays(&self) -> Option<&'static str> {
+        Some(
+            "the place of each message in a conversation of several people, without what it said and who said it",
+        )
+    }
+
+    async fn remove(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<Step> {
+        use messages::Column;
+        let Some(condition) = elsewhere(who).into_iter().nth(from.part) else { return Ok(Step::default()) };
+        let find =
+            tx.find::<messages::Entity>().filter(condition).filter(Column::Id.gt(from.after)).select_only();
+        let find = find.columns([Column::Id, Column::SessionId]).order_by_asc(Column::Id);
+        let rows: Vec<Said> = find.limit(PAGE).into().await?;
+        let next = Some(from.behind(rows.last().map(|row| row.id.0), rows.len(), PAGE));
+        let emptied = tx
+            .update_many::<messages::Entity>()
+            .set(Column::Content, Expr::val(String::new()))
+            .set(Column::Parts, Expr::val(Option::<Value>::None))
+            .set(Column::ToolCalls, Expr::val(Option::<Value>::None))
+            .set(Column::Metadata, Expr::val(json!({})))
+            .set(Column::SenderId, Expr::val(Option::<Uuid>::None))
+            .set(Column::DeletedAt, Expr::val(self.0.now()))
+            .filter(Column::Id.is_in(rows.iter().map(|row| row.id)));
+        let emptied = emptied.exec().await?;
+        let touched: HashSet<ChatSessionId> = rows.iter().map(|row| row.session_id).collect();
+        for session in touched {
+            tx.delete::<summaries::Entity>().filter(summaries::Column::SessionId.eq(session)).exec().await?;
+            notices::announce(tx, &self.0, crate::messages::TOPIC, session.0, None).await?;
+        }
+        Ok(Step { removed: vec![(self.name(), Removed { deleted: 0, emptied })], next })
+    }
+
+    async fn show(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<(Vec<Value>, Option<Cursor>)> {
+        let Some(condition) = elsewhere(who).into_iter().nth(from.part) else {
+            return Ok((Vec::new(), None));
+        };
+        let find =
+            tx.find::<messages::Entity>().filter(condition).filter(messages::Column::Id.gt(from.after));
+        let rows = find.order_by_asc(messages::Column::Id).limit(PAGE).all().await?;
+        let next = from.behind(rows.last().map(|row| row.id.0), rows.len(), PAGE);
+        Ok((rows.into_iter().map(|row| view(MessageView::from(row))).collect(), Some(next)))
+    }
+}
+
+/// The conversations, with what was set for them. Last, as all else is found by them.
+struct Sessions(Clock);
+
+#[derive(FromQueryResult)]
+struct Owned {
+    id: ChatSessionId,
+    user_id: Option<UserId>,
+}
+
+#[async_trait]
+impl Store for Sessions {
+    fn name(&self) -> &'static str {
+        "chat_sessions"
+    }
+
+    async fn resolve(&self, tx: &Tx<Tenant>, who: &mut Who) -> Result<()> {
+        for condition in who.by_user(sessions::Column::UserId) {
+            let find = tx.find::<sessions::Entity>().filter(condition).select_only();
+            let found: Vec<Row> = find.column(sessions::Column::Id).into().await?;
+            who.sessions.extend(found.into_iter().map(|row| ChatSessionId(row.id)));
+        }
+        who.sessions.sort_unstable_by_key(|id| id.0);
+        who.sessions.dedup();
+        Ok(())
+    }
+
+    async fn remove(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<Step> {
+        use sessions::Column;
+        let ways = who.by_session(Column::Id);
+        let Some(condition) = ways.into_iter().nth(from.part) else { return Ok(Step::default()) };
+        let find = tx.find::<sessions::Entity>().filter(condition).select_only();
+        let rows: Vec<Owned> = find.columns([Column::Id, Column::UserId]).into().await?;
+        let gone = tx.delete::<sessions::Entity>().filter(Column::Id.is_in(rows.iter().map(|row| row.id)));
+        let removed = Removed { deleted: gone.exec().await?, emptied: 0 };
+        for row in rows {
+            notices::announce(tx, &self.0, crate::chat_sessions::TOPIC, row.id.0, row.user_id).await?;
+        }
+        let next = Some(Cursor { part: from.part + 1, after: Uuid::nil() });
+        Ok(Step { removed: vec![(self.name(), removed)], next })
+    }
+
+    async fn show(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<(Vec<Value>, Option<Cursor>)> {
+        let ways = who.by_session(sessions::Column::Id);
+        let Some(condition) = ways.into_iter().nth(from.part) else { return Ok((Vec::new(), None)) };
+        let rows = tx.find::<sessions::Entity>().filter(condition).all().await?;
+        let next = Cursor { part: from.part + 1, after: Uuid::nil() };
+        Ok((rows.into_iter().map(|row| view(ChatSessionView::from(row))).collect(), Some(next)))
+    }
+}
+
+fn view(shown: impl Serialize) -> Value {
+    serde_json::to_value(shown).unwrap_or_default()
+}

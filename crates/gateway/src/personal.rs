@@ -1,0 +1,203 @@
+//! What this crate has of a person.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use loam_db::{Tenant, Tx};
+use loam_kernel::{ChatSessionId, LlmCallId, Result};
+use loam_platform::personal::{Cursor, Removed, Rows, Step, Store, Who, forget_requests, nothing};
+use sea_orm::sea_query::{Condition, Expr};
+use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
+use serde::Serialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::limits::entity as limits;
+use crate::llm_calls::Source;
+use crate::llm_calls::entity::{Column, Entity, Model};
+use crate::llm_calls::routes::LlmCallView;
+use crate::tool_calls::entity as tools;
+use crate::tool_calls::routes::ToolCallView;
+use crate::usage::entity as usage;
+
+/// Calls in one transaction.
+const CALLS: u64 = 500;
+/// Calls that are read with their bodies at once.
+const BODIES: u64 = 20;
+/// Traces that are looked for of one person.
+const TRACES: u64 = 10_000;
+
+/// The places of this crate.
+pub fn stores() -> Vec<Arc<dyn Store>> {
+    vec![Arc::new(TOOLS), Arc::new(Calls), Arc::new(USAGE), Arc::new(LIMITS)]
+}
+
+const TOOLS: Rows<tools::Entity> = Rows::deleted(
+    "tool_calls",
+    |who| {
+        let mut found = who.by_session(tools::Column::SessionId);
+        found.extend(who.by_user(tools::Column::UserId));
+        found.extend(who.by_trace(tools::Column::TraceId));
+        found
+    },
+    |row: &tools::Model| row.id.0,
+    |row: tools::Model| view(ToolCallView::from(row)),
+);
+
+const USAGE: Rows<usage::Entity> = Rows {
+    emptied: Some(|| vec![(usage::Column::UserId, Expr::val(Option::<Uuid>::None))]),
+    stays: Some(
+        "sums of calls, tokens and money by key, project, provider and model, which bills are made from",
+    ),
+    ..Rows::deleted(
+        "usage_stats",
+        |who| who.by_user(usage::Column::UserId),
+        |row: &usage::Model| row.id.0,
+        |row: usage::Model| {
+            json!({
+                "granularity": row.granularity, "bucket": row.bucket, "provider": row.provider, "model": row.model,
+                "calls": row.calls, "total_tokens": row.total_tokens, "cost_nano_usd": row.cost_nano_usd,
+            })
+        },
+    )
+};
+
+const LIMITS: Rows<limits::Entity> = Rows::deleted(
+    "limits",
+    |who| who.by_user(limits::Column::SubjectId),
+    |row: &limits::Model| row.id.0,
+    |row: limits::Model| json!({ "id": row.id, "subject_id": row.subject_id, "created_at": row.created_at }),
+);
+
+/// The ledger: its figures stay, and nothing that says whose they were or what was said.
+pub(crate) struct Calls;
+
+#[derive(FromQueryResult)]
+struct Found {
+    id: LlmCallId,
+    request_id: String,
+}
+
+#[derive(FromQueryResult)]
+struct Trace {
+    trace_id: Option<String>,
+}
+
+fn found(who: &Who) -> Vec<Condition> {
+    let mut found = who.by_user(Column::UserId);
+    found.extend(who.by_end_user(Column::EndUser));
+    found.extend(who.by_session_text(Column::SessionId));
+    found
+}
+
+#[async_trait]
+impl Store for Calls {
+    fn name(&self) -> &'static str {
+        "llm_calls"
+    }
+
+    fn stays(&self) -> Option<&'static str> {
+        Some(
+            "time, provider, model, key, project, tokens, money and times of each call, as the ledger has to add up",
+        )
+    }
+
+    /// What an application told of calls that it made for somebody are traces, which hold more.
+    async fn resolve(&self, tx: &Tx<Tenant>, who: &mut Who) -> Result<()> {
+        for condition in who.by_end_user(Column::EndUser) {
+            let find = tx.find::<Entity>().filter(condition).filter(Column::Source.eq(Source::Otlp.name()));
+            let find = find.filter(Column::TraceId.is_not_null()).select_only().column(Column::TraceId);
+            let traces: Vec<Trace> = find.distinct().limit(TRACES).into().await?;
+            who.traces.extend(traces.into_iter().filter_map(|row| row.trace_id));
+        }
+        Ok(())
+    }
+
+    async fn remove(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<Step> {
+        let Some(condition) = found(who).into_iter().nth(from.part) else { return Ok(Step::default()) };
+        let rows = page(tx, condition.add(Column::Id.gt(from.after))).await?;
+        let next = Some(from.behind(rows.last().map(|row| row.id.0), rows.len(), CALLS));
+        Ok(Step { removed: empty(tx, rows, true).await?, next })
+    }
+
+    async fn show(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<(Vec<Value>, Option<Cursor>)> {
+        let Some(condition) = found(who).into_iter().nth(from.part) else { return Ok((Vec::new(), None)) };
+        let find = tx.find::<Entity>().filter(condition).filter(Column::Id.gt(from.after));
+        let rows = find.order_by_asc(Column::Id).limit(BODIES).all().await?;
+        let next = from.behind(rows.last().map(|row| row.id.0), rows.len(), BODIES);
+        // one that is found in several ways is shown once
+        let before = found(who).len() - who.by_session_text(Column::SessionId).len();
+        let shown = |row: &Model| {
+            let of_user = row.user_id.is_some_and(|id| who.users.contains(&id));
+            let of_end_user = row.end_user.as_ref().is_some_and(|name| who.end_users.contains(name));
+            match from.part {
+                part if part < who.by_user(Column::UserId).len() => false,
+                part if part < before => of_user,
+                _ => of_user || of_end_user,
+            }
+        };
+        let rows = rows.into_iter().filter(|row| !shown(row));
+        Ok((rows.map(|row| view(LlmCallView::from(row))).collect(), Some(next)))
+    }
+}
+
+async fn page(tx: &Tx<Tenant>, condition: Condition) -> Result<Vec<Found>> {
+    let find = tx.find::<Entity>().filter(condition).select_only();
+    let find = find.columns([Column::Id, Column::RequestId]).order_by_asc(Column::Id);
+    find.limit(CALLS).into().await
+}
+
+/// Empties calls, with what is on record of their requests and of the tools that they used; `whole`: of whom they are
+/// too.
+async fn empty(tx: &Tx<Tenant>, rows: Vec<Found>, whole: bool) -> Result<Vec<(&'static str, Removed)>> {
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<LlmCallId> = rows.iter().map(|row| row.id).collect();
+    let requests: Vec<String> = rows.into_iter().map(|row| row.request_id).collect();
+    let deleted = |deleted| Removed { deleted, emptied: 0 };
+    let forgotten = forget_requests(tx, &requests).await?;
+    let used = tx.delete::<tools::Entity>().filter(tools::Column::LlmCallId.is_in(ids.iter().copied()));
+    let used = used.exec().await?;
+    let nobody = || Expr::val(Option::<Vec<u8>>::None);
+    let mut update = tx
+        .update_many::<Entity>()
+        .set(Column::RequestData, nobody())
+        .set(Column::ResponseData, nobody())
+        .set(Column::ErrorMessage, nothing())
+        .set(Column::Attempts, Expr::val(json!([])));
+    if whole {
+        update = update
+            .set(Column::UserId, Expr::val(Option::<Uuid>::None))
+            .set(Column::EndUser, nothing())
+            .set(Column::SessionId, nothing())
+            .set(Column::TraceId, nothing())
+            .set(Column::SpanId, nothing())
+            .set(Column::RequestId, Expr::val(String::new()));
+    }
+    let emptied = update.filter(Column::Id.is_in(ids)).exec().await?;
+    Ok(vec![
+        ("llm_calls", Removed { deleted: 0, emptied }),
+        ("tool_calls", deleted(used)),
+        ("api_logs", deleted(forgotten.api_logs)),
+        ("error_logs", deleted(forgotten.error_logs)),
+    ])
+}
+
+/// Empties the bodies of a session's calls from one on, one page of them; says behind which to go on. What was said is in
+/// every request that came after.
+///
+/// # Errors
+/// What the database says.
+pub async fn empty_calls_from(tx: &Tx<Tenant>, session: ChatSessionId, from: Uuid) -> Result<Option<Uuid>> {
+    let condition = Condition::all().add(Column::SessionId.eq(session.to_string())).add(Column::Id.gte(from));
+    let rows = page(tx, condition).await?;
+    let more = rows.last().filter(|_| rows.len() as u64 == CALLS).map(|row| row.id.0);
+    empty(tx, rows, false).await?;
+    // an id is never the greatest there can be
+    Ok(more.map(|last| Uuid::from_u128(last.as_u128() + 1)))
+}
+
+fn view(shown: impl Serialize) -> Value {
+    serde_json::to_value(shown).unwrap_or_default()
+}

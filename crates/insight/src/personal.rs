@@ -1,0 +1,249 @@
+//! What this crate has of a person: what applications told of requests that were made by or for them.
+//!
+//! A trace in which a person is named goes whole: its requests, calls, errors and diagnoses. The sums it counted in stay.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use loam_db::{Tenant, Tx};
+use loam_kernel::Result;
+use loam_platform::error_logs::entity as errors;
+use loam_platform::pack::unpack;
+use loam_platform::personal::{Cursor, Removed, Rows, Step, Store, Who};
+use sea_orm::sea_query::Condition;
+use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::analyses::entity as analyses;
+use crate::analyses::routes::AnalysisView;
+use crate::call_trees::entity as trees;
+use crate::performance_metrics::entity as metrics;
+use crate::performance_metrics::routes::PerformanceMetricView;
+use crate::performance_records::entity as records;
+use crate::rejected_records::entity as rejected;
+use crate::stats::metrics as sums;
+use crate::suggestions::entity as suggestions;
+use crate::suggestions::routes::SuggestionView;
+use crate::trace;
+
+/// Rows that are opened at once.
+const PAGE: u64 = 100;
+
+/// The places of this crate.
+pub fn stores() -> Vec<Arc<dyn Store>> {
+    vec![
+        Arc::new(Trees),
+        Arc::new(Records),
+        Arc::new(REJECTED),
+        Arc::new(ANALYSES),
+        Arc::new(SUGGESTIONS),
+        Arc::new(METRICS),
+        Arc::new(METRIC_SUMS),
+    ]
+}
+
+const REJECTED: Rows<rejected::Entity> = Rows::searched(
+    "rejected_records",
+    |row: &rejected::Model, who: &Who| who.is_named_in(&row.message) || named_in_packed(&row.payload, who),
+    |row: &rejected::Model| row.id.0,
+    |row: rejected::Model| json!({ "id": row.id, "project_id": row.project_id, "payload": opened(&row.payload), "created_at": row.created_at }),
+);
+
+const ANALYSES: Rows<analyses::Entity> = Rows::searched(
+    "ai_analysis_results",
+    |row: &analyses::Model, who: &Who| {
+        let mention = who.mention();
+        [Some(&row.analysis_input), row.analysis_results.as_ref(), Some(&row.metadata)]
+            .into_iter()
+            .flatten()
+            .any(|value| mention.in_json(value))
+    },
+    |row: &analyses::Model| row.id.0,
+    |row: analyses::Model| view(AnalysisView::from(row)),
+);
+
+const SUGGESTIONS: Rows<suggestions::Entity> = Rows::searched(
+    "suggestions",
+    |row: &suggestions::Model, who: &Who| {
+        let mention = who.mention();
+        [&row.title, &row.description].into_iter().chain(&row.code_example).any(|text| mention.in_text(text))
+    },
+    |row: &suggestions::Model| row.id.0,
+    |row: suggestions::Model| view(SuggestionView::from(row)),
+);
+
+const METRICS: Rows<metrics::Entity> = Rows::searched(
+    "performance_metrics",
+    |row: &metrics::Model, who: &Who| who.is_named_in_json(&row.tags),
+    |row: &metrics::Model| row.id.0,
+    |row: metrics::Model| view(PerformanceMetricView::from(row)),
+);
+
+const METRIC_SUMS: Rows<sums::Entity> = Rows::searched(
+    "metric_stats",
+    |row: &sums::Model, who: &Who| who.is_named_in_json(&row.tags),
+    |row: &sums::Model| row.id.0,
+    |row: sums::Model| json!({ "metric_name": row.metric_name, "tags": row.tags, "bucket": row.bucket, "samples": row.samples }),
+);
+
+/// Calls of traces, packed.
+struct Trees;
+
+/// Requests that applications served.
+struct Records;
+
+fn ways<C: ColumnTrait>(who: &Who, trace_id: C) -> Vec<Condition> {
+    let mut ways = who.by_trace(trace_id);
+    ways.push(Condition::all());
+    ways
+}
+
+#[async_trait]
+impl Store for Trees {
+    fn name(&self) -> &'static str {
+        "call_trees"
+    }
+
+    fn looks_at_all(&self) -> bool {
+        true
+    }
+
+    fn stays(&self) -> Option<&'static str> {
+        Some("sums over requests and functions of applications, in which nobody can be told apart")
+    }
+
+    async fn remove(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<Step> {
+        let (rows, next) = trees_of(tx, who, from).await?;
+        let traces = rows.into_iter().map(|row| row.trace_id).collect();
+        Ok(Step { removed: forget_traces(tx, traces).await?, next })
+    }
+
+    async fn show(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<(Vec<Value>, Option<Cursor>)> {
+        let (rows, next) = trees_of(tx, who, from).await?;
+        let shown = rows.into_iter().map(|row| {
+            let parts = trace::open(&row.calls).map(|opened| shown(&opened)).unwrap_or_default();
+            json!({ "trace_id": row.trace_id, "project_id": row.project_id, "started_at": row.started_at, "told": parts })
+        });
+        Ok((shown.collect(), next))
+    }
+}
+
+#[async_trait]
+impl Store for Records {
+    fn name(&self) -> &'static str {
+        "performance_records"
+    }
+
+    fn looks_at_all(&self) -> bool {
+        true
+    }
+
+    async fn remove(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<Step> {
+        let (rows, next) = records_of(tx, who, from).await?;
+        let traces = rows.into_iter().map(|row| row.trace_id).collect();
+        Ok(Step { removed: forget_traces(tx, traces).await?, next })
+    }
+
+    async fn show(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<(Vec<Value>, Option<Cursor>)> {
+        let (rows, next) = records_of(tx, who, from).await?;
+        let shown = rows.into_iter().map(|row| {
+            json!({
+                "id": row.id, "project_id": row.project_id, "trace_id": row.trace_id, "endpoint": row.endpoint,
+                "path": row.path, "details": opened(&row.details), "created_at": row.created_at,
+            })
+        });
+        Ok((shown.collect(), next))
+    }
+}
+
+async fn trees_of(tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<(Vec<trees::Model>, Option<Cursor>)> {
+    use trees::{Column, Entity};
+    let all = ways(who, Column::TraceId);
+    let searched = from.part + 1 == all.len();
+    let Some(condition) = all.into_iter().nth(from.part) else { return Ok((Vec::new(), None)) };
+    let find = tx.find::<Entity>().filter(condition).filter(Column::Id.gt(from.after));
+    let mut rows = find.order_by_asc(Column::Id).limit(PAGE).all().await?;
+    let next = from.behind(rows.last().map(|row| row.id.0), rows.len(), PAGE);
+    if searched {
+        rows.retain(|row| !who.traces.contains(&row.trace_id) && named_in_tree(&row.calls, who));
+    }
+    Ok((rows, Some(next)))
+}
+
+async fn records_of(
+    tx: &Tx<Tenant>,
+    who: &Who,
+    from: Cursor,
+) -> Result<(Vec<records::Model>, Option<Cursor>)> {
+    use records::{Column, Entity};
+    let all = ways(who, Column::TraceId);
+    let searched = from.part + 1 == all.len();
+    let Some(condition) = all.into_iter().nth(from.part) else { return Ok((Vec::new(), None)) };
+    let find = tx.find::<Entity>().filter(condition).filter(Column::Id.gt(from.after));
+    let mut rows = find.order_by_asc(Column::Id).limit(PAGE).all().await?;
+    let next = from.behind(rows.last().map(|row| row.id.0), rows.len(), PAGE);
+    if searched {
+        rows.retain(|row| {
+            !who.traces.contains(&row.trace_id)
+                && (row.path.as_deref().is_some_and(|path| who.is_named_in(path))
+                    || named_in_packed(&row.details, who)
+                    || row.findings.as_deref().is_some_and(|findings| named_in_packed(findings, who)))
+        });
+    }
+    Ok((rows, Some(next)))
+}
+
+/// Deletes all that is told of some traces.
+async fn forget_traces(tx: &Tx<Tenant>, traces: HashSet<String>) -> Result<Vec<(&'static str, Removed)>> {
+    if traces.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids = || traces.iter().cloned();
+    let gone = |deleted| Removed { deleted, emptied: 0 };
+    let calls = tx.delete::<trees::Entity>().filter(trees::Column::TraceId.is_in(ids())).exec().await?;
+    let requests =
+        tx.delete::<records::Entity>().filter(records::Column::TraceId.is_in(ids())).exec().await?;
+    let diagnoses =
+        tx.delete::<analyses::Entity>().filter(analyses::Column::TraceId.is_in(ids())).exec().await?;
+    let errors = tx.delete::<errors::Entity>().filter(errors::Column::TraceId.is_in(ids())).exec().await?;
+    Ok(vec![
+        ("call_trees", gone(calls)),
+        ("performance_records", gone(requests)),
+        ("ai_analysis_results", gone(diagnoses)),
+        ("error_logs", gone(errors)),
+    ])
+}
+
+fn named_in_tree(packed: &[u8], who: &Who) -> bool {
+    let Ok(opened) = trace::open(packed) else { return false };
+    let mention = who.mention();
+    opened.entries.iter().any(|(_, entry)| mention.in_json(&view(entry)))
+        || opened.calls.iter().any(|call| {
+            call.exception.as_deref().is_some_and(|text| mention.in_text(text))
+                || call.detail.as_ref().is_some_and(|detail| mention.in_json(&view(&**detail)))
+        })
+}
+
+fn shown(opened: &trace::Opened) -> Value {
+    let requests: Vec<Value> = opened.entries.iter().map(|(_, entry)| view(entry)).collect();
+    let calls = opened.calls.iter().map(|call| {
+        json!({ "function": call.function.key(), "exception": call.exception, "detail": call.detail.as_deref().map(view) })
+    });
+    json!({ "requests": requests, "calls": calls.collect::<Vec<_>>() })
+}
+
+fn named_in_packed(packed: &[u8], who: &Who) -> bool {
+    let value = opened(packed);
+    !value.is_null() && who.is_named_in_json(&value)
+}
+
+/// Packed JSON, opened; null when there is none.
+fn opened(packed: &[u8]) -> Value {
+    unpack(packed).and_then(|kept| serde_json::from_slice(&kept.body).ok()).unwrap_or_default()
+}
+
+fn view(shown: impl Serialize) -> Value {
+    serde_json::to_value(shown).unwrap_or_default()
+}

@@ -1,0 +1,141 @@
+//! Places that are tables.
+
+use async_trait::async_trait;
+use loam_db::{Tenant, TenantEntity, Tx};
+use loam_kernel::Result;
+use sea_orm::sea_query::{Condition, SimpleExpr};
+use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::{Cursor, Removed, Step, Store, Who};
+
+/// Rows that are removed in one transaction.
+const IDS: u64 = 500;
+/// Rows that are read whole at once: one may have megabytes.
+const ROWS: u64 = 50;
+
+/// A table with rows of a person.
+pub struct Rows<E: EntityTrait> {
+    /// The table.
+    pub name: &'static str,
+    /// How rows are found, one way after the other.
+    pub found: fn(&Who) -> Vec<Condition>,
+    /// Which of the rows found are the person's, where the database can't tell.
+    pub theirs: Option<fn(&E::Model, &Who) -> bool>,
+    /// Whether these are all rows of the tenant.
+    pub looks_at_all: bool,
+    /// A row's id.
+    pub id: fn(&E::Model) -> Uuid,
+    /// A row as the person is shown it.
+    pub view: fn(E::Model) -> Value,
+    /// The columns that are emptied; none: the row is deleted.
+    pub emptied: Option<fn() -> Vec<(E::Column, SimpleExpr)>>,
+    /// What stays, and why.
+    pub stays: Option<&'static str>,
+}
+
+#[derive(FromQueryResult)]
+struct Id {
+    id: Uuid,
+}
+
+impl<E: TenantEntity> Rows<E>
+where
+    E::Model: Send + Sync,
+{
+    /// A table whose rows of a person are deleted.
+    pub const fn deleted(
+        name: &'static str,
+        found: fn(&Who) -> Vec<Condition>,
+        id: fn(&E::Model) -> Uuid,
+        view: fn(E::Model) -> Value,
+    ) -> Self {
+        Self { name, found, theirs: None, looks_at_all: false, id, view, emptied: None, stays: None }
+    }
+
+    /// The same of a table in which every row has to be looked at.
+    pub const fn searched(
+        name: &'static str,
+        theirs: fn(&E::Model, &Who) -> bool,
+        id: fn(&E::Model) -> Uuid,
+        view: fn(E::Model) -> Value,
+    ) -> Self {
+        let found = |_: &Who| vec![Condition::all()];
+        Self { name, found, theirs: Some(theirs), looks_at_all: true, id, view, emptied: None, stays: None }
+    }
+
+    /// One page of the person's rows, and where to go on.
+    async fn page(
+        &self,
+        tx: &Tx<Tenant>,
+        who: &Who,
+        from: Cursor,
+    ) -> Result<(Vec<E::Model>, Option<Cursor>)> {
+        let Some(condition) = (self.found)(who).into_iter().nth(from.part) else { return Ok((vec![], None)) };
+        let find = tx.find::<E>().filter(condition).filter(E::ID.gt(from.after));
+        let mut rows = find.order_by(E::ID, sea_orm::Order::Asc).limit(ROWS).all().await?;
+        let next = from.behind(rows.last().map(self.id), rows.len(), ROWS);
+        if let Some(theirs) = self.theirs {
+            rows.retain(|row| theirs(row, who));
+        }
+        Ok((rows, Some(next)))
+    }
+
+    /// The same by their ids alone.
+    async fn ids(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<(Vec<Uuid>, Option<Cursor>)> {
+        if self.theirs.is_some() {
+            let (rows, next) = self.page(tx, who, from).await?;
+            return Ok((rows.iter().map(self.id).collect(), next));
+        }
+        let Some(condition) = (self.found)(who).into_iter().nth(from.part) else { return Ok((vec![], None)) };
+        let find = tx.find::<E>().filter(condition).filter(E::ID.gt(from.after)).select_only();
+        let find = find.column_as(E::ID, "id").order_by(E::ID, sea_orm::Order::Asc).limit(IDS);
+        let ids: Vec<Uuid> = find.into::<Id>().await?.into_iter().map(|row| row.id).collect();
+        let next = from.behind(ids.last().copied(), ids.len(), IDS);
+        Ok((ids, Some(next)))
+    }
+}
+
+#[async_trait]
+impl<E: TenantEntity> Store for Rows<E>
+where
+    E::Model: Send + Sync,
+{
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn stays(&self) -> Option<&'static str> {
+        self.stays
+    }
+
+    fn looks_at_all(&self) -> bool {
+        self.looks_at_all
+    }
+
+    async fn remove(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<Step> {
+        let (ids, next) = self.ids(tx, who, from).await?;
+        if ids.is_empty() {
+            return Ok(Step { next, ..Step::default() });
+        }
+        let removed = match self.emptied {
+            None => Removed {
+                deleted: tx.delete::<E>().filter(E::ID.is_in(ids)).exec().await?,
+                ..Removed::default()
+            },
+            Some(columns) => {
+                let update = tx.update_many::<E>().filter(E::ID.is_in(ids));
+                let update =
+                    columns().into_iter().fold(update, |update, (column, value)| update.set(column, value));
+                Removed { emptied: update.exec().await?, ..Removed::default() }
+            }
+        };
+        Ok(Step { removed: vec![(self.name, removed)], next })
+    }
+
+    async fn show(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<(Vec<Value>, Option<Cursor>)> {
+        let (rows, next) = self.page(tx, who, from).await?;
+        Ok((rows.into_iter().map(self.view).collect(), next))
+    }
+}

@@ -1,0 +1,143 @@
+//! What this crate and the floors below it have of a person.
+
+use std::sync::Arc;
+
+use loam_jobs::entity as jobs;
+use sea_orm::sea_query::{Condition, Expr};
+use sea_orm::{ColumnTrait, Value as DbValue};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{Rows, Store, Who};
+use crate::api_logs::entity as requests;
+use crate::api_logs::routes::ApiLogView;
+use crate::error_logs::routes::{ErrorGroupView, ErrorLogView};
+use crate::error_logs::{ERASED, entity as errors, group};
+use crate::pack::unpack;
+use crate::quarantine::entity as quarantine;
+use crate::quarantine::routes::QuarantineView;
+use crate::webhook_deliveries::entity as deliveries;
+use crate::webhook_deliveries::routes::WebhookDeliveryView;
+
+/// The places of this crate.
+pub fn stores() -> Vec<Arc<dyn Store>> {
+    vec![
+        Arc::new(REQUESTS_OF_USER),
+        Arc::new(REQUESTS),
+        Arc::new(ERRORS),
+        Arc::new(ERROR_GROUPS),
+        Arc::new(DELIVERIES),
+        Arc::new(QUARANTINE),
+        Arc::new(JOBS),
+    ]
+}
+
+const REQUESTS_OF_USER: Rows<requests::Entity> = Rows::deleted(
+    "api_logs",
+    |who| who.by_user(requests::Column::UserId),
+    |row: &requests::Model| row.id.0,
+    |row: requests::Model| view(ApiLogView::from(row)),
+);
+
+const REQUESTS: Rows<requests::Entity> = Rows::searched(
+    "api_logs",
+    request_is_theirs,
+    |row: &requests::Model| row.id.0,
+    |row: requests::Model| view(ApiLogView::from(row)),
+);
+
+const ERRORS: Rows<errors::Entity> = Rows::searched(
+    "error_logs",
+    |row: &errors::Model, who: &Who| {
+        let mention = who.mention();
+        mention.in_text(&row.error_message)
+            || row.stack_trace.as_deref().is_some_and(|trace| mention.in_text(trace))
+            || mention.in_json(&row.context)
+    },
+    |row: &errors::Model| row.id.0,
+    |row: errors::Model| view(ErrorLogView::from(row)),
+);
+
+const ERROR_GROUPS: Rows<group::Entity> = Rows {
+    emptied: Some(|| vec![(group::Column::ErrorMessage, Expr::val(ERASED))]),
+    stays: Some("how many errors of a kind there were"),
+    ..Rows::searched(
+        "error_groups",
+        |row: &group::Model, who: &Who| who.is_named_in(&row.error_message),
+        |row: &group::Model| row.id.0,
+        |row: group::Model| view(ErrorGroupView::from(row)),
+    )
+};
+
+const DELIVERIES: Rows<deliveries::Entity> = Rows::searched(
+    "webhook_deliveries",
+    |row: &deliveries::Model, who: &Who| {
+        let mention = who.mention();
+        mention.in_json(&row.payload)
+            || mention.in_text(&row.target)
+            || row.error_message.as_deref().is_some_and(|error| mention.in_text(error))
+    },
+    |row: &deliveries::Model| row.id.0,
+    |row: deliveries::Model| view(WebhookDeliveryView::from(row)),
+);
+
+const QUARANTINE: Rows<quarantine::Entity> = Rows::searched(
+    "journal_quarantine",
+    |row: &quarantine::Model, who: &Who| {
+        let raw = |id: &[u8; 16]| memchr::memmem::find(&row.frame, id).is_some();
+        who.is_named_in_bytes(&row.frame)
+            || who.is_named_in(&row.reason)
+            || who.users.iter().any(|id| raw(id.0.as_bytes()))
+            || who.sessions.iter().any(|id| raw(id.0.as_bytes()))
+    },
+    |row: &quarantine::Model| row.id.0,
+    |row: quarantine::Model| view(QuarantineView::from(row)),
+);
+
+/// Work that is done. What is still to be done for a person ends by itself when it finds nobody.
+const JOBS: Rows<jobs::Entity> = Rows {
+    found: |_| vec![Condition::all().add(jobs::Column::FinishedAt.is_not_null())],
+    ..Rows::searched(
+        "jobs",
+        |row: &jobs::Model, who: &Who| {
+            let mention = who.mention();
+            mention.in_json(&row.payload)
+                || [&row.last_error, &row.unique_key].into_iter().flatten().any(|text| mention.in_text(text))
+        },
+        |row: &jobs::Model| row.id.0,
+        |row: jobs::Model| json!({ "id": row.id, "kind": row.kind, "payload": row.payload, "created_at": row.created_at }),
+    )
+};
+
+pub(super) fn request_is_theirs(row: &requests::Model, who: &Who) -> bool {
+    // those of the person's own user are found by that
+    if row.user_id.is_some_and(|id| who.users.contains(&id)) {
+        return false;
+    }
+    let mention = who.mention();
+    let named = |text: Option<&str>| text.is_some_and(|text| mention.in_text(text));
+    let in_json = |value: Option<&Value>| value.is_some_and(|value| mention.in_json(value));
+    let in_body = |packed: Option<&[u8]>| {
+        let Some(kept) = packed.and_then(unpack) else { return false };
+        match serde_json::from_slice(&kept.body) {
+            Ok(value) => mention.in_json(&value),
+            Err(_) => mention.in_text(&String::from_utf8_lossy(&kept.body)),
+        }
+    };
+    named(Some(&row.path))
+        || named(row.session_id.as_deref())
+        || in_json(row.query_params.as_ref())
+        || in_json(row.headers.as_ref())
+        || in_body(row.body.as_deref())
+        || in_body(row.response_body.as_deref())
+}
+
+/// As the API shows it.
+pub(crate) fn view(shown: impl Serialize) -> Value {
+    serde_json::to_value(shown).unwrap_or_default()
+}
+
+/// Null, for a column that is emptied.
+pub fn nothing() -> sea_orm::sea_query::SimpleExpr {
+    Expr::val(DbValue::String(None))
+}
