@@ -26,6 +26,7 @@ use crate::chat_sessions::cache::Caches;
 use crate::chat_sessions::delete::{DeleteMessages, DeleteUsersSessions};
 use crate::context::settings::ContextSettings;
 use crate::exchanges::{KeepExchange, UnkeptSink};
+use crate::messages::forget::ForgetMessage;
 use crate::messages::lane::Lanes;
 use crate::tools::EndLostToolCalls;
 use crate::turns::live::Turns;
@@ -154,6 +155,7 @@ impl Conversation {
         let handlers = channels::jobs(self, handlers)?;
         Ok(handlers
             .with(DeleteMessages(self.clone()))
+            .with(ForgetMessage(self.clone()))
             .with(DeleteUsersSessions(self.clone()))
             .with(KeepExchange(self.clone()))
             .with(EndLostToolCalls(self.0.gateway.clone()))

@@ -4,6 +4,7 @@ pub(crate) mod append;
 pub(crate) mod branch;
 pub(crate) mod content;
 pub mod entity;
+pub(crate) mod forget;
 pub(crate) mod lane;
 mod list;
 pub mod routes;

@@ -2,6 +2,7 @@
 
 use loam_db::Tx;
 use loam_http::surface::{IfMatch, etag, next_version, present};
+use loam_jobs::{NewJob, enqueue};
 use loam_kernel::{ChatSessionId, Error, Kind, MessageId, Result, Scope, UserId};
 use loam_platform::notices::{self, Notice};
 use sea_orm::{IntoActiveModel, Set};
@@ -12,6 +13,7 @@ use utoipa::ToSchema;
 use super::append::{NewMessage, Parent, append};
 use super::content::{Content, said};
 use super::entity::{Entity, Model, Role};
+use super::forget::{Deleted, ForgetMessage};
 use crate::chat_sessions::access::{self, ALL};
 use crate::chat_sessions::create::References;
 use crate::chat_sessions::entity as sessions;
@@ -149,6 +151,8 @@ impl Conversation {
         row.updated_at = Set(updated_at);
         let message = tx.update(row).await?;
         summaries::forget(&tx, session.id, message.sequence_number).await?;
+        let deleted = Deleted { session_id: session.id, message_id: id };
+        enqueue(&tx, &self.0.clock, NewJob::new(ForgetMessage::KIND, deleted)).await?;
         self.changed(tx, &session).await
     }
 

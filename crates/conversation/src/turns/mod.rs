@@ -5,6 +5,7 @@ mod begin;
 pub mod entity;
 mod event;
 mod follow;
+mod forget;
 mod frames;
 mod input;
 pub(crate) mod live;
@@ -22,5 +23,6 @@ mod step;
 mod view;
 mod writer;
 
+pub(crate) use forget::forget_stream;
 pub(crate) use input::{Input, Promised, SETTINGS};
 pub(crate) use service::New;

@@ -61,6 +61,11 @@ impl Who {
         Self { sessions: vec![id], ..Self::default() }
     }
 
+    /// Whatever has this id, wherever a text names it.
+    pub fn of_id(id: Uuid) -> Self {
+        Self::session(ChatSessionId(id))
+    }
+
     /// Rows of the person's users, for each of some columns.
     pub fn by_user<C: ColumnTrait>(&self, column: C) -> Vec<Condition> {
         chunks(column, self.users.iter().copied())

@@ -1,0 +1,31 @@
+//! What a turn's stream said is forgotten when a message of it is deleted: that the turn was, and how it ended, stays.
+
+use chrono::{DateTime, Utc};
+use loam_db::{Tenant, Tx};
+use loam_kernel::{Result, TurnId};
+use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
+
+use super::entity::{Entity, Model};
+use super::event::{TurnEvent, pack_events, unpack_events};
+use super::input::Input;
+use super::part;
+
+/// Forgets what a turn's stream said, and what was asked; false while the turn is under way.
+pub(crate) async fn forget_stream(tx: &Tx<Tenant>, id: TurnId, now: DateTime<Utc>) -> Result<bool> {
+    let Some(turn) = tx.get_locked::<Entity>(id).await? else { return Ok(true) };
+    if turn.ended_at.is_none() {
+        return Ok(false);
+    }
+    let mut events = unpack_events(turn.events.as_deref().unwrap_or_default())?;
+    events.retain(|event| matches!(event, TurnEvent::Ended { .. }));
+    let mut input = Input::read(&turn.input)?;
+    input.content = None;
+    input.metadata.clear();
+    let mut row = turn.into_active_model();
+    row.events = Set(Some(pack_events(&events)?));
+    row.input = Set(input.write()?);
+    row.updated_at = Set(now);
+    let _: Model = tx.update(row).await?;
+    tx.delete::<part::Entity>().filter(part::Column::TurnId.eq(id)).exec().await?;
+    Ok(true)
+}
