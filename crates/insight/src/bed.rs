@@ -5,6 +5,7 @@ use loam_http::client::{Client, Config};
 use loam_identity::{Bootstrap, Identity};
 use loam_kernel::{Actor, Clock, NodeId, Permissions, ProjectId, Scope, TenantId};
 use loam_platform::notices::Notices;
+use loam_platform::personal::Guard;
 use loam_platform::seal::Keyring;
 use loam_platform::system_config::Live;
 use loam_platform::webhook_deliveries::{DeliverySettings, WebhookDeliveries};
@@ -45,6 +46,12 @@ impl Bed {
     /// Another server on the same database.
     pub(crate) fn another(&self) -> Insight {
         node(&self.database, &self.clock, AnalysisSettings::default()).1
+    }
+
+    /// Knows who was erased.
+    pub(crate) fn guard(&self) -> Guard {
+        let file = self.database.folder().join("master.key");
+        Guard::new(Keyring::open(&file, &self.clock, false).unwrap())
     }
 
     /// Somebody who may do everything.

@@ -75,7 +75,8 @@ impl Handler for ForgetMessage {
         let Some(turn) = message.turn_id else { return Ok(()) };
         let tx = inner.db.write(&scope).await?;
         if !forget_stream(&tx, turn, inner.clock.now()).await? {
-            let message = "the turn of a deleted message is still running; its stream is forgotten when it has ended";
+            let message =
+                "the turn of a deleted message is still running; its stream is forgotten when it has ended";
             return Err(Error::unavailable("turn_running", message, std::time::Duration::from_secs(5)));
         }
         tx.commit().await

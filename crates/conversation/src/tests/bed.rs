@@ -2,6 +2,7 @@
 
 use loam_gateway::{CallSettings, Gateway};
 use loam_http::client::{Client, Config};
+use loam_identity::erasures::Places;
 use loam_identity::{Bootstrap, Identity};
 use loam_kernel::{Actor, Clock, Permissions, Scope, TenantId, UserId};
 use loam_platform::notices::Notices;
@@ -127,5 +128,9 @@ fn node(database: &Database, clock: &Clock, notices: Notices) -> (Identity, Conv
         ),
         channels: Live::fixed(ChannelLimits::default()),
     });
+    let mut stores = loam_gateway::personal::stores();
+    stores.extend(crate::personal::stores(clock));
+    stores.extend(loam_identity::personal::stores());
+    identity.hold_places(Places { stores, tables: Vec::new() });
     (identity, conversation)
 }

@@ -1,6 +1,7 @@
 //! What is deleted goes with all it had, and nothing else goes.
 
 use bytes::Bytes;
+use loam_identity::erasures::RunErasure;
 use loam_jobs::{Handlers, Runner};
 use loam_testkit::{Database, on_both};
 use serde_json::json;
@@ -37,7 +38,7 @@ async fn counts(bed: &Bed) -> (u64, u64, u64) {
 
 /// Runs jobs until there is what there shall be.
 async fn work_until(bed: &Bed, wanted: (u64, u64, u64)) {
-    let handlers = bed.conversation.jobs(Handlers::new()).unwrap();
+    let handlers = bed.conversation.jobs(Handlers::new()).unwrap().with(RunErasure(bed.identity.clone()));
     let config = loam_jobs::Config::default();
     let db = bed.database.db.clone();
     let runner = Runner::start(db, bed.clock.clone(), handlers, config, bed.clock.id()).unwrap();

@@ -10,7 +10,7 @@ use loam_jobs::{Handler, JobContext, read_payload};
 use loam_kernel::{ErasureId, Error, Kind, NodeId, Result, Scope, TenantId};
 use loam_platform::drain::checkpoint;
 use loam_platform::personal::erasure::{Column, Entity, ErasureState, Model, SubjectType};
-use loam_platform::personal::{Cursor, Removed, Step, Subject, Who, erased};
+use loam_platform::personal::{Cursor, RecordedBetween, Removed, Step, Store, Subject, Who, erased};
 use sea_orm::{ColumnTrait, QueryFilter};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -21,6 +21,8 @@ use crate::Identity;
 /// What an erasure waits for nodes whose journals it doesn't see: each drains within a second while it is up. One that
 /// is not finds out when it comes back.
 const OTHERS: Duration = Duration::from_secs(3);
+/// A request is on record so long after its answer at most.
+const ANSWERED: TimeDelta = TimeDelta::seconds(2);
 /// A node that drained something so lately is up.
 const LATELY: TimeDelta = TimeDelta::hours(1);
 
@@ -145,21 +147,35 @@ impl Identity {
     ) -> Result<()> {
         self.find_more(scope, erasure, &mut who).await?;
         for store in &self.places()?.stores {
-            let mut at = Cursor::default();
-            loop {
-                if job.is_cancelled() {
-                    return Err(cancelled());
-                }
-                let tx = self.db.write(scope).await?;
-                let Step { removed, next } = store.remove(&tx, &who, at).await?;
-                removed.into_iter().for_each(|(place, removed)| tally.add(place, removed));
-                tally.write_here(&tx).await?;
-                tx.commit().await?;
-                match next {
-                    Some(next) => at = next,
-                    None => break,
-                }
+            self.remove_from(job, scope, &**store, &who, tally).await?;
+        }
+        // the request that asked for this names who it is for, and is on record when it has been answered
+        let left = (erasure.created_at + ANSWERED - self.clock.now()).to_std().unwrap_or_default();
+        tokio::time::sleep(left.min(OTHERS)).await;
+        self.wait_for_journals().await?;
+        let asked = RecordedBetween::all(erasure.created_at, self.clock.now());
+        self.remove_from(job, scope, &asked, &who, tally).await
+    }
+
+    async fn remove_from(
+        &self,
+        job: &JobContext,
+        scope: &Scope,
+        store: &dyn Store,
+        who: &Who,
+        tally: &mut Tally,
+    ) -> Result<()> {
+        let mut at = Some(Cursor::default());
+        while let Some(from) = at {
+            if job.is_cancelled() {
+                return Err(cancelled());
             }
+            let tx = self.db.write(scope).await?;
+            let Step { removed, next } = store.remove(&tx, who, from).await?;
+            removed.into_iter().for_each(|(place, removed)| tally.add(place, removed));
+            tally.write_here(&tx).await?;
+            tx.commit().await?;
+            at = next;
         }
         Ok(())
     }

@@ -164,7 +164,7 @@ impl Identity {
         let mut ended = Vec::new();
         for user in users {
             self.check_above(&tx, user).await?;
-            ended.push(self.end_user_of(&tx, user).await?);
+            ended.push(self.remove_account(&tx, user).await?);
         }
         let searched = serde_json::to_value(&who).map_err(Error::internal)?;
         let row = self.new_erasure(&tx, (subject_type, id), Some(searched)).await?;
@@ -186,7 +186,7 @@ impl Identity {
     }
 
     /// A user who is erased is gone at once, with keys and log-ins; what is left of them the job removes.
-    async fn end_user_of(&self, tx: &Tx<Tenant>, user: &users::entity::Model) -> Result<Notice> {
+    async fn remove_account(&self, tx: &Tx<Tenant>, user: &users::entity::Model) -> Result<Notice> {
         use projects::entity::{Column as Project, Entity as Projects};
         tx.update_many::<Projects>()
             .set(Project::OwnerId, Option::<UserId>::None)
@@ -250,6 +250,20 @@ impl Identity {
             tx.insert(row).await?;
         }
         Ok(())
+    }
+}
+
+impl Identity {
+    /// Forgets who was erased so long ago that no node can bring anything of them any more.
+    pub(crate) async fn forget_erased(&self, scope: &Scope) -> Result<()> {
+        let tx = self.db.system_write(scope).await?;
+        let old = erased::Column::CreatedAt.lt(self.clock.now() - Guard::LASTS);
+        tx.delete_any::<erased::Entity>()
+            .filter(old)
+            .filter(erased::Column::Before.is_not_null())
+            .exec()
+            .await?;
+        tx.commit().await
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::Identity;
 
-/// Renews signing keys, and deletes sessions and records of openings that ended long ago.
+/// Renews signing keys, and deletes sessions, records of openings and digests of the erased that are of no more use.
 pub struct RotateSigningKeys(pub Identity);
 
 impl RotateSigningKeys {
@@ -23,6 +23,7 @@ impl Handler for RotateSigningKeys {
 
     async fn run(&self, job: &JobContext, _: Value) -> Result<()> {
         self.0.renew_signing_keys(&job.scope()).await?;
+        self.0.forget_erased(&job.scope()).await?;
         self.0.forget_old_sessions(&job.scope()).await
     }
 }

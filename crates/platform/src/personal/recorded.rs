@@ -19,23 +19,33 @@ const PAGE: u64 = 50;
 /// A request is on record with when it came, a little before what it wrote.
 const BEFORE: TimeDelta = TimeDelta::minutes(2);
 
-/// Requests with a body that came between two moments.
+/// Requests that came between two moments.
 pub struct RecordedBetween {
     from: Uuid,
     before: Uuid,
+    /// Those without a body too.
+    all: bool,
 }
 
 impl RecordedBetween {
-    /// Between these.
+    /// Between these, with a body: all that is looked at for each deletion.
     pub fn new(first: DateTime<Utc>, last: DateTime<Utc>) -> Self {
-        Self { from: first_id_at(first - BEFORE), before: first_id_at(last + BEFORE) }
+        Self { from: first_id_at(first - BEFORE), before: first_id_at(last + BEFORE), all: false }
+    }
+
+    /// Between these, with a body or without.
+    pub fn all(first: DateTime<Utc>, last: DateTime<Utc>) -> Self {
+        Self { all: true, ..Self::new(first, last) }
     }
 
     async fn page(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<(Vec<Model>, Option<Cursor>)> {
         if from.part > 0 {
             return Ok((Vec::new(), None));
         }
-        let bodies = Condition::any().add(Column::Body.is_not_null()).add(Column::ResponseBody.is_not_null());
+        let bodies = match self.all {
+            true => Condition::all(),
+            false => Condition::any().add(Column::Body.is_not_null()).add(Column::ResponseBody.is_not_null()),
+        };
         let find = tx.find::<Entity>().filter(bodies).filter(Column::Id.gt(from.after.max(self.from)));
         let find = find.filter(Column::Id.lt(self.before)).order_by_asc(Column::Id);
         let mut rows = find.limit(PAGE).all().await?;
