@@ -219,7 +219,7 @@ impl Key {
         let derived = Sha256::new().chain_update(b"loam digests").chain_update(&bytes).finalize();
         let digests = hmac::Key::new(hmac::HMAC_SHA256, &derived);
         bytes.zeroize();
-        Ok(Self { id, cipher })
+        Ok(Self { id, cipher, digests })
     }
 }
 
