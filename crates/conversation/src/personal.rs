@@ -23,8 +23,7 @@ use crate::messages::entity as messages;
 use crate::messages::routes::MessageView;
 use crate::session_configs::entity as configs;
 use crate::session_configs::routes::SessionConfigView;
-use crate::turns::entity as turns;
-use crate::turns::part;
+use crate::turns::{entity as turns, part, streamed};
 
 /// Rows in one transaction.
 const PAGE: u64 = 200;
@@ -177,10 +176,10 @@ impl Store for Turns {
         let rows = find.order_by_asc(turns::Column::Id).limit(TURNS).all().await?;
         let next = from.behind(rows.last().map(|row| row.id.0), rows.len(), TURNS);
         let shown = rows.into_iter().map(|row| {
-            let state = row.state.name();
+            let (state, stream) = (row.state.name(), streamed(&row));
             json!({
                 "id": row.id, "session_id": row.session_id, "state": state, "model": row.model, "input": row.input,
-                "error": row.error, "created_at": row.created_at,
+                "stream": stream, "error": row.error, "created_at": row.created_at,
             })
         });
         Ok((shown.collect(), Some(next)))

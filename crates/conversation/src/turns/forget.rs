@@ -1,4 +1,5 @@
-//! What a turn's stream said is forgotten when a message of it is deleted: that the turn was, and how it ended, stays.
+//! What a turn's stream said: given to whom it is about, and forgotten when a message of it is deleted. That the turn was,
+//! and how it ended, stays.
 
 use chrono::{DateTime, Utc};
 use loam_db::{Tenant, Tx};
@@ -28,4 +29,14 @@ pub(crate) async fn forget_stream(tx: &Tx<Tenant>, id: TurnId, now: DateTime<Utc
     let _: Model = tx.update(row).await?;
     tx.delete::<part::Entity>().filter(part::Column::TurnId.eq(id)).exec().await?;
     Ok(true)
+}
+
+/// What a turn's stream said, as its clients got it.
+pub(crate) fn streamed(turn: &Model) -> String {
+    let events = turn.events.as_deref().map(unpack_events).and_then(Result::ok).unwrap_or_default();
+    let mut text = String::new();
+    for (at, event) in events.iter().enumerate() {
+        event.render(at + 1, &mut text);
+    }
+    text
 }

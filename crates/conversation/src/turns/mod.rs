@@ -23,6 +23,6 @@ mod step;
 mod view;
 mod writer;
 
-pub(crate) use forget::forget_stream;
+pub(crate) use forget::{forget_stream, streamed};
 pub(crate) use input::{Input, Promised, SETTINGS};
 pub(crate) use service::New;
