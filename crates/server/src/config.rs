@@ -53,12 +53,19 @@ pub struct ServerConfig {
     pub max_body_bytes: usize,
     /// The largest body of an import, in bytes.
     pub max_import_bytes: usize,
-    /// Seconds that the head of a request, or a pause within its body, may take.
+    /// Bytes in memory that the bodies of all requests may take while they come in. A tenant may take half of them.
+    pub body_budget_bytes: usize,
+    /// Seconds that the head of a request, a pause within its body, or a pause of a client that reads an answer may take.
+    /// A whole body has as long, and a second more for each 16 KiB that came.
     pub read_timeout: u64,
     /// Seconds that open requests are given when the server stops.
     pub shutdown_timeout: u64,
-    /// Connections at once; more wait to be accepted.
+    /// Connections at once, as far as there are file descriptors for them. Past it idle ones are closed, and more wait to
+    /// be accepted. A quarter of them may be without a credential.
     pub max_connections: usize,
+    /// Connections at once from one address (a /64 network of IPv6), other than this machine's or a trusted proxy's; half
+    /// of all unless set.
+    pub max_connections_per_address: Option<usize>,
     /// Let everybody read `/metrics`; otherwise it takes a key with `metrics:read`.
     pub public_metrics: bool,
     /// Proxies whose `X-Forwarded-For` is believed, as `10.1.0.0/16`; a bare address is a network of one.
@@ -71,9 +78,11 @@ impl Default for ServerConfig {
             workers: None,
             max_body_bytes: 20 << 20,
             max_import_bytes: 64 << 20,
+            body_budget_bytes: 256 << 20,
             read_timeout: 60,
             shutdown_timeout: 30,
             max_connections: 10_000,
+            max_connections_per_address: None,
             public_metrics: false,
             trusted_proxies: Vec::new(),
         }

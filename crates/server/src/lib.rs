@@ -5,6 +5,7 @@
 
 pub mod cli;
 mod config;
+mod connections;
 mod docs;
 mod error_tap;
 mod limits;
@@ -17,7 +18,6 @@ mod private;
 mod serve;
 mod services;
 mod surface;
-mod unread;
 
 pub use config::Config;
 pub use docs::{openapi, openapi_text};

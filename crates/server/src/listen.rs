@@ -3,24 +3,25 @@
 //! The kernel spreads connections over the listeners, and a connection stays on its thread: no work moves between
 //! threads on the path of a call.
 
+use std::convert::Infallible;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioTimer;
 use loam_conversation::Conversation;
 use loam_gateway::Gateway;
 use loam_journal::Journal;
+use tokio::net::TcpStream;
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::ServerConfig;
+use crate::connections::{Patient, Place, Registry};
 use crate::memory;
 use crate::services::Services;
 use crate::surface::Edge;
@@ -29,6 +30,12 @@ use crate::surface::Edge;
 const BACKLOG: i32 = 1024;
 /// How long to wait before accepting again when the system has no more sockets to give.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// What is read at once, the most that the head of a request may have, and what waits of an answer to be sent: a connection
+/// takes no more memory than this, whatever its other side does.
+const BUFFER: usize = 32 << 10;
+/// The most headers of a request.
+const MAX_HEADERS: usize = 100;
 
 /// How much longer connections have than turns: they tell how those ended.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -65,9 +72,9 @@ impl Listeners {
         self,
         services: &Services,
         config: &ServerConfig,
+        connections: &Registry,
         stop: &CancellationToken,
     ) -> Result<Workers> {
-        let room = Arc::new(Semaphore::new(config.max_connections));
         let threads = self.sockets.into_iter().enumerate().map(|(i, socket)| {
             let worker = Worker {
                 edge: services.edge.clone(),
@@ -76,7 +83,7 @@ impl Listeners {
                 conversation: services.conversation().clone(),
                 config: config.clone(),
                 stop: stop.clone(),
-                room: room.clone(),
+                connections: connections.clone(),
             };
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             std::thread::Builder::new()
@@ -115,7 +122,7 @@ struct Worker {
     conversation: Conversation,
     config: ServerConfig,
     stop: CancellationToken,
-    room: Arc<Semaphore>,
+    connections: Registry,
 }
 
 impl Worker {
@@ -129,17 +136,16 @@ impl Worker {
         };
         let open = TaskTracker::new();
         open.spawn(memory::give_back(self.stop.clone()));
-        while let Some(Ok(room)) = self.stop.run_until_cancelled(self.room.clone().acquire_owned()).await {
+        while let Some(Some(room)) = self.stop.run_until_cancelled(self.connections.room()).await {
             match self.stop.run_until_cancelled(listener.accept()).await {
                 Some(Ok((stream, peer))) => {
-                    let connection = self.connection(stream, peer);
-                    open.spawn(async move {
-                        connection.await;
-                        drop(room);
-                    });
+                    if let Some(place) = self.connections.admit(peer.ip(), room) {
+                        open.spawn(self.connection(stream, place, peer));
+                    }
                 }
                 Some(Err(e)) => {
                     tracing::warn!(error = %e, "cannot accept a connection");
+                    self.connections.close_one();
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
                 None => break,
@@ -167,30 +173,70 @@ impl Worker {
 
     fn connection(
         &self,
-        stream: tokio::net::TcpStream,
+        stream: TcpStream,
+        place: Place,
         peer: SocketAddr,
     ) -> impl Future<Output = ()> + Send + use<> {
-        // a token of a stream must not wait for the acknowledgement of the one before
-        _ = stream.set_nodelay(true);
-        let edge = self.edge.clone();
-        let service = service_fn(move |request| edge.clone().serve(request, peer));
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(Duration::from_secs(self.config.read_timeout))
-            .serve_connection(TokioIo::new(stream), service);
-        let stop = self.stop.clone();
+        let (edge, stop) = (self.edge.clone(), self.stop.clone());
+        let patience = Duration::from_secs(self.config.read_timeout);
         async move {
-            let mut connection = std::pin::pin!(connection);
-            let ended = match stop.run_until_cancelled(connection.as_mut()).await {
-                Some(ended) => ended,
-                None => {
-                    connection.as_mut().graceful_shutdown();
-                    connection.await
-                }
+            let connection = place.connection.clone();
+            // one that never says anything takes no memory for what it might say
+            let begun = tokio::select! {
+                begun = tokio::time::timeout(patience, stream.readable()) => matches!(begun, Ok(Ok(()))),
+                () = connection.closed() => false,
+                () = stop.cancelled() => false,
             };
-            if let Err(e) = ended {
-                tracing::debug!(error = %e, peer = %peer, "a connection ended with an error");
+            if begun {
+                Box::pin(talk(stream, place, peer, (edge, stop, patience))).await;
             }
         }
+    }
+}
+
+/// Answers what a connection asks, one request after the other.
+async fn talk(
+    stream: TcpStream,
+    place: Place,
+    peer: SocketAddr,
+    (edge, stop, patience): (Edge, CancellationToken, Duration),
+) {
+    // a token of a stream must not wait for the acknowledgement of the one before
+    _ = stream.set_nodelay(true);
+    let place = &place.connection;
+    let service = service_fn(|request| {
+        let (edge, connection) = (edge.clone(), place.clone());
+        connection.begin();
+        async move {
+            let answer = edge.serve(request, connection.clone(), peer.ip()).await?;
+            Ok::<_, Infallible>(answer.map(|body| connection.answer(body)))
+        }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(patience)
+        .max_buf_size(BUFFER)
+        .max_headers(MAX_HEADERS)
+        .serve_connection(Patient::new(stream, place.clone(), patience), service);
+    let mut connection = std::pin::pin!(connection);
+    let asked_to_end = async {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = place.closed() => {}
+        }
+    };
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = asked_to_end => {
+            // whoever showed a credential is told what it asked; others have no claim to more time
+            if !stop.is_cancelled() && !place.is_known() {
+                return;
+            }
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(e) = ended {
+        tracing::debug!(error = %e, peer = %peer, "a connection ended with an error");
     }
 }

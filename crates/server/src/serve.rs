@@ -8,6 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
+use crate::connections::{Descriptors, Registry, raise_limit};
 use crate::listen::Listeners;
 use crate::memory;
 use crate::services::Services;
@@ -28,12 +29,15 @@ pub(crate) fn serve(config: &Config) -> Result<()> {
 
 async fn run(config: &Config) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
+    let limit = raise_limit();
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let listeners = Listeners::bind(config.listen(), config.server.workers.unwrap_or(processors))?;
     let services = Services::start(config).await?;
     let address = listeners.address;
     let stop = CancellationToken::new();
-    let workers = listeners.serve(&services, &config.server, &stop)?;
+    let connections = Registry::new(&config.server, room(config, limit), services.edge.budget().clone());
+    services.health.watch(&connections);
+    let workers = listeners.serve(&services, &config.server, &connections, &stop)?;
     tracing::info!(%address, data = %config.data().display(), version = env!("CARGO_PKG_VERSION"), "serving");
     greet(&services, address)?;
 
@@ -50,6 +54,26 @@ async fn run(config: &Config) -> Result<()> {
     services.stop(Duration::from_secs(config.server.shutdown_timeout)).await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// How many connections there is room for, with the descriptors that there are.
+fn room(config: &Config, limit: Option<usize>) -> usize {
+    let wanted = config.server.max_connections;
+    let database = config.database.max_connections as usize;
+    let descriptors = Descriptors { limit, open: Descriptors::open_now(), database };
+    let room = descriptors.connections(wanted);
+    if room < wanted {
+        tracing::warn!(
+            limit,
+            open = descriptors.open,
+            wanted,
+            connections = room,
+            "the limit of open files leaves room for fewer connections than server.max_connections; raise it (LimitNOFILE)"
+        );
+    } else {
+        tracing::info!(limit, open = descriptors.open, connections = room, "file descriptors");
+    }
+    room
 }
 
 /// At the first start, shows the credentials it made, this once and on standard output only.

@@ -1,16 +1,21 @@
 //! Extractors that refuse bad input with the field named.
 
-use axum::body::{Bytes, to_bytes};
+use std::borrow::Cow;
+
+use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
-use futures_util::{Stream, TryStreamExt};
-use http_body_util::LengthLimitError;
 use loam_kernel::{Error, Kind};
-use memchr::memmem;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
-use super::ApiError;
+use super::{ApiError, read_at_most, scan};
+
+/// JSON of fewer bytes is not heavy, whatever is in it.
+const LIGHT: usize = 256 << 10;
+/// The most values of a body.
+const MAX_VALUES: usize = 1 << 20;
+/// The most characters of what a client wrote that an error repeats.
+const MAX_SAID: usize = 300;
 
 /// A JSON body.
 #[derive(Debug)]
@@ -19,9 +24,8 @@ pub struct Json<T>(pub T);
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        let Body(bytes) = Body::from_request(request, state).await?;
-        Ok(Self(read_json(&bytes)?))
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        Ok(Self(read_json(&read_at_most(request.into_body(), usize::MAX).await?)?))
     }
 }
 
@@ -31,6 +35,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
 /// 400 `invalid_json`, with the field named.
 pub fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
     let invalid = |message: String| Error::new(Kind::Invalid, "invalid_json", message);
+    refuse_heavy(bytes)?;
     refuse_nul(bytes)?;
     // a struct can also be read from an array, whose items would be taken for its fields in order
     if bytes.trim_ascii_start().first() == Some(&b'[') {
@@ -58,10 +63,18 @@ fn fault(code: &'static str, what: &str, path: &serde_path_to_error::Path, said:
             _ => name.to_owned(),
         });
     }
-    let error = Error::new(Kind::Invalid, code, format!("{what}: {}", in_words(said)));
+    let error = Error::new(Kind::Invalid, code, format!("{what}: {}", shortened(in_words(said))));
     match param {
-        Some(param) => error.with_param(param),
+        Some(param) => error.with_param(shortened(&param)),
         None => error,
+    }
+}
+
+/// The beginning of what may repeat all that a client wrote.
+fn shortened(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(MAX_SAID) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+        None => Cow::Borrowed(text),
     }
 }
 
@@ -87,29 +100,22 @@ fn in_words(said: &str) -> &str {
 
 /// Refuses JSON with a NUL, naming its place. PostgreSQL can't store a NUL in text or in JSON, so none comes in; on SQLite neither, as both must behave alike.
 pub fn refuse_nul(bytes: &[u8]) -> Result<(), Error> {
-    if memmem::find(bytes, b"\\u0000").is_none() {
-        return Ok(());
-    }
-    // the six characters may themselves be escaped, so only now is it worth looking closely
-    let Ok(value) = serde_json::from_slice::<Value>(bytes) else { return Ok(()) };
-    match nul_in(&value, String::new()) {
+    match scan::nul_path(bytes) {
         Some(path) => Err(Error::invalid(path, "must not contain a NUL character")),
         None => Ok(()),
     }
 }
 
-fn nul_in(value: &Value, path: String) -> Option<String> {
-    match value {
-        Value::String(text) => text.contains('\0').then_some(path),
-        Value::Array(items) => {
-            items.iter().enumerate().find_map(|(i, item)| nul_in(item, format!("{path}[{i}]")))
-        }
-        Value::Object(fields) => fields.iter().find_map(|(name, value)| {
-            let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-            if name.contains('\0') { Some(path) } else { nul_in(value, path) }
-        }),
-        _ => None,
+/// Refuses JSON that would take many times its length in memory once it is read.
+///
+/// # Errors
+/// 413 `too_many_values`.
+pub fn refuse_heavy(bytes: &[u8]) -> Result<(), Error> {
+    if bytes.len() > LIGHT && scan::is_heavy(bytes, MAX_VALUES) {
+        let message = format!("the body has more than {MAX_VALUES} values (an object counts as sixteen)");
+        return Err(Error::new(Kind::TooLarge, "too_many_values", message));
     }
+    Ok(())
 }
 
 /// Query parameters.
@@ -149,7 +155,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T>
     }
 }
 
-/// A body as it came, for what is passed on. How large it may be, and how long it may take, is set at the edge of the
+/// JSON as it came, for what is passed on. It is read on the way for some providers, so it must not be heavy. How large it may be, and how long it may take, is set at the edge of the
 /// server, for every route alike.
 #[derive(Debug)]
 pub struct Body(pub Bytes);
@@ -158,27 +164,8 @@ impl<S: Send + Sync> FromRequest<S> for Body {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
-        to_bytes(request.into_body(), usize::MAX).await.map(Self).map_err(|e| unreadable(&e).into())
+        let bytes = read_at_most(request.into_body(), usize::MAX).await?;
+        refuse_heavy(&bytes)?;
+        Ok(Self(bytes))
     }
-}
-
-/// The body of a request in the pieces in which it arrives, for what is taken piece by piece.
-pub fn chunks(body: axum::body::Body) -> impl Stream<Item = Result<Bytes, Error>> + Unpin {
-    body.into_data_stream().map_err(|e| unreadable(&e))
-}
-
-/// Reads a body of at most `max` bytes, where the server's own limit is wider than what the route takes.
-///
-/// # Errors
-/// 413 `body_too_large`, 400 `body_unreadable`.
-pub async fn read_at_most(body: axum::body::Body, max: usize) -> Result<Bytes, Error> {
-    to_bytes(body, max).await.map_err(|e| unreadable(&e))
-}
-
-fn unreadable(error: &axum::Error) -> Error {
-    let mut causes = std::iter::successors(Some(error as &(dyn std::error::Error + 'static)), |e| e.source());
-    if causes.any(|cause| cause.is::<LengthLimitError>()) {
-        return Error::new(Kind::TooLarge, "body_too_large", "the body is larger than this server takes");
-    }
-    Error::new(Kind::Invalid, "body_unreadable", "the body could not be read, or took too long")
 }

@@ -16,6 +16,8 @@ use loam_kernel::{Error, Kind, Origin, Scope};
 use serde_json::Value;
 use utoipa::openapi::OpenApi;
 
+use super::intake::{EVENTS, Intake};
+
 /// What each operation needs.
 pub(super) struct Access {
     operations: matchit::Router<Vec<Operation>>,
@@ -26,6 +28,9 @@ struct Operation {
     method: Method,
     needs: Needs,
     asks: Asks,
+    intake: Intake,
+    /// It is about the instance: for operators alone.
+    is_instance: bool,
     /// The query parameters it knows; `None` where another protocol rules.
     parameters: Option<HashSet<String>>,
 }
@@ -42,7 +47,7 @@ enum Needs {
 
 /// The paths that need no credential. What a channel takes in is signed with the channel's own secret.
 const PUBLIC: [&str; 5] =
-    ["/healthz", "/readyz", "/api/v1/login", "/.well-known/jwks.json", "/api/v1/channels/{id}/events"];
+    ["/healthz", "/readyz", "/api/v1/login", "/.well-known/jwks.json", EVENTS];
 /// The paths that are about the caller alone, whoever it is.
 const OWN: [&str; 3] = ["/api/v1/session", "/api/v1/logout", OWN_PASSWORD];
 const OWN_PASSWORD: &str = "/api/v1/session/password";
@@ -56,6 +61,14 @@ const OPEN_TENANT: HeaderName = HeaderName::from_static("x-loam-tenant");
 /// Pages for people, which the document does not list.
 fn is_page(path: &str) -> bool {
     matches!(path, "/" | "/openapi.json" | "/docs") || path.starts_with("/docs/")
+}
+
+/// A request that is let in.
+pub(super) struct Admitted {
+    /// With which scope; `None` where everybody may.
+    pub(super) scope: Option<Scope>,
+    /// What is taken of its body.
+    pub(super) intake: Intake,
 }
 
 /// What a request brought to be known by.
@@ -84,7 +97,10 @@ impl Access {
                     .with_context(|| format!("{method} {path} can't be guarded"))?;
                 let asks = asks(path, &method, operation);
                 let parameters = path.starts_with("/api/").then(|| query_parameters(operation));
-                operations.push(Operation { method, needs, asks, parameters });
+                let is_small = !matches!(needs, Needs::Permission(_));
+                let intake = Intake::of(path, &method, is_small);
+                let is_instance = path == METRICS;
+                operations.push(Operation { method, needs, asks, intake, is_instance, parameters });
             }
             all.insert(path.clone(), operations)?;
         }
@@ -98,20 +114,20 @@ impl Access {
         operation.ok_or_else(|| rejected_as_error(StatusCode::METHOD_NOT_ALLOWED))
     }
 
-    /// Lets in who may, and says with which scope; without one where everybody may.
+    /// Lets in who may.
     pub(super) async fn admit(
         &self,
         method: &Method,
         uri: &Uri,
         headers: &HeaderMap,
         origin: &Arc<Origin>,
-    ) -> Result<Option<Scope>, ApiError> {
+    ) -> Result<Admitted, ApiError> {
         if is_page(uri.path()) {
-            return Ok(None);
+            return Ok(Admitted { scope: None, intake: Intake::Small });
         }
         let operation = self.operation(uri.path(), method)?;
         let permission = match &operation.needs {
-            Needs::Nothing => return Ok(None),
+            Needs::Nothing => return Ok(Admitted { scope: None, intake: operation.intake }),
             Needs::Credential => None,
             Needs::Permission(permission) => Some(permission),
         };
@@ -133,8 +149,12 @@ impl Access {
             }
             scope.require(permission)?;
         }
+        if operation.is_instance && !scope.is_operator() {
+            let message = "the figures of the instance are for its operators";
+            return Err(Error::new(Kind::Forbidden, "not_an_operator", message).into());
+        }
         operation.check_query(uri.query())?;
-        Ok(Some(scope))
+        Ok(Admitted { scope: Some(scope), intake: operation.intake })
     }
 }
 

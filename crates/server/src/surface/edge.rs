@@ -7,16 +7,15 @@
 //! path of a call that was a seventh of all time.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{HeaderMap, Method, Uri};
+use axum::http::{HeaderMap, Method};
 use axum::response::{IntoResponse, Response};
-use http_body_util::Limited;
 use hyper::body::Incoming;
 use loam_http::client::Network;
 use loam_http::surface::{ApiError, Shape, error_body, render_error};
@@ -24,18 +23,16 @@ use loam_kernel::{Clock, Origin, TenantId};
 use loam_platform::api_logs::{ApiLogs, Caller};
 use loam_platform::system_config::Live;
 use tower::ServiceExt;
-use tower_http::timeout::TimeoutBody;
 
-use super::access::Access;
+use super::access::{Access, Admitted};
+use super::headers;
 use super::idempotency::Replay;
+use super::intake::Intake;
 use super::logged::{Kept, Tee, record_at_end};
 use super::origin::{self, REQUEST_ID};
 use crate::config::ServerConfig;
+use crate::connections::{Budget, Connection, Metered, Share, Unread};
 use crate::limits::RequestLimits;
-use crate::unread::Unread;
-
-/// How the paths end to which histories are sent, which are larger than other bodies.
-const IMPORT: &str = "/import";
 
 /// What every request passes. Cheap to clone.
 #[derive(Clone)]
@@ -48,6 +45,7 @@ struct Inner {
     logs: ApiLogs,
     limits: Live<RequestLimits>,
     clock: Clock,
+    budget: Arc<Budget>,
     max_body_bytes: usize,
     max_import_bytes: usize,
     read_timeout: Duration,
@@ -62,6 +60,7 @@ impl Edge {
         logs: ApiLogs,
         limits: Live<RequestLimits>,
         clock: Clock,
+        budget: Arc<Budget>,
         config: &ServerConfig,
     ) -> Self {
         Self(Arc::new(Inner {
@@ -71,6 +70,7 @@ impl Edge {
             logs,
             limits,
             clock,
+            budget,
             max_body_bytes: config.max_body_bytes,
             max_import_bytes: config.max_import_bytes,
             read_timeout: Duration::from_secs(config.read_timeout),
@@ -78,27 +78,31 @@ impl Edge {
         }))
     }
 
-    /// Answers a request.
+    /// What the bodies of requests may take in memory.
+    pub(crate) fn budget(&self) -> &Arc<Budget> {
+        &self.0.budget
+    }
+
+    /// Answers a request that came over a connection from `peer`.
     pub(crate) async fn serve(
         self,
         request: hyper::Request<Incoming>,
-        peer: SocketAddr,
+        connection: Arc<Connection>,
+        peer: IpAddr,
     ) -> Result<Response, Infallible> {
         let this = &*self.0;
         let (origin, header) = origin::identify(&this.clock, request.headers(), peer, &this.trusted_proxies);
         let origin = Arc::new(origin);
         let (method, uri) = (request.method().clone(), request.uri().clone());
-        let (head, body) = request.into_parts();
-        let arrival = this.logs.arrive(&method, &uri, &head.headers);
-        let shape = shape_of(uri.path(), &head.headers);
+        let arrival = this.logs.arrive(&method, &uri, request.headers());
+        let shape = shape_of(uri.path(), request.headers());
         let kept = (arrival.keep_body > 0).then(|| Kept::new(arrival.keep_body));
-        let body = this.limited(&uri, &head.headers, body, kept.as_ref());
-        let request = Request::from_parts(head, body);
         let mut caller = Caller::default();
-        let response =
-            this.answer(request, &origin, &mut caller).await.unwrap_or_else(ApiError::into_response);
+        let answer = this.answer(request, &connection, &origin, &mut caller, kept.as_ref());
+        let response = answer.await.unwrap_or_else(ApiError::into_response);
         let (id, path) = (&origin.request_id, uri.path());
         let mut response = render_error(response, id, caller.tenant, &method, path, shape);
+        headers::protect(path, response.headers_mut());
         response.headers_mut().insert(REQUEST_ID, header);
         Ok(match this.logs.leave(arrival, caller, &origin, (&method, &uri), response.status()) {
             Some(ending) => record_at_end(ending, kept, response),
@@ -108,43 +112,59 @@ impl Edge {
 }
 
 impl Inner {
-    /// The body, with a limit on its size and on every pause within it.
-    fn limited(&self, uri: &Uri, headers: &HeaderMap, body: Incoming, kept: Option<&Kept>) -> Body {
+    /// The body, with its limits. Only who was let in has any of it read.
+    fn limited(
+        &self,
+        body: Unread,
+        connection: &Arc<Connection>,
+        admitted: &Admitted,
+        kept: Option<&Kept>,
+    ) -> Body {
         if hyper::body::Body::is_end_stream(&body) {
             return Body::empty();
         }
-        let body = TimeoutBody::new(self.read_timeout, Unread::new(headers, body));
-        let max = if uri.path().ends_with(IMPORT) {
-            // histories are larger than anything else that is sent
-            self.max_import_bytes
-        } else {
-            let set = self.limits.with(TenantId::NIL, |limits| limits.max_body_bytes);
-            set.map_or(self.max_body_bytes, |set| set.min(self.max_body_bytes))
+        let set = self.limits.with(TenantId::NIL, |limits| limits.max_body_bytes);
+        let content = set.map_or(self.max_body_bytes, |set| set.min(self.max_body_bytes));
+        let max = admitted.intake.max(content, self.max_import_bytes);
+        let held = match (admitted.intake, &admitted.scope) {
+            (Intake::Import, _) => None,
+            (Intake::Event, _) => Some(Share::Events),
+            (_, None) => Some(Share::Nobody),
+            (_, Some(scope)) => Some(self.budget.share(scope.tenant())),
         };
-        let body = Limited::new(body, max);
+        let body = Metered::new(body, connection, max, self.read_timeout, held);
         match kept {
-            Some(kept) => Body::new(Tee::new(Box::pin(body), kept.clone())),
+            Some(kept) => Body::new(Tee::new(body, kept.clone())),
             None => Body::new(body),
         }
     }
 
     async fn answer(
         &self,
-        mut request: Request,
+        request: hyper::Request<Incoming>,
+        connection: &Arc<Connection>,
         origin: &Arc<Origin>,
         caller: &mut Caller,
+        kept: Option<&Kept>,
     ) -> Result<Response, ApiError> {
-        let admitted = self.access.admit(request.method(), request.uri(), request.headers(), origin);
-        let Some(scope) = admitted.await? else {
+        let (head, body) = request.into_parts();
+        let body = Unread::new(&head.headers, body);
+        let admitted = self.access.admit(&head.method, &head.uri, &head.headers, origin).await?;
+        let body = self.limited(body, connection, &admitted, kept);
+        let mut request = Request::from_parts(head, body);
+        let Some(scope) = admitted.scope else {
             // who logs in has no scope yet, but comes from somewhere
             request.extensions_mut().insert(origin.clone());
             return Ok(self.route(request).await);
         };
+        connection.know();
         *caller = Caller::from(&scope);
         if request.method() == Method::POST
             && let Some(key) = self.replay.key_of(&request)?
         {
-            return Box::pin(self.replay.once(scope, key, request, |request| self.route(request))).await;
+            let is_streamed = admitted.intake == Intake::Import;
+            let next = |request| self.route(request);
+            return Box::pin(self.replay.once(scope, key, is_streamed, request, next)).await;
         }
         request.extensions_mut().insert(scope);
         Ok(self.route(request).await)

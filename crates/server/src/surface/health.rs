@@ -1,6 +1,6 @@
 //! Whether the server lives, whether it can serve, and its figures.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -17,6 +17,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use crate::connections::Registry;
+
 /// How long the database may take to say that it is there.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -30,16 +32,22 @@ struct Inner {
     gateway: Gateway,
     caches: Caches,
     stopping: AtomicBool,
+    connections: OnceLock<Registry>,
 }
 
 impl Health {
     pub(crate) fn new(db: Db, journal: Journal, gateway: Gateway, caches: Caches) -> Self {
-        Self(Arc::new(Inner { db, journal, gateway, caches, stopping: AtomicBool::new(false) }))
+        Self(Arc::new(Inner { db, journal, gateway, caches, stopping: AtomicBool::new(false), connections: OnceLock::new() }))
     }
 
     /// From now on the server is not ready: a load balancer should look elsewhere.
     pub(crate) fn stopping(&self) {
         self.0.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Shows the figures of connections too, once there are any.
+    pub(crate) fn watch(&self, connections: &Registry) {
+        _ = self.0.connections.set(connections.clone());
     }
 
     async fn read(&self) -> Readiness {
@@ -107,7 +115,7 @@ async fn readyz(Extension(health): Extension<Health>) -> Response {
     (status, Json(readiness)).into_response()
 }
 
-/// Figures for Prometheus.
+/// Figures of the instance for Prometheus: for its operators, unless `server.public_metrics` lets everybody read them.
 #[utoipa::path(
     get, path = "/metrics", tag = "instance", operation_id = "metrics",
     responses((status = 200, body = String, content_type = "text/plain"), (status = "4XX", body = ErrorBody)),
@@ -128,6 +136,12 @@ async fn metrics(
         metrics::gauge!("loam_db_size_bytes").set(to_f64(bytes.unsigned_abs()));
     }
     metrics::gauge!("loam_gateway_open_calls").set(to_f64(health.0.gateway.open_calls() as u64));
+    if let Some(connections) = health.0.connections.get() {
+        let (open, anonymous) = connections.counts();
+        metrics::gauge!("loam_connections", "credential" => "yes").set(to_f64((open - anonymous) as u64));
+        metrics::gauge!("loam_connections", "credential" => "no").set(to_f64(anonymous as u64));
+        metrics::gauge!("loam_body_bytes").set(to_f64(connections.body_bytes() as u64));
+    }
     journal_figures(&health.0.journal);
     health.0.caches.publish();
     prometheus.run_upkeep();

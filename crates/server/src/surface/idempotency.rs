@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{FromRequest, Request};
+use axum::body::{Body, Bytes, HttpBody, to_bytes};
+use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use loam_db::{Answer, Db, Kept};
-use loam_http::surface::{ApiError, Body as RawBody, Repeated};
+use loam_http::surface::{ApiError, Repeated, read_at_most, unreadable};
 use loam_kernel::{Clock, Error, Idempotency, Kind, Result, Scope};
 use loam_platform::seal::{Keyring, answer_place as place};
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,8 @@ use uuid::Uuid;
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 const MAX_KEY: usize = 255;
+/// What is looked at of a body that is read piece by piece.
+const BEGINNING: usize = 64 << 10;
 /// No answer of the resource API is larger.
 const MAX_ANSWER: usize = 4 << 20;
 
@@ -115,6 +118,26 @@ fn fingerprint(request: &Request, body: &Bytes) -> Vec<u8> {
     Sha256::new().chain_update(target).chain_update([0]).chain_update(body).finalize().to_vec()
 }
 
+/// The fingerprint of a request whose body is too large to be held: of its beginning, and of the length that it is said to
+/// have. With the request, whose body begins anew.
+async fn begin(request: Request) -> Result<(Request, Vec<u8>)> {
+    let (parts, body) = request.into_parts();
+    let length = body.size_hint().exact();
+    let (mut rest, mut begun, mut size) = (body.into_data_stream(), Vec::new(), 0);
+    while size < BEGINNING
+        && let Some(chunk) = rest.try_next().await.map_err(|e| unreadable(&e))?
+    {
+        size += chunk.len();
+        begun.push(chunk);
+    }
+    let beginning = begun.concat();
+    let body = stream::iter(begun.into_iter().map(Ok)).chain(rest);
+    let request = Request::from_parts(parts, Body::from_stream(body));
+    let of_beginning = fingerprint(&request, &Bytes::copy_from_slice(&beginning[..size.min(BEGINNING)]));
+    let length = length.unwrap_or(u64::MAX).to_be_bytes();
+    Ok((request, Sha256::new().chain_update(of_beginning).chain_update(length).finalize().to_vec()))
+}
+
 impl Replay {
     /// The key of a request to the resource API, if it sent one. Other protocols have no such key.
     pub(super) fn key_of(&self, request: &Request) -> Result<Option<String>> {
@@ -126,13 +149,19 @@ impl Replay {
         &self,
         scope: Scope,
         key: String,
+        is_streamed: bool,
         request: Request,
         next: impl FnOnce(Request) -> F,
     ) -> Result<Response, ApiError> {
-        let (parts, body) = request.into_parts();
-        let RawBody(body) = RawBody::from_request(Request::from_parts(parts.clone(), body), &()).await?;
-        let mut request = Request::from_parts(parts, Body::from(body.clone()));
-        let fingerprint = fingerprint(&request, &body);
+        let (mut request, fingerprint) = if is_streamed {
+            begin(request).await?
+        } else {
+            let (parts, body) = request.into_parts();
+            let body = read_at_most(body, usize::MAX).await?;
+            let request = Request::from_parts(parts, Body::from(body.clone()));
+            let fingerprint = fingerprint(&request, &body);
+            (request, fingerprint)
+        };
         // two callers of one tenant may choose the same key
         let key = format!("{}/{key}", scope.actor().label());
         if let Some(kept) = self.db.kept_answer(&scope, &key).await? {

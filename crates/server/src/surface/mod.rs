@@ -2,8 +2,10 @@
 
 mod access;
 mod edge;
+mod headers;
 mod health;
 mod idempotency;
+mod intake;
 mod logged;
 mod metrics;
 mod origin;
@@ -14,12 +16,14 @@ use anyhow::Result;
 use axum::http::StatusCode;
 use axum::response::Redirect;
 use axum::routing::get;
+use axum::body::Bytes;
 use axum::{Extension, Router};
 use loam_http::surface::rejected_as_error;
 use loam_identity::Authenticator;
 use loam_platform::api_logs::ApiLogs;
 
 use crate::config::Config;
+use crate::connections::Budget;
 use crate::limits;
 use crate::services::Core;
 
@@ -40,11 +44,12 @@ pub(crate) fn edge(
     let (routes, document) = core.routes().merge(instance).split_for_parts();
     let access = Access::new(&document, authenticator, config.server.public_metrics)?;
     let replay = Replay::new(core.db.clone(), core.keyring.clone(), core.clock.clone());
-    let text: Arc<str> = document.to_json()?.into();
+    // one copy for everybody: an answer that is read slowly must not cost one of its own
+    let text = Bytes::from(document.to_json()?);
     let pages = Router::new()
         .route(
             "/openapi.json",
-            get(move || async move { ([("content-type", "application/json")], text.to_string()) }),
+            get(move || async move { ([("content-type", "application/json")], text) }),
         )
         .route("/", get(|| async { Redirect::temporary("/docs/") }))
         .merge(
@@ -56,5 +61,6 @@ pub(crate) fn edge(
         .method_not_allowed_fallback(|| async { rejected_as_error(StatusCode::METHOD_NOT_ALLOWED) })
         .fallback(|| async { rejected_as_error(StatusCode::NOT_FOUND) });
     let limits = core.system_config.live(&limits::REQUESTS)?;
-    Ok(Edge::new(router, access, replay, logs, limits, core.clock.clone(), &config.server))
+    let budget = Arc::new(Budget::new(config.server.body_budget_bytes));
+    Ok(Edge::new(router, access, replay, logs, limits, core.clock.clone(), budget, &config.server))
 }

@@ -1,6 +1,6 @@
 //! Where a request comes from, and the id it is known by.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use loam_http::client::Network;
@@ -16,7 +16,7 @@ const MAX_AGENT: usize = 500;
 pub(super) fn identify(
     clock: &Clock,
     headers: &HeaderMap,
-    peer: SocketAddr,
+    peer: IpAddr,
     proxies: &[Network],
 ) -> (Origin, HeaderValue) {
     let (request_id, header) = own_id(headers).unwrap_or_else(|| {
@@ -27,7 +27,7 @@ pub(super) fn identify(
     let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
     // `to_str` lets only ASCII pass
     let user_agent = agent.map(|agent| agent[..agent.len().min(MAX_AGENT)].to_owned());
-    (Origin { request_id, ip_address: Some(client(headers, peer.ip(), proxies)), user_agent }, header)
+    (Origin { request_id, ip_address: Some(client(headers, peer, proxies)), user_agent }, header)
 }
 
 /// The address of the client: the last that isn't a proxy of ours. What stands before it anybody can have written.

@@ -1,0 +1,137 @@
+"""What thousands of connections of somebody without a credential do to a Loam on loopback: memory, and the time that others wait.
+
+    LOAM_BIN=…/release/loam python bench/hostile.py [--connections 10000] [--seconds 10] [--kinds idle,slow_head]
+
+For each kind of `tests/support/hostile.py` a fresh Loam is measured alone, then under attack, for as long: RSS, and p50 and
+p99 of `/healthz` (a connection each) and of a tenant's calls (over one that is kept). Connections that are closed are opened
+again, as an attacker would. It prints a line of JSON for each kind and ends with 1 when a limit is broken: 200 MB, twice the p99
+(with a floor of 20 ms, as a p99 of one millisecond doubles by chance).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import threading
+import time
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
+
+from services import LlMock, Loam  # noqa: E402 (the path comes first)
+from support.api import Api  # noqa: E402
+from support.deployment import Deployment, add_usual_providers  # noqa: E402
+from support.hostile import KINDS, Hostile, closed, many_sockets, rss_mb  # noqa: E402
+
+MOST_MB = 200
+FLOOR_MS = 20
+
+
+class Attack(threading.Thread):
+    """Keeps so many connections of a kind open."""
+
+    def __init__(self, port: int, kind: str, count: int) -> None:
+        super().__init__(daemon=True)
+        self.hostile = Hostile(port, kind, 0)
+        self.port, self.count = port, count
+        self.over = threading.Event()
+        self.full = threading.Event()
+        self.opened = 0
+
+    def run(self) -> None:
+        sockets = self.hostile.sockets
+        while not self.over.is_set():
+            # A slice at a time, so that those which were closed are replaced all the time.
+            for start in range(0, max(self.count, 1), 500):
+                part = sockets[start : start + 500]
+                for each in part:
+                    if closed(each):
+                        each.close()
+                keep = [each for each in part if each.fileno() >= 0]
+                while len(keep) < min(500, self.count - start) and not self.over.is_set():
+                    keep.append(self.hostile._open(self.port))
+                    self.opened += 1
+                sockets[start : start + 500] = keep
+            self.hostile.send_a_little()
+            self.full.set()
+            time.sleep(0.05)
+        self.hostile.__exit__()
+
+
+def quantile(times: list[float], share: float) -> float:
+    """In milliseconds."""
+    ordered = sorted(times)
+    return round(ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1000, 2)
+
+
+def measure(made: Deployment, seconds: float) -> dict[str, float]:
+    """How long others wait, and what the server takes at most."""
+    health, calls, rss, failed = [], [], 0.0, 0
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        for times, ask in (
+            (health, lambda: httpx.get(f"{made.loam.url}/healthz", timeout=30, trust_env=False)),
+            (calls, lambda: made.api.chat("mock/gpt-4o", "hello", None)),
+        ):
+            began = time.monotonic()
+            try:
+                failed += not ask().is_success
+            except httpx.HTTPError:
+                failed += 1
+            times.append(time.monotonic() - began)
+        rss = max(rss, rss_mb(made.loam.process.pid))
+    return {
+        "healthz_p50": quantile(health, 0.5),
+        "healthz_p99": quantile(health, 0.99),
+        "call_p50": quantile(calls, 0.5),
+        "call_p99": quantile(calls, 0.99),
+        "rss_mb": round(rss, 1),
+        "failed": failed,
+        "asked": len(health) + len(calls),
+    }
+
+
+def attack(kind: str, count: int, seconds: float, mock: LlMock) -> bool:
+    """One kind against a fresh Loam; whether it kept its limits."""
+    with Loam() as loam:
+        made = Deployment(loam, Api(loam.url, loam.key), "sqlite")
+        add_usual_providers(made, mock)
+        measure(made, 2)
+        before = measure(made, seconds)
+        attacker = Attack(loam.port, kind, count)
+        attacker.start()
+        attacker.full.wait(120)
+        during = measure(made, seconds)
+        attacker.over.set()
+        attacker.join(60)
+        after = measure(made, 2)
+        loam.stop()
+    grown = round(during["rss_mb"] - before["rss_mb"], 1)
+    kept = (
+        grown <= MOST_MB
+        and during["failed"] == 0
+        and all(during[name] <= max(2 * before[name], FLOOR_MS) for name in ("healthz_p99", "call_p99"))
+    )
+    shown = {"kind": kind, "connections": count, "opened": attacker.opened, "grown_mb": grown, "kept": kept}
+    print(json.dumps(shown | {"before": before, "during": during, "after": after}), flush=True)
+    return kept
+
+
+def main() -> None:
+    wanted = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    wanted.add_argument("--connections", type=int, default=10_000)
+    wanted.add_argument("--seconds", type=float, default=10)
+    wanted.add_argument("--kinds", default=",".join(KINDS))
+    given = wanted.parse_args()
+    many_sockets()
+    with LlMock() as mock:
+        kept = [attack(kind, given.connections, given.seconds, mock) for kind in given.kinds.split(",")]
+    sys.exit(0 if all(kept) else 1)
+
+
+if __name__ == "__main__":
+    main()

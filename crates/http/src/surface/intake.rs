@@ -1,0 +1,143 @@
+//! Taking the body of a request in: whole, or piece by piece.
+
+use std::error::Error as StdError;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, HttpBody};
+use futures_util::{Stream, TryStreamExt};
+use http_body_util::BodyExt;
+use loam_kernel::{Error, Kind};
+
+/// When to come back after too many bodies at once.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// Why the server takes no more of a body. The edge puts it into the body; whoever reads the body answers with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BodyRefused {
+    /// It is larger than its route takes.
+    #[error("larger than {0} bytes")]
+    TooLarge(usize),
+    /// It came too slowly.
+    #[error("too slow")]
+    TooSlow,
+    /// The bodies of all requests together take as much memory as they may.
+    #[error("too many bodies at once")]
+    ServerFull,
+    /// The bodies of this tenant's requests do.
+    #[error("too many bodies of one tenant at once")]
+    TenantFull,
+}
+
+impl From<BodyRefused> for Error {
+    fn from(refused: BodyRefused) -> Self {
+        match refused {
+            BodyRefused::TooLarge(max) => {
+                let message = format!("the body is larger than the {max} bytes that are taken here");
+                Self::new(Kind::TooLarge, "body_too_large", message)
+            }
+            BodyRefused::TooSlow => {
+                Self::new(Kind::Invalid, "body_too_slow", "the body came too slowly, or not at all")
+                    .with_status(408)
+            }
+            BodyRefused::ServerFull => Self::unavailable(
+                "too_many_bodies",
+                "the server is taking in as much as it can at once; try again",
+                RETRY_AFTER,
+            ),
+            BodyRefused::TenantFull => {
+                let message = "your tenant is sending as much as it may at once; try again";
+                Self::new(Kind::TooMany, "too_many_bodies", message).with_retry_after(RETRY_AFTER)
+            }
+        }
+    }
+}
+
+/// The body of a request in the pieces in which it arrives, for what is taken piece by piece.
+pub fn chunks(body: Body) -> impl Stream<Item = Result<Bytes, Error>> + Unpin {
+    TryStreamExt::map_err(body.into_data_stream(), |e| unreadable(&e))
+}
+
+/// Reads a body of at most `max` bytes, where the server's own limit is wider than what the route takes.
+///
+/// A body that arrived in one piece is given as it is. Of any other the pieces are put together as they come, so that
+/// one sent a byte at a time takes no more memory than one that isn't.
+///
+/// # Errors
+/// 413 `body_too_large`, 408 `body_too_slow`, 503 and 429 `too_many_bodies`, 400 `body_unreadable`.
+pub async fn read_at_most(mut body: Body, max: usize) -> Result<Bytes, Error> {
+    let (mut first, mut all) = (Bytes::new(), Vec::new());
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|e| unreadable(&e))?.into_data() else { continue };
+        if first.len().max(all.len()) + data.len() > max {
+            return Err(BodyRefused::TooLarge(max).into());
+        }
+        if first.is_empty() && all.is_empty() {
+            first = data;
+            continue;
+        }
+        if all.is_empty() {
+            grow(&mut all, first.len() + data.len(), body.size_hint().exact());
+            all.extend_from_slice(&std::mem::take(&mut first));
+        } else {
+            let wanted = all.len() + data.len();
+            grow(&mut all, wanted, body.size_hint().exact());
+        }
+        all.extend_from_slice(&data);
+    }
+    Ok(if all.is_empty() { first } else { Bytes::from(all) })
+}
+
+/// Makes room for `wanted` bytes: at least doubles it, but not beyond what the client said is to come. What it says is
+/// not believed at once, as room costs memory.
+fn grow(all: &mut Vec<u8>, wanted: usize, rest: Option<u64>) {
+    if wanted <= all.capacity() {
+        return;
+    }
+    let most = rest.and_then(|rest| usize::try_from(rest).ok()).map_or(usize::MAX, |rest| wanted.saturating_add(rest));
+    let room = wanted.saturating_mul(2).min(most);
+    all.reserve_exact(room - all.len());
+}
+
+/// What is answered when a body can't be read.
+pub fn unreadable(error: &axum::Error) -> Error {
+    let error: &(dyn StdError + 'static) = error;
+    let mut causes = std::iter::successors(Some(error), |e| (**e).source());
+    match causes.find_map(|cause| cause.downcast_ref::<BodyRefused>()) {
+        Some(refused) => (*refused).into(),
+        None => Error::new(Kind::Invalid, "body_unreadable", "the body could not be read"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn read(pieces: &[&'static str], max: usize) -> Result<Bytes, Error> {
+        let pieces = pieces.iter().map(|piece| Ok::<_, BodyRefused>(Bytes::from_static(piece.as_bytes())));
+        read_at_most(Body::from_stream(futures_util::stream::iter(pieces.collect::<Vec<_>>())), max).await
+    }
+
+    #[tokio::test]
+    async fn pieces_are_put_together() {
+        assert_eq!(read(&[], 9).await.unwrap(), "");
+        assert_eq!(read(&["whole"], 9).await.unwrap(), "whole");
+        assert_eq!(read(&["in", "", " pie", "ces"], 9).await.unwrap(), "in pieces");
+        assert_eq!(read(&["in", " pie", "ces."], 9).await.unwrap_err().code(), "body_too_large");
+        assert_eq!(read(&["too large."], 9).await.unwrap_err().code(), "body_too_large");
+    }
+
+    #[tokio::test]
+    async fn why_a_body_is_not_taken_gets_through_to_the_answer() {
+        for (refused, code, status) in [
+            (BodyRefused::TooLarge(7), "body_too_large", 413),
+            (BodyRefused::TooSlow, "body_too_slow", 408),
+            (BodyRefused::ServerFull, "too_many_bodies", 503),
+            (BodyRefused::TenantFull, "too_many_bodies", 429),
+        ] {
+            let body = futures_util::stream::iter([Ok(Bytes::from_static(b"{")), Err(refused)]);
+            let error = read_at_most(Body::from_stream(body), 99).await.unwrap_err();
+            assert_eq!((error.code(), error.status()), (code, status));
+            assert_eq!(error.retry_after().is_some(), status == 503 || status == 429);
+        }
+    }
+}
