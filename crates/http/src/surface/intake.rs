@@ -11,6 +11,9 @@ use loam_kernel::{Error, Kind};
 /// When to come back after too many bodies at once.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
+/// The length of a body for which room is made at once.
+const BELIEVED: usize = 256 << 10;
+
 /// Why the server takes no more of a body. The edge puts it into the body; whoever reads the body answers with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BodyRefused {
@@ -87,14 +90,17 @@ pub async fn read_at_most(mut body: Body, max: usize) -> Result<Bytes, Error> {
     Ok(if all.is_empty() { first } else { Bytes::from(all) })
 }
 
-/// Makes room for `wanted` bytes: at least doubles it, but not beyond what the client said is to come. What it says is
-/// not believed at once, as room costs memory.
+/// Makes room for `wanted` bytes: for what the client said is to come as far as that isn't much, and else for twice as
+/// much as came, as room costs memory.
 fn grow(all: &mut Vec<u8>, wanted: usize, rest: Option<u64>) {
     if wanted <= all.capacity() {
         return;
     }
-    let most = rest.and_then(|rest| usize::try_from(rest).ok()).map_or(usize::MAX, |rest| wanted.saturating_add(rest));
-    let room = wanted.saturating_mul(2).min(most);
+    let doubled = wanted.saturating_mul(2);
+    let room = match rest.and_then(|rest| usize::try_from(rest).ok()) {
+        Some(rest) => wanted.saturating_add(rest).min(doubled.max(BELIEVED)),
+        None => doubled,
+    };
     all.reserve_exact(room - all.len());
 }
 
