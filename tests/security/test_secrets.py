@@ -118,7 +118,13 @@ def test_what_a_channel_signs_with_does_not_follow_its_url(api, name, good, evil
 def test_what_an_alert_signs_with_does_not_follow_its_webhook(api, name, good, evil):
     project = api.create("projects", {"name": name("shop")})["id"]
     webhook = {"url": good.url, "secret": SECRET}
-    body = {"project_id": project, "name": "slow", "metric": "response_time_p95", "threshold": 1, "delivery": {"webhook": webhook}}
+    body = {
+        "project_id": project,
+        "name": "slow",
+        "metric": "response_time_p95",
+        "threshold": 1,
+        "delivery": {"webhook": webhook},
+    }
     path = f"/api/v1/alert_rules/{api.create('alert_rules', body)['id']}"
     change = {"delivery": {"webhook": {"url": f"{evil.url}/x"}}}
     assert_error(api.call("PATCH", path, json=change), 400, "secret_required", "delivery.webhook.secret")
