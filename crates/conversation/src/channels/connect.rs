@@ -5,6 +5,7 @@ use std::time::Duration;
 use loam_kernel::{
     ChannelId, ChatSessionId, Error, Kind, MessageId, Result, Scope, WebhookDeliveryId, bounded,
 };
+use loam_platform::records::redact::excerpt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -24,6 +25,8 @@ use crate::messages::entity::Role;
 const LIMIT: Duration = Duration::from_secs(10);
 /// The longest text, in characters.
 const MAX_TEXT: usize = 100_000;
+/// Characters that are shown of why Telegram refused.
+const MAX_SHOWN: usize = 300;
 
 /// Where a channel takes messages.
 #[derive(Serialize, ToSchema)]
@@ -98,7 +101,10 @@ impl Conversation {
         let asked = tokio::time::timeout(LIMIT, bot.call(method, fields, LIMIT)).await;
         match asked.map_err(|_| failed(format!("no answer within {LIMIT:?}")))?? {
             Ok(said) if said.ok => Ok(()),
-            Ok(said) => Err(failed(format!("{} {}", said.status, said.description))),
+            Ok(said) => {
+                let why = excerpt(&said.description, MAX_SHOWN, &[token.as_str(), channel.secret()]);
+                Err(failed(format!("{} {why}", said.status)))
+            }
             Err(why) => Err(failed(why)),
         }
     }

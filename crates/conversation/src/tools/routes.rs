@@ -4,18 +4,23 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use loam_http::surface::{ApiResult, Caller, ErrorBody, IfMatch, Json, Path, Tagged};
 use loam_kernel::{ChatSessionId, Error, Result, Scope};
+use loam_platform::records::redact::excerpt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::declaration::ToolDeclaration;
+use super::declaration::{Execution, ToolDeclaration};
 use super::execute::ToolUse;
+use super::secrets;
 use super::service::declared;
 use crate::Conversation;
 use crate::chat_sessions::access;
 use crate::chat_sessions::update::require_active;
 use crate::session_configs::entity::Model as Setting;
+
+/// Characters of a tool's answer that a trial shows.
+const MAX_SHOWN: usize = 2000;
 
 /// The tools of a session.
 #[derive(Deserialize, ToSchema)]
@@ -51,7 +56,7 @@ struct ToolTrial {
     arguments: Value,
 }
 
-/// What a model would be told.
+/// What a model would be told: the first 2,000 characters, without the tool's own secrets.
 #[derive(Serialize, ToSchema)]
 struct ToolTrialResult {
     content: String,
@@ -81,7 +86,19 @@ impl Conversation {
             arguments: if trial.arguments.is_null() { String::new() } else { trial.arguments.to_string() },
         };
         let outcome = self.execute_tool(scope, tool, usage).await;
-        Ok(ToolTrialResult { content: outcome.content, is_error: outcome.is_error })
+        let opened = match &tool.execution {
+            Execution::Http(request) => {
+                Some(secrets::open(&self.0.keyring, session.id, tool.name(), request)?)
+            }
+            Execution::Client {} => None,
+        };
+        let sent: Vec<&str> = opened
+            .iter()
+            .flat_map(|opened| opened.headers.values().chain(&opened.secret))
+            .map(|secret| secret.as_str())
+            .collect();
+        let content = excerpt(&outcome.content, MAX_SHOWN, &sent);
+        Ok(ToolTrialResult { content, is_error: outcome.is_error })
     }
 }
 

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
 use loam_kernel::{AiProviderId, Error, Result, Scope};
+use loam_platform::records::redact::excerpt;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -17,6 +18,10 @@ use crate::catalog::Provider;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// No list of models is larger.
 const MAX_ANSWER: usize = 8 << 20;
+/// Characters that are shown of an answer that isn't one.
+const MAX_SHOWN: usize = 300;
+/// Models that are shown, and characters of each one's name.
+const MAX_MODELS: (usize, usize) = (2000, 200);
 
 /// What came of testing a provider.
 #[derive(Debug, Serialize, ToSchema)]
@@ -46,9 +51,17 @@ impl Gateway {
         let latency_ms = (began.elapsed().as_secs_f64() * 1e6).round() / 1e3;
         let (status, answer) =
             asked.unwrap_or_else(|_| (None, Err(format!("no answer within {PATIENCE:?}"))));
-        let models = answer.as_ref().ok().and_then(|body| provider.wire.model_ids(body));
+        let mut models = answer.as_ref().ok().and_then(|body| provider.wire.model_ids(body));
+        if let Some(models) = &mut models {
+            models.truncate(MAX_MODELS.0);
+            models.iter_mut().for_each(|name| name.truncate(name.floor_char_boundary(MAX_MODELS.1)));
+        }
+        // whoever may test a provider may not thereby read what else answers there, nor the key
+        let sent = provider.config.api_key.iter().chain(&provider.config.api_keys);
+        let sent: Vec<&str> = sent.map(|key| key.as_str()).collect();
+        let error = answer.as_ref().err().map(|said| excerpt(said, MAX_SHOWN, &sent).replace('\n', " "));
         let url = url.to_string();
-        Ok(ProviderTest { ok: answer.is_ok(), url, status, latency_ms, models, error: answer.err() })
+        Ok(ProviderTest { ok: answer.is_ok(), url, status, latency_ms, models, error })
     }
 
     async fn ask_plainly(
