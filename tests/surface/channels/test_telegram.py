@@ -227,7 +227,8 @@ def test_the_token_is_in_no_trace(gateway, mock, name, telegram):
     (failing,) = bot.send("one")
     path = f"/api/v1/channels/{bot.channel}"
     eventually(lambda: api.get(f"/api/v1/webhook_deliveries/{failing}")["error_message"])
-    api.call("PATCH", path, 200, json={"config": {"api_url": "http://127.0.0.1:9"}})
+    moved = {"config": {"api_url": "http://127.0.0.1:9", "bot_token": telegram.TOKEN}, "secret": bot.secret}
+    api.call("PATCH", path, 200, json=moved)
     (unheard,) = bot.send("two")
     api.call("POST", f"/api/v1/webhook_deliveries/{failing}/retry", 200)
     eventually(lambda: "127.0.0.1" in (api.get(f"/api/v1/webhook_deliveries/{failing}")["error_message"] or ""))
