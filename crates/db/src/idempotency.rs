@@ -101,10 +101,11 @@ impl Tx<Tenant> {
 }
 
 impl Db {
-    /// What is kept under a key of this tenant.
-    pub async fn kept_answer(&self, scope: &Scope, key: &str) -> Result<Option<Kept>> {
+    /// What is kept under a key of this tenant, which has been stored under one of these.
+    pub async fn kept_answer(&self, scope: &Scope, keys: &[&str]) -> Result<Option<Kept>> {
         let tx = self.read(scope).await?;
-        let row = tx.find::<entity::Entity>().filter(entity::Column::Key.eq(key)).one().await?;
+        let row =
+            tx.find::<entity::Entity>().filter(entity::Column::Key.is_in(keys.iter().copied())).one().await?;
         Ok(row.map(|row| {
             let answer = row.status.zip(row.answer);
             let answer =

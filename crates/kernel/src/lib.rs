@@ -4,6 +4,7 @@
 //! Does not belong here: anything that opens a file, a socket or a database, and anything that knows one resource.
 
 mod clock;
+mod digest;
 mod error;
 mod ids;
 mod page;
@@ -11,6 +12,7 @@ mod scope;
 mod text;
 
 pub use clock::Clock;
+pub use digest::digest_of;
 pub use error::{Error, Kind, Result};
 pub use ids::{
     AiAnalysisResultId, AiProviderId, AlertEventId, AlertRuleId, ApiKeyId, ApiLogId, AuditLogId,

@@ -10,11 +10,10 @@ use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
-use loam_kernel::{Result, TenantId};
+use loam_kernel::{Result, TenantId, digest_of};
 use loam_providers::Usage;
 use moka::Expiry;
 use moka::sync::Cache;
-use sha2::{Digest, Sha256};
 
 use super::call::Call;
 use super::send::Head;
@@ -74,15 +73,16 @@ impl Answers {
 pub(super) fn key_of(tenant: TenantId, call: &Call) -> Option<(Key, Duration)> {
     let route = call.plan.route()?;
     let lives = route.cache?;
-    let mut hash = Sha256::new();
-    hash.update(tenant.0);
     // what a route led to before it was changed is no answer any more
-    hash.update(call.models.version.to_be_bytes());
-    for part in [route.alias.as_bytes(), call.endpoint.path().as_bytes(), &call.request] {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part);
-    }
-    Some((hash.finalize().into(), lives))
+    let version = call.models.version.to_be_bytes();
+    let key = digest_of([
+        &tenant.0.as_bytes()[..],
+        &version,
+        route.alias.as_bytes(),
+        call.endpoint.path().as_bytes(),
+        &call.request,
+    ]);
+    Some((key, lives))
 }
 
 impl Inner {

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use loam_db::{Bulk, Column, OnConflict, System, Tx};
-use loam_kernel::{ApiKeyId, Error, NodeId, ProjectId, Result, TenantId, UserId};
+use loam_kernel::{ApiKeyId, Error, NodeId, ProjectId, Result, TenantId, UserId, digest_of};
 use sha2::{Digest, Sha256};
 use sketches_ddsketch::{Config, DDSketch};
 use uuid::Uuid;
@@ -99,6 +99,31 @@ impl Key {
 
     /// The id of its row: the same for the same dimensions, so that the row is found again.
     fn id(&self) -> Uuid {
+        let digest = if self.model.contains('\0') { self.apart() } else { self.joined() };
+        let mut id = [0; 16];
+        id.copy_from_slice(&digest[..16]);
+        uuid::Builder::from_custom_bytes(id).into_uuid()
+    }
+
+    /// A client may name any model: one with a NUL in it could pass for another model and a source.
+    fn apart(&self) -> [u8; 32] {
+        let owners = [self.api_key.map(|id| id.0), self.user.map(|id| id.0), self.project.map(|id| id.0)];
+        let [api_key, user, project] = owners.map(Option::unwrap_or_default);
+        digest_of([
+            &self.node.0.as_bytes()[..],
+            self.granularity.name().as_bytes(),
+            &self.bucket.timestamp().to_be_bytes(),
+            api_key.as_bytes(),
+            user.as_bytes(),
+            project.as_bytes(),
+            self.provider.as_bytes(),
+            self.model.as_bytes(),
+            self.told_by().unwrap_or_default().as_bytes(),
+        ])
+    }
+
+    /// All others are joined as the rows that are there already.
+    fn joined(&self) -> [u8; 32] {
         let mut hash = Sha256::new();
         hash.update(self.node.0);
         hash.update(self.granularity.name());
@@ -114,10 +139,7 @@ impl Key {
             hash.update([0]);
             hash.update(source.as_bytes());
         }
-        let digest: [u8; 32] = hash.finalize().into();
-        let mut id = [0; 16];
-        id.copy_from_slice(&digest[..16]);
-        uuid::Builder::from_custom_bytes(id).into_uuid()
+        hash.finalize().into()
     }
 }
 

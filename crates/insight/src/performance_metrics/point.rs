@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use loam_kernel::{PerformanceMetricId, ProjectId, TenantId};
+use loam_kernel::{PerformanceMetricId, ProjectId, TenantId, digest_of};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::kind::MetricKind;
 use crate::trace;
@@ -84,15 +83,10 @@ impl Point {
 
     /// Which series it belongs to: a hash of its name and its tags.
     pub(crate) fn series(&self) -> u128 {
-        let mut hash = Sha256::new();
-        let texts = self.tags.iter().flat_map(|(name, value)| [name, value]);
-        for text in std::iter::once(&self.name).chain(texts) {
-            hash.update(u64::try_from(text.len()).unwrap_or(u64::MAX).to_be_bytes());
-            hash.update(text.as_bytes());
-        }
-        let digest: [u8; 32] = hash.finalize().into();
+        let tags = self.tags.iter().flat_map(|(name, value)| [name, value]);
+        let texts = std::iter::once(&self.name).chain(tags);
         let mut series = [0; 16];
-        series.copy_from_slice(&digest[..16]);
+        series.copy_from_slice(&digest_of(texts.map(String::as_bytes))[..16]);
         u128::from_be_bytes(series)
     }
 

@@ -2,8 +2,7 @@
 //! again in its month.
 
 use chrono::{DateTime, Utc};
-use loam_kernel::{CallTreeId, PerformanceRecordId, ProjectId, first_id_at};
-use sha2::{Digest, Sha256};
+use loam_kernel::{CallTreeId, PerformanceRecordId, ProjectId, digest_of, first_id_at};
 use uuid::{Builder, Uuid};
 
 /// The id of the record that a call of a trace makes.
@@ -32,13 +31,7 @@ pub(crate) fn id(at: DateTime<Utc>, parts: &[&[u8]]) -> Uuid {
 
 /// The beginning of a hash over parts, each apart from the others.
 pub(crate) fn hash(parts: &[&[u8]]) -> [u8; 16] {
-    let mut hash = Sha256::new();
-    for part in parts {
-        hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
-        hash.update(part);
-    }
-    let digest: [u8; 32] = hash.finalize().into();
     let mut beginning = [0; 16];
-    beginning.copy_from_slice(&digest[..16]);
+    beginning.copy_from_slice(&digest_of(parts.iter().copied())[..16]);
     beginning
 }

@@ -9,7 +9,7 @@ use axum::response::Response;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use loam_db::{Answer, Db, Kept};
 use loam_http::surface::{ApiError, Repeated, read_at_most, unreadable};
-use loam_kernel::{Clock, Error, Idempotency, Kind, Result, Scope};
+use loam_kernel::{Actor, Clock, Error, Idempotency, Kind, Result, Scope, digest_of};
 use loam_platform::seal::{Keyring, answer_place as place};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -112,6 +112,20 @@ fn key_of(headers: &HeaderMap) -> Result<Option<String>> {
     }
 }
 
+/// What a key is stored under: two callers of one tenant may choose the same key, and an end user's name may hold
+/// whatever separates it from the key.
+fn stored(actor: &Actor, key: &str) -> String {
+    let digest = digest_of([&b"idempotency key v2"[..], actor.label().as_bytes(), key.as_bytes()]);
+    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("v2.{hex}")
+}
+
+/// What the same key was stored under before that: it is looked for too, so that what is sent again over an upgrade is
+/// not done again. Of an end user it could be another's.
+fn before(actor: &Actor, key: &str) -> Option<String> {
+    (!matches!(actor, Actor::EndUser(_))).then(|| format!("{}/{key}", actor.label()))
+}
+
 fn fingerprint(request: &Request, body: &Bytes) -> Vec<u8> {
     let uri = request.uri();
     let target = uri.path_and_query().map_or(uri.path(), |target| target.as_str());
@@ -162,9 +176,10 @@ impl Replay {
             let fingerprint = fingerprint(&request, &body);
             (request, fingerprint)
         };
-        // two callers of one tenant may choose the same key
-        let key = format!("{}/{key}", scope.actor().label());
-        if let Some(kept) = self.db.kept_answer(&scope, &key).await? {
+        let before = before(scope.actor(), &key);
+        let key = stored(scope.actor(), &key);
+        let keys: Vec<&str> = std::iter::once(key.as_str()).chain(before.as_deref()).collect();
+        if let Some(kept) = self.db.kept_answer(&scope, &keys).await? {
             return Ok(self.replayed(kept, &fingerprint)?);
         }
         let claim = Arc::new(Idempotency::new(self.clock.id(), key, fingerprint, self.clock.now()));
@@ -177,5 +192,28 @@ impl Replay {
         } else {
             Ok(response)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use loam_kernel::UserId;
+
+    use super::*;
+
+    #[test]
+    fn two_callers_never_share_a_key() {
+        let end_user = |sub: &str| Actor::EndUser(sub.into());
+        assert_ne!(stored(&end_user("a/b"), "c"), stored(&end_user("a"), "b/c"));
+        assert_ne!(stored(&end_user("a"), "c"), stored(&end_user("b"), "c"));
+        assert_eq!(stored(&end_user("a"), "c"), stored(&end_user("a"), "c"));
+    }
+
+    #[test]
+    fn the_stored_form_stays_what_it_is_and_the_one_before_is_still_found() {
+        let user = Actor::User(UserId::NIL);
+        assert_eq!(stored(&user, "k"), "v2.4d9997a47831f8ab3188ac7caae4ba47a836f17b397f576e22f180378a245050");
+        assert_eq!(before(&user, "k").as_deref(), Some("user:00000000-0000-0000-0000-000000000000/k"));
+        assert_eq!(before(&Actor::EndUser("a".into()), "k"), None, "it could be another's");
     }
 }
