@@ -103,6 +103,7 @@ class MailServer:
             "LOAM_SMTP__PORT": str(self.port),
             "LOAM_SMTP__TLS": self._tls,
             "LOAM_SMTP__FROM": "Loam <loam@example.com>",
+            "LOAM_SMTP__ALLOWED_DOMAINS": '["example.com"]',
         }
 
     def __enter__(self) -> MailServer:

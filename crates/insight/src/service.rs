@@ -135,6 +135,7 @@ impl Insight {
             keyring: keyring.clone(),
             client: client.clone(),
             mailer: mailer.clone(),
+            identity: identity.clone(),
         };
         deliveries.employ(WEBHOOK, courier.clone());
         deliveries.employ(EMAIL, courier);

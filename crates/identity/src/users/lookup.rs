@@ -20,6 +20,12 @@ impl Identity {
         Ok(tx.get::<projects::entity::Entity>(id).await?.is_some())
     }
 
+    /// Whether the tenant has an active user with this e-mail address.
+    pub async fn has_active_address<R>(&self, tx: &Tx<R>, address: &str) -> Result<bool> {
+        let find = tx.find::<Entity>().filter(Column::Email.eq(address));
+        Ok(find.filter(Column::IsActive.eq(true)).one().await?.is_some())
+    }
+
     /// The user with this id of the application's.
     pub async fn user_of_external_id<R>(&self, tx: &Tx<R>, external_id: &str) -> Result<Option<UserId>> {
         let user = tx.find::<Entity>().filter(Column::ExternalId.eq(external_id)).one().await?;

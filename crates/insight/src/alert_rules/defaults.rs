@@ -60,7 +60,7 @@ impl Insight {
                 is_active: None,
                 metadata: Map::new(),
             };
-            rows.push((name, self.new_rule(scope, self.0.clock.id(), rule)?.0));
+            rows.push((name, self.new_rule(scope, self.0.clock.id(), rule).await?.0));
         }
         let tx = self.0.db.write(scope).await?;
         let names = rows.iter().map(|(name, _)| *name).collect::<Vec<_>>();

@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 use super::definition::{Definition, Selector};
 use super::entity::{ActiveModel, AlertMetric, Column, Comparison, Entity, Model, RuleState, Severity};
 use crate::Insight;
+use crate::alerts::recipients;
 
 const MAX_NAME: usize = 100;
 const MAX_URL: usize = 2000;
@@ -205,7 +206,7 @@ impl Insight {
     pub async fn create_alert_rule(&self, scope: &Scope, new: AlertRuleCreate) -> Result<MadeRule> {
         self.check_watched(scope, new.project_id).await?;
         let id: AlertRuleId = self.0.clock.id();
-        let (row, secret) = self.new_rule(scope, id, new)?;
+        let (row, secret) = self.new_rule(scope, id, new).await?;
         let tx = self.0.db.write(scope).await?;
         let row = self.insert_rule(&tx, row).await?;
         let notice = self.0.changes.record(&tx, "create", "alert_rules", id, changes(&row)).await?;
@@ -214,7 +215,7 @@ impl Insight {
     }
 
     /// A row for a new rule, checked.
-    pub(super) fn new_rule(
+    pub(super) async fn new_rule(
         &self,
         scope: &Scope,
         id: AlertRuleId,
@@ -232,7 +233,7 @@ impl Insight {
             min_samples: new.min_samples.unwrap_or(10),
         };
         definition.check()?;
-        let (targets, given) = self.targets(scope, new.delivery)?;
+        let (targets, given) = self.targets(scope, new.delivery).await?;
         let secret = match targets.webhook {
             Some(_) => Some(signature::secret(&self.0.clock, given)?),
             None => None,
@@ -291,7 +292,10 @@ impl Insight {
         if let Some(name) = &new.name {
             bounded("name", name, MAX_NAME)?;
         }
-        let delivery = new.delivery.map(|delivery| self.targets(scope, delivery)).transpose()?;
+        let delivery = match new.delivery {
+            Some(delivery) => Some(self.targets(scope, delivery).await?),
+            None => None,
+        };
         let project = self.project_of_rule(scope, id).await?;
         let tx = self.0.db.write(scope).await?;
         let old = tx.get_locked::<Entity>(id).await?.ok_or_else(missing)?;
@@ -382,7 +386,7 @@ impl Insight {
     }
 
     /// Who is told, checked, apart from the secret.
-    fn targets(
+    async fn targets(
         &self,
         scope: &Scope,
         new: AlertDelivery,
@@ -401,9 +405,15 @@ impl Insight {
                 return Err(Error::invalid("delivery.email.to", format!("must be 1 to {most} addresses")));
             }
             to.iter().try_for_each(|address| check_address("delivery.email.to", address))?;
-            if self.0.mailer.is_none() {
+            let Some(mailer) = &self.0.mailer else {
                 let message = "can't be used: this server sends no e-mail until its operator sets `[smtp]`";
                 return Err(Error::invalid("delivery.email", message));
+            };
+            for address in to {
+                let refused = recipients::refused(&self.0.db, &self.0.identity, mailer, scope, address);
+                if let Some(why) = refused.await? {
+                    return Err(Error::invalid("delivery.email.to", format!("`{address}` {why}")));
+                }
             }
         }
         Ok((AlertTargets { webhook, email: new.email }, secret))

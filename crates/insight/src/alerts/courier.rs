@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use loam_db::Db;
 use loam_http::client::Client;
+use loam_identity::Identity;
 use loam_kernel::{AlertRuleId, Clock, Error, Result, Scope};
 use loam_platform::mail::{Letter, Mailer};
 use loam_platform::seal::Keyring;
@@ -13,6 +14,7 @@ use loam_platform::webhook_deliveries::entity::Model as Delivery;
 use loam_platform::webhook_deliveries::{Courier, Outcome, SignedPost};
 
 use super::notify::EMAIL;
+use super::recipients;
 use crate::alert_rules::entity::{Entity as Rules, Model as Rule};
 use crate::alert_rules::service::{AlertTargets, secret_place};
 
@@ -27,6 +29,7 @@ pub(crate) struct AlertCourier {
     pub(crate) keyring: Keyring,
     pub(crate) client: Client,
     pub(crate) mailer: Option<Mailer>,
+    pub(crate) identity: Identity,
 }
 
 #[async_trait]
@@ -38,7 +41,7 @@ impl Courier for AlertCourier {
         let rule = self.db.read(scope).await?.get::<Rules>(id).await?;
         match rule {
             None => Ok(never("the alert rule is gone")),
-            Some(rule) if delivery.kind == EMAIL => self.write(&rule, delivery).await,
+            Some(rule) if delivery.kind == EMAIL => self.write(scope, &rule, delivery).await,
             Some(rule) => self.post(&rule, delivery).await,
         }
     }
@@ -57,7 +60,7 @@ impl AlertCourier {
         post.send(&self.client, &self.clock, LIMIT).await
     }
 
-    async fn write(&self, rule: &Rule, delivery: &Delivery) -> Result<Outcome> {
+    async fn write(&self, scope: &Scope, rule: &Rule, delivery: &Delivery) -> Result<Outcome> {
         let text = |name: &str| delivery.payload[name].as_str().unwrap_or_default().to_owned();
         let to = text("to");
         let told = AlertTargets::of(rule)?.email.is_some_and(|email| email.to.contains(&to));
@@ -68,6 +71,9 @@ impl AlertCourier {
             let error = "this server sends no e-mail until its operator sets `[smtp]`".to_owned();
             return Ok(Outcome::Again { status: None, error, after: None });
         };
+        if let Some(why) = recipients::refused(&self.db, &self.identity, mailer, scope, &to).await? {
+            return Ok(never(&format!("{to} {why}")));
+        }
         let (id, subject) = (delivery.id.to_string(), text("subject"));
         mailer.send(Letter { id: &id, to: &[to], subject: &subject, text: text("text") }).await
     }

@@ -8,6 +8,7 @@ mod courier;
 mod evaluate;
 mod measure;
 mod notify;
+pub(crate) mod recipients;
 mod step;
 #[cfg(test)]
 mod tests;

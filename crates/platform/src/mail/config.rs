@@ -37,6 +37,9 @@ pub struct MailConfig {
     pub password: Option<Zeroizing<String>>,
     /// Who letters are from: `Loam <loam@example.com>`.
     pub from: Option<String>,
+    /// Domains that tenants may have written to: `example.com`; `*` for any. Without any, a tenant writes to the addresses
+    /// of its own active users alone.
+    pub allowed_domains: Vec<String>,
 }
 
 impl MailConfig {
@@ -62,6 +65,10 @@ impl MailConfig {
         if self.user.is_some() != self.password.is_some() {
             return Err(Error::invalid("smtp.user", "needs `smtp.password`, and the other way round"));
         }
+        if let Some(wrong) = self.allowed_domains.iter().find(|domain| !is_domain(domain)) {
+            let message = format!("`{wrong}` is no domain such as example.com, and not `*`");
+            return Err(Error::invalid("smtp.allowed_domains", message));
+        }
         let here = host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback());
         if self.tls == MailTls::None && self.password.is_some() && !here {
             let message = "would send the password in plain text: take `starttls` or `implicit`";
@@ -69,6 +76,11 @@ impl MailConfig {
         }
         Ok(())
     }
+}
+
+fn is_domain(text: &str) -> bool {
+    let plain = |c: char| c.is_alphanumeric() || c == '-' || c == '.';
+    text == "*" || (!text.is_empty() && !text.starts_with('.') && text.chars().all(plain))
 }
 
 #[cfg(test)]
@@ -104,6 +116,7 @@ mod tests {
             MailConfig { from: None, ..good.clone() },
             MailConfig { from: Some("nobody".to_owned()), ..good.clone() },
             MailConfig { password: None, ..good.clone() },
+            MailConfig { allowed_domains: vec!["ops@example.com".to_owned()], ..good.clone() },
             MailConfig { host: None, ..good },
         ];
         assert!(wrong.iter().all(|config| config.check().is_err()));

@@ -47,6 +47,22 @@ struct Inner {
     tls: OnceCell<TlsParameters>,
 }
 
+/// Whether an address may be written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Allowed {
+    /// It may.
+    Yes,
+    /// It may not.
+    No,
+    /// It may if it is that of an active user of the tenant.
+    ToUsers,
+}
+
+/// The bare address of `Ops <ops@example.com>`.
+pub fn bare_address(text: &str) -> Option<String> {
+    mailbox("to", text).ok().map(|mailbox| mailbox.email.to_string())
+}
+
 /// Whether somebody can be written to there.
 pub fn check_address(param: &str, text: &str) -> Result<()> {
     mailbox(param, text).map(drop)
@@ -71,6 +87,20 @@ impl Mailer {
         let from = mailbox("smtp.from", config.from.as_deref().unwrap_or_default())?;
         let config = config.clone();
         Ok(Some(Self(Arc::new(Inner { client, config, host, from, roots, tls: OnceCell::new() }))))
+    }
+
+    /// Whether the operator lets tenants write to an address; `ToUsers` leaves it to who the tenant's users are.
+    pub fn allows(&self, address: &str) -> Allowed {
+        let domains = &self.0.config.allowed_domains;
+        if domains.is_empty() {
+            return Allowed::ToUsers;
+        }
+        let Ok(mailbox) = mailbox("to", address) else { return Allowed::No };
+        let to = mailbox.email.domain();
+        match domains.iter().any(|domain| domain == "*" || domain.eq_ignore_ascii_case(to)) {
+            true => Allowed::Yes,
+            false => Allowed::No,
+        }
     }
 
     /// Hands a letter over once.
