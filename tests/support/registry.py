@@ -326,6 +326,7 @@ REGISTRY: dict[tuple[str, str], Entry] = {
     ("GET", "/api/v1/api_keys/{}"): Entry(API_KEY),
     ("PATCH", "/api/v1/api_keys/{}"): Entry(API_KEY, {"name": "renamed"}),
     ("DELETE", "/api/v1/api_keys/{}"): Entry(API_KEY),
+    ("POST", "/api/v1/api_keys/{}/take_over"): Entry(API_KEY),
     ("GET", "/api/v1/projects/{}"): Entry(PROJECT),
     ("PATCH", "/api/v1/projects/{}"): Entry(PROJECT, {"description": "changed"}),
     ("DELETE", "/api/v1/projects/{}"): Entry(PROJECT),

@@ -300,13 +300,13 @@ def test_a_shared_secret_takes_hmac_alone(tenant, name):
     wrong.get("/v1/models")
 
 
-def test_issuer_and_audience_belong_to_one_tenant(deployment, name, issuer):
+def test_issuer_and_audience_are_claimed_once_in_a_tenant_and_no_other_takes_their_tokens(deployment, name, issuer):
     issuer.add_key("ES256", "k1")
     mine, other = deployment.tenant(name("mine")), deployment.tenant(name("other"))
     register(mine, issuer)
     body = {"name": "theirs", "issuer": issuer.url, "audience": issuer.audience, "secret": SECRET}
-    assert_error(other.call("POST", "/api/v1/token_issuers", json=body), 409, "already_exists", param="audience")
-    other.create("token_issuers", body | {"audience": "theirs"})
+    assert_error(mine.call("POST", "/api/v1/token_issuers", json=body), 409, "already_exists", param="audience")
+    other.create("token_issuers", body)
     session = other.with_key(issuer.token("u", "k1")).get("/api/v1/session")
     assert session["tenant_id"] == mine.get("/api/v1/session")["tenant_id"]
 

@@ -67,6 +67,11 @@ impl Schema {
         }
     }
 
+    /// A statement that both databases know.
+    pub(crate) fn statement(&mut self, sql: impl Into<String>) {
+        self.statements.push(sql.into());
+    }
+
     /// A table of tenants' rows, with `tenant_id`, `id` and the primary key of both.
     pub(crate) fn tenant_table(&mut self, name: &'static str, describe: impl FnOnce(&mut Table)) {
         let mut table = Table::new(name, Owner::Tenant);

@@ -6,6 +6,7 @@ use sea_orm::Set;
 use serde_json::{Map, json};
 use zeroize::Zeroizing;
 
+use crate::api_keys::service::NewRow;
 use crate::tenants::entity::{ActiveModel, TenantStatus};
 use crate::users::service::UserCreate;
 use crate::{Identity, api_keys, secret, tenants, users};
@@ -44,17 +45,20 @@ impl Identity {
         let key = given.key.clone().unwrap_or_else(|| secret::generate(&self.clock));
         let password = given.password.clone().unwrap_or_else(|| secret::one_time(&self.clock));
         let operator = self
-            .new_user(UserCreate {
-                username: "operator".to_owned(),
-                email: "operator@localhost".to_owned(),
-                password: Some(password.to_string()),
-                password_hash: None,
-                full_name: None,
-                roles: Some(vec!["operator".to_owned(), "owner".to_owned()]),
-                external_id: None,
-                is_active: Some(true),
-                metadata: Map::new(),
-            })
+            .new_user(
+                TenantId::NIL,
+                UserCreate {
+                    username: "operator".to_owned(),
+                    email: "operator@localhost".to_owned(),
+                    password: Some(password.to_string()),
+                    password_hash: None,
+                    full_name: None,
+                    roles: Some(vec!["operator".to_owned(), "owner".to_owned()]),
+                    external_id: None,
+                    is_active: Some(true),
+                    metadata: Map::new(),
+                },
+            )
             .await?;
         let now = self.clock.now();
         let mut tx = self.db.system_write(&scope).await?;
@@ -86,8 +90,7 @@ impl Identity {
         self.changes
             .record(&tx, "create", "users", operator.id, json!({ "username": operator.username }))
             .await?;
-        api_keys::service::insert_key(self, &tx, "first key", vec!["*".to_owned()], None, key.clone())
-            .await?;
+        api_keys::service::insert_key(self, &tx, NewRow::first(true), key.clone()).await?;
         tx.commit().await?;
         _ = self.default_tenant.set(tenant.id);
         Ok(Some(FirstKey {

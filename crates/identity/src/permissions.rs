@@ -1,6 +1,6 @@
 //! Every permission there is, each with the built-in roles that have it.
 
-use loam_kernel::{Error, Result};
+use loam_kernel::{Error, Permissions, Result};
 
 use Held::{Admin, Analyst, Developer, User, Viewer};
 
@@ -94,6 +94,34 @@ const PERMISSIONS: &[(&str, &[Held])] = &[
     ("database:read", &[]),
     ("metrics:read", &[]),
 ];
+
+/// What is seen of every user's rows by who has the permission named first, and of one's own by who hasn't: the
+/// resources that this is so for.
+const OWNED: &[(&str, &[&str])] = &[
+    ("chat_sessions:all", &["chat_sessions", "messages", "turns", "tool_calls"]),
+    ("user_preferences:all", &["user_preferences"]),
+];
+
+/// Whether a permission reaches beyond a tenant.
+pub(crate) fn reaches_beyond(name: &str) -> bool {
+    name.starts_with("tenants:") || name.starts_with("signing_keys:")
+}
+
+/// The permission that `has` lacks to see every user's rows, and which of `scopes` would give sight of them.
+pub(crate) fn beyond_own<'a>(has: &Permissions, scopes: &'a [String]) -> Option<(&'static str, &'a str)> {
+    OWNED.iter().filter(|(all, _)| !has.allows(all)).find_map(|(all, resources)| {
+        let resource = |scope: &str| scope.split_once(':').map_or("", |(resource, _)| resource).to_owned();
+        let found =
+            scopes.iter().find(|scope| *scope == "*" || resources.contains(&resource(scope).as_str()));
+        found.map(|scope| (*all, scope.as_str()))
+    })
+}
+
+/// What is left of permissions when what would give sight of every user's rows is taken out, as far as `has` lacks it.
+pub(crate) fn without_beyond_own(has: &Permissions, held: &Permissions) -> Permissions {
+    let kept = held.names().iter().filter(|name| beyond_own(has, std::slice::from_ref(*name)).is_none());
+    Permissions::new(kept.cloned())
+}
 
 /// Every permission but `*`, which is all of them.
 pub fn all() -> impl Iterator<Item = &'static str> {

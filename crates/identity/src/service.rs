@@ -1,5 +1,6 @@
 //! The handle of this crate.
 
+use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, OnceLock};
 
 use loam_db::Db;
@@ -36,6 +37,8 @@ pub struct Identity {
     pub(crate) keyring: Keyring,
     pub(crate) config: Arc<Config>,
     pub(crate) passwords: Passwords,
+    /// When the costliest imported hash was last looked for, in seconds since 1970.
+    pub(crate) costliest_read: Arc<AtomicI64>,
     pub(crate) throttle: Arc<Throttle>,
     pub(crate) signing_keys: SigningKeys,
     pub(crate) issuers: Issuers,
@@ -75,6 +78,7 @@ impl Identity {
         let Parts { db, clock, notices, keyring, client, config } = parts;
         Self {
             passwords: Passwords::new(config.password_threads),
+            costliest_read: Arc::default(),
             throttle: Arc::new(Throttle::new(config.account_failures, config.address_failures)),
             signing_keys: SigningKeys::new(db.clone(), clock.clone(), keyring.clone(), &notices),
             issuers: Issuers::new(db.clone(), keyring.clone(), client, &notices),

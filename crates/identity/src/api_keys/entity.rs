@@ -31,6 +31,18 @@ pub struct Model {
     /// What it is for.
     #[sea_orm(comment = "project whose calls it makes")]
     pub project_id: Option<ProjectId>,
+    /// The tenant of who made it.
+    #[sea_orm(comment = "tenant of who made it; null when the instance did")]
+    pub maker_tenant_id: Option<TenantId>,
+    /// The user who made it.
+    #[sea_orm(comment = "user who made it, whose rights at the time bound it")]
+    pub maker_user_id: Option<UserId>,
+    /// The key that made it.
+    #[sea_orm(comment = "key that made it, whose rights at the time bound it")]
+    pub maker_key_id: Option<ApiKeyId>,
+    /// Whether it is an operator's.
+    #[sea_orm(comment = "whether a key of no user is an operator's; null of keys from before that was kept")]
+    pub is_operator: Option<bool>,
     /// When it ends.
     #[sea_orm(comment = "when it stops being valid; null when it never does")]
     pub expires_at: Option<DateTimeUtc>,

@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::entity::Model;
+use super::maker::Maker;
 use super::service::{ApiKeyCreate, ApiKeyFilter, NewKey};
 use crate::Identity;
 
@@ -27,6 +28,9 @@ pub struct ApiKeyView {
     scopes: Value,
     user_id: Option<UserId>,
     project_id: Option<ProjectId>,
+    /// Who made it, as the audit trail names them: it never may more than they may at the time. Null when that was the
+    /// instance itself.
+    made_by: Option<String>,
     expires_at: Option<DateTime<Utc>>,
     /// To the half minute.
     last_used_at: Option<DateTime<Utc>>,
@@ -48,6 +52,7 @@ pub struct ApiKeyCreated {
 impl From<Model> for ApiKeyView {
     fn from(row: Model) -> Self {
         Self {
+            made_by: Maker::of(&row).label(),
             id: row.id,
             name: row.name,
             prefix: row.prefix,
@@ -70,7 +75,11 @@ impl From<NewKey> for ApiKeyCreated {
 }
 
 pub(crate) fn router(identity: Identity) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(get, revoke)).with_state(identity)
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(get, revoke))
+        .routes(routes!(take_over))
+        .with_state(identity)
 }
 
 /// The tenant's keys, newest first; revoked ones too.
@@ -89,7 +98,8 @@ async fn list(
     Ok(Answer(identity.list_api_keys(&scope, &filter, &page).await?.map(ApiKeyView::from)))
 }
 
-/// Makes a key, with no more rights than your own. The key is in this answer alone.
+/// Makes a key, with no more rights than your own, now and whenever it is used: it loses what you lose, and ends with
+/// you, unless somebody takes it over. The key is in this answer alone.
 #[utoipa::path(
     post, path = "/api/v1/api_keys", tag = "api_keys", operation_id = "api_keys_create",
     request_body = ApiKeyCreate,
@@ -121,7 +131,24 @@ async fn get(
     Ok(Tagged::new(key.updated_at, key.into()))
 }
 
-/// Revokes a key: within a second it works nowhere. It stays listed.
+/// Makes you the maker of a key: from then on it may no more than you may, in place of who made it. So keys go on
+/// working when their maker is about to leave, or the key that made them is about to be revoked.
+#[utoipa::path(
+    post, path = "/api/v1/api_keys/{id}/take_over", tag = "api_keys", operation_id = "api_keys_take_over",
+    params(("id" = ApiKeyId, Path)),
+    responses((status = 200, body = ApiKeyView), (status = "4XX", body = ErrorBody)),
+    security(("api_key" = ["api_keys:write"]))
+)]
+async fn take_over(
+    State(identity): State<Identity>,
+    Caller(scope): Caller,
+    Path(id): Path<ApiKeyId>,
+) -> ApiResult<Tagged<ApiKeyView>> {
+    let key = identity.take_over_api_key(&scope, id).await?;
+    Ok(Tagged::new(key.updated_at, key.into()))
+}
+
+/// Revokes a key, and with it those that were made with it: within a second they work nowhere. It stays listed.
 #[utoipa::path(
     delete, path = "/api/v1/api_keys/{id}", tag = "api_keys", operation_id = "api_keys_revoke",
     params(("id" = ApiKeyId, Path)),

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use chrono::{DateTime, Utc};
 use loam_kernel::{ApiKeyId, Error, Kind, LoginSessionId, Origin, Result, Scope, TenantId, TokenIssuerId};
 use loam_platform::notices::Notice;
+use uuid::Uuid;
 
 use crate::tenants::entity::TenantStatus;
 use crate::tenants::service::{archived, suspended};
@@ -58,8 +59,10 @@ pub(super) struct Credential {
     pub(super) source: Source,
     pub(super) scope: Scope,
     pub(super) tenant_status: TenantStatus,
-    /// Whether its rights are those of roles.
-    pub(super) has_roles: bool,
+    /// Keys and users that it depends on, beside those of its scope: who made it.
+    pub(super) behind: Vec<Uuid>,
+    /// The tenants whose roles its rights come from.
+    pub(super) roles_of: Vec<TenantId>,
     /// The issuer of an end user's token.
     pub(super) issuer: Option<TokenIssuerId>,
     /// Whether it can do nothing but change the password.
@@ -84,7 +87,8 @@ impl Credential {
             source,
             scope,
             tenant_status,
-            has_roles: false,
+            behind: Vec::new(),
+            roles_of: Vec::new(),
             issuer: None,
             must_change_password: false,
             expires_at: None,
@@ -134,12 +138,13 @@ impl Credential {
     /// Whether the change may have touched it.
     pub(super) fn is_touched(&self, notice: &Notice) -> bool {
         let subject = notice.subject;
+        let behind = self.behind.contains(&subject);
         match notice.topic.as_str() {
-            "api_keys" => self.scope.api_key().is_some_and(|id| id.0 == subject),
-            "users" => self.scope.user.is_some_and(|id| id.0 == subject),
+            "api_keys" => behind || self.scope.api_key().is_some_and(|id| id.0 == subject),
+            "users" => behind || self.scope.user.is_some_and(|id| id.0 == subject),
             "projects" => self.scope.project.is_some_and(|id| id.0 == subject),
             "tenants" => self.scope.tenant().0 == subject,
-            "roles" => self.has_roles && self.scope.tenant() == notice.tenant,
+            "roles" => self.roles_of.contains(&notice.tenant),
             "login_sessions" => self.scope.session.is_some_and(|id| id.0 == subject),
             "token_issuers" => self.issuer.is_some_and(|id| id.0 == subject),
             "signing_keys" => matches!(self.source, Source::Token) && self.issuer.is_none(),

@@ -5,10 +5,11 @@ use std::sync::{Arc, PoisonError};
 
 use chrono::DateTime;
 use loam_db::{System, Tx};
-use loam_kernel::{Actor, ApiKeyId, Error, Permissions, Result, Scope, TenantId};
+use loam_kernel::{Actor, ApiKeyId, Error, Result, Scope, TenantId};
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::credential::{Credential, Source};
+use super::makers::Seen;
 use super::{Authenticator, Digest, MAX_UNKNOWN, UNKNOWN_FOR, refused};
 use crate::api_keys::entity::{Column, Entity, Model};
 
@@ -31,7 +32,7 @@ impl Authenticator {
         let tx = self.system_read().await?;
         let row = tx.find_any::<Entity>().filter(Column::KeyHash.eq(digest.to_vec())).one().await?;
         let credential = match row {
-            Some(row) => self.load_key(&tx, row).await?,
+            Some(row) => self.load_key(&tx, &row, &mut Seen::default()).await?,
             None => self.load_project_key(&tx, digest).await?,
         };
         let Some(credential) = credential else { return Err(self.remember_unknown(digest)) };
@@ -57,27 +58,23 @@ impl Authenticator {
         refused()
     }
 
-    /// The credential of a row, unless it is revoked, or its user doesn't work. A user's key may what both may.
-    pub(super) async fn load_key(&self, tx: &Tx<System>, row: Model) -> Result<Option<Credential>> {
-        if row.revoked_at.is_some() {
-            return Ok(None);
-        }
-        let scopes: Vec<String> = serde_json::from_value(row.scopes).map_err(Error::internal)?;
-        let mut permissions = Permissions::new(scopes);
-        // a key of nobody's in the operators' tenant is an operator's: only operators make one
-        let mut operator = self.is_home(row.tenant_id);
-        if let Some(user) = row.user_id {
-            let Some(standing) = self.standing(tx, row.tenant_id, user).await? else { return Ok(None) };
-            permissions = permissions.within(&standing.permissions);
-            operator = standing.operator;
-        }
+    /// The credential of a row, unless it is revoked, or its user or maker doesn't work. It may what all of them may.
+    pub(super) async fn load_key(
+        &self,
+        tx: &Tx<System>,
+        row: &Model,
+        seen: &mut Seen,
+    ) -> Result<Option<Credential>> {
+        let Some(held) = self.held(tx, row, seen).await? else { return Ok(None) };
         let Some(status) = self.tenant_status(tx, row.tenant_id).await? else { return Ok(None) };
-        let mut scope = Scope::new(row.tenant_id, Actor::ApiKey(row.id), permissions).with_operator(operator);
+        let mut scope = Scope::new(row.tenant_id, Actor::ApiKey(row.id), held.permissions);
+        scope = scope.with_operator(held.operator);
         scope.user = row.user_id;
         scope.project = row.project_id;
         let mut credential = Credential::new(Source::Key(row.id), scope, status);
-        credential.has_roles = row.user_id.is_some();
-        credential.expires_at = row.expires_at;
+        credential.behind = held.behind;
+        credential.roles_of = held.roles_of;
+        credential.expires_at = held.expires_at;
         Ok(Some(credential))
     }
 
@@ -91,9 +88,10 @@ impl Authenticator {
             .limit(PRELOAD)
             .all()
             .await?;
+        let mut seen = Seen::default();
         for row in rows {
             let digest = Digest::try_from(row.key_hash.as_slice()).map_err(Error::internal)?;
-            if let Some(credential) = self.load_key(&tx, row).await? {
+            if let Some(credential) = self.load_key(&tx, &row, &mut seen).await? {
                 self.keep(&self.known, digest, &Arc::new(credential), changes);
             }
         }

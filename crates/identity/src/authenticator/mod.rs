@@ -6,6 +6,7 @@
 
 mod credential;
 mod keys;
+mod makers;
 mod project_keys;
 mod sessions;
 mod tokens;
@@ -69,14 +70,21 @@ impl Authenticator {
         Ok(this)
     }
 
-    /// The scope of whoever holds an API key or sends a token.
-    pub async fn authenticate(&self, text: &str, asks: Asks, origin: Arc<Origin>) -> Result<Scope> {
+    /// The scope of whoever holds an API key or sends a token. `tenant` is the one that the request names: an end user's
+    /// token is matched within it.
+    pub async fn authenticate(
+        &self,
+        text: &str,
+        tenant: Option<&str>,
+        asks: Asks,
+        origin: Arc<Origin>,
+    ) -> Result<Scope> {
         if text.starts_with(secret::PREFIX) && text.len() <= MAX_KEY {
             let credential = self.key(secret::digest(text)).await?;
             return credential.admit(self.clock().now(), asks, origin);
         }
         if jwt::is_jwt(text) {
-            let credential = Box::pin(self.token(text)).await?;
+            let credential = Box::pin(self.token(text, tenant)).await?;
             return credential.admit(self.clock().now(), asks, origin);
         }
         Err(refused())

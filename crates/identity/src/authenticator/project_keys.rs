@@ -11,11 +11,9 @@ use super::credential::{Credential, Source};
 use super::keys::PRELOAD;
 use super::{Authenticator, Digest};
 use crate::projects::entity::{Column, Entity};
+use crate::projects::keys::SEND;
 use crate::projects::retired;
 use crate::tenants::entity::TenantStatus;
-
-/// What a project's key may.
-const SEND: &str = "telemetry:send";
 
 impl Authenticator {
     /// The credential of a project's key, also of one that another has taken the place of.

@@ -65,7 +65,7 @@ impl Authenticator {
         scope.user = Some(row.user_id);
         scope.session = Some(row.id);
         let mut credential = Credential::new(Source::Session(row.id), scope, status);
-        credential.has_roles = true;
+        credential.roles_of = vec![row.tenant_id];
         credential.must_change_password = standing.user.password_reset_at.is_some();
         credential.expires_at = Some(row.expires_at);
         credential.idle = idle;

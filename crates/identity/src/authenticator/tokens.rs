@@ -5,24 +5,29 @@ use std::sync::{Arc, PoisonError};
 
 use chrono::TimeDelta;
 use loam_db::{System, Tx};
-use loam_kernel::{Actor, ApiKeyId, Error, Kind, Permissions, Result, Scope, TenantId, UserId, bounded};
+use loam_kernel::{
+    Actor, ApiKeyId, Error, Kind, Permissions, Result, Scope, TenantId, UserId, bounded, digest_of,
+};
 use sea_orm::{ColumnTrait, QueryFilter};
 use serde_json::json;
 
 use super::Authenticator;
 use super::credential::{Asks, Credential, Source};
+use super::makers::Seen;
+use crate::api_keys;
 use crate::jwt::{Algorithm, Token, invalid, refused};
 use crate::roles::rights;
 use crate::tokens::service::AUDIENCE;
 use crate::users::entity::{Column, Entity};
-use crate::{api_keys, secret};
 
 /// How long a token is taken without its signature being checked again.
 const FRESH: TimeDelta = TimeDelta::minutes(5);
 
 impl Authenticator {
-    pub(super) async fn token(&self, text: &str) -> Result<Arc<Credential>> {
-        let digest = secret::digest(text);
+    /// A token, of the tenant that the request names, if it names one.
+    pub(super) async fn token(&self, text: &str, tenant: Option<&str>) -> Result<Arc<Credential>> {
+        let parts = [Some(text), tenant];
+        let digest = digest_of(parts.into_iter().flatten().map(str::as_bytes));
         let known = self.passing.read().unwrap_or_else(PoisonError::into_inner).get(&digest).cloned();
         let now = self.clock().now();
         if let Some(credential) = known.filter(|known| known.is_fresh(now)) {
@@ -33,7 +38,7 @@ impl Authenticator {
         let mut credential = if token.claims.iss.as_deref() == Some(self.identity.config.issuer()) {
             self.own_token(&token).await?
         } else {
-            self.end_user(&token).await?
+            self.end_user(&token, tenant).await?
         };
         let ends = [credential.expires_at, token.expires_at()];
         credential.expires_at = ends.into_iter().flatten().min();
@@ -82,7 +87,9 @@ impl Authenticator {
         let Some(row) = find.filter(api_keys::entity::Column::Id.eq(id)).one().await? else {
             return Ok(None);
         };
-        let Some(mut credential) = self.load_key(tx, row).await? else { return Ok(None) };
+        let Some(mut credential) = self.load_key(tx, &row, &mut Seen::default()).await? else {
+            return Ok(None);
+        };
         credential.source = Source::Token;
         credential.scope = credential.scope.acting_as(Actor::KeyToken(id));
         Ok(Some(credential))
@@ -100,16 +107,15 @@ impl Authenticator {
         let mut scope = Scope::new(tenant, actor, standing.permissions).with_operator(standing.operator);
         scope.user = Some(id);
         let mut credential = Credential::new(Source::Token, scope, status);
-        credential.has_roles = true;
+        credential.roles_of = vec![tenant];
         credential.must_change_password = standing.user.password_reset_at.is_some();
         Ok(Some(credential))
     }
 
     /// A token that a tenant's application made for an end user. Its rights are those of the issuer's role, whatever
     /// else the user may.
-    async fn end_user(&self, token: &Token<'_>) -> Result<Credential> {
-        let issuer = self.identity.issuers.of(token).await?;
-        self.identity.issuers.verify(&issuer, token, self.clock().now()).await?;
+    async fn end_user(&self, token: &Token<'_>, tenant: Option<&str>) -> Result<Credential> {
+        let issuer = self.identity.issuers.of(token, tenant, self.clock().now()).await?;
         let id = match token.text(&issuer.user_claim) {
             Some(id) if bounded(&issuer.user_claim, id, 255).is_ok() => id,
             _ => return Err(invalid(format!("the token has no usable `{}`", issuer.user_claim))),
@@ -143,7 +149,7 @@ impl Authenticator {
         let mut scope = Scope::new(issuer.tenant, Actor::EndUser(id.into()), permissions);
         scope.user = Some(user.id);
         let mut credential = Credential::new(Source::Token, scope, status);
-        credential.has_roles = true;
+        credential.roles_of = vec![issuer.tenant];
         credential.issuer = Some(issuer.id);
         Ok(credential)
     }

@@ -1,4 +1,4 @@
-//! The cookie of a log-in session.
+//! The cookies of a log-in: the session's, and that of a known browser.
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use loam_kernel::{Error, Origin, Result};
@@ -7,16 +7,30 @@ use loam_kernel::{Error, Origin, Result};
 const SECURE: &str = "__Host-loam_session";
 /// Its name over plain HTTP on one's own machine, where browsers differ on what counts as secure.
 const PLAIN: &str = "loam_session";
+/// How the name of a known browser's cookie begins, behind `__Host-` where that is due.
+pub(super) const DEVICE: &str = "loam_device_";
 
 /// What the session's cookie holds, if the request has one. The plain one counts from this machine alone: elsewhere
 /// anybody on the way could have set it.
 pub fn of<'a>(headers: &'a HeaderMap, origin: &Origin) -> Option<&'a str> {
-    let value = |name: &str| {
-        let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
-        let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-        pairs.find(|(known, _)| *known == name).map(|(_, value)| value)
-    };
-    value(SECURE).or_else(|| if is_here(origin) { value(PLAIN) } else { None })
+    either(headers, origin, SECURE, PLAIN)
+}
+
+/// What the cookie of a known browser holds, by the end of its name.
+pub(super) fn device<'a>(headers: &'a HeaderMap, origin: &Origin, name: &str) -> Option<&'a str> {
+    let plain = format!("{DEVICE}{name}");
+    either(headers, origin, &format!("__Host-{plain}"), &plain)
+}
+
+/// Every cookie of a request, by name.
+pub(super) fn all(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
+    let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
+    lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='))
+}
+
+fn either<'a>(headers: &'a HeaderMap, origin: &Origin, secure: &str, plain: &str) -> Option<&'a str> {
+    let value = |name: &str| all(headers).find(|(known, _)| *known == name).map(|(_, value)| value);
+    value(secure).or_else(|| if is_here(origin) { value(plain) } else { None })
 }
 
 fn is_here(origin: &Origin) -> bool {
@@ -38,9 +52,32 @@ pub(super) fn set(
     token: &str,
     seconds: u64,
 ) -> Result<HeaderValue> {
+    write(headers, origin, public_url, PLAIN, token, seconds)
+}
+
+/// The header that gives a browser the cookie by which it is known.
+pub(super) fn set_device(
+    headers: &HeaderMap,
+    origin: &Origin,
+    public_url: Option<&str>,
+    name: &str,
+    value: &str,
+    seconds: u64,
+) -> Result<HeaderValue> {
+    write(headers, origin, public_url, &format!("{DEVICE}{name}"), value, seconds)
+}
+
+fn write(
+    headers: &HeaderMap,
+    origin: &Origin,
+    public_url: Option<&str>,
+    name: &str,
+    token: &str,
+    seconds: u64,
+) -> Result<HeaderValue> {
     let plain = is_plain(headers, origin, public_url);
-    let (name, secure) = if plain { (PLAIN, "") } else { (SECURE, "; Secure") };
-    let text = format!("{name}={token}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
+    let (prefix, secure) = if plain { ("", "") } else { ("__Host-", "; Secure") };
+    let text = format!("{prefix}{name}={token}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
     let mut value = HeaderValue::from_str(&text).map_err(Error::internal)?;
     value.set_sensitive(true);
     Ok(value)

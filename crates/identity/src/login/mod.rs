@@ -2,6 +2,8 @@
 
 pub mod cookie;
 pub mod csrf;
+pub(crate) mod device;
+mod failures;
 pub mod routes;
 pub mod service;
 mod throttle;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::IntoResponse;
+use axum::response::{AppendHeaders, IntoResponse};
 use axum::{Extension, Json as Answer};
 use chrono::{DateTime, Utc};
 use loam_http::surface::{ApiResult, Caller, ErrorBody, Json};
@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::service::{LogIn, PasswordChange};
-use super::{cookie, csrf};
+use super::{cookie, csrf, device};
 use crate::users::routes::UserView;
 use crate::{Identity, users};
 
@@ -62,7 +62,8 @@ pub(crate) fn router(identity: Identity) -> OpenApiRouter {
         .with_state(identity)
 }
 
-/// Logs a user in with a password: the answer sets a cookie.
+/// Logs a user in with a password: the answer sets the session's cookie, and a second one by which this browser is known
+/// from then on: while somebody else tries the user's password, the right one from there is still let in.
 #[utoipa::path(
     post, path = "/api/v1/login", tag = "login", operation_id = "log_in",
     request_body = LogIn,
@@ -77,9 +78,11 @@ async fn log_in(
 ) -> ApiResult<impl IntoResponse> {
     let public_url = identity.config.public_url.as_deref();
     csrf::check_origin(&headers, public_url)?;
-    let made = identity.log_in(origin.clone(), new).await?;
+    let made = identity.log_in(origin.clone(), &headers, new).await?;
     let lifetime = identity.config.session_lifetime;
     let cookie = cookie::set(&headers, &origin, public_url, &made.token, lifetime)?;
+    let (user, hash) = (made.user.id, &made.password_hash);
+    let known = device::cookie(&identity.clock, &headers, &origin, public_url, user, hash, made.device)?;
     let view = LoggedInView {
         session_id: made.session.id,
         csrf_token: csrf::token(&made.token),
@@ -87,7 +90,8 @@ async fn log_in(
         password_change_required: made.user.password_reset_at.is_some(),
         user: made.user.into(),
     };
-    Ok(([(header::SET_COOKIE, cookie), (header::CACHE_CONTROL, NO_STORE)], Answer(view)))
+    let cookies = AppendHeaders([(header::SET_COOKIE, cookie), (header::SET_COOKIE, known)]);
+    Ok((cookies, [(header::CACHE_CONTROL, NO_STORE)], Answer(view)))
 }
 
 /// Logs the caller out: the session ends, and the cookie with it.
@@ -151,8 +155,11 @@ async fn user_of(identity: &Identity, scope: &Scope) -> loam_kernel::Result<Opti
 async fn change_password(
     State(identity): State<Identity>,
     Caller(scope): Caller,
+    headers: HeaderMap,
     Json(new): Json<PasswordChange>,
-) -> ApiResult<StatusCode> {
-    identity.change_password(&scope, new).await?;
-    Ok(StatusCode::NO_CONTENT)
+) -> ApiResult<impl IntoResponse> {
+    let (user, hash) = identity.change_password(&scope, new).await?;
+    let public_url = identity.config.public_url.as_deref();
+    let known = device::cookie(&identity.clock, &headers, scope.origin(), public_url, user, &hash, None)?;
+    Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, known)]))
 }

@@ -1,7 +1,9 @@
 //! The rules of logging in.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
+use axum::http::HeaderMap;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -15,12 +17,16 @@ use serde_json::json;
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
-use crate::password::Verdict;
+use super::device::{self, Device};
+use super::throttle::{Account, Source};
+use crate::password::{Urgency, Verdict};
 use crate::tenants::entity::TenantStatus;
-use crate::{Identity, login_sessions, secret, tenants, users};
+use crate::{Identity, login_sessions, password, secret, tenants, users};
 
 /// How long a password that somebody else set opens the door.
 const RESET_HOLDS: TimeDelta = TimeDelta::days(3);
+/// Seconds between two looks for the costliest imported hash.
+const COSTLIEST_HOLDS: i64 = 60;
 
 /// Who logs in: with either `username` or `email`.
 #[derive(Deserialize, ToSchema)]
@@ -55,17 +61,37 @@ pub(crate) struct LoggedIn {
     pub(crate) token: Zeroizing<String>,
     pub(crate) session: login_sessions::entity::Model,
     pub(crate) user: users::entity::Model,
+    /// What is kept of the password.
+    pub(crate) password_hash: String,
+    /// The browser, if the user was logged in there before.
+    pub(crate) device: Option<Device>,
 }
+
+/// A log-in that has been let in, before its password is checked.
+struct Checking {
+    tenant: Option<tenants::entity::Model>,
+    user: Option<users::entity::Model>,
+    kept: Option<String>,
+    urgency: Urgency,
+    origin: Arc<Origin>,
+}
+
+const WRONG: &str = "wrong_credentials";
 
 /// The same whether there is no such tenant, no such user, or the password is another.
 fn wrong() -> Error {
     let message = "the tenant, the name or the password is wrong";
-    Error::new(Kind::Unauthenticated, "wrong_credentials", message)
+    Error::new(Kind::Unauthenticated, WRONG, message)
 }
 
 impl Identity {
-    /// Logs somebody in: always with a new session, so that nobody can prepare one for them.
-    pub(crate) async fn log_in(&self, origin: Arc<Origin>, new: LogIn) -> Result<LoggedIn> {
+    /// Logs somebody in: always with a new session, so that nobody can prepare one for them. `headers` are the request's.
+    pub(crate) async fn log_in(
+        &self,
+        origin: Arc<Origin>,
+        headers: &HeaderMap,
+        new: LogIn,
+    ) -> Result<LoggedIn> {
         let slug = new.tenant.as_deref().unwrap_or("default");
         bounded("tenant", slug, 63)?;
         let (column, param, name) = match (new.username, new.email) {
@@ -74,36 +100,67 @@ impl Identity {
             _ => return Err(Error::invalid("username", "give either `username` or `email`")),
         };
         bounded(param, &name, 255)?;
-        let account = format!("{slug}/{}", name.to_lowercase());
-        let tried = self.throttle.begin(&account, origin.ip_address, self.clock.now())?;
-        let found = self.find_user(slug, column, &name).await?;
-        let kept = found.as_ref().and_then(|(_, user)| self.password_of(user));
-        let verdict = self.passwords.verify(new.password.clone(), kept.clone()).await?;
-        let Some((tenant, user)) = found.filter(|_| verdict != Verdict::Wrong) else { return Err(wrong()) };
+        if !device::claimed(headers) {
+            self.throttle.check_address(origin.ip_address, self.clock.now())?;
+        }
+        let (tenant, user) = self.find_user(slug, column, &name).await?;
+        let now = self.clock.now();
+        let kept = user.as_ref().and_then(|user| self.password_of(user));
+        let device = user.as_ref().zip(kept.as_deref());
+        let device = device.and_then(|(user, hash)| device::of(headers, &origin, user.id, hash, now));
+        let account = Account { tenant: slug, name: &name, user: user.as_ref().map(|user| user.id) };
+        let source = Source { address: origin.ip_address, device: device.as_ref().map(|known| &known.0[..]) };
+        let tried = self.throttle.begin(&account, source, now)?;
+        let urgency = if device.is_some() { Urgency::Known } else { Urgency::LogIn };
+        let checking = Checking { tenant, user, kept, urgency, origin };
+        match self.check_log_in(checking, new.password).await {
+            Ok(mut made) => {
+                self.throttle.succeeded(&tried);
+                made.device = device;
+                Ok(made)
+            }
+            Err(e) => {
+                // what was not found out is nobody's failure: the server was busy, or the database away
+                if e.code() != WRONG {
+                    self.throttle.take_back(&tried);
+                }
+                Err(e)
+            }
+        }
+    }
+
+    async fn check_log_in(&self, checking: Checking, password: Zeroizing<String>) -> Result<LoggedIn> {
+        let Checking { tenant, user, kept, urgency, origin } = checking;
+        self.learn_costliest().await?;
+        let place = tenant.as_ref().map_or(TenantId::NIL, |tenant| tenant.id);
+        let verdict = self.passwords.verify(urgency, place, password.clone(), kept.clone()).await?;
+        let found = tenant.zip(user).filter(|_| verdict != Verdict::Wrong);
+        let Some((tenant, user)) = found else { return Err(wrong()) };
         if tenant.status == TenantStatus::Archived {
             return Err(tenants::service::archived());
         }
         let upgraded = match verdict {
-            Verdict::Outdated => Some(self.passwords.hash_as_it_is(new.password).await?),
+            Verdict::Outdated => Some(self.passwords.hash(urgency, tenant.id, password).await?),
             _ => None,
         };
         let scope = Scope::new(tenant.id, Actor::User(user.id), Permissions::default()).with_origin(origin);
-        let made = self.make_session(&scope, user.id, kept, upgraded).await?;
-        self.throttle.succeeded(&tried);
-        Ok(made)
+        self.make_session(&scope, user.id, kept, upgraded).await
     }
 
+    /// The tenant and its user of this name; as much is looked up where there is no such tenant.
     async fn find_user(
         &self,
         slug: &str,
         column: users::entity::Column,
         name: &str,
-    ) -> Result<Option<(tenants::entity::Model, users::entity::Model)>> {
+    ) -> Result<(Option<tenants::entity::Model>, Option<users::entity::Model>)> {
         let tx = self.db.system_read(&Scope::system(TenantId::NIL, "login")).await?;
-        let Some(tenant) = tenants::queries::by_slug(&tx, slug).await? else { return Ok(None) };
+        let tenant = tenants::queries::by_slug(&tx, slug).await?;
+        let place = tenant.as_ref().map_or(TenantId::NIL, |tenant| tenant.id);
         let find = tx.find_any::<users::entity::Entity>();
-        let find = find.filter(users::entity::Column::TenantId.eq(tenant.id));
-        Ok(find.filter(column.eq(name)).one().await?.map(|user| (tenant, user)))
+        let find = find.filter(users::entity::Column::TenantId.eq(place));
+        let user = find.filter(column.eq(name)).one().await?;
+        Ok((tenant, user))
     }
 
     /// The hash that a log-in is checked against; none for who can't log in.
@@ -150,7 +207,8 @@ impl Identity {
         let changes = json!({ "user_id": id, "expires_at": session.expires_at, "password_hash_upgraded": upgraded.is_some() });
         let notice = self.changes.record(&tx, "log_in", "login_sessions", session.id, changes).await?;
         self.changes.commit(tx, notice).await?;
-        Ok(LoggedIn { token, session, user })
+        let password_hash = upgraded.or(checked).unwrap_or_default();
+        Ok(LoggedIn { token, session, user, password_hash, device: None })
     }
 
     /// Ends the caller's own session.
@@ -159,24 +217,52 @@ impl Identity {
         self.revoke_login_session(scope, session).await
     }
 
-    /// Changes the caller's own password, and ends the user's other sessions.
-    pub(crate) async fn change_password(&self, scope: &Scope, new: PasswordChange) -> Result<()> {
+    /// Changes the caller's own password, and ends the user's other sessions. Whose it is, and what is kept of it.
+    pub(crate) async fn change_password(
+        &self,
+        scope: &Scope,
+        new: PasswordChange,
+    ) -> Result<(UserId, String)> {
         let (session, id) = scope.session.zip(scope.user).ok_or_else(no_session)?;
-        // whoever found an open browser must not find the password by trying
-        let account = format!("password of {id}");
-        let tried = self.throttle.begin(&account, scope.origin().ip_address, self.clock.now())?;
-        let user = self.get_user(scope, id).await?;
-        let kept = user.password_hash;
-        if self.passwords.verify(new.old_password.clone(), kept.clone()).await? == Verdict::Wrong {
-            let message = "this is not the present password";
-            return Err(Error::new(Kind::Forbidden, "wrong_password", message).with_param("old_password"));
-        }
-        self.throttle.succeeded(&tried);
+        password::check("new_password", &new.new_password)?;
         if *new.old_password == *new.new_password {
             return Err(Error::invalid("new_password", "must be another than the present one"));
         }
-        let hash = self.passwords.hash("new_password", new.new_password.to_string()).await?;
-        self.keep_password(scope, id, session, kept, hash).await
+        let kept = self.get_user(scope, id).await?.password_hash;
+        // whoever found an open browser must not find the password by trying
+        let tried = self.throttle.begin_again(id, self.clock.now())?;
+        let (urgency, tenant) = (Urgency::Known, scope.tenant());
+        match self.passwords.verify(urgency, tenant, new.old_password, kept.clone()).await {
+            Ok(Verdict::Wrong) => {
+                let error = Error::new(Kind::Forbidden, "wrong_password", "this is not the present password");
+                return Err(error.with_param("old_password"));
+            }
+            Ok(Verdict::Right | Verdict::Outdated) => self.throttle.succeeded(&tried),
+            Err(e) => {
+                self.throttle.take_back(&tried);
+                return Err(e);
+            }
+        }
+        let hash = self.passwords.hash(urgency, tenant, new.new_password).await?;
+        self.keep_password(scope, id, session, kept, hash.clone()).await?;
+        Ok((id, hash))
+    }
+
+    /// Learns once a minute which imported hash costs most to check: other nodes import them too, and log-ins replace
+    /// them.
+    async fn learn_costliest(&self) -> Result<()> {
+        let now = self.clock.now().timestamp();
+        let last = self.costliest_read.load(Ordering::Relaxed);
+        let due = now - last >= COSTLIEST_HOLDS;
+        if !due
+            || self.costliest_read.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_err()
+        {
+            return Ok(());
+        }
+        let tx = self.db.system_read(&Scope::system(TenantId::NIL, "login")).await?;
+        let cost = users::service::costliest_import(&tx).await?;
+        self.passwords.set_costliest(cost);
+        Ok(())
     }
 
     async fn keep_password(

@@ -13,6 +13,8 @@ use super::retired::{self, ActiveModel};
 use super::service::{NewProject, missing, sealed_key};
 use crate::{Identity, secret};
 
+/// What a project's key may.
+pub(crate) const SEND: &str = "telemetry:send";
 /// A day, unless asked otherwise.
 const GRACE: u32 = 86_400;
 /// Thirty days.
@@ -37,6 +39,7 @@ impl Identity {
         version: &IfMatch,
         how: &RotateKey,
     ) -> Result<(NewProject, DateTime<Utc>)> {
+        scope.require(SEND)?;
         let grace = how.grace_seconds.unwrap_or(GRACE);
         if grace > MAX_GRACE {
             return Err(Error::invalid("grace_seconds", format!("must be at most {MAX_GRACE}")));

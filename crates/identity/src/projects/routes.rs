@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::entity::{DeliveryStatus, Model, MonitoringStatus};
-use super::keys::RotateKey;
+use super::keys::{RotateKey, SEND};
 use super::service::{MonitoringConfig, NewProject, ProjectCreate, ProjectUpdate};
 use crate::Identity;
 
@@ -73,13 +73,14 @@ impl From<Model> for ProjectView {
 pub struct ProjectCreated {
     #[serde(flatten)]
     project: ProjectView,
-    /// It can send telemetry and read nothing. Keep it: it is not shown again.
-    ingest_key: String,
+    /// It can send telemetry and read nothing. Keep it: it is not shown again. Null for a caller without `telemetry:send`,
+    /// who would have more by it than they were given.
+    ingest_key: Option<String>,
 }
 
 impl From<NewProject> for ProjectCreated {
     fn from(new: NewProject) -> Self {
-        Self { ingest_key: new.project_key.to_string(), project: new.row.into() }
+        Self { ingest_key: Some(new.project_key.to_string()), project: new.row.into() }
     }
 }
 
@@ -128,7 +129,10 @@ async fn create(
     Json(new): Json<ProjectCreate>,
 ) -> ApiResult<Tagged<ProjectCreated>> {
     let new = identity.create_project(&scope, new).await?;
-    Ok(created(new.row.updated_at, new.into()))
+    let version = new.row.updated_at;
+    let mut view = ProjectCreated::from(new);
+    view.ingest_key.take_if(|_| !scope.permissions().allows(SEND));
+    Ok(created(version, view))
 }
 
 /// One project.
@@ -166,7 +170,7 @@ async fn update(
     Ok(Tagged::new(project.updated_at, project.into()))
 }
 
-/// Gives a project a new key. The old one is taken for a while yet, so that applications can be changed one by one.
+/// Gives a project a new key; it takes `telemetry:send` too, as that is what the key may. The old one is taken for a while yet, so that applications can be changed one by one.
 #[utoipa::path(
     post, path = "/api/v1/projects/{id}/rotate_key", tag = "projects", operation_id = "projects_rotate_key",
     params(("id" = ProjectId, Path), ("If-Match" = Option<String>, Header)),

@@ -6,7 +6,16 @@ use sea_orm::{ColumnTrait, QueryFilter};
 use serde_json::Value;
 
 use super::{built_in, entity};
-use crate::{Identity, users};
+use crate::{Identity, permissions, users};
+
+/// Whether rows that are looked at may not change until the transaction ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Locked {
+    /// They may not.
+    Yes,
+    /// They may: it is looked at again.
+    No,
+}
 
 /// Names as they are kept in a JSON column.
 pub(crate) fn names(kept: &Value) -> Result<Vec<String>> {
@@ -51,15 +60,22 @@ pub(crate) async fn of(tx: &Tx<Tenant>, names: &[String]) -> Result<Permissions>
 
 impl Identity {
     /// Refuses roles that don't exist, naming the place, and those that allow more than the caller may: nobody hands
-    /// on more than they have, and only operators make operators. The tenant's own roles are locked until the
-    /// transaction ends, so that none is deleted meanwhile.
-    pub(crate) async fn check_roles(&self, tx: &Tx<Tenant>, param: &str, names: &[String]) -> Result<()> {
+    /// on more than they have, and only operators make operators. Where they are about to be
+    /// given, the tenant's own roles are locked until the transaction ends, so that none is deleted meanwhile.
+    pub(crate) async fn check_roles(
+        &self,
+        tx: &Tx<Tenant>,
+        param: &str,
+        names: &[String],
+        locked: Locked,
+    ) -> Result<()> {
         let own = own(names);
         let rows = match own.is_empty() {
             true => Vec::new(),
             false => {
                 let find = tx.find::<entity::Entity>().filter(entity::Column::Name.is_in(own));
-                find.locked().all().await?
+                let find = if locked == Locked::Yes { find.locked() } else { find };
+                find.all().await?
             }
         };
         let known =
@@ -73,6 +89,18 @@ impl Identity {
         }
         let lacking = |lacking: String| Error::forbidden(&lacking).with_param(param);
         tx.scope().permissions().cover(union(names, rows)?.names()).map_err(lacking)
+    }
+
+    /// Refuses what lets the caller be somebody else, such as to set their password, where the other sees rows of their own
+    /// that the caller may not see.
+    pub(crate) async fn check_becoming(&self, tx: &Tx<Tenant>, user: &users::entity::Model) -> Result<()> {
+        let scope = tx.scope();
+        let allowed = of(tx, &names(&user.roles)?).await?;
+        let beyond = permissions::beyond_own(scope.permissions(), allowed.names());
+        match beyond.filter(|_| scope.user.is_some_and(|own| own != user.id)) {
+            Some((all, _)) => Err(Error::forbidden(all)),
+            None => Ok(()),
+        }
     }
 
     /// Refuses a change of somebody who may do more than the caller: whoever sets another's password, or takes a

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use super::entity::{ActiveModel, Model, TenantStatus};
 use super::queries;
 use crate::Identity;
-use crate::api_keys::service::{NewKey, insert};
+use crate::api_keys::service::{NewKey, NewRow, insert};
 
 /// A tenant to be made.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
@@ -107,7 +107,7 @@ impl Identity {
         }
         tx.act_in(tenant.id);
         let notice = self.changes.record(&tx, "create", "tenants", tenant.id, changes).await?;
-        let key = insert(self, &tx, "first key", vec!["*".to_owned()], None).await?;
+        let key = insert(self, &tx, NewRow::first(false)).await?;
         self.changes.commit(tx, notice).await?;
         Ok((tenant, key))
     }

@@ -76,7 +76,7 @@ impl Bed {
             email: None,
             password: Zeroizing::new(password.to_owned()),
         };
-        self.identity.log_in(Arc::default(), who).await
+        self.identity.log_in(Arc::default(), &http::HeaderMap::new(), who).await
     }
 }
 

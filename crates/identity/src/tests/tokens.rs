@@ -21,13 +21,13 @@ on_both![
 ];
 
 async fn token(bed: &Bed, node: &Arc<Authenticator>, seconds: u64) -> String {
-    let scope = node.authenticate(KEY, Asks::Write, origin()).await.unwrap();
+    let scope = node.authenticate(KEY, None, Asks::Write, origin()).await.unwrap();
     let new = TokenCreate { permissions: None, expires_in: Some(seconds) };
     bed.identity.create_token(&scope, new).await.unwrap().token.to_string()
 }
 
 async fn use_it(node: &Authenticator, token: &str) -> Result<Scope, Error> {
-    node.authenticate(token, Asks::Read, origin()).await
+    node.authenticate(token, None, Asks::Read, origin()).await
 }
 
 async fn keys(bed: &Bed) -> Vec<Model> {
@@ -91,7 +91,7 @@ async fn a_key_made_on_another_node_is_found(database: Database) {
     use_it(&node, &token(&bed, &node, 60).await).await.unwrap();
     let elsewhere = bed.another().await;
     elsewhere.rotate_signing_key(&bed.scope()).await.unwrap();
-    let scope = node.authenticate(KEY, Asks::Write, origin()).await.unwrap();
+    let scope = node.authenticate(KEY, None, Asks::Write, origin()).await.unwrap();
     let made = elsewhere.create_token(&scope, TokenCreate::default()).await.unwrap();
     // this node has not heard of it, and looks for it
     use_it(&node, &made.token).await.unwrap();
@@ -101,7 +101,7 @@ async fn a_key_made_on_another_node_is_found(database: Database) {
 async fn a_key_and_its_token_are_told_apart_and_pay_alike(database: Database) {
     let bed = Bed::new(database).await;
     let node = bed.authenticator().await;
-    let key = node.authenticate(KEY, Asks::Read, origin()).await.unwrap();
+    let key = node.authenticate(KEY, None, Asks::Read, origin()).await.unwrap();
     let by_token = use_it(&node, &token(&bed, &node, 60).await).await.unwrap();
     assert!(matches!((key.actor(), by_token.actor()), (Actor::ApiKey(a), Actor::KeyToken(b)) if a == b));
     assert_eq!(key.api_key(), by_token.api_key());

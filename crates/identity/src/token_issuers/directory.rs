@@ -1,25 +1,35 @@
 //! Every issuer in memory: a token of one that isn't there costs the database nothing.
+//!
+//! Several tenants may claim the same `iss` and `aud`, as nobody can prove to Loam that they are theirs. A request that
+//! names its tenant is matched within that tenant, whatever others claim. One that names none is matched by its signature,
+//! the oldest claim first: so a later claim never takes anybody's tokens away, and an earlier one with other keys neither.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use loam_db::Db;
+use loam_db::{Db, System, Tx};
 use loam_http::client::Client;
 use loam_kernel::{Error, Kind, Result, Scope, TenantId, TokenIssuerId};
 use loam_platform::notices::Notices;
 use loam_platform::seal::Keyring;
-use sea_orm::{ColumnTrait, QueryFilter};
+use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
 
 use super::entity::{Column, Entity, Model};
 use super::jwks::Jwks;
 use super::service::place;
 use crate::jwt::{Algorithm, Token, VerifyingKey, invalid, refused};
+use crate::tenants;
+
+/// Claims of one `iss` and `aud` that a token of no named tenant is tried with.
+const MAX_CLAIMS: usize = 16;
 
 /// An issuer, ready to check tokens.
 pub(crate) struct Issuer {
     pub(crate) id: TokenIssuerId,
     pub(crate) tenant: TenantId,
+    /// The tenant's slug.
+    slug: String,
     pub(crate) role: String,
     pub(crate) user_claim: String,
     pub(crate) auto_create_users: bool,
@@ -34,7 +44,7 @@ enum Keys {
     Published(Arc<Jwks>),
 }
 
-/// By `iss`, then each audience.
+/// By `iss`, then each audience, the oldest first.
 type ByName = HashMap<String, Vec<Arc<Issuer>>>;
 
 /// Knows the issuers. Cheap to clone.
@@ -71,19 +81,43 @@ impl Issuers {
         &self.0.client
     }
 
-    /// The issuer of a token, by its `iss` and `aud`.
-    pub(crate) async fn of(&self, token: &Token<'_>) -> Result<Arc<Issuer>> {
+    /// The issuer of a token, by its `iss`, its `aud` and its signature; of the tenant that the request names, by slug or
+    /// id, if it names one.
+    pub(crate) async fn of(
+        &self,
+        token: &Token<'_>,
+        tenant: Option<&str>,
+        now: chrono::DateTime<chrono::Utc>,
+    ) -> Result<Arc<Issuer>> {
         let all = self.get().await?;
-        let named =
-            token.claims.iss.as_deref().and_then(|iss| all.get(iss)).ok_or_else(|| {
-                refused("unknown_issuer", "nobody here takes tokens of this issuer (`iss`)")
-            })?;
-        let meant = named.iter().find(|issuer| token.claims.aud.holds(&issuer.audience));
-        meant.cloned().ok_or_else(|| refused("wrong_audience", "the token is for somebody else (`aud`)"))
+        let claims = token.claims.iss.as_deref().and_then(|iss| all.get(iss)).into_iter().flatten();
+        let here: Vec<_> = claims.filter(|issuer| tenant.is_none_or(|named| issuer.is_of(named))).collect();
+        if here.is_empty() {
+            return Err(refused("unknown_issuer", "nobody here takes tokens of this issuer (`iss`)"));
+        }
+        let meant = here.into_iter().filter(|issuer| token.claims.aud.holds(&issuer.audience));
+        let mut failed = None;
+        for issuer in meant.take(MAX_CLAIMS) {
+            match self.verify(issuer, token, now).await {
+                Ok(()) => return Ok(issuer.clone()),
+                Err(e) => failed = failed.or(Some(e)),
+            }
+        }
+        Err(failed.unwrap_or_else(|| refused("wrong_audience", "the token is for somebody else (`aud`)")))
+    }
+
+    /// Whether another tenant claims the same `iss` and `aud` and did so earlier: tokens of a request that doesn't name its
+    /// tenant may be taken for the other's.
+    pub(crate) async fn is_claimed_before(&self, row: &Model) -> Result<bool> {
+        let all = self.get().await?;
+        let mut claims = all.get(&row.issuer).into_iter().flatten();
+        Ok(claims.any(|claim| {
+            claim.audience == row.audience && claim.tenant != row.tenant_id && claim.id.0 < row.id.0
+        }))
     }
 
     /// Believes a token of this issuer, or says why not.
-    pub(crate) async fn verify(
+    async fn verify(
         &self,
         issuer: &Issuer,
         token: &Token<'_>,
@@ -129,11 +163,14 @@ impl Issuers {
         // counted before the rows are read: a change meanwhile makes them old at once
         let changes = self.0.changes.load(Ordering::Acquire);
         let tx = self.0.db.system_read(&Scope::system(TenantId::NIL, "authentication")).await?;
-        let rows = tx.find_any::<Entity>().filter(Column::IsActive.eq(true)).all().await?;
+        let active = tx.find_any::<Entity>().filter(Column::IsActive.eq(true));
+        let rows = active.order_by_asc(Column::Id).all().await?;
+        let slugs = slugs(&tx, &rows).await?;
         let mut issuers = ByName::new();
         for row in rows {
             let (id, name) = (row.id, row.issuer.clone());
-            match self.open(row, before) {
+            let slug = slugs.get(&row.tenant_id).cloned().unwrap_or_default();
+            match self.open(row, slug, before) {
                 Ok(issuer) => issuers.entry(name).or_default().push(Arc::new(issuer)),
                 // one that can't be opened must not take the others with it
                 Err(e) => tracing::error!(issuer.id = %id, error = ?e, "a token issuer can't be used"),
@@ -144,7 +181,7 @@ impl Issuers {
         Ok(issuers)
     }
 
-    fn open(&self, row: Model, before: Option<&ByName>) -> Result<Issuer> {
+    fn open(&self, row: Model, slug: String, before: Option<&ByName>) -> Result<Issuer> {
         let keys = match (row.jwks_url, row.secret) {
             (None, Some(secret)) => {
                 let secret = self.0.keyring.open_json(&place(row.id), &secret)?;
@@ -164,6 +201,7 @@ impl Issuers {
         Ok(Issuer {
             id: row.id,
             tenant: row.tenant_id,
+            slug,
             role: row.role,
             user_claim: row.user_claim,
             auto_create_users: row.auto_create_users,
@@ -172,4 +210,25 @@ impl Issuers {
             keys,
         })
     }
+}
+
+impl Issuer {
+    fn is_of(&self, named: &str) -> bool {
+        self.slug == named || named.parse::<TenantId>().is_ok_and(|id| id == self.tenant)
+    }
+}
+
+/// The slugs of these issuers' tenants.
+async fn slugs(tx: &Tx<System>, rows: &[Model]) -> Result<HashMap<TenantId, String>> {
+    let mut ids: Vec<TenantId> = rows.iter().map(|row| row.tenant_id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let mut slugs = HashMap::with_capacity(ids.len());
+    // a statement takes a limited number of values
+    for ids in ids.chunks(500) {
+        let find = tx.find_any::<tenants::entity::Entity>();
+        let found = find.filter(tenants::entity::Column::Id.is_in(ids.iter().copied())).all().await?;
+        slugs.extend(found.into_iter().map(|tenant| (tenant.id, tenant.slug)));
+    }
+    Ok(slugs)
 }

@@ -17,7 +17,7 @@ pub struct Model {
     #[sea_orm(column_type = "Text", comment = "name for people; unique in the tenant")]
     pub name: String,
     /// What its tokens have as `iss`.
-    #[sea_orm(column_type = "Text", comment = "`iss` of its tokens; with the audience it names the tenant")]
+    #[sea_orm(column_type = "Text", comment = "`iss` of its tokens; unique in the tenant with the audience")]
     pub issuer: String,
     /// What its tokens have as `aud`.
     #[sea_orm(column_type = "Text", comment = "`aud` of its tokens")]

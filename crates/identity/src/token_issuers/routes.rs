@@ -34,13 +34,17 @@ pub struct TokenIssuerView {
     role: String,
     auto_create_users: bool,
     is_active: bool,
+    /// Whether another tenant claims the same `issuer` and `audience` and did so earlier. Then send `x-loam-tenant`, with
+    /// this tenant's slug or id, along with its tokens: without it they may be taken for the other tenant's.
+    needs_tenant_header: bool,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
 }
 
-impl From<Model> for TokenIssuerView {
-    fn from(row: Model) -> Self {
-        Self {
+impl TokenIssuerView {
+    async fn new(identity: &Identity, row: Model) -> loam_kernel::Result<Self> {
+        Ok(Self {
+            needs_tenant_header: identity.is_claimed_before(&row).await?,
             id: row.id,
             secret: shown_secret(&row),
             name: row.name,
@@ -54,7 +58,7 @@ impl From<Model> for TokenIssuerView {
             is_active: row.is_active,
             created_at: row.created_at,
             updated_at: row.updated_at,
-        }
+        })
     }
 }
 
@@ -77,7 +81,12 @@ async fn list(
     Caller(scope): Caller,
     Query(page): Query<PageQuery>,
 ) -> ApiResult<Answer<Page<TokenIssuerView>>> {
-    Ok(Answer(identity.list_token_issuers(&scope, &page).await?.map(TokenIssuerView::from)))
+    let Page { data, next_cursor, prev_cursor } = identity.list_token_issuers(&scope, &page).await?;
+    let mut views = Vec::with_capacity(data.len());
+    for row in data {
+        views.push(TokenIssuerView::new(&identity, row).await?);
+    }
+    Ok(Answer(Page { data: views, next_cursor, prev_cursor }))
 }
 
 /// Lets end users in with your application's own tokens (JWT).
@@ -93,7 +102,7 @@ async fn create(
     Json(new): Json<TokenIssuerCreate>,
 ) -> ApiResult<Tagged<TokenIssuerView>> {
     let issuer = identity.create_token_issuer(&scope, new).await?;
-    Ok(created(issuer.updated_at, issuer.into()))
+    Ok(created(issuer.updated_at, TokenIssuerView::new(&identity, issuer).await?))
 }
 
 /// One token issuer.
@@ -109,7 +118,7 @@ async fn get(
     Path(id): Path<TokenIssuerId>,
 ) -> ApiResult<Tagged<TokenIssuerView>> {
     let issuer = identity.get_token_issuer(&scope, id).await?;
-    Ok(Tagged::new(issuer.updated_at, issuer.into()))
+    Ok(Tagged::new(issuer.updated_at, TokenIssuerView::new(&identity, issuer).await?))
 }
 
 /// Changes a token issuer: within a second tokens are taken as it says now.
@@ -128,7 +137,7 @@ async fn update(
     Json(new): Json<TokenIssuerUpdate>,
 ) -> ApiResult<Tagged<TokenIssuerView>> {
     let issuer = identity.update_token_issuer(&scope, id, &version, new).await?;
-    Ok(Tagged::new(issuer.updated_at, issuer.into()))
+    Ok(Tagged::new(issuer.updated_at, TokenIssuerView::new(&identity, issuer).await?))
 }
 
 /// Deletes a token issuer: within a second its tokens are not taken. The users stay.

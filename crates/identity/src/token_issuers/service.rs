@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::entity::{ActiveModel, Column, Entity, Model};
-use crate::Identity;
 use crate::jwt::Algorithm;
 use crate::roles::{built_in, rights};
+use crate::{Identity, permissions};
 
 /// A shorter secret could be found by trying.
 const MIN_SECRET: usize = 32;
@@ -25,7 +25,8 @@ pub struct TokenIssuerCreate {
     pub name: String,
     /// `iss` of its tokens, letter by letter.
     pub issuer: String,
-    /// `aud` of its tokens. No two issuers of one Loam share both.
+    /// `aud` of its tokens. No two issuers of a tenant share both; where another tenant has claimed the same earlier,
+    /// requests with its tokens name the tenant with `x-loam-tenant`.
     pub audience: String,
     /// Where its public keys are, over https.
     pub jwks_url: Option<String>,
@@ -138,8 +139,10 @@ impl Identity {
             None if is_secret == was_secret => None,
             algorithms => Some(check_algorithms(is_secret, algorithms)?),
         };
-        if let Some(role) = &new.role {
-            self.check_end_users_role(&tx, role.clone()).await?;
+        // whoever has a new secret speaks for the end users, with the role that is there
+        let speaks = new_source || new.user_claim.is_some() || new.is_active == Some(true);
+        if new.role.is_some() || speaks || algorithms.is_some() {
+            self.check_end_users_role(&tx, new.role.clone().unwrap_or_else(|| old.role.clone())).await?;
         }
         let updated_at = next_version(old.updated_at, self.clock.now());
         let mut row = old.into_active_model();
@@ -169,6 +172,11 @@ impl Identity {
         self.changes.commit(tx, notice).await
     }
 
+    /// Whether another tenant claims the same tokens and did so earlier.
+    pub(crate) async fn is_claimed_before(&self, row: &Model) -> Result<bool> {
+        self.issuers.is_claimed_before(row).await
+    }
+
     fn check_source(&self, jwks_url: Option<&str>, secret: Option<&str>) -> Result<()> {
         match (jwks_url, secret) {
             (Some(url), None) => {
@@ -193,8 +201,15 @@ impl Identity {
     /// Nobody gives end users more than they have, and nobody gives them everything.
     async fn check_end_users_role(&self, tx: &loam_db::Tx<loam_db::Tenant>, role: String) -> Result<()> {
         let names = [role];
-        self.check_roles(tx, "role", &names).await?;
-        match rights::of(tx, &names).await?.allows("*") {
+        self.check_roles(tx, "role", &names, rights::Locked::Yes).await?;
+        let allowed = rights::of(tx, &names).await?;
+        let scope = tx.scope();
+        // an issuer's end users are whoever it says
+        let beyond = permissions::beyond_own(scope.permissions(), allowed.names());
+        if let Some((all, _)) = beyond.filter(|_| scope.user.is_some()) {
+            return Err(Error::forbidden(all).with_param("role"));
+        }
+        match allowed.allows("*") {
             true => Err(Error::invalid("role", "must not be one that may do everything")),
             false => Ok(()),
         }
@@ -243,7 +258,10 @@ fn taken(error: Error) -> Error {
     // both databases name the columns in what they say
     let text = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
     let error = if text.contains("audience") {
-        Error::taken("audience", "tokens of this issuer and audience are taken already; use another audience")
+        Error::taken(
+            "audience",
+            "tokens of this issuer and audience are taken in this tenant already; use another audience",
+        )
     } else {
         Error::taken("name", "there is a token issuer with this name already")
     };

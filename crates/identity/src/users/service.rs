@@ -1,9 +1,12 @@
 //! The rules of users.
 
-use loam_db::Tx;
+use loam_db::{System, Tenant, Tx};
 use loam_http::surface::{IfMatch, etag, next_version, present};
 use loam_kernel::{Error, Page, PageQuery, Result, Scope, TenantId, UserId, bounded};
-use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
+use sea_orm::sea_query::Expr;
+use sea_orm::{
+    ColumnTrait, FromQueryResult, IdenStatic, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Set,
+};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use utoipa::{IntoParams, ToSchema};
@@ -12,6 +15,9 @@ use zeroize::Zeroizing;
 use loam_platform::personal::erasure::Model as Erasure;
 
 use super::entity::{ActiveModel, Column, Entity, Model};
+use crate::password::Urgency;
+use crate::roles::built_in;
+use crate::roles::rights::Locked;
 use crate::{Identity, login_sessions, password, secret};
 
 /// A user to be made.
@@ -105,10 +111,19 @@ impl Identity {
 
     /// Makes a user.
     pub async fn create_user(&self, scope: &Scope, new: UserCreate) -> Result<Model> {
-        let roles = new.roles.clone().unwrap_or_default();
-        let row = self.new_user(new).await?;
+        let roles = new.roles.clone().unwrap_or_else(usual_roles);
+        // all that can be refused is refused before anything is hashed, which is slow on purpose
+        check_new(&new)?;
+        let tx = self.db.read(scope).await?;
+        self.check_roles(&tx, "roles", &roles, Locked::No).await?;
+        let names = [(Column::Username, Some(&new.username)), (Column::Email, Some(&new.email))];
+        for (column, value) in names.into_iter().chain([(Column::ExternalId, new.external_id.as_ref())]) {
+            check_free(&tx, None, column, value).await?;
+        }
+        drop(tx);
+        let row = self.new_user(scope.tenant(), new).await?;
         let tx = self.db.write(scope).await?;
-        self.check_roles(&tx, "roles", &roles).await?;
+        self.check_roles(&tx, "roles", &roles, Locked::Yes).await?;
         let user = insert(&tx, row).await?;
         let notice = self.changes.record(&tx, "create", "users", user.id, changes(&user)).await?;
         self.changes.commit(tx, notice).await?;
@@ -116,17 +131,12 @@ impl Identity {
     }
 
     /// The row of a user to be made, checked, with the password hashed.
-    pub(crate) async fn new_user(&self, new: UserCreate) -> Result<ActiveModel> {
-        bounded("username", &new.username, 50)?;
-        check_email(&new.email)?;
-        check_optional(new.full_name.as_deref(), new.external_id.as_deref())?;
+    pub(crate) async fn new_user(&self, tenant: TenantId, new: UserCreate) -> Result<ActiveModel> {
+        check_new(&new)?;
         let password_hash = match (new.password, new.password_hash) {
-            (Some(_), Some(_)) => {
-                return Err(Error::invalid("password_hash", "give either `password` or `password_hash`"));
-            }
-            (Some(password), None) => Some(self.passwords.hash("password", password).await?),
+            (Some(password), _) => Some(self.hash_set(tenant, password).await?),
             (None, Some(hash)) => {
-                password::check_imported("password_hash", &hash)?;
+                self.passwords.imported(&hash);
                 Some(hash)
             }
             (None, None) => None,
@@ -140,7 +150,7 @@ impl Identity {
             password_hash: Set(password_hash),
             password_reset_at: Set(None),
             full_name: Set(new.full_name),
-            roles: Set(json!(new.roles.unwrap_or_else(|| vec!["user".to_owned()]))),
+            roles: Set(json!(new.roles.unwrap_or_else(usual_roles))),
             external_id: Set(new.external_id),
             is_active: Set(new.is_active.unwrap_or(true)),
             metadata: Set(new.metadata.into()),
@@ -164,16 +174,21 @@ impl Identity {
             new.full_name.as_ref().and_then(|n| n.as_deref()),
             new.external_id.as_ref().and_then(|n| n.as_deref()),
         )?;
-        // hashed before the row is locked: it is slow on purpose
-        let password_hash = match new.password {
-            Some(password) => Some(self.passwords.hash("password", password).await?),
+        new.password.as_deref().map_or(Ok(()), |password| password::check("password", password))?;
+        // hashed before the row is locked, and after all that can be refused: it is slow on purpose
+        let password_hash = match &new.password {
+            Some(password) => {
+                let tx = self.db.read(scope).await?;
+                let old = tx.get::<Entity>(id).await?.ok_or_else(missing)?;
+                self.check_update(&tx, &old, version, &new, Locked::No).await?;
+                drop(tx);
+                Some(self.hash_set(scope.tenant(), password.clone()).await?)
+            }
             None => None,
         };
         let tx = self.db.write(scope).await?;
         let old = tx.get_locked::<Entity>(id).await?.ok_or_else(missing)?;
-        version.check(&etag(old.updated_at))?;
-        self.check_above(&tx, &old).await?;
-        self.check_roles(&tx, "roles", new.roles.as_deref().unwrap_or_default()).await?;
+        self.check_update(&tx, &old, version, &new, Locked::Yes).await?;
         let before = old.clone();
         let updated_at = next_version(old.updated_at, self.clock.now());
         let mut row = old.into_active_model();
@@ -201,13 +216,44 @@ impl Identity {
         Ok(user)
     }
 
+    async fn check_update(
+        &self,
+        tx: &Tx<Tenant>,
+        old: &Model,
+        version: &IfMatch,
+        new: &UserUpdate,
+        locked: Locked,
+    ) -> Result<()> {
+        version.check(&etag(old.updated_at))?;
+        self.check_above(tx, old).await?;
+        if new.password.is_some() || new.external_id.is_some() {
+            self.check_becoming(tx, old).await?;
+        }
+        self.check_roles(tx, "roles", new.roles.as_deref().unwrap_or_default(), locked).await?;
+        let external_id = new.external_id.as_ref().and_then(Option::as_ref);
+        for (column, value) in [(Column::Email, new.email.as_ref()), (Column::ExternalId, external_id)] {
+            check_free(tx, Some(old.id), column, value).await?;
+        }
+        Ok(())
+    }
+
+    async fn hash_set(&self, tenant: TenantId, password: String) -> Result<String> {
+        self.passwords.hash(Urgency::Setting, tenant, Zeroizing::new(password)).await
+    }
+
     /// Gives a user a new password, to be changed at the next log-in, and ends the user's sessions.
     pub async fn reset_password(&self, scope: &Scope, id: UserId) -> Result<Zeroizing<String>> {
         let password = secret::one_time(&self.clock);
-        let hash = self.passwords.hash("password", password.to_string()).await?;
+        let tx = self.db.read(scope).await?;
+        let old = tx.get::<Entity>(id).await?.ok_or_else(missing)?;
+        self.check_above(&tx, &old).await?;
+        self.check_becoming(&tx, &old).await?;
+        drop(tx);
+        let hash = self.hash_set(scope.tenant(), password.to_string()).await?;
         let tx = self.db.write(scope).await?;
         let old = tx.get_locked::<Entity>(id).await?.ok_or_else(missing)?;
         self.check_above(&tx, &old).await?;
+        self.check_becoming(&tx, &old).await?;
         let now = self.clock.now();
         let updated_at = next_version(old.updated_at, now);
         let mut row = old.into_active_model();
@@ -233,6 +279,56 @@ pub(crate) async fn insert<R>(tx: &Tx<R>, row: ActiveModel) -> Result<Model> {
     tx.insert(row).await.map_err(taken)
 }
 
+/// The cost of the costliest bcrypt hash that is kept in any tenant; 0 without any. By an index of its own.
+pub(crate) async fn costliest_import(tx: &Tx<System>) -> Result<u32> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        cost: String,
+    }
+    let find = tx.find_any::<Entity>().filter(Expr::cust("substr(password_hash, 1, 2) = '$2'"));
+    let cost = Expr::cust("substr(password_hash, 5, 2)");
+    let rows: Vec<Row> =
+        find.select_only().column_as(cost.clone(), "cost").order_by_desc(cost).limit(1).into().await?;
+    Ok(rows.first().and_then(|row| row.cost.parse().ok()).unwrap_or_default())
+}
+
+fn usual_roles() -> Vec<String> {
+    vec![built_in::USER.to_owned()]
+}
+
+/// Refuses a value that another user has; what is inserted meanwhile, the database refuses.
+async fn check_free(
+    tx: &Tx<Tenant>,
+    but: Option<UserId>,
+    column: Column,
+    value: Option<&String>,
+) -> Result<()> {
+    let Some(value) = value else { return Ok(()) };
+    let other = tx.find::<Entity>().filter(column.eq(value)).one().await?;
+    match other.filter(|other| but != Some(other.id)) {
+        Some(_) => Err(taken_by(column.as_str())),
+        None => Ok(()),
+    }
+}
+
+fn check_new(new: &UserCreate) -> Result<()> {
+    bounded("username", &new.username, 50)?;
+    check_email(&new.email)?;
+    check_optional(new.full_name.as_deref(), new.external_id.as_deref())?;
+    match (&new.password, &new.password_hash) {
+        (Some(_), Some(_)) => {
+            Err(Error::invalid("password_hash", "give either `password` or `password_hash`"))
+        }
+        (Some(password), None) => password::check("password", password),
+        (None, Some(hash)) => password::check_imported("password_hash", hash),
+        (None, None) => Ok(()),
+    }
+}
+
+fn taken_by(param: &'static str) -> Error {
+    Error::taken(param, format!("there is a user with this {param} already"))
+}
+
 fn missing() -> Error {
     Error::not_found("user")
 }
@@ -247,7 +343,7 @@ fn taken(error: Error) -> Error {
         .into_iter()
         .find(|name| text.contains(name))
         .unwrap_or("username");
-    Error::taken(param, format!("there is a user with this {param} already")).with_source(error)
+    taken_by(param).with_source(error)
 }
 
 fn changes(user: &Model) -> Value {

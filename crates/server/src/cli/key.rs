@@ -40,7 +40,14 @@ pub(super) enum Command {
         #[command(flatten)]
         list: ListArgs,
     },
-    /// Revoke a key: within a second it works nowhere.
+    /// Make the instance the maker of a key, so that it no longer depends on who made it.
+    TakeOver {
+        #[command(flatten)]
+        tenant: TenantArg,
+        /// Id of the key.
+        id: ApiKeyId,
+    },
+    /// Revoke a key, and with it those that were made with it: within a second they work nowhere.
     Revoke {
         #[command(flatten)]
         tenant: TenantArg,
@@ -68,8 +75,12 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
             output::rows(
                 json,
                 &rows,
-                &["name", "prefix", "scopes", "last_used_at", "expires_at", "revoked_at", "id"],
+                &["name", "prefix", "scopes", "made_by", "last_used_at", "expires_at", "revoked_at", "id"],
             )
+        }
+        Command::TakeOver { tenant, id } => {
+            let (core, scope) = admin::in_tenant(config, &tenant).await?;
+            output::one(json, &ApiKeyView::from(core.identity.take_over_api_key(&scope, id).await?))
         }
         Command::Revoke { tenant, id } => {
             let (core, scope) = admin::in_tenant(config, &tenant).await?;

@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header};
 use loam_http::surface::{ApiError, rejected_as_error};
 use loam_identity::login::cookie;
 use loam_identity::{Asks, Authenticator, permissions};
-use loam_kernel::{Error, Kind, Origin, Scope};
+use loam_kernel::{Actor, Error, Kind, Origin, Scope};
 use serde_json::Value;
 use utoipa::openapi::OpenApi;
 
@@ -55,8 +55,8 @@ const METRICS: &str = "/metrics";
 /// Anthropic's clients send their key in a header of their own, to paths below this one.
 const ANTHROPIC: &str = "/anthropic/";
 const ANTHROPIC_KEY: HeaderName = HeaderName::from_static("x-api-key");
-/// How an operator names the tenant to act in.
-const OPEN_TENANT: HeaderName = HeaderName::from_static("x-loam-tenant");
+/// How an operator names the tenant to act in, and an application the one that its end user's token is for.
+const TENANT: HeaderName = HeaderName::from_static("x-loam-tenant");
 
 /// Pages for people, which the document does not list.
 fn is_page(path: &str) -> bool {
@@ -132,8 +132,11 @@ impl Access {
             Needs::Permission(permission) => Some(permission),
         };
         let origin = origin.clone();
+        let named = headers.get(TENANT).map(|named| named.to_str().unwrap_or_default());
         let mut scope = match credential(uri.path(), headers, &origin)? {
-            Credential::Bearer(text) => self.authenticator.authenticate(text, operation.asks, origin).await?,
+            Credential::Bearer(text) => {
+                self.authenticator.authenticate(text, named, operation.asks, origin).await?
+            }
             Credential::Session(cookie) => {
                 let safe = matches!(*method, Method::GET | Method::HEAD);
                 let session =
@@ -143,8 +146,8 @@ impl Access {
         };
         if let Some(permission) = permission {
             // what is about the caller alone stays in its own tenant
-            if let Some(named) = headers.get(OPEN_TENANT) {
-                let named = named.to_str().unwrap_or_default();
+            // an end user's token was matched within the tenant that is named
+            if let Some(named) = named.filter(|_| !matches!(scope.actor(), Actor::EndUser(_))) {
                 scope = Box::pin(self.authenticator.open_tenant(&scope, named, operation.asks)).await?;
             }
             scope.require(permission)?;
