@@ -122,10 +122,12 @@ class Person:
         body = {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
         key.call("POST", "/otlp/v1/traces", 200, json=body)
 
-    def write_by_channel(self) -> None:
-        """A message of another platform, whose sender is a user of their own."""
-        platform = open_channel(self.api, f"channel-{next(_numbers)}", "http://127.0.0.1:9/", auto_reply=False)
+    def write_by_channel(self) -> str:
+        """A message of another platform, whose sender is a user of their own; gives the channel's name."""
+        name = f"channel-{next(_numbers)}"
+        platform = open_channel(self.api, name, "http://127.0.0.1:9/", auto_reply=False, provision_users=True)
         platform.say(f"channel {self.word}", f"chat-{self.name}", sender={"id": self.name, "name": self.word})
+        return name
 
 
 def erase(api: Api, subject_type: str, subject: str) -> dict[str, Any]:
@@ -324,6 +326,16 @@ def test_an_end_user_is_erased_here_and_stays_with_another_tenant(gateway, mine,
     assert other_word in json.dumps(other.get(f"/api/v1/llm_calls/{kept[0]['id']}"))
     mine.chat(MODEL, "anew", user=end_user)
     eventually(lambda: mine.all("llm_calls", end_user=end_user)), "who comes back is somebody new"
+
+
+def test_somebody_of_another_platform_is_erased_by_what_they_are_called_there(gateway, mine):
+    person = Person(mine)
+    channel = person.write_by_channel()
+    eventually(lambda: rows_with(gateway, [f"channel {person.word}"]))
+    assert any(person.word in json.dumps(line) for line in exported(mine, end_user=f"{channel}:{person.name}"))
+    erase(mine, "end_user", f"{channel}:{person.name}")
+    assert rows_with(gateway, [f"channel {person.word}", f"{channel}:{person.name}"]) == []
+    assert mine.get(f"/api/v1/users/{person.id}")["username"] == person.name, "a user of another name is somebody else"
 
 
 def test_deleting_a_session_or_a_message_takes_its_calls_along(gateway, mine):

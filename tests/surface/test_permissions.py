@@ -13,7 +13,7 @@ OWN = {"/api/v1/session", "/api/v1/session/password", "/api/v1/logout"}
 # What goes with a header rather than with an operation: see test_operators.py.
 OF_A_HEADER = {"tenants:open"}
 # What widens others from one's own to everybody's: see test_user_preferences.py and test_chat_sessions.py.
-OF_EVERYBODY = {"user_preferences:all", "chat_sessions:all"}
+OF_EVERYBODY = {"user_preferences:all", "chat_sessions:all", "erasures:all", "exports:all"}
 
 
 def needed(operation) -> str | None:

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use loam_conversation::Conversation;
 use loam_db::{Db, EntityShape};
 use loam_gateway::{Gateway, Parts};
