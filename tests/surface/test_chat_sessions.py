@@ -251,7 +251,7 @@ def test_a_deleted_users_sessions_go_too(tenant, name):
     eventually(lambda: ids(tenant.all("chat_sessions")) == [kept])
     assert_error(tenant.call("GET", f"/api/v1/messages/{message}"), 404)
     assert tenant.all("chat_sessions", user_id=who) == []
-    eventually(lambda: tenant.all("jobs", kind="chat_sessions.delete_messages", state="succeeded"))
+    eventually(lambda: tenant.all("jobs", kind="erasures.run", state="succeeded"))
 
 
 def test_an_end_user_with_the_applications_token_sees_only_their_own(tenant, end_users):
