@@ -16,7 +16,10 @@ CONFIGURATION = """\
 listen_addr = 127.0.0.1
 listen_port = {port}
 unix_socket_dir =
-auth_type = any
+# Everybody is let in as who they say they are, if PostgreSQL knows them: Loam makes a login of its own.
+auth_type = trust
+auth_user = postgres
+auth_query = SELECT usename, passwd FROM pg_shadow WHERE usename = $1
 pool_mode = transaction
 # Few server connections for many clients, so that two transactions of one client land on different ones.
 default_pool_size = {pool_size}
@@ -38,9 +41,7 @@ class PgBouncer:
         self.port = free_port()
         self.folder = temporary_folder("pgbouncer", user)
         configuration = self.folder / "pgbouncer.ini"
-        # `auth_type = any` lets everybody in as the user that the database line names.
-        text = CONFIGURATION.format(postgres=postgres.port, port=self.port, pool_size=pool_size, extra=extra)
-        configuration.write_text(text.replace(f"port={postgres.port}", f"port={postgres.port} user=postgres"))
+        configuration.write_text(CONFIGURATION.format(postgres=postgres.port, port=self.port, pool_size=pool_size, extra=extra))
         configuration.chmod(0o644)
         self._process = Process("pgbouncer", temporary_folder("pgbouncer-log"))
         self._process.launch([program, str(configuration)], user=user)

@@ -17,7 +17,6 @@ use loam_platform::notices::Notices;
 use loam_platform::seal::Keyring;
 use loam_platform::system_config::Live;
 use loam_platform::webhook_deliveries::WebhookDeliveries;
-use tokio::sync::Semaphore;
 use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
@@ -51,7 +50,7 @@ pub(crate) struct Inner {
     pub(crate) caches: Caches,
     pub(crate) lanes: Lanes,
     /// Imports under way: each may hold some memory.
-    pub(crate) imports: Semaphore,
+    pub(crate) imports: history::Imports,
     /// This node, by its journal.
     pub(crate) node: NodeId,
     pub(crate) turns: Turns,
@@ -119,7 +118,7 @@ impl Conversation {
             changes: Changes::new(clock.clone(), notices.clone()),
             caches: Caches::new(&notices),
             lanes: Lanes::new(),
-            imports: Semaphore::new(history::AT_ONCE),
+            imports: history::Imports::new(),
             node,
             turns: Turns::default(),
             away_until: AtomicI64::new(0),

@@ -142,7 +142,7 @@ async fn live_columns(db: &Db) -> Result<BTreeMap<String, Columns>> {
             let sql = "SELECT c.relname::text, a.attname::text, format_type(a.atttypid, a.atttypmod), NOT a.attnotnull \
                  FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid \
                  WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition \
-                 AND a.attnum > 0 AND NOT a.attisdropped AND c.relname <> 'seaql_migrations'";
+                 AND a.attnum > 0 AND NOT a.attisdropped AND c.relname NOT IN ('seaql_migrations', 'tenant_wall')";
             for row in sqlx::raw_sql(sql).fetch_all(owner).await.map_err(from_sqlx)? {
                 add(row.get(0), row.get(1), row.get(2), row.get(3));
             }

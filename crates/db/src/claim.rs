@@ -1,8 +1,12 @@
 //! What a queue in a table needs: rows that nobody else is taking, and an insert that gives way.
 
-use loam_kernel::Result;
-use sea_orm::sea_query::{LockBehavior, LockType, OnConflict};
-use sea_orm::{ActiveModelBehavior, ActiveModelTrait, ConnectionTrait, DbBackend, EntityTrait, QuerySelect};
+use loam_kernel::{Result, TenantId};
+use sea_orm::sea_query::{Condition, Expr, LockBehavior, LockType, OnConflict};
+use sea_orm::sea_query::{PostgresQueryBuilder, SqliteQueryBuilder};
+use sea_orm::{
+    ActiveModelBehavior, ActiveModelTrait, ConnectionTrait, DbBackend, EntityTrait, IdenStatic, QueryFilter,
+    QuerySelect, QueryTrait, Statement,
+};
 
 use crate::error::map_err;
 use crate::find::{Find, TenantEntity};
@@ -36,5 +40,39 @@ impl Tx<System> {
             select = select.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
         }
         Find::new(select, &self.conn)
+    }
+
+    /// The tenants that have rows for which `due` holds, in the order of their ids: whose turns there are.
+    ///
+    /// It steps from tenant to tenant by an index of the rows for which `open` holds, which begins with the tenant; so it
+    /// costs a look for each tenant, however many rows one of them has. `open` is that index's condition, in its own words.
+    pub async fn tenants_with<E: TenantEntity>(
+        &self,
+        open: &'static str,
+        due: Condition,
+    ) -> Result<Vec<TenantId>> {
+        let backend = self.conn.get_database_backend();
+        let (table, column) = (E::default().table_name().to_owned(), E::TENANT.as_str());
+        let mut exists = E::find().select_only().expr(Expr::val(1)).filter(due);
+        exists = exists.filter(Expr::cust(format!("\"{table}\".\"{column}\" = steps.tenant")));
+        let (exists, values) = match backend {
+            DbBackend::Sqlite => exists.into_query().build(SqliteQueryBuilder),
+            _ => exists.into_query().build(PostgresQueryBuilder),
+        };
+        let next = |from: &str| {
+            format!("(SELECT {column} FROM {table} WHERE {open}{from} ORDER BY {column} LIMIT 1)")
+        };
+        let sql = format!(
+            "WITH RECURSIVE steps (tenant) AS (SELECT {} UNION ALL SELECT {} FROM steps WHERE steps.tenant IS NOT NULL) \
+             SELECT steps.tenant AS tenant FROM steps WHERE steps.tenant IS NOT NULL AND EXISTS ({exists}) ORDER BY 1",
+            next(""),
+            next(&format!(" AND {column} > steps.tenant")),
+        );
+        let statement = Statement::from_sql_and_values(backend, sql, values);
+        let rows = self.conn.query_all_raw(statement).await.map_err(map_err)?;
+        rows.iter()
+            .map(|row| row.try_get("", "tenant").map(TenantId))
+            .collect::<Result<_, _>>()
+            .map_err(map_err)
     }
 }

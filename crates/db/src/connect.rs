@@ -5,17 +5,18 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use loam_kernel::{Error, Kind, Result, Scope};
+use loam_kernel::{Error, FairLimits, FairPermit, FairShare, Kind, Result, Scope, TenantId};
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, PgPool, Row, SqlitePool};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 
 use crate::conn::{Conn, Naming};
 use crate::error::{from_sqlx, is_transient_sqlx};
 use crate::overwrite::mark_secure;
 use crate::tx::{System, Tenant, Tx};
+use crate::wall::{Containment, Wall};
 
 /// Where the database is and how it is used.
 #[derive(Clone, Debug, Deserialize)]
@@ -26,7 +27,11 @@ pub struct Config {
     pub url: Option<String>,
     /// The owner's URL for migrations, where `url` names a login that is only a member of `loam_app` and `loam_system`.
     pub owner_url: Option<String>,
-    /// Connections to PostgreSQL, or readers of the SQLite file.
+    /// The URL for tenants' transactions, of a login that is a member of `loam_app` alone. Unless given, Loam makes such a
+    /// login itself where the owner may create roles.
+    pub tenant_url: Option<String>,
+    /// Connections to PostgreSQL for tenants' transactions, and as many at most for the instance's own; or readers of the
+    /// SQLite file. One tenant has at most three quarters of them, from 4 on.
     pub max_connections: u32,
     /// Seconds to wait for a free connection before a caller is told to come back.
     pub acquire_timeout: u64,
@@ -41,6 +46,7 @@ impl Default for Config {
         Self {
             url: None,
             owner_url: None,
+            tenant_url: None,
             max_connections: 8,
             acquire_timeout: 5,
             statement_timeout: 30,
@@ -75,26 +81,50 @@ impl FromStr for Dialect {
 pub struct Db {
     pub(crate) pools: Pools,
     config: Arc<Config>,
+    shares: Shares,
+}
+
+/// The connections, divided among tenants.
+#[derive(Clone)]
+struct Shares {
+    /// PostgreSQL's, or SQLite's readers.
+    connections: FairShare,
+    /// SQLite's one writer.
+    writer: FairShare,
+}
+
+/// Transactions of one tenant that wait for a connection: a bound for memory alone, as each waits for a few seconds.
+const WAITING: usize = 4096;
+
+impl Shares {
+    fn new(config: &Config) -> Self {
+        let units = usize::try_from(config.max_connections).unwrap_or(usize::MAX).max(1);
+        let patience = Duration::from_secs(config.acquire_timeout);
+        let share = |units, each| FairShare::new(FairLimits { units, each, waiting: WAITING, patience });
+        Self { connections: share(units, units - units / 4), writer: share(1, 1) }
+    }
 }
 
 #[derive(Clone)]
 pub(crate) enum Pools {
     /// Exactly one writer, so that `database is locked` can't happen within the process; and readers beside it.
-    Sqlite {
-        writer: SqlitePool,
-        readers: SqlitePool,
-    },
+    Sqlite { writer: SqlitePool, readers: SqlitePool },
     Postgres {
+        /// What sees every tenant.
         pool: PgPool,
         owner: PgPool,
         naming: Naming,
+        /// The login of `pool`.
+        login: Arc<PgConnectOptions>,
+        /// How tenants' transactions connect, found out by the first.
+        wall: Arc<OnceCell<Wall>>,
     },
 }
 
 /// How full a pool is, for `/metrics`.
 #[derive(Clone, Debug, Serialize)]
 pub struct PoolUse {
-    /// `writer`, `readers` or `postgres`.
+    /// `writer`, `readers`, `postgres` or `tenants`.
     pub name: &'static str,
     /// Open connections.
     pub open: u32,
@@ -114,13 +144,15 @@ impl Db {
             }
             Some(_) => return Err(Error::invalid("database.url", "must begin with `postgres://`")),
         };
-        Ok(Self { pools, config: Arc::new(config.clone()) })
+        Ok(Self { pools, config: Arc::new(config.clone()), shares: Shares::new(config) })
     }
 
     /// A database that is never connected to, for building routes whose documentation is all that is wanted.
     pub fn unconnected() -> Self {
         let pool = || SqlitePoolOptions::new().connect_lazy_with(SqliteConnectOptions::new().in_memory(true));
-        Self { pools: Pools::Sqlite { writer: pool(), readers: pool() }, config: Arc::default() }
+        let config = Config::default();
+        let (pools, shares) = (Pools::Sqlite { writer: pool(), readers: pool() }, Shares::new(&config));
+        Self { pools, config: Arc::new(config), shares }
     }
 
     /// Whether no other process writes to it while this server runs: the embedded database.
@@ -138,12 +170,12 @@ impl Db {
 
     /// Begins a transaction that only reads, within the tenant of the scope.
     pub async fn read(&self, scope: &Scope) -> Result<Tx<Tenant>> {
-        Ok(Tx::new(self.begin(scope, "loam_app", false).await?, scope))
+        Ok(Tx::new(self.begin(Role::Tenant(scope.tenant()), false).await?, scope))
     }
 
     /// Begins a transaction that writes, within the tenant of the scope.
     pub async fn write(&self, scope: &Scope) -> Result<Tx<Tenant>> {
-        let tx = Tx::new(self.begin(scope, "loam_app", true).await?, scope);
+        let tx = Tx::new(self.begin(Role::Tenant(scope.tenant()), true).await?, scope);
         tx.claim_idempotency().await?;
         Ok(tx)
     }
@@ -151,33 +183,44 @@ impl Db {
     /// Begins a reading transaction that sees every tenant. Only for looking up credentials, instance-wide lists of an
     /// operator, jobs and the drainer.
     pub async fn system_read(&self, scope: &Scope) -> Result<Tx<System>> {
-        Ok(Tx::new(self.begin(scope, "loam_system", false).await?, scope))
+        Ok(Tx::new(self.begin(Role::System, false).await?, scope))
     }
 
     /// Begins a writing transaction that sees every tenant; see [`Db::system_read`].
     pub async fn system_write(&self, scope: &Scope) -> Result<Tx<System>> {
-        let tx = Tx::new(self.begin(scope, "loam_system", true).await?, scope);
+        let tx = Tx::new(self.begin(Role::System, true).await?, scope);
         tx.claim_idempotency().await?;
         Ok(tx)
     }
 
-    async fn begin(&self, scope: &Scope, role: &str, write: bool) -> Result<Conn> {
+    async fn begin(&self, role: Role, write: bool) -> Result<(Conn, Option<FairPermit>)> {
+        let share = self.share(role, write).await.map_err(from_sqlx)?;
         let mut pause = Duration::from_millis(50);
         for _ in 0..self.config.retries {
-            match self.try_begin(scope, role, write).await {
+            match self.try_begin(role, write).await {
                 // a pool that stays exhausted is answered at once: trying again would only lengthen the queue
                 Err(e) if is_transient_sqlx(&e) && !matches!(e, sqlx::Error::PoolTimedOut) => {
                     tracing::debug!(error = %e, "beginning a transaction failed; trying again");
                     tokio::time::sleep(pause).await;
                     pause *= 2;
                 }
-                other => return other.map_err(from_sqlx),
+                other => return other.map(|conn| (conn, share)).map_err(from_sqlx),
             }
         }
-        self.try_begin(scope, role, write).await.map_err(from_sqlx)
+        self.try_begin(role, write).await.map(|conn| (conn, share)).map_err(from_sqlx)
     }
 
-    async fn try_begin(&self, scope: &Scope, role: &str, write: bool) -> Result<Conn, sqlx::Error> {
+    /// The turn of a tenant. On PostgreSQL the system has connections of its own.
+    async fn share(&self, role: Role, write: bool) -> Result<Option<FairPermit>, sqlx::Error> {
+        let (share, tenant) = match (&self.pools, role) {
+            (Pools::Postgres { .. }, Role::System) => return Ok(None),
+            (Pools::Sqlite { .. }, _) if write => (&self.shares.writer, role.tenant()),
+            _ => (&self.shares.connections, role.tenant()),
+        };
+        share.acquire(tenant).await.map(Some).map_err(|_| sqlx::Error::PoolTimedOut)
+    }
+
+    async fn try_begin(&self, role: Role, write: bool) -> Result<Conn, sqlx::Error> {
         match &self.pools {
             Pools::Sqlite { writer, .. } if write => {
                 Ok(Conn::Sqlite(Mutex::new(writer.begin_with("BEGIN IMMEDIATE").await?)))
@@ -187,13 +230,38 @@ impl Db {
             }
             Pools::Postgres { pool, naming, .. } => {
                 let mode = if write { "" } else { " READ ONLY" };
+                let (pool, enter) = match role {
+                    Role::System => (pool, "SET LOCAL ROLE loam_system".to_owned()),
+                    Role::Tenant(tenant) => {
+                        let wall = self.wall().await?;
+                        (&wall.pool, wall.enter(tenant))
+                    }
+                };
                 // one message: a round trip each would cost more than the statement itself
                 let begin = format!(
-                    "BEGIN{mode}; SET LOCAL ROLE {role}; SET LOCAL app.tenant_id = '{}'; SET LOCAL statement_timeout = '{}s'",
-                    scope.tenant(),
-                    self.config.statement_timeout,
+                    "BEGIN{mode}; SET LOCAL statement_timeout = '{}s'; {enter}",
+                    self.config.statement_timeout
                 );
                 Ok(Conn::Postgres(Mutex::new(pool.begin_with(AssertSqlSafe(begin)).await?), *naming))
+            }
+        }
+    }
+
+    async fn wall(&self) -> Result<&Wall, sqlx::Error> {
+        match &self.pools {
+            Pools::Postgres { pool, owner, login, wall, .. } => {
+                wall.get_or_try_init(|| Wall::raise(&self.config, pool, owner, login)).await
+            }
+            Pools::Sqlite { .. } => Err(sqlx::Error::BeginFailed),
+        }
+    }
+
+    /// How far an injected statement of a tenant's would come on PostgreSQL; none on SQLite, which has no roles.
+    pub async fn containment(&self) -> Result<Option<Containment>> {
+        match &self.pools {
+            Pools::Sqlite { .. } => Ok(None),
+            Pools::Postgres { .. } => {
+                self.wall().await.map(|wall| Some(wall.containment.clone())).map_err(from_sqlx)
             }
         }
     }
@@ -206,8 +274,13 @@ impl Db {
                 PoolUse { name: "writer", open: writer.size(), idle: writer.num_idle(), max: 1 },
                 PoolUse { name: "readers", open: readers.size(), idle: readers.num_idle(), max },
             ],
-            Pools::Postgres { pool, .. } => {
-                vec![PoolUse { name: "postgres", open: pool.size(), idle: pool.num_idle(), max }]
+            Pools::Postgres { pool, wall, .. } => {
+                let usage =
+                    |name, pool: &PgPool| PoolUse { name, open: pool.size(), idle: pool.num_idle(), max };
+                let own = wall.get().filter(|wall| wall.containment == Containment::Contained);
+                std::iter::once(usage("postgres", pool))
+                    .chain(own.map(|wall| usage("tenants", &wall.pool)))
+                    .collect()
             }
         }
     }
@@ -244,10 +317,30 @@ impl Db {
                 readers.close().await;
                 writer.close().await;
             }
-            Pools::Postgres { pool, owner, .. } => {
+            Pools::Postgres { pool, owner, wall, .. } => {
+                if let Some(wall) = wall.get() {
+                    wall.pool.close().await;
+                }
                 pool.close().await;
                 owner.close().await;
             }
+        }
+    }
+}
+
+/// Who a transaction is.
+#[derive(Clone, Copy)]
+enum Role {
+    Tenant(TenantId),
+    System,
+}
+
+impl Role {
+    /// Whose share it takes.
+    fn tenant(self) -> TenantId {
+        match self {
+            Self::Tenant(tenant) => tenant,
+            Self::System => TenantId::NIL,
         }
     }
 }
@@ -302,10 +395,14 @@ async fn open_postgres(config: &Config, url: &str) -> Result<Pools> {
             .map_err(|e| Error::invalid(param, format!("is not a PostgreSQL URL: {e}")))
     };
     let timeout = Duration::from_secs(config.acquire_timeout);
+    let login = parse(url, "database.url")?;
+    if let Some(url) = &config.tenant_url {
+        parse(url, "database.tenant_url")?;
+    }
     let pool = PgPoolOptions::new()
         .max_connections(config.max_connections)
         .acquire_timeout(timeout)
-        .connect_lazy_with(parse(url, "database.url")?);
+        .connect_lazy_with(login.clone());
     let owner_url = config.owner_url.as_deref().unwrap_or(url);
     // two, as one holds the migration lock while the other migrates; none is kept open between
     let owner = PgPoolOptions::new()
@@ -315,5 +412,5 @@ async fn open_postgres(config: &Config, url: &str) -> Result<Pools> {
         .connect_lazy_with(parse(owner_url, "database.owner_url")?);
     // sqlx names statements even when it is told to keep none
     let naming = if url.contains("statement-cache-capacity=0") { Naming::Unnamed } else { Naming::Named };
-    Ok(Pools::Postgres { pool, owner, naming })
+    Ok(Pools::Postgres { pool, owner, naming, login: Arc::new(login), wall: Arc::default() })
 }

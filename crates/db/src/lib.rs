@@ -28,6 +28,7 @@ mod revision;
 mod schema;
 mod status;
 mod tx;
+mod wall;
 
 pub use bulk::{Bulk, Column, Fold, OnConflict};
 pub use check::{EntityShape, compare};
@@ -44,6 +45,7 @@ pub use revision::new_revision;
 pub use schema::print_schema;
 pub use status::{PartitionUse, slow_statements};
 pub use tx::{System, Tenant, Tx};
+pub use wall::Containment;
 
 /// Says that an entity belongs to tenants: which column holds the tenant, and which the id that lists are sorted by.
 #[macro_export]

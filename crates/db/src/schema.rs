@@ -178,6 +178,11 @@ impl Schema {
             self.postgres(format!(
                 "CREATE POLICY tenant ON {name} TO loam_app USING ({column} = {tenant}) WITH CHECK ({column} = {tenant})"
             ));
+            // from the migration on that signs tenants, only a signed one is believed
+            self.postgres(format!(
+                "DO $$ BEGIN IF to_regprocedure('loam_tenant()') IS NOT NULL THEN ALTER POLICY tenant ON {name} \
+                 USING ({column} = (SELECT loam_tenant())) WITH CHECK ({column} = (SELECT loam_tenant())); END IF; END $$"
+            ));
             // a tenant may read its own row of `tenants`, and change it through the system role alone
             let rights = if owner == Owner::Itself { "SELECT" } else { "SELECT, INSERT, UPDATE, DELETE" };
             self.postgres(format!("GRANT {rights} ON {name} TO loam_app"));

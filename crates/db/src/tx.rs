@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use loam_kernel::{Result, Scope, TenantId};
+use loam_kernel::{FairPermit, Result, Scope, TenantId};
 use sea_orm::{
     ActiveModelBehavior, ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter,
 };
@@ -23,11 +23,13 @@ pub struct Tx<R> {
     pub(crate) conn: Conn,
     scope: Scope,
     role: PhantomData<R>,
+    /// The tenant's share of the connections, given back behind the connection.
+    _share: Option<FairPermit>,
 }
 
 impl<R> Tx<R> {
-    pub(crate) fn new(conn: Conn, scope: &Scope) -> Self {
-        Self { conn, scope: scope.clone(), role: PhantomData }
+    pub(crate) fn new((conn, share): (Conn, Option<FairPermit>), scope: &Scope) -> Self {
+        Self { conn, scope: scope.clone(), role: PhantomData, _share: share }
     }
 
     /// Who asks, and for which tenant.

@@ -21,6 +21,8 @@ pub struct Config {
     pub response_cache_bytes: u64,
     /// Seconds that a provider's list of models is remembered.
     pub models_ttl: u64,
+    /// Calls under way at once on this node, those of turns included. A tenant has at most half of them.
+    pub max_calls: usize,
 }
 
 impl Default for Config {
@@ -33,6 +35,7 @@ impl Default for Config {
             expected_answer_tokens: 1024,
             response_cache_bytes: 64 << 20,
             models_ttl: 60,
+            max_calls: 8192,
         }
     }
 }

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::HeaderMap;
 use loam_journal::Position;
-use loam_kernel::{ChatSessionId, Error, Kind, LlmCallId, Result, Scope, TenantId, UserId};
+use loam_kernel::{ChatSessionId, Error, Kind, LlmCallId, Result, Scope, TenantId, UserId, beside_patiently};
 use loam_platform::pack::unpack;
 use loam_providers::{Endpoint, answered, asked, assemble};
 pub use loam_providers::{Finish, Said, Speaker};
@@ -114,9 +114,9 @@ impl Place {
     /// Hands what was said in a call to the conversation. Reading it takes a while, so that runs apart.
     pub(crate) async fn keep(self: Box<Self>, told: Told) {
         let Self { named, hook } = *self;
-        match tokio::task::spawn_blocking(move || told.read(named)).await {
+        match beside_patiently(named.tenant, move || told.read(named)).await {
             Ok(exchange) => hook.keep(exchange).await,
-            Err(e) => tracing::error!(error = %e, "what was said in a call could not be read"),
+            Err(e) => tracing::error!(error = ?e, "what was said in a call could not be read"),
         }
     }
 }
@@ -160,7 +160,7 @@ impl Gateway {
         let row = self.get_call(&Scope::system(named.tenant, "conversations"), call).await?;
         let Some(endpoint) = Endpoint::of_path(&row.endpoint) else { return Ok(None) };
         let Some(told) = recorded(row, endpoint) else { return Ok(None) };
-        tokio::task::spawn_blocking(move || told.read(named)).await.map(Some).map_err(Error::internal)
+        beside_patiently(named.tenant, move || told.read(named)).await.map(Some)
     }
 }
 

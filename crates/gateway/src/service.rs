@@ -100,7 +100,7 @@ impl Gateway {
         } = parts;
         let meters = Meters::new(db.clone(), clock.clone(), journal.clone());
         let catalog = Catalog::new(db.clone(), keyring.clone(), timeouts, meters.clone(), &notices);
-        let ledger = Ledger::new(journal, journal_budget, clock.clone(), meters.clone());
+        let ledger = Ledger::new(journal, journal_budget, config.max_calls, clock.clone(), meters.clone());
         let answers = Answers::new(config.response_cache_bytes);
         let kept = answers.clone();
         notices.subscribe(move |notice| {

@@ -18,7 +18,6 @@ use loam_platform::personal::Guard;
 use loam_platform::seal::Keyring;
 use loam_platform::system_config::Live;
 use loam_platform::webhook_deliveries::WebhookDeliveries;
-use tokio::sync::Semaphore;
 use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
@@ -64,8 +63,6 @@ pub(crate) struct Inner {
     pub(crate) ingest: Live<IngestSettings>,
     pub(crate) meter: Meter,
     pub(crate) activity: Activity,
-    /// How many large bodies are read at once.
-    pub(crate) readers: Semaphore,
 }
 
 /// What insight stands on.
@@ -162,7 +159,6 @@ impl Insight {
             ingest,
             meter: Meter::default(),
             activity: Activity::default(),
-            readers: Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from)),
         }))
     }
 

@@ -20,8 +20,8 @@ pub trait Handler: Send + Sync {
     /// The kind of job: a slug such as `projects.delete`.
     fn kind(&self) -> &'static str;
 
-    /// Whether a run mostly waits for somebody else, such as another server. Runs of such kinds leave one of a node's places
-    /// to the others, unless it has but one.
+    /// Whether a run mostly waits for somebody else, such as another server. Runs of such kinds have places of their own
+    /// (`jobs.waiting`), so that the slowness of others holds up nothing else.
     fn waits(&self) -> bool {
         false
     }

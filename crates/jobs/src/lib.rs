@@ -17,6 +17,7 @@ pub mod entity;
 mod handler;
 mod queries;
 mod retention;
+mod rounds;
 pub mod routes;
 mod run;
 mod runner;

@@ -98,14 +98,14 @@ fn due(kinds: &[&'static str], except: &[JobId], now: DateTime<Utc>) -> Conditio
         .add_option((!except.is_empty()).then(|| Column::Id.is_not_in(except.iter().copied())))
 }
 
-/// Whether there is anything to claim: asked first, as an idle poll must not take SQLite's one writer.
-pub(crate) async fn any_due(
+/// The tenants that have something to claim. Asked first, as an idle poll must not take SQLite's one writer.
+pub(crate) async fn tenants_due(
     tx: &Tx<System>,
     kinds: &[&'static str],
     except: &[JobId],
     now: DateTime<Utc>,
-) -> Result<bool> {
-    Ok(tx.find_any::<Entity>().filter(due(kinds, except, now)).one().await?.is_some())
+) -> Result<Vec<TenantId>> {
+    tx.tenants_with::<Entity>(OPEN, due(kinds, except, now)).await
 }
 
 /// The number of jobs whose time has come and that wait for a free node.
@@ -123,17 +123,17 @@ pub(crate) struct Claimed {
     pub(crate) spent: Vec<Model>,
 }
 
-/// Takes up to `limit` due jobs for a node, the longest due first.
+/// Takes up to `limit` due jobs of a tenant for a node, the longest due first.
 pub(crate) async fn claim(
     tx: &Tx<System>,
     kinds: &[&'static str],
     except: &[JobId],
-    node: NodeId,
+    (node, lease): (NodeId, Duration),
     now: DateTime<Utc>,
-    lease: Duration,
-    limit: u64,
+    (tenant, limit): (TenantId, usize),
 ) -> Result<Claimed> {
-    let find = tx.find_free::<Entity>().filter(due(kinds, except, now));
+    let limit = u64::try_from(limit).unwrap_or(u64::MAX);
+    let find = tx.find_free::<Entity>().filter(due(kinds, except, now)).filter(Column::TenantId.eq(tenant));
     let rows = find.order_by_asc(Column::RunAt).limit(limit).all().await?;
     let (spent, mut live): (Vec<Model>, Vec<Model>) =
         rows.into_iter().partition(|row| row.state == JobState::Running && row.attempts >= row.max_attempts);

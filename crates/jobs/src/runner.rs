@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use loam_db::Db;
-use loam_kernel::{Clock, JobId, NodeId, Result};
+use loam_kernel::{Clock, JobId, NodeId, Result, TenantId};
 use tokio::sync::Notify;
 use tokio::task::{Id, JoinSet};
 use tokio::time::{Instant, sleep, timeout};
@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::handler::Handlers;
 use crate::queries::{self, Claimed};
 use crate::retention::{self, DeleteFinished};
+use crate::rounds::Rounds;
 use crate::run::Worker;
 use crate::schedule::{Schedule, Scheduler};
 
@@ -71,6 +72,7 @@ impl Runner {
             worker: Arc::new(Worker { db, clock, handlers, config, node, give_back: give_back.clone() }),
             running: JoinSet::new(),
             ids: HashMap::new(),
+            rounds: Rounds::default(),
             measured: None,
             healthy: true,
         };
@@ -112,10 +114,18 @@ struct Queue {
     scheduler: Scheduler,
     worker: Arc<Worker>,
     running: JoinSet<()>,
-    /// What runs here, and whether it mostly waits.
-    ids: HashMap<Id, (JobId, bool)>,
+    ids: HashMap<Id, Running>,
+    rounds: Rounds,
     measured: Option<Instant>,
     healthy: bool,
+}
+
+/// A job that runs here.
+struct Running {
+    id: JobId,
+    tenant: TenantId,
+    /// Whether it mostly waits.
+    waits: bool,
 }
 
 impl Queue {
@@ -168,49 +178,77 @@ impl Queue {
 
     /// Claims as many jobs as there is room for, and starts them.
     async fn start_due(&mut self) -> Result<()> {
-        let places = usize::from(self.worker.config.concurrency);
-        self.start(false, places.saturating_sub(self.running.len())).await?;
-        let waiting = self.ids.values().filter(|(_, waits)| *waits).count();
-        // one place is left to what doesn't wait, which would else stand behind the slowness of others
-        let room = places.saturating_sub(1).max(1).saturating_sub(waiting);
-        self.start(true, places.saturating_sub(self.running.len()).min(room)).await
+        self.start(false).await?;
+        self.start(true).await
     }
 
     /// The same for kinds whose runs mostly wait, or for the others.
-    async fn start(&mut self, waits: bool, room: usize) -> Result<()> {
+    async fn start(&mut self, waits: bool) -> Result<()> {
+        let running = || self.ids.values().filter(|running| running.waits == waits);
+        let room = self.worker.config.places(waits).all.saturating_sub(running().count());
         let kinds = if waits { &self.waiting_kinds } else { &self.kinds };
         if room == 0 || kinds.is_empty() {
             return Ok(());
         }
+        let mut of_tenants: HashMap<TenantId, usize> = HashMap::new();
+        running().for_each(|running| *of_tenants.entry(running.tenant).or_default() += 1);
         // taken before the database's time, so that the lease never ends later here than there
         let lease_end = Instant::now() + self.worker.config.lease();
-        let claimed = self.claim(kinds, room).await?;
+        let claimed = self.claim(waits, room, of_tenants).await?;
         for job in claimed.spent {
             tracing::error!(job.id = %job.id, job.kind, "job failed for good: the lease of its last attempt ran out");
         }
         for job in claimed.live {
-            let id = job.id;
+            let running = Running { id: job.id, tenant: job.tenant_id, waits };
             let task = self.running.spawn(self.worker.clone().run(job, lease_end));
-            self.ids.insert(task.id(), (id, waits));
+            self.ids.insert(task.id(), running);
         }
         Ok(())
     }
 
-    async fn claim(&self, kinds: &[&'static str], limit: usize) -> Result<Claimed> {
+    /// Claims jobs of the tenants in turn.
+    async fn claim(
+        &mut self,
+        waits: bool,
+        mut room: usize,
+        mut running: HashMap<TenantId, usize>,
+    ) -> Result<Claimed> {
         let Worker { db, clock, config, node, .. } = &*self.worker;
+        let kinds = if waits { &self.waiting_kinds } else { &self.kinds };
+        let each = config.places(waits).each;
         // a lease that ran out while its run goes on here is left to others until that run has gone
-        let here: Vec<JobId> = self.ids.values().map(|(id, _)| *id).collect();
+        let here: Vec<JobId> = self.ids.values().map(|running| running.id).collect();
         let now = clock.now();
         let tx = db.system_read(&Worker::scope()).await?;
-        if !queries::any_due(&tx, kinds, &here, now).await? {
-            return Ok(Claimed::default());
-        }
+        let mut tenants = queries::tenants_due(&tx, kinds, &here, now).await?;
         drop(tx);
+        let mut all = Claimed::default();
+        if self.rounds.divide(&tenants, &running, each, room).is_empty() {
+            return Ok(all);
+        }
         let tx = db.system_write(&Worker::scope()).await?;
-        let limit = u64::try_from(limit).unwrap_or(u64::MAX);
-        let claimed = queries::claim(&tx, kinds, &here, *node, now, config.lease(), limit).await?;
+        loop {
+            let shares = self.rounds.divide(&tenants, &running, each, room);
+            if shares.is_empty() {
+                break;
+            }
+            for (tenant, places) in shares {
+                let one = (tenant, places);
+                let claimed = queries::claim(&tx, kinds, &here, (*node, config.lease()), now, one).await?;
+                let found = claimed.live.len() + claimed.spent.len();
+                *running.entry(tenant).or_default() += claimed.live.len();
+                room = room.saturating_sub(claimed.live.len());
+                self.rounds.served(tenant);
+                all.live.extend(claimed.live);
+                all.spent.extend(claimed.spent);
+                // it has no more, or another node has it: what is left goes to the others
+                if found < places {
+                    tenants.retain(|other| *other != tenant);
+                }
+            }
+        }
         tx.commit().await?;
-        Ok(claimed)
+        Ok(all)
     }
 
     async fn measure(&mut self) -> Result<()> {

@@ -5,6 +5,7 @@ use std::thread::JoinHandle;
 use crate::config::{Config, POSITION_GAP};
 use crate::error::{AppendError, DurableError, JournalError};
 use crate::frame::{Frame, Position};
+use crate::owners::Owner;
 use crate::reader::{self, Batch};
 use crate::recovery::{self, RecoveryReport};
 use crate::shared::Shared;
@@ -114,7 +115,22 @@ impl Journal {
     /// # Errors
     /// See [`AppendError`]; the frame was not taken.
     pub fn append(&self, kind: u8, key: [u8; 16], payload: &[&[u8]]) -> Result<Position, AppendError> {
-        self.inner.shared.append(kind, key, payload)
+        self.inner.shared.append(None, kind, key, payload)
+    }
+
+    /// The same for a frame that belongs to somebody: the budgets are divided among owners, so that one who fills the
+    /// journal finds it full before the others do.
+    ///
+    /// # Errors
+    /// As `append`; `Full` also when the owner has its share of what is not durable or not drained yet.
+    pub fn append_for(
+        &self,
+        owner: Owner,
+        kind: u8,
+        key: [u8; 16],
+        payload: &[&[u8]],
+    ) -> Result<Position, AppendError> {
+        self.inner.shared.append(Some(owner), kind, key, payload)
     }
 
     /// Asks for a sync now, and completes when everything up to `position` is durable. The sync is asked for by the

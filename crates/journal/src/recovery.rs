@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::config::{Config, POSITION_GAP};
 use crate::error::JournalError;
 use crate::frame::Position;
+use crate::owners::Owners;
 use crate::preparer::UNFINISHED;
 use crate::scan::{Item, Scan};
 use crate::segment::{self, HeaderState, Segment, SegmentHeader};
@@ -91,6 +92,8 @@ pub(crate) fn recover(
         rotate: false,
         next_seq: folder.next_seq,
         released: 0,
+        undrained: Owners::default(),
+        unsynced: Owners::default(),
         blocked: None,
         prepare_trouble: None,
         closing: false,

@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::dispatch::Dispatchers;
 use crate::error::AppendError;
 use crate::frame::{FRAME_HEADER_BYTES, FrameHeader, Position};
+use crate::owners::Owner;
 use crate::state::{Parked, State, Status, Trouble};
 use crate::storage::{FolderLock, Storage};
 
@@ -70,7 +71,13 @@ impl Shared {
         self.dispatchers.signal(durable, status != Status::Running);
     }
 
-    pub fn append(&self, kind: u8, key: [u8; 16], payload: &[&[u8]]) -> Result<Position, AppendError> {
+    pub fn append(
+        &self,
+        owner: Option<Owner>,
+        kind: u8,
+        key: [u8; 16],
+        payload: &[&[u8]],
+    ) -> Result<Position, AppendError> {
         let bytes = payload.iter().map(|part| part.len()).sum::<usize>();
         if bytes > self.config.max_frame_bytes {
             return Err(AppendError::TooLarge { bytes, max: self.config.max_frame_bytes });
@@ -89,12 +96,19 @@ impl Shared {
         };
 
         let mut state = self.lock();
+        if let Some(owner) = owner {
+            state.admit_owner(owner, len, &self.config)?;
+        }
         state.admit(len, &self.config)?;
         header.position = state.tail + len as u64;
         header.durable = state.durable;
         state.queue.reserve(len);
         state.queue.extend_from_slice(&header.encode());
         payload.iter().for_each(|part| state.queue.extend_from_slice(part));
+        if let Some(owner) = owner {
+            state.undrained.took(owner, len as u64, header.position);
+            state.unsynced.took(owner, len as u64, header.position);
+        }
         state.tail = header.position;
         state.appended = true;
         if state.oldest.is_none() {

@@ -7,6 +7,7 @@ use std::time::Instant;
 use crate::config::Config;
 use crate::error::{AppendError, DurableError};
 use crate::frame::frame_lens;
+use crate::owners::{Owner, Owners};
 use crate::segment::Segment;
 use crate::stats::Stats;
 
@@ -117,6 +118,9 @@ pub(crate) struct State {
     pub rotate: bool,
     pub next_seq: u64,
     pub released: u64,
+    /// Whose the frames are that are not drained, and not durable, yet.
+    pub undrained: Owners,
+    pub unsynced: Owners,
 
     pub blocked: Option<Blocked>,
     /// What the preparer met when it last tried, until it succeeds.
@@ -192,6 +196,24 @@ impl State {
             Err(_) => {}
         }
         result
+    }
+
+    /// Whether an owner has room for a frame of `len` bytes in its shares of both budgets.
+    pub fn admit_owner(&mut self, owner: Owner, len: usize, config: &Config) -> Result<(), AppendError> {
+        self.undrained.passed(self.released);
+        self.unsynced.passed(self.durable);
+        let segments = self.segments.iter().map(|live| live.segment.len).sum::<u64>();
+        let on_disk = (segments + self.planned as u64 * config.segment_bytes).saturating_sub(self.room);
+        let in_memory = (self.queue.len() + self.inflight) as u64;
+        let free = |budget: u64, used: u64| budget.saturating_sub(used);
+        let len = len as u64;
+        let admitted = self.undrained.admits(owner, len, free(config.disk_budget_bytes, on_disk))
+            && self.unsynced.admits(owner, len, free(config.memory_budget_bytes as u64, in_memory));
+        if !admitted {
+            self.stats.refused_full += 1;
+            return Err(AppendError::Full);
+        }
+        Ok(())
     }
 
     fn place(&mut self, len: u64, config: &Config) {

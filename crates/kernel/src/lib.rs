@@ -1,4 +1,4 @@
-//! The words that every other crate speaks: typed ids, [`Error`], [`Scope`], [`Page`] and [`Clock`].
+//! The words that every other crate speaks: typed ids, [`Error`], [`Scope`], [`Page`], [`Clock`] and [`FairShare`].
 //!
 //! Belongs here: values and rules that need no I/O and are used by more than one floor.
 //! Does not belong here: anything that opens a file, a socket or a database, and anything that knows one resource.
@@ -6,6 +6,7 @@
 mod clock;
 mod digest;
 mod error;
+mod fair;
 mod ids;
 mod page;
 mod scope;
@@ -14,6 +15,7 @@ mod text;
 pub use clock::Clock;
 pub use digest::digest_of;
 pub use error::{Error, Kind, Result};
+pub use fair::{Busy, FairLimits, FairPermit, FairShare, FairUse, beside, beside_patiently};
 pub use ids::{
     AiAnalysisResultId, AiProviderId, AlertEventId, AlertRuleId, ApiKeyId, ApiLogId, AuditLogId,
     AutoAnalysisId, CallTreeId, ChannelChatId, ChannelEventId, ChannelId, ChannelSenderId, ChatSessionId,

@@ -300,6 +300,8 @@ impl Services {
         }
         let clock = Clock::system();
         db.ensure_partitions(&Scope::system(TenantId::NIL, "start"), clock.now()).await?;
+        // a login that is missing is logged now, not with the first request
+        db.containment().await?;
         let core = Core::open(config, db.clone(), Some(journal.clone())).await?;
         let bootstrap =
             Bootstrap { key: config.bootstrap_key.clone(), password: config.bootstrap_password.clone() };

@@ -80,8 +80,8 @@ impl Conversation {
         let mut scope = channel.scope();
         // the sender's own limits hold too
         scope.user = question.input.sender;
-        self.0.turns.admit()?;
-        let _lane = self.0.lanes.enter(question.session.id).await?;
+        self.0.turns.admit(scope.tenant())?;
+        let _lane = self.0.lanes.enter(scope.tenant(), question.session.id).await?;
         let tx = self.0.db.write(&scope).await?;
         let session = tx.get_locked::<sessions::Entity>(question.session.id).await?;
         let session = session.ok_or_else(access::missing)?;

@@ -170,7 +170,7 @@ impl Conversation {
 
     /// Says that there is no answer, if the channel has words for it. A message that no turn took is kept all the same.
     async fn fail_reply(&self, channel: &Known, question: &Question, error: &Error) -> Result<()> {
-        let _lane = self.0.lanes.enter(question.session.id).await?;
+        let _lane = self.0.lanes.enter(channel.scope().tenant(), question.session.id).await?;
         let tx = self.0.db.write(&channel.scope()).await?;
         let session = tx.get_locked::<sessions::Entity>(question.session.id).await?;
         let Some(event) = self.still_open(&tx, question).await? else { return Ok(()) };

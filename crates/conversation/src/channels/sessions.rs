@@ -1,11 +1,10 @@
 //! The session that a chat of another platform is held in.
 
 use loam_db::Tx;
-use loam_kernel::{ChannelId, Error, Result, Scope, TenantId, UserId};
+use loam_kernel::{ChannelId, Error, FairPermit, Result, Scope, TenantId, UserId};
 use loam_platform::notices::Notice;
 use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
 use serde_json::json;
-use tokio::sync::MutexGuard;
 
 use super::chats;
 use super::directory::Known;
@@ -79,12 +78,12 @@ impl Conversation {
         scope: &Scope,
         channel: ChannelId,
         external_id: &str,
-    ) -> Result<Option<MutexGuard<'_, ()>>> {
+    ) -> Result<Option<FairPermit>> {
         let tx = self.0.db.read(scope).await?;
         let chat = self.find_chat(&tx, channel, external_id).await?;
         drop(tx);
         match chat {
-            Some(chat) => self.0.lanes.enter(chat.session_id).await.map(Some),
+            Some(chat) => self.0.lanes.enter(scope.tenant(), chat.session_id).await.map(Some),
             None => Ok(None),
         }
     }

@@ -74,8 +74,8 @@ impl Conversation {
             gathering.tokens() + fixed <= room && gathering.messages() <= max_messages
         };
         if !fits(&gathering, fixed) {
-            gathering.count().await?;
-            fixed = count(vec![head.to_string()]).await?.into_iter().sum();
+            gathering.count(scope.tenant()).await?;
+            fixed = count(scope.tenant(), vec![head.to_string()]).await?.into_iter().sum();
         }
         if fits(&gathering, fixed) {
             return Ok(in_order(told, &gathering.units));
@@ -130,7 +130,7 @@ async fn read<R>(tx: &Tx<R>, asking: &Asking<'_>, context: &ContextSettings, roo
     loop {
         if path.is_at_edge() && !pinned {
             if gathering.tokens() > enough {
-                gathering.count().await?;
+                gathering.count(tx.scope().tenant()).await?;
             }
             if gathering.tokens() > enough || gathering.messages() as u64 >= max_messages {
                 return Ok(Read { gathering, before: None });

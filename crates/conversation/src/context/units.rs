@@ -1,6 +1,6 @@
 //! What of a conversation is told or left out as one: a message, or an assistant's use of tools with all their results.
 
-use loam_kernel::{Error, MessageId, Result};
+use loam_kernel::{MessageId, Result, TenantId, beside_patiently};
 use loam_providers::count_prompt;
 use serde_json::{Value, json};
 
@@ -80,7 +80,7 @@ impl Gathering {
     }
 
     /// Counts what has not been counted yet, apart from the threads that serve.
-    pub(super) async fn count(&mut self) -> Result<()> {
+    pub(super) async fn count(&mut self, tenant: TenantId) -> Result<()> {
         let open = |unit: &&mut Unit| !unit.exact;
         let texts: Vec<String> = self
             .units
@@ -88,7 +88,7 @@ impl Gathering {
             .filter(open)
             .map(|unit| json!({ "messages": unit.messages }).to_string())
             .collect();
-        let counted = count(texts).await?;
+        let counted = count(tenant, texts).await?;
         for (unit, tokens) in self.units.iter_mut().filter(open).zip(counted) {
             (unit.tokens, unit.exact) = (tokens, true);
         }
@@ -97,9 +97,10 @@ impl Gathering {
 }
 
 /// The tokens of requests, as the gateway counts them.
-pub(super) async fn count(requests: Vec<String>) -> Result<Vec<u64>> {
+pub(super) async fn count(tenant: TenantId, requests: Vec<String>) -> Result<Vec<u64>> {
     let work = move || requests.iter().map(|request| count_prompt(request.as_bytes())).collect();
-    tokio::task::spawn_blocking(work).await.map_err(Error::internal)
+    // a turn was accepted that needs it
+    beside_patiently(tenant, work).await
 }
 
 /// More than a request's text can come to: no token is shorter than a byte.
@@ -228,7 +229,7 @@ mod tests {
             gathering.take(message(number as i64 + 1, Role::User, &format!("{text}.")), false);
         }
         let before: Vec<u64> = gathering.units.iter().map(|unit| unit.tokens).collect();
-        gathering.count().await.expect("counted");
+        gathering.count(TenantId::NIL).await.expect("counted");
         assert!(
             gathering.units.iter().zip(before).all(|(unit, most)| unit.tokens > 0 && unit.tokens <= most)
         );

@@ -1,13 +1,12 @@
 //! Bringing histories in: all of a file or nothing, or as far as it goes.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use futures_util::Stream;
 use loam_db::{Tenant, Tx};
-use loam_kernel::{Error, Kind, Result, Scope, TenantId};
+use loam_kernel::{Error, Kind, Result, Scope, TenantId, beside_patiently};
 use loam_platform::audit_logs::{self, Change};
 use loam_platform::notices;
 use serde::{Deserialize, Serialize};
@@ -26,9 +25,6 @@ const BATCH: usize = 1000;
 const MAX_ATOMIC_LINES: usize = 100_000;
 /// Bytes of an atomic import, which is held in memory.
 const MAX_ATOMIC_BYTES: usize = 64 << 20;
-/// Imports at once.
-pub(crate) const AT_ONCE: usize = 2;
-const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// What happens to a file with a fault.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -74,11 +70,7 @@ impl Conversation {
     where
         S: Stream<Item = Result<Bytes>> + Unpin,
     {
-        let busy = || {
-            let message = "other imports are under way; try again";
-            Error::new(Kind::TooMany, "import_busy", message).with_retry_after(RETRY_AFTER)
-        };
-        let _permit = self.0.imports.try_acquire().map_err(|_| busy())?;
+        let _place = self.0.imports.enter(scope.tenant()).await?;
         let lines = Lines::new(chunks);
         match (options.mode.unwrap_or_default(), options.from_line) {
             (ImportMode::Atomic, None | Some(1)) => self.import_whole(scope, lines).await,
@@ -97,6 +89,7 @@ impl Conversation {
     {
         let now = self.0.clock.now();
         let (mut all, mut size) = (Vec::new(), 0);
+        let mut memory = self.0.imports.memory(scope.tenant());
         while let Some((number, line)) = lines.next().await? {
             size += line.len();
             if all.len() >= MAX_ATOMIC_LINES || size > MAX_ATOMIC_BYTES {
@@ -106,11 +99,12 @@ impl Conversation {
                 );
                 return Err(Error::new(Kind::TooLarge, "import_too_large", message).with_param("mode"));
             }
+            memory.hold(size)?;
             all.push((number, line));
         }
         let (mut tally, mut months) = (Tally::default(), BTreeSet::new());
         for batch in all.chunks(BATCH) {
-            for (number, line) in check(batch.to_vec(), now).await? {
+            for (number, line) in check(scope, batch.to_vec(), now).await? {
                 let line = line.and_then(|line| tally.see(&line).map(|()| line));
                 months.extend(month_of(&line.map_err(|e| at_line(number, e))?, now));
             }
@@ -118,7 +112,7 @@ impl Conversation {
         self.ensure(scope, months).await?;
         let mut writer = Writer::begin(self, scope).await?;
         for batch in all.chunks(BATCH) {
-            for (number, line) in check(batch.to_vec(), now).await? {
+            for (number, line) in check(scope, batch.to_vec(), now).await? {
                 let taken = writer.take(line?).await;
                 taken.map_err(|e| at_line(number, e))?;
             }
@@ -151,7 +145,7 @@ impl Conversation {
                 return Ok(done);
             }
             let (mut good, mut fault, mut months) = (Vec::new(), None, BTreeSet::new());
-            for (number, line) in check(batch, now).await? {
+            for (number, line) in check(scope, batch, now).await? {
                 let mut see = |line: &Checked| tally.as_mut().map_or(Ok(()), |tally| tally.see(line));
                 match line.and_then(|line| see(&line).map(|()| line)) {
                     Ok(line) => {
@@ -238,9 +232,14 @@ fn month_of(line: &Checked, now: DateTime<Utc>) -> Option<NaiveDate> {
 }
 
 /// Checks lines as far as that goes without the database: apart from the serving threads, as it takes a while.
-async fn check(lines: Numbered<Bytes>, now: DateTime<Utc>) -> Result<Numbered<Result<Checked>>> {
+async fn check(
+    scope: &Scope,
+    lines: Numbered<Bytes>,
+    now: DateTime<Utc>,
+) -> Result<Numbered<Result<Checked>>> {
     let check = move || lines.into_iter().map(|(number, line)| (number, Line::read(&line, now))).collect();
-    tokio::task::spawn_blocking(check).await.map_err(Error::internal)
+    // it has its place already: what was taken of it is not given up for want of a processor
+    beside_patiently(scope.tenant(), check).await
 }
 
 /// What has been seen of a file: its end says how much there must be.

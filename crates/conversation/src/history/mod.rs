@@ -8,8 +8,9 @@ mod line;
 mod lines;
 pub mod routes;
 mod rows;
+mod share;
 mod writer;
 
 pub use export::Export;
-pub(crate) use import::AT_ONCE;
 pub use import::{ImportMode, ImportOptions, Imported};
+pub(crate) use share::Imports;

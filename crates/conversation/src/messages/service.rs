@@ -67,7 +67,7 @@ impl Conversation {
         checks::metadata(&new.metadata)?;
         let content = Content::check(new.role, new.content, new.tool_calls, new.tool_call_id)?;
         let sender = sender(scope, new.role, new.sender_id)?;
-        let _lane = self.0.lanes.enter(new.session_id).await?;
+        let _lane = self.0.lanes.enter(scope.tenant(), new.session_id).await?;
         let tx = self.0.db.write(scope).await?;
         let session = get_active(&tx, new.session_id).await?;
         let unknown = References { user: sender.filter(|_| sender != scope.user), ..References::default() };

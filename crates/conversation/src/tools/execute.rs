@@ -9,7 +9,9 @@ use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use loam_gateway::tool_calls::entity::ToolCallStatus;
 use loam_gateway::tool_calls::{NewToolCall, ToolEnd};
 use loam_http::client::Timeouts;
-use loam_kernel::{ChatSessionId, Error, LlmCallId, MessageId, Result, Scope, ToolCallId, TurnId};
+use loam_kernel::{
+    ChatSessionId, Error, LlmCallId, MessageId, Result, Scope, TenantId, ToolCallId, TurnId, beside_patiently,
+};
 use serde_json::{Value, json};
 
 use super::declaration::{Execution, HttpExecution, ToolDeclaration, ToolMethod};
@@ -79,7 +81,7 @@ impl Conversation {
     ) -> ToolOutcome {
         let done = match self.begin_use(scope, tool, &usage).await {
             Ok(id) => {
-                let done = self.use_tool(tool, &usage).await;
+                let done = self.use_tool(scope, tool, &usage).await;
                 self.end_use(scope, id, &done).await;
                 done
             }
@@ -132,11 +134,16 @@ impl Conversation {
         }
     }
 
-    async fn use_tool(&self, tool: &ToolDeclaration, usage: &ToolUse) -> Result<String, Failure> {
+    async fn use_tool(
+        &self,
+        scope: &Scope,
+        tool: &ToolDeclaration,
+        usage: &ToolUse,
+    ) -> Result<String, Failure> {
         let Execution::Http(request) = &tool.execution else {
             return Err(Failure::new("this tool is the client's to use"));
         };
-        let arguments = read_arguments(tool, &usage.arguments).await?;
+        let arguments = read_arguments(scope.tenant(), tool, &usage.arguments).await?;
         let body = json!({
             "tool": tool.name(),
             "arguments": arguments,
@@ -212,7 +219,7 @@ impl Conversation {
 }
 
 /// The arguments, if the tool takes them. Checking may take a while, so it runs apart.
-async fn read_arguments(tool: &ToolDeclaration, text: &str) -> Result<Value, Failure> {
+async fn read_arguments(tenant: TenantId, tool: &ToolDeclaration, text: &str) -> Result<Value, Failure> {
     if text.len() > MAX_ARGUMENTS {
         return Err(Failure::new(format!("the arguments are longer than {MAX_ARGUMENTS} bytes")));
     }
@@ -221,7 +228,7 @@ async fn read_arguments(tool: &ToolDeclaration, text: &str) -> Result<Value, Fai
     let arguments: Value = serde_json::from_str(text)
         .map_err(|e| Failure::new(format!("the arguments are not valid JSON: {e}")))?;
     let schema = tool.function.parameters.clone();
-    let checked = tokio::task::spawn_blocking(move || {
+    let checked = beside_patiently(tenant, move || {
         let validator = schema::compiled("parameters", &schema).map_err(|e| Failure::new(e.message()))?;
         match schema::faults(&validator, &arguments) {
             None => Ok(arguments),

@@ -13,6 +13,8 @@ use super::event::TurnEvent;
 
 /// Turns that run or wait in one process; each holds its answer in memory.
 const MAX_LIVE: usize = 10_000;
+/// Of one tenant.
+const MAX_OF_TENANT: usize = MAX_LIVE / 2;
 /// How long turns that were told to end have to be stored.
 const STORING: Duration = Duration::from_secs(10);
 
@@ -137,6 +139,8 @@ pub(crate) struct Turns {
 struct Known {
     turns: HashMap<TurnId, Arc<Live>>,
     sessions: HashMap<ChatSessionId, BTreeSet<TurnId>>,
+    /// How many each tenant has.
+    tenants: HashMap<TenantId, usize>,
 }
 
 impl Turns {
@@ -145,12 +149,16 @@ impl Turns {
     }
 
     /// Refuses when there is no room for another.
-    pub(crate) fn admit(&self) -> Result<()> {
+    pub(crate) fn admit(&self, tenant: TenantId) -> Result<()> {
         if self.tasks.is_closed() {
             let message = "the server is stopping; try again in a moment";
             return Err(Error::unavailable("stopping", message, Duration::from_secs(2)));
         }
-        if self.known().turns.len() >= MAX_LIVE {
+        let (all, own) = {
+            let known = self.known();
+            (known.turns.len(), known.tenants.get(&tenant).copied().unwrap_or(0))
+        };
+        if all >= MAX_LIVE || own >= MAX_OF_TENANT {
             let message = "this server runs as many turns as it can; try again in a moment";
             return Err(
                 Error::new(Kind::TooMany, "too_many_turns", message).with_retry_after(Duration::from_secs(2))
@@ -168,7 +176,9 @@ impl Turns {
     /// Counts a turn among those that are run here, which nobody else then ends.
     pub(crate) fn hold(&self, live: &Arc<Live>) {
         let mut known = self.known();
-        known.turns.insert(live.id, live.clone());
+        if known.turns.insert(live.id, live.clone()).is_none() {
+            *known.tenants.entry(live.tenant).or_default() += 1;
+        }
         known.sessions.entry(live.session).or_default().insert(live.id);
     }
 
@@ -192,7 +202,14 @@ impl Turns {
     pub(crate) fn remove(&self, live: &Live) {
         let mut guard = self.known();
         let known = &mut *guard;
-        known.turns.remove(&live.id);
+        if known.turns.remove(&live.id).is_some()
+            && let Some(count) = known.tenants.get_mut(&live.tenant)
+        {
+            *count -= 1;
+            if *count == 0 {
+                known.tenants.remove(&live.tenant);
+            }
+        }
         if let Some(left) = known.sessions.get_mut(&live.session) {
             left.remove(&live.id);
             if left.is_empty() {

@@ -69,7 +69,7 @@ impl Conversation {
             return Ok(Look::Wait);
         }
         drop(tx);
-        let _lane = self.0.lanes.enter(live.session).await?;
+        let _lane = self.0.lanes.enter(scope.tenant(), live.session).await?;
         let tx = self.0.db.write(scope).await?;
         let Some(session) = tx.get_locked::<sessions::Entity>(live.session).await? else {
             return Ok(Look::Gone);

@@ -173,7 +173,7 @@ impl Conversation {
     }
 
     async fn try_end_left(&self, row: &Model, end: &End, bare: bool) -> Result<bool> {
-        let _lane = self.0.lanes.enter(row.session_id).await?;
+        let _lane = self.0.lanes.enter(row.tenant_id, row.session_id).await?;
         let tx = self.0.db.write(&Scope::system(row.tenant_id, "turns")).await?;
         let Some(mut writer) = Writer::open(&tx, &self.0.clock, row.session_id, row.id).await? else {
             return Ok(false);

@@ -79,8 +79,8 @@ impl Conversation {
         new: TurnCreate,
     ) -> Result<Arc<Live>> {
         new.check()?;
-        self.0.turns.admit()?;
-        let _lane = self.0.lanes.enter(session).await?;
+        self.0.turns.admit(scope.tenant())?;
+        let _lane = self.0.lanes.enter(scope.tenant(), session).await?;
         let tx = self.0.db.write(scope).await?;
         let session = access::get_locked(&tx, session).await?;
         let follows = match new.parent_id {
@@ -118,8 +118,8 @@ impl Conversation {
         new: TurnRegenerate,
     ) -> Result<Arc<Live>> {
         new.check()?;
-        self.0.turns.admit()?;
-        let _lane = self.0.lanes.enter(session).await?;
+        self.0.turns.admit(scope.tenant())?;
+        let _lane = self.0.lanes.enter(scope.tenant(), session).await?;
         let tx = self.0.db.write(scope).await?;
         let session = access::get_locked(&tx, session).await?;
         let old = turn_of(&tx, &session, turn).await?;
@@ -256,7 +256,7 @@ impl Conversation {
 
     /// Stops a turn; what came is kept.
     pub(crate) async fn stop_turn(&self, scope: &Scope, session: ChatSessionId, id: TurnId) -> Result<()> {
-        let lane = self.0.lanes.enter(session).await?;
+        let lane = self.0.lanes.enter(scope.tenant(), session).await?;
         let tx = self.0.db.write(scope).await?;
         let session = access::get_locked(&tx, session).await?;
         let turn = turn_of(&tx, &session, id).await?;
@@ -305,8 +305,8 @@ impl Conversation {
         if !(1..=MAX_RESULTS).contains(&results.len()) {
             return Err(Error::invalid("tool_results", format!("must have 1 to {MAX_RESULTS} results")));
         }
-        self.0.turns.admit()?;
-        let _lane = self.0.lanes.enter(session).await?;
+        self.0.turns.admit(scope.tenant())?;
+        let _lane = self.0.lanes.enter(scope.tenant(), session).await?;
         let tx = self.0.db.write(scope).await?;
         let session = access::get_locked(&tx, session).await?;
         turn_of(&tx, &session, id).await?;

@@ -94,7 +94,7 @@ impl Conversation {
         step: &Step,
         call: Option<LlmCallId>,
     ) -> Result<Vec<TurnEvent>> {
-        let _lane = self.0.lanes.enter(live.session).await?;
+        let _lane = self.0.lanes.enter(scope.tenant(), live.session).await?;
         let tx = self.0.db.write(scope).await?;
         let Some(mut writer) = Writer::open(&tx, &self.0.clock, live.session, live.id).await? else {
             return Err(gone());

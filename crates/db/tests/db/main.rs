@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bulk;
+mod containment;
 mod idempotency;
 mod kit;
 mod overwrite;

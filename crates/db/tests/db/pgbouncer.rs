@@ -1,8 +1,13 @@
 //! Tenants through PgBouncer in transaction mode: many clients on few connections, each used by tenant after tenant.
 
+use std::str::FromStr;
+
+use loam_db::Containment;
 use loam_kernel::{Clock, TenantId};
-use loam_testkit::Database;
+use loam_testkit::{Database, Raw};
 use sea_orm::{ActiveModelTrait, IntoActiveModel};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 use crate::kit::note::Entity;
@@ -58,6 +63,24 @@ async fn tenants_that_share_connections_stay_apart() {
     );
 }
 
+/// A connection by the way of tenants' transactions, around the data layer.
+async fn beside(bed: &Database) -> Raw {
+    let mut owner = bed.raw().await;
+    let password = owner.texts("SELECT password FROM tenant_wall").await.remove(0);
+    let name = owner.texts("SELECT 'loam_tenants_' || current_database()").await.remove(0);
+    let url = bed.config.url.as_deref().expect("PgBouncer's");
+    let options = PgConnectOptions::from_str(url).unwrap().username(&name).password(&password);
+    Raw::Postgres(PgConnection::connect_with(&options.extra_float_digits(None)).await.unwrap())
+}
+
+#[tokio::test]
+async fn tenants_have_a_login_of_their_own_through_it() {
+    let bed = Database::pgbouncer(2).await;
+    assert_eq!(bed.db.containment().await.unwrap(), Some(Containment::Contained));
+    let who = beside(&bed).await.texts("SELECT session_user::text").await.remove(0);
+    assert!(who.starts_with("loam_tenants_"), "{who}");
+}
+
 /// What a transaction sets must end with it: the next on that connection may be anybody's.
 #[tokio::test]
 async fn a_transaction_leaves_nothing_behind_on_its_connection() {
@@ -77,9 +100,9 @@ async fn a_transaction_leaves_nothing_behind_on_its_connection() {
         // held at the same time, so that each is another of the connections that there are
         let mut held = Vec::new();
         for _ in 0..3 {
-            let mut raw = bed.raw_beside().await;
+            let mut raw = beside(&bed).await;
             raw.run("BEGIN").await;
-            let state = "SELECT concat_ws(',', current_user = session_user, nullif(current_setting('app.tenant_id', true), ''), \
+            let state = "SELECT concat_ws(',', current_user = session_user, nullif(current_setting('app.tenant', true), ''), \
                          current_setting('statement_timeout'), current_setting('transaction_read_only'))";
             assert_eq!(raw.texts(state).await, ["t,0,off"], "after one that was {end}");
             held.push(raw);

@@ -7,10 +7,10 @@ use loam_testkit::{Database, Raw};
 use crate::kit::{ACME, OTHER, empty_call, note, scope, write_calls, write_notes};
 
 /// Tables of the instance, which no tenant may read.
-const SYSTEM_TABLES: [&str; 1] = ["journal_checkpoints"];
+pub(crate) const SYSTEM_TABLES: [&str; 1] = ["journal_checkpoints"];
 
 /// A database with a note and a call of each of two tenants.
-async fn bed() -> Database {
+pub(crate) async fn bed() -> Database {
     let bed = Database::postgres().await;
     let now = Clock::system().now();
     bed.db.ensure_partitions(&scope(TenantId::NIL), now).await.unwrap();
@@ -28,9 +28,20 @@ async fn bed() -> Database {
 /// A transaction such as the data layer begins, but for what follows.
 async fn begin(bed: &Database, role: &str, tenant: Option<TenantId>) -> Raw {
     let mut raw = bed.raw().await;
-    let tenant = tenant.map(|id| format!("; SET LOCAL app.tenant_id = '{id}'")).unwrap_or_default();
-    raw.run(format!("BEGIN; SET LOCAL ROLE {role}{tenant}")).await;
+    let signed = match tenant {
+        Some(tenant) => format!("SET LOCAL app.tenant = '{}'; ", signed(&mut raw, tenant).await),
+        None => String::new(),
+    };
+    raw.run(format!("BEGIN; {signed}SET LOCAL ROLE {role}")).await;
     raw
+}
+
+/// A tenant with its signature, computed by PostgreSQL for somebody who may read the key.
+pub(crate) async fn signed(raw: &mut Raw, tenant: TenantId) -> String {
+    let mac = format!(
+        "SELECT encode(sha256(secret || sha256(secret || convert_to('{tenant}', 'UTF8'))), 'hex') FROM tenant_wall"
+    );
+    format!("{tenant}.{}", raw.texts(mac).await.remove(0))
 }
 
 /// What the database says to one statement within such a transaction.
@@ -55,7 +66,7 @@ const TENANTS_OF: [&str; 2] =
 async fn without_a_tenant_there_is_nothing_to_see_or_write() {
     let bed = bed().await;
     // never set, and set to nothing, which is what an ended `SET LOCAL` leaves on a connection
-    for unset in ["SELECT 1", "SET LOCAL app.tenant_id = ''"] {
+    for unset in ["SELECT 1", "SET LOCAL app.tenant = ''"] {
         let mut raw = begin(&bed, "loam_app", None).await;
         raw.run(unset).await;
         for query in TENANTS_OF {
@@ -149,7 +160,7 @@ async fn the_application_may_not_change_tenants_nor_read_the_instances_tables() 
         "INSERT INTO tenants SELECT * FROM tenants".to_owned(),
         "INSERT INTO seaql_migrations VALUES ('m', 1)".to_owned(),
     ];
-    for table in SYSTEM_TABLES {
+    for table in SYSTEM_TABLES.into_iter().chain(["tenant_wall"]) {
         refused.extend([format!("SELECT * FROM {table}"), format!("DELETE FROM {table}")]);
     }
     for sql in refused {
@@ -192,7 +203,7 @@ async fn every_table_has_its_wall() {
     let bed = bed().await;
     let mut raw = bed.raw().await;
     let tables = "FROM pg_class c WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition \
-                  AND relname <> 'seaql_migrations'";
+                  AND relname NOT IN ('seaql_migrations', 'tenant_wall')";
     assert!(raw.texts(format!("SELECT relname::text {tables}")).await.len() >= 14);
     let open = format!("SELECT relname::text {tables} AND NOT (relrowsecurity AND relforcerowsecurity)");
     assert_eq!(raw.texts(open).await, [""; 0], "tables without forced row-level security");
@@ -210,7 +221,7 @@ async fn every_table_has_its_wall() {
         assert_eq!(found, expected, "the policies of {table}");
     }
     let wide = "SELECT tablename || ' ' || qual FROM pg_policies WHERE 'loam_app' = ANY (roles) \
-                AND qual NOT LIKE '%= (NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid)'";
+                AND qual !~ '^\\((tenant_)?id = \\( SELECT loam_tenant\\(\\) AS loam_tenant\\)\\)$'";
     assert_eq!(raw.texts(wide).await, [""; 0], "policies of the application that ask for no tenant");
     // a view runs with its owner's rights, and so round the wall
     let views = "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('v', 'm')";

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use loam_journal::{AppendError, DurableError, Journal, Position};
-use loam_kernel::{Clock, Error, NodeId, Result};
+use loam_journal::{AppendError, DurableError, Journal, Owner, Position};
+use loam_kernel::{Clock, Error, FairLimits, FairPermit, FairShare, Kind, NodeId, Result};
 use loam_platform::pack::pack;
 use loam_providers::Usage;
 use metrics::Counter;
@@ -36,6 +36,8 @@ pub(crate) struct Ledger {
     room: AtomicBool,
     clock: Clock,
     meters: Meters,
+    /// Calls under way.
+    calls: FairShare,
 }
 
 /// A call under way. It must be settled; [`OpenCall::settle`] consumes it.
@@ -48,6 +50,8 @@ pub(crate) struct OpenCall {
     pub(crate) intent: Position,
     /// What is held back for it, until it is settled.
     hold: Option<Hold>,
+    /// Its place among the calls under way.
+    _place: FairPermit,
 }
 
 /// How a call ended.
@@ -61,8 +65,17 @@ pub(crate) struct Outcome<'a> {
 }
 
 impl Ledger {
-    pub(crate) fn new(journal: Option<Journal>, budget: u64, clock: Clock, meters: Meters) -> Self {
-        Self { journal, limit: budget - budget / RESERVE, room: AtomicBool::new(true), clock, meters }
+    pub(crate) fn new(
+        journal: Option<Journal>,
+        budget: u64,
+        max_calls: usize,
+        clock: Clock,
+        meters: Meters,
+    ) -> Self {
+        let each = (max_calls / 2).max(1);
+        let limits = FairLimits { units: max_calls.max(1), each, waiting: 0, patience: Duration::ZERO };
+        let (limit, room) = (budget - budget / RESERVE, AtomicBool::new(true));
+        Self { journal, limit, room, clock, meters, calls: FairShare::new(limits) }
     }
 
     /// Looks whether there is room for calls to begin. To be called a few times a second.
@@ -93,6 +106,7 @@ impl Ledger {
         if !self.room.load(Ordering::Relaxed) {
             return Err(full());
         }
+        let place = self.calls.try_acquire(record.tenant).ok_or_else(too_many)?;
         let now = self.clock.now();
         record.id = self.clock.id_at(now).into();
         record.node = NodeId(Uuid::from_bytes(journal.id()));
@@ -100,8 +114,13 @@ impl Ledger {
         record.updated_us = record.created_us;
         let request = if keep == 0 { Vec::new() } else { pack(&[request], false, keep) };
         let head = record.head(&request)?;
-        let intent = journal.append(INTENT, record.id.0.into_bytes(), &[&head, &request]).map_err(refused)?;
-        Ok(OpenCall { record, price: None, began, intent, hold })
+        let intent = {
+            let owner = Owner { id: record.tenant.0.into_bytes(), bounded: true };
+            journal
+                .append_for(owner, INTENT, record.id.0.into_bytes(), &[&head, &request])
+                .map_err(refused)?
+        };
+        Ok(OpenCall { record, price: None, began, intent, hold, _place: place })
     }
 
     /// Writes how a call ended, and answers with where that stands in the journal.
@@ -141,7 +160,10 @@ impl Ledger {
     fn append_settlement(&self, record: &Record, answer: &[u8]) -> Result<Position> {
         let head = record.head(&[])?;
         count(record.state);
-        let written = self.journal()?.append(SETTLEMENT, record.id.0.into_bytes(), &[&head, answer]);
+        // a call that was let in is settled, whatever its tenant has in the journal
+        let owner = Owner { id: record.tenant.0.into_bytes(), bounded: false };
+        let written =
+            self.journal()?.append_for(owner, SETTLEMENT, record.id.0.into_bytes(), &[&head, answer]);
         // the money is spent, whether or not it could be written down
         if !matches!((&written, record.state), (Err(_), CallState::Orphaned)) {
             self.meters.spent(record, *written.as_ref().unwrap_or(&Position(u64::MAX)));
@@ -163,6 +185,12 @@ fn count(state: CallState) {
     static COUNTERS: [OnceLock<Counter>; 5] = [const { OnceLock::new() }; 5];
     let counter = || metrics::counter!("loam_gateway_calls_total", "state" => state.name());
     COUNTERS[state as usize].get_or_init(counter).increment(1);
+}
+
+/// The answer when a tenant has as many calls under way as may be.
+fn too_many() -> Error {
+    let message = "too many calls are under way on this server; try again";
+    Error::new(Kind::TooMany, "too_many_calls", message).with_retry_after(RETRY_AFTER)
 }
 
 fn refused(error: AppendError) -> Error {

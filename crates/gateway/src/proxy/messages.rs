@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::Response;
 use http::HeaderMap;
 use loam_http::surface::{ApiResult, Body, Caller};
-use loam_kernel::Error;
+use loam_kernel::{Error, beside};
 use loam_providers::openai::Head;
 use loam_providers::{Endpoint, count_prompt};
 use serde::Serialize;
@@ -73,6 +73,6 @@ async fn count_tokens(
     // the same errors as the call itself would get
     let head = Head::read(&body)?;
     Plan::resolve(&*gateway.catalog.get(scope.tenant()).await?, &head.model)?;
-    let counted = tokio::task::spawn_blocking(move || count_prompt(&body)).await.map_err(Error::internal)?;
+    let counted = beside(scope.tenant(), move || count_prompt(&body)).await?;
     Ok(Json(TokenCount { input_tokens: counted }))
 }

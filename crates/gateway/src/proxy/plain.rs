@@ -26,7 +26,8 @@ impl Inner {
         let (state, usage) = match usage {
             Some(usage) => (CallState::Settled, Some(usage)),
             None => {
-                let estimate = estimate(call.request.clone(), vec![body.clone()], false);
+                let tenant = call.open.record.tenant;
+                let estimate = estimate(tenant, call.request.clone(), vec![body.clone()], false);
                 (CallState::Estimated, Box::pin(estimate).await)
             }
         };

@@ -226,7 +226,7 @@ impl Relay {
                 Box::pin(async move { gateway.settled(settled?, told).await })
             }
             None => Box::pin(async move {
-                let usage = estimate(call.request.clone(), kept.clone(), true).await;
+                let usage = estimate(call.open.record.tenant, call.request.clone(), kept.clone(), true).await;
                 let outcome = Outcome { state: CallState::Estimated, usage, answer: &kept, events: true };
                 let told = call.told(&kept, true, usage);
                 let settled = gateway.ledger.settle(call.open, &outcome, keep);

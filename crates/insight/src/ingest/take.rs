@@ -4,7 +4,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderMap, header};
 use loam_http::surface::read_at_most;
-use loam_kernel::{Error, Kind, RejectedRecordId, Result};
+use loam_kernel::{Error, Kind, RejectedRecordId, Result, beside};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -79,7 +79,7 @@ impl Insight {
         let body = if packed == Packed::Not {
             packed.open(body, max)?
         } else {
-            self.beside(move || packed.open(body, max)).await??
+            beside(sender.tenant, move || packed.open(body, max)).await??
         };
         self.0.meter.bytes(sender.project.id, self.0.clock.now(), body.len());
         Ok(body)
@@ -95,7 +95,7 @@ impl Insight {
         let (whose, now) = (sender.clone(), self.0.clock.now());
         let is_small = body.len() < SMALL;
         let read = move || read(&whose, format, &body, &limits, now);
-        let Read { parts, refused } = if is_small { read()? } else { self.beside(read).await?? };
+        let Read { parts, refused } = if is_small { read()? } else { beside(sender.tenant, read).await?? };
         let (accepted, calls) = (parts.len(), parts.iter().map(|part| part.calls.len() as u64).sum());
         self.accept(parts).await?;
         metrics::counter!("loam_telemetry_records_total", "source" => "records").increment(accepted as u64);
@@ -105,15 +105,6 @@ impl Insight {
             Some(first) if accepted == 0 => Err(none_taken(&rejected, first)),
             _ => Ok(Accepted { accepted, rejected }),
         }
-    }
-
-    /// Does what takes a while beside the requests, so much at once as there are processors.
-    pub(crate) async fn beside<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T> {
-        let _turn = self.0.readers.acquire().await.map_err(Error::internal)?;
-        tokio::task::spawn_blocking(work).await.map_err(Error::internal)
     }
 
     async fn reject_all(&self, sender: &Sender, refused: Vec<Refused>) -> Vec<Rejection> {

@@ -5,7 +5,7 @@ use std::io::Read;
 use axum::body::Body;
 use axum::http::{HeaderMap, header};
 use loam_http::surface::{read_at_most, refuse_nul};
-use loam_kernel::{Error, Kind, Result};
+use loam_kernel::{Error, Kind, Result, TenantId, beside};
 use serde::de::DeserializeOwned;
 
 use super::settings::OtlpSettings;
@@ -70,6 +70,7 @@ impl Signal for wire::MetricsRequest {
 /// # Errors
 /// 400 for what is no OTLP, 413 for what is too large, 415 for what is written otherwise.
 pub(super) async fn read<T: Signal>(
+    tenant: TenantId,
     headers: &HeaderMap,
     body: Body,
     encoding: Encoding,
@@ -86,16 +87,13 @@ pub(super) async fn read<T: Signal>(
         }
     };
     let bytes = read_at_most(body, settings.max_body_bytes).await?;
+    let bytes_long = bytes.len();
     let (most, items) = (settings.max_body_bytes, settings.max_items);
     let open = move || -> Result<T> {
         let bytes = if packed { unpack(&bytes, most)? } else { bytes.into() };
         decode(&bytes, encoding, items)
     };
-    if packed || most >= LARGE {
-        tokio::task::spawn_blocking(open).await.map_err(Error::internal)?
-    } else {
-        open()
-    }
+    if packed || bytes_long >= LARGE { beside(tenant, open).await? } else { open() }
 }
 
 fn unpack(packed: &[u8], most: usize) -> Result<Vec<u8>> {

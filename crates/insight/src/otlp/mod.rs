@@ -19,7 +19,7 @@ mod wire;
 
 use std::collections::HashSet;
 
-use loam_kernel::Result;
+use loam_kernel::{Result, beside};
 
 pub(crate) use document::MendedSpan;
 pub(crate) use genai::CallSink;
@@ -67,7 +67,7 @@ impl Insight {
             let spans = spans::told(&request).filter(|told| spans::check(told.span, &settings, now).is_ok());
             (taken, genai::said(spans, owner, keep))
         };
-        let (taken, said) = self.beside(work).await?;
+        let (taken, said) = beside(sender.tenant, work).await?;
         // before the parts: what comes later in the journal is durable only with what comes before
         self.append_calls(owner, said).await?;
         self.accept(taken.parts).await?;

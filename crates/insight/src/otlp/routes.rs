@@ -112,7 +112,7 @@ async fn take_traces(
 ) -> ApiResult<Response> {
     let (encoding, sender) = (Encoding::of(headers)?, sender(insight, scope, headers).await?);
     let settings = insight.0.otlp.of(sender.tenant);
-    let request: TracesRequest = read(headers, body, encoding, &settings).await?;
+    let request: TracesRequest = read(scope.tenant(), headers, body, encoding, &settings).await?;
     let refused = insight.take_spans(request, &sender).await?;
     Ok(answer(encoding, "rejectedSpans", "spans", &refused))
 }
@@ -125,7 +125,7 @@ async fn take_metrics(
 ) -> ApiResult<Response> {
     let (encoding, sender) = (Encoding::of(headers)?, sender(insight, scope, headers).await?);
     let settings = insight.0.otlp.of(sender.tenant);
-    let request: MetricsRequest = read(headers, body, encoding, &settings).await?;
+    let request: MetricsRequest = read(scope.tenant(), headers, body, encoding, &settings).await?;
     let refused = insight.take_otlp_metrics(request, Owner::from(&sender)).await?;
     Ok(answer(encoding, "rejectedDataPoints", "data_points", &refused))
 }

@@ -49,7 +49,7 @@ impl Insight {
             }
             let payload = postcard::to_allocvec(&frame).map_err(Error::internal)?;
             let key = self.0.clock.id::<uuid::Uuid>().into_bytes();
-            last = Some(append(journal, POINTS, key, &payload)?);
+            last = Some(append(journal, owner.tenant, POINTS, key, &payload)?);
         }
         if let Some(position) = last {
             journal.durable(position).await.map_err(|e| unavailable().with_source(e))?;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use loam_journal::{AppendError, Journal, Position};
-use loam_kernel::{Error, Kind, Result};
+use loam_journal::{AppendError, Journal, Owner, Position};
+use loam_kernel::{Error, Kind, Result, TenantId, beside};
 
 use crate::service::Insight;
 use crate::trace::{self, Part, RECORDS};
@@ -28,10 +28,11 @@ impl Insight {
     pub(crate) async fn accept(&self, parts: Vec<Part>) -> Result<()> {
         let journal = self.0.journal.as_ref().ok_or_else(unavailable)?;
         let is_small = parts.iter().map(|part| part.calls.len()).sum::<usize>() <= FEW;
-        let packed = if is_small { pack(&parts)? } else { self.beside(move || pack(&parts)).await?? };
+        let tenant = parts.first().map_or(TenantId::NIL, |part| part.tenant);
+        let packed = if is_small { pack(&parts)? } else { beside(tenant, move || pack(&parts)).await?? };
         let mut last = None;
         for Packed { key, payload } in packed {
-            last = Some(append(journal, RECORDS, key, &payload)?);
+            last = Some(append(journal, tenant, RECORDS, key, &payload)?);
         }
         match last {
             Some(position) => journal.durable(position).await.map_err(|e| unavailable().with_source(e)),
@@ -50,8 +51,15 @@ fn pack(parts: &[Part]) -> Result<Vec<Packed>> {
 }
 
 /// Writes a frame. It is durable with the next sync.
-pub(crate) fn append(journal: &Journal, kind: u8, key: [u8; 16], payload: &[u8]) -> Result<Position> {
-    journal.append(kind, key, &[payload]).map_err(|e| match e {
+pub(crate) fn append(
+    journal: &Journal,
+    tenant: TenantId,
+    kind: u8,
+    key: [u8; 16],
+    payload: &[u8],
+) -> Result<Position> {
+    let owner = Owner { id: tenant.0.into_bytes(), bounded: true };
+    journal.append_for(owner, kind, key, &[payload]).map_err(|e| match e {
         AppendError::TooLarge { .. } => {
             Error::new(Kind::TooLarge, "trace_too_large", "a trace is larger than what is taken")
         }

@@ -35,7 +35,12 @@ impl Bed {
 
     /// Enqueues in a transaction of its own.
     pub async fn enqueue(&self, job: NewJob<Value>) -> JobId {
-        let tx = self.db.write(&Scope::system(ACME, "test")).await.unwrap();
+        self.enqueue_for(ACME, job).await
+    }
+
+    /// The same for another tenant.
+    pub async fn enqueue_for(&self, tenant: TenantId, job: NewJob<Value>) -> JobId {
+        let tx = self.db.write(&Scope::system(tenant, "test")).await.unwrap();
         let id = enqueue(&tx, &self.clock, job).await.unwrap().unwrap();
         tx.commit().await.unwrap();
         id
@@ -52,7 +57,11 @@ impl Bed {
     }
 
     pub async fn job(&self, id: JobId) -> Model {
-        let tx = self.db.read(&Scope::system(ACME, "test")).await.unwrap();
+        self.job_of(ACME, id).await
+    }
+
+    pub async fn job_of(&self, tenant: TenantId, id: JobId) -> Model {
+        let tx = self.db.read(&Scope::system(tenant, "test")).await.unwrap();
         tx.get::<Entity>(id).await.unwrap().unwrap()
     }
 

@@ -6,5 +6,6 @@
 mod bed;
 mod running;
 mod scheduling;
+mod sharing;
 mod steering;
 mod stopping;

@@ -25,7 +25,7 @@ on_both![
     a_panic_is_a_failure,
     an_unreadable_payload_fails_for_good,
     an_unknown_kind_waits_for_a_node_that_knows_it,
-    what_waits_for_others_leaves_a_place_to_the_rest,
+    what_waits_for_others_holds_up_nothing_else,
     the_table_is_what_the_entity_says,
 ];
 
@@ -246,7 +246,7 @@ fn counting(runs: &Arc<AtomicUsize>) -> impl loam_jobs::Handler + 'static {
     })
 }
 
-async fn what_waits_for_others_leaves_a_place_to_the_rest(bed: Bed) {
+async fn what_waits_for_others_holds_up_nothing_else(bed: Bed) {
     let (waiting, open) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
     let (count, gate) = (waiting.clone(), open.clone());
     let slow = Waits(Do("slow", move |_: JobContext, _| {
@@ -260,7 +260,7 @@ async fn what_waits_for_others_leaves_a_place_to_the_rest(bed: Bed) {
         }
     }));
     let handlers = Handlers::new().with(slow).with(Do("quick", |_: JobContext, _| async { Ok(()) }));
-    let config = Config { concurrency: 3, poll_ms: 20, heartbeat_ms: 50, ..Config::default() };
+    let config = Config { concurrency: 1, waiting: 8, poll_ms: 20, heartbeat_ms: 50, ..Config::default() };
     let mut slow = Vec::new();
     for _ in 0..4 {
         slow.push(bed.enqueue(NewJob::new("slow", json!(null))).await);

@@ -209,7 +209,7 @@ impl Ending {
             created_us: began.timestamp_micros(),
         };
         match record.frame() {
-            Ok(frame) => records.append(API_LOG, record.id.0, &[&frame]),
+            Ok(frame) => records.append(record.tenant, API_LOG, record.id.0, &[&frame]),
             Err(e) => tracing::warn!(error = %e, "a request can't be recorded"),
         }
     }

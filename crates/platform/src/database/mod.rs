@@ -3,7 +3,7 @@
 pub mod routes;
 
 use chrono::{DateTime, Utc};
-use loam_db::Db;
+use loam_db::{Containment, Db};
 use loam_journal::Journal;
 use loam_kernel::{NodeId, Result, Scope, TenantId};
 use sea_orm::QueryOrder;
@@ -37,6 +37,17 @@ pub struct DatabaseStatus {
     pub journal: Option<Backlog>,
     /// Statements that were slow since the server started; null on the command line.
     pub slow_statements: Option<u64>,
+    /// What keeps an injected statement within its tenant on PostgreSQL; null on SQLite, and before migrations.
+    pub containment: Option<TenantContainment>,
+}
+
+/// What keeps an injected statement within its tenant.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct TenantContainment {
+    /// Whether tenants' transactions have a login that can take on no other role.
+    pub contained: bool,
+    /// Why they have none.
+    pub reason: Option<String>,
 }
 
 /// A step of the schema.
@@ -51,7 +62,7 @@ pub struct Migration {
 /// A pool of connections.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Pool {
-    /// `writer`, `readers` or `postgres`.
+    /// `writer`, `readers`, `postgres` (the instance's own) or `tenants`.
     pub name: String,
     /// Open connections.
     pub open: u32,
@@ -100,9 +111,9 @@ impl DatabaseStatus {
     /// The state as it is now. Nodes and partitions are those of a migrated database; before that there are none.
     pub async fn read(db: &Db, journal: Option<&Journal>) -> Result<Self> {
         let schema = db.schema_status().await?;
-        let (nodes, partitions) = match schema.pending() {
-            0 => (nodes(db).await?, db.partition_use().await?),
-            _ => (Vec::new(), Vec::new()),
+        let (nodes, partitions, containment) = match schema.pending() {
+            0 => (nodes(db).await?, db.partition_use().await?, db.containment().await?),
+            _ => (Vec::new(), Vec::new(), None),
         };
         let pool = |pool: loam_db::PoolUse| Pool {
             name: pool.name.to_owned(),
@@ -139,6 +150,10 @@ impl DatabaseStatus {
                 }
             }),
             slow_statements: journal.map(|_| loam_db::slow_statements()),
+            containment: containment.map(|containment| match containment {
+                Containment::Contained => TenantContainment { contained: true, reason: None },
+                Containment::Open(why) => TenantContainment { contained: false, reason: Some(why) },
+            }),
         })
     }
 }

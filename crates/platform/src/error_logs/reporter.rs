@@ -81,7 +81,7 @@ impl ErrorLogs {
     fn record(&self, report: Report) {
         for record in self.records(report) {
             match record.frame() {
-                Ok(frame) => self.0.records.append(ERROR_LOG, record.id.0, &[&frame]),
+                Ok(frame) => self.0.records.append(record.tenant, ERROR_LOG, record.id.0, &[&frame]),
                 Err(e) => tracing::warn!(error = %e, "an error can't be recorded"),
             }
         }

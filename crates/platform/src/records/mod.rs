@@ -14,8 +14,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use loam_journal::Journal;
-use loam_kernel::{Clock, NodeId};
+use loam_journal::{Journal, Owner};
+use loam_kernel::{Clock, NodeId, TenantId};
 use metrics::Counter;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -58,9 +58,10 @@ impl Records {
     }
 
     /// Takes a record, or drops it; never waits.
-    pub(crate) fn append(&self, kind: u8, id: Uuid, parts: &[&[u8]]) {
+    pub(crate) fn append(&self, tenant: TenantId, kind: u8, id: Uuid, parts: &[&[u8]]) {
+        let owner = Owner { id: tenant.0.into_bytes(), bounded: true };
         let taken = self.0.room.load(Ordering::Relaxed)
-            && self.0.journal.append(kind, id.into_bytes(), parts).is_ok();
+            && self.0.journal.append_for(owner, kind, id.into_bytes(), parts).is_ok();
         if taken {
             taken_of(kind).increment(1);
         } else {

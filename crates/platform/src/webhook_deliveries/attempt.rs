@@ -3,7 +3,7 @@
 //! The job carries nothing but the id; the row says whether, when and how often. So an attempt that died with its node is
 //! made again when its time is over, and a job too many finds nothing to do.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
@@ -55,6 +55,7 @@ impl WebhookDeliveries {
     async fn attempt(&self, scope: &Scope, id: WebhookDeliveryId) -> Result<()> {
         let limit = self.0.settings.of(scope.tenant()).timeout();
         let Some(delivery) = self.begin(scope, id, limit).await? else { return Ok(()) };
+        let (cooling, began, asked) = (&self.0.cooling, self.0.clock.now(), Instant::now());
         let outcome = match self.courier(&delivery.kind) {
             Some(courier) => match tokio::time::timeout(limit, courier.carry(scope, &delivery)).await {
                 Ok(Ok(outcome)) => outcome,
@@ -66,6 +67,14 @@ impl WebhookDeliveries {
             },
             None => again(format!("this server knows no deliveries of kind `{}`", delivery.kind)),
         };
+        match &outcome {
+            // one who refuses at once costs nothing
+            Outcome::Again { status: None, .. } if asked.elapsed() >= limit / 2 => {
+                cooling.silent(scope.tenant(), &delivery.target, began, self.0.clock.now());
+            }
+            Outcome::Again { status: None, .. } => {}
+            _ => cooling.answered(scope.tenant(), &delivery.target),
+        }
         self.finish(scope, &delivery, outcome).await
     }
 
@@ -99,6 +108,19 @@ impl WebhookDeliveries {
                 tx.commit().await?;
                 return Ok(None);
             }
+        }
+        if let Some(rest) = self.0.cooling.rests(scope.tenant(), &row.target, now, limit) {
+            // not an attempt: nobody was asked
+            let next = now + TimeDelta::from_std(rest).unwrap_or_default();
+            let mut row = row.into_active_model();
+            row.next_attempt_at = Set(Some(next));
+            row.error_message =
+                Set(Some("its host has not answered lately, and is left alone for a while".to_owned()));
+            row.updated_at = Set(now);
+            tx.update(row).await?;
+            self.attempt_at(&tx, id, next).await?;
+            tx.commit().await?;
+            return Ok(None);
         }
         let attempts = row.attempts + 1;
         let until = now + TimeDelta::from_std(limit + MARGIN).unwrap_or_default();

@@ -7,6 +7,7 @@
 //! **Deliveries are made at least once.** Whoever takes them tells a repetition by its id.
 
 mod attempt;
+mod cooling;
 mod courier;
 pub mod entity;
 pub(crate) mod routes;

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use utoipa::IntoParams;
 
 use super::attempt::{ATTEMPT, Attempt, Attempts};
+use super::cooling::Cooling;
 use super::courier::Courier;
 use super::entity::{ActiveModel, Column, DeliveryState, Entity, Model};
 use super::settings::DeliverySettings;
@@ -61,6 +62,7 @@ pub(super) struct Inner {
     pub(super) db: Db,
     pub(super) clock: Clock,
     pub(super) settings: Live<DeliverySettings>,
+    pub(super) cooling: Cooling,
     couriers: RwLock<HashMap<&'static str, Arc<dyn Courier>>>,
     wake: OnceLock<Wake>,
 }
@@ -68,7 +70,8 @@ pub(super) struct Inner {
 impl WebhookDeliveries {
     /// On a migrated database.
     pub fn new(db: Db, clock: Clock, settings: Live<DeliverySettings>) -> Self {
-        Self(Arc::new(Inner { db, clock, settings, couriers: RwLock::default(), wake: OnceLock::new() }))
+        let (cooling, couriers, wake) = (Cooling::default(), RwLock::default(), OnceLock::new());
+        Self(Arc::new(Inner { db, clock, settings, cooling, couriers, wake }))
     }
 
     /// Says who takes deliveries of a kind.

@@ -96,6 +96,13 @@ fn show(status: &DatabaseStatus) -> Result<()> {
     output::line(false, &format!("{} {}, {} bytes", status.backend, status.version, status.size_bytes))?;
     output::rows(false, &status.migrations, &["name", "applied"])?;
     output::line(false, &format!("{} pending", status.pending))?;
+    if let Some(containment) = &status.containment {
+        let line = match &containment.reason {
+            None => "tenants' transactions have a login of their own".to_owned(),
+            Some(why) => format!("tenants' transactions have no login of their own: {why}"),
+        };
+        output::line(false, &line)?;
+    }
     if !status.partitions.is_empty() {
         output::rows(false, &status.partitions, &["table", "partition", "rows", "bytes"])?;
     }

@@ -41,7 +41,7 @@ impl Insight {
             }
             let payload = frame.payload()?;
             let key = self.0.clock.id::<uuid::Uuid>().into_bytes();
-            last = Some(append(journal, CALLS, key, &payload)?);
+            last = Some(append(journal, owner.tenant, CALLS, key, &payload)?);
         }
         Ok(last)
     }

@@ -1,0 +1,94 @@
+#!/usr/bin/env python3
+"""What a tenant feels of another that does its worst: its deliveries, imports, telemetry, calls and lists, alone and beside it.
+
+Both are measured by turns on one server in one run: a slot alone, a slot beside the mischief, and so on. Printed are the
+median and the 99th percentile of both and their ratio; README.md says how to read it.
+
+    LOAM_BIN=target/release/loam "$(scripts/setup.py path venv:tests)/bin/python" bench/fairness.py
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parent / "tests"), str(HERE.parent / "scripts")]
+
+from services import LlMock, Postgres  # noqa: E402
+from support.deployment import deploy  # noqa: E402
+from support.mischief import Mischief, Tarpit, Victim, figures, quantile  # noqa: E402
+from support.platforms import Receiver  # noqa: E402
+
+Times = dict[str, list[float]]
+# How much slower the other tenant may become.
+AIM = 2.0
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--databases", default="sqlite,postgres", help="which, by comma")
+    parser.add_argument("--slots", type=int, default=4, help="slots alone, and as many beside the mischief")
+    parser.add_argument("--rounds", type=int, default=100, help="rounds of each kind of work in a slot")
+    parser.add_argument("--settle", type=float, default=5.0, help="seconds before a slot is measured")
+    parser.add_argument("--output", type=Path, default=HERE / "results/fairness.json")
+    parser.add_argument("--require-aims", action="store_true", help=f"fail when a p99 is more than {AIM} times what it is alone")
+    return parser.parse_args()
+
+
+def measure(
+    args: argparse.Namespace, database: str, postgres: Postgres | None, mock: LlMock
+) -> dict[str, dict[str, list[float]]]:
+    alone: Times = {}
+    beside: Times = {}
+    with deploy(database, postgres) as deployment:
+        good = deployment.tenant("does-well")
+        config = {"base_url": mock.base_url, "api_key": "sk-well", "models": ["gpt-4o-mini"]}
+        good.create("ai_providers", {"name": "mock", "kind": "openai", "config": config})
+        with Receiver() as receiver:
+            warm = Victim(good, receiver, "mock/gpt-4o-mini")
+            for _ in range(10):
+                warm.round()
+            for slot in range(args.slots):
+                victim = Victim(good, receiver, "mock/gpt-4o-mini", alone)
+                time.sleep(args.settle)
+                for _ in range(args.rounds):
+                    victim.round()
+                with Tarpit() as tarpit, Mischief(deployment.tenant(f"worst-{slot}"), tarpit) as mischief:
+                    victim = Victim(good, receiver, "mock/gpt-4o-mini", beside)
+                    time.sleep(args.settle)
+                    for _ in range(args.rounds):
+                        victim.round()
+                print(f"{database}, slot {slot + 1}: beside {mischief.done}", flush=True)
+    return {"alone": alone, "beside": beside}
+
+
+def main() -> int:
+    args = arguments()
+    results = {}
+    with ExitStack() as stack:
+        mock = stack.enter_context(LlMock())
+        databases = args.databases.split(",")
+        postgres = stack.enter_context(Postgres()) if "postgres" in databases else None
+        for database in databases:
+            results[database] = measure(args, database, postgres if database == "postgres" else None, mock)
+    missed = []
+    for database, both in results.items():
+        print(f"\n{database}\n{figures(both['alone'], both['beside'])}")
+        for kind, times in both["alone"].items():
+            ratio = quantile(both["beside"][kind], 0.99) / quantile(times, 0.99)
+            if ratio > AIM:
+                missed.append(f"{database}: {kind} {ratio:.1f} times")
+    args.output.parent.mkdir(parents=True, exist_ok=True)
+    args.output.write_text(json.dumps(results))
+    if missed:
+        print("beyond the aim: " + ", ".join(missed))
+    return 1 if missed and args.require_aims else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
