@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::HeaderMap;
 use loam_journal::Position;
-use loam_kernel::{ChatSessionId, Error, Kind, LlmCallId, Result, Scope, TenantId, UserId, beside_patiently};
+use loam_kernel::{ChatSessionId, Kind, LlmCallId, Result, Scope, TenantId, UserId, beside_patiently};
 use loam_platform::pack::unpack;
 use loam_providers::{Endpoint, answered, asked, assemble};
 pub use loam_providers::{Finish, Said, Speaker};

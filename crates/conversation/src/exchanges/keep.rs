@@ -80,7 +80,7 @@ impl Conversation {
         let Exchange { named, call, model, asked, answer, ended, tokens } = exchange;
         // one that was made since by its name is written to by nobody else yet
         let _lane = match named.session {
-            Some(session) => Some(self.0.lanes.enter(scope.tenant(), session).await?),
+            Some(session) => Some(self.0.lanes.enter(named.tenant, session).await?),
             None => None,
         };
         let tx = self.0.db.write(&Scope::system(named.tenant, "conversations")).await?;

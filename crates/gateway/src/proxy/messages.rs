@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::Response;
 use http::HeaderMap;
 use loam_http::surface::{ApiResult, Body, Caller};
-use loam_kernel::{Error, beside};
+use loam_kernel::beside;
 use loam_providers::openai::Head;
 use loam_providers::{Endpoint, count_prompt};
 use serde::Serialize;
