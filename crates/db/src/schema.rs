@@ -180,8 +180,8 @@ impl Schema {
             ));
             // from the migration on that signs tenants, only a signed one is believed
             self.postgres(format!(
-                "DO $$ BEGIN IF to_regprocedure('loam_tenant()') IS NOT NULL THEN ALTER POLICY tenant ON {name} \
-                 USING ({column} = (SELECT loam_tenant())) WITH CHECK ({column} = (SELECT loam_tenant())); END IF; END $$"
+                "DO $$ BEGIN IF to_regclass('loam_tenant') IS NOT NULL THEN ALTER POLICY tenant ON {name} \
+                 USING ({column} = (SELECT id FROM loam_tenant)) WITH CHECK ({column} = (SELECT id FROM loam_tenant)); END IF; END $$"
             ));
             // a tenant may read its own row of `tenants`, and change it through the system role alone
             let rights = if owner == Owner::Itself { "SELECT" } else { "SELECT, INSERT, UPDATE, DELETE" };

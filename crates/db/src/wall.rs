@@ -102,7 +102,7 @@ impl Wall {
     }
 }
 
-/// A tenant with its signature, as `loam_tenant()` of the migrations checks it.
+/// A tenant with its signature, as the view `loam_tenant` of the migrations checks it.
 pub(crate) fn sign(secret: &[u8], tenant: TenantId) -> String {
     let tenant = tenant.to_string();
     let inner = Sha256::new().chain_update(secret).chain_update(&tenant).finalize();
@@ -213,7 +213,7 @@ mod tests {
     fn a_signature_is_of_one_tenant_and_one_key() {
         let tenant = |n| TenantId(Uuid::from_u128(n));
         let signed = sign(b"key", tenant(7));
-        // the policies' function computes the same: this value is PostgreSQL's too
+        // the policies' view computes the same: this value is PostgreSQL's too
         let known = "00000000-0000-0000-0000-000000000007.\
                      94dff47c3fb0b21ad3eaf2c591ea15628fa318e76c0422ec4e227095d2ada818";
         assert_eq!(signed, known);

@@ -71,9 +71,10 @@ async fn another_tenants_rows_stay_out_of_reach() {
         "SET row_security = off".to_owned(),
         "ALTER TABLE change_notices DISABLE ROW LEVEL SECURITY".to_owned(),
         "DROP POLICY tenant ON change_notices".to_owned(),
-        "CREATE OR REPLACE FUNCTION loam_tenant() RETURNS uuid LANGUAGE sql AS 'SELECT null::uuid'"
-            .to_owned(),
-        "ALTER FUNCTION loam_tenant() OWNER TO CURRENT_USER".to_owned(),
+        format!("CREATE OR REPLACE VIEW loam_tenant AS SELECT '{OTHER}'::uuid AS id"),
+        "ALTER VIEW loam_tenant OWNER TO CURRENT_USER".to_owned(),
+        "SELECT id::text FROM loam_tenant FOR UPDATE".to_owned(),
+        format!("UPDATE loam_tenant SET id = '{OTHER}'"),
         // a function of another schema before PostgreSQL's own
         "CREATE SCHEMA mine".to_owned(),
         "CREATE FUNCTION public.sha256(bytea) RETURNS bytea LANGUAGE sql AS 'SELECT null::bytea'".to_owned(),
