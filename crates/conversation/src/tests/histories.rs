@@ -1,7 +1,7 @@
 //! Imports that don't end well.
 
 use bytes::Bytes;
-use loam_kernel::{Error, Kind, Result};
+use loam_kernel::{Error, Kind, Result, Scope, TenantId};
 use loam_testkit::{Database, on_both};
 use serde_json::json;
 
@@ -76,6 +76,10 @@ async fn imports_at_once_are_few(database: Database) {
         let refused = import(&bed, vec![], RESUMABLE).await.unwrap_err();
         assert_eq!((refused.status(), refused.code()), (429, "import_busy"));
         assert!(refused.retry_after().is_some());
+        // another tenant's find a place, however long this one's take
+        let other = Scope::system(TenantId(uuid::Uuid::from_u128(0x07)), "test");
+        let nothing = futures_util::stream::empty();
+        bed.conversation.import(&other, nothing, RESUMABLE).await.expect("a place of its own");
     };
     tokio::select! {
         biased;

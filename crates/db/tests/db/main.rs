@@ -12,4 +12,5 @@ mod partitions;
 mod pgbouncer;
 mod rls;
 mod schema;
+mod sharing;
 mod wall;

@@ -1,0 +1,60 @@
+//! Connections are shared among tenants: one that takes all it can get leaves some to the others.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use loam_testkit::{Database, on_both};
+use sea_orm::{ActiveModelTrait, IntoActiveModel};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::kit::{ACME, OTHER, note, scope};
+
+on_both![a_tenant_that_holds_all_it_can_get_leaves_connections_to_others, writers_of_tenants_take_turns];
+
+async fn a_tenant_that_holds_all_it_can_get_leaves_connections_to_others(bed: Database) {
+    let mut held = Vec::new();
+    for _ in 0..bed.config.max_connections {
+        if let Ok(tx) = timeout(Duration::from_millis(200), bed.db.read(&scope(ACME))).await {
+            held.push(tx.unwrap());
+        }
+    }
+    let most = usize::try_from(bed.config.max_connections).unwrap();
+    assert_eq!(held.len(), most - most / 4);
+    let mut others = Vec::new();
+    for _ in 0..most / 4 {
+        others.push(timeout(Duration::from_secs(4), bed.db.read(&scope(OTHER))).await.unwrap().unwrap());
+    }
+    // nor is there anything left behind by those that gave up
+    drop(held);
+    bed.db.read(&scope(ACME)).await.unwrap().commit().await.unwrap();
+}
+
+async fn writers_of_tenants_take_turns(bed: Database) {
+    // as many as there are connections for a tenant, so that those that come after have to wait on either database
+    let mut held = Vec::new();
+    let most = if bed.db.is_embedded() { 1 } else { 9 };
+    for _ in 0..most {
+        held.push(bed.db.write(&scope(ACME)).await.unwrap());
+    }
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let mut tasks = JoinSet::new();
+    for tenant in [ACME; 20].into_iter().chain([OTHER; 3]) {
+        let (db, order) = (bed.db.clone(), order.clone());
+        tasks.spawn(async move {
+            let tx = db.write(&scope(tenant)).await.unwrap();
+            order.lock().unwrap().push(tenant);
+            tx.insert(note(tenant, "turn").into_active_model().reset_all()).await.unwrap();
+            tx.commit().await.unwrap();
+        });
+        // so that they queue in this order
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    drop(held);
+    while let Some(done) = tasks.join_next().await {
+        done.unwrap();
+    }
+    let order = order.lock().unwrap();
+    let last = order.iter().rposition(|tenant| *tenant == OTHER).unwrap();
+    assert!(last <= 8, "the other tenant's three came behind: {last} of {}", order.len());
+}
