@@ -7,7 +7,7 @@ use axum::extract::State;
 use chrono::{DateTime, Utc};
 use loam_http::surface::{ApiResult, Caller, ErrorBody, Path, Query, Tagged};
 use loam_kernel::{
-    ApiKeyId, Error, LlmCallId, Page, PageQuery, ProjectId, Result, Scope, UserId, first_id_at,
+    ApiKeyId, Error, LlmCallId, Page, PageQuery, ProjectId, Result, Scope, UserId, beside, first_id_at,
 };
 use loam_platform::personal::known_as;
 use sea_orm::{ColumnTrait, IntoSimpleExpr, QueryFilter, QuerySelect};
@@ -132,9 +132,7 @@ impl Gateway {
 
     async fn pending(&self, scope: &Scope, id: LlmCallId) -> Result<Option<Entry>> {
         let Some(journal) = self.0.ledger.reader().cloned() else { return Ok(None) };
-        let frames = tokio::task::spawn_blocking(move || journal.find(id.0.into_bytes()))
-            .await
-            .map_err(Error::internal)?;
+        let frames = beside(scope.tenant(), move || journal.find(id.0.into_bytes())).await?;
         let mut found: Option<Entry> = None;
         for frame in frames.map_err(Error::internal)? {
             let entry = Entry::read(&frame)?;
