@@ -117,7 +117,8 @@ async fn a_look_up_by_id_reads_one_partition() {
     bed.db.ensure_partitions(&scope(TenantId::NIL), now()).await.unwrap();
     let id = Clock::system().id_at(now());
     let mut raw = bed.raw().await;
-    let role = format!("SET ROLE loam_app; SET app.tenant_id = '{ACME}'; ");
+    let signed = crate::rls::signed(&mut raw, ACME).await;
+    let role = format!("SET ROLE loam_app; SET app.tenant = '{signed}'; ");
     let plan = async |raw: &mut loam_testkit::Raw, filter: &str| {
         let lines = raw
             .texts(format!("{role} EXPLAIN SELECT * FROM llm_calls WHERE tenant_id = '{ACME}' {filter}"))
