@@ -102,7 +102,7 @@ impl Conversation {
         match asked.map_err(|_| failed(format!("no answer within {LIMIT:?}")))?? {
             Ok(said) if said.ok => Ok(()),
             Ok(said) => {
-                let why = excerpt(&said.description, MAX_SHOWN, &[token.as_str(), channel.secret()]);
+                let why = excerpt(&said.description, MAX_SHOWN, &[channel.secret()]);
                 Err(failed(format!("{} {why}", said.status)))
             }
             Err(why) => Err(failed(why)),

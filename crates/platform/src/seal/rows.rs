@@ -6,8 +6,9 @@ use std::marker::PhantomData;
 use async_trait::async_trait;
 use loam_db::{Db, Find, IdempotencyKeys, TenantEntity};
 use loam_kernel::{Clock, Error, Result, Scope, TenantId};
+use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
-    ActiveModelBehavior, ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, ModelTrait,
+    ActiveModelBehavior, ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, ModelTrait,
     QueryFilter, QueryOrder, QuerySelect,
 };
 use serde_json::Value;
@@ -117,10 +118,9 @@ where
         let tx = db.system_read(scope).await?;
         let mut find = E::narrow(tx.find_any::<E>());
         if let Some((tenant, id)) = after {
-            let behind = Condition::any()
-                .add(E::TENANT.gt(tenant.0))
-                .add(Condition::all().add(E::TENANT.eq(tenant.0)).add(E::ID.gt(id)));
-            find = find.filter(behind);
+            // as one comparison, which both databases answer from the primary key
+            let key = Expr::tuple([Expr::col(E::TENANT), Expr::col(E::ID)]);
+            find = find.filter(key.gt(Expr::tuple([Expr::val(tenant.0), Expr::val(id)])));
         }
         find.order_by_asc(E::TENANT).order_by_asc(E::ID).limit(BATCH).all().await
     }
@@ -134,8 +134,10 @@ where
         keys: &[Key],
     ) -> Result<(Resealed, Vec<Notice>)> {
         let mut tx = db.system_write(scope).await?;
+        let tenants_of_keys: BTreeSet<Uuid> = keys.iter().map(|(tenant, _)| tenant.0).collect();
         let ids = keys.iter().map(|(_, id)| *id);
-        let found = tx.find_any::<E>().filter(E::ID.is_in(ids)).order_by_asc(E::TENANT).order_by_asc(E::ID);
+        let found = tx.find_any::<E>().filter(E::TENANT.is_in(tenants_of_keys)).filter(E::ID.is_in(ids));
+        let found = found.order_by_asc(E::TENANT).order_by_asc(E::ID);
         let mut done = Resealed::default();
         let mut tenants = BTreeSet::new();
         for before in found.locked().all().await? {

@@ -179,17 +179,16 @@ async fn drop_key(core: &Core, scope: &Scope, config: &Config, key: &str, as_jso
         "`{key}` is the key that seals; run `loam secret rotate` first"
     );
     // servers that had not heard yet which key seals
-    tell(core, scope, "drop", json!({ "key": key })).await?;
-    tokio::time::sleep(HEARD).await;
+    reload_everywhere(core, scope).await?;
     refuse_used(core, scope, key).await?;
     let removed = file.remove(key)?;
-    tell(core, scope, "dropped", json!({ "key": key })).await?;
-    tokio::time::sleep(HEARD).await;
+    reload_everywhere(core, scope).await?;
     if let Err(used) = refuse_used(core, scope, key).await {
         file.restore(removed)?;
-        tell(core, scope, "restored", json!({ "key": key })).await?;
+        reload_everywhere(core, scope).await?;
         return Err(used);
     }
+    tell(core, scope, "drop", json!({ "key": key })).await?;
     if as_json {
         return output::json(&json!({ "key": key, "dropped": true }));
     }
@@ -238,6 +237,16 @@ async fn tell(core: &Core, scope: &Scope, action: &'static str, changes: Value) 
     let notice = announce(&tx, &core.clock, MASTER_KEY, Uuid::nil(), None).await?;
     tx.commit().await?;
     core.notices.publish(&notice);
+    Ok(())
+}
+
+/// Lets every server read its key file again, and waits until they have.
+async fn reload_everywhere(core: &Core, scope: &Scope) -> Result<()> {
+    let tx = core.db.write(scope).await?;
+    let notice = announce(&tx, &core.clock, MASTER_KEY, Uuid::nil(), None).await?;
+    tx.commit().await?;
+    core.notices.publish(&notice);
+    tokio::time::sleep(HEARD).await;
     Ok(())
 }
 

@@ -8,12 +8,15 @@ use http::{Method, Request};
 use http_body_util::{BodyExt, Full, Limited};
 use loam_http::client::{Client, Timeouts};
 use loam_kernel::{Error, Result};
+use loam_platform::records::redact::excerpt;
 use loam_platform::webhook_deliveries::Outcome;
 use serde::Deserialize;
 use serde_json::Value;
 
 /// Answers are a message of a few kilobytes.
 const MAX_ANSWER: usize = 256 << 10;
+/// Characters that are shown of why it refused.
+const MAX_SHOWN: usize = 300;
 
 /// A bot, and where Telegram is.
 pub(in crate::channels) struct Bot<'a> {
@@ -70,7 +73,9 @@ impl Bot<'_> {
             Err(e) => return Ok(Err(e.to_string())),
         };
         let said: Said = serde_json::from_slice(&body).unwrap_or_default();
-        Ok(Ok(Said { status, ..said }))
+        // whatever answers there may be somebody else, and repeat what it was asked
+        let description = excerpt(&said.description, MAX_SHOWN, &[self.token]);
+        Ok(Ok(Said { status, description, ..said }))
     }
 }
 
