@@ -39,6 +39,9 @@ fn whatever_seals_declares_its_columns() {
     for file in sources(crates) {
         let text = fs::read_to_string(&file).expect("a source");
         let name = file.strip_prefix(crates).expect("within").to_string_lossy().into_owned();
+        if !name.contains("/src/") {
+            continue;
+        }
         declaring += text.matches("impl SealedRows for ").count();
         let seals = text.contains(".seal(") || text.contains(".seal_json(");
         if seals && !name.starts_with("platform/src/seal/") && !text.contains("impl SealedRows for ") {
@@ -59,9 +62,7 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
         let path = entry.expect("an entry").path();
         if path.is_dir() {
             found.extend(sources(&path));
-        } else if path.extension().is_some_and(|end| end == "rs")
-            && path.components().any(|part| part.as_os_str() == "src")
-        {
+        } else if path.extension().is_some_and(|end| end == "rs") {
             found.push(path);
         }
     }
