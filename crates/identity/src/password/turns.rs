@@ -160,6 +160,7 @@ fn busy() -> Error {
 
 #[cfg(test)]
 mod tests {
+    use tokio::task::JoinSet;
     use uuid::Uuid;
 
     use super::*;
@@ -167,42 +168,47 @@ mod tests {
     const NOISY: TenantId = TenantId(Uuid::from_u128(1));
     const QUIET: TenantId = TenantId(Uuid::from_u128(2));
 
-    /// Waits in the background, and tells its name when its turn comes.
-    async fn waits(
-        turns: &Turns,
-        name: &'static str,
-        urgency: Urgency,
-        tenant: TenantId,
-        came: &Arc<Mutex<Vec<&'static str>>>,
-    ) -> tokio::task::JoinHandle<()> {
-        let (turns, came) = (turns.clone(), came.clone());
-        #[expect(clippy::disallowed_methods, reason = "a test's own task, which it waits for")]
-        let task = tokio::spawn(async move {
-            let _turn = turns.take(urgency, tenant).await.unwrap();
-            came.lock().unwrap().push(name);
-        });
-        tokio::task::yield_now().await;
-        task
+    type Came = Arc<Mutex<Vec<&'static str>>>;
+
+    /// Those who wait in the background, and tell their names when their turns come.
+    #[derive(Default)]
+    struct Crowd {
+        came: Came,
+        waiting: JoinSet<()>,
+    }
+
+    impl Crowd {
+        async fn waits(&mut self, turns: &Turns, name: &'static str, urgency: Urgency, tenant: TenantId) {
+            let (turns, came) = (turns.clone(), self.came.clone());
+            self.waiting.spawn(async move {
+                let _turn = turns.take(urgency, tenant).await.unwrap();
+                came.lock().unwrap().push(name);
+            });
+            tokio::task::yield_now().await;
+        }
+
+        async fn came(mut self) -> Vec<&'static str> {
+            while let Some(done) = self.waiting.join_next().await {
+                done.unwrap();
+            }
+            self.came.lock().unwrap().clone()
+        }
     }
 
     #[tokio::test]
     async fn tenants_take_turns_and_a_line_is_bounded() {
-        let (turns, came) = (Turns::new(1), Arc::default());
+        let (turns, mut crowd) = (Turns::new(1), Crowd::default());
         let held = turns.take(Urgency::LogIn, NOISY).await.unwrap();
-        let mut tasks = Vec::new();
         for _ in 0..LINE {
-            tasks.push(waits(&turns, "noisy", Urgency::LogIn, NOISY, &came).await);
+            crowd.waits(&turns, "noisy", Urgency::LogIn, NOISY).await;
         }
         let refused = turns.take(Urgency::LogIn, NOISY).await.err().unwrap();
         assert_eq!((refused.code(), refused.status()), ("login_busy", 429));
         for _ in 0..3 {
-            tasks.push(waits(&turns, "quiet", Urgency::LogIn, QUIET, &came).await);
+            crowd.waits(&turns, "quiet", Urgency::LogIn, QUIET).await;
         }
         drop(held);
-        for task in tasks {
-            task.await.unwrap();
-        }
-        let came = came.lock().unwrap();
+        let came = crowd.came().await;
         let last = came.iter().rposition(|name| *name == "quiet").unwrap();
         assert!(last < 7, "each came after one of the noisy tenant's at most: {came:?}");
         assert_eq!((came.len(), turns.state().free), (LINE + 3, 1));
@@ -210,21 +216,17 @@ mod tests {
 
     #[tokio::test]
     async fn log_ins_go_first_and_the_others_still_come_to_theirs() {
-        let (turns, came) = (Turns::new(1), Arc::default());
+        let (turns, mut crowd) = (Turns::new(1), Crowd::default());
         let held = turns.take(Urgency::LogIn, NOISY).await.unwrap();
-        let mut tasks = Vec::new();
         for _ in 0..8 {
-            tasks.push(waits(&turns, "setting", Urgency::Setting, NOISY, &came).await);
+            crowd.waits(&turns, "setting", Urgency::Setting, NOISY).await;
         }
         for _ in 0..8 {
-            tasks.push(waits(&turns, "log-in", Urgency::LogIn, NOISY, &came).await);
+            crowd.waits(&turns, "log-in", Urgency::LogIn, NOISY).await;
         }
-        tasks.push(waits(&turns, "known", Urgency::Known, NOISY, &came).await);
+        crowd.waits(&turns, "known", Urgency::Known, NOISY).await;
         drop(held);
-        for task in tasks {
-            task.await.unwrap();
-        }
-        let came = came.lock().unwrap();
+        let came = crowd.came().await;
         assert_eq!(came[..4], ["known", "log-in", "log-in", "setting"]);
         let last = came.iter().rposition(|name| *name == "log-in").unwrap();
         assert!(last < 13, "{came:?}");

@@ -31,7 +31,8 @@ async fn a_key_from_before_makers_were_kept_is_an_operators_where_only_they_coul
     ] {
         let scopes = scopes.iter().map(|name| (*name).to_owned()).collect();
         let (user_id, project_id, expires_at) = (None, None, None);
-        let new = ApiKeyCreate { name: "k".to_owned(), scopes: Some(scopes), user_id, project_id, expires_at };
+        let new =
+            ApiKeyCreate { name: "k".to_owned(), scopes: Some(scopes), user_id, project_id, expires_at };
         let made = bed.identity.create_api_key(&bed.scope(), new).await.unwrap();
         assert!(scope_of(&bed, &made.key).await.is_operator(), "made at the command line");
         let tx = bed.identity.db.write(&bed.scope()).await.unwrap();
