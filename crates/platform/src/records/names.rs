@@ -1,7 +1,7 @@
 //! Which names say that their value is a secret: the one list for every recorder.
 
 /// What is in a name wherever it stands, with separators left out: these words mean nothing else.
-const PARTS: [&str; 23] = [
+const PARTS: [&str; 24] = [
     "secret",
     "password",
     "passwd",
@@ -25,6 +25,7 @@ const PARTS: [&str; 23] = [
     "subscriptionkey",
     "functionskey",
     "sessid",
+    "jsessionid",
 ];
 
 /// Words that mean a secret when they stand alone in a name.
