@@ -228,8 +228,8 @@ async fn talk(
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = asked_to_end => {
-            // whoever showed a credential is told what it asked; others have no claim to more time
-            if !stop.is_cancelled() && !place.is_known() {
+            // what is being answered is answered; who has shown no credential has no claim to more time
+            if !place.is_known() && !(stop.is_cancelled() && place.is_answered()) {
                 return;
             }
             connection.as_mut().graceful_shutdown();

@@ -244,6 +244,11 @@ impl Connection {
         self.cut.load(Ordering::Relaxed)
     }
 
+    /// Whether a request on it is being answered.
+    pub(crate) fn is_answered(&self) -> bool {
+        matches!(self.state.load(Ordering::Relaxed), WORKING | ANSWERING)
+    }
+
     /// A request has arrived.
     pub(crate) fn begin(&self) {
         self.state.store(WORKING, Ordering::Relaxed);
