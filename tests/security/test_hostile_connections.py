@@ -14,9 +14,9 @@ from support.deployment import Deployment, add_usual_providers, deploy
 from support.hostile import KINDS, Hostile, rss_mb, within
 
 COUNT = 300
-# A quarter of all may be without a credential.
+# An eighth of all may be without a credential.
 MOST = 240
-ANONYMOUS = MOST // 4
+ANONYMOUS = MOST // 8
 
 
 @pytest.fixture(scope="module")

@@ -61,7 +61,7 @@ pub struct ServerConfig {
     /// Seconds that open requests are given when the server stops.
     pub shutdown_timeout: u64,
     /// Connections at once, as far as there are file descriptors for them. Past it idle ones are closed, and more wait to
-    /// be accepted. A quarter of them may be without a credential.
+    /// be accepted. An eighth of them may be without a credential.
     pub max_connections: usize,
     /// Connections at once from one address (a /64 network of IPv6), other than this machine's or a trusted proxy's; half
     /// of all unless set.

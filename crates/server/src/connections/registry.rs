@@ -16,7 +16,7 @@ use super::{Budget, Share};
 use crate::config::ServerConfig;
 
 /// The part of all connections that those without a credential may be.
-const ANONYMOUS_PART: usize = 4;
+const ANONYMOUS_PART: usize = 8;
 /// However few connections there may be.
 const FEWEST_ANONYMOUS: usize = 16;
 /// How many are looked at for one that can be closed.
