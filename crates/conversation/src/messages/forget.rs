@@ -20,6 +20,9 @@ const FOLLOWING: u64 = 100;
 /// A message is shown when it is written, and what shows it later is on record within so long.
 const AFTER: TimeDelta = TimeDelta::minutes(10);
 
+/// When it is looked again for what was under way.
+pub(super) const LATE: TimeDelta = TimeDelta::minutes(2);
+
 #[derive(Serialize, Deserialize)]
 pub(super) struct Deleted {
     pub(super) session_id: ChatSessionId,

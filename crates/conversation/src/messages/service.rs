@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use super::append::{NewMessage, Parent, append};
 use super::content::{Content, said};
 use super::entity::{Entity, Model, Role};
-use super::forget::{Deleted, ForgetMessage};
+use super::forget::{Deleted, ForgetMessage, LATE};
 use crate::chat_sessions::access::{self, ALL};
 use crate::chat_sessions::create::References;
 use crate::chat_sessions::entity as sessions;
@@ -151,8 +151,10 @@ impl Conversation {
         row.updated_at = Set(updated_at);
         let message = tx.update(row).await?;
         summaries::forget(&tx, session.id, message.sequence_number).await?;
-        let deleted = Deleted { session_id: session.id, message_id: id };
-        enqueue(&tx, &self.0.clock, NewJob::new(ForgetMessage::KIND, deleted)).await?;
+        let deleted = || NewJob::new(ForgetMessage::KIND, Deleted { session_id: session.id, message_id: id });
+        enqueue(&tx, &self.0.clock, deleted()).await?;
+        // what is under way is on record when it has ended
+        enqueue(&tx, &self.0.clock, deleted().at(self.0.clock.now() + LATE)).await?;
         self.changed(tx, &session).await
     }
 

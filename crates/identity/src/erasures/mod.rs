@@ -11,6 +11,7 @@ pub mod routes;
 mod run;
 pub mod service;
 mod tenant;
+mod trail;
 
 pub use places::{Draining, Places};
 pub use run::RunErasure;

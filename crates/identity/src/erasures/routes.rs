@@ -21,7 +21,7 @@ use crate::Identity;
 pub struct ErasureView {
     id: ErasureId,
     subject_type: SubjectType,
-    /// Its id; of an end user what your application calls them, until the erasure is completed.
+    /// Its id; null of an end user, who is known by the digest alone.
     subject_id: Option<String>,
     /// SHA-256 over the erasure's id, a zero byte and the subject's id: tells who it was to those who know.
     subject_digest: String,
@@ -40,7 +40,8 @@ impl From<Model> for ErasureView {
         Self {
             id: row.id,
             subject_type: row.subject_type,
-            subject_id: row.subject_id,
+            // an answer may be recorded
+            subject_id: row.subject_id.filter(|_| row.subject_type != SubjectType::EndUser),
             subject_digest: row.subject_digest,
             state: row.state,
             removed: row.removed,

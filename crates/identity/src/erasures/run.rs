@@ -154,7 +154,8 @@ impl Identity {
         tokio::time::sleep(left.min(OTHERS)).await;
         self.wait_for_journals().await?;
         let asked = RecordedBetween::all(erasure.created_at, self.clock.now());
-        self.remove_from(job, scope, &asked, &who, tally).await
+        self.remove_from(job, scope, &asked, &who, tally).await?;
+        self.forget_changes(scope, &who, tally).await
     }
 
     async fn remove_from(
