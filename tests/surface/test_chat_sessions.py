@@ -200,7 +200,7 @@ def test_a_change_holds_at_once_and_is_on_the_audit_trail(tenant, name):
     assert_error(stale, 412, "stale_version")
     rows = tenant.all("audit_logs", resource_type="chat_sessions", resource_id=made["id"])
     assert [row["action"] for row in rows] == ["update", "create"]
-    assert rows[0]["changes"]["title"] == "new"
+    assert rows[0]["changes"]["title"] == "changed", "what people wrote is not repeated"
     assert "S" not in rows[0]["changes"].values(), "a prompt is not repeated"
     cleared = tenant.call("PATCH", path, 200, json={"model": None, "system_prompt": None, "external_id": None}).json()
     assert (cleared["model"], cleared["system_prompt"], cleared["external_id"]) == (None, None, None)

@@ -29,6 +29,7 @@ use crate::messages::forget::ForgetMessage;
 use crate::messages::lane::Lanes;
 use crate::tools::EndLostToolCalls;
 use crate::turns::live::Turns;
+use crate::turns::retention::DeleteOldEvents;
 use crate::turns::settings::TurnSettings;
 use crate::turns::sink::TurnSink;
 use crate::{channels, chat_sessions, history, messages, session_configs, tools, turns};
@@ -158,6 +159,8 @@ impl Conversation {
             .with(DeleteUsersSessions(self.clone()))
             .with(KeepExchange(self.clone()))
             .with(EndLostToolCalls(self.0.gateway.clone()))
+            .with(DeleteOldEvents(self.clone()))
+            .every(Schedule::new(DeleteOldEvents::KIND, DeleteOldEvents::EVERY)?)
             .every(Schedule::new(EndLostToolCalls::KIND, Duration::from_hours(1))?))
     }
 

@@ -1,8 +1,8 @@
-//! Deleting what is old, in transactions so small that nobody waits long for one.
+//! Deleting what is old, whole rows or some of their columns, in transactions so small that nobody waits long for one.
 
 use chrono::{DateTime, Utc};
 use loam_kernel::{Result, Scope};
-use sea_orm::sea_query::IntoCondition;
+use sea_orm::sea_query::{Expr, IntoCondition};
 use sea_orm::{
     ColumnTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QueryResult, QuerySelect,
     TryGetable, Value,
@@ -52,5 +52,38 @@ impl Db {
             tx.commit().await?;
         }
         Ok(deleted)
+    }
+
+    /// Sets columns of all tenants' rows that are `old`, the oldest `by` a column first and behind `after`, until it is
+    /// stopped; `old` must not hold for a row that was changed. Says how many rows, and the last of them, from which to go on
+    /// another time.
+    pub async fn clear_old<E: EntityTrait, A: Age + Clone>(
+        &self,
+        scope: &Scope,
+        old: impl IntoCondition,
+        by: E::Column,
+        after: Option<A>,
+        set: &[(E::Column, Value)],
+        stopped: impl Fn() -> bool,
+    ) -> Result<(u64, Option<A>)> {
+        let (old, mut cleared, mut last) = (old.into_condition(), 0, after);
+        while !stopped() {
+            let mut old = old.clone();
+            if let Some(last) = &last {
+                old = old.add(by.gt(last.clone()));
+            }
+            let tx = self.system_write(scope).await?;
+            let oldest = tx.find_any::<E>().select_only().column_as(by, "age").filter(old.clone());
+            let oldest: Vec<Row<A>> = oldest.order_by_asc(by).limit(BATCH).into().await?;
+            let Some(Row { age }) = oldest.into_iter().next_back() else { break };
+            let mut update = tx.update_all::<E>();
+            for (column, value) in set {
+                update = update.set(*column, Expr::val(value.clone()));
+            }
+            cleared += update.filter(old).filter(by.lte(age.clone())).exec().await?;
+            tx.commit().await?;
+            last = Some(age);
+        }
+        Ok((cleared, last))
     }
 }

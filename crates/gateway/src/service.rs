@@ -6,12 +6,14 @@ use std::time::Duration;
 use loam_db::Db;
 use loam_http::client::{Client, Timeouts};
 use loam_identity::Identity;
+use loam_jobs::{Handlers, Schedule};
 use loam_journal::{Journal, Position};
 use loam_kernel::{Clock, Result};
 use loam_platform::changes::Changes;
 use loam_platform::drain::Sink;
 use loam_platform::notices::Notices;
 use loam_platform::personal::Guard;
+use loam_platform::records::RetentionSettings;
 use loam_platform::seal::Keyring;
 use loam_platform::system_config::Live;
 use tokio::sync::watch;
@@ -22,6 +24,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::catalog::Catalog;
 use crate::hook::Conversations;
 use crate::limits::meters::Meters;
+use crate::llm_calls::DeleteOldCalls;
 use crate::llm_calls::ledger::Ledger;
 use crate::llm_calls::sink::CallSink;
 use crate::proxy::cached::Answers;
@@ -50,6 +53,8 @@ pub(crate) struct Inner {
     pub(crate) answers: Answers,
     pub(crate) config: Config,
     pub(crate) settings: Live<CallSettings>,
+    /// How long calls and their bodies are kept.
+    retention: OnceLock<Live<RetentionSettings>>,
     /// Where what is said in calls is kept.
     pub(crate) conversations: OnceLock<Arc<dyn Conversations>>,
     /// Calls under way, which a stopping server waits for.
@@ -122,9 +127,27 @@ impl Gateway {
             answers,
             config,
             settings,
+            retention: OnceLock::new(),
             conversations: OnceLock::new(),
             calls,
         }))
+    }
+
+    /// Says how long calls are kept; without it for ever.
+    pub fn retain(&self, retention: Live<RetentionSettings>) {
+        _ = self.0.retention.set(retention);
+    }
+
+    /// How long calls, and the turns that made them, are kept.
+    pub fn retention(&self) -> Live<RetentionSettings> {
+        self.0.retention()
+    }
+
+    /// What runs in the background, durably.
+    pub fn jobs(&self, handlers: Handlers) -> Result<Handlers> {
+        Ok(handlers
+            .with(DeleteOldCalls::new(self.clone()))
+            .every(Schedule::new(DeleteOldCalls::KIND, DeleteOldCalls::EVERY)?))
     }
 
     /// Reads every tenant's providers and prices, so that calls go on should the database go away.
@@ -180,5 +203,12 @@ impl Gateway {
     /// Calls under way.
     pub fn open_calls(&self) -> usize {
         self.0.calls.len()
+    }
+}
+
+impl Inner {
+    /// How long calls and what belongs to them is kept.
+    pub(crate) fn retention(&self) -> Live<RetentionSettings> {
+        self.retention.get().cloned().unwrap_or_default()
     }
 }

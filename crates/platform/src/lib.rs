@@ -8,6 +8,7 @@ pub mod audit_logs;
 pub mod cache;
 pub mod changes;
 pub mod database;
+pub mod deleted;
 pub mod drain;
 pub mod error_logs;
 pub mod mail;

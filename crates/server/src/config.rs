@@ -99,11 +99,19 @@ pub struct JournalConfig {
     pub disk_budget_bytes: u64,
     /// Bytes in memory that may wait for the disk.
     pub memory_budget_bytes: usize,
+    /// Seconds after which what the database has is overwritten with zeros in the journal's files, though a segment is not
+    /// full yet.
+    pub overwrite_seconds: u64,
 }
 
 impl Default for JournalConfig {
     fn default() -> Self {
-        Self { segment_bytes: 16 << 20, disk_budget_bytes: 1 << 30, memory_budget_bytes: 64 << 20 }
+        Self {
+            segment_bytes: 16 << 20,
+            disk_budget_bytes: 1 << 30,
+            memory_budget_bytes: 64 << 20,
+            overwrite_seconds: 600,
+        }
     }
 }
 

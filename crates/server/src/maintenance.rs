@@ -18,6 +18,7 @@ use crate::limits::{IDEMPOTENCY, IdempotencyLimits};
 
 const PARTITIONS: &str = "db.ensure_partitions";
 const FORGET: &str = "db.forget_old";
+const TRUNCATE: &str = "db.truncate_log";
 
 /// The instance's own jobs.
 pub(crate) fn handlers(
@@ -29,11 +30,13 @@ pub(crate) fn handlers(
     let limits = config.live(&IDEMPOTENCY)?;
     Ok(Handlers::new()
         .with(EnsurePartitions { db: db.clone(), clock: clock.clone() })
+        .with(TruncateLog(db.clone()))
         .with(ForgetOld { db: db.clone(), clock: clock.clone(), limits })
         .with(Retention::new(db.clone(), clock.clone(), config.live(&RETENTION)?))
         .with(RotateSigningKeys(identity.clone()))
         .every(Schedule::new(PARTITIONS, Duration::from_hours(24))?)
         .every(Schedule::new(FORGET, Duration::from_hours(1))?)
+        .every(Schedule::new(TRUNCATE, Duration::from_hours(1))?)
         .every(Schedule::new(Retention::KIND, Retention::EVERY)?)
         .every(Schedule::new(RotateSigningKeys::KIND, Duration::from_hours(1))?))
 }
@@ -56,6 +59,21 @@ impl Handler for EnsurePartitions {
             tracing::info!(partitions = made, "made partitions for the coming months");
         }
         Ok(())
+    }
+}
+
+/// Empties SQLite's write-ahead log, which keeps what was deleted until it is written over.
+struct TruncateLog(Db);
+
+#[async_trait]
+impl Handler for TruncateLog {
+    fn kind(&self) -> &'static str {
+        TRUNCATE
+    }
+
+    async fn run(&self, _: &JobContext, _: Value) -> Result<()> {
+        // a reader in the way is no failure: the next hour's run comes again
+        self.0.truncate_log().await.map(drop)
     }
 }
 

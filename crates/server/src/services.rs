@@ -17,13 +17,14 @@ use loam_kernel::{Clock, NodeId, Scope, TenantId};
 use loam_platform::api_logs::{self, ApiLogSink, ApiLogs};
 use loam_platform::audit_logs::{self, JobChanges};
 use loam_platform::database;
+use loam_platform::deleted;
 use loam_platform::drain::{Drainer, Sink};
 use loam_platform::error_logs::{self, ErrorLogSink, ErrorLogs};
 use loam_platform::mail::Mailer;
 use loam_platform::notices::Notices;
 use loam_platform::personal::Guard;
 use loam_platform::quarantine;
-use loam_platform::records::Records;
+use loam_platform::records::{RETENTION, Records};
 use loam_platform::seal::{Keyring, SealedTable};
 use loam_platform::system_config::{self, Declaration, SystemConfig};
 use loam_platform::webhook_deliveries::{self, WebhookDeliveries};
@@ -202,6 +203,7 @@ impl Core {
         });
         gateway.connect(Arc::new(conversation.clone()));
         identity.hold_places(personal::places(&keyring, &clock));
+        gateway.retain(system_config.live(&RETENTION)?);
         Ok(Self {
             db,
             clock,
@@ -221,7 +223,8 @@ impl Core {
     fn jobs(&self) -> Result<Handlers> {
         let handlers = maintenance::handlers(&self.db, &self.clock, &self.identity, &self.system_config)?;
         let handlers = handlers.with(RunErasure(self.identity.clone()));
-        Ok(self.insight.jobs(self.conversation.jobs(self.deliveries.jobs(handlers)?)?)?)
+        let handlers = self.gateway.jobs(self.deliveries.jobs(handlers)?)?;
+        Ok(self.insight.jobs(self.conversation.jobs(handlers)?)?)
     }
 
     /// Every documented route but those of the instance.
@@ -342,6 +345,8 @@ impl Services {
         background.spawn(core.insight.clone().watch_activity(stop_background.clone()));
         background.spawn(core.system_config.clone().watch(stop_background.clone()));
         background.spawn(records.watch_room(stop_background.clone()));
+        let every = Duration::from_secs(config.journal.overwrite_seconds.max(1));
+        background.spawn(deleted::keep_overwriting(journal.clone(), every, stop_background.clone()));
         background.spawn(errors.run(reports, stop_background.clone()));
         background.spawn(last_used(authenticator.clone(), stop_background.clone()));
         let mut drainers = JoinSet::new();

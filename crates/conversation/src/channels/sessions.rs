@@ -94,7 +94,7 @@ impl Conversation {
         channel: &Known,
         session: &sessions::Model,
     ) -> Result<Notice> {
-        let changes = json!({ "title": session.title, "user_id": session.user_id, "channel_id": channel.id });
+        let changes = json!({ "user_id": session.user_id, "channel_id": channel.id });
         self.0.changes.record(tx, "create", "chat_sessions", session.id, changes).await
     }
 

@@ -129,8 +129,7 @@ impl Conversation {
             at: self.0.clock.now(),
         };
         let session = insert(&tx, row.row()).await?;
-        let changes =
-            json!({ "title": session.title, "user_id": session.user_id, "project_id": session.project_id });
+        let changes = json!({ "user_id": session.user_id, "project_id": session.project_id });
         let notice = self.session_changed(&tx, "create", &session, changes).await?;
         self.0.changes.commit(tx, notice).await?;
         Ok(session)

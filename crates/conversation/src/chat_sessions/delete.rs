@@ -44,7 +44,7 @@ impl Conversation {
         let tx = self.0.db.write(scope).await?;
         let session = access::get_locked(&tx, id).await?;
         remove(&tx, &self.0.clock, &session).await?;
-        let told = json!({ "title": session.title, "message_count": session.message_count });
+        let told = json!({ "message_count": session.message_count });
         let notice = self.session_changed(&tx, "delete", &session, told).await?;
         self.0.changes.commit(tx, notice).await
     }

@@ -69,7 +69,7 @@ impl ChatSessionUpdate {
         }
     }
 
-    /// What the audit trail is told; a prompt may be long, and is told of alone.
+    /// What the audit trail is told: of what people wrote only that it was changed, as the trail is never deleted.
     fn told(&self, status: Option<SessionStatus>) -> Value {
         let mut told = Map::new();
         let mut tell = |name: &str, value: Option<Value>| {
@@ -77,10 +77,10 @@ impl ChatSessionUpdate {
                 told.insert(name.to_owned(), value);
             }
         };
-        tell("title", self.title.as_ref().map(|title| json!(title)));
+        tell("title", self.title.as_ref().map(|_| json!("changed")));
         tell("user_id", self.user_id.map(|id| json!(id)));
         tell("project_id", self.project_id.map(|id| json!(id)));
-        tell("external_id", self.external_id.as_ref().map(|id| json!(id)));
+        tell("external_id", self.external_id.as_ref().map(|_| json!("changed")));
         tell("provider_id", self.provider_id.map(|id| json!(id)));
         tell("model", self.model.as_ref().map(|model| json!(model)));
         tell("system_prompt", self.system_prompt.as_ref().map(|_| json!("changed")));

@@ -5,3 +5,4 @@ mod caches;
 mod deletion;
 mod histories;
 mod months;
+mod retention;

@@ -63,6 +63,9 @@ pub struct Model {
     /// What its stream said.
     #[sea_orm(column_type = "Blob", nullable, comment = "events of its stream, packed; once it has ended")]
     pub events: Option<Vec<u8>>,
+    /// When its stream was deleted.
+    #[sea_orm(comment = "when its stream was deleted; null while it is there")]
+    pub events_deleted_at: Option<DateTimeUtc>,
     /// The call that gave the answer.
     #[sea_orm(comment = "the last model call of it")]
     pub llm_call_id: Option<LlmCallId>,

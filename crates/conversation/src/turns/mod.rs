@@ -14,6 +14,7 @@ pub mod part;
 mod progress;
 mod queue;
 mod recover;
+pub(crate) mod retention;
 pub mod routes;
 mod run;
 mod service;

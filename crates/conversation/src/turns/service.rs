@@ -168,6 +168,7 @@ impl Conversation {
             model: Set(Some(model.clone())),
             input: Set(new.input.write()?),
             events: Set(None),
+            events_deleted_at: Set(None),
             llm_call_id: Set(None),
             node_id: Set(self.0.node),
             error: Set(None),

@@ -39,6 +39,8 @@ pub struct TurnView {
     tool_calls: Vec<ToolCall>,
     /// Until when the results of tools are taken.
     expires_at: Option<DateTime<Utc>>,
+    /// When its stream was deleted, and can be followed again no more; null while it is there.
+    events_deleted_at: Option<DateTime<Utc>>,
     started_at: Option<DateTime<Utc>>,
     ended_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
@@ -71,6 +73,7 @@ impl TurnView {
             model: row.model,
             llm_call_id: row.llm_call_id,
             error: row.error,
+            events_deleted_at: row.events_deleted_at,
             started_at: row.started_at,
             ended_at: row.ended_at,
             created_at: row.created_at,

@@ -10,6 +10,7 @@ mod m20261122_000004_conversation;
 mod m20261122_000005_insight;
 mod m20261130_000002_identity;
 mod m20261130_000004_fairness;
+mod m20261130_000005_erasure_and_retention;
 mod m20261130_000006_erasure;
 mod m20261130_000007_erasures;
 
@@ -34,6 +35,7 @@ steps![
     m20261122_000005_insight,
     m20261130_000002_identity,
     m20261130_000004_fairness,
+    m20261130_000005_erasure_and_retention,
     m20261130_000006_erasure,
     m20261130_000007_erasures,
     // new migrations go above this line

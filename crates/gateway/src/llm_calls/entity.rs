@@ -166,6 +166,9 @@ pub struct Model {
     /// What was answered.
     #[sea_orm(column_type = "Blob", nullable, comment = "body of the answer, packed with zstd")]
     pub response_data: Option<Vec<u8>>,
+    /// When its bodies were deleted.
+    #[sea_orm(comment = "when the bodies were deleted; null while they are there, or if none were kept")]
+    pub bodies_deleted_at: Option<DateTimeUtc>,
     /// When it was asked.
     pub created_at: DateTimeUtc,
     /// When its state changed.

@@ -9,6 +9,7 @@ mod orphans;
 mod pack;
 mod past;
 pub(crate) mod record;
+mod retention;
 pub mod routes;
 pub(crate) mod sink;
 mod source;
@@ -17,5 +18,6 @@ mod view;
 
 pub use past::{PastCall, write_past};
 pub(crate) use record::Attempt;
+pub use retention::{DeleteOldCalls, Deleted};
 pub use source::Source;
 pub use told::{ToldCall, write_told};

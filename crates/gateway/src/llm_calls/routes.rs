@@ -117,6 +117,7 @@ impl Gateway {
                 // the intent is in the database, the settlement not yet
                 let pending = Model::from(pending);
                 row = Model {
+                    bodies_deleted_at: row.bodies_deleted_at,
                     request_data: pending.request_data.clone().or(row.request_data),
                     response_data: pending.response_data.clone().or(row.response_data),
                     ..pending
@@ -164,7 +165,9 @@ async fn list(
     Query(filter): Query<LlmCallFilter>,
     Query(page): Query<PageQuery>,
 ) -> ApiResult<Answer<Page<LlmCallView>>> {
-    Ok(Answer(gateway.list_calls(&scope, filter, &page).await?.map(LlmCallView::from)))
+    let retention = gateway.0.retention().of(scope.tenant());
+    let calls = gateway.list_calls(&scope, filter, &page).await?;
+    Ok(Answer(calls.map(|call| LlmCallView::from(call).expiring(&retention))))
 }
 
 /// One model call, with its bodies; there as soon as the call has ended.
@@ -180,5 +183,6 @@ async fn get(
     Path(id): Path<LlmCallId>,
 ) -> ApiResult<Tagged<LlmCallView>> {
     let call = gateway.get_call(&scope, id).await?;
-    Ok(Tagged::new(call.updated_at, call.into()))
+    let retention = gateway.0.retention().of(scope.tenant());
+    Ok(Tagged::new(call.updated_at, LlmCallView::from(call).expiring(&retention)))
 }

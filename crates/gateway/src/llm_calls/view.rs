@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use loam_kernel::{ApiKeyId, LlmCallId, ProjectId, UserId};
+use loam_platform::records::RetentionSettings;
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -73,8 +74,22 @@ pub struct LlmCallView {
     trace_id: Option<String>,
     /// W3C id of the span that called.
     span_id: Option<String>,
+    /// When the bodies will be deleted, as `records.retention` says now; null: never, or they were.
+    bodies_expire_at: Option<DateTime<Utc>>,
+    /// When the bodies were deleted; null while they are there, or if none were kept.
+    bodies_deleted_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
+}
+
+impl LlmCallView {
+    /// With the time at which its bodies will be deleted.
+    pub(super) fn expiring(mut self, retention: &RetentionSettings) -> Self {
+        if self.bodies_deleted_at.is_none() {
+            self.bodies_expire_at = retention.bodies_expire_at(self.project_id, self.created_at);
+        }
+        self
+    }
 }
 
 fn millis(micros: i64) -> f64 {
@@ -117,6 +132,8 @@ impl From<Model> for LlmCallView {
             end_user: row.end_user,
             trace_id: row.trace_id,
             span_id: row.span_id,
+            bodies_expire_at: None,
+            bodies_deleted_at: row.bodies_deleted_at,
             created_at: row.created_at,
             updated_at: row.updated_at,
         }
@@ -134,6 +151,7 @@ impl From<Entry> for Model {
         Self {
             created_at: record.created_at(),
             updated_at: record.updated_at(),
+            bodies_deleted_at: None,
             tenant_id: record.tenant,
             id: record.id,
             node_id: record.node,

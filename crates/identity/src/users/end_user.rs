@@ -48,7 +48,8 @@ impl Identity {
             // another request of the same user was first
             return Ok(user);
         }
-        let mut changes = json!({ "username": user.username, "external_id": external_id });
+        // whose id that is at the issuer tells the row of the user
+        let mut changes = json!({});
         if let (Some(changes), Some(from)) = (changes.as_object_mut(), user.metadata.as_object()) {
             changes.extend(from.clone());
         }

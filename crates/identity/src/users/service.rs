@@ -206,6 +206,7 @@ impl Identity {
         row.updated_at = Set(updated_at);
         let user = tx.update(row).await.map_err(taken)?;
         let mut changes = changes(&user);
+        changes["fields"] = changed(&before, &user);
         changes["password"] = json!(if new_password { "changed" } else { "unchanged" });
         if new_password {
             login_sessions::service::revoke_all(&tx, id, None, self.clock.now()).await?;
@@ -346,8 +347,22 @@ fn taken(error: Error) -> Error {
     taken_by(param).with_source(error)
 }
 
+/// What the trail says of a user: who it is tells the id, and what a user may do is no secret of the user's. Names and
+/// addresses stay out of it.
 fn changes(user: &Model) -> Value {
-    json!({ "username": user.username, "email": user.email, "roles": user.roles, "is_active": user.is_active })
+    json!({ "roles": user.roles, "is_active": user.is_active })
+}
+
+/// The names of the personal fields that were changed, without their values.
+fn changed(before: &Model, after: &Model) -> Value {
+    let fields = [
+        ("email", before.email != after.email),
+        ("full_name", before.full_name != after.full_name),
+        ("external_id", before.external_id != after.external_id),
+        ("metadata", before.metadata != after.metadata),
+    ];
+    let changed: Vec<&str> = fields.iter().filter(|(_, changed)| *changed).map(|(name, _)| *name).collect();
+    json!(changed)
 }
 
 fn check_email(email: &str) -> Result<()> {

@@ -49,9 +49,9 @@ impl Class {
 pub struct Caller {
     /// The tenant; nil for a stranger.
     pub tenant: TenantId,
-    api_key: Option<ApiKeyId>,
-    user: Option<UserId>,
-    project: Option<ProjectId>,
+    pub(crate) api_key: Option<ApiKeyId>,
+    pub(crate) user: Option<UserId>,
+    pub(crate) project: Option<ProjectId>,
 }
 
 impl From<&Scope> for Caller {

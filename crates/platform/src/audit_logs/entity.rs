@@ -7,7 +7,7 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(
     table_name = "audit_logs",
-    comment = "a change that a person, a key or the command line made; never changed, never deleted"
+    comment = "a change that a person, a key or the command line made; never deleted, and changed only where personal data is erased"
 )]
 pub struct Model {
     /// The tenant.
@@ -31,7 +31,7 @@ pub struct Model {
     /// By whom.
     #[sea_orm(
         column_type = "Text",
-        comment = "who did it: `api_key:<id>`, `command_line` or `system:<part>`"
+        comment = "who did it: `user:<id>`, `api_key:<id>`, `command_line`, `system:<part>`, …; `erased` once that was erased"
     )]
     pub actor: String,
     /// The change itself.
@@ -55,6 +55,42 @@ pub struct Model {
     /// This row.
     #[sea_orm(column_type = "Blob", comment = "SHA-256 over the previous hash and this row")]
     pub hash: Vec<u8>,
+    /// What the hash covers.
+    #[sea_orm(
+        comment = "what the hash covers: null or 1 every field, 2 commitments in the place of the personal parts"
+    )]
+    pub version: Option<i32>,
+    /// Salt of who and from where.
+    #[sea_orm(
+        column_type = "Blob",
+        nullable,
+        comment = "salt of `origin_commitment`; null once that part is erased"
+    )]
+    pub origin_salt: Option<Vec<u8>>,
+    /// Commitment to who and from where.
+    #[sea_orm(
+        column_type = "Blob",
+        nullable,
+        comment = "SHA-256 over `origin_salt`, actor, address and User-Agent; stays when they are erased"
+    )]
+    pub origin_commitment: Option<Vec<u8>>,
+    /// Salt of the change.
+    #[sea_orm(
+        column_type = "Blob",
+        nullable,
+        comment = "salt of `changes_commitment`; null once that part is erased"
+    )]
+    pub changes_salt: Option<Vec<u8>>,
+    /// Commitment to the change.
+    #[sea_orm(
+        column_type = "Blob",
+        nullable,
+        comment = "SHA-256 over `changes_salt` and `changes`; stays when they are erased"
+    )]
+    pub changes_commitment: Option<Vec<u8>>,
+    /// When personal data was erased from it.
+    #[sea_orm(comment = "when personal data was erased from the row; null in a whole one")]
+    pub erased_at: Option<DateTimeUtc>,
     /// When.
     pub created_at: DateTimeUtc,
 }

@@ -16,7 +16,10 @@ use super::verify::{Audit, Cursor, Expected, Head, Verification};
 use super::view::{AuditLogView, hex, unhex};
 use super::walk::Walk;
 
-const FORMAT: &str = "loam audit export 1";
+/// The second has what rows of version 2 are verified with.
+const FORMAT: &str = "loam audit export 2";
+/// Exports that were made before are verified as well.
+const FORMATS: [&str; 2] = ["loam audit export 1", FORMAT];
 /// The longest line that is read: no row of the trail comes near.
 const MAX_LINE: usize = 16 << 20;
 
@@ -135,7 +138,7 @@ pub fn verify_export(mut file: impl BufRead, expected: Option<Expected>) -> Resu
     let mut digest = Sha256::new();
     let first: Option<First> =
         if read(&mut file, &mut text)? { serde_json::from_slice(&text).ok() } else { None };
-    let first = first.filter(|first| first.format == FORMAT);
+    let first = first.filter(|first| FORMATS.contains(&&*first.format));
     let first = first
         .ok_or_else(|| Error::invalid("file", "is no export of an audit trail: its first line is another"))?;
     let mut walk = Walk::new(Head::genesis(), expected);
@@ -177,10 +180,8 @@ pub fn verify_export(mut file: impl BufRead, expected: Option<Expected>) -> Resu
         }
         _ => walk.fault(walk.last().sequence + 1, "the tail is cut: the export has no last line".to_owned()),
     }
-    let (rows, verified_to) = (walk.rows(), walk.last().sequence);
-    let head = head.unwrap_or_else(|| walk.last().clone()).text();
-    let (faults, more_faults) = walk.finish();
-    Ok(Verification { ok: faults.is_empty(), complete: true, rows, verified_to, head, faults, more_faults })
+    let head = head.unwrap_or_else(|| walk.last().clone());
+    Ok(walk.finish(&head))
 }
 
 /// Reads a line with its end, of bounded length; false at the end of the file.

@@ -2,6 +2,9 @@
 
 pub(crate) mod chain;
 pub mod entity;
+mod erase;
+#[cfg(test)]
+mod erase_tests;
 mod export;
 pub mod head;
 mod jobs;
@@ -15,6 +18,7 @@ mod verify_tests;
 mod view;
 mod walk;
 
+pub use erase::{ErasedRows, Person, erase_person};
 pub use export::{Export, verify_export};
 pub use jobs::JobChanges;
 pub use service::{Change, record};

@@ -42,9 +42,15 @@ pub async fn record<R>(tx: &Tx<R>, clock: &Clock, mut change: Change<'_>) -> Res
         user_agent: origin.user_agent.clone(),
         previous_hash: last.hash,
         hash: Vec::new(),
+        version: None,
+        origin_salt: None,
+        origin_commitment: None,
+        changes_salt: None,
+        changes_commitment: None,
+        erased_at: None,
         created_at: clock.now(),
     };
-    row.hash = chain::hash(&row);
+    chain::seal(&mut row, [clock.random(), clock.random()]);
     let new_head = head::ActiveModel {
         tenant_id: Set(row.tenant_id),
         id: Set(row.tenant_id),

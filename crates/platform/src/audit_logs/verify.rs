@@ -77,6 +77,11 @@ pub struct Verification {
     pub verified_to: i64,
     /// The chain's end, as `sequence:hash`. Note it elsewhere: a chain that is later written anew doesn't hold it.
     pub head: String,
+    /// Rows from which personal data was erased. Their hashes and places still verify, and a later row of the chain says of
+    /// each that it was erased.
+    pub erased: u64,
+    /// Of these, rows written before hashes covered commitments: nothing but their recorded hash says what they were.
+    pub attested: u64,
     /// Where the chain is broken; the first hundred places.
     pub faults: Vec<Fault>,
     /// How many more faults there are.
@@ -123,25 +128,11 @@ impl Audit {
             let Some(last) = rows.last() else { break };
             cursor = Cursor { sequence: last.sequence, id: Some(last.id.0) };
             if patience.is_some_and(|patience| began.elapsed() > patience) {
-                let (rows, verified_to) = (walk.rows(), walk.last().sequence);
-                let (faults, more_faults) = walk.finish_part();
-                let ok = faults.is_empty();
-                return Ok(Verification {
-                    ok,
-                    complete: false,
-                    rows,
-                    verified_to,
-                    head: head.text(),
-                    faults,
-                    more_faults,
-                });
+                return Ok(walk.finish_part(&head));
             }
         }
         walk.end(&head);
-        let (rows, verified_to) = (walk.rows(), walk.last().sequence);
-        let (faults, more_faults) = walk.finish();
-        let ok = faults.is_empty();
-        Ok(Verification { ok, complete: true, rows, verified_to, head: head.text(), faults, more_faults })
+        Ok(walk.finish(&head))
     }
 
     /// The row at a place, which is trusted.

@@ -21,9 +21,9 @@ pub struct AuditLogView {
     resource_type: String,
     /// Which one.
     resource_id: String,
-    /// `api_key:<id>`, `command_line` or `system:<part>`.
+    /// `user:<id>`, `api_key:<id>`, `command_line`, `system:<part>`, …; `erased` once that was erased.
     actor: String,
-    /// The fields with their new values; secrets never among them.
+    /// The fields with their new values; secrets never among them. Empty once it was erased.
     changes: Value,
     request_id: Option<String>,
     ip_address: Option<String>,
@@ -33,6 +33,24 @@ pub struct AuditLogView {
     /// SHA-256 over the previous hash and this row, in hexadecimal.
     hash: String,
     created_at: DateTime<Utc>,
+    /// What the hash covers: every field (1, or left out), or commitments in the place of the personal parts (2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    version: Option<i32>,
+    /// Salt of the commitment to actor, address and User-Agent, in hexadecimal; left out once they are erased.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    origin_salt: Option<String>,
+    /// The commitment to actor, address and User-Agent, in hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    origin_commitment: Option<String>,
+    /// Salt of the commitment to `changes`, in hexadecimal; left out once they are erased.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    changes_salt: Option<String>,
+    /// The commitment to `changes`, in hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    changes_commitment: Option<String>,
+    /// When personal data was erased from the row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    erased_at: Option<DateTime<Utc>>,
 }
 
 impl From<Model> for AuditLogView {
@@ -51,6 +69,12 @@ impl From<Model> for AuditLogView {
             previous_hash: hex(&row.previous_hash),
             hash: hex(&row.hash),
             created_at: row.created_at,
+            version: row.version,
+            origin_salt: row.origin_salt.as_deref().map(hex),
+            origin_commitment: row.origin_commitment.as_deref().map(hex),
+            changes_salt: row.changes_salt.as_deref().map(hex),
+            changes_commitment: row.changes_commitment.as_deref().map(hex),
+            erased_at: row.erased_at,
         }
     }
 }
@@ -70,6 +94,7 @@ pub(super) fn unhex(text: &str) -> Option<Vec<u8>> {
 impl AuditLogView {
     /// The row that it shows; none when a hash is none.
     pub(super) fn row(self, tenant: TenantId) -> Option<Model> {
+        let bytes = |text: Option<String>| text.map(|text| unhex(&text).ok_or(())).transpose().ok();
         Some(Model {
             tenant_id: tenant,
             id: self.id,
@@ -84,6 +109,12 @@ impl AuditLogView {
             user_agent: self.user_agent,
             previous_hash: unhex(&self.previous_hash)?,
             hash: unhex(&self.hash)?,
+            version: self.version,
+            origin_salt: bytes(self.origin_salt)?,
+            origin_commitment: bytes(self.origin_commitment)?,
+            changes_salt: bytes(self.changes_salt)?,
+            changes_commitment: bytes(self.changes_commitment)?,
+            erased_at: self.erased_at,
             created_at: self.created_at,
         })
     }

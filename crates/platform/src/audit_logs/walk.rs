@@ -1,11 +1,14 @@
 //! Walking a chain, row by row, as an auditor does: the same for a database and for an export.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::chain;
+use super::chain::{self, Proof};
 use super::entity::Model;
-use super::verify::{Expected, Head};
+use super::erase;
+use super::verify::{Expected, Head, Verification};
 use super::view::hex;
 
 /// Faults that are listed; more are only counted.
@@ -25,6 +28,10 @@ pub(super) struct Walk {
     /// The last row.
     last: Head,
     rows: u64,
+    erased: u64,
+    attested: u64,
+    /// Erased rows of which no later row has said so yet.
+    unannounced: BTreeSet<i64>,
     faults: Vec<Fault>,
     more_faults: u64,
     expected: Option<Expected>,
@@ -37,6 +44,9 @@ impl Walk {
         let mut walk = Self {
             last: behind,
             rows: 0,
+            erased: 0,
+            attested: 0,
+            unannounced: BTreeSet::new(),
             faults: Vec::new(),
             more_faults: 0,
             expected,
@@ -64,8 +74,26 @@ impl Walk {
         } else if row.previous_hash != self.last.hash {
             self.fault(row.sequence, format!("row {} does not follow the row before it", row.sequence));
         }
-        if chain::hash(row) != row.hash {
-            self.fault(row.sequence, format!("row {} ({}) has been changed", row.sequence, row.id));
+        let proof = chain::check(row);
+        match proof {
+            Proof::Whole => {}
+            Proof::Changed => {
+                self.fault(row.sequence, format!("row {} ({}) has been changed", row.sequence, row.id));
+            }
+            Proof::Erased | Proof::Attested => {
+                self.erased += 1;
+                self.attested += u64::from(proof == Proof::Attested);
+                self.unannounced.insert(row.sequence);
+            }
+        }
+        if proof != Proof::Changed {
+            for (from, to) in erase::announced(row) {
+                // only what stands before it
+                let to = to.min(row.sequence - 1);
+                let places =
+                    if from <= to { self.unannounced.range(from..=to).copied().collect() } else { vec![] };
+                places.iter().for_each(|place| _ = self.unannounced.remove(place));
+            }
         }
         self.last = Head { sequence: row.sequence.max(self.last.sequence), hash: row.hash.clone() };
         self.look_for_expected();
@@ -96,7 +124,11 @@ impl Walk {
     }
 
     /// What was found in the whole chain.
-    pub(super) fn finish(mut self) -> (Vec<Fault>, u64) {
+    pub(super) fn finish(mut self, head: &Head) -> Verification {
+        for sequence in std::mem::take(&mut self.unannounced) {
+            let what = format!("row {sequence} is marked as erased, and no later row says that it was");
+            self.fault(sequence, what);
+        }
         if let Some(expected) = self.expected.take().filter(|_| !self.expected_found) {
             let hash = hex(&expected.hash);
             let what = format!(
@@ -104,12 +136,22 @@ impl Walk {
             );
             self.fault(expected.sequence.unwrap_or_default(), what);
         }
-        (self.faults, self.more_faults)
+        Verification { complete: true, ..self.finish_part(head) }
     }
 
     /// What was found in a part of it.
-    pub(super) fn finish_part(self) -> (Vec<Fault>, u64) {
-        (self.faults, self.more_faults)
+    pub(super) fn finish_part(self, head: &Head) -> Verification {
+        Verification {
+            ok: self.faults.is_empty(),
+            complete: false,
+            rows: self.rows,
+            verified_to: self.last.sequence,
+            head: head.text(),
+            erased: self.erased,
+            attested: self.attested,
+            faults: self.faults,
+            more_faults: self.more_faults,
+        }
     }
 
     pub(super) fn last(&self) -> &Head {

@@ -8,6 +8,7 @@ pub(crate) mod bed;
 mod names;
 pub mod redact;
 mod retention;
+mod settings;
 mod throttle;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,7 +22,8 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 pub(crate) use redact::{is_secret_parameter, json, text};
-pub use retention::{RETENTION, Retention, RetentionSettings};
+pub use retention::Retention;
+pub use settings::{Policy, ProjectRetention, RETENTION, RetentionSettings, Whose};
 pub(crate) use throttle::Throttle;
 
 /// Kinds of frames. Those below 16 are the gateway's.

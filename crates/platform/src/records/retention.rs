@@ -7,43 +7,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use loam_db::Db;
 use loam_jobs::{Handler, JobContext};
 use loam_kernel::{Clock, Result, Scope, first_id_at};
-use sea_orm::{ColumnTrait, QueryFilter};
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use sea_orm::{ColumnTrait, Condition, QueryFilter};
+use serde_json::Value;
 use uuid::Uuid;
 
-use crate::system_config::{ConfigKey, Live};
-use crate::{api_logs, error_logs};
-
-/// How long records are kept.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(default)]
-pub struct RetentionSettings {
-    /// Days that requests stay on record.
-    pub api_logs_days: u32,
-    /// Days that errors stay on record.
-    pub error_logs_days: u32,
-}
-
-impl Default for RetentionSettings {
-    fn default() -> Self {
-        Self { api_logs_days: 30, error_logs_days: 90 }
-    }
-}
-
-/// The key of [`RetentionSettings`].
-pub const RETENTION: ConfigKey<RetentionSettings> = ConfigKey::new(
-    "records.retention",
-    "records",
-    "how many days requests and errors stay on record",
-    || {
-        let days = json!({ "type": "integer", "minimum": 1, "maximum": 3650 });
-        json!({
-            "type": "object", "additionalProperties": false,
-            "properties": { "api_logs_days": days, "error_logs_days": days }
-        })
-    },
-);
+use super::settings::{Policy, RetentionSettings};
+use crate::system_config::Live;
+use crate::{api_logs, error_logs, quarantine};
 
 /// The job that deletes old records.
 pub struct Retention {
@@ -65,23 +35,45 @@ impl Retention {
 
     /// Deletes what is old, until it is stopped; says how many requests and errors.
     async fn sweep(&self, scope: &Scope, stopped: impl Fn() -> bool + Sync) -> Result<(u64, u64)> {
-        use {api_logs::entity as requests, error_logs::entity as errors};
-        let settings = self.settings.get();
-        let before = |days: u32| self.clock.now() - TimeDelta::days(i64::from(days));
-        let old = first_id_at(before(settings.api_logs_days));
-        let (is_old, by) = (requests::Column::Id.lt(old), requests::Column::Id);
-        let deleted = self.db.delete_old::<requests::Entity, Uuid>(scope, is_old, by, &stopped).await?;
-        let errors_before = before(settings.error_logs_days);
-        let old = first_id_at(errors_before);
-        let (is_old, by) = (errors::Column::Id.lt(old), errors::Column::Id);
-        let deleted_errors = self.db.delete_old::<errors::Entity, Uuid>(scope, is_old, by, &stopped).await?;
-        self.delete_groups(scope, errors_before).await?;
+        use {api_logs::entity as requests, error_logs::entity as errors, quarantine::entity as frames};
+        let (mut deleted, mut deleted_errors) = (0, 0);
+        for Policy { whose, days } in Policy::all(&self.settings, |s| s.api_logs_days, |p| p.api_logs_days) {
+            let Some(old) = self.bound(days) else { continue };
+            let is_old = whose.condition(requests::Column::TenantId, Some(requests::Column::ProjectId));
+            let (is_old, by) = (is_old.add(requests::Column::Id.lt(old)), requests::Column::Id);
+            deleted += self.db.delete_old::<requests::Entity, Uuid>(scope, is_old, by, &stopped).await?;
+        }
+        for Policy { whose, days } in
+            Policy::all(&self.settings, |s| s.error_logs_days, |p| p.error_logs_days)
+        {
+            let Some(old) = self.bound(days) else { continue };
+            let is_old = whose.condition(errors::Column::TenantId, Some(errors::Column::ProjectId));
+            let (is_old, by) = (is_old.add(errors::Column::Id.lt(old)), errors::Column::Id);
+            deleted_errors += self.db.delete_old::<errors::Entity, Uuid>(scope, is_old, by, &stopped).await?;
+        }
+        for Policy { whose, days } in Policy::all(&self.settings, |s| s.error_logs_days, |_| None) {
+            let Some(days) = days else { continue };
+            let before = self.clock.now() - TimeDelta::days(i64::from(days));
+            let groups = error_logs::group::Column::TenantId;
+            self.delete_groups(scope, whose.condition(groups, None), before).await?;
+        }
+        for Policy { whose, days } in Policy::all(&self.settings, |s| s.quarantine_days, |_| None) {
+            let Some(old) = self.bound(days) else { continue };
+            let is_old = whose.condition(frames::Column::TenantId, None).add(frames::Column::Id.lt(old));
+            let by = frames::Column::Id;
+            self.db.delete_old::<frames::Entity, Uuid>(scope, is_old, by, &stopped).await?;
+        }
         Ok((deleted, deleted_errors))
     }
 
-    async fn delete_groups(&self, scope: &Scope, before: DateTime<Utc>) -> Result<()> {
+    /// The id below which a row is older than so many days; none when it is kept for ever.
+    fn bound(&self, days: Option<u32>) -> Option<Uuid> {
+        days.map(|days| first_id_at(self.clock.now() - TimeDelta::days(i64::from(days))))
+    }
+
+    async fn delete_groups(&self, scope: &Scope, whose: Condition, before: DateTime<Utc>) -> Result<()> {
         let tx = self.db.system_write(scope).await?;
-        let old = error_logs::group::Column::LastSeen.lt(before);
+        let old = whose.add(error_logs::group::Column::LastSeen.lt(before));
         tx.delete_any::<error_logs::group::Entity>().filter(old).exec().await?;
         tx.commit().await
     }
@@ -105,14 +97,19 @@ impl Handler for Retention {
 #[cfg(test)]
 mod tests {
     use http::{HeaderMap, Method, StatusCode, Uri};
-    use loam_kernel::TenantId;
+    use loam_kernel::{ProjectId, TenantId};
     use loam_testkit::{Database, on_both};
+    use serde_json::json;
 
     use super::*;
+    use crate::records::RETENTION;
     use crate::records::bed::Bed;
     use crate::system_config::Level;
 
-    on_both![records_are_deleted_when_they_are_as_old_as_was_set];
+    on_both![
+        records_are_deleted_when_they_are_as_old_as_was_set,
+        a_tenant_and_a_project_may_keep_records_for_another_time,
+    ];
 
     async fn counts(bed: &Bed) -> (u64, u64, u64) {
         let tx = bed.database.db.system_read(&Scope::system(TenantId::NIL, "test")).await.unwrap();
@@ -153,5 +150,49 @@ mod tests {
         clock.advance(TimeDelta::days(90));
         assert_eq!(retention.sweep(&scope, || false).await.unwrap(), (0, 1));
         assert_eq!(counts(&bed).await, (0, 0, 0));
+    }
+    async fn a_tenant_and_a_project_may_keep_records_for_another_time(database: Database) {
+        use crate::records::settings::Whose;
+        let bed = Bed::new(database).await;
+        let logs = api_logs::ApiLogs::new(bed.records.clone(), &bed.config).unwrap();
+        let (method, uri) = (Method::POST, Uri::from_static("/api/v1/things"));
+        let own = TenantId(Uuid::from_u128(0xac));
+        let project = ProjectId(Uuid::from_u128(0x9));
+        let nobody = TenantId::NIL;
+        for (tenant, project) in [(nobody, None), (own, None), (own, Some(project)), (nobody, Some(project))]
+        {
+            let arrival = logs.arrive(&method, &uri, &HeaderMap::new());
+            let caller = api_logs::Caller { tenant, project, ..Default::default() };
+            let ending =
+                logs.leave(arrival, caller, &Default::default(), (&method, &uri), StatusCode::CREATED);
+            ending.unwrap().record(0, None, None);
+        }
+        bed.drain().await;
+        assert_eq!(counts(&bed).await.0, 4);
+        let instance = RetentionSettings::default();
+        let tenant: RetentionSettings = serde_json::from_value(json!({
+            "api_logs_days": 5, "projects": { (project.to_string()): { "api_logs_days": null } }
+        }))
+        .unwrap();
+        assert_eq!(tenant.of_project(Some(project), |s| s.api_logs_days, |p| p.api_logs_days), None);
+        assert_eq!(tenant.of_project(None, |s| s.api_logs_days, |p| p.api_logs_days), Some(5));
+        let clock = Clock::fixed(Clock::system().now());
+        let settings = Live::fixed_with(instance, vec![(own, tenant)]);
+        assert!(matches!(
+            Policy::all(&settings, |s| s.api_logs_days, |p| p.api_logs_days)[0].whose,
+            Whose::Others { .. }
+        ));
+        let retention = Retention::new(bed.database.db.clone(), clock.clone(), settings);
+        let scope = Scope::system(TenantId::NIL, "test");
+        clock.advance(TimeDelta::days(6));
+        assert_eq!(retention.sweep(&scope, || false).await.unwrap(), (1, 0), "the tenant's, of no project");
+        clock.advance(TimeDelta::days(25));
+        assert_eq!(retention.sweep(&scope, || false).await.unwrap(), (2, 0), "those of all others");
+        clock.advance(TimeDelta::days(4000));
+        assert_eq!(
+            retention.sweep(&scope, || false).await.unwrap(),
+            (0, 0),
+            "the project keeps its for ever"
+        );
     }
 }

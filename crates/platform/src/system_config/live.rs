@@ -52,6 +52,12 @@ impl<T> Live<T> {
         Self(Arc::new(ArcSwap::from_pointee(values)))
     }
 
+    /// Values that never change, some tenants' among them, for tests.
+    pub fn fixed_with(instance: T, tenants: Vec<(TenantId, T)>) -> Self {
+        let tenants = tenants.into_iter().map(|(tenant, value)| (tenant, Arc::new(value))).collect();
+        Self(Arc::new(ArcSwap::from_pointee(Values { instance: Arc::new(instance), tenants })))
+    }
+
     /// What holds for the instance.
     pub fn get(&self) -> Arc<T> {
         self.0.load().instance.clone()
@@ -60,6 +66,13 @@ impl<T> Live<T> {
     /// What holds for a tenant.
     pub fn of(&self, tenant: TenantId) -> Arc<T> {
         self.0.load().of(tenant).clone()
+    }
+
+    /// What holds for the instance, and for each tenant that has values of its own.
+    pub fn each(&self) -> (Arc<T>, Vec<(TenantId, Arc<T>)>) {
+        let values = self.0.load();
+        let tenants = values.tenants.iter().map(|(tenant, value)| (*tenant, value.clone()));
+        (values.instance.clone(), tenants.collect())
     }
 
     /// Reads what holds for a tenant, for the path of a call: nothing is counted or copied.

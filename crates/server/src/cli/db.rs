@@ -25,6 +25,14 @@ pub(super) enum Command {
     Sample(sample::SampleArgs),
     /// Remove what `db sample` made, and messages of sessions that don't exist.
     Clean(sample::CleanArgs),
+    /// Make what was deleted unreadable in the database's files: SQLite's write-ahead log is truncated, and a file whose deleted content
+    /// was not overwritten by an earlier Loam is rebuilt once; on PostgreSQL the tables are vacuumed. Says what stays. A running server overwrites
+    /// its journal by itself (`journal.overwrite_seconds`).
+    OverwriteDeleted {
+        /// Only these tables; on SQLite always all.
+        #[arg(long = "table", value_name = "TABLE")]
+        tables: Vec<String>,
+    },
     /// Print the schema as plain SQL.
     Schema {
         /// `sqlite` or `postgres`.
@@ -73,6 +81,24 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
         }
         Command::Sample(args) => sample::sample(args, config, json).await,
         Command::Clean(args) => sample::clean(args, config, json).await,
+        Command::OverwriteDeleted { tables } => {
+            let db = admin::connect(config).await?;
+            db.require_current_schema().await?;
+            let tables: Vec<&str> = tables.iter().map(String::as_str).collect();
+            let done = db.overwrite_deleted(&tables).await?;
+            if json {
+                output::json(&done)?;
+            } else {
+                output::rows(false, &done.tables, &["table", "what", "dead_rows"])?;
+                for what in &done.remains {
+                    output::line(false, &format!("stays: {what}"))?;
+                }
+            }
+            if !done.complete {
+                bail!("not everything was done: a reader or a missing right stood in the way; run it again");
+            }
+            output::line(json, "deleted content is overwritten")
+        }
         Command::Schema { dialect } => output::text(&print_schema(dialect.parse::<Dialect>()?)),
         Command::Revision { name } => {
             let path = new_revision(Path::new("."), &name, Clock::system().now())?;

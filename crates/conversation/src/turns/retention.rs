@@ -1,0 +1,66 @@
+//! Deleting the streams of turns that ended long ago. The messages that came of them stay.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::TimeDelta;
+use loam_identity::tenants;
+use loam_jobs::{Handler, JobContext};
+use loam_kernel::{Result, Scope, first_id_at};
+use sea_orm::{ColumnTrait, Condition};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::entity::{Column, Entity};
+use crate::Conversation;
+
+/// Deletes streams that are older than is kept.
+pub(crate) struct DeleteOldEvents(pub(crate) Conversation);
+
+impl DeleteOldEvents {
+    /// Its kind.
+    pub(crate) const KIND: &'static str = "turns.delete_old_events";
+    /// How often it runs.
+    pub(crate) const EVERY: Duration = Duration::from_hours(1);
+
+    /// Deletes what is old, until it is stopped; says of how many turns.
+    pub(crate) async fn sweep(&self, scope: &Scope, stopped: impl Fn() -> bool + Sync) -> Result<u64> {
+        let inner = &self.0.0;
+        let now = inner.clock.now();
+        let tenants = inner.db.system_read(scope).await?.find_any::<tenants::entity::Entity>().all().await?;
+        let mut cleared = 0;
+        for tenant in tenants {
+            let Some(days) = inner.gateway.retention().of(tenant.id).turn_events_days else { continue };
+            let before = now - TimeDelta::days(i64::from(days));
+            // a turn begins before it ends: its id bounds what has to be looked at
+            let old = Condition::all()
+                .add(Column::TenantId.eq(tenant.id))
+                .add(Column::Id.lt(first_id_at(before)))
+                .add(Column::EndedAt.lt(before))
+                .add(Column::Events.is_not_null());
+            let set = [
+                (Column::Events, sea_orm::Value::Bytes(None)),
+                (Column::EventsDeletedAt, now.into()),
+                (Column::UpdatedAt, now.into()),
+            ];
+            let db = &inner.db;
+            cleared += db.clear_old::<Entity, Uuid>(scope, old, Column::Id, None, &set, &stopped).await?.0;
+        }
+        Ok(cleared)
+    }
+}
+
+#[async_trait]
+impl Handler for DeleteOldEvents {
+    fn kind(&self) -> &'static str {
+        Self::KIND
+    }
+
+    async fn run(&self, job: &JobContext, _: Value) -> Result<()> {
+        let turns = self.sweep(&job.scope(), || job.is_cancelled()).await?;
+        if turns > 0 {
+            tracing::info!(turns, "streams of old turns deleted");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,155 @@
+//! Deleting old calls: bodies first, rows later; and uses of tools.
+//!
+//! The figures of a call stay in its row when its bodies go, and in the sums of `usage` when the row goes.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use loam_identity::tenants;
+use loam_jobs::{Handler, JobContext};
+use loam_kernel::{Result, Scope, TenantId, first_id_at};
+use loam_platform::records::{Policy, Whose};
+use sea_orm::{ColumnTrait, Condition};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::entity::{Column, Entity};
+use crate::Gateway;
+use crate::tool_calls::entity as tools;
+
+/// How often it is looked again from the beginning, for calls that were imported with times of long ago.
+const ANEW: TimeDelta = TimeDelta::days(1);
+
+/// Deletes calls, their bodies and uses of tools that are older than is kept.
+pub struct DeleteOldCalls {
+    gateway: Gateway,
+    seen: Mutex<Seen>,
+}
+
+/// Up to which call bodies were deleted: those before need not be looked at every hour.
+#[derive(Default)]
+struct Seen {
+    since: DateTime<Utc>,
+    last: HashMap<Whose, Uuid>,
+}
+
+/// What a run deleted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Deleted {
+    /// Calls whose bodies were deleted.
+    pub bodies: u64,
+    /// Calls.
+    pub calls: u64,
+    /// Uses of tools.
+    pub tool_calls: u64,
+}
+
+impl DeleteOldCalls {
+    /// Its kind.
+    pub const KIND: &'static str = "llm_calls.delete_old";
+    /// How often it runs.
+    pub const EVERY: Duration = Duration::from_hours(1);
+
+    /// A handler that follows the live configuration.
+    pub fn new(gateway: Gateway) -> Self {
+        Self { gateway, seen: Mutex::default() }
+    }
+
+    /// Deletes what is old, until it is stopped.
+    pub async fn sweep(&self, scope: &Scope, stopped: impl Fn() -> bool + Sync) -> Result<Deleted> {
+        let (db, now) = (&self.gateway.0.db, self.gateway.0.clock.now());
+        let bound = |days: Option<u32>| days.map(|days| first_id_at(now - TimeDelta::days(i64::from(days))));
+        let retention = self.gateway.0.retention();
+        let mut deleted = Deleted::default();
+        for tenant in self.tenants(scope).await? {
+            let settings = retention.of(tenant);
+            for Policy { whose, days } in
+                settings.policies_of(tenant, |s| s.llm_calls_days, |p| p.llm_calls_days)
+            {
+                let Some(old) = bound(days) else { continue };
+                let is_old =
+                    whose.condition(Column::TenantId, Some(Column::ProjectId)).add(Column::Id.lt(old));
+                deleted.calls += db.delete_old::<Entity, Uuid>(scope, is_old, Column::Id, &stopped).await?;
+            }
+            let bodies = settings.policies_of(tenant, |s| s.llm_call_bodies_days, |p| p.llm_call_bodies_days);
+            for Policy { whose, days } in bodies {
+                let Some(old) = bound(days) else { continue };
+                deleted.bodies += self.bodies(scope, whose, old, now, &stopped).await?;
+            }
+            if let Some(old) = bound(settings.tool_calls_days) {
+                let is_old =
+                    Condition::all().add(tools::Column::TenantId.eq(tenant)).add(tools::Column::Id.lt(old));
+                let by = tools::Column::Id;
+                deleted.tool_calls +=
+                    db.delete_old::<tools::Entity, Uuid>(scope, is_old, by, &stopped).await?;
+            }
+        }
+        Ok(deleted)
+    }
+
+    async fn bodies(
+        &self,
+        scope: &Scope,
+        whose: Whose,
+        old: Uuid,
+        now: DateTime<Utc>,
+        stopped: &(impl Fn() -> bool + Sync),
+    ) -> Result<u64> {
+        let after = self.seen(|seen| {
+            if now - seen.since > ANEW {
+                *seen = Seen { since: now, last: HashMap::new() };
+            }
+            seen.last.get(&whose).copied()
+        });
+        let has_body =
+            Condition::any().add(Column::RequestData.is_not_null()).add(Column::ResponseData.is_not_null());
+        let is_old =
+            whose.condition(Column::TenantId, Some(Column::ProjectId)).add(Column::Id.lt(old)).add(has_body);
+        let set = [
+            (Column::RequestData, sea_orm::Value::Bytes(None)),
+            (Column::ResponseData, sea_orm::Value::Bytes(None)),
+            (Column::BodiesDeletedAt, now.into()),
+            (Column::UpdatedAt, now.into()),
+        ];
+        let db = &self.gateway.0.db;
+        let (cleared, last) =
+            db.clear_old::<Entity, Uuid>(scope, is_old, Column::Id, after, &set, stopped).await?;
+        if let Some(last) = last {
+            self.seen(|seen| _ = seen.last.insert(whose, last));
+        }
+        Ok(cleared)
+    }
+
+    fn seen<R>(&self, with: impl FnOnce(&mut Seen) -> R) -> R {
+        with(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    async fn tenants(&self, scope: &Scope) -> Result<Vec<TenantId>> {
+        let tx = self.gateway.0.db.system_read(scope).await?;
+        let tenants = tx.find_any::<tenants::entity::Entity>().all().await?;
+        Ok(tenants.into_iter().map(|tenant| tenant.id).collect())
+    }
+}
+
+#[async_trait]
+impl Handler for DeleteOldCalls {
+    fn kind(&self) -> &'static str {
+        Self::KIND
+    }
+
+    async fn run(&self, job: &JobContext, _: Value) -> Result<()> {
+        let deleted = self.sweep(&job.scope(), || job.is_cancelled()).await?;
+        if deleted != Deleted::default() {
+            tracing::info!(
+                llm_calls.bodies_deleted = deleted.bodies,
+                llm_calls.deleted = deleted.calls,
+                tool_calls.deleted = deleted.tool_calls,
+                "old calls deleted"
+            );
+        }
+        Ok(())
+    }
+}
