@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use loam_db::{Tenant, Tx};
-use loam_kernel::{ChatSessionId, LlmCallId, Result};
+use loam_kernel::{ChatSessionId, Clock, LlmCallId, Result};
 use loam_platform::personal::{Cursor, Removed, Rows, Step, Store, Who, forget_requests, nothing};
 use sea_orm::sea_query::{Condition, Expr};
 use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
@@ -164,6 +164,7 @@ async fn empty(tx: &Tx<Tenant>, rows: Vec<Found>, whole: bool) -> Result<Vec<(&'
         .update_many::<Entity>()
         .set(Column::RequestData, nobody())
         .set(Column::ResponseData, nobody())
+        .set(Column::BodiesDeletedAt, Expr::val(Clock::system().now()))
         .set(Column::ErrorMessage, nothing())
         .set(Column::Attempts, Expr::val(json!([])));
     if whole {

@@ -15,8 +15,8 @@ use hyper_util::rt::TokioTimer;
 use loam_conversation::Conversation;
 use loam_gateway::Gateway;
 use loam_journal::Journal;
-use tokio::net::TcpStream;
 use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 

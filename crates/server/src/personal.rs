@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use loam_db::{Tenant, Tx};
 use loam_identity::erasures::Places;
 use loam_kernel::{Clock, Result};
+use loam_platform::audit_logs::AuditTrail;
 use loam_platform::personal::{Cursor, Removed, Step, Store, Who};
 use loam_platform::seal::{Keyring, answer_place};
 use serde_json::{Value, json};
@@ -22,6 +23,7 @@ pub(crate) fn places(keyring: &Keyring, clock: &Clock) -> Places {
     let mut stores = loam_platform::personal::stores();
     stores.extend(loam_insight::personal::stores());
     stores.push(Arc::new(Answers(keyring.clone())));
+    stores.push(Arc::new(AuditTrail(clock.clone())));
     stores.extend(loam_gateway::personal::stores());
     stores.extend(loam_conversation::personal::stores(clock));
     stores.extend(loam_identity::personal::stores());

@@ -18,7 +18,7 @@ pub(crate) const ERASED: &str = "erased";
 const ACTION: &str = "erase";
 const RESOURCE: &str = "audit_logs";
 /// Rows a transaction.
-const PART: u64 = 200;
+pub(super) const PART: u64 = 200;
 
 /// Who is to be erased. Empty identifiers are passed over.
 #[derive(Clone, Debug, Default)]
@@ -54,35 +54,54 @@ pub async fn erase_person(
     person: &Person,
     about: &str,
 ) -> Result<ErasedRows> {
-    let wanted = Wanted::new(person);
+    let identifiers = person.identifiers.iter().map(|text| text.trim()).filter(|text| !text.is_empty());
+    let texts: Vec<String> = identifiers.map(str::to_owned).collect();
+    let lower: Vec<String> = texts.iter().map(|text| text.to_lowercase()).collect();
+    let named = |changes: &Value| names(changes, &lower);
+    let wanted = Wanted { actors: &person.actors, resources: &person.resources, texts, named: &named };
     let mut erased = ErasedRows::default();
     let mut after = 0;
     loop {
         let tx = db.write(scope).await?;
-        let find = tx.find::<Entity>().filter(Column::Sequence.gt(after)).filter(wanted.condition());
-        let rows = find.order_by_asc(Column::Sequence).limit(PART).all().await?;
+        let rows = wanted.page(&tx, after).await?;
         let Some(last) = rows.last() else { return Ok(erased) };
         after = last.sequence;
-        let mut places = Vec::new();
-        for row in rows {
-            let parts = wanted.parts(&row);
-            if parts == (false, false) {
-                continue;
-            }
-            places.push(row.sequence);
-            erased.rows += 1;
-            erased.origins += u64::from(parts.0);
-            erased.changes += u64::from(parts.1);
-            erase(&tx, clock, row, parts).await?;
-        }
-        if places.is_empty() {
-            tx.rollback().await?;
+        erased.add(erase_rows(&tx, clock, &wanted, rows, about).await?);
+        tx.commit().await?;
+    }
+}
+
+/// Erases what is wanted of some rows, and says so on the trail.
+pub(super) async fn erase_rows<R>(
+    tx: &Tx<R>,
+    clock: &Clock,
+    wanted: &Wanted<'_>,
+    rows: Vec<Model>,
+    about: &str,
+) -> Result<ErasedRows> {
+    let (mut erased, mut places) = (ErasedRows::default(), Vec::new());
+    for row in rows {
+        let parts = wanted.parts(&row);
+        if parts == (false, false) {
             continue;
         }
+        places.push(row.sequence);
+        erased.add(ErasedRows { rows: 1, origins: u64::from(parts.0), changes: u64::from(parts.1) });
+        erase(tx, clock, row, parts).await?;
+    }
+    if !places.is_empty() {
         let changes = json!({ "rows": places.len(), "sequences": ranges(&places) });
         let change = Change { action: ACTION, resource_type: RESOURCE, resource_id: about, changes };
-        record(&tx, clock, change).await?;
-        tx.commit().await?;
+        record(tx, clock, change).await?;
+    }
+    Ok(erased)
+}
+
+impl ErasedRows {
+    fn add(&mut self, other: Self) {
+        self.rows += other.rows;
+        self.origins += other.origins;
+        self.changes += other.changes;
     }
 }
 
@@ -121,55 +140,58 @@ fn ranges(places: &[i64]) -> Vec<[i64; 2]> {
     ranges
 }
 
-/// A person as rows are compared with.
-struct Wanted<'a> {
-    person: &'a Person,
-    identifiers: Vec<&'a str>,
-    lower: Vec<String>,
+/// Whom rows are compared with.
+pub(super) struct Wanted<'a> {
+    /// As actors.
+    pub(super) actors: &'a [String],
+    /// What is theirs.
+    pub(super) resources: &'a [String],
+    /// One of these is in every change that `named` finds.
+    pub(super) texts: Vec<String>,
+    /// Whether a change names them.
+    pub(super) named: &'a (dyn Fn(&Value) -> bool + Sync),
 }
 
-impl<'a> Wanted<'a> {
-    fn new(person: &'a Person) -> Self {
-        let identifiers: Vec<&str> =
-            person.identifiers.iter().map(|text| text.trim()).filter(|text| !text.is_empty()).collect();
-        let lower = identifiers.iter().map(|text| text.to_lowercase()).collect();
-        Self { person, identifiers, lower }
+impl Wanted<'_> {
+    /// Rows behind a place that may have something to erase.
+    pub(super) async fn page<R>(&self, tx: &Tx<R>, after: i64) -> Result<Vec<Model>> {
+        let find = tx.find::<Entity>().filter(Column::Sequence.gt(after)).filter(self.condition());
+        find.order_by_asc(Column::Sequence).limit(PART).all().await
     }
 
     /// The rows to look at: never fewer than those to be erased.
     fn condition(&self) -> Condition {
         let mut any = Condition::any()
-            .add(Column::Actor.is_in(self.person.actors.iter()))
-            .add(Column::ResourceId.is_in(self.person.resources.iter()));
-        let text = || Expr::col(Column::Changes).cast_as("text");
-        for (identifier, lower) in self.identifiers.iter().zip(&self.lower) {
-            any = any.add(text().like(containing(identifier)));
-            any = any.add(Expr::expr(Func::lower(text())).like(containing(lower)));
+            .add(Column::Actor.is_in(self.actors.iter()))
+            .add(Column::ResourceId.is_in(self.resources.iter()));
+        let changes = || Expr::col(Column::Changes).cast_as("text");
+        for text in &self.texts {
+            any = any.add(changes().like(containing(text)));
+            any = any.add(Expr::expr(Func::lower(changes())).like(containing(&text.to_lowercase())));
         }
         any
     }
 
     /// Whether who did it, and whether what was changed, is to be erased from a row.
-    fn parts(&self, row: &Model) -> (bool, bool) {
-        let origin = row.actor != ERASED && self.person.actors.contains(&row.actor);
+    pub(super) fn parts(&self, row: &Model) -> (bool, bool) {
+        let origin = row.actor != ERASED && self.actors.contains(&row.actor);
         let nothing = row.changes.as_object().is_some_and(serde_json::Map::is_empty);
         // of what was erased the trail goes on speaking
         let speaks = row.action == ACTION && row.resource_type == RESOURCE;
-        let is_about = || self.person.resources.contains(&row.resource_id);
-        let changes = !nothing && !speaks && (is_about() || self.names(&row.changes));
+        let is_about = || self.resources.contains(&row.resource_id);
+        let changes = !nothing && !speaks && (is_about() || (self.named)(&row.changes));
         (origin, changes)
     }
+}
 
-    /// Whether a value has one of the identifiers in it.
-    fn names(&self, value: &Value) -> bool {
-        match value {
-            Value::String(text) => self.lower.iter().any(|wanted| has_word(&text.to_lowercase(), wanted)),
-            Value::Array(items) => items.iter().any(|item| self.names(item)),
-            Value::Object(fields) => fields.iter().any(|(name, value)| {
-                self.names(value) || self.lower.iter().any(|wanted| has_word(&name.to_lowercase(), wanted))
-            }),
-            _ => false,
-        }
+/// Whether a value has one of these texts, in small letters, in it as a word.
+fn names(value: &Value, wanted: &[String]) -> bool {
+    let in_text = |text: &str| wanted.iter().any(|wanted| has_word(&text.to_lowercase(), wanted));
+    match value {
+        Value::String(text) => in_text(text),
+        Value::Array(items) => items.iter().any(|item| names(item, wanted)),
+        Value::Object(fields) => fields.iter().any(|(name, value)| in_text(name) || names(value, wanted)),
+        _ => false,
     }
 }
 

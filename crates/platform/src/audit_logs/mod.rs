@@ -8,6 +8,7 @@ mod erase_tests;
 mod export;
 pub mod head;
 mod jobs;
+mod personal;
 pub mod routes;
 mod service;
 #[cfg(test)]
@@ -21,6 +22,7 @@ mod walk;
 pub use erase::{ErasedRows, Person, erase_person};
 pub use export::{Export, verify_export};
 pub use jobs::JobChanges;
+pub use personal::AuditTrail;
 pub use service::{Change, record};
 pub use verify::{Audit, Expected, Head, Verification};
 pub use walk::Fault;

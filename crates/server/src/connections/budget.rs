@@ -34,7 +34,13 @@ impl Budget {
     /// A tenant may take half of it, events of channels an eighth.
     pub(crate) fn new(most: usize) -> Self {
         let tenants = (0..SLOTS).map(|_| AtomicUsize::new(0)).collect();
-        Self { most, used: AtomicUsize::new(0), events: AtomicUsize::new(0), tenants, hasher: RandomState::new() }
+        Self {
+            most,
+            used: AtomicUsize::new(0),
+            events: AtomicUsize::new(0),
+            tenants,
+            hasher: RandomState::new(),
+        }
     }
 
     /// The share of a tenant.
@@ -67,7 +73,8 @@ impl Budget {
             && used.fetch_add(bytes, Ordering::Relaxed) + bytes > most
         {
             used.fetch_sub(bytes, Ordering::Relaxed);
-            let refused = if share == Share::Events { BodyRefused::ServerFull } else { BodyRefused::TenantFull };
+            let refused =
+                if share == Share::Events { BodyRefused::ServerFull } else { BodyRefused::TenantFull };
             return Err(refused);
         }
         if self.used.fetch_add(bytes, Ordering::Relaxed) + bytes > self.most {

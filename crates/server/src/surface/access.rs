@@ -46,8 +46,7 @@ enum Needs {
 }
 
 /// The paths that need no credential. What a channel takes in is signed with the channel's own secret.
-const PUBLIC: [&str; 5] =
-    ["/healthz", "/readyz", "/api/v1/login", "/.well-known/jwks.json", EVENTS];
+const PUBLIC: [&str; 5] = ["/healthz", "/readyz", "/api/v1/login", "/.well-known/jwks.json", EVENTS];
 /// The paths that are about the caller alone, whoever it is.
 const OWN: [&str; 3] = ["/api/v1/session", "/api/v1/logout", OWN_PASSWORD];
 const OWN_PASSWORD: &str = "/api/v1/session/password";

@@ -1,7 +1,7 @@
 //! Whether the server lives, whether it can serve, and its figures.
 
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::http::{StatusCode, header};
@@ -37,7 +37,14 @@ struct Inner {
 
 impl Health {
     pub(crate) fn new(db: Db, journal: Journal, gateway: Gateway, caches: Caches) -> Self {
-        Self(Arc::new(Inner { db, journal, gateway, caches, stopping: AtomicBool::new(false), connections: OnceLock::new() }))
+        Self(Arc::new(Inner {
+            db,
+            journal,
+            gateway,
+            caches,
+            stopping: AtomicBool::new(false),
+            connections: OnceLock::new(),
+        }))
     }
 
     /// From now on the server is not ready: a load balancer should look elsewhere.

@@ -80,7 +80,9 @@ mod tests {
         assert_eq!(Intake::of(EVENTS, &Method::POST, true), Intake::Event);
         assert_eq!(of("/api/v1/users"), Intake::Resource);
         assert_eq!(of("/api/v1/chat_sessions/import"), Intake::Import);
-        for content in ["/v1/chat/completions", "/otlp/v1/traces", "/api/v1/messages", "/api/v1/ingest/records"] {
+        for content in
+            ["/v1/chat/completions", "/otlp/v1/traces", "/api/v1/messages", "/api/v1/ingest/records"]
+        {
             assert_eq!(of(content), Intake::Content, "{content}");
         }
         assert_eq!(Intake::Small.max(1000, 9000), 1000);

@@ -13,10 +13,10 @@ mod origin;
 use std::sync::Arc;
 
 use anyhow::Result;
+use axum::body::Bytes;
 use axum::http::StatusCode;
 use axum::response::Redirect;
 use axum::routing::get;
-use axum::body::Bytes;
 use axum::{Extension, Router};
 use loam_http::surface::rejected_as_error;
 use loam_identity::Authenticator;
@@ -47,10 +47,7 @@ pub(crate) fn edge(
     // one copy for everybody: an answer that is read slowly must not cost one of its own
     let text = Bytes::from(document.to_json()?);
     let pages = Router::new()
-        .route(
-            "/openapi.json",
-            get(move || async move { ([("content-type", "application/json")], text) }),
-        )
+        .route("/openapi.json", get(move || async move { ([("content-type", "application/json")], text) }))
         .route("/", get(|| async { Redirect::temporary("/docs/") }))
         .merge(
             utoipa_swagger_ui::SwaggerUi::new("/docs")
