@@ -1,6 +1,7 @@
 //! What a key may at this moment: what it says, its user may, and whoever made it may.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use chrono::{DateTime, Utc};
 use loam_db::{System, Tx};
@@ -10,7 +11,7 @@ use uuid::Uuid;
 
 use super::Authenticator;
 use super::users::Standing;
-use crate::api_keys::entity::{Column, Entity, Model};
+use crate::api_keys::entity::{Column, Entity as ApiKeys, Model};
 use crate::api_keys::maker::{MAX_DEPTH, Maker};
 use crate::permissions;
 
@@ -126,7 +127,7 @@ impl Authenticator {
         if let Some(known) = seen.keys.get(&id) {
             return Ok(known.clone());
         }
-        let find = tx.find_any::<Entity>().filter(Column::TenantId.eq(tenant));
+        let find = tx.find_any::<ApiKeys>().filter(Column::TenantId.eq(tenant));
         let row = find.filter(Column::Id.eq(id)).one().await?;
         seen.keys.insert(id, row.clone());
         Ok(row)
@@ -139,11 +140,11 @@ impl Authenticator {
         id: UserId,
         seen: &'a mut Seen,
     ) -> Result<Option<&'a Standing>> {
-        if !seen.users.contains_key(&id) {
-            let standing = self.standing(tx, tenant, id).await?;
-            seen.users.insert(id, standing);
-        }
-        Ok(seen.users.get(&id).and_then(Option::as_ref))
+        let standing = match seen.users.entry(id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(self.standing(tx, tenant, id).await?),
+        };
+        Ok(standing.as_ref())
     }
 }
 
