@@ -2,12 +2,7 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use loam_db::{Tenant, Tx};
-use loam_kernel::Result;
-use loam_platform::audit_logs;
-use loam_platform::audit_logs::routes::AuditLogView;
-use loam_platform::personal::{Cursor, Rows, Step, Store, Who};
+use loam_platform::personal::{Rows, Store};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -18,7 +13,7 @@ use crate::users::{self, routes::UserView};
 
 /// The places of this crate.
 pub fn stores() -> Vec<Arc<dyn Store>> {
-    vec![Arc::new(PREFERENCES), Arc::new(LOG_INS), Arc::new(KEYS), Arc::new(USERS), Arc::new(Trail)]
+    vec![Arc::new(PREFERENCES), Arc::new(LOG_INS), Arc::new(KEYS), Arc::new(USERS)]
 }
 
 const PREFERENCES: Rows<user_preferences::entity::Entity> = Rows::deleted(
@@ -48,39 +43,6 @@ const USERS: Rows<users::entity::Entity> = Rows::deleted(
     |row: &users::entity::Model| row.id.0,
     |row: users::entity::Model| view(UserView::from(row)),
 );
-
-/// The audit trail: shown from here, and erased in its own way, as its chain must hold.
-struct Trail;
-
-const CHANGES: Rows<audit_logs::entity::Entity> = Rows::searched(
-    "audit_logs",
-    |row: &audit_logs::entity::Model, who: &Who| {
-        who.actors().contains(&row.actor)
-            || who.is_named_in(&row.resource_id)
-            || who.is_named_in_json(&row.changes)
-    },
-    |row: &audit_logs::entity::Model| row.id.0,
-    |row: audit_logs::entity::Model| view(AuditLogView::from(row)),
-);
-
-#[async_trait]
-impl Store for Trail {
-    fn name(&self) -> &'static str {
-        "audit_logs"
-    }
-
-    fn looks_at_all(&self) -> bool {
-        true
-    }
-
-    async fn remove(&self, _: &Tx<Tenant>, _: &Who, _: Cursor) -> Result<Step> {
-        Ok(Step::default())
-    }
-
-    async fn show(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<(Vec<Value>, Option<Cursor>)> {
-        CHANGES.show(tx, who, from).await
-    }
-}
 
 fn view(shown: impl Serialize) -> Value {
     serde_json::to_value(shown).unwrap_or_default()
