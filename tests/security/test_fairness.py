@@ -46,6 +46,7 @@ def test_a_tenant_that_does_its_worst_holds_up_no_other(deployment, mock, tarpit
         for _ in range(ROUNDS):
             beside.round()
         assert mischief.pending() == 40
+    assert set(mischief.done) == {"imports", "batches", "calls", "turns", "lists"}, "it did not do its worst"
     with capsys.disabled():
         print(f"\n{deployment.database}: {mischief.done}\n{figures(before.times, beside.times)}")
     assert all(len(times) == ROUNDS for times in beside.times.values())

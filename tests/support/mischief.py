@@ -158,11 +158,12 @@ class Mischief:
         """Turns that wait for it."""
         with self._client() as http:
             while not self._over.is_set():
-                with contextlib.suppress(httpx.HTTPError, KeyError):
-                    made = http.post("/api/v1/chat_sessions", json={"default_model": "tarpit/m"}).json()["id"]
-                    http.post(f"/api/v1/chat_sessions/{made}/turns", json={"content": "word " * 500})
-                    self._count("turns")
-                self._over.wait(0.05)
+                with contextlib.suppress(httpx.HTTPError):
+                    answer = http.post("/api/v1/chat_sessions", json={"model": "tarpit/m"})
+                    if answer.status_code == 201:
+                        self._count("turns")
+                        path = f"/api/v1/chat_sessions/{answer.json()['id']}/turns"
+                        http.post(path, json={"content": "word " * 500}, timeout=0.5)
 
     def _list(self) -> None:
         """Lists and sums that are heavy to read."""
