@@ -42,6 +42,7 @@ async fn call(bed: &Bed, days: i64, project: Option<ProjectId>) {
         model: "m".to_owned(),
         session: None,
         user: None,
+        end_user: None,
         project,
         streamed: false,
         status: Some(200),
