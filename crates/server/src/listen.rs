@@ -229,7 +229,8 @@ async fn talk(
         ended = connection.as_mut() => ended,
         () = asked_to_end => {
             // what is being answered is answered; who has shown no credential has no claim to more time
-            if !place.is_known() && !(stop.is_cancelled() && place.is_answered()) {
+            let may_finish = place.is_known() || (stop.is_cancelled() && place.is_answered());
+            if !may_finish {
                 return;
             }
             connection.as_mut().graceful_shutdown();

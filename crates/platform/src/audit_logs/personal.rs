@@ -47,6 +47,9 @@ impl Store for AuditTrail {
     }
 }
 
+/// Whether the changes on record name the person.
+type NamedIn<'a> = Box<dyn Fn(&Value) -> bool + Sync + Send + 'a>;
+
 /// One of the ways through the trail: by the person's actors, keys and names, then by some of the conversations at a time.
 struct Search<'a> {
     who: &'a Who,
@@ -54,14 +57,14 @@ struct Search<'a> {
     resources: Vec<String>,
     parts: usize,
     part: usize,
-    named: Box<dyn Fn(&Value) -> bool + Sync + Send + 'a>,
+    named: NamedIn<'a>,
 }
 
 impl<'a> Search<'a> {
     fn new(who: &'a Who, part: usize) -> Self {
         let parts = 1 + who.sessions.len().div_ceil(CHUNK);
         let sessions = |part: usize| who.sessions.iter().skip((part - 1) * CHUNK).take(CHUNK);
-        let (actors, resources, named): (_, _, Box<dyn Fn(&Value) -> bool + Sync + Send + 'a>) = match part {
+        let (actors, resources, named): (_, _, NamedIn<'a>) = match part {
             0 => {
                 let users = who.users.iter().map(ToString::to_string);
                 let keys = who.keys.iter().map(ToString::to_string);

@@ -15,6 +15,9 @@ const IDS: u64 = 500;
 /// Rows that are read whole at once: one may have megabytes.
 const ROWS: u64 = 50;
 
+/// The columns that are emptied, and what they hold afterwards.
+pub type Emptied<E> = fn() -> Vec<(<E as EntityTrait>::Column, SimpleExpr)>;
+
 /// A table with rows of a person.
 pub struct Rows<E: EntityTrait> {
     /// The table.
@@ -30,7 +33,7 @@ pub struct Rows<E: EntityTrait> {
     /// A row as the person is shown it.
     pub view: fn(E::Model) -> Value,
     /// The columns that are emptied; none: the row is deleted.
-    pub emptied: Option<fn() -> Vec<(E::Column, SimpleExpr)>>,
+    pub emptied: Option<Emptied<E>>,
     /// What stays, and why.
     pub stays: Option<&'static str>,
 }

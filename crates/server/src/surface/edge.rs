@@ -52,17 +52,20 @@ struct Inner {
     trusted_proxies: Vec<Network>,
 }
 
+/// What an [`Edge`] is made of.
+pub(super) struct Parts {
+    pub(super) router: Router,
+    pub(super) access: Access,
+    pub(super) replay: Replay,
+    pub(super) logs: ApiLogs,
+    pub(super) limits: Live<RequestLimits>,
+    pub(super) clock: Clock,
+    pub(super) budget: Arc<Budget>,
+}
+
 impl Edge {
-    pub(super) fn new(
-        router: Router,
-        access: Access,
-        replay: Replay,
-        logs: ApiLogs,
-        limits: Live<RequestLimits>,
-        clock: Clock,
-        budget: Arc<Budget>,
-        config: &ServerConfig,
-    ) -> Self {
+    pub(super) fn new(parts: Parts, config: &ServerConfig) -> Self {
+        let Parts { router, access, replay, logs, limits, clock, budget } = parts;
         Self(Arc::new(Inner {
             router,
             access,

@@ -59,5 +59,7 @@ pub(crate) fn edge(
         .fallback(|| async { rejected_as_error(StatusCode::NOT_FOUND) });
     let limits = core.system_config.live(&limits::REQUESTS)?;
     let budget = Arc::new(Budget::new(config.server.body_budget_bytes));
-    Ok(Edge::new(router, access, replay, logs, limits, core.clock.clone(), budget, &config.server))
+    let clock = core.clock.clone();
+    let parts = edge::Parts { router, access, replay, logs, limits, clock, budget };
+    Ok(Edge::new(parts, &config.server))
 }
