@@ -29,9 +29,10 @@ class Hostile:
         self.kind = kind
         self.sockets: list[socket.socket] = []
         for _ in range(count):
-            self.sockets.append(self._open(port))
+            self.sockets.append(self.open(port))
 
-    def _open(self, port: int) -> socket.socket:
+    def open(self, port: int) -> socket.socket:
+        """One more; it is not kept here."""
         made = socket.socket()
         if self.kind == "slow_reader":
             made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

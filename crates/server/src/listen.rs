@@ -31,6 +31,10 @@ const BACKLOG: i32 = 1024;
 /// How long to wait before accepting again when the system has no more sockets to give.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// Connections that are accepted before those that are there have their turn. A flood of new ones must neither delay the
+/// others nor push out one whose request has arrived but has not been looked at.
+const IN_A_ROW: usize = 16;
+
 /// What is read at once, the most that the head of a request may have, and what waits of an answer to be sent: a connection
 /// takes no more memory than this, whatever its other side does.
 const BUFFER: usize = 32 << 10;
@@ -136,11 +140,16 @@ impl Worker {
         };
         let open = TaskTracker::new();
         open.spawn(memory::give_back(self.stop.clone()));
+        let mut accepted = 0_usize;
         while let Some(Some(room)) = self.stop.run_until_cancelled(self.connections.room()).await {
             match self.stop.run_until_cancelled(listener.accept()).await {
                 Some(Ok((stream, peer))) => {
                     if let Some(place) = self.connections.admit(peer.ip(), room) {
                         open.spawn(self.connection(stream, place, peer));
+                    }
+                    accepted = accepted.wrapping_add(1);
+                    if accepted.is_multiple_of(IN_A_ROW) {
+                        tokio::task::yield_now().await;
                     }
                 }
                 Some(Err(e)) => {
