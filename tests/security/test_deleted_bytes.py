@@ -70,9 +70,9 @@ def test_deleted_rows_are_in_no_file(fresh):
     eventually(gone, seconds=30, pause=1)
 
 
+# SQLite alone: PostgreSQL's files are the server's
+@pytest.mark.parametrize("fresh", ["sqlite"], indirect=True)
 def test_a_file_from_before_is_rebuilt_by_the_first_run(fresh):
-    if fresh.database != "sqlite":
-        pytest.skip("PostgreSQL's files are the server's")
     api = fresh.api
     user = api.create("users", {"username": "bob", "email": "bob@example.com", "full_name": WORD * 4})
     # as an earlier version deleted

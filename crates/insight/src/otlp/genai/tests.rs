@@ -36,7 +36,13 @@ const USAGE: Usage = Usage {
 #[test]
 fn frames_from_before_end_users_are_read() {
     use super::sink::{CALLS, Written, read};
-    let told = || one(vec![attribute("gen_ai.request.model", "gpt-4o"), attribute("user.id", "bob-1")]);
+    let told = || {
+        one(vec![
+            attribute("gen_ai.operation.name", "chat"),
+            attribute("gen_ai.request.model", "gpt-4o"),
+            attribute("user.id", "bob-1"),
+        ])
+    };
     let of = |payload: Vec<u8>| {
         let frame =
             loam_journal::Frame { kind: CALLS, key: [0; 16], position: loam_journal::Position(1), payload };
