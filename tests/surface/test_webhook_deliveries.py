@@ -168,6 +168,6 @@ def test_a_channel_of_another_address_sends_there_from_then_on(tenant, platform,
     row = tried(tenant, send(platform, "moving"))
     with Receiver() as other:
         path = f"/api/v1/channels/{platform.channel}"
-        tenant.call("PATCH", path, 200, json={"config": {"url": other.url}})
+        tenant.call("PATCH", path, 200, json={"config": {"url": other.url}, "secret": platform.secret})
         tenant.call("POST", f"/api/v1/webhook_deliveries/{row['id']}/retry", 200)
         assert other.wait(1)[0].json["message"]["text"] == "moving"

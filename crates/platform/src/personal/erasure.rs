@@ -87,6 +87,7 @@ pub struct Model {
     #[sea_orm(comment = "until when records that come late are compared with the erased")]
     pub guarded_until: DateTimeUtc,
     /// When it was done.
+    #[sea_orm(comment = "null until everything is erased")]
     pub completed_at: Option<DateTimeUtc>,
     /// When it was asked for.
     pub created_at: DateTimeUtc,

@@ -10,7 +10,8 @@ const PUBLIC: [&str; 5] =
 /// The only ones for which any credential will do.
 const OWN: [&str; 3] = ["/api/v1/session", "/api/v1/session/password", "/api/v1/logout"];
 /// What no operation asks for: the first is for a header that goes with any of them, the others widen what is seen.
-const BESIDES: [&str; 3] = ["tenants:open", "chat_sessions:all", "user_preferences:all"];
+const BESIDES: [&str; 5] =
+    ["tenants:open", "chat_sessions:all", "user_preferences:all", "erasures:all", "exports:all"];
 
 /// Path, method and content of every operation.
 fn operations(document: &Value) -> Vec<(String, String, Value)> {
