@@ -13,6 +13,7 @@ use loam_fuzz::TARGETS;
 /// Longest input.
 const MAX_INPUT: usize = 4096;
 
+#[expect(clippy::disallowed_methods, reason = "a test is set by the environment of its runner")]
 fn setting(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
