@@ -111,8 +111,7 @@ class Loam:
         """Start it without waiting."""
         self.process.launch(self.serve_command(), env=self.environment())
 
-    # Longer than the server itself takes at most: 30 s for connections and turns, then 30 s for calls.
-    def stop(self, seconds: float = 75) -> int | None:
+    def stop(self, seconds: float = 30) -> int | None:
         """SIGTERM: drain and exit. Gives the exit code."""
         return self.process.end(signal.SIGTERM, seconds)
 
