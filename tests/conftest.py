@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from services import LlMock, PgBouncer, Postgres, RealModel
-from support.deployment import Deployment, deploy
+from support.api import Api
+from support.deployment import Deployment, add_usual_providers, deploy
 
 DATABASES = ["sqlite", "postgres"]
+_numbers = itertools.count(1)
 
 
 def pytest_configure() -> None:
@@ -57,3 +60,28 @@ def deployment(request: pytest.FixtureRequest) -> Iterator[Deployment]:
     server = request.getfixturevalue("postgres") if request.param == "postgres" else None
     with deploy(request.param, server) as made:
         yield made
+
+
+@pytest.fixture
+def api(deployment: Deployment) -> Api:
+    """The operator's key, with all scopes, in tenant `default`."""
+    return deployment.api
+
+
+@pytest.fixture
+def name() -> Callable[[str], str]:
+    """A name that no other test uses."""
+    return lambda prefix="thing": f"{prefix}-{next(_numbers)}"
+
+
+@pytest.fixture
+def tenant(deployment: Deployment, name: Callable[[str], str]) -> Api:
+    """A new tenant's first key."""
+    return deployment.tenant(name("tenant"))
+
+
+@pytest.fixture(scope="module")
+def gateway(deployment: Deployment, mock: LlMock) -> Deployment:
+    """The deployment with the mock as provider `mock`."""
+    add_usual_providers(deployment, mock)
+    return deployment

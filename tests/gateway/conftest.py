@@ -10,8 +10,6 @@ from contextlib import ExitStack
 import pytest
 
 from services import Faulty
-from support.api import Api
-from support.deployment import Deployment
 
 # The long form of the checks, of `make soak`.
 SOAK = os.environ.get("LOAM_SOAK") == "1"
@@ -32,12 +30,6 @@ def dice(request: pytest.FixtureRequest) -> random.Random:
     """Seeded by the run's seed and the test's own name; the seed is shown when the test fails."""
     print(f"LOAM_GATEWAY_SEED={SEED}")
     return random.Random(f"{SEED}/{request.node.name}")
-
-
-@pytest.fixture
-def api(deployment: Deployment) -> Api:
-    """The operator's key, with all scopes, in tenant `default`."""
-    return deployment.api
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -146,6 +147,16 @@ def test_a_retry_after_that_nobody_would_wait_for_goes_to_the_client(api, names,
     answer = api.chat(alias, "hello", expect=429)
     assert answer.headers["retry-after"] == "60"
     assert tried(the_call(api, answer)) == [(names[0], 429)]
+
+
+def test_a_retry_after_does_not_delay_another_target(api, names, three):
+    targets = [to(names[0], order=0), to(names[1], order=1)]
+    alias = add_route(api, *targets, retries={"rounds": 2, "backoff": 0.01, "max_backoff": 1})
+    three[0].feel(status=429, retry_after=60)
+    three[1].feel(status=503)
+    answer = api.chat(alias, "hello", expect=None)
+    # The second asked for no pause, so the call goes on, whatever the first asked for.
+    assert Counter(tried(the_call(api, answer))) == {(names[0], 429): 3, (names[1], 503): 3}
 
 
 def test_the_total_time_out_ends_a_call_whatever_is_left_to_try(api, names, three):

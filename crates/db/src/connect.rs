@@ -266,6 +266,11 @@ impl Db {
         }
     }
 
+    /// How many transactions wait for SQLite's one writer. None ever does on PostgreSQL.
+    pub fn writers_waiting(&self) -> usize {
+        self.shares.writer.usage().waiting
+    }
+
     /// How full the pools are.
     pub fn pool_use(&self) -> Vec<PoolUse> {
         let max = self.config.max_connections;

@@ -1,6 +1,7 @@
 //! Every target over its corpus, and over what becomes of it by chance in a few seconds.
 //!
-//! `LOAM_FUZZ_SECONDS` sets the seconds a target, `LOAM_FUZZ_SEED` repeats a run: a failure prints its input as hex.
+//! The inputs are the same on every run, so that a change fails for what it changed; `LOAM_SOAK` draws others. A failure
+//! prints its input as hex. `LOAM_FUZZ_SECONDS` sets the seconds a target, `LOAM_FUZZ_SEED` another sequence of inputs.
 
 mod mutate;
 
@@ -12,6 +13,8 @@ use loam_fuzz::TARGETS;
 
 /// Longest input.
 const MAX_INPUT: usize = 4096;
+/// Of every run that names no other.
+const SEED: u64 = 12;
 
 #[expect(clippy::disallowed_methods, reason = "a test is set by the environment of its runner")]
 fn setting(name: &str) -> Option<u64> {
@@ -39,7 +42,8 @@ fn run(name: &str) {
     for input in &corpus {
         check(input, "its corpus");
     }
-    let seed = setting("LOAM_FUZZ_SEED").unwrap_or_else(|| fastrand::u64(..));
+    let soak = setting("LOAM_SOAK").map(|_| fastrand::u64(..));
+    let seed = setting("LOAM_FUZZ_SEED").or(soak).unwrap_or(SEED);
     let mut random = fastrand::Rng::with_seed(seed);
     let end = Instant::now() + Duration::from_secs(setting("LOAM_FUZZ_SECONDS").unwrap_or(8));
     while Instant::now() < end {

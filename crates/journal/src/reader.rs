@@ -15,6 +15,8 @@ pub struct Batch {
     pub frames: Vec<Frame>,
     /// From where to read on, and the checkpoint once these frames are in the database.
     pub next: Position,
+    /// Whether `max_bytes` ended the batch: more can be read at once.
+    pub is_full: bool,
 }
 
 /// A hold on segments: they are not recycled before it is gone.
@@ -47,12 +49,13 @@ impl Drop for Hold<'_> {
 
 pub(crate) fn read(shared: &Shared, after: Position, max_bytes: usize) -> Result<Batch, JournalError> {
     let hold = Hold::new(shared, after.0);
-    let mut batch = Batch { frames: Vec::new(), next: Position(hold.after) };
+    let mut batch = Batch { frames: Vec::new(), next: Position(hold.after), is_full: false };
     let mut left = max_bytes;
     for ((segment, _), mut scan) in hold.segments.iter().zip(hold.scans()) {
         while let Some(item) = scan.next().map_err(segment.error("read"))? {
             if let Item::Frame(header) = item {
                 if !batch.frames.is_empty() && header.frame_len() > left {
+                    batch.is_full = true;
                     return Ok(batch);
                 }
                 left = left.saturating_sub(header.frame_len());

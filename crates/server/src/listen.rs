@@ -17,6 +17,7 @@ use loam_gateway::Gateway;
 use loam_journal::Journal;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -163,16 +164,17 @@ impl Worker {
         drop(listener);
         open.close();
         let patience = Duration::from_secs(self.config.shutdown_timeout);
+        let deadline = Instant::now() + patience + LAST_WORDS;
         // turns run on this thread whether or not somebody listens; who does is told how they end
         let (ended, ()) = tokio::join!(
-            tokio::time::timeout(patience + LAST_WORDS, open.wait()),
+            tokio::time::timeout_at(deadline, open.wait()),
             self.conversation.finish_turns(patience)
         );
         if ended.is_err() {
             tracing::warn!(connections = open.len(), "closing connections that did not end in time");
         }
         // calls whose client hung up run on this thread too, and end with it
-        if tokio::time::timeout(patience, self.gateway.finish_calls()).await.is_err() {
+        if tokio::time::timeout_at(deadline, self.gateway.finish_calls()).await.is_err() {
             tracing::warn!(
                 calls = self.gateway.open_calls(),
                 "stopping with calls under way; they are marked at the next start"

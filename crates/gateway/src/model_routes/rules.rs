@@ -116,15 +116,15 @@ impl Retries {
         within("retries.max_backoff", self.max_backoff, 0.0, 300.0)
     }
 
-    /// How long to wait before a further pass, the first being number 0; `told` is the least that a provider asked for.
-    /// None when that is longer than anybody waits. `chance` is from 0 to 1.
-    pub(crate) fn pause(&self, pass: u32, told: Option<Duration>, chance: f64) -> Option<Duration> {
+    /// How long to wait before a further pass, the first being number 0; `retry_after` is the shortest of the last pass.
+    /// None when that exceeds `max_backoff`. `chance` is from 0 to 1.
+    pub(crate) fn pause(&self, pass: u32, retry_after: Option<Duration>, chance: f64) -> Option<Duration> {
         let longest = seconds(self.max_backoff);
         let backoff = seconds(self.backoff).saturating_mul(1 << pass.min(16)).min(longest);
         let pause = backoff.mul_f64(0.5 + chance / 2.0);
-        match told {
-            Some(told) if told > longest => None,
-            told => Some(pause.max(told.unwrap_or_default())),
+        match retry_after {
+            Some(wait) if wait > longest => None,
+            wait => Some(pause.max(wait.unwrap_or_default())),
         }
     }
 }

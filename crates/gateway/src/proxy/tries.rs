@@ -26,8 +26,16 @@ struct Search {
     /// Destinations that won't answer this request, however often they are asked; by their place in memory.
     hopeless: HashSet<usize>,
     last: Option<Error>,
-    /// The least that a provider asked to wait, in this pass.
-    told: Option<Duration>,
+    /// The shortest `Retry-After` of this pass; zero once a target that may be asked again sent none.
+    retry_after: Option<Duration>,
+}
+
+impl Search {
+    /// One target's `Retry-After` never delays another: the pause is for the first that may be asked.
+    fn may_be_asked_again(&mut self, retry_after: Option<Duration>) {
+        let wait = retry_after.unwrap_or_default();
+        self.retry_after = Some(self.retry_after.map_or(wait, |least| least.min(wait)));
+    }
 }
 
 impl Inner {
@@ -39,7 +47,7 @@ impl Inner {
         let mut search = Search::default();
         let mut pass = 0;
         loop {
-            search.told = None;
+            search.retry_after = None;
             let destinations = call.plan.destinations();
             for destination in &destinations {
                 if search.hopeless.contains(&Arc::as_ptr(destination).addr()) {
@@ -52,7 +60,7 @@ impl Inner {
             let hopeless = destinations.iter().all(|one| search.hopeless.contains(&Arc::as_ptr(one).addr()));
             let pause = retries
                 .filter(|retries| !hopeless && pass < retries.rounds)
-                .and_then(|retries| retries.pause(pass, search.told, fastrand::f64()))
+                .and_then(|retries| retries.pause(pass, search.retry_after, fastrand::f64()))
                 .filter(|pause| call.deadline.is_none_or(|deadline| Instant::now() + *pause < deadline));
             let Some(pause) = pause else { return Err(search.last.take().unwrap_or_else(nobody)) };
             tokio::time::sleep(pause).await;
@@ -105,7 +113,7 @@ impl Inner {
                 }
                 Fault::Passing => {
                     note(destination, rule, told, now);
-                    search.told = shorter(search.told, told);
+                    search.may_be_asked_again(told);
                     return Ok(None);
                 }
                 Fault::Key { passing } => {
@@ -115,7 +123,7 @@ impl Inner {
                     }
                     note(destination, rule, told, now);
                     if passing {
-                        search.told = shorter(search.told, told);
+                        search.may_be_asked_again(told);
                     } else {
                         search.hopeless.insert(Arc::as_ptr(destination).addr());
                     }
@@ -129,13 +137,6 @@ impl Inner {
 fn note(destination: &Destination, rule: Option<CoolDown>, told: Option<Duration>, now: Instant) {
     if let (Some(health), Some(rule)) = (&destination.health, rule) {
         health.failed(rule, told, now);
-    }
-}
-
-fn shorter(a: Option<Duration>, b: Option<Duration>) -> Option<Duration> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (a, b) => a.or(b),
     }
 }
 

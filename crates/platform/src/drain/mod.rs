@@ -4,12 +4,13 @@
 //! on behind the last batch that was committed, and nothing is written twice. A batch that the database refuses is split
 //! until the frame at fault stands alone; that one goes to the quarantine.
 
+mod batch_size;
 pub mod checkpoint;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use loam_db::{Db, System, Tx};
@@ -18,11 +19,10 @@ use loam_kernel::{Clock, Kind, NodeId, Result, Scope, TenantId};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use self::batch_size::BatchSize;
 use crate::personal::erased_tenants;
 use crate::quarantine;
 
-/// Bytes a batch holds at most.
-const BATCH_BYTES: usize = 4 << 20;
 /// How long frames are gathered when there are few: lists show a call well within a second.
 const GATHER: Duration = Duration::from_millis(100);
 /// The longest pause between tries while the database is away.
@@ -49,6 +49,15 @@ pub struct Drainer {
     node: NodeId,
     sinks: Vec<Arc<dyn Sink>>,
     drained: watch::Sender<Position>,
+    batch_size: BatchSize,
+}
+
+/// What a step came to.
+struct Step {
+    /// The position behind the batch.
+    next: Position,
+    /// Whether more can be read at once.
+    is_full: bool,
 }
 
 impl Drainer {
@@ -57,7 +66,15 @@ impl Drainer {
         let node = NodeId(uuid::Uuid::from_bytes(journal.id()));
         let position = checkpoint::load(&db, node).await?;
         journal.start_after(position).map_err(loam_kernel::Error::internal)?;
-        Ok(Self { db, journal, clock, node, sinks, drained: watch::Sender::new(position) })
+        Ok(Self {
+            db,
+            journal,
+            clock,
+            node,
+            sinks,
+            drained: watch::Sender::new(position),
+            batch_size: BatchSize::default(),
+        })
     }
 
     /// Follows how far the database has come.
@@ -66,18 +83,20 @@ impl Drainer {
     }
 
     /// Drains until stopped, and then what is left, for as long as the database takes it.
-    pub async fn run(self, stop: CancellationToken) {
+    pub async fn run(mut self, stop: CancellationToken) {
         let mut position = *self.drained.borrow();
         let mut pause = Duration::from_millis(50);
+        let mut is_more = false;
         loop {
-            if !stop.is_cancelled() {
+            if !stop.is_cancelled() && !is_more {
                 _ = stop.run_until_cancelled(self.journal.wait_for_frames(position)).await;
                 _ = stop.run_until_cancelled(tokio::time::sleep(GATHER)).await;
             }
             match self.step(position).await {
-                Ok(next) if next == position && stop.is_cancelled() => return,
-                Ok(next) => {
+                Ok(Step { next, .. }) if next == position && stop.is_cancelled() => return,
+                Ok(Step { next, is_full }) => {
                     position = next;
+                    is_more = is_full;
                     pause = Duration::from_millis(50);
                 }
                 Err(e) if stop.is_cancelled() => {
@@ -94,25 +113,25 @@ impl Drainer {
         }
     }
 
-    /// Moves one batch, and answers with the position behind it.
-    async fn step(&self, position: Position) -> Result<Position> {
-        let journal = self.journal.clone();
-        let batch = tokio::task::spawn_blocking(move || journal.read(position, BATCH_BYTES))
+    /// Moves one batch.
+    async fn step(&mut self, position: Position) -> Result<Step> {
+        let (journal, bytes) = (self.journal.clone(), self.batch_size.bytes());
+        let batch = tokio::task::spawn_blocking(move || journal.read(position, bytes))
             .await
             .map_err(loam_kernel::Error::internal)?
             .map_err(loam_kernel::Error::internal)?;
         if batch.next == position {
-            return Ok(position);
+            return Ok(Step { next: position, is_full: false });
         }
         // without frames all that was there is damaged, and is passed over: nobody must wait for it for ever
         metrics::counter!("loam_drained_frames_total").increment(batch.frames.len() as u64);
         self.write(&batch.frames).await?;
         self.journal.released(batch.next);
         self.drained.send_replace(batch.next);
-        Ok(batch.next)
+        Ok(Step { next: batch.next, is_full: batch.is_full })
     }
 
-    async fn write(&self, frames: &[Frame]) -> Result<()> {
+    async fn write(&mut self, frames: &[Frame]) -> Result<()> {
         // a stack rather than recursion: first halves first, so that the checkpoint only moves forwards
         let mut open = vec![frames];
         while let Some(part) = open.pop() {
@@ -139,7 +158,7 @@ impl Drainer {
         Scope::system(TenantId::NIL, "drainer")
     }
 
-    async fn try_write(&self, frames: &[Frame], last: Position) -> Result<()> {
+    async fn try_write(&mut self, frames: &[Frame], last: Position) -> Result<()> {
         // such as a later version's, found after going back to this one: kept in quarantine rather than passed over
         if let Some(frame) = frames.iter().find(|frame| !self.sinks.iter().any(|sink| sink.takes(frame.kind)))
         {
@@ -149,6 +168,7 @@ impl Drainer {
             )));
         }
         let tx = self.db.system_write(&self.scope()).await?;
+        let began = Instant::now();
         let erased = erased_tenants(&tx, self.clock.now()).await?;
         for sink in &self.sinks {
             let wanted = |frame: &Frame| {
@@ -160,7 +180,11 @@ impl Drainer {
             }
         }
         checkpoint::store(&tx, self.node, last, self.clock.now()).await?;
-        tx.commit().await
+        // asked while it is still held: afterwards the next in turn has it
+        let others_wait = self.db.writers_waiting() > 0;
+        tx.commit().await?;
+        self.batch_size.adjust(began.elapsed(), others_wait);
+        Ok(())
     }
 
     async fn quarantine(&self, frame: &Frame, error: &loam_kernel::Error) -> Result<()> {

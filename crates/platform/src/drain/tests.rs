@@ -167,7 +167,7 @@ async fn a_crash_between_the_commit_and_the_release_repeats_nothing(bed: Databas
     let all = numbers(0..300);
     let mut end = Position::START;
     for part in all.chunks(100) {
-        let (journal, drainer) = node.start().await;
+        let (journal, mut drainer) = node.start().await;
         end = append(&journal, texts(part)).await;
         let batch = journal.read(*drainer.drained().borrow(), 1 << 20).unwrap();
         assert_eq!(batch.frames.len(), 100, "what the last life drained is not read again");

@@ -25,7 +25,7 @@ pub(super) fn explicit(bounds: &[f64], counts: &[u64], range: (Option<f64>, Opti
 
 /// Buckets each a fixed share longer than the one before: the one at index i is (b^i, b^(i+1)], with b = 2^(2^-scale).
 pub(super) fn exponential(point: &ExponentialPoint) -> Vec<Bucket> {
-    let growth = 2_f64.powf(2_f64.powi(-point.scale));
+    let growth = 2_f64.powf((-f64::from(point.scale)).exp2());
     let side = |told: &Option<Buckets>, sign: f64| {
         let told = told.clone().unwrap_or_default();
         let bucket = move |(place, count): (usize, u64)| {
@@ -93,5 +93,16 @@ mod tests {
         };
         let bounds: Vec<(f64, f64)> = exponential(&point).iter().map(|all| (all.from, all.to)).collect();
         assert_eq!(bounds, [(-4.0, -2.0), (-2.0, -1.0), (0.0, 0.0), (2.0, 4.0), (8.0, 16.0)]);
+    }
+
+    #[test]
+    fn every_scale_that_a_sender_may_write_is_computed_with() {
+        for scale in [i32::MIN, i32::MIN + 1, -11, 0, 20, i32::MAX] {
+            for offset in [i32::MIN, 0, i32::MAX] {
+                let side = Some(Buckets { offset, bucket_counts: vec![1, 1] });
+                let point = ExponentialPoint { scale, positive: side, ..ExponentialPoint::default() };
+                assert_eq!(exponential(&point).len(), 2, "scale {scale}, offset {offset}");
+            }
+        }
     }
 }
