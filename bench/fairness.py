@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """What a tenant feels of another that does its worst: its deliveries, imports, telemetry, calls and lists, alone and beside it.
 
-Both are measured by turns on one server in one run: a slot alone, a slot beside the mischief, and so on. Printed are the
-median and the 99th percentile of both and their ratio; README.md says how to read it.
+Both are measured by turns on one server in one run: a slot alone, a slot beside the mischief, and so on. The mischief is a
+process of its own at the lowest priority: what counts is what the server does for it, not the processor time that its
+client takes from the one that is measured. Printed are the median and the 99th percentile of both and their ratio;
+README.md says how to read it.
 
     LOAM_BIN=target/release/loam "$(scripts/setup.py path venv:tests)/bin/python" bench/fairness.py
 """
@@ -11,15 +13,20 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
+import os
 import sys
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "tests"), str(HERE.parent / "scripts")]
 
 from services import LlMock, Postgres  # noqa: E402
+from support.api import Api  # noqa: E402
 from support.deployment import deploy  # noqa: E402
 from support.mischief import Mischief, Tarpit, Victim, figures, quantile  # noqa: E402
 from support.platforms import Receiver  # noqa: E402
@@ -40,6 +47,33 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def misbehave(url: str, key: str, line: Connection) -> None:
+    """In its own process: says when it has begun, ends when it is told to, and says what it did."""
+    os.nice(19)
+    with Tarpit() as tarpit, Mischief(Api(url, key), tarpit) as mischief:
+        line.send(None)
+        line.recv()
+    line.send(mischief.done)
+
+
+@contextmanager
+def beside_mischief(api: Api) -> Iterator[None]:
+    """The tenant of `api` does its worst until the block ends."""
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=misbehave, args=(api.url, api.key, theirs), daemon=True)
+    process.start()
+    if not ours.poll(60):
+        raise RuntimeError("the mischief did not begin within a minute")
+    ours.recv()
+    try:
+        yield
+    finally:
+        ours.send(None)
+        print(f"beside {ours.recv() if ours.poll(60) else 'mischief that had to be killed'}", flush=True)
+        process.join(5)
+        process.kill()
+
+
 def measure(
     args: argparse.Namespace, database: str, postgres: Postgres | None, mock: LlMock
 ) -> dict[str, dict[str, list[float]]]:
@@ -58,12 +92,11 @@ def measure(
                 time.sleep(args.settle)
                 for _ in range(args.rounds):
                     victim.round()
-                with Tarpit() as tarpit, Mischief(deployment.tenant(f"worst-{slot}"), tarpit) as mischief:
+                with beside_mischief(deployment.tenant(f"worst-{slot}")):
                     victim = Victim(good, receiver, "mock/gpt-4o-mini", beside)
                     time.sleep(args.settle)
                     for _ in range(args.rounds):
                         victim.round()
-                print(f"{database}, slot {slot + 1}: beside {mischief.done}", flush=True)
     return {"alone": alone, "beside": beside}
 
 

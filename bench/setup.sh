@@ -36,7 +36,8 @@ portkey() {
 }
 
 nginx() {
-  PATH="$PATH:/usr/sbin" command -v nginx > /dev/null && return
+  # not `command -v`, which finds this function
+  PATH="$PATH:/usr/sbin" type -P nginx > /dev/null && return
   [[ $(id -u) == 0 ]] && command -v apt-get > /dev/null || fail "nginx is needed (Debian: apt-get install nginx-light)"
   echo "installing nginx" >&2
   # The package would start a server on port 80: policy-rc.d keeps it from doing so.

@@ -31,7 +31,8 @@ pub struct Config {
     /// login itself where the owner may create roles.
     pub tenant_url: Option<String>,
     /// Connections to PostgreSQL for tenants' transactions, and as many at most for the instance's own; or readers of the
-    /// SQLite file. One tenant has at most three quarters of them, from 4 on.
+    /// SQLite file. One tenant has at most half of them; on SQLite at most as many as there are processors, and two at
+    /// least.
     pub max_connections: u32,
     /// Seconds to wait for a free connection before a caller is told to come back.
     pub acquire_timeout: u64,
@@ -101,7 +102,14 @@ impl Shares {
         let units = usize::try_from(config.max_connections).unwrap_or(usize::MAX).max(1);
         let patience = Duration::from_secs(config.acquire_timeout);
         let share = |units, each| FairShare::new(FairLimits { units, each, waiting: WAITING, patience });
-        Self { connections: share(units, units - units / 4), writer: share(1, 1) }
+        // a reader of SQLite computes in this process: more than there are processors only take turns
+        let each = match config.url {
+            None => {
+                (units - units / 4).min(std::thread::available_parallelism().map_or(2, usize::from).max(2))
+            }
+            Some(_) => units.div_ceil(2),
+        };
+        Self { connections: share(units, each), writer: share(1, 1) }
     }
 }
 

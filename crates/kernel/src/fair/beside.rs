@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use super::threads::THREADS;
 use super::{FairLimits, FairPermit, FairShare};
 use crate::{Error, Kind, Result, TenantId};
 
@@ -50,7 +51,7 @@ pub async fn beside_patiently<T: Send + 'static>(
 
 async fn run<T: Send + 'static>(permit: FairPermit, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
     // the permit goes along: work whose request has gone still takes the processor until it is done
-    let done = tokio::task::spawn_blocking(move || {
+    let done = THREADS.spawn_blocking(move || {
         let _permit = permit;
         work()
     });

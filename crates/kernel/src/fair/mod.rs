@@ -8,6 +8,7 @@ mod beside;
 mod state;
 #[cfg(test)]
 mod tests;
+mod threads;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
