@@ -50,7 +50,8 @@ __all__ = [
 def run_with(command: list[str], *, pgbouncer: bool) -> int:
     """Run a command beside a PostgreSQL, and a PgBouncer if asked."""
     with ExitStack() as stack:
-        postgres = stack.enter_context(Postgres())
+        # A test's database needs to outlive no crash of the machine.
+        postgres = stack.enter_context(Postgres(fsync=False))
         environment = os.environ | {"LOAM_TEST_POSTGRES_URL": postgres.url}
         if pgbouncer:
             bouncer = stack.enter_context(PgBouncer(postgres))

@@ -24,7 +24,8 @@ def pytest_configure() -> None:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    with Postgres() as server:
+    # Processes are killed here, never the machine: what is written survives without a sync.
+    with Postgres(fsync=False) as server:
         yield server
 
 

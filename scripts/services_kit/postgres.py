@@ -47,7 +47,8 @@ def installation() -> Path:
 class Postgres:
     """A cluster with one superuser, `postgres`, who needs no password, on 127.0.0.1 only.
 
-    `fsync` is on, as in production: turning it off makes the tests faster and some of them worthless.
+    `fsync` is on, as in production. Without it a killed server loses nothing, only a killed machine does: tests that are
+    not about durability turn it off.
     """
 
     def __init__(self, *, fsync: bool = True, settings: dict[str, str] | None = None) -> None:

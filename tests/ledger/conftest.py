@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Iterator
 
 import pytest
+
+from services import Postgres
 
 ROUNDS = int(os.environ.get("LOAM_LEDGER_ROUNDS", "3"))
 SEED = int(os.environ.get("LOAM_LEDGER_SEED") or random.SystemRandom().randrange(2**32))
@@ -19,6 +22,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test that takes `round_number` runs once for each round."""
     if "round_number" in metafunc.fixturenames:
         metafunc.parametrize("round_number", range(ROUNDS))
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """One that syncs, as in production."""
+    with Postgres() as server:
+        yield server
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@
 //! test fails rather than being skipped.
 
 mod raw;
+mod template;
 
 use std::path::Path;
 
@@ -33,9 +34,10 @@ impl Database {
         Self::empty_sqlite().await.migrated().await
     }
 
-    /// A migrated PostgreSQL database.
+    /// A migrated PostgreSQL database, copied from a template that the first test of a run makes.
     pub async fn postgres() -> Self {
-        Self::empty_postgres().await.migrated().await
+        template::ensure(&variable("LOAM_TEST_POSTGRES_URL")).await;
+        Self::new_postgres(&format!("TEMPLATE {}", template::NAME)).await
     }
 
     /// A migrated PostgreSQL database, reached through PgBouncer in transaction mode but for its migrations.
@@ -65,10 +67,14 @@ impl Database {
 
     /// A PostgreSQL database that has never been migrated.
     pub async fn empty_postgres() -> Self {
+        Self::new_postgres("").await
+    }
+
+    async fn new_postgres(options: &str) -> Self {
         let server = variable("LOAM_TEST_POSTGRES_URL");
         let name = format!("loam_test_{}", Clock::system().id::<Uuid>().simple());
         let mut admin = PgConnection::connect(&server).await.expect("PostgreSQL takes connections");
-        let create = format!("CREATE DATABASE {name}");
+        let create = format!("CREATE DATABASE {name} {options}");
         sqlx::raw_sql(AssertSqlSafe(create))
             .execute(&mut admin)
             .await

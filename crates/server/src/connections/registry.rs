@@ -6,11 +6,13 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use http_body::{Body, Frame, SizeHint};
 use loam_http::client::Network;
 use loam_http::surface::BodyRefused;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 
 use super::{Budget, Share};
 use crate::config::ServerConfig;
@@ -21,6 +23,10 @@ const ANONYMOUS_PART: usize = 8;
 const FEWEST_ANONYMOUS: usize = 16;
 /// How many are looked at for one that can be closed.
 const LOOK_AT: usize = 256;
+
+/// How many connections may be closing before the next one is accepted: a flood of new ones must not outrun the threads
+/// that close the old ones.
+const MAX_CLOSING: usize = 64;
 
 /// Nothing is asked: the head of the next request has not arrived.
 const IDLE: u8 = 0;
@@ -37,6 +43,7 @@ pub(crate) struct Registry(Arc<Inner>);
 
 struct Inner {
     budget: Arc<Budget>,
+    most: usize,
     room: Arc<Semaphore>,
     most_anonymous: usize,
     most_of_an_address: usize,
@@ -86,6 +93,7 @@ impl Registry {
     pub(crate) fn new(config: &ServerConfig, most: usize, budget: Arc<Budget>) -> Self {
         Self(Arc::new(Inner {
             budget,
+            most,
             room: Arc::new(Semaphore::new(most)),
             most_anonymous: (most / ANONYMOUS_PART).max(FEWEST_ANONYMOUS),
             most_of_an_address: config.max_connections_per_address.unwrap_or(most / 2).max(1),
@@ -101,7 +109,11 @@ impl Registry {
     /// Room for one more. When there is none, the oldest that does nothing is asked to go.
     pub(crate) async fn room(&self) -> Option<OwnedSemaphorePermit> {
         /// How long to wait for one that was asked to go, or for one with which nothing is done any more.
-        const PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
+        const PAUSE: Duration = Duration::from_millis(50);
+        let deadline = Instant::now() + PAUSE;
+        while self.closing() > MAX_CLOSING && Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
         loop {
             if self.0.room.available_permits() == 0 {
                 self.close_one();
@@ -110,6 +122,13 @@ impl Registry {
                 return room.ok();
             }
         }
+    }
+
+    /// Connections that were asked to close but still hold their memory.
+    fn closing(&self) -> usize {
+        let held = self.0.most.saturating_sub(self.0.room.available_permits());
+        let (open, _) = self.counts();
+        held.saturating_sub(open)
     }
 
     /// Takes in a connection from `peer`, or refuses it.
