@@ -1,8 +1,8 @@
 //! Answers of model providers, read and translated for a client.
 
 use bytes::Bytes;
-use loam_providers::openai::Head;
-use loam_providers::{Ask, Endpoint, KINDS, Reader};
+use loam_providers::openai::RequestEnvelope;
+use loam_providers::{Endpoint, KINDS, ProviderRequest, Reader};
 
 const CLIENTS: [Endpoint; 3] = [Endpoint::ChatCompletions, Endpoint::Messages, Endpoint::Responses];
 
@@ -22,14 +22,14 @@ pub fn provider_stream(bytes: &[u8]) {
         _ => br#"{"model":"m","stream":true,"messages":[{"role":"user","content":"a"}]}"#,
     };
     let request = Bytes::from_static(request);
-    let Ok(head) = Head::read(&request) else { return };
-    let ask = Ask { endpoint, head: &head, body: &request, model: "m" };
-    _ = kind.wire.reader(&ask).whole(Bytes::copy_from_slice(body));
+    let Ok(envelope) = RequestEnvelope::read(&request) else { return };
+    let provider_request = ProviderRequest { endpoint, envelope: &envelope, body: &request, model: "m" };
+    _ = kind.wire.reader(&provider_request).read_complete(Bytes::copy_from_slice(body));
     _ = kind.wire.error("p", 400, body, None);
     _ = kind.wire.model_ids(body);
 
-    let cut = read(&mut *kind.wire.reader(&ask), body, usize::from(*size).max(1));
-    let whole = read(&mut *kind.wire.reader(&ask), body, body.len().max(1));
+    let cut = read(&mut *kind.wire.reader(&provider_request), body, usize::from(*size).max(1));
+    let whole = read(&mut *kind.wire.reader(&provider_request), body, body.len().max(1));
     if kind.name == "openai" && endpoint != Endpoint::Messages {
         assert_eq!(cut, whole, "what passes through depends on how it was cut");
     }

@@ -6,22 +6,23 @@ use serde::Deserialize;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Make a call's intent durable before the provider is asked, rather than before its answer goes on. Costs a disk
-    /// sync a call; gains a row for calls that a power cut hits before the provider answered.
+    /// Make a call's intent durable before the provider is called, rather than before its response is forwarded.
+    /// Costs one disk sync per call; gains a row for calls that a power failure interrupts before the provider
+    /// responded.
     pub strict: bool,
-    /// Keep the bodies of requests and answers with the call.
+    /// Record the bodies of requests and responses with the call.
     pub record_bodies: bool,
-    /// Bytes of a body that are kept; what is longer is cut.
+    /// Maximum bytes recorded of a body; longer bodies are truncated.
     pub record_max_bytes: usize,
-    /// The largest answer that is not streamed, in bytes.
+    /// The largest response that is not streamed, in bytes.
     pub max_answer_bytes: usize,
-    /// Tokens that are held back, under a budget or a limit of tokens, for an answer that its request doesn't bound.
+    /// Tokens reserved, under a budget or a token limit, for a response that its request doesn't bound.
     pub expected_answer_tokens: u64,
-    /// Bytes that the response cache may take in memory.
+    /// Maximum bytes of the response cache, in memory.
     pub response_cache_bytes: u64,
-    /// Seconds that a provider's list of models is remembered.
+    /// Seconds for which a provider's list of models is cached.
     pub models_ttl: u64,
-    /// Calls under way at once on this node, those of turns included. A tenant has at most half of them.
+    /// Maximum concurrent calls on this node, including those of turns. A tenant has at most half of them.
     pub max_calls: usize,
 }
 

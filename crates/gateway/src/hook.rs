@@ -1,6 +1,7 @@
-//! What a call is part of: declared here, where calls are made, and known to a higher floor, which implements it.
+//! The hook by which calls are stored in conversations: declared here, where calls are made, and implemented by the
+//! conversation crate.
 //!
-//! A call that names no conversation costs one look for a header.
+//! A call that names no conversation costs one header lookup.
 
 use std::sync::Arc;
 
@@ -10,8 +11,8 @@ use http::HeaderMap;
 use loam_journal::Position;
 use loam_kernel::{ChatSessionId, Kind, LlmCallId, Result, Scope, TenantId, UserId, beside_patiently};
 use loam_platform::pack::unpack;
-use loam_providers::{Endpoint, answered, asked, assemble};
-pub use loam_providers::{Finish, Said, Speaker};
+pub use loam_providers::{ChatMessage, ChatRole, Finish};
+use loam_providers::{Endpoint, assemble, parse_request, parse_response};
 
 use crate::Gateway;
 use crate::llm_calls::entity::{CallState, Model};
@@ -20,128 +21,130 @@ use crate::service::Inner;
 
 /// The header in which a client names its conversation.
 pub(crate) const SESSION: &str = "x-loam-session-id";
-/// Without this permission the header is a text that is kept with the call, and nothing more.
+/// Without this permission the header is recorded with the call, and the messages are not stored.
 const WRITE: &str = "messages:write";
-/// What the record of a call says whose client hung up.
-pub(crate) const HUNG_UP: &str = "the client closed the connection before the answer ended";
+/// The error of a call whose client disconnected. It is stored, and compared with stored values.
+pub(crate) const CLIENT_DISCONNECTED: &str = "the client closed the connection before the answer ended";
 
-/// Where what is said in calls is kept.
+/// Stores the messages of calls.
 #[async_trait]
 pub trait Conversations: Send + Sync {
-    /// The conversation that a caller names, by its id or by their own; none if there is none that they may see.
+    /// Finds the conversation that a caller names, by its id or its external id; none if there is none that they may
+    /// see.
     ///
     /// # Errors
-    /// When it takes no messages. `Unavailable` when that can't be known for the moment: the call is made all the same.
+    /// When the conversation accepts no messages. `Unavailable` when it can't be looked up at the moment: the call is
+    /// made anyway.
     async fn find(&self, scope: &Scope, name: &str) -> Result<Option<ChatSessionId>>;
 
-    /// Keeps what was said in a call. It must not fail for what may pass: the call is paid for.
-    async fn keep(&self, exchange: Exchange);
+    /// Stores the messages of a call. Must not fail for a temporary reason: the call is paid for.
+    async fn record_exchange(&self, exchange: Exchange);
 }
 
-/// Which conversation a call is part of, on whose behalf.
+/// The conversation that a call belongs to, and the caller's access to it.
 #[derive(Clone, Debug)]
-pub struct Named {
-    /// Whose it is.
+pub struct ConversationRef {
+    /// The tenant.
     pub tenant: TenantId,
-    /// The user who calls.
+    /// The calling user.
     pub user: Option<UserId>,
-    /// The permissions of the caller don't matter any more, but for this: the user whose conversations alone they may see.
+    /// If set, only conversations of this user are visible: the one remaining effect of the caller's permissions.
     pub own_only: Option<UserId>,
-    /// What the client called it.
+    /// The name that the client sent.
     pub name: String,
-    /// The conversation, if it could be looked for before the call.
+    /// The conversation, if it was found before the call.
     pub session: Option<ChatSessionId>,
 }
 
-/// What was said in a call.
+/// The messages of a call.
 #[derive(Clone, Debug)]
 pub struct Exchange {
-    /// Where.
-    pub named: Named,
+    /// The conversation.
+    pub conversation: ConversationRef,
     /// The call.
     pub call: LlmCallId,
-    /// `provider/model` that answered.
+    /// `provider/model` that responded.
     pub model: String,
-    /// The request's messages: the conversation so far, as its client knows it, and what is new.
-    pub asked: Vec<Said>,
-    /// What the model said.
-    pub answer: Said,
-    /// How that ended.
-    pub ended: Ended,
-    /// Tokens read and written.
+    /// The request's messages: the conversation so far, as the client knows it, and the new messages.
+    pub request_messages: Vec<ChatMessage>,
+    /// The response's message.
+    pub response: ChatMessage,
+    /// How the response ended.
+    pub ended: ResponseEnd,
+    /// Prompt and completion tokens.
     pub tokens: Option<(u64, u64)>,
 }
 
-/// How an answer ended.
+/// How a response ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
-    /// By itself.
+pub enum ResponseEnd {
+    /// The model finished.
     Finished(Finish),
-    /// The client hung up: a part.
+    /// The client disconnected: the message is partial.
     Stopped,
-    /// The provider broke off: a part.
+    /// The provider failed: the message is partial.
     Failed,
 }
 
-/// A call's place in a conversation, until it has ended.
-pub(crate) struct Place {
-    pub(crate) named: Named,
+/// The binding of a call to a conversation, until the call has ended.
+pub(crate) struct ConversationBinding {
+    pub(crate) conversation: ConversationRef,
     hook: Arc<dyn Conversations>,
 }
 
-/// What a call is part of.
+/// The context of a call.
 #[derive(Default)]
-pub(crate) struct PartOf {
-    /// The conversation that takes what is said.
-    pub(crate) place: Option<Box<Place>>,
-    /// The application's end user, where the request doesn't say.
+pub(crate) struct CallContext {
+    /// The conversation that stores the messages.
+    pub(crate) binding: Option<Box<ConversationBinding>>,
+    /// The application's end user, if the request doesn't name one.
     pub(crate) end_user: Option<String>,
 }
 
-/// How a call ended, for the conversation.
-pub(crate) struct Told {
+/// A call that has ended, with what the conversation stores of it.
+pub(crate) struct CompletedCall {
     pub(crate) call: LlmCallId,
     pub(crate) model: String,
     pub(crate) endpoint: Endpoint,
     pub(crate) request: Bytes,
-    pub(crate) answer: Vec<Bytes>,
+    pub(crate) response: Vec<Bytes>,
     pub(crate) events: bool,
     pub(crate) tokens: Option<(u64, u64)>,
     pub(crate) error: Option<String>,
 }
 
-impl Place {
-    /// Hands what was said in a call to the conversation. Reading it takes a while, so that runs apart.
-    pub(crate) async fn keep(self: Box<Self>, told: Told) {
-        let Self { named, hook } = *self;
-        match beside_patiently(named.tenant, move || told.read(named)).await {
-            Ok(exchange) => hook.keep(exchange).await,
-            Err(e) => tracing::error!(error = ?e, "what was said in a call could not be read"),
+impl ConversationBinding {
+    /// Passes the messages of a call to the conversation. Parsing takes a while, so it runs on a blocking thread.
+    pub(crate) async fn record(self: Box<Self>, completed: CompletedCall) {
+        let Self { conversation, hook } = *self;
+        match beside_patiently(conversation.tenant, move || completed.read(conversation)).await {
+            Ok(exchange) => hook.record_exchange(exchange).await,
+            Err(e) => tracing::error!(error = ?e, "the messages of a call could not be parsed"),
         }
     }
 }
 
-impl Told {
-    fn read(self, named: Named) -> Exchange {
-        let answer = self.answer.concat();
-        let answer = match self.events {
-            true => assemble(&String::from_utf8_lossy(&answer)),
-            false => serde_json::from_slice(&answer).unwrap_or_default(),
+impl CompletedCall {
+    fn read(self, conversation: ConversationRef) -> Exchange {
+        let response = self.response.concat();
+        let response = match self.events {
+            true => assemble(&String::from_utf8_lossy(&response)),
+            false => serde_json::from_slice(&response).unwrap_or_default(),
         };
-        let (answer, finish) = answered(self.endpoint, &answer);
+        let (response, finish) = parse_response(self.endpoint, &response);
         let ended = match (finish, self.error.as_deref()) {
-            (_, Some(HUNG_UP)) => Ended::Stopped,
-            // some providers leave out the end of a stream all the time, but say that they have ended
-            (Some(finish), _) => Ended::Finished(finish),
-            (None, None) => Ended::Finished(Finish::Stop),
-            (None, Some(_)) => Ended::Failed,
+            (_, Some(CLIENT_DISCONNECTED)) => ResponseEnd::Stopped,
+            // some providers never send a finish reason, but do end the stream
+            (Some(finish), _) => ResponseEnd::Finished(finish),
+            (None, None) => ResponseEnd::Finished(Finish::Stop),
+            (None, Some(_)) => ResponseEnd::Failed,
         };
         Exchange {
-            named,
+            conversation,
             call: self.call,
             model: self.model,
-            asked: asked(self.endpoint, &self.request),
-            answer,
+            request_messages: parse_request(self.endpoint, &self.request),
+            response,
             ended,
             tokens: self.tokens,
         }
@@ -149,40 +152,40 @@ impl Told {
 }
 
 impl Gateway {
-    /// Says where conversations are kept. Once, before the first call.
+    /// Sets where conversations are stored. Call it once, before the first call.
     pub fn connect(&self, conversations: Arc<dyn Conversations>) {
         _ = self.0.conversations.set(conversations);
     }
 
-    /// What was said in a call that has ended, read from its record; none if the record doesn't hold all of it, or the
-    /// call brought no answer.
-    pub async fn exchange(&self, named: Named, call: LlmCallId) -> Result<Option<Exchange>> {
-        let row = self.get_call(&Scope::system(named.tenant, "conversations"), call).await?;
+    /// The messages of a call that has ended, read from its record; none if the record is truncated, or the call has
+    /// no response.
+    pub async fn exchange(&self, conversation: ConversationRef, call: LlmCallId) -> Result<Option<Exchange>> {
+        let row = self.get_call(&Scope::system(conversation.tenant, "conversations"), call).await?;
         let Some(endpoint) = Endpoint::of_path(&row.endpoint) else { return Ok(None) };
-        let Some(told) = recorded(row, endpoint) else { return Ok(None) };
-        beside_patiently(named.tenant, move || told.read(named)).await.map(Some)
+        let Some(completed) = recorded(row, endpoint) else { return Ok(None) };
+        beside_patiently(conversation.tenant, move || completed.read(conversation)).await.map(Some)
     }
 }
 
-fn recorded(row: Model, endpoint: Endpoint) -> Option<Told> {
+fn recorded(row: Model, endpoint: Endpoint) -> Option<CompletedCall> {
     if !matches!(row.state, CallState::Settled | CallState::Estimated) {
         return None;
     }
-    let request = unpack(&row.request_data?).filter(|kept| !kept.cut)?;
-    let answer = unpack(&row.response_data.unwrap_or_default());
-    let (answer, events) = match answer {
-        Some(kept) if kept.cut => return None,
-        Some(kept) => (vec![Bytes::from(kept.body)], kept.events),
+    let request = unpack(&row.request_data?).filter(|stored| !stored.cut)?;
+    let response = unpack(&row.response_data.unwrap_or_default());
+    let (response, events) = match response {
+        Some(stored) if stored.cut => return None,
+        Some(stored) => (vec![Bytes::from(stored.body)], stored.events),
         None => (Vec::new(), row.streamed),
     };
     let count = |tokens: Option<i64>| tokens.and_then(|tokens| u64::try_from(tokens).ok());
     let tokens = count(row.prompt_tokens).zip(count(row.completion_tokens));
-    Some(Told {
+    Some(CompletedCall {
         call: row.id,
         model: format!("{}/{}", row.provider, row.model),
         endpoint,
         request: request.body.into(),
-        answer,
+        response,
         events,
         tokens,
         error: row.error_message,
@@ -190,25 +193,29 @@ fn recorded(row: Model, endpoint: Endpoint) -> Option<Told> {
 }
 
 impl Inner {
-    /// Waits until a call's settlement is on disk, and what was said in it is kept: both before its client learns that it
-    /// has ended.
-    pub(crate) async fn settled(&self, position: Position, told: Option<(Box<Place>, Told)>) -> Result<()> {
-        match told {
+    /// Waits until a call's settlement is on disk and its messages are stored: both happen before the client sees the
+    /// end of the response.
+    pub(crate) async fn finish(
+        &self,
+        position: Position,
+        completed: Option<(Box<ConversationBinding>, CompletedCall)>,
+    ) -> Result<()> {
+        match completed {
             None => self.ledger.durable(position).await,
-            Some((place, told)) => {
-                // what is said is kept even if the settlement isn't: it was paid for
-                tokio::join!(self.ledger.durable(position), place.keep(told)).0
+            Some((binding, completed)) => {
+                // the messages are stored even if the settlement fails: the call was paid for
+                tokio::join!(self.ledger.durable(position), binding.record(completed)).0
             }
         }
     }
 
-    /// Looks which conversation a request names.
-    pub(crate) async fn place_of(
+    /// Looks up the conversation that a request names.
+    pub(crate) async fn bind_conversation(
         &self,
         scope: &Scope,
         endpoint: Endpoint,
         headers: &HeaderMap,
-    ) -> Result<Option<Box<Place>>> {
+    ) -> Result<Option<Box<ConversationBinding>>> {
         if !headers.contains_key(SESSION) || endpoint == Endpoint::Embeddings {
             return Ok(None);
         }
@@ -224,13 +231,13 @@ impl Inner {
             Err(e) if e.kind() == Kind::Unavailable => None,
             Err(e) => return Err(e),
         };
-        let named = Named {
+        let conversation = ConversationRef {
             tenant: scope.tenant(),
             user: scope.user,
             own_only: scope.own_only("chat_sessions:all"),
             name,
             session,
         };
-        Ok(Some(Box::new(Place { named, hook: hook.clone() })))
+        Ok(Some(Box::new(ConversationBinding { conversation, hook: hook.clone() })))
     }
 }

@@ -1,11 +1,12 @@
-//! The gateway: OpenAI's API over any provider, every call accounted exactly once.
+//! The gateway: OpenAI's API over any provider, with exactly-once accounting of every call.
 //!
 //! Belongs here: providers and prices, the path of a call, and the ledger. Does not belong here: a provider's wire
-//! format (`loam-providers`), or what a call is for (conversation, insight).
+//! format (`loam-providers`), or the purpose of a call (conversation, insight).
 
 pub mod ai_providers;
 mod catalog;
 mod config;
+mod external_calls;
 pub mod hook;
 pub mod limits;
 pub mod llm_calls;
@@ -15,7 +16,6 @@ pub mod personal;
 mod proxy;
 mod service;
 mod settings;
-mod told;
 pub mod tool_calls;
 pub mod usage;
 

@@ -1,4 +1,4 @@
-//! What this crate has of a person.
+//! The personal data that this crate stores.
 
 use std::sync::Arc;
 
@@ -20,14 +20,14 @@ use crate::tool_calls::entity as tools;
 use crate::tool_calls::routes::ToolCallView;
 use crate::usage::entity as usage;
 
-/// Calls in one transaction.
+/// Calls per transaction.
 const CALLS: u64 = 500;
-/// Calls that are read with their bodies at once.
+/// Calls read with their bodies at once.
 const BODIES: u64 = 20;
-/// Traces that are looked for of one person.
+/// Maximum traces of one person.
 const TRACES: u64 = 10_000;
 
-/// The places of this crate.
+/// The stores of this crate.
 pub fn stores() -> Vec<Arc<dyn Store>> {
     vec![Arc::new(TOOLS), Arc::new(Calls), Arc::new(USAGE), Arc::new(LIMITS)]
 }
@@ -47,7 +47,7 @@ const TOOLS: Rows<tools::Entity> = Rows::deleted(
 const USAGE: Rows<usage::Entity> = Rows {
     emptied: Some(|| vec![(usage::Column::UserId, Expr::val(Option::<Uuid>::None))]),
     stays: Some(
-        "sums of calls, tokens and money by key, project, provider and model, which bills are made from",
+        "sums of calls, tokens and cost by key, project, provider and model, which statements are made from",
     ),
     ..Rows::deleted(
         "usage_stats",
@@ -69,7 +69,7 @@ const LIMITS: Rows<limits::Entity> = Rows::deleted(
     |row: limits::Model| json!({ "id": row.id, "subject_id": row.subject_id, "created_at": row.created_at }),
 );
 
-/// The ledger: its figures stay, and nothing that says whose they were or what was said.
+/// The ledger: its numbers stay; personal data and content are deleted.
 pub(crate) struct Calls;
 
 #[derive(FromQueryResult)]
@@ -98,11 +98,11 @@ impl Store for Calls {
 
     fn stays(&self) -> Option<&'static str> {
         Some(
-            "time, provider, model, key, project, tokens, money and times of each call, as the ledger has to add up",
+            "time, provider, model, key, project, tokens, cost and latencies of each call, so that the ledger adds up",
         )
     }
 
-    /// What an application told of calls that it made for somebody are traces, which hold more.
+    /// Calls that an application reported for a person belong to traces, which hold more of their data.
     async fn resolve(&self, tx: &Tx<Tenant>, who: &mut Who) -> Result<()> {
         for condition in who.by_end_user(Column::EndUser) {
             let find = tx.find::<Entity>().filter(condition).filter(Column::Source.eq(Source::Otlp.name()));
@@ -125,7 +125,7 @@ impl Store for Calls {
         let find = tx.find::<Entity>().filter(condition).filter(Column::Id.gt(from.after));
         let rows = find.order_by_asc(Column::Id).limit(BODIES).all().await?;
         let next = from.behind(rows.last().map(|row| row.id.0), rows.len(), BODIES);
-        // one that is found in several ways is shown once
+        // a call that matches several conditions is shown once
         let before = found(who).len() - who.by_session_text(Column::SessionId).len();
         let shown = |row: &Model| {
             let of_user = row.user_id.is_some_and(|id| who.users.contains(&id));
@@ -147,9 +147,12 @@ async fn page(tx: &Tx<Tenant>, condition: Condition) -> Result<Vec<Found>> {
     find.limit(CALLS).into().await
 }
 
-/// Empties calls, with what is on record of their requests and of the tools that they used; `whole`: of whom they are
-/// too.
-async fn empty(tx: &Tx<Tenant>, rows: Vec<Found>, whole: bool) -> Result<Vec<(&'static str, Removed)>> {
+/// Clears calls, with the logs of their requests and their tool calls; `personal_data`: their personal data too.
+async fn empty(
+    tx: &Tx<Tenant>,
+    rows: Vec<Found>,
+    personal_data: bool,
+) -> Result<Vec<(&'static str, Removed)>> {
     if rows.is_empty() {
         return Ok(Vec::new());
     }
@@ -159,15 +162,15 @@ async fn empty(tx: &Tx<Tenant>, rows: Vec<Found>, whole: bool) -> Result<Vec<(&'
     let forgotten = forget_requests(tx, &requests).await?;
     let used = tx.delete::<tools::Entity>().filter(tools::Column::LlmCallId.is_in(ids.iter().copied()));
     let used = used.exec().await?;
-    let nobody = || Expr::val(Option::<Vec<u8>>::None);
+    let no_bytes = || Expr::val(Option::<Vec<u8>>::None);
     let mut update = tx
         .update_many::<Entity>()
-        .set(Column::RequestData, nobody())
-        .set(Column::ResponseData, nobody())
+        .set(Column::RequestData, no_bytes())
+        .set(Column::ResponseData, no_bytes())
         .set(Column::BodiesDeletedAt, Expr::val(Clock::system().now()))
         .set(Column::ErrorMessage, nothing())
         .set(Column::Attempts, Expr::val(json!([])));
-    if whole {
+    if personal_data {
         update = update
             .set(Column::UserId, Expr::val(Option::<Uuid>::None))
             .set(Column::EndUser, nothing())
@@ -185,17 +188,17 @@ async fn empty(tx: &Tx<Tenant>, rows: Vec<Found>, whole: bool) -> Result<Vec<(&'
     ])
 }
 
-/// Empties the bodies of a session's calls from one on, one page of them; says behind which to go on. What was said is in
-/// every request that came after.
+/// Clears the bodies of a session's calls from an id on, one page of them; returns the id to continue from, if there
+/// are more. Every later request repeats the earlier messages.
 ///
 /// # Errors
-/// What the database says.
+/// On a database error.
 pub async fn empty_calls_from(tx: &Tx<Tenant>, session: ChatSessionId, from: Uuid) -> Result<Option<Uuid>> {
     let condition = Condition::all().add(Column::SessionId.eq(session.to_string())).add(Column::Id.gte(from));
     let rows = page(tx, condition).await?;
     let more = rows.last().filter(|_| rows.len() as u64 == CALLS).map(|row| row.id.0);
     empty(tx, rows, false).await?;
-    // an id is never the greatest there can be
+    // an id is never the maximum value
     Ok(more.map(|last| Uuid::from_u128(last.as_u128() + 1)))
 }
 

@@ -27,14 +27,14 @@ use crate::limits::meters::Meters;
 use crate::llm_calls::DeleteOldCalls;
 use crate::llm_calls::ledger::Ledger;
 use crate::llm_calls::sink::CallSink;
-use crate::proxy::cached::Answers;
+use crate::proxy::response_cache::ResponseCache;
 use crate::{
     CallSettings, Config, ai_providers, limits, llm_calls, model_prices, model_routes, proxy, tool_calls,
     usage,
 };
 
-/// How often it is looked whether the journal has room.
-const LOOK: Duration = Duration::from_millis(100);
+/// How often the journal's free capacity is checked.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Providers, prices, calls. Cheap to clone.
 #[derive(Clone)]
@@ -50,40 +50,40 @@ pub(crate) struct Inner {
     pub(crate) catalog: Catalog,
     pub(crate) ledger: Ledger,
     pub(crate) meters: Meters,
-    pub(crate) answers: Answers,
+    pub(crate) response_cache: ResponseCache,
     pub(crate) config: Config,
     pub(crate) settings: Live<CallSettings>,
-    /// How long calls and their bodies are kept.
+    /// How long calls and their bodies are stored.
     retention: OnceLock<Live<RetentionSettings>>,
-    /// Where what is said in calls is kept.
+    /// Where the messages of calls are stored.
     pub(crate) conversations: OnceLock<Arc<dyn Conversations>>,
-    /// Calls under way, which a stopping server waits for.
+    /// Calls in progress, which a stopping server waits for.
     pub(crate) calls: TaskTracker,
 }
 
-/// What the gateway stands on.
+/// The dependencies of the gateway.
 pub struct Parts {
     /// The database.
     pub db: Db,
     /// Time and ids.
     pub clock: Clock,
-    /// Notices of change.
+    /// Change notices.
     pub notices: Notices,
-    /// Who there is.
+    /// Tenants, users, keys and projects.
     pub identity: Identity,
-    /// Opens providers' secrets.
+    /// Unseals providers' secrets.
     pub keyring: Keyring,
-    /// The way out.
+    /// The client for outgoing requests.
     pub client: Client,
-    /// How long a provider may take, unless its own configuration says otherwise.
+    /// Default timeouts of providers.
     pub timeouts: Timeouts,
-    /// Where calls are acknowledged; none for the command line, which makes no calls.
+    /// The journal that acknowledges calls; none for the command line, which makes no calls.
     pub journal: Option<Journal>,
-    /// Bytes that the journal may take on disk.
+    /// Maximum bytes of the journal on disk.
     pub journal_budget: u64,
     /// Settings.
     pub config: Config,
-    /// Settings that can be changed while the server runs.
+    /// Settings that can change at run time.
     pub settings: Live<CallSettings>,
 }
 
@@ -106,11 +106,11 @@ impl Gateway {
         let meters = Meters::new(db.clone(), clock.clone(), journal.clone());
         let catalog = Catalog::new(db.clone(), keyring.clone(), timeouts, meters.clone(), &notices);
         let ledger = Ledger::new(journal, journal_budget, config.max_calls, clock.clone(), meters.clone());
-        let answers = Answers::new(config.response_cache_bytes);
-        let kept = answers.clone();
+        let response_cache = ResponseCache::new(config.response_cache_bytes);
+        let cache = response_cache.clone();
         notices.subscribe(move |notice| {
             if notice.topic == "erasures" {
-                kept.forget(notice.tenant);
+                cache.remove_tenant(notice.tenant);
             }
         });
         let calls = TaskTracker::new();
@@ -124,7 +124,7 @@ impl Gateway {
             catalog,
             ledger,
             meters,
-            answers,
+            response_cache,
             config,
             settings,
             retention: OnceLock::new(),
@@ -133,24 +133,24 @@ impl Gateway {
         }))
     }
 
-    /// Says how long calls are kept; without it for ever.
+    /// Sets the retention of calls; without it they are stored forever.
     pub fn retain(&self, retention: Live<RetentionSettings>) {
         _ = self.0.retention.set(retention);
     }
 
-    /// How long calls, and the turns that made them, are kept.
+    /// The retention of calls, and of the turns that made them.
     pub fn retention(&self) -> Live<RetentionSettings> {
         self.0.retention()
     }
 
-    /// What runs in the background, durably.
+    /// Registers the durable background jobs.
     pub fn jobs(&self, handlers: Handlers) -> Result<Handlers> {
         Ok(handlers
             .with(DeleteOldCalls::new(self.clone()))
             .every(Schedule::new(DeleteOldCalls::KIND, DeleteOldCalls::EVERY)?))
     }
 
-    /// Reads every tenant's providers and prices, so that calls go on should the database go away.
+    /// Loads every tenant's providers and prices, so that calls continue if the database becomes unavailable.
     pub async fn preload(&self) -> Result<()> {
         self.0.catalog.preload().await
     }
@@ -172,42 +172,42 @@ impl Gateway {
         proxy::routes::router(self.clone()).merge(proxy::messages::router(self.clone()))
     }
 
-    /// What drains calls into the database.
+    /// The sink that writes drained calls to the database.
     pub fn sink(&self) -> Arc<dyn Sink> {
         Arc::new(CallSink::new(self.0.clock.clone(), Guard::new(self.0.keyring.clone())))
     }
 
-    /// Says where to look how far the drainer has come; limits are kept from then on.
+    /// Sets the source of the drainer's position; limits are enforced from then on.
     pub fn follow_drain(&self, drained: watch::Receiver<Position>) {
         self.0.meters.follow(drained);
     }
 
-    /// Watches what other nodes use of the limits, until stopped.
+    /// Polls what other nodes use of the limits, until stopped.
     pub async fn watch_limits(self, stop: CancellationToken) {
-        self.0.meters.clone().watch_others(stop).await;
+        self.0.meters.clone().poll_other_nodes(stop).await;
     }
 
-    /// Watches how full the journal is, until stopped: calls that have begun must find room to be settled.
-    pub async fn watch_room(self, stop: CancellationToken) {
-        while stop.run_until_cancelled(tokio::time::sleep(LOOK)).await.is_some() {
-            self.0.ledger.look_for_room();
+    /// Monitors the journal's free capacity, until stopped: calls that have started must be able to settle.
+    pub async fn monitor_capacity(self, stop: CancellationToken) {
+        while stop.run_until_cancelled(tokio::time::sleep(POLL_INTERVAL)).await.is_some() {
+            self.0.ledger.update_capacity();
         }
     }
 
-    /// Waits until the calls under way have ended and are settled.
+    /// Waits until the calls in progress have ended and are settled.
     pub async fn finish_calls(&self) {
         self.0.calls.close();
         self.0.calls.wait().await;
     }
 
-    /// Calls under way.
+    /// The number of calls in progress.
     pub fn open_calls(&self) -> usize {
         self.0.calls.len()
     }
 }
 
 impl Inner {
-    /// How long calls and what belongs to them is kept.
+    /// The retention of calls and their data.
     pub(crate) fn retention(&self) -> Live<RetentionSettings> {
         self.retention.get().cloned().unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! Settings of calls that can be changed while the server runs, for all or for one tenant.
+//! Settings of calls that can change at run time, for all tenants or for one.
 
 use loam_kernel::{Result, TenantId};
 use loam_platform::system_config::{ConfigKey, Declaration};
@@ -7,13 +7,13 @@ use serde_json::json;
 
 use crate::service::Inner;
 
-/// How calls are kept and expected, within what the server's own configuration allows.
+/// How calls are recorded, and tokens reserved for them, within the limits of the server's own configuration.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct CallSettings {
-    /// False: bodies of calls are not kept.
+    /// False: bodies of calls are not recorded.
     pub record_bodies: Option<bool>,
-    /// Tokens held back for an answer that its request doesn't bound.
+    /// Tokens reserved for a response that its request doesn't bound.
     pub expected_answer_tokens: Option<u64>,
 }
 
@@ -21,8 +21,8 @@ pub struct CallSettings {
 pub const CALLS: ConfigKey<CallSettings> = ConfigKey::new(
     "ai_service.calls",
     "ai_service",
-    "whether bodies of model calls are kept (false: never; null: as gateway.record_bodies of the server's configuration \
-     says), and how many tokens are held back under a budget for an answer that its request doesn't bound (null: \
+    "whether bodies of model calls are recorded (false: never; null: as gateway.record_bodies of the server's configuration \
+     says), and how many tokens are reserved under a budget for a response that its request doesn't bound (null: \
      gateway.expected_answer_tokens)",
     || {
         json!({
@@ -42,16 +42,16 @@ pub fn config_keys() -> Result<Vec<Declaration>> {
 }
 
 impl Inner {
-    /// How many bytes of a body are kept.
-    pub(crate) fn keep(&self, tenant: TenantId) -> usize {
-        let kept = self.config.record_bodies
+    /// The maximum bytes recorded of a body.
+    pub(crate) fn max_recorded_body_bytes(&self, tenant: TenantId) -> usize {
+        let recorded = self.config.record_bodies
             && self.settings.with(tenant, |settings| settings.record_bodies.unwrap_or(true));
-        if kept { self.config.record_max_bytes } else { 0 }
+        if recorded { self.config.record_max_bytes } else { 0 }
     }
 
-    /// Tokens held back for an answer that its request doesn't bound.
+    /// Tokens reserved for a response that its request doesn't bound.
     pub(crate) fn expected_answer_tokens(&self, tenant: TenantId) -> u64 {
-        let set = self.settings.with(tenant, |settings| settings.expected_answer_tokens);
-        set.unwrap_or(self.config.expected_answer_tokens)
+        let tenant_value = self.settings.with(tenant, |settings| settings.expected_answer_tokens);
+        tenant_value.unwrap_or(self.config.expected_answer_tokens)
     }
 }

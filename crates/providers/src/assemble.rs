@@ -1,12 +1,12 @@
-//! The events of a stream put together as the answer that would have come without streaming, in the client's format,
-//! which the events themselves tell.
+//! Assembles the events of a stream into the response that would have come without streaming, in the client's format,
+//! which is detected from the events.
 
 use serde_json::{Map, Value, json};
 
 use crate::openai::assemble_chunks;
 
-/// Puts the events of a stream together: OpenAI's chunks, Anthropic's events, or those of OpenAI's responses API. Of a
-/// stream that was cut there is what came.
+/// Assembles OpenAI's chunks, Anthropic's events, or those of OpenAI's Responses API. A truncated stream gives the
+/// part that arrived.
 pub fn assemble(stream: &str) -> Value {
     let kind = events(stream).find_map(|event| event["type"].as_str().map(str::to_owned));
     match kind.as_deref() {
@@ -45,7 +45,7 @@ fn assemble_message(stream: &str) -> Value {
     for block in &mut content {
         if let Some(json) = block.as_object_mut().and_then(|block| block.remove("partial_json")) {
             let json = json.as_str().unwrap_or_default();
-            // of a call that was cut there is the text as far as it came
+            // the arguments of a truncated call are not valid JSON: keep their text
             block["input"] = serde_json::from_str(json).unwrap_or_else(|_| json.into());
         }
     }
@@ -53,7 +53,7 @@ fn assemble_message(stream: &str) -> Value {
     message
 }
 
-/// Fields that came later take the place of those that came before.
+/// Later fields replace earlier ones.
 fn update(into: &mut Value, later: &Value) {
     if into.is_null() {
         *into = json!({});
@@ -80,7 +80,7 @@ fn add(block: &mut Value, delta: &Value) {
     }
 }
 
-/// The last event has the whole response. One that was cut is put together from its items.
+/// The last event holds the complete response. A truncated stream is assembled from its items.
 fn assemble_response(stream: &str) -> Value {
     let mut response = json!({});
     let mut items: Map<String, Value> = Map::new();

@@ -1,26 +1,26 @@
-//! Reading a request that is to be translated.
+//! Reads a request that needs translation.
 
 use bytes::Bytes;
 use loam_kernel::{Error, Result};
 use serde_json::{Map, Value};
 
-/// The fields of a request, taken out one by one: what is left at the end is what the translation doesn't know.
+/// The fields of a request, removed one by one: what remains is what the translation doesn't know.
 pub(crate) struct Body(Map<String, Value>);
 
 impl Body {
     pub(crate) fn read(body: &Bytes) -> Result<Self> {
-        // the head has been read from it already, so it is an object
+        // the envelope was parsed from it before, so it is an object
         serde_json::from_slice(body)
             .map(Self)
             .map_err(|e| Error::invalid("body", format!("is not valid JSON: {e}")))
     }
 
-    /// Takes a field; null is as good as nothing.
+    /// Removes a field; null counts as absent.
     pub(crate) fn take(&mut self, name: &str) -> Option<Value> {
         self.0.remove(name).filter(|value| !value.is_null())
     }
 
-    /// Takes a field that holds a list.
+    /// Removes a field that holds a list.
     pub(crate) fn list(&mut self, name: &str) -> Result<Vec<Value>> {
         match self.take(name) {
             None => Ok(Vec::new()),
@@ -29,7 +29,7 @@ impl Body {
         }
     }
 
-    /// Takes a field that holds a text.
+    /// Removes a field that holds a string.
     pub(crate) fn text(&mut self, name: &str) -> Result<Option<String>> {
         match self.take(name) {
             None => Ok(None),
@@ -38,13 +38,13 @@ impl Body {
         }
     }
 
-    /// What nobody took.
+    /// The remaining fields.
     pub(crate) fn rest(self) -> Map<String, Value> {
         self.0
     }
 }
 
-/// The content of a message as a list of parts: a text alone is a part of its own.
+/// The content of a message as a list of parts: a plain string becomes one text part.
 pub(crate) fn parts(content: Option<&Value>, path: &str) -> Result<Vec<Value>> {
     match content {
         None | Some(Value::Null) => Ok(Vec::new()),
@@ -54,7 +54,7 @@ pub(crate) fn parts(content: Option<&Value>, path: &str) -> Result<Vec<Value>> {
     }
 }
 
-/// A string that must be there.
+/// A required string.
 pub(crate) fn required<'a>(value: &'a Value, field: &str, path: &str) -> Result<&'a str> {
     value[field].as_str().ok_or_else(|| Error::invalid(format!("{path}.{field}"), "must be a string"))
 }

@@ -1,63 +1,64 @@
-//! Counting the tokens of a request before it is sent.
+//! Counts the tokens of a request before it is sent.
 
 use serde_json::Value;
 
 use crate::text::collect;
 use crate::tokens::count_tokens;
 
-/// What an image counts as. OpenAI takes 85 tokens for one in low detail, and 765 for one of 1024 × 1024 pixels (four
-/// tiles of 170, and 85); Anthropic width × height / 750, 1600 at most, which most images come near to.
+/// Tokens that an image counts as. OpenAI charges 85 tokens for an image in low detail, and 765 for one of 1024 ×
+/// 1024 pixels (four tiles of 170, and 85); Anthropic charges width × height / 750, at most 1600, which most images
+/// come close to.
 const LOW_DETAIL: u64 = 85;
 const OPENAI_IMAGE: u64 = 765;
 const ANTHROPIC_IMAGE: u64 = 1600;
-/// What a page of a document counts as is anyone's guess: Anthropic says 1500 to 3000. A document is taken for one page.
+/// Tokens that a document counts as. Anthropic documents 1500 to 3000 per page; a document is assumed to be one page.
 const DOCUMENT: u64 = 3000;
-/// What OpenAI's models take for each message, and for the beginning of an answer ("How to count tokens with tiktoken",
-/// in OpenAI's cookbook). Anthropic doesn't say.
+/// Tokens that OpenAI's models add for each message and for the start of the response ("How to count tokens with
+/// tiktoken", in OpenAI's cookbook). Anthropic doesn't document this.
 const MESSAGE: u64 = 3;
 
-/// The tokens of a request's prompt: of the bodies of chat completions, of responses, of messages and of Anthropic's
-/// `/v1/messages/count_tokens`. An approximation: exact to some tokens for text with OpenAI's models, some percent off
-/// for those of others, which have other tokenizers; images count as a fixed number. The first use loads the
-/// vocabulary, so call it where blocking is allowed. Zero for what is no JSON.
+/// Counts the prompt tokens of a request: chat completions, responses, messages, and Anthropic's
+/// `/v1/messages/count_tokens`. An approximation: within a few tokens for text with OpenAI's models, a few percent
+/// off for other models, which have other tokenizers; images count as a fixed number. The first use loads the
+/// vocabulary, so call it where blocking is allowed. Zero if the body is not JSON.
 pub fn count_prompt(body: &[u8]) -> u64 {
     let Ok(body) = serde_json::from_slice::<Value>(body) else { return 0 };
     let mut text = String::new();
-    let mut pictures = 0;
+    let mut image_tokens = 0;
     let messages = body["messages"].as_array().or_else(|| body["input"].as_array());
     for message in messages.into_iter().flatten() {
-        pictures += images(&message["content"]);
-        // roles and ids are part of what a message takes anyway
+        image_tokens += count_images(&message["content"]);
+        // roles and ids are covered by the fixed count per message
         for field in ["content", "tool_calls", "name", "arguments", "output"] {
-            read(&message[field], &mut text);
+            collect_content(&message[field], &mut text);
         }
     }
     for field in ["system", "instructions", "prompt"] {
-        read(&body[field], &mut text);
+        collect_content(&body[field], &mut text);
     }
     if body["input"].is_string() {
-        read(&body["input"], &mut text);
+        collect_content(&body["input"], &mut text);
     }
-    // schemas are shown to a model in one form or another, and the names in them are most of it
+    // tool schemas reach the model in some form, and the names in them are most of their tokens
     for tool in body["tools"].as_array().into_iter().flatten() {
         text.push_str(&tool.to_string());
         text.push('\n');
     }
     let turns = messages.map_or(1, Vec::len) as u64 + 1;
-    count_tokens(&text) + pictures + turns * MESSAGE
+    count_tokens(&text) + image_tokens + turns * MESSAGE
 }
 
-/// The text of a content, without the names of the types of its parts.
-fn read(content: &Value, text: &mut String) {
+/// Collects the text of a content, without the type names of its parts.
+fn collect_content(content: &Value, text: &mut String) {
     match content {
-        Value::Array(parts) => parts.iter().for_each(|part| read(part, text)),
+        Value::Array(parts) => parts.iter().for_each(|part| collect_content(part, text)),
         Value::Object(part) => {
             for field in
                 ["text", "refusal", "thinking", "content", "name", "function", "arguments", "input", "output"]
             {
                 if let Some(value) = part.get(field) {
                     let nested = matches!(field, "content" | "function");
-                    if nested { read(value, text) } else { whole(value, text) }
+                    if nested { collect_content(value, text) } else { collect_value(value, text) }
                 }
             }
         }
@@ -65,8 +66,8 @@ fn read(content: &Value, text: &mut String) {
     }
 }
 
-/// A text as it is, and anything else in JSON.
-fn whole(value: &Value, text: &mut String) {
+/// Collects a string as it is, and any other value as JSON.
+fn collect_value(value: &Value, text: &mut String) {
     match value {
         Value::String(part) => text.push_str(part),
         Value::Null => return,
@@ -75,8 +76,8 @@ fn whole(value: &Value, text: &mut String) {
     text.push('\n');
 }
 
-/// What the images and documents in a content count as.
-fn images(content: &Value) -> u64 {
+/// Tokens that the images and documents in a content count as.
+fn count_images(content: &Value) -> u64 {
     let part = |part: &Value| match part["type"].as_str() {
         Some("image_url" | "input_image") => {
             let low = part["image_url"]["detail"] == "low" || part["detail"] == "low";
@@ -84,7 +85,7 @@ fn images(content: &Value) -> u64 {
         }
         Some("image") => ANTHROPIC_IMAGE,
         Some("document" | "file" | "input_file") => DOCUMENT,
-        Some("tool_result") => images(&part["content"]),
+        Some("tool_result") => count_images(&part["content"]),
         _ => 0,
     };
     content.as_array().into_iter().flatten().map(part).sum()
@@ -106,7 +107,7 @@ mod tests {
         let chat = json!({"messages": [{"role": "system", "content": system}, {"role": "user", "content": "hello world"}]});
         let messages = json!({"system": system, "messages": [{"role": "user", "content": [{"type": "text", "text": "hello world"}]}]});
         let responses = json!({"instructions": system, "input": "hello world"});
-        // five tokens and a line, two and a line, three for each message and for the answer
+        // five tokens and a newline, two and a newline, three for each message and for the response
         let text = count_tokens(&format!("{system}\nhello world\n"));
         assert_eq!(count(&chat), text + 9);
         assert_eq!(count(&messages), text + 6);
@@ -115,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn images_count_by_a_rule_and_not_by_their_bytes() {
+    fn images_count_by_a_fixed_number_and_not_by_their_bytes() {
         let data = "A".repeat(100_000);
         let anthropic = json!({"messages": [{"role": "user", "content": [
             {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": data}}]}]});

@@ -1,10 +1,11 @@
-//! What a kind of provider can't do, so that it is said rather than left out of the answer.
+//! Features that a kind of provider may not support, so that a request for one is rejected instead of silently
+//! ignored.
 
 use loam_kernel::{Error, Kind};
 
 use crate::Endpoint;
 
-/// Something that a client may ask for and that not every kind of provider has.
+/// A feature that a client may request and that not every kind of provider supports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Feature {
     /// `POST /v1/embeddings`.
@@ -13,74 +14,79 @@ pub enum Feature {
     Responses,
     /// Images in a message.
     Images,
-    /// Images in a message that are part of the request, and not at an address.
+    /// Images embedded in the request as base64, rather than referenced by URL.
     ImageData,
     /// Documents in a message.
     Documents,
-    /// Sound, in or out.
+    /// Audio input or output.
     Audio,
-    /// Tools that the client runs.
+    /// Tools run by the client.
     Tools,
-    /// Tools that the provider runs.
+    /// Tools run by the provider.
     ServerTools,
-    /// Saying which tool is to be called, or that none is.
+    /// Choosing which tool is called, or that none is.
     ToolChoice,
-    /// An answer that is any JSON.
+    /// A response in JSON without a schema.
     JsonObject,
-    /// An answer after a JSON Schema.
+    /// A response that follows a JSON Schema.
     JsonSchema,
-    /// More than one answer to one request.
+    /// More than one choice per request.
     Choices,
-    /// Probabilities of tokens, and a bias on them.
+    /// Token log probabilities, and a bias on them.
     Logprobs,
-    /// Penalties on repetition.
+    /// Repetition penalties.
     Penalties,
-    /// Texts at which the answer ends.
+    /// Stop sequences.
     Stop,
-    /// An answer that the client has begun.
+    /// A prefilled response.
     Prefill,
-    /// Something of the provider's own API.
+    /// A feature of another provider's own API.
     Native,
 }
 
 impl Feature {
-    /// For the message of an error.
-    fn words(self) -> &'static str {
+    /// The feature's name in error messages.
+    fn description(self) -> &'static str {
         match self {
             Self::Embeddings => "embeddings",
             Self::Responses => "the responses API",
             Self::Images => "images",
-            Self::ImageData => "images within the request, only those at an address",
+            Self::ImageData => "base64 images, only images referenced by URL",
             Self::Documents => "documents",
             Self::Audio => "audio",
             Self::Tools => "tools",
-            Self::ServerTools => "tools that the provider itself runs",
-            Self::ToolChoice => "a choice of tools other than `auto`",
-            Self::JsonObject => "answers in JSON without a schema",
-            Self::JsonSchema => "answers after a JSON Schema",
-            Self::Choices => "more than one answer",
-            Self::Logprobs => "probabilities of tokens",
-            Self::Penalties => "penalties on repetition",
+            Self::ServerTools => "tools run by the provider",
+            Self::ToolChoice => "`tool_choice` values other than `auto`",
+            Self::JsonObject => "JSON responses without a schema",
+            Self::JsonSchema => "responses that follow a JSON Schema",
+            Self::Choices => "more than one choice",
+            Self::Logprobs => "token log probabilities",
+            Self::Penalties => "repetition penalties",
             Self::Stop => "stop sequences",
-            Self::Prefill => "an answer that the client has begun",
+            Self::Prefill => "a prefilled response",
             Self::Native => "this field",
         }
     }
 
-    /// The error for a client that asked for it; `param` is the field.
+    /// The error for a request that uses the feature; `param` is the field.
     pub(crate) fn unsupported(self, kind: &str, param: impl Into<String>) -> Error {
-        let message = format!("providers of kind `{kind}` don't have {}: leave it out", self.words());
+        let message = format!(
+            "providers of kind `{kind}` don't support {}: remove it from the request",
+            self.description()
+        );
         Error::new(Kind::Invalid, "unsupported_feature", message).with_param(param)
     }
 
-    /// The error for a client of an endpoint that a kind doesn't serve. The model names the provider.
+    /// The error for an endpoint that a kind doesn't serve. `param` is `model`, which names the provider.
     pub(crate) fn not_served(self, kind: &str) -> Error {
-        let message =
-            format!("providers of kind `{kind}` don't have {}: use a model of another one", self.words());
+        let message = format!(
+            "providers of kind `{kind}` don't support {}: use a model of another provider",
+            self.description()
+        );
         Error::new(Kind::Invalid, "unsupported_feature", message).with_param("model")
     }
 
-    /// What a client needs for an endpoint, where that isn't just an answer.
+    /// The feature that an endpoint requires, if any.
     pub(crate) fn of(endpoint: Endpoint) -> Option<Self> {
         match endpoint {
             Endpoint::Embeddings => Some(Self::Embeddings),

@@ -1,14 +1,15 @@
 //! The kind `qwen`: Alibaba Cloud's Model Studio (DashScope) in its OpenAI-compatible mode.
 //!
-//! From Alibaba Cloud's documentation of Model Studio, pages "OpenAI compatible - Chat", "Deep thinking", "Error codes"
-//! and "OpenAI compatible - Responses" (alibabacloud.com/help/en/model-studio):
-//! - The address ends in `/compatible-mode/v1`, one for each region: `dashscope.aliyuncs.com` (Beijing),
-//!   `dashscope-intl.aliyuncs.com` (Singapore), `dashscope-us.aliyuncs.com` (Virginia). A key is of one region.
-//! - `enable_thinking` and `thinking_budget` are fields of the request, thoughts come as `reasoning_content`, and usage in
-//!   a stream with `stream_options.include_usage`. They pass through. Open-source models think unless told not to, and
-//!   then only in a stream: what the provider says of that reaches the client.
-//! - The responses API is at another address (`/api/v2/apps/protocols/compatible-mode/v1`), so it is not below the base
-//!   URL: a provider of kind `openai` can be made of that one.
+//! Source: Alibaba Cloud's documentation of Model Studio, pages "OpenAI compatible - Chat", "Deep thinking", "Error
+//! codes" and "OpenAI compatible - Responses" (alibabacloud.com/help/en/model-studio):
+//! - The base URL ends in `/compatible-mode/v1`, one for each region: `dashscope.aliyuncs.com` (Beijing),
+//!   `dashscope-intl.aliyuncs.com` (Singapore), `dashscope-us.aliyuncs.com` (Virginia). A key belongs to one region.
+//! - `enable_thinking` and `thinking_budget` are fields of the request, reasoning is returned as
+//!   `reasoning_content`, and usage in a stream with `stream_options.include_usage`. They are forwarded unchanged.
+//!   Open-source models reason by default, and then only in a stream: the provider's error about that reaches the
+//!   client.
+//! - The responses API has another base URL (`/api/v2/apps/protocols/compatible-mode/v1`): configure a provider of
+//!   kind `openai` for it.
 //! - An error is OpenAI's `{"error": {…}}`, or `{"code", "message", "request_id"}` in DashScope's own shape. An account
 //!   in arrears gets 400 with the code `Arrearage`, a used-up free quota 403 with `AllocationQuota.FreeTierOnly`.
 
@@ -18,18 +19,23 @@ use loam_kernel::Error;
 use serde_json::{Map, Value};
 
 use crate::openai::{OpenAi, error_from};
-use crate::{Feature, Ways};
+use crate::{ChatDialect, Feature};
 
 pub(crate) static QWEN: OpenAi = OpenAi {
-    ways: Ways { kind: "qwen", max_tokens: "max_tokens", keeps_thoughts: false, think },
-    cannot: &[Feature::Responses, Feature::Documents, Feature::Logprobs],
+    dialect: ChatDialect {
+        kind: "qwen",
+        max_tokens: "max_tokens",
+        resends_reasoning: false,
+        apply_reasoning,
+    },
+    unsupported: &[Feature::Responses, Feature::Documents, Feature::Logprobs],
     error,
 };
 
-/// Codes that mean that the account has nothing left, under statuses that say something else.
+/// Error codes for an account without credit, sent with statuses that mean something else.
 const OUT_OF_CREDIT: [&str; 2] = ["Arrearage", "AllocationQuota.FreeTierOnly"];
 
-fn think(thinking: Option<&Value>, _effort: Option<&str>, chat: &mut Map<String, Value>) {
+fn apply_reasoning(thinking: Option<&Value>, _effort: Option<&str>, chat: &mut Map<String, Value>) {
     let Some(thinking) = thinking else { return };
     chat.insert("enable_thinking".to_owned(), (thinking["type"] != "disabled").into());
     if let Some(budget) = thinking["budget_tokens"].as_u64() {

@@ -1,15 +1,15 @@
-//! Server-sent events, cut out of the bytes of a stream however they come.
+//! Splits a byte stream into server-sent events, whatever the chunk boundaries.
 //!
-//! The format is that of the HTML standard, section "Server-sent events". Lines may end with CRLF; comments are kept
-//! with the event they stand in, and are no data.
+//! The format is that of the HTML standard, section "Server-sent events". Lines may end with CRLF; comments stay with
+//! the event that they precede, and are not data.
 
 use bytes::{Bytes, BytesMut};
 
-/// No provider sends an event larger than this, and memory must not grow without bound.
+/// The largest event accepted: memory must not grow without bound, and no provider sends a larger one.
 pub(crate) const MAX_EVENT: usize = 4 << 20;
 
-/// The length of the first event with its blank line.
-pub(crate) fn first(bytes: &[u8]) -> Option<usize> {
+/// The length of the first complete event, including its blank line.
+pub(crate) fn first_event_len(bytes: &[u8]) -> Option<usize> {
     memchr::memchr_iter(b'\n', bytes).find_map(|at| match bytes.get(at + 1..) {
         Some([b'\n', ..]) => Some(at + 2),
         Some([b'\r', b'\n', ..]) => Some(at + 3),
@@ -18,7 +18,7 @@ pub(crate) fn first(bytes: &[u8]) -> Option<usize> {
 }
 
 /// The length of all complete events.
-pub(crate) fn complete(bytes: &[u8]) -> usize {
+pub(crate) fn complete_events_len(bytes: &[u8]) -> usize {
     memchr::memrchr_iter(b'\n', bytes)
         .find(|at| {
             let before = bytes[..*at].strip_suffix(b"\r").unwrap_or(&bytes[..*at]);
@@ -28,10 +28,10 @@ pub(crate) fn complete(bytes: &[u8]) -> usize {
 }
 
 /// The last of several complete events.
-pub(crate) fn last(bytes: &[u8]) -> &[u8] {
-    // without the blank line that ends it, the end found is that of the event before
+pub(crate) fn last_event(bytes: &[u8]) -> &[u8] {
+    // the blank line at the end is ignored, so that the end found is that of the previous event
     let end = bytes.trim_ascii_end().len();
-    &bytes[complete(&bytes[..end])..]
+    &bytes[complete_events_len(&bytes[..end])..]
 }
 
 fn lines(event: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -45,7 +45,7 @@ fn values<'a>(event: &'a [u8], field: &'a [u8]) -> impl Iterator<Item = &'a [u8]
     })
 }
 
-/// The `data:` of an event; the first line of it, as providers send one.
+/// The `data:` of an event: its first line, as providers send one.
 pub(crate) fn data(event: &[u8]) -> Option<&[u8]> {
     values(event, b"data").next().map(<[u8]>::trim_ascii)
 }
@@ -55,12 +55,12 @@ pub(crate) fn name(event: &[u8]) -> Option<&[u8]> {
     values(event, b"event").next().map(<[u8]>::trim_ascii)
 }
 
-/// All lines of an event's data, as the standard joins them.
+/// All lines of an event's data, joined as the standard says.
 pub(crate) fn whole_data(event: &[u8]) -> Vec<u8> {
     values(event, b"data").collect::<Vec<_>>().join(&b'\n')
 }
 
-/// An event for a client.
+/// Writes an event for a client.
 pub(crate) fn write(out: &mut BytesMut, name: Option<&str>, data: &serde_json::Value) {
     if let Some(name) = name {
         out.extend_from_slice(b"event: ");
@@ -72,116 +72,116 @@ pub(crate) fn write(out: &mut BytesMut, name: Option<&str>, data: &serde_json::V
     out.extend_from_slice(b"\n\n");
 }
 
-/// Cuts a stream into its events, for a reader that looks at every one.
+/// Splits a stream into its events, for a reader that parses every one.
 #[derive(Debug, Default)]
 pub(crate) struct Splitter {
-    held: BytesMut,
-    /// How much of what is held is known to hold no end of an event.
+    buffered: BytesMut,
+    /// Leading bytes of the buffer that hold no end of an event.
     searched: usize,
 }
 
 impl Splitter {
-    /// Takes what came. False when the event that is under way is too large to be held.
+    /// Adds a chunk. False if the current event exceeds [`MAX_EVENT`].
     #[must_use]
     pub(crate) fn push(&mut self, chunk: &[u8]) -> bool {
-        self.held.extend_from_slice(chunk);
-        self.held.len() <= MAX_EVENT || complete(&self.held) > 0
+        self.buffered.extend_from_slice(chunk);
+        self.buffered.len() <= MAX_EVENT || complete_events_len(&self.buffered) > 0
     }
 
-    /// The next event that is there as a whole.
+    /// The next complete event.
     pub(crate) fn next(&mut self) -> Option<Bytes> {
-        // the end may begin in what was searched: three bytes, in the longest case
+        // the end may begin in the searched part: at most three bytes before its end
         let from = self.searched.saturating_sub(3);
-        match first(&self.held[from..]) {
+        match first_event_len(&self.buffered[from..]) {
             Some(end) => {
                 self.searched = 0;
-                Some(self.held.split_to(from + end).freeze())
+                Some(self.buffered.split_to(from + end).freeze())
             }
             None => {
-                self.searched = self.held.len();
+                self.searched = self.buffered.len();
                 None
             }
         }
     }
 
-    /// What is left when the stream ends: an event without its blank line, if anything.
+    /// The remainder when the stream ends: an event without its blank line, or nothing.
     pub(crate) fn rest(&mut self) -> Bytes {
         self.searched = 0;
-        self.held.split().freeze()
+        self.buffered.split().freeze()
     }
 }
 
-/// What happens to an event that passes by.
+/// What to do with an event of a forwarded stream.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// It goes on.
+    /// Forward it.
     Pass,
-    /// It is kept from the client.
+    /// Don't forward it.
     Hide,
-    /// It is the end, and is held back until the call is settled.
+    /// It ends the stream, and is delayed until the call is settled.
     Last,
 }
 
-/// Looks at the events of a stream that goes on as it comes.
-pub(crate) trait Watch: Send {
-    /// Whether bytes of whole events may hold what it looks for: quick, and wrong to one side only.
-    fn concerns(&self, bytes: &[u8]) -> bool;
+/// Inspects the events of a stream that is forwarded unchanged.
+pub(crate) trait Inspector: Send {
+    /// A fast check whether complete events may be relevant; false positives are allowed.
+    fn is_relevant(&self, bytes: &[u8]) -> bool;
 
-    /// Looks at one event.
-    fn look(&mut self, event: &[u8]) -> Verdict;
+    /// Inspects one event.
+    fn inspect(&mut self, event: &[u8]) -> Verdict;
 }
 
-/// A stream that goes on as it comes, to the byte, whole events at a time.
+/// A stream that is forwarded byte for byte, in complete events.
 #[derive(Debug)]
-pub(crate) struct Passing<W> {
-    /// The beginning of an event whose end has not come yet.
-    held: BytesMut,
+pub(crate) struct PassThroughStream<W> {
+    /// The start of an event that is not complete yet.
+    buffered: BytesMut,
     done: bool,
-    pub(crate) watch: W,
+    pub(crate) inspector: W,
 }
 
-impl<W: Watch> Passing<W> {
-    pub(crate) fn watched_by(watch: W) -> Self {
-        Self { held: BytesMut::new(), done: false, watch }
+impl<W: Inspector> PassThroughStream<W> {
+    pub(crate) fn with_inspector(inspector: W) -> Self {
+        Self { buffered: BytesMut::new(), done: false, inspector }
     }
 
-    /// Takes what came, and answers with what may go on.
+    /// Adds a chunk; returns what can be forwarded.
     pub(crate) fn push(&mut self, chunk: Bytes) -> crate::Forward {
         if self.done {
             return crate::Forward::default();
         }
-        let mut bytes = if self.held.is_empty() {
+        let mut bytes = if self.buffered.is_empty() {
             chunk
         } else {
-            self.held.extend_from_slice(&chunk);
-            self.held.split().freeze()
+            self.buffered.extend_from_slice(&chunk);
+            self.buffered.split().freeze()
         };
-        // an event that is too large to be held goes on in parts
-        let end = match complete(&bytes) {
+        // an event that is too large to be buffered is forwarded in parts
+        let end = match complete_events_len(&bytes) {
             0 if bytes.len() > MAX_EVENT => bytes.len(),
             end => end,
         };
-        self.held.extend_from_slice(&bytes.split_off(end));
-        // most chunks hold nothing of interest, and go on as they are
-        if self.watch.concerns(&bytes) {
-            self.look_closely(bytes)
+        self.buffered.extend_from_slice(&bytes.split_off(end));
+        // most chunks are not relevant, and are forwarded without a copy
+        if self.inspector.is_relevant(&bytes) {
+            self.inspect_events(bytes)
         } else {
             crate::Forward { now: bytes, last: None }
         }
     }
 
-    /// What is left when the provider closes without an end.
+    /// The remainder when the provider closes without an end.
     pub(crate) fn finish(&mut self) -> Bytes {
-        self.held.split().freeze()
+        self.buffered.split().freeze()
     }
 
-    fn look_closely(&mut self, bytes: Bytes) -> crate::Forward {
+    fn inspect_events(&mut self, bytes: Bytes) -> crate::Forward {
         let mut out = BytesMut::with_capacity(bytes.len());
         let mut rest = bytes;
         while !rest.is_empty() {
-            let end = first(&rest).unwrap_or(rest.len());
+            let end = first_event_len(&rest).unwrap_or(rest.len());
             let event = rest.split_to(end);
-            match self.watch.look(&event) {
+            match self.inspector.inspect(&event) {
                 Verdict::Pass => out.extend_from_slice(&event),
                 Verdict::Hide => {}
                 Verdict::Last => {
@@ -199,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn events_are_cut_out_however_the_bytes_come() {
+    fn events_are_split_whatever_the_chunk_boundaries() {
         for end in ["\n", "\r\n"] {
             let stream =
                 ["event: a", "data: {", "data: }", "", ": ping", "", "data:1", "", "data: open"].join(end);
@@ -221,20 +221,20 @@ mod tests {
     }
 
     #[test]
-    fn the_last_event_is_found_behind_others() {
+    fn the_last_event_is_found() {
         for end in ["\n", "\r\n"] {
             let two = ["data: 1", "", "data: 2", "", ""].join(end);
-            assert_eq!(data(last(two.as_bytes())), Some(&b"2"[..]));
-            assert_eq!(data(last(["data: 1", "", ""].join(end).as_bytes())), Some(&b"1"[..]));
-            assert_eq!(last(b""), b"");
+            assert_eq!(data(last_event(two.as_bytes())), Some(&b"2"[..]));
+            assert_eq!(data(last_event(["data: 1", "", ""].join(end).as_bytes())), Some(&b"1"[..]));
+            assert_eq!(last_event(b""), b"");
         }
     }
 
     #[test]
-    fn an_event_without_an_end_is_not_held_for_ever() {
+    fn an_event_without_an_end_is_not_buffered_forever() {
         let mut splitter = Splitter::default();
         let chunk = vec![b'x'; MAX_EVENT / 4];
-        let held = (0..8).take_while(|_| splitter.push(&chunk)).count();
-        assert_eq!(held, 4);
+        let buffered = (0..8).take_while(|_| splitter.push(&chunk)).count();
+        assert_eq!(buffered, 4);
     }
 }

@@ -1,22 +1,24 @@
-//! The text of requests and answers in any of the formats, to count what a provider didn't.
+//! Extracts the text of requests and responses in any of the formats, to estimate usage that a provider didn't
+//! report.
 
 use serde_json::Value;
 
-/// The fields of a request that a model reads.
-const READ: [&str; 7] = ["system", "instructions", "messages", "input", "prompt", "tools", "functions"];
+/// The fields of a request that are part of the prompt.
+const PROMPT_FIELDS: [&str; 7] =
+    ["system", "instructions", "messages", "input", "prompt", "tools", "functions"];
 
-/// All text of a request that counts as prompt, for an estimate.
+/// All prompt text of a request, for an estimate.
 pub fn prompt_text(body: &[u8]) -> String {
     let mut text = String::new();
     if let Ok(body) = serde_json::from_slice::<Value>(body) {
-        for field in READ {
+        for field in PROMPT_FIELDS {
             collect(&body[field], &mut text);
         }
     }
     text
 }
 
-/// The text of a value, but not the bytes of images and documents, which are not read as text.
+/// Collects the text of a value, without the base64 data of images and documents.
 pub(crate) fn collect(value: &Value, text: &mut String) {
     match value {
         Value::String(part) if part.starts_with("data:") => {}
@@ -27,19 +29,19 @@ pub(crate) fn collect(value: &Value, text: &mut String) {
         Value::Array(items) => items.iter().for_each(|item| collect(item, text)),
         Value::Object(fields) if fields.get("type").is_some_and(|kind| kind == "base64") => {}
         Value::Object(fields) => {
-            let read =
+            let relevant =
                 fields.iter().filter(|(name, _)| !matches!(name.as_str(), "cache_control" | "signature"));
-            read.for_each(|(_, field)| collect(field, text));
+            relevant.for_each(|(_, field)| collect(field, text));
         }
         _ => {}
     }
 }
 
-/// All text that the model wrote, for an estimate: of an answer, or of one put together from a stream.
-pub fn completion_text(answer: &Value) -> String {
+/// All text that the model wrote, for an estimate: of a response, or of one assembled from a stream.
+pub fn completion_text(response: &Value) -> String {
     let mut text = String::new();
     let mut add = |value: &Value| text.push_str(value.as_str().unwrap_or_default());
-    for choice in answer["choices"].as_array().into_iter().flatten() {
+    for choice in response["choices"].as_array().into_iter().flatten() {
         let message = &choice["message"];
         ["content", "reasoning_content", "reasoning", "refusal"]
             .iter()
@@ -50,14 +52,14 @@ pub fn completion_text(answer: &Value) -> String {
         }
     }
     // Anthropic's message
-    for block in answer["content"].as_array().into_iter().flatten() {
+    for block in response["content"].as_array().into_iter().flatten() {
         ["text", "thinking", "name"].iter().for_each(|field| add(&block[*field]));
         if block["type"] == "tool_use" {
             add(&Value::String(block["input"].to_string()));
         }
     }
-    // a response of OpenAI's
-    for item in answer["output"].as_array().into_iter().flatten() {
+    // OpenAI's response
+    for item in response["output"].as_array().into_iter().flatten() {
         ["name", "arguments"].iter().for_each(|field| add(&item[*field]));
         let parts = [&item["content"], &item["summary"]].into_iter().filter_map(Value::as_array).flatten();
         parts.for_each(|part| ["text", "refusal"].iter().for_each(|field| add(&part[*field])));
@@ -72,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_prompt_is_read_in_every_format_and_images_are_not() {
+    fn prompt_text_is_extracted_in_every_format_without_images() {
         let chat = json!({"model": "m", "messages": [{"role": "user", "content": [
             {"type": "text", "text": "what is"}, {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}]}]});
         let messages = json!({"model": "m", "system": "be brief", "messages": [{"role": "user", "content": [
@@ -90,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_model_wrote_is_read_in_every_format() {
+    fn completion_text_is_extracted_in_every_format() {
         let chat = json!({"choices": [{"message": {"content": "a", "reasoning_content": "b",
             "tool_calls": [{"function": {"name": "f", "arguments": "{}"}}]}}]});
         assert_eq!(completion_text(&chat), "abf{}");

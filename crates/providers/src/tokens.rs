@@ -1,7 +1,7 @@
-//! Counting tokens ourselves, for answers that came without a count.
+//! Counts tokens locally, for responses without usage.
 
-/// The tokens of a text, as OpenAI's current models count them (`o200k_base`). Other providers' tokenizers differ by
-/// some percent, which is why such a call is marked `estimated`. The first use loads the vocabulary, which takes a
+/// Counts the tokens of a text as OpenAI's current models do (`o200k_base`). Other providers' tokenizers differ by a
+/// few percent, which is why such a call is marked `estimated`. The first use loads the vocabulary, which takes a
 /// while, so call it where blocking is allowed.
 pub fn count_tokens(text: &str) -> u64 {
     tiktoken_rs::o200k_base_singleton().encode_ordinary(text).len() as u64

@@ -1,19 +1,19 @@
-//! What a call used, as the provider counts.
+//! Token usage of a call, as the provider reports it.
 
 use serde::{Deserialize, Serialize};
 
-/// Tokens of a call. Field names as in OpenAI's `usage`.
+/// Token usage of a call. Field names as in OpenAI's `usage`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Usage {
-    /// Tokens read, those from and for the provider's cache included.
+    /// Prompt tokens, including those read from and written to the provider's cache.
     pub prompt_tokens: u64,
-    /// Tokens written.
+    /// Completion tokens.
     pub completion_tokens: u64,
-    /// Both.
+    /// Prompt and completion tokens.
     pub total_tokens: u64,
-    /// Tokens read that the provider had in its cache.
+    /// Prompt tokens read from the provider's cache.
     pub cached_tokens: u64,
-    /// Tokens read that the provider put into its cache, where that has a price of its own.
+    /// Prompt tokens written to the provider's cache, where those have a price of their own.
     pub cache_write_tokens: u64,
 }
 
@@ -29,7 +29,7 @@ impl<'de> Deserialize<'de> for Usage {
             total_tokens: Option<u64>,
             #[serde(default)]
             prompt_tokens_details: Option<Details>,
-            // DeepSeek's name for the same number, from before it had the details too
+            // DeepSeek's older name for the same number
             #[serde(default)]
             prompt_cache_hit_tokens: Option<u64>,
         }
@@ -38,7 +38,7 @@ impl<'de> Deserialize<'de> for Usage {
             #[serde(default)]
             cached_tokens: Option<u64>,
         }
-        // Loam's own records are binary, and hold the five numbers as they are above
+        // Loam's stored records are binary, and hold the five numbers in the order above
         if !deserializer.is_human_readable() {
             let (prompt_tokens, completion_tokens, total_tokens, cached_tokens, cache_write_tokens) =
                 Deserialize::deserialize(deserializer)?;
@@ -65,7 +65,7 @@ impl<'de> Deserialize<'de> for Usage {
 }
 
 impl Usage {
-    /// Of tokens read and written, with those of the cache among the read ones.
+    /// From prompt and completion tokens; `cached` and `cache_write` are part of `read`.
     pub(crate) fn new(read: u64, written: u64, cached: u64, cache_write: u64) -> Self {
         Self {
             prompt_tokens: read,

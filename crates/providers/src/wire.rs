@@ -1,9 +1,8 @@
-//! What sets the kinds of provider apart: how a client's request is put to one, and how its answer is read.
+//! The interface of a kind of provider: how a client's request is encoded for it, and how its response is read.
 //!
-//! A client speaks one of a few formats, named by the [`Endpoint`] it called; a provider speaks its own. Where the two
-//! are the same the bytes go through, to the byte; where they differ the request is translated on the way there and the
-//! answer on the way back. The gateway sees neither: it asks a [`Wire`] for what to send, and gives what comes to a
-//! [`Reader`].
+//! A client speaks one of a few formats, identified by the [`Endpoint`] it called; a provider speaks its own. Where
+//! the two are the same, bytes are forwarded unchanged; otherwise the request and the response are translated. The
+//! gateway knows neither format: it gets the request from a [`Wire`], and passes the response to a [`Reader`].
 
 use std::time::Duration;
 
@@ -11,10 +10,10 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use loam_kernel::{Error, Result};
 
-use crate::openai::Head;
+use crate::openai::RequestEnvelope;
 use crate::{Config, Feature, Usage};
 
-/// What a client called, and so the format it speaks.
+/// The endpoint that a client called, and so the format it speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Endpoint {
     /// OpenAI's `POST /v1/chat/completions`.
@@ -28,14 +27,14 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    /// The endpoint with this path on record.
+    /// The endpoint with this recorded path.
     pub fn of_path(path: &str) -> Option<Self> {
         [Self::ChatCompletions, Self::Embeddings, Self::Responses, Self::Messages]
             .into_iter()
             .find(|one| one.path() == path)
     }
 
-    /// The path as it is kept on record.
+    /// The path as it is recorded.
     pub fn path(self) -> &'static str {
         match self {
             Self::ChatCompletions => "/chat/completions",
@@ -46,102 +45,103 @@ impl Endpoint {
     }
 }
 
-/// A client's request.
+/// A client's request, to be encoded for a provider.
 #[derive(Clone, Copy)]
-pub struct Ask<'a> {
-    /// What it called.
+pub struct ProviderRequest<'a> {
+    /// The endpoint that the client called.
     pub endpoint: Endpoint,
-    /// The fields that are known of every request.
-    pub head: &'a Head,
-    /// All of it.
+    /// The parsed fields that every request has.
+    pub envelope: &'a RequestEnvelope,
+    /// The complete body.
     pub body: &'a Bytes,
-    /// The provider's own name of the model.
+    /// The provider's name of the model.
     pub model: &'a str,
 }
 
-/// The request for the provider.
+/// The encoded request.
 #[derive(Debug)]
 pub struct Outgoing {
-    /// The path, below the provider's base URL.
+    /// The path, relative to the provider's base URL.
     pub path: &'static str,
-    /// Headers besides the credential and `content-type`.
+    /// Headers other than the credential and `content-type`.
     pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// The body, in JSON.
+    /// The JSON body.
     pub body: Bytes,
 }
 
-/// What may go to the client.
+/// Bytes that can be sent to the client.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Forward {
-    /// Now.
+    /// To be sent now.
     pub now: Bytes,
-    /// Once the call is settled: the end of the stream.
+    /// The end of the stream, to be sent once the call is settled.
     pub last: Option<Bytes>,
 }
 
-/// An answer that came whole.
+/// A response that is not streamed.
 #[derive(Debug)]
-pub struct Whole {
-    /// What the client gets.
+pub struct CompleteResponse {
+    /// The body for the client.
     pub body: Bytes,
-    /// What it cost, if the provider said so.
+    /// Token usage, if the provider reported it.
     pub usage: Option<Usage>,
 }
 
-/// Reads the answer to one request, and gives it back in the client's format.
+/// Reads the response to one request, and converts it to the client's format.
 pub trait Reader: Send {
-    /// A whole answer, of a status that means success.
-    fn whole(&mut self, body: Bytes) -> Result<Whole>;
+    /// Reads a response that is not streamed, with a success status.
+    fn read_complete(&mut self, body: Bytes) -> Result<CompleteResponse>;
 
-    /// Takes what came of a stream, and answers with what may go on.
+    /// Adds a chunk of a stream; returns what can be sent.
     fn push(&mut self, chunk: Bytes) -> Forward;
 
-    /// What is left when the provider closes without an end.
+    /// The remainder when the provider closes without an end.
     fn finish(&mut self) -> Bytes;
 
-    /// The usage of a stream, once it has come.
+    /// The usage of a stream, once it has arrived.
     fn usage(&self) -> Option<Usage>;
 
-    /// What the provider said went wrong in the middle of its stream; the client has been told by an event.
+    /// The error that the provider reported in the middle of its stream; the client has received it as an event.
     fn failure(&self) -> Option<String> {
         None
     }
 }
 
-/// A kind's own ways.
+/// The wire protocol of a kind.
 pub trait Wire: Send + Sync {
     /// The name of the kind.
     fn kind(&self) -> &'static str;
 
-    /// What the kind can't do for clients of an endpoint: asked for it, it refuses with the code `unsupported_feature`.
-    fn cannot(&self, endpoint: Endpoint) -> Vec<Feature>;
+    /// Features that the kind doesn't support for an endpoint: a request for one is rejected with the code
+    /// `unsupported_feature`.
+    fn unsupported(&self, endpoint: Endpoint) -> Vec<Feature>;
 
-    /// Whether clients of this endpoint can be served, be it by translation. The error says what can't be done.
+    /// Whether the endpoint is served, directly or by translation. The error names the missing feature.
     fn serves(&self, endpoint: Endpoint) -> Result<()> {
-        match Feature::of(endpoint).filter(|feature| self.cannot(endpoint).contains(feature)) {
+        match Feature::of(endpoint).filter(|feature| self.unsupported(endpoint).contains(feature)) {
             Some(feature) => Err(feature.not_served(self.kind())),
             None => Ok(()),
         }
     }
 
-    /// The headers that carry a key, and all that goes with every request.
+    /// The headers that carry the key, and those that every request has.
     fn headers(&self, config: &Config, key: Option<&str>) -> Result<Vec<(HeaderName, HeaderValue)>>;
 
-    /// The request as the provider wants it; refused when it asks for what the kind can't do.
-    fn outgoing(&self, config: &Config, ask: &Ask<'_>) -> Result<Outgoing>;
+    /// Encodes the request for the provider; rejects unsupported features.
+    fn outgoing(&self, config: &Config, provider_request: &ProviderRequest<'_>) -> Result<Outgoing>;
 
-    /// A reader for the answer to that request.
-    fn reader(&self, ask: &Ask<'_>) -> Box<dyn Reader>;
+    /// A reader for the response to that request.
+    fn reader(&self, provider_request: &ProviderRequest<'_>) -> Box<dyn Reader>;
 
-    /// What is fetched, with `GET` below the base URL, to see whether a provider can be reached.
+    /// The path, relative to the base URL, that is fetched with `GET` to test the connection.
     fn probe_path(&self) -> &'static str {
         "/models"
     }
 
-    /// The models that an answer to the probe lists; none when the kind has no such list.
+    /// The models listed in a response to the probe; none if the kind has no such list.
     fn model_ids(&self, body: &[u8]) -> Option<Vec<String>>;
 
-    /// The error for the client when the provider answered with one.
+    /// The error for the client, from an error response of the provider.
     fn error(&self, provider: &str, status: u16, body: &[u8], retry_after: Option<Duration>) -> Error {
         crate::openai::error_from(provider, status, body, retry_after)
     }

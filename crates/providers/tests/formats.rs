@@ -1,8 +1,8 @@
-//! What a kind does in its own way, beyond what all of them are asked in the conformance suite.
+//! Behaviour specific to a kind, beyond the common cases of the conformance suite.
 
 use bytes::Bytes;
-use loam_providers::openai::Head;
-use loam_providers::{Ask, Config, Endpoint, Usage, assemble, completion_text, kind};
+use loam_providers::openai::RequestEnvelope;
+use loam_providers::{Config, Endpoint, ProviderRequest, Usage, assemble, completion_text, kind};
 use serde_json::{Value, json};
 
 fn config(fields: Value) -> Config {
@@ -13,12 +13,12 @@ fn config(fields: Value) -> Config {
     serde_json::from_value(config).expect("a configuration")
 }
 
-/// What a provider of the kind is sent.
+/// The request that a provider of the kind receives.
 fn sent(name: &str, config: &Config, endpoint: Endpoint, body: &Value) -> loam_kernel::Result<Value> {
     let body = Bytes::from(body.to_string());
-    let head = Head::read(&body)?;
-    let ask = Ask { endpoint, head: &head, body: &body, model: "m" };
-    let outgoing = kind(name).expect("a kind").wire.outgoing(config, &ask)?;
+    let envelope = RequestEnvelope::read(&body)?;
+    let provider_request = ProviderRequest { endpoint, envelope: &envelope, body: &body, model: "m" };
+    let outgoing = kind(name).expect("a kind").wire.outgoing(config, &provider_request)?;
     Ok(serde_json::from_slice(&outgoing.body).expect("JSON"))
 }
 
@@ -40,7 +40,7 @@ fn headers(name: &str, config: &Config) -> Vec<(String, String)> {
 }
 
 #[test]
-fn a_key_goes_where_each_provider_looks_for_it() {
+fn the_key_is_sent_in_each_providers_header() {
     let bearer = ("authorization".to_owned(), "Bearer secret".to_owned());
     for name in ["openai", "qwen", "deepseek", "ollama", "dify"] {
         assert_eq!(headers(name, &config(json!({}))), std::slice::from_ref(&bearer));
@@ -55,7 +55,7 @@ fn a_key_goes_where_each_provider_looks_for_it() {
 }
 
 #[test]
-fn an_effort_becomes_what_anthropics_models_want() {
+fn reasoning_effort_is_translated_for_anthropics_models() {
     let think = |thinking: &str, fields: Value| {
         let sent = sent(
             "anthropic",
@@ -76,7 +76,7 @@ fn an_effort_becomes_what_anthropics_models_want() {
     assert_eq!(think("adaptive", none), (Value::Null, Value::Null, json!(50)));
     let minimal = json!({"reasoning_effort": "minimal"});
     assert_eq!(think("adaptive", minimal), (Value::Null, json!({"effort": "low"}), json!(50)));
-    // a tool that must be called rules thinking out, but not the effort; an answer's form goes along
+    // a forced tool call excludes thinking, but not the effort; the response format is sent too
     let forced = json!({"reasoning_effort": "low", "tool_choice": "required",
         "tools": [{"type": "function", "function": {"name": "f"}}],
         "response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "object"}}}});
@@ -85,7 +85,7 @@ fn an_effort_becomes_what_anthropics_models_want() {
 }
 
 #[test]
-fn anthropics_limits_are_kept_and_its_own_fields_pass() {
+fn anthropics_limits_apply_and_its_own_fields_are_forwarded() {
     let body = json!({"model": "p/m", "messages": [{"role": "user", "content": "x"}], "temperature": 1.7,
         "top_k": 5, "store": true, "seed": 1, "metadata": {"a": "b"}, "stop": "END", "stream": true});
     let chat = |max_tokens| {
@@ -101,7 +101,7 @@ fn anthropics_limits_are_kept_and_its_own_fields_pass() {
 }
 
 #[test]
-fn what_cannot_be_understood_is_refused_with_its_place() {
+fn an_invalid_request_is_rejected_with_the_path() {
     let call = json!({"id": "t", "type": "function", "function": {"name": "f", "arguments": "{"}});
     let chat = [
         (json!({"messages": 7}), "messages"),
@@ -148,7 +148,7 @@ fn what_cannot_be_understood_is_refused_with_its_place() {
 }
 
 #[test]
-fn anthropics_clients_say_how_much_to_think_in_each_kinds_own_way() {
+fn anthropics_thinking_is_translated_for_each_kind() {
     let fields =
         json!({"thinking": {"type": "enabled", "budget_tokens": 2000}, "output_config": {"effort": "high"}});
     let got = |name: &str, config: &Config, fields: &Value| {
@@ -176,22 +176,22 @@ fn anthropics_clients_say_how_much_to_think_in_each_kinds_own_way() {
 }
 
 #[test]
-fn deepseek_gets_the_thoughts_back_that_led_to_a_call() {
+fn deepseek_receives_the_reasoning_that_led_to_a_tool_call() {
     let fields = json!({"tools": [{"name": "f"}], "messages": [{"role": "user", "content": "x"},
         {"role": "assistant", "content": [{"type": "thinking", "thinking": "hm", "signature": ""},
             {"type": "tool_use", "id": "t", "name": "f", "input": {}}]},
         {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": "y"}]}]});
-    let thoughts = |name| {
+    let reasoning = |name| {
         let sent =
             sent(name, &config(json!({})), Endpoint::Messages, &message(fields.clone())).expect("a request");
         sent["messages"][1].get("reasoning_content").cloned()
     };
-    assert_eq!(thoughts("deepseek"), Some(json!("hm")));
-    assert_eq!(thoughts("openai"), None);
+    assert_eq!(reasoning("deepseek"), Some(json!("hm")));
+    assert_eq!(reasoning("openai"), None);
 }
 
 #[test]
-fn cached_tokens_are_read_by_deepseeks_own_name_too() {
+fn deepseeks_own_field_for_cached_tokens_is_read_too() {
     let usage = json!({"prompt_tokens": 10, "completion_tokens": 2, "prompt_cache_hit_tokens": 6,
         "prompt_cache_miss_tokens": 4});
     let usage: Usage = serde_json::from_value(usage).expect("usage");
@@ -211,12 +211,13 @@ const RESPONSE: &str = "event: response.created\n\
     \"content\":[{\"type\":\"output_text\",\"text\":\"Hello\"}]}],\"usage\":{\"input_tokens\":9,\"output_tokens\":2,\
     \"input_tokens_details\":{\"cached_tokens\":4},\"total_tokens\":11}}}\n\n";
 
-/// Runs a stream of the responses API, and gives what went on, the end, the usage and the failure.
+/// Runs a stream of the Responses API; returns what was forwarded, the end, the usage and the failure.
 fn respond(stream: &str, size: usize) -> (String, Option<String>, Option<Usage>, Option<String>) {
     let body = Bytes::from_static(b"{\"model\":\"p/m\",\"input\":\"x\",\"stream\":true}");
-    let head = Head::read(&body).expect("valid");
-    let ask = Ask { endpoint: Endpoint::Responses, head: &head, body: &body, model: "m" };
-    let mut reader = kind("openai").expect("a kind").wire.reader(&ask);
+    let envelope = RequestEnvelope::read(&body).expect("valid");
+    let provider_request =
+        ProviderRequest { endpoint: Endpoint::Responses, envelope: &envelope, body: &body, model: "m" };
+    let mut reader = kind("openai").expect("a kind").wire.reader(&provider_request);
     let (mut now, mut last) = (Vec::new(), None);
     for part in stream.as_bytes().chunks(size) {
         let forward = reader.push(Bytes::copy_from_slice(part));
@@ -229,7 +230,7 @@ fn respond(stream: &str, size: usize) -> (String, Option<String>, Option<Usage>,
 }
 
 #[test]
-fn a_stream_of_the_responses_api_passes_with_its_usage_and_its_end_held_back() {
+fn a_responses_stream_is_forwarded_with_its_end_delayed() {
     let usage =
         json!({"prompt_tokens": 9, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 4}});
     let usage: Usage = serde_json::from_value(usage).expect("usage");
@@ -256,7 +257,7 @@ fn a_stream_of_the_responses_api_passes_with_its_usage_and_its_end_held_back() {
 }
 
 #[test]
-fn a_stream_of_the_responses_api_is_put_together_even_if_it_was_cut() {
+fn a_responses_stream_is_assembled_even_if_truncated() {
     let whole = assemble(RESPONSE);
     assert_eq!((completion_text(&whole).as_str(), &whole["usage"]["input_tokens"]), ("Hello", &json!(9)));
     let cut = assemble(&RESPONSE[..RESPONSE.find("event: response.completed").expect("it is there")]);
@@ -264,7 +265,7 @@ fn a_stream_of_the_responses_api_is_put_together_even_if_it_was_cut() {
 }
 
 #[test]
-fn a_message_that_was_cut_is_put_together_as_far_as_it_came() {
+fn a_truncated_message_is_assembled_as_far_as_it_arrived() {
     let stream = "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"msg_1\",\"content\":[],\
         \"usage\":{\"input_tokens\":3}}}\n\n\
         data: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"tool_use\",\"name\":\"f\",\"input\":{}}}\n\n\
@@ -275,41 +276,42 @@ fn a_message_that_was_cut_is_put_together_as_far_as_it_came() {
 }
 
 #[test]
-fn a_call_that_goes_on_behind_another_is_an_error_and_not_a_wrong_answer() {
+fn interleaved_tool_calls_are_an_error() {
     let part = |index: u64, id: &str, arguments: &str| {
         let call = json!({"index": index, "id": id, "function": {"name": "f", "arguments": arguments}});
         format!("data: {}\n\n", json!({"choices": [{"index": 0, "delta": {"tool_calls": [call]}}]}))
     };
     let stream = part(0, "a", "{") + &part(1, "b", "{}") + &part(0, "a", "}");
     let body = Bytes::from(message(json!({"stream": true})).to_string());
-    let head = Head::read(&body).expect("valid");
-    let ask = Ask { endpoint: Endpoint::Messages, head: &head, body: &body, model: "m" };
-    let mut reader = kind("openai").expect("a kind").wire.reader(&ask);
+    let envelope = RequestEnvelope::read(&body).expect("valid");
+    let provider_request =
+        ProviderRequest { endpoint: Endpoint::Messages, envelope: &envelope, body: &body, model: "m" };
+    let mut reader = kind("openai").expect("a kind").wire.reader(&provider_request);
     let forward = reader.push(stream.into());
     assert!(std::str::from_utf8(&forward.now).expect("UTF-8").contains("event: error"));
     assert!(reader.failure().is_some_and(|why| why.contains("begun another")));
 }
 
 #[test]
-fn a_question_for_an_application_is_what_the_user_said_last() {
+fn the_query_for_an_application_is_the_last_user_message() {
     let turns = json!([{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Hi"},
         {"role": "assistant", "content": "Hello."}, {"role": "user", "content": "And"}, {"role": "user", "content": "now?"}]);
-    let ask = |fields: Value| {
+    let provider_request = |fields: Value| {
         let mut body = json!({"model": "p/m", "messages": turns});
         fields.as_object().expect("fields").iter().for_each(|(name, value)| body[name] = value.clone());
         sent("dify", &config(json!({})), Endpoint::ChatCompletions, &body)
     };
-    let new = ask(json!({})).expect("a request");
+    let new = provider_request(json!({})).expect("a request");
     assert_eq!(new["query"], "Be kind.\n\nUser: Hi\n\nAssistant: Hello.\n\nUser: And\n\nnow?");
-    let known =
-        ask(json!({"dify": {"conversation_id": "c", "auto_generate_name": false}})).expect("a request");
+    let known = provider_request(json!({"dify": {"conversation_id": "c", "auto_generate_name": false}}))
+        .expect("a request");
     assert_eq!(
         known,
         json!({"query": "And\n\nnow?", "inputs": {}, "response_mode": "blocking", "user": "loam", "conversation_id": "c",
             "auto_generate_name": false})
     );
-    let stream =
-        ask(json!({"stream": true, "metadata": {"conversation_id": "c"}, "user": "u"})).expect("a request");
+    let stream = provider_request(json!({"stream": true, "metadata": {"conversation_id": "c"}, "user": "u"}))
+        .expect("a request");
     assert_eq!(
         (&stream["response_mode"], &stream["conversation_id"], &stream["user"]),
         (&json!("streaming"), &json!("c"), &json!("u"))
@@ -324,16 +326,17 @@ fn a_question_for_an_application_is_what_the_user_said_last() {
         ),
         (json!({"messages": []}), "messages"),
     ] {
-        assert_eq!(ask(fields).expect_err("refused").param(), Some(param));
+        assert_eq!(provider_request(fields).expect_err("refused").param(), Some(param));
     }
 }
 
 #[test]
-fn a_stream_that_is_nothing_but_its_end_is_an_empty_message() {
+fn a_stream_with_only_an_end_is_an_empty_message() {
     let body = Bytes::from(message(json!({"stream": true})).to_string());
-    let head = Head::read(&body).expect("valid");
-    let ask = Ask { endpoint: Endpoint::Messages, head: &head, body: &body, model: "m" };
-    let mut reader = kind("openai").expect("a kind").wire.reader(&ask);
+    let envelope = RequestEnvelope::read(&body).expect("valid");
+    let provider_request =
+        ProviderRequest { endpoint: Endpoint::Messages, envelope: &envelope, body: &body, model: "m" };
+    let mut reader = kind("openai").expect("a kind").wire.reader(&provider_request);
     let forward = reader.push(Bytes::from_static(b"data: [DONE]\n\n"));
     let now = std::str::from_utf8(&forward.now).expect("UTF-8");
     assert!(now.starts_with("event: message_start\n") && now.contains("event: message_delta\n"), "{now}");
@@ -341,13 +344,14 @@ fn a_stream_that_is_nothing_but_its_end_is_an_empty_message() {
 }
 
 #[test]
-fn usage_that_is_counted_twice_is_told_once() {
+fn repeated_usage_is_reported_once() {
     let body =
         json!({"model": "p/m", "stream": true, "stream_options": {"include_usage": true}, "messages": []});
     let body = Bytes::from(body.to_string());
-    let head = Head::read(&body).expect("valid");
-    let ask = Ask { endpoint: Endpoint::ChatCompletions, head: &head, body: &body, model: "m" };
-    let mut reader = kind("anthropic").expect("a kind").wire.reader(&ask);
+    let envelope = RequestEnvelope::read(&body).expect("valid");
+    let provider_request =
+        ProviderRequest { endpoint: Endpoint::ChatCompletions, envelope: &envelope, body: &body, model: "m" };
+    let mut reader = kind("anthropic").expect("a kind").wire.reader(&provider_request);
     let delta = |tokens: u64| {
         format!(
             "data: {}\n\n",

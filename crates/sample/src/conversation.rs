@@ -6,7 +6,7 @@ use loam_conversation::chat_sessions::entity::SessionStatus;
 use loam_conversation::messages::entity::{FinishReason, Role};
 use loam_conversation::turns::entity::TurnState;
 use loam_gateway::llm_calls::entity::CallState;
-use loam_gateway::llm_calls::{PastCall, Source};
+use loam_gateway::llm_calls::{ImportedCall, Source};
 use loam_kernel::{ChatSessionId, LlmCallId, MessageId, ProjectId, TurnId, UserId};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -23,7 +23,7 @@ pub(crate) struct Conversation {
     pub(crate) session: Session,
     pub(crate) turns: Vec<TurnRow>,
     pub(crate) messages: Vec<Message>,
-    pub(crate) calls: Vec<PastCall>,
+    pub(crate) calls: Vec<ImportedCall>,
     pub(crate) tool_calls: Vec<ToolCall>,
 }
 
@@ -238,14 +238,14 @@ impl<'a> Script<'a> {
         written: u64,
         ids: &mut Ids,
         rng: &mut Rng,
-    ) -> PastCall {
+    ) -> ImportedCall {
         let (first, latency) = self.place.pace.latency(written, rng);
         let begun = self.now;
         let counted = matches!(state, CallState::Settled | CallState::Estimated);
         let usage = counted.then(|| self.place.pace.usage(before, self.said - before, written));
         self.wait(latency);
         let cost = usage.as_ref().and_then(|usage| self.place.pace.price.map(|price| price.cost(usage)));
-        PastCall {
+        ImportedCall {
             id: ids.at(begun),
             at: begun,
             state,
@@ -357,7 +357,7 @@ impl<'a> Script<'a> {
         &self,
         turn: TurnId,
         text: String,
-        call: &PastCall,
+        call: &ImportedCall,
         finish: FinishReason,
         ids: &mut Ids,
     ) -> Message {
@@ -370,7 +370,13 @@ impl<'a> Script<'a> {
         }
     }
 
-    fn ended(&mut self, state: TurnState, answer: Option<MessageId>, call: PastCall, error: Option<String>) {
+    fn ended(
+        &mut self,
+        state: TurnState,
+        answer: Option<MessageId>,
+        call: ImportedCall,
+        error: Option<String>,
+    ) {
         if let Some(turn) = self.made.turns.last_mut() {
             turn.state = state;
             turn.answer = answer;

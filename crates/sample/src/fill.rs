@@ -2,7 +2,7 @@
 
 use loam_db::Db;
 use loam_gateway::Gateway;
-use loam_gateway::llm_calls::write_past;
+use loam_gateway::llm_calls::insert_imported;
 use loam_identity::Identity;
 use loam_kernel::{Clock, Error, Kind, PageQuery, Result, Scope, TenantId};
 use serde::Serialize;
@@ -171,6 +171,6 @@ async fn write(parts: &Parts, scope: &Scope, mut batch: Vec<Conversation>, made:
     for rows in [rows::sessions, rows::turns, rows::messages, rows::tool_calls] {
         tx.bulk(rows(tenant, &batch)).await?;
     }
-    write_past(&tx, tenant, NODE, parts.clock.now(), calls).await?;
+    insert_imported(&tx, tenant, NODE, parts.clock.now(), calls).await?;
     tx.commit().await
 }

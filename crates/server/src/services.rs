@@ -339,7 +339,7 @@ impl Services {
         background.spawn(memory::give_back(stop_background.clone()));
         background.spawn(core.conversation.clone().watch_turns(stop_background.clone()));
         background.spawn(core.notices.clone().watch(db.clone(), clock.clone(), stop_background.clone()));
-        background.spawn(core.gateway.clone().watch_room(stop_background.clone()));
+        background.spawn(core.gateway.clone().monitor_capacity(stop_background.clone()));
         background.spawn(core.gateway.clone().watch_limits(stop_background.clone()));
         background.spawn(core.conversation.clone().keep_warm(stop_background.clone()));
         background.spawn(core.insight.clone().watch_activity(stop_background.clone()));

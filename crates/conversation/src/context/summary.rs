@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
 use loam_kernel::{Error, Kind, LlmCallId, Result, Scope, TenantId};
-use loam_providers::openai::{Heard, Listener};
+use loam_providers::openai::{StreamEvent, StreamParser};
 use sea_orm::Set;
 use serde_json::{Value, json};
 
@@ -76,14 +76,14 @@ impl Conversation {
         };
         let (end_user, request) = (self.end_user(session).await?, Bytes::from(request.to_string()));
         let done = self.0.gateway.complete_chat(scope, Some(session.id), end_user, request).await;
-        let body = Limited::new(done.answer?.into_body(), MAX_ANSWER).collect().await;
+        let body = Limited::new(done.response?.into_body(), MAX_ANSWER).collect().await;
         let body = body.map_err(|e| wrong(e.to_string()))?.to_bytes();
-        let heard = Listener::default().whole(&body)?;
+        let heard = StreamParser::default().read_complete(&body)?;
         let text: String = heard
             .into_iter()
             .filter_map(|heard| match heard {
-                Heard::Text(text) => Some(text),
-                Heard::Thought(_) => None,
+                StreamEvent::Text(text) => Some(text),
+                StreamEvent::Reasoning(_) => None,
             })
             .collect();
         match text.trim() {

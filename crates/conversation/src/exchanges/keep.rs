@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use loam_db::{Tenant, Tx};
-use loam_gateway::hook::{Conversations, Ended, Exchange, Finish, Named, Said, Speaker};
-use loam_gateway::tool_calls::ToolEnd;
+use loam_gateway::hook::{
+    ChatMessage, ChatRole, ConversationRef, Conversations, Exchange, Finish, ResponseEnd,
+};
+use loam_gateway::tool_calls::ToolCallOutcome;
 use loam_http::surface::next_version;
 use loam_kernel::{ChatSessionId, Error, Kind, MessageId, Result, Scope};
 use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
@@ -49,8 +51,8 @@ impl Conversations for Conversation {
         }
     }
 
-    async fn keep(&self, exchange: Exchange) {
-        let (named, call) = (exchange.named.clone(), exchange.call);
+    async fn record_exchange(&self, exchange: Exchange) {
+        let (named, call) = (exchange.conversation.clone(), exchange.call);
         let kept = match tokio::time::timeout(PATIENCE, self.store(exchange)).await {
             Ok(kept) => kept,
             Err(_) => Err(away()),
@@ -77,7 +79,15 @@ impl Conversation {
 
     /// Stores what was said in a call: once, however often it is told of it.
     pub(super) async fn store(&self, exchange: Exchange) -> Result<()> {
-        let Exchange { named, call, model, asked, answer, ended, tokens } = exchange;
+        let Exchange {
+            conversation: named,
+            call,
+            model,
+            request_messages: asked,
+            response: answer,
+            ended,
+            tokens,
+        } = exchange;
         // one that was made since by its name is written to by nobody else yet
         let _lane = match named.session {
             Some(session) => Some(self.0.lanes.enter(named.tenant, session).await?),
@@ -111,9 +121,10 @@ impl Conversation {
             return self.complete(tx, &session, known.id, answer).await;
         }
         let mut messages: Vec<NewMessage> = Vec::with_capacity(new.len() + 1);
-        let results: Vec<Said> = new.iter().filter(|said| said.speaker == Speaker::Tool).cloned().collect();
+        let results: Vec<ChatMessage> =
+            new.iter().filter(|said| said.role == ChatRole::Tool).cloned().collect();
         for said in new {
-            let sender = named.user.filter(|_| said.speaker == Speaker::User);
+            let sender = named.user.filter(|_| said.role == ChatRole::User);
             messages.push(NewMessage { parent: std::mem::take(&mut parent), sender, ..message(said) });
         }
         let calls = answer.tool_calls.clone();
@@ -122,7 +133,10 @@ impl Conversation {
         for said in results {
             // a result for what was wanted elsewhere is a message like any other
             let id = said.tool_call_id.unwrap_or_default();
-            self.0.gateway.answer_tool_call(&tx, session.id, &id, ToolEnd::gave(said.text)).await?;
+            self.0
+                .gateway
+                .submit_tool_result(&tx, session.id, &id, ToolCallOutcome::succeeded(said.text))
+                .await?;
         }
         if let (Some(message), Some(Value::Array(calls))) = (written.last(), calls) {
             self.expect_results(&tx, &session, message, &calls).await?;
@@ -192,7 +206,7 @@ async fn look_up<R>(tx: &Tx<R>, name: &str) -> Result<Option<Session>> {
 }
 
 /// The session that a call named, locked; none if it named none.
-async fn locked<R>(tx: &Tx<R>, named: &Named) -> Result<Option<Session>> {
+async fn locked<R>(tx: &Tx<R>, named: &ConversationRef) -> Result<Option<Session>> {
     let id = match named.session {
         Some(id) => id,
         None => match look_up(tx, &named.name).await? {
@@ -209,14 +223,14 @@ async fn locked<R>(tx: &Tx<R>, named: &Named) -> Result<Option<Session>> {
 }
 
 /// The messages of a request that the session doesn't have, and what they follow.
-fn new_messages(session: &Session, window: &Window, asked: Vec<Said>) -> (Parent, Vec<Said>) {
+fn new_messages(session: &Session, window: &Window, asked: Vec<ChatMessage>) -> (Parent, Vec<ChatMessage>) {
     let keys: Vec<Key> = asked.iter().filter_map(key).collect();
     let found = matching::find(&window.known, session.head_id, &keys);
     // a long conversation's system message may lie before what was read: it is not stored again on suspicion
     let unseen = window.cut && window.systems.is_empty();
     let mut place = 0;
     let new = asked.into_iter().filter(|said| {
-        if said.speaker == Speaker::System {
+        if said.role == ChatRole::System {
             let told =
                 session.system_prompt.as_ref() == Some(&said.text) || window.systems.contains(&said.text);
             return !(told || unseen && place <= found.old);
@@ -227,12 +241,12 @@ fn new_messages(session: &Session, window: &Window, asked: Vec<Said>) -> (Parent
     (found.after.map_or(Parent::Head, Parent::Message), new.collect())
 }
 
-fn message(said: Said) -> NewMessage {
-    let role = match said.speaker {
-        Speaker::System => Role::System,
-        Speaker::User => Role::User,
-        Speaker::Assistant => Role::Assistant,
-        Speaker::Tool => Role::Tool,
+fn message(said: ChatMessage) -> NewMessage {
+    let role = match said.role {
+        ChatRole::System => Role::System,
+        ChatRole::User => Role::User,
+        ChatRole::Assistant => Role::Assistant,
+        ChatRole::Tool => Role::Tool,
     };
     NewMessage {
         parts: said.parts,
@@ -242,14 +256,14 @@ fn message(said: Said) -> NewMessage {
     }
 }
 
-fn finish_reason(ended: Ended) -> FinishReason {
+fn finish_reason(ended: ResponseEnd) -> FinishReason {
     match ended {
-        Ended::Finished(Finish::Stop) => FinishReason::Stop,
-        Ended::Finished(Finish::Length) => FinishReason::Length,
-        Ended::Finished(Finish::ToolCalls) => FinishReason::ToolCalls,
-        Ended::Finished(Finish::ContentFilter) => FinishReason::ContentFilter,
-        Ended::Stopped => FinishReason::Stopped,
-        Ended::Failed => FinishReason::Failed,
+        ResponseEnd::Finished(Finish::Stop) => FinishReason::Stop,
+        ResponseEnd::Finished(Finish::Length) => FinishReason::Length,
+        ResponseEnd::Finished(Finish::ToolCalls) => FinishReason::ToolCalls,
+        ResponseEnd::Finished(Finish::ContentFilter) => FinishReason::ContentFilter,
+        ResponseEnd::Stopped => FinishReason::Stopped,
+        ResponseEnd::Failed => FinishReason::Failed,
     }
 }
 

@@ -3,7 +3,7 @@
 
 use async_trait::async_trait;
 use loam_db::{System, Tx};
-use loam_gateway::hook::Named;
+use loam_gateway::hook::ConversationRef;
 use loam_jobs::{Handler, JobContext, NewJob, enqueue, read_payload};
 use loam_journal::Frame;
 use loam_kernel::{ChatSessionId, Clock, Error, Kind, LlmCallId, Result, TenantId, UserId};
@@ -35,8 +35,8 @@ impl Note {
 
 impl Conversation {
     /// Leaves what was said in a call for later. The note becomes durable with the journal's next sync.
-    pub(super) fn keep_later(&self, named: Named, call: LlmCallId, why: &Error) {
-        let Named { tenant, user, own_only, name, session } = named;
+    pub(super) fn keep_later(&self, named: ConversationRef, call: LlmCallId, why: &Error) {
+        let ConversationRef { tenant, user, own_only, name, session } = named;
         let note = Note { tenant, llm_call: call, name, session, user, own_only };
         let noted = serde_json::to_vec(&note).map_err(Error::internal).and_then(|note| {
             let journal = self.0.journal.as_ref().ok_or_else(|| Error::internal("there is no journal"))?;
@@ -97,7 +97,7 @@ impl Handler for KeepExchange {
         let note: Note = read_payload(payload)?;
         let call = note.llm_call;
         let Note { tenant, name, session, user, own_only, .. } = note;
-        let named = Named { tenant, user, own_only, name, session };
+        let named = ConversationRef { tenant, user, own_only, name, session };
         let exchange = match self.0.0.gateway.exchange(named, call).await {
             Ok(Some(exchange)) => exchange,
             Ok(None) => {

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use loam_gateway::hook::{Said, Speaker};
+use loam_gateway::hook::{ChatMessage, ChatRole};
 use loam_kernel::{LlmCallId, MessageId};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -127,8 +127,8 @@ fn in_use(known: &[Known], places: &HashMap<MessageId, usize>, head: Option<Mess
 
 /// What a message is known again by; none of a system message. What clients do to messages that they send back, such as to
 /// trim a text or to write JSON differently, makes no other message of it.
-pub(super) fn key(said: &Said) -> Option<Key> {
-    if said.speaker == Speaker::System {
+pub(super) fn key(said: &ChatMessage) -> Option<Key> {
+    if said.role == ChatRole::System {
         return None;
     }
     let items = |value: &Option<Value>| value.as_ref().and_then(Value::as_array).cloned().unwrap_or_default();
@@ -141,7 +141,7 @@ pub(super) fn key(said: &Said) -> Option<Key> {
             json!([call["id"], call["function"]["name"], arguments])
         })
         .collect();
-    let told = json!([said.speaker, said.text.trim(), others, calls, said.tool_call_id]);
+    let told = json!([said.role, said.text.trim(), others, calls, said.tool_call_id]);
     Some(Sha256::digest(told.to_string()).into())
 }
 
@@ -156,8 +156,8 @@ mod tests {
     }
 
     fn said(text: &str) -> Option<Key> {
-        let speaker = if text.starts_with('a') { Speaker::Assistant } else { Speaker::User };
-        if text.starts_with('s') { None } else { key(&Said::text(speaker, text)) }
+        let speaker = if text.starts_with('a') { ChatRole::Assistant } else { ChatRole::User };
+        if text.starts_with('s') { None } else { key(&ChatMessage::text(speaker, text)) }
     }
 
     /// Messages as `number < parent: text`, no parent as 0.
@@ -242,17 +242,19 @@ mod tests {
     #[test]
     fn a_message_is_known_again_though_it_was_trimmed_or_written_differently() {
         let call = |arguments: &str| json!([{"id": "c", "type": "function", "function": {"name": "f", "arguments": arguments}}]);
-        let one = Said {
+        let one = ChatMessage {
             tool_calls: Some(call("{\"a\": 1, \"b\": 2}")),
-            ..Said::text(Speaker::Assistant, " hi\n")
+            ..ChatMessage::text(ChatRole::Assistant, " hi\n")
         };
-        let same =
-            Said { tool_calls: Some(call("{\"b\":2,\"a\":1}")), ..Said::text(Speaker::Assistant, "hi") };
+        let same = ChatMessage {
+            tool_calls: Some(call("{\"b\":2,\"a\":1}")),
+            ..ChatMessage::text(ChatRole::Assistant, "hi")
+        };
         assert_eq!(key(&one), key(&same));
-        let other = Said { tool_calls: Some(call("{\"a\":2}")), ..same.clone() };
+        let other = ChatMessage { tool_calls: Some(call("{\"a\":2}")), ..same.clone() };
         assert_ne!(key(&other), key(&same));
         let image = |url: &str| json!([{"type": "text", "text": "hi"}, {"type": "image_url", "image_url": {"url": url}}]);
-        let seen = |url| Said { parts: Some(image(url)), ..Said::text(Speaker::User, "hi") };
+        let seen = |url| ChatMessage { parts: Some(image(url)), ..ChatMessage::text(ChatRole::User, "hi") };
         assert_ne!(key(&seen("a")), key(&seen("b")), "another image");
     }
 }

@@ -1,7 +1,9 @@
 //! Keeping what is said, over real SQL.
 
 use loam_db::Db;
-use loam_gateway::hook::{Conversations, Ended, Exchange, Finish, Named, Said, Speaker};
+use loam_gateway::hook::{
+    ChatMessage, ChatRole, ConversationRef, Conversations, Exchange, Finish, ResponseEnd,
+};
 use loam_kernel::{Actor, ChatSessionId, Clock, Kind, LlmCallId, Permissions, Scope, TenantId, UserId};
 use loam_testkit::{Database, on_both};
 use sea_orm::{IntoActiveModel, QueryOrder, Set};
@@ -79,14 +81,14 @@ impl Bed {
     fn exchange(&self, asked: &[&str], answer: &str) -> Exchange {
         let said = |text: &&str| {
             let speaker = match text.as_bytes()[0] {
-                b'a' => Speaker::Assistant,
-                b's' => Speaker::System,
-                _ => Speaker::User,
+                b'a' => ChatRole::Assistant,
+                b's' => ChatRole::System,
+                _ => ChatRole::User,
             };
-            Said::text(speaker, *text)
+            ChatMessage::text(speaker, *text)
         };
         Exchange {
-            named: Named {
+            conversation: ConversationRef {
                 tenant: self.scope.tenant(),
                 user: None,
                 own_only: None,
@@ -95,9 +97,9 @@ impl Bed {
             },
             call: self.clock.id(),
             model: "mock/m".to_owned(),
-            asked: asked.iter().map(said).collect(),
-            answer: Said::text(Speaker::Assistant, answer),
-            ended: Ended::Finished(Finish::Stop),
+            request_messages: asked.iter().map(said).collect(),
+            response: ChatMessage::text(ChatRole::Assistant, answer),
+            ended: ResponseEnd::Finished(Finish::Stop),
             tokens: Some((3, 4)),
         }
     }
@@ -182,7 +184,7 @@ async fn a_system_message_is_kept_once(database: Database) {
     ]);
     assert_eq!(bed.told().await, expected);
     let mut own = bed.exchange(&["u1", "a1", "u2", "a2", "u3", "a3", "u4"], "a4");
-    own.asked.insert(0, Said::text(Speaker::System, "be kind"));
+    own.request_messages.insert(0, ChatMessage::text(ChatRole::System, "be kind"));
     bed.conversation.store(own).await.unwrap();
     assert_eq!(bed.told().await[8..], chain(&[("a3", "u4"), ("u4", "a4")]), "what the session itself says");
 }
@@ -209,15 +211,16 @@ async fn an_answer_that_came_late_completes_what_is_there(database: Database) {
 async fn tools_that_a_client_uses_are_on_record(database: Database) {
     let bed = Bed::new(database).await;
     let mut first = bed.exchange(&["u1"], "");
-    first.answer.tool_calls =
+    first.response.tool_calls =
         Some(json!([{"id": "c1", "type": "function", "function": {"name": "weather", "arguments": "{}"}}]));
-    first.ended = Ended::Finished(Finish::ToolCalls);
-    let asked = first.answer.clone();
+    first.ended = ResponseEnd::Finished(Finish::ToolCalls);
+    let asked = first.response.clone();
     let call = first.call;
     bed.conversation.store(first).await.unwrap();
     let mut second = bed.exchange(&["u1"], "a2");
-    let result = Said { tool_call_id: Some("c1".to_owned()), ..Said::text(Speaker::Tool, "rain") };
-    second.asked.extend([asked, result]);
+    let result =
+        ChatMessage { tool_call_id: Some("c1".to_owned()), ..ChatMessage::text(ChatRole::Tool, "rain") };
+    second.request_messages.extend([asked, result]);
     let rows = async || {
         let page = loam_kernel::PageQuery::default();
         let filter = loam_gateway::tool_calls::routes::ToolCallFilter::default();
@@ -272,7 +275,12 @@ async fn another_users_session_is_none(database: Database) {
         scope.user = Some(mine);
     }
     let mut late = bed.exchange(&["u1"], "a1");
-    late.named = Named { own_only: Some(mine), session: None, name: "theirs".to_owned(), ..late.named };
+    late.conversation = ConversationRef {
+        own_only: Some(mine),
+        session: None,
+        name: "theirs".to_owned(),
+        ..late.conversation
+    };
     bed.conversation.store(late).await.unwrap();
     assert!(bed.messages().await.is_empty(), "nor when it is looked for after the call");
     assert_eq!(bed.conversation.find(&bed.scope, "unknown").await.unwrap(), None);

@@ -1,7 +1,7 @@
 //! The stored messages that a request is compared with: the newest of the session, in a number that the request bounds.
 
 use loam_db::Tx;
-use loam_gateway::hook::{Said, Speaker};
+use loam_gateway::hook::{ChatMessage, ChatRole};
 use loam_kernel::{LlmCallId, MessageId, Result};
 use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
 use serde_json::Value;
@@ -65,8 +65,8 @@ pub(super) async fn read<R>(tx: &Tx<R>, session: &Session, asked: usize) -> Resu
         cut: usize::try_from(session.message_count).unwrap_or(usize::MAX) > rows.len(),
     };
     for row in rows {
-        let said = Said {
-            speaker: speaker(row.role),
+        let said = ChatMessage {
+            role: chat_role(row.role),
             text: row.content,
             parts: row.parts,
             tool_calls: row.tool_calls,
@@ -78,18 +78,18 @@ pub(super) async fn read<R>(tx: &Tx<R>, session: &Session, asked: usize) -> Resu
             key: key(&said),
             call: row.llm_call_id,
         });
-        if said.speaker == Speaker::System {
+        if said.role == ChatRole::System {
             window.systems.push(said.text);
         }
     }
     Ok(window)
 }
 
-fn speaker(role: Role) -> Speaker {
+fn chat_role(role: Role) -> ChatRole {
     match role {
-        Role::System => Speaker::System,
-        Role::User => Speaker::User,
-        Role::Assistant => Speaker::Assistant,
-        Role::Tool => Speaker::Tool,
+        Role::System => ChatRole::System,
+        Role::User => ChatRole::User,
+        Role::Assistant => ChatRole::Assistant,
+        Role::Tool => ChatRole::Tool,
     }
 }

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use loam_gateway::llm_calls::entity::{CallState, Column, Entity, Model};
-use loam_gateway::llm_calls::{DeleteOldCalls, Deleted, PastCall, Source, write_past};
+use loam_gateway::llm_calls::{DeleteOldCalls, Deleted, ImportedCall, Source, insert_imported};
 use loam_kernel::{LlmCallId, NodeId, ProjectId, Scope, TenantId};
 use loam_platform::pack::pack;
 use loam_platform::records::RetentionSettings;
@@ -34,7 +34,7 @@ async fn call(bed: &Bed, days: i64, project: Option<ProjectId>) {
     bed.database.db.ensure_months(&system(), "llm_calls", at, at).await.unwrap();
     let id = LlmCallId(loam_kernel::first_id_at(at));
     let id = LlmCallId(Uuid::from_u128(id.0.as_u128() + u128::from(project.is_some())));
-    let made = PastCall {
+    let made = ImportedCall {
         id,
         at,
         state: CallState::Settled,
@@ -59,7 +59,9 @@ async fn call(bed: &Bed, days: i64, project: Option<ProjectId>) {
         response: Some(pack(&["an answer"], false, 1000)),
     };
     let tx = bed.database.db.system_write(&system()).await.unwrap();
-    write_past(&tx, bed.scope().tenant(), NodeId(Uuid::nil()), bed.clock.now(), vec![made]).await.unwrap();
+    insert_imported(&tx, bed.scope().tenant(), NodeId(Uuid::nil()), bed.clock.now(), vec![made])
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
 }
 

@@ -7,7 +7,7 @@ use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{Method, Request};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use loam_gateway::tool_calls::entity::ToolCallStatus;
-use loam_gateway::tool_calls::{NewToolCall, ToolEnd};
+use loam_gateway::tool_calls::{NewToolCall, ToolCallOutcome};
 use loam_http::client::Timeouts;
 use loam_kernel::{
     ChatSessionId, Error, LlmCallId, MessageId, Result, Scope, TenantId, ToolCallId, TurnId, beside_patiently,
@@ -110,7 +110,7 @@ impl Conversation {
             call_id: usage.call_id.clone(),
             tool: tool.name().to_owned(),
             arguments: usage.arguments.clone(),
-            waits: false,
+            run_by_client: false,
         };
         let id = self.0.gateway.record_tool_call(&tx, new).await?;
         tx.commit().await?;
@@ -119,14 +119,14 @@ impl Conversation {
 
     async fn end_use(&self, scope: &Scope, id: ToolCallId, done: &Result<String, Failure>) {
         let end = match done {
-            Ok(content) => ToolEnd::gave(content.clone()),
-            Err(failure) => ToolEnd::failed(failure.status, failure.why.clone()),
+            Ok(content) => ToolCallOutcome::succeeded(content.clone()),
+            Err(failure) => ToolCallOutcome::failed(failure.status, failure.why.clone()),
         };
         metrics::counter!("loam_tool_calls_total", "result" => if done.is_ok() { "ok" } else { "error" })
             .increment(1);
         let written = async {
             let tx = self.0.db.write(scope).await?;
-            self.0.gateway.end_tool_call(&tx, id, end).await?;
+            self.0.gateway.finish_tool_call(&tx, id, end).await?;
             tx.commit().await
         };
         if let Err(e) = written.await {

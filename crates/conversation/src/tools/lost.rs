@@ -20,7 +20,7 @@ impl Handler for EndLostToolCalls {
     }
 
     async fn run(&self, _: &JobContext, _: Value) -> Result<()> {
-        let ended = self.0.end_lost_tool_calls().await?;
+        let ended = self.0.fail_lost_tool_calls().await?;
         if ended > 0 {
             tracing::warn!(tool_calls = ended, "ended uses of tools whose server had died");
         }

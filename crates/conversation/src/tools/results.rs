@@ -2,7 +2,7 @@
 
 use loam_db::Tx;
 use loam_gateway::tool_calls::entity::ToolCallStatus;
-use loam_gateway::tool_calls::{NewToolCall, ToolEnd};
+use loam_gateway::tool_calls::{NewToolCall, ToolCallOutcome};
 use loam_kernel::{ChatSessionId, Error, Result, TurnId};
 
 use super::execute::ToolUse;
@@ -38,7 +38,7 @@ impl Conversation {
             call_id: usage.call_id,
             tool: tool.to_owned(),
             arguments: usage.arguments,
-            waits: true,
+            run_by_client: true,
         };
         self.0.gateway.record_tool_call(tx, new).await.map(|_| ())
     }
@@ -53,10 +53,10 @@ impl Conversation {
     ) -> Result<()> {
         for (i, result) in results.iter().enumerate() {
             let end = match result.is_error {
-                true => ToolEnd::failed(ToolCallStatus::Failed, result.content),
-                false => ToolEnd::gave(result.content),
+                true => ToolCallOutcome::failed(ToolCallStatus::Failed, result.content),
+                false => ToolCallOutcome::succeeded(result.content),
             };
-            let known = self.0.gateway.answer_tool_call(tx, session.id, result.call_id, end).await?;
+            let known = self.0.gateway.submit_tool_result(tx, session.id, result.call_id, end).await?;
             if !known {
                 let message = format!("no call `{}` of a tool waits for a result", result.call_id);
                 return Err(Error::invalid(format!("[{i}].tool_call_id"), message));
@@ -74,9 +74,9 @@ impl Conversation {
         late: bool,
     ) -> Result<()> {
         let end = match late {
-            true => ToolEnd::failed(ToolCallStatus::TimedOut, "no result came in time"),
-            false => ToolEnd::failed(ToolCallStatus::Failed, "its turn ended without its result"),
+            true => ToolCallOutcome::failed(ToolCallStatus::TimedOut, "no result came in time"),
+            false => ToolCallOutcome::failed(ToolCallStatus::Failed, "its turn ended without its result"),
         };
-        self.0.gateway.give_up_tool_calls(tx, session, turn, end).await
+        self.0.gateway.abandon_tool_calls(tx, session, turn, end).await
     }
 }

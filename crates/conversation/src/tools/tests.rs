@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use loam_gateway::tool_calls::entity::ToolCallStatus;
 use loam_gateway::tool_calls::routes::ToolCallFilter;
-use loam_gateway::tool_calls::{NewToolCall, ToolEnd};
+use loam_gateway::tool_calls::{NewToolCall, ToolCallOutcome};
 use loam_http::surface::IfMatch;
 use loam_kernel::{PageQuery, ToolCallId};
 use loam_testkit::{Database, on_both};
@@ -36,7 +36,7 @@ fn usage(bed: &Bed, call_id: &str) -> ToolUse {
     }
 }
 
-async fn begin(bed: &Bed, waits: bool) -> ToolCallId {
+async fn begin(bed: &Bed, run_by_client: bool) -> ToolCallId {
     let new = NewToolCall {
         session: bed.session,
         user: None,
@@ -46,7 +46,7 @@ async fn begin(bed: &Bed, waits: bool) -> ToolCallId {
         call_id: "c".to_owned(),
         tool: "f\0".to_owned(),
         arguments: "ä".repeat(100_000),
-        waits,
+        run_by_client,
     };
     let tx = bed.db.write(&bed.scope).await.unwrap();
     let id = bed.conversation.0.gateway.record_tool_call(&tx, new).await.unwrap();
@@ -89,12 +89,12 @@ async fn a_use_whose_server_died_ends_as_failed(database: Database) {
     let (lost, waiting) = (begin(&bed, false).await, begin(&bed, true).await);
     bed.clock.advance(TimeDelta::minutes(61));
     let running = begin(&bed, false).await;
-    assert_eq!(bed.conversation.0.gateway.end_lost_tool_calls().await.unwrap(), 1);
+    assert_eq!(bed.conversation.0.gateway.fail_lost_tool_calls().await.unwrap(), 1);
     let (state, why) = status(&bed, lost).await;
     assert!(state == ToolCallStatus::Failed && why.unwrap().contains("died"));
     assert_eq!(status(&bed, waiting).await.0, ToolCallStatus::Waiting);
     assert_eq!(status(&bed, running).await.0, ToolCallStatus::Running);
-    assert_eq!(bed.conversation.0.gateway.end_lost_tool_calls().await.unwrap(), 0);
+    assert_eq!(bed.conversation.0.gateway.fail_lost_tool_calls().await.unwrap(), 0);
 }
 
 async fn a_use_ends_once(database: Database) {
@@ -103,8 +103,8 @@ async fn a_use_ends_once(database: Database) {
     bed.clock.advance(TimeDelta::milliseconds(250));
     for (status, result) in [(ToolCallStatus::Succeeded, "first\0"), (ToolCallStatus::Failed, "second")] {
         let tx = bed.db.write(&bed.scope).await.unwrap();
-        let end = ToolEnd { status, result: Some(result.to_owned()), error: None };
-        bed.conversation.0.gateway.end_tool_call(&tx, id, end).await.unwrap();
+        let end = ToolCallOutcome { status, result: Some(result.to_owned()), error: None };
+        bed.conversation.0.gateway.finish_tool_call(&tx, id, end).await.unwrap();
         tx.commit().await.unwrap();
     }
     let row = bed.conversation.0.gateway.get_tool_call(&bed.scope, id).await.unwrap();

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http_body_util::{BodyExt, Limited};
 use loam_kernel::{Error, Kind, Result};
-use loam_providers::openai::{Ending, Heard as Part, Listener};
+use loam_providers::openai::{StreamEnd, StreamEvent as Part, StreamParser};
 
 use super::event::{Tokens, ToolCall, TurnEvent};
 use super::progress::Progress;
@@ -33,20 +33,20 @@ impl Run {
         let gateway = &self.conversation.0.gateway;
         let done = gateway.complete_chat(&self.scope, Some(self.session.id), end_user, request).await;
         self.call = done.call.or(self.call);
-        let (head, body) = done.answer?.into_parts();
+        let (head, body) = done.response?.into_parts();
         let kind = head.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-        let mut listener = Listener::default();
+        let mut listener = StreamParser::default();
         if kind.starts_with("text/event-stream") {
             self.listen(body, &mut listener).await?;
         } else {
             let whole =
                 Limited::new(body, MAX_ANSWER).collect().await.map_err(|e| broke_off(e.to_string()))?;
-            self.take(listener.whole(&whole.to_bytes())?);
+            self.take(listener.read_complete(&whole.to_bytes())?);
         }
         listener.end().map(heard).map_err(broke_off)
     }
 
-    async fn listen(&mut self, mut body: axum::body::Body, listener: &mut Listener) -> Result<()> {
+    async fn listen(&mut self, mut body: axum::body::Body, listener: &mut StreamParser) -> Result<()> {
         let mut bytes = 0;
         loop {
             let frame = tokio::select! {
@@ -72,7 +72,7 @@ impl Run {
         for part in said {
             let (event, more) = match part {
                 Part::Text(text) => (text.len(), TurnEvent::Delta(text)),
-                Part::Thought(text) => (text.len(), TurnEvent::Reasoning(text)),
+                Part::Reasoning(text) => (text.len(), TurnEvent::Reasoning(text)),
             };
             self.heard_bytes += event;
             self.log.push(more);
@@ -81,7 +81,7 @@ impl Run {
     }
 }
 
-fn heard(ending: Ending) -> Heard {
+fn heard(ending: StreamEnd) -> Heard {
     let tokens = ending.usage.map(|usage| Tokens {
         prompt_tokens: usage.prompt_tokens,
         completion_tokens: usage.completion_tokens,

@@ -16,24 +16,27 @@ pub struct Model {
     /// The first half of `provider/model`.
     #[sea_orm(column_type = "Text", comment = "first half of `provider/model`; unique in the tenant")]
     pub name: String,
-    /// Its wire format.
+    /// The kind, which sets the wire format.
     #[sea_orm(column_type = "Text", comment = "kind: openai, anthropic, qwen, deepseek, ollama, dify")]
     pub kind: String,
-    /// The name for people.
-    #[sea_orm(column_type = "Text", comment = "name for people")]
+    /// The display name.
+    #[sea_orm(column_type = "Text", comment = "display name")]
     pub display_name: String,
-    /// How to reach it.
-    #[sea_orm(column_type = "JsonBinary", comment = "as the kind's config_schema says; secrets sealed")]
+    /// The configuration.
+    #[sea_orm(
+        column_type = "JsonBinary",
+        comment = "configuration, valid under the kind's config_schema; secrets sealed"
+    )]
     pub config: Json,
-    /// Whether it is called.
+    /// Whether its models can be called.
     #[sea_orm(comment = "false: its models can't be called")]
     pub is_active: bool,
-    /// The caller's own.
-    #[sea_orm(column_type = "JsonBinary", comment = "the caller's own; never interpreted")]
+    /// The caller's metadata.
+    #[sea_orm(column_type = "JsonBinary", comment = "the caller's metadata; never interpreted")]
     pub metadata: Json,
-    /// When it was made.
+    /// When it was created.
     pub created_at: DateTimeUtc,
-    /// When it was changed; its version.
+    /// When it was last changed; its version.
     pub updated_at: DateTimeUtc,
 }
 

@@ -1,6 +1,6 @@
 //! The routes of providers.
 
-use axum::Json as Answer;
+use axum::Json as JsonResponse;
 use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
@@ -28,7 +28,7 @@ pub struct AiProviderView {
     /// JSON Schema of `config`.
     #[schema(value_type = Object)]
     config_schema: Value,
-    /// Secrets read as `{"sealed": true, "last4": …}`.
+    /// The configuration; secrets are shown as `{"sealed": true, "last4": …}`.
     #[schema(value_type = Object)]
     config: Value,
     is_active: bool,
@@ -75,11 +75,11 @@ async fn list(
     Caller(scope): Caller,
     Query(filter): Query<AiProviderFilter>,
     Query(page): Query<PageQuery>,
-) -> ApiResult<Answer<Page<AiProviderView>>> {
-    Ok(Answer(gateway.list_providers(&scope, filter, &page).await?.map(AiProviderView::from)))
+) -> ApiResult<JsonResponse<Page<AiProviderView>>> {
+    Ok(JsonResponse(gateway.list_providers(&scope, filter, &page).await?.map(AiProviderView::from)))
 }
 
-/// Makes a provider.
+/// Creates a provider.
 #[utoipa::path(
     post, path = "/api/v1/ai_providers", tag = "ai_providers", operation_id = "ai_providers_create",
     request_body = AiProviderCreate,
@@ -111,7 +111,7 @@ async fn get(
     Ok(Tagged::new(provider.updated_at, provider.into()))
 }
 
-/// Changes a provider; calls use it as changed within a second.
+/// Changes a provider; calls use the change within a second.
 #[utoipa::path(
     patch, path = "/api/v1/ai_providers/{id}", tag = "ai_providers", operation_id = "ai_providers_update",
     params(("id" = AiProviderId, Path), ("If-Match" = Option<String>, Header)),
@@ -130,7 +130,7 @@ async fn update(
     Ok(Tagged::new(provider.updated_at, provider.into()))
 }
 
-/// Deletes a provider. Its calls stay on record.
+/// Deletes a provider. Its calls stay in the ledger.
 #[utoipa::path(
     delete, path = "/api/v1/ai_providers/{id}", tag = "ai_providers", operation_id = "ai_providers_delete",
     params(("id" = AiProviderId, Path)),
@@ -146,12 +146,12 @@ async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Tests the connection to a provider: what was reached, how fast, and which models it has. Costs nothing at the provider.
+/// Tests the connection to a provider: the URL, the latency, and the models it lists. Free at the provider.
 #[utoipa::path(
     post, path = "/api/v1/ai_providers/{id}/test", tag = "ai_providers", operation_id = "ai_providers_test",
     params(("id" = AiProviderId, Path)),
     responses(
-        (status = 200, body = ProviderTest, description = "whether it went well or not"),
+        (status = 200, body = ProviderTest, description = "the result, for a success and a failure"),
         (status = "4XX", body = ErrorBody),
     ),
     security(("api_key" = ["ai_providers:write"]))
@@ -160,6 +160,6 @@ async fn test(
     State(gateway): State<Gateway>,
     Caller(scope): Caller,
     Path(id): Path<AiProviderId>,
-) -> ApiResult<Answer<ProviderTest>> {
-    Ok(Answer(gateway.test_provider(&scope, id).await?))
+) -> ApiResult<JsonResponse<ProviderTest>> {
+    Ok(JsonResponse(gateway.test_provider(&scope, id).await?))
 }

@@ -1,4 +1,4 @@
-//! The secrets in a provider's configuration: sealed where they are kept, masked where they are read.
+//! The secrets in a provider's configuration: sealed in the database, masked in responses.
 
 use loam_kernel::{AiProviderId, Clock, Error, Result};
 use loam_platform::origin;
@@ -8,12 +8,12 @@ use serde_json::{Map, Value, json};
 
 use super::entity::{Column, Entity, Model};
 
-/// Where a secret is kept, to which its sealing is bound.
-fn place(id: AiProviderId, name: &str) -> String {
+/// The location of a secret, which its sealing is bound to.
+fn seal_context(id: AiProviderId, name: &str) -> String {
     format!("ai_providers/{id}/config.{name}")
 }
 
-/// Changes each secret of a configuration, given the place in it.
+/// Replaces each secret of a configuration, given its path.
 fn each(
     kind: &KindInfo,
     config: &mut Value,
@@ -36,17 +36,17 @@ fn each(
 impl SealedRows for Entity {
     const SEALED: &'static [Column] = &[Column::Config];
 
-    /// By what is in the configuration rather than by the kind: a kind may have lost a secret since.
+    /// Visits what the configuration holds rather than what the kind declares: a kind may have lost a secret since.
     fn each(row: &mut Model, visit: Visit<'_>) -> Result<()> {
         let id = row.id;
         for (name, value) in row.config.as_object_mut().into_iter().flatten() {
             match value {
                 Value::Array(items) => {
                     for (i, item) in items.iter_mut().enumerate() {
-                        visit_json(&place(id, &format!("{name}.{i}")), item, visit)?;
+                        visit_json(&seal_context(id, &format!("{name}.{i}")), item, visit)?;
                     }
                 }
-                value => visit_json(&place(id, name), value, visit)?,
+                value => visit_json(&seal_context(id, name), value, visit)?,
             }
         }
         Ok(())
@@ -62,35 +62,37 @@ pub(super) fn seal(
     mut config: Value,
 ) -> Result<Value> {
     each(kind, &mut config, |name, value| {
-        keyring.seal_json(clock, &place(id, name), value.as_str().unwrap_or_default())
+        keyring.seal_json(clock, &seal_context(id, name), value.as_str().unwrap_or_default())
     })?;
     Ok(config)
 }
 
-/// Opens a configuration that was kept.
+/// Unseals a stored configuration.
 pub(super) fn open(
     keyring: &Keyring,
     kind: &KindInfo,
     id: AiProviderId,
-    kept: &Value,
+    stored: &Value,
 ) -> Result<Map<String, Value>> {
-    let mut config = kept.clone();
-    each(kind, &mut config, |name, value| Ok(json!(keyring.open_json(&place(id, name), value)?.as_str())))?;
+    let mut config = stored.clone();
+    each(kind, &mut config, |name, value| {
+        Ok(json!(keyring.open_json(&seal_context(id, name), value)?.as_str()))
+    })?;
     match config {
         Value::Object(config) => Ok(config),
         _ => Ok(Map::new()),
     }
 }
 
-/// A configuration that is kept, as a reader sees it.
-pub(super) fn mask(kind: &KindInfo, kept: &Value) -> Value {
-    let mut config = kept.clone();
+/// A stored configuration with its secrets masked.
+pub(super) fn mask(kind: &KindInfo, stored: &Value) -> Value {
+    let mut config = stored.clone();
     // masking can't fail
     _ = each(kind, &mut config, |_, value| Ok(masked(value)));
     config
 }
 
-/// Puts a change over an opened configuration: null removes, a secret as it is read stays.
+/// Applies a change to an unsealed configuration: null removes a field, a masked secret stays.
 pub(super) fn merge(
     kind: &KindInfo,
     mut config: Map<String, Value>,
@@ -102,7 +104,7 @@ pub(super) fn merge(
             value if kind.secrets().contains(&name.as_str()) && value["sealed"] == true => {}
             Value::Array(items) if kind.secret_lists().contains(&name.as_str()) => {
                 let old = config.get(&name).and_then(Value::as_array).cloned().unwrap_or_default();
-                let items = kept_items(&name, old, items)?;
+                let items = resolve_items(&name, old, items)?;
                 config.insert(name, items.into());
             }
             value => drop(config.insert(name, value)),
@@ -111,7 +113,7 @@ pub(super) fn merge(
     Ok(config)
 }
 
-/// Refuses a change that keeps secrets which were given for another server than the one that would be asked now.
+/// Rejects a change that would send stored secrets to another server than they were given for.
 pub(super) fn check_origin(
     kind: &KindInfo,
     before: &Value,
@@ -142,27 +144,28 @@ pub(super) fn check_origin(
     Ok(())
 }
 
-/// New items of a list, in which `{"sealed": true, "last4": …}` stands for an old one that ends so.
-fn kept_items(name: &str, mut old: Vec<Value>, items: Vec<Value>) -> Result<Vec<Value>> {
-    let mut kept = Vec::with_capacity(items.len());
+/// Resolves the new items of a list, in which `{"sealed": true, "last4": …}` stands for the stored item with these
+/// last characters.
+fn resolve_items(name: &str, mut old: Vec<Value>, items: Vec<Value>) -> Result<Vec<Value>> {
+    let mut stored = Vec::with_capacity(items.len());
     for (i, item) in items.into_iter().enumerate() {
         if item["sealed"] != true {
-            kept.push(item);
+            stored.push(item);
             continue;
         }
-        let ends = |secret: &Value| {
+        let has_last4 = |secret: &Value| {
             let last4 = secret.as_str().and_then(loam_platform::seal::last4);
             item["last4"].as_str() == last4.as_deref()
         };
-        match old.iter().position(ends) {
-            Some(place) => kept.push(old.remove(place)),
+        match old.iter().position(has_last4) {
+            Some(index) => stored.push(old.remove(index)),
             None => {
-                let message = "no secret that is kept ends so; send the secret itself";
+                let message = "no stored secret has this `last4`; send the secret itself";
                 return Err(Error::invalid(format!("config.{name}.{i}"), message));
             }
         }
     }
-    Ok(kept)
+    Ok(stored)
 }
 
 #[cfg(test)]
@@ -170,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_list_of_secrets_can_be_changed_by_who_sees_only_their_ends() {
+    fn a_list_of_secrets_can_be_changed_by_last4() {
         let kind = loam_providers::kind("openai").expect("built in");
         let config = json!({"api_keys": ["sk-aaaaaaaaaaaa1111", "sk-bbbbbbbbbbbb2222"]});
         let Value::Object(config) = config else { unreachable!("an object") };
@@ -186,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn every_secret_of_another_server_has_to_be_given_again() {
+    fn secrets_must_be_sent_again_for_another_server() {
         let kind = loam_providers::kind("openai").expect("built in");
         let sealed = json!({"sealed": "v1.x.y", "last4": "1111"});
         let before = json!({"base_url": "https://a.example/v1", "api_key": sealed, "api_keys": [sealed]});
@@ -195,16 +198,16 @@ mod tests {
             let refused = check_origin(kind, &before, &change, &json!({"base_url": url})).err();
             refused.and_then(|error| error.param().map(str::to_owned))
         };
-        let kept = json!({"sealed": true, "last4": "1111"});
+        let stored = json!({"sealed": true, "last4": "1111"});
         let there = "https://b.example/v1";
         assert_eq!(check("https://a.example/v2", json!({})), None);
         assert_eq!(check(there, json!({})).as_deref(), Some("config.api_key"));
         assert_eq!(
-            check(there, json!({"api_key": kept, "api_keys": null})).as_deref(),
+            check(there, json!({"api_key": stored, "api_keys": null})).as_deref(),
             Some("config.api_key")
         );
         assert_eq!(check(there, json!({"api_key": "new"})).as_deref(), Some("config.api_keys"));
-        let mixed = json!({"api_key": "new", "api_keys": ["new", kept]});
+        let mixed = json!({"api_key": "new", "api_keys": ["new", stored]});
         assert_eq!(check(there, mixed).as_deref(), Some("config.api_keys.1"));
         assert_eq!(check(there, json!({"api_key": "new", "api_keys": ["new"]})), None);
         assert_eq!(check(there, json!({"api_key": null, "api_keys": []})), None);

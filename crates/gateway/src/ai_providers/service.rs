@@ -1,4 +1,4 @@
-//! The rules of providers.
+//! Creates, reads, changes and deletes providers.
 
 use loam_db::Tx;
 use loam_http::surface::{IfMatch, etag, next_version};
@@ -14,40 +14,40 @@ use super::entity::{ActiveModel, Column, Entity, Model};
 use super::secrets;
 use crate::Gateway;
 
-/// A provider to be made.
+/// A provider to be created.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AiProviderCreate {
     /// First half of `provider/model`: lower-case letters, digits, `-`, `_`, `.`; unique in the tenant.
     pub name: String,
-    /// Kind: `openai` (OpenAI, and every server that speaks its API), `anthropic`, `qwen`, `deepseek`, `ollama`, `dify`.
+    /// Kind: `openai` (OpenAI, and every compatible server), `anthropic`, `qwen`, `deepseek`, `ollama`, `dify`.
     pub kind: String,
-    /// Name for people; that of the kind unless given.
+    /// Display name; defaults to that of the kind.
     pub display_name: Option<String>,
-    /// As the kind's `config_schema` says.
+    /// The configuration, valid under the kind's `config_schema`.
     #[serde(default)]
     #[schema(value_type = Object, example = json!({"base_url": "https://api.openai.com/v1", "api_key": "sk-…"}))]
     pub config: Value,
-    /// Whether its models can be called; true unless given.
+    /// Whether its models can be called; defaults to true.
     pub is_active: Option<bool>,
-    /// Your own; never interpreted.
+    /// Your metadata; never interpreted.
     #[serde(default)]
     pub metadata: Map<String, Value>,
 }
 
-/// A change of a provider: what is left out stays.
+/// A change of a provider: omitted fields stay.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AiProviderUpdate {
-    /// Name for people.
+    /// Display name.
     pub display_name: Option<String>,
-    /// Fields of the configuration: what is left out stays, null removes, a secret as it is read (`{"sealed": true}`)
-    /// stays. Where `base_url` leads to another server (scheme, host or port), secrets must be given again.
+    /// Fields of the configuration: omitted fields stay, null removes, a masked secret (`{"sealed": true}`) stays. If
+    /// `base_url` changes to another server (scheme, host or port), secrets must be sent again.
     #[schema(value_type = Option<Object>)]
     pub config: Option<Map<String, Value>>,
     /// Whether its models can be called.
     pub is_active: Option<bool>,
-    /// Your own; never interpreted.
+    /// Your metadata; never interpreted.
     pub metadata: Option<Map<String, Value>>,
 }
 
@@ -80,7 +80,7 @@ impl Gateway {
         find.page(page, |row| row.id.0).await
     }
 
-    /// Whether the tenant has this provider: asked by floors above, within their own transactions.
+    /// Whether the tenant has this provider: for other crates, within their own transactions.
     pub async fn has_provider<R>(&self, tx: &Tx<R>, id: AiProviderId) -> Result<bool> {
         Ok(tx.get::<Entity>(id).await?.is_some())
     }
@@ -90,14 +90,14 @@ impl Gateway {
         self.0.db.read(scope).await?.get::<Entity>(id).await?.ok_or_else(missing)
     }
 
-    /// Makes a provider.
+    /// Creates a provider.
     pub async fn create_provider(&self, scope: &Scope, new: AiProviderCreate) -> Result<Model> {
         slug("name", &new.name, 50)?;
         let kind = kind(&new.kind).ok_or_else(|| {
             let names: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();
             Error::invalid(
                 "kind",
-                format!("there is no such kind of provider; there are `{}`", names.join("`, `")),
+                format!("is not a known kind of provider: use one of `{}`", names.join("`, `")),
             )
         })?;
         let display_name = new.display_name.unwrap_or_else(|| kind.display_name.to_owned());
@@ -123,7 +123,7 @@ impl Gateway {
         let row = tx
             .insert(row)
             .await
-            .map_err(loam_db::taken("name", "there is a provider with this name already"))?;
+            .map_err(loam_db::taken("name", "a provider with this name already exists"))?;
         let notice = self.0.changes.record(&tx, "create", "ai_providers", id, changes(&row)).await?;
         self.0.changes.commit(tx, notice).await?;
         Ok(row)
@@ -160,7 +160,7 @@ impl Gateway {
         Ok(row)
     }
 
-    /// Deletes a provider. Its calls stay on record.
+    /// Deletes a provider. Its calls stay in the ledger.
     pub async fn delete_provider(&self, scope: &Scope, id: AiProviderId) -> Result<()> {
         let tx = self.0.db.write(scope).await?;
         if tx.delete::<Entity>().filter(Column::Id.eq(id)).exec().await? == 0 {
@@ -170,7 +170,7 @@ impl Gateway {
         self.0.changes.commit(tx, notice).await
     }
 
-    /// Puts a change over a kept configuration, opening what stays secret so that the whole can be checked again.
+    /// Applies a change to a stored configuration, unsealing it so that the result can be checked.
     fn merge(&self, old: &Model, change: Map<String, Value>) -> Result<Value> {
         let kind = kind_of(old)?;
         let config = secrets::open(&self.0.keyring, kind, old.id, &old.config)?;
@@ -187,20 +187,20 @@ impl Gateway {
     }
 }
 
-/// The kind of a provider that is kept.
+/// The kind of a stored provider.
 pub(crate) fn kind_of(row: &Model) -> Result<&'static KindInfo> {
     kind(&row.kind).ok_or_else(|| Error::internal("a provider of an unknown kind"))
 }
 
-/// A kept configuration, ready for use.
+/// A stored configuration, unsealed.
 pub(crate) fn open_config(keyring: &Keyring, row: &Model) -> Result<loam_providers::Config> {
     let config = secrets::open(keyring, kind_of(row)?, row.id, &row.config)?;
     serde_json::from_value(config.into()).map_err(Error::internal)
 }
 
-/// A kept configuration as a reader sees it.
+/// A stored configuration with its secrets masked.
 pub(crate) fn shown_config(row: &Model) -> Value {
-    // nothing is shown of what this Loam can't tell the secrets of
+    // the secrets of an unknown kind are unknown, so nothing of its configuration is shown
     kind(&row.kind).map_or(Value::Null, |kind| secrets::mask(kind, &row.config))
 }
 

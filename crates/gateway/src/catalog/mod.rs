@@ -1,4 +1,4 @@
-//! The providers and prices of each tenant, ready for use, in memory.
+//! The providers, routes, prices and limits of each tenant, ready for use, in memory.
 
 mod health;
 mod models;
@@ -18,41 +18,42 @@ use crate::ai_providers;
 use crate::limits::admission::Limited;
 use crate::limits::meters::Meters;
 
-use health::Wards;
-pub(crate) use health::{Condition, CoolDown};
+use health::HealthRegistry;
+pub(crate) use health::{Availability, CoolDown};
 pub(crate) use models::{Destination, Models, Route, RouteTarget};
 pub(crate) use provider::{Key, Provider};
 
-/// The tables whose changes make what is known of a tenant old.
+/// The tables whose changes invalidate a tenant's entry.
 const TOPICS: [&str; 4] = ["ai_providers", "model_prices", "model_routes", "limits"];
 
-/// What each tenant can call. Kept until a notice says that it changed; then, should the database be away, still.
+/// What each tenant can call. Cached until a notice announces a change; while the database is unavailable, the last
+/// known state is used.
 #[derive(Clone)]
 pub(crate) struct Catalog {
     db: Db,
     keyring: Keyring,
-    /// What holds unless a provider's configuration says otherwise.
+    /// The default timeouts.
     timeouts: Timeouts,
-    wards: Arc<Wards>,
+    health_registry: Arc<HealthRegistry>,
     meters: Meters,
-    tenants: Arc<RwLock<HashMap<TenantId, Arc<Slot>>>>,
+    tenants: Arc<RwLock<HashMap<TenantId, Arc<TenantEntry>>>>,
 }
 
-/// What is known of a tenant.
+/// The cached state of a tenant.
 #[derive(Default)]
-struct Slot {
-    /// Changes announced so far.
+struct TenantEntry {
+    /// The number of changes announced so far.
     changes: AtomicU64,
-    /// What was read last, and how many changes had been announced before.
+    /// The last state read, and the number of changes announced before.
     read: RwLock<Option<(u64, Arc<Models>)>>,
-    /// Held by whoever reads; others wait for what it finds.
+    /// Held by the task that reads; others wait for its result.
     reading: tokio::sync::Mutex<()>,
-    /// The last look failed, so nobody waits for the next.
+    /// The last read failed, so nobody waits for the next.
     failing: AtomicBool,
 }
 
-impl Slot {
-    /// What was read last, unless there has been a change since.
+impl TenantEntry {
+    /// The last state read, unless there has been a change since.
     fn current(&self) -> Option<Arc<Models>> {
         let read = self.read.read().unwrap_or_else(PoisonError::into_inner);
         read.as_ref()
@@ -73,70 +74,71 @@ impl Catalog {
         meters: Meters,
         notices: &Notices,
     ) -> Self {
-        let this = Self { db, keyring, timeouts, wards: Arc::default(), meters, tenants: Arc::default() };
+        let this =
+            Self { db, keyring, timeouts, health_registry: Arc::default(), meters, tenants: Arc::default() };
         let tenants = Arc::downgrade(&this.tenants);
         notices.subscribe(move |notice: &Notice| {
             let ours = TOPICS.contains(&notice.topic.as_str());
             if let (true, Some(tenants)) = (ours, tenants.upgrade()) {
                 let tenants = tenants.read().unwrap_or_else(PoisonError::into_inner);
-                if let Some(slot) = tenants.get(&notice.tenant) {
-                    slot.changes.fetch_add(1, Ordering::AcqRel);
+                if let Some(entry) = tenants.get(&notice.tenant) {
+                    entry.changes.fetch_add(1, Ordering::AcqRel);
                 }
             }
         });
         this
     }
 
-    /// The tenant's models. Whoever was told of a change finds it here; only while the database is away the last known
-    /// are given instead.
+    /// The tenant's models, with every announced change; only while the database is unavailable, the last known
+    /// state.
     pub(crate) async fn get(&self, tenant: TenantId) -> Result<Arc<Models>> {
-        match self.known(tenant).as_deref().and_then(Slot::current) {
+        match self.existing(tenant).as_deref().and_then(TenantEntry::current) {
             Some(models) => Ok(models),
-            None => Box::pin(self.get_anew(tenant)).await,
+            None => Box::pin(self.reload(tenant)).await,
         }
     }
 
-    async fn get_anew(&self, tenant: TenantId) -> Result<Arc<Models>> {
-        let slot = self.slot(tenant);
-        let last = slot.last();
-        let _reading = match (slot.reading.try_lock(), &last) {
+    async fn reload(&self, tenant: TenantId) -> Result<Arc<Models>> {
+        let entry = self.entry(tenant);
+        let last = entry.last();
+        let _reading = match (entry.reading.try_lock(), &last) {
             (Ok(reading), _) => reading,
-            (Err(_), Some(last)) if slot.failing.load(Ordering::Acquire) => return Ok(last.clone()),
+            (Err(_), Some(last)) if entry.failing.load(Ordering::Acquire) => return Ok(last.clone()),
             (Err(_), _) => {
-                let reading = slot.reading.lock().await;
-                match (slot.current(), &last) {
+                let reading = entry.reading.lock().await;
+                match (entry.current(), &last) {
                     (Some(models), _) => return Ok(models),
-                    (None, Some(last)) if slot.failing.load(Ordering::Acquire) => return Ok(last.clone()),
+                    (None, Some(last)) if entry.failing.load(Ordering::Acquire) => return Ok(last.clone()),
                     (None, _) => reading,
                 }
             }
         };
-        let models = self.load(tenant, &slot).await;
-        slot.failing.store(models.is_err(), Ordering::Release);
+        let models = self.load(tenant, &entry).await;
+        entry.failing.store(models.is_err(), Ordering::Release);
         match (models, last) {
             (Err(e), Some(last)) if e.kind() == Kind::Unavailable => Ok(last),
             (models, _) => models,
         }
     }
 
-    /// A provider as it is configured, be it active or not.
+    /// A provider as configured, active or not.
     pub(crate) fn open(&self, row: ai_providers::entity::Model) -> Result<Provider> {
-        Provider::new(&self.keyring, self.timeouts, &self.wards, row)
+        Provider::new(&self.keyring, self.timeouts, &self.health_registry, row)
     }
 
-    fn known(&self, tenant: TenantId) -> Option<Arc<Slot>> {
+    fn existing(&self, tenant: TenantId) -> Option<Arc<TenantEntry>> {
         self.tenants.read().unwrap_or_else(PoisonError::into_inner).get(&tenant).cloned()
     }
 
-    fn slot(&self, tenant: TenantId) -> Arc<Slot> {
+    fn entry(&self, tenant: TenantId) -> Arc<TenantEntry> {
         self.tenants.write().unwrap_or_else(PoisonError::into_inner).entry(tenant).or_default().clone()
     }
 
-    async fn load(&self, tenant: TenantId, slot: &Slot) -> Result<Arc<Models>> {
-        // counted before the rows are read: a change meanwhile makes them old at once
-        let changes = slot.changes.load(Ordering::Acquire);
+    async fn load(&self, tenant: TenantId, entry: &TenantEntry) -> Result<Arc<Models>> {
+        // counted before the rows are read, so that a concurrent change invalidates them
+        let changes = entry.changes.load(Ordering::Acquire);
         let tx = self.db.read(&Scope::system(tenant, "gateway")).await?;
-        let mut models = Models::read(&tx, &self.keyring, self.timeouts, &self.wards).await?;
+        let mut models = Models::read(&tx, &self.keyring, self.timeouts, &self.health_registry).await?;
         let rules = Models::rules(&tx).await?;
         drop(tx);
         let mut meters = self.meters.of(tenant, rules.keys().copied()).await?;
@@ -145,12 +147,12 @@ impl Catalog {
             .filter_map(|(subject, rule)| Some((subject, Limited { rule, meter: meters.remove(&subject)? })));
         models.limits = limited.collect();
         let models = Arc::new(models);
-        *slot.read.write().unwrap_or_else(PoisonError::into_inner) = Some((changes, models.clone()));
-        self.wards.forget_unused();
+        *entry.read.write().unwrap_or_else(PoisonError::into_inner) = Some((changes, models.clone()));
+        self.health_registry.forget_unused();
         Ok(models)
     }
 
-    /// Reads every tenant's. One that can't be read now is read when it is first asked for.
+    /// Loads all tenants. One that can't be read now is read on first use.
     pub(crate) async fn preload(&self) -> Result<()> {
         let tx = self.db.system_read(&Scope::system(TenantId::NIL, "gateway")).await?;
         let rows = tx.find_any::<ai_providers::entity::Entity>().all().await?;
@@ -159,7 +161,7 @@ impl Catalog {
             rows.into_iter().map(|row| row.tenant_id).collect();
         for tenant in tenants {
             if let Err(e) = self.get(tenant).await {
-                tracing::warn!(%tenant, error = %e, "cannot read a tenant's models yet");
+                tracing::warn!(%tenant, error = %e, "cannot read a tenant's models; retried on first use");
             }
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! What a tenant can call, at one moment.
+//! A snapshot of what a tenant can call.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use loam_kernel::Result;
 use loam_platform::seal::Keyring;
 use uuid::Uuid;
 
-use super::health::{CoolDown, Health, Wards};
+use super::health::{CoolDown, Health, HealthRegistry};
 use super::provider::Provider;
 use crate::limits::admission::Limits;
 use crate::limits::entity::SubjectType;
@@ -24,17 +24,17 @@ pub(crate) struct Models {
     pub(crate) providers: HashMap<String, Arc<Provider>>,
     pub(crate) routes: HashMap<String, Arc<Route>>,
     pub(crate) limits: Limits,
-    /// Of the latest change of a route or provider, in microseconds since 1970.
+    /// The time of the latest change of a route or provider, in microseconds since 1970.
     pub(crate) version: i64,
     /// By provider, then by model.
     prices: HashMap<String, HashMap<String, Price>>,
 }
 
-/// An alias, ready for use.
+/// A route, ready for use.
 pub(crate) struct Route {
     pub(crate) alias: String,
     pub(crate) is_active: bool,
-    /// In the order of trying; the weights of one order decide among themselves.
+    /// Sorted by order; weights apply among targets of the same order.
     pub(crate) targets: Vec<RouteTarget>,
     pub(crate) timeouts: RouteTimeouts,
     pub(crate) retries: Retries,
@@ -53,19 +53,19 @@ pub(crate) struct RouteTarget {
 pub(crate) struct Destination {
     pub(crate) provider: Arc<Provider>,
     pub(crate) model: String,
-    /// Of a route's target alone: whoever names a model gets that model.
+    /// Only for targets of routes: a client that names a model gets that model.
     pub(crate) health: Option<Health>,
 }
 
 impl Models {
-    /// What a model costs at a provider: its own price, or the one set for all of the provider's models (`*`).
+    /// The price of a model at a provider: its own, or the one for all of the provider's models (`*`).
     pub(crate) fn price(&self, provider: &str, model: &str) -> Option<Price> {
         let prices = self.prices.get(provider)?;
         prices.get(model).or_else(|| prices.get("*")).copied()
     }
 
-    /// What a model costs at a provider that others call so: at the provider of that name, else at one that is reached at
-    /// that host, else at the only one that has a price for the model.
+    /// The price of a model at a provider that others name: at the provider of that name, else at one with that host,
+    /// else at the only one that has a price for the model.
     pub(crate) fn price_by(&self, called: &str, host: Option<&str>, model: &str) -> Option<Price> {
         let priced = |name: &str| self.price(name, model);
         let at_host = || {
@@ -83,21 +83,21 @@ impl Models {
         priced(called).or_else(at_host).or_else(only)
     }
 
-    /// Reads them.
+    /// Reads providers, routes and prices.
     pub(super) async fn read(
         tx: &Tx<Tenant>,
         keyring: &Keyring,
         timeouts: Timeouts,
-        wards: &Wards,
+        health_registry: &HealthRegistry,
     ) -> Result<Self> {
         let mut providers = HashMap::new();
         let mut version = 0;
         for row in tx.find::<ai_providers::entity::Entity>().all().await? {
             let name = row.name.clone();
             version = version.max(row.updated_at.timestamp_micros());
-            match Provider::new(keyring, timeouts, wards, row) {
+            match Provider::new(keyring, timeouts, health_registry, row) {
                 Ok(provider) => drop(providers.insert(name, Arc::new(provider))),
-                // one provider that can't be opened must not take the others with it
+                // one invalid provider must not affect the others
                 Err(e) => {
                     tracing::error!(provider = name, error = ?e, "a provider's configuration can't be used")
                 }
@@ -110,11 +110,11 @@ impl Models {
         }
         let rows = tx.find::<model_routes::entity::Entity>().all().await?;
         let version = rows.iter().map(|row| row.updated_at.timestamp_micros()).fold(version, i64::max);
-        let routes = routes(rows, &providers, wards);
+        let routes = routes(rows, &providers, health_registry);
         Ok(Self { providers, routes, limits: Limits::new(), version, prices })
     }
 
-    /// The rules of limits, by subject.
+    /// The limits, by subject.
     pub(super) async fn rules(tx: &Tx<Tenant>) -> Result<HashMap<(SubjectType, Uuid), Rule>> {
         let rows = tx.find::<limits::entity::Entity>().all().await?;
         Ok(rows.into_iter().map(|row| ((row.subject_type, row.subject_id), Rule::from(&row))).collect())
@@ -124,7 +124,7 @@ impl Models {
 fn routes(
     rows: Vec<model_routes::entity::Model>,
     providers: &HashMap<String, Arc<Provider>>,
-    wards: &Wards,
+    health_registry: &HealthRegistry,
 ) -> HashMap<String, Arc<Route>> {
     let aliases: HashMap<String, Vec<Target>> = rows
         .iter()
@@ -132,10 +132,10 @@ fn routes(
         .collect();
     let mut routes = HashMap::new();
     for row in rows {
-        // a target whose provider was deleted is passed over: the others still answer
+        // a target whose provider was deleted is skipped: the others still respond
         let targets = flatten(&row.alias, &aliases).into_iter().filter_map(|target| {
             let provider = providers.get(&target.provider)?.clone();
-            let health = wards.health(provider.id, format!("model {}", target.model));
+            let health = health_registry.health(provider.id, format!("model {}", target.model));
             let destination = Destination { provider, model: target.model, health: Some(health) };
             Some(RouteTarget {
                 destination: Arc::new(destination),

@@ -1,4 +1,4 @@
-//! A provider, ready to be asked.
+//! A provider, ready for use.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
@@ -10,13 +10,13 @@ use loam_kernel::{AiProviderId, Error, Result};
 use loam_platform::seal::Keyring;
 use loam_providers::{Config, Endpoint, Outgoing, Wire};
 
-use super::health::{Condition, Health, Wards};
+use super::health::{Availability, Health, HealthRegistry};
 use crate::ai_providers;
 
-/// More keys than a kind's schema lets in.
+/// More keys than a kind's schema allows.
 const MAX_KEYS: usize = 64;
 
-/// A provider, ready to be asked.
+/// A provider, ready for use.
 pub(crate) struct Provider {
     pub(crate) id: AiProviderId,
     pub(crate) name: String,
@@ -24,27 +24,27 @@ pub(crate) struct Provider {
     pub(crate) wire: &'static dyn Wire,
     pub(crate) config: Config,
     pub(crate) timeouts: Timeouts,
-    /// Its own list of models, when it was last asked.
-    pub(crate) listed: Mutex<Option<(Instant, Vec<String>)>>,
-    /// Without a slash at its end.
+    /// Its list of models, and when it was fetched.
+    pub(crate) model_list: Mutex<Option<(Instant, Vec<String>)>>,
+    /// Without a trailing slash.
     base_url: String,
-    /// The addresses of its endpoints, made when first asked for.
+    /// The URLs of its endpoints, built on first use.
     uris: [OnceLock<(&'static str, Uri)>; 4],
     keys: Vec<Key>,
-    /// Counts calls, so that keys take turns.
-    turn: AtomicUsize,
+    /// Counts calls, to rotate the keys.
+    next_key: AtomicUsize,
 }
 
 /// One of a provider's keys.
 pub(crate) struct Key {
-    /// Its place among the provider's keys, for the record.
+    /// Its index among the provider's keys.
     pub(crate) number: usize,
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     pub(crate) health: Health,
 }
 
 impl Provider {
-    /// Whether it is reached at this host.
+    /// Whether its base URL has this host.
     pub(super) fn is_at(&self, host: &str) -> bool {
         self.base_url.parse::<Uri>().is_ok_and(|url| url.host() == Some(host))
     }
@@ -52,7 +52,7 @@ impl Provider {
     pub(super) fn new(
         keyring: &Keyring,
         mut timeouts: Timeouts,
-        wards: &Wards,
+        health_registry: &HealthRegistry,
         row: ai_providers::entity::Model,
     ) -> Result<Self> {
         let kind = ai_providers::service::kind_of(&row)?;
@@ -69,9 +69,9 @@ impl Provider {
         };
         let keys = secrets.iter().take(MAX_KEYS).enumerate().map(|(number, secret)| {
             let headers = kind.wire.headers(&config, *secret)?;
-            // a changed key is another key, and owes nothing to what the old one did
+            // a changed key doesn't inherit the health of the old one
             let part = format!("key {number} {}", row.updated_at.timestamp_micros());
-            Ok(Key { number, headers, health: wards.health(row.id, part) })
+            Ok(Key { number, headers, health: health_registry.health(row.id, part) })
         });
         Ok(Self {
             keys: keys.collect::<Result<_>>()?,
@@ -82,13 +82,13 @@ impl Provider {
             wire: kind.wire,
             config,
             timeouts,
-            listed: Mutex::new(None),
+            model_list: Mutex::new(None),
             uris: Default::default(),
-            turn: AtomicUsize::new(0),
+            next_key: AtomicUsize::new(0),
         })
     }
 
-    /// The address of an endpoint.
+    /// The URL of an endpoint.
     pub(crate) fn uri(&self, endpoint: Endpoint, outgoing: &Outgoing) -> Result<Uri> {
         let slot = &self.uris[endpoint as usize];
         match slot.get() {
@@ -101,38 +101,38 @@ impl Provider {
         }
     }
 
-    /// An address below the base URL.
+    /// A URL below the base URL.
     pub(crate) fn address(&self, path: &str) -> Result<Uri> {
         Uri::try_from(format!("{}{path}", self.base_url)).map_err(Error::internal)
     }
 
-    /// How many keys it has.
+    /// The number of keys.
     pub(crate) fn keys(&self) -> u32 {
         u32::try_from(self.keys.len()).unwrap_or(u32::MAX)
     }
 
-    /// The key whose turn it is, of those that don't rest; if all do, the one that rests for the shortest time.
+    /// The next key in rotation that is not cooling down; if all are, the one that is available soonest.
     pub(crate) fn key(&self, now: Instant) -> &Key {
         if let [only] = self.keys.as_slice() {
             return only;
         }
-        let first = self.turn.fetch_add(1, Ordering::Relaxed);
+        let first = self.next_key.fetch_add(1, Ordering::Relaxed);
         let mut soonest: Option<(Instant, &Key)> = None;
         for i in 0..self.keys.len() {
             let key = &self.keys[(first + i) % self.keys.len()];
-            match key.health.look(now) {
-                Condition::Well => return key,
-                Condition::Resting(until) if soonest.is_none_or(|(best, _)| until < best) => {
+            match key.health.acquire(now) {
+                Availability::Available => return key,
+                Availability::CoolingDown(until) if soonest.is_none_or(|(best, _)| until < best) => {
                     soonest = Some((until, key));
                 }
-                Condition::Resting(_) => {}
+                Availability::CoolingDown(_) => {}
             }
         }
         soonest.map_or(&self.keys[0], |(_, key)| key)
     }
 
-    /// Whether the provider is known not to have a model: its configuration lists others.
-    pub(crate) fn lacks(&self, model: &str) -> bool {
+    /// Whether the provider is configured with a list of models that lacks this one.
+    pub(crate) fn lacks_model(&self, model: &str) -> bool {
         !(self.config.models.is_empty() || self.config.models.iter().any(|known| known == model))
     }
 }

@@ -1,4 +1,4 @@
-//! Whether a call may begin.
+//! Decides whether a call may start.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -7,15 +7,15 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use loam_kernel::{Error, Kind, Result};
-use loam_providers::openai::Bounds;
+use loam_providers::openai::OutputLimits;
 use uuid::Uuid;
 
 use super::demand;
 use super::entity::SubjectType;
-use super::meter::{Demand, Meter, Refusal, Rule, Which, Windows};
+use super::meter::{Demand, LimitKind, Meter, Refusal, Rule, Windows};
 use crate::model_prices::Price;
 
-/// What a subject may use, and what it has used.
+/// A limit of a subject, and its current usage.
 pub(crate) struct Limited {
     pub(crate) rule: Rule,
     pub(crate) meter: Arc<Meter>,
@@ -24,37 +24,37 @@ pub(crate) struct Limited {
 /// The limits of a tenant's subjects.
 pub(crate) type Limits = HashMap<(SubjectType, Uuid), Limited>;
 
-/// What is held back for a call, until it is dropped.
-pub(crate) struct Hold {
+/// Usage reserved for a call, until it is dropped.
+pub(crate) struct Reservation {
     meters: Vec<Arc<Meter>>,
     demand: Demand,
-    begun: bool,
+    began: bool,
 }
 
-impl Drop for Hold {
+impl Drop for Reservation {
     fn drop(&mut self) {
-        self.meters.iter().for_each(|meter| meter.release(self.demand, self.begun));
+        self.meters.iter().for_each(|meter| meter.release(self.demand, self.began));
     }
 }
 
-/// A call that wants to begin.
+/// A call to be admitted.
 pub(crate) struct Candidate<'a> {
     pub(crate) subjects: &'a [(SubjectType, Uuid)],
     pub(crate) body: &'a [u8],
-    /// How much of an answer the request allows.
-    pub(crate) bounds: Bounds,
+    /// The request's limits on its response.
+    pub(crate) output_limits: OutputLimits,
     /// Whether the model writes text.
     pub(crate) writes: bool,
-    /// The prices of all models that may answer.
+    /// The prices of all models that may respond.
     pub(crate) prices: &'a [Price],
-    /// Tokens expected of an answer that the request doesn't bound.
+    /// Tokens expected of a response that the request doesn't bound.
     pub(crate) default_tokens: u64,
     pub(crate) now: DateTime<Utc>,
 }
 
 impl Candidate<'_> {
     fn demand(&self) -> Demand {
-        let tokens = demand::expect(self.body, self.bounds, self.writes, self.default_tokens);
+        let tokens = demand::expect(self.body, self.output_limits, self.writes, self.default_tokens);
         let usage = loam_providers::Usage {
             prompt_tokens: tokens.read,
             completion_tokens: tokens.written,
@@ -63,91 +63,93 @@ impl Candidate<'_> {
         };
         Demand {
             tokens: i64::try_from(usage.total_tokens).unwrap_or(i64::MAX / 4).min(i64::MAX / 4),
-            // whichever answers, it is covered
+            // the highest cost, so that any target is covered
             nano: self.prices.iter().map(|price| price.cost(&usage)).max().unwrap_or(0).min(i64::MAX / 4),
         }
     }
 }
 
-/// The outcome, and what the client is told of its limits either way.
+/// The outcome, and the limits that the client is shown either way.
 pub(crate) struct Admission {
-    pub(crate) hold: Result<Option<Hold>>,
-    pub(crate) told: Allowance,
-    /// Nano-dollars held back.
+    pub(crate) reservation: Result<Option<Reservation>>,
+    pub(crate) status: RateLimitStatus,
+    /// Nano-dollars reserved.
     pub(crate) reserved: Option<i64>,
 }
 
-/// Lets a call begin if every limit that it counts against has room.
+/// Admits a call if every limit that applies to it has room.
 pub(crate) fn admit(limits: &Limits, candidate: &Candidate<'_>) -> Admission {
     let mut limited =
         candidate.subjects.iter().filter_map(|subject| Some((subject.0, limits.get(subject)?))).peekable();
     if limited.peek().is_none() {
-        return Admission { hold: Ok(None), told: Allowance::default(), reserved: None };
+        return Admission { reservation: Ok(None), status: RateLimitStatus::default(), reserved: None };
     }
     let demand = candidate.demand();
-    let mut hold = Hold { meters: Vec::with_capacity(candidate.subjects.len()), demand, begun: false };
-    let (mut told, mut refused) = (Allowance { at: candidate.now, ..Allowance::default() }, None);
-    for (kind, limited) in limited {
-        // what stands behind a refusal isn't asked, but tells what it has left
-        let asked = refused.is_none().then(|| limited.meter.admit(&limited.rule, demand, candidate.now));
-        let used = match asked {
+    let mut reservation =
+        Reservation { meters: Vec::with_capacity(candidate.subjects.len()), demand, began: false };
+    let (mut status, mut refused) =
+        (RateLimitStatus { at: candidate.now, ..RateLimitStatus::default() }, None);
+    for (subject_type, limited) in limited {
+        // limits after a refusal are not checked, but their status is still shown
+        let admitted = refused.is_none().then(|| limited.meter.admit(&limited.rule, demand, candidate.now));
+        let used = match admitted {
             Some(Ok(used)) => {
-                hold.meters.push(limited.meter.clone());
+                reservation.meters.push(limited.meter.clone());
                 used
             }
             Some(Err(refusal)) => {
-                refused = Some(error(kind, &refusal));
+                refused = Some(error(subject_type, &refusal));
                 limited.meter.used(candidate.now)
             }
             None => limited.meter.used(candidate.now),
         };
-        told.see(&limited.rule, &used);
+        status.observe(&limited.rule, &used);
     }
     match refused {
-        Some(error) => Admission { hold: Err(error), told, reserved: None },
+        Some(error) => Admission { reservation: Err(error), status, reserved: None },
         None => {
-            hold.begun = true;
-            Admission { hold: Ok(Some(hold)), told, reserved: Some(demand.nano) }
+            reservation.began = true;
+            Admission { reservation: Ok(Some(reservation)), status, reserved: Some(demand.nano) }
         }
     }
 }
 
-fn error(kind: SubjectType, refusal: &Refusal) -> Error {
-    let Refusal { which, limit, used, frees } = *refusal;
-    let subject = kind.name();
+fn error(subject_type: SubjectType, refusal: &Refusal) -> Error {
+    let Refusal { kind, limit, used, retry_after } = *refusal;
+    let subject = subject_type.name();
     let usd = |nano| format!("{:.6} US dollars", Price::to_usd(nano));
-    let (code, what) = match which {
-        Which::Requests => ("rate_limit_requests", format!("{limit} requests a minute, all used")),
-        Which::Tokens => {
-            ("rate_limit_tokens", format!("{limit} tokens a minute, of which {used} are used or held"))
+    let (code, what) = match kind {
+        LimitKind::Requests => ("rate_limit_requests", format!("{limit} requests per minute, all used")),
+        LimitKind::Tokens => {
+            ("rate_limit_tokens", format!("{limit} tokens per minute, {used} used or reserved"))
         }
-        Which::Concurrency => ("rate_limit_concurrency", format!("{limit} calls at once, all under way")),
-        Which::Day => {
-            ("budget_day", format!("{} a day, of which {} are spent or held", usd(limit), usd(used)))
+        LimitKind::Concurrency => {
+            ("rate_limit_concurrency", format!("{limit} concurrent calls, all in progress"))
         }
-        Which::Month => {
-            ("budget_month", format!("{} a month, of which {} are spent or held", usd(limit), usd(used)))
+        LimitKind::Day => ("budget_day", format!("{} per day, {} spent or reserved", usd(limit), usd(used))),
+        LimitKind::Month => {
+            ("budget_month", format!("{} per month, {} spent or reserved", usd(limit), usd(used)))
         }
     };
-    let message = format!("the limit of this {subject} is {what}; it is free again in {} s", frees.as_secs());
-    Error::new(Kind::TooMany, code, message).with_retry_after(frees)
+    let message = format!("the limit of this {subject} is {what}; retry after {} s", retry_after.as_secs());
+    Error::new(Kind::TooMany, code, message).with_retry_after(retry_after)
 }
 
-/// What a client is told of its limits: the one of each kind that has the least left.
+/// The status of a client's limits: for each kind, the one with the least remaining.
 #[derive(Default)]
-pub(crate) struct Allowance {
+pub(crate) struct RateLimitStatus {
     at: DateTime<Utc>,
-    requests: Option<Left>,
-    tokens: Option<Left>,
+    requests: Option<Remaining>,
+    tokens: Option<Remaining>,
 }
 
 #[derive(Clone, Copy)]
-struct Left {
+struct Remaining {
     limit: i64,
-    left: i64,
+    remaining: i64,
 }
 
-/// Names of the headers that OpenAI's clients read: limit, what is left, when it is free again.
+/// Headers that OpenAI's clients read: limit, remaining, time until the reset.
 const REQUESTS: [HeaderName; 3] = [
     HeaderName::from_static("x-ratelimit-limit-requests"),
     HeaderName::from_static("x-ratelimit-remaining-requests"),
@@ -158,38 +160,38 @@ const TOKENS: [HeaderName; 3] = [
     HeaderName::from_static("x-ratelimit-remaining-tokens"),
     HeaderName::from_static("x-ratelimit-reset-tokens"),
 ];
-/// Those of the IETF's draft (draft-ietf-httpapi-ratelimit-headers).
+/// Headers of the IETF draft (draft-ietf-httpapi-ratelimit-headers).
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const STATE: HeaderName = HeaderName::from_static("ratelimit");
 
-impl Allowance {
-    fn see(&mut self, rule: &Rule, used: &Windows) {
-        let tighter = |known: &mut Option<Left>, limit: Option<i64>, used: i64| {
+impl RateLimitStatus {
+    fn observe(&mut self, rule: &Rule, used: &Windows) {
+        let tighter = |current: &mut Option<Remaining>, limit: Option<i64>, used: i64| {
             if let Some(limit) = limit
-                && known.is_none_or(|known| limit - used < known.left)
+                && current.is_none_or(|current| limit - used < current.remaining)
             {
-                *known = Some(Left { limit, left: limit - used });
+                *current = Some(Remaining { limit, remaining: limit - used });
             }
         };
         tighter(&mut self.requests, rule.requests, used.requests);
         tighter(&mut self.tokens, rule.tokens, used.tokens);
     }
 
-    /// Puts it among an answer's headers.
+    /// Writes it to a response's headers.
     pub(crate) fn write(&self, headers: &mut HeaderMap) {
         let reset = 60 - self.at.timestamp().rem_euclid(60);
         let (mut policies, mut states) = (String::new(), String::new());
         for (kind, names, found) in [("requests", REQUESTS, self.requests), ("tokens", TOKENS, self.tokens)] {
-            let Some(Left { limit, left }) = found else { continue };
-            let left = left.max(0);
-            let values = [HeaderValue::from(limit), HeaderValue::from(left), text(format!("{reset}s"))];
+            let Some(Remaining { limit, remaining }) = found else { continue };
+            let remaining = remaining.max(0);
+            let values = [HeaderValue::from(limit), HeaderValue::from(remaining), text(format!("{reset}s"))];
             for (name, value) in names.into_iter().zip(values) {
                 headers.insert(name, value);
             }
             let comma = if policies.is_empty() { "" } else { ", " };
             // writing to a string can't fail
             _ = write!(policies, "{comma}\"{kind}\";q={limit};w=60");
-            _ = write!(states, "{comma}\"{kind}\";r={left};t={reset}");
+            _ = write!(states, "{comma}\"{kind}\";r={remaining};t={reset}");
         }
         if !policies.is_empty() {
             headers.insert(POLICY, text(policies));
@@ -198,7 +200,7 @@ impl Allowance {
     }
 }
 
-/// A header of digits and plain letters.
+/// A header value of ASCII characters.
 fn text(value: String) -> HeaderValue {
     HeaderValue::try_from(value).unwrap_or(HeaderValue::from_static(""))
 }
@@ -218,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tightest_limit_speaks_and_a_refusal_leaves_the_others_as_they_were() {
+    fn the_tightest_limit_is_shown_and_a_refusal_counts_against_no_other() {
         let now: DateTime<Utc> = "2026-05-05T12:00:10Z".parse().expect("a time");
         let (tenant, key) =
             ((SubjectType::Tenant, Uuid::from_u128(1)), (SubjectType::ApiKey, Uuid::from_u128(2)));
@@ -229,36 +231,36 @@ mod tests {
         let candidate = Candidate {
             subjects: &[tenant, key],
             body: b"{}",
-            bounds: Bounds::default(),
+            output_limits: OutputLimits::default(),
             writes: true,
             prices: &[],
             default_tokens: 1,
             now,
         };
         let first = admit(&limits, &candidate);
-        assert!(first.hold.is_ok());
+        assert!(first.reservation.is_ok());
         let second = admit(&limits, &candidate);
-        let error = second.hold.err().expect("one a minute");
+        let error = second.reservation.err().expect("one a minute");
         assert!(
-            error.message().contains("API key") && error.message().contains("1 requests a minute"),
+            error.message().contains("API key") && error.message().contains("1 requests per minute"),
             "{error}"
         );
         assert_eq!(error.retry_after(), Some(Duration::from_secs(50)));
         let mut headers = HeaderMap::new();
-        second.told.write(&mut headers);
+        second.status.write(&mut headers);
         assert_eq!(headers["x-ratelimit-remaining-requests"], "0");
         assert_eq!(headers["ratelimit"], "\"requests\";r=0;t=50");
         assert_eq!(limits[&tenant].meter.used(now).requests, 1, "the refused call counts nowhere");
     }
 
     #[test]
-    fn what_is_held_is_the_dearest_of_what_may_answer() {
+    fn the_reservation_covers_the_most_expensive_target() {
         let now = "2026-05-05T12:00:10Z".parse().expect("a time");
         let price = |output| Price { input: 0, cached_input: None, cache_write: None, output };
         let candidate = Candidate {
             subjects: &[],
             body: b"{}",
-            bounds: Bounds { max_tokens: Some(1_000_000), n: None },
+            output_limits: OutputLimits { max_tokens: Some(1_000_000), n: None },
             writes: true,
             prices: &[price(5), price(7), price(6)],
             default_tokens: 1,

@@ -5,14 +5,14 @@ use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Whose use is limited.
+/// The type of the limited subject.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
 )]
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum SubjectType {
-    /// Everybody in the tenant together.
+    /// The whole tenant.
     Tenant,
     /// One project.
     Project,
@@ -23,7 +23,7 @@ pub enum SubjectType {
 }
 
 impl SubjectType {
-    /// The word for it in messages.
+    /// The name in messages.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Tenant => "tenant",
@@ -34,9 +34,9 @@ impl SubjectType {
     }
 }
 
-/// What a tenant, project, user or key may use.
+/// The usage limits of a tenant, project, user or key.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-#[sea_orm(table_name = "limits", comment = "what a tenant, project, user or key may use")]
+#[sea_orm(table_name = "limits", comment = "usage limits of a tenant, project, user or key")]
 pub struct Model {
     /// The tenant.
     #[sea_orm(primary_key, auto_increment = false)]
@@ -44,30 +44,30 @@ pub struct Model {
     /// The limit.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: LimitId,
-    /// Whose use.
+    /// The type of the subject.
     #[sea_orm(comment = "tenant, project, user, api_key")]
     pub subject_type: SubjectType,
-    /// Which one.
+    /// The subject.
     #[sea_orm(comment = "id of the tenant, project, user or key; one limit for each")]
     pub subject_id: Uuid,
-    /// Calls.
-    #[sea_orm(comment = "calls that may begin in a minute of the clock")]
+    /// Calls per minute.
+    #[sea_orm(comment = "calls started per minute of the clock")]
     pub requests_per_minute: Option<i64>,
-    /// Tokens.
-    #[sea_orm(comment = "tokens, read and written, of calls begun in a minute of the clock")]
+    /// Tokens per minute.
+    #[sea_orm(comment = "prompt and completion tokens of calls started per minute of the clock")]
     pub tokens_per_minute: Option<i64>,
-    /// Calls at once.
-    #[sea_orm(comment = "calls under way at once, on each node")]
+    /// Concurrent calls.
+    #[sea_orm(comment = "concurrent calls, on each node")]
     pub concurrency: Option<i64>,
-    /// Money a day.
-    #[sea_orm(comment = "nano-dollars a day, UTC")]
+    /// Budget per day.
+    #[sea_orm(comment = "nano-dollars per day, UTC")]
     pub budget_day_nano_usd: Option<i64>,
-    /// Money a month.
-    #[sea_orm(comment = "nano-dollars a month, UTC")]
+    /// Budget per month.
+    #[sea_orm(comment = "nano-dollars per month, UTC")]
     pub budget_month_nano_usd: Option<i64>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: DateTimeUtc,
-    /// When it was changed; its version.
+    /// When it was last changed; its version.
     pub updated_at: DateTimeUtc,
 }
 

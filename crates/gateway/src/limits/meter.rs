@@ -1,7 +1,7 @@
-//! What one subject has used of its limits.
+//! The usage of one subject.
 //!
-//! Windows are those of the clock (UTC): the minute, the day, the month in which a call began. They are the buckets of
-//! `usage_stats`, so a meter is made anew from there after a restart, and counts on exactly.
+//! Windows follow the clock (UTC): the minute, the day, the month in which a call started. They are the buckets of
+//! `usage_stats`, so after a restart a meter is rebuilt from there, and stays exact.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use loam_journal::Position;
 
 use super::entity::Model;
 
-/// What may be used; none: no limit.
+/// The limits; none: unlimited.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Rule {
     pub(crate) requests: Option<i64>,
@@ -35,27 +35,27 @@ impl From<&Model> for Rule {
     }
 }
 
-/// What a call is expected to use.
+/// The expected usage of a call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Demand {
     pub(crate) tokens: i64,
     pub(crate) nano: i64,
 }
 
-/// What a call did use.
+/// The actual usage of a settled call.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Spent {
-    /// Of its settlement in the journal.
+pub(crate) struct SettledUsage {
+    /// The position of its settlement in the journal.
     pub(crate) position: Position,
-    /// When it began.
+    /// When the call started.
     pub(crate) at: DateTime<Utc>,
     pub(crate) tokens: i64,
     pub(crate) nano: i64,
 }
 
-/// Which limit stands in the way.
+/// The kind of limit that is exceeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Which {
+pub(crate) enum LimitKind {
     Requests,
     Tokens,
     Concurrency,
@@ -63,18 +63,18 @@ pub(crate) enum Which {
     Month,
 }
 
-/// Why a call can't begin.
+/// Why a call is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Refusal {
-    pub(crate) which: Which,
+    pub(crate) kind: LimitKind,
     pub(crate) limit: i64,
-    /// What counts against it, calls under way included.
+    /// What counts against it, including calls in progress.
     pub(crate) used: i64,
-    /// When it is free again.
-    pub(crate) frees: Duration,
+    /// When there may be room again.
+    pub(crate) retry_after: Duration,
 }
 
-/// Sums of the windows at a moment.
+/// The sums of the current windows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Windows {
     minute: i64,
@@ -87,7 +87,7 @@ pub(crate) struct Windows {
 }
 
 impl Windows {
-    /// Nothing used, in the windows of a moment.
+    /// Empty windows at a time.
     pub(crate) fn at(now: DateTime<Utc>) -> Self {
         let minute = now.timestamp().div_euclid(60);
         let day = now.timestamp().div_euclid(86_400);
@@ -95,9 +95,9 @@ impl Windows {
         Self { minute, day, month, ..Self::default() }
     }
 
-    /// Goes on to the windows of a moment; what has passed is forgotten.
+    /// Advances to the windows at a time, and resets those that have ended.
     fn roll(&mut self, now: DateTime<Utc>) {
-        // within a minute nothing else passes either, and most calls are
+        // a fast path: within the same minute no window ends
         if now.timestamp().div_euclid(60) == self.minute {
             return;
         }
@@ -113,43 +113,43 @@ impl Windows {
         }
     }
 
-    fn add(&mut self, spent: &Spent) {
-        let began = Self::at(spent.at);
+    fn add(&mut self, usage: &SettledUsage) {
+        let began = Self::at(usage.at);
         if began.minute == self.minute {
-            self.tokens += spent.tokens;
+            self.tokens += usage.tokens;
         }
         if began.day == self.day {
-            self.day_nano += spent.nano;
+            self.day_nano += usage.nano;
         }
         if began.month == self.month {
-            self.month_nano += spent.nano;
+            self.month_nano += usage.nano;
         }
     }
 }
 
-/// Counts for one subject.
+/// Counts the usage of one subject.
 pub(crate) struct Meter(Mutex<State>);
 
 struct State {
     own: Windows,
-    /// What other nodes used, when last looked.
+    /// What other nodes used, as of the last poll.
     others: Windows,
     in_flight: i64,
-    held: Demand,
-    /// What was settled before the sums of the database were read; none once they are.
-    early: Option<Vec<Spent>>,
+    reserved: Demand,
+    /// Usage settled before the sums were read from the database; none once they are.
+    pending: Option<Vec<SettledUsage>>,
 }
 
 impl Meter {
-    /// A meter that doesn't know yet what was used before.
+    /// A meter without its previous usage.
     pub(crate) fn new(now: DateTime<Utc>) -> Self {
         let windows = Windows::at(now);
         Self(Mutex::new(State {
             own: windows,
             others: windows,
             in_flight: 0,
-            held: Demand::default(),
-            early: Some(Vec::new()),
+            reserved: Demand::default(),
+            pending: Some(Vec::new()),
         }))
     }
 
@@ -158,27 +158,28 @@ impl Meter {
     }
 
     pub(crate) fn is_loaded(&self) -> bool {
-        self.lock().early.is_none()
+        self.lock().pending.is_none()
     }
 
-    /// Starts from sums that hold all that was settled up to a position of the journal, and adds what came later.
+    /// Initializes it with sums that include everything settled up to a position of the journal, and adds what was
+    /// settled later.
     pub(crate) fn load(&self, own: Windows, others: Windows, up_to: Position, now: DateTime<Utc>) {
         let mut state = self.lock();
-        let Some(early) = state.early.take() else { return };
+        let Some(pending) = state.pending.take() else { return };
         state.own = own;
         state.own.roll(now);
-        for spent in early.iter().filter(|spent| spent.position > up_to) {
-            state.own.add(spent);
+        for usage in pending.iter().filter(|usage| usage.position > up_to) {
+            state.own.add(usage);
         }
         state.others = others;
     }
 
-    /// Takes over what other nodes used.
-    pub(crate) fn see_others(&self, others: Windows) {
+    /// Replaces the usage of other nodes.
+    pub(crate) fn set_others(&self, others: Windows) {
         self.lock().others = others;
     }
 
-    /// Lets a call begin, and holds back what it is expected to use; says what is used then.
+    /// Admits a call, and reserves its expected usage; returns the resulting usage.
     pub(crate) fn admit(&self, rule: &Rule, demand: Demand, now: DateTime<Utc>) -> Result<Windows, Refusal> {
         let mut state = self.lock();
         state.own.roll(now);
@@ -186,59 +187,59 @@ impl Meter {
         let (own, others) = (state.own, state.others);
         let to_minute = || until_next(now, 60);
         let soon = || Duration::from_secs(1);
-        check(Which::Requests, rule.requests, own.requests + others.requests, 1, to_minute)?;
-        check(Which::Concurrency, rule.concurrency, state.in_flight, 1, soon)?;
-        let tokens = own.tokens + others.tokens + state.held.tokens;
-        // one call that is larger than the limit by itself could never begin otherwise
+        check(LimitKind::Requests, rule.requests, own.requests + others.requests, 1, to_minute)?;
+        check(LimitKind::Concurrency, rule.concurrency, state.in_flight, 1, soon)?;
+        let tokens = own.tokens + others.tokens + state.reserved.tokens;
+        // otherwise a single call larger than the limit could never start
         if tokens > 0 {
-            check(Which::Tokens, rule.tokens, tokens, demand.tokens, to_minute)?;
+            check(LimitKind::Tokens, rule.tokens, tokens, demand.tokens, to_minute)?;
         }
-        // what costs nothing needs no budget
+        // a free call needs no budget
         if demand.nano > 0 {
-            for (which, limit, spent) in [
-                (Which::Day, rule.day, own.day_nano + others.day_nano),
-                (Which::Month, rule.month, own.month_nano + others.month_nano),
+            for (kind, limit, usage) in [
+                (LimitKind::Day, rule.day, own.day_nano + others.day_nano),
+                (LimitKind::Month, rule.month, own.month_nano + others.month_nano),
             ] {
-                let frees = || match (which, limit) {
-                    // calls under way may yet give back what they hold
-                    (_, Some(limit)) if spent.saturating_add(demand.nano) <= limit => soon(),
-                    (Which::Day, _) => until_next(now, 86_400),
+                let retry_after = || match (kind, limit) {
+                    // calls in progress may release part of their reservation
+                    (_, Some(limit)) if usage.saturating_add(demand.nano) <= limit => soon(),
+                    (LimitKind::Day, _) => until_next(now, 86_400),
                     _ => until_next_month(now),
                 };
-                check(which, limit, spent + state.held.nano, demand.nano, frees)?;
+                check(kind, limit, usage + state.reserved.nano, demand.nano, retry_after)?;
             }
         }
         state.own.requests += 1;
         state.in_flight += 1;
-        state.held.tokens += demand.tokens;
-        state.held.nano += demand.nano;
+        state.reserved.tokens += demand.tokens;
+        state.reserved.nano += demand.nano;
         Ok(state.used())
     }
 
-    /// Gives back what was held for a call; `begun` is false for one that another subject's limit kept from beginning.
-    pub(crate) fn release(&self, demand: Demand, begun: bool) {
+    /// Releases a call's reservation; `began` is false for a call that another subject's limit refused.
+    pub(crate) fn release(&self, demand: Demand, began: bool) {
         let mut state = self.lock();
         state.in_flight -= 1;
-        state.held.tokens -= demand.tokens;
-        state.held.nano -= demand.nano;
-        if !begun {
+        state.reserved.tokens -= demand.tokens;
+        state.reserved.nano -= demand.nano;
+        if !began {
             state.own.requests -= 1;
         }
     }
 
-    /// Counts a call that ended.
-    pub(crate) fn spent(&self, spent: Spent, now: DateTime<Utc>) {
+    /// Records the usage of a settled call.
+    pub(crate) fn record_usage(&self, usage: SettledUsage, now: DateTime<Utc>) {
         let mut state = self.lock();
-        match &mut state.early {
-            Some(early) => early.push(spent),
+        match &mut state.pending {
+            Some(pending) => pending.push(usage),
             None => {
                 state.own.roll(now);
-                state.own.add(&spent);
+                state.own.add(&usage);
             }
         }
     }
 
-    /// What is used now, held included.
+    /// The current usage, including reservations.
     pub(crate) fn used(&self, now: DateTime<Utc>) -> Windows {
         let mut state = self.lock();
         state.own.roll(now);
@@ -249,34 +250,34 @@ impl Meter {
 
 impl State {
     fn used(&self) -> Windows {
-        let (own, others, held) = (self.own, self.others, self.held);
+        let (own, others, reserved) = (self.own, self.others, self.reserved);
         Windows {
             requests: own.requests + others.requests,
-            tokens: own.tokens + others.tokens + held.tokens,
-            day_nano: own.day_nano + others.day_nano + held.nano,
-            month_nano: own.month_nano + others.month_nano + held.nano,
+            tokens: own.tokens + others.tokens + reserved.tokens,
+            day_nano: own.day_nano + others.day_nano + reserved.nano,
+            month_nano: own.month_nano + others.month_nano + reserved.nano,
             ..own
         }
     }
 }
 
-/// Refuses what is more than a limit; when that is free again is worked out for nobody else.
+/// Refuses usage beyond a limit; `retry_after` is only computed for a refusal.
 fn check(
-    which: Which,
+    kind: LimitKind,
     limit: Option<i64>,
     used: i64,
     more: i64,
-    frees: impl FnOnce() -> Duration,
+    retry_after: impl FnOnce() -> Duration,
 ) -> Result<(), Refusal> {
     match limit {
         Some(limit) if used.saturating_add(more) > limit => {
-            Err(Refusal { which, limit, used, frees: frees() })
+            Err(Refusal { kind, limit, used, retry_after: retry_after() })
         }
         _ => Ok(()),
     }
 }
 
-/// Until the next multiple of so many seconds; a whole second at least.
+/// The time until the next multiple of `seconds`; at least one second.
 fn until_next(now: DateTime<Utc>, seconds: i64) -> Duration {
     let left = seconds - now.timestamp().rem_euclid(seconds);
     Duration::from_secs(u64::try_from(left).unwrap_or(1).max(1))
@@ -297,8 +298,8 @@ mod tests {
         text.parse().expect("a time")
     }
 
-    fn spent(position: u64, when: &str, nano: i64) -> Spent {
-        Spent { position: Position(position), at: at(when), tokens: 10, nano }
+    fn usage(position: u64, when: &str, nano: i64) -> SettledUsage {
+        SettledUsage { position: Position(position), at: at(when), tokens: 10, nano }
     }
 
     fn loaded(when: &str) -> Meter {
@@ -308,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_held_counts_until_it_is_spent_or_given_back() {
+    fn a_reservation_counts_until_it_is_settled_or_released() {
         let now = at("2026-03-31T23:59:50Z");
         let meter = loaded("2026-03-31T23:59:50Z");
         let rule = Rule { day: Some(100), ..Rule::default() };
@@ -316,28 +317,28 @@ mod tests {
         meter.admit(&rule, demand, now).expect("room");
         meter.admit(&rule, demand, now).expect("room");
         let refusal = meter.admit(&rule, demand, now).expect_err("120 is more than 100");
-        assert_eq!((refusal.which, refusal.used, refusal.limit), (Which::Day, 80, 100));
-        assert_eq!(refusal.frees, Duration::from_secs(1), "calls under way may need less");
-        meter.spent(spent(1, "2026-03-31T23:59:50Z", 90), now);
+        assert_eq!((refusal.kind, refusal.used, refusal.limit), (LimitKind::Day, 80, 100));
+        assert_eq!(refusal.retry_after, Duration::from_secs(1), "calls in progress may need less");
+        meter.record_usage(usage(1, "2026-03-31T23:59:50Z", 90), now);
         meter.release(demand, true);
         meter.release(demand, true);
         let refusal = meter.admit(&rule, demand, now).expect_err("spent");
-        assert_eq!((refusal.used, refusal.frees), (90, Duration::from_secs(10)));
+        assert_eq!((refusal.used, refusal.retry_after), (90, Duration::from_secs(10)));
         meter.admit(&rule, demand, at("2026-04-01T00:00:00Z")).expect("a new day");
     }
 
     #[test]
-    fn windows_are_those_of_the_clock() {
+    fn windows_follow_the_clock() {
         let meter = loaded("2026-12-31T23:59:30Z");
         let now = at("2026-12-31T23:59:30Z");
         let rule = Rule { requests: Some(1), tokens: Some(15), month: Some(50), ..Rule::default() };
         let demand = Demand { tokens: 10, nano: 10 };
         meter.admit(&rule, demand, now).expect("the first");
         let refusal = meter.admit(&rule, demand, now).expect_err("one a minute");
-        assert_eq!((refusal.which, refusal.frees), (Which::Requests, Duration::from_secs(30)));
+        assert_eq!((refusal.kind, refusal.retry_after), (LimitKind::Requests, Duration::from_secs(30)));
         meter.release(demand, true);
-        // a call of the old minute that ends in the new one counts in the old one
-        meter.spent(spent(1, "2026-12-31T23:59:30Z", 45), at("2027-01-01T00:00:01Z"));
+        // a call that started in the previous minute and ends in the new one counts in the previous one
+        meter.record_usage(usage(1, "2026-12-31T23:59:30Z", 45), at("2027-01-01T00:00:01Z"));
         let used = meter.used(at("2027-01-01T00:00:01Z"));
         assert_eq!((used.requests, used.tokens, used.day_nano, used.month_nano), (0, 0, 0, 0));
     }
@@ -347,18 +348,18 @@ mod tests {
         let now = at("2026-05-05T12:00:00Z");
         let meter = Meter::new(now);
         for position in [10, 20, 30] {
-            meter.spent(spent(position, "2026-05-05T12:00:00Z", 1), now);
+            meter.record_usage(usage(position, "2026-05-05T12:00:00Z", 1), now);
         }
-        // the database knows of everything up to 20, and of 100 from before
+        // the sums of the database include everything up to 20, and 100 from before
         let own = Windows { day_nano: 102, month_nano: 102, ..Windows::at(now) };
         meter.load(own, Windows { day_nano: 7, ..Windows::at(now) }, Position(20), now);
         assert_eq!(meter.used(now).day_nano, 102 + 1 + 7);
-        meter.spent(spent(40, "2026-05-05T12:00:00Z", 1), now);
+        meter.record_usage(usage(40, "2026-05-05T12:00:00Z", 1), now);
         assert_eq!(meter.used(now).day_nano, 111);
     }
 
     #[test]
-    fn a_call_that_another_limit_kept_from_beginning_is_as_if_never_asked() {
+    fn a_call_that_another_limit_refused_is_not_counted() {
         let now = at("2026-05-05T12:00:00Z");
         let meter = loaded("2026-05-05T12:00:00Z");
         let rule = Rule { requests: Some(1), concurrency: Some(1), ..Rule::default() };
@@ -367,6 +368,6 @@ mod tests {
         meter.admit(&rule, Demand::default(), now).expect("still room");
         let refusal =
             meter.admit(&Rule { requests: None, ..rule }, Demand::default(), now).expect_err("busy");
-        assert_eq!(refusal.which, Which::Concurrency);
+        assert_eq!(refusal.kind, LimitKind::Concurrency);
     }
 }

@@ -1,7 +1,7 @@
-//! The meters of every subject that has a limit.
+//! The meters of all subjects with limits.
 //!
-//! A meter starts from `usage_stats`, which says what was used up to the drainer's checkpoint, and adds every settlement
-//! behind it. So nothing is counted twice or not at all, whenever a limit is made and however the server was stopped.
+//! A meter starts from `usage_stats`, which holds the usage up to the drainer's checkpoint, and adds every settlement
+//! after it. So each call is counted exactly once, whenever a limit is created and however the server was stopped.
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
@@ -16,17 +16,17 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::entity::SubjectType;
-use super::meter::{Meter, Spent, Windows};
+use super::meter::{Meter, SettledUsage, Windows};
 use super::sums::{self, Subject, Sums};
 use crate::llm_calls::entity::CallState;
 use crate::llm_calls::record::Record;
 
-/// How long a limit's first call waits for the drainer.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// How often other nodes' use is looked at.
-const LOOK: Duration = Duration::from_secs(1);
-/// Tries to find the drainer between two batches.
-const TRIES: usize = 50;
+/// How long the first call under a limit waits for the drainer.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// How often other nodes' usage is polled.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// Maximum attempts to read sums between two batches of the drainer.
+const MAX_ATTEMPTS: usize = 50;
 
 /// The meters of this node. Cheap to clone.
 #[derive(Clone)]
@@ -36,7 +36,7 @@ struct Inner {
     db: Db,
     clock: Clock,
     journal: Option<Journal>,
-    /// How far the drainer has come; known once it runs.
+    /// The drainer's position; set once it runs.
     drained: OnceLock<watch::Receiver<Position>>,
     all: RwLock<HashMap<Subject, Arc<Meter>>>,
 }
@@ -46,12 +46,12 @@ impl Meters {
         Self(Arc::new(Inner { db, clock, journal, drained: OnceLock::new(), all: RwLock::default() }))
     }
 
-    /// Says where to look how far the drainer has come.
+    /// Sets the source of the drainer's position.
     pub(crate) fn follow(&self, drained: watch::Receiver<Position>) {
         _ = self.0.drained.set(drained);
     }
 
-    /// The meters of a tenant's subjects, which know what was used before.
+    /// The initialized meters of a tenant's subjects.
     pub(crate) async fn of(
         &self,
         tenant: TenantId,
@@ -73,18 +73,19 @@ impl Meters {
     }
 
     async fn load(&self, tenant: TenantId, meters: &HashMap<(SubjectType, Uuid), Arc<Meter>>) -> Result<()> {
-        let away = || {
-            let message = "what was used so far can't be read for the moment, so limits can't be kept";
+        let unknown = || {
+            let message =
+                "the usage so far can't be read at the moment, so limits can't be enforced; try again";
             Error::unavailable("limits_unknown", message, Duration::from_secs(2))
         };
         let (Some(journal), Some(drained)) = (&self.0.journal, self.0.drained.get()) else {
-            return Err(away());
+            return Err(unknown());
         };
-        // what was settled before the meters were there must be in the sums; what comes later, they are told
+        // the sums must include what was settled before the meters existed; the meters record what is settled later
         let (node, end) = (NodeId(Uuid::from_bytes(journal.id())), journal.end());
         let mut drained = drained.clone();
         let waiting = drained.wait_for(|position| *position >= end);
-        _ = tokio::time::timeout(PATIENCE, waiting).await.map_err(|_| away())?;
+        _ = tokio::time::timeout(TIMEOUT, waiting).await.map_err(|_| unknown())?;
         let now = self.0.clock.now();
         let (sums, up_to) = self.read(node, tenant).await?;
         let of = |sums: &HashMap<Subject, Windows>, (kind, id)| {
@@ -96,28 +97,28 @@ impl Meters {
         Ok(())
     }
 
-    /// Sums, and the checkpoint that they belong to.
+    /// Reads sums, and the checkpoint that they belong to.
     async fn read(&self, node: NodeId, tenant: TenantId) -> Result<(Sums, Position)> {
         let tx = self.0.db.system_read(&Scope::system(TenantId::NIL, "limits")).await?;
-        for _ in 0..TRIES {
-            // each statement may see a later state than the one before
+        for _ in 0..MAX_ATTEMPTS {
+            // each statement may see a later state than the previous one
             let before = checkpoint::read(&tx, node).await?;
             let sums = sums::read(&tx, node, vec![tenant], false, self.0.clock.now()).await?;
             if checkpoint::read(&tx, node).await? == before {
                 return Ok((sums, before));
             }
         }
-        Err(Error::internal("the drainer's checkpoint never stood still while sums were read"))
+        Err(Error::internal("the drainer's checkpoint kept changing while sums were read"))
     }
 
-    /// Counts a call that ended.
-    pub(crate) fn spent(&self, record: &Record, position: Position) {
+    /// Records the usage of a settled call.
+    pub(crate) fn record_usage(&self, record: &Record, position: Position) {
         let all = self.0.all.read().unwrap_or_else(PoisonError::into_inner);
         if all.is_empty() {
             return;
         }
         let unsettled = if record.state == CallState::Orphaned { record.reserved_nano_usd } else { None };
-        let spent = Spent {
+        let usage = SettledUsage {
             position,
             at: record.created_at(),
             tokens: record.usage.map_or(0, |usage| i64::try_from(usage.total_tokens).unwrap_or(i64::MAX)),
@@ -126,23 +127,23 @@ impl Meters {
         let now = self.0.clock.now();
         for (kind, id) in subjects(record) {
             if let Some(meter) = all.get(&(record.tenant, kind, id)) {
-                meter.spent(spent, now);
+                meter.record_usage(usage, now);
             }
         }
     }
 
-    /// Looks at what other nodes use, until stopped. Nothing else writes to an embedded database.
-    pub(crate) async fn watch_others(self, stop: CancellationToken) {
+    /// Polls what other nodes use, until stopped. An embedded database has no other nodes.
+    pub(crate) async fn poll_other_nodes(self, stop: CancellationToken) {
         let Some(journal) = self.0.journal.as_ref().filter(|_| !self.0.db.is_embedded()) else { return };
         let node = NodeId(Uuid::from_bytes(journal.id()));
-        while stop.run_until_cancelled(tokio::time::sleep(LOOK)).await.is_some() {
-            if let Err(e) = self.look_at_others(node).await {
-                tracing::debug!(error = %e, "cannot look at what other nodes use");
+        while stop.run_until_cancelled(tokio::time::sleep(POLL_INTERVAL)).await.is_some() {
+            if let Err(e) = self.read_other_nodes(node).await {
+                tracing::debug!(error = %e, "cannot read the usage of other nodes");
             }
         }
     }
 
-    async fn look_at_others(&self, node: NodeId) -> Result<()> {
+    async fn read_other_nodes(&self, node: NodeId) -> Result<()> {
         let meters: Vec<(Subject, Arc<Meter>)> = {
             let all = self.0.all.read().unwrap_or_else(PoisonError::into_inner);
             all.iter().map(|(subject, meter)| (*subject, meter.clone())).collect()
@@ -157,13 +158,13 @@ impl Meters {
         let tx = self.0.db.system_read(&Scope::system(TenantId::NIL, "limits")).await?;
         let sums = sums::read(&tx, node, tenants, true, now).await?;
         for (subject, meter) in meters {
-            meter.see_others(sums.others.get(&subject).copied().unwrap_or_else(|| Windows::at(now)));
+            meter.set_others(sums.others.get(&subject).copied().unwrap_or_else(|| Windows::at(now)));
         }
         Ok(())
     }
 }
 
-/// Whose limits a call counts against.
+/// The subjects whose limits apply to a call.
 pub(crate) fn subjects(record: &Record) -> impl Iterator<Item = (SubjectType, Uuid)> {
     [
         Some((SubjectType::Tenant, record.tenant.0)),

@@ -1,4 +1,4 @@
-//! Limits: what a tenant, project, user or key may use.
+//! Usage limits of tenants, projects, users and keys.
 
 pub(crate) mod admission;
 mod demand;

@@ -1,6 +1,6 @@
 //! The routes of limits.
 
-use axum::Json as Answer;
+use axum::Json as JsonResponse;
 use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
@@ -16,12 +16,12 @@ use super::service::{LimitCreate, LimitFilter, LimitUpdate};
 use crate::Gateway;
 use crate::model_prices::Price;
 
-/// What a tenant, project, user or key may use.
+/// The usage limits of a tenant, project, user or key.
 #[derive(Serialize, ToSchema)]
 pub struct LimitView {
     id: LimitId,
     subject_type: SubjectType,
-    /// Id of the tenant, project, user or key.
+    /// ID of the tenant, project, user or key.
     subject_id: Uuid,
     requests_per_minute: Option<i64>,
     tokens_per_minute: Option<i64>,
@@ -70,11 +70,11 @@ async fn list(
     Caller(scope): Caller,
     Query(filter): Query<LimitFilter>,
     Query(page): Query<PageQuery>,
-) -> ApiResult<Answer<Page<LimitView>>> {
-    Ok(Answer(gateway.list_limits(&scope, filter, &page).await?.map(LimitView::from)))
+) -> ApiResult<JsonResponse<Page<LimitView>>> {
+    Ok(JsonResponse(gateway.list_limits(&scope, filter, &page).await?.map(LimitView::from)))
 }
 
-/// Sets a limit. What was used of it so far in this day and month counts.
+/// Creates a limit. Usage of the current day and month counts against it.
 #[utoipa::path(
     post, path = "/api/v1/limits", tag = "limits", operation_id = "limits_create",
     request_body = LimitCreate,
@@ -106,7 +106,7 @@ async fn get(
     Ok(Tagged::new(limit.updated_at, limit.into()))
 }
 
-/// Changes a limit; calls are held to it within a second.
+/// Changes a limit; calls are subject to the change within a second.
 #[utoipa::path(
     patch, path = "/api/v1/limits/{id}", tag = "limits", operation_id = "limits_update",
     params(("id" = LimitId, Path), ("If-Match" = Option<String>, Header)),
@@ -125,7 +125,7 @@ async fn update(
     Ok(Tagged::new(limit.updated_at, limit.into()))
 }
 
-/// Removes a limit.
+/// Deletes a limit.
 #[utoipa::path(
     delete, path = "/api/v1/limits/{id}", tag = "limits", operation_id = "limits_delete",
     params(("id" = LimitId, Path)),

@@ -1,4 +1,4 @@
-//! The rules of limits.
+//! Creates, reads, changes and deletes limits.
 
 use loam_http::surface::{IfMatch, etag, next_version, present};
 use loam_kernel::{Error, Kind, LimitId, Page, PageQuery, Result, Scope, TenantId};
@@ -12,50 +12,50 @@ use super::entity::{ActiveModel, Column, Entity, Model, SubjectType};
 use crate::Gateway;
 use crate::model_prices::{Price, from_usd};
 
-/// More than any limit needs to be.
+/// The largest count that a limit can have.
 const MAX_COUNT: i64 = 1_000_000_000_000;
 
-/// A limit to be set. At least one of its fields has to be given.
+/// A limit to be created. At least one limit must be given.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LimitCreate {
-    /// Whose use is limited.
+    /// The type of the limited subject.
     pub subject_type: SubjectType,
-    /// Id of the project, user or key; of the tenant, it may be left out.
+    /// ID of the project, user or key; optional for the tenant.
     pub subject_id: Option<Uuid>,
-    /// Calls that may begin in a minute of the clock.
+    /// Calls started per minute of the clock.
     pub requests_per_minute: Option<i64>,
-    /// Tokens, read and written, of calls begun in a minute of the clock.
+    /// Prompt and completion tokens of calls started per minute of the clock.
     pub tokens_per_minute: Option<i64>,
-    /// Calls under way at once, on each node.
+    /// Concurrent calls, on each node.
     pub concurrency: Option<i64>,
-    /// US dollars a day, UTC.
+    /// US dollars per day, UTC.
     pub budget_per_day: Option<f64>,
-    /// US dollars a month, UTC.
+    /// US dollars per month, UTC.
     pub budget_per_month: Option<f64>,
 }
 
-/// A change of a limit: what is left out stays, null lifts.
+/// A change of a limit: omitted fields stay, null removes the limit.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LimitUpdate {
-    /// Calls that may begin in a minute of the clock.
+    /// Calls started per minute of the clock.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<i64>)]
     pub requests_per_minute: Option<Option<i64>>,
-    /// Tokens, read and written, of calls begun in a minute of the clock.
+    /// Prompt and completion tokens of calls started per minute of the clock.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<i64>)]
     pub tokens_per_minute: Option<Option<i64>>,
-    /// Calls under way at once, on each node.
+    /// Concurrent calls, on each node.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<i64>)]
     pub concurrency: Option<Option<i64>>,
-    /// US dollars a day, UTC.
+    /// US dollars per day, UTC.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<f64>)]
     pub budget_per_day: Option<Option<f64>>,
-    /// US dollars a month, UTC.
+    /// US dollars per month, UTC.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<f64>)]
     pub budget_per_month: Option<Option<f64>>,
@@ -65,7 +65,7 @@ pub struct LimitUpdate {
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct LimitFilter {
-    /// Only limits of this sort of subject.
+    /// Only limits of this type of subject.
     pub subject_type: Option<SubjectType>,
     /// Only the limit of this subject.
     pub subject_id: Option<Uuid>,
@@ -95,14 +95,14 @@ impl Gateway {
         self.0.db.read(scope).await?.get::<Entity>(id).await?.ok_or_else(missing)
     }
 
-    /// Sets a limit.
+    /// Creates a limit.
     pub async fn create_limit(&self, scope: &Scope, new: LimitCreate) -> Result<Model> {
         let tenant = scope.tenant().0;
         let subject = match (new.subject_type, new.subject_id) {
             (SubjectType::Tenant, None) => tenant,
             (SubjectType::Tenant, Some(id)) if id == tenant => tenant,
             (SubjectType::Tenant, Some(_)) => {
-                return Err(Error::invalid("subject_id", "must be this tenant's own id, or left out"));
+                return Err(Error::invalid("subject_id", "must be this tenant's own id, or omitted"));
             }
             (_, Some(id)) => id,
             (kind, None) => {
@@ -128,14 +128,14 @@ impl Gateway {
         let row = tx
             .insert(row)
             .await
-            .map_err(loam_db::taken("subject_id", "this subject has a limit already; change that"))?;
+            .map_err(loam_db::taken("subject_id", "this subject already has a limit; change that limit"))?;
         not_empty(&row)?;
         let notice = self.0.changes.record(&tx, "create", "limits", row.id, changes(&row)).await?;
         self.0.changes.commit(tx, notice).await?;
         Ok(row)
     }
 
-    /// A mistaken id would limit nobody, and nobody would notice.
+    /// Rejects an unknown id, which would silently limit nobody.
     async fn check_subject(&self, scope: &Scope, kind: SubjectType, id: Uuid) -> Result<()> {
         let identity = &self.0.identity;
         let found = match kind {
@@ -145,14 +145,12 @@ impl Gateway {
             SubjectType::ApiKey => identity.get_api_key(scope, id.into()).await.map(drop),
         };
         found.map_err(|e| match e.kind() {
-            Kind::NotFound => {
-                Error::invalid("subject_id", format!("there is no {} with this id", kind.name()))
-            }
+            Kind::NotFound => Error::invalid("subject_id", format!("no {} has this id", kind.name())),
             _ => e,
         })
     }
 
-    /// Changes a limit; calls are held to it within a second.
+    /// Changes a limit; calls are subject to the change within a second.
     pub async fn update_limit(
         &self,
         scope: &Scope,
@@ -183,7 +181,7 @@ impl Gateway {
         Ok(row)
     }
 
-    /// Removes a limit.
+    /// Deletes a limit.
     pub async fn delete_limit(&self, scope: &Scope, id: LimitId) -> Result<()> {
         let tx = self.0.db.write(scope).await?;
         if tx.delete::<Entity>().filter(Column::Id.eq(id)).exec().await? == 0 {
@@ -207,7 +205,7 @@ fn money(param: &str, usd: Option<f64>) -> Result<Option<i64>> {
     usd.map(|usd| from_usd(param, usd)).transpose()
 }
 
-/// Refuses a limit that limits nothing; the transaction is dropped with it.
+/// Rejects an empty limit; the transaction is dropped with it.
 fn not_empty(row: &Model) -> Result<()> {
     let some = row.requests_per_minute.is_some()
         || row.tokens_per_minute.is_some()
@@ -218,7 +216,7 @@ fn not_empty(row: &Model) -> Result<()> {
         return Ok(());
     }
     let message = "a limit needs at least one of `requests_per_minute`, `tokens_per_minute`, `concurrency`, \
-                   `budget_per_day`, `budget_per_month`; delete it to lift it";
+                   `budget_per_day`, `budget_per_month`; delete it to remove the limit";
     Err(Error::new(Kind::Invalid, "empty_limit", message))
 }
 

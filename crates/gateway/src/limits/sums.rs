@@ -1,4 +1,4 @@
-//! What `usage_stats` says was used.
+//! Reads usage from `usage_stats`.
 
 use std::collections::HashMap;
 
@@ -16,7 +16,7 @@ use crate::usage::entity::{Column, Entity, Granularity};
 /// A subject of a tenant.
 pub(crate) type Subject = (TenantId, SubjectType, Uuid);
 
-/// By subject: what this node used, and what the others did.
+/// The usage of this node and of the others, by subject.
 #[derive(Default)]
 pub(super) struct Sums {
     pub(super) own: HashMap<Subject, Windows>,
@@ -69,7 +69,7 @@ impl Row {
     }
 }
 
-/// Reads what was used in the windows of a moment; by some tenants, and by this node or by all.
+/// Reads the usage of some tenants in the current windows, of other nodes or of all.
 pub(super) async fn read(
     tx: &Tx<System>,
     node: NodeId,
@@ -94,7 +94,7 @@ pub(super) async fn read(
         Column::CostNanoUsd,
         Column::UnsettledNanoUsd,
     ]);
-    // what applications tell of their own calls is nobody's to limit
+    // limits don't apply to calls that applications report
     find = find.filter(Column::Source.is_null());
     find = find.filter(Column::TenantId.is_in(tenants)).filter(
         Condition::any()

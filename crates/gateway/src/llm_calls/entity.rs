@@ -1,32 +1,32 @@
-//! A call.
+//! A model call in the ledger.
 
 use loam_kernel::{ApiKeyId, LlmCallId, NodeId, ProjectId, TenantId, UserId};
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// How far a call's account has come.
+/// The accounting state of a call.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
 )]
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum CallState {
-    /// Under way.
+    /// In progress.
     #[default]
     Open,
-    /// Ended, with the provider's own usage.
+    /// Ended, with usage from the provider.
     Settled,
-    /// Ended without usage, or cut: counted by Loam.
+    /// Ended without usage, or truncated: Loam counted the tokens.
     Estimated,
-    /// The provider refused it or could not be reached.
+    /// The provider rejected it or could not be reached.
     Failed,
-    /// The server died while it was under way.
+    /// The server died while it was in progress.
     Orphaned,
 }
 
 impl CallState {
-    /// The state as it is kept.
+    /// The stored name of the state.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Open => "open",
@@ -38,19 +38,19 @@ impl CallState {
     }
 }
 
-/// What the response cache did for a call.
+/// The result of the response cache for a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum CacheUse {
-    /// It gave the answer.
+    /// The response was cached.
     Hit,
-    /// It had none.
+    /// The response was not cached.
     Miss,
 }
 
 impl CacheUse {
-    /// The word as it is kept.
+    /// The stored name.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Hit => "hit",
@@ -61,7 +61,7 @@ impl CacheUse {
 
 /// A model call.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-#[sea_orm(table_name = "llm_calls", comment = "one call of a model, accounted exactly once")]
+#[sea_orm(table_name = "llm_calls", comment = "a model call, accounted exactly once")]
 pub struct Model {
     /// The tenant.
     #[sea_orm(primary_key, auto_increment = false)]
@@ -70,15 +70,18 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: LlmCallId,
     /// The node that made it.
-    #[sea_orm(comment = "node that made the call, known by its journal")]
+    #[sea_orm(comment = "node that made the call, identified by its journal")]
     pub node_id: NodeId,
-    /// How far its account has come.
+    /// The accounting state.
     #[sea_orm(
         comment = "open, settled (usage from the provider), estimated (counted by Loam), failed, orphaned (the server died)"
     )]
     pub state: CallState,
-    /// Where it was seen.
-    #[sea_orm(column_type = "Text", comment = "gateway: Loam made it; otlp: an application told of it")]
+    /// Its source.
+    #[sea_orm(
+        column_type = "Text",
+        comment = "gateway: made through Loam; otlp: reported by an application"
+    )]
     pub source: String,
     /// The provider.
     #[sea_orm(column_type = "Text", comment = "name of the provider")]
@@ -86,90 +89,90 @@ pub struct Model {
     /// The model.
     #[sea_orm(column_type = "Text", comment = "name of the model at the provider")]
     pub model: String,
-    /// What was asked.
+    /// The endpoint.
     #[sea_orm(column_type = "Text", comment = "path at the provider")]
     pub endpoint: String,
-    /// The alias.
-    #[sea_orm(column_type = "Text", nullable, comment = "alias of the route that was called")]
+    /// The alias of the route.
+    #[sea_orm(column_type = "Text", nullable, comment = "alias of the called route")]
     pub route: Option<String>,
-    /// Who asked.
+    /// The API key.
     pub api_key_id: Option<ApiKeyId>,
-    /// For whom.
+    /// The user.
     pub user_id: Option<UserId>,
-    /// For what.
+    /// The project.
     pub project_id: Option<ProjectId>,
-    /// In which conversation.
+    /// The conversation.
     #[sea_orm(column_type = "Text", nullable, comment = "conversation that the client named")]
     pub session_id: Option<String>,
-    /// For whom of the application's own.
+    /// The application's end user.
     #[sea_orm(
         column_type = "Text",
         nullable,
-        comment = "the application's own end user, as its request said; a digest where that is longer than 255 bytes"
+        comment = "the application's end user, from the request; a digest if longer than 255 bytes"
     )]
     pub end_user: Option<String>,
-    /// The request.
+    /// The request ID.
     #[sea_orm(column_type = "Text", comment = "x-request-id of the client's request")]
     pub request_id: String,
-    /// The trace.
+    /// The trace ID.
     #[sea_orm(column_type = "Text", nullable, comment = "W3C trace id")]
     pub trace_id: Option<String>,
-    /// The span that called.
-    #[sea_orm(column_type = "Text", nullable, comment = "W3C id of the span that called")]
+    /// The calling span's ID.
+    #[sea_orm(column_type = "Text", nullable, comment = "W3C span id of the caller")]
     pub span_id: Option<String>,
-    /// Whether the answer was streamed.
+    /// Whether the response was streamed.
     pub streamed: bool,
-    /// The provider's status.
-    #[sea_orm(comment = "HTTP status of the provider; null when it did not answer")]
+    /// The provider's HTTP status.
+    #[sea_orm(comment = "HTTP status of the provider; null if it did not respond")]
     pub status_code: Option<i32>,
-    /// What went wrong.
-    #[sea_orm(column_type = "Text", nullable, comment = "what went wrong")]
+    /// The error message.
+    #[sea_orm(column_type = "Text", nullable, comment = "error message")]
     pub error_message: Option<String>,
-    /// Tokens read.
-    #[sea_orm(comment = "tokens read, cached ones included")]
+    /// Prompt tokens.
+    #[sea_orm(comment = "prompt tokens, including cached ones")]
     pub prompt_tokens: Option<i64>,
-    /// Tokens written.
-    #[sea_orm(comment = "tokens written")]
+    /// Completion tokens.
+    #[sea_orm(comment = "completion tokens")]
     pub completion_tokens: Option<i64>,
-    /// Both.
-    #[sea_orm(comment = "tokens read and written")]
+    /// Prompt and completion tokens.
+    #[sea_orm(comment = "prompt and completion tokens")]
     pub total_tokens: Option<i64>,
-    /// Tokens read from the provider's cache.
-    #[sea_orm(comment = "tokens read from the provider's cache")]
+    /// Prompt tokens read from the provider's cache.
+    #[sea_orm(comment = "prompt tokens read from the provider's cache")]
     pub cached_tokens: Option<i64>,
-    /// Tokens written to the provider's cache.
-    #[sea_orm(comment = "tokens read that the provider wrote to its cache")]
+    /// Prompt tokens written to the provider's cache.
+    #[sea_orm(comment = "prompt tokens written to the provider's cache")]
     pub cache_write_tokens: Option<i64>,
-    /// What it cost.
+    /// Its cost.
     #[sea_orm(comment = "nano-dollars; null when the model had no price")]
     pub cost_nano_usd: Option<i64>,
-    /// What was held back for it.
+    /// The cost reserved for it.
     #[sea_orm(
-        comment = "nano-dollars held back against budgets while it was under way; null without a budget"
+        comment = "nano-dollars reserved against budgets while it was in progress; null without a budget"
     )]
     pub reserved_nano_usd: Option<i64>,
-    /// What the response cache did.
-    #[sea_orm(comment = "hit: answered from the response cache; miss; null where it is not used")]
+    /// The result of the response cache.
+    #[sea_orm(comment = "hit: served from the response cache; miss; null if it is not used")]
     pub cache: Option<CacheUse>,
-    /// How long it took.
-    #[sea_orm(comment = "microseconds from the client's request to the end of the answer")]
+    /// Its latency.
+    #[sea_orm(comment = "microseconds from the client's request to the end of the response")]
     pub latency_us: Option<i64>,
-    /// How long its first byte took.
-    #[sea_orm(comment = "microseconds from the client's request to the first byte of the answer's body")]
+    /// The time to its first byte.
+    #[sea_orm(comment = "microseconds from the client's request to the first byte of the response's body")]
     pub first_token_us: Option<i64>,
-    /// What was tried.
-    #[sea_orm(column_type = "JsonBinary", comment = "each try: target, status, time, error")]
+    /// The attempts.
+    #[sea_orm(column_type = "JsonBinary", comment = "each attempt: target, status, duration, error")]
     pub attempts: Json,
-    /// What was asked.
-    #[sea_orm(column_type = "Blob", nullable, comment = "body of the request, packed with zstd")]
+    /// The request body.
+    #[sea_orm(column_type = "Blob", nullable, comment = "request body, compressed with zstd")]
     pub request_data: Option<Vec<u8>>,
-    /// What was answered.
-    #[sea_orm(column_type = "Blob", nullable, comment = "body of the answer, packed with zstd")]
+    /// The response body.
+    #[sea_orm(column_type = "Blob", nullable, comment = "response body, compressed with zstd")]
     pub response_data: Option<Vec<u8>>,
     /// When its bodies were deleted.
-    #[sea_orm(comment = "when the bodies were deleted; null while they are there, or if none were kept")]
+    #[sea_orm(comment = "when the bodies were deleted; null while they exist, or if none were recorded")]
     pub bodies_deleted_at: Option<DateTimeUtc>,
-    /// When it was asked.
+    /// When it started.
     pub created_at: DateTimeUtc,
     /// When its state changed.
     pub updated_at: DateTimeUtc,

@@ -1,4 +1,4 @@
-//! Opening and settling calls.
+//! Opens and settles calls.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,53 +14,53 @@ use uuid::Uuid;
 
 use super::entity::{CacheUse, CallState};
 use super::record::{INTENT, Record, SETTLEMENT};
-use crate::limits::admission::Hold;
+use crate::limits::admission::Reservation;
 use crate::limits::meters::Meters;
 use crate::model_prices::Price;
 
-/// What a caller is told to wait while the journal is full.
+/// The `Retry-After` while the journal is full.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
 
-/// The code of the error that says so.
+/// The error code for a full journal.
 const FULL: &str = "ledger_full";
 
-/// The share of the journal's budget that is kept free for settling calls that have begun: one in so many.
+/// The share of the journal's budget reserved for settling calls that have started: 1/16.
 const RESERVE: u64 = 16;
 
 /// Writes calls to the journal.
 pub(crate) struct Ledger {
     journal: Option<Journal>,
-    /// Bytes on disk beyond which no call begins.
+    /// Bytes on disk beyond which no call starts.
     limit: u64,
-    /// Whether a call may begin; looked at now and then, as asking the journal each time would cost a lock.
-    room: AtomicBool,
+    /// Whether a call may start; updated periodically, as querying the journal each time would cost a lock.
+    has_capacity: AtomicBool,
     clock: Clock,
     meters: Meters,
-    /// Calls under way.
+    /// Calls in progress.
     calls: FairShare,
 }
 
-/// A call under way. It must be settled; [`OpenCall::settle`] consumes it.
+/// A call in progress. It must be settled; [`OpenCall::settle`] consumes it.
 pub(crate) struct OpenCall {
     pub(crate) record: Record,
-    /// What the model costs that is asked.
+    /// The price of the called model.
     pub(crate) price: Option<Price>,
     pub(crate) began: Instant,
-    /// Where its intent stands in the journal.
+    /// The position of its intent in the journal.
     pub(crate) intent: Position,
-    /// What is held back for it, until it is settled.
-    hold: Option<Hold>,
-    /// Its place among the calls under way.
-    _place: FairPermit,
+    /// The usage reserved for it, until it is settled.
+    reservation: Option<Reservation>,
+    /// Its permit among the concurrent calls.
+    _permit: FairPermit,
 }
 
 /// How a call ended.
 pub(crate) struct Outcome<'a> {
     pub(crate) state: CallState,
     pub(crate) usage: Option<Usage>,
-    /// The answer's body, in parts.
-    pub(crate) answer: &'a [Bytes],
-    /// Whether the answer is a stream's events.
+    /// The response body, in chunks.
+    pub(crate) response: &'a [Bytes],
+    /// Whether the response is a stream's events.
     pub(crate) events: bool,
 }
 
@@ -74,14 +74,14 @@ impl Ledger {
     ) -> Self {
         let each = (max_calls / 2).max(1);
         let limits = FairLimits { units: max_calls.max(1), each, waiting: 0, patience: Duration::ZERO };
-        let (limit, room) = (budget - budget / RESERVE, AtomicBool::new(true));
-        Self { journal, limit, room, clock, meters, calls: FairShare::new(limits) }
+        let (limit, has_capacity) = (budget - budget / RESERVE, AtomicBool::new(true));
+        Self { journal, limit, has_capacity, clock, meters, calls: FairShare::new(limits) }
     }
 
-    /// Looks whether there is room for calls to begin. To be called a few times a second.
-    pub(crate) fn look_for_room(&self) {
+    /// Updates whether calls may start. Call it several times per second.
+    pub(crate) fn update_capacity(&self) {
         if let Some(journal) = &self.journal {
-            self.room.store(journal.stats().segment_bytes <= self.limit, Ordering::Relaxed);
+            self.has_capacity.store(journal.stats().segment_bytes <= self.limit, Ordering::Relaxed);
         }
     }
 
@@ -93,116 +93,122 @@ impl Ledger {
         self.journal.as_ref()
     }
 
-    /// Writes a call's intent. It becomes durable with the next sync; nothing of the answer may go on before.
+    /// Writes a call's intent. It becomes durable with the next sync; no part of the response may be forwarded
+    /// before.
     pub(crate) fn begin(
         &self,
         mut record: Record,
         request: &[u8],
-        keep: usize,
+        max_body_bytes: usize,
         began: Instant,
-        hold: Option<Hold>,
+        reservation: Option<Reservation>,
     ) -> Result<OpenCall> {
         let journal = self.journal()?;
-        if !self.room.load(Ordering::Relaxed) {
-            return Err(full());
+        if !self.has_capacity.load(Ordering::Relaxed) {
+            return Err(ledger_full());
         }
-        let place = self.calls.try_acquire(record.tenant).ok_or_else(too_many)?;
+        let permit = self.calls.try_acquire(record.tenant).ok_or_else(too_many_calls)?;
         let now = self.clock.now();
         record.id = self.clock.id_at(now).into();
         record.node = NodeId(Uuid::from_bytes(journal.id()));
         record.created_us = now.timestamp_micros();
         record.updated_us = record.created_us;
-        let request = if keep == 0 { Vec::new() } else { pack(&[request], false, keep) };
-        let head = record.head(&request)?;
+        let request = if max_body_bytes == 0 { Vec::new() } else { pack(&[request], false, max_body_bytes) };
+        let header = record.header(&request)?;
         let intent = {
             let owner = Owner { id: record.tenant.0.into_bytes(), bounded: true };
             journal
-                .append_for(owner, INTENT, record.id.0.into_bytes(), &[&head, &request])
-                .map_err(refused)?
+                .append_for(owner, INTENT, record.id.0.into_bytes(), &[&header, &request])
+                .map_err(append_error)?
         };
-        Ok(OpenCall { record, price: None, began, intent, hold, _place: place })
+        Ok(OpenCall { record, price: None, began, intent, reservation, _permit: permit })
     }
 
-    /// Writes how a call ended, and answers with where that stands in the journal.
-    pub(crate) fn settle(&self, call: OpenCall, outcome: &Outcome<'_>, keep: usize) -> Result<Position> {
-        let OpenCall { mut record, price, began, hold, .. } = call;
+    /// Writes a call's settlement; returns its position in the journal.
+    pub(crate) fn settle(
+        &self,
+        call: OpenCall,
+        outcome: &Outcome<'_>,
+        max_body_bytes: usize,
+    ) -> Result<Position> {
+        let OpenCall { mut record, price, began, reservation, .. } = call;
         record.state = outcome.state;
         record.usage = outcome.usage;
         record.cost_nano_usd = match record.cache {
-            // nobody was asked
+            // no provider was called
             Some(CacheUse::Hit) => Some(0),
             _ => price.zip(outcome.usage).map(|(price, usage)| price.cost(&usage)),
         };
         record.latency_us = i64::try_from(began.elapsed().as_micros()).ok();
         record.updated_us = self.clock.now().timestamp_micros().max(record.created_us);
-        let answer = if keep == 0 || outcome.answer.is_empty() {
+        let response = if max_body_bytes == 0 || outcome.response.is_empty() {
             Vec::new()
         } else {
-            pack(outcome.answer, outcome.events, keep)
+            pack(outcome.response, outcome.events, max_body_bytes)
         };
-        let position = self.append_settlement(&record, &answer);
-        // counted before it is no longer held: in between it may count twice, but never not at all
-        drop(hold);
+        let position = self.append_settlement(&record, &response);
+        // settled before the reservation is released: in between it may count twice, but never not at all
+        drop(reservation);
         position
     }
 
-    /// Writes that nobody settled a call.
+    /// Settles a call whose server died.
     pub(crate) async fn settle_orphan(&self, record: Record) -> Result<Position> {
         loop {
             match self.append_settlement(&record, &[]) {
-                // what is in the way is being drained, and each row must be written once
+                // the journal is being drained, and each settlement must be written
                 Err(e) if e.code() == FULL => tokio::time::sleep(RETRY_AFTER).await,
                 done => return done,
             }
         }
     }
 
-    fn append_settlement(&self, record: &Record, answer: &[u8]) -> Result<Position> {
-        let head = record.head(&[])?;
+    fn append_settlement(&self, record: &Record, response: &[u8]) -> Result<Position> {
+        let header = record.header(&[])?;
         count(record.state);
-        // a call that was let in is settled, whatever its tenant has in the journal
+        // an admitted call is settled, whatever its tenant's share of the journal
         let owner = Owner { id: record.tenant.0.into_bytes(), bounded: false };
         let written =
-            self.journal()?.append_for(owner, SETTLEMENT, record.id.0.into_bytes(), &[&head, answer]);
-        // the money is spent, whether or not it could be written down
+            self.journal()?.append_for(owner, SETTLEMENT, record.id.0.into_bytes(), &[&header, response]);
+        // the money is spent, whether or not the settlement could be written
         if !matches!((&written, record.state), (Err(_), CallState::Orphaned)) {
-            self.meters.spent(record, *written.as_ref().unwrap_or(&Position(u64::MAX)));
+            self.meters.record_usage(record, *written.as_ref().unwrap_or(&Position(u64::MAX)));
         }
-        written.map_err(refused)
+        written.map_err(append_error)
     }
 
     /// Waits until everything up to a position is on disk.
     pub(crate) async fn durable(&self, position: Position) -> Result<()> {
         self.journal()?.durable(position).await.map_err(|e| match e {
-            DurableError::Full | DurableError::Failed => full().with_source(e),
+            DurableError::Full | DurableError::Failed => ledger_full().with_source(e),
             DurableError::Closed => stopping().with_source(e),
         })
     }
 }
 
-/// Counts a call that ended. A counter is looked up once, as that costs more than to count.
+/// Counts a settled call. Counters are looked up once, as a lookup costs more than an increment.
 fn count(state: CallState) {
     static COUNTERS: [OnceLock<Counter>; 5] = [const { OnceLock::new() }; 5];
     let counter = || metrics::counter!("loam_gateway_calls_total", "state" => state.name());
     COUNTERS[state as usize].get_or_init(counter).increment(1);
 }
 
-/// The answer when a tenant has as many calls under way as may be.
-fn too_many() -> Error {
-    let message = "too many calls are under way on this server; try again";
+/// The error when a tenant has reached its concurrent calls.
+fn too_many_calls() -> Error {
+    let message = "too many concurrent calls on this server; try again";
     Error::new(Kind::TooMany, "too_many_calls", message).with_retry_after(RETRY_AFTER)
 }
 
-fn refused(error: AppendError) -> Error {
+fn append_error(error: AppendError) -> Error {
     match error {
         AppendError::Closed => stopping(),
         AppendError::TooLarge { .. } => Error::internal(error),
-        AppendError::Full | AppendError::Failed => full().with_source(error),
+        AppendError::Full | AppendError::Failed => ledger_full().with_source(error),
     }
 }
 
-fn full() -> Error {
-    let message = "calls can't be put on record for the moment: the database is away and the journal is full, or the disk is";
+fn ledger_full() -> Error {
+    let message = "calls can't be recorded at the moment: the journal is full because the database is unavailable, or the disk is full";
     Error::unavailable(FULL, message, RETRY_AFTER)
 }
 

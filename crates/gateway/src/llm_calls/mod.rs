@@ -1,23 +1,23 @@
 //! Model calls: the ledger.
 //!
-//! A call's intent and its settlement go to the journal; the drainer makes one row of them. Until then a call is read
-//! from the journal.
+//! A call's intent and its settlement are appended to the journal; the drainer merges them into one row. Until then a
+//! call is read from the journal.
 
+mod bodies;
 pub mod entity;
+mod imported_calls;
 pub(crate) mod ledger;
 mod orphans;
-mod pack;
-mod past;
 pub(crate) mod record;
+mod reported_calls;
 mod retention;
 pub mod routes;
 pub(crate) mod sink;
 mod source;
-mod told;
 mod view;
 
-pub use past::{PastCall, write_past};
+pub use imported_calls::{ImportedCall, insert_imported};
 pub(crate) use record::Attempt;
+pub use reported_calls::{ReportedCall, insert_reported};
 pub use retention::{DeleteOldCalls, Deleted};
 pub use source::Source;
-pub use told::{ToldCall, write_told};

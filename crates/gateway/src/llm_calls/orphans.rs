@@ -1,4 +1,4 @@
-//! Calls that were under way when this node died.
+//! Calls that were in progress when this node died.
 
 use loam_kernel::{NodeId, Result, Scope, TenantId};
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
@@ -7,15 +7,14 @@ use uuid::Uuid;
 use super::entity::{CallState, Column, Entity, Model};
 use super::record::Record;
 
-/// What the record of such a call says.
-const WHY: &str = "the server died while this call was under way";
+/// The error message of such a call.
+const ORPHANED_MESSAGE: &str = "the server died while this call was in progress";
 
 impl crate::Gateway {
-    /// Settles the calls that this node left behind when it last died, as orphaned; says how many. Call it once what the
-    /// journal recovered has been drained, with an id made before the first call of this run.
+    /// Settles the calls that were in progress when this node last died, as orphaned; returns their number. Call it
+    /// once the recovered journal has been drained, with an id created before the first call of this run.
     ///
-    /// The settlements go through the journal like any other's, so that the drainer, which counts what was used, is told
-    /// of them as well.
+    /// The settlements go through the journal like any other, so that the drainer counts them too.
     pub async fn mark_orphans(&self, node: NodeId, start: Uuid) -> Result<u64> {
         let rows = {
             let tx = self.0.db.system_read(&Scope::system(TenantId::NIL, "orphans")).await?;
@@ -31,7 +30,7 @@ impl crate::Gateway {
         for row in rows {
             let mut record = Record::from(row);
             record.state = CallState::Orphaned;
-            record.error = Some(WHY.to_owned());
+            record.error = Some(ORPHANED_MESSAGE.to_owned());
             record.updated_us = self.0.clock.now().timestamp_micros().max(record.created_us);
             last = Some(self.0.ledger.settle_orphan(record).await?);
             marked += 1;
@@ -40,7 +39,7 @@ impl crate::Gateway {
             self.0.ledger.durable(last).await?;
             tracing::warn!(
                 calls = marked,
-                "found calls that were under way when this node died; they are marked orphaned"
+                "found calls that were in progress when this node died; they are marked orphaned"
             );
         }
         Ok(marked)
@@ -48,7 +47,7 @@ impl crate::Gateway {
 }
 
 impl From<Model> for Record {
-    /// What is known of a call from its intent.
+    /// The fields of a call that its intent holds.
     fn from(row: Model) -> Self {
         Self {
             tenant: row.tenant_id,

@@ -1,7 +1,7 @@
-//! A call as the journal keeps it: its fields in a compact binary form, then the packed bodies.
+//! A call in the journal: its fields in a compact binary format, then the packed bodies.
 //!
-//! Intent and settlement have the same form. A settlement repeats the fields of the intent, so that either alone makes
-//! a row, should the other be in another batch or in quarantine.
+//! Intent and settlement have the same format. A settlement repeats the fields of the intent, so that either alone
+//! gives a row, if the other is in another batch or in quarantine.
 
 use chrono::{DateTime, Utc};
 use loam_journal::Frame;
@@ -14,20 +14,20 @@ use uuid::Uuid;
 use super::entity::{CacheUse, CallState};
 use super::source::Source;
 
-/// The kind of a frame that says that a call begins.
+/// The frame kind of an intent: a call starts.
 pub(crate) const INTENT: u8 = 1;
-/// The kind of a frame that says how a call ended.
+/// The frame kind of a settlement: a call has ended.
 pub(crate) const SETTLEMENT: u8 = 2;
 
-/// The form of the fields below. They are known by their order, so any change to them, or to what they hold, takes a new
-/// number, and a reader for the old one for as long as a journal may still hold it.
-const FORM: u8 = 3;
-/// The form before: without the last field.
-const FORM_WITHOUT_END_USER: u8 = 2;
-/// The form and the two lengths.
-const LENGTHS: usize = 9;
+/// The format version of the fields below. Fields are identified by their order, so any change to them, or to their
+/// types, needs a new version, and a reader for the old one for as long as a journal may still hold it.
+const FORMAT_VERSION: u8 = 3;
+/// The previous version: without the last field.
+const FORMAT_WITHOUT_END_USER: u8 = 2;
+/// The version and the two lengths.
+const PREFIX_LEN: usize = 9;
 
-/// Everything about a call but its bodies.
+/// All data of a call except its bodies.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Record {
@@ -52,7 +52,7 @@ pub(crate) struct Record {
     pub(crate) error: Option<String>,
     pub(crate) usage: Option<Usage>,
     pub(crate) cost_nano_usd: Option<i64>,
-    /// Nano-dollars that were held back for it.
+    /// Nano-dollars reserved for it.
     pub(crate) reserved_nano_usd: Option<i64>,
     pub(crate) cache: Option<CacheUse>,
     pub(crate) latency_us: Option<i64>,
@@ -62,24 +62,24 @@ pub(crate) struct Record {
     pub(crate) created_us: i64,
     /// Microseconds since 1970.
     pub(crate) updated_us: i64,
-    /// The application's own end user. The last field, as the form before ends in front of it.
+    /// The application's end user. The last field, as the previous version ends before it.
     pub(crate) end_user: Option<String>,
 }
 
-/// One try at one target.
+/// One attempt at one target.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Attempt {
     /// `provider/model`.
     pub(crate) target: String,
-    /// HTTP status; none when there was no answer.
+    /// HTTP status; none if there was no response.
     pub(crate) status: Option<u16>,
-    /// Milliseconds until the head of the answer, or the failure.
+    /// Milliseconds to the head of the response, or to the failure.
     pub(crate) duration_ms: f64,
-    /// What went wrong.
+    /// The error message.
     pub(crate) error: Option<String>,
 }
 
-/// A frame's content.
+/// The content of a frame.
 pub(crate) struct Entry {
     pub(crate) record: Record,
     pub(crate) source: Source,
@@ -96,7 +96,7 @@ impl Record {
         DateTime::from_timestamp_micros(self.updated_us).unwrap_or_default()
     }
 
-    /// Whose it is, for whether they have been erased.
+    /// The people whose data it holds, to check whether they have been erased.
     pub(crate) fn named(&self) -> Named<'_> {
         let user = self.user.map(Subject::User);
         let end_user = self.end_user.as_deref().map(Subject::EndUser);
@@ -105,16 +105,16 @@ impl Record {
         Named { tenant: self.tenant, subjects, at: self.created_at() }
     }
 
-    /// The parts in front of the bodies: the lengths, then the fields.
-    pub(crate) fn head(&self, request: &[u8]) -> Result<Vec<u8>> {
-        let mut head = Vec::with_capacity(384);
-        head.extend_from_slice(&[FORM; LENGTHS]);
-        let mut head = postcard::to_extend(self, head).map_err(Error::internal)?;
-        let fields = u32::try_from(head.len() - LENGTHS).map_err(Error::internal)?;
+    /// Encodes the lengths and the fields, which precede the bodies.
+    pub(crate) fn header(&self, request: &[u8]) -> Result<Vec<u8>> {
+        let mut header = Vec::with_capacity(384);
+        header.extend_from_slice(&[FORMAT_VERSION; PREFIX_LEN]);
+        let mut header = postcard::to_extend(self, header).map_err(Error::internal)?;
+        let fields = u32::try_from(header.len() - PREFIX_LEN).map_err(Error::internal)?;
         let request = u32::try_from(request.len()).map_err(Error::internal)?;
-        head[1..5].copy_from_slice(&fields.to_le_bytes());
-        head[5..LENGTHS].copy_from_slice(&request.to_le_bytes());
-        Ok(head)
+        header[1..5].copy_from_slice(&fields.to_le_bytes());
+        header[5..PREFIX_LEN].copy_from_slice(&request.to_le_bytes());
+        Ok(header)
     }
 }
 
@@ -123,27 +123,29 @@ impl Entry {
     pub(crate) fn read(frame: &Frame) -> Result<Self> {
         let (fields, entry) = Self::split(frame)?;
         let record = match frame.payload.first() {
-            // what is missing at the end is none
-            Some(&FORM_WITHOUT_END_USER) => postcard::from_bytes(&[fields, &[0]].concat()),
+            // the missing last field is none
+            Some(&FORMAT_WITHOUT_END_USER) => postcard::from_bytes(&[fields, &[0]].concat()),
             _ => postcard::from_bytes(fields),
         };
         Ok(Self { record: record.map_err(Error::internal)?, ..entry })
     }
 
-    /// Reads the bodies of a frame whose fields another one repeats, and none of its fields but the id.
+    /// Reads only the bodies and the id of a frame, for an intent whose fields its settlement repeats.
     pub(crate) fn bodies(frame: &Frame) -> Result<Self> {
         Ok(Self::split(frame)?.1)
     }
 
-    /// The fields as they are written, and the bodies under the frame's id.
+    /// Splits a frame into the encoded fields, and an entry with the bodies and the frame's id.
     fn split(frame: &Frame) -> Result<(&[u8], Self)> {
         let damaged = || Error::internal("a call's frame is damaged");
         let length = |bytes: &[u8]| {
             bytes.try_into().map(u32::from_le_bytes).map(|n| n as usize).map_err(|_| damaged())
         };
-        let (lengths, rest) = frame.payload.split_at_checked(LENGTHS).ok_or_else(damaged)?;
-        if !matches!(lengths[0], FORM | FORM_WITHOUT_END_USER) {
-            return Err(Error::internal("a call's frame has a form that this version doesn't know"));
+        let (lengths, rest) = frame.payload.split_at_checked(PREFIX_LEN).ok_or_else(damaged)?;
+        if !matches!(lengths[0], FORMAT_VERSION | FORMAT_WITHOUT_END_USER) {
+            return Err(Error::internal(
+                "a call's frame has a format version that this server doesn't support",
+            ));
         }
         let (fields, bodies) = rest.split_at_checked(length(&lengths[1..5])?).ok_or_else(damaged)?;
         let (request, response) = bodies.split_at_checked(length(&lengths[5..])?).ok_or_else(damaged)?;
@@ -155,7 +157,7 @@ impl Entry {
         ))
     }
 
-    /// Leaves of a call what the ledger needs, and nothing that says whose it was or what was said.
+    /// Removes personal data and content; keeps what the ledger needs.
     pub(crate) fn strip(&mut self) {
         (self.request, self.response) = (None, None);
         let record = &mut self.record;
@@ -165,9 +167,9 @@ impl Entry {
         record.attempts.clear();
     }
 
-    /// Adds what came later: its fields are newer, but a body that it doesn't repeat stays.
+    /// Merges a later entry: its fields replace the earlier ones, but a body that it lacks stays.
     pub(crate) fn merge(&mut self, later: Self) {
-        // an intent says nothing new of a call that is settled
+        // an intent adds nothing to a settled call
         if later.record.state != CallState::Open {
             self.record = later.record;
         }
@@ -186,7 +188,7 @@ mod tests {
         bytes.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// Bytes that a journal may hold, by form: each must be read for as long as its form is.
+    /// Bytes that a journal may hold, by version: each must be readable for as long as its version is supported.
     const GOLDEN: [(u8, &str); 2] = [
         (
             2,
@@ -205,30 +207,30 @@ mod tests {
     ];
 
     #[test]
-    fn the_forms_that_a_journal_may_hold_are_read() {
-        for (form, golden) in GOLDEN {
+    fn supported_format_versions_are_read() {
+        for (version, golden) in GOLDEN {
             let payload: Vec<u8> = (0..golden.len() / 2)
                 .map(|at| u8::from_str_radix(&golden[at * 2..at * 2 + 2], 16).expect("hexadecimal"))
                 .collect();
-            assert_eq!(payload[0], form);
+            assert_eq!(payload[0], version);
             let frame = Frame { kind: SETTLEMENT, key: [7; 16], position: Position(1), payload };
             let Entry { record, request, response, .. } = Entry::read(&frame).expect("read");
-            let end_user = (form > FORM_WITHOUT_END_USER).then_some("bob-1");
+            let end_user = (version > FORMAT_WITHOUT_END_USER).then_some("bob-1");
             assert_eq!((record.provider.as_str(), record.session.as_deref()), ("openai", Some("talk")));
             assert_eq!(
                 (record.status, record.updated_us, record.end_user.as_deref()),
                 (Some(200), 9, end_user)
             );
             assert_eq!((request.as_deref(), response.as_deref()), (Some(&b"ask"[..]), Some(&b"told"[..])));
-            if form == FORM {
-                let written = [&record.head(b"ask").expect("written")[..], b"asktold"].concat();
-                assert_eq!(hex(&written), golden, "a change of the form takes a new number");
+            if version == FORMAT_VERSION {
+                let written = [&record.header(b"ask").expect("written")[..], b"asktold"].concat();
+                assert_eq!(hex(&written), golden, "a change of the format needs a new version");
             }
         }
     }
 
     #[test]
-    fn a_record_comes_back_as_it_was() {
+    fn a_record_is_read_back_unchanged() {
         let usage = Usage {
             prompt_tokens: 1,
             completion_tokens: 2,
@@ -248,8 +250,8 @@ mod tests {
             end_user: Some("bob-1".to_owned()),
             ..Record::default()
         };
-        let head = record.head(b"request").expect("written");
-        let payload = [&head[..], b"request", b"response"].concat();
+        let header = record.header(b"request").expect("written");
+        let payload = [&header[..], b"request", b"response"].concat();
         let mut frame = Frame { kind: SETTLEMENT, key: [0; 16], position: Position(1), payload };
         let read = Entry::read(&frame).expect("read");
         assert_eq!(format!("{:?}", read.record), format!("{record:?}"));
@@ -258,7 +260,7 @@ mod tests {
             (Some(&b"request"[..]), Some(&b"response"[..]))
         );
         frame.payload[0] = 200;
-        assert!(Entry::read(&frame).is_err(), "another form is not guessed at");
+        assert!(Entry::read(&frame).is_err(), "an unknown version is rejected");
         frame.payload.truncate(5);
         assert!(Entry::read(&frame).is_err());
     }

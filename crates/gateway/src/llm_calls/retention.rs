@@ -1,6 +1,7 @@
-//! Deleting old calls: bodies first, rows later; and uses of tools.
+//! Deletes old calls: first bodies, later rows; and old tool calls.
 //!
-//! The figures of a call stay in its row when its bodies go, and in the sums of `usage` when the row goes.
+//! The numbers of a call stay in its row when its bodies are deleted, and in the sums of `usage` when the row is
+//! deleted.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -20,18 +21,18 @@ use super::entity::{Column, Entity};
 use crate::Gateway;
 use crate::tool_calls::entity as tools;
 
-/// How often it is looked again from the beginning, for calls that were imported with times of long ago.
-const ANEW: TimeDelta = TimeDelta::days(1);
+/// How often the scan restarts from the beginning, for calls that were imported with old times.
+const RESCAN_INTERVAL: TimeDelta = TimeDelta::days(1);
 
-/// Deletes calls, their bodies and uses of tools that are older than is kept.
+/// Deletes calls, their bodies and tool calls that have exceeded their retention.
 pub struct DeleteOldCalls {
     gateway: Gateway,
-    seen: Mutex<Seen>,
+    progress: Mutex<Progress>,
 }
 
-/// Up to which call bodies were deleted: those before need not be looked at every hour.
+/// The call up to which bodies were deleted: earlier ones are not scanned every hour.
 #[derive(Default)]
-struct Seen {
+struct Progress {
     since: DateTime<Utc>,
     last: HashMap<Whose, Uuid>,
 }
@@ -43,22 +44,22 @@ pub struct Deleted {
     pub bodies: u64,
     /// Calls.
     pub calls: u64,
-    /// Uses of tools.
+    /// Tool calls.
     pub tool_calls: u64,
 }
 
 impl DeleteOldCalls {
-    /// Its kind.
+    /// The job kind.
     pub const KIND: &'static str = "llm_calls.delete_old";
     /// How often it runs.
     pub const EVERY: Duration = Duration::from_hours(1);
 
     /// A handler that follows the live configuration.
     pub fn new(gateway: Gateway) -> Self {
-        Self { gateway, seen: Mutex::default() }
+        Self { gateway, progress: Mutex::default() }
     }
 
-    /// Deletes what is old, until it is stopped.
+    /// Deletes old data, until it is stopped.
     pub async fn sweep(&self, scope: &Scope, stopped: impl Fn() -> bool + Sync) -> Result<Deleted> {
         let (db, now) = (&self.gateway.0.db, self.gateway.0.clock.now());
         let bound = |days: Option<u32>| days.map(|days| first_id_at(now - TimeDelta::days(i64::from(days))));
@@ -98,11 +99,11 @@ impl DeleteOldCalls {
         now: DateTime<Utc>,
         stopped: &(impl Fn() -> bool + Sync),
     ) -> Result<u64> {
-        let after = self.seen(|seen| {
-            if now - seen.since > ANEW {
-                *seen = Seen { since: now, last: HashMap::new() };
+        let after = self.progress(|progress| {
+            if now - progress.since > RESCAN_INTERVAL {
+                *progress = Progress { since: now, last: HashMap::new() };
             }
-            seen.last.get(&whose).copied()
+            progress.last.get(&whose).copied()
         });
         let has_body =
             Condition::any().add(Column::RequestData.is_not_null()).add(Column::ResponseData.is_not_null());
@@ -118,13 +119,13 @@ impl DeleteOldCalls {
         let (cleared, last) =
             db.clear_old::<Entity, Uuid>(scope, is_old, Column::Id, after, &set, stopped).await?;
         if let Some(last) = last {
-            self.seen(|seen| _ = seen.last.insert(whose, last));
+            self.progress(|progress| _ = progress.last.insert(whose, last));
         }
         Ok(cleared)
     }
 
-    fn seen<R>(&self, with: impl FnOnce(&mut Seen) -> R) -> R {
-        with(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner))
+    fn progress<R>(&self, with: impl FnOnce(&mut Progress) -> R) -> R {
+        with(&mut self.progress.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     async fn tenants(&self, scope: &Scope) -> Result<Vec<TenantId>> {

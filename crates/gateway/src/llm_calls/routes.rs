@@ -1,8 +1,8 @@
-//! Reading calls.
+//! Reads calls.
 
 use std::borrow::Cow;
 
-use axum::Json as Answer;
+use axum::Json as JsonResponse;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
 use loam_http::surface::{ApiResult, Caller, ErrorBody, Path, Query, Tagged};
@@ -40,15 +40,15 @@ pub struct LlmCallFilter {
     pub project_id: Option<ProjectId>,
     /// Only calls of this conversation.
     pub session_id: Option<String>,
-    /// Only calls of this end user of the application's.
+    /// Only calls of this end user of the application.
     pub end_user: Option<String>,
     /// Only calls of this trace.
     pub trace_id: Option<String>,
     /// Only the call of this request.
     pub request_id: Option<String>,
-    /// Only calls from then on.
+    /// Only calls created at or after this time.
     pub created_after: Option<DateTime<Utc>>,
-    /// Only calls before then.
+    /// Only calls created before this time.
     pub created_before: Option<DateTime<Utc>>,
 }
 
@@ -104,8 +104,8 @@ impl Gateway {
         find.page(page, |row| row.id.0).await
     }
 
-    /// One call, with its bodies. A call is there as soon as it was acknowledged: before the journal has been drained it
-    /// is read from there.
+    /// One call, with its bodies. A call is readable as soon as it was acknowledged: from the journal, until it has
+    /// been drained.
     pub async fn get_call(&self, scope: &Scope, id: LlmCallId) -> Result<Model> {
         let pending = self.pending(scope, id).await?;
         let row = match self.0.db.read(scope).await {
@@ -114,7 +114,7 @@ impl Gateway {
         };
         match (row, pending) {
             (Ok(Some(mut row)), Some(pending)) => {
-                // the intent is in the database, the settlement not yet
+                // the intent is in the database, the settlement is not yet
                 let pending = Model::from(pending);
                 row = Model {
                     bodies_deleted_at: row.bodies_deleted_at,
@@ -164,13 +164,13 @@ async fn list(
     Caller(scope): Caller,
     Query(filter): Query<LlmCallFilter>,
     Query(page): Query<PageQuery>,
-) -> ApiResult<Answer<Page<LlmCallView>>> {
+) -> ApiResult<JsonResponse<Page<LlmCallView>>> {
     let retention = gateway.0.retention().of(scope.tenant());
     let calls = gateway.list_calls(&scope, filter, &page).await?;
-    Ok(Answer(calls.map(|call| LlmCallView::from(call).expiring(&retention))))
+    Ok(JsonResponse(calls.map(|call| LlmCallView::from(call).expiring(&retention))))
 }
 
-/// One model call, with its bodies; there as soon as the call has ended.
+/// One model call, with its bodies; available as soon as the call has ended.
 #[utoipa::path(
     get, path = "/api/v1/llm_calls/{id}", tag = "llm_calls", operation_id = "llm_calls_get",
     params(("id" = LlmCallId, Path)),

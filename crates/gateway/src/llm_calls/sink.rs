@@ -1,4 +1,4 @@
-//! From the journal into `llm_calls`.
+//! Drains calls from the journal into `llm_calls`.
 
 use std::collections::{HashMap, HashSet};
 
@@ -24,7 +24,7 @@ impl CallSink {
         Self { clock, guard }
     }
 
-    /// Strips calls of people who were erased after the call began.
+    /// Removes personal data from calls of people who were erased after the call started.
     async fn strip(&self, tx: &Tx<System>, entries: &mut [Entry]) -> Result<()> {
         let named: Vec<Named<'_>> = entries.iter().map(|entry| entry.record.named()).collect();
         let erased = self.guard.erased(tx, self.clock.now(), &named).await?;
@@ -46,42 +46,42 @@ impl Sink for CallSink {
     }
 
     async fn write(&self, tx: &Tx<System>, frames: &[Frame]) -> Result<()> {
-        // intent and settlement mostly come in one batch, and make one row
+        // intent and settlement usually come in one batch, and give one row
         let mut entries: Vec<Entry> = Vec::with_capacity(frames.len());
-        let mut places: HashMap<LlmCallId, usize> = HashMap::with_capacity(frames.len());
+        let mut indexes: HashMap<LlmCallId, usize> = HashMap::with_capacity(frames.len());
         let settled: HashSet<[u8; 16]> =
             frames.iter().filter(|frame| frame.kind == SETTLEMENT).map(|frame| frame.key).collect();
         let mut ended = Vec::new();
         for frame in frames {
-            // a settlement repeats what its intent says, but for the request
+            // a settlement repeats its intent's fields, but not the request
             let entry = if frame.kind == INTENT && settled.contains(&frame.key) {
                 Entry::bodies(frame)?
             } else {
                 Entry::read(frame)?
             };
-            let place = match places.get(&entry.record.id) {
-                Some(place) => {
-                    entries[*place].merge(entry);
-                    *place
+            let index = match indexes.get(&entry.record.id) {
+                Some(index) => {
+                    entries[*index].merge(entry);
+                    *index
                 }
                 None => {
-                    places.insert(entry.record.id, entries.len());
+                    indexes.insert(entry.record.id, entries.len());
                     entries.push(entry);
                     entries.len() - 1
                 }
             };
             if frame.kind == SETTLEMENT {
-                ended.push(place);
+                ended.push(index);
             }
         }
         self.strip(tx, &mut entries).await?;
-        let mut used = Rollup::default();
-        for place in ended {
-            used.add(&entries[place].record, entries[place].source);
+        let mut rollup = Rollup::default();
+        for index in ended {
+            rollup.add(&entries[index].record, entries[index].source);
         }
         metrics::histogram!("loam_drain_delay_seconds").record(self.delay(&entries));
         tx.bulk(rows(entries)?).await?;
-        used.write(tx, self.clock.now()).await
+        rollup.write(tx, self.clock.now()).await
     }
 }
 
@@ -93,7 +93,7 @@ impl CallSink {
     }
 }
 
-/// Takes one field of every record.
+/// Collects one field of every record.
 fn each<T>(entries: &[Entry], field: impl Fn(&Record) -> T) -> Vec<T> {
     entries.iter().map(|entry| field(&entry.record)).collect()
 }

@@ -1,23 +1,23 @@
-//! Where a call was seen.
+//! The source of a call.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Where a call was seen.
+/// The source of a call.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
-    /// Loam made it.
+    /// Made through the gateway.
     #[default]
     Gateway,
-    /// An application made it, and told of it by OpenTelemetry. It counts against no budget.
+    /// Made by an application, and reported over OpenTelemetry. It counts against no budget.
     Otlp,
 }
 
 impl Source {
-    /// The word as it is kept.
+    /// The stored name.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Gateway => "gateway",
@@ -25,8 +25,8 @@ impl Source {
         }
     }
 
-    /// Of the sums, where Loam's own have none.
-    pub(crate) fn of(kept: Option<&str>) -> Self {
-        if kept == Some("otlp") { Self::Otlp } else { Self::Gateway }
+    /// From the stored name in sums, where calls of the gateway have none.
+    pub(crate) fn of(stored: Option<&str>) -> Self {
+        if stored == Some("otlp") { Self::Otlp } else { Self::Gateway }
     }
 }

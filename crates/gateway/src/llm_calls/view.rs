@@ -1,4 +1,4 @@
-//! A call as the API shows it.
+//! A call in API responses.
 
 use chrono::{DateTime, Utc};
 use loam_kernel::{ApiKeyId, LlmCallId, ProjectId, UserId};
@@ -7,17 +7,17 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use super::bodies;
 use super::entity::{CacheUse, CallState, Model};
-use super::pack;
 use super::record::Entry;
 use crate::model_prices::Price;
 
-/// One call of a model. Lists leave out the bodies.
+/// A model call. Lists omit the bodies.
 #[derive(Serialize, ToSchema)]
 pub struct LlmCallView {
     pub(super) id: LlmCallId,
     state: CallState,
-    /// `gateway`: Loam made it; `otlp`: an application told of it.
+    /// `gateway`: made through Loam; `otlp`: reported by an application.
     source: String,
     /// Name of the provider.
     provider: String,
@@ -25,39 +25,39 @@ pub struct LlmCallView {
     model: String,
     /// Path at the provider.
     endpoint: String,
-    /// The alias that was called; null when the client named provider and model.
+    /// The alias of the called route; null if the client named provider and model.
     route: Option<String>,
     streamed: bool,
-    /// Body of the request; only when one call is read.
+    /// Request body; only in the response for a single call.
     #[serde(skip_serializing_if = "Option::is_none")]
     request_data: Option<Value>,
-    /// Body of the answer, put together if it was streamed; only when one call is read.
+    /// Response body, assembled if it was streamed; only in the response for a single call.
     #[serde(skip_serializing_if = "Option::is_none")]
     response_data: Option<Value>,
-    /// Tokens read, cached ones included.
+    /// Prompt tokens, including cached ones.
     prompt_tokens: Option<i64>,
-    /// Tokens written.
+    /// Completion tokens.
     completion_tokens: Option<i64>,
-    /// Tokens read and written.
+    /// Prompt and completion tokens.
     total_tokens: Option<i64>,
-    /// Tokens read from the provider's cache.
+    /// Prompt tokens read from the provider's cache.
     cached_tokens: Option<i64>,
-    /// Tokens read that the provider wrote to its cache.
+    /// Prompt tokens written to the provider's cache.
     cache_write_tokens: Option<i64>,
     /// US dollars; null when the model had no price.
     cost_usd: Option<f64>,
-    /// US dollars held back against budgets while it was under way; null without a budget.
+    /// US dollars reserved against budgets while it was in progress; null without a budget.
     reserved_usd: Option<f64>,
-    /// What the response cache did; null where it is not used.
+    /// The result of the response cache; null if it is not used.
     cache: Option<CacheUse>,
-    /// Milliseconds from the client's request to the end of the answer.
+    /// Milliseconds from the client's request to the end of the response.
     latency_ms: Option<f64>,
-    /// Milliseconds from the client's request to the first byte of the answer's body.
+    /// Milliseconds from the client's request to the first byte of the response's body.
     first_token_ms: Option<f64>,
-    /// HTTP status of the provider; null when it did not answer.
+    /// HTTP status of the provider; null if it did not respond.
     status_code: Option<i32>,
     error_message: Option<String>,
-    /// Each try: target, status, time, error.
+    /// Each attempt: target, status, duration, error.
     #[schema(value_type = Vec<Object>)]
     attempts: Value,
     /// The `x-request-id` of the client's request.
@@ -67,23 +67,23 @@ pub struct LlmCallView {
     project_id: Option<ProjectId>,
     /// The conversation that the client named.
     session_id: Option<String>,
-    /// The application's own end user: `user` or `safety_identifier` of OpenAI's formats, `metadata.user_id` of
+    /// The application's end user: `user` or `safety_identifier` of OpenAI's formats, `metadata.user_id` of
     /// Anthropic's, `external_id` of the session's user in turns.
     end_user: Option<String>,
     /// W3C trace id.
     trace_id: Option<String>,
-    /// W3C id of the span that called.
+    /// W3C span id of the caller.
     span_id: Option<String>,
-    /// When the bodies will be deleted, as `records.retention` says now; null: never, or they were.
+    /// When the bodies will be deleted, under the current `records.retention`; null: never, or already deleted.
     bodies_expire_at: Option<DateTime<Utc>>,
-    /// When the bodies were deleted; null while they are there, or if none were kept.
+    /// When the bodies were deleted; null while they exist, or if none were recorded.
     bodies_deleted_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
 }
 
 impl LlmCallView {
-    /// With the time at which its bodies will be deleted.
+    /// Sets the time at which its bodies will be deleted.
     pub(super) fn expiring(mut self, retention: &RetentionSettings) -> Self {
         if self.bodies_deleted_at.is_none() {
             self.bodies_expire_at = retention.bodies_expire_at(self.project_id, self.created_at);
@@ -109,8 +109,8 @@ impl From<Model> for LlmCallView {
             endpoint: row.endpoint,
             route: row.route,
             streamed: row.streamed,
-            request_data: row.request_data.map(|packed| pack::open(&packed)),
-            response_data: row.response_data.map(|packed| pack::open(&packed)),
+            request_data: row.request_data.map(|packed| bodies::to_json(&packed)),
+            response_data: row.response_data.map(|packed| bodies::to_json(&packed)),
             prompt_tokens: row.prompt_tokens,
             completion_tokens: row.completion_tokens,
             total_tokens: row.total_tokens,
@@ -141,7 +141,7 @@ impl From<Model> for LlmCallView {
 }
 
 impl From<Entry> for Model {
-    /// The row that an entry of the journal is about to become.
+    /// The row that a journal entry will become.
     fn from(entry: Entry) -> Self {
         let record = entry.record;
         let usage = record.usage;

@@ -3,9 +3,9 @@
 use loam_kernel::{ModelPriceId, TenantId};
 use sea_orm::entity::prelude::*;
 
-/// What a model costs at a provider.
+/// The price of a model at a provider.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-#[sea_orm(table_name = "model_prices", comment = "what a model costs at a provider")]
+#[sea_orm(table_name = "model_prices", comment = "the price of a model at a provider")]
 pub struct Model {
     /// The tenant.
     #[sea_orm(primary_key, auto_increment = false)]
@@ -19,28 +19,28 @@ pub struct Model {
     /// The model.
     #[sea_orm(
         column_type = "Text",
-        comment = "name of the model at the provider; `*` for all that have no price of their own"
+        comment = "name of the model at the provider; `*` for all without a price of their own"
     )]
     pub model: String,
-    /// Tokens read.
-    #[sea_orm(comment = "nano-dollars a million tokens read")]
+    /// Price of prompt tokens.
+    #[sea_orm(comment = "nano-dollars per million prompt tokens")]
     pub input_nano_usd: i64,
-    /// Tokens read from the provider's cache.
+    /// Price of prompt tokens read from the provider's cache.
     #[sea_orm(
-        comment = "nano-dollars a million tokens read from the provider's cache; null: as other input"
+        comment = "nano-dollars per million prompt tokens read from the provider's cache; null: as other input"
     )]
     pub cached_input_nano_usd: Option<i64>,
-    /// Tokens written to the provider's cache.
+    /// Price of prompt tokens written to the provider's cache.
     #[sea_orm(
-        comment = "nano-dollars a million tokens read that the provider wrote to its cache; null: as other input"
+        comment = "nano-dollars per million prompt tokens written to the provider's cache; null: as other input"
     )]
     pub cache_write_nano_usd: Option<i64>,
-    /// Tokens written.
-    #[sea_orm(comment = "nano-dollars a million tokens written")]
+    /// Price of completion tokens.
+    #[sea_orm(comment = "nano-dollars per million completion tokens")]
     pub output_nano_usd: i64,
-    /// When it was made.
+    /// When it was created.
     pub created_at: DateTimeUtc,
-    /// When it was changed; its version.
+    /// When it was last changed; its version.
     pub updated_at: DateTimeUtc,
 }
 

@@ -1,24 +1,24 @@
-//! From tokens to money, in whole nano-dollars, so that sums are exact.
+//! Converts tokens to cost, in whole nano-dollars, so that sums are exact.
 
 use loam_kernel::{Error, Result};
 use loam_providers::Usage;
 
 use super::entity::Model;
 
-/// Nano-dollars a dollar.
+/// Nano-dollars per dollar.
 const NANO: f64 = 1e9;
 const MILLION: i128 = 1_000_000;
 
-/// Nano-dollars a million tokens.
+/// Nano-dollars per million tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Price {
-    /// Read.
+    /// Prompt tokens.
     pub input: i64,
-    /// Read from the provider's cache; as `input` unless set.
+    /// Prompt tokens read from the provider's cache; defaults to `input`.
     pub cached_input: Option<i64>,
-    /// Read, and written to the provider's cache; as `input` unless set.
+    /// Prompt tokens written to the provider's cache; defaults to `input`.
     pub cache_write: Option<i64>,
-    /// Written.
+    /// Completion tokens.
     pub output: i64,
 }
 
@@ -34,13 +34,13 @@ impl From<&Model> for Price {
 }
 
 impl Price {
-    /// Nano-dollars as a client reads them: dollars.
+    /// Converts nano-dollars to dollars, as clients read them.
     #[expect(clippy::cast_precision_loss, reason = "exact to 9 million dollars, and to a cent far beyond")]
     pub fn to_usd(nano: i64) -> f64 {
         nano as f64 / NANO
     }
 
-    /// What a call cost, in nano-dollars, rounded half up.
+    /// The cost of a call in nano-dollars, rounded half up.
     pub fn cost(&self, usage: &Usage) -> i64 {
         let cached = usage.cached_tokens.min(usage.prompt_tokens);
         let cache_write = usage.cache_write_tokens.min(usage.prompt_tokens - cached);
@@ -55,7 +55,7 @@ impl Price {
     }
 }
 
-/// Dollars as a client writes them, in nano-dollars.
+/// Converts dollars, as clients write them, to nano-dollars.
 pub(crate) fn from_usd(param: &str, usd: f64) -> Result<i64> {
     if !(0.0..=1_000_000.0).contains(&usd) {
         return Err(Error::invalid(param, "must be US dollars, 0 to 1000000"));
@@ -83,7 +83,7 @@ mod tests {
             cached_tokens: 400,
             cache_write_tokens: 100,
         };
-        // 600 · 0.15 $ + 400 · 0.075 $ + 200 · 0.60 $, a million each
+        // 600 · 0.15 $ + 400 · 0.075 $ + 200 · 0.60 $, per million each
         assert_eq!(price.cost(&usage), 90_000 + 30_000 + 120_000);
         let write = Price { cache_write: Some(300_000_000), ..price };
         assert_eq!(write.cost(&usage), 75_000 + 30_000 + 30_000 + 120_000);

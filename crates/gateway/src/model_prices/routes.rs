@@ -1,6 +1,6 @@
 //! The routes of prices.
 
-use axum::Json as Answer;
+use axum::Json as JsonResponse;
 use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
@@ -15,18 +15,18 @@ use super::price::Price;
 use super::service::{ModelPriceCreate, ModelPriceFilter, ModelPriceUpdate};
 use crate::Gateway;
 
-/// What a model costs at a provider, in US dollars a million tokens.
+/// The price of a model at a provider, in US dollars per million tokens.
 #[derive(Serialize, ToSchema)]
 pub struct ModelPriceView {
     id: ModelPriceId,
     /// Name of the provider.
     provider: String,
-    /// Name of the model at the provider; `*` for all that have no price of their own.
+    /// Name of the model at the provider; `*` for all without a price of their own.
     model: String,
     input_per_million: f64,
-    /// Null: as other input.
+    /// Null: as `input_per_million`.
     cached_input_per_million: Option<f64>,
-    /// Null: as other input.
+    /// Null: as `input_per_million`.
     cache_write_per_million: Option<f64>,
     output_per_million: f64,
     created_at: DateTime<Utc>,
@@ -68,11 +68,11 @@ async fn list(
     Caller(scope): Caller,
     Query(filter): Query<ModelPriceFilter>,
     Query(page): Query<PageQuery>,
-) -> ApiResult<Answer<Page<ModelPriceView>>> {
-    Ok(Answer(gateway.list_prices(&scope, filter, &page).await?.map(ModelPriceView::from)))
+) -> ApiResult<JsonResponse<Page<ModelPriceView>>> {
+    Ok(JsonResponse(gateway.list_prices(&scope, filter, &page).await?.map(ModelPriceView::from)))
 }
 
-/// Sets a price.
+/// Creates a price.
 #[utoipa::path(
     post, path = "/api/v1/model_prices", tag = "model_prices", operation_id = "model_prices_create",
     request_body = ModelPriceCreate,
@@ -123,7 +123,7 @@ async fn update(
     Ok(Tagged::new(price.updated_at, price.into()))
 }
 
-/// Removes a price: calls from now on have no cost.
+/// Deletes a price: calls from now on have no cost.
 #[utoipa::path(
     delete, path = "/api/v1/model_prices/{id}", tag = "model_prices", operation_id = "model_prices_delete",
     params(("id" = ModelPriceId, Path)),

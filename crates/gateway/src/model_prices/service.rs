@@ -1,4 +1,4 @@
-//! The rules of prices.
+//! Creates, reads, changes and deletes prices.
 
 use loam_http::surface::{IfMatch, etag, next_version, present};
 use loam_kernel::{Error, ModelPriceId, Page, PageQuery, Result, Scope, TenantId, bounded, slug};
@@ -11,39 +11,39 @@ use super::entity::{ActiveModel, Column, Entity, Model};
 use super::price::{Price, from_usd};
 use crate::{Gateway, ai_providers};
 
-/// A price to be set.
+/// A price to be created.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ModelPriceCreate {
     /// Name of the provider.
     pub provider: String,
-    /// Name of the model at the provider; `*` for all that have no price of their own.
+    /// Name of the model at the provider; `*` for all without a price of their own.
     pub model: String,
-    /// US dollars a million tokens read.
+    /// US dollars per million prompt tokens.
     pub input_per_million: f64,
-    /// US dollars a million tokens read from the provider's cache; as other input unless given.
+    /// US dollars per million prompt tokens read from the provider's cache; defaults to `input_per_million`.
     pub cached_input_per_million: Option<f64>,
-    /// US dollars a million tokens read that the provider writes to its cache; as other input unless given.
+    /// US dollars per million prompt tokens written to the provider's cache; defaults to `input_per_million`.
     pub cache_write_per_million: Option<f64>,
-    /// US dollars a million tokens written.
+    /// US dollars per million completion tokens.
     pub output_per_million: f64,
 }
 
-/// A change of a price: what is left out stays. Calls already settled keep their cost.
+/// A change of a price: omitted fields stay. Settled calls keep their cost.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ModelPriceUpdate {
-    /// US dollars a million tokens read.
+    /// US dollars per million prompt tokens.
     pub input_per_million: Option<f64>,
-    /// US dollars a million tokens read from the provider's cache; null: as other input.
+    /// US dollars per million prompt tokens read from the provider's cache; null: as `input_per_million`.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<f64>)]
     pub cached_input_per_million: Option<Option<f64>>,
-    /// US dollars a million tokens read that the provider writes to its cache; null: as other input.
+    /// US dollars per million prompt tokens written to the provider's cache; null: as `input_per_million`.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<f64>)]
     pub cache_write_per_million: Option<Option<f64>>,
-    /// US dollars a million tokens written.
+    /// US dollars per million completion tokens.
     pub output_per_million: Option<f64>,
 }
 
@@ -51,9 +51,9 @@ pub struct ModelPriceUpdate {
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ModelPriceFilter {
-    /// Only this provider's.
+    /// Only prices of this provider.
     pub provider: Option<String>,
-    /// Only this model's.
+    /// Only prices of this model.
     pub model: Option<String>,
 }
 
@@ -81,7 +81,7 @@ impl Gateway {
         self.0.db.read(scope).await?.get::<Entity>(id).await?.ok_or_else(missing)
     }
 
-    /// Sets a price.
+    /// Creates a price.
     pub async fn create_price(&self, scope: &Scope, new: ModelPriceCreate) -> Result<Model> {
         slug("provider", &new.provider, 50)?;
         bounded("model", &new.model, 200)?;
@@ -104,14 +104,14 @@ impl Gateway {
             updated_at: Set(now),
         };
         let tx = self.0.db.write(scope).await?;
-        // a misspelt name would leave every call without a cost, and nobody would notice
+        // a misspelled name would silently leave calls without a cost
         let named = ai_providers::entity::Column::Name.eq(&provider);
         if tx.find::<ai_providers::entity::Entity>().filter(named).one().await?.is_none() {
-            return Err(Error::invalid("provider", "there is no provider with this name"));
+            return Err(Error::invalid("provider", "no provider has this name"));
         }
         let row = tx.insert(row).await.map_err(loam_db::taken(
             "model",
-            "this model has a price at this provider already; change that",
+            "this model already has a price at this provider; change that price",
         ))?;
         let notice = self.0.changes.record(&tx, "create", "model_prices", row.id, changes(&row)).await?;
         self.0.changes.commit(tx, notice).await?;
@@ -149,7 +149,7 @@ impl Gateway {
         Ok(row)
     }
 
-    /// Removes a price: calls from now on have no cost.
+    /// Deletes a price: calls from now on have no cost.
     pub async fn delete_price(&self, scope: &Scope, id: ModelPriceId) -> Result<()> {
         let tx = self.0.db.write(scope).await?;
         if tx.delete::<Entity>().filter(Column::Id.eq(id)).exec().await? == 0 {

@@ -1,4 +1,4 @@
-//! Routes: an alias, and the models that calls of it go to.
+//! Routes: an alias, and the models that its calls are sent to.
 
 pub mod entity;
 pub mod routes;

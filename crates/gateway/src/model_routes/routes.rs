@@ -1,6 +1,6 @@
-//! The routes of routes.
+//! The HTTP routes of model routes.
 
-use axum::Json as Answer;
+use axum::Json as JsonResponse;
 use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
@@ -16,25 +16,25 @@ use super::service::{ModelRouteCreate, ModelRouteFilter, ModelRouteUpdate};
 use super::{CoolDownRule, Retries, RouteTimeouts, Target};
 use crate::Gateway;
 
-/// An alias, and the models that calls of it go to.
+/// An alias, and the models that its calls are sent to.
 #[derive(Serialize, ToSchema)]
 pub struct ModelRouteView {
     id: ModelRouteId,
-    /// What clients send as `model`.
+    /// The alias that clients send as `model`.
     alias: String,
-    /// Where calls go.
+    /// The targets of calls.
     #[schema(value_type = Vec<Target>)]
     targets: Value,
-    /// How long the steps may take.
+    /// Timeouts of a call's steps.
     #[schema(value_type = RouteTimeouts)]
     timeouts: Value,
-    /// How often all targets are tried again.
+    /// How often all targets are retried.
     #[schema(value_type = Retries)]
     retries: Value,
-    /// When a failing target is left alone.
+    /// When a failing target cools down.
     #[schema(value_type = CoolDownRule)]
     cool_down: Value,
-    /// Seconds that an answer is given again to the very same request; null: never.
+    /// Seconds for which a response is cached for identical requests; null: not cached.
     cache_seconds: Option<i32>,
     is_active: bool,
     #[schema(value_type = Object)]
@@ -80,11 +80,11 @@ async fn list(
     Caller(scope): Caller,
     Query(filter): Query<ModelRouteFilter>,
     Query(page): Query<PageQuery>,
-) -> ApiResult<Answer<Page<ModelRouteView>>> {
-    Ok(Answer(gateway.list_routes(&scope, filter, &page).await?.map(ModelRouteView::from)))
+) -> ApiResult<JsonResponse<Page<ModelRouteView>>> {
+    Ok(JsonResponse(gateway.list_routes(&scope, filter, &page).await?.map(ModelRouteView::from)))
 }
 
-/// Makes a route.
+/// Creates a route.
 #[utoipa::path(
     post, path = "/api/v1/model_routes", tag = "model_routes", operation_id = "model_routes_create",
     request_body = ModelRouteCreate,
@@ -116,7 +116,7 @@ async fn get(
     Ok(Tagged::new(route.updated_at, route.into()))
 }
 
-/// Changes a route; calls use it as changed within a second.
+/// Changes a route; calls use the change within a second.
 #[utoipa::path(
     patch, path = "/api/v1/model_routes/{id}", tag = "model_routes", operation_id = "model_routes_update",
     params(("id" = ModelRouteId, Path), ("If-Match" = Option<String>, Header)),
@@ -135,7 +135,7 @@ async fn update(
     Ok(Tagged::new(route.updated_at, route.into()))
 }
 
-/// Deletes a route, unless another one leads to it.
+/// Deletes a route, unless another route has it as a target.
 #[utoipa::path(
     delete, path = "/api/v1/model_routes/{id}", tag = "model_routes", operation_id = "model_routes_delete",
     params(("id" = ModelRouteId, Path)),

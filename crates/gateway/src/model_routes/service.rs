@@ -1,4 +1,4 @@
-//! The rules of routes.
+//! Creates, reads, changes and deletes routes.
 
 use std::collections::HashMap;
 
@@ -15,54 +15,54 @@ use super::targets::{check, check_all};
 use super::{CoolDownRule, Retries, RouteTimeouts, Target};
 use crate::{Gateway, ai_providers};
 
-/// The longest that an answer is kept: a week.
+/// The longest time that a response is cached: a week.
 const MAX_CACHE_SECONDS: i32 = 7 * 24 * 3600;
 
-/// A route to be made.
+/// A route to be created.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ModelRouteCreate {
-    /// What clients send as `model`: lower-case letters, digits, `-`, `_`, `.`; unique in the tenant.
+    /// The alias that clients send as `model`: lower-case letters, digits, `-`, `_`, `.`; unique in the tenant.
     pub alias: String,
-    /// Where calls go.
+    /// The targets of calls.
     pub targets: Vec<Target>,
-    /// How long the steps may take.
+    /// Timeouts of a call's steps.
     #[serde(default)]
     pub timeouts: RouteTimeouts,
-    /// How often all targets are tried again.
+    /// How often all targets are retried.
     #[serde(default)]
     pub retries: Retries,
-    /// When a failing target is left alone.
+    /// When a failing target cools down.
     #[serde(default)]
     pub cool_down: CoolDownRule,
-    /// Seconds that an answer is given again to the very same request; left out: never.
+    /// Seconds for which a response is cached for identical requests; not cached by default.
     pub cache_seconds: Option<i32>,
-    /// Whether it can be called; true unless given.
+    /// Whether it can be called; defaults to true.
     pub is_active: Option<bool>,
-    /// Your own; never interpreted.
+    /// Your metadata; never interpreted.
     #[serde(default)]
     pub metadata: Map<String, Value>,
 }
 
-/// A change of a route: what is left out stays.
+/// A change of a route: omitted fields stay.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ModelRouteUpdate {
-    /// Where calls go: all of them.
+    /// The targets of calls; replaces all of them.
     pub targets: Option<Vec<Target>>,
-    /// How long the steps may take.
+    /// Timeouts of a call's steps.
     pub timeouts: Option<RouteTimeouts>,
-    /// How often all targets are tried again.
+    /// How often all targets are retried.
     pub retries: Option<Retries>,
-    /// When a failing target is left alone.
+    /// When a failing target cools down.
     pub cool_down: Option<CoolDownRule>,
-    /// Seconds that an answer is given again to the very same request; null: never.
+    /// Seconds for which a response is cached for identical requests; null: not cached.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<i32>)]
     pub cache_seconds: Option<Option<i32>>,
     /// Whether it can be called.
     pub is_active: Option<bool>,
-    /// Your own; never interpreted.
+    /// Your metadata; never interpreted.
     pub metadata: Option<Map<String, Value>>,
 }
 
@@ -100,7 +100,7 @@ impl Gateway {
         self.0.db.read(scope).await?.get::<Entity>(id).await?.ok_or_else(missing)
     }
 
-    /// Makes a route.
+    /// Creates a route.
     pub async fn create_route(&self, scope: &Scope, new: ModelRouteCreate) -> Result<Model> {
         slug("alias", &new.alias, 100)?;
         check(&new.targets)?;
@@ -128,13 +128,13 @@ impl Gateway {
         let row = tx
             .insert(row)
             .await
-            .map_err(loam_db::taken("alias", "there is a route with this alias already"))?;
+            .map_err(loam_db::taken("alias", "a route with this alias already exists"))?;
         let notice = self.0.changes.record(&tx, "create", "model_routes", row.id, changes(&row)).await?;
         self.0.changes.commit(tx, notice).await?;
         Ok(row)
     }
 
-    /// Changes a route; calls use it as changed within a second.
+    /// Changes a route; calls use the change within a second.
     pub async fn update_route(
         &self,
         scope: &Scope,
@@ -169,7 +169,7 @@ impl Gateway {
         Ok(row)
     }
 
-    /// Deletes a route, unless another one leads to it.
+    /// Deletes a route, unless another route has it as a target.
     pub async fn delete_route(&self, scope: &Scope, id: ModelRouteId) -> Result<()> {
         let tx = self.0.db.write(scope).await?;
         let old = tx.get_locked::<Entity>(id).await?.ok_or_else(missing)?;
@@ -183,8 +183,8 @@ impl Gateway {
     }
 }
 
-/// Refuses targets that lead nowhere: an unknown provider or route, or a circle. Without targets the route is about to
-/// go. The tenant's routes are locked, so that two changes can't close a circle together.
+/// Rejects invalid targets: an unknown provider or route, or a cycle. `targets` is none if the route is about to be
+/// deleted. The tenant's routes are locked, so that two concurrent changes can't form a cycle together.
 async fn check_targets(tx: &Tx<Tenant>, alias: &str, targets: Option<&[Target]>) -> Result<()> {
     let rows = tx.find::<Entity>().locked().all().await?;
     let mut routes: HashMap<String, Vec<Target>> = rows
@@ -199,7 +199,7 @@ async fn check_targets(tx: &Tx<Tenant>, alias: &str, targets: Option<&[Target]>)
         tx.find::<ai_providers::entity::Entity>().all().await?.into_iter().map(|row| row.name).collect();
     for (i, target) in targets.into_iter().flatten().enumerate() {
         if let Some(provider) = target.provider.as_ref().filter(|provider| !providers.contains(provider)) {
-            let message = format!("there is no provider `{provider}`");
+            let message = format!("provider `{provider}` does not exist");
             return Err(Error::invalid(format!("targets.{i}.provider"), message));
         }
     }

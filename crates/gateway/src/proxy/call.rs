@@ -1,4 +1,4 @@
-//! What a client asks for, resolved: which provider, which model, on whose behalf.
+//! A client's request, resolved to a provider and model, and recorded.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -8,43 +8,43 @@ use bytes::Bytes;
 use http::HeaderMap;
 use loam_kernel::{Error, Result, Scope};
 use loam_platform::personal::known_as;
-use loam_providers::openai::{Bounds, Head};
+use loam_providers::openai::{OutputLimits, RequestEnvelope};
 use loam_providers::{Endpoint, Usage};
 
-use super::cached::Key;
 use super::plan::Plan;
+use super::response_cache::Key;
 use crate::catalog::{Destination, Models};
-use crate::hook::{PartOf, Place, SESSION, Told};
-use crate::limits::admission::{Allowance, Candidate, Hold, admit};
+use crate::hook::{CallContext, CompletedCall, ConversationBinding, SESSION};
+use crate::limits::admission::{Candidate, RateLimitStatus, Reservation, admit};
 use crate::limits::meters::subjects;
 use crate::llm_calls::ledger::OpenCall;
 use crate::llm_calls::record::Record;
 use crate::service::Inner;
 
-/// Ids that clients send along are theirs, and bounded.
+/// The maximum length of IDs that clients send.
 pub(super) const MAX_ID: usize = 255;
 
-/// A request, resolved and on record.
+/// A resolved and recorded request.
 pub(super) struct Call {
     pub(super) plan: Plan,
     pub(super) endpoint: Endpoint,
-    pub(super) head: Head,
+    pub(super) envelope: RequestEnvelope,
     pub(super) open: OpenCall,
-    /// What the client sent.
+    /// The request body.
     pub(super) request: Bytes,
-    /// When it must have ended.
+    /// The deadline of the whole call.
     pub(super) deadline: Option<Instant>,
-    /// Where its answer is kept, and for how long.
+    /// The cache key and TTL of its response.
     pub(super) cache: Option<(Key, Duration)>,
-    /// The routes and prices that hold for it.
+    /// The routes and prices that apply to it.
     pub(super) models: Arc<Models>,
-    /// The conversation that it is part of.
-    pub(super) place: Option<Box<Place>>,
+    /// The conversation that it belongs to.
+    pub(super) binding: Option<Box<ConversationBinding>>,
 }
 
 impl Call {
-    /// Notes who is asked: the record names the last.
-    pub(super) fn answered_by(&mut self, destination: &Destination) {
+    /// Records the destination that is called: the record names the last one.
+    pub(super) fn set_destination(&mut self, destination: &Destination) {
         let OpenCall { record, price, .. } = &mut self.open;
         let (provider, model) = (&destination.provider.name, &destination.model);
         *price = self.models.price(provider, model);
@@ -54,52 +54,52 @@ impl Call {
         }
     }
 
-    /// What the conversation is told of a call that ended with this answer; none if it is part of none.
-    pub(super) fn told(
+    /// The completed call for the conversation; none if it belongs to none.
+    pub(super) fn completed(
         &mut self,
-        answer: &[Bytes],
+        response: &[Bytes],
         events: bool,
         usage: Option<Usage>,
-    ) -> Option<(Box<Place>, Told)> {
-        let place = self.place.take()?;
+    ) -> Option<(Box<ConversationBinding>, CompletedCall)> {
+        let binding = self.binding.take()?;
         let record = &self.open.record;
-        let told = Told {
+        let completed = CompletedCall {
             call: record.id,
             model: format!("{}/{}", record.provider, record.model),
             endpoint: self.endpoint,
             request: self.request.clone(),
-            answer: answer.to_vec(),
+            response: response.to_vec(),
             events,
             tokens: usage.map(|usage| (usage.prompt_tokens, usage.completion_tokens)),
             error: record.error.clone(),
         };
-        Some((place, told))
+        Some((binding, completed))
     }
 
-    /// Notes that the answer begins now, unless it has begun.
-    pub(super) fn mark_first(&mut self) {
+    /// Records the time to the first byte, once.
+    pub(super) fn mark_first_byte(&mut self) {
         let since = i64::try_from(self.open.began.elapsed().as_micros()).ok();
         self.open.record.first_token_us = self.open.record.first_token_us.or(since);
     }
 }
 
 impl Inner {
-    /// Resolves a request and puts its intent on record.
+    /// Resolves a request and records its intent.
     pub(super) async fn open_call(
         &self,
         scope: &Scope,
         endpoint: Endpoint,
         headers: &HeaderMap,
         request: Bytes,
-        part: PartOf,
-        told: &mut Allowance,
+        context: CallContext,
+        rate_limits: &mut RateLimitStatus,
     ) -> Result<Box<Call>> {
         let began = Instant::now();
-        let mut head = Head::read(&request)?;
-        let PartOf { place, end_user } = part;
-        let end_user = head.end_user.take().or(end_user);
+        let mut envelope = RequestEnvelope::read(&request)?;
+        let CallContext { binding, end_user } = context;
+        let end_user = envelope.end_user.take().or(end_user);
         let models = self.catalog.get(scope.tenant()).await?;
-        let plan = Plan::resolve(&models, &head.model)?;
+        let plan = Plan::resolve(&models, &envelope.model)?;
         let (trace_id, span_id) = trace_context(headers).unzip();
         let mut record = Record {
             tenant: scope.tenant(),
@@ -108,8 +108,8 @@ impl Inner {
             api_key: scope.api_key(),
             user: scope.user,
             project: scope.project,
-            session: match place.as_ref().and_then(|place| place.named.session) {
-                // however the client called it, its calls are found by its id
+            session: match binding.as_ref().and_then(|binding| binding.conversation.session) {
+                // whichever name the client used, calls are found by the session's id
                 Some(session) => Some(session.to_string()),
                 None => client_id(headers, SESSION)?,
             },
@@ -117,32 +117,49 @@ impl Inner {
             request_id: scope.origin().request_id.clone(),
             trace_id,
             span_id,
-            streamed: head.stream,
+            streamed: envelope.stream,
             ..Record::default()
         };
-        // the intent names where the call most likely goes; the settlement, who answered
+        // the intent names the most likely destination; the settlement, the one that responded
         if let Some(likely) = plan.all().next() {
             record.provider.clone_from(&likely.provider.name);
             record.model.clone_from(&likely.model);
         }
-        let hold = self.admit(&models, &plan, &mut record, (&request, head.bounds), told)?;
-        let open = self.ledger.begin(record, &request, self.keep(scope.tenant()), began, hold)?;
+        let reservation =
+            self.admit(&models, &plan, &mut record, (&request, envelope.output_limits), rate_limits)?;
+        let open = self.ledger.begin(
+            record,
+            &request,
+            self.max_recorded_body_bytes(scope.tenant()),
+            began,
+            reservation,
+        )?;
         if self.config.strict {
             self.ledger.durable(open.intent).await?;
         }
-        // boxed, as it is handed on from one to the next
-        Ok(Box::new(Call { plan, endpoint, head, open, request, deadline: None, cache: None, models, place }))
+        // boxed, as it is moved several times
+        Ok(Box::new(Call {
+            plan,
+            endpoint,
+            envelope,
+            open,
+            request,
+            deadline: None,
+            cache: None,
+            models,
+            binding,
+        }))
     }
 
-    /// Asks the limits that the call counts against; `told` becomes what the client is told of them.
+    /// Checks the limits that apply to the call; sets `rate_limits` to what the client is shown.
     fn admit(
         &self,
         models: &Models,
         plan: &Plan,
         record: &mut Record,
-        (request, bounds): (&[u8], Bounds),
-        told: &mut Allowance,
-    ) -> Result<Option<Hold>> {
+        (request, output_limits): (&[u8], OutputLimits),
+        rate_limits: &mut RateLimitStatus,
+    ) -> Result<Option<Reservation>> {
         if models.limits.is_empty() {
             return Ok(None);
         }
@@ -152,20 +169,20 @@ impl Inner {
             &Candidate {
                 subjects: &subjects(record).collect::<Vec<_>>(),
                 body: request,
-                bounds,
+                output_limits,
                 writes: record.endpoint != Endpoint::Embeddings.path(),
                 prices: &prices.collect::<Vec<_>>(),
                 default_tokens: self.expected_answer_tokens(record.tenant),
                 now: self.clock.now(),
             },
         );
-        *told = admission.told;
+        *rate_limits = admission.status;
         record.reserved_nano_usd = admission.reserved;
-        admission.hold
+        admission.reservation
     }
 }
 
-/// What a client calls something of its own.
+/// Reads an ID that a client chose.
 pub(crate) fn client_id(headers: &HeaderMap, name: &'static str) -> Result<Option<String>> {
     let Some(value) = headers.get(name) else { return Ok(None) };
     match value.to_str() {
@@ -174,7 +191,8 @@ pub(crate) fn client_id(headers: &HeaderMap, name: &'static str) -> Result<Optio
     }
 }
 
-/// Trace and span of a W3C `traceparent`: `00-<32 hex>-<16 hex>-<2 hex>`. A malformed one is ignored, as the standard says.
+/// Trace ID and span ID of a W3C `traceparent`: `00-<32 hex>-<16 hex>-<2 hex>`. A malformed one is ignored, as the
+/// standard says.
 fn trace_context(headers: &HeaderMap) -> Option<(String, String)> {
     let mut parts = headers.get("traceparent")?.to_str().ok()?.split('-');
     let (_version, trace, span) = (parts.next()?, parts.next()?, parts.next()?);

@@ -8,7 +8,7 @@ use axum::response::Response;
 use http::HeaderMap;
 use loam_http::surface::{ApiResult, Body, Caller};
 use loam_kernel::beside;
-use loam_providers::openai::Head;
+use loam_providers::openai::RequestEnvelope;
 use loam_providers::{Endpoint, count_prompt};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -19,10 +19,10 @@ use super::routes::call;
 use crate::Gateway;
 use crate::service::Inner;
 
-/// Tokens of a request.
+/// The number of tokens of a request.
 #[derive(Serialize, ToSchema)]
 struct TokenCount {
-    /// As Loam counts: close to what the provider will.
+    /// Counted by Loam; close to the provider's count.
     input_tokens: u64,
 }
 
@@ -30,15 +30,16 @@ pub(crate) fn router(gateway: Gateway) -> OpenApiRouter {
     OpenApiRouter::new().routes(routes!(messages)).routes(routes!(count_tokens)).with_state(gateway.0)
 }
 
-/// A message, in Anthropic's format, by any provider: set the client's base URL to `…/anthropic`. A provider of kind
-/// `anthropic` is sent the body as it is, but for the model's name; for the others it is translated, and the answer back.
+/// Creates a message in Anthropic's format, with any provider: set the client's base URL to `…/anthropic`. A provider
+/// of kind `anthropic` receives the body unchanged except for the model's name; for others the request and the
+/// response are translated.
 #[utoipa::path(
     post, path = "/anthropic/v1/messages", tag = "gateway", operation_id = "messages_create",
     request_body(content = Object, content_type = "application/json", description = "Anthropic's request; `model` is a route or `provider/model`",
         example = json!({"model": "anthropic/claude-sonnet-4-5", "max_tokens": 1024, "messages": [{"role": "user", "content": "Hello"}]})),
-    params(("x-loam-session-id" = Option<String>, Header, description = "your conversation. The id of a chat session, or its `external_id`: what is said is stored there. Anything else is kept with the call")),
+    params(("x-loam-session-id" = Option<String>, Header, description = "your conversation. If it is the id of a chat session, or its `external_id`, the messages are stored there. Any other value is recorded with the call")),
     responses(
-        (status = 200, body = Object, content_type = "application/json", description = "Anthropic's answer; events if streamed"),
+        (status = 200, body = Object, content_type = "application/json", description = "Anthropic's response; events if streamed"),
         (status = "4XX", body = Object, description = "Anthropic's error"),
         (status = "5XX", body = Object, description = "Anthropic's error"),
     ),
@@ -53,8 +54,8 @@ async fn messages(
     call(gateway, scope, Endpoint::Messages, headers, body).await
 }
 
-/// Counts the tokens of a message's request without sending it: by Loam, so free, and an approximation for models that
-/// don't have OpenAI's tokenizer.
+/// Counts the tokens of a message request without sending it. Free, as Loam counts them; an approximation for models
+/// without OpenAI's tokenizer.
 #[utoipa::path(
     post, path = "/anthropic/v1/messages/count_tokens", tag = "gateway", operation_id = "messages_count_tokens",
     request_body(content = Object, content_type = "application/json", description = "Anthropic's request",
@@ -70,9 +71,9 @@ async fn count_tokens(
     Caller(scope): Caller,
     Body(body): Body,
 ) -> ApiResult<Json<TokenCount>> {
-    // the same errors as the call itself would get
-    let head = Head::read(&body)?;
-    Plan::resolve(&*gateway.catalog.get(scope.tenant()).await?, &head.model)?;
-    let counted = beside(scope.tenant(), move || count_prompt(&body)).await?;
-    Ok(Json(TokenCount { input_tokens: counted }))
+    // the same errors as for the call itself
+    let envelope = RequestEnvelope::read(&body)?;
+    Plan::resolve(&*gateway.catalog.get(scope.tenant()).await?, &envelope.model)?;
+    let tokens = beside(scope.tenant(), move || count_prompt(&body)).await?;
+    Ok(Json(TokenCount { input_tokens: tokens }))
 }

@@ -1,21 +1,21 @@
-//! The path of a call: from the client's request to the provider and back, with the ledger on the way.
+//! The path of a call: from the client's request to the provider and back, with the ledger in between.
 
-pub(crate) mod cached;
 mod call;
+mod detach_on_drop;
+mod error_event;
 mod estimate;
-mod fault;
-mod inside;
-mod kept_on;
+mod failover;
+mod internal_calls;
 pub(crate) mod messages;
 mod models;
-mod plain;
+mod non_streamed;
 mod plan;
 mod probe;
+pub(crate) mod response_cache;
 pub(crate) mod routes;
 mod send;
 mod streamed;
-mod tries;
 
 pub(crate) use call::client_id;
-pub use inside::Completion;
+pub use internal_calls::Completion;
 pub use probe::ProviderTest;

@@ -1,4 +1,4 @@
-//! The list of models: what each provider is configured with, or says itself.
+//! The list of models: those that each provider is configured with, or lists itself.
 
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,15 +13,16 @@ use super::send::read_all;
 use crate::catalog::Provider;
 use crate::service::Inner;
 
-/// Whose a route is said to be.
-const ROUTE: &str = "route";
-/// A provider that takes longer is left out of the list.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// No list of models is larger.
-const MAX_LIST: usize = 8 << 20;
+/// The `owned_by` of a route.
+const ROUTE_OWNER: &str = "route";
+/// A slower provider is left out of the list.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// The largest list of models accepted.
+const MAX_LIST_BYTES: usize = 8 << 20;
 
 impl Inner {
-    /// Everything that the tenant can call: routes by their alias, models as `provider/model`; each with its owner.
+    /// Everything that the tenant can call: routes by their alias, models as `provider/model`; each with its
+    /// `owned_by`.
     pub(super) async fn list_models(&self, scope: &Scope) -> Result<Vec<(String, String)>> {
         let models = self.catalog.get(scope.tenant()).await?;
         let mut active: Vec<&Arc<Provider>> =
@@ -32,7 +33,7 @@ impl Inner {
             .routes
             .values()
             .filter(|route| route.is_active)
-            .map(|route| (route.alias.clone(), ROUTE.to_owned()))
+            .map(|route| (route.alias.clone(), ROUTE_OWNER.to_owned()))
             .collect();
         all.sort();
         for (provider, list) in active.iter().zip(lists) {
@@ -42,7 +43,7 @@ impl Inner {
                         .map(|model| (format!("{}/{model}", provider.name), provider.name.clone())),
                 ),
                 Err(e) => {
-                    tracing::warn!(provider = provider.name, error = %e, "a provider did not say which models it has")
+                    tracing::warn!(provider = provider.name, error = %e, "cannot read a provider's list of models")
                 }
             }
         }
@@ -54,28 +55,28 @@ impl Inner {
             return Ok(provider.config.models.clone());
         }
         let ttl = Duration::from_secs(self.config.models_ttl);
-        if let Some((at, list)) = &*provider.listed.lock().unwrap_or_else(PoisonError::into_inner)
+        if let Some((at, list)) = &*provider.model_list.lock().unwrap_or_else(PoisonError::into_inner)
             && at.elapsed() < ttl
         {
             return Ok(list.clone());
         }
         let list =
-            tokio::time::timeout(PATIENCE, self.ask_models(provider)).await.map_err(Error::internal)??;
-        *provider.listed.lock().unwrap_or_else(PoisonError::into_inner) =
+            tokio::time::timeout(TIMEOUT, self.fetch_models(provider)).await.map_err(Error::internal)??;
+        *provider.model_list.lock().unwrap_or_else(PoisonError::into_inner) =
             Some((Instant::now(), list.clone()));
         Ok(list)
     }
 
-    async fn ask_models(&self, provider: &Provider) -> Result<Vec<String>> {
+    async fn fetch_models(&self, provider: &Provider) -> Result<Vec<String>> {
         let mut request = Request::new(Full::new(Bytes::new()));
         *request.uri_mut() = provider.address(provider.wire.probe_path())?;
         for (name, value) in &provider.key(Instant::now()).headers {
             request.headers_mut().insert(name.clone(), value.clone());
         }
-        let answer = self.client.send(request, provider.timeouts).await.map_err(Error::internal)?;
-        let status = answer.status();
-        let body = read_all(&provider.name, answer.into_body(), MAX_LIST).await?;
+        let response = self.client.send(request, provider.timeouts).await.map_err(Error::internal)?;
+        let status = response.status();
+        let body = read_all(&provider.name, response.into_body(), MAX_LIST_BYTES).await?;
         let list = if status.is_success() { provider.wire.model_ids(&body) } else { None };
-        list.ok_or_else(|| Error::internal(format!("it answered {status}, not with a list of models")))
+        list.ok_or_else(|| Error::internal(format!("it responded with {status}, not with a list of models")))
     }
 }

@@ -15,11 +15,11 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::call::Call;
-use super::kept_on::keep_on;
-use super::send::Answer;
+use super::detach_on_drop::detach_on_drop;
+use super::send::ProviderResponse;
 use crate::Gateway;
-use crate::hook::{PartOf, SESSION};
-use crate::limits::admission::Allowance;
+use crate::hook::{CallContext, SESSION};
+use crate::limits::admission::RateLimitStatus;
 use crate::service::Inner;
 
 /// The header that carries the call's id.
@@ -40,7 +40,7 @@ struct ModelEntry {
     id: String,
     /// Always `model`.
     object: &'static str,
-    /// Seconds since 1970; unknown, so 0.
+    /// Seconds since 1970; always 0, as it is unknown.
     created: i64,
     /// The provider, or `route`.
     owned_by: String,
@@ -55,18 +55,18 @@ pub(crate) fn router(gateway: Gateway) -> OpenApiRouter {
         .with_state(gateway.0)
 }
 
-/// A chat completion, in OpenAI's format: the body goes to the provider as it is, but for the model's name. With
-/// `"stream": true` the answer is a stream of events.
+/// Creates a chat completion in OpenAI's format: the body is sent to the provider unchanged except for the model's
+/// name. With `"stream": true` the response is a stream of events.
 #[utoipa::path(
     post, path = "/v1/chat/completions", tag = "gateway", operation_id = "chat_completions_create",
     request_body(content = Object, content_type = "application/json", description = "OpenAI's request; `model` is a route or `provider/model`",
         example = json!({"model": "openai/gpt-4o-mini", "messages": [{"role": "user", "content": "Hello"}]})),
     params(
-        ("x-loam-session-id" = Option<String>, Header, description = "your conversation. The id of a chat session, or its `external_id`: what is said is stored there. Anything else is kept with the call"),
-        ("traceparent" = Option<String>, Header, description = "W3C trace context, kept with the call"),
+        ("x-loam-session-id" = Option<String>, Header, description = "your conversation. If it is the id of a chat session, or its `external_id`, the messages are stored there. Any other value is recorded with the call"),
+        ("traceparent" = Option<String>, Header, description = "W3C trace context, recorded with the call"),
     ),
     responses(
-        (status = 200, body = Object, content_type = "application/json", description = "OpenAI's answer; events if streamed"),
+        (status = 200, body = Object, content_type = "application/json", description = "OpenAI's response; events if streamed"),
         (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody),
     ),
     security(("api_key" = ["gateway:call"]))
@@ -80,13 +80,13 @@ async fn chat_completions(
     call(gateway, scope, Endpoint::ChatCompletions, headers, body).await
 }
 
-/// Embeddings, in OpenAI's format: the body goes to the provider as it is, but for the model's name.
+/// Creates embeddings in OpenAI's format: the body is sent to the provider unchanged except for the model's name.
 #[utoipa::path(
     post, path = "/v1/embeddings", tag = "gateway", operation_id = "embeddings_create",
     request_body(content = Object, content_type = "application/json", description = "OpenAI's request; `model` is a route or `provider/model`",
         example = json!({"model": "openai/text-embedding-3-small", "input": "Hello"})),
     responses(
-        (status = 200, body = Object, content_type = "application/json", description = "OpenAI's answer"),
+        (status = 200, body = Object, content_type = "application/json", description = "OpenAI's response"),
         (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody),
     ),
     security(("api_key" = ["gateway:call"]))
@@ -100,14 +100,14 @@ async fn embeddings(
     call(gateway, scope, Endpoint::Embeddings, headers, body).await
 }
 
-/// A response, in OpenAI's format: the body goes to the provider as it is, but for the model's name. Only providers whose
-/// kind has this endpoint serve it; what a provider stores, it stores.
+/// Creates a response in OpenAI's format: the body is sent to the provider unchanged except for the model's name.
+/// Only kinds of provider with this endpoint serve it; stored responses are stored by the provider.
 #[utoipa::path(
     post, path = "/v1/responses", tag = "gateway", operation_id = "responses_create",
     request_body(content = Object, content_type = "application/json", description = "OpenAI's request; `model` is a route or `provider/model`",
         example = json!({"model": "openai/gpt-4o-mini", "input": "Hello"})),
     responses(
-        (status = 200, body = Object, content_type = "application/json", description = "OpenAI's answer; events if streamed"),
+        (status = 200, body = Object, content_type = "application/json", description = "OpenAI's response; events if streamed"),
         (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody),
     ),
     security(("api_key" = ["gateway:call"]))
@@ -128,58 +128,68 @@ pub(super) async fn call(
     headers: HeaderMap,
     body: Bytes,
 ) -> ApiResult<Response> {
-    let mut told = Allowance::default();
-    let place = gateway.place_of(&scope, endpoint, &headers).await?;
-    let session = place.as_ref().and_then(|place| place.named.session);
-    let (id, answer) =
-        ask(gateway, &scope, endpoint, &headers, body, PartOf { place, end_user: None }, &mut told).await;
-    let mut response = answer.unwrap_or_else(|e| ApiError::from(e).into_response());
-    // Loam's own limits are nearer than the provider's
-    told.write(response.headers_mut());
-    // a call that failed is on record as well
+    let mut rate_limits = RateLimitStatus::default();
+    let binding = gateway.bind_conversation(&scope, endpoint, &headers).await?;
+    let session = binding.as_ref().and_then(|binding| binding.conversation.session);
+    let (id, response) = make_call(
+        gateway,
+        &scope,
+        endpoint,
+        &headers,
+        body,
+        CallContext { binding, end_user: None },
+        &mut rate_limits,
+    )
+    .await;
+    let mut response = response.unwrap_or_else(|e| ApiError::from(e).into_response());
+    // Loam's own limits replace the provider's
+    rate_limits.write(response.headers_mut());
+    // failed calls are recorded too
     if let Some(id) = id.and_then(|id| HeaderValue::from_str(&id.to_string()).ok()) {
         response.headers_mut().insert(CALL_ID, id);
     }
-    // says that what was said is kept there, and not only its name
+    // tells the client that the messages are stored, and not only the name
     if let Some(session) = session.and_then(|id| HeaderValue::from_str(&id.to_string()).ok()) {
         response.headers_mut().insert(SESSION, session);
     }
     Ok(response)
 }
 
-/// Makes a call; `told` becomes what the client is told of its limits. The id is there once the call is on record.
-pub(super) async fn ask(
+/// Makes a call; sets `rate_limits` to what the client is shown. The id is set once the call is recorded.
+pub(super) async fn make_call(
     gateway: Arc<Inner>,
     scope: &Scope,
     endpoint: Endpoint,
     headers: &HeaderMap,
     body: Bytes,
-    part: PartOf,
-    told: &mut Allowance,
+    context: CallContext,
+    rate_limits: &mut RateLimitStatus,
 ) -> (Option<LlmCallId>, Result<Response>) {
-    match gateway.open_call(scope, endpoint, headers, body, part, told).await {
+    match gateway.open_call(scope, endpoint, headers, body, context, rate_limits).await {
         Ok(call) => {
             let (id, calls) = (call.open.record.id, gateway.calls.clone());
-            (Some(id), keep_on(&calls, exchange(gateway, call)).await)
+            (Some(id), detach_on_drop(&calls, run_call(gateway, call)).await)
         }
         Err(e) => (None, Err(e)),
     }
 }
 
-async fn exchange(gateway: Arc<Inner>, mut call: Box<Call>) -> Result<Response> {
-    if let Some(kept) = gateway.kept_answer(&mut call) {
-        return Box::pin(gateway.answer_kept(*call, &kept)).await;
+async fn run_call(gateway: Arc<Inner>, mut call: Box<Call>) -> Result<Response> {
+    if let Some(cached) = gateway.cached_response(&mut call) {
+        return Box::pin(gateway.respond_from_cache(*call, &cached)).await;
     }
-    match gateway.search(&mut call).await {
-        Ok(Answer::Whole { head, whole }) => gateway.answer_whole(call, head, whole).await,
-        Ok(Answer::Stream { head, first, body, reader }) => {
-            Ok(gateway.answer_streamed(*call, head, first, body, reader))
+    match gateway.call_with_failover(&mut call).await {
+        Ok(ProviderResponse::Complete { head, response }) => {
+            gateway.respond_complete(call, head, response).await
+        }
+        Ok(ProviderResponse::Stream { head, first, body, reader }) => {
+            Ok(gateway.respond_streamed(*call, head, first, body, reader))
         }
         Err(e) => Err(Box::pin(gateway.fail(*call, e)).await),
     }
 }
 
-/// What can be called: routes by their alias, models as `provider/model`.
+/// Lists what can be called: routes by their alias, models as `provider/model`.
 #[utoipa::path(
     get, path = "/v1/models", tag = "gateway", operation_id = "models_list",
     responses((status = 200, body = ModelList), (status = "4XX", body = ErrorBody)),

@@ -1,8 +1,8 @@
-//! Answers that come as a stream of events.
+//! Streamed responses.
 //!
-//! The body below is polled by the connection to the client. It hands on whole events as they come, all that have
-//! arrived in one piece. It waits twice: before the first byte, until the intent is durable; before the end, until the
-//! settlement is. Dropped early, because the client hung up, it settles what came.
+//! The body below is polled by the client's connection. It forwards complete events as they arrive, all available
+//! ones in one chunk. It waits twice: before the first byte, until the intent is durable; before the end, until the
+//! settlement is. If it is dropped early, because the client disconnected, it settles what has arrived.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -21,57 +21,57 @@ use loam_providers::Reader;
 use tokio::time::Sleep;
 
 use super::call::Call;
+use super::error_event;
 use super::estimate::estimate;
-use super::fault;
-use super::send::{Head, broke_off};
-use crate::hook::HUNG_UP;
+use super::send::{ResponseHead, interrupted};
+use crate::hook::CLIENT_DISCONNECTED;
 use crate::llm_calls::entity::CallState;
 use crate::llm_calls::ledger::Outcome;
 use crate::service::Inner;
 
-/// No more than this is put together before it is written.
-const MAX_PIECE: usize = 256 << 10;
+/// The largest chunk that is assembled before it is written.
+const MAX_CHUNK: usize = 256 << 10;
 
-/// What the record says of a stream that just stopped.
-const CUT: &str = "the provider ended its stream without `[DONE]` and without usage";
+/// The error of a stream that ended early.
+const INCOMPLETE: &str = "the provider ended its stream without `[DONE]` and without usage";
 
 type Waiting = BoxFuture<'static, Result<()>>;
 
 struct Relay {
     gateway: Arc<Inner>,
-    /// Until it is settled.
+    /// The call, until it is settled.
     call: Option<Call>,
-    /// Of an answer that is kept for others.
-    head: Option<Head>,
+    /// The head of a response that will be cached.
+    head: Option<ResponseHead>,
     provider: ProviderBody,
-    /// What has come of it already.
+    /// The part that has already arrived.
     first: Bytes,
     reader: Box<dyn Reader>,
-    /// When the call must have ended.
+    /// The deadline of the call.
     deadline: Option<Pin<Box<Sleep>>>,
-    /// What came, for the record.
-    kept: Vec<Bytes>,
-    kept_bytes: usize,
+    /// The events to record.
+    recorded: Vec<Bytes>,
+    recorded_bytes: usize,
     stage: Stage,
 }
 
 enum Stage {
-    /// The intent is on its way to the disk; what has come meanwhile waits.
+    /// The intent is being synced; the events that have arrived wait.
     Intent { waiting: Waiting, held: Bytes },
-    /// Events come and go.
+    /// Events are forwarded.
     Flowing { intent_durable: bool },
-    /// The settlement is on its way to the disk; the end waits.
+    /// The settlement is being synced; the end waits.
     Settling { waiting: Waiting, last: Bytes },
-    /// Nothing more comes.
-    Ended,
+    /// The stream has ended.
+    ResponseEnd,
 }
 
 impl Inner {
-    /// Hands a stream on as it comes.
-    pub(super) fn answer_streamed(
+    /// Forwards a stream as it arrives.
+    pub(super) fn respond_streamed(
         self: Arc<Self>,
         call: Call,
-        mut head: Head,
+        mut head: ResponseHead,
         first: Bytes,
         provider: ProviderBody,
         reader: Box<dyn Reader>,
@@ -79,7 +79,7 @@ impl Inner {
         let stage = Stage::Flowing { intent_durable: self.config.strict };
         head.headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
         head.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-        // nginx in front must not wait for more either
+        // nginx must not buffer either
         head.headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
         let deadline = call.deadline.map(|at| Box::pin(tokio::time::sleep_until(at.into())));
         let relay = Relay {
@@ -90,8 +90,8 @@ impl Inner {
             first,
             reader,
             deadline,
-            kept: Vec::new(),
-            kept_bytes: 0,
+            recorded: Vec::new(),
+            recorded_bytes: 0,
             stage,
         };
         let mut response = Response::new(AnswerBody::new(relay));
@@ -101,10 +101,10 @@ impl Inner {
     }
 }
 
-/// What a look at the provider's stream gave.
-enum Piece {
+/// The result of polling the provider's stream.
+enum Chunk {
     Bytes(Bytes),
-    /// The end, with what is to be sent last.
+    /// The end, with the bytes to be sent last.
     End {
         now: Bytes,
         last: Bytes,
@@ -113,32 +113,32 @@ enum Piece {
 }
 
 impl Relay {
-    /// Takes all that has arrived; never waits for more once there is something.
-    fn take(&mut self, cx: &mut Context<'_>) -> Poll<Piece> {
+    /// Returns all that has arrived; never waits for more once there is something.
+    fn poll_events(&mut self, cx: &mut Context<'_>) -> Poll<Chunk> {
         let mut out = BytesMut::new();
         let mut single = Bytes::new();
         loop {
             let arrived = match self.poll_provider(cx) {
                 Poll::Pending if out.is_empty() && single.is_empty() => return Poll::Pending,
-                Poll::Pending => return Poll::Ready(Piece::Bytes(join(single, out))),
+                Poll::Pending => return Poll::Ready(Chunk::Bytes(join(single, out))),
                 Poll::Ready(Ok(Some(arrived))) => arrived,
                 Poll::Ready(end) => {
                     let error = end.err();
                     let rest = self.reader.finish();
-                    self.keep(&rest);
+                    self.record(&rest);
                     out.put(rest);
-                    let last = error.as_ref().map(|e| self.broken_off(e)).unwrap_or_default();
-                    // some providers end so all the time; the client sees what its provider sent, the record says why
-                    // its tokens are estimated
-                    let cut = || self.reader.usage().is_none().then(|| CUT.to_owned());
+                    let last = error.as_ref().map(|e| self.interruption_event(e)).unwrap_or_default();
+                    // some providers always end this way; the client receives what the provider sent, and the record
+                    // says why the tokens are estimated
+                    let cut = || self.reader.usage().is_none().then(|| INCOMPLETE.to_owned());
                     let error = error.or_else(|| self.reader.failure()).or_else(cut);
-                    return Poll::Ready(Piece::End { now: join(single, out), last, error });
+                    return Poll::Ready(Chunk::End { now: join(single, out), last, error });
                 }
             };
             let forward = self.reader.push(arrived);
-            self.keep(&forward.now);
-            forward.last.iter().for_each(|last| self.keep(last));
-            // one piece goes on as it is; only the second makes a copy worth it
+            self.record(&forward.now);
+            forward.last.iter().for_each(|last| self.record(last));
+            // one chunk is forwarded without a copy; several are joined
             if single.is_empty() && out.is_empty() {
                 single = forward.now;
             } else {
@@ -149,15 +149,15 @@ impl Relay {
             }
             if let Some(last) = forward.last {
                 let error = self.reader.failure();
-                return Poll::Ready(Piece::End { now: join(single, out), last, error });
+                return Poll::Ready(Chunk::End { now: join(single, out), last, error });
             }
-            if out.len() >= MAX_PIECE {
-                return Poll::Ready(Piece::Bytes(join(single, out)));
+            if out.len() >= MAX_CHUNK {
+                return Poll::Ready(Chunk::Bytes(join(single, out)));
             }
         }
     }
 
-    /// The next part of the stream; none at its end.
+    /// The next chunk of the stream; none at its end.
     fn poll_provider(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, String>> {
         let arrived = if self.first.is_empty() {
             match Pin::new(&mut self.provider).poll_frame(cx) {
@@ -165,9 +165,9 @@ impl Relay {
                 Poll::Ready(Some(Err(e))) => return Poll::Ready(Err(e.to_string())),
                 Poll::Ready(None) => return Poll::Ready(Ok(None)),
                 Poll::Pending => {
-                    let late = |deadline: &mut Pin<Box<Sleep>>| deadline.as_mut().poll(cx).is_ready();
-                    return match self.deadline.as_mut().is_some_and(late) {
-                        true => Poll::Ready(Err("the route's total time-out ran out".to_owned())),
+                    let expired = |deadline: &mut Pin<Box<Sleep>>| deadline.as_mut().poll(cx).is_ready();
+                    return match self.deadline.as_mut().is_some_and(expired) {
+                        true => Poll::Ready(Err("the route's total timeout passed".to_owned())),
                         false => Poll::Pending,
                     };
                 }
@@ -175,70 +175,76 @@ impl Relay {
         } else {
             std::mem::take(&mut self.first)
         };
-        self.call.iter_mut().for_each(Call::mark_first);
+        self.call.iter_mut().for_each(Call::mark_first_byte);
         Poll::Ready(Ok(Some(arrived)))
     }
 
-    /// The event that tells the client that something went wrong.
-    fn broken_off(&self, error: &str) -> Bytes {
+    /// The event that reports the interruption to the client.
+    fn interruption_event(&self, error: &str) -> Bytes {
         let Some(call) = &self.call else { return Bytes::new() };
-        let error = broke_off(&call.open.record.provider, error);
-        fault::event(call.endpoint, &error, &call.open.record.request_id)
+        let error = interrupted(&call.open.record.provider, error);
+        error_event::encode(call.endpoint, &error, &call.open.record.request_id)
     }
 
-    /// Keeps what goes to the client for the record.
-    fn keep(&mut self, bytes: &Bytes) {
-        if self.kept_bytes < self.room() && !bytes.is_empty() {
-            self.kept_bytes += bytes.len();
-            self.kept.push(bytes.clone());
+    /// Records the bytes that are sent to the client.
+    fn record(&mut self, bytes: &Bytes) {
+        if self.recorded_bytes < self.max_recorded_bytes() && !bytes.is_empty() {
+            self.recorded_bytes += bytes.len();
+            self.recorded.push(bytes.clone());
         }
     }
 
-    /// How many bytes of the stream are kept: estimates need the text even if the record does not.
-    fn room(&self) -> usize {
+    /// The maximum bytes recorded of the stream: estimates need the text even if the ledger does not.
+    fn max_recorded_bytes(&self) -> usize {
         let config = &self.gateway.config;
-        match self.call.as_ref().is_some_and(|call| call.place.is_some()) {
-            // a conversation keeps all of what was said
+        match self.call.as_ref().is_some_and(|call| call.binding.is_some()) {
+            // a conversation stores the complete message
             true => config.max_answer_bytes,
             false => config.record_max_bytes.max(1 << 16),
         }
     }
 
-    /// Settles the call; the future ends when that is durable.
+    /// Settles the call; the future completes when the settlement is durable.
     fn settle(&mut self, error: Option<String>) -> Waiting {
         let Some(mut call) = self.call.take() else { return Box::pin(async { Ok(()) }) };
         call.open.record.error = error;
         let gateway = self.gateway.clone();
-        let keep = gateway.keep(call.open.record.tenant);
-        let kept = std::mem::take(&mut self.kept);
+        let max_bytes = gateway.max_recorded_body_bytes(call.open.record.tenant);
+        let recorded = std::mem::take(&mut self.recorded);
         match self.reader.usage() {
             Some(usage) => {
-                // what the client saw to its end, it would see again
+                // only a complete response is cached
                 if let (Some(head), None) = (&self.head, &call.open.record.error)
-                    && self.kept_bytes < self.room()
+                    && self.recorded_bytes < self.max_recorded_bytes()
                 {
-                    gateway.keep_answer(&call, head, &kept, usage, true);
+                    gateway.cache_response(&call, head, &recorded, usage, true);
                 }
-                let outcome =
-                    Outcome { state: CallState::Settled, usage: Some(usage), answer: &kept, events: true };
-                let told = call.told(&kept, true, Some(usage));
-                let settled = gateway.ledger.settle(call.open, &outcome, keep);
-                Box::pin(async move { gateway.settled(settled?, told).await })
+                let outcome = Outcome {
+                    state: CallState::Settled,
+                    usage: Some(usage),
+                    response: &recorded,
+                    events: true,
+                };
+                let completed = call.completed(&recorded, true, Some(usage));
+                let position = gateway.ledger.settle(call.open, &outcome, max_bytes);
+                Box::pin(async move { gateway.finish(position?, completed).await })
             }
             None => Box::pin(async move {
-                let usage = estimate(call.open.record.tenant, call.request.clone(), kept.clone(), true).await;
-                let outcome = Outcome { state: CallState::Estimated, usage, answer: &kept, events: true };
-                let told = call.told(&kept, true, usage);
-                let settled = gateway.ledger.settle(call.open, &outcome, keep);
-                gateway.settled(settled?, told).await
+                let usage =
+                    estimate(call.open.record.tenant, call.request.clone(), recorded.clone(), true).await;
+                let outcome =
+                    Outcome { state: CallState::Estimated, usage, response: &recorded, events: true };
+                let completed = call.completed(&recorded, true, usage);
+                let position = gateway.ledger.settle(call.open, &outcome, max_bytes);
+                gateway.finish(position?, completed).await
             }),
         }
     }
 
-    fn advance(&mut self, piece: Piece) -> Bytes {
-        match piece {
-            Piece::Bytes(bytes) => bytes,
-            Piece::End { now, last, error } => {
+    fn advance(&mut self, chunk: Chunk) -> Bytes {
+        match chunk {
+            Chunk::Bytes(bytes) => bytes,
+            Chunk::End { now, last, error } => {
                 let waiting = self.settle(error);
                 self.stage = Stage::Settling { waiting, last };
                 now
@@ -266,23 +272,23 @@ impl Body for Relay {
         loop {
             match &mut this.stage {
                 Stage::Flowing { intent_durable: true } => {
-                    let piece = ready!(this.take(cx));
-                    let bytes = this.advance(piece);
+                    let chunk = ready!(this.poll_events(cx));
+                    let bytes = this.advance(chunk);
                     if !bytes.is_empty() {
                         return Poll::Ready(Some(Ok(Frame::data(bytes))));
                     }
                 }
                 Stage::Flowing { intent_durable: false } => {
-                    let piece = ready!(this.take(cx));
+                    let chunk = ready!(this.poll_events(cx));
                     let intent = this.call.as_ref().map(|call| call.open.intent);
-                    match piece {
-                        // the settlement stands behind the intent: one sync makes both durable
-                        Piece::End { now, last, error } => {
+                    match chunk {
+                        // the settlement follows the intent: one sync makes both durable
+                        Chunk::End { now, last, error } => {
                             let waiting = this.settle(error);
                             let last = join(now, BytesMut::from(last));
                             this.stage = Stage::Settling { waiting, last };
                         }
-                        Piece::Bytes(held) => {
+                        Chunk::Bytes(held) => {
                             let gateway = this.gateway.clone();
                             let waiting: Waiting = Box::pin(async move {
                                 match intent {
@@ -304,29 +310,29 @@ impl Body for Relay {
                     }
                 }
                 Stage::Settling { waiting, last } => {
-                    // a connection whose answer is read to its very end can serve the next call
+                    // a connection can be reused once its response has been read to the end
                     while let Poll::Ready(Some(Ok(_))) = Pin::new(&mut this.provider).poll_frame(cx) {}
                     let durable = ready!(waiting.as_mut().poll(cx));
                     let last = std::mem::take(last);
-                    this.stage = Stage::Ended;
+                    this.stage = Stage::ResponseEnd;
                     durable?;
                     if !last.is_empty() {
                         return Poll::Ready(Some(Ok(Frame::data(last))));
                     }
                 }
-                Stage::Ended => return Poll::Ready(None),
+                Stage::ResponseEnd => return Poll::Ready(None),
             }
         }
     }
 }
 
 impl Drop for Relay {
-    /// The client hung up, or the server is stopping: what came is settled all the same.
+    /// The client disconnected, or the server is stopping: what has arrived is settled all the same.
     fn drop(&mut self) {
-        let finishing = match std::mem::replace(&mut self.stage, Stage::Ended) {
+        let finishing = match std::mem::replace(&mut self.stage, Stage::ResponseEnd) {
             Stage::Settling { waiting, .. } => waiting,
-            Stage::Ended => return,
-            _ => self.settle(Some(HUNG_UP.to_owned())),
+            Stage::ResponseEnd => return,
+            _ => self.settle(Some(CLIENT_DISCONNECTED.to_owned())),
         };
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             self.gateway.calls.spawn_on(finishing, &runtime);

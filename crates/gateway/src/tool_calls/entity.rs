@@ -1,87 +1,87 @@
-//! A use of a tool.
+//! A tool call.
 
 use loam_kernel::{ChatSessionId, LlmCallId, MessageId, TenantId, ToolCallId, TurnId, UserId};
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// How far the use of a tool has come.
+/// The status of a tool call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum ToolCallStatus {
-    /// The client has to use it, and hasn't said what came of it.
+    /// The client has to run it, and has not sent the result yet.
     Waiting,
-    /// Loam uses it now.
+    /// Loam is running it.
     Running,
-    /// It gave a result.
+    /// It returned a result.
     Succeeded,
-    /// It gave none.
+    /// It failed.
     Failed,
-    /// It gave none in time.
+    /// It returned no result in time.
     TimedOut,
 }
 
-/// A use of a tool.
+/// A tool call.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-#[sea_orm(table_name = "tool_calls", comment = "one use of a tool")]
+#[sea_orm(table_name = "tool_calls", comment = "one tool call")]
 pub struct Model {
     /// The tenant.
     #[sea_orm(primary_key, auto_increment = false)]
     pub tenant_id: TenantId,
-    /// The use.
+    /// The tool call.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: ToolCallId,
-    /// In which conversation.
+    /// The conversation.
     #[sea_orm(comment = "the conversation")]
     pub session_id: Option<ChatSessionId>,
-    /// In which turn of it.
+    /// The turn.
     #[sea_orm(comment = "the turn")]
     pub turn_id: Option<TurnId>,
-    /// The message that asked for it.
-    #[sea_orm(comment = "the assistant's message that asked for it")]
+    /// The message that requested it.
+    #[sea_orm(comment = "the assistant's message that requested it")]
     pub message_id: Option<MessageId>,
-    /// The model call that asked for it.
-    #[sea_orm(comment = "the model call that asked for it")]
+    /// The model call that requested it.
+    #[sea_orm(comment = "the model call that requested it")]
     pub llm_call_id: Option<LlmCallId>,
-    /// Whose conversation it is.
-    #[sea_orm(comment = "whose conversation it is; null: the application's")]
+    /// The user of the conversation.
+    #[sea_orm(comment = "user of the conversation; null: the application")]
     pub user_id: Option<UserId>,
-    /// The model's own id of it.
-    #[sea_orm(column_type = "Text", comment = "the model's own id of it")]
+    /// The model's id of the tool call.
+    #[sea_orm(column_type = "Text", comment = "the model's id of the tool call")]
     pub call_id: String,
     /// The tool.
     #[sea_orm(column_type = "Text", comment = "name of the tool")]
     pub tool_name: String,
-    /// What it was asked.
+    /// Its arguments.
     #[sea_orm(
         column_type = "Text",
         comment = "its arguments as the model wrote them: JSON, the first 64 KiB"
     )]
     pub tool_args: String,
-    /// What it gave.
-    #[sea_orm(column_type = "Text", nullable, comment = "what it gave, the first 64 KiB")]
+    /// Its result.
+    #[sea_orm(column_type = "Text", nullable, comment = "its result, the first 64 KiB")]
     pub result: Option<String>,
-    /// How far it has come.
+    /// Its status.
     #[sea_orm(comment = "waiting (for the client), running, succeeded, failed, timed_out")]
     pub status: ToolCallStatus,
-    /// How long it took.
-    #[sea_orm(comment = "milliseconds until its result, or its failure")]
+    /// Its duration.
+    #[sea_orm(comment = "milliseconds until its result or failure")]
     pub duration_ms: Option<i64>,
-    /// What went wrong.
-    #[sea_orm(column_type = "Text", nullable, comment = "what went wrong")]
+    /// Its error.
+    #[sea_orm(column_type = "Text", nullable, comment = "error message")]
     pub error_message: Option<String>,
     /// The trace.
     #[sea_orm(
         column_type = "Text",
         nullable,
-        comment = "W3C trace id, of a use that an application told of"
+        comment = "W3C trace id, if an application reported the tool call"
     )]
     pub trace_id: Option<String>,
     /// The span.
-    #[sea_orm(column_type = "Text", nullable, comment = "W3C id of the span that it is")]
+    #[sea_orm(column_type = "Text", nullable, comment = "W3C span id of the tool call")]
     pub span_id: Option<String>,
-    /// When it was asked for.
+    /// When it was requested.
     pub created_at: DateTimeUtc,
     /// When its status changed.
     pub updated_at: DateTimeUtc,

@@ -1,9 +1,9 @@
-//! Every use of a tool: what a model asked for, what came of it, and how long that took.
+//! Every tool call: what the model requested, the result, and the duration.
 
 pub mod entity;
+mod reported_tool_calls;
 pub mod routes;
 mod service;
-mod told;
 
-pub use service::{NewToolCall, ToolEnd};
-pub use told::{ToldTool, write_told};
+pub use reported_tool_calls::{ReportedToolCall, insert_reported};
+pub use service::{NewToolCall, ToolCallOutcome};

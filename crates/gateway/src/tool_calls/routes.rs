@@ -1,6 +1,6 @@
-//! Reading uses of tools.
+//! Reads tool calls.
 
-use axum::Json as Answer;
+use axum::Json as JsonResponse;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
 use loam_http::surface::{ApiResult, Caller, ErrorBody, Path, Query, Tagged};
@@ -18,57 +18,57 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::entity::{Column, Entity, Model, ToolCallStatus};
 use crate::Gateway;
 
-/// Without this a caller who is a user sees only what is of their own conversations.
+/// Without this permission a user sees only the tool calls of their own conversations.
 const ALL: &str = "chat_sessions:all";
 
-/// Which uses to list.
+/// Which tool calls to list.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ToolCallFilter {
-    /// Only uses in this conversation.
+    /// Only tool calls in this conversation.
     pub session_id: Option<ChatSessionId>,
-    /// Only uses that this model call asked for.
+    /// Only tool calls that this model call requested.
     pub llm_call_id: Option<LlmCallId>,
-    /// Only uses of this tool.
+    /// Only calls of this tool.
     pub tool_name: Option<String>,
-    /// Only uses in this trace.
+    /// Only tool calls in this trace.
     pub trace_id: Option<String>,
-    /// Only uses in this status.
+    /// Only tool calls with this status.
     pub status: Option<ToolCallStatus>,
-    /// Only uses from then on.
+    /// Only tool calls created at or after this time.
     pub created_after: Option<DateTime<Utc>>,
-    /// Only uses before then.
+    /// Only tool calls created before this time.
     pub created_before: Option<DateTime<Utc>>,
 }
 
-/// One use of a tool. Lists leave out its arguments and its result.
+/// A tool call. Lists omit its arguments and its result.
 #[derive(Serialize, ToSchema)]
 pub struct ToolCallView {
     id: ToolCallId,
     session_id: Option<ChatSessionId>,
     turn_id: Option<TurnId>,
-    /// The assistant's message that asked for it.
+    /// The assistant's message that requested it.
     message_id: Option<MessageId>,
-    /// The model call that asked for it.
+    /// The model call that requested it.
     llm_call_id: Option<LlmCallId>,
-    /// Whose conversation it is; null: the application's.
+    /// The user of the conversation; null: the application.
     user_id: Option<UserId>,
-    /// The model's own id of it.
+    /// The model's id of the tool call.
     call_id: String,
     tool_name: String,
-    /// Its arguments: JSON, or a string of what the model wrote if that is none; only when one use is read.
+    /// Its arguments: JSON, or a string if the model wrote invalid JSON; only in the response for a single tool call.
     #[serde(skip_serializing_if = "Option::is_none")]
     tool_args: Option<Value>,
-    /// What it gave, of which 64 KiB are kept; only when one use is read.
+    /// Its result, truncated to 64 KiB; only in the response for a single tool call.
     #[serde(skip_serializing_if = "Option::is_none")]
     result: Option<String>,
     status: ToolCallStatus,
-    /// Milliseconds until its result, or its failure.
+    /// Milliseconds until its result or failure.
     duration_ms: Option<i64>,
     error_message: Option<String>,
-    /// W3C trace id, of a use that an application told of.
+    /// W3C trace id, if an application reported the tool call.
     trace_id: Option<String>,
-    /// W3C id of the span that it is.
+    /// W3C span id of the tool call.
     span_id: Option<String>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -105,7 +105,7 @@ impl From<Model> for ToolCallView {
 }
 
 impl Gateway {
-    /// Uses of tools that the caller may see, newest first, without arguments and results.
+    /// The tool calls that the caller may see, newest first, without arguments and results.
     pub async fn list_tool_calls(
         &self,
         scope: &Scope,
@@ -149,7 +149,7 @@ impl Gateway {
         find.page(page, |row| row.id.0).await
     }
 
-    /// A use of a tool that the caller may see.
+    /// A tool call that the caller may see.
     pub async fn get_tool_call(&self, scope: &Scope, id: ToolCallId) -> Result<Model> {
         let own = scope.own_only(ALL);
         let row = self.0.db.read(scope).await?.get::<Entity>(id).await?;
@@ -161,8 +161,8 @@ pub(crate) fn router(gateway: Gateway) -> OpenApiRouter {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(get)).with_state(gateway)
 }
 
-/// Uses of tools, newest first, without arguments and results. A user without `chat_sessions:all` sees those of their own
-/// conversations.
+/// Tool calls, newest first, without arguments and results. A user without `chat_sessions:all` sees those of their
+/// own conversations.
 #[utoipa::path(
     get, path = "/api/v1/tool_calls", tag = "tool_calls", operation_id = "tool_calls_list",
     params(ToolCallFilter, PageQuery),
@@ -174,11 +174,11 @@ async fn list(
     Caller(scope): Caller,
     Query(filter): Query<ToolCallFilter>,
     Query(page): Query<PageQuery>,
-) -> ApiResult<Answer<Page<ToolCallView>>> {
-    Ok(Answer(gateway.list_tool_calls(&scope, filter, &page).await?.map(ToolCallView::listed)))
+) -> ApiResult<JsonResponse<Page<ToolCallView>>> {
+    Ok(JsonResponse(gateway.list_tool_calls(&scope, filter, &page).await?.map(ToolCallView::listed)))
 }
 
-/// One use of a tool, with its arguments and its result.
+/// One tool call, with its arguments and its result.
 #[utoipa::path(
     get, path = "/api/v1/tool_calls/{id}", tag = "tool_calls", operation_id = "tool_calls_get",
     params(("id" = ToolCallId, Path)),

@@ -1,11 +1,11 @@
-//! What was used.
+//! Usage per bucket.
 
 use loam_kernel::{ApiKeyId, NodeId, ProjectId, TenantId, UsageStatId, UserId};
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// How long a stretch of time is.
+/// The length of a bucket.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
 )]
@@ -20,33 +20,33 @@ pub enum Granularity {
     Day,
 }
 
-/// What was used in a stretch of time, by who used it and what.
+/// The usage in a bucket, by its dimensions.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(
     table_name = "usage_stats",
-    comment = "sums of calls by minute, hour and day; by when a call began"
+    comment = "sums of calls per minute, hour and day in which the call started"
 )]
 pub struct Model {
     /// The tenant.
     #[sea_orm(primary_key, auto_increment = false)]
     pub tenant_id: TenantId,
-    /// The row, made from its dimensions.
+    /// The row, a hash of its dimensions.
     #[sea_orm(primary_key, auto_increment = false, comment = "a hash of the dimensions")]
     pub id: UsageStatId,
     /// The node that made the calls.
     #[sea_orm(comment = "node whose calls these are; each node writes its own rows")]
     pub node_id: NodeId,
-    /// How long.
+    /// The length of the bucket.
     #[sea_orm(comment = "minute, hour, day")]
     pub granularity: Granularity,
-    /// Since when.
-    #[sea_orm(comment = "when the stretch begins, UTC")]
+    /// The start of the bucket.
+    #[sea_orm(comment = "start of the bucket, UTC")]
     pub bucket: DateTimeUtc,
-    /// Who asked.
+    /// The API key.
     pub api_key_id: Option<ApiKeyId>,
-    /// For whom.
+    /// The user.
     pub user_id: Option<UserId>,
-    /// For what.
+    /// The project.
     pub project_id: Option<ProjectId>,
     /// The provider.
     #[sea_orm(column_type = "Text", comment = "name of the provider")]
@@ -54,41 +54,41 @@ pub struct Model {
     /// The model.
     #[sea_orm(column_type = "Text", comment = "name of the model at the provider")]
     pub model: String,
-    /// Who told of the calls.
+    /// The source of the calls, if not the gateway.
     #[sea_orm(
         column_type = "Text",
         nullable,
-        comment = "otlp: told by applications, counts against no budget; null: Loam's own calls"
+        comment = "otlp: reported by applications, counts against no budget; null: calls of the gateway"
     )]
     pub source: Option<String>,
     /// Calls.
-    #[sea_orm(comment = "calls that ended, however")]
+    #[sea_orm(comment = "calls that ended, failed ones included")]
     pub calls: i64,
-    /// Those that failed.
+    /// Calls that failed.
     #[sea_orm(comment = "of these: failed")]
     pub errors: i64,
-    /// Those counted by Loam.
+    /// Calls whose tokens Loam counted.
     #[sea_orm(comment = "of these: tokens counted by Loam")]
     pub estimated: i64,
-    /// Those that nobody settled.
-    #[sea_orm(comment = "of these: under way when the server died")]
+    /// Calls that were never settled.
+    #[sea_orm(comment = "of these: in progress when the server died")]
     pub orphaned: i64,
-    /// Those answered from the cache.
-    #[sea_orm(comment = "of these: answered from the response cache")]
+    /// Calls served from the response cache.
+    #[sea_orm(comment = "of these: served from the response cache")]
     pub cache_hits: i64,
-    /// Tokens read.
-    #[sea_orm(comment = "tokens read, cached ones included")]
+    /// Prompt tokens.
+    #[sea_orm(comment = "prompt tokens, including cached ones")]
     pub prompt_tokens: i64,
-    /// Tokens written.
-    #[sea_orm(comment = "tokens written")]
+    /// Completion tokens.
+    #[sea_orm(comment = "completion tokens")]
     pub completion_tokens: i64,
-    /// Both.
-    #[sea_orm(comment = "tokens read and written")]
+    /// Prompt and completion tokens.
+    #[sea_orm(comment = "prompt and completion tokens")]
     pub total_tokens: i64,
     /// Tokens read from the provider's cache.
-    #[sea_orm(comment = "tokens read from the provider's cache")]
+    #[sea_orm(comment = "prompt tokens read from the provider's cache")]
     pub cached_tokens: i64,
-    /// What they cost.
+    /// Their cost.
     #[sea_orm(comment = "nano-dollars")]
     pub cost_nano_usd: i64,
     /// What orphaned calls may have cost.
@@ -96,10 +96,13 @@ pub struct Model {
         comment = "nano-dollars that orphaned calls had reserved; counts against budgets, not in bills"
     )]
     pub unsettled_nano_usd: i64,
-    /// How long they took.
-    #[sea_orm(column_type = "Blob", comment = "sketch of the latencies of answered calls, in microseconds")]
+    /// Their latencies.
+    #[sea_orm(
+        column_type = "Blob",
+        comment = "sketch of the latencies of successful calls, in microseconds"
+    )]
     pub latency: Vec<u8>,
-    /// When it was last added to.
+    /// When the row was last updated.
     pub updated_at: DateTimeUtc,
 }
 

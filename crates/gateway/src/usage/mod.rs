@@ -1,4 +1,4 @@
-//! What was used, summed by minute, hour and day.
+//! Usage, summed per minute, hour and day.
 
 pub mod entity;
 pub(crate) mod rollup;

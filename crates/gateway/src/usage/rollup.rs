@@ -1,7 +1,7 @@
-//! From settled calls to sums, in the transaction that writes the calls: so they can't differ.
+//! Rolls settled calls up into sums, in the transaction that writes the calls: so the two can't differ.
 //!
-//! A call counts once, when its settlement is drained, and in the stretches of time in which it began. Each node writes
-//! rows of its own, and only its drainer does, so the sums are read, added to and written back without a lock.
+//! A call is counted once, when its settlement is drained, in the buckets of its start time. Each node writes its own
+//! rows, and only its drainer does, so the sums are read, added to and written back without a lock.
 
 use std::collections::HashMap;
 
@@ -17,9 +17,9 @@ use crate::llm_calls::Source;
 use crate::llm_calls::entity::{CacheUse, CallState};
 use crate::llm_calls::record::Record;
 
-/// What a row sums over.
+/// The dimensions of a row.
 #[derive(Clone, PartialEq, Eq, Hash)]
-struct Key {
+struct RollupKey {
     tenant: TenantId,
     node: NodeId,
     granularity: Granularity,
@@ -69,10 +69,10 @@ impl Default for Sums {
 
 /// The sums of a batch.
 #[derive(Default)]
-pub(crate) struct Rollup(HashMap<Key, Sums>);
+pub(crate) struct Rollup(HashMap<RollupKey, Sums>);
 
 impl Granularity {
-    /// The beginning of the stretch in which a moment lies.
+    /// The start of the bucket that contains a time.
     pub(crate) fn bucket(self, at: DateTime<Utc>) -> DateTime<Utc> {
         let length = match self {
             Self::Minute => TimeDelta::minutes(1),
@@ -91,22 +91,24 @@ impl Granularity {
     }
 }
 
-impl Key {
-    /// Who told of the calls; none for Loam's own.
-    fn told_by(&self) -> Option<&'static str> {
+impl RollupKey {
+    /// The source of reported calls; none for calls of the gateway.
+    fn reported_source(&self) -> Option<&'static str> {
         (self.source != Source::Gateway).then(|| self.source.name())
     }
 
-    /// The id of its row: the same for the same dimensions, so that the row is found again.
+    /// The id of the row: the same for the same dimensions, so that the row is found again.
     fn id(&self) -> Uuid {
-        let digest = if self.model.contains('\0') { self.apart() } else { self.joined() };
+        let digest =
+            if self.model.contains('\0') { self.delimited_digest() } else { self.concatenated_digest() };
         let mut id = [0; 16];
         id.copy_from_slice(&digest[..16]);
         uuid::Builder::from_custom_bytes(id).into_uuid()
     }
 
-    /// A client may name any model: one with a NUL in it could pass for another model and a source.
-    fn apart(&self) -> [u8; 32] {
+    /// Each field is length-delimited: a client may name any model, and one with a NUL could otherwise collide with
+    /// another model and source.
+    fn delimited_digest(&self) -> [u8; 32] {
         let owners = [self.api_key.map(|id| id.0), self.user.map(|id| id.0), self.project.map(|id| id.0)];
         let [api_key, user, project] = owners.map(Option::unwrap_or_default);
         digest_of([
@@ -118,12 +120,12 @@ impl Key {
             project.as_bytes(),
             self.provider.as_bytes(),
             self.model.as_bytes(),
-            self.told_by().unwrap_or_default().as_bytes(),
+            self.reported_source().unwrap_or_default().as_bytes(),
         ])
     }
 
-    /// All others are joined as the rows that are there already.
-    fn joined(&self) -> [u8; 32] {
+    /// Models without a NUL use the format of the existing rows.
+    fn concatenated_digest(&self) -> [u8; 32] {
         let mut hash = Sha256::new();
         hash.update(self.node.0);
         hash.update(self.granularity.name());
@@ -132,10 +134,10 @@ impl Key {
             hash.update(id.unwrap_or_default());
         }
         hash.update(self.provider.as_bytes());
-        // no provider's name holds one
+        // a provider's name contains no NUL
         hash.update([0]);
         hash.update(self.model.as_bytes());
-        if let Some(source) = self.told_by() {
+        if let Some(source) = self.reported_source() {
             hash.update([0]);
             hash.update(source.as_bytes());
         }
@@ -143,7 +145,7 @@ impl Key {
     }
 }
 
-fn whole(number: u64) -> i64 {
+fn to_i64(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
@@ -161,10 +163,10 @@ impl Sums {
         }
         self.cache_hits += i64::from(record.cache == Some(CacheUse::Hit));
         if let Some(usage) = &record.usage {
-            self.prompt_tokens += whole(usage.prompt_tokens);
-            self.completion_tokens += whole(usage.completion_tokens);
-            self.total_tokens += whole(usage.total_tokens);
-            self.cached_tokens += whole(usage.cached_tokens);
+            self.prompt_tokens += to_i64(usage.prompt_tokens);
+            self.completion_tokens += to_i64(usage.completion_tokens);
+            self.total_tokens += to_i64(usage.total_tokens);
+            self.cached_tokens += to_i64(usage.cached_tokens);
         }
         self.cost += record.cost_nano_usd.unwrap_or(0);
         if let (CallState::Settled | CallState::Estimated, Some(latency)) = (record.state, record.latency_us)
@@ -207,15 +209,15 @@ impl Sums {
     }
 }
 
-/// A kept sketch, in microseconds.
-pub(crate) fn open_sketch(kept: &[u8]) -> Result<DDSketch> {
-    postcard::from_bytes(kept).map_err(Error::internal)
+/// Reads a stored sketch, in microseconds.
+pub(crate) fn open_sketch(stored: &[u8]) -> Result<DDSketch> {
+    postcard::from_bytes(stored).map_err(Error::internal)
 }
 
 impl Rollup {
-    /// Adds a call that ended.
+    /// Adds a settled call.
     pub(crate) fn add(&mut self, record: &Record, source: Source) {
-        let key = Key {
+        let key = RollupKey {
             tenant: record.tenant,
             node: record.node,
             granularity: Granularity::Minute,
@@ -230,23 +232,23 @@ impl Rollup {
         self.0.entry(key).or_default().add(record);
     }
 
-    /// Hours and days, from the minutes.
-    fn widen(&mut self) -> Result<()> {
-        let minutes: Vec<(Key, Sums)> =
+    /// Adds the sums of hours and days, from those of minutes.
+    fn add_hours_and_days(&mut self) -> Result<()> {
+        let minutes: Vec<(RollupKey, Sums)> =
             self.0.iter().map(|(key, sums)| (key.clone(), sums.clone())).collect();
         for (key, sums) in minutes {
             for granularity in [Granularity::Hour, Granularity::Day] {
                 let bucket = granularity.bucket(key.bucket);
-                self.0.entry(Key { granularity, bucket, ..key.clone() }).or_default().merge(&sums)?;
+                self.0.entry(RollupKey { granularity, bucket, ..key.clone() }).or_default().merge(&sums)?;
             }
         }
         Ok(())
     }
 
-    /// Adds the sums to what the database has.
+    /// Adds the sums to those in the database.
     pub(crate) async fn write(mut self, tx: &Tx<System>, now: DateTime<Utc>) -> Result<()> {
-        self.widen()?;
-        let mut rows: Vec<(Uuid, Key, Sums)> =
+        self.add_hours_and_days()?;
+        let mut rows: Vec<(Uuid, RollupKey, Sums)> =
             self.0.into_iter().map(|(key, sums)| (key.id(), key, sums)).collect();
         let mut old: HashMap<(TenantId, Uuid), Sums> = HashMap::new();
         let keys: Vec<(TenantId, Uuid)> = rows.iter().map(|(id, key, _)| (key.tenant, *id)).collect();
@@ -262,10 +264,11 @@ impl Rollup {
     }
 }
 
-fn bulk(rows: &[(Uuid, Key, Sums)], now: DateTime<Utc>) -> Result<Bulk> {
-    let uuid =
-        |field: fn(&Key) -> Option<Uuid>| Column::Uuid(rows.iter().map(|(_, key, _)| field(key)).collect());
-    let text = |field: fn(&Key) -> &str| {
+fn bulk(rows: &[(Uuid, RollupKey, Sums)], now: DateTime<Utc>) -> Result<Bulk> {
+    let uuid = |field: fn(&RollupKey) -> Option<Uuid>| {
+        Column::Uuid(rows.iter().map(|(_, key, _)| field(key)).collect())
+    };
+    let text = |field: fn(&RollupKey) -> &str| {
         Column::Text(rows.iter().map(|(_, key, _)| Some(field(key).to_owned())).collect())
     };
     let int =
@@ -285,7 +288,10 @@ fn bulk(rows: &[(Uuid, Key, Sums)], now: DateTime<Utc>) -> Result<Bulk> {
         ("project_id", uuid(|key| key.project.map(|id| id.0))),
         ("provider", text(|key| &key.provider)),
         ("model", text(|key| &key.model)),
-        ("source", Column::Text(rows.iter().map(|(_, key, _)| key.told_by().map(str::to_owned)).collect())),
+        (
+            "source",
+            Column::Text(rows.iter().map(|(_, key, _)| key.reported_source().map(str::to_owned)).collect()),
+        ),
         ("calls", int(|sums| sums.calls)),
         ("errors", int(|sums| sums.errors)),
         ("estimated", int(|sums| sums.estimated)),

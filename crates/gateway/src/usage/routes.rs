@@ -1,6 +1,6 @@
-//! Reading what was used.
+//! Reads usage.
 
-use axum::Json as Answer;
+use axum::Json as JsonResponse;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
@@ -13,30 +13,30 @@ use super::service::{Usage, UsageQuery};
 use super::statement::Statement;
 use crate::Gateway;
 
-/// Sums by group.
+/// Usage by group.
 #[derive(Serialize, ToSchema)]
 struct UsageSums {
     data: Vec<Usage>,
 }
 
-/// How a statement is written.
+/// The format of a statement.
 #[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum Format {
     /// JSON.
     #[default]
     Json,
-    /// A line a row, for a spreadsheet.
+    /// CSV, for spreadsheets.
     Csv,
 }
 
-/// Which statement, and in which form.
+/// The month and format of a statement.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct StatementQuery {
-    /// The month, as `2026-11`.
+    /// The month, for example `2026-11`.
     month: String,
-    /// `json` unless given.
+    /// Defaults to `json`.
     #[serde(default)]
     format: Format,
 }
@@ -45,8 +45,8 @@ pub(crate) fn router(gateway: Gateway) -> OpenApiRouter {
     OpenApiRouter::new().routes(routes!(usage)).routes(routes!(statement)).with_state(gateway)
 }
 
-/// What was used in a range of time, by any dimension. A call counts in the stretch in which it began, within a second of
-/// its end.
+/// Usage in a time range, grouped by any dimension. A call counts in the bucket in which it started, within a second
+/// of its end.
 #[utoipa::path(
     get, path = "/api/v1/usage", tag = "usage", operation_id = "usage_get",
     params(UsageQuery),
@@ -57,11 +57,11 @@ async fn usage(
     State(gateway): State<Gateway>,
     Caller(scope): Caller,
     Query(query): Query<UsageQuery>,
-) -> ApiResult<Answer<UsageSums>> {
-    Ok(Answer(UsageSums { data: gateway.usage(&scope, query).await? }))
+) -> ApiResult<JsonResponse<UsageSums>> {
+    Ok(JsonResponse(UsageSums { data: gateway.usage(&scope, query).await? }))
 }
 
-/// The tenant's statement of a month, by project, key, provider and model.
+/// The tenant's statement for a month, by project, key, provider and model.
 #[utoipa::path(
     get, path = "/api/v1/statements", tag = "usage", operation_id = "statements_get",
     params(StatementQuery),
@@ -78,7 +78,7 @@ async fn statement(
 ) -> ApiResult<Response> {
     let statement = gateway.statement(&scope, &query.month).await?;
     Ok(match query.format {
-        Format::Json => Answer(statement).into_response(),
+        Format::Json => JsonResponse(statement).into_response(),
         Format::Csv => {
             let name = format!("attachment; filename=\"loam-{}.csv\"", statement.month);
             let headers = [(CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()), (CONTENT_DISPOSITION, name)];

@@ -1,4 +1,4 @@
-//! Sums over a range of time, by any dimension.
+//! Usage over a time range, grouped by any dimension.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -16,26 +16,26 @@ use crate::Gateway;
 use crate::llm_calls::Source;
 use crate::model_prices::Price;
 
-/// Rows read at a time.
+/// Rows read per batch.
 const BATCH: u64 = 2_000;
-/// The years that can be asked for.
+/// The years that can be queried.
 pub(super) const YEARS: RangeInclusive<i32> = 2000..=2999;
-/// Groups that an answer holds at most.
+/// Maximum groups in a response.
 const MAX_GROUPS: usize = 10_000;
 
-/// What to sum.
+/// The time range, the filter and the grouping.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct UsageQuery {
-    /// From then on; 30 days before `to` unless given.
+    /// Start of the range, inclusive; defaults to 30 days before `to`, for `minute` to one day before.
     pub from: Option<DateTime<Utc>>,
-    /// Before then; now unless given.
+    /// End of the range, exclusive; defaults to now.
     pub to: Option<DateTime<Utc>>,
-    /// The stretches to sum: `minute` over at most a day, `hour` over at most 62 days, `day` over at most 3 years. `day`
-    /// unless given. `from` is taken back to the beginning of its stretch.
+    /// The buckets: `minute` over at most a day, `hour` over at most 62 days, `day` over at most 3 years. Defaults to
+    /// `day`. `from` is rounded down to the start of its bucket.
     pub granularity: Option<Granularity>,
-    /// What to tell apart, by comma: `time`, `provider`, `model`, `api_key`, `user`, `project`,
-    /// `source`; nothing unless given.
+    /// The dimensions to group by, separated by commas: `time`, `provider`, `model`, `api_key`, `user`, `project`,
+    /// `source`; defaults to none.
     pub group_by: Option<String>,
     /// Only calls of this provider.
     pub provider: Option<String>,
@@ -47,11 +47,11 @@ pub struct UsageQuery {
     pub user_id: Option<UserId>,
     /// Only calls of this project.
     pub project_id: Option<ProjectId>,
-    /// Only calls that Loam made (`gateway`), or that applications told of (`otlp`).
+    /// Only calls through the gateway (`gateway`), or calls that applications reported (`otlp`).
     pub source: Option<Source>,
 }
 
-/// Which dimensions are told apart.
+/// The dimensions to group by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct GroupBy {
     pub(super) time: bool,
@@ -76,8 +76,7 @@ impl GroupBy {
                 "project" => &mut by.project,
                 "source" => &mut by.source,
                 _ => {
-                    let message =
-                        "must be some of `time`, `provider`, `model`, `api_key`, `user`, `project`, `source`";
+                    let message = "must be a list of `time`, `provider`, `model`, `api_key`, `user`, `project`, `source`";
                     return Err(Error::invalid("group_by", message));
                 }
             };
@@ -87,10 +86,10 @@ impl GroupBy {
     }
 }
 
-/// The sums of one group. Dimensions that are not told apart are left out.
+/// The usage of one group. Dimensions that are not grouped by are omitted.
 #[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub struct Usage {
-    /// When the stretch begins.
+    /// The start of the bucket.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time: Option<DateTime<Utc>>,
     /// Name of the provider.
@@ -103,44 +102,44 @@ pub struct Usage {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<ApiKeyId>)]
     pub api_key_id: Option<Option<ApiKeyId>>,
-    /// Null: calls for nobody in particular.
+    /// Null: calls without a user.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<UserId>)]
     pub user_id: Option<Option<UserId>>,
-    /// Null: calls of no project.
+    /// Null: calls without a project.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<ProjectId>)]
     pub project_id: Option<Option<ProjectId>>,
-    /// `gateway`: calls that Loam made; `otlp`: calls that applications told of.
+    /// `gateway`: calls through the gateway; `otlp`: calls that applications reported.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<Source>,
-    /// Calls that ended, however.
+    /// Calls that ended, failed ones included.
     pub calls: i64,
-    /// Of these, those that failed.
+    /// Calls that failed.
     pub errors: i64,
-    /// Of these, those whose tokens Loam counted.
+    /// Calls whose tokens Loam counted.
     pub estimated: i64,
-    /// Of these, those that were under way when the server died.
+    /// Calls that were in progress when the server died.
     pub orphaned: i64,
-    /// Of these, those answered from the response cache.
+    /// Calls served from the response cache.
     pub cache_hits: i64,
-    /// Tokens read, cached ones included.
+    /// Prompt tokens, including cached ones.
     pub prompt_tokens: i64,
-    /// Tokens written.
+    /// Completion tokens.
     pub completion_tokens: i64,
-    /// Tokens read and written.
+    /// Prompt and completion tokens.
     pub total_tokens: i64,
-    /// Tokens read from the provider's cache.
+    /// Prompt tokens read from the provider's cache.
     pub cached_tokens: i64,
     /// US dollars.
     pub cost_usd: f64,
-    /// US dollars that orphaned calls had reserved: the provider may have charged them.
+    /// US dollars reserved by orphaned calls: the provider may have charged them.
     pub unsettled_usd: f64,
-    /// Half of the answered calls took no longer, in milliseconds.
+    /// Median latency of successful calls, in milliseconds.
     pub latency_p50_ms: Option<f64>,
-    /// 95 of 100 answered calls took no longer, in milliseconds.
+    /// 95th percentile of the latency of successful calls, in milliseconds.
     pub latency_p95_ms: Option<f64>,
-    /// 99 of 100 answered calls took no longer, in milliseconds.
+    /// 99th percentile of the latency of successful calls, in milliseconds.
     pub latency_p99_ms: Option<f64>,
 }
 
@@ -227,18 +226,18 @@ impl Sum {
     }
 }
 
-/// Time reaches further than any database can tell, and sums beyond its ends are none.
+/// Rejects years that the databases can't represent.
 fn check_year(param: &str, at: Option<DateTime<Utc>>) -> Result<()> {
     match at {
         Some(at) if !YEARS.contains(&at.year()) => {
-            Err(Error::invalid(param, format!("must lie in the years {} to {}", YEARS.start(), YEARS.end())))
+            Err(Error::invalid(param, format!("must be in the years {} to {}", YEARS.start(), YEARS.end())))
         }
         _ => Ok(()),
     }
 }
 
 impl Gateway {
-    /// What was used in a range of time, by group, in the order of the groups.
+    /// Usage in a time range, by group, in the order of the groups.
     pub async fn usage(&self, scope: &Scope, query: UsageQuery) -> Result<Vec<Usage>> {
         let by = GroupBy::parse(query.group_by.as_deref().unwrap_or_default())?;
         let granularity = query.granularity.unwrap_or(Granularity::Day);
@@ -249,9 +248,9 @@ impl Gateway {
             .from
             .unwrap_or(to - TimeDelta::days(if granularity == Granularity::Minute { 1 } else { 30 }));
         let (longest, what) = match granularity {
-            Granularity::Minute => (TimeDelta::days(1), "a day of minutes"),
-            Granularity::Hour => (TimeDelta::days(62), "62 days of hours"),
-            Granularity::Day => (TimeDelta::days(3 * 366), "3 years of days"),
+            Granularity::Minute => (TimeDelta::days(1), "a day for `minute`"),
+            Granularity::Hour => (TimeDelta::days(62), "62 days for `hour`"),
+            Granularity::Day => (TimeDelta::days(3 * 366), "3 years for `day`"),
         };
         if from >= to || to - from > longest {
             return Err(Error::invalid("from", format!("must be before `to`, by at most {what}")));
@@ -261,7 +260,7 @@ impl Gateway {
         Ok(groups)
     }
 
-    /// The groups, and the sum of all: of one reading, so that they agree while calls go on.
+    /// The groups and their total, from one transaction, so that they agree while calls go on.
     pub(super) async fn sums(
         &self,
         scope: &Scope,
@@ -311,8 +310,9 @@ impl Gateway {
                 total.add(row, &latency)?;
             }
             if groups.len() > MAX_GROUPS {
-                let message =
-                    format!("makes more than {MAX_GROUPS} groups: take a shorter time or fewer dimensions");
+                let message = format!(
+                    "gives more than {MAX_GROUPS} groups: choose a shorter time range or fewer dimensions"
+                );
                 return Err(Error::new(Kind::Invalid, "too_many_groups", message).with_param("group_by"));
             }
             match rows.last() {

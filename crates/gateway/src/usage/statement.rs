@@ -1,4 +1,4 @@
-//! What a tenant owes for a month.
+//! A tenant's monthly statement.
 
 use chrono::{DateTime, Datelike, Months, NaiveDate, Utc};
 use loam_kernel::{Error, Result, Scope};
@@ -10,26 +10,26 @@ use super::service::{GroupBy, Usage, UsageQuery, YEARS};
 use crate::Gateway;
 use crate::llm_calls::Source;
 
-/// A tenant's month, by project, key, provider and model.
+/// A tenant's statement for a month, by project, key, provider and model.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Statement {
-    /// The month, as `2026-11`.
+    /// The month, for example `2026-11`.
     pub month: String,
-    /// Whether the month is over; until then the sums grow.
+    /// Whether the month has ended; until then the sums grow.
     pub closed: bool,
-    /// When it begins, UTC.
+    /// Start of the month, UTC.
     pub from: DateTime<Utc>,
-    /// When the next begins, UTC.
+    /// Start of the next month, UTC.
     pub to: DateTime<Utc>,
     /// The sums of all lines.
     pub total: Usage,
-    /// What was used, by project, key, provider and model.
+    /// Usage by project, key, provider and model.
     pub lines: Vec<Usage>,
 }
 
-/// The beginning of a month, and of the next.
+/// The start of a month, and of the next.
 fn month(text: &str) -> Result<(DateTime<Utc>, DateTime<Utc>)> {
-    let wrong = || Error::invalid("month", "must be a month, as `2026-11`");
+    let wrong = || Error::invalid("month", "must be a month, for example `2026-11`");
     let first = NaiveDate::parse_from_str(&format!("{text}-01"), "%Y-%m-%d").map_err(|_| wrong())?;
     if text.len() != 7 || !YEARS.contains(&first.year()) {
         return Err(wrong());
@@ -40,11 +40,11 @@ fn month(text: &str) -> Result<(DateTime<Utc>, DateTime<Utc>)> {
 }
 
 impl Gateway {
-    /// The tenant's statement of a month.
+    /// The tenant's statement for a month.
     pub async fn statement(&self, scope: &Scope, text: &str) -> Result<Statement> {
         let (from, to) = month(text)?;
         let by = GroupBy { provider: true, model: true, api_key: true, project: true, ..GroupBy::default() };
-        // nobody owes for what others were asked
+        // reported calls were paid for elsewhere
         let all = UsageQuery { source: Some(Source::Gateway), ..UsageQuery::default() };
         let (lines, total) = self.sums(scope, &all, Granularity::Day, (from, to), by).await?;
         Ok(Statement { month: text.to_owned(), closed: self.0.clock.now() >= to, from, to, total, lines })
@@ -72,7 +72,7 @@ const COLUMNS: [&str; 16] = [
 ];
 
 impl Statement {
-    /// A line a row, as spreadsheets read it (RFC 4180).
+    /// CSV (RFC 4180).
     pub fn to_csv(&self) -> String {
         let mut text = COLUMNS.join(",") + "\r\n";
         for line in &self.lines {
@@ -102,7 +102,8 @@ impl Statement {
     }
 }
 
-/// Text as one cell. A model's name comes from a client: what a spreadsheet would run as a formula is made plain text.
+/// Quotes a cell. A model's name comes from a client: text that a spreadsheet would evaluate as a formula is made
+/// plain text.
 fn cell(text: &str) -> String {
     let text =
         if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() };
@@ -126,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_is_neither_split_nor_run() {
+    fn a_cell_is_neither_split_nor_evaluated() {
         assert_eq!(cell("gpt-4o"), "gpt-4o");
         assert_eq!(cell("a,\"b\""), "\"a,\"\"b\"\"\"");
         assert_eq!(cell("=cmd()"), "'=cmd()");

@@ -58,7 +58,7 @@ impl Insight {
 
     async fn ask_once(&self, scope: &Scope, request: &Value, account: &mut Account) -> Result<Said> {
         let done = self.0.gateway.complete_chat(scope, None, None, Bytes::from(request.to_string())).await;
-        let said = match done.answer {
+        let said = match done.response {
             Ok(answer) => heard(answer).await,
             Err(e) => Err(e),
         };

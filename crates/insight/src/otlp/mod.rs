@@ -61,7 +61,8 @@ impl Insight {
     /// Keeps spans, and says what was not taken.
     async fn take_spans(&self, request: TracesRequest, sender: &Sender) -> Result<Refused> {
         let (owner, now) = (Owner::from(sender), self.0.clock.now());
-        let (settings, keep) = (self.0.otlp.of(owner.tenant), self.0.gateway.kept_of_body(owner.tenant));
+        let (settings, keep) =
+            (self.0.otlp.of(owner.tenant), self.0.gateway.max_recorded_body_bytes(owner.tenant));
         let work = move || {
             let taken = spans::take(&request, owner, &settings, now, keep > 0);
             let spans = spans::told(&request).filter(|told| spans::check(told.span, &settings, now).is_ok());

@@ -21,7 +21,7 @@ fn kind_of(status: u16) -> &'static str {
 
 /// The body of an error for a client that speaks Anthropic's format.
 pub fn anthropic_error(error: &Error, request_id: &str) -> Value {
-    // the shape has no place for the field, so the message names it, as Anthropic's own do
+    // the shape has no field for the parameter, so the message names it, as Anthropic's own messages do
     let message = match error.param() {
         Some(param) => format!("{param}: {}", error.message()),
         None => error.message().to_owned(),
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_status_has_the_type_that_clients_know_it_by() {
+    fn every_status_has_anthropics_error_type() {
         let kind = |status| {
             let error = Error::new(Kind::Invalid, "x", "no").with_status(status);
             anthropic_error(&error, "req_1")["error"]["type"].as_str().unwrap_or_default().to_owned()

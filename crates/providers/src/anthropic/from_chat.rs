@@ -1,23 +1,23 @@
-//! A chat completion as a message.
+//! Translates a chat completion to Anthropic's Messages API.
 //!
-//! What becomes what is in docs/FORMATS.md. Nothing is left out that changes the answer: what Anthropic doesn't have is
-//! refused, what only describes the request or is a hint (`store`, `metadata`, `seed`, `prompt_cache_key`, …) is dropped,
-//! and fields that aren't OpenAI's are passed on, so that a client can use Anthropic's own.
+//! docs/FORMATS.md describes the translation. Nothing that changes the response is left out: features that Anthropic
+//! lacks are rejected, fields that only describe the request or are hints (`store`, `metadata`, `seed`,
+//! `prompt_cache_key`, …) are dropped, and unknown fields are forwarded, so that a client can use Anthropic's own.
 
 use bytes::Bytes;
 use loam_kernel::{Error, Result};
 use serde_json::{Map, Value, json};
 
-use super::think::think;
+use super::reasoning::apply_reasoning_effort;
 use super::wire::KIND;
 use crate::body::{Body, data_url, parts, required};
-use crate::{Ask, Config, Feature};
+use crate::{Config, Feature, ProviderRequest};
 
-/// Unless the configuration or the client says otherwise, as Anthropic requires a limit.
+/// The default limit, as Anthropic requires one.
 const MAX_TOKENS: u64 = 4096;
 
-/// Fields that say nothing about the answer, or are hints that no provider has to follow.
-const DROPPED: [&str; 11] = [
+/// Fields that don't affect the response, or are hints that no provider has to follow.
+const DROPPED_FIELDS: [&str; 11] = [
     "model",
     "stream_options",
     "store",
@@ -31,12 +31,12 @@ const DROPPED: [&str; 11] = [
     "top_logprobs",
 ];
 
-/// The request for Anthropic.
-pub(crate) fn from_chat(config: &Config, ask: &Ask<'_>) -> Result<Bytes> {
-    let mut body = Body::read(ask.body)?;
-    refuse(&mut body)?;
+/// Encodes the request for Anthropic.
+pub(crate) fn from_chat(config: &Config, provider_request: &ProviderRequest<'_>) -> Result<Bytes> {
+    let mut body = Body::read(provider_request.body)?;
+    reject_unsupported(&mut body)?;
     let mut request = Map::new();
-    request.insert("model".to_owned(), ask.model.into());
+    request.insert("model".to_owned(), provider_request.model.into());
 
     let (system, messages) = messages(body.list("messages")?)?;
     let mid_call = messages.last().is_some_and(|turn| turn["content"][0]["type"] == "tool_result");
@@ -55,7 +55,7 @@ pub(crate) fn from_chat(config: &Config, ask: &Ask<'_>) -> Result<Bytes> {
         request.insert("top_p".to_owned(), top_p);
     }
     if let Some(temperature) = body.take("temperature") {
-        // OpenAI's goes to 2, Anthropic's to 1
+        // OpenAI's range ends at 2, Anthropic's at 1
         let temperature =
             if temperature.as_f64().is_some_and(|t| t > 1.0) { json!(1.0) } else { temperature };
         request.insert("temperature".to_owned(), temperature);
@@ -72,20 +72,20 @@ pub(crate) fn from_chat(config: &Config, ask: &Ask<'_>) -> Result<Bytes> {
     format(body.take("response_format"), &mut request)?;
     let forced = tools(&mut body, &mut request)?;
     if let Some(effort) = body.text("reasoning_effort")? {
-        think(config.thinking.unwrap_or_default(), &effort, forced, mid_call, &mut request);
+        apply_reasoning_effort(config.thinking.unwrap_or_default(), &effort, forced, mid_call, &mut request);
     }
 
     let mut rest = body.rest();
-    rest.retain(|name, _| !DROPPED.contains(&name.as_str()));
+    rest.retain(|name, _| !DROPPED_FIELDS.contains(&name.as_str()));
     for (name, value) in rest {
         request.entry(name).or_insert(value);
     }
     Ok(Value::Object(request).to_string().into())
 }
 
-/// What Anthropic doesn't have.
-fn refuse(body: &mut Body) -> Result<()> {
-    let is = |value: &Value, harmless: &[Value]| harmless.contains(value);
+/// Rejects features that Anthropic lacks.
+fn reject_unsupported(body: &mut Body) -> Result<()> {
+    let is = |value: &Value, allowed: &[Value]| allowed.contains(value);
     let table: [(&str, Feature, &[Value]); 11] = [
         ("n", Feature::Choices, &[json!(1)]),
         ("logprobs", Feature::Logprobs, &[json!(false)]),
@@ -99,15 +99,15 @@ fn refuse(body: &mut Body) -> Result<()> {
         ("function_call", Feature::Native, &[]),
         ("moderation", Feature::Native, &[]),
     ];
-    for (field, feature, harmless) in table {
-        if body.take(field).is_some_and(|value| !is(&value, harmless)) {
+    for (field, feature, allowed) in table {
+        if body.take(field).is_some_and(|value| !is(&value, allowed)) {
             return Err(feature.unsupported(KIND, field));
         }
     }
     Ok(())
 }
 
-/// A system prompt from wherever it stands, and turns that alternate.
+/// Collects the system prompt from all messages, and makes turns alternate.
 fn messages(messages: Vec<Value>) -> Result<(Vec<Value>, Vec<Value>)> {
     let (mut system, mut turns) = (Vec::new(), Vec::<(&str, Vec<Value>)>::new());
     for (at, message) in messages.iter().enumerate() {
@@ -119,7 +119,7 @@ fn messages(messages: Vec<Value>) -> Result<(Vec<Value>, Vec<Value>)> {
                 continue;
             }
             "user" => ("user", blocks(content, &path)?),
-            "assistant" => ("assistant", said(message, content, &path)?),
+            "assistant" => ("assistant", assistant_blocks(message, content, &path)?),
             "tool" => ("user", vec![result(message, content, &path)?]),
             other => {
                 let why =
@@ -128,7 +128,7 @@ fn messages(messages: Vec<Value>) -> Result<(Vec<Value>, Vec<Value>)> {
             }
         };
         match turns.last_mut() {
-            // results of several calls belong into one turn, and what the user says then comes behind them
+            // the results of several calls belong in one turn, followed by the user's text
             Some((last, content)) if *last == role => content.extend(blocks),
             _ if blocks.is_empty() => {}
             _ => turns.push((role, blocks)),
@@ -138,13 +138,13 @@ fn messages(messages: Vec<Value>) -> Result<(Vec<Value>, Vec<Value>)> {
     Ok((system, turns))
 }
 
-/// The blocks of a user's content.
+/// Converts content parts to blocks.
 fn blocks(content: Vec<Value>, path: &str) -> Result<Vec<Value>> {
     let mut blocks = Vec::new();
     for (at, part) in content.iter().enumerate() {
         let path = format!("{path}.content.{at}");
         let mut block = match required(part, "type", &path)? {
-            // an empty text is refused by Anthropic, and says nothing
+            // Anthropic rejects an empty text
             "text" if required(part, "text", &path)?.is_empty() => continue,
             "text" => json!({"type": "text", "text": part["text"]}),
             "refusal" => json!({"type": "text", "text": part["refusal"]}),
@@ -179,7 +179,7 @@ fn image(part: &Value, path: &str) -> Result<Value> {
 
 fn document(part: &Value, path: &str) -> Result<Value> {
     let data = part["file"]["file_data"].as_str().and_then(data_url);
-    // a file that was uploaded to OpenAI is not Anthropic's
+    // a file uploaded to OpenAI is not available to Anthropic
     let Some(("application/pdf", data)) = data else {
         return Err(Feature::Documents.unsupported(KIND, format!("{path}.file")));
     };
@@ -192,9 +192,9 @@ fn document(part: &Value, path: &str) -> Result<Value> {
     Ok(block)
 }
 
-/// What the assistant said and called.
-fn said(message: &Value, content: Vec<Value>, path: &str) -> Result<Vec<Value>> {
-    let mut said = blocks(content, path)?;
+/// The assistant's text and tool calls.
+fn assistant_blocks(message: &Value, content: Vec<Value>, path: &str) -> Result<Vec<Value>> {
+    let mut converted = blocks(content, path)?;
     for (at, call) in message["tool_calls"].as_array().into_iter().flatten().enumerate() {
         let path = format!("{path}.tool_calls.{at}");
         let function = &call["function"];
@@ -203,20 +203,20 @@ fn said(message: &Value, content: Vec<Value>, path: &str) -> Result<Vec<Value>> 
             Error::invalid(format!("{path}.function.arguments"), format!("must be a JSON object: {e}"))
         })?;
         let name = required(function, "name", &format!("{path}.function"))?;
-        said.push(
+        converted.push(
             json!({"type": "tool_use", "id": required(call, "id", &path)?, "name": name, "input": input}),
         );
     }
-    Ok(said)
+    Ok(converted)
 }
 
-/// The result of a call.
+/// The result of a tool call.
 fn result(message: &Value, content: Vec<Value>, path: &str) -> Result<Value> {
     let id = required(message, "tool_call_id", path)?;
     Ok(json!({"type": "tool_result", "tool_use_id": id, "content": blocks(content, path)?}))
 }
 
-/// The form of the answer: structured outputs (/docs/en/build-with-claude/structured-outputs), which need no beta header.
+/// Structured outputs (/docs/en/build-with-claude/structured-outputs), which need no beta header.
 fn format(format: Option<Value>, request: &mut Map<String, Value>) -> Result<()> {
     let Some(format) = format else { return Ok(()) };
     match required(&format, "type", "response_format")? {
@@ -235,7 +235,7 @@ fn format(format: Option<Value>, request: &mut Map<String, Value>) -> Result<()>
     }
 }
 
-/// Tools and the choice of them; true if one must be called.
+/// Tools and `tool_choice`; true if a tool must be called.
 fn tools(body: &mut Body, request: &mut Map<String, Value>) -> Result<bool> {
     let mut tools = Vec::new();
     for (at, tool) in body.list("tools")?.iter().enumerate() {
@@ -244,20 +244,20 @@ fn tools(body: &mut Body, request: &mut Map<String, Value>) -> Result<bool> {
             return Err(Feature::Native.unsupported(KIND, format!("{path}.type")));
         }
         let function = &tool["function"];
-        let mut made = json!({
+        let mut converted = json!({
             "name": required(function, "name", &format!("{path}.function"))?,
             "input_schema": function.get("parameters").cloned().unwrap_or_else(|| json!({"type": "object"})),
         });
         if let Some(description) = function.get("description").filter(|text| !text.is_null()) {
-            made["description"] = description.clone();
+            converted["description"] = description.clone();
         }
         if function["strict"] == true {
-            made["strict"] = true.into();
+            converted["strict"] = true.into();
         }
         if let Some(cache) = tool.get("cache_control") {
-            made["cache_control"] = cache.clone();
+            converted["cache_control"] = cache.clone();
         }
-        tools.push(made);
+        tools.push(converted);
     }
     let choice = body.take("tool_choice");
     let one_at_a_time = body.take("parallel_tool_calls") == Some(Value::Bool(false));

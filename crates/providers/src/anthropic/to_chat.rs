@@ -1,54 +1,58 @@
-//! A message as a chat completion, for every kind that speaks OpenAI's format.
+//! Translates Anthropic's Messages API to a chat completion, for every kind that speaks OpenAI's format.
 //!
-//! What becomes what is in docs/FORMATS.md. What a chat completion has no place for is refused; what is only of use to
-//! Anthropic's own models (`cache_control`, the signatures of thoughts, `context_management`) is dropped.
+//! docs/FORMATS.md describes the translation. Features that a chat completion lacks are rejected; fields that only
+//! Anthropic's own models use (`cache_control`, signatures of thinking, `context_management`) are dropped.
 
 use loam_kernel::{Error, Result};
 use serde_json::{Map, Value, json};
 
 use crate::body::{Body, parts, required};
-use crate::{Ask, Feature};
+use crate::{Feature, ProviderRequest};
 
-/// Fields that say nothing about the answer, or help Anthropic's own models alone.
-const DROPPED: [&str; 4] = ["model", "service_tier", "context_management", "cache_control"];
+/// Fields that don't affect the response, or that only Anthropic's own models use.
+const DROPPED_FIELDS: [&str; 4] = ["model", "service_tier", "context_management", "cache_control"];
 
-/// What a kind does in its own way.
-pub(crate) struct Ways {
-    /// Its name.
+/// How a kind's chat completions differ from OpenAI's.
+pub(crate) struct ChatDialect {
+    /// The name of the kind.
     pub(crate) kind: &'static str,
-    /// The field that limits the answer.
+    /// The field for the token limit.
     pub(crate) max_tokens: &'static str,
-    /// Whether it wants to see the thoughts of earlier turns again.
-    pub(crate) keeps_thoughts: bool,
-    /// How it is told how much to think: from `thinking`, and from `output_config.effort`.
-    pub(crate) think: fn(Option<&Value>, Option<&str>, &mut Map<String, Value>),
+    /// Whether the reasoning of earlier turns must be sent back.
+    pub(crate) resends_reasoning: bool,
+    /// Sets the amount of reasoning from `thinking` and `output_config.effort`.
+    pub(crate) apply_reasoning: fn(Option<&Value>, Option<&str>, &mut Map<String, Value>),
 }
 
-/// The chat completion for the provider.
-pub(crate) fn to_chat(ways: &Ways, ask: &Ask<'_>) -> Result<Value> {
-    let mut body = Body::read(ask.body)?;
+/// Encodes the chat completion for the provider.
+pub(crate) fn to_chat(dialect: &ChatDialect, provider_request: &ProviderRequest<'_>) -> Result<Value> {
+    let mut body = Body::read(provider_request.body)?;
     for (field, feature) in [("mcp_servers", Feature::ServerTools), ("container", Feature::ServerTools)] {
         if body.take(field).is_some_and(|value| value != json!([])) {
-            return Err(feature.unsupported(ways.kind, field));
+            return Err(feature.unsupported(dialect.kind, field));
         }
     }
     let mut chat = Map::new();
-    chat.insert("model".to_owned(), ask.model.into());
+    chat.insert("model".to_owned(), provider_request.model.into());
 
     let mut messages = Vec::new();
     let system = parts(body.take("system").as_ref(), "system")?;
     if !system.is_empty() {
-        messages.push(json!({"role": "system", "content": joined(&system, "system", "\n\n")?}));
+        messages.push(json!({"role": "system", "content": join_texts(&system, "system", "\n\n")?}));
     }
     let turns = body.list("messages")?;
     for (at, turn) in turns.iter().enumerate() {
         let path = format!("messages.{at}");
         let content = parts(turn.get("content"), &format!("{path}.content"))?;
         match required(turn, "role", &path)? {
-            "user" => heard(ways, &content, &path, &mut messages)?,
-            "assistant" if at + 1 == turns.len() => return Err(Feature::Prefill.unsupported(ways.kind, path)),
-            "assistant" => messages.push(said(ways, &content, &path)?),
-            "system" => messages.push(json!({"role": "system", "content": joined(&content, &path, "\n\n")?})),
+            "user" => push_user_messages(dialect, &content, &path, &mut messages)?,
+            "assistant" if at + 1 == turns.len() => {
+                return Err(Feature::Prefill.unsupported(dialect.kind, path));
+            }
+            "assistant" => messages.push(assistant_message(dialect, &content, &path)?),
+            "system" => {
+                messages.push(json!({"role": "system", "content": join_texts(&content, &path, "\n\n")?}))
+            }
             other => {
                 let why = format!("there is no role `{other}`: use user or assistant");
                 return Err(Error::invalid(format!("{path}.role"), why));
@@ -58,7 +62,7 @@ pub(crate) fn to_chat(ways: &Ways, ask: &Ask<'_>) -> Result<Value> {
     chat.insert("messages".to_owned(), messages.into());
 
     let limit = body.take("max_tokens").ok_or_else(|| Error::invalid("max_tokens", "is missing"))?;
-    chat.insert(ways.max_tokens.to_owned(), limit);
+    chat.insert(dialect.max_tokens.to_owned(), limit);
     for field in ["temperature", "top_p"] {
         if let Some(value) = body.take(field) {
             chat.insert(field.to_owned(), value);
@@ -74,67 +78,72 @@ pub(crate) fn to_chat(ways: &Ways, ask: &Ask<'_>) -> Result<Value> {
     if let Some(user) = body.take("metadata").and_then(|metadata| metadata.get("user_id").cloned()) {
         chat.insert("user".to_owned(), user);
     }
-    tools(ways, &mut body, &mut chat)?;
+    tools(dialect, &mut body, &mut chat)?;
     let output = body.take("output_config").unwrap_or_default();
     if let Some(format) = output.get("format").filter(|format| !format.is_null()) {
         let schema = json!({"name": "answer", "schema": format["schema"], "strict": true});
         chat.insert("response_format".to_owned(), json!({"type": "json_schema", "json_schema": schema}));
     }
-    (ways.think)(body.take("thinking").as_ref(), output["effort"].as_str(), &mut chat);
+    (dialect.apply_reasoning)(body.take("thinking").as_ref(), output["effort"].as_str(), &mut chat);
 
     let mut rest = body.rest();
-    rest.retain(|name, _| !DROPPED.contains(&name.as_str()));
+    rest.retain(|name, _| !DROPPED_FIELDS.contains(&name.as_str()));
     for (name, value) in rest {
         chat.entry(name).or_insert(value);
     }
     Ok(chat.into())
 }
 
-/// The texts of blocks that are texts.
-fn joined(blocks: &[Value], path: &str, between: &str) -> Result<String> {
+/// Joins the texts of text blocks.
+fn join_texts(blocks: &[Value], path: &str, between: &str) -> Result<String> {
     let text = |(at, block): (usize, &Value)| {
         required(block, "text", &format!("{path}.content.{at}")).map(str::to_owned)
     };
     Ok(blocks.iter().enumerate().map(text).collect::<Result<Vec<_>>>()?.join(between))
 }
 
-/// What came from the user: results of tools as messages of their own, which must come first, then the rest.
-fn heard(ways: &Ways, content: &[Value], path: &str, messages: &mut Vec<Value>) -> Result<()> {
-    let mut said = Vec::new();
+/// Converts a user turn: tool results become messages of their own, which must come first, then the rest.
+fn push_user_messages(
+    dialect: &ChatDialect,
+    content: &[Value],
+    path: &str,
+    messages: &mut Vec<Value>,
+) -> Result<()> {
+    let mut user_parts = Vec::new();
     for (at, block) in content.iter().enumerate() {
         let path = format!("{path}.content.{at}");
         if required(block, "type", &path)? == "tool_result" {
             let result = parts(block.get("content"), &format!("{path}.content"))?;
             let (mut texts, mut images) = (Vec::new(), Vec::new());
             for (at, part) in result.iter().enumerate() {
-                let part = user_part(ways, part, &format!("{path}.content.{at}"))?;
+                let part = user_part(dialect, part, &format!("{path}.content.{at}"))?;
                 if part["type"] == "text" { texts.push(part) } else { images.push(part) }
             }
-            let mut text = joined(&texts, &path, "\n\n")?;
+            let mut text = join_texts(&texts, &path, "\n\n")?;
             if block["is_error"] == true {
-                // a chat completion has no other place for it
+                // a chat completion has no field for it
                 text = format!("Error: {text}");
             }
             let id = required(block, "tool_use_id", &path)?;
             messages.push(json!({"role": "tool", "tool_call_id": id, "content": text}));
-            // the result of a tool can't hold an image there, so the user hands it in
-            said.append(&mut images);
+            // a tool message can't hold an image, so a user message does
+            user_parts.append(&mut images);
         } else {
-            said.push(user_part(ways, block, &path)?);
+            user_parts.push(user_part(dialect, block, &path)?);
         }
     }
-    if said.iter().all(|part| part["type"] == "text") {
-        if !said.is_empty() {
-            // every server takes a text, and not every one a list of texts
-            messages.push(json!({"role": "user", "content": joined(&said, path, "\n\n")?}));
+    if user_parts.iter().all(|part| part["type"] == "text") {
+        if !user_parts.is_empty() {
+            // every server accepts a string, but not every one a list of text parts
+            messages.push(json!({"role": "user", "content": join_texts(&user_parts, path, "\n\n")?}));
         }
     } else {
-        messages.push(json!({"role": "user", "content": said}));
+        messages.push(json!({"role": "user", "content": user_parts}));
     }
     Ok(())
 }
 
-fn user_part(ways: &Ways, block: &Value, path: &str) -> Result<Value> {
+fn user_part(dialect: &ChatDialect, block: &Value, path: &str) -> Result<Value> {
     match required(block, "type", path)? {
         "text" => Ok(json!({"type": "text", "text": required(block, "text", path)?})),
         "image" => {
@@ -145,24 +154,24 @@ fn user_part(ways: &Ways, block: &Value, path: &str) -> Result<Value> {
                     format!("data:{media_type};base64,{}", required(source, "data", &path)?)
                 }
                 "url" => required(source, "url", &path)?.to_owned(),
-                // a file that was uploaded to Anthropic is nobody else's
-                _ => return Err(Feature::Native.unsupported(ways.kind, format!("{path}.type"))),
+                // a file uploaded to Anthropic is not available elsewhere
+                _ => return Err(Feature::Native.unsupported(dialect.kind, format!("{path}.type"))),
             };
             Ok(json!({"type": "image_url", "image_url": {"url": url}}))
         }
-        "document" | "search_result" => Err(Feature::Documents.unsupported(ways.kind, path)),
-        _ => Err(Feature::Native.unsupported(ways.kind, format!("{path}.type"))),
+        "document" | "search_result" => Err(Feature::Documents.unsupported(dialect.kind, path)),
+        _ => Err(Feature::Native.unsupported(dialect.kind, format!("{path}.type"))),
     }
 }
 
-/// What the model said and called.
-fn said(ways: &Ways, content: &[Value], path: &str) -> Result<Value> {
-    let (mut text, mut thoughts, mut calls) = (String::new(), String::new(), Vec::new());
+/// The assistant's text, reasoning and tool calls.
+fn assistant_message(dialect: &ChatDialect, content: &[Value], path: &str) -> Result<Value> {
+    let (mut text, mut reasoning, mut calls) = (String::new(), String::new(), Vec::new());
     for (at, block) in content.iter().enumerate() {
         let path = format!("{path}.content.{at}");
         match required(block, "type", &path)? {
             "text" => text.push_str(required(block, "text", &path)?),
-            "thinking" => thoughts.push_str(required(block, "thinking", &path)?),
+            "thinking" => reasoning.push_str(required(block, "thinking", &path)?),
             "redacted_thinking" => {}
             "tool_use" => {
                 let arguments =
@@ -171,13 +180,13 @@ fn said(ways: &Ways, content: &[Value], path: &str) -> Result<Value> {
                 calls.push(json!({"id": required(block, "id", &path)?, "type": "function",
                     "function": {"name": name, "arguments": arguments}}));
             }
-            _ => return Err(Feature::ServerTools.unsupported(ways.kind, format!("{path}.type"))),
+            _ => return Err(Feature::ServerTools.unsupported(dialect.kind, format!("{path}.type"))),
         }
     }
     let content = if text.is_empty() && !calls.is_empty() { Value::Null } else { text.into() };
     let mut message = json!({"role": "assistant", "content": content});
-    if ways.keeps_thoughts && !thoughts.is_empty() {
-        message["reasoning_content"] = thoughts.into();
+    if dialect.resends_reasoning && !reasoning.is_empty() {
+        message["reasoning_content"] = reasoning.into();
     }
     if !calls.is_empty() {
         message["tool_calls"] = calls.into();
@@ -185,12 +194,12 @@ fn said(ways: &Ways, content: &[Value], path: &str) -> Result<Value> {
     Ok(message)
 }
 
-fn tools(ways: &Ways, body: &mut Body, chat: &mut Map<String, Value>) -> Result<()> {
+fn tools(dialect: &ChatDialect, body: &mut Body, chat: &mut Map<String, Value>) -> Result<()> {
     let mut tools = Vec::new();
     for (at, tool) in body.list("tools")?.iter().enumerate() {
         let path = format!("tools.{at}");
         if tool.get("type").is_some_and(|kind| kind != "custom" && !kind.is_null()) {
-            return Err(Feature::ServerTools.unsupported(ways.kind, format!("{path}.type")));
+            return Err(Feature::ServerTools.unsupported(dialect.kind, format!("{path}.type")));
         }
         let mut function = json!({
             "name": required(tool, "name", &path)?,

@@ -1,14 +1,15 @@
-//! What Anthropic says of usage: read, read from the cache and written to it are three numbers that don't overlap.
-//! In a stream `message_start` has what was read, and `message_delta` what was written so far, and both once more.
+//! Anthropic's `usage`: input tokens, tokens read from the cache and tokens written to it don't overlap. In a stream
+//! `message_start` has the input tokens, and `message_delta` the output tokens so far; it may repeat the input
+//! tokens.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::Usage;
 
-/// The numbers as they come.
+/// The `usage` object.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
-pub(crate) struct Counted {
+pub(crate) struct WireUsage {
     #[serde(default)]
     input_tokens: Option<u64>,
     #[serde(default)]
@@ -19,8 +20,8 @@ pub(crate) struct Counted {
     cache_creation_input_tokens: Option<u64>,
 }
 
-impl Counted {
-    /// Later numbers take the place of earlier ones; what is not said again stays.
+impl WireUsage {
+    /// Later numbers replace earlier ones; missing numbers stay.
     pub(crate) fn update(&mut self, later: Self) {
         self.input_tokens = later.input_tokens.or(self.input_tokens);
         self.output_tokens = later.output_tokens.or(self.output_tokens);
@@ -30,17 +31,17 @@ impl Counted {
     }
 }
 
-impl From<Counted> for Usage {
-    fn from(counted: Counted) -> Self {
-        let cached = counted.cache_read_input_tokens.unwrap_or(0);
-        let cache_write = counted.cache_creation_input_tokens.unwrap_or(0);
-        let read = counted.input_tokens.unwrap_or(0).saturating_add(cached).saturating_add(cache_write);
-        Self::new(read, counted.output_tokens.unwrap_or(0), cached, cache_write)
+impl From<WireUsage> for Usage {
+    fn from(usage: WireUsage) -> Self {
+        let cached = usage.cache_read_input_tokens.unwrap_or(0);
+        let cache_write = usage.cache_creation_input_tokens.unwrap_or(0);
+        let read = usage.input_tokens.unwrap_or(0).saturating_add(cached).saturating_add(cache_write);
+        Self::new(read, usage.output_tokens.unwrap_or(0), cached, cache_write)
     }
 }
 
-/// The numbers for a client.
-pub(crate) fn counted(usage: &Usage) -> Value {
+/// The `usage` object for a client.
+pub(crate) fn usage_json(usage: &Usage) -> Value {
     let from_cache = usage.cached_tokens.saturating_add(usage.cache_write_tokens);
     json!({
         "input_tokens": usage.prompt_tokens.saturating_sub(from_cache),

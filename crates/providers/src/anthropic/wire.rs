@@ -3,20 +3,20 @@
 use http::{HeaderName, HeaderValue};
 use loam_kernel::{Error, Result};
 
+use super::decoder::MessagesDecoder;
 use super::from_chat::from_chat;
-use super::pass::PassThrough;
-use super::source::MessagesSource;
-use crate::openai::{ChatSink, model_ids};
-use crate::piece::Translated;
-use crate::wire::{Ask, Endpoint, Outgoing, Reader, Wire, secret_header};
+use super::pass_through::PassThrough;
+use crate::openai::{ChatEncoder, model_ids};
+use crate::translate::Translator;
+use crate::wire::{Endpoint, Outgoing, ProviderRequest, Reader, Wire, secret_header};
 use crate::{Config, Feature};
 
 pub(super) const KIND: &str = "anthropic";
 
-/// The version of the API that the translation is written for; Anthropic has named no other since.
+/// The API version that the translation is written for; Anthropic has released no other since.
 const VERSION: HeaderValue = HeaderValue::from_static("2023-06-01");
 
-/// Anthropic, and every server that speaks its API.
+/// Anthropic, and every compatible server.
 pub(crate) struct Anthropic;
 
 impl Wire for Anthropic {
@@ -24,7 +24,7 @@ impl Wire for Anthropic {
         KIND
     }
 
-    fn cannot(&self, endpoint: Endpoint) -> Vec<Feature> {
+    fn unsupported(&self, endpoint: Endpoint) -> Vec<Feature> {
         match endpoint {
             Endpoint::Embeddings => vec![Feature::Embeddings],
             Endpoint::Responses => vec![Feature::Responses],
@@ -51,27 +51,29 @@ impl Wire for Anthropic {
         Ok(headers)
     }
 
-    fn outgoing(&self, config: &Config, ask: &Ask<'_>) -> Result<Outgoing> {
-        self.serves(ask.endpoint)?;
-        let body = match ask.endpoint {
-            Endpoint::Messages => ask.head.with_model(ask.body, ask.model),
-            _ => from_chat(config, ask)?,
+    fn outgoing(&self, config: &Config, provider_request: &ProviderRequest<'_>) -> Result<Outgoing> {
+        self.serves(provider_request.endpoint)?;
+        let body = match provider_request.endpoint {
+            Endpoint::Messages => {
+                provider_request.envelope.with_model(provider_request.body, provider_request.model)
+            }
+            _ => from_chat(config, provider_request)?,
         };
         Ok(Outgoing { path: "/v1/messages", headers: Vec::new(), body })
     }
 
-    fn reader(&self, ask: &Ask<'_>) -> Box<dyn Reader> {
-        match ask.endpoint {
+    fn reader(&self, provider_request: &ProviderRequest<'_>) -> Box<dyn Reader> {
+        match provider_request.endpoint {
             Endpoint::Messages => Box::new(PassThrough::new()),
             _ => {
-                let sink = ChatSink::new(ask.model, ask.head.wants_usage);
-                Box::new(Translated::new(MessagesSource::default(), sink))
+                let encoder = ChatEncoder::new(provider_request.model, provider_request.envelope.wants_usage);
+                Box::new(Translator::new(MessagesDecoder::default(), encoder))
             }
         }
     }
 
     fn probe_path(&self) -> &'static str {
-        // 20 a page unless asked for more, and never more than this
+        // the default is 20 per page, this is the maximum
         "/v1/models?limit=1000"
     }
 

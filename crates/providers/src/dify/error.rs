@@ -1,4 +1,4 @@
-//! Dify's errors: `{"code", "message", "status"}`. Several that are the application's fault come with status 400.
+//! Dify's errors: `{"code", "message", "status"}`. Some that are caused by the application come with status 400.
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use serde_json::Value;
 
 use crate::openai::error_from;
 
-/// The status that tells what a code means.
+/// The status that matches the meaning of a code.
 fn status_of(code: &str, status: u16) -> u16 {
     match code {
-        // the model behind the application has no quota left
+        // the quota of the model behind the application is exhausted
         "provider_quota_exceeded" => 402,
-        // the application can't answer anybody, or its model didn't
+        // the application is unavailable, or its model failed
         "app_unavailable"
         | "provider_not_initialize"
         | "model_currently_not_support"
@@ -28,8 +28,8 @@ pub(super) fn error(provider: &str, status: u16, body: &[u8], retry_after: Optio
     error_from(provider, status, body, retry_after)
 }
 
-/// What an error in the middle of a stream says.
-pub(super) fn said(event: &Value) -> String {
+/// The message of an error in the middle of a stream.
+pub(super) fn stream_error_message(event: &Value) -> String {
     let code = event["code"].as_str().unwrap_or("error");
     format!("{code}: {}", event["message"].as_str().unwrap_or("the application gave no reason"))
 }

@@ -1,45 +1,51 @@
-//! A chat completion as a message to an application.
+//! Converts a chat completion to a message for an application.
 //!
-//! Dify takes one question at a time. In a conversation that it knows, that is what the user said last; in a new one what
-//! came before is put in front of it: the system prompt, and the turns as a transcript.
+//! Dify accepts one query at a time. In an existing conversation that is the last user message; in a new one it is
+//! preceded by the earlier messages: the system prompt, and the turns as a transcript.
 
 use bytes::Bytes;
 use loam_kernel::{Error, Result};
 use serde_json::{Map, Value, json};
 
 use super::KIND;
-use crate::anthropic::{Ways, to_chat};
+use crate::anthropic::{ChatDialect, to_chat};
 use crate::body::{Body, parts, required};
 use crate::wire::Endpoint;
-use crate::{Ask, Config, Feature};
+use crate::{Config, Feature, ProviderRequest};
 
-/// Who asks, when a client doesn't say: Dify requires a user.
-const SOMEBODY: &str = "loam";
+/// The user, if the client names none: Dify requires one.
+const DEFAULT_USER: &str = "loam";
 
-/// A client of Anthropic's format is understood by way of a chat completion.
-static WAYS: Ways = Ways { kind: KIND, max_tokens: "max_tokens", keeps_thoughts: false, think: |_, _, _| {} };
+/// Requests in Anthropic's format are first translated to chat completions.
+static WAYS: ChatDialect = ChatDialect {
+    kind: KIND,
+    max_tokens: "max_tokens",
+    resends_reasoning: false,
+    apply_reasoning: |_, _, _| {},
+};
 
-/// The request for Dify.
-pub(super) fn request(config: &Config, ask: &Ask<'_>) -> Result<Bytes> {
-    let mut body = match ask.endpoint {
-        Endpoint::Messages => Body::read(&to_chat(&WAYS, ask)?.to_string().into())?,
-        _ => Body::read(ask.body)?,
+/// Encodes the request for Dify.
+pub(super) fn request(config: &Config, provider_request: &ProviderRequest<'_>) -> Result<Bytes> {
+    let mut body = match provider_request.endpoint {
+        Endpoint::Messages => Body::read(&to_chat(&WAYS, provider_request)?.to_string().into())?,
+        _ => Body::read(provider_request.body)?,
     };
-    refuse(&mut body, ask.endpoint)?;
-    let (mut own, metadata) = own(&mut body, ask)?;
-    let conversation = own.remove("conversation_id").or_else(|| metadata.get("conversation_id").cloned());
+    reject_unsupported(&mut body, provider_request.endpoint)?;
+    let (mut dify_fields, metadata) = dify_fields(&mut body, provider_request)?;
+    let conversation =
+        dify_fields.remove("conversation_id").or_else(|| metadata.get("conversation_id").cloned());
     let conversation = match conversation {
         None | Some(Value::Null) => None,
         Some(Value::String(id)) if id.is_empty() => None,
         Some(Value::String(id)) => Some(id),
         Some(_) => return Err(Error::invalid("dify.conversation_id", "must be a string")),
     };
-    let inputs = own.remove("inputs").unwrap_or_else(|| json!({}));
+    let inputs = dify_fields.remove("inputs").unwrap_or_else(|| json!({}));
     if !inputs.is_object() {
         return Err(Error::invalid("dify.inputs", "must be an object"));
     }
     let users = [
-        own.remove("user"),
+        dify_fields.remove("user"),
         body.take("user"),
         body.take("safety_identifier"),
         metadata.get("user_id").cloned(),
@@ -47,10 +53,10 @@ pub(super) fn request(config: &Config, ask: &Ask<'_>) -> Result<Bytes> {
     let user = users.into_iter().flatten().find(|user| user.as_str().is_some_and(|user| !user.is_empty()));
 
     let (query, files) = question(&body.list("messages")?, conversation.is_some())?;
-    let streams = ask.head.stream || config.agent;
+    let streams = provider_request.envelope.stream || config.agent;
     let mut request = json!({
         "query": query, "inputs": inputs, "response_mode": if streams { "streaming" } else { "blocking" },
-        "user": user.unwrap_or_else(|| SOMEBODY.into()),
+        "user": user.unwrap_or_else(|| DEFAULT_USER.into()),
     });
     if let Some(id) = conversation {
         request["conversation_id"] = id.into();
@@ -58,8 +64,8 @@ pub(super) fn request(config: &Config, ask: &Ask<'_>) -> Result<Bytes> {
     if !files.is_empty() {
         request["files"] = files.into();
     }
-    // `auto_generate_name`, `trace_id`, and what else Dify has or will have
-    for (name, value) in own {
+    // `auto_generate_name`, `trace_id`, and any other field of Dify's
+    for (name, value) in dify_fields {
         if request.get(&name).is_none() {
             request[name] = value;
         }
@@ -67,10 +73,13 @@ pub(super) fn request(config: &Config, ask: &Ask<'_>) -> Result<Bytes> {
     Ok(request.to_string().into())
 }
 
-/// The fields for Dify itself, and the metadata, which a client of Anthropic's format has in its own request only.
-fn own(body: &mut Body, ask: &Ask<'_>) -> Result<(Map<String, Value>, Map<String, Value>)> {
-    let metadata = match ask.endpoint {
-        Endpoint::Messages => Body::read(ask.body)?.take("metadata"),
+/// The fields for Dify, and the metadata, which the translation from Anthropic's format drops.
+fn dify_fields(
+    body: &mut Body,
+    provider_request: &ProviderRequest<'_>,
+) -> Result<(Map<String, Value>, Map<String, Value>)> {
+    let metadata = match provider_request.endpoint {
+        Endpoint::Messages => Body::read(provider_request.body)?.take("metadata"),
         _ => body.take("metadata"),
     };
     let object = |name: &str, value: Option<Value>| match value {
@@ -81,8 +90,8 @@ fn own(body: &mut Body, ask: &Ask<'_>) -> Result<(Map<String, Value>, Map<String
     Ok((object("dify", body.take("dify"))?, object("metadata", metadata)?))
 }
 
-/// What an application can't be asked for.
-fn refuse(body: &mut Body, endpoint: Endpoint) -> Result<()> {
+/// Rejects what an application doesn't support.
+fn reject_unsupported(body: &mut Body, endpoint: Endpoint) -> Result<()> {
     let table: [(&str, &str, Feature, &[Value]); 9] = [
         ("tools", "tools", Feature::Tools, &[json!([])]),
         ("functions", "functions", Feature::Tools, &[json!([])]),
@@ -94,9 +103,9 @@ fn refuse(body: &mut Body, endpoint: Endpoint) -> Result<()> {
         ("audio", "audio", Feature::Audio, &[]),
         ("modalities", "modalities", Feature::Audio, &[json!(["text"])]),
     ];
-    for (field, of_messages, feature, harmless) in table {
-        if body.take(field).is_some_and(|value| !harmless.contains(&value)) {
-            let param = if endpoint == Endpoint::Messages { of_messages } else { field };
+    for (field, anthropic_field, feature, allowed) in table {
+        if body.take(field).is_some_and(|value| !allowed.contains(&value)) {
+            let param = if endpoint == Endpoint::Messages { anthropic_field } else { field };
             return Err(feature.unsupported(KIND, param));
         }
     }
@@ -113,8 +122,8 @@ fn refuse(body: &mut Body, endpoint: Endpoint) -> Result<()> {
     }
 }
 
-/// The question, and the images that come with it.
-fn question(messages: &[Value], known: bool) -> Result<(String, Vec<Value>)> {
+/// The query, and its images.
+fn question(messages: &[Value], conversation_exists: bool) -> Result<(String, Vec<Value>)> {
     let mut turns = Vec::new();
     for (at, message) in messages.iter().enumerate() {
         let path = format!("messages.{at}");
@@ -129,7 +138,7 @@ fn question(messages: &[Value], known: bool) -> Result<(String, Vec<Value>)> {
                 "text" => text.push(required(part, "text", &path)?.to_owned()),
                 "image_url" => {
                     let url = required(&part["image_url"], "url", &format!("{path}.image_url"))?;
-                    // an image in the request would first have to be uploaded
+                    // a base64 image would first have to be uploaded
                     if url.starts_with("data:") {
                         return Err(Feature::ImageData.unsupported(KIND, format!("{path}.image_url.url")));
                     }
@@ -148,14 +157,15 @@ fn question(messages: &[Value], known: bool) -> Result<(String, Vec<Value>)> {
         turns.push((role, text.join("\n\n"), files));
     }
     let last_answer = turns.iter().rposition(|(role, ..)| *role == "assistant");
-    let asked = turns.split_off(last_answer.map_or(0, |at| at + 1));
-    let (system, asked): (Vec<_>, Vec<_>) = asked.into_iter().partition(|(role, ..)| is_system(role));
-    if asked.is_empty() {
+    let question_turns = turns.split_off(last_answer.map_or(0, |at| at + 1));
+    let (system, question_turns): (Vec<_>, Vec<_>) =
+        question_turns.into_iter().partition(|(role, ..)| is_system(role));
+    if question_turns.is_empty() {
         return Err(Error::invalid("messages", "must end with a message of the user"));
     }
-    let files: Vec<Value> = asked.iter().flat_map(|(_, _, files)| files.clone()).collect();
-    let question = asked.into_iter().map(|(_, text, _)| text).collect::<Vec<_>>().join("\n\n");
-    if known {
+    let files: Vec<Value> = question_turns.iter().flat_map(|(_, _, files)| files.clone()).collect();
+    let question = question_turns.into_iter().map(|(_, text, _)| text).collect::<Vec<_>>().join("\n\n");
+    if conversation_exists {
         return Ok((question, files));
     }
     let (before, past): (Vec<_>, Vec<_>) = turns.into_iter().partition(|(role, ..)| is_system(role));

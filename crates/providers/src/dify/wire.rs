@@ -1,4 +1,4 @@
-//! How an application is asked.
+//! The wire protocol of Dify.
 
 use std::time::Duration;
 
@@ -6,16 +6,16 @@ use http::{HeaderName, HeaderValue};
 use loam_kernel::{Error, Result};
 
 use super::KIND;
+use super::decoder::DifyDecoder;
 use super::error::error;
 use super::request::request;
-use super::source::DifySource;
-use crate::anthropic::MessagesSink;
-use crate::openai::ChatSink;
-use crate::piece::Translated;
-use crate::wire::{Ask, Endpoint, Outgoing, Reader, Wire, secret_header};
+use crate::anthropic::MessagesEncoder;
+use crate::openai::ChatEncoder;
+use crate::translate::Translator;
+use crate::wire::{Endpoint, Outgoing, ProviderRequest, Reader, Wire, secret_header};
 use crate::{Config, Feature};
 
-/// An application of Dify's.
+/// A Dify application.
 pub(crate) struct Dify;
 
 impl Wire for Dify {
@@ -23,8 +23,8 @@ impl Wire for Dify {
         KIND
     }
 
-    fn cannot(&self, endpoint: Endpoint) -> Vec<Feature> {
-        let mut cannot = vec![
+    fn unsupported(&self, endpoint: Endpoint) -> Vec<Feature> {
+        let mut unsupported = vec![
             Feature::Embeddings,
             Feature::Responses,
             Feature::ImageData,
@@ -39,25 +39,30 @@ impl Wire for Dify {
             Feature::Stop,
         ];
         if endpoint == Endpoint::Messages {
-            cannot.extend([Feature::Prefill, Feature::ServerTools]);
+            unsupported.extend([Feature::Prefill, Feature::ServerTools]);
         }
-        cannot
+        unsupported
     }
 
     fn headers(&self, _config: &Config, key: Option<&str>) -> Result<Vec<(HeaderName, HeaderValue)>> {
         key.map(|key| secret_header("authorization", &format!("Bearer {key}"))).into_iter().collect()
     }
 
-    fn outgoing(&self, config: &Config, ask: &Ask<'_>) -> Result<Outgoing> {
-        self.serves(ask.endpoint)?;
-        Ok(Outgoing { path: "/chat-messages", headers: Vec::new(), body: request(config, ask)? })
+    fn outgoing(&self, config: &Config, provider_request: &ProviderRequest<'_>) -> Result<Outgoing> {
+        self.serves(provider_request.endpoint)?;
+        Ok(Outgoing { path: "/chat-messages", headers: Vec::new(), body: request(config, provider_request)? })
     }
 
-    fn reader(&self, ask: &Ask<'_>) -> Box<dyn Reader> {
-        let source = DifySource::default();
-        match ask.endpoint {
-            Endpoint::Messages => Box::new(Translated::new(source, MessagesSink::new(ask.model))),
-            _ => Box::new(Translated::new(source, ChatSink::new(ask.model, ask.head.wants_usage))),
+    fn reader(&self, provider_request: &ProviderRequest<'_>) -> Box<dyn Reader> {
+        let decoder = DifyDecoder::default();
+        match provider_request.endpoint {
+            Endpoint::Messages => {
+                Box::new(Translator::new(decoder, MessagesEncoder::new(provider_request.model)))
+            }
+            _ => Box::new(Translator::new(
+                decoder,
+                ChatEncoder::new(provider_request.model, provider_request.envelope.wants_usage),
+            )),
         }
     }
 

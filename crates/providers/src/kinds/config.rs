@@ -1,20 +1,20 @@
-//! A configuration, opened and ready for use.
+//! A decrypted configuration.
 
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-/// A provider's configuration. What a kind has no use for is not in its schema, and so never set.
+/// A provider's configuration. Fields that a kind doesn't use are not in its schema, and so never set.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Config {
-    /// Where it is, up to but without the paths of its API.
+    /// The base URL, without the paths of the API.
     pub base_url: String,
-    /// What it wants to see.
+    /// The API key.
     #[serde(default)]
     pub api_key: Option<Zeroizing<String>>,
-    /// More keys, used in turn with the first; one that is refused or used up rests for a while.
+    /// More keys, used in rotation with the first; a rejected or exhausted key is skipped for a while.
     #[serde(default)]
     pub api_keys: Vec<Zeroizing<String>>,
-    /// The models it offers, when it can't be asked.
+    /// The models it offers, if it can't be queried.
     #[serde(default)]
     pub models: Vec<String>,
     /// OpenAI's organisation.
@@ -23,35 +23,35 @@ pub struct Config {
     /// OpenAI's project.
     #[serde(default)]
     pub project: Option<String>,
-    /// Tokens that an answer of Anthropic's may have when the client sets no limit.
+    /// The token limit that Anthropic is sent when the client sets none.
     #[serde(default)]
     pub max_tokens: Option<u64>,
-    /// How Anthropic is told how much to think.
+    /// How `reasoning_effort` is translated for Anthropic.
     #[serde(default)]
     pub thinking: Option<Thinking>,
-    /// Names of Anthropic's features that are still being tried out.
+    /// Names of Anthropic's beta features.
     #[serde(default)]
     pub betas: Vec<String>,
-    /// Whether a Dify application is an agent, which answers in streams alone.
+    /// Whether a Dify application is an agent, which only streams.
     #[serde(default)]
     pub agent: bool,
-    /// Seconds until the answer begins.
+    /// Seconds until the first byte of the response.
     #[serde(default)]
     pub first_byte_timeout: Option<u64>,
-    /// Seconds without a byte, once it has begun.
+    /// Seconds without a byte, after the first.
     #[serde(default)]
     pub idle_timeout: Option<u64>,
 }
 
-/// How Anthropic's models are told how much to think.
+/// How `reasoning_effort` is translated for Anthropic's models.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Thinking {
-    /// By an effort, as all models since Claude 4.6 want it.
+    /// As an effort, for models since Claude 4.6.
     #[default]
     Adaptive,
-    /// By a number of tokens, as models before want it.
+    /// As a token budget, for earlier models.
     Budget,
-    /// Not at all.
+    /// It is dropped.
     Off,
 }

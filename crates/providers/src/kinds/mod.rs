@@ -1,8 +1,8 @@
-//! The kinds of provider, and what the configuration of each looks like.
+//! The kinds of provider, and the schema of each one's configuration.
 
 mod config;
-mod fault;
 mod schema;
+mod validation;
 
 use std::sync::LazyLock;
 
@@ -22,19 +22,19 @@ use crate::qwen::QWEN;
 
 /// A kind of provider.
 pub struct KindInfo {
-    /// What `ai_providers.kind` says.
+    /// The value of `ai_providers.kind`.
     pub name: &'static str,
-    /// What people call it.
+    /// The display name.
     pub display_name: &'static str,
-    /// JSON Schema of the configuration. A property with `"writeOnly": true` is a secret, and is kept sealed; so is each
-    /// item of a list whose items are `"writeOnly": true`.
+    /// JSON Schema of the configuration. A property with `"writeOnly": true` is a secret, and is stored sealed; so is
+    /// each item of a list whose items are `"writeOnly": true`.
     pub config_schema: LazyLock<Value>,
     validator: LazyLock<Validator>,
-    /// How it is spoken to.
+    /// Its wire protocol.
     pub wire: &'static dyn Wire,
 }
 
-/// A kind by its name, its name for people, its schema and its wire.
+/// A kind from its name, display name, schema and wire protocol.
 macro_rules! kind {
     ($name:literal, $display_name:literal, $schema:path, $wire:expr) => {
         KindInfo {
@@ -68,7 +68,7 @@ pub fn kind(name: &str) -> Option<&'static KindInfo> {
 }
 
 impl KindInfo {
-    /// Fills in defaults, then refuses what the schema doesn't allow, naming the path of the fault.
+    /// Fills in defaults, then rejects what the schema doesn't allow, with the path of the error.
     pub fn check(&self, mut config: Value) -> Result<Value> {
         if let Some(fields) = config.as_object_mut() {
             for (name, schema) in self.properties().filter(|(_, schema)| schema["type"] == "string") {
@@ -77,8 +77,8 @@ impl KindInfo {
                 }
             }
         }
-        if let Some(fault) = self.validator.iter_errors(&config).next() {
-            let (path, message) = fault::words(&fault);
+        if let Some(error) = self.validator.iter_errors(&config).next() {
+            let (path, message) = validation::describe(&error);
             return Err(Error::invalid(format!("config{path}"), message));
         }
         Ok(config)

@@ -1,26 +1,26 @@
-//! The JSON Schemas of configurations: what all kinds have in common, and what each adds.
+//! The JSON Schemas of configurations: properties common to all kinds, and those of each.
 
 use serde_json::{Value, json};
 
-/// A schema from a kind's own properties and those of all kinds.
+/// A schema from a kind's own properties and the common ones.
 fn schema(title: &str, required: &[&str], own: Value) -> Value {
     let mut properties = json!({
         "api_key": key("sent as a Bearer token"),
         "api_keys": {
-            "type": "array", "maxItems": 20, "items": key("one more key"),
-            "description": "more keys, used in turn with `api_key`; one that is refused or used up rests for a while"
+            "type": "array", "maxItems": 20, "items": key("another key"),
+            "description": "more keys, used in rotation with `api_key`; a rejected or exhausted key is skipped for a while"
         },
         "models": {
             "type": "array", "items": {"type": "string", "minLength": 1, "maxLength": 200}, "maxItems": 1000,
-            "description": "the models it offers; asked of the provider when left out"
+            "description": "the models it offers; defaults to the provider's own list"
         },
         "first_byte_timeout": {
             "type": "integer", "minimum": 1, "maximum": 3600, "default": 300,
-            "description": "seconds until the answer begins"
+            "description": "seconds until the first byte of the response"
         },
         "idle_timeout": {
             "type": "integer", "minimum": 1, "maximum": 3600, "default": 120,
-            "description": "seconds without a byte, once the answer has begun"
+            "description": "seconds without a byte, after the first"
         }
     });
     for (name, property) in own.as_object().into_iter().flatten() {
@@ -59,13 +59,13 @@ fn header(description: &str) -> Value {
 }
 
 pub(super) fn openai() -> Value {
-    let url = "where it is, up to but without `/chat/completions`";
+    let url = "base URL, without `/chat/completions`";
     schema(
         "OpenAI, or any server that speaks its API",
         &[],
         json!({
             "base_url": with_default(base_url(url, &["https://api.openai.com/v1"])),
-            "api_key": key("sent as a Bearer token; leave it out for a server that wants none"),
+            "api_key": key("sent as a Bearer token; omit it for a server that needs none"),
             "organization": header("sent as OpenAI-Organization"),
             "project": header("sent as OpenAI-Project"),
         }),
@@ -73,26 +73,26 @@ pub(super) fn openai() -> Value {
 }
 
 pub(super) fn anthropic() -> Value {
-    let url = "where it is, up to but without `/v1/messages`";
+    let url = "base URL, without `/v1/messages`";
     schema(
         "Anthropic, or any server that speaks its API",
         &[],
         json!({
             "base_url": with_default(base_url(url, &["https://api.anthropic.com"])),
-            "api_key": key("sent as x-api-key; leave it out for a server that wants none"),
+            "api_key": key("sent as x-api-key; omit it for a server that needs none"),
             "max_tokens": {
                 "type": "integer", "minimum": 1, "maximum": 1_000_000, "default": 4096,
-                "description": "tokens that an answer may have when a client of OpenAI's format sets no limit"
+                "description": "the token limit when a client of OpenAI's format sets none"
             },
             "thinking": {
                 "type": "string", "enum": ["adaptive", "budget", "off"], "default": "adaptive",
-                "description": "what `reasoning_effort` becomes: `adaptive` for models since Claude 4.6, `budget` for \
-                    those before, `off` to leave it out"
+                "description": "how `reasoning_effort` is translated: `adaptive` for models since Claude 4.6, `budget` for \
+                    earlier models, `off` to drop it"
             },
             "betas": {
                 "type": "array", "maxItems": 20,
                 "items": {"type": "string", "minLength": 1, "maxLength": 100, "pattern": "^[a-z0-9-]+$"},
-                "description": "features that are being tried out, sent as anthropic-beta"
+                "description": "beta features, sent as anthropic-beta"
             },
         }),
     )
@@ -107,12 +107,12 @@ pub(super) fn qwen() -> Value {
     schema(
         "Qwen, in the OpenAI-compatible mode of Alibaba Cloud's Model Studio",
         &["api_key", "base_url"],
-        json!({ "base_url": base_url("that of the key's region, up to but without `/chat/completions`", &examples) }),
+        json!({ "base_url": base_url("base URL of the key's region, without `/chat/completions`", &examples) }),
     )
 }
 
 pub(super) fn deepseek() -> Value {
-    let url = "where it is, up to but without `/chat/completions`";
+    let url = "base URL, without `/chat/completions`";
     schema(
         "DeepSeek",
         &["api_key"],
@@ -121,13 +121,13 @@ pub(super) fn deepseek() -> Value {
 }
 
 pub(super) fn ollama() -> Value {
-    let url = "where it is, with `/v1`";
+    let url = "base URL, with `/v1`";
     schema(
         "Ollama",
         &[],
         json!({
             "base_url": with_default(base_url(url, &["http://127.0.0.1:11434/v1", "https://ollama.com/v1"])),
-            "api_key": key("sent as a Bearer token; only ollama.com wants one"),
+            "api_key": key("sent as a Bearer token; only ollama.com requires one"),
         }),
     )
 }
@@ -135,18 +135,18 @@ pub(super) fn ollama() -> Value {
 pub(super) fn dify() -> Value {
     let examples = ["https://api.dify.ai/v1", "http://dify.example.org/v1"];
     schema(
-        "An application of Dify's: a chat, an agent or a chat flow",
+        "A Dify application: a chat, an agent or a chatflow",
         &["api_key", "base_url"],
         json!({
-            "base_url": base_url("the application's API, up to but without `/chat-messages`", &examples),
+            "base_url": base_url("base URL of the application's API, without `/chat-messages`", &examples),
             "api_key": key("the application's key, sent as a Bearer token"),
             "models": {
                 "type": "array", "items": {"type": "string", "minLength": 1, "maxLength": 200}, "maxItems": 1000,
-                "description": "names for the application: it has no models of its own, and answers to any name"
+                "description": "names for the application: it has no models of its own, and accepts any name"
             },
             "agent": {
                 "type": "boolean", "default": false,
-                "description": "the application is an agent, which can only stream: whole answers are put together here"
+                "description": "the application is an agent, which only streams: Loam assembles responses that are not streamed"
             },
         }),
     )

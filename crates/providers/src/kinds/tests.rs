@@ -8,7 +8,7 @@ fn refused(name: &str, config: Value) -> (Option<String>, String) {
 }
 
 #[test]
-fn a_configuration_is_checked_with_the_path_of_the_fault() {
+fn a_validation_error_names_its_path() {
     let checked = kind("openai").expect("built in").check(json!({"api_key": "sk-1"})).expect("valid");
     assert_eq!(checked["base_url"], "https://api.openai.com/v1");
     let cases = [
@@ -41,7 +41,7 @@ fn a_refused_secret_is_not_repeated() {
 }
 
 #[test]
-fn what_is_required_and_what_is_the_default_is_as_designed() {
+fn required_properties_and_defaults_are_as_designed() {
     let missing = |name, config| refused(name, config).0.unwrap_or_default();
     for name in ["qwen", "dify"] {
         assert_eq!(missing(name, json!({"base_url": "https://example.org"})), "config.api_key");
@@ -57,7 +57,7 @@ fn what_is_required_and_what_is_the_default_is_as_designed() {
 }
 
 #[test]
-fn every_kind_has_its_names_its_secrets_and_a_configuration_that_can_be_opened() {
+fn every_kind_has_names_secrets_and_a_valid_configuration() {
     let names: Vec<_> = KINDS.iter().map(|kind| (kind.name, kind.display_name)).collect();
     assert_eq!(
         names,

@@ -1,24 +1,24 @@
-//! OpenAI's wire format: the bodies of requests and answers, and the events of a stream.
+//! OpenAI's wire format: the bodies of requests and responses, and the events of a stream.
 
-mod answer;
+mod completion;
+mod decoder;
+mod encoder;
 mod error;
-mod listener;
 mod models;
-mod refuse;
 mod request;
 mod responses;
-mod sink;
-mod source;
 mod stream;
+mod stream_parser;
+mod unsupported;
 mod wire;
 
-pub(crate) use answer::assemble_chunks;
-pub(crate) use answer::usage_of;
+pub(crate) use completion::assemble_chunks;
+pub(crate) use completion::usage_of;
+pub(crate) use decoder::ChatDecoder;
+pub(crate) use encoder::ChatEncoder;
 pub(crate) use error::error_from;
-pub use listener::{Ending, Heard, Listener, WantedTool};
 pub(crate) use models::model_ids;
-pub use request::{Bounds, Head};
-pub(crate) use sink::ChatSink;
-pub(crate) use source::ChatSource;
+pub use request::{OutputLimits, RequestEnvelope};
 pub(crate) use stream::Events;
+pub use stream_parser::{RequestedToolCall, StreamEnd, StreamEvent, StreamParser};
 pub(crate) use wire::{OPENAI, OpenAi};

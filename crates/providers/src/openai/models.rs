@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-/// The ids of the models in an answer to `GET /models`.
+/// The ids of the models in a response to `GET /models`.
 pub(crate) fn model_ids(body: &[u8]) -> Option<Vec<String>> {
     #[derive(Deserialize)]
     struct List {

@@ -1,4 +1,4 @@
-//! Reading and rewriting a request without building a tree of it: what Loam doesn't know passes through untouched.
+//! Reads and edits a request without parsing it into a tree: fields that Loam doesn't know are forwarded unchanged.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use loam_kernel::{Error, Kind, Result};
@@ -6,35 +6,35 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// The few fields of a request that a gateway has to know, with their places in the body.
+/// The fields of a request that the gateway needs, with their positions in the body.
 #[derive(Debug)]
-pub struct Head {
+pub struct RequestEnvelope {
     /// The model as the client wrote it.
     pub model: String,
-    /// Whether the answer shall be streamed.
+    /// Whether the response is to be streamed.
     pub stream: bool,
-    /// Whether the client itself wants the usage of a stream.
+    /// Whether the client requested usage in the stream.
     pub wants_usage: bool,
-    /// How much of an answer it allows.
-    pub bounds: Bounds,
-    /// The application's own end user, as the client wrote it: `user`, `safety_identifier`, or `user_id` of `metadata`.
+    /// Limits on the size of the response.
+    pub output_limits: OutputLimits,
+    /// The application's end user, as the client wrote it: `user`, `safety_identifier`, or `user_id` of `metadata`.
     pub end_user: Option<String>,
     model_span: (usize, usize),
-    options: Options,
+    options: StreamOptionsEdit,
 }
 
-/// What a request says about the size of its answer.
+/// A request's limits on the size of its response.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Bounds {
-    /// Tokens of one answer at most: `max_completion_tokens`, `max_tokens` or `max_output_tokens`.
+pub struct OutputLimits {
+    /// Maximum tokens per choice: `max_completion_tokens`, `max_tokens` or `max_output_tokens`.
     pub max_tokens: Option<u64>,
-    /// How many answers.
+    /// The number of choices.
     pub n: Option<u64>,
 }
 
-/// What has to happen to `stream_options` so that the provider sends usage.
+/// The edit of `stream_options` that makes the provider send usage.
 #[derive(Debug)]
-enum Options {
+enum StreamOptionsEdit {
     Keep,
     Insert,
     Replace { span: (usize, usize), with: String },
@@ -64,7 +64,7 @@ struct Wire<'a> {
     metadata: Option<&'a RawValue>,
 }
 
-/// What of a request's metadata says for whom it is.
+/// The field of a request's metadata that identifies the end user.
 #[derive(Deserialize)]
 struct Metadata<'a> {
     #[serde(borrow, default)]
@@ -73,40 +73,43 @@ struct Metadata<'a> {
 
 impl Wire<'_> {
     fn end_user(&self) -> Option<String> {
-        let of_metadata = || {
+        let from_metadata = || {
             let raw = self.metadata.map(RawValue::get).filter(|raw| raw.starts_with('{'))?;
-            name(serde_json::from_str::<Metadata<'_>>(raw).ok()?.user_id?)
+            id_text(serde_json::from_str::<Metadata<'_>>(raw).ok()?.user_id?)
         };
-        self.user.and_then(name).or_else(|| self.safety_identifier.and_then(name)).or_else(of_metadata)
+        self.user
+            .and_then(id_text)
+            .or_else(|| self.safety_identifier.and_then(id_text))
+            .or_else(from_metadata)
     }
 }
 
-/// A text, or a whole number's digits; what else stands there is the provider's to find fault with.
-fn name(raw: &RawValue) -> Option<String> {
+/// A string, or the digits of an integer; other values are left to the provider to reject.
+fn id_text(raw: &RawValue) -> Option<String> {
     let text = raw.get();
     match text.as_bytes().first() {
-        Some(b'"') => serde_json::from_str::<String>(text).ok().filter(|name| !name.is_empty()),
+        Some(b'"') => serde_json::from_str::<String>(text).ok().filter(|id_text| !id_text.is_empty()),
         _ => text.parse::<i64>().ok().map(|number| number.to_string()),
     }
 }
 
-/// An explicit null has a place in the body too, unlike a field that is left out.
+/// An explicit null has a position in the body, unlike a missing field.
 fn raw<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
     <&RawValue>::deserialize(deserializer).map(Some)
 }
 
-impl Head {
-    /// Reads the head of a body, and checks that the body is JSON at all.
+impl RequestEnvelope {
+    /// Reads the envelope of a body, and checks that the body is a JSON object.
     pub fn read(body: &[u8]) -> Result<Self> {
         let invalid = |why: String| Error::new(Kind::Invalid, "invalid_json", why);
         let text =
             std::str::from_utf8(body).map_err(|e| invalid(format!("the body is not valid UTF-8: {e}")))?;
-        // a struct can also be read from an array, which no provider would understand
+        // serde also reads a struct from an array, which no provider accepts
         if !text.trim_start().starts_with('{') {
             return Err(invalid("the body must be a JSON object".to_owned()));
         }
         let wire: Wire<'_> = serde_json::from_str(text)
-            .map_err(|e| invalid(format!("the body is not the JSON that is expected: {e}")))?;
+            .map_err(|e| invalid(format!("the body is not a valid request: {e}")))?;
         let span = |raw: &RawValue| {
             let start = raw.get().as_ptr() as usize - text.as_ptr() as usize;
             (start, start + raw.get().len())
@@ -120,46 +123,47 @@ impl Head {
                 .map_err(|_| Error::invalid("stream", "must be true or false"))?
                 .unwrap_or(false),
         };
-        // what isn't a number is the provider's to find fault with
+        // a value that isn't a number is left to the provider to reject
         let number = |raw: Option<&RawValue>| raw.and_then(|raw| raw.get().parse::<u64>().ok());
         let max_tokens = number(wire.max_completion_tokens)
             .or_else(|| number(wire.max_tokens))
             .or_else(|| number(wire.max_output_tokens));
-        let mut head = Self {
+        let mut envelope = Self {
             model,
             stream,
             wants_usage: false,
-            bounds: Bounds { max_tokens, n: number(wire.n) },
+            output_limits: OutputLimits { max_tokens, n: number(wire.n) },
             end_user: wire.end_user(),
             model_span: span(model_raw),
-            options: Options::Keep,
+            options: StreamOptionsEdit::Keep,
         };
         if stream {
-            (head.wants_usage, head.options) = match wire
-                .stream_options
-                .map(|raw| (raw, serde_json::from_str(raw.get())))
-            {
-                None => (false, Options::Insert),
-                Some((raw, Ok(Value::Null))) => {
-                    (false, Options::Replace { span: span(raw), with: INCLUDE.to_owned() })
-                }
-                Some((raw, Ok(Value::Object(mut options)))) => match options.get("include_usage") {
-                    Some(Value::Bool(true)) => (true, Options::Keep),
-                    _ => {
-                        options.insert("include_usage".to_owned(), Value::Bool(true));
-                        (
-                            false,
-                            Options::Replace { span: span(raw), with: Value::Object(options).to_string() },
-                        )
+            (envelope.wants_usage, envelope.options) =
+                match wire.stream_options.map(|raw| (raw, serde_json::from_str(raw.get()))) {
+                    None => (false, StreamOptionsEdit::Insert),
+                    Some((raw, Ok(Value::Null))) => {
+                        (false, StreamOptionsEdit::Replace { span: span(raw), with: INCLUDE.to_owned() })
                     }
-                },
-                Some(_) => return Err(Error::invalid("stream_options", "must be an object")),
-            };
+                    Some((raw, Ok(Value::Object(mut options)))) => match options.get("include_usage") {
+                        Some(Value::Bool(true)) => (true, StreamOptionsEdit::Keep),
+                        _ => {
+                            options.insert("include_usage".to_owned(), Value::Bool(true));
+                            (
+                                false,
+                                StreamOptionsEdit::Replace {
+                                    span: span(raw),
+                                    with: Value::Object(options).to_string(),
+                                },
+                            )
+                        }
+                    },
+                    Some(_) => return Err(Error::invalid("stream_options", "must be an object")),
+                };
         }
-        Ok(head)
+        Ok(envelope)
     }
 
-    /// The body for a provider of the client's own format: its own name of the model. Everything else to the byte.
+    /// The body for a provider of the client's own format: only the model's name is replaced.
     pub fn with_model(&self, body: &[u8], model: &str) -> Bytes {
         let model = Value::from(model).to_string();
         let (start, end) = self.model_span;
@@ -170,18 +174,18 @@ impl Head {
         out.freeze()
     }
 
-    /// The body of a chat completion for a provider: its own name of the model, and usage asked for. Everything else to
-    /// the byte.
+    /// The body of a chat completion for a provider: the model's name is replaced, and usage is requested. All other
+    /// bytes are unchanged.
     pub fn rewrite(&self, body: &[u8], model: &str) -> Bytes {
         let model = Value::from(model).to_string();
         let mut edits = vec![(self.model_span, model.as_str())];
-        if let Options::Replace { span, with } = &self.options {
+        if let StreamOptionsEdit::Replace { span, with } = &self.options {
             edits.push((*span, with));
         }
         edits.sort_unstable();
         let mut out = BytesMut::with_capacity(body.len() + model.len() + 64);
         let mut from = 0;
-        if matches!(self.options, Options::Insert) {
+        if matches!(self.options, StreamOptionsEdit::Insert) {
             let brace = memchr::memchr(b'{', body).unwrap_or(0);
             out.put_slice(&body[..=brace]);
             out.put_slice(b"\"stream_options\":");
@@ -207,8 +211,8 @@ mod tests {
     use super::*;
 
     fn rewritten(body: &str) -> String {
-        let head = Head::read(body.as_bytes()).expect("valid");
-        String::from_utf8(head.rewrite(body.as_bytes(), "m\"2").to_vec()).expect("UTF-8")
+        let envelope = RequestEnvelope::read(body.as_bytes()).expect("valid");
+        String::from_utf8(envelope.rewrite(body.as_bytes(), "m\"2").to_vec()).expect("UTF-8")
     }
 
     #[test]
@@ -218,14 +222,14 @@ mod tests {
     }
 
     #[test]
-    fn other_formats_get_the_model_and_nothing_else() {
+    fn for_other_formats_only_the_model_changes() {
         let body = r#"{"stream":true, "model":"p/m","max_tokens":1}"#;
-        let head = Head::read(body.as_bytes()).expect("valid");
-        assert_eq!(&head.with_model(body.as_bytes(), "m2")[..], body.replace("p/m", "m2").as_bytes());
+        let envelope = RequestEnvelope::read(body.as_bytes()).expect("valid");
+        assert_eq!(&envelope.with_model(body.as_bytes(), "m2")[..], body.replace("p/m", "m2").as_bytes());
     }
 
     #[test]
-    fn usage_is_asked_for_when_the_client_did_not() {
+    fn usage_is_requested_if_the_client_did_not() {
         let with = |options: &str| rewritten(&format!(r#"{{"model":"p/m","stream":true{options}}}"#));
         assert_eq!(with(""), r#"{"stream_options":{"include_usage":true},"model":"m\"2","stream":true}"#);
         let off = with(r#","stream_options":{"include_usage":false,"x":1}"#);
@@ -233,14 +237,14 @@ mod tests {
         let null = with(r#","stream_options":null"#);
         assert_eq!(null, r#"{"model":"m\"2","stream":true,"stream_options":{"include_usage":true}}"#);
         let own = r#"{"model":"p/m","stream":true,"stream_options":{"include_usage":true}}"#;
-        assert!(Head::read(own.as_bytes()).expect("valid").wants_usage);
+        assert!(RequestEnvelope::read(own.as_bytes()).expect("valid").wants_usage);
         assert_eq!(rewritten(own), own.replace("p/m", "m\\\"2"));
     }
 
     #[test]
     fn the_end_user_is_read_from_the_field_of_each_format() {
         let of = |rest: &str| {
-            Head::read(format!(r#"{{"model":"p/m",{rest}}}"#).as_bytes()).expect("valid").end_user
+            RequestEnvelope::read(format!(r#"{{"model":"p/m",{rest}}}"#).as_bytes()).expect("valid").end_user
         };
         for body in [
             r#""user":"bob-1""#,
@@ -264,8 +268,9 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_body_is_refused_with_the_field() {
-        let param = |body: &[u8]| Head::read(body).expect_err("refused").param().map(str::to_owned);
+    fn an_invalid_body_is_rejected_with_the_field() {
+        let param =
+            |body: &[u8]| RequestEnvelope::read(body).expect_err("refused").param().map(str::to_owned);
         assert_eq!(param(br#"{"messages":[]}"#), Some("model".to_owned()));
         assert_eq!(param(br#"{"model":7}"#), Some("model".to_owned()));
         assert_eq!(param(br#"{"model":"m","stream":"yes"}"#), Some("stream".to_owned()));
@@ -282,7 +287,7 @@ mod tests {
             b"",
             b"{\"model\":\"a\"} x",
         ] {
-            assert!(Head::read(body).is_err(), "{body:?}");
+            assert!(RequestEnvelope::read(body).is_err(), "{body:?}");
         }
     }
 }

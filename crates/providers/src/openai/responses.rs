@@ -1,21 +1,21 @@
-//! OpenAI's Responses API, which passes through; its usage is read on the side.
+//! OpenAI's Responses API, which is forwarded unchanged; its usage is extracted on the way.
 //!
-//! From the API reference, "Responses" (platform.openai.com/docs/api-reference/responses): the answer and the events
-//! `response.completed`, `response.incomplete` and `response.failed` hold the whole response with its `usage`; one of
-//! the three is the last event, and there is no `[DONE]`. `error` is an event of its own. Some compatible servers do
-//! send `[DONE]`, as a last event behind the last.
+//! Source: the API reference, "Responses" (platform.openai.com/docs/api-reference/responses): the response and the
+//! events `response.completed`, `response.incomplete` and `response.failed` hold the complete response with its
+//! `usage`; one of the three is the last event, and there is no `[DONE]`. `error` is an event of its own. Some
+//! compatible servers do send `[DONE]` after the last event.
 
 use bytes::Bytes;
 use loam_kernel::Result;
 use memchr::memmem;
 use serde::Deserialize;
 
-use crate::sse::{Passing, Verdict, Watch, data};
-use crate::{Forward, Reader, Usage, Whole};
+use crate::sse::{Inspector, PassThroughStream, Verdict, data};
+use crate::{CompleteResponse, Forward, Reader, Usage};
 
-/// What the responses API says of usage.
+/// The Responses API's `usage`.
 #[derive(Debug, Deserialize)]
-struct Counted {
+struct WireUsage {
     #[serde(default)]
     input_tokens: u64,
     #[serde(default)]
@@ -30,10 +30,10 @@ struct Details {
     cached_tokens: Option<u64>,
 }
 
-impl From<Counted> for Usage {
-    fn from(counted: Counted) -> Self {
-        let cached = counted.input_tokens_details.and_then(|details| details.cached_tokens).unwrap_or(0);
-        Self::new(counted.input_tokens, counted.output_tokens, cached, 0)
+impl From<WireUsage> for Usage {
+    fn from(usage: WireUsage) -> Self {
+        let cached = usage.input_tokens_details.and_then(|details| details.cached_tokens).unwrap_or(0);
+        Self::new(usage.input_tokens, usage.output_tokens, cached, 0)
     }
 }
 
@@ -50,34 +50,34 @@ struct Event {
 #[derive(Deserialize)]
 struct Response {
     #[serde(default)]
-    usage: Option<Counted>,
+    usage: Option<WireUsage>,
     #[serde(default)]
-    error: Option<Fault>,
+    error: Option<WireError>,
 }
 
 #[derive(Deserialize)]
-struct Fault {
+struct WireError {
     #[serde(default)]
     message: String,
 }
 
-/// What is looked for among the events.
+/// The data extracted from the events.
 #[derive(Debug, Default)]
 struct Progress {
     usage: Option<Usage>,
     failure: Option<String>,
 }
 
-/// The events that may hold what is looked for.
-const ENDS: [&[u8]; 4] =
+/// The event types that may hold this data.
+const RELEVANT_TYPES: [&[u8]; 4] =
     [b"\"response.completed\"", b"\"response.incomplete\"", b"\"response.failed\"", b"\"error\""];
 
-impl Watch for Progress {
-    fn concerns(&self, bytes: &[u8]) -> bool {
-        ENDS.iter().any(|end| memmem::find(bytes, end).is_some())
+impl Inspector for Progress {
+    fn is_relevant(&self, bytes: &[u8]) -> bool {
+        RELEVANT_TYPES.iter().any(|end| memmem::find(bytes, end).is_some())
     }
 
-    fn look(&mut self, event: &[u8]) -> Verdict {
+    fn inspect(&mut self, event: &[u8]) -> Verdict {
         let Some(event) = data(event).and_then(|json| serde_json::from_slice::<Event>(json).ok()) else {
             return Verdict::Pass;
         };
@@ -99,19 +99,19 @@ impl Watch for Progress {
     }
 }
 
-/// Reads an answer of the responses API.
-pub(crate) struct Responses(Passing<Progress>);
+/// Reads a response of the Responses API.
+pub(crate) struct Responses(PassThroughStream<Progress>);
 
 impl Responses {
     pub(crate) fn new() -> Self {
-        Self(Passing::watched_by(Progress::default()))
+        Self(PassThroughStream::with_inspector(Progress::default()))
     }
 }
 
 impl Reader for Responses {
-    fn whole(&mut self, body: Bytes) -> Result<Whole> {
-        let usage = serde_json::from_slice::<Response>(&body).ok().and_then(|answer| answer.usage);
-        Ok(Whole { usage: usage.map(Usage::from), body })
+    fn read_complete(&mut self, body: Bytes) -> Result<CompleteResponse> {
+        let usage = serde_json::from_slice::<Response>(&body).ok().and_then(|response| response.usage);
+        Ok(CompleteResponse { usage: usage.map(Usage::from), body })
     }
 
     fn push(&mut self, chunk: Bytes) -> Forward {
@@ -123,10 +123,10 @@ impl Reader for Responses {
     }
 
     fn usage(&self) -> Option<Usage> {
-        self.0.watch.usage
+        self.0.inspector.usage
     }
 
     fn failure(&self) -> Option<String> {
-        self.0.watch.failure.clone()
+        self.0.inspector.failure.clone()
     }
 }

@@ -1,7 +1,7 @@
-//! The events of a stream in OpenAI's formats, read on the side: bytes go on as they came, whole events at a time.
+//! Inspects a stream in OpenAI's format while it is forwarded in complete events.
 //!
-//! Looked for are the usage, which is hidden again from a client that didn't ask for it, the end, which is held back
-//! until the call is settled, and an error in the middle.
+//! It extracts the usage, which is hidden from a client that didn't request it, the end, which is delayed until the
+//! call is settled, and an error in the middle.
 
 use std::sync::LazyLock;
 
@@ -10,17 +10,17 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::Usage;
-use crate::sse::{Passing, Verdict, Watch, data, last};
+use crate::sse::{Inspector, PassThroughStream, Verdict, data, last_event};
 
-// made once: making one costs as much as using it on a small chunk
+// built once: building one costs as much as searching a small chunk
 static DONE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("[DONE]"));
 static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"usage\""));
 static ERROR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"error\""));
 
-/// Reads a stream of chat completions.
-pub(crate) type Events = Passing<Chunks>;
+/// A forwarded stream of chat completions.
+pub(crate) type Events = PassThroughStream<Chunks>;
 
-/// What is looked for among the chunks of a chat completion.
+/// The data extracted from the chunks of a chat completion.
 #[derive(Debug)]
 pub(crate) struct Chunks {
     hide_usage: bool,
@@ -39,29 +39,29 @@ struct Chunk<'a> {
 }
 
 impl Events {
-    /// A reader; `hide_usage` when the client didn't ask for what Loam asked for.
+    /// `hide_usage`: the client didn't request the usage that Loam requests.
     pub(crate) fn new(hide_usage: bool) -> Self {
-        Self::watched_by(Chunks { hide_usage, usage: None, failure: None })
+        Self::with_inspector(Chunks { hide_usage, usage: None, failure: None })
     }
 
-    /// The usage, once it has come.
+    /// The usage, once it has arrived.
     pub(crate) fn usage(&self) -> Option<Usage> {
-        self.watch.usage
+        self.inspector.usage
     }
 
-    /// What the provider said went wrong.
+    /// The error that the provider reported.
     pub(crate) fn failure(&self) -> Option<&str> {
-        self.watch.failure.as_deref()
+        self.inspector.failure.as_deref()
     }
 }
 
-impl Watch for Chunks {
-    fn concerns(&self, bytes: &[u8]) -> bool {
-        // an error is the last that comes, or the last before the end, so that most bytes need no search for it
-        USAGE.find(bytes).is_some() || DONE.find(bytes).is_some() || ERROR.find(last(bytes)).is_some()
+impl Inspector for Chunks {
+    fn is_relevant(&self, bytes: &[u8]) -> bool {
+        // an error is the last event, or the last before the end, so most bytes need no search for it
+        USAGE.find(bytes).is_some() || DONE.find(bytes).is_some() || ERROR.find(last_event(bytes)).is_some()
     }
 
-    fn look(&mut self, event: &[u8]) -> Verdict {
+    fn inspect(&mut self, event: &[u8]) -> Verdict {
         let Some(json) = data(event) else { return Verdict::Pass };
         if json == b"[DONE]" {
             return Verdict::Last;
@@ -75,7 +75,7 @@ impl Watch for Chunks {
         if let Some(error) = chunk.error
             && chunk.choices.is_none()
         {
-            self.failure = Some(said(error.get()));
+            self.failure = Some(error_message(error.get()));
         }
         self.usage = chunk.usage.or(self.usage);
         let empty = chunk.choices.is_some_and(|choices| is_empty_array(choices.get()));
@@ -83,8 +83,8 @@ impl Watch for Chunks {
     }
 }
 
-/// What an error in a stream says.
-pub(crate) fn said(error: &str) -> String {
+/// The message of an error in a stream.
+pub(crate) fn error_message(error: &str) -> String {
     let error: serde_json::Value = serde_json::from_str(error).unwrap_or_default();
     let message = error["message"].as_str().or_else(|| error.as_str());
     message.map_or_else(|| error.to_string(), str::to_owned)
@@ -109,7 +109,7 @@ mod tests {
         let (mut now, mut last) = (Vec::new(), None);
         for part in stream.as_bytes().chunks(size) {
             let forward = events.push(Bytes::copy_from_slice(part));
-            assert!(forward.now.is_empty() || last.is_none(), "nothing comes behind the end");
+            assert!(forward.now.is_empty() || last.is_none(), "nothing follows the end");
             now.extend_from_slice(&forward.now);
             last = last.or(forward.last);
         }
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn however_it_is_cut_the_same_goes_on_and_the_end_is_held_back() {
+    fn the_stream_is_forwarded_unchanged_and_its_end_is_delayed() {
         for stream in [STREAM.to_owned(), STREAM.replace('\n', "\r\n")] {
             for size in 1..=stream.len() {
                 let (now, last, events) = run(&stream, size, false);
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn usage_that_the_client_did_not_ask_for_is_hidden() {
+    fn usage_that_the_client_did_not_request_is_hidden() {
         for size in 1..=STREAM.len() {
             let (now, last, events) = run(STREAM, size, true);
             assert!(
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_that_is_cut_is_not_done_and_its_rest_goes_on() {
+    fn a_truncated_stream_has_no_end_and_its_rest_is_forwarded() {
         let (now, last, events) = run("data: {\"choices\":[]}\n\ndata: {\"cho", 7, true);
         assert_eq!(
             (now.as_str(), last, events.usage()),
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_in_the_middle_is_noticed_and_goes_on_as_it_is() {
+    fn an_error_in_the_middle_is_detected_and_forwarded() {
         let stream = "data: {\"choices\":[{\"delta\":{\"content\":\"an \\\"error\\\"\"}}]}\n\n\
             data: {\"error\":{\"message\":\"out of memory\",\"type\":\"server_error\"}}\n\n";
         for size in 1..=stream.len() {

@@ -1,4 +1,4 @@
-//! OpenAI and the kinds that speak its format: what is in that format already passes through.
+//! OpenAI and the kinds that speak its format: requests in that format are forwarded unchanged.
 
 use std::time::Duration;
 
@@ -7,53 +7,60 @@ use http::{HeaderName, HeaderValue};
 use loam_kernel::{Error, Result};
 use serde_json::{Map, Value};
 
-use super::refuse::refuse;
 use super::responses::Responses;
-use super::{ChatSource, Events, error_from, model_ids, usage_of};
-use crate::anthropic::{MessagesSink, to_chat};
-use crate::piece::Translated;
-use crate::wire::{Ask, Endpoint, Forward, Outgoing, Reader, Whole, Wire, secret_header};
-use crate::{Config, Feature, Usage, Ways};
+use super::unsupported::reject_unsupported;
+use super::{ChatDecoder, Events, error_from, model_ids, usage_of};
+use crate::anthropic::{MessagesEncoder, to_chat};
+use crate::translate::Translator;
+use crate::wire::{
+    CompleteResponse, Endpoint, Forward, Outgoing, ProviderRequest, Reader, Wire, secret_header,
+};
+use crate::{ChatDialect, Config, Feature, Usage};
 
-/// A kind that speaks OpenAI's format, with its own ways.
+/// A kind that speaks OpenAI's format, with its dialect.
 pub(crate) struct OpenAi {
-    pub(crate) ways: Ways,
-    pub(crate) cannot: &'static [Feature],
+    pub(crate) dialect: ChatDialect,
+    pub(crate) unsupported: &'static [Feature],
     pub(crate) error: fn(&str, u16, &[u8], Option<Duration>) -> Error,
 }
 
-/// The kind `openai`: OpenAI itself, and every server that speaks its API and has no kind of its own.
+/// The kind `openai`: OpenAI itself, and every compatible server without a kind of its own.
 ///
-/// Its reasoning models want the limit as `max_completion_tokens`, which servers that only speak the API may not know:
-/// so the translation for clients of Anthropic's format writes the one or the other, by the address.
+/// OpenAI's reasoning models require the limit as `max_completion_tokens`, which compatible servers may not know: so
+/// the translation for clients of Anthropic's format writes one or the other, depending on the base URL.
 pub(crate) static OPENAI: OpenAi = OpenAi {
-    ways: Ways { kind: "openai", max_tokens: "max_tokens", keeps_thoughts: false, think },
-    cannot: &[],
+    dialect: ChatDialect {
+        kind: "openai",
+        max_tokens: "max_tokens",
+        resends_reasoning: false,
+        apply_reasoning,
+    },
+    unsupported: &[],
     error: error_from,
 };
 
-/// What Anthropic's format has and OpenAI's hasn't.
+/// Features of Anthropic's format that OpenAI's lacks.
 const UNTRANSLATED: [Feature; 3] = [Feature::Documents, Feature::Prefill, Feature::ServerTools];
 
-/// OpenAI's own address.
+/// OpenAI's own base URL.
 const OWN: &str = "https://api.openai.com/";
 
-/// An effort that the client chose is passed on. That thoughts are on or off is not: most models refuse to be told.
-fn think(_thinking: Option<&Value>, effort: Option<&str>, chat: &mut Map<String, Value>) {
+/// Forwards the effort that the client chose, but not whether reasoning is on or off: most models reject that.
+fn apply_reasoning(_thinking: Option<&Value>, effort: Option<&str>, chat: &mut Map<String, Value>) {
     if let Some(effort) = effort {
-        // the levels have the same names, but for the last
+        // the levels have the same names, except the highest
         let effort = if effort == "max" { "xhigh" } else { effort };
         chat.insert("reasoning_effort".to_owned(), effort.into());
     }
 }
 
 impl OpenAi {
-    fn translated(&self, config: &Config, ask: &Ask<'_>) -> Result<Bytes> {
-        let mut chat = to_chat(&self.ways, ask)?;
+    fn translated(&self, config: &Config, provider_request: &ProviderRequest<'_>) -> Result<Bytes> {
+        let mut chat = to_chat(&self.dialect, provider_request)?;
         if config.base_url.starts_with(OWN) {
-            let limit = chat[self.ways.max_tokens].take();
+            let limit = chat[self.dialect.max_tokens].take();
             chat["max_completion_tokens"] = limit;
-            chat.as_object_mut().map(|chat| chat.remove(self.ways.max_tokens));
+            chat.as_object_mut().map(|chat| chat.remove(self.dialect.max_tokens));
         }
         Ok(chat.to_string().into())
     }
@@ -61,12 +68,12 @@ impl OpenAi {
 
 impl Wire for OpenAi {
     fn kind(&self) -> &'static str {
-        self.ways.kind
+        self.dialect.kind
     }
 
-    fn cannot(&self, endpoint: Endpoint) -> Vec<Feature> {
+    fn unsupported(&self, endpoint: Endpoint) -> Vec<Feature> {
         let translated: &[Feature] = if endpoint == Endpoint::Messages { &UNTRANSLATED } else { &[] };
-        self.cannot.iter().chain(translated).copied().collect()
+        self.unsupported.iter().chain(translated).copied().collect()
     }
 
     fn headers(&self, config: &Config, key: Option<&str>) -> Result<Vec<(HeaderName, HeaderValue)>> {
@@ -77,30 +84,37 @@ impl Wire for OpenAi {
         [bearer, organization, project].into_iter().flatten().collect()
     }
 
-    fn outgoing(&self, config: &Config, ask: &Ask<'_>) -> Result<Outgoing> {
-        self.serves(ask.endpoint)?;
-        let body = match ask.endpoint {
-            Endpoint::ChatCompletions | Endpoint::Embeddings => ask.head.rewrite(ask.body, ask.model),
-            Endpoint::Responses => ask.head.with_model(ask.body, ask.model),
-            Endpoint::Messages => self.translated(config, ask)?,
+    fn outgoing(&self, config: &Config, provider_request: &ProviderRequest<'_>) -> Result<Outgoing> {
+        self.serves(provider_request.endpoint)?;
+        let body = match provider_request.endpoint {
+            Endpoint::ChatCompletions | Endpoint::Embeddings => {
+                provider_request.envelope.rewrite(provider_request.body, provider_request.model)
+            }
+            Endpoint::Responses => {
+                provider_request.envelope.with_model(provider_request.body, provider_request.model)
+            }
+            Endpoint::Messages => self.translated(config, provider_request)?,
         };
-        if matches!(ask.endpoint, Endpoint::ChatCompletions | Endpoint::Messages) {
-            refuse(self.ways.kind, self.cannot, ask.endpoint, &body)?;
+        if matches!(provider_request.endpoint, Endpoint::ChatCompletions | Endpoint::Messages) {
+            reject_unsupported(self.dialect.kind, self.unsupported, provider_request.endpoint, &body)?;
         }
-        let path = match ask.endpoint {
+        let path = match provider_request.endpoint {
             Endpoint::Messages => Endpoint::ChatCompletions.path(),
             endpoint => endpoint.path(),
         };
         Ok(Outgoing { path, headers: Vec::new(), body })
     }
 
-    fn reader(&self, ask: &Ask<'_>) -> Box<dyn Reader> {
-        match ask.endpoint {
+    fn reader(&self, provider_request: &ProviderRequest<'_>) -> Box<dyn Reader> {
+        match provider_request.endpoint {
             Endpoint::Responses => Box::new(Responses::new()),
-            Endpoint::Messages => {
-                Box::new(Translated::new(ChatSource::default(), MessagesSink::new(ask.model)))
-            }
-            _ => Box::new(PassThrough(Events::new(ask.head.stream && !ask.head.wants_usage))),
+            Endpoint::Messages => Box::new(Translator::new(
+                ChatDecoder::default(),
+                MessagesEncoder::new(provider_request.model),
+            )),
+            _ => Box::new(PassThrough(Events::new(
+                provider_request.envelope.stream && !provider_request.envelope.wants_usage,
+            ))),
         }
     }
 
@@ -113,13 +127,13 @@ impl Wire for OpenAi {
     }
 }
 
-/// An answer that goes on as it came.
+/// A response that is forwarded unchanged.
 struct PassThrough(Events);
 
 impl Reader for PassThrough {
-    fn whole(&mut self, body: Bytes) -> Result<Whole> {
+    fn read_complete(&mut self, body: Bytes) -> Result<CompleteResponse> {
         let usage = usage_of(&body);
-        Ok(Whole { body, usage })
+        Ok(CompleteResponse { body, usage })
     }
 
     fn push(&mut self, chunk: Bytes) -> Forward {

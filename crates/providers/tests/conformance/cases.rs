@@ -1,29 +1,29 @@
-//! The cases.
+//! The test cases.
 
 use loam_providers::{Endpoint, Feature};
 use serde_json::{Value, json};
 
-use crate::provider::Says;
-use crate::request::{Asked, Turn};
+use crate::provider::Reply;
+use crate::request::{ParsedRequest, Turn};
 
-/// One case.
+/// A test case.
 pub struct Case {
     pub name: &'static str,
-    /// What it takes: a kind that declares one of these as missing must refuse it.
+    /// The features it needs: a kind that declares one of these as unsupported must reject it.
     pub needs: &'static [Feature],
-    /// The client's request in OpenAI's format and in Anthropic's, where it can be made.
+    /// The client's request in OpenAI's and in Anthropic's format, where it can be expressed.
     pub chat: Option<Value>,
     pub messages: Option<Value>,
-    /// What a provider must understand.
-    pub asked: Asked,
-    /// What an application of Dify's is asked, where it can be.
+    /// The request that a provider must receive.
+    pub expected_request: ParsedRequest,
+    /// The query that a Dify application must receive, if it supports the case.
     pub query: &'static str,
-    /// What the model answers.
-    pub says: Says,
+    /// The model's reply.
+    pub reply: Reply,
 }
 
 impl Case {
-    /// The request of a client, for a model and as a stream or not.
+    /// The client's request, streamed or not.
     pub fn request(&self, endpoint: Endpoint, stream: bool) -> Option<Value> {
         let body = if endpoint == Endpoint::Messages { &self.messages } else { &self.chat };
         let mut body = body.clone()?;
@@ -43,30 +43,34 @@ fn assistant(text: &str) -> Turn {
     Turn { text: text.to_owned(), ..Turn::default() }
 }
 
-fn hello() -> Says {
-    Says { text: "Grüße, 世界! 🌱", stop: "stop", ..Says::default() }
+fn hello() -> Reply {
+    Reply { text: "Grüße, 世界! 🌱", stop: "stop", ..Reply::default() }
 }
 
-/// A case in which a text is asked for and comes.
+/// A case with a text request and a text reply.
 fn plain(name: &'static str) -> Case {
     Case {
         name,
         needs: &[],
         chat: Some(json!({"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 100})),
         messages: Some(json!({"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 100})),
-        asked: Asked { turns: vec![user("Hello")], limit: Some(100), ..Asked::default() },
+        expected_request: ParsedRequest {
+            turns: vec![user("Hello")],
+            limit: Some(100),
+            ..ParsedRequest::default()
+        },
         query: "Hello",
-        says: hello(),
+        reply: hello(),
     }
 }
 
-/// A case that is [`plain`] but for fields of the request, each in the two formats.
+/// A [`plain`] case with additional request fields, each in the two formats.
 fn with(
     name: &'static str,
     needs: &'static [Feature],
     chat: Option<Value>,
     messages: Option<Value>,
-    asked: impl FnOnce(&mut Asked),
+    expected_request: impl FnOnce(&mut ParsedRequest),
 ) -> Case {
     let mut case = plain(name);
     let add = |body: &mut Option<Value>, fields: Option<Value>| match fields {
@@ -80,7 +84,7 @@ fn with(
     add(&mut case.chat, chat);
     add(&mut case.messages, messages);
     case.needs = needs;
-    asked(&mut case.asked);
+    expected_request(&mut case.expected_request);
     case
 }
 
@@ -108,12 +112,12 @@ fn tools() -> Vec<(String, Value)> {
     vec![("weather".to_owned(), schema()), ("time".to_owned(), json!({"type": "object"}))]
 }
 
-fn calls() -> Says {
+fn calls() -> Reply {
     let calls = vec![("weather", json!({"city": "Tromsø \"N\""})), ("time", json!({"zone": 1}))];
-    Says { calls, stop: "tool_calls", ..Says::default() }
+    Reply { calls, stop: "tool_calls", ..Reply::default() }
 }
 
-/// Every case.
+/// All cases.
 pub fn all() -> Vec<Case> {
     [talk(), pictures(), tools_cases(), forms(), limits()].into_iter().flatten().collect()
 }
@@ -131,21 +135,21 @@ fn talk() -> Vec<Case> {
             json!({"system": [{"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral"}}],
             "messages": past, "metadata": {"user_id": "u-1"}, "temperature": 0.5}),
         ),
-        |asked| {
-            asked.system = "Be brief.".to_owned();
-            asked.turns = vec![user("Hi"), assistant("Hello."), user("And\n\nnow?")];
-            asked.user = Some("u-1".to_owned());
-            asked.temperature = Some(0.5);
+        |expected_request| {
+            expected_request.system = "Be brief.".to_owned();
+            expected_request.turns = vec![user("Hi"), assistant("Hello."), user("And\n\nnow?")];
+            expected_request.user = Some("u-1".to_owned());
+            expected_request.temperature = Some(0.5);
         },
     );
     conversation.query = "Be brief.\n\nUser: Hi\n\nAssistant: Hello.\n\nUser: And\n\nnow?";
-    let mut thoughts = plain("an answer with thoughts");
-    thoughts.says.thoughts = "What is a greeting?";
+    let mut reasoning = plain("an answer with thoughts");
+    reasoning.reply.reasoning = "What is a greeting?";
     let mut length = plain("an answer that is cut by its limit");
-    length.says.stop = "length";
+    length.reply.stop = "length";
     let mut filtered = plain("an answer that is withheld");
-    filtered.says.stop = "content_filter";
-    vec![plain("a text"), conversation, thoughts, length, filtered]
+    filtered.reply.stop = "content_filter";
+    vec![plain("a text"), conversation, reasoning, length, filtered]
 }
 
 fn pictures() -> Vec<Case> {
@@ -164,7 +168,7 @@ fn pictures() -> Vec<Case> {
         &[Feature::Images],
         Some(chat(url)),
         Some(messages(json!({"type": "url", "url": url}))),
-        |asked| asked.turns = vec![turn(url)],
+        |expected_request| expected_request.turns = vec![turn(url)],
     );
     at_address.query = "What is this?";
     let data = format!("data:image/png;base64,{PIXEL}");
@@ -173,7 +177,7 @@ fn pictures() -> Vec<Case> {
         &[Feature::Images, Feature::ImageData],
         Some(chat(&data)),
         Some(messages(json!({"type": "base64", "media_type": "image/png", "data": PIXEL}))),
-        |asked| asked.turns = vec![turn(&data)],
+        |expected_request| expected_request.turns = vec![turn(&data)],
     );
     let pdf = json!({"type": "base64", "media_type": "application/pdf", "data": "JVBERi0="});
     let document = with(
@@ -187,16 +191,16 @@ fn pictures() -> Vec<Case> {
 }
 
 fn tools_cases() -> Vec<Case> {
-    let offer = |name, needs, chat: Value, messages: Value, change: fn(&mut Asked)| {
+    let offer = |name, needs, chat: Value, messages: Value, change: fn(&mut ParsedRequest)| {
         let mut chat = chat;
         chat["tools"] = chat_tools();
         let mut messages = messages;
         messages["tools"] = message_tools();
-        let mut case = with(name, needs, Some(chat), Some(messages), |asked| {
-            asked.tools = tools();
-            change(asked);
+        let mut case = with(name, needs, Some(chat), Some(messages), |expected_request| {
+            expected_request.tools = tools();
+            change(expected_request);
         });
-        case.says = calls();
+        case.reply = calls();
         case
     };
     let offered = offer("tools that may be called", &[Feature::Tools], json!({}), json!({}), |_| {});
@@ -205,16 +209,16 @@ fn tools_cases() -> Vec<Case> {
         &[Feature::Tools, Feature::ToolChoice],
         json!({"tool_choice": "required"}),
         json!({"tool_choice": {"type": "any"}}),
-        |asked| asked.choice = Some("required".to_owned()),
+        |expected_request| expected_request.choice = Some("required".to_owned()),
     );
     let one = offer(
         "one tool that must be called, once",
         &[Feature::Tools, Feature::ToolChoice],
         json!({"tool_choice": {"type": "function", "function": {"name": "time"}}, "parallel_tool_calls": false}),
         json!({"tool_choice": {"type": "tool", "name": "time", "disable_parallel_tool_use": true}}),
-        |asked| {
-            asked.choice = Some("time".to_owned());
-            asked.one_call_at_a_time = true;
+        |expected_request| {
+            expected_request.choice = Some("time".to_owned());
+            expected_request.one_call_at_a_time = true;
         },
     );
     let none = offer(
@@ -222,7 +226,7 @@ fn tools_cases() -> Vec<Case> {
         &[Feature::Tools, Feature::ToolChoice],
         json!({"tool_choice": "none"}),
         json!({"tool_choice": {"type": "none"}}),
-        |asked| asked.choice = Some("none".to_owned()),
+        |expected_request| expected_request.choice = Some("none".to_owned()),
     );
     let call = |id: &str, name: &str, arguments: &str| json!({"id": id, "type": "function", "function": {"name": name, "arguments": arguments}});
     let chat_past = json!({"messages": [
@@ -248,21 +252,21 @@ fn tools_cases() -> Vec<Case> {
             {"type": "tool_result", "tool_use_id": "t2", "content": "no clock", "is_error": true},
             {"type": "text", "text": "Well?"}]},
     ]});
-    let past = |asked: &mut Asked| {
+    let past = |expected_request: &mut ParsedRequest| {
         let called = vec![
             ("t1".to_owned(), "weather".to_owned(), json!({"city": "Oslo"})),
             ("t2".to_owned(), "time".to_owned(), json!({})),
         ];
         let results =
             vec![("t1".to_owned(), "rain".to_owned()), ("t2".to_owned(), "Error: no clock".to_owned())];
-        asked.turns = vec![
+        expected_request.turns = vec![
             user("Weather?"),
             Turn { calls: called, ..assistant("Let me see.") },
             Turn { results, ..user("Well?") },
         ];
     };
     let mut results = offer("results of tools", &[Feature::Tools], chat_past_object, message_past, past);
-    results.says = hello();
+    results.reply = hello();
     let picture =
         json!({"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PIXEL}});
     let mut shown = with(
@@ -275,9 +279,9 @@ fn tools_cases() -> Vec<Case> {
             {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t1", "content": [
                 {"type": "text", "text": "a clock"}, picture]}]},
         ]})),
-        |asked| {
-            asked.tools = tools();
-            asked.turns = vec![
+        |expected_request| {
+            expected_request.tools = tools();
+            expected_request.turns = vec![
                 user("Show me."),
                 Turn { calls: vec![("t1".to_owned(), "time".to_owned(), json!({}))], ..assistant("") },
                 Turn {
@@ -288,7 +292,7 @@ fn tools_cases() -> Vec<Case> {
             ];
         },
     );
-    shown.says = hello();
+    shown.reply = hello();
     let server = with(
         "a tool of the provider's own",
         &[Feature::ServerTools],
@@ -306,11 +310,11 @@ fn forms() -> Vec<Case> {
         Some(json!({"response_format": {"type": "json_schema",
             "json_schema": {"name": "place", "strict": true, "schema": schema()}}})),
         Some(json!({"output_config": {"format": {"type": "json_schema", "schema": schema()}}})),
-        |asked| asked.schema = Some(schema()),
+        |expected_request| expected_request.schema = Some(schema()),
     );
-    after_schema.says.text = "{\"city\": \"Oslo\"}";
+    after_schema.reply.text = "{\"city\": \"Oslo\"}";
     let any_json = json!({"response_format": {"type": "json_object"}});
-    let unasked = |_: &mut Asked| {};
+    let unasked = |_: &mut ParsedRequest| {};
     vec![
         after_schema,
         with("an answer in any JSON", &[Feature::JsonObject], Some(any_json), None, unasked),
@@ -333,7 +337,7 @@ fn limits() -> Vec<Case> {
         &[Feature::Stop],
         Some(json!({"stop": ["END", "\n\n"]})),
         Some(json!({"stop_sequences": ["END", "\n\n"]})),
-        |asked| asked.stop = vec!["END".to_owned(), "\n\n".to_owned()],
+        |expected_request| expected_request.stop = vec!["END".to_owned(), "\n\n".to_owned()],
     );
     let begun =
         json!({"messages": [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Good"}]});

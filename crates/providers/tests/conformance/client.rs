@@ -1,27 +1,27 @@
-//! Answers as clients read them, in either format.
+//! Parses responses as clients do, in either format.
 
 use loam_providers::Endpoint;
 use serde_json::{Map, Value, json};
 
-/// What a client has read.
+/// The response that a client parsed.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Seen {
-    pub thoughts: String,
+    pub reasoning: String,
     pub text: String,
     /// Id, name, arguments.
     pub calls: Vec<(String, String, Value)>,
-    /// In OpenAI's words.
+    /// As OpenAI's `finish_reason`.
     pub stop: String,
-    /// Read with what is from the cache, written, from the cache; if the client was told.
+    /// Prompt tokens including cached ones, completion tokens, cached tokens; if the client received them.
     pub usage: Option<(u64, u64, u64)>,
     pub error: Option<String>,
 }
 
-/// Reads an answer that came whole, checking what a client insists on.
-pub fn read(endpoint: Endpoint, answer: &Value) -> Seen {
+/// Parses a response that is not streamed, and checks what clients rely on.
+pub fn read(endpoint: Endpoint, response: &Value) -> Seen {
     match endpoint {
-        Endpoint::Messages => read_message(answer),
-        _ => read_chat(answer),
+        Endpoint::Messages => read_message(response),
+        _ => read_chat(response),
     }
 }
 
@@ -35,13 +35,13 @@ fn chat_usage(usage: &Value) -> Option<(u64, u64, u64)> {
     Some((number(&usage["prompt_tokens"])?, number(&usage["completion_tokens"])?, cached))
 }
 
-fn read_chat(answer: &Value) -> Seen {
-    assert_eq!(answer["object"], "chat.completion");
+fn read_chat(response: &Value) -> Seen {
+    assert_eq!(response["object"], "chat.completion");
     assert!(
-        answer["id"].is_string() && answer["created"].is_i64() && answer["model"].is_string(),
-        "{answer}"
+        response["id"].is_string() && response["created"].is_i64() && response["model"].is_string(),
+        "{response}"
     );
-    let choice = &answer["choices"][0];
+    let choice = &response["choices"][0];
     let message = &choice["message"];
     assert_eq!(message["role"], "assistant");
     let call = |call: &Value| {
@@ -50,14 +50,14 @@ fn read_chat(answer: &Value) -> Seen {
             serde_json::from_str(call["function"]["arguments"].as_str().expect("text")).expect("JSON");
         (text(&call["id"]), text(&call["function"]["name"]), arguments)
     };
-    let thoughts =
+    let reasoning =
         if message["reasoning"].is_string() { &message["reasoning"] } else { &message["reasoning_content"] };
     Seen {
-        thoughts: text(thoughts),
+        reasoning: text(reasoning),
         text: text(&message["content"]),
         calls: message["tool_calls"].as_array().into_iter().flatten().map(call).collect(),
         stop: text(&choice["finish_reason"]),
-        usage: chat_usage(&answer["usage"]),
+        usage: chat_usage(&response["usage"]),
         error: None,
     }
 }
@@ -70,7 +70,7 @@ fn read_message(message: &Value) -> Seen {
     for block in message["content"].as_array().expect("content") {
         match block["type"].as_str().expect("a type") {
             "text" => seen.text += block["text"].as_str().expect("text"),
-            "thinking" => seen.thoughts += block["thinking"].as_str().expect("text"),
+            "thinking" => seen.reasoning += block["thinking"].as_str().expect("text"),
             "tool_use" => seen.calls.push((text(&block["id"]), text(&block["name"]), block["input"].clone())),
             other => panic!("a block of type {other}"),
         }
@@ -105,7 +105,7 @@ pub fn events(stream: &str) -> Vec<(String, String)> {
     events
 }
 
-/// Reads a stream, checking the order that a client insists on.
+/// Parses a stream, and checks the order that clients rely on.
 pub fn read_stream(endpoint: Endpoint, stream: &str) -> Seen {
     match endpoint {
         Endpoint::Messages => read_message_stream(stream),
@@ -135,7 +135,7 @@ fn read_chat_stream(stream: &str) -> Seen {
             let delta = &choice["delta"];
             seen.text += delta["content"].as_str().unwrap_or_default();
             for field in ["reasoning_content", "reasoning"] {
-                seen.thoughts += delta[field].as_str().unwrap_or_default();
+                seen.reasoning += delta[field].as_str().unwrap_or_default();
             }
             for call in delta["tool_calls"].as_array().into_iter().flatten() {
                 let at = usize::try_from(call["index"].as_u64().expect("an index")).expect("small");
@@ -149,7 +149,7 @@ fn read_chat_stream(stream: &str) -> Seen {
             }
         }
     }
-    // a call whose arguments were cut is no call
+    // a call with truncated arguments is ignored
     let whole =
         |(id, name, json): (String, String, String)| Some((id, name, serde_json::from_str(&json).ok()?));
     seen.calls = calls.into_iter().filter_map(whole).collect();

@@ -1,28 +1,28 @@
-//! One suite over every kind of provider and every format of clients.
+//! One suite for every kind of provider and every client format.
 //!
-//! A case is a request in each client's format, what a provider must understand of it, and what the client must read in
-//! the answer. Providers' answers are written from their documented formats, by `provider.rs`; requests as a provider
-//! understands them and answers as a client reads them are read by code that shares nothing with the crate's own. A kind
-//! answers every case, or declares what it needs for it as something that it can't do, and then refuses it.
+//! A case is a request in each client's format, the request that a provider must receive, and the response that the
+//! client must parse. `provider.rs` writes providers' responses from their documented formats; the code that parses
+//! requests as a provider and responses as a client shares nothing with the crate's own. A kind either supports a
+//! case, or declares a feature that it needs as unsupported and rejects it.
 //!
 //! A new kind is a line in [`KINDS`]; the suite fails until there is one.
 
 mod cases;
 mod client;
+mod complete;
 mod provider;
 mod request;
 mod stream;
-mod whole;
 
 use bytes::Bytes;
-use loam_providers::openai::Head;
-use loam_providers::{Ask, Config, Endpoint, KindInfo, Outgoing, Reader, kind};
+use loam_providers::openai::RequestEnvelope;
+use loam_providers::{Config, Endpoint, KindInfo, Outgoing, ProviderRequest, Reader, kind};
 use serde_json::{Value, json};
 
-/// The formats that providers speak.
+/// The wire formats of providers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// OpenAI's, with the name of the field for thoughts.
+    /// OpenAI's, with the name of the reasoning field.
     Chat(&'static str),
     /// Anthropic's.
     Messages,
@@ -30,7 +30,7 @@ pub enum Format {
     Dify,
 }
 
-/// Every kind and the format it speaks.
+/// Every kind and its format.
 const KINDS: [(&str, Format); 6] = [
     ("openai", Format::Chat("reasoning_content")),
     ("qwen", Format::Chat("reasoning_content")),
@@ -40,41 +40,41 @@ const KINDS: [(&str, Format); 6] = [
     ("dify", Format::Dify),
 ];
 
-/// The formats of clients that a conversation can be had in.
+/// The client formats for chat.
 const CLIENTS: [Endpoint; 2] = [Endpoint::ChatCompletions, Endpoint::Messages];
 
-/// A client's request and the kind it goes to.
-struct Asking {
+/// A client's request and the kind it is sent to.
+struct Scenario {
     kind: &'static KindInfo,
     format: Format,
     endpoint: Endpoint,
     body: Bytes,
-    head: Head,
+    envelope: RequestEnvelope,
     config: Config,
 }
 
-impl Asking {
+impl Scenario {
     fn new(name: &str, format: Format, endpoint: Endpoint, body: &Value) -> Self {
         let body = Bytes::from(body.to_string());
-        let head = Head::read(&body).expect("a valid request");
+        let envelope = RequestEnvelope::read(&body).expect("a valid request");
         let config = json!({"base_url": "https://example.org/v1", "api_key": "k"});
         let config = serde_json::from_value(config).expect("a valid configuration");
-        Self { kind: kind(name).expect("a kind"), format, endpoint, body, head, config }
+        Self { kind: kind(name).expect("a kind"), format, endpoint, body, envelope, config }
     }
 
-    fn ask(&self) -> Ask<'_> {
-        Ask { endpoint: self.endpoint, head: &self.head, body: &self.body, model: "m-1" }
+    fn provider_request(&self) -> ProviderRequest<'_> {
+        ProviderRequest { endpoint: self.endpoint, envelope: &self.envelope, body: &self.body, model: "m-1" }
     }
 
     fn outgoing(&self) -> loam_kernel::Result<Outgoing> {
-        self.kind.wire.outgoing(&self.config, &self.ask())
+        self.kind.wire.outgoing(&self.config, &self.provider_request())
     }
 
     fn reader(&self) -> Box<dyn Reader> {
-        self.kind.wire.reader(&self.ask())
+        self.kind.wire.reader(&self.provider_request())
     }
 
-    /// Whether the answer goes on as it came.
+    /// Whether the response is forwarded unchanged.
     fn passes(&self) -> bool {
         match self.format {
             Format::Chat(_) => self.endpoint == Endpoint::ChatCompletions,

@@ -1,52 +1,52 @@
-//! What a provider answers, in its own format, written from its documentation.
+//! Providers' responses in their own formats, written from their documentation.
 
 use serde_json::{Value, json};
 
 use crate::Format;
 
-/// What a model says.
+/// A model's reply.
 #[derive(Clone, Debug, Default)]
-pub struct Says {
-    pub thoughts: &'static str,
+pub struct Reply {
+    pub reasoning: &'static str,
     pub text: &'static str,
     /// Name and arguments.
     pub calls: Vec<(&'static str, Value)>,
-    /// In OpenAI's words.
+    /// As OpenAI's `finish_reason`.
     pub stop: &'static str,
 }
 
-/// What every answer costs: read, of which from the cache; written.
+/// The usage of every reply: prompt tokens, cached tokens among them, completion tokens.
 pub const READ: u64 = 30;
 pub const CACHED: u64 = 8;
 pub const WRITTEN: u64 = 12;
 
-/// A text in parts, none of them cut within a character.
+/// Splits a text at character boundaries.
 fn parts(text: &str) -> Vec<String> {
     let characters: Vec<char> = text.chars().collect();
     characters.chunks(4).map(|part| part.iter().collect()).collect()
 }
 
 impl Format {
-    /// An answer in one.
-    pub fn whole(self, says: &Says) -> String {
+    /// The reply as a response that is not streamed.
+    pub fn complete(self, reply: &Reply) -> String {
         match self {
-            Self::Chat(thoughts) => chat(says, thoughts).to_string(),
-            Self::Messages => message(says).to_string(),
+            Self::Chat(reasoning) => chat(reply, reasoning).to_string(),
+            Self::Messages => message(reply).to_string(),
             Self::Dify => json!({
                 "event": "message", "task_id": "task-1", "id": "9da2", "message_id": "9da2", "conversation_id": "45701982",
-                "mode": "chat", "answer": says.text, "metadata": {"usage": dify_usage(), "retriever_resources": []},
+                "mode": "chat", "answer": reply.text, "metadata": {"usage": dify_usage(), "retriever_resources": []},
                 "created_at": 1_705_407_629
             })
             .to_string(),
         }
     }
 
-    /// The same in events, with what may stand between them.
-    pub fn stream(self, says: &Says) -> String {
+    /// The reply as a stream, with comments and pings between the events.
+    pub fn stream(self, reply: &Reply) -> String {
         match self {
-            Self::Chat(thoughts) => chat_stream(says, thoughts),
-            Self::Messages => message_stream(says),
-            Self::Dify => dify_stream(says),
+            Self::Chat(reasoning) => chat_stream(reply, reasoning),
+            Self::Messages => message_stream(reply),
+            Self::Dify => dify_stream(reply),
         }
     }
 
@@ -69,7 +69,7 @@ impl Format {
         }
     }
 
-    /// An error instead of an answer.
+    /// An error response.
     pub fn error(self, status: u16, message: &str) -> String {
         match self {
             Self::Chat(_) => {
@@ -94,25 +94,25 @@ fn chat_usage() -> Value {
         "prompt_tokens_details": {"cached_tokens": CACHED}})
 }
 
-fn chat(says: &Says, thoughts: &str) -> Value {
-    let mut message = json!({"role": "assistant", "content": says.text});
-    if !says.thoughts.is_empty() {
-        message[thoughts] = says.thoughts.into();
+fn chat(reply: &Reply, reasoning: &str) -> Value {
+    let mut message = json!({"role": "assistant", "content": reply.text});
+    if !reply.reasoning.is_empty() {
+        message[reasoning] = reply.reasoning.into();
     }
-    if !says.calls.is_empty() {
+    if !reply.calls.is_empty() {
         let call = |(at, (name, arguments)): (usize, &(&str, Value))| {
             json!({"id": format!("call_{at}"), "type": "function",
                 "function": {"name": name, "arguments": arguments.to_string()}})
         };
-        message["tool_calls"] = says.calls.iter().enumerate().map(call).collect();
+        message["tool_calls"] = reply.calls.iter().enumerate().map(call).collect();
         message["content"] = Value::Null;
     }
     json!({"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "m-1",
-        "choices": [{"index": 0, "message": message, "logprobs": null, "finish_reason": says.stop}],
+        "choices": [{"index": 0, "message": message, "logprobs": null, "finish_reason": reply.stop}],
         "usage": chat_usage()})
 }
 
-fn chat_stream(says: &Says, thoughts: &str) -> String {
+fn chat_stream(reply: &Reply, reasoning: &str) -> String {
     let chunk = |choices: Value, usage: Value| {
         let chunk = json!({"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "m-1",
             "choices": choices, "usage": usage});
@@ -121,13 +121,13 @@ fn chat_stream(says: &Says, thoughts: &str) -> String {
     let delta =
         |delta: Value| chunk(json!([{"index": 0, "delta": delta, "finish_reason": null}]), Value::Null);
     let mut stream = ": keep-alive\n\n".to_owned() + &delta(json!({"role": "assistant", "content": ""}));
-    for part in parts(says.thoughts) {
-        stream += &delta(json!({thoughts: part, "content": null}));
+    for part in parts(reply.reasoning) {
+        stream += &delta(json!({reasoning: part, "content": null}));
     }
-    for part in parts(says.text) {
+    for part in parts(reply.text) {
         stream += &delta(json!({"content": part}));
     }
-    for (at, (name, arguments)) in says.calls.iter().enumerate() {
+    for (at, (name, arguments)) in reply.calls.iter().enumerate() {
         let call = json!({"index": at, "id": format!("call_{at}"), "type": "function",
             "function": {"name": name, "arguments": ""}});
         stream += &delta(json!({"tool_calls": [call]}));
@@ -135,7 +135,7 @@ fn chat_stream(says: &Says, thoughts: &str) -> String {
             stream += &delta(json!({"tool_calls": [{"index": at, "function": {"arguments": part}}]}));
         }
     }
-    stream += &chunk(json!([{"index": 0, "delta": {}, "finish_reason": says.stop}]), Value::Null);
+    stream += &chunk(json!([{"index": 0, "delta": {}, "finish_reason": reply.stop}]), Value::Null);
     stream += &chunk(json!([]), chat_usage());
     stream + "data: [DONE]\n\n"
 }
@@ -149,32 +149,32 @@ fn stop_reason(stop: &str) -> &'static str {
     }
 }
 
-fn message(says: &Says) -> Value {
+fn message(reply: &Reply) -> Value {
     let mut content = Vec::new();
-    if !says.thoughts.is_empty() {
-        content.push(json!({"type": "thinking", "thinking": says.thoughts, "signature": "c2ln"}));
+    if !reply.reasoning.is_empty() {
+        content.push(json!({"type": "thinking", "thinking": reply.reasoning, "signature": "c2ln"}));
     }
-    if !says.text.is_empty() {
-        content.push(json!({"type": "text", "text": says.text}));
+    if !reply.text.is_empty() {
+        content.push(json!({"type": "text", "text": reply.text}));
     }
-    for (at, (name, input)) in says.calls.iter().enumerate() {
+    for (at, (name, input)) in reply.calls.iter().enumerate() {
         content.push(json!({"type": "tool_use", "id": format!("call_{at}"), "name": name, "input": input}));
     }
     json!({"id": "msg_1", "type": "message", "role": "assistant", "model": "m-1", "content": content,
-        "stop_reason": stop_reason(says.stop), "stop_sequence": null,
+        "stop_reason": stop_reason(reply.stop), "stop_sequence": null,
         "usage": {"input_tokens": READ - CACHED - 2, "cache_creation_input_tokens": 2,
             "cache_read_input_tokens": CACHED, "output_tokens": WRITTEN}})
 }
 
-fn message_stream(says: &Says) -> String {
-    let whole = message(says);
-    let mut start = whole.clone();
+fn message_stream(reply: &Reply) -> String {
+    let complete = message(reply);
+    let mut start = complete.clone();
     start["content"] = json!([]);
     start["stop_reason"] = Value::Null;
     start["usage"]["output_tokens"] = 1.into();
     let mut stream = event(Some("message_start"), &json!({"type": "message_start", "message": start}));
     stream += &event(Some("ping"), &json!({"type": "ping"}));
-    for (at, block) in whole["content"].as_array().expect("blocks").iter().enumerate() {
+    for (at, block) in complete["content"].as_array().expect("blocks").iter().enumerate() {
         let (empty, deltas) = match block["type"].as_str().expect("a type") {
             "tool_use" => {
                 let mut empty = block.clone();
@@ -204,7 +204,7 @@ fn message_stream(says: &Says) -> String {
         stream += &event(Some("content_block_stop"), &json!({"type": "content_block_stop", "index": at}));
     }
     let delta = json!({"type": "message_delta", "usage": {"output_tokens": WRITTEN},
-        "delta": {"stop_reason": whole["stop_reason"], "stop_sequence": null}});
+        "delta": {"stop_reason": complete["stop_reason"], "stop_sequence": null}});
     stream += &event(Some("message_delta"), &delta);
     stream + &event(Some("message_stop"), &json!({"type": "message_stop"}))
 }
@@ -215,7 +215,7 @@ fn dify_usage() -> Value {
         "latency": 0.7})
 }
 
-fn dify_stream(says: &Says) -> String {
+fn dify_stream(reply: &Reply) -> String {
     let of = |name: &str, more: Value| {
         let mut data =
             json!({"event": name, "task_id": "task-1", "message_id": "9da2", "conversation_id": "45701982"});
@@ -227,7 +227,7 @@ fn dify_stream(says: &Says) -> String {
         "agent_thought",
         json!({"id": "8dcf", "position": 1, "thought": "", "tool": "", "tool_input": ""}),
     );
-    for part in parts(says.text) {
+    for part in parts(reply.text) {
         stream += &of("message", json!({"answer": part, "created_at": 1_679_586_595}));
     }
     stream + &of("message_end", json!({"id": "9da2", "metadata": {"usage": dify_usage()}}))

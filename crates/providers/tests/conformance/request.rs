@@ -1,17 +1,17 @@
-//! Requests as a provider understands them, in either format.
+//! Parses requests as providers do, in either format.
 
 use serde_json::{Value, json};
 
 use crate::Format;
 
-/// What a provider was asked.
+/// A request as a provider parses it.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Asked {
+pub struct ParsedRequest {
     pub system: String,
     pub turns: Vec<Turn>,
-    /// Names, with their schemas.
+    /// Names and schemas.
     pub tools: Vec<(String, Value)>,
-    /// In OpenAI's words.
+    /// As OpenAI's `tool_choice`.
     pub choice: Option<String>,
     pub one_call_at_a_time: bool,
     pub limit: Option<u64>,
@@ -32,8 +32,8 @@ pub struct Turn {
     pub results: Vec<(String, String)>,
 }
 
-/// Reads a request for a provider of the format; Dify's are looked at as they are.
-pub fn read(format: Format, request: &Value) -> Asked {
+/// Parses a request for a provider of the format; Dify's requests are checked elsewhere.
+pub fn read(format: Format, request: &Value) -> ParsedRequest {
     match format {
         Format::Messages => read_messages(request),
         _ => read_chat(request),
@@ -60,7 +60,7 @@ fn texts(content: &Value) -> String {
     parts(content).iter().filter_map(|part| part["text"].as_str()).collect::<Vec<_>>().join("\n\n")
 }
 
-/// The turn that a message belongs to: what one side says in several messages is one turn.
+/// The turn that a message belongs to: consecutive messages of one side are one turn.
 fn turn(turns: &mut Vec<Turn>, user: bool) -> &mut Turn {
     if turns.last().is_none_or(|last| last.user != user) {
         turns.push(Turn { user, ..Turn::default() });
@@ -68,22 +68,22 @@ fn turn(turns: &mut Vec<Turn>, user: bool) -> &mut Turn {
     turns.last_mut().expect("there is one")
 }
 
-fn read_chat(request: &Value) -> Asked {
-    let mut asked = Asked::default();
+fn read_chat(request: &Value) -> ParsedRequest {
+    let mut parsed = ParsedRequest::default();
     for message in list(&request["messages"]) {
-        let said = texts(&message["content"]);
+        let content = texts(&message["content"]);
         let role = message["role"].as_str().expect("a role");
         if role == "system" || role == "developer" {
-            asked.system += &said;
+            parsed.system += &content;
             continue;
         }
-        let turn = turn(&mut asked.turns, role != "assistant");
+        let turn = turn(&mut parsed.turns, role != "assistant");
         if role == "tool" {
             assert!(turn.text.is_empty(), "results come before anything else");
-            turn.results.push((text(&message["tool_call_id"]), said));
+            turn.results.push((text(&message["tool_call_id"]), content));
             continue;
         }
-        turn.text += &said;
+        turn.text += &content;
         let images = parts(&message["content"]);
         turn.images
             .extend(images.iter().filter_map(|part| part["image_url"]["url"].as_str().map(str::to_owned)));
@@ -94,31 +94,31 @@ fn read_chat(request: &Value) -> Asked {
         }
     }
     let tool = |tool: &Value| (text(&tool["function"]["name"]), tool["function"]["parameters"].clone());
-    asked.tools = list(&request["tools"]).map(tool).collect();
-    asked.choice = match &request["tool_choice"] {
+    parsed.tools = list(&request["tools"]).map(tool).collect();
+    parsed.choice = match &request["tool_choice"] {
         Value::Object(choice) => Some(text(&choice["function"]["name"])),
         choice => choice.as_str().map(str::to_owned),
     };
-    asked.one_call_at_a_time = request["parallel_tool_calls"] == false;
-    asked.limit = request["max_tokens"].as_u64().or_else(|| request["max_completion_tokens"].as_u64());
-    asked.stop = list(&request["stop"]).map(text).collect();
-    asked.schema = request["response_format"]["json_schema"].get("schema").cloned();
-    asked.user = request["user"].as_str().map(str::to_owned);
-    asked.temperature = request["temperature"].as_f64();
-    asked
+    parsed.one_call_at_a_time = request["parallel_tool_calls"] == false;
+    parsed.limit = request["max_tokens"].as_u64().or_else(|| request["max_completion_tokens"].as_u64());
+    parsed.stop = list(&request["stop"]).map(text).collect();
+    parsed.schema = request["response_format"]["json_schema"].get("schema").cloned();
+    parsed.user = request["user"].as_str().map(str::to_owned);
+    parsed.temperature = request["temperature"].as_f64();
+    parsed
 }
 
-fn read_messages(request: &Value) -> Asked {
-    let mut asked = Asked { system: texts(&request["system"]), ..Asked::default() };
+fn read_messages(request: &Value) -> ParsedRequest {
+    let mut parsed = ParsedRequest { system: texts(&request["system"]), ..ParsedRequest::default() };
     for message in list(&request["messages"]) {
         let user = message["role"] == "user";
         assert!(user || message["role"] == "assistant");
-        assert!(asked.turns.last().is_none_or(|last| last.user != user), "turns alternate");
-        let turn = turn(&mut asked.turns, user);
-        let mut said = Vec::new();
+        assert!(parsed.turns.last().is_none_or(|last| last.user != user), "turns alternate");
+        let turn = turn(&mut parsed.turns, user);
+        let mut content = Vec::new();
         for part in parts(&message["content"]) {
             match part["type"].as_str().expect("a type") {
-                "text" => said.push(text(&part["text"])),
+                "text" => content.push(text(&part["text"])),
                 "image" if part["source"]["type"] == "base64" => {
                     let source = &part["source"];
                     turn.images.push(format!(
@@ -132,7 +132,7 @@ fn read_messages(request: &Value) -> Asked {
                     turn.calls.push((text(&part["id"]), text(&part["name"]), part["input"].clone()))
                 }
                 "tool_result" => {
-                    assert!(said.is_empty(), "results come before anything else");
+                    assert!(content.is_empty(), "results come before anything else");
                     let error = if part["is_error"] == true { "Error: " } else { "" };
                     let result = format!("{error}{}", texts(&part["content"]));
                     turn.results.push((text(&part["tool_use_id"]), result));
@@ -144,21 +144,21 @@ fn read_messages(request: &Value) -> Asked {
                 other => panic!("a part of type {other}"),
             }
         }
-        turn.text += &said.join("\n\n");
+        turn.text += &content.join("\n\n");
     }
-    asked.tools =
+    parsed.tools =
         list(&request["tools"]).map(|tool| (text(&tool["name"]), tool["input_schema"].clone())).collect();
     let choice = &request["tool_choice"];
-    asked.choice = choice["type"].as_str().map(|kind| match kind {
+    parsed.choice = choice["type"].as_str().map(|kind| match kind {
         "any" => "required".to_owned(),
         "tool" => text(&choice["name"]),
         other => other.to_owned(),
     });
-    asked.one_call_at_a_time = choice["disable_parallel_tool_use"] == true;
-    asked.limit = request["max_tokens"].as_u64();
-    asked.stop = list(&request["stop_sequences"]).map(text).collect();
-    asked.schema = request["output_config"]["format"].get("schema").cloned();
-    asked.user = request["metadata"]["user_id"].as_str().map(str::to_owned);
-    asked.temperature = request["temperature"].as_f64();
-    asked
+    parsed.one_call_at_a_time = choice["disable_parallel_tool_use"] == true;
+    parsed.limit = request["max_tokens"].as_u64();
+    parsed.stop = list(&request["stop_sequences"]).map(text).collect();
+    parsed.schema = request["output_config"]["format"].get("schema").cloned();
+    parsed.user = request["metadata"]["user_id"].as_str().map(str::to_owned);
+    parsed.temperature = request["temperature"].as_f64();
+    parsed
 }

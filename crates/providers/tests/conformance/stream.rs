@@ -1,4 +1,4 @@
-//! Answers that come as streams.
+//! Streamed responses.
 
 use bytes::Bytes;
 use loam_providers::{Endpoint, Reader, assemble};
@@ -6,19 +6,19 @@ use serde_json::json;
 
 use crate::cases::all;
 use crate::client::{Seen, read, read_stream};
-use crate::whole::{answered, cost, expected};
-use crate::{Asking, CLIENTS, KINDS};
+use crate::complete::{cost, each_supported, expected};
+use crate::{CLIENTS, KINDS, Scenario};
 
-/// What a client got: all of it, and the end by itself.
+/// The bytes that a client received: all of them, and the delayed end.
 struct Got {
     all: String,
     last: Option<String>,
     reader: Box<dyn Reader>,
 }
 
-/// Runs a stream through a reader, cut every `size` bytes.
-fn run(asking: &Asking, stream: &str, size: usize) -> Got {
-    let mut reader = asking.reader();
+/// Runs a stream through a reader, in chunks of `size` bytes.
+fn run(scenario: &Scenario, stream: &str, size: usize) -> Got {
+    let mut reader = scenario.reader();
     let (mut all, mut last) = (Vec::new(), None);
     for part in stream.as_bytes().chunks(size) {
         let forward = reader.push(Bytes::copy_from_slice(part));
@@ -39,7 +39,7 @@ fn run(asking: &Asking, stream: &str, size: usize) -> Got {
 }
 
 fn sizes(stream: &str) -> impl Iterator<Item = usize> {
-    // every small cut, where all that can be cut apart is, and a few that take the stream in some pieces
+    // every small chunk size, which splits wherever a split is possible, and a few large ones
     (1..=64).chain([97, 211, 499, stream.len() / 2, stream.len()]).map(|size| size.max(1))
 }
 
@@ -48,93 +48,93 @@ fn end(endpoint: Endpoint) -> &'static str {
 }
 
 #[test]
-fn a_stream_reaches_the_client_however_it_is_cut() {
-    answered(true, |case, asking| {
-        let stream = asking.format.stream(&case.says);
+fn a_stream_reaches_the_client_whatever_the_chunk_boundaries() {
+    each_supported(true, |case, scenario| {
+        let stream = scenario.format.stream(&case.reply);
         for stream in [stream.clone(), stream.replace('\n', "\r\n")] {
-            let whole = run(asking, &stream, stream.len());
+            let complete = run(scenario, &stream, stream.len());
             for size in sizes(&stream) {
-                let got = run(asking, &stream, size);
-                let name = format!("{}: {} cut every {size}", asking.name(), case.name);
-                assert_eq!(without_time(&got.all), without_time(&whole.all), "{name}");
-                assert!(got.last.is_some_and(|last| last.starts_with(end(asking.endpoint))), "{name}");
+                let got = run(scenario, &stream, size);
+                let name = format!("{}: {} cut every {size}", scenario.name(), case.name);
+                assert_eq!(without_time(&got.all), without_time(&complete.all), "{name}");
+                assert!(got.last.is_some_and(|last| last.starts_with(end(scenario.endpoint))), "{name}");
                 assert_eq!(
                     (got.reader.usage(), got.reader.failure()),
-                    (Some(cost(asking.format)), None),
+                    (Some(cost(scenario.format)), None),
                     "{name}"
                 );
             }
-            let mut expected = expected(asking.format, &case.says);
-            if asking.endpoint == Endpoint::ChatCompletions {
-                // the client didn't ask for it
+            let mut expected = expected(scenario.format, &case.reply);
+            if scenario.endpoint == Endpoint::ChatCompletions {
+                // the client didn't request it
                 expected.usage = None;
             }
-            let name = format!("{}: {}", asking.name(), case.name);
-            assert_eq!(read_stream(asking.endpoint, &whole.all), expected, "{name}");
-            // what is kept of the call is the answer that would have come whole
-            let kept = assemble(&whole.all);
-            if asking.endpoint == Endpoint::Messages {
-                assert_eq!(read(asking.endpoint, &kept), expected, "{name}");
+            let name = format!("{}: {}", scenario.name(), case.name);
+            assert_eq!(read_stream(scenario.endpoint, &complete.all), expected, "{name}");
+            // the recorded stream assembles into the equivalent response
+            let assembled = assemble(&complete.all);
+            if scenario.endpoint == Endpoint::Messages {
+                assert_eq!(read(scenario.endpoint, &assembled), expected, "{name}");
             } else {
-                assert_eq!(kept["choices"][0]["finish_reason"], expected.stop.as_str(), "{name}");
+                assert_eq!(assembled["choices"][0]["finish_reason"], expected.stop.as_str(), "{name}");
             }
         }
     });
 }
 
-/// The time of an answer is that of its translation, and so is an id that a provider didn't give.
+/// Removes the timestamp and any generated id, which differ between translations.
 fn without_time(stream: &str) -> String {
     stream.split("\"created\":").map(|part| part.trim_start_matches(|c: char| c.is_ascii_digit())).collect()
 }
 
 #[test]
-fn usage_is_in_a_stream_for_who_asked_for_it() {
-    answered(true, |case, asking| {
-        if asking.endpoint != Endpoint::ChatCompletions {
+fn usage_is_in_a_stream_if_the_client_requested_it() {
+    each_supported(true, |case, scenario| {
+        if scenario.endpoint != Endpoint::ChatCompletions {
             return;
         }
-        let mut body = case.request(asking.endpoint, true).expect("there is one");
+        let mut body = case.request(scenario.endpoint, true).expect("there is one");
         body["stream_options"] = json!({"include_usage": true});
-        let asking = Asking::new(asking.kind.name, asking.format, asking.endpoint, &body);
-        let got = run(&asking, &asking.format.stream(&case.says), 50);
+        let scenario = Scenario::new(scenario.kind.name, scenario.format, scenario.endpoint, &body);
+        let got = run(&scenario, &scenario.format.stream(&case.reply), 50);
         assert_eq!(
-            read_stream(asking.endpoint, &got.all),
-            expected(asking.format, &case.says),
+            read_stream(scenario.endpoint, &got.all),
+            expected(scenario.format, &case.reply),
             "{}",
-            asking.name()
+            scenario.name()
         );
     });
 }
 
-/// One case for every kind and client.
-fn streams(check: impl Fn(&Asking, &str)) {
+/// The first case, for every kind and client.
+fn streams(check: impl Fn(&Scenario, &str)) {
     let case = all().into_iter().find(|case| case.name == "a text").expect("there is one");
     for (name, format) in KINDS {
         for endpoint in CLIENTS {
             let body = case.request(endpoint, true).expect("there is one");
-            check(&Asking::new(name, format, endpoint, &body), &format.stream(&case.says));
+            check(&Scenario::new(name, format, endpoint, &body), &format.stream(&case.reply));
         }
     }
 }
 
 #[test]
-fn a_stream_that_breaks_off_never_looks_whole() {
-    streams(|asking, stream| {
-        // where the model has said why it stopped, nothing is missing but the end
+fn a_truncated_stream_never_looks_complete() {
+    streams(|scenario, stream| {
+        // after the stop reason only the end is missing
         let stops = ["\"finish_reason\":\"stop\"", "\"stop_reason\":\"end_turn\"", "message_end"];
         let until = stops.iter().filter_map(|stop| stream.find(stop)).min().expect("it stops");
         for cut in 0..until {
             let Some(stream) = stream.get(..cut) else { continue };
-            let mut got = run(asking, stream, 40);
-            let name = format!("{} cut at {cut}", asking.name());
+            let mut got = run(scenario, stream, 40);
+            let name = format!("{} cut at {cut}", scenario.name());
             assert!(got.last.is_none() && got.reader.usage().is_none(), "{name}");
-            if asking.passes() {
+            if scenario.passes() {
                 assert_eq!((got.all.as_str(), got.reader.failure()), (stream, None), "{name}");
             } else {
-                assert!(!got.all.contains(end(asking.endpoint)), "{name}");
-                let seen = read_stream(asking.endpoint, &got.all);
+                assert!(!got.all.contains(end(scenario.endpoint)), "{name}");
+                let seen = read_stream(scenario.endpoint, &got.all);
                 assert!(
-                    seen.error.is_some_and(|error| error.contains("before its answer was whole")),
+                    seen.error.is_some_and(|error| error.contains("before the response was complete")),
                     "{name}"
                 );
                 assert!(got.reader.failure().is_some() && got.reader.finish().is_empty(), "{name}");
@@ -144,46 +144,50 @@ fn a_stream_that_breaks_off_never_looks_whole() {
 }
 
 #[test]
-fn a_stream_that_only_lacks_its_end_is_given_one() {
-    streams(|asking, stream| {
+fn a_stream_that_only_lacks_its_end_is_completed() {
+    streams(|scenario, stream| {
         let ends = ["data: [DONE]", "event: message_stop"];
         let Some(at) = ends.iter().find_map(|end| stream.find(end)) else { return };
-        if asking.passes() {
+        if scenario.passes() {
             return;
         }
-        let got = run(asking, &stream[..at], 33);
-        assert!(got.all.contains(end(asking.endpoint)), "{}", asking.name());
-        assert_eq!((got.reader.usage(), got.reader.failure()), (Some(cost(asking.format)), None));
-        assert_eq!(read_stream(asking.endpoint, &got.all).error, None);
+        let got = run(scenario, &stream[..at], 33);
+        assert!(got.all.contains(end(scenario.endpoint)), "{}", scenario.name());
+        assert_eq!((got.reader.usage(), got.reader.failure()), (Some(cost(scenario.format)), None));
+        assert_eq!(read_stream(scenario.endpoint, &got.all).error, None);
     });
 }
 
 #[test]
 fn an_error_in_the_middle_reaches_the_client_and_the_record() {
-    streams(|asking, stream| {
+    streams(|scenario, stream| {
         let half = stream.match_indices("\n\n").nth(4).expect("five events").0 + 2;
-        let stream = stream[..half].to_owned() + &asking.format.stream_error("the moon is full");
+        let stream = stream[..half].to_owned() + &scenario.format.stream_error("the moon is full");
         for size in sizes(&stream) {
-            let mut got = run(asking, &stream, size);
-            let seen = read_stream(asking.endpoint, &got.all);
-            let told = |said: Option<String>| said.is_some_and(|said| said.contains("the moon is full"));
-            assert!(told(seen.error) && told(got.reader.failure()), "{} cut every {size}", asking.name());
+            let mut got = run(scenario, &stream, size);
+            let seen = read_stream(scenario.endpoint, &got.all);
+            let observed = |text: Option<String>| text.is_some_and(|text| text.contains("the moon is full"));
+            assert!(
+                observed(seen.error) && observed(got.reader.failure()),
+                "{} cut every {size}",
+                scenario.name()
+            );
             assert!(got.last.is_none() && got.reader.usage().is_none() && got.reader.finish().is_empty());
         }
     });
 }
 
 #[test]
-fn an_event_goes_on_as_soon_as_it_is_there() {
-    streams(|asking, stream| {
-        let mut reader = asking.reader();
+fn an_event_is_forwarded_as_soon_as_it_is_complete() {
+    streams(|scenario, stream| {
+        let mut reader = scenario.reader();
         let mut text = String::new();
         for event in stream.split_inclusive("\n\n") {
             let forward = reader.push(Bytes::copy_from_slice(event.as_bytes()));
             text += std::str::from_utf8(&forward.now).expect("UTF-8");
-            // a part of the text: it is there at once
+            // a text fragment must be forwarded at once
             if event.contains("Grüß") {
-                assert!(text.contains("Grüß"), "{}", asking.name());
+                assert!(text.contains("Grüß"), "{}", scenario.name());
             }
         }
     });
@@ -191,25 +195,25 @@ fn an_event_goes_on_as_soon_as_it_is_there() {
 
 #[test]
 fn an_event_without_an_end_does_not_fill_the_memory() {
-    streams(|asking, _| {
-        let mut reader = asking.reader();
+    streams(|scenario, _| {
+        let mut reader = scenario.reader();
         let chunk = Bytes::from(vec![b'x'; 1 << 20]);
         reader.push(Bytes::from_static(b"data: "));
         let sent: usize = (0..12).map(|_| reader.push(chunk.clone()).now.len()).sum();
-        if asking.passes() {
-            assert!(sent >= 8 << 20, "{}: it goes on in parts", asking.name());
+        if scenario.passes() {
+            assert!(sent >= 8 << 20, "{}: it goes on in parts", scenario.name());
         } else {
-            assert!(reader.failure().is_some() && reader.finish().is_empty(), "{}", asking.name());
+            assert!(reader.failure().is_some() && reader.finish().is_empty(), "{}", scenario.name());
         }
     });
 }
 
 #[test]
-fn an_answer_without_a_word_is_an_answer() {
-    streams(|asking, _| {
-        let says = crate::provider::Says { stop: "stop", ..Default::default() };
-        let got = run(asking, &asking.format.stream(&says), 70);
-        let seen = read_stream(asking.endpoint, &got.all);
+fn an_empty_response_is_valid() {
+    streams(|scenario, _| {
+        let reply = crate::provider::Reply { stop: "stop", ..Default::default() };
+        let got = run(scenario, &scenario.format.stream(&reply), 70);
+        let seen = read_stream(scenario.endpoint, &got.all);
         assert_eq!(Seen { usage: None, ..seen }, Seen { stop: "stop".to_owned(), ..Seen::default() });
     });
 }

@@ -1,6 +1,6 @@
 //! Into the journal.
 
-use loam_gateway::llm_calls::ToldCall;
+use loam_gateway::llm_calls::ReportedCall;
 use loam_journal::Position;
 use loam_kernel::Result;
 
@@ -47,10 +47,10 @@ impl Insight {
     }
 
     /// With its cost by the tenant's prices, else as the span says.
-    async fn priced(&self, owner: Owner, Priced { mut told, host }: Priced) -> Result<ToldCall> {
+    async fn priced(&self, owner: Owner, Priced { mut told, host }: Priced) -> Result<ReportedCall> {
         let call = &mut told.call;
         if let Some(usage) = &call.usage {
-            for model in [Some(&call.model), told.asked_model.as_ref()].into_iter().flatten() {
+            for model in [Some(&call.model), told.requested_model.as_ref()].into_iter().flatten() {
                 let at = (call.provider.as_str(), host.as_deref());
                 if let Some(cost) = self.0.gateway.cost_of(owner.tenant, at, model, usage).await? {
                     call.cost_nano_usd = Some(cost);

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use chrono::DateTime;
 use loam_gateway::llm_calls::entity::CallState;
-use loam_gateway::llm_calls::{PastCall, Source, ToldCall};
-use loam_gateway::tool_calls::ToldTool;
+use loam_gateway::llm_calls::{ImportedCall, ReportedCall, Source};
+use loam_gateway::tool_calls::ReportedToolCall;
 use loam_kernel::{LlmCallId, ToolCallId};
 use loam_platform::pack::pack;
 use serde_json::Value;
@@ -23,7 +23,7 @@ const MAX_COST: f64 = 1e6;
 
 /// A call with what its price is looked up by.
 pub(in crate::otlp) struct Priced {
-    pub(in crate::otlp) told: ToldCall,
+    pub(in crate::otlp) told: ReportedCall,
     /// Where the model was reached.
     pub(in crate::otlp) host: Option<String>,
 }
@@ -32,7 +32,7 @@ pub(in crate::otlp) struct Priced {
 #[derive(Default)]
 pub(in crate::otlp) struct Said {
     pub(in crate::otlp) calls: Vec<Priced>,
-    pub(in crate::otlp) tools: Vec<ToldTool>,
+    pub(in crate::otlp) tools: Vec<ReportedToolCall>,
 }
 
 /// A trace and a span of it.
@@ -80,9 +80,9 @@ fn call(told: &Told<'_>, inner: Vec<String>, owner: Owner, keep: usize) -> Price
     let text = |names: &[&str]| attributes.text(names).map(|text| kept(text, MAX_NAME));
     let provider =
         text(&names::PROVIDER).map_or_else(|| "unknown".to_owned(), |name| name.to_ascii_lowercase());
-    let asked_model = text(&names::ASKED);
+    let requested_model = text(&names::ASKED);
     let model =
-        text(&names::ANSWERED).or_else(|| asked_model.clone()).unwrap_or_else(|| "unknown".to_owned());
+        text(&names::ANSWERED).or_else(|| requested_model.clone()).unwrap_or_else(|| "unknown".to_owned());
     let (usage, exception) = (usage(attributes), told.exception());
     let failed = told.span.failed();
     let state = match (failed, usage) {
@@ -100,7 +100,7 @@ fn call(told: &Told<'_>, inner: Vec<String>, owner: Owner, keep: usize) -> Price
     let asked = messages::request(attributes);
     let streamed = asked.as_ref().is_some_and(|asked| asked["stream"] == true);
     let micros = |nanos: u64| i64::try_from(nanos / 1000).ok();
-    let call = PastCall {
+    let call = ImportedCall {
         id: LlmCallId(id(told, owner, b"model")),
         at: DateTime::from_timestamp_nanos(told.start_ns()),
         state,
@@ -126,7 +126,7 @@ fn call(told: &Told<'_>, inner: Vec<String>, owner: Owner, keep: usize) -> Price
     };
     let base = || text(&names::BASE)?.parse::<http::Uri>().ok()?.host().map(str::to_owned);
     let host = text(&["server.address", "net.peer.name"]).or_else(base);
-    Priced { told: ToldCall { call, asked_model, inner }, host }
+    Priced { told: ReportedCall { call, requested_model, child_span_ids: inner }, host }
 }
 
 fn endpoint(attributes: Attributes<'_>) -> String {
@@ -161,14 +161,14 @@ fn cost(attributes: Attributes<'_>) -> Option<i64> {
     Some((usd * NANO).round() as i64)
 }
 
-fn tool(told: &Told<'_>, owner: Owner, keep: usize) -> ToldTool {
+fn tool(told: &Told<'_>, owner: Owner, keep: usize) -> ReportedToolCall {
     let attributes = told.attributes;
     let text = |names: &[&str]| {
         let text = attributes.words(names).filter(|_| keep > 0)?;
         Some(kept(&redact::text(&text), keep))
     };
     let error = told.exception().filter(|_| told.span.failed());
-    ToldTool {
+    ReportedToolCall {
         id: ToolCallId(id(told, owner, b"tool")),
         at: DateTime::from_timestamp_nanos(told.start_ns()),
         call_id: attributes

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use loam_db::{System, Tx};
-use loam_gateway::llm_calls::{self, ToldCall};
-use loam_gateway::tool_calls::{self, ToldTool};
+use loam_gateway::llm_calls::{self, ReportedCall};
+use loam_gateway::tool_calls::{self, ReportedToolCall};
 use loam_journal::Frame;
 use loam_kernel::{Clock, Error, NodeId, Result, TenantId};
 use loam_platform::drain::Sink;
@@ -17,8 +17,8 @@ pub(in crate::otlp) const CALLS: u8 = 50;
 #[derive(Default, Serialize, Deserialize)]
 pub(in crate::otlp) struct Written {
     pub(in crate::otlp) tenant: TenantId,
-    pub(in crate::otlp) calls: Vec<ToldCall>,
-    pub(in crate::otlp) tools: Vec<ToldTool>,
+    pub(in crate::otlp) calls: Vec<ReportedCall>,
+    pub(in crate::otlp) tools: Vec<ReportedToolCall>,
     /// The end user of each call. Behind all else, as frames of earlier versions end in front of it.
     pub(in crate::otlp) end_users: Vec<Option<String>>,
 }
@@ -78,7 +78,7 @@ impl Sink for CallSink {
         for ((_, told), _) in calls.iter_mut().zip(erased).filter(|(_, erased)| *erased) {
             told.strip();
         }
-        llm_calls::write_told(tx, self.node, now, calls).await?;
-        tool_calls::write_told(tx, now, tools).await
+        llm_calls::insert_reported(tx, self.node, now, calls).await?;
+        tool_calls::insert_reported(tx, now, tools).await
     }
 }

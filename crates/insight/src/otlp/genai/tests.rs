@@ -14,7 +14,7 @@ fn of(spans: Vec<Span>) -> Said {
     said(told(&request("x", spans)), OWNER, KEEP)
 }
 
-fn one(attributes: Vec<KeyValue>) -> loam_gateway::llm_calls::ToldCall {
+fn one(attributes: Vec<KeyValue>) -> loam_gateway::llm_calls::ReportedCall {
     let mut said = of(vec![span(2, 1, 3, "chat", attributes)]);
     assert_eq!((said.calls.len(), said.tools.len()), (1, 0));
     said.calls.remove(0).told
@@ -50,7 +50,7 @@ fn frames_from_before_end_users_are_read() {
         assert_eq!((read.calls.len(), read.tools.len()), (1, 0));
         read.calls.remove(0).call
     };
-    let tools = Vec::<loam_gateway::tool_calls::ToldTool>::new();
+    let tools = Vec::<loam_gateway::tool_calls::ReportedToolCall>::new();
     // a tuple is written as a struct of the same fields
     let early = of(postcard::to_allocvec(&(OWNER.tenant, vec![told()], tools)).expect("written"));
     assert_eq!((early.model.as_str(), early.end_user), ("gpt-4o", None));
@@ -74,7 +74,7 @@ fn a_call_is_known_in_the_recent_conventions() {
     ]);
     let call = &told.call;
     assert_eq!((call.provider.as_str(), call.model.as_str()), ("openai", "gpt-4o-2024-08-06"));
-    assert_eq!((told.asked_model.as_deref(), call.usage), (Some("gpt-4o"), Some(USAGE)));
+    assert_eq!((told.requested_model.as_deref(), call.usage), (Some("gpt-4o"), Some(USAGE)));
     assert_eq!(
         (call.state, call.status, call.session.as_deref()),
         (CallState::Settled, Some(200), Some("c1"))
@@ -177,7 +177,7 @@ fn agents_and_chains_are_no_calls_and_of_two_that_tell_of_one_the_inner_counts()
     assert_eq!(said.calls.len(), 1);
     let told = &said.calls[0].told;
     assert_eq!(told.call.span_id.as_deref(), Some("0000000000000003"));
-    assert_eq!(told.inner, ["0000000000000004"]);
+    assert_eq!(told.child_span_ids, ["0000000000000004"]);
 }
 
 #[test]
@@ -243,7 +243,7 @@ fn no_body_is_kept_where_none_shall_be_and_what_is_told_twice_has_one_id() {
 mod ledger {
     use chrono::{DateTime, TimeDelta, Utc};
     use loam_gateway::llm_calls::entity::{Column, Entity};
-    use loam_gateway::llm_calls::{PastCall, Source, ToldCall, write_past};
+    use loam_gateway::llm_calls::{ImportedCall, ReportedCall, Source, insert_imported};
     use loam_gateway::usage::entity::Entity as UsageStats;
     use loam_journal::{Frame, Position};
     use loam_kernel::{LlmCallId, NodeId, Scope, TenantId};
@@ -264,7 +264,11 @@ mod ledger {
 
     const NODE: NodeId = NodeId(Uuid::from_u128(9));
 
-    async fn drain(bed: &Bed, calls: Vec<ToldCall>, tools: Vec<loam_gateway::tool_calls::ToldTool>) {
+    async fn drain(
+        bed: &Bed,
+        calls: Vec<ReportedCall>,
+        tools: Vec<loam_gateway::tool_calls::ReportedToolCall>,
+    ) {
         let tenant = bed.scope().tenant();
         let payload = Written { tenant, calls, tools, ..Written::default() }.payload().unwrap();
         let frame = Frame { kind: CALLS, key: [0; 16], position: Position(1), payload };
@@ -275,7 +279,7 @@ mod ledger {
         tx.commit().await.unwrap();
     }
 
-    fn told(bed: &Bed, span: &str, at: DateTime<Utc>) -> ToldCall {
+    fn told(bed: &Bed, span: &str, at: DateTime<Utc>) -> ReportedCall {
         let mut told = one(vec![
             attribute("gen_ai.operation.name", "chat"),
             attribute("gen_ai.system", "openai"),
@@ -284,8 +288,13 @@ mod ledger {
             attribute("gen_ai.usage.output_tokens", 4),
         ]);
         let id = crate::trace::id(at, &[span.as_bytes()]);
-        told.call =
-            PastCall { id: LlmCallId(id), at, project: None, span_id: Some(span.to_owned()), ..told.call };
+        told.call = ImportedCall {
+            id: LlmCallId(id),
+            at,
+            project: None,
+            span_id: Some(span.to_owned()),
+            ..told.call
+        };
         told.call.latency_us = Some(500_000);
         assert!(at <= bed.clock.now());
         told
@@ -316,11 +325,12 @@ mod ledger {
     async fn calls_that_went_through_loam_are_not_counted_again(database: Database) {
         let bed = Bed::new(database).await;
         let at = bed.clock.now() - TimeDelta::minutes(1);
-        let inner = |told: ToldCall, span: &str| ToldCall { inner: vec![span.to_owned()], ..told };
+        let inner =
+            |told: ReportedCall, span: &str| ReportedCall { child_span_ids: vec![span.to_owned()], ..told };
         let own = |span: &str, at: DateTime<Utc>| {
             let call = told(&bed, span, at).call;
             let id = LlmCallId(bed.clock.id_at(at));
-            PastCall {
+            ImportedCall {
                 id,
                 source: Source::Gateway,
                 provider: "main".to_owned(),
@@ -331,14 +341,14 @@ mod ledger {
         let later = at + TimeDelta::milliseconds(100);
         let gateway = vec![own("by-id", later), own("http-span", later), own("nobody-told", later)];
         let tx = bed.database.db.system_write(&Scope::system(TenantId::NIL, "test")).await.unwrap();
-        write_past(&tx, bed.scope().tenant(), NODE, bed.clock.now(), gateway).await.unwrap();
+        insert_imported(&tx, bed.scope().tenant(), NODE, bed.clock.now(), gateway).await.unwrap();
         tx.commit().await.unwrap();
         let early = told(&bed, "earlier", at - TimeDelta::seconds(30));
         let mut other_trace = told(&bed, "elsewhere", at);
         other_trace.call.trace_id = Some("f".repeat(32));
         let mut other_model = told(&bed, "other-model", at);
         other_model.call.model = "claude".to_owned();
-        other_model.asked_model = None;
+        other_model.requested_model = None;
         let told = vec![
             told(&bed, "by-id", at),
             inner(told(&bed, "by-child", at), "http-span"),

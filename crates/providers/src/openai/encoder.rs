@@ -1,31 +1,31 @@
-//! Writes chat completions from pieces, after the API reference, "Chat completions"
-//! (platform.openai.com/docs/api-reference/chat). Thoughts are `reasoning_content`, as DeepSeek and Qwen name them and
-//! as clients know them.
+//! Encodes chat completions. Source: the API reference, "Chat completions"
+//! (platform.openai.com/docs/api-reference/chat). Reasoning is `reasoning_content`, as in DeepSeek's and Qwen's APIs,
+//! which clients support.
 
 use bytes::{Bytes, BytesMut};
 use loam_kernel::{Clock, Result};
 use serde_json::{Map, Value, json};
 
 use crate::Usage;
-use crate::piece::{Piece, Sink, Stop, answer_id};
 use crate::sse::write;
+use crate::translate::{Encoder, ResponsePart, StopReason, response_id};
 
 const PREFIX: &str = "chatcmpl-";
 
-/// Writes an answer for one client.
-pub(crate) struct ChatSink {
+/// Encodes a response for one client.
+pub(crate) struct ChatEncoder {
     id: String,
     model: String,
     /// Seconds since 1970.
     created: i64,
     wants_usage: bool,
-    /// The last that came: a provider may count more than once.
+    /// The latest: a provider may send usage more than once.
     usage: Option<Usage>,
     extra: Map<String, Value>,
 }
 
-impl ChatSink {
-    /// For a client that asked a model by the provider's name for it.
+impl ChatEncoder {
+    /// `model` is the provider's name of the model.
     pub(crate) fn new(model: &str, wants_usage: bool) -> Self {
         let created = Clock::system().now().timestamp();
         Self {
@@ -52,16 +52,16 @@ impl ChatSink {
     }
 }
 
-fn reason(stop: &Stop) -> &'static str {
+fn finish_reason(stop: &StopReason) -> &'static str {
     match stop {
-        Stop::End | Stop::Sequence(_) => "stop",
-        Stop::Length => "length",
-        Stop::Tools => "tool_calls",
-        Stop::Filtered => "content_filter",
+        StopReason::End | StopReason::Sequence(_) => "stop",
+        StopReason::Length => "length",
+        StopReason::Tools => "tool_calls",
+        StopReason::Filtered => "content_filter",
     }
 }
 
-fn counted(usage: &Usage) -> Value {
+fn usage_json(usage: &Usage) -> Value {
     let mut details = json!({"cached_tokens": usage.cached_tokens});
     if usage.cache_write_tokens > 0 {
         details["cache_write_tokens"] = usage.cache_write_tokens.into();
@@ -72,39 +72,39 @@ fn counted(usage: &Usage) -> Value {
     })
 }
 
-impl Sink for ChatSink {
-    fn whole(&self, pieces: Vec<Piece>) -> Result<Value> {
-        let mut answer = json!({
+impl Encoder for ChatEncoder {
+    fn encode_complete(&self, parts: Vec<ResponsePart>) -> Result<Value> {
+        let mut response = json!({
             "id": "", "object": "chat.completion", "created": self.created, "model": self.model,
         });
-        let (mut text, mut thoughts, mut calls, mut finish) =
+        let (mut text, mut reasoning, mut calls, mut finish) =
             (String::new(), String::new(), Vec::new(), "stop");
-        for piece in pieces {
-            match piece {
-                Piece::Start { id, model } => {
-                    answer["id"] = answer_id(PREFIX, &id).into();
+        for part in parts {
+            match part {
+                ResponsePart::Start { id, model } => {
+                    response["id"] = response_id(PREFIX, &id).into();
                     if !model.is_empty() {
-                        answer["model"] = model.into();
+                        response["model"] = model.into();
                     }
                 }
-                Piece::Extra(kind, fields) => answer[kind] = fields.into(),
-                Piece::Thinking(part) => thoughts.push_str(&part),
-                Piece::Text(part) => text.push_str(&part),
-                Piece::Tool { id, name, .. } => calls.push((id, name, String::new())),
-                Piece::Arguments { index, json } => {
+                ResponsePart::Extra(kind, fields) => response[kind] = fields.into(),
+                ResponsePart::Thinking(part) => reasoning.push_str(&part),
+                ResponsePart::Text(part) => text.push_str(&part),
+                ResponsePart::Tool { id, name, .. } => calls.push((id, name, String::new())),
+                ResponsePart::Arguments { index, json } => {
                     if let Some(call) = calls.get_mut(index) {
                         call.2.push_str(&json);
                     }
                 }
-                Piece::Stop(stop) => finish = reason(&stop),
-                Piece::Usage(usage) => answer["usage"] = counted(&usage),
-                Piece::Error(_) | Piece::End => {}
+                ResponsePart::Stop(stop) => finish = finish_reason(&stop),
+                ResponsePart::Usage(usage) => response["usage"] = usage_json(&usage),
+                ResponsePart::Error(_) | ResponsePart::End => {}
             }
         }
         let content = if text.is_empty() && !calls.is_empty() { Value::Null } else { text.into() };
         let mut message = json!({"role": "assistant", "content": content, "refusal": null});
-        if !thoughts.is_empty() {
-            message["reasoning_content"] = thoughts.into();
+        if !reasoning.is_empty() {
+            message["reasoning_content"] = reasoning.into();
         }
         if !calls.is_empty() {
             let call = |(id, name, arguments): (String, String, String)| {
@@ -113,15 +113,15 @@ impl Sink for ChatSink {
             };
             message["tool_calls"] = calls.into_iter().map(call).collect();
         }
-        answer["choices"] =
+        response["choices"] =
             json!([{"index": 0, "message": message, "logprobs": null, "finish_reason": finish}]);
-        Ok(answer)
+        Ok(response)
     }
 
-    fn write(&mut self, piece: Piece, out: &mut BytesMut) -> Result<(), String> {
-        match piece {
-            Piece::Start { id, model } => {
-                self.id = answer_id(PREFIX, &id);
+    fn write(&mut self, part: ResponsePart, out: &mut BytesMut) -> Result<(), String> {
+        match part {
+            ResponsePart::Start { id, model } => {
+                self.id = response_id(PREFIX, &id);
                 if !model.is_empty() {
                     self.model = model;
                 }
@@ -129,32 +129,32 @@ impl Sink for ChatSink {
                 let extra = std::mem::take(&mut self.extra);
                 self.chunk(delta, out, extra);
             }
-            Piece::Extra(kind, fields) => drop(self.extra.insert(kind.to_owned(), fields.into())),
-            Piece::Thinking(part) => self.delta(json!({"reasoning_content": part}), out),
-            Piece::Text(part) => self.delta(json!({"content": part}), out),
-            Piece::Tool { index, id, name } => {
+            ResponsePart::Extra(kind, fields) => drop(self.extra.insert(kind.to_owned(), fields.into())),
+            ResponsePart::Thinking(part) => self.delta(json!({"reasoning_content": part}), out),
+            ResponsePart::Text(part) => self.delta(json!({"content": part}), out),
+            ResponsePart::Tool { index, id, name } => {
                 let call = json!({"index": index, "id": id, "type": "function",
                     "function": {"name": name, "arguments": ""}});
                 self.delta(json!({"tool_calls": [call]}), out);
             }
-            Piece::Arguments { index, json: part } => {
+            ResponsePart::Arguments { index, json: part } => {
                 let call = json!({"index": index, "function": {"arguments": part}});
                 self.delta(json!({"tool_calls": [call]}), out);
             }
-            Piece::Stop(stop) => {
-                let choices = json!([{"index": 0, "delta": {}, "finish_reason": reason(&stop)}]);
+            ResponsePart::Stop(stop) => {
+                let choices = json!([{"index": 0, "delta": {}, "finish_reason": finish_reason(&stop)}]);
                 let extra = std::mem::take(&mut self.extra);
                 self.chunk(choices, out, extra);
             }
-            Piece::Usage(usage) => self.usage = Some(usage),
-            Piece::Error(_) | Piece::End => {}
+            ResponsePart::Usage(usage) => self.usage = Some(usage),
+            ResponsePart::Error(_) | ResponsePart::End => {}
         }
         Ok(())
     }
 
     fn end(&mut self, out: &mut BytesMut) -> Bytes {
         if let Some(usage) = self.usage.filter(|_| self.wants_usage) {
-            let usage = Map::from_iter([("usage".to_owned(), counted(&usage))]);
+            let usage = Map::from_iter([("usage".to_owned(), usage_json(&usage))]);
             self.chunk(json!([]), out, usage);
         }
         Bytes::from_static(b"data: [DONE]\n\n")

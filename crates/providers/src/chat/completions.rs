@@ -2,36 +2,36 @@
 
 use serde_json::Value;
 
-use super::{Finish, Said, Speaker, call, calls, items};
+use super::{ChatMessage, ChatRole, Finish, call, calls, items};
 
-pub(super) fn asked(body: &Value) -> Vec<Said> {
+pub(super) fn parse_request(body: &Value) -> Vec<ChatMessage> {
     items(&body["messages"]).iter().filter_map(message).collect()
 }
 
-fn message(message: &Value) -> Option<Said> {
-    let speaker = match message["role"].as_str()? {
-        "system" | "developer" => Speaker::System,
-        "user" => Speaker::User,
-        "assistant" => Speaker::Assistant,
-        "tool" | "function" => Speaker::Tool,
+fn message(message: &Value) -> Option<ChatMessage> {
+    let role = match message["role"].as_str()? {
+        "system" | "developer" => ChatRole::System,
+        "user" => ChatRole::User,
+        "assistant" => ChatRole::Assistant,
+        "tool" | "function" => ChatRole::Tool,
         _ => return None,
     };
-    Some(Said {
+    Some(ChatMessage {
         tool_calls: calls(items(&message["tool_calls"]).iter().map(tool_call).collect()),
         tool_call_id: message["tool_call_id"].as_str().map(str::to_owned),
-        ..content(speaker, message)
+        ..content(role, message)
     })
 }
 
-fn content(speaker: Speaker, message: &Value) -> Said {
+fn content(role: ChatRole, message: &Value) -> ChatMessage {
     match &message["content"] {
-        Value::String(text) => Said::text(speaker, text),
-        Value::Array(parts) => Said::of_parts(speaker, parts.clone()),
-        _ => Said::text(speaker, message["refusal"].as_str().unwrap_or_default()),
+        Value::String(text) => ChatMessage::text(role, text),
+        Value::Array(parts) => ChatMessage::of_parts(role, parts.clone()),
+        _ => ChatMessage::text(role, message["refusal"].as_str().unwrap_or_default()),
     }
 }
 
-/// What is only of use in a stream, as the number of a call, is left out. Tools of other types are kept as they are.
+/// Converts a tool call, without the stream-only `index`. Tools of other types are kept unchanged.
 fn tool_call(one: &Value) -> Value {
     match one["function"].is_object() {
         true => {
@@ -42,9 +42,9 @@ fn tool_call(one: &Value) -> Value {
     }
 }
 
-pub(super) fn answered(answer: &Value) -> (Said, Option<Finish>) {
-    // of several answers, the first
-    let choice = &answer["choices"][0];
+pub(super) fn parse_response(response: &Value) -> (ChatMessage, Option<Finish>) {
+    // only the first of several choices
+    let choice = &response["choices"][0];
     let finish = match choice["finish_reason"].as_str() {
         Some("stop") => Some(Finish::Stop),
         Some("length") => Some(Finish::Length),
@@ -54,9 +54,9 @@ pub(super) fn answered(answer: &Value) -> (Said, Option<Finish>) {
         None => None,
     };
     let message = &choice["message"];
-    let said = Said {
+    let parsed = ChatMessage {
         tool_calls: calls(items(&message["tool_calls"]).iter().map(tool_call).collect()),
-        ..content(Speaker::Assistant, message)
+        ..content(ChatRole::Assistant, message)
     };
-    (said, finish)
+    (parsed, finish)
 }

@@ -1,21 +1,20 @@
-//! Writes messages from pieces.
+//! Encodes Anthropic's messages.
 //!
-//! A stream's blocks come one after the other, unlike the parts of a chat completion: a block ends when another begins.
-//! The counts come with `message_delta`; a provider that sends none has them as zeros there, as the field must not be
-//! missing.
+//! A stream's blocks are sequential, unlike the deltas of a chat completion: a block ends when the next begins.
+//! `message_delta` carries the usage; it is zero if the provider sends none, as the field is required.
 
 use bytes::{Bytes, BytesMut};
 use loam_kernel::Result;
 use serde_json::{Map, Value, json};
 
-use super::usage::counted;
+use super::usage::usage_json;
 use crate::Usage;
-use crate::piece::{Piece, Sink, Stop, answer_id, not_an_answer};
 use crate::sse::write;
+use crate::translate::{Encoder, ResponsePart, StopReason, invalid_response, response_id};
 
 const PREFIX: &str = "msg_";
 
-/// The block that is being written.
+/// The block that is open.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Block {
     Text,
@@ -23,20 +22,20 @@ enum Block {
     Tool(usize),
 }
 
-/// Writes an answer for one client.
-pub(crate) struct MessagesSink {
+/// Encodes a response for one client.
+pub(crate) struct MessagesEncoder {
     model: String,
     started: bool,
     open: Option<Block>,
-    /// How many blocks have begun.
+    /// The number of blocks started.
     blocks: usize,
-    stop: Option<Stop>,
+    stop: Option<StopReason>,
     usage: Usage,
     extra: Map<String, Value>,
 }
 
-impl MessagesSink {
-    /// For a client that asked a model by the provider's name for it.
+impl MessagesEncoder {
+    /// `model` is the provider's name of the model.
     pub(crate) fn new(model: &str) -> Self {
         let model = model.to_owned();
         Self {
@@ -52,8 +51,8 @@ impl MessagesSink {
 
     fn message(&self, id: &str, content: Vec<Value>) -> Value {
         json!({
-            "id": answer_id(PREFIX, id), "type": "message", "role": "assistant", "model": self.model,
-            "content": content, "stop_reason": null, "stop_sequence": null, "usage": counted(&Usage::default()),
+            "id": response_id(PREFIX, id), "type": "message", "role": "assistant", "model": self.model,
+            "content": content, "stop_reason": null, "stop_sequence": null, "usage": usage_json(&Usage::default()),
         })
     }
 
@@ -88,17 +87,17 @@ impl MessagesSink {
     }
 }
 
-fn reason(stop: Option<&Stop>) -> (&'static str, Value) {
+fn finish_reason(stop: Option<&StopReason>) -> (&'static str, Value) {
     match stop {
-        None | Some(Stop::End) => ("end_turn", Value::Null),
-        Some(Stop::Sequence(text)) => ("stop_sequence", json!(text)),
-        Some(Stop::Length) => ("max_tokens", Value::Null),
-        Some(Stop::Tools) => ("tool_use", Value::Null),
-        Some(Stop::Filtered) => ("refusal", Value::Null),
+        None | Some(StopReason::End) => ("end_turn", Value::Null),
+        Some(StopReason::Sequence(text)) => ("stop_sequence", json!(text)),
+        Some(StopReason::Length) => ("max_tokens", Value::Null),
+        Some(StopReason::Tools) => ("tool_use", Value::Null),
+        Some(StopReason::Filtered) => ("refusal", Value::Null),
     }
 }
 
-/// Text goes on in the block that it began, if that is still the last.
+/// Appends text to the last block if it is of the same type, otherwise starts a block.
 fn append(content: &mut Vec<Value>, kind: &str, part: &str) {
     match content.last_mut() {
         Some(block) if block["type"] == kind => {
@@ -111,88 +110,88 @@ fn append(content: &mut Vec<Value>, kind: &str, part: &str) {
     }
 }
 
-impl Sink for MessagesSink {
-    fn whole(&self, pieces: Vec<Piece>) -> Result<Value> {
+impl Encoder for MessagesEncoder {
+    fn encode_complete(&self, parts: Vec<ResponsePart>) -> Result<Value> {
         let mut message = self.message("", Vec::new());
         let mut content = Vec::new();
-        // for each call its place in the content, and its arguments
+        // index in the content and arguments of each tool call
         let mut calls: Vec<(usize, String)> = Vec::new();
-        for piece in pieces {
-            match piece {
-                Piece::Start { id, model } => {
-                    message["id"] = answer_id(PREFIX, &id).into();
+        for part in parts {
+            match part {
+                ResponsePart::Start { id, model } => {
+                    message["id"] = response_id(PREFIX, &id).into();
                     if !model.is_empty() {
                         message["model"] = model.into();
                     }
                 }
-                Piece::Extra(kind, fields) => message[kind] = fields.into(),
-                Piece::Thinking(part) => append(&mut content, "thinking", &part),
-                Piece::Text(part) => append(&mut content, "text", &part),
-                Piece::Tool { id, name, .. } => {
+                ResponsePart::Extra(kind, fields) => message[kind] = fields.into(),
+                ResponsePart::Thinking(part) => append(&mut content, "thinking", &part),
+                ResponsePart::Text(part) => append(&mut content, "text", &part),
+                ResponsePart::Tool { id, name, .. } => {
                     calls.push((content.len(), String::new()));
                     content.push(json!({"type": "tool_use", "id": id, "name": name, "input": {}}));
                 }
-                Piece::Arguments { index, json } => {
+                ResponsePart::Arguments { index, json } => {
                     if let Some((_, arguments)) = calls.get_mut(index) {
                         arguments.push_str(&json);
                     }
                 }
-                Piece::Stop(stop) => {
-                    let (reason, sequence) = reason(Some(&stop));
-                    message["stop_reason"] = reason.into();
+                ResponsePart::Stop(stop) => {
+                    let (finish_reason, sequence) = finish_reason(Some(&stop));
+                    message["stop_reason"] = finish_reason.into();
                     message["stop_sequence"] = sequence;
                 }
-                Piece::Usage(usage) => message["usage"] = counted(&usage),
-                Piece::Error(_) | Piece::End => {}
+                ResponsePart::Usage(usage) => message["usage"] = usage_json(&usage),
+                ResponsePart::Error(_) | ResponsePart::End => {}
             }
         }
         for (at, arguments) in calls.into_iter().filter(|(_, arguments)| !arguments.trim().is_empty()) {
             let input: Map<String, Value> = serde_json::from_str(&arguments).map_err(|e| {
-                not_an_answer(format!("the arguments of a tool call are no JSON object: {e}"))
+                invalid_response(format!("the arguments of a tool call are not a JSON object: {e}"))
             })?;
             content[at]["input"] = input.into();
         }
         message["content"] = content.into();
         if message["stop_reason"].is_null() {
-            message["stop_reason"] = reason(None).0.into();
+            message["stop_reason"] = finish_reason(None).0.into();
         }
         Ok(message)
     }
 
-    fn write(&mut self, piece: Piece, out: &mut BytesMut) -> Result<(), String> {
-        match piece {
-            Piece::Start { id, model } => {
+    fn write(&mut self, part: ResponsePart, out: &mut BytesMut) -> Result<(), String> {
+        match part {
+            ResponsePart::Start { id, model } => {
                 if !model.is_empty() {
                     self.model = model;
                 }
                 self.start(&id, out);
             }
-            Piece::Extra(kind, fields) => drop(self.extra.insert(kind.to_owned(), fields.into())),
-            Piece::Thinking(part) => {
+            ResponsePart::Extra(kind, fields) => drop(self.extra.insert(kind.to_owned(), fields.into())),
+            ResponsePart::Thinking(part) => {
                 self.open(Block::Thinking, json!({"type": "thinking", "thinking": "", "signature": ""}), out);
                 self.delta(json!({"type": "thinking_delta", "thinking": part}), out);
             }
-            Piece::Text(part) => {
+            ResponsePart::Text(part) => {
                 self.open(Block::Text, json!({"type": "text", "text": ""}), out);
                 self.delta(json!({"type": "text_delta", "text": part}), out);
             }
-            Piece::Tool { index, id, name } => {
+            ResponsePart::Tool { index, id, name } => {
                 let block = json!({"type": "tool_use", "id": id, "name": name, "input": {}});
                 self.open(Block::Tool(index), block, out);
             }
-            Piece::Arguments { index, json: part } => {
-                // all providers write one call after the other; a client could not be told otherwise
+            ResponsePart::Arguments { index, json: part } => {
+                // providers write tool calls sequentially; Anthropic's format can't represent anything else
                 if self.open != Some(Block::Tool(index)) {
-                    return Err("the provider went on with a tool call after it had begun another".to_owned());
+                    return Err("the provider continued a tool call after it had started another".to_owned());
                 }
                 self.delta(json!({"type": "input_json_delta", "partial_json": part}), out);
             }
-            Piece::Stop(stop) => {
+            ResponsePart::Stop(stop) => {
                 self.close(out);
                 self.stop = Some(stop);
             }
-            Piece::Usage(usage) => self.usage = usage,
-            Piece::Error(_) | Piece::End => {}
+            ResponsePart::Usage(usage) => self.usage = usage,
+            ResponsePart::Error(_) | ResponsePart::End => {}
         }
         Ok(())
     }
@@ -202,10 +201,10 @@ impl Sink for MessagesSink {
             self.start("", out);
         }
         self.close(out);
-        let (reason, sequence) = reason(self.stop.as_ref());
+        let (finish_reason, sequence) = finish_reason(self.stop.as_ref());
         let mut delta = json!({
-            "type": "message_delta", "delta": {"stop_reason": reason, "stop_sequence": sequence},
-            "usage": counted(&self.usage),
+            "type": "message_delta", "delta": {"stop_reason": finish_reason, "stop_sequence": sequence},
+            "usage": usage_json(&self.usage),
         });
         std::mem::take(&mut self.extra).into_iter().for_each(|(name, value)| delta[name] = value);
         write(out, Some("message_delta"), &delta);

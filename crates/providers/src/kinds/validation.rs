@@ -1,14 +1,15 @@
-//! The fault of a configuration in our own words: where it is and what is expected, never the value, which may be a secret.
+//! Describes a validation error of a configuration: its path and what is expected, never the value, which may be a
+//! secret.
 
 use jsonschema::ValidationError;
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 
-/// The path of a fault, with a dot before each part, and what is expected there.
-pub(super) fn words(fault: &ValidationError<'_>) -> (String, String) {
-    let mut path = fault.instance_path().to_string().replace('/', ".");
-    let message = match fault.kind() {
+/// The path of the error, with a dot before each part, and what is expected there.
+pub(super) fn describe(error: &ValidationError<'_>) -> (String, String) {
+    let mut path = error.instance_path().to_string().replace('/', ".");
+    let message = match error.kind() {
         ValidationErrorKind::AdditionalProperties { unexpected } => {
-            // a name of any length is the client's, and need not be shown to it in full
+            // the name comes from the client and may be of any length
             let name = unexpected.first().map(|name| name.chars().take(100).collect::<String>());
             path.extend(name.map(|name| format!(".{name}")));
             "is unknown: see the kind's `config_schema`".to_owned()

@@ -1,41 +1,44 @@
-//! Reads chat completions into pieces: those of OpenAI and of all that speak its format.
+//! Decodes chat completions, from OpenAI and all providers that speak its format.
 //!
-//! What differs among them and is read here: the thoughts are `reasoning_content` (DeepSeek, Qwen, vLLM) or `reasoning`
-//! (Ollama, OpenRouter); a tool call's `index` may be missing, or be 0 for every call, and its `id` may be repeated with
-//! every part.
+//! Differences that are handled here: reasoning is `reasoning_content` (DeepSeek, Qwen, vLLM) or `reasoning` (Ollama,
+//! OpenRouter); a tool call's `index` may be missing, or be 0 for every call, and its `id` may be repeated in every
+//! fragment.
 
 use loam_kernel::Result;
 use serde_json::Value;
 
 use crate::Usage;
-use crate::openai::stream::said;
-use crate::piece::{Piece, Source, Stop, not_an_answer, text_of};
+use crate::openai::stream::error_message;
+use crate::translate::{Decoder, ResponsePart, StopReason, invalid_response, text_of};
 
-/// Reads the first choice; translated clients can't ask for more.
+/// Decodes the first choice; translated clients can't request more.
 #[derive(Default)]
-pub(crate) struct ChatSource {
+pub(crate) struct ChatDecoder {
     started: bool,
-    /// For each call so far the provider's index and id.
+    /// The provider's index and id of each tool call so far.
     calls: Vec<(Option<u64>, String)>,
 }
 
-impl ChatSource {
-    fn start(&mut self, answer: &Value, out: &mut Vec<Piece>) {
+impl ChatDecoder {
+    fn start(&mut self, response: &Value, out: &mut Vec<ResponsePart>) {
         if !self.started {
             self.started = true;
-            out.push(Piece::Start { id: text_of(&answer["id"]), model: text_of(&answer["model"]) });
+            out.push(ResponsePart::Start {
+                id: text_of(&response["id"]),
+                model: text_of(&response["model"]),
+            });
         }
     }
 
-    /// A message, or a part of one.
-    fn message(&mut self, message: &Value, out: &mut Vec<Piece>) {
-        let thoughts = message["reasoning_content"].as_str().or_else(|| message["reasoning"].as_str());
-        if let Some(thoughts) = thoughts.filter(|text| !text.is_empty()) {
-            out.push(Piece::Thinking(thoughts.to_owned()));
+    /// A message, or a delta of one.
+    fn message(&mut self, message: &Value, out: &mut Vec<ResponsePart>) {
+        let reasoning = message["reasoning_content"].as_str().or_else(|| message["reasoning"].as_str());
+        if let Some(reasoning) = reasoning.filter(|text| !text.is_empty()) {
+            out.push(ResponsePart::Thinking(reasoning.to_owned()));
         }
         for field in ["content", "refusal"] {
             if let Some(text) = message[field].as_str().filter(|text| !text.is_empty()) {
-                out.push(Piece::Text(text.to_owned()));
+                out.push(ResponsePart::Text(text.to_owned()));
             }
         }
         for call in message["tool_calls"].as_array().into_iter().flatten() {
@@ -43,7 +46,7 @@ impl ChatSource {
         }
     }
 
-    fn call(&mut self, call: &Value, out: &mut Vec<Piece>) {
+    fn call(&mut self, call: &Value, out: &mut Vec<ResponsePart>) {
         let given = call["index"].as_u64();
         let id = call["id"].as_str().unwrap_or_default();
         let known = match given {
@@ -57,63 +60,63 @@ impl ChatSource {
             let index = self.calls.len();
             self.calls.push((given, id.to_owned()));
             let id = if id.is_empty() { format!("call_{index}") } else { id.to_owned() };
-            out.push(Piece::Tool { index, id, name: text_of(&call["function"]["name"]) });
+            out.push(ResponsePart::Tool { index, id, name: text_of(&call["function"]["name"]) });
             index
         });
         let json = match &call["function"]["arguments"] {
             Value::String(json) => json.clone(),
             Value::Null => String::new(),
-            // some servers send the object itself
+            // some servers send an object
             object => object.to_string(),
         };
         if !json.is_empty() {
-            out.push(Piece::Arguments { index, json });
+            out.push(ResponsePart::Arguments { index, json });
         }
     }
 
-    fn choice(&mut self, choice: &Value, part: &str, out: &mut Vec<Piece>) {
+    fn choice(&mut self, choice: &Value, part: &str, out: &mut Vec<ResponsePart>) {
         self.message(&choice[part], out);
         let stop = match choice["finish_reason"].as_str() {
             None | Some("") => return,
-            // a stop for tools is known by the calls too: some servers say `stop` all the same
-            Some("stop") if !self.calls.is_empty() => Stop::Tools,
-            Some("length") => Stop::Length,
-            Some("tool_calls" | "function_call") => Stop::Tools,
-            Some("content_filter") => Stop::Filtered,
-            Some(_) => Stop::End,
+            // some servers send `stop` although there are tool calls
+            Some("stop") if !self.calls.is_empty() => StopReason::Tools,
+            Some("length") => StopReason::Length,
+            Some("tool_calls" | "function_call") => StopReason::Tools,
+            Some("content_filter") => StopReason::Filtered,
+            Some(_) => StopReason::End,
         };
-        out.push(Piece::Stop(stop));
+        out.push(ResponsePart::Stop(stop));
     }
 }
 
-fn usage(answer: &Value) -> Option<Piece> {
-    let usage = answer.get("usage").filter(|usage| usage.is_object())?;
-    serde_json::from_value::<Usage>(usage.clone()).ok().map(Piece::Usage)
+fn usage(response: &Value) -> Option<ResponsePart> {
+    let usage = response.get("usage").filter(|usage| usage.is_object())?;
+    serde_json::from_value::<Usage>(usage.clone()).ok().map(ResponsePart::Usage)
 }
 
-impl Source for ChatSource {
-    fn whole(&mut self, body: &[u8]) -> Result<Vec<Piece>> {
-        let answer: Value = serde_json::from_slice(body).map_err(not_an_answer)?;
-        let choice = answer["choices"].get(0).ok_or_else(|| match answer.get("error") {
-            Some(error) => not_an_answer(said(&error.to_string())),
-            None => not_an_answer("it has no choices"),
+impl Decoder for ChatDecoder {
+    fn decode_complete(&mut self, body: &[u8]) -> Result<Vec<ResponsePart>> {
+        let response: Value = serde_json::from_slice(body).map_err(invalid_response)?;
+        let choice = response["choices"].get(0).ok_or_else(|| match response.get("error") {
+            Some(error) => invalid_response(error_message(&error.to_string())),
+            None => invalid_response("it has no choices"),
         })?;
         let mut out = Vec::new();
-        self.start(&answer, &mut out);
+        self.start(&response, &mut out);
         self.choice(choice, "message", &mut out);
-        out.extend(usage(&answer));
+        out.extend(usage(&response));
         Ok(out)
     }
 
-    fn event(&mut self, _name: &[u8], data: &[u8], out: &mut Vec<Piece>) {
+    fn event(&mut self, _name: &[u8], data: &[u8], out: &mut Vec<ResponsePart>) {
         if data == b"[DONE]" {
-            return out.push(Piece::End);
+            return out.push(ResponsePart::End);
         }
-        // what is no JSON is passed over, as OpenAI's own clients do with a comment
+        // data that is not JSON is ignored, as OpenAI's own clients do
         let Ok(chunk) = serde_json::from_slice::<Value>(data) else { return };
         if let Some(error) = chunk.get("error").filter(|error| !error.is_null() && chunk["choices"].is_null())
         {
-            return out.push(Piece::Error(said(&error.to_string())));
+            return out.push(ResponsePart::Error(error_message(&error.to_string())));
         }
         self.start(&chunk, out);
         for choice in chunk["choices"].as_array().into_iter().flatten() {
@@ -132,17 +135,17 @@ mod tests {
     use super::*;
 
     fn calls(parts: &[Value]) -> Vec<(usize, String)> {
-        let mut source = ChatSource::default();
+        let mut decoder = ChatDecoder::default();
         let mut out = Vec::new();
         for part in parts {
             let chunk = json!({"choices": [{"index": 0, "delta": {"tool_calls": [part]}}]});
-            source.event(b"", chunk.to_string().as_bytes(), &mut out);
+            decoder.event(b"", chunk.to_string().as_bytes(), &mut out);
         }
         let mut calls = Vec::new();
-        for piece in out {
-            match piece {
-                Piece::Tool { index, name, .. } => calls.push((index, name)),
-                Piece::Arguments { index, json } => calls[index].1.push_str(&json),
+        for part in out {
+            match part {
+                ResponsePart::Tool { index, name, .. } => calls.push((index, name)),
+                ResponsePart::Arguments { index, json } => calls[index].1.push_str(&json),
                 _ => {}
             }
         }
@@ -150,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn tool_calls_are_told_apart_whatever_a_server_leaves_out() {
+    fn tool_calls_are_distinguished_whatever_a_server_omits() {
         let part = |index: Option<u64>, id: Option<&str>, name: &str, arguments: &str| json!({"index": index, "id": id, "function": {"name": name, "arguments": arguments}});
         let expected = vec![(0, "f{}".to_owned()), (1, "g[1]".to_owned())];
         let openai = [

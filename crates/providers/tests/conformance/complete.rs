@@ -1,4 +1,4 @@
-//! Requests as they arrive at providers, and answers that come whole.
+//! Requests as providers receive them, and responses that are not streamed.
 
 use bytes::Bytes;
 use loam_kernel::Kind;
@@ -7,31 +7,31 @@ use serde_json::{Value, json};
 
 use crate::cases::{Case, all};
 use crate::client::{Seen, read};
-use crate::provider::{CACHED, READ, Says, WRITTEN};
-use crate::{Asking, CLIENTS, Format, KINDS, request};
+use crate::provider::{CACHED, READ, Reply, WRITTEN};
+use crate::{CLIENTS, Format, KINDS, Scenario, request};
 
-/// What a client must read of an answer.
-pub fn expected(format: Format, says: &Says) -> Seen {
+/// The response that a client must parse.
+pub fn expected(format: Format, reply: &Reply) -> Seen {
     let id = |at| format!("call_{at}");
-    let calls = says.calls.iter().enumerate();
+    let calls = reply.calls.iter().enumerate();
     let mut seen = Seen {
-        thoughts: says.thoughts.to_owned(),
-        text: says.text.to_owned(),
+        reasoning: reply.reasoning.to_owned(),
+        text: reply.text.to_owned(),
         calls: calls.map(|(at, (name, input))| (id(at), (*name).to_owned(), input.clone())).collect(),
-        stop: says.stop.to_owned(),
+        stop: reply.stop.to_owned(),
         usage: Some((READ, WRITTEN, CACHED)),
         error: None,
     };
     if format == Format::Dify {
-        // an application doesn't say how it thought, why it stopped or what was in a cache
-        seen.thoughts = String::new();
+        // Dify reports neither reasoning, nor the stop reason, nor cached tokens
+        seen.reasoning = String::new();
         seen.stop = "stop".to_owned();
         seen.usage = Some((READ, WRITTEN, 0));
     }
     seen
 }
 
-/// What must go into the ledger.
+/// The usage that must be recorded in the ledger.
 pub fn cost(format: Format) -> Usage {
     let (cached_tokens, cache_write_tokens) = match format {
         Format::Chat(_) => (CACHED, 0),
@@ -42,17 +42,17 @@ pub fn cost(format: Format) -> Usage {
     Usage { prompt_tokens: READ, completion_tokens: WRITTEN, total_tokens, cached_tokens, cache_write_tokens }
 }
 
-/// Every case that can be asked of every kind in every client's format, and that the kind doesn't declare as missing.
-pub fn answered(stream: bool, check: impl Fn(&Case, &Asking)) {
+/// Runs every case that the kind supports, for every kind and client format.
+pub fn each_supported(stream: bool, check: impl Fn(&Case, &Scenario)) {
     let mut checked = 0;
     for (name, format) in KINDS {
         for endpoint in CLIENTS {
             for case in &all() {
                 let Some(body) = case.request(endpoint, stream) else { continue };
-                let asking = Asking::new(name, format, endpoint, &body);
-                let cannot = asking.kind.wire.cannot(endpoint);
-                if !case.needs.iter().any(|feature| cannot.contains(feature)) {
-                    check(case, &asking);
+                let scenario = Scenario::new(name, format, endpoint, &body);
+                let unsupported = scenario.kind.wire.unsupported(endpoint);
+                if !case.needs.iter().any(|feature| unsupported.contains(feature)) {
+                    check(case, &scenario);
                     checked += 1;
                 }
             }
@@ -62,40 +62,52 @@ pub fn answered(stream: bool, check: impl Fn(&Case, &Asking)) {
 }
 
 #[test]
-fn a_provider_understands_what_the_client_asked() {
-    answered(false, |case, asking| {
-        let sent = asking.outgoing().unwrap_or_else(|e| panic!("{}: {}: {e}", asking.name(), case.name));
+fn a_provider_receives_the_clients_request() {
+    each_supported(false, |case, scenario| {
+        let sent = scenario.outgoing().unwrap_or_else(|e| panic!("{}: {}: {e}", scenario.name(), case.name));
         let sent: Value = serde_json::from_slice(&sent.body).expect("JSON");
-        if asking.passes() {
-            let mut same = case.request(asking.endpoint, false).expect("there is one");
+        if scenario.passes() {
+            let mut same = case.request(scenario.endpoint, false).expect("there is one");
             same["model"] = "m-1".into();
-            assert_eq!(sent, same, "{}: {}", asking.name(), case.name);
-        } else if asking.format == Format::Dify {
+            assert_eq!(sent, same, "{}: {}", scenario.name(), case.name);
+        } else if scenario.format == Format::Dify {
             assert_eq!((&sent["query"], &sent["response_mode"]), (&json!(case.query), &json!("blocking")));
-            assert_eq!(sent["user"], case.asked.user.as_deref().unwrap_or("loam"));
+            assert_eq!(sent["user"], case.expected_request.user.as_deref().unwrap_or("loam"));
             let url = |file: &Value| file["url"].as_str().expect("an address").to_owned();
             let files: Vec<_> = sent["files"].as_array().into_iter().flatten().map(url).collect();
-            assert_eq!(files, case.asked.turns.last().expect("one").images);
+            assert_eq!(files, case.expected_request.turns.last().expect("one").images);
         } else {
             assert_eq!(sent["model"], "m-1");
-            assert_eq!(request::read(asking.format, &sent), case.asked, "{}: {}", asking.name(), case.name);
+            assert_eq!(
+                request::read(scenario.format, &sent),
+                case.expected_request,
+                "{}: {}",
+                scenario.name(),
+                case.name
+            );
         }
     });
 }
 
 #[test]
-fn what_a_kind_cannot_do_is_refused_with_the_field() {
+fn an_unsupported_feature_is_rejected_with_the_field() {
     let mut refused = 0;
     for (name, format) in KINDS {
         for endpoint in CLIENTS {
             for case in &all() {
                 let Some(body) = case.request(endpoint, false) else { continue };
-                let asking = Asking::new(name, format, endpoint, &body);
-                let cannot = asking.kind.wire.cannot(endpoint);
-                if case.needs.iter().any(|feature| cannot.contains(feature)) {
-                    let error = asking.outgoing().expect_err(case.name);
-                    let told = (error.code(), error.status(), error.param().is_some());
-                    assert_eq!(told, ("unsupported_feature", 400, true), "{}: {}", asking.name(), case.name);
+                let scenario = Scenario::new(name, format, endpoint, &body);
+                let unsupported = scenario.kind.wire.unsupported(endpoint);
+                if case.needs.iter().any(|feature| unsupported.contains(feature)) {
+                    let error = scenario.outgoing().expect_err(case.name);
+                    let observed = (error.code(), error.status(), error.param().is_some());
+                    assert_eq!(
+                        observed,
+                        ("unsupported_feature", 400, true),
+                        "{}: {}",
+                        scenario.name(),
+                        case.name
+                    );
                     assert!(error.message().contains(name), "{error}");
                     refused += 1;
                 }
@@ -106,12 +118,12 @@ fn what_a_kind_cannot_do_is_refused_with_the_field() {
 }
 
 #[test]
-fn endpoints_that_a_kind_does_not_have_are_refused_and_the_others_pass_through() {
+fn unsupported_endpoints_are_rejected_and_the_others_forwarded() {
     let body = json!({"model": "p/m-1", "input": "Hello"});
     let served = |endpoint| {
         let served = KINDS.iter().filter(|(name, format)| {
-            let asking = Asking::new(name, *format, endpoint, &body);
-            match (asking.kind.wire.serves(endpoint), asking.outgoing()) {
+            let scenario = Scenario::new(name, *format, endpoint, &body);
+            match (scenario.kind.wire.serves(endpoint), scenario.outgoing()) {
                 (Ok(()), Ok(sent)) => {
                     assert_eq!(sent.path, endpoint.path());
                     assert_eq!(sent.body, Bytes::from(body.to_string().replace("p/m-1", "m-1")));
@@ -132,18 +144,18 @@ fn endpoints_that_a_kind_does_not_have_are_refused_and_the_others_pass_through()
 }
 
 #[test]
-fn an_answer_reaches_the_client_whole_with_its_cost() {
-    answered(false, |case, asking| {
-        let answer = Bytes::from(asking.format.whole(&case.says));
-        let whole = asking.reader().whole(answer.clone()).expect("an answer");
-        let name = format!("{}: {}", asking.name(), case.name);
-        if asking.passes() {
-            assert_eq!(whole.body, answer, "{name}");
+fn a_response_reaches_the_client_with_its_usage() {
+    each_supported(false, |case, scenario| {
+        let response = Bytes::from(scenario.format.complete(&case.reply));
+        let complete = scenario.reader().read_complete(response.clone()).expect("an answer");
+        let name = format!("{}: {}", scenario.name(), case.name);
+        if scenario.passes() {
+            assert_eq!(complete.body, response, "{name}");
         }
-        let value: Value = serde_json::from_slice(&whole.body).expect("JSON");
-        let expected = expected(asking.format, &case.says);
-        assert_eq!(read(asking.endpoint, &value), expected, "{name}");
-        assert_eq!(whole.usage, Some(cost(asking.format)), "{name}");
+        let value: Value = serde_json::from_slice(&complete.body).expect("JSON");
+        let expected = expected(scenario.format, &case.reply);
+        assert_eq!(read(scenario.endpoint, &value), expected, "{name}");
+        assert_eq!(complete.usage, Some(cost(scenario.format)), "{name}");
         let text = completion_text(&value);
         let written = expected.calls.iter().map(|(_, name, _)| name.as_str()).chain([expected.text.as_str()]);
         written.for_each(|written| assert!(text.contains(written), "{name}"));
@@ -151,26 +163,27 @@ fn an_answer_reaches_the_client_whole_with_its_cost() {
 }
 
 #[test]
-fn an_answer_of_success_that_is_none_is_an_error() {
+fn an_invalid_body_with_a_success_status_is_an_error() {
     for (name, format) in KINDS {
         for endpoint in CLIENTS {
             let body =
                 json!({"model": "p/m", "max_tokens": 1, "messages": [{"role": "user", "content": "x"}]});
-            let asking = Asking::new(name, format, endpoint, &body);
-            if asking.passes() {
+            let scenario = Scenario::new(name, format, endpoint, &body);
+            if scenario.passes() {
                 continue;
             }
-            for answer in ["", "<html>", "{}", "[]", "{\"choices\":[]}", "data: {\"event\":\"message\"}\n\n"]
+            for response in
+                ["", "<html>", "{}", "[]", "{\"choices\":[]}", "data: {\"event\":\"message\"}\n\n"]
             {
-                let error = asking.reader().whole(answer.into()).expect_err(answer);
-                assert_eq!(error.kind(), Kind::BadGateway, "{}: {answer}", asking.name());
+                let error = scenario.reader().read_complete(response.into()).expect_err(response);
+                assert_eq!(error.kind(), Kind::BadGateway, "{}: {response}", scenario.name());
             }
         }
     }
 }
 
 #[test]
-fn an_error_instead_of_an_answer_keeps_its_status_and_words() {
+fn an_error_response_keeps_its_status_and_message() {
     let statuses = [400, 401, 402, 403, 404, 413, 422, 429, 500, 502, 503, 504, 529];
     for (name, format) in KINDS {
         let wire = loam_providers::kind(name).expect("a kind").wire;
@@ -188,13 +201,13 @@ fn an_error_instead_of_an_answer_keeps_its_status_and_words() {
             let shown = anthropic_error(&error, "req");
             assert!(shown["error"]["message"].as_str().is_some_and(|text| text.contains("the moon is full")));
         }
-        // what is no JSON is shown as it is
+        // a body that is not JSON is shown as it is
         assert!(wire.error("prov", 502, b"<html>bad gateway", None).message().contains("bad gateway"));
     }
 }
 
 #[test]
-fn an_account_without_credit_is_told_apart_whatever_its_provider_calls_it() {
+fn an_account_without_credit_is_recognized_for_every_provider() {
     let cases = [
         (
             "openai",
@@ -233,7 +246,7 @@ fn an_account_without_credit_is_told_apart_whatever_its_provider_calls_it() {
         );
         assert_eq!((error.code(), error.status()), ("provider_out_of_credit", shown), "{name}");
     }
-    // and an application that can't answer anybody is not the client's fault
+    // an unavailable application is not the client's error
     let body = json!({"code": "app_unavailable", "message": "App unavailable", "status": 400}).to_string();
     let error = loam_providers::kind("dify").expect("a kind").wire.error("p", 400, body.as_bytes(), None);
     assert_eq!((error.kind(), error.status()), (Kind::BadGateway, 502));

@@ -1,14 +1,14 @@
-//! An answer for a client of Anthropic's format from a provider of the same: it goes on to the byte, and its usage is
-//! read on the side.
+//! A response from a provider of Anthropic's format for a client of the same: it is forwarded unchanged, and its
+//! usage is extracted on the way.
 
 use bytes::Bytes;
 use loam_kernel::Result;
 use memchr::memmem;
 use serde::Deserialize;
 
-use super::usage::Counted;
-use crate::sse::{Passing, Verdict, Watch, data};
-use crate::{Forward, Reader, Usage, Whole};
+use super::usage::WireUsage;
+use crate::sse::{Inspector, PassThroughStream, Verdict, data};
+use crate::{CompleteResponse, Forward, Reader, Usage};
 
 #[derive(Deserialize)]
 struct Event {
@@ -17,49 +17,49 @@ struct Event {
     #[serde(default)]
     message: Option<Message>,
     #[serde(default)]
-    usage: Option<Counted>,
+    usage: Option<WireUsage>,
     #[serde(default)]
-    error: Option<Fault>,
+    error: Option<WireError>,
 }
 
 #[derive(Deserialize)]
 struct Message {
     #[serde(default)]
-    usage: Option<Counted>,
+    usage: Option<WireUsage>,
 }
 
 #[derive(Deserialize)]
-struct Fault {
+struct WireError {
     #[serde(default)]
     message: String,
 }
 
-/// What is looked for among the events.
+/// The data extracted from the events.
 #[derive(Debug, Default)]
 struct Progress {
-    counted: Counted,
-    /// The last count has come; before it, what was written is not known.
-    whole: bool,
+    usage: WireUsage,
+    /// The final usage has arrived; before that, the completion tokens are unknown.
+    usage_complete: bool,
     failure: Option<String>,
 }
 
-impl Watch for Progress {
-    fn concerns(&self, bytes: &[u8]) -> bool {
+impl Inspector for Progress {
+    fn is_relevant(&self, bytes: &[u8]) -> bool {
         // `message_start`, `message_delta` and `message_stop`, and not the deltas that are most of a stream
         memmem::find(bytes, b"\"message_").is_some() || memmem::find(bytes, b"\"error\"").is_some()
     }
 
-    fn look(&mut self, event: &[u8]) -> Verdict {
+    fn inspect(&mut self, event: &[u8]) -> Verdict {
         let Some(event) = data(event).and_then(|json| serde_json::from_slice::<Event>(json).ok()) else {
             return Verdict::Pass;
         };
         match event.r#type.as_str() {
             "message_start" => {
-                self.counted.update(event.message.and_then(|message| message.usage).unwrap_or_default());
+                self.usage.update(event.message.and_then(|message| message.usage).unwrap_or_default());
             }
             "message_delta" => {
-                self.whole |= event.usage.is_some();
-                self.counted.update(event.usage.unwrap_or_default());
+                self.usage_complete |= event.usage.is_some();
+                self.usage.update(event.usage.unwrap_or_default());
             }
             "message_stop" => return Verdict::Last,
             "error" => self.failure = Some(event.error.map(|error| error.message).unwrap_or_default()),
@@ -69,19 +69,19 @@ impl Watch for Progress {
     }
 }
 
-/// Reads an answer that goes on as it came.
-pub(crate) struct PassThrough(Passing<Progress>);
+/// Reads a response that is forwarded unchanged.
+pub(crate) struct PassThrough(PassThroughStream<Progress>);
 
 impl PassThrough {
     pub(crate) fn new() -> Self {
-        Self(Passing::watched_by(Progress::default()))
+        Self(PassThroughStream::with_inspector(Progress::default()))
     }
 }
 
 impl Reader for PassThrough {
-    fn whole(&mut self, body: Bytes) -> Result<Whole> {
+    fn read_complete(&mut self, body: Bytes) -> Result<CompleteResponse> {
         let usage = serde_json::from_slice::<Message>(&body).ok().and_then(|message| message.usage);
-        Ok(Whole { usage: usage.map(Usage::from), body })
+        Ok(CompleteResponse { usage: usage.map(Usage::from), body })
     }
 
     fn push(&mut self, chunk: Bytes) -> Forward {
@@ -93,10 +93,10 @@ impl Reader for PassThrough {
     }
 
     fn usage(&self) -> Option<Usage> {
-        self.0.watch.whole.then(|| self.0.watch.counted.into())
+        self.0.inspector.usage_complete.then(|| self.0.inspector.usage.into())
     }
 
     fn failure(&self) -> Option<String> {
-        self.0.watch.failure.clone()
+        self.0.inspector.failure.clone()
     }
 }

@@ -1,4 +1,5 @@
-//! Calls that were made elsewhere or long ago, into the ledger: the same rows and the same sums as of Loam's own.
+//! Imports calls that were made elsewhere or earlier into the ledger: with the same rows and sums as those of the
+//! gateway.
 
 use std::borrow::Cow;
 
@@ -17,12 +18,12 @@ use crate::usage::rollup::Rollup;
 
 /// A call that has ended.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct PastCall {
-    /// Its id, of the moment `at`.
+pub struct ImportedCall {
+    /// Its id, with the time `at`.
     pub id: LlmCallId,
-    /// When it began.
+    /// When it started.
     pub at: DateTime<Utc>,
-    /// How it ended: anything but open.
+    /// Its final state: any but `open`.
     pub state: CallState,
     /// Name of the provider.
     pub provider: String,
@@ -30,65 +31,65 @@ pub struct PastCall {
     pub model: String,
     /// The conversation.
     pub session: Option<String>,
-    /// For whom.
+    /// The user.
     pub user: Option<UserId>,
-    /// For whom of the application's own. Not in its serialized form, which journals hold: written beside it.
+    /// The application's end user. Not part of the serialized form, which journals hold: it is written separately.
     #[serde(skip)]
     pub end_user: Option<String>,
-    /// For what.
+    /// The project.
     pub project: Option<ProjectId>,
-    /// Whether the answer was streamed.
+    /// Whether the response was streamed.
     pub streamed: bool,
-    /// The provider's status; none when it did not answer.
+    /// The provider's HTTP status; none if it did not respond.
     pub status: Option<u16>,
-    /// What went wrong.
+    /// The error message.
     pub error: Option<String>,
-    /// What it used; none where there was no answer.
+    /// Token usage; none without a response.
     pub usage: Option<Usage>,
-    /// What it cost, in nano-dollars; none without a price.
+    /// Its cost in nano-dollars; none without a price.
     pub cost_nano_usd: Option<i64>,
-    /// Microseconds to the end of the answer.
+    /// Microseconds to the end of the response.
     pub latency_us: Option<i64>,
     /// Microseconds to its first byte.
     pub first_token_us: Option<i64>,
-    /// Who made it.
+    /// Its source.
     pub source: Source,
     /// Path at the provider.
     pub endpoint: String,
     /// W3C trace id.
     pub trace_id: Option<String>,
-    /// W3C id of the span.
+    /// W3C span id.
     pub span_id: Option<String>,
-    /// Body of the request, packed.
+    /// Packed request body.
     pub request: Option<Vec<u8>>,
-    /// Body of the answer, packed.
+    /// Packed response body.
     pub response: Option<Vec<u8>>,
 }
 
-/// Writes past calls of a tenant with their sums, in one transaction of the caller's. `node` must be one that nobody else
-/// writes for at the same time: sums are read, added to and written back.
+/// Inserts calls of a tenant and adds them to the sums, in the caller's transaction. `node` must be one that nobody
+/// else writes for at the same time: sums are read, added to and written back.
 ///
 /// # Errors
-/// When a month of theirs has no partition, or what the database says.
-pub async fn write_past(
+/// When a month has no partition, or on a database error.
+pub async fn insert_imported(
     tx: &Tx<System>,
     tenant: TenantId,
     node: NodeId,
     now: DateTime<Utc>,
-    calls: Vec<PastCall>,
+    calls: Vec<ImportedCall>,
 ) -> Result<()> {
-    let mut used = Rollup::default();
+    let mut rollup = Rollup::default();
     let entries = calls.into_iter().map(|mut call| {
         let (source, request, response) = (call.source, call.request.take(), call.response.take());
         let record = call.record(tenant, node);
-        used.add(&record, source);
+        rollup.add(&record, source);
         Entry { record, source, request, response }
     });
     tx.bulk(rows(entries.collect())?).await?;
-    used.write(tx, now).await
+    rollup.write(tx, now).await
 }
 
-impl PastCall {
+impl ImportedCall {
     fn record(self, tenant: TenantId, node: NodeId) -> Record {
         let (created_us, latency_us) = (self.at.timestamp_micros(), self.latency_us.unwrap_or(0));
         #[expect(clippy::cast_precision_loss, reason = "exact for 285 years")]

@@ -2,20 +2,20 @@
 
 use serde_json::{Value, json};
 
-use super::{Finish, Said, Speaker, call, calls, items};
+use super::{ChatMessage, ChatRole, Finish, call, calls, items};
 
-pub(super) fn asked(body: &Value) -> Vec<Said> {
+pub(super) fn parse_request(body: &Value) -> Vec<ChatMessage> {
     let mut all = Vec::new();
-    let system = Said::of_parts(Speaker::System, parts(&body["system"]));
+    let system = ChatMessage::of_parts(ChatRole::System, parts(&body["system"]));
     if !system.is_empty() {
         all.push(system);
     }
     for turn in items(&body["messages"]) {
         let content = blocks(&turn["content"]);
         match turn["role"].as_str() {
-            Some("assistant") => all.push(said(&content)),
-            Some("system") => all.push(Said::of_parts(Speaker::System, parts(&turn["content"]))),
-            Some(_) => heard(&content, &mut all),
+            Some("assistant") => all.push(assistant_message(&content)),
+            Some("system") => all.push(ChatMessage::of_parts(ChatRole::System, parts(&turn["content"]))),
+            Some(_) => push_user_messages(&content, &mut all),
             None => {}
         }
     }
@@ -29,7 +29,7 @@ fn blocks(content: &Value) -> Vec<Value> {
     }
 }
 
-/// Blocks as OpenAI's content parts. What has no such part is kept as it is.
+/// Converts blocks to OpenAI's content parts. A block without an equivalent is kept unchanged.
 fn parts(content: &Value) -> Vec<Value> {
     blocks(content).iter().map(part).collect()
 }
@@ -51,41 +51,41 @@ fn part(block: &Value) -> Value {
     }
 }
 
-/// What came from the user: results of tools are messages of their own, and come first.
-fn heard(content: &[Value], all: &mut Vec<Said>) {
+/// Converts a user turn: tool results become messages of their own, and come first.
+fn push_user_messages(content: &[Value], all: &mut Vec<ChatMessage>) {
     let (results, rest): (Vec<&Value>, Vec<&Value>) =
         content.iter().partition(|block| block["type"] == "tool_result");
     for result in results {
-        let mut said = Said::of_parts(Speaker::Tool, parts(&result["content"]));
+        let mut message = ChatMessage::of_parts(ChatRole::Tool, parts(&result["content"]));
         if result["is_error"] == true {
-            said.text = format!("Error: {}", said.text);
+            message.text = format!("Error: {}", message.text);
         }
-        said.tool_call_id = result["tool_use_id"].as_str().map(str::to_owned);
-        all.push(said);
+        message.tool_call_id = result["tool_use_id"].as_str().map(str::to_owned);
+        all.push(message);
     }
     if !rest.is_empty() {
-        all.push(Said::of_parts(Speaker::User, rest.into_iter().map(part).collect()));
+        all.push(ChatMessage::of_parts(ChatRole::User, rest.into_iter().map(part).collect()));
     }
 }
 
-fn said(content: &[Value]) -> Said {
+fn assistant_message(content: &[Value]) -> ChatMessage {
     let texts = content.iter().filter(|block| block["type"] == "text").map(part).collect();
     let uses = content.iter().filter(|block| block["type"] == "tool_use").map(|block| {
         let input = &block["input"];
-        // of a call that was cut there is the text as far as it came
+        // the arguments of a truncated call are a string
         let arguments = input.as_str().map_or_else(|| input.to_string(), str::to_owned);
         call(&block["id"], &block["name"], arguments)
     });
-    Said { tool_calls: calls(uses.collect()), ..Said::of_parts(Speaker::Assistant, texts) }
+    ChatMessage { tool_calls: calls(uses.collect()), ..ChatMessage::of_parts(ChatRole::Assistant, texts) }
 }
 
-pub(super) fn answered(answer: &Value) -> (Said, Option<Finish>) {
-    let finish = match answer["stop_reason"].as_str() {
+pub(super) fn parse_response(response: &Value) -> (ChatMessage, Option<Finish>) {
+    let finish = match response["stop_reason"].as_str() {
         Some("max_tokens" | "model_context_window_exceeded") => Some(Finish::Length),
         Some("tool_use") => Some(Finish::ToolCalls),
         Some("refusal") => Some(Finish::ContentFilter),
         Some(_) => Some(Finish::Stop),
         None => None,
     };
-    (said(items(&answer["content"])), finish)
+    (assistant_message(items(&response["content"])), finish)
 }

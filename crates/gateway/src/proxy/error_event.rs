@@ -1,12 +1,12 @@
-//! Errors in the shape of the endpoint that was called.
+//! Error events in the format of the called endpoint.
 
 use bytes::Bytes;
 use loam_kernel::Error;
 use loam_providers::{Endpoint, anthropic_error};
 use serde_json::json;
 
-/// The event that tells the client of a stream that something went wrong.
-pub(super) fn event(endpoint: Endpoint, error: &Error, request_id: &str) -> Bytes {
+/// Encodes the event that reports an error to the client of a stream.
+pub(super) fn encode(endpoint: Endpoint, error: &Error, request_id: &str) -> Bytes {
     let text = match endpoint {
         Endpoint::Messages => format!("event: error\ndata: {}\n\n", anthropic_error(error, request_id)),
         Endpoint::Responses => {

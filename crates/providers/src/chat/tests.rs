@@ -1,7 +1,7 @@
 use super::*;
 
-fn asked_of(endpoint: Endpoint, body: Value) -> Vec<Said> {
-    asked(endpoint, body.to_string().as_bytes())
+fn parsed(endpoint: Endpoint, body: Value) -> Vec<ChatMessage> {
+    parse_request(endpoint, body.to_string().as_bytes())
 }
 
 fn weather(id: &str) -> Value {
@@ -36,23 +36,23 @@ fn conversation() -> Vec<(Endpoint, Value)> {
 }
 
 #[test]
-fn the_same_conversation_is_read_alike_in_every_format() {
-    let text = Said::text;
+fn the_same_conversation_is_parsed_the_same_in_every_format() {
+    let text = ChatMessage::text;
     let expected = vec![
-        text(Speaker::System, "be brief"),
-        text(Speaker::User, "how is\nOslo?"),
-        Said { tool_calls: Some(weather("c1")), ..text(Speaker::Assistant, "") },
-        Said { tool_call_id: Some("c1".to_owned()), ..text(Speaker::Tool, "rain") },
-        text(Speaker::Assistant, "It rains."),
-        text(Speaker::User, "thanks"),
+        text(ChatRole::System, "be brief"),
+        text(ChatRole::User, "how is\nOslo?"),
+        ChatMessage { tool_calls: Some(weather("c1")), ..text(ChatRole::Assistant, "") },
+        ChatMessage { tool_call_id: Some("c1".to_owned()), ..text(ChatRole::Tool, "rain") },
+        text(ChatRole::Assistant, "It rains."),
+        text(ChatRole::User, "thanks"),
     ];
     for (endpoint, body) in conversation() {
-        assert_eq!(asked_of(endpoint, body), expected, "{endpoint:?}");
+        assert_eq!(parsed(endpoint, body), expected, "{endpoint:?}");
     }
 }
 
 #[test]
-fn an_image_is_kept_as_a_part_in_every_format() {
+fn an_image_becomes_a_part_in_every_format() {
     let url = "data:image/png;base64,AAAA";
     let chat = json!({"messages": [{"role": "user", "content": [
         {"type": "text", "text": "what is"}, {"type": "image_url", "image_url": {"url": url}}]}]});
@@ -63,14 +63,14 @@ fn an_image_is_kept_as_a_part_in_every_format() {
     for (endpoint, body) in
         [(Endpoint::ChatCompletions, chat), (Endpoint::Messages, message), (Endpoint::Responses, response)]
     {
-        let said = asked_of(endpoint, body).remove(0);
-        assert_eq!(said.text, "what is");
-        assert_eq!(said.parts.expect("parts")[1]["image_url"]["url"], url, "{endpoint:?}");
+        let parsed = parsed(endpoint, body).remove(0);
+        assert_eq!(parsed.text, "what is");
+        assert_eq!(parsed.parts.expect("parts")[1]["image_url"]["url"], url, "{endpoint:?}");
     }
 }
 
 #[test]
-fn an_answer_is_read_alike_in_every_format() {
+fn a_response_is_parsed_the_same_in_every_format() {
     let chat = json!({"choices": [{"finish_reason": "tool_calls", "message": {"role": "assistant", "content": "Let me see.",
         "tool_calls": [{"index": 0, "id": "c1", "type": "function", "function": {"name": "weather", "arguments": "{\"city\":\"Oslo\"}"}}]}}]});
     let message = json!({"stop_reason": "tool_use", "content": [{"type": "text", "text": "Let me see."},
@@ -78,36 +78,38 @@ fn an_answer_is_read_alike_in_every_format() {
     let response = json!({"status": "completed", "output": [
         {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Let me see."}]},
         {"type": "function_call", "call_id": "c1", "name": "weather", "arguments": "{\"city\":\"Oslo\"}"}]});
-    for (endpoint, answer) in
+    for (endpoint, response) in
         [(Endpoint::ChatCompletions, chat), (Endpoint::Messages, message), (Endpoint::Responses, response)]
     {
-        let (said, finish) = answered(endpoint, &answer);
-        let expected =
-            Said { tool_calls: Some(weather("c1")), ..Said::text(Speaker::Assistant, "Let me see.") };
-        assert_eq!((said, finish), (expected, Some(Finish::ToolCalls)), "{endpoint:?}");
-        let nothing = (Said::text(Speaker::Assistant, ""), None);
-        assert_eq!(answered(endpoint, &json!({})), nothing, "{endpoint:?}: nothing came");
+        let (parsed, finish) = parse_response(endpoint, &response);
+        let expected = ChatMessage {
+            tool_calls: Some(weather("c1")),
+            ..ChatMessage::text(ChatRole::Assistant, "Let me see.")
+        };
+        assert_eq!((parsed, finish), (expected, Some(Finish::ToolCalls)), "{endpoint:?}");
+        let nothing = (ChatMessage::text(ChatRole::Assistant, ""), None);
+        assert_eq!(parse_response(endpoint, &json!({})), nothing, "{endpoint:?}: no content");
     }
 }
 
 #[test]
-fn no_nul_is_left_for_a_database_to_refuse() {
+fn nul_characters_are_replaced() {
     let call = json!({"id": "c\u{0}", "type": "function", "function": {"name": "f", "arguments": "\u{0}"}});
     let body = json!({"messages": [{"role": "assistant", "content": "a\u{0}b", "tool_calls": [call]}]});
-    let said = asked_of(Endpoint::ChatCompletions, body).remove(0);
-    assert_eq!(said.text, "a\u{fffd}b");
-    assert!(!said.tool_calls.expect("calls").to_string().contains("\\u0000"));
+    let parsed = parsed(Endpoint::ChatCompletions, body).remove(0);
+    assert_eq!(parsed.text, "a\u{fffd}b");
+    assert!(!parsed.tool_calls.expect("calls").to_string().contains("\\u0000"));
 }
 
 #[test]
-fn a_request_that_is_of_another_form_has_said_nothing() {
+fn a_request_of_an_unexpected_shape_has_no_messages() {
     for endpoint in [Endpoint::ChatCompletions, Endpoint::Messages, Endpoint::Responses] {
         for body in [
             json!(null),
             json!({"messages": 1, "input": 1}),
             json!({"messages": [1, null, {"role": 1}], "input": [1]}),
         ] {
-            assert_eq!(asked_of(endpoint, body), []);
+            assert_eq!(parsed(endpoint, body), []);
         }
     }
 }

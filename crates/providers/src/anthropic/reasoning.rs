@@ -1,14 +1,14 @@
-//! How much a model thinks: OpenAI's `reasoning_effort` as Anthropic's fields.
+//! Translates OpenAI's `reasoning_effort` to Anthropic's fields.
 //!
-//! Models since Claude 4.6 take `thinking: {"type": "adaptive"}` with `output_config.effort`, and newer ones refuse a
-//! budget; models before take a budget of tokens alone (/docs/en/build-with-claude/adaptive-thinking, /effort,
-//! /extended-thinking). Which a provider's models want is a matter of its configuration, `thinking`.
+//! Models since Claude 4.6 accept `thinking: {"type": "adaptive"}` with `output_config.effort`, and newer ones reject
+//! a budget; earlier models accept only a token budget (/docs/en/build-with-claude/adaptive-thinking, /effort,
+//! /extended-thinking). The provider's configuration, `thinking`, says which its models need.
 
 use serde_json::{Map, Value, json};
 
 use crate::Thinking;
 
-/// The budget of an effort, for models that want one. At least 1024 is required.
+/// The token budget of an effort, for models that need one. The minimum is 1024.
 fn budget(effort: &str) -> u64 {
     match effort {
         "low" => 2048,
@@ -18,9 +18,9 @@ fn budget(effort: &str) -> u64 {
     }
 }
 
-/// Puts an effort into a request. `forced` when a tool must be called, which thinking rules out; `mid_call` when the
-/// results of a call are being handed in, where a budget requires thoughts that no chat completion holds.
-pub(crate) fn think(
+/// Adds an effort to a request. `forced`: a tool must be called, which excludes thinking. `mid_call`: the request
+/// holds results of a tool call, where a budget requires thinking blocks that a chat completion doesn't have.
+pub(crate) fn apply_reasoning_effort(
     thinking: Thinking,
     effort: &str,
     forced: bool,
@@ -37,7 +37,7 @@ pub(crate) fn think(
                 config["effort"] = level.into();
             }
             if thinks {
-                // newer models leave their thoughts out unless asked for
+                // newer models omit their reasoning by default
                 request.insert("thinking".to_owned(), json!({"type": "adaptive", "display": "summarized"}));
             }
         }
@@ -45,9 +45,9 @@ pub(crate) fn think(
             if thinks && !mid_call {
                 let budget = budget(effort);
                 request.insert("thinking".to_owned(), json!({"type": "enabled", "budget_tokens": budget}));
-                // the limit holds for thoughts and answer together, and must be greater than the budget
-                let answer = request.get("max_tokens").and_then(Value::as_u64).unwrap_or(0);
-                request.insert("max_tokens".to_owned(), answer.saturating_add(budget).into());
+                // the limit covers reasoning and text together, and must be greater than the budget
+                let response = request.get("max_tokens").and_then(Value::as_u64).unwrap_or(0);
+                request.insert("max_tokens".to_owned(), response.saturating_add(budget).into());
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Reading chat completions: their usage, and a stream's chunks put together as one answer.
+//! Reads chat completions: their usage, and the chunks of a stream assembled into one response.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::Usage;
 
-/// The usage of a whole answer.
+/// The usage of a response that is not streamed.
 pub(crate) fn usage_of(body: &[u8]) -> Option<Usage> {
     #[derive(Deserialize)]
     struct Answer {
@@ -17,9 +17,9 @@ pub(crate) fn usage_of(body: &[u8]) -> Option<Usage> {
     serde_json::from_slice::<Answer>(body).ok()?.usage
 }
 
-/// Puts the chunks of a stream together as the answer that would have come without streaming.
+/// Assembles the chunks of a stream into the response that would have come without streaming.
 pub(crate) fn assemble_chunks(stream: &str) -> Value {
-    let mut answer = Map::new();
+    let mut response = Map::new();
     let mut choices: BTreeMap<u64, Map<String, Value>> = BTreeMap::new();
     for line in stream.lines() {
         let Some(data) = line.strip_prefix("data:").map(str::trim) else { continue };
@@ -32,9 +32,9 @@ pub(crate) fn assemble_chunks(stream: &str) -> Value {
                         add_choice(choice, part);
                     }
                 }
-                ("object", _) => drop(answer.insert(name, json!("chat.completion"))),
+                ("object", _) => drop(response.insert(name, json!("chat.completion"))),
                 (_, Value::Null) => {}
-                (_, value) => drop(answer.insert(name, value)),
+                (_, value) => drop(response.insert(name, value)),
             }
         }
     }
@@ -45,8 +45,8 @@ pub(crate) fn assemble_chunks(stream: &str) -> Value {
             Value::Object(choice)
         })
         .collect();
-    answer.insert("choices".to_owned(), Value::Array(choices));
-    Value::Object(answer)
+    response.insert("choices".to_owned(), Value::Array(choices));
+    Value::Object(response)
 }
 
 fn add_choice(choice: &mut Map<String, Value>, part: Value) {
@@ -71,7 +71,7 @@ fn add_choice(choice: &mut Map<String, Value>, part: Value) {
     }
 }
 
-/// A delta's text is added to what is there; lists with an `index` (tool calls) are merged by it, others are added to.
+/// Merges a delta: text is appended; lists with an `index` (tool calls) are merged by it, others are extended.
 fn merge(into: &mut Map<String, Value>, name: String, value: Value) {
     match (into.get_mut(&name), value) {
         (_, Value::Null) => {}
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stream_becomes_the_answer_it_would_have_been() {
+    fn a_stream_is_assembled_into_the_equivalent_response() {
         let chunk = |delta: Value| {
             format!(
                 "data: {}\n\n",
@@ -124,13 +124,13 @@ mod tests {
             "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":1}}\n\ndata: [DONE]\n\n".to_owned(),
         ]
         .concat();
-        let answer = assemble_chunks(&stream);
+        let response = assemble_chunks(&stream);
         assert_eq!(
-            answer,
+            response,
             json!({"id": "c", "object": "chat.completion", "model": "m", "usage": {"prompt_tokens": 1},
             "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "Hello",
                 "tool_calls": [{"index": 0, "id": "t", "type": "function", "function": {"name": "f", "arguments": "{\"a\":1}"}}]}}]})
         );
-        assert_eq!(crate::completion_text(&answer), "Hellof{\"a\":1}");
+        assert_eq!(crate::completion_text(&response), "Hellof{\"a\":1}");
     }
 }

@@ -1,28 +1,28 @@
-//! Answers that come whole.
+//! Responses that are not streamed.
 
 use std::sync::Arc;
 
 use axum::body::Body as AnswerBody;
 use axum::response::Response;
 use loam_kernel::{Error, Result};
-use loam_providers::Whole;
+use loam_providers::CompleteResponse;
 
 use super::call::Call;
 use super::estimate::estimate;
-use super::send::Head;
+use super::send::ResponseHead;
 use crate::llm_calls::entity::CallState;
 use crate::llm_calls::ledger::Outcome;
 use crate::service::Inner;
 
 impl Inner {
-    /// Settles the call, and only then hands the answer on.
-    pub(super) async fn answer_whole(
+    /// Settles the call before the response is sent.
+    pub(super) async fn respond_complete(
         self: Arc<Self>,
         mut call: Box<Call>,
-        head: Head,
-        whole: Whole,
+        head: ResponseHead,
+        complete: CompleteResponse,
     ) -> Result<Response> {
-        let Whole { body, usage } = whole;
+        let CompleteResponse { body, usage } = complete;
         let (state, usage) = match usage {
             Some(usage) => (CallState::Settled, Some(usage)),
             None => {
@@ -32,25 +32,25 @@ impl Inner {
             }
         };
         if let (CallState::Settled, Some(usage)) = (state, usage) {
-            self.keep_answer(&call, &head, std::slice::from_ref(&body), usage, false);
+            self.cache_response(&call, &head, std::slice::from_ref(&body), usage, false);
         }
-        let outcome = Outcome { state, usage, answer: std::slice::from_ref(&body), events: false };
-        let keep = self.keep(call.open.record.tenant);
-        let told = call.told(outcome.answer, false, usage);
-        let position = self.ledger.settle(call.open, &outcome, keep)?;
-        self.settled(position, told).await?;
+        let outcome = Outcome { state, usage, response: std::slice::from_ref(&body), events: false };
+        let max_bytes = self.max_recorded_body_bytes(call.open.record.tenant);
+        let completed = call.completed(outcome.response, false, usage);
+        let position = self.ledger.settle(call.open, &outcome, max_bytes)?;
+        self.finish(position, completed).await?;
         let mut response = Response::new(AnswerBody::from(body));
         *response.status_mut() = head.status;
         *response.headers_mut() = head.headers;
         Ok(response)
     }
 
-    /// Puts a failure on record, and gives the error back for the client.
+    /// Records a failure; returns the error for the client.
     pub(super) async fn fail(&self, mut call: Call, error: Error) -> Error {
         call.open.record.error = Some(error.message().to_owned());
-        let outcome = Outcome { state: CallState::Failed, usage: None, answer: &[], events: false };
-        let keep = self.keep(call.open.record.tenant);
-        match self.ledger.settle(call.open, &outcome, keep) {
+        let outcome = Outcome { state: CallState::Failed, usage: None, response: &[], events: false };
+        let max_bytes = self.max_recorded_body_bytes(call.open.record.tenant);
+        match self.ledger.settle(call.open, &outcome, max_bytes) {
             Ok(position) => match self.ledger.durable(position).await {
                 Ok(()) => error,
                 Err(e) => e,

@@ -1,4 +1,4 @@
-//! Refusing what a kind would silently ignore, without reading requests that don't ask for it.
+//! Rejects features that a kind would silently ignore, without parsing requests that can't use them.
 
 use loam_kernel::Result;
 use memchr::memmem;
@@ -7,8 +7,8 @@ use serde_json::Value;
 use crate::Feature;
 use crate::wire::Endpoint;
 
-/// The name whose presence makes a closer look worth it.
-fn sign(feature: Feature) -> Option<&'static str> {
+/// A byte sequence that every request with the feature contains.
+fn marker(feature: Feature) -> Option<&'static str> {
     match feature {
         Feature::Images => Some("\"image_url\""),
         Feature::Documents => Some("\"file\""),
@@ -20,8 +20,8 @@ fn sign(feature: Feature) -> Option<&'static str> {
     }
 }
 
-/// Whether a chat completion asks for it.
-fn asks(feature: Feature, chat: &Value) -> bool {
+/// Whether a chat completion uses the feature.
+fn is_requested(feature: Feature, chat: &Value) -> bool {
     let part = |kind: &str| {
         let messages = chat["messages"].as_array().into_iter().flatten();
         messages
@@ -40,7 +40,7 @@ fn asks(feature: Feature, chat: &Value) -> bool {
     }
 }
 
-/// The field that a client set to ask for it.
+/// The field by which a client uses the feature.
 fn param(feature: Feature, endpoint: Endpoint) -> &'static str {
     match (feature, endpoint) {
         (Feature::ToolChoice, _) => "tool_choice",
@@ -52,15 +52,21 @@ fn param(feature: Feature, endpoint: Endpoint) -> &'static str {
     }
 }
 
-/// Refuses a chat completion that asks for what the kind can't do.
-pub(super) fn refuse(kind: &str, cannot: &[Feature], endpoint: Endpoint, chat: &[u8]) -> Result<()> {
-    let signs =
-        |feature: &Feature| sign(*feature).is_some_and(|sign| memmem::find(chat, sign.as_bytes()).is_some());
-    if !cannot.iter().any(signs) {
+/// Rejects a chat completion that uses an unsupported feature.
+pub(super) fn reject_unsupported(
+    kind: &str,
+    unsupported: &[Feature],
+    endpoint: Endpoint,
+    chat: &[u8],
+) -> Result<()> {
+    let may_request = |feature: &Feature| {
+        marker(*feature).is_some_and(|marker| memmem::find(chat, marker.as_bytes()).is_some())
+    };
+    if !unsupported.iter().any(may_request) {
         return Ok(());
     }
     let chat: Value = serde_json::from_slice(chat).unwrap_or_default();
-    match cannot.iter().find(|feature| asks(**feature, &chat)) {
+    match unsupported.iter().find(|feature| is_requested(**feature, &chat)) {
         Some(feature) => Err(feature.unsupported(kind, param(*feature, endpoint))),
         None => Ok(()),
     }
