@@ -1,4 +1,4 @@
-"""One Loam over the mock and the real model for all stock clients, and the check that it kept what they asked."""
+"""One Loam over the mock and the real model for all stock clients, and the check that it recorded their calls."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ def ask(api: Api) -> Iterator[Callable[..., str]]:
 
     for marker, calls in expected.items():
 
-        def kept(marker: str = marker, calls: int = calls) -> list[dict]:
+        def recorded(marker: str = marker, calls: int = calls) -> list[dict]:
             rows = calls_with(api, marker)
-            assert len(rows) == calls, f"{len(rows)} calls kept of {marker}, not {calls}"
+            assert len(rows) == calls, f"{len(rows)} calls recorded of {marker}, not {calls}"
             return rows
 
-        for row in eventually(kept):
+        for row in eventually(recorded):
             assert row["state"] == "settled", row
             assert row["status_code"] == 200, row
             assert row["prompt_tokens"] > 0, row

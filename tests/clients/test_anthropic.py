@@ -44,20 +44,20 @@ def client(loam: Deployment) -> anthropic.Anthropic:
     return anthropic.Anthropic(base_url=f"{loam.loam.url}/anthropic", api_key=loam.loam.key, max_retries=0)
 
 
-def test_a_message_is_answered(client, ask, any_model):
-    answer = client.messages.create(
+def test_a_message_succeeds(client, ask, any_model):
+    response = client.messages.create(
         model=any_model,
         max_tokens=200,
         system="You are brief.",
         messages=[{"role": "user", "content": ask("Say hello")}],
     )
-    assert answer.type == "message"
-    assert answer.role == "assistant"
-    assert answer.content[0].type == "text"
-    assert answer.content[0].text
-    assert answer.stop_reason in ("end_turn", "max_tokens")
-    assert answer.usage.input_tokens > 0
-    assert answer.usage.output_tokens > 0
+    assert response.type == "message"
+    assert response.role == "assistant"
+    assert response.content[0].type == "text"
+    assert response.content[0].text
+    assert response.stop_reason in ("end_turn", "max_tokens")
+    assert response.usage.input_tokens > 0
+    assert response.usage.output_tokens > 0
 
 
 def test_a_stream_adds_up_to_the_message(client, ask, any_model):
@@ -72,36 +72,36 @@ def test_a_stream_adds_up_to_the_message(client, ask, any_model):
     assert final.usage.output_tokens > 0
 
 
-@pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
-def test_tools_are_called_and_their_results_taken_back(client, ask, any_model, streamed):
+@pytest.mark.parametrize("streamed", [False, True], ids=["complete", "streamed"])
+def test_tools_are_called_and_their_results_sent_back(client, ask, any_model, streamed):
     prompt = ask("What is the weather in Paris?", calls=2)
-    asked = {"model": any_model, "max_tokens": 200, "tools": [WEATHER]}
+    request = {"model": any_model, "max_tokens": 200, "tools": [WEATHER]}
     messages = [{"role": "user", "content": prompt}]
     if streamed:
-        with client.messages.stream(**asked, messages=messages) as stream:
-            answer = stream.get_final_message()
+        with client.messages.stream(**request, messages=messages) as stream:
+            response = stream.get_final_message()
     else:
-        answer = client.messages.create(**asked, messages=messages)
-    assert answer.stop_reason == "tool_use"
-    call = next(block for block in answer.content if block.type == "tool_use")
+        response = client.messages.create(**request, messages=messages)
+    assert response.stop_reason == "tool_use"
+    call = next(block for block in response.content if block.type == "tool_use")
     assert call.name == "get_weather"
     assert isinstance(call.input, dict)
-    messages.append({"role": "assistant", "content": [block.model_dump(exclude_none=True) for block in answer.content]})
+    messages.append({"role": "assistant", "content": [block.model_dump(exclude_none=True) for block in response.content]})
     result = {"type": "tool_result", "tool_use_id": call.id, "content": "Sunny, 22 °C"}
     messages.append({"role": "user", "content": [result]})
-    final = client.messages.create(**asked, messages=messages)
+    final = client.messages.create(**request, messages=messages)
     assert final.content[0].type == "text"
     assert final.content[0].text
 
 
-def test_an_image_goes_along(client, ask, any_model, mock):
+def test_an_image_is_sent(client, ask, any_model, mock):
     image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PIXEL}}
-    answer = client.messages.create(
+    response = client.messages.create(
         model=any_model,
         max_tokens=100,
         messages=[{"role": "user", "content": [image, {"type": "text", "text": ask("What is this?")}]}],
     )
-    assert answer.content[0].text
+    assert response.content[0].text
     assert PIXEL in str(mock.requests()[-1]["body"])
 
 
@@ -123,7 +123,7 @@ def test_errors_are_anthropics(loam, client):
     assert refused.value.body["error"]["type"] == "authentication_error"
 
 
-@pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("streamed", [False, True], ids=["complete", "streamed"])
 def test_an_openai_client_talks_to_an_anthropic_provider(loam, ask, streamed):
     client = openai.OpenAI(base_url=f"{loam.loam.url}/v1", api_key=loam.loam.key, max_retries=0)
     messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": ask("Say hello")}]
@@ -136,19 +136,19 @@ def test_an_openai_client_talks_to_an_anthropic_provider(loam, ask, streamed):
         assert chunks[-1].usage.total_tokens > 0
         assert [chunk.choices[0].finish_reason for chunk in chunks if chunk.choices][-1] == "stop"
     else:
-        answer = client.chat.completions.create(model=CLAUDE, messages=messages)
-        assert answer.choices[0].message.content
-        assert answer.usage.total_tokens > 0
+        response = client.chat.completions.create(model=CLAUDE, messages=messages)
+        assert response.choices[0].message.content
+        assert response.usage.total_tokens > 0
 
 
-def test_what_is_kept_is_what_the_client_saw(api: Api, client, ask):
-    """A stream in Anthropic's format is put together for the record like any other."""
+def test_the_recorded_response_equals_what_the_client_received(api: Api, client, ask):
+    """A stream in Anthropic's format is assembled for the record like any other."""
     prompt = ask("Keep this")
     with client.messages.stream(model=CLAUDE, max_tokens=200, messages=[{"role": "user", "content": prompt}]) as stream:
         text = "".join(stream.text_stream)
     marker = prompt.split("[")[1].rstrip("]")
     row = eventually(lambda: calls_with(api, marker))[0]
-    kept = api.get(f"/api/v1/llm_calls/{row['id']}")["response_data"]
-    assert kept["content"][0]["text"] == text
-    assert kept["usage"]["output_tokens"] > 0
+    recorded = api.get(f"/api/v1/llm_calls/{row['id']}")["response_data"]
+    assert recorded["content"][0]["text"] == text
+    assert recorded["usage"]["output_tokens"] > 0
     assert row["endpoint"] == "/messages"

@@ -1,4 +1,4 @@
-"""Applications of Dify's, asked by stock clients as if they were models."""
+"""Dify applications, called by stock clients as models."""
 
 from __future__ import annotations
 
@@ -57,40 +57,40 @@ def says(text: str) -> list[dict]:
 
 @pytest.mark.parametrize("model", [CHAT, AGENT])
 @pytest.mark.parametrize("stream", [False, True])
-def test_a_question_is_answered_with_its_usage(client, model, stream, ask):
+def test_a_query_gets_a_response_with_usage(client, model, stream, ask):
     text = ask("Grüße?")
     if stream:
         options = {"stream": True, "stream_options": {"include_usage": True}}
         chunks = list(client.chat.completions.create(model=model, messages=says(text), **options))
-        said = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+        text_seen = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
         usage = next(chunk.usage for chunk in chunks if chunk.usage)
     else:
-        answer = client.chat.completions.create(model=model, messages=says(text))
-        said, usage = answer.choices[0].message.content, answer.usage
-    assert said == f"It is said that {text}"
+        response = client.chat.completions.create(model=model, messages=says(text))
+        text_seen, usage = response.choices[0].message.content, response.usage
+    assert text_seen == f"It is said that {text}"
     # The application counts words.
-    assert (usage.prompt_tokens, usage.completion_tokens) == (len(text.split()), len(said.split()))
+    assert (usage.prompt_tokens, usage.completion_tokens) == (len(text.split()), len(text_seen.split()))
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_a_conversation_goes_on_where_it_was(client, stream, ask):
+def test_a_conversation_is_continued(client, stream, ask):
     text = ask("Who?", calls=2)
 
-    def answer(**extra) -> tuple[str, dict]:
+    def response(**extra) -> tuple[str, dict]:
         got = client.chat.completions.create(model=CHAT, messages=says(text), user="anna", stream=stream, extra_body=extra)
         if not stream:
             return got.choices[0].message.content, got.model_extra["dify"]
         chunks = list(got)
         return "".join(chunk.choices[0].delta.content or "" for chunk in chunks), chunks[0].model_extra["dify"]
 
-    first, known = answer()
+    first, first_ids = response()
     assert "After" not in first
-    second, same = answer(dify={"conversation_id": known["conversation_id"]})
+    second, second_ids = response(dify={"conversation_id": first_ids["conversation_id"]})
     assert second.endswith("After 1 questions.")
-    assert same["conversation_id"] == known["conversation_id"]
+    assert second_ids["conversation_id"] == first_ids["conversation_id"]
 
 
-def test_a_conversation_is_its_users_alone(client):
+def test_a_conversation_belongs_to_its_user(client):
     first = client.chat.completions.create(model=CHAT, messages=says("hello"), user="anna")
     metadata = {"conversation_id": first.model_extra["dify"]["conversation_id"]}
     with pytest.raises(openai.NotFoundError):
@@ -100,7 +100,7 @@ def test_a_conversation_is_its_users_alone(client):
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_anthropics_client_is_answered(anthropic_client, stream, ask):
+def test_anthropics_client_gets_a_response(anthropic_client, stream, ask):
     text = ask("Hello?")
     fields = {"model": CHAT, "messages": says(text), "max_tokens": 100, "metadata": {"user_id": "u-1"}}
     if stream:
@@ -115,7 +115,7 @@ def test_anthropics_client_is_answered(anthropic_client, stream, ask):
     assert message.model_extra["dify"]["conversation_id"]
 
 
-def test_the_application_gets_inputs_images_user_and_past(client, dify, ask):
+def test_the_application_gets_inputs_images_user_and_history(client, dify, ask):
     text = ask("And now?")
     picture = {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}
     content = [{"type": "text", "text": text}, picture]
@@ -133,7 +133,7 @@ def test_the_application_gets_inputs_images_user_and_past(client, dify, ask):
     }
 
 
-def test_what_an_application_cannot_do_is_refused_and_it_is_not_asked(client, dify):
+def test_an_unsupported_feature_is_rejected_without_a_request(client, dify):
     before = len(dify.requests())
     function = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
     for field, value in {"tools": [function], "stop": ["END"], "n": 2, "response_format": {"type": "json_object"}}.items():
@@ -163,28 +163,28 @@ def test_its_errors_keep_their_meaning(client):
 
 
 @pytest.mark.parametrize("fault", ["fail_after", "cut_after"])
-def test_a_stream_that_goes_wrong_is_an_error_and_is_kept(client, api, fault):
+def test_a_failing_stream_is_an_error_and_is_recorded(client, api, fault):
     text = f"Tell me. [{secrets.token_hex(6)}]"
     extra = {"dify": {"inputs": {fault: 2}}}
     stream = client.chat.completions.create(model=CHAT, messages=says(text), stream=True, extra_body=extra)
-    # The two chunks that came before.
-    said = itertools.islice(stream, 3)
-    assert "".join(chunk.choices[0].delta.content or "" for chunk in said) == "It is said tha"
+    # The two chunks before the failure.
+    text_seen = itertools.islice(stream, 3)
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in text_seen) == "It is said tha"
     with pytest.raises(openai.APIError):
         next(stream)
 
-    def kept() -> bool:
+    def recorded() -> bool:
         rows = calls_with(api, text)
         assert [row["state"] for row in rows] == ["estimated"], rows
         assert rows[0]["error_message"], rows
         return True
 
-    eventually(kept)
+    eventually(recorded)
 
 
-def test_a_moderated_answer_says_so(client):
+def test_a_moderated_response_is_marked(client):
     extra = {"dify": {"inputs": {"replace": "I can't say."}}}
     chunks = list(client.chat.completions.create(model=CHAT, messages=says("hello"), stream=True, extra_body=extra))
     assert chunks[-1].choices[0].finish_reason == "content_filter"
-    whole = client.chat.completions.create(model=AGENT, messages=says("hello"), extra_body=extra)
-    assert whole.choices[0].message.content == "I can't say."
+    complete = client.chat.completions.create(model=AGENT, messages=says("hello"), extra_body=extra)
+    assert complete.choices[0].message.content == "I can't say."

@@ -1,4 +1,4 @@
-"""What becomes of a request between two formats: stock clients of either, and what the provider received."""
+"""Requests translated between formats: stock clients of either, and what the provider received."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PICTURE = base64.b64encode(bytes(range(256)) * 16).decode()
 
 @pytest.fixture(scope="module", autouse=True)
 def claude(loam, mock):
-    """The mock by its Anthropic side."""
+    """The mock's Anthropic API."""
     config = {"base_url": f"{mock.url}/anthropic", "api_key": "sk-ant-test", "models": ["claude-haiku-4-5"]}
     made = loam.api.create("ai_providers", {"name": "native", "kind": "anthropic", "config": config})
     yield
@@ -62,7 +62,7 @@ def test_an_image_reaches_a_provider_of_openais_format(client, mock, ask):
     assert upstream_body(mock, text)["messages"] == [{"role": "user", "content": expected}]
 
 
-def test_a_message_reaches_a_provider_of_its_own_format_as_it_is(client, mock, ask):
+def test_a_message_reaches_a_provider_of_its_own_format_unchanged(client, mock, ask):
     text = ask("Say hello.")
     extra = {"x_future": {"deep": [1, 2.5, None, True, "é\u2028😀"]}}
     client.messages.create(model=CLAUDE, messages=says(text), max_tokens=16, stop_sequences=["END"], extra_body=extra)
@@ -71,7 +71,7 @@ def test_a_message_reaches_a_provider_of_its_own_format_as_it_is(client, mock, a
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_a_real_model_answers_anthropics_client(client, stream, ask):
+def test_a_real_model_serves_anthropics_client(client, stream, ask):
     fields = {"model": REAL, "system": "Be brief.", "messages": says(ask("Count to five.")), "max_tokens": 16}
     if stream:
         with client.messages.stream(**fields) as got:
@@ -94,7 +94,7 @@ def test_a_document_is_refused_by_a_provider_of_openais_format(client):
     assert "documents" in str(caught.value.body)
 
 
-def test_a_rate_limit_of_the_provider_is_the_clients_own(client, mock):
+def test_a_rate_limit_of_the_provider_reaches_the_client(client, mock):
     for model in ("gpt-4o", "claude-haiku-4-5"):
         mock.script({"type": "fail", "status": 429, "retry_after": 1, "times": 20, "match": {"model": model}})
         name = MOCK if model == "gpt-4o" else CLAUDE
@@ -103,13 +103,13 @@ def test_a_rate_limit_of_the_provider_is_the_clients_own(client, mock):
         mock.reset()
 
 
-def test_openais_client_is_answered_by_a_provider_of_anthropics_format(openai_client, mock, ask):
+def test_openais_client_gets_a_response_from_a_provider_of_anthropics_format(openai_client, mock, ask):
     text = ask("Say hello.")
     messages = [{"role": "system", "content": "Be brief."}, *says(text)]
-    answer = openai_client.chat.completions.create(model=CLAUDE, messages=messages, temperature=1.5, stop="END")
-    assert answer.choices[0].message.content
-    assert answer.choices[0].finish_reason == "stop"
-    assert answer.usage.total_tokens == answer.usage.prompt_tokens + answer.usage.completion_tokens
+    response = openai_client.chat.completions.create(model=CLAUDE, messages=messages, temperature=1.5, stop="END")
+    assert response.choices[0].message.content
+    assert response.choices[0].finish_reason == "stop"
+    assert response.usage.total_tokens == response.usage.prompt_tokens + response.usage.completion_tokens
     assert upstream_body(mock, text) == {
         "model": "claude-haiku-4-5",
         "system": [{"type": "text", "text": "Be brief."}],
@@ -145,7 +145,7 @@ def test_openais_client_calls_tools_of_a_provider_of_anthropics_format(openai_cl
     assert second.choices[0].message.content
 
 
-def test_openais_client_is_told_what_anthropic_cannot_do(openai_client):
+def test_openais_client_gets_an_error_for_features_that_anthropic_lacks(openai_client):
     with pytest.raises(openai.BadRequestError) as caught:
         openai_client.chat.completions.create(model=CLAUDE, messages=says("hello"), n=2)
     assert (caught.value.code, caught.value.param) == ("unsupported_feature", "n")

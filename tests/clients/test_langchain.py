@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 class Person(BaseModel):
     """A person."""
 
-    # Bounded, or a small model may write on until it is cut off.
+    # Bounded, or a small model may write until it reaches its limit.
     name: str = Field(max_length=20)
     age: int = Field(ge=0, le=150)
 
@@ -31,10 +31,10 @@ def chat(loam):
     return make
 
 
-def test_invoke_answers_with_usage(chat, model, ask):
-    answer = chat(model).invoke(ask("Say hello."))
-    assert answer.content
-    assert answer.usage_metadata["total_tokens"] > 0
+def test_invoke_returns_usage(chat, model, ask):
+    response = chat(model).invoke(ask("Say hello."))
+    assert response.content
+    assert response.usage_metadata["total_tokens"] > 0
 
 
 def test_stream_arrives_in_pieces(chat, model, ask):
@@ -49,9 +49,9 @@ async def test_the_asynchronous_stream_arrives_in_pieces(chat, model, ask):
 
 
 def test_bound_tools_are_called(chat, ask):
-    answer = chat("mock/gpt-4o").bind_tools([get_weather]).invoke(ask("What is the weather in Paris?"))
-    assert answer.tool_calls[0]["name"] == "get_weather"
-    assert get_weather.invoke(answer.tool_calls[0]["args"])
+    response = chat("mock/gpt-4o").bind_tools([get_weather]).invoke(ask("What is the weather in Paris?"))
+    assert response.tool_calls[0]["name"] == "get_weather"
+    assert get_weather.invoke(response.tool_calls[0]["args"])
 
 
 def test_structured_output_is_the_pydantic_model(chat, model, ask):
@@ -59,7 +59,7 @@ def test_structured_output_is_the_pydantic_model(chat, model, ask):
     assert isinstance(structured.invoke(ask("Anna is 31 years old. Give her name and age.")), Person)
 
 
-def test_embeddings_are_answered(loam, ask):
+def test_embeddings_succeed(loam, ask):
     embeddings = OpenAIEmbeddings(
         model="mock/text-embedding-3-small",
         base_url=loam.loam.base_url,

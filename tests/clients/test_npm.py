@@ -1,4 +1,4 @@
-"""npm's `openai`, `ai` and `@ai-sdk/openai-compatible`, unmodified, each case a Node process of its own."""
+"""npm's `openai`, `ai` and `@ai-sdk/openai-compatible`, unmodified, each case in its own Node process."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ SETUP = Path(__file__).parent.parent.parent / "scripts" / "setup.py"
 
 
 def setup_path(name: str) -> str:
-    # By the interpreter that venvs are made from: one answer whoever asks.
+    # By the interpreter that venvs are made from: the same result for every caller.
     python = Path(sys.base_prefix) / "bin" / "python3"
     return subprocess.run([python, SETUP, "path", name], capture_output=True, text=True, check=True).stdout.strip()
 
 
 @pytest.fixture(scope="session")
 def node(tmp_path_factory):
-    """Node, and a folder in which the scripts find their packages (ES modules are looked for beside the script)."""
+    """Node, and a folder in which the scripts find their packages (ES modules are resolved relative to the script)."""
     program = setup_path("node-bin")
     assert os.access(program, os.X_OK), "the npm clients are not installed: python3 scripts/setup.py node"
     folder = tmp_path_factory.mktemp("node")
@@ -54,22 +54,22 @@ def run(node, loam):
     return call
 
 
-def test_openai_is_answered(run, model, ask):
-    answer = run("openai.mjs", "chat", model, ask("Say hello."))
-    assert answer["text"]
-    assert answer["usage"]["total_tokens"] > 0
+def test_openai_gets_a_response(run, model, ask):
+    response = run("openai.mjs", "chat", model, ask("Say hello."))
+    assert response["text"]
+    assert response["usage"]["total_tokens"] > 0
 
 
 def test_openai_streams(run, model, ask):
-    answer = run("openai.mjs", "stream", model, ask("Count to five."))
-    assert answer["text"]
-    assert answer["chunks"] > 2
-    assert answer["usageSeen"] is False
+    response = run("openai.mjs", "stream", model, ask("Count to five."))
+    assert response["text"]
+    assert response["chunks"] > 2
+    assert response["usageSeen"] is False
 
 
 def test_openai_gets_structured_output(run, model, ask):
-    answer = run("openai.mjs", "structured", model, ask("Anna is 31 years old. Give her name and age."))
-    assert isinstance(answer["parsed"]["age"], int)
+    response = run("openai.mjs", "structured", model, ask("Anna is 31 years old. Give her name and age."))
+    assert isinstance(response["parsed"]["age"], int)
 
 
 def test_openai_calls_tools(run, ask):
@@ -85,25 +85,25 @@ def test_openai_lists_models(run):
     assert "mock/gpt-4o" in run("openai.mjs", "models", "")["ids"]
 
 
-def test_the_ai_sdk_is_answered(run, model, ask):
-    answer = run("ai.mjs", "chat", model, ask("Say hello."))
-    assert answer["text"]
-    assert answer["totalTokens"] > 0
+def test_the_ai_sdk_gets_a_response(run, model, ask):
+    response = run("ai.mjs", "chat", model, ask("Say hello."))
+    assert response["text"]
+    assert response["totalTokens"] > 0
 
 
 def test_the_ai_sdk_streams(run, model, ask):
-    answer = run("ai.mjs", "stream", model, ask("Count to five."))
-    assert answer["text"]
-    assert answer["chunks"] > 2
-    assert answer["totalTokens"] > 0
+    response = run("ai.mjs", "stream", model, ask("Count to five."))
+    assert response["text"]
+    assert response["chunks"] > 2
+    assert response["totalTokens"] > 0
 
 
 def test_the_ai_sdk_gets_structured_output(run, model, ask):
-    answer = run("ai.mjs", "structured", model, ask("Anna is 31 years old. Give her name and age."))
-    assert isinstance(answer["object"]["age"], (int, float))
+    response = run("ai.mjs", "structured", model, ask("Anna is 31 years old. Give her name and age."))
+    assert isinstance(response["object"]["age"], (int, float))
 
 
 def test_the_ai_sdk_runs_a_tool_to_the_end(run, ask):
-    answer = run("ai.mjs", "tools", "mock/gpt-4o", ask("What is the weather in Paris?", calls=2))
-    assert answer["ran"] == ["get_weather"]
-    assert answer["text"]
+    response = run("ai.mjs", "tools", "mock/gpt-4o", ask("What is the weather in Paris?", calls=2))
+    assert response["ran"] == ["get_weather"]
+    assert response["text"]

@@ -16,7 +16,7 @@ REAL = "local/smollm2-135m-instruct"
 
 
 class Person(BaseModel):
-    # Bounded, or a small model may write on until it is cut off.
+    # Bounded, or a small model may write until it reaches its limit.
     name: str = Field(max_length=20)
     age: int = Field(ge=0, le=150)
 
@@ -47,38 +47,38 @@ def says(text: str) -> list[dict]:
     return [{"role": "user", "content": text}]
 
 
-def test_a_chat_completion_is_answered(client, model, ask):
-    answer = client.chat.completions.create(model=model, messages=says(ask("Say hello.")), max_tokens=16)
-    assert answer.choices[0].message.content
-    assert answer.usage.total_tokens == answer.usage.prompt_tokens + answer.usage.completion_tokens
+def test_a_chat_completion_succeeds(client, model, ask):
+    response = client.chat.completions.create(model=model, messages=says(ask("Say hello.")), max_tokens=16)
+    assert response.choices[0].message.content
+    assert response.usage.total_tokens == response.usage.prompt_tokens + response.usage.completion_tokens
 
 
-def test_the_answers_call_id_leads_to_the_kept_call(client, api, ask):
+def test_the_call_id_header_leads_to_the_recorded_call(client, api, ask):
     raw = client.chat.completions.with_raw_response.create(model=MOCK, messages=says(ask("Say hello.")))
-    kept = api.get(f"/api/v1/llm_calls/{raw.headers['x-loam-call-id']}")
-    answer = raw.parse()
-    assert kept["request_id"] == raw.headers["x-request-id"]
-    assert (kept["provider"], kept["model"]) == ("mock", "gpt-4o")
-    assert kept["prompt_tokens"] == answer.usage.prompt_tokens
-    assert kept["completion_tokens"] == answer.usage.completion_tokens
-    assert kept["streamed"] is False
-    assert answer.choices[0].message.content in str(kept["response_data"])
+    recorded = api.get(f"/api/v1/llm_calls/{raw.headers['x-loam-call-id']}")
+    response = raw.parse()
+    assert recorded["request_id"] == raw.headers["x-request-id"]
+    assert (recorded["provider"], recorded["model"]) == ("mock", "gpt-4o")
+    assert recorded["prompt_tokens"] == response.usage.prompt_tokens
+    assert recorded["completion_tokens"] == response.usage.completion_tokens
+    assert recorded["streamed"] is False
+    assert response.choices[0].message.content in str(recorded["response_data"])
 
 
-def test_a_stream_arrives_whole(client, model, ask):
+def test_a_stream_arrives_completely(client, model, ask):
     text = ask("Count to five.")
     pieces = []
     finish = None
     for chunk in client.chat.completions.create(model=model, messages=says(text), max_tokens=16, stream=True):
-        assert chunk.usage is None, "usage that nobody asked for has to stay hidden"
-        assert chunk.choices, "a chunk without choices is usage that nobody asked for"
+        assert chunk.usage is None, "usage that the client did not request has to stay hidden"
+        assert chunk.choices, "a chunk without choices is usage that the client did not request"
         pieces.append(chunk.choices[0].delta.content or "")
         finish = chunk.choices[0].finish_reason or finish
     assert "".join(pieces)
     assert finish in ("stop", "length")
 
 
-def test_a_stream_carries_usage_when_asked(client, model, ask):
+def test_a_stream_carries_usage_on_request(client, model, ask):
     stream = client.chat.completions.create(
         model=model, messages=says(ask("Count to three.")), max_tokens=16, stream=True, stream_options={"include_usage": True}
     )
@@ -89,13 +89,13 @@ def test_a_stream_carries_usage_when_asked(client, model, ask):
 
 def test_structured_output_parses_into_the_model(client, model, ask):
     text = ask("Anna is 31 years old. Give her name and age.")
-    answer = client.chat.completions.parse(model=model, messages=says(text), response_format=Person, max_tokens=128)
-    assert isinstance(answer.choices[0].message.parsed, Person)
+    response = client.chat.completions.parse(model=model, messages=says(text), response_format=Person, max_tokens=128)
+    assert isinstance(response.choices[0].message.parsed, Person)
 
 
-async def test_the_asynchronous_client_is_answered(async_client, model, ask):
-    answer = await async_client.chat.completions.create(model=model, messages=says(ask("Say hello.")), max_tokens=16)
-    assert answer.choices[0].message.content
+async def test_the_asynchronous_client_gets_a_response(async_client, model, ask):
+    response = await async_client.chat.completions.create(model=model, messages=says(ask("Say hello.")), max_tokens=16)
+    assert response.choices[0].message.content
 
 
 async def test_the_asynchronous_client_streams(async_client, model, ask):
@@ -103,13 +103,13 @@ async def test_the_asynchronous_client_streams(async_client, model, ask):
     assert "".join([chunk.choices[0].delta.content or "" async for chunk in stream])
 
 
-def test_models_lists_what_can_be_asked(client, ask):
+def test_models_lists_what_can_be_called(client, ask):
     ids = {model.id for model in client.models.list()}
     assert {MOCK, REAL} <= ids
     assert client.chat.completions.create(model=MOCK, messages=says(ask("Say hello."))).choices
 
 
-def test_tools_are_offered_called_and_answered(client, ask):
+def test_tools_are_offered_called_and_their_results_used(client, ask):
     messages = says(ask("What is the weather in Paris?", calls=2))
     first = client.chat.completions.create(model=MOCK, messages=messages, tools=[WEATHER])
     call = first.choices[0].message.tool_calls[0]
@@ -129,10 +129,10 @@ def test_a_tool_call_can_be_streamed(client, ask):
     assert "".join(part.function.arguments or "" for part in parts).startswith("{")
 
 
-def test_embeddings_are_answered(client, ask):
+def test_embeddings_succeed(client, ask):
     model = "mock/text-embedding-3-small"
-    answer = client.embeddings.create(model=model, input=[ask("first"), "second"], encoding_format="float")
-    assert [len(each.embedding) for each in answer.data] == [1536, 1536]
+    response = client.embeddings.create(model=model, input=[ask("first"), "second"], encoding_format="float")
+    assert [len(each.embedding) for each in response.data] == [1536, 1536]
 
 
 def upstream_body(mock, marker: str) -> dict:
@@ -159,14 +159,14 @@ def test_unknown_fields_reach_the_provider_untouched(client, mock, ask):
     assert (seen["model"], seen["temperature"], seen["seed"]) == ("gpt-4o", 0.25, 7)
 
 
-def test_logprobs_and_unknown_fields_of_the_answer_come_through(client, ask):
-    answer = client.chat.completions.create(
+def test_logprobs_and_unknown_fields_of_the_response_are_forwarded(client, ask):
+    response = client.chat.completions.create(
         model=REAL, messages=says(ask("Say hello.")), max_tokens=4, logprobs=True, top_logprobs=2
     )
-    tokens = answer.choices[0].logprobs.content
+    tokens = response.choices[0].logprobs.content
     assert len(tokens) > 0
     assert all(len(token.top_logprobs) == 2 for token in tokens)
-    assert answer.model_extra["timings"]["predicted_n"] == answer.usage.completion_tokens
+    assert response.model_extra["timings"]["predicted_n"] == response.usage.completion_tokens
 
 
 def test_an_unknown_model_is_the_clients_not_found_error(client):
@@ -184,19 +184,19 @@ def test_a_wrong_key_is_the_clients_authentication_error(loam):
         client.models.list()
 
 
-def test_the_clients_own_retry_gets_past_a_rate_limit_and_every_attempt_is_kept(loam, mock, api):
-    """Two 429, then an answer: whoever retries, every request that the provider saw is accounted for."""
+def test_the_clients_own_retry_passes_a_rate_limit_and_every_attempt_is_recorded(loam, mock, api):
+    """Two 429, then a success: the client retries, and every request that the provider received is recorded."""
     text = f"Say hello. [{secrets.token_hex(6)}]"
     mock.script({"type": "fail", "status": 429, "retry_after": 0.1, "times": 2, "match": {"model": "gpt-4o-mini"}})
     with openai.OpenAI(base_url=loam.loam.base_url, api_key=loam.loam.key, max_retries=3) as client:
         assert client.chat.completions.create(model="mock/gpt-4o-mini", messages=says(text)).choices[0].message.content
     assert sum(text in str(each["body"]) for each in mock.requests()) == 3
 
-    def kept() -> bool:
+    def recorded() -> bool:
         rows = calls_with(api, text)
         assert sum(len(row["attempts"]) for row in rows) == 3, rows
         assert [row["state"] for row in rows].count("settled") == 1, rows
         assert {row["state"] for row in rows} <= {"settled", "failed"}, rows
         return True
 
-    eventually(kept)
+    eventually(recorded)

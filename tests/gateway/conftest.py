@@ -1,4 +1,4 @@
-"""What the suites of the gateway start from: a Loam on each database, and providers that fail when they are told to."""
+"""Fixtures of the gateway's suites: a Loam on each database, and providers that fail on demand."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def upstreams() -> Iterator[list[Faulty]]:
 
 @pytest.fixture
 def three(upstreams: list[Faulty]) -> list[Faulty]:
-    """The three, well and with nothing on record."""
+    """The three, healthy and without recorded requests."""
     for each in upstreams:
         each.recover()
     return upstreams

@@ -1,4 +1,4 @@
-"""A day of providers' faults in less than a minute: no call fails that could have been answered, and the attempts say why."""
+"""A day of provider failures in less than a minute: no call fails that a target could serve, and the attempts say why."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HOURS = 24
 HOUR = 0.8
 FIRST_TOKEN = 0.3
 
-# What goes wrong; but for a stream that is cut in the middle another target can answer.
+# Kinds of failure; another target can serve all but a stream that is truncated in the middle.
 TROUBLES = {
     "429": {"status": 429, "retry_after": 1},
     "500": {"status": 500},
@@ -38,10 +38,10 @@ REFUSALS = {429, 500, 503, 401}
 
 
 async def a_day(upstreams: list[Faulty], dice: random.Random, over: asyncio.Event) -> None:
-    """Each hour one of the three is well, and the others meet something new."""
+    """Each hour one of the three is healthy, and the others fail in a new way."""
     for _ in range(HOURS):
         well = dice.randrange(len(upstreams))
-        # First the one that is to be well, so that at every moment one is.
+        # First the healthy one, so that one is healthy at any moment.
         await restore(upstreams[well])
         for number, upstream in enumerate(upstreams):
             if number != well:
@@ -64,11 +64,11 @@ async def trouble(upstream: Faulty, name: str) -> None:
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgres"])
-async def test_a_day_of_faults_fails_no_call_that_could_have_been_answered(database, request, three, dice, soak):
+async def test_a_day_of_failures_fails_no_call_that_a_target_could_serve(database, request, three, dice, soak):
     server = request.getfixturevalue("postgres") if database == "postgres" else None
     with deploy(database, server) as deployment:
         names = [add_faulty(deployment.api, each) for each in three]
-        # Who is well at the end of a pass may have been in trouble when its turn was: the next pass finds it.
+        # A target that is healthy at the end of a pass may have failed when it was called: the next pass finds it.
         patience = {"rounds": 10, "backoff": 0.05, "max_backoff": 0.3}
         rule = {"failures": 2, "seconds": 0.3}
         alias = add_route(
@@ -97,7 +97,7 @@ def check(names: list[str], seen: list[Call], rows: dict[str, dict], upstreams: 
     failed = [(one.text, one.broken, rows.get(one.marker, {}).get("attempts")) for one in seen if one.status != 200]
     assert not failed, f"{len(failed)} of {len(seen)} calls failed though one could have answered: {failed[:5]}"
     assert len(seen) >= 100, "so few calls prove nothing"
-    asked = Counter((name, one.prompt) for name, upstream in zip(names, upstreams, strict=True) for one in upstream.asked)
+    requests = Counter((name, one.prompt) for name, upstream in zip(names, upstreams, strict=True) for one in upstream.asked)
     completed = {
         (name, one.prompt): one.completed for name, upstream in zip(names, upstreams, strict=True) for one in upstream.asked
     }
@@ -107,7 +107,7 @@ def check(names: list[str], seen: list[Call], rows: dict[str, dict], upstreams: 
         attempts = row["attempts"]
         *before, last = attempts
         tried_again += bool(before)
-        # Everybody before the last one failed; the last one answered.
+        # All attempts but the last failed; the last succeeded.
         assert all(attempt["error"] for attempt in before), attempts
         assert last["status"] == 200, attempts
         assert last["error"] is None, attempts
@@ -115,13 +115,13 @@ def check(names: list[str], seen: list[Call], rows: dict[str, dict], upstreams: 
         statuses.update(attempt["status"] for attempt in before)
         for name in names:
             noted = sum(attempt["target"] == f"{name}/m" for attempt in attempts)
-            # One that could not be connected to was tried, but was never asked.
-            assert asked[name, one.marker] <= noted, f"{name} was asked {asked[name, one.marker]} times: {attempts}"
+            # A target that refused the connection was attempted, but received no request.
+            assert requests[name, one.marker] <= noted, f"{name} was asked {requests[name, one.marker]} times: {attempts}"
         if one.whole:
             assert row["state"] == "settled", row
             assert one.marker in one.text
         else:
-            # A stream that was cut within: what came was the client's already, so nobody else was asked.
+            # A stream that was truncated in the middle: the client had received a part, so there was no failover.
             assert one.streamed, one
             assert not completed[row["provider"], one.marker], one
             assert "provider_broke_off" in one.text
@@ -135,7 +135,7 @@ def check(names: list[str], seen: list[Call], rows: dict[str, dict], upstreams: 
 
 
 async def test_a_stream_that_breaks_in_the_middle_is_settled_as_estimated(three):
-    """The one fault that nobody can mend: told to the client, counted, and not asked again."""
+    """The one failure that can't be hidden: reported to the client, counted, and not retried."""
     with deploy("sqlite") as deployment:
         name, reserve = (add_faulty(deployment.api, each) for each in three[:2])
         alias = add_route(deployment.api, to(name, order=0), to(reserve, order=1))

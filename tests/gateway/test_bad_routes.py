@@ -1,4 +1,4 @@
-"""Routes that make no sense: refused with the reason, and nothing changed."""
+"""Invalid routes are rejected with the reason, and nothing is changed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from support.gateway import add_faulty, add_route, to, unique
 
 @pytest.fixture(scope="module", autouse=True)
 def there(deployment: Deployment, upstreams: list[Faulty]) -> None:
-    """The one provider there is."""
+    """The only provider."""
     add_faulty(deployment.api, upstreams[0], name="there")
 
 
@@ -53,41 +53,41 @@ IDS = [f"{next(iter(fields))}-{number}" for number, (fields, _) in enumerate(BAD
 
 
 @pytest.mark.parametrize(("fields", "param"), BAD, ids=IDS)
-def test_a_route_that_makes_no_sense_is_not_made(api, fields, param):
+def test_an_invalid_route_is_not_created(api, fields, param):
     alias = unique("bad")
-    answer = api.call("POST", "/api/v1/model_routes", json={"alias": alias, "targets": [GOOD]} | fields)
-    assert_error(answer, 400, param=param)
+    response = api.call("POST", "/api/v1/model_routes", json={"alias": alias, "targets": [GOOD]} | fields)
+    assert_error(response, 400, param=param)
     assert api.get("/api/v1/model_routes", alias=alias)["data"] == []
     assert_error(api.chat(alias, "hello", expect=None), 404, "model_not_found")
 
 
 @pytest.fixture
-def kept(api: Api) -> dict[str, Any]:
-    """A route that a test tries to spoil."""
+def route(api: Api) -> dict[str, Any]:
+    """A route that a test tries to change invalidly."""
     alias = add_route(api, GOOD)
     return api.get("/api/v1/model_routes", alias=alias)["data"][0]
 
 
 @pytest.mark.parametrize(("fields", "param"), BAD, ids=IDS)
-def test_a_change_that_makes_no_sense_leaves_the_route_as_it_was(api, kept, fields, param):
-    path = f"/api/v1/model_routes/{kept['id']}"
+def test_an_invalid_change_leaves_the_route_unchanged(api, route, fields, param):
+    path = f"/api/v1/model_routes/{route['id']}"
     assert_error(api.call("PATCH", path, json=fields), 400, param=param)
-    assert api.get(path) == kept
-    assert api.chat(kept["alias"], "still there").is_success
+    assert api.get(path) == route
+    assert api.chat(route["alias"], "still there").is_success
 
 
 @pytest.mark.parametrize("alias", ["", "Upper", "with/slash", "with space", "x" * 101, "ünïcode"])
-def test_an_alias_that_could_be_taken_for_something_else_is_refused(api, alias):
+def test_an_ambiguous_alias_is_rejected(api, alias):
     assert_error(api.call("POST", "/api/v1/model_routes", json={"alias": alias, "targets": [GOOD]}), 400, param="alias")
 
 
-def test_an_alias_is_taken_once(api, kept):
-    again = {"alias": kept["alias"], "targets": [GOOD]}
+def test_an_alias_is_unique(api, route):
+    again = {"alias": route["alias"], "targets": [GOOD]}
     assert_error(api.call("POST", "/api/v1/model_routes", json=again), 409, "already_exists", "alias")
 
 
-def test_a_circle_is_refused_with_the_way_it_goes(api, kept):
-    alias = kept["alias"]
+def test_a_cycle_is_rejected_with_its_path(api, route):
+    alias = route["alias"]
     error = assert_error(
         api.call("POST", "/api/v1/model_routes", json={"alias": (own := unique("own")), "targets": [{"route": own}]}),
         400,
@@ -97,32 +97,32 @@ def test_a_circle_is_refused_with_the_way_it_goes(api, kept):
     outer = add_route(api, {"route": alias})
     outermost = add_route(api, {"route": outer})
     for end in (alias, outer, outermost):
-        answer = api.call("PATCH", f"/api/v1/model_routes/{kept['id']}", json={"targets": [GOOD, {"route": end}]})
-        error = assert_error(answer, 400, param="targets")
+        response = api.call("PATCH", f"/api/v1/model_routes/{route['id']}", json={"targets": [GOOD, {"route": end}]})
+        error = assert_error(response, 400, param="targets")
         assert "circle" in error["message"]
         assert f"{alias} → " in error["message"]
-    assert api.get(f"/api/v1/model_routes/{kept['id']}") == kept
+    assert api.get(f"/api/v1/model_routes/{route['id']}") == route
     too_deep = {"alias": unique("deep"), "targets": [{"route": outermost}]}
     assert "at most 2" in assert_error(api.call("POST", "/api/v1/model_routes", json=too_deep), 400, param="targets")["message"]
 
 
-def test_a_route_that_another_one_leads_to_stays(api, kept):
-    outer = add_route(api, {"route": kept["alias"]})
-    error = assert_error(api.call("DELETE", f"/api/v1/model_routes/{kept['id']}"), 409, "in_use")
+def test_a_route_that_is_a_target_cannot_be_deleted(api, route):
+    outer = add_route(api, {"route": route["alias"]})
+    error = assert_error(api.call("DELETE", f"/api/v1/model_routes/{route['id']}"), 409, "in_use")
     assert outer in error["message"]
     assert api.chat(outer, "hello").is_success
 
 
-def test_another_tenants_provider_and_route_are_unknown(deployment, kept):
+def test_another_tenants_provider_and_route_are_unknown(deployment, route):
     other = deployment.tenant(unique("tenant"))
-    for target in (GOOD, {"route": kept["alias"]}):
+    for target in (GOOD, {"route": route["alias"]}):
         body = {"alias": "mine", "targets": [target]}
         assert_error(other.call("POST", "/api/v1/model_routes", json=body), 400, param="targets")
     assert other.all("model_routes") == []
 
 
-def test_a_stale_change_is_refused(api, kept):
-    path = f"/api/v1/model_routes/{kept['id']}"
+def test_a_stale_change_is_rejected(api, route):
+    path = f"/api/v1/model_routes/{route['id']}"
     etag = api.call("GET", path, 200).headers["etag"]
     api.call("PATCH", path, 200, json={"cache_seconds": 60}, headers={"if-match": etag})
     assert_error(api.call("PATCH", path, json={"cache_seconds": 90}, headers={"if-match": etag}), 412, "stale_version")

@@ -30,7 +30,7 @@ from support.gateway import (
 
 CLIENTS = 64
 KILLS = 2
-# A call costs five thousandths of a dollar exactly, and no less is held back for it: what it reads is free.
+# A call costs exactly 0.005 dollars, and no less is reserved for it: prompt tokens are free.
 PRICE = 1000.0
 COST = COMPLETION_TOKENS * PRICE / 1e6
 BOUND = {"max_tokens": COMPLETION_TOKENS}
@@ -38,7 +38,7 @@ BOUND = {"max_tokens": COMPLETION_TOKENS}
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def strict(request: pytest.FixtureRequest):
-    """A Loam of the test's own that asks nobody before the call is on record, so that every call asked for is found again."""
+    """A Loam of the test's own that calls no provider before the call is recorded, so that every call sent is found again."""
     server = request.getfixturevalue("postgres") if request.param == "postgres" else None
     with deploy(request.param, server, env={"LOAM_GATEWAY__STRICT": "true"}) as made:
         yield made
@@ -53,7 +53,7 @@ def unsettled(rows: list[dict]) -> int:
 
 
 async def kill_and_restart(deployment: Deployment, upstream: Faulty, dice, served: list[int]) -> None:
-    """Kill it each time that so many calls more were served."""
+    """Kill it each time that `count` more calls were served."""
     for count in served:
         await asyncio.to_thread(eventually, lambda count=count: len(upstream.asked) >= count, 60, 0.005)
         await asyncio.sleep(dice.uniform(0, 0.05))
@@ -61,7 +61,7 @@ async def kill_and_restart(deployment: Deployment, upstream: Faulty, dice, serve
         await asyncio.to_thread(deployment.loam.start)
 
 
-async def test_no_more_is_spent_than_the_budget_through_kills_and_restarts(strict, three, dice, soak):
+async def test_the_budget_is_not_exceeded_through_kills_and_restarts(strict, three, dice, soak):
     midnight = await asyncio.to_thread(same_day)
     calls, affordable = (10_000, 1_000) if soak else (2_000, 200)
     api, upstream = strict.api, three[0]
@@ -78,7 +78,7 @@ async def test_no_more_is_spent_than_the_budget_through_kills_and_restarts(stric
     await asyncio.wait_for(killer, 60)
     assert {one.code for one in seen if one.status == 429} == {"budget_day"}
 
-    # Until the budget is used to the last call, now that nothing is under way and every orphan has been found.
+    # Use up the budget, now that no call is in progress and every orphan has been found.
     ids = {one.id for one in seen}
     await asyncio.to_thread(ended_calls, api, ids, key)
     last, more = await asyncio.to_thread(use_up, caller, provider, affordable)
@@ -86,15 +86,15 @@ async def test_no_more_is_spent_than_the_budget_through_kills_and_restarts(stric
     states = Counter(row["state"] for row in rows)
     assert set(states) <= {"settled", "estimated", "failed", "orphaned"}
     assert spent(rows) <= budget, states
-    # Whoever was under way at a kill may have been let in before it was known what those of the kill before had held.
+    # Calls in progress at a kill may have been admitted before the reservations of the previous kill were known.
     held = nano(COST) * CLIENTS * KILLS
     assert spent(rows) + unsettled(rows) <= budget + held, states
     assert spent(rows) + unsettled(rows) > budget - nano(COST), f"the budget was not used to the end: {states}"
 
     on_record = {row["request_id"]: row for row in rows}
     served = Counter(one.prompt for one in upstream.asked)
-    assert set(served.values()) == {1}, "a call was asked for twice"
-    assert set(served) <= set(on_record), "the provider was asked for a call that is not on record"
+    assert set(served.values()) == {1}, "a call was sent twice"
+    assert set(served) <= set(on_record), "the provider received a call that is not recorded"
     beyond = [on_record[marker] for marker in served if on_record[marker]["state"] == "orphaned"]
     paid = [row for row in rows if row["state"] in ("settled", "estimated")]
     assert len(served) <= len(paid) + len(beyond) + states["failed"]
@@ -120,24 +120,24 @@ async def test_no_more_is_spent_than_the_budget_through_kills_and_restarts(stric
 
 
 def use_up(caller: Api, provider: str, most: int) -> tuple[httpx.Response, set[str]]:
-    """Call until that is refused; gives the refusal, and the ids of the calls."""
+    """Call until a call is refused; returns the refusal and the ids of the calls."""
     ids = set()
     for number in range(most + 1):
-        answer = caller.chat(f"{provider}/m", f"last-{number}", None, headers={"x-request-id": f"last-{number}"}, **BOUND)
-        if answer.status_code == 429:
-            return answer, ids
-        assert answer.is_success, answer.text
-        ids.add(answer.headers["x-loam-call-id"])
+        response = caller.chat(f"{provider}/m", f"last-{number}", None, headers={"x-request-id": f"last-{number}"}, **BOUND)
+        if response.status_code == 429:
+            return response, ids
+        assert response.is_success, response.text
+        ids.add(response.headers["x-loam-call-id"])
     raise AssertionError("the budget never ended")
 
 
-def assert_spent(answer: httpx.Response, midnight: datetime) -> None:
+def assert_spent(response: httpx.Response, midnight: datetime) -> None:
     """Refused for the budget of the day, until the day is over."""
-    error = assert_error(answer, 429, "budget_day")
+    error = assert_error(response, 429, "budget_day")
     assert "API key" in error["message"]
     assert "US dollars a day" in error["message"]
     left = seconds_until(midnight)
-    assert left <= int(answer.headers["retry-after"]) <= left + 5
+    assert left <= int(response.headers["retry-after"]) <= left + 5
 
 
 class Subject:
@@ -145,10 +145,10 @@ class Subject:
 
     def __init__(self, deployment: Deployment, kind: str, upstream: Faulty) -> None:
         self.kind = kind
-        # A tenant of its own each: the tenant's limit is everybody's.
+        # Each has its own tenant: a tenant's limit applies to all its callers.
         self.api = deployment.tenant(unique("budgets"))
         self.provider = add_faulty(self.api, upstream)
-        # 4.5 and 15 US dollars a million: sums of thousandths of cents.
+        # 4.5 and 15 US dollars per million: sums of thousandths of cents.
         add_price(self.api, self.provider, read=4.5, written=15)
         self.cost = PROMPT_TOKENS * 4500 + COMPLETION_TOKENS * 15000
         self.id, self.caller, self.outsider = self._make(kind)
@@ -180,7 +180,7 @@ WORDS = {"tenant": "tenant", "project": "project", "user": "user", "api_key": "A
 
 
 @pytest.mark.parametrize("window", ["day", "month"])
-def test_each_subject_has_a_budget_of_its_own(subject, window):
+def test_each_subject_has_its_own_budget(subject, window):
     same_day()
     # What was used before there was a limit counts.
     before = the_call(subject.api, subject.chat())
@@ -188,14 +188,14 @@ def test_each_subject_has_a_budget_of_its_own(subject, window):
     limit = add_limit(subject.api, subject.kind, subject.id, **{f"budget_per_{window}": (2 * subject.cost + 1e6) / 1e9})
     second = eventually(lambda: (call := the_call(subject.api, subject.chat()))["reserved_usd"] and call, 1, pause=0)
     assert nano(second["reserved_usd"]) >= subject.cost
-    refused = eventually(lambda: (answer := subject.chat()).status_code == 429 and answer, 1, pause=0)
+    refused = eventually(lambda: (response := subject.chat()).status_code == 429 and response, 1, pause=0)
     error = assert_error(refused, 429, f"budget_{window}")
     assert WORDS[subject.kind] in error["message"]
     assert f"US dollars a {window}" in error["message"]
     assert int(refused.headers["retry-after"]) >= 1
     if subject.outsider:
         assert subject.chat(subject.outsider).is_success
-    # More money, and the next call goes.
+    # With a higher budget the next call succeeds.
     subject.api.call("PATCH", f"/api/v1/limits/{limit['id']}", 200, json={f"budget_per_{window}": 1})
     eventually(lambda: subject.chat().is_success, 1)
     subject.api.call("DELETE", f"/api/v1/limits/{limit['id']}", 204)
@@ -206,18 +206,18 @@ def test_a_month_ends_with_the_month(deployment, three):
     same_day()
     subject = Subject(deployment, "api_key", three[0])
     add_limit(subject.api, "api_key", subject.id, budget_per_month=0)
-    answer = eventually(lambda: (answer := subject.chat()).status_code == 429 and answer, 1)
+    response = eventually(lambda: (response := subject.chat()).status_code == 429 and response, 1)
     now = datetime.now(UTC)
     first = now.replace(
         year=now.year + now.month // 12, month=now.month % 12 + 1, day=1, hour=0, minute=0, second=0, microsecond=0
     )
-    assert abs(int(answer.headers["retry-after"]) - seconds_until(first)) <= 5
+    assert abs(int(response.headers["retry-after"]) - seconds_until(first)) <= 5
 
 
-def test_what_costs_nothing_needs_no_budget(deployment, three):
+def test_a_free_call_needs_no_budget(deployment, three):
     subject = Subject(deployment, "api_key", three[0])
     free = add_faulty(subject.api, three[1])
     add_limit(subject.api, "api_key", subject.id, budget_per_day=0)
     eventually(lambda: subject.chat().status_code == 429, 1)
     assert subject.caller.chat(f"{free}/m", "hello").is_success
-    assert three[1].asked, "the free one was not asked"
+    assert three[1].asked, "the free one was not called"

@@ -29,7 +29,7 @@ def test_calls_are_found_by_key_and_by_route(tenant):
     assert found(api_key_id=key, route=alias) == []
 
 
-def test_a_moment_that_no_call_can_be_of_is_before_or_after_them_all(tenant):
+def test_times_outside_the_range_of_ids_match_all_or_no_calls(tenant):
     api, provider = tenant
     call = the_call(api, api.chat(f"{provider}/m", "hello"))["id"]
     eventually(lambda: [row["id"] for row in api.all("llm_calls")] == [call], 3)

@@ -1,4 +1,4 @@
-"""`loam route`, `loam limit`, `loam usage`: what they change holds at once, what they print is the API's."""
+"""`loam route`, `loam limit`, `loam usage`: changes apply at once, and the output equals the API's."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def test_a_route_is_created_listed_shown_called_and_deleted(deployment, api, nam
     assert deployment.loam.cli("route", "show", made["id"], check=False).returncode == 1
 
 
-def test_a_route_to_a_route_is_written_in_one_word(deployment, api, names):
+def test_a_nested_route_is_one_argument(deployment, api, names):
     inner, outer = add_route(api, to(names[0])), unique("outer")
     made = deployment.loam.cli_json("route", "create", "--alias", outer, "--target", f"route:{inner}")
     assert made["targets"] == [{"route": inner, "order": 0, "weight": 1}]
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "said"),
+    ("words", "code", "message"),
     [
         (["--target", "nobody/m"], 1, "nobody"),
         (["--target", "route:no-such-route"], 1, "no-such-route"),
@@ -56,16 +56,16 @@ def test_a_route_to_a_route_is_written_in_one_word(deployment, api, names):
     ],
     ids=str,
 )
-def test_a_route_that_makes_no_sense_is_refused(deployment, api, words, code, said):
+def test_an_invalid_route_is_rejected(deployment, api, words, code, message):
     alias = unique("bad")
     done = deployment.loam.cli("route", "create", "--alias", alias, *words, check=False)
     assert done.returncode == code
-    assert said in done.stderr
+    assert message in done.stderr
     assert done.stdout == ""
     assert api.get("/api/v1/model_routes", alias=alias)["data"] == []
 
 
-def test_a_limit_is_created_listed_shown_held_to_and_deleted(deployment, api, names):
+def test_a_limit_is_created_listed_shown_enforced_and_deleted(deployment, api, names):
     caller, key = add_key(api)
     words = ["--for", "api_key", "--id", key, "--requests-per-minute", "0", "--budget-per-day", "1.25"]
     made = deployment.loam.cli_json("limit", "create", *words)
@@ -75,7 +75,7 @@ def test_a_limit_is_created_listed_shown_held_to_and_deleted(deployment, api, na
     assert made in deployment.loam.cli_json("limit", "list")
     assert deployment.loam.cli_json("limit", "show", made["id"]) == made
     assert key in deployment.loam.cli("limit", "list").stdout
-    refused = eventually(lambda: (answer := caller.chat(f"{names[0]}/m", "hi", None)).status_code == 429 and answer, 2)
+    refused = eventually(lambda: (response := caller.chat(f"{names[0]}/m", "hi", None)).status_code == 429 and response, 2)
     assert_error(refused, 429, "rate_limit_requests")
     deployment.loam.cli("limit", "delete", made["id"])
     eventually(lambda: caller.chat(f"{names[0]}/m", "hi", None).is_success, 2)
@@ -83,7 +83,7 @@ def test_a_limit_is_created_listed_shown_held_to_and_deleted(deployment, api, na
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "said"),
+    ("words", "code", "message"),
     [
         (["--for", "planet", "--concurrency", "1"], 2, "tenant, project, user or api_key"),
         (["--for", "api_key", "--concurrency", "1"], 1, "subject_id"),
@@ -91,13 +91,13 @@ def test_a_limit_is_created_listed_shown_held_to_and_deleted(deployment, api, na
     ],
     ids=str,
 )
-def test_a_limit_that_makes_no_sense_is_refused(deployment, words, code, said):
+def test_an_invalid_limit_is_rejected(deployment, words, code, message):
     done = deployment.loam.cli("limit", "create", *words, check=False)
     assert done.returncode == code
-    assert said in done.stderr
+    assert message in done.stderr
 
 
-def test_usage_is_shown_as_the_api_has_it(deployment, upstreams):
+def test_usage_equals_the_apis(deployment, upstreams):
     slug = unique("counted")
     api = deployment.tenant(slug)
     for each in upstreams:
@@ -107,8 +107,8 @@ def test_usage_is_shown_as_the_api_has_it(deployment, upstreams):
     ids = [api.chat(f"{name}/m", "count me").headers["x-loam-call-id"] for _ in range(3)]
     ended_calls(api, ids)
     (shown,) = deployment.loam.cli_json("usage", "show", "--tenant", slug, "--by", "provider,model")
-    (told,) = usage(api, group_by="provider,model")
-    assert shown == told
+    (reported,) = usage(api, group_by="provider,model")
+    assert shown == reported
     assert (shown["provider"], shown["calls"], nano(shown["cost_usd"])) == (name, 3, 3 * 20_000)
     table = deployment.loam.cli("usage", "show", "--tenant", slug).stdout
     assert name in table
@@ -123,7 +123,7 @@ def test_usage_is_shown_as_the_api_has_it(deployment, upstreams):
 @pytest.mark.parametrize(
     ("words", "code"), [(("show", "--by", "colour"), 1), (("show", "--days", "0"), 2), (("statement", "soon"), 1)]
 )
-def test_usage_that_makes_no_sense_is_refused(deployment, words, code):
+def test_an_invalid_usage_query_is_rejected(deployment, words, code):
     done = deployment.loam.cli("usage", *words, check=False)
     assert done.returncode == code
     assert done.stderr

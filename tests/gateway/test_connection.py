@@ -1,4 +1,4 @@
-"""Testing the connection to a provider: what was reached, how fast, and which models it has."""
+"""Testing the connection to a provider: the URL, the latency, and the models it lists."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def probed(api: Api, name: str) -> dict:
     return found
 
 
-def test_a_provider_that_answers_says_which_models_it_has(api, three):
+def test_a_successful_test_lists_the_models(api, three):
     three[0].models = ["m", "n"]
     three[0].feel(late=0.1)
     name = add_faulty(api, three[0], models=["configured-otherwise"])
@@ -30,7 +30,7 @@ def test_a_provider_that_answers_says_which_models_it_has(api, three):
     assert [(one.path, one.key) for one in three[0].asked] == [("/v1/models", f"sk-{name}")]
 
 
-def test_a_provider_that_is_switched_off_can_be_tested(api, three):
+def test_an_inactive_provider_can_be_tested(api, three):
     name = add_faulty(api, three[0])
     provider = api.get("/api/v1/ai_providers", name=name)["data"][0]
     api.call("PATCH", f"/api/v1/ai_providers/{provider['id']}", 200, json={"is_active": False})
@@ -38,7 +38,7 @@ def test_a_provider_that_is_switched_off_can_be_tested(api, three):
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 500])
-def test_a_refusal_is_told_with_its_status_and_without_the_key(api, three, status):
+def test_a_refusal_is_shown_with_its_status_and_without_the_key(api, three, status):
     three[0].feel(status=status)
     name = add_faulty(api, three[0], api_key="sk-wrong-key-0815")
     found = probed(api, name)
@@ -47,7 +47,7 @@ def test_a_refusal_is_told_with_its_status_and_without_the_key(api, three, statu
     assert "sk-wrong-key-0815" not in str(found)
 
 
-def test_where_nobody_is_that_is_said(api):
+def test_an_unreachable_provider_is_reported(api):
     port = free_port()
     name = unique("nobody")
     config = {"base_url": f"http://127.0.0.1:{port}/v1", "api_key": "sk-nobody"}
@@ -59,7 +59,7 @@ def test_where_nobody_is_that_is_said(api):
 
 
 @pytest.mark.parametrize("mood", [{"cut": "head"}, {"cut": "body"}, {"cut": "middle"}], ids=str)
-def test_a_connection_that_breaks_is_no_success(api, three, mood):
+def test_a_broken_connection_is_no_success(api, three, mood):
     name = add_faulty(api, three[0])
     three[0].feel(**mood)
     found = probed(api, name)
@@ -67,14 +67,14 @@ def test_a_connection_that_breaks_is_no_success(api, three, mood):
     assert found["error"]
 
 
-def test_it_takes_the_right_to_change_providers_and_costs_no_call(api, three):
+def test_it_requires_the_write_permission_and_makes_no_call(api, three):
     name = add_faulty(api, three[0])
     provider = api.get("/api/v1/ai_providers", name=name)["data"][0]
     caller, _ = add_key(api)
     reader, _ = add_key(api, scopes=["ai_providers:read"])
     for other in (caller, reader):
-        answer = other.call("POST", f"/api/v1/ai_providers/{provider['id']}/test")
-        assert_error(answer, 403, "missing_permission")
+        response = other.call("POST", f"/api/v1/ai_providers/{provider['id']}/test")
+        assert_error(response, 403, "missing_permission")
     assert three[0].asked == []
     probed(api, name)
     assert api.get("/api/v1/llm_calls", provider=name)["data"] == []

@@ -1,4 +1,4 @@
-"""Requests and tokens a minute, calls at once: what is refused, what the client is told, and what is remembered.
+"""Requests and tokens per minute, concurrent calls: what is refused, what headers say, and what survives a restart.
 
 Windows are minutes of the clock. A test that counts within one waits first until the minute has some time left.
 """
@@ -43,23 +43,23 @@ def limited(deployment: Deployment, three: list[Faulty]) -> Limited:
 
 
 def in_force(limited: Limited, minute) -> None:
-    """Wait until calls are told of the limit. They say so from the moment on in which it holds: a second at the most."""
+    """Wait until responses show the limit. They show it as soon as it applies: within a second."""
     eventually(lambda: "x-ratelimit-limit-requests" in limited.chat().headers, 1, pause=0)
     assert seconds_until(minute) > 5, "this machine is too slow for a minute's window"
 
 
-def test_requests_a_minute_count_what_was_used_before_and_hold_within_a_second(limited, three):
+def test_requests_per_minute_count_earlier_usage_and_apply_within_a_second(limited, three):
     minute = fresh_minute()
     before = [limited.chat() for _ in range(3)]
-    assert all(answer.is_success for answer in before)
+    assert all(response.is_success for response in before)
     limited.limit(requests_per_minute=20)
     in_force(limited, minute)
     used = len(three[0].asked)
     for number in range(used, 20):
-        answer = limited.chat()
-        assert answer.is_success, answer.text
-        assert answer.headers["x-ratelimit-limit-requests"] == "20"
-        assert answer.headers["x-ratelimit-remaining-requests"] == str(20 - number - 1)
+        response = limited.chat()
+        assert response.is_success, response.text
+        assert response.headers["x-ratelimit-limit-requests"] == "20"
+        assert response.headers["x-ratelimit-remaining-requests"] == str(20 - number - 1)
     refused = limited.chat()
     error = assert_error(refused, 429, "rate_limit_requests")
     assert "API key" in error["message"]
@@ -68,32 +68,32 @@ def test_requests_a_minute_count_what_was_used_before_and_hold_within_a_second(l
     assert left <= int(refused.headers["retry-after"]) <= left + 2
     assert refused.headers["x-ratelimit-remaining-requests"] == "0"
     assert len(three[0].asked) == 20, "a refused call reached the provider"
-    # Refused ones count nowhere, and leave no call.
-    assert len(ended_calls(limited.api, [answer.headers["x-loam-call-id"]], limited.key)) == 20
+    # Refused calls are not counted, and leave no record.
+    assert len(ended_calls(limited.api, [response.headers["x-loam-call-id"]], limited.key)) == 20
 
 
-def test_limits_are_told_in_openais_headers_and_in_the_standards(limited):
+def test_limits_are_shown_in_openais_headers_and_in_the_standards(limited):
     minute = fresh_minute()
     limited.limit(requests_per_minute=100, tokens_per_minute=10_000)
     in_force(limited, minute)
-    told = limited.chat(max_tokens=COMPLETION_TOKENS).headers
+    headers = limited.chat(max_tokens=COMPLETION_TOKENS).headers
     for what, limit in (("requests", 100), ("tokens", 10_000)):
-        assert told[f"x-ratelimit-limit-{what}"] == str(limit)
-        assert 0 < int(told[f"x-ratelimit-remaining-{what}"]) < limit
-        reset = int(re.fullmatch(r"(\d+)s", told[f"x-ratelimit-reset-{what}"])[1])
+        assert headers[f"x-ratelimit-limit-{what}"] == str(limit)
+        assert 0 < int(headers[f"x-ratelimit-remaining-{what}"]) < limit
+        reset = int(re.fullmatch(r"(\d+)s", headers[f"x-ratelimit-reset-{what}"])[1])
         assert 0 <= reset - seconds_until(minute) <= 2
-    assert told["ratelimit-policy"] == '"requests";q=100;w=60, "tokens";q=10000;w=60'
-    state = re.fullmatch(r'"requests";r=(\d+);t=(\d+), "tokens";r=(\d+);t=(\d+)', told["ratelimit"])
-    assert state[1] == told["x-ratelimit-remaining-requests"]
-    assert state[3] == told["x-ratelimit-remaining-tokens"]
-    assert state[2] == state[4] == told["x-ratelimit-reset-requests"].removesuffix("s")
+    assert headers["ratelimit-policy"] == '"requests";q=100;w=60, "tokens";q=10000;w=60'
+    state = re.fullmatch(r'"requests";r=(\d+);t=(\d+), "tokens";r=(\d+);t=(\d+)', headers["ratelimit"])
+    assert state[1] == headers["x-ratelimit-remaining-requests"]
+    assert state[3] == headers["x-ratelimit-remaining-tokens"]
+    assert state[2] == state[4] == headers["x-ratelimit-reset-requests"].removesuffix("s")
 
 
-def test_who_has_no_limit_is_told_of_none(limited):
+def test_a_caller_without_limits_gets_no_headers(limited):
     assert [name for name in limited.chat().headers if "ratelimit" in name] == []
 
 
-def test_the_tightest_of_several_limits_is_told_and_holds(limited):
+def test_the_tightest_of_several_limits_is_shown_and_applies(limited):
     minute = fresh_minute()
     add_limit(limited.api, "tenant", None, requests_per_minute=1000)
     limited.limit(requests_per_minute=10)
@@ -103,14 +103,14 @@ def test_the_tightest_of_several_limits_is_told_and_holds(limited):
     assert seconds_until(minute) > 5
 
 
-def test_tokens_a_minute_are_held_back_then_counted_as_they_are(limited, three):
+def test_tokens_per_minute_are_reserved_then_counted(limited, three):
     minute = fresh_minute()
     limited.limit(tokens_per_minute=1000, requests_per_minute=1000)
     in_force(limited, minute)
     used = len(three[0].asked)
-    # So much may be left over, and all of it is expected to be written: it fits exactly once.
-    told = limited.chat(max_tokens=COMPLETION_TOKENS)
-    assert told.is_success
+    # The remaining budget covers the expected response exactly once.
+    headers = limited.chat(max_tokens=COMPLETION_TOKENS)
+    assert headers.is_success
 
     def left() -> int:
         return int(limited.chat(max_tokens=10_000).headers["x-ratelimit-remaining-tokens"])
@@ -124,7 +124,7 @@ def test_tokens_a_minute_are_held_back_then_counted_as_they_are(limited, three):
     assert left() == 1000 - (used + 2) * TOKENS
 
 
-async def test_calls_at_once_are_bounded_whatever_becomes_of_them(limited, three):
+async def test_concurrent_calls_are_bounded_however_they_end(limited, three):
     three[0].feel(late=0.4)
     limited.limit(concurrency=3)
     await asyncio.sleep(1)
@@ -135,7 +135,7 @@ async def test_calls_at_once_are_bounded_whatever_becomes_of_them(limited, three
     assert {one.code for one in refused} == {"rate_limit_concurrency"}
     assert {one.headers["retry-after"] for one in refused} == {"1"}
     assert len(three[0].asked) == 3
-    # Failed, refused and broken ones make room as well.
+    # Failed, refused and interrupted calls release their slot too.
     for mood in ({"status": 500}, {"cut": "head"}, {"cut": "middle"}):
         three[0].feel(**mood)
         calls = [Call(limited.model, "again", streamed=number % 2 == 0) for number in range(6)]
@@ -145,15 +145,15 @@ async def test_calls_at_once_are_bounded_whatever_becomes_of_them(limited, three
 
 @pytest.mark.parametrize("database", ["sqlite", "postgres"])
 @pytest.mark.parametrize("kill", [False, True], ids=["stop", "kill"])
-def test_what_was_used_is_remembered_through_a_restart(request, database, kill, three):
+def test_usage_survives_a_restart(request, database, kill, three):
     server = request.getfixturevalue("postgres") if database == "postgres" else None
     with deploy(database, server) as deployment:
         limited = Limited(deployment, three[0])
         minute = fresh_minute(25)
         limited.limit(requests_per_minute=10, tokens_per_minute=1_000_000)
         in_force(limited, minute)
-        while (answer := limited.chat()).is_success:
-            last = answer
+        while (response := limited.chat()).is_success:
+            last = response
         assert len(three[0].asked) == 10
         ended_calls(limited.api, [last.headers["x-loam-call-id"]], limited.key)
         if kill:
@@ -172,8 +172,8 @@ def test_a_new_minute_is_a_new_limit(three):
     with deploy("sqlite") as deployment:
         limited = Limited(deployment, three[0])
         limited.limit(requests_per_minute=1)
-        answer = eventually(lambda: (answer := limited.chat()).status_code == 429 and answer, 5)
-        time.sleep(int(answer.headers["retry-after"]))
+        response = eventually(lambda: (response := limited.chat()).status_code == 429 and response, 5)
+        time.sleep(int(response.headers["retry-after"]))
         assert limited.chat().is_success
 
 
@@ -193,7 +193,7 @@ def test_a_new_minute_is_a_new_limit(three):
         ({"subject_type": "tenant", "budget_per_year": 1}, "budget_per_year"),
     ],
 )
-def test_a_limit_that_makes_no_sense_is_refused_and_nothing_changed(a_tenant, body, param):
+def test_an_invalid_limit_is_rejected_and_nothing_changed(a_tenant, body, param):
     assert_error(a_tenant.call("POST", "/api/v1/limits", json=body), 400, param=param)
     assert a_tenant.all("limits") == []
 
@@ -203,7 +203,7 @@ def a_tenant(deployment: Deployment) -> Api:
     return deployment.tenant(unique("nonsense"))
 
 
-def test_a_change_that_would_leave_no_limit_or_a_second_for_a_subject_is_refused(limited):
+def test_an_empty_or_duplicate_limit_is_rejected(limited):
     made = limited.limit(concurrency=5)
     again = {"subject_type": "api_key", "subject_id": limited.key, "concurrency": 1}
     assert_error(limited.api.call("POST", "/api/v1/limits", json=again), 409, "already_exists")

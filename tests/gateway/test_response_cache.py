@@ -1,4 +1,4 @@
-"""The response cache: the very same request, of the same tenant, by a route that says so; and nothing else."""
+"""The response cache: only identical requests, of the same tenant, by a route that caches."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from support.gateway import add_faulty, add_price, add_route, the_call, to, uniq
 
 
 class Cached:
-    """A tenant of the test's own with a route that keeps answers."""
+    """A tenant of the test's own with a route that caches responses."""
 
     def __init__(self, deployment: Deployment, upstream: Faulty, seconds: int | None = 60) -> None:
         self.upstream = upstream
@@ -25,8 +25,8 @@ class Cached:
 
     def stream(self, prompt: str = "hello", **fields) -> tuple[bytes, dict[str, str]]:
         body = {"model": self.alias, "messages": [{"role": "user", "content": prompt}], "stream": True} | fields
-        answer = self.api.call("POST", "/v1/chat/completions", 200, json=body)
-        return answer.content, dict(answer.headers)
+        response = self.api.call("POST", "/v1/chat/completions", 200, json=body)
+        return response.content, dict(response.headers)
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def cached(deployment: Deployment, three: list[Faulty]) -> Cached:
     return Cached(deployment, three[0])
 
 
-def test_the_same_request_is_answered_again_for_nothing(cached):
+def test_an_identical_request_is_served_free(cached):
     first, second = cached.chat(), cached.chat()
     assert second.content == first.content
     assert second.headers["content-type"] == first.headers["content-type"]
@@ -57,62 +57,62 @@ def test_the_same_request_is_answered_again_for_nothing(cached):
     eventually(counted, 2)
 
 
-def test_a_stream_is_given_again_byte_by_byte(cached):
-    first, told = cached.stream()
-    again, told_again = cached.stream()
+def test_a_cached_stream_is_identical(cached):
+    first, headers = cached.stream()
+    again, headers_again = cached.stream()
     assert again == first
     assert first.endswith(b"data: [DONE]\n\n")
-    assert told_again["content-type"] == told["content-type"]
-    assert told_again["x-loam-cache"] == "hit"
+    assert headers_again["content-type"] == headers["content-type"]
+    assert headers_again["x-loam-cache"] == "hit"
     assert len(cached.upstream.asked) == 1
-    hit = cached.api.get(f"/api/v1/llm_calls/{told_again['x-loam-call-id']}")
+    hit = cached.api.get(f"/api/v1/llm_calls/{headers_again['x-loam-call-id']}")
     assert (hit["state"], hit["cache"], hit["cost_usd"], hit["streamed"]) == ("settled", "hit", 0, True)
-    # Whoever wants its usage asks for something else.
-    third, told_third = cached.stream(stream_options={"include_usage": True})
-    assert "x-loam-cache" not in told_third
+    # A request for usage is a different request.
+    third, headers_third = cached.stream(stream_options={"include_usage": True})
+    assert "x-loam-cache" not in headers_third
     assert b'"usage": {' in third
     assert b'"usage": {' not in first
 
 
-def test_another_request_is_never_answered_with_it(cached):
+def test_another_request_never_gets_it(cached):
     cached.chat()
     for change in ({"prompt": "hello "}, {"temperature": 0}, {"max_tokens": 5}, {"stream": True}, {"user": "somebody"}):
-        answer = cached.chat(**change)
-        assert "x-loam-cache" not in answer.headers, change
-        assert the_call(cached.api, answer)["cache"] == "miss"
+        response = cached.chat(**change)
+        assert "x-loam-cache" not in response.headers, change
+        assert the_call(cached.api, response)["cache"] == "miss"
     assert len(cached.upstream.asked) == 6
 
 
-def test_another_tenant_is_never_answered_with_it(deployment, cached, three):
+def test_another_tenant_never_gets_it(deployment, cached, three):
     other = Cached(deployment, three[1])
     assert other.alias == cached.alias
     cached.chat()
-    answer = other.chat()
-    assert "x-loam-cache" not in answer.headers
-    assert "two/m says" in answer.text
+    response = other.chat()
+    assert "x-loam-cache" not in response.headers
+    assert "two/m says" in response.text
     assert len(three[1].asked) == 1
 
 
-def test_another_route_and_the_model_itself_are_never_answered_with_it(cached):
+def test_another_route_and_the_model_itself_never_get_it(cached):
     cached.chat()
     same = add_route(cached.api, to(cached.provider), cache_seconds=60)
     for address in (same, f"{cached.provider}/m"):
-        answer = cached.api.chat(address, "hello")
-        assert "x-loam-cache" not in answer.headers
-    assert the_call(cached.api, answer)["cache"] is None
+        response = cached.api.chat(address, "hello")
+        assert "x-loam-cache" not in response.headers
+    assert the_call(cached.api, response)["cache"] is None
     assert len(cached.upstream.asked) == 3
 
 
-def test_it_is_off_unless_the_route_says_so(deployment, three):
+def test_it_is_off_by_default(deployment, three):
     plain = Cached(deployment, three[0], seconds=None)
     for _ in range(2):
-        answer = plain.chat()
-        assert "x-loam-cache" not in answer.headers
-        assert the_call(plain.api, answer)["cache"] is None
+        response = plain.chat()
+        assert "x-loam-cache" not in response.headers
+        assert the_call(plain.api, response)["cache"] is None
     assert len(three[0].asked) == 2
 
 
-def test_an_answer_is_forgotten_after_its_time(deployment, three):
+def test_a_cached_response_expires(deployment, three):
     short = Cached(deployment, three[0], seconds=1)
     short.chat()
     assert short.chat().headers["x-loam-cache"] == "hit"
@@ -121,23 +121,23 @@ def test_an_answer_is_forgotten_after_its_time(deployment, three):
 
 
 @pytest.mark.parametrize("mood", [{"status": 500}, {"status": 429}, {"status": 400}], ids=str)
-def test_a_failure_is_not_kept(cached, mood):
+def test_a_failure_is_not_cached(cached, mood):
     cached.upstream.feel(**mood)
     assert cached.chat(expect=None).status_code >= 400
     cached.upstream.feel()
     assert "x-loam-cache" not in cached.chat().headers
 
 
-def test_a_stream_that_broke_off_is_not_kept(cached):
+def test_a_truncated_stream_is_not_cached(cached):
     cached.upstream.feel(cut="middle")
     assert b"provider_broke_off" in cached.stream()[0]
     cached.upstream.feel()
-    whole, told = cached.stream()
-    assert whole.endswith(b"data: [DONE]\n\n")
-    assert "x-loam-cache" not in told
+    complete, headers = cached.stream()
+    assert complete.endswith(b"data: [DONE]\n\n")
+    assert "x-loam-cache" not in headers
 
 
-def test_a_changed_route_does_not_answer_with_what_it_led_to_before(cached, three):
+def test_a_changed_route_serves_no_responses_cached_before(cached, three):
     assert "one/m says" in cached.chat().text
     other = add_faulty(cached.api, three[1])
     route = cached.api.get("/api/v1/model_routes", alias=cached.alias)["data"][0]

@@ -1,4 +1,4 @@
-"""Where the calls of a route go."""
+"""How a route distributes its calls."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from support.deployment import Deployment
 from support.gateway import add_faulty, add_key, add_route, the_call, to, tried, unique
 
 CALLS = 300
-# Every test begins with all of them well.
+# Every test starts with all of them healthy.
 pytestmark = pytest.mark.usefixtures("three")
 
 
@@ -23,15 +23,15 @@ def names(deployment: Deployment, upstreams: list[Faulty]) -> list[str]:
 
 
 def shares(api: Api, alias: str, calls: int) -> Counter[str]:
-    """How many calls began where; all are answered."""
+    """The number of calls that started at each target; all succeed."""
     return Counter(tried(the_call(api, api.chat(alias, "where?")))[0][0] for _ in range(calls))
 
 
-def test_a_call_of_a_route_is_on_record_with_alias_and_target(api, names):
+def test_a_call_of_a_route_is_recorded_with_alias_and_target(api, names):
     alias = add_route(api, to(names[0], "m"))
-    answer = api.chat(alias, "hello")
-    assert answer.json()["choices"][0]["message"]["content"] == "one/m says: hello"
-    call = the_call(api, answer)
+    response = api.chat(alias, "hello")
+    assert response.json()["choices"][0]["message"]["content"] == "one/m says: hello"
+    call = the_call(api, response)
     assert (call["route"], call["provider"], call["model"], call["state"]) == (alias, names[0], "m", "settled")
     assert [(attempt["target"], attempt["status"], attempt["error"]) for attempt in call["attempts"]] == [
         (f"{names[0]}/m", 200, None)
@@ -39,7 +39,7 @@ def test_a_call_of_a_route_is_on_record_with_alias_and_target(api, names):
     assert call["attempts"][0]["duration_ms"] > 0
 
 
-def test_lower_orders_come_first_and_higher_ones_only_when_these_fail(api, names, three):
+def test_higher_orders_are_called_only_when_lower_ones_fail(api, names, three):
     alias = add_route(api, to(names[2], order=2), to(names[0], order=0), to(names[1], order=1))
     assert tried(the_call(api, api.chat(alias, "first"))) == [(names[0], 200)]
     three[0].feel(status=500)
@@ -50,7 +50,7 @@ def test_lower_orders_come_first_and_higher_ones_only_when_these_fail(api, names
     assert (call["provider"], call["state"], call["error_message"]) == (names[2], "settled", None)
 
 
-def test_weights_share_out_the_calls(api, names):
+def test_weights_divide_the_calls(api, names):
     alias = add_route(api, to(names[0], weight=6), to(names[1], weight=3), to(names[2], weight=1))
     found = shares(api, alias, CALLS)
     # Five standard deviations: wrong once in a million runs.
@@ -59,14 +59,14 @@ def test_weights_share_out_the_calls(api, names):
         assert abs(found[name] / CALLS - share) < off, found
 
 
-def test_a_target_of_weight_nothing_is_only_a_reserve(api, names, three):
+def test_a_target_of_weight_zero_is_only_a_fallback(api, names, three):
     alias = add_route(api, to(names[0], weight=1), to(names[1], weight=0))
     assert shares(api, alias, 30) == {names[0]: 30}
     three[0].feel(status=502)
     assert tried(the_call(api, api.chat(alias, "now"))) == [(names[0], 502), (names[1], 200)]
 
 
-def test_a_route_among_the_targets_shares_out_its_weight_and_keeps_its_order(api, names, three):
+def test_a_nested_route_divides_its_weight_and_keeps_its_order(api, names, three):
     inner = add_route(api, to(names[1], order=0), to(names[2], order=1))
     outer = add_route(api, to(names[0], weight=1), {"route": inner, "weight": 1})
     found = shares(api, outer, 60)
@@ -100,7 +100,7 @@ def test_a_changed_route_is_used_within_a_second(api, names):
     eventually(lambda: api.chat(alias, "gone", expect=None).status_code == 404, 1)
 
 
-def test_a_route_is_its_tenants_own(deployment, api, names):
+def test_a_route_belongs_to_its_tenant(deployment, api, names):
     alias = add_route(api, to(names[0]))
     other = deployment.tenant(unique("tenant"))
     assert_error(other.chat(alias, "hello", expect=None), 404, "model_not_found", "model")
@@ -109,7 +109,7 @@ def test_a_route_is_its_tenants_own(deployment, api, names):
     assert caller.chat(alias, "hello").is_success
 
 
-def test_a_provider_that_is_switched_off_is_passed_over(api, upstreams):
+def test_an_inactive_provider_is_skipped(api, upstreams):
     off = add_faulty(api, upstreams[0])
     on = add_faulty(api, upstreams[1])
     alias = add_route(api, to(off, order=0), to(on, order=1))

@@ -1,4 +1,4 @@
-"""What was used: by every dimension, in every stretch, to the nano-dollar; and the statement of a month."""
+"""Usage by every dimension, in every bucket, to the nano-dollar; and the monthly statement."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TOKENS = ["prompt_tokens", "completion_tokens", "total_tokens", "cached_tokens"]
 
 @dataclass
 class Used:
-    """A tenant that has used something, and what its ledger says of it."""
+    """A tenant with usage, and the calls in its ledger."""
 
     api: Api
     rows: list[dict[str, Any]]
@@ -61,7 +61,7 @@ def stamp(at: datetime) -> str:
 
 @pytest.fixture(scope="module")
 def used(deployment: Deployment, upstreams: list[Faulty]) -> Used:
-    """Calls by three keys of two models at two providers: answered, streamed, cut, refused, free, and from the cache."""
+    """Calls by three keys of two models at two providers: complete, streamed, truncated, refused, free, and cached."""
     same_day()
     api = deployment.tenant(unique("used"))
     for each in upstreams:
@@ -105,7 +105,7 @@ def same(found: dict[str, Any], wanted: dict[str, int]) -> None:
     assert nano(found["cost_usd"]) == wanted["cost"], found
 
 
-def test_the_whole_is_the_sum_of_the_ledger_to_the_nano_dollar(used):
+def test_the_total_is_the_sum_of_the_ledger_to_the_nano_dollar(used):
     (total,) = usage(used.api, **used.range)
     same(total, used.grouped()[()])
     assert nano(total["cost_usd"]) > 0
@@ -149,7 +149,7 @@ def test_by_time_in_each_granularity(used, granularity):
     assert sum(row["calls"] for row in found) == len(used.rows)
 
 
-def test_only_what_is_asked_for(used):
+def test_filters(used):
     for name, value in (
         ("user_id", used.user),
         ("project_id", used.project),
@@ -195,7 +195,7 @@ NOW = datetime.now(UTC)
     ],
     ids=str,
 )
-def test_a_range_or_group_that_makes_no_sense_is_refused(api, query):
+def test_an_invalid_range_or_group_is_rejected(api, query):
     assert_error(api.call("GET", "/api/v1/usage", params=query), 400)
 
 
@@ -203,7 +203,7 @@ def statement(used: Used) -> dict[str, Any]:
     return used.api.get("/api/v1/statements", month=used.began.strftime("%Y-%m"))
 
 
-def test_a_statement_is_the_month_by_project_key_provider_and_model(used):
+def test_a_statement_groups_by_project_key_provider_and_model(used):
     found = statement(used)
     wanted = used.grouped("project", "api_key", "provider", "model")
     assert found["closed"] is False
@@ -216,13 +216,13 @@ def test_a_statement_is_the_month_by_project_key_provider_and_model(used):
     same(found["total"], used.grouped()[()])
 
 
-def test_a_statement_as_csv_says_the_same(used):
+def test_a_statement_as_csv_is_equal(used):
     month = used.began.strftime("%Y-%m")
-    answer = used.api.call("GET", "/api/v1/statements", 200, params={"month": month, "format": "csv"})
-    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
-    assert answer.headers["content-disposition"] == f'attachment; filename="loam-{month}.csv"'
-    assert answer.text.endswith("\r\n")
-    rows = list(csv.DictReader(io.StringIO(answer.text, newline="")))
+    response = used.api.call("GET", "/api/v1/statements", 200, params={"month": month, "format": "csv"})
+    assert response.headers["content-type"] == "text/csv; charset=utf-8"
+    assert response.headers["content-disposition"] == f'attachment; filename="loam-{month}.csv"'
+    assert response.text.endswith("\r\n")
+    rows = list(csv.DictReader(io.StringIO(response.text, newline="")))
     lines = statement(used)["lines"]
     assert len(rows) == len(lines)
     for row, line in zip(rows, lines, strict=True):
@@ -234,7 +234,7 @@ def test_a_statement_as_csv_says_the_same(used):
     assert sum(nano(float(row["cost_usd"])) for row in rows) == nano(statement(used)["total"]["cost_usd"])
 
 
-def test_a_month_that_is_over_is_closed_and_one_that_never_was_is_refused(api):
+def test_a_past_month_is_closed_and_an_invalid_month_is_rejected(api):
     old = api.get("/api/v1/statements", month="2020-02")
     assert (old["closed"], old["lines"], old["total"]["calls"]) == (True, [], 0)
     assert old["to"].startswith("2020-03-01")
@@ -244,7 +244,7 @@ def test_a_month_that_is_over_is_closed_and_one_that_never_was_is_refused(api):
     assert_error(api.call("GET", "/api/v1/statements", params={"month": "2026-11", "format": "xml"}), 400)
 
 
-def test_reading_it_takes_a_permission(api):
+def test_reading_it_requires_a_permission(api):
     caller, _ = add_key(api)
     for path in ("/api/v1/usage", "/api/v1/statements?month=2026-11"):
         assert_error(caller.call("GET", path), 403, "missing_permission")

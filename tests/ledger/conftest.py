@@ -1,4 +1,4 @@
-"""Rounds and seeds. Each round is a Loam and a database of its own, so that a round can be run again by its seed."""
+"""Rounds and seeds. Each round has its own Loam and database, so that a round can be repeated by its seed."""
 
 from __future__ import annotations
 

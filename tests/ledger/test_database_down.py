@@ -1,4 +1,4 @@
-"""The database stops and comes back during load: the gateway goes on, and the ledger is complete afterwards."""
+"""The database stops and restarts under load: the gateway continues, and the ledger is complete afterwards."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MODELS = [f"mock/{name}" for name in MOCK_MODELS[:2]]
 
 @pytest.fixture(scope="module")
 def own_postgres() -> Iterator[Postgres]:
-    """A PostgreSQL that these tests may stop under everybody's feet."""
+    """A PostgreSQL that these tests may stop while it is in use."""
     with Postgres() as server:
         yield server
 
@@ -35,7 +35,7 @@ def deployment(own_postgres: Postgres, mock: LlMock) -> Iterator[Deployment]:
             own_postgres.start()
 
 
-async def test_the_gateway_answers_while_the_database_is_down(deployment, own_postgres, mock, dice, round_number):
+async def test_the_gateway_serves_calls_while_the_database_is_down(deployment, own_postgres, mock, dice, round_number):
     load = Load(deployment.loam.url, deployment.loam.key, MODELS, dice, f"down{round_number}")
     running = asyncio.create_task(load.run(60))
     await asyncio.sleep(dice.uniform(0.3, 0.8))
@@ -47,14 +47,14 @@ async def test_the_gateway_answers_while_the_database_is_down(deployment, own_po
     await asyncio.sleep(0.5)
     load.stop()
     await running
-    assert during, "no call was answered while the database was down"
+    assert during, "no call succeeded while the database was down"
     refused = [each for each in load.seen if not each.acknowledged]
     assert not refused, f"{len(refused)} of {len(load.seen)} calls were refused, the first: {refused[0]}"
     assert_complete(deployment.api, load.seen, mock.requests(), crashed=False)
 
 
 async def test_a_kill_while_the_database_is_down_loses_nothing(deployment, own_postgres, mock, dice):
-    """What was acknowledged is in the journal alone at that moment."""
+    """Acknowledged calls are only in the journal at that moment."""
     load = Load(deployment.loam.url, deployment.loam.key, MODELS, dice, "downkill")
     running = asyncio.create_task(load.run(60))
     await asyncio.sleep(0.4)
@@ -70,7 +70,7 @@ async def test_a_kill_while_the_database_is_down_loses_nothing(deployment, own_p
 
 
 async def test_a_call_can_be_read_by_id_before_the_database_has_it(deployment, own_postgres, dice):
-    """And what needs the database says that it is away, in the one error shape."""
+    """Endpoints that need the database report that it is unavailable, in the common error shape."""
     load = Load(deployment.loam.url, deployment.loam.key, MODELS, dice, "undrained", clients=1)
     await load.run(0.2)
     own_postgres.stop("fast")
@@ -84,8 +84,8 @@ async def test_a_call_can_be_read_by_id_before_the_database_has_it(deployment, o
     own_postgres.start()
 
 
-async def test_readiness_and_health_tell_able_from_alive(deployment, own_postgres):
-    """With the database gone the process still lives and still serves: nobody should restart it for that."""
+async def test_readiness_and_liveness_differ(deployment, own_postgres):
+    """Without the database the process is alive and serves calls: it must not be restarted for that."""
     own_postgres.stop("fast")
     await asyncio.sleep(0.5)
     assert deployment.api.call("GET", "/healthz").status_code == 200

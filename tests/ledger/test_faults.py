@@ -1,4 +1,4 @@
-"""The provider's faults and the client's: each call leaves one row with the truth in it."""
+"""Failures of the provider and of the client: each call leaves one correct row."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def stream_fault(kind: str, after: int) -> dict:
     return {"type": "stream_fault", "kind": kind, "after_chunks": after, "times": None, "match": match}
 
 
-# A model for each fault, broken for ever: which call meets which fault does not depend on the order they come in.
+# A model for each failure, which it always has: which call fails how does not depend on the order of calls.
 FAULTS = [
     {"type": "fail", "status": 429, "retry_after": 1, "times": None, "match": {"model": "fault-429"}},
     {"type": "fail", "status": 500, "times": None, "match": {"model": "fault-500"}},
@@ -51,7 +51,7 @@ def mine(rows: dict[str, list[dict]], load: Load) -> dict[str, list[dict]]:
     return {marker: found for marker, found in rows.items() if marker.startswith(load.name)}
 
 
-async def kept(deployment, load: Load) -> dict[str, dict]:
+async def recorded(deployment, load: Load) -> dict[str, dict]:
     """The load's rows: exactly one for each call, by marker."""
 
     def one_each() -> dict[str, dict]:
@@ -68,7 +68,7 @@ async def test_a_refused_call_is_one_failed_row(broken, dice, status):
     deployment, _, _ = broken
     load = await load_of(deployment, [f"mock/fault-{status}"], dice, f"refused{status}", clients=4)
     assert {each.status for each in load.seen} == {status}
-    rows = await kept(deployment, load)
+    rows = await recorded(deployment, load)
     assert {(row["state"], row["status_code"]) for row in rows.values()} == {("failed", status)}
     assert all("mock" in each.body for each in load.seen), "the error does not say which provider failed"
     assert all(row["error_message"] for row in rows.values())
@@ -76,14 +76,14 @@ async def test_a_refused_call_is_one_failed_row(broken, dice, status):
 
 async def test_a_rate_limits_retry_after_reaches_the_client(broken):
     deployment, _, _ = broken
-    answer = deployment.api.chat("mock/fault-429", "hello later", expect=429, headers={"x-request-id": "later"})
-    assert answer.headers["retry-after"] == "1"
+    response = deployment.api.chat("mock/fault-429", "hello later", expect=429, headers={"x-request-id": "later"})
+    assert response.headers["retry-after"] == "1"
 
 
-async def test_a_slow_answer_is_settled_with_its_latency(broken, dice):
+async def test_a_slow_response_is_settled_with_its_latency(broken, dice):
     deployment, _, _ = broken
     load = await load_of(deployment, ["mock/fault-delay"], dice, "delayed", clients=8)
-    rows = await kept(deployment, load)
+    rows = await recorded(deployment, load)
     assert {row["state"] for row in rows.values()} == {"settled"}
     assert min(row["latency_ms"] for row in rows.values()) >= 300
 
@@ -92,12 +92,12 @@ async def test_a_slow_answer_is_settled_with_its_latency(broken, dice):
 async def test_a_stream_that_the_provider_cuts_is_estimated(broken, dice, kind):
     deployment, _, _ = broken
     load = await load_of(deployment, [f"mock/fault-{kind}"], dice, f"cut-{kind}", clients=4)
-    rows = await kept(deployment, load)
+    rows = await recorded(deployment, load)
     streams = [each for each in load.seen if each.streamed]
     assert streams
     for one in streams:
         row = rows[one.marker]
-        assert not one.acknowledged, f"the client was told [DONE] of a stream that was cut: {one}"
+        assert not one.acknowledged, f"the client received [DONE] of a truncated stream: {one}"
         assert row["state"] == "estimated", row
         assert row["prompt_tokens"] > 0, row
         assert row["completion_tokens"] > 0, row
@@ -107,32 +107,32 @@ async def test_a_stream_that_the_provider_cuts_is_estimated(broken, dice, kind):
     assert set(plain) <= {"settled"}
 
 
-async def test_a_chunk_that_is_no_json_is_forwarded_and_does_not_end_the_call(broken, dice):
+async def test_an_invalid_chunk_is_forwarded_and_does_not_end_the_call(broken, dice):
     deployment, _, _ = broken
     load = await load_of(deployment, ["mock/fault-malformed"], dice, "garbled", clients=4)
-    rows = await kept(deployment, load)
+    rows = await recorded(deployment, load)
     assert all(each.acknowledged for each in load.seen)
     assert {row["state"] for row in rows.values()} == {"settled"}
 
 
-async def test_a_client_that_hangs_up_mid_stream_leaves_one_row_with_the_truth(broken, dice):
+async def test_a_client_that_disconnects_mid_stream_leaves_one_correct_row(broken, dice):
     deployment, _, slow = broken
     load = await load_of(deployment, ["slow/gpt-4o"], dice, "hungup", clients=6, hang_up=True)
-    rows = await kept(deployment, load)
-    gone = [each for each in load.seen if each.hung_up]
-    assert gone, "nobody hung up: this proves nothing"
+    rows = await recorded(deployment, load)
+    disconnected = [each for each in load.seen if each.hung_up]
+    assert disconnected, "no client disconnected: this proves nothing"
     finished = {each["body"]["messages"][0]["content"]: each["completed"] for each in slow.requests()}
-    for one in gone:
+    for one in disconnected:
         row = rows[one.marker]
-        # Read to its end, usage and all, or cut when the client left and counted by us: either is the truth.
-        whole = finished[f"please answer {one.marker}"]
-        assert row["state"] == ("settled" if whole else "estimated"), (row, whole)
+        # Read to its end with usage, or truncated when the client left and estimated: both are correct.
+        complete = finished[f"please answer {one.marker}"]
+        assert row["state"] == ("settled" if complete else "estimated"), (row, complete)
         assert row["prompt_tokens"] > 0, row
         if load.content(one):
             assert row["completion_tokens"] > 0, row
 
 
-async def test_a_client_that_hangs_up_before_the_answer_leaves_one_row(broken):
+async def test_a_client_that_disconnects_before_the_response_leaves_one_row(broken):
     deployment, _, _ = broken
     marker = "impatient-000001"
     body = {"model": "mock/fault-delay", "messages": [{"role": "user", "content": f"please answer {marker}"}]}
@@ -145,7 +145,7 @@ async def test_a_client_that_hangs_up_before_the_answer_leaves_one_row(broken):
 
 
 async def send_and_leave(deployment, body: dict, marker: str) -> None:
-    """A request on a bare socket, closed before the answer can be there."""
+    """A request on a raw socket, closed before the response can arrive."""
     import json
 
     reader, writer = await asyncio.open_connection("127.0.0.1", deployment.loam.port)
@@ -164,17 +164,17 @@ async def send_and_leave(deployment, body: dict, marker: str) -> None:
 
 async def test_a_provider_that_cannot_be_reached_is_one_failed_row(broken, dice):
     deployment, _, _ = broken
-    # Port 9 of the loopback: nobody listens there.
+    # Port 9 of the loopback: no server listens there.
     deployment.add_provider("gone", "http://127.0.0.1:9/v1", ["any"])
     load = await load_of(deployment, ["gone/any"], dice, "gone", seconds=0.2, clients=2)
     assert {each.status for each in load.seen} <= {502, 503, 504}
-    rows = await kept(deployment, load)
+    rows = await recorded(deployment, load)
     assert {row["state"] for row in rows.values()} == {"failed"}
     assert all(row["error_message"] for row in rows.values())
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgres"])
-async def test_all_faults_at_once_under_load_and_a_kill(database, request, dice):
+async def test_all_failures_at_once_under_load_and_a_kill(database, request, dice):
     """The worst hour of a year in a few seconds; the ledger is still complete."""
     server = request.getfixturevalue("postgres") if database == "postgres" else None
     with LlMock() as mock, deploy(database, server) as deployment:
@@ -190,7 +190,7 @@ async def test_all_faults_at_once_under_load_and_a_kill(database, request, dice)
         load.stop()
         await running
         rows = assert_complete(deployment.api, load.seen, mock.requests(), crashed=True)
-        # A refusal that the client was told of is never lost either.
-        told = [each for each in load.seen if each.status in (429, 500)]
-        assert told
-        assert {rows[each.marker][0]["state"] for each in told} == {"failed"}
+        # A refusal that the client received is never lost either.
+        refused = [each for each in load.seen if each.status in (429, 500)]
+        assert refused
+        assert {rows[each.marker][0]["state"] for each in refused} == {"failed"}

@@ -1,4 +1,4 @@
-"""`kill -9` under telemetry: every acknowledged record is there once, and the sums are those of a recount."""
+"""`kill -9` under telemetry: every acknowledged record is stored once, and the sums equal a recount."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def loam_on(database: str, request: pytest.FixtureRequest):
 
 
 async def send_and_kill(deployment: Any, senders: Senders, dice: random.Random, kills: int) -> None:
-    """Senders all the while; the server dies and comes back under them."""
+    """Continuous senders; the server dies and restarts under them."""
     running = asyncio.create_task(senders.run())
     for _ in range(kills):
         await asyncio.sleep(dice.uniform(0.15, 1.0))
@@ -37,7 +37,7 @@ async def send_and_kill(deployment: Any, senders: Senders, dice: random.Random, 
 
 
 def recount(records: list[dict[str, Any]]) -> dict[str, tuple[int, int, int, int]]:
-    """By endpoint: requests, errors, milliseconds, calls with the record's own."""
+    """By endpoint: requests, errors, milliseconds, calls including the record's own."""
     sums: dict[str, Counter] = {}
     for each in records:
         sums.setdefault(f"GET {each['endpoint']}", Counter()).update(
@@ -50,22 +50,22 @@ def recount(records: list[dict[str, Any]]) -> dict[str, tuple[int, int, int, int
 
 
 def summed(api: Api, project: str, granularity: str) -> dict[str, tuple[int, int, int, int]]:
-    """The same as the statistics have it."""
+    """The same sums from the statistics."""
     now = datetime.now(UTC)
     span = {"from": (now - timedelta(hours=1)).isoformat(), "to": (now + timedelta(minutes=1)).isoformat()}
     rows = api.get("/api/v1/endpoint_stats", project_id=project, granularity=granularity, **span)["data"]
     return {row["endpoint"]: (row["requests"], row["errors"], round(row["total_duration"] * 1000), row["calls"]) for row in rows}
 
 
-def assert_whole(api: Api, project: str, senders: Senders) -> None:
+def assert_complete(api: Api, project: str, senders: Senders) -> None:
     assert senders.sent, "not one batch was acknowledged: this proves nothing"
 
     def all_there() -> bool:
         rows = api.all("performance_records", project_id=project, limit=200)
-        kept = Counter(row["trace_id"] for row in rows)
-        assert kept.keys() >= senders.sent.keys(), f"lost: {sorted(senders.sent.keys() - kept.keys())[:5]}"
-        assert kept.keys() <= senders.sent.keys(), f"never acknowledged: {sorted(kept.keys() - senders.sent.keys())[:5]}"
-        assert max(kept.values()) == 1, f"kept twice: {kept.most_common(5)}"
+        stored = Counter(row["trace_id"] for row in rows)
+        assert stored.keys() >= senders.sent.keys(), f"lost: {sorted(senders.sent.keys() - stored.keys())[:5]}"
+        assert stored.keys() <= senders.sent.keys(), f"never acknowledged: {sorted(stored.keys() - senders.sent.keys())[:5]}"
+        assert max(stored.values()) == 1, f"stored twice: {stored.most_common(5)}"
         counts = {row["trace_id"]: row["call_count"] for row in rows}
         wanted = {trace: len(each["function_calls"]) + 1 for trace, each in senders.sent.items()}
         assert counts == wanted
@@ -89,7 +89,7 @@ async def test_a_kill_loses_no_acknowledged_record_and_counts_none_twice(databas
         senders = Senders(deployment.loam.url, key.key, dice)
         await send_and_kill(deployment, senders, dice, kills=dice.randint(1, 3))
         assert senders.repeats, "nothing was sent twice: this proves less than it says"
-        assert_whole(deployment.api, project["id"], senders)
+        assert_complete(deployment.api, project["id"], senders)
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgres"])
@@ -105,4 +105,4 @@ async def test_a_kill_while_records_are_replayed_counts_none_twice(database, req
             await asyncio.sleep(dice.uniform(0.0, 0.3))
             deployment.loam.kill9()
         deployment.loam.start()
-        assert_whole(deployment.api, project["id"], senders)
+        assert_complete(deployment.api, project["id"], senders)

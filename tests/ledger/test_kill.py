@@ -1,4 +1,4 @@
-"""`kill -9` at a random moment under load: what was acknowledged is in the ledger, once, and nothing unexplained is."""
+"""`kill -9` at a random moment under load: every acknowledged call is in the ledger once, and nothing unexplained is."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MODELS = [f"mock/{MOCK_MODELS[0]}", f"mock/{MOCK_MODELS[1]}"]
 
 @contextlib.contextmanager
 def loam_on(database: str, request: pytest.FixtureRequest, mock: LlMock):
-    """A fresh Loam over the mock, whose own count starts at nothing."""
+    """A fresh Loam over the mock, whose own count starts at zero."""
     postgres = request.getfixturevalue("postgres") if database != "sqlite" else None
     through = request.getfixturevalue("pgbouncer") if database == "pgbouncer" else None
     mock.reset()
@@ -29,7 +29,7 @@ def loam_on(database: str, request: pytest.FixtureRequest, mock: LlMock):
 
 
 async def load_and_kill(deployment, load: Load, dice: random.Random, kills: int) -> None:
-    """Load all the while; the server dies and comes back under it."""
+    """Continuous load; the server dies and restarts under it."""
 
     async def kill() -> None:
         for _ in range(kills):
@@ -79,7 +79,7 @@ async def test_behind_pgbouncer_in_transaction_mode_a_kill_loses_nothing(request
 
 
 async def test_a_call_in_flight_at_the_kill_is_orphaned(request, mock, dice):
-    """Asked of the provider, durable, and never ended: found at the next start."""
+    """Sent to the provider, durable, and never ended: found at the next start."""
     with loam_on("sqlite", request, mock) as deployment:
         mock.script({"type": "delay", "seconds": 3, "match": {"model": MOCK_MODELS[1]}})
         load = Load(deployment.loam.url, deployment.loam.key, [MODELS[1]], dice, "orphan", clients=1)
@@ -98,8 +98,8 @@ async def test_a_call_in_flight_at_the_kill_is_orphaned(request, mock, dice):
         eventually(orphaned)
 
 
-async def test_a_clean_stop_ends_every_call_that_was_begun(request, mock, dice):
-    """SIGTERM drains: whoever got through has a whole answer, and nothing is orphaned."""
+async def test_a_clean_stop_ends_every_started_call(request, mock, dice):
+    """SIGTERM drains: every accepted call gets a complete response, and nothing is orphaned."""
     with loam_on("sqlite", request, mock) as deployment:
         load = Load(deployment.loam.url, deployment.loam.key, MODELS, dice, "drain")
         running = asyncio.create_task(load.run(60))
