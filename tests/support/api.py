@@ -1,4 +1,4 @@
-"""Loam's API as a program sees it, and the assertions that every answer has to pass."""
+"""A client of Loam's API, and assertions that every response must pass."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ ERROR_FIELDS = {"code", "message", "type", "param", "request_id"}
 
 
 class Api:
-    """A plain HTTP client with one key (or none)."""
+    """An HTTP client with one API key, or none."""
 
     def __init__(self, url: str, key: str | None) -> None:
         self.url = url
         self.key = key
         headers = {"authorization": f"Bearer {key}"} if key else {}
-        # trust_env off: a proxy of the developer's machine has no part in this.
+        # trust_env off: a proxy configured on the developer's machine must not interfere.
         self.http = httpx.Client(base_url=url, headers=headers, timeout=30, trust_env=False)
 
     def with_key(self, key: str | None) -> Api:
         return Api(self.url, key)
 
     def call(self, method: str, path: str, expect: int | None = None, **options: Any) -> httpx.Response:
-        """One request; with `expect`, any other status fails with the whole answer in the message."""
+        """Sends a request; with `expect`, any other status fails and the message contains the whole response."""
         answer = self.http.request(method, path, **options)
         if expect is not None:
             assert answer.status_code == expect, f"{method} {path}: {answer.status_code}, not {expect}: {answer.text}"
@@ -35,11 +35,11 @@ class Api:
         return self.call("GET", path, expect, params=params).json()
 
     def create(self, collection: str, body: dict[str, Any], **options: Any) -> Any:
-        """POST to a collection of the resource API; gives what was made."""
+        """POSTs to a collection; returns the created object."""
         return self.call("POST", f"/api/v1/{collection}", 201, json=body, **options).json()
 
     def all(self, collection: str, **params: Any) -> list[dict[str, Any]]:
-        """Every row of a list, page by page."""
+        """All rows of a list, page by page."""
         rows: list[dict[str, Any]] = []
         cursor = None
         while True:
@@ -51,7 +51,7 @@ class Api:
             assert page["data"], f"an empty page of {collection} with a cursor to the next"
 
     def chat(self, model: str, prompt: str, expect: int | None = 200, **fields: Any) -> httpx.Response:
-        """One plain chat completion."""
+        """A plain chat completion."""
         headers = fields.pop("headers", None)
         body = {"model": model, "messages": [{"role": "user", "content": prompt}]} | fields
         return self.call("POST", "/v1/chat/completions", expect, json=body, headers=headers)
@@ -60,7 +60,7 @@ class Api:
 def assert_error(
     answer: httpx.Response, status: int | tuple[int, ...], code: str | None = None, param: str | None = None
 ) -> dict[str, Any]:
-    """The one error shape, with this status; gives the error."""
+    """Asserts the common error format and this status; returns the error."""
     wanted = status if isinstance(status, tuple) else (status,)
     where = f"{answer.request.method} {answer.request.url.path}"
     assert answer.status_code in wanted, f"{where}: {answer.status_code}, not {wanted}: {answer.text[:500]}"
@@ -87,7 +87,7 @@ def assert_error(
 
 
 def anthropic_error(answer: httpx.Response, where: str, param: str | None) -> dict[str, Any]:
-    """Anthropic's error shape, which has no codes and no fields; gives the error."""
+    """Asserts Anthropic's error format, which has no codes and no fields; returns the error."""
     body = answer.json()
     assert set(body) == {"type", "error", "request_id"}, f"{where}: {body}"
     assert body["type"] == "error", f"{where}: {body}"
@@ -101,7 +101,7 @@ def anthropic_error(answer: httpx.Response, where: str, param: str | None) -> di
 
 
 def otlp_error(body: dict[str, Any], where: str) -> dict[str, Any]:
-    """OTLP's error shape, `google.rpc.Status`; gives the error."""
+    """Asserts OTLP's error format, `google.rpc.Status`; returns the error."""
     assert set(body) == {"code", "message"}, f"{where}: {body}"
     assert body["code"] > 0, f"{where}: {body}"
     assert body["message"], f"{where}: {body}"
@@ -109,7 +109,7 @@ def otlp_error(body: dict[str, Any], where: str) -> dict[str, Any]:
 
 
 def eventually(check: Callable[[], Any], seconds: float = 10.0, pause: float = 0.05) -> Any:
-    """Repeat until `check` neither raises AssertionError nor gives a false value; its last failure is raised."""
+    """Repeats `check` until it succeeds; raises its last failure. It fails by AssertionError or a false value."""
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -125,7 +125,7 @@ def eventually(check: Callable[[], Any], seconds: float = 10.0, pause: float = 0
 
 
 def calls_with(api: Api, marker: str) -> list[dict[str, Any]]:
-    """The kept calls whose request holds the marker. The newest 200 will do: a test makes a handful."""
+    """The recorded calls whose request contains the marker, among the newest 200: a test makes a handful."""
     rows = api.get("/api/v1/llm_calls", limit=200)["data"]
     details = [api.get(f"/api/v1/llm_calls/{row['id']}") for row in rows[:40]]
     return [each for each in details if marker in str(each["request_data"])]

@@ -1,4 +1,4 @@
-"""A browser with a cookie jar, as far as a log-in needs one."""
+"""A browser with a cookie jar, as far as logging in needs one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import httpx
 
 
 class Browser:
-    """Keeps cookies, and sends the CSRF token that the log-in gave with everything that changes something."""
+    """Stores cookies, and sends the CSRF token from the log-in with every request that changes something."""
 
     def __init__(self, url: str) -> None:
         self.http = httpx.Client(base_url=url, timeout=30, trust_env=False)
@@ -32,5 +32,5 @@ class Browser:
 
     @property
     def cookie(self) -> str:
-        """What the session's cookie holds."""
+        """The content of the session cookie."""
         return self.http.cookies["loam_session"]

@@ -1,6 +1,6 @@
-"""A given number of calls by many clients at once, each sent exactly once, and what came of each.
+"""Makes a number of concurrent calls, each sent exactly once, and records the result of each.
 
-On bare sockets: a client library takes more of the processor than the server does.
+Uses plain sockets, because a client library needs more processor time than the server.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-# Seconds that a client waits for a whole answer.
+# Seconds that a client waits for a complete response.
 PATIENCE = 60
 
 
 @dataclass
 class Call:
-    """One call, and what its client saw. `whole`: the answer came to its end."""
+    """One call, and what its client received. `whole`: the response was complete."""
 
     model: str
     marker: str
@@ -41,7 +41,7 @@ class Call:
 
 
 async def burst(url: str, key: str, calls: Iterable[Call], *, clients: int, pause: float = 0, **body: Any) -> list[Call]:
-    """Send them all; a client whose connection breaks waits a little, and goes on with its next call."""
+    """Sends them all; a client whose connection breaks waits briefly and continues with its next call."""
     waiting, done = deque(calls), []
     address = urlsplit(url)
 
@@ -68,7 +68,7 @@ async def burst(url: str, key: str, calls: Iterable[Call], *, clients: int, paus
 
 
 async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, key: str, one: Call, fields: dict[str, Any]) -> None:
-    """Send one call, with these fields in its body, and read its answer as far as it comes."""
+    """Sends a call with these fields in its body, and reads as much of the response as arrives."""
     body = fields | {"model": one.model, "messages": [{"role": "user", "content": one.marker}], "stream": one.streamed}
     text = json.dumps(body).encode()
     head = (

@@ -1,4 +1,4 @@
-"""Certificates of an authority that only these tests know."""
+"""Certificates of an authority that only these tests trust."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from cryptography.x509.oid import NameOID
 
 @dataclass
 class Authority:
-    """Its certificate as a file, and what a server at 127.0.0.1 secures its connections with."""
+    """The authority's certificate as a file, and the TLS context of a server at 127.0.0.1."""
 
     ca_file: Path
     context: ssl.SSLContext
 
 
 def make_authority(folder: Path) -> Authority:
-    """An authority, and a server's certificate that it signed."""
+    """An authority, and a server certificate that it signed."""
     now = datetime.now(UTC)
     root_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     root_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Authority of the tests")])

@@ -1,4 +1,4 @@
-"""Conversations as a program makes them."""
+"""Helpers for conversations."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def say(api: Api, session_id: str, content: Any, role: str = "user", **fields: A
 
 
 def configs(session_id: str, key: str = "") -> str:
-    """The path of a session's settings, or of one of them."""
+    """The path of a session's settings, or of one setting."""
     return f"/api/v1/chat_sessions/{session_id}/configs" + (f"/{key}" if key else "")
 
 
@@ -26,12 +26,12 @@ def jsonl(lines: list[dict[str, Any]]) -> bytes:
 
 
 def send(api: Api, body: bytes, expect: int | None = 200, **params: Any) -> Any:
-    """Import; gives the answer."""
+    """Imports a history; returns the response."""
     return api.call("POST", "/api/v1/chat_sessions/import", expect, content=body, params=params)
 
 
 def export(api: Api, **params: Any) -> list[dict[str, Any]]:
-    """Everything that an export gives, without its last line, which has to be right."""
+    """All lines of an export without the end line, which is verified."""
     text = api.call("GET", "/api/v1/chat_sessions/export", 200, params=params).text
     *lines, end = [json.loads(line) for line in text.splitlines()]
     kinds = [line["type"] for line in lines]

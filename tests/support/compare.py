@@ -1,4 +1,4 @@
-"""The ledger against what the clients saw and what the provider counted."""
+"""Compares the ledger with what the clients received and what the provider counted."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def marker_of(body: Any) -> str:
 
 
 def upstream_count(requests: list[dict]) -> Counter[str]:
-    """How often the provider was asked, by marker."""
+    """Number of requests that the provider got, by marker."""
     return Counter(marker_of(each["body"]) for each in requests if each["path"].endswith("/chat/completions"))
 
 
 def rows_by_marker(api: Api, created_after: str | None = None) -> dict[str, list[dict]]:
-    """Every row of the ledger, by the marker in its request."""
+    """All rows of the ledger, by the marker in their request."""
     found: dict[str, list[dict]] = defaultdict(list)
     filters = {"created_after": created_after} if created_after else {}
     for row in api.all("llm_calls", limit=200, **filters):
@@ -35,9 +35,9 @@ def rows_by_marker(api: Api, created_after: str | None = None) -> dict[str, list
 
 
 def wait_until_drained(api: Api, seen: list[Seen], seconds: float = 10) -> None:
-    """Every call that was acknowledged is listed, and none is open any more: whoever asked has its answer or has gone.
+    """Every acknowledged call is listed, and none is open: each client got its response or disconnected.
 
-    Lists follow within a second; a test on a loaded machine waits longer before it complains.
+    Lists are up to date within a second; on a loaded machine the test waits longer before it fails.
     """
     wanted = {each.call_id for each in seen if each.acknowledged}
 
@@ -53,7 +53,7 @@ def wait_until_drained(api: Api, seen: list[Seen], seconds: float = 10) -> None:
 
 
 def complaints(seen: list[Seen], rows: dict[str, list[dict]], upstream: Counter[str], *, crashed: bool) -> list[str]:
-    """Everything about the ledger that is not as it has to be. `crashed`: the server was killed meanwhile."""
+    """All problems of the ledger. `crashed`: the server was killed meanwhile."""
     wrong = []
     sent = {each.marker for each in seen}
     wrong += [f"{marker}: a row that no client asked for" for marker in rows.keys() - sent]
@@ -87,7 +87,7 @@ def complaints(seen: list[Seen], rows: dict[str, list[dict]], upstream: Counter[
 
 
 def acknowledged_row(one: Seen, row: dict) -> list[str]:
-    """What has to hold for a call whose answer came whole."""
+    """Conditions for a call with a complete response."""
     wrong = []
     if row["state"] != "settled":
         wrong.append(f"acknowledged, but {row['state']}")
@@ -105,7 +105,7 @@ def acknowledged_row(one: Seen, row: dict) -> list[str]:
 
 
 def assert_complete(api: Api, seen: list[Seen], requests: list[dict], *, crashed: bool) -> dict[str, list[dict]]:
-    """The whole comparison; gives the rows by marker."""
+    """The whole comparison; returns the rows by marker."""
     wait_until_drained(api, seen)
     rows = rows_by_marker(api)
     wrong = complaints(seen, rows, upstream_count(requests), crashed=crashed)

@@ -1,4 +1,4 @@
-"""Sessions and turns as a program sees them: streams with their bytes, and the events in them."""
+"""Helpers for sessions and turns: streams as bytes, and the events in them."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ import httpx
 from .api import Api
 
 COMMENT = b":"
-# A tool that the client uses, and a model that wants it.
+# A tool that the client executes, and a model that calls it.
 WEATHER = {
     "type": "function",
     "function": {"name": "weather", "parameters": {"type": "object", "properties": {"at": {"type": "string"}}}},
 }
 WANTS = {"type": "reply", "tool_calls": [{"name": "weather", "arguments": {"at": "Paris"}}], "times": 1}
-# Models of a provider that answers at once, and of one that takes its time.
+# Models of a fast provider and of a slow one.
 QUICK, SLOW = "mock/gpt-4o", "slow/gpt-4o"
 
 
 @dataclass
 class Stream:
-    """What came of a stream, byte by byte, without the comments that only show that the connection lives."""
+    """The bytes of a stream, without keep-alive comments."""
 
     raw: bytes = b""
 
@@ -38,7 +38,7 @@ class Stream:
         return text_of(self.events)
 
     def kinds(self) -> list[str]:
-        """The kinds of events in order, each run of one kind once."""
+        """The kinds of events in order, without consecutive repetitions."""
         kinds = [event.kind for event in self.events]
         return [kind for at, kind in enumerate(kinds) if at == 0 or kinds[at - 1] != kind]
 
@@ -46,7 +46,7 @@ class Stream:
         return self.events[-1]
 
     def behind(self, number: int) -> bytes:
-        """The bytes of the events behind that number."""
+        """The bytes of the events after that number."""
         return b"".join(block + b"\n\n" for block in self.raw.split(b"\n\n")[number:] if block)
 
 
@@ -67,7 +67,7 @@ def text_of(events: list[Event]) -> str:
 
 
 class Chat:
-    """A session, and turns in it."""
+    """A session and its turns."""
 
     def __init__(self, api: Api, model: str, **fields: Any) -> None:
         self.api = api
@@ -76,13 +76,13 @@ class Chat:
         self.turns = f"{self.path}/turns"
 
     def ask(self, content: Any, expect: int = 201, **fields: Any) -> dict[str, Any]:
-        """A question, and the turn as it ended."""
+        """Creates a turn; returns it when it has ended."""
         headers = fields.pop("headers", None)
         return self.api.call("POST", self.turns, expect, json={"content": content} | fields, headers=headers).json()
 
     @contextmanager
     def asking(self, content: Any, **fields: Any):
-        """A question whose answer is being streamed."""
+        """Creates a turn with a streamed answer."""
         body = {"content": content, "stream": True} | fields
         with self.api.http.stream("POST", self.turns, json=body) as answer:
             if answer.status_code != 200:
@@ -95,7 +95,7 @@ class Chat:
             return answer.to_the_end()
 
     def again(self, turn: str, after: int | None = None, *, header: bool = False) -> Stream:
-        """The stream of a turn behind an event."""
+        """The stream of a turn, after an event."""
         url = f"{self.turns}/{turn}/stream"
         params = {"after": after} if after is not None and not header else {}
         headers = {"last-event-id": str(after)} if header else {}
@@ -107,7 +107,7 @@ class Chat:
         return self.api.get(f"{self.turns}/{turn}")
 
     def messages(self, **params: Any) -> list[dict[str, Any]]:
-        """All of them, by their numbers."""
+        """All messages, by sequence number."""
         rows = self.api.all("messages", session_id=self.id, **params)
         return sorted(rows, key=lambda row: row["sequence_number"])
 
@@ -119,20 +119,20 @@ class Chat:
 
 
 class Reading:
-    """A stream that is read bit by bit."""
+    """A stream that is read incrementally."""
 
     def __init__(self, answer: httpx.Response) -> None:
         self._chunks = answer.iter_raw()
         self._held = b""
 
     def until(self, count: int) -> Stream:
-        """All that came when that many whole events had, or at the end."""
+        """The bytes received when that many complete events had arrived, or at the end."""
         while _whole(self._held).count(b"\n\n") < count and self._more():
             pass
         return Stream(_whole(self._held))
 
     def to_the_end(self) -> Stream:
-        """All of it. One that breaks off gives what came."""
+        """The whole stream. If it breaks off, what was received."""
         while self._more():
             pass
         return Stream(_whole(self._held))
@@ -151,7 +151,7 @@ def _whole(held: bytes) -> bytes:
 
 
 def words(count: int, seed: str = "words") -> str:
-    """A text of so many words."""
+    """A text of this many words."""
     dice = random.Random(seed)
     return " ".join(dice.choice(["loam", "sand", "silt", "clay", "沃土", "humus"]) + str(at) for at in range(count))
 
@@ -161,7 +161,7 @@ def reply(text: str, times: int = 1) -> dict:
 
 
 def prompts(mock) -> list[list[dict]]:
-    """The messages of every request that the provider got."""
+    """The messages of every request that the provider received."""
     return [request["body"]["messages"] for request in mock.requests() if "messages" in request["body"]]
 
 

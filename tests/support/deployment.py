@@ -1,4 +1,4 @@
-"""A running Loam with its database and its providers: what every suite starts from."""
+"""A running Loam with its database and providers, used by every suite."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from services import LlMock, Loam, Postgres, RealModel
 
 from .api import Api
 
-# What the mock is asked for; a secret that must never be seen again.
+# The secret used for the mock; it must never appear in output.
 PROVIDER_SECRET = "sk-provider-secret-8f2b61c0d9"
 MOCK_MODELS = ["gpt-4o", "gpt-4o-mini", "text-embedding-3-small"]
 _numbers = itertools.count(1)
@@ -32,7 +32,7 @@ class Deployment:
         return self.api.create("ai_providers", {"name": name, "kind": "openai", "config": config})
 
     def tenant(self, slug: str) -> Api:
-        """A new tenant; gives the API under its first key."""
+        """Creates a tenant; returns a client with its first key."""
         made = self.api.create("tenants", {"slug": slug, "name": slug.title()})
         return self.api.with_key(made["api_key"]["key"])
 
@@ -41,18 +41,18 @@ class Deployment:
 def deploy(
     database: str, postgres: Postgres | None = None, *, through: object = None, env: dict[str, str] | None = None
 ) -> Iterator[Deployment]:
-    """A fresh Loam on a fresh database. `through` is a PgBouncer to reach PostgreSQL by."""
+    """A new Loam on a new database. `through`: a PgBouncer in front of PostgreSQL."""
     name = None
     url = None
     if database != "sqlite":
         name = f"loam_{next(_numbers)}"
         url = postgres.create_database(name)
         if through is not None:
-            # In transaction mode statements can't be kept under a name: the next transaction may have another session.
+            # In transaction mode, named prepared statements don't work: the next transaction may use another session.
             url = f"{through.database_url(name)}?statement-cache-capacity=0"
     with Loam(database_url=url, env=env) as loam:
         yield Deployment(loam, Api(loam.url, loam.key), database, postgres, name)
-        # A server that cannot end cleanly after a test has something left undone.
+        # A server that can't stop cleanly after a test has left something undone.
         if loam.process.running:
             code = loam.stop()
             assert code == 0, f"loam ended with {code}\n{loam.process.tail()}"
@@ -61,7 +61,7 @@ def deploy(
 def add_usual_providers(
     deployment: Deployment, mock: LlMock | None = None, slow: LlMock | None = None, real: RealModel | None = None
 ) -> None:
-    """`mock`, `slow` (a stream that takes its time) and `local` (the real model)."""
+    """`mock`, `slow` (a slow stream) and `local` (the real model)."""
     if mock:
         deployment.add_provider("mock", mock.base_url, MOCK_MODELS)
     if slow:

@@ -1,4 +1,4 @@
-"""Routes, limits and prices for a test, and what is asserted of the calls that went through them."""
+"""Creates routes, limits and prices for a test, and asserts what was recorded of calls."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ ENDED = {"settled", "estimated", "failed", "orphaned"}
 
 
 def unique(prefix: str) -> str:
-    """A name that no other test uses."""
+    """A unique name."""
     return f"{prefix}-{next(_numbers)}"
 
 
 def nano(usd: float | None) -> int:
-    """US dollars as the server counts them."""
+    """US dollars, rounded like the server does."""
     return round((usd or 0) * NANO)
 
 
 def add_faulty(api: Api, faulty: Faulty, name: str | None = None, **config: Any) -> str:
-    """A provider that leads there; gives its name."""
+    """Creates a provider with this address; returns its name."""
     name = name or unique(faulty.name)
     config = {"base_url": faulty.base_url, "api_key": f"sk-{name}", "models": faulty.models} | config
     api.create("ai_providers", {"name": name, "kind": "openai", "config": config})
@@ -42,7 +42,7 @@ def to(provider: str, model: str = "m", **fields: int) -> dict[str, Any]:
 
 
 def add_route(api: Api, *targets: dict[str, Any], **fields: Any) -> str:
-    """A route to these targets; gives its alias. A failing target is not left alone unless the test says so."""
+    """Creates a route to these targets; returns its alias. No cool-down unless the test sets one."""
     alias = fields.pop("alias", None) or unique("route")
     calm = {"cool_down": {"failures": 100, "seconds": 0.05}, "retries": {"rounds": 0}}
     api.create("model_routes", calm | {"alias": alias, "targets": list(targets)} | fields)
@@ -50,25 +50,25 @@ def add_route(api: Api, *targets: dict[str, Any], **fields: Any) -> str:
 
 
 def add_price(api: Api, provider: str, *, read: float = 0, written: float = 0, model: str = "*") -> None:
-    """US dollars a million tokens."""
+    """US dollars per million tokens."""
     price = {"provider": provider, "model": model, "input_per_million": read, "output_per_million": written}
     api.create("model_prices", price)
 
 
 def add_limit(api: Api, subject_type: str, subject_id: str | None, **limits: float) -> dict[str, Any]:
-    """A limit, in force when this returns: a call may still be under way by the rules of before, but none begins so."""
+    """Creates a limit. It applies to calls that start after this returns; running calls may follow the old rules."""
     subject = {"subject_type": subject_type} | ({"subject_id": subject_id} if subject_id else {})
     return api.create("limits", subject | limits)
 
 
 def add_key(api: Api, **fields: Any) -> tuple[Api, str]:
-    """A key that may call models and nothing else; gives the API under it, and its id."""
+    """Creates a key that may only call models; returns a client with it, and its id."""
     made = api.create("api_keys", {"name": unique("key"), "scopes": ["gateway:call"]} | fields)
     return api.with_key(made["key"]), made["id"]
 
 
 def the_call(api: Api, answer: Any) -> dict[str, Any]:
-    """The call that an answer belongs to, ended."""
+    """The call of a response, once it has ended."""
 
     def ended() -> dict[str, Any] | None:
         call = api.get(f"/api/v1/llm_calls/{answer.headers['x-loam-call-id']}")
@@ -78,12 +78,12 @@ def the_call(api: Api, answer: Any) -> dict[str, Any]:
 
 
 def tried(call: dict[str, Any]) -> list[tuple[str, int | None]]:
-    """Who was asked for a call, in order, and how each answered."""
+    """The attempts of a call, in order, with their results."""
     return [(attempt["target"].split("/")[0], attempt["status"]) for attempt in call["attempts"]]
 
 
 def ended_calls(api: Api, ids: Iterable[str | None], key: str | None = None) -> list[dict[str, Any]]:
-    """All calls, or those of a key, once these are listed and none is under way any more."""
+    """All calls, or those of a key, once these are listed and none is in progress."""
     wanted = set(ids) - {None}
 
     def all_ended() -> tuple[list[dict[str, Any]]]:
@@ -92,14 +92,14 @@ def ended_calls(api: Api, ids: Iterable[str | None], key: str | None = None) -> 
         assert not missing, f"{len(missing)} of {len(wanted)} calls are not listed"
         under_way = [row["id"] for row in rows if row["state"] not in ENDED]
         assert not under_way, f"{len(under_way)} calls are still under way: {under_way[:3]}"
-        # In a tuple, since no calls are an answer too.
+        # In a tuple, because an empty list is a valid result.
         return (rows,)
 
     return eventually(all_ended, 15, pause=0.2)[0]
 
 
 def stays_within(seconds: float, window: timedelta) -> datetime:
-    """Wait, if need be, until a window of the clock (a minute, a day) goes on for so long; gives its end."""
+    """Waits until the current window of the clock (a minute, a day) lasts at least this long; returns its end."""
     while True:
         now = datetime.now(UTC)
         midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -111,17 +111,17 @@ def stays_within(seconds: float, window: timedelta) -> datetime:
 
 
 def fresh_minute(seconds: float = 15) -> datetime:
-    """So many seconds without the minute's turn; gives when it turns."""
+    """Ensures that many seconds before the minute ends; returns its end."""
     return stays_within(seconds, timedelta(minutes=1))
 
 
 def same_day(seconds: float = 60) -> datetime:
-    """So many seconds without midnight (UTC); gives when that is."""
+    """Ensures that many seconds before midnight (UTC); returns midnight."""
     return stays_within(seconds, timedelta(days=1))
 
 
 def seconds_until(end: datetime) -> int:
-    """Seconds left, a begun one counted whole, as `Retry-After` has it."""
+    """Remaining seconds, rounded up like `Retry-After`."""
     return math.ceil((end - datetime.now(UTC)).total_seconds())
 
 

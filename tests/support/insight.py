@@ -1,4 +1,4 @@
-"""Requests of a watched application, as spans, and what a model might say of them."""
+"""Requests of a monitored application as spans, and a model's explanation of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STATEMENT = "SELECT * FROM customers WHERE id = ?"
 
 
 class Watched:
-    """A project whose application sends its spans with a key that can do nothing else."""
+    """A project whose application sends spans with an ingest key."""
 
     def __init__(self, api: Api, **config: Any) -> None:
         name = f"watched-{next(_numbers)}"
@@ -27,7 +27,7 @@ class Watched:
         self._sender = api.with_key(api.create("api_keys", key)["key"])
 
     def send(self, *, version: str = "1.0", rows: int = 30, loop: str = LOOP) -> str:
-        """A request with a query for each row: 20 ms each. Gives its trace id."""
+        """Sends a request with a 20 ms query per row; returns its trace id."""
         trace, begin = secrets.token_hex(16), time.time_ns() - 2_000_000_000
         spans: list[dict[str, Any]] = []
 
@@ -55,7 +55,7 @@ class Watched:
 
 
 def an_analysis(**changes: Any) -> dict[str, Any]:
-    """What a model that knows its business would say of it."""
+    """A correct explanation by a model."""
     answer = {
         "performance_score": 35,
         "bottleneck_analysis": [

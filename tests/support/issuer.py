@@ -1,4 +1,4 @@
-"""An application that vouches for its end users: keys, tokens, and the address where its public keys are."""
+"""An application that issues tokens for its end users, with keys and a JWKS endpoint."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAKERS = {
 
 
 class Issuer:
-    """Signs tokens, and serves its JWKS on loopback while it is entered."""
+    """Signs tokens, and serves its JWKS on loopback while entered."""
 
     def __init__(self, audience: str = "chat") -> None:
         self.audience = audience
@@ -58,7 +58,7 @@ class Issuer:
         return public
 
     def claims(self, sub: str, **changes: Any) -> dict[str, Any]:
-        """A change to None leaves the claim out."""
+        """A change to None omits the claim."""
         now = int(time.time())
         claims = {"iss": self.url, "aud": self.audience, "sub": sub, "iat": now, "exp": now + 300} | changes
         return {name: value for name, value in claims.items() if value is not None}

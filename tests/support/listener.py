@@ -1,4 +1,4 @@
-"""Somebody else's server: it writes down all that it is sent, and answers as it is told."""
+"""An external server that records what it receives and responds as configured."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass
 class Heard:
-    """A request that arrived whole."""
+    """A complete request."""
 
     method: str
     path: str
@@ -19,7 +19,7 @@ class Heard:
 
 
 class Listener:
-    """Listens on loopback while it is entered."""
+    """Listens on loopback while entered."""
 
     def __init__(self, status: int = 200, body: bytes = b"{}", headers: dict[str, str] | None = None) -> None:
         self.heard: list[Heard] = []
@@ -49,7 +49,7 @@ class Listener:
         self.url = f"http://127.0.0.1:{self.server.server_port}"
 
     def all(self) -> str:
-        """Everything it was sent, as one text."""
+        """Everything received, as one text."""
         return "\n".join(f"{each.path} {each.headers} {each.body!r}" for each in self.heard)
 
     def __enter__(self) -> Listener:

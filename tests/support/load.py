@@ -1,4 +1,4 @@
-"""Load through the gateway: many clients at once, a marker in each call, and what each client saw of its answer."""
+"""Load through the gateway: many clients, a marker in each call, and what each client received."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import httpx
 
 @dataclass
 class Seen:
-    """What a client knows of one call. `acknowledged` means the answer came whole: a 2xx body, or `[DONE]`."""
+    """A call as its client saw it. `acknowledged`: the response was complete (a 2xx body, or `[DONE]`)."""
 
     marker: str
     model: str
@@ -31,9 +31,9 @@ class Seen:
 
 @dataclass
 class Load:
-    """Clients that call one after the other until they are told to stop.
+    """Clients that call repeatedly until stopped.
 
-    Every call is sent once: a client that retried could not tell what happened to its first try.
+    Every call is sent once: a client that retried would not know the result of its first attempt.
     """
 
     url: str
@@ -52,7 +52,7 @@ class Load:
         return [each for each in self.seen if each.acknowledged]
 
     async def run(self, seconds: float) -> None:
-        """Load for so long, or until `stop`; every call that was begun is seen to its end."""
+        """Load for this long, or until `stop`; every started call is awaited."""
         self._stop.clear()
         self.began = datetime.now(UTC).isoformat().replace("+00:00", "Z")
         limits = httpx.Limits(max_connections=self.clients, max_keepalive_connections=self.clients)
@@ -65,7 +65,7 @@ class Load:
             await asyncio.gather(*tasks)
 
     def stop(self) -> None:
-        """No new calls from now on."""
+        """Starts no new calls."""
         self._stop.set()
 
     async def _client(self, http: httpx.AsyncClient) -> None:
@@ -73,13 +73,13 @@ class Load:
             number = len(self.seen)
             one = Seen(f"{self.name}-{number:06d}", self.random.choice(self.models), self.random.random() < 0.5)
             self.seen.append(one)
-            # A pace that the mock can keep: what counts is how many are under way at the kill, not how many there were.
+            # A rate that the mock sustains: what matters is how many calls are in progress at the kill.
             await asyncio.sleep(self.random.uniform(0, 0.03))
             try:
                 await self._call(http, one)
             except httpx.HTTPError as error:
                 one.error = f"{type(error).__name__}: {error}"
-                # While the server is down a refused connection costs nothing: don't spin.
+                # A refused connection returns at once while the server is down: don't spin.
                 await asyncio.sleep(0.02)
 
     async def _call(self, http: httpx.AsyncClient, one: Seen) -> None:
@@ -109,7 +109,7 @@ class Load:
                         return
 
     def content(self, one: Seen) -> str:
-        """The text that the client received of a stream."""
+        """The text that the client received."""
         text = ""
         for line in one.body.splitlines():
             with contextlib.suppress(ValueError, KeyError, IndexError, TypeError):

@@ -1,4 +1,4 @@
-"""A server that takes e-mail by SMTP, and keeps what it took."""
+"""An SMTP server that stores the mail it receives."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from types import TracebackType
 
 
 class MailServer:
-    """Says what a server has to (RFC 5321). `refuse(code)` makes it say no to so many letters.
+    """Implements SMTP (RFC 5321). `refuse(code)` makes it reject messages.
 
-    `tls` is how its connections are secured, in the words of Loam's configuration; with `context` it says so.
+    `tls` is the value of Loam's configuration for securing connections; with `context` the server supports it.
     """
 
     def __init__(self, tls: str = "none", context: ssl.SSLContext | None = None) -> None:
@@ -32,7 +32,7 @@ class MailServer:
                 self.wfile.write(f"{text}\r\n".encode())
 
             def handle(self) -> None:
-                # a client that trusts nobody here breaks off
+                # A client that does not trust the certificate disconnects.
                 with contextlib.suppress(ConnectionError, ssl.SSLError):
                     if tls == "implicit":
                         self.secure()
@@ -92,12 +92,12 @@ class MailServer:
         self.taken.append(email.message_from_bytes(letter, policy=email.policy.default))
 
     def refuse(self, *codes: int) -> None:
-        """The next recipients are answered with these."""
+        """The next recipients get these responses."""
         self._refusals += codes
 
     @property
     def env(self) -> dict[str, str]:
-        """What makes a Loam send its letters here."""
+        """The configuration that makes Loam send mail here."""
         return {
             "LOAM_SMTP__HOST": "127.0.0.1",
             "LOAM_SMTP__PORT": str(self.port),

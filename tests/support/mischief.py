@@ -1,6 +1,6 @@
-"""A tenant that misbehaves in every way at once, and another whose work is measured meanwhile.
+"""A tenant that misbehaves in many ways at once, and another whose work is measured meanwhile.
 
-Everything is bounded: so many threads, requests and sockets, until the block ends.
+Everything is bounded: the number of threads, requests and sockets, until the block ends.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _numbers = itertools.count(1)
 
 
 class Tarpit:
-    """Takes every connection, and answers by a byte every second: the head of an answer that never ends."""
+    """Accepts every connection, and sends a byte per second of a response head that never ends."""
 
     def __init__(self, most: int = 500) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
@@ -76,7 +76,7 @@ class Tarpit:
 
 
 class Mischief:
-    """`with Mischief(api, tarpit):` the tenant of `api` does its worst."""
+    """`with Mischief(api, tarpit):` the tenant of `api` misbehaves."""
 
     def __init__(self, api: Api, tarpit: Tarpit, *, deliveries: int = 40, imports: int = 6, threads: int = 4) -> None:
         self.api = api
@@ -92,7 +92,7 @@ class Mischief:
 
     def __enter__(self) -> Mischief:
         for number in range(self._deliveries):
-            # a chat each, as those of one chat wait for one another
+            # One chat each, because deliveries of one chat wait for each other.
             self.platform.say("hello", f"chat-{number}")
             path = f"/api/v1/channels/{self.platform.channel}/send"
             self.api.call("POST", path, 201, json={"chat_id": f"chat-{number}", "text": "never taken"})
@@ -110,7 +110,7 @@ class Mischief:
             thread.join(20)
 
     def pending(self) -> int:
-        """Its deliveries that have not been taken, which is all of them."""
+        """Its undelivered deliveries, which are all of them."""
         return len(self.api.all("webhook_deliveries", state="pending"))
 
     def _count(self, what: str) -> None:
@@ -121,7 +121,7 @@ class Mischief:
         return httpx.Client(base_url=self.api.url, headers=headers, timeout=5, trust_env=False)
 
     def _trickle(self) -> None:
-        """An import that sends a line every now and then, and never ends."""
+        """An import that sends a line now and then, and never ends."""
         at = urlsplit(self.api.url)
         head = (
             f"POST /api/v1/chat_sessions/import?mode=resumable HTTP/1.1\r\nhost: {at.netloc}\r\n"
@@ -135,7 +135,7 @@ class Mischief:
                     line.sendall(b"1\r\n\n\r\n")
 
     def _flood(self) -> None:
-        """Batches that take a while to unpack and to read."""
+        """Batches that take long to decompress and parse."""
         with self._client(self.sending) as http:
             while not self._over.is_set():
                 batch = {"records": [record(str(uuid.uuid4()), calls=400) for _ in range(20)]}
@@ -147,7 +147,7 @@ class Mischief:
                         self._count("batches")
 
     def _call(self) -> None:
-        """Calls to a provider that doesn't answer, given up by the client and begun anew."""
+        """Calls to an unresponsive provider, cancelled and repeated by the client."""
         while not self._over.is_set():
             with contextlib.suppress(httpx.HTTPError), self._client() as http:
                 body = {"model": "tarpit/m", "messages": [{"role": "user", "content": "word " * 2000}], "stream": True}
@@ -155,7 +155,7 @@ class Mischief:
             self._count("calls")
 
     def _turn(self) -> None:
-        """Turns that wait for it."""
+        """Turns that wait for that provider."""
         with self._client() as http:
             while not self._over.is_set():
                 with contextlib.suppress(httpx.HTTPError):
@@ -166,7 +166,7 @@ class Mischief:
                         http.post(path, json={"content": "word " * 500}, timeout=0.5)
 
     def _list(self) -> None:
-        """Lists and sums that are heavy to read."""
+        """Expensive lists and aggregates."""
         paths = ("llm_calls?limit=200", "performance_records?limit=200", "messages?limit=200", "audit_logs?limit=200")
         with self._client() as http:
             for path in itertools.cycle(paths):
@@ -179,7 +179,7 @@ class Mischief:
 
 @dataclass
 class Victim:
-    """The other tenant. Each kind of work is done one at a time and timed; a refusal fails."""
+    """The other tenant. Operations of each kind run one at a time and are timed; a rejection fails."""
 
     api: Api
     receiver: Receiver
@@ -192,7 +192,7 @@ class Victim:
         self.sending, _ = sender(self.api, f"watched-{next(_numbers)}")
 
     def round(self) -> None:
-        """Each kind of work once."""
+        """One operation of each kind."""
         for kind in ("delivery", "import", "ingest", "call", "list"):
             began = time.monotonic()
             getattr(self, f"_{kind}")()
@@ -226,7 +226,7 @@ def quantile(values: list[float], share: float) -> float:
 
 
 def figures(alone: dict[str, list[float]], beside: dict[str, list[float]]) -> str:
-    """A line for each kind of work: the median and the 99th percentile alone, beside the mischief, and their ratio."""
+    """One line per kind of work: median and 99th percentile without and with the misbehaviour, and their ratio."""
     rows = ["kind        alone p50 / p99 ms     beside p50 / p99 ms    p99 ratio"]
     for kind, before in alone.items():
         after = beside[kind]

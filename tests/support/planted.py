@@ -1,4 +1,4 @@
-"""Rows that no request can make on demand: a tenant's job that failed, a frame that the database refused."""
+"""Rows that no request can create on demand: a tenant's failed job, a frame that the database refused."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def uuid7() -> uuid.UUID:
-    """An id as the server makes them: its time comes first, so that lists by id are lists by time."""
+    """An id as the server creates it: the time comes first, so that lists by id are ordered by time."""
     stamp = int(time.time() * 1000) & ((1 << 48) - 1)
     value = (stamp << 80) | (uuid.uuid4().int & ((1 << 80) - 1))
     value = (value & ~(0xF << 76)) | (7 << 76)
@@ -18,7 +18,7 @@ def uuid7() -> uuid.UUID:
 
 
 def plant_job(world: Any, state: str) -> str:
-    """A job of the owner's in this state, due so late that nobody takes it meanwhile; gives its id.
+    """Inserts a job of the owner's in this state, due too late to run during the test; returns its id.
 
     It is a copy of a job that the server itself enqueued, so that its kind and payload are ones it knows.
     """
@@ -40,7 +40,7 @@ def plant_job(world: Any, state: str) -> str:
 
 
 def plant_frame(world: Any) -> str:
-    """A frame of the owner's in quarantine; gives its id."""
+    """Inserts a quarantined frame of the owner's; returns its id."""
     frame = "X'00ff'" if world.deployment.database == "sqlite" else r"'\x00ff'"
     node = _literal(world.deployment, uuid7())
     values = {"node_id": node, "position": "1", "kind": "1", "frame": frame, "reason": "'planted'", "created_at": "created_at"}
@@ -48,12 +48,12 @@ def plant_frame(world: Any) -> str:
 
 
 def _literal(deployment: Any, value: uuid.UUID) -> str:
-    """SQLite keeps an id as its 16 bytes."""
+    """SQLite stores an id as its 16 bytes."""
     return f"X'{value.hex}'" if deployment.database == "sqlite" else f"'{value}'"
 
 
 def _plant(world: Any, table: str, values: dict[str, str]) -> str:
-    """Insert a row of the owner's; the values are SQL, in which a job of the server's own can be named by column."""
+    """Inserts a row of the owner's. Values are SQL and may refer to columns of an existing job."""
     deployment, made = world.deployment, uuid7()
     tenant = _literal(deployment, uuid.UUID(world.owner_tenant))
     row = {"tenant_id": tenant, "id": _literal(deployment, made)} | values

@@ -1,4 +1,4 @@
-"""Other platforms: who sends signed messages to a channel, a server that takes deliveries or doesn't, and a Telegram."""
+"""External platforms: signed senders for channels, a server that receives deliveries, and a fake Telegram."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ import httpx
 from .api import Api, eventually
 
 _numbers = itertools.count(1)
-# Who answers in a channel, unless a test says otherwise.
+# The model of a channel, unless a test sets another.
 MODEL = "mock/gpt-4o-mini"
 
 
 def sign(secret: str, body: bytes, at: int | None = None) -> dict[str, str]:
-    """The headers of a signed message, as docs/FORMATS.md says."""
+    """The headers of a signed message, see docs/FORMATS.md."""
     at = int(time.time()) if at is None else at
     digest = hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
     return {"x-loam-timestamp": str(at), "x-loam-signature": f"v1={digest}"}
 
 
 def event(text: str, chat: str = "chat-1", **more: Any) -> dict[str, Any]:
-    """A message with an id of its own."""
+    """A message with a unique id."""
     number = next(_numbers)
     sender = more.pop("sender", {"id": "ann", "name": "Ann"})
     body = {"event_id": f"event-{number}", "chat": {"id": chat}, "sender": sender}
@@ -39,7 +39,7 @@ def event(text: str, chat: str = "chat-1", **more: Any) -> dict[str, Any]:
 
 @dataclass
 class Platform:
-    """Sends messages by a channel of kind `webhook`."""
+    """Sends messages through a channel of kind `webhook`."""
 
     api: Api
     channel: str
@@ -56,12 +56,12 @@ class Platform:
         return answer
 
     def say(self, text: str, chat: str = "chat-1", **more: Any) -> dict[str, Any]:
-        """Sends a message; gives what became of it."""
+        """Sends a message; returns the receipt."""
         return self.send(event(text, chat, **more)).json()
 
 
 def open_channel(api: Api, name: str, url: str | None = None, **settings: Any) -> Platform:
-    """A channel of kind `webhook`, with who sends by it."""
+    """Creates a channel of kind `webhook`; returns its platform."""
     config = {"url": url} if url else {}
     made = api.create("channels", {"name": name, "kind": "webhook", "config": config, "settings": settings})
     return Platform(api, made["id"], made["signing_secret"])
@@ -73,14 +73,14 @@ def deliveries(api: Api, channel: str, **more: Any) -> list[dict[str, Any]]:
 
 
 def set_deliveries(api: Api, **settings: Any) -> None:
-    """How deliveries are tried, in this tenant."""
+    """Sets how deliveries are attempted in this tenant."""
     path = "/api/v1/system_config/webhooks.deliveries"
     api.call("PUT", path, 200, json={"config_value": settings})
 
 
 @dataclass
 class Taken:
-    """A request that arrived."""
+    """A received request."""
 
     path: str
     headers: dict[str, str]
@@ -93,8 +93,7 @@ class Taken:
 
 @dataclass
 class Receiver:
-    """A server that takes what is posted to it. `answers` are used up first, one a request: a status, headers and a
-    body."""
+    """A server that receives deliveries. `answers` holds the next responses: status, headers and body."""
 
     taken: list[Taken] = field(default_factory=list)
     answers: list[tuple[int, dict[str, str], Any]] = field(default_factory=list)
@@ -113,7 +112,7 @@ class Receiver:
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 status, more, said = receiver.answer(Taken(self.path, headers, body))
                 text = json.dumps(said).encode()
-                # whoever asked may be gone
+                # The client may have disconnected.
                 with contextlib.suppress(ConnectionError):
                     self.say(status, more, text)
 
@@ -135,7 +134,7 @@ class Receiver:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def usual(self, taken: Taken) -> tuple[int, dict[str, str], Any]:
-        """What is answered when nothing else was asked for."""
+        """The default response."""
         del taken
         return 200, {}, {}
 
@@ -147,20 +146,20 @@ class Receiver:
             return self.answers.pop(0) if self.answers else self.usual(taken)
 
     def refuse(self, *statuses: int, **headers: str) -> None:
-        """Answers the next requests with these."""
+        """Responds to the next requests with these."""
         more = {name.replace("_", "-"): value for name, value in headers.items()}
         with self._lock:
             self.answers += [(status, more, {}) for status in statuses]
 
     def hold(self) -> None:
-        """Answers nobody until it is let go."""
+        """Holds all responses until released."""
         self._free.clear()
 
     def let_go(self) -> None:
         self._free.set()
 
     def wait(self, count: int, seconds: float = 20) -> list[Taken]:
-        """Waits until so many requests have come; gives them."""
+        """Waits until this many requests have arrived; returns them."""
         return eventually(lambda: len(self.taken) >= count and list(self.taken), seconds)
 
     def close(self) -> None:
@@ -175,7 +174,7 @@ class Receiver:
 
 
 class Telegram(Receiver):
-    """The Bot API, as far as a bot by webhook needs it: https://core.telegram.org/bots/api."""
+    """A fake Bot API with webhooks: https://core.telegram.org/bots/api."""
 
     TOKEN = "123456789:AAtest-token-of-a-bot_0123456789abc"
 
@@ -193,28 +192,28 @@ class Telegram(Receiver):
         return 404, {}, {"ok": False, "error_code": 404, "description": "Not Found: method not found"}
 
     def flood(self, seconds: int) -> None:
-        """Refuses the next request because there were too many."""
+        """Rejects the next request with a rate limit."""
         said = {"ok": False, "error_code": 429, "description": f"Too Many Requests: retry after {seconds}"}
         with self._lock:
             self.answers.append((429, {}, said | {"parameters": {"retry_after": seconds}}))
 
     def fail(self, status: int, description: str) -> None:
-        """Refuses the next request."""
+        """Rejects the next request."""
         with self._lock:
             self.answers.append((status, {}, {"ok": False, "error_code": status, "description": description}))
 
     def sent(self) -> list[dict[str, Any]]:
-        """What was sent to chats."""
+        """The messages sent to chats."""
         return [each.json for each in self.taken if each.path.endswith("/sendMessage")]
 
 
 def answered(receiver: Receiver, count: int) -> list[str]:
-    """The texts that went out, once there are so many."""
+    """The sent texts, once there are this many."""
     return [each.json["message"]["text"] for each in receiver.wait(count)]
 
 
 def said_in(api: Api, session: str) -> list[tuple[str, str]]:
-    """Who said what in a session, by its numbers."""
+    """Roles and texts of a session's messages, by sequence number."""
     rows = sorted(api.all("messages", session_id=session), key=lambda row: row["sequence_number"])
     return [(row["role"], row["content"]) for row in rows]
 

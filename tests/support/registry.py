@@ -1,7 +1,7 @@
-"""How to make a valid request for every operation that takes an id: what a new endpoint has to be entered in.
+"""A valid request for every operation that takes an id. A new endpoint has to be added here.
 
-An operation of `/openapi.json` with a path parameter and no entry here fails the isolation test. An entry says how the
-owner gets an id to put into the path, and the body if the operation needs one.
+An operation of `/openapi.json` with a path parameter and no entry here fails the isolation test. An entry defines how the
+owner gets an id for the path, and the body if the operation needs one.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PROVIDER = {"base_url": "http://127.0.0.1:9/v1", "api_key": "sk-isolation-000000
 
 @dataclass
 class World:
-    """A deployment with two tenants that know nothing of each other, and the operator above them."""
+    """A deployment with two isolated tenants and an operator."""
 
     deployment: Any
     operator: Api
@@ -38,12 +38,12 @@ class World:
 
 
 def unique(prefix: str) -> str:
-    """A name that no other test uses."""
+    """A unique name."""
     return f"{prefix}-{next(_numbers)}"
 
 
 def make(collection: str, body: Callable[[], dict[str, Any]]) -> Callable[[World], str]:
-    """A maker that creates a row with a POST by the owner."""
+    """A factory that creates a row with a POST by the owner."""
 
     def maker(world: World) -> str:
         made = world.owner.create(collection, body())
@@ -67,7 +67,7 @@ def issuer() -> dict[str, Any]:
 
 
 def login_session(world: World) -> str:
-    """Of a user of the owner's, who logs in."""
+    """A login session of one of the owner's users."""
     who = user()
     made = world.owner.create("users", who)
     slug = world.operator.get(f"/api/v1/tenants/{world.owner_tenant}")["slug"]
@@ -76,7 +76,7 @@ def login_session(world: World) -> str:
 
 
 def llm_call(world: World) -> str:
-    """A call of the owner's; it fails, since nobody listens there, and is kept all the same."""
+    """A call of the owner's; it fails because the address refuses connections, and is recorded anyway."""
     if "llm_call" not in world.made:
         name = world.owner.create("ai_providers", provider())["name"]
         answer = world.owner.chat(f"{name}/any", "hello", expect=None)
@@ -96,27 +96,27 @@ def model_price(world: World) -> str:
 
 
 def api_log(world: World) -> str:
-    """Every change is recorded."""
+    """An audit log row: every change is recorded."""
     world.owner.create("projects", {"name": unique("recorded")})
     return eventually(lambda: world.owner.get("/api/v1/api_logs")["data"])[0]["id"]
 
 
 def error_log(world: World) -> str:
-    """Nobody listens at the provider's address: an answer of 502."""
+    """A connection test; the provider's address refuses connections: 502."""
     llm_call(world)
     return eventually(lambda: world.owner.get("/api/v1/error_logs")["data"])[0]["id"]
 
 
 def config_key(world: World) -> str:
-    """A key of the instance, with something set: only operators know of it."""
+    """An instance-level key with a value; only operators can see it."""
     world.operator.call("PUT", f"/api/v1/system_config/{INSTANCE_KEY}", 200, json=CONFIG)
     return INSTANCE_KEY
 
 
 @dataclass(frozen=True)
 class Entry:
-    """`make` gives the id for the path, or several parted by blanks; `body` may be made for it; `by` is who owns it; `shared`
-    says why everybody may see the same."""
+    """`make` returns the id for the path, or several separated by blanks; `body` may be computed from it; `by` is the
+    says why all tenants may see the same."""
 
     make: Callable[[World], str]
     body: dict[str, Any] | Callable[[World, str], dict[str, Any]] | None = None
@@ -142,7 +142,7 @@ def message(world: World) -> str:
 
 
 def session_config(world: World) -> str:
-    """A setting of a session, named as the session is: one text fits both places of the path."""
+    """A session setting whose key is the session's id: one value fits both path parameters."""
     session = world.owner.create("chat_sessions", {})["id"]
     world.owner.call("PUT", f"/api/v1/chat_sessions/{session}/configs/{session}", 200, json={"value": 1})
     return session
@@ -150,12 +150,12 @@ def session_config(world: World) -> str:
 
 @functools.cache
 def model() -> LlMock:
-    """A model that answers, for the whole run; it uses whatever tool it is offered."""
+    """A model that responds for the whole run and calls any tool offered."""
     return LlMock()
 
 
 def analysis(world: World) -> str:
-    """An analysis of a slow request by a model that answers at once."""
+    """An analysis of a slow request by a model that responds at once."""
     new = provider() | {"config": PROVIDER | {"base_url": model().base_url, "models": ["analyst"]}}
     chosen = f"{world.owner.create('ai_providers', new)['name']}/analyst"
     watched = Watched(world.owner)
@@ -171,13 +171,13 @@ def analysis(world: World) -> str:
 
 
 def performance_record(world: World) -> str:
-    """A request that a project of the owner's served."""
+    """A request that one of the owner's projects served."""
     trace = Watched(world.owner).send()
     return eventually(lambda: world.owner.all("performance_records", trace_id=trace))[0]["id"]
 
 
 def suggestion(world: World) -> str:
-    """What that model suggests."""
+    """A suggestion of that model."""
     if "suggestion" not in world.made:
         made = analysis(world)
         of_it = {"project_id": world.owner.get(f"/api/v1/ai_analysis_results/{made}")["project_id"], "source": "model"}
@@ -203,7 +203,7 @@ def session_with_tool(world: World) -> str:
 
 
 def waiting_turn(world: World) -> str:
-    """A session and a turn of it that waits for the client to use a tool."""
+    """A session and a turn that waits for a tool result of the client."""
     session = talking_session(world)
     turn = world.owner.create(f"chat_sessions/{session}/turns", {"content": "use anything"})
     assert turn["state"] == "requires_action", turn
@@ -211,45 +211,45 @@ def waiting_turn(world: World) -> str:
 
 
 def ended_turn(world: World) -> str:
-    """A session and a turn of it that was stopped."""
+    """A session and a stopped turn."""
     session, turn = waiting_turn(world).split(" ")
     world.owner.call("DELETE", f"/api/v1/chat_sessions/{session}/turns/{turn}", 200)
     return f"{session} {turn}"
 
 
 def result_for(world: World, place: str) -> dict[str, Any]:
-    """What the tool gave that a turn waits for."""
+    """The result that the turn waits for."""
     session, turn = place.split(" ")
     wanted = world.owner.get(f"/api/v1/chat_sessions/{session}/turns/{turn}")["tool_calls"]
     return {"tool_results": [{"tool_call_id": call["id"], "content": "done"} for call in wanted]}
 
 
 def channel(world: World) -> str:
-    """One that a chat `registry` has written by."""
+    """A channel through which the chat `registry` has sent a message."""
     platform = open_channel(world.owner, unique("channel"), "http://127.0.0.1:9/", auto_reply=False)
     platform.say("hello", "registry")
     return platform.channel
 
 
 def webhook_delivery(world: World) -> str:
-    """One that nobody takes, as nobody listens there."""
+    """A delivery that fails, because the address refuses connections."""
     sent = world.owner.call("POST", f"/api/v1/channels/{channel(world)}/send", 201, json=TO_CHAT)
     return sent.json()["delivery_ids"][0]
 
 
 def alert_rule(world: World) -> str:
-    """One that has nothing to raise."""
+    """An alert rule that is never violated."""
     return raise_alert(world, threshold=0)["id"]
 
 
 def raise_alert(world: World, threshold: float) -> dict[str, Any]:
-    """A rule that wants so many requests a minute of an application that gets none."""
+    """A rule that requires this many requests per minute of an application that gets none."""
     rule = {"project_id": PROJECT(world), "name": unique("rule"), "metric": "request_rate", "comparison": "below"}
     return world.owner.create("alert_rules", rule | {"threshold": threshold})
 
 
 def alert_event(name: str) -> Callable[[World], str]:
-    """An incident of the owner's: one for each name."""
+    """An incident of the owner's: one per name."""
 
     def maker(world: World) -> str:
         if f"alert_event {name}" not in world.made:
@@ -266,14 +266,14 @@ TO_CHAT = {"chat_id": "registry", "text": "hello"}
 
 
 def tool_call(world: World) -> str:
-    """A tool of the owner's that is tried; it can't be reached, and its use is on record all the same."""
+    """A tool of the owner's that is tested; it is unreachable, and the call is recorded anyway."""
     session = session_with_tool(world)
     world.owner.call("POST", f"/api/v1/chat_sessions/{session}/tools/test", 200, json={"name": "anything"})
     return world.owner.get("/api/v1/tool_calls", session_id=session)["data"][0]["id"]
 
 
 def erasure(world: World) -> str:
-    """One of a user of the owner's, completed."""
+    """A completed one, of one of the owner's users."""
     if "erasure" not in world.made:
         wanted = {"subject": {"type": "user", "id": USER(world)}}
         made = world.owner.call("POST", "/api/v1/erasures", 202, json=wanted).json()["id"]
@@ -295,7 +295,7 @@ API_KEY = make("api_keys", lambda: {"name": unique("key"), "scopes": ["gateway:c
 
 
 def rejected_record(world: World) -> str:
-    """Something that a project of the owner's sent and that was refused; it can be taken since it was mended."""
+    """A rejected record of one of the owner's projects; it can be replayed since it was corrected."""
     key, _ = sender(world.owner, unique("refused"))
     (refused,) = send(key, [record(colour="red"), record()], 207).json()["rejected"]
     world.owner.call("PATCH", f"/api/v1/rejected_records/{refused['rejected_record_id']}", 200, json={"payload": record()})
@@ -309,9 +309,9 @@ TOKEN_ISSUER = make("token_issuers", issuer)
 CHAT_SESSION = make("chat_sessions", lambda: {"title": unique("session")})
 AI_PROVIDER = make("ai_providers", provider)
 
-# (method, path without the parameter's name) → how to ask for it.
+# (method, path without parameter names) → how to make the request.
 REGISTRY: dict[tuple[str, str], Entry] = {
-    # Tenants are the operator's to open, read and change; a tenant may not even learn that another exists.
+    # Only the operator can create, read and change tenants; a tenant must not even learn that another exists.
     ("GET", "/api/v1/tenants/{}"): Entry(lambda world: world.owner_tenant, by="operator"),
     ("PATCH", "/api/v1/tenants/{}"): Entry(lambda world: world.owner_tenant, {"plan": "pro"}, by="operator"),
     ("GET", "/api/v1/users/{}"): Entry(USER),

@@ -1,4 +1,4 @@
-"""Watched applications under a server that dies: each sends a batch until it is acknowledged, then the next."""
+"""Monitored applications while the server is killed: each repeats a batch until acknowledged, then sends the next."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ENDPOINTS = ["/users/{id}", "/orders", "/orders/{id}/items"]
 
 @dataclass
 class Senders:
-    """`sent` holds every record whose batch was acknowledged, by its trace; `repeats` counts batches sent again."""
+    """`sent` holds every acknowledged record, by trace; `repeats` counts batches sent again."""
 
     url: str
     key: str
@@ -31,7 +31,7 @@ class Senders:
         self._stopped = True
 
     async def run(self) -> None:
-        """Until `stop`; what was begun is sent to its end, so that everything is acknowledged in the end."""
+        """Runs until `stop`; started batches are sent until acknowledged."""
         await asyncio.gather(*(self._client(number) for number in range(self.clients)))
 
     async def _client(self, client: int) -> None:
@@ -45,7 +45,7 @@ class Senders:
                     self.repeats += 1
                     await asyncio.sleep(self.dice.uniform(0.01, 0.1))
                 self.sent |= {each["trace_id"]: each for each in batch}
-                # one in so many is sent again though it was acknowledged, as a client does that missed the answer
+                # One in so many is sent again although acknowledged, like a client that missed the response.
                 if self.dice.random() < 0.1:
                     self.repeats += 1
                     await self._acknowledged(http, batch)

@@ -1,4 +1,4 @@
-"""What a watched application sends: records with their calls, as JSON or MessagePack."""
+"""What a monitored application sends: records with their calls, as JSON or MessagePack."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PACKED = {None: lambda body: body, "gzip": gzip.compress, "zstd": zstandard.comp
 
 
 def record(trace: str | None = None, calls: int = 0, **fields: Any) -> dict[str, Any]:
-    """A record that is taken as it is, of a moment ago."""
+    """A valid record with a recent time."""
     made = {
         "trace_id": trace or f"trace-{next(_numbers)}",
         "timestamp": time.time() - 1,
@@ -36,7 +36,7 @@ def record(trace: str | None = None, calls: int = 0, **fields: Any) -> dict[str,
 
 
 def sender(api: Api, name: str, **fields: Any) -> tuple[Api, dict[str, Any]]:
-    """The API under the key of a new project, and the project."""
+    """Creates a project; returns a client with its key, and the project."""
     project = api.create("projects", {"name": name} | fields)
     return api.with_key(project["ingest_key"]), project
 
@@ -46,19 +46,19 @@ def send(api: Api, records: list[Any], expect: int | None = 202, **shared: Any) 
 
 
 def post(api: Api, body: bytes, expect: int | None = 202, **headers: str) -> httpx.Response:
-    """A body as it is, with headers named with `_` for `-`."""
+    """Sends a body unchanged; headers are named with `_` for `-`."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return api.call("POST", PATH, expect, content=body, headers=named)
 
 
 def written(body: Any, kind: str, encoding: str | None) -> tuple[bytes, dict[str, str]]:
-    """A body in a format and packed, with the headers that say so."""
+    """Encodes and compresses a body; returns it with its headers."""
     plain = msgpack(body) if kind == "application/msgpack" else json.dumps(body).encode()
     return PACKED[encoding](plain), {"content_type": kind} | ({"content_encoding": encoding} if encoding else {})
 
 
 def msgpack(value: Any) -> bytes:
-    """MessagePack of what JSON can say, as its specification has it: always the longest form of a kind."""
+    """Encodes JSON values as MessagePack, always in the longest form of a type."""
     match value:
         case None:
             return b"\xc0"

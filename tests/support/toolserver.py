@@ -1,4 +1,4 @@
-"""A server that a tool is behind: it answers as it is told, and remembers what it was asked."""
+"""A server that implements a tool: it responds as configured and records its requests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 @dataclass
 class Used:
-    """A request that arrived whole."""
+    """A complete request."""
 
     method: str
     path: str
@@ -25,8 +25,8 @@ class Used:
 
 
 class ToolServer:
-    """Listens on loopback while it is entered. `/status/503` answers so, `/bytes/100` with as many bytes, `/moved` with a
-    redirect, `/never` not at all; any other path with the weather."""
+    """Listens on loopback while entered. `/status/503` responds with that status, `/bytes/100` with that many bytes,
+    `/moved` with a redirect, `/never` not at all; any other path with the weather."""
 
     def __init__(self) -> None:
         self.used: list[Used] = []
@@ -38,7 +38,7 @@ class ToolServer:
                 body = self.rfile.read(int(self.headers.get("content-length", 0)))
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 tool.used.append(Used(self.command, self.path, headers, body))
-                # Who has lost patience has hung up.
+                # A client that timed out has disconnected.
                 with contextlib.suppress(ConnectionError):
                     self.answer()
 

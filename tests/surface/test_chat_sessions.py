@@ -37,7 +37,7 @@ def ids(rows) -> list[str]:
     return [row["id"] for row in rows]
 
 
-def test_a_session_has_what_it_was_made_with(tenant, name):
+def test_a_session_is_created_with_its_fields(tenant, name):
     project = tenant.create("projects", {"name": "app"})["id"]
     provider = tenant.create("ai_providers", {"name": "p", "kind": "openai", "config": {"base_url": "http://127.0.0.1:9/v1"}})[
         "id"
@@ -62,7 +62,7 @@ def test_a_session_has_what_it_was_made_with(tenant, name):
     assert (plain["title"], plain["user_id"], plain["metadata"]) == ("New chat", None, {})
 
 
-def test_a_bad_session_is_refused_with_the_field_named(tenant):
+def test_an_invalid_session_is_rejected_with_its_field(tenant):
     nobody = "01900000-0000-7000-8000-000000000000"
     session(tenant, external_id="taken")
     assert_error(
@@ -83,7 +83,7 @@ def test_a_bad_session_is_refused_with_the_field_named(tenant):
     assert len(tenant.all("chat_sessions")) == 1
 
 
-def test_another_tenants_user_project_and_provider_can_not_be_named(deployment, tenant, name):
+def test_references_to_another_tenant_are_rejected(deployment, tenant, name):
     other = deployment.tenant(name("other"))
     theirs = {
         "user_id": user(other, name),
@@ -98,7 +98,7 @@ def test_another_tenants_user_project_and_provider_can_not_be_named(deployment, 
         assert_error(tenant.call("PATCH", f"/api/v1/chat_sessions/{mine}", json={field: value}), 400, param=field)
 
 
-def test_the_session_in_which_something_happened_last_comes_first_and_pages_go_both_ways(tenant):
+def test_sessions_are_listed_by_last_activity_and_paged_both_ways(tenant):
     made = [session(tenant, title=str(number))["id"] for number in range(7)]
     for id in (made[2], made[5], made[0]):
         say(tenant, id, "hello")
@@ -117,7 +117,7 @@ def test_the_session_in_which_something_happened_last_comes_first_and_pages_go_b
     assert ids(tenant.get(path, limit=3, cursor=back["prev_cursor"])["data"]) == ids(first["data"])
 
 
-def test_a_list_is_narrowed_by_each_filter(tenant, name):
+def test_a_list_is_filtered_by_each_parameter(tenant, name):
     who = user(tenant, name)
     project = tenant.create("projects", {"name": "app"})["id"]
     provider = tenant.create("ai_providers", {"name": "p", "kind": "openai", "config": {"base_url": "http://127.0.0.1:9/v1"}})[
@@ -187,7 +187,7 @@ def test_a_cursor_of_another_list_is_refused(tenant):
     assert_error(tenant.call("GET", "/api/v1/roles", params={"cursor": of_sessions}), 400, param="cursor")
 
 
-def test_a_change_holds_at_once_and_is_on_the_audit_trail(tenant, name):
+def test_a_change_takes_effect_at_once_and_is_audited(tenant, name):
     made = session(tenant, title="old", user_id=user(tenant, name))
     path = f"/api/v1/chat_sessions/{made['id']}"
     tag = tenant.call("GET", path).headers["etag"]
@@ -219,7 +219,7 @@ def test_status_and_flag_always_agree(tenant):
     assert_error(tenant.call("PATCH", path, json={"status": "archived", "is_active": True}), 400, param="is_active")
 
 
-def test_a_deleted_session_is_gone_with_all_it_had(deployment, tenant):
+def test_a_session_is_deleted_with_all_its_data(deployment, tenant):
     kept, gone = session(tenant)["id"], session(tenant)["id"]
     stays = say(tenant, kept, "stays")
     messages = [say(tenant, gone, f"m-{number}")["id"] for number in range(3)]
@@ -241,7 +241,7 @@ def test_a_deleted_session_is_gone_with_all_it_had(deployment, tenant):
     assert tenant.get(f"/api/v1/messages/{stays['id']}") == stays
 
 
-def test_a_deleted_users_sessions_go_too(tenant, name):
+def test_a_users_sessions_are_deleted_with_the_user(tenant, name):
     who, other = user(tenant, name), user(tenant, name)
     sessions = [session(tenant, user_id=who)["id"] for _ in range(3)]
     message = say(tenant, sessions[0], "hello")["id"]
@@ -299,7 +299,7 @@ def test_an_end_user_with_the_applications_token_sees_only_their_own(tenant, end
     assert ben.get(f"/api/v1/chat_sessions/{theirs['id']}")["message_count"] == 1
 
 
-def test_an_end_user_makes_nothing_for_somebody_else(tenant, end_users):
+def test_an_end_user_creates_nothing_for_another_user(tenant, end_users):
     ann, ben = end_users("ann"), end_users("ben")
     hers, his = session(ann), session(ben)
     for body in ({"user_id": his["user_id"]}, {"user_id": None}):
@@ -323,7 +323,7 @@ def test_an_end_user_makes_nothing_for_somebody_else(tenant, end_users):
     assert len(ann.all("chat_sessions")) == 3
 
 
-def test_what_is_cached_is_never_behind_what_was_just_written(tenant, name):
+def test_caches_are_never_older_than_the_last_write(tenant, name):
     who = user(tenant, name)
     made = session(tenant, user_id=who)
     path = f"/api/v1/chat_sessions/{made['id']}"

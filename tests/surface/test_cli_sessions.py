@@ -23,7 +23,7 @@ def talk(api: Api, title: str, *said: str, **fields) -> dict:
     return session
 
 
-def test_sessions_are_listed_shown_and_narrowed(deployment, acme):
+def test_sessions_are_listed_shown_and_filtered(deployment, acme):
     slug, api = acme
     older = talk(api, "older", "hi", metadata={"plan": "pro"})
     newer = talk(api, "newer", "hello", "good day", external_id="mine-1")
@@ -55,7 +55,7 @@ def test_messages_are_listed_shown_and_printed(deployment, acme):
     assert [json.loads(line)["content"] for line in lines] == [f"message {number}" for number in range(230)]
 
 
-def test_what_is_given_out_can_be_taken_in_elsewhere(deployment, acme, name, tmp_path):
+def test_an_export_can_be_imported_by_another_tenant(deployment, acme, name, tmp_path):
     slug, api = acme
     talk(api, "one", "第一个问题", "第一个回答")
     talk(api, "two", "a question")
@@ -80,7 +80,7 @@ def history(messages: int) -> list[str]:
     return [json.dumps(line) for line in [session, *said]]
 
 
-def test_a_fault_in_what_is_taken_in_is_named_by_its_line(deployment, acme, tmp_path):
+def test_an_invalid_line_is_named(deployment, acme, tmp_path):
     slug, api = acme
     lines = history(5)
     lines[3] = '{"type": "message", "session": "old", "role": "nobody", "content": "x"}'
@@ -102,7 +102,7 @@ def test_a_fault_in_what_is_taken_in_is_named_by_its_line(deployment, acme, tmp_
     assert api.all("chat_sessions")[0]["message_count"] == 5
 
 
-def test_standard_input_is_taken_in(deployment, acme):
+def test_standard_input_is_imported(deployment, acme):
     slug, api = acme
     taken = deployment.loam.cli_json("session", "import", "--tenant", slug, "-", stdin="\n".join(history(2)))
     assert (taken["sessions"], taken["messages"]) == (1, 2)
@@ -120,7 +120,7 @@ def test_a_session_is_deleted(deployment, acme):
     assert "session" in done.stderr
 
 
-def test_a_file_that_is_not_there_is_named(deployment, tmp_path):
+def test_a_missing_file_is_named(deployment, tmp_path):
     missing = tmp_path / "missing.jsonl"
     done = deployment.loam.cli("session", "import", str(missing), check=False)
     assert done.returncode == 1

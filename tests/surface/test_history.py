@@ -32,7 +32,7 @@ def total(api) -> int:
     return sum(row["message_count"] for row in api.all("chat_sessions"))
 
 
-def test_what_goes_out_comes_in_the_same(deployment, tenant, name):
+def test_an_export_can_be_imported_unchanged(deployment, tenant, name):
     tenant.create("users", {"username": "ann", "email": "ann@example.com", "external_id": "app-ann"})
     who = tenant.all("users", username="ann")[0]["id"]
     made = session(
@@ -69,7 +69,7 @@ def test_what_goes_out_comes_in_the_same(deployment, tenant, name):
     assert other.all("chat_sessions", external_id="e-1")[0]["user_id"] == other.all("users", username="bob")[0]["id"]
 
 
-def test_a_fault_in_line_40000_is_named_and_an_atomic_import_leaves_nothing(tenant, long):
+def test_an_invalid_line_40000_is_named_and_an_atomic_import_stores_nothing(tenant, long):
     error = assert_error(send(tenant, b"".join(long), None), 400, "invalid_line")
     assert error["message"].startswith(f"line {FAULT}: "), error
     assert "role" in error["message"] or "x-" in error["message"], error
@@ -77,7 +77,7 @@ def test_a_fault_in_line_40000_is_named_and_an_atomic_import_leaves_nothing(tena
     assert tenant.all("audit_logs", action="import") == []
 
 
-def test_a_resumable_import_goes_on_where_its_fault_was(tenant, long):
+def test_a_resumable_import_resumes_at_the_invalid_line(tenant, long):
     error = assert_error(send(tenant, b"".join(long), None, mode="resumable"), 400, "invalid_line")
     assert error["message"].startswith(f"line {FAULT}: "), error
     assert f"from_line={FAULT}" in error["message"]
@@ -92,7 +92,7 @@ def test_a_resumable_import_goes_on_where_its_fault_was(tenant, long):
     assert last["sequence_number"] == 4999
 
 
-def test_what_a_line_says_wrong_is_said_of_that_line(tenant):
+def test_an_invalid_line_is_rejected_with_number_and_field(tenant):
     session(tenant, external_id="there")
     good = conversation("ok", 2)
     message = {"type": "message", "session": "ok", "role": "user", "content": "x"}
@@ -119,7 +119,7 @@ def test_what_a_line_says_wrong_is_said_of_that_line(tenant):
         (message | {"prompt_tokens": -1}, "prompt_tokens"),
         (message | {"created_at": "2999-01-01T00:00:00Z"}, "created_at"),
         (message | {"created_at": "yesterday"}, "line 4"),
-        ({"type": "end", "sessions": 1, "messages": 3}, "not whole"),
+        ({"type": "end", "sessions": 1, "messages": 3}, "incomplete"),
     ):
         error = assert_error(send(tenant, jsonl([*good, line]), None), 400, "invalid_line")
         assert error["message"].startswith("line 4: "), error
@@ -134,7 +134,7 @@ def test_what_a_line_says_wrong_is_said_of_that_line(tenant):
     assert send(tenant, b"\n\n").json() == {"sessions": 0, "messages": 0, "next_line": 3}
 
 
-def test_an_import_adds_to_sessions_that_are_there(tenant):
+def test_an_import_appends_to_existing_sessions(tenant):
     made = session(tenant, external_id="s")
     say(tenant, made["id"], "here already")
     more = {"type": "message", "role": "assistant", "content": "more"}
@@ -147,7 +147,7 @@ def test_an_import_adds_to_sessions_that_are_there(tenant):
     assert "next message of this session is number 4" in error["message"], "sent twice, it is noticed"
 
 
-def test_another_tenants_sessions_can_not_be_added_to(deployment, tenant, name):
+def test_an_import_can_not_append_to_another_tenants_sessions(deployment, tenant, name):
     other = deployment.tenant(name("other"))
     theirs = session(other, external_id="theirs")
     for called in ("theirs", theirs["id"]):
@@ -156,7 +156,7 @@ def test_another_tenants_sessions_can_not_be_added_to(deployment, tenant, name):
     assert other.get(f"/api/v1/chat_sessions/{theirs['id']}")["message_count"] == 0
 
 
-def test_an_export_is_narrowed_by_the_filters_of_the_list(tenant):
+def test_an_export_accepts_the_filters_of_the_list(tenant):
     send(tenant, jsonl(conversation("a", 3, metadata={"k": 1}) + conversation("b", 300)))
     assert len(export(tenant)) == 305
     assert [line["type"] for line in export(tenant, metadata='{"k":1}')] == ["session", *["message"] * 3]
@@ -164,7 +164,7 @@ def test_an_export_is_narrowed_by_the_filters_of_the_list(tenant):
     assert_error(tenant.call("GET", "/api/v1/chat_sessions/export", params={"metadata": "x"}), 400, param="metadata")
 
 
-def test_messages_go_in_and_out_for_who_may_see_them(tenant):
+def test_messages_require_their_permissions(tenant):
     key = tenant.create("api_keys", {"name": "k", "scopes": ["chat_sessions:read", "chat_sessions:write"]})["key"]
     api = tenant.with_key(key)
     error = assert_error(send(api, jsonl(conversation("a", 1)), None), 400, "invalid_line")
@@ -175,7 +175,7 @@ def test_messages_go_in_and_out_for_who_may_see_them(tenant):
     assert [line["type"] for line in export(tenant)] == ["session", "message"]
 
 
-def test_an_import_may_be_larger_than_other_bodies_but_not_endless(tenant):
+def test_an_import_may_exceed_the_usual_body_limit_but_is_bounded(tenant):
     text = "x" * 1000
     lines = conversation("big", 0)
     lines += [{"type": "message", "session": "big", "role": "user", "content": text} for _ in range(25_000)]

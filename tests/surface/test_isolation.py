@@ -57,7 +57,7 @@ def test_the_owner_gets_2xx_and_another_tenant_404(world, document):
     assert tried >= 15, f"only {tried} operations were tried"
 
 
-def test_lists_show_a_tenant_its_own_rows_alone(world, document):
+def test_lists_show_only_a_tenants_own_rows(world, document):
     for operation in operations(document):
         if operation.method != "GET" or operation.takes_id or not operation.is_list or operation.wants_parameter:
             continue
@@ -71,7 +71,7 @@ def test_lists_show_a_tenant_its_own_rows_alone(world, document):
         assert not mine & theirs, f"{collection}: {len(mine & theirs)} rows are seen by both"
 
 
-def test_a_tenant_sees_of_tenants_only_itself(world):
+def test_a_tenant_sees_only_itself(world):
     """Whether a tenant may read its own row or not, it reads no other."""
     answer = world.other.call("GET", "/api/v1/tenants")
     if answer.is_success:
@@ -88,7 +88,7 @@ def test_another_tenants_provider_cannot_be_called(world):
     assert not any(model["id"].startswith("private") for model in world.other.get("/v1/models")["data"])
 
 
-def test_a_cursor_of_another_tenant_opens_nothing(world):
+def test_a_cursor_of_another_tenant_returns_nothing(world):
     for number in range(3):
         world.owner.create("projects", {"name": f"paged-{number}"})
     cursor = world.owner.get("/api/v1/projects", limit=1)["next_cursor"]
@@ -100,12 +100,12 @@ def test_a_cursor_of_another_tenant_opens_nothing(world):
         assert_error(answer, 400)
 
 
-def test_a_reference_to_another_tenants_row_is_refused(world):
+def test_a_reference_to_another_tenants_row_is_rejected(world):
     project = world.owner.create("projects", {"name": "not-yours"})["id"]
     body = {"name": "stray", "scopes": ["gateway:call"], "project_id": project}
     assert_error(world.other.call("POST", "/api/v1/api_keys", json=body), (400, 404, 422), param="project_id")
 
 
-def test_only_an_operator_opens_tenants(world):
+def test_only_an_operator_creates_tenants(world):
     answer = world.owner.call("POST", "/api/v1/tenants", json={"slug": "mine-too", "name": "Mine"})
     assert_error(answer, 403)

@@ -22,7 +22,7 @@ def numbers(rows) -> list[int]:
     return [row["sequence_number"] for row in rows]
 
 
-def test_64_writers_on_one_session_leave_no_gap_and_no_error(tenant, mine):
+def test_64_concurrent_writers_leave_no_gap_and_no_error(tenant, mine):
     failed, seen = [], {}
 
     def write(writer: int) -> None:
@@ -52,7 +52,7 @@ def test_64_writers_on_one_session_leave_no_gap_and_no_error(tenant, mine):
     assert max(times) == tenant.get(f"/api/v1/chat_sessions/{mine}")["last_message_at"]
 
 
-def test_a_message_comes_back_as_it_was_sent(tenant, mine):
+def test_a_message_is_returned_as_sent(tenant, mine):
     parts = [
         {"type": "text", "text": "What is this? 这是什么？"},
         {"type": "image_url", "image_url": {"url": "https://example.com/cat.png", "detail": "low"}},
@@ -74,7 +74,7 @@ def test_a_message_comes_back_as_it_was_sent(tenant, mine):
     assert [tenant.get(f"/api/v1/messages/{row['id']}") for row in made] == made
 
 
-def test_a_bad_message_is_refused_with_the_field_named_and_changes_nothing(tenant, mine):
+def test_an_invalid_message_is_rejected_with_its_field_and_changes_nothing(tenant, mine):
     elsewhere = say(tenant, session(tenant)["id"], "x")["id"]
     nobody = "01900000-0000-7000-8000-000000000000"
     usual = {"session_id": mine, "role": "user", "content": "x"}
@@ -105,7 +105,7 @@ def test_a_bad_message_is_refused_with_the_field_named_and_changes_nothing(tenan
     assert tenant.all("messages", session_id=mine) == []
 
 
-def test_an_archived_session_takes_no_message_and_can_be_read(tenant, mine):
+def test_an_archived_session_is_read_only(tenant, mine):
     kept = say(tenant, mine, "before")
     path = f"/api/v1/chat_sessions/{mine}"
     tenant.call("PATCH", path, 200, json={"status": "archived"})
@@ -117,7 +117,7 @@ def test_an_archived_session_takes_no_message_and_can_be_read(tenant, mine):
     assert say(tenant, mine, "after")["sequence_number"] == 2
 
 
-def test_pages_of_messages_go_both_ways(tenant, mine):
+def test_messages_are_paged_both_ways(tenant, mine):
     for number in range(1, 24):
         say(tenant, mine, str(number))
     for limit in (1, 5, 22, 23, 24, 200):
@@ -139,7 +139,7 @@ def test_pages_of_messages_go_both_ways(tenant, mine):
     ]
 
 
-def test_messages_are_found_by_role_and_time(tenant, mine):
+def test_messages_are_filtered_by_role_and_time(tenant, mine):
     rows = [say(tenant, mine, "q"), say(tenant, mine, "a", "assistant"), say(tenant, mine, "q")]
     assert numbers(tenant.all("messages", session_id=mine, role="user")) == [3, 1]
     assert numbers(tenant.all("messages", session_id=mine, role="tool")) == []
@@ -148,7 +148,7 @@ def test_messages_are_found_by_role_and_time(tenant, mine):
     assert tenant.all("messages", session_id=mine, turn_id=mine) == []
 
 
-def test_a_branch_is_the_way_to_its_message(tenant, mine):
+def test_a_branch_is_the_path_to_its_message(tenant, mine):
     ids = {}
     # 1 ─ 2 ─ 3 ─ 6 ─ 7, and 2 ─ 4 ─ 5; 8 begins anew
     for number, parent in ((1, None), (2, 1), (3, 2), (4, 2), (5, 4), (6, 3), (7, 6)):
@@ -168,7 +168,7 @@ def test_a_branch_is_the_way_to_its_message(tenant, mine):
         assert_error(tenant.call("GET", "/api/v1/messages", params={"session_id": mine} | asked), 400, param="branch_of")
 
 
-def test_the_head_chooses_the_branch_to_go_on_with(tenant, mine):
+def test_the_head_selects_the_active_branch(tenant, mine):
     first, second = say(tenant, mine, "1"), say(tenant, mine, "2")
     path = f"/api/v1/chat_sessions/{mine}"
     assert tenant.get(path)["head_id"] == second["id"]
@@ -179,7 +179,7 @@ def test_the_head_chooses_the_branch_to_go_on_with(tenant, mine):
     assert_error(tenant.call("PATCH", path, json={"head_id": elsewhere}), 400, param="head_id")
 
 
-def test_a_message_is_changed_and_deleted_and_keeps_its_number(tenant, mine):
+def test_a_changed_or_deleted_message_keeps_its_number(tenant, mine):
     rows = [say(tenant, mine, text) for text in ("one", "two", "three")]
     path = f"/api/v1/messages/{rows[1]['id']}"
     tag = tenant.call("GET", path).headers["etag"]
@@ -201,14 +201,14 @@ def test_a_message_is_changed_and_deleted_and_keeps_its_number(tenant, mine):
     assert say(tenant, mine, "four")["sequence_number"] == 4
 
 
-def test_a_repeated_message_with_an_idempotency_key_is_there_once(tenant, mine):
+def test_an_idempotency_key_prevents_a_duplicate_message(tenant, mine):
     body = {"session_id": mine, "role": "user", "content": "once"}
     answers = [tenant.call("POST", "/api/v1/messages", 201, json=body, headers={"idempotency-key": "k"}) for _ in range(3)]
     assert len({answer.json()["id"] for answer in answers}) == 1
     assert len(tenant.all("messages", session_id=mine)) == 1
 
 
-def test_a_session_of_many_months_is_read_across_them(tenant):
+def test_a_session_over_many_months_is_read_completely(tenant):
     months = [f"2024-{month:02}-15T10:00:00Z" for month in range(1, 13)]
     lines = [{"type": "session", "external_id": "old", "created_at": months[0]}]
     lines += [{"type": "message", "session": "old", "role": "user", "content": at, "created_at": at} for at in months]

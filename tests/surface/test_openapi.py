@@ -21,7 +21,7 @@ def test_the_document_is_openapi_3_1_and_names_every_operation_once(document):
     assert len(ids) == len(set(ids))
 
 
-def test_the_whole_surface_of_the_product_is_documented(document):
+def test_all_operations_are_documented(document):
     found = {(operation.method, operation.shape) for operation in operations(document)}
     listed = ["tenants", "users", "api_keys", "projects", "ai_providers", "llm_calls", "jobs", "audit_logs"]
     expected = {("GET", f"/api/v1/{name}") for name in listed} | {("GET", f"/api/v1/{name}/{{}}") for name in listed}
@@ -31,7 +31,7 @@ def test_the_whole_surface_of_the_product_is_documented(document):
     assert not expected - found
 
 
-def test_every_operation_outside_the_public_list_wants_a_key(api, document):
+def test_every_operation_outside_the_public_list_requires_a_key(api, document):
     stranger = api.with_key(None)
     for operation in operations(document):
         if operation.path in PUBLIC:
@@ -41,20 +41,20 @@ def test_every_operation_outside_the_public_list_wants_a_key(api, document):
         assert_error(api.with_key("loam_nobody0000000000000000000000").call(operation.method, url, json={}), 401)
 
 
-def test_the_public_list_answers_without_a_key(api):
+def test_the_public_list_responds_without_a_key(api):
     stranger = api.with_key(None)
     for path in sorted(PUBLIC - {LOG_IN, RECEIVE}):
         stranger.call("GET", path, 200, follow_redirects=True)
     assert_error(stranger.call("GET", "/metrics"), 401)
 
 
-def test_an_unknown_path_and_a_wrong_method_have_the_error_shape(api):
+def test_an_unknown_path_and_a_wrong_method_use_the_error_format(api):
     assert_error(api.call("GET", "/api/v1/nothing_here"), 404)
     assert_error(api.call("DELETE", "/v1/chat/completions"), 405)
     assert_error(api.call("GET", "/v1/chat/completions"), 405)
 
 
-def test_every_operation_that_takes_an_id_answers_404_to_an_unknown_one_and_4xx_to_nonsense(api, document):
+def test_unknown_ids_get_404_and_malformed_ids_get_4xx(api, document):
     for operation in operations(document):
         if not operation.takes_id or operation.path in PUBLIC:
             continue

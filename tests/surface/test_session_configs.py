@@ -17,7 +17,7 @@ def put(api, session_id: str, key: str, value, expect: int | None = 200, **optio
     return api.call("PUT", configs(session_id, key), expect, json={"value": value}, **options)
 
 
-def test_a_setting_is_made_changed_listed_and_deleted(tenant, mine):
+def test_a_setting_is_created_changed_listed_and_deleted(tenant, mine):
     made = put(tenant, mine, "temperature", 0.2).json()
     assert (made["session_id"], made["key"], made["value"]) == (mine, "temperature", 0.2)
     put(tenant, mine, "stop", ["END"])
@@ -34,7 +34,7 @@ def test_a_setting_is_made_changed_listed_and_deleted(tenant, mine):
     assert [row["action"] for row in rows] == ["delete", "set", "set", "set", "set"]
 
 
-def test_a_value_against_its_schema_is_refused_with_the_field_named(tenant, mine):
+def test_an_invalid_value_is_rejected_with_its_field(tenant, mine):
     put(tenant, mine, "temperature", 1)
     for key, value, param in (
         ("temperature", 3, "value"),
@@ -53,7 +53,7 @@ def test_a_value_against_its_schema_is_refused_with_the_field_named(tenant, mine
     assert [(row["key"], row["value"]) for row in tenant.get(configs(mine))["data"]] == [("temperature", 1)]
 
 
-def test_two_who_change_the_same_setting_are_told(tenant, mine):
+def test_conflicting_changes_of_a_setting_are_detected(tenant, mine):
     first = put(tenant, mine, "seed", 1, headers={"if-match": '"0"'})
     put(tenant, mine, "seed", 2, headers={"if-match": first.headers["etag"]})
     for tag in (first.headers["etag"], '"0"'):
@@ -61,7 +61,7 @@ def test_two_who_change_the_same_setting_are_told(tenant, mine):
     assert tenant.get(configs(mine, "seed"))["value"] == 2
 
 
-def test_an_archived_session_keeps_its_settings_as_they_are(tenant, mine):
+def test_settings_of_an_archived_session_can_not_change(tenant, mine):
     put(tenant, mine, "seed", 1)
     tenant.call("PATCH", f"/api/v1/chat_sessions/{mine}", 200, json={"status": "archived"})
     assert_error(put(tenant, mine, "seed", 2, None), 409, "session_archived")
@@ -69,7 +69,7 @@ def test_an_archived_session_keeps_its_settings_as_they_are(tenant, mine):
     assert tenant.get(configs(mine, "seed"))["value"] == 1
 
 
-def test_a_session_has_a_hundred_settings_and_no_more(tenant, mine):
+def test_a_session_has_at_most_a_hundred_settings(tenant, mine):
     for number in range(100):
         put(tenant, mine, f"key-{number}", number)
     assert_error(put(tenant, mine, "one-more", 1, None), 409, "too_many_settings")

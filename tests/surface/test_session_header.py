@@ -57,7 +57,7 @@ def user(content: Any) -> dict[str, Any]:
     return {"role": "user", "content": content}
 
 
-def test_a_conversation_of_openais_client_is_stored_as_it_goes(api, session):
+def test_a_conversation_with_openais_client_is_stored(api, session):
     client = openai_client(api, session)
     history = [{"role": "system", "content": "You are brief."}]
     for question in ("What is loam?", "And clay?", "And sand?"):
@@ -77,7 +77,7 @@ def test_a_conversation_of_openais_client_is_stored_as_it_goes(api, session):
     assert call["session_id"] == session
 
 
-def test_a_streamed_answer_is_there_when_its_client_has_its_end(api, session):
+def test_a_streamed_answer_is_stored_before_the_stream_ends(api, session):
     stream = openai_client(api, session).chat.completions.create(model=MODEL, messages=[user("Tell me of peat")], stream=True)
     text = "".join(chunk.choices[0].delta.content or "" for chunk in stream if chunk.choices)
     assert text
@@ -89,7 +89,7 @@ def test_a_streamed_answer_is_there_when_its_client_has_its_end(api, session):
 
 @pytest.mark.parametrize("model", [MODEL, "claude/claude-sonnet-4-5"], ids=["openai-provider", "anthropic-provider"])
 @pytest.mark.parametrize("streamed", [False, True], ids=["plain", "streamed"])
-def test_a_conversation_of_anthropics_client_is_stored_alike(api, session, model, streamed):
+def test_a_conversation_with_anthropics_client_is_stored(api, session, model, streamed):
     client = anthropic_client(api, session)
     history: list[dict[str, Any]] = []
     for question in ("What is loam?", "And clay?"):
@@ -113,7 +113,7 @@ def test_a_conversation_of_anthropics_client_is_stored_alike(api, session, model
     assert (last["completion_tokens"], last["finish_reason"]) == (answer.usage.output_tokens, "stop")
 
 
-def test_one_conversation_goes_on_in_either_format(api, session):
+def test_a_conversation_continues_in_either_format(api, session):
     first = openai_client(api, session).chat.completions.create(model=MODEL, messages=[user("What is loam?")])
     text = first.choices[0].message.content
     history = [user("What is loam?"), {"role": "assistant", "content": text}, user("And clay?")]
@@ -129,14 +129,14 @@ def test_the_sessions_own_prompt_is_not_stored_again(api):
     assert [role for role, _ in told(api, session)] == ["user", "assistant"]
 
 
-def test_an_image_is_stored_as_the_part_it_was(api, session):
+def test_an_image_is_stored_as_a_content_part(api, session):
     url = "data:image/png;base64,iVBORw0KGgo="
     parts = [{"type": "text", "text": "What is this?"}, {"type": "image_url", "image_url": {"url": url}}]
     openai_client(api, session).chat.completions.create(model=MODEL, messages=[user(parts)])
     assert messages(api, session)[0]["content"] == parts
 
 
-def test_a_session_is_named_by_the_applications_own_id_as_well(api, name):
+def test_a_session_can_be_named_by_its_external_id(api, name):
     own = name("thread")
     session = api.create("chat_sessions", {"external_id": own})["id"]
     answer = api.chat(MODEL, "hello", headers={"x-loam-session-id": own})
@@ -145,7 +145,7 @@ def test_a_session_is_named_by_the_applications_own_id_as_well(api, name):
     assert api.get(f"/api/v1/llm_calls/{answer.headers['x-loam-call-id']}")["session_id"] == session
 
 
-def test_what_was_edited_begins_a_branch(api, session):
+def test_an_edited_message_starts_a_branch(api, session):
     client = openai_client(api, session)
 
     def ask(*texts: str) -> str:
@@ -165,7 +165,7 @@ def test_what_was_edited_begins_a_branch(api, session):
     assert (last["content"], last["parent_id"]) == (again, rows[2]["id"]), "asked once more: another answer to the same"
 
 
-def test_tools_that_a_client_uses_itself_are_on_record(api, session):
+def test_tool_calls_of_the_client_are_recorded(api, session):
     client = openai_client(api, session)
     tool = {"type": "function", "function": {"name": "get_weather", "parameters": WEATHER}}
     history: list[Any] = [user("What is the weather in Paris?")]
@@ -185,7 +185,7 @@ def test_tools_that_a_client_uses_itself_are_on_record(api, session):
     assert (rows[2]["tool_call_id"], row["message_id"]) == (call.id, rows[1]["id"])
 
 
-def test_what_a_client_did_not_wait_for_is_stored_and_marked(api, session):
+def test_an_answer_to_a_disconnected_client_is_stored_as_stopped(api, session):
     stream = openai_client(api, session).chat.completions.create(
         model="slow/gpt-4o", messages=[user("Tell me everything about soil")], stream=True
     )
@@ -201,7 +201,7 @@ def test_what_a_client_did_not_wait_for_is_stored_and_marked(api, session):
     assert rows[1]["content"].startswith(seen)
 
 
-def test_an_answer_that_the_provider_broke_off_is_stored_and_marked(api, session, mock, name):
+def test_an_answer_interrupted_by_the_provider_is_stored_as_failed(api, session, mock, name):
     marker = name("broken")
     fault = {"type": "stream_fault", "kind": "disconnect", "after_chunks": 3, "match": {"model": "gpt-4o-mini"}}
     mock.script(fault)
@@ -213,13 +213,13 @@ def test_an_answer_that_the_provider_broke_off_is_stored_and_marked(api, session
     assert [(row["role"], row["finish_reason"]) for row in rows] == [("user", None), ("assistant", "failed")]
 
 
-def test_a_call_without_an_answer_leaves_nothing(api, session, mock):
+def test_a_call_without_an_answer_stores_no_messages(api, session, mock):
     mock.script({"type": "fail", "status": 400, "match": {"model": "gpt-4o-mini"}})
     assert api.chat("mock/gpt-4o-mini", "hello", expect=None, headers={"x-loam-session-id": session}).status_code == 400
     assert messages(api, session) == []
 
 
-def test_what_names_no_session_stays_a_text_of_the_calls(api, name):
+def test_an_unknown_session_name_is_recorded_as_text(api, name):
     own = name("no-session")
     before = len(api.all("chat_sessions"))
     answer = api.chat(MODEL, "hello", headers={"x-loam-session-id": own})
@@ -228,7 +228,7 @@ def test_what_names_no_session_stays_a_text_of_the_calls(api, name):
     assert len(api.all("chat_sessions")) == before
 
 
-def test_an_archived_session_refuses_the_call_before_the_provider_is_asked(api, session, mock):
+def test_a_call_for_an_archived_session_is_rejected_before_the_provider(api, session, mock):
     api.call("PATCH", f"/api/v1/chat_sessions/{session}", 200, json={"status": "archived"})
     before = len(mock.requests())
     headers = {"x-loam-session-id": session}
@@ -239,7 +239,7 @@ def test_an_archived_session_refuses_the_call_before_the_provider_is_asked(api, 
     assert messages(api, session) == []
 
 
-def test_another_users_and_another_tenants_sessions_are_no_sessions(gateway, name, mock):
+def test_sessions_of_other_users_and_tenants_are_not_found(gateway, name, mock):
     tenant = gateway.tenant(name("tenant"))
     tenant.create("ai_providers", {"name": "mock", "kind": "openai", "config": {"base_url": mock.base_url, "models": ["gpt-4o"]}})
     users = [
@@ -265,14 +265,14 @@ def test_another_users_and_another_tenants_sessions_are_no_sessions(gateway, nam
     assert (first["content"], first["sender_id"]) == ("it is me", users[0]["id"])
 
 
-def test_a_key_that_may_not_write_messages_writes_none(api, session, name):
+def test_a_key_without_messages_write_stores_none(api, session, name):
     key = api.create("api_keys", {"name": name("caller"), "scopes": ["gateway:call"]})["key"]
     answer = api.with_key(key).chat(MODEL, "hello", headers={"x-loam-session-id": session})
     assert "x-loam-session-id" not in answer.headers
     assert messages(api, session) == []
 
 
-def test_calls_at_once_in_one_session_are_stored_one_after_the_other(api, session):
+def test_concurrent_calls_of_a_session_are_not_interleaved(api, session):
     def call(number: int) -> None:
         mine = api.with_key(api.key)
         mine.chat(MODEL, f"question {number}", headers={"x-loam-session-id": session})
@@ -287,7 +287,7 @@ def test_calls_at_once_in_one_session_are_stored_one_after_the_other(api, sessio
     assert len({row["content"] for row in rows[::2]}) == 24
 
 
-def test_an_answer_from_the_response_cache_is_said_all_the_same(api, session, name):
+def test_an_answer_from_the_response_cache_is_stored_too(api, session, name):
     alias = name("cached")
     target = {"provider": "mock", "model": "gpt-4o"}
     api.create("model_routes", {"alias": alias, "targets": [target], "cache_seconds": 60})
@@ -308,7 +308,7 @@ def own_postgres() -> Iterator[Postgres]:
         yield server
 
 
-def test_what_is_said_while_the_database_is_away_is_stored_when_it_is_back(own_postgres):
+def test_messages_are_stored_after_a_database_outage(own_postgres):
     with deploy("postgres", own_postgres) as made, Faulty() as provider:
         made.add_provider("faulty", provider.base_url, provider.models)
         api = made.api

@@ -53,7 +53,7 @@ def last_use(api: Api, session: str) -> dict[str, Any]:
     return api.get(f"/api/v1/tool_calls/{newest['id']}")
 
 
-def test_tools_are_declared_all_at_once_and_read_back(tenant, session):
+def test_tools_are_declared_together_and_read_back(tenant, session):
     assert tenant.get(tools_of(session)) == {"tools": []}
     client = {"function": {"name": "ask_user", "strict": True}}
     first = declare(tenant, session, weather("http://127.0.0.1:9/"), client)
@@ -107,21 +107,21 @@ def test_tools_are_declared_all_at_once_and_read_back(tenant, session):
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )
-def test_a_tool_that_makes_no_sense_is_refused_by_its_field_and_nothing_changes(tenant, session, change, param):
+def test_an_invalid_tool_is_rejected_with_its_field_and_changes_nothing(tenant, session, change, param):
     declare(tenant, session, weather("http://127.0.0.1:9/"))
     tool = {"type": "function", "function": {"name": "f"}, "execution": {"kind": "http", "url": "http://127.0.0.1/"}} | change
     assert_error(declare(tenant, session, tool, expect=None), 400, param=param)
     assert [each["function"]["name"] for each in tenant.get(tools_of(session))["tools"]] == ["weather"]
 
 
-def test_there_are_at_most_128_tools_each_with_a_name_of_its_own(tenant, session):
+def test_there_are_at_most_128_tools_with_unique_names(tenant, session):
     many = [{"function": {"name": f"f{number}"}} for number in range(129)]
     assert_error(declare(tenant, session, *many, expect=None), 400, param="tools")
     declare(tenant, session, *many[:128])
     assert_error(declare(tenant, session, many[0], many[0], expect=None), 400, param="tools[1].function.name")
 
 
-def test_a_tools_secrets_are_sealed_masked_and_kept_by_who_sends_them_back(tenant, session, server):
+def test_a_tools_secrets_are_sealed_and_masked_and_a_masked_secret_keeps_its_value(tenant, session, server):
     secret = {"headers": {"authorization": f"Bearer {HEADER_SECRET}", "x-team": "weather-people"}, "secret": SIGNING_SECRET}
     answer = declare(tenant, session, weather(server.url, **secret))
     shown = answer.json()["tools"][0]
@@ -142,7 +142,7 @@ def test_a_tools_secrets_are_sealed_masked_and_kept_by_who_sends_them_back(tenan
     assert "weather" in trail
 
 
-def test_a_kept_secret_is_not_sent_to_another_server(tenant, session, server):
+def test_a_stored_secret_is_not_sent_to_another_server(tenant, session, server):
     """Who may change a tool may not thereby learn what it is trusted with."""
     shown = declare(tenant, session, weather(server.url, secret=SIGNING_SECRET)).json()["tools"][0]
     shown["execution"]["url"] = f"http://localhost:{server.port}/"
@@ -153,13 +153,13 @@ def test_a_kept_secret_is_not_sent_to_another_server(tenant, session, server):
     assert_error(declare(tenant, session, weather(server.url, headers={"x": masked}), expect=None), 400, param="headers.x")
 
 
-def test_tools_are_no_setting_to_be_put(tenant, session):
+def test_tools_can_not_be_set_as_a_setting(tenant, session):
     url = f"/api/v1/chat_sessions/{session}/configs/tools"
     error = assert_error(tenant.call("PUT", url, json={"value": [{"type": "function"}]}), 400)
     assert "/tools" in error["message"]
 
 
-def test_a_tool_is_sent_what_the_model_wants_signed(tenant, session, server):
+def test_a_tool_receives_the_signed_arguments(tenant, session, server):
     declare(tenant, session, weather(f"{server.url}/run", secret=SIGNING_SECRET, method="PUT"))
     outcome = use(tenant, session).json()
     assert outcome == {"content": "rain, 11 degrees", "is_error": False}
@@ -179,7 +179,7 @@ def test_a_tool_is_sent_what_the_model_wants_signed(tenant, session, server):
     assert asked.headers["x-loam-signature"] == f"v1={expected}"
 
 
-def test_every_use_of_a_tool_is_on_record(tenant, session, server):
+def test_every_tool_call_is_recorded(tenant, session, server):
     declare(
         tenant, session, weather(server.url), {"function": {"name": "other"}, "execution": {"kind": "http", "url": server.url}}
     )
@@ -217,7 +217,7 @@ def test_every_use_of_a_tool_is_on_record(tenant, session, server):
     ],
     ids=["silent", "failing", "redirecting", "too long"],
 )
-def test_a_tool_that_fails_is_something_the_model_can_read(tenant, session, server, path, execution, said, status):
+def test_a_failed_tool_call_gives_the_model_an_error_text(tenant, session, server, path, execution, said, status):
     declare(tenant, session, weather(server.url + path, **execution))
     outcome = use(tenant, session).json()
     assert outcome["is_error"]
@@ -228,21 +228,21 @@ def test_a_tool_that_fails_is_something_the_model_can_read(tenant, session, serv
     assert len(server.used) == 1, "a redirect is not followed"
 
 
-def test_a_result_of_just_the_largest_size_is_taken(tenant, session, server):
+def test_a_result_of_the_maximum_size_is_accepted(tenant, session, server):
     declare(tenant, session, weather(f"{server.url}/bytes/2000", max_bytes=2000))
     assert use(tenant, session).json() == {"content": "x" * 2000, "is_error": False}
 
 
 @pytest.mark.parametrize("arguments", [{"city": 5}, {}, {"city": "Oslo", "country": "Norway"}, [], "Oslo"], ids=str)
-def test_arguments_against_the_schema_never_reach_the_tool(tenant, session, server, arguments):
+def test_invalid_arguments_never_reach_the_tool(tenant, session, server, arguments):
     declare(tenant, session, weather(server.url))
     outcome = use(tenant, session, arguments).json()
     assert outcome["is_error"]
-    assert "don't fit" in outcome["content"]
+    assert "don't match" in outcome["content"]
     assert server.used == []
 
 
-def test_a_tool_that_is_not_there_or_not_loams_to_use_is_refused(tenant, session):
+def test_an_unknown_tool_or_a_client_tool_can_not_be_tested(tenant, session):
     declare(tenant, session, {"function": {"name": "ask_user"}})
     assert_error(use(tenant, session, name="none", expect=None), 400, param="name")
     assert_error(use(tenant, session, name="ask_user", expect=None), 400, param="name")
@@ -274,7 +274,7 @@ def make_user(tenant: Api, name: str) -> tuple[dict[str, Any], Api]:
     return made, tenant.with_key(key["key"])
 
 
-def test_an_end_user_declares_no_tool_that_the_server_uses_and_sees_their_own_uses_alone(tenant, name, server):
+def test_an_end_user_declares_no_server_side_tools_and_sees_only_their_own_calls(tenant, name, server):
     (ann, anns), (_, bobs) = make_user(tenant, name("ann")), make_user(tenant, name("bob"))
     session = tenant.create("chat_sessions", {"user_id": ann["id"]})["id"]
     assert_error(declare(anns, session, weather(server.url), expect=None), 403, param="tools[0].execution")
@@ -295,7 +295,7 @@ def test_an_end_user_declares_no_tool_that_the_server_uses_and_sees_their_own_us
     assert len(tenant.all("tool_calls")) == 1
 
 
-def test_uses_of_tools_go_with_their_session(tenant, session, server):
+def test_tool_calls_are_deleted_with_their_session(tenant, session, server):
     declare(tenant, session, weather(server.url))
     use(tenant, session)
     tenant.call("DELETE", f"/api/v1/chat_sessions/{session}", 204)

@@ -53,7 +53,7 @@ def tried(api: Api, delivery: str) -> dict:
     return eventually(lambda: (row := api.get(path))["error_message"] and row)
 
 
-def test_a_delivery_is_repeated_until_it_is_taken(tenant, platform, receiver):
+def test_a_delivery_is_retried_until_it_succeeds(tenant, platform, receiver):
     receiver.refuse(503, 500, 302, 404)
     delivery = send(platform, "persistent")
     row = until(tenant, delivery, "delivered")
@@ -66,7 +66,7 @@ def test_a_delivery_is_repeated_until_it_is_taken(tenant, platform, receiver):
         assert sign(platform.secret, each.body, int(each.headers["x-loam-timestamp"])).items() <= each.headers.items()
 
 
-def test_when_the_receiver_says_when_it_is_not_asked_before(tenant, platform, receiver):
+def test_a_retry_waits_for_retry_after(tenant, platform, receiver):
     receiver.refuse(429, retry_after="600")
     row = tried(tenant, send(platform, "patient"))
     assert (row["state"], row["status_code"]) == ("pending", 429)
@@ -77,7 +77,7 @@ def test_when_the_receiver_says_when_it_is_not_asked_before(tenant, platform, re
     assert until(tenant, row["id"], "delivered")["attempts"] == 1
 
 
-def test_what_is_never_taken_is_put_aside_and_can_be_sent_again(tenant, platform, receiver):
+def test_a_failed_delivery_becomes_a_dead_letter_and_can_be_retried(tenant, platform, receiver):
     set_deliveries(tenant, **FAST, max_attempts=3)
     receiver.refuse(500, 500, 500)
     delivery = send(platform, "unlucky")
@@ -93,13 +93,13 @@ def test_what_is_never_taken_is_put_aside_and_can_be_sent_again(tenant, platform
     assert trail == ["retry"]
 
 
-def test_a_target_that_is_gone_is_asked_once(tenant, platform, receiver):
+def test_a_target_that_responds_410_is_not_retried(tenant, platform, receiver):
     receiver.refuse(410)
     dead = until(tenant, send(platform, "gone"), "dead")
     assert (dead["attempts"], dead["status_code"]) == (1, 410)
 
 
-def test_nobody_who_listens_is_an_error_in_words(tenant):
+def test_a_refused_connection_is_recorded_as_an_error(tenant):
     platform = open_channel(tenant, "deaf", "http://127.0.0.1:9/", auto_reply=False)
     platform.say("hello")
     row = tried(tenant, send(platform, "to nobody"))
@@ -131,7 +131,7 @@ def test_a_chat_does_not_wait_for_another(tenant, platform, receiver):
     assert_error(tenant.call("GET", f"/api/v1/webhook_deliveries/{stuck['id']}"), 404)
 
 
-def test_deliveries_are_listed_by_what_they_are(tenant, platform, receiver):
+def test_deliveries_are_filtered(tenant, platform, receiver):
     other = open_channel(tenant, "other", receiver.url, auto_reply=False)
     other.say("hello")
     mine, theirs = send(platform, "mine"), send(other, "theirs")
@@ -143,7 +143,7 @@ def test_deliveries_are_listed_by_what_they_are(tenant, platform, receiver):
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgres"])
-def test_what_was_being_sent_is_sent_again_after_the_server_was_killed(database, request, receiver):
+def test_interrupted_deliveries_are_sent_again_after_a_kill(database, request, receiver):
     server = request.getfixturevalue("postgres") if database == "postgres" else None
     env = {"LOAM_JOBS__LEASE_MS": "1500", "LOAM_JOBS__HEARTBEAT_MS": "300", "LOAM_JOBS__POLL_MS": "100"}
     with deploy(database, server, env=env) as deployment:
@@ -163,7 +163,7 @@ def test_what_was_being_sent_is_sent_again_after_the_server_was_killed(database,
         assert order == [sent[0], *sent], "the receiver tells the repetition by its id"
 
 
-def test_a_channel_of_another_address_sends_there_from_then_on(tenant, platform, receiver):
+def test_a_new_channel_address_applies_to_later_deliveries(tenant, platform, receiver):
     receiver.refuse(429, retry_after="600")
     row = tried(tenant, send(platform, "moving"))
     with Receiver() as other:

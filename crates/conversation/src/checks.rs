@@ -1,17 +1,17 @@
-//! Checks that sessions, messages and settings share.
+//! Validation shared by sessions, messages and settings.
 
 use loam_kernel::{Error, Result};
 use serde_json::{Map, Value};
 
-/// Bytes of JSON that a `metadata` may have.
+/// Maximum size of `metadata` in bytes of JSON.
 pub(crate) const MAX_METADATA: usize = 64 << 10;
 
-/// Refuses metadata that is too large.
+/// Rejects metadata that is too large.
 pub(crate) fn metadata(fields: &Map<String, Value>) -> Result<()> {
     json_size("metadata", fields, MAX_METADATA)
 }
 
-/// Refuses a document that is too large as JSON.
+/// Rejects a document that is too large as JSON.
 pub(crate) fn json_size(param: &str, value: &impl serde::Serialize, max: usize) -> Result<()> {
     let size = serde_json::to_vec(value).map_err(Error::internal)?.len();
     if size <= max {

@@ -1,7 +1,8 @@
 //! Conversations: sessions and their messages, turns over any provider, settings, tools, and channels to other platforms.
 //!
-//! Belongs here: what is said, by whom, in which order, and how an answer comes to be. Does not belong here: how a model
-//! is reached, and what a call costs (`loam-gateway`), or who somebody is (`loam-identity`).
+//! Belongs here: sessions and their messages, their order, and how an answer is produced. Does not belong
+//! here: how a model is called and what a call costs (`loam-gateway`), and who the users are
+//! (`loam-identity`).
 
 pub mod channels;
 pub mod chat_sessions;
@@ -28,7 +29,7 @@ pub use context::settings::{CONTEXT, ContextSettings};
 pub use service::{Conversation, Parts};
 pub use turns::settings::{TURNS, TurnSettings};
 
-/// The tables of this crate with sealed values.
+/// The tables of this crate with sealed columns.
 pub fn sealed() -> Vec<Box<dyn SealedTable>> {
     vec![rows::<channels::entity::Entity>(), rows::<session_configs::entity::Entity>()]
 }
@@ -49,7 +50,7 @@ pub fn entities() -> Vec<EntityShape> {
     ]
 }
 
-/// The keys of the live configuration that this crate reads.
+/// The live configuration keys that this crate reads.
 pub fn config_keys() -> Result<Vec<Declaration>> {
     Ok(vec![TURNS.declare()?, CONTEXT.declare()?, channels::CHANNELS.declare()?])
 }

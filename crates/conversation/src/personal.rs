@@ -1,4 +1,4 @@
-//! What this crate has of a person: their conversations, and what they said in others'.
+//! Personal data held by this crate: a user's conversations, and their messages in other conversations.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -23,14 +23,14 @@ use crate::messages::entity as messages;
 use crate::messages::routes::MessageView;
 use crate::session_configs::entity as configs;
 use crate::session_configs::routes::SessionConfigView;
-use crate::turns::{entity as turns, part, streamed};
+use crate::turns::{entity as turns, part, rendered_stream};
 
-/// Rows in one transaction.
+/// Rows per transaction.
 const PAGE: u64 = 200;
-/// Turns that are shown at once, with all that their streams said.
+/// Turns per page of an export; each includes its whole event stream.
 const TURNS: u64 = 20;
 
-/// The places of this crate, what belongs to a session before the session.
+/// The stores of this crate. Whatever belongs to a session comes before the session.
 pub fn stores(clock: &Clock) -> Vec<Arc<dyn Store>> {
     vec![
         Arc::new(EVENTS),
@@ -40,17 +40,17 @@ pub fn stores(clock: &Clock) -> Vec<Arc<dyn Store>> {
         Arc::new(SUMMARIES),
         Arc::new(CONFIGS),
         Arc::new(MESSAGES),
-        Arc::new(SaidElsewhere(clock.clone())),
+        Arc::new(MessagesElsewhere(clock.clone())),
         Arc::new(Sessions(clock.clone())),
     ]
 }
 
-/// What is found by a session alone, and so before it goes.
-pub(crate) fn of_session() -> [&'static dyn Store; 3] {
+/// Stores that find their rows only through the session, and so must run before it is deleted.
+pub(crate) fn found_by_session() -> [&'static dyn Store; 3] {
     [&EVENTS, &Chats, &Turns]
 }
 
-/// The platform's id of an event stays, so that one which comes again is known.
+/// The platform's event id is kept, so that a redelivered event is recognized as a duplicate.
 const EVENTS: Rows<events::Entity> = Rows {
     emptied: Some(|| {
         vec![
@@ -60,7 +60,9 @@ const EVENTS: Rows<events::Entity> = Rows {
             (events::Column::State, Expr::val("ignored")),
         ]
     }),
-    stays: Some("the platform's own number of each message that came in, so that a repetition is known"),
+    stays: Some(
+        "the platform's id of each received event, so that a redelivery is recognized as a duplicate",
+    ),
     ..Rows::deleted(
         "channel_events",
         |who| who.by_session(events::Column::SessionId),
@@ -84,7 +86,7 @@ const SUMMARIES: Rows<summaries::Entity> = Rows::deleted(
 );
 
 const CONFIGS: Rows<configs::Entity> = Rows {
-    // a session's tools have secrets of the application's
+    // A session's tools hold secrets of the application.
     found: |who| {
         let found = who.by_session(configs::Column::SessionId).into_iter();
         found.map(|found| found.add(configs::Column::Key.ne("tools"))).collect()
@@ -109,7 +111,7 @@ struct Row {
     id: Uuid,
 }
 
-/// The chats of other platforms that lead to sessions, with what goes out to them.
+/// Chats of other platforms that are linked to sessions, with their outgoing deliveries.
 struct Chats;
 
 #[async_trait]
@@ -119,22 +121,22 @@ impl Store for Chats {
     }
 
     async fn remove(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<Step> {
-        let ways = who.by_session(chats::Column::SessionId);
-        let Some(condition) = ways.into_iter().nth(from.part) else { return Ok(Step::default()) };
+        let conditions = who.by_session(chats::Column::SessionId);
+        let Some(condition) = conditions.into_iter().nth(from.part) else { return Ok(Step::default()) };
         let find = tx.find::<chats::Entity>().filter(condition).filter(chats::Column::Id.gt(from.after));
         let rows = find.order_by_asc(chats::Column::Id).limit(PAGE).all().await?;
         let next = Some(from.behind(rows.last().map(|row| row.id.0), rows.len(), PAGE));
         let lanes: Vec<String> = rows.iter().map(|row| row.id.to_string()).collect();
         let deliveries = Removed { deleted: delete_lanes(tx, &lanes).await?, emptied: 0 };
-        let gone =
+        let deletion =
             tx.delete::<chats::Entity>().filter(chats::Column::Id.is_in(rows.iter().map(|row| row.id)));
-        let removed = Removed { deleted: gone.exec().await?, emptied: 0 };
+        let removed = Removed { deleted: deletion.exec().await?, emptied: 0 };
         Ok(Step { removed: vec![(self.name(), removed), ("webhook_deliveries", deliveries)], next })
     }
 
     async fn show(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<(Vec<Value>, Option<Cursor>)> {
-        let ways = who.by_session(chats::Column::SessionId);
-        let Some(condition) = ways.into_iter().nth(from.part) else { return Ok((Vec::new(), None)) };
+        let conditions = who.by_session(chats::Column::SessionId);
+        let Some(condition) = conditions.into_iter().nth(from.part) else { return Ok((Vec::new(), None)) };
         let find = tx.find::<chats::Entity>().filter(condition).filter(chats::Column::Id.gt(from.after));
         let rows = find.order_by_asc(chats::Column::Id).limit(PAGE).all().await?;
         let next = from.behind(rows.last().map(|row| row.id.0), rows.len(), PAGE);
@@ -145,7 +147,7 @@ impl Store for Chats {
     }
 }
 
-/// Turns, with what their streams said.
+/// Turns, with the text of their event streams.
 struct Turns;
 
 #[async_trait]
@@ -155,8 +157,8 @@ impl Store for Turns {
     }
 
     async fn remove(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<Step> {
-        let ways = who.by_session(turns::Column::SessionId);
-        let Some(condition) = ways.into_iter().nth(from.part) else { return Ok(Step::default()) };
+        let conditions = who.by_session(turns::Column::SessionId);
+        let Some(condition) = conditions.into_iter().nth(from.part) else { return Ok(Step::default()) };
         let find = tx.find::<turns::Entity>().filter(condition).filter(turns::Column::Id.gt(from.after));
         let find = find.select_only().column(turns::Column::Id).order_by_asc(turns::Column::Id);
         let ids: Vec<TurnId> =
@@ -164,19 +166,19 @@ impl Store for Turns {
         let next = Some(from.behind(ids.last().map(|id| id.0), ids.len(), PAGE));
         let parts = tx.delete::<part::Entity>().filter(part::Column::TurnId.is_in(ids.iter().copied()));
         let parts = Removed { deleted: parts.exec().await?, emptied: 0 };
-        let gone = tx.delete::<turns::Entity>().filter(turns::Column::Id.is_in(ids));
-        let removed = Removed { deleted: gone.exec().await?, emptied: 0 };
+        let deletion = tx.delete::<turns::Entity>().filter(turns::Column::Id.is_in(ids));
+        let removed = Removed { deleted: deletion.exec().await?, emptied: 0 };
         Ok(Step { removed: vec![(self.name(), removed), ("turn_parts", parts)], next })
     }
 
     async fn show(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<(Vec<Value>, Option<Cursor>)> {
-        let ways = who.by_session(turns::Column::SessionId);
-        let Some(condition) = ways.into_iter().nth(from.part) else { return Ok((Vec::new(), None)) };
+        let conditions = who.by_session(turns::Column::SessionId);
+        let Some(condition) = conditions.into_iter().nth(from.part) else { return Ok((Vec::new(), None)) };
         let find = tx.find::<turns::Entity>().filter(condition).filter(turns::Column::Id.gt(from.after));
         let rows = find.order_by_asc(turns::Column::Id).limit(TURNS).all().await?;
         let next = from.behind(rows.last().map(|row| row.id.0), rows.len(), TURNS);
         let shown = rows.into_iter().map(|row| {
-            let (state, stream) = (row.state.name(), streamed(&row));
+            let (state, stream) = (row.state.name(), rendered_stream(&row));
             json!({
                 "id": row.id, "session_id": row.session_id, "state": state, "model": row.model, "input": row.input,
                 "stream": stream, "error": row.error, "created_at": row.created_at,
@@ -186,23 +188,23 @@ impl Store for Turns {
     }
 }
 
-/// What the person said in conversations that are not theirs, such as those of a group.
-struct SaidElsewhere(Clock);
+/// The person's messages in conversations that are not theirs, such as group chats.
+struct MessagesElsewhere(Clock);
 
 #[derive(FromQueryResult)]
-struct Said {
+struct MessageRow {
     id: MessageId,
     session_id: ChatSessionId,
 }
 
-fn elsewhere(who: &Who) -> Vec<Condition> {
+fn messages_elsewhere(who: &Who) -> Vec<Condition> {
     let sessions = || who.sessions.iter().take(500).copied();
-    let ways = who.by_user(messages::Column::SenderId).into_iter();
-    ways.map(|found| found.add(messages::Column::SessionId.is_not_in(sessions()))).collect()
+    let conditions = who.by_user(messages::Column::SenderId).into_iter();
+    conditions.map(|found| found.add(messages::Column::SessionId.is_not_in(sessions()))).collect()
 }
 
 #[async_trait]
-impl Store for SaidElsewhere {
+impl Store for MessagesElsewhere {
     fn name(&self) -> &'static str {
         "messages"
     }
@@ -213,17 +215,19 @@ impl Store for SaidElsewhere {
 
     fn stays(&self) -> Option<&'static str> {
         Some(
-            "the place of each message in a conversation of several people, without what it said and who said it",
+            "the position of each message in a conversation of several people, without its content and its sender",
         )
     }
 
     async fn remove(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<Step> {
         use messages::Column;
-        let Some(condition) = elsewhere(who).into_iter().nth(from.part) else { return Ok(Step::default()) };
+        let Some(condition) = messages_elsewhere(who).into_iter().nth(from.part) else {
+            return Ok(Step::default());
+        };
         let find =
             tx.find::<messages::Entity>().filter(condition).filter(Column::Id.gt(from.after)).select_only();
         let find = find.columns([Column::Id, Column::SessionId]).order_by_asc(Column::Id);
-        let rows: Vec<Said> = find.limit(PAGE).into().await?;
+        let rows: Vec<MessageRow> = find.limit(PAGE).into().await?;
         let next = Some(from.behind(rows.last().map(|row| row.id.0), rows.len(), PAGE));
         let emptied = tx
             .update_many::<messages::Entity>()
@@ -244,7 +248,7 @@ impl Store for SaidElsewhere {
     }
 
     async fn show(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<(Vec<Value>, Option<Cursor>)> {
-        let Some(condition) = elsewhere(who).into_iter().nth(from.part) else {
+        let Some(condition) = messages_elsewhere(who).into_iter().nth(from.part) else {
             return Ok((Vec::new(), None));
         };
         let find =
@@ -255,11 +259,11 @@ impl Store for SaidElsewhere {
     }
 }
 
-/// The conversations, with what was set for them. Last, as all else is found by them.
+/// The conversations and their fields. Last, because everything else is found through them.
 struct Sessions(Clock);
 
 #[derive(FromQueryResult)]
-struct Owned {
+struct SessionRow {
     id: ChatSessionId,
     user_id: Option<UserId>,
 }
@@ -283,12 +287,13 @@ impl Store for Sessions {
 
     async fn remove(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<Step> {
         use sessions::Column;
-        let ways = who.by_session(Column::Id);
-        let Some(condition) = ways.into_iter().nth(from.part) else { return Ok(Step::default()) };
+        let conditions = who.by_session(Column::Id);
+        let Some(condition) = conditions.into_iter().nth(from.part) else { return Ok(Step::default()) };
         let find = tx.find::<sessions::Entity>().filter(condition).select_only();
-        let rows: Vec<Owned> = find.columns([Column::Id, Column::UserId]).into().await?;
-        let gone = tx.delete::<sessions::Entity>().filter(Column::Id.is_in(rows.iter().map(|row| row.id)));
-        let removed = Removed { deleted: gone.exec().await?, emptied: 0 };
+        let rows: Vec<SessionRow> = find.columns([Column::Id, Column::UserId]).into().await?;
+        let deletion =
+            tx.delete::<sessions::Entity>().filter(Column::Id.is_in(rows.iter().map(|row| row.id)));
+        let removed = Removed { deleted: deletion.exec().await?, emptied: 0 };
         for row in rows {
             notices::announce(tx, &self.0, crate::chat_sessions::TOPIC, row.id.0, row.user_id).await?;
         }
@@ -297,8 +302,8 @@ impl Store for Sessions {
     }
 
     async fn show(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<(Vec<Value>, Option<Cursor>)> {
-        let ways = who.by_session(sessions::Column::Id);
-        let Some(condition) = ways.into_iter().nth(from.part) else { return Ok((Vec::new(), None)) };
+        let conditions = who.by_session(sessions::Column::Id);
+        let Some(condition) = conditions.into_iter().nth(from.part) else { return Ok((Vec::new(), None)) };
         let rows = tx.find::<sessions::Entity>().filter(condition).all().await?;
         let next = Cursor { part: from.part + 1, after: Uuid::nil() };
         Ok((rows.into_iter().map(|row| view(ChatSessionView::from(row))).collect(), Some(next)))

@@ -24,17 +24,17 @@ use crate::channels::{ChannelLimits, Channels};
 use crate::chat_sessions::cache::Caches;
 use crate::chat_sessions::delete::{DeleteMessages, DeleteUsersSessions};
 use crate::context::settings::ContextSettings;
-use crate::exchanges::{KeepExchange, UnkeptSink};
-use crate::messages::forget::ForgetMessage;
-use crate::messages::lane::Lanes;
-use crate::tools::EndLostToolCalls;
-use crate::turns::live::Turns;
+use crate::exchanges::{DeferredExchangeSink, RecordExchange};
+use crate::messages::purge::PurgeMessage;
+use crate::messages::session_locks::SessionLocks;
+use crate::tools::EndOrphanedToolCalls;
+use crate::turns::live::LiveTurns;
 use crate::turns::retention::DeleteOldEvents;
 use crate::turns::settings::TurnSettings;
 use crate::turns::sink::TurnSink;
 use crate::{channels, chat_sessions, history, messages, session_configs, tools, turns};
 
-/// Sessions, messages, turns. Cheap to clone.
+/// Sessions, messages and turns. Cheap to clone.
 #[derive(Clone)]
 pub struct Conversation(pub(crate) Arc<Inner>);
 
@@ -49,50 +49,50 @@ pub(crate) struct Inner {
     pub(crate) client: Client,
     pub(crate) journal: Option<Journal>,
     pub(crate) caches: Caches,
-    pub(crate) lanes: Lanes,
-    /// Imports under way: each may hold some memory.
-    pub(crate) imports: history::Imports,
-    /// This node, by its journal.
+    pub(crate) session_locks: SessionLocks,
+    /// Imports in progress: each may hold some memory.
+    pub(crate) imports: history::ImportLimits,
+    /// This node's id, taken from its journal.
     pub(crate) node: NodeId,
-    pub(crate) turns: Turns,
+    pub(crate) turns: LiveTurns,
     pub(crate) settings: Live<TurnSettings>,
     pub(crate) context: Live<ContextSettings>,
     pub(crate) deliveries: WebhookDeliveries,
     pub(crate) channels: Channels,
-    /// Until when calls don't ask the database, in milliseconds since 1970.
-    pub(crate) away_until: AtomicI64,
+    /// Until when calls skip the database after it failed to respond, in milliseconds since 1970.
+    pub(crate) database_retry_at_ms: AtomicI64,
 }
 
-/// What conversations stand on.
+/// Dependencies of [`Conversation`].
 pub struct Parts {
     /// The database.
     pub db: Db,
-    /// Time and ids.
+    /// Source of time and ids.
     pub clock: Clock,
     /// Notices of change.
     pub notices: Notices,
-    /// Who there is.
+    /// Users, projects and tenants.
     pub identity: Identity,
-    /// The way to models.
+    /// Calls models.
     pub gateway: Gateway,
-    /// Seals channels' secrets.
+    /// Seals the secrets of channels and tools.
     pub keyring: Keyring,
-    /// The way out, to tools and channels.
+    /// HTTP client for tools and channels.
     pub client: Client,
-    /// Where answers are kept as they come; none for the command line, which runs no turns.
+    /// Where turn events are logged as they arrive; `None` on the command line, which runs no turns.
     pub journal: Option<Journal>,
-    /// How turns are run.
+    /// Settings of turns.
     pub turns: Live<TurnSettings>,
-    /// How much of a conversation a model is told.
+    /// How much of a conversation is sent to a model.
     pub context: Live<ContextSettings>,
-    /// What takes answers to other platforms.
+    /// Delivers outgoing messages to other platforms.
     pub deliveries: WebhookDeliveries,
-    /// What channels take.
+    /// Limits on incoming channel messages.
     pub channels: Live<ChannelLimits>,
 }
 
 impl Conversation {
-    /// A handle on a migrated database.
+    /// Creates a handle on a migrated database.
     pub fn new(parts: Parts) -> Self {
         let Parts {
             db,
@@ -118,11 +118,11 @@ impl Conversation {
         Self(Arc::new(Inner {
             changes: Changes::new(clock.clone(), notices.clone()),
             caches: Caches::new(&notices),
-            lanes: Lanes::new(),
-            imports: history::Imports::new(),
+            session_locks: SessionLocks::new(),
+            imports: history::ImportLimits::new(),
             node,
-            turns: Turns::default(),
-            away_until: AtomicI64::new(0),
+            turns: LiveTurns::default(),
+            database_retry_at_ms: AtomicI64::new(0),
             settings: turns,
             context,
             deliveries,
@@ -150,28 +150,30 @@ impl Conversation {
             .merge(channels::routes::router(self.clone()))
     }
 
-    /// The jobs of this crate.
+    /// Registers the job handlers and schedules of this crate.
     pub fn jobs(&self, handlers: Handlers) -> Result<Handlers> {
         let handlers = channels::jobs(self, handlers)?;
         Ok(handlers
             .with(DeleteMessages(self.clone()))
-            .with(ForgetMessage(self.clone()))
+            .with(PurgeMessage(self.clone()))
             .with(DeleteUsersSessions(self.clone()))
-            .with(KeepExchange(self.clone()))
-            .with(EndLostToolCalls(self.0.gateway.clone()))
+            .with(RecordExchange(self.clone()))
+            .with(EndOrphanedToolCalls(self.0.gateway.clone()))
             .with(DeleteOldEvents(self.clone()))
             .every(Schedule::new(DeleteOldEvents::KIND, DeleteOldEvents::EVERY)?)
-            .every(Schedule::new(EndLostToolCalls::KIND, Duration::from_hours(1))?))
+            .every(Schedule::new(EndOrphanedToolCalls::KIND, Duration::from_hours(1))?))
     }
 
-    /// What drains events of turns, and what calls said that could not be stored at once, into the database.
+    /// The sinks that drain turn events, and exchanges whose recording was deferred, from the journal into
+    /// the database.
     pub fn sinks(&self) -> [Arc<dyn Sink>; 2] {
         let clock = &self.0.clock;
-        [Arc::new(TurnSink::new(clock.clone())), Arc::new(UnkeptSink(clock.clone()))]
+        [Arc::new(TurnSink::new(clock.clone())), Arc::new(DeferredExchangeSink(clock.clone()))]
     }
 
-    /// Takes no more turns, and waits so long for those under way; then what they have is stored.
-    pub async fn finish_turns(&self, patience: Duration) {
-        self.0.turns.finish(patience).await;
+    /// Accepts no more turns and waits up to `timeout` for those in progress; then stores what the remaining
+    /// ones have produced.
+    pub async fn finish_turns(&self, timeout: Duration) {
+        self.0.turns.finish(timeout).await;
     }
 }

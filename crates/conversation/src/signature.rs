@@ -1,4 +1,4 @@
-//! How Loam signs what it sends to other servers.
+//! Signs requests to other servers.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use loam_kernel::{Error, Result};
@@ -7,8 +7,9 @@ use ring::hmac;
 const TIMESTAMP: HeaderName = HeaderName::from_static("x-loam-timestamp");
 const SIGNATURE: HeaderName = HeaderName::from_static("x-loam-signature");
 
-/// Adds the time, in seconds since 1970, and the signature: `v1=` and the HMAC-SHA256, in hexadecimal, of the time, a dot
-/// and the body. A receiver compares it in constant time, and refuses what is older than a few minutes.
+/// Adds the timestamp, in seconds since 1970, and the signature: `v1=` followed by the hex-encoded
+/// HMAC-SHA256 of the timestamp, a dot and the body. A receiver compares it in constant time and rejects
+/// requests older than a few minutes.
 pub(crate) fn sign(headers: &mut HeaderMap, secret: &str, seconds: i64, body: &[u8]) -> Result<()> {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
     let mut context = hmac::Context::with_key(&key);
@@ -26,17 +27,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_signature_is_of_the_time_and_the_body() {
+    fn a_signature_covers_the_time_and_the_body() {
         let signed = |seconds, body: &str| {
             let mut headers = HeaderMap::new();
             sign(&mut headers, "a-secret-of-enough-length", seconds, body.as_bytes()).expect("signed");
             headers
         };
-        // computed with Python's `hmac`
-        let known = "v1=5401e1318062e492435d0a269ce98790edd9a75ebce6dc936ae363639bb9c602";
-        assert_eq!(signed(1_700_000_000, "{}")[SIGNATURE], known);
+        // Computed with Python's `hmac`.
+        let expected = "v1=5401e1318062e492435d0a269ce98790edd9a75ebce6dc936ae363639bb9c602";
+        assert_eq!(signed(1_700_000_000, "{}")[SIGNATURE], expected);
         assert_eq!(signed(1_700_000_000, "{}")[TIMESTAMP], "1700000000");
-        assert_ne!(signed(1_700_000_001, "{}")[SIGNATURE], known);
-        assert_ne!(signed(1_700_000_000, "{ }")[SIGNATURE], known);
+        assert_ne!(signed(1_700_000_001, "{}")[SIGNATURE], expected);
+        assert_ne!(signed(1_700_000_000, "{ }")[SIGNATURE], expected);
     }
 }

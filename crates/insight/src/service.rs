@@ -134,8 +134,8 @@ impl Insight {
             mailer: mailer.clone(),
             identity: identity.clone(),
         };
-        deliveries.employ(WEBHOOK, courier.clone());
-        deliveries.employ(EMAIL, courier);
+        deliveries.register(WEBHOOK, courier.clone());
+        deliveries.register(EMAIL, courier);
         Self(Arc::new(Inner {
             changes: Changes::new(clock.clone(), notices.clone()),
             clock,

@@ -1,33 +1,34 @@
-//! How a node runs jobs.
+//! Configuration of the job runner of a node.
 
 use std::time::Duration;
 
 use loam_kernel::{Error, Result};
 use serde::Deserialize;
 
-/// How a node runs jobs. All times are in milliseconds.
+/// Configuration of the job runner of a node. Times are in milliseconds.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Jobs that run at once on this node, 1 to 64. From 4 on a tenant has at most three quarters of the places.
+    /// Concurrent jobs on this node, 1 to 64. From 4 on, a tenant may use at most three quarters of them.
     pub concurrency: u16,
-    /// Jobs at once, beside those, whose runs mostly wait for others: deliveries, answers in channels, analyses by a
-    /// model; 1 to 512. A tenant has at most a quarter of the places.
+    /// Additional concurrent jobs of kinds that mostly wait for other services: deliveries, answers in
+    /// channels, analyses by a model; 1 to 512. A tenant may use at most a quarter of them.
     pub waiting: u16,
-    /// How often the queue is looked at when nothing wakes the runner.
+    /// Interval of polling the queue when nothing wakes the runner.
     pub poll_ms: u64,
-    /// How long a node has a job to itself without a sign of life.
+    /// Duration of a lease without renewal.
     pub lease_ms: u64,
-    /// How often a running job's lease is renewed; at most a third of the lease, so that one miss does no harm.
+    /// Interval of renewing a running job's lease; at most a third of the lease, so that one missed renewal
+    /// does no harm.
     pub heartbeat_ms: u64,
 }
 
-/// How many jobs run at once.
+/// Limits on concurrent jobs.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Places {
+pub(crate) struct Slots {
     /// On this node.
     pub(crate) all: usize,
-    /// Of one tenant.
+    /// Per tenant.
     pub(crate) each: usize,
 }
 
@@ -38,7 +39,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Refuses what can't work.
+    /// Rejects invalid values.
     pub fn check(&self) -> Result<()> {
         if !(1..=64).contains(&self.concurrency) {
             return Err(Error::invalid("jobs.concurrency", "must be between 1 and 64"));
@@ -61,15 +62,15 @@ impl Config {
         Ok(())
     }
 
-    /// The places for jobs whose runs mostly wait, or for the others; and how many of them one tenant may have.
-    pub(crate) fn places(&self, waits: bool) -> Places {
+    /// The slots for kinds whose runs mostly wait, or for the others.
+    pub(crate) fn slots(&self, waits: bool) -> Slots {
         if waits {
             let all = usize::from(self.waiting);
-            // such a run ends when somebody else pleases, so what is left to others has to be much
-            Places { all, each: (all / 4).max(1) }
+            // Such a run may last arbitrarily long, so a large share is left to other tenants.
+            Slots { all, each: (all / 4).max(1) }
         } else {
             let all = usize::from(self.concurrency);
-            Places { all, each: all - all / 4 }
+            Slots { all, each: all - all / 4 }
         }
     }
 

@@ -1,4 +1,4 @@
-//! Putting a job into the queue.
+//! Enqueues jobs.
 
 use chrono::{DateTime, Utc};
 use loam_db::Tx;
@@ -14,15 +14,16 @@ const MAX_ATTEMPTS: u16 = 10;
 /// A job to enqueue.
 #[derive(Clone, Debug)]
 pub struct NewJob<P> {
-    /// Names the handler.
+    /// Kind, which selects the handler.
     pub kind: &'static str,
-    /// What the handler is given. It can be read through the API: ids, never secrets.
+    /// Input of the handler. It is visible through the API: ids, never secrets.
     pub payload: P,
-    /// Not before this time; at once unless given.
+    /// Earliest time to run; `None` for now.
     pub run_at: Option<DateTime<Utc>>,
-    /// Runs after which it is given up, 1 to 1,000; 10 unless given.
+    /// Maximum number of attempts, 1 to 1,000; `None` for 10.
     pub max_attempts: Option<u16>,
-    /// While the tenant has a job of this kind with this key, finished or not, a second one is not enqueued.
+    /// Prevents duplicates: while the tenant has a job of this kind with this key, finished or not, another
+    /// is not enqueued.
     pub unique_key: Option<String>,
 }
 
@@ -32,21 +33,21 @@ impl<P> NewJob<P> {
         Self { kind, payload, run_at: None, max_attempts: None, unique_key: None }
     }
 
-    /// Not before this time.
+    /// Sets the earliest time to run.
     #[must_use]
     pub fn at(mut self, run_at: DateTime<Utc>) -> Self {
         self.run_at = Some(run_at);
         self
     }
 
-    /// Given up after so many runs.
+    /// Sets the maximum number of attempts.
     #[must_use]
     pub fn attempts(mut self, max: u16) -> Self {
         self.max_attempts = Some(max);
         self
     }
 
-    /// Not when there is one with this key already.
+    /// Sets the unique key.
     #[must_use]
     pub fn unique(mut self, key: impl Into<String>) -> Self {
         self.unique_key = Some(key.into());
@@ -54,12 +55,12 @@ impl<P> NewJob<P> {
     }
 }
 
-/// Enqueues a job for the transaction's tenant, in that transaction: a rollback takes the job with it. `None` when
-/// there is one with the same unique key already. Jobs of the instance belong to [`TenantId::NIL`] and need a
+/// Enqueues a job for the transaction's tenant, in that transaction: a rollback removes the job. `None` if a
+/// job with the same unique key exists. Jobs of the instance belong to [`TenantId::NIL`] and need a
 /// transaction of the system role.
 ///
-/// A runner in the same process learns of it at its next poll, or at once through [`Wake`](crate::Wake) after the
-/// commit.
+/// A runner in the same process finds it at its next poll, or at once if [`Wake`](crate::Wake) is called
+/// after the commit.
 ///
 /// [`TenantId::NIL`]: loam_kernel::TenantId::NIL
 pub async fn enqueue<R, P: Serialize>(tx: &Tx<R>, clock: &Clock, job: NewJob<P>) -> Result<Option<JobId>> {
@@ -96,7 +97,7 @@ pub async fn enqueue<R, P: Serialize>(tx: &Tx<R>, clock: &Clock, job: NewJob<P>)
     Ok(queries::insert(tx, row).await?.then_some(id))
 }
 
-/// PostgreSQL can't store one, and refusing it here keeps the caller's transaction alive.
+/// PostgreSQL can't store NUL characters; rejecting them here keeps the caller's transaction usable.
 fn has_nul(value: &Value) -> bool {
     match value {
         Value::String(text) => text.contains('\0'),

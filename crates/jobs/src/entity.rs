@@ -1,57 +1,61 @@
-//! A job as it is kept.
+//! The `jobs` table.
 
 use loam_kernel::{JobId, NodeId, TenantId};
 use sea_orm::entity::prelude::*;
 
 use crate::state::JobState;
 
-/// A piece of background work.
+/// A background job.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(
     table_name = "jobs",
-    comment = "a piece of background work, run at least once; kept for 14 days after its end"
+    comment = "background jobs, run at least once; kept for 14 days after they end"
 )]
 pub struct Model {
-    /// The tenant, or nil.
-    #[sea_orm(primary_key, auto_increment = false, comment = "whose work it is; nil for the instance's own")]
+    /// Tenant ID; nil for jobs of the instance.
+    #[sea_orm(primary_key, auto_increment = false, comment = "tenant ID; nil for jobs of the instance")]
     pub tenant_id: TenantId,
-    /// The row.
+    /// ID of the job.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: JobId,
-    /// Which handler runs it.
-    #[sea_orm(column_type = "Text", comment = "names the handler that runs it")]
+    /// Kind, which selects the handler.
+    #[sea_orm(column_type = "Text", comment = "kind, which selects the handler")]
     pub kind: String,
-    /// What the handler is given.
-    #[sea_orm(column_type = "JsonBinary", comment = "what the handler is given; never a secret")]
+    /// Input of the handler.
+    #[sea_orm(column_type = "JsonBinary", comment = "input of the handler; never contains secrets")]
     pub payload: Json,
-    /// Where it stands.
-    #[sea_orm(comment = "queued, running, succeeded, failed or cancelled")]
+    /// State.
+    #[sea_orm(comment = "queued, running, succeeded, failed, cancelled")]
     pub state: JobState,
-    /// Runs begun.
-    #[sea_orm(comment = "runs begun, the present one included; counted when the job is claimed")]
-    pub attempts: i32,
-    /// Runs at most.
-    #[sea_orm(comment = "runs after which it is given up")]
-    pub max_attempts: i32,
-    /// When it is due.
-    #[sea_orm(comment = "not run before this time")]
-    pub run_at: DateTimeUtc,
-    /// How long the node has it.
+    /// Number of attempts started.
     #[sea_orm(
-        comment = "while running: until when the node has it to itself; a lease that has run out is claimed again"
+        comment = "number of attempts started, including the current one; counted when the job is claimed"
     )]
+    pub attempts: i32,
+    /// Maximum number of attempts.
+    #[sea_orm(comment = "maximum number of attempts")]
+    pub max_attempts: i32,
+    /// Earliest time to run.
+    #[sea_orm(comment = "earliest time to run")]
+    pub run_at: DateTimeUtc,
+    /// When the lease expires.
+    #[sea_orm(comment = "while running: when the lease of its node expires; the job is then claimed again")]
     pub lease_until: Option<DateTimeUtc>,
-    /// The node that has it.
-    #[sea_orm(comment = "node that runs it")]
+    /// Node that holds the lease.
+    #[sea_orm(comment = "node that holds the lease")]
     pub lease_owner: Option<NodeId>,
-    /// Why the last run failed.
-    #[sea_orm(column_type = "Text", nullable, comment = "why the last run failed, at most 2,000 characters")]
-    pub last_error: Option<String>,
-    /// Keeps a second one away.
+    /// Error of the last failed attempt.
     #[sea_orm(
         column_type = "Text",
         nullable,
-        comment = "a second job of this kind with this key is not enqueued"
+        comment = "error of the last failed attempt, at most 2,000 characters"
+    )]
+    pub last_error: Option<String>,
+    /// Prevents duplicates.
+    #[sea_orm(
+        column_type = "Text",
+        nullable,
+        comment = "prevents duplicates: a second job of this kind with this key is not enqueued"
     )]
     pub unique_key: Option<String>,
     /// When it ended.

@@ -1,4 +1,4 @@
-//! What runs a job.
+//! Handlers of jobs.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,68 +11,71 @@ use tokio_util::sync::CancellationToken;
 
 use crate::schedule::Schedule;
 
-/// The code of the error that no further attempt can mend.
-pub(crate) const UNREADABLE: &str = "unreadable_payload";
+/// The code of an error that a retry can't fix.
+pub(crate) const UNREADABLE_PAYLOAD: &str = "unreadable_payload";
 
-/// Runs the jobs of one kind. It must be idempotent: a run may be repeated though it did its work.
+/// Runs the jobs of one kind. It must be idempotent: a run may be repeated although it did its work.
 #[async_trait]
 pub trait Handler: Send + Sync {
     /// The kind of job: a slug such as `projects.delete`.
     fn kind(&self) -> &'static str;
 
-    /// Whether a run mostly waits for somebody else, such as another server. Runs of such kinds have places of their own
-    /// (`jobs.waiting`), so that the slowness of others holds up nothing else.
+    /// Whether a run mostly waits for something else, such as another server. Runs of such kinds have slots
+    /// of their own (`jobs.waiting`), so that slow services do not block other jobs.
     fn waits(&self) -> bool {
         false
     }
 
-    /// Does the work. An error, or a panic, is a failed attempt, which is repeated after a while; an error's
-    /// `retry_after` lengthens the wait.
+    /// Does the work. An error or a panic is a failed attempt, which is retried after a delay; an error's
+    /// `retry_after` extends the delay.
     ///
-    /// The future is dropped, at an `await`, when the lease is lost or the node stops. It must not block its thread
-    /// for longer than a moment.
+    /// The future is dropped at an `await` when the lease is lost or the node stops. It must not block its
+    /// thread for longer than a moment.
     async fn run(&self, job: &JobContext, payload: Value) -> Result<()>;
 }
 
-/// What a handler knows of the job it runs.
+/// The job that a handler runs.
 #[derive(Clone, Debug)]
 pub struct JobContext {
-    /// The job.
+    /// ID of the job.
     pub id: JobId,
-    /// Whose work it is; nil for the instance's own.
+    /// Tenant ID; nil for jobs of the instance.
     pub tenant: TenantId,
-    /// Which run this is, from 1.
+    /// Number of this attempt, from 1.
     pub attempt: i32,
-    /// The run after which the job is given up.
+    /// Maximum number of attempts.
     pub max_attempts: i32,
     pub(crate) cancelled: CancellationToken,
 }
 
 impl JobContext {
-    /// Ends when somebody cancels the job or its lease is lost. A handler that goes on is dropped when the lease ends.
+    /// Completes when the job is cancelled or its lease is lost. A handler that continues is dropped when the
+    /// lease expires.
     pub async fn cancelled(&self) {
         self.cancelled.cancelled().await;
     }
 
-    /// Whether somebody cancelled the job or its lease is lost: to be asked between the steps of long work.
+    /// Whether the job is cancelled or its lease is lost. Check it between the steps of long work.
     pub fn is_cancelled(&self) -> bool {
         self.cancelled.is_cancelled()
     }
 
-    /// The scope for what the job does in its tenant.
+    /// The scope of the job's work in its tenant.
     pub fn scope(&self) -> Scope {
         Scope::system(self.tenant, "jobs")
     }
 }
 
-/// Reads a payload into the handler's own type. One that can't be read fails the job for good: it won't change.
+/// Deserializes a payload. An unreadable payload fails the job permanently, because a retry gets the same
+/// payload.
 pub fn read_payload<T: DeserializeOwned>(payload: Value) -> Result<T> {
     serde_json::from_value(payload).map_err(|e| {
-        Error::new(Kind::Invalid, UNREADABLE, "the payload is not what this kind of job takes").with_source(e)
+        Error::new(Kind::Invalid, UNREADABLE_PAYLOAD, "the payload is invalid for this kind of job")
+            .with_source(e)
     })
 }
 
-/// What a node can run, and what it sees to be enqueued on time.
+/// The handlers and schedules of a node.
 #[derive(Clone, Default)]
 pub struct Handlers {
     by_kind: HashMap<&'static str, Arc<dyn Handler>>,
@@ -80,26 +83,26 @@ pub struct Handlers {
 }
 
 impl Handlers {
-    /// None yet.
+    /// No handlers.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a handler; it takes the place of an earlier one of its kind.
+    /// Adds a handler; it replaces an earlier one of the same kind.
     #[must_use]
     pub fn with(mut self, handler: impl Handler + 'static) -> Self {
         self.by_kind.insert(handler.kind(), Arc::new(handler));
         self
     }
 
-    /// Adds a schedule. A kind that has no handler here stays queued for a node that has one.
+    /// Adds a schedule. A job whose kind has no handler here stays queued for a node that has one.
     #[must_use]
     pub fn every(mut self, schedule: Schedule) -> Self {
         self.schedules.push(schedule);
         self
     }
 
-    /// The kinds whose runs mostly wait, or those whose runs don't.
+    /// The kinds whose runs mostly wait, or the others.
     pub(crate) fn kinds(&self, wait: bool) -> Vec<&'static str> {
         self.by_kind.iter().filter(|(_, handler)| handler.waits() == wait).map(|(kind, _)| *kind).collect()
     }

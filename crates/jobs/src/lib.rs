@@ -1,14 +1,14 @@
-//! Durable background jobs: enqueued in the transaction that makes them necessary, run at least once, seen and
-//! steered through the API.
+//! Durable background jobs: enqueued in the transaction that makes them necessary, run at least once, and
+//! inspected and controlled through the API.
 //!
-//! Belongs here: the queue, the runner, schedules, and the routes over jobs. Does not belong here: what any one job
-//! does; a handler lives in the crate whose work it is.
+//! Belongs here: the queue, the runner, schedules, and the routes over jobs. Does not belong here: the work
+//! of a specific job; its handler is in the crate that owns the work.
 //!
-//! **Handlers must be idempotent.** A job runs until a run has been recorded as its success. A node that dies, loses
-//! the database or is too slow to renew its lease leaves the job to another run, though its own work may be done
-//! already. What can't happen is two recorded endings: an ending is written only by the run that holds the lease.
+//! **Handlers must be idempotent.** A job is repeated until a run is recorded as succeeded. If a node
+//! crashes, loses the database or is too slow to renew its lease, the job runs again, although its work may
+//! be done already. A job never has two recorded ends: only the run that holds the lease records one.
 //!
-//! Leases compare the clocks of nodes, which therefore have to agree to within a few seconds.
+//! Leases compare the clocks of nodes, so these must agree to within a few seconds.
 
 mod backoff;
 mod config;
@@ -17,7 +17,7 @@ pub mod entity;
 mod handler;
 mod queries;
 mod retention;
-mod rounds;
+mod round_robin;
 pub mod routes;
 mod run;
 mod runner;
@@ -32,7 +32,7 @@ pub use retention::KEEP_FINISHED;
 pub use routes::JobView;
 pub use runner::{Runner, RunnerHandle, Wake};
 pub use schedule::Schedule;
-pub use service::{ChangeLog, JobChange, JobFilter, Jobs, Whose};
+pub use service::{ChangeLog, InstanceQuery, JobChange, JobFilter, Jobs};
 pub use state::JobState;
 
 use loam_db::EntityShape;

@@ -1,4 +1,4 @@
-//! The only place where rows of `jobs` are read and written.
+//! All queries on `jobs`.
 
 use std::time::Duration;
 
@@ -11,21 +11,23 @@ use sea_orm::{ColumnTrait, Condition, QueryFilter, QueryOrder, QuerySelect, Set}
 use crate::entity::{ActiveModel, Column, Entity, Model};
 use crate::state::JobState;
 
-/// The condition of the index on `run_at`, in its own words: with bound values PostgreSQL couldn't tell that it applies.
+/// The predicate of the partial index on `run_at`, as literal SQL: PostgreSQL can't match bound values
+/// against it.
 const OPEN: &str = "state IN ('queued', 'running')";
 
-/// One run's hold on a job. The attempt is part of it, so that a later run on the same node is another hold.
+/// The lease of one run of a job. It includes the attempt, so that a later run on the same node has a
+/// different lease.
 #[derive(Clone, Debug)]
-pub(crate) struct Hold {
+pub(crate) struct Lease {
     pub(crate) tenant: TenantId,
     pub(crate) id: JobId,
     pub(crate) node: NodeId,
     pub(crate) attempt: i32,
 }
 
-/// How a run ends on the record.
+/// How a run is recorded.
 #[derive(Debug)]
-pub(crate) enum Ending {
+pub(crate) enum RunOutcome {
     Succeeded,
     Failed {
         error: String,
@@ -34,18 +36,18 @@ pub(crate) enum Ending {
         error: String,
         at: DateTime<Utc>,
     },
-    /// The node stops: the job goes back to the queue as if this run had not begun.
-    GivenBack,
+    /// The node stops: the job returns to the queue, and the run does not count as an attempt.
+    Released,
 }
 
-/// What has become of a hold.
+/// The state of a lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Held {
-    Yes,
-    /// Somebody cancelled the job.
+pub(crate) enum LeaseState {
+    Held,
+    /// The job was cancelled.
     Cancelled,
-    /// The lease has run out, and another run may have begun.
-    No,
+    /// The lease has expired, and another run may have started.
+    Lost,
 }
 
 pub(crate) async fn insert<R>(tx: &Tx<R>, row: ActiveModel) -> Result<bool> {
@@ -73,7 +75,7 @@ pub(crate) async fn lock(tx: &Tx<Tenant>, id: JobId) -> Result<Option<Model>> {
     tx.get_locked::<Entity>(id).await
 }
 
-/// The same for a job of the instance, while the transaction's tenant is that of the operator.
+/// The same for a job of the instance, in a transaction of the operator's tenant.
 pub(crate) async fn lock_instance(tx: &Tx<System>, id: JobId) -> Result<Option<Model>> {
     let filter = Condition::all().add(Column::TenantId.eq(TenantId::NIL)).add(Column::Id.eq(id));
     tx.find_any::<Entity>().filter(filter).locked().one().await
@@ -87,7 +89,7 @@ pub(crate) async fn update_instance(tx: &Tx<System>, row: ActiveModel) -> Result
     tx.update_any(ActiveModel { tenant_id: Set(TenantId::NIL), ..row }).await
 }
 
-/// Due are jobs whose time has come, and running ones whose lease has run out.
+/// Jobs whose time has come, and running jobs whose lease has expired.
 fn due(kinds: &[&'static str], except: &[JobId], now: DateTime<Utc>) -> Condition {
     let expired = Condition::all().add(Column::State.eq(JobState::Running)).add(Column::LeaseUntil.lte(now));
     Condition::all()
@@ -98,7 +100,8 @@ fn due(kinds: &[&'static str], except: &[JobId], now: DateTime<Utc>) -> Conditio
         .add_option((!except.is_empty()).then(|| Column::Id.is_not_in(except.iter().copied())))
 }
 
-/// The tenants that have something to claim. Asked first, as an idle poll must not take SQLite's one writer.
+/// The tenants that have jobs to claim. A separate read, so that an idle poll does not take SQLite's write
+/// lock.
 pub(crate) async fn tenants_due(
     tx: &Tx<System>,
     kinds: &[&'static str],
@@ -108,137 +111,148 @@ pub(crate) async fn tenants_due(
     tx.tenants_with::<Entity>(OPEN, due(kinds, except, now)).await
 }
 
-/// The number of jobs whose time has come and that wait for a free node.
+/// The number of due jobs that wait for a free node.
 pub(crate) async fn waiting(tx: &Tx<System>, now: DateTime<Utc>) -> Result<u64> {
     let filter = Condition::all().add(Expr::cust(OPEN)).add(Column::RunAt.lte(now));
     tx.find_any::<Entity>().filter(filter).filter(Column::State.eq(JobState::Queued)).count().await
 }
 
-/// What a claim found.
+/// The result of a claim.
 #[derive(Debug, Default)]
 pub(crate) struct Claimed {
-    /// To be run now; as they are after the claim.
-    pub(crate) live: Vec<Model>,
-    /// Given up: the lease of their last attempt ran out, so each of their runs may have taken its node down.
-    pub(crate) spent: Vec<Model>,
+    /// Jobs to run now, as they are after the claim.
+    pub(crate) runnable: Vec<Model>,
+    /// Jobs that failed for good: the lease of their last attempt expired, so each run may have crashed its
+    /// node.
+    pub(crate) exhausted: Vec<Model>,
 }
 
-/// Takes up to `limit` due jobs of a tenant for a node, the longest due first.
+/// Claims up to `limit` due jobs of a tenant for a node, the longest overdue first.
 pub(crate) async fn claim(
     tx: &Tx<System>,
     kinds: &[&'static str],
     except: &[JobId],
-    (node, lease): (NodeId, Duration),
+    (node, duration): (NodeId, Duration),
     now: DateTime<Utc>,
     (tenant, limit): (TenantId, usize),
 ) -> Result<Claimed> {
     let limit = u64::try_from(limit).unwrap_or(u64::MAX);
     let find = tx.find_free::<Entity>().filter(due(kinds, except, now)).filter(Column::TenantId.eq(tenant));
     let rows = find.order_by_asc(Column::RunAt).limit(limit).all().await?;
-    let (spent, mut live): (Vec<Model>, Vec<Model>) =
+    let (exhausted, mut runnable): (Vec<Model>, Vec<Model>) =
         rows.into_iter().partition(|row| row.state == JobState::Running && row.attempts >= row.max_attempts);
-    if !spent.is_empty() {
+    if !exhausted.is_empty() {
         tx.update_all::<Entity>()
             .set(Column::State, JobState::Failed)
             .set(
                 Column::LastError,
-                "the lease of the last attempt ran out: its node died or lost the database",
+                "the lease of the last attempt expired: its node crashed or lost the database",
             )
             .set(Column::LeaseUntil, Option::<DateTime<Utc>>::None)
             .set(Column::LeaseOwner, Option::<NodeId>::None)
             .set(Column::FinishedAt, now)
             .set(Column::UpdatedAt, now)
-            .filter(these(&spent))
+            .filter(by_keys(&exhausted))
             .exec()
             .await?;
     }
-    if !live.is_empty() {
-        let until = now + lease;
+    if !runnable.is_empty() {
+        let until = now + duration;
         tx.update_all::<Entity>()
             .set(Column::State, JobState::Running)
             .set(Column::Attempts, Expr::col(Column::Attempts).add(1))
             .set(Column::LeaseUntil, until)
             .set(Column::LeaseOwner, node)
             .set(Column::UpdatedAt, now)
-            .filter(these(&live))
+            .filter(by_keys(&runnable))
             .exec()
             .await?;
-        for row in &mut live {
+        for row in &mut runnable {
             row.attempts += 1;
         }
     }
-    Ok(Claimed { live, spent })
+    Ok(Claimed { runnable, exhausted })
 }
 
-/// The rows by their whole key: an id alone would find no index.
-fn these(rows: &[Model]) -> Condition {
+/// The rows by their full primary key: the id alone would not use an index.
+fn by_keys(rows: &[Model]) -> Condition {
     rows.iter().fold(Condition::any(), |any, row| {
         any.add(Condition::all().add(Column::TenantId.eq(row.tenant_id)).add(Column::Id.eq(row.id)))
     })
 }
 
-fn by(hold: &Hold) -> Condition {
+fn owned_by(lease: &Lease) -> Condition {
     Condition::all()
-        .add(Column::TenantId.eq(hold.tenant))
-        .add(Column::Id.eq(hold.id))
-        .add(Column::LeaseOwner.eq(hold.node))
-        .add(Column::Attempts.eq(hold.attempt))
+        .add(Column::TenantId.eq(lease.tenant))
+        .add(Column::Id.eq(lease.id))
+        .add(Column::LeaseOwner.eq(lease.node))
+        .add(Column::Attempts.eq(lease.attempt))
 }
 
-fn held(hold: &Hold, now: DateTime<Utc>) -> Condition {
-    by(hold).add(Column::State.eq(JobState::Running)).add(Column::LeaseUntil.gt(now))
+fn held_lease(lease: &Lease, now: DateTime<Utc>) -> Condition {
+    owned_by(lease).add(Column::State.eq(JobState::Running)).add(Column::LeaseUntil.gt(now))
 }
 
-/// Renews a lease, unless it has been lost.
-pub(crate) async fn renew(tx: &Tx<System>, hold: &Hold, now: DateTime<Utc>, lease: Duration) -> Result<Held> {
-    let renewal = tx.update_all::<Entity>().set(Column::LeaseUntil, now + lease);
-    if renewal.filter(held(hold, now)).exec().await? > 0 {
-        return Ok(Held::Yes);
+/// Renews a lease, unless it is lost.
+pub(crate) async fn renew(
+    tx: &Tx<System>,
+    lease: &Lease,
+    now: DateTime<Utc>,
+    duration: Duration,
+) -> Result<LeaseState> {
+    let renewal = tx.update_all::<Entity>().set(Column::LeaseUntil, now + duration);
+    if renewal.filter(held_lease(lease, now)).exec().await? > 0 {
+        return Ok(LeaseState::Held);
     }
-    let cancelled = by(hold).add(Column::State.eq(JobState::Cancelled));
+    let cancelled = owned_by(lease).add(Column::State.eq(JobState::Cancelled));
     let row = tx.find_any::<Entity>().filter(cancelled).one().await?;
-    Ok(if row.is_some() { Held::Cancelled } else { Held::No })
+    Ok(if row.is_some() { LeaseState::Cancelled } else { LeaseState::Lost })
 }
 
-/// Records how a run ended, unless its lease has been lost.
-pub(crate) async fn end(tx: &Tx<System>, hold: &Hold, now: DateTime<Utc>, ending: &Ending) -> Result<Held> {
+/// Records the end of a run, unless its lease is lost.
+pub(crate) async fn end(
+    tx: &Tx<System>,
+    lease: &Lease,
+    now: DateTime<Utc>,
+    outcome: &RunOutcome,
+) -> Result<LeaseState> {
     let update = tx
         .update_all::<Entity>()
         .set(Column::LeaseUntil, Option::<DateTime<Utc>>::None)
         .set(Column::LeaseOwner, Option::<NodeId>::None)
         .set(Column::UpdatedAt, now);
-    let update = match ending {
-        Ending::Succeeded => update
+    let update = match outcome {
+        RunOutcome::Succeeded => update
             .set(Column::State, JobState::Succeeded)
             .set(Column::LastError, Option::<String>::None)
             .set(Column::FinishedAt, now),
-        Ending::Failed { error } => update
+        RunOutcome::Failed { error } => update
             .set(Column::State, JobState::Failed)
             .set(Column::LastError, error.as_str())
             .set(Column::FinishedAt, now),
-        Ending::Retry { error, at } => update
+        RunOutcome::Retry { error, at } => update
             .set(Column::State, JobState::Queued)
             .set(Column::LastError, error.as_str())
             .set(Column::RunAt, *at),
-        Ending::GivenBack => update
+        RunOutcome::Released => update
             .set(Column::State, JobState::Queued)
             .set(Column::Attempts, Expr::col(Column::Attempts).sub(1)),
     };
-    if update.filter(held(hold, now)).exec().await? > 0 {
-        return Ok(Held::Yes);
+    if update.filter(held_lease(lease, now)).exec().await? > 0 {
+        return Ok(LeaseState::Held);
     }
-    // a cancelled job keeps its lease until its run has stopped, so that a retry can't begin beside it
+    // A cancelled job keeps its lease until its run has stopped, so that a retry can't run concurrently.
     let released = tx
         .update_all::<Entity>()
         .set(Column::LeaseUntil, Option::<DateTime<Utc>>::None)
         .set(Column::LeaseOwner, Option::<NodeId>::None)
-        .filter(by(hold).add(Column::State.eq(JobState::Cancelled)))
+        .filter(owned_by(lease).add(Column::State.eq(JobState::Cancelled)))
         .exec()
         .await?;
-    Ok(if released > 0 { Held::Cancelled } else { Held::No })
+    Ok(if released > 0 { LeaseState::Cancelled } else { LeaseState::Lost })
 }
 
-/// Deletes about `batch` of the jobs that ended before `before`, the oldest first; says how many.
+/// Deletes about `batch` jobs that ended before `before`, oldest first. Returns their number.
 pub(crate) async fn delete_finished(tx: &Tx<System>, before: DateTime<Utc>, batch: u64) -> Result<u64> {
     let old = Column::FinishedAt.lt(before);
     let find = tx.find_any::<Entity>().filter(old.clone()).order_by_asc(Column::FinishedAt);

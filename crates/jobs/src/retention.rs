@@ -1,4 +1,4 @@
-//! Forgetting jobs that ended long ago.
+//! Deletes jobs that ended long ago.
 
 use std::time::Duration;
 
@@ -10,18 +10,18 @@ use serde_json::Value;
 use crate::handler::{Handler, JobContext};
 use crate::queries;
 
-/// How long a finished job can be looked at.
+/// How long a finished job is kept.
 pub const KEEP_FINISHED: Duration = Duration::from_secs(14 * 86_400);
 
-/// How often old ones are looked for.
-pub(crate) const EVERY: Duration = Duration::from_secs(3600);
+/// Interval of deletions.
+pub(crate) const INTERVAL: Duration = Duration::from_secs(3600);
 
 pub(crate) const KIND: &str = "jobs.delete_finished";
 
-/// Rows a transaction: few enough that nobody waits long for it.
+/// Rows per transaction: small enough that it does not block others for long.
 const BATCH: u64 = 500;
 
-/// Deletes what ended longer than [`KEEP_FINISHED`] ago.
+/// Deletes jobs that ended longer than [`KEEP_FINISHED`] ago.
 pub(crate) struct DeleteFinished {
     pub(crate) db: Db,
     pub(crate) clock: Clock,
@@ -46,7 +46,7 @@ impl Handler for DeleteFinished {
             }
         }
         if deleted > 0 {
-            tracing::info!(jobs.deleted = deleted, "finished jobs deleted");
+            tracing::info!(jobs.deleted = deleted, "deleted finished jobs");
         }
         Ok(())
     }

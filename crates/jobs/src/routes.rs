@@ -1,4 +1,4 @@
-//! Jobs over HTTP.
+//! The routes of jobs.
 
 use axum::extract::State;
 use chrono::{DateTime, Utc};
@@ -10,33 +10,33 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::entity::Model;
-use crate::service::{JobFilter, Jobs, Whose};
+use crate::service::{InstanceQuery, JobFilter, Jobs};
 use crate::state::JobState;
 
-/// A piece of background work.
+/// A background job.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct JobView {
     id: JobId,
-    /// Names what is done.
+    /// Kind, which selects the handler.
     kind: String,
-    /// Where it stands.
+    /// State.
     state: JobState,
-    /// What is to be done.
+    /// Input of the job.
     #[schema(value_type = Object)]
     payload: serde_json::Value,
-    /// Runs begun, the present one included.
+    /// Number of attempts started, including the current one.
     attempts: i32,
-    /// Runs after which it is given up.
+    /// Maximum number of attempts.
     max_attempts: i32,
-    /// Not run before this time.
+    /// Earliest time to run.
     run_at: DateTime<Utc>,
-    /// While running: until when its node has it without a further sign of life.
+    /// While running: when the lease of its node expires, unless renewed.
     lease_until: Option<DateTime<Utc>>,
-    /// The node that runs it.
+    /// Node that holds the lease.
     lease_owner: Option<NodeId>,
-    /// Why the last run failed.
+    /// Error of the last failed attempt.
     last_error: Option<String>,
-    /// A second job of this kind with this key is not enqueued.
+    /// Prevents duplicates: a second job of this kind with this key is not enqueued.
     unique_key: Option<String>,
     /// When it succeeded, failed or was cancelled.
     finished_at: Option<DateTime<Utc>>,
@@ -81,10 +81,10 @@ fn tagged(row: Model) -> Tagged<JobView> {
     Tagged::new(row.updated_at, row.into())
 }
 
-/// Jobs, newest first.
+/// Lists jobs, newest first.
 #[utoipa::path(
     get, path = "/api/v1/jobs", tag = "jobs", operation_id = "jobs_list",
-    params(JobFilter, Whose, PageQuery),
+    params(JobFilter, InstanceQuery, PageQuery),
     responses((status = 200, body = Page<JobView>), (status = "4XX", body = ErrorBody)),
     security(("api_key" = ["jobs:read"]))
 )]
@@ -92,17 +92,17 @@ async fn list(
     State(jobs): State<Jobs>,
     Caller(scope): Caller,
     Query(filter): Query<JobFilter>,
-    Query(whose): Query<Whose>,
+    Query(target): Query<InstanceQuery>,
     Query(page): Query<PageQuery>,
 ) -> ApiResult<axum::Json<Page<JobView>>> {
-    let page = jobs.list(&scope, whose, &filter, &page).await?;
+    let page = jobs.list(&scope, target, &filter, &page).await?;
     Ok(axum::Json(page.map(JobView::from)))
 }
 
-/// One job.
+/// Returns a job.
 #[utoipa::path(
     get, path = "/api/v1/jobs/{id}", tag = "jobs", operation_id = "jobs_get",
-    params(("id" = JobId, Path), Whose),
+    params(("id" = JobId, Path), InstanceQuery),
     responses((status = 200, body = JobView), (status = "4XX", body = ErrorBody)),
     security(("api_key" = ["jobs:read"]))
 )]
@@ -110,18 +110,18 @@ async fn get(
     State(jobs): State<Jobs>,
     Caller(scope): Caller,
     Path(id): Path<JobId>,
-    Query(whose): Query<Whose>,
+    Query(target): Query<InstanceQuery>,
 ) -> ApiResult<Tagged<JobView>> {
-    Ok(tagged(jobs.get(&scope, whose, id).await?))
+    Ok(tagged(jobs.get(&scope, target, id).await?))
 }
 
-/// Puts a job that failed or was cancelled back into the queue, with all its attempts before it.
+/// Returns a failed or cancelled job to the queue and resets its attempts.
 #[utoipa::path(
     post, path = "/api/v1/jobs/{id}/retry", tag = "jobs", operation_id = "jobs_retry",
-    params(("id" = JobId, Path), Whose),
+    params(("id" = JobId, Path), InstanceQuery),
     responses(
         (status = 200, body = JobView),
-        (status = 409, description = "it neither failed nor was cancelled, or its last run is still being stopped", body = ErrorBody),
+        (status = 409, description = "the job has not failed and was not cancelled, or its last run is still stopping", body = ErrorBody),
         (status = "4XX", body = ErrorBody),
     ),
     security(("api_key" = ["jobs:write"]))
@@ -130,18 +130,18 @@ async fn retry(
     State(jobs): State<Jobs>,
     Caller(scope): Caller,
     Path(id): Path<JobId>,
-    Query(whose): Query<Whose>,
+    Query(target): Query<InstanceQuery>,
 ) -> ApiResult<Tagged<JobView>> {
-    Ok(tagged(jobs.retry(&scope, whose, id).await?))
+    Ok(tagged(jobs.retry(&scope, target, id).await?))
 }
 
-/// Calls a job off. One in the queue never runs; one that runs is told to stop within seconds.
+/// Cancels a job. A queued job never runs; a running one is signalled to stop within seconds.
 #[utoipa::path(
     post, path = "/api/v1/jobs/{id}/cancel", tag = "jobs", operation_id = "jobs_cancel",
-    params(("id" = JobId, Path), Whose),
+    params(("id" = JobId, Path), InstanceQuery),
     responses(
         (status = 200, body = JobView),
-        (status = 409, description = "it has ended already", body = ErrorBody),
+        (status = 409, description = "the job has ended", body = ErrorBody),
         (status = "4XX", body = ErrorBody),
     ),
     security(("api_key" = ["jobs:write"]))
@@ -150,7 +150,7 @@ async fn cancel(
     State(jobs): State<Jobs>,
     Caller(scope): Caller,
     Path(id): Path<JobId>,
-    Query(whose): Query<Whose>,
+    Query(target): Query<InstanceQuery>,
 ) -> ApiResult<Tagged<JobView>> {
-    Ok(tagged(jobs.cancel(&scope, whose, id).await?))
+    Ok(tagged(jobs.cancel(&scope, target, id).await?))
 }

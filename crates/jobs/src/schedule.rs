@@ -1,4 +1,4 @@
-//! Jobs that come again and again.
+//! Recurring jobs.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use serde_json::Value;
 use crate::enqueue::{NewJob, enqueue};
 use crate::retention::KEEP_FINISHED;
 
-/// A job of the instance, enqueued once a slot over all nodes. Slots begin at whole multiples of `every` since 1970.
-/// Slots that passed while no node was up are not made up for, but for the latest.
+/// A recurring job of the instance, enqueued once per slot over all nodes. Slots begin at multiples of
+/// `every` since 1970. Of the slots missed while no node was running, only the latest is run.
 #[derive(Clone, Debug)]
 pub struct Schedule {
     kind: &'static str,
@@ -20,8 +20,8 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// A schedule with an empty payload. `every` is in whole seconds, and at most half the time for which finished jobs
-    /// are kept: it is the kept job that says that a slot has had its turn.
+    /// A schedule with an empty payload. `every` is in whole seconds, and at most half the retention period
+    /// of finished jobs, because the stored job marks its slot as done.
     pub fn new(kind: &'static str, every: Duration) -> Result<Self> {
         if every.subsec_nanos() != 0 || every.is_zero() || every > KEEP_FINISHED / 2 {
             return Err(Error::invalid("every", "must be in whole seconds, from 1 second to 7 days"));
@@ -29,21 +29,21 @@ impl Schedule {
         Ok(Self { kind, every, payload: Value::Null })
     }
 
-    /// What the handler is given.
+    /// Sets the input of the handler.
     #[must_use]
     pub fn with_payload(mut self, payload: Value) -> Self {
         self.payload = payload;
         self
     }
 
-    /// The slot of a moment, as its begin in seconds since 1970.
+    /// The slot that contains a time, as its start in seconds since 1970.
     fn slot(&self, now: DateTime<Utc>) -> i64 {
         let every = i64::try_from(self.every.as_secs()).unwrap_or(i64::MAX);
         now.timestamp().div_euclid(every) * every
     }
 }
 
-/// Remembers which slots this node has seen to, so that an idle poll asks the database nothing.
+/// Remembers which slots this node has enqueued, so that an idle poll needs no query.
 pub(crate) struct Scheduler {
     schedules: Vec<(Schedule, Option<i64>)>,
 }
@@ -53,23 +53,23 @@ impl Scheduler {
         Self { schedules: schedules.into_iter().map(|schedule| (schedule, None)).collect() }
     }
 
-    /// Enqueues the slots that have begun since the last call.
+    /// Enqueues the slots that have started since the last call.
     pub(crate) async fn enqueue_due(&mut self, db: &Db, clock: &Clock) -> Result<()> {
         let now = clock.now();
-        if self.schedules.iter().all(|(schedule, seen)| *seen == Some(schedule.slot(now))) {
+        if self.schedules.iter().all(|(schedule, enqueued)| *enqueued == Some(schedule.slot(now))) {
             return Ok(());
         }
         let tx = db.system_write(&Scope::system(TenantId::NIL, "schedule")).await?;
-        for (schedule, seen) in &self.schedules {
+        for (schedule, enqueued) in &self.schedules {
             let slot = schedule.slot(now);
-            if *seen != Some(slot) {
+            if *enqueued != Some(slot) {
                 let job = NewJob::new(schedule.kind, &schedule.payload).unique(format!("slot:{slot}"));
                 enqueue(&tx, clock, job).await?;
             }
         }
         tx.commit().await?;
-        for (schedule, seen) in &mut self.schedules {
-            *seen = Some(schedule.slot(now));
+        for (schedule, enqueued) in &mut self.schedules {
+            *enqueued = Some(schedule.slot(now));
         }
         Ok(())
     }
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slot_longer_than_its_record_is_refused() {
+    fn an_interval_longer_than_the_retention_is_rejected() {
         for every in [Duration::ZERO, Duration::from_millis(1500), Duration::from_secs(8 * 86_400)] {
             assert!(Schedule::new("test", every).is_err(), "{every:?}");
         }

@@ -1,4 +1,4 @@
-//! Who may see and steer which jobs.
+//! Access to jobs: listing, retrying and cancelling.
 
 use std::sync::Arc;
 
@@ -14,53 +14,53 @@ use crate::entity::{ActiveModel, Model};
 use crate::queries;
 use crate::state::JobState;
 
-/// A change that somebody makes to a job, for the audit trail.
+/// A change of a job, for the audit trail.
 #[derive(Clone, Debug)]
 pub struct JobChange<'a> {
     /// `retry` or `cancel`.
     pub action: &'static str,
-    /// The job.
+    /// ID of the job.
     pub id: JobId,
     /// Its kind.
     pub kind: &'a str,
-    /// Where it stood.
+    /// State before the change.
     pub before: JobState,
-    /// Where it stands now.
+    /// State after the change.
     pub after: JobState,
 }
 
-/// Where changes are recorded. The audit trail lives a floor above, which implements this.
+/// Records changes. Implemented by the audit trail in a higher layer.
 #[async_trait]
 pub trait ChangeLog: Send + Sync {
     /// Records the change of a tenant's job in the transaction of the change.
     async fn record(&self, tx: &Tx<Tenant>, change: &JobChange<'_>) -> Result<()>;
 
-    /// Records the change of one of the instance's jobs. The transaction's tenant is the operator's own, in whose trail
-    /// the record belongs.
+    /// Records the change of a job of the instance. The transaction's tenant is the operator's, whose audit
+    /// trail gets the record.
     async fn record_instance(&self, tx: &Tx<System>, change: &JobChange<'_>) -> Result<()>;
 }
 
-/// Which jobs a list holds.
+/// Filter for jobs.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct JobFilter {
-    /// Only those that stand here.
+    /// Only jobs in this state.
     pub state: Option<JobState>,
-    /// Only those of this kind.
+    /// Only jobs of this kind.
     pub kind: Option<String>,
 }
 
-/// Whose jobs are meant.
+/// Selects the tenant's jobs or those of the instance.
 #[derive(Clone, Copy, Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct Whose {
-    /// True for the instance's own jobs instead of the tenant's: for operators, who hold `tenants:read` (to change one,
-    /// `tenants:write`) in the default tenant.
+pub struct InstanceQuery {
+    /// Whether to use the jobs of the instance instead of the tenant's. Only for operators with
+    /// `tenants:read` (for changes, `tenants:write`) in the default tenant. Defaults to false.
     #[serde(default)]
     pub instance: bool,
 }
 
-/// The jobs, as seen from outside. Cheap to clone.
+/// Lists and controls jobs. Cheap to clone.
 #[derive(Clone)]
 pub struct Jobs {
     db: Db,
@@ -70,7 +70,7 @@ pub struct Jobs {
 }
 
 impl Jobs {
-    /// `operators` is the default tenant, whose operators see the instance's own jobs.
+    /// `operators` is the default tenant, whose operators may access the jobs of the instance.
     pub fn new(db: Db, clock: Clock, changes: Arc<dyn ChangeLog>, operators: TenantId) -> Self {
         Self { db, clock, changes, operators }
     }
@@ -79,12 +79,12 @@ impl Jobs {
     pub async fn list(
         &self,
         scope: &Scope,
-        whose: Whose,
+        target: InstanceQuery,
         filter: &JobFilter,
         page: &PageQuery,
     ) -> Result<Page<Model>> {
         let (state, kind) = (filter.state, filter.kind.as_deref());
-        if whose.instance {
+        if target.instance {
             let tx = self.db.system_read(&self.instance(scope, "tenants:read")?).await?;
             queries::list(&tx, state, kind, page).await
         } else {
@@ -92,9 +92,9 @@ impl Jobs {
         }
     }
 
-    /// One job.
-    pub async fn get(&self, scope: &Scope, whose: Whose, id: JobId) -> Result<Model> {
-        let row = if whose.instance {
+    /// A job.
+    pub async fn get(&self, scope: &Scope, target: InstanceQuery, id: JobId) -> Result<Model> {
+        let row = if target.instance {
             let tx = self.db.system_read(&self.instance(scope, "tenants:read")?).await?;
             queries::get(&tx, id).await?
         } else {
@@ -103,16 +103,16 @@ impl Jobs {
         row.ok_or_else(no_job)
     }
 
-    /// Puts a job that failed or was cancelled back into the queue, with all its attempts before it.
-    pub async fn retry(&self, scope: &Scope, whose: Whose, id: JobId) -> Result<Model> {
-        self.change(scope, whose, id, "retry", |row| {
+    /// Returns a failed or cancelled job to the queue and resets its attempts.
+    pub async fn retry(&self, scope: &Scope, target: InstanceQuery, id: JobId) -> Result<Model> {
+        self.change(scope, target, id, "retry", |row| {
             if !matches!(row.state, JobState::Failed | JobState::Cancelled) {
-                return Err(conflict("only a job that failed or was cancelled can be retried", row));
+                return Err(conflict("only a failed or cancelled job can be retried", row));
             }
-            // a cancelled job keeps its lease until its run has stopped
+            // A cancelled job keeps its lease until its run has stopped.
             let now = self.clock.now();
             if row.lease_until.is_some_and(|until| until > now) {
-                let message = "its last run is still being stopped; try again in half a minute";
+                let message = "its last run is still stopping; try again in 30 seconds";
                 return Err(Error::new(Kind::Conflict, "job_stopping", message));
             }
             Ok(ActiveModel {
@@ -128,11 +128,11 @@ impl Jobs {
         .await
     }
 
-    /// Calls a job off. One in the queue never runs; the run of one that has begun is told at its next heartbeat.
-    pub async fn cancel(&self, scope: &Scope, whose: Whose, id: JobId) -> Result<Model> {
-        self.change(scope, whose, id, "cancel", |row| {
+    /// Cancels a job. A queued job never runs; a running one is signalled at its next heartbeat.
+    pub async fn cancel(&self, scope: &Scope, target: InstanceQuery, id: JobId) -> Result<Model> {
+        self.change(scope, target, id, "cancel", |row| {
             if !matches!(row.state, JobState::Queued | JobState::Running) {
-                return Err(conflict("only a job that is queued or running can be cancelled", row));
+                return Err(conflict("only a queued or running job can be cancelled", row));
             }
             Ok(ActiveModel {
                 state: Set(JobState::Cancelled),
@@ -146,7 +146,7 @@ impl Jobs {
     async fn change(
         &self,
         scope: &Scope,
-        whose: Whose,
+        target: InstanceQuery,
         id: JobId,
         action: &'static str,
         rule: impl Fn(&Model) -> Result<ActiveModel> + Send,
@@ -155,7 +155,7 @@ impl Jobs {
             let updated_at = Set(next_version(row.updated_at, self.clock.now()));
             Ok::<_, Error>(ActiveModel { updated_at, ..rule(row)? })
         };
-        if whose.instance {
+        if target.instance {
             self.instance(scope, "tenants:write")?;
             let tx = self.db.system_write(scope).await?;
             let before = queries::lock_instance(&tx, id).await?.ok_or_else(no_job)?;
@@ -173,11 +173,11 @@ impl Jobs {
         }
     }
 
-    /// The scope of the instance's own rows, for an operator alone.
+    /// The scope of the instance's rows, for operators only.
     fn instance(&self, scope: &Scope, permission: &str) -> Result<Scope> {
         if scope.tenant() != self.operators || !scope.is_operator() {
             let message =
-                "only operators of the default tenant reach the instance's own jobs; leave `instance` out";
+                "only operators of the default tenant can access the jobs of the instance; omit `instance`";
             return Err(Error::new(Kind::Forbidden, "not_an_operator", message).with_param("instance"));
         }
         scope.require(permission)?;
@@ -189,7 +189,7 @@ fn describe<'a>(action: &'static str, before: &'a Model, after: &Model) -> JobCh
     JobChange { action, id: before.id, kind: &before.kind, before: before.state, after: after.state }
 }
 
-/// A change of this row that changes nothing yet.
+/// An update of this row without changes.
 fn key(row: &Model) -> ActiveModel {
     ActiveModel { id: Set(row.id), ..Default::default() }
 }
@@ -200,5 +200,5 @@ fn no_job() -> Error {
 
 fn conflict(rule: &str, row: &Model) -> Error {
     let state = format!("{:?}", row.state).to_lowercase();
-    Error::new(Kind::Conflict, "wrong_state", format!("{rule}; this one is {state}"))
+    Error::new(Kind::Conflict, "wrong_state", format!("{rule}; this job is {state}"))
 }

@@ -1,10 +1,10 @@
-//! Where a job stands.
+//! The state of a job.
 
 use sea_orm::{DeriveActiveEnum, EnumIter};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Where a job stands.
+/// The state of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
@@ -13,10 +13,10 @@ pub enum JobState {
     Queued,
     /// A node holds its lease.
     Running,
-    /// Done.
+    /// Finished successfully.
     Succeeded,
-    /// Given up, after its last attempt or because no attempt can help.
+    /// Failed for good: after its last attempt, or because a retry can't help.
     Failed,
-    /// Called off.
+    /// Cancelled.
     Cancelled,
 }

@@ -17,7 +17,7 @@ from support.platforms import MODEL, answered, deliveries, event, open_channel, 
 from support.toolserver import ToolServer
 
 
-def test_a_message_is_answered_by_the_model_and_the_answer_goes_out_signed(gateway, mock, name, receiver):
+def test_a_message_is_answered_and_the_reply_is_signed(gateway, mock, name, receiver):
     platform = open_channel(gateway.api, name("bot"), f"{receiver.url}/hook", model=MODEL, system_prompt="Be brief.")
     marker = f"hello {uuid.uuid4()}"
     said = event(marker, "chat-9", metadata={"shard": 3})
@@ -46,7 +46,7 @@ def test_a_message_is_answered_by_the_model_and_the_answer_goes_out_signed(gatew
     assert [message["role"] for message in asked["messages"]] == ["system", "user"]
 
 
-def test_a_chat_is_one_conversation_and_the_model_is_shown_what_was_said(gateway, mock, name, receiver):
+def test_a_chat_is_one_conversation_with_its_history(gateway, mock, name, receiver):
     platform = open_channel(gateway.api, name("bot"), receiver.url, model=MODEL)
     marker = str(uuid.uuid4())
     first = platform.say(f"one {marker}", "a")
@@ -66,7 +66,7 @@ def test_a_chat_is_one_conversation_and_the_model_is_shown_what_was_said(gateway
     assert found["session_id"] == other["session_id"]
 
 
-def test_messages_of_a_chat_are_answered_in_their_order(gateway, mock, name, receiver):
+def test_messages_of_a_chat_are_answered_in_order(gateway, mock, name, receiver):
     platform = open_channel(gateway.api, name("bot"), receiver.url, model=MODEL)
     said = [event(f"number {number}", "busy") for number in range(8)]
     for each in said:
@@ -76,7 +76,7 @@ def test_messages_of_a_chat_are_answered_in_their_order(gateway, mock, name, rec
     assert len({each.json["message"]["id"] for each in taken}) == len(said)
 
 
-def test_a_message_is_answered_by_a_turn_with_the_settings_and_tools_of_its_session(gateway, mock, name, receiver):
+def test_a_reply_uses_the_settings_and_tools_of_the_session(gateway, mock, name, receiver):
     api = gateway.api
     platform = open_channel(api, name("bot"), receiver.url, model=MODEL)
     receipt = platform.say("hello", "a")
@@ -104,7 +104,7 @@ def test_a_message_is_answered_by_a_turn_with_the_settings_and_tools_of_its_sess
     assert receiver.taken[1].json["message"]["id"] == second["assistant_message_id"]
 
 
-def test_what_comes_while_an_answer_is_made_follows_it_in_the_session(gateway, mock, name, receiver):
+def test_a_message_received_during_an_answer_follows_it(gateway, mock, name, receiver):
     api = gateway.api
     platform = open_channel(api, name("bot"), receiver.url, model=MODEL)
     said = [f"number {number}" for number in range(4)]
@@ -116,7 +116,7 @@ def test_what_comes_while_an_answer_is_made_follows_it_in_the_session(gateway, m
         assert api.get(f"/api/v1/messages/{receipt['message_id']}")["content"] == text
 
 
-def test_a_tool_of_the_clients_is_no_answer_for_a_channel(gateway, mock, name, receiver):
+def test_a_client_tool_call_fails_in_a_channel(gateway, mock, name, receiver):
     api = gateway.api
     platform = open_channel(api, name("bot"), receiver.url, model=MODEL, failure_text="Sorry.")
     session = platform.say("hello", "a")["session_id"]
@@ -133,7 +133,7 @@ def test_a_tool_of_the_clients_is_no_answer_for_a_channel(gateway, mock, name, r
     assert answered(receiver, 3)[2] == "All right.", turns_of(api, session)
 
 
-def test_a_message_that_no_turn_took_is_in_the_session_all_the_same(gateway, mock, name, receiver):
+def test_a_message_without_a_turn_is_stored(gateway, mock, name, receiver):
     api = gateway.api
     platform = open_channel(api, name("bot"), receiver.url, model=MODEL, failure_text="Sorry.")
     session = platform.say("hello", "a")["session_id"]
@@ -148,7 +148,7 @@ def test_a_message_that_no_turn_took_is_in_the_session_all_the_same(gateway, moc
     assert api.get(f"/api/v1/messages/{receipt['message_id']}")["content"] == "is anybody there?"
 
 
-def test_a_message_whose_turn_is_stopped_before_it_begins_is_in_the_session_all_the_same(gateway, mock, name, receiver):
+def test_a_message_whose_turn_is_stopped_before_it_starts_is_stored(gateway, mock, name, receiver):
     api = gateway.api
     platform = open_channel(api, name("bot"), receiver.url, model=MODEL, failure_text="Sorry.")
     session = platform.say("hello", "a")["session_id"]
@@ -170,7 +170,7 @@ def test_a_message_whose_turn_is_stopped_before_it_begins_is_in_the_session_all_
     assert answered(receiver, 3)[2] != "Sorry."
 
 
-def test_who_answers_by_default_answers_channels_too(deployment, mock, name, receiver):
+def test_the_default_model_answers_channels_too(deployment, mock, name, receiver):
     tenant = deployment.tenant(name("usual"))
     config = {"base_url": mock.base_url, "api_key": "sk-x", "models": ["m"]}
     tenant.create("ai_providers", {"name": "own", "kind": "openai", "config": config})
@@ -182,7 +182,7 @@ def test_who_answers_by_default_answers_channels_too(deployment, mock, name, rec
     assert turns_of(tenant, session)[0]["model"] == "own/m"
 
 
-def test_when_there_is_no_answer_the_channel_says_so_and_goes_on(gateway, mock, name, receiver):
+def test_a_failure_sends_the_failure_text_and_the_next_message_is_answered(gateway, mock, name, receiver):
     api = gateway.api
     platform = open_channel(api, name("bot"), receiver.url, model="mock/nothing-of-this-name", failure_text="Try later.")
     mock.script({"type": "fail", "status": 400, "times": 1, "match": {"model": "nothing-of-this-name"}})
@@ -201,7 +201,7 @@ def test_when_there_is_no_answer_the_channel_says_so_and_goes_on(gateway, mock, 
     assert answered(receiver, 2)[1] != "Try later."
 
 
-def test_a_failure_of_the_moment_is_tried_again(gateway, mock, name, receiver):
+def test_a_temporary_failure_is_retried(gateway, mock, name, receiver):
     platform = open_channel(gateway.api, name("bot"), receiver.url, model=MODEL, failure_text="never seen")
     with Faulty() as faulty:
         gateway.add_provider(name("faulty"), faulty.base_url, ["m"])
@@ -214,7 +214,7 @@ def test_a_failure_of_the_moment_is_tried_again(gateway, mock, name, receiver):
         assert "hello" in answered(receiver, 1)[0]
 
 
-def test_what_a_person_sends_is_kept_and_goes_out(gateway, mock, name, receiver):
+def test_a_text_sent_by_a_person_is_stored_and_delivered(gateway, mock, name, receiver):
     api = gateway.api
     platform = open_channel(api, name("bot"), receiver.url, auto_reply=False)
     receipt = platform.say("is anybody there?", "desk")
@@ -234,7 +234,7 @@ def test_what_a_person_sends_is_kept_and_goes_out(gateway, mock, name, receiver)
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgres"])
-def test_a_message_is_answered_once_though_the_server_is_killed_meanwhile(database, request, receiver):
+def test_a_message_is_answered_once_although_the_server_is_killed(database, request, receiver):
     server = request.getfixturevalue("postgres") if database == "postgres" else None
     env = {"LOAM_JOBS__LEASE_MS": "1500", "LOAM_JOBS__HEARTBEAT_MS": "300", "LOAM_JOBS__POLL_MS": "100"}
     with Faulty() as model, deploy(database, server, env=env) as deployment:

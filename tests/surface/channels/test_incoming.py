@@ -14,7 +14,7 @@ from support.api import assert_error, calls_with, eventually
 from support.platforms import MODEL, deliveries, event, open_channel, sign
 
 
-def test_whoever_does_not_sign_is_not_believed(gateway, mock, name):
+def test_an_unsigned_message_is_rejected(gateway, mock, name):
     api = gateway.api
     platform = open_channel(api, name("bot"), auto_reply=False)
     other = open_channel(api, name("bot"), auto_reply=False)
@@ -43,14 +43,14 @@ def test_whoever_does_not_sign_is_not_believed(gateway, mock, name):
 
 
 @pytest.mark.parametrize("off", [-301, -86_400, 301 + 60, 86_400])
-def test_a_message_of_another_time_is_refused(gateway, mock, name, off):
+def test_a_message_with_a_distant_timestamp_is_rejected(gateway, mock, name, off):
     platform = open_channel(gateway.api, name("bot"), auto_reply=False)
     body = json.dumps(event("late")).encode()
     assert_error(platform.post(body, sign(platform.secret, body, int(time.time()) + off)), 401, "stale_timestamp")
     assert gateway.api.all(f"channels/{platform.channel}/chats") == []
 
 
-def test_a_message_that_is_sent_again_does_nothing_again(gateway, mock, name, receiver):
+def test_a_repeated_message_is_ignored(gateway, mock, name, receiver):
     platform = open_channel(gateway.api, name("bot"), receiver.url, model=MODEL)
     said = event(f"once {uuid.uuid4()}")
     first = platform.send(said).json()
@@ -64,7 +64,7 @@ def test_a_message_that_is_sent_again_does_nothing_again(gateway, mock, name, re
     assert len(deliveries(gateway.api, platform.channel)) == 2
 
 
-def test_many_first_messages_at_once_make_one_conversation_and_each_is_kept_once(gateway, mock, name):
+def test_concurrent_first_messages_create_one_session_and_are_stored_once(gateway, mock, name):
     platform = open_channel(gateway.api, name("bot"), auto_reply=False)
     said = [event(f"number {number}", "rush") for number in range(12)]
     with ThreadPoolExecutor(24) as pool:
@@ -75,13 +75,13 @@ def test_many_first_messages_at_once_make_one_conversation_and_each_is_kept_once
     assert len(gateway.api.all(f"channels/{platform.channel}/chats")) == 1
 
 
-def test_an_id_is_one_channels_own(gateway, mock, name):
+def test_event_ids_are_unique_per_channel(gateway, mock, name):
     said = event("to both")
     one, other = (open_channel(gateway.api, name("bot"), auto_reply=False) for _ in range(2))
     assert [each.send(said).json()["duplicate"] for each in (one, other, one)] == [False, False, True]
 
 
-def test_bad_messages_are_refused_and_name_the_field(gateway, mock, name):
+def test_an_invalid_message_is_rejected_with_its_field(gateway, mock, name):
     platform = open_channel(gateway.api, name("bot"), auto_reply=False)
     for change, param in [
         ({"event_id": ""}, "event_id"),
@@ -101,7 +101,7 @@ def test_bad_messages_are_refused_and_name_the_field(gateway, mock, name):
     assert gateway.api.all(f"channels/{platform.channel}/chats") == []
 
 
-def test_an_inactive_channel_takes_nothing_and_sends_nothing(gateway, mock, name, receiver):
+def test_an_inactive_channel_receives_and_sends_nothing(gateway, mock, name, receiver):
     api = gateway.api
     platform = open_channel(api, name("bot"), receiver.url, auto_reply=False)
     platform.say("hello")
@@ -114,7 +114,7 @@ def test_an_inactive_channel_takes_nothing_and_sends_nothing(gateway, mock, name
     platform.say("hello again")
 
 
-def test_a_suspended_tenants_channel_takes_nothing(deployment, name):
+def test_a_suspended_tenants_channel_receives_nothing(deployment, name):
     slug = name("suspended")
     made = deployment.api.create("tenants", {"slug": slug, "name": slug})
     tenant = deployment.api.with_key(made["api_key"]["key"])
@@ -126,7 +126,7 @@ def test_a_suspended_tenants_channel_takes_nothing(deployment, name):
     platform.say("hello")
 
 
-def test_a_sender_is_the_user_whose_external_id_says_so(gateway, mock, name, receiver):
+def test_a_sender_is_matched_to_a_user_by_external_id(gateway, mock, name, receiver):
     api, channel = gateway.api, name("bot")
     platform = open_channel(api, channel, receiver.url, model=MODEL)
     who = name("ann")
@@ -144,7 +144,7 @@ def test_a_sender_is_the_user_whose_external_id_says_so(gateway, mock, name, rec
     assert refused["message_id"] is None
 
 
-def test_senders_become_users_where_the_channel_says_so(gateway, mock, name):
+def test_users_are_created_for_senders_if_configured(gateway, mock, name):
     api, channel = gateway.api, name("bot")
     platform = open_channel(api, channel, auto_reply=False, provision_users=True)
     for _ in range(3):
@@ -155,7 +155,7 @@ def test_senders_become_users_where_the_channel_says_so(gateway, mock, name):
     assert [row["action"] for row in trail] == ["create"]
 
 
-def test_a_channel_takes_so_many_messages_a_minute(deployment, name):
+def test_a_channel_limits_messages_per_minute(deployment, name):
     tenant = deployment.tenant(name("limited"))
     path = "/api/v1/system_config/conversation.channels"
     tenant.call("PUT", path, 200, json={"config_value": {"events_per_minute": 2}})
@@ -173,7 +173,7 @@ def test_a_channel_takes_so_many_messages_a_minute(deployment, name):
     assert 1 <= int(refused[0].headers["retry-after"]) <= 60
 
 
-def test_a_chat_has_so_many_messages_waiting(deployment, name):
+def test_a_chat_limits_its_waiting_messages(deployment, name):
     with Faulty() as slow:
         slow.feel(hang=True, cut="head")
         tenant = deployment.tenant(name("waiting"))

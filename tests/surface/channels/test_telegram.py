@@ -74,7 +74,7 @@ def until(api: Api, delivery: str, state: str) -> dict[str, Any]:
     return eventually(lambda: (row := api.get(path))["state"] == state and row)
 
 
-def test_telegram_is_told_where_to_send_updates_and_to_send_none(gateway, name, telegram):
+def test_the_webhook_is_registered_and_removed(gateway, name, telegram):
     bot = open_bot(gateway, name("bot"), telegram, auto_reply=False)
     path = f"/api/v1/channels/{bot.channel}"
     connected = bot.api.call("POST", f"{path}/connect", 200).json()
@@ -95,7 +95,7 @@ def test_telegram_is_told_where_to_send_updates_and_to_send_none(gateway, name, 
     assert trail == ["disconnect", "connect", "create"]
 
 
-def test_without_an_address_of_its_own_loam_says_what_to_set(mock, telegram):
+def test_connecting_without_a_public_url_names_the_setting(mock, telegram):
     with deploy("sqlite") as deployment:
         bot = open_bot(deployment, "bot", telegram, auto_reply=False)
         answer = bot.api.call("POST", f"/api/v1/channels/{bot.channel}/connect")
@@ -115,7 +115,7 @@ def test_a_message_is_answered_in_its_chat(gateway, mock, name, telegram):
     assert (row["kind"], row["target"]) == ("channel.telegram", "telegram chat 7")
 
 
-def test_only_telegram_knows_the_secret(gateway, mock, name, telegram):
+def test_updates_require_the_secret(gateway, mock, name, telegram):
     bot = open_bot(gateway, name("bot"), telegram, auto_reply=False)
     update = bot.update(text="let me in")
     for wrong in ("", "x" * 43, bot.secret[:-1], bot.secret + "A"):
@@ -126,7 +126,7 @@ def test_only_telegram_knows_the_secret(gateway, mock, name, telegram):
     assert bot.post(update).json()["message_id"]
 
 
-def test_an_update_that_comes_again_does_nothing_again(gateway, mock, name, telegram):
+def test_a_repeated_update_is_ignored(gateway, mock, name, telegram):
     bot = open_bot(gateway, name("bot"), telegram, model=MODEL)
     update = bot.update(text="once")
     first = bot.post(update).json()
@@ -136,7 +136,7 @@ def test_an_update_that_comes_again_does_nothing_again(gateway, mock, name, tele
     assert len(deliveries(bot.api, bot.channel)) == 2
 
 
-def test_what_is_no_message_is_taken_and_passed_over(gateway, mock, name, telegram):
+def test_updates_without_a_message_are_ignored(gateway, mock, name, telegram):
     bot = open_bot(gateway, name("bot"), telegram, auto_reply=False)
     number = next(_numbers)
     edited = {"update_id": number, "edited_message": bot.update(text="edited")["message"]}
@@ -149,7 +149,7 @@ def test_what_is_no_message_is_taken_and_passed_over(gateway, mock, name, telegr
     assert_error(bot.post({"no": "update"}, None, None), 400)
 
 
-def test_a_picture_is_named_and_not_fetched(gateway, mock, name, telegram):
+def test_media_is_described_and_not_downloaded(gateway, mock, name, telegram):
     bot = open_bot(gateway, name("bot"), telegram, model=MODEL)
     marker = str(uuid.uuid4())
     bot.post(bot.update(photo=[{"file_id": "x"}], caption=f"what is this {marker}"))
@@ -157,7 +157,7 @@ def test_a_picture_is_named_and_not_fetched(gateway, mock, name, telegram):
     assert f"[photo] what is this {marker}" in str(call["request_data"])
 
 
-def test_in_a_group_the_answer_says_what_it_answers_and_each_topic_is_a_conversation(gateway, mock, name, telegram):
+def test_group_replies_refer_to_their_message_and_each_topic_is_a_conversation(gateway, mock, name, telegram):
     bot = open_bot(gateway, name("bot"), telegram, model=MODEL)
     group = {"id": -1001234, "type": "supergroup", "title": "Team", "is_forum": True}
     plain = bot.update(text="hi all", chat=group)
@@ -175,7 +175,7 @@ def test_in_a_group_the_answer_says_what_it_answers_and_each_topic_is_a_conversa
     assert chats["-1001234"]["is_group"] is True
 
 
-def test_a_group_that_gets_another_id_stays_the_same_conversation(gateway, mock, name, telegram):
+def test_a_migrated_group_keeps_its_conversation(gateway, mock, name, telegram):
     bot = open_bot(gateway, name("bot"), telegram, auto_reply=False)
     before, after = {"id": -55, "type": "group", "title": "Team"}, {"id": -10055, "type": "supergroup", "title": "Team"}
     first = bot.write("hi", chat=before)
@@ -183,7 +183,7 @@ def test_a_group_that_gets_another_id_stays_the_same_conversation(gateway, mock,
     assert bot.write("hi again", chat=after)["session_id"] == first["session_id"]
 
 
-def test_a_long_answer_goes_in_parts_and_in_order(gateway, mock, name, telegram):
+def test_a_long_reply_is_sent_in_parts_in_order(gateway, mock, name, telegram):
     bot = open_bot(gateway, name("bot"), telegram, auto_reply=False)
     bot.write("tell me everything")
     paragraphs = [f"Paragraph {number}: " + "all there is to say. " * 60 for number in range(12)]
@@ -197,7 +197,7 @@ def test_a_long_answer_goes_in_parts_and_in_order(gateway, mock, name, telegram)
     assert " ".join(" ".join(texts).split()) == " ".join(" ".join(paragraphs).split())
 
 
-def test_when_telegram_has_had_enough_it_is_asked_later(gateway, mock, name, telegram):
+def test_a_rate_limit_of_telegram_delays_the_retry(gateway, mock, name, telegram):
     bot = open_bot(gateway, name("bot"), telegram, auto_reply=False)
     bot.write("hi")
     telegram.flood(1)
@@ -208,7 +208,7 @@ def test_when_telegram_has_had_enough_it_is_asked_later(gateway, mock, name, tel
     assert until(bot.api, delivery, "delivered")["attempts"] == 2
 
 
-def test_a_bot_that_was_blocked_does_not_try_again(gateway, mock, name, telegram):
+def test_a_blocked_bot_does_not_retry(gateway, mock, name, telegram):
     bot = open_bot(gateway, name("bot"), telegram, auto_reply=False)
     bot.write("hi")
     telegram.fail(403, "Forbidden: bot was blocked by the user")
@@ -218,7 +218,7 @@ def test_a_bot_that_was_blocked_does_not_try_again(gateway, mock, name, telegram
     assert "blocked by the user" in dead["error_message"]
 
 
-def test_the_token_is_in_no_trace(gateway, mock, name, telegram):
+def test_the_token_is_stored_nowhere_in_plain_text(gateway, mock, name, telegram):
     api = gateway.api
     bot = open_bot(gateway, name("bot"), telegram, auto_reply=False)
     bot.write("hi")
@@ -244,7 +244,7 @@ def test_the_token_is_in_no_trace(gateway, mock, name, telegram):
         assert secret not in log
 
 
-def test_a_token_can_be_changed_and_stays_when_it_is_sent_as_it_is_read(gateway, mock, name, telegram):
+def test_a_token_can_be_changed_and_a_masked_token_keeps_its_value(gateway, mock, name, telegram):
     bot = open_bot(gateway, name("bot"), telegram, auto_reply=False)
     set_deliveries(bot.api, first_pause_ms=20, longest_pause_ms=50)
     bot.write("hi")

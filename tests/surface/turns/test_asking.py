@@ -9,7 +9,7 @@ from support.api import assert_error, eventually
 from support.conversation import SLOW, Chat, Stream, prompts, reply, words
 
 
-def test_a_question_gets_its_answer_and_both_are_kept(chat, mock):
+def test_question_and_answer_are_stored(chat, mock):
     mock.script(reply("the capital is Paris"))
     session = chat(system_prompt="be brief")
     turn = session.ask("what is the capital of France?", metadata={"mine": 1})
@@ -33,7 +33,7 @@ def test_a_question_gets_its_answer_and_both_are_kept(chat, mock):
     assert call["total_tokens"] == answer["prompt_tokens"] + answer["completion_tokens"]
 
 
-def test_a_streamed_answer_is_events_with_numbers(chat, mock):
+def test_a_streamed_answer_is_numbered_events(chat, mock):
     text = words(30)
     mock.script(reply(text))
     session = chat()
@@ -47,7 +47,7 @@ def test_a_streamed_answer_is_events_with_numbers(chat, mock):
     assert session.said() == [("user", "speak"), ("assistant", text)]
 
 
-def test_the_next_question_goes_with_what_was_said_before(chat, mock):
+def test_the_next_question_includes_the_history(chat, mock):
     mock.script(reply("hello Ada"), reply("Ada"))
     session = chat()
     session.ask("I am Ada")
@@ -56,7 +56,7 @@ def test_the_next_question_goes_with_what_was_said_before(chat, mock):
     assert mock.requests()[-1]["body"]["temperature"] == 0.2
 
 
-def test_a_session_s_settings_hold_and_a_turn_s_go_before(chat, mock):
+def test_settings_of_a_turn_override_those_of_the_session(chat, mock):
     session = chat()
     session.set("temperature", 0.1)
     session.set("max_tokens", 77)
@@ -68,7 +68,7 @@ def test_a_session_s_settings_hold_and_a_turn_s_go_before(chat, mock):
     assert "max_tokens" not in second
 
 
-def test_who_answers_is_asked_in_order_turn_session_default(chat, talking, mock):
+def test_the_model_is_taken_from_turn_session_or_default(chat, talking, mock):
     assert chat().ask("a", model="mock/gpt-4o-mini")["model"] == "mock/gpt-4o-mini"
     nobody = chat(model=None)
     assert_error(nobody.api.call("POST", nobody.turns, json={"content": "a"}), 400, "no_model", "model")
@@ -81,7 +81,7 @@ def test_who_answers_is_asked_in_order_turn_session_default(chat, talking, mock)
         talking.api.call("DELETE", key)
 
 
-def test_turns_of_a_session_come_one_after_the_other(chat, talking):
+def test_turns_of_a_session_run_one_after_another(chat, talking):
     session = chat()
     with ThreadPoolExecutor(20) as pool:
         clients = [Chat.__new__(Chat) for _ in range(20)]
@@ -100,7 +100,7 @@ def test_turns_of_a_session_come_one_after_the_other(chat, talking):
     assert [row["parent_id"] for row in messages[2::2]] == [row["id"] for row in messages[1:-1:2]]
 
 
-def test_a_queue_has_an_end_and_who_waits_can_be_stopped(chat, talking, slow):
+def test_the_queue_is_bounded_and_queued_turns_can_be_stopped(chat, talking, slow):
     key = "/api/v1/system_config/conversation.turns"
     talking.api.call("PUT", key, 200, json={"config_value": {"queue": 2}})
     try:
@@ -125,7 +125,7 @@ def test_a_queue_has_an_end_and_who_waits_can_be_stopped(chat, talking, slow):
         talking.api.call("DELETE", key)
 
 
-def test_what_is_no_question_is_refused_and_changes_nothing(chat):
+def test_an_invalid_question_is_rejected_and_changes_nothing(chat):
     session = chat()
     for body, param in [
         ({}, "content"),
@@ -151,7 +151,7 @@ def test_a_turn_on_an_archived_session_is_refused(chat):
     assert_error(session.api.call("POST", url, json={}), 409, "session_archived")
 
 
-def test_another_tenant_and_another_session_have_no_such_turn(chat, tenant):
+def test_a_turn_is_not_found_in_another_tenant_or_session(chat, tenant):
     session, other = chat(), chat()
     turn = session.ask("a")["id"]
     assert_error(tenant.call("GET", f"{session.turns}/{turn}"), 404)
@@ -159,7 +159,7 @@ def test_another_tenant_and_another_session_have_no_such_turn(chat, tenant):
         assert_error(other.api.call(method, f"{other.turns}/{turn}{path}"), 404)
 
 
-def test_the_same_idempotency_key_asks_once(chat, mock):
+def test_an_idempotency_key_creates_one_turn(chat, mock):
     session = chat()
     headers = {"idempotency-key": str(uuid.uuid4())}
     first = session.ask("once", headers=headers)

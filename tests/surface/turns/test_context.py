@@ -33,7 +33,7 @@ def test_an_edited_question_and_a_regenerated_answer_are_branches(chat, mock):
     assert_error(answer, 400, param="parent_id")
 
 
-def test_the_oldest_is_left_out_where_there_is_no_room(chat, mock):
+def test_the_oldest_messages_are_dropped_if_they_do_not_fit(chat, mock):
     session = chat(system_prompt="be brief")
     session.set("context", {"max_tokens": 300})
     for number in range(12):
@@ -49,14 +49,14 @@ def test_the_oldest_is_left_out_where_there_is_no_room(chat, mock):
     assert [message["role"] for message in prompts(mock)[-1]] == ["system", "user", "assistant", "user"]
 
 
-def test_a_question_that_is_too_long_by_itself_is_refused(chat):
+def test_a_question_that_does_not_fit_is_rejected(chat):
     session = chat()
     session.set("context", {"max_tokens": 50})
     answer = session.api.call("POST", session.turns, json={"content": "word " * 500})
     assert_error(answer, 400, "context_too_long", "content")
 
 
-def test_what_there_is_no_room_for_is_told_in_a_summary_that_is_used_again(chat, mock):
+def test_dropped_messages_are_summarized_and_the_summary_is_reused(chat, mock):
     session = chat(system_prompt="be brief")
     for number in range(8):
         session.ask(f"{number} " + "word " * 60)

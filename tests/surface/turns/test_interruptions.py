@@ -15,7 +15,7 @@ from support.conversation import QUICK, SLOW, WANTS, Chat, Reading, Stream, repl
 from support.deployment import add_usual_providers, deploy
 
 
-def test_an_answer_is_stored_though_the_client_hangs_up(chat, slow):
+def test_an_answer_is_stored_although_the_client_disconnects(chat, slow):
     text = words(25)
     slow.script(reply(text))
     session = chat(SLOW)
@@ -29,7 +29,7 @@ def test_an_answer_is_stored_though_the_client_hangs_up(chat, slow):
     assert whole.text == text
 
 
-def test_attaching_again_anywhere_gives_the_bytes_of_never_having_left(chat, slow, dice, soak):
+def test_reconnecting_anywhere_gives_the_same_bytes(chat, slow, dice, soak):
     """From a second connection while it runs, at random moments and from random places, and after the end."""
     tries = 10_000 if soak else 100
     done = 0
@@ -68,7 +68,7 @@ def test_attaching_again_anywhere_gives_the_bytes_of_never_having_left(chat, slo
         assert end.content == b""
 
 
-def test_a_place_in_a_stream_is_a_number_or_refused(chat):
+def test_a_stream_position_must_be_a_number(chat):
     session = chat()
     turn = session.ask("a")["id"]
     url = f"{session.turns}/{turn}/stream"
@@ -77,7 +77,7 @@ def test_a_place_in_a_stream_is_a_number_or_refused(chat):
     assert_error(session.api.call("GET", url, params={"after": "x"}), 400, param="after")
 
 
-def test_stopping_keeps_what_came(chat, slow):
+def test_stopping_keeps_partial_output(chat, slow):
     slow.script(reply(words(60)))
     session = chat(SLOW)
     with session.asking("speak") as answer:
@@ -95,7 +95,7 @@ def test_stopping_keeps_what_came(chat, slow):
 
 
 @pytest.mark.parametrize("how", ["disconnect", "truncate"])
-def test_an_answer_that_the_provider_cuts_is_kept_as_far_as_it_came(how, chat, mock):
+def test_an_answer_cut_by_the_provider_is_stored_partially(how, chat, mock):
     mock.script(reply(words(30)), {"type": "stream_fault", "kind": how, "after_chunks": 8})
     session = chat()
     stream = session.stream("speak")
@@ -107,7 +107,7 @@ def test_an_answer_that_the_provider_cuts_is_kept_as_far_as_it_came(how, chat, m
     assert turn["error"]
 
 
-def test_an_error_before_the_answer_begins_is_the_answer_to_the_request(chat, mock):
+def test_an_error_before_any_output_is_an_error_response(chat, mock):
     for stream in (False, True):
         session = chat()
         mock.script({"type": "fail", "status": 400, "times": 1})
@@ -125,7 +125,7 @@ def test_an_error_before_the_answer_begins_is_the_answer_to_the_request(chat, mo
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgres"])
-def test_a_kill_in_the_middle_leaves_all_that_was_seen(database, request, slow, dice, soak):
+def test_a_kill_keeps_all_output_that_clients_received(database, request, slow, dice, soak):
     postgres = request.getfixturevalue("postgres") if database == "postgres" else None
     with deploy(database, postgres) as made:
         add_usual_providers(made, slow=slow)
@@ -159,7 +159,7 @@ def test_a_kill_in_the_middle_leaves_all_that_was_seen(database, request, slow, 
             assert session.ask("go on", settings={"max_tokens": 3})["state"] == "completed"
 
 
-def test_a_clean_stop_waits_for_answers_and_then_keeps_what_came(request, slow):
+def test_a_graceful_stop_waits_for_answers_and_stores_partial_output(request, slow):
     with deploy("sqlite", env={"LOAM_SERVER__SHUTDOWN_TIMEOUT": "2"}) as made:
         add_usual_providers(made, slow=slow)
         short, long = Chat(made.api, SLOW), Chat(made.api, SLOW)
@@ -185,7 +185,7 @@ def test_a_clean_stop_waits_for_answers_and_then_keeps_what_came(request, slow):
 MASTER_KEY = base64.b64encode(bytes(range(32))).decode()
 
 
-def test_any_node_follows_and_stops_what_another_runs_and_takes_up_what_waits(postgres, mock, slow):
+def test_any_node_follows_stops_and_resumes_turns_of_another(postgres, mock, slow):
     env = {"LOAM_MASTER_KEY": MASTER_KEY}
     with deploy("postgres", postgres, env=env) as one, Loam(database_url=one.loam.database_url, env=env) as two:
         add_usual_providers(one, mock, slow)
@@ -215,7 +215,7 @@ def test_any_node_follows_and_stops_what_another_runs_and_takes_up_what_waits(po
         assert two.stop() == 0
 
 
-def test_a_turn_of_a_node_that_is_gone_is_ended_by_another(postgres, mock, slow):
+def test_a_turn_of_a_dead_node_is_ended_by_another(postgres, mock, slow):
     env = {"LOAM_MASTER_KEY": MASTER_KEY}
     with deploy("postgres", postgres, env=env) as one, Loam(database_url=one.loam.database_url, env=env) as two:
         add_usual_providers(one, mock, slow)

@@ -9,7 +9,7 @@ from support.conversation import QUICK, WANTS, Chat, Stream, prompts, reply, wit
 from support.deployment import add_usual_providers, deploy
 
 
-def test_the_client_uses_tools_and_the_model_goes_on(chat, mock):
+def test_the_client_executes_tools_and_the_model_continues(chat, mock):
     mock.script(WANTS)
     session = with_tool(chat())
     stream = session.stream("how is the weather?")
@@ -46,7 +46,7 @@ def test_the_client_uses_tools_and_the_model_goes_on(chat, mock):
     assert session.api.get(f"/api/v1/tool_calls/{used['id']}")["result"] == "21 °C"
 
 
-def test_a_client_s_tool_that_failed_is_on_record_as_failed_and_the_model_is_told(chat, mock):
+def test_a_failed_client_tool_is_recorded_and_reported_to_the_model(chat, mock):
     mock.script(WANTS, reply("I can't say"))
     session = with_tool(chat())
     turn = session.ask("how is the weather?")
@@ -58,7 +58,7 @@ def test_a_client_s_tool_that_failed_is_on_record_as_failed_and_the_model_is_tol
     assert (used["status"], used["error_message"]) == ("failed", "no network")
 
 
-def test_a_turn_that_waits_for_the_client_outlives_the_server(mock):
+def test_a_turn_waiting_for_the_client_survives_a_restart(mock):
     with deploy("sqlite") as made:
         add_usual_providers(made, mock)
         mock.script(WANTS)
@@ -75,7 +75,7 @@ def test_a_turn_that_waits_for_the_client_outlives_the_server(mock):
         assert session.again(turn["id"]).raw.endswith(answer.content)
 
 
-def test_a_client_that_never_comes_back_ends_its_turn_and_those_behind_it_go_on(mock):
+def test_a_turn_without_tool_results_expires_and_later_turns_run(mock):
     with deploy("sqlite") as made:
         add_usual_providers(made, mock)
         made.api.call("PUT", "/api/v1/system_config/conversation.turns", 200, json={"config_value": {"tool_result_seconds": 8}})
@@ -101,19 +101,19 @@ def test_a_client_that_never_comes_back_ends_its_turn_and_those_behind_it_go_on(
         assert session.ask("and now?")["state"] == "completed"
 
 
-def test_a_turn_that_waits_for_the_client_can_be_stopped(chat, mock):
+def test_a_turn_waiting_for_the_client_can_be_stopped(chat, mock):
     mock.script(WANTS)
     session = with_tool(chat())
     turn = session.ask("how is the weather?")
     assert session.api.call("DELETE", f"{session.turns}/{turn['id']}", 200).json()["state"] == "stopped"
     [used] = session.api.get("/api/v1/tool_calls", session_id=session.id)["data"]
-    assert (used["status"], used["error_message"]) == ("failed", "its turn ended without its result")
+    assert (used["status"], used["error_message"]) == ("failed", "the turn ended before a result was received")
     # The question that nobody answered is not told: providers refuse it.
     session.ask("never mind")
     assert [message["role"] for message in prompts(mock)[-1]] == ["user", "user"]
 
 
-def test_a_model_that_wants_tools_without_end_is_ended(chat, mock, talking):
+def test_a_model_that_requests_tools_endlessly_is_stopped(chat, mock, talking):
     mock.script(WANTS | {"times": None})
     key = "/api/v1/system_config/conversation.turns"
     talking.api.call("PUT", key, 200, json={"config_value": {"tool_rounds": 1}})

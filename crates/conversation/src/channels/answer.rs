@@ -1,4 +1,5 @@
-//! The answer to a message of a channel: a turn of its session, made once, and found again by whoever runs the job anew.
+//! The answer to a channel message: one turn of its session. A retried job finds the turn of the earlier
+//! attempt.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,62 +7,67 @@ use std::time::Duration;
 use loam_kernel::{Error, Kind, Result, Scope, TurnId};
 use sea_orm::{IntoActiveModel, Set};
 
-use super::directory::Known;
+use super::directory::CachedChannel;
 use super::reply::Question;
 use crate::Conversation;
 use crate::chat_sessions::access;
 use crate::chat_sessions::entity as sessions;
 use crate::messages::entity as messages;
-use crate::turns::New;
+use crate::turns::NewTurn;
 use crate::turns::entity::{Entity as Turns, Model as Turn, TurnState};
-use crate::turns::live::Live;
+use crate::turns::live::LiveTurn;
 
-/// How often it is looked what a turn that runs elsewhere has come to.
-const LOOK: Duration = Duration::from_millis(250);
+/// How often a turn that another run or node executes is polled.
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
 impl Conversation {
-    /// The message that answers a channel's: of the turn that an earlier run left, or of a new one.
-    pub(super) async fn answer(&self, channel: &Known, question: &Question) -> Result<messages::Model> {
+    /// Returns the message that answers a channel message: from the turn that an earlier attempt started, or
+    /// from a new one.
+    pub(super) async fn answer(
+        &self,
+        channel: &CachedChannel,
+        question: &Question,
+    ) -> Result<messages::Model> {
         let scope = channel.scope();
         let limit = Duration::from_secs(channel.settings.reply_timeout.into());
         let mut turn = match question.event.turn_id {
-            Some(id) => self.left_turn(&scope, id, limit).await?,
+            Some(id) => self.await_earlier_turn(&scope, id, limit).await?,
             None => None,
         };
         let mut failure = None;
-        // one that broke off is asked again
+        // A turn that did not complete is repeated.
         if turn
             .as_ref()
             .is_none_or(|turn| !matches!(turn.state, TurnState::Completed | TurnState::RequiresAction))
         {
-            let live = self.turn_for(channel, question).await?;
-            if tokio::time::timeout(limit, live.over()).await.is_err() {
+            let live = self.create_reply_turn(channel, question).await?;
+            if tokio::time::timeout(limit, live.wait_done()).await.is_err() {
                 live.stop.cancel();
-                live.over().await;
-                return Err(late(limit));
+                live.wait_done().await;
+                return Err(timed_out(limit));
             }
-            failure = live.failure();
+            failure = live.take_failure();
             turn = self.0.db.read(&scope).await?.get::<Turns>(live.id).await?;
         }
         let turn = turn.ok_or_else(|| Error::not_found("turn"))?;
         match (turn.state, failure) {
-            (TurnState::Completed, _) => self.said_by(&scope, &turn).await,
+            (TurnState::Completed, _) => self.answer_of(&scope, &turn).await,
             (TurnState::RequiresAction, _) => {
                 self.stop_turn(&scope, question.session.id, turn.id).await?;
-                Err(never("client_tools", "the model wants a tool of the client's, which a channel has not"))
+                Err(permanent("client_tools", "the model called a client tool, which a channel can't run"))
             }
             (TurnState::Failed, Some(error)) => Err(error),
-            (TurnState::Failed, None) => Err(never("turn_failed", turn.error.unwrap_or_default())),
-            (TurnState::Stopped, _) => Err(never("turn_stopped", "somebody stopped the answer")),
+            (TurnState::Failed, None) => Err(permanent("turn_failed", turn.error.unwrap_or_default())),
+            (TurnState::Stopped, _) => Err(permanent("turn_stopped", "the turn was stopped")),
             (TurnState::Interrupted | TurnState::Queued | TurnState::Running, _) => {
-                let message = "the answer was broken off by the server's end";
-                Err(Error::unavailable("turn_interrupted", message, LOOK))
+                let message = "the turn was interrupted by a server stop";
+                Err(Error::unavailable("turn_interrupted", message, POLL_INTERVAL))
             }
         }
     }
 
-    /// A turn that an earlier run made, when it has ended or waits for a client.
-    async fn left_turn(&self, scope: &Scope, id: TurnId, limit: Duration) -> Result<Option<Turn>> {
+    /// Waits for a turn that an earlier attempt started until it has ended or waits for a client.
+    async fn await_earlier_turn(&self, scope: &Scope, id: TurnId, limit: Duration) -> Result<Option<Turn>> {
         let ended = async {
             loop {
                 let turn = self.0.db.read(scope).await?.get::<Turns>(id).await?;
@@ -69,26 +75,26 @@ impl Conversation {
                     Some(turn) if matches!(turn.state, TurnState::Queued | TurnState::Running) => {}
                     turn => return Ok(turn),
                 }
-                tokio::time::sleep(LOOK).await;
+                tokio::time::sleep(POLL_INTERVAL).await;
             }
         };
-        tokio::time::timeout(limit, ended).await.unwrap_or_else(|_| Err(late(limit)))
+        tokio::time::timeout(limit, ended).await.unwrap_or_else(|_| Err(timed_out(limit)))
     }
 
-    /// Makes the turn that answers: in the transaction that writes it down in the event.
-    async fn turn_for(&self, channel: &Known, question: &Question) -> Result<Arc<Live>> {
+    /// Creates the answering turn, in the transaction that stores its id in the event.
+    async fn create_reply_turn(&self, channel: &CachedChannel, question: &Question) -> Result<Arc<LiveTurn>> {
         let mut scope = channel.scope();
-        // the sender's own limits hold too
+        // The sender's own limits apply too.
         scope.user = question.input.sender;
         self.0.turns.admit(scope.tenant())?;
-        let _lane = self.0.lanes.enter(scope.tenant(), question.session.id).await?;
+        let _lock = self.0.session_locks.acquire(scope.tenant(), question.session.id).await?;
         let tx = self.0.db.write(&scope).await?;
         let session = tx.get_locked::<sessions::Entity>(question.session.id).await?;
         let session = session.ok_or_else(access::missing)?;
-        let event = self.still_open(&tx, question).await?;
+        let event = self.lock_pending_event(&tx, question).await?;
         let unchanged = event.filter(|event| event.turn_id == question.event.turn_id);
         let event = unchanged.ok_or_else(|| {
-            Error::new(Kind::Internal, "answered_elsewhere", "another run answers this message by now")
+            Error::new(Kind::Internal, "answered_elsewhere", "another run is already answering this message")
         })?;
         let new = match event.turn_id {
             None => {
@@ -100,9 +106,9 @@ impl Conversation {
                     Some(_) => None,
                     None => channel.settings.model.clone(),
                 };
-                New::asking(model, question.input.clone(), before.as_ref())
+                NewTurn::question(model, question.input.clone(), before.as_ref())
             }
-            Some(id) => New::again(tx.get::<Turns>(id).await?.ok_or_else(|| Error::not_found("turn"))?)?,
+            Some(id) => NewTurn::repeat(tx.get::<Turns>(id).await?.ok_or_else(|| Error::not_found("turn"))?)?,
         };
         let queued = self.queue_turn(&scope, &tx, session, new).await?;
         let mut row = event.into_active_model();
@@ -114,23 +120,23 @@ impl Conversation {
         self.start_turn(&scope, queued)
     }
 
-    /// What a turn said.
-    async fn said_by(&self, scope: &Scope, turn: &Turn) -> Result<messages::Model> {
+    /// The message that a turn produced.
+    async fn answer_of(&self, scope: &Scope, turn: &Turn) -> Result<messages::Model> {
         let tx = self.0.db.read(scope).await?;
         let answer = match turn.assistant_message_id {
             Some(id) => tx.get::<messages::Entity>(id).await?,
             None => None,
         };
         let answer = answer.filter(|answer| answer.deleted_at.is_none() && !answer.content.trim().is_empty());
-        answer.ok_or_else(|| never("no_answer", "the model's answer holds no text"))
+        answer.ok_or_else(|| permanent("no_answer", "the model's answer contains no text"))
     }
 }
 
-fn late(limit: Duration) -> Error {
-    Error::new(Kind::Timeout, "reply_timeout", format!("no answer came within {limit:?}"))
+fn timed_out(limit: Duration) -> Error {
+    Error::new(Kind::Timeout, "reply_timeout", format!("no answer within {limit:?}"))
 }
 
-/// Asking again wouldn't help.
-fn never(code: &'static str, message: impl Into<String>) -> Error {
+/// An error that a retry can't fix.
+fn permanent(code: &'static str, message: impl Into<String>) -> Error {
     Error::new(Kind::Conflict, code, message.into())
 }

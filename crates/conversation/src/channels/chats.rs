@@ -1,14 +1,11 @@
-//! A conversation on another platform, and the session that holds it.
+//! A chat on another platform, and its session.
 
 use loam_kernel::{ChannelChatId, ChannelId, ChatSessionId, TenantId};
 use sea_orm::entity::prelude::*;
 
-/// A conversation on another platform.
+/// A chat on another platform.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-#[sea_orm(
-    table_name = "channel_chats",
-    comment = "a conversation on another platform, and the session that holds it"
-)]
+#[sea_orm(table_name = "channel_chats", comment = "a chat on another platform, and its session")]
 pub struct Model {
     /// The tenant.
     #[sea_orm(primary_key, auto_increment = false)]
@@ -16,24 +13,24 @@ pub struct Model {
     /// The row.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: ChannelChatId,
-    /// By which channel.
-    #[sea_orm(comment = "the channel")]
+    /// Channel ID.
+    #[sea_orm(comment = "channel ID")]
     pub channel_id: ChannelId,
-    /// The platform's own id.
-    #[sea_orm(column_type = "Text", comment = "the platform's own id of it; unique in the channel")]
+    /// ID of the chat on the platform.
+    #[sea_orm(column_type = "Text", comment = "ID of the chat on the platform; unique in the channel")]
     pub external_id: String,
-    /// What the platform calls it.
-    #[sea_orm(column_type = "Text", nullable, comment = "what it is called there")]
+    /// Title of the chat on the platform.
+    #[sea_orm(column_type = "Text", nullable, comment = "title of the chat on the platform")]
     pub title: Option<String>,
-    /// Whether several people write there.
-    #[sea_orm(comment = "several people write there: its session belongs to none of them")]
+    /// Whether it is a group chat.
+    #[sea_orm(comment = "whether it is a group chat; the session of a group belongs to no user")]
     pub is_group: bool,
-    /// Its session.
-    #[sea_orm(comment = "its session; a new one once that is archived")]
+    /// Current session.
+    #[sea_orm(comment = "current session; a new one is created when it is archived")]
     pub session_id: ChatSessionId,
-    /// When the first message came.
+    /// When the first message arrived.
     pub created_at: DateTimeUtc,
-    /// When it was changed.
+    /// When the row last changed.
     pub updated_at: DateTimeUtc,
 }
 

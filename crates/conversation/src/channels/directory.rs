@@ -1,4 +1,5 @@
-//! Channels by their ids alone, in memory and ready for use: whoever sends a message in names no tenant.
+//! In-memory channels by id, with opened secrets. They are looked up across tenants, because incoming
+//! messages name no tenant.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use sea_orm::{ColumnTrait, QueryFilter};
 use zeroize::Zeroizing;
 
 use super::entity::{Column, Entity, Model};
-use super::kinds::{self, Opened};
+use super::kinds::{self, ChannelConfig};
 use super::settings::ChannelSettings;
 
 const CACHE: CacheSpec = CacheSpec {
@@ -25,24 +26,24 @@ const CACHE: CacheSpec = CacheSpec {
     topics: &["channels", "tenants"],
 };
 
-/// A channel, ready for use.
-pub(super) struct Known {
+/// A channel with its configuration parsed and its secrets opened.
+pub(super) struct CachedChannel {
     pub(super) id: ChannelId,
     pub(super) tenant: TenantId,
     pub(super) tenant_status: TenantStatus,
     pub(super) project: Option<ProjectId>,
     pub(super) name: String,
-    pub(super) config: Opened,
+    pub(super) config: ChannelConfig,
     pub(super) settings: ChannelSettings,
     pub(super) is_active: bool,
     secret: Zeroizing<String>,
     old_secret: Option<(Zeroizing<String>, DateTime<Utc>)>,
 }
 
-impl Known {
+impl CachedChannel {
     fn open(keyring: &Keyring, row: Model, tenant_status: TenantStatus) -> Result<Self> {
         let old_secret = match (&row.old_secret, row.old_secret_until) {
-            (Some(kept), Some(until)) => Some((kinds::open_secret(keyring, row.id, kept)?, until)),
+            (Some(stored), Some(until)) => Some((kinds::open_secret(keyring, row.id, stored)?, until)),
             _ => None,
         };
         Ok(Self {
@@ -59,18 +60,18 @@ impl Known {
         })
     }
 
-    /// The secret; after it the one before, while that still holds.
+    /// The accepted secrets: the current one, then the previous one while it is valid.
     pub(super) fn secrets(&self, now: DateTime<Utc>) -> Vec<&[u8]> {
         let old = self.old_secret.as_ref().filter(|(_, until)| *until > now).map(|(old, _)| old);
         [&self.secret].into_iter().chain(old).map(|secret| secret.as_bytes()).collect()
     }
 
-    /// The secret of now.
+    /// The current secret.
     pub(super) fn secret(&self) -> &str {
         &self.secret
     }
 
-    /// For what is done for messages of this channel.
+    /// The scope for work on behalf of this channel.
     pub(super) fn scope(&self) -> Scope {
         let mut scope = Scope::system(self.tenant, "channels");
         scope.project = self.project;
@@ -78,13 +79,13 @@ impl Known {
     }
 }
 
-/// Knows the channels. Cheap to clone.
+/// Looks up channels. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Directory {
     db: Db,
     identity: Identity,
     keyring: Keyring,
-    cache: Cache<ChannelId, Option<Arc<Known>>>,
+    cache: Cache<ChannelId, Option<Arc<CachedChannel>>>,
 }
 
 impl Directory {
@@ -95,18 +96,18 @@ impl Directory {
         Self { db, identity, keyring, cache }
     }
 
-    /// The channel of any tenant.
-    pub(super) async fn get(&self, id: ChannelId) -> Result<Option<Arc<Known>>> {
+    /// The channel with this id, of any tenant.
+    pub(super) async fn get(&self, id: ChannelId) -> Result<Option<Arc<CachedChannel>>> {
         self.cache.get(id, || self.read(id)).await
     }
 
-    async fn read(&self, id: ChannelId) -> Result<Option<Arc<Known>>> {
+    async fn read(&self, id: ChannelId) -> Result<Option<Arc<CachedChannel>>> {
         let tx = self.db.system_read(&Scope::system(TenantId::NIL, "channels")).await?;
         let Some(row) = tx.find_any::<Entity>().filter(Column::Id.eq(id)).one().await? else {
             return Ok(None);
         };
         drop(tx);
         let status = self.identity.tenant_status(row.tenant_id).await?;
-        Ok(Some(Arc::new(Known::open(&self.keyring, row, status)?)))
+        Ok(Some(Arc::new(CachedChannel::open(&self.keyring, row, status)?)))
     }
 }

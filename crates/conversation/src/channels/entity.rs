@@ -5,20 +5,20 @@ use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// What a channel speaks.
+/// The protocol of a channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum ChannelKind {
-    /// Signed webhooks in and out, in Loam's own format.
+    /// Signed webhooks in both directions, in Loam's own format.
     Webhook,
     /// Telegram's Bot API.
     Telegram,
 }
 
-/// Where messages come from and replies go to.
+/// A channel: messages arrive through it, and replies leave through it.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-#[sea_orm(table_name = "channels", comment = "where messages come from and replies go to")]
+#[sea_orm(table_name = "channels", comment = "connections to other platforms: incoming messages and replies")]
 pub struct Model {
     /// The tenant.
     #[sea_orm(primary_key, auto_increment = false)]
@@ -27,46 +27,42 @@ pub struct Model {
     #[sea_orm(
         primary_key,
         auto_increment = false,
-        comment = "unique among all tenants, as messages name it alone"
+        comment = "unique across tenants, because incoming messages name only the channel"
     )]
     pub id: ChannelId,
-    /// In which application.
-    #[sea_orm(comment = "project of its conversations, which their calls are counted to")]
+    /// Project ID.
+    #[sea_orm(comment = "project ID of its sessions; their calls are attributed to it")]
     pub project_id: Option<ProjectId>,
-    /// What it speaks.
+    /// Protocol.
     #[sea_orm(comment = "webhook, telegram")]
     pub kind: ChannelKind,
     /// Its name.
     #[sea_orm(column_type = "Text", comment = "unique in the tenant; first half of its users' external_id")]
     pub name: String,
-    /// How the platform is reached.
-    #[sea_orm(column_type = "JsonBinary", comment = "how the platform is reached; secrets sealed")]
+    /// Connection settings of the platform.
+    #[sea_orm(column_type = "JsonBinary", comment = "connection settings of the platform; secrets sealed")]
     pub config: Json,
-    /// What the platform proves itself with.
-    #[sea_orm(column_type = "JsonBinary", comment = "what both sides sign with, sealed")]
+    /// Secret shared with the platform.
+    #[sea_orm(column_type = "JsonBinary", comment = "secret shared with the platform, sealed")]
     pub secret: Json,
-    /// The secret before.
-    #[sea_orm(
-        column_type = "JsonBinary",
-        nullable,
-        comment = "the secret before, sealed, while it still holds"
-    )]
+    /// Previous secret.
+    #[sea_orm(column_type = "JsonBinary", nullable, comment = "previous secret, sealed, while it is valid")]
     pub old_secret: Option<Json>,
-    /// How long that one holds.
-    #[sea_orm(comment = "until when the secret before it is taken too")]
+    /// Until when the previous secret is valid.
+    #[sea_orm(comment = "until when the previous secret is accepted")]
     pub old_secret_until: Option<DateTimeUtc>,
     /// How messages are answered.
     #[sea_orm(column_type = "JsonBinary", comment = "how messages are answered")]
     pub settings: Json,
-    /// Whether it takes and sends messages.
-    #[sea_orm(comment = "false: it neither takes messages nor sends any")]
+    /// Whether it receives and sends messages.
+    #[sea_orm(comment = "whether it receives and sends messages")]
     pub is_active: bool,
-    /// The caller's own.
-    #[sea_orm(column_type = "JsonBinary", comment = "the caller's own; never interpreted")]
+    /// The caller's own data.
+    #[sea_orm(column_type = "JsonBinary", comment = "the caller's own data; never interpreted")]
     pub metadata: Json,
-    /// When it was made.
+    /// When it was created.
     pub created_at: DateTimeUtc,
-    /// When it was changed; its version.
+    /// When it last changed; its version.
     pub updated_at: DateTimeUtc,
 }
 

@@ -1,31 +1,31 @@
-//! A message from another platform, as it came: what tells a repetition, and whether it has been answered.
+//! A received event: detects duplicates and tracks whether the message has been answered.
 
 use loam_kernel::{ChannelChatId, ChannelEventId, ChannelId, ChatSessionId, MessageId, TenantId, TurnId};
 use sea_orm::entity::prelude::*;
 
-/// Where the answer stands.
+/// The state of the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
 pub enum EventState {
     /// A job will answer it.
     Pending,
-    /// It is answered after the one ahead of it in its chat.
+    /// It is answered after an earlier message of its chat.
     Waiting,
     /// It has been answered.
     Answered,
-    /// No answer could be had.
+    /// It could not be answered.
     Failed,
-    /// It is kept, and none is wanted.
+    /// It is stored, and no answer is required.
     Stored,
-    /// It holds no message for a session.
+    /// It contains no message for a session.
     Ignored,
 }
 
-/// A message from another platform, as it came.
+/// A received event.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(
     table_name = "channel_events",
-    comment = "a message from another platform as it came: a repetition is told by it"
+    comment = "events received from other platforms; used to detect duplicates"
 )]
 pub struct Model {
     /// The tenant.
@@ -34,38 +34,38 @@ pub struct Model {
     /// The row.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: ChannelEventId,
-    /// By which channel.
-    #[sea_orm(comment = "the channel")]
+    /// Channel ID.
+    #[sea_orm(comment = "channel ID")]
     pub channel_id: ChannelId,
-    /// The platform's own id.
-    #[sea_orm(column_type = "Text", comment = "the platform's own id of it; unique in the channel")]
+    /// ID of the event on the platform.
+    #[sea_orm(column_type = "Text", comment = "ID of the event on the platform; unique in the channel")]
     pub event_id: String,
-    /// Where it was said.
-    #[sea_orm(comment = "the conversation")]
+    /// Chat ID.
+    #[sea_orm(comment = "chat ID")]
     pub chat_id: Option<ChannelChatId>,
-    /// The session of that conversation, when it came.
-    #[sea_orm(comment = "the session that it belongs to")]
+    /// The session of the chat when the event arrived.
+    #[sea_orm(comment = "session of the chat when the event arrived")]
     pub session_id: Option<ChatSessionId>,
-    /// What comes of it.
-    #[sea_orm(comment = "the message that it becomes: at once, or when its turn begins")]
+    /// The message that it becomes.
+    #[sea_orm(comment = "ID of its message, which is stored at once or when its turn starts")]
     pub message_id: Option<MessageId>,
     /// The turn that answers it.
-    #[sea_orm(comment = "the turn that answers it; the last, if it took several")]
+    #[sea_orm(comment = "turn that answers it; the last one if there were several attempts")]
     pub turn_id: Option<TurnId>,
-    /// What was said, until a turn has it.
+    /// The message content until it is stored as a message.
     #[sea_orm(
         column_type = "JsonBinary",
         nullable,
-        comment = "what was said, until a turn or a message has it"
+        comment = "message content, until it is stored in a turn or a message"
     )]
     pub question: Option<Json>,
-    /// Where the answer stands.
+    /// State of the answer.
     #[sea_orm(comment = "pending, waiting, answered, failed, stored, ignored")]
     pub state: EventState,
-    /// Why there is no answer.
-    #[sea_orm(column_type = "Text", nullable, comment = "why no answer could be had")]
+    /// Why it was not answered.
+    #[sea_orm(column_type = "Text", nullable, comment = "why it was not answered")]
     pub error_message: Option<String>,
-    /// When it came.
+    /// When it arrived.
     pub created_at: DateTimeUtc,
     /// When it last changed.
     pub updated_at: DateTimeUtc,

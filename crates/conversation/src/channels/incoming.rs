@@ -1,62 +1,62 @@
-//! What comes in, whatever platform it is from; and the generic kind's own format.
+//! Incoming events of all platforms, and the format of kind `webhook`.
 
 use loam_http::surface::read_json;
 use loam_kernel::{Error, Result, bounded};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// The longest id of another platform.
+/// Maximum length of an id of another platform.
 const MAX_ID: usize = 190;
-/// The longest text, in characters.
+/// Maximum length of a text, in characters.
 const MAX_TEXT: usize = 100_000;
 const MAX_NAME: usize = 200;
 
-/// Something that a platform sent.
+/// An event received from a platform.
 #[derive(Debug)]
-pub(super) struct Incoming {
-    /// The platform's id of it, by which a repetition is told.
+pub(super) struct IncomingEvent {
+    /// The platform's id of the event, which identifies duplicates.
     pub(super) event_id: String,
     pub(super) content: Content,
 }
 
-/// What it holds.
+/// The content of an event.
 #[derive(Debug)]
 pub(super) enum Content {
     /// A message.
-    Said(Box<Said>),
-    /// The chat has another id from now on.
-    Moved { from: String, to: String },
-    /// Nothing for a session: why.
-    Nothing(&'static str),
+    Message(Box<ReceivedMessage>),
+    /// The chat has a new id.
+    ChatMigrated { from: String, to: String },
+    /// Nothing to store, with the reason.
+    Ignored(&'static str),
 }
 
-/// A message of another platform.
+/// A message from another platform.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Said {
-    /// Where it was said.
+pub(super) struct ReceivedMessage {
+    /// The chat.
     pub(super) chat: Chat,
-    /// Who said it.
+    /// The sender.
     pub(super) sender: Sender,
-    /// What was said.
-    pub(super) message: Words,
-    /// The platform's own; kept with the message.
+    /// The text.
+    pub(super) message: MessageText,
+    /// Data of the platform; stored with the message.
     #[serde(default)]
     pub(super) metadata: Map<String, Value>,
 }
 
-/// A conversation.
+/// A chat.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Chat {
     pub(super) id: String,
     pub(super) title: Option<String>,
-    /// Whether several people write there.
+    /// Whether it is a group chat.
     #[serde(default)]
     pub(super) is_group: bool,
 }
 
-/// Somebody.
+/// The sender of a message.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Sender {
@@ -64,54 +64,54 @@ pub(super) struct Sender {
     pub(super) name: Option<String>,
 }
 
-/// What somebody says.
+/// The text of a message.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Words {
-    /// The platform's id of the message.
+pub(super) struct MessageText {
+    /// ID of the message on the platform.
     pub(super) id: Option<String>,
     pub(super) text: String,
 }
 
-/// The body of a message to a channel of kind `webhook`.
+/// The body of a request to a channel of kind `webhook`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Event {
     event_id: String,
     chat: Chat,
     sender: Sender,
-    message: Words,
+    message: MessageText,
     #[serde(default)]
     metadata: Map<String, Value>,
 }
 
-/// Reads a message in the generic kind's format.
-pub(super) fn read(body: &[u8]) -> Result<Incoming> {
+/// Parses an event of kind `webhook`.
+pub(super) fn read(body: &[u8]) -> Result<IncomingEvent> {
     let Event { event_id, chat, sender, message, metadata } = read_json(body)?;
-    let said = Said { chat, sender, message, metadata };
-    let incoming = Incoming { event_id, content: Content::Said(Box::new(said)) };
+    let received = ReceivedMessage { chat, sender, message, metadata };
+    let incoming = IncomingEvent { event_id, content: Content::Message(Box::new(received)) };
     incoming.check()?;
     Ok(incoming)
 }
 
-impl Incoming {
-    /// Refuses what is too long, or empty.
+impl IncomingEvent {
+    /// Rejects fields that are empty or too long.
     pub(super) fn check(&self) -> Result<()> {
         bounded("event_id", &self.event_id, MAX_ID)?;
-        let Content::Said(said) = &self.content else { return Ok(()) };
-        bounded("chat.id", &said.chat.id, MAX_ID)?;
-        bounded("sender.id", &said.sender.id, MAX_ID)?;
-        bounded("message.text", &said.message.text, MAX_TEXT)?;
+        let Content::Message(received) = &self.content else { return Ok(()) };
+        bounded("chat.id", &received.chat.id, MAX_ID)?;
+        bounded("sender.id", &received.sender.id, MAX_ID)?;
+        bounded("message.text", &received.message.text, MAX_TEXT)?;
         let optional = [
-            ("chat.title", &said.chat.title, MAX_NAME),
-            ("sender.name", &said.sender.name, MAX_NAME),
-            ("message.id", &said.message.id, MAX_ID),
+            ("chat.title", &received.chat.title, MAX_NAME),
+            ("sender.name", &received.sender.name, MAX_NAME),
+            ("message.id", &received.message.id, MAX_ID),
         ];
         for (param, text, max) in optional {
             text.as_deref().map_or(Ok(()), |text| bounded(param, text, max))?;
         }
-        // the size of the whole is bounded already; this is what stays with the message
-        if said.metadata.len() > 50 {
+        // The request size is already bounded; this bounds what is stored with the message.
+        if received.metadata.len() > 50 {
             return Err(Error::invalid("metadata", "must have at most 50 fields"));
         }
         Ok(())
@@ -134,21 +134,23 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_read() {
-        let Incoming { event_id, content: Content::Said(said) } = read(&body(|_| {})).expect("valid") else {
+    fn a_message_is_parsed() {
+        let IncomingEvent { event_id, content: Content::Message(received) } =
+            read(&body(|_| {})).expect("valid")
+        else {
             panic!("a message")
         };
         assert_eq!(
-            (event_id.as_str(), said.chat.id.as_str(), said.message.text.as_str()),
+            (event_id.as_str(), received.chat.id.as_str(), received.message.text.as_str()),
             ("e-1", "c-1", "Grüße")
         );
-        assert!(!said.chat.is_group && said.metadata["shard"] == 3);
+        assert!(!received.chat.is_group && received.metadata["shard"] == 3);
     }
 
     #[test]
-    fn what_is_missing_too_long_or_unknown_is_named() {
+    fn an_invalid_field_is_named() {
         type Change = fn(&mut Value);
-        let fault = |change: Change| {
+        let error_of = |change: Change| {
             let error = read(&body(change)).expect_err("refused");
             assert_eq!(error.status(), 400);
             format!("{} {}", error.param().unwrap_or_default(), error.message())
@@ -163,8 +165,8 @@ mod tests {
             ("parts", |b| b["message"]["parts"] = json!([])),
         ];
         for (param, change) in cases {
-            let said = fault(change);
-            assert!(said.contains(param), "{param}: {said}");
+            let received = error_of(change);
+            assert!(received.contains(param), "{param}: {received}");
         }
     }
 }

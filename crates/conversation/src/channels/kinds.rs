@@ -1,4 +1,4 @@
-//! What each kind of channel is configured with, and its secrets.
+//! Configuration and secrets of each kind of channel.
 
 use loam_http::client::Client;
 use loam_kernel::{ChannelId, Clock, Error, Result};
@@ -11,21 +11,22 @@ use super::entity::{ChannelKind, Column, Entity, Model};
 
 const TELEGRAM: &str = "https://api.telegram.org";
 
-/// A configuration, ready for use.
-pub(super) enum Opened {
-    /// Where replies go, if they go anywhere.
+/// A configuration with its secrets opened.
+pub(super) enum ChannelConfig {
+    /// Kind `webhook`; `url` is where replies are sent, if anywhere.
     Webhook { url: Option<String> },
-    /// The bot.
+    /// Kind `telegram`: the bot.
     Telegram { api_url: String, token: Zeroizing<String> },
 }
 
-/// Where the secret of a configuration is kept, to which its sealing is bound.
-fn token_place(id: ChannelId) -> String {
+/// The path that the sealed bot token is bound to.
+fn token_path(id: ChannelId) -> String {
     format!("channels/{id}/config.bot_token")
 }
 
-/// Where the secret of both sides is kept. The one before keeps its place, as it keeps its sealing.
-fn secret_place(id: ChannelId) -> String {
+/// The path that the shared secret is bound to. The previous secret keeps the same path, so it needs no
+/// resealing.
+fn secret_path(id: ChannelId) -> String {
     format!("channels/{id}/secret")
 }
 
@@ -33,13 +34,13 @@ impl SealedRows for Entity {
     const SEALED: &'static [Column] = &[Column::Config, Column::Secret, Column::OldSecret];
 
     fn each(row: &mut Model, visit: Visit<'_>) -> Result<()> {
-        let place = secret_place(row.id);
-        visit_json(&place, &mut row.secret, visit)?;
+        let path = secret_path(row.id);
+        visit_json(&path, &mut row.secret, visit)?;
         if let Some(old) = &mut row.old_secret {
-            visit_json(&place, old, visit)?;
+            visit_json(&path, old, visit)?;
         }
         let token = row.config.get_mut("bot_token");
-        token.map_or(Ok(()), |token| visit_json(&token_place(row.id), token, visit))
+        token.map_or(Ok(()), |token| visit_json(&token_path(row.id), token, visit))
     }
 }
 
@@ -52,7 +53,7 @@ impl ChannelKind {
     }
 }
 
-/// Where the requests of a channel go, if they go anywhere.
+/// The address that the channel sends requests to, if any.
 pub(super) fn address(kind: ChannelKind, config: &Value) -> Option<&str> {
     match kind {
         ChannelKind::Webhook => config["url"].as_str(),
@@ -60,22 +61,22 @@ pub(super) fn address(kind: ChannelKind, config: &Value) -> Option<&str> {
     }
 }
 
-/// Puts a change over a kept configuration, checks the whole, and seals what is secret. Null removes, a secret as it is
-/// read stays, unless it would go to another server.
+/// Merges a change into the stored configuration, validates the result and seals its secrets. Null removes a
+/// field. A masked secret keeps the stored value, unless the address would change to another server.
 pub(super) fn configure(
     (client, keyring, clock): (&Client, &Keyring, &Clock),
     kind: ChannelKind,
     id: ChannelId,
-    kept: &Value,
+    stored: &Value,
     change: Map<String, Value>,
 ) -> Result<Value> {
-    let mut config = kept.as_object().cloned().unwrap_or_default();
-    let keeps_token =
+    let mut config = stored.as_object().cloned().unwrap_or_default();
+    let reuses_token =
         config.contains_key("bot_token") && !matches!(change.get("bot_token"), Some(Value::String(_)));
     for (name, value) in change {
         let param = format!("config.{name}");
         if !kind.fields().contains(&name.as_str()) {
-            let message = format!("there is no such field; there are `{}`", kind.fields().join("`, `"));
+            let message = format!("unknown field; known fields are `{}`", kind.fields().join("`, `"));
             return Err(Error::invalid(param, message));
         }
         match value {
@@ -83,7 +84,7 @@ pub(super) fn configure(
             value if name == "bot_token" && value["sealed"] == true && config.contains_key(&name) => {}
             Value::String(text) if name == "bot_token" => {
                 check_token(&text)?;
-                config.insert(name, keyring.seal_json(clock, &token_place(id), &text)?);
+                config.insert(name, keyring.seal_json(clock, &token_path(id), &text)?);
             }
             Value::String(text) => {
                 if text.len() > 2000 {
@@ -92,37 +93,37 @@ pub(super) fn configure(
                 client.check_url(&param, &text)?;
                 config.insert(name, text.into());
             }
-            _ => return Err(Error::invalid(param, "must be a text")),
+            _ => return Err(Error::invalid(param, "must be a string")),
         }
     }
     if kind == ChannelKind::Telegram && !config.contains_key("bot_token") {
-        return Err(Error::invalid("config.bot_token", "must be the token that BotFather gave"));
+        return Err(Error::invalid("config.bot_token", "must be the token issued by BotFather"));
     }
     let config = Value::Object(config);
-    if keeps_token {
-        origin::check_kept("config.bot_token", address(kind, kept), address(kind, &config))?;
+    if reuses_token {
+        origin::check_kept("config.bot_token", address(kind, stored), address(kind, &config))?;
     }
     Ok(config)
 }
 
-/// A token stands in the path of every request, so it is nothing but what Telegram gives: `<digits>:<letters>`.
+/// The token is part of every request's path, so only Telegram's format is accepted: `<digits>:<letters>`.
 fn check_token(text: &str) -> Result<()> {
     let letters = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    let good = text.split_once(':').is_some_and(|(bot, key)| {
+    let valid = text.split_once(':').is_some_and(|(bot, key)| {
         (1..=20).contains(&bot.len())
             && bot.chars().all(|c| c.is_ascii_digit())
             && (20..=100).contains(&key.len())
             && key.chars().all(letters)
     });
-    if good {
+    if valid {
         Ok(())
     } else {
-        Err(Error::invalid("config.bot_token", "is no token of a bot: `123456:ABC…`"))
+        Err(Error::invalid("config.bot_token", "is not a bot token; expected a value such as `123456:ABC…`"))
     }
 }
 
-/// A kept configuration as a reader sees it.
-pub(super) fn shown(row: &Model) -> Value {
+/// The configuration with masked secrets.
+pub(super) fn masked_config(row: &Model) -> Value {
     let mut config = row.config.clone();
     if let Some(token) = config.get_mut("bot_token") {
         *token = masked(token);
@@ -130,30 +131,30 @@ pub(super) fn shown(row: &Model) -> Value {
     config
 }
 
-/// A kept configuration, ready for use.
-pub(super) fn open(keyring: &Keyring, row: &Model) -> Result<Opened> {
+/// Parses a stored configuration and opens its secrets.
+pub(super) fn open(keyring: &Keyring, row: &Model) -> Result<ChannelConfig> {
     let text = |name: &str| row.config[name].as_str().map(str::to_owned);
     Ok(match row.kind {
-        ChannelKind::Webhook => Opened::Webhook { url: text("url") },
-        ChannelKind::Telegram => Opened::Telegram {
+        ChannelKind::Webhook => ChannelConfig::Webhook { url: text("url") },
+        ChannelKind::Telegram => ChannelConfig::Telegram {
             api_url: text("api_url").unwrap_or_else(|| TELEGRAM.to_owned()).trim_end_matches('/').to_owned(),
-            token: keyring.open_json(&token_place(row.id), &row.config["bot_token"])?,
+            token: keyring.open_json(&token_path(row.id), &row.config["bot_token"])?,
         },
     })
 }
 
 pub(super) fn seal_secret(keyring: &Keyring, clock: &Clock, id: ChannelId, secret: &str) -> Result<Value> {
-    keyring.seal_json(clock, &secret_place(id), secret)
+    keyring.seal_json(clock, &secret_path(id), secret)
 }
 
-pub(super) fn open_secret(keyring: &Keyring, id: ChannelId, kept: &Value) -> Result<Zeroizing<String>> {
-    keyring.open_json(&secret_place(id), kept)
+pub(super) fn open_secret(keyring: &Keyring, id: ChannelId, stored: &Value) -> Result<Zeroizing<String>> {
+    keyring.open_json(&secret_path(id), stored)
 }
 
-/// What the audit trail says of a channel: no secret.
+/// The audited view of a channel, without secrets.
 pub(super) fn changes(row: &Model) -> Value {
     json!({
-        "name": row.name, "kind": row.kind, "config": shown(row), "settings": row.settings,
+        "name": row.name, "kind": row.kind, "config": masked_config(row), "settings": row.settings,
         "project_id": row.project_id, "is_active": row.is_active,
     })
 }
@@ -163,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_is_what_telegram_gives() {
+    fn only_tokens_in_telegrams_format_are_accepted() {
         assert!(check_token("123456:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw").is_ok());
         for wrong in [
             "",

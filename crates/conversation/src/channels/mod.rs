@@ -1,8 +1,8 @@
-//! Channels: messages in from other platforms by signed webhook, answers out as deliveries.
+//! Channels: incoming messages of other platforms through signed webhooks, replies as deliveries.
 //!
-//! A channel maps what a platform calls a chat to a session, and who writes there to a user. What comes in is in the
-//! database, with the job that answers it, before the platform is told that it was taken; what goes out is a delivery,
-//! made in the transaction that keeps the answer.
+//! A channel maps a chat of the platform to a session, and its senders to users. A received message and the
+//! job that answers it are committed before the platform gets a response; a reply is a delivery, created in
+//! the transaction that stores the answer.
 
 mod answer;
 pub mod chats;
@@ -16,13 +16,13 @@ mod outgoing;
 mod rate;
 mod receive;
 mod reply;
+mod retention;
 pub mod routes;
 pub mod senders;
 pub mod service;
 mod sessions;
 mod settings;
 mod store;
-mod sweep;
 mod telegram;
 
 use std::time::Duration;
@@ -39,15 +39,15 @@ use loam_platform::webhook_deliveries::WebhookDeliveries;
 
 use crate::Conversation;
 use directory::Directory;
-use outgoing::{ChannelCourier, TELEGRAM, WEBHOOK};
-use rate::Rates;
+use outgoing::{ChannelDeliveryHandler, TELEGRAM, WEBHOOK};
+use rate::RateLimiter;
 
 pub use settings::{CHANNELS, ChannelLimits, ChannelSettings};
 
-/// What channels keep in memory.
+/// In-memory state of channels.
 pub(crate) struct Channels {
     directory: Directory,
-    rates: Rates,
+    rates: RateLimiter,
     limits: Live<ChannelLimits>,
 }
 
@@ -59,18 +59,18 @@ impl Channels {
         limits: Live<ChannelLimits>,
     ) -> Self {
         let directory = Directory::new(db, identity, keyring, notices);
-        let courier = ChannelCourier { directory: directory.clone(), client, clock };
-        deliveries.employ(WEBHOOK, courier.clone());
-        deliveries.employ(TELEGRAM, courier);
-        Self { directory, rates: Rates::default(), limits }
+        let handler = ChannelDeliveryHandler { directory: directory.clone(), client, clock };
+        deliveries.register(WEBHOOK, handler.clone());
+        deliveries.register(TELEGRAM, handler);
+        Self { directory, rates: RateLimiter::default(), limits }
     }
 }
 
-/// What answers messages, and forgets their ids.
+/// Registers the job handlers and schedules of channels.
 pub(crate) fn jobs(conversation: &Conversation, handlers: Handlers) -> Result<Handlers> {
-    let forget = Schedule::new(sweep::ForgetEvents::KIND, Duration::from_hours(1))?;
+    let deletion = Schedule::new(retention::DeleteOldChannelEvents::KIND, Duration::from_hours(1))?;
     Ok(handlers
-        .with(reply::Replies(conversation.clone()))
-        .with(sweep::ForgetEvents(conversation.clone()))
-        .every(forget))
+        .with(reply::ReplyHandler(conversation.clone()))
+        .with(retention::DeleteOldChannelEvents(conversation.clone()))
+        .every(deletion))
 }

@@ -1,8 +1,8 @@
-//! The answer to a message that came in, as a durable job.
+//! Answers a received message in a durable job.
 //!
-//! Messages of one chat are answered one after another, each by a turn of the session. A message is answered once: its
-//! event knows the turn that answers it, what goes out and the end of the event are one transaction, and an event that has
-//! ended is left alone.
+//! Messages of one chat are answered one after another, each by a turn of the session. A message is answered
+//! once: its event stores the turn that answers it, the delivery and the final state of the event are
+//! committed together, and an event in a final state is skipped.
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::chats;
-use super::directory::Known;
+use super::directory::CachedChannel;
 use super::events::{self, EventState};
 use super::outgoing::Outgoing;
 use crate::Conversation;
@@ -25,30 +25,31 @@ use crate::turns::Input;
 use crate::turns::entity::Entity as Turns;
 
 pub(super) const REPLY: &str = "channels.reply";
-/// How often an answer is tried for.
-pub(super) const RUNS: u16 = 5;
-/// How long a message holds up those behind it at most. It ends sooner, unless somebody takes its job away.
-const HOLDS_UP: TimeDelta = TimeDelta::hours(1);
+/// Maximum number of attempts to answer a message.
+pub(super) const MAX_ATTEMPTS: u16 = 5;
+/// How long an unanswered message may block later messages of its chat. Normally it ends earlier, unless its
+/// job was removed.
+const MAX_BLOCKING: TimeDelta = TimeDelta::hours(1);
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct Reply {
     pub(super) event_id: ChannelEventId,
 }
 
-/// Answers messages.
-pub(crate) struct Replies(pub(crate) Conversation);
+/// Answers received messages.
+pub(crate) struct ReplyHandler(pub(crate) Conversation);
 
-/// A message to be answered.
+/// A message to answer.
 pub(super) struct Question {
     pub(super) event: events::Model,
     pub(super) chat: chats::Model,
     pub(super) session: sessions::Model,
-    /// What was said, and by whom.
+    /// Content and sender of the message.
     pub(super) input: Input,
 }
 
 impl Question {
-    /// Goes out to where the message came from.
+    /// The delivery of an answer to the chat that the message came from.
     fn outgoing(&self, text: String, message: Option<MessageId>) -> Outgoing {
         let replies_to = self
             .input
@@ -61,7 +62,7 @@ impl Question {
 }
 
 #[async_trait]
-impl Handler for Replies {
+impl Handler for ReplyHandler {
     fn kind(&self) -> &'static str {
         REPLY
     }
@@ -72,28 +73,28 @@ impl Handler for Replies {
 
     async fn run(&self, job: &JobContext, payload: Value) -> Result<()> {
         let Reply { event_id } = read_payload(payload)?;
-        let this = &self.0;
-        let Some(question) = this.begin_reply(&job.scope(), event_id).await? else { return Ok(()) };
-        let Some(channel) = this.0.channels.directory.get(question.event.channel_id).await? else {
+        let conversation = &self.0;
+        let Some(question) = conversation.begin_reply(&job.scope(), event_id).await? else { return Ok(()) };
+        let Some(channel) = conversation.0.channels.directory.get(question.event.channel_id).await? else {
             return Ok(());
         };
-        let answer = match this.admit(&channel) {
-            Ok(()) => this.answer(&channel, &question).await,
+        let answer = match conversation.check_active(&channel) {
+            Ok(()) => conversation.answer(&channel, &question).await,
             Err(e) => Err(e),
         };
         match answer {
-            Ok(answer) => this.end_reply(&channel, &question, &answer).await,
-            Err(e) if passes(&e) && job.attempt < job.max_attempts => Err(e),
+            Ok(answer) => conversation.end_reply(&channel, &question, &answer).await,
+            Err(e) if is_retryable(&e) && job.attempt < job.max_attempts => Err(e),
             Err(e) => {
                 tracing::error!(channel.id = %channel.id, session.id = %question.session.id, error = %e, "a message was not answered");
-                this.fail_reply(&channel, &question, &e).await
+                conversation.fail_reply(&channel, &question, &e).await
             }
         }
     }
 }
 
-/// Whether it may go better later.
-fn passes(error: &Error) -> bool {
+/// Whether a retry may succeed.
+fn is_retryable(error: &Error) -> bool {
     matches!(
         error.kind(),
         Kind::TooMany | Kind::Unavailable | Kind::BadGateway | Kind::Timeout | Kind::Internal
@@ -101,7 +102,7 @@ fn passes(error: &Error) -> bool {
 }
 
 impl Conversation {
-    /// What is to be answered now; none if it has been, or must wait.
+    /// The message to answer now; `None` if it has been answered or must wait.
     async fn begin_reply(&self, scope: &Scope, id: ChannelEventId) -> Result<Option<Question>> {
         let tx = self.0.db.write(scope).await?;
         let Some(event) = tx.get_locked::<events::Entity>(id).await? else { return Ok(None) };
@@ -113,30 +114,32 @@ impl Conversation {
             return Ok(None);
         }
         let now = self.0.clock.now();
-        let ahead =
-            in_chat(&event).add(events::Column::Id.lt(id)).add(events::Column::CreatedAt.gt(now - HOLDS_UP));
-        let find = tx.find::<events::Entity>().filter(ahead).order_by_asc(events::Column::Id);
-        // locked: either its end sees this one waiting, or this one sees its end
+        let earlier = in_chat(&event)
+            .add(events::Column::Id.lt(id))
+            .add(events::Column::CreatedAt.gt(now - MAX_BLOCKING));
+        let find = tx.find::<events::Entity>().filter(earlier).order_by_asc(events::Column::Id);
+        // Locked, so that either the end of the earlier event sees this one waiting, or this one sees that it
+        // has ended.
         if find.locked().one().await?.is_some() {
             self.set_state(&tx, event, EventState::Waiting, now).await?;
             tx.commit().await?;
             return Ok(None);
         }
         let event = self.set_state(&tx, event, EventState::Pending, now).await?;
-        let asked = match (event.question.clone(), event.turn_id) {
+        let input_json = match (event.question.clone(), event.turn_id) {
             (Some(question), _) => Some(question),
             (None, Some(turn)) => tx.get::<Turns>(turn).await?.map(|turn| turn.input),
             (None, None) => None,
         };
-        let input = asked.as_ref().map(Input::read).transpose()?;
-        // none while its turn has not begun
+        let input = input_json.as_ref().map(Input::read).transpose()?;
+        // `None` while its turn has not started.
         let message = tx.get::<messages::Entity>(message).await?;
-        let stays = message.is_none_or(|message| message.deleted_at.is_none());
+        let not_deleted = message.is_none_or(|message| message.deleted_at.is_none());
         let chat = tx.get::<chats::Entity>(chat).await?;
         let session = tx.get::<sessions::Entity>(session).await?;
-        let (Some(chat), Some(session), Some(input), true) = (chat, session, input, stays) else {
-            let why = "the message, or its session, was deleted before it was answered".to_owned();
-            self.end_event(tx, event, EventState::Ignored, Some(why)).await?;
+        let (Some(chat), Some(session), Some(input), true) = (chat, session, input, not_deleted) else {
+            let reason = "the message, or its session, was deleted before it was answered".to_owned();
+            self.end_event(tx, event, EventState::Ignored, Some(reason)).await?;
             return Ok(None);
         };
         tx.commit().await?;
@@ -160,23 +163,28 @@ impl Conversation {
     }
 
     /// Sends an answer.
-    async fn end_reply(&self, channel: &Known, question: &Question, answer: &messages::Model) -> Result<()> {
+    async fn end_reply(
+        &self,
+        channel: &CachedChannel,
+        question: &Question,
+        answer: &messages::Model,
+    ) -> Result<()> {
         let tx = self.0.db.write(&channel.scope()).await?;
-        let Some(event) = self.still_open(&tx, question).await? else { return Ok(()) };
+        let Some(event) = self.lock_pending_event(&tx, question).await? else { return Ok(()) };
         let outgoing = question.outgoing(answer.content.clone(), Some(answer.id));
-        self.send_out(&tx, channel, &question.chat, outgoing).await?;
+        self.enqueue_deliveries(&tx, channel, &question.chat, outgoing).await?;
         self.end_event(tx, event, EventState::Answered, None).await
     }
 
-    /// Says that there is no answer, if the channel has words for it. A message that no turn took is kept all the same.
-    async fn fail_reply(&self, channel: &Known, question: &Question, error: &Error) -> Result<()> {
-        let _lane = self.0.lanes.enter(channel.scope().tenant(), question.session.id).await?;
+    /// Sends the channel's failure text, if it has one. A message that no turn has stored is stored anyway.
+    async fn fail_reply(&self, channel: &CachedChannel, question: &Question, error: &Error) -> Result<()> {
+        let _lock = self.0.session_locks.acquire(channel.scope().tenant(), question.session.id).await?;
         let tx = self.0.db.write(&channel.scope()).await?;
         let session = tx.get_locked::<sessions::Entity>(question.session.id).await?;
-        let Some(event) = self.still_open(&tx, question).await? else { return Ok(()) };
-        let untold = match (event.question.clone(), event.turn_id) {
+        let Some(event) = self.lock_pending_event(&tx, question).await? else { return Ok(()) };
+        let unstored = match (event.question.clone(), event.turn_id) {
             (Some(question), _) => Some(question),
-            // stopped before it began
+            // Stopped before it started.
             (None, Some(turn)) => tx
                 .get::<Turns>(turn)
                 .await?
@@ -184,25 +192,25 @@ impl Conversation {
                 .map(|turn| turn.input),
             (None, None) => None,
         };
-        let mut kept = None;
-        if let (Some(session), Some(untold)) = (session, untold) {
-            let message = Input::read(&untold)?.question()?;
-            kept = Some(append(&tx, &self.0.clock, session, message.into_iter().collect()).await?.0);
+        let mut updated = None;
+        if let (Some(session), Some(unstored)) = (session, unstored) {
+            let message = Input::read(&unstored)?.question()?;
+            updated = Some(append(&tx, &self.0.clock, session, message.into_iter().collect()).await?.0);
         }
         if let (Some(text), true) = (&channel.settings.failure_text, channel.is_active) {
             let outgoing = question.outgoing(text.clone(), None);
-            self.send_out(&tx, channel, &question.chat, outgoing).await?;
+            self.enqueue_deliveries(&tx, channel, &question.chat, outgoing).await?;
         }
-        let said: String = error.to_string().chars().filter(|c| *c != '\0').take(1000).collect();
-        self.end_event(tx, event, EventState::Failed, Some(said)).await?;
-        if let Some(session) = kept {
-            self.said(&session);
+        let text: String = error.to_string().chars().filter(|c| *c != '\0').take(1000).collect();
+        self.end_event(tx, event, EventState::Failed, Some(text)).await?;
+        if let Some(session) = updated {
+            self.notify_changed(&session);
         }
         Ok(())
     }
 
-    /// The event, locked; none if another run was first.
-    pub(super) async fn still_open<R>(
+    /// The event, locked; `None` if another run has ended it.
+    pub(super) async fn lock_pending_event<R>(
         &self,
         tx: &Tx<R>,
         question: &Question,
@@ -211,7 +219,7 @@ impl Conversation {
         Ok(event.filter(|event| event.state == EventState::Pending))
     }
 
-    /// Ends an event, and lets the one behind it go on.
+    /// Ends an event, and schedules the next one of the chat.
     async fn end_event(
         &self,
         tx: Tx<loam_db::Tenant>,
@@ -219,17 +227,17 @@ impl Conversation {
         state: EventState,
         error: Option<String>,
     ) -> Result<()> {
-        let behind = in_chat(&event).add(events::Column::Id.ne(event.id));
+        let later = in_chat(&event).add(events::Column::Id.ne(event.id));
         let mut row = event.into_active_model();
         row.state = Set(state);
         row.error_message = Set(error);
         row.question = Set(None);
         row.updated_at = Set(self.0.clock.now());
         tx.update(row).await?;
-        let next = tx.find::<events::Entity>().filter(behind).order_by_asc(events::Column::Id).one().await?;
-        // one that is pending has its job already
+        let next = tx.find::<events::Entity>().filter(later).order_by_asc(events::Column::Id).one().await?;
+        // A pending event already has its job.
         if let Some(next) = next.filter(|next| next.state == EventState::Waiting) {
-            let job = NewJob::new(REPLY, Reply { event_id: next.id }).attempts(RUNS);
+            let job = NewJob::new(REPLY, Reply { event_id: next.id }).attempts(MAX_ATTEMPTS);
             enqueue(&tx, &self.0.clock, job).await?;
         }
         tx.commit().await?;
@@ -238,7 +246,7 @@ impl Conversation {
     }
 }
 
-/// The events of the same chat that have no answer yet.
+/// Events of the same chat that have not been answered.
 fn in_chat(event: &events::Model) -> Condition {
     Condition::all()
         .add(events::Column::ChatId.eq(event.chat_id))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use axum::{Extension, Json as Answer};
+use axum::{Extension, Json as JsonResponse};
 use chrono::{DateTime, Utc};
 use loam_http::surface::{ApiResult, Caller, ErrorBody, IfMatch, Json, Path, Query, Tagged, created};
 use loam_kernel::{ChannelChatId, ChannelId, ChatSessionId, Origin, Page, PageQuery, ProjectId};
@@ -19,29 +19,29 @@ use zeroize::Zeroizing;
 use super::chats;
 use super::connect::{ChannelConnection, ChannelSend, ChannelSent};
 use super::entity::{ChannelKind, Model};
-use super::kinds::shown;
+use super::kinds::masked_config;
 use super::receive::ChannelReceipt;
 use super::service::{ChannelCreate, ChannelFilter, ChannelUpdate, SecretRotate, WithSecret};
 use crate::Conversation;
 
-/// Where messages come from and replies go to.
+/// A channel: messages arrive through it, and replies leave through it.
 #[derive(Serialize, ToSchema)]
 pub struct ChannelView {
     id: ChannelId,
     name: String,
     kind: ChannelKind,
-    /// How the platform is reached. Secrets read as `{"sealed": true, "last4": …}`.
+    /// Connection settings of the platform. Secrets are shown as `{"sealed": true, "last4": …}`.
     #[schema(value_type = Object)]
     config: Value,
-    /// What both sides sign with, as `{"sealed": true, "last4": …}`.
+    /// The shared secret, shown as `{"sealed": true, "last4": …}`.
     #[schema(value_type = Object)]
     secret: Value,
-    /// Until when the secret before holds, too.
+    /// Until when the previous secret is also accepted.
     old_secret_until: Option<DateTime<Utc>>,
     /// How messages are answered.
     #[schema(value_type = super::ChannelSettings)]
     settings: Value,
-    /// The project of its conversations.
+    /// Project ID of its sessions.
     project_id: Option<ProjectId>,
     is_active: bool,
     #[schema(value_type = Object)]
@@ -53,7 +53,7 @@ pub struct ChannelView {
 impl From<Model> for ChannelView {
     fn from(row: Model) -> Self {
         Self {
-            config: shown(&row),
+            config: masked_config(&row),
             secret: masked(&row.secret),
             old_secret_until: row.old_secret_until,
             id: row.id,
@@ -69,12 +69,12 @@ impl From<Model> for ChannelView {
     }
 }
 
-/// A channel with its secret: the only time that it is shown.
+/// A channel with its secret, which is shown only here.
 #[derive(Serialize, ToSchema)]
 pub struct ChannelSecretView {
     #[serde(flatten)]
     channel: ChannelView,
-    /// What both sides sign with, in full: keep it now.
+    /// The shared secret in full. Store it: it is not shown again.
     #[schema(value_type = String)]
     signing_secret: Zeroizing<String>,
 }
@@ -85,14 +85,14 @@ impl From<WithSecret> for ChannelSecretView {
     }
 }
 
-/// A conversation on the platform, and the session that holds it.
+/// A chat on the platform, and its session.
 #[derive(Serialize, ToSchema)]
 pub struct ChannelChatView {
     id: ChannelChatId,
-    /// The platform's own id of it.
+    /// ID of the chat on the platform.
     external_id: String,
     title: Option<String>,
-    /// Whether several people write there.
+    /// Whether it is a group chat.
     is_group: bool,
     session_id: ChatSessionId,
     created_at: DateTime<Utc>,
@@ -113,11 +113,11 @@ impl From<chats::Model> for ChannelChatView {
     }
 }
 
-/// Which chats to list.
+/// Filter for chats.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct ChannelChatFilter {
-    /// Only the chat with this id of the platform.
+    /// Only the chat with this ID on the platform.
     external_id: Option<String>,
 }
 
@@ -134,7 +134,7 @@ pub(crate) fn router(conversation: Conversation) -> OpenApiRouter {
         .with_state(conversation)
 }
 
-/// The tenant's channels, newest first.
+/// Lists the channels of the tenant, newest first.
 #[utoipa::path(
     get, path = "/api/v1/channels", tag = "channels", operation_id = "channels_list",
     params(ChannelFilter, PageQuery),
@@ -146,11 +146,11 @@ async fn list(
     Caller(scope): Caller,
     Query(filter): Query<ChannelFilter>,
     Query(page): Query<PageQuery>,
-) -> ApiResult<Answer<Page<ChannelView>>> {
-    Ok(Answer(conversation.list_channels(&scope, filter, &page).await?.map(ChannelView::from)))
+) -> ApiResult<JsonResponse<Page<ChannelView>>> {
+    Ok(JsonResponse(conversation.list_channels(&scope, filter, &page).await?.map(ChannelView::from)))
 }
 
-/// Makes a channel. The answer alone shows its secret.
+/// Creates a channel. Only this response shows its secret.
 #[utoipa::path(
     post, path = "/api/v1/channels", tag = "channels", operation_id = "channels_create",
     request_body = ChannelCreate,
@@ -166,7 +166,7 @@ async fn create(
     Ok(created(made.row.updated_at, made.into()))
 }
 
-/// One channel.
+/// Returns a channel.
 #[utoipa::path(
     get, path = "/api/v1/channels/{id}", tag = "channels", operation_id = "channels_get",
     params(("id" = ChannelId, Path)),
@@ -182,7 +182,7 @@ async fn get(
     Ok(Tagged::new(channel.updated_at, channel.into()))
 }
 
-/// Changes a channel; messages are taken and sent by it as changed within a second.
+/// Changes a channel. The change takes effect within a second.
 #[utoipa::path(
     patch, path = "/api/v1/channels/{id}", tag = "channels", operation_id = "channels_update",
     params(("id" = ChannelId, Path), ("If-Match" = Option<String>, Header)),
@@ -201,7 +201,7 @@ async fn update(
     Ok(Tagged::new(channel.updated_at, channel.into()))
 }
 
-/// Deletes a channel. Its sessions stay; what it would still send is given up.
+/// Deletes a channel. Its sessions are kept; its pending deliveries are abandoned.
 #[utoipa::path(
     delete, path = "/api/v1/channels/{id}", tag = "channels", operation_id = "channels_delete",
     params(("id" = ChannelId, Path)),
@@ -217,7 +217,9 @@ async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Gives a channel a new secret, which the answer alone shows. The one before holds beside it for a while.
+/// Replaces the secret of a channel. Only this response shows the new secret.
+///
+/// The previous secret remains valid for `keep_old_seconds`.
 #[utoipa::path(
     post, path = "/api/v1/channels/{id}/rotate_secret", tag = "channels", operation_id = "channels_rotate_secret",
     params(("id" = ChannelId, Path)),
@@ -235,8 +237,10 @@ async fn rotate_secret(
     Ok(Tagged::new(made.row.updated_at, made.into()))
 }
 
-/// Tells the platform where to send messages to. Telegram is told by Loam (`setWebhook`); for kind `webhook` the answer
-/// says what you have to tell.
+/// Registers the channel's URL with the platform.
+///
+/// For Telegram, Loam calls `setWebhook`. For kind `webhook`, the response contains the URL for you to
+/// register.
 #[utoipa::path(
     post, path = "/api/v1/channels/{id}/connect", tag = "channels", operation_id = "channels_connect",
     params(("id" = ChannelId, Path)),
@@ -247,11 +251,11 @@ async fn connect(
     State(conversation): State<Conversation>,
     Caller(scope): Caller,
     Path(id): Path<ChannelId>,
-) -> ApiResult<Answer<ChannelConnection>> {
-    Ok(Answer(conversation.connect_channel(&scope, id).await?))
+) -> ApiResult<JsonResponse<ChannelConnection>> {
+    Ok(JsonResponse(conversation.connect_channel(&scope, id).await?))
 }
 
-/// Tells the platform to send no more: Telegram, by `deleteWebhook`.
+/// Unregisters the channel's URL from the platform. For Telegram, Loam calls `deleteWebhook`.
 #[utoipa::path(
     post, path = "/api/v1/channels/{id}/disconnect", tag = "channels", operation_id = "channels_disconnect",
     params(("id" = ChannelId, Path)),
@@ -267,7 +271,8 @@ async fn disconnect(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Sends a text to a chat that has written before, and keeps it in its session as the assistant's.
+/// Sends a text to a chat that has sent a message before, and stores it as an assistant message of the
+/// session.
 #[utoipa::path(
     post, path = "/api/v1/channels/{id}/send", tag = "channels", operation_id = "channels_send",
     params(("id" = ChannelId, Path)),
@@ -280,11 +285,11 @@ async fn send(
     Caller(scope): Caller,
     Path(id): Path<ChannelId>,
     Json(new): Json<ChannelSend>,
-) -> ApiResult<(StatusCode, Answer<ChannelSent>)> {
-    Ok((StatusCode::CREATED, Answer(conversation.send_by_channel(&scope, id, new).await?)))
+) -> ApiResult<(StatusCode, JsonResponse<ChannelSent>)> {
+    Ok((StatusCode::CREATED, JsonResponse(conversation.send_by_channel(&scope, id, new).await?)))
 }
 
-/// The conversations of a channel, newest first, each with the session that holds it.
+/// Lists the chats of a channel, newest first, each with its session.
 #[utoipa::path(
     get, path = "/api/v1/channels/{id}/chats", tag = "channels", operation_id = "channel_chats_list",
     params(("id" = ChannelId, Path), ChannelChatFilter, PageQuery),
@@ -297,13 +302,15 @@ async fn chats_list(
     Path(id): Path<ChannelId>,
     Query(filter): Query<ChannelChatFilter>,
     Query(page): Query<PageQuery>,
-) -> ApiResult<Answer<Page<ChannelChatView>>> {
+) -> ApiResult<JsonResponse<Page<ChannelChatView>>> {
     let page = conversation.list_channel_chats(&scope, id, filter.external_id, &page).await?;
-    Ok(Answer(page.map(ChannelChatView::from)))
+    Ok(JsonResponse(page.map(ChannelChatView::from)))
 }
 
-/// Takes a message in from the channel's platform. No credential: the signature (kind `webhook`), or Telegram's header,
-/// says whom it is from. The message is kept when this answers; an `event_id` that was here before does nothing.
+/// Receives a message from the channel's platform.
+///
+/// No credential is needed: the request is authenticated by its signature (kind `webhook`) or by Telegram's
+/// secret header. The message is stored before the response. A repeated `event_id` is ignored.
 #[utoipa::path(
     post, path = "/api/v1/channels/{id}/events", tag = "channels", operation_id = "channel_events_receive",
     request_body(content = Object, content_type = "application/json", description = "kind `webhook`: see FORMATS.md; `telegram`: an Update",
@@ -323,6 +330,6 @@ async fn receive(
     Path(id): Path<ChannelId>,
     headers: HeaderMap,
     body: Body,
-) -> ApiResult<Answer<ChannelReceipt>> {
-    Ok(Answer(conversation.receive(id, origin, &headers, body).await?))
+) -> ApiResult<JsonResponse<ChannelReceipt>> {
+    Ok(JsonResponse(conversation.receive(id, origin, &headers, body).await?))
 }

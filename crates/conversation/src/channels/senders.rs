@@ -1,14 +1,11 @@
-//! Somebody on another platform.
+//! A sender on another platform.
 
 use loam_kernel::{ChannelId, ChannelSenderId, TenantId, UserId};
 use sea_orm::entity::prelude::*;
 
-/// Somebody on another platform.
+/// A sender on another platform.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-#[sea_orm(
-    table_name = "channel_senders",
-    comment = "somebody on another platform, and the user that they are here"
-)]
+#[sea_orm(table_name = "channel_senders", comment = "senders on other platforms, and their users")]
 pub struct Model {
     /// The tenant.
     #[sea_orm(primary_key, auto_increment = false)]
@@ -16,21 +13,23 @@ pub struct Model {
     /// The row.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: ChannelSenderId,
-    /// By which channel.
-    #[sea_orm(comment = "the channel")]
+    /// Channel ID.
+    #[sea_orm(comment = "channel ID")]
     pub channel_id: ChannelId,
-    /// The platform's own id.
-    #[sea_orm(column_type = "Text", comment = "the platform's own id of them; unique in the channel")]
+    /// ID of the sender on the platform.
+    #[sea_orm(column_type = "Text", comment = "ID of the sender on the platform; unique in the channel")]
     pub external_id: String,
-    /// What the platform calls them.
+    /// Name of the sender on the platform.
     #[sea_orm(column_type = "Text", nullable)]
     pub name: Option<String>,
-    /// Who they are here.
-    #[sea_orm(comment = "the user they were at their last message: whose external_id is `<channel>:<id>`")]
+    /// The user of the sender.
+    #[sea_orm(
+        comment = "user of the sender at the last message: the one whose external_id is `<channel>:<id>`"
+    )]
     pub user_id: Option<UserId>,
-    /// When their first message came.
+    /// When their first message arrived.
     pub created_at: DateTimeUtc,
-    /// When it was changed.
+    /// When the row last changed.
     pub updated_at: DateTimeUtc,
 }
 

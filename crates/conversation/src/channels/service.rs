@@ -1,4 +1,4 @@
-//! The rules of channels.
+//! Rules for channels.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use loam_http::surface::{IfMatch, etag, next_version, present};
@@ -17,61 +17,63 @@ use super::kinds;
 use super::settings::ChannelSettings;
 use crate::Conversation;
 
-/// Names stand before the ids of a channel's users, which have 255 characters in all.
+/// The name is the prefix of the external ids of the channel's users, which have at most 255 characters in
+/// all.
 const MAX_NAME: usize = 50;
-/// Seconds that a secret holds at most once there is a new one.
-const MAX_OLD: u32 = 7 * 86_400;
+/// Maximum number of seconds that a replaced secret remains valid.
+const MAX_OVERLAP_SECONDS: u32 = 7 * 86_400;
 
-/// A channel to be made.
+/// A channel to create.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChannelCreate {
-    /// Lower-case letters, digits, `-`, `_`, `.`; unique in the tenant. It stays, as its users are known by it.
+    /// Lower-case letters, digits, `-`, `_`, `.`; unique in the tenant. It can't be changed, because the
+    /// external ids of the channel's users contain it.
     pub name: String,
-    /// What it speaks.
+    /// Protocol of the channel.
     pub kind: ChannelKind,
-    /// How the platform is reached. `webhook`: `url` that replies are posted to, none if they aren't. `telegram`:
-    /// `bot_token`, and `api_url` (`https://api.telegram.org` unless given).
+    /// Connection settings of the platform. `webhook`: `url` that replies are posted to; without it none are
+    /// sent. `telegram`: `bot_token`, and `api_url`, which defaults to `https://api.telegram.org`.
     #[serde(default)]
     #[schema(value_type = Object, example = json!({"url": "https://bots.example.com/loam"}))]
     pub config: Map<String, Value>,
-    /// What both sides sign with: 32 to 256 letters, digits, `_` or `-`; made unless given.
+    /// The shared secret: 32 to 256 letters, digits, `_` or `-`. Defaults to a generated secret.
     #[schema(value_type = Option<String>)]
     pub secret: Option<Zeroizing<String>>,
     /// How messages are answered.
     #[serde(default)]
     pub settings: ChannelSettings,
-    /// The project of its conversations, which their calls are counted to.
+    /// Project ID of its sessions; their calls are attributed to it.
     pub project_id: Option<ProjectId>,
-    /// Whether it takes and sends messages; true unless given.
+    /// Whether it receives and sends messages. Defaults to true.
     pub is_active: Option<bool>,
-    /// Your own; never interpreted.
+    /// Your own data; never interpreted.
     #[serde(default)]
     pub metadata: Map<String, Value>,
 }
 
-/// A change of a channel: what is left out stays.
+/// A change of a channel. Omitted fields keep their values.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChannelUpdate {
-    /// Fields of the configuration: what is left out stays, null removes, a secret as it is read (`{"sealed": true}`)
-    /// stays. Where `url` or `api_url` leads to another server (scheme, host or port), `secret` and `bot_token` must be
-    /// given again.
+    /// Connection settings to change. Omitted fields keep their values, null removes a field, and a masked
+    /// secret (`{"sealed": true}`) keeps the stored value. If `url` or `api_url` changes to another server
+    /// (scheme, host or port), `secret` and `bot_token` must be given again.
     #[schema(value_type = Option<Object>)]
     pub config: Option<Map<String, Value>>,
-    /// What both sides sign with from now on, in place of the secret before, which ends at once: for another server.
+    /// The new shared secret. It replaces the previous one at once; needed when the server changes.
     #[schema(value_type = Option<String>)]
     pub secret: Option<Zeroizing<String>>,
-    /// Fields of the settings: what is left out stays, null is the default.
+    /// Settings to change. Omitted fields keep their values; null resets a field to its default.
     #[schema(value_type = Option<Object>)]
     pub settings: Option<Map<String, Value>>,
-    /// The project of its conversations from now on; null for none.
+    /// Project ID of its sessions; null for none.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<ProjectId>)]
     pub project_id: Option<Option<ProjectId>>,
-    /// Whether it takes and sends messages.
+    /// Whether it receives and sends messages.
     pub is_active: Option<bool>,
-    /// Your own; never interpreted.
+    /// Your own data; never interpreted.
     pub metadata: Option<Map<String, Value>>,
 }
 
@@ -79,26 +81,26 @@ pub struct ChannelUpdate {
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SecretRotate {
-    /// 32 to 256 letters, digits, `_` or `-`; made unless given.
+    /// 32 to 256 letters, digits, `_` or `-`. Defaults to a generated secret.
     #[schema(value_type = Option<String>)]
     pub secret: Option<Zeroizing<String>>,
-    /// Seconds that the secret before holds beside it, 604,800 at most; 3,600 unless given.
+    /// Seconds that the previous secret remains valid, at most 604,800. Defaults to 3,600.
     pub keep_old_seconds: Option<u32>,
 }
 
-/// Which channels to list.
+/// Filter for channels.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ChannelFilter {
-    /// Only the channel of this name.
+    /// Only the channel with this name.
     pub name: Option<String>,
-    /// Only channels that speak this.
+    /// Only channels of this kind.
     pub kind: Option<ChannelKind>,
-    /// Only channels that take and send messages, or only those that don't.
+    /// Only active channels, or only inactive ones.
     pub is_active: Option<bool>,
 }
 
-/// A channel with its secret: the only time that it is shown.
+/// A channel with its secret, which is shown only once.
 pub(super) struct WithSecret {
     pub(super) row: Model,
     pub(super) secret: Zeroizing<String>,
@@ -124,7 +126,7 @@ impl Conversation {
 
     pub(super) async fn create_channel(&self, scope: &Scope, new: ChannelCreate) -> Result<WithSecret> {
         slug("name", &new.name, MAX_NAME)?;
-        new.settings.check(self.usual_model(scope).as_deref())?;
+        new.settings.check(self.default_model(scope).as_deref())?;
         self.check_project(scope, new.project_id).await?;
         let id = self.0.clock.id();
         let config = self.configure(new.kind, id, &json!({}), new.config)?;
@@ -150,7 +152,7 @@ impl Conversation {
         let row = tx
             .insert(row)
             .await
-            .map_err(loam_db::taken("name", "there is a channel with this name already"))?;
+            .map_err(loam_db::taken("name", "a channel with this name already exists"))?;
         let notice = self.0.changes.record(&tx, "create", "channels", id, kinds::changes(&row)).await?;
         self.0.changes.commit(tx, notice).await?;
         Ok(WithSecret { row, secret })
@@ -177,7 +179,7 @@ impl Conversation {
             origin::check_kept("secret", before, now)?;
         }
         let settings = match new.settings {
-            Some(change) => Some(merged(&old.settings, change, self.usual_model(scope).as_deref())?),
+            Some(change) => Some(merged(&old.settings, change, self.default_model(scope).as_deref())?),
             None => None,
         };
         let updated_at = next_version(old.updated_at, self.0.clock.now());
@@ -199,7 +201,7 @@ impl Conversation {
         Ok(row)
     }
 
-    /// Deletes a channel. Its sessions stay; what it would still send is given up.
+    /// Deletes a channel. Its sessions are kept; its pending deliveries are abandoned.
     pub(super) async fn delete_channel(&self, scope: &Scope, id: ChannelId) -> Result<()> {
         let tx = self.0.db.write(scope).await?;
         if tx.delete::<Entity>().filter(Column::Id.eq(id)).exec().await? == 0 {
@@ -218,8 +220,8 @@ impl Conversation {
         new: SecretRotate,
     ) -> Result<WithSecret> {
         let keep = new.keep_old_seconds.unwrap_or(3600);
-        if keep > MAX_OLD {
-            return Err(Error::invalid("keep_old_seconds", "must be at most 604,800, a week"));
+        if keep > MAX_OVERLAP_SECONDS {
+            return Err(Error::invalid("keep_old_seconds", "must be at most 604,800 (one week)"));
         }
         let secret = signature::secret(&self.0.clock, new.secret)?;
         let sealed = kinds::seal_secret(&self.0.keyring, &self.0.clock, id, &secret)?;
@@ -240,7 +242,7 @@ impl Conversation {
         Ok(WithSecret { row, secret })
     }
 
-    /// The conversations of a channel, newest first.
+    /// The chats of a channel, newest first.
     pub(super) async fn list_channel_chats(
         &self,
         scope: &Scope,
@@ -260,29 +262,29 @@ impl Conversation {
         &self,
         kind: ChannelKind,
         id: ChannelId,
-        kept: &Value,
+        stored: &Value,
         change: Map<String, Value>,
     ) -> Result<Value> {
-        kinds::configure((&self.0.client, &self.0.keyring, &self.0.clock), kind, id, kept, change)
+        kinds::configure((&self.0.client, &self.0.keyring, &self.0.clock), kind, id, stored, change)
     }
 
     async fn check_project(&self, scope: &Scope, project: Option<ProjectId>) -> Result<()> {
         let Some(id) = project else { return Ok(()) };
         match self.0.identity.get_project(scope, id).await {
-            Err(e) if e.status() == 404 => Err(Error::invalid("project_id", "there is no such project")),
+            Err(e) if e.status() == 404 => Err(Error::invalid("project_id", "no such project")),
             found => found.map(drop),
         }
     }
 
-    /// Who answers where nobody is named.
-    fn usual_model(&self, scope: &Scope) -> Option<String> {
+    /// The tenant's default model.
+    fn default_model(&self, scope: &Scope) -> Option<String> {
         self.0.settings.with(scope.tenant(), |settings| settings.default_model.clone())
     }
 }
 
-/// Settings with a change put over them, checked as a whole.
-fn merged(kept: &Value, change: Map<String, Value>, usual: Option<&str>) -> Result<Value> {
-    let mut settings = kept.as_object().cloned().unwrap_or_default();
+/// Merges a change into the settings and validates the result.
+fn merged(stored: &Value, change: Map<String, Value>, default_model: Option<&str>) -> Result<Value> {
+    let mut settings = stored.as_object().cloned().unwrap_or_default();
     for (name, value) in change {
         match value {
             Value::Null => drop(settings.remove(&name)),
@@ -290,8 +292,8 @@ fn merged(kept: &Value, change: Map<String, Value>, usual: Option<&str>) -> Resu
         }
     }
     let settings: ChannelSettings = serde_json::from_value(settings.into())
-        .map_err(|e| Error::invalid("settings", format!("are not what is expected: {e}")))?;
-    settings.check(usual)?;
+        .map_err(|e| Error::invalid("settings", format!("are invalid: {e}")))?;
+    settings.check(default_model)?;
     serde_json::to_value(settings).map_err(Error::internal)
 }
 

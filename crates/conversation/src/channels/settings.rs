@@ -1,4 +1,4 @@
-//! How a channel answers, and what all of a tenant's channels take.
+//! How a channel answers, and the limits of a tenant's channels.
 
 use loam_kernel::{Error, Result, bounded};
 use loam_platform::system_config::ConfigKey;
@@ -10,19 +10,19 @@ use utoipa::ToSchema;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ChannelSettings {
-    /// Who answers, unless a session names another: the alias of a route, or `provider/model`. `default_model` of
-    /// `conversation.turns` unless given.
+    /// Model that answers: a route alias or `provider/model`. A session's own model takes precedence.
+    /// Defaults to `default_model` of `conversation.turns`.
     pub model: Option<String>,
-    /// What the model is told first, in conversations from now on.
+    /// System prompt of new sessions.
     pub system_prompt: Option<String>,
-    /// Whether a model answers each message; false: messages are kept, and somebody else answers.
+    /// Whether a model answers each message. If false, messages are stored and you answer them yourself.
     pub auto_reply: bool,
-    /// Seconds that an answer may take, 1 to 600, those in the session's queue among them.
+    /// Seconds to wait for an answer, including time in the session's queue; 1 to 600.
     pub reply_timeout: u16,
-    /// What is sent when no answer can be had; nothing unless given.
+    /// Text to send when a message can't be answered. Defaults to none.
     pub failure_text: Option<String>,
-    /// Whether senders become users; false: they are only known again if there is a user with `external_id`
-    /// `<channel>:<sender>`.
+    /// Whether users are created for senders. If false, a sender is matched only to an existing user with the
+    /// `external_id` `<channel>:<sender>`.
     pub provision_users: bool,
 }
 
@@ -40,8 +40,8 @@ impl Default for ChannelSettings {
 }
 
 impl ChannelSettings {
-    /// Refuses what can't work. `usual` answers where nobody is named.
-    pub(super) fn check(&self, usual: Option<&str>) -> Result<()> {
+    /// Rejects invalid settings. `default_model` is the tenant's default model.
+    pub(super) fn check(&self, default_model: Option<&str>) -> Result<()> {
         let texts = [
             ("settings.model", &self.model, 200),
             ("settings.system_prompt", &self.system_prompt, 100_000),
@@ -53,8 +53,8 @@ impl ChannelSettings {
         if !(1..=600).contains(&self.reply_timeout) {
             return Err(Error::invalid("settings.reply_timeout", "must be between 1 and 600 seconds"));
         }
-        if self.auto_reply && self.model.is_none() && usual.is_none() {
-            let message = "must name who answers: a route, or `provider/model`; or set `auto_reply` to false, or \
+        if self.auto_reply && self.model.is_none() && default_model.is_none() {
+            let message = "must name a model (a route or `provider/model`); or set `auto_reply` to false, or \
                            `default_model` of `conversation.turns`";
             return Err(Error::invalid("settings.model", message));
         }
@@ -62,17 +62,17 @@ impl ChannelSettings {
     }
 }
 
-/// What a tenant's channels take.
+/// Limits of a tenant's channels.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ChannelLimits {
-    /// Bytes of a message that comes in.
+    /// Maximum size of a received event in bytes.
     pub max_event_bytes: usize,
-    /// Messages a minute for each channel, on each node.
+    /// Messages per minute for each channel, on each node.
     pub events_per_minute: u32,
     /// Messages of one chat that may wait for their answer.
     pub waiting_per_chat: u64,
-    /// Days that ids of messages are remembered, to tell a repetition.
+    /// Days for which event ids are kept to detect duplicates.
     pub remember_days: u32,
 }
 
@@ -86,8 +86,8 @@ impl Default for ChannelLimits {
 pub const CHANNELS: ConfigKey<ChannelLimits> = ConfigKey::new(
     "conversation.channels",
     "conversation",
-    "what channels take: bytes of a message, messages a minute for each channel on each node, messages of one chat that \
-     wait for their answer; and for how many days ids are remembered (for the instance alone)",
+    "limits of channels: bytes of a message, messages per minute for each channel on each node, messages of one chat that \
+     may wait for their answer, and days for which event ids are kept (instance only)",
     || {
         json!({
             "type": "object", "additionalProperties": false,
@@ -107,18 +107,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_channel_that_answers_says_who() {
+    fn auto_reply_requires_a_model() {
         let settings = ChannelSettings::default();
         assert_eq!(settings.check(None).expect_err("no model").param(), Some("settings.model"));
         assert!(settings.check(Some("mock/m")).is_ok());
         assert!(ChannelSettings { auto_reply: false, ..settings.clone() }.check(None).is_ok());
-        let good = ChannelSettings { model: Some("mock/m".to_owned()), ..settings };
-        assert!(good.check(None).is_ok());
-        let wrong = [
-            ChannelSettings { reply_timeout: 601, ..good.clone() },
-            ChannelSettings { system_prompt: Some(String::new()), ..good.clone() },
-            ChannelSettings { failure_text: Some("x".repeat(4001)), ..good },
+        let valid = ChannelSettings { model: Some("mock/m".to_owned()), ..settings };
+        assert!(valid.check(None).is_ok());
+        let invalid = [
+            ChannelSettings { reply_timeout: 601, ..valid.clone() },
+            ChannelSettings { system_prompt: Some(String::new()), ..valid.clone() },
+            ChannelSettings { failure_text: Some("x".repeat(4001)), ..valid },
         ];
-        assert!(wrong.iter().all(|settings| settings.check(None).is_err()));
+        assert!(invalid.iter().all(|settings| settings.check(None).is_err()));
     }
 }

@@ -1,4 +1,4 @@
-//! Keeping a message that came in: in which session, from whom, and whether it has been here before.
+//! Stores a received message: resolves its session and user and detects duplicates.
 
 use std::time::Duration;
 
@@ -9,85 +9,85 @@ use loam_kernel::{ChannelEventId, ChannelId, Error, Kind, MessageId, Result, Sco
 use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
 use serde_json::{Map, json};
 
-use super::directory::Known;
+use super::directory::CachedChannel;
 use super::events::EventState;
-use super::incoming::{Said, Sender};
+use super::incoming::{ReceivedMessage, Sender};
 use super::receive::{ChannelReceipt, ignored};
-use super::reply::{REPLY, RUNS, Reply};
+use super::reply::{MAX_ATTEMPTS, REPLY, Reply};
 use super::{chats, events, senders};
 use crate::Conversation;
 use crate::messages::append::append;
-use crate::turns::{Input, Promised};
+use crate::turns::{Input, ReservedMessage};
 
-/// When a chat with too many unanswered messages may send again.
-const BUSY: Duration = Duration::from_secs(10);
+/// Retry-After for a chat with too many unanswered messages.
+const RETRY_AFTER: Duration = Duration::from_secs(10);
 
 impl Conversation {
-    /// Keeps a message, and sees to it that it is answered: all in one transaction.
+    /// Stores a message and enqueues the job that answers it, in one transaction.
     pub(super) async fn store_incoming(
         &self,
-        channel: &Known,
+        channel: &CachedChannel,
         scope: &Scope,
         event_id: String,
-        said: Said,
+        received: ReceivedMessage,
     ) -> Result<ChannelReceipt> {
-        let user = self.user_of(channel, scope, &said.sender).await?;
+        let user = self.user_of(channel, scope, &received.sender).await?;
         if user.as_ref().is_some_and(|user| !user.is_active) {
             return Ok(ignored("the sender's user is not active"));
         }
         let user = user.map(|user| user.id);
-        let _lane = self.lane_of_chat(scope, channel.id, &said.chat.id).await?;
+        let _lock = self.lock_chat_session(scope, channel.id, &received.chat.id).await?;
         let tx = self.0.db.write(scope).await?;
-        let Some(event) = self.new_event(&tx, channel.id, &event_id).await? else {
-            return self.seen_before(&tx, channel.id, &event_id).await;
+        let Some(event) = self.claim_event(&tx, channel.id, &event_id).await? else {
+            return self.duplicate_receipt(&tx, channel.id, &event_id).await;
         };
-        let (chat, session, notice) = self.chat_of(&tx, channel, &said, user).await?;
+        let (chat, session, notice) = self.find_or_create_chat(&tx, channel, &received, user).await?;
         self.check_waiting(&tx, &chat).await?;
-        self.note_sender(&tx, channel.id, &said.sender, user).await?;
+        self.upsert_sender(&tx, channel.id, &received.sender, user).await?;
         let origin = json!({
-            "channel_id": channel.id, "event_id": event_id, "message_id": said.message.id,
-            "sender": { "id": said.sender.id, "name": said.sender.name }, "metadata": said.metadata,
+            "channel_id": channel.id, "event_id": event_id, "message_id": received.message.id,
+            "sender": { "id": received.sender.id, "name": received.sender.name }, "metadata": received.metadata,
         });
         let now = self.0.clock.now();
-        let promised = Promised { id: MessageId(self.0.clock.id_at(now)), at: now };
+        let reserved = ReservedMessage { id: MessageId(self.0.clock.id_at(now)), at: now };
         let metadata = Map::from_iter([("channel".to_owned(), origin)]);
-        let input = Input::heard(said.message.text, user, metadata, promised);
+        let input = Input::from_channel(received.message.text, user, metadata, reserved);
         let message = input.question()?;
-        let wants_answer = channel.settings.auto_reply;
+        let auto_reply = channel.settings.auto_reply;
         let set = tx
             .update_many::<events::Entity>()
             .set(events::Column::ChatId, chat.id)
             .set(events::Column::SessionId, session.id)
-            .set(events::Column::MessageId, promised.id)
+            .set(events::Column::MessageId, reserved.id)
             .filter(events::Column::Id.eq(event));
-        let set = match wants_answer {
-            // it becomes a message when its turn begins, behind the answers to those before it
+        let set = match auto_reply {
+            // It becomes a message when its turn starts, after the answers to earlier messages.
             true => set
                 .set(events::Column::Question, input.write()?)
                 .set(events::Column::State, EventState::Pending),
             false => set.set(events::Column::State, EventState::Stored),
         };
         set.exec().await?;
-        let session = match wants_answer {
+        let session = match auto_reply {
             true => session,
             false => append(&tx, &self.0.clock, session, message.into_iter().collect()).await?.0,
         };
-        if wants_answer {
-            let job = NewJob::new(REPLY, Reply { event_id: event }).attempts(RUNS);
+        if auto_reply {
+            let job = NewJob::new(REPLY, Reply { event_id: event }).attempts(MAX_ATTEMPTS);
             enqueue(&tx, &self.0.clock, job).await?;
         }
         tx.commit().await?;
         if let Some(notice) = notice {
             self.0.notices.publish(&notice);
         }
-        self.said(&session);
+        self.notify_changed(&session);
         self.0.deliveries.wake();
-        let (session_id, message_id) = (Some(session.id), Some(promised.id));
+        let (session_id, message_id) = (Some(session.id), Some(reserved.id));
         Ok(ChannelReceipt { duplicate: false, session_id, message_id, ignored: None })
     }
 
-    /// The user that a sender is here: known by `<channel>:<sender>`, or made.
-    async fn user_of(&self, channel: &Known, scope: &Scope, sender: &Sender) -> Result<Option<User>> {
+    /// The user of a sender: found by the external id `<channel>:<sender>`, or created.
+    async fn user_of(&self, channel: &CachedChannel, scope: &Scope, sender: &Sender) -> Result<Option<User>> {
         let external_id = format!("{}:{}", channel.name, sender.id);
         if let Some(user) = self.0.identity.user_by_external_id(scope, &external_id).await? {
             return Ok(Some(user));
@@ -99,8 +99,8 @@ impl Conversation {
         self.0.identity.provision_user(scope, &external_id, metadata).await.map(Some)
     }
 
-    /// Claims an event id; none if it is taken.
-    async fn new_event<R>(
+    /// Claims an event id; `None` if it was received before.
+    async fn claim_event<R>(
         &self,
         tx: &Tx<R>,
         channel: ChannelId,
@@ -125,8 +125,13 @@ impl Conversation {
         Ok(tx.insert_if_new(row).await?.then_some(id))
     }
 
-    /// What became of an event when it came first.
-    async fn seen_before<R>(&self, tx: &Tx<R>, channel: ChannelId, event_id: &str) -> Result<ChannelReceipt> {
+    /// The result of an event that was received before.
+    async fn duplicate_receipt<R>(
+        &self,
+        tx: &Tx<R>,
+        channel: ChannelId,
+        event_id: &str,
+    ) -> Result<ChannelReceipt> {
         let find = tx.find::<events::Entity>().filter(events::Column::ChannelId.eq(channel));
         let event = find.filter(events::Column::EventId.eq(event_id)).one().await?;
         Ok(ChannelReceipt {
@@ -137,20 +142,19 @@ impl Conversation {
         })
     }
 
-    /// Bounds what one chat can have waiting.
+    /// Limits how many messages of a chat wait for their answer.
     async fn check_waiting<R>(&self, tx: &Tx<R>, chat: &chats::Model) -> Result<()> {
-        let most = self.0.channels.limits.of(tx.scope().tenant()).waiting_per_chat;
+        let limit = self.0.channels.limits.of(tx.scope().tenant()).waiting_per_chat;
         let open = events::Column::State.is_in([EventState::Pending, EventState::Waiting]);
         let find = tx.find::<events::Entity>().filter(events::Column::ChatId.eq(chat.id)).filter(open);
-        if find.count().await? < most {
+        if find.count().await? < limit {
             return Ok(());
         }
-        let message =
-            format!("{most} messages of this chat wait for their answer; send this one again later");
-        Err(Error::new(Kind::TooMany, "chat_busy", message).with_retry_after(BUSY))
+        let message = format!("{limit} messages of this chat are waiting for their answer; retry later");
+        Err(Error::new(Kind::TooMany, "chat_busy", message).with_retry_after(RETRY_AFTER))
     }
 
-    async fn note_sender<R>(
+    async fn upsert_sender<R>(
         &self,
         tx: &Tx<R>,
         channel: ChannelId,
@@ -159,9 +163,9 @@ impl Conversation {
     ) -> Result<()> {
         use senders::Column;
         let find = tx.find::<senders::Entity>().filter(Column::ChannelId.eq(channel));
-        let known = find.filter(Column::ExternalId.eq(&sender.id)).one().await?;
+        let existing = find.filter(Column::ExternalId.eq(&sender.id)).one().await?;
         let now = self.0.clock.now();
-        match known {
+        match existing {
             Some(row) if row.name == sender.name && row.user_id == user => Ok(()),
             Some(row) => {
                 let mut row = row.into_active_model();

@@ -1,4 +1,4 @@
-//! What is read of sessions again and again: a session, a user's list, the newest page of its messages.
+//! Caches of sessions, of users' session lists, and of the newest messages of sessions.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -12,12 +12,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::access;
 use super::entity::{Column, Entity, Model};
+use crate::Conversation;
 use crate::messages::entity as messages;
 use crate::messages::span::Span;
-use crate::{Conversation, messages as said};
 
-/// A change of either lets what is kept pass.
-const TOPICS: &[&str] = &[super::TOPIC, said::TOPIC];
+/// A notice on either topic invalidates cached entries.
+const TOPICS: &[&str] = &[super::TOPIC, crate::messages::TOPIC];
 const DETAIL: CacheSpec =
     CacheSpec { name: "chat_sessions", capacity: 10_000, ttl: Duration::from_mins(30), topics: TOPICS };
 const LISTS: CacheSpec =
@@ -25,35 +25,35 @@ const LISTS: CacheSpec =
 const NEWEST: CacheSpec =
     CacheSpec { name: "newest_messages", capacity: 2_000, ttl: Duration::from_mins(10), topics: TOPICS };
 
-/// Rows that are kept of a list: the usual page.
-const KEPT: u64 = 50;
-/// Bytes of text above which something is not kept: prompts, metadata and messages may be long.
-const MAX_SESSION: usize = 16 << 10;
-const MAX_PAGE: usize = 64 << 10;
+/// Maximum number of rows cached per list: the default page size.
+const MAX_ROWS: u64 = 50;
+/// Larger entries are not cached, in bytes of text: prompts, metadata and messages may be long.
+const MAX_SESSION_BYTES: usize = 16 << 10;
+const MAX_PAGE_BYTES: usize = 64 << 10;
 
-/// Tenants and sessions that are read at a start, those first in which something happened last.
+/// Tenants and sessions loaded at startup, most recently active first.
 const WARM_TENANTS: usize = 200;
 const WARM_SESSIONS: u64 = 100;
 const WARM_AT_MOST: usize = 1_000;
-/// How often that is done again.
+/// Interval of reloading.
 const REFRESH: Duration = Duration::from_mins(10);
 
-/// A page that is kept; none where it is too large for that.
-type Kept<T> = Option<Arc<Vec<T>>>;
+/// A cached page; `None` if it is too large to cache.
+type CachedPage<T> = Option<Arc<Vec<T>>>;
 
-/// The caches. They hold what everybody may see who sees the whole tenant: rights are checked after them.
+/// The caches. They hold data visible to the whole tenant; access is checked after reading from them.
 pub(crate) struct Caches {
     detail: Cache<(TenantId, ChatSessionId), Option<Arc<Model>>>,
-    lists: Cache<(TenantId, UserId), Kept<Model>>,
-    newest: Cache<(TenantId, ChatSessionId), Kept<messages::Model>>,
+    lists: Cache<(TenantId, UserId), CachedPage<Model>>,
+    newest: Cache<(TenantId, ChatSessionId), CachedPage<messages::Model>>,
 }
 
-/// Which session a notice is about; none: any.
+/// The session that a notice is about; `None`: all.
 fn session_of(notice: &Notice) -> Option<(TenantId, ChatSessionId)> {
     (!notice.subject.is_nil()).then_some((notice.tenant, ChatSessionId(notice.subject)))
 }
 
-/// Whose list a notice is about; none: anybody's. A session of nobody's is in no user's list.
+/// The user whose list a notice is about; `None`: all. A session without a user is in no user's list.
 fn owner_of(notice: &Notice) -> Option<(TenantId, UserId)> {
     (!notice.subject.is_nil()).then(|| (notice.tenant, notice.owner.unwrap_or(UserId::NIL)))
 }
@@ -67,7 +67,7 @@ impl Caches {
         }
     }
 
-    /// A session, whoever may see it.
+    /// A session, without an access check.
     pub(crate) async fn session(
         &self,
         of: &Conversation,
@@ -76,21 +76,21 @@ impl Caches {
     ) -> Result<Option<Model>> {
         let read = async || {
             let tx = of.0.db.read(&Scope::system(tenant, "cache")).await?;
-            // what isn't there is not kept: anybody could fill the cache with it
+            // A missing session is not cached: anybody could fill the cache with such entries.
             tx.get::<Entity>(id).await?.ok_or_else(access::missing)
         };
-        let kept = self.detail.get((tenant, id), async || {
+        let cached = self.detail.get((tenant, id), async || {
             let session = read().await?;
-            Ok((weight(&session) <= MAX_SESSION).then(|| Arc::new(session)))
+            Ok((approximate_size(&session) <= MAX_SESSION_BYTES).then(|| Arc::new(session)))
         });
-        match kept.await {
+        match cached.await {
             Ok(Some(session)) => Ok(Some(Model::clone(&session))),
             Ok(None) => found(read().await),
             Err(e) => found(Err(e)),
         }
     }
 
-    /// The first page of a user's sessions; none if it is not kept.
+    /// The first page of a user's sessions; `None` if it is not cached.
     pub(crate) async fn list(
         &self,
         of: &Conversation,
@@ -98,45 +98,46 @@ impl Caches {
         user: UserId,
         limit: u64,
     ) -> Result<Option<Page<Model>>> {
-        if limit > KEPT {
+        if limit > MAX_ROWS {
             return Ok(None);
         }
-        let kept = self.lists.get((tenant, user), async || {
+        let cached = self.lists.get((tenant, user), async || {
             let tx = of.0.db.read(&Scope::system(tenant, "cache")).await?;
             let find = tx.find::<Entity>().filter(Column::UserId.eq(user));
             let find = find.order_by_desc(Column::LastActivity).order_by_desc(Column::Id);
-            let rows = find.limit(KEPT + 1).all().await?;
-            Ok((rows.iter().map(weight).sum::<usize>() <= MAX_PAGE).then(|| Arc::new(rows)))
+            let rows = find.limit(MAX_ROWS + 1).all().await?;
+            Ok((rows.iter().map(approximate_size).sum::<usize>() <= MAX_PAGE_BYTES).then(|| Arc::new(rows)))
         });
-        Ok(kept.await?.map(|rows| {
+        Ok(cached.await?.map(|rows| {
             let rows = first(&rows, limit);
             Page::around(rows, limit, None, |row| (Some(row.last_activity.timestamp_micros()), row.id.0))
         }))
     }
 
-    /// The newest messages of a session; none if they are not kept.
+    /// The newest messages of a session; `None` if they are not cached.
     pub(crate) async fn newest(
         &self,
         of: &Conversation,
         session: &Model,
         limit: u64,
     ) -> Result<Option<Page<messages::Model>>> {
-        if limit > KEPT {
+        if limit > MAX_ROWS {
             return Ok(None);
         }
         let (tenant, id) = (session.tenant_id, session.id);
-        let kept = self.newest.get((tenant, id), async || {
+        let cached = self.newest.get((tenant, id), async || {
             let tx = of.0.db.read(&Scope::system(tenant, "cache")).await?;
-            // read anew: the one given may be older than the epoch that this reading belongs to
+            // Read again, because the given row may be older than the cache epoch of this read.
             let Some(session) = tx.get::<Entity>(id).await? else { return Ok(None) };
             let Some(span) = Span::of_session(&session) else { return Ok(Some(Arc::default())) };
             let find = tx.find::<messages::Entity>().filter(messages::Column::SessionId.eq(id));
             let find =
                 find.within_ids(span.from, span.before).order_by_desc(messages::Column::SequenceNumber);
-            let rows = find.limit(KEPT + 1).all().await?;
-            Ok((rows.iter().map(said::weight).sum::<usize>() <= MAX_PAGE).then(|| Arc::new(rows)))
+            let rows = find.limit(MAX_ROWS + 1).all().await?;
+            Ok((rows.iter().map(crate::messages::approximate_size).sum::<usize>() <= MAX_PAGE_BYTES)
+                .then(|| Arc::new(rows)))
         });
-        Ok(kept.await?.map(|rows| {
+        Ok(cached.await?.map(|rows| {
             let rows = first(&rows, limit);
             Page::around(rows, limit, None, |row| (Some(row.sequence_number), row.id.0))
         }))
@@ -152,22 +153,22 @@ fn found(read: Result<Model>) -> Result<Option<Model>> {
 }
 
 fn first<T: Clone>(rows: &[T], limit: u64) -> Vec<T> {
-    let wanted = usize::try_from(limit).unwrap_or(usize::MAX).saturating_add(1);
-    rows.iter().take(wanted).cloned().collect()
+    let count = usize::try_from(limit).unwrap_or(usize::MAX).saturating_add(1);
+    rows.iter().take(count).cloned().collect()
 }
 
-/// About how many bytes a session takes.
-fn weight(session: &Model) -> usize {
+/// Approximate size of a session in bytes.
+fn approximate_size(session: &Model) -> usize {
     let prompt = session.system_prompt.as_ref().map_or(0, String::len);
     session.title.len() + prompt + session.metadata.to_string().len()
 }
 
 impl Conversation {
-    /// Reads what was used last into memory, now and every ten minutes, until stopped.
+    /// Loads recently used sessions into the caches, at startup and every ten minutes, until stopped.
     pub async fn keep_warm(self, stop: CancellationToken) {
         loop {
             if let Some(Err(e)) = stop.run_until_cancelled(self.warm()).await {
-                tracing::debug!(error = %e, "cannot read the sessions that were used last");
+                tracing::debug!(error = %e, "cannot load the recently used sessions");
             }
             if stop.run_until_cancelled(tokio::time::sleep(REFRESH)).await.is_none() {
                 return;
@@ -175,8 +176,8 @@ impl Conversation {
         }
     }
 
-    /// Reads the sessions in which something happened last, their owners' lists and their newest messages: what is in
-    /// memory already is not read again.
+    /// Loads the most recently active sessions, their owners' lists and their newest messages. Cached entries
+    /// are not read again.
     pub(crate) async fn warm(&self) -> Result<usize> {
         let mut warmed = 0;
         let (mut after, mut tenants) = (TenantId::NIL, 0);
@@ -188,12 +189,12 @@ impl Conversation {
             drop(tx);
             let users: HashSet<UserId> = latest.iter().filter_map(|session| session.user_id).collect();
             for session in &latest {
-                // one at a time: what is served meanwhile goes first
+                // One at a time, so that requests take precedence.
                 self.0.caches.session(self, tenant, session.id).await?;
-                self.0.caches.newest(self, session, KEPT).await?;
+                self.0.caches.newest(self, session, MAX_ROWS).await?;
             }
             for user in users {
-                self.0.caches.list(self, tenant, user, KEPT).await?;
+                self.0.caches.list(self, tenant, user, MAX_ROWS).await?;
             }
             warmed += latest.len();
             if warmed >= WARM_AT_MOST || tenants >= WARM_TENANTS {
@@ -203,7 +204,7 @@ impl Conversation {
         Ok(warmed)
     }
 
-    /// The next tenant with a session, by a look at the primary key.
+    /// The next tenant with a session, found by the primary key.
     async fn tenant_after(&self, after: TenantId) -> Result<Option<TenantId>> {
         let tx = self.0.db.system_read(&Scope::system(TenantId::NIL, "cache")).await?;
         let next = tx.find_any::<Entity>().filter(Column::TenantId.gt(after));

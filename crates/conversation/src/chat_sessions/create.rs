@@ -1,4 +1,4 @@
-//! Making sessions.
+//! Creates sessions.
 
 use chrono::{DateTime, Utc};
 use loam_db::Tx;
@@ -15,37 +15,37 @@ use super::access::{self, ALL};
 use super::entity::{ActiveModel, Model, SessionStatus};
 use crate::{Conversation, checks};
 
-/// What a session is called unless somebody says.
-pub(crate) const TITLE: &str = "New chat";
-/// Characters of a system prompt.
+/// The default title of a session.
+pub(crate) const DEFAULT_TITLE: &str = "New chat";
+/// Maximum length of a system prompt, in characters.
 const MAX_PROMPT: usize = 200_000;
 
-/// A session to be made.
+/// A session to create.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChatSessionCreate {
-    /// What it is called; `New chat` unless given.
+    /// Title. Defaults to `New chat`.
     pub title: Option<String>,
-    /// Whose it is: the caller's user unless given; null for nobody's but the application's.
+    /// ID of the user who owns it. Defaults to the caller's user; null for a session of the application.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<UserId>)]
     pub user_id: Option<Option<UserId>>,
-    /// In which application; that of the key unless given.
+    /// Project ID. Defaults to the project of the API key.
     pub project_id: Option<ProjectId>,
-    /// Your own id of it; unique in the tenant.
+    /// Your own ID of the session; unique in the tenant.
     pub external_id: Option<String>,
-    /// Who answers unless a turn says otherwise.
+    /// ID of the provider that answers, unless a turn names another model.
     pub provider_id: Option<AiProviderId>,
-    /// With a provider its model; without one a route, or `provider/model`.
+    /// With a provider: its model. Without: a route or `provider/model`.
     pub model: Option<String>,
-    /// What the model is told first.
+    /// System prompt.
     pub system_prompt: Option<String>,
-    /// Your own; never interpreted. At most 64 kB.
+    /// Your own data; never interpreted. At most 64 kB.
     #[serde(default)]
     pub metadata: Map<String, Value>,
 }
 
-/// A session as it begins.
+/// A new session.
 #[derive(Clone, Debug)]
 pub(crate) struct NewSession {
     pub(crate) id: ChatSessionId,
@@ -63,7 +63,7 @@ pub(crate) struct NewSession {
 }
 
 impl NewSession {
-    /// The row, without a message.
+    /// The row, without messages.
     pub(crate) fn row(self) -> Model {
         Model {
             tenant_id: TenantId::NIL,
@@ -90,7 +90,7 @@ impl NewSession {
     }
 }
 
-/// What a session refers to.
+/// The objects that a session refers to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct References {
     pub(crate) user: Option<UserId>,
@@ -99,7 +99,7 @@ pub(crate) struct References {
 }
 
 impl Conversation {
-    /// Makes a session.
+    /// Creates a session.
     pub async fn create_session(&self, scope: &Scope, new: ChatSessionCreate) -> Result<Model> {
         let user = owner(scope, new.user_id)?;
         check_texts(
@@ -120,7 +120,7 @@ impl Conversation {
             project,
             channel: None,
             external_id: new.external_id,
-            title: new.title.unwrap_or_else(|| TITLE.to_owned()),
+            title: new.title.unwrap_or_else(|| DEFAULT_TITLE.to_owned()),
             provider: new.provider_id,
             model: new.model,
             system_prompt: new.system_prompt,
@@ -135,10 +135,9 @@ impl Conversation {
         Ok(session)
     }
 
-    /// Refuses what refers to something that the tenant doesn't have.
+    /// Rejects references to objects that the tenant does not have.
     pub(crate) async fn check_references<R>(&self, tx: &Tx<R>, to: References) -> Result<()> {
-        let missing =
-            |param: &str, what: &str| Err(Error::invalid(param, format!("there is no such {what}")));
+        let missing = |param: &str, what: &str| Err(Error::invalid(param, format!("no such {what}")));
         match to {
             References { user: Some(id), .. } if !self.0.identity.has_user(tx, id).await? => {
                 missing("user_id", "user")
@@ -154,7 +153,7 @@ impl Conversation {
     }
 }
 
-/// Whose a session becomes. Who sees only their own makes only their own.
+/// The owner of a new session. Callers limited to their own sessions can only create their own.
 pub(crate) fn owner(scope: &Scope, given: Option<Option<UserId>>) -> Result<Option<UserId>> {
     match (access::own_only(scope), given) {
         (None, given) => Ok(given.unwrap_or(scope.user)),
@@ -164,17 +163,17 @@ pub(crate) fn owner(scope: &Scope, given: Option<Option<UserId>>) -> Result<Opti
     }
 }
 
-/// Writes a session's row.
+/// Inserts a session.
 pub(crate) async fn insert<R>(tx: &Tx<R>, row: Model) -> Result<Model> {
     let row: ActiveModel = row.into_active_model().reset_all();
-    tx.insert(row).await.map_err(taken)
+    tx.insert(row).await.map_err(external_id_taken)
 }
 
-pub(super) fn taken(error: Error) -> Error {
-    loam_db::taken("external_id", "there is a session with this external_id already")(error)
+pub(super) fn external_id_taken(error: Error) -> Error {
+    loam_db::taken("external_id", "a session with this external_id already exists")(error)
 }
 
-/// Checks the texts that are there.
+/// Validates the given texts.
 pub(crate) fn check_texts(
     title: Option<&str>,
     external_id: Option<&str>,

@@ -1,4 +1,4 @@
-//! Deleting sessions: the session at once, its messages by a job.
+//! Deletes sessions: the row at once, the messages in a job.
 
 use std::sync::Arc;
 
@@ -18,63 +18,63 @@ use super::entity::{Column, Entity, Model};
 use crate::messages::span::Span;
 use crate::{Conversation, messages, personal};
 
-/// Messages a transaction: few enough that nobody waits long for it.
+/// Messages per transaction: small enough that it does not block others for long.
 const BATCH: u64 = 1000;
-/// Sessions that are looked for at once.
+/// Sessions per query.
 const SESSIONS: u64 = 100;
-/// When it is looked again for calls of a session that is gone.
-const LATE: TimeDelta = TimeDelta::minutes(2);
+/// Delay of a second run, for calls that were in progress.
+const RECHECK_DELAY: TimeDelta = TimeDelta::minutes(2);
 
-/// Which messages are left of a session that is gone.
+/// The messages that a deleted session leaves to delete.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Left {
+struct RemainingMessages {
     session_id: ChatSessionId,
     first_message_at: DateTime<Utc>,
     last_message_at: DateTime<Utc>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct Orphaned {
+struct DeletedUser {
     user_id: UserId,
 }
 
 impl Conversation {
-    /// Deletes a session with its settings and turns, and by and by its messages.
+    /// Deletes a session with its settings and turns; its messages are deleted by a job.
     pub async fn delete_session(&self, scope: &Scope, id: ChatSessionId) -> Result<()> {
         let tx = self.0.db.write(scope).await?;
         let session = access::get_locked(&tx, id).await?;
         remove(&tx, &self.0.clock, &session).await?;
-        let told = json!({ "message_count": session.message_count });
-        let notice = self.session_changed(&tx, "delete", &session, told).await?;
+        let changes = json!({ "message_count": session.message_count });
+        let notice = self.session_changed(&tx, "delete", &session, changes).await?;
         self.0.changes.commit(tx, notice).await
     }
 }
 
-/// Takes a session away, and sees to its messages and to what is on record of it.
+/// Deletes a session, and enqueues the deletion of its messages and of records about it.
 async fn remove(tx: &Tx<Tenant>, clock: &Clock, session: &Model) -> Result<()> {
-    // found by the session, which takes them along
+    // Rows that are found only through the session.
     let who = Who::session(session.id);
-    for store in personal::of_session() {
+    for store in personal::found_by_session() {
         let mut at = Some(Cursor::default());
         while let Some(from) = at {
             at = store.remove(tx, &who, from).await?.next;
         }
     }
     tx.delete::<Entity>().filter(Column::Id.eq(session.id)).exec().await?;
-    // tools may have been tried in a session without messages
-    let left = Left {
+    // A session without messages may still have tool calls from tests.
+    let remaining = RemainingMessages {
         session_id: session.id,
         first_message_at: session.first_message_at.unwrap_or(session.created_at),
         last_message_at: session.last_message_at.unwrap_or(session.created_at),
     };
-    // an answer may be under way: what comes of it is on record when it has ended
-    let late = NewJob::new(DeleteMessages::KIND, left.clone()).at(clock.now() + LATE);
-    enqueue(tx, clock, NewJob::new(DeleteMessages::KIND, left)).await?;
-    enqueue(tx, clock, late).await?;
+    // Calls in progress are recorded when they end.
+    let recheck = NewJob::new(DeleteMessages::KIND, remaining.clone()).at(clock.now() + RECHECK_DELAY);
+    enqueue(tx, clock, NewJob::new(DeleteMessages::KIND, remaining)).await?;
+    enqueue(tx, clock, recheck).await?;
     Ok(())
 }
 
-/// Deletes the messages of a session that is gone, and what is on record of its tools.
+/// Deletes the messages of a deleted session, and the records of its tool calls.
 pub(crate) struct DeleteMessages(pub(crate) Conversation);
 
 impl DeleteMessages {
@@ -89,9 +89,9 @@ impl Handler for DeleteMessages {
 
     async fn run(&self, job: &JobContext, payload: Value) -> Result<()> {
         use messages::entity::{Column, Entity};
-        let left: Left = read_payload(payload)?;
-        let span = Span::of(left.first_message_at, left.last_message_at).condition();
-        let span = span.add(Column::SessionId.eq(left.session_id));
+        let remaining: RemainingMessages = read_payload(payload)?;
+        let span = Span::of(remaining.first_message_at, remaining.last_message_at).condition();
+        let span = span.add(Column::SessionId.eq(remaining.session_id));
         while !job.is_cancelled() {
             let tx = self.0.0.db.write(&job.scope()).await?;
             let numbers: Vec<i64> = tx
@@ -111,11 +111,11 @@ impl Handler for DeleteMessages {
             tx.delete::<Entity>().filter(span.clone()).filter(upto).exec().await?;
             tx.commit().await?;
         }
-        // bodies of its calls, uses of its tools, and what is on record of requests in which it is named
-        let recorded = RecordedBetween::new(left.first_message_at, self.0.0.clock.now());
+        // Bodies of its calls, its tool calls, and records of requests that name it.
+        let recorded = RecordedBetween::new(remaining.first_message_at, self.0.0.clock.now());
         let stores = loam_gateway::personal::stores().into_iter().filter(|store| !store.looks_at_all());
         for store in stores.chain([Arc::new(recorded) as Arc<dyn Store>]) {
-            let (who, mut at) = (Who::session(left.session_id), Some(Cursor::default()));
+            let (who, mut at) = (Who::session(remaining.session_id), Some(Cursor::default()));
             while let Some(from) = at.filter(|_| !job.is_cancelled()) {
                 let tx = self.0.0.db.write(&job.scope()).await?;
                 at = store.remove(&tx, &who, from).await?.next;
@@ -131,13 +131,13 @@ struct Number {
     sequence_number: i64,
 }
 
-/// Deletes the sessions of a user who is gone: work that a version before erasures left.
+/// Deletes the sessions of a deleted user. Only for jobs enqueued by versions without erasures.
 pub(crate) struct DeleteUsersSessions(pub(crate) Conversation);
 
 impl DeleteUsersSessions {
     const KIND: &'static str = "users.delete_chat_sessions";
 
-    /// One session in a transaction of its own, unless it is gone or somebody else's meanwhile.
+    /// Deletes a session in its own transaction, unless it is deleted or has another owner by now.
     async fn delete(&self, scope: &Scope, id: ChatSessionId, user: UserId) -> Result<Option<Notice>> {
         let inner = &self.0.0;
         let tx = inner.db.write(scope).await?;
@@ -157,7 +157,7 @@ impl Handler for DeleteUsersSessions {
     }
 
     async fn run(&self, job: &JobContext, payload: Value) -> Result<()> {
-        let Orphaned { user_id } = read_payload(payload)?;
+        let DeletedUser { user_id } = read_payload(payload)?;
         let (inner, scope) = (&self.0.0, job.scope());
         while !job.is_cancelled() {
             let tx = inner.db.read(&scope).await?;

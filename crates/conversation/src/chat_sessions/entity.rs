@@ -5,14 +5,14 @@ use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Whether a session goes on.
+/// Whether a session is active.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum SessionStatus {
-    /// It does.
+    /// It accepts messages.
     Active,
-    /// It is put away: it can be read, and takes no message.
+    /// It can be read, but accepts no messages.
     Archived,
 }
 
@@ -26,48 +26,48 @@ pub struct Model {
     /// The session.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: ChatSessionId,
-    /// Whose it is.
-    #[sea_orm(comment = "whose it is; null: the application's")]
+    /// ID of the owner.
+    #[sea_orm(comment = "ID of the user who owns it; null for a session of the application")]
     pub user_id: Option<UserId>,
-    /// In which application.
+    /// Project ID.
     pub project_id: Option<ProjectId>,
-    /// Where it comes from.
-    #[sea_orm(comment = "the channel it comes from")]
+    /// ID of the channel that it comes from.
+    #[sea_orm(comment = "ID of the channel that it comes from")]
     pub channel_id: Option<ChannelId>,
-    /// The caller's own id of it.
+    /// The caller's own ID of the session.
     #[sea_orm(
         column_type = "Text",
         nullable,
-        comment = "the application's own id of it, unique in the tenant"
+        comment = "the application's own ID of the session, unique in the tenant"
     )]
     pub external_id: Option<String>,
-    /// What it is called.
-    #[sea_orm(column_type = "Text", comment = "what it is called")]
+    /// Title.
+    #[sea_orm(column_type = "Text", comment = "title")]
     pub title: String,
-    /// Who answers.
-    #[sea_orm(comment = "provider that answers unless a turn says otherwise")]
+    /// ID of the provider that answers.
+    #[sea_orm(comment = "ID of the provider that answers, unless a turn names another model")]
     pub provider_id: Option<AiProviderId>,
-    /// Which model answers.
+    /// Model that answers.
     #[sea_orm(
         column_type = "Text",
         nullable,
         comment = "with a provider: its model; without: a route or `provider/model`"
     )]
     pub model: Option<String>,
-    /// What the model is told first.
-    #[sea_orm(column_type = "Text", nullable, comment = "what the model is told first")]
+    /// System prompt.
+    #[sea_orm(column_type = "Text", nullable, comment = "system prompt")]
     pub system_prompt: Option<String>,
-    /// Whether it goes on.
+    /// Whether it is active.
     #[sea_orm(comment = "active, archived")]
     pub status: SessionStatus,
     /// The same, as a flag.
-    #[sea_orm(comment = "status is active")]
+    #[sea_orm(comment = "whether status is active")]
     pub is_active: bool,
-    /// Its messages, and the number of the last.
-    #[sea_orm(comment = "messages so far, and the sequence_number of the last")]
+    /// Number of messages, and the sequence number of the last.
+    #[sea_orm(comment = "number of messages, and the sequence_number of the last")]
     pub message_count: i64,
-    /// The message that the next one follows.
-    #[sea_orm(comment = "message that the next one follows: the end of the branch in use")]
+    /// ID of the message that the next one follows.
+    #[sea_orm(comment = "ID of the message that the next one follows: the end of the active branch")]
     pub head_id: Option<MessageId>,
     /// When its first message was written.
     #[sea_orm(comment = "when its first message was written")]
@@ -75,16 +75,16 @@ pub struct Model {
     /// When its last message was written.
     #[sea_orm(comment = "when its last message was written")]
     pub last_message_at: Option<DateTimeUtc>,
-    /// When something last happened.
-    #[sea_orm(comment = "last message, or when it was made")]
+    /// When it was last active.
+    #[sea_orm(comment = "time of the last message, or of creation")]
     pub last_activity: DateTimeUtc,
-    /// The caller's own.
-    #[sea_orm(column_type = "JsonBinary", comment = "the caller's own; never interpreted")]
+    /// The caller's own data.
+    #[sea_orm(column_type = "JsonBinary", comment = "the caller's own data; never interpreted")]
     pub metadata: Json,
-    /// When it was made.
+    /// When it was created.
     pub created_at: DateTimeUtc,
-    /// When it was changed; its version.
-    #[sea_orm(comment = "its version; messages don't change it")]
+    /// When it last changed; its version.
+    #[sea_orm(comment = "its version; new messages don't change it")]
     pub updated_at: DateTimeUtc,
 }
 

@@ -14,43 +14,43 @@ use super::access;
 use super::entity::{Column, Entity, Model, SessionStatus};
 use crate::Conversation;
 
-/// Fields that a filter by metadata may name.
+/// Maximum number of fields in a metadata filter.
 const MAX_FIELDS: usize = 10;
 
-/// Which sessions to list.
+/// Filter for sessions.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ChatSessionFilter {
     /// Only sessions of this user.
     pub user_id: Option<UserId>,
-    /// Only sessions in this application.
+    /// Only sessions of this project.
     pub project_id: Option<ProjectId>,
     /// Only sessions with this provider.
     pub provider_id: Option<AiProviderId>,
-    /// Only sessions from this channel.
+    /// Only sessions of this channel.
     pub channel_id: Option<ChannelId>,
-    /// Only the session with this id of yours.
+    /// Only the session with this `external_id`.
     pub external_id: Option<String>,
     /// Only sessions with this status.
     pub status: Option<SessionStatus>,
     /// The same as a flag.
     pub is_active: Option<bool>,
-    /// Only sessions whose metadata has these fields with these values: a JSON object of texts, numbers, booleans or
-    /// null, such as `{"plan":"pro"}`.
+    /// Only sessions whose metadata has these fields with these values: a JSON object of strings, numbers,
+    /// booleans or null, such as `{"plan":"pro"}`.
     pub metadata: Option<String>,
-    /// Only sessions in which something happened from then on.
+    /// Only sessions last active at or after this time.
     pub active_after: Option<DateTime<Utc>>,
-    /// Only sessions in which nothing has happened since.
+    /// Only sessions last active before this time.
     pub active_before: Option<DateTime<Utc>>,
-    /// Only sessions made from then on.
+    /// Only sessions created at or after this time.
     pub created_after: Option<DateTime<Utc>>,
-    /// Only sessions made before then.
+    /// Only sessions created before this time.
     pub created_before: Option<DateTime<Utc>>,
 }
 
 impl ChatSessionFilter {
-    /// The one user whose list is asked for, if nothing else is asked.
-    fn user_alone(&self) -> Option<UserId> {
+    /// The user, if the filter has no other condition.
+    fn only_user(&self) -> Option<UserId> {
         let Self {
             user_id,
             project_id: None,
@@ -71,7 +71,7 @@ impl ChatSessionFilter {
         *user_id
     }
 
-    /// Narrows a query to what is asked for, and to what the caller may see.
+    /// Restricts a query to the filter, and to what the caller may see.
     pub(crate) fn apply<'tx>(&self, scope: &Scope, find: Find<'tx, Entity>) -> Result<Find<'tx, Entity>> {
         let mut find = find;
         for user in [access::own_only(scope), self.user_id].into_iter().flatten() {
@@ -89,7 +89,7 @@ impl ChatSessionFilter {
         if let Some(external_id) = &self.external_id {
             find = find.filter(Column::ExternalId.eq(external_id));
         }
-        // the flag is what the index is by
+        // The index is on the flag.
         let status = self.status.map(|status| status == SessionStatus::Active);
         for active in [status, self.is_active].into_iter().flatten() {
             find = find.filter(Column::IsActive.eq(active));
@@ -113,7 +113,7 @@ impl ChatSessionFilter {
     }
 }
 
-/// The fields that a filter by metadata names.
+/// The fields of a metadata filter.
 fn fields(text: &str) -> Result<Map<String, Value>> {
     let invalid = |message: String| Error::invalid("metadata", message);
     let fields: Map<String, Value> = serde_json::from_str(text)
@@ -124,7 +124,7 @@ fn fields(text: &str) -> Result<Map<String, Value>> {
     let nul = |text: &str| text.contains('\0');
     for (name, value) in &fields {
         if value.is_array() || value.is_object() {
-            return Err(invalid(format!("`{name}` must be a text, a number, a boolean or null")));
+            return Err(invalid(format!("`{name}` must be a string, a number, a boolean or null")));
         }
         if nul(name) || value.as_str().is_some_and(nul) {
             return Err(invalid("must not contain a NUL character".to_owned()));
@@ -134,7 +134,7 @@ fn fields(text: &str) -> Result<Map<String, Value>> {
 }
 
 impl Conversation {
-    /// Sessions that the caller may see, those first in which something happened last.
+    /// Sessions that the caller may see, most recently active first.
     pub async fn list_sessions(
         &self,
         scope: &Scope,
@@ -143,15 +143,15 @@ impl Conversation {
         order: OrderQuery,
     ) -> Result<Page<Model>> {
         let order = order.order.unwrap_or_default();
-        // who sees only their own has a list by user, whether or not they ask for it
+        // A caller limited to their own sessions always gets a list by user.
         if filter.user_id.is_none() {
             filter.user_id = access::own_only(scope);
         }
         let own = access::own_only(scope);
-        match filter.user_alone().filter(|user| own.is_none_or(|own| own == *user)) {
+        match filter.only_user().filter(|user| own.is_none_or(|own| own == *user)) {
             Some(user) if order == Order::Desc && page.cursor.is_none() => {
-                let kept = self.0.caches.list(self, scope.tenant(), user, page.limit()?).await?;
-                match kept {
+                let cached = self.0.caches.list(self, scope.tenant(), user, page.limit()?).await?;
+                match cached {
                     Some(page) => Ok(page),
                     None => read(&self.0.db.read(scope).await?, &filter, page, order).await,
                 }

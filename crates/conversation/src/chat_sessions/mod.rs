@@ -1,4 +1,4 @@
-//! Sessions: one conversation each, with its settings and the number of its last message.
+//! Sessions: one conversation each, with its fields and the number of its last message.
 
 pub(crate) mod access;
 pub(crate) mod cache;
@@ -26,12 +26,12 @@ use entity::Model;
 pub(crate) const TOPIC: &str = "chat_sessions";
 
 impl Conversation {
-    /// One session.
+    /// A session.
     pub async fn get_session(&self, scope: &Scope, id: ChatSessionId) -> Result<Model> {
         access::visible(scope, self.0.caches.session(self, scope.tenant(), id).await?)
     }
 
-    /// Records a change of a session and announces it, in its transaction.
+    /// Audits and announces a change of a session, in its transaction.
     pub(crate) async fn session_changed<R>(
         &self,
         tx: &Tx<R>,

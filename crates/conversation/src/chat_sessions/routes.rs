@@ -1,6 +1,6 @@
 //! The routes of sessions.
 
-use axum::Json as Answer;
+use axum::Json as JsonResponse;
 use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
@@ -17,37 +17,37 @@ use super::entity::{Model, SessionStatus};
 use super::{ChatSessionCreate, ChatSessionFilter, ChatSessionUpdate};
 use crate::Conversation;
 
-/// One conversation.
+/// A conversation.
 #[derive(Serialize, ToSchema)]
 pub struct ChatSessionView {
     id: ChatSessionId,
-    /// Whose it is; null for the application's.
+    /// ID of the user who owns it; null for a session of the application.
     user_id: Option<UserId>,
     project_id: Option<ProjectId>,
-    /// The channel that it comes from.
+    /// ID of the channel that it comes from.
     channel_id: Option<ChannelId>,
-    /// Your own id of it.
+    /// Your own ID of the session.
     external_id: Option<String>,
     title: String,
-    /// Who answers unless a turn says otherwise.
+    /// ID of the provider that answers, unless a turn names another model.
     provider_id: Option<AiProviderId>,
     model: Option<String>,
     system_prompt: Option<String>,
     status: SessionStatus,
     /// Whether `status` is `active`.
     is_active: bool,
-    /// Its messages, and the `sequence_number` of the last.
+    /// Number of messages, and the `sequence_number` of the last.
     message_count: i64,
-    /// The message that the next one follows.
+    /// ID of the message that the next one follows.
     head_id: Option<MessageId>,
     first_message_at: Option<DateTime<Utc>>,
     last_message_at: Option<DateTime<Utc>>,
-    /// Its last message, or when it was made: what lists are sorted by.
+    /// Time of the last message, or of creation. Lists are sorted by it.
     last_activity: DateTime<Utc>,
     #[schema(value_type = Object)]
     metadata: Value,
     created_at: DateTime<Utc>,
-    /// When it was changed; its version. Messages don't change it.
+    /// When it last changed; its version. New messages don't change it.
     updated_at: DateTime<Utc>,
 }
 
@@ -84,7 +84,7 @@ pub(crate) fn router(conversation: Conversation) -> OpenApiRouter {
         .with_state(conversation)
 }
 
-/// Sessions, those first in which something happened last. Without `chat_sessions:all` a user's own.
+/// Lists sessions, most recently active first. Callers without `chat_sessions:all` get only their own.
 #[utoipa::path(
     get, path = "/api/v1/chat_sessions", tag = "chat_sessions", operation_id = "chat_sessions_list",
     params(ChatSessionFilter, OrderQuery, PageQuery),
@@ -97,11 +97,13 @@ async fn list(
     Query(filter): Query<ChatSessionFilter>,
     Query(order): Query<OrderQuery>,
     Query(page): Query<PageQuery>,
-) -> ApiResult<Answer<Page<ChatSessionView>>> {
-    Ok(Answer(conversation.list_sessions(&scope, filter, &page, order).await?.map(ChatSessionView::from)))
+) -> ApiResult<JsonResponse<Page<ChatSessionView>>> {
+    Ok(JsonResponse(
+        conversation.list_sessions(&scope, filter, &page, order).await?.map(ChatSessionView::from),
+    ))
 }
 
-/// Makes a session.
+/// Creates a session.
 #[utoipa::path(
     post, path = "/api/v1/chat_sessions", tag = "chat_sessions", operation_id = "chat_sessions_create",
     request_body = ChatSessionCreate,
@@ -117,7 +119,7 @@ async fn create(
     Ok(created(session.updated_at, session.into()))
 }
 
-/// One session.
+/// Returns a session.
 #[utoipa::path(
     get, path = "/api/v1/chat_sessions/{id}", tag = "chat_sessions", operation_id = "chat_sessions_get",
     params(("id" = ChatSessionId, Path)),
@@ -133,7 +135,7 @@ async fn get(
     Ok(Tagged::new(session.updated_at, session.into()))
 }
 
-/// Changes a session; archives it, or takes it back.
+/// Changes, archives or reactivates a session.
 #[utoipa::path(
     patch, path = "/api/v1/chat_sessions/{id}", tag = "chat_sessions", operation_id = "chat_sessions_update",
     params(("id" = ChatSessionId, Path), ("If-Match" = Option<String>, Header)),
@@ -152,7 +154,9 @@ async fn update(
     Ok(Tagged::new(session.updated_at, session.into()))
 }
 
-/// Deletes a session with its settings and turns, and by and by its messages, which nobody can read any more.
+/// Deletes a session with its settings and turns.
+///
+/// Its messages become inaccessible at once and are deleted in the background.
 #[utoipa::path(
     delete, path = "/api/v1/chat_sessions/{id}", tag = "chat_sessions", operation_id = "chat_sessions_delete",
     params(("id" = ChatSessionId, Path)),

@@ -1,4 +1,4 @@
-//! Changing sessions.
+//! Changes sessions.
 
 use loam_db::Tx;
 use loam_http::surface::{IfMatch, etag, next_version, present};
@@ -10,52 +10,52 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use super::access;
-use super::create::{References, check_texts, owner, taken};
+use super::create::{References, check_texts, external_id_taken, owner};
 use super::entity::{Model, SessionStatus};
 use crate::{Conversation, checks, messages};
 
-/// A change of a session: what is left out stays.
+/// A change of a session. Omitted fields keep their values.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChatSessionUpdate {
-    /// What it is called.
+    /// Title.
     pub title: Option<String>,
-    /// Whose it is; null for nobody's but the application's.
+    /// ID of the user who owns it; null for a session of the application.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<UserId>)]
     pub user_id: Option<Option<UserId>>,
-    /// In which application; null for none.
+    /// Project ID; null for none.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<ProjectId>)]
     pub project_id: Option<Option<ProjectId>>,
-    /// Your own id of it; null removes it.
+    /// Your own ID of the session; null removes it.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     pub external_id: Option<Option<String>>,
-    /// Who answers; null for nobody in particular.
+    /// ID of the provider that answers; null for none in particular.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<AiProviderId>)]
     pub provider_id: Option<Option<AiProviderId>>,
-    /// Which model answers; null for none in particular.
+    /// Model that answers; null for none in particular.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     pub model: Option<Option<String>>,
-    /// What the model is told first; null for nothing.
+    /// System prompt; null for none.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     pub system_prompt: Option<Option<String>>,
-    /// `archived` puts it away, `active` takes it back.
+    /// `archived` archives it, `active` reactivates it.
     pub status: Option<SessionStatus>,
-    /// The same as a flag: give either, or both alike.
+    /// The same as a flag. Give one of them, or consistent values.
     pub is_active: Option<bool>,
-    /// The message that the next one follows: chooses the branch to go on with.
+    /// ID of the message that the next one follows. Selects the branch to continue.
     pub head_id: Option<MessageId>,
-    /// Your own; never interpreted. At most 64 kB.
+    /// Your own data; never interpreted. At most 64 kB.
     pub metadata: Option<Map<String, Value>>,
 }
 
 impl ChatSessionUpdate {
-    /// The status that is asked for, in whichever way.
+    /// The requested status, given by either field.
     fn status(&self) -> Result<Option<SessionStatus>> {
         let flag = self.is_active.map(|active| match active {
             true => SessionStatus::Active,
@@ -63,31 +63,32 @@ impl ChatSessionUpdate {
         });
         match (self.status, flag) {
             (Some(status), Some(flag)) if status != flag => {
-                Err(Error::invalid("is_active", "says otherwise than `status`; give either"))
+                Err(Error::invalid("is_active", "contradicts `status`; give only one of them"))
             }
             (status, flag) => Ok(status.or(flag)),
         }
     }
 
-    /// What the audit trail is told: of what people wrote only that it was changed, as the trail is never deleted.
-    fn told(&self, status: Option<SessionStatus>) -> Value {
-        let mut told = Map::new();
-        let mut tell = |name: &str, value: Option<Value>| {
+    /// The audited view of the change. User-written texts are recorded only as "changed", because audit
+    /// records are never deleted.
+    fn audit_changes(&self, status: Option<SessionStatus>) -> Value {
+        let mut changes = Map::new();
+        let mut add = |name: &str, value: Option<Value>| {
             if let Some(value) = value {
-                told.insert(name.to_owned(), value);
+                changes.insert(name.to_owned(), value);
             }
         };
-        tell("title", self.title.as_ref().map(|_| json!("changed")));
-        tell("user_id", self.user_id.map(|id| json!(id)));
-        tell("project_id", self.project_id.map(|id| json!(id)));
-        tell("external_id", self.external_id.as_ref().map(|_| json!("changed")));
-        tell("provider_id", self.provider_id.map(|id| json!(id)));
-        tell("model", self.model.as_ref().map(|model| json!(model)));
-        tell("system_prompt", self.system_prompt.as_ref().map(|_| json!("changed")));
-        tell("status", status.map(|status| json!(status)));
-        tell("head_id", self.head_id.map(|id| json!(id)));
-        tell("metadata", self.metadata.as_ref().map(|_| json!("changed")));
-        told.into()
+        add("title", self.title.as_ref().map(|_| json!("changed")));
+        add("user_id", self.user_id.map(|id| json!(id)));
+        add("project_id", self.project_id.map(|id| json!(id)));
+        add("external_id", self.external_id.as_ref().map(|_| json!("changed")));
+        add("provider_id", self.provider_id.map(|id| json!(id)));
+        add("model", self.model.as_ref().map(|model| json!(model)));
+        add("system_prompt", self.system_prompt.as_ref().map(|_| json!("changed")));
+        add("status", status.map(|status| json!(status)));
+        add("head_id", self.head_id.map(|id| json!(id)));
+        add("metadata", self.metadata.as_ref().map(|_| json!("changed")));
+        changes.into()
     }
 }
 
@@ -123,7 +124,7 @@ impl Conversation {
         if let Some(head) = new.head_id {
             messages::of_session(&tx, &old, "head_id", head).await?;
         }
-        let (owner_before, told) = (old.user_id, new.told(status));
+        let (owner_before, changes) = (old.user_id, new.audit_changes(status));
         let updated_at = next_version(old.updated_at, self.0.clock.now());
         let mut row = old.into_active_model();
         new.title.map(|title| row.title = Set(title));
@@ -140,20 +141,20 @@ impl Conversation {
             row.is_active = Set(status == SessionStatus::Active);
         }
         row.updated_at = Set(updated_at);
-        let session = tx.update(row).await.map_err(taken)?;
-        let notice = self.session_changed(&tx, "update", &session, told).await?;
-        // its old owner's list has changed too
-        let left = match owner_before != session.user_id {
+        let session = tx.update(row).await.map_err(external_id_taken)?;
+        let notice = self.session_changed(&tx, "update", &session, changes).await?;
+        // The list of the previous owner has changed too.
+        let previous_owner = match owner_before != session.user_id {
             true => Some(notices::announce(&tx, &self.0.clock, super::TOPIC, id.0, owner_before).await?),
             false => None,
         };
         self.0.changes.commit(tx, notice).await?;
-        left.iter().for_each(|left| self.0.notices.publish(left));
+        previous_owner.iter().for_each(|notice| self.0.notices.publish(notice));
         Ok(session)
     }
 }
 
-/// Refuses to add to a session that is put away, or to change what it says.
+/// Rejects changes of the messages of an archived session.
 pub(crate) fn require_active(session: &Model) -> Result<()> {
     if session.is_active {
         return Ok(());
@@ -162,7 +163,7 @@ pub(crate) fn require_active(session: &Model) -> Result<()> {
     Err(Error::new(Kind::Conflict, "session_archived", message))
 }
 
-/// A session that the caller may see, locked, and not put away.
+/// An active session that the caller may see, locked.
 pub(crate) async fn get_active<R>(tx: &Tx<R>, id: ChatSessionId) -> Result<Model> {
     let session = access::get_locked(tx, id).await?;
     require_active(&session)?;

@@ -1,4 +1,4 @@
-//! Building a model's request: within its window, and within what the session allows.
+//! Builds the request to the model, within its context window and the session's limits.
 
 use std::collections::BTreeMap;
 
@@ -7,164 +7,176 @@ use loam_db::Tx;
 use loam_kernel::{Error, Kind, MessageId, Result, Scope};
 use serde_json::{Map, Value, json};
 
-use super::path::Path;
+use super::path::AncestorPath;
+use super::segments::{PromptBuilder, PromptSegment, count, token_upper_bound};
 use super::settings::{ContextSettings, Overflow};
 use super::summaries;
-use super::summary::{Dropped, SUMMARY_TOKENS};
-use super::units::{Gathering, Unit, at_most, count};
+use super::summary::{SUMMARY_TOKENS, SummaryInput};
 use crate::Conversation;
 use crate::chat_sessions::entity::Model as Session;
 use crate::session_configs::service::settings;
 use crate::tools::ToolDeclaration;
 use crate::turns::SETTINGS;
 
-/// What a model is asked for.
-pub(crate) struct Asking<'a> {
+/// Parameters of a prompt.
+pub(crate) struct PromptParams<'a> {
     pub(crate) session: &'a Session,
     pub(crate) model: &'a str,
-    /// The last message that it is told.
+    /// The last message to include.
     pub(crate) last: Option<MessageId>,
-    /// The message that the turn began with: from there on nothing is left out.
+    /// The message that the turn started with: from there on nothing is dropped.
     pub(crate) question: Option<MessageId>,
-    /// Settings of the turn, over those of the session.
+    /// Settings of the turn, which override those of the session.
     pub(crate) settings: &'a Map<String, Value>,
     pub(crate) tools: &'a [ToolDeclaration],
 }
 
-/// What was read of a conversation.
-struct Read {
-    gathering: Gathering,
-    /// What an earlier summary says of what came before.
+/// The part of a conversation that was read.
+struct History {
+    builder: PromptBuilder,
+    /// An earlier summary of the messages before it.
     before: Option<String>,
 }
 
 impl Conversation {
     /// The request, in OpenAI's format.
-    pub(crate) async fn prompt(&self, scope: &Scope, asking: &Asking<'_>) -> Result<Bytes> {
+    pub(crate) async fn prompt(&self, scope: &Scope, params: &PromptParams<'_>) -> Result<Bytes> {
         let tx = self.0.db.read(scope).await?;
-        let own = settings(&tx, asking.session.id).await?;
-        let context = self.0.context.of(scope.tenant()).as_ref().clone().with(own.get("context"));
-        let mut request = fields(asking, &own);
+        let session_settings = settings(&tx, params.session.id).await?;
+        let context =
+            self.0.context.of(scope.tenant()).as_ref().clone().with(session_settings.get("context"));
+        let mut request = fields(params, &session_settings);
         let answer = ["max_completion_tokens", "max_tokens"].iter().find_map(|name| request[*name].as_u64());
-        let room = context.room(asking.model, answer);
-        let read = read(&tx, asking, &context, room).await?;
-        // a model may take its time over a summary
+        let budget = context.prompt_budget(params.model, answer);
+        let history = read_history(&tx, params, &context, budget).await?;
+        // Summarizing may take a while, so the transaction is closed first.
         drop(tx);
-        request["messages"] = self.fit(scope, asking, &context, room, &request, read).await?.into();
+        request["messages"] = self.fit(scope, params, &context, budget, &request, history).await?.into();
         Ok(Bytes::from(request.to_string()))
     }
 
-    /// As much of what was read as there is room for.
+    /// Selects as many of the read messages as fit.
     async fn fit(
         &self,
         scope: &Scope,
-        asking: &Asking<'_>,
+        params: &PromptParams<'_>,
         context: &ContextSettings,
-        room: u64,
+        budget: u64,
         request: &Value,
-        read: Read,
+        history: History,
     ) -> Result<Vec<Value>> {
-        let Read { mut gathering, before } = read;
+        let History { mut builder, before } = history;
         let max_messages =
             context.max_messages.map_or(usize::MAX, |max| usize::try_from(max).unwrap_or(usize::MAX));
-        let told = system(asking.session, before.as_deref());
-        let head = json!({ "messages": told, "tools": request["tools"] });
-        let mut fixed = at_most(&head);
-        let fits = |gathering: &Gathering, fixed: u64| {
-            gathering.tokens() + fixed <= room && gathering.messages() <= max_messages
+        let system_messages = system(params.session, before.as_deref());
+        let head = json!({ "messages": system_messages, "tools": request["tools"] });
+        let mut fixed = token_upper_bound(&head);
+        let fits = |builder: &PromptBuilder, fixed: u64| {
+            builder.tokens() + fixed <= budget && builder.messages() <= max_messages
         };
-        if !fits(&gathering, fixed) {
-            gathering.count(scope.tenant()).await?;
+        if !fits(&builder, fixed) {
+            builder.count(scope.tenant()).await?;
             fixed = count(scope.tenant(), vec![head.to_string()]).await?.into_iter().sum();
         }
-        if fits(&gathering, fixed) {
-            return Ok(in_order(told, &gathering.units));
+        if fits(&builder, fixed) {
+            return Ok(in_order(system_messages, &builder.segments));
         }
-        let units = gathering.units;
-        let needed: u64 = units.iter().filter(|unit| unit.pinned).map(|unit| unit.tokens).sum();
-        let left = room.saturating_sub(fixed);
+        let segments = builder.segments;
+        let needed: u64 =
+            segments.iter().filter(|segment| segment.pinned).map(|segment| segment.tokens).sum();
+        let left = budget.saturating_sub(fixed);
         if needed > left {
-            return Err(too_long(needed + fixed, room));
+            return Err(too_long(needed + fixed, budget));
         }
-        let kept = newest(&units, left, max_messages);
+        let fitting = newest(&segments, left, max_messages);
         if context.overflow == Overflow::Summarize {
             let left = left.saturating_sub(SUMMARY_TOKENS);
-            // half of the room, so that not every turn needs another summary; but the last messages as long as they fit
-            let recent = newest(&units, left / 2, max_messages);
-            let last = newest(&units, left, usize::try_from(context.keep_last).unwrap_or(usize::MAX));
-            let short = recent.max(last.min(newest(&units, left, max_messages)));
-            let model = context.summary_model.as_deref().unwrap_or(asking.model);
-            let max_bytes = usize::try_from(context.room(model, Some(SUMMARY_TOKENS)).saturating_mul(3))
-                .unwrap_or(usize::MAX);
-            let dropped = Dropped {
-                session: asking.session,
+            // Targets half of the budget, so that not every turn needs a new summary, but keeps the last
+            // messages if they fit.
+            let recent = newest(&segments, left / 2, max_messages);
+            let last = newest(&segments, left, usize::try_from(context.keep_last).unwrap_or(usize::MAX));
+            let split = recent.max(last.min(newest(&segments, left, max_messages)));
+            let model = context.summary_model.as_deref().unwrap_or(params.model);
+            let max_bytes =
+                usize::try_from(context.prompt_budget(model, Some(SUMMARY_TOKENS)).saturating_mul(3))
+                    .unwrap_or(usize::MAX);
+            let input = SummaryInput {
+                session: params.session,
                 model,
                 max_bytes,
                 before: before.as_deref(),
-                units: &units[short..],
+                segments: &segments[split..],
             };
-            match self.summarize(scope, dropped).await {
-                Ok(summary) => return Ok(in_order(system(asking.session, Some(&summary)), &units[..short])),
-                // an answer without the beginning is better than none
+            match self.summarize(scope, input).await {
+                Ok(summary) => {
+                    return Ok(in_order(system(params.session, Some(&summary)), &segments[..split]));
+                }
+                // An answer without the oldest messages is better than none.
                 Err(e) => {
-                    tracing::warn!(error = %e, session.id = %asking.session.id, "a conversation could not be summarised; its beginning is left out")
+                    tracing::warn!(error = %e, session.id = %params.session.id, "a conversation could not be summarized; its oldest messages are dropped")
                 }
             }
         }
-        Ok(in_order(told, &units[..kept]))
+        Ok(in_order(system_messages, &segments[..fitting]))
     }
 }
 
-/// Reads back as far as there may be room for.
-async fn read<R>(tx: &Tx<R>, asking: &Asking<'_>, context: &ContextSettings, room: u64) -> Result<Read> {
+/// Reads messages backwards until the budget is exceeded.
+async fn read_history<R>(
+    tx: &Tx<R>,
+    params: &PromptParams<'_>,
+    context: &ContextSettings,
+    budget: u64,
+) -> Result<History> {
     let summarizes = context.overflow == Overflow::Summarize;
-    let mut known = match summarizes {
-        true => summaries::of_session(tx, asking.session.id).await?,
+    let mut by_message = match summarizes {
+        true => summaries::of_session(tx, params.session.id).await?,
         false => Default::default(),
     };
-    // what is to be summarised has to be read as well
-    let enough = if summarizes { room.saturating_mul(2) } else { room };
+    // Messages to be summarized have to be read as well.
+    let enough = if summarizes { budget.saturating_mul(2) } else { budget };
     let max_messages = context.max_messages.filter(|_| !summarizes).unwrap_or(u64::MAX);
-    let mut path = Path::new(tx, asking.session, asking.last);
-    let (mut gathering, mut pinned) = (Gathering::default(), asking.question.is_some());
+    let mut path = AncestorPath::new(tx, params.session, params.last);
+    let (mut builder, mut pinned) = (PromptBuilder::default(), params.question.is_some());
     loop {
-        if path.is_at_edge() && !pinned {
-            if gathering.tokens() > enough {
-                gathering.count(tx.scope().tenant()).await?;
+        if path.needs_query() && !pinned {
+            if builder.tokens() > enough {
+                builder.count(tx.scope().tenant()).await?;
             }
-            if gathering.tokens() > enough || gathering.messages() as u64 >= max_messages {
-                return Ok(Read { gathering, before: None });
+            if builder.tokens() > enough || builder.messages() as u64 >= max_messages {
+                return Ok(History { builder, before: None });
             }
         }
-        let Some(message) = path.back().await? else { return Ok(Read { gathering, before: None }) };
-        if !pinned && let Some(summary) = known.remove(&message.id) {
-            return Ok(Read { gathering, before: Some(summary.content) });
+        let Some(message) = path.advance().await? else { return Ok(History { builder, before: None }) };
+        if !pinned && let Some(summary) = by_message.remove(&message.id) {
+            return Ok(History { builder, before: Some(summary.content) });
         }
-        let is_question = Some(message.id) == asking.question;
-        gathering.take(message, pinned);
+        let is_question = Some(message.id) == params.question;
+        builder.prepend(message, pinned);
         pinned &= !is_question;
     }
 }
 
-/// The request but for its messages.
-fn fields(asking: &Asking<'_>, own: &BTreeMap<String, Value>) -> Value {
+/// The request without its messages.
+fn fields(params: &PromptParams<'_>, session_settings: &BTreeMap<String, Value>) -> Value {
     let mut request = json!({
-        "model": asking.model, "stream": true, "stream_options": { "include_usage": true },
+        "model": params.model, "stream": true, "stream_options": { "include_usage": true },
     });
     for name in SETTINGS {
-        let of_tools = matches!(name, "tool_choice" | "parallel_tool_calls");
-        let set = asking.settings.get(name).or_else(|| own.get(name)).filter(|value| !value.is_null());
-        if let Some(value) = set.filter(|_| !of_tools || !asking.tools.is_empty()) {
+        let is_tool_setting = matches!(name, "tool_choice" | "parallel_tool_calls");
+        let set =
+            params.settings.get(name).or_else(|| session_settings.get(name)).filter(|value| !value.is_null());
+        if let Some(value) = set.filter(|_| !is_tool_setting || !params.tools.is_empty()) {
             request[name] = value.clone();
         }
     }
-    if !asking.tools.is_empty() {
-        request["tools"] = asking.tools.iter().map(ToolDeclaration::wire).collect();
+    if !params.tools.is_empty() {
+        request["tools"] = params.tools.iter().map(ToolDeclaration::wire).collect();
     }
     request
 }
 
-/// What is told first. In one message, as not every provider takes two.
+/// The system prompt and the summary, as one message, because not every provider accepts two.
 fn system(session: &Session, before: Option<&str>) -> Vec<Value> {
     let before = before.map(|before| format!("The conversation so far, in short:\n{before}"));
     let parts: Vec<&str> = session.system_prompt.as_deref().into_iter().chain(before.as_deref()).collect();
@@ -174,28 +186,28 @@ fn system(session: &Session, before: Option<&str>) -> Vec<Value> {
     vec![json!({ "role": "system", "content": parts.join("\n\n") })]
 }
 
-/// How many of the units, from the last, fit. Those of the turn always do.
-fn newest(units: &[Unit], room: u64, max_messages: usize) -> usize {
+/// How many of the segments fit, counted from the newest. Those of the turn always count.
+fn newest(segments: &[PromptSegment], budget: u64, max_messages: usize) -> usize {
     let (mut tokens, mut messages) = (0, 0);
-    units
+    segments
         .iter()
-        .take_while(|unit| {
-            tokens += unit.tokens;
-            messages += unit.messages.len();
-            unit.pinned || (tokens <= room && messages <= max_messages)
+        .take_while(|segment| {
+            tokens += segment.tokens;
+            messages += segment.messages.len();
+            segment.pinned || (tokens <= budget && messages <= max_messages)
         })
         .count()
 }
 
-fn in_order(mut told: Vec<Value>, units: &[Unit]) -> Vec<Value> {
-    told.extend(units.iter().rev().flat_map(|unit| unit.messages.iter().cloned()));
-    told
+fn in_order(mut system_messages: Vec<Value>, segments: &[PromptSegment]) -> Vec<Value> {
+    system_messages.extend(segments.iter().rev().flat_map(|segment| segment.messages.iter().cloned()));
+    system_messages
 }
 
-fn too_long(needed: u64, room: u64) -> Error {
+fn too_long(needed: u64, budget: u64) -> Error {
     let message = format!(
-        "the question and what must go with it take {needed} tokens, and there is room for {room}: shorten it, or \
-         choose a model that reads more (`conversation.context` says how much each one can)"
+        "the question and its required context take {needed} tokens, but only {budget} are available: shorten it, or \
+         choose a model with a larger context window (see `conversation.context`)"
     );
     Error::new(Kind::Invalid, "context_too_long", message).with_param("content")
 }
@@ -206,16 +218,22 @@ mod tests {
 
     use super::*;
 
-    fn unit(tokens: u64, pinned: bool) -> Unit {
-        let mut unit = Unit::new(vec![json!({})], Uuid::nil().into(), 1, pinned);
-        unit.tokens = tokens;
-        unit
+    fn segment(tokens: u64, pinned: bool) -> PromptSegment {
+        let mut segment = PromptSegment::new(vec![json!({})], Uuid::nil().into(), 1, pinned);
+        segment.tokens = tokens;
+        segment
     }
 
     #[test]
-    fn the_oldest_goes_first_and_the_turn_never() {
-        let units = [unit(50, true), unit(50, true), unit(10, false), unit(100, false), unit(1, false)];
-        for (room, max_messages, kept) in [
+    fn the_oldest_segments_are_dropped_first_and_the_turn_never() {
+        let segments = [
+            segment(50, true),
+            segment(50, true),
+            segment(10, false),
+            segment(100, false),
+            segment(1, false),
+        ];
+        for (budget, max_messages, kept) in [
             (1_000, 100, 5),
             (210, 100, 4),
             (209, 100, 3),
@@ -224,7 +242,7 @@ mod tests {
             (0, 0, 2),
             (1_000, 3, 3),
         ] {
-            assert_eq!(newest(&units, room, max_messages), kept, "{room} {max_messages}");
+            assert_eq!(newest(&segments, budget, max_messages), kept, "{budget} {max_messages}");
         }
     }
 }

@@ -1,10 +1,10 @@
-//! What a model is told: the session's prompt, and as much of the conversation as it has room for.
+//! Builds the prompt of a model call: the system prompt, and as much of the conversation as fits.
 
 mod build;
 mod path;
+mod segments;
 pub(crate) mod settings;
 pub mod summaries;
 mod summary;
-mod units;
 
-pub(crate) use build::Asking;
+pub(crate) use build::PromptParams;

@@ -1,5 +1,5 @@
-//! The way from a message back to the beginning of its conversation, read page by page: a long history costs as much as
-//! is told of it.
+//! The path from a message to the first message of its conversation, read page by page, so that the cost
+//! depends on the messages used, not on the length of the history.
 
 use std::collections::HashMap;
 
@@ -11,43 +11,43 @@ use crate::chat_sessions::entity::Model as Session;
 use crate::messages::entity::{Column, Entity, Model};
 use crate::messages::span::Span;
 
-/// Messages that are read at once.
+/// Messages per query.
 const PAGE: u64 = 100;
 
-/// Walks back from a message to the first.
-pub(super) struct Path<'t, R> {
+/// Iterates from a message to the first one.
+pub(super) struct AncestorPath<'t, R> {
     tx: &'t Tx<R>,
     session: &'t Session,
     next: Option<MessageId>,
-    /// Messages that were read and not yet come to.
+    /// Messages that were read and not visited yet.
     read: HashMap<MessageId, Model>,
 }
 
-impl<'t, R> Path<'t, R> {
+impl<'t, R> AncestorPath<'t, R> {
     pub(super) fn new(tx: &'t Tx<R>, session: &'t Session, from: Option<MessageId>) -> Self {
         Self { tx, session, next: from, read: HashMap::new() }
     }
 
-    /// The message before; none at the beginning.
-    pub(super) async fn back(&mut self) -> Result<Option<Model>> {
+    /// The next message towards the first; `None` after the first.
+    pub(super) async fn advance(&mut self) -> Result<Option<Model>> {
         let Some(id) = self.next else { return Ok(None) };
         let message = match self.read.remove(&id) {
             Some(message) => Some(message),
-            None => self.read_behind(id).await?,
+            None => self.read_page(id).await?,
         };
-        // a message follows one with a lower number, so this comes to an end
+        // A parent has a lower number than its child, so this terminates.
         let message = message.filter(|message| message.session_id == self.session.id);
         self.next = message.as_ref().and_then(|message| message.parent_id);
         Ok(message)
     }
 
-    /// Whether the next step reads from the database.
-    pub(super) fn is_at_edge(&self) -> bool {
+    /// Whether the next step queries the database.
+    pub(super) fn needs_query(&self) -> bool {
         self.next.is_some_and(|next| !self.read.contains_key(&next))
     }
 
-    /// Reads a message, and those numbered before it.
-    async fn read_behind(&mut self, id: MessageId) -> Result<Option<Model>> {
+    /// Reads a message and a page of those before it.
+    async fn read_page(&mut self, id: MessageId) -> Result<Option<Model>> {
         let Some(message) = self.tx.get::<Entity>(id).await? else { return Ok(None) };
         let mut find = self
             .tx

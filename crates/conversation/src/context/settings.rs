@@ -1,4 +1,4 @@
-//! How much of a conversation a model is told.
+//! How much of a conversation is sent to a model.
 
 use std::collections::BTreeMap;
 
@@ -6,40 +6,41 @@ use loam_platform::system_config::ConfigKey;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// What happens to what there is no room for.
+/// What happens to messages that don't fit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Overflow {
-    /// The oldest is left out.
+    /// The oldest are dropped.
     #[default]
     DropOldest,
-    /// The oldest is told in a summary, which a model writes.
+    /// The oldest are replaced by a summary that a model writes.
     Summarize,
 }
 
-/// How much of a conversation a model is told, where a session doesn't say otherwise.
+/// How much of a conversation is sent to a model, unless the session overrides it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ContextSettings {
-    /// Tokens that a request may have at most; none: as the model's window allows.
+    /// Maximum number of tokens of a request; `None`: as the model's context window allows.
     pub max_tokens: Option<u64>,
-    /// Messages of the conversation that a request may have at most.
+    /// Maximum number of messages of a request.
     pub max_messages: Option<u64>,
-    /// What happens to what there is no room for.
+    /// What happens to messages that don't fit.
     pub overflow: Overflow,
-    /// Messages that are never summarised, as long as there is room for them.
+    /// Number of recent messages that are never summarized, as long as they fit.
     pub keep_last: u64,
-    /// Who writes summaries; none: whoever answers.
+    /// Model that writes summaries; `None`: the model that answers.
     pub summary_model: Option<String>,
-    /// Tokens that a model can read and write together, by its name; `*` stands for anything. The longest that fits holds.
+    /// Context window in tokens, by model name pattern; `*` matches any text. The longest matching pattern
+    /// wins.
     pub windows: BTreeMap<String, u64>,
-    /// The same for models that no name fits.
+    /// Context window in tokens of models that no pattern matches.
     pub default_window: u64,
-    /// Tokens that are left for an answer which the request doesn't bound.
+    /// Tokens reserved for an answer if the request sets no limit.
     pub answer_tokens: u64,
 }
 
-/// What providers say of their current models, in round numbers.
+/// Approximate context windows of current models, as published by their providers.
 const WINDOWS: [(&str, u64); 14] = [
     ("*gpt-4o*", 128_000),
     ("*gpt-4.1*", 1_000_000),
@@ -76,8 +77,8 @@ impl Default for ContextSettings {
 pub const CONTEXT: ConfigKey<ContextSettings> = ConfigKey::new(
     "conversation.context",
     "conversation",
-    "how much of a conversation a model is told where its session doesn't say: at most so many tokens and messages, what \
-     happens to the rest (drop_oldest, summarize), and how much models can read, by their names",
+    "how much of a conversation is sent to a model, unless the session overrides it: maximum tokens and messages, what \
+     happens to the rest (drop_oldest, summarize), and the context windows of models by name",
     || {
         json!({
             "type": "object", "additionalProperties": false,
@@ -99,9 +100,9 @@ pub const CONTEXT: ConfigKey<ContextSettings> = ConfigKey::new(
 )
 .per_tenant();
 
-/// What a session says of it, in its setting `context`.
+/// A session's overrides, in its setting `context`.
 #[derive(Debug, Default, Deserialize)]
-struct OfSession {
+struct SessionOverrides {
     max_tokens: Option<u64>,
     max_messages: Option<u64>,
     overflow: Option<Overflow>,
@@ -110,34 +111,37 @@ struct OfSession {
 }
 
 impl ContextSettings {
-    /// With what a session says. What can't be read doesn't count: a session must not fail by an old setting.
+    /// Applies a session's overrides. An unreadable value is ignored: a session must not fail because of an
+    /// old setting.
     pub(crate) fn with(mut self, session: Option<&Value>) -> Self {
-        let said = session.and_then(|value| OfSession::deserialize(value).ok()).unwrap_or_default();
-        self.max_tokens = said.max_tokens.or(self.max_tokens);
-        self.max_messages = said.max_messages.or(self.max_messages);
-        self.overflow = said.overflow.unwrap_or(self.overflow);
-        self.keep_last = said.keep_last.unwrap_or(self.keep_last);
-        self.summary_model = said.summary_model.or(self.summary_model);
+        let overrides =
+            session.and_then(|value| SessionOverrides::deserialize(value).ok()).unwrap_or_default();
+        self.max_tokens = overrides.max_tokens.or(self.max_tokens);
+        self.max_messages = overrides.max_messages.or(self.max_messages);
+        self.overflow = overrides.overflow.unwrap_or(self.overflow);
+        self.keep_last = overrides.keep_last.unwrap_or(self.keep_last);
+        self.summary_model = overrides.summary_model.or(self.summary_model);
         self
     }
 
-    /// Tokens that a model can read and write together.
+    /// The context window of a model in tokens.
     pub(crate) fn window(&self, model: &str) -> u64 {
         let model = model.to_ascii_lowercase();
-        let fitting = self.windows.iter().filter(|(name, _)| fits(&name.to_ascii_lowercase(), &model));
-        let longest = fitting.max_by_key(|(name, _)| name.len());
+        let matching =
+            self.windows.iter().filter(|(name, _)| matches_pattern(&name.to_ascii_lowercase(), &model));
+        let longest = matching.max_by_key(|(name, _)| name.len());
         longest.map_or(self.default_window, |(_, tokens)| *tokens)
     }
 
-    /// Tokens that a request may have for an answer of so many.
-    pub(crate) fn room(&self, model: &str, answer: Option<u64>) -> u64 {
-        let room = self.window(model).saturating_sub(answer.unwrap_or(self.answer_tokens));
-        self.max_tokens.map_or(room, |max| room.min(max))
+    /// Maximum tokens of a prompt that leaves this much for the answer.
+    pub(crate) fn prompt_budget(&self, model: &str, answer: Option<u64>) -> u64 {
+        let budget = self.window(model).saturating_sub(answer.unwrap_or(self.answer_tokens));
+        self.max_tokens.map_or(budget, |max| budget.min(max))
     }
 }
 
-/// Whether a name with `*` for anything fits.
-fn fits(pattern: &str, name: &str) -> bool {
+/// Whether a pattern with `*` as a wildcard matches a name.
+fn matches_pattern(pattern: &str, name: &str) -> bool {
     let mut parts = pattern.split('*');
     let Some(mut rest) = parts.next().and_then(|first| name.strip_prefix(first)) else { return false };
     let mut last = None;
@@ -146,7 +150,7 @@ fn fits(pattern: &str, name: &str) -> bool {
         (rest, last) = (&rest[at + part.len()..], Some(part));
     }
     match last {
-        // without a star all of it has to be there
+        // A pattern without a wildcard must match the whole name.
         None => rest.is_empty(),
         Some(last) => last.is_empty() || name.ends_with(last),
     }
@@ -157,17 +161,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_longest_name_that_fits_says_how_much_a_model_can_read() {
+    fn the_longest_matching_pattern_sets_the_window() {
         let settings = ContextSettings::default();
         assert_eq!(settings.window("openai/gpt-4o-mini"), 128_000);
         assert_eq!(settings.window("qwen/Qwen-Plus-latest"), 128_000);
         assert_eq!(settings.window("my-route"), 16_000);
-        assert_eq!(settings.room("my-route", None), 16_000 - 1_024);
-        assert_eq!(settings.room("my-route", Some(20_000)), 0);
+        assert_eq!(settings.prompt_budget("my-route", None), 16_000 - 1_024);
+        assert_eq!(settings.prompt_budget("my-route", Some(20_000)), 0);
     }
 
     #[test]
-    fn a_star_stands_for_anything() {
+    fn a_star_matches_any_text() {
         for (pattern, name, fit) in [
             ("a*c", "abc", true),
             ("a*c", "ab", false),
@@ -178,20 +182,20 @@ mod tests {
             ("a*b*a", "aba", true),
             ("*-mini", "gpt-mini-x", false),
         ] {
-            assert_eq!(fits(pattern, name), fit, "{pattern} {name}");
+            assert_eq!(matches_pattern(pattern, name), fit, "{pattern} {name}");
         }
     }
 
     #[test]
-    fn what_a_session_says_holds_for_it() {
-        let said = json!({"max_tokens": 500, "overflow": "summarize"});
-        let settings = ContextSettings::default().with(Some(&said));
+    fn a_session_overrides_the_settings() {
+        let overrides = json!({"max_tokens": 500, "overflow": "summarize"});
+        let settings = ContextSettings::default().with(Some(&overrides));
         assert_eq!(
             (settings.max_tokens, settings.overflow, settings.keep_last),
             (Some(500), Overflow::Summarize, 6)
         );
-        assert_eq!(settings.room("my-route", None), 500);
-        let odd = ContextSettings::default().with(Some(&json!({"max_tokens": "many"})));
-        assert_eq!(odd.max_tokens, None);
+        assert_eq!(settings.prompt_budget("my-route", None), 500);
+        let invalid = ContextSettings::default().with(Some(&json!({"max_tokens": "many"})));
+        assert_eq!(invalid.max_tokens, None);
     }
 }

@@ -1,4 +1,4 @@
-//! What the beginning of a conversation came to, for models that have no room for it.
+//! Summaries of the beginning of a conversation, used when it does not fit into the context window.
 
 use std::collections::HashMap;
 
@@ -7,12 +7,12 @@ use loam_kernel::{ChatSessionId, LlmCallId, MessageId, Result, SessionSummaryId,
 use sea_orm::entity::prelude::*;
 use sea_orm::{QueryOrder, QuerySelect};
 
-/// Summaries of one session that are looked at, the newest.
-const MAX: u64 = 32;
+/// Maximum number of summaries of a session to read; the newest.
+const MAX_SUMMARIES: u64 = 32;
 
 /// A summary.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-#[sea_orm(table_name = "session_summaries", comment = "what the beginning of a conversation came to")]
+#[sea_orm(table_name = "session_summaries", comment = "summaries of the beginning of conversations")]
 pub struct Model {
     /// The tenant.
     #[sea_orm(primary_key, auto_increment = false)]
@@ -20,23 +20,23 @@ pub struct Model {
     /// The summary.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: SessionSummaryId,
-    /// Of which session.
-    #[sea_orm(comment = "the conversation")]
+    /// Session ID.
+    #[sea_orm(comment = "session ID")]
     pub session_id: ChatSessionId,
-    /// The last message that it tells of.
-    #[sea_orm(comment = "the last message that it tells of; it tells of those on the way there")]
+    /// The last message that it covers.
+    #[sea_orm(comment = "ID of the last message that it covers; it covers the path up to that message")]
     pub up_to_id: MessageId,
-    /// The number of that message.
+    /// The sequence number of that message.
     #[sea_orm(comment = "sequence_number of that message")]
     pub up_to_number: i64,
-    /// What is told.
-    #[sea_orm(column_type = "Text", comment = "what the messages come to")]
+    /// Text of the summary.
+    #[sea_orm(column_type = "Text", comment = "text of the summary")]
     pub content: String,
-    /// Who wrote it.
+    /// Model that wrote it.
     #[sea_orm(column_type = "Text", comment = "route or `provider/model` that wrote it")]
     pub model: String,
-    /// The call that it came from.
-    #[sea_orm(comment = "the model call it came from")]
+    /// ID of the model call that produced it.
+    #[sea_orm(comment = "ID of the model call that produced it")]
     pub llm_call_id: Option<LlmCallId>,
     /// When it was written.
     pub created_at: DateTimeUtc,
@@ -50,16 +50,16 @@ impl ActiveModelBehavior for ActiveModel {}
 
 loam_db::tenant_entity!(Entity, Column::TenantId, Column::Id);
 
-/// The summaries of a session by the last message that each tells of.
+/// The summaries of a session, by the last message that each covers.
 pub(super) async fn of_session<R>(tx: &Tx<R>, session: ChatSessionId) -> Result<HashMap<MessageId, Model>> {
     let find = tx.find::<Entity>().filter(Column::SessionId.eq(session));
-    let rows = find.order_by_desc(Column::Id).limit(MAX).all().await?;
+    let rows = find.order_by_desc(Column::Id).limit(MAX_SUMMARIES).all().await?;
     Ok(rows.into_iter().map(|row| (row.up_to_id, row)).collect())
 }
 
-/// Forgets the summaries that may tell of a message: what it said is changed or deleted.
-pub(crate) async fn forget<R>(tx: &Tx<R>, session: ChatSessionId, number: i64) -> Result<()> {
-    let telling = tx.delete::<Entity>().filter(Column::SessionId.eq(session));
-    telling.filter(Column::UpToNumber.gte(number)).exec().await?;
+/// Deletes the summaries that may cover a message whose content was changed or deleted.
+pub(crate) async fn delete_covering<R>(tx: &Tx<R>, session: ChatSessionId, number: i64) -> Result<()> {
+    let covering = tx.delete::<Entity>().filter(Column::SessionId.eq(session));
+    covering.filter(Column::UpToNumber.gte(number)).exec().await?;
     Ok(())
 }

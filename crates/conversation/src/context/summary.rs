@@ -1,4 +1,4 @@
-//! Having the beginning of a conversation summarised by a model.
+//! Summarizes the beginning of a conversation with a model.
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
@@ -7,55 +7,55 @@ use loam_providers::openai::{StreamEvent, StreamParser};
 use sea_orm::Set;
 use serde_json::{Value, json};
 
+use super::segments::PromptSegment;
 use super::summaries::ActiveModel;
-use super::units::Unit;
 use crate::Conversation;
 use crate::chat_sessions::entity::Model as Session;
 
-/// Tokens that a summary may have.
+/// Maximum tokens of a summary.
 pub(super) const SUMMARY_TOKENS: u64 = 800;
-/// Bytes of an answer with a summary.
-const MAX_ANSWER: usize = 1 << 20;
+/// Maximum size of a response with a summary, in bytes.
+const MAX_RESPONSE: usize = 1 << 20;
 
 const INSTRUCTION: &str = "You keep the memory of a conversation between a user and an assistant. Write a summary of what is below, \
     for the assistant to go on from: facts, names, numbers, decisions, what the user wants and prefers, and what is still \
     open. Leave out greetings and what has been settled. Write in the language of the conversation, in at most 400 words, \
     and nothing but the summary.";
 
-/// What is to be summarised.
-pub(super) struct Dropped<'a> {
+/// The messages to summarize.
+pub(super) struct SummaryInput<'a> {
     pub(super) session: &'a Session,
-    /// Who is asked.
+    /// Model that writes the summary.
     pub(super) model: &'a str,
-    /// Bytes that it is told at most; of more, the newest.
+    /// Maximum size of the transcript in bytes; of a longer one the end is used.
     pub(super) max_bytes: usize,
-    /// What an earlier summary says of what came before.
+    /// An earlier summary of the messages before.
     pub(super) before: Option<&'a str>,
-    /// The last comes first.
-    pub(super) units: &'a [Unit],
+    /// Newest first.
+    pub(super) segments: &'a [PromptSegment],
 }
 
 impl Conversation {
-    /// Has a model summarise what a request has no room for, and keeps that for the requests that follow.
-    pub(super) async fn summarize(&self, scope: &Scope, dropped: Dropped<'_>) -> Result<String> {
-        let Some(last) = dropped.units.first() else { return Ok(String::new()) };
-        let mut told = transcript(dropped.units, dropped.max_bytes);
-        if let Some(before) = dropped.before {
-            told = format!("What came before:\n{before}\n\nThen:\n{told}");
+    /// Lets a model summarize the messages that don't fit, and stores the summary for later requests.
+    pub(super) async fn summarize(&self, scope: &Scope, input: SummaryInput<'_>) -> Result<String> {
+        let Some(last) = input.segments.first() else { return Ok(String::new()) };
+        let mut text = transcript(input.segments, input.max_bytes);
+        if let Some(before) = input.before {
+            text = format!("What came before:\n{before}\n\nThen:\n{text}");
         }
         let request = json!({
-            "model": dropped.model, "max_tokens": SUMMARY_TOKENS,
-            "messages": [{ "role": "system", "content": INSTRUCTION }, { "role": "user", "content": told }],
+            "model": input.model, "max_tokens": SUMMARY_TOKENS,
+            "messages": [{ "role": "system", "content": INSTRUCTION }, { "role": "user", "content": text }],
         });
-        let (text, call) = self.ask_plainly(scope, dropped.session, &request).await?;
+        let (text, call) = self.complete_text(scope, input.session, &request).await?;
         let row = ActiveModel {
             tenant_id: Set(TenantId::NIL),
             id: Set(self.0.clock.id()),
-            session_id: Set(dropped.session.id),
+            session_id: Set(input.session.id),
             up_to_id: Set(last.last),
             up_to_number: Set(last.number),
             content: Set(text.clone()),
-            model: Set(dropped.model.to_owned()),
+            model: Set(input.model.to_owned()),
             llm_call_id: Set(call),
             created_at: Set(self.0.clock.now()),
         };
@@ -65,39 +65,39 @@ impl Conversation {
         Ok(text)
     }
 
-    async fn ask_plainly(
+    async fn complete_text(
         &self,
         scope: &Scope,
         session: &Session,
         request: &Value,
     ) -> Result<(String, Option<LlmCallId>)> {
-        let wrong = |why: String| {
-            Error::new(Kind::BadGateway, "no_summary", format!("no summary could be had: {why}"))
+        let failed = |reason: String| {
+            Error::new(Kind::BadGateway, "no_summary", format!("the summary failed: {reason}"))
         };
         let (end_user, request) = (self.end_user(session).await?, Bytes::from(request.to_string()));
         let done = self.0.gateway.complete_chat(scope, Some(session.id), end_user, request).await;
-        let body = Limited::new(done.response?.into_body(), MAX_ANSWER).collect().await;
-        let body = body.map_err(|e| wrong(e.to_string()))?.to_bytes();
-        let heard = StreamParser::default().read_complete(&body)?;
-        let text: String = heard
+        let body = Limited::new(done.response?.into_body(), MAX_RESPONSE).collect().await;
+        let body = body.map_err(|e| failed(e.to_string()))?.to_bytes();
+        let events = StreamParser::default().read_complete(&body)?;
+        let text: String = events
             .into_iter()
-            .filter_map(|heard| match heard {
+            .filter_map(|event| match event {
                 StreamEvent::Text(text) => Some(text),
                 StreamEvent::Reasoning(_) => None,
             })
             .collect();
         match text.trim() {
-            "" => Err(wrong("the model said nothing".to_owned())),
+            "" => Err(failed("the model returned no text".to_owned())),
             text => Ok((text.to_owned(), done.call)),
         }
     }
 }
 
-/// What was said, as a text; of more than `max` bytes the end.
-fn transcript(units: &[Unit], max: usize) -> String {
+/// The messages as text; if longer than `max` bytes, its end.
+fn transcript(segments: &[PromptSegment], max: usize) -> String {
     let mut lines = Vec::new();
     let mut bytes = 0;
-    for message in units.iter().flat_map(|unit| unit.messages.iter().rev()) {
+    for message in segments.iter().flat_map(|segment| segment.messages.iter().rev()) {
         let line = line(message);
         bytes += line.len() + 1;
         if bytes > max && !lines.is_empty() {
@@ -121,7 +121,7 @@ fn line(message: &Value) -> String {
         }
         content => content.as_str().unwrap_or_default().to_owned(),
     };
-    let used = message["tool_calls"].as_array().into_iter().flatten().map(|call| {
+    let calls = message["tool_calls"].as_array().into_iter().flatten().map(|call| {
         let function = &call["function"];
         format!(
             " [uses {}({})]",
@@ -129,7 +129,7 @@ fn line(message: &Value) -> String {
             function["arguments"].as_str().unwrap_or_default()
         )
     });
-    format!("{role}: {content}{}", used.collect::<String>())
+    format!("{role}: {content}{}", calls.collect::<String>())
 }
 
 #[cfg(test)]
@@ -139,19 +139,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_transcript_has_its_end_whatever_its_length() {
-        let unit = |messages: Vec<Value>| Unit::new(messages, Uuid::nil().into(), 1, false);
-        let units = [
-            unit(vec![
+    fn a_truncated_transcript_keeps_its_end() {
+        let segment = |messages: Vec<Value>| PromptSegment::new(messages, Uuid::nil().into(), 1, false);
+        let segments = [
+            segment(vec![
                 json!({"role": "user", "content": [{"type": "text", "text": "look"}, {"type": "image_url"}]}),
             ]),
-            unit(vec![
+            segment(vec![
                 json!({"role": "assistant", "content": null, "tool_calls": [{"function": {"name": "f", "arguments": "{}"}}]}),
                 json!({"role": "tool", "content": "42"}),
             ]),
         ];
-        assert_eq!(transcript(&units, 1_000), "assistant:  [uses f({})]\ntool: 42\nuser: look [image_url]");
-        assert_eq!(transcript(&units, 40), "tool: 42\nuser: look [image_url]");
-        assert_eq!(transcript(&units, 1), "user: look [image_url]");
+        assert_eq!(
+            transcript(&segments, 1_000),
+            "assistant:  [uses f({})]\ntool: 42\nuser: look [image_url]"
+        );
+        assert_eq!(transcript(&segments, 40), "tool: 42\nuser: look [image_url]");
+        assert_eq!(transcript(&segments, 1), "user: look [image_url]");
     }
 }

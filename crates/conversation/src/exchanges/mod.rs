@@ -1,10 +1,10 @@
-//! What is said in calls that name a session: the gateway tells of it, and it is kept as messages.
+//! Records the messages of model calls that name a session. The gateway reports the calls.
 
-mod keep;
-mod later;
+mod deferred;
 mod matching;
+mod recorder;
 #[cfg(test)]
 pub(crate) mod tests;
 mod window;
 
-pub(crate) use later::{KeepExchange, UnkeptSink};
+pub(crate) use deferred::{DeferredExchangeSink, RecordExchange};

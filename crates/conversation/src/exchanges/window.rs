@@ -1,4 +1,5 @@
-//! The stored messages that a request is compared with: the newest of the session, in a number that the request bounds.
+//! The stored messages that a request is compared with: the newest of the session, as many as the request can
+//! match.
 
 use loam_db::Tx;
 use loam_gateway::hook::{ChatMessage, ChatRole};
@@ -6,15 +7,15 @@ use loam_kernel::{LlmCallId, MessageId, Result};
 use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
 use serde_json::Value;
 
-use super::matching::{Known, MAX_COMPARED, key};
+use super::matching::{MAX_COMPARED, StoredMessage, fingerprint};
 use crate::chat_sessions::entity::Model as Session;
 use crate::messages::entity::{Column, Entity, Role};
 use crate::messages::span::Span;
 
-/// Messages that are read at least: branches lie between the messages of the one that a request follows.
-const LEAST: usize = 100;
+/// Minimum number of messages read: branches lie between the messages of the branch that a request follows.
+const MIN_MESSAGES: usize = 100;
 
-/// What is read of a message.
+/// The columns needed for the comparison.
 #[derive(FromQueryResult)]
 struct Row {
     id: MessageId,
@@ -29,17 +30,17 @@ struct Row {
 
 /// The newest messages of a session.
 pub(super) struct Window {
-    /// In the order of their numbers.
-    pub(super) known: Vec<Known>,
-    /// What the system messages among them say.
-    pub(super) systems: Vec<String>,
-    /// Whether there are older ones.
-    pub(super) cut: bool,
+    /// Ordered by sequence number.
+    pub(super) stored: Vec<StoredMessage>,
+    /// The texts of the system messages among them.
+    pub(super) system_texts: Vec<String>,
+    /// Whether there are older messages.
+    pub(super) truncated: bool,
 }
 
-/// Reads as many of a session's messages as a request of so many may have to be compared with.
-pub(super) async fn read<R>(tx: &Tx<R>, session: &Session, asked: usize) -> Result<Window> {
-    let most = (asked.min(MAX_COMPARED) * 2).max(LEAST);
+/// Reads as many messages of a session as a request of this length may have to be compared with.
+pub(super) async fn read<R>(tx: &Tx<R>, session: &Session, request_length: usize) -> Result<Window> {
+    let limit = (request_length.min(MAX_COMPARED) * 2).max(MIN_MESSAGES);
     let mut find = tx
         .find::<Entity>()
         .select_only()
@@ -52,17 +53,17 @@ pub(super) async fn read<R>(tx: &Tx<R>, session: &Session, asked: usize) -> Resu
         .column(Column::ToolCallId)
         .column(Column::LlmCallId)
         .filter(Column::SessionId.eq(session.id));
-    // only the months that the session lived in
+    // Reads only the partitions of the months in which the session has messages.
     if let Some(span) = Span::of_session(session) {
         find = find.within_ids(span.from, span.before);
     }
-    let newest = find.order_by_desc(Column::SequenceNumber).limit(most as u64);
+    let newest = find.order_by_desc(Column::SequenceNumber).limit(limit as u64);
     let mut rows: Vec<Row> = newest.into::<Row>().await?;
     rows.reverse();
     let mut window = Window {
-        known: Vec::with_capacity(rows.len()),
-        systems: Vec::new(),
-        cut: usize::try_from(session.message_count).unwrap_or(usize::MAX) > rows.len(),
+        stored: Vec::with_capacity(rows.len()),
+        system_texts: Vec::new(),
+        truncated: usize::try_from(session.message_count).unwrap_or(usize::MAX) > rows.len(),
     };
     for row in rows {
         let said = ChatMessage {
@@ -72,14 +73,14 @@ pub(super) async fn read<R>(tx: &Tx<R>, session: &Session, asked: usize) -> Resu
             tool_calls: row.tool_calls,
             tool_call_id: row.tool_call_id,
         };
-        window.known.push(Known {
+        window.stored.push(StoredMessage {
             id: row.id,
             parent: row.parent_id,
-            key: key(&said),
+            fingerprint: fingerprint(&said),
             call: row.llm_call_id,
         });
         if said.role == ChatRole::System {
-            window.systems.push(said.text);
+            window.system_texts.push(said.text);
         }
     }
     Ok(window)

@@ -1,4 +1,4 @@
-//! Giving histories out: part by part, so that any length takes the same memory.
+//! Exports histories chunk by chunk, so that memory use does not depend on their length.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -17,30 +17,30 @@ use crate::messages::entity as messages;
 use crate::messages::span::Span;
 use crate::session_configs::service::settings;
 
-/// What messages take beside the permission to export.
-const READ: &str = "messages:read";
-/// Sessions that are looked for at once.
+/// Permission needed for messages, in addition to the permission to export.
+const READ_MESSAGES: &str = "messages:read";
+/// Sessions per query.
 const SESSIONS: u64 = 50;
-/// Messages that are read at once: one of them may have megabytes.
+/// Messages per query: a single one may have megabytes.
 const MESSAGES: u64 = 100;
-/// Bytes of lines that are given out at once, or a little more.
-const PART: usize = 64 << 10;
+/// Target size of a chunk in bytes; a chunk may exceed it slightly.
+const CHUNK: usize = 64 << 10;
 
-/// Sessions on their way out.
+/// An export in progress.
 pub struct Export {
     conversation: Conversation,
     scope: Scope,
     filter: ChatSessionFilter,
     after: Uuid,
-    waiting: VecDeque<sessions::Model>,
-    /// The application's ids of the users of those that wait.
+    pending: VecDeque<sessions::Model>,
+    /// The application's ids of the users of the pending sessions.
     users: HashMap<UserId, String>,
     current: Option<Current>,
     count: EndLine,
     ended: bool,
 }
 
-/// The session whose messages are next.
+/// The session whose messages are exported next.
 struct Current {
     session: sessions::Model,
     name: String,
@@ -49,14 +49,15 @@ struct Current {
 }
 
 impl Conversation {
-    /// Begins an export of the sessions that the caller may see, the oldest first, with their settings and messages.
+    /// Starts an export of the sessions that the caller may see, oldest first, with their settings and
+    /// messages.
     pub fn export(&self, scope: &Scope, filter: ChatSessionFilter) -> Export {
         Export {
             conversation: self.clone(),
             scope: scope.clone(),
             filter,
             after: Uuid::nil(),
-            waiting: VecDeque::new(),
+            pending: VecDeque::new(),
             users: HashMap::new(),
             current: None,
             count: EndLine::default(),
@@ -66,56 +67,62 @@ impl Conversation {
 }
 
 impl Export {
-    /// Sessions and messages given out so far.
+    /// Number of sessions and messages exported so far.
     pub fn count(&self) -> (u64, u64) {
         (self.count.sessions, self.count.messages)
     }
 
-    /// The next lines; none behind the last.
+    /// The next chunk of lines; `None` after the last.
     pub async fn next(&mut self) -> Result<Option<Bytes>> {
         if self.ended {
             return Ok(None);
         }
         let mut lines = Vec::new();
         let tx = self.conversation.0.db.read(&self.scope).await?;
-        while lines.len() < PART {
+        while lines.len() < CHUNK {
             if let Some(current) = &mut self.current {
                 let rows = current.read(&tx, &mut lines).await?;
                 self.count.messages += rows;
                 if rows == 0 {
                     self.current = None;
                 }
-            } else if let Some(session) = self.waiting.pop_front() {
-                self.begin(&tx, session, &mut lines).await?;
-            } else if !self.look(&tx).await? {
+            } else if let Some(session) = self.pending.pop_front() {
+                self.begin_session(&tx, session, &mut lines).await?;
+            } else if !self.load_sessions(&tx).await? {
                 self.ended = true;
-                line(&mut lines, &Line::End(self.count))?;
+                write_line(&mut lines, &Line::End(self.count))?;
                 break;
             }
         }
         Ok(Some(lines.into()))
     }
 
-    /// As the body of an answer. When the database fails midway the stream breaks off, without its last line.
+    /// Turns the export into a response body. If the database fails midway, the stream ends without its last
+    /// line.
     pub fn into_stream(self) -> impl Stream<Item = Result<Bytes>> + Send {
         futures_util::stream::try_unfold(self, async |mut export| {
             Ok(export.next().await?.map(|lines| (lines, export)))
         })
     }
 
-    /// Looks for more sessions; says whether there are.
-    async fn look(&mut self, tx: &Tx<Tenant>) -> Result<bool> {
+    /// Loads the next sessions. Returns whether there are any.
+    async fn load_sessions(&mut self, tx: &Tx<Tenant>) -> Result<bool> {
         let find = self.filter.apply(&self.scope, tx.find::<sessions::Entity>())?;
         let find = find.filter(sessions::Column::Id.gt(self.after)).order_by_asc(sessions::Column::Id);
         let rows = find.limit(SESSIONS).all().await?;
         let users: Vec<UserId> = rows.iter().filter_map(|session| session.user_id).collect();
         self.users = self.conversation.0.identity.external_ids(tx, &users).await?;
         self.after = rows.last().map_or(self.after, |last| last.id.0);
-        self.waiting = rows.into();
-        Ok(!self.waiting.is_empty())
+        self.pending = rows.into();
+        Ok(!self.pending.is_empty())
     }
 
-    async fn begin(&mut self, tx: &Tx<Tenant>, session: sessions::Model, lines: &mut Vec<u8>) -> Result<()> {
+    async fn begin_session(
+        &mut self,
+        tx: &Tx<Tenant>,
+        session: sessions::Model,
+        lines: &mut Vec<u8>,
+    ) -> Result<()> {
         let row = session.clone();
         let begin = SessionLine {
             id: Some(row.id),
@@ -132,10 +139,10 @@ impl Export {
             configs: settings(tx, row.id).await?,
             created_at: Some(row.created_at),
         };
-        line(lines, &Line::Session(Box::new(begin)))?;
+        write_line(lines, &Line::Session(Box::new(begin)))?;
         self.count.sessions += 1;
         let name = session.external_id.clone().unwrap_or_else(|| session.id.to_string());
-        if !self.scope.permissions().allows(READ) {
+        if !self.scope.permissions().allows(READ_MESSAGES) {
             return Ok(());
         }
         self.current = Some(Current { session, name, number: 0, last: None });
@@ -144,7 +151,7 @@ impl Export {
 }
 
 impl Current {
-    /// Writes the next messages; says how many.
+    /// Writes the next messages. Returns how many.
     async fn read(&mut self, tx: &Tx<Tenant>, lines: &mut Vec<u8>) -> Result<u64> {
         let Some(span) = Span::of_session(&self.session) else { return Ok(0) };
         let find = tx.find::<messages::Entity>().filter(messages::Column::SessionId.eq(self.session.id));
@@ -156,20 +163,20 @@ impl Current {
             let parent = match row.parent_id {
                 parent if parent == self.last => None,
                 None => Some(None),
-                // where the conversation branches
+                // The conversation branches here.
                 Some(parent) => {
                     let parent = tx.get::<messages::Entity>(parent).await?;
                     Some(parent.map(|parent| parent.sequence_number))
                 }
             };
             (self.number, self.last) = (row.sequence_number, Some(row.id));
-            line(lines, &Line::Message(Box::new(said(&self.name, parent, row))))?;
+            write_line(lines, &Line::Message(Box::new(message_line(&self.name, parent, row))))?;
         }
         Ok(count)
     }
 }
 
-fn said(session: &str, parent: Option<Option<i64>>, row: messages::Model) -> MessageLine {
+fn message_line(session: &str, parent: Option<Option<i64>>, row: messages::Model) -> MessageLine {
     let content = match (row.deleted_at, row.parts) {
         (Some(_), _) => None,
         (None, Some(parts)) => Some(parts),
@@ -201,7 +208,7 @@ fn object(value: Value) -> serde_json::Map<String, Value> {
     }
 }
 
-fn line(lines: &mut Vec<u8>, value: &Line) -> Result<()> {
+fn write_line(lines: &mut Vec<u8>, value: &Line) -> Result<()> {
     serde_json::to_writer(&mut *lines, value).map_err(Error::internal)?;
     lines.push(b'\n');
     Ok(())

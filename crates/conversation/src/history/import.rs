@@ -1,4 +1,4 @@
-//! Bringing histories in: all of a file or nothing, or as far as it goes.
+//! Imports histories: atomically, or resumably up to the first invalid line.
 
 use std::collections::BTreeSet;
 
@@ -19,71 +19,75 @@ use super::lines::Lines;
 use super::writer::Writer;
 use crate::{Conversation, chat_sessions};
 
-/// Lines that are checked at once, and of a resumable import written at once.
+/// Lines checked at once; in a resumable import, also lines per transaction.
 const BATCH: usize = 1000;
-/// Lines of an atomic import: it is one transaction, which on SQLite everybody else waits for.
+/// Maximum number of lines of an atomic import. It is one transaction, which blocks all other writers on
+/// SQLite.
 const MAX_ATOMIC_LINES: usize = 100_000;
-/// Bytes of an atomic import, which is held in memory.
+/// Maximum size of an atomic import in bytes. It is held in memory.
 const MAX_ATOMIC_BYTES: usize = 64 << 20;
 
-/// What happens to a file with a fault.
+/// What happens to a file with an invalid line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ImportMode {
-    /// Nothing of it is stored.
+    /// Nothing is stored.
     #[default]
     Atomic,
-    /// What is before the fault is stored, and can be gone on from.
+    /// The lines before the invalid one are stored, and the import can be resumed from it.
     Resumable,
 }
 
-/// How to import.
+/// Options of an import.
 #[derive(Clone, Copy, Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ImportOptions {
-    /// `atomic`, all or nothing, for 100,000 lines at most, unless given; `resumable`: as far as it goes.
+    /// `atomic` (default): all or nothing, at most 100,000 lines. `resumable`: stores lines up to the first
+    /// invalid one.
     pub mode: Option<ImportMode>,
-    /// Where to go on, in a resumable import: lines before this one, counted from 1, are passed over.
+    /// First line to import in a resumable import, counted from 1; earlier lines are skipped.
     pub from_line: Option<u64>,
 }
 
-/// What an import has brought.
+/// Result of an import.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Imported {
-    /// Sessions made.
+    /// Sessions created.
     pub sessions: u64,
     /// Messages written.
     pub messages: u64,
-    /// The line behind the last: where a longer file would go on.
+    /// The line after the last one: where a longer file would be resumed.
     pub next_line: u64,
 }
 
 type Numbered<T> = Vec<(u64, T)>;
 
 impl Conversation {
-    /// Imports JSON Lines, given as chunks of any size.
+    /// Imports JSON Lines from a stream of chunks of any size.
     ///
     /// # Errors
-    /// The first fault, with the number of its line. Of an atomic import nothing is stored then; of a resumable one the
-    /// lines before it, and the error says with which `from_line` to go on.
+    /// The first invalid line, with its number. An atomic import then stores nothing; a resumable import
+    /// stores the lines before it, and the error names the `from_line` to resume from.
     pub async fn import<S>(&self, scope: &Scope, chunks: S, options: ImportOptions) -> Result<Imported>
     where
         S: Stream<Item = Result<Bytes>> + Unpin,
     {
-        let _place = self.0.imports.enter(scope.tenant()).await?;
+        let _slot = self.0.imports.acquire_slot(scope.tenant()).await?;
         let lines = Lines::new(chunks);
         match (options.mode.unwrap_or_default(), options.from_line) {
-            (ImportMode::Atomic, None | Some(1)) => self.import_whole(scope, lines).await,
-            (ImportMode::Atomic, Some(_)) => {
-                Err(Error::invalid("from_line", "is for `mode=resumable`: an atomic import begins anew"))
-            }
+            (ImportMode::Atomic, None | Some(1)) => self.import_atomic(scope, lines).await,
+            (ImportMode::Atomic, Some(_)) => Err(Error::invalid(
+                "from_line",
+                "is only for `mode=resumable`: an atomic import starts from the first line",
+            )),
             (ImportMode::Resumable, Some(0)) => Err(Error::invalid("from_line", "must be at least 1")),
-            (ImportMode::Resumable, from) => self.import_on(scope, lines, from.unwrap_or(1)).await,
+            (ImportMode::Resumable, from) => self.import_resumable(scope, lines, from.unwrap_or(1)).await,
         }
     }
 
-    /// All or nothing: everything is looked at before the transaction begins, so that it is short.
-    async fn import_whole<S>(&self, scope: &Scope, mut lines: Lines<S>) -> Result<Imported>
+    /// All or nothing: every line is checked before the transaction begins, which keeps the transaction
+    /// short.
+    async fn import_atomic<S>(&self, scope: &Scope, mut lines: Lines<S>) -> Result<Imported>
     where
         S: Stream<Item = Result<Bytes>> + Unpin,
     {
@@ -102,39 +106,39 @@ impl Conversation {
             memory.hold(size)?;
             all.push((number, line));
         }
-        let (mut tally, mut months) = (Tally::default(), BTreeSet::new());
+        let (mut counts, mut months) = (LineCounts::default(), BTreeSet::new());
         for batch in all.chunks(BATCH) {
             for (number, line) in check(scope, batch.to_vec(), now).await? {
-                let line = line.and_then(|line| tally.see(&line).map(|()| line));
-                months.extend(month_of(&line.map_err(|e| at_line(number, e))?, now));
+                let line = line.and_then(|line| counts.add(&line).map(|()| line));
+                months.extend(month_of(&line.map_err(|e| with_line_number(number, e))?, now));
             }
         }
-        self.ensure(scope, months).await?;
+        self.ensure_partitions(scope, months).await?;
         let mut writer = Writer::begin(self, scope).await?;
         for batch in all.chunks(BATCH) {
             for (number, line) in check(scope, batch.to_vec(), now).await? {
-                let taken = writer.take(line?).await;
-                taken.map_err(|e| at_line(number, e))?;
+                let written = writer.write_line(line?).await;
+                written.map_err(|e| with_line_number(number, e))?;
             }
         }
         let (count, next_line) = (writer.count, lines.number() + 1);
-        self.end(writer.finish().await?, count, (1, next_line)).await?;
+        self.commit_import(writer.finish().await?, count, (1, next_line)).await?;
         Ok(Imported { sessions: count.sessions, messages: count.messages, next_line })
     }
 
-    /// As far as it goes, some lines at a time.
-    async fn import_on<S>(&self, scope: &Scope, mut lines: Lines<S>, from: u64) -> Result<Imported>
+    /// Imports batch by batch, up to the first invalid line.
+    async fn import_resumable<S>(&self, scope: &Scope, mut lines: Lines<S>, from: u64) -> Result<Imported>
     where
         S: Stream<Item = Result<Bytes>> + Unpin,
     {
         let now = self.0.clock.now();
-        // of the rest of a file nobody can say whether it is whole
-        let mut tally = (from == 1).then(Tally::default);
+        // The counts in the end line can't be verified for the remainder of a file.
+        let mut counts = (from == 1).then(LineCounts::default);
         let mut done = Imported { next_line: from, ..Imported::default() };
         loop {
             let mut batch = Vec::new();
             while batch.len() < BATCH {
-                match lines.next().await.map_err(|e| stored_before(done.next_line, e))? {
+                match lines.next().await.map_err(|e| with_resume_hint(done.next_line, e))? {
                     Some(line) if line.0 < from => {}
                     Some(line) => batch.push(line),
                     None => break,
@@ -144,31 +148,31 @@ impl Conversation {
                 done.next_line = done.next_line.max(lines.number() + 1);
                 return Ok(done);
             }
-            let (mut good, mut fault, mut months) = (Vec::new(), None, BTreeSet::new());
+            let (mut valid, mut first_error, mut months) = (Vec::new(), None, BTreeSet::new());
             for (number, line) in check(scope, batch, now).await? {
-                let mut see = |line: &Checked| tally.as_mut().map_or(Ok(()), |tally| tally.see(line));
-                match line.and_then(|line| see(&line).map(|()| line)) {
+                let mut add = |line: &Checked| counts.as_mut().map_or(Ok(()), |counts| counts.add(line));
+                match line.and_then(|line| add(&line).map(|()| line)) {
                     Ok(line) => {
                         months.extend(month_of(&line, now));
-                        good.push((number, line));
+                        valid.push((number, line));
                     }
                     Err(e) => {
-                        fault = Some((number, e));
+                        first_error = Some((number, e));
                         break;
                     }
                 }
             }
-            let written = self.write(scope, &mut done, good, months).await;
+            let written = self.write(scope, &mut done, valid, months).await;
             let at = done.next_line;
-            // a fault that only the database knew of comes before the one of a later line
-            fault = written.map_err(|e| stored_before(at, e))?.or(fault);
-            if let Some((number, e)) = fault {
-                return Err(stored_before(number, at_line(number, e)));
+            // An error that only the database detects is in an earlier line than `first_error`, so it comes first.
+            first_error = written.map_err(|e| with_resume_hint(at, e))?.or(first_error);
+            if let Some((number, e)) = first_error {
+                return Err(with_resume_hint(number, with_line_number(number, e)));
             }
         }
     }
 
-    /// Writes lines up to the first fault in a transaction of their own.
+    /// Writes lines up to the first invalid one in a transaction of their own.
     async fn write(
         &self,
         scope: &Scope,
@@ -176,44 +180,40 @@ impl Conversation {
         lines: Numbered<Checked>,
         months: BTreeSet<NaiveDate>,
     ) -> Result<Option<(u64, Error)>> {
-        self.ensure(scope, months).await?;
+        self.ensure_partitions(scope, months).await?;
         let mut writer = Writer::begin(self, scope).await?;
-        let (mut fault, mut next) = (None, done.next_line);
+        let (mut first_error, mut next) = (None, done.next_line);
         for (number, line) in lines {
-            match writer.take(line).await {
+            match writer.write_line(line).await {
                 Ok(()) => next = number + 1,
-                Err(e) if is_callers(&e) => {
-                    fault = Some((number, e));
+                Err(e) if is_client_error(&e) => {
+                    first_error = Some((number, e));
                     break;
                 }
                 Err(e) => return Err(e),
             }
         }
         let count = writer.count;
-        self.end(writer.finish().await?, count, (done.next_line, next)).await?;
+        self.commit_import(writer.finish().await?, count, (done.next_line, next)).await?;
         done.sessions += count.sessions;
         done.messages += count.messages;
         done.next_line = next;
-        Ok(fault)
+        Ok(first_error)
     }
 
-    /// Puts what was written on record, makes it last, and tells everybody.
-    async fn end(&self, tx: Tx<Tenant>, count: EndLine, (from, next): (u64, u64)) -> Result<()> {
+    /// Audits the import, commits it and announces the change.
+    async fn commit_import(&self, tx: Tx<Tenant>, count: EndLine, (from, next): (u64, u64)) -> Result<()> {
         let tenant = tx.scope().tenant().to_string();
-        let told = json!({ "sessions": count.sessions, "messages": count.messages, "from_line": from, "next_line": next });
-        let change = Change {
-            action: "import",
-            resource_type: chat_sessions::TOPIC,
-            resource_id: &tenant,
-            changes: told,
-        };
+        let changes = json!({ "sessions": count.sessions, "messages": count.messages, "from_line": from, "next_line": next });
+        let change =
+            Change { action: "import", resource_type: chat_sessions::TOPIC, resource_id: &tenant, changes };
         audit_logs::record(&tx, &self.0.clock, change).await?;
         let notice = notices::announce(&tx, &self.0.clock, chat_sessions::TOPIC, Uuid::nil(), None).await?;
         self.0.changes.commit(tx, notice).await
     }
 
-    /// Makes the partitions of the months that messages come from.
-    async fn ensure(&self, scope: &Scope, months: BTreeSet<NaiveDate>) -> Result<()> {
+    /// Creates the message partitions of these months.
+    async fn ensure_partitions(&self, scope: &Scope, months: BTreeSet<NaiveDate>) -> Result<()> {
         let system =
             Scope::system(TenantId::NIL, "import").with_origin(std::sync::Arc::new(scope.origin().clone()));
         for month in months {
@@ -224,45 +224,46 @@ impl Conversation {
     }
 }
 
-/// The month that a message comes from, if it comes from another time than now.
+/// The month of a message, if it differs from the current month.
 fn month_of(line: &Checked, now: DateTime<Utc>) -> Option<NaiveDate> {
     let Checked::Message(line, _) = line else { return None };
     let month = |at: DateTime<Utc>| at.date_naive().with_day(1);
     line.created_at.and_then(month).filter(|of| Some(*of) != month(now))
 }
 
-/// Checks lines as far as that goes without the database: apart from the serving threads, as it takes a while.
+/// Checks lines as far as possible without the database. Runs off the serving threads because it takes a
+/// while.
 async fn check(
     scope: &Scope,
     lines: Numbered<Bytes>,
     now: DateTime<Utc>,
 ) -> Result<Numbered<Result<Checked>>> {
     let check = move || lines.into_iter().map(|(number, line)| (number, Line::read(&line, now))).collect();
-    // it has its place already: what was taken of it is not given up for want of a processor
+    // The import already holds a slot: it waits for a processor rather than fail.
     beside_patiently(scope.tenant(), check).await
 }
 
-/// What has been seen of a file: its end says how much there must be.
+/// Counts of the lines read so far, compared with the counts in the file's end line.
 #[derive(Default)]
-struct Tally {
-    seen: EndLine,
+struct LineCounts {
+    counted: EndLine,
     ended: bool,
 }
 
-impl Tally {
-    fn see(&mut self, line: &Checked) -> Result<()> {
+impl LineCounts {
+    fn add(&mut self, line: &Checked) -> Result<()> {
         if self.ended {
-            return Err(Error::invalid("type", "the file goes on behind its end"));
+            return Err(Error::invalid("type", "the file continues after its end line"));
         }
         match line {
-            Checked::Session(_) => self.seen.sessions += 1,
-            Checked::Message(..) => self.seen.messages += 1,
+            Checked::Session(_) => self.counted.sessions += 1,
+            Checked::Message(..) => self.counted.messages += 1,
             Checked::End(end) => {
                 self.ended = true;
-                if *end != self.seen {
-                    let EndLine { sessions, messages } = self.seen;
+                if *end != self.counted {
+                    let EndLine { sessions, messages } = self.counted;
                     let message =
-                        format!("the file is not whole: it has {sessions} sessions and {messages} messages");
+                        format!("the file is incomplete: it has {sessions} sessions and {messages} messages");
                     return Err(Error::invalid("type", message));
                 }
             }
@@ -271,14 +272,14 @@ impl Tally {
     }
 }
 
-/// Whether what is wrong is the line.
-fn is_callers(error: &Error) -> bool {
+/// Whether the error is caused by the line itself.
+fn is_client_error(error: &Error) -> bool {
     error.status() < 500
 }
 
-/// Names the line at fault.
-fn at_line(number: u64, error: Error) -> Error {
-    if !is_callers(&error) {
+/// Adds the line number to the error.
+fn with_line_number(number: u64, error: Error) -> Error {
+    if !is_client_error(&error) {
         return error;
     }
     let param = error.param().map(str::to_owned);
@@ -288,19 +289,19 @@ fn at_line(number: u64, error: Error) -> Error {
     named.with_param(param.map_or_else(|| format!("line {number}"), |param| format!("line {number}.{param}")))
 }
 
-/// Says where a resumable import goes on.
-fn stored_before(next: u64, error: Error) -> Error {
+/// Adds the line to resume a resumable import from.
+fn with_resume_hint(next: u64, error: Error) -> Error {
     if error.kind() == Kind::Internal {
         return error;
     }
     let message =
-        format!("{}; the lines before line {next} are stored: go on with from_line={next}", error.message());
-    let mut told = Error::new(error.kind(), error.code(), message).with_status(error.status());
+        format!("{}; the lines before line {next} are stored; resume with from_line={next}", error.message());
+    let mut hinted = Error::new(error.kind(), error.code(), message).with_status(error.status());
     if let Some(param) = error.param() {
-        told = told.with_param(param.to_owned());
+        hinted = hinted.with_param(param.to_owned());
     }
     if let Some(after) = error.retry_after() {
-        told = told.with_retry_after(after);
+        hinted = hinted.with_retry_after(after);
     }
-    told.with_source(error)
+    hinted.with_source(error)
 }

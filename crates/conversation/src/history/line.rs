@@ -1,4 +1,4 @@
-//! The lines of the format.
+//! The line types of the format.
 
 use std::collections::BTreeMap;
 
@@ -15,9 +15,9 @@ use crate::messages::content::Content;
 use crate::messages::entity::{FinishReason, Role};
 use crate::session_configs::{keys, service::check_count};
 
-/// How far a clock elsewhere may be ahead.
-const AHEAD: TimeDelta = TimeDelta::minutes(5);
-/// Nobody has older conversations; each month that there is has tables of its own.
+/// How far ahead another machine's clock may be.
+const MAX_CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);
+/// Earliest accepted time. Each month with messages has its own partition.
 const OLDEST: &str = "2000-01-01T00:00:00Z";
 
 /// A line.
@@ -69,7 +69,8 @@ pub(super) struct MessageLine {
     pub(super) session: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) sequence_number: Option<i64>,
-    /// The number of the message that it follows: the one before unless given; null begins anew.
+    /// The sequence number of the message that it follows; defaults to the previous message; null starts a
+    /// new branch without a parent.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub(super) parent: Option<Option<i64>>,
     pub(super) role: Role,
@@ -97,7 +98,7 @@ pub(super) struct MessageLine {
     pub(super) deleted_at: Option<DateTime<Utc>>,
 }
 
-/// The end of an export: without it the export is not whole.
+/// The last line of an export. An export without it is incomplete.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EndLine {
@@ -105,7 +106,7 @@ pub(super) struct EndLine {
     pub(super) messages: u64,
 }
 
-/// A line that has been checked as far as that goes without the database.
+/// A line that has been checked as far as possible without the database.
 #[derive(Debug)]
 pub(super) enum Checked {
     Session(Box<SessionLine>),
@@ -114,14 +115,14 @@ pub(super) enum Checked {
 }
 
 impl Line {
-    /// Reads a line.
+    /// Parses and checks a line.
     pub(super) fn read(bytes: &[u8], now: DateTime<Utc>) -> Result<Checked> {
         loam_http::surface::refuse_nul(bytes)?;
         let line: Self = serde_json::from_slice(bytes).map_err(|e| {
-            // where it ends in the line is of no use; what is wrong comes first
-            let said = e.to_string();
-            let said = said.split(" at line ").next().unwrap_or_default();
-            Error::new(loam_kernel::Kind::Invalid, "invalid_json", said)
+            // The position within the line is of no use to the caller; the reason comes first.
+            let reason = e.to_string();
+            let reason = reason.split(" at line ").next().unwrap_or_default();
+            Error::new(loam_kernel::Kind::Invalid, "invalid_json", reason)
         })?;
         match line {
             Self::Session(session) => session.check(now).map(|()| Checked::Session(session)),
@@ -139,7 +140,7 @@ impl SessionLine {
         if self.id.is_none() && self.external_id.is_none() {
             return Err(Error::invalid(
                 "external_id",
-                "is missing, and so is `id`: messages could not name it",
+                "and `id` are both missing; messages need one of them to refer to the session",
             ));
         }
         check_texts(
@@ -173,9 +174,9 @@ impl MessageLine {
         check_time("created_at", self.created_at, now)?;
         check_time("deleted_at", self.deleted_at, now)?;
         if self.deleted_at.is_some() {
-            // what was said is gone, and with it what would be asked of it
-            let (tool_call_id, none) = (self.tool_call_id.take(), String::new());
-            return Ok(Content { text: none, parts: None, tool_calls: None, tool_call_id });
+            // A deleted message has no content and no tool calls.
+            let (tool_call_id, empty) = (self.tool_call_id.take(), String::new());
+            return Ok(Content { text: empty, parts: None, tool_calls: None, tool_call_id });
         }
         Content::check(self.role, self.content.take(), self.tool_calls.take(), self.tool_call_id.take())
     }
@@ -185,10 +186,10 @@ fn check_time(param: &str, at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Res
     let Some(at) = at else { return Ok(()) };
     let oldest = OLDEST.parse().unwrap_or(DateTime::UNIX_EPOCH);
     if at < oldest {
-        return Err(Error::invalid(param, format!("must not lie before {OLDEST}")));
+        return Err(Error::invalid(param, format!("must not be before {OLDEST}")));
     }
-    if at > now + AHEAD {
-        return Err(Error::invalid(param, "must not lie in the future"));
+    if at > now + MAX_CLOCK_SKEW {
+        return Err(Error::invalid(param, "must not be in the future"));
     }
     Ok(())
 }

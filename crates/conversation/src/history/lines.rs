@@ -1,4 +1,4 @@
-//! Cutting a stream of bytes into lines.
+//! Splits a stream of bytes into lines.
 
 use std::time::Duration;
 
@@ -7,44 +7,45 @@ use futures_util::{Stream, StreamExt};
 use loam_kernel::{Error, Kind, Result};
 use tokio::time::{Instant, timeout};
 
-/// Bytes of a line: content parts of 8 MiB, and what is around them.
+/// Maximum length of a line in bytes: content parts of 8 MiB and the other fields.
 const MAX_LINE: usize = 10 << 20;
 
-/// How long a file may keep an import waiting, beside the time that its bytes give it.
+/// How long an import may wait for its client, in addition to the time that the received bytes allow.
 const GRACE: Duration = Duration::from_secs(30);
-/// Bytes a second that give it more.
+/// Slowest accepted rate, in bytes per second.
 const SLOWEST: f64 = 4096.0;
 
-/// How long the client lets the import wait. What the import itself takes is not counted.
+/// How long the import has waited for its client. The time that the import itself takes is not counted.
 #[derive(Default)]
 struct Pace {
     waited: Duration,
-    came: usize,
+    received: usize,
 }
 
 impl Pace {
-    /// Waits for what comes next, but not for one who sends by the drop, as an import holds a place that others want.
+    /// Waits for the next chunk. A client that sends too slowly times out, because the import occupies a slot
+    /// that others need.
     async fn wait<T>(&mut self, next: impl Future<Output = T>) -> Result<T> {
-        let earned = GRACE + Duration::from_secs_f64(self.came as f64 / SLOWEST);
+        let allowed = GRACE + Duration::from_secs_f64(self.received as f64 / SLOWEST);
         let began = Instant::now();
-        let next = timeout(earned.saturating_sub(self.waited), next).await;
+        let next = timeout(allowed.saturating_sub(self.waited), next).await;
         self.waited += began.elapsed();
         next.map_err(|_| {
-            let message = format!("the file comes too slowly: send it at {SLOWEST} bytes a second at least");
+            let message = format!("the file arrives too slowly; send at least {SLOWEST} bytes per second");
             Error::new(Kind::Invalid, "import_too_slow", message).with_status(408)
         })
     }
 
-    fn came(&mut self, bytes: usize) {
-        self.came += bytes;
+    fn received(&mut self, bytes: usize) {
+        self.received += bytes;
     }
 }
 
-/// Lines with their numbers, from 1; empty ones are counted and left out.
+/// Lines with their numbers, from 1. Empty lines are counted and skipped.
 pub(super) struct Lines<S> {
     chunks: S,
     buffer: BytesMut,
-    /// Bytes of the buffer that hold no end of a line.
+    /// Number of bytes at the start of the buffer that contain no line break.
     scanned: usize,
     number: u64,
     ended: bool,
@@ -61,9 +62,9 @@ impl<S: Stream<Item = Result<Bytes>> + Unpin> Lines<S> {
         self.number
     }
 
-    /// The next line; none behind the last.
+    /// The next line; `None` after the last.
     pub(super) async fn next(&mut self) -> Result<Option<(u64, Bytes)>> {
-        while let Some(line) = self.next_of_any().await? {
+        while let Some(line) = self.next_raw().await? {
             self.number += 1;
             if !line.trim_ascii().is_empty() {
                 return Ok(Some((self.number, line)));
@@ -72,7 +73,7 @@ impl<S: Stream<Item = Result<Bytes>> + Unpin> Lines<S> {
         Ok(None)
     }
 
-    async fn next_of_any(&mut self) -> Result<Option<Bytes>> {
+    async fn next_raw(&mut self) -> Result<Option<Bytes>> {
         loop {
             if let Some(end) = self.buffer[self.scanned..].iter().position(|byte| *byte == b'\n') {
                 let line = self.buffer.split_to(self.scanned + end + 1);
@@ -91,7 +92,7 @@ impl<S: Stream<Item = Result<Bytes>> + Unpin> Lines<S> {
             match self.pace.wait(self.chunks.next()).await? {
                 Some(chunk) => {
                     let chunk = chunk?;
-                    self.pace.came(chunk.len());
+                    self.pace.received(chunk.len());
                     self.buffer.extend_from_slice(&chunk);
                 }
                 None => self.ended = true,
@@ -116,31 +117,31 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn lines_are_the_same_however_they_arrive() {
+    async fn lines_do_not_depend_on_chunk_boundaries() {
         let text = "one\n\ntwo\r\n  \nthree";
-        let wanted: Vec<_> = [(1, "one"), (3, "two"), (5, "three")].map(|(n, l)| (n, l.to_owned())).into();
-        assert_eq!(lines(&[text]).await, wanted);
+        let expected: Vec<_> = [(1, "one"), (3, "two"), (5, "three")].map(|(n, l)| (n, l.to_owned())).into();
+        assert_eq!(lines(&[text]).await, expected);
         for at in 1..text.len() {
-            assert_eq!(lines(&[&text[..at], &text[at..]]).await, wanted, "cut at {at}");
+            assert_eq!(lines(&[&text[..at], &text[at..]]).await, expected, "cut at {at}");
         }
         assert_eq!(lines(&[]).await, []);
         assert_eq!(lines(&["\n", "\n"]).await, []);
     }
 
     #[tokio::test]
-    async fn a_file_that_drips_is_given_up_and_a_slow_one_is_not() {
-        let mut pace = Pace { waited: GRACE, came: 0 };
+    async fn a_stalled_upload_times_out_and_a_slow_one_does_not() {
+        let mut pace = Pace { waited: GRACE, received: 0 };
         let error = pace.wait(std::future::pending::<()>()).await.unwrap_err();
         assert_eq!((error.status(), error.code()), (408, "import_too_slow"));
-        // two minutes for a megabyte are within what its bytes gave it
-        let mut pace = Pace { waited: Duration::from_secs(120), came: 1 << 20 };
+        // Two minutes for a megabyte are within what the received bytes allow.
+        let mut pace = Pace { waited: Duration::from_secs(120), received: 1 << 20 };
         assert!(pace.wait(std::future::ready(())).await.is_ok());
-        let earned = timeout(Duration::from_millis(20), pace.wait(std::future::pending::<()>())).await;
-        assert!(earned.is_err(), "it may wait longer");
+        let allowed = timeout(Duration::from_millis(20), pace.wait(std::future::pending::<()>())).await;
+        assert!(allowed.is_err(), "it still waits");
     }
 
     #[tokio::test]
-    async fn a_line_without_end_is_refused_before_it_fills_the_memory() {
+    async fn an_endless_line_is_rejected() {
         let chunk = Bytes::from(vec![b'x'; 1 << 20]);
         let endless = futures_util::stream::repeat_with(move || Ok(chunk.clone()));
         let error = Lines::new(endless).next().await.unwrap_err();

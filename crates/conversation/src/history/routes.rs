@@ -1,6 +1,6 @@
 //! The routes of histories.
 
-use axum::Json as Answer;
+use axum::Json as JsonResponse;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header;
@@ -16,8 +16,9 @@ pub(crate) fn router(conversation: Conversation) -> OpenApiRouter {
     OpenApiRouter::new().routes(routes!(import)).routes(routes!(export)).with_state(conversation)
 }
 
-/// Imports sessions with their messages, as JSON Lines: what an export gives, or a history from elsewhere. Lines
-/// with messages take `messages:write`.
+/// Imports sessions with their messages from JSON Lines: an export, or a history from another system.
+///
+/// Lines with messages require `messages:write`.
 #[utoipa::path(
     post, path = "/api/v1/chat_sessions/import", tag = "chat_sessions", operation_id = "chat_sessions_import",
     params(ImportOptions),
@@ -30,12 +31,14 @@ async fn import(
     Caller(scope): Caller,
     Query(options): Query<ImportOptions>,
     request: Request,
-) -> ApiResult<Answer<Imported>> {
-    Ok(Answer(conversation.import(&scope, chunks(request.into_body()), options).await?))
+) -> ApiResult<JsonResponse<Imported>> {
+    Ok(JsonResponse(conversation.import(&scope, chunks(request.into_body()), options).await?))
 }
 
-/// Sessions with their settings and messages as JSON Lines, the oldest first. Without `messages:read` the messages are
-/// left out. A last line says how many there are: without it the export is not whole.
+/// Exports sessions with their settings and messages as JSON Lines, oldest first.
+///
+/// Without `messages:read` the messages are left out. The last line contains the number of sessions and
+/// messages; an export without it is incomplete.
 #[utoipa::path(
     get, path = "/api/v1/chat_sessions/export", tag = "chat_sessions", operation_id = "chat_sessions_export",
     params(ChatSessionFilter),
@@ -48,7 +51,8 @@ async fn export(
     Query(filter): Query<ChatSessionFilter>,
 ) -> ApiResult<Response> {
     let mut export = conversation.export(&scope, filter);
-    // so that a filter that can't be read is an answer, and not a body that breaks off
+    // The first chunk is read before responding, so that an invalid filter gives an error response, not a
+    // truncated body.
     let first = export.next().await?.unwrap_or_default();
     let first = futures_util::stream::once(std::future::ready(Ok(first)));
     let lines = futures_util::StreamExt::chain(first, export.into_stream());

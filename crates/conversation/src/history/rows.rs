@@ -1,4 +1,4 @@
-//! Rows as columns, for writing many at once.
+//! Builds columns from rows, for bulk inserts.
 
 use loam_db::{Bulk, Column, OnConflict};
 use loam_kernel::Error;
@@ -29,7 +29,7 @@ fn json<T>(rows: &[T], of: impl Fn(&T) -> Option<&serde_json::Value>) -> Column 
     Column::Json(rows.iter().map(|row| of(row).map(ToString::to_string)).collect())
 }
 
-/// Sessions that are new.
+/// New sessions.
 pub(super) fn of_sessions(rows: &[sessions::Model]) -> Bulk {
     let columns = vec![
         ("id", uuid(rows, |row| Some(row.id.0))),
@@ -93,8 +93,8 @@ pub(super) fn of_configs(rows: &[configs::Model]) -> Bulk {
     Bulk { table: "session_configs", columns, on_conflict: OnConflict::Fail }
 }
 
-/// A session of the file that somebody made while it was read.
-pub(super) fn overtaken(error: Error) -> Error {
-    let message = "somebody made a session of this file meanwhile; see what is there, then send it again";
+/// The error for a session of the file that another request created during the import.
+pub(super) fn session_conflict(error: Error) -> Error {
+    let message = "another request created a session of this file during the import; check the existing sessions, then import again";
     loam_db::taken("external_id", message)(error)
 }

@@ -1,4 +1,4 @@
-//! Writing lines that have been checked: sessions and messages in bulk, in one transaction.
+//! Writes checked lines: sessions and messages in bulk, in one transaction.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,42 +11,42 @@ use super::line::{Checked, EndLine, MessageLine, SessionLine};
 use super::rows;
 use crate::Conversation;
 use crate::chat_sessions::access;
-use crate::chat_sessions::create::{NewSession, References, TITLE, owner};
+use crate::chat_sessions::create::{DEFAULT_TITLE, NewSession, References, owner};
 use crate::chat_sessions::entity::{self as sessions, SessionStatus};
 use crate::messages::content::Content;
 use crate::messages::entity as messages;
 use crate::messages::span::Span;
 use crate::session_configs::entity as configs;
 
-/// What messages take beside the permission to import.
-const WRITE: &str = "messages:write";
-/// Messages that are written at once.
+/// Permission needed for messages, in addition to the permission to import.
+const WRITE_MESSAGES: &str = "messages:write";
+/// Rows per bulk insert.
 const FLUSH: usize = 1000;
 
-/// A session that lines are about.
-struct Open {
+/// A session that lines refer to.
+struct OpenSession {
     row: sessions::Model,
-    /// Not written yet at all.
+    /// Not inserted yet.
     new: bool,
-    /// Written, but not as it is now.
+    /// Inserted, but the row has changed since.
     changed: bool,
-    /// Its messages of this import, by number: others may follow them.
+    /// Its messages in this import, by sequence number: later lines may name them as parents.
     ids: HashMap<i64, MessageId>,
 }
 
-/// What is being written.
+/// An import being written.
 pub(super) struct Writer<'a> {
     conversation: &'a Conversation,
     scope: &'a Scope,
     tx: Tx<Tenant>,
     now: DateTime<Utc>,
-    open: HashMap<ChatSessionId, Open>,
-    /// Sessions by what messages call them.
+    open: HashMap<ChatSessionId, OpenSession>,
+    /// Sessions by the name that messages use for them.
     names: HashMap<String, ChatSessionId>,
     messages: Vec<messages::Model>,
     configs: Vec<configs::Model>,
-    /// What has been looked up already, and is there.
-    known: HashSet<References>,
+    /// References that have been checked and exist.
+    checked_references: HashSet<References>,
     users: HashMap<String, UserId>,
     pub(super) count: EndLine,
 }
@@ -62,14 +62,14 @@ impl<'a> Writer<'a> {
             names: HashMap::new(),
             messages: Vec::new(),
             configs: Vec::new(),
-            known: HashSet::new(),
+            checked_references: HashSet::new(),
             users: HashMap::new(),
             count: EndLine::default(),
         })
     }
 
-    /// Takes a line. One that is refused has changed nothing.
-    pub(super) async fn take(&mut self, line: Checked) -> Result<()> {
+    /// Adds a line. A rejected line changes nothing.
+    pub(super) async fn write_line(&mut self, line: Checked) -> Result<()> {
         match line {
             Checked::Session(line) => self.session(*line).await?,
             Checked::Message(line, content) => self.message(*line, content).await?,
@@ -92,12 +92,12 @@ impl<'a> Writer<'a> {
         if let Some(id) = line.id
             && (self.open.contains_key(&id) || self.tx.get::<sessions::Entity>(id).await?.is_some())
         {
-            return Err(Error::taken("id", "there is a session with this id already"));
+            return Err(Error::taken("id", "a session with this id already exists"));
         }
         if let Some(external_id) = &line.external_id
             && (self.names.contains_key(external_id) || self.by_external_id(external_id).await?.is_some())
         {
-            return Err(Error::taken("external_id", "there is a session with this external_id already"));
+            return Err(Error::taken("external_id", "a session with this external_id already exists"));
         }
         let at = line.created_at.unwrap_or(self.now);
         let id = line.id.unwrap_or_else(|| ChatSessionId(self.conversation.0.clock.id_at(at)));
@@ -107,7 +107,7 @@ impl<'a> Writer<'a> {
             project: line.project_id.or(self.scope.project),
             channel: None,
             external_id: line.external_id,
-            title: line.title.unwrap_or_else(|| TITLE.to_owned()),
+            title: line.title.unwrap_or_else(|| DEFAULT_TITLE.to_owned()),
             provider: line.provider_id,
             model: line.model,
             system_prompt: line.system_prompt,
@@ -129,13 +129,13 @@ impl<'a> Writer<'a> {
         }
         self.names.extend(row.external_id.iter().map(|name| (name.clone(), id)));
         self.names.insert(id.to_string(), id);
-        self.open.insert(id, Open { row, new: true, changed: true, ids: HashMap::new() });
+        self.open.insert(id, OpenSession { row, new: true, changed: true, ids: HashMap::new() });
         self.count.sessions += 1;
         Ok(())
     }
 
     async fn message(&mut self, line: MessageLine, content: Content) -> Result<()> {
-        self.scope.require(WRITE)?;
+        self.scope.require(WRITE_MESSAGES)?;
         let id = self.find(&line.session).await?;
         if let Some(sender) = line.sender_id {
             match access::own_only(self.scope) {
@@ -151,8 +151,8 @@ impl<'a> Writer<'a> {
                 }
             }
         }
-        let gone = || Error::internal("a session of an import is not open");
-        let open = self.open.get(&id).ok_or_else(gone)?;
+        let not_open = || Error::internal("a session of an import is not open");
+        let open = self.open.get(&id).ok_or_else(not_open)?;
         let number = open.row.message_count + 1;
         if let Some(given) = line.sequence_number.filter(|given| *given != number) {
             let message = format!("is {given}, but the next message of this session is number {number}");
@@ -190,7 +190,7 @@ impl<'a> Writer<'a> {
             created_at: at,
             updated_at: at,
         };
-        let open = self.open.get_mut(&id).ok_or_else(gone)?;
+        let open = self.open.get_mut(&id).ok_or_else(not_open)?;
         open.changed = true;
         open.ids.insert(number, message.id);
         let row = &mut open.row;
@@ -204,7 +204,7 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// Whose a session of the file is.
+    /// The user that a session line names.
     async fn user(&mut self, line: &SessionLine) -> Result<Option<UserId>> {
         let named = match &line.user_external_id {
             None => line.user_id,
@@ -220,15 +220,16 @@ impl<'a> Writer<'a> {
                 }
             },
         };
-        // a session without a user is nobody's, unless who sends it has none but their own
+        // A session without a user belongs to the application, unless the caller may only create their own
+        // sessions.
         let given = named.map(Some).or_else(|| access::own_only(self.scope).is_none().then_some(None));
         owner(self.scope, given)
     }
 
     async fn check(&mut self, references: References) -> Result<()> {
-        if references != References::default() && !self.known.contains(&references) {
+        if references != References::default() && !self.checked_references.contains(&references) {
             self.conversation.check_references(&self.tx, references).await?;
-            self.known.insert(references);
+            self.checked_references.insert(references);
         }
         Ok(())
     }
@@ -238,7 +239,7 @@ impl<'a> Writer<'a> {
         self.tx.find::<sessions::Entity>().filter(of_name).locked().one().await
     }
 
-    /// The session that a message names: one of the file, or one that is there and open to the caller.
+    /// The session that a message refers to: one of the file, or an existing one that the caller may see.
     async fn find(&mut self, name: &str) -> Result<ChatSessionId> {
         if let Some(id) = self.names.get(name) {
             return Ok(*id);
@@ -248,18 +249,20 @@ impl<'a> Writer<'a> {
             (None, Ok(id)) => self.tx.get_locked::<sessions::Entity>(id).await?,
             (None, Err(_)) => None,
         };
-        let missing = |_| Error::invalid("session", "is of no line before, and there is no such session");
+        let missing = |_| {
+            Error::invalid("session", "names neither a session of an earlier line nor an existing session")
+        };
         let row = access::visible(self.scope, found).map_err(missing)?;
-        // archived or not: this is the past, which an import may bring in parts
+        // Archived sessions are accepted too: an import brings in past messages, possibly in several parts.
         let id = row.id;
         self.names.insert(name.to_owned(), id);
-        // called by its other name before, it is open already, and further on than its row
-        let open = || Open { row, new: false, changed: false, ids: HashMap::new() };
+        // If it was named differently before, it is open already and newer than its row.
+        let open = || OpenSession { row, new: false, changed: false, ids: HashMap::new() };
         self.open.entry(id).or_insert_with(open);
         Ok(id)
     }
 
-    /// A message of before, by its number.
+    /// A message stored before this import, by its sequence number.
     async fn by_number(&self, session: &sessions::Model, number: i64) -> Result<MessageId> {
         let missing =
             || Error::invalid("parent", format!("there is no message number {number} in this session yet"));
@@ -270,7 +273,7 @@ impl<'a> Writer<'a> {
         find.one().await?.map(|message| message.id).ok_or_else(missing)
     }
 
-    /// Writes what has been taken.
+    /// Writes the collected rows.
     async fn flush(&mut self) -> Result<()> {
         let mut new = Vec::new();
         for open in self.open.values_mut().filter(|open| open.changed) {
@@ -282,12 +285,12 @@ impl<'a> Writer<'a> {
                 self.tx.update(row).await?;
             }
         }
-        self.tx.bulk(rows::of_sessions(&new)).await.map_err(rows::overtaken)?;
+        self.tx.bulk(rows::of_sessions(&new)).await.map_err(rows::session_conflict)?;
         self.tx.bulk(rows::of_configs(&std::mem::take(&mut self.configs))).await?;
         self.tx.bulk(rows::of_messages(&std::mem::take(&mut self.messages))).await
     }
 
-    /// Writes the rest; the transaction is then to be committed.
+    /// Writes the remaining rows. The caller commits the transaction.
     pub(super) async fn finish(mut self) -> Result<Tx<Tenant>> {
         self.flush().await?;
         Ok(self.tx)

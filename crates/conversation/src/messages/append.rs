@@ -1,4 +1,5 @@
-//! The one way in: numbers come from the session's row, locked in the same transaction.
+//! The only way to add messages: sequence numbers come from the session's row, locked in the same
+//! transaction.
 
 use chrono::{DateTime, Utc};
 use loam_db::Tx;
@@ -10,22 +11,22 @@ use serde_json::{Value, json};
 use super::entity::{ActiveModel, FinishReason, Model, Role};
 use crate::chat_sessions::entity as sessions;
 
-/// What a message follows.
+/// The parent of a new message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Parent {
-    /// The end of the branch in use.
+    /// The head of the active branch.
     #[default]
     Head,
-    /// Nothing: it begins the conversation anew.
+    /// None: it starts the conversation anew.
     None,
-    /// This message, which has been checked to be of the session.
+    /// This message, which has been checked to belong to the session.
     Message(MessageId),
 }
 
-/// A message to be written.
+/// A message to write.
 #[derive(Clone, Debug)]
 pub(crate) struct NewMessage {
-    /// Its id, if it was given one before; of the time in `at`.
+    /// A preassigned id, made for the time in `at`.
     pub(crate) id: Option<MessageId>,
     pub(crate) role: Role,
     pub(crate) content: String,
@@ -41,12 +42,12 @@ pub(crate) struct NewMessage {
     pub(crate) llm_call: Option<LlmCallId>,
     pub(crate) finish_reason: Option<FinishReason>,
     pub(crate) metadata: Value,
-    /// When it was written, if not now.
+    /// When it was written; `None` for now.
     pub(crate) at: Option<DateTime<Utc>>,
 }
 
 impl NewMessage {
-    /// A message of text.
+    /// A text message.
     pub(crate) fn text(role: Role, content: impl Into<String>) -> Self {
         Self {
             id: None,
@@ -69,9 +70,10 @@ impl NewMessage {
     }
 }
 
-/// Writes messages at the end of a session, each behind the one before unless it says otherwise, and moves the session's
-/// head to the last. `session` must be locked in this transaction; it comes back as it is then. Leaves a notice for other
-/// processes; after the commit tell this one by [`Conversation::said`](crate::Conversation::said).
+/// Appends messages to a session, each after the previous one unless it names a parent, and moves the
+/// session's head to the last one. `session` must be locked in this transaction; the updated row is returned.
+/// Announces the change to other processes; after the commit, notify this one with
+/// [`Conversation::notify_changed`](crate::Conversation::notify_changed).
 pub(crate) async fn append<R>(
     tx: &Tx<R>,
     clock: &Clock,
@@ -126,7 +128,7 @@ pub(crate) async fn append<R>(
     row.last_message_at = Set(last);
     row.last_activity = Set(activity);
     let session = tx.update(row).await?;
-    // one for all caches, wherever they are: the session, its newest page, its owner's list
+    // One notice for all caches in all processes: the session, its newest page, its owner's list.
     notices::announce(tx, clock, super::TOPIC, session.id.0, session.user_id).await?;
     Ok((session, written))
 }

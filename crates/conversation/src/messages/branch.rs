@@ -1,4 +1,4 @@
-//! Branches: the way from a message back to the beginning.
+//! Branches: the path from a message to the first message.
 
 use loam_db::Tx;
 use loam_kernel::{Error, MessageId, Order, Page, PageQuery, Result};
@@ -8,10 +8,10 @@ use super::entity::{Column, Entity, Model};
 use super::span::Span;
 use crate::chat_sessions::entity as sessions;
 
-/// Rows that are looked at at once. A message's parent is mostly the one before it, so few are looked at in vain.
-const STRIDE: u64 = 500;
+/// Rows per query. A message's parent is mostly the previous one, so few rows are read in vain.
+const ROWS_PER_QUERY: u64 = 500;
 
-/// A message on the way.
+/// A message on the path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, sea_orm::FromQueryResult)]
 pub(crate) struct Step {
     pub(crate) id: MessageId,
@@ -19,8 +19,9 @@ pub(crate) struct Step {
     pub(crate) sequence_number: i64,
 }
 
-/// The way from a message, which has been checked to be of the session, back to the beginning: `count` steps at most,
-/// the message itself first. A parent's number is always the lower one, so one look along the numbers finds all.
+/// The path from a message, which has been checked to belong to the session, to the first message: at most
+/// `count` steps, starting with the message itself. A parent always has a lower number, so one descending
+/// scan finds all.
 pub(crate) async fn path<R>(
     tx: &Tx<R>,
     session: &sessions::Model,
@@ -35,7 +36,7 @@ pub(crate) async fn path<R>(
             tx.find::<Entity>().filter(Column::SessionId.eq(session.id)).within_ids(span.from, span.before);
         let rows = rows.filter(Column::SequenceNumber.lte(below)).order_by_desc(Column::SequenceNumber);
         let rows = rows.select_only().columns([Column::Id, Column::ParentId, Column::SequenceNumber]);
-        let rows = rows.limit(STRIDE.min(count as u64)).into::<Step>().await?;
+        let rows = rows.limit(ROWS_PER_QUERY.min(count as u64)).into::<Step>().await?;
         let Some(last) = rows.last() else { break };
         below = last.sequence_number - 1;
         for step in rows {
@@ -60,7 +61,7 @@ pub(crate) async fn load<R>(tx: &Tx<R>, session: &sessions::Model, steps: &[Step
     Ok(steps.iter().filter_map(|step| rows.remove(&step.id)).collect())
 }
 
-/// One page of the way to a message.
+/// One page of the path to a message.
 pub(super) async fn page<R>(
     tx: &Tx<R>,
     session: &sessions::Model,
@@ -68,38 +69,40 @@ pub(super) async fn page<R>(
     query: &PageQuery,
     order: Order,
 ) -> Result<Page<Model>> {
-    let (limit, place) = (query.limit()?, query.place()?);
-    let wanted = usize::try_from(limit).unwrap_or(usize::MAX).saturating_add(1);
+    let (limit, cursor) = (query.limit()?, query.place()?);
+    let row_count = usize::try_from(limit).unwrap_or(usize::MAX).saturating_add(1);
     let leaf = super::of_session(tx, session, "branch_of", leaf).await?;
-    let back = place.is_some_and(|place| place.back);
-    let steps = match place {
-        // towards the beginning: from where the page before ended, however long the way to there was
-        _ if (order == Order::Desc) != back => match place {
-            Some(place) => {
-                let at = super::of_session(tx, session, "cursor", place.id.into()).await?;
-                path(tx, session, &at, wanted.saturating_add(1)).await?.split_off(1)
+    let back = cursor.is_some_and(|cursor| cursor.back);
+    let steps = match cursor {
+        // Towards the first message: continues where the previous page ended, whatever the length of the
+        // path.
+        _ if (order == Order::Desc) != back => match cursor {
+            Some(cursor) => {
+                let at = super::of_session(tx, session, "cursor", cursor.id.into()).await?;
+                path(tx, session, &at, row_count.saturating_add(1)).await?.split_off(1)
             }
-            None => path(tx, session, &leaf, wanted).await?,
+            None => path(tx, session, &leaf, row_count).await?,
         },
-        // away from it: a message knows what it follows, not what follows it
+        // Away from the first message: a message knows its parent, not its children, so the path is read as a
+        // whole.
         _ => {
-            let after = place.map(|place| place.key()).transpose()?.unwrap_or(0);
+            let after = cursor.map(|cursor| cursor.key()).transpose()?.unwrap_or(0);
             let all = path(tx, session, &leaf, usize::MAX).await?;
-            let away = all.into_iter().rev().filter(|step| step.sequence_number > after);
-            away.take(wanted).collect()
+            let later = all.into_iter().rev().filter(|step| step.sequence_number > after);
+            later.take(row_count).collect()
         }
     };
     let rows = load(tx, session, &steps).await?;
-    Ok(Page::around(rows, limit, place, |row| (Some(row.sequence_number), row.id.0)))
+    Ok(Page::around(rows, limit, cursor, |row| (Some(row.sequence_number), row.id.0)))
 }
 
-/// What a page along a branch can't be narrowed by.
-pub(super) fn alone(narrowed: bool) -> Result<()> {
-    if !narrowed {
+/// Rejects other filters together with `branch_of`.
+pub(super) fn require_no_filters(filtered: bool) -> Result<()> {
+    if !filtered {
         return Ok(());
     }
     Err(Error::invalid(
         "branch_of",
-        "can't be had with `role`, `turn_id`, `created_after` or `created_before`",
+        "can't be combined with `role`, `turn_id`, `created_after` or `created_before`",
     ))
 }

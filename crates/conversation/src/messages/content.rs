@@ -1,4 +1,4 @@
-//! What may be said: texts, and OpenAI's content parts.
+//! Validates message content: texts and OpenAI's content parts.
 
 use loam_kernel::{Error, Result, bounded};
 use serde_json::{Map, Value};
@@ -6,27 +6,27 @@ use serde_json::{Map, Value};
 use super::entity::Role;
 use crate::checks::json_size;
 
-/// Bytes of a text.
+/// Maximum size of a text in bytes.
 const MAX_TEXT: usize = 1 << 20;
-/// Bytes of all content parts, pictures and sounds among them.
+/// Maximum size of all content parts in bytes, including images and audio.
 const MAX_PARTS_SIZE: usize = 8 << 20;
 const MAX_PARTS: usize = 64;
 const MAX_TOOL_CALLS: usize = 128;
 const MAX_TOOL_CALLS_SIZE: usize = 256 << 10;
 
-/// What a message says, checked.
+/// Validated content of a message.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Content {
-    /// Its text; of parts, the texts among them.
+    /// The text; for content parts, the joined text parts.
     pub(crate) text: String,
-    /// The parts, where it isn't text alone.
+    /// The content parts, unless the content is plain text.
     pub(crate) parts: Option<Value>,
     pub(crate) tool_calls: Option<Value>,
     pub(crate) tool_call_id: Option<String>,
 }
 
 impl Content {
-    /// Checks what is said by a role.
+    /// Validates the content of a message of this role.
     pub(crate) fn check(
         role: Role,
         content: Option<Value>,
@@ -36,10 +36,13 @@ impl Content {
         match (role, &tool_call_id) {
             (Role::Tool, Some(id)) => bounded("tool_call_id", id, 200)?,
             (Role::Tool, None) => {
-                return Err(Error::invalid("tool_call_id", "must name the use of a tool that this answers"));
+                return Err(Error::invalid(
+                    "tool_call_id",
+                    "must be the ID of the tool call that this message answers",
+                ));
             }
             (_, Some(_)) => {
-                return Err(Error::invalid("tool_call_id", "is for messages of role `tool` alone"));
+                return Err(Error::invalid("tool_call_id", "is only allowed for messages of role `tool`"));
             }
             (_, None) => {}
         }
@@ -47,16 +50,16 @@ impl Content {
             check_tool_calls(role, calls)?;
         }
         let (text, parts) = match content.filter(|content| !content.is_null()) {
-            Some(content) => said(role, content)?,
+            Some(content) => parse_content(role, content)?,
             None if tool_calls.is_some() => (String::new(), None),
-            None => return Err(Error::invalid("content", "must be a text or a list of content parts")),
+            None => return Err(Error::invalid("content", "must be a string or a list of content parts")),
         };
         Ok(Self { text, parts, tool_calls, tool_call_id })
     }
 }
 
-/// The text of a content, and its parts where it isn't text alone.
-pub(super) fn said(role: Role, content: Value) -> Result<(String, Option<Value>)> {
+/// The text of a content, and its parts unless it is plain text.
+pub(super) fn parse_content(role: Role, content: Value) -> Result<(String, Option<Value>)> {
     match content {
         Value::String(text) => {
             check_text("content", &text)?;
@@ -75,7 +78,7 @@ pub(super) fn said(role: Role, content: Value) -> Result<(String, Option<Value>)
             check_text("content", &text)?;
             Ok((text, Some(parts.into())))
         }
-        _ => Err(Error::invalid("content", "must be a text or a list of content parts")),
+        _ => Err(Error::invalid("content", "must be a string or a list of content parts")),
     }
 }
 
@@ -86,7 +89,7 @@ fn check_text(param: &str, text: &str) -> Result<()> {
     loam_kernel::no_nul(param, text)
 }
 
-/// Checks a part; gives its text if it is one.
+/// Validates a part. Returns its text if it is a text part.
 fn check_part<'a>(role: Role, path: &str, part: &'a Value) -> Result<Option<&'a str>> {
     let part = object(path, part)?;
     let kind = text(path, part, "type")?;
@@ -139,7 +142,7 @@ fn check_part<'a>(role: Role, path: &str, part: &'a Value) -> Result<Option<&'a 
 fn check_tool_calls(role: Role, calls: &Value) -> Result<()> {
     const PATH: &str = "tool_calls";
     if role != Role::Assistant {
-        return Err(Error::invalid(PATH, "is for messages of role `assistant` alone"));
+        return Err(Error::invalid(PATH, "is only allowed for messages of role `assistant`"));
     }
     let list = calls.as_array().filter(|list| !list.is_empty() && list.len() <= MAX_TOOL_CALLS);
     let list =
@@ -164,7 +167,7 @@ fn object<'a>(path: &str, value: &'a Value) -> Result<&'a Map<String, Value>> {
     value.as_object().ok_or_else(|| Error::invalid(path, "must be an object"))
 }
 
-/// The object that a part of a kind has under the kind's name, and nothing beside it.
+/// The object under the part's type name; no other fields are allowed beside it.
 fn inner<'a>(
     path: &str,
     part: &'a Map<String, Value>,
@@ -186,7 +189,7 @@ fn inner_of<'a>(
 
 fn text<'a>(path: &str, fields: &'a Map<String, Value>, name: &str) -> Result<&'a str> {
     let text = fields.get(name).and_then(Value::as_str);
-    text.ok_or_else(|| Error::invalid(format!("{path}.{name}"), "must be a text"))
+    text.ok_or_else(|| Error::invalid(format!("{path}.{name}"), "must be a string"))
 }
 
 fn one_of(path: &str, fields: &Map<String, Value>, name: &str, known: &[&str]) -> Result<()> {
@@ -201,7 +204,7 @@ fn one_of(path: &str, fields: &Map<String, Value>, name: &str, known: &[&str]) -
 
 fn only(path: &str, fields: &Map<String, Value>, known: &[&str]) -> Result<()> {
     match fields.keys().find(|name| !known.contains(&name.as_str())) {
-        Some(name) => Err(Error::invalid(format!("{path}.{name}"), "is not a field of this part")),
+        Some(name) => Err(Error::invalid(format!("{path}.{name}"), "unknown field")),
         None => Ok(()),
     }
 }
@@ -219,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_of_every_kind_are_kept_and_their_texts_make_the_text() {
+    fn all_kinds_of_parts_are_accepted_and_their_texts_are_joined() {
         let parts = json!([
             {"type": "text", "text": "look"},
             {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA", "detail": "low"}},
@@ -232,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_at_fault_is_named() {
+    fn an_invalid_part_is_named() {
         let image = |url: &str| json!([{"type": "image_url", "image_url": {"url": url}}]);
         for (content, at) in [
             (json!(5), "content"),
@@ -257,10 +260,10 @@ mod tests {
     }
 
     #[test]
-    fn tools_are_used_by_the_assistant_and_answered_by_the_tool() {
+    fn tool_calls_and_results_belong_to_their_roles() {
         let calls = json!([{"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}]);
-        let said = Content::check(Role::Assistant, None, Some(calls.clone()), None).unwrap();
-        assert_eq!((said.text.as_str(), said.tool_calls), ("", Some(calls.clone())));
+        let content = Content::check(Role::Assistant, None, Some(calls.clone()), None).unwrap();
+        assert_eq!((content.text.as_str(), content.tool_calls), ("", Some(calls.clone())));
         assert!(Content::check(Role::Tool, Some(json!("4")), None, Some("c1".to_owned())).is_ok());
         for (role, content, calls, id, at) in [
             (Role::User, json!("x"), Some(calls.clone()), None, "tool_calls"),

@@ -5,39 +5,39 @@ use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Who speaks.
+/// Role of the author.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// The application, to the model.
+    /// Instructions of the application.
     System,
-    /// The person.
+    /// The user.
     User,
     /// The model.
     Assistant,
-    /// A tool that the model used.
+    /// Result of a tool call.
     Tool,
 }
 
-/// How an assistant's message ended.
+/// Why the assistant's message ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum FinishReason {
-    /// The model had said what it had to say.
+    /// The model finished.
     Stop,
-    /// At the limit of tokens.
+    /// The token limit was reached.
     Length,
-    /// To use tools.
+    /// The model requested tool calls.
     ToolCalls,
-    /// The provider held it back.
+    /// The provider filtered the content.
     ContentFilter,
-    /// Somebody stopped it: a part.
+    /// The turn was stopped; the content is partial.
     Stopped,
-    /// The server died or was stopped meanwhile: a part.
+    /// The server stopped or crashed; the content is partial.
     Interrupted,
-    /// The provider broke off: a part.
+    /// The provider failed; the content is partial.
     Failed,
 }
 
@@ -51,68 +51,64 @@ pub struct Model {
     /// The message.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: MessageId,
-    /// In which session.
-    #[sea_orm(comment = "the conversation")]
+    /// Session ID.
+    #[sea_orm(comment = "session ID")]
     pub session_id: ChatSessionId,
-    /// Of which turn.
-    #[sea_orm(comment = "the turn it was written in")]
+    /// Turn ID.
+    #[sea_orm(comment = "ID of the turn that wrote it")]
     pub turn_id: Option<TurnId>,
-    /// The message that it follows.
-    #[sea_orm(comment = "message that it follows; another one's too where the conversation branches")]
+    /// ID of the parent message.
+    #[sea_orm(
+        comment = "ID of the parent message; several messages have the same parent where the conversation branches"
+    )]
     pub parent_id: Option<MessageId>,
-    /// Who wrote it.
-    #[sea_orm(comment = "user who wrote it")]
+    /// ID of the user who wrote it.
+    #[sea_orm(comment = "ID of the user who wrote it")]
     pub sender_id: Option<UserId>,
-    /// Its place.
-    #[sea_orm(comment = "1, 2, 3, … in its session")]
+    /// Position in the session.
+    #[sea_orm(comment = "position in the session: 1, 2, 3, …")]
     pub sequence_number: i64,
-    /// Who speaks.
+    /// Role of the author.
     #[sea_orm(comment = "system, user, assistant, tool")]
     pub role: Role,
-    /// What is said.
-    #[sea_orm(column_type = "Text", comment = "its text")]
+    /// Text.
+    #[sea_orm(column_type = "Text", comment = "text; of content parts, the joined text parts")]
     pub content: String,
-    /// What is said, where it isn't text alone.
-    #[sea_orm(
-        column_type = "JsonBinary",
-        nullable,
-        comment = "OpenAI's content parts, where it isn't text alone"
-    )]
+    /// Content parts, unless it is plain text.
+    #[sea_orm(column_type = "JsonBinary", nullable, comment = "OpenAI's content parts; null for plain text")]
     pub parts: Option<Json>,
-    /// The tools that the model wants used.
-    #[sea_orm(
-        column_type = "JsonBinary",
-        nullable,
-        comment = "OpenAI's tool_calls of an assistant's message"
-    )]
+    /// Tool calls requested by the model.
+    #[sea_orm(column_type = "JsonBinary", nullable, comment = "OpenAI's tool_calls of an assistant message")]
     pub tool_calls: Option<Json>,
-    /// The use of a tool that it answers.
-    #[sea_orm(column_type = "Text", nullable, comment = "the tool call that a tool's message answers")]
+    /// ID of the tool call that it answers.
+    #[sea_orm(column_type = "Text", nullable, comment = "ID of the tool call that a tool message answers")]
     pub tool_call_id: Option<String>,
-    /// The model that wrote it.
-    #[sea_orm(column_type = "Text", nullable, comment = "the model that wrote it")]
+    /// Model that wrote it.
+    #[sea_orm(column_type = "Text", nullable, comment = "model that wrote it")]
     pub model: Option<String>,
-    /// Tokens that the model read.
-    #[sea_orm(comment = "tokens that the model read")]
+    /// Prompt tokens of the model call.
+    #[sea_orm(comment = "prompt tokens of the model call")]
     pub prompt_tokens: Option<i64>,
-    /// Tokens that the model wrote.
-    #[sea_orm(comment = "tokens that the model wrote")]
+    /// Completion tokens of the model call.
+    #[sea_orm(comment = "completion tokens of the model call")]
     pub completion_tokens: Option<i64>,
-    /// The call that it came from.
-    #[sea_orm(comment = "the model call it came from")]
+    /// ID of the model call that produced it.
+    #[sea_orm(comment = "ID of the model call that produced it")]
     pub llm_call_id: Option<LlmCallId>,
-    /// How it ended.
-    #[sea_orm(comment = "stop, length, tool_calls, content_filter; a part: stopped, interrupted, failed")]
+    /// Why it ended.
+    #[sea_orm(
+        comment = "stop, length, tool_calls, content_filter; for partial content: stopped, interrupted, failed"
+    )]
     pub finish_reason: Option<FinishReason>,
-    /// The caller's own.
-    #[sea_orm(column_type = "JsonBinary", comment = "the caller's own; never interpreted")]
+    /// The caller's own data.
+    #[sea_orm(column_type = "JsonBinary", comment = "the caller's own data; never interpreted")]
     pub metadata: Json,
     /// When its content was deleted.
-    #[sea_orm(comment = "when its content was deleted; its number stays")]
+    #[sea_orm(comment = "when its content was deleted; the row and its number are kept")]
     pub deleted_at: Option<DateTimeUtc>,
     /// When it was written.
     pub created_at: DateTimeUtc,
-    /// When it was changed; its version.
+    /// When it last changed; its version.
     pub updated_at: DateTimeUtc,
 }
 

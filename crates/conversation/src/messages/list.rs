@@ -12,34 +12,34 @@ use super::span::Span;
 use crate::Conversation;
 use crate::chat_sessions::access;
 
-/// Which messages to list.
+/// Filter for messages.
 #[derive(Clone, Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct MessageFilter {
-    /// Of which session.
+    /// Session ID.
     pub session_id: ChatSessionId,
     /// Only messages of this role.
     pub role: Option<Role>,
     /// Only messages of this turn.
     pub turn_id: Option<TurnId>,
-    /// Only messages from then on.
+    /// Only messages written at or after this time.
     pub created_after: Option<DateTime<Utc>>,
-    /// Only messages before then.
+    /// Only messages written before this time.
     pub created_before: Option<DateTime<Utc>>,
-    /// Only this message and those that lead to it. Not with another filter.
+    /// Only this message and its ancestors. Can't be combined with other filters.
     pub branch_of: Option<MessageId>,
 }
 
 impl MessageFilter {
-    /// Whether anything is asked but the session, and a branch of it.
-    fn narrows(&self) -> bool {
+    /// Whether the filter has other conditions than session and branch.
+    fn has_conditions(&self) -> bool {
         let Self { role, turn_id, created_after, created_before, .. } = self;
         role.is_some() || turn_id.is_some() || created_after.is_some() || created_before.is_some()
     }
 }
 
 impl Conversation {
-    /// The messages of a session that the caller may see, by their numbers.
+    /// The messages of a session that the caller may see, by sequence number.
     pub async fn list_messages(
         &self,
         scope: &Scope,
@@ -48,7 +48,7 @@ impl Conversation {
         order: OrderQuery,
     ) -> Result<Page<Model>> {
         let order = order.order.unwrap_or_default();
-        let plain = filter.branch_of.is_none() && !filter.narrows();
+        let plain = filter.branch_of.is_none() && !filter.has_conditions();
         if plain && order == Order::Desc && page.cursor.is_none() {
             let session = self.get_session(scope, filter.session_id).await?;
             if let Some(page) = self.0.caches.newest(self, &session, page.limit()?).await? {
@@ -56,10 +56,10 @@ impl Conversation {
             }
         }
         let tx = self.0.db.read(scope).await?;
-        // in the same transaction: what is written meanwhile must not lie behind the time of the last one known
+        // Read in the same transaction, so that no message is later than the session's last message time.
         let session = access::get(&tx, filter.session_id).await?;
         if let Some(leaf) = filter.branch_of {
-            branch::alone(filter.narrows())?;
+            branch::require_no_filters(filter.has_conditions())?;
             return branch::page(&tx, &session, leaf, page, order).await;
         }
         let Some(span) = Span::of_session(&session) else {

@@ -1,25 +1,25 @@
-//! Messages: numbered without a gap in their session, each behind its parent.
+//! Messages, numbered without gaps within their session; each refers to its parent.
 
 pub(crate) mod append;
 pub(crate) mod branch;
 pub(crate) mod content;
 pub mod entity;
-pub(crate) mod forget;
-pub(crate) mod lane;
 mod list;
+pub(crate) mod purge;
 pub mod routes;
 mod service;
+pub(crate) mod session_locks;
 pub(crate) mod span;
 
 pub use list::MessageFilter;
 pub(crate) use service::of_session;
 pub use service::{MessageCreate, MessageUpdate};
 
-/// The topic of notices about what a session says; their subject is the session.
+/// The topic of notices about a session's messages. The subject of a notice is the session.
 pub(crate) const TOPIC: &str = "messages";
 
-/// About how many bytes a message takes.
-pub(crate) fn weight(message: &entity::Model) -> usize {
+/// Approximate size of a message in bytes.
+pub(crate) fn approximate_size(message: &entity::Model) -> usize {
     let json = |value: &Option<sea_orm::JsonValue>| value.as_ref().map_or(0, |value| value.to_string().len());
     message.content.len()
         + json(&message.parts)

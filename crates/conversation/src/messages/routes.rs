@@ -1,6 +1,6 @@
 //! The routes of messages.
 
-use axum::Json as Answer;
+use axum::Json as JsonResponse;
 use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
@@ -15,32 +15,32 @@ use super::entity::{FinishReason, Model, Role};
 use super::{MessageCreate, MessageFilter, MessageUpdate};
 use crate::Conversation;
 
-/// One message of a conversation.
+/// A message of a conversation.
 #[derive(Serialize, ToSchema)]
 pub struct MessageView {
     id: MessageId,
     session_id: ChatSessionId,
     turn_id: Option<TurnId>,
-    /// The message that it follows; another one's too where the conversation branches.
+    /// ID of the parent message. Several messages have the same parent where the conversation branches.
     parent_id: Option<MessageId>,
-    /// The user who wrote it.
+    /// ID of the user who wrote it.
     sender_id: Option<UserId>,
-    /// 1, 2, 3, … in its session.
+    /// Position in the session: 1, 2, 3, …
     sequence_number: i64,
     role: Role,
-    /// A text, or a list of content parts. Empty once it is deleted.
+    /// A string, or a list of content parts. Empty after deletion.
     #[schema(value_type = Object)]
     content: Value,
-    /// What the model wants used.
+    /// Tool calls requested by the model.
     #[schema(value_type = Option<Vec<Object>>)]
     tool_calls: Option<Value>,
-    /// The use of a tool that it answers.
+    /// ID of the tool call that it answers.
     tool_call_id: Option<String>,
-    /// The model that wrote it.
+    /// Model that wrote it.
     model: Option<String>,
     prompt_tokens: Option<i64>,
     completion_tokens: Option<i64>,
-    /// The model call that it came from.
+    /// ID of the model call that produced it.
     llm_call_id: Option<LlmCallId>,
     finish_reason: Option<FinishReason>,
     #[schema(value_type = Object)]
@@ -84,7 +84,7 @@ pub(crate) fn router(conversation: Conversation) -> OpenApiRouter {
         .with_state(conversation)
 }
 
-/// The messages of a session by their numbers, the newest first unless asked otherwise.
+/// Lists the messages of a session by sequence number. Defaults to newest first.
 #[utoipa::path(
     get, path = "/api/v1/messages", tag = "messages", operation_id = "messages_list",
     params(MessageFilter, OrderQuery, PageQuery),
@@ -97,11 +97,11 @@ async fn list(
     Query(filter): Query<MessageFilter>,
     Query(order): Query<OrderQuery>,
     Query(page): Query<PageQuery>,
-) -> ApiResult<Answer<Page<MessageView>>> {
-    Ok(Answer(conversation.list_messages(&scope, filter, &page, order).await?.map(MessageView::from)))
+) -> ApiResult<JsonResponse<Page<MessageView>>> {
+    Ok(JsonResponse(conversation.list_messages(&scope, filter, &page, order).await?.map(MessageView::from)))
 }
 
-/// Adds a message at the end of a session, without asking a model.
+/// Appends a message to a session without calling a model.
 #[utoipa::path(
     post, path = "/api/v1/messages", tag = "messages", operation_id = "messages_append",
     request_body = MessageCreate,
@@ -117,7 +117,7 @@ async fn create(
     Ok(created(message.updated_at, message.into()))
 }
 
-/// One message.
+/// Returns a message.
 #[utoipa::path(
     get, path = "/api/v1/messages/{id}", tag = "messages", operation_id = "messages_get",
     params(("id" = MessageId, Path)),
@@ -133,7 +133,7 @@ async fn get(
     Ok(Tagged::new(message.updated_at, message.into()))
 }
 
-/// Changes what a message says, or its metadata.
+/// Changes the content or the metadata of a message.
 #[utoipa::path(
     patch, path = "/api/v1/messages/{id}", tag = "messages", operation_id = "messages_update",
     params(("id" = MessageId, Path), ("If-Match" = Option<String>, Header)),
@@ -152,7 +152,7 @@ async fn update(
     Ok(Tagged::new(message.updated_at, message.into()))
 }
 
-/// Deletes what a message says; its number and its place stay.
+/// Deletes the content of a message. The message itself and its number are kept.
 #[utoipa::path(
     delete, path = "/api/v1/messages/{id}", tag = "messages", operation_id = "messages_delete",
     params(("id" = MessageId, Path)),

@@ -1,4 +1,4 @@
-//! Adding, changing and deleting messages.
+//! Creates, updates and deletes messages.
 
 use loam_db::Tx;
 use loam_http::surface::{IfMatch, etag, next_version, present};
@@ -11,9 +11,9 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use super::append::{NewMessage, Parent, append};
-use super::content::{Content, said};
+use super::content::{Content, parse_content};
 use super::entity::{Entity, Model, Role};
-use super::forget::{Deleted, ForgetMessage, LATE};
+use super::purge::{DeletedMessage, PurgeMessage, RECHECK_DELAY};
 use crate::chat_sessions::access::{self, ALL};
 use crate::chat_sessions::create::References;
 use crate::chat_sessions::entity as sessions;
@@ -21,53 +21,53 @@ use crate::chat_sessions::update::get_active;
 use crate::context::summaries;
 use crate::{Conversation, checks};
 
-/// A message to be added at the end of a session.
+/// A message to append to a session.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MessageCreate {
-    /// In which session.
+    /// Session ID.
     pub session_id: ChatSessionId,
-    /// Who speaks.
+    /// Role of the author.
     pub role: Role,
-    /// A text of at most 1 MiB, or a list of OpenAI's content parts (`text`; of role `user` also `image_url`, `input_audio`,
-    /// `file`) of at most 8 MiB. May be left out with `tool_calls`.
+    /// A string of at most 1 MiB, or a list of OpenAI's content parts (`text`; for role `user` also
+    /// `image_url`, `input_audio` and `file`) of at most 8 MiB. Optional with `tool_calls`.
     #[serde(default)]
     #[schema(value_type = Object, example = json!("Hello"))]
     pub content: Option<Value>,
-    /// The message that it follows: the session's head unless given; null begins anew.
+    /// ID of the parent message. Defaults to the session's head; null starts a new branch without a parent.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<MessageId>)]
     pub parent_id: Option<Option<MessageId>>,
-    /// OpenAI's `tool_calls`, of role `assistant`.
+    /// OpenAI's `tool_calls`, only for role `assistant`.
     #[schema(value_type = Option<Vec<Object>>)]
     pub tool_calls: Option<Value>,
-    /// The use of a tool that it answers, of role `tool`.
+    /// ID of the tool call that it answers, only for role `tool`.
     pub tool_call_id: Option<String>,
-    /// The user who wrote it: the caller's, of role `user`, unless given.
+    /// ID of the user who wrote it. For role `user` it defaults to the caller.
     pub sender_id: Option<UserId>,
-    /// Your own; never interpreted. At most 64 kB.
+    /// Your own data; never interpreted. At most 64 kB.
     #[serde(default)]
     pub metadata: Map<String, Value>,
 }
 
-/// A change of a message: what is left out stays.
+/// A change of a message. Omitted fields keep their values.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MessageUpdate {
-    /// What it says now: a text, or a list of content parts.
+    /// New content: a string, or a list of content parts.
     #[schema(value_type = Option<Object>)]
     pub content: Option<Value>,
-    /// Your own; never interpreted. At most 64 kB.
+    /// Your own data; never interpreted. At most 64 kB.
     pub metadata: Option<Map<String, Value>>,
 }
 
 impl Conversation {
-    /// Adds a message at the end of a session.
+    /// Appends a message to a session.
     pub async fn create_message(&self, scope: &Scope, new: MessageCreate) -> Result<Model> {
         checks::metadata(&new.metadata)?;
         let content = Content::check(new.role, new.content, new.tool_calls, new.tool_call_id)?;
         let sender = sender(scope, new.role, new.sender_id)?;
-        let _lane = self.0.lanes.enter(scope.tenant(), new.session_id).await?;
+        let _lock = self.0.session_locks.acquire(scope.tenant(), new.session_id).await?;
         let tx = self.0.db.write(scope).await?;
         let session = get_active(&tx, new.session_id).await?;
         let unknown = References { user: sender.filter(|_| sender != scope.user), ..References::default() };
@@ -90,11 +90,11 @@ impl Conversation {
         };
         let (session, mut written) = append(&tx, &self.0.clock, session, vec![message]).await?;
         tx.commit().await?;
-        self.said(&session);
-        written.pop().ok_or_else(|| Error::internal("a message was written and is not there"))
+        self.notify_changed(&session);
+        written.pop().ok_or_else(|| Error::internal("a message that was just written is missing"))
     }
 
-    /// One message.
+    /// A message.
     pub async fn get_message(&self, scope: &Scope, id: MessageId) -> Result<Model> {
         let tx = self.0.db.read(scope).await?;
         let message = tx.get::<Entity>(id).await?.ok_or_else(missing)?;
@@ -102,7 +102,7 @@ impl Conversation {
         Ok(message)
     }
 
-    /// Changes what a message says, or its metadata.
+    /// Changes the content or the metadata of a message.
     pub async fn update_message(
         &self,
         scope: &Scope,
@@ -122,19 +122,19 @@ impl Conversation {
         let updated_at = next_version(old.updated_at, self.0.clock.now());
         let mut row = old.into_active_model();
         if let Some(content) = new.content {
-            let (text, parts) = said(role, content)?;
+            let (text, parts) = parse_content(role, content)?;
             row.content = Set(text);
             row.parts = Set(parts);
         }
         new.metadata.map(|metadata| row.metadata = Set(metadata.into()));
         row.updated_at = Set(updated_at);
         let message = tx.update(row).await?;
-        summaries::forget(&tx, session.id, message.sequence_number).await?;
-        self.changed(tx, &session).await?;
+        summaries::delete_covering(&tx, session.id, message.sequence_number).await?;
+        self.commit_changed(tx, &session).await?;
         Ok(message)
     }
 
-    /// Deletes what a message says. Its number and its place stay, as others follow it.
+    /// Deletes the content of a message. The row and its number are kept, because other messages follow it.
     pub async fn delete_message(&self, scope: &Scope, id: MessageId) -> Result<()> {
         let tx = self.0.db.write(scope).await?;
         let (session, old) = locked(&tx, id).await?;
@@ -150,25 +150,26 @@ impl Conversation {
         row.deleted_at = Set(Some(updated_at));
         row.updated_at = Set(updated_at);
         let message = tx.update(row).await?;
-        summaries::forget(&tx, session.id, message.sequence_number).await?;
-        let deleted = || NewJob::new(ForgetMessage::KIND, Deleted { session_id: session.id, message_id: id });
+        summaries::delete_covering(&tx, session.id, message.sequence_number).await?;
+        let deleted =
+            || NewJob::new(PurgeMessage::KIND, DeletedMessage { session_id: session.id, message_id: id });
         enqueue(&tx, &self.0.clock, deleted()).await?;
-        // what is under way is on record when it has ended
-        enqueue(&tx, &self.0.clock, deleted().at(self.0.clock.now() + LATE)).await?;
-        self.changed(tx, &session).await
+        // Calls in progress are recorded when they end.
+        enqueue(&tx, &self.0.clock, deleted().at(self.0.clock.now() + RECHECK_DELAY)).await?;
+        self.commit_changed(tx, &session).await
     }
 
-    /// Announces a change of what a session says, commits, and tells this process.
-    pub(crate) async fn changed<R>(&self, tx: Tx<R>, session: &sessions::Model) -> Result<()> {
+    /// Announces a change of a session's messages, commits, and notifies this process.
+    pub(crate) async fn commit_changed<R>(&self, tx: Tx<R>, session: &sessions::Model) -> Result<()> {
         notices::announce(&tx, &self.0.clock, super::TOPIC, session.id.0, session.user_id).await?;
         tx.commit().await?;
-        self.said(session);
+        self.notify_changed(session);
         Ok(())
     }
 
-    /// Tells this process, at once, that a session says something else: to be called after the commit of what
-    /// [`append`] wrote. Other processes find the notice that it left.
-    pub(crate) fn said(&self, session: &sessions::Model) {
+    /// Notifies this process at once that a session's messages changed. Call it after the commit of what
+    /// [`append`] wrote. Other processes read the notice that [`append`] left.
+    pub(crate) fn notify_changed(&self, session: &sessions::Model) {
         self.0.notices.publish(&Notice {
             tenant: session.tenant_id,
             topic: super::TOPIC.to_owned(),
@@ -178,7 +179,7 @@ impl Conversation {
     }
 }
 
-/// Who wrote a message. Who sees only their own sessions writes in their own name.
+/// The author of a message. A caller who sees only their own sessions can only write in their own name.
 fn sender(scope: &Scope, role: Role, given: Option<UserId>) -> Result<Option<UserId>> {
     match (access::own_only(scope), given) {
         (Some(own), Some(given)) if given != own => Err(Error::forbidden(ALL).with_param("sender_id")),
@@ -187,7 +188,7 @@ fn sender(scope: &Scope, role: Role, given: Option<UserId>) -> Result<Option<Use
     }
 }
 
-/// A message of a session; a fault of the parameter if there is none.
+/// A message of a session; an error naming `param` if there is none.
 pub(crate) async fn of_session<R>(
     tx: &Tx<R>,
     session: &sessions::Model,
@@ -195,10 +196,10 @@ pub(crate) async fn of_session<R>(
     id: MessageId,
 ) -> Result<Model> {
     let message = tx.get::<Entity>(id).await?.filter(|message| message.session_id == session.id);
-    message.ok_or_else(|| Error::invalid(param, "there is no such message in this session"))
+    message.ok_or_else(|| Error::invalid(param, "no such message in this session"))
 }
 
-/// A message with its session, both locked: the session first, as everybody does.
+/// A message and its session, both locked. The session is locked first, as everywhere.
 async fn locked<R>(tx: &Tx<R>, id: MessageId) -> Result<(sessions::Model, Model)> {
     let found = tx.get::<Entity>(id).await?.ok_or_else(missing)?;
     let session = access::get_locked(tx, found.session_id).await.map_err(hidden)?;
@@ -210,7 +211,7 @@ fn missing() -> Error {
     Error::not_found("message")
 }
 
-/// A message of a session that the caller may not see is not there.
+/// A message of a session that the caller may not see is reported as not found.
 fn hidden(error: Error) -> Error {
     if error.kind() == Kind::NotFound { missing() } else { error }
 }

@@ -1,5 +1,5 @@
-//! The time in which a session's messages were written, as a range of ids: so that reading them touches the months that
-//! it lived in, and no others.
+//! The period in which a session's messages were written, as a range of ids, so that queries read only the
+//! partitions of those months.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use loam_kernel::first_id_at;
@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::entity::Column;
 use crate::chat_sessions::entity::Model;
 
-/// From one id on, and before another.
+/// A half-open range of ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span {
     pub(crate) from: Uuid,
@@ -17,19 +17,19 @@ pub(crate) struct Span {
 }
 
 impl Span {
-    /// Everything written between two moments, both included.
+    /// Everything written between two times, both inclusive.
     pub(crate) fn of(first: DateTime<Utc>, last: DateTime<Utc>) -> Self {
-        // an id has milliseconds
-        let behind = last.checked_add_signed(TimeDelta::milliseconds(1)).unwrap_or(last);
-        Self { from: first_id_at(first), before: first_id_at(behind) }
+        // Ids have millisecond resolution.
+        let end = last.checked_add_signed(TimeDelta::milliseconds(1)).unwrap_or(last);
+        Self { from: first_id_at(first), before: first_id_at(end) }
     }
 
-    /// A session's messages; none while there are none.
+    /// The span of a session's messages; `None` if there are none.
     pub(crate) fn of_session(session: &Model) -> Option<Self> {
         Some(Self::of(session.first_message_at?, session.last_message_at?))
     }
 
-    /// What lies in it from one moment on, and before another.
+    /// The part of the span at or after one time and before another.
     pub(crate) fn within(self, after: Option<DateTime<Utc>>, before: Option<DateTime<Utc>>) -> Self {
         Self {
             from: after.map_or(self.from, |after| self.from.max(first_id_at(after))),
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_span_holds_the_ids_of_both_its_ends() {
+    fn a_span_includes_both_ends() {
         let clock = Clock::fixed("2026-03-31T23:59:59.999999Z".parse().unwrap());
         let (first, last) = (clock.now() - TimeDelta::days(40), clock.now());
         let span = Span::of(first, last);
@@ -60,8 +60,8 @@ mod tests {
         }
         assert!(clock.id_at(last + TimeDelta::milliseconds(1)) >= span.before);
         assert!(clock.id_at(first - TimeDelta::milliseconds(1)) < span.from);
-        let narrower = span.within(Some(last), None);
-        assert!(narrower.from > span.from && narrower.before == span.before);
+        let restricted = span.within(Some(last), None);
+        assert!(restricted.from > span.from && restricted.before == span.before);
         assert_eq!(span.within(Some(first - TimeDelta::days(9)), Some(last + TimeDelta::days(9))), span);
     }
 }

@@ -13,14 +13,14 @@ pub struct Model {
     /// The setting.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: SessionConfigId,
-    /// Of which session.
-    #[sea_orm(comment = "the conversation it is a setting of")]
+    /// Session ID.
+    #[sea_orm(comment = "session ID")]
     pub session_id: ChatSessionId,
-    /// Its name.
+    /// Key.
     #[sea_orm(column_type = "Text", comment = "unique in the session")]
     pub key: String,
-    /// What it is set to.
-    #[sea_orm(column_type = "JsonBinary", comment = "what it is set to")]
+    /// Value.
+    #[sea_orm(column_type = "JsonBinary", comment = "value")]
     pub value: Json,
     /// When it was first set.
     pub created_at: DateTimeUtc,

@@ -1,4 +1,4 @@
-//! The keys that Loam itself understands, each with its schema. Any other key is the application's own.
+//! The keys that Loam interprets, each with its JSON schema. All other keys belong to the application.
 
 use loam_kernel::{Error, Result, slug};
 use loam_platform::schema::Schema;
@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use crate::checks::json_size;
 use crate::tools;
 
-/// Bytes of JSON that a setting may have.
+/// Maximum size of a value in bytes of JSON.
 const MAX_SIZE: usize = 64 << 10;
 
-/// Names and schemas of the keys that Loam understands.
+/// Names and schemas of the keys that Loam interprets.
 static KEYS: [(&str, Schema); 11] = [
     ("temperature", Schema::new(|| json!({ "type": "number", "minimum": 0, "maximum": 2 }))),
     ("top_p", Schema::new(|| json!({ "type": "number", "minimum": 0, "maximum": 1 }))),
@@ -48,7 +48,7 @@ static KEYS: [(&str, Schema); 11] = [
     ),
 ];
 
-/// How much of the history a model is given.
+/// How much of the history is sent to a model.
 fn context() -> Value {
     json!({
         "type": "object", "additionalProperties": false,
@@ -62,15 +62,14 @@ fn context() -> Value {
     })
 }
 
-/// Refuses a key that is no name, and a value that the key doesn't take.
+/// Rejects an invalid key, and a value that the key does not accept.
 pub(crate) fn check(key: &str, value: &Value) -> Result<()> {
     check_name(key)?;
     if value.is_null() {
         return Err(Error::invalid("value", "must not be null; delete the setting instead"));
     }
     if key == tools::KEY {
-        let message =
-            "is set by `PUT /api/v1/chat_sessions/{id}/tools`, which checks tools and seals their secrets";
+        let message = "is reserved: set tools with `PUT /api/v1/chat_sessions/{id}/tools`, which validates them and seals their secrets";
         return Err(Error::invalid("key", message));
     }
     json_size("value", value, MAX_SIZE)?;
@@ -80,7 +79,7 @@ pub(crate) fn check(key: &str, value: &Value) -> Result<()> {
     }
 }
 
-/// Refuses a key that is no name.
+/// Rejects an invalid key.
 pub(crate) fn check_name(key: &str) -> Result<()> {
     slug("key", key, 100)
 }
@@ -90,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_known_key_takes_what_its_schema_says() {
+    fn a_known_key_accepts_values_that_match_its_schema() {
         for (key, value) in [
             ("temperature", json!(0.7)),
             ("top_p", json!(1)),
@@ -112,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_key_does_not_take_is_refused_with_the_field_at_fault() {
+    fn an_invalid_value_is_rejected_with_its_field() {
         for (key, value, param) in [
             ("temperature", json!(2.1), "value"),
             ("temperature", json!("hot"), "value"),

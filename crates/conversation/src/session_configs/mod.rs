@@ -1,4 +1,4 @@
-//! Settings of a session: how much history a model is given, how it samples, which tools it has.
+//! Settings of a session: how much history a model gets, its sampling parameters, its tools.
 
 pub mod entity;
 pub(crate) mod keys;

@@ -1,6 +1,6 @@
-//! The routes of a session's settings.
+//! The routes of session settings.
 
-use axum::Json as Answer;
+use axum::Json as JsonResponse;
 use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
@@ -20,9 +20,9 @@ use crate::Conversation;
 pub struct SessionConfigView {
     id: SessionConfigId,
     session_id: ChatSessionId,
-    /// Its name.
+    /// Key.
     key: String,
-    /// What it is set to.
+    /// Value.
     value: Value,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -45,7 +45,7 @@ pub(crate) fn router(conversation: Conversation) -> OpenApiRouter {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(get, put, delete)).with_state(conversation)
 }
 
-/// The settings of a session.
+/// Lists the settings of a session.
 #[utoipa::path(
     get, path = "/api/v1/chat_sessions/{id}/configs", tag = "chat_sessions", operation_id = "session_configs_list",
     params(("id" = ChatSessionId, Path), PageQuery),
@@ -57,11 +57,11 @@ async fn list(
     Caller(scope): Caller,
     Path(id): Path<ChatSessionId>,
     Query(page): Query<PageQuery>,
-) -> ApiResult<Answer<Page<SessionConfigView>>> {
-    Ok(Answer(conversation.list_settings(&scope, id, &page).await?.map(SessionConfigView::from)))
+) -> ApiResult<JsonResponse<Page<SessionConfigView>>> {
+    Ok(JsonResponse(conversation.list_settings(&scope, id, &page).await?.map(SessionConfigView::from)))
 }
 
-/// One setting of a session.
+/// Returns a setting of a session.
 #[utoipa::path(
     get, path = "/api/v1/chat_sessions/{id}/configs/{key}", tag = "chat_sessions", operation_id = "session_configs_get",
     params(("id" = ChatSessionId, Path), ("key" = String, Path)),
@@ -77,9 +77,11 @@ async fn get(
     Ok(Tagged::new(setting.updated_at, setting.into()))
 }
 
-/// Sets a setting of a session. The keys `temperature`, `top_p`, `max_tokens`, `stop`, `seed`, `presence_penalty`,
-/// `frequency_penalty`, `response_format`, `reasoning_effort`, `context` and `tool_choice` are what turns go by; any other is
-/// your own. Tools are declared by `PUT /api/v1/chat_sessions/{id}/tools`.
+/// Sets a setting of a session.
+///
+/// Turns use the keys `temperature`, `top_p`, `max_tokens`, `stop`, `seed`, `presence_penalty`,
+/// `frequency_penalty`, `response_format`, `reasoning_effort`, `context` and `tool_choice`; all other keys
+/// are yours. Tools are declared with `PUT /api/v1/chat_sessions/{id}/tools`.
 #[utoipa::path(
     put, path = "/api/v1/chat_sessions/{id}/configs/{key}", tag = "chat_sessions", operation_id = "session_configs_put",
     params(("id" = ChatSessionId, Path), ("key" = String, Path), ("If-Match" = Option<String>, Header)),

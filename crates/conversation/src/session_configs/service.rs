@@ -1,4 +1,4 @@
-//! The rules of settings.
+//! Rules for session settings.
 
 use std::collections::BTreeMap;
 
@@ -17,19 +17,20 @@ use crate::chat_sessions::access;
 use crate::chat_sessions::update::get_active;
 use crate::tools;
 
-/// Settings that a session may have.
+/// Maximum number of settings of a session.
 const MAX_SETTINGS: usize = 100;
 
-/// What a setting is set to.
+/// A new value for a setting.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SessionConfigSet {
-    /// As the key's schema says; of a key of your own any JSON but null, of at most 64 kB.
+    /// The value, as the schema of the key requires. For keys of your own: any JSON except null, at most 64
+    /// kB.
     pub value: Value,
 }
 
 impl Conversation {
-    /// The settings of a session, the last one that was made first.
+    /// The settings of a session, newest first.
     pub async fn list_settings(
         &self,
         scope: &Scope,
@@ -43,14 +44,14 @@ impl Conversation {
         Ok(page.map(tools::masked))
     }
 
-    /// One setting.
+    /// A setting.
     pub async fn get_setting(&self, scope: &Scope, session: ChatSessionId, key: &str) -> Result<Model> {
         let tx = self.0.db.read(scope).await?;
         access::get(&tx, session).await?;
         find(&tx, session, key).await?.map(tools::masked).ok_or_else(missing)
     }
 
-    /// Sets a setting, whether or not it was there.
+    /// Creates or replaces a setting.
     pub async fn put_setting(
         &self,
         scope: &Scope,
@@ -61,7 +62,7 @@ impl Conversation {
     ) -> Result<Model> {
         keys::check(key, &new.value)?;
         let tx = self.0.db.write(scope).await?;
-        // the session's lock is what makes looking and writing one
+        // The session's row lock makes the read and the write atomic.
         let session = get_active(&tx, session).await?;
         let old = find(&tx, session.id, key).await?;
         version.check(&old.as_ref().map_or_else(|| UNSET.to_owned(), |old| etag(old.updated_at)))?;
@@ -89,29 +90,29 @@ impl Conversation {
                 tx.insert(row).await?
             }
         };
-        // not the value: it is the caller's own
-        let told = json!({ "session_id": session.id, "key": key });
-        let notice = self.0.changes.record(&tx, "set", "session_configs", row.id, told).await?;
+        // Without the value: it is the caller's data.
+        let changes = json!({ "session_id": session.id, "key": key });
+        let notice = self.0.changes.record(&tx, "set", "session_configs", row.id, changes).await?;
         self.0.changes.commit(tx, notice).await?;
         Ok(row)
     }
 
-    /// Deletes a setting: what holds without it holds again.
+    /// Deletes a setting, so that its default applies again.
     pub async fn delete_setting(&self, scope: &Scope, session: ChatSessionId, key: &str) -> Result<()> {
         let tx = self.0.db.write(scope).await?;
         let session = get_active(&tx, session).await?;
         let old = find(&tx, session.id, key).await?.ok_or_else(missing)?;
         tx.delete::<Entity>().filter(Column::Id.eq(old.id)).exec().await?;
-        let told = json!({ "session_id": session.id, "key": key });
-        let notice = self.0.changes.record(&tx, "delete", "session_configs", old.id, told).await?;
+        let changes = json!({ "session_id": session.id, "key": key });
+        let notice = self.0.changes.record(&tx, "delete", "session_configs", old.id, changes).await?;
         self.0.changes.commit(tx, notice).await
     }
 }
 
-/// The version of a setting that isn't there.
+/// The version of a setting that does not exist.
 pub(crate) const UNSET: &str = "\"0\"";
 
-/// Refuses more settings than a session may have.
+/// Rejects a count above the maximum number of settings.
 pub(crate) fn check_count(count: usize) -> Result<()> {
     if count <= MAX_SETTINGS {
         return Ok(());
@@ -120,7 +121,8 @@ pub(crate) fn check_count(count: usize) -> Result<()> {
     Err(Error::new(Kind::Conflict, "too_many_settings", message))
 }
 
-/// What is set in a session, by key, but for its tools: those hold secrets, and are read by [`tools::declared`].
+/// The settings of a session by key, without its tools: those hold secrets and are read by
+/// [`tools::declared`].
 pub(crate) async fn settings<R>(tx: &Tx<R>, session: ChatSessionId) -> Result<BTreeMap<String, Value>> {
     let others = Column::Key.ne(tools::KEY);
     let rows = tx.find::<Entity>().filter(Column::SessionId.eq(session)).filter(others).all().await?;
@@ -133,5 +135,5 @@ async fn find<R>(tx: &Tx<R>, session: ChatSessionId, key: &str) -> Result<Option
 }
 
 fn missing() -> Error {
-    Error::new(Kind::NotFound, "not_found", "this session has no setting of this name")
+    Error::new(Kind::NotFound, "not_found", "this session has no setting with this key")
 }

@@ -1,25 +1,25 @@
-//! What is kept in memory, and when it passes.
+//! What the caches hold, and when entries are invalidated.
 
 use loam_kernel::{OrderQuery, PageQuery, Scope};
 use loam_platform::notices::Notices;
 use loam_testkit::{Database, on_both};
 use tokio_util::sync::CancellationToken;
 
-use super::bed::Bed;
+use super::fixture::Fixture;
 use crate::Conversation;
 use crate::chat_sessions::entity::Model;
 use crate::chat_sessions::{ChatSessionFilter, ChatSessionUpdate};
 use crate::messages::MessageFilter;
 
 on_both![
-    another_process_hears_of_a_message,
-    nothing_is_read_twice_and_nobody_sees_anothers,
-    what_was_used_last_is_in_memory_after_a_start,
-    a_large_session_is_read_whole_though_it_is_not_kept,
+    another_process_is_notified_of_a_message,
+    cached_sessions_are_not_read_again_and_access_is_checked,
+    recently_used_sessions_are_cached_at_startup,
+    a_large_session_is_read_although_it_is_not_cached,
 ];
 
-/// What somebody sees of a session in each of the three ways: its count, its newest message, its place in the list.
-async fn seen(conversation: &Conversation, scope: &Scope, session: &Model) -> (i64, String, i64) {
+/// A session as read in three ways: its message count, its newest message, its entry in the list.
+async fn read_all_ways(conversation: &Conversation, scope: &Scope, session: &Model) -> (i64, String, i64) {
     let one = conversation.get_session(scope, session.id).await.unwrap();
     let filter = MessageFilter {
         session_id: session.id,
@@ -37,81 +37,87 @@ async fn seen(conversation: &Conversation, scope: &Scope, session: &Model) -> (i
     (one.message_count, newest, list.data.first().map_or(-1, |session| session.message_count))
 }
 
-/// Readings that were not answered from memory.
+/// Number of cache misses.
 fn misses(notices: &Notices) -> u64 {
     let ours = ["chat_sessions", "user_chat_sessions", "newest_messages"];
     ours.iter().map(|name| notices.caches().misses(name)).sum()
 }
 
-async fn another_process_hears_of_a_message(database: Database) {
-    let bed = Bed::new(database).await;
-    let session = bed.session(Some(bed.user("ann").await)).await;
-    let (other, notices) = bed.another();
+async fn another_process_is_notified_of_a_message(database: Database) {
+    let fixture = Fixture::new(database).await;
+    let session = fixture.session(Some(fixture.user("ann").await)).await;
+    let (other, notices) = fixture.another();
     let stop = CancellationToken::new();
-    let watching = notices.watch(bed.database.db.clone(), bed.clock.clone(), stop.clone());
-    let looking = async {
+    let watching = notices.watch(fixture.database.db.clone(), fixture.clock.clone(), stop.clone());
+    let writing = async {
         for count in 1..=3 {
             let text = format!("message {count}");
-            seen(&other, &bed.scope(), &session).await;
-            bed.say(&session, text.as_str()).await;
-            assert_eq!(seen(&bed.conversation, &bed.scope(), &session).await, (count, text.clone(), count));
-            // the other one is told by and by; what it never is told of would keep this from ending
-            while seen(&other, &bed.scope(), &session).await != (count, text.clone(), count) {
+            read_all_ways(&other, &fixture.scope(), &session).await;
+            fixture.add_message(&session, text.as_str()).await;
+            assert_eq!(
+                read_all_ways(&fixture.conversation, &fixture.scope(), &session).await,
+                (count, text.clone(), count)
+            );
+            // The other server is notified asynchronously. Without a notice this would not end.
+            while read_all_ways(&other, &fixture.scope(), &session).await != (count, text.clone(), count) {
                 tokio::time::sleep(std::time::Duration::from_millis(20)).await;
             }
         }
         stop.cancel();
     };
-    tokio::join!(watching, looking);
+    tokio::join!(watching, writing);
 }
 
-async fn nothing_is_read_twice_and_nobody_sees_anothers(database: Database) {
-    let bed = Bed::new(database).await;
-    let (ann, ben) = (bed.user("ann").await, bed.user("ben").await);
-    let session = bed.session(Some(ann)).await;
-    bed.say(&session, "hers").await;
-    let (conversation, notices) = bed.another();
-    let first = seen(&conversation, &bed.own(ann), &session).await;
+async fn cached_sessions_are_not_read_again_and_access_is_checked(database: Database) {
+    let fixture = Fixture::new(database).await;
+    let (ann, ben) = (fixture.user("ann").await, fixture.user("ben").await);
+    let session = fixture.session(Some(ann)).await;
+    fixture.add_message(&session, "hers").await;
+    let (conversation, notices) = fixture.another();
+    let first = read_all_ways(&conversation, &fixture.own(ann), &session).await;
     let read = misses(&notices);
-    for scope in [bed.own(ann), bed.scope()] {
-        assert_eq!(seen(&conversation, &scope, &session).await, first);
+    for scope in [fixture.own(ann), fixture.scope()] {
+        assert_eq!(read_all_ways(&conversation, &scope, &session).await, first);
     }
-    assert_eq!(misses(&notices), read, "all of it was in memory");
-    let hidden = conversation.get_session(&bed.own(ben), session.id).await.unwrap_err();
-    assert_eq!(hidden.status(), 404, "though it is in memory");
+    assert_eq!(misses(&notices), read, "everything was cached");
+    let hidden = conversation.get_session(&fixture.own(ben), session.id).await.unwrap_err();
+    assert_eq!(hidden.status(), 404, "although it is cached");
     let filter = ChatSessionFilter { user_id: Some(ann), ..ChatSessionFilter::default() };
     let (page, order) = (PageQuery::default(), OrderQuery::default());
-    let list = conversation.list_sessions(&bed.own(ben), filter, &page, order).await.unwrap();
+    let list = conversation.list_sessions(&fixture.own(ben), filter, &page, order).await.unwrap();
     assert_eq!(list.data, []);
 }
 
-async fn what_was_used_last_is_in_memory_after_a_start(database: Database) {
-    let bed = Bed::new(database).await;
-    let ann = bed.user("ann").await;
-    let sessions = [bed.session(Some(ann)).await, bed.session(None).await];
-    bed.say(&sessions[0], "hello").await;
-    let (conversation, notices) = bed.another();
+async fn recently_used_sessions_are_cached_at_startup(database: Database) {
+    let fixture = Fixture::new(database).await;
+    let ann = fixture.user("ann").await;
+    let sessions = [fixture.session(Some(ann)).await, fixture.session(None).await];
+    fixture.add_message(&sessions[0], "hello").await;
+    let (conversation, notices) = fixture.another();
     assert_eq!(conversation.warm().await.unwrap(), 2);
     let read = misses(&notices);
     assert_eq!(read, 5, "two sessions, their pages, one user's list");
-    assert_eq!(seen(&conversation, &bed.scope(), &sessions[0]).await, (1, "hello".to_owned(), 1));
+    assert_eq!(
+        read_all_ways(&conversation, &fixture.scope(), &sessions[0]).await,
+        (1, "hello".to_owned(), 1)
+    );
     assert_eq!(misses(&notices), read);
     conversation.warm().await.unwrap();
-    assert_eq!(misses(&notices), read, "what is there is not read again");
+    assert_eq!(misses(&notices), read, "cached entries are not read again");
 }
 
-async fn a_large_session_is_read_whole_though_it_is_not_kept(database: Database) {
-    let bed = Bed::new(database).await;
-    let ann = bed.user("ann").await;
-    let session = bed.session(Some(ann)).await;
+async fn a_large_session_is_read_although_it_is_not_cached(database: Database) {
+    let fixture = Fixture::new(database).await;
+    let ann = fixture.user("ann").await;
+    let session = fixture.session(Some(ann)).await;
     let prompt = "long ".repeat(20_000);
     let change =
         ChatSessionUpdate { system_prompt: Some(Some(prompt.clone())), ..ChatSessionUpdate::default() };
     let any = loam_http::surface::IfMatch::any();
-    bed.conversation.update_session(&bed.scope(), session.id, &any, change).await.unwrap();
-    bed.say(&session, "x".repeat(100_000)).await;
-    let (one, newest, listed) = seen(&bed.conversation, &bed.own(ann), &session).await;
+    fixture.conversation.update_session(&fixture.scope(), session.id, &any, change).await.unwrap();
+    fixture.add_message(&session, "x".repeat(100_000)).await;
+    let (one, newest, listed) = read_all_ways(&fixture.conversation, &fixture.own(ann), &session).await;
     assert_eq!((one, newest.len(), listed), (1, 100_000, 1));
-    let again = bed.conversation.get_session(&bed.own(ann), session.id).await.unwrap();
+    let again = fixture.conversation.get_session(&fixture.own(ann), session.id).await.unwrap();
     assert_eq!(again.system_prompt, Some(prompt));
 }

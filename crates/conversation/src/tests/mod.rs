@@ -1,8 +1,8 @@
-//! Rules that need a database, on both.
+//! Rules that need a database, tested on both.
 
-pub(crate) mod bed;
 mod caches;
 mod deletion;
+pub(crate) mod fixture;
 mod histories;
 mod months;
 mod retention;

@@ -1,18 +1,18 @@
-//! A session's messages lie in the months in which it lived, and reading them touches no others.
+//! Reading a session's messages touches only the partitions of its months.
 
 use bytes::Bytes;
 use loam_kernel::{Order, OrderQuery, PageQuery};
 use loam_testkit::Database;
 use serde_json::json;
 
-use super::bed::Bed;
+use super::fixture::Fixture;
 use crate::history::ImportOptions;
 use crate::messages::MessageFilter;
 use crate::messages::entity::Role;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn reading_a_session_leaves_other_months_alone() {
-    let bed = Bed::new(Database::postgres().await).await;
+async fn reading_a_session_touches_only_its_months() {
+    let fixture = Fixture::new(Database::postgres().await).await;
     let months = ["2023-11", "2024-01", "2024-02", "2024-05"];
     let mut lines = String::new();
     for (session, months) in [("mine", &months[1..3]), ("others", &months[..])] {
@@ -24,19 +24,19 @@ async fn reading_a_session_leaves_other_months_alone() {
         }
     }
     let chunk = futures_util::stream::iter([Ok(Bytes::from(lines))]);
-    bed.conversation.import(&bed.scope(), chunk, ImportOptions::default()).await.unwrap();
-    let mut raw = bed.database.raw().await;
+    fixture.conversation.import(&fixture.scope(), chunk, ImportOptions::default()).await.unwrap();
+    let mut raw = fixture.database.raw().await;
     let partitions =
         "SELECT relname::text FROM pg_class WHERE relname LIKE 'messages_2%' AND relkind = 'r' ORDER BY 1";
     let all = raw.texts(partitions).await;
     let mine = ["messages_2024_01", "messages_2024_02"];
     assert!(all.len() > 6 && mine.iter().all(|month| all.contains(&(*month).to_owned())), "{all:?}");
-    assert!(!all.contains(&"messages_2023_12".to_owned()), "no month is made that nobody wrote in");
+    assert!(!all.contains(&"messages_2023_12".to_owned()), "months without messages have no partition");
 
-    // whoever reads another month now waits until the statement's time is over
+    // A query on another month now blocks until the statement timeout.
     let others: Vec<String> = all.into_iter().filter(|name| !mine.contains(&name.as_str())).collect();
     raw.run(format!("BEGIN; LOCK TABLE ONLY {} IN ACCESS EXCLUSIVE MODE", others.join(", "))).await;
-    let tx = bed.database.db.read(&bed.scope()).await.unwrap();
+    let tx = fixture.database.db.read(&fixture.scope()).await.unwrap();
     let found = sea_orm::QueryFilter::filter(
         tx.find::<crate::chat_sessions::entity::Entity>(),
         sea_orm::ColumnTrait::eq(&crate::chat_sessions::entity::Column::ExternalId, "mine"),
@@ -59,14 +59,15 @@ async fn reading_a_session_leaves_other_months_alone() {
     for filter in ways {
         for order in [Order::Desc, Order::Asc] {
             let (page, order) = (PageQuery::default(), OrderQuery { order: Some(order) });
-            let read = bed.conversation.list_messages(&bed.scope(), filter.clone(), &page, order).await;
+            let read =
+                fixture.conversation.list_messages(&fixture.scope(), filter.clone(), &page, order).await;
             assert_eq!(read.unwrap().data.len(), 2, "{filter:?}");
         }
     }
-    let message = bed.conversation.get_message(&bed.scope(), session.head_id.unwrap()).await.unwrap();
+    let message = fixture.conversation.get_message(&fixture.scope(), session.head_id.unwrap()).await.unwrap();
     assert_eq!(message.content, "2024-02");
-    let export = bed.conversation.export(
-        &bed.scope(),
+    let export = fixture.conversation.export(
+        &fixture.scope(),
         crate::chat_sessions::ChatSessionFilter {
             external_id: Some("mine".to_owned()),
             ..Default::default()

@@ -1,4 +1,4 @@
-//! What is checked of tools before they are declared.
+//! Validates tools before they are declared.
 
 use std::collections::HashSet;
 
@@ -10,16 +10,16 @@ use super::declaration::{Execution, HttpExecution, ToolDeclaration};
 use super::schema;
 use crate::chat_sessions::access;
 
-/// OpenAI takes no more.
+/// OpenAI's limit.
 const MAX_TOOLS: usize = 128;
 const MAX_NAME: usize = 64;
 const MAX_DESCRIPTION: usize = 4096;
 const MAX_URL: usize = 2048;
 const MAX_HEADERS: usize = 32;
 const MAX_HEADER: usize = 4096;
-/// Bytes of all of a session's tools.
+/// Maximum size of a session's tools in bytes.
 const MAX_BYTES: usize = 256 << 10;
-/// Headers that are not the caller's to set: how the message is framed, and what Loam says of itself.
+/// Headers that callers can't set: message framing, and headers that Loam sends itself.
 const OWN_HEADERS: [&str; 9] = [
     "connection",
     "content-length",
@@ -32,7 +32,7 @@ const OWN_HEADERS: [&str; 9] = [
     "upgrade",
 ];
 
-/// Refuses tools that can't be declared by this caller, naming the field at fault.
+/// Rejects tools that this caller can't declare, naming the invalid field.
 pub(super) fn all(client: &Client, scope: &Scope, tools: &[ToolDeclaration]) -> Result<()> {
     if tools.len() > MAX_TOOLS {
         return Err(Error::invalid("tools", format!("must be at most {MAX_TOOLS}")));
@@ -45,9 +45,9 @@ pub(super) fn all(client: &Client, scope: &Scope, tools: &[ToolDeclaration]) -> 
             return Err(Error::invalid(format!("{path}.function.name"), "must be unique among the tools"));
         }
         if let Execution::Http(request) = &tool.execution {
-            // what the server sends is for those who run the application to say, not for its end users
+            // Server-side requests are configured by those who run the application, not by its end users.
             if access::own_only(scope).is_some() {
-                let message = format!("a tool that Loam executes takes the permission `{}`", access::ALL);
+                let message = format!("a tool that Loam executes requires the permission `{}`", access::ALL);
                 let error = Error::new(Kind::Forbidden, "missing_permission", message);
                 return Err(error.with_param(format!("{path}.execution")));
             }
@@ -89,7 +89,7 @@ fn http(client: &Client, path: &str, request: &HttpExecution) -> Result<()> {
         let path = field(&format!("headers.{name}"));
         let lower = name.to_ascii_lowercase();
         if *name != lower || HeaderName::try_from(&lower).is_err() {
-            return Err(Error::invalid(path, "must be the name of a header in lower case"));
+            return Err(Error::invalid(path, "must be a header name in lower case"));
         }
         if OWN_HEADERS.contains(&lower.as_str())
             || lower.starts_with("x-loam-")
@@ -99,14 +99,14 @@ fn http(client: &Client, path: &str, request: &HttpExecution) -> Result<()> {
         }
         let sendable =
             |text: &str| !text.is_empty() && text.len() <= MAX_HEADER && HeaderValue::from_str(text).is_ok();
-        if !is_kept(value) && !value.as_str().is_some_and(sendable) {
+        if !is_masked(value) && !value.as_str().is_some_and(sendable) {
             let message = format!("must be 1 to {MAX_HEADER} visible ASCII characters");
             return Err(Error::invalid(path, message));
         }
     }
     let long_enough = |text: &str| (16..=256).contains(&text.chars().count());
     if let Some(secret) = &request.secret
-        && !is_kept(secret)
+        && !is_masked(secret)
         && !secret.as_str().is_some_and(long_enough)
     {
         return Err(Error::invalid(field("secret"), "must be 16 to 256 characters long"));
@@ -120,7 +120,7 @@ fn http(client: &Client, path: &str, request: &HttpExecution) -> Result<()> {
     Ok(())
 }
 
-/// Whether a secret is given as it is read, to be kept as it is.
-pub(super) fn is_kept(value: &serde_json::Value) -> bool {
+/// Whether a secret is given in its masked form, which keeps the stored value.
+pub(super) fn is_masked(value: &serde_json::Value) -> bool {
     value["sealed"] == true
 }

@@ -1,4 +1,4 @@
-//! Using a tool over HTTP.
+//! Executes tools over HTTP.
 
 use std::time::Duration;
 
@@ -20,96 +20,103 @@ use crate::Conversation;
 use crate::chat_sessions::entity::Entity as Sessions;
 use crate::signature::sign;
 
-/// Bytes of arguments that are sent on.
+/// Maximum size of the arguments in bytes.
 const MAX_ARGUMENTS: usize = 256 << 10;
-/// Characters of a failed tool's answer that the model is shown.
+/// Maximum number of characters of a failed tool's response that the model gets.
 const MAX_SHOWN: usize = 1000;
-/// How long a connection to a tool may take, within the time-out of the whole.
-const CONNECT: Duration = Duration::from_secs(5);
+/// Timeout for connecting to a tool, within the timeout of the whole request.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What a model wants a tool for.
+/// A tool call of a model.
 #[derive(Clone, Debug)]
-pub(crate) struct ToolUse {
-    /// In which session.
+pub(crate) struct ToolInvocation {
+    /// Session ID.
     pub(crate) session: ChatSessionId,
-    /// In which turn of it.
+    /// Turn ID.
     pub(crate) turn: Option<TurnId>,
-    /// The message that asks.
+    /// The message that contains the tool call.
     pub(crate) message: Option<MessageId>,
-    /// The model call that asks.
+    /// The model call that requested it.
     pub(crate) llm_call: Option<LlmCallId>,
-    /// The model's own id of it.
+    /// The id that the model assigned.
     pub(crate) call_id: String,
-    /// As the model wrote them.
+    /// JSON, as the model wrote it.
     pub(crate) arguments: String,
 }
 
-/// What came of it, for the model.
+/// The result of a tool call, for the model.
 #[derive(Clone, Debug)]
 pub(crate) struct ToolOutcome {
-    /// The result, or what went wrong.
+    /// The result, or the error.
     pub(crate) content: String,
-    /// Whether something went wrong.
+    /// Whether the call failed.
     pub(crate) is_error: bool,
 }
 
-/// Why there is no result, in words for the model.
+/// Why there is no result, worded for the model.
 struct Failure {
     status: ToolCallStatus,
-    why: String,
+    message: String,
 }
 
 impl Failure {
-    fn new(why: impl Into<String>) -> Self {
-        Self { status: ToolCallStatus::Failed, why: why.into() }
+    fn new(message: impl Into<String>) -> Self {
+        Self { status: ToolCallStatus::Failed, message: message.into() }
     }
 
-    fn late(request: &HttpExecution) -> Self {
-        let why = format!("the tool gave no answer within {} ms", request.timeout_ms);
-        Self { status: ToolCallStatus::TimedOut, why }
+    fn timed_out(request: &HttpExecution) -> Self {
+        let message = format!("the tool did not respond within {} ms", request.timeout_ms);
+        Self { status: ToolCallStatus::TimedOut, message }
     }
 }
 
 impl Conversation {
-    /// Uses a tool that runs here, and writes down what came of it. There is always an outcome for the model to go on
-    /// with.
+    /// Executes a tool call and records its result. Always returns an outcome, so that the model can
+    /// continue.
     pub(crate) async fn execute_tool(
         &self,
         scope: &Scope,
         tool: &ToolDeclaration,
-        usage: ToolUse,
+        invocation: ToolInvocation,
     ) -> ToolOutcome {
-        let done = match self.begin_use(scope, tool, &usage).await {
+        let done = match self.record_start(scope, tool, &invocation).await {
             Ok(id) => {
-                let done = self.use_tool(scope, tool, &usage).await;
-                self.end_use(scope, id, &done).await;
+                let done = self.invoke_tool(scope, tool, &invocation).await;
+                self.record_end(scope, id, &done).await;
                 done
             }
             Err(e) => {
-                // what is not on record is not done
-                tracing::warn!(error = %e, tool.name = tool.name(), "a tool was not used, as that could not be recorded");
-                Err(Failure::new("the tool can't be used at the moment"))
+                // A call that can't be recorded is not executed.
+                tracing::warn!(error = %e, tool.name = tool.name(), "a tool call was not executed because it could not be recorded");
+                Err(Failure::new("the tool is temporarily unavailable"))
             }
         };
         match done {
             Ok(content) => ToolOutcome { content, is_error: false },
-            Err(failure) => ToolOutcome { content: failure.why, is_error: true },
+            Err(failure) => ToolOutcome { content: failure.message, is_error: true },
         }
     }
 
-    async fn begin_use(&self, scope: &Scope, tool: &ToolDeclaration, usage: &ToolUse) -> Result<ToolCallId> {
+    async fn record_start(
+        &self,
+        scope: &Scope,
+        tool: &ToolDeclaration,
+        invocation: &ToolInvocation,
+    ) -> Result<ToolCallId> {
         let tx = self.0.db.write(scope).await?;
-        let session =
-            tx.get::<Sessions>(usage.session).await?.ok_or_else(crate::chat_sessions::access::missing)?;
+        let session = tx
+            .get::<Sessions>(invocation.session)
+            .await?
+            .ok_or_else(crate::chat_sessions::access::missing)?;
         let new = NewToolCall {
-            session: usage.session,
+            session: invocation.session,
             user: session.user_id,
-            turn: usage.turn,
-            message: usage.message,
-            llm_call: usage.llm_call,
-            call_id: usage.call_id.clone(),
+            turn: invocation.turn,
+            message: invocation.message,
+            llm_call: invocation.llm_call,
+            call_id: invocation.call_id.clone(),
             tool: tool.name().to_owned(),
-            arguments: usage.arguments.clone(),
+            arguments: invocation.arguments.clone(),
             run_by_client: false,
         };
         let id = self.0.gateway.record_tool_call(&tx, new).await?;
@@ -117,10 +124,10 @@ impl Conversation {
         Ok(id)
     }
 
-    async fn end_use(&self, scope: &Scope, id: ToolCallId, done: &Result<String, Failure>) {
+    async fn record_end(&self, scope: &Scope, id: ToolCallId, done: &Result<String, Failure>) {
         let end = match done {
             Ok(content) => ToolCallOutcome::succeeded(content.clone()),
-            Err(failure) => ToolCallOutcome::failed(failure.status, failure.why.clone()),
+            Err(failure) => ToolCallOutcome::failed(failure.status, failure.message.clone()),
         };
         metrics::counter!("loam_tool_calls_total", "result" => if done.is_ok() { "ok" } else { "error" })
             .increment(1);
@@ -130,36 +137,36 @@ impl Conversation {
             tx.commit().await
         };
         if let Err(e) = written.await {
-            tracing::warn!(error = %e, tool_call.id = %id, "how a tool's use ended could not be recorded");
+            tracing::warn!(error = %e, tool_call.id = %id, "the result of a tool call could not be recorded");
         }
     }
 
-    async fn use_tool(
+    async fn invoke_tool(
         &self,
         scope: &Scope,
         tool: &ToolDeclaration,
-        usage: &ToolUse,
+        invocation: &ToolInvocation,
     ) -> Result<String, Failure> {
         let Execution::Http(request) = &tool.execution else {
-            return Err(Failure::new("this tool is the client's to use"));
+            return Err(Failure::new("this tool is executed by the client"));
         };
-        let arguments = read_arguments(scope.tenant(), tool, &usage.arguments).await?;
+        let arguments = read_arguments(scope.tenant(), tool, &invocation.arguments).await?;
         let body = json!({
             "tool": tool.name(),
             "arguments": arguments,
-            "session_id": usage.session,
-            "turn_id": usage.turn,
-            "tool_call_id": usage.call_id,
+            "session_id": invocation.session,
+            "turn_id": invocation.turn,
+            "tool_call_id": invocation.call_id,
         });
-        let outgoing = self.request(tool, request, usage.session, body.to_string().into());
+        let outgoing = self.request(tool, request, invocation.session, body.to_string().into());
         let outgoing = outgoing.map_err(|e| {
-            tracing::warn!(error = %e, tool.name = tool.name(), "the request for a tool could not be made");
-            Failure::new("the tool is not set up rightly")
+            tracing::warn!(error = %e, tool.name = tool.name(), "the request to a tool could not be built");
+            Failure::new("the tool is misconfigured")
         })?;
         let limit = Duration::from_millis(request.timeout_ms);
-        match tokio::time::timeout(limit, self.exchange(request, outgoing, limit)).await {
+        match tokio::time::timeout(limit, self.send_request(request, outgoing, limit)).await {
             Ok(done) => done,
-            Err(_) => Err(Failure::late(request)),
+            Err(_) => Err(Failure::timed_out(request)),
         }
     }
 
@@ -190,50 +197,51 @@ impl Conversation {
         Ok(outgoing)
     }
 
-    async fn exchange(
+    async fn send_request(
         &self,
         request: &HttpExecution,
         outgoing: Request<Full<Bytes>>,
         limit: Duration,
     ) -> Result<String, Failure> {
-        let timeouts = Timeouts { connect: limit.min(CONNECT), first_byte: limit, idle: limit };
-        let answer = self.0.client.send(outgoing, timeouts).await.map_err(|e| match e.is_timeout() {
-            true => Failure::late(request),
-            false => Failure::new(format!("the tool can't be reached: {e}")),
+        let timeouts = Timeouts { connect: limit.min(CONNECT_TIMEOUT), first_byte: limit, idle: limit };
+        let response = self.0.client.send(outgoing, timeouts).await.map_err(|e| match e.is_timeout() {
+            true => Failure::timed_out(request),
+            false => Failure::new(format!("the tool is unreachable: {e}")),
         })?;
-        let status = answer.status();
+        let status = response.status();
         let max = usize::try_from(request.max_bytes).unwrap_or(usize::MAX);
-        let body = Limited::new(answer.into_body(), max).collect().await.map_err(|e| match e
-            .downcast_ref::<LengthLimitError>()
-        {
-            Some(_) => Failure::new(format!("the tool's answer is longer than {max} bytes")),
-            None => Failure::new("the tool's answer broke off"),
+        let body = Limited::new(response.into_body(), max).collect().await.map_err(|e| match e
+            .downcast_ref::<LengthLimitError>(
+        ) {
+            Some(_) => Failure::new(format!("the tool's response is longer than {max} bytes")),
+            None => Failure::new("the tool's response was truncated"),
         })?;
         let text = String::from_utf8_lossy(&body.to_bytes()).into_owned();
         if status.is_success() {
             return Ok(text);
         }
         let shown: String = text.chars().take(MAX_SHOWN).collect();
-        Err(Failure::new(format!("the tool answered with status {}: {shown}", status.as_u16())))
+        Err(Failure::new(format!("the tool responded with status {}: {shown}", status.as_u16())))
     }
 }
 
-/// The arguments, if the tool takes them. Checking may take a while, so it runs apart.
+/// Parses the arguments and validates them against the schema. Validation may take a while, so it runs off
+/// the serving threads.
 async fn read_arguments(tenant: TenantId, tool: &ToolDeclaration, text: &str) -> Result<Value, Failure> {
     if text.len() > MAX_ARGUMENTS {
         return Err(Failure::new(format!("the arguments are longer than {MAX_ARGUMENTS} bytes")));
     }
-    // a tool without parameters is often asked with nothing at all
+    // Models often send no arguments at all for a tool without parameters.
     let text = if text.trim().is_empty() { "{}" } else { text };
     let arguments: Value = serde_json::from_str(text)
         .map_err(|e| Failure::new(format!("the arguments are not valid JSON: {e}")))?;
     let schema = tool.function.parameters.clone();
     let checked = beside_patiently(tenant, move || {
         let validator = schema::compiled("parameters", &schema).map_err(|e| Failure::new(e.message()))?;
-        match schema::faults(&validator, &arguments) {
+        match schema::violations(&validator, &arguments) {
             None => Ok(arguments),
-            Some(faults) => {
-                Err(Failure::new(format!("the arguments don't fit the tool's parameters: {faults}")))
+            Some(violations) => {
+                Err(Failure::new(format!("the arguments don't match the tool's parameters: {violations}")))
             }
         }
     });

@@ -1,11 +1,11 @@
-//! Tools of a session: what is declared, what Loam executes itself over HTTP, and what the client does.
+//! Tools of a session: their declaration, the ones that Loam executes over HTTP, and the client's results.
 //!
-//! Every use is a row of `tool_calls`, which the gateway keeps.
+//! Every tool call is a row of `tool_calls`, which the gateway owns.
 
 mod check;
 mod declaration;
 mod execute;
-mod lost;
+mod orphaned;
 mod results;
 pub mod routes;
 mod schema;
@@ -15,7 +15,7 @@ mod service;
 mod tests;
 
 pub(crate) use declaration::ToolDeclaration;
-pub(crate) use execute::{ToolOutcome, ToolUse};
-pub(crate) use lost::EndLostToolCalls;
+pub(crate) use execute::{ToolInvocation, ToolOutcome};
+pub(crate) use orphaned::EndOrphanedToolCalls;
 pub(crate) use results::ClientResult;
 pub(crate) use service::{KEY, declared, masked};

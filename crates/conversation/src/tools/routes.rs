@@ -1,4 +1,4 @@
-//! The tools of a session, and trying one.
+//! The routes of a session's tools, and for testing one.
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::declaration::{Execution, ToolDeclaration};
-use super::execute::ToolUse;
+use super::execute::ToolInvocation;
 use super::secrets;
 use super::service::declared;
 use crate::Conversation;
@@ -19,18 +19,18 @@ use crate::chat_sessions::access;
 use crate::chat_sessions::update::require_active;
 use crate::session_configs::entity::Model as Setting;
 
-/// Characters of a tool's answer that a trial shows.
+/// Maximum number of characters of a result shown by a test.
 const MAX_SHOWN: usize = 2000;
 
 /// The tools of a session.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ToolList {
-    /// All of them, at most 128, in the order in which the model is told of them.
+    /// All tools, at most 128, in the order in which they are sent to the model.
     tools: Vec<ToolDeclaration>,
 }
 
-/// The tools of a session, secrets masked.
+/// The tools of a session, with masked secrets.
 #[derive(Serialize, ToSchema)]
 struct ToolListView {
     #[schema(value_type = Vec<ToolDeclaration>)]
@@ -43,20 +43,20 @@ impl ToolListView {
     }
 }
 
-/// A tool to try.
+/// A tool call to test.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct ToolTrial {
-    /// Which of the session's tools.
+    /// Name of the tool.
     #[serde(default)]
     name: String,
-    /// What a model would ask it; nothing unless given.
+    /// Arguments, as a model would send them. Defaults to none.
     #[serde(default)]
     #[schema(value_type = Object)]
     arguments: Value,
 }
 
-/// What a model would be told: the first 2,000 characters, without the tool's own secrets.
+/// The result that a model would get: its first 2,000 characters, without the tool's own secrets.
 #[derive(Serialize, ToSchema)]
 struct ToolTrialResult {
     content: String,
@@ -64,7 +64,7 @@ struct ToolTrialResult {
 }
 
 impl Conversation {
-    async fn try_tool(&self, scope: &Scope, id: ChatSessionId, trial: ToolTrial) -> Result<ToolTrialResult> {
+    async fn test_tool(&self, scope: &Scope, id: ChatSessionId, trial: ToolTrial) -> Result<ToolTrialResult> {
         let (session, tools) = {
             let tx = self.0.db.read(scope).await?;
             let session = access::get(&tx, id).await?;
@@ -73,11 +73,11 @@ impl Conversation {
         };
         require_active(&session)?;
         let tool = tools.iter().find(|tool| tool.name() == trial.name);
-        let tool = tool.ok_or_else(|| Error::invalid("name", "this session has no such tool"))?;
-        if !tool.runs_here() {
-            return Err(Error::invalid("name", "this tool is the client's to use, not Loam's"));
+        let tool = tool.ok_or_else(|| Error::invalid("name", "no such tool in this session"))?;
+        if !tool.runs_on_server() {
+            return Err(Error::invalid("name", "this tool is executed by the client, not by Loam"));
         }
-        let usage = ToolUse {
+        let invocation = ToolInvocation {
             session: session.id,
             turn: None,
             message: None,
@@ -85,7 +85,7 @@ impl Conversation {
             call_id: format!("trial_{}", self.0.clock.id::<uuid::Uuid>().simple()),
             arguments: if trial.arguments.is_null() { String::new() } else { trial.arguments.to_string() },
         };
-        let outcome = self.execute_tool(scope, tool, usage).await;
+        let outcome = self.execute_tool(scope, tool, invocation).await;
         let opened = match &tool.execution {
             Execution::Http(request) => {
                 Some(secrets::open(&self.0.keyring, session.id, tool.name(), request)?)
@@ -103,10 +103,12 @@ impl Conversation {
 }
 
 pub(crate) fn router(conversation: Conversation) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(list, declare)).routes(routes!(try_one)).with_state(conversation)
+    OpenApiRouter::new().routes(routes!(list, declare)).routes(routes!(test)).with_state(conversation)
 }
 
-/// The tools of a session. Secrets are masked. There is an `ETag` once tools have been declared.
+/// Lists the tools of a session, with masked secrets.
+///
+/// The response has an `ETag` once tools have been declared.
 #[utoipa::path(
     get, path = "/api/v1/chat_sessions/{id}/tools", tag = "chat_sessions", operation_id = "chat_sessions_tools_get",
     params(("id" = ChatSessionId, Path)),
@@ -123,8 +125,10 @@ async fn list(
     Ok(row.map_or_else(none, |row| ToolListView::tagged(row).into_response()))
 }
 
-/// Declares the tools of a session, in place of those there are. A tool that Loam executes takes the permission
-/// `chat_sessions:all` besides. A secret sent as it is read stays as it is, while it goes to the same server.
+/// Declares the tools of a session, replacing the existing ones.
+///
+/// Tools that Loam executes also require `chat_sessions:all`. A secret sent in its masked form keeps the
+/// stored value, as long as the URL stays on the same server.
 #[utoipa::path(
     put, path = "/api/v1/chat_sessions/{id}/tools", tag = "chat_sessions", operation_id = "chat_sessions_tools_set",
     params(("id" = ChatSessionId, Path), ("If-Match" = Option<String>, Header, description = "the version you read")),
@@ -142,8 +146,9 @@ async fn declare(
     Ok(ToolListView::tagged(conversation.declare_tools(&scope, id, list.tools, &version).await?))
 }
 
-/// Tries a tool that Loam executes, with arguments as a model would send them: what the model would be told. It is a use
-/// like any other, and on record as one.
+/// Tests a tool that Loam executes, with arguments as a model would send them.
+///
+/// Returns the result that the model would get. The call is recorded like any other tool call.
 #[utoipa::path(
     post, path = "/api/v1/chat_sessions/{id}/tools/test", tag = "chat_sessions", operation_id = "chat_sessions_tools_test",
     params(("id" = ChatSessionId, Path)),
@@ -151,11 +156,11 @@ async fn declare(
     responses((status = 200, body = ToolTrialResult), (status = "4XX", body = ErrorBody)),
     security(("api_key" = ["turns:write"]))
 )]
-async fn try_one(
+async fn test(
     State(conversation): State<Conversation>,
     Caller(scope): Caller,
     Path(id): Path<ChatSessionId>,
     Json(trial): Json<ToolTrial>,
 ) -> ApiResult<axum::Json<ToolTrialResult>> {
-    Ok(axum::Json(conversation.try_tool(&scope, id, trial).await?))
+    Ok(axum::Json(conversation.test_tool(&scope, id, trial).await?))
 }

@@ -1,5 +1,6 @@
-//! Schemas of arguments. They come from outside, and are put to use on what a model wrote, so neither may cost the server
-//! more than its size: patterns run in linear time, nothing is fetched, and a schema can't unfold without bounds.
+//! Schemas of tool arguments. They come from outside and are applied to model output, so validation must have
+//! a bounded cost: patterns run in linear time, nothing is fetched, and the expanded size of a schema is
+//! limited.
 
 use std::collections::HashMap;
 
@@ -7,122 +8,123 @@ use jsonschema::{PatternOptions, Validator};
 use loam_kernel::{Error, Result};
 use serde_json::Value;
 
-/// Bytes of a schema.
+/// Maximum size of a schema in bytes.
 const MAX_BYTES: usize = 16 << 10;
-/// Bytes that one pattern may take when it is compiled.
+/// Maximum size of a compiled pattern in bytes.
 const MAX_PATTERN: usize = 256 << 10;
-/// Parts that a schema may have when its references are written out.
+/// Maximum number of subschemas and values of a schema after expanding its references.
 const MAX_PARTS: u64 = 20_000;
-/// Other ways to refer to a schema, whose targets are not as plain.
-const REFERRING: [&str; 5] =
+/// Other kinds of references, whose targets are harder to resolve.
+const OTHER_REFERENCES: [&str; 5] =
     ["$anchor", "$dynamicAnchor", "$dynamicRef", "$recursiveAnchor", "$recursiveRef"];
-/// Faults that a model is told of at once.
-const MAX_FAULTS: usize = 5;
+/// Maximum number of validation errors reported to the model at once.
+const MAX_VIOLATIONS: usize = 5;
 
-/// Refuses what is no JSON Schema of an object.
+/// Rejects what is not a JSON Schema of an object.
 pub(super) fn check(param: &str, schema: &Value) -> Result<()> {
     let bytes = serde_json::to_vec(schema).map_err(Error::internal)?.len();
     if bytes > MAX_BYTES {
         return Err(Error::invalid(param, format!("must be at most {MAX_BYTES} bytes")));
     }
     if !schema.is_object() {
-        return Err(Error::invalid(param, "must be a JSON Schema, an object"));
+        return Err(Error::invalid(param, "must be a JSON Schema object"));
     }
     if schema.get("type").is_some_and(|kind| kind != "object") {
-        return Err(Error::invalid(format!("{param}.type"), "must be `object`: arguments have names"));
+        return Err(Error::invalid(format!("{param}.type"), "must be `object`, because arguments are named"));
     }
-    jsonschema::meta::validate(schema).map_err(|fault| {
-        let path = format!("{param}{}", fault.instance_path().to_string().replace('/', "."));
-        Error::invalid(path, format!("is not valid in a JSON Schema: {}", fault.masked_with("the value")))
+    jsonschema::meta::validate(schema).map_err(|error| {
+        let path = format!("{param}{}", error.instance_path().to_string().replace('/', "."));
+        Error::invalid(path, format!("is not valid in a JSON Schema: {}", error.masked_with("the value")))
     })
 }
 
-/// A schema that has been checked, ready to check arguments with. One that refers to itself, or to elsewhere, is refused.
+/// Compiles a schema that has been checked. Rejects recursive schemas and references to other documents.
 pub(super) fn compiled(param: &str, schema: &Value) -> Result<Validator> {
-    let parts = Unfolding { whole: schema, known: HashMap::new() }.parts(schema, &mut Vec::new());
-    let why = match parts {
+    let parts = PartCounter { root: schema, counted: HashMap::new() }.parts(schema, &mut Vec::new());
+    let problem = match parts {
         Ok(parts) if parts <= MAX_PARTS => None,
-        Ok(_) => Some("has too many parts when its references are written out"),
-        Err(why) => Some(why),
+        Ok(_) => Some("is too large after expanding its references"),
+        Err(problem) => Some(problem),
     };
-    if let Some(why) = why {
-        return Err(Error::invalid(param, why));
+    if let Some(problem) = problem {
+        return Err(Error::invalid(param, problem));
     }
     let patterns = PatternOptions::regex().size_limit(MAX_PATTERN);
     let built = jsonschema::options().offline().with_pattern_options(patterns).build(schema);
-    built.map_err(|fault| {
-        Error::invalid(param, format!("can't be used to check arguments: {}", fault.masked_with("a value")))
+    built.map_err(|error| {
+        Error::invalid(param, format!("can't be used to check arguments: {}", error.masked_with("a value")))
     })
 }
 
-/// What is wrong with arguments, in words for the model; none if nothing is.
-pub(super) fn faults(validator: &Validator, arguments: &Value) -> Option<String> {
-    let faults: Vec<String> = validator
+/// The validation errors of arguments, worded for the model; `None` if they are valid.
+pub(super) fn violations(validator: &Validator, arguments: &Value) -> Option<String> {
+    let violations: Vec<String> = validator
         .iter_errors(arguments)
-        .take(MAX_FAULTS)
-        .map(|fault| {
-            let path = fault.instance_path().to_string();
-            let place = if path.is_empty() { "the arguments".to_owned() } else { format!("`{path}`") };
-            format!("{place}: {fault}")
+        .take(MAX_VIOLATIONS)
+        .map(|error| {
+            let path = error.instance_path().to_string();
+            let location = if path.is_empty() { "the arguments".to_owned() } else { format!("`{path}`") };
+            format!("{location}: {error}")
         })
         .collect();
-    (!faults.is_empty()).then(|| faults.join("; "))
+    (!violations.is_empty()).then(|| violations.join("; "))
 }
 
-/// Counts the parts of a schema with its references written out.
-struct Unfolding<'a> {
-    whole: &'a Value,
-    /// What has been counted, by its place in memory.
-    known: HashMap<*const Value, u64>,
+/// Counts the parts of a schema after expanding its references.
+struct PartCounter<'a> {
+    root: &'a Value,
+    /// Counts so far, by address.
+    counted: HashMap<*const Value, u64>,
 }
 
-impl<'a> Unfolding<'a> {
-    fn parts(&mut self, part: &'a Value, above: &mut Vec<*const Value>) -> Result<u64, &'static str> {
-        let place: *const Value = part;
-        if let Some(known) = self.known.get(&place) {
-            return Ok(*known);
+impl<'a> PartCounter<'a> {
+    fn parts(&mut self, part: &'a Value, ancestors: &mut Vec<*const Value>) -> Result<u64, &'static str> {
+        let address: *const Value = part;
+        if let Some(counted) = self.counted.get(&address) {
+            return Ok(*counted);
         }
-        if above.contains(&place) {
-            return Err("refers to itself, so arguments can't be checked at a bounded cost: write it out");
+        if ancestors.contains(&address) {
+            return Err("is recursive, so arguments can't be validated at a bounded cost; expand it");
         }
-        above.push(place);
+        ancestors.push(address);
         let mut sum = 1_u64;
         match part {
             Value::Object(fields) => {
                 for (name, value) in fields {
-                    let elsewhere = REFERRING.contains(&name.as_str()) || name == "$id" && above.len() > 1;
+                    let elsewhere =
+                        OTHER_REFERENCES.contains(&name.as_str()) || name == "$id" && ancestors.len() > 1;
                     if elsewhere && !value.is_object() {
-                        return Err("must refer by `$ref` alone, and to `#/…`");
+                        return Err("must use only `$ref` for references, to `#/…`");
                     }
-                    // there `id` would be what `$id` is
+                    // In draft 4, `id` has the meaning of `$id`.
                     if name == "$schema" && value.as_str().is_some_and(|draft| draft.contains("draft-04")) {
-                        return Err("must be of draft 6 of JSON Schema or later");
+                        return Err("must be JSON Schema draft 6 or later");
                     }
                     sum = sum.saturating_add(match (name.as_str(), value) {
                         ("$ref", Value::String(to)) => {
                             let to = self.target(to)?;
-                            self.parts(to, above)?
+                            self.parts(to, ancestors)?
                         }
-                        (_, value) => self.parts(value, above)?,
+                        (_, value) => self.parts(value, ancestors)?,
                     });
                 }
             }
             Value::Array(items) => {
                 for item in items {
-                    sum = sum.saturating_add(self.parts(item, above)?);
+                    sum = sum.saturating_add(self.parts(item, ancestors)?);
                 }
             }
             _ => {}
         }
-        above.pop();
-        self.known.insert(place, sum);
+        ancestors.pop();
+        self.counted.insert(address, sum);
         Ok(sum)
     }
 
     fn target(&self, to: &str) -> Result<&'a Value, &'static str> {
         let pointer = to.strip_prefix('#').filter(|pointer| pointer.is_empty() || pointer.starts_with('/'));
-        let pointer = pointer.ok_or("must refer to itself alone, as in `#/$defs/…`")?;
-        self.whole.pointer(pointer).ok_or("refers to something that it doesn't have")
+        let pointer = pointer.ok_or("must only refer to itself, as in `#/$defs/…`")?;
+        self.root.pointer(pointer).ok_or("contains a reference to a missing part")
     }
 }
 
@@ -133,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_schema_of_an_object_is_refused() {
+    fn an_invalid_object_schema_is_rejected() {
         assert!(check("p", &json!({"type": "object", "properties": {"a": {"type": "string"}}})).is_ok());
         for (schema, param) in [
             (json!([]), "p"),
@@ -148,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_schema_that_unfolds_without_bounds_is_refused() {
+    fn an_unbounded_schema_is_rejected() {
         let mut definitions = json!({"d0": {"type": "string"}});
         for i in 1..60 {
             let below = json!({"$ref": format!("#/$defs/d{}", i - 1)});
@@ -169,8 +171,8 @@ mod tests {
         }
         let shared = json!({"$defs": {"s": {"type": "string", "pattern": "^a+$"}}, "properties": {"a": {"$ref": "#/$defs/s"}, "customerRef": {"$ref": "#/$defs/s"}}});
         let validator = compiled("p", &shared).expect("bounded");
-        assert_eq!(faults(&validator, &json!({"a": "aaa"})), None);
-        let said = faults(&validator, &json!({"a": 1})).expect("refused");
-        assert!(said.contains("`/a`") && said.contains("string"), "{said}");
+        assert_eq!(violations(&validator, &json!({"a": "aaa"})), None);
+        let message = violations(&validator, &json!({"a": 1})).expect("refused");
+        assert!(message.contains("`/a`") && message.contains("string"), "{message}");
     }
 }

@@ -1,5 +1,5 @@
-//! The secrets of a tool, the values of its headers and what its requests are signed with: sealed where they are kept,
-//! masked where they are read.
+//! The secrets of a tool, its header values and its signing secret: sealed in the database, masked in
+//! responses.
 
 use std::collections::BTreeMap;
 
@@ -11,13 +11,13 @@ use sea_orm::{ColumnTrait, QueryFilter};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use super::check::is_kept;
+use super::check::is_masked;
 use super::declaration::{Execution, HttpExecution, ToolDeclaration};
 use super::service::KEY;
 use crate::session_configs::entity::{Column, Entity, Model};
 
-/// Where a secret is kept, to which its sealing is bound.
-fn place(session: ChatSessionId, tool: &str, name: &str) -> String {
+/// The path that a sealed secret is bound to.
+fn seal_path(session: ChatSessionId, tool: &str, name: &str) -> String {
     format!("session_configs/{session}/tools.{tool}.{name}")
 }
 
@@ -30,24 +30,24 @@ impl SealedRows for Entity {
 
     fn each(row: &mut Model, visit: Visit<'_>) -> Result<()> {
         let session = row.session_id;
-        // of another setting the value is the caller's own, whatever it looks like
+        // The value of any other setting is the caller's data, whatever it looks like.
         let tools = if row.key == KEY { row.value.as_array_mut() } else { None };
         for tool in tools.into_iter().flatten() {
             let name = tool["function"]["name"].as_str().unwrap_or_default().to_owned();
             let Some(execution) = tool.get_mut("execution") else { continue };
             let headers = execution.get_mut("headers").and_then(Value::as_object_mut);
             for (header, value) in headers.into_iter().flatten() {
-                visit_json(&place(session, &name, &format!("headers.{header}")), value, visit)?;
+                visit_json(&seal_path(session, &name, &format!("headers.{header}")), value, visit)?;
             }
             if let Some(secret) = execution.get_mut("secret") {
-                visit_json(&place(session, &name, "secret"), secret, visit)?;
+                visit_json(&seal_path(session, &name, "secret"), secret, visit)?;
             }
         }
         Ok(())
     }
 }
 
-/// Changes each secret of a tool, given its name.
+/// Replaces each secret of a tool; `change` gets its field name.
 fn each(tool: &mut ToolDeclaration, mut change: impl FnMut(&str, &Value) -> Result<Value>) -> Result<()> {
     let Execution::Http(request) = &mut tool.execution else { return Ok(()) };
     for (name, value) in &mut request.headers {
@@ -59,8 +59,8 @@ fn each(tool: &mut ToolDeclaration, mut change: impl FnMut(&str, &Value) -> Resu
     Ok(())
 }
 
-/// Seals the secrets of tools that have been checked. One that is given as it is read stays as it was, if the tool of that
-/// name still sends it to the same server: who may change a tool may not thereby learn what it is trusted with.
+/// Seals the secrets of validated tools. A masked secret keeps the stored value if the tool of that name
+/// still sends it to the same server: permission to change a tool must not reveal its secrets.
 pub(super) fn seal(
     keyring: &Keyring,
     clock: &Clock,
@@ -74,13 +74,14 @@ pub(super) fn seal(
         each(tool, |field, value| {
             let param = || format!("tools[{i}].execution.{field}");
             match value.as_str() {
-                Some(secret) => keyring.seal_json(clock, &place(session, &name, field), secret),
-                None if is_kept(value) => {
-                    let kept = old.and_then(|old| kept(old, field));
-                    let kept =
-                        kept.ok_or_else(|| Error::invalid(param(), "is not kept; send the value itself"))?;
+                Some(secret) => keyring.seal_json(clock, &seal_path(session, &name, field), secret),
+                None if is_masked(value) => {
+                    let stored = old.and_then(|old| stored_secret(old, field));
+                    let stored = stored.ok_or_else(|| {
+                        Error::invalid(param(), "has no stored value; send the secret itself")
+                    })?;
                     origin::check_kept(param(), old.and_then(self::url), url.as_deref())?;
-                    Ok(kept.clone())
+                    Ok(stored.clone())
                 }
                 None => Err(Error::invalid(param(), "must be a string")),
             }
@@ -89,7 +90,7 @@ pub(super) fn seal(
     Ok(())
 }
 
-fn kept<'a>(tool: &'a ToolDeclaration, field: &str) -> Option<&'a Value> {
+fn stored_secret<'a>(tool: &'a ToolDeclaration, field: &str) -> Option<&'a Value> {
     let Execution::Http(request) = &tool.execution else { return None };
     match field.strip_prefix("headers.") {
         Some(header) => request.headers.get(header),
@@ -97,37 +98,37 @@ fn kept<'a>(tool: &'a ToolDeclaration, field: &str) -> Option<&'a Value> {
     }
 }
 
-/// Where a tool's requests go.
+/// The URL of a tool's requests.
 fn url(tool: &ToolDeclaration) -> Option<&str> {
     let Execution::Http(request) = &tool.execution else { return None };
     Some(&request.url)
 }
 
-/// A tool as a reader sees it.
+/// The tool with masked secrets.
 pub(super) fn mask(mut tool: ToolDeclaration) -> ToolDeclaration {
-    // masking can't fail
+    // Masking can't fail.
     _ = each(&mut tool, |_, value| Ok(masked(value)));
     tool
 }
 
-/// The secrets of a request, opened.
-pub(super) struct Opened {
+/// The opened secrets of a tool.
+pub(super) struct ToolSecrets {
     pub(super) headers: BTreeMap<String, Zeroizing<String>>,
     pub(super) secret: Option<Zeroizing<String>>,
 }
 
-/// Opens the secrets of a tool that was declared in this session.
+/// Opens the secrets of a tool declared in this session.
 pub(super) fn open(
     keyring: &Keyring,
     session: ChatSessionId,
     tool: &str,
     request: &HttpExecution,
-) -> Result<Opened> {
-    let open = |field: &str, value: &Value| keyring.open_json(&place(session, tool, field), value);
+) -> Result<ToolSecrets> {
+    let open = |field: &str, value: &Value| keyring.open_json(&seal_path(session, tool, field), value);
     let headers = request.headers.iter().map(|(name, value)| {
         let value = open(&format!("headers.{name}"), value)?;
         Ok((name.clone(), value))
     });
     let secret = request.secret.as_ref().map(|value| open("secret", value)).transpose()?;
-    Ok(Opened { headers: headers.collect::<Result<_>>()?, secret })
+    Ok(ToolSecrets { headers: headers.collect::<Result<_>>()?, secret })
 }

@@ -1,4 +1,4 @@
-//! Declaring tools.
+//! Declares tools.
 
 use loam_db::Tx;
 use loam_http::surface::{IfMatch, etag, next_version};
@@ -15,7 +15,7 @@ use crate::chat_sessions::update::get_active;
 use crate::session_configs::entity::{ActiveModel, Column, Entity, Model as Setting};
 use crate::session_configs::service::UNSET;
 
-/// The setting of a session that holds its tools. It is written here alone: it holds secrets.
+/// The setting of a session that holds its tools. Only this module writes it, because it holds secrets.
 pub(crate) const KEY: &str = "tools";
 
 /// The tools of a session.
@@ -40,14 +40,14 @@ fn read(row: Setting) -> Result<Vec<ToolDeclaration>> {
 }
 
 impl Conversation {
-    /// The tools of a session as a reader sees them, and when they were declared; none: never.
+    /// The tools of a session with masked secrets; `None` if none were declared.
     pub(super) async fn list_tools(&self, scope: &Scope, id: ChatSessionId) -> Result<Option<Setting>> {
         let tx = self.0.db.read(scope).await?;
         let session = access::get(&tx, id).await?;
         Ok(setting(&tx, session.id).await?.map(masked))
     }
 
-    /// Declares the tools of a session: all of them, in place of those there are.
+    /// Declares the tools of a session, replacing the existing ones.
     pub(super) async fn declare_tools(
         &self,
         scope: &Scope,
@@ -57,9 +57,9 @@ impl Conversation {
     ) -> Result<Setting> {
         check::all(&self.0.client, scope, &tools)?;
         let tx = self.0.db.write(scope).await?;
-        // the session's lock puts those who declare at once in an order
+        // The session's row lock orders concurrent declarations.
         let session = get_active(&tx, id).await?;
-        // its own lock keeps a rotation of the master key from sealing it anew meanwhile
+        // The setting's own lock prevents a master key rotation from resealing it meanwhile.
         let old = setting_locked(&tx, session.id).await?;
         version.check(&old.as_ref().map_or_else(|| UNSET.to_owned(), |row| etag(row.updated_at)))?;
         let before = old.clone().map(read).transpose()?.unwrap_or_default();
@@ -93,12 +93,12 @@ impl Conversation {
     }
 }
 
-/// What the audit trail says of tools: which there are, and where Loam sends their use.
+/// The audited view of tools: their names, and the URLs of those that Loam executes.
 fn summary(tools: &[ToolDeclaration]) -> Vec<serde_json::Value> {
     let one = |tool: &ToolDeclaration| match &tool.execution {
         Execution::Client {} => json!({ "name": tool.name(), "execution": "client" }),
         Execution::Http(request) => {
-            // a key may stand in the query
+            // The query may contain a key.
             let url = request.url.split('?').next();
             json!({ "name": tool.name(), "execution": "http", "url": url })
         }
@@ -106,12 +106,12 @@ fn summary(tools: &[ToolDeclaration]) -> Vec<serde_json::Value> {
     tools.iter().map(one).collect()
 }
 
-/// A setting as a reader sees it: the secrets of tools are masked.
+/// The setting with the secrets of tools masked.
 pub(crate) fn masked(row: Setting) -> Setting {
     if row.key != KEY {
         return row;
     }
-    // what can't be read is not shown: it may hold a secret all the same
+    // An unreadable value is not shown, because it may contain a secret.
     let tools: Vec<_> = read(row.clone()).unwrap_or_default().into_iter().map(secrets::mask).collect();
     Setting { value: serde_json::to_value(tools).unwrap_or_default(), ..row }
 }

@@ -1,5 +1,5 @@
-//! The moment at which it is a turn's turn: its question is stored, and nothing of another comes between that and the
-//! answer.
+//! The start of a turn: its question is stored, and no message of another turn comes between the question and
+//! the answer.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use loam_db::Tx;
@@ -13,39 +13,39 @@ use crate::Conversation;
 use crate::chat_sessions::entity as sessions;
 use crate::messages::append::append;
 
-/// How long a node holds a turn without renewing.
+/// How long a node's lease on a turn lasts without renewal.
 const LEASE: TimeDelta = TimeDelta::seconds(60);
 
-/// The turns of a session that have not ended, in the order in which they came.
+/// The turns of a session that have not ended, oldest first.
 pub(super) async fn open_turns<R>(tx: &Tx<R>, session: ChatSessionId) -> Result<Vec<Model>> {
     let open = tx.find::<Entity>().filter(Column::SessionId.eq(session)).filter(Column::EndedAt.is_null());
     open.order_by_asc(Column::Id).all().await
 }
 
-/// A turn that begins.
-pub(super) struct Beginning<'a> {
+/// A turn to start.
+pub(super) struct TurnStart<'a> {
     pub(super) turn: TurnId,
     pub(super) input: &'a Input,
-    /// The question, if it is a message already.
+    /// The question, if it is a stored message already.
     pub(super) question: Option<MessageId>,
     pub(super) model: &'a str,
 }
 
 impl Conversation {
-    /// Until when this node holds a turn; for ever where there is no other node.
+    /// When a lease taken now expires; `None` if there are no other nodes.
     pub(super) fn lease(&self) -> Option<DateTime<Utc>> {
         (!self.0.db.is_embedded()).then(|| self.0.clock.now() + LEASE)
     }
 
-    /// Begins a turn: stores its question, and sets what that changes in its row. The session is locked.
-    pub(super) async fn begin<R>(
+    /// Starts a turn: stores its question and updates its row. The session must be locked.
+    pub(super) async fn begin_turn<R>(
         &self,
         tx: &Tx<R>,
         session: sessions::Model,
-        beginning: Beginning<'_>,
+        start: TurnStart<'_>,
         row: &mut ActiveModel,
     ) -> Result<(sessions::Model, Vec<TurnEvent>)> {
-        let Beginning { turn, input, question, model } = beginning;
+        let TurnStart { turn, input, question, model } = start;
         let (mut session, mut question) = (session, question);
         if question.is_none()
             && let Some(mut message) = input.question()?

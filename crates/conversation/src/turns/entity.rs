@@ -5,30 +5,30 @@ use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// How far a turn has come.
+/// State of a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum TurnState {
-    /// It waits for the turns before it.
+    /// It waits for earlier turns of the session.
     Queued,
     /// The model answers.
     Running,
-    /// The model asked for tools that the client has to use.
+    /// The client has to execute tool calls.
     RequiresAction,
-    /// It has its answer.
+    /// The answer is complete.
     Completed,
-    /// Somebody stopped it; what had come is kept.
+    /// It was stopped; partial output is kept.
     Stopped,
-    /// The server died or was stopped meanwhile; what had come is kept.
+    /// The server stopped or crashed; partial output is kept.
     Interrupted,
-    /// The provider failed; what had come is kept.
+    /// The model call failed; partial output is kept.
     Failed,
 }
 
 /// A turn.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-#[sea_orm(table_name = "turns", comment = "a question and its answer")]
+#[sea_orm(table_name = "turns", comment = "turns: a question and its answer")]
 pub struct Model {
     /// The tenant.
     #[sea_orm(primary_key, auto_increment = false)]
@@ -36,60 +36,64 @@ pub struct Model {
     /// The turn.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: TurnId,
-    /// In which session.
-    #[sea_orm(comment = "the conversation")]
+    /// Session ID.
+    #[sea_orm(comment = "session ID")]
     pub session_id: ChatSessionId,
-    /// The turn that it goes on from.
-    #[sea_orm(comment = "turn that it goes on from; another one's too where the conversation branches")]
+    /// ID of the turn that it follows.
+    #[sea_orm(
+        comment = "ID of the turn that it follows; several turns follow the same one where the conversation branches"
+    )]
     pub parent_turn_id: Option<TurnId>,
-    /// The message that it goes on from.
-    #[sea_orm(comment = "message that it goes on from")]
+    /// ID of the message that it follows.
+    #[sea_orm(comment = "ID of the message that it follows")]
     pub parent_id: Option<MessageId>,
-    /// The question.
-    #[sea_orm(comment = "the question")]
+    /// ID of the question.
+    #[sea_orm(comment = "message ID of the question")]
     pub user_message_id: Option<MessageId>,
-    /// The answer.
-    #[sea_orm(comment = "the answer, its last message")]
+    /// ID of the answer.
+    #[sea_orm(comment = "message ID of the answer: its last message")]
     pub assistant_message_id: Option<MessageId>,
-    /// How far it has come.
+    /// State.
     #[sea_orm(comment = "queued, running, requires_action, completed, stopped, interrupted, failed")]
     pub state: TurnState,
-    /// Which model was asked.
-    #[sea_orm(column_type = "Text", nullable, comment = "route or `provider/model` that was asked")]
+    /// Model that answers.
+    #[sea_orm(column_type = "Text", nullable, comment = "route or `provider/model` that answers")]
     pub model: Option<String>,
-    /// What was asked for.
-    #[sea_orm(column_type = "JsonBinary", comment = "what the client asked for")]
+    /// The client's request.
+    #[sea_orm(column_type = "JsonBinary", comment = "the client's request")]
     pub input: Json,
-    /// What its stream said.
-    #[sea_orm(column_type = "Blob", nullable, comment = "events of its stream, packed; once it has ended")]
+    /// Events of its stream.
+    #[sea_orm(column_type = "Blob", nullable, comment = "events of its stream, packed")]
     pub events: Option<Vec<u8>>,
-    /// When its stream was deleted.
-    #[sea_orm(comment = "when its stream was deleted; null while it is there")]
+    /// When its events were deleted.
+    #[sea_orm(comment = "when its events were deleted; null if they were not")]
     pub events_deleted_at: Option<DateTimeUtc>,
-    /// The call that gave the answer.
-    #[sea_orm(comment = "the last model call of it")]
+    /// ID of the last model call.
+    #[sea_orm(comment = "ID of its last model call")]
     pub llm_call_id: Option<LlmCallId>,
-    /// The node that runs it.
-    #[sea_orm(comment = "the node that runs it")]
+    /// ID of the node that runs it.
+    #[sea_orm(comment = "ID of the node that runs it")]
     pub node_id: NodeId,
-    /// What went wrong.
-    #[sea_orm(column_type = "Text", nullable, comment = "what went wrong")]
+    /// Error.
+    #[sea_orm(column_type = "Text", nullable, comment = "error")]
     pub error: Option<String>,
-    /// Whether somebody wants it stopped.
-    #[sea_orm(comment = "whether somebody wants it stopped")]
+    /// Whether a stop was requested.
+    #[sea_orm(comment = "whether a stop was requested")]
     pub stop_requested: bool,
-    /// Until when its node holds it.
-    #[sea_orm(comment = "until when its node holds it")]
+    /// When the lease of its node expires.
+    #[sea_orm(
+        comment = "when the lease of its node expires; in state requires_action: when its tool calls expire"
+    )]
     pub lease_until: Option<DateTimeUtc>,
-    /// When it began.
-    #[sea_orm(comment = "when it was its turn")]
+    /// When it started.
+    #[sea_orm(comment = "when it started")]
     pub started_at: Option<DateTimeUtc>,
     /// When it ended.
-    #[sea_orm(comment = "when it had its end")]
+    #[sea_orm(comment = "when it ended")]
     pub ended_at: Option<DateTimeUtc>,
-    /// When it was asked for.
+    /// When it was created.
     pub created_at: DateTimeUtc,
-    /// When it was changed.
+    /// When it last changed.
     pub updated_at: DateTimeUtc,
 }
 
@@ -102,7 +106,7 @@ impl ActiveModelBehavior for ActiveModel {}
 loam_db::tenant_entity!(Entity, Column::TenantId, Column::Id);
 
 impl TurnState {
-    /// As it is written.
+    /// The stored and serialized name.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Queued => "queued",

@@ -1,7 +1,7 @@
-//! What a turn's stream says, and how it says it.
+//! The events of a turn's stream, and how they are rendered.
 //!
-//! The bytes of an event depend on nothing but the event and its number, so whoever attaches again, from any number, at any
-//! server, before or after the end, gets the bytes that were sent before.
+//! The bytes of a rendered event depend only on the event and its number. So a client that reconnects, from
+//! any event, to any node, before or after the end, gets the same bytes.
 
 use loam_kernel::{ChatSessionId, Error, MessageId, Result, TurnId};
 use loam_platform::pack::{pack, unpack};
@@ -12,23 +12,23 @@ use utoipa::ToSchema;
 use super::entity::TurnState;
 use crate::messages::entity::{FinishReason, Role};
 
-/// An event. They are numbered from 1. Kept in a journal and in the database by their place in this list, so new kinds and
-/// fields go to the end.
+/// An event. Events are numbered from 1. The journal and the database store them with postcard, which
+/// identifies variants and fields by position: add new ones at the end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum TurnEvent {
-    /// It is its turn: the question is stored.
+    /// The turn started, and its question is stored.
     Started { turn: TurnId, session: ChatSessionId, user_message: Option<MessageId>, model: String },
-    /// The model says more.
+    /// Output text.
     Delta(String),
-    /// The model thinks on.
+    /// Reasoning text.
     Reasoning(String),
-    /// The model wants tools used.
+    /// The model requested tool calls.
     ToolCalls(Vec<ToolCall>),
-    /// A tool was used.
+    /// A tool call finished.
     ToolResult { call_id: String, content: String, is_error: bool },
-    /// The client has to use tools; nothing comes before it sends their results.
+    /// The client has to execute tool calls and send their results.
     RequiresAction(Vec<ToolCall>),
-    /// A message of the answer is stored.
+    /// A message of the answer was stored.
     Message {
         id: MessageId,
         number: i64,
@@ -36,34 +36,39 @@ pub(crate) enum TurnEvent {
         finish_reason: Option<FinishReason>,
         tokens: Option<Tokens>,
     },
-    /// Nothing more comes.
-    Ended { state: TurnState, finish_reason: Option<FinishReason>, tokens: Tokens, fault: Option<Fault> },
+    /// The last event.
+    Ended {
+        state: TurnState,
+        finish_reason: Option<FinishReason>,
+        tokens: Tokens,
+        failure: Option<TurnFailure>,
+    },
 }
 
-/// A use of a tool that the model wants.
+/// A tool call requested by the model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ToolCall {
-    /// The model's id of it, to be sent back with the result.
+    /// ID assigned by the model; send it back with the result.
     pub id: String,
-    /// The tool.
+    /// Name of the tool.
     pub name: String,
-    /// What it is to be used with: JSON, as the model wrote it.
+    /// Arguments as JSON, as the model wrote them.
     pub arguments: String,
 }
 
 impl ToolCall {
-    /// In OpenAI's words.
+    /// In OpenAI's format.
     pub(crate) fn wire(&self) -> Value {
         json!({"id": self.id, "type": "function", "function": {"name": self.name, "arguments": self.arguments}})
     }
 }
 
-/// What model calls took.
+/// Token usage of model calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Tokens {
-    /// Tokens read.
+    /// Prompt tokens.
     pub prompt_tokens: u64,
-    /// Tokens written.
+    /// Completion tokens.
     pub completion_tokens: u64,
 }
 
@@ -84,14 +89,14 @@ impl Tokens {
     }
 }
 
-/// What went wrong.
+/// Why a turn failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Fault {
+pub(crate) struct TurnFailure {
     pub(crate) code: String,
     pub(crate) message: String,
 }
 
-impl From<&Error> for Fault {
+impl From<&Error> for TurnFailure {
     fn from(error: &Error) -> Self {
         Self { code: error.code().to_owned(), message: error.message().to_owned() }
     }
@@ -118,7 +123,9 @@ impl TurnEvent {
                 "turn_id": turn, "session_id": session, "user_message_id": user_message, "model": model,
             }),
             Self::Delta(text) | Self::Reasoning(text) => json!({ "text": text }),
-            Self::ToolCalls(wanted) | Self::RequiresAction(wanted) => json!({ "tool_calls": calls(wanted) }),
+            Self::ToolCalls(tool_calls) | Self::RequiresAction(tool_calls) => {
+                json!({ "tool_calls": calls(tool_calls) })
+            }
             Self::ToolResult { call_id, content, is_error } => {
                 json!({ "tool_call_id": call_id, "content": content, "is_error": is_error })
             }
@@ -126,34 +133,34 @@ impl TurnEvent {
                 "message_id": id, "sequence_number": number, "role": role, "finish_reason": finish_reason,
                 "usage": tokens.map(Tokens::wire),
             }),
-            Self::Ended { state, finish_reason, tokens, fault } => json!({
+            Self::Ended { state, finish_reason, tokens, failure } => json!({
                 "state": state, "finish_reason": finish_reason, "usage": tokens.wire(),
-                "error": fault.as_ref().map(|fault| json!({ "code": fault.code, "message": fault.message })),
+                "error": failure.as_ref().map(|failure| json!({ "code": failure.code, "message": failure.message })),
             }),
         }
     }
 
-    /// The event with its number, as a client gets it.
+    /// Renders the event with its number as a server-sent event.
     pub(crate) fn render(&self, number: usize, out: &mut String) {
         use std::fmt::Write;
-        // writing to a text can't fail
+        // Writing to a string can't fail.
         _ = write!(out, "id: {number}\nevent: {}\ndata: {}\n\n", self.name(), self.data());
     }
 
-    /// Whether a stream ends behind it, if nothing has come after it.
-    pub(crate) fn is_rest(&self) -> bool {
+    /// Whether a stream ends after this event, if it is the last one.
+    pub(crate) fn is_final(&self) -> bool {
         matches!(self, Self::RequiresAction(_) | Self::Ended { .. })
     }
 }
 
-/// Events as they are kept in the database.
+/// Encodes events for the database.
 pub(crate) fn pack_events(events: &[TurnEvent]) -> Result<Vec<u8>> {
     let plain = postcard::to_allocvec(events).map_err(Error::internal)?;
     let bytes = plain.len();
     Ok(pack(&[plain], false, bytes))
 }
 
-/// Reads them back.
+/// Decodes events.
 pub(crate) fn unpack_events(packed: &[u8]) -> Result<Vec<TurnEvent>> {
     match unpack(packed) {
         Some(opened) => postcard::from_bytes(&opened.body).map_err(Error::internal),
@@ -168,14 +175,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_is_rendered_from_itself_and_its_number_alone() {
+    fn rendering_depends_only_on_the_event_and_its_number() {
         let mut out = String::new();
         TurnEvent::Delta("a\nb \"c\" 沃".to_owned()).render(7, &mut out);
         assert_eq!(out, "id: 7\nevent: delta\ndata: {\"text\":\"a\\nb \\\"c\\\" 沃\"}\n\n");
     }
 
     #[test]
-    fn events_come_back_as_they_were() {
+    fn events_survive_a_round_trip() {
         let id = Uuid::from_u128(7);
         let call = ToolCall { id: "c".to_owned(), name: "f".to_owned(), arguments: "{}".to_owned() };
         let events = vec![
@@ -201,7 +208,7 @@ mod tests {
                 state: TurnState::Failed,
                 finish_reason: None,
                 tokens: Tokens::default(),
-                fault: Some(Fault { code: "c".to_owned(), message: "m".to_owned() }),
+                failure: Some(TurnFailure { code: "c".to_owned(), message: "m".to_owned() }),
             },
         ];
         let packed = pack_events(&events).expect("packed");

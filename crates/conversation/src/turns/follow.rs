@@ -1,4 +1,5 @@
-//! Following a turn's stream from any place: in this process's memory while it runs here, in the database otherwise.
+//! Follows a turn's stream from any position: from memory while the turn runs in this process, else from the
+//! database.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,37 +16,37 @@ use tokio::sync::watch;
 
 use super::entity::{Entity, TurnState};
 use super::event::{TurnEvent, unpack_events};
-use super::live::{Live, Shown};
+use super::live::{LiveTurn, Published};
 use super::part;
-use super::recover::join;
+use super::recover::merge_part;
 use crate::Conversation;
 
-/// How often it is looked what a turn of another node has come to.
-const LOOK: Duration = Duration::from_millis(250);
-/// When nothing comes for so long, a comment shows that the connection lives.
-const QUIET: Duration = Duration::from_secs(15);
-const COMMENT: &str = ": still here\n\n";
+/// How often a turn that another node runs is polled.
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
+/// Idle time after which a comment is sent to keep the connection alive.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
+const KEEPALIVE: &str = ": still here\n\n";
 
 const TURN_ID: HeaderName = HeaderName::from_static("x-loam-turn-id");
 
-/// A reader of a turn's stream.
+/// A client that follows a turn's stream.
 pub(crate) struct Follower {
     conversation: Conversation,
     scope: Scope,
     turn: TurnId,
-    /// Events that it has.
+    /// Number of events sent.
     sent: usize,
-    place: Place,
+    position: StreamPosition,
 }
 
-enum Place {
-    Here(Arc<Live>, watch::Receiver<Shown>),
+enum StreamPosition {
+    Live(Arc<LiveTurn>, watch::Receiver<Published>),
     Database,
     End,
 }
 
 impl Conversation {
-    /// Follows a turn that the caller may see, behind so many events.
+    /// Follows a turn that the caller may see, after the first `sent` events.
     pub(crate) fn follow(&self, scope: &Scope, turn: TurnId, sent: usize) -> Follower {
         match self.0.turns.get(turn) {
             Some(live) => self.follow_live(scope, live, sent),
@@ -54,78 +55,79 @@ impl Conversation {
                 scope: scope.clone(),
                 turn,
                 sent,
-                place: Place::Database,
+                position: StreamPosition::Database,
             },
         }
     }
 
-    /// Follows a turn that was begun here just now.
-    pub(crate) fn follow_live(&self, scope: &Scope, live: Arc<Live>, sent: usize) -> Follower {
-        let shown = live.watch();
+    /// Follows a turn that was just started in this process.
+    pub(crate) fn follow_live(&self, scope: &Scope, live: Arc<LiveTurn>, sent: usize) -> Follower {
+        let published = live.subscribe();
         let turn = live.id;
         Follower {
             conversation: self.clone(),
             scope: scope.clone(),
             turn,
             sent,
-            place: Place::Here(live, shown),
+            position: StreamPosition::Live(live, published),
         }
     }
 }
 
 impl Follower {
-    /// What comes next; none at the end.
+    /// The next events; `None` at the end.
     pub(crate) async fn next(&mut self) -> Result<Option<String>> {
         loop {
-            match &mut self.place {
-                Place::End => return Ok(None),
-                Place::Database => {
-                    if let Some(text) = self.look().await? {
+            match &mut self.position {
+                StreamPosition::End => return Ok(None),
+                StreamPosition::Database => {
+                    if let Some(text) = self.poll_database().await? {
                         return Ok(Some(text));
                     }
-                    if !matches!(self.place, Place::End) {
-                        tokio::time::sleep(LOOK).await;
+                    if !matches!(self.position, StreamPosition::End) {
+                        tokio::time::sleep(POLL_INTERVAL).await;
                     }
                 }
-                Place::Here(live, watched) => {
-                    let shown = *watched.borrow_and_update();
-                    if shown.events > self.sent {
-                        let text = live.render(self.sent, shown.events);
-                        self.sent = shown.events;
+                StreamPosition::Live(live, watched) => {
+                    let published = *watched.borrow_and_update();
+                    if published.events > self.sent {
+                        let text = live.render(self.sent, published.events);
+                        self.sent = published.events;
                         return Ok(Some(text));
                     }
-                    if shown.over {
-                        // not at rest: somebody else has ended it, and has the rest
-                        let rests = live.events().last().is_some_and(TurnEvent::is_rest);
-                        self.place = if rests { Place::End } else { Place::Database };
+                    if published.done {
+                        // The last event is not final: another node ended the turn, and the database has the
+                        // remaining events.
+                        let is_final = live.events().last().is_some_and(TurnEvent::is_final);
+                        self.position = if is_final { StreamPosition::End } else { StreamPosition::Database };
                         continue;
                     }
-                    match tokio::time::timeout(QUIET, watched.changed()).await {
+                    match tokio::time::timeout(KEEPALIVE_INTERVAL, watched.changed()).await {
                         Ok(Ok(())) => {}
-                        Ok(Err(_)) => self.place = Place::Database,
-                        Err(_) => return Ok(Some(COMMENT.to_owned())),
+                        Ok(Err(_)) => self.position = StreamPosition::Database,
+                        Err(_) => return Ok(Some(KEEPALIVE.to_owned())),
                     }
                 }
             }
         }
     }
 
-    /// What the database has that was not sent yet.
-    async fn look(&mut self) -> Result<Option<String>> {
+    /// The events in the database that were not sent yet.
+    async fn poll_database(&mut self) -> Result<Option<String>> {
         let tx = self.conversation.0.db.read(&self.scope).await?;
         let Some(row) = tx.get::<Entity>(self.turn).await? else {
-            self.place = Place::End;
+            self.position = StreamPosition::End;
             return Ok(None);
         };
         let mut events = row.events.as_deref().map(unpack_events).transpose()?.unwrap_or_default();
         if row.state == TurnState::Running {
             let parts = tx.find::<part::Entity>().filter(part::Column::TurnId.eq(self.turn));
             for part in parts.order_by_asc(part::Column::Position).all().await? {
-                join(&mut events, part.position, unpack_events(&part.events)?);
+                merge_part(&mut events, part.position, unpack_events(&part.events)?);
             }
         }
         if matches!(row.state, TurnState::RequiresAction) || row.ended_at.is_some() {
-            self.place = Place::End;
+            self.position = StreamPosition::End;
         }
         let mut text = String::new();
         for (at, event) in events.iter().enumerate().skip(self.sent) {
@@ -135,14 +137,14 @@ impl Follower {
         Ok((!text.is_empty()).then_some(text))
     }
 
-    /// As the answer to a request. Nothing to come: 204, on which browsers don't connect again.
+    /// Streams the events as a response. 204 if there is nothing to send: browsers then stop reconnecting.
     pub(crate) async fn into_response(mut self) -> Result<Response> {
         let turn = self.turn;
-        let first = match self.place {
-            // what runs here is not waited for: the client shall know that it is connected
-            Place::Here(..) => String::new(),
-            _ => match self.look().await? {
-                None if matches!(self.place, Place::End) => {
+        let first = match self.position {
+            // A running turn is not waited for, so that the client sees that it is connected.
+            StreamPosition::Live(..) => String::new(),
+            _ => match self.poll_database().await? {
+                None if matches!(self.position, StreamPosition::End) => {
                     let mut response = Response::new(Body::empty());
                     *response.status_mut() = StatusCode::NO_CONTENT;
                     return Ok(response);
@@ -155,8 +157,8 @@ impl Follower {
             match follower.next().await {
                 Ok(text) => text.map(|text| (Ok(Bytes::from(text)), Some(follower))),
                 Err(e) if e.kind() == Kind::Unavailable => {
-                    // it comes back from where it was
-                    tracing::debug!(error = %e, turn.id = %follower.turn, "a stream ends, as the database is away");
+                    // The client reconnects and continues from the last event.
+                    tracing::debug!(error = %e, turn.id = %follower.turn, "a stream ends because the database is unavailable");
                     None
                 }
                 Err(e) => Some((Err::<Bytes, Error>(e), None)),
@@ -167,7 +169,7 @@ impl Follower {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-        // nginx in front must not wait for more
+        // Disables nginx's buffering.
         headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
         if let Ok(id) = HeaderValue::try_from(turn.to_string()) {
             headers.insert(TURN_ID, id);

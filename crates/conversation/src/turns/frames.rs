@@ -1,65 +1,66 @@
-//! What a turn writes to the journal: its events as they come, and that they are in the database.
+//! The journal frames of a turn: its events, and markers that they are stored in the database.
 
 use loam_journal::{AppendError, Frame, Journal, Position};
 use loam_kernel::{Error, Result, TenantId, TurnId};
 use serde::{Deserialize, Serialize};
 
 use super::event::TurnEvent;
-use super::live::Live;
+use super::live::LiveTurn;
 
-/// The kind of a frame with events.
-pub(super) const PART: u8 = 32;
-/// The kind of a frame that says up to where a turn's events are stored with the turn.
-pub(super) const STORED: u8 = 33;
+/// Frame kind: events of a turn.
+pub(super) const EVENTS_KIND: u8 = 32;
+/// Frame kind: a turn's events up to a number are stored in its row.
+pub(super) const STORED_KIND: u8 = 33;
 
 /// Events of a running turn.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Part<'a> {
+pub(super) struct EventsFrame<'a> {
     pub(super) tenant: TenantId,
     pub(super) turn: TurnId,
-    /// How many events came before.
+    /// Number of earlier events.
     pub(super) first: u32,
     pub(super) events: std::borrow::Cow<'a, [TurnEvent]>,
 }
 
-/// The events of a turn are in its row.
+/// A turn's events are stored in its row.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Stored {
+pub(super) struct StoredFrame {
     pub(super) tenant: TenantId,
     pub(super) turn: TurnId,
-    /// How many of them.
+    /// Number of stored events.
     pub(super) up_to: u32,
 }
 
-impl Part<'_> {
-    pub(super) fn read(frame: &Frame) -> Result<Part<'static>> {
+impl EventsFrame<'_> {
+    pub(super) fn read(frame: &Frame) -> Result<EventsFrame<'static>> {
         postcard::from_bytes(&frame.payload).map_err(Error::internal)
     }
 }
 
-impl Stored {
+impl StoredFrame {
     pub(super) fn read(frame: &Frame) -> Result<Self> {
         postcard::from_bytes(&frame.payload).map_err(Error::internal)
     }
 }
 
-/// Writes events; they are durable with the next sync.
-pub(super) fn append_part(
+/// Appends events; they are durable after the next sync.
+pub(super) fn append_events(
     journal: &Journal,
-    live: &Live,
+    live: &LiveTurn,
     first: usize,
     events: &[TurnEvent],
 ) -> Result<Position, AppendError> {
-    let part = Part { tenant: live.tenant, turn: live.id, first: number(first), events: events.into() };
-    append(journal, PART, live.id, &part)
+    let part =
+        EventsFrame { tenant: live.tenant, turn: live.id, first: number(first), events: events.into() };
+    append(journal, EVENTS_KIND, live.id, &part)
 }
 
-/// Tells the sink that it need not keep what came before.
-pub(super) fn append_stored(journal: &Journal, live: &Live, up_to: usize) {
-    let stored = Stored { tenant: live.tenant, turn: live.id, up_to: number(up_to) };
-    if let Err(e) = append(journal, STORED, live.id, &stored) {
-        // parts that nobody needs any more stay until the next start
-        tracing::debug!(error = %e, "cannot note that a turn is stored");
+/// Tells the sink that earlier events need not be stored.
+pub(super) fn append_stored(journal: &Journal, live: &LiveTurn, up_to: usize) {
+    let stored = StoredFrame { tenant: live.tenant, turn: live.id, up_to: number(up_to) };
+    if let Err(e) = append(journal, STORED_KIND, live.id, &stored) {
+        // Obsolete parts remain until the next start.
+        tracing::debug!(error = %e, "cannot log that a turn is stored");
     }
 }
 

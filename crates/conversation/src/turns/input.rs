@@ -1,4 +1,4 @@
-//! What a client asks for: checked, and kept with the turn until it is its turn.
+//! The client's request: validated, and stored with the turn until the turn starts.
 
 use chrono::{DateTime, Utc};
 use loam_http::surface::present;
@@ -13,9 +13,9 @@ use crate::messages::content::Content;
 use crate::messages::entity::Role;
 use crate::session_configs::keys;
 
-/// Characters of a model's name.
+/// Maximum length of a model name in characters.
 pub(super) const MAX_MODEL: usize = 300;
-/// What can be set for one turn: fields of OpenAI's request.
+/// Settings that a turn can override: fields of OpenAI's request.
 pub(crate) const SETTINGS: [&str; 12] = [
     "temperature",
     "top_p",
@@ -35,111 +35,114 @@ pub(crate) const SETTINGS: [&str; 12] = [
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TurnCreate {
-    /// A text, or OpenAI's content parts (`text`, `image_url`, `input_audio`, `file`).
+    /// A string, or OpenAI's content parts (`text`, `image_url`, `input_audio`, `file`).
     #[schema(value_type = Object)]
     pub content: Value,
-    /// True: the answer comes as events.
+    /// Whether to stream the answer as events.
     #[serde(default)]
     pub stream: bool,
-    /// Who answers: a route or `provider/model`. Unless given the session's, or `default_model` of `conversation.turns`.
+    /// Model that answers: a route or `provider/model`. Defaults to the session's model, else to
+    /// `default_model` of `conversation.turns`.
     pub model: Option<String>,
-    /// The message to go on from: an earlier one makes a branch, null a new beginning. Unless given the last message of
-    /// the branch in use.
+    /// ID of the message to follow. An earlier message starts a branch; null starts without a parent.
+    /// Defaults to the session's head.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<MessageId>)]
     pub parent_id: Option<Option<MessageId>>,
-    /// Settings for this turn alone, over the session's: `temperature`, `top_p`, `max_tokens`, `stop`, `seed`, ….
+    /// Settings for this turn only, which override the session's: `temperature`, `top_p`, `max_tokens`,
+    /// `stop`, `seed`, ….
     #[serde(default)]
     #[schema(value_type = Object)]
     pub settings: Map<String, Value>,
-    /// Kept with the question; never interpreted.
+    /// Your own data, stored with the question; never interpreted.
     #[serde(default)]
     #[schema(value_type = Object)]
     pub metadata: Map<String, Value>,
 }
 
-/// Another answer to the same question.
+/// A request for another answer to the same question.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TurnRegenerate {
-    /// True: the answer comes as events.
+    /// Whether to stream the answer as events.
     #[serde(default)]
     pub stream: bool,
-    /// Who answers; unless given whoever was asked before.
+    /// Model that answers. Defaults to the model of the previous answer.
     pub model: Option<String>,
-    /// Settings for this answer alone; unless given those of the turn.
+    /// Settings for this answer only. Defaults to those of the turn.
     #[schema(value_type = Option<Object>)]
     pub settings: Option<Map<String, Value>>,
 }
 
-/// What the client's tools gave.
+/// Results of tool calls executed by the client.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ToolResults {
-    /// A result for each tool call, or for some of them: the model is asked again when all are there.
+    /// Results for some or all pending tool calls. The model continues when all results are present.
     pub tool_results: Vec<ToolResult>,
-    /// True: what follows comes as events.
+    /// Whether to stream what follows as events.
     #[serde(default)]
     pub stream: bool,
 }
 
-/// What a tool gave.
+/// Result of a tool call.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ToolResult {
-    /// The `id` of the tool call.
+    /// ID of the tool call.
     pub tool_call_id: String,
-    /// What the model is told.
+    /// Content for the model.
     pub content: String,
-    /// The tool failed.
+    /// Whether the tool failed.
     #[serde(default)]
     pub is_error: bool,
 }
 
-/// What a question follows.
+/// The parent of a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Follows {
-    /// The last message of the branch in use, when it is its turn.
+pub(crate) enum InputParent {
+    /// The session's head when the turn starts.
     Head,
-    /// Nothing.
+    /// None.
     Nothing,
     /// This message.
     Message(MessageId),
 }
 
-/// What was asked for, as it is kept in `turns.input`.
+/// The client's request, as stored in `turns.input`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Input {
-    /// The question; none for another answer to one that is there.
+    /// The question; `None` for another answer to an existing question.
     pub(crate) content: Option<Value>,
-    pub(crate) follows: Follows,
+    pub(crate) follows: InputParent,
     pub(crate) settings: Map<String, Value>,
     pub(crate) metadata: Map<String, Value>,
     pub(crate) sender: Option<UserId>,
-    /// The message that the question becomes, if that was told before.
+    /// The id reserved for the question, if it was announced before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) promised: Option<Promised>,
+    #[serde(rename = "promised")]
+    pub(crate) reserved: Option<ReservedMessage>,
 }
 
-/// A message that is to come.
+/// A reserved message id.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub(crate) struct Promised {
+pub(crate) struct ReservedMessage {
     pub(crate) id: MessageId,
-    /// When it was said.
+    /// When the message was received.
     pub(crate) at: DateTime<Utc>,
 }
 
 impl Input {
-    /// What was said elsewhere, to be asked when it is its turn.
-    pub(crate) fn heard(
+    /// A question received through a channel.
+    pub(crate) fn from_channel(
         text: String,
         sender: Option<UserId>,
         metadata: Map<String, Value>,
-        promised: Promised,
+        reserved: ReservedMessage,
     ) -> Self {
         let (content, settings) = (Some(Value::String(text)), Map::new());
-        Self { content, follows: Follows::Head, settings, metadata, sender, promised: Some(promised) }
+        Self { content, follows: InputParent::Head, settings, metadata, sender, reserved: Some(reserved) }
     }
 
     pub(crate) fn read(input: &Value) -> Result<Self> {
@@ -150,29 +153,29 @@ impl Input {
         serde_json::to_value(self).map_err(Error::internal)
     }
 
-    /// The question, as the message that it becomes.
+    /// The question as a message.
     pub(crate) fn question(&self) -> Result<Option<NewMessage>> {
         let Some(content) = &self.content else { return Ok(None) };
-        let content = asked(content)?;
+        let content = question_content(content)?;
         let mut message = NewMessage::text(Role::User, content.text);
         message.parts = content.parts;
         message.parent = match self.follows {
-            Follows::Head => Parent::Head,
-            Follows::Nothing => Parent::None,
-            Follows::Message(id) => Parent::Message(id),
+            InputParent::Head => Parent::Head,
+            InputParent::Nothing => Parent::None,
+            InputParent::Message(id) => Parent::Message(id),
         };
         message.sender = self.sender;
-        message.id = self.promised.map(|promised| promised.id);
-        message.at = self.promised.map(|promised| promised.at);
+        message.id = self.reserved.map(|reserved| reserved.id);
+        message.at = self.reserved.map(|reserved| reserved.at);
         message.metadata = Value::Object(self.metadata.clone());
         Ok(Some(message))
     }
 }
 
 impl TurnCreate {
-    /// Refuses what can't be a question.
+    /// Rejects an invalid question.
     pub(super) fn check(&self) -> Result<()> {
-        asked(&self.content)?;
+        question_content(&self.content)?;
         check_model(self.model.as_deref())?;
         check_settings(&self.settings)?;
         checks::metadata(&self.metadata)
@@ -195,9 +198,12 @@ fn check_settings(settings: &Map<String, Value>) -> Result<()> {
         let param = || format!("settings.{name}");
         if !SETTINGS.contains(&name.as_str()) {
             let known = SETTINGS.join("`, `");
-            return Err(Error::invalid(param(), format!("is no setting of a turn; there are `{known}`")));
+            return Err(Error::invalid(
+                param(),
+                format!("is not a turn setting; known settings are `{known}`"),
+            ));
         }
-        // null takes back what the session sets
+        // Null removes the session's setting.
         if !value.is_null() {
             keys::check(name, value).map_err(|e| e.with_param(param()))?;
         }
@@ -205,8 +211,8 @@ fn check_settings(settings: &Map<String, Value>) -> Result<()> {
     Ok(())
 }
 
-/// What is asked, as a message holds it: its text, and its parts.
-fn asked(content: &Value) -> Result<Content> {
+/// The content of a question: text and parts.
+fn question_content(content: &Value) -> Result<Content> {
     let content = Content::check(Role::User, Some(content.clone()), None, None)?;
     if content.parts.is_none() && content.text.trim().is_empty() {
         return Err(Error::invalid("content", "must not be empty"));
@@ -221,7 +227,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_setting_that_no_model_knows_is_refused_by_name() {
+    fn an_unknown_setting_is_rejected_by_name() {
         let settings = |name: &str| Map::from_iter([(name.to_owned(), json!(1))]);
         assert!(check_settings(&settings("temperature")).is_ok());
         let hot = Map::from_iter([("temperature".to_owned(), json!(7))]);

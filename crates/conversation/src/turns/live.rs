@@ -1,4 +1,4 @@
-//! The turns that this process runs, and what of them may be shown.
+//! The turns that this process runs, and which of their events may be sent.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,38 +11,38 @@ use tokio_util::task::TaskTracker;
 
 use super::event::TurnEvent;
 
-/// Turns that run or wait in one process; each holds its answer in memory.
+/// Maximum number of running and queued turns in one process; each holds its answer in memory.
 const MAX_LIVE: usize = 10_000;
-/// Of one tenant.
-const MAX_OF_TENANT: usize = MAX_LIVE / 2;
-/// How long turns that were told to end have to be stored.
-const STORING: Duration = Duration::from_secs(10);
+/// The same, per tenant.
+const MAX_PER_TENANT: usize = MAX_LIVE / 2;
+/// How long turns that are interrupted by a shutdown have to be stored.
+const STORE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What of a turn may be shown.
+/// How far a turn's stream may be sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Shown {
-    /// So many events: those that are durable.
+pub(crate) struct Published {
+    /// Number of durable events.
     pub(crate) events: usize,
-    /// This process does no more for it: it has ended, or waits for the client.
-    pub(crate) over: bool,
+    /// This process is done with the turn: it has ended or waits for the client.
+    pub(crate) done: bool,
 }
 
 /// A turn that this process runs.
-pub(crate) struct Live {
+pub(crate) struct LiveTurn {
     pub(crate) tenant: TenantId,
     pub(crate) session: ChatSessionId,
     pub(crate) id: TurnId,
     events: Mutex<Vec<TurnEvent>>,
-    shown: watch::Sender<Shown>,
-    /// Why it failed, for the request that asked for it.
+    published: watch::Sender<Published>,
+    /// Why it failed, for the request that started it.
     failure: Mutex<Option<Error>>,
-    /// Ends it; what came is kept.
+    /// Stops the turn; partial output is kept.
     pub(crate) stop: CancellationToken,
-    /// It may be its turn now.
+    /// Wakes the turn when an earlier one has ended.
     pub(crate) wake: Notify,
 }
 
-impl Live {
+impl LiveTurn {
     /// A turn whose events so far are in the database.
     pub(crate) fn new(
         tenant: TenantId,
@@ -50,46 +50,46 @@ impl Live {
         id: TurnId,
         events: Vec<TurnEvent>,
     ) -> Arc<Self> {
-        let shown = watch::Sender::new(Shown { events: events.len(), over: false });
+        let published = watch::Sender::new(Published { events: events.len(), done: false });
         Arc::new(Self {
             tenant,
             session,
             id,
             events: Mutex::new(events),
-            shown,
+            published,
             failure: Mutex::default(),
             stop: CancellationToken::new(),
             wake: Notify::new(),
         })
     }
 
-    /// Its events, those that may not be shown yet among them.
+    /// All events, including those that are not durable yet.
     pub(super) fn events(&self) -> MutexGuard<'_, Vec<TurnEvent>> {
         self.events.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Follows what may be shown.
-    pub(crate) fn watch(&self) -> watch::Receiver<Shown> {
-        self.shown.subscribe()
+    /// Subscribes to progress.
+    pub(crate) fn subscribe(&self) -> watch::Receiver<Published> {
+        self.published.subscribe()
     }
 
-    /// So many events may be shown from now on.
-    pub(super) fn show(&self, events: usize) {
-        self.shown.send_if_modified(|shown| {
-            let more = events > shown.events;
-            shown.events = shown.events.max(events);
+    /// Marks the first `events` events as durable.
+    pub(super) fn publish(&self, events: usize) {
+        self.published.send_if_modified(|published| {
+            let more = events > published.events;
+            published.events = published.events.max(events);
             more
         });
     }
 
-    /// All events may be shown, as they are stored; `over`: and none is added here.
-    pub(super) fn stored(&self, events: Vec<TurnEvent>, over: bool) {
+    /// Replaces the events by the stored ones, which are all durable. `done`: this process adds none.
+    pub(super) fn stored(&self, events: Vec<TurnEvent>, done: bool) {
         let count = events.len();
         *self.events() = events;
-        self.shown.send_modify(|shown| *shown = Shown { events: count, over });
+        self.published.send_modify(|published| *published = Published { events: count, done });
     }
 
-    /// Some of the events as a client gets them.
+    /// Renders a range of events.
     pub(crate) fn render(&self, from: usize, to: usize) -> String {
         let mut out = String::new();
         for (at, event) in self.events().iter().enumerate().take(to).skip(from) {
@@ -98,68 +98,70 @@ impl Live {
         out
     }
 
-    /// Keeps why it failed, for the request that asked for it.
+    /// Sets why it failed, for the request that started it.
     pub(super) fn fail(&self, error: Error) {
         *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
     }
 
-    /// Why it failed; once.
-    pub(crate) fn failure(&self) -> Option<Error> {
+    /// Takes the reason of the failure.
+    pub(crate) fn take_failure(&self) -> Option<Error> {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// Waits until this process does no more for it.
-    pub(crate) async fn over(&self) {
-        // the sender lives as long as `self`
-        _ = self.watch().wait_for(|shown| shown.over).await;
+    /// Waits until this process is done with the turn.
+    pub(crate) async fn wait_done(&self) {
+        // The sender lives as long as `self`.
+        _ = self.subscribe().wait_for(|published| published.done).await;
     }
 
-    /// Waits until more events than these may be shown, or no more come.
-    pub(crate) async fn shows_more(&self, events: usize) {
-        _ = self.watch().wait_for(|shown| shown.over || shown.events > events).await;
+    /// Waits for more than this number of durable events, or for the end.
+    pub(crate) async fn wait_for_more(&self, events: usize) {
+        _ = self.subscribe().wait_for(|published| published.done || published.events > events).await;
     }
 
-    /// Whether anything was said behind these events, so that a failure is the answer's end, not its place.
-    pub(crate) fn says_more(&self, events: usize) -> bool {
-        let says = |event: &TurnEvent| !matches!(event, TurnEvent::Started { .. } | TurnEvent::Ended { .. });
-        self.events().iter().skip(events).any(says)
+    /// Whether there was output after these events: a failure is then part of the answer, not an error
+    /// response.
+    pub(crate) fn has_output_after(&self, events: usize) -> bool {
+        let is_output =
+            |event: &TurnEvent| !matches!(event, TurnEvent::Started { .. } | TurnEvent::Ended { .. });
+        self.events().iter().skip(events).any(is_output)
     }
 }
 
-/// All turns of this process.
+/// The turns of this process.
 #[derive(Default)]
-pub(crate) struct Turns {
-    known: Mutex<Known>,
+pub(crate) struct LiveTurns {
+    index: Mutex<TurnIndex>,
     tasks: TaskTracker,
-    /// Ends every turn: the server stops.
-    ending: CancellationToken,
+    /// Interrupts all turns: the server is shutting down.
+    shutdown: CancellationToken,
 }
 
 #[derive(Default)]
-struct Known {
-    turns: HashMap<TurnId, Arc<Live>>,
+struct TurnIndex {
+    turns: HashMap<TurnId, Arc<LiveTurn>>,
     sessions: HashMap<ChatSessionId, BTreeSet<TurnId>>,
-    /// How many each tenant has.
+    /// Number of turns per tenant.
     tenants: HashMap<TenantId, usize>,
 }
 
-impl Turns {
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+impl LiveTurns {
+    fn index(&self) -> MutexGuard<'_, TurnIndex> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Refuses when there is no room for another.
+    /// Rejects a turn above the limits.
     pub(crate) fn admit(&self, tenant: TenantId) -> Result<()> {
         if self.tasks.is_closed() {
-            let message = "the server is stopping; try again in a moment";
+            let message = "the server is shutting down; try again shortly";
             return Err(Error::unavailable("stopping", message, Duration::from_secs(2)));
         }
         let (all, own) = {
-            let known = self.known();
-            (known.turns.len(), known.tenants.get(&tenant).copied().unwrap_or(0))
+            let index = self.index();
+            (index.turns.len(), index.tenants.get(&tenant).copied().unwrap_or(0))
         };
-        if all >= MAX_LIVE || own >= MAX_OF_TENANT {
-            let message = "this server runs as many turns as it can; try again in a moment";
+        if all >= MAX_LIVE || own >= MAX_PER_TENANT {
+            let message = "the server has reached its limit of concurrent turns; try again shortly";
             return Err(
                 Error::new(Kind::TooMany, "too_many_turns", message).with_retry_after(Duration::from_secs(2))
             );
@@ -167,81 +169,85 @@ impl Turns {
         Ok(())
     }
 
-    /// Runs a turn in a task that a stopping server waits for.
-    pub(crate) fn run(&self, live: &Arc<Live>, task: impl Future<Output = ()> + Send + 'static) {
-        self.hold(live);
+    /// Runs a turn in a task that a graceful shutdown waits for.
+    pub(crate) fn run(&self, live: &Arc<LiveTurn>, task: impl Future<Output = ()> + Send + 'static) {
+        self.register(live);
         self.tasks.spawn(task);
     }
 
-    /// Counts a turn among those that are run here, which nobody else then ends.
-    pub(crate) fn hold(&self, live: &Arc<Live>) {
-        let mut known = self.known();
-        if known.turns.insert(live.id, live.clone()).is_none() {
-            *known.tenants.entry(live.tenant).or_default() += 1;
+    /// Registers a turn as run by this process, so that the recovery does not end it.
+    pub(crate) fn register(&self, live: &Arc<LiveTurn>) {
+        let mut index = self.index();
+        if index.turns.insert(live.id, live.clone()).is_none() {
+            *index.tenants.entry(live.tenant).or_default() += 1;
         }
-        known.sessions.entry(live.session).or_default().insert(live.id);
+        index.sessions.entry(live.session).or_default().insert(live.id);
     }
 
-    /// The turn, if it is run here.
-    pub(crate) fn get(&self, id: TurnId) -> Option<Arc<Live>> {
-        self.known().turns.get(&id).cloned()
+    /// The turn, if this process runs it.
+    pub(crate) fn get(&self, id: TurnId) -> Option<Arc<LiveTurn>> {
+        self.index().turns.get(&id).cloned()
     }
 
-    /// All turns that are run here.
-    pub(crate) fn all(&self) -> Vec<Arc<Live>> {
-        self.known().turns.values().cloned().collect()
+    /// All turns that this process runs.
+    pub(crate) fn all(&self) -> Vec<Arc<LiveTurn>> {
+        self.index().turns.values().cloned().collect()
     }
 
-    /// Whether none of the session that is run here came before.
-    pub(crate) fn is_first(&self, live: &Live) -> bool {
-        let known = self.known();
-        known.sessions.get(&live.session).and_then(|turns| turns.first()) == Some(&live.id)
+    /// Whether this process runs no earlier turn of the session.
+    pub(crate) fn is_first(&self, live: &LiveTurn) -> bool {
+        let index = self.index();
+        index.sessions.get(&live.session).and_then(|turns| turns.first()) == Some(&live.id)
     }
 
-    /// Forgets a turn, and wakes those that waited for it.
-    pub(crate) fn remove(&self, live: &Live) {
-        let mut guard = self.known();
-        let known = &mut *guard;
-        if known.turns.remove(&live.id).is_some()
-            && let Some(count) = known.tenants.get_mut(&live.tenant)
+    /// Unregisters a turn, and wakes the turns that wait for it.
+    pub(crate) fn remove(&self, live: &LiveTurn) {
+        let mut guard = self.index();
+        let index = &mut *guard;
+        if index.turns.remove(&live.id).is_some()
+            && let Some(count) = index.tenants.get_mut(&live.tenant)
         {
             *count -= 1;
             if *count == 0 {
-                known.tenants.remove(&live.tenant);
+                index.tenants.remove(&live.tenant);
             }
         }
-        if let Some(left) = known.sessions.get_mut(&live.session) {
+        if let Some(left) = index.sessions.get_mut(&live.session) {
             left.remove(&live.id);
             if left.is_empty() {
-                known.sessions.remove(&live.session);
+                index.sessions.remove(&live.session);
             } else {
-                left.iter().filter_map(|id| known.turns.get(id)).for_each(|next| next.wake.notify_one());
+                left.iter().filter_map(|id| index.turns.get(id)).for_each(|next| next.wake.notify_one());
             }
         }
     }
 
-    /// Wakes the turns of a session that wait here.
+    /// Wakes the queued turns of a session.
     pub(crate) fn wake(&self, session: ChatSessionId) {
-        let known = self.known();
-        let waiting = known.sessions.get(&session).into_iter().flatten();
-        waiting.filter_map(|id| known.turns.get(id)).for_each(|live| live.wake.notify_one());
+        let index = self.index();
+        let waiting = index.sessions.get(&session).into_iter().flatten();
+        waiting.filter_map(|id| index.turns.get(id)).for_each(|live| live.wake.notify_one());
     }
 
-    /// Ends when the server is to stop without waiting any longer.
-    pub(crate) async fn ending(&self) {
-        self.ending.cancelled().await;
+    /// Completes when the server stops waiting for turns.
+    pub(crate) async fn shutting_down(&self) {
+        self.shutdown.cancelled().await;
     }
 
-    /// Takes no more turns, waits so long for those that run to come to their end, then stores what they have.
-    pub(crate) async fn finish(&self, patience: Duration) {
+    /// Accepts no more turns, waits up to the timeout for running ones, then stores what the others have
+    /// produced.
+    pub(crate) async fn finish(&self, timeout: Duration) {
         self.tasks.close();
-        if tokio::time::timeout(patience, self.tasks.wait()).await.is_ok() {
+        if tokio::time::timeout(timeout, self.tasks.wait()).await.is_ok() {
             return;
         }
-        self.ending.cancel();
-        if tokio::time::timeout(STORING, self.tasks.wait()).await.is_err() {
+        self.shutdown.cancel();
+        if tokio::time::timeout(STORE_TIMEOUT, self.tasks.wait()).await.is_err() {
             let turns = self.tasks.len();
-            tracing::warn!(turns, "stopping with turns that could not be stored; they are at the next start");
+            tracing::warn!(
+                turns,
+                "shutting down with turns that could not be stored; they are recovered at the next start"
+            );
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Writes a running turn's events to the journal, and lets them be shown once they are durable.
+//! Writes a running turn's events to the journal, and publishes them when they are durable.
 //!
-//! Nobody waits for a sync but those who want to see: while one is under way, what the model says meanwhile is gathered,
-//! and goes into the next frame as one event.
+//! Only clients wait for a sync. Output that arrives during a sync is collected, and becomes one event of the
+//! next frame.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,26 +9,26 @@ use std::sync::Arc;
 use loam_journal::{Durable, Journal};
 
 use super::event::TurnEvent;
-use super::frames::{append_part, append_stored};
-use super::live::Live;
+use super::frames::{append_events, append_stored};
+use super::live::LiveTurn;
 
 /// The log of one turn.
 pub(super) struct TurnLog {
-    live: Arc<Live>,
+    live: Arc<LiveTurn>,
     journal: Journal,
-    /// Events that have been given to the journal, and so never change again.
+    /// Number of events passed to the journal; these don't change any more.
     written: usize,
-    /// What is on its way to the disk: so many events.
+    /// The pending sync, and the number of events that it covers.
     waiting: Option<(Pin<Box<Durable>>, usize)>,
 }
 
 impl TurnLog {
-    pub(super) fn new(live: Arc<Live>, journal: Journal) -> Self {
+    pub(super) fn new(live: Arc<LiveTurn>, journal: Journal) -> Self {
         let written = live.events().len();
         Self { live, journal, written, waiting: None }
     }
 
-    /// Adds an event; what the model says goes on in the last one where that can still change.
+    /// Adds an event. Text is appended to the last event if that has not been written yet.
     pub(super) fn push(&mut self, event: TurnEvent) {
         let mut events = self.live.events();
         let open = events.len() > self.written;
@@ -39,7 +39,7 @@ impl TurnLog {
         }
     }
 
-    /// Gives what is new to the journal, unless something is on its way there.
+    /// Writes new events to the journal, unless a sync is pending.
     pub(super) fn write(&mut self) {
         if self.waiting.is_some() {
             return;
@@ -49,35 +49,35 @@ impl TurnLog {
         if total == self.written {
             return;
         }
-        match append_part(&self.journal, &self.live, self.written, &events[self.written..]) {
+        match append_events(&self.journal, &self.live, self.written, &events[self.written..]) {
             Ok(position) => {
                 self.written = total;
                 self.waiting = Some((Box::pin(self.journal.durable(position)), total));
             }
-            // it is shown when the answer is stored, or when a later frame finds room
+            // They are published when the answer is stored, or when a later frame can be appended.
             Err(_) => metrics::counter!("loam_turn_events_held_total").increment(1),
         }
     }
 
-    /// Ends when what was on its way is on disk, and so may be shown; never if nothing was.
-    pub(super) async fn shown(&mut self) {
+    /// Completes when the pending events are durable and published; never if there are none.
+    pub(super) async fn published(&mut self) {
         let Some((durable, events)) = &mut self.waiting else { return std::future::pending().await };
         let events = *events;
         let done = durable.as_mut().await;
         self.waiting = None;
-        // a sync of something later covers it as well
+        // A later sync covers it as well.
         if done.is_ok() {
-            self.live.show(events);
+            self.live.publish(events);
         }
     }
 
-    /// The database has these events, all there are.
-    pub(super) fn stored(&mut self, events: Vec<TurnEvent>, over: bool) {
+    /// Replaces the events by the stored ones.
+    pub(super) fn stored(&mut self, events: Vec<TurnEvent>, done: bool) {
         self.waiting = None;
         self.written = events.len();
-        if over {
+        if done {
             append_stored(&self.journal, &self.live, events.len());
         }
-        self.live.stored(events, over);
+        self.live.stored(events, done);
     }
 }

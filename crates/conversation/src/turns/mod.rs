@@ -1,17 +1,17 @@
-//! Turns: a question, the way to its answer, and the answer.
+//! Turns: a question and its answer.
 
-mod ask;
 mod begin;
 pub mod entity;
 mod event;
 mod follow;
-mod forget;
 mod frames;
 mod input;
 pub(crate) mod live;
 mod log;
+mod model_call;
 pub mod part;
 mod progress;
+mod purge;
 mod queue;
 mod recover;
 pub(crate) mod retention;
@@ -24,6 +24,6 @@ mod step;
 mod view;
 mod writer;
 
-pub(crate) use forget::{forget_stream, streamed};
-pub(crate) use input::{Input, Promised, SETTINGS};
-pub(crate) use service::New;
+pub(crate) use input::{Input, ReservedMessage, SETTINGS};
+pub(crate) use purge::{purge_stream, rendered_stream};
+pub(crate) use service::NewTurn;

@@ -1,11 +1,11 @@
-//! A part of a running turn's stream, until the turn is stored.
+//! Events of a running turn, until the turn is stored.
 
 use loam_kernel::{TenantId, TurnId};
 use sea_orm::entity::prelude::*;
 
 /// A part.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-#[sea_orm(table_name = "turn_parts", comment = "part of a running turn's stream, until the turn is stored")]
+#[sea_orm(table_name = "turn_parts", comment = "events of running turns, until the turn is stored")]
 pub struct Model {
     /// The tenant.
     #[sea_orm(primary_key, auto_increment = false)]
@@ -13,16 +13,16 @@ pub struct Model {
     /// The part.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    /// Of which turn.
-    #[sea_orm(comment = "the turn it is a part of")]
+    /// Turn ID.
+    #[sea_orm(comment = "turn ID")]
     pub turn_id: TurnId,
-    /// Its place.
-    #[sea_orm(comment = "how many events of the turn came before")]
+    /// Position.
+    #[sea_orm(comment = "number of earlier events of the turn")]
     pub position: i64,
-    /// What was said.
+    /// Events.
     #[sea_orm(column_type = "Blob", comment = "events, packed")]
     pub events: Vec<u8>,
-    /// When it came.
+    /// When it was written.
     pub created_at: DateTimeUtc,
 }
 

@@ -1,32 +1,32 @@
-//! How far a turn has come, read from its events: the same for the task that runs it and for whoever picks up what a dead
-//! one left.
+//! The progress of a turn, computed from its events. Used by the task that runs the turn, and by the recovery
+//! of an abandoned one.
 
 use loam_kernel::MessageId;
 
 use super::event::{Tokens, ToolCall, TurnEvent};
 use crate::messages::entity::{FinishReason, Role};
 
-/// How far a turn has come.
+/// The progress of a turn.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Progress {
-    /// The last message of it; what comes next follows it.
+    /// The last message; the next one follows it.
     pub(crate) last: Option<MessageId>,
-    /// The last message of the model.
+    /// The last assistant message.
     pub(crate) answer: Option<MessageId>,
-    /// How that message ended.
+    /// The finish reason of that message.
     pub(crate) finish: Option<FinishReason>,
-    /// What the model has said since the last message.
+    /// Output text since the last message.
     pub(crate) text: String,
-    /// How often the model asked for tools.
+    /// Number of times that the model requested tool calls.
     pub(crate) rounds: usize,
-    /// What the model calls took, as far as providers said.
+    /// Token usage of the model calls, as far as reported.
     pub(crate) tokens: Tokens,
-    /// Uses of tools without a result.
+    /// Tool calls without a result.
     pub(crate) open_calls: Vec<ToolCall>,
 }
 
 impl Progress {
-    /// Reads the events from the first.
+    /// Computes the progress from all events.
     pub(crate) fn of(events: &[TurnEvent]) -> Self {
         let mut now = Self::default();
         for event in events {
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_in_a_message_yet_is_what_came_since_the_last() {
+    fn progress_separates_stored_messages_from_new_output() {
         let call = |id: &str| ToolCall { id: id.to_owned(), name: "f".to_owned(), arguments: String::new() };
         let result =
             TurnEvent::ToolResult { call_id: "a".to_owned(), content: String::new(), is_error: false };
@@ -86,8 +86,8 @@ mod tests {
             message(3, Role::Tool, 0),
             TurnEvent::Delta("it is".to_owned()),
         ];
-        let begun = Progress::of(&events[..3]);
-        assert_eq!((begun.last, begun.text.as_str(), begun.rounds), (id(1), "let me see", 0));
+        let started = Progress::of(&events[..3]);
+        assert_eq!((started.last, started.text.as_str(), started.rounds), (id(1), "let me see", 0));
         let now = Progress::of(&events);
         assert_eq!((now.last, now.answer, now.text.as_str(), now.rounds), (id(3), id(2), "it is", 1));
         assert_eq!(now.open_calls, [call("b")]);

@@ -1,102 +1,102 @@
-//! Waiting until the turns before have ended.
+//! Waits until earlier turns of the session have ended.
 
 use std::time::Duration;
 
 use loam_kernel::{Kind, Result, Scope};
 use sea_orm::{IntoActiveModel, Set};
 
-use super::begin::{Beginning, open_turns};
+use super::begin::{TurnStart, open_turns};
 use super::entity::{Model, TurnState};
 use super::event::TurnEvent;
 use super::input::Input;
-use super::live::Live;
+use super::live::LiveTurn;
 use super::writer::End;
 use crate::Conversation;
 use crate::chat_sessions::entity as sessions;
 use crate::chat_sessions::update::require_active;
 
-/// How often it is looked whether a turn of another node has ended.
-const LOOK: Duration = Duration::from_millis(250);
-/// The same for a turn behind another one of this node, which will wake it.
-const LOOK_ANYHOW: Duration = Duration::from_secs(5);
+/// How often a turn that waits for another node's turn polls.
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
+/// The same if an earlier turn of this node will wake it.
+const FALLBACK_POLL_INTERVAL: Duration = Duration::from_secs(5);
 
-/// A turn whose turn it is.
-pub(super) struct Begun {
+/// A turn that has started.
+pub(super) struct StartedTurn {
     pub(super) session: sessions::Model,
     pub(super) turn: Model,
     pub(super) events: Vec<TurnEvent>,
 }
 
-/// What a look at the queue came to.
-enum Look {
-    Begun(Box<Begun>),
+/// The result of polling the queue.
+enum QueuePoll {
+    Started(Box<StartedTurn>),
     Wait,
-    Over(End),
-    /// Somebody ended it, or the session is gone.
-    Gone,
+    Ended(End),
+    /// It has ended already, or its session was deleted.
+    Removed,
 }
 
 impl Conversation {
-    /// Waits until it is a turn's turn, and begins it. Otherwise how it ends; none if it has ended already.
-    pub(super) async fn queue(&self, scope: &Scope, live: &Live) -> Result<Begun, Option<End>> {
+    /// Waits until a turn can start, and starts it. Otherwise returns how it ends; `None` if it has ended
+    /// already.
+    pub(super) async fn queue(&self, scope: &Scope, live: &LiveTurn) -> Result<StartedTurn, Option<End>> {
         loop {
-            match self.look(scope, live).await {
-                Ok(Look::Begun(begun)) => return Ok(*begun),
-                Ok(Look::Over(end)) => return Err(Some(end)),
-                Ok(Look::Gone) => return Err(None),
-                Ok(Look::Wait) => {}
-                // the database is away, or too many write to the session: it is looked again
+            match self.poll_queue(scope, live).await {
+                Ok(QueuePoll::Started(started)) => return Ok(*started),
+                Ok(QueuePoll::Ended(end)) => return Err(Some(end)),
+                Ok(QueuePoll::Removed) => return Err(None),
+                Ok(QueuePoll::Wait) => {}
+                // The database is unavailable or the session is busy: poll again.
                 Err(e) if matches!(e.kind(), Kind::Unavailable | Kind::TooMany) => {}
                 Err(e) => {
-                    tracing::error!(error = ?e, turn.id = %live.id, "a turn could not begin");
+                    tracing::error!(error = ?e, turn.id = %live.id, "a turn could not start");
                     return Err(Some(End::failed(&e)));
                 }
             }
-            let pause = if self.0.turns.is_first(live) { LOOK } else { LOOK_ANYHOW };
+            let pause = if self.0.turns.is_first(live) { POLL_INTERVAL } else { FALLBACK_POLL_INTERVAL };
             tokio::select! {
                 () = live.stop.cancelled() => return Err(Some(End::stopped())),
-                () = self.0.turns.ending() => return Err(Some(End::interrupted())),
+                () = self.0.turns.shutting_down() => return Err(Some(End::interrupted())),
                 () = live.wake.notified() => {}
                 () = tokio::time::sleep(pause) => {}
             }
         }
     }
 
-    async fn look(&self, scope: &Scope, live: &Live) -> Result<Look> {
-        // a look without a lock first: most find that it is not their turn yet
+    async fn poll_queue(&self, scope: &Scope, live: &LiveTurn) -> Result<QueuePoll> {
+        // Checked without a lock first: mostly an earlier turn is still open.
         let tx = self.0.db.read(scope).await?;
         if open_turns(&tx, live.session).await?.first().is_some_and(|first| first.id != live.id) {
-            return Ok(Look::Wait);
+            return Ok(QueuePoll::Wait);
         }
         drop(tx);
-        let _lane = self.0.lanes.enter(scope.tenant(), live.session).await?;
+        let _lock = self.0.session_locks.acquire(scope.tenant(), live.session).await?;
         let tx = self.0.db.write(scope).await?;
         let Some(session) = tx.get_locked::<sessions::Entity>(live.session).await? else {
-            return Ok(Look::Gone);
+            return Ok(QueuePoll::Removed);
         };
         let open = open_turns(&tx, live.session).await?;
-        let Some(turn) = open.iter().find(|turn| turn.id == live.id) else { return Ok(Look::Gone) };
+        let Some(turn) = open.iter().find(|turn| turn.id == live.id) else { return Ok(QueuePoll::Removed) };
         if turn.stop_requested {
-            return Ok(Look::Over(End::stopped()));
+            return Ok(QueuePoll::Ended(End::stopped()));
         }
-        // one that came later may have begun already where the clocks of two nodes differ
+        // A later turn may have started already if the clocks of two nodes differ.
         let others = open.iter().filter(|other| other.id != live.id);
         if others.into_iter().any(|other| other.id < live.id || other.state != TurnState::Queued) {
-            return Ok(Look::Wait);
+            return Ok(QueuePoll::Wait);
         }
         if let Err(e) = require_active(&session) {
-            return Ok(Look::Over(End::failed(&e)));
+            return Ok(QueuePoll::Ended(End::failed(&e)));
         }
         let input = Input::read(&turn.input)?;
         let model = turn.model.clone().unwrap_or_default();
-        let beginning =
-            Beginning { turn: turn.id, input: &input, question: turn.user_message_id, model: &model };
+        let start = TurnStart { turn: turn.id, input: &input, question: turn.user_message_id, model: &model };
         let mut row = turn.clone().into_active_model();
-        let (session, events) = self.begin(&tx, session, beginning, &mut row).await?;
+        let (session, events) = self.begin_turn(&tx, session, start, &mut row).await?;
         row.updated_at = Set(self.0.clock.now());
         let turn = tx.update(row).await?;
         tx.commit().await?;
-        self.said(&session);
-        Ok(Look::Begun(Box::new(Begun { session, turn, events })))
+        self.notify_changed(&session);
+        Ok(QueuePoll::Started(Box::new(StartedTurn { session, turn, events })))
     }
 }

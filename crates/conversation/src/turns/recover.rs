@@ -1,5 +1,5 @@
-//! Turns that nobody runs any more: those that this node left behind when it died, those of nodes that are gone, and those
-//! whose client never came back. Each ends with what had come.
+//! Ends abandoned turns: those that this node left when it crashed, those of dead nodes, and those whose
+//! client sent no results. Each ends with its partial output.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::begin::{Beginning, open_turns};
+use super::begin::{TurnStart, open_turns};
 use super::entity::{Column, Entity, Model, TurnState};
 use super::event::{TurnEvent, unpack_events};
 use super::input::Input;
@@ -19,18 +19,18 @@ use super::part;
 use super::writer::{End, Writer};
 use crate::Conversation;
 
-/// How often it is looked whether somebody wants a turn stopped that runs here.
-const LOOK: Duration = Duration::from_millis(300);
-/// How often leases are renewed, and turns looked for whose lease is over; in looks.
-const SWEEP: u32 = 33;
-/// Turns in one statement, or ended in one sweep.
+/// How often stop requests from other nodes are polled.
+const POLL_INTERVAL: Duration = Duration::from_millis(300);
+/// Number of polls between two rounds of renewing leases and ending expired turns.
+const POLLS_PER_SWEEP: u32 = 33;
+/// Turns per statement, and per round.
 const CHUNK: usize = 200;
-/// Parts that are older belong to no turn that runs.
-const OLD: TimeDelta = TimeDelta::days(2);
+/// Older parts belong to no running turn.
+const MAX_PART_AGE: TimeDelta = TimeDelta::days(2);
 
 impl Conversation {
-    /// Ends the turns that this node left behind when it last died; says how many. Call it once what the journal recovered
-    /// has been drained, with an id made before the first turn of this run.
+    /// Ends the turns that this node left when it crashed. Returns their number. Call it once what the
+    /// journal recovered has been drained, with an id created before the first turn of this run.
     pub async fn interrupt_turns(&self, node: NodeId, start: Uuid) -> Result<u64> {
         let left = Condition::all()
             .add(Column::NodeId.eq(node))
@@ -38,60 +38,61 @@ impl Conversation {
             .add(Column::State.is_in([TurnState::Queued, TurnState::Running]));
         let mut ended = 0;
         loop {
-            let rows = self.left_behind(left.clone()).await?;
+            let rows = self.find_open(left.clone()).await?;
             let mut moved = 0;
-            // one that waited for its client may have been taken up again by now
+            // A turn that waited for its client may have been resumed by now.
             for row in rows.iter().filter(|row| self.0.turns.get(row.id).is_none()) {
-                moved += u64::from(self.end_left(row, &End::interrupted()).await?);
+                moved += u64::from(self.end_abandoned(row, &End::interrupted()).await?);
             }
             ended += moved;
             if moved == 0 {
-                self.leave_to_sweep(&rows).await?;
+                self.expire_leases(&rows).await?;
                 break;
             }
         }
-        self.forget_parts().await?;
+        self.delete_stale_parts().await?;
         if ended > 0 {
             tracing::warn!(
                 turns = ended,
-                "found turns that were under way when this node died; they are marked interrupted"
+                "ended turns that were in progress when this node crashed, as interrupted"
             );
         }
         Ok(ended)
     }
 
-    /// Renews this node's leases, takes other nodes' wishes to stop, and ends turns whose time is over, until stopped.
+    /// Renews this node's leases, applies stop requests of other nodes, and ends expired turns, until
+    /// stopped.
     pub async fn watch_turns(self, stop: CancellationToken) {
-        let mut looks = 0_u32;
-        while stop.run_until_cancelled(tokio::time::sleep(LOOK)).await.is_some() {
-            looks = looks.wrapping_add(1);
-            let looked = async {
+        let mut polls = 0_u32;
+        while stop.run_until_cancelled(tokio::time::sleep(POLL_INTERVAL)).await.is_some() {
+            polls = polls.wrapping_add(1);
+            let round = async {
                 if !self.0.db.is_embedded() {
-                    self.take_wishes().await?;
+                    self.apply_stop_requests().await?;
                 }
-                if looks.is_multiple_of(SWEEP) {
+                if polls.is_multiple_of(POLLS_PER_SWEEP) {
                     self.renew().await?;
-                    self.sweep().await?;
+                    self.end_expired().await?;
                 }
                 Ok::<_, Error>(())
             };
-            if let Err(e) = looked.await {
-                tracing::debug!(error = %e, "cannot look after the turns under way");
+            if let Err(e) = round.await {
+                tracing::debug!(error = %e, "cannot renew the leases of turns or end expired turns");
             }
         }
     }
 
-    /// Stops what somebody asked another node to stop.
-    async fn take_wishes(&self) -> Result<()> {
+    /// Stops local turns for which another node requested a stop.
+    async fn apply_stop_requests(&self) -> Result<()> {
         let live = self.0.turns.all();
         for chunk in live.chunks(CHUNK) {
             let tx = self.system_read().await?;
-            let wished = tx
+            let requested = tx
                 .find_any::<Entity>()
                 .filter(Column::Id.is_in(chunk.iter().map(|live| live.id)))
                 .filter(Column::StopRequested.eq(true));
-            let wished: Vec<Id> = wished.select_only().column(Column::Id).into().await?;
-            for live in chunk.iter().filter(|live| wished.iter().any(|wish| wish.id == live.id)) {
+            let requested: Vec<Id> = requested.select_only().column(Column::Id).into().await?;
+            for live in chunk.iter().filter(|live| requested.iter().any(|row| row.id == live.id)) {
                 live.stop.cancel();
             }
         }
@@ -114,11 +115,11 @@ impl Conversation {
         Ok(())
     }
 
-    /// Ends turns whose lease is over: their node is gone, or their client.
-    async fn sweep(&self) -> Result<()> {
+    /// Ends turns whose lease has expired: their node or their client is gone.
+    async fn end_expired(&self) -> Result<()> {
         let over =
             Condition::all().add(Column::EndedAt.is_null()).add(Column::LeaseUntil.lt(self.0.clock.now()));
-        for row in self.left_behind(over).await? {
+        for row in self.find_open(over).await? {
             if self.0.turns.get(row.id).is_some() {
                 continue;
             }
@@ -126,24 +127,25 @@ impl Conversation {
                 TurnState::RequiresAction => End::failed(&no_results()),
                 _ => End::interrupted(),
             };
-            if let Err(e) = self.end_left(&row, &end).await {
-                tracing::warn!(error = %e, turn.id = %row.id, "a turn that nobody runs could not be ended");
+            if let Err(e) = self.end_abandoned(&row, &end).await {
+                tracing::warn!(error = %e, turn.id = %row.id, "an abandoned turn could not be ended");
             }
         }
         Ok(())
     }
 
-    /// What waits behind a turn that goes on elsewhere, or for its client, is ended when that has ended.
-    async fn leave_to_sweep(&self, rows: &[Model]) -> Result<()> {
-        let left = rows.iter().map(|row| row.id).filter(|id| self.0.turns.get(*id).is_none());
-        let left: Vec<_> = left.collect();
-        if left.is_empty() {
+    /// Expires the leases of queued turns behind one that runs elsewhere or waits for its client: they end
+    /// after that one.
+    async fn expire_leases(&self, rows: &[Model]) -> Result<()> {
+        let abandoned = rows.iter().map(|row| row.id).filter(|id| self.0.turns.get(*id).is_none());
+        let abandoned: Vec<_> = abandoned.collect();
+        if abandoned.is_empty() {
             return Ok(());
         }
         let tx = self.0.db.system_write(&Scope::system(TenantId::NIL, "turns")).await?;
         tx.update_all::<Entity>()
             .set(Column::LeaseUntil, self.0.clock.now())
-            .filter(Column::Id.is_in(left))
+            .filter(Column::Id.is_in(abandoned))
             .filter(Column::State.eq(TurnState::Queued))
             .exec()
             .await?;
@@ -154,26 +156,27 @@ impl Conversation {
         self.0.db.system_read(&Scope::system(TenantId::NIL, "turns")).await
     }
 
-    async fn left_behind(&self, which: Condition) -> Result<Vec<Model>> {
+    async fn find_open(&self, which: Condition) -> Result<Vec<Model>> {
         let tx = self.system_read().await?;
         let find = tx.find_any::<Entity>().filter(which).filter(Column::EndedAt.is_null());
         find.order_by_asc(Column::Id).limit(CHUNK as u64).all().await
     }
 
-    /// Ends a turn with what had come. False if it has ended, or if another of its session has to end first.
-    async fn end_left(&self, row: &Model, end: &End) -> Result<bool> {
-        match self.try_end_left(row, end, false).await {
-            // what can't be a message must not keep a session for ever
+    /// Ends a turn with its partial output. False if it has ended, or if an earlier turn of its session has
+    /// to end first.
+    async fn end_abandoned(&self, row: &Model, end: &End) -> Result<bool> {
+        match self.try_end_abandoned(row, end, false).await {
+            // Output that can't be stored as a message must not block the session forever.
             Err(e) if !matches!(e.kind(), Kind::Unavailable | Kind::TooMany) => {
-                tracing::error!(error = ?e, turn.id = %row.id, "what was left of a turn can't be stored as a message");
-                self.try_end_left(row, end, true).await
+                tracing::error!(error = ?e, turn.id = %row.id, "the output of an abandoned turn can't be stored as a message");
+                self.try_end_abandoned(row, end, true).await
             }
             done => done,
         }
     }
 
-    async fn try_end_left(&self, row: &Model, end: &End, bare: bool) -> Result<bool> {
-        let _lane = self.0.lanes.enter(row.tenant_id, row.session_id).await?;
+    async fn try_end_abandoned(&self, row: &Model, end: &End, without_message: bool) -> Result<bool> {
+        let _lock = self.0.session_locks.acquire(row.tenant_id, row.session_id).await?;
         let tx = self.0.db.write(&Scope::system(row.tenant_id, "turns")).await?;
         let Some(mut writer) = Writer::open(&tx, &self.0.clock, row.session_id, row.id).await? else {
             return Ok(false);
@@ -182,7 +185,7 @@ impl Conversation {
             return Ok(false);
         }
         if writer.turn.state == TurnState::Queued {
-            // its question is kept, in the place where it would have come
+            // The question is stored at the position where the turn would have started.
             let open = open_turns(&tx, row.session_id).await?;
             if open
                 .iter()
@@ -192,35 +195,36 @@ impl Conversation {
             }
             let input = Input::read(&row.input)?;
             let model = row.model.clone().unwrap_or_default();
-            let beginning =
-                Beginning { turn: row.id, input: &input, question: row.user_message_id, model: &model };
+            let start =
+                TurnStart { turn: row.id, input: &input, question: row.user_message_id, model: &model };
             let mut active = writer.turn.clone().into_active_model();
-            (writer.session, writer.events) = self.begin(&tx, writer.session, beginning, &mut active).await?;
+            (writer.session, writer.events) =
+                self.begin_turn(&tx, writer.session, start, &mut active).await?;
             writer.turn = tx.update(active).await?;
         }
         let parts = tx.find::<part::Entity>().filter(part::Column::TurnId.eq(row.id));
         for part in parts.order_by_asc(part::Column::Position).all().await? {
-            join(&mut writer.events, part.position, unpack_events(&part.events)?);
+            merge_part(&mut writer.events, part.position, unpack_events(&part.events)?);
         }
         tx.delete::<part::Entity>().filter(part::Column::TurnId.eq(row.id)).exec().await?;
         let session = writer.session.clone();
-        if bare {
-            writer.end_bare(end, None).await?
+        if without_message {
+            writer.end_without_message(end, None).await?
         } else {
             writer.end(end, None).await?
         };
-        let late = row.state == TurnState::RequiresAction;
-        self.give_up_waiting(&tx, row.session_id, row.id, late).await?;
+        let timed_out = row.state == TurnState::RequiresAction;
+        self.end_pending_calls(&tx, row.session_id, row.id, timed_out).await?;
         tx.commit().await?;
-        self.said(&session);
+        self.notify_changed(&session);
         self.0.turns.wake(session.id);
         Ok(true)
     }
 
-    /// Deletes parts of turns that were stored, but whose node died before it said so.
-    async fn forget_parts(&self) -> Result<()> {
+    /// Deletes parts of stored turns whose node crashed before it marked them as stored.
+    async fn delete_stale_parts(&self) -> Result<()> {
         let tx = self.0.db.system_write(&Scope::system(TenantId::NIL, "turns")).await?;
-        let old = part::Column::CreatedAt.lt(self.0.clock.now() - OLD);
+        let old = part::Column::CreatedAt.lt(self.0.clock.now() - MAX_PART_AGE);
         tx.delete_any::<part::Entity>().filter(old).exec().await?;
         tx.commit().await
     }
@@ -231,17 +235,17 @@ struct Id {
     id: loam_kernel::TurnId,
 }
 
-/// Adds a part to the events before it, some of which it may repeat.
-pub(super) fn join(events: &mut Vec<TurnEvent>, position: i64, part: Vec<TurnEvent>) {
+/// Appends a part to earlier events, which it may overlap.
+pub(super) fn merge_part(events: &mut Vec<TurnEvent>, position: i64, part: Vec<TurnEvent>) {
     let first = usize::try_from(position).unwrap_or(usize::MAX);
-    // behind a gap nothing is known to follow
-    if let Some(known) = events.len().checked_sub(first) {
-        events.extend(part.into_iter().skip(known));
+    // Events after a gap are ignored.
+    if let Some(overlap) = events.len().checked_sub(first) {
+        events.extend(part.into_iter().skip(overlap));
     }
 }
 
 fn no_results() -> Error {
-    let message = "the results of the client's tools didn't come in time";
+    let message = "the tool results were not received in time";
     Error::new(Kind::Timeout, "tool_results_late", message)
 }
 
@@ -261,10 +265,10 @@ mod tests {
     fn parts_that_overlap_come_to_one_and_a_gap_ends_it() {
         let part = |text: &str| text.chars().map(|c| TurnEvent::Delta(c.into())).collect::<Vec<_>>();
         let mut events = part("ab");
-        join(&mut events, 0, part("abc"));
-        join(&mut events, 2, part("cd"));
-        join(&mut events, 1, part("b"));
-        join(&mut events, 9, part("z"));
+        merge_part(&mut events, 0, part("abc"));
+        merge_part(&mut events, 2, part("cd"));
+        merge_part(&mut events, 1, part("b"));
+        merge_part(&mut events, 9, part("z"));
         assert_eq!(texts(&events), "abcd");
     }
 }

@@ -1,4 +1,4 @@
-//! Deleting the streams of turns that ended long ago. The messages that came of them stay.
+//! Deletes the event streams of turns that ended long ago. Their messages are kept.
 
 use std::time::Duration;
 
@@ -14,17 +14,17 @@ use uuid::Uuid;
 use super::entity::{Column, Entity};
 use crate::Conversation;
 
-/// Deletes streams that are older than is kept.
+/// Deletes streams older than the retention period.
 pub(crate) struct DeleteOldEvents(pub(crate) Conversation);
 
 impl DeleteOldEvents {
-    /// Its kind.
+    /// The kind of the job.
     pub(crate) const KIND: &'static str = "turns.delete_old_events";
-    /// How often it runs.
+    /// Interval between runs.
     pub(crate) const EVERY: Duration = Duration::from_hours(1);
 
-    /// Deletes what is old, until it is stopped; says of how many turns.
-    pub(crate) async fn sweep(&self, scope: &Scope, stopped: impl Fn() -> bool + Sync) -> Result<u64> {
+    /// Deletes old streams until stopped. Returns the number of turns.
+    pub(crate) async fn delete_old(&self, scope: &Scope, stopped: impl Fn() -> bool + Sync) -> Result<u64> {
         let inner = &self.0.0;
         let now = inner.clock.now();
         let tenants = inner.db.system_read(scope).await?.find_any::<tenants::entity::Entity>().all().await?;
@@ -32,7 +32,7 @@ impl DeleteOldEvents {
         for tenant in tenants {
             let Some(days) = inner.gateway.retention().of(tenant.id).turn_events_days else { continue };
             let before = now - TimeDelta::days(i64::from(days));
-            // a turn begins before it ends: its id bounds what has to be looked at
+            // A turn starts before it ends, so its id bounds the rows to read.
             let old = Condition::all()
                 .add(Column::TenantId.eq(tenant.id))
                 .add(Column::Id.lt(first_id_at(before)))
@@ -57,9 +57,9 @@ impl Handler for DeleteOldEvents {
     }
 
     async fn run(&self, job: &JobContext, _: Value) -> Result<()> {
-        let turns = self.sweep(&job.scope(), || job.is_cancelled()).await?;
+        let turns = self.delete_old(&job.scope(), || job.is_cancelled()).await?;
         if turns > 0 {
-            tracing::info!(turns, "streams of old turns deleted");
+            tracing::info!(turns, "deleted the streams of old turns");
         }
         Ok(())
     }

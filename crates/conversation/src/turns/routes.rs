@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json as Answer;
+use axum::Json as JsonResponse;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -15,12 +15,13 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::entity::TurnState;
 use super::input::{ToolResults, TurnCreate, TurnRegenerate};
-use super::live::Live;
+use super::live::LiveTurn;
 use super::view::{TurnView, TurnWithAnswer};
 use crate::Conversation;
 
-/// How long a stream's head waits for the answer to begin: so long an error is an error, and afterwards an event.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// How long a streaming response waits for output. A failure within this time is an error response; later
+/// ones are events.
+const FIRST_OUTPUT_TIMEOUT: Duration = Duration::from_secs(15);
 
 pub(crate) fn router(conversation: Conversation) -> OpenApiRouter {
     OpenApiRouter::new()
@@ -32,23 +33,23 @@ pub(crate) fn router(conversation: Conversation) -> OpenApiRouter {
         .with_state(conversation)
 }
 
-/// Which turns to list.
+/// Filter for turns.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct TurnFilter {
-    /// Only those of this state.
+    /// Only turns in this state.
     state: Option<TurnState>,
 }
 
-/// From where to follow a stream.
+/// Position in a stream.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-struct From {
-    /// The number of the last event that is known; 0, or nothing, for all.
+struct StreamQuery {
+    /// Number of the last event received. Defaults to 0: all events.
     after: Option<usize>,
 }
 
-/// The turns of a session, newest first.
+/// Lists the turns of a session, newest first.
 #[utoipa::path(
     get, path = "/api/v1/chat_sessions/{id}/turns", tag = "turns", operation_id = "turns_list",
     params(("id" = ChatSessionId, Path), TurnFilter, PageQuery),
@@ -61,21 +62,23 @@ async fn list(
     Path(id): Path<ChatSessionId>,
     Query(filter): Query<TurnFilter>,
     Query(page): Query<PageQuery>,
-) -> ApiResult<Answer<Page<TurnView>>> {
+) -> ApiResult<JsonResponse<Page<TurnView>>> {
     let Page { data, next_cursor, prev_cursor } =
         conversation.list_turns(&scope, id, filter.state, &page).await?;
     let data = data.into_iter().map(TurnView::new).collect::<Result<_, _>>()?;
-    Ok(Answer(Page { data, next_cursor, prev_cursor }))
+    Ok(JsonResponse(Page { data, next_cursor, prev_cursor }))
 }
 
-/// Asks a question: stores it, asks the model, stores the answer. Turns of a session come one after the other. With
-/// `"stream": true` the answer is a stream of events; whoever hangs up changes nothing.
+/// Stores a question, calls the model and stores the answer.
+///
+/// Turns of a session run one after another. With `"stream": true` the response is a stream of events.
+/// Disconnecting does not stop the turn.
 #[utoipa::path(
     post, path = "/api/v1/chat_sessions/{id}/turns", tag = "turns", operation_id = "turns_create",
     params(("id" = ChatSessionId, Path)),
     request_body(content = TurnCreate, example = json!({"content": "Hello", "stream": true})),
     responses(
-        (status = 201, body = TurnWithAnswer, description = "the turn as it ended, or as the client's tools are needed"),
+        (status = 201, body = TurnWithAnswer, description = "the turn when it has ended or requires tool results"),
         (status = 200, content_type = "text/event-stream", body = String, description = "with `stream`: events"),
         (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody),
     ),
@@ -89,16 +92,16 @@ async fn create(
 ) -> ApiResult<Response> {
     let stream = new.stream;
     let live = conversation.create_turn(&scope, id, new).await?;
-    answer(&conversation, &scope, live, stream, StatusCode::CREATED, 0).await
+    respond(&conversation, &scope, live, stream, StatusCode::CREATED, 0).await
 }
 
-/// Another answer to the question of a turn: a branch, which becomes the one in use.
+/// Creates another answer to the question of a turn, as a new branch, which becomes the current one.
 #[utoipa::path(
     post, path = "/api/v1/chat_sessions/{id}/turns/{turn_id}/regenerate", tag = "turns", operation_id = "turns_regenerate",
     params(("id" = ChatSessionId, Path), ("turn_id" = TurnId, Path)),
     request_body(content = TurnRegenerate, example = json!({"stream": true})),
     responses(
-        (status = 201, body = TurnWithAnswer, description = "the new turn as it ended"),
+        (status = 201, body = TurnWithAnswer, description = "the new turn when it has ended"),
         (status = 200, content_type = "text/event-stream", body = String, description = "with `stream`: events"),
         (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody),
     ),
@@ -112,10 +115,10 @@ async fn regenerate(
 ) -> ApiResult<Response> {
     let stream = new.stream;
     let live = conversation.regenerate_turn(&scope, id, turn, new).await?;
-    answer(&conversation, &scope, live, stream, StatusCode::CREATED, 0).await
+    respond(&conversation, &scope, live, stream, StatusCode::CREATED, 0).await
 }
 
-/// One turn, with its answer.
+/// Returns a turn with its answer.
 #[utoipa::path(
     get, path = "/api/v1/chat_sessions/{id}/turns/{turn_id}", tag = "turns", operation_id = "turns_get",
     params(("id" = ChatSessionId, Path), ("turn_id" = TurnId, Path)),
@@ -126,21 +129,22 @@ async fn get(
     State(conversation): State<Conversation>,
     Caller(scope): Caller,
     Path((id, turn)): Path<(ChatSessionId, TurnId)>,
-) -> ApiResult<Answer<TurnWithAnswer>> {
-    Ok(Answer(TurnWithAnswer::new(conversation.get_turn(&scope, id, turn).await?)?))
+) -> ApiResult<JsonResponse<TurnWithAnswer>> {
+    Ok(JsonResponse(TurnWithAnswer::new(conversation.get_turn(&scope, id, turn).await?)?))
 }
 
-/// Follows a turn's stream, from any event on, from anywhere, while it runs and afterwards. The bytes are always the same.
-/// 204 when nothing more comes.
+/// Streams the events of a turn, from any event on, during the turn or afterwards.
+///
+/// The same events always have the same bytes. 204 if no events remain.
 #[utoipa::path(
     get, path = "/api/v1/chat_sessions/{id}/turns/{turn_id}/stream", tag = "turns", operation_id = "turns_stream",
     params(
-        ("id" = ChatSessionId, Path), ("turn_id" = TurnId, Path), From,
-        ("Last-Event-ID" = Option<String>, Header, description = "as browsers send it when they connect again; `after` is looked at first"),
+        ("id" = ChatSessionId, Path), ("turn_id" = TurnId, Path), StreamQuery,
+        ("Last-Event-ID" = Option<String>, Header, description = "sent by browsers when they reconnect; `after` takes precedence"),
     ),
     responses(
         (status = 200, content_type = "text/event-stream", body = String, description = "events"),
-        (status = 204, description = "there is nothing behind this event, and nothing comes"),
+        (status = 204, description = "no events remain"),
         (status = "4XX", body = ErrorBody),
     ),
     security(("api_key" = ["turns:read"]))
@@ -149,7 +153,7 @@ async fn stream(
     State(conversation): State<Conversation>,
     Caller(scope): Caller,
     Path((id, turn)): Path<(ChatSessionId, TurnId)>,
-    Query(from): Query<From>,
+    Query(from): Query<StreamQuery>,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
     let sent = match from.after {
@@ -160,7 +164,7 @@ async fn stream(
     Ok(conversation.follow(&scope, turn, sent).into_response().await?)
 }
 
-/// Stops a turn. What has come is kept, and marked as a part.
+/// Stops a turn. Partial output is kept and marked as such.
 #[utoipa::path(
     delete, path = "/api/v1/chat_sessions/{id}/turns/{turn_id}", tag = "turns", operation_id = "turns_stop",
     params(("id" = ChatSessionId, Path), ("turn_id" = TurnId, Path)),
@@ -171,18 +175,18 @@ async fn stop(
     State(conversation): State<Conversation>,
     Caller(scope): Caller,
     Path((id, turn)): Path<(ChatSessionId, TurnId)>,
-) -> ApiResult<Answer<TurnWithAnswer>> {
+) -> ApiResult<JsonResponse<TurnWithAnswer>> {
     conversation.stop_turn(&scope, id, turn).await?;
-    Ok(Answer(TurnWithAnswer::new(conversation.get_turn(&scope, id, turn).await?)?))
+    Ok(JsonResponse(TurnWithAnswer::new(conversation.get_turn(&scope, id, turn).await?)?))
 }
 
-/// Sends what the client's tools gave. When the results of all are there the model goes on.
+/// Sends results of tool calls executed by the client. The model continues when all results are present.
 #[utoipa::path(
     post, path = "/api/v1/chat_sessions/{id}/turns/{turn_id}/tool_results", tag = "turns", operation_id = "turns_tool_results",
     params(("id" = ChatSessionId, Path), ("turn_id" = TurnId, Path)),
     request_body(content = ToolResults, example = json!({"tool_results": [{"tool_call_id": "call_1", "content": "21 °C"}]})),
     responses(
-        (status = 200, body = TurnWithAnswer, description = "the turn as it ended; with `stream` the events that follow"),
+        (status = 200, body = TurnWithAnswer, description = "the turn when it has ended or requires tool results; with `stream`: the events that follow"),
         (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody),
     ),
     security(("api_key" = ["turns:write"]))
@@ -193,34 +197,34 @@ async fn tool_results(
     Path((id, turn)): Path<(ChatSessionId, TurnId)>,
     Json(given): Json<ToolResults>,
 ) -> ApiResult<Response> {
-    match conversation.take_results(&scope, id, turn, &given).await? {
-        Some((live, sent)) => answer(&conversation, &scope, live, given.stream, StatusCode::OK, sent).await,
-        None => {
-            Ok(Answer(TurnWithAnswer::new(conversation.get_turn(&scope, id, turn).await?)?).into_response())
-        }
+    match conversation.submit_tool_results(&scope, id, turn, &given).await? {
+        Some((live, sent)) => respond(&conversation, &scope, live, given.stream, StatusCode::OK, sent).await,
+        None => Ok(JsonResponse(TurnWithAnswer::new(conversation.get_turn(&scope, id, turn).await?)?)
+            .into_response()),
     }
 }
 
-/// The answer to a request that made a turn go on: behind `sent` events as they come, or as it ended.
-async fn answer(
+/// The response to a request that started or resumed a turn: the events after the first `sent`, or the ended
+/// turn.
+async fn respond(
     conversation: &Conversation,
     scope: &Scope,
-    live: Arc<Live>,
+    live: Arc<LiveTurn>,
     stream: bool,
     status: StatusCode,
     sent: usize,
 ) -> ApiResult<Response> {
     if !stream {
-        live.over().await;
-        if let Some(error) = live.failure().filter(|_| !live.says_more(sent)) {
+        live.wait_done().await;
+        if let Some(error) = live.take_failure().filter(|_| !live.has_output_after(sent)) {
             return Err(error.into());
         }
         let turn = TurnWithAnswer::new(conversation.get_turn(scope, live.session, live.id).await?)?;
-        return Ok((status, Answer(turn)).into_response());
+        return Ok((status, JsonResponse(turn)).into_response());
     }
-    // the first event says no more than that it has begun
-    _ = tokio::time::timeout(PATIENCE, live.shows_more(sent + usize::from(sent == 0))).await;
-    if let Some(error) = live.failure().filter(|_| !live.says_more(sent)) {
+    // The first event only says that the turn started.
+    _ = tokio::time::timeout(FIRST_OUTPUT_TIMEOUT, live.wait_for_more(sent + usize::from(sent == 0))).await;
+    if let Some(error) = live.take_failure().filter(|_| !live.has_output_after(sent)) {
         return Err(error.into());
     }
     let repeated = TurnWithAnswer::new(conversation.get_turn(scope, live.session, live.id).await?)?;

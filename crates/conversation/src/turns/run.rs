@@ -1,5 +1,5 @@
-//! Running a turn: asking the model, using tools, storing what comes. It is a task of its own, which nobody's hanging up
-//! ends.
+//! Runs a turn: calls the model, executes tools, stores the results. It runs in its own task, so a client
+//! that disconnects does not stop it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,35 +12,35 @@ use serde_json::Value;
 use super::entity::Model;
 use super::event::{Tokens, ToolCall};
 use super::input::Input;
-use super::live::Live;
+use super::live::LiveTurn;
 use super::log::TurnLog;
 use super::progress::Progress;
-use super::queue::Begun;
+use super::queue::StartedTurn;
 use super::step::Step;
-use super::writer::{Asked, End};
+use super::writer::{End, RequestedTools};
 use crate::Conversation;
 use crate::chat_sessions::entity::Model as Session;
 use crate::messages::entity::FinishReason;
-use crate::tools::{self, ToolDeclaration, ToolOutcome, ToolUse};
+use crate::tools::{self, ToolDeclaration, ToolInvocation, ToolOutcome};
 
-/// A turn on its way.
+/// A running turn.
 pub(super) struct Run {
     pub(super) conversation: Conversation,
-    /// Who asked; what they are charged for.
+    /// The caller, whom calls are charged to.
     pub(super) scope: Scope,
     pub(super) session: Session,
     pub(super) turn: Model,
-    pub(super) live: Arc<Live>,
+    pub(super) live: Arc<LiveTurn>,
     pub(super) log: TurnLog,
     /// The last model call.
     pub(super) call: Option<LlmCallId>,
     pub(super) tools: Vec<ToolDeclaration>,
-    /// What the model has said in this turn.
-    pub(super) heard_bytes: usize,
+    /// Size of the model's output in this turn, in bytes.
+    pub(super) output_bytes: usize,
 }
 
-/// What a model said, but for its text, which is in the log.
-pub(super) struct Heard {
+/// A model's reply without its text, which is in the log.
+pub(super) struct ModelReply {
     pub(super) finish: FinishReason,
     pub(super) calls: Vec<ToolCall>,
     pub(super) tokens: Option<Tokens>,
@@ -51,19 +51,24 @@ impl Conversation {
         self.0.journal.as_ref().ok_or_else(|| Error::internal("this process has no journal"))
     }
 
-    /// Runs a turn to its end, or to where the client has to use tools. `begun` if it is its turn already.
-    pub(super) fn run_turn(&self, scope: &Scope, live: &Arc<Live>, begun: Option<Begun>) -> Result<()> {
+    /// Runs a turn until it ends or requires tool results from the client. `started` if it has started already.
+    pub(super) fn run_turn(
+        &self,
+        scope: &Scope,
+        live: &Arc<LiveTurn>,
+        started: Option<StartedTurn>,
+    ) -> Result<()> {
         let (conversation, live, journal) = (self.clone(), live.clone(), self.journal()?.clone());
         let mut scope = scope.clone();
-        // the claim belongs to the transaction that made the turn
+        // The idempotency claim belongs to the transaction that created the turn.
         scope.idempotency = None;
         self.0.turns.run(&live.clone(), async move {
-            let begun = match begun {
-                Some(begun) => Ok(begun),
+            let started = match started {
+                Some(started) => Ok(started),
                 None => conversation.queue(&scope, &live).await,
             };
-            match begun {
-                Ok(begun) => conversation.run_begun(scope, live.clone(), journal, begun).await,
+            match started {
+                Ok(started) => conversation.run_begun(scope, live.clone(), journal, started).await,
                 Err(Some(end)) => {
                     let mut log = TurnLog::new(live.clone(), journal);
                     conversation.store_end(&scope, &live, &mut log, end, None).await;
@@ -75,11 +80,11 @@ impl Conversation {
         Ok(())
     }
 
-    async fn run_begun(&self, scope: Scope, live: Arc<Live>, journal: Journal, begun: Begun) {
-        let Begun { session, turn, events } = begun;
+    async fn run_begun(&self, scope: Scope, live: Arc<LiveTurn>, journal: Journal, started: StartedTurn) {
+        let StartedTurn { session, turn, events } = started;
         let mut log = TurnLog::new(live.clone(), journal);
         log.stored(events, false);
-        // what a key of nobody's asks for is the session's user's, and the session's project's
+        // Calls of an API key without a user are charged to the session's user and project.
         let mut payer = scope.clone();
         payer.user = payer.user.or(session.user_id);
         payer.project = payer.project.or(session.project_id);
@@ -93,9 +98,9 @@ impl Conversation {
             log,
             call,
             tools: Vec::new(),
-            heard_bytes: 0,
+            output_bytes: 0,
         };
-        if let Some(end) = run.carry_on().await {
+        if let Some(end) = run.run_rounds().await {
             let Run { live, mut log, call, .. } = run;
             self.store_end(&scope, &live, &mut log, end, call).await;
         }
@@ -103,52 +108,58 @@ impl Conversation {
 }
 
 impl Run {
-    /// Asks the model until it has its answer. None if it is the client's turn to use tools.
-    async fn carry_on(&mut self) -> Option<End> {
+    /// Calls the model until the answer is complete. `None` if the client has to execute tools.
+    async fn run_rounds(&mut self) -> Option<End> {
         let settings = self.conversation.0.settings.of(self.scope.tenant());
         let deadline = tokio::time::Instant::now() + Duration::from_secs(settings.max_seconds);
         loop {
-            let heard = match self.until_stopped(deadline, async |run: &mut Self| run.ask().await).await {
-                Ok(Ok(heard)) => heard,
-                Ok(Err(e)) => return Some(self.failed(e)),
-                Err(end) => return Some(end),
-            };
-            let asked = Asked { calls: heard.calls, tokens: heard.tokens };
-            if asked.calls.is_empty() {
-                return Some(End::completed(heard.finish, asked.tokens));
+            let reply =
+                match self.until_cancelled(deadline, async |run: &mut Self| run.call_model().await).await {
+                    Ok(Ok(reply)) => reply,
+                    Ok(Err(e)) => return Some(self.failed(e)),
+                    Err(end) => return Some(end),
+                };
+            let requested = RequestedTools { calls: reply.calls, tokens: reply.tokens };
+            if requested.calls.is_empty() {
+                return Some(End::completed(reply.finish, requested.tokens));
             }
             if Progress::of(&self.live.events()).rounds >= settings.tool_rounds {
                 return Some(self.failed(too_many_rounds(settings.tool_rounds)));
             }
-            let (mine, theirs): (Vec<_>, Vec<_>) = asked
+            let (server_calls, client_calls): (Vec<_>, Vec<_>) = requested
                 .calls
                 .iter()
                 .cloned()
-                .partition(|call| self.declared(call).is_none_or(ToolDeclaration::runs_here));
-            let park = mine.is_empty();
-            if let Err(e) = self.store(Step::Asked { asked, theirs: theirs.clone(), park }).await {
+                .partition(|call| self.declared(call).is_none_or(ToolDeclaration::runs_on_server));
+            let await_client = server_calls.is_empty();
+            if let Err(e) = self
+                .store(Step::ToolsRequested { requested, client_calls: client_calls.clone(), await_client })
+                .await
+            {
                 return Some(self.failed(e));
             }
-            if park {
+            if await_client {
                 return None;
             }
-            let used = self.until_stopped(deadline, async |run: &mut Self| run.use_tools(&mine).await).await;
+            let used = self
+                .until_cancelled(deadline, async |run: &mut Self| run.execute_tools(&server_calls).await)
+                .await;
             let results = match used {
                 Ok(results) => results,
                 Err(end) => return Some(end),
             };
-            let park = !theirs.is_empty();
-            if let Err(e) = self.store(Step::Results { results, park }).await {
+            let await_client = !client_calls.is_empty();
+            if let Err(e) = self.store(Step::ToolResults { results, await_client }).await {
                 return Some(self.failed(e));
             }
-            if park {
+            if await_client {
                 return None;
             }
         }
     }
 
-    /// Does something that can be given up at any moment.
-    async fn until_stopped<T>(
+    /// Runs something that can be cancelled at any await.
+    async fn until_cancelled<T>(
         &mut self,
         deadline: tokio::time::Instant,
         what: impl AsyncFnOnce(&mut Self) -> T,
@@ -157,7 +168,7 @@ impl Run {
         tokio::select! {
             biased;
             () = live.stop.cancelled() => Err(End::stopped()),
-            () = conversation.0.turns.ending() => Err(End::interrupted()),
+            () = conversation.0.turns.shutting_down() => Err(End::interrupted()),
             done = what(self) => Ok(done),
             () = tokio::time::sleep_until(deadline) => {
                 let message = "the answer took longer than `max_seconds` of `conversation.turns` allows";
@@ -176,13 +187,13 @@ impl Run {
         self.tools.iter().find(|tool| tool.name() == call.name)
     }
 
-    /// Uses the tools that Loam uses itself, all at once.
-    async fn use_tools(&self, calls: &[ToolCall]) -> Vec<(String, ToolOutcome)> {
+    /// Executes tool calls concurrently.
+    async fn execute_tools(&self, calls: &[ToolCall]) -> Vec<(String, ToolOutcome)> {
         let message = Progress::of(&self.live.events()).answer;
-        let uses = calls.iter().map(async |call| {
+        let executions = calls.iter().map(async |call| {
             let outcome = match self.declared(call) {
                 Some(tool) => {
-                    let usage = ToolUse {
+                    let invocation = ToolInvocation {
                         session: self.session.id,
                         turn: Some(self.turn.id),
                         message,
@@ -190,16 +201,16 @@ impl Run {
                         call_id: call.id.clone(),
                         arguments: call.arguments.clone(),
                     };
-                    self.conversation.execute_tool(&self.scope, tool, usage).await
+                    self.conversation.execute_tool(&self.scope, tool, invocation).await
                 }
-                None => ToolOutcome { content: format!("there is no tool `{}`", call.name), is_error: true },
+                None => ToolOutcome { content: format!("unknown tool `{}`", call.name), is_error: true },
             };
             (call.id.clone(), outcome)
         });
-        join_all(uses).await
+        join_all(executions).await
     }
 
-    /// Reads what the session allows anew, as it may have changed since.
+    /// Reads the session's tools again, because they may have changed.
     pub(super) async fn read_tools(&mut self) -> Result<()> {
         let tx = self.conversation.0.db.read(&self.scope).await?;
         self.tools = tools::declared(&tx, &self.session).await?;
@@ -218,12 +229,12 @@ impl Run {
 
 fn too_many_rounds(rounds: usize) -> Error {
     let message = format!(
-        "the model asked for tools more than {rounds} times; `tool_rounds` of `conversation.turns` sets how often it may"
+        "the model requested tools more than {rounds} times, the limit set by `tool_rounds` of `conversation.turns`"
     );
     Error::new(Kind::BadGateway, "too_many_tool_rounds", message)
 }
 
-/// The reason in the words of messages.
+/// The finish reason of a message.
 pub(super) fn finish_of(reason: Option<&str>) -> FinishReason {
     reason
         .and_then(|reason| serde_json::from_value(Value::String(reason.to_owned())).ok())

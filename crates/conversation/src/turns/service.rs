@@ -1,4 +1,4 @@
-//! The rules of turns.
+//! Rules for turns.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,13 +8,13 @@ use loam_kernel::{ChatSessionId, Error, Kind, MessageId, Page, PageQuery, Result
 use sea_orm::{ColumnTrait, QueryFilter, Set};
 use serde_json::Value;
 
-use super::begin::{Beginning, open_turns};
+use super::begin::{TurnStart, open_turns};
 use super::entity::{ActiveModel, Column, Entity, Model, TurnState};
 use super::event::{TurnEvent, unpack_events};
-use super::input::{Follows, Input, ToolResults, TurnCreate, TurnRegenerate};
-use super::live::Live;
+use super::input::{Input, InputParent, ToolResults, TurnCreate, TurnRegenerate};
+use super::live::LiveTurn;
 use super::progress::Progress;
-use super::queue::Begun;
+use super::queue::StartedTurn;
 use super::writer::{End, Writer};
 use crate::Conversation;
 use crate::chat_sessions::access;
@@ -23,17 +23,17 @@ use crate::chat_sessions::update::require_active;
 use crate::messages::{entity as messages, of_session};
 use crate::tools::{ClientResult, ToolOutcome};
 
-/// How long another node has to stop a turn of its own before the caller is told how it stands.
-const STOPPING: Duration = Duration::from_secs(10);
-/// How often it is looked.
-const LOOK: Duration = Duration::from_millis(100);
-/// How long a caller waits whom the session's queue has no room for.
+/// How long a stop request waits for another node to stop its turn before it responds with the current state.
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+/// Interval of polling for that.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
+/// Retry-After if the session's queue is full.
 const QUEUE_RETRY: Duration = Duration::from_secs(5);
-/// Results in one request.
+/// Maximum number of results in one request.
 const MAX_RESULTS: usize = 128;
 
-/// A turn that is to be made.
-pub(crate) struct New {
+/// A turn to create.
+pub(crate) struct NewTurn {
     model: Option<String>,
     input: Input,
     question: Option<MessageId>,
@@ -41,21 +41,22 @@ pub(crate) struct New {
     parent: Option<MessageId>,
 }
 
-/// A turn that is in its session's queue once its transaction is committed.
+/// A turn that is queued once its transaction is committed.
 pub(crate) struct Queued {
-    pub(crate) live: Arc<Live>,
-    begun: Option<Begun>,
+    pub(crate) live: Arc<LiveTurn>,
+    started: Option<StartedTurn>,
 }
 
-impl New {
-    /// A question that follows this message, and asks for nothing but an answer.
-    pub(crate) fn asking(model: Option<String>, input: Input, before: Option<&messages::Model>) -> Self {
+impl NewTurn {
+    /// A question that follows this message.
+    pub(crate) fn question(model: Option<String>, input: Input, before: Option<&messages::Model>) -> Self {
         let parent_turn = before.and_then(|message| message.turn_id);
         Self { model, input, question: None, parent_turn, parent: before.map(|message| message.id) }
     }
 
-    /// Another answer to the question of a turn, as that was asked; the question too, if it never became a message.
-    pub(crate) fn again(old: Model) -> Result<Self> {
+    /// Another answer to the question of a turn, with the same request; includes the question if that was
+    /// never stored as a message.
+    pub(crate) fn repeat(old: Model) -> Result<Self> {
         let mut input = Input::read(&old.input)?;
         if old.user_message_id.is_some() {
             input.content = None;
@@ -71,27 +72,27 @@ impl New {
 }
 
 impl Conversation {
-    /// Asks a question. The turn runs on, whoever waits for it.
+    /// Creates a turn for a question. The turn runs whether or not anyone waits for it.
     pub(crate) async fn create_turn(
         &self,
         scope: &Scope,
         session: ChatSessionId,
         new: TurnCreate,
-    ) -> Result<Arc<Live>> {
+    ) -> Result<Arc<LiveTurn>> {
         new.check()?;
         self.0.turns.admit(scope.tenant())?;
-        let _lane = self.0.lanes.enter(scope.tenant(), session).await?;
+        let _lock = self.0.session_locks.acquire(scope.tenant(), session).await?;
         let tx = self.0.db.write(scope).await?;
         let session = access::get_locked(&tx, session).await?;
         let follows = match new.parent_id {
-            None => Follows::Head,
-            Some(None) => Follows::Nothing,
-            Some(Some(id)) => Follows::Message(id),
+            None => InputParent::Head,
+            Some(None) => InputParent::Nothing,
+            Some(Some(id)) => InputParent::Message(id),
         };
         let before = match follows {
-            Follows::Head => session.head_id,
-            Follows::Nothing => None,
-            Follows::Message(id) => Some(id),
+            InputParent::Head => session.head_id,
+            InputParent::Nothing => None,
+            InputParent::Message(id) => Some(id),
         };
         let before = match before {
             Some(id) => Some(of_session(&tx, &session, "parent_id", id).await?),
@@ -103,56 +104,61 @@ impl Conversation {
             settings: new.settings,
             metadata: new.metadata,
             sender: scope.user,
-            promised: None,
+            reserved: None,
         };
-        let made = New::asking(new.model, input, before.as_ref());
-        self.enqueue(scope, tx, session, made).await
+        let new_turn = NewTurn::question(new.model, input, before.as_ref());
+        self.enqueue(scope, tx, session, new_turn).await
     }
 
-    /// Asks for another answer to the question of a turn.
+    /// Creates a turn for another answer to the question of a turn.
     pub(crate) async fn regenerate_turn(
         &self,
         scope: &Scope,
         session: ChatSessionId,
         turn: TurnId,
         new: TurnRegenerate,
-    ) -> Result<Arc<Live>> {
+    ) -> Result<Arc<LiveTurn>> {
         new.check()?;
         self.0.turns.admit(scope.tenant())?;
-        let _lane = self.0.lanes.enter(scope.tenant(), session).await?;
+        let _lock = self.0.session_locks.acquire(scope.tenant(), session).await?;
         let tx = self.0.db.write(scope).await?;
         let session = access::get_locked(&tx, session).await?;
         let old = turn_of(&tx, &session, turn).await?;
         if old.user_message_id.is_none() {
-            return Err(wrong_state("this turn has not begun, so it has no question yet"));
+            return Err(wrong_state("this turn has not started, so its question is not stored yet"));
         }
-        let mut made = New::again(old)?;
-        made.model = new.model.or(made.model);
-        made.input.settings = new.settings.unwrap_or(made.input.settings);
-        self.enqueue(scope, tx, session, made).await
+        let mut new_turn = NewTurn::repeat(old)?;
+        new_turn.model = new.model.or(new_turn.model);
+        new_turn.input.settings = new.settings.unwrap_or(new_turn.input.settings);
+        self.enqueue(scope, tx, session, new_turn).await
     }
 
-    async fn enqueue<R>(&self, scope: &Scope, tx: Tx<R>, session: Session, new: New) -> Result<Arc<Live>> {
+    async fn enqueue<R>(
+        &self,
+        scope: &Scope,
+        tx: Tx<R>,
+        session: Session,
+        new: NewTurn,
+    ) -> Result<Arc<LiveTurn>> {
         let queued = self.queue_turn(scope, &tx, session, new).await?;
         tx.commit().await?;
         self.start_turn(scope, queued)
     }
 
-    /// Puts a turn into its session's queue, or begins it if there is none before it. The session is locked, its lane
-    /// entered; [`Conversation::start_turn`] follows the commit.
+    /// Queues a turn, or starts it if no other turn is open. The session's row and process lock must be held.
+    /// Call [`Conversation::start_turn`] after the commit.
     pub(crate) async fn queue_turn<R>(
         &self,
         scope: &Scope,
         tx: &Tx<R>,
         session: Session,
-        new: New,
+        new: NewTurn,
     ) -> Result<Queued> {
         require_active(&session)?;
         let model = self.model_of(scope, &session, new.model).await?;
         let waiting = open_turns(tx, session.id).await?.len() as u64;
         if waiting >= self.0.settings.with(scope.tenant(), |settings| settings.queue) {
-            let message =
-                "as many turns as this session takes are under way or wait; try again when one has ended";
+            let message = "the session's queue is full; try again when a turn has ended";
             return Err(Error::new(Kind::TooMany, "session_busy", message).with_retry_after(QUEUE_RETRY));
         }
         let (id, now) = (TurnId(self.0.clock.id()), self.0.clock.now());
@@ -180,44 +186,44 @@ impl Conversation {
             updated_at: Set(now),
         };
         let (session_id, tenant) = (session.id, scope.tenant());
-        let mut begun = None;
+        let mut started = None;
         if waiting == 0 {
-            let beginning = Beginning { turn: id, input: &new.input, question: new.question, model: &model };
-            begun = Some(self.begin(tx, session, beginning, &mut row).await?);
+            let start = TurnStart { turn: id, input: &new.input, question: new.question, model: &model };
+            started = Some(self.begin_turn(tx, session, start, &mut row).await?);
         }
         let turn = tx.insert(row).await?;
-        let events = begun.as_ref().map(|(_, events)| events.clone()).unwrap_or_default();
-        let live = Live::new(tenant, session_id, id, events);
-        let begun = begun.map(|(session, events)| Begun { session, turn, events });
-        Ok(Queued { live, begun })
+        let events = started.as_ref().map(|(_, events)| events.clone()).unwrap_or_default();
+        let live = LiveTurn::new(tenant, session_id, id, events);
+        let started = started.map(|(session, events)| StartedTurn { session, turn, events });
+        Ok(Queued { live, started })
     }
 
-    /// Runs a turn that is in its session's queue by now.
-    pub(crate) fn start_turn(&self, scope: &Scope, queued: Queued) -> Result<Arc<Live>> {
-        let Queued { live, begun } = queued;
-        if let Some(begun) = &begun {
-            self.said(&begun.session);
+    /// Runs a queued turn.
+    pub(crate) fn start_turn(&self, scope: &Scope, queued: Queued) -> Result<Arc<LiveTurn>> {
+        let Queued { live, started } = queued;
+        if let Some(started) = &started {
+            self.notify_changed(&started.session);
         }
-        self.run_turn(scope, &live, begun)?;
+        self.run_turn(scope, &live, started)?;
         Ok(live)
     }
 
-    /// Who answers.
-    async fn model_of(&self, scope: &Scope, session: &Session, asked: Option<String>) -> Result<String> {
-        if let Some(model) = asked {
+    /// The model that answers.
+    async fn model_of(&self, scope: &Scope, session: &Session, requested: Option<String>) -> Result<String> {
+        if let Some(model) = requested {
             return Ok(model);
         }
         match (session.provider_id, &session.model) {
             (Some(provider), Some(model)) => {
                 let address = self.0.gateway.qualified_model(scope, provider, model).await?;
-                return address.ok_or_else(|| no_model("the session's provider is gone: change the session's `provider_id`, or send a `model`"));
+                return address.ok_or_else(|| no_model("the session's provider was deleted: change the session's `provider_id`, or send a `model`"));
             }
             (None, Some(model)) => return Ok(model.clone()),
             (_, None) => {}
         }
-        let usual = self.0.settings.with(scope.tenant(), |settings| settings.default_model.clone());
-        usual.ok_or_else(|| {
-            no_model("nothing says who answers: send a `model`, or set the session's `model`, or `default_model` of `conversation.turns`")
+        let default_model = self.0.settings.with(scope.tenant(), |settings| settings.default_model.clone());
+        default_model.ok_or_else(|| {
+            no_model("no model is set: send a `model`, or set the session's `model`, or `default_model` of `conversation.turns`")
         })
     }
 
@@ -238,7 +244,7 @@ impl Conversation {
         find.page(page, |row| row.id.0).await
     }
 
-    /// One turn, with its answer.
+    /// A turn with its answer.
     pub(crate) async fn get_turn(
         &self,
         scope: &Scope,
@@ -255,9 +261,9 @@ impl Conversation {
         Ok((turn, answer))
     }
 
-    /// Stops a turn; what came is kept.
+    /// Stops a turn; partial output is kept.
     pub(crate) async fn stop_turn(&self, scope: &Scope, session: ChatSessionId, id: TurnId) -> Result<()> {
-        let lane = self.0.lanes.enter(scope.tenant(), session).await?;
+        let lock = self.0.session_locks.acquire(scope.tenant(), session).await?;
         let tx = self.0.db.write(scope).await?;
         let session = access::get_locked(&tx, session).await?;
         let turn = turn_of(&tx, &session, id).await?;
@@ -269,60 +275,61 @@ impl Conversation {
                 return Err(wrong_state("this turn has ended already"));
             };
             writer.end(&End::stopped(), None).await?;
-            self.give_up_waiting(&tx, session.id, id, false).await?;
+            self.end_pending_calls(&tx, session.id, id, false).await?;
             tx.commit().await?;
-            self.said(&session);
+            self.notify_changed(&session);
             self.0.turns.wake(session.id);
             return Ok(());
         }
         if let Some(live) = self.0.turns.get(id) {
-            drop((tx, lane));
+            drop((tx, lock));
             live.stop.cancel();
-            live.over().await;
+            live.wait_done().await;
             return Ok(());
         }
         tx.update_many::<Entity>().set(Column::StopRequested, true).filter(Column::Id.eq(id)).exec().await?;
         tx.commit().await?;
-        drop(lane);
+        drop(lock);
         let ended = async {
             while self.get_turn(scope, session.id, id).await?.0.ended_at.is_none() {
-                tokio::time::sleep(LOOK).await;
+                tokio::time::sleep(POLL_INTERVAL).await;
             }
             Ok(())
         };
-        // its node may be gone: then the turn ends with its lease
-        tokio::time::timeout(STOPPING, ended).await.unwrap_or(Ok(()))
+        // Its node may be dead: then the turn ends when its lease expires.
+        tokio::time::timeout(STOP_TIMEOUT, ended).await.unwrap_or(Ok(()))
     }
 
-    /// Takes results of the client's tools. When all are there the turn goes on, here, behind so many events.
-    pub(crate) async fn take_results(
+    /// Stores results of client tools. When all are present, the turn resumes on this node; returns it with
+    /// the number of its events so far.
+    pub(crate) async fn submit_tool_results(
         &self,
         scope: &Scope,
         session: ChatSessionId,
         id: TurnId,
         given: &ToolResults,
-    ) -> Result<Option<(Arc<Live>, usize)>> {
+    ) -> Result<Option<(Arc<LiveTurn>, usize)>> {
         let results = &given.tool_results;
         if !(1..=MAX_RESULTS).contains(&results.len()) {
             return Err(Error::invalid("tool_results", format!("must have 1 to {MAX_RESULTS} results")));
         }
         self.0.turns.admit(scope.tenant())?;
-        let _lane = self.0.lanes.enter(scope.tenant(), session).await?;
+        let _lock = self.0.session_locks.acquire(scope.tenant(), session).await?;
         let tx = self.0.db.write(scope).await?;
         let session = access::get_locked(&tx, session).await?;
         turn_of(&tx, &session, id).await?;
         let writer = Writer::open(&tx, &self.0.clock, session.id, id).await?;
         let waits = writer.filter(|writer| writer.turn.state == TurnState::RequiresAction);
-        let mut writer = waits.ok_or_else(|| wrong_state("this turn waits for no results"))?;
+        let mut writer = waits.ok_or_else(|| wrong_state("this turn is not waiting for tool results"))?;
         let mut open = Progress::of(&writer.events).open_calls;
         for (at, result) in results.iter().enumerate() {
-            let Some(known) = open.iter().position(|call| call.id == result.tool_call_id) else {
-                let message = format!("no call `{}` of a tool waits for a result", result.tool_call_id);
+            let Some(position) = open.iter().position(|call| call.id == result.tool_call_id) else {
+                let message = format!("no pending tool call `{}`", result.tool_call_id);
                 return Err(Error::invalid(format!("tool_results[{at}].tool_call_id"), message));
             };
-            open.remove(known);
+            open.remove(position);
             let outcome = ToolOutcome { content: result.content.clone(), is_error: result.is_error };
-            writer.result(&result.tool_call_id, &outcome).await?;
+            writer.tool_result(&result.tool_call_id, &outcome).await?;
         }
         let record: Vec<ClientResult<'_>> = results
             .iter()
@@ -334,31 +341,31 @@ impl Conversation {
             .collect();
         self.record_client_results(&tx, &writer.session, &record).await?;
         if !open.is_empty() {
-            writer.stay().await?;
+            writer.keep_waiting().await?;
             tx.commit().await?;
-            self.said(&session);
+            self.notify_changed(&session);
             return Ok(None);
         }
         let (session, mut turn) = (writer.session.clone(), writer.turn.clone());
-        let events = writer.go_on(None, self.lease()).await?;
-        // it may have been another node's
+        let events = writer.resume(None, self.lease()).await?;
+        // Another node may have run it before.
         turn.node_id = self.0.node;
         tx.update_many::<Entity>().set(Column::NodeId, self.0.node).filter(Column::Id.eq(id)).exec().await?;
-        let (live, sent) = (Live::new(scope.tenant(), session.id, id, events.clone()), events.len());
-        // before anybody can take it for one that nobody runs
-        self.0.turns.hold(&live);
+        let (live, sent) = (LiveTurn::new(scope.tenant(), session.id, id, events.clone()), events.len());
+        // Registered before the commit, so that the recovery does not treat it as abandoned.
+        self.0.turns.register(&live);
         if let Err(e) = tx.commit().await {
             self.0.turns.remove(&live);
             return Err(e);
         }
-        self.said(&session);
-        self.run_turn(scope, &live, Some(Begun { session, turn, events }))?;
+        self.notify_changed(&session);
+        self.run_turn(scope, &live, Some(StartedTurn { session, turn, events }))?;
         Ok(Some((live, sent)))
     }
 }
 
-/// The uses of tools that a turn waits for.
-pub(super) fn wanted(turn: &Model) -> Result<Vec<super::event::ToolCall>> {
+/// The tool calls that a turn waits for.
+pub(super) fn pending_tool_calls(turn: &Model) -> Result<Vec<super::event::ToolCall>> {
     if turn.state != TurnState::RequiresAction {
         return Ok(Vec::new());
     }
@@ -379,7 +386,7 @@ fn no_model(message: &str) -> Error {
     Error::new(Kind::Invalid, "no_model", message).with_param("model")
 }
 
-/// The question as it was asked, of a turn that has not begun.
+/// The question of a turn that has not started.
 pub(super) fn question_of(turn: &Model) -> Option<Value> {
     turn.input.get("content").filter(|content| !content.is_null()).cloned()
 }

@@ -1,22 +1,22 @@
-//! Settings of turns that can be changed while the server runs, for all or for one tenant.
+//! Live settings of turns, for the instance or for one tenant.
 
 use loam_platform::system_config::ConfigKey;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// How turns are run.
+/// How turns run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TurnSettings {
-    /// The model that answers where neither turn nor session names one: a route or `provider/model`.
+    /// Model that answers if neither turn nor session names one: a route or `provider/model`.
     pub default_model: Option<String>,
-    /// Turns of one session that may be under way or wait.
+    /// Maximum number of running and queued turns of a session.
     pub queue: u64,
-    /// How often the model may ask for tools in one turn.
+    /// How often a model may request tools in one turn.
     pub tool_rounds: usize,
-    /// Seconds that a client has to send the results of tools.
+    /// Seconds that a client has to send tool results.
     pub tool_result_seconds: u64,
-    /// Seconds that an answer may take, its tools included, but not the client's.
+    /// Seconds that an answer may take, including tools that Loam executes, excluding those of the client.
     pub max_seconds: u64,
 }
 
@@ -30,8 +30,8 @@ impl Default for TurnSettings {
 pub const TURNS: ConfigKey<TurnSettings> = ConfigKey::new(
     "conversation.turns",
     "conversation",
-    "how turns are run: the model that answers where neither turn nor session names one, how many turns of a session may \
-     be under way or wait, how often a model may ask for tools, and how long the client's tools and a whole answer may \
+    "how turns run: the model that answers if neither turn nor session names one, how many turns of a session may \
+     run or wait, how often a model may request tools, and how long the client's tools and a whole answer may \
      take",
     || {
         json!({

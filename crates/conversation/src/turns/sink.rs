@@ -1,6 +1,7 @@
-//! From the journal into `turn_parts`: what running turns have said so far, for other nodes and for after a crash.
+//! Drains events of running turns from the journal into `turn_parts`, for readers on other nodes and for
+//! recovery.
 //!
-//! What a turn said goes into its row when it is stored; what the journal still has of it then is passed over.
+//! A stored turn has its events in its row; the sink skips what the journal still has of it.
 
 use std::collections::HashMap;
 
@@ -14,10 +15,10 @@ use sea_orm::{ColumnTrait, QueryFilter};
 use uuid::Uuid;
 
 use super::event::{TurnEvent, pack_events};
-use super::frames::{PART, Part, STORED, Stored};
+use super::frames::{EVENTS_KIND, EventsFrame, STORED_KIND, StoredFrame};
 use super::part;
 
-/// Turns in one statement.
+/// Turns per statement.
 const CHUNK: usize = 100;
 
 /// Drains events of turns.
@@ -31,8 +32,8 @@ impl TurnSink {
     }
 }
 
-/// Events that follow one another.
-struct Run {
+/// Consecutive events.
+struct EventRun {
     first: u32,
     events: Vec<TurnEvent>,
 }
@@ -40,28 +41,28 @@ struct Run {
 #[async_trait]
 impl Sink for TurnSink {
     fn takes(&self, kind: u8) -> bool {
-        matches!(kind, PART | STORED)
+        matches!(kind, EVENTS_KIND | STORED_KIND)
     }
 
     fn tenant(&self, frame: &Frame) -> TenantId {
         match frame.kind {
-            PART => Part::read(frame).map_or(TenantId::NIL, |part| part.tenant),
-            _ => Stored::read(frame).map_or(TenantId::NIL, |stored| stored.tenant),
+            EVENTS_KIND => EventsFrame::read(frame).map_or(TenantId::NIL, |part| part.tenant),
+            _ => StoredFrame::read(frame).map_or(TenantId::NIL, |stored| stored.tenant),
         }
     }
 
     async fn write(&self, tx: &Tx<System>, frames: &[Frame]) -> Result<()> {
-        let (runs, stored) = gather(frames)?;
+        let (runs, stored) = collect_runs(frames)?;
         let turns: Vec<TurnId> = runs.keys().map(|(_, turn)| *turn).collect();
         self.insert(tx, runs).await?;
-        // a turn that was deleted meanwhile has no more use for them
+        // Parts of a turn that was deleted since are not needed.
         for chunk in turns.chunks(CHUNK) {
-            let gone = Expr::cust(
+            let turn_missing = Expr::cust(
                 "NOT EXISTS (SELECT 1 FROM turns WHERE turns.tenant_id = turn_parts.tenant_id AND turns.id = turn_parts.turn_id)",
             );
             let parts =
                 tx.delete_any::<part::Entity>().filter(part::Column::TurnId.is_in(chunk.iter().copied()));
-            parts.filter(gone).exec().await?;
+            parts.filter(turn_missing).exec().await?;
         }
         for chunk in stored.chunks(CHUNK) {
             let any = chunk.iter().fold(Condition::any(), |any, stored| {
@@ -78,31 +79,31 @@ impl Sink for TurnSink {
     }
 }
 
-type Runs = HashMap<(TenantId, TurnId), Vec<Run>>;
+type EventRuns = HashMap<(TenantId, TurnId), Vec<EventRun>>;
 
-/// What is to be kept of the frames, and which turns need no more of theirs.
-fn gather(frames: &[Frame]) -> Result<(Runs, Vec<Stored>)> {
-    let (mut runs, mut all) = (Runs::new(), Vec::new());
+/// The events to store, and the turns whose events are stored already.
+fn collect_runs(frames: &[Frame]) -> Result<(EventRuns, Vec<StoredFrame>)> {
+    let (mut runs, mut all) = (EventRuns::new(), Vec::new());
     for frame in frames {
-        if frame.kind == STORED {
-            let stored = Stored::read(frame)?;
-            // frames are in order: whatever came before is in the row
+        if frame.kind == STORED_KIND {
+            let stored = StoredFrame::read(frame)?;
+            // Frames are in order: earlier events are in the row.
             runs.remove(&(stored.tenant, stored.turn));
             all.push(stored);
             continue;
         }
-        let part = Part::read(frame)?;
+        let part = EventsFrame::read(frame)?;
         let own = runs.entry((part.tenant, part.turn)).or_default();
         match own.last_mut().filter(|run| run.first as usize + run.events.len() == part.first as usize) {
             Some(run) => run.events.extend(part.events.into_owned()),
-            None => own.push(Run { first: part.first, events: part.events.into_owned() }),
+            None => own.push(EventRun { first: part.first, events: part.events.into_owned() }),
         }
     }
     Ok((runs, all))
 }
 
 impl TurnSink {
-    async fn insert(&self, tx: &Tx<System>, runs: Runs) -> Result<()> {
+    async fn insert(&self, tx: &Tx<System>, runs: EventRuns) -> Result<()> {
         let (mut tenants, mut turns, mut positions, mut packed) = (vec![], vec![], vec![], vec![]);
         for ((tenant, turn), runs) in runs {
             for run in runs {
@@ -138,18 +139,22 @@ mod tests {
 
     fn part(turn: u128, first: u32, texts: &[&str]) -> Frame {
         let events: Vec<_> = texts.iter().map(|text| TurnEvent::Delta((*text).to_owned())).collect();
-        let part =
-            Part { tenant: TenantId::NIL, turn: Uuid::from_u128(turn).into(), first, events: events.into() };
-        frame(PART, postcard::to_allocvec(&part).expect("written"))
+        let part = EventsFrame {
+            tenant: TenantId::NIL,
+            turn: Uuid::from_u128(turn).into(),
+            first,
+            events: events.into(),
+        };
+        frame(EVENTS_KIND, postcard::to_allocvec(&part).expect("written"))
     }
 
     fn stored(turn: u128, up_to: u32) -> Frame {
-        let stored = Stored { tenant: TenantId::NIL, turn: Uuid::from_u128(turn).into(), up_to };
-        frame(STORED, postcard::to_allocvec(&stored).expect("written"))
+        let stored = StoredFrame { tenant: TenantId::NIL, turn: Uuid::from_u128(turn).into(), up_to };
+        frame(STORED_KIND, postcard::to_allocvec(&stored).expect("written"))
     }
 
     #[test]
-    fn what_a_stored_turn_said_is_passed_over_and_the_rest_is_put_together() {
+    fn events_of_stored_turns_are_skipped_and_others_are_joined() {
         let frames = [
             part(1, 1, &["a"]),
             part(2, 1, &["x"]),
@@ -158,7 +163,7 @@ mod tests {
             part(1, 9, &["z"]),
             part(2, 3, &["y"]),
         ];
-        let (runs, all) = gather(&frames).expect("readable");
+        let (runs, all) = collect_runs(&frames).expect("readable");
         let shape = |turn: u128| {
             let runs = &runs[&(TenantId::NIL, Uuid::from_u128(turn).into())];
             runs.iter().map(|run| (run.first, run.events.len())).collect::<Vec<_>>()

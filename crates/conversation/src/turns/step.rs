@@ -1,4 +1,4 @@
-//! Storing a step of a turn, however long the database is away.
+//! Stores a step of a turn, retrying while the database is unavailable.
 
 use std::time::Duration;
 
@@ -6,52 +6,53 @@ use chrono::TimeDelta;
 use loam_kernel::{Error, Kind, LlmCallId, Result, Scope};
 
 use super::event::{ToolCall, TurnEvent};
-use super::live::Live;
+use super::live::LiveTurn;
 use super::log::TurnLog;
 use super::progress::Progress;
-use super::writer::{Asked, End, Writer};
+use super::writer::{End, RequestedTools, Writer};
 use crate::Conversation;
-use crate::tools::{ToolOutcome, ToolUse};
+use crate::tools::{ToolInvocation, ToolOutcome};
 
-/// The first and the longest pause between tries while the database is away.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+/// First and longest pause between attempts.
+const RETRY_PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
-/// A step of a turn's way.
+/// A step of a turn.
 pub(super) enum Step {
-    /// The model asked for tools; `theirs` are the client's to use, alone if it parks.
-    Asked { asked: Asked, theirs: Vec<ToolCall>, park: bool },
-    /// Tools were used; the client's are still to be if it parks.
-    Results { results: Vec<(String, ToolOutcome)>, park: bool },
-    /// It ends.
+    /// The model requested tools; `client_calls` are executed by the client. `await_client`: only by the client.
+    ToolsRequested { requested: RequestedTools, client_calls: Vec<ToolCall>, await_client: bool },
+    /// Tools were executed. `await_client`: the client has to execute others.
+    ToolResults { results: Vec<(String, ToolOutcome)>, await_client: bool },
+    /// The turn ends.
     End(End),
-    /// It ends, and no message can be written.
-    EndBare(End),
+    /// The turn ends without storing a message.
+    EndWithoutMessage(End),
 }
 
 impl Conversation {
-    /// Stores a step, and lets all that came up to it be shown.
+    /// Stores a step, then publishes the events up to it.
     pub(super) async fn store_step(
         &self,
         scope: &Scope,
-        live: &Live,
+        live: &LiveTurn,
         log: &mut TurnLog,
         step: &Step,
         call: Option<LlmCallId>,
     ) -> Result<()> {
-        let (mut pause, longest) = PAUSES;
+        let (mut pause, longest) = RETRY_PAUSES;
         loop {
             match self.try_step(scope, live, step, call).await {
                 Ok(events) => {
-                    let over = match step {
-                        Step::Asked { park, .. } | Step::Results { park, .. } => *park,
-                        Step::End(_) | Step::EndBare(_) => true,
+                    let done = match step {
+                        Step::ToolsRequested { await_client, .. }
+                        | Step::ToolResults { await_client, .. } => *await_client,
+                        Step::End(_) | Step::EndWithoutMessage(_) => true,
                     };
-                    log.stored(events, over);
+                    log.stored(events, done);
                     return Ok(());
                 }
-                // nor is what came given up because many write to the session
+                // Output is not dropped because the session is busy.
                 Err(e) if matches!(e.kind(), Kind::Unavailable | Kind::TooMany) => {
-                    tracing::debug!(error = %e, turn.id = %live.id, "a turn can't be stored for the moment");
+                    tracing::debug!(error = %e, turn.id = %live.id, "a turn can't be stored at the moment; retrying");
                 }
                 Err(e) => return Err(e),
             }
@@ -60,26 +61,26 @@ impl Conversation {
         }
     }
 
-    /// Stores how a turn ended. If the database refuses its answer, the turn's events keep it.
+    /// Stores how a turn ended. If its answer can't be stored as a message, the turn's events keep it.
     pub(super) async fn store_end(
         &self,
         scope: &Scope,
-        live: &Live,
+        live: &LiveTurn,
         log: &mut TurnLog,
         end: End,
         call: Option<LlmCallId>,
     ) {
         metrics::counter!("loam_turns_total", "state" => end.state.name()).increment(1);
-        let bare = Step::EndBare(end.clone());
+        let without_message = Step::EndWithoutMessage(end.clone());
         let stored = match self.store_step(scope, live, log, &Step::End(end), call).await {
-            Err(e) if e.code() != GONE => {
+            Err(e) if e.code() != TURN_GONE => {
                 tracing::error!(error = ?e, turn.id = %live.id, "a turn's answer could not be stored; its events are kept");
-                self.store_step(scope, live, log, &bare, call).await
+                self.store_step(scope, live, log, &without_message, call).await
             }
             stored => stored,
         };
         if let Err(e) = stored {
-            if e.code() != GONE {
+            if e.code() != TURN_GONE {
                 tracing::error!(error = ?e, turn.id = %live.id, "a turn's end could not be stored");
             }
             let events = live.events().clone();
@@ -90,72 +91,72 @@ impl Conversation {
     async fn try_step(
         &self,
         scope: &Scope,
-        live: &Live,
+        live: &LiveTurn,
         step: &Step,
         call: Option<LlmCallId>,
     ) -> Result<Vec<TurnEvent>> {
-        let _lane = self.0.lanes.enter(scope.tenant(), live.session).await?;
+        let _lock = self.0.session_locks.acquire(scope.tenant(), live.session).await?;
         let tx = self.0.db.write(scope).await?;
         let Some(mut writer) = Writer::open(&tx, &self.0.clock, live.session, live.id).await? else {
-            return Err(gone());
+            return Err(turn_gone());
         };
         let session = writer.session.clone();
-        // the row has them up to the last step only
+        // The row only has the events up to the last step.
         writer.events.clone_from(&live.events());
         let open = !Progress::of(&writer.events).open_calls.is_empty();
         let events = match step {
-            Step::Asked { asked, theirs, park } => {
-                writer.asked(asked, call).await?;
+            Step::ToolsRequested { requested, client_calls, await_client } => {
+                writer.tool_calls(requested, call).await?;
                 let message = Progress::of(&writer.events).answer;
-                for wanted in theirs {
-                    let usage = ToolUse {
+                for tool_call in client_calls {
+                    let invocation = ToolInvocation {
                         session: live.session,
                         turn: Some(live.id),
                         message,
                         llm_call: call,
-                        call_id: wanted.id.clone(),
-                        arguments: wanted.arguments.clone(),
+                        call_id: tool_call.id.clone(),
+                        arguments: tool_call.arguments.clone(),
                     };
-                    self.record_waiting(&tx, &writer.session, &wanted.name, usage).await?;
+                    self.record_client_call(&tx, &writer.session, &tool_call.name, invocation).await?;
                 }
-                self.go_on(writer, *park, call).await?
+                self.resume_or_wait(writer, *await_client, call).await?
             }
-            Step::Results { results, park } => {
+            Step::ToolResults { results, await_client } => {
                 for (id, outcome) in results {
-                    writer.result(id, outcome).await?;
+                    writer.tool_result(id, outcome).await?;
                 }
-                self.go_on(writer, *park, call).await?
+                self.resume_or_wait(writer, *await_client, call).await?
             }
             Step::End(end) => writer.end(end, call).await?,
-            Step::EndBare(end) => writer.end_bare(end, call).await?,
+            Step::EndWithoutMessage(end) => writer.end_without_message(end, call).await?,
         };
-        if open && matches!(step, Step::End(_) | Step::EndBare(_)) {
-            self.give_up_waiting(&tx, live.session, live.id, false).await?;
+        if open && matches!(step, Step::End(_) | Step::EndWithoutMessage(_)) {
+            self.end_pending_calls(&tx, live.session, live.id, false).await?;
         }
         tx.commit().await?;
-        self.said(&session);
+        self.notify_changed(&session);
         Ok(events)
     }
 
-    async fn go_on<R>(
+    async fn resume_or_wait<R>(
         &self,
         writer: Writer<'_, R>,
-        park: bool,
+        await_client: bool,
         call: Option<LlmCallId>,
     ) -> Result<Vec<TurnEvent>> {
-        if !park {
-            return writer.go_on(call, self.lease()).await;
+        if !await_client {
+            return writer.resume(call, self.lease()).await;
         }
         let seconds = self.0.settings.with(writer.session.tenant_id, |settings| settings.tool_result_seconds);
-        let patience = TimeDelta::seconds(i64::try_from(seconds).unwrap_or(i64::MAX / 1_000_000));
-        writer.park(call, self.0.clock.now() + patience).await
+        let timeout = TimeDelta::seconds(i64::try_from(seconds).unwrap_or(i64::MAX / 1_000_000));
+        writer.wait_for_client(call, self.0.clock.now() + timeout).await
     }
 }
 
 /// The code of the error below.
-const GONE: &str = "turn_gone";
+const TURN_GONE: &str = "turn_gone";
 
-/// The session was deleted, or another node has given the turn up.
-fn gone() -> Error {
-    Error::new(Kind::NotFound, GONE, "this turn has been ended or deleted meanwhile")
+/// The session was deleted, or another node has ended the turn.
+fn turn_gone() -> Error {
+    Error::new(Kind::NotFound, TURN_GONE, "this turn has ended or was deleted")
 }

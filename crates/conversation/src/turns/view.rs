@@ -1,4 +1,4 @@
-//! What clients see of a turn.
+//! Representation of turns in the API.
 
 use chrono::{DateTime, Utc};
 use loam_kernel::{ChatSessionId, LlmCallId, MessageId, Result, TurnId};
@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::entity::{Model, TurnState};
 use super::event::ToolCall;
-use super::service::{question_of, wanted};
+use super::service::{pending_tool_calls, question_of};
 use crate::messages::entity as messages;
 use crate::messages::routes::MessageView;
 
@@ -17,29 +17,29 @@ use crate::messages::routes::MessageView;
 pub struct TurnView {
     id: TurnId,
     session_id: ChatSessionId,
-    /// The turn that it goes on from.
+    /// ID of the turn that it follows.
     parent_turn_id: Option<TurnId>,
-    /// The message that it goes on from.
+    /// ID of the message that it follows.
     parent_id: Option<MessageId>,
-    /// The question; none before it is the turn's turn.
+    /// Message ID of the question; null until the turn starts.
     user_message_id: Option<MessageId>,
-    /// The answer, or as much as came.
+    /// Message ID of the answer; partial if the turn did not complete.
     assistant_message_id: Option<MessageId>,
     state: TurnState,
-    /// The route or `provider/model` that was asked.
+    /// Route or `provider/model` that answers.
     model: Option<String>,
-    /// The last model call of it.
+    /// ID of the last model call.
     llm_call_id: Option<LlmCallId>,
-    /// What went wrong.
+    /// Error.
     error: Option<String>,
-    /// Of state `queued`: what is asked.
+    /// The question, in state `queued`.
     #[schema(value_type = Option<Object>)]
     question: Option<Value>,
-    /// Of state `requires_action`: what the client has to use, until `expires_at`.
+    /// Tool calls that the client has to execute before `expires_at`, in state `requires_action`.
     tool_calls: Vec<ToolCall>,
-    /// Until when the results of tools are taken.
+    /// Until when tool results are accepted.
     expires_at: Option<DateTime<Utc>>,
-    /// When its stream was deleted, and can be followed again no more; null while it is there.
+    /// When its events were deleted, so that it can't be streamed again; null if they were not.
     events_deleted_at: Option<DateTime<Utc>>,
     started_at: Option<DateTime<Utc>>,
     ended_at: Option<DateTime<Utc>>,
@@ -52,13 +52,13 @@ pub struct TurnView {
 pub struct TurnWithAnswer {
     #[serde(flatten)]
     turn: TurnView,
-    /// The answer, or as much as came.
+    /// The answer; partial if the turn did not complete.
     message: Option<MessageView>,
 }
 
 impl TurnView {
     pub(super) fn new(row: Model) -> Result<Self> {
-        let tool_calls = wanted(&row)?;
+        let tool_calls = pending_tool_calls(&row)?;
         Ok(Self {
             question: if row.state == TurnState::Queued { question_of(&row) } else { None },
             expires_at: row.lease_until.filter(|_| row.state == TurnState::RequiresAction),

@@ -1,4 +1,5 @@
-//! Writes a turn's way into the database: each step is one transaction, in which messages, state and events agree.
+//! Writes a turn's progress to the database: each step is one transaction, which keeps messages, state and
+//! events consistent.
 
 use chrono::{DateTime, Utc};
 use loam_db::Tx;
@@ -7,7 +8,7 @@ use sea_orm::{IntoActiveModel, Set};
 use serde_json::Value;
 
 use super::entity::{Entity, Model, TurnState};
-use super::event::{Fault, Tokens, ToolCall, TurnEvent, pack_events, unpack_events};
+use super::event::{Tokens, ToolCall, TurnEvent, TurnFailure, pack_events, unpack_events};
 use super::progress::Progress;
 use crate::chat_sessions::entity as sessions;
 use crate::messages::append::{NewMessage, Parent, append};
@@ -19,45 +20,45 @@ use crate::tools::ToolOutcome;
 pub(crate) struct End {
     pub(crate) state: TurnState,
     pub(crate) finish: Option<FinishReason>,
-    pub(crate) fault: Option<Fault>,
-    /// What the last model call took.
+    pub(crate) failure: Option<TurnFailure>,
+    /// Usage of the last model call.
     pub(crate) tokens: Option<Tokens>,
 }
 
 impl End {
-    fn part(state: TurnState, finish: FinishReason) -> Self {
-        Self { state, finish: Some(finish), fault: None, tokens: None }
+    fn partial(state: TurnState, finish: FinishReason) -> Self {
+        Self { state, finish: Some(finish), failure: None, tokens: None }
     }
 
-    /// It has its answer.
+    /// The answer is complete.
     pub(crate) fn completed(finish: FinishReason, tokens: Option<Tokens>) -> Self {
-        Self { tokens, ..Self::part(TurnState::Completed, finish) }
+        Self { tokens, ..Self::partial(TurnState::Completed, finish) }
     }
 
-    /// Somebody stopped it.
+    /// It was stopped.
     pub(crate) fn stopped() -> Self {
-        Self::part(TurnState::Stopped, FinishReason::Stopped)
+        Self::partial(TurnState::Stopped, FinishReason::Stopped)
     }
 
-    /// The server died or stops.
+    /// The server crashed or is shutting down.
     pub(crate) fn interrupted() -> Self {
-        Self::part(TurnState::Interrupted, FinishReason::Interrupted)
+        Self::partial(TurnState::Interrupted, FinishReason::Interrupted)
     }
 
-    /// It could not be answered.
+    /// It failed.
     pub(crate) fn failed(error: &Error) -> Self {
-        Self { fault: Some(error.into()), ..Self::part(TurnState::Failed, FinishReason::Failed) }
+        Self { failure: Some(error.into()), ..Self::partial(TurnState::Failed, FinishReason::Failed) }
     }
 }
 
-/// What a model said in one call, besides its text.
+/// A model's tool calls, with its usage.
 #[derive(Clone, Debug)]
-pub(crate) struct Asked {
+pub(crate) struct RequestedTools {
     pub(crate) calls: Vec<ToolCall>,
     pub(crate) tokens: Option<Tokens>,
 }
 
-/// A turn that is being written, with its session locked.
+/// A turn being written, with its session locked.
 pub(crate) struct Writer<'t, R> {
     tx: &'t Tx<R>,
     clock: &'t Clock,
@@ -67,7 +68,7 @@ pub(crate) struct Writer<'t, R> {
 }
 
 impl<'t, R> Writer<'t, R> {
-    /// Locks session and turn. None when the session is gone, or the turn has ended.
+    /// Locks session and turn. `None` if the session was deleted or the turn has ended.
     pub(crate) async fn open(
         tx: &'t Tx<R>,
         clock: &'t Clock,
@@ -128,13 +129,17 @@ impl<'t, R> Writer<'t, R> {
         self.append(message, tokens).await
     }
 
-    /// The model asked for tools.
-    pub(crate) async fn asked(&mut self, asked: &Asked, call: Option<LlmCallId>) -> Result<()> {
-        self.answer(Some(FinishReason::ToolCalls), &asked.calls, asked.tokens, call).await
+    /// Stores a message with tool calls.
+    pub(crate) async fn tool_calls(
+        &mut self,
+        requested: &RequestedTools,
+        call: Option<LlmCallId>,
+    ) -> Result<()> {
+        self.answer(Some(FinishReason::ToolCalls), &requested.calls, requested.tokens, call).await
     }
 
-    /// A tool was used.
-    pub(crate) async fn result(&mut self, call_id: &str, outcome: &ToolOutcome) -> Result<()> {
+    /// Stores a tool result.
+    pub(crate) async fn tool_result(&mut self, call_id: &str, outcome: &ToolOutcome) -> Result<()> {
         let ToolOutcome { content, is_error } = outcome.clone();
         let now = Progress::of(&self.events);
         let mut message = self.message(Role::Tool, content.clone(), &now);
@@ -146,31 +151,35 @@ impl<'t, R> Writer<'t, R> {
         self.append(message, None).await
     }
 
-    /// Ends it, with what the model said as far as it came.
+    /// Ends the turn, with the output so far as a message.
     pub(crate) async fn end(mut self, end: &End, call: Option<LlmCallId>) -> Result<Vec<TurnEvent>> {
-        let said = !Progress::of(&self.events).text.is_empty();
-        if said || end.state == TurnState::Completed {
+        let has_text = !Progress::of(&self.events).text.is_empty();
+        if has_text || end.state == TurnState::Completed {
             self.answer(end.finish, &[], end.tokens, call).await?;
         }
-        self.end_bare(end, call).await
+        self.end_without_message(end, call).await
     }
 
-    /// Ends it without another message.
-    pub(crate) async fn end_bare(mut self, end: &End, call: Option<LlmCallId>) -> Result<Vec<TurnEvent>> {
+    /// Ends the turn without storing a message.
+    pub(crate) async fn end_without_message(
+        mut self,
+        end: &End,
+        call: Option<LlmCallId>,
+    ) -> Result<Vec<TurnEvent>> {
         let now = Progress::of(&self.events);
         self.events.push(TurnEvent::Ended {
             state: end.state,
             finish_reason: end.finish,
             tokens: now.tokens,
-            fault: end.fault.clone(),
+            failure: end.failure.clone(),
         });
-        let moment = self.clock.now();
-        let error = end.fault.as_ref().map(|fault| format!("{}: {}", fault.code, fault.message));
-        self.write(end.state, call, None, Some(moment), error).await
+        let ended_at = self.clock.now();
+        let error = end.failure.as_ref().map(|failure| format!("{}: {}", failure.code, failure.message));
+        self.write(end.state, call, None, Some(ended_at), error).await
     }
 
-    /// It goes on here until then, unless the lease is renewed; none: for ever.
-    pub(crate) async fn go_on(
+    /// Continues on this node until the lease expires; `None` for no expiry.
+    pub(crate) async fn resume(
         self,
         call: Option<LlmCallId>,
         lease: Option<DateTime<Utc>>,
@@ -178,8 +187,8 @@ impl<'t, R> Writer<'t, R> {
         self.write(TurnState::Running, call, lease, None, None).await
     }
 
-    /// It waits for the client, until then.
-    pub(crate) async fn park(
+    /// Waits for the client's tool results until this time.
+    pub(crate) async fn wait_for_client(
         mut self,
         call: Option<LlmCallId>,
         until: DateTime<Utc>,
@@ -189,8 +198,8 @@ impl<'t, R> Writer<'t, R> {
         self.write(TurnState::RequiresAction, call, Some(until), None, None).await
     }
 
-    /// Some of the client's results are there; it waits for the others.
-    pub(crate) async fn stay(self) -> Result<Vec<TurnEvent>> {
+    /// Keeps waiting for the remaining tool results.
+    pub(crate) async fn keep_waiting(self) -> Result<Vec<TurnEvent>> {
         let until = self.turn.lease_until;
         self.write(TurnState::RequiresAction, None, until, None, None).await
     }
@@ -214,7 +223,7 @@ impl<'t, R> Writer<'t, R> {
         row.error = Set(error);
         row.updated_at = Set(self.clock.now());
         if ended.is_some() {
-            // the question is a message by now, and the rest of it is of no more use
+            // The question is a stored message by now.
             row.input = Set(without_question(row.input.take(), row.user_message_id.as_ref().is_some()));
         }
         self.tx.update(row).await?;
@@ -222,7 +231,7 @@ impl<'t, R> Writer<'t, R> {
     }
 }
 
-/// What was asked for, without a question that is kept as a message.
+/// The request without a question that is stored as a message.
 fn without_question(input: Option<Value>, is_message: bool) -> Value {
     let mut input = input.unwrap_or_default();
     if is_message && let Some(fields) = input.as_object_mut() {

@@ -11,7 +11,7 @@ use loam_kernel::{AlertRuleId, Clock, Error, Result, Scope};
 use loam_platform::mail::{Letter, Mailer};
 use loam_platform::seal::Keyring;
 use loam_platform::webhook_deliveries::entity::Model as Delivery;
-use loam_platform::webhook_deliveries::{Courier, Outcome, SignedPost};
+use loam_platform::webhook_deliveries::{DeliveryHandler, Outcome, SignedPost};
 
 use super::notify::EMAIL;
 use super::recipients;
@@ -33,8 +33,8 @@ pub(crate) struct AlertCourier {
 }
 
 #[async_trait]
-impl Courier for AlertCourier {
-    async fn carry(&self, scope: &Scope, delivery: &Delivery) -> Result<Outcome> {
+impl DeliveryHandler for AlertCourier {
+    async fn deliver(&self, scope: &Scope, delivery: &Delivery) -> Result<Outcome> {
         let id = delivery.payload["rule"]["id"].as_str().and_then(|id| id.parse::<AlertRuleId>().ok());
         let id = id.ok_or_else(|| Error::internal("a delivery of an alert that names no rule"))?;
         // no transaction is held while somebody else is waited for

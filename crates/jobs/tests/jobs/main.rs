@@ -1,11 +1,11 @@
-//! The queue on both databases: every test body runs on SQLite in a folder of its own and on a PostgreSQL database of
-//! its own.
+//! The queue on both databases: every test body runs on SQLite in its own folder and on its own PostgreSQL
+//! database.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod bed;
+mod control;
+mod fixture;
 mod running;
 mod scheduling;
 mod sharing;
-mod steering;
 mod stopping;

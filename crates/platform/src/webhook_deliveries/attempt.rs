@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::WebhookDeliveries;
-use super::courier::Outcome;
 use super::entity::{Column, DeliveryState, Entity, Model};
+use super::handler::Outcome;
 
 pub(super) const ATTEMPT: &str = "webhook_deliveries.attempt";
 
@@ -56,8 +56,8 @@ impl WebhookDeliveries {
         let limit = self.0.settings.of(scope.tenant()).timeout();
         let Some(delivery) = self.begin(scope, id, limit).await? else { return Ok(()) };
         let (cooling, began, asked) = (&self.0.cooling, self.0.clock.now(), Instant::now());
-        let outcome = match self.courier(&delivery.kind) {
-            Some(courier) => match tokio::time::timeout(limit, courier.carry(scope, &delivery)).await {
+        let outcome = match self.handler(&delivery.kind) {
+            Some(handler) => match tokio::time::timeout(limit, handler.deliver(scope, &delivery)).await {
                 Ok(Ok(outcome)) => outcome,
                 Ok(Err(e)) => {
                     tracing::warn!(delivery.id = %id, error = ?e, "a delivery could not be tried");

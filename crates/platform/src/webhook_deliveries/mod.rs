@@ -2,14 +2,14 @@
 //! aside when it can't be delivered.
 //!
 //! Belongs here: the rows, when to try, the order within a lane, and signing. Does not belong here: what a kind of
-//! delivery says to whom; a [`Courier`] in the crate whose message it is knows that.
+//! delivery says to whom; a [`DeliveryHandler`] in the crate whose message it is knows that.
 //!
 //! **Deliveries are made at least once.** Whoever takes them tells a repetition by its id.
 
 mod attempt;
 mod cooling;
-mod courier;
 pub mod entity;
+mod handler;
 pub(crate) mod routes;
 mod service;
 mod settings;
@@ -18,7 +18,7 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 
-pub use courier::{Courier, Outcome, SignedPost};
+pub use handler::{DeliveryHandler, Outcome, SignedPost};
 pub use routes::WebhookDeliveryView;
 pub use service::{NewDelivery, WebhookDeliveries, WebhookDeliveryFilter, delete_lanes};
 pub use settings::{DELIVERIES, DeliverySettings};

@@ -17,8 +17,8 @@ use utoipa::IntoParams;
 
 use super::attempt::{ATTEMPT, Attempt, Attempts};
 use super::cooling::Cooling;
-use super::courier::Courier;
 use super::entity::{ActiveModel, Column, DeliveryState, Entity, Model};
+use super::handler::DeliveryHandler;
 use super::settings::DeliverySettings;
 use super::sweep::Sweep;
 use crate::audit_logs::{self, Change};
@@ -32,7 +32,7 @@ const RUNS: u16 = 100;
 pub struct NewDelivery {
     /// The channel it goes out by.
     pub channel: Option<ChannelId>,
-    /// Which courier takes it.
+    /// Kind, which selects the handler.
     pub kind: &'static str,
     /// Deliveries of one lane go out one after another.
     pub lane: Option<String>,
@@ -63,24 +63,24 @@ pub(super) struct Inner {
     pub(super) clock: Clock,
     pub(super) settings: Live<DeliverySettings>,
     pub(super) cooling: Cooling,
-    couriers: RwLock<HashMap<&'static str, Arc<dyn Courier>>>,
+    handlers: RwLock<HashMap<&'static str, Arc<dyn DeliveryHandler>>>,
     wake: OnceLock<Wake>,
 }
 
 impl WebhookDeliveries {
     /// On a migrated database.
     pub fn new(db: Db, clock: Clock, settings: Live<DeliverySettings>) -> Self {
-        let (cooling, couriers, wake) = (Cooling::default(), RwLock::default(), OnceLock::new());
-        Self(Arc::new(Inner { db, clock, settings, cooling, couriers, wake }))
+        let (cooling, handlers, wake) = (Cooling::default(), RwLock::default(), OnceLock::new());
+        Self(Arc::new(Inner { db, clock, settings, cooling, handlers, wake }))
     }
 
     /// Says who takes deliveries of a kind.
-    pub fn employ(&self, kind: &'static str, courier: impl Courier + 'static) {
-        self.0.couriers.write().unwrap_or_else(PoisonError::into_inner).insert(kind, Arc::new(courier));
+    pub fn register(&self, kind: &'static str, handler: impl DeliveryHandler + 'static) {
+        self.0.handlers.write().unwrap_or_else(PoisonError::into_inner).insert(kind, Arc::new(handler));
     }
 
-    pub(super) fn courier(&self, kind: &str) -> Option<Arc<dyn Courier>> {
-        self.0.couriers.read().unwrap_or_else(PoisonError::into_inner).get(kind).cloned()
+    pub(super) fn handler(&self, kind: &str) -> Option<Arc<dyn DeliveryHandler>> {
+        self.0.handlers.read().unwrap_or_else(PoisonError::into_inner).get(kind).cloned()
     }
 
     /// What runs deliveries and forgets old ones.

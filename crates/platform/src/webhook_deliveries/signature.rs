@@ -17,6 +17,9 @@ pub const SIGNATURE: &str = "x-loam-signature";
 /// How far the clocks of the two servers may be apart, and how long a message may take.
 pub const TOLERANCE: TimeDelta = TimeDelta::minutes(5);
 
+/// The message of `wrong_signature`. An unknown channel gives the same error, so that callers can't probe for ids.
+pub const WRONG_SIGNATURE: &str = "the signature does not match this channel, timestamp and body";
+
 const VERSION: &str = "v1=";
 /// Signatures that are looked at: nobody has more secrets at a time.
 const MOST: usize = 4;
@@ -47,7 +50,7 @@ pub fn verify<'a>(
         let message = format!("send `{TIMESTAMP}` and `{SIGNATURE}`");
         return Err(refused("missing_signature", &message));
     };
-    let wrong = || refused("wrong_signature", "the signature is not this channel's over this time and body");
+    let wrong = || refused("wrong_signature", WRONG_SIGNATURE);
     let seconds: i64 = timestamp.trim().parse().map_err(|_| wrong())?;
     let given: Vec<Vec<u8>> =
         signature.split(',').take(MOST).filter_map(|one| unhex(one.trim().strip_prefix(VERSION)?)).collect();

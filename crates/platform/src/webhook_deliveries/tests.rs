@@ -32,8 +32,8 @@ struct Target {
 }
 
 #[async_trait]
-impl Courier for Target {
-    async fn carry(&self, _: &Scope, delivery: &Model) -> Result<Outcome> {
+impl DeliveryHandler for Target {
+    async fn deliver(&self, _: &Scope, delivery: &Model) -> Result<Outcome> {
         let text = delivery.payload["text"].as_str().unwrap_or_default().to_owned();
         self.seen.lock().unwrap().push(text.clone());
         let mut answers = self.answers.lock().unwrap();
@@ -68,7 +68,7 @@ impl Bed {
         let settings = DeliverySettings { max_attempts: 3, ..DeliverySettings::default() };
         let deliveries = WebhookDeliveries::new(database.db.clone(), clock.clone(), Live::fixed(settings));
         let target = Target::default();
-        deliveries.employ("test", target.clone());
+        deliveries.register("test", target.clone());
         let handlers = deliveries.jobs(Handlers::new()).unwrap();
         let config = loam_jobs::Config { poll_ms: 20, ..Default::default() };
         let runner =

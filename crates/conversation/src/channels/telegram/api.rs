@@ -1,4 +1,4 @@
-//! Asking Telegram: <https://core.telegram.org/bots/api#making-requests>.
+//! Calls to Telegram: <https://core.telegram.org/bots/api#making-requests>.
 
 use std::time::Duration;
 
@@ -13,21 +13,21 @@ use loam_platform::webhook_deliveries::Outcome;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// Answers are a message of a few kilobytes.
-const MAX_ANSWER: usize = 256 << 10;
-/// Characters that are shown of why it refused.
+/// Maximum size of a response; normal ones are a few kilobytes.
+const MAX_RESPONSE: usize = 256 << 10;
+/// Maximum number of characters shown of Telegram's error description.
 const MAX_SHOWN: usize = 300;
 
-/// A bot, and where Telegram is.
+/// A bot and the address of the API.
 pub(in crate::channels) struct Bot<'a> {
     pub(in crate::channels) client: &'a Client,
     pub(in crate::channels) api_url: &'a str,
     pub(in crate::channels) token: &'a str,
 }
 
-/// What Telegram answers to every request.
+/// The response to any method.
 #[derive(Debug, Default, Deserialize)]
-pub(in crate::channels) struct Said {
+pub(in crate::channels) struct ApiResponse {
     #[serde(skip)]
     pub(in crate::channels) status: u16,
     #[serde(default)]
@@ -45,16 +45,16 @@ struct Parameters {
 }
 
 impl Bot<'_> {
-    /// Calls a method. An answer that can't be read is one with its status alone.
+    /// Calls a method. An unreadable response is treated as one with only a status.
     ///
     /// # Errors
-    /// In words, when there is no answer: they never hold the token, though the address does.
+    /// A text describing why there is no response. It never contains the token, although the URL does.
     pub(in crate::channels) async fn call(
         &self,
         method: &str,
         fields: &Value,
         limit: Duration,
-    ) -> Result<Result<Said, String>> {
+    ) -> Result<Result<ApiResponse, String>> {
         let body = Bytes::from(serde_json::to_vec(fields).map_err(Error::internal)?);
         let request = Request::builder()
             .method(Method::POST)
@@ -63,40 +63,40 @@ impl Bot<'_> {
             .body(Full::new(body))
             .map_err(Error::internal)?;
         let timeouts = Timeouts { connect: limit, first_byte: limit, idle: limit };
-        let answer = match self.client.send(request, timeouts).await {
-            Ok(answer) => answer,
+        let http_response = match self.client.send(request, timeouts).await {
+            Ok(http_response) => http_response,
             Err(e) => return Ok(Err(e.to_string())),
         };
-        let status = answer.status().as_u16();
-        let body = match Limited::new(answer.into_body(), MAX_ANSWER).collect().await {
+        let status = http_response.status().as_u16();
+        let body = match Limited::new(http_response.into_body(), MAX_RESPONSE).collect().await {
             Ok(body) => body.to_bytes(),
             Err(e) => return Ok(Err(e.to_string())),
         };
-        let said: Said = serde_json::from_slice(&body).unwrap_or_default();
-        // whatever answers there may be somebody else, and repeat what it was asked
-        let description = excerpt(&said.description, MAX_SHOWN, &[self.token]);
-        Ok(Ok(Said { status, description, ..said }))
+        let response: ApiResponse = serde_json::from_slice(&body).unwrap_or_default();
+        // The server may be something else and echo the request.
+        let description = excerpt(&response.description, MAX_SHOWN, &[self.token]);
+        Ok(Ok(ApiResponse { status, description, ..response }))
     }
 }
 
-/// What an answer to `sendMessage` means for the message.
-pub(in crate::channels) fn judge(said: Said) -> Outcome {
-    let Said { status, ok, description, parameters } = said;
+/// What a response to `sendMessage` means for the delivery.
+pub(in crate::channels) fn delivery_outcome(response: ApiResponse) -> Outcome {
+    let ApiResponse { status, ok, description, parameters } = response;
     if ok {
         return Outcome::Delivered { status };
     }
     let error = match parameters.migrate_to_chat_id {
-        Some(to) => format!("Telegram answered {status}: the group is now {to}"),
-        None => format!("Telegram answered {status}: {description}"),
+        Some(to) => format!("Telegram responded with {status}: the group is now {to}"),
+        None => format!("Telegram responded with {status}: {description}"),
     };
     match status {
         429 | 500.. | 408 => {
             let after = parameters.retry_after.map(|seconds| Duration::from_secs(seconds.min(86_400)));
             Outcome::Again { status: Some(status), error, after }
         }
-        // an answer that isn't Telegram's: something stands between
+        // A 2xx response without `ok` is not from Telegram but from something in between.
         200..=299 => Outcome::Again { status: Some(status), error, after: None },
-        // the bot was blocked, the chat is gone, the token is wrong: it would be refused again
+        // The bot was blocked, the chat was deleted or the token is wrong: a retry would be refused too.
         _ => Outcome::Never { status: Some(status), error },
     }
 }
@@ -107,22 +107,22 @@ mod tests {
 
     use super::*;
 
-    fn judged(status: u16, body: Value) -> Outcome {
-        let said: Said = serde_json::from_value(body).expect("an answer");
-        judge(Said { status, ..said })
+    fn outcome_of(status: u16, body: Value) -> Outcome {
+        let response: ApiResponse = serde_json::from_value(body).expect("a response");
+        delivery_outcome(ApiResponse { status, ..response })
     }
 
     #[test]
-    fn an_answer_says_whether_to_come_again_and_when() {
-        assert_eq!(judged(200, json!({ "ok": true, "result": {} })), Outcome::Delivered { status: 200 });
+    fn a_response_determines_whether_and_when_to_retry() {
+        assert_eq!(outcome_of(200, json!({ "ok": true, "result": {} })), Outcome::Delivered { status: 200 });
         let flood = json!({ "ok": false, "error_code": 429, "description": "Too Many Requests", "parameters": { "retry_after": 7 } });
-        let Outcome::Again { after, error, .. } = judged(429, flood) else { panic!("again") };
+        let Outcome::Again { after, error, .. } = outcome_of(429, flood) else { panic!("a retry") };
         assert_eq!(after, Some(Duration::from_secs(7)));
         assert!(error.contains("Too Many Requests"));
-        assert!(matches!(judged(502, json!({})), Outcome::Again { .. }));
-        assert!(matches!(judged(200, json!({})), Outcome::Again { .. }), "not Telegram's");
+        assert!(matches!(outcome_of(502, json!({})), Outcome::Again { .. }));
+        assert!(matches!(outcome_of(200, json!({})), Outcome::Again { .. }), "not Telegram's");
         for status in [400, 401, 403, 404] {
-            assert!(matches!(judged(status, json!({ "ok": false })), Outcome::Never { .. }), "{status}");
+            assert!(matches!(outcome_of(status, json!({ "ok": false })), Outcome::Never { .. }), "{status}");
         }
     }
 }

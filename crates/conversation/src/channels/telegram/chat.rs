@@ -1,8 +1,9 @@
-//! How a chat of Telegram's is named here: its id; in a forum, `<chat>:<topic>`, as each topic is a conversation.
+//! Ids of Telegram chats: the chat id; for a forum topic, `<chat>:<topic>`, because each topic is a
+//! conversation.
 
 use serde_json::{Map, Value};
 
-/// The name of a chat, or of a topic in it.
+/// The id of a chat, or of a topic in it.
 pub(super) fn name(chat: i64, topic: Option<i64>) -> String {
     match topic {
         Some(topic) => format!("{chat}:{topic}"),
@@ -10,7 +11,7 @@ pub(super) fn name(chat: i64, topic: Option<i64>) -> String {
     }
 }
 
-/// The fields of a request that say whereto; none if the name isn't one of Telegram's.
+/// The request fields that address a chat; `None` if the id is not in Telegram's format.
 pub(in crate::channels) fn target(name: &str) -> Option<Map<String, Value>> {
     let (chat, topic) = match name.split_once(':') {
         Some((chat, topic)) => (chat, Some(topic.parse::<i64>().ok()?)),

@@ -1,6 +1,7 @@
-//! Telegram's Bot API, after <https://core.telegram.org/bots/api>.
+//! Telegram's Bot API, see <https://core.telegram.org/bots/api>.
 //!
-//! Updates come by webhook, with the secret that `setWebhook` was given in a header; answers go out by `sendMessage`.
+//! Updates arrive by webhook, authenticated by the secret token registered with `setWebhook`; answers are
+//! sent with `sendMessage`.
 
 mod api;
 mod chat;
@@ -9,10 +10,10 @@ mod update;
 
 use http::HeaderName;
 
-pub(super) use api::{Bot, judge};
+pub(super) use api::{Bot, delivery_outcome};
 pub(super) use chat::target;
 pub(super) use split::parts;
 pub(super) use update::read;
 
-/// The header of the secret that `setWebhook` was given.
+/// The header with the secret token registered with `setWebhook`.
 pub(super) const SECRET_TOKEN: HeaderName = HeaderName::from_static("x-telegram-bot-api-secret-token");

@@ -1,4 +1,4 @@
-//! Conversations on a fresh database, as after the first start.
+//! Test fixture: conversations on a new database, as after the first start.
 
 use loam_gateway::{CallSettings, Gateway};
 use loam_http::client::{Client, Config};
@@ -22,14 +22,14 @@ use crate::{Conversation, Parts};
 
 const KEY: &str = "loam_abcdefghijkmnpqrstuvwxyz23456789abcdefgh";
 
-pub(crate) struct Bed {
+pub(crate) struct Fixture {
     pub(crate) clock: Clock,
     pub(crate) identity: Identity,
     pub(crate) conversation: Conversation,
     pub(crate) database: Database,
 }
 
-impl Bed {
+impl Fixture {
     pub(crate) async fn new(database: Database) -> Self {
         let clock = Clock::fixed(Clock::system().now());
         database.db.ensure_partitions(&Scope::system(TenantId::NIL, "test"), clock.now()).await.unwrap();
@@ -39,18 +39,18 @@ impl Bed {
         Self { clock, identity, conversation, database }
     }
 
-    /// Another server on the same database, and what tells it of changes.
+    /// Another server on the same database, and its notices.
     pub(crate) fn another(&self) -> (Conversation, Notices) {
         let notices = Notices::default();
         (node(&self.database, &self.clock, notices.clone()).1, notices)
     }
 
-    /// The application.
+    /// The scope of the application.
     pub(crate) fn scope(&self) -> Scope {
         Scope::new(self.identity.default_tenant().unwrap(), Actor::CommandLine, Permissions::all())
     }
 
-    /// Somebody who sees only their own.
+    /// The scope of a user who sees only their own sessions.
     pub(crate) fn own(&self, user: UserId) -> Scope {
         let permissions = ["chat_sessions:read", "chat_sessions:write", "messages:read", "messages:write"]
             .map(str::to_owned);
@@ -70,7 +70,7 @@ impl Bed {
         self.conversation.create_session(&self.scope(), new).await.unwrap()
     }
 
-    pub(crate) async fn say(&self, session: &Model, content: impl Into<Value>) -> messages::Model {
+    pub(crate) async fn add_message(&self, session: &Model, content: impl Into<Value>) -> messages::Model {
         let new = MessageCreate {
             session_id: session.id,
             role: messages::Role::User,

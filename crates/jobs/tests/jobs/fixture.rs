@@ -16,14 +16,14 @@ use uuid::Uuid;
 /// The tenant of most tests.
 pub const ACME: TenantId = TenantId(Uuid::from_u128(0xac));
 
-/// A migrated database and a clock that stands still.
-pub struct Bed {
+/// A migrated database and a fixed clock.
+pub struct Fixture {
     pub db: Db,
     pub clock: Clock,
     _database: Database,
 }
 
-impl Bed {
+impl Fixture {
     pub fn on(database: Database) -> Self {
         let start: DateTime<Utc> = "2026-01-05T10:00:00Z".parse().unwrap();
         Self { db: database.db.clone(), clock: Clock::fixed(start), _database: database }
@@ -46,7 +46,7 @@ impl Bed {
         id
     }
 
-    /// Starts a node that polls all the time.
+    /// Starts a node with a short polling interval.
     pub fn node(&self, handlers: Handlers) -> RunnerHandle {
         self.node_with(handlers, Config { poll_ms: 20, heartbeat_ms: 50, ..Config::default() })
     }
@@ -72,7 +72,7 @@ impl Bed {
         rows.into_iter().filter(|row| row.kind == kind).collect()
     }
 
-    /// Waits until the job stands there.
+    /// Waits until the job is in this state.
     pub async fn until(&self, id: JobId, state: JobState) -> Model {
         for _ in 0..1000 {
             let job = self.job(id).await;
@@ -81,7 +81,7 @@ impl Bed {
             }
             pause(10).await;
         }
-        panic!("the job did not come to {state:?}: {:?}", self.job(id).await);
+        panic!("the job did not reach {state:?}: {:?}", self.job(id).await);
     }
 }
 
@@ -97,14 +97,14 @@ pub async fn eventually(what: &str, holds: impl Fn() -> bool) {
         }
         pause(10).await;
     }
-    panic!("it never came about that {what}");
+    panic!("timed out waiting until {what}");
 }
 
 /// A handler made of a closure.
-pub struct Do<F>(pub &'static str, pub F);
+pub struct FnHandler<F>(pub &'static str, pub F);
 
 #[async_trait]
-impl<F, Done> Handler for Do<F>
+impl<F, Done> Handler for FnHandler<F>
 where
     F: Fn(JobContext, Value) -> Done + Send + Sync,
     Done: Future<Output = Result<()>> + Send,
@@ -118,11 +118,11 @@ where
     }
 }
 
-/// The same handler, whose runs mostly wait for others.
-pub struct Waits<H>(pub H);
+/// The same handler as a kind whose runs mostly wait.
+pub struct WaitingHandler<H>(pub H);
 
 #[async_trait]
-impl<H: Handler> Handler for Waits<H> {
+impl<H: Handler> Handler for WaitingHandler<H> {
     fn kind(&self) -> &'static str {
         self.0.kind()
     }
@@ -136,12 +136,12 @@ impl<H: Handler> Handler for Waits<H> {
     }
 }
 
-/// Makes two tests of each body, one a database.
+/// Makes two tests of each body, one per database.
 macro_rules! on_both {
     ($($name:ident),* $(,)?) => {
         mod on {
             $(pub(super) async fn $name(database: loam_testkit::Database) {
-                super::$name($crate::bed::Bed::on(database)).await;
+                super::$name($crate::fixture::Fixture::on(database)).await;
             })*
             loam_testkit::on_both![$($name),*];
         }

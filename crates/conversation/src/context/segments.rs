@@ -1,4 +1,5 @@
-//! What of a conversation is told or left out as one: a message, or an assistant's use of tools with all their results.
+//! Segments of a prompt, each included or dropped as a whole: a message, or an assistant's tool calls with
+//! all their results.
 
 use loam_kernel::{MessageId, Result, TenantId, beside_patiently};
 use loam_providers::count_prompt;
@@ -6,107 +7,107 @@ use serde_json::{Value, json};
 
 use crate::messages::entity::{Model, Role};
 
-/// More than any message takes beyond its text.
-const FRAME: u64 = 8;
-/// More than an image or a document counts as.
-const PART: u64 = 3_000;
+/// Upper bound of the tokens that a message takes beyond its text.
+const MESSAGE_OVERHEAD: u64 = 8;
+/// Upper bound of the tokens of an image or a document.
+const TOKENS_PER_PART: u64 = 3_000;
 
-/// A unit.
+/// A segment.
 #[derive(Debug)]
-pub(super) struct Unit {
-    /// In OpenAI's words, in order.
+pub(super) struct PromptSegment {
+    /// In OpenAI's format, in order.
     pub(super) messages: Vec<Value>,
-    /// The last message of it.
+    /// The last message of the segment.
     pub(super) last: MessageId,
     pub(super) number: i64,
-    /// It is of the turn that is answered: never left out.
+    /// Part of the current turn: never dropped.
     pub(super) pinned: bool,
-    /// Its tokens, at most or exactly.
+    /// Number of tokens: an upper bound, or exact.
     pub(super) tokens: u64,
     exact: bool,
 }
 
-impl Unit {
+impl PromptSegment {
     pub(super) fn new(messages: Vec<Value>, last: MessageId, number: i64, pinned: bool) -> Self {
-        let tokens = messages.iter().map(at_most).sum();
+        let tokens = messages.iter().map(token_upper_bound).sum();
         Self { messages, last, number, pinned, tokens, exact: false }
     }
 }
 
-/// Puts messages together, which come from the last to the first.
+/// Collects messages, newest first, into segments.
 #[derive(Default)]
-pub(super) struct Gathering {
-    /// Results of tools, whose question comes next.
+pub(super) struct PromptBuilder {
+    /// Tool results whose tool calls come next.
     results: Vec<Model>,
-    pub(super) units: Vec<Unit>,
+    pub(super) segments: Vec<PromptSegment>,
 }
 
-impl Gathering {
-    /// Takes the message before those that it has.
-    pub(super) fn take(&mut self, message: Model, pinned: bool) {
+impl PromptBuilder {
+    /// Adds the message before those already collected.
+    pub(super) fn prepend(&mut self, message: Model, pinned: bool) {
         if message.role == Role::Tool {
             self.results.push(message);
             return;
         }
         let mut results = std::mem::take(&mut self.results);
         results.reverse();
-        let wanted = ids_of(message.tool_calls.as_ref());
-        let answers: Vec<&Model> = wanted
+        let call_ids = ids_of(message.tool_calls.as_ref());
+        let matching: Vec<&Model> = call_ids
             .iter()
             .filter_map(|id| results.iter().find(|result| result.tool_call_id.as_deref() == Some(id)))
             .collect();
-        // providers refuse a use of tools that isn't answered, and an answer to nothing
-        let answered = !wanted.is_empty() && answers.len() == wanted.len();
-        let mut messages = vec![wire(&message, answered)];
+        // Providers reject tool calls without results, and results without tool calls.
+        let complete = !call_ids.is_empty() && matching.len() == call_ids.len();
+        let mut messages = vec![wire(&message, complete)];
         if messages[0].get("tool_calls").is_none() && is_empty(&message) {
             return;
         }
         let mut last = &message;
-        if answered {
-            messages.extend(answers.iter().map(|answer| wire(answer, false)));
-            last = answers.last().copied().unwrap_or(last);
+        if complete {
+            messages.extend(matching.iter().map(|answer| wire(answer, false)));
+            last = matching.last().copied().unwrap_or(last);
         }
         let (last, number) = (last.id, last.sequence_number);
-        self.units.push(Unit::new(messages, last, number, pinned));
+        self.segments.push(PromptSegment::new(messages, last, number, pinned));
     }
 
-    /// What the units take together, at most.
+    /// Number of tokens of all segments: an upper bound until counted.
     pub(super) fn tokens(&self) -> u64 {
-        self.units.iter().map(|unit| unit.tokens).sum()
+        self.segments.iter().map(|segment| segment.tokens).sum()
     }
 
     pub(super) fn messages(&self) -> usize {
-        self.units.iter().map(|unit| unit.messages.len()).sum()
+        self.segments.iter().map(|segment| segment.messages.len()).sum()
     }
 
-    /// Counts what has not been counted yet, apart from the threads that serve.
+    /// Counts the tokens of segments that have not been counted, off the serving threads.
     pub(super) async fn count(&mut self, tenant: TenantId) -> Result<()> {
-        let open = |unit: &&mut Unit| !unit.exact;
+        let open = |segment: &&mut PromptSegment| !segment.exact;
         let texts: Vec<String> = self
-            .units
+            .segments
             .iter_mut()
             .filter(open)
-            .map(|unit| json!({ "messages": unit.messages }).to_string())
+            .map(|segment| json!({ "messages": segment.messages }).to_string())
             .collect();
         let counted = count(tenant, texts).await?;
-        for (unit, tokens) in self.units.iter_mut().filter(open).zip(counted) {
-            (unit.tokens, unit.exact) = (tokens, true);
+        for (segment, tokens) in self.segments.iter_mut().filter(open).zip(counted) {
+            (segment.tokens, segment.exact) = (tokens, true);
         }
         Ok(())
     }
 }
 
-/// The tokens of requests, as the gateway counts them.
+/// The tokens of requests, counted like the gateway does.
 pub(super) async fn count(tenant: TenantId, requests: Vec<String>) -> Result<Vec<u64>> {
     let work = move || requests.iter().map(|request| count_prompt(request.as_bytes())).collect();
-    // a turn was accepted that needs it
+    // The accepted turn needs the count: it waits rather than fail.
     beside_patiently(tenant, work).await
 }
 
-/// More than a request's text can come to: no token is shorter than a byte.
-pub(super) fn at_most(message: &Value) -> u64 {
+/// An upper bound of a request's tokens: no token is shorter than a byte.
+pub(super) fn token_upper_bound(message: &Value) -> u64 {
     let parts = message["content"].as_array().map_or(0, Vec::len) as u64;
-    message.to_string().len() as u64 + FRAME + parts * PART
+    message.to_string().len() as u64 + MESSAGE_OVERHEAD + parts * TOKENS_PER_PART
 }
 
 fn ids_of(calls: Option<&Value>) -> Vec<String> {
@@ -118,7 +119,7 @@ fn is_empty(message: &Model) -> bool {
     message.content.is_empty() && message.parts.is_none()
 }
 
-/// A message in OpenAI's words.
+/// A message in OpenAI's format.
 fn wire(message: &Model, with_calls: bool) -> Value {
     let role = match message.role {
         Role::System => "system",
@@ -173,7 +174,7 @@ mod tests {
         }
     }
 
-    fn asking(number: i64, ids: &[&str], content: &str) -> Model {
+    fn with_tool_calls(number: i64, ids: &[&str], content: &str) -> Model {
         let calls = ids
             .iter()
             .map(|id| json!({"id": id, "type": "function", "function": {"name": "f", "arguments": "{}"}}));
@@ -184,54 +185,58 @@ mod tests {
         Model { tool_call_id: Some(id.to_owned()), ..message(number, Role::Tool, id) }
     }
 
-    fn gathered(messages: Vec<Model>) -> Vec<Vec<String>> {
-        let mut gathering = Gathering::default();
-        messages.into_iter().rev().for_each(|message| gathering.take(message, false));
+    fn build(messages: Vec<Model>) -> Vec<Vec<String>> {
+        let mut builder = PromptBuilder::default();
+        messages.into_iter().rev().for_each(|message| builder.prepend(message, false));
         let name = |message: &Value| {
             let calls = message.get("tool_calls").map_or("", |_| "+calls");
             format!("{}{calls}", message["role"].as_str().expect("a role"))
         };
-        gathering.units.iter().rev().map(|unit| unit.messages.iter().map(name).collect()).collect()
+        builder.segments.iter().rev().map(|segment| segment.messages.iter().map(name).collect()).collect()
     }
 
     #[test]
-    fn a_use_of_tools_and_its_results_are_one() {
-        let told = gathered(vec![
+    fn tool_calls_and_their_results_are_one_segment() {
+        let segments = build(vec![
             message(1, Role::User, "q"),
-            asking(2, &["a", "b"], ""),
+            with_tool_calls(2, &["a", "b"], ""),
             result(3, "b"),
             result(4, "a"),
             message(5, Role::Assistant, "done"),
         ]);
-        assert_eq!(told, [vec!["user"], vec!["assistant+calls", "tool", "tool"], vec!["assistant"]]);
+        assert_eq!(segments, [vec!["user"], vec!["assistant+calls", "tool", "tool"], vec!["assistant"]]);
     }
 
     #[test]
-    fn what_was_never_answered_is_told_without_the_question() {
-        let told = gathered(vec![
+    fn incomplete_tool_calls_are_omitted() {
+        let segments = build(vec![
             message(1, Role::User, "q"),
-            asking(2, &["a", "b"], "let me see"),
+            with_tool_calls(2, &["a", "b"], "let me see"),
             result(3, "a"),
             message(4, Role::User, "never mind"),
-            asking(5, &["c"], ""),
+            with_tool_calls(5, &["c"], ""),
             message(6, Role::User, "again"),
             result(7, "nobody's"),
         ]);
-        assert_eq!(told, [["user"], ["assistant"], ["user"], ["user"]]);
+        assert_eq!(segments, [["user"], ["assistant"], ["user"], ["user"]]);
     }
 
     #[tokio::test]
-    async fn what_is_counted_is_never_more_than_what_was_taken_for_the_most() {
-        let mut gathering = Gathering::default();
+    async fn the_exact_count_never_exceeds_the_upper_bound() {
+        let mut builder = PromptBuilder::default();
         for (number, text) in
             ["", "hello world", "沃土：万物生长之地。", &"x ".repeat(3_000), "🦀🦀🦀"].iter().enumerate()
         {
-            gathering.take(message(number as i64 + 1, Role::User, &format!("{text}.")), false);
+            builder.prepend(message(number as i64 + 1, Role::User, &format!("{text}.")), false);
         }
-        let before: Vec<u64> = gathering.units.iter().map(|unit| unit.tokens).collect();
-        gathering.count(TenantId::NIL).await.expect("counted");
+        let before: Vec<u64> = builder.segments.iter().map(|segment| segment.tokens).collect();
+        builder.count(TenantId::NIL).await.expect("counted");
         assert!(
-            gathering.units.iter().zip(before).all(|(unit, most)| unit.tokens > 0 && unit.tokens <= most)
+            builder
+                .segments
+                .iter()
+                .zip(before)
+                .all(|(segment, upper_bound)| segment.tokens > 0 && segment.tokens <= upper_bound)
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Uses of tools whose server died meanwhile.
+//! Tool calls whose server crashed.
 
 use async_trait::async_trait;
 use loam_gateway::Gateway;
@@ -6,15 +6,15 @@ use loam_jobs::{Handler, JobContext};
 use loam_kernel::Result;
 use serde_json::Value;
 
-/// Ends them, so that none is running for ever.
-pub(crate) struct EndLostToolCalls(pub(crate) Gateway);
+/// Marks them as failed, so that none stays running forever.
+pub(crate) struct EndOrphanedToolCalls(pub(crate) Gateway);
 
-impl EndLostToolCalls {
+impl EndOrphanedToolCalls {
     pub(crate) const KIND: &str = "tool_calls.end_lost";
 }
 
 #[async_trait]
-impl Handler for EndLostToolCalls {
+impl Handler for EndOrphanedToolCalls {
     fn kind(&self) -> &'static str {
         Self::KIND
     }
@@ -22,7 +22,7 @@ impl Handler for EndLostToolCalls {
     async fn run(&self, _: &JobContext, _: Value) -> Result<()> {
         let ended = self.0.fail_lost_tool_calls().await?;
         if ended > 0 {
-            tracing::warn!(tool_calls = ended, "ended uses of tools whose server had died");
+            tracing::warn!(tool_calls = ended, "ended tool calls whose server had crashed");
         }
         Ok(())
     }

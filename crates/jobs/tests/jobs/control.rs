@@ -1,4 +1,4 @@
-//! Jobs over HTTP: who sees which, retry, cancel.
+//! Jobs over HTTP: visibility, retry, cancel.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -18,23 +18,24 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 use uuid::Uuid;
 
-use crate::bed::{ACME, Bed, Do, eventually, on_both, pause};
+use crate::fixture::{ACME, Fixture, FnHandler, eventually, on_both, pause};
 
 const OPERATORS: TenantId = TenantId(Uuid::from_u128(0xde));
 
 on_both![
     a_cancelled_job_never_runs,
-    a_running_job_is_told_and_ends_cancelled,
-    a_run_that_ignores_its_cancellation_keeps_retries_away,
+    a_running_job_is_signalled_and_ends_cancelled,
+    a_run_that_ignores_its_cancellation_blocks_retries,
     a_failed_job_can_be_retried,
-    only_the_right_states_can_be_steered,
-    a_change_that_is_not_recorded_is_not_made,
+    only_some_states_can_be_retried_or_cancelled,
+    a_change_that_can_not_be_audited_is_not_made,
     another_tenant_sees_nothing,
-    the_instances_jobs_are_for_operators,
+    jobs_of_the_instance_are_for_operators,
     lists_are_filtered_and_paged_newest_first,
 ];
 
-/// Keeps the trail where a test can read it, and in the transaction: as jobs that nobody runs.
+/// Stores the audit trail in the same transaction, as jobs of a kind without a handler, where tests can read
+/// it.
 struct Trail {
     clock: Clock,
     broken: AtomicBool,
@@ -67,9 +68,9 @@ struct Api {
 }
 
 impl Api {
-    fn new(bed: &Bed) -> Self {
-        let trail = Arc::new(Trail { clock: bed.clock.clone(), broken: AtomicBool::new(false) });
-        let jobs = Jobs::new(bed.db.clone(), bed.clock.clone(), trail.clone(), OPERATORS);
+    fn new(fixture: &Fixture) -> Self {
+        let trail = Arc::new(Trail { clock: fixture.clock.clone(), broken: AtomicBool::new(false) });
+        let jobs = Jobs::new(fixture.db.clone(), fixture.clock.clone(), trail.clone(), OPERATORS);
         let router = jobs.router().split_for_parts().0.layer(middleware::map_response(
             |response: Response| async move {
                 render_error(response, "", TenantId::NIL, &Method::GET, "", Shape::json(error_body))
@@ -108,36 +109,36 @@ impl Api {
     }
 }
 
-/// The trail of a tenant.
-async fn trail(bed: &Bed, tenant: TenantId) -> Vec<Value> {
-    let rows = bed.all_of("trail").await;
+/// The audit trail of a tenant.
+async fn trail(fixture: &Fixture, tenant: TenantId) -> Vec<Value> {
+    let rows = fixture.all_of("trail").await;
     rows.into_iter().filter(|row| row.tenant_id == tenant).map(|row| row.payload).collect()
 }
 
-async fn a_cancelled_job_never_runs(bed: Bed) {
-    let api = Api::new(&bed);
+async fn a_cancelled_job_never_runs(fixture: Fixture) {
+    let api = Api::new(&fixture);
     let runs = Arc::new(AtomicUsize::new(0));
-    let id = bed.enqueue(NewJob::new("test", Value::Null)).await;
+    let id = fixture.enqueue(NewJob::new("test", Value::Null)).await;
     let (status, body) = api.post(id, "cancel").await;
     assert_eq!((status, &body["state"]), (StatusCode::OK, &json!("cancelled")));
-    assert_eq!(body["finished_at"], json!(bed.clock.now()));
+    assert_eq!(body["finished_at"], json!(fixture.clock.now()));
     let count = runs.clone();
-    let node = bed.node(Handlers::new().with(Do("test", move |_, _| {
+    let node = fixture.node(Handlers::new().with(FnHandler("test", move |_, _| {
         count.fetch_add(1, SeqCst);
         async { Ok(()) }
     })));
-    let other = bed.enqueue(NewJob::new("test", Value::Null)).await;
-    bed.until(other, JobState::Succeeded).await;
-    assert_eq!((bed.job(id).await.state, runs.load(SeqCst)), (JobState::Cancelled, 1));
-    assert_eq!(trail(&bed, ACME).await, [json!("cancel test Queued Cancelled")]);
+    let other = fixture.enqueue(NewJob::new("test", Value::Null)).await;
+    fixture.until(other, JobState::Succeeded).await;
+    assert_eq!((fixture.job(id).await.state, runs.load(SeqCst)), (JobState::Cancelled, 1));
+    assert_eq!(trail(&fixture, ACME).await, [json!("cancel test Queued Cancelled")]);
     node.stop(Duration::from_secs(5)).await;
 }
 
-async fn a_running_job_is_told_and_ends_cancelled(bed: Bed) {
-    let api = Api::new(&bed);
-    let told = Arc::new(AtomicUsize::new(0));
-    let count = told.clone();
-    let node = bed.node(Handlers::new().with(Do("test", move |job: JobContext, _| {
+async fn a_running_job_is_signalled_and_ends_cancelled(fixture: Fixture) {
+    let api = Api::new(&fixture);
+    let signalled = Arc::new(AtomicUsize::new(0));
+    let count = signalled.clone();
+    let node = fixture.node(Handlers::new().with(FnHandler("test", move |job: JobContext, _| {
         let count = count.clone();
         async move {
             if job.attempt == 1 && count.load(SeqCst) == 0 {
@@ -148,94 +149,94 @@ async fn a_running_job_is_told_and_ends_cancelled(bed: Bed) {
             Ok(())
         }
     })));
-    let id = bed.enqueue(NewJob::new("test", Value::Null)).await;
-    bed.until(id, JobState::Running).await;
+    let id = fixture.enqueue(NewJob::new("test", Value::Null)).await;
+    fixture.until(id, JobState::Running).await;
     assert_eq!(api.post(id, "cancel").await.0, StatusCode::OK);
-    eventually("the handler is told", || told.load(SeqCst) == 1).await;
-    while bed.job(id).await.lease_until.is_some() {
+    eventually("the handler is signalled", || signalled.load(SeqCst) == 1).await;
+    while fixture.job(id).await.lease_until.is_some() {
         pause(10).await;
     }
-    let job = bed.job(id).await;
+    let job = fixture.job(id).await;
     assert_eq!(
         (job.state, job.finished_at),
-        (JobState::Cancelled, Some(bed.clock.now())),
+        (JobState::Cancelled, Some(fixture.clock.now())),
         "its return changes nothing"
     );
     let (status, body) = api.post(id, "retry").await;
     assert_eq!((status, &body["attempts"]), (StatusCode::OK, &json!(0)));
-    assert_eq!(bed.until(id, JobState::Succeeded).await.attempts, 1);
+    assert_eq!(fixture.until(id, JobState::Succeeded).await.attempts, 1);
     node.stop(Duration::from_secs(5)).await;
 }
 
-async fn a_run_that_ignores_its_cancellation_keeps_retries_away(bed: Bed) {
-    let api = Api::new(&bed);
-    let node = bed.node(Handlers::new().with(Do("test", |_, _| std::future::pending())));
-    let id = bed.enqueue(NewJob::new("test", Value::Null)).await;
-    bed.until(id, JobState::Running).await;
+async fn a_run_that_ignores_its_cancellation_blocks_retries(fixture: Fixture) {
+    let api = Api::new(&fixture);
+    let node = fixture.node(Handlers::new().with(FnHandler("test", |_, _| std::future::pending())));
+    let id = fixture.enqueue(NewJob::new("test", Value::Null)).await;
+    fixture.until(id, JobState::Running).await;
     assert_eq!(api.post(id, "cancel").await.0, StatusCode::OK);
     pause(200).await;
     let (status, body) = api.post(id, "retry").await;
     assert_eq!((status, &body["error"]["code"]), (StatusCode::CONFLICT, &json!("job_stopping")));
     drop(node);
-    bed.advance(31);
+    fixture.advance(31);
     assert_eq!(api.post(id, "retry").await.0, StatusCode::OK);
 }
 
-async fn a_failed_job_can_be_retried(bed: Bed) {
-    let api = Api::new(&bed);
-    let mended = Arc::new(AtomicBool::new(false));
-    let works = mended.clone();
-    let node = bed.node(Handlers::new().with(Do("test", move |_, _| {
+async fn a_failed_job_can_be_retried(fixture: Fixture) {
+    let api = Api::new(&fixture);
+    let fixed = Arc::new(AtomicBool::new(false));
+    let works = fixed.clone();
+    let node = fixture.node(Handlers::new().with(FnHandler("test", move |_, _| {
         let works = works.load(SeqCst);
         async move { if works { Ok(()) } else { Err(Error::internal("broken")) } }
     })));
-    let id = bed.enqueue(NewJob::new("test", Value::Null).attempts(1)).await;
-    bed.until(id, JobState::Failed).await;
-    mended.store(true, SeqCst);
+    let id = fixture.enqueue(NewJob::new("test", Value::Null).attempts(1)).await;
+    fixture.until(id, JobState::Failed).await;
+    fixed.store(true, SeqCst);
     let (status, body) = api.post(id, "retry").await;
     assert_eq!(
         (status, &body["state"], &body["finished_at"]),
         (StatusCode::OK, &json!("queued"), &Value::Null)
     );
-    let job = bed.until(id, JobState::Succeeded).await;
+    let job = fixture.until(id, JobState::Succeeded).await;
     assert_eq!((job.attempts, job.last_error), (1, None));
-    assert_eq!(trail(&bed, ACME).await, [json!("retry test Failed Queued")]);
+    assert_eq!(trail(&fixture, ACME).await, [json!("retry test Failed Queued")]);
     node.stop(Duration::from_secs(5)).await;
 }
 
-async fn only_the_right_states_can_be_steered(bed: Bed) {
-    let api = Api::new(&bed);
-    let id = bed.enqueue(NewJob::new("test", Value::Null)).await;
+async fn only_some_states_can_be_retried_or_cancelled(fixture: Fixture) {
+    let api = Api::new(&fixture);
+    let id = fixture.enqueue(NewJob::new("test", Value::Null)).await;
     let (status, body) = api.post(id, "retry").await;
     assert_eq!(status, StatusCode::CONFLICT);
-    let message = "only a job that failed or was cancelled can be retried; this one is queued";
+    let message = "only a failed or cancelled job can be retried; this job is queued";
     assert_eq!(body["error"]["message"], json!(message));
-    let node = bed.node(Handlers::new().with(Do("test", |_, _| async { Ok(()) })));
-    bed.until(id, JobState::Succeeded).await;
+    let node = fixture.node(Handlers::new().with(FnHandler("test", |_, _| async { Ok(()) })));
+    fixture.until(id, JobState::Succeeded).await;
     for action in ["retry", "cancel"] {
         let (status, body) = api.post(id, action).await;
         assert_eq!((status, &body["error"]["code"]), (StatusCode::CONFLICT, &json!("wrong_state")));
     }
-    assert_eq!(bed.job(id).await.state, JobState::Succeeded);
-    assert_eq!(trail(&bed, ACME).await, [] as [Value; 0]);
+    assert_eq!(fixture.job(id).await.state, JobState::Succeeded);
+    assert_eq!(trail(&fixture, ACME).await, [] as [Value; 0]);
     node.stop(Duration::from_secs(5)).await;
 }
 
-async fn a_change_that_is_not_recorded_is_not_made(bed: Bed) {
-    let api = Api::new(&bed);
-    let id = bed.enqueue(NewJob::new("test", Value::Null)).await;
-    let before = bed.job(id).await;
+async fn a_change_that_can_not_be_audited_is_not_made(fixture: Fixture) {
+    let api = Api::new(&fixture);
+    let id = fixture.enqueue(NewJob::new("test", Value::Null)).await;
+    let before = fixture.job(id).await;
     api.trail.broken.store(true, SeqCst);
     assert_eq!(api.post(id, "cancel").await.0, StatusCode::INTERNAL_SERVER_ERROR);
-    assert_eq!(bed.job(id).await, before);
+    assert_eq!(fixture.job(id).await, before);
     api.trail.broken.store(false, SeqCst);
     assert_eq!(api.post(id, "cancel").await.0, StatusCode::OK);
 }
 
-async fn another_tenant_sees_nothing(bed: Bed) {
-    let api = Api::new(&bed);
+async fn another_tenant_sees_nothing(fixture: Fixture) {
+    let api = Api::new(&fixture);
     let stranger = TenantId(Uuid::from_u128(0xbad));
-    let id = bed.enqueue(NewJob::new("test", Value::Null)).await;
+    let id = fixture.enqueue(NewJob::new("test", Value::Null)).await;
     let (status, body) = api.call(stranger, Method::GET, "").await;
     assert_eq!(
         (status, body),
@@ -249,24 +250,24 @@ async fn another_tenant_sees_nothing(bed: Bed) {
         assert_eq!(api.call(stranger, method, &path).await.0, StatusCode::NOT_FOUND, "{path}");
     }
     assert_eq!(api.call(ACME, Method::GET, &format!("/{id}")).await.1["id"], json!(id));
-    assert_eq!(bed.job(id).await.state, JobState::Queued);
+    assert_eq!(fixture.job(id).await.state, JobState::Queued);
 }
 
-async fn the_instances_jobs_are_for_operators(bed: Bed) {
-    let api = Api::new(&bed);
-    let tx = bed.db.system_write(&Scope::system(TenantId::NIL, "test")).await.unwrap();
-    let id = enqueue(&tx, &bed.clock, NewJob::new("test", Value::Null)).await.unwrap().unwrap();
+async fn jobs_of_the_instance_are_for_operators(fixture: Fixture) {
+    let api = Api::new(&fixture);
+    let tx = fixture.db.system_write(&Scope::system(TenantId::NIL, "test")).await.unwrap();
+    let id = enqueue(&tx, &fixture.clock, NewJob::new("test", Value::Null)).await.unwrap().unwrap();
     tx.commit().await.unwrap();
     let only = |permission: &str| Permissions::new([permission.to_owned()]);
 
     let (_, body) = api.call(OPERATORS, Method::GET, "").await;
-    assert_eq!(body["data"], json!([]), "not unless asked for");
+    assert_eq!(body["data"], json!([]), "not without `instance`");
     let (status, body) = api.call_with(OPERATORS, only("tenants:read"), Method::GET, "?instance=true").await;
     assert_eq!((status, &body["data"][0]["id"]), (StatusCode::OK, &json!(id)));
     let one = format!("/{id}?instance=true");
     assert_eq!(api.call(OPERATORS, Method::GET, &one).await.0, StatusCode::OK);
 
-    // somebody of the same tenant with every right in it is no operator yet
+    // A user of the same tenant with all permissions is not an operator.
     let owner = Scope::new(OPERATORS, Actor::User(UserId::NIL), Permissions::all());
     assert_eq!(api.call_as(owner, Method::GET, &one).await.0, StatusCode::FORBIDDEN);
 
@@ -287,17 +288,17 @@ async fn the_instances_jobs_are_for_operators(bed: Bed) {
     let (status, body) = api.call(OPERATORS, Method::POST, &cancel).await;
     assert_eq!((status, &body["state"]), (StatusCode::OK, &json!("cancelled")));
     assert_eq!(
-        trail(&bed, OPERATORS).await,
+        trail(&fixture, OPERATORS).await,
         [json!("cancel test Queued Cancelled")],
         "in the operator's own trail"
     );
 }
 
-async fn lists_are_filtered_and_paged_newest_first(bed: Bed) {
-    let api = Api::new(&bed);
+async fn lists_are_filtered_and_paged_newest_first(fixture: Fixture) {
+    let api = Api::new(&fixture);
     let mut ids = Vec::new();
     for n in 0..5 {
-        ids.push(bed.enqueue(NewJob::new(if n == 2 { "test.odd" } else { "test" }, json!(n))).await);
+        ids.push(fixture.enqueue(NewJob::new(if n == 2 { "test.odd" } else { "test" }, json!(n))).await);
     }
     api.post(ids[4], "cancel").await;
     let listed = async |query: &str| {

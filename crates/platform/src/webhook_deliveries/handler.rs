@@ -45,9 +45,9 @@ pub enum Outcome {
 
 /// Sends deliveries of one kind.
 #[async_trait]
-pub trait Courier: Send + Sync {
+pub trait DeliveryHandler: Send + Sync {
     /// Tries once. It is dropped when the time is over. An error is a failure of Loam's own, and tried again.
-    async fn carry(&self, scope: &Scope, delivery: &Model) -> Result<Outcome>;
+    async fn deliver(&self, scope: &Scope, delivery: &Model) -> Result<Outcome>;
 }
 
 /// A `POST` of JSON, signed.

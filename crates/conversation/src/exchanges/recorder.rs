@@ -1,4 +1,4 @@
-//! Keeping what was said in a call.
+//! Records the messages of a model call in its session.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use loam_kernel::{ChatSessionId, Error, Kind, MessageId, Result, Scope};
 use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
 use serde_json::Value;
 
-use super::matching::{self, Key, key};
+use super::matching::{self, Fingerprint, fingerprint};
 use super::window::{self, Window};
 use crate::Conversation;
 use crate::chat_sessions::access;
@@ -22,25 +22,26 @@ use crate::chat_sessions::entity::{Column, Entity, Model as Session};
 use crate::chat_sessions::update::require_active;
 use crate::messages::append::{NewMessage, Parent, append};
 use crate::messages::entity::{Entity as Messages, FinishReason, Model as Message, Role};
-use crate::tools::ToolUse;
+use crate::tools::ToolInvocation;
 
-/// How long a call waits to learn which session it is part of, and how long for what was said in it to be kept, before that
-/// is left for later.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// How long, after the database didn't answer, calls don't ask it again.
-const REST_MS: i64 = 2_000;
+/// How long a call waits for the lookup of its session, and for its messages to be recorded before recording
+/// is deferred.
+const TIMEOUT: Duration = Duration::from_secs(2);
+/// How long calls skip the database after it failed to respond, in milliseconds.
+const BACKOFF_MS: i64 = 2_000;
 
 #[async_trait]
 impl Conversations for Conversation {
     async fn find(&self, scope: &Scope, name: &str) -> Result<Option<ChatSessionId>> {
         let now = self.0.clock.now().timestamp_millis();
-        if now < self.0.away_until.load(Ordering::Relaxed) {
-            return Err(away());
+        if now < self.0.database_retry_at_ms.load(Ordering::Relaxed) {
+            return Err(database_unavailable());
         }
-        let found =
-            tokio::time::timeout(PATIENCE, self.named(scope, name)).await.unwrap_or_else(|_| Err(away()));
+        let found = tokio::time::timeout(TIMEOUT, self.find_visible_session(scope, name))
+            .await
+            .unwrap_or_else(|_| Err(database_unavailable()));
         if found.as_ref().is_err_and(|e| e.kind() == Kind::Unavailable) {
-            self.0.away_until.store(now + REST_MS, Ordering::Relaxed);
+            self.0.database_retry_at_ms.store(now + BACKOFF_MS, Ordering::Relaxed);
         }
         match found? {
             Some(session) => {
@@ -53,56 +54,49 @@ impl Conversations for Conversation {
 
     async fn record_exchange(&self, exchange: Exchange) {
         let (named, call) = (exchange.conversation.clone(), exchange.call);
-        let kept = match tokio::time::timeout(PATIENCE, self.store(exchange)).await {
-            Ok(kept) => kept,
-            Err(_) => Err(away()),
+        let recorded = match tokio::time::timeout(TIMEOUT, self.store_exchange(exchange)).await {
+            Ok(recorded) => recorded,
+            Err(_) => Err(database_unavailable()),
         };
-        match kept {
+        match recorded {
             Ok(()) => {}
-            // the session was archived or deleted while the model answered
+            // The session was archived or deleted during the call.
             Err(e) if matches!(e.kind(), Kind::Conflict | Kind::NotFound) => {
                 metrics::counter!("loam_exchanges_total", "result" => "refused").increment(1);
-                tracing::info!(error = %e, llm_call.id = %call, "what was said in a call was not kept in its session");
+                tracing::info!(error = %e, llm_call.id = %call, "the messages of a call were not recorded in its session");
             }
-            Err(e) => self.keep_later(named, call, &e),
+            Err(e) => self.defer_exchange(named, call, &e),
         }
     }
 }
 
 impl Conversation {
-    async fn named(&self, scope: &Scope, name: &str) -> Result<Option<Session>> {
+    async fn find_visible_session(&self, scope: &Scope, name: &str) -> Result<Option<Session>> {
         let tx = self.0.db.read(scope).await?;
-        let found = look_up(&tx, name).await?;
+        let found = find_session(&tx, name).await?;
         let own = access::own_only(scope);
         Ok(found.filter(|session| own.is_none() || session.user_id == own))
     }
 
-    /// Stores what was said in a call: once, however often it is told of it.
-    pub(super) async fn store(&self, exchange: Exchange) -> Result<()> {
-        let Exchange {
-            conversation: named,
-            call,
-            model,
-            request_messages: asked,
-            response: answer,
-            ended,
-            tokens,
-        } = exchange;
-        // one that was made since by its name is written to by nobody else yet
-        let _lane = match named.session {
-            Some(session) => Some(self.0.lanes.enter(named.tenant, session).await?),
+    /// Records the messages of a call. Recording the same call again has no effect.
+    pub(super) async fn store_exchange(&self, exchange: Exchange) -> Result<()> {
+        let Exchange { conversation: named, call, model, request_messages, response: answer, ended, tokens } =
+            exchange;
+        // A session that was created later under this name has no other writer yet.
+        let _lock = match named.session {
+            Some(session) => Some(self.0.session_locks.acquire(named.tenant, session).await?),
             None => None,
         };
         let tx = self.0.db.write(&Scope::system(named.tenant, "conversations")).await?;
-        let Some(session) = locked(&tx, &named).await? else { return Ok(()) };
+        let Some(session) = lock_session(&tx, &named).await? else { return Ok(()) };
         require_active(&session)?;
-        let window = window::read(&tx, &session, asked.len()).await?;
-        if window.known.iter().any(|known| known.call == Some(call)) {
+        let window = window::read(&tx, &session, request_messages.len()).await?;
+        if window.stored.iter().any(|stored| stored.call == Some(call)) {
             return Ok(());
         }
-        let (mut parent, new) = new_messages(&session, &window, asked);
+        let (mut parent, new) = new_messages(&session, &window, request_messages);
         let count = |tokens: u64| i64::try_from(tokens).ok();
-        let same = key(&answer);
+        let answer_fingerprint = fingerprint(&answer);
         let answer = NewMessage {
             model: Some(model),
             llm_call: Some(call),
@@ -111,14 +105,13 @@ impl Conversation {
             finish_reason: Some(finish_reason(ended)),
             ..message(answer)
         };
-        // kept late: a later request of its client brought the answer along already, only without its account
+        // A deferred exchange: a later request of the client already brought the answer, without its usage.
         if let (true, Parent::Message(id)) = (new.is_empty(), parent)
-            && let Some(known) = window
-                .known
-                .iter()
-                .find(|known| known.parent == Some(id) && known.key == same && known.call.is_none())
+            && let Some(stored) = window.stored.iter().find(|stored| {
+                stored.parent == Some(id) && stored.fingerprint == answer_fingerprint && stored.call.is_none()
+            })
         {
-            return self.complete(tx, &session, known.id, answer).await;
+            return self.complete(tx, &session, stored.id, answer).await;
         }
         let mut messages: Vec<NewMessage> = Vec::with_capacity(new.len() + 1);
         let results: Vec<ChatMessage> =
@@ -131,7 +124,7 @@ impl Conversation {
         messages.push(NewMessage { parent, ..answer });
         let (session, written) = append(&tx, &self.0.clock, session, messages).await?;
         for said in results {
-            // a result for what was wanted elsewhere is a message like any other
+            // A result for an unknown tool call is stored like any other message.
             let id = said.tool_call_id.unwrap_or_default();
             self.0
                 .gateway
@@ -139,15 +132,15 @@ impl Conversation {
                 .await?;
         }
         if let (Some(message), Some(Value::Array(calls))) = (written.last(), calls) {
-            self.expect_results(&tx, &session, message, &calls).await?;
+            self.record_client_calls(&tx, &session, message, &calls).await?;
         }
         tx.commit().await?;
-        self.said(&session);
+        self.notify_changed(&session);
         metrics::counter!("loam_exchanges_total", "result" => "kept").increment(1);
         Ok(())
     }
 
-    /// Adds its account to an answer that is there.
+    /// Adds model, usage and finish reason to an answer that is already stored.
     async fn complete(
         &self,
         tx: Tx<Tenant>,
@@ -166,13 +159,13 @@ impl Conversation {
             row.updated_at = Set(version);
             tx.update(row).await?;
         }
-        self.changed(tx, session).await?;
+        self.commit_changed(tx, session).await?;
         metrics::counter!("loam_exchanges_total", "result" => "kept").increment(1);
         Ok(())
     }
 
-    /// The client uses the tools that its model asked for.
-    async fn expect_results<R>(
+    /// Records the tool calls in the answer, which the client executes.
+    async fn record_client_calls<R>(
         &self,
         tx: &Tx<R>,
         session: &Session,
@@ -181,7 +174,7 @@ impl Conversation {
     ) -> Result<()> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         for call in calls {
-            let usage = ToolUse {
+            let usage = ToolInvocation {
                 session: session.id,
                 turn: None,
                 message: Some(message.id),
@@ -189,14 +182,14 @@ impl Conversation {
                 call_id: text(&call["id"]),
                 arguments: text(&call["function"]["arguments"]),
             };
-            self.record_waiting(tx, session, &text(&call["function"]["name"]), usage).await?;
+            self.record_client_call(tx, session, &text(&call["function"]["name"]), usage).await?;
         }
         Ok(())
     }
 }
 
-/// The session with this id, or that the application calls so.
-async fn look_up<R>(tx: &Tx<R>, name: &str) -> Result<Option<Session>> {
+/// The session with this id or `external_id`.
+async fn find_session<R>(tx: &Tx<R>, name: &str) -> Result<Option<Session>> {
     if let Ok(id) = name.parse::<ChatSessionId>()
         && let Some(session) = tx.get::<Entity>(id).await?
     {
@@ -205,11 +198,11 @@ async fn look_up<R>(tx: &Tx<R>, name: &str) -> Result<Option<Session>> {
     tx.find::<Entity>().filter(Column::ExternalId.eq(name)).one().await
 }
 
-/// The session that a call named, locked; none if it named none.
-async fn locked<R>(tx: &Tx<R>, named: &ConversationRef) -> Result<Option<Session>> {
+/// The session that a call named, locked; `None` if there is none.
+async fn lock_session<R>(tx: &Tx<R>, named: &ConversationRef) -> Result<Option<Session>> {
     let id = match named.session {
         Some(id) => id,
-        None => match look_up(tx, &named.name).await? {
+        None => match find_session(tx, &named.name).await? {
             Some(session) => session.id,
             None => return Ok(None),
         },
@@ -222,21 +215,26 @@ async fn locked<R>(tx: &Tx<R>, named: &ConversationRef) -> Result<Option<Session
     }
 }
 
-/// The messages of a request that the session doesn't have, and what they follow.
-fn new_messages(session: &Session, window: &Window, asked: Vec<ChatMessage>) -> (Parent, Vec<ChatMessage>) {
-    let keys: Vec<Key> = asked.iter().filter_map(key).collect();
-    let found = matching::find(&window.known, session.head_id, &keys);
-    // a long conversation's system message may lie before what was read: it is not stored again on suspicion
-    let unseen = window.cut && window.systems.is_empty();
-    let mut place = 0;
-    let new = asked.into_iter().filter(|said| {
+/// The messages of a request that are not in the session yet, and their parent.
+fn new_messages(
+    session: &Session,
+    window: &Window,
+    request_messages: Vec<ChatMessage>,
+) -> (Parent, Vec<ChatMessage>) {
+    let keys: Vec<Fingerprint> = request_messages.iter().filter_map(fingerprint).collect();
+    let found = matching::find(&window.stored, session.head_id, &keys);
+    // In a long conversation the system message may be older than the window: it is not stored again on
+    // suspicion.
+    let unseen = window.truncated && window.system_texts.is_empty();
+    let mut position = 0;
+    let new = request_messages.into_iter().filter(|said| {
         if said.role == ChatRole::System {
-            let told =
-                session.system_prompt.as_ref() == Some(&said.text) || window.systems.contains(&said.text);
-            return !(told || unseen && place <= found.old);
+            let duplicate = session.system_prompt.as_ref() == Some(&said.text)
+                || window.system_texts.contains(&said.text);
+            return !(duplicate || unseen && position <= found.matched);
         }
-        place += 1;
-        place > found.old
+        position += 1;
+        position > found.matched
     });
     (found.after.map_or(Parent::Head, Parent::Message), new.collect())
 }
@@ -267,6 +265,6 @@ fn finish_reason(ended: ResponseEnd) -> FinishReason {
     }
 }
 
-fn away() -> Error {
-    Error::unavailable("database_unavailable", "the database doesn't answer", PATIENCE)
+fn database_unavailable() -> Error {
+    Error::unavailable("database_unavailable", "the database does not respond", TIMEOUT)
 }

@@ -1,5 +1,5 @@
-//! What a turn's stream said: given to whom it is about, and forgotten when a message of it is deleted. That the turn was,
-//! and how it ended, stays.
+//! A turn's stream as personal data: rendered for an export, and purged when one of its messages is deleted.
+//! That the turn took place, and how it ended, is kept.
 
 use chrono::{DateTime, Utc};
 use loam_db::{Tenant, Tx};
@@ -11,8 +11,8 @@ use super::event::{TurnEvent, pack_events, unpack_events};
 use super::input::Input;
 use super::part;
 
-/// Forgets what a turn's stream said, and what was asked; false while the turn is under way.
-pub(crate) async fn forget_stream(tx: &Tx<Tenant>, id: TurnId, now: DateTime<Utc>) -> Result<bool> {
+/// Purges a turn's events and question; false while the turn is in progress.
+pub(crate) async fn purge_stream(tx: &Tx<Tenant>, id: TurnId, now: DateTime<Utc>) -> Result<bool> {
     let Some(turn) = tx.get_locked::<Entity>(id).await? else { return Ok(true) };
     if turn.ended_at.is_none() {
         return Ok(false);
@@ -31,8 +31,8 @@ pub(crate) async fn forget_stream(tx: &Tx<Tenant>, id: TurnId, now: DateTime<Utc
     Ok(true)
 }
 
-/// What a turn's stream said, as its clients got it.
-pub(crate) fn streamed(turn: &Model) -> String {
+/// A turn's stream as clients received it.
+pub(crate) fn rendered_stream(turn: &Model) -> String {
     let events = turn.events.as_deref().map(unpack_events).and_then(Result::ok).unwrap_or_default();
     let mut text = String::new();
     for (at, event) in events.iter().enumerate() {

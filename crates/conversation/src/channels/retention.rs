@@ -1,4 +1,4 @@
-//! Forgetting ids of messages that came long ago: nobody sends them again.
+//! Deletes event ids after the time in which platforms redeliver events.
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -10,15 +10,15 @@ use serde_json::Value;
 use super::events::{Column, Entity};
 use crate::Conversation;
 
-/// Deletes what came longer ago than is remembered.
-pub(crate) struct ForgetEvents(pub(crate) Conversation);
+/// Deletes events older than `remember_days`.
+pub(crate) struct DeleteOldChannelEvents(pub(crate) Conversation);
 
-impl ForgetEvents {
+impl DeleteOldChannelEvents {
     pub(crate) const KIND: &'static str = "channels.forget_events";
 }
 
 #[async_trait]
-impl Handler for ForgetEvents {
+impl Handler for DeleteOldChannelEvents {
     fn kind(&self) -> &'static str {
         Self::KIND
     }

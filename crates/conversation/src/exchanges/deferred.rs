@@ -1,0 +1,118 @@
+//! Deferred recording: while the database is unavailable, a journal entry is written, which becomes a job
+//! that reads the messages from the call's own record.
+
+use async_trait::async_trait;
+use loam_db::{System, Tx};
+use loam_gateway::hook::ConversationRef;
+use loam_jobs::{Handler, JobContext, NewJob, enqueue, read_payload};
+use loam_journal::Frame;
+use loam_kernel::{ChatSessionId, Clock, Error, Kind, LlmCallId, Result, TenantId, UserId};
+use loam_platform::drain::Sink;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::Conversation;
+
+/// The frame kind of an exchange that is yet to be recorded.
+const DEFERRED: u8 = 34;
+
+/// The call, and the session it named.
+#[derive(Debug, Serialize, Deserialize)]
+struct DeferredExchange {
+    tenant: TenantId,
+    llm_call: LlmCallId,
+    name: String,
+    session: Option<ChatSessionId>,
+    user: Option<UserId>,
+    own_only: Option<UserId>,
+}
+
+impl DeferredExchange {
+    fn read(frame: &Frame) -> Result<Self> {
+        serde_json::from_slice(&frame.payload).map_err(Error::internal)
+    }
+}
+
+impl Conversation {
+    /// Defers recording. The entry becomes durable with the journal's next sync.
+    pub(super) fn defer_exchange(&self, named: ConversationRef, call: LlmCallId, cause: &Error) {
+        let ConversationRef { tenant, user, own_only, name, session } = named;
+        let deferred = DeferredExchange { tenant, llm_call: call, name, session, user, own_only };
+        let appended = serde_json::to_vec(&deferred).map_err(Error::internal).and_then(|deferred| {
+            let journal = self.0.journal.as_ref().ok_or_else(|| Error::internal("there is no journal"))?;
+            journal.append(DEFERRED, call.0.into_bytes(), &[&deferred]).map_err(Error::internal)
+        });
+        match appended {
+            Ok(_) => {
+                metrics::counter!("loam_exchanges_total", "result" => "later").increment(1);
+                tracing::warn!(error = %cause, llm_call.id = %call, "recording the messages of a call in its session is deferred");
+            }
+            Err(e) => log_lost(call, &e),
+        }
+    }
+}
+
+fn log_lost(call: LlmCallId, cause: &Error) {
+    metrics::counter!("loam_exchanges_total", "result" => "lost").increment(1);
+    tracing::error!(error = %cause, llm_call.id = %call, "the messages of a call are missing in its session");
+}
+
+/// Enqueues a job for each deferred exchange.
+pub(crate) struct DeferredExchangeSink(pub(crate) Clock);
+
+#[async_trait]
+impl Sink for DeferredExchangeSink {
+    fn takes(&self, kind: u8) -> bool {
+        kind == DEFERRED
+    }
+
+    fn tenant(&self, frame: &Frame) -> TenantId {
+        DeferredExchange::read(frame).map_or(TenantId::NIL, |deferred| deferred.tenant)
+    }
+
+    async fn write(&self, tx: &Tx<System>, frames: &[Frame]) -> Result<()> {
+        for frame in frames {
+            let deferred = DeferredExchange::read(frame)?;
+            let key = deferred.llm_call.to_string();
+            enqueue(tx, &self.0, NewJob::new(RecordExchange::KIND, deferred).unique(key)).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Records a deferred exchange.
+pub(crate) struct RecordExchange(pub(crate) Conversation);
+
+impl RecordExchange {
+    pub(crate) const KIND: &str = "conversation.keep_exchange";
+}
+
+#[async_trait]
+impl Handler for RecordExchange {
+    fn kind(&self) -> &'static str {
+        Self::KIND
+    }
+
+    async fn run(&self, _: &JobContext, payload: Value) -> Result<()> {
+        let deferred: DeferredExchange = read_payload(payload)?;
+        let call = deferred.llm_call;
+        let DeferredExchange { tenant, name, session, user, own_only, .. } = deferred;
+        let named = ConversationRef { tenant, user, own_only, name, session };
+        let exchange = match self.0.0.gateway.exchange(named, call).await {
+            Ok(Some(exchange)) => exchange,
+            Ok(None) => {
+                log_lost(call, &Error::internal("the call's record does not contain all of its messages"));
+                return Ok(());
+            }
+            Err(e) => return Err(e),
+        };
+        match self.0.store_exchange(exchange).await {
+            // The session was archived or deleted since; a retry can't fix that.
+            Err(e) if matches!(e.kind(), Kind::Conflict | Kind::NotFound) => {
+                log_lost(call, &e);
+                Ok(())
+            }
+            done => done,
+        }
+    }
+}
