@@ -1,4 +1,4 @@
-"""What the suites of the surface start from: one Loam on each database for a module, and fresh ones where a test needs it."""
+"""Fixtures of the surface suites: one Loam per database and module, and separate ones where a test needs it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from services import Loam
 
-# The long form of the checks, of `make soak`.
+# The long form of the checks, for `make soak`.
 SOAK = os.environ.get("LOAM_SOAK") == "1"
 SEED = int(os.environ.get("LOAM_SURFACE_SEED") or random.SystemRandom().randrange(2**32))
 
@@ -21,14 +21,14 @@ def soak() -> bool:
 
 
 @pytest.fixture
-def dice(request: pytest.FixtureRequest) -> random.Random:
-    """Seeded by the run's seed and the test's own name; the seed is shown when the test fails."""
+def rng(request: pytest.FixtureRequest) -> random.Random:
+    """Seeded with the run's seed and the test's name; the seed is shown when the test fails."""
     print(f"LOAM_SURFACE_SEED={SEED}")
     return random.Random(f"{SEED}/{request.node.name}")
 
 
 @pytest.fixture
 def loam() -> Iterator[Loam]:
-    """A Loam of the test's own, on SQLite, not started yet."""
+    """A Loam for one test, on SQLite, not started."""
     with Loam(start=False) as made:
         yield made

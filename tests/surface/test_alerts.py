@@ -1,4 +1,4 @@
-"""Alerts: raised once, ended once, and each told once, to servers and to people."""
+"""Alerts: opened once and resolved once, with one notification each, by webhook and e-mail."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from support.mail import MailServer
 from support.platforms import Receiver, set_deliveries, sign
 
 FAST = {"first_pause_ms": 20, "longest_pause_ms": 50}
-# Rules are looked at every 15 s.
+# Rules are evaluated every 15 s.
 PATIENCE = 60
 
 
@@ -29,7 +29,7 @@ def mails():
 
 @pytest.fixture
 def writing(mails):
-    """A Loam that writes letters, on SQLite."""
+    """A Loam that sends e-mail, on SQLite."""
     with Loam(env=mails.env) as made:
         api = Api(made.url, made.key)
         set_deliveries(api, **FAST)
@@ -42,7 +42,7 @@ def authority(tmp_path_factory) -> Authority:
 
 
 def quiet(api: Api, project: str, delivery: dict, **more) -> dict:
-    """A rule that wants traffic of an application that has none: so there is something to raise at once."""
+    """A rule that requires traffic of an application that has none, so that an incident opens at once."""
     rule = {"project_id": project, "name": "quiet", "metric": "request_rate", "comparison": "below", "threshold": 1}
     return api.create("alert_rules", rule | {"delivery": delivery} | more)
 
@@ -74,7 +74,7 @@ def test_an_incident_is_told_by_webhook_and_letter_once_when_it_opens_and_once_w
     assert event["id"] in letter.get_content()
     assert letter["message-id"]
 
-    # killed and started again, it goes on with the same incident; what it had not written down as taken it would send again
+    # After a kill and a restart the incident continues; a delivery not yet recorded as delivered would be repeated.
     eventually(lambda: all(row["state"] == "delivered" for row in api.all("webhook_deliveries")), 30)
     loam.kill9()
     loam.start()

@@ -1,4 +1,4 @@
-"""Why a request is slow, told by a model: good answers, useless ones, none at all; what it costs, and that it is kept."""
+"""Analyses by a model: valid, invalid and missing responses, their cost, and their storage."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CONFIG = "/api/v1/system_config/insight.analysis"
 
 @pytest.fixture(scope="module")
 def analyst(deployment: Deployment, mock: LlMock) -> Deployment:
-    """The deployment with the mock, which has a price, as the model that analyses."""
+    """The deployment with the mock as the analysis model, with a price."""
     add_usual_providers(deployment, mock)
     add_price(deployment.api, "mock", read=1.0, written=2.0)
     deployment.api.call("PUT", CONFIG, 200, json={"config_value": {"model": MODEL}})
@@ -33,7 +33,7 @@ def watched(analyst: Deployment, mock: LlMock) -> Watched:
 
 
 def begin(watched: Watched, **fields: str) -> dict:
-    """Begins the analysis of the slowest request, as soon as it is there."""
+    """Starts the analysis of the slowest request, once it is stored."""
     asked = {"project_id": watched.id, "endpoint": ENDPOINT} | fields
 
     def begun() -> dict | None:
@@ -161,7 +161,7 @@ def test_an_analysis_that_was_begun_survives_a_kill(analyst, watched, mock):
     eventually(lambda: watched.api.get(f"{COLLECTION}/{begun['id']}")["status"] == "pending")
     analyst.loam.kill9()
     analyst.loam.start()
-    # the lease of the run that died has to pass first
+    # The lease of the crashed run has to expire first.
     done = ended(watched.api, begun, 120)
     assert (done["status"], done["analysis_results"]) == ("completed", an_analysis())
     assert len(watched.api.all("suggestions", project_id=watched.id, source="model")) == 1

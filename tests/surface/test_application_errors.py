@@ -1,4 +1,4 @@
-"""What applications tell of their own errors stands beside the traces in which they happened."""
+"""Errors reported by applications, linked to the traces in which they occurred."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from support.api import Api, eventually
 
 
 def span(trace: str, span_id: str, parent: str | None, kind: int, raised: tuple[str, str] | None) -> dict:
-    """A span as OTLP's JSON has it."""
+    """A span in OTLP's JSON."""
     begin = int(time.time() * 1e9)
     made = {"traceId": trace, "spanId": span_id, "name": f"span {span_id}", "kind": kind}
     made |= {"startTimeUnixNano": str(begin), "endTimeUnixNano": str(begin + 5_000_000)}
@@ -56,7 +56,7 @@ def test_an_exception_in_a_trace_is_an_error_once_and_found_by_trace_record_and_
     assert tenant.all("error_logs", trace_id=secrets.token_hex(16)) == []
     (group,) = [one for one in tenant.all("error_groups") if one["fingerprint"] == error["fingerprint"]]
     assert group["count"] == 1
-    # another number is another error of the same sort
+    # Another number in the message: another error of the same group.
     trace = secrets.token_hex(16)
     send(sender, [span(trace, "00000000000000b1", None, 2, ("ValueError", "no card 4712"))])
     (other,) = eventually(lambda: tenant.all("error_logs", trace_id=trace), 20)

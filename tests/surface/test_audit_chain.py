@@ -1,4 +1,4 @@
-"""The audit trail is verified on line and off line, whatever was done to it behind Loam's back."""
+"""Verifying the audit trail online and offline, after tampering in the database or in an export."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from support.deployment import Deployment
 
 @pytest.fixture
 def trail(deployment: Deployment, name: Callable[[str], str]) -> tuple[str, Api]:
-    """A tenant with nine changes on its trail, its first key's among them."""
+    """A tenant with nine audited changes, including its first key's."""
     slug = name("audited")
     api = deployment.tenant(slug)
     while len(api.all("audit_logs")) < 9:

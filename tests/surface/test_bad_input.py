@@ -1,4 +1,4 @@
-"""Bad input gets a clear 4xx in the one error shape, names the field, and changes nothing."""
+"""Invalid input gets a clear 4xx in the common error format, names the field, and changes nothing."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_an_array_is_not_taken_for_the_fields_in_order(gateway, path):
     [("POST", CHAT, "loam_x"), ("POST", "/api/v1/projects", "loam_x"), ("POST", "/nothing", None), ("GET", "/v1/models", None)],
 )
 def test_a_connection_outlives_an_answer_that_came_before_its_request_had_ended(api, method, path, key):
-    """Head and body in two packets, as many clients send them: refused by the head alone, the body is read all the same."""
+    """Head and body in two packets, as many clients send them: the head alone is rejected, the body is read anyway."""
     host, port = api.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=10) as connection:
         head = f"{method} {path} HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {key or api.key}\r\ncontent-length: 2\r\n\r\n"
@@ -163,7 +163,7 @@ INSIDE = [
 
 @pytest.mark.parametrize("address", INSIDE)
 def test_a_provider_on_a_private_or_metadata_address_is_refused_as_it_is_entered(api, mock, name, address):
-    """Only entered, never called: were the guard broken, a call would leave this machine."""
+    """Only stored, never called: if the guard were broken, a call would leave this machine."""
     body = {"name": name("inside"), "kind": "openai", "config": {"base_url": address, "models": ["m"]}}
     assert_error(api.call("POST", "/api/v1/ai_providers", json=body), (400, 403, 422), param="base_url")
     made = api.create("ai_providers", body | {"config": {"base_url": mock.base_url}})
@@ -186,7 +186,7 @@ def test_a_forged_cursor_is_refused(api, collection, cursor):
 
 
 def test_a_cursor_that_was_changed_opens_nothing_but_ones_own_rows(tenant, name):
-    """Changed a little it may still be read as a place in the list; it is a place in this tenant's list alone."""
+    """A slightly changed cursor may be a valid position, but only in this tenant's list."""
     mine = {tenant.create("projects", {"name": name("cursor")})["id"] for _ in range(2)}
     cursor = tenant.get("/api/v1/projects", limit=1)["next_cursor"]
     for place in range(0, len(cursor), 4):
@@ -216,7 +216,7 @@ def test_a_duplicate_name_is_a_conflict(gateway, name):
 
 
 def test_a_nul_byte_in_a_prompt_is_kept_as_it_is(gateway):
-    """JSON may hold it, and PostgreSQL's jsonb may not: the call still goes through and is still kept."""
+    """JSON allows it, PostgreSQL's jsonb does not: the call still succeeds and is recorded."""
     answer = gateway.api.chat("mock/gpt-4o", "before\0after")
     row = gateway.api.get(f"/api/v1/llm_calls/{answer.headers['x-loam-call-id']}")
     assert row["state"] == "settled"
@@ -225,6 +225,6 @@ def test_a_nul_byte_in_a_prompt_is_kept_as_it_is(gateway):
 
 @pytest.mark.parametrize("value", ["x" * 10_000, "new\u00e9", "a b", "<script>"])
 def test_an_odd_request_id_never_breaks_a_call(gateway, value):
-    """It is echoed when it is harmless and replaced when it isn't."""
+    """It is echoed if harmless, and replaced otherwise."""
     answer = gateway.api.chat("mock/gpt-4o", "hello", expect=None, headers={"x-request-id": value.encode("latin-1")})
     assert answer.status_code in (200, 400, 431)

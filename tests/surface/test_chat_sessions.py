@@ -1,4 +1,4 @@
-"""Sessions: who sees them, how they are listed, changed and deleted."""
+"""Sessions: access, lists, updates and deletion."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SECRET = "a-shared-secret-of-more-than-32-bytes"
 
 @pytest.fixture
 def end_users(tenant, name):
-    """The application's own users, who come with its tokens; called with an id, it gives that user's API."""
+    """End users with tokens of the application; called with an id, it returns that user's client."""
     issuer = f"https://{name('app')}.example.com"
     body = {"name": "app", "issuer": issuer, "audience": "chat", "secret": SECRET, "auto_create_users": True}
     tenant.create("token_issuers", body)
@@ -200,8 +200,8 @@ def test_a_change_takes_effect_at_once_and_is_audited(tenant, name):
     assert_error(stale, 412, "stale_version")
     rows = tenant.all("audit_logs", resource_type="chat_sessions", resource_id=made["id"])
     assert [row["action"] for row in rows] == ["update", "create"]
-    assert rows[0]["changes"]["title"] == "changed", "what people wrote is not repeated"
-    assert "S" not in rows[0]["changes"].values(), "a prompt is not repeated"
+    assert rows[0]["changes"]["title"] == "changed", "user-written texts are not audited"
+    assert "S" not in rows[0]["changes"].values(), "prompts are not audited"
     cleared = tenant.call("PATCH", path, 200, json={"model": None, "system_prompt": None, "external_id": None}).json()
     assert (cleared["model"], cleared["system_prompt"], cleared["external_id"]) == (None, None, None)
 
@@ -265,7 +265,7 @@ def test_an_end_user_with_the_applications_token_sees_only_their_own(tenant, end
     assert message["sender_id"] == mine["user_id"]
     hidden = say(ben, theirs["id"], "theirs")
     tenant.call("PUT", configs(theirs["id"], "seed"), 200, json={"value": 4})
-    # What others may see is in the caches now.
+    # The caches now hold sessions that others may see.
     for id in (mine["id"], theirs["id"], applications["id"]):
         tenant.get(f"/api/v1/chat_sessions/{id}")
         tenant.get("/api/v1/messages", session_id=id)
@@ -329,6 +329,6 @@ def test_caches_are_never_older_than_the_last_write(tenant, name):
     path = f"/api/v1/chat_sessions/{made['id']}"
     for count in range(1, 4):
         say(tenant, made["id"], f"message {count}")
-        assert tenant.get(path)["message_count"] == count, "at once in this one"
+        assert tenant.get(path)["message_count"] == count, "visible at once in this process"
         assert tenant.get("/api/v1/messages", session_id=made["id"])["data"][0]["content"] == f"message {count}"
         assert tenant.get("/api/v1/chat_sessions", user_id=who)["data"][0]["message_count"] == count

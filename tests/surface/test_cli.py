@@ -1,4 +1,4 @@
-"""The command line: tables for people, JSON for programs, exit codes that scripts can trust."""
+"""The command line: tables for people, JSON for programs, reliable exit codes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from support.deployment import Deployment, add_usual_providers
 
 @pytest.fixture(scope="module")
 def made(deployment: Deployment, mock: LlMock) -> Deployment:
-    """With a provider, and one call kept."""
+    """With a provider, and one recorded call."""
     add_usual_providers(deployment, mock)
     deployment.api.chat("mock/gpt-4o", "hello from the command line's test")
     return deployment
@@ -73,7 +73,7 @@ def test_a_provider_is_created_and_listed_without_its_secret(made, mock, name):
 
 def test_calls_are_listed_and_shown(made):
     def listed() -> dict | None:
-        """Other tests' calls are there as well, and a call is listed within a second, not at once."""
+        """Calls of other tests are listed too, and a call is listed within a second, not at once."""
         calls = [made.loam.cli_json("call", "show", row["id"]) for row in rows(made.loam.cli_json("call", "list"))[:5]]
         ours = [call for call in calls if "hello from the command line's test" in json.dumps(call["request_data"])]
         return ours[0] if ours else None

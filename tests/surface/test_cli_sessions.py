@@ -1,4 +1,4 @@
-"""`loam session` and `loam message`: the same rules as the API's, on the command line."""
+"""`loam session` and `loam message` follow the rules of the API."""
 
 from __future__ import annotations
 

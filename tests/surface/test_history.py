@@ -1,4 +1,4 @@
-"""Histories that come in and go out as JSON Lines."""
+"""Import and export of histories as JSON Lines."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def conversation(name: str, count: int, **fields) -> list[dict]:
 
 @pytest.fixture(scope="module")
 def long() -> list[bytes]:
-    """Lines of ten sessions, of which line 40,000 has a fault."""
+    """Lines of ten sessions, of which line 40,000 is invalid."""
     lines = []
     for number in range(10):
         lines += conversation(f"s-{number}", 4999)
@@ -81,7 +81,7 @@ def test_a_resumable_import_resumes_at_the_invalid_line(tenant, long):
     error = assert_error(send(tenant, b"".join(long), None, mode="resumable"), 400, "invalid_line")
     assert error["message"].startswith(f"line {FAULT}: "), error
     assert f"from_line={FAULT}" in error["message"]
-    assert total(tenant) == FAULT - 1 - 8, "every line before it, eight of which are sessions"
+    assert total(tenant) == FAULT - 1 - 8, "all lines before it, eight of which are sessions"
     mended = list(long)
     mended[FAULT - 1] = mended[FAULT - 1].replace(b'"role": "x-', b'"role": "')
     answer = send(tenant, b"".join(mended), mode="resumable", from_line=FAULT).json()
@@ -126,7 +126,7 @@ def test_an_invalid_line_is_rejected_with_number_and_field(tenant):
         assert said in error["message"], error
     for text in (b"{", b"[]", b"hello", b'"x"', b"\xff\xfe"):
         error = assert_error(send(tenant, jsonl(good) + b"\n" + text, None), 400, "invalid_line")
-        assert error["message"].startswith("line 5: "), "the empty line counts"
+        assert error["message"].startswith("line 5: "), "empty lines are counted"
     assert len(tenant.all("chat_sessions")) == 1
     assert_error(send(tenant, b"", None, mode="both"), 400, param="mode")
     assert_error(send(tenant, b"", None, from_line=5), 400, param="from_line")
@@ -142,9 +142,9 @@ def test_an_import_appends_to_existing_sessions(tenant):
     send(tenant, jsonl(lines))
     rows = tenant.all("messages", session_id=made["id"], order="asc")
     assert [row["parent_id"] for row in rows] == [None, rows[0]["id"], rows[0]["id"]]
-    assert tenant.get(f"/api/v1/chat_sessions/{made['id']}")["message_count"] == 3, "the caches know"
+    assert tenant.get(f"/api/v1/chat_sessions/{made['id']}")["message_count"] == 3, "the caches are updated"
     error = assert_error(send(tenant, jsonl(lines), None), 400, "invalid_line")
-    assert "next message of this session is number 4" in error["message"], "sent twice, it is noticed"
+    assert "next message of this session is number 4" in error["message"], "a repeated line is detected"
 
 
 def test_an_import_can_not_append_to_another_tenants_sessions(deployment, tenant, name):

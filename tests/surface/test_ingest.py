@@ -1,4 +1,4 @@
-"""Taking in telemetry: whatever it is written in, each record for itself, within limits, and never twice."""
+"""Ingesting telemetry: formats, independent records, limits and duplicates."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from support.telemetry import PACKED, PATH, msgpack, post, record, send, sender,
 
 @pytest.fixture
 def project(tenant, name) -> tuple[Api, dict]:
-    """A project of a new tenant: the API under its key, and what was made."""
+    """A project of a new tenant: a client with its key, and the project."""
     return sender(tenant, name("watched"))
 
 

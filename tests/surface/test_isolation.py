@@ -1,5 +1,5 @@
-"""From `/openapi.json`, every operation that takes an id: the owner gets 2xx with a valid request, and the same
-request under another tenant's key gets 404, as if there were no such thing."""
+"""For every operation of `/openapi.json` that takes an id: the owner gets 2xx for a valid request, and the same
+request with another tenant's key gets 404."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def document(deployment):
 
 
 def test_every_operation_with_an_id_is_in_the_registry(document):
-    # What is public knows no tenant: a signature says whom it is from.
+    # Public operations have no tenant: they are authenticated by signature.
     guarded = [operation for operation in operations(document) if operation.path not in PUBLIC]
     found = {(operation.method, operation.shape) for operation in guarded if operation.takes_id}
     missing = sorted(found - REGISTRY.keys())
     assert not missing, f"say in tests/support/registry.py how to make a valid request for {missing}"
-    assert found, "the document has no operation with an id: nothing would be tested"
+    assert found, "the document has no operation with an id, so nothing was tested"
 
 
 def test_the_owner_gets_2xx_and_another_tenant_404(world, document):
@@ -45,13 +45,13 @@ def test_the_owner_gets_2xx_and_another_tenant_404(world, document):
             mine, theirs = (each.call(operation.method, url, 200, **asks) for each in (world.owner, world.other))
             assert mine.json() == theirs.json(), f"{operation.path}: {entry.shared}"
             continue
-        # The other asks first, so that what the owner gets afterwards proves that nothing was changed or removed…
+        # The other tenant goes first, so that the owner's success proves that nothing was changed or removed…
         refused = world.other.call(operation.method, url, **asks)
         assert_error(refused, 404)
         owner = world.operator if entry.by == "operator" else world.owner
         answer = owner.call(operation.method, url, **asks)
         assert answer.is_success, f"{operation.method} {url}: {answer.status_code} {answer.text}"
-        # …and once more afterwards, so that the 404 is not that of something that was not there yet.
+        # …and again afterwards, so that the 404 is not caused by a missing row.
         assert_error(world.other.call(operation.method, url, **asks), 404)
         tried += 1
     assert tried >= 15, f"only {tried} operations were tried"
@@ -62,8 +62,8 @@ def test_lists_show_only_a_tenants_own_rows(world, document):
         if operation.method != "GET" or operation.takes_id or not operation.is_list or operation.wants_parameter:
             continue
         collection = operation.path.removeprefix("/api/v1/")
-        # The instance's own are for operators, the caller's own session is no list, and calls are those of a trace or a
-        # record, which test_performance_records.py asks for as another tenant.
+        # Those of the instance are for operators, the caller's session is not a list, and function calls need a trace or a
+        # record; test_performance_records.py requests them as another tenant.
         if collection in ("tenants", "signing_keys", "session", "function_calls"):
             continue
         tenants = (world.owner, world.other)
@@ -72,7 +72,7 @@ def test_lists_show_only_a_tenants_own_rows(world, document):
 
 
 def test_a_tenant_sees_only_itself(world):
-    """Whether a tenant may read its own row or not, it reads no other."""
+    """Whether or not a tenant may read its own row, it can't read another's."""
     answer = world.other.call("GET", "/api/v1/tenants")
     if answer.is_success:
         assert len(answer.json()["data"]) == 1

@@ -1,4 +1,4 @@
-"""Keys: wrong, expired, revoked, without the scope; and what a suspended tenant may still do."""
+"""API keys: wrong, expired, revoked and without permission; and the keys of a suspended tenant."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from support.api import assert_error, eventually
 
-# A revocation is in force within a second; this leaves a slow machine some air.
+# A revocation takes effect within a second; this leaves a margin for slow machines.
 SOON = 1.5
 
 
@@ -51,7 +51,7 @@ def test_a_revoked_key_is_refused_within_a_second_and_stays_listed(gateway):
     api = gateway.api
     made = key_with(api, "*")
     mine = api.with_key(made["key"])
-    # Used first, on both surfaces, so that it is in every cache there is.
+    # Used first, on both APIs, so that it is in every cache.
     mine.chat("mock/gpt-4o", "hello")
     mine.get("/api/v1/projects")
     api.call("DELETE", f"/api/v1/api_keys/{made['id']}", 204)

@@ -1,4 +1,4 @@
-"""What is set while the server runs: validated, audited, versioned, in force at once, and taken back."""
+"""Live configuration: validated, audited, versioned, effective at once, and reverted."""
 
 from __future__ import annotations
 

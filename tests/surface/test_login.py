@@ -1,4 +1,4 @@
-"""Logging in with a browser: cookies, CSRF, sessions, passwords, and what slows down who tries them."""
+"""Logging in with a browser: cookies, CSRF, sessions, passwords and throttling."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def make_user(api, name: str, **fields) -> dict:
 
 @pytest.fixture
 def ann(api, name) -> dict:
-    """An administrator of tenant `default`."""
+    """An administrator of the tenant `default`."""
     return make_user(api, name("ann"), roles=["admin"])
 
 
 @pytest.fixture
 def browser(api, ann) -> Browser:
-    """Where she is logged in."""
+    """A logged-in browser of the administrator."""
     made = Browser(api.url)
     made.log_in(username=ann["username"], password=PASSWORD)
     return made
@@ -155,7 +155,7 @@ def test_who_tries_passwords_has_to_wait(api, name):
     assert [answer.status_code for answer in answers] == [401] * 5 + [429]
     assert_error(answers[-1], 429, "too_many_logins")
     assert int(answers[-1].headers["retry-after"]) >= 1
-    # the right one has to wait too: whether it was right must not be learnt by trying
+    # The right password has to wait too, so that attempts don't reveal whether it was right.
     right = {"username": user["username"], "password": PASSWORD}
     assert_error(httpx.post(f"{api.url}/api/v1/login", json=right), 429, "too_many_logins")
     time.sleep(int(answers[-1].headers["retry-after"]))

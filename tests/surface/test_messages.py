@@ -1,4 +1,4 @@
-"""Messages: their numbers, their content, their branches."""
+"""Messages: sequence numbers, content and branches."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ def test_64_concurrent_writers_leave_no_gap_and_no_error(tenant, mine):
     assert {tuple(map(int, row["content"].split("/"))): row["sequence_number"] for row in rows} == seen
     for writer in range(WRITERS):
         mine_only = [seen[writer, number] for number in range(EACH)]
-        assert mine_only == sorted(mine_only), "each writer's own are in their order"
+        assert mine_only == sorted(mine_only), "each writer's messages are in order"
     parents = [None] + [row["id"] for row in rows[:-1]]
-    assert [row["parent_id"] for row in rows] == parents, "each follows the one before"
+    assert [row["parent_id"] for row in rows] == parents, "each follows the previous one"
     times = [row["created_at"] for row in rows]
     assert tenant.get(f"/api/v1/chat_sessions/{mine}")["message_count"] == len(rows)
     assert max(times) == tenant.get(f"/api/v1/chat_sessions/{mine}")["last_message_at"]
@@ -127,7 +127,7 @@ def test_messages_are_paged_both_ways(tenant, mine):
     second = tenant.get("/api/v1/messages", session_id=mine, limit=10, cursor=first["next_cursor"])
     say(tenant, mine, "24")
     newer = tenant.get("/api/v1/messages", session_id=mine, limit=20, cursor=first["data"] and second["prev_cursor"])
-    assert numbers(newer["data"]) == list(range(24, 13, -1)), "back again, with what has come meanwhile"
+    assert numbers(newer["data"]) == list(range(24, 13, -1)), "back to the first page, with new messages"
     asc = tenant.get("/api/v1/messages", session_id=mine, limit=10, order="asc")
     more = tenant.get("/api/v1/messages", session_id=mine, limit=10, order="asc", cursor=asc["next_cursor"])
     assert numbers(more["data"]) == list(range(11, 21))
@@ -150,7 +150,7 @@ def test_messages_are_filtered_by_role_and_time(tenant, mine):
 
 def test_a_branch_is_the_path_to_its_message(tenant, mine):
     ids = {}
-    # 1 ─ 2 ─ 3 ─ 6 ─ 7, and 2 ─ 4 ─ 5; 8 begins anew
+    # 1 ─ 2 ─ 3 ─ 6 ─ 7, and 2 ─ 4 ─ 5; 8 has no parent
     for number, parent in ((1, None), (2, 1), (3, 2), (4, 2), (5, 4), (6, 3), (7, 6)):
         ids[number] = say(tenant, mine, str(number), **({"parent_id": ids[parent]} if parent else {}))["id"]
     ids[8] = say(tenant, mine, "8", parent_id=None)["id"]
@@ -190,7 +190,7 @@ def test_a_changed_or_deleted_message_keeps_its_number(tenant, mine):
     assert_error(tenant.call("PATCH", path, json={"metadata": {}}, headers={"if-match": tag}), 412)
     assert_error(tenant.call("PATCH", path, json={"content": [{"type": "x"}]}), 400, param="content[0].type")
     assert_error(tenant.call("PATCH", path, json={"role": "system"}), 400, param="role")
-    assert tenant.get("/api/v1/messages", session_id=mine)["data"][1] == changed, "in the newest page at once"
+    assert tenant.get("/api/v1/messages", session_id=mine)["data"][1] == changed, "visible at once in the newest page"
     tenant.call("DELETE", path, 204)
     tenant.call("DELETE", path, 204)
     gone = tenant.get(path)

@@ -1,4 +1,4 @@
-"""The document that describes the API, and what holds for every operation in it."""
+"""The OpenAPI document, and what holds for every operation in it."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_unknown_ids_get_404_and_malformed_ids_get_4xx(api, document):
         if not operation.takes_id or operation.path in PUBLIC:
             continue
         answer = api.call(operation.method, operation.url(str(uuid.uuid4())), json={})
-        # A body that is none may be found fault with first.
+        # An invalid body may be rejected first.
         bodied = operation.method in ("PATCH", "PUT") or "requestBody" in operation.document
         assert_error(answer, (404, 400, 422) if bodied else 404)
         assert_error(api.call(operation.method, operation.url("not-an-id"), json={}), (400, 404, 422))

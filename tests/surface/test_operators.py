@@ -1,4 +1,4 @@
-"""Operators who open a tenant, and tenants that are suspended or archived."""
+"""Operators acting in other tenants, and suspended or archived tenants."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What applications tell, read again: records, their calls, statistics, exports, and the same on the command line."""
+"""Reading telemetry: records, their calls, statistics and exports, by API and command line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ QUERY = {"name": "execute", "module": "db", "class_name": "Session"}
 
 
 def order(number: int, version: str, slow: float = 0.0) -> dict:
-    """A request of 0.1 s and more: a function, and in it a query."""
+    """A request of at least 0.1 s: a function with a query in it."""
     return record(
         f"order-{version}-{number}",
         endpoint="GET /orders/{id}",
@@ -35,7 +35,7 @@ def order(number: int, version: str, slow: float = 0.0) -> dict:
 
 @pytest.fixture(scope="module")
 def told(deployment) -> tuple[Api, dict]:
-    """A project with ten requests of two versions, all of which can be read."""
+    """A project with ten stored requests of two versions."""
     api = deployment.api
     key, project = sender(api, "read-again")
     send(key, [order(number, "1.0") for number in range(5)] + [order(number, "1.1", 0.05) for number in range(5)])

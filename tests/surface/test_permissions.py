@@ -1,4 +1,4 @@
-"""Generated from `/openapi.json`: what each permission opens, and that nothing else does."""
+"""Generated from `/openapi.json`: each permission allows its operations, and nothing else."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import pytest
 
 from support.openapi import PUBLIC, operations
 
-# Whoever they are, callers may ask about themselves.
+# Operations about the caller, which need no permission.
 OWN = {"/api/v1/session", "/api/v1/session/password", "/api/v1/logout"}
-# What goes with a header rather than with an operation: see test_operators.py.
+# Permissions that belong to a header instead of an operation: see test_operators.py.
 OF_A_HEADER = {"tenants:open"}
-# What widens others from one's own to everybody's: see test_user_preferences.py and test_chat_sessions.py.
+# Permissions that extend others to all users: see test_user_preferences.py and test_chat_sessions.py.
 OF_EVERYBODY = {"user_preferences:all", "chat_sessions:all", "erasures:all", "exports:all"}
 
-# What takes a second permission, as it hands out what that one is for: see test_privileges.py.
+# Operations that need a second permission, whose data they reveal: see test_privileges.py.
 ALSO = {"/api/v1/projects/{id}/rotate_key": "telemetry:send"}
 
 
@@ -48,10 +48,10 @@ def test_a_permission_opens_what_names_it_and_nothing_else(deployment, guarded):
         key = api.create("api_keys", {"name": permission, "scopes": [permission]})
         holder = api.with_key(key["key"])
         for wants, operation in guarded:
-            # The permission is looked at before the request is: so an empty one does, and changes nothing.
+            # Permissions are checked before the request, so an empty one suffices and changes nothing.
             answer = holder.call(operation.method, operation.url(str(uuid.uuid4())), json={})
             opened = answer.status_code not in (401, 403)
-            # Anthropic's shape has no codes, and OTLP's no `error`, but every message names what is lacking.
+            # Anthropic's format has no codes and OTLP's no `error`, but every message names the missing permission.
             lacking = False
             if answer.status_code == 403:
                 body = answer.json()

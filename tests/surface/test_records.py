@@ -1,4 +1,4 @@
-"""Requests and errors on record: who asked what, what failed, and no secret in any of it."""
+"""Request and error records: who requested what, what failed, and no secrets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KEY = "/api/v1/system_config/records.api_logs"
 
 @pytest.fixture
 def mine(deployment, name) -> Api:
-    """A tenant whose records begin with the test."""
+    """A tenant without earlier records."""
     return deployment.tenant(name("recorded"))
 
 
@@ -25,7 +25,7 @@ def logs(api: Api, **filters) -> list[dict]:
 
 
 def so_many(api: Api, collection: str, count: int, **filters) -> list[dict]:
-    """The rows of a list, once there are so many."""
+    """The rows of a list, once there are this many."""
 
     def whole() -> list[dict] | None:
         rows = api.all(collection, **filters)

@@ -1,4 +1,4 @@
-"""What every resource does alike: pages, entity tags, idempotent creation."""
+"""Behaviour common to all resources: paging, entity tags, idempotent creation."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_the_list_of_calls_can_be_filtered(gateway):
     api.chat("mock/gpt-4o", "hello")
     api.chat("mock/gpt-4o-mini", "hello")
     for name, value in (("model", "gpt-4o-mini"), ("provider", "mock"), ("state", "settled")):
-        # A list follows within a second.
+        # Lists are up to date within a second.
         rows = eventually(lambda filters={name: value}: api.all("llm_calls", **filters), 2)
         assert {row[name] for row in rows} == {value}
     assert api.all("llm_calls", state="orphaned") == []
@@ -117,7 +117,7 @@ def test_the_same_idempotency_key_at_the_same_moment_makes_one_row(tenant):
     threads = [threading.Thread(target=create) for _ in range(8)]
     [thread.start() for thread in threads]
     [thread.join() for thread in threads]
-    # Whoever came while the first was still at work may be told so.
+    # Requests that arrive while the first one is running may be rejected.
     assert {answer.status_code for answer in answers} <= {201, 409}
     assert len({answer.json()["id"] for answer in answers if answer.status_code == 201}) == 1
     assert len(tenant.all("projects")) == 1
@@ -140,7 +140,7 @@ def test_a_created_key_is_given_again_to_its_idempotency_key(tenant):
 
 
 def test_a_change_of_a_provider_is_seen_by_all_calls_from_its_answer_on(tenant, name, mock):
-    """Also by those that come while another call is reading the change."""
+    """Also by requests that arrive while another one reads the change."""
     for _ in range(10):
         config = {"base_url": mock.base_url, "models": ["gpt-4o"]}
         made = tenant.create("ai_providers", {"name": name("fresh"), "kind": "openai", "config": config})
@@ -150,7 +150,7 @@ def test_a_change_of_a_provider_is_seen_by_all_calls_from_its_answer_on(tenant, 
 
 
 def statuses_at_once(api, model: str) -> set[int]:
-    """The statuses of eight calls, each on a connection that is open already."""
+    """The statuses of eight calls, each on an open connection."""
     clients = [api.with_key(api.key) for _ in range(8)]
     for client in clients:
         client.get("/readyz")

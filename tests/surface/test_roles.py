@@ -1,4 +1,4 @@
-"""Roles of a tenant's own: what they open, that nobody hands on more than they have, and that an owner stays."""
+"""Custom roles: what they allow, no delegation beyond one's own permissions, and a remaining owner."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_nobody_hands_on_more_than_they_have(tenant):
     for role in ("prices", "owner", "admin"):
         body = {"username": role, "email": f"{role}@example.com", "roles": [role]}
         assert_error(browser.call("POST", "/api/v1/users", json=body), 403, "missing_permission")
-    # who may call models may do what the help desk may not
+    # A key that may call models may also do what the help desk may not.
     assert_error(browser.call("PATCH", f"/api/v1/users/{victim['id']}", json={"is_active": False}), 403)
     unknown = tenant.call("PATCH", f"/api/v1/users/{victim['id']}", json={"roles": ["user", "no-such"]})
     assert_error(unknown, 400, param="roles[1]")

@@ -1,4 +1,4 @@
-"""`loam db sample` and `loam db clean`: data that reads and adds up like real data, and goes without a trace."""
+"""`loam db sample` and `loam db clean`: consistent sample data that is removed completely."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ RECOUNT = """SELECT count(*), sum(CASE state WHEN 'failed' THEN 1 ELSE 0 END), s
 
 
 class Place:
-    """A tenant of its own, on the command line, through the API and behind both."""
+    """A sample tenant: by command line, API and database."""
 
     def __init__(self, deployment, slug: str) -> None:
         self.deployment, self.slug, self.loam = deployment, slug, deployment.loam
@@ -60,7 +60,7 @@ class Place:
         return {table: self.sql(f"SELECT count(*) FROM {table} WHERE tenant_id = {{tenant}}")[0][0] for table in TABLES}
 
     def transcripts(self) -> list[list[tuple[str, str]]]:
-        """What was said in each conversation, which is the same wherever it is made."""
+        """The texts of each conversation, which are the same in every run."""
         lines = self.loam.cli("session", "export", "--tenant", self.slug).stdout.splitlines()
         said: list[list[tuple[str, str]]] = []
         for line in map(json.loads, lines):
@@ -190,7 +190,7 @@ def test_cleaning_takes_the_sample_and_nothing_else(place):
 
 
 def test_cleaning_takes_messages_of_sessions_that_are_not_there(place):
-    """What is left where a session's row was lost: nobody can reach its messages any more."""
+    """Messages whose session row was lost, so that nobody can access them."""
     place.sample("--sessions", "20")
     one = "SELECT id FROM chat_sessions WHERE tenant_id = {tenant} ORDER BY message_count DESC LIMIT 1"
     lost = place.sql(f"DELETE FROM chat_sessions WHERE tenant_id = {{tenant}} AND id = ({one}) RETURNING message_count")

@@ -1,4 +1,4 @@
-"""No secret is seen again: not in the log, not in the database, not in the journal, not in an answer."""
+"""Secrets appear in no log, database, journal or response."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ CHANGED = "changed-password-77e1c4"
 
 
 def traces(deployment: Deployment) -> dict[str, bytes]:
-    """Everything that Loam wrote anywhere, by where; but not the key of the box in which secrets are sealed."""
+    """Everything that Loam wrote, by location, except the master key."""
     loam = deployment.loam
     found = {"log": loam.process.log().encode(), "standard output": loam.process.output().encode()}
     for path in loam.data.rglob("*"):
         if path.is_file() and path.name != "master.key":
             found[str(path.relative_to(loam.data))] = path.read_bytes()
     if deployment.postgres:
-        # With the bytea columns, which a dump writes in hexadecimal, as they are and as text.
+        # With the bytea columns, which a dump writes in hexadecimal, both raw and as text.
         dump = deployment.postgres.dump(deployment.database_name)
         found["dump"] = dump.encode()
         found["dump's bytes"] = b"\n".join(_bytes_of(word) for word in dump.split() if word.startswith("\\\\x"))
@@ -46,7 +46,7 @@ def _bytes_of(word: str) -> bytes:
 
 
 def use_everything(deployment: Deployment, mock: LlMock) -> list[str]:
-    """Use each kind of secret in each way there is; gives them."""
+    """Uses each kind of secret in each way; returns them."""
     api: Api = deployment.api
     provider = deployment.add_provider("sealed", mock.base_url, ["gpt-4o"], key=FIRST)
     assert provider["config"]["api_key"] == {"sealed": True, "last4": FIRST[-4:]}
@@ -56,7 +56,7 @@ def use_everything(deployment: Deployment, mock: LlMock) -> list[str]:
     api.chat("sealed/gpt-4o", "hello")
     api.chat("sealed/none", "hello", expect=None)
     api.create("users", {"username": "guarded", "email": "guarded@example.com", "password": PASSWORD})
-    # Refused, so that the error's way is taken with a secret in the body.
+    # Rejected, so that the error path gets a body with a secret.
     api.call("POST", "/api/v1/users", json={"username": "guarded", "email": "g2@example.com", "password": PASSWORD})
     api.call("POST", "/api/v1/ai_providers", json={"name": "sealed", "kind": "openai", "config": {"api_key": FIRST, "typo": 1}})
     keys = []
@@ -73,7 +73,7 @@ def use_everything(deployment: Deployment, mock: LlMock) -> list[str]:
 
 
 def log_in_and_out(api: Api) -> list[str]:
-    """Use every secret of log-ins and tokens; gives them."""
+    """Uses every secret of log-ins and tokens; returns them."""
     issuer = {"name": "app", "issuer": "https://app.example.com", "audience": "app", "secret": SHARED}
     assert api.create("token_issuers", issuer)["secret"] == {"sealed": True, "last4": SHARED[-4:]}
     imported = bcrypt.hashpw(IMPORTED.encode(), bcrypt.gensalt(4)).decode()
@@ -123,7 +123,7 @@ def test_no_secret_is_found_in_any_trace(database, request, mock):
 
 
 def test_the_look_for_secrets_would_find_one(mock):
-    """The scan above has to be able to fail: a name that is no secret is found where it is kept."""
+    """The scan above must be able to fail: it finds a name that is not secret."""
     with deploy("sqlite") as deployment:
         deployment.api.create("projects", {"name": "a-name-that-is-no-secret"})
         deployment.loam.stop()
@@ -133,7 +133,7 @@ def test_the_look_for_secrets_would_find_one(mock):
 
 
 def test_the_providers_key_is_sent_to_the_provider_and_the_clients_is_not():
-    """Seen on the wire by a provider of our own, since the mock keeps no headers."""
+    """Observed by a provider of our own, because the mock does not store headers."""
     import http.server
     import threading
 
@@ -167,7 +167,7 @@ def test_the_providers_key_is_sent_to_the_provider_and_the_clients_is_not():
     assert seen[0]["authorization"] == f"Bearer {FIRST}"
     assert "cookie" not in seen[0]
     assert deployment.loam.key not in str(seen)
-    # It answered without usage: the tokens are our own estimate.
+    # Its response had no usage: the tokens are estimated.
     assert row["state"] == "estimated"
     assert row["prompt_tokens"] > 0
     assert row["completion_tokens"] > 0

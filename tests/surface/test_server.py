@@ -1,4 +1,4 @@
-"""The life of the server: first start, second server, newer database, clean stop."""
+"""The server's life cycle: first start, second server, newer database, clean stop."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_the_master_key_is_for_the_owners_eyes_alone(loam):
 
 
 def test_another_master_key_is_noticed_at_the_start(loam):
-    """Sealed values would be unreadable: better to say so at once than at the first call."""
+    """Sealed values would be unreadable: it fails at startup, not at the first call."""
     loam.start()
     Api(loam.url, loam.key).create(
         "ai_providers", {"name": "p", "kind": "openai", "config": {"base_url": "http://127.0.0.1:9/v1", "api_key": "sk-1"}}

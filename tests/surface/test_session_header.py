@@ -1,4 +1,4 @@
-"""Calls that name a session by `x-loam-session-id`: what is said in them is stored there."""
+"""Calls that name a session with `x-loam-session-id`: their messages are stored in it."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def test_an_edited_message_starts_a_branch(api, session):
     assert [row["sequence_number"] for row in rows] == [1, 2, 3, 4, 5, 6]
     again = ask("What is loam?", first, "And clay?")
     last = messages(api, session)[-1]
-    assert (last["content"], last["parent_id"]) == (again, rows[2]["id"]), "asked once more: another answer to the same"
+    assert (last["content"], last["parent_id"]) == (again, rows[2]["id"]), "the same question: another answer"
 
 
 def test_tool_calls_of_the_client_are_recorded(api, session):
@@ -303,7 +303,7 @@ def test_an_answer_from_the_response_cache_is_stored_too(api, session, name):
 
 @pytest.fixture
 def own_postgres() -> Iterator[Postgres]:
-    """A PostgreSQL that a test may stop."""
+    """A PostgreSQL server that a test may stop."""
     with Postgres() as server:
         yield server
 

@@ -44,7 +44,7 @@ def register(api, issuer: Issuer, **fields) -> dict:
 
 
 def of_role(api, name: str) -> set[str]:
-    """What a built-in role may: calls and conversations of one's own, of `user`."""
+    """The permissions of a built-in role: calls and conversations of one's own, of `user`."""
     (role,) = (role for role in api.all("roles") if role["name"] == name)
     assert "gateway:call" in role["permissions"]
     return set(role["permissions"])
@@ -129,7 +129,7 @@ def test_only_an_operator_touches_the_signing_keys(tenant):
 
 
 def forged(token: str) -> dict[str, tuple[str, str]]:
-    """Tokens that were never signed, by what was tried, with the code that refuses each."""
+    """Tokens without a valid signature, by attack, with the expected error code."""
     header, claims, signature = token.split(".")
     read = json.loads(base64.urlsafe_b64decode(claims + "=="))
     head = json.loads(base64.urlsafe_b64decode(header + "=="))
@@ -173,7 +173,7 @@ def test_a_forged_token_is_refused_and_it_is_said_why(api):
     api.with_key(token).get("/api/v1/projects")
 
 
-# end users
+# End users
 
 
 @pytest.mark.parametrize("algorithm", MAKERS)

@@ -1,4 +1,4 @@
-"""Tools of a session: declared, used by Loam over HTTP, and every use on record."""
+"""Tools of a session: declaration, execution over HTTP, and the record of every call."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def test_a_tools_secrets_are_sealed_and_masked_and_a_masked_secret_keeps_its_val
     for text in (answer.text, tenant.call("GET", tools_of(session)).text, tenant.call("GET", configs).text):
         assert HEADER_SECRET not in text
         assert SIGNING_SECRET not in text
-        assert '"v1.' not in text, "nor as it is sealed"
+        assert '"v1.' not in text, "the sealed value is not shown either"
     shown["function"]["description"] = "changed"
     declare(tenant, session, shown)
     assert use(tenant, session).json() == {"content": "rain, 11 degrees", "is_error": False}
@@ -143,7 +143,7 @@ def test_a_tools_secrets_are_sealed_and_masked_and_a_masked_secret_keeps_its_val
 
 
 def test_a_stored_secret_is_not_sent_to_another_server(tenant, session, server):
-    """Who may change a tool may not thereby learn what it is trusted with."""
+    """Permission to change a tool must not reveal its secrets."""
     shown = declare(tenant, session, weather(server.url, secret=SIGNING_SECRET)).json()["tools"][0]
     shown["execution"]["url"] = f"http://localhost:{server.port}/"
     assert_error(declare(tenant, session, shown, expect=None), 400, param="tools[0].execution.secret")
@@ -192,7 +192,7 @@ def test_every_tool_call_is_recorded(tenant, session, server):
         ("other", "succeeded"),
         ("weather", "succeeded"),
     ]
-    assert all("tool_args" not in row and "result" not in row for row in rows), "lists leave these out"
+    assert all("tool_args" not in row and "result" not in row for row in rows), "lists omit these"
     first = tenant.get(f"/api/v1/tool_calls/{rows[2]['id']}")
     assert (first["tool_args"], first["result"], first["error_message"]) == ({"city": "Oslo"}, "rain, 11 degrees", None)
     assert first["duration_ms"] >= 0
@@ -259,7 +259,7 @@ def test_an_internal_address_is_refused_unless_an_operator_allows_it(server, tmp
         api = Api(loam.url, loam.key)
         for url in (server.url, f"http://localhost:{server.port}/", "http://10.0.0.1/", "http://[::1]/"):
             assert_error(declare(api, session, weather(url), expect=None), 400, param="tools[0].execution.url")
-        # What was allowed when it was declared is looked at again when it is used.
+        # The address is checked again when the tool is called.
         outcome = use(api, session).json()
         assert outcome["is_error"]
         assert server.used == []

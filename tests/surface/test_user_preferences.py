@@ -1,4 +1,4 @@
-"""Preferences: declared ones with their defaults, free ones as they were set, and to an end user its own alone."""
+"""Preferences: declared ones with defaults, free ones, and access by end users."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def put(api: Api, user: str, key: str, value, expect: int | None = 200, **option
 
 
 def end_user(api: Api, called: str, sub: str) -> Api:
-    """An end user of an application that vouches for it with a secret."""
+    """An end user of an application that signs with a secret."""
     issuer = {"name": called, "issuer": f"https://{called}.example.com", "audience": "chat", "secret": SECRET}
     api.create("token_issuers", issuer)
     claims = {"iss": issuer["issuer"], "aud": "chat", "sub": sub, "exp": 4102444800}

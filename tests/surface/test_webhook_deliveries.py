@@ -1,4 +1,4 @@
-"""Deliveries: tried until they are taken, in order, and put aside when they can't be delivered."""
+"""Deliveries: retried until they succeed, in order, and kept as dead letters when they fail."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def receiver():
 
 @pytest.fixture
 def tenant(deployment, name) -> Api:
-    """A tenant whose deliveries are tried again at once."""
+    """A tenant whose deliveries are retried at once."""
     made = deployment.tenant(name("sending"))
     set_deliveries(made, **FAST)
     return made
@@ -42,7 +42,7 @@ def send(platform: Platform, text: str, chat: str = "chat-1") -> str:
 
 
 def until(api: Api, delivery: str, state: str) -> dict:
-    """The delivery, once it stands there."""
+    """The delivery, once it is in this state."""
     path = f"/api/v1/webhook_deliveries/{delivery}"
     return eventually(lambda: (row := api.get(path))["state"] == state and row, 30)
 
@@ -72,7 +72,7 @@ def test_a_retry_waits_for_retry_after(tenant, platform, receiver):
     assert (row["state"], row["status_code"]) == ("pending", 429)
     wait = datetime.fromisoformat(row["next_attempt_at"]) - datetime.fromisoformat(row["updated_at"])
     assert wait.total_seconds() >= 600
-    # Somebody who knows better doesn't wait.
+    # A manual retry does not wait.
     tenant.call("POST", f"/api/v1/webhook_deliveries/{row['id']}/retry", 200)
     assert until(tenant, row["id"], "delivered")["attempts"] == 1
 
@@ -125,7 +125,7 @@ def test_a_chat_does_not_wait_for_another(tenant, platform, receiver):
     until(tenant, send(platform, "free", "chat-2"), "delivered")
     path = f"/api/v1/webhook_deliveries/{behind}"
     assert eventually(lambda: (row := tenant.get(path))["next_attempt_at"] is None and row)["state"] == "pending"
-    # Once the one ahead is called off, it goes.
+    # It is sent once the earlier one is cancelled.
     tenant.call("DELETE", f"/api/v1/webhook_deliveries/{stuck['id']}", 204)
     until(tenant, behind, "delivered")
     assert_error(tenant.call("GET", f"/api/v1/webhook_deliveries/{stuck['id']}"), 404)
@@ -160,7 +160,7 @@ def test_interrupted_deliveries_are_sent_again_after_a_kill(database, request, r
         for delivery in sent:
             until(api, delivery, "delivered")
         order = [each.headers["x-loam-delivery"] for each in receiver.taken]
-        assert order == [sent[0], *sent], "the receiver tells the repetition by its id"
+        assert order == [sent[0], *sent], "the receiver recognizes the repetition by its id"
 
 
 def test_a_new_channel_address_applies_to_later_deliveries(tenant, platform, receiver):

@@ -1,4 +1,4 @@
-"""What the suites of channels start from: a bot platform that takes messages."""
+"""Fixtures for channels: a platform that receives deliveries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How what comes by a channel is answered, and goes out."""
+"""Channel messages are answered, and the replies are delivered."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def test_a_message_is_answered_and_the_reply_is_signed(gateway, mock, name, rece
     assert out["message"]["reply_to"] == said["message"]["id"]
     assert out["message"]["event_id"] == said["event_id"]
     assert out["message"]["text"]
-    # The receiver can check it with nothing but the documented contract.
+    # The receiver can verify it with the documented contract alone.
     signed = f"{taken.headers['x-loam-timestamp']}.".encode() + taken.body
     digest = hmac.new(platform.secret.encode(), signed, hashlib.sha256).hexdigest()
     assert taken.headers["x-loam-signature"] == f"v1={digest}"
     (delivery,) = eventually(lambda: [d for d in deliveries(gateway.api, platform.channel) if d["state"] == "delivered"])
     assert delivery["id"] == taken.headers["x-loam-delivery"]
-    # One call, on the account of the session.
+    # One call, attributed to the session.
     (call,) = eventually(lambda: calls_with(gateway.api, marker))
     assert call["session_id"] == receipt["session_id"]
     asked = json.loads(call["request_data"]) if isinstance(call["request_data"], str) else call["request_data"]
@@ -248,7 +248,7 @@ def test_a_message_is_answered_once_although_the_server_is_killed(database, requ
         deployment.loam.kill9()
         model.recover()
         deployment.loam.start()
-        # Acknowledged before the kill, so it is known after it.
+        # Acknowledged before the kill, so it must exist afterwards.
         assert platform.send(said[0]).json()["duplicate"] is True
         taken = receiver.wait(len(said), 60)
         assert [each.json["message"]["event_id"] for each in taken] == [each["event_id"] for each in said]
@@ -260,7 +260,7 @@ def test_a_message_is_answered_once_although_the_server_is_killed(database, requ
             )
         )
         assert len(rows) == len(said)
-        # Nothing was said twice, and what broke off was asked again.
+        # No reply is repeated, and interrupted turns are repeated.
         (session,) = {each.json["session_id"] for each in taken}
         spoken = said_in(deployment.api, session)
         assert [role for role, _ in spoken] == ["user", "assistant"] * len(said)

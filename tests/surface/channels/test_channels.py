@@ -1,4 +1,4 @@
-"""Channels themselves: made, changed, deleted, and their secrets."""
+"""Channels: create, update, delete, and their secrets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is believed, and what becomes of what comes."""
+"""Authentication and processing of incoming channel messages."""
 
 from __future__ import annotations
 
@@ -160,14 +160,14 @@ def test_a_channel_limits_messages_per_minute(deployment, name):
     path = "/api/v1/system_config/conversation.channels"
     tenant.call("PUT", path, 200, json={"config_value": {"events_per_minute": 2}})
     platform = open_channel(tenant, "bot", auto_reply=False)
-    # What isn't signed doesn't count, or anybody could use up the minute.
+    # Unauthenticated messages don't count, or anybody could exhaust the limit.
     body = json.dumps(event("x")).encode()
     for _ in range(10):
         assert_error(platform.post(body, sign("y" * 40, body)), 401)
     answers = [platform.send(event("hello"), None) for _ in range(6)]
     refused = [answer for answer in answers if answer.status_code == 429]
     assert answers[0].status_code == 200
-    # Should a minute of the clock end meanwhile, four are taken.
+    # If a minute of the clock ends meanwhile, four are accepted.
     assert 2 <= len(refused) <= 4
     assert_error(refused[0], 429, "channel_rate_exceeded")
     assert 1 <= int(refused[0].headers["retry-after"]) <= 60

@@ -1,4 +1,4 @@
-"""Telegram: a bot by webhook, against a server that speaks as much of the Bot API as it needs."""
+"""Telegram: a bot with a webhook, tested against a fake Bot API."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _numbers = itertools.count(1000)
 
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
 def deployment(request):
-    """One that knows where it is reached from outside."""
+    """A deployment with a public URL."""
     server = request.getfixturevalue("postgres") if request.param == "postgres" else None
     with deploy(request.param, server, env={"LOAM_IDENTITY__PUBLIC_URL": PUBLIC_URL, "LOAM_LOG": "debug"}) as made:
         yield made
@@ -33,7 +33,7 @@ def telegram():
 
 @dataclass
 class Bot:
-    """Somebody who writes to a bot."""
+    """A person who writes to a bot."""
 
     api: Api
     channel: str

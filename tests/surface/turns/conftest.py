@@ -1,4 +1,4 @@
-"""What the suites of turns start from: a provider that answers at once, and one that takes its time."""
+"""Fixtures for turns: a fast provider and a slow one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from support.deployment import add_usual_providers
 
 @pytest.fixture(scope="module")
 def talking(deployment, mock, slow):
-    """The deployment with a provider that answers at once, and one that takes its time."""
+    """The deployment with a fast provider and a slow one."""
     add_usual_providers(deployment, mock, slow)
     return deployment
 

@@ -1,4 +1,4 @@
-"""A question, its answer, the order of questions, and the ones that are refused."""
+"""Turns: questions, answers, their order, and rejected requests."""
 
 from __future__ import annotations
 

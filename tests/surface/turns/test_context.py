@@ -1,4 +1,4 @@
-"""What a model is told of a conversation, and of which of its branches."""
+"""Prompts: which messages of which branch are sent to the model."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_an_edited_question_and_a_regenerated_answer_are_branches(chat, mock):
     assert told[3] == ["first", "one", "second, but otherwise"]
     assert told[4] == ["a new beginning"]
     assert [row["sequence_number"] for row in session.messages()] == list(range(1, 10))
-    # What was asked last is the branch in use.
+    # The last question is on the active branch.
     session.ask("and on")
     assert prompts(mock)[5][0]["content"] == "a new beginning"
     other = chat()
@@ -68,7 +68,7 @@ def test_dropped_messages_are_summarized_and_the_summary_is_reused(chat, mock):
         session.ask(f"more {number} " + "word " * 60)
     asked = mock.requests()
     summaries = [request for request in asked if request["model"] == "gpt-4o-mini"]
-    assert 1 <= len(summaries) < rounds, "each summary is used again until more has to go"
+    assert 1 <= len(summaries) < rounds, "each summary is reused until more messages are dropped"
     told = [request["body"]["messages"] for request in asked if request["model"] == "gpt-4o"]
     with_summary = [messages for messages in told if "they counted words" in messages[0]["content"]]
     assert with_summary
@@ -79,7 +79,7 @@ def test_dropped_messages_are_summarized_and_the_summary_is_reused(chat, mock):
         return sum(call["model"] == "gpt-4o-mini" for call in calls) == len(summaries)
 
     eventually(accounted)
-    # What a summary tells of is deleted: the summary goes as well.
+    # Deleting a message that a summary covers deletes the summary.
     session.api.call("DELETE", f"/api/v1/messages/{session.messages()[0]['id']}", 204)
     session.ask("and now?")
     assert sum(request["model"] == "gpt-4o-mini" for request in mock.requests()) == len(summaries) + 1

@@ -1,4 +1,4 @@
-"""An answer, whoever hangs up, comes back, breaks off or dies meanwhile."""
+"""Turns whose client disconnects and reconnects, or whose provider or server fails."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def test_an_answer_is_stored_although_the_client_disconnects(chat, slow):
     assert whole.text == text
 
 
-def test_reconnecting_anywhere_gives_the_same_bytes(chat, slow, dice, soak):
-    """From a second connection while it runs, at random moments and from random places, and after the end."""
+def test_reconnecting_anywhere_gives_the_same_bytes(chat, slow, rng, soak):
+    """On a second connection during the turn, at random times and positions, and after the end."""
     tries = 10_000 if soak else 100
     done = 0
     while done < tries:
@@ -50,15 +50,13 @@ def test_reconnecting_anywhere_gives_the_same_bytes(chat, slow, dice, soak):
                 return after, Stream(part.raw + rest.raw)
 
             one = [
-                pool.submit(
-                    attach, dice.uniform(0, 2.4), dice.randrange(0, 8), dice.random() < 0.5, dice.choice([None, None, 1, 3])
-                )
+                pool.submit(attach, rng.uniform(0, 2.4), rng.randrange(0, 8), rng.random() < 0.5, rng.choice([None, None, 1, 3]))
                 for _ in range(min(50 if not soak else 400, tries - done))
             ]
             whole = answer.to_the_end()
             for future in one:
                 after, stream = future.result()
-                # Whoever names an event that had not come yet waits for what is behind it.
+                # A position beyond the last event waits for later events.
                 assert stream.raw == whole.behind(after), f"behind {after} of {len(whole.events)}"
         done += len(one)
         assert whole.last().data["state"] == "completed"
@@ -125,7 +123,7 @@ def test_an_error_before_any_output_is_an_error_response(chat, mock):
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgres"])
-def test_a_kill_keeps_all_output_that_clients_received(database, request, slow, dice, soak):
+def test_a_kill_keeps_all_output_that_clients_received(database, request, slow, rng, soak):
     postgres = request.getfixturevalue("postgres") if database == "postgres" else None
     with deploy(database, postgres) as made:
         add_usual_providers(made, slow=slow)
@@ -134,13 +132,13 @@ def test_a_kill_keeps_all_output_that_clients_received(database, request, slow, 
             session = Chat(made.api, SLOW)
             waiting = []
             with session.asking("speak") as answer, ThreadPoolExecutor(1) as pool:
-                seen = answer.until(dice.randrange(2, 25))
-                # One more waits for its turn, and dies with the server.
+                seen = answer.until(rng.randrange(2, 25))
+                # Another one is queued, and interrupted with the server.
                 waiting.append(
                     pool.submit(session.api.with_key(made.loam.key).call, "POST", session.turns, json={"content": "next"})
                 )
                 eventually(lambda of=session: len(of.api.get(of.turns)["data"]) == 2)
-                time.sleep(dice.uniform(0, 0.2))
+                time.sleep(rng.uniform(0, 0.2))
                 made.loam.kill9()
                 seen = answer.to_the_end()
                 assert waiting[0].exception() is not None
@@ -150,7 +148,7 @@ def test_a_kill_keeps_all_output_that_clients_received(database, request, slow, 
             stored = session.turn(turn)
             assert stored["state"] == "interrupted"
             whole = session.again(turn)
-            assert whole.raw.startswith(seen.raw), "a client saw more than what is stored"
+            assert whole.raw.startswith(seen.raw), "a client received more than was stored"
             assert stored["message"]["content"] == whole.text
             assert stored["message"]["finish_reason"] == "interrupted"
             assert session.said() == [("user", "speak"), ("assistant", whole.text), ("user", "next")]
@@ -194,7 +192,7 @@ def test_any_node_follows_stops_and_resumes_turns_of_another(postgres, mock, slo
         slow.script(reply(words(40)))
         with here.asking("speak") as answer, ThreadPoolExecutor(2) as pool:
             turn = answer.until(2).events[0].data["turn_id"]
-            # It waits on the other node until the first has ended here.
+            # It is queued on the other node until the first one has ended here.
             following, next_one = pool.submit(there.again, turn, 1), pool.submit(there.ask, "next", model=QUICK)
             whole = answer.to_the_end()
             assert following.result().raw == whole.behind(1)
@@ -227,12 +225,12 @@ def test_a_turn_of_a_dead_node_is_ended_by_another(postgres, mock, slow):
             one.loam.kill9()
         turn = seen.events[0].data["turn_id"]
         assert there.turn(turn)["state"] == "running"
-        # A minute is over.
+        # The lease has expired.
         postgres.execute("UPDATE turns SET lease_until = now() - interval '1 second' RETURNING 1", one.database_name)
         eventually(lambda: there.turn(turn)["state"] == "interrupted", seconds=40)
         stored = there.turn(turn)
         assert stored["message"]["content"] == there.again(turn).text
-        # What the node had drained: at most a moment less than what was seen.
+        # The output that the node had drained: slightly less than the client received.
         assert seen.text.startswith(stored["message"]["content"][:20])
         assert there.ask("go on", model=QUICK)["state"] == "completed"
         one.loam.start()

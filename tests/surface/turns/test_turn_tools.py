@@ -1,4 +1,4 @@
-"""Turns whose model wants tools that the client uses."""
+"""Turns whose model calls tools of the client."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_a_turn_without_tool_results_expires_and_later_turns_run(mock):
         with ThreadPoolExecutor(1) as pool:
             behind = pool.submit(made.api.with_key(made.loam.key).call, "POST", session.turns, json={"content": "next"})
             eventually(lambda: len(session.api.get(session.turns)["data"]) == 2)
-            # What waits behind it when the server dies is ended behind it as well.
+            # A turn queued behind it is ended after it when the server is killed.
             made.loam.kill9()
             assert behind.exception() is not None
         made.loam.start()
@@ -108,7 +108,7 @@ def test_a_turn_waiting_for_the_client_can_be_stopped(chat, mock):
     assert session.api.call("DELETE", f"{session.turns}/{turn['id']}", 200).json()["state"] == "stopped"
     [used] = session.api.get("/api/v1/tool_calls", session_id=session.id)["data"]
     assert (used["status"], used["error_message"]) == ("failed", "the turn ended before a result was received")
-    # The question that nobody answered is not told: providers refuse it.
+    # The unanswered tool call is not sent: providers reject it.
     session.ask("never mind")
     assert [message["role"] for message in prompts(mock)[-1]] == ["user", "user"]
 
