@@ -143,13 +143,14 @@ fn in_use(
 
 /// The digest of a message; `None` for a system message. Changes that clients make to messages they send
 /// back, such as trimming text or reformatting JSON, don't change the digest.
-pub(super) fn fingerprint(said: &ChatMessage) -> Option<Fingerprint> {
-    if said.role == ChatRole::System {
+pub(super) fn fingerprint(message: &ChatMessage) -> Option<Fingerprint> {
+    if message.role == ChatRole::System {
         return None;
     }
     let items = |value: &Option<Value>| value.as_ref().and_then(Value::as_array).cloned().unwrap_or_default();
-    let others: Vec<Value> = items(&said.parts).into_iter().filter(|part| part["type"] != "text").collect();
-    let calls: Vec<Value> = items(&said.tool_calls)
+    let others: Vec<Value> =
+        items(&message.parts).into_iter().filter(|part| part["type"] != "text").collect();
+    let calls: Vec<Value> = items(&message.tool_calls)
         .into_iter()
         .map(|call| {
             let arguments = call["function"]["arguments"].as_str().unwrap_or_default();
@@ -157,7 +158,7 @@ pub(super) fn fingerprint(said: &ChatMessage) -> Option<Fingerprint> {
             json!([call["id"], call["function"]["name"], arguments])
         })
         .collect();
-    let canonical = json!([said.role, said.text.trim(), others, calls, said.tool_call_id]);
+    let canonical = json!([message.role, message.text.trim(), others, calls, message.tool_call_id]);
     Some(Sha256::digest(canonical.to_string()).into())
 }
 
@@ -171,7 +172,7 @@ mod tests {
         MessageId(Uuid::from_u128(number))
     }
 
-    fn said(text: &str) -> Option<Fingerprint> {
+    fn fingerprint_of(text: &str) -> Option<Fingerprint> {
         let speaker = if text.starts_with('a') { ChatRole::Assistant } else { ChatRole::User };
         if text.starts_with('s') { None } else { fingerprint(&ChatMessage::text(speaker, text)) }
     }
@@ -181,14 +182,14 @@ mod tests {
         let stored = |(number, parent, text): &(u128, u128, &str)| StoredMessage {
             id: id(*number),
             parent: (*parent > 0).then(|| id(*parent)),
-            fingerprint: said(text),
+            fingerprint: fingerprint_of(text),
             call: None,
         };
         messages.iter().map(stored).collect()
     }
 
     fn found(stored: &[StoredMessage], head: u128, request: &[&str]) -> (u128, usize) {
-        let request: Vec<Fingerprint> = request.iter().filter_map(|text| said(text)).collect();
+        let request: Vec<Fingerprint> = request.iter().filter_map(|text| fingerprint_of(text)).collect();
         let found = find(stored, Some(id(head)), &request);
         (found.after.map_or(0, |id| id.0.as_u128()), found.matched)
     }

@@ -103,7 +103,7 @@ impl Conversation {
             prompt_tokens: tokens.and_then(|(read, _)| count(read)),
             completion_tokens: tokens.and_then(|(_, written)| count(written)),
             finish_reason: Some(finish_reason(ended)),
-            ..message(answer)
+            ..new_message(answer)
         };
         // A deferred exchange: a later request of the client already brought the answer, without its usage.
         if let (true, Parent::Message(id)) = (new.is_empty(), parent)
@@ -115,20 +115,20 @@ impl Conversation {
         }
         let mut messages: Vec<NewMessage> = Vec::with_capacity(new.len() + 1);
         let results: Vec<ChatMessage> =
-            new.iter().filter(|said| said.role == ChatRole::Tool).cloned().collect();
-        for said in new {
-            let sender = named.user.filter(|_| said.role == ChatRole::User);
-            messages.push(NewMessage { parent: std::mem::take(&mut parent), sender, ..message(said) });
+            new.iter().filter(|message| message.role == ChatRole::Tool).cloned().collect();
+        for message in new {
+            let sender = named.user.filter(|_| message.role == ChatRole::User);
+            messages.push(NewMessage { parent: std::mem::take(&mut parent), sender, ..new_message(message) });
         }
         let calls = answer.tool_calls.clone();
         messages.push(NewMessage { parent, ..answer });
         let (session, written) = append(&tx, &self.0.clock, session, messages).await?;
-        for said in results {
+        for message in results {
             // A result for an unknown tool call is stored like any other message.
-            let id = said.tool_call_id.unwrap_or_default();
+            let id = message.tool_call_id.unwrap_or_default();
             self.0
                 .gateway
-                .submit_tool_result(&tx, session.id, &id, ToolCallOutcome::succeeded(said.text))
+                .submit_tool_result(&tx, session.id, &id, ToolCallOutcome::succeeded(message.text))
                 .await?;
         }
         if let (Some(message), Some(Value::Array(calls))) = (written.last(), calls) {
@@ -227,10 +227,10 @@ fn new_messages(
     // suspicion.
     let unseen = window.truncated && window.system_texts.is_empty();
     let mut position = 0;
-    let new = request_messages.into_iter().filter(|said| {
-        if said.role == ChatRole::System {
-            let duplicate = session.system_prompt.as_ref() == Some(&said.text)
-                || window.system_texts.contains(&said.text);
+    let new = request_messages.into_iter().filter(|message| {
+        if message.role == ChatRole::System {
+            let duplicate = session.system_prompt.as_ref() == Some(&message.text)
+                || window.system_texts.contains(&message.text);
             return !(duplicate || unseen && position <= found.matched);
         }
         position += 1;
@@ -239,18 +239,18 @@ fn new_messages(
     (found.after.map_or(Parent::Head, Parent::Message), new.collect())
 }
 
-fn message(said: ChatMessage) -> NewMessage {
-    let role = match said.role {
+fn new_message(message: ChatMessage) -> NewMessage {
+    let role = match message.role {
         ChatRole::System => Role::System,
         ChatRole::User => Role::User,
         ChatRole::Assistant => Role::Assistant,
         ChatRole::Tool => Role::Tool,
     };
     NewMessage {
-        parts: said.parts,
-        tool_calls: said.tool_calls,
-        tool_call_id: said.tool_call_id,
-        ..NewMessage::text(role, said.text)
+        parts: message.parts,
+        tool_calls: message.tool_calls,
+        tool_call_id: message.tool_call_id,
+        ..NewMessage::text(role, message.text)
     }
 }
 

@@ -79,7 +79,7 @@ impl Fixture {
 
     /// An exchange of messages: `u…` from the user, `a…` from the model, `s…` from the system.
     fn exchange(&self, request: &[&str], answer: &str) -> Exchange {
-        let said = |text: &&str| {
+        let message = |text: &&str| {
             let speaker = match text.as_bytes()[0] {
                 b'a' => ChatRole::Assistant,
                 b's' => ChatRole::System,
@@ -97,7 +97,7 @@ impl Fixture {
             },
             call: self.clock.id(),
             model: "mock/m".to_owned(),
-            request_messages: request.iter().map(said).collect(),
+            request_messages: request.iter().map(message).collect(),
             response: ChatMessage::text(ChatRole::Assistant, answer),
             ended: ResponseEnd::Finished(Finish::Stop),
             tokens: Some((3, 4)),
@@ -218,13 +218,13 @@ async fn client_tool_calls_are_recorded(database: Database) {
     first.response.tool_calls =
         Some(json!([{"id": "c1", "type": "function", "function": {"name": "weather", "arguments": "{}"}}]));
     first.ended = ResponseEnd::Finished(Finish::ToolCalls);
-    let asked = first.response.clone();
+    let tool_calls = first.response.clone();
     let call = first.call;
     fixture.conversation.store_exchange(first).await.unwrap();
     let mut second = fixture.exchange(&["u1"], "a2");
     let result =
         ChatMessage { tool_call_id: Some("c1".to_owned()), ..ChatMessage::text(ChatRole::Tool, "rain") };
-    second.request_messages.extend([asked, result]);
+    second.request_messages.extend([tool_calls, result]);
     let rows = async || {
         let page = loam_kernel::PageQuery::default();
         let filter = loam_gateway::tool_calls::routes::ToolCallFilter::default();
@@ -246,8 +246,8 @@ async fn client_tool_calls_are_recorded(database: Database) {
 async fn concurrent_exchanges_are_not_interleaved(database: Database) {
     let fixture = Fixture::new(database).await;
     let all: Vec<(String, String)> = (0..16).map(|i| (format!("u{i}"), format!("a{i}"))).collect();
-    let stored = all.iter().map(|(asked, answer)| {
-        let exchange = fixture.exchange(&[asked], answer);
+    let stored = all.iter().map(|(question, answer)| {
+        let exchange = fixture.exchange(&[question], answer);
         fixture.conversation.store_exchange(exchange)
     });
     for done in futures_util::future::join_all(stored).await {

@@ -66,7 +66,7 @@ pub(super) async fn read<R>(tx: &Tx<R>, session: &Session, request_length: usize
         truncated: usize::try_from(session.message_count).unwrap_or(usize::MAX) > rows.len(),
     };
     for row in rows {
-        let said = ChatMessage {
+        let message = ChatMessage {
             role: chat_role(row.role),
             text: row.content,
             parts: row.parts,
@@ -76,11 +76,11 @@ pub(super) async fn read<R>(tx: &Tx<R>, session: &Session, request_length: usize
         window.stored.push(StoredMessage {
             id: row.id,
             parent: row.parent_id,
-            fingerprint: fingerprint(&said),
+            fingerprint: fingerprint(&message),
             call: row.llm_call_id,
         });
-        if said.role == ChatRole::System {
-            window.system_texts.push(said.text);
+        if message.role == ChatRole::System {
+            window.system_texts.push(message.text);
         }
     }
     Ok(window)
