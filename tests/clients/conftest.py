@@ -36,7 +36,7 @@ def model(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def ask(api: Api) -> Iterator[Callable[..., str]]:
-    """`ask(text, calls=1)` gives a prompt that can be recognised. After the test, exactly so many calls of it are in
+    """`ask(text, calls=1)` gives a prompt that can be recognised. After the test, exactly `calls` calls of it are in
     the ledger, settled, with the tokens that the provider reported."""
     expected: dict[str, int] = {}
 

@@ -65,12 +65,12 @@ impl<'de> Deserialize<'de> for Usage {
 }
 
 impl Usage {
-    /// From prompt and completion tokens; `cached` and `cache_write` are part of `read`.
-    pub(crate) fn new(read: u64, written: u64, cached: u64, cache_write: u64) -> Self {
+    /// From prompt and completion tokens; `cached` and `cache_write` are part of `prompt`.
+    pub(crate) fn new(prompt: u64, completion: u64, cached: u64, cache_write: u64) -> Self {
         Self {
-            prompt_tokens: read,
-            completion_tokens: written,
-            total_tokens: read.saturating_add(written),
+            prompt_tokens: prompt,
+            completion_tokens: completion,
+            total_tokens: prompt.saturating_add(completion),
             cached_tokens: cached,
             cache_write_tokens: cache_write,
         }

@@ -54,11 +54,11 @@ pub(crate) struct Candidate<'a> {
 
 impl Candidate<'_> {
     fn demand(&self) -> Demand {
-        let tokens = demand::expect(self.body, self.output_limits, self.writes, self.default_tokens);
+        let tokens = demand::estimate_tokens(self.body, self.output_limits, self.writes, self.default_tokens);
         let usage = loam_providers::Usage {
-            prompt_tokens: tokens.read,
-            completion_tokens: tokens.written,
-            total_tokens: tokens.read.saturating_add(tokens.written),
+            prompt_tokens: tokens.prompt,
+            completion_tokens: tokens.completion,
+            total_tokens: tokens.prompt.saturating_add(tokens.completion),
             ..loam_providers::Usage::default()
         };
         Demand {

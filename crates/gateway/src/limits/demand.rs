@@ -12,19 +12,24 @@ const BYTES_PER_TOKEN: usize = 3;
 /// Prompt and completion tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Tokens {
-    pub(super) read: u64,
-    pub(super) written: u64,
+    pub(super) prompt: u64,
+    pub(super) completion: u64,
 }
 
 /// `default` is the tokens expected of a response that the request doesn't bound; `writes` is false for embeddings.
-pub(super) fn expect(body: &[u8], output_limits: OutputLimits, writes: bool, default: u64) -> Tokens {
+pub(super) fn estimate_tokens(
+    body: &[u8],
+    output_limits: OutputLimits,
+    writes: bool,
+    default: u64,
+) -> Tokens {
     let text = if body.len() <= SMALL { body.len() } else { prompt_text(body).len() };
-    let read = text.div_ceil(BYTES_PER_TOKEN) as u64;
+    let prompt = text.div_ceil(BYTES_PER_TOKEN) as u64;
     if !writes {
-        return Tokens { read, written: 0 };
+        return Tokens { prompt, completion: 0 };
     }
     let choices = output_limits.n.unwrap_or(1).clamp(1, 128);
-    Tokens { read, written: output_limits.max_tokens.unwrap_or(default).saturating_mul(choices) }
+    Tokens { prompt, completion: output_limits.max_tokens.unwrap_or(default).saturating_mul(choices) }
 }
 
 #[cfg(test)]
@@ -35,11 +40,14 @@ mod tests {
     fn the_request_bounds_its_response() {
         let output_limits = |max_tokens, n| OutputLimits { max_tokens, n };
         assert_eq!(
-            expect(&[b' '; 46], output_limits(Some(7), Some(2)), true, 100),
-            Tokens { read: 16, written: 14 }
+            estimate_tokens(&[b' '; 46], output_limits(Some(7), Some(2)), true, 100),
+            Tokens { prompt: 16, completion: 14 }
         );
-        assert_eq!(expect(b"{}", output_limits(None, None), true, 100).written, 100);
-        assert_eq!(expect(b"{}", output_limits(Some(7), None), false, 100), Tokens { read: 1, written: 0 });
+        assert_eq!(estimate_tokens(b"{}", output_limits(None, None), true, 100).completion, 100);
+        assert_eq!(
+            estimate_tokens(b"{}", output_limits(Some(7), None), false, 100),
+            Tokens { prompt: 1, completion: 0 }
+        );
     }
 
     #[test]
@@ -47,6 +55,6 @@ mod tests {
         let image = format!("data:image/png;base64,{}", "A".repeat(200_000));
         let body =
             serde_json::json!({"messages": [{"content": [{"image_url": {"url": image}}, {"text": "hi"}]}]});
-        assert!(expect(body.to_string().as_bytes(), OutputLimits::default(), true, 1).read < 10);
+        assert!(estimate_tokens(body.to_string().as_bytes(), OutputLimits::default(), true, 1).prompt < 10);
     }
 }

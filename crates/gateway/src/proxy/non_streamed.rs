@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::body::Body as AnswerBody;
+use axum::body::Body as ResponseBody;
 use axum::response::Response;
 use loam_kernel::{Error, Result};
 use loam_providers::CompleteResponse;
@@ -39,7 +39,7 @@ impl Inner {
         let completed = call.completed(outcome.response, false, usage);
         let position = self.ledger.settle(call.open, &outcome, max_bytes)?;
         self.finish(position, completed).await?;
-        let mut response = Response::new(AnswerBody::from(body));
+        let mut response = Response::new(ResponseBody::from(body));
         *response.status_mut() = head.status;
         *response.headers_mut() = head.headers;
         Ok(response)

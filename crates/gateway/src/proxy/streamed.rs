@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use axum::body::Body as AnswerBody;
+use axum::body::Body as ResponseBody;
 use axum::response::Response;
 use bytes::{BufMut, Bytes, BytesMut};
 use futures_util::future::BoxFuture;
@@ -57,13 +57,13 @@ struct Relay {
 
 enum Stage {
     /// The intent is being synced; the events that have arrived wait.
-    Intent { waiting: Waiting, held: Bytes },
+    Intent { waiting: Waiting, buffered: Bytes },
     /// Events are forwarded.
-    Flowing { intent_durable: bool },
+    Forwarding { intent_durable: bool },
     /// The settlement is being synced; the end waits.
     Settling { waiting: Waiting, last: Bytes },
     /// The stream has ended.
-    ResponseEnd,
+    Ended,
 }
 
 impl Inner {
@@ -76,7 +76,7 @@ impl Inner {
         provider: ProviderBody,
         reader: Box<dyn Reader>,
     ) -> Response {
-        let stage = Stage::Flowing { intent_durable: self.config.strict };
+        let stage = Stage::Forwarding { intent_durable: self.config.strict };
         head.headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
         head.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         // nginx must not buffer either
@@ -94,7 +94,7 @@ impl Inner {
             recorded_bytes: 0,
             stage,
         };
-        let mut response = Response::new(AnswerBody::new(relay));
+        let mut response = Response::new(ResponseBody::new(relay));
         *response.status_mut() = head.status;
         *response.headers_mut() = head.headers;
         response
@@ -130,8 +130,8 @@ impl Relay {
                     let last = error.as_ref().map(|e| self.interruption_event(e)).unwrap_or_default();
                     // some providers always end this way; the client receives what the provider sent, and the record
                     // says why the tokens are estimated
-                    let cut = || self.reader.usage().is_none().then(|| INCOMPLETE.to_owned());
-                    let error = error.or_else(|| self.reader.failure()).or_else(cut);
+                    let incomplete = || self.reader.usage().is_none().then(|| INCOMPLETE.to_owned());
+                    let error = error.or_else(|| self.reader.failure()).or_else(incomplete);
                     return Poll::Ready(Chunk::End { now: join(single, out), last, error });
                 }
             };
@@ -271,14 +271,14 @@ impl Body for Relay {
         let this = self.get_mut();
         loop {
             match &mut this.stage {
-                Stage::Flowing { intent_durable: true } => {
+                Stage::Forwarding { intent_durable: true } => {
                     let chunk = ready!(this.poll_events(cx));
                     let bytes = this.advance(chunk);
                     if !bytes.is_empty() {
                         return Poll::Ready(Some(Ok(Frame::data(bytes))));
                     }
                 }
-                Stage::Flowing { intent_durable: false } => {
+                Stage::Forwarding { intent_durable: false } => {
                     let chunk = ready!(this.poll_events(cx));
                     let intent = this.call.as_ref().map(|call| call.open.intent);
                     match chunk {
@@ -288,7 +288,7 @@ impl Body for Relay {
                             let last = join(now, BytesMut::from(last));
                             this.stage = Stage::Settling { waiting, last };
                         }
-                        Chunk::Bytes(held) => {
+                        Chunk::Bytes(buffered) => {
                             let gateway = this.gateway.clone();
                             let waiting: Waiting = Box::pin(async move {
                                 match intent {
@@ -296,17 +296,17 @@ impl Body for Relay {
                                     None => Ok(()),
                                 }
                             });
-                            this.stage = Stage::Intent { waiting, held };
+                            this.stage = Stage::Intent { waiting, buffered };
                         }
                     }
                 }
-                Stage::Intent { waiting, held } => {
+                Stage::Intent { waiting, buffered } => {
                     let durable = ready!(waiting.as_mut().poll(cx));
-                    let held = std::mem::take(held);
-                    this.stage = Stage::Flowing { intent_durable: true };
+                    let buffered = std::mem::take(buffered);
+                    this.stage = Stage::Forwarding { intent_durable: true };
                     durable?;
-                    if !held.is_empty() {
-                        return Poll::Ready(Some(Ok(Frame::data(held))));
+                    if !buffered.is_empty() {
+                        return Poll::Ready(Some(Ok(Frame::data(buffered))));
                     }
                 }
                 Stage::Settling { waiting, last } => {
@@ -314,13 +314,13 @@ impl Body for Relay {
                     while let Poll::Ready(Some(Ok(_))) = Pin::new(&mut this.provider).poll_frame(cx) {}
                     let durable = ready!(waiting.as_mut().poll(cx));
                     let last = std::mem::take(last);
-                    this.stage = Stage::ResponseEnd;
+                    this.stage = Stage::Ended;
                     durable?;
                     if !last.is_empty() {
                         return Poll::Ready(Some(Ok(Frame::data(last))));
                     }
                 }
-                Stage::ResponseEnd => return Poll::Ready(None),
+                Stage::Ended => return Poll::Ready(None),
             }
         }
     }
@@ -329,9 +329,9 @@ impl Body for Relay {
 impl Drop for Relay {
     /// The client disconnected, or the server is stopping: what has arrived is settled all the same.
     fn drop(&mut self) {
-        let finishing = match std::mem::replace(&mut self.stage, Stage::ResponseEnd) {
+        let finishing = match std::mem::replace(&mut self.stage, Stage::Ended) {
             Stage::Settling { waiting, .. } => waiting,
-            Stage::ResponseEnd => return,
+            Stage::Ended => return,
             _ => self.settle(Some(CLIENT_DISCONNECTED.to_owned())),
         };
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {

@@ -52,7 +52,7 @@ pub(super) fn request(config: &Config, provider_request: &ProviderRequest<'_>) -
     ];
     let user = users.into_iter().flatten().find(|user| user.as_str().is_some_and(|user| !user.is_empty()));
 
-    let (query, files) = question(&body.list("messages")?, conversation.is_some())?;
+    let (query, files) = query_and_files(&body.list("messages")?, conversation.is_some())?;
     let streams = provider_request.envelope.stream || config.agent;
     let mut request = json!({
         "query": query, "inputs": inputs, "response_mode": if streams { "streaming" } else { "blocking" },
@@ -123,7 +123,7 @@ fn reject_unsupported(body: &mut Body, endpoint: Endpoint) -> Result<()> {
 }
 
 /// The query, and its images.
-fn question(messages: &[Value], conversation_exists: bool) -> Result<(String, Vec<Value>)> {
+fn query_and_files(messages: &[Value], conversation_exists: bool) -> Result<(String, Vec<Value>)> {
     let mut turns = Vec::new();
     for (at, message) in messages.iter().enumerate() {
         let path = format!("messages.{at}");

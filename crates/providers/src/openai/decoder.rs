@@ -47,18 +47,18 @@ impl ChatDecoder {
     }
 
     fn call(&mut self, call: &Value, out: &mut Vec<ResponsePart>) {
-        let given = call["index"].as_u64();
+        let provider_index = call["index"].as_u64();
         let id = call["id"].as_str().unwrap_or_default();
-        let known = match given {
-            Some(_) => self.calls.iter().rposition(|(index, _)| *index == given),
+        let position = match provider_index {
+            Some(_) => self.calls.iter().rposition(|(index, _)| *index == provider_index),
             None if id.is_empty() => self.calls.len().checked_sub(1),
-            None => self.calls.iter().rposition(|(_, known)| known == id),
+            None => self.calls.iter().rposition(|(_, other)| other == id),
         };
-        let known =
-            known.filter(|at| id.is_empty() || self.calls[*at].1.is_empty() || self.calls[*at].1 == id);
-        let index = known.unwrap_or_else(|| {
+        let position =
+            position.filter(|at| id.is_empty() || self.calls[*at].1.is_empty() || self.calls[*at].1 == id);
+        let index = position.unwrap_or_else(|| {
             let index = self.calls.len();
-            self.calls.push((given, id.to_owned()));
+            self.calls.push((provider_index, id.to_owned()));
             let id = if id.is_empty() { format!("call_{index}") } else { id.to_owned() };
             out.push(ResponsePart::Tool { index, id, name: text_of(&call["function"]["name"]) });
             index
