@@ -1,4 +1,4 @@
-//! A journal whose files were written by somebody else.
+//! A journal with corrupted files.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,8 +9,8 @@ use loam_journal::{Config, Position, Storage};
 
 const SEGMENT: u64 = 8192;
 
-/// Bytes laid over a segment with frames: the journal opens, reads what is whole, and takes more. The first two bytes
-/// say where.
+/// Overwrites part of a segment: the journal opens, reads the intact frames, and accepts more. The first two bytes are the
+/// offset.
 pub fn journal(bytes: &[u8]) {
     let [high, low, patch @ ..] = bytes else { return };
     let storage = SimStorage::new(1);
@@ -18,7 +18,7 @@ pub fn journal(bytes: &[u8]) {
     for number in 0_u8..8 {
         _ = first.append(1, [number; 16], &[&[number; 40]]);
     }
-    assert!(first.settle(), "the journal does not come to rest");
+    assert!(first.settle(), "the journal does not settle");
     drop(first);
     storage.crash();
 
@@ -27,8 +27,8 @@ pub fn journal(bytes: &[u8]) {
     let segment = names.iter().filter(|name| name.starts_with("seg-")).min();
     if let Some(Ok(file)) = segment.map(|name| storage.open(&folder.join(name))) {
         let at = (u64::from(*high) << 8 | u64::from(*low)) % SEGMENT;
-        let room = usize::try_from(SEGMENT - at).unwrap_or_default();
-        _ = file.write_at(at, &patch[..patch.len().min(room)]);
+        let available = usize::try_from(SEGMENT - at).unwrap_or_default();
+        _ = file.write_at(at, &patch[..patch.len().min(available)]);
         _ = file.sync_data();
     }
 
@@ -36,13 +36,13 @@ pub fn journal(bytes: &[u8]) {
     let mut after = Position::START;
     while let Ok(batch) = journal.read(after, 1 << 16) {
         let Some(last) = batch.frames.last() else { break };
-        assert!(last.position > after, "reading does not go on");
+        assert!(last.position > after, "reading does not advance");
         after = last.position;
     }
     let added = journal.append(1, [9; 16], &[b"more"]).expect("room for a frame");
-    assert!(journal.settle(), "the journal does not come to rest");
+    assert!(journal.settle(), "the journal does not settle");
     let found = journal.find([9; 16]).expect("readable");
-    assert!(found.iter().any(|frame| frame.position == added), "what was added is not there");
+    assert!(found.iter().any(|frame| frame.position == added), "the appended frame is missing");
 }
 
 fn open(storage: &SimStorage, checkpoint: Position) -> Stepped {

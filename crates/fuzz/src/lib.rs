@@ -1,8 +1,7 @@
-//! What reads bytes from outside, as functions of bytes that panic when a property does not hold.
+//! Fuzz targets: functions of untrusted bytes that panic when a property is violated.
 //!
-//! The same functions are run by coverage-guided fuzzing (`make fuzz`, folder `fuzz/`) and, over a corpus and for a
-//! short time, by this crate's tests. Belongs here: the functions, the corpus, a plain mutator. Does not belong here:
-//! the code under test.
+//! They are run by coverage-guided fuzzing (`make fuzz`, folder `fuzz/`) and, for a few seconds over a corpus, by this
+//! crate's tests. Belongs here: the targets, the corpus, a simple mutator. Does not belong here: the code under test.
 
 mod journal;
 mod providers;
@@ -14,10 +13,10 @@ use serde_json::Value;
 pub use journal::journal;
 pub use providers::provider_stream;
 
-/// A target: its name, and what it does with bytes.
+/// A target: name and function.
 pub type Target = (&'static str, fn(&[u8]));
 
-/// Every target. A folder of `corpus/` and a file of `fuzz/fuzz_targets/` has the name of each.
+/// All targets. Each has a folder in `corpus/` and a file in `fuzz/fuzz_targets/` of the same name.
 pub const TARGETS: [Target; 6] = [
     ("json_body", json_body),
     ("provider_stream", provider_stream),
@@ -27,7 +26,8 @@ pub const TARGETS: [Target; 6] = [
     ("journal", journal),
 ];
 
-/// A JSON body of a request: what is accepted holds no NUL character, and what serde takes is refused for nothing else.
+/// A JSON request body: an accepted body contains no NUL character, and a body that serde accepts is rejected for no other
+/// reason.
 pub fn json_body(bytes: &[u8]) {
     let read = read_json::<Value>(bytes);
     let Ok(value) = serde_json::from_slice::<Value>(bytes) else {
@@ -37,9 +37,12 @@ pub fn json_body(bytes: &[u8]) {
     match read {
         Ok(_) => assert!(!has_nul(&value), "accepted a NUL character"),
         Err(_) if value.is_array() => {}
-        // a NUL may stand in a value that a later one of the same name replaces
+        // a NUL may be in a value that a duplicate field replaces
         Err(error) => {
-            assert!(has_nul(&value) || has_nul_escape(bytes), "refused JSON without a NUL character: {error}")
+            assert!(
+                has_nul(&value) || has_nul_escape(bytes),
+                "rejected JSON without a NUL character: {error}"
+            )
         }
     }
 }
@@ -53,30 +56,30 @@ fn has_nul(value: &Value) -> bool {
     }
 }
 
-/// Whether the bytes hold an escaped NUL anywhere.
+/// Whether the bytes contain an escaped NUL.
 fn has_nul_escape(bytes: &[u8]) -> bool {
     bytes.windows(6).any(|part| part == b"\\u0000")
 }
 
-/// An OTLP request. The first byte says of which signal, and in which form.
+/// An OTLP request. The first byte selects signal and encoding.
 pub fn otlp(bytes: &[u8]) {
-    if let Some((form, body)) = bytes.split_first() {
-        loam_insight::fuzzing::otlp_request(body, form & 1 == 1, form & 2 == 2);
+    if let Some((choice, body)) = bytes.split_first() {
+        loam_insight::fuzzing::otlp_request(body, choice & 1 == 1, choice & 2 == 2);
     }
 }
 
-/// A batch of performance records. The first byte says whether it is JSON or MessagePack.
+/// A batch of performance records. The first byte selects JSON or MessagePack.
 pub fn record_batch(bytes: &[u8]) {
-    if let Some((form, body)) = bytes.split_first() {
-        loam_insight::fuzzing::record_batch(body, form & 1 == 1);
+    if let Some((choice, body)) = bytes.split_first() {
+        loam_insight::fuzzing::record_batch(body, choice & 1 == 1);
     }
 }
 
-/// A cursor of a list: one that is accepted is written as it was read.
+/// A pagination cursor: an accepted cursor round-trips.
 pub fn cursor(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     if let Ok(cursor) = Cursor::parse(text) {
-        let again = Cursor::parse(&cursor.encode());
-        assert!(again.is_ok_and(|again| again == cursor), "a cursor changed on its way");
+        let parsed = Cursor::parse(&cursor.encode());
+        assert!(parsed.is_ok_and(|parsed| parsed == cursor), "a cursor does not round-trip");
     }
 }

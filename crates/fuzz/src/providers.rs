@@ -1,4 +1,4 @@
-//! Answers of model providers, read and translated for a client.
+//! Responses of model providers, parsed and translated for a client.
 
 use bytes::Bytes;
 use loam_providers::openai::RequestEnvelope;
@@ -6,7 +6,7 @@ use loam_providers::{Endpoint, KINDS, ProviderRequest, Reader};
 
 const CLIENTS: [Endpoint; 3] = [Endpoint::ChatCompletions, Endpoint::Messages, Endpoint::Responses];
 
-/// A provider's answer. The first byte says of which kind and for which client, the second how a stream is cut.
+/// A provider's response. The first byte selects provider kind and client endpoint, the second the size of chunks.
 pub fn provider_stream(bytes: &[u8]) {
     let [choice, size, body @ ..] = bytes else { return };
     let kind = &KINDS[usize::from(choice & 0x0f) % KINDS.len()];
@@ -28,14 +28,14 @@ pub fn provider_stream(bytes: &[u8]) {
     _ = kind.wire.error("p", 400, body, None);
     _ = kind.wire.model_ids(body);
 
-    let cut = read(&mut *kind.wire.reader(&provider_request), body, usize::from(*size).max(1));
+    let chunked = read(&mut *kind.wire.reader(&provider_request), body, usize::from(*size).max(1));
     let whole = read(&mut *kind.wire.reader(&provider_request), body, body.len().max(1));
     if kind.name == "openai" && endpoint != Endpoint::Messages {
-        assert_eq!(cut, whole, "what passes through depends on how it was cut");
+        assert_eq!(chunked, whole, "the forwarded stream depends on the chunk size");
     }
 }
 
-/// All that goes to the client, when the answer comes in pieces of a size.
+/// The bytes for the client, when the response arrives in chunks of a size.
 fn read(reader: &mut dyn Reader, body: &[u8], size: usize) -> Vec<u8> {
     let mut all = Vec::new();
     for part in body.chunks(size) {

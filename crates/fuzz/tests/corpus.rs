@@ -1,7 +1,7 @@
-//! Every target over its corpus, and over what becomes of it by chance in a few seconds.
+//! Runs every target over its corpus, and for a few seconds over random mutations of it.
 //!
-//! The inputs are the same on every run, so that a change fails for what it changed; `LOAM_SOAK` draws others. A failure
-//! prints its input as hex. `LOAM_FUZZ_SECONDS` sets the seconds a target, `LOAM_FUZZ_SEED` another sequence of inputs.
+//! The seed is fixed, so that results are reproducible; `LOAM_SOAK` uses a random seed. A failure prints its input as hex.
+//! `LOAM_FUZZ_SECONDS` sets the seconds per target, `LOAM_FUZZ_SEED` the seed.
 
 mod mutate;
 
@@ -11,12 +11,12 @@ use std::time::{Duration, Instant};
 
 use loam_fuzz::TARGETS;
 
-/// Longest input.
+/// Maximum length of an input, in bytes.
 const MAX_INPUT: usize = 4096;
-/// Of every run that names no other.
+/// Default seed.
 const SEED: u64 = 12;
 
-#[expect(clippy::disallowed_methods, reason = "a test is set by the environment of its runner")]
+#[expect(clippy::disallowed_methods, reason = "tests are configured by the environment of the runner")]
 fn setting(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }

@@ -1,7 +1,7 @@
-//! Databases for tests: a fresh SQLite folder, or a fresh PostgreSQL database on a real server.
+//! Databases for tests: a new SQLite folder, or a new PostgreSQL database on a real server.
 //!
-//! Belongs here: what the tests of more than one crate need of a database, raw SQL among it, which product code can't
-//! run. Does not belong here: anything that the product links, and fixtures of one crate's tests.
+//! Belongs here: database helpers for the tests of more than one crate, including raw SQL, which product code cannot run.
+//! Does not belong here: anything that the product links, and fixtures of a single crate.
 //!
 //! PostgreSQL's address comes from `LOAM_TEST_POSTGRES_URL`, PgBouncer's from `LOAM_TEST_PGBOUNCER_URL`. Without them a
 //! test fails rather than being skipped.
@@ -19,11 +19,11 @@ use uuid::Uuid;
 
 pub use raw::Raw;
 
-/// A database that belongs to one test. An SQLite folder goes with it; PostgreSQL's goes with the cluster.
+/// A database of one test. An SQLite folder is deleted when it is dropped; a PostgreSQL database with the test cluster.
 pub struct Database {
-    /// The product's own way in.
+    /// The product's handle.
     pub db: Db,
-    /// What it was opened with.
+    /// The configuration that it was opened with.
     pub config: Config,
     folder: TempDir,
 }
@@ -34,13 +34,13 @@ impl Database {
         Self::empty_sqlite().await.migrated().await
     }
 
-    /// A migrated PostgreSQL database, copied from a template that the first test of a run makes.
+    /// A migrated PostgreSQL database, copied from a template that the first test of a run creates.
     pub async fn postgres() -> Self {
         template::ensure(&variable("LOAM_TEST_POSTGRES_URL")).await;
         Self::new_postgres(&format!("TEMPLATE {}", template::NAME)).await
     }
 
-    /// A migrated PostgreSQL database, reached through PgBouncer in transaction mode but for its migrations.
+    /// A migrated PostgreSQL database, reached through PgBouncer in transaction mode; migrations connect directly.
     pub async fn pgbouncer(max_connections: u32) -> Self {
         let direct = Self::postgres().await;
         let name = direct
@@ -48,7 +48,7 @@ impl Database {
             .url
             .as_deref()
             .and_then(|url| url.rsplit_once('/'))
-            .expect("a database of its own")
+            .expect("the URL names a database")
             .1;
         let url = with_database(&variable("LOAM_TEST_PGBOUNCER_URL"), name) + "?statement-cache-capacity=0";
         Self::open(Config {
@@ -73,14 +73,14 @@ impl Database {
     async fn new_postgres(options: &str) -> Self {
         let server = variable("LOAM_TEST_POSTGRES_URL");
         let name = format!("loam_test_{}", Clock::system().id::<Uuid>().simple());
-        let mut admin = PgConnection::connect(&server).await.expect("PostgreSQL takes connections");
+        let mut admin = PgConnection::connect(&server).await.expect("PostgreSQL accepts connections");
         let create = format!("CREATE DATABASE {name} {options}");
         sqlx::raw_sql(AssertSqlSafe(create))
             .execute(&mut admin)
             .await
             .expect("the user may create databases");
         let url = with_database(&server, &name);
-        // more than the runner's threads, so that tests of concurrency have some
+        // more connections than the runner's threads, for tests of concurrency
         Self::open(Config { url: Some(url), max_connections: 12, ..Config::default() }).await
     }
 
@@ -95,30 +95,30 @@ impl Database {
         self
     }
 
-    /// The test's own folder, where SQLite keeps its file.
+    /// The test's folder, which contains the SQLite file.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Another server on the same database.
-    pub async fn another(&self) -> Db {
+    /// A second handle on the same database, as of another server.
+    pub async fn second_node(&self) -> Db {
         Db::connect(&self.config, self.folder()).await.expect("the database opens again")
     }
 
-    /// A connection around the data layer by the way that the server takes, which may lead through PgBouncer.
-    pub async fn raw_beside(&self) -> Raw {
+    /// A raw connection by the server's URL, which may be PgBouncer's.
+    pub async fn raw_by_server_url(&self) -> Raw {
         Raw::open(self.config.url.as_ref(), &self.folder().join("loam.db")).await
     }
 
-    /// A connection around the data layer, as the owner: what an operator does by hand, or a fault in the code would.
+    /// A raw connection as the owner: to do what an operator could do manually, or what a bug could cause.
     pub async fn raw(&self) -> Raw {
         Raw::open(self.config.owner_url.as_ref().or(self.config.url.as_ref()), &self.folder().join("loam.db"))
             .await
     }
 }
 
-/// A variable that the test run sets.
-#[expect(clippy::disallowed_methods, reason = "tests have no configuration but this")]
+/// An environment variable that the test runner sets.
+#[expect(clippy::disallowed_methods, reason = "tests are configured by the environment only")]
 fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| {
         panic!("{name} is not set: this test needs a real PostgreSQL behind a PgBouncer; run it by `make test`, which starts both")
@@ -132,7 +132,7 @@ fn with_database(url: &str, name: &str) -> String {
     format!("{server}/{name}{}", query.map(|query| format!("?{query}")).unwrap_or_default())
 }
 
-/// Makes two tests of each named `async fn(Database)`: one on SQLite, one on PostgreSQL.
+/// Defines two tests for each named `async fn(Database)`: one on SQLite, one on PostgreSQL.
 #[macro_export]
 macro_rules! on_both {
     ($($name:ident),* $(,)?) => {

@@ -1,11 +1,11 @@
-//! SQL that goes round the data layer.
+//! Raw SQL that bypasses the data layer.
 
 use std::path::Path;
 
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row, SqliteConnection};
 
-/// A connection of its own to a test's database.
+/// A separate connection to a test's database.
 pub enum Raw {
     /// SQLite.
     Sqlite(SqliteConnection),
@@ -26,7 +26,7 @@ impl Raw {
     pub(crate) async fn open(url: Option<&String>, file: &Path) -> Self {
         match url {
             Some(url) => {
-                Self::Postgres(PgConnection::connect(url).await.expect("PostgreSQL takes connections"))
+                Self::Postgres(PgConnection::connect(url).await.expect("PostgreSQL accepts connections"))
             }
             None => {
                 let options = SqliteConnectOptions::new().filename(file);
@@ -35,14 +35,14 @@ impl Raw {
         }
     }
 
-    /// Runs a script; gives what the database said when it refused.
+    /// Runs a script; returns the number of affected rows, or the database's error message.
     pub async fn try_run(&mut self, sql: impl Into<String>) -> Result<u64, String> {
         let sql = AssertSqlSafe(sql.into());
         on_either!(self, connection => sqlx::raw_sql(sql).execute(connection).await.map(|done| done.rows_affected()))
             .map_err(|e| e.to_string())
     }
 
-    /// Runs a script that is expected to succeed; gives the rows that it touched.
+    /// Runs a script that must succeed; returns the number of affected rows.
     pub async fn run(&mut self, sql: impl Into<String>) -> u64 {
         let sql = sql.into();
         self.try_run(sql.as_str()).await.unwrap_or_else(|e| panic!("{e}: {sql:.300}"))
@@ -54,7 +54,7 @@ impl Raw {
         self.try_texts(sql.as_str()).await.unwrap_or_else(|e| panic!("{e}: {sql:.300}"))
     }
 
-    /// The same, or what the database said when it refused.
+    /// The first column of every row, or the database's error message.
     pub async fn try_texts(&mut self, sql: impl Into<String>) -> Result<Vec<String>, String> {
         let sql = AssertSqlSafe(sql.into());
         on_either!(self, connection => {

@@ -115,7 +115,7 @@ async fn a_server_starts_through_it() {
     let mut bed = Database::pgbouncer(4).await;
     // migrations and partitions by way of PgBouncer too
     bed.config.owner_url = None;
-    let db = bed.another().await;
+    let db = bed.second_node().await;
     assert!(db.migrate().await.unwrap().is_empty());
     assert!(db.ensure_partitions(&scope(TenantId::NIL), Clock::system().now()).await.unwrap() > 0);
     db.ping().await.unwrap();

@@ -13,7 +13,7 @@ on_both![migrating_again_does_nothing, a_newer_database_is_refused, an_altered_t
 async fn migrating_again_does_nothing(bed: Database) {
     let before = picture(&mut bed.raw().await).await;
     assert!(bed.db.migrate().await.unwrap().is_empty());
-    assert!(bed.another().await.migrate().await.unwrap().is_empty());
+    assert!(bed.second_node().await.migrate().await.unwrap().is_empty());
     let status = bed.db.schema_status().await.unwrap();
     assert!(!status.migrations.is_empty() && status.pending() == 0 && status.unknown.is_empty());
     bed.db.require_current_schema().await.unwrap();
@@ -74,7 +74,7 @@ async fn servers_that_start_together_on_postgres_all_find_it_migrated() {
 
 async fn start_together(bed: Database) {
     assert!(bed.db.require_current_schema().await.is_err(), "an empty database is not good enough");
-    let servers = [bed.another().await, bed.another().await, bed.another().await];
+    let servers = [bed.second_node().await, bed.second_node().await, bed.second_node().await];
     let done = futures_util::future::join_all(servers.iter().map(|db| async move {
         let applied = db.migrate().await?;
         db.require_current_schema().await.map(|()| applied)

@@ -1,8 +1,8 @@
-//! New inputs from old ones: the plain changes that find most mistakes of parsers.
+//! Mutates inputs: simple changes that find most bugs of parsers.
 
 use fastrand::Rng;
 
-/// What parsers trip over.
+/// Tokens that often trigger bugs of parsers.
 const TOKENS: [&[u8]; 24] = [
     b"\\u0000",
     b"\\ud800",
@@ -30,17 +30,17 @@ const TOKENS: [&[u8]; 24] = [
     b"\xf0\x9f\x8c\xb1",
 ];
 
-/// One of the corpus, changed a few times.
+/// A random entry of the corpus with a few mutations.
 pub fn input(random: &mut Rng, corpus: &[Vec<u8>], max: usize) -> Vec<u8> {
     let mut bytes = random.choice(corpus).cloned().unwrap_or_default();
     for _ in 0..random.usize(1..8) {
-        change(random, &mut bytes, corpus);
+        mutate(random, &mut bytes, corpus);
         bytes.truncate(max);
     }
     bytes
 }
 
-fn change(random: &mut Rng, bytes: &mut Vec<u8>, corpus: &[Vec<u8>]) {
+fn mutate(random: &mut Rng, bytes: &mut Vec<u8>, corpus: &[Vec<u8>]) {
     let at = random.usize(0..=bytes.len());
     let end = (at + random.usize(1..32)).min(bytes.len());
     match random.u8(0..8) {
@@ -48,8 +48,8 @@ fn change(random: &mut Rng, bytes: &mut Vec<u8>, corpus: &[Vec<u8>]) {
         1 => drop(bytes.drain(at..end)),
         2 => bytes.insert(at, random.u8(..)),
         3 => {
-            let again = bytes[at..end].repeat(random.usize(1..20));
-            bytes.splice(at..at, again);
+            let repeated = bytes[at..end].repeat(random.usize(1..20));
+            bytes.splice(at..at, repeated);
         }
         4 => {
             let token = random.choice(TOKENS).unwrap_or_default();

@@ -261,7 +261,7 @@ async fn a_frame_that_nobody_takes_does_not_hold_up_the_rest(bed: Database) {
 async fn while_the_database_is_away_nothing_is_lost(bed: Database) {
     let mut node = Node::new(bed);
     node.bed.config.acquire_timeout = 1;
-    let db = node.bed.another().await;
+    let db = node.bed.second_node().await;
     let (journal, all) = (node.journal(), numbers(0..400));
     let drainer = node.drainer_on(db, &journal).await;
     let positions = Mutex::new(Position::START);

@@ -35,7 +35,7 @@ impl Listener {
         let keep = heard.clone();
         notices.subscribe(move |notice| keep.lock().unwrap().push(notice.clone()));
         let stop = CancellationToken::new();
-        let watch = notices.watch(bed.another().await, Clock::system(), stop.clone());
+        let watch = notices.watch(bed.second_node().await, Clock::system(), stop.clone());
         #[expect(clippy::disallowed_methods, reason = "the test stops it and waits for it")]
         let watching = tokio::spawn(watch);
         Self { heard, stop, watching }

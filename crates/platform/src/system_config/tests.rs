@@ -267,7 +267,7 @@ async fn a_change_is_on_the_trail_of_whoever_made_it(bed: Database) {
 
 async fn another_process_follows_within_a_second(bed: Database) {
     let kitchen = Kitchen::new(bed).await;
-    let db = kitchen.bed.another().await;
+    let db = kitchen.bed.second_node().await;
     let (notices, stop) = (Notices::default(), CancellationToken::new());
     let declared = vec![TEA.declare().unwrap()];
     let other = SystemConfig::new(db.clone(), Clock::system(), notices.clone(), declared).unwrap();

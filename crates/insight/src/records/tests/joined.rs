@@ -15,7 +15,7 @@ on_both![
 /// Stories told to one project in parts, out of order, again and again, over two nodes, and to another whole: rows and sums
 /// must be the same.
 async fn sums_are_those_of_a_recount_however_parts_come(database: Database) {
-    let bed = Bed::new(database).await;
+    let bed = Fixture::new(database).await;
     let (pieces, whole) = (bed.project("pieces").await, bed.project("whole").await);
     let tenant = bed.scope().tenant();
     for seed in 1..=6 {
@@ -64,7 +64,7 @@ async fn sums_are_those_of_a_recount_however_parts_come(database: Database) {
 }
 
 async fn nodes_that_are_told_of_one_trace_at_once_lose_and_double_nothing(database: Database) {
-    let bed = Bed::new(database).await;
+    let bed = Fixture::new(database).await;
     let (pieces, whole) = (bed.project("pieces").await, bed.project("whole").await);
     let tenant = bed.scope().tenant();
     let mut dice = Dice(11);
@@ -92,7 +92,7 @@ async fn nodes_that_are_told_of_one_trace_at_once_lose_and_double_nothing(databa
 }
 
 async fn what_lies_days_apart_is_two_traces_until_something_joins_them(database: Database) {
-    let bed = Bed::new(database).await;
+    let bed = Fixture::new(database).await;
     let (apart, whole) = (bed.project("apart").await, bed.project("whole").await);
     let (tenant, node) = (bed.scope().tenant(), sink(&bed.clock, 1, Live::default()));
     let at = lately(&bed) - TimeDelta::hours(40);
@@ -116,7 +116,7 @@ async fn what_lies_days_apart_is_two_traces_until_something_joins_them(database:
 }
 
 async fn a_quiet_trace_is_made_one_row_and_may_still_grow(database: Database) {
-    let bed = Bed::new(database).await;
+    let bed = Fixture::new(database).await;
     let (pieces, whole) = (bed.project("pieces").await, bed.project("whole").await);
     let (tenant, node) = (bed.scope().tenant(), sink(&bed.clock, 1, Live::default()));
     let mut dice = Dice(5);
@@ -163,7 +163,7 @@ async fn a_quiet_trace_is_made_one_row_and_may_still_grow(database: Database) {
 /// PostgreSQL is told how full a table is minutes after it was filled: until then it must not read all of it for each trace.
 #[tokio::test]
 async fn traces_are_looked_up_by_their_ids_however_full_the_table_has_become() {
-    let bed = Bed::new(Database::postgres().await).await;
+    let bed = Fixture::new(Database::postgres().await).await;
     let (project, tenant, at) = (bed.project("shop").await, bed.scope().tenant(), lately(&bed));
     let node = sink(&bed.clock, 1, Live::default());
     let traces = |numbers: std::ops::Range<usize>| -> Vec<batch::Part> {
@@ -177,7 +177,7 @@ async fn traces_are_looked_up_by_their_ids_however_full_the_table_has_become() {
     };
     for numbers in [0..400, 400..500] {
         // what a connection has read is told when it ends
-        let db = bed.database.another().await;
+        let db = bed.database.second_node().await;
         let tx = db.system_write(&Scope::system(TenantId::NIL, "test")).await.unwrap();
         node.take(&tx, traces(numbers)).await.unwrap();
         tx.commit().await.unwrap();
