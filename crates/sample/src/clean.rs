@@ -1,6 +1,6 @@
-//! Removing a data set, and what belongs to nothing: in small transactions, so that a server beside it goes on.
+//! Removes a data set and orphaned messages, in small transactions, so that a running server is not blocked.
 //!
-//! Sessions, users and calls are known by their ids, projects and providers by the mark in their metadata.
+//! Sessions, users and calls are identified by their IDs, projects and providers by the mark in their metadata.
 
 use std::collections::HashSet;
 
@@ -11,7 +11,7 @@ use loam_db::{Db, Tenant, TenantEntity, Tx};
 use loam_gateway::ai_providers::service::AiProviderFilter;
 use loam_gateway::llm_calls::entity as calls;
 use loam_gateway::model_prices::entity as prices;
-use loam_gateway::tool_calls::entity as uses;
+use loam_gateway::tool_calls::entity as tool_calls;
 use loam_gateway::usage::entity as usage;
 use loam_identity::users::entity as users;
 use loam_kernel::{PageQuery, Result, Scope, first_id_at};
@@ -21,28 +21,28 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::Parts;
+use crate::catalog::is_marked;
 use crate::ids::{NODE, is_sample};
-use crate::places::is_marked;
 
-/// Ids looked at by one statement.
-const LOOK: u64 = 10_000;
-/// Rows, or sessions with their messages, that one transaction removes.
-const AT_ONCE: usize = 500;
-/// Messages younger than this may be of a session that is being written or removed at this moment.
-const SETTLED: TimeDelta = TimeDelta::hours(1);
+/// Number of IDs read by one statement.
+const PAGE_SIZE: u64 = 10_000;
+/// Number of rows, or of sessions with their messages, that one transaction removes.
+const BATCH: usize = 500;
+/// Minimum age of orphaned messages: a younger message may belong to a session that is being written or removed.
+const MIN_ORPHAN_AGE: TimeDelta = TimeDelta::hours(1);
 
-/// What was removed.
+/// Numbers of removed rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Cleaned {
-    /// Sessions of the sample.
+pub struct Removed {
+    /// Sessions.
     pub sessions: u64,
-    /// Their messages.
+    /// Messages of these sessions.
     pub messages: u64,
-    /// Uses of tools.
+    /// Tool calls.
     pub tool_calls: u64,
-    /// Calls of models.
+    /// Model calls.
     pub llm_calls: u64,
-    /// Rows of their sums.
+    /// Usage statistics of these calls.
     pub usage_stats: u64,
     /// Users.
     pub users: u64,
@@ -50,7 +50,7 @@ pub struct Cleaned {
     pub projects: u64,
     /// Providers.
     pub providers: u64,
-    /// Messages of sessions that don't exist, whoever made them.
+    /// Messages of sessions that do not exist, including those that are not sample data.
     pub orphans: u64,
 }
 
@@ -60,39 +60,39 @@ struct Id {
 }
 
 #[derive(FromQueryResult)]
-struct Owned {
+struct MessageKey {
     id: Uuid,
     session_id: Uuid,
 }
 
-/// Removes what [`fill`](crate::fill) made in the scope's tenant, and messages of sessions that don't exist. What was
-/// begun and broken off is removed too, so it can be repeated. `progress` is told how many rows have gone.
-pub async fn clean(parts: &Parts, scope: &Scope, mut progress: impl FnMut(u64)) -> Result<Cleaned> {
-    let mut cleaned = Cleaned::default();
+/// Removes what [`fill`](crate::fill) created in the scope's tenant, and messages of sessions that do not exist. It is
+/// idempotent, and also removes partial data of an interrupted run. `progress` receives the number of removed rows.
+pub async fn clean(parts: &Parts, scope: &Scope, mut progress: impl FnMut(u64)) -> Result<Removed> {
+    let mut removed = Removed::default();
     let db = &parts.db;
     let mut after = Uuid::nil();
     while let Some(ids) = next::<sessions::Entity>(db, scope, &mut after).await? {
-        let ours: Vec<Uuid> = ids.into_iter().filter(|id| is_sample(*id)).collect();
-        for some in ours.chunks(AT_ONCE) {
+        let sample_ids: Vec<Uuid> = ids.into_iter().filter(|id| is_sample(*id)).collect();
+        for chunk in sample_ids.chunks(BATCH) {
             let tx = db.write(scope).await?;
-            cleaned.messages += delete_messages(&tx, some).await?;
-            cleaned.sessions += delete::<sessions::Entity>(&tx, some).await?;
+            removed.messages += delete_messages(&tx, chunk).await?;
+            removed.sessions += delete::<sessions::Entity>(&tx, chunk).await?;
             tx.commit().await?;
-            progress(cleaned.messages);
+            progress(removed.messages);
         }
     }
-    cleaned.tool_calls = delete_marked::<uses::Entity>(db, scope, &mut progress).await?;
-    cleaned.llm_calls = delete_marked::<calls::Entity>(db, scope, &mut progress).await?;
-    cleaned.usage_stats = delete_sums(db, scope).await?;
-    cleaned.users = delete_marked::<users::Entity>(db, scope, &mut progress).await?;
-    delete_places(parts, scope, &mut cleaned).await?;
-    cleaned.orphans = delete_orphans(parts, scope).await?;
-    forget(parts, scope).await?;
-    Ok(cleaned)
+    removed.tool_calls = delete_marked::<tool_calls::Entity>(db, scope, &mut progress).await?;
+    removed.llm_calls = delete_marked::<calls::Entity>(db, scope, &mut progress).await?;
+    removed.usage_stats = delete_usage_stats(db, scope).await?;
+    removed.users = delete_marked::<users::Entity>(db, scope, &mut progress).await?;
+    delete_catalog(parts, scope, &mut removed).await?;
+    removed.orphans = delete_orphans(parts, scope).await?;
+    invalidate_caches(parts, scope).await?;
+    Ok(removed)
 }
 
-/// Tells running servers that what they keep of these is out of date.
-async fn forget(parts: &Parts, scope: &Scope) -> Result<()> {
+/// Notifies running servers to invalidate their caches of these entities.
+async fn invalidate_caches(parts: &Parts, scope: &Scope) -> Result<()> {
     let tx = parts.db.write(scope).await?;
     for topic in ["users", "chat_sessions", "messages"] {
         notices::announce(&tx, &parts.clock, topic, Uuid::nil(), None).await?;
@@ -100,11 +100,11 @@ async fn forget(parts: &Parts, scope: &Scope) -> Result<()> {
     tx.commit().await
 }
 
-/// The next ids of a table behind `after`, which moves on; none at the end.
+/// The next IDs of a table after `after`, which is advanced; `None` at the end.
 async fn next<E: TenantEntity>(db: &Db, scope: &Scope, after: &mut Uuid) -> Result<Option<Vec<Uuid>>> {
     let tx = db.read(scope).await?;
     let find = tx.find::<E>().select_only().column(E::ID).filter(E::ID.gt(*after)).order_by_asc(E::ID);
-    let ids: Vec<Uuid> = find.limit(LOOK).into::<Id>().await?.into_iter().map(|row| row.id).collect();
+    let ids: Vec<Uuid> = find.limit(PAGE_SIZE).into::<Id>().await?.into_iter().map(|row| row.id).collect();
     Ok(ids.last().copied().map(|last| {
         *after = last;
         ids
@@ -116,8 +116,8 @@ async fn delete<E: TenantEntity>(tx: &Tx<Tenant>, ids: &[Uuid]) -> Result<u64> {
 }
 
 async fn delete_messages(tx: &Tx<Tenant>, sessions: &[Uuid]) -> Result<u64> {
-    let of_these = messages::Column::SessionId.is_in(sessions.iter().copied());
-    tx.delete::<messages::Entity>().filter(of_these).exec().await
+    let of_sessions = messages::Column::SessionId.is_in(sessions.iter().copied());
+    tx.delete::<messages::Entity>().filter(of_sessions).exec().await
 }
 
 async fn delete_marked<E: TenantEntity>(
@@ -125,22 +125,22 @@ async fn delete_marked<E: TenantEntity>(
     scope: &Scope,
     progress: &mut impl FnMut(u64),
 ) -> Result<u64> {
-    let (mut after, mut gone) = (Uuid::nil(), 0);
+    let (mut after, mut deleted) = (Uuid::nil(), 0);
     while let Some(ids) = next::<E>(db, scope, &mut after).await? {
-        let ours: Vec<Uuid> = ids.into_iter().filter(|id| is_sample(*id)).collect();
-        for some in ours.chunks(AT_ONCE) {
+        let sample_ids: Vec<Uuid> = ids.into_iter().filter(|id| is_sample(*id)).collect();
+        for chunk in sample_ids.chunks(BATCH) {
             let tx = db.write(scope).await?;
-            gone += delete::<E>(&tx, some).await?;
+            deleted += delete::<E>(&tx, chunk).await?;
             tx.commit().await?;
-            progress(gone);
+            progress(deleted);
         }
     }
-    Ok(gone)
+    Ok(deleted)
 }
 
-/// Sums are known by the node that they are of: their ids are made from what they sum over.
-async fn delete_sums(db: &Db, scope: &Scope) -> Result<u64> {
-    let (mut after, mut gone) = (Uuid::nil(), 0);
+/// Usage statistics are identified by their node, as their IDs are derived from their dimensions.
+async fn delete_usage_stats(db: &Db, scope: &Scope) -> Result<u64> {
+    let (mut after, mut deleted) = (Uuid::nil(), 0);
     loop {
         let tx = db.read(scope).await?;
         let find = tx
@@ -150,44 +150,45 @@ async fn delete_sums(db: &Db, scope: &Scope) -> Result<u64> {
             .filter(usage::Column::NodeId.eq(NODE.0))
             .filter(usage::Column::Id.gt(after))
             .order_by_asc(usage::Column::Id);
-        let ids: Vec<Uuid> = find.limit(LOOK).into::<Id>().await?.into_iter().map(|row| row.id).collect();
+        let ids: Vec<Uuid> =
+            find.limit(PAGE_SIZE).into::<Id>().await?.into_iter().map(|row| row.id).collect();
         drop(tx);
-        let Some(last) = ids.last() else { return Ok(gone) };
+        let Some(last) = ids.last() else { return Ok(deleted) };
         after = *last;
-        for some in ids.chunks(AT_ONCE) {
+        for chunk in ids.chunks(BATCH) {
             let tx = db.write(scope).await?;
-            gone += delete::<usage::Entity>(&tx, some).await?;
+            deleted += delete::<usage::Entity>(&tx, chunk).await?;
             tx.commit().await?;
         }
     }
 }
 
-/// The other way round than they were made, by the same services.
-async fn delete_places(parts: &Parts, scope: &Scope, cleaned: &mut Cleaned) -> Result<()> {
-    let first = || PageQuery { limit: Some(loam_kernel::MAX_PAGE), cursor: None };
-    let mut page = first();
+/// Deletes providers, prices and projects in reverse order of their creation, through the same services.
+async fn delete_catalog(parts: &Parts, scope: &Scope, removed: &mut Removed) -> Result<()> {
+    let first_page = || PageQuery { limit: Some(loam_kernel::MAX_PAGE), cursor: None };
+    let mut page = first_page();
     loop {
         let found = parts.gateway.list_providers(scope, AiProviderFilter::default(), &page).await?;
         for provider in found.data.iter().filter(|provider| is_marked(&provider.metadata)) {
             let tx = parts.db.read(scope).await?;
-            let of_it = prices::Column::Provider.eq(provider.name.as_str());
-            for price in tx.find::<prices::Entity>().filter(of_it).all().await? {
+            let of_provider = prices::Column::Provider.eq(provider.name.as_str());
+            for price in tx.find::<prices::Entity>().filter(of_provider).all().await? {
                 parts.gateway.delete_price(scope, price.id).await?;
             }
             parts.gateway.delete_provider(scope, provider.id).await?;
-            cleaned.providers += 1;
+            removed.providers += 1;
         }
         page.cursor = found.next_cursor;
         if page.cursor.is_none() {
             break;
         }
     }
-    let mut page = first();
+    let mut page = first_page();
     loop {
         let found = parts.identity.list_projects(scope, &page).await?;
         for project in found.data.iter().filter(|project| is_marked(&project.metadata)) {
             parts.identity.delete_project(scope, project.id).await?;
-            cleaned.projects += 1;
+            removed.projects += 1;
         }
         page.cursor = found.next_cursor;
         if page.cursor.is_none() {
@@ -197,8 +198,8 @@ async fn delete_places(parts: &Parts, scope: &Scope, cleaned: &mut Cleaned) -> R
 }
 
 async fn delete_orphans(parts: &Parts, scope: &Scope) -> Result<u64> {
-    let before = first_id_at(parts.clock.now() - SETTLED);
-    let (mut after, mut gone) = (Uuid::nil(), 0);
+    let before = first_id_at(parts.clock.now() - MIN_ORPHAN_AGE);
+    let (mut after, mut deleted) = (Uuid::nil(), 0);
     loop {
         let tx = parts.db.read(scope).await?;
         let find = tx
@@ -208,22 +209,22 @@ async fn delete_orphans(parts: &Parts, scope: &Scope) -> Result<u64> {
             .filter(messages::Column::Id.gt(after))
             .filter(messages::Column::Id.lt(before))
             .order_by_asc(messages::Column::Id);
-        let rows: Vec<Owned> = find.limit(LOOK).into().await?;
-        let Some(last) = rows.last() else { return Ok(gone) };
+        let rows: Vec<MessageKey> = find.limit(PAGE_SIZE).into().await?;
+        let Some(last) = rows.last() else { return Ok(deleted) };
         after = last.id;
-        let mut named: Vec<Uuid> = rows.iter().map(|row| row.session_id).collect();
-        named.sort_unstable();
-        named.dedup();
+        let mut session_ids: Vec<Uuid> = rows.iter().map(|row| row.session_id).collect();
+        session_ids.sort_unstable();
+        session_ids.dedup();
         let find = tx.find::<sessions::Entity>().select_only().column(sessions::Column::Id);
-        let there = sessions::Column::Id.is_in(named.iter().copied());
-        let there: HashSet<Uuid> =
-            find.filter(there).into::<Id>().await?.into_iter().map(|row| row.id).collect();
+        let existing = sessions::Column::Id.is_in(session_ids.iter().copied());
+        let existing: HashSet<Uuid> =
+            find.filter(existing).into::<Id>().await?.into_iter().map(|row| row.id).collect();
         drop(tx);
-        let lost: Vec<Uuid> =
-            rows.iter().filter(|row| !there.contains(&row.session_id)).map(|row| row.id).collect();
-        for some in lost.chunks(AT_ONCE) {
+        let orphans: Vec<Uuid> =
+            rows.iter().filter(|row| !existing.contains(&row.session_id)).map(|row| row.id).collect();
+        for chunk in orphans.chunks(BATCH) {
             let tx = parts.db.write(scope).await?;
-            gone += delete::<messages::Entity>(&tx, some).await?;
+            deleted += delete::<messages::Entity>(&tx, chunk).await?;
             tx.commit().await?;
         }
     }

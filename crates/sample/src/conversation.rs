@@ -1,4 +1,4 @@
-//! One conversation: its rows, from the first question to the last answer.
+//! Generates a conversation: all its rows.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use fastrand::Rng;
@@ -11,14 +11,14 @@ use loam_kernel::{ChatSessionId, LlmCallId, MessageId, ProjectId, TurnId, UserId
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::catalog::{Catalog, ModelChoice};
 use crate::ids::Ids;
-use crate::measures::tokens;
-use crate::people::Person;
-use crate::places::{Place, Places};
-use crate::talk::Turn;
-use crate::topics::{self, Exchange, Filling, Topic, pick};
+use crate::model_profile::tokens;
+use crate::plan::Turn;
+use crate::topics::{self, Exchange, SlotValues, Topic, pick};
+use crate::users::Person;
 
-/// What a conversation comes to.
+/// The rows of a conversation.
 pub(crate) struct Conversation {
     pub(crate) session: Session,
     pub(crate) turns: Vec<TurnRow>,
@@ -61,7 +61,7 @@ pub(crate) struct Message {
     pub(crate) content: String,
     pub(crate) tool_calls: Option<Value>,
     pub(crate) tool_call_id: Option<String>,
-    /// Tokens read and written, of an answer that has its account.
+    /// Input and output tokens of an answer; `None` if its usage is unknown.
     pub(crate) tokens: Option<(u64, u64)>,
     pub(crate) call: Option<LlmCallId>,
     pub(crate) finish: Option<FinishReason>,
@@ -81,59 +81,65 @@ pub(crate) struct ToolCall {
     pub(crate) created_at: DateTime<Utc>,
 }
 
-/// Who, with what, where and when.
-pub(crate) struct Setting<'a> {
+/// Parameters of a conversation.
+pub(crate) struct ConversationSpec<'a> {
     pub(crate) person: &'a Person,
-    pub(crate) places: &'a Places,
-    pub(crate) begins: DateTime<Utc>,
+    pub(crate) catalog: &'a Catalog,
+    pub(crate) starts_at: DateTime<Utc>,
     pub(crate) until: DateTime<Utc>,
 }
 
-/// Makes a conversation of these turns.
-pub(crate) fn make(setting: &Setting<'_>, turns: &[Turn], ids: &mut Ids, rng: &mut Rng) -> Conversation {
-    let mut script = Script::new(setting, ids, rng);
+/// Generates a conversation with these turns.
+pub(crate) fn generate(
+    spec: &ConversationSpec<'_>,
+    turns: &[Turn],
+    ids: &mut Ids,
+    rng: &mut Rng,
+) -> Conversation {
+    let mut builder = Builder::new(spec, ids, rng);
     for (number, turn) in turns.iter().enumerate() {
         let last = number + 1 == turns.len();
-        script.turn(*turn, number == 0, last, ids, rng);
+        builder.turn(*turn, number == 0, last, ids, rng);
     }
-    script.end(rng)
+    builder.finish(rng)
 }
 
-/// A conversation in the making.
-struct Script<'a> {
-    setting: &'a Setting<'a>,
-    place: &'a Place,
+/// A conversation under construction.
+struct Builder<'a> {
+    spec: &'a ConversationSpec<'a>,
+    model: &'a ModelChoice,
     topic: &'static Topic,
-    filling: Filling,
-    made: Conversation,
-    /// When it is now.
+    slots: SlotValues,
+    conversation: Conversation,
+    /// Simulated current time.
     now: DateTime<Utc>,
-    /// Tokens of all that was said.
-    said: u64,
-    asked: Vec<usize>,
+    /// Tokens of all messages so far.
+    tokens: u64,
+    /// Indexes of the exchanges that were used.
+    used_exchanges: Vec<usize>,
 }
 
-impl<'a> Script<'a> {
-    fn new(setting: &'a Setting<'a>, ids: &mut Ids, rng: &mut Rng) -> Self {
-        let person = setting.person;
-        let spoken: Vec<&'static Topic> =
+impl<'a> Builder<'a> {
+    fn new(spec: &'a ConversationSpec<'a>, ids: &mut Ids, rng: &mut Rng) -> Self {
+        let person = spec.person;
+        let candidates: Vec<&'static Topic> =
             topics::all().iter().filter(|topic| topic.language == person.language).collect();
-        let topic = *pick(rng, &spoken);
-        let filling = Filling::new(topic, rng);
-        let place = setting.places.model(person.language, rng);
+        let topic = *pick(rng, &candidates);
+        let slots = SlotValues::new(topic, rng);
+        let model = spec.catalog.model(person.language, rng);
         let session = Session {
-            id: ids.at(setting.begins),
+            id: ids.at(spec.starts_at),
             user: person.id,
-            project: setting.places.project(&topic.domain),
-            title: filling.fill(pick(rng, &topic.titles).as_str()),
-            provider: place.provider_id.0,
-            model: place.model,
+            project: spec.catalog.project(&topic.domain),
+            title: slots.fill(pick(rng, &topic.titles).as_str()),
+            provider: model.provider_id.0,
+            model: model.model,
             system_prompt: &topic.system,
             status: SessionStatus::Active,
-            metadata: json!({ crate::places::MARK: true, "domain": topic.domain, "language": person.language.code() }),
-            created_at: setting.begins,
+            metadata: json!({ crate::catalog::MARK: true, "domain": topic.domain, "language": person.language.code() }),
+            created_at: spec.starts_at,
         };
-        let made = Conversation {
+        let conversation = Conversation {
             session,
             turns: Vec::new(),
             messages: Vec::new(),
@@ -141,61 +147,61 @@ impl<'a> Script<'a> {
             tool_calls: Vec::new(),
         };
         Self {
-            setting,
-            place,
+            spec,
+            model,
             topic,
-            filling,
-            made,
-            now: setting.begins,
-            said: tokens(&topic.system),
-            asked: Vec::new(),
+            slots,
+            conversation,
+            now: spec.starts_at,
+            tokens: tokens(&topic.system),
+            used_exchanges: Vec::new(),
         }
     }
 
-    /// Lets time pass; it slows down as it comes near the end, so that nothing is later.
-    fn wait(&mut self, micros: i64) -> DateTime<Utc> {
-        let left = (self.setting.until - self.now).num_microseconds().unwrap_or(i64::MAX).max(0);
+    /// Advances the time; more slowly near the end, so that nothing is later than the end.
+    fn advance(&mut self, micros: i64) -> DateTime<Utc> {
+        let left = (self.spec.until - self.now).num_microseconds().unwrap_or(i64::MAX).max(0);
         self.now += TimeDelta::microseconds(micros.min(left / 4));
         self.now
     }
 
     fn turn(&mut self, kind: Turn, first: bool, last: bool, ids: &mut Ids, rng: &mut Rng) {
         if !first {
-            self.wait(pause(rng));
+            self.advance(pause(rng));
         }
         let exchange = self.exchange(kind, first, last, rng);
-        let begun = self.now;
-        let (question, answer) = (self.filling.fill(&exchange.0), self.filling.fill(&exchange.1));
+        let started_at = self.now;
+        let (question, answer) = (self.slots.fill(&exchange.0), self.slots.fill(&exchange.1));
         let row = TurnRow {
-            id: ids.at(begun),
-            parent_turn: self.made.turns.last().map(|turn| turn.id),
-            parent: self.made.messages.last().map(|message| message.id),
-            question: ids.at(begun),
+            id: ids.at(started_at),
+            parent_turn: self.conversation.turns.last().map(|turn| turn.id),
+            parent: self.conversation.messages.last().map(|message| message.id),
+            question: ids.at(started_at),
             answer: None,
             state: TurnState::Completed,
             call: None,
             error: None,
-            created_at: begun,
-            ended_at: begun,
+            created_at: started_at,
+            ended_at: started_at,
         };
-        let (before, turn) = (self.said, row.id);
-        self.made.turns.push(row);
-        self.say(Message {
-            id: self.made.turns[self.made.turns.len() - 1].question,
-            ..message(turn, Role::User, question, begun)
+        let (before, turn) = (self.tokens, row.id);
+        self.conversation.turns.push(row);
+        self.push_message(Message {
+            id: self.conversation.turns[self.conversation.turns.len() - 1].question,
+            ..message(turn, Role::User, question, started_at)
         });
         match kind {
             Turn::Plain => self.answer(turn, answer, before, ids, rng),
             Turn::Tool => {
                 self.use_tool(turn, before, ids, rng);
-                let before = self.said;
+                let before = self.tokens;
                 self.answer(turn, answer, before, ids, rng);
             }
-            Turn::Stopped | Turn::Interrupted => self.part(kind, turn, &answer, before, ids, rng),
+            Turn::Stopped | Turn::Interrupted => self.partial_answer(kind, turn, &answer, before, ids, rng),
             Turn::Failed => self.fail(turn, ids, rng),
         }
         let now = self.now;
-        if let Some(turn) = self.made.turns.last_mut() {
+        if let Some(turn) = self.conversation.turns.last_mut() {
             turn.ended_at = now;
         }
     }
@@ -211,26 +217,27 @@ impl<'a> Script<'a> {
         if last && rng.f64() < 0.6 {
             return pick(rng, &topic.closings);
         }
-        // nobody asks the same again before everything was asked
-        if self.asked.len() == topic.exchanges.len() {
-            self.asked.clear();
+        // no exchange is repeated before all were used
+        if self.used_exchanges.len() == topic.exchanges.len() {
+            self.used_exchanges.clear();
         }
         let mut index = rng.usize(..topic.exchanges.len());
-        while self.asked.contains(&index) {
+        while self.used_exchanges.contains(&index) {
             index = (index + 1) % topic.exchanges.len();
         }
-        self.asked.push(index);
+        self.used_exchanges.push(index);
         &topic.exchanges[index]
     }
 
-    fn say(&mut self, message: Message) -> MessageId {
-        let parent = self.made.messages.last().map(|message| message.id);
-        self.said += tokens(&message.content);
-        self.made.messages.push(Message { parent, ..message });
-        self.made.messages[self.made.messages.len() - 1].id
+    fn push_message(&mut self, message: Message) -> MessageId {
+        let parent = self.conversation.messages.last().map(|message| message.id);
+        self.tokens += tokens(&message.content);
+        self.conversation.messages.push(Message { parent, ..message });
+        self.conversation.messages[self.conversation.messages.len() - 1].id
     }
 
-    /// A call of the model that read what was said up to `before` earlier; time passes until it has its answer.
+    /// A model call; `before` is the number of tokens of earlier turns, `written` that of the output. Advances the time by
+    /// its latency.
     fn call(
         &mut self,
         state: CallState,
@@ -239,22 +246,22 @@ impl<'a> Script<'a> {
         ids: &mut Ids,
         rng: &mut Rng,
     ) -> ImportedCall {
-        let (first, latency) = self.place.pace.latency(written, rng);
-        let begun = self.now;
+        let (first, latency) = self.model.profile.latency(written, rng);
+        let started_at = self.now;
         let counted = matches!(state, CallState::Settled | CallState::Estimated);
-        let usage = counted.then(|| self.place.pace.usage(before, self.said - before, written));
-        self.wait(latency);
-        let cost = usage.as_ref().and_then(|usage| self.place.pace.price.map(|price| price.cost(usage)));
+        let usage = counted.then(|| self.model.profile.usage(before, self.tokens - before, written));
+        self.advance(latency);
+        let cost = usage.as_ref().and_then(|usage| self.model.profile.price.map(|price| price.cost(usage)));
         ImportedCall {
-            id: ids.at(begun),
-            at: begun,
+            id: ids.at(started_at),
+            at: started_at,
             state,
-            provider: self.place.provider.to_owned(),
-            model: self.place.model.to_owned(),
-            session: Some(self.made.session.id.to_string()),
-            user: Some(self.setting.person.id),
+            provider: self.model.provider.to_owned(),
+            model: self.model.model.to_owned(),
+            session: Some(self.conversation.session.id.to_string()),
+            user: Some(self.spec.person.id),
             end_user: None,
-            project: self.made.session.project,
+            project: self.conversation.session.project,
             streamed: rng.f64() < 0.85,
             status: Some(200),
             error: None,
@@ -273,7 +280,7 @@ impl<'a> Script<'a> {
 
     fn answer(&mut self, turn: TurnId, mut text: String, before: u64, ids: &mut Ids, rng: &mut Rng) {
         while rng.f64() < 0.28 {
-            let more = self.filling.fill(pick(rng, &self.topic.details).as_str());
+            let more = self.slots.fill(pick(rng, &self.topic.details).as_str());
             if text.contains(&more) {
                 break;
             }
@@ -281,12 +288,20 @@ impl<'a> Script<'a> {
             text.push_str(&more);
         }
         let call = self.call(CallState::Settled, before, tokens(&text), ids, rng);
-        let said = self.say(self.spoken(turn, text, &call, FinishReason::Stop, ids));
-        self.ended(TurnState::Completed, Some(said), call, None);
+        let message = self.push_message(self.assistant_message(turn, text, &call, FinishReason::Stop, ids));
+        self.finish_turn(TurnState::Completed, Some(message), call, None);
     }
 
-    /// An answer that was cut.
-    fn part(&mut self, kind: Turn, turn: TurnId, whole: &str, before: u64, ids: &mut Ids, rng: &mut Rng) {
+    /// An answer that was cut off.
+    fn partial_answer(
+        &mut self,
+        kind: Turn,
+        turn: TurnId,
+        whole: &str,
+        before: u64,
+        ids: &mut Ids,
+        rng: &mut Rng,
+    ) {
         let length = whole.chars().count();
         let text: String = whole.chars().take(rng.usize(length / 5..=length * 4 / 5).max(1)).collect();
         let (state, finish, counted) = match kind {
@@ -294,52 +309,52 @@ impl<'a> Script<'a> {
             _ => (TurnState::Stopped, FinishReason::Stopped, CallState::Estimated),
         };
         let mut call = self.call(counted, before, tokens(&text), ids, rng);
-        let said = self.say(self.spoken(turn, text, &call, finish, ids));
+        let message = self.push_message(self.assistant_message(turn, text, &call, finish, ids));
         if counted == CallState::Orphaned {
             call.status = None;
-            call.error = Some("the server died while the call was under way".to_owned());
+            call.error = Some("the server stopped during the call".to_owned());
         }
-        self.ended(state, Some(said), call, None);
+        self.finish_turn(state, Some(message), call, None);
     }
 
     fn fail(&mut self, turn: TurnId, ids: &mut Ids, rng: &mut Rng) {
-        let (status, why) = *pick(
+        let (status, reason) = *pick(
             rng,
             &[
-                (429, "the provider takes no more requests for now"),
+                (429, "the provider accepts no more requests for now"),
                 (500, "the provider failed"),
                 (503, "the provider is overloaded"),
             ],
         );
-        let mut call = self.call(CallState::Failed, self.said, 0, ids, rng);
+        let mut call = self.call(CallState::Failed, self.tokens, 0, ids, rng);
         call.status = Some(status);
-        call.error = Some(why.to_owned());
-        debug_assert_eq!(self.made.turns.last().map(|row| row.id), Some(turn));
-        self.ended(TurnState::Failed, None, call, Some(why.to_owned()));
+        call.error = Some(reason.to_owned());
+        debug_assert_eq!(self.conversation.turns.last().map(|row| row.id), Some(turn));
+        self.finish_turn(TurnState::Failed, None, call, Some(reason.to_owned()));
     }
 
     fn use_tool(&mut self, turn: TurnId, before: u64, ids: &mut Ids, rng: &mut Rng) {
         let tool = &self.topic.tool;
-        let arguments = self.filling.fill_data(&tool.arguments, rng);
-        let result = self.filling.fill_data(&tool.result, rng);
+        let arguments = self.slots.fill_data(&tool.arguments, rng);
+        let result = self.slots.fill_data(&tool.result, rng);
         let call = self.call(CallState::Settled, before, tokens(&arguments), ids, rng);
         let call_id = format!("call_{:016x}", rng.u64(..));
-        let wanted = json!([{
+        let tool_calls = json!([{
             "id": call_id, "type": "function",
             "function": { "name": tool.name, "arguments": arguments },
         }]);
-        let spoken = self.spoken(turn, String::new(), &call, FinishReason::ToolCalls, ids);
-        let message_id = self.say(Message { tool_calls: Some(wanted), ..spoken });
-        let begun = self.now;
+        let request = self.assistant_message(turn, String::new(), &call, FinishReason::ToolCalls, ids);
+        let message_id = self.push_message(Message { tool_calls: Some(tool_calls), ..request });
+        let started_at = self.now;
         let duration_ms = rng.i64(15..900);
-        let answered = self.wait(duration_ms * 1000);
-        self.say(Message {
-            id: ids.at(answered),
+        let answered_at = self.advance(duration_ms * 1000);
+        self.push_message(Message {
+            id: ids.at(answered_at),
             tool_call_id: Some(call_id.clone()),
-            ..message(turn, Role::Tool, result.clone(), answered)
+            ..message(turn, Role::Tool, result.clone(), answered_at)
         });
-        self.made.tool_calls.push(ToolCall {
-            id: ids.at(begun),
+        self.conversation.tool_calls.push(ToolCall {
+            id: ids.at(started_at),
             turn,
             message: message_id,
             call: call.id,
@@ -348,12 +363,12 @@ impl<'a> Script<'a> {
             arguments,
             result,
             duration_ms,
-            created_at: begun,
+            created_at: started_at,
         });
-        self.made.calls.push(call);
+        self.conversation.calls.push(call);
     }
 
-    fn spoken(
+    fn assistant_message(
         &self,
         turn: TurnId,
         text: String,
@@ -370,28 +385,28 @@ impl<'a> Script<'a> {
         }
     }
 
-    fn ended(
+    fn finish_turn(
         &mut self,
         state: TurnState,
         answer: Option<MessageId>,
         call: ImportedCall,
         error: Option<String>,
     ) {
-        if let Some(turn) = self.made.turns.last_mut() {
+        if let Some(turn) = self.conversation.turns.last_mut() {
             turn.state = state;
             turn.answer = answer;
             turn.call = Some(call.id);
             turn.error = error;
         }
-        self.made.calls.push(call);
+        self.conversation.calls.push(call);
     }
 
-    fn end(mut self, rng: &mut Rng) -> Conversation {
-        let old = self.setting.until - self.now > TimeDelta::days(45);
+    fn finish(mut self, rng: &mut Rng) -> Conversation {
+        let old = self.spec.until - self.now > TimeDelta::days(45);
         if old && rng.f64() < 0.3 {
-            self.made.session.status = SessionStatus::Archived;
+            self.conversation.session.status = SessionStatus::Archived;
         }
-        self.made
+        self.conversation
     }
 }
 
@@ -411,7 +426,7 @@ fn message(turn: TurnId, role: Role, content: String, at: DateTime<Utc>) -> Mess
     }
 }
 
-/// Microseconds until somebody goes on: they read and write for a minute or so, or come back another day.
+/// Pause between turns in microseconds: about a minute, or sometimes hours or days.
 fn pause(rng: &mut Rng) -> i64 {
     let seconds = match rng.u8(..100) {
         0..3 => rng.i64(3600 * 6..86_400 * 5),

@@ -1,4 +1,4 @@
-//! Making a data set and writing it, batch by batch: one thread makes the next while the database takes the last.
+//! Generates a data set and writes it in batches: one thread generates the next batch while the last is written.
 
 use loam_db::Db;
 use loam_gateway::Gateway;
@@ -8,36 +8,36 @@ use loam_kernel::{Clock, Error, Kind, PageQuery, Result, Scope, TenantId};
 use serde::Serialize;
 use tokio::sync::mpsc;
 
-use crate::conversation::{self, Conversation, Setting};
+use crate::catalog::{self, Catalog};
+use crate::conversation::{self, Conversation, ConversationSpec};
 use crate::ids::{Ids, NODE};
-use crate::people::{self, Person};
-use crate::places::{self, Places};
-use crate::talk::{Plan, rng_of};
-use crate::times::Times;
+use crate::plan::{Plan, rng_of};
+use crate::schedule::Schedule;
+use crate::users::{self, Person};
 use crate::{Options, rows};
 
-/// Messages of a batch, which is a transaction.
+/// Number of messages per batch; each batch is a transaction.
 const BATCH: usize = 8_000;
-/// Users of a transaction.
+/// Number of users per transaction.
 const USERS: usize = 2_000;
-/// The tables whose rows lie in the months of their ids.
+/// The tables that are partitioned by the month of their IDs.
 const MONTHLY: [&str; 3] = ["messages", "llm_calls", "tool_calls"];
 
-/// What is worked with.
+/// The dependencies of [`fill`] and [`clean`](crate::clean).
 pub struct Parts {
     /// The database.
     pub db: Db,
-    /// The time of what is made now.
+    /// The clock.
     pub clock: Clock,
-    /// Makes projects.
+    /// Creates projects.
     pub identity: Identity,
-    /// Makes providers and prices.
+    /// Creates providers and prices.
     pub gateway: Gateway,
 }
 
-/// What was made.
+/// Numbers of created rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Made {
+pub struct Created {
     /// Users.
     pub users: u64,
     /// Projects.
@@ -50,53 +50,53 @@ pub struct Made {
     pub turns: u64,
     /// Messages.
     pub messages: u64,
-    /// Calls of models.
+    /// Model calls.
     pub llm_calls: u64,
-    /// Uses of tools.
+    /// Tool calls.
     pub tool_calls: u64,
 }
 
-/// Makes a data set in the scope's tenant; `progress` is told how many messages of how many are there.
+/// Creates a data set in the scope's tenant. `progress` receives the number of written messages and their total.
 ///
 /// # Errors
-/// When the tenant has one already, or something of its own by one of its names.
+/// If the tenant has a data set already, or other data with one of its names.
 pub async fn fill(
     parts: &Parts,
     scope: &Scope,
     options: &Options,
     mut progress: impl FnMut(u64, u64),
-) -> Result<Made> {
-    refuse_second(&parts.identity, scope).await?;
+) -> Result<Created> {
+    check_not_filled(&parts.identity, scope).await?;
     let plan = Plan::new(options);
-    let times = Times::new(options.months, options.until);
+    let schedule = Schedule::new(options.months, options.until);
     for table in MONTHLY {
-        parts.db.ensure_months(scope, table, times.from(), times.until()).await?;
+        parts.db.ensure_months(scope, table, schedule.from(), schedule.until()).await?;
     }
     let mut ids = Ids::default();
     let mut rng = rng_of(options.seed, u64::MAX);
-    let people = people::people(plan.sessions, &times, &mut ids, &mut rng);
-    let places = places::make(&parts.db, &parts.identity, &parts.gateway, scope, times.from()).await?;
-    let mut made = Made { users: people.len() as u64, ..Made::default() };
-    (made.projects, made.providers) = places.count();
+    let people = users::generate(plan.sessions, &schedule, &mut ids, &mut rng);
+    let catalog = catalog::create(&parts.db, &parts.identity, &parts.gateway, scope, schedule.from()).await?;
+    let mut created = Created { users: people.len() as u64, ..Created::default() };
+    (created.projects, created.providers) = catalog.count();
     write_people(&parts.db, scope, &people).await?;
     let (send, mut batches) = mpsc::channel(2);
-    let maker = Maker { plan, times, people, places, ids };
-    let making = tokio::task::spawn_blocking(move || maker.run(&send));
+    let generator = Generator { plan, schedule, people, catalog, ids };
+    let generating = tokio::task::spawn_blocking(move || generator.run(&send));
     while let Some(batch) = batches.recv().await {
-        write(parts, scope, batch, &mut made).await?;
-        progress(made.messages, plan.messages);
+        write(parts, scope, batch, &mut created).await?;
+        progress(created.messages, plan.messages);
     }
-    making.await.map_err(Error::internal)?;
+    generating.await.map_err(Error::internal)?;
     parts.db.analyze().await?;
-    Ok(made)
+    Ok(created)
 }
 
-async fn refuse_second(identity: &Identity, scope: &Scope) -> Result<()> {
+async fn check_not_filled(identity: &Identity, scope: &Scope) -> Result<()> {
     let mut page = PageQuery { limit: Some(loam_kernel::MAX_PAGE), cursor: None };
     loop {
         let projects = identity.list_projects(scope, &page).await?;
-        if projects.data.iter().any(|project| places::is_marked(&project.metadata)) {
-            let message = "this tenant has sample data already; remove it first with `loam db clean`";
+        if projects.data.iter().any(|project| catalog::is_marked(&project.metadata)) {
+            let message = "this tenant already has sample data; remove it first with `loam db clean`";
             return Err(Error::new(Kind::Conflict, "already_exists", message));
         }
         if projects.next_cursor.is_none() {
@@ -106,17 +106,17 @@ async fn refuse_second(identity: &Identity, scope: &Scope) -> Result<()> {
     }
 }
 
-/// Makes conversations, one batch after the other.
-struct Maker {
+/// Generates conversations in batches.
+struct Generator {
     plan: Plan,
-    times: Times,
+    schedule: Schedule,
     people: Vec<Person>,
-    places: Places,
+    catalog: Catalog,
     ids: Ids,
 }
 
-impl Maker {
-    /// Ends early when nobody takes the batches any more.
+impl Generator {
+    /// Stops early if the receiver is closed.
     fn run(mut self, batches: &mpsc::Sender<Vec<Conversation>>) {
         let (mut batch, mut messages) = (Vec::new(), 0);
         for number in 0..self.plan.sessions {
@@ -131,42 +131,47 @@ impl Maker {
             }
         }
         if !batch.is_empty() {
-            // nobody takes it: whoever stopped listening knows why
+            // a closed receiver means that writing failed, which is reported there
             _ = batches.blocking_send(batch);
         }
     }
 
     fn conversation(&mut self, number: u64) -> Conversation {
         let (turns, mut rng) = self.plan.turns(number);
-        let setting = Setting {
-            begins: self.times.of(number, self.plan.sessions, &mut rng),
-            person: people::speaker(&self.people, number, self.plan.sessions, &mut rng),
-            places: &self.places,
-            until: self.times.until(),
+        let spec = ConversationSpec {
+            starts_at: self.schedule.of(number, self.plan.sessions, &mut rng),
+            person: users::pick_user(&self.people, number, self.plan.sessions, &mut rng),
+            catalog: &self.catalog,
+            until: self.schedule.until(),
         };
-        conversation::make(&setting, &turns, &mut self.ids, &mut rng)
+        conversation::generate(&spec, &turns, &mut self.ids, &mut rng)
     }
 }
 
 async fn write_people(db: &Db, scope: &Scope, people: &[Person]) -> Result<()> {
-    for some in people.chunks(USERS) {
+    for chunk in people.chunks(USERS) {
         let tx = db.system_write(scope).await?;
-        tx.bulk(rows::users(scope.tenant(), some)).await?;
-        tx.bulk(rows::preferences(scope.tenant(), some)).await?;
+        tx.bulk(rows::users(scope.tenant(), chunk)).await?;
+        tx.bulk(rows::preferences(scope.tenant(), chunk)).await?;
         tx.commit().await?;
     }
     Ok(())
 }
 
-async fn write(parts: &Parts, scope: &Scope, mut batch: Vec<Conversation>, made: &mut Made) -> Result<()> {
+async fn write(
+    parts: &Parts,
+    scope: &Scope,
+    mut batch: Vec<Conversation>,
+    created: &mut Created,
+) -> Result<()> {
     let tenant: TenantId = scope.tenant();
     let calls: Vec<_> = batch.iter_mut().flat_map(|c| std::mem::take(&mut c.calls)).collect();
     let count = |of: fn(&Conversation) -> usize| batch.iter().map(|c| of(c) as u64).sum::<u64>();
-    made.sessions += batch.len() as u64;
-    made.turns += count(|c| c.turns.len());
-    made.messages += count(|c| c.messages.len());
-    made.tool_calls += count(|c| c.tool_calls.len());
-    made.llm_calls += calls.len() as u64;
+    created.sessions += batch.len() as u64;
+    created.turns += count(|c| c.turns.len());
+    created.messages += count(|c| c.messages.len());
+    created.tool_calls += count(|c| c.tool_calls.len());
+    created.llm_calls += calls.len() as u64;
     let tx = parts.db.system_write(scope).await?;
     for rows in [rows::sessions, rows::turns, rows::messages, rows::tool_calls] {
         tx.bulk(rows(tenant, &batch)).await?;

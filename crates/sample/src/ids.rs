@@ -1,7 +1,7 @@
-//! Ids that say that they are of a sample: UUIDv7 of the moment of their row, with a mark in place of chance.
+//! IDs that identify sample data: UUIDv7 with the time of their row, and a mark instead of random bits.
 //!
-//! 48 bits of time and 26 of a counter make them unique, 48 bits are the mark. That a real id has it by chance is as
-//! likely as guessing three lottery draws in a row.
+//! 48 bits of time and 26 bits of a counter make them unique; 48 bits are the mark. A random ID has the mark with a
+//! probability of 2⁻⁴⁸.
 
 use chrono::{DateTime, Utc};
 use loam_kernel::{NodeId, first_id_at};
@@ -12,26 +12,27 @@ const MARK: u128 = 0x7361_6d70_6c65;
 const MARK_MASK: u128 = (1 << 48) - 1;
 const VERSION_AND_VARIANT: u128 = (0x7 << 76) | (0b10 << 62);
 
-/// The node that the sample's calls were made by.
+/// The node of the sample's calls.
 pub(crate) const NODE: NodeId = NodeId(Uuid::from_u128(VERSION_AND_VARIANT | MARK));
 
-/// Makes ids, none twice.
+/// Generates unique IDs.
 #[derive(Debug, Default)]
 pub(crate) struct Ids {
-    made: u128,
+    count: u128,
 }
 
 impl Ids {
-    /// An id of a moment; later ones of the same moment sort behind it, but for one in 67 million.
+    /// An ID with a timestamp. IDs with the same timestamp sort in order of generation, unless the counter wraps (at 67
+    /// million).
     pub(crate) fn at<T: From<Uuid>>(&mut self, at: DateTime<Utc>) -> T {
-        self.made += 1;
-        let (high, low) = ((self.made >> 14) & 0xfff, self.made & 0x3fff);
+        self.count += 1;
+        let (high, low) = ((self.count >> 14) & 0xfff, self.count & 0x3fff);
         let id = first_id_at(at).as_u128() | VERSION_AND_VARIANT | (high << 64) | (low << 48) | MARK;
         T::from(Uuid::from_u128(id))
     }
 }
 
-/// Whether an id is of a sample.
+/// Whether an ID belongs to sample data.
 pub(crate) fn is_sample(id: Uuid) -> bool {
     id.as_u128() & MARK_MASK == MARK && id.get_version_num() == 7
 }
@@ -45,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_has_its_moment_and_its_mark_and_is_made_once() {
+    fn ids_have_their_time_and_mark_and_are_unique() {
         let at = DateTime::from_timestamp_micros(1_780_000_000_123_456).expect("a time");
         let mut ids = Ids::default();
         let made: Vec<Uuid> = (0..200_000).map(|_| ids.at(at)).collect();
@@ -58,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn a_real_id_is_not_taken_for_one() {
+    fn other_ids_are_not_recognized() {
         let clock = Clock::system();
         assert!((0..10_000).all(|_| !is_sample(clock.id())));
         assert!(!is_sample(Uuid::nil()) && !is_sample(Uuid::max()));

@@ -1,47 +1,47 @@
-//! A data set that reads and weighs like a real one: months of conversations in Chinese and English, the calls that
-//! answered them, and what these cost. Demos, benchmarks and tests run on it.
+//! A sample data set with realistic content and volume: months of conversations in Chinese and English, with their model
+//! calls and costs. Used by demos, benchmarks and tests.
 //!
-//! Belongs here: making it, telling it apart from what is real, and removing it again. Does not belong here: anything
-//! that a server needs to run.
+//! Belongs here: generating, identifying and removing sample data. Does not belong here: anything that a server needs to
+//! run.
 //!
-//! The same options give the same conversations. Every id that is made here can be told by looking at it ([`ids`]), so
-//! that nothing else is ever removed.
+//! The same options give the same conversations. Sample data is identified by its IDs ([`ids`]), so that nothing else is
+//! removed.
 
+mod catalog;
 mod clean;
 mod conversation;
 mod fill;
 mod ids;
-mod measures;
-mod people;
-mod places;
+mod model_profile;
+mod plan;
 mod rows;
-mod talk;
-mod times;
+mod schedule;
 mod topics;
+mod users;
 
 use chrono::{DateTime, Utc};
 
-pub use clean::{Cleaned, clean};
-pub use fill::{Made, Parts, fill};
+pub use clean::{Removed, clean};
+pub use fill::{Created, Parts, fill};
 
-/// How much to make.
+/// Size of the data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Size {
-    /// So many sessions.
+    /// Number of sessions.
     Sessions(u64),
-    /// So many messages, exactly.
+    /// Exact number of messages.
     Messages(u64),
 }
 
-/// What to make.
+/// Options of the data set.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// How much.
+    /// Size.
     pub size: Size,
-    /// Over how many months.
+    /// Number of months that it covers.
     pub months: u32,
-    /// Up to when: nothing is later.
+    /// End of the covered time.
     pub until: DateTime<Utc>,
-    /// What makes one data set differ from another.
+    /// Seed of the random generator.
     pub seed: u64,
 }

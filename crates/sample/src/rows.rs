@@ -1,4 +1,4 @@
-//! From conversations to columns.
+//! Converts conversations to columns for bulk inserts.
 
 use chrono::{DateTime, Utc};
 use loam_conversation::chat_sessions::entity::SessionStatus;
@@ -10,9 +10,9 @@ use uuid::Uuid;
 
 use crate::conversation::Conversation;
 use crate::ids::NODE;
-use crate::people::Person;
+use crate::users::Person;
 
-/// Rows of a kind, and one column after the other of them.
+/// Rows of a table, from which columns are built.
 struct Table<'a, T>(TenantId, Vec<&'a T>);
 
 impl<T> Table<'_, T> {
@@ -51,7 +51,7 @@ impl<T> Table<'_, T> {
 pub(crate) fn users(tenant: TenantId, people: &[Person]) -> Bulk {
     let table = Table(tenant, people.iter().collect());
     let metadata = |person: &Person| {
-        Some(json!({ crate::places::MARK: true, "language": person.language.code() }).to_string())
+        Some(json!({ crate::catalog::MARK: true, "language": person.language.code() }).to_string())
     };
     let columns = vec![
         ("id", table.uuid(|person| Some(person.id.0))),
@@ -67,7 +67,7 @@ pub(crate) fn users(tenant: TenantId, people: &[Person]) -> Bulk {
     table.rows("users", columns)
 }
 
-/// What the users have set.
+/// The preferences of the users.
 pub(crate) fn preferences(tenant: TenantId, people: &[Person]) -> Bulk {
     type Row<'a> = (&'a Person, &'a (Uuid, &'static str, Value));
     let rows: Vec<Row<'_>> =
@@ -84,9 +84,9 @@ pub(crate) fn preferences(tenant: TenantId, people: &[Person]) -> Bulk {
     table.rows("user_preferences", columns)
 }
 
-/// The conversations' own rows.
-pub(crate) fn sessions(tenant: TenantId, made: &[Conversation]) -> Bulk {
-    let table = Table(tenant, made.iter().collect());
+/// The chat sessions.
+pub(crate) fn sessions(tenant: TenantId, conversations: &[Conversation]) -> Bulk {
+    let table = Table(tenant, conversations.iter().collect());
     let last = |c: &Conversation| c.messages.last().map_or(c.session.created_at, |m| m.created_at);
     let first = |c: &Conversation| c.messages.first().map_or(c.session.created_at, |m| m.created_at);
     let columns = vec![
@@ -112,8 +112,9 @@ pub(crate) fn sessions(tenant: TenantId, made: &[Conversation]) -> Bulk {
 }
 
 /// The turns.
-pub(crate) fn turns(tenant: TenantId, made: &[Conversation]) -> Bulk {
-    let rows: Vec<_> = made.iter().flat_map(|c| c.turns.iter().map(move |turn| (&c.session, turn))).collect();
+pub(crate) fn turns(tenant: TenantId, conversations: &[Conversation]) -> Bulk {
+    let rows: Vec<_> =
+        conversations.iter().flat_map(|c| c.turns.iter().map(move |turn| (&c.session, turn))).collect();
     let table = Table(tenant, rows.iter().collect());
     let NodeId(node) = NODE;
     let columns = vec![
@@ -125,7 +126,7 @@ pub(crate) fn turns(tenant: TenantId, made: &[Conversation]) -> Bulk {
         ("assistant_message_id", table.uuid(|(_, turn)| turn.answer.map(|id| id.0))),
         ("state", table.text(|(_, turn)| Some(turn.state.to_value()))),
         ("model", table.text(|(session, _)| Some(session.model.to_owned()))),
-        ("input", table.json(|(session, _)| Some(asked(session.user.0)))),
+        ("input", table.json(|(session, _)| Some(turn_input(session.user.0)))),
         ("llm_call_id", table.uuid(|(_, turn)| turn.call.map(|id| id.0))),
         ("node_id", table.uuid(|_| Some(node))),
         ("error", table.text(|(_, turn)| turn.error.clone())),
@@ -138,14 +139,14 @@ pub(crate) fn turns(tenant: TenantId, made: &[Conversation]) -> Bulk {
     table.rows("turns", columns)
 }
 
-/// What is left of a turn's input once the question is a message.
-fn asked(sender: Uuid) -> String {
+/// The stored input of a turn after the question was stored as a message.
+fn turn_input(sender: Uuid) -> String {
     format!(r#"{{"content":null,"follows":"head","settings":{{}},"metadata":{{}},"sender":"{sender}"}}"#)
 }
 
 /// The messages.
-pub(crate) fn messages(tenant: TenantId, made: &[Conversation]) -> Bulk {
-    let rows: Vec<_> = made
+pub(crate) fn messages(tenant: TenantId, conversations: &[Conversation]) -> Bulk {
+    let rows: Vec<_> = conversations
         .iter()
         .flat_map(|c| {
             c.messages.iter().zip(1_u64..).map(move |(message, number)| (&c.session, message, number))
@@ -165,8 +166,8 @@ pub(crate) fn messages(tenant: TenantId, made: &[Conversation]) -> Bulk {
         ("tool_calls", table.json(|(_, m, _)| m.tool_calls.as_ref().map(Value::to_string))),
         ("tool_call_id", table.text(|(_, m, _)| m.tool_call_id.clone())),
         ("model", table.text(|(session, m, _)| m.call.map(|_| session.model.to_owned()))),
-        ("prompt_tokens", table.int(|(_, m, _)| m.tokens.map(|(read, _)| read))),
-        ("completion_tokens", table.int(|(_, m, _)| m.tokens.map(|(_, written)| written))),
+        ("prompt_tokens", table.int(|(_, m, _)| m.tokens.map(|(input, _)| input))),
+        ("completion_tokens", table.int(|(_, m, _)| m.tokens.map(|(_, output)| output))),
         ("llm_call_id", table.uuid(|(_, m, _)| m.call.map(|id| id.0))),
         ("finish_reason", table.text(|(_, m, _)| m.finish.map(|finish| finish.to_value()))),
         ("metadata", table.json(|_| Some("{}".to_owned()))),
@@ -176,26 +177,26 @@ pub(crate) fn messages(tenant: TenantId, made: &[Conversation]) -> Bulk {
     table.rows("messages", columns)
 }
 
-/// The uses of tools.
-pub(crate) fn tool_calls(tenant: TenantId, made: &[Conversation]) -> Bulk {
+/// The tool calls.
+pub(crate) fn tool_calls(tenant: TenantId, conversations: &[Conversation]) -> Bulk {
     let rows: Vec<_> =
-        made.iter().flat_map(|c| c.tool_calls.iter().map(move |used| (&c.session, used))).collect();
+        conversations.iter().flat_map(|c| c.tool_calls.iter().map(move |call| (&c.session, call))).collect();
     let table = Table(tenant, rows.iter().collect());
     let columns = vec![
-        ("id", table.uuid(|(_, used)| Some(used.id))),
+        ("id", table.uuid(|(_, call)| Some(call.id))),
         ("session_id", table.uuid(|(session, _)| Some(session.id.0))),
-        ("turn_id", table.uuid(|(_, used)| Some(used.turn.0))),
-        ("message_id", table.uuid(|(_, used)| Some(used.message.0))),
-        ("llm_call_id", table.uuid(|(_, used)| Some(used.call.0))),
+        ("turn_id", table.uuid(|(_, call)| Some(call.turn.0))),
+        ("message_id", table.uuid(|(_, call)| Some(call.message.0))),
+        ("llm_call_id", table.uuid(|(_, call)| Some(call.call.0))),
         ("user_id", table.uuid(|(session, _)| Some(session.user.0))),
-        ("call_id", table.text(|(_, used)| Some(used.call_id.clone()))),
-        ("tool_name", table.text(|(_, used)| Some(used.name.to_owned()))),
-        ("tool_args", table.text(|(_, used)| Some(used.arguments.clone()))),
-        ("result", table.text(|(_, used)| Some(used.result.clone()))),
+        ("call_id", table.text(|(_, call)| Some(call.call_id.clone()))),
+        ("tool_name", table.text(|(_, call)| Some(call.name.to_owned()))),
+        ("tool_args", table.text(|(_, call)| Some(call.arguments.clone()))),
+        ("result", table.text(|(_, call)| Some(call.result.clone()))),
         ("status", table.text(|_| Some("succeeded".to_owned()))),
-        ("duration_ms", table.int(|(_, used)| u64::try_from(used.duration_ms).ok())),
-        ("created_at", table.time(|(_, used)| used.created_at)),
-        ("updated_at", table.time(|(_, used)| used.created_at)),
+        ("duration_ms", table.int(|(_, call)| u64::try_from(call.duration_ms).ok())),
+        ("created_at", table.time(|(_, call)| call.created_at)),
+        ("updated_at", table.time(|(_, call)| call.created_at)),
     ];
     table.rows("tool_calls", columns)
 }

@@ -1,4 +1,4 @@
-//! What is talked about: templates with slots, a file for each domain and language.
+//! Topics of conversations: templates with slots, one file per domain and language.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -17,7 +17,7 @@ pub(crate) enum Language {
 }
 
 impl Language {
-    /// As its users' browsers name it.
+    /// Language code, as in `Accept-Language`.
     pub(crate) fn code(self) -> &'static str {
         match self {
             Self::Zh => "zh",
@@ -26,25 +26,25 @@ impl Language {
     }
 }
 
-/// What people ask, and what they are answered.
+/// A question and its answer.
 pub(crate) type Exchange = (String, String);
 
 /// A kind of conversation.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Topic {
-    /// The application that it is held with: see `places.rs`.
+    /// Domain of the project: see `catalog.rs`.
     pub(crate) domain: String,
     pub(crate) language: Language,
-    /// What the model is told first.
+    /// System prompt.
     pub(crate) system: String,
-    /// The values that a slot can have; `#` becomes a digit.
+    /// Possible values of each slot; `#` becomes a digit.
     pub(crate) slots: BTreeMap<String, Vec<String>>,
     pub(crate) titles: Vec<String>,
     pub(crate) openings: Vec<Exchange>,
     pub(crate) exchanges: Vec<Exchange>,
     pub(crate) closings: Vec<Exchange>,
-    /// What an answer may go on with.
+    /// Optional additions to an answer.
     pub(crate) details: Vec<String>,
     pub(crate) tool: Tool,
 }
@@ -81,15 +81,15 @@ pub(crate) fn all() -> &'static [Topic] {
     &TOPICS
 }
 
-/// One of some.
-pub(crate) fn pick<'a, T>(rng: &mut Rng, of: &'a [T]) -> &'a T {
-    &of[rng.usize(..of.len())]
+/// A random element.
+pub(crate) fn pick<'a, T>(rng: &mut Rng, items: &'a [T]) -> &'a T {
+    &items[rng.usize(..items.len())]
 }
 
-/// The values of a conversation's slots: the same from its first message to its last.
-pub(crate) struct Filling(Vec<(&'static str, String)>);
+/// The values of the slots, constant within a conversation.
+pub(crate) struct SlotValues(Vec<(&'static str, String)>);
 
-impl Filling {
+impl SlotValues {
     pub(crate) fn new(topic: &'static Topic, rng: &mut Rng) -> Self {
         let slots = topic.slots.iter().map(|(name, values)| {
             let value = digits(pick(rng, values).as_str(), rng);
@@ -98,7 +98,7 @@ impl Filling {
         Self(slots.collect())
     }
 
-    /// The template with its slots filled. A brace that belongs to no slot stays.
+    /// Fills the slots of a template. Braces that do not belong to a slot are kept.
     pub(crate) fn fill(&self, template: &str) -> String {
         let mut text = String::with_capacity(template.len() + 32);
         let mut rest = template;
@@ -120,7 +120,7 @@ impl Filling {
         text
     }
 
-    /// The same of what a tool is told or says, which has digits of its own.
+    /// Fills a template of a tool's arguments or result, with fresh random digits.
     pub(crate) fn fill_data(&self, template: &str, rng: &mut Rng) -> String {
         digits(&self.fill(template), rng)
     }
@@ -136,25 +136,25 @@ mod tests {
 
     fn texts(topic: &Topic) -> Vec<&String> {
         let exchanges = [&topic.openings, &topic.exchanges, &topic.closings].into_iter().flatten();
-        let spoken =
+        let dialogue =
             exchanges.chain([&topic.tool.exchange]).flat_map(|(question, answer)| [question, answer]);
         let tool = [&topic.tool.arguments, &topic.tool.result];
-        spoken.chain(&topic.titles).chain(&topic.details).chain(tool).chain([&topic.system]).collect()
+        dialogue.chain(&topic.titles).chain(&topic.details).chain(tool).chain([&topic.system]).collect()
     }
 
     #[test]
-    fn every_slot_is_filled_and_every_tool_speaks_json() {
+    fn every_slot_is_filled_and_tool_data_is_json() {
         for topic in all() {
             for seed in 0..20 {
                 let mut rng = Rng::with_seed(seed);
-                let filling = Filling::new(topic, &mut rng);
+                let slots = SlotValues::new(topic, &mut rng);
                 for template in texts(topic) {
-                    let text = filling.fill(template);
-                    let left = topic.slots.keys().find(|slot| text.contains(&format!("{{{slot}}}")));
-                    assert!(left.is_none() && !text.trim().is_empty(), "{text}");
+                    let text = slots.fill(template);
+                    let unfilled = topic.slots.keys().find(|slot| text.contains(&format!("{{{slot}}}")));
+                    assert!(unfilled.is_none() && !text.trim().is_empty(), "{text}");
                 }
                 for template in [&topic.tool.arguments, &topic.tool.result] {
-                    let text = filling.fill_data(template, &mut rng);
+                    let text = slots.fill_data(template, &mut rng);
                     serde_json::from_str::<serde_json::Value>(&text).expect(&text);
                 }
             }
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn no_template_names_a_slot_that_its_topic_does_not_have() {
+    fn templates_only_use_slots_of_their_topic() {
         for topic in all() {
             for template in texts(topic).into_iter().filter(|text| !text.starts_with('{')) {
                 for part in template.split('{').skip(1) {
@@ -175,10 +175,10 @@ mod tests {
     }
 
     #[test]
-    fn both_languages_have_every_domain() {
-        let of = |language| -> Vec<&str> {
+    fn every_domain_has_both_languages() {
+        let domains = |language| -> Vec<&str> {
             all().iter().filter(|t| t.language == language).map(|t| t.domain.as_str()).collect()
         };
-        assert_eq!(of(Language::Zh), of(Language::En));
+        assert_eq!(domains(Language::Zh), domains(Language::En));
     }
 }

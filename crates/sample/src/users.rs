@@ -1,4 +1,4 @@
-//! Who talks: the users, more of them from month to month, and what some of them prefer.
+//! Generates users, growing from month to month, and the preferences of some of them.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use fastrand::Rng;
@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::ids::Ids;
-use crate::times::Times;
+use crate::schedule::Schedule;
 use crate::topics::{Language, pick};
 
-/// Conversations for each user, about.
-const SESSIONS_EACH: u64 = 20;
-const FEWEST: u64 = 8;
-const MOST: u64 = 20_000;
+/// Average number of conversations per user.
+const SESSIONS_PER_USER: u64 = 20;
+const MIN_USERS: u64 = 8;
+const MAX_USERS: u64 = 20_000;
 
 const ZH_FAMILY: [(&str, &str); 20] = [
     ("王", "wang"),
@@ -77,39 +77,40 @@ pub(crate) struct Person {
     pub(crate) username: String,
     pub(crate) full_name: String,
     pub(crate) created_at: DateTime<Utc>,
-    /// Key and value of what they have set.
+    /// ID, key and value of the preferences that they have set.
     pub(crate) preferences: Vec<(Uuid, &'static str, Value)>,
 }
 
-/// The users of so many conversations, in the order in which they came.
-pub(crate) fn people(sessions: u64, times: &Times, ids: &mut Ids, rng: &mut Rng) -> Vec<Person> {
-    let all = (sessions / SESSIONS_EACH).clamp(FEWEST, MOST);
-    (0..all)
-        .map(|number| person(number, times.of(number * sessions / all, sessions, rng), ids, rng))
+/// Generates the users for a number of conversations, in order of creation.
+pub(crate) fn generate(sessions: u64, schedule: &Schedule, ids: &mut Ids, rng: &mut Rng) -> Vec<Person> {
+    let count = (sessions / SESSIONS_PER_USER).clamp(MIN_USERS, MAX_USERS);
+    (0..count)
+        .map(|number| person(number, schedule.of(number * sessions / count, sessions, rng), ids, rng))
         .collect()
 }
 
-/// Who begins conversation `number` of `all`: one who was there by then, some far more often than others.
-pub(crate) fn speaker<'a>(people: &'a [Person], number: u64, all: u64, rng: &mut Rng) -> &'a Person {
-    let there = (people.len() as u64 * number / all.max(1)).max(1);
+/// The user of conversation `number` of `all`: one who exists by then; some are far more active than others.
+pub(crate) fn pick_user<'a>(people: &'a [Person], number: u64, all: u64, rng: &mut Rng) -> &'a Person {
+    let existing = (people.len() as u64 * number / all.max(1)).max(1);
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         clippy::cast_precision_loss,
         reason = "an index below the number of users"
     )]
-    let index = (there as f64 * rng.f64().powf(1.7)) as usize;
+    let index = (existing as f64 * rng.f64().powf(1.7)) as usize;
     &people[index.min(people.len() - 1)]
 }
 
 fn person(number: u64, first: DateTime<Utc>, ids: &mut Ids, rng: &mut Rng) -> Person {
-    // they sign up, then talk
+    // the account is created before the first conversation
     let created_at = first - TimeDelta::seconds(rng.i64(60..900));
     let language = if rng.f64() < 0.6 { Language::Zh } else { Language::En };
     let (full_name, name) = match language {
         Language::Zh => {
-            let ((family, spelt), (given, sounds)) = (pick(rng, &ZH_FAMILY), pick(rng, &ZH_GIVEN));
-            (format!("{family}{given}"), format!("{sounds}.{spelt}"))
+            let ((family, family_latin), (given, given_latin)) =
+                (pick(rng, &ZH_FAMILY), pick(rng, &ZH_GIVEN));
+            (format!("{family}{given}"), format!("{given_latin}.{family_latin}"))
         }
         Language::En => {
             let (given, family) = (pick(rng, &EN_GIVEN), pick(rng, &EN_FAMILY));
@@ -117,17 +118,17 @@ fn person(number: u64, first: DateTime<Utc>, ids: &mut Ids, rng: &mut Rng) -> Pe
         }
     };
     let mut preferences = Vec::new();
-    let mut prefer = |key, value| preferences.push((ids.at(created_at), key, value));
+    let mut add_preference = |key, value| preferences.push((ids.at(created_at), key, value));
     if rng.f64() < 0.35 {
-        prefer("notification_prefs", json!({ "email": rng.bool(), "push": rng.bool() }));
+        add_preference("notification_prefs", json!({ "email": rng.bool(), "push": rng.bool() }));
     }
     if rng.f64() < 0.3 {
         let threshold = f64::from(rng.u8(50..=95)) / 100.0;
         let language = if language == Language::Zh { "zh-CN" } else { "en" };
-        prefer("ai_settings", json!({ "confidence_threshold": threshold, "language": language }));
+        add_preference("ai_settings", json!({ "confidence_threshold": threshold, "language": language }));
     }
     if rng.f64() < 0.4 {
-        prefer("theme", json!(pick(rng, &["dark", "light", "system"])));
+        add_preference("theme", json!(pick(rng, &["dark", "light", "system"])));
     }
     Person {
         id: ids.at(created_at),

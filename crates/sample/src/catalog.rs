@@ -1,4 +1,4 @@
-//! Where it is talked: projects, providers and prices. They are made as anybody makes them, and moved back in time.
+//! The projects, providers and prices of the sample. They are created through the services, then backdated.
 
 use chrono::{DateTime, Utc};
 use fastrand::Rng;
@@ -15,13 +15,13 @@ use loam_kernel::{AiProviderId, ProjectId, Result, Scope};
 use sea_orm::{ColumnTrait, QueryFilter};
 use serde_json::{Map, Value, json};
 
-use crate::measures::Pace;
+use crate::model_profile::ModelProfile;
 use crate::topics::Language;
 
-/// The field of `metadata` that marks what is of a sample.
+/// The field of `metadata` that marks sample data.
 pub(crate) const MARK: &str = "sample";
 
-/// The domain of its topics, its name, and what it is made with.
+/// Domain of its topics, name, and framework.
 const PROJECTS: [(&str, &str, &str); 5] = [
     ("support", "Support desk (sample)", "fastapi"),
     ("shop", "Shopping assistant (sample)", "django"),
@@ -33,8 +33,8 @@ const PROJECTS: [(&str, &str, &str); 5] = [
 const OPENAI: &str = "sample-openai";
 const OLLAMA: &str = "sample-ollama";
 
-/// Provider, model, dollars a million tokens (read, read from the cache, written), tokens a second, microseconds to the
-/// first, and how often it is chosen in Chinese and in English.
+/// Provider, model, dollars per million tokens (input, cached input, output), tokens per second, microseconds to the first
+/// token, and the share of Chinese and of English conversations.
 type ModelLine = (&'static str, &'static str, Option<(f64, f64, f64)>, f64, f64, [f64; 2]);
 const MODELS: [ModelLine; 4] = [
     (OPENAI, "gpt-4o-mini", Some((0.15, 0.075, 0.6)), 85.0, 420_000.0, [0.25, 0.5]),
@@ -43,47 +43,47 @@ const MODELS: [ModelLine; 4] = [
     (OLLAMA, "llama3.1:8b", None, 34.0, 330_000.0, [0.1, 0.2]),
 ];
 
-/// A model at its provider.
+/// A model of a provider.
 #[derive(Clone, Debug)]
-pub(crate) struct Place {
+pub(crate) struct ModelChoice {
     pub(crate) provider_id: AiProviderId,
     pub(crate) provider: &'static str,
     pub(crate) model: &'static str,
-    pub(crate) pace: Pace,
-    chosen: [f64; 2],
+    pub(crate) profile: ModelProfile,
+    shares: [f64; 2],
 }
 
-/// All of them.
+/// All projects and models.
 #[derive(Clone, Debug)]
-pub(crate) struct Places {
+pub(crate) struct Catalog {
     projects: Vec<(&'static str, ProjectId)>,
-    models: Vec<Place>,
+    models: Vec<ModelChoice>,
 }
 
-impl Places {
-    /// The project that conversations of a domain are held with.
+impl Catalog {
+    /// The project of a domain.
     pub(crate) fn project(&self, domain: &str) -> Option<ProjectId> {
         self.projects.iter().find(|(name, _)| *name == domain).map(|(_, id)| *id)
     }
 
-    /// The model that answers somebody.
-    pub(crate) fn model(&self, language: Language, rng: &mut Rng) -> &Place {
+    /// A random model for a language.
+    pub(crate) fn model(&self, language: Language, rng: &mut Rng) -> &ModelChoice {
         let column = usize::from(language == Language::En);
-        let mut left = rng.f64();
-        let chosen = self.models.iter().find(|place| {
-            left -= place.chosen[column];
-            left < 0.0
+        let mut rest = rng.f64();
+        let chosen = self.models.iter().find(|model| {
+            rest -= model.shares[column];
+            rest < 0.0
         });
         chosen.unwrap_or(&self.models[0])
     }
 
-    /// How many projects and providers there are.
+    /// Numbers of projects and providers.
     pub(crate) fn count(&self) -> (u64, u64) {
         (self.projects.len() as u64, 2)
     }
 }
 
-/// Whether something is of a sample, by its metadata.
+/// Whether metadata marks sample data.
 pub(crate) fn is_marked(metadata: &Value) -> bool {
     metadata[MARK] == true
 }
@@ -92,15 +92,15 @@ fn mark() -> Map<String, Value> {
     Map::from_iter([(MARK.to_owned(), json!(true))])
 }
 
-/// Makes them, as if they had been there since `from`.
-pub(crate) async fn make(
+/// Creates projects, providers and prices, backdated to `from`.
+pub(crate) async fn create(
     db: &Db,
     identity: &Identity,
     gateway: &Gateway,
     scope: &Scope,
     from: DateTime<Utc>,
-) -> Result<Places> {
-    let mut made = Vec::new();
+) -> Result<Catalog> {
+    let mut projects = Vec::new();
     for (domain, name, framework) in PROJECTS {
         let new = ProjectCreate {
             name: name.to_owned(),
@@ -113,12 +113,12 @@ pub(crate) async fn make(
             deadline: None,
             metadata: mark(),
         };
-        made.push((domain, identity.create_project(scope, new).await?.row.id));
+        projects.push((domain, identity.create_project(scope, new).await?.row.id));
     }
     let openai = provider(gateway, scope, OPENAI, "openai").await?;
     let ollama = provider(gateway, scope, OLLAMA, "ollama").await?;
     let mut models = Vec::new();
-    for (provider, model, price, speed, first, chosen) in MODELS {
+    for (provider, model, price, speed, first_token_us, shares) in MODELS {
         let price = match price {
             Some((input, cached, output)) => {
                 let new = ModelPriceCreate {
@@ -134,20 +134,20 @@ pub(crate) async fn make(
             None => None,
         };
         let provider_id = if provider == OPENAI { openai } else { ollama };
-        let pace = Pace { price, speed, first, caches: price.is_some() };
-        models.push(Place { provider_id, provider, model, pace, chosen });
+        let profile = ModelProfile { price, speed, first_token_us, caches: price.is_some() };
+        models.push(ModelChoice { provider_id, provider, model, profile, shares });
     }
     let tx = db.write(scope).await?;
-    let ids = made.iter().map(|(_, id)| *id);
-    let old = tx.update_many::<projects::Entity>().set(projects::Column::CreatedAt, from);
-    old.filter(projects::Column::Id.is_in(ids)).exec().await?;
-    let old = tx.update_many::<providers::Entity>().set(providers::Column::CreatedAt, from);
-    old.filter(providers::Column::Id.is_in([openai, ollama])).exec().await?;
+    let ids = projects.iter().map(|(_, id)| *id);
+    let update = tx.update_many::<projects::Entity>().set(projects::Column::CreatedAt, from);
+    update.filter(projects::Column::Id.is_in(ids)).exec().await?;
+    let update = tx.update_many::<providers::Entity>().set(providers::Column::CreatedAt, from);
+    update.filter(providers::Column::Id.is_in([openai, ollama])).exec().await?;
     tx.commit().await?;
-    Ok(Places { projects: made, models })
+    Ok(Catalog { projects, models })
 }
 
-/// One that can't be called: it has no secret, and nobody wants a demo's traffic.
+/// Creates a provider that cannot be called: it is inactive and has no secret.
 async fn provider(gateway: &Gateway, scope: &Scope, name: &str, kind: &str) -> Result<AiProviderId> {
     let models: Vec<&str> = MODELS.iter().filter(|line| line.0 == name).map(|line| line.1).collect();
     let new = AiProviderCreate {
@@ -167,7 +167,7 @@ mod tests {
     use crate::topics;
 
     #[test]
-    fn every_domain_has_a_project_and_every_choice_of_a_model_adds_up() {
+    fn every_domain_has_a_project_and_shares_of_models_add_up() {
         for topic in topics::all() {
             assert!(PROJECTS.iter().any(|(domain, _, _)| *domain == topic.domain), "{}", topic.domain);
         }

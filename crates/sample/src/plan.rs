@@ -1,29 +1,29 @@
-//! How a conversation goes: how many turns it has, and how each of them ends.
+//! Plans conversations: number of turns, and how each turn ends.
 
 use fastrand::Rng;
 
 use crate::{Options, Size};
 
-/// The most turns a conversation has.
-const MOST: usize = 60;
+/// Maximum number of turns of a conversation.
+const MAX_TURNS: usize = 60;
 
-/// A turn.
+/// The course of a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Turn {
-    /// A question, an answer.
+    /// A question and an answer.
     Plain,
-    /// The model uses a tool first.
+    /// The model calls a tool before it answers.
     Tool,
-    /// The answer was stopped by who asked.
+    /// The user stopped the answer.
     Stopped,
-    /// The server died meanwhile.
+    /// The server crashed during the answer.
     Interrupted,
-    /// The provider failed before it said anything.
+    /// The provider failed before any output.
     Failed,
 }
 
 impl Turn {
-    /// How many messages it leaves.
+    /// Number of messages of the turn.
     pub(crate) fn messages(self) -> u64 {
         match self {
             Self::Plain | Self::Stopped | Self::Interrupted => 2,
@@ -43,9 +43,9 @@ impl Turn {
     }
 }
 
-/// The source of chance for one conversation: whatever happens in it, the others stay as they are.
+/// The random generator of one conversation, independent of the other conversations.
 pub(crate) fn rng_of(seed: u64, number: u64) -> Rng {
-    // from splitmix64: neighbouring numbers must not have neighbouring chances
+    // splitmix64, so that adjacent numbers give unrelated seeds
     let mut mixed = seed.wrapping_add(number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -54,21 +54,21 @@ pub(crate) fn rng_of(seed: u64, number: u64) -> Rng {
 
 /// The turns of a conversation: mostly a handful, sometimes dozens.
 pub(crate) fn turns(rng: &mut Rng) -> Vec<Turn> {
-    let go_on = if rng.f64() < 0.06 { 0.95 } else { 0.74 };
+    let continue_probability = if rng.f64() < 0.06 { 0.95 } else { 0.74 };
     let mut turns = vec![Turn::random(rng)];
-    while turns.len() < MOST && rng.f64() < go_on {
+    while turns.len() < MAX_TURNS && rng.f64() < continue_probability {
         turns.push(Turn::random(rng));
     }
     turns
 }
 
-/// What the whole comes to.
+/// Plan of the data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
     pub(crate) sessions: u64,
     pub(crate) messages: u64,
     seed: u64,
-    /// Messages of the last conversation, where it has to end early.
+    /// Number of messages of the last conversation, which may have to be shortened.
     last: u64,
 }
 
@@ -76,22 +76,22 @@ impl Plan {
     pub(crate) fn new(options: &Options) -> Self {
         let (mut sessions, mut messages, mut last) = (0, 0, 0);
         let enough = |sessions, messages| match options.size {
-            Size::Sessions(wanted) => sessions >= wanted,
-            Size::Messages(wanted) => messages >= wanted,
+            Size::Sessions(requested) => sessions >= requested,
+            Size::Messages(requested) => messages >= requested,
         };
         while !enough(sessions, messages) {
             last = count(&turns(&mut rng_of(options.seed, sessions)));
             sessions += 1;
             messages += last;
         }
-        if let Size::Messages(wanted) = options.size {
-            last -= messages - wanted;
-            messages = wanted;
+        if let Size::Messages(requested) = options.size {
+            last -= messages - requested;
+            messages = requested;
         }
         Self { sessions, messages, seed: options.seed, last }
     }
 
-    /// The turns of a conversation, and the chance that goes on behind them.
+    /// The turns of a conversation, and its random generator.
     pub(crate) fn turns(&self, number: u64) -> (Vec<Turn>, Rng) {
         let mut rng = rng_of(self.seed, number);
         let mut turns = turns(&mut rng);
@@ -106,7 +106,7 @@ fn count(turns: &[Turn]) -> u64 {
     turns.iter().map(|turn| turn.messages()).sum()
 }
 
-/// Leaves turns of exactly so many messages.
+/// Shortens to turns with exactly `messages` messages.
 fn shorten(turns: &mut Vec<Turn>, messages: u64) {
     while count(turns) > messages {
         turns.pop();
@@ -129,21 +129,21 @@ mod tests {
     }
 
     #[test]
-    fn there_are_exactly_as_many_as_were_asked_for() {
+    fn the_requested_size_is_exact() {
         for seed in 0..20 {
-            for wanted in [1, 2, 3, 7, 100, 101, 1234] {
-                let plan = plan(Size::Messages(wanted), seed);
-                let made: u64 = (0..plan.sessions).map(|number| count(&plan.turns(number).0)).sum();
-                assert_eq!((made, plan.messages), (wanted, wanted));
+            for requested in [1, 2, 3, 7, 100, 101, 1234] {
+                let plan = plan(Size::Messages(requested), seed);
+                let total: u64 = (0..plan.sessions).map(|number| count(&plan.turns(number).0)).sum();
+                assert_eq!((total, plan.messages), (requested, requested));
             }
             let plan = plan(Size::Sessions(50), seed);
-            let made: u64 = (0..50).map(|number| count(&plan.turns(number).0)).sum();
-            assert_eq!((plan.sessions, plan.messages), (50, made));
+            let total: u64 = (0..50).map(|number| count(&plan.turns(number).0)).sum();
+            assert_eq!((plan.sessions, plan.messages), (50, total));
         }
     }
 
     #[test]
-    fn conversations_are_of_many_lengths() {
+    fn conversations_vary_in_length() {
         let plan = plan(Size::Sessions(5_000), 3);
         let lengths: Vec<usize> = (0..5_000).map(|number| plan.turns(number).0.len()).collect();
         let mean = lengths.iter().sum::<usize>() / lengths.len();
