@@ -64,7 +64,7 @@ def test_an_incident_is_told_by_webhook_and_letter_once_when_it_opens_and_once_w
     said = told.json
     assert (said["type"], said["event"]["id"], said["rule"]["id"]) == ("alert.opened", event["id"], rule["id"])
     assert said["project"]["name"] == "shop"
-    assert said["summary"] == "traffic is 0 requests a minute, below 1 requests a minute"
+    assert said["summary"] == "traffic is 0 requests per minute, below 1 requests per minute"
     expected = sign(rule["signing_secret"], told.body, int(told.headers["x-loam-timestamp"]))
     assert told.headers["x-loam-signature"] == expected["x-loam-signature"]
     assert len({taken.headers["x-loam-delivery"] for taken in receiver.taken}) == 1, "a repetition can be told"
@@ -88,7 +88,7 @@ def test_an_incident_is_told_by_webhook_and_letter_once_when_it_opens_and_once_w
     eventually(lambda: len(receiver.taken) == 4 and len(mails.taken) == 4, 30)
     said = receiver.taken[-1].json
     assert said["type"] == "alert.resolved"
-    assert said["summary"] == "traffic was 0 requests a minute, below 1 requests a minute; that is over"
+    assert said["summary"] == "traffic was 0 requests per minute, below 1 requests per minute; resolved"
     assert [letter["subject"] for letter in mails.taken[2:]] == ["[resolved] shop: quiet"] * 2
     assert_error(api.call("POST", f"{path}/acknowledge"), 409, "already_resolved")
     assert all(row["state"] == "delivered" for row in api.all("webhook_deliveries"))

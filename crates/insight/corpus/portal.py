@@ -1,9 +1,9 @@
-"""A portal of another make, which the rules were not written against: FastAPI, asynchronous, told in spans as
-OpenTelemetry's instrumentations name them, with layers of libraries between the code and its work.
+"""A portal that was not used when the rules were written: FastAPI, asynchronous, with spans named as by OpenTelemetry's
+instrumentations, and layers of libraries between the code and its work.
 
     python portal.py        # with fastapi and httpx installed
 
-writes `portal.jsonl` anew.
+regenerates `portal.jsonl`.
 """
 
 import asyncio
@@ -29,11 +29,11 @@ def code(name, module="portal.views"):
 
 
 async def orm(statement, seconds=0.004, table="portal"):
-    """A query as SQLAlchemy with its driver is told: twice, under two calls of the library."""
+    """A query as reported by SQLAlchemy and its driver: twice, under two calls of the library."""
     with library("execute", "sqlalchemy.orm.session"), library("_execute_context", "sqlalchemy.engine.base"):
         verb = statement.split()[0]
-        told = {"system": "postgresql", "statement": statement}
-        with T.call(f"{verb} {table}", "database", operation=verb, **told), T.call("cursor.execute", "database", **told):
+        detail = {"system": "postgresql", "statement": statement}
+        with T.call(f"{verb} {table}", "database", operation=verb, **detail), T.call("cursor.execute", "database", **detail):
             await asyncio.sleep(seconds)
 
 
@@ -45,8 +45,8 @@ async def http(method, address, seconds, status=200):
 
 
 async def redis(operation, key, hit=None):
-    told = {} if hit is None else {"hit": hit}
-    with T.call(operation, "cache", system="redis", operation=operation, statement=key, **told):
+    detail = {} if hit is None else {"hit": hit}
+    with T.call(operation, "cache", system="redis", operation=operation, statement=key, **detail):
         await asyncio.sleep(0.0005)
 
 
@@ -63,10 +63,10 @@ def spin(seconds):
 
 
 @app.get("/lazy")
-async def lazy(mended: bool = False):
+async def lazy(fixed: bool = False):
     with code("list_articles"):
         await orm("SELECT id, author_id FROM articles WHERE site = $1 LIMIT 20")
-        if mended:
+        if fixed:
             await orm("SELECT * FROM authors WHERE id = ANY($1)")
             return
         with library("serialize_response", "fastapi.routing"), library("model_dump", "pydantic.main"):
@@ -76,32 +76,32 @@ async def lazy(mended: bool = False):
 
 
 @app.get("/tags")
-async def tags(mended: bool = False):
+async def tags(fixed: bool = False):
     with code("show_tags"):
         await orm("SELECT * FROM posts LIMIT 12")
-        for _ in range(1 if mended else 12):
+        for _ in range(1 if fixed else 12):
             with code("load_tags", "portal.services"), code("fetch", "portal.repositories"):
                 await orm("SELECT * FROM tags JOIN post_tags USING (tag_id) WHERE post_id = $1")
 
 
 @app.get("/stock")
-async def stock(mended: bool = False):
+async def stock(fixed: bool = False):
     with code("write_stock"):
-        for _ in range(1 if mended else 30):
+        for _ in range(1 if fixed else 30):
             await orm("INSERT INTO stock (sku, amount) VALUES ($1, $2)", 0.002)
 
 
 @app.get("/search")
-async def search(mended: bool = False):
+async def search(fixed: bool = False):
     with code("search_articles"), code("run", "portal.repositories"):
-        await orm("SELECT * FROM articles WHERE body ILIKE $1 ORDER BY created_at", 0.01 if mended else 0.35)
+        await orm("SELECT * FROM articles WHERE body ILIKE $1 ORDER BY created_at", 0.01 if fixed else 0.35)
 
 
 @app.get("/dashboard")
-async def dashboard(mended: bool = False):
+async def dashboard(fixed: bool = False):
     with code("dashboard"):
         asks = [http("GET", f"https://{host}.internal/api", random.uniform(0.05, 0.1)) for host in "abcd"]
-        if mended:
+        if fixed:
             await asyncio.gather(*asks)
         else:
             for ask in asks:
@@ -111,10 +111,10 @@ async def dashboard(mended: bool = False):
 
 
 @app.get("/summaries")
-async def summaries(mended: bool = False):
+async def summaries(fixed: bool = False):
     with code("summarise_all"):
         asks = [model(random.uniform(0.1, 0.2)) for _ in range(5)]
-        if mended:
+        if fixed:
             await asyncio.gather(*asks)
         else:
             for ask in asks:
@@ -122,52 +122,52 @@ async def summaries(mended: bool = False):
 
 
 @app.get("/flags")
-async def flags(mended: bool = False):
+async def flags(fixed: bool = False):
     with code("check_flags"):
         for number in range(14):
             with code("is_enabled", "portal.flags"):
-                await redis("GET", "flag:*", hit=mended or number == 3)
-                if not mended and number != 3:
+                await redis("GET", "flag:*", hit=fixed or number == 3)
+                if not fixed and number != 3:
                     await orm("SELECT * FROM flags WHERE name = $1")
 
 
 @app.get("/render")
-async def render(mended: bool = False):
+async def render(fixed: bool = False):
     with code("show_page"):
         await orm("SELECT * FROM pages WHERE id = $1")
         with code("render_markdown", "portal.render"):
-            spin(0.02 if mended else 0.3)
+            spin(0.02 if fixed else 0.3)
 
 
 @app.get("/imports")
-async def imports(mended: bool = False):
+async def imports(fixed: bool = False):
     with code("import_feed"):
         for _ in range(40):
             with contextlib.suppress(LookupError), code("store_entry", "portal.services"), code("author", "portal.people"):
-                if not mended:
+                if not fixed:
                     raise LookupError("no such author")
 
 
 @app.get("/thumbnails")
-async def thumbnails(mended: bool = False):
+async def thumbnails(fixed: bool = False):
     with code("thumbnails"):
         for number in range(6):
             path = f"https://images.internal/resize/{number}"
-            if not mended:
+            if not fixed:
                 await http("GET", path, 0.03)
-        if mended:
+        if fixed:
             await asyncio.gather(*(http("GET", f"https://images.internal/resize/{number}", 0.03) for number in range(6)))
 
 
 @app.get("/menu")
-async def menu(mended: bool = False):
+async def menu(fixed: bool = False):
     async def walk(depth):
         with code("expand_even" if depth % 2 else "expand_odd", "portal.menu"):
             if depth:
                 await walk(depth - 1)
 
     with code("show_menu"):
-        await walk(6 if mended else 140)
+        await walk(6 if fixed else 140)
 
 
 # what looks like a fault, and is none
@@ -223,13 +223,13 @@ async def tree():
 
 @app.get("/pages")
 async def pages():
-    """Each answer says where the next page is, so that none can be asked for before."""
+    """Each response contains the address of the next page, so the requests cannot be concurrent."""
     with code("all_pages"):
         for _ in range(6):
             await http("GET", "https://crm.internal/customers", 0.03)
 
 
-FAULTS = {
+PROBLEMS = {
     "lazy": ("n_plus_one", "views.list_articles"),
     "tags": ("n_plus_one", "views.show_tags"),
     "stock": ("repeated_query", "views.write_stock"),
@@ -261,9 +261,9 @@ def main():
         return tracer.run(program, f"GET {path.split('?')[0]}")
 
     traces = []
-    for name, (rule, function) in FAULTS.items():
+    for name, (rule, function) in PROBLEMS.items():
         traces.append((name, [[rule, f"portal.{function}"]], serve(f"/{name}")))
-        traces.append((f"{name}, mended", [], serve(f"/{name}?mended=true")))
+        traces.append((f"{name}, fixed", [], serve(f"/{name}?fixed=true")))
     traces.extend((name, [], serve(f"/{name}")) for name in CLEAN)
     tracer.write("portal", traces)
 

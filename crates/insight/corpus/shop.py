@@ -1,8 +1,8 @@
-"""A shop with planted faults, each with its mended version: real queries, real requests, real time.
+"""A shop with planted problems, each with a fixed version: real queries, real requests, real time.
 
     python shop.py
 
-writes `shop.jsonl` anew.
+regenerates `shop.jsonl`.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ import tracer
 PATH = __file__
 DATABASE = sqlite3.connect(":memory:", check_same_thread=False)
 CACHE, KEPT = {}, []
-T = None  # the trace under way
+T = None  # the current trace
 
 
 class Server(http.server.BaseHTTPRequestHandler):
@@ -78,7 +78,7 @@ def _cached(key):
         return CACHE.get(key)
 
 
-# a query for each row
+# one query per row
 
 
 def customer_of(order):
@@ -89,11 +89,11 @@ def list_orders():
     return [(order, customer_of(order)) for order in _query("SELECT * FROM orders LIMIT ?", 40)]
 
 
-def list_orders_mended():
+def list_orders_fixed():
     return _query("SELECT * FROM orders JOIN customers ON customers.id = customer_id LIMIT ?", 40)
 
 
-# one query over and over
+# a repeated query
 
 
 def setting(name):
@@ -105,7 +105,7 @@ def render_prices():
         setting("currency")
 
 
-def render_prices_mended():
+def render_prices_fixed():
     return [setting("currency")] * 25
 
 
@@ -116,7 +116,7 @@ def report():
     return _query("SELECT count(*) FROM orders a JOIN orders b ON a.total + b.total = ?", 1.25)
 
 
-def report_mended():
+def report_fixed():
     return _query("SELECT total FROM sums WHERE day = ?", "today")
 
 
@@ -131,16 +131,16 @@ def import_names():
     return match_names([f"w{n}" for n in range(7000)], [f"n{n}" for n in range(2500)])
 
 
-def match_names_mended(wanted, names):
+def match_names_fixed(wanted, names):
     names = set(names)
     return [name for name in wanted if name in names]
 
 
-def import_names_mended():
-    return match_names_mended([f"w{n}" for n in range(7000)], [f"n{n}" for n in range(2500)])
+def import_names_fixed():
+    return match_names_fixed([f"w{n}" for n in range(7000)], [f"n{n}" for n in range(2500)])
 
 
-# a cache that has nothing
+# a cache with misses only
 
 
 def product(number):
@@ -152,11 +152,11 @@ def show_products():
     return [product(number) for number in range(20)]
 
 
-def show_products_mended():
+def show_products_fixed():
     return [product(number) for number in range(20)]
 
 
-# waits one after the other
+# sequential waits
 
 
 def _traced(function):
@@ -198,11 +198,11 @@ async def home():
 
 
 @_traced
-async def home_mended():
+async def home_fixed():
     await asyncio.gather(profile(), basket(), offers())
 
 
-# memory that stays
+# retained memory
 
 
 def remember(rows):
@@ -213,7 +213,7 @@ def export():
     remember(100_000)
 
 
-def export_mended():
+def export_fixed():
     return len([bytes(100_000) for _ in range(400)])
 
 
@@ -228,7 +228,7 @@ def measure_depth():
     return descend(130)
 
 
-def measure_depth_mended():
+def measure_depth_fixed():
     depth = 0
     while depth < 130:
         depth += 1
@@ -255,11 +255,11 @@ def read_rows():
     return total
 
 
-def read_rows_mended():
+def read_rows_fixed():
     return sum(parse(text) for text in ["1"] * 60)
 
 
-# the same again and again
+# repeated calls
 
 
 def convert(amounts):
@@ -267,7 +267,7 @@ def convert(amounts):
         _get(f"{BASE}/late/0.02/rates")
 
 
-def convert_mended(amounts):
+def convert_fixed(amounts):
     _get(f"{BASE}/late/0.02/rates")
     return len(amounts)
 
@@ -282,18 +282,18 @@ def total_of():
         _rate("EUR")
 
 
-def total_of_mended():
+def total_of_fixed():
     _rate("EUR")
 
 
-# servers that are slow
+# slow servers
 
 
 def ask_partner():
     _get(f"{BASE}/late/0.7/stock")
 
 
-def ask_partner_mended():
+def ask_partner_fixed():
     _get(f"{BASE}/late/0.01/stock")
 
 
@@ -301,7 +301,7 @@ def download():
     _get(f"{BASE}/drip/0.7/catalogue")
 
 
-def download_mended():
+def download_fixed():
     _get(f"{BASE}/drip/0.06/catalogue")
 
 
@@ -317,27 +317,27 @@ def _run(name, program, memory=False):
 def main():
     _fill()
     plain = [
-        ("n_plus_one", "n_plus_one", list_orders, list_orders_mended, "list_orders"),
-        ("repeated_query", "repeated_query", render_prices, render_prices_mended, "render_prices"),
-        ("slow_query", "slow_query", report, report_mended, "report"),
-        ("hot_function", "hot_function", import_names, import_names_mended, "match_names"),
-        ("recursion", "deep_recursion", measure_depth, measure_depth_mended, "descend"),
-        ("exceptions", "swallowed_exceptions", read_rows, read_rows_mended, "read_rows"),
-        ("same_request", "repeated_call", lambda: convert(range(7)), lambda: convert_mended(range(7)), "convert"),
-        ("same_arguments", "repeated_call", total_of, total_of_mended, "total_of"),
-        ("first_byte", "slow_first_byte", ask_partner, ask_partner_mended, "ask_partner"),
-        ("download", "external_time", download, download_mended, "download"),
-        ("waits", "sequential_awaits", lambda: asyncio.run(home()), lambda: asyncio.run(home_mended()), "home"),
+        ("n_plus_one", "n_plus_one", list_orders, list_orders_fixed, "list_orders"),
+        ("repeated_query", "repeated_query", render_prices, render_prices_fixed, "render_prices"),
+        ("slow_query", "slow_query", report, report_fixed, "report"),
+        ("hot_function", "hot_function", import_names, import_names_fixed, "match_names"),
+        ("recursion", "deep_recursion", measure_depth, measure_depth_fixed, "descend"),
+        ("exceptions", "swallowed_exceptions", read_rows, read_rows_fixed, "read_rows"),
+        ("same_request", "repeated_call", lambda: convert(range(7)), lambda: convert_fixed(range(7)), "convert"),
+        ("same_arguments", "repeated_call", total_of, total_of_fixed, "total_of"),
+        ("first_byte", "slow_first_byte", ask_partner, ask_partner_fixed, "ask_partner"),
+        ("download", "external_time", download, download_fixed, "download"),
+        ("waits", "sequential_awaits", lambda: asyncio.run(home()), lambda: asyncio.run(home_fixed()), "home"),
     ]
     traces = []
-    for name, rule, program, mended, function in plain:
+    for name, rule, program, fixed, function in plain:
         traces.append((name, [[rule, f"shop.{function}"]], _run(name, program)))
-        traces.append((f"{name}, mended", [], _run(name, mended)))
+        traces.append((f"{name}, fixed", [], _run(name, fixed)))
     traces.append(("cache", [["cache_misses", "shop.show_products"]], _run("cache", show_products)))
     CACHE.update({f"product:{number}": "x" for number in range(20)})
-    traces.append(("cache, mended", [], _run("cache", show_products_mended)))
+    traces.append(("cache, fixed", [], _run("cache", show_products_fixed)))
     traces.append(("leak", [["memory_growth", "shop.remember"]], _run("leak", export, memory=True)))
-    traces.append(("leak, mended", [], _run("leak", export_mended, memory=True)))
+    traces.append(("leak, fixed", [], _run("leak", export_fixed, memory=True)))
     tracer.write("shop", traces)
 
 

@@ -1,4 +1,4 @@
-"""A small tracer: what a program really did, as calls with their times. Written for the corpus, and for nothing else."""
+"""A small tracer for the corpus: records the calls of a program with their times."""
 
 import contextlib
 import contextvars
@@ -19,13 +19,13 @@ class Trace:
 
     def __init__(self, memory=False):
         self.calls, self.functions, self.numbers, self.memory = [], [], itertools.count(), memory
-        self.begun = time.perf_counter_ns()
+        self.started = time.perf_counter_ns()
 
     def function(self, name, module=None, path=None, line=None):
-        told = [name, module, path, line]
-        if told not in self.functions:
-            self.functions.append(told)
-        return self.functions.index(told)
+        function = [name, module, path, line]
+        if function not in self.functions:
+            self.functions.append(function)
+        return self.functions.index(function)
 
     @contextlib.contextmanager
     def call(self, name, work="function", module=None, path=None, line=None, **detail):
@@ -37,7 +37,7 @@ class Trace:
         token = _current.set(entry)
         memory = tracemalloc.get_traced_memory()[0] if self.memory else 0
         cpu, start = time.thread_time_ns(), time.perf_counter_ns()
-        entry["start"] = start - self.begun
+        entry["start"] = start - self.started
         try:
             yield detail
         except BaseException as e:
@@ -52,7 +52,7 @@ class Trace:
                 entry["detail"] = detail
 
     def profile(self, path):
-        """Calls of functions of this file are told without their help; those of coroutines must tell themselves."""
+        """Records calls of the functions of this file automatically; coroutines have to record themselves."""
         stack = []
 
         def on_event(frame, event, _):
@@ -65,14 +65,14 @@ class Trace:
                 manager.__enter__()
                 stack.append(manager)
             elif event == "return" and stack:
-                # a profiler isn't told why a function returns; programs tell with `raised`
+                # a profiler does not see exceptions; programs report them with `raised`
                 stack.pop().__exit__(None, None, None)
 
         return on_event
 
 
 def raised(error):
-    """Says that the function that is running ends with this exception."""
+    """Records that the current function raises this exception."""
     entry = _current.get()
     if entry is not None:
         entry["exception"] = f"{type(error).__name__}: {error}"
@@ -80,7 +80,7 @@ def raised(error):
 
 
 def run(program, endpoint, path=None, memory=False):
-    """Serves one request with a program, and gives its trace."""
+    """Runs a program as one request and returns its trace."""
     trace = Trace(memory)
     if memory:
         tracemalloc.start()
@@ -100,10 +100,10 @@ def run(program, endpoint, path=None, memory=False):
 
 
 def write(name, traces):
-    """Writes traces: `(name, what is planted as [[rule, function], …], trace)`."""
+    """Writes traces: `(name, planted problems as [[rule, function], …], trace)`."""
     lines = []
     for title, planted, trace in traces:
-        told = {"name": title, "planted": planted, "functions": trace.functions, "calls": trace.calls}
-        lines.append(json.dumps(told, separators=(",", ":")))
+        row = {"name": title, "planted": planted, "functions": trace.functions, "calls": trace.calls}
+        lines.append(json.dumps(row, separators=(",", ":")))
     (FOLDER / f"{name}.jsonl").write_text("\n".join(lines) + "\n")
     print(f"{name}: {len(lines)} traces, {sum(len(line) for line in lines):,} bytes")

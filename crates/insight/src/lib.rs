@@ -1,16 +1,16 @@
-//! Insight: what watched applications do, how long it takes, why, and whether it got better.
+//! Insight: performance monitoring of applications: telemetry, statistics, diagnosis, alerts and comparisons.
 //!
 //! Belongs here: requests of applications with their call trees, sums over them, diagnoses, alerts and metrics. Does not
-//! belong here: how a model is reached that explains them (`loam-gateway`), or what an application is (`loam-identity`).
+//! belong here: calls to models (`loam-gateway`), or projects (`loam-identity`).
 
 pub mod alert_events;
 pub mod alert_rules;
 mod alerts;
 pub mod analyses;
-#[cfg(test)]
-mod bed;
 mod call_trees;
 pub mod comparisons;
+#[cfg(test)]
+mod fixture;
 pub mod function_calls;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
@@ -40,7 +40,7 @@ pub use performance_metrics::{METRICS, MetricSettings};
 pub use records::{STORAGE, StorageSettings};
 pub use service::{Insight, Parts};
 
-/// The tables of this crate with sealed values.
+/// The tables of this crate with encrypted values.
 pub fn sealed() -> Vec<Box<dyn SealedTable>> {
     vec![rows::<alert_rules::entity::Entity>()]
 }
@@ -65,7 +65,7 @@ pub fn entities() -> Vec<EntityShape> {
     all
 }
 
-/// The keys of the live configuration that this crate reads.
+/// The live configuration keys of this crate.
 pub fn config_keys() -> Result<Vec<Declaration>> {
     Ok(vec![
         alert_rules::ALERT_RULES.declare()?,

@@ -22,7 +22,7 @@ use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
 use crate::alert_rules::{self, AlertSettings};
-use crate::alerts::{AlertCourier, EMAIL, Evaluate, WEBHOOK};
+use crate::alerts::{AlertDeliveryHandler, EMAIL, Evaluate, WEBHOOK};
 use crate::analyses::{self, AnalysisSettings, SCHEDULED};
 use crate::comparisons::MeasureGains;
 use crate::ingest::settings::IngestSettings;
@@ -35,7 +35,7 @@ use crate::rules::Limits;
 use crate::suggestions::{self, COLLECT, Collect};
 use crate::{alert_events, comparisons, function_calls, performance_records, stats};
 
-/// What applications do. Cheap to clone.
+/// The handle of insight. Cheap to clone.
 #[derive(Clone)]
 pub struct Insight(pub(crate) Arc<Inner>);
 
@@ -49,7 +49,7 @@ pub(crate) struct Inner {
     pub(crate) keyring: Keyring,
     pub(crate) client: Client,
     pub(crate) journal: Option<Journal>,
-    /// This node, by its journal.
+    /// ID of this node, taken from its journal.
     pub(crate) node: NodeId,
     pub(crate) deliveries: WebhookDeliveries,
     pub(crate) mailer: Option<Mailer>,
@@ -65,46 +65,46 @@ pub(crate) struct Inner {
     pub(crate) activity: Activity,
 }
 
-/// What insight stands on.
+/// The dependencies of [`Insight`].
 pub struct Parts {
     /// The database.
     pub db: Db,
     /// Time and ids.
     pub clock: Clock,
-    /// Notices of change.
+    /// Change notifications between nodes.
     pub notices: Notices,
-    /// Who there is, and which applications.
+    /// Users, projects and permissions.
     pub identity: Identity,
-    /// The way to models that explain.
+    /// Calls to models, for analyses.
     pub gateway: Gateway,
-    /// Seals what alerts are signed with.
+    /// Encrypts the signing secrets of alert webhooks.
     pub keyring: Keyring,
-    /// The way out, to who is told of alerts.
+    /// HTTP client for alert webhooks.
     pub client: Client,
-    /// Where what applications send is acknowledged; none for the command line, which takes nothing in.
+    /// The journal for ingested telemetry; `None` for the command line, which ingests nothing.
     pub journal: Option<Journal>,
-    /// What takes alerts to other servers.
+    /// Delivery queue of alert notifications.
     pub deliveries: WebhookDeliveries,
-    /// What takes alerts to people; none where the operator names no server for e-mail.
+    /// E-mail; `None` if the operator configured no mail server.
     pub mailer: Option<Mailer>,
-    /// How alerts are looked after.
+    /// Configuration of alert evaluation.
     pub alerts: Live<AlertSettings>,
-    /// What is taken by OTLP.
+    /// Configuration of OTLP ingest.
     pub otlp: Live<OtlpSettings>,
-    /// How many metrics a project may have.
+    /// Limits of metrics per project.
     pub metrics: Live<MetricSettings>,
-    /// From where on the rules call something a fault.
+    /// Thresholds of the diagnosis rules.
     pub rules: Live<Limits>,
-    /// How models are asked why requests are slow.
+    /// Configuration of analyses by a model.
     pub analysis: Live<AnalysisSettings>,
-    /// What is kept, and for how long.
+    /// Storage and retention.
     pub storage: Live<StorageSettings>,
-    /// How much telemetry is taken.
+    /// Limits of ingest.
     pub ingest: Live<IngestSettings>,
 }
 
 impl Insight {
-    /// A handle on a migrated database.
+    /// Creates a handle on a migrated database.
     pub fn new(parts: Parts) -> Self {
         let Parts {
             db,
@@ -126,7 +126,7 @@ impl Insight {
             ingest,
         } = parts;
         let node = NodeId(Uuid::from_bytes(journal.as_ref().map_or([0; 16], Journal::id)));
-        let courier = AlertCourier {
+        let handler = AlertDeliveryHandler {
             db: db.clone(),
             clock: clock.clone(),
             keyring: keyring.clone(),
@@ -134,8 +134,8 @@ impl Insight {
             mailer: mailer.clone(),
             identity: identity.clone(),
         };
-        deliveries.register(WEBHOOK, courier.clone());
-        deliveries.register(EMAIL, courier);
+        deliveries.register(WEBHOOK, handler.clone());
+        deliveries.register(EMAIL, handler);
         Self(Arc::new(Inner {
             changes: Changes::new(clock.clone(), notices.clone()),
             clock,
@@ -196,7 +196,7 @@ impl Insight {
         Ok(handlers.with(rejected_records::Sweep(self.clone())).every(sweep))
     }
 
-    /// What drains what applications sent into the database.
+    /// The sinks that write journaled telemetry to the database.
     pub fn sinks(&self) -> Vec<Arc<dyn Sink>> {
         vec![
             Arc::new(self.record_sink(self.0.node)),

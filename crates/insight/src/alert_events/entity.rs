@@ -7,22 +7,22 @@ use utoipa::ToSchema;
 
 use crate::alert_rules::entity::Severity;
 
-/// Where an incident stands.
+/// State of an incident.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum EventState {
-    /// Nobody has taken it up.
+    /// Not acknowledged yet.
     Open,
-    /// Somebody has.
+    /// Acknowledged by a user.
     Acknowledged,
-    /// It is over.
+    /// Resolved: the value recovered, or a user resolved it.
     Resolved,
 }
 
-/// An incident: from when a rule was broken for long enough until it was kept again, or somebody called it over.
+/// An incident: from when a rule fires until the value recovers or a user resolves it.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-#[sea_orm(table_name = "alert_events", comment = "incidents: times in which a rule was broken")]
+#[sea_orm(table_name = "alert_events", comment = "incidents: periods in which an alert rule fired")]
 pub struct Model {
     /// The tenant.
     #[sea_orm(primary_key, auto_increment = false)]
@@ -31,51 +31,55 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: AlertEventId,
     /// The rule.
-    #[sea_orm(comment = "rule that was broken")]
+    #[sea_orm(comment = "rule that fired")]
     pub rule_id: AlertRuleId,
     /// The application.
     #[sea_orm(comment = "application")]
     pub project_id: ProjectId,
-    /// Where it stands.
+    /// The state.
     #[sea_orm(comment = "open, acknowledged, resolved")]
     pub state: EventState,
-    /// How bad it is.
-    #[sea_orm(comment = "critical, high, medium, low: as the rule had it")]
+    /// The severity.
+    #[sea_orm(comment = "critical, high, medium, low: copied from the rule")]
     pub severity: Severity,
-    /// What was measured.
-    #[sea_orm(comment = "what was measured when it was raised")]
+    /// The measured value.
+    #[sea_orm(comment = "value when the incident opened")]
     pub value: f64,
-    /// What else is known.
+    /// Details.
     #[sea_orm(
         column_type = "JsonBinary",
-        comment = "the rule as it was, what was measured when, and the deliveries that told of it"
+        comment = "the rule when the incident opened, the measurement, and the IDs of the notification deliveries"
     )]
     pub context: Json,
-    /// When it was raised.
-    #[sea_orm(comment = "when it was raised")]
+    /// When it opened.
+    #[sea_orm(comment = "when it opened")]
     pub opened_at: DateTimeUtc,
-    /// When it was taken up.
-    #[sea_orm(comment = "when somebody took it up")]
+    /// When it was acknowledged.
+    #[sea_orm(comment = "when it was acknowledged")]
     pub acknowledged_at: Option<DateTimeUtc>,
-    /// By whom.
-    #[sea_orm(column_type = "Text", nullable, comment = "who took it up, as on the audit trail")]
+    /// Who acknowledged it.
+    #[sea_orm(column_type = "Text", nullable, comment = "who acknowledged it, as in the audit trail")]
     pub acknowledged_by: Option<String>,
-    /// When it was over.
-    #[sea_orm(comment = "when it was over")]
+    /// When it was resolved.
+    #[sea_orm(comment = "when it was resolved")]
     pub resolved_at: Option<DateTimeUtc>,
-    /// Who said so.
-    #[sea_orm(column_type = "Text", nullable, comment = "who called it over; system:alerts: the value did")]
+    /// Who resolved it.
+    #[sea_orm(
+        column_type = "Text",
+        nullable,
+        comment = "who resolved it; system:alerts: the value recovered"
+    )]
     pub resolved_by: Option<String>,
-    /// When somebody was told.
-    #[sea_orm(comment = "when its first delivery was made; null: nobody is to be told")]
+    /// First notification.
+    #[sea_orm(comment = "when the first notification was enqueued; null: nobody is to be notified")]
     pub notified_at: Option<DateTimeUtc>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: DateTimeUtc,
     /// When it last changed.
     pub updated_at: DateTimeUtc,
 }
 
-/// None.
+/// No relations.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

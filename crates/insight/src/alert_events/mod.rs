@@ -1,4 +1,4 @@
-//! Incidents: what was raised, who took it up, and when it was over.
+//! Incidents: opened by alert rules, acknowledged and resolved.
 
 pub mod entity;
 pub mod routes;

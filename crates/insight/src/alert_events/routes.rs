@@ -1,6 +1,6 @@
 //! The routes of incidents.
 
-use axum::Json as Answer;
+use axum::Json as JsonResponse;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
 use loam_http::surface::{ApiResult, Caller, ErrorBody, Path, Query};
@@ -22,22 +22,22 @@ pub struct AlertEventView {
     rule_id: AlertRuleId,
     project_id: ProjectId,
     state: EventState,
-    /// As the rule had it.
+    /// Copied from the rule when the incident opened.
     severity: Severity,
-    /// What was measured when it was raised, in the unit of the rule's metric.
+    /// Value when the incident opened, in the unit of the rule's metric.
     value: f64,
-    /// The rule as it was, what was measured when (`samples`, `from`, `to`), and the ids of the `deliveries` that told of
-    /// it.
+    /// The rule when the incident opened, the measurement (`samples`, `from`, `to`), and the IDs of the notification
+    /// `deliveries`.
     #[schema(value_type = Object)]
     context: Value,
     opened_at: DateTime<Utc>,
     acknowledged_at: Option<DateTime<Utc>>,
-    /// Who took it up, as on the audit trail.
+    /// Who acknowledged it, as in the audit trail.
     acknowledged_by: Option<String>,
     resolved_at: Option<DateTime<Utc>>,
-    /// Who called it over; `system:alerts` when the value was well again.
+    /// Who resolved it; `system:alerts` if the value recovered.
     resolved_by: Option<String>,
-    /// When its first delivery was made; null: nobody is to be told.
+    /// When the first notification was enqueued; null: nobody is to be notified.
     notified_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -74,7 +74,7 @@ pub(crate) fn router(insight: Insight) -> OpenApiRouter {
         .with_state(insight)
 }
 
-/// The tenant's incidents, newest first.
+/// Lists the tenant's incidents, newest first.
 #[utoipa::path(
     get, path = "/api/v1/alert_events", tag = "alerts", operation_id = "alert_events_list",
     params(AlertEventFilter, PageQuery),
@@ -86,11 +86,11 @@ async fn list(
     Caller(scope): Caller,
     Query(filter): Query<AlertEventFilter>,
     Query(page): Query<PageQuery>,
-) -> ApiResult<Answer<Page<AlertEventView>>> {
-    Ok(Answer(insight.list_alert_events(&scope, filter, &page).await?.map(AlertEventView::from)))
+) -> ApiResult<JsonResponse<Page<AlertEventView>>> {
+    Ok(JsonResponse(insight.list_alert_events(&scope, filter, &page).await?.map(AlertEventView::from)))
 }
 
-/// One incident.
+/// Gets an incident.
 #[utoipa::path(
     get, path = "/api/v1/alert_events/{id}", tag = "alerts", operation_id = "alert_events_get",
     params(("id" = AlertEventId, Path)),
@@ -101,11 +101,11 @@ async fn get(
     State(insight): State<Insight>,
     Caller(scope): Caller,
     Path(id): Path<AlertEventId>,
-) -> ApiResult<Answer<AlertEventView>> {
-    Ok(Answer(insight.get_alert_event(&scope, id).await?.into()))
+) -> ApiResult<JsonResponse<AlertEventView>> {
+    Ok(JsonResponse(insight.get_alert_event(&scope, id).await?.into()))
 }
 
-/// Takes an incident up. One that is taken up already stays with whoever was first.
+/// Acknowledges an incident. The first acknowledgement stays.
 #[utoipa::path(
     post, path = "/api/v1/alert_events/{id}/acknowledge", tag = "alerts", operation_id = "alert_events_acknowledge",
     params(("id" = AlertEventId, Path)),
@@ -116,11 +116,11 @@ async fn acknowledge(
     State(insight): State<Insight>,
     Caller(scope): Caller,
     Path(id): Path<AlertEventId>,
-) -> ApiResult<Answer<AlertEventView>> {
-    Ok(Answer(insight.acknowledge_alert_event(&scope, id).await?.into()))
+) -> ApiResult<JsonResponse<AlertEventView>> {
+    Ok(JsonResponse(insight.acknowledge_alert_event(&scope, id).await?.into()))
 }
 
-/// Calls an incident over, and tells so once. Its rule raises nothing before the value has been well once.
+/// Resolves the incident and notifies once. Its rule opens no new incident before the value has recovered once.
 #[utoipa::path(
     post, path = "/api/v1/alert_events/{id}/resolve", tag = "alerts", operation_id = "alert_events_resolve",
     params(("id" = AlertEventId, Path)),
@@ -131,6 +131,6 @@ async fn resolve(
     State(insight): State<Insight>,
     Caller(scope): Caller,
     Path(id): Path<AlertEventId>,
-) -> ApiResult<Answer<AlertEventView>> {
-    Ok(Answer(insight.resolve_alert_event(&scope, id).await?.into()))
+) -> ApiResult<JsonResponse<AlertEventView>> {
+    Ok(JsonResponse(insight.resolve_alert_event(&scope, id).await?.into()))
 }

@@ -1,4 +1,4 @@
-//! Reading incidents, taking them up and calling them over.
+//! Reading, acknowledging and resolving incidents.
 
 use loam_db::{Tenant, Tx};
 use loam_kernel::{AlertEventId, AlertRuleId, Error, Kind, Page, PageQuery, ProjectId, Result, Scope};
@@ -11,17 +11,17 @@ use super::entity::{Column, Entity, EventState, Model};
 use crate::Insight;
 use crate::alert_rules::entity::{Entity as Rules, Model as Rule, RuleState, Severity};
 
-/// Which incidents to list.
+/// Filter for listing incidents.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct AlertEventFilter {
-    /// Only those of this project.
+    /// Only incidents of this project.
     pub project_id: Option<ProjectId>,
-    /// Only those of this rule.
+    /// Only incidents of this rule.
     pub rule_id: Option<AlertRuleId>,
-    /// Only those that stand here.
+    /// Only incidents in this state.
     pub state: Option<EventState>,
-    /// Only those this bad.
+    /// Only incidents of this severity.
     pub severity: Option<Severity>,
 }
 
@@ -41,12 +41,12 @@ impl Insight {
         self.0.db.read(scope).await?.find::<Entity>().filter(filter).page(page, |row| row.id.0).await
     }
 
-    /// One incident.
+    /// Gets an incident.
     pub async fn get_alert_event(&self, scope: &Scope, id: AlertEventId) -> Result<Model> {
         self.0.db.read(scope).await?.get::<Entity>(id).await?.ok_or_else(missing)
     }
 
-    /// Takes an incident up. One that is taken up already stays with whoever was first.
+    /// Acknowledges an incident. The first acknowledgement stays.
     pub async fn acknowledge_alert_event(&self, scope: &Scope, id: AlertEventId) -> Result<Model> {
         let tx = self.0.db.write(scope).await?;
         let old = tx.get_locked::<Entity>(id).await?.ok_or_else(missing)?;
@@ -54,7 +54,7 @@ impl Insight {
             EventState::Open => {}
             EventState::Acknowledged => return Ok(old),
             EventState::Resolved => {
-                let message = "the incident is over: there is nothing to take up any more";
+                let message = "the incident is already resolved and cannot be acknowledged";
                 return Err(Error::new(Kind::Conflict, "already_resolved", message));
             }
         }
@@ -71,13 +71,13 @@ impl Insight {
         Ok(row)
     }
 
-    /// Calls an incident over, and tells so. Its rule raises nothing before the value has been well once.
+    /// Resolves the incident and notifies once. Its rule opens no new incident before the value has recovered once.
     pub async fn resolve_alert_event(&self, scope: &Scope, id: AlertEventId) -> Result<Model> {
-        let seen = self.get_alert_event(scope, id).await?;
-        let project = self.project_of_rule(scope, seen.rule_id).await?;
+        let found = self.get_alert_event(scope, id).await?;
+        let project = self.project_of_rule(scope, found.rule_id).await?;
         let tx = self.0.db.write(scope).await?;
-        // the rule first, as a look at it does
-        let rule = tx.get_locked::<Rules>(seen.rule_id).await?.ok_or_else(missing)?;
+        // lock the rule first, in the same order as an evaluation
+        let rule = tx.get_locked::<Rules>(found.rule_id).await?.ok_or_else(missing)?;
         if rule.open_event_id != Some(id) {
             tx.rollback().await?;
             return self.get_alert_event(scope, id).await;
@@ -95,7 +95,7 @@ impl Insight {
         Ok(row)
     }
 
-    /// Ends an incident of a rule that is locked and no longer knows it, and tells so.
+    /// Resolves an incident and notifies. The rule is locked and its `open_event_id` already cleared.
     pub(crate) async fn end_incident(
         &self,
         tx: &Tx<Tenant>,
@@ -111,7 +111,7 @@ impl Insight {
         row.resolved_by = Set(Some(tx.scope().actor().label()));
         row.updated_at = Set(now);
         let row = tx.update(row).await?;
-        self.tell(tx, rule, row, project).await
+        self.notify(tx, rule, row, project).await
     }
 }
 

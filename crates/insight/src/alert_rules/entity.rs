@@ -1,79 +1,82 @@
-//! What is watched.
+//! An alert rule.
 
 use loam_kernel::{AlertEventId, AlertRuleId, ProjectId, TenantId};
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// What is measured.
+/// The metric that a rule measures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum AlertMetric {
-    /// Seconds that requests take on average.
+    /// Mean request duration, in seconds.
     ResponseTimeMean,
-    /// Seconds that half of the requests don't exceed.
+    /// Median request duration, in seconds.
     ResponseTimeP50,
-    /// Seconds that 95 of 100 requests don't exceed.
+    /// 95th percentile of the request duration, in seconds.
     ResponseTimeP95,
-    /// Seconds that 99 of 100 requests don't exceed.
+    /// 99th percentile of the request duration, in seconds.
     ResponseTimeP99,
-    /// The share of requests that fail, 0 to 1.
+    /// Share of failed requests, 0 to 1.
     ErrorRate,
-    /// Megabytes: the most memory of any request.
+    /// Highest memory use of a request, in megabytes.
     MemoryUsage,
-    /// Requests a minute.
+    /// Requests per minute.
     RequestRate,
-    /// US dollars that the project's model calls cost in the window.
+    /// Cost of the project's model calls in the window, in US dollars.
     Cost,
-    /// A value that the application measures itself.
+    /// A metric that the application reports.
     PerformanceMetric,
 }
 
-/// On which side of the threshold it is bad.
+/// Which side of the threshold is a breach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Comparison {
-    /// Above it.
+    /// A value above the threshold.
     Above,
-    /// Below it.
+    /// A value below the threshold.
     Below,
 }
 
-/// How bad it is.
+/// Severity of an incident.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
-    /// Somebody has to act now.
+    /// Requires action now.
     Critical,
-    /// Today.
+    /// Requires action today.
     High,
-    /// This week.
+    /// Requires action this week.
     Medium,
-    /// Good to know.
+    /// For information.
     Low,
 }
 
-/// Where a rule stands.
+/// State of a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum RuleState {
-    /// All is well.
+    /// No breach.
     Ok,
-    /// It is bad, but not for long enough yet.
+    /// The threshold is breached, but for less than `for_seconds`.
     Pending,
     /// An incident is open.
     Firing,
-    /// Somebody resolved the incident by hand; nothing is raised before the value has been well once.
+    /// The incident was resolved manually; no incident opens before the value has recovered once.
     Resolved,
 }
 
-/// What is watched, and who is told.
+/// An alert rule: what is measured, and who is notified.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-#[sea_orm(table_name = "alert_rules", comment = "what is watched, who is told, and where it stands")]
+#[sea_orm(
+    table_name = "alert_rules",
+    comment = "alert rules: what is measured, who is notified, and the current state"
+)]
 pub struct Model {
     /// The tenant.
     #[sea_orm(primary_key, auto_increment = false)]
@@ -84,78 +87,82 @@ pub struct Model {
     /// The application.
     #[sea_orm(comment = "application")]
     pub project_id: ProjectId,
-    /// Its name.
+    /// The name.
     #[sea_orm(column_type = "Text", comment = "unique in the project")]
     pub name: String,
-    /// What is measured.
+    /// The metric.
     #[sea_orm(
         comment = "response_time_mean, response_time_p50, response_time_p95, response_time_p99, error_rate, memory_usage, request_rate, cost, performance_metric"
     )]
     pub metric: AlertMetric,
-    /// Of what.
+    /// Restricts what is measured.
     #[sea_orm(
         column_type = "JsonBinary",
-        comment = "of what: endpoint, version; provider, model; metric_name, tags, aggregate"
+        comment = "restricts what is measured: endpoint, version; provider, model; metric_name, tags, aggregate"
     )]
     pub selector: Json,
-    /// Which side is bad.
-    #[sea_orm(comment = "above, below: the side of the threshold that is bad")]
+    /// Which side of the threshold is a breach.
+    #[sea_orm(comment = "above, below: the side of the threshold that is a breach")]
     pub comparison: Comparison,
-    /// From where it is bad.
-    #[sea_orm(comment = "from where it is bad")]
+    /// The threshold.
+    #[sea_orm(comment = "threshold, in the unit of the metric")]
     pub threshold: f64,
-    /// From where it is well again.
-    #[sea_orm(comment = "from where it is well again; null: the threshold")]
+    /// The threshold of recovery.
+    #[sea_orm(comment = "value at which an incident ends; null: same as threshold")]
     pub recover_threshold: Option<f64>,
-    /// Over what time.
-    #[sea_orm(comment = "seconds that are measured together")]
+    /// The window.
+    #[sea_orm(comment = "length of the measured window, seconds")]
     pub window_seconds: i32,
-    /// For how long.
-    #[sea_orm(comment = "seconds that it has to stay bad, or well, before anything is said")]
+    /// Minimum duration of a breach or a recovery.
+    #[sea_orm(
+        comment = "minimum duration of a breach before an incident opens, and of a recovery before it ends, seconds"
+    )]
     pub for_seconds: i32,
-    /// On how much.
-    #[sea_orm(comment = "requests, calls or values in the window, below which nothing is known")]
+    /// Minimum number of samples.
+    #[sea_orm(
+        comment = "minimum number of requests, calls or values in the window; with fewer, there is no value"
+    )]
     pub min_samples: i32,
-    /// How bad it is.
+    /// The severity.
     #[sea_orm(comment = "critical, high, medium, low")]
     pub severity: Severity,
-    /// Who is told.
-    #[sea_orm(column_type = "JsonBinary", comment = "who is told: webhook, email; without secrets")]
+    /// Who is notified.
+    #[sea_orm(column_type = "JsonBinary", comment = "who is notified: webhook, email; without secrets")]
     pub delivery: Json,
-    /// What the webhook is signed with.
-    #[sea_orm(column_type = "JsonBinary", nullable, comment = "what the webhook is signed with; sealed")]
+    /// Signing secret of the webhook.
+    #[sea_orm(column_type = "JsonBinary", nullable, comment = "signing secret of the webhook, sealed")]
     pub secret: Option<Json>,
-    /// Whether it is looked at.
-    #[sea_orm(comment = "whether it is looked at")]
+    /// Whether the rule is evaluated.
+    #[sea_orm(comment = "whether the rule is evaluated")]
     pub is_active: bool,
-    /// Where it stands.
-    #[sea_orm(comment = "ok, pending, firing; resolved: by hand, and not well since")]
+    /// The state.
+    #[sea_orm(comment = "ok, pending, firing; resolved: manually resolved and not yet recovered")]
     pub state: RuleState,
-    /// Since when it is bad.
-    #[sea_orm(comment = "since when it is bad, while nothing was raised")]
+    /// Start of the breach.
+    #[sea_orm(comment = "start of the breach, while no incident is open")]
     pub pending_since: Option<DateTimeUtc>,
-    /// Since when it is well.
-    #[sea_orm(comment = "since when it is well, while an incident is open")]
+    /// Start of the recovery.
+    #[sea_orm(comment = "start of the recovery, while an incident is open")]
     pub clear_since: Option<DateTimeUtc>,
-    /// When it was last looked at.
-    #[sea_orm(comment = "when it was last looked at")]
+    /// Last evaluation.
+    #[sea_orm(comment = "last evaluation")]
     pub evaluated_at: Option<DateTimeUtc>,
-    /// What was seen then.
-    #[sea_orm(comment = "what was seen then; null: too little to tell")]
+    /// Value of the last evaluation.
+    #[sea_orm(comment = "value of the last evaluation; null: too few samples")]
     pub last_value: Option<f64>,
-    /// The incident.
-    #[sea_orm(comment = "incident that is open")]
+    /// The open incident.
+    #[sea_orm(comment = "open incident")]
     pub open_event_id: Option<AlertEventId>,
-    /// The caller's own.
-    #[sea_orm(column_type = "JsonBinary", comment = "the caller's own; never interpreted")]
+    /// Metadata of the caller.
+    #[sea_orm(column_type = "JsonBinary", comment = "metadata of the caller; never interpreted")]
     pub metadata: Json,
-    /// When it was made.
+    /// When it was created.
     pub created_at: DateTimeUtc,
-    /// When it was changed by somebody; its version.
+    /// When a user last changed it; the version for If-Match.
     pub updated_at: DateTimeUtc,
 }
 
-/// None.
+/// No relations.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,4 +1,4 @@
-//! What is watched, and who is told when it is bad.
+//! Alert rules: what is measured, and who is notified of a breach.
 
 mod defaults;
 pub mod definition;

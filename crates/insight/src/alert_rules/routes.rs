@@ -1,6 +1,6 @@
 //! The routes of alert rules.
 
-use axum::Json as Answer;
+use axum::Json as JsonResponse;
 use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
@@ -16,10 +16,10 @@ use zeroize::Zeroizing;
 use super::defaults::AlertRuleDefaults;
 use super::definition::Selector;
 use super::entity::{AlertMetric, Comparison, Model, RuleState, Severity};
-use super::service::{AlertRuleCreate, AlertRuleFilter, AlertRuleUpdate, AlertTargets, MadeRule};
+use super::service::{AlertRuleCreate, AlertRuleFilter, AlertRuleUpdate, AlertRuleWithSecret, AlertTargets};
 use crate::Insight;
 
-/// What is watched, and who is told.
+/// An alert rule.
 #[derive(Serialize, ToSchema)]
 pub struct AlertRuleView {
     id: AlertRuleId,
@@ -29,9 +29,9 @@ pub struct AlertRuleView {
     #[schema(value_type = Selector)]
     selector: Value,
     comparison: Comparison,
-    /// From where it is bad: seconds, a share of 1, megabytes, requests a minute, US dollars, or the metric's own unit.
+    /// The threshold, in seconds, as a share of 1, in megabytes, requests per minute, US dollars, or the metric's own unit.
     threshold: f64,
-    /// From where it is well again; null: the threshold.
+    /// Value at which an incident ends; null: same as `threshold`.
     recover_threshold: Option<f64>,
     window_seconds: i32,
     for_seconds: i32,
@@ -39,21 +39,22 @@ pub struct AlertRuleView {
     severity: Severity,
     #[schema(value_type = AlertTargets)]
     delivery: Value,
-    /// What the webhook is signed with, as `{"sealed": true, "last4": …}`.
+    /// Signing secret of the webhook, masked: `{"sealed": true, "last4": …}`.
     #[schema(value_type = Option<Object>)]
     secret: Option<Value>,
     is_active: bool,
-    /// `pending`: bad, but not for long enough; `firing`: an incident is open; `resolved`: by hand, and not well since.
+    /// `pending`: breached, but for less than `for_seconds`; `firing`: an incident is open; `resolved`: manually resolved and
+    /// not yet recovered.
     state: RuleState,
-    /// Since when it is bad, while no incident is open.
+    /// Start of the breach, while no incident is open.
     pending_since: Option<DateTime<Utc>>,
-    /// Since when it is well, while one is.
+    /// Start of the recovery, while an incident is open.
     clear_since: Option<DateTime<Utc>>,
-    /// When it was last looked at.
+    /// Last evaluation.
     evaluated_at: Option<DateTime<Utc>>,
-    /// What was seen then; null: too little to tell.
+    /// Value of the last evaluation; null: too few samples.
     last_value: Option<f64>,
-    /// The incident.
+    /// The open incident.
     open_event_id: Option<AlertEventId>,
     #[schema(value_type = Object)]
     metadata: Value,
@@ -92,26 +93,26 @@ impl From<Model> for AlertRuleView {
     }
 }
 
-/// A rule, with its secret if that is new: the only time that it is shown.
+/// A rule, with its signing secret if it is new. The secret is shown only once.
 #[derive(Serialize, ToSchema)]
 pub struct AlertRuleSecretView {
     #[serde(flatten)]
     rule: AlertRuleView,
-    /// What the webhook is signed with, in full: keep it now. Only when it is new.
+    /// Signing secret of the webhook in full, only if it is new. Store it: it is not shown again.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     signing_secret: Option<Zeroizing<String>>,
 }
 
-impl From<MadeRule> for AlertRuleSecretView {
-    fn from(made: MadeRule) -> Self {
-        Self { rule: made.row.into(), signing_secret: made.secret }
+impl From<AlertRuleWithSecret> for AlertRuleSecretView {
+    fn from(rule: AlertRuleWithSecret) -> Self {
+        Self { rule: rule.row.into(), signing_secret: rule.secret }
     }
 }
 
-/// The rules that are there.
+/// The default rules of a project.
 #[derive(Serialize, ToSchema)]
-struct AlertRulesMade {
+struct AlertRuleList {
     data: Vec<AlertRuleView>,
 }
 
@@ -123,7 +124,7 @@ pub(crate) fn router(insight: Insight) -> OpenApiRouter {
         .with_state(insight)
 }
 
-/// The tenant's alert rules, newest first.
+/// Lists the tenant's alert rules, newest first.
 #[utoipa::path(
     get, path = "/api/v1/alert_rules", tag = "alerts", operation_id = "alert_rules_list",
     params(AlertRuleFilter, PageQuery),
@@ -135,11 +136,13 @@ async fn list(
     Caller(scope): Caller,
     Query(filter): Query<AlertRuleFilter>,
     Query(page): Query<PageQuery>,
-) -> ApiResult<Answer<Page<AlertRuleView>>> {
-    Ok(Answer(insight.list_alert_rules(&scope, filter, &page).await?.map(AlertRuleView::from)))
+) -> ApiResult<JsonResponse<Page<AlertRuleView>>> {
+    Ok(JsonResponse(insight.list_alert_rules(&scope, filter, &page).await?.map(AlertRuleView::from)))
 }
 
-/// Makes an alert rule. It is looked at within half a minute. The answer alone shows what its webhook is signed with.
+/// Creates an alert rule.
+///
+/// It is first evaluated within 30 seconds. Only this response shows the signing secret of its webhook.
 #[utoipa::path(
     post, path = "/api/v1/alert_rules", tag = "alerts", operation_id = "alert_rules_create",
     request_body = AlertRuleCreate,
@@ -151,28 +154,30 @@ async fn create(
     Caller(scope): Caller,
     Json(new): Json<AlertRuleCreate>,
 ) -> ApiResult<Tagged<AlertRuleSecretView>> {
-    let made = insight.create_alert_rule(&scope, new).await?;
-    Ok(created(made.row.updated_at, made.into()))
+    let rule = insight.create_alert_rule(&scope, new).await?;
+    Ok(created(rule.row.updated_at, rule.into()))
 }
 
-/// Makes the rules `response_time`, `error_rate` and `memory_usage` from the `alert_threshold` of a project, but for those
-/// that are there already. Gives all three.
+/// Creates the default rules of a project.
+///
+/// Creates `response_time`, `error_rate` and `memory_usage` from the project's `alert_threshold`, except those that exist
+/// already. Returns all three.
 #[utoipa::path(
     post, path = "/api/v1/alert_rules/defaults", tag = "alerts", operation_id = "alert_rules_defaults",
     request_body = AlertRuleDefaults,
-    responses((status = 200, body = AlertRulesMade), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = AlertRuleList), (status = "4XX", body = ErrorBody)),
     security(("api_key" = ["alert_rules:write"]))
 )]
 async fn defaults(
     State(insight): State<Insight>,
     Caller(scope): Caller,
     Json(new): Json<AlertRuleDefaults>,
-) -> ApiResult<Answer<AlertRulesMade>> {
+) -> ApiResult<JsonResponse<AlertRuleList>> {
     let rows = insight.default_alert_rules(&scope, new).await?;
-    Ok(Answer(AlertRulesMade { data: rows.into_iter().map(AlertRuleView::from).collect() }))
+    Ok(JsonResponse(AlertRuleList { data: rows.into_iter().map(AlertRuleView::from).collect() }))
 }
 
-/// One alert rule, and where it stands.
+/// Gets an alert rule and its current state.
 #[utoipa::path(
     get, path = "/api/v1/alert_rules/{id}", tag = "alerts", operation_id = "alert_rules_get",
     params(("id" = AlertRuleId, Path)),
@@ -188,8 +193,9 @@ async fn get(
     Ok(Tagged::new(rule.updated_at, rule.into()))
 }
 
-/// Changes an alert rule. Where it stands is judged anew with the next look; switched off, an incident that is open is
-/// over.
+/// Updates an alert rule.
+///
+/// Its state is updated by the next evaluation. Deactivating the rule resolves its open incident.
 #[utoipa::path(
     patch, path = "/api/v1/alert_rules/{id}", tag = "alerts", operation_id = "alert_rules_update",
     params(("id" = AlertRuleId, Path), ("If-Match" = Option<String>, Header)),
@@ -204,11 +210,11 @@ async fn update(
     version: IfMatch,
     Json(new): Json<AlertRuleUpdate>,
 ) -> ApiResult<Tagged<AlertRuleSecretView>> {
-    let made = insight.update_alert_rule(&scope, id, &version, new).await?;
-    Ok(Tagged::new(made.row.updated_at, made.into()))
+    let rule = insight.update_alert_rule(&scope, id, &version, new).await?;
+    Ok(Tagged::new(rule.row.updated_at, rule.into()))
 }
 
-/// Deletes an alert rule with its incidents; what would still tell of them is given up.
+/// Deletes an alert rule with its incidents. Pending notifications are discarded.
 #[utoipa::path(
     delete, path = "/api/v1/alert_rules/{id}", tag = "alerts", operation_id = "alert_rules_delete",
     params(("id" = AlertRuleId, Path)),

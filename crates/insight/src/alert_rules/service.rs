@@ -1,4 +1,4 @@
-//! The rules of alert rules.
+//! Creating, changing and deleting alert rules.
 
 use loam_db::{Tenant, Tx};
 use loam_http::surface::{IfMatch, etag, next_version, present};
@@ -21,132 +21,132 @@ use crate::alerts::recipients;
 const MAX_NAME: usize = 100;
 const MAX_URL: usize = 2000;
 
-/// Who is told, as it is given.
+/// Who is notified, as requested.
 #[derive(Clone, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AlertDelivery {
-    /// A server that is posted to, signed.
+    /// Receives signed HTTP POST requests.
     pub webhook: Option<AlertWebhook>,
-    /// People who are written to.
+    /// Receives e-mails.
     pub email: Option<AlertEmail>,
 }
 
-/// A server that is posted to.
+/// A webhook target.
 #[derive(Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AlertWebhook {
-    /// Where to.
+    /// The URL.
     pub url: String,
-    /// What it is signed with: 32 to 256 letters, digits, `_` or `-`. Left out, the one before stays while `url` leads to the
-    /// same server (scheme, host and port); without one before, one is made.
+    /// Signing secret: 32 to 256 letters, digits, `_` or `-`. If omitted, the current secret stays as long as `url` has the
+    /// same origin (scheme, host and port); if there is none, one is generated.
     #[schema(value_type = Option<String>)]
     pub secret: Option<Zeroizing<String>>,
 }
 
-/// People who are written to.
+/// E-mail recipients.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AlertEmail {
-    /// Their addresses.
+    /// E-mail addresses.
     pub to: Vec<String>,
 }
 
-/// Who is told, as it is kept and shown.
+/// Who is notified, as stored and shown; without secrets.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct AlertTargets {
-    /// A server that is posted to, signed.
+    /// Receives signed HTTP POST requests.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub webhook: Option<AlertTarget>,
-    /// People who are written to.
+    /// Receives e-mails.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<AlertEmail>,
 }
 
 impl AlertTargets {
-    /// Of a rule.
+    /// The stored targets of a rule.
     pub(crate) fn of(rule: &Model) -> Result<Self> {
         serde_json::from_value(rule.delivery.clone()).map_err(Error::internal)
     }
 }
 
-/// A server that is posted to.
+/// A webhook target.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct AlertTarget {
-    /// Where to.
+    /// The URL.
     pub url: String,
 }
 
-/// A rule to be made.
+/// A new alert rule.
 #[derive(Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AlertRuleCreate {
     /// The application.
     pub project_id: ProjectId,
-    /// Unique in the project.
+    /// Name, unique in the project.
     pub name: String,
-    /// What is measured.
+    /// The metric to measure.
     pub metric: AlertMetric,
-    /// Of what; all of the project unless given.
+    /// Restricts what is measured; defaults to the whole project.
     #[serde(default)]
     pub selector: Selector,
-    /// Which side of the threshold is bad; above unless given.
+    /// Which side of the threshold is a breach; defaults to `above`.
     pub comparison: Option<Comparison>,
-    /// From where it is bad, in the unit of the metric.
+    /// The threshold, in the unit of the metric.
     pub threshold: f64,
-    /// From where it is well again; the threshold unless given. With some room in between, an alert doesn't come and go.
+    /// Value at which an incident ends; defaults to `threshold`. A gap between both prevents flapping.
     pub recover_threshold: Option<f64>,
-    /// Seconds that are measured together, 60 to 604,800; 300 unless given. Above an hour, whole hours are.
+    /// Length of the measured window, 60 to 604,800 seconds; defaults to 300. Above 3,600, whole hours are measured.
     pub window_seconds: Option<i32>,
-    /// Seconds that it has to stay bad before an incident is opened, and well before it is over; 0 unless given.
+    /// Minimum duration of a breach before an incident opens, and of a recovery before it ends, in seconds; defaults to 0.
     pub for_seconds: Option<i32>,
-    /// Requests, calls or values in the window, below which nothing is known; 10 unless given.
+    /// Minimum number of requests, calls or values in the window; with fewer, there is no value. Defaults to 10.
     pub min_samples: Option<i32>,
-    /// How bad it is; `high` unless given.
+    /// Severity; defaults to `high`.
     pub severity: Option<Severity>,
-    /// Who is told; nobody unless given.
+    /// Who is notified; defaults to nobody.
     #[serde(default)]
     pub delivery: AlertDelivery,
-    /// Whether it is looked at; true unless given.
+    /// Whether the rule is evaluated; defaults to true.
     pub is_active: Option<bool>,
-    /// Your own; never interpreted.
+    /// Your metadata; never interpreted.
     #[serde(default)]
     pub metadata: Map<String, Value>,
 }
 
-/// A change of a rule: what is left out stays. What it measures stays what it is.
+/// Changes to a rule; omitted fields stay unchanged. The metric cannot be changed.
 #[derive(Clone, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AlertRuleUpdate {
-    /// Unique in the project.
+    /// Name, unique in the project.
     pub name: Option<String>,
-    /// Of what, as a whole.
+    /// Restricts what is measured; replaces the whole selector.
     pub selector: Option<Selector>,
-    /// Which side of the threshold is bad.
+    /// Which side of the threshold is a breach.
     pub comparison: Option<Comparison>,
-    /// From where it is bad.
+    /// The threshold.
     pub threshold: Option<f64>,
-    /// From where it is well again; null for the threshold.
+    /// Value at which an incident ends; null: same as `threshold`.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<f64>)]
     pub recover_threshold: Option<Option<f64>>,
-    /// Seconds that are measured together.
+    /// Length of the measured window, in seconds.
     pub window_seconds: Option<i32>,
-    /// Seconds that it has to stay bad, or well.
+    /// Minimum duration of a breach or a recovery, in seconds.
     pub for_seconds: Option<i32>,
-    /// What there has to be in the window.
+    /// Minimum number of requests, calls or values in the window.
     pub min_samples: Option<i32>,
-    /// How bad it is.
+    /// Severity.
     pub severity: Option<Severity>,
-    /// Who is told, as a whole.
+    /// Who is notified; replaces all targets.
     pub delivery: Option<AlertDelivery>,
-    /// Whether it is looked at. An incident that is open is over when it isn't any more.
+    /// Whether the rule is evaluated. Deactivating it resolves its open incident.
     pub is_active: Option<bool>,
-    /// Your own; never interpreted.
+    /// Your metadata; never interpreted.
     pub metadata: Option<Map<String, Value>>,
 }
 
-/// Which rules to list.
+/// Filter for listing alert rules.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct AlertRuleFilter {
@@ -154,22 +154,22 @@ pub struct AlertRuleFilter {
     pub project_id: Option<ProjectId>,
     /// Only the rule of this name.
     pub name: Option<String>,
-    /// Only rules that stand here.
+    /// Only rules in this state.
     pub state: Option<RuleState>,
-    /// Only rules that are looked at, or only those that aren't.
+    /// Only active, or only inactive, rules.
     pub is_active: Option<bool>,
 }
 
-/// A rule, with its secret if that is new: the only time that it is shown.
-pub struct MadeRule {
-    /// What is kept.
+/// A rule, with its signing secret if it is new. The secret is shown only once.
+pub struct AlertRuleWithSecret {
+    /// The stored rule.
     pub row: Model,
-    /// What its webhook is signed with.
+    /// Signing secret of the webhook.
     pub secret: Option<Zeroizing<String>>,
 }
 
-/// Where a rule's secret is kept, to which its sealing is bound.
-pub(crate) fn secret_place(id: AlertRuleId) -> String {
+/// The context to which the encryption of a rule's secret is bound.
+pub(crate) fn secret_context(id: AlertRuleId) -> String {
     format!("alert_rules/{id}/secret")
 }
 
@@ -177,7 +177,7 @@ impl SealedRows for Entity {
     const SEALED: &'static [Column] = &[Column::Secret];
 
     fn each(row: &mut Model, visit: Visit<'_>) -> Result<()> {
-        row.secret.as_mut().map_or(Ok(()), |secret| visit_json(&secret_place(row.id), secret, visit))
+        row.secret.as_mut().map_or(Ok(()), |secret| visit_json(&secret_context(row.id), secret, visit))
     }
 }
 
@@ -197,24 +197,28 @@ impl Insight {
         self.0.db.read(scope).await?.find::<Entity>().filter(filter).page(page, |row| row.id.0).await
     }
 
-    /// One rule.
+    /// Gets a rule.
     pub async fn get_alert_rule(&self, scope: &Scope, id: AlertRuleId) -> Result<Model> {
         self.0.db.read(scope).await?.get::<Entity>(id).await?.ok_or_else(missing)
     }
 
-    /// Makes a rule. It is looked at within half a minute.
-    pub async fn create_alert_rule(&self, scope: &Scope, new: AlertRuleCreate) -> Result<MadeRule> {
-        self.check_watched(scope, new.project_id).await?;
+    /// Creates a rule. It is first evaluated within 30 seconds.
+    pub async fn create_alert_rule(
+        &self,
+        scope: &Scope,
+        new: AlertRuleCreate,
+    ) -> Result<AlertRuleWithSecret> {
+        self.check_project_exists(scope, new.project_id).await?;
         let id: AlertRuleId = self.0.clock.id();
         let (row, secret) = self.new_rule(scope, id, new).await?;
         let tx = self.0.db.write(scope).await?;
         let row = self.insert_rule(&tx, row).await?;
         let notice = self.0.changes.record(&tx, "create", "alert_rules", id, changes(&row)).await?;
         self.0.changes.commit(tx, notice).await?;
-        Ok(MadeRule { row, secret })
+        Ok(AlertRuleWithSecret { row, secret })
     }
 
-    /// A row for a new rule, checked.
+    /// Validates a new rule and builds its row.
     pub(super) async fn new_rule(
         &self,
         scope: &Scope,
@@ -233,9 +237,9 @@ impl Insight {
             min_samples: new.min_samples.unwrap_or(10),
         };
         definition.check()?;
-        let (targets, given) = self.targets(scope, new.delivery).await?;
+        let (targets, requested) = self.targets(scope, new.delivery).await?;
         let secret = match targets.webhook {
-            Some(_) => Some(signature::secret(&self.0.clock, given)?),
+            Some(_) => Some(signature::secret(&self.0.clock, requested)?),
             None => None,
         };
         let now = self.0.clock.now();
@@ -269,26 +273,26 @@ impl Insight {
         Ok((row, secret))
     }
 
-    /// Inserts a rule, unless there are too many, or one of this name.
+    /// Inserts a rule. Fails if the project has too many, or one with this name.
     pub(super) async fn insert_rule(&self, tx: &Tx<Tenant>, row: ActiveModel) -> Result<Model> {
         let project = *row.project_id.as_ref();
-        let most = self.0.alerts.with(tx.scope().tenant(), |settings| settings.max_rules_per_project);
-        if tx.find::<Entity>().filter(Column::ProjectId.eq(project)).count().await? >= most.into() {
-            let message = format!("a project has at most {most} alert rules; delete one first");
+        let max = self.0.alerts.with(tx.scope().tenant(), |settings| settings.max_rules_per_project);
+        if tx.find::<Entity>().filter(Column::ProjectId.eq(project)).count().await? >= max.into() {
+            let message = format!("a project has at most {max} alert rules; delete one first");
             return Err(Error::new(Kind::Conflict, "too_many_alert_rules", message));
         }
-        let taken = loam_db::taken("name", "there is a rule with this name in the project already");
-        tx.insert(row).await.map_err(taken)
+        let name_taken = loam_db::taken("name", "the project already has a rule with this name");
+        tx.insert(row).await.map_err(name_taken)
     }
 
-    /// Changes a rule; where it stands is judged anew with the next look.
+    /// Updates a rule; its state is updated by the next evaluation.
     pub async fn update_alert_rule(
         &self,
         scope: &Scope,
         id: AlertRuleId,
         version: &IfMatch,
         new: AlertRuleUpdate,
-    ) -> Result<MadeRule> {
+    ) -> Result<AlertRuleWithSecret> {
         if let Some(name) = &new.name {
             bounded("name", name, MAX_NAME)?;
         }
@@ -309,22 +313,22 @@ impl Insight {
         new.for_seconds.map(|seconds| definition.for_seconds = seconds);
         new.min_samples.map(|samples| definition.min_samples = samples);
         definition.check()?;
-        let open = old.open_event_id.filter(|_| new.is_active == Some(false));
-        let (had, updated_at) = (old.secret.clone(), next_version(old.updated_at, self.0.clock.now()));
-        let was_at = AlertTargets::of(&old)?.webhook.map(|target| target.url);
+        let open_event = old.open_event_id.filter(|_| new.is_active == Some(false));
+        let (old_secret, updated_at) = (old.secret.clone(), next_version(old.updated_at, self.0.clock.now()));
+        let old_url = AlertTargets::of(&old)?.webhook.map(|target| target.url);
         let mut row = old.into_active_model();
-        let mut shown = None;
-        if let Some((targets, given)) = delivery {
-            let secret = match (&targets.webhook, given, had) {
+        let mut new_secret = None;
+        if let Some((targets, requested)) = delivery {
+            let secret = match (&targets.webhook, requested, old_secret) {
                 (None, ..) => None,
-                (Some(target), None, Some(kept)) => {
+                (Some(target), None, Some(current)) => {
                     let field = "delivery.webhook.secret";
-                    origin::check_kept(field, was_at.as_deref(), Some(&target.url))?;
-                    Some(kept)
+                    origin::check_kept(field, old_url.as_deref(), Some(&target.url))?;
+                    Some(current)
                 }
-                (Some(_), given, _) => {
-                    let secret = signature::secret(&self.0.clock, given)?;
-                    Some(self.seal_rule_secret(id, shown.insert(secret))?)
+                (Some(_), requested, _) => {
+                    let secret = signature::secret(&self.0.clock, requested)?;
+                    Some(self.seal_rule_secret(id, new_secret.insert(secret))?)
                 }
             };
             row.delivery = Set(serde_json::to_value(targets).map_err(Error::internal)?);
@@ -348,18 +352,18 @@ impl Insight {
             row.clear_since = Set(None);
             row.open_event_id = Set(None);
         }
-        let taken = loam_db::taken("name", "there is a rule with this name in the project already");
-        let row = tx.update(row).await.map_err(taken)?;
-        if let Some(event) = open {
+        let name_taken = loam_db::taken("name", "the project already has a rule with this name");
+        let row = tx.update(row).await.map_err(name_taken)?;
+        if let Some(event) = open_event {
             self.end_incident(&tx, &row, event, &project).await?;
         }
         let notice = self.0.changes.record(&tx, "update", "alert_rules", id, changes(&row)).await?;
         self.0.changes.commit(tx, notice).await?;
         self.0.deliveries.wake();
-        Ok(MadeRule { row, secret: shown })
+        Ok(AlertRuleWithSecret { row, secret: new_secret })
     }
 
-    /// Deletes a rule with its incidents; what would still tell of them is given up.
+    /// Deletes a rule with its incidents. Pending notifications are discarded.
     pub async fn delete_alert_rule(&self, scope: &Scope, id: AlertRuleId) -> Result<()> {
         let tx = self.0.db.write(scope).await?;
         if tx.delete::<Entity>().filter(Column::Id.eq(id)).exec().await? == 0 {
@@ -369,23 +373,23 @@ impl Insight {
         self.0.changes.commit(tx, notice).await
     }
 
-    /// The name of a rule's application, read before the rule is locked.
+    /// The name of a rule's project, read before the rule is locked.
     pub(crate) async fn project_of_rule(&self, scope: &Scope, id: AlertRuleId) -> Result<String> {
         let rule = self.get_alert_rule(scope, id).await?;
         Ok(self.0.identity.get_project(scope, rule.project_id).await?.name)
     }
 
-    /// A mistaken id would watch nothing, and nobody would notice.
-    async fn check_watched(&self, scope: &Scope, project: ProjectId) -> Result<()> {
+    /// A rule with a wrong project ID would silently measure nothing.
+    async fn check_project_exists(&self, scope: &Scope, project: ProjectId) -> Result<()> {
         match self.0.identity.get_project(scope, project).await {
             Err(e) if e.kind() == Kind::NotFound => {
-                Err(Error::invalid("project_id", "there is no such project"))
+                Err(Error::invalid("project_id", "no project with this ID"))
             }
             found => found.map(drop),
         }
     }
 
-    /// Who is told, checked, apart from the secret.
+    /// Validates who is notified; returns the targets and the requested secret separately.
     async fn targets(
         &self,
         scope: &Scope,
@@ -400,9 +404,9 @@ impl Insight {
             None => (None, None),
         };
         if let Some(AlertEmail { to }) = &new.email {
-            let most = self.0.alerts.with(scope.tenant(), |settings| settings.max_recipients);
-            if to.is_empty() || to.len() > most as usize {
-                return Err(Error::invalid("delivery.email.to", format!("must be 1 to {most} addresses")));
+            let max = self.0.alerts.with(scope.tenant(), |settings| settings.max_recipients);
+            if to.is_empty() || to.len() > max as usize {
+                return Err(Error::invalid("delivery.email.to", format!("must have 1 to {max} addresses")));
             }
             to.iter().try_for_each(|address| check_address("delivery.email.to", address))?;
             let Some(mailer) = &self.0.mailer else {
@@ -410,9 +414,9 @@ impl Insight {
                 return Err(Error::invalid("delivery.email", message));
             };
             for address in to {
-                let refused = recipients::refused(&self.0.db, &self.0.identity, mailer, scope, address);
-                if let Some(why) = refused.await? {
-                    return Err(Error::invalid("delivery.email.to", format!("`{address}` {why}")));
+                let rejection = recipients::rejection(&self.0.db, &self.0.identity, mailer, scope, address);
+                if let Some(reason) = rejection.await? {
+                    return Err(Error::invalid("delivery.email.to", format!("`{address}` {reason}")));
                 }
             }
         }
@@ -420,7 +424,7 @@ impl Insight {
     }
 
     fn seal_rule_secret(&self, id: AlertRuleId, secret: &str) -> Result<Value> {
-        self.0.keyring.seal_json(&self.0.clock, &secret_place(id), secret)
+        self.0.keyring.seal_json(&self.0.clock, &secret_context(id), secret)
     }
 }
 
@@ -428,7 +432,7 @@ pub(crate) fn missing() -> Error {
     Error::not_found("alert rule")
 }
 
-/// What the audit trail says of a rule: no secret.
+/// What the audit trail records of a rule; without the secret.
 pub(super) fn changes(row: &Model) -> Value {
     json!({
         "project_id": row.project_id, "name": row.name, "metric": row.metric, "selector": row.selector,

@@ -1,21 +1,21 @@
-//! How alerts are looked after.
+//! Configuration of alert evaluation.
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use loam_platform::system_config::ConfigKey;
 
-/// How alerts are looked after.
+/// Configuration of alert evaluation.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AlertSettings {
-    /// Whether rules are looked at.
+    /// Whether rules are evaluated.
     pub enabled: bool,
-    /// Seconds between two looks at a rule.
+    /// Seconds between two evaluations of a rule.
     pub interval_seconds: u32,
-    /// Rules that a project may have.
+    /// Maximum number of rules per project.
     pub max_rules_per_project: u32,
-    /// Addresses that a rule may write to.
+    /// Maximum number of e-mail addresses per rule.
     pub max_recipients: u32,
 }
 
@@ -29,8 +29,8 @@ impl Default for AlertSettings {
 pub const ALERT_RULES: ConfigKey<AlertSettings> = ConfigKey::new(
     "alert_rules.evaluation",
     "alert_rules",
-    "whether alert rules are looked at and how many seconds apart (fifteen at least); how many a project may have, and \
-     how many addresses each may write to",
+    "whether alert rules are evaluated, and the interval in seconds (at least 15); maximum number of rules per project and \
+     of e-mail addresses per rule",
     || {
         json!({
             "type": "object", "additionalProperties": false,

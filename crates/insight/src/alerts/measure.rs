@@ -1,4 +1,4 @@
-//! What a rule measures, from the sums.
+//! Measures the value of a rule from the stored sums.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use loam_gateway::usage::{entity::Granularity as UsageGranularity, service::UsageQuery};
@@ -11,26 +11,26 @@ use crate::alert_rules::definition::{Aggregate, Definition, Selector};
 use crate::alert_rules::entity::AlertMetric;
 use crate::stats::{Granularity, MEGABYTE, MICROS, Sketch, endpoints, metrics};
 
-/// Seconds of window up to which minutes are summed; beyond, hours are.
-const MINUTES_UP_TO: i32 = 3600;
-/// In what metrics' sketches count.
+/// Longest window, in seconds, that is measured from sums per minute; longer windows use sums per hour.
+const MAX_MINUTE_WINDOW: i32 = 3600;
+/// Sketch units per unit of a metric.
 const MILLIONTHS: f64 = 1e6;
 
-/// What was seen in a window.
+/// The measurement of a window.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Observation {
-    /// The value; none when there was too little to tell.
+    /// The value; `None` if there are too few samples.
     pub(crate) value: Option<f64>,
-    /// Requests, calls or values that it is made of.
+    /// Number of requests, calls or values in the window.
     pub(crate) samples: i64,
-    /// Since when.
+    /// Start of the window.
     pub(crate) from: DateTime<Utc>,
-    /// Until when.
+    /// End of the window.
     pub(crate) to: DateTime<Utc>,
 }
 
 impl Insight {
-    /// Measures what a rule asks for, now.
+    /// Measures the value of a rule over the window that ends now.
     pub(super) async fn measure(
         &self,
         scope: &Scope,
@@ -39,7 +39,7 @@ impl Insight {
     ) -> Result<Observation> {
         let to = self.0.clock.now();
         let (minutes, granularity) = match rule.window_seconds {
-            ..=MINUTES_UP_TO => (true, Granularity::Minute),
+            ..=MAX_MINUTE_WINDOW => (true, Granularity::Minute),
             _ => (false, Granularity::Hour),
         };
         let from = granularity.bucket(to - TimeDelta::seconds(rule.window_seconds.into()));
@@ -61,17 +61,17 @@ impl Insight {
             }
             AlertMetric::PerformanceMetric => {
                 let rows = self.metric_rows(scope, project, &rule.selector, granularity, from).await?;
-                of_metric(&rows, rule.selector.aggregate.unwrap_or_default())
+                metric_value(&rows, rule.selector.aggregate.unwrap_or_default())
             }
             metric => {
                 let rows = self.endpoint_rows(scope, project, &rule.selector, granularity, from).await?;
                 let minutes = (to - from).as_seconds_f64() / 60.0;
-                of_requests(&rows, metric, minutes)
+                request_value(&rows, metric, minutes)
             }
         };
-        // of these, nothing is a value too
-        let counts = matches!(rule.metric, AlertMetric::Cost | AlertMetric::RequestRate);
-        let enough = counts || samples >= rule.min_samples.max(1).into();
+        // for these metrics, no traffic is a value as well
+        let zero_counts = matches!(rule.metric, AlertMetric::Cost | AlertMetric::RequestRate);
+        let enough = zero_counts || samples >= rule.min_samples.max(1).into();
         Ok(Observation { value: value.filter(|value| enough && value.is_finite()), samples, from, to })
     }
 
@@ -90,10 +90,10 @@ impl Insight {
             .filter(Column::ProjectId.eq(project))
             .filter(Column::Granularity.eq(granularity))
             .filter(Column::Bucket.gte(from));
-        for (column, wanted) in [(Column::Endpoint, &selector.endpoint), (Column::Version, &selector.version)]
+        for (column, value) in [(Column::Endpoint, &selector.endpoint), (Column::Version, &selector.version)]
         {
-            if let Some(wanted) = wanted {
-                find = find.filter(column.eq(wanted.as_str()));
+            if let Some(value) = value {
+                find = find.filter(column.eq(value.as_str()));
             }
         }
         find.all().await
@@ -124,7 +124,7 @@ impl Insight {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "sums that people compare with a threshold")]
-fn of_requests(rows: &[endpoints::Model], metric: AlertMetric, minutes: f64) -> (Option<f64>, i64) {
+fn request_value(rows: &[endpoints::Model], metric: AlertMetric, minutes: f64) -> (Option<f64>, i64) {
     let requests: i64 = rows.iter().map(|row| row.requests).sum();
     let share = |sum: i64| (requests > 0).then(|| sum as f64 / requests as f64);
     let value = match metric {
@@ -136,7 +136,7 @@ fn of_requests(rows: &[endpoints::Model], metric: AlertMetric, minutes: f64) -> 
         AlertMetric::ResponseTimeP99 => quantile(rows, 0.99),
         AlertMetric::ErrorRate => share(rows.iter().map(|row| row.errors).sum()),
         AlertMetric::MemoryUsage => {
-            // of requests that didn't tell, it is zero
+            // zero means that no request reported it
             let peak = rows.iter().map(|row| row.memory_peak).max().filter(|peak| *peak > 0);
             peak.map(|bytes| bytes as f64 / MEGABYTE)
         }
@@ -155,7 +155,7 @@ fn quantile(rows: &[endpoints::Model], share: f64) -> Option<f64> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "sums that people compare with a threshold")]
-fn of_metric(rows: &[metrics::Model], aggregate: Aggregate) -> (Option<f64>, i64) {
+fn metric_value(rows: &[metrics::Model], aggregate: Aggregate) -> (Option<f64>, i64) {
     let samples: i64 = rows.iter().map(|row| row.samples).sum();
     let total: f64 = rows.iter().map(|row| row.total).sum();
     let value = match aggregate {

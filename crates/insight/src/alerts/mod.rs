@@ -1,19 +1,19 @@
-//! Alerts: from what was measured to who is told.
+//! Evaluation of alert rules, and notification of incidents.
 //!
-//! A look at a rule is a measurement, a step of its state, and, where that opens or ends an incident, the incident's row
-//! and the deliveries that tell of it, all in one transaction under the rule's lock. So whatever dies when, and however
-//! many nodes look, an incident is opened once, ended once, and each is told once.
+//! An evaluation measures the rule and advances its state. If that opens or ends an incident, the state, the incident's
+//! row and the deliveries of its notifications are written in one transaction under the rule's lock. Hence each incident
+//! is opened once, ended once and notified once each time, regardless of crashes and of how many nodes evaluate.
 
-mod courier;
+mod delivery;
 mod evaluate;
 mod measure;
+mod messages;
 mod notify;
 pub(crate) mod recipients;
-mod step;
+mod state_machine;
 #[cfg(test)]
 mod tests;
-mod words;
 
-pub(crate) use courier::AlertCourier;
+pub(crate) use delivery::AlertDeliveryHandler;
 pub(crate) use evaluate::Evaluate;
 pub(crate) use notify::{EMAIL, WEBHOOK};

@@ -1,4 +1,4 @@
-//! Telling of incidents: a delivery for each who is to know, in the transaction that opens or ends the incident.
+//! Notification of incidents: enqueues one delivery per target, in the transaction that opens or ends the incident.
 
 use loam_db::{Tenant, Tx};
 use loam_kernel::{Result, WebhookDeliveryId};
@@ -6,7 +6,7 @@ use loam_platform::webhook_deliveries::NewDelivery;
 use sea_orm::{IntoActiveModel, Set};
 use serde_json::{Value, json};
 
-use super::words;
+use super::messages;
 use crate::Insight;
 use crate::alert_events::entity::{EventState, Model as Event};
 use crate::alert_rules::definition::Definition;
@@ -17,8 +17,8 @@ pub(crate) const WEBHOOK: &str = "alert.webhook";
 pub(crate) const EMAIL: &str = "alert.email";
 
 impl Insight {
-    /// Makes the deliveries that tell of an incident as it stands, and writes down that they were made.
-    pub(crate) async fn tell(
+    /// Enqueues the notifications of an incident in its current state, and records their IDs in the incident.
+    pub(crate) async fn notify(
         &self,
         tx: &Tx<Tenant>,
         rule: &Rule,
@@ -27,48 +27,48 @@ impl Insight {
     ) -> Result<Event> {
         let targets = AlertTargets::of(rule)?;
         let payload = payload(rule, &event, project, self.0.clock.now())?;
-        let mut made: Vec<WebhookDeliveryId> = Vec::new();
+        let mut delivery_ids: Vec<WebhookDeliveryId> = Vec::new();
         if let Some(webhook) = targets.webhook {
-            // an end never overtakes its beginning
+            // same lane: the notifications of an incident are delivered in order
             let lane = Some(event.id.to_string());
             let (target, payload) = (webhook.url, payload.clone());
             let new = NewDelivery { channel: None, kind: WEBHOOK, lane, target, payload };
-            made.push(self.0.deliveries.enqueue(tx, new).await?.id);
+            delivery_ids.push(self.0.deliveries.enqueue(tx, new).await?.id);
         }
         for to in targets.email.into_iter().flat_map(|email| email.to) {
             let lane = Some(format!("{}:{to}", event.id));
-            let letter = json!({
-                "to": to, "subject": words::subject(rule, &event, project), "text": text(&payload),
+            let email = json!({
+                "to": to, "subject": messages::subject(rule, &event, project), "text": text(&payload),
                 "rule": { "id": rule.id },
             });
-            let new = NewDelivery { channel: None, kind: EMAIL, lane, target: to, payload: letter };
-            made.push(self.0.deliveries.enqueue(tx, new).await?.id);
+            let new = NewDelivery { channel: None, kind: EMAIL, lane, target: to, payload: email };
+            delivery_ids.push(self.0.deliveries.enqueue(tx, new).await?.id);
         }
-        if made.is_empty() {
+        if delivery_ids.is_empty() {
             return Ok(event);
         }
-        let told_before = event.notified_at;
+        let first_notified_at = event.notified_at;
         let mut context = event.context.clone();
-        let told = if event.state == EventState::Resolved { "resolved" } else { "opened" };
-        context["deliveries"][told] = json!(made);
+        let transition = if event.state == EventState::Resolved { "resolved" } else { "opened" };
+        context["deliveries"][transition] = json!(delivery_ids);
         let mut change = event.into_active_model();
         change.context = Set(context);
-        change.notified_at = Set(told_before.or(Some(self.0.clock.now())));
+        change.notified_at = Set(first_notified_at.or(Some(self.0.clock.now())));
         tx.update(change).await
     }
 }
 
-/// What a webhook is told.
+/// The payload of a webhook.
 fn payload(rule: &Rule, event: &Event, project: &str, now: chrono::DateTime<chrono::Utc>) -> Result<Value> {
-    // the rule may have been changed since
+    // the threshold at the time of the incident: the rule may have changed since
     let threshold = event.context["rule"]["threshold"].as_f64().unwrap_or(rule.threshold);
     let definition = Definition { threshold, ..Definition::of(rule)? };
-    let (word, summary) = match event.state {
-        EventState::Resolved => ("alert.resolved", words::over(&definition, event.value)),
-        _ => ("alert.opened", words::finding(&definition, event.value)),
+    let (event_type, summary) = match event.state {
+        EventState::Resolved => ("alert.resolved", messages::resolved(&definition, event.value)),
+        _ => ("alert.opened", messages::opened(&definition, event.value)),
     };
     Ok(json!({
-        "type": word,
+        "type": event_type,
         "summary": summary,
         "project": { "id": rule.project_id, "name": project },
         "rule": {
@@ -85,7 +85,7 @@ fn payload(rule: &Rule, event: &Event, project: &str, now: chrono::DateTime<chro
     }))
 }
 
-/// The same, for people.
+/// The text of an e-mail.
 fn text(payload: &Value) -> String {
     let field = |name: &str| match payload.pointer(name) {
         Some(Value::String(text)) => text.clone(),
@@ -98,7 +98,7 @@ fn text(payload: &Value) -> String {
         format!("{}.", field("/summary")),
         String::new(),
         format!("severity  {}", field("/event/severity")),
-        format!("of        {}", field("/rule/selector")),
+        format!("selector  {}", field("/rule/selector")),
         format!("opened    {}", field("/event/opened_at")),
     ];
     if payload["type"] == "alert.resolved" {

@@ -1,4 +1,4 @@
-//! Looks at rules, on both databases.
+//! Evaluation of alert rules, on both databases.
 
 use chrono::TimeDelta;
 use loam_http::surface::IfMatch;
@@ -15,35 +15,35 @@ use crate::alert_events::entity::{EventState, Model as Event};
 use crate::alert_events::service::AlertEventFilter;
 use crate::alert_rules::entity::{Column, Entity, Model, RuleState};
 use crate::alert_rules::service::AlertRuleUpdate;
-use crate::bed::Bed;
+use crate::fixture::Fixture;
 use crate::records::DeleteOld;
 use crate::stats::{Granularity, Sketch, endpoints};
 
 on_both![
-    an_incident_is_opened_once_and_ended_once_and_each_is_told_once,
-    two_nodes_that_look_at_once_open_one_incident,
-    what_was_resolved_by_hand_is_told_once_and_not_raised_again_before_it_was_well,
-    a_rule_that_is_switched_off_leaves_no_incident_open,
-    too_little_traffic_is_neither_bad_nor_well,
-    every_metric_of_requests_is_measured,
-    rules_are_made_from_the_thresholds_of_a_project,
-    another_tenant_sees_and_changes_nothing,
-    a_project_has_only_so_many_rules,
-    an_incident_is_kept_for_a_year_once_it_is_over,
+    an_incident_is_opened_ended_and_notified_exactly_once,
+    concurrent_nodes_open_one_incident,
+    a_manual_resolution_is_notified_once_and_does_not_reopen_before_recovery,
+    deactivating_a_rule_ends_its_incident,
+    too_few_samples_are_neither_breach_nor_recovery,
+    every_request_metric_is_measured,
+    default_rules_use_the_thresholds_of_a_project,
+    another_tenant_can_neither_read_nor_change,
+    rules_per_project_are_limited,
+    a_resolved_incident_is_retained_for_400_days,
 ];
 
 const MINUTE: TimeDelta = TimeDelta::minutes(1);
 
-struct Watched {
-    bed: Bed,
+struct AlertFixture {
+    fixture: Fixture,
     project: ProjectId,
 }
 
-impl Watched {
+impl AlertFixture {
     async fn new(database: Database) -> Self {
-        let bed = Bed::new(database).await;
-        let project = bed.project("shop").await;
-        Self { bed, project }
+        let fixture = Fixture::new(database).await;
+        let project = fixture.project("shop").await;
+        Self { fixture, project }
     }
 
     async fn rule(&self, more: Value) -> AlertRuleId {
@@ -54,10 +54,10 @@ impl Watched {
         });
         rule.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let rule = serde_json::from_value(rule).unwrap();
-        self.bed.insight.create_alert_rule(&self.bed.scope(), rule).await.unwrap().row.id
+        self.fixture.insight.create_alert_rule(&self.fixture.scope(), rule).await.unwrap().row.id
     }
 
-    /// So many requests now, each so long, some of which failed.
+    /// Adds `count` requests now, each taking `seconds`; `errors` of them failed.
     async fn requests(&self, count: i64, seconds: f64, errors: i64) {
         let mut sketch = Sketch::default();
         sketch.count((seconds * 1e6) as u64, count);
@@ -66,154 +66,172 @@ impl Watched {
             row.duration_us = (seconds * 1e6) as i64 * count;
             (row.memory_peak, row.sketch) = (300 << 20, sketch.to_bytes());
         };
-        self.bed.endpoint_sum(self.project, Granularity::Minute, fill).await;
+        self.fixture.endpoint_sum(self.project, Granularity::Minute, fill).await;
     }
 
-    /// Goes on by two minutes, in which so many requests come that take so long, and looks.
-    async fn pass(&self, count: i64, seconds: f64) -> RuleState {
-        self.bed.clock.advance(MINUTE * 3);
+    /// Advances by three minutes, adds `count` requests that take `seconds`, and evaluates the rules.
+    async fn advance_and_evaluate(&self, count: i64, seconds: f64) -> RuleState {
+        self.fixture.clock.advance(MINUTE * 3);
         if count > 0 {
             self.requests(count, seconds, 0).await;
         }
-        look(&self.bed.insight).await;
+        evaluate(&self.fixture.insight).await;
         self.rows().await[0].state
     }
 
     async fn rows(&self) -> Vec<Model> {
-        let tx = self.bed.database.db.read(&self.bed.scope()).await.unwrap();
+        let tx = self.fixture.database.db.read(&self.fixture.scope()).await.unwrap();
         tx.find::<Entity>().order_by_asc(Column::Id).all().await.unwrap()
     }
 
     /// Oldest first.
     async fn events(&self) -> Vec<Event> {
         let filter = AlertEventFilter::default();
-        let page = self.bed.insight.list_alert_events(&self.bed.scope(), filter, &PageQuery::default()).await;
+        let page = self
+            .fixture
+            .insight
+            .list_alert_events(&self.fixture.scope(), filter, &PageQuery::default())
+            .await;
         page.unwrap().data.into_iter().rev().collect()
     }
 
     /// Oldest first.
-    async fn told(&self) -> Vec<Delivery> {
-        let (scope, filter) = (self.bed.scope(), WebhookDeliveryFilter::default());
-        let page = self.bed.insight.0.deliveries.list(&scope, filter, &PageQuery::default()).await;
+    async fn notifications(&self) -> Vec<Delivery> {
+        let (scope, filter) = (self.fixture.scope(), WebhookDeliveryFilter::default());
+        let page = self.fixture.insight.0.deliveries.list(&scope, filter, &PageQuery::default()).await;
         page.unwrap().data.into_iter().rev().collect()
     }
 
-    async fn words(&self) -> Vec<String> {
-        self.told().await.iter().map(|told| told.payload["type"].as_str().unwrap().to_owned()).collect()
+    async fn notification_types(&self) -> Vec<String> {
+        self.notifications()
+            .await
+            .iter()
+            .map(|delivery| delivery.payload["type"].as_str().unwrap().to_owned())
+            .collect()
     }
 }
 
-async fn look(insight: &Insight) {
-    let rules = insight.watched(&Scope::system(TenantId::NIL, "test"), None).await.unwrap();
-    insight.look(rules).await.unwrap();
+async fn evaluate(insight: &Insight) {
+    let rules = insight.active_rules(&Scope::system(TenantId::NIL, "test"), None).await.unwrap();
+    insight.evaluate_due(rules).await.unwrap();
 }
 
 use RuleState::{Firing, Ok, Pending, Resolved};
 
-async fn an_incident_is_opened_once_and_ended_once_and_each_is_told_once(database: Database) {
-    let watched = Watched::new(database).await;
-    let rule = watched.rule(json!({ "for_seconds": 120 })).await;
+async fn an_incident_is_opened_ended_and_notified_exactly_once(database: Database) {
+    let alerts = AlertFixture::new(database).await;
+    let rule = alerts.rule(json!({ "for_seconds": 120 })).await;
     let mut states = Vec::new();
     for seconds in [0.2, 2.0, 2.0, 2.0, 2.0, 0.8, 0.2, 0.2, 0.2] {
-        states.push(watched.pass(10, seconds).await);
+        states.push(alerts.advance_and_evaluate(10, seconds).await);
     }
     assert_eq!(states, [Ok, Pending, Firing, Firing, Firing, Firing, Firing, Ok, Ok]);
-    let events = watched.events().await;
+    let events = alerts.events().await;
     assert_eq!(events.len(), 1);
     let event = &events[0];
     assert_eq!((event.rule_id, event.state), (rule, EventState::Resolved));
     assert!((event.value - 2.0).abs() < 0.03 && event.resolved_by.as_deref() == Some("system:alerts"));
     assert_eq!(event.context["samples"], 10);
-    let told = watched.told().await;
-    assert_eq!(watched.words().await, ["alert.opened", "alert.resolved"]);
-    assert_eq!(event.context["deliveries"], json!({ "opened": [told[0].id], "resolved": [told[1].id] }));
+    let notifications = alerts.notifications().await;
+    assert_eq!(alerts.notification_types().await, ["alert.opened", "alert.resolved"]);
+    assert_eq!(
+        event.context["deliveries"],
+        json!({ "opened": [notifications[0].id], "resolved": [notifications[1].id] })
+    );
     assert_eq!(event.notified_at, Some(event.opened_at));
-    assert!(told.iter().all(|told| told.lane == Some(event.id.to_string())), "in order");
-    assert_eq!(told[0].payload["project"]["name"], "shop");
-    assert!(told[0].payload["summary"].as_str().unwrap().starts_with("response time (95 %) is "));
-    // the next one is another
+    assert!(notifications.iter().all(|delivery| delivery.lane == Some(event.id.to_string())), "in order");
+    assert_eq!(notifications[0].payload["project"]["name"], "shop");
+    assert!(notifications[0].payload["summary"].as_str().unwrap().starts_with("response time (95 %) is "));
+    // the next breach opens a new incident
     for seconds in [2.0, 2.0] {
-        watched.pass(10, seconds).await;
+        alerts.advance_and_evaluate(10, seconds).await;
     }
-    assert_eq!((watched.events().await.len(), watched.told().await.len()), (2, 3));
+    assert_eq!((alerts.events().await.len(), alerts.notifications().await.len()), (2, 3));
 }
 
-async fn two_nodes_that_look_at_once_open_one_incident(database: Database) {
-    let watched = Watched::new(database).await;
-    watched.rule(json!({})).await;
-    let others: Vec<Insight> = (0..4).map(|_| watched.bed.another()).collect();
+async fn concurrent_nodes_open_one_incident(database: Database) {
+    let alerts = AlertFixture::new(database).await;
+    alerts.rule(json!({})).await;
+    let others: Vec<Insight> = (0..4).map(|_| alerts.fixture.second_node()).collect();
     for round in 0..6 {
-        watched.bed.clock.advance(MINUTE * 3);
-        watched.requests(10, if round % 2 == 0 { 3.0 } else { 0.1 }, 0).await;
-        // all have read the rules before any has looked
+        alerts.fixture.clock.advance(MINUTE * 3);
+        alerts.requests(10, if round % 2 == 0 { 3.0 } else { 0.1 }, 0).await;
+        // all nodes read the rules before any of them evaluates
         let scope = Scope::system(TenantId::NIL, "test");
-        let mut looks = tokio::task::JoinSet::new();
+        let mut evaluations = tokio::task::JoinSet::new();
         for node in &others {
-            let (node, rules) = (node.clone(), node.watched(&scope, None).await.unwrap());
-            looks.spawn(async move { node.look(rules).await });
+            let (node, rules) = (node.clone(), node.active_rules(&scope, None).await.unwrap());
+            evaluations.spawn(async move { node.evaluate_due(rules).await });
         }
-        while let Some(ended) = looks.join_next().await {
+        while let Some(ended) = evaluations.join_next().await {
             ended.unwrap().unwrap();
         }
     }
-    assert_eq!(watched.events().await.len(), 3);
+    assert_eq!(alerts.events().await.len(), 3);
     let expected = ["alert.opened", "alert.resolved"].repeat(3);
-    assert_eq!(watched.words().await, expected);
+    assert_eq!(alerts.notification_types().await, expected);
 }
 
-async fn what_was_resolved_by_hand_is_told_once_and_not_raised_again_before_it_was_well(database: Database) {
-    let watched = Watched::new(database).await;
-    watched.rule(json!({})).await;
-    let (insight, scope) = (&watched.bed.insight, watched.bed.scope());
-    assert_eq!(watched.pass(10, 2.0).await, Firing);
-    let id = watched.events().await[0].id;
-    let taken = insight.acknowledge_alert_event(&scope, id).await.unwrap();
-    assert_eq!(taken.acknowledged_by.as_deref(), Some("command_line"));
+async fn a_manual_resolution_is_notified_once_and_does_not_reopen_before_recovery(database: Database) {
+    let alerts = AlertFixture::new(database).await;
+    alerts.rule(json!({})).await;
+    let (insight, scope) = (&alerts.fixture.insight, alerts.fixture.scope());
+    assert_eq!(alerts.advance_and_evaluate(10, 2.0).await, Firing);
+    let id = alerts.events().await[0].id;
+    let acknowledged = insight.acknowledge_alert_event(&scope, id).await.unwrap();
+    assert_eq!(acknowledged.acknowledged_by.as_deref(), Some("command_line"));
     let again = insight.acknowledge_alert_event(&scope, id).await.unwrap();
-    assert_eq!(again, taken, "whoever was first has it");
-    assert_eq!(watched.pass(10, 2.0).await, Firing, "taking it up changes nothing of the rule");
+    assert_eq!(again, acknowledged, "the first acknowledgement stays");
+    assert_eq!(
+        alerts.advance_and_evaluate(10, 2.0).await,
+        Firing,
+        "an acknowledgement does not change the rule"
+    );
     for _ in 0..2 {
-        let over = insight.resolve_alert_event(&scope, id).await.unwrap();
-        assert_eq!((over.state, over.resolved_by.as_deref()), (EventState::Resolved, Some("command_line")));
+        let resolved = insight.resolve_alert_event(&scope, id).await.unwrap();
+        assert_eq!(
+            (resolved.state, resolved.resolved_by.as_deref()),
+            (EventState::Resolved, Some("command_line"))
+        );
     }
     let error = insight.acknowledge_alert_event(&scope, id).await.unwrap_err();
     assert_eq!((error.status(), error.code()), (409, "already_resolved"));
-    assert_eq!(watched.pass(10, 2.0).await, Resolved);
-    assert_eq!(watched.pass(10, 0.7).await, Resolved, "between the thresholds");
-    assert_eq!(watched.words().await, ["alert.opened", "alert.resolved"]);
-    assert_eq!(watched.pass(10, 0.2).await, Ok);
-    assert_eq!(watched.pass(10, 2.0).await, Firing);
-    assert_eq!(watched.events().await.len(), 2);
+    assert_eq!(alerts.advance_and_evaluate(10, 2.0).await, Resolved);
+    assert_eq!(alerts.advance_and_evaluate(10, 0.7).await, Resolved, "between the thresholds");
+    assert_eq!(alerts.notification_types().await, ["alert.opened", "alert.resolved"]);
+    assert_eq!(alerts.advance_and_evaluate(10, 0.2).await, Ok);
+    assert_eq!(alerts.advance_and_evaluate(10, 2.0).await, Firing);
+    assert_eq!(alerts.events().await.len(), 2);
 }
 
-async fn a_rule_that_is_switched_off_leaves_no_incident_open(database: Database) {
-    let watched = Watched::new(database).await;
-    let rule = watched.rule(json!({})).await;
-    let (insight, scope) = (&watched.bed.insight, watched.bed.scope());
-    assert_eq!(watched.pass(10, 2.0).await, Firing);
+async fn deactivating_a_rule_ends_its_incident(database: Database) {
+    let alerts = AlertFixture::new(database).await;
+    let rule = alerts.rule(json!({})).await;
+    let (insight, scope) = (&alerts.fixture.insight, alerts.fixture.scope());
+    assert_eq!(alerts.advance_and_evaluate(10, 2.0).await, Firing);
     let off = AlertRuleUpdate { is_active: Some(false), ..AlertRuleUpdate::default() };
     let row = insight.update_alert_rule(&scope, rule, &IfMatch::any(), off).await.unwrap().row;
     assert_eq!((row.state, row.open_event_id), (Ok, None));
-    assert_eq!(watched.events().await[0].state, EventState::Resolved);
-    assert_eq!(watched.pass(10, 2.0).await, Ok, "nobody looks");
-    assert_eq!(watched.words().await, ["alert.opened", "alert.resolved"]);
+    assert_eq!(alerts.events().await[0].state, EventState::Resolved);
+    assert_eq!(alerts.advance_and_evaluate(10, 2.0).await, Ok, "the rule is not evaluated");
+    assert_eq!(alerts.notification_types().await, ["alert.opened", "alert.resolved"]);
     insight.delete_alert_rule(&scope, rule).await.unwrap();
-    assert!(watched.events().await.is_empty(), "incidents go with their rule");
+    assert!(alerts.events().await.is_empty(), "incidents are deleted with their rule");
 }
 
-async fn too_little_traffic_is_neither_bad_nor_well(database: Database) {
-    let watched = Watched::new(database).await;
-    watched.rule(json!({})).await;
-    assert_eq!(watched.pass(4, 9.0).await, Ok);
-    assert_eq!(watched.rows().await[0].last_value, None);
-    assert_eq!(watched.pass(5, 9.0).await, Firing);
-    assert_eq!(watched.pass(4, 0.1).await, Firing);
-    assert_eq!(watched.pass(0, 0.0).await, Firing);
-    assert_eq!(watched.pass(5, 0.1).await, Ok);
+async fn too_few_samples_are_neither_breach_nor_recovery(database: Database) {
+    let alerts = AlertFixture::new(database).await;
+    alerts.rule(json!({})).await;
+    assert_eq!(alerts.advance_and_evaluate(4, 9.0).await, Ok);
+    assert_eq!(alerts.rows().await[0].last_value, None);
+    assert_eq!(alerts.advance_and_evaluate(5, 9.0).await, Firing);
+    assert_eq!(alerts.advance_and_evaluate(4, 0.1).await, Firing);
+    assert_eq!(alerts.advance_and_evaluate(0, 0.0).await, Firing);
+    assert_eq!(alerts.advance_and_evaluate(5, 0.1).await, Ok);
 }
 
-async fn every_metric_of_requests_is_measured(database: Database) {
-    let watched = Watched::new(database).await;
+async fn every_request_metric_is_measured(database: Database) {
+    let alerts = AlertFixture::new(database).await;
     let metrics = [
         ("response_time_mean", 62.0 / 42.0, 1e-9),
         ("response_time_p50", 1.0, 0.02),
@@ -224,90 +242,90 @@ async fn every_metric_of_requests_is_measured(database: Database) {
         ("cost", 0.0, 1e-9),
     ];
     for (metric, ..) in metrics {
-        watched
+        alerts
             .rule(json!({ "name": metric, "metric": metric, "threshold": 0.9, "recover_threshold": null }))
             .await;
     }
     let elsewhere = json!({ "endpoint": "GET /elsewhere" });
-    watched.rule(json!({ "name": "elsewhere", "selector": elsewhere })).await;
-    watched.rule(json!({ "name": "rate", "metric": "request_rate", "comparison": "below", "recover_threshold": 2.0 })).await;
-    watched.requests(22, 1.0, 0).await;
-    watched.requests(19, 2.0, 10).await;
-    watched.requests(1, 2.0, 0).await;
-    look(&watched.bed.insight).await;
-    let rows = watched.rows().await;
-    let of = |name: &str| rows.iter().find(|row| row.name == name).unwrap();
+    alerts.rule(json!({ "name": "elsewhere", "selector": elsewhere })).await;
+    alerts.rule(json!({ "name": "rate", "metric": "request_rate", "comparison": "below", "recover_threshold": 2.0 })).await;
+    alerts.requests(22, 1.0, 0).await;
+    alerts.requests(19, 2.0, 10).await;
+    alerts.requests(1, 2.0, 0).await;
+    evaluate(&alerts.fixture.insight).await;
+    let rows = alerts.rows().await;
+    let rule = |name: &str| rows.iter().find(|row| row.name == name).unwrap();
     for (metric, expected, within) in metrics {
-        let seen = of(metric).last_value.unwrap();
+        let measured = rule(metric).last_value.unwrap();
         let expected = if metric == "error_rate" { 10.0 / 42.0 } else { expected };
-        assert!((seen - expected).abs() <= within, "{metric}: {seen} is not {expected}");
+        assert!((measured - expected).abs() <= within, "{metric}: {measured} is not {expected}");
     }
-    assert_eq!((of("elsewhere").last_value, of("elsewhere").state), (None, Ok));
-    // 42 requests in the one or two minutes that the window has
-    assert!((20.0..=42.0).contains(&of("rate").last_value.unwrap()), "{:?}", of("rate").last_value);
-    assert_eq!((of("response_time_p95").state, of("cost").state), (Firing, Ok));
+    assert_eq!((rule("elsewhere").last_value, rule("elsewhere").state), (None, Ok));
+    // 42 requests in the one or two minute buckets of the window
+    assert!((20.0..=42.0).contains(&rule("rate").last_value.unwrap()), "{:?}", rule("rate").last_value);
+    assert_eq!((rule("response_time_p95").state, rule("cost").state), (Firing, Ok));
 }
 
-async fn rules_are_made_from_the_thresholds_of_a_project(database: Database) {
-    let watched = Watched::new(database).await;
-    let (insight, scope) = (&watched.bed.insight, watched.bed.scope());
-    let ask = || serde_json::from_value(json!({ "project_id": watched.project })).unwrap();
-    let made = insight.default_alert_rules(&scope, ask()).await.unwrap();
-    let thresholds: Vec<(&str, f64)> = made.iter().map(|row| (row.name.as_str(), row.threshold)).collect();
+async fn default_rules_use_the_thresholds_of_a_project(database: Database) {
+    let alerts = AlertFixture::new(database).await;
+    let (insight, scope) = (&alerts.fixture.insight, alerts.fixture.scope());
+    let request = || serde_json::from_value(json!({ "project_id": alerts.project })).unwrap();
+    let created = insight.default_alert_rules(&scope, request()).await.unwrap();
+    let thresholds: Vec<(&str, f64)> = created.iter().map(|row| (row.name.as_str(), row.threshold)).collect();
     assert_eq!(thresholds, [("response_time", 1.0), ("error_rate", 0.05), ("memory_usage", 512.0)]);
     let change = AlertRuleUpdate { threshold: Some(3.0), ..AlertRuleUpdate::default() };
-    insight.update_alert_rule(&scope, made[0].id, &IfMatch::any(), change).await.unwrap();
-    insight.delete_alert_rule(&scope, made[1].id).await.unwrap();
-    let again = insight.default_alert_rules(&scope, ask()).await.unwrap();
+    insight.update_alert_rule(&scope, created[0].id, &IfMatch::any(), change).await.unwrap();
+    insight.delete_alert_rule(&scope, created[1].id).await.unwrap();
+    let again = insight.default_alert_rules(&scope, request()).await.unwrap();
     assert_eq!(again.len(), 3);
-    assert_eq!((again[0].id, again[0].threshold), (made[0].id, 3.0), "what is there stays");
+    assert_eq!((again[0].id, again[0].threshold), (created[0].id, 3.0), "existing rules stay");
     let nowhere = serde_json::from_value(json!({ "project_id": Uuid::from_u128(7) })).unwrap();
     let error = insight.default_alert_rules(&scope, nowhere).await.unwrap_err();
     assert_eq!(error.param(), Some("project_id"));
 }
 
-async fn another_tenant_sees_and_changes_nothing(database: Database) {
-    let watched = Watched::new(database).await;
-    let rule = watched.rule(json!({})).await;
-    assert_eq!(watched.pass(10, 2.0).await, Firing);
-    let event = watched.events().await[0].id;
-    let (insight, other) = (&watched.bed.insight, Scope::system(TenantId(Uuid::from_u128(0xdd)), "test"));
+async fn another_tenant_can_neither_read_nor_change(database: Database) {
+    let alerts = AlertFixture::new(database).await;
+    let rule = alerts.rule(json!({})).await;
+    assert_eq!(alerts.advance_and_evaluate(10, 2.0).await, Firing);
+    let event = alerts.events().await[0].id;
+    let (insight, other) = (&alerts.fixture.insight, Scope::system(TenantId(Uuid::from_u128(0xdd)), "test"));
     assert_eq!(insight.get_alert_rule(&other, rule).await.unwrap_err().status(), 404);
     assert_eq!(insight.delete_alert_rule(&other, rule).await.unwrap_err().status(), 404);
     assert_eq!(insight.get_alert_event(&other, event).await.unwrap_err().status(), 404);
     assert_eq!(insight.acknowledge_alert_event(&other, event).await.unwrap_err().status(), 404);
     assert_eq!(insight.resolve_alert_event(&other, event).await.unwrap_err().status(), 404);
-    assert_eq!(watched.events().await[0].state, EventState::Open);
+    assert_eq!(alerts.events().await[0].state, EventState::Open);
 }
 
-async fn a_project_has_only_so_many_rules(database: Database) {
-    let watched = Watched::new(database).await;
+async fn rules_per_project_are_limited(database: Database) {
+    let alerts = AlertFixture::new(database).await;
     for number in 0..100 {
-        watched.rule(json!({ "name": format!("rule {number}") })).await;
+        alerts.rule(json!({ "name": format!("rule {number}") })).await;
     }
     let rule =
-        json!({ "project_id": watched.project, "name": "one more", "metric": "cost", "threshold": 1.0 });
+        json!({ "project_id": alerts.project, "name": "one more", "metric": "cost", "threshold": 1.0 });
     let rule = serde_json::from_value(rule).unwrap();
-    let error = watched.bed.insight.create_alert_rule(&watched.bed.scope(), rule).await.err().unwrap();
+    let error = alerts.fixture.insight.create_alert_rule(&alerts.fixture.scope(), rule).await.err().unwrap();
     assert_eq!((error.status(), error.code()), (409, "too_many_alert_rules"));
 }
 
-async fn an_incident_is_kept_for_a_year_once_it_is_over(database: Database) {
-    let watched = Watched::new(database).await;
-    watched.rule(json!({})).await;
+async fn a_resolved_incident_is_retained_for_400_days(database: Database) {
+    let alerts = AlertFixture::new(database).await;
+    alerts.rule(json!({})).await;
     for seconds in [2.0, 0.1, 2.0] {
-        watched.pass(10, seconds).await;
+        alerts.advance_and_evaluate(10, seconds).await;
     }
-    let kept = watched.events().await;
+    let events = alerts.events().await;
     assert_eq!(
-        kept.iter().map(|one| one.state).collect::<Vec<_>>(),
+        events.iter().map(|one| one.state).collect::<Vec<_>>(),
         [EventState::Resolved, EventState::Open]
     );
-    let (delete, scope) = (DeleteOld(watched.bed.insight.clone()), Scope::system(TenantId::NIL, "test"));
-    watched.bed.clock.advance(TimeDelta::days(390));
+    let (delete, scope) = (DeleteOld(alerts.fixture.insight.clone()), Scope::system(TenantId::NIL, "test"));
+    alerts.fixture.clock.advance(TimeDelta::days(390));
     delete.sweep(&scope, || false).await.unwrap();
-    assert_eq!(watched.events().await, kept);
-    watched.bed.clock.advance(TimeDelta::days(20));
+    assert_eq!(alerts.events().await, events);
+    alerts.fixture.clock.advance(TimeDelta::days(20));
     delete.sweep(&scope, || false).await.unwrap();
-    assert_eq!(watched.events().await, kept[1..], "what is not over is not old");
+    assert_eq!(alerts.events().await, events[1..], "open incidents do not expire");
 }

@@ -1,39 +1,39 @@
-//! Why a request is slow, told by a model.
+//! A model's analysis of a slow request.
 
 use loam_kernel::{AiAnalysisResultId, LlmCallId, PerformanceRecordId, ProjectId, TenantId};
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Who wanted an analysis.
+/// What triggered an analysis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum AnalysisType {
-    /// A slow request.
+    /// Triggered by a slow request.
     Auto,
-    /// Somebody.
+    /// Requested through the API.
     Manual,
-    /// A schedule.
+    /// Triggered by the schedule.
     Scheduled,
 }
 
-/// How far an analysis has come.
+/// Status of an analysis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum AnalysisStatus {
-    /// It waits, or is being made.
+    /// Waiting or running.
     Pending,
-    /// It is there.
+    /// Finished.
     Completed,
-    /// No model could be asked; what rules say is there.
+    /// The model call failed; the results come from the rules only.
     Failed,
 }
 
 /// An analysis.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-#[sea_orm(table_name = "ai_analysis_results", comment = "why a request is slow, told by a model")]
+#[sea_orm(table_name = "ai_analysis_results", comment = "analyses of slow requests by a model")]
 pub struct Model {
     /// The tenant.
     #[sea_orm(primary_key, auto_increment = false)]
@@ -50,71 +50,71 @@ pub struct Model {
     /// Its trace.
     #[sea_orm(column_type = "Text", nullable, comment = "trace of that request")]
     pub trace_id: Option<String>,
-    /// What it served.
-    #[sea_orm(column_type = "Text", comment = "what it served: GET /users/{id}")]
+    /// The endpoint.
+    #[sea_orm(column_type = "Text", comment = "endpoint: GET /users/{id}")]
     pub endpoint: String,
     /// The application's version.
     #[sea_orm(column_type = "Text", comment = "version of the application")]
     pub version: String,
-    /// Who wanted it.
+    /// What triggered it.
     #[sea_orm(comment = "auto, manual, scheduled")]
     pub analysis_type: AnalysisType,
-    /// How far it has come.
+    /// The status.
     #[sea_orm(comment = "pending, completed, failed")]
     pub status: AnalysisStatus,
     /// The provider.
-    #[sea_orm(column_type = "Text", nullable, comment = "provider that answered")]
+    #[sea_orm(column_type = "Text", nullable, comment = "provider that responded")]
     pub provider: Option<String>,
-    /// The model; while it is pending, the one that was wished for.
+    /// The model; while pending, the requested one.
     #[sea_orm(
         column_type = "Text",
         nullable,
-        comment = "model that answered; before that, the one to be asked"
+        comment = "model that responded; while pending, the requested one"
     )]
     pub model: Option<String>,
-    /// As the provider calls it.
-    #[sea_orm(column_type = "Text", nullable, comment = "model as the provider's answer calls it")]
+    /// The model's name at the provider.
+    #[sea_orm(column_type = "Text", nullable, comment = "name of the model in the provider's response")]
     pub model_version: Option<String>,
-    /// What the model was told.
+    /// Input of the model.
     #[sea_orm(
         column_type = "JsonBinary",
-        comment = "what the model was told: performance_summary, slow_functions, context_info"
+        comment = "input of the model: performance_summary, slow_functions, context_info"
     )]
     pub analysis_input: Json,
-    /// What came of it.
+    /// Results.
     #[sea_orm(
         column_type = "JsonBinary",
         nullable,
         comment = "performance_score, bottleneck_analysis, optimization_suggestions, risk_assessment"
     )]
     pub analysis_results: Option<Json>,
-    /// How it came about.
+    /// Details of the run.
     #[sea_orm(
         column_type = "JsonBinary",
-        comment = "how it came about: source (model, rules), repaired, dropped_claims, reason"
+        comment = "details of the run: source (model, rules), repaired, dropped_claims, reason"
     )]
     pub metadata: Json,
-    /// How long it took.
-    #[sea_orm(comment = "milliseconds that the model took, repair included")]
+    /// Duration.
+    #[sea_orm(comment = "duration of the model calls including a repair, milliseconds")]
     pub duration_ms: Option<i64>,
-    /// How far it can be relied on.
-    #[sea_orm(comment = "how far it can be relied on, 0 to 1")]
+    /// Confidence.
+    #[sea_orm(comment = "confidence, 0 to 1")]
     pub confidence_score: Option<f64>,
     /// Tokens.
-    #[sea_orm(comment = "tokens read and written")]
+    #[sea_orm(comment = "input and output tokens")]
     pub tokens_used: Option<i64>,
-    /// What it cost.
-    #[sea_orm(comment = "cost in billionths of a US dollar; null when the model has no price")]
+    /// Cost.
+    #[sea_orm(comment = "cost in billionths of a US dollar; null if the model has no price")]
     pub cost_nano_usd: Option<i64>,
     /// The call.
-    #[sea_orm(comment = "the model call, the last if there were several")]
+    #[sea_orm(comment = "the model call; the last if there were several")]
     pub llm_call_id: Option<LlmCallId>,
     /// Why it failed.
     #[sea_orm(column_type = "Text", nullable, comment = "why it failed")]
     pub error_message: Option<String>,
-    /// When it was asked for.
+    /// When it was created.
     pub created_at: DateTimeUtc,
-    /// When it was changed.
+    /// When it last changed.
     pub updated_at: DateTimeUtc,
     /// When it ended.
     #[sea_orm(comment = "when it ended")]
@@ -123,7 +123,7 @@ pub struct Model {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// No other entity is reached from here.
+/// No relations.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,16 +1,16 @@
-//! Why requests are slow, told by a model: what it is told, what it may say, and what is made of that.
+//! Analyses of slow requests by a model: its input, the schema of its response, and the validation of its claims.
 //!
-//! What applications tell is data to the model. Whatever text it holds, all that can come of it is an answer of the
-//! declared schema, of which every claim on a function or call that isn't in the record is dropped.
+//! Telemetry is untrusted data to the model. Whatever text it contains, the only possible output is a response of the
+//! declared schema, and claims about functions or calls that are not in the record are dropped.
 
-mod answer;
-mod ask;
-mod begin;
-mod claims;
+mod auto_analyses;
+mod enqueue;
 pub mod entity;
 mod evidence;
 mod jobs;
+mod model_call;
 mod prompt;
+mod response;
 pub mod routes;
 mod run;
 pub mod service;
@@ -20,10 +20,10 @@ mod tests;
 
 use loam_db::EntityShape;
 
-pub(crate) use begin::Wanted;
+pub(crate) use enqueue::AnalysisTarget;
 pub(crate) use jobs::{Run, SCHEDULED, Scheduled};
 pub use settings::{ANALYSIS, AnalysisSettings, ProjectAnalysis};
 
 pub(crate) fn entities() -> [EntityShape; 2] {
-    [EntityShape::of::<entity::Entity>(), EntityShape::of::<claims::Entity>()]
+    [EntityShape::of::<entity::Entity>(), EntityShape::of::<auto_analyses::Entity>()]
 }

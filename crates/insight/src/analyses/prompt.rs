@@ -1,4 +1,4 @@
-//! What a model is asked.
+//! The prompt of an analysis.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ const INSTRUCTION: &str = "You are a performance engineer. The user's message is
     change. Name only functions and call ids that are in the document, written exactly as they are there. Answer with one \
     JSON object and nothing around it, valid by this JSON Schema:\n";
 
-/// What the answer has to be: `analysis_results`, with the calls that a claim rests on.
+/// Schema of the response: `analysis_results`, with the calls that support each claim.
 pub(super) fn schema() -> Value {
     let text = |max: u64| json!({ "type": "string", "minLength": 1, "maxLength": max });
     let texts = json!({ "type": "array", "maxItems": 10, "items": text(1_000) });
@@ -51,7 +51,7 @@ pub(super) fn schema() -> Value {
     })
 }
 
-/// The messages of the first question.
+/// The messages of the first request.
 pub(super) fn messages(document: &str) -> Vec<Value> {
     vec![
         json!({ "role": "system", "content": format!("{INSTRUCTION}{}", schema()) }),
@@ -59,13 +59,13 @@ pub(super) fn messages(document: &str) -> Vec<Value> {
     ]
 }
 
-/// The messages that follow on an answer that is not valid.
-pub(super) fn repair(answer: &str, faults: &str, max: usize) -> [Value; 2] {
-    let answer = &answer[..answer.floor_char_boundary(max)];
+/// The messages to append after an invalid response.
+pub(super) fn repair(response: &str, violations: &str, max: usize) -> [Value; 2] {
+    let response = &response[..response.floor_char_boundary(max)];
     [
-        json!({ "role": "assistant", "content": answer }),
+        json!({ "role": "assistant", "content": response }),
         json!({ "role": "user", "content": format!(
-            "This is not valid by the schema: {faults}. Answer again with the whole JSON object, and nothing around it."
+            "This is not valid by the schema: {violations}. Answer again with the whole JSON object, and nothing around it."
         ) }),
     ]
 }

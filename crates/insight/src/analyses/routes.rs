@@ -1,6 +1,6 @@
 //! The routes of analyses.
 
-use axum::Json as Answer;
+use axum::Json as JsonResponse;
 use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
@@ -15,81 +15,81 @@ use super::entity::{AnalysisStatus, AnalysisType, Model};
 use super::service::{AnalysisCreate, AnalysisFilter};
 use crate::Insight;
 
-/// Why a request is slow. Lists leave out what went in and what came out.
+/// A model's analysis of a slow request. Lists omit `analysis_input` and `analysis_results`.
 #[derive(Serialize, ToSchema)]
 pub struct AnalysisView {
     id: AiAnalysisResultId,
     project_id: ProjectId,
-    /// The request that was analysed.
+    /// The analysed request.
     record_id: Option<PerformanceRecordId>,
     trace_id: Option<String>,
     endpoint: String,
-    /// The version of the application; empty where none was told.
+    /// Version of the application; empty if not reported.
     version: String,
     analysis_type: AnalysisType,
     status: AnalysisStatus,
     ai_service: AiService,
-    /// What the model was told: `performance_summary`, `slow_functions`, `context_info`; only when one analysis is read.
+    /// Input of the model: `performance_summary`, `slow_functions`, `context_info`; omitted in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     analysis_input: Option<Value>,
-    /// `performance_score`, `bottleneck_analysis`, `optimization_suggestions`, `risk_assessment`; only when one analysis is
-    /// read.
+    /// `performance_score`, `bottleneck_analysis`, `optimization_suggestions`, `risk_assessment`; omitted in
+    /// lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     analysis_results: Option<Value>,
     analysis_metadata: AnalysisMetadata,
-    /// Why no model could be asked.
+    /// Why the analysis failed.
     error_message: Option<String>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     completed_at: Option<DateTime<Utc>>,
 }
 
-/// Who told.
+/// The model that made the analysis.
 #[derive(Serialize, ToSchema)]
 pub struct AiService {
     /// Name of the provider.
     provider: Option<String>,
-    /// Name of the model at the provider; while the analysis is pending, what it was asked for by.
+    /// Name of the model at the provider; while the analysis is pending, the requested model.
     model: Option<String>,
-    /// The model as the provider's answer calls it.
+    /// Name of the model in the provider's response.
     version: Option<String>,
 }
 
-/// How an analysis came about.
+/// Details of the run of an analysis.
 #[derive(Serialize, ToSchema)]
 pub struct AnalysisMetadata {
-    /// Seconds that the model took.
+    /// Duration of the model calls, in seconds.
     duration: Option<f64>,
-    /// How far it can be relied on, 0 to 1.
+    /// Confidence, 0 to 1.
     confidence_score: Option<f64>,
     tokens_used: Option<i64>,
-    /// US dollars; null when the model has no price.
+    /// Cost in US dollars; null if the model has no price.
     cost: Option<f64>,
-    /// The model call, the last if there were several.
+    /// The model call; the last if there were several.
     llm_call_id: Option<LlmCallId>,
-    /// `model`, or `rules` where a model said nothing of use; null while it is pending.
+    /// `model`, or `rules` if the model's response was unusable; null while the analysis is pending.
     source: Option<String>,
-    /// Whether the model was asked again, as its first answer was not valid.
+    /// Whether the model was called again because its first response was invalid.
     repaired: Option<bool>,
-    /// Claims on functions and calls that are not in the record, which were dropped.
+    /// Number of dropped claims: those about functions or calls that are not in the record.
     dropped_claims: Option<u64>,
-    /// Why the model said nothing of use.
+    /// Why the model's response was unusable.
     reason: Option<String>,
 }
 
 impl AnalysisView {
-    /// As a list has it.
-    pub fn listed(row: Model) -> Self {
+    /// The view in a list.
+    pub fn list_item(row: Model) -> Self {
         Self { analysis_input: None, analysis_results: None, ..Self::from(row) }
     }
 }
 
 impl From<Model> for AnalysisView {
-    #[expect(clippy::cast_precision_loss, reason = "seconds and dollars to be read")]
+    #[expect(clippy::cast_precision_loss, reason = "seconds and dollars for display")]
     fn from(row: Model) -> Self {
-        let told = &row.metadata;
+        let metadata = &row.metadata;
         Self {
             id: row.id,
             project_id: row.project_id,
@@ -106,10 +106,10 @@ impl From<Model> for AnalysisView {
                 tokens_used: row.tokens_used,
                 cost: row.cost_nano_usd.map(|nano| nano as f64 / 1e9),
                 llm_call_id: row.llm_call_id,
-                source: told["source"].as_str().map(str::to_owned),
-                repaired: told["repaired"].as_bool(),
-                dropped_claims: told["dropped_claims"].as_u64(),
-                reason: told["reason"].as_str().map(str::to_owned),
+                source: metadata["source"].as_str().map(str::to_owned),
+                repaired: metadata["repaired"].as_bool(),
+                dropped_claims: metadata["dropped_claims"].as_u64(),
+                reason: metadata["reason"].as_str().map(str::to_owned),
             },
             analysis_input: Some(row.analysis_input),
             analysis_results: row.analysis_results,
@@ -125,7 +125,7 @@ pub(crate) fn router(insight: Insight) -> OpenApiRouter {
     OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(get, delete)).with_state(insight)
 }
 
-/// Analyses, newest first, without what went in and what came out.
+/// Lists analyses, newest first, without input and results.
 #[utoipa::path(
     get, path = "/api/v1/ai_analysis_results", tag = "ai_analysis_results", operation_id = "ai_analysis_results_list",
     params(AnalysisFilter, PageQuery),
@@ -137,12 +137,14 @@ async fn list(
     Caller(scope): Caller,
     Query(filter): Query<AnalysisFilter>,
     Query(page): Query<PageQuery>,
-) -> ApiResult<Answer<Page<AnalysisView>>> {
-    Ok(Answer(insight.list_analyses(&scope, filter, &page).await?.map(AnalysisView::listed)))
+) -> ApiResult<JsonResponse<Page<AnalysisView>>> {
+    Ok(JsonResponse(insight.list_analyses(&scope, filter, &page).await?.map(AnalysisView::list_item)))
 }
 
-/// Has a model say why a request is slow: one, or the slowest of an endpoint. The answer is there at once as `pending`;
-/// the analysis follows.
+/// Creates an analysis: a model explains why a request is slow.
+///
+/// Analyses the given request, or the slowest of an endpoint. The analysis is returned as `pending` and runs
+/// asynchronously.
 #[utoipa::path(
     post, path = "/api/v1/ai_analysis_results", tag = "ai_analysis_results",
     operation_id = "ai_analysis_results_create",
@@ -159,7 +161,7 @@ async fn create(
     Ok(created(row.updated_at, row.into()))
 }
 
-/// One analysis.
+/// Gets an analysis.
 #[utoipa::path(
     get, path = "/api/v1/ai_analysis_results/{id}", tag = "ai_analysis_results",
     operation_id = "ai_analysis_results_get",
@@ -176,7 +178,7 @@ async fn get(
     Ok(Tagged::new(row.updated_at, row.into()))
 }
 
-/// Removes an analysis.
+/// Deletes an analysis.
 #[utoipa::path(
     delete, path = "/api/v1/ai_analysis_results/{id}", tag = "ai_analysis_results",
     operation_id = "ai_analysis_results_delete",

@@ -1,4 +1,4 @@
-//! What clients ask of analyses.
+//! Creating, reading and deleting analyses.
 
 use loam_kernel::{
     AiAnalysisResultId, Error, Kind, Page, PageQuery, PerformanceRecordId, ProjectId, Result, Scope, bounded,
@@ -8,49 +8,49 @@ use serde::Deserialize;
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
-use super::begin::Wanted;
+use super::enqueue::AnalysisTarget;
 use super::entity::{AnalysisStatus, AnalysisType, Column, Entity, Model};
 use crate::Insight;
 
-/// Which request to analyse: one, or the slowest of an endpoint.
+/// The request to analyse: a given one, or the slowest of an endpoint.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AnalysisCreate {
     /// The request.
     pub record_id: Option<PerformanceRecordId>,
-    /// Without `record_id`: the project; not needed with a key that is bound to one.
+    /// The project, if `record_id` is omitted; defaults to the project that the API key is bound to.
     pub project_id: Option<ProjectId>,
-    /// Without `record_id`: the endpoint, the slowest of whose newest requests is analysed.
+    /// The endpoint, if `record_id` is omitted: the slowest of its newest requests is analysed.
     pub endpoint: Option<String>,
     /// Only a request of this version of the application.
     pub version: Option<String>,
-    /// Who is asked: a route or `provider/model`; as `insight.analysis` says unless given.
+    /// The model: a route or `provider/model`; defaults to the model in `insight.analysis`.
     pub model: Option<String>,
 }
 
-/// Which analyses to list.
+/// Filter for listing analyses.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct AnalysisFilter {
-    /// Only those of this project.
+    /// Only analyses of this project.
     pub project_id: Option<ProjectId>,
-    /// Only those of this request.
+    /// Only analyses of this request.
     pub record_id: Option<PerformanceRecordId>,
-    /// Only those of this trace.
+    /// Only analyses of this trace.
     pub trace_id: Option<String>,
-    /// Only those of this endpoint.
+    /// Only analyses of this endpoint.
     pub endpoint: Option<String>,
-    /// Only those in this status.
+    /// Only analyses in this status.
     pub status: Option<AnalysisStatus>,
-    /// Only those of this type.
+    /// Only analyses of this type.
     pub analysis_type: Option<AnalysisType>,
 }
 
 impl Insight {
-    /// Begins an analysis.
+    /// Creates an analysis.
     ///
     /// # Errors
-    /// When no model is set, or there is no such request.
+    /// If no model is configured, or the request does not exist.
     pub async fn create_analysis(&self, scope: &Scope, new: AnalysisCreate) -> Result<Model> {
         for (param, text) in [("endpoint", &new.endpoint), ("version", &new.version), ("model", &new.model)] {
             if let Some(text) = text {
@@ -58,34 +58,33 @@ impl Insight {
             }
         }
         let tx = self.0.db.write(scope).await?;
-        let wanted = match new.record_id {
-            Some(id) => self.wanted_record(&tx, id).await?,
+        let target = match new.record_id {
+            Some(id) => self.target_record(&tx, id).await?,
             None => {
                 let project = new.project_id.or(scope.project);
-                let project = project.ok_or_else(|| {
-                    Error::invalid("project_id", "is needed where `record_id` is not given")
-                })?;
+                let project =
+                    project.ok_or_else(|| Error::invalid("project_id", "is required without `record_id`"))?;
                 let endpoint = new.endpoint.as_deref();
-                let endpoint = endpoint
-                    .ok_or_else(|| Error::invalid("endpoint", "is needed where `record_id` is not given"))?;
+                let endpoint =
+                    endpoint.ok_or_else(|| Error::invalid("endpoint", "is required without `record_id`"))?;
                 self.slowest_record(&tx, project, endpoint, new.version.as_deref()).await?
             }
         };
-        let wanted: Wanted = wanted.ok_or_else(|| match new.record_id {
+        let target: AnalysisTarget = target.ok_or_else(|| match new.record_id {
             Some(_) => Error::not_found("performance record"),
             None => {
-                let message = "there is no request of this endpoint and version in the last 7 days";
+                let message = "the endpoint has no request of this version in the last 7 days";
                 Error::new(Kind::NotFound, "not_found", message).with_param("endpoint")
             }
         })?;
         let settings = self.0.analysis.of(scope.tenant());
-        let model = new.model.as_deref().or_else(|| settings.model(wanted.project_id)).ok_or_else(|| {
+        let model = new.model.as_deref().or_else(|| settings.model(target.project_id)).ok_or_else(|| {
             Error::invalid(
                 "model",
-                "no model is set; name one, or set `insight.analysis` in the live configuration",
+                "no model is configured; pass one, or set `insight.analysis` in the live configuration",
             )
         })?;
-        let row = self.begin_analysis(&tx, wanted, AnalysisType::Manual, model).await?;
+        let row = self.enqueue_analysis(&tx, target, AnalysisType::Manual, model).await?;
         let changes = json!({ "record_id": row.record_id, "endpoint": row.endpoint, "model": row.model });
         let notice = self.0.changes.record(&tx, "create", "ai_analysis_results", row.id, changes).await?;
         self.0.changes.commit(tx, notice).await?;
@@ -122,12 +121,12 @@ impl Insight {
         find.page(page, |row| row.id.0).await
     }
 
-    /// One analysis.
+    /// Gets an analysis.
     pub async fn get_analysis(&self, scope: &Scope, id: AiAnalysisResultId) -> Result<Model> {
         self.0.db.read(scope).await?.get::<Entity>(id).await?.ok_or_else(missing)
     }
 
-    /// Removes an analysis; one that is under way is then not kept. What it cost stays on the account.
+    /// Deletes an analysis; the result of a running one is discarded. Its model calls stay billed.
     pub async fn delete_analysis(&self, scope: &Scope, id: AiAnalysisResultId) -> Result<()> {
         let tx = self.0.db.write(scope).await?;
         if tx.delete::<Entity>().filter(Column::Id.eq(id)).exec().await? == 0 {

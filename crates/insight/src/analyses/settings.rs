@@ -1,4 +1,4 @@
-//! Settings of analyses by a model, which can be changed while the server runs, for all or for one tenant.
+//! Live configuration of analyses by a model, global or per tenant.
 
 use std::collections::BTreeMap;
 
@@ -7,38 +7,37 @@ use loam_platform::system_config::ConfigKey;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// How models are asked why requests are slow.
+/// Configuration of analyses by a model.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AnalysisSettings {
-    /// Who is asked: a route or `provider/model`. None: nobody, and rules alone diagnose.
+    /// The model: a route or `provider/model`. `None`: no model is called, only the rules diagnose.
     pub model: Option<String>,
-    /// US dollars that the analyses of one project may cost a day (UTC).
+    /// Daily budget for the analyses of a project, in US dollars (days in UTC).
     pub usd_per_day: f64,
-    /// Bytes that a model is told at most about a request.
+    /// Maximum size of the model's input about a request, in bytes.
     pub max_prompt_bytes: usize,
-    /// Tokens that its answer may have.
+    /// Maximum number of output tokens.
     pub max_answer_tokens: u64,
-    /// Whether the provider is asked to hold the answer to the schema (`response_format`). The schema is told in words
-    /// anyway.
+    /// Whether to request structured output (`response_format`). The prompt contains the schema in any case.
     pub structured: bool,
-    /// A request with a lower score is analysed by itself, where a project's `auto_analysis` is on.
+    /// Requests with a lower score are analysed automatically, if the project's `auto_analysis` is on.
     pub score_below: i32,
-    /// Hours between scheduled analyses; 0: none.
+    /// Hours between scheduled analyses; 0 disables them.
     pub scheduled_hours: u32,
-    /// How many of a project's slowest endpoints are then analysed.
+    /// Number of a project's slowest endpoints that each scheduled run analyses.
     pub scheduled_endpoints: usize,
-    /// What differs for a project, by its id.
+    /// Overrides per project ID.
     pub projects: BTreeMap<String, ProjectAnalysis>,
 }
 
-/// What differs for a project; what is left out is as for all.
+/// Overrides for a project; omitted fields use the general value.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ProjectAnalysis {
-    /// Who is asked.
+    /// The model.
     pub model: Option<String>,
-    /// US dollars a day.
+    /// Daily budget in US dollars.
     pub usd_per_day: Option<f64>,
 }
 
@@ -59,13 +58,13 @@ impl Default for AnalysisSettings {
 }
 
 impl AnalysisSettings {
-    /// Who is asked about a project.
+    /// The model for a project.
     pub(crate) fn model(&self, project: ProjectId) -> Option<&str> {
         let own = self.projects.get(&project.to_string()).and_then(|own| own.model.as_deref());
         own.or(self.model.as_deref())
     }
 
-    /// Billionths of a US dollar that a project's analyses may cost a day.
+    /// Daily budget for a project's analyses, in billionths of a US dollar.
     pub(crate) fn nano_usd_per_day(&self, project: ProjectId) -> i64 {
         let own = self.projects.get(&project.to_string()).and_then(|own| own.usd_per_day);
         #[expect(clippy::cast_possible_truncation, reason = "a cast of a float saturates")]
@@ -78,9 +77,9 @@ impl AnalysisSettings {
 pub const ANALYSIS: ConfigKey<AnalysisSettings> = ConfigKey::new(
     "insight.analysis",
     "insight",
-    "who is asked why requests are slow (null: nobody), what that may cost a project a day, how much the model is told and \
-     may answer, which requests are analysed by themselves, and how often the slowest endpoints are; `projects` has what \
-     differs for a project, by its id",
+    "analyses of slow requests by a model: the model (null: none), the daily budget per project, the limits of its input and \
+     output, which requests are analysed automatically, and how often the slowest endpoints are; `projects` overrides \
+     values per project ID",
     || {
         let model = json!({ "type": ["string", "null"], "minLength": 1, "maxLength": 300 });
         let usd = json!({ "type": "number", "minimum": 0, "maximum": 1_000_000 });

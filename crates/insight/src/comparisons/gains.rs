@@ -1,4 +1,4 @@
-//! What suggestions were worth: how much faster their endpoint is in a later version.
+//! Measures the gain of suggestions: how much faster their endpoint is in a later version.
 
 use std::time::Duration;
 
@@ -17,12 +17,12 @@ use crate::Insight;
 use crate::stats::{Granularity, Range, endpoints};
 use crate::suggestions::entity::{Column, Entity, Model, SuggestionStatus};
 
-/// Suggestions that are read at once.
+/// Number of suggestions read per query.
 const BATCH: u64 = 200;
-/// How long after it was made a suggestion is measured.
-const FOLLOWED: TimeDelta = TimeDelta::days(90);
+/// How long after its creation a suggestion is measured.
+const MEASURED_FOR: TimeDelta = TimeDelta::days(90);
 
-/// Measures suggestions against later versions.
+/// Measures the gain of suggestions in later versions.
 pub(crate) struct MeasureGains(pub(crate) Insight);
 
 impl MeasureGains {
@@ -39,13 +39,13 @@ impl Handler for MeasureGains {
     async fn run(&self, job: &JobContext, _: Value) -> Result<()> {
         let mut last = None;
         while !job.is_cancelled() {
-            let rows = self.0.unproven(&job.scope(), last).await?;
+            let rows = self.0.measurable_suggestions(&job.scope(), last).await?;
             let Some(row) = rows.last() else { break };
             last = Some((row.tenant_id, row.id));
             for row in rows {
                 let scope = Scope::system(row.tenant_id, "suggestions");
                 if let Err(e) = self.0.measure_gain(&scope, &row).await {
-                    tracing::warn!(suggestion.id = %row.id, error = ?e, "a suggestion could not be measured");
+                    tracing::warn!(suggestion.id = %row.id, error = ?e, "cannot measure the gain of a suggestion");
                 }
             }
         }
@@ -55,58 +55,63 @@ impl Handler for MeasureGains {
 
 /// A version of an endpoint, and when it was first seen.
 #[derive(FromQueryResult)]
-struct Seen {
+struct SeenVersion {
     version: String,
     first: DateTime<Utc>,
 }
 
 impl Insight {
-    /// Suggestions of late, behind one of them.
-    async fn unproven(&self, scope: &Scope, last: Option<(TenantId, SuggestionId)>) -> Result<Vec<Model>> {
+    /// The next batch of recent suggestions of all tenants, after `last`.
+    async fn measurable_suggestions(
+        &self,
+        scope: &Scope,
+        last: Option<(TenantId, SuggestionId)>,
+    ) -> Result<Vec<Model>> {
         let tx = self.0.db.system_read(scope).await?;
         let mut find = tx
             .find_any::<Entity>()
             .filter(Column::Status.ne(SuggestionStatus::Dismissed))
-            .filter(Column::CreatedAt.gt(self.0.clock.now() - FOLLOWED));
+            .filter(Column::CreatedAt.gt(self.0.clock.now() - MEASURED_FOR));
         if let Some((tenant, id)) = last {
-            let within = Condition::all().add(Column::TenantId.eq(tenant)).add(Column::Id.gt(id));
-            find = find.filter(Condition::any().add(Column::TenantId.gt(tenant)).add(within));
+            let same_tenant = Condition::all().add(Column::TenantId.eq(tenant)).add(Column::Id.gt(id));
+            find = find.filter(Condition::any().add(Column::TenantId.gt(tenant)).add(same_tenant));
         }
         find.order_by_asc(Column::TenantId).order_by_asc(Column::Id).limit(BATCH).all().await
     }
 
-    /// Measures a suggestion against the latest version that has enough traffic, unless its gain is proven or that
-    /// version was measured when it had as much already.
+    /// Measures the gain of a suggestion in the latest version with enough traffic, unless its gain is already evident or
+    /// the measurement is unchanged.
     pub(super) async fn measure_gain(&self, scope: &Scope, row: &Model) -> Result<()> {
         if row.measured.as_ref().is_some_and(|measured| measured["is_evident"] == true) {
             return Ok(());
         }
         let to = self.0.clock.now();
         let granularity = Granularity::Day;
-        let range = Range { from: granularity.bucket(row.created_at - FOLLOWED), to, granularity };
+        let range = Range { from: granularity.bucket(row.created_at - MEASURED_FOR), to, granularity };
         for later in self.later_versions(scope, row, range.from).await? {
             let versions = [row.version.as_str(), later.as_str()];
-            let of = (row.project_id, range);
-            let mut pairs: Pairs = self.endpoint_pairs(scope, of, versions, Some(&row.endpoint)).await?;
+            let project_range = (row.project_id, range);
+            let mut pairs: Pairs =
+                self.endpoint_pairs(scope, project_range, versions, Some(&row.endpoint)).await?;
             let Some((before, after)) = pairs.remove(&row.endpoint) else { continue };
-            if before.spread.count.min(after.spread.count) < MIN_SAMPLES {
+            if before.distribution.count.min(after.distribution.count) < MIN_SAMPLES {
                 continue;
             }
-            let Some(change) = interval::mean(&before.spread, &after.spread) else { continue };
+            let Some(change) = interval::mean(&before.distribution, &after.distribution) else { continue };
             let measured = json!({
                 "metric": "mean", "confidence": 0.95, "low": change.high.map(|high| -high),
                 "high": change.low.map(|low| -low), "is_evident": change.is_evident,
-                "samples": { "before": before.spread.count, "after": after.spread.count },
+                "samples": { "before": before.distribution.count, "after": after.distribution.count },
             });
             if row.measured_version.as_deref() == Some(&later) && row.measured.as_ref() == Some(&measured) {
                 return Ok(());
             }
-            return self.keep_gain(scope, row.id, &later, -change.change, measured).await;
+            return self.store_gain(scope, row.id, &later, -change.change, measured).await;
         }
         Ok(())
     }
 
-    /// Versions of a suggestion's endpoint that were first seen after its own, the latest first.
+    /// Versions of a suggestion's endpoint that were first seen after the suggestion's version, latest first.
     async fn later_versions(&self, scope: &Scope, row: &Model, from: DateTime<Utc>) -> Result<Vec<String>> {
         use endpoints::{Column, Entity};
         let tx = self.0.db.read(scope).await?;
@@ -118,17 +123,19 @@ impl Insight {
             .filter(Column::Bucket.gte(from))
             .select_only()
             .column(Column::Version)
-            // not by the day: two versions may be deployed in one
+            // not by the daily bucket: two versions may be deployed on one day
             .column_as(Column::CreatedAt.min(), "first")
             .group_by(Column::Version);
-        let mut seen: Vec<Seen> = found.into().await?;
-        seen.sort_by_key(|one| std::cmp::Reverse(one.first));
-        let Some(own) = seen.iter().position(|one| one.version == row.version) else { return Ok(Vec::new()) };
-        seen.truncate(own);
-        Ok(seen.into_iter().map(|one| one.version).filter(|version| !version.is_empty()).collect())
+        let mut versions: Vec<SeenVersion> = found.into().await?;
+        versions.sort_by_key(|one| std::cmp::Reverse(one.first));
+        let Some(own) = versions.iter().position(|one| one.version == row.version) else {
+            return Ok(Vec::new());
+        };
+        versions.truncate(own);
+        Ok(versions.into_iter().map(|one| one.version).filter(|version| !version.is_empty()).collect())
     }
 
-    async fn keep_gain(
+    async fn store_gain(
         &self,
         scope: &Scope,
         id: SuggestionId,

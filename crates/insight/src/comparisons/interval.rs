@@ -1,38 +1,39 @@
-//! How much something changed between two samples, with a 95 % confidence interval.
+//! The change between two samples, with a 95 % confidence interval.
 //!
-//! All that is kept of requests is how many took about how long, so intervals are made from that:
-//! - **Means** are compared by the logarithm of their ratio, whose standard error the delta method gives.
-//! - **Quantiles** have an interval each, between two order statistics whose ranks the binomial distribution gives; two
-//!   such intervals become one of the ratio by MOVER (Zou, Donner 2008), on logarithms. As a sketch knows a value within
-//!   one percent, the interval is that much wider on either side: a change below two percent is never claimed.
-//! - **Shares** (errors) have Wilson's interval each, and the difference Newcombe's (1998), which is MOVER again.
+//! Only the distribution of durations is stored, so the intervals are computed from that:
+//! - **Means** are compared by the logarithm of their ratio; its standard error follows from the delta method.
+//! - **Quantiles** have an interval each, between two order statistics whose ranks follow from the binomial distribution;
+//!   MOVER (Zou, Donner 2008) combines two such intervals into one of the ratio, on logarithms. A sketch is exact to one
+//!   percent, so the interval is widened by that on either side: a change below two percent is never evident.
+//! - **Shares** (errors) have Wilson's interval each, and the difference has Newcombe's (1998), which is MOVER again.
 //!
-//! Samples are taken to be independent. Requests of one burst are not quite; what is barely evident may be chance.
+//! Samples are assumed to be independent. Requests of one burst are not fully independent, so a barely evident change may
+//! be chance.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::stats::Sketch;
 
-/// Requests, or calls, that either version has to have before anything is said of which is faster.
+/// Minimum number of requests or calls in each version for a verdict.
 pub(crate) const MIN_SAMPLES: i64 = 50;
-/// What a standard normal value exceeds, on either side together, in 5 of 100 cases.
+/// Two-sided 95 % quantile of the standard normal distribution.
 const Z: f64 = 1.959_964;
-/// How far a sketch's value may be from what was counted, as a logarithm.
+/// Relative error of a sketch's value, as a logarithm.
 const RESOLUTION: f64 = 0.01;
-/// Values that there have to be on either side of a quantile.
-const BEYOND: f64 = 5.0;
+/// Minimum number of values on each side of a quantile.
+const MIN_TAIL: f64 = 5.0;
 
-/// A change, as a share of what was before, or, of shares, the difference.
+/// A change: relative to the previous value, or, for shares, the difference.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Change {
-    /// The change: -0.25 is a quarter less.
+    /// The change; -0.25 means 25 % less.
     pub change: f64,
-    /// The lower end of its 95 % confidence interval; null where none can be given.
+    /// Lower bound of the 95 % confidence interval; null if there is too little data.
     pub low: Option<f64>,
-    /// The upper end.
+    /// Upper bound of the 95 % confidence interval.
     pub high: Option<f64>,
-    /// Whether the interval leaves out that nothing changed.
+    /// Whether the interval excludes zero.
     pub is_evident: bool,
 }
 
@@ -41,17 +42,17 @@ impl Change {
         Self { change, low: Some(low), high: Some(high), is_evident: low > 0.0 || high < 0.0 }
     }
 
-    /// Of logarithms: what they stand for.
-    fn of_logs(change: f64, low: f64, high: f64) -> Option<Self> {
-        let sound = [change, low, high].iter().all(|value| value.is_finite());
-        sound.then(|| Self::new(change.exp_m1(), low.exp_m1(), high.exp_m1()))
+    /// Converts a change and bounds from logarithms of ratios.
+    fn from_logs(change: f64, low: f64, high: f64) -> Option<Self> {
+        let is_finite = [change, low, high].iter().all(|value| value.is_finite());
+        is_finite.then(|| Self::new(change.exp_m1(), low.exp_m1(), high.exp_m1()))
     }
 
-    /// One of which nothing but two values is known.
-    pub(super) fn plain(before: f64, after: f64) -> Option<Self> {
+    /// A change between two values, without an interval.
+    pub(super) fn without_interval(before: f64, after: f64) -> Option<Self> {
         let change = after / before - 1.0;
-        let plain = Self { change, low: None, high: None, is_evident: false };
-        change.is_finite().then_some(plain)
+        let result = Self { change, low: None, high: None, is_evident: false };
+        change.is_finite().then_some(result)
     }
 }
 
@@ -61,28 +62,28 @@ impl Change {
 pub enum Verdict {
     /// The mean is evidently higher.
     Slower,
-    /// It is evidently lower.
+    /// The mean is evidently lower.
     Faster,
-    /// The interval holds both.
+    /// The confidence interval contains zero.
     NoEvidence,
-    /// There are too few on either side.
+    /// At least one version has too few samples.
     TooLittleTraffic,
 }
 
-/// What is known of how long something took.
+/// The distribution of durations.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Spread {
-    /// How often.
+pub(crate) struct Distribution {
+    /// Number of values.
     pub(crate) count: i64,
-    /// Microseconds of all.
+    /// Sum, in microseconds.
     pub(crate) total_us: i64,
-    /// How they are spread, in microseconds.
+    /// Quantile sketch, in microseconds.
     pub(crate) sketch: Sketch,
 }
 
-impl Spread {
+impl Distribution {
     /// The mean, in microseconds.
-    #[expect(clippy::cast_precision_loss, reason = "a mean that people read")]
+    #[expect(clippy::cast_precision_loss, reason = "a mean for display")]
     pub(crate) fn mean(&self) -> Option<f64> {
         (self.count > 0).then(|| self.total_us as f64 / self.count as f64)
     }
@@ -91,58 +92,58 @@ impl Spread {
     #[expect(clippy::cast_precision_loss, reason = "counts")]
     fn log_error(&self) -> Option<f64> {
         let count = self.count as f64;
-        let middle = self.sketch.values().map(|(value, times)| value * times as f64).sum::<f64>() / count;
-        let squares = self.sketch.values().map(|(value, times)| (value - middle).powi(2) * times as f64);
+        let mean = self.sketch.values().map(|(value, times)| value * times as f64).sum::<f64>() / count;
+        let squares = self.sketch.values().map(|(value, times)| (value - mean).powi(2) * times as f64);
         let variance = squares.sum::<f64>() / (count - 1.0);
-        let error = variance / (count * middle * middle);
+        let error = variance / (count * mean * mean);
         error.is_finite().then_some(error)
     }
 
-    /// The logarithm of a quantile, and the ends of its interval.
+    /// The logarithm of a quantile, and the bounds of its interval.
     #[expect(clippy::cast_precision_loss, reason = "counts")]
     fn log_quantile(&self, share: f64) -> Option<[f64; 3]> {
         let count = self.sketch.len() as f64;
-        if count * share < BEYOND || count * (1.0 - share) < BEYOND {
+        if count * share < MIN_TAIL || count * (1.0 - share) < MIN_TAIL {
             return None;
         }
         let rank = |rank: f64| self.sketch.quantile((rank / (count - 1.0)).clamp(0.0, 1.0));
-        let (middle, around) = (count * share, Z * (count * share * (1.0 - share)).sqrt());
+        let (center, half_width) = (count * share, Z * (count * share * (1.0 - share)).sqrt());
         let value = self.sketch.quantile(share)?.ln();
-        let low = rank((middle - around).floor() - 1.0)?.ln() - RESOLUTION;
-        let high = rank((middle + around).ceil())?.ln() + RESOLUTION;
+        let low = rank((center - half_width).floor() - 1.0)?.ln() - RESOLUTION;
+        let high = rank((center + half_width).ceil())?.ln() + RESOLUTION;
         Some([value, low.min(value), high.max(value)])
     }
 }
 
-/// How much longer it takes on average, once both have enough samples.
-pub(crate) fn mean(before: &Spread, after: &Spread) -> Option<Change> {
+/// Relative change of the mean; without an interval if either side has too few samples.
+pub(crate) fn mean(before: &Distribution, after: &Distribution) -> Option<Change> {
     let (old, new) = (before.mean()?, after.mean()?);
     if before.count.min(after.count) < MIN_SAMPLES {
-        return Change::plain(old, new);
+        return Change::without_interval(old, new);
     }
     let change = (new / old).ln();
-    let around = Z * (before.log_error()? + after.log_error()?).sqrt();
-    Change::of_logs(change, change - around, change + around)
+    let half_width = Z * (before.log_error()? + after.log_error()?).sqrt();
+    Change::from_logs(change, change - half_width, change + half_width)
 }
 
-/// How much higher a quantile is.
-pub(super) fn quantile(before: &Spread, after: &Spread, share: f64) -> Option<Change> {
+/// Relative change of a quantile.
+pub(super) fn quantile(before: &Distribution, after: &Distribution, share: f64) -> Option<Change> {
     match (before.log_quantile(share), after.log_quantile(share)) {
         (Some(old), Some(new)) => {
             let (change, low, high) = mover(old, new);
-            Change::of_logs(change, low, high)
+            Change::from_logs(change, low, high)
         }
-        _ => Change::plain(before.sketch.quantile(share)?, after.sketch.quantile(share)?),
+        _ => Change::without_interval(before.sketch.quantile(share)?, after.sketch.quantile(share)?),
     }
 }
 
-/// How much higher a share is: so many of so many.
+/// Difference of two shares, each given as hits and count.
 pub(super) fn share(before: (i64, i64), after: (i64, i64)) -> Option<Change> {
     let (change, low, high) = mover(wilson(before)?, wilson(after)?);
     Some(Change::new(change, low, high))
 }
 
-/// The difference of two values that have an interval each.
+/// The difference of two values with an interval each, by MOVER.
 fn mover([old, old_low, old_high]: [f64; 3], [new, new_low, new_high]: [f64; 3]) -> (f64, f64, f64) {
     let change = new - old;
     let below = ((new - new_low).powi(2) + (old_high - old).powi(2)).sqrt();
@@ -150,21 +151,21 @@ fn mover([old, old_low, old_high]: [f64; 3], [new, new_low, new_high]: [f64; 3])
     (change, change - below, change + above)
 }
 
-/// A share and the ends of Wilson's interval.
+/// A share and the bounds of Wilson's interval.
 #[expect(clippy::cast_precision_loss, reason = "counts")]
 fn wilson((hits, count): (i64, i64)) -> Option<[f64; 3]> {
     if count <= 0 {
         return None;
     }
     let (count, share) = (count as f64, hits as f64 / count as f64);
-    let whole = 1.0 + Z * Z / count;
-    let middle = (share + Z * Z / (2.0 * count)) / whole;
-    let around = Z / whole * (share * (1.0 - share) / count + Z * Z / (4.0 * count * count)).sqrt();
-    Some([share, (middle - around).max(0.0), (middle + around).min(1.0)])
+    let denominator = 1.0 + Z * Z / count;
+    let center = (share + Z * Z / (2.0 * count)) / denominator;
+    let half_width = Z / denominator * (share * (1.0 - share) / count + Z * Z / (4.0 * count * count)).sqrt();
+    Some([share, (center - half_width).max(0.0), (center + half_width).min(1.0)])
 }
 
-/// Which version is faster, by the mean.
-pub(super) fn verdict(before: &Spread, after: &Spread) -> Verdict {
+/// Which version is faster, judged by the mean.
+pub(super) fn verdict(before: &Distribution, after: &Distribution) -> Verdict {
     if before.count.min(after.count) < MIN_SAMPLES {
         return Verdict::TooLittleTraffic;
     }
@@ -198,7 +199,7 @@ mod tests {
 
     type Draw = fn(&mut Random) -> f64;
 
-    /// Times as applications have them, in microseconds.
+    /// Typical distributions of durations, in microseconds.
     const SHAPES: [(&str, Draw); 4] = [
         ("log-normal, narrow", |random| 20_000.0 * (0.4 * random.normal()).exp()),
         ("log-normal, wide", |random| 20_000.0 * (0.9 * random.normal()).exp()),
@@ -209,99 +210,102 @@ mod tests {
         }),
     ];
 
-    fn sample(random: &mut Random, draw: Draw, count: i64, times: f64) -> Spread {
-        let mut spread = Spread { count, ..Spread::default() };
+    fn sample(random: &mut Random, draw: Draw, count: i64, times: f64) -> Distribution {
+        let mut distribution = Distribution { count, ..Distribution::default() };
         for _ in 0..count {
             let micros = (draw(random) * times).round() as u64;
-            spread.total_us += micros.cast_signed();
-            spread.sketch.add(micros);
+            distribution.total_us += micros.cast_signed();
+            distribution.sketch.add(micros);
         }
-        spread
+        distribution
     }
 
-    /// How often, of 100 comparisons, something is so.
-    fn of_hundred(seed: u64, mut is_so: impl FnMut(&mut Random) -> bool) -> f64 {
+    /// Percentage of simulated comparisons for which `is_true` holds.
+    fn percentage(seed: u64, mut is_true: impl FnMut(&mut Random) -> bool) -> f64 {
         let mut random = Random(seed);
         let rounds = 1500;
-        100.0 * (0..rounds).filter(|_| is_so(&mut random)).count() as f64 / f64::from(rounds)
+        100.0 * (0..rounds).filter(|_| is_true(&mut random)).count() as f64 / f64::from(rounds)
     }
 
-    fn holds(change: Option<Change>, truth: f64) -> bool {
+    fn contains(change: Option<Change>, truth: f64) -> bool {
         let change = change.expect("enough samples");
         change.low.expect("an interval") <= truth && truth <= change.high.expect("an interval")
     }
 
     #[test]
-    fn the_interval_of_the_mean_holds_the_truth_in_about_95_of_100_cases() {
+    fn the_interval_of_the_mean_covers_about_95_percent() {
         for (name, draw) in SHAPES {
-            // wide shapes need more than the least to come to it
-            for (count, least) in [(50, 90.5), (400, 93.0)] {
-                let held = of_hundred(1, |random| {
+            // wide distributions need more than the minimum to reach the nominal coverage
+            for (count, min_coverage) in [(50, 90.5), (400, 93.0)] {
+                let coverage = percentage(1, |random| {
                     let (old, new) = (sample(random, draw, count, 1.0), sample(random, draw, count, 0.8));
-                    holds(mean(&old, &new), -0.2)
+                    contains(mean(&old, &new), -0.2)
                 });
-                assert!((least..=97.5).contains(&held), "{name}, {count}: {held}");
+                assert!((min_coverage..=97.5).contains(&coverage), "{name}, {count}: {coverage}");
             }
         }
     }
 
     #[test]
-    fn the_interval_of_a_quantile_holds_the_truth_in_at_least_93_of_100_cases() {
+    fn the_interval_of_a_quantile_covers_at_least_93_percent() {
         for (name, draw) in SHAPES {
             for (share, count) in [(0.5, 50), (0.5, 400), (0.95, 100), (0.95, 800)] {
-                let held = of_hundred(2, |random| {
+                let coverage = percentage(2, |random| {
                     let (old, new) = (sample(random, draw, count, 1.0), sample(random, draw, count, 1.25));
-                    holds(quantile(&old, &new, share), 0.25)
+                    contains(quantile(&old, &new, share), 0.25)
                 });
-                assert!(held >= 93.0, "{name}, {share} of {count}: {held}");
+                assert!(coverage >= 93.0, "{name}, {share} of {count}: {coverage}");
             }
         }
     }
 
     #[test]
-    fn the_interval_of_errors_holds_the_truth_in_about_95_of_100_cases() {
+    fn the_interval_of_the_error_rate_covers_about_95_percent() {
         for (old, new, count) in [(0.02, 0.02, 100), (0.01, 0.05, 200), (0.2, 0.3, 1000)] {
-            let held = of_hundred(3, |random| {
+            let coverage = percentage(3, |random| {
                 let mut errors = |rate: f64| (0..count).filter(|_| random.next() < rate).count() as i64;
                 let (before, after) = ((errors(old), count), (errors(new), count));
-                holds(share(before, after), new - old)
+                contains(share(before, after), new - old)
             });
-            assert!((93.0..=99.5).contains(&held), "{old} to {new} of {count}: {held}");
+            assert!((93.0..=99.5).contains(&coverage), "{old} to {new} of {count}: {coverage}");
         }
     }
 
     #[test]
-    fn where_nothing_changed_a_verdict_is_given_in_about_5_of_100_cases() {
+    fn without_a_change_there_is_a_verdict_in_about_5_percent() {
         for (name, draw) in SHAPES {
             let mut slower = 0.0;
-            let wrong = of_hundred(4, |random| {
+            let false_verdicts = percentage(4, |random| {
                 let (old, new) = (sample(random, draw, 200, 1.0), sample(random, draw, 200, 1.0));
                 let verdict = verdict(&old, &new);
                 slower += f64::from(u8::from(verdict == Verdict::Slower));
                 verdict != Verdict::NoEvidence
             });
-            assert!((2.5..=7.5).contains(&wrong), "{name}: {wrong}");
+            assert!((2.5..=7.5).contains(&false_verdicts), "{name}: {false_verdicts}");
             let slower = slower / 15.0;
-            assert!(slower <= 5.0, "{name}: called slower in {slower}");
+            assert!(slower <= 5.0, "{name}: false `slower` verdicts: {slower} %");
         }
     }
 
     #[test]
-    fn a_real_change_is_seen_and_its_direction_never_mistaken() {
+    fn a_real_change_is_detected_with_the_right_direction() {
         for (name, draw) in SHAPES {
-            let mut mistaken = 0;
-            let seen = of_hundred(5, |random| {
+            let mut wrong_direction = 0;
+            let detected = percentage(5, |random| {
                 let (old, new) = (sample(random, draw, 400, 1.0), sample(random, draw, 400, 0.6));
                 let verdict = verdict(&old, &new);
-                mistaken += u32::from(verdict == Verdict::Slower);
+                wrong_direction += u32::from(verdict == Verdict::Slower);
                 verdict == Verdict::Faster
             });
-            assert!(seen >= 95.0 && mistaken == 0, "{name}: seen in {seen}, mistaken {mistaken} times");
+            assert!(
+                detected >= 95.0 && wrong_direction == 0,
+                "{name}: detected in {detected} %, wrong direction {wrong_direction} times"
+            );
         }
     }
 
     #[test]
-    fn too_few_say_nothing() {
+    fn too_few_samples_give_no_verdict() {
         let draw = SHAPES[0].1;
         let mut random = Random(6);
         let (few, many) = (sample(&mut random, draw, 49, 1.0), sample(&mut random, draw, 500, 9.0));
@@ -309,15 +313,15 @@ mod tests {
         let change = mean(&few, &many).expect("two means");
         assert!(change.low.is_none() && !change.is_evident && change.change > 5.0);
         assert!(quantile(&many, &many, 0.995).expect("two values").low.is_none());
-        assert_eq!(mean(&Spread::default(), &many), None);
+        assert_eq!(mean(&Distribution::default(), &many), None);
         assert_eq!(share((0, 0), (1, 9)), None);
     }
 
     #[test]
-    fn what_takes_no_time_at_all_is_not_compared() {
-        let mut none = Spread { count: 100, ..Spread::default() };
-        none.sketch.count(0, 100);
-        assert_eq!(mean(&none, &none), None);
-        assert_eq!(verdict(&none, &none), Verdict::NoEvidence);
+    fn zero_durations_are_not_compared() {
+        let mut zeros = Distribution { count: 100, ..Distribution::default() };
+        zeros.sketch.count(0, 100);
+        assert_eq!(mean(&zeros, &zeros), None);
+        assert_eq!(verdict(&zeros, &zeros), Verdict::NoEvidence);
     }
 }

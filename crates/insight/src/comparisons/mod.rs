@@ -1,4 +1,4 @@
-//! Two versions of an application, side by side: what changed, how sure that is, and which endpoint got slower.
+//! Comparison of two versions of an application: changes with confidence intervals, and regressions.
 
 mod gains;
 mod interval;

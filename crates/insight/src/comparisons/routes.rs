@@ -1,6 +1,6 @@
 //! The route of comparisons.
 
-use axum::Json as Answer;
+use axum::Json as JsonResponse;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
 use loam_http::surface::{ApiResult, Caller, ErrorBody, Query};
@@ -15,31 +15,31 @@ use super::sums::Sums;
 use crate::Insight;
 use crate::stats::{MEGABYTE, MICROS};
 
-/// Endpoints, and functions, in an answer.
-const SHOWN: usize = 200;
+/// Maximum number of endpoints, and of functions, in a response.
+const MAX_ROWS: usize = 200;
 
-/// Two versions, side by side.
+/// A comparison of two versions.
 #[derive(Serialize, ToSchema)]
 pub struct ComparisonView {
     project_id: ProjectId,
     base_version: String,
     version: String,
-    /// Since when requests count: the beginning of the first minute, or hour.
+    /// Start of the sums time range, rounded down to its minute, hour or day.
     from: DateTime<Utc>,
     to: DateTime<Utc>,
-    /// What share of intervals hold the truth.
+    /// Confidence level of the intervals.
     confidence: f64,
-    /// Requests, or calls, that either version has to have for a verdict.
+    /// Minimum number of requests or calls in each version for a verdict.
     min_samples: i64,
-    /// How many endpoints are slower, faster, neither, or have too little traffic.
+    /// Number of endpoints by verdict.
     verdicts: Verdicts,
-    /// Regressions first, those that cost most time first; at most 200.
+    /// Regressions first, then by the additional total time, descending; at most 200.
     endpoints: Vec<EndpointComparison>,
-    /// The same of functions, by their own time.
+    /// The same for functions, by self time.
     functions: Vec<FunctionComparison>,
 }
 
-/// How many endpoints there are of each verdict.
+/// Number of endpoints by verdict.
 #[derive(Default, Serialize, ToSchema)]
 struct Verdicts {
     slower: usize,
@@ -52,33 +52,33 @@ struct Verdicts {
 #[derive(Serialize, ToSchema)]
 struct EndpointComparison {
     endpoint: String,
-    /// By the mean time.
+    /// Assessment by the mean duration.
     verdict: Verdict,
-    /// Whether it is evidently slower, or evidently fails more often.
+    /// Whether it is evidently slower, or its error rate is evidently higher.
     is_regression: bool,
-    before: EndpointSide,
-    after: EndpointSide,
+    before: EndpointVersionStats,
+    after: EndpointVersionStats,
     changes: EndpointChanges,
 }
 
 /// An endpoint in one version. Times are in seconds, memory in megabytes.
 #[derive(Serialize, ToSchema)]
-struct EndpointSide {
+struct EndpointVersionStats {
     requests: i64,
     mean: Option<f64>,
     p50: Option<f64>,
     p95: Option<f64>,
     p99: Option<f64>,
     error_rate: Option<f64>,
-    /// Queries a request.
+    /// Database queries per request.
     query_count: Option<f64>,
-    /// Their time, a request.
+    /// Query time per request.
     query_time: Option<f64>,
-    /// What memory grew, a request.
+    /// Growth of memory per request.
     memory_delta: Option<f64>,
 }
 
-/// What changed, as a share of what was; of `error_rate`, the difference.
+/// Relative changes; for `error_rate`, the difference.
 #[derive(Serialize, ToSchema)]
 struct EndpointChanges {
     mean: Option<Change>,
@@ -86,11 +86,11 @@ struct EndpointChanges {
     p95: Option<Change>,
     p99: Option<Change>,
     error_rate: Option<Change>,
-    /// Only sums are kept of it, so without an interval.
+    /// Without an interval: only sums are stored.
     query_count: Option<Change>,
-    /// Only sums are kept of it, so without an interval.
+    /// Without an interval: only sums are stored.
     query_time: Option<Change>,
-    /// Only sums are kept of it, so without an interval.
+    /// Without an interval: only sums are stored.
     memory_delta: Option<Change>,
 }
 
@@ -99,18 +99,18 @@ struct EndpointChanges {
 struct FunctionComparison {
     /// `module.Class.name`.
     function: String,
-    /// By the mean of its own time.
+    /// Assessment by the mean self time.
     verdict: Verdict,
-    /// Whether it is evidently slower, or evidently raises more often.
+    /// Whether it is evidently slower, or evidently raises exceptions more often.
     is_regression: bool,
-    before: FunctionSide,
-    after: FunctionSide,
+    before: FunctionVersionStats,
+    after: FunctionVersionStats,
     changes: FunctionChanges,
 }
 
-/// A function in one version. Times are in seconds, memory in megabytes, all of them a call.
+/// A function in one version. Times are in seconds, memory in megabytes, all per call.
 #[derive(Serialize, ToSchema)]
-struct FunctionSide {
+struct FunctionVersionStats {
     calls: i64,
     self_time: Option<f64>,
     self_time_p95: Option<f64>,
@@ -120,114 +120,117 @@ struct FunctionSide {
     memory_delta: Option<f64>,
 }
 
-/// What changed, as a share of what was; of `error_rate`, the difference.
+/// Relative changes; for `error_rate`, the difference.
 #[derive(Serialize, ToSchema)]
 struct FunctionChanges {
     self_time: Option<Change>,
     self_time_p95: Option<Change>,
     error_rate: Option<Change>,
-    /// Only sums are kept of it, so without an interval.
+    /// Without an interval: only sums are stored.
     query_count: Option<Change>,
-    /// Only sums are kept of it, so without an interval.
+    /// Without an interval: only sums are stored.
     query_time: Option<Change>,
-    /// Only sums are kept of it, so without an interval.
+    /// Without an interval: only sums are stored.
     memory_delta: Option<Change>,
 }
 
 impl Sums {
     fn quantile(&self, share: f64) -> Option<f64> {
-        self.spread.sketch.quantile(share).map(|micros| micros / MICROS)
+        self.distribution.sketch.quantile(share).map(|micros| micros / MICROS)
     }
 
-    fn endpoint(&self) -> EndpointSide {
-        EndpointSide {
-            requests: self.spread.count,
-            mean: self.spread.mean().map(|micros| micros / MICROS),
+    fn endpoint(&self) -> EndpointVersionStats {
+        EndpointVersionStats {
+            requests: self.distribution.count,
+            mean: self.distribution.mean().map(|micros| micros / MICROS),
             p50: self.quantile(0.5),
             p95: self.quantile(0.95),
             p99: self.quantile(0.99),
-            error_rate: self.each(self.errors),
-            query_count: self.each(self.query_count),
-            query_time: self.each(self.query_us).map(|micros| micros / MICROS),
+            error_rate: self.per_sample(self.errors),
+            query_count: self.per_sample(self.query_count),
+            query_time: self.per_sample(self.query_us).map(|micros| micros / MICROS),
             memory_delta: self
-                .each(self.memory_delta)
+                .per_sample(self.memory_delta)
                 .filter(|_| self.memory_delta != 0)
                 .map(|bytes| bytes / MEGABYTE),
         }
     }
 
-    fn function(&self) -> FunctionSide {
-        FunctionSide {
-            calls: self.spread.count,
-            self_time: self.spread.mean().map(|micros| micros / MICROS),
+    fn function(&self) -> FunctionVersionStats {
+        FunctionVersionStats {
+            calls: self.distribution.count,
+            self_time: self.distribution.mean().map(|micros| micros / MICROS),
             self_time_p95: self.quantile(0.95),
-            error_rate: self.each(self.errors),
-            query_count: self.each(self.query_count),
-            query_time: self.each(self.query_us).map(|micros| micros / MICROS),
+            error_rate: self.per_sample(self.errors),
+            query_count: self.per_sample(self.query_count),
+            query_time: self.per_sample(self.query_us).map(|micros| micros / MICROS),
             memory_delta: self
-                .each(self.memory_delta)
+                .per_sample(self.memory_delta)
                 .filter(|_| self.memory_delta != 0)
                 .map(|bytes| bytes / MEGABYTE),
         }
     }
 }
 
-/// What of an endpoint and of a function is compared alike.
-struct Judged {
+/// The part of a comparison that endpoints and functions share.
+struct Assessment {
     verdict: Verdict,
     is_regression: bool,
-    /// Microseconds that the change costs in all, for the order.
-    cost: f64,
+    /// Additional total time in microseconds; the sort key.
+    added_us: f64,
     mean: Option<Change>,
     errors: Option<Change>,
 }
 
-impl Judged {
-    #[expect(clippy::cast_precision_loss, reason = "an order that people read")]
+impl Assessment {
+    #[expect(clippy::cast_precision_loss, reason = "only a sort key")]
     fn new(before: &Sums, after: &Sums) -> Self {
-        let verdict = interval::verdict(&before.spread, &after.spread);
-        let errors =
-            interval::share((before.errors, before.spread.count), (after.errors, after.spread.count));
+        let verdict = interval::verdict(&before.distribution, &after.distribution);
+        let errors = interval::share(
+            (before.errors, before.distribution.count),
+            (after.errors, after.distribution.count),
+        );
         let fails_more = verdict != Verdict::TooLittleTraffic
             && errors.is_some_and(|change| change.is_evident && change.change > 0.0);
-        let longer = after.spread.mean().unwrap_or_default() - before.spread.mean().unwrap_or_default();
+        let longer =
+            after.distribution.mean().unwrap_or_default() - before.distribution.mean().unwrap_or_default();
         Self {
             verdict,
             is_regression: verdict == Verdict::Slower || fails_more,
-            cost: longer * after.spread.count as f64,
-            mean: interval::mean(&before.spread, &after.spread),
+            added_us: longer * after.distribution.count as f64,
+            mean: interval::mean(&before.distribution, &after.distribution),
             errors,
         }
     }
 }
 
-/// Regressions first, then by what they cost.
-fn judged(pairs: Pairs) -> Vec<(String, Sums, Sums, Judged)> {
+/// Assesses all pairs: regressions first, then by the additional total time, descending.
+fn assess(pairs: Pairs) -> Vec<(String, Sums, Sums, Assessment)> {
     let mut all: Vec<_> = pairs
         .into_iter()
         .map(|(name, (before, after))| {
-            let judged = Judged::new(&before, &after);
-            (name, before, after, judged)
+            let assessment = Assessment::new(&before, &after);
+            (name, before, after, assessment)
         })
         .collect();
     all.sort_by(|(.., a), (.., b)| {
-        b.is_regression.cmp(&a.is_regression).then_with(|| b.cost.total_cmp(&a.cost))
+        b.is_regression.cmp(&a.is_regression).then_with(|| b.added_us.total_cmp(&a.added_us))
     });
     all
 }
 
-fn plain(before: &Sums, after: &Sums, sum: fn(&Sums) -> i64) -> Option<Change> {
-    Change::plain(before.each(sum(before))?, after.each(sum(after))?)
+fn without_interval(before: &Sums, after: &Sums, sum: fn(&Sums) -> i64) -> Option<Change> {
+    Change::without_interval(before.per_sample(sum(before))?, after.per_sample(sum(after))?)
 }
 
 impl Insight {
     /// Compares two versions of an application.
     pub async fn compare(&self, scope: &Scope, query: ComparisonQuery) -> Result<ComparisonView> {
-        let compared = self.compared(scope, &query).await?;
-        let endpoints = judged(compared.endpoints);
+        let sums = self.read_version_sums(scope, &query).await?;
+        let endpoints = assess(sums.endpoints);
         let mut verdicts = Verdicts::default();
-        for (.., judged) in &endpoints {
-            *match judged.verdict {
+        for (.., assessment) in &endpoints {
+            *match assessment.verdict {
                 Verdict::Slower => &mut verdicts.slower,
                 Verdict::Faster => &mut verdicts.faster,
                 Verdict::NoEvidence => &mut verdicts.no_evidence,
@@ -238,58 +241,58 @@ impl Insight {
             project_id: query.project_id,
             base_version: query.base_version,
             version: query.version,
-            from: compared.range.from,
-            to: compared.range.to,
+            from: sums.range.from,
+            to: sums.range.to,
             confidence: 0.95,
             min_samples: MIN_SAMPLES,
             verdicts,
-            endpoints: endpoints.into_iter().take(SHOWN).map(EndpointComparison::from).collect(),
-            functions: judged(compared.functions)
+            endpoints: endpoints.into_iter().take(MAX_ROWS).map(EndpointComparison::from).collect(),
+            functions: assess(sums.functions)
                 .into_iter()
-                .take(SHOWN)
+                .take(MAX_ROWS)
                 .map(FunctionComparison::from)
                 .collect(),
         })
     }
 }
 
-impl From<(String, Sums, Sums, Judged)> for EndpointComparison {
-    fn from((endpoint, before, after, judged): (String, Sums, Sums, Judged)) -> Self {
-        let quantile = |share| interval::quantile(&before.spread, &after.spread, share);
+impl From<(String, Sums, Sums, Assessment)> for EndpointComparison {
+    fn from((endpoint, before, after, assessment): (String, Sums, Sums, Assessment)) -> Self {
+        let quantile = |share| interval::quantile(&before.distribution, &after.distribution, share);
         Self {
             changes: EndpointChanges {
-                mean: judged.mean,
+                mean: assessment.mean,
                 p50: quantile(0.5),
                 p95: quantile(0.95),
                 p99: quantile(0.99),
-                error_rate: judged.errors,
-                query_count: plain(&before, &after, |sums| sums.query_count),
-                query_time: plain(&before, &after, |sums| sums.query_us),
-                memory_delta: plain(&before, &after, |sums| sums.memory_delta),
+                error_rate: assessment.errors,
+                query_count: without_interval(&before, &after, |sums| sums.query_count),
+                query_time: without_interval(&before, &after, |sums| sums.query_us),
+                memory_delta: without_interval(&before, &after, |sums| sums.memory_delta),
             },
             endpoint,
-            verdict: judged.verdict,
-            is_regression: judged.is_regression,
+            verdict: assessment.verdict,
+            is_regression: assessment.is_regression,
             before: before.endpoint(),
             after: after.endpoint(),
         }
     }
 }
 
-impl From<(String, Sums, Sums, Judged)> for FunctionComparison {
-    fn from((function, before, after, judged): (String, Sums, Sums, Judged)) -> Self {
+impl From<(String, Sums, Sums, Assessment)> for FunctionComparison {
+    fn from((function, before, after, assessment): (String, Sums, Sums, Assessment)) -> Self {
         Self {
             changes: FunctionChanges {
-                self_time: judged.mean,
-                self_time_p95: interval::quantile(&before.spread, &after.spread, 0.95),
-                error_rate: judged.errors,
-                query_count: plain(&before, &after, |sums| sums.query_count),
-                query_time: plain(&before, &after, |sums| sums.query_us),
-                memory_delta: plain(&before, &after, |sums| sums.memory_delta),
+                self_time: assessment.mean,
+                self_time_p95: interval::quantile(&before.distribution, &after.distribution, 0.95),
+                error_rate: assessment.errors,
+                query_count: without_interval(&before, &after, |sums| sums.query_count),
+                query_time: without_interval(&before, &after, |sums| sums.query_us),
+                memory_delta: without_interval(&before, &after, |sums| sums.memory_delta),
             },
             function,
-            verdict: judged.verdict,
-            is_regression: judged.is_regression,
+            verdict: assessment.verdict,
+            is_regression: assessment.is_regression,
             before: before.function(),
             after: after.function(),
         }
@@ -300,8 +303,10 @@ pub(crate) fn router(insight: Insight) -> OpenApiRouter {
     OpenApiRouter::new().routes(routes!(compare)).with_state(insight)
 }
 
-/// What changed between two versions of an application, by endpoint and by function, with 95 % confidence intervals and a
-/// verdict on which is faster. Regressions come first.
+/// Compares two versions of an application.
+///
+/// By endpoint and by function, with 95 % confidence intervals and a verdict on which version is faster. Regressions come
+/// first.
 #[utoipa::path(
     get, path = "/api/v1/comparisons", tag = "statistics", operation_id = "comparisons_get",
     params(ComparisonQuery),
@@ -312,6 +317,6 @@ async fn compare(
     State(insight): State<Insight>,
     Caller(scope): Caller,
     Query(query): Query<ComparisonQuery>,
-) -> ApiResult<Answer<ComparisonView>> {
-    Ok(Answer(insight.compare(&scope, query).await?))
+) -> ApiResult<JsonResponse<ComparisonView>> {
+    Ok(JsonResponse(insight.compare(&scope, query).await?))
 }

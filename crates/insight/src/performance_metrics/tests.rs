@@ -16,7 +16,7 @@ use super::service::MetricFilter;
 use super::sink::{MetricSink, POINTS};
 use super::sums::Sums;
 use super::{MetricKind, entity};
-use crate::bed::Bed;
+use crate::fixture::Fixture;
 use crate::otlp::Owner;
 use crate::records::DeleteOld;
 use crate::stats::Granularity;
@@ -34,14 +34,14 @@ fn tags(host: &str) -> Tags {
 }
 
 struct World {
-    bed: Bed,
+    bed: Fixture,
     owner: Owner,
     at: DateTime<Utc>,
 }
 
 impl World {
     async fn new(database: Database) -> Self {
-        let bed = Bed::new(database).await;
+        let bed = Fixture::new(database).await;
         let owner = Owner { tenant: bed.scope().tenant(), project: bed.project("shop").await };
         let at = Granularity::Hour.bucket(bed.clock.now() - TimeDelta::hours(1));
         Self { bed, owner, at }

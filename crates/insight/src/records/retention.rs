@@ -13,7 +13,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::alert_events::entity::{Column, Entity, EventState};
-use crate::stats::{Granularity, Summed, endpoints, functions, metrics, names};
+use crate::stats::{Bucketed, Granularity, endpoints, functions, metrics, names};
 use crate::{Insight, analyses, call_trees, performance_metrics, performance_records, record_functions};
 
 /// Deletes what is older than is kept.
@@ -78,7 +78,7 @@ impl DeleteOld {
     }
 
     /// Deletes all tenants' sums of before a bound.
-    async fn sums<E: Summed>(
+    async fn sums<E: Bucketed>(
         &self,
         scope: &Scope,
         stopped: &(impl Fn() -> bool + Sync),

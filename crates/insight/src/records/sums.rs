@@ -80,12 +80,12 @@ impl<S: Sum> Batch<S> {
             let sum = &self.sums[number];
             for wide in [Granularity::Hour, Granularity::Day] {
                 let bucket = wide.bucket(key.bucket);
-                all.entry((wide, Key { bucket, ..key.clone() })).or_default().join(sum);
+                all.entry((wide, Key { bucket, ..key.clone() })).or_default().merge(sum);
             }
-            all.entry((Granularity::Minute, key)).or_default().join(sum);
+            all.entry((Granularity::Minute, key)).or_default().merge(sum);
         }
         all.into_iter()
-            .filter(|(_, sum)| !sum.is_nothing())
+            .filter(|(_, sum)| !sum.is_zero())
             .map(|((granularity, key), sum)| (granularity, key, sum))
             .collect()
     }
@@ -125,7 +125,7 @@ impl Batch<EndpointSum> {
             let key = (row.tenant_id, row.id.0);
             since.insert(key, row.created_at);
             if let Some((_, _, sum)) = sums.get_mut(&key) {
-                sum.join(&EndpointSum::from(&row));
+                sum.merge(&EndpointSum::from(&row));
             }
         }
         let rows = keys.iter().filter_map(|key| {
@@ -170,7 +170,7 @@ impl Batch<FunctionSum> {
             let key = (row.tenant_id, row.id.0);
             since.insert(key, row.created_at);
             if let Some((_, _, sum)) = sums.get_mut(&key) {
-                sum.join(&FunctionSum::from(&row));
+                sum.merge(&FunctionSum::from(&row));
             }
         }
         let rows = keys.iter().filter_map(|key| {

@@ -1,83 +1,85 @@
-//! A cache that is asked again and again and has nothing.
+//! A cache with many lookups and few hits.
 
+use super::collector::{AdviceDraft, Collector, FindingDraft, percent, quoted, time};
 use super::finding::{Bottleneck, Category, Rule, Severity};
-use super::found::{Fault, Found, Remedy, percent, quoted, time};
-use super::ground::Ground;
 use super::loops;
+use super::trace_index::TraceIndex;
 use crate::trace::Work;
 
 const MANY: &str = "values = cache.get_many(keys)\nmissing = [key for key in keys if key not in values]\nif missing:\n    loaded = \
                     load_all(missing)              # one query\n    cache.set_many(loaded, timeout=300)";
 
-pub(super) fn find(ground: &Ground<'_>, found: &mut Found) {
-    let limits = ground.limits;
+pub(super) fn find(trace: &TraceIndex<'_>, collector: &mut Collector) {
+    let limits = trace.limits;
     let lookups: Vec<(usize, &str, bool)> =
-        ground.work.iter().filter_map(|&place| lookup(ground, place)).collect();
-    let misses = lookups.iter().filter(|(_, _, hit)| !hit).map(|&(place, pattern, _)| (place, pattern));
-    for one in loops::find(ground, misses, limits.cache_misses) {
-        if found.is_full() {
+        trace.external_calls.iter().filter_map(|&position| lookup(trace, position)).collect();
+    let misses = lookups.iter().filter(|(_, _, hit)| !hit).map(|&(position, pattern, _)| (position, pattern));
+    for one in loops::find(trace, misses, limits.cache_misses) {
+        if collector.is_full() {
             return;
         }
-        let pattern = ground.statement(one.places[0]).unwrap_or(&ground.call(one.places[0]).function.name);
-        let last = one.places[one.places.len() - 1];
+        let pattern =
+            trace.statement(one.positions[0]).unwrap_or(&trace.call(one.positions[0]).function.name);
+        let last = one.positions[one.positions.len() - 1];
         let hits = lookups
             .iter()
-            .filter(|(place, other, hit)| *hit && *other == pattern && (one.at..=last).contains(place));
-        let all = one.places.len() + hits.count();
-        let share = one.places.len() as f64 / all as f64;
+            .filter(|(position, other, hit)| *hit && *other == pattern && (one.at..=last).contains(position));
+        let all = one.positions.len() + hits.count();
+        let share = one.positions.len() as f64 / all as f64;
         if share < limits.cache_miss_share {
             continue;
         }
-        let filling: Vec<usize> = one.places.iter().filter_map(|&place| fills(ground, place)).collect();
-        let cost_ns = ground.busy(one.places.iter().chain(&filling).copied());
-        let (at, count, impact) = (ground.own(one.at), one.places.len(), ground.share(cost_ns));
-        let function = quoted(&ground.name(at));
-        found.add(
-            ground,
-            Fault {
+        let fetches: Vec<usize> =
+            one.positions.iter().filter_map(|&position| fetch_after_miss(trace, position)).collect();
+        let cost_ns = trace.busy(one.positions.iter().chain(&fetches).copied());
+        let (at, count, impact) = (trace.application_call(one.at), one.positions.len(), trace.share(cost_ns));
+        let function = quoted(&trace.name(at));
+        collector.add(
+            trace,
+            FindingDraft {
                 rule: Rule::CacheMisses,
                 kind: Bottleneck::Io,
                 severity: Severity::of(impact, cost_ns).max(if count >= 100 { Severity::Medium } else { Severity::Low }),
                 at,
-                places: &one.places,
+                positions: &one.positions,
                 cost_ns,
                 saving_ns: cost_ns - cost_ns / count as u64,
                 description: format!(
-                    "{function} asks the cache {all} times for {} and misses {count} times; with what is then fetched \
-                     instead that takes {}, {} of the request",
+                    "{function} looks up {} in the cache {all} times and misses {count} times; including what is then \
+                     fetched instead, this takes {}, {} of the request",
                     quoted(pattern),
                     time(cost_ns),
                     percent(impact)
                 ),
-                advice: Remedy {
+                advice: AdviceDraft {
                     category: Category::Caching,
-                    title: format!("Fill the cache that {function} asks, and ask it for many keys at once"),
-                    description: "Nearly every look-up misses: the keys differ from those that are written, the values \
-                                  pass too soon, or the cache is too small. Ask for all keys in one call, fetch what is \
-                                  missing in one query, write it back, and warm what every request needs.",
+                    title: format!("Fill the cache that {function} uses, and look up many keys at once"),
+                    description: "Nearly every lookup misses: the keys differ from those that are written, the values \
+                                  expire too soon, or the cache is too small. Look up all keys in one call, fetch what is \
+                                  missing in one query, write it back, and preload what every request needs.",
                     code_example: Some(MANY),
                 },
             },
         );
-        found.explain(&filling);
+        collector.mark_explained(&fetches);
     }
 }
 
-fn lookup<'a>(ground: &Ground<'a>, place: usize) -> Option<(usize, &'a str, bool)> {
-    let call = ground.call(place);
+fn lookup<'a>(trace: &TraceIndex<'a>, position: usize) -> Option<(usize, &'a str, bool)> {
+    let call = trace.call(position);
     let hit = call.detail.as_ref().filter(|_| call.work == Work::Cache)?.hit?;
-    Some((place, ground.statement(place).unwrap_or(&call.function.name), hit))
+    Some((position, trace.statement(position).unwrap_or(&call.function.name), hit))
 }
 
-/// What is fetched instead of what a cache has not: what follows on the look-up under the same call.
-fn fills(ground: &Ground<'_>, miss: usize) -> Option<usize> {
-    let siblings = &ground.node(ground.parent(miss)?).children;
+/// The call that fetches the value after a miss: the next call under the same parent.
+fn fetch_after_miss(trace: &TraceIndex<'_>, miss: usize) -> Option<usize> {
+    let siblings = &trace.node(trace.parent(miss)?).children;
     let next = *siblings.get(siblings.partition_point(|&sibling| sibling <= miss))?;
     let mut reached = next;
-    // through the functions that only fetch
-    while ground.call(reached).work == Work::Function {
-        let [only] = ground.node(reached).children.as_slice() else { return Some(next) };
+    // descend through functions that only wrap the fetch
+    while trace.call(reached).work == Work::Function {
+        let [only] = trace.node(reached).children.as_slice() else { return Some(next) };
         reached = *only;
     }
-    (ground.call(reached).work != Work::Cache).then_some(reached)
+    (trace.call(reached).work != Work::Cache).then_some(reached)
 }

@@ -1,5 +1,5 @@
-//! The rules on traces of real programs: `corpus/shop.py`, and `corpus/portal.py`, which is of another make and was not
-//! looked at when the rules were written. Both run their faults and the mended versions of them.
+//! The rules on traces of real programs: `corpus/shop.py`, and `corpus/portal.py`, which has a different design and was
+//! not used when the rules were written. Both contain planted problems and a fixed version of each.
 
 use std::sync::Arc;
 
@@ -12,18 +12,18 @@ const SHOP: &str = include_str!("../../corpus/shop.jsonl");
 const PORTAL: &str = include_str!("../../corpus/portal.jsonl");
 
 /// Name, module, class and line.
-type ToldFunction = (String, Option<String>, Option<String>, Option<u32>);
+type FunctionFixture = (String, Option<String>, Option<String>, Option<u32>);
 
 #[derive(Deserialize)]
-struct Told {
+struct TraceFixture {
     name: String,
     planted: Vec<(Rule, String)>,
-    functions: Vec<ToldFunction>,
-    calls: Vec<ToldCall>,
+    functions: Vec<FunctionFixture>,
+    calls: Vec<CallFixture>,
 }
 
 #[derive(Deserialize)]
-struct ToldCall {
+struct CallFixture {
     id: String,
     parent: Option<String>,
     function: usize,
@@ -34,12 +34,12 @@ struct ToldCall {
     memory: Option<i64>,
     exception: Option<String>,
     #[serde(default)]
-    detail: ToldDetail,
+    detail: DetailFixture,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct ToldDetail {
+struct DetailFixture {
     system: Option<String>,
     operation: Option<String>,
     statement: Option<String>,
@@ -50,7 +50,7 @@ struct ToldDetail {
     attributes: std::collections::BTreeMap<String, String>,
 }
 
-impl Told {
+impl TraceFixture {
     fn tree(&mut self) -> Tree {
         let functions: Vec<Arc<Function>> = std::mem::take(&mut self.functions)
             .into_iter()
@@ -58,12 +58,12 @@ impl Told {
                 Arc::new(Function { name, module, class_name: None, file_path, line_number })
             })
             .collect();
-        Tree::new(std::mem::take(&mut self.calls).into_iter().map(|call| call.tell(&functions)))
+        Tree::new(std::mem::take(&mut self.calls).into_iter().map(|call| call.into_call(&functions)))
     }
 }
 
-impl ToldCall {
-    fn tell(self, functions: &[Arc<Function>]) -> Call {
+impl CallFixture {
+    fn into_call(self, functions: &[Arc<Function>]) -> Call {
         let detail = self.detail;
         Call {
             id: self.id,
@@ -90,55 +90,60 @@ impl ToldCall {
     }
 }
 
-/// What came of a corpus: planted and found, planted and not found, found and not planted.
+/// The findings in a corpus against the planted problems.
 #[derive(Debug, Default)]
-struct Account {
-    right: usize,
+struct Evaluation {
+    /// Planted and found.
+    true_positives: usize,
+    /// Planted and not found.
     missed: Vec<String>,
-    wrong: Vec<String>,
+    /// Collector and not planted.
+    false_positives: Vec<String>,
 }
 
-impl Account {
+impl Evaluation {
     fn of(corpus: &str) -> Self {
-        let mut account = Self::default();
+        let mut evaluation = Self::default();
         for line in corpus.lines() {
-            let mut told: Told = serde_json::from_str(line).expect("a trace a line");
-            let tree = told.tree();
+            let mut trace: TraceFixture = serde_json::from_str(line).expect("one trace per line");
+            let tree = trace.tree();
             let found = diagnose(&tree, tree.roots()[0], &Limits::default()).findings;
-            for fault in &told.planted {
-                match found.iter().any(|one| (one.rule, &one.function) == (fault.0, &fault.1)) {
-                    true => account.right += 1,
-                    false => account.missed.push(format!("{}: {fault:?}", told.name)),
+            for planted in &trace.planted {
+                match found.iter().any(|one| (one.rule, &one.function) == (planted.0, &planted.1)) {
+                    true => evaluation.true_positives += 1,
+                    false => evaluation.missed.push(format!("{}: {planted:?}", trace.name)),
                 }
             }
-            let wrong = found.iter().filter(|one| {
-                !told.planted.iter().any(|fault| (one.rule, &one.function) == (fault.0, &fault.1))
+            let false_positives = found.iter().filter(|one| {
+                !trace.planted.iter().any(|planted| (one.rule, &one.function) == (planted.0, &planted.1))
             });
-            account.wrong.extend(wrong.map(|one| format!("{}: {}", told.name, one.description)));
+            evaluation
+                .false_positives
+                .extend(false_positives.map(|one| format!("{}: {}", trace.name, one.description)));
         }
-        account
+        evaluation
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a handful of traces")]
     fn print(&self, name: &str) -> (f64, f64) {
-        let right = self.right as f64;
-        let precision = right / (right + self.wrong.len() as f64);
-        let recall = right / (right + self.missed.len() as f64);
+        let true_positives = self.true_positives as f64;
+        let precision = true_positives / (true_positives + self.false_positives.len() as f64);
+        let recall = true_positives / (true_positives + self.missed.len() as f64);
         println!("{name}: precision {precision:.3}, recall {recall:.3}");
-        println!("  missed: {:#?}\n  wrong: {:#?}", self.missed, self.wrong);
+        println!("  missed: {:#?}\n  false positives: {:#?}", self.missed, self.false_positives);
         (precision, recall)
     }
 }
 
 #[test]
-fn every_planted_fault_is_found_in_its_function_and_none_where_it_was_mended() {
-    let account = Account::of(SHOP);
-    assert_eq!(account.print("shop"), (1.0, 1.0));
-    assert_eq!(account.right, 13);
+fn every_planted_problem_is_found_in_its_function_and_none_in_the_fixed_version() {
+    let evaluation = Evaluation::of(SHOP);
+    assert_eq!(evaluation.print("shop"), (1.0, 1.0));
+    assert_eq!(evaluation.true_positives, 13);
 }
 
 #[test]
-fn faults_of_a_program_that_the_rules_were_not_written_against_are_found_too() {
-    let (precision, recall) = Account::of(PORTAL).print("portal");
+fn problems_of_an_unknown_program_are_found_too() {
+    let (precision, recall) = Evaluation::of(PORTAL).print("portal");
     assert!(precision >= 0.9 && recall >= 0.9, "precision {precision}, recall {recall}");
 }

@@ -1,31 +1,31 @@
-//! Exceptions that are raised and swallowed, over and over, at one place.
+//! Exceptions that are repeatedly raised and swallowed in one function.
 
+use super::collector::{AdviceDraft, Collector, FindingDraft, percent, quoted, time};
 use super::finding::{Bottleneck, Category, Rule, Severity};
-use super::found::{Fault, Found, Remedy, percent, quoted, time};
-use super::ground::Ground;
 use super::loops;
+use super::trace_index::TraceIndex;
 
-/// What is raised in the ordinary course of things.
-const ORDINARY: [&str; 4] = ["StopIteration", "StopAsyncIteration", "GeneratorExit", "CancelledError"];
+/// Exceptions that are part of normal control flow.
+const CONTROL_FLOW: [&str; 4] = ["StopIteration", "StopAsyncIteration", "GeneratorExit", "CancelledError"];
 
-pub(super) fn find(ground: &Ground<'_>, found: &mut Found) {
-    let swallowed = ground.places().filter_map(|place| {
-        let raised = raised(ground, place)?;
-        let parent = ground.parent(place)?;
-        let is_swallowed = ground.call(parent).exception.is_none() && !ORDINARY.contains(&raised);
-        is_swallowed.then_some((place, (ground.function(place), raised)))
+pub(super) fn find(trace: &TraceIndex<'_>, collector: &mut Collector) {
+    let swallowed = trace.positions().filter_map(|position| {
+        let raised = raised(trace, position)?;
+        let parent = trace.parent(position)?;
+        let is_swallowed = trace.call(parent).exception.is_none() && !CONTROL_FLOW.contains(&raised);
+        is_swallowed.then_some((position, (trace.function(position), raised)))
     });
-    for one in loops::find(ground, swallowed, ground.limits.swallowed_exceptions) {
-        if found.is_full() {
+    for one in loops::find(trace, swallowed, trace.limits.swallowed_exceptions) {
+        if collector.is_full() {
             return;
         }
-        let cost_ns = ground.busy(one.places.iter().copied());
-        let (at, count, impact) = (ground.own(one.at), one.places.len(), ground.share(cost_ns));
-        let function = quoted(&ground.name(at));
-        let raised = raised(ground, one.places[0]).unwrap_or_default();
-        found.add(
-            ground,
-            Fault {
+        let cost_ns = trace.busy(one.positions.iter().copied());
+        let (at, count, impact) = (trace.application_call(one.at), one.positions.len(), trace.share(cost_ns));
+        let function = quoted(&trace.name(at));
+        let raised = raised(trace, one.positions[0]).unwrap_or_default();
+        collector.add(
+            trace,
+            FindingDraft {
                 rule: Rule::SwallowedExceptions,
                 kind: Bottleneck::Computation,
                 severity: Severity::of(impact, cost_ns).max(match count {
@@ -34,21 +34,21 @@ pub(super) fn find(ground: &Ground<'_>, found: &mut Found) {
                     _ => Severity::Low,
                 }),
                 at,
-                places: &one.places,
+                positions: &one.positions,
                 cost_ns,
                 saving_ns: cost_ns / 2,
                 description: format!(
                     "{function} swallows {} {count} times, raised by {}: {}, {} of the request",
                     quoted(raised),
-                    quoted(&ground.name(one.places[0])),
+                    quoted(&trace.name(one.positions[0])),
                     time(cost_ns),
                     percent(impact)
                 ),
-                advice: Remedy {
+                advice: AdviceDraft {
                     category: Category::Algorithm,
-                    title: format!("Don't raise over and over what {function} swallows"),
-                    description: "Raising and catching costs more than asking first, and a fault that is swallowed is \
-                                  never seen. Check before, catch outside of the loop, and log what is unexpected.",
+                    title: format!("Avoid the repeated exceptions that {function} swallows"),
+                    description: "Raising and catching costs more than a check, and a swallowed error goes unnoticed. \
+                                  Check before, catch outside of the loop, and log unexpected exceptions.",
                     code_example: Some("price = prices.get(sku)             # instead of try/except KeyError in the loop"),
                 },
             },
@@ -56,9 +56,9 @@ pub(super) fn find(ground: &Ground<'_>, found: &mut Found) {
     }
 }
 
-/// The type of what a call raised.
-fn raised<'a>(ground: &Ground<'a>, place: usize) -> Option<&'a str> {
-    let told = ground.call(place).exception.as_deref()?;
-    let kind = told.split_once(':').map_or(told, |(kind, _)| kind).trim();
+/// Type of the exception that a call raised.
+fn raised<'a>(trace: &TraceIndex<'a>, position: usize) -> Option<&'a str> {
+    let exception = trace.call(position).exception.as_deref()?;
+    let kind = exception.split_once(':').map_or(exception, |(kind, _)| kind).trim();
     Some(kind.rsplit('.').next().unwrap_or(kind))
 }

@@ -1,48 +1,48 @@
-//! What the rules say of a request.
+//! The result of the rules for a request.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// What the rules say of a request.
+/// The result of the rules for a request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Diagnosis {
     /// 0 to 100, by the formula of [`score`](super::score).
     pub score: i32,
-    /// What was found, the gravest first; at most 20.
+    /// The findings, most severe first; at most 20.
     pub findings: Vec<Finding>,
 }
 
-/// The most of a record's findings that is kept, in bytes.
-const MAX_KEPT: usize = 256 << 10;
+/// Maximum size of the stored findings of a record, in bytes.
+const MAX_STORED: usize = 256 << 10;
 
 impl Diagnosis {
-    /// That nothing was found, in place of what was kept.
+    /// The encoding of an empty list of findings, to overwrite stored ones.
     pub(crate) fn none() -> Vec<u8> {
-        loam_platform::pack::pack(&["[]"], false, MAX_KEPT)
+        loam_platform::pack::pack(&["[]"], false, MAX_STORED)
     }
 
-    /// The findings as a record keeps them; none when there are none.
+    /// The stored encoding of the findings; `None` without findings.
     pub fn packed(&self) -> Option<Vec<u8>> {
         if self.findings.is_empty() {
             return None;
         }
-        let mut kept = self.findings.as_slice();
-        // what is cut couldn't be read: rather fewer
+        let mut findings = self.findings.as_slice();
+        // truncated JSON would be unreadable: store fewer findings instead
         loop {
-            let json = serde_json::to_vec(kept).ok()?;
-            if json.len() <= MAX_KEPT {
-                return Some(loam_platform::pack::pack(&[json], false, MAX_KEPT));
+            let json = serde_json::to_vec(findings).ok()?;
+            if json.len() <= MAX_STORED {
+                return Some(loam_platform::pack::pack(&[json], false, MAX_STORED));
             }
-            kept = &kept[..kept.len() / 2];
+            findings = &findings[..findings.len() / 2];
         }
     }
 }
 
 impl Finding {
-    /// The findings that a record keeps.
+    /// Decodes the stored findings of a record.
     pub fn unpack(packed: Option<&[u8]>) -> Vec<Self> {
-        let kept = packed.and_then(loam_platform::pack::unpack);
-        kept.and_then(|kept| serde_json::from_slice(&kept.body).ok()).unwrap_or_default()
+        let stored = packed.and_then(loam_platform::pack::unpack);
+        stored.and_then(|stored| serde_json::from_slice(&stored.body).ok()).unwrap_or_default()
     }
 }
 
@@ -51,24 +51,24 @@ impl Finding {
 pub struct Finding {
     /// The rule that found it.
     pub rule: Rule,
-    /// What the time, or the memory, goes to.
+    /// What uses the time or the memory.
     #[serde(rename = "type")]
     pub kind: Bottleneck,
-    /// How grave it is.
+    /// Severity.
     pub severity: Severity,
-    /// Where it has to be mended: `module.Class.name`.
+    /// The function to change: `module.Class.name`.
     pub function: String,
-    /// What it is, with its figures.
+    /// Description with measured values.
     pub description: String,
-    /// The share of the request's time, 0 to 1.
+    /// Share of the request's duration, 0 to 1.
     pub impact: f64,
-    /// How many calls it is made of.
+    /// Number of calls that it comprises.
     pub count: u64,
-    /// The first of the calls that prove it; at most 20.
+    /// IDs of the first calls that show it; at most 20.
     pub calls: Vec<String>,
-    /// Nanoseconds that mending it is likely to save.
+    /// Expected saving, in nanoseconds.
     pub saving_ns: u64,
-    /// What to do.
+    /// What to change.
     pub suggestion: Advice,
 }
 
@@ -76,34 +76,34 @@ pub struct Finding {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Rule {
-    /// A query for each row of another.
+    /// One query per row of another query's result.
     NPlusOne,
-    /// A query again and again.
+    /// A repeated query.
     RepeatedQuery,
-    /// A query that takes long.
+    /// A slow query.
     SlowQuery,
-    /// Most of the time is spent waiting for others.
+    /// Most of the time is spent waiting for external work.
     ExternalTime,
-    /// A function whose own code takes most of the time.
+    /// A function whose self time is most of the request.
     HotFunction,
-    /// The same is asked for again and again.
+    /// A repeated call with the same arguments.
     RepeatedCall,
-    /// What could be waited for at once is waited for one by one.
+    /// Waits in sequence that could be concurrent.
     SequentialAwaits,
-    /// A cache that is asked much and has little.
+    /// A cache with many misses.
     CacheMisses,
-    /// Memory that is not given back.
+    /// Memory that is not released.
     MemoryGrowth,
-    /// A function that calls itself very deeply, or very often.
+    /// A very deep, or very frequent, recursion.
     DeepRecursion,
-    /// Exceptions that are raised and swallowed over and over.
+    /// Exceptions that are repeatedly raised and swallowed.
     SwallowedExceptions,
-    /// Another server that takes long to begin its answer.
+    /// An external server that is slow to send the first byte.
     SlowFirstByte,
 }
 
 impl Rule {
-    /// As it is written.
+    /// The serialized name.
     pub fn name(self) -> &'static str {
         match self {
             Self::NPlusOne => "n_plus_one",
@@ -122,36 +122,36 @@ impl Rule {
     }
 }
 
-/// What a request's time, or its memory, goes to.
+/// What uses a request's time or memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Bottleneck {
     /// A database.
     Database,
-    /// Its own computing.
+    /// Computation in the application.
     Computation,
-    /// Waiting for others.
+    /// Waiting for external work.
     Io,
     /// Memory.
     Memory,
 }
 
-/// How grave something is.
+/// Severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
-    /// Good to know.
+    /// For information.
     Low,
-    /// Worth mending.
+    /// Should be fixed.
     Medium,
-    /// Worth mending soon.
+    /// Should be fixed soon.
     High,
-    /// Worth mending first.
+    /// Should be fixed first.
     Critical,
 }
 
 impl Severity {
-    /// Of what takes this share of a request, and so much time in all.
+    /// The severity of a problem with this share of the request and this total time.
     pub(super) fn of(impact: f64, time_ns: u64) -> Self {
         const MILLI: u64 = 1_000_000;
         match () {
@@ -163,42 +163,42 @@ impl Severity {
     }
 }
 
-/// What to do about a finding.
+/// How to fix a finding.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Advice {
-    /// What is to be changed.
+    /// Category of the change.
     pub category: Category,
-    /// How soon.
+    /// Priority.
     pub priority: Priority,
-    /// In a few words; the same for the same fault in the same function.
+    /// Title; the same for the same problem in the same function.
     pub title: String,
-    /// In full.
+    /// Description.
     pub description: String,
-    /// How it could look.
+    /// Code example.
     pub code_example: Option<String>,
-    /// What it would bring.
+    /// Expected improvement.
     pub expected_improvement: String,
 }
 
-/// What is to be changed.
+/// Category of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Category {
     /// Queries, indexes, schemas.
     Database,
-    /// What is kept to be used again.
+    /// Reuse of results.
     Caching,
-    /// How something is computed.
+    /// The computation itself.
     Algorithm,
-    /// How parts work together.
+    /// The interaction of components.
     Architecture,
 }
 
-/// How soon something is to be done.
+/// Priority of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Priority {
-    /// When there is time.
+    /// If time permits.
     Low,
     /// Soon.
     Medium,
@@ -217,7 +217,7 @@ impl From<Severity> for Priority {
 }
 
 impl Category {
-    /// As it is written.
+    /// The serialized name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Database => "database",
@@ -229,7 +229,7 @@ impl Category {
 }
 
 impl Priority {
-    /// As it is written.
+    /// The serialized name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Low => "low",

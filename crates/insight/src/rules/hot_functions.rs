@@ -1,83 +1,84 @@
-//! Functions whose own code takes most of the request.
+//! Functions whose self time is most of the request.
 
+use super::collector::{AdviceDraft, Collector, FindingDraft, percent, quoted, time};
 use super::finding::{Bottleneck, Category, Rule, Severity};
-use super::found::{Fault, Found, Remedy, percent, quoted, time};
-use super::ground::Ground;
+use super::trace_index::TraceIndex;
 use crate::trace::Work;
 
-/// What runs at once may be hot together; more than so many tell nothing more.
+/// Maximum number of hot functions that are examined; several can be hot if they run concurrently.
 const MAX_HOT: usize = 20;
 
-pub(super) fn find(ground: &Ground<'_>, found: &mut Found) {
-    let (limits, mut looked_at) = (ground.limits, 0);
-    for (number, sums) in ground.functions.iter().enumerate() {
-        let impact = ground.share(sums.self_ns);
-        let work = ground.call(sums.first).work;
+pub(super) fn find(trace: &TraceIndex<'_>, collector: &mut Collector) {
+    let (limits, mut examined) = (trace.limits, 0);
+    for (number, sums) in trace.functions.iter().enumerate() {
+        let impact = trace.share(sums.self_ns);
+        let work = trace.call(sums.first).work;
         let is_code = matches!(work, Work::Function | Work::Request);
         let is_hot = impact >= limits.hot_share && sums.self_ns >= limits.hot_ms.saturating_mul(1_000_000);
         let name = sums.function.key();
-        let recursive = found
+        let recursive = collector
             .findings
             .iter()
             .any(|finding| finding.rule == Rule::DeepRecursion && finding.function == name);
         if !is_code || !is_hot || recursive {
             continue;
         }
-        looked_at += 1;
-        if looked_at > MAX_HOT {
+        examined += 1;
+        if examined > MAX_HOT {
             return;
         }
-        let all: Vec<usize> = ground.places().filter(|&place| ground.function(place) == number).collect();
-        if found.explains(ground, &all) {
+        let all: Vec<usize> =
+            trace.positions().filter(|&position| trace.function(position) == number).collect();
+        if collector.explains(trace, &all) {
             continue;
         }
         let function = quoted(&name);
         let waits = sums.cpu_ns.is_some_and(|cpu| cpu < sums.self_ns / 5);
         let is_request = work == Work::Request && sums.function.file_path.is_none();
-        let (kind, told, advice) = if waits {
-            let advice = Remedy {
+        let (kind, verb, advice) = if waits {
+            let advice = AdviceDraft {
                 category: Category::Architecture,
                 title: format!("Find what {function} waits for"),
-                description: "It uses little of the processor: it sleeps, waits for a lock, or for input and output that \
-                              isn't traced. Trace it, then wait less, or do something else meanwhile.",
+                description: "It uses little processor time: it sleeps, waits for a lock, or for input and output that \
+                              is not traced. Trace it, then reduce the wait or do other work meanwhile.",
                 code_example: None,
             };
-            (Bottleneck::Io, "waits, in code that isn't traced,", advice)
+            (Bottleneck::Io, "waits, in code that is not traced,", advice)
         } else if is_request {
-            let advice = Remedy {
+            let advice = AdviceDraft {
                 category: Category::Algorithm,
                 title: format!("Trace what happens in {function}"),
-                description: "The time is in no call that was told. Trace the functions that serve this endpoint to see \
+                description: "The time is not in any traced call. Trace the functions that serve this endpoint to see \
                               which of them takes it.",
                 code_example: None,
             };
-            (Bottleneck::Computation, "is busy, in no call that was told,", advice)
+            (Bottleneck::Computation, "is busy, outside of traced calls,", advice)
         } else {
-            let advice = Remedy {
+            let advice = AdviceDraft {
                 category: Category::Algorithm,
                 title: format!("Make {function} compute less"),
-                description: "Its own code takes most of the request. Look for nested loops over the same data, lists that \
-                              are searched where a set or a dict would do, values that are computed again in a loop, and \
-                              work that could be done once, ahead of time, or outside of the request.",
+                description: "Its own code takes most of the request. Look for nested loops over the same data, searches \
+                              in lists where a set or a dict would do, values that are recomputed in a loop, and work \
+                              that could be done once, in advance, or outside of the request.",
                 code_example: Some(
-                    "known = set(known)          # a look-up instead of a search\nnew = [item for item in items if item not in known]",
+                    "known = set(known)          # a lookup instead of a search\nnew = [item for item in items if item not in known]",
                 ),
             };
             (Bottleneck::Computation, "computes", advice)
         };
         let slowest = [sums.slowest];
-        found.add(
-            ground,
-            Fault {
+        collector.add(
+            trace,
+            FindingDraft {
                 rule: Rule::HotFunction,
                 kind,
                 severity: Severity::of(impact, sums.self_ns),
                 at: sums.first,
-                places: &slowest,
+                positions: &slowest,
                 cost_ns: sums.self_ns,
-                saving_ns: sums.self_ns.min(ground.total_ns) / 2,
+                saving_ns: sums.self_ns.min(trace.total_ns) / 2,
                 description: format!(
-                    "{function} {told} for {} by itself, {} of the request, in {} calls",
+                    "{function} {verb} for {} by itself, {} of the request, in {} calls",
                     time(sums.self_ns),
                     percent(impact),
                     sums.calls

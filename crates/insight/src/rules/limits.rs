@@ -1,52 +1,52 @@
-//! From where on something is a fault.
+//! Thresholds of the rules.
 
 use loam_platform::system_config::ConfigKey;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// From where on the rules call something a fault. Times are in milliseconds.
+/// Thresholds above which the rules report a finding. Times are in milliseconds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Limits {
-    /// A request that takes longer is slow; a project's `alert_threshold.response_time` takes this one's place.
+    /// A request that takes longer is slow; a project's `alert_threshold.response_time` overrides it.
     pub slow_request_ms: u64,
     /// A query that takes longer is slow.
     pub slow_query_ms: u64,
-    /// So many queries of one statement, one after the other from one place, are too many.
+    /// Number of sequential queries with the same statement from one function.
     pub repeated_queries: usize,
-    /// So many already, when they take this long together; also for other repeated calls.
+    /// Lower number of such queries that suffices if together they take `repeated_ms`.
     pub few_repeated: usize,
-    /// How long together.
+    /// Total time of `few_repeated` queries, or of other repeated calls.
     pub repeated_ms: u64,
-    /// So many identical calls are too many.
+    /// Number of identical calls.
     pub repeated_calls: usize,
-    /// The share of a request in the own code of one function, 0 to 1.
+    /// Minimum share of a request that is self time of one function, 0 to 1.
     pub hot_share: f64,
-    /// How long a function's own code takes at least, to be called hot.
+    /// Minimum self time of a hot function.
     pub hot_ms: u64,
-    /// The share of a request that is spent waiting for others, 0 to 1.
+    /// Minimum share of a request that is spent waiting for external work, 0 to 1.
     pub external_share: f64,
-    /// How long it waits at least.
+    /// Minimum time that is spent waiting for external work.
     pub external_ms: u64,
-    /// So many waits, one after the other.
+    /// Number of sequential waits.
     pub sequential_awaits: usize,
-    /// What waiting for them at once would save at least.
+    /// Minimum saving if they were concurrent.
     pub sequential_ms: u64,
-    /// So many misses of a cache from one place.
+    /// Number of cache misses from one function.
     pub cache_misses: usize,
-    /// The share of misses, 0 to 1.
+    /// Minimum share of misses, 0 to 1.
     pub cache_miss_share: f64,
-    /// Megabytes that are kept when a request has ended.
+    /// Memory that is still in use after a request, in megabytes.
     pub memory_growth_mb: u64,
-    /// A function that is called inside itself so deeply.
+    /// Depth of a recursion.
     pub recursion_depth: u32,
-    /// Or so often.
+    /// Number of calls of a recursive function.
     pub recursion_calls: usize,
-    /// So many exceptions, swallowed at one place.
+    /// Number of exceptions that one function swallows.
     pub swallowed_exceptions: usize,
-    /// Another server that takes longer to begin its answer.
+    /// Time to the first byte of an external server.
     pub first_byte_ms: u64,
-    /// A model that takes longer to begin its answer.
+    /// Time to the first byte of a model.
     pub model_first_byte_ms: u64,
 }
 
@@ -78,18 +78,18 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Those of a project with this configuration.
+    /// The thresholds of a project with this configuration.
     #[must_use]
     pub fn of(general: &Self, config: &Value) -> Self {
         let seconds = config["alert_threshold"]["response_time"].as_f64();
         general.clone().with_slow_request(seconds.unwrap_or_default())
     }
 
-    /// The same, with what a project calls slow, in seconds; unless that is no such time.
+    /// Sets the slow-request threshold, in seconds; ignored unless positive and finite.
     #[must_use]
     pub fn with_slow_request(mut self, seconds: f64) -> Self {
         if seconds.is_finite() && seconds > 0.0 {
-            self.slow_request_ms = super::ground::whole(seconds * 1000.0).max(1);
+            self.slow_request_ms = super::trace_index::whole(seconds * 1000.0).max(1);
         }
         self
     }
@@ -99,9 +99,9 @@ impl Limits {
 pub const RULES: ConfigKey<Limits> = ConfigKey::new(
     "insight.rules",
     "insight",
-    "from where on the rules of diagnosis call something a fault: times in milliseconds, shares from 0 to 1, counts",
+    "thresholds of the diagnosis rules: times in milliseconds, shares from 0 to 1, counts",
     || {
-        let count = |least: u64| json!({ "type": "integer", "minimum": least, "maximum": 1_000_000 });
+        let count = |minimum: u64| json!({ "type": "integer", "minimum": minimum, "maximum": 1_000_000 });
         let millis = json!({ "type": "integer", "minimum": 1, "maximum": 86_400_000 });
         let share = json!({ "type": "number", "minimum": 0, "maximum": 1 });
         json!({

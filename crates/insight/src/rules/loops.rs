@@ -1,60 +1,61 @@
-//! Finding the place from which something is done over and over: the call in which the loop is.
+//! Finds loops: the call from which the same operation is performed repeatedly.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use super::ground::Ground;
+use super::trace_index::TraceIndex;
 
-/// How many calls may lie between a loop and what it does over and over.
-const LEVELS: usize = 16;
+/// Maximum number of calls between a loop and the repeated call.
+const MAX_LEVELS: usize = 16;
 
-/// The same, done over and over.
+/// A repeated operation.
 pub(super) struct Loop {
-    /// The call in which it is.
+    /// Position of the call that contains the loop.
     pub(super) at: usize,
-    /// What is done, by time.
-    pub(super) places: Vec<usize>,
+    /// Positions of the repeated calls, in order of start.
+    pub(super) positions: Vec<usize>,
 }
 
-/// Groups calls that are the same, which `key` tells, by the call that they are made from: at once, or each through
-/// calls of the same functions. Groups of fewer than `least` are left out.
+/// Groups calls with the same key by the call that they are made from: directly, or each through the same chain of
+/// functions. Groups with fewer than `min_count` calls are omitted.
 pub(super) fn find<K: Hash + Eq + Copy>(
-    ground: &Ground<'_>,
+    trace: &TraceIndex<'_>,
     calls: impl Iterator<Item = (usize, K)>,
-    least: usize,
+    min_count: usize,
 ) -> Vec<Loop> {
-    let mut same: HashMap<K, Vec<usize>> = HashMap::new();
-    calls.for_each(|(place, key)| same.entry(key).or_default().push(place));
+    let mut by_key: HashMap<K, Vec<usize>> = HashMap::new();
+    calls.for_each(|(position, key)| by_key.entry(key).or_default().push(position));
     let mut loops: Vec<Loop> = Vec::new();
-    for places in same.into_values().filter(|places| places.len() >= least) {
-        lift(ground, places, least, &mut loops);
+    for positions in by_key.into_values().filter(|positions| positions.len() >= min_count) {
+        find_callers(trace, positions, min_count, &mut loops);
     }
-    loops.sort_by_key(|one| (one.at, one.places[0]));
+    loops.sort_by_key(|one| (one.at, one.positions[0]));
     loops
 }
 
-fn lift(ground: &Ground<'_>, places: Vec<usize>, least: usize, loops: &mut Vec<Loop>) {
-    // a call with the one above it that has been reached, and a mark of the functions in between
-    let mut open: Vec<(usize, usize, u64)> = places.into_iter().map(|place| (place, place, 0)).collect();
-    for _ in 0..LEVELS {
+fn find_callers(trace: &TraceIndex<'_>, positions: Vec<usize>, min_count: usize, loops: &mut Vec<Loop>) {
+    // position of a call, position of the ancestor reached so far, and a hash of the functions in between
+    let mut pending: Vec<(usize, usize, u64)> =
+        positions.into_iter().map(|position| (position, position, 0)).collect();
+    for _ in 0..MAX_LEVELS {
         let mut groups: HashMap<(usize, u64), Vec<(usize, usize)>> = HashMap::new();
-        for (place, reached, mark) in open.drain(..) {
-            if let Some(parent) = ground.parent(reached) {
-                let function = ground.function(reached) as u64;
-                let mark = mark.wrapping_mul(0x0100_0000_01b3).wrapping_add(function + 1);
-                groups.entry((parent, mark)).or_default().push((place, parent));
+        for (position, reached, path_hash) in pending.drain(..) {
+            if let Some(parent) = trace.parent(reached) {
+                let function = trace.function(reached) as u64;
+                let path_hash = path_hash.wrapping_mul(0x0100_0000_01b3).wrapping_add(function + 1);
+                groups.entry((parent, path_hash)).or_default().push((position, parent));
             }
         }
-        for ((at, mark), members) in groups {
-            if members.len() >= least {
-                let mut places: Vec<usize> = members.into_iter().map(|(place, _)| place).collect();
-                places.sort_unstable_by_key(|&place| (ground.call(place).start_ns, place));
-                loops.push(Loop { at, places });
+        for ((at, path_hash), members) in groups {
+            if members.len() >= min_count {
+                let mut positions: Vec<usize> = members.into_iter().map(|(position, _)| position).collect();
+                positions.sort_unstable_by_key(|&position| (trace.call(position).start_ns, position));
+                loops.push(Loop { at, positions });
             } else {
-                open.extend(members.into_iter().map(|(place, parent)| (place, parent, mark)));
+                pending.extend(members.into_iter().map(|(position, parent)| (position, parent, path_hash)));
             }
         }
-        if open.len() < least {
+        if pending.len() < min_count {
             return;
         }
     }

@@ -1,51 +1,50 @@
-//! Functions that call themselves very deeply, or very often.
+//! Very deep, or very frequent, recursion.
 
+use super::collector::{AdviceDraft, Collector, FindingDraft, percent, quoted, time};
 use super::finding::{Bottleneck, Category, Rule, Severity};
-use super::found::{Fault, Found, Remedy, percent, quoted, time};
-use super::ground::Ground;
+use super::trace_index::TraceIndex;
 use crate::trace::Work;
 
-/// Below this a function isn't recursive enough for its number of calls to be the fault.
-const DEPTH_OF_MANY: u32 = 8;
-/// The share of a request from which many calls are a fault.
-const SHARE_OF_MANY: f64 = 0.2;
+/// Minimum depth for the number of calls to be a finding.
+const MIN_DEPTH: u32 = 8;
+/// Minimum share of a request for the number of calls to be a finding.
+const MIN_SHARE: f64 = 0.2;
 
-/// How far it is looked up from the deepest call.
+/// Maximum number of steps from the deepest call upwards.
 const MAX_STEPS: usize = 4_096;
-/// Functions that recur: more than so many tell nothing more.
-const MAX_TOLD: usize = 10;
+/// Maximum number of recursive functions that are reported.
+const MAX_REPORTED: usize = 10;
 
-pub(super) fn find(ground: &Ground<'_>, found: &mut Found) {
-    let limits = ground.limits;
-    let mut told: Vec<usize> = Vec::new();
-    for (number, sums) in ground.functions.iter().enumerate() {
-        let (depth, place) = sums.deepest;
-        let impact = ground.share(sums.self_ns);
+pub(super) fn find(trace: &TraceIndex<'_>, collector: &mut Collector) {
+    let limits = trace.limits;
+    let mut reported: Vec<usize> = Vec::new();
+    for (number, sums) in trace.functions.iter().enumerate() {
+        let (depth, position) = sums.deepest;
+        let impact = trace.share(sums.self_ns);
         let is_deep = depth >= limits.recursion_depth;
-        let is_often =
-            depth >= DEPTH_OF_MANY && sums.calls >= limits.recursion_calls && impact >= SHARE_OF_MANY;
-        if ground.call(sums.first).work != Work::Function || !(is_deep || is_often) {
+        let is_frequent = depth >= MIN_DEPTH && sums.calls >= limits.recursion_calls && impact >= MIN_SHARE;
+        if trace.call(sums.first).work != Work::Function || !(is_deep || is_frequent) {
             continue;
         }
-        // from the deepest call up
-        let mut places = vec![place];
+        // from the deepest call upwards
+        let mut positions = vec![position];
         let (mut others, mut steps) = (0, 0);
-        let mut reached = ground.parent(place);
-        while let Some(parent) = reached.filter(|_| places.len() < depth as usize && steps < MAX_STEPS) {
+        let mut reached = trace.parent(position);
+        while let Some(parent) = reached.filter(|_| positions.len() < depth as usize && steps < MAX_STEPS) {
             steps += 1;
-            if ground.function(parent) == number {
-                places.push(parent);
+            if trace.function(parent) == number {
+                positions.push(parent);
             }
-            others += usize::from(told.contains(&ground.function(parent)));
-            reached = ground.parent(parent);
+            others += usize::from(reported.contains(&trace.function(parent)));
+            reached = trace.parent(parent);
         }
         // functions that call each other in turn are one recursion
-        if others >= places.len() / 2 {
+        if others >= positions.len() / 2 {
             continue;
         }
-        told.push(number);
-        places.reverse();
-        if told.len() > MAX_TOLD {
+        reported.push(number);
+        positions.reverse();
+        if reported.len() > MAX_REPORTED {
             return;
         }
         let function = quoted(&sums.function.key());
@@ -54,28 +53,28 @@ pub(super) fn find(ground: &Ground<'_>, found: &mut Found) {
             4..10 => Severity::Medium,
             _ => Severity::High,
         });
-        found.add(
-            ground,
-            Fault {
+        collector.add(
+            trace,
+            FindingDraft {
                 rule: Rule::DeepRecursion,
                 kind: Bottleneck::Computation,
                 severity,
                 at: sums.first,
-                places: &places,
+                positions: &positions,
                 cost_ns: sums.self_ns,
-                saving_ns: sums.self_ns.min(ground.total_ns) / 2,
+                saving_ns: sums.self_ns.min(trace.total_ns) / 2,
                 description: format!(
                     "{function} calls itself {depth} deep, {} calls in all; its own code takes {}, {} of the request",
                     sums.calls,
                     time(sums.self_ns),
                     percent(impact)
                 ),
-                advice: Remedy {
+                advice: AdviceDraft {
                     category: Category::Algorithm,
-                    title: format!("Make {function} a loop, or let it remember"),
-                    description: "A recursion that grows with its data ends in an overflow, and one that comes to the same \
-                                  values on many ways takes exponential time. Keep what is computed \
-                                  (functools.cache), use a loop with a stack of its own, and bound its depth.",
+                    title: format!("Turn {function} into a loop, or cache its results"),
+                    description: "A recursion whose depth grows with its data ends in a stack overflow, and one that \
+                                  recomputes the same values takes exponential time. Cache results (functools.cache), \
+                                  use a loop with an explicit stack, and bound the depth.",
                     code_example: Some("@functools.cache\ndef ways(step: int) -> int:\n    ..."),
                 },
             },

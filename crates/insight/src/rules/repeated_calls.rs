@@ -1,66 +1,70 @@
-//! The same is called, asked or looked up again and again, as far as what is asked was told.
+//! Repeated calls, requests or lookups with the same arguments, if the arguments were reported.
 
 use std::collections::HashMap;
 
+use super::collector::{AdviceDraft, Collector, FindingDraft, percent, quoted, time};
 use super::finding::{Bottleneck, Category, Rule, Severity};
-use super::found::{Fault, Found, Remedy, percent, quoted, time};
-use super::ground::Ground;
+use super::trace_index::TraceIndex;
 use crate::trace::Work;
 
-/// What makes calls the same: the function, and what it was asked.
-type Asked<'a> = (usize, &'a str, &'a str);
+/// Identity of a call: the function, the operation or address, and the arguments.
+type CallKey<'a> = (usize, &'a str, &'a str);
 
-pub(super) fn find(ground: &Ground<'_>, found: &mut Found) {
-    let mut same: HashMap<Asked<'_>, Vec<usize>> = HashMap::new();
-    for place in ground.places() {
-        if let Some(asked) = asked(ground, place) {
-            same.entry(asked).or_default().push(place);
+pub(super) fn find(trace: &TraceIndex<'_>, collector: &mut Collector) {
+    let mut same: HashMap<CallKey<'_>, Vec<usize>> = HashMap::new();
+    for position in trace.positions() {
+        if let Some(key) = call_key(trace, position) {
+            same.entry(key).or_default().push(position);
         }
     }
     let mut groups: Vec<_> = same.into_values().collect();
-    groups.retain(|places| places.len() >= ground.limits.repeated_calls);
-    groups.sort_by_key(|places| places[0]);
-    for mut places in groups {
-        if found.is_full() {
+    groups.retain(|positions| positions.len() >= trace.limits.repeated_calls);
+    groups.sort_by_key(|positions| positions[0]);
+    for mut positions in groups {
+        if collector.is_full() {
             return;
         }
-        places.sort_unstable_by_key(|&place| (ground.call(place).start_ns, place));
-        let cost_ns = ground.busy(places.iter().copied());
-        let is_cache = ground.call(places[0]).work == Work::Cache;
-        let is_much = if is_cache {
-            places.len() >= ground.limits.repeated_queries
+        positions.sort_unstable_by_key(|&position| (trace.call(position).start_ns, position));
+        let cost_ns = trace.busy(positions.iter().copied());
+        let is_cache = trace.call(positions[0]).work == Work::Cache;
+        let is_significant = if is_cache {
+            positions.len() >= trace.limits.repeated_queries
         } else {
-            cost_ns >= ground.limits.repeated_ms.saturating_mul(1_000_000)
+            cost_ns >= trace.limits.repeated_ms.saturating_mul(1_000_000)
         };
-        if is_much && !found.explains(ground, &places) {
-            tell(ground, found, &places, cost_ns);
+        if is_significant && !collector.explains(trace, &positions) {
+            report(trace, collector, &positions, cost_ns);
         }
     }
 }
 
-/// What is asked in a call; none where that isn't told, or where asking again is right.
-fn asked<'a>(ground: &Ground<'a>, place: usize) -> Option<Asked<'a>> {
-    let call = ground.call(place);
+/// The key of a call; `None` if its arguments are unknown or a repetition is legitimate.
+fn call_key<'a>(trace: &TraceIndex<'a>, position: usize) -> Option<CallKey<'a>> {
+    let call = trace.call(position);
     let detail = call.detail.as_ref()?;
-    if ground.failed(place) {
+    if trace.failed(position) {
         return None;
     }
-    let function = ground.function(place);
+    let function = trace.function(position);
     match call.work {
-        Work::Function => Some((function, "", ground.arguments(place)?)),
+        Work::Function => Some((function, "", trace.arguments(position)?)),
         Work::ExternalApi => {
             let method = detail.operation.as_deref().unwrap_or("GET");
             let reads = ["GET", "HEAD"].iter().any(|read| method.eq_ignore_ascii_case(read));
-            reads.then_some((function, ground.statement(place)?, ground.arguments(place).unwrap_or_default()))
+            reads.then_some((
+                function,
+                trace.statement(position)?,
+                trace.arguments(position).unwrap_or_default(),
+            ))
         }
         Work::Cache => {
             if detail.hit == Some(false) {
                 return None;
             }
-            let key = match ground.arguments(place) {
+            let key = match trace.arguments(position) {
                 Some(key) => key,
-                // a pattern stands for many keys
-                None => ground.statement(place).filter(|key| !key.contains(['?', '*', '{', '<']))?,
+                // a pattern matches many keys
+                None => trace.statement(position).filter(|key| !key.contains(['?', '*', '{', '<']))?,
             };
             Some((function, detail.operation.as_deref().unwrap_or_default(), key))
         }
@@ -68,36 +72,36 @@ fn asked<'a>(ground: &Ground<'a>, place: usize) -> Option<Asked<'a>> {
     }
 }
 
-fn tell(ground: &Ground<'_>, found: &mut Found, places: &[usize], cost_ns: u64) {
-    let call = ground.call(places[0]);
+fn report(trace: &TraceIndex<'_>, collector: &mut Collector, positions: &[usize], cost_ns: u64) {
+    let call = trace.call(positions[0]);
     let (kind, what) = match call.work {
         Work::Function => (Bottleneck::Computation, quoted(&call.function.key())),
-        _ => (Bottleneck::Io, quoted(ground.statement(places[0]).unwrap_or(&call.function.name))),
+        _ => (Bottleneck::Io, quoted(trace.statement(positions[0]).unwrap_or(&call.function.name))),
     };
-    let at = ground.owner(places[0]);
-    let function = quoted(&ground.name(at));
-    let impact = ground.share(cost_ns);
-    let count = places.len() as u64;
-    found.add(
-        ground,
-        Fault {
+    let at = trace.owner(positions[0]);
+    let function = quoted(&trace.name(at));
+    let impact = trace.share(cost_ns);
+    let count = positions.len() as u64;
+    collector.add(
+        trace,
+        FindingDraft {
             rule: Rule::RepeatedCall,
             kind,
             severity: Severity::of(impact, cost_ns),
             at,
-            places,
+            positions,
             cost_ns,
             saving_ns: cost_ns - cost_ns / count,
             description: format!(
-                "{function} asks {count} times for the same, {what}: {} in all, {} of the request",
+                "{function} repeats the same call {count} times, {what}: {} in total, {} of the request",
                 time(cost_ns),
                 percent(impact)
             ),
-            advice: Remedy {
+            advice: AdviceDraft {
                 category: Category::Caching,
-                title: format!("Keep what {function} gets from {what}"),
-                description: "The same is asked for several times in one request. Ask once and hand the answer on, or keep \
-                              it in a cache for as long as it may be old.",
+                title: format!("Reuse what {function} gets from {what}"),
+                description: "The same call is made several times in one request. Call once and pass the result on, or \
+                              cache it for as long as it may be stale.",
                 code_example: Some("@functools.lru_cache(maxsize=1024)\ndef rate(currency: str) -> Decimal:\n    ..."),
             },
         },

@@ -1,101 +1,102 @@
-//! One statement again and again from one place: a query for each row of another, or one that could be asked once.
+//! One statement repeatedly from one function: a query per row of another query, or a query that could run once.
 
+use super::collector::{AdviceDraft, Collector, FindingDraft, percent, quoted, time};
 use super::finding::{Bottleneck, Category, Rule, Severity};
-use super::found::{Fault, Found, Remedy, percent, quoted, time};
-use super::ground::Ground;
 use super::loops::{self, Loop};
+use super::trace_index::TraceIndex;
 use crate::trace::Work;
 
-const JOIN: &str = "# one query for all, instead of one for each\nids = [row.id for row in rows]\nfound = \
+const JOIN: &str = "# one query for all, instead of one per row\nids = [row.id for row in rows]\nfound = \
                     session.scalars(select(Item).where(Item.row_id.in_(ids)))\nby_row = defaultdict(list)\nfor item in found:\n    \
                     by_row[item.row_id].append(item)";
-const ONCE: &str = "# ask once, and hand on what came\nsettings = load_settings(connection)\nfor row in rows:\n    apply(row, settings)";
+const ONCE: &str = "# query once, and pass the result on\nsettings = load_settings(connection)\nfor row in rows:\n    apply(row, settings)";
 const MANY: &str = "connection.executemany(\"INSERT INTO items (row_id, name) VALUES (?, ?)\", items)";
 
-pub(super) fn find(ground: &Ground<'_>, found: &mut Found) {
-    let limits = ground.limits;
-    let queries = ground.work.iter().copied().filter(|&place| ground.call(place).work == Work::Database);
-    let queries = queries.filter_map(|place| Some((place, ground.statement(place)?)));
-    for one in loops::find(ground, queries, limits.few_repeated.min(limits.repeated_queries)) {
-        if found.is_full() {
+pub(super) fn find(trace: &TraceIndex<'_>, collector: &mut Collector) {
+    let limits = trace.limits;
+    let queries =
+        trace.external_calls.iter().copied().filter(|&position| trace.call(position).work == Work::Database);
+    let queries = queries.filter_map(|position| Some((position, trace.statement(position)?)));
+    for one in loops::find(trace, queries, limits.few_repeated.min(limits.repeated_queries)) {
+        if collector.is_full() {
             return;
         }
-        let cost_ns = ground.busy(one.places.iter().copied());
-        let many = one.places.len() >= limits.repeated_queries
+        let cost_ns = trace.busy(one.positions.iter().copied());
+        let many = one.positions.len() >= limits.repeated_queries
             || cost_ns >= limits.repeated_ms.saturating_mul(1_000_000);
-        if many && ground.in_sequence(&one.places) && !found.explains(ground, &one.places) {
-            tell(ground, found, &one, cost_ns);
+        if many && trace.in_sequence(&one.positions) && !collector.explains(trace, &one.positions) {
+            report(trace, collector, &one, cost_ns);
         }
     }
 }
 
-fn tell(ground: &Ground<'_>, found: &mut Found, one: &Loop, cost_ns: u64) {
-    let statement = ground.statement(one.places[0]).unwrap_or_default();
-    let (at, count) = (ground.own(one.at), one.places.len());
-    let function = quoted(&ground.name(at));
-    let first = one.places[0];
-    let before = ground.work.iter().rev().find(|&&place| {
-        place > at
-            && place < first
-            && ground.call(place).work == Work::Database
-            && ground.statement(place).is_some_and(|other| is_read(other) && other != statement)
+fn report(trace: &TraceIndex<'_>, collector: &mut Collector, one: &Loop, cost_ns: u64) {
+    let statement = trace.statement(one.positions[0]).unwrap_or_default();
+    let (at, count) = (trace.application_call(one.at), one.positions.len());
+    let function = quoted(&trace.name(at));
+    let first = one.positions[0];
+    let before = trace.external_calls.iter().rev().find(|&&position| {
+        position > at
+            && position < first
+            && trace.call(position).work == Work::Database
+            && trace.statement(position).is_some_and(|other| is_read(other) && other != statement)
     });
-    let same = same_arguments(ground, &one.places);
+    let same = same_arguments(trace, &one.positions);
     let (rule, advice) = match before {
         _ if !is_read(statement) => (
             Rule::RepeatedQuery,
-            Remedy {
+            AdviceDraft {
                 category: Category::Database,
                 title: format!("Write the rows of {function} in one statement"),
-                description: "Each statement is a round trip of its own. Send the rows together: executemany, an INSERT of \
+                description: "Each statement is a separate round trip. Send the rows together: executemany, an INSERT of \
                               several rows, or an UPDATE that joins its values.",
                 code_example: Some(MANY),
             },
         ),
         Some(_) if !same => (
             Rule::NPlusOne,
-            Remedy {
+            AdviceDraft {
                 category: Category::Database,
                 title: format!("Fetch what {function} needs for all rows in one query"),
-                description: "After one query for a list, another is made for each of its rows. Join both, fetch the second \
-                              for all rows at once (WHERE … IN), or let the ORM do so (selectinload, joinedload, \
+                description: "After one query for a list, another is made for each of its rows. Join both, run the second \
+                              query for all rows at once (WHERE … IN), or let the ORM do so (selectinload, joinedload, \
                               prefetch_related, select_related).",
                 code_example: Some(JOIN),
             },
         ),
         _ => (
             Rule::RepeatedQuery,
-            Remedy {
+            AdviceDraft {
                 category: if same { Category::Caching } else { Category::Database },
-                title: format!("Ask once what {function} asks the database again and again"),
-                description: "The same statement is sent over and over. Ask for all values in one query, or keep the answer \
-                              for the rest of the request.",
+                title: format!("Run the repeated query of {function} once"),
+                description: "The same statement is sent repeatedly. Query all values at once, or reuse the result for the \
+                              rest of the request.",
                 code_example: Some(ONCE),
             },
         ),
     };
-    let impact = ground.share(cost_ns);
-    let told = match rule {
-        Rule::NPlusOne => "makes a query for each row of another",
-        _ => "sends one statement over and over",
+    let impact = trace.share(cost_ns);
+    let verb = match rule {
+        Rule::NPlusOne => "makes one query per row of another query",
+        _ => "sends one statement repeatedly",
     };
     let severity = Severity::of(impact, cost_ns).max(match count {
         100.. => Severity::Medium,
         _ => Severity::Low,
     });
-    found.add(
-        ground,
-        Fault {
+    collector.add(
+        trace,
+        FindingDraft {
             rule,
             kind: Bottleneck::Database,
             severity,
             at,
-            places: &one.places,
+            positions: &one.positions,
             cost_ns,
-            // one query for all takes the time of about two
+            // assumption: one query for all rows takes as long as two queries
             saving_ns: cost_ns - cost_ns / count as u64 * 2.min(count as u64),
             description: format!(
-                "{function} {told}: {count} times {}, {} in all, {} of the request",
+                "{function} {verb}: {count} times {}, {} in total, {} of the request",
                 quoted(statement),
                 time(cost_ns),
                 percent(impact)
@@ -105,14 +106,14 @@ fn tell(ground: &Ground<'_>, found: &mut Found, one: &Loop, cost_ns: u64) {
     );
 }
 
-/// Whether all were asked with the same values, as far as they were told.
-fn same_arguments(ground: &Ground<'_>, places: &[usize]) -> bool {
-    let mut told = places.iter().map(|&place| ground.arguments(place));
-    let first = told.next().flatten();
-    first.is_some() && told.all(|arguments| arguments == first)
+/// Whether all queries have the same arguments; false if they were not reported.
+fn same_arguments(trace: &TraceIndex<'_>, positions: &[usize]) -> bool {
+    let mut arguments = positions.iter().map(|&position| trace.arguments(position));
+    let first = arguments.next().flatten();
+    first.is_some() && arguments.all(|other| other == first)
 }
 
-/// Whether a statement reads, as far as its first word says.
+/// Whether a statement reads, judged by its first word.
 pub(super) fn is_read(statement: &str) -> bool {
     let word = statement.split_whitespace().next().unwrap_or_default();
     ["select", "with", "find", "aggregate", "show", "get"].iter().any(|read| word.eq_ignore_ascii_case(read))

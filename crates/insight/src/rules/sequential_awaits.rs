@@ -1,51 +1,51 @@
-//! Waits that follow each other though, as far as can be seen, none needs what the one before brought.
+//! Waits in sequence that apparently do not depend on each other.
 
+use super::collector::{AdviceDraft, Collector, FindingDraft, percent, quoted, time};
 use super::finding::{Bottleneck, Category, Rule, Severity};
-use super::found::{Fault, Found, Remedy, percent, quoted, time};
-use super::ground::{Ground, span};
 use super::repeated_queries::is_read;
+use super::trace_index::{TraceIndex, interval};
 use crate::trace::Work;
 
 const GATHER: &str = "async with asyncio.TaskGroup() as tasks:\n    user = tasks.create_task(fetch_user(user_id))\n    \
                       orders = tasks.create_task(fetch_orders(user_id))\n    offers = tasks.create_task(fetch_offers())";
-/// How deep it is looked for what a function waits for.
-const LEVELS: usize = 12;
+/// Maximum depth at which the awaited call of a function is searched.
+const MAX_LEVELS: usize = 12;
 
-/// Waits of one kind, one after the other, under one call.
+/// Sequential waits of one kind under one call.
 struct Run {
     work: Work,
-    /// What is called there.
-    places: Vec<usize>,
-    /// What they wait for in the end.
+    /// Positions of the direct children.
+    positions: Vec<usize>,
+    /// Positions of the external calls that they wait for.
     waits: Vec<usize>,
 }
 
-pub(super) fn find(ground: &Ground<'_>, found: &mut Found) {
-    if ground.work.len() < ground.limits.sequential_awaits {
+pub(super) fn find(trace: &TraceIndex<'_>, collector: &mut Collector) {
+    if trace.external_calls.len() < trace.limits.sequential_awaits {
         return;
     }
-    for place in ground.places() {
-        if ground.node(place).children.len() >= ground.limits.sequential_awaits {
-            runs(ground, place).into_iter().for_each(|run| judge(ground, found, place, &run));
+    for position in trace.positions() {
+        if trace.node(position).children.len() >= trace.limits.sequential_awaits {
+            runs(trace, position).into_iter().for_each(|run| report_run(trace, collector, position, &run));
         }
     }
 }
 
-fn runs(ground: &Ground<'_>, parent: usize) -> Vec<Run> {
+fn runs(trace: &TraceIndex<'_>, parent: usize) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
     let mut open = false;
-    for &child in &ground.node(parent).children {
-        let call = ground.call(child);
-        let Some((work, wait)) = awaited(ground, child) else {
-            // a little computing in between, as of what an answer means, changes nothing
-            let last = runs.last().and_then(|run| run.places.last());
-            open = open && last.is_some_and(|&last| call.duration_ns <= ground.call(last).duration_ns / 5);
+    for &child in &trace.node(parent).children {
+        let call = trace.call(child);
+        let Some((work, wait)) = awaited(trace, child) else {
+            // short computation in between, such as parsing a response, does not end a run
+            let last = runs.last().and_then(|run| run.positions.last());
+            open = open && last.is_some_and(|&last| call.duration_ns <= trace.call(last).duration_ns / 5);
             continue;
         };
         let follows = open
             && runs.last().is_some_and(|run| {
-                let last = ground.call(run.places[run.places.len() - 1]);
-                let (_, end) = span(last);
+                let last = trace.call(run.positions[run.positions.len() - 1]);
+                let (_, end) = interval(last);
                 let gap = call.start_ns.saturating_sub(end);
                 run.work == work
                     && gap >= 0
@@ -53,42 +53,42 @@ fn runs(ground: &Ground<'_>, parent: usize) -> Vec<Run> {
             });
         match runs.last_mut() {
             Some(run) if follows => {
-                run.places.push(child);
+                run.positions.push(child);
                 run.waits.push(wait);
             }
-            _ => runs.push(Run { work, places: vec![child], waits: vec![wait] }),
+            _ => runs.push(Run { work, positions: vec![child], waits: vec![wait] }),
         }
         open = true;
     }
     runs
 }
 
-/// What a call waits for nearly all of its time, if that may be asked for at the same time as something else.
-fn awaited(ground: &Ground<'_>, place: usize) -> Option<(Work, usize)> {
-    let mut reached = place;
-    for _ in 0..LEVELS {
-        let call = ground.call(reached);
+/// The external call that a call waits for nearly all of its time, if it may run concurrently with others.
+fn awaited(trace: &TraceIndex<'_>, position: usize) -> Option<(Work, usize)> {
+    let mut reached = position;
+    for _ in 0..MAX_LEVELS {
+        let call = trace.call(reached);
         if call.exception.is_some() {
             return None;
         }
         match call.work {
             Work::Function => {
-                let children = ground.node(reached).children.iter().copied();
-                let longest = children.max_by_key(|&child| ground.call(child).duration_ns)?;
-                if ground.call(longest).duration_ns < call.duration_ns / 5 * 4 {
+                let children = trace.node(reached).children.iter().copied();
+                let longest = children.max_by_key(|&child| trace.call(child).duration_ns)?;
+                if trace.call(longest).duration_ns < call.duration_ns / 5 * 4 {
                     return None;
                 }
                 reached = longest;
             }
             Work::Database => {
-                return is_read(ground.statement(reached)?).then_some((Work::Database, reached));
+                return is_read(trace.statement(reached)?).then_some((Work::Database, reached));
             }
             Work::ExternalApi => {
                 let method = call.detail.as_ref().and_then(|detail| detail.operation.as_deref());
                 let writes = ["POST", "PUT", "PATCH", "DELETE"];
                 let is_write =
                     method.is_some_and(|method| writes.iter().any(|w| method.eq_ignore_ascii_case(w)));
-                return (!is_write && !ground.failed(reached)).then_some((Work::ExternalApi, reached));
+                return (!is_write && !trace.failed(reached)).then_some((Work::ExternalApi, reached));
             }
             work @ (Work::Model | Work::Tool) => return Some((work, reached)),
             Work::Request | Work::Cache | Work::Queue => return None,
@@ -97,57 +97,62 @@ fn awaited(ground: &Ground<'_>, place: usize) -> Option<(Work, usize)> {
     None
 }
 
-fn judge(ground: &Ground<'_>, found: &mut Found, parent: usize, run: &Run) {
-    let limits = ground.limits;
-    let durations = run.places.iter().map(|&place| ground.call(place).duration_ns);
+fn report_run(trace: &TraceIndex<'_>, collector: &mut Collector, parent: usize, run: &Run) {
+    let limits = trace.limits;
+    let durations = run.positions.iter().map(|&position| trace.call(position).duration_ns);
     let longest = durations.max().unwrap_or_default();
-    let cost_ns = ground.busy(run.places.iter().copied());
+    let cost_ns = trace.busy(run.positions.iter().copied());
     let saving_ns = cost_ns.saturating_sub(longest);
-    // models are asked one after the other because the second is told what the first said; queries of one transaction
-    // have to wait for each other
-    let (least, share, floor) = match run.work {
+    // model calls in sequence often depend on each other, and queries of one transaction have to run in sequence: both
+    // have stricter thresholds
+    let (min_count, min_share, min_saving_ms) = match run.work {
         Work::Model => (limits.sequential_awaits + 1, 0.2, limits.sequential_ms),
         Work::Database => (limits.sequential_awaits, 0.3, limits.sequential_ms.saturating_mul(2)),
         _ => (limits.sequential_awaits, 0.2, limits.sequential_ms),
     };
-    let is_much = saving_ns >= floor.saturating_mul(1_000_000) && ground.share(saving_ns) >= share;
-    if run.places.len() < least || !is_much || found.is_full() || found.explains(ground, &run.waits) {
+    let is_significant =
+        saving_ns >= min_saving_ms.saturating_mul(1_000_000) && trace.share(saving_ns) >= min_share;
+    if run.positions.len() < min_count
+        || !is_significant
+        || collector.is_full()
+        || collector.explains(trace, &run.waits)
+    {
         return;
     }
-    let whom = match run.work {
+    let target = match run.work {
         Work::Database => "the database",
         Work::Model => "a model",
         Work::Tool => "tools",
         _ => "other servers",
     };
-    let at = ground.own(parent);
-    let (function, count, impact) = (quoted(&ground.name(at)), run.places.len(), ground.share(cost_ns));
-    found.add(
-        ground,
-        Fault {
+    let at = trace.application_call(parent);
+    let (function, count, impact) = (quoted(&trace.name(at)), run.positions.len(), trace.share(cost_ns));
+    collector.add(
+        trace,
+        FindingDraft {
             rule: Rule::SequentialAwaits,
             kind: if run.work == Work::Database { Bottleneck::Database } else { Bottleneck::Io },
-            severity: Severity::of(ground.share(saving_ns), saving_ns),
+            severity: Severity::of(trace.share(saving_ns), saving_ns),
             at,
-            places: &run.places,
+            positions: &run.positions,
             cost_ns,
             saving_ns,
             description: format!(
-                "{function} waits for {whom} {count} times, one after the other: {} in all, {} of the request; at once it \
+                "{function} waits for {target} {count} times in sequence: {} in total, {} of the request; concurrently it \
                  would take {}",
                 time(cost_ns),
                 percent(impact),
                 time(longest)
             ),
-            advice: Remedy {
+            advice: AdviceDraft {
                 category: Category::Architecture,
-                title: format!("Let {function} wait for {whom} at once"),
-                description: "Where none needs what the one before brought, begin all of them, then wait for all: \
-                              asyncio.TaskGroup or asyncio.gather; in code that isn't asynchronous, a thread pool. Queries \
-                              need a connection each, or one query that brings it all.",
+                title: format!("Let {function} wait for {target} concurrently"),
+                description: "If the calls do not depend on each other, start all of them, then wait for all: \
+                              asyncio.TaskGroup or asyncio.gather; in synchronous code, a thread pool. Queries need a \
+                              connection each, or one query that returns everything.",
                 code_example: Some(GATHER),
             },
         },
     );
-    found.explain(&run.waits);
+    collector.mark_explained(&run.waits);
 }

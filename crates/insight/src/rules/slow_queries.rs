@@ -1,56 +1,57 @@
-//! Queries that take long, each by itself.
+//! Slow queries.
 
 use std::collections::HashMap;
 
+use super::collector::{AdviceDraft, Collector, FindingDraft, percent, quoted, time};
 use super::finding::{Bottleneck, Category, Rule, Severity};
-use super::found::{Fault, Found, Remedy, percent, quoted, time};
-use super::ground::Ground;
+use super::trace_index::TraceIndex;
 use crate::trace::Work;
 
-pub(super) fn find(ground: &Ground<'_>, found: &mut Found) {
-    let slow_ns = ground.limits.slow_query_ms.saturating_mul(1_000_000);
+pub(super) fn find(trace: &TraceIndex<'_>, collector: &mut Collector) {
+    let slow_ns = trace.limits.slow_query_ms.saturating_mul(1_000_000);
     let mut groups: HashMap<(usize, &str), Vec<usize>> = HashMap::new();
-    for &place in &ground.work {
-        let call = ground.call(place);
+    for &position in &trace.external_calls {
+        let call = trace.call(position);
         if call.work == Work::Database && call.duration_ns >= slow_ns {
-            let statement = ground.statement(place).unwrap_or(&call.function.name);
-            groups.entry((ground.function(ground.owner(place)), statement)).or_default().push(place);
+            let statement = trace.statement(position).unwrap_or(&call.function.name);
+            groups.entry((trace.function(trace.owner(position)), statement)).or_default().push(position);
         }
     }
     let mut groups: Vec<_> = groups.into_iter().collect();
-    groups.sort_by_key(|(_, places)| places[0]);
-    for ((_, statement), places) in groups {
-        if found.is_full() {
+    groups.sort_by_key(|(_, positions)| positions[0]);
+    for ((_, statement), positions) in groups {
+        if collector.is_full() {
             return;
         }
-        let at = ground.owner(places[0]);
-        let function = quoted(&ground.name(at));
-        let cost_ns = ground.busy(places.iter().copied());
-        let slowest = places.iter().map(|&place| ground.call(place).duration_ns).max().unwrap_or_default();
-        let times = if places.len() == 1 { String::new() } else { format!(", {} times", places.len()) };
-        let impact = ground.share(cost_ns);
-        found.add(
-            ground,
-            Fault {
+        let at = trace.owner(positions[0]);
+        let function = quoted(&trace.name(at));
+        let cost_ns = trace.busy(positions.iter().copied());
+        let slowest =
+            positions.iter().map(|&position| trace.call(position).duration_ns).max().unwrap_or_default();
+        let times = if positions.len() == 1 { String::new() } else { format!(", {} times", positions.len()) };
+        let impact = trace.share(cost_ns);
+        collector.add(
+            trace,
+            FindingDraft {
                 rule: Rule::SlowQuery,
                 kind: Bottleneck::Database,
                 severity: Severity::of(impact, cost_ns),
                 at,
-                places: &places,
+                positions: &positions,
                 cost_ns,
-                // with an index it takes a small part of what is just about slow
-                saving_ns: cost_ns.saturating_sub((slow_ns / 10).saturating_mul(places.len() as u64)),
+                // assumption: with an index, a query takes a tenth of the slow-query threshold
+                saving_ns: cost_ns.saturating_sub((slow_ns / 10).saturating_mul(positions.len() as u64)),
                 description: format!(
                     "{function} waits up to {} for {}{times}, {} of the request",
                     time(slowest),
                     quoted(statement),
                     percent(impact)
                 ),
-                advice: Remedy {
+                advice: AdviceDraft {
                     category: Category::Database,
-                    title: format!("Make the query of {function} fast: {}", quoted(statement)),
-                    description: "Look at its plan (EXPLAIN ANALYZE): an index on the columns of WHERE, JOIN and ORDER BY, \
-                                  fewer columns, a limit, or figures that are kept instead of computed each time.",
+                    title: format!("Speed up the query of {function}: {}", quoted(statement)),
+                    description: "Check its plan (EXPLAIN ANALYZE): add an index on the columns of WHERE, JOIN and ORDER BY, \
+                                  select fewer columns, add a limit, or store precomputed results.",
                     code_example: Some("EXPLAIN ANALYZE SELECT …;\nCREATE INDEX ON orders (customer_id, created_at);"),
                 },
             },

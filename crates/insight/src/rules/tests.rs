@@ -1,4 +1,4 @@
-//! The rules on small trees that are written by hand; `corpus` has real ones.
+//! The rules on small hand-written trees; `corpus_tests` has traces of real programs.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,19 +8,19 @@ use crate::trace::{Call, Detail, Function, Work};
 
 const MS: u64 = 1_000_000;
 
-/// Writes a request's calls down, one after the other.
+/// Builds a request's calls, one after the other.
 #[derive(Default)]
-struct Script {
+struct TraceBuilder {
     calls: Vec<Call>,
     now: i64,
 }
 
-impl Script {
-    /// A request of `handler` that takes so many milliseconds.
+impl TraceBuilder {
+    /// A request of `handler` that takes `ms` milliseconds.
     fn of(ms: u64) -> Self {
-        let mut script = Self::default();
-        script.begin("handler", None, Work::Request, ms * MS);
-        script
+        let mut builder = Self::default();
+        builder.begin("handler", None, Work::Request, ms * MS);
+        builder
     }
 
     fn begin(&mut self, name: &str, parent: Option<&str>, work: Work, duration_ns: u64) -> String {
@@ -45,7 +45,7 @@ impl Script {
         id
     }
 
-    /// Work under a call, after all that was written before.
+    /// Adds work under a call, after all previous work.
     fn work(&mut self, parent: &str, work: Work, statement: &str, ms: u64) -> &mut Call {
         self.begin(statement.split(' ').next().unwrap_or_default(), Some(parent), work, ms * MS);
         self.now += i64::try_from(ms * MS).expect("short");
@@ -60,27 +60,27 @@ impl Script {
         diagnose(&tree, 0, &Limits::default())
     }
 
-    fn found(self) -> Vec<(Rule, String)> {
+    fn rules_and_functions(self) -> Vec<(Rule, String)> {
         self.diagnose().findings.into_iter().map(|one| (one.rule, one.function)).collect()
     }
 }
 
-fn told(change: impl FnOnce(&mut Detail), call: &mut Call) {
+fn with_detail(change: impl FnOnce(&mut Detail), call: &mut Call) {
     let mut detail = call.detail.as_deref().cloned().unwrap_or_default();
     change(&mut detail);
     call.detail = Some(Arc::new(detail));
 }
 
 #[test]
-fn a_query_for_each_row_is_found_where_the_loop_is() {
-    let mut script = Script::of(400);
-    let list = script.begin("list_orders", Some("c0"), Work::Function, 390 * MS);
-    script.work(&list, Work::Database, "SELECT * FROM orders", 5);
+fn a_query_per_row_is_found_in_the_function_with_the_loop() {
+    let mut builder = TraceBuilder::of(400);
+    let list = builder.begin("list_orders", Some("c0"), Work::Function, 390 * MS);
+    builder.work(&list, Work::Database, "SELECT * FROM orders", 5);
     for _ in 0..30 {
-        let helper = script.begin("customer_of", Some(&list), Work::Function, 10 * MS);
-        script.work(&helper, Work::Database, "SELECT * FROM customers WHERE id = ?", 10);
+        let helper = builder.begin("customer_of", Some(&list), Work::Function, 10 * MS);
+        builder.work(&helper, Work::Database, "SELECT * FROM customers WHERE id = ?", 10);
     }
-    let diagnosis = script.diagnose();
+    let diagnosis = builder.diagnose();
     let [finding] = diagnosis.findings.as_slice() else { panic!("{:?}", diagnosis.findings) };
     assert_eq!((finding.rule, finding.function.as_str()), (Rule::NPlusOne, "app.list_orders"));
     assert_eq!((finding.severity, finding.count, finding.calls.len()), (Severity::High, 30, 20));
@@ -90,183 +90,186 @@ fn a_query_for_each_row_is_found_where_the_loop_is() {
 }
 
 #[test]
-fn the_same_query_from_several_places_is_no_loop() {
-    let mut script = Script::of(100);
-    for place in ["login", "cart", "offers", "menu", "footer", "header", "search"] {
-        let function = script.begin(place, Some("c0"), Work::Function, 10 * MS);
-        script.work(&function, Work::Database, "SELECT * FROM users WHERE id = ?", 10);
+fn the_same_query_from_several_functions_is_no_loop() {
+    let mut builder = TraceBuilder::of(100);
+    for name in ["login", "cart", "offers", "menu", "footer", "header", "search"] {
+        let function = builder.begin(name, Some("c0"), Work::Function, 10 * MS);
+        builder.work(&function, Work::Database, "SELECT * FROM users WHERE id = ?", 10);
     }
-    assert_eq!(script.found(), []);
+    assert_eq!(builder.rules_and_functions(), []);
 }
 
 #[test]
-fn a_slow_query_is_found_in_the_function_that_waits() {
-    let mut script = Script::of(500);
-    let report = script.begin("report", Some("c0"), Work::Function, 460 * MS);
-    script.work(&report, Work::Database, "SELECT sum(total) FROM orders GROUP BY day", 450);
-    assert_eq!(script.found(), [(Rule::SlowQuery, "app.report".to_owned())]);
+fn a_slow_query_is_found_in_the_waiting_function() {
+    let mut builder = TraceBuilder::of(500);
+    let report = builder.begin("report", Some("c0"), Work::Function, 460 * MS);
+    builder.work(&report, Work::Database, "SELECT sum(total) FROM orders GROUP BY day", 450);
+    assert_eq!(builder.rules_and_functions(), [(Rule::SlowQuery, "app.report".to_owned())]);
 }
 
 #[test]
-fn a_library_in_between_is_not_where_it_is_mended() {
-    let mut script = Script::of(500);
-    let report = script.begin("report", Some("c0"), Work::Function, 460 * MS);
-    let library = script.begin("execute", Some(&report), Work::Function, 455 * MS);
-    script.calls[2].function = Arc::new(Function {
+fn a_library_in_between_is_skipped() {
+    let mut builder = TraceBuilder::of(500);
+    let report = builder.begin("report", Some("c0"), Work::Function, 460 * MS);
+    let library = builder.begin("execute", Some(&report), Work::Function, 455 * MS);
+    builder.calls[2].function = Arc::new(Function {
         name: "execute".to_owned(),
         file_path: Some("/usr/lib/python3/site-packages/orm/session.py".to_owned()),
         ..Function::default()
     });
-    script.work(&library, Work::Database, "SELECT 1 FROM orders", 450);
-    assert_eq!(script.found(), [(Rule::SlowQuery, "app.report".to_owned())]);
+    builder.work(&library, Work::Database, "SELECT 1 FROM orders", 450);
+    assert_eq!(builder.rules_and_functions(), [(Rule::SlowQuery, "app.report".to_owned())]);
 }
 
 #[test]
-fn a_function_that_computes_is_hot_and_one_that_waits_is_said_to_wait() {
-    let mut script = Script::of(1_000);
-    script.begin("compare_all", Some("c0"), Work::Function, 900 * MS);
-    script.calls[1].cpu_ns = Some(890 * MS);
-    let finding = script.diagnose().findings.remove(0);
+fn a_hot_function_either_computes_or_waits() {
+    let mut builder = TraceBuilder::of(1_000);
+    builder.begin("compare_all", Some("c0"), Work::Function, 900 * MS);
+    builder.calls[1].cpu_ns = Some(890 * MS);
+    let finding = builder.diagnose().findings.remove(0);
     assert_eq!((finding.rule, finding.kind), (Rule::HotFunction, Bottleneck::Computation));
-    let mut script = Script::of(1_000);
-    script.begin("nap", Some("c0"), Work::Function, 900 * MS);
-    script.calls[1].cpu_ns = Some(MS);
-    let finding = script.diagnose().findings.remove(0);
+    let mut builder = TraceBuilder::of(1_000);
+    builder.begin("nap", Some("c0"), Work::Function, 900 * MS);
+    builder.calls[1].cpu_ns = Some(MS);
+    let finding = builder.diagnose().findings.remove(0);
     assert_eq!((finding.rule, finding.kind), (Rule::HotFunction, Bottleneck::Io));
 }
 
 #[test]
-fn waits_one_after_the_other_are_found_and_waits_at_once_are_not() {
-    let page = |at_once: bool| {
-        let mut script = Script::of(if at_once { 110 } else { 310 });
-        let page = script.begin("page", Some("c0"), Work::Function, if at_once { 105 } else { 305 } * MS);
+fn sequential_waits_are_found_and_concurrent_waits_are_not() {
+    let page = |concurrent: bool| {
+        let mut builder = TraceBuilder::of(if concurrent { 110 } else { 310 });
+        let page = builder.begin("page", Some("c0"), Work::Function, if concurrent { 105 } else { 305 } * MS);
         for address in ["https://a/user", "https://b/orders", "https://c/offers"] {
-            script.work(&page, Work::ExternalApi, address, 100);
-            if at_once {
-                script.now = 0;
+            builder.work(&page, Work::ExternalApi, address, 100);
+            if concurrent {
+                builder.now = 0;
             }
         }
-        script.found()
+        builder.rules_and_functions()
     };
     assert_eq!(page(false), [(Rule::SequentialAwaits, "app.page".to_owned())]);
     assert_eq!(page(true), []);
 }
 
 #[test]
-fn writes_and_retries_are_left_in_their_order() {
-    let mut script = Script::of(310);
+fn writes_and_retries_may_be_sequential() {
+    let mut builder = TraceBuilder::of(310);
     for _ in 0..3 {
-        let call = script.work("c0", Work::ExternalApi, "https://a/payments", 100);
-        told(|detail| detail.operation = Some("POST".to_owned()), call);
+        let call = builder.work("c0", Work::ExternalApi, "https://a/payments", 100);
+        with_detail(|detail| detail.operation = Some("POST".to_owned()), call);
     }
-    assert_eq!(script.found(), []);
-    let mut script = Script::of(310);
+    assert_eq!(builder.rules_and_functions(), []);
+    let mut builder = TraceBuilder::of(310);
     for _ in 0..3 {
-        let call = script.work("c0", Work::ExternalApi, "https://a/prices", 100);
-        told(|detail| detail.status_code = Some(503), call);
+        let call = builder.work("c0", Work::ExternalApi, "https://a/prices", 100);
+        with_detail(|detail| detail.status_code = Some(503), call);
     }
-    assert_eq!(script.found(), []);
+    assert_eq!(builder.rules_and_functions(), []);
 }
 
 #[test]
-fn the_same_call_with_the_same_arguments_is_repeated_and_with_others_it_is_not() {
+fn only_calls_with_the_same_arguments_are_repeated() {
     let rates = |same: bool| {
-        let mut script = Script::of(90);
+        let mut builder = TraceBuilder::of(90);
         for number in 0..8 {
-            let call = script.work("c0", Work::Function, "rate", 10);
+            let call = builder.work("c0", Work::Function, "rate", 10);
             let arguments = if same { "(EUR)".to_owned() } else { format!("({number})") };
-            told(|detail| detail.attributes = BTreeMap::from([("arguments".to_owned(), arguments)]), call);
+            with_detail(
+                |detail| detail.attributes = BTreeMap::from([("arguments".to_owned(), arguments)]),
+                call,
+            );
         }
-        script.found()
+        builder.rules_and_functions()
     };
     assert_eq!(rates(true), [(Rule::RepeatedCall, "app.handler".to_owned())]);
     assert_eq!(rates(false), []);
 }
 
 #[test]
-fn a_cache_that_has_nothing_is_found_with_what_is_fetched_instead() {
-    let storm = |hit: bool| {
-        let mut script = Script::of(if hit { 20 } else { 200 });
+fn cache_misses_are_found_together_with_the_fetches() {
+    let lookups = |hit: bool| {
+        let mut builder = TraceBuilder::of(if hit { 20 } else { 200 });
         for _ in 0..15 {
-            let call = script.work("c0", Work::Cache, "product:?", 1);
-            told(|detail| detail.hit = Some(hit), call);
+            let call = builder.work("c0", Work::Cache, "product:?", 1);
+            with_detail(|detail| detail.hit = Some(hit), call);
             if !hit {
-                script.work("c0", Work::Database, "SELECT * FROM products WHERE id = ?", 9);
+                builder.work("c0", Work::Database, "SELECT * FROM products WHERE id = ?", 9);
             }
         }
-        script.diagnose().findings
+        builder.diagnose().findings
     };
-    let findings = storm(false);
+    let findings = lookups(false);
     let [finding] = findings.as_slice() else { panic!("{findings:?}") };
     assert_eq!((finding.rule, finding.saving_ns), (Rule::CacheMisses, 140 * MS));
-    assert!(storm(true).is_empty());
+    assert!(lookups(true).is_empty());
 }
 
 #[test]
-fn memory_that_stays_is_found_where_it_is_kept() {
-    let mut script = Script::of(50);
-    script.calls[0].memory_delta = Some(200 << 20);
-    let load = script.begin("load", Some("c0"), Work::Function, 40 * MS);
-    script.calls[1].memory_delta = Some(199 << 20);
-    script.begin("remember", Some(&load), Work::Function, 30 * MS);
-    script.calls[2].memory_delta = Some(198 << 20);
-    let findings = script.diagnose().findings;
+fn retained_memory_is_found_in_the_retaining_function() {
+    let mut builder = TraceBuilder::of(50);
+    builder.calls[0].memory_delta = Some(200 << 20);
+    let load = builder.begin("load", Some("c0"), Work::Function, 40 * MS);
+    builder.calls[1].memory_delta = Some(199 << 20);
+    builder.begin("remember", Some(&load), Work::Function, 30 * MS);
+    builder.calls[2].memory_delta = Some(198 << 20);
+    let findings = builder.diagnose().findings;
     let [finding] = findings.as_slice() else { panic!("{findings:?}") };
     assert_eq!((finding.rule, finding.function.as_str()), (Rule::MemoryGrowth, "app.remember"));
     assert_eq!(finding.severity, Severity::High);
 }
 
 #[test]
-fn a_deep_recursion_is_found_with_its_calls_from_above() {
-    let mut script = Script::of(50);
+fn a_deep_recursion_lists_its_outermost_calls_first() {
+    let mut builder = TraceBuilder::of(50);
     let mut parent = "c0".to_owned();
     for _ in 0..80 {
-        parent = script.begin("descend", Some(&parent), Work::Function, 10 * MS);
+        parent = builder.begin("descend", Some(&parent), Work::Function, 10 * MS);
     }
-    let findings = script.diagnose().findings;
+    let findings = builder.diagnose().findings;
     let [finding] = findings.as_slice() else { panic!("{findings:?}") };
     assert_eq!((finding.rule, finding.count), (Rule::DeepRecursion, 80));
     assert_eq!(finding.calls[..2], ["c1", "c2"]);
 }
 
 #[test]
-fn exceptions_swallowed_in_a_loop_are_found_where_they_are_swallowed() {
-    let mut script = Script::of(50);
-    let sum = script.begin("sum", Some("c0"), Work::Function, 40 * MS);
+fn exceptions_in_a_loop_are_found_in_the_swallowing_function() {
+    let mut builder = TraceBuilder::of(50);
+    let sum = builder.begin("sum", Some("c0"), Work::Function, 40 * MS);
     for _ in 0..6 {
-        let price = script.begin("price", Some(&sum), Work::Function, MS);
-        script.begin("look_up", Some(&price), Work::Function, MS);
-        for call in script.calls.iter_mut().rev().take(2) {
+        let price = builder.begin("price", Some(&sum), Work::Function, MS);
+        builder.begin("look_up", Some(&price), Work::Function, MS);
+        for call in builder.calls.iter_mut().rev().take(2) {
             call.exception = Some("builtins.KeyError: 'x'".to_owned());
         }
     }
-    let found = script.found();
+    let found = builder.rules_and_functions();
     assert_eq!(found, [(Rule::SwallowedExceptions, "app.sum".to_owned())]);
 }
 
 #[test]
-fn a_server_that_begins_late_is_found_once() {
-    let mut script = Script::of(900);
-    let call = script.work("c0", Work::ExternalApi, "https://a/report", 850);
-    told(|detail| detail.first_byte_ns = Some(800 * MS), call);
-    assert_eq!(script.found(), [(Rule::SlowFirstByte, "app.handler".to_owned())]);
+fn a_slow_first_byte_is_found_once() {
+    let mut builder = TraceBuilder::of(900);
+    let call = builder.work("c0", Work::ExternalApi, "https://a/report", 850);
+    with_detail(|detail| detail.first_byte_ns = Some(800 * MS), call);
+    assert_eq!(builder.rules_and_functions(), [(Rule::SlowFirstByte, "app.handler".to_owned())]);
 }
 
 #[test]
-fn waiting_for_others_is_told_when_nothing_else_explains_it() {
-    let mut script = Script::of(900);
-    script.work("c0", Work::ExternalApi, "https://a/report", 850);
-    assert_eq!(script.found(), [(Rule::ExternalTime, "app.handler".to_owned())]);
+fn external_time_is_reported_if_nothing_else_explains_it() {
+    let mut builder = TraceBuilder::of(900);
+    builder.work("c0", Work::ExternalApi, "https://a/report", 850);
+    assert_eq!(builder.rules_and_functions(), [(Rule::ExternalTime, "app.handler".to_owned())]);
 }
 
 #[test]
-fn findings_are_kept_and_read_again() {
-    let mut script = Script::of(900);
-    script.work("c0", Work::ExternalApi, "https://a/report", 850);
-    let diagnosis = script.diagnose();
-    let packed = diagnosis.packed().expect("there is one");
+fn stored_findings_round_trip() {
+    let mut builder = TraceBuilder::of(900);
+    builder.work("c0", Work::ExternalApi, "https://a/report", 850);
+    let diagnosis = builder.diagnose();
+    let packed = diagnosis.packed().expect("one finding");
     assert_eq!(Finding::unpack(Some(&packed)), diagnosis.findings);
-    assert_eq!(Script::of(1).diagnose().packed(), None);
+    assert_eq!(TraceBuilder::of(1).diagnose().packed(), None);
     assert_eq!(Finding::unpack(None), []);
 }
 
@@ -285,9 +288,9 @@ fn the_score_falls_with_time_and_with_each_finding() {
 #[test]
 fn hostile_trees_are_diagnosed_without_a_panic() {
     let call = |id: usize, parent: usize, start_ns: i64, duration_ns: u64, work: Work| {
-        let mut script = Script::default();
-        script.begin("f", Some(&format!("c{parent}")), work, duration_ns);
-        let mut call = script.calls.remove(0);
+        let mut builder = TraceBuilder::default();
+        builder.begin("f", Some(&format!("c{parent}")), work, duration_ns);
+        let mut call = builder.calls.remove(0);
         (call.id, call.start_ns, call.memory_delta) = (format!("c{id}"), start_ns, Some(i64::MAX));
         call.exception = id.is_multiple_of(2).then(String::new);
         call.detail = Some(Arc::new(Detail { statement: Some("SELECT 1".to_owned()), ..Detail::default() }));

@@ -1,4 +1,4 @@
-//! Endpoints over a time, from their sums.
+//! Endpoint statistics over a time range, from stored sums.
 
 use std::collections::HashMap;
 
@@ -10,67 +10,67 @@ use utoipa::ToSchema;
 use super::endpoints::{Entity, Model};
 use super::range::{Quantiles, Range, share};
 use super::sums::{EndpointSum, Sum};
-use super::{Apart, Narrow, Told};
+use super::{Filter, GroupBy, GroupKey, OwnedGroupKey};
 use crate::Insight;
 use crate::performance_records::{CacheMetrics, DatabaseMetrics, megabytes, seconds};
 
-/// What endpoints are sorted by, the most first.
+/// What endpoints are sorted by, in descending order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EndpointOrder {
-    /// Time of all requests together.
+    /// Total time of all requests.
     #[default]
     Total,
-    /// The time that 95 of 100 requests did not exceed.
+    /// 95th percentile of the request duration.
     P95,
-    /// Requests.
+    /// Number of requests.
     Count,
-    /// Requests that failed.
+    /// Number of failed requests.
     Errors,
 }
 
 /// Sums over the requests of an endpoint. Times are in seconds, memory in megabytes.
 #[derive(Serialize, ToSchema)]
 pub struct EndpointStats {
-    /// When the minute, hour or day began, in a trend.
+    /// Start of the minute, hour or day; only in a trend.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time: Option<DateTime<Utc>>,
-    /// What is served; `(other)` for all that there was no room for.
+    /// The endpoint; `(other)` sums all names beyond the project's limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
-    /// The version; empty when not told.
+    /// The version; empty if not reported.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
     pub(crate) requests: i64,
     errors: i64,
     error_rate: Option<f64>,
-    /// Of all requests together.
+    /// Total over all requests.
     total_duration: f64,
     pub(crate) avg_duration: Option<f64>,
     #[serde(flatten)]
     duration: Quantiles,
-    /// Null where nothing told of it, as of memory.
+    /// Processor time; null if no request reported it. The same holds for memory.
     cpu_time: Option<f64>,
     database_metrics: DatabaseMetrics,
     cache_metrics: CacheMetrics,
-    /// Of what was asked of caches, what they had.
+    /// Share of cache lookups that were hits, 0 to 1.
     cache_hit_rate: Option<f64>,
-    /// The most memory of any request.
+    /// Highest memory use of a request.
     peak_memory: Option<i64>,
-    /// Bytes that memory grew by with a request.
+    /// Average growth of memory per request, in bytes.
     avg_memory_delta: Option<f64>,
-    /// Calls in the trees of all requests.
+    /// Number of calls in the call trees of all requests.
     calls: i64,
 }
 
 impl EndpointSum {
-    fn view(&self, told: Told<'_>) -> EndpointStats {
+    fn view(&self, key: GroupKey<'_>) -> EndpointStats {
         #[expect(clippy::cast_precision_loss, reason = "an average")]
         let each = |sum: i64| (self.requests > 0).then(|| sum as f64 / self.requests as f64);
         EndpointStats {
-            time: told.time,
-            endpoint: told.name.map(str::to_owned),
-            version: told.version.map(str::to_owned),
+            time: key.time,
+            endpoint: key.name.map(str::to_owned),
+            version: key.version.map(str::to_owned),
             requests: self.requests,
             errors: self.errors,
             error_rate: share(self.errors, self.requests),
@@ -98,29 +98,29 @@ impl EndpointSum {
 }
 
 impl Insight {
-    /// Sums over requests of a project, by what is told apart.
+    /// Sums over the requests of a project, grouped by `group_by`.
     pub(crate) async fn endpoint_sums(
         &self,
         scope: &Scope,
         (project, range): (ProjectId, Range),
-        narrow: Narrow<'_>,
-        apart: Apart,
+        filter: Filter<'_>,
+        group_by: GroupBy,
     ) -> Result<Vec<EndpointStats>> {
-        let mut sums: HashMap<super::Group, EndpointSum> = HashMap::new();
+        let mut sums: HashMap<OwnedGroupKey, EndpointSum> = HashMap::new();
         let add = |row: Model| {
             let key = (
-                apart.time.then_some(row.bucket),
-                apart.name.then(|| row.endpoint.clone()),
-                apart.version.then(|| row.version.clone()),
+                group_by.time.then_some(row.bucket),
+                group_by.name.then(|| row.endpoint.clone()),
+                group_by.version.then(|| row.version.clone()),
             );
-            sums.entry(key).or_default().join(&EndpointSum::from(&row));
+            sums.entry(key).or_default().merge(&EndpointSum::from(&row));
             Ok(())
         };
-        self.each_sum::<Entity>(scope, (project, range), narrow, add).await?;
-        // what was taken out of the sums again is not there
-        let there = sums.iter().filter(|(_, sum)| sum.requests > 0);
-        let views = there.map(|((time, name, version), sum)| {
-            sum.view(Told { time: *time, name: name.as_deref(), version: version.as_deref() })
+        self.for_each_sum::<Entity>(scope, (project, range), filter, add).await?;
+        // a group whose requests were all subtracted again is omitted
+        let nonempty = sums.iter().filter(|(_, sum)| sum.requests > 0);
+        let views = nonempty.map(|((time, name, version), sum)| {
+            sum.view(GroupKey { time: *time, name: name.as_deref(), version: version.as_deref() })
         });
         let mut views: Vec<EndpointStats> = views.collect();
         views.sort_by(|a, b| (a.time, &a.endpoint, &a.version).cmp(&(b.time, &b.endpoint, &b.version)));
@@ -129,14 +129,14 @@ impl Insight {
 }
 
 impl EndpointOrder {
-    /// Sorts, the most first.
+    /// Sorts, in descending order.
     pub(crate) fn sort(self, views: &mut [EndpointStats]) {
         let key = |view: &EndpointStats| match self {
             Self::Total => view.total_duration,
             Self::P95 => view.duration.p95.unwrap_or_default(),
-            #[expect(clippy::cast_precision_loss, reason = "to sort by")]
+            #[expect(clippy::cast_precision_loss, reason = "only a sort key")]
             Self::Count => view.requests as f64,
-            #[expect(clippy::cast_precision_loss, reason = "to sort by")]
+            #[expect(clippy::cast_precision_loss, reason = "only a sort key")]
             Self::Errors => view.errors as f64,
         };
         views.sort_by(|a, b| key(b).total_cmp(&key(a)));

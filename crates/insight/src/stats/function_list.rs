@@ -1,4 +1,4 @@
-//! Functions over a time, from their sums.
+//! Function statistics over a time range, from stored sums.
 
 use std::collections::HashMap;
 
@@ -10,67 +10,67 @@ use utoipa::ToSchema;
 use super::functions::{Entity, Model};
 use super::range::{Quantiles, Range, share};
 use super::sums::{FunctionSum, Sum};
-use super::{Apart, Narrow, Told};
+use super::{Filter, GroupBy, GroupKey, OwnedGroupKey};
 use crate::Insight;
 use crate::performance_records::seconds;
 
-/// What functions are sorted by, the most first.
+/// What functions are sorted by, in descending order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FunctionOrder {
-    /// Time of their own.
+    /// Self time.
     #[default]
     #[serde(rename = "self")]
     Own,
-    /// Time with what they called.
+    /// Time including callees.
     Total,
-    /// The time of its own that 95 of 100 calls did not exceed.
+    /// 95th percentile of the self time of a call.
     P95,
-    /// Calls.
+    /// Number of calls.
     Count,
-    /// Calls that raised.
+    /// Number of calls that raised an exception.
     Errors,
 }
 
 /// Sums over the calls of a function. Times are in seconds, memory in bytes.
 #[derive(Serialize, ToSchema)]
 pub struct FunctionStats {
-    /// When the minute, hour or day began, in a trend.
+    /// Start of the minute, hour or day; only in a trend.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time: Option<DateTime<Utc>>,
-    /// `module.Class.name`; `(other)` for all that there was no room for.
+    /// `module.Class.name`; `(other)` sums all names beyond the project's limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub function: Option<String>,
-    /// The version; empty when not told.
+    /// The version; empty if not reported.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
     calls: i64,
-    /// Calls that raised.
+    /// Calls that raised an exception.
     errors: i64,
     error_rate: Option<f64>,
-    /// Of its own, without what it called.
+    /// Self time: without callees.
     self_time: f64,
-    /// With what it called, without recursion.
+    /// Time including callees; recursive calls are counted once.
     total_time: f64,
     avg_self_time: Option<f64>,
-    /// How the times of its own are spread.
+    /// Quantiles of the self time of a call.
     #[serde(flatten)]
     self_times: Quantiles,
-    /// Queries of databases that it made itself.
+    /// Database queries that the function made itself.
     query_count: i64,
     query_time: f64,
-    /// Bytes that memory grew by, in all calls.
+    /// Growth of memory over all calls, in bytes.
     memory_delta: i64,
 }
 
 impl FunctionSum {
-    fn view(&self, told: Told<'_>) -> FunctionStats {
+    fn view(&self, key: GroupKey<'_>) -> FunctionStats {
         #[expect(clippy::cast_precision_loss, reason = "an average")]
         let average = (self.calls > 0).then(|| self.self_us as f64 / self.calls as f64 / 1e6);
         FunctionStats {
-            time: told.time,
-            function: told.name.map(str::to_owned),
-            version: told.version.map(str::to_owned),
+            time: key.time,
+            function: key.name.map(str::to_owned),
+            version: key.version.map(str::to_owned),
             calls: self.calls,
             errors: self.errors,
             error_rate: share(self.errors, self.calls),
@@ -86,28 +86,28 @@ impl FunctionSum {
 }
 
 impl Insight {
-    /// Sums over calls of a project, by what is told apart.
+    /// Sums over the calls of a project, grouped by `group_by`.
     pub(crate) async fn function_sums(
         &self,
         scope: &Scope,
         (project, range): (ProjectId, Range),
-        narrow: Narrow<'_>,
-        apart: Apart,
+        filter: Filter<'_>,
+        group_by: GroupBy,
     ) -> Result<Vec<FunctionStats>> {
-        let mut sums: HashMap<super::Group, FunctionSum> = HashMap::new();
+        let mut sums: HashMap<OwnedGroupKey, FunctionSum> = HashMap::new();
         let add = |row: Model| {
             let key = (
-                apart.time.then_some(row.bucket),
-                apart.name.then(|| row.function.clone()),
-                apart.version.then(|| row.version.clone()),
+                group_by.time.then_some(row.bucket),
+                group_by.name.then(|| row.function.clone()),
+                group_by.version.then(|| row.version.clone()),
             );
-            sums.entry(key).or_default().join(&FunctionSum::from(&row));
+            sums.entry(key).or_default().merge(&FunctionSum::from(&row));
             Ok(())
         };
-        self.each_sum::<Entity>(scope, (project, range), narrow, add).await?;
-        let there = sums.iter().filter(|(_, sum)| sum.calls > 0);
-        let views = there.map(|((time, name, version), sum)| {
-            sum.view(Told { time: *time, name: name.as_deref(), version: version.as_deref() })
+        self.for_each_sum::<Entity>(scope, (project, range), filter, add).await?;
+        let nonempty = sums.iter().filter(|(_, sum)| sum.calls > 0);
+        let views = nonempty.map(|((time, name, version), sum)| {
+            sum.view(GroupKey { time: *time, name: name.as_deref(), version: version.as_deref() })
         });
         let mut views: Vec<FunctionStats> = views.collect();
         views.sort_by(|a, b| (a.time, &a.function, &a.version).cmp(&(b.time, &b.function, &b.version)));
@@ -116,15 +116,15 @@ impl Insight {
 }
 
 impl FunctionOrder {
-    /// Sorts, the most first.
+    /// Sorts, in descending order.
     pub(crate) fn sort(self, views: &mut [FunctionStats]) {
         let key = |view: &FunctionStats| match self {
             Self::Own => view.self_time,
             Self::Total => view.total_time,
             Self::P95 => view.self_times.p95.unwrap_or_default(),
-            #[expect(clippy::cast_precision_loss, reason = "to sort by")]
+            #[expect(clippy::cast_precision_loss, reason = "only a sort key")]
             Self::Count => view.calls as f64,
-            #[expect(clippy::cast_precision_loss, reason = "to sort by")]
+            #[expect(clippy::cast_precision_loss, reason = "only a sort key")]
             Self::Errors => view.errors as f64,
         };
         views.sort_by(|a, b| key(b).total_cmp(&key(a)));

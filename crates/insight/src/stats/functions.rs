@@ -1,6 +1,6 @@
 //! Sums over the calls of a function.
 
-use loam_db::{Bulk, Column as Kept, OnConflict};
+use loam_db::{Bulk, Column as BulkColumn, OnConflict};
 use loam_kernel::{FunctionStatId, NodeId, ProjectId, TenantId};
 use sea_orm::entity::prelude::*;
 
@@ -10,7 +10,7 @@ use super::Granularity;
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(
     table_name = "function_stats",
-    comment = "sums of calls by minute, hour and day; by when the call began"
+    comment = "sums over calls per minute, hour and day; assigned by start time"
 )]
 pub struct Model {
     /// The tenant.
@@ -19,85 +19,88 @@ pub struct Model {
     /// The row.
     #[sea_orm(primary_key, auto_increment = false, comment = "a hash of the dimensions")]
     pub id: FunctionStatId,
-    /// The node.
-    #[sea_orm(comment = "node that took them in; each node writes its own rows")]
+    /// The node that ingested them.
+    #[sea_orm(comment = "node that ingested them; each node writes its own rows")]
     pub node_id: NodeId,
     /// The application.
     #[sea_orm(comment = "application")]
     pub project_id: ProjectId,
-    /// How long.
+    /// Length of the bucket.
     #[sea_orm(comment = "minute, hour, day")]
     pub granularity: Granularity,
-    /// Since when.
-    #[sea_orm(comment = "when the stretch begins, UTC")]
+    /// Start of the bucket.
+    #[sea_orm(comment = "start of the bucket, UTC")]
     pub bucket: DateTimeUtc,
     /// The function.
     #[sea_orm(column_type = "Text", comment = "module.Class.name")]
     pub function: String,
     /// The version.
-    #[sea_orm(column_type = "Text", comment = "version of the application; empty when not told")]
+    #[sea_orm(column_type = "Text", comment = "version of the application; empty if not reported")]
     pub version: String,
     /// Calls.
     #[sea_orm(comment = "calls")]
     pub calls: i64,
-    /// Those that raised.
-    #[sea_orm(comment = "those that raised")]
+    /// Calls that raised an exception.
+    #[sea_orm(comment = "calls that raised an exception")]
     pub errors: i64,
-    /// Its own time.
-    #[sea_orm(comment = "microseconds of its own, without what it called")]
+    /// Self time.
+    #[sea_orm(comment = "self time, without callees, microseconds")]
     pub self_us: i64,
-    /// All its time.
-    #[sea_orm(comment = "microseconds with what it called, without recursion")]
+    /// Total time.
+    #[sea_orm(comment = "time including callees, without recursion, microseconds")]
     pub total_us: i64,
     /// Queries.
-    #[sea_orm(comment = "queries that it made itself")]
+    #[sea_orm(comment = "queries that the function made itself")]
     pub query_count: i64,
-    /// Their time.
-    #[sea_orm(comment = "microseconds of them")]
+    /// Query time.
+    #[sea_orm(comment = "query time, microseconds")]
     pub query_us: i64,
-    /// Memory gained.
-    #[sea_orm(comment = "bytes: sum of what memory grew")]
+    /// Growth of memory.
+    #[sea_orm(comment = "sum of the growth of memory, bytes")]
     pub memory_delta: i64,
-    /// How its own times are spread.
-    #[sea_orm(column_type = "Blob", comment = "how the self times of calls are spread")]
+    /// Distribution of the self times.
+    #[sea_orm(column_type = "Blob", comment = "distribution of the self times (quantile sketch)")]
     pub sketch: Vec<u8>,
-    /// When it was first written.
-    #[sea_orm(comment = "when it was first written")]
+    /// First write.
+    #[sea_orm(comment = "first write")]
     pub created_at: DateTimeUtc,
-    /// When it was last written.
-    #[sea_orm(comment = "when it was last written")]
+    /// Last write.
+    #[sea_orm(comment = "last write")]
     pub updated_at: DateTimeUtc,
 }
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// No other entity is reached from here.
+/// No relations.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
 loam_db::tenant_entity!(Entity, Column::TenantId, Column::Id);
 
-/// Rows to be written; what is there already takes the new values.
+/// A bulk upsert of rows; existing rows take the new values.
 pub(crate) fn rows(rows: &[Model]) -> Bulk {
     let columns = vec![
-        ("tenant_id", Kept::Uuid(rows.iter().map(|row| Some(row.tenant_id.0)).collect())),
-        ("id", Kept::Uuid(rows.iter().map(|row| Some(row.id.0)).collect())),
-        ("node_id", Kept::Uuid(rows.iter().map(|row| Some(row.node_id.0)).collect())),
-        ("project_id", Kept::Uuid(rows.iter().map(|row| Some(row.project_id.0)).collect())),
-        ("granularity", Kept::Text(rows.iter().map(|row| Some(row.granularity.name().to_owned())).collect())),
-        ("bucket", Kept::Time(rows.iter().map(|row| Some(row.bucket)).collect())),
-        ("function", Kept::Text(rows.iter().map(|row| Some(row.function.clone())).collect())),
-        ("version", Kept::Text(rows.iter().map(|row| Some(row.version.clone())).collect())),
-        ("calls", Kept::BigInt(rows.iter().map(|row| Some(row.calls)).collect())),
-        ("errors", Kept::BigInt(rows.iter().map(|row| Some(row.errors)).collect())),
-        ("self_us", Kept::BigInt(rows.iter().map(|row| Some(row.self_us)).collect())),
-        ("total_us", Kept::BigInt(rows.iter().map(|row| Some(row.total_us)).collect())),
-        ("query_count", Kept::BigInt(rows.iter().map(|row| Some(row.query_count)).collect())),
-        ("query_us", Kept::BigInt(rows.iter().map(|row| Some(row.query_us)).collect())),
-        ("memory_delta", Kept::BigInt(rows.iter().map(|row| Some(row.memory_delta)).collect())),
-        ("sketch", Kept::Bytes(rows.iter().map(|row| Some(row.sketch.clone())).collect())),
-        ("created_at", Kept::Time(rows.iter().map(|row| Some(row.created_at)).collect())),
-        ("updated_at", Kept::Time(rows.iter().map(|row| Some(row.updated_at)).collect())),
+        ("tenant_id", BulkColumn::Uuid(rows.iter().map(|row| Some(row.tenant_id.0)).collect())),
+        ("id", BulkColumn::Uuid(rows.iter().map(|row| Some(row.id.0)).collect())),
+        ("node_id", BulkColumn::Uuid(rows.iter().map(|row| Some(row.node_id.0)).collect())),
+        ("project_id", BulkColumn::Uuid(rows.iter().map(|row| Some(row.project_id.0)).collect())),
+        (
+            "granularity",
+            BulkColumn::Text(rows.iter().map(|row| Some(row.granularity.name().to_owned())).collect()),
+        ),
+        ("bucket", BulkColumn::Time(rows.iter().map(|row| Some(row.bucket)).collect())),
+        ("function", BulkColumn::Text(rows.iter().map(|row| Some(row.function.clone())).collect())),
+        ("version", BulkColumn::Text(rows.iter().map(|row| Some(row.version.clone())).collect())),
+        ("calls", BulkColumn::BigInt(rows.iter().map(|row| Some(row.calls)).collect())),
+        ("errors", BulkColumn::BigInt(rows.iter().map(|row| Some(row.errors)).collect())),
+        ("self_us", BulkColumn::BigInt(rows.iter().map(|row| Some(row.self_us)).collect())),
+        ("total_us", BulkColumn::BigInt(rows.iter().map(|row| Some(row.total_us)).collect())),
+        ("query_count", BulkColumn::BigInt(rows.iter().map(|row| Some(row.query_count)).collect())),
+        ("query_us", BulkColumn::BigInt(rows.iter().map(|row| Some(row.query_us)).collect())),
+        ("memory_delta", BulkColumn::BigInt(rows.iter().map(|row| Some(row.memory_delta)).collect())),
+        ("sketch", BulkColumn::Bytes(rows.iter().map(|row| Some(row.sketch.clone())).collect())),
+        ("created_at", BulkColumn::Time(rows.iter().map(|row| Some(row.created_at)).collect())),
+        ("updated_at", BulkColumn::Time(rows.iter().map(|row| Some(row.updated_at)).collect())),
     ];
     Bulk { table: "function_stats", columns, on_conflict: OnConflict::Merge }
 }

@@ -10,7 +10,7 @@ use crate::performance_metrics::MetricKind;
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(
     table_name = "metric_stats",
-    comment = "sums of the values of metrics by minute and hour; by when they were measured"
+    comment = "sums over the values of metrics per minute and hour; assigned by measurement time"
 )]
 pub struct Model {
     /// The tenant.
@@ -19,65 +19,67 @@ pub struct Model {
     /// The row.
     #[sea_orm(primary_key, auto_increment = false, comment = "a hash of the dimensions")]
     pub id: MetricStatId,
-    /// The node.
-    #[sea_orm(comment = "node that took them in; each node writes its own rows")]
+    /// The node that ingested them.
+    #[sea_orm(comment = "node that ingested them; each node writes its own rows")]
     pub node_id: NodeId,
     /// The application.
     #[sea_orm(comment = "application")]
     pub project_id: ProjectId,
-    /// How long.
+    /// Length of the bucket.
     #[sea_orm(comment = "minute, hour")]
     pub granularity: Granularity,
-    /// Since when.
-    #[sea_orm(comment = "when the stretch begins, UTC")]
+    /// Start of the bucket.
+    #[sea_orm(comment = "start of the bucket, UTC")]
     pub bucket: DateTimeUtc,
-    /// What was measured.
-    #[sea_orm(column_type = "Text", comment = "what was measured")]
+    /// Name of the metric.
+    #[sea_orm(column_type = "Text", comment = "name of the metric")]
     pub metric_name: String,
-    /// What the values mean.
-    #[sea_orm(comment = "gauge, delta (since the value before), total (since the application began)")]
+    /// Meaning of the values.
+    #[sea_orm(
+        comment = "gauge, delta (since the previous value), total (since the start of the application)"
+    )]
     pub kind: MetricKind,
-    /// Name and tags.
-    #[sea_orm(column_type = "Text", comment = "hash of name and tags, in hexadecimal digits")]
+    /// The series: name and tags.
+    #[sea_orm(column_type = "Text", comment = "hash of name and tags, hexadecimal")]
     pub series: String,
-    /// What it was measured of.
-    #[sea_orm(column_type = "JsonBinary", comment = "what it was measured of, text by name")]
+    /// Attributes of the series.
+    #[sea_orm(column_type = "JsonBinary", comment = "attributes of the series, text by name")]
     pub tags: Json,
-    /// Values.
-    #[sea_orm(comment = "values")]
+    /// Number of values.
+    #[sea_orm(comment = "number of values")]
     pub samples: i64,
     /// Their sum.
     #[sea_orm(comment = "their sum")]
     pub total: f64,
-    /// The least.
-    #[sea_orm(comment = "the least of them")]
+    /// Minimum.
+    #[sea_orm(comment = "minimum")]
     pub least: f64,
-    /// The greatest.
-    #[sea_orm(comment = "the greatest of them")]
+    /// Maximum.
+    #[sea_orm(comment = "maximum")]
     pub greatest: f64,
-    /// The last.
-    #[sea_orm(comment = "the last of them")]
+    /// Last value.
+    #[sea_orm(comment = "last value")]
     pub last: f64,
-    /// When the last was measured.
-    #[sea_orm(comment = "when the last was measured")]
+    /// Time of the last value.
+    #[sea_orm(comment = "time of the last value")]
     pub last_at: DateTimeUtc,
-    /// How they are spread.
+    /// Distribution of the values.
     #[sea_orm(
         column_type = "Blob",
-        comment = "how they are spread, in millionths; values below zero as zero"
+        comment = "distribution of the values (quantile sketch), in millionths; negative values count as zero"
     )]
     pub sketch: Vec<u8>,
-    /// When it was first written.
-    #[sea_orm(comment = "when it was first written")]
+    /// First write.
+    #[sea_orm(comment = "first write")]
     pub created_at: DateTimeUtc,
-    /// When it was last written.
-    #[sea_orm(comment = "when it was last written")]
+    /// Last write.
+    #[sea_orm(comment = "last write")]
     pub updated_at: DateTimeUtc,
 }
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// No other entity is reached from here.
+/// No relations.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,5 +1,5 @@
-//! Sums over requests and calls, by minute and by hour: what lists, trends, comparisons and alerts are made of, so that
-//! their cost does not grow with what was sent.
+//! Sums over requests and calls per minute, hour and day. Lists, trends, comparisons and alerts read these, so that
+//! their cost does not grow with the amount of telemetry.
 
 mod endpoint_list;
 pub mod endpoints;
@@ -22,35 +22,35 @@ use utoipa::ToSchema;
 pub use endpoint_list::{EndpointOrder, EndpointStats};
 pub use function_list::{FunctionOrder, FunctionStats};
 pub use range::{Range, RangeQuery};
-pub(crate) use read::{Narrow, Summed};
+pub(crate) use read::{Bucketed, Filter};
 pub use sketch::Sketch;
 pub use versions::{Version, VersionsQuery};
 
-/// What sums are told apart by.
+/// The dimensions that sums are grouped by.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Apart {
+pub(crate) struct GroupBy {
     pub(crate) time: bool,
     /// Endpoint or function.
     pub(crate) name: bool,
     pub(crate) version: bool,
 }
 
-/// Time, name and version of a sum, as far as it is told apart by them.
-type Group = (Option<DateTime<Utc>>, Option<String>, Option<String>);
+/// Time, name and version of a group; `None` for a dimension that [`GroupBy`] leaves out.
+type OwnedGroupKey = (Option<DateTime<Utc>>, Option<String>, Option<String>);
 
-/// What one sum is told apart by.
-struct Told<'a> {
+/// [`OwnedGroupKey`], borrowed.
+struct GroupKey<'a> {
     time: Option<DateTime<Utc>>,
     name: Option<&'a str>,
     version: Option<&'a str>,
 }
 
-/// Microseconds in a second: sums are kept in the former, and told in the latter.
+/// Microseconds per second: sums are stored in microseconds and returned in seconds.
 pub(crate) const MICROS: f64 = 1e6;
-/// Bytes in a megabyte, as memory is told.
+/// Bytes per megabyte, the unit in which memory is returned.
 pub(crate) const MEGABYTE: f64 = 1_048_576.0;
 
-/// How long a stretch of time is.
+/// Length of a time bucket.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
 )]
@@ -66,7 +66,7 @@ pub enum Granularity {
 }
 
 impl Granularity {
-    /// Its length.
+    /// The length of a bucket.
     pub fn length(self) -> TimeDelta {
         match self {
             Self::Minute => TimeDelta::minutes(1),
@@ -75,7 +75,7 @@ impl Granularity {
         }
     }
 
-    /// The word as it is kept.
+    /// The stored name.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Minute => "minute",
@@ -84,7 +84,7 @@ impl Granularity {
         }
     }
 
-    /// The beginning of the stretch in which a moment lies.
+    /// Start of the bucket that contains `at`.
     pub fn bucket(self, at: DateTime<Utc>) -> DateTime<Utc> {
         at.duration_trunc(self.length()).unwrap_or(at)
     }

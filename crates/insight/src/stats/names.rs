@@ -1,11 +1,14 @@
-//! The names that sums tell apart.
+//! The endpoint, function and version names that have sums of their own.
 
 use loam_kernel::{ProjectId, StatNameId, TenantId};
 use sea_orm::entity::prelude::*;
 
-/// A name that was met. A project has so many at most; others are summed as one.
+/// A name that was seen. Their number per project is limited; all further names are summed as `(other)`.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-#[sea_orm(table_name = "stat_names", comment = "endpoints, functions and versions that sums tell apart")]
+#[sea_orm(
+    table_name = "stat_names",
+    comment = "endpoints, functions and versions that have sums of their own"
+)]
 pub struct Model {
     /// The tenant.
     #[sea_orm(primary_key, auto_increment = false)]
@@ -16,23 +19,23 @@ pub struct Model {
     /// The application.
     #[sea_orm(comment = "application")]
     pub project_id: ProjectId,
-    /// Of what.
+    /// What the name refers to.
     #[sea_orm(column_type = "Text", comment = "endpoint, function, version")]
     pub kind: String,
     /// The name.
     #[sea_orm(column_type = "Text", comment = "the name")]
     pub name: String,
-    /// When it was first met.
-    #[sea_orm(comment = "when it was first met")]
+    /// First seen.
+    #[sea_orm(comment = "first seen")]
     pub created_at: DateTimeUtc,
-    /// When it was last met.
-    #[sea_orm(comment = "the day on which it was last met, or later")]
+    /// Last seen.
+    #[sea_orm(comment = "last seen, exact to the day")]
     pub updated_at: DateTimeUtc,
 }
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// No other entity is reached from here.
+/// No relations.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,4 +1,4 @@
-//! Which sums a question is answered from.
+//! Time range and granularity of a query over sums.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use loam_kernel::{Error, ProjectId, Result};
@@ -8,42 +8,42 @@ use utoipa::{IntoParams, ToSchema};
 use super::Granularity;
 use crate::StorageSettings;
 
-/// Up to here sums by minute are read, unless others are asked for.
+/// Longest range for which the granularity defaults to minutes.
 const MINUTES: TimeDelta = TimeDelta::hours(3);
-/// Up to here sums by hour, and from then on sums by day.
+/// Longest range for which the granularity defaults to hours; beyond it, days.
 const HOURS: TimeDelta = TimeDelta::days(8);
-/// The longest range of sums by minute, by hour, and by day.
+/// Longest permitted range by minute, by hour, and by day.
 const LONGEST: (TimeDelta, TimeDelta, TimeDelta) =
     (TimeDelta::days(1), TimeDelta::days(92), TimeDelta::days(1_100));
 
-/// Of which project, and which time.
+/// Project, time range and granularity.
 #[derive(Clone, Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct RangeQuery {
-    /// Of which project.
+    /// Project ID.
     pub project_id: ProjectId,
-    /// From then on; a day before `to` unless given. Taken back to the beginning of its minute, hour or day.
+    /// Start, inclusive; defaults to one day before `to`. Rounded down to the start of its minute, hour or day.
     pub from: Option<DateTime<Utc>>,
-    /// Before then; now unless given. Taken on to the end of its minute, hour or day.
+    /// End, exclusive; defaults to now. Rounded up to the end of its minute, hour or day.
     pub to: Option<DateTime<Utc>>,
-    /// The sums to read: `minute` over at most a day, `hour` over at most 92 days, `day` (UTC) over at most 1,100. Unless
-    /// given, `minute` for ranges of up to 3 hours while such sums are kept, `hour` up to 8 days, else `day`.
+    /// Granularity: `minute` for at most a day, `hour` for at most 92 days, `day` (UTC) for at most 1,100 days. Defaults to
+    /// `minute` for ranges of up to 3 hours if sums per minute are still stored, `hour` for up to 8 days, else `day`.
     pub granularity: Option<Granularity>,
 }
 
-/// A time in which sums are added up.
+/// The time range that the sums cover.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Range {
-    /// The beginning of its first minute, hour or day.
+    /// Start of the first minute, hour or day.
     pub from: DateTime<Utc>,
-    /// The end of its last.
+    /// End of the last minute, hour or day.
     pub to: DateTime<Utc>,
-    /// By minute, hour or day.
+    /// Minute, hour or day.
     pub granularity: Granularity,
 }
 
 impl RangeQuery {
-    /// The range of a query.
+    /// Resolves defaults, checks limits and rounds to bucket boundaries.
     pub(crate) fn range(&self, settings: &StorageSettings, now: DateTime<Utc>) -> Result<Range> {
         let to = self.to.unwrap_or(now);
         let year = |at: DateTime<Utc>| chrono::Datelike::year(&at);
@@ -58,13 +58,13 @@ impl RangeQuery {
             length if length <= HOURS => Granularity::Hour,
             _ => Granularity::Day,
         });
-        let (longest, what) = match granularity {
-            Granularity::Minute => (LONGEST.0, "a day of minutes"),
-            Granularity::Hour => (LONGEST.1, "92 days of hours"),
+        let (longest, limit) = match granularity {
+            Granularity::Minute => (LONGEST.0, "a day for minutes"),
+            Granularity::Hour => (LONGEST.1, "92 days for hours"),
             Granularity::Day => (LONGEST.2, "1,100 days"),
         };
         if from >= to || to - from > longest {
-            return Err(Error::invalid("from", format!("must be before `to`, by at most {what}")));
+            return Err(Error::invalid("from", format!("must be before `to`, by at most {limit}")));
         }
         let last = granularity.bucket(to);
         let to = if last == to { to } else { last + granularity.length() };
@@ -73,37 +73,37 @@ impl RangeQuery {
 }
 
 impl Range {
-    /// The range in parts of some length.
+    /// Splits the range into parts of length `step`; the last may be shorter.
     pub(crate) fn parts(self, step: TimeDelta) -> impl Iterator<Item = (DateTime<Utc>, DateTime<Utc>)> {
-        let begins = std::iter::successors(Some(self.from), move |from| Some(*from + step));
-        begins.take_while(move |from| *from < self.to).map(move |from| (from, (from + step).min(self.to)))
+        let starts = std::iter::successors(Some(self.from), move |from| Some(*from + step));
+        starts.take_while(move |from| *from < self.to).map(move |from| (from, (from + step).min(self.to)))
     }
 }
 
-/// A share of a whole; none of nothing.
+/// `part / whole`; `None` if `whole` is zero.
 pub(crate) fn share(part: i64, whole: i64) -> Option<f64> {
     #[expect(clippy::cast_precision_loss, reason = "a share of counts")]
     let share = (whole > 0).then(|| part.max(0) as f64 / whole as f64);
     share
 }
 
-/// How times are spread, in seconds: half, 90, 95 and 99 of 100 took no longer.
+/// Quantiles of durations, in seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct Quantiles {
-    /// Half of them.
+    /// Median.
     pub p50: Option<f64>,
-    /// 90 of 100.
+    /// 90th percentile.
     pub p90: Option<f64>,
-    /// 95 of 100.
+    /// 95th percentile.
     pub p95: Option<f64>,
-    /// 99 of 100.
+    /// 99th percentile.
     pub p99: Option<f64>,
 }
 
 impl From<&super::Sketch> for Quantiles {
     fn from(sketch: &super::Sketch) -> Self {
-        // a sketch of microseconds
-        let of = |share| sketch.quantile(share).map(|micros| micros.round() / 1e6);
-        Self { p50: of(0.5), p90: of(0.9), p95: of(0.95), p99: of(0.99) }
+        // the sketch holds microseconds
+        let seconds = |share| sketch.quantile(share).map(|micros| micros.round() / 1e6);
+        Self { p50: seconds(0.5), p90: seconds(0.9), p95: seconds(0.95), p99: seconds(0.99) }
     }
 }

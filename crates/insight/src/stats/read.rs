@@ -7,29 +7,29 @@ use sea_orm::{ColumnTrait, QueryFilter};
 use super::{Range, endpoints, functions, metrics};
 use crate::Insight;
 
-/// Sums over stretches of time.
-pub(crate) trait Summed: TenantEntity {
+/// A table with sums per time bucket.
+pub(crate) trait Bucketed: TenantEntity {
     const GRANULARITY: Self::Column;
     const BUCKET: Self::Column;
 }
 
-/// Sums by endpoint, or by function.
-pub(crate) trait SumTable: Summed {
+/// A table with sums per endpoint, or per function.
+pub(crate) trait SumTable: Bucketed {
     const PROJECT: Self::Column;
     /// Endpoint or function.
     const NAME: Self::Column;
     const VERSION: Self::Column;
 }
 
-macro_rules! summed {
+macro_rules! bucketed {
     ($module:ident) => {
-        impl Summed for $module::Entity {
+        impl Bucketed for $module::Entity {
             const GRANULARITY: Self::Column = $module::Column::Granularity;
             const BUCKET: Self::Column = $module::Column::Bucket;
         }
     };
     ($module:ident, $name:ident) => {
-        summed!($module);
+        bucketed!($module);
         impl SumTable for $module::Entity {
             const PROJECT: Self::Column = $module::Column::ProjectId;
             const NAME: Self::Column = $module::Column::$name;
@@ -38,32 +38,32 @@ macro_rules! summed {
     };
 }
 
-summed!(endpoints, Endpoint);
-summed!(functions, Function);
-summed!(metrics);
+bucketed!(endpoints, Endpoint);
+bucketed!(functions, Function);
+bucketed!(metrics);
 
-/// Which sums.
+/// Restricts the sums that are read.
 #[derive(Clone, Copy)]
-pub(crate) struct Narrow<'a> {
-    /// Only of this endpoint or function.
+pub(crate) struct Filter<'a> {
+    /// Only this endpoint or function.
     pub(crate) name: Option<&'a str>,
-    /// Only of these versions; all, if none is named.
+    /// Only these versions; all if empty.
     pub(crate) versions: &'a [&'a str],
 }
 
 impl Insight {
-    /// Hands over the sums of a project in a range, a part of the range after the other.
-    pub(crate) async fn each_sum<S: SumTable>(
+    /// Passes every row of a project in a range to `visit`, reading the range in parts to bound memory.
+    pub(crate) async fn for_each_sum<S: SumTable>(
         &self,
         scope: &Scope,
         (project, range): (ProjectId, Range),
-        narrow: Narrow<'_>,
-        mut take: impl FnMut(S::Model) -> Result<()>,
+        filter: Filter<'_>,
+        mut visit: impl FnMut(S::Model) -> Result<()>,
     ) -> Result<()> {
         let tx = self.0.db.read(scope).await?;
-        // those of one endpoint or function are few
+        // the rows of one endpoint or function are few: one part suffices
         let step =
-            if narrow.name.is_some() { range.to - range.from } else { range.granularity.length() * 24 };
+            if filter.name.is_some() { range.to - range.from } else { range.granularity.length() * 24 };
         for (from, to) in range.parts(step) {
             let mut find = tx
                 .find::<S>()
@@ -71,13 +71,13 @@ impl Insight {
                 .filter(S::GRANULARITY.eq(range.granularity))
                 .filter(S::BUCKET.gte(from))
                 .filter(S::BUCKET.lt(to));
-            if let Some(name) = narrow.name {
+            if let Some(name) = filter.name {
                 find = find.filter(S::NAME.eq(name));
             }
-            if !narrow.versions.is_empty() {
-                find = find.filter(S::VERSION.is_in(narrow.versions.iter().copied()));
+            if !filter.versions.is_empty() {
+                find = find.filter(S::VERSION.is_in(filter.versions.iter().copied()));
             }
-            find.all().await?.into_iter().try_for_each(&mut take)?;
+            find.all().await?.into_iter().try_for_each(&mut visit)?;
         }
         Ok(())
     }

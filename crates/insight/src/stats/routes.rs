@@ -1,6 +1,6 @@
-//! Reading sums.
+//! The routes of endpoint and function statistics.
 
-use axum::Json as Answer;
+use axum::Json as JsonResponse;
 use axum::extract::State;
 use loam_http::surface::{ApiResult, Caller, ErrorBody, Query};
 use loam_kernel::{Error, Result, Scope};
@@ -12,85 +12,86 @@ use super::endpoint_list::{EndpointOrder, EndpointStats};
 use super::function_list::{FunctionOrder, FunctionStats};
 use super::range::{Range, RangeQuery};
 use super::versions::{Version, VersionsQuery};
-use super::{Apart, Narrow};
+use super::{Filter, GroupBy};
 use crate::Insight;
 
-/// Rows of an answer, unless given, and at most.
-const ROWS: (usize, usize) = (50, 1_000);
+/// Default and maximum number of rows in a response.
+const DEFAULT_LIMIT: usize = 50;
+const MAX_LIMIT: usize = 1_000;
 
-/// Which endpoints, and in which order.
+/// Filter, grouping and order of endpoint statistics.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct EndpointChoice {
+pub struct EndpointStatsQuery {
     /// Only this endpoint.
     pub endpoint: Option<String>,
     /// Only this version.
     pub version: Option<String>,
-    /// Whether versions are told apart.
+    /// Whether to group by version.
     #[serde(default)]
     pub by_version: bool,
-    /// The most first of: `total` (unless given), `p95`, `count`, `errors`.
+    /// Sort key, descending: `total` (the default), `p95`, `count`, `errors`.
     #[serde(default)]
     pub order: EndpointOrder,
-    /// How many at most, 1 to 1000; 50 unless given.
+    /// Maximum number of rows, 1 to 1000; defaults to 50.
     pub limit: Option<usize>,
 }
 
-/// Which functions, and in which order.
+/// Filter, grouping and order of function statistics.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct FunctionChoice {
+pub struct FunctionStatsQuery {
     /// Only this function: `module.Class.name`.
     pub function: Option<String>,
     /// Only this version.
     pub version: Option<String>,
-    /// Whether versions are told apart.
+    /// Whether to group by version.
     #[serde(default)]
     pub by_version: bool,
-    /// The most first of: `self` (unless given), `total`, `p95`, `count`, `errors`.
+    /// Sort key, descending: `self` (the default), `total`, `p95`, `count`, `errors`.
     #[serde(default)]
     pub order: FunctionOrder,
-    /// How many at most, 1 to 1000; 50 unless given.
+    /// Maximum number of rows, 1 to 1000; defaults to 50.
     pub limit: Option<usize>,
 }
 
-/// The trend of what.
+/// Filter and grouping of an endpoint trend.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct EndpointTrend {
-    /// Of this endpoint; of all together unless given.
+pub struct EndpointTrendQuery {
+    /// Only this endpoint; defaults to all endpoints together.
     pub endpoint: Option<String>,
-    /// Of this version.
+    /// Only this version.
     pub version: Option<String>,
-    /// Whether versions are told apart.
+    /// Whether to group by version.
     #[serde(default)]
     pub by_version: bool,
 }
 
-/// The trend of what.
+/// Filter and grouping of a function trend.
 #[derive(Clone, Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct FunctionTrend {
-    /// Of this function: `module.Class.name`.
+pub struct FunctionTrendQuery {
+    /// The function: `module.Class.name`.
     pub function: String,
-    /// Of this version.
+    /// Only this version.
     pub version: Option<String>,
-    /// Whether versions are told apart.
+    /// Whether to group by version.
     #[serde(default)]
     pub by_version: bool,
 }
 
-/// Sums, and the time that they are of.
+/// Statistics and the time range that they cover.
 #[derive(Serialize, ToSchema)]
 pub struct Sums<T> {
-    /// The sums.
+    /// The statistics.
     pub data: Vec<T>,
-    /// The time.
+    /// The time range.
     #[serde(flatten)]
     pub range: Range,
 }
 
-/// The versions.
+/// Versions of a project.
 #[derive(Serialize, ToSchema)]
 struct Versions {
     data: Vec<Version>,
@@ -98,9 +99,9 @@ struct Versions {
 
 fn limit(limit: Option<usize>) -> Result<usize> {
     match limit {
-        None => Ok(ROWS.0),
-        Some(limit) if (1..=ROWS.1).contains(&limit) => Ok(limit),
-        Some(_) => Err(Error::invalid("limit", format!("must be between 1 and {}", ROWS.1))),
+        None => Ok(DEFAULT_LIMIT),
+        Some(limit) if (1..=MAX_LIMIT).contains(&limit) => Ok(limit),
+        Some(_) => Err(Error::invalid("limit", format!("must be between 1 and {MAX_LIMIT}"))),
     }
 }
 
@@ -109,67 +110,67 @@ impl Insight {
         query.range(&self.0.storage.get(), self.0.clock.now())
     }
 
-    /// The endpoints of a project that come first.
+    /// The top endpoints of a project.
     pub async fn top_endpoints(
         &self,
         scope: &Scope,
         query: &RangeQuery,
-        choice: &EndpointChoice,
+        choice: &EndpointStatsQuery,
     ) -> Result<Sums<EndpointStats>> {
         let (range, limit) = (self.range(query)?, limit(choice.limit)?);
-        let apart = Apart { time: false, name: true, version: choice.by_version };
+        let group_by = GroupBy { time: false, name: true, version: choice.by_version };
         let versions: Vec<&str> = choice.version.as_deref().into_iter().collect();
-        let only = Narrow { name: choice.endpoint.as_deref(), versions: &versions };
-        let mut data = self.endpoint_sums(scope, (query.project_id, range), only, apart).await?;
+        let filter = Filter { name: choice.endpoint.as_deref(), versions: &versions };
+        let mut data = self.endpoint_sums(scope, (query.project_id, range), filter, group_by).await?;
         choice.order.sort(&mut data);
         data.truncate(limit);
         Ok(Sums { data, range })
     }
 
-    /// The functions of a project that come first.
+    /// The top functions of a project.
     pub async fn top_functions(
         &self,
         scope: &Scope,
         query: &RangeQuery,
-        choice: &FunctionChoice,
+        choice: &FunctionStatsQuery,
     ) -> Result<Sums<FunctionStats>> {
         let (range, limit) = (self.range(query)?, limit(choice.limit)?);
-        let apart = Apart { time: false, name: true, version: choice.by_version };
+        let group_by = GroupBy { time: false, name: true, version: choice.by_version };
         let versions: Vec<&str> = choice.version.as_deref().into_iter().collect();
-        let only = Narrow { name: choice.function.as_deref(), versions: &versions };
-        let mut data = self.function_sums(scope, (query.project_id, range), only, apart).await?;
+        let filter = Filter { name: choice.function.as_deref(), versions: &versions };
+        let mut data = self.function_sums(scope, (query.project_id, range), filter, group_by).await?;
         choice.order.sort(&mut data);
         data.truncate(limit);
         Ok(Sums { data, range })
     }
 
-    /// An endpoint, or all of them, by minute, hour or day.
+    /// The trend of an endpoint, or of all endpoints together, per minute, hour or day.
     pub async fn endpoint_trend(
         &self,
         scope: &Scope,
         query: &RangeQuery,
-        of: &EndpointTrend,
+        trend: &EndpointTrendQuery,
     ) -> Result<Sums<EndpointStats>> {
         let range = self.range(query)?;
-        let apart = Apart { time: true, name: false, version: of.by_version };
-        let versions: Vec<&str> = of.version.as_deref().into_iter().collect();
-        let only = Narrow { name: of.endpoint.as_deref(), versions: &versions };
-        let data = self.endpoint_sums(scope, (query.project_id, range), only, apart).await?;
+        let group_by = GroupBy { time: true, name: false, version: trend.by_version };
+        let versions: Vec<&str> = trend.version.as_deref().into_iter().collect();
+        let filter = Filter { name: trend.endpoint.as_deref(), versions: &versions };
+        let data = self.endpoint_sums(scope, (query.project_id, range), filter, group_by).await?;
         Ok(Sums { data, range })
     }
 
-    /// A function by minute, hour or day.
+    /// The trend of a function per minute, hour or day.
     pub async fn function_trend(
         &self,
         scope: &Scope,
         query: &RangeQuery,
-        of: &FunctionTrend,
+        trend: &FunctionTrendQuery,
     ) -> Result<Sums<FunctionStats>> {
         let range = self.range(query)?;
-        let apart = Apart { time: true, name: false, version: of.by_version };
-        let versions: Vec<&str> = of.version.as_deref().into_iter().collect();
-        let only = Narrow { name: Some(&of.function), versions: &versions };
-        let data = self.function_sums(scope, (query.project_id, range), only, apart).await?;
+        let group_by = GroupBy { time: true, name: false, version: trend.by_version };
+        let versions: Vec<&str> = trend.version.as_deref().into_iter().collect();
+        let filter = Filter { name: Some(&trend.function), versions: &versions };
+        let data = self.function_sums(scope, (query.project_id, range), filter, group_by).await?;
         Ok(Sums { data, range })
     }
 }
@@ -184,11 +185,12 @@ pub(crate) fn router(insight: Insight) -> OpenApiRouter {
         .with_state(insight)
 }
 
-/// The endpoints of a project over a time: requests, errors, times and how they are spread, queries, caches, memory. From
-/// sums, so that the cost does not grow with the requests. A request counts within a second.
+/// Lists the top endpoints of a project: requests, errors, durations with quantiles, queries, caches and memory.
+///
+/// Reads stored sums: the cost does not grow with the number of requests. A request is included within a second.
 #[utoipa::path(
     get, path = "/api/v1/endpoint_stats", tag = "statistics", operation_id = "endpoint_stats_top",
-    params(RangeQuery, EndpointChoice),
+    params(RangeQuery, EndpointStatsQuery),
     responses((status = 200, body = Sums<EndpointStats>), (status = "4XX", body = ErrorBody)),
     security(("api_key" = ["performance_records:read"]))
 )]
@@ -196,15 +198,15 @@ async fn endpoints(
     State(insight): State<Insight>,
     Caller(scope): Caller,
     Query(range): Query<RangeQuery>,
-    Query(choice): Query<EndpointChoice>,
-) -> ApiResult<Answer<Sums<EndpointStats>>> {
-    Ok(Answer(insight.top_endpoints(&scope, &range, &choice).await?))
+    Query(choice): Query<EndpointStatsQuery>,
+) -> ApiResult<JsonResponse<Sums<EndpointStats>>> {
+    Ok(JsonResponse(insight.top_endpoints(&scope, &range, &choice).await?))
 }
 
-/// An endpoint, or all of a project, by minute, hour or day. Those without requests are left out.
+/// The trend of an endpoint, or of all endpoints of a project, per minute, hour or day. Empty buckets are omitted.
 #[utoipa::path(
     get, path = "/api/v1/endpoint_stats/trend", tag = "statistics", operation_id = "endpoint_stats_trend",
-    params(RangeQuery, EndpointTrend),
+    params(RangeQuery, EndpointTrendQuery),
     responses((status = 200, body = Sums<EndpointStats>), (status = "4XX", body = ErrorBody)),
     security(("api_key" = ["performance_records:read"]))
 )]
@@ -212,15 +214,15 @@ async fn endpoints_trend(
     State(insight): State<Insight>,
     Caller(scope): Caller,
     Query(range): Query<RangeQuery>,
-    Query(of): Query<EndpointTrend>,
-) -> ApiResult<Answer<Sums<EndpointStats>>> {
-    Ok(Answer(insight.endpoint_trend(&scope, &range, &of).await?))
+    Query(trend): Query<EndpointTrendQuery>,
+) -> ApiResult<JsonResponse<Sums<EndpointStats>>> {
+    Ok(JsonResponse(insight.endpoint_trend(&scope, &range, &trend).await?))
 }
 
-/// The functions of a project over a time: calls, time of their own and in all, queries.
+/// Lists the top functions of a project: calls, self time, total time and queries.
 #[utoipa::path(
     get, path = "/api/v1/function_stats", tag = "statistics", operation_id = "function_stats_top",
-    params(RangeQuery, FunctionChoice),
+    params(RangeQuery, FunctionStatsQuery),
     responses((status = 200, body = Sums<FunctionStats>), (status = "4XX", body = ErrorBody)),
     security(("api_key" = ["performance_records:read"]))
 )]
@@ -228,15 +230,15 @@ async fn functions(
     State(insight): State<Insight>,
     Caller(scope): Caller,
     Query(range): Query<RangeQuery>,
-    Query(choice): Query<FunctionChoice>,
-) -> ApiResult<Answer<Sums<FunctionStats>>> {
-    Ok(Answer(insight.top_functions(&scope, &range, &choice).await?))
+    Query(choice): Query<FunctionStatsQuery>,
+) -> ApiResult<JsonResponse<Sums<FunctionStats>>> {
+    Ok(JsonResponse(insight.top_functions(&scope, &range, &choice).await?))
 }
 
-/// A function, by minute, hour or day. Those without calls are left out.
+/// The trend of a function per minute, hour or day. Empty buckets are omitted.
 #[utoipa::path(
     get, path = "/api/v1/function_stats/trend", tag = "statistics", operation_id = "function_stats_trend",
-    params(RangeQuery, FunctionTrend),
+    params(RangeQuery, FunctionTrendQuery),
     responses((status = 200, body = Sums<FunctionStats>), (status = "4XX", body = ErrorBody)),
     security(("api_key" = ["performance_records:read"]))
 )]
@@ -244,12 +246,12 @@ async fn functions_trend(
     State(insight): State<Insight>,
     Caller(scope): Caller,
     Query(range): Query<RangeQuery>,
-    Query(of): Query<FunctionTrend>,
-) -> ApiResult<Answer<Sums<FunctionStats>>> {
-    Ok(Answer(insight.function_trend(&scope, &range, &of).await?))
+    Query(trend): Query<FunctionTrendQuery>,
+) -> ApiResult<JsonResponse<Sums<FunctionStats>>> {
+    Ok(JsonResponse(insight.function_trend(&scope, &range, &trend).await?))
 }
 
-/// The versions of a project that were seen: since when, until when, and how many requests.
+/// Lists the versions of a project: first seen, last seen, and number of requests.
 #[utoipa::path(
     get, path = "/api/v1/versions", tag = "statistics", operation_id = "versions_seen", params(VersionsQuery),
     responses((status = 200, body = Versions), (status = "4XX", body = ErrorBody)),
@@ -259,6 +261,6 @@ async fn versions(
     State(insight): State<Insight>,
     Caller(scope): Caller,
     Query(query): Query<VersionsQuery>,
-) -> ApiResult<Answer<Versions>> {
-    Ok(Answer(Versions { data: insight.list_versions(&scope, &query).await? }))
+) -> ApiResult<JsonResponse<Versions>> {
+    Ok(JsonResponse(Versions { data: insight.list_versions(&scope, &query).await? }))
 }

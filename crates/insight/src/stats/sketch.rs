@@ -1,16 +1,16 @@
-//! How values are spread: quantiles within one percent, of any number of values in little room, that can be added up and
-//! taken away again.
+//! A quantile sketch: quantiles within one percent of any number of values, in little memory. Sketches can be added and
+//! subtracted.
 //!
-//! It is a DDSketch (Masson, Rim, Lee 2019): values are counted in stretches each a little longer than the one before, so
-//! that a value is known within a fixed share of itself. Counts are signed, as a trace that grows takes its earlier values
-//! away and adds its new ones; published implementations only add.
+//! It is a DDSketch (Masson, Rim, Lee 2019): values are counted in buckets of exponentially growing width, which bounds
+//! the relative error. Counts are signed: when a trace grows, its earlier values are subtracted and its new ones added.
+//! Published implementations only add.
 
 use std::collections::BTreeMap;
 
-/// Each stretch ends this much above where it begins: the middle of it is within one percent of all in it.
+/// Ratio of a bucket's upper to its lower bound: the midpoint is within one percent of every value in it.
 const GROWTH: f64 = 1.01 / 0.99;
 
-/// Values, by how often they came.
+/// Counts of values by bucket.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sketch {
     zeros: i64,
@@ -18,47 +18,47 @@ pub struct Sketch {
 }
 
 impl Sketch {
-    /// Counts a value.
+    /// Adds a value.
     pub fn add(&mut self, value: u64) {
         self.count(value, 1);
     }
 
-    /// Counts a value so many times; takes it away for a negative number.
+    /// Adds a value `times` times; subtracts it if `times` is negative.
     pub fn count(&mut self, value: u64, times: i64) {
         if value == 0 {
             self.zeros += times;
         } else {
-            self.change(stretch(value), times);
+            self.change(bucket_of(value), times);
         }
     }
 
-    /// Adds another's values so many times; takes them away for a negative number.
+    /// Adds the values of `other` `times` times; subtracts them if `times` is negative.
     pub fn merge(&mut self, other: &Self, times: i64) {
         self.zeros += other.zeros * times;
-        for (stretch, count) in &other.counts {
-            self.change(*stretch, count * times);
+        for (bucket, count) in &other.counts {
+            self.change(*bucket, count * times);
         }
     }
 
-    fn change(&mut self, stretch: i32, by: i64) {
-        let count = self.counts.entry(stretch).or_default();
+    fn change(&mut self, bucket: i32, by: i64) {
+        let count = self.counts.entry(bucket).or_default();
         *count += by;
         if *count == 0 {
-            self.counts.remove(&stretch);
+            self.counts.remove(&bucket);
         }
     }
 
-    /// How many values there are.
+    /// The number of values.
     pub fn len(&self) -> i64 {
         self.zeros + self.counts.values().sum::<i64>()
     }
 
-    /// Whether there is none.
+    /// Whether all counts are zero.
     pub fn is_empty(&self) -> bool {
         self.zeros == 0 && self.counts.is_empty()
     }
 
-    /// The value that this share of the values does not exceed, within one percent; none without values.
+    /// The quantile at `share` (0 to 1), within one percent; `None` without values.
     pub fn quantile(&self, share: f64) -> Option<f64> {
         let total = self.len();
         if total <= 0 {
@@ -74,41 +74,41 @@ impl Sketch {
         if rank < before {
             return Some(0.0);
         }
-        for (stretch, count) in &self.counts {
+        for (bucket, count) in &self.counts {
             before += count;
             if rank < before {
-                return Some(middle(*stretch));
+                return Some(midpoint(*bucket));
             }
         }
-        self.counts.last_key_value().map(|(stretch, _)| middle(*stretch))
+        self.counts.last_key_value().map(|(bucket, _)| midpoint(*bucket))
     }
 
-    /// The values, each with how often it came, the least first.
+    /// The buckets in ascending order: midpoint and count.
     pub fn values(&self) -> impl Iterator<Item = (f64, i64)> {
         let zeros = (self.zeros != 0).then_some((0.0, self.zeros));
-        zeros.into_iter().chain(self.counts.iter().map(|(stretch, count)| (middle(*stretch), *count)))
+        zeros.into_iter().chain(self.counts.iter().map(|(bucket, count)| (midpoint(*bucket), *count)))
     }
 
-    /// As it is kept.
+    /// The stored encoding.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(8 + 3 * self.counts.len());
-        put(&mut bytes, self.zeros);
+        write_varint(&mut bytes, self.zeros);
         let mut last = 0;
-        for (stretch, count) in &self.counts {
-            put(&mut bytes, i64::from(*stretch) - last);
-            put(&mut bytes, *count);
-            last = i64::from(*stretch);
+        for (bucket, count) in &self.counts {
+            write_varint(&mut bytes, i64::from(*bucket) - last);
+            write_varint(&mut bytes, *count);
+            last = i64::from(*bucket);
         }
         bytes
     }
 
-    /// What was kept; none where that is no sketch.
+    /// Decodes [`Sketch::to_bytes`]; `None` if the bytes are invalid.
     pub fn from_bytes(mut bytes: &[u8]) -> Option<Self> {
-        let mut sketch = Self { zeros: take(&mut bytes)?, ..Self::default() };
+        let mut sketch = Self { zeros: read_varint(&mut bytes)?, ..Self::default() };
         let mut last = 0_i64;
         while !bytes.is_empty() {
-            last = last.checked_add(take(&mut bytes)?)?;
-            let count = take(&mut bytes)?;
+            last = last.checked_add(read_varint(&mut bytes)?)?;
+            let count = read_varint(&mut bytes)?;
             sketch.counts.insert(i32::try_from(last).ok()?, count);
         }
         Some(sketch)
@@ -116,25 +116,25 @@ impl Sketch {
 }
 
 #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "within one percent")]
-fn stretch(value: u64) -> i32 {
+fn bucket_of(value: u64) -> i32 {
     ((value as f64).ln() / GROWTH.ln()).ceil() as i32
 }
 
-fn middle(stretch: i32) -> f64 {
-    2.0 * GROWTH.powi(stretch) / (1.0 + GROWTH)
+fn midpoint(bucket: i32) -> f64 {
+    2.0 * GROWTH.powi(bucket) / (1.0 + GROWTH)
 }
 
-/// A number in few bytes: zigzag, then seven bits a byte.
-fn put(bytes: &mut Vec<u8>, number: i64) {
-    let mut left = (number.cast_unsigned() << 1) ^ (number >> 63).cast_unsigned();
-    while left >= 0x80 {
-        bytes.push((left & 0x7f) as u8 | 0x80);
-        left >>= 7;
+/// Writes a zigzag varint: seven bits per byte, least significant first.
+fn write_varint(bytes: &mut Vec<u8>, number: i64) {
+    let mut rest = (number.cast_unsigned() << 1) ^ (number >> 63).cast_unsigned();
+    while rest >= 0x80 {
+        bytes.push((rest & 0x7f) as u8 | 0x80);
+        rest >>= 7;
     }
-    bytes.push(left as u8);
+    bytes.push(rest as u8);
 }
 
-fn take(bytes: &mut &[u8]) -> Option<i64> {
+fn read_varint(bytes: &mut &[u8]) -> Option<i64> {
     let (mut number, mut shift) = (0_u64, 0);
     loop {
         let (&first, rest) = bytes.split_first()?;
@@ -154,7 +154,7 @@ fn take(bytes: &mut &[u8]) -> Option<i64> {
 mod tests {
     use super::*;
 
-    fn of(values: impl IntoIterator<Item = u64>) -> Sketch {
+    fn sketch_of(values: impl IntoIterator<Item = u64>) -> Sketch {
         let mut sketch = Sketch::default();
         values.into_iter().for_each(|value| sketch.add(value));
         sketch
@@ -170,18 +170,18 @@ mod tests {
                 1 + (random >> 33) % 5_000_000
             })
             .collect();
-        let sketch = of(values.iter().copied());
+        let sketch = sketch_of(values.iter().copied());
         values.sort_unstable();
-        for (share, place) in [(0.5, 5_000), (0.9, 8_999), (0.99, 9_899), (0.0, 0), (1.0, 9_999)] {
+        for (share, index) in [(0.5, 5_000), (0.9, 8_999), (0.99, 9_899), (0.0, 0), (1.0, 9_999)] {
             let found = sketch.quantile(share).expect("values");
-            let exact = values[place] as f64;
+            let exact = values[index] as f64;
             assert!((found - exact).abs() <= 0.0101 * exact, "{share}: {found} of {exact}");
         }
     }
 
     #[test]
-    fn what_is_added_can_be_taken_away() {
-        let (some, more) = (of([0, 3, 500, 70_000]), of([3, 9, 0]));
+    fn added_values_can_be_subtracted() {
+        let (some, more) = (sketch_of([0, 3, 500, 70_000]), sketch_of([3, 9, 0]));
         let mut sum = some.clone();
         sum.merge(&more, 1);
         assert_eq!(sum.len(), 7);
@@ -193,8 +193,8 @@ mod tests {
     }
 
     #[test]
-    fn it_is_read_back_as_it_was_written() {
-        for sketch in [Sketch::default(), of([0]), of([1, 2, 3, u64::MAX, 1 << 40])] {
+    fn encoding_round_trips() {
+        for sketch in [Sketch::default(), sketch_of([0]), sketch_of([1, 2, 3, u64::MAX, 1 << 40])] {
             assert_eq!(Sketch::from_bytes(&sketch.to_bytes()), Some(sketch));
         }
         assert_eq!(Sketch::from_bytes(&[]), None);

@@ -1,4 +1,4 @@
-//! What sums are made of: to add to, to join, and as rows have it.
+//! Sums in memory: to accumulate, to merge, and to read from rows.
 
 use super::{Sketch, endpoints, functions};
 
@@ -34,23 +34,23 @@ pub(crate) struct FunctionSum {
     pub(crate) sketch: Sketch,
 }
 
-/// A sum that can be joined by another.
+/// A sum that can be merged with another.
 pub(crate) trait Sum: Clone + Default {
-    fn join(&mut self, other: &Self);
-    /// Whether it changes nothing.
-    fn is_nothing(&self) -> bool;
+    fn merge(&mut self, other: &Self);
+    /// Whether adding it changes nothing.
+    fn is_zero(&self) -> bool;
 }
 
 macro_rules! sum {
     ($type:ty, $table:ident, $($field:ident),*; $($peak:ident)?) => {
         impl Sum for $type {
-            fn join(&mut self, other: &Self) {
+            fn merge(&mut self, other: &Self) {
                 $(self.$field += other.$field;)*
                 $(self.$peak = self.$peak.max(other.$peak);)?
                 self.sketch.merge(&other.sketch, 1);
             }
 
-            fn is_nothing(&self) -> bool {
+            fn is_zero(&self) -> bool {
                 $(self.$field == 0 &&)* self.sketch.is_empty()
             }
         }

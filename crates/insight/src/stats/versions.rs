@@ -13,35 +13,35 @@ use super::range::share;
 use crate::Insight;
 use crate::performance_records::seconds;
 
-/// How far back versions are looked for, unless asked.
-const BACK: TimeDelta = TimeDelta::days(92);
+/// How far back `from` defaults to.
+const DEFAULT_RANGE: TimeDelta = TimeDelta::days(92);
 
-/// Of which project, and since when.
+/// Project and start of the time range.
 #[derive(Clone, Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct VersionsQuery {
-    /// Of which project.
+    /// Project ID.
     pub project_id: ProjectId,
-    /// Only what was seen then or later; the last 92 days unless given.
+    /// Only versions seen at or after this time; defaults to 92 days ago.
     pub from: Option<DateTime<Utc>>,
 }
 
 /// A version of an application.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Version {
-    /// The version, else the commit; empty when neither was told.
+    /// The version, else the commit; empty if neither was reported.
     pub version: String,
-    /// The hour of its first request in the time asked for.
+    /// Time of its first request in the range, exact to the hour.
     pub first_seen: DateTime<Utc>,
-    /// The hour of its last request.
+    /// Time of its last request, exact to the hour.
     pub last_seen: DateTime<Utc>,
     /// Requests.
     pub requests: i64,
-    /// Those that failed.
+    /// Failed requests.
     pub errors: i64,
-    /// Their share.
+    /// Share of failed requests, 0 to 1.
     pub error_rate: Option<f64>,
-    /// Seconds of a request.
+    /// Average duration of a request, in seconds.
     pub avg_duration: Option<f64>,
 }
 
@@ -50,22 +50,23 @@ struct Row {
     version: String,
     first_seen: DateTime<Utc>,
     last_seen: DateTime<Utc>,
-    first_told: DateTime<Utc>,
-    last_told: DateTime<Utc>,
+    first_created: DateTime<Utc>,
+    last_updated: DateTime<Utc>,
     requests: i64,
     errors: i64,
     duration_us: i64,
 }
 
-/// A moment of an hour: when it was told of, if that was within the hour, as it is unless telemetry comes late.
-fn moment(hour: DateTime<Utc>, told: DateTime<Utc>) -> DateTime<Utc> {
-    if Granularity::Hour.bucket(told) == hour { told } else { hour }
+/// Refines the hour of a bucket: the time at which its row was written if that lies within the hour, as it does unless
+/// telemetry arrives late.
+fn refine(hour: DateTime<Utc>, written: DateTime<Utc>) -> DateTime<Utc> {
+    if Granularity::Hour.bucket(written) == hour { written } else { hour }
 }
 
 impl Insight {
-    /// The versions of a project, that which was seen last first.
+    /// The versions of a project, the most recently seen first.
     pub async fn list_versions(&self, scope: &Scope, query: &VersionsQuery) -> Result<Vec<Version>> {
-        let from = query.from.unwrap_or_else(|| self.0.clock.now() - BACK);
+        let from = query.from.unwrap_or_else(|| self.0.clock.now() - DEFAULT_RANGE);
         let tx = self.0.db.read(scope).await?;
         let sum = |column: &str| Expr::cust(format!("CAST(SUM({column}) AS bigint)"));
         let rows: Vec<Row> = tx
@@ -74,8 +75,8 @@ impl Insight {
             .column(Column::Version)
             .column_as(Column::Bucket.min(), "first_seen")
             .column_as(Column::Bucket.max(), "last_seen")
-            .column_as(Column::CreatedAt.min(), "first_told")
-            .column_as(Column::UpdatedAt.max(), "last_told")
+            .column_as(Column::CreatedAt.min(), "first_created")
+            .column_as(Column::UpdatedAt.max(), "last_updated")
             .column_as(sum("requests"), "requests")
             .column_as(sum("errors"), "errors")
             .column_as(sum("duration_us"), "duration_us")
@@ -93,8 +94,8 @@ impl Insight {
                 let avg_duration = Some(seconds(row.duration_us) / row.requests as f64);
                 Version {
                     version: row.version,
-                    first_seen: moment(row.first_seen, row.first_told),
-                    last_seen: moment(row.last_seen, row.last_told),
+                    first_seen: refine(row.first_seen, row.first_created),
+                    last_seen: refine(row.last_seen, row.last_updated),
                     requests: row.requests,
                     errors: row.errors,
                     error_rate: share(row.errors, row.requests),

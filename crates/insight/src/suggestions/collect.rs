@@ -1,8 +1,7 @@
-//! Every minute: from what the rules found in the newest requests to suggestions, and to automatic analyses.
+//! Every minute: turns the rules' findings in the newest requests into suggestions, and starts automatic analyses.
 //!
-//! The drainer writes findings with each record and nothing else, so that ingest costs no query more. This job looks at
-//! the newest requests of each project, at most [`MAX_RECORDS`] of them: a fault that comes again and again is among
-//! them sooner or later, however many requests there are.
+//! Ingest only stores findings with each record, so that it needs no additional query. This job reads the newest requests
+//! of each project, at most [`MAX_RECORDS`]: a repeated problem is among them sooner or later, whatever the traffic.
 
 use std::collections::HashMap;
 
@@ -15,21 +14,21 @@ use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect
 use serde_json::Value;
 
 use super::entity::SuggestionSource;
-use super::keep::{NewSuggestion, keep};
+use super::store::{NewSuggestion, store};
 use crate::Insight;
-use crate::analyses::Wanted;
+use crate::analyses::AnalysisTarget;
 use crate::performance_records::entity::{Column, Entity};
 use crate::rules::{Finding, Rule};
 
 /// The job.
 pub(crate) const COLLECT: &str = "suggestions.collect";
 
-/// How old a request may be: it is looked at several times, should it be written late.
-const LOOK_BACK: TimeDelta = TimeDelta::minutes(15);
-/// Requests of a project that are looked at.
+/// Maximum age of a request. It covers several runs, as a request may be stored late.
+const LOOKBACK: TimeDelta = TimeDelta::minutes(15);
+/// Maximum number of requests read per project.
 const MAX_RECORDS: u64 = 1_000;
 
-/// Makes suggestions.
+/// Creates suggestions.
 pub(crate) struct Collect(pub(crate) Insight);
 
 #[async_trait]
@@ -39,7 +38,7 @@ impl Handler for Collect {
     }
 
     async fn run(&self, job: &JobContext, _: Value) -> Result<()> {
-        for project in self.0.watched_projects().await? {
+        for project in self.0.monitored_projects().await? {
             if job.is_cancelled() {
                 break;
             }
@@ -50,7 +49,7 @@ impl Handler for Collect {
 }
 
 #[derive(FromQueryResult)]
-struct Seen {
+struct RecentRequest {
     id: PerformanceRecordId,
     project_id: ProjectId,
     trace_id: String,
@@ -61,7 +60,7 @@ struct Seen {
     findings: Option<Vec<u8>>,
 }
 
-const SEEN: [Column; 8] = [
+const RECENT_REQUEST_COLUMNS: [Column; 8] = [
     Column::Id,
     Column::ProjectId,
     Column::TraceId,
@@ -72,8 +71,8 @@ const SEEN: [Column; 8] = [
     Column::Findings,
 ];
 
-/// One fault of an endpoint in a version, over the requests that show it.
-struct Fault {
+/// A finding of an endpoint in a version, aggregated over the requests that show it.
+struct AggregatedFinding {
     finding: Finding,
     record: PerformanceRecordId,
     saving_ns: u64,
@@ -81,47 +80,51 @@ struct Fault {
 }
 
 impl Insight {
-    /// Looks at the newest requests of a project.
+    /// Collects suggestions from the newest requests of a project.
     pub(crate) async fn collect(&self, project: &Project) -> Result<()> {
         let scope = Scope::system(project.tenant_id, "insight");
         let tx = self.0.db.read(&scope).await?;
-        let from = first_id_at(self.0.clock.now() - LOOK_BACK);
-        let newest = tx.find::<Entity>().select_only().columns(SEEN).filter(Column::ProjectId.eq(project.id));
+        let from = first_id_at(self.0.clock.now() - LOOKBACK);
+        let newest = tx
+            .find::<Entity>()
+            .select_only()
+            .columns(RECENT_REQUEST_COLUMNS)
+            .filter(Column::ProjectId.eq(project.id));
         let newest = newest.filter(Column::Id.gte(from)).filter(Column::Score.lt(100));
-        let seen: Vec<Seen> = newest.order_by_desc(Column::Id).limit(MAX_RECORDS).into().await?;
+        let recent: Vec<RecentRequest> = newest.order_by_desc(Column::Id).limit(MAX_RECORDS).into().await?;
         tx.rollback().await?;
-        if seen.is_empty() {
+        if recent.is_empty() {
             return Ok(());
         }
-        let slow = self.slowest(project, &seen);
+        let targets = self.slowest(project, &recent);
         let tx = self.0.db.write(&scope).await?;
-        keep(&tx, &self.0.clock, project.id, suggestions(seen)).await?;
+        store(&tx, &self.0.clock, project.id, suggestions(recent)).await?;
         let settings = self.0.analysis.of(project.tenant_id);
         if let Some(model) = settings.model(project.id) {
-            for wanted in slow {
-                self.begin_auto(&tx, wanted, model).await?;
+            for target in targets {
+                self.enqueue_auto_analysis(&tx, target, model).await?;
             }
         }
         tx.commit().await
     }
 
-    /// The slowest request of each endpoint and version that is to be analysed by itself.
-    fn slowest(&self, project: &Project, seen: &[Seen]) -> Vec<Wanted> {
+    /// The slowest request of each endpoint and version to analyse automatically.
+    fn slowest(&self, project: &Project, recent: &[RecentRequest]) -> Vec<AnalysisTarget> {
         if project.config["auto_analysis"] != true {
             return Vec::new();
         }
         let below = self.0.analysis.with(project.tenant_id, |settings| settings.score_below);
         let threshold = project.config["alert_threshold"]["response_time"].as_f64().unwrap_or(f64::INFINITY);
-        let mut slowest: HashMap<(&str, &str), &Seen> = HashMap::new();
-        for one in seen {
+        let mut slowest: HashMap<(&str, &str), &RecentRequest> = HashMap::new();
+        for one in recent {
             let is_slow =
                 seconds(one.duration_us) > threshold || one.score.is_some_and(|score| score < below);
-            let place = slowest.get(&(one.endpoint.as_str(), one.version.as_str()));
-            if is_slow && place.is_none_or(|other| other.duration_us < one.duration_us) {
+            let current = slowest.get(&(one.endpoint.as_str(), one.version.as_str()));
+            if is_slow && current.is_none_or(|other| other.duration_us < one.duration_us) {
                 slowest.insert((&one.endpoint, &one.version), one);
             }
         }
-        let wanted = slowest.into_values().map(|one| Wanted {
+        let targets = slowest.into_values().map(|one| AnalysisTarget {
             id: one.id,
             project_id: one.project_id,
             trace_id: one.trace_id.clone(),
@@ -129,41 +132,45 @@ impl Insight {
             version: one.version.clone(),
             duration_us: one.duration_us,
         });
-        wanted.collect()
+        targets.collect()
     }
 }
 
-fn suggestions(seen: Vec<Seen>) -> Vec<NewSuggestion> {
-    let mut faults: HashMap<(String, String, Rule, String), Fault> = HashMap::new();
-    for one in seen {
+fn suggestions(recent: Vec<RecentRequest>) -> Vec<NewSuggestion> {
+    let mut aggregated: HashMap<(String, String, Rule, String), AggregatedFinding> = HashMap::new();
+    for one in recent {
         let duration_ns = u64::try_from(one.duration_us).unwrap_or_default().saturating_mul(1000);
         for finding in Finding::unpack(one.findings.as_deref()) {
             let title = finding.suggestion.title.clone();
             let key = (one.endpoint.clone(), one.version.clone(), finding.rule, title);
             let saving_ns = finding.saving_ns.min(duration_ns);
-            let fault =
-                faults.entry(key).or_insert(Fault { finding, record: one.id, saving_ns: 0, duration_ns: 0 });
-            fault.saving_ns = fault.saving_ns.saturating_add(saving_ns);
-            fault.duration_ns = fault.duration_ns.saturating_add(duration_ns);
+            let entry = aggregated.entry(key).or_insert(AggregatedFinding {
+                finding,
+                record: one.id,
+                saving_ns: 0,
+                duration_ns: 0,
+            });
+            entry.saving_ns = entry.saving_ns.saturating_add(saving_ns);
+            entry.duration_ns = entry.duration_ns.saturating_add(duration_ns);
         }
     }
-    let new = faults.into_iter().map(|((endpoint, version, rule, _), fault)| NewSuggestion {
+    let new = aggregated.into_iter().map(|((endpoint, version, rule, _), entry)| NewSuggestion {
         endpoint,
         version,
-        function: Some(fault.finding.function),
+        function: Some(entry.finding.function),
         finding: Some(rule.name()),
         source: SuggestionSource::Rules,
-        advice: fault.finding.suggestion,
-        record: Some(fault.record),
+        advice: entry.finding.suggestion,
+        record: Some(entry.record),
         analysis: None,
-        predicted_gain: (fault.saving_ns > 0).then(|| share(fault.saving_ns, fault.duration_ns)),
+        predicted_gain: (entry.saving_ns > 0).then(|| share(entry.saving_ns, entry.duration_ns)),
     });
     new.collect()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a share needs no more than 53 bits")]
-fn share(some: u64, all: u64) -> f64 {
-    some as f64 / all.max(1) as f64
+fn share(part: u64, whole: u64) -> f64 {
+    part as f64 / whole.max(1) as f64
 }
 
 #[expect(clippy::cast_precision_loss, reason = "seconds need no more than 53 bits")]

@@ -1,43 +1,43 @@
-//! What could be done about a slow endpoint.
+//! A suggestion for a slow endpoint.
 
 use loam_kernel::{AiAnalysisResultId, PerformanceRecordId, ProjectId, SuggestionId, TenantId};
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Who made a suggestion.
+/// Source of a suggestion.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
 )]
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum SuggestionSource {
-    /// The rules.
+    /// The diagnosis rules.
     Rules,
-    /// A model.
+    /// A model's analysis.
     Model,
 }
 
-/// How far it has come.
+/// Status of a suggestion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum SuggestionStatus {
-    /// Nobody has decided.
+    /// Not decided yet.
     Open,
-    /// It shall be done.
+    /// To be implemented.
     Accepted,
-    /// It shall not.
+    /// Not to be implemented.
     Dismissed,
-    /// It has been done.
+    /// Implemented.
     Done,
 }
 
-/// What could be done.
+/// A suggestion.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(
     table_name = "suggestions",
-    comment = "what could be done about a slow endpoint, and what it was worth"
+    comment = "suggestions for slow endpoints, with their predicted and measured gain"
 )]
 pub struct Model {
     /// The tenant.
@@ -49,68 +49,68 @@ pub struct Model {
     /// The application.
     #[sea_orm(comment = "application")]
     pub project_id: ProjectId,
-    /// What is slow.
-    #[sea_orm(column_type = "Text", comment = "what is slow: GET /users/{id}")]
+    /// The slow endpoint.
+    #[sea_orm(column_type = "Text", comment = "slow endpoint: GET /users/{id}")]
     pub endpoint: String,
-    /// Where it is to be done.
-    #[sea_orm(column_type = "Text", nullable, comment = "function where it is to be done")]
+    /// The function to change.
+    #[sea_orm(column_type = "Text", nullable, comment = "function to change")]
     pub function: Option<String>,
     /// The rule.
     #[sea_orm(column_type = "Text", nullable, comment = "rule that found it: n_plus_one, slow_query, …")]
     pub finding: Option<String>,
-    /// Who made it.
-    #[sea_orm(comment = "who made it: rules, model")]
+    /// The source.
+    #[sea_orm(comment = "rules, model")]
     pub source: SuggestionSource,
-    /// What is to be changed.
+    /// The category.
     #[sea_orm(column_type = "Text", comment = "database, caching, algorithm, architecture")]
     pub category: String,
-    /// How soon.
+    /// The priority.
     #[sea_orm(column_type = "Text", comment = "high, medium, low")]
     pub priority: String,
-    /// In a few words.
-    #[sea_orm(column_type = "Text", comment = "in a few words; unique for endpoint, source and version")]
+    /// The title.
+    #[sea_orm(column_type = "Text", comment = "title; unique for endpoint, source and version")]
     pub title: String,
-    /// In full.
-    #[sea_orm(column_type = "Text", comment = "in full")]
+    /// The description.
+    #[sea_orm(column_type = "Text", comment = "description")]
     pub description: String,
-    /// How it could look.
-    #[sea_orm(column_type = "Text", nullable, comment = "how it could look")]
+    /// A code example.
+    #[sea_orm(column_type = "Text", nullable, comment = "code example")]
     pub code_example: Option<String>,
-    /// The version that it is about.
-    #[sea_orm(column_type = "Text", comment = "version of the application that it is about")]
+    /// The version that it applies to.
+    #[sea_orm(column_type = "Text", comment = "version of the application that it applies to")]
     pub version: String,
-    /// A request that shows it.
-    #[sea_orm(comment = "a request that shows it")]
+    /// An example request.
+    #[sea_orm(comment = "a request that shows the problem")]
     pub record_id: Option<PerformanceRecordId>,
-    /// The analysis that it comes from.
-    #[sea_orm(comment = "analysis that it comes from")]
+    /// The analysis that produced it.
+    #[sea_orm(comment = "analysis that produced it")]
     pub analysis_id: Option<AiAnalysisResultId>,
-    /// How far it has come.
+    /// The status.
     #[sea_orm(comment = "open, accepted, dismissed, done")]
     pub status: SuggestionStatus,
-    /// What it is likely to save.
-    #[sea_orm(comment = "share of the time of such a request that it is likely to save, 0 to 1")]
+    /// The predicted gain.
+    #[sea_orm(comment = "predicted saving as a share of the request duration, 0 to 1")]
     pub predicted_gain: Option<f64>,
-    /// What it saved.
+    /// The measured gain.
     #[sea_orm(
-        comment = "share of the time that a later version saves, 0 to 1; less than 0: it takes longer"
+        comment = "saving of a later version as a share of the request duration; negative: it is slower"
     )]
     pub measured_gain: Option<f64>,
-    /// How that was measured.
-    #[sea_orm(column_type = "JsonBinary", nullable, comment = "how that was measured")]
+    /// Details of the measurement.
+    #[sea_orm(column_type = "JsonBinary", nullable, comment = "details of the measurement")]
     pub measured: Option<Json>,
-    /// The later version.
-    #[sea_orm(column_type = "Text", nullable, comment = "the later version")]
+    /// The version that was measured.
+    #[sea_orm(column_type = "Text", nullable, comment = "version that was measured")]
     pub measured_version: Option<String>,
-    /// When it was first made.
+    /// When it was created.
     pub created_at: DateTimeUtc,
-    /// When it was changed; its version.
+    /// When it last changed; the version for If-Match.
     pub updated_at: DateTimeUtc,
 }
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// No other entity is reached from here.
+/// No relations.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,10 +1,10 @@
-//! What could be done about slow endpoints: made by rules and by models, decided on by people, measured by what came.
+//! Suggestions for slow endpoints: made by rules and by models, decided by users, measured in later versions.
 
 mod collect;
 pub mod entity;
-mod keep;
 pub mod routes;
 pub mod service;
+mod store;
 
 pub(crate) use collect::{COLLECT, Collect};
-pub(crate) use keep::{NewSuggestion, keep};
+pub(crate) use store::{NewSuggestion, store};

@@ -1,6 +1,6 @@
 //! The routes of suggestions.
 
-use axum::Json as Answer;
+use axum::Json as JsonResponse;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
 use loam_http::surface::{ApiResult, Caller, ErrorBody, IfMatch, Json, Path, Query, Tagged};
@@ -14,15 +14,15 @@ use super::entity::{Model, SuggestionSource, SuggestionStatus};
 use super::service::{SuggestionFilter, SuggestionUpdate};
 use crate::Insight;
 
-/// What could be done about a slow endpoint.
+/// A suggestion for a slow endpoint.
 #[derive(Serialize, ToSchema)]
 pub struct SuggestionView {
     id: SuggestionId,
     project_id: ProjectId,
     endpoint: String,
-    /// Where it is to be done: `module.Class.name`.
+    /// Function to change: `module.Class.name`.
     function: Option<String>,
-    /// The rule that found it; null for a model's.
+    /// Rule that found the problem; null if a model made the suggestion.
     finding: Option<String>,
     source: SuggestionSource,
     /// `database`, `caching`, `algorithm` or `architecture`.
@@ -32,21 +32,22 @@ pub struct SuggestionView {
     title: String,
     description: String,
     code_example: Option<String>,
-    /// The version of the application that it is about; empty where none was told.
+    /// Version of the application that it applies to; empty if not reported.
     version: String,
-    /// A request that shows it.
+    /// A request that shows the problem.
     record_id: Option<PerformanceRecordId>,
-    /// The analysis that it comes from.
+    /// Analysis that produced the suggestion.
     analysis_id: Option<AiAnalysisResultId>,
     status: SuggestionStatus,
-    /// The share of the time of such a request that it is likely to save, 0 to 1.
+    /// Predicted saving as a share of the request duration, 0 to 1.
     predicted_gain: Option<f64>,
-    /// The share that a later version saved; less than 0 when it takes longer. Null until one has had enough requests.
+    /// Measured saving of a later version as a share of the request duration; negative if it is slower. Null until a later
+    /// version has enough requests.
     measured_gain: Option<f64>,
-    /// How that was measured.
+    /// Details of the measurement.
     #[schema(value_type = Option<Object>)]
     measured: Option<Value>,
-    /// The later version.
+    /// The version that was measured.
     measured_version: Option<String>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -84,7 +85,7 @@ pub(crate) fn router(insight: Insight) -> OpenApiRouter {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(get, update)).with_state(insight)
 }
 
-/// What could be done, newest first.
+/// Lists suggestions, newest first.
 #[utoipa::path(
     get, path = "/api/v1/suggestions", tag = "suggestions", operation_id = "suggestions_list",
     params(SuggestionFilter, PageQuery),
@@ -96,11 +97,11 @@ async fn list(
     Caller(scope): Caller,
     Query(filter): Query<SuggestionFilter>,
     Query(page): Query<PageQuery>,
-) -> ApiResult<Answer<Page<SuggestionView>>> {
-    Ok(Answer(insight.list_suggestions(&scope, filter, &page).await?.map(SuggestionView::from)))
+) -> ApiResult<JsonResponse<Page<SuggestionView>>> {
+    Ok(JsonResponse(insight.list_suggestions(&scope, filter, &page).await?.map(SuggestionView::from)))
 }
 
-/// One suggestion.
+/// Gets a suggestion.
 #[utoipa::path(
     get, path = "/api/v1/suggestions/{id}", tag = "suggestions", operation_id = "suggestions_get",
     params(("id" = SuggestionId, Path)),
@@ -116,7 +117,7 @@ async fn get(
     Ok(Tagged::new(row.updated_at, row.into()))
 }
 
-/// Decides on a suggestion.
+/// Updates the status of a suggestion.
 #[utoipa::path(
     patch, path = "/api/v1/suggestions/{id}", tag = "suggestions", operation_id = "suggestions_update",
     params(("id" = SuggestionId, Path), ("If-Match" = Option<String>, Header)),

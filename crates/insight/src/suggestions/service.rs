@@ -1,4 +1,4 @@
-//! Reading suggestions, and deciding on them.
+//! Reading suggestions and changing their status.
 
 use loam_http::surface::{IfMatch, etag, next_version};
 use loam_kernel::{Error, Page, PageQuery, ProjectId, Result, Scope, SuggestionId};
@@ -10,27 +10,27 @@ use utoipa::{IntoParams, ToSchema};
 use super::entity::{Column, Entity, Model, SuggestionSource, SuggestionStatus};
 use crate::Insight;
 
-/// Which suggestions to list.
+/// Filter for listing suggestions.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct SuggestionFilter {
-    /// Only those for this project.
+    /// Only suggestions for this project.
     pub project_id: Option<ProjectId>,
-    /// Only those for this endpoint.
+    /// Only suggestions for this endpoint.
     pub endpoint: Option<String>,
-    /// Only those about this version of the application.
+    /// Only suggestions for this version of the application.
     pub version: Option<String>,
-    /// Only those of this source.
+    /// Only suggestions from this source.
     pub source: Option<SuggestionSource>,
-    /// Only those in this status.
+    /// Only suggestions in this status.
     pub status: Option<SuggestionStatus>,
 }
 
-/// A decision on a suggestion.
+/// A change of a suggestion.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SuggestionUpdate {
-    /// What becomes of it.
+    /// The new status.
     pub status: SuggestionStatus,
 }
 
@@ -62,12 +62,12 @@ impl Insight {
         find.page(page, |row| row.id.0).await
     }
 
-    /// One suggestion.
+    /// Gets a suggestion.
     pub async fn get_suggestion(&self, scope: &Scope, id: SuggestionId) -> Result<Model> {
         self.0.db.read(scope).await?.get::<Entity>(id).await?.ok_or_else(missing)
     }
 
-    /// Decides on a suggestion.
+    /// Updates the status of a suggestion.
     pub async fn update_suggestion(
         &self,
         scope: &Scope,

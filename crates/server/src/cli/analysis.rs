@@ -74,7 +74,7 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
             let rows = admin::pages(list.limit, async |page| {
                 core.insight.list_analyses(&scope, filter.clone(), &page).await
             });
-            let rows: Vec<AnalysisView> = rows.await?.into_iter().map(AnalysisView::listed).collect();
+            let rows: Vec<AnalysisView> = rows.await?.into_iter().map(AnalysisView::list_item).collect();
             let fields =
                 ["created_at", "analysis_type", "status", "endpoint", "version", "error_message", "id"];
             output::rows(json, &rows, &fields)

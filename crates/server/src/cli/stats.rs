@@ -3,7 +3,9 @@
 use anyhow::{Result, bail};
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::{Args, Subcommand};
-use loam_insight::stats::routes::{EndpointChoice, EndpointTrend, FunctionChoice, FunctionTrend};
+use loam_insight::stats::routes::{
+    EndpointStatsQuery, EndpointTrendQuery, FunctionStatsQuery, FunctionTrendQuery,
+};
 use loam_insight::stats::{EndpointOrder, FunctionOrder, Granularity, RangeQuery, VersionsQuery};
 use loam_kernel::ProjectId;
 use serde::de::DeserializeOwned;
@@ -127,24 +129,24 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
     match command {
         Command::Endpoints { range, app_version: version, order, by_version, limit } => {
             let (core, scope) = admin::in_tenant(config, &range.tenant).await?;
-            let choice = EndpointChoice {
+            let choice = EndpointStatsQuery {
                 version,
                 order,
                 by_version,
                 limit: Some(limit),
-                ..EndpointChoice::default()
+                ..EndpointStatsQuery::default()
             };
             let sums = core.insight.top_endpoints(&scope, &range.query(core.clock.now()), &choice).await?;
             output::rows(json, &sums.data, &fields(&["endpoint"], by_version, &ENDPOINT))
         }
         Command::Functions { range, app_version: version, order, by_version, limit } => {
             let (core, scope) = admin::in_tenant(config, &range.tenant).await?;
-            let choice = FunctionChoice {
+            let choice = FunctionStatsQuery {
                 version,
                 order,
                 by_version,
                 limit: Some(limit),
-                ..FunctionChoice::default()
+                ..FunctionStatsQuery::default()
             };
             let sums = core.insight.top_functions(&scope, &range.query(core.clock.now()), &choice).await?;
             output::rows(json, &sums.data, &fields(&["function"], by_version, &FUNCTION))
@@ -152,13 +154,13 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
         Command::Trend { range, endpoint, function: Some(function), app_version: version, by_version } => {
             debug_assert!(endpoint.is_none(), "clap lets only one of both through");
             let (core, scope) = admin::in_tenant(config, &range.tenant).await?;
-            let of = FunctionTrend { function, version, by_version };
+            let of = FunctionTrendQuery { function, version, by_version };
             let sums = core.insight.function_trend(&scope, &range.query(core.clock.now()), &of).await?;
             output::rows(json, &sums.data, &fields(&["time"], by_version, &FUNCTION))
         }
         Command::Trend { range, endpoint, function: None, app_version: version, by_version } => {
             let (core, scope) = admin::in_tenant(config, &range.tenant).await?;
-            let of = EndpointTrend { endpoint, version, by_version };
+            let of = EndpointTrendQuery { endpoint, version, by_version };
             let sums = core.insight.endpoint_trend(&scope, &range.query(core.clock.now()), &of).await?;
             output::rows(json, &sums.data, &fields(&["time"], by_version, &ENDPOINT))
         }

@@ -253,7 +253,7 @@ mod ledger {
     use uuid::Uuid;
 
     use super::*;
-    use crate::bed::Bed;
+    use crate::fixture::Fixture;
     use crate::otlp::genai::sink::{CALLS, CallSink, Written};
 
     on_both![
@@ -265,7 +265,7 @@ mod ledger {
     const NODE: NodeId = NodeId(Uuid::from_u128(9));
 
     async fn drain(
-        bed: &Bed,
+        bed: &Fixture,
         calls: Vec<ReportedCall>,
         tools: Vec<loam_gateway::tool_calls::ReportedToolCall>,
     ) {
@@ -279,7 +279,7 @@ mod ledger {
         tx.commit().await.unwrap();
     }
 
-    fn told(bed: &Bed, span: &str, at: DateTime<Utc>) -> ReportedCall {
+    fn told(bed: &Fixture, span: &str, at: DateTime<Utc>) -> ReportedCall {
         let mut told = one(vec![
             attribute("gen_ai.operation.name", "chat"),
             attribute("gen_ai.system", "openai"),
@@ -300,14 +300,14 @@ mod ledger {
         told
     }
 
-    async fn rows(bed: &Bed) -> Vec<(String, Option<String>)> {
+    async fn rows(bed: &Fixture) -> Vec<(String, Option<String>)> {
         let tx = bed.database.db.read(&bed.scope()).await.unwrap();
         let rows = tx.find::<Entity>().order_by_asc(Column::SpanId).all().await.unwrap();
         rows.into_iter().map(|row| (row.source, row.span_id)).collect()
     }
 
     async fn what_is_told_twice_is_one_call_and_counts_once(database: Database) {
-        let bed = Bed::new(database).await;
+        let bed = Fixture::new(database).await;
         let at = bed.clock.now() - TimeDelta::minutes(1);
         for _ in 0..2 {
             drain(&bed, vec![told(&bed, "a", at), told(&bed, "a", at)], vec![]).await;
@@ -323,7 +323,7 @@ mod ledger {
     }
 
     async fn calls_that_went_through_loam_are_not_counted_again(database: Database) {
-        let bed = Bed::new(database).await;
+        let bed = Fixture::new(database).await;
         let at = bed.clock.now() - TimeDelta::minutes(1);
         let inner =
             |told: ReportedCall, span: &str| ReportedCall { child_span_ids: vec![span.to_owned()], ..told };
@@ -364,7 +364,7 @@ mod ledger {
     }
 
     async fn uses_of_tools_are_written_once(database: Database) {
-        let bed = Bed::new(database).await;
+        let bed = Fixture::new(database).await;
         let told = || {
             let attributes = vec![
                 attribute("gen_ai.operation.name", "execute_tool"),

@@ -14,7 +14,7 @@ on_both![
 ];
 
 async fn a_trace_has_so_many_calls_and_says_that_it_is_cut(database: Database) {
-    let bed = Bed::new(database).await;
+    let bed = Fixture::new(database).await;
     let project = bed.project("shop").await;
     let (tenant, at) = (bed.scope().tenant(), lately(&bed));
     let node = sink(&bed.clock, 1, settings(|settings| settings.max_calls_per_trace = 100));
@@ -49,7 +49,7 @@ async fn a_trace_has_so_many_calls_and_says_that_it_is_cut(database: Database) {
 }
 
 async fn names_beyond_the_limit_are_summed_as_one_and_stay_so(database: Database) {
-    let bed = Bed::new(database).await;
+    let bed = Fixture::new(database).await;
     let project = bed.project("shop").await;
     let (tenant, at) = (bed.scope().tenant(), lately(&bed));
     let limits = || {
@@ -102,7 +102,7 @@ async fn what_is_of_no_project_or_no_time_is_left_out_and_the_rest_kept(database
     use loam_journal::{Frame, Position};
     use loam_platform::drain::Sink;
 
-    let bed = Bed::new(database).await;
+    let bed = Fixture::new(database).await;
     let project = bed.project("shop").await;
     let (tenant, now) = (bed.scope().tenant(), bed.clock.now());
     let node = sink(&bed.clock, 1, Live::default());
@@ -137,7 +137,7 @@ async fn what_is_of_no_project_or_no_time_is_left_out_and_the_rest_kept(database
 }
 
 async fn what_is_old_is_deleted_and_sums_are_kept_longer(database: Database) {
-    let bed = Bed::new(database).await;
+    let bed = Fixture::new(database).await;
     let project = bed.project("shop").await;
     let (tenant, at) = (bed.scope().tenant(), lately(&bed));
     let node = sink(&bed.clock, 1, Live::default());

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::batch;
 use super::settings::StorageSettings;
 use super::sink::RecordSink;
-use crate::bed::Bed;
+use crate::fixture::Fixture;
 use crate::trace::{Call, Detail, Entry, Function, Part, Source, VersionInfo, Work, packed};
 
 /// Numbers that look random, and are the same in every run of a seed.
@@ -145,7 +145,7 @@ fn sink(clock: &Clock, node: u128, settings: Live<StorageSettings>) -> RecordSin
 }
 
 /// Writes parts as the drainer does: in one transaction.
-async fn take(bed: &Bed, sink: &RecordSink, parts: &[Part]) {
+async fn take(bed: &Fixture, sink: &RecordSink, parts: &[Part]) {
     let parts: Vec<batch::Part> = parts
         .iter()
         .map(|part| {
@@ -159,7 +159,7 @@ async fn take(bed: &Bed, sink: &RecordSink, parts: &[Part]) {
 }
 
 /// A project's sums over all nodes, by what they are told apart by; those that come to nothing are left out.
-async fn sums(bed: &Bed, project: ProjectId) -> BTreeMap<String, String> {
+async fn sums(bed: &Fixture, project: ProjectId) -> BTreeMap<String, String> {
     use crate::stats::{Sketch, endpoints, functions};
     let tx = bed.database.db.read(&bed.scope()).await.unwrap();
     let mut all: BTreeMap<String, (Vec<i64>, i64, Sketch)> = BTreeMap::new();
@@ -204,7 +204,7 @@ async fn sums(bed: &Bed, project: ProjectId) -> BTreeMap<String, String> {
 }
 
 /// A project's records without what differs from project to project.
-async fn records(bed: &Bed, project: ProjectId) -> BTreeMap<String, String> {
+async fn records(bed: &Fixture, project: ProjectId) -> BTreeMap<String, String> {
     use crate::performance_records::entity::{Entity, Model};
     let tx = bed.database.db.read(&bed.scope()).await.unwrap();
     let rows = tx.find::<Entity>().all().await.unwrap();
@@ -228,6 +228,6 @@ fn project_of_nobody() -> ProjectId {
 }
 
 /// A moment well within an hour, lately.
-fn lately(bed: &Bed) -> DateTime<Utc> {
+fn lately(bed: &Fixture) -> DateTime<Utc> {
     crate::stats::Granularity::Hour.bucket(bed.clock.now()) - TimeDelta::minutes(90)
 }

@@ -6,7 +6,7 @@ use super::*;
 use crate::function_calls::FunctionCallFilter;
 use crate::performance_records::routes::ExportFormat;
 use crate::performance_records::{PerformanceRecordFilter, RecordOrder};
-use crate::stats::routes::{EndpointChoice, EndpointTrend, FunctionChoice, FunctionTrend};
+use crate::stats::routes::{EndpointStatsQuery, EndpointTrendQuery, FunctionStatsQuery, FunctionTrendQuery};
 use crate::stats::{Granularity, RangeQuery, VersionsQuery};
 
 on_both![
@@ -41,7 +41,7 @@ fn request(number: usize, at: DateTime<Utc>) -> Story {
 }
 
 /// Ten requests, one a minute, newest last.
-async fn ten(bed: &Bed, project: ProjectId) -> DateTime<Utc> {
+async fn ten(bed: &Fixture, project: ProjectId) -> DateTime<Utc> {
     let (tenant, at) = (bed.scope().tenant(), lately(bed));
     let node = sink(&bed.clock, 1, Live::default());
     for number in 0..10 {
@@ -51,13 +51,13 @@ async fn ten(bed: &Bed, project: ProjectId) -> DateTime<Utc> {
     at
 }
 
-async fn traces(bed: &Bed, filter: PerformanceRecordFilter) -> Vec<String> {
+async fn traces(bed: &Fixture, filter: PerformanceRecordFilter) -> Vec<String> {
     let page = bed.insight.list_records(&bed.scope(), filter, &PageQuery::default()).await.unwrap();
     page.data.into_iter().map(|row| row.trace_id).collect()
 }
 
 async fn records_are_found_by_what_they_are(database: Database) {
-    let bed = Bed::new(database).await;
+    let bed = Fixture::new(database).await;
     let (project, other) = (bed.project("shop").await, bed.project("other").await);
     let at = ten(&bed, project).await;
     let filter = || PerformanceRecordFilter { project_id: Some(project), ..Default::default() };
@@ -97,7 +97,7 @@ async fn records_are_found_by_what_they_are(database: Database) {
 }
 
 async fn records_are_found_by_a_function_page_by_page(database: Database) {
-    let bed = Bed::new(database).await;
+    let bed = Fixture::new(database).await;
     let project = bed.project("shop").await;
     let at = ten(&bed, project).await;
     // told again with more: what was written later goes before
@@ -134,7 +134,7 @@ async fn records_are_found_by_a_function_page_by_page(database: Database) {
 }
 
 async fn calls_come_in_their_order_page_by_page_both_ways(database: Database) {
-    let bed = Bed::new(database).await;
+    let bed = Fixture::new(database).await;
     let project = bed.project("shop").await;
     ten(&bed, project).await;
     let filter = FunctionCallFilter { trace_id: Some("t0".to_owned()), ..Default::default() };
@@ -170,7 +170,7 @@ async fn calls_come_in_their_order_page_by_page_both_ways(database: Database) {
 }
 
 async fn a_record_goes_to_other_tools_with_all_its_time(database: Database) {
-    let bed = Bed::new(database).await;
+    let bed = Fixture::new(database).await;
     let project = bed.project("shop").await;
     ten(&bed, project).await;
     let rows = traces_ids(&bed).await;
@@ -197,14 +197,14 @@ async fn a_record_goes_to_other_tools_with_all_its_time(database: Database) {
     assert_eq!(bed.insight.get_record(&bed.scope(), nobody).await.err().expect("not there").status(), 404);
 }
 
-async fn traces_ids(bed: &Bed) -> Vec<PerformanceRecordId> {
+async fn traces_ids(bed: &Fixture) -> Vec<PerformanceRecordId> {
     let page =
         bed.insight.list_records(&bed.scope(), Default::default(), &PageQuery::default()).await.unwrap();
     page.data.into_iter().map(|row| row.id).collect()
 }
 
 async fn statistics_tell_endpoints_functions_and_versions_apart(database: Database) {
-    let bed = Bed::new(database).await;
+    let bed = Fixture::new(database).await;
     let project = bed.project("shop").await;
     let at = ten(&bed, project).await;
     let scope = bed.scope();
@@ -215,7 +215,7 @@ async fn statistics_tell_endpoints_functions_and_versions_apart(database: Databa
         granularity,
     };
     for granularity in [None, Some(Granularity::Hour), Some(Granularity::Day)] {
-        let choice = EndpointChoice { by_version: true, ..Default::default() };
+        let choice = EndpointStatsQuery { by_version: true, ..Default::default() };
         let sums = json!(bed.insight.top_endpoints(&scope, &range(granularity), &choice).await.unwrap());
         assert_eq!(sums["data"].as_array().unwrap().len(), 4);
         let failed = sums["data"].as_array().unwrap().iter().find(|sum| sum["errors"] == 1).unwrap();
@@ -231,7 +231,7 @@ async fn statistics_tell_endpoints_functions_and_versions_apart(database: Databa
             json!({"query_count": 2, "query_time": 0.01, "slow_queries": 0})
         );
     }
-    let choice = FunctionChoice { limit: Some(1), ..Default::default() };
+    let choice = FunctionStatsQuery { limit: Some(1), ..Default::default() };
     let sums = json!(bed.insight.top_functions(&scope, &range(None), &choice).await.unwrap());
     assert_eq!(sums["granularity"], "minute");
     // 2 to 11 ms of its own, and 1 ms of itself again in each
@@ -241,10 +241,10 @@ async fn statistics_tell_endpoints_functions_and_versions_apart(database: Databa
         (&json!("shop.walk"), &json!(20), &json!(0.075))
     );
     assert_eq!(walk["total_time"], 0.075);
-    let choice = FunctionChoice { function: Some("shop.view".to_owned()), ..Default::default() };
+    let choice = FunctionStatsQuery { function: Some("shop.view".to_owned()), ..Default::default() };
     let sums = json!(bed.insight.top_functions(&scope, &range(None), &choice).await.unwrap());
     assert_eq!((&sums["data"][0]["query_count"], &sums["data"][0]["query_time"]), (&json!(10), &json!(0.05)));
-    let trend = EndpointTrend { endpoint: Some("GET /0".to_owned()), ..Default::default() };
+    let trend = EndpointTrendQuery { endpoint: Some("GET /0".to_owned()), ..Default::default() };
     let sums = json!(bed.insight.endpoint_trend(&scope, &range(None), &trend).await.unwrap());
     let times: Vec<DateTime<Utc>> = sums["data"]
         .as_array()
@@ -253,7 +253,7 @@ async fn statistics_tell_endpoints_functions_and_versions_apart(database: Databa
         .map(|sum| serde_json::from_value(sum["time"].clone()).unwrap())
         .collect();
     assert_eq!(times, [0, 2, 4, 6, 8].map(|minute| at + TimeDelta::minutes(minute)));
-    let trend = FunctionTrend { function: "shop.walk".to_owned(), version: None, by_version: true };
+    let trend = FunctionTrendQuery { function: "shop.walk".to_owned(), version: None, by_version: true };
     let sums =
         json!(bed.insight.function_trend(&scope, &range(Some(Granularity::Hour)), &trend).await.unwrap());
     assert_eq!(sums["data"].as_array().unwrap().len(), 2);

@@ -1,4 +1,4 @@
-//! Who takes news of incidents to those who are to know.
+//! Delivers alert notifications by webhook and e-mail.
 
 use std::time::Duration;
 
@@ -16,14 +16,14 @@ use loam_platform::webhook_deliveries::{DeliveryHandler, Outcome, SignedPost};
 use super::notify::EMAIL;
 use super::recipients;
 use crate::alert_rules::entity::{Entity as Rules, Model as Rule};
-use crate::alert_rules::service::{AlertTargets, secret_place};
+use crate::alert_rules::service::{AlertTargets, secret_context};
 
-/// The attempt's own limit comes first; this one keeps a connection from staying longer.
-const LIMIT: Duration = Duration::from_mins(1);
+/// Upper bound for a webhook request; the timeout of the delivery attempt is normally shorter.
+const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Takes deliveries of alerts.
+/// Handles deliveries of alerts.
 #[derive(Clone)]
-pub(crate) struct AlertCourier {
+pub(crate) struct AlertDeliveryHandler {
     pub(crate) db: Db,
     pub(crate) clock: Clock,
     pub(crate) keyring: Keyring,
@@ -33,52 +33,52 @@ pub(crate) struct AlertCourier {
 }
 
 #[async_trait]
-impl DeliveryHandler for AlertCourier {
+impl DeliveryHandler for AlertDeliveryHandler {
     async fn deliver(&self, scope: &Scope, delivery: &Delivery) -> Result<Outcome> {
         let id = delivery.payload["rule"]["id"].as_str().and_then(|id| id.parse::<AlertRuleId>().ok());
-        let id = id.ok_or_else(|| Error::internal("a delivery of an alert that names no rule"))?;
-        // no transaction is held while somebody else is waited for
+        let id = id.ok_or_else(|| Error::internal("an alert delivery without a rule ID in its payload"))?;
+        // no transaction is held during network requests
         let rule = self.db.read(scope).await?.get::<Rules>(id).await?;
         match rule {
-            None => Ok(never("the alert rule is gone")),
-            Some(rule) if delivery.kind == EMAIL => self.write(scope, &rule, delivery).await,
-            Some(rule) => self.post(&rule, delivery).await,
+            None => Ok(permanent_failure("the alert rule was deleted")),
+            Some(rule) if delivery.kind == EMAIL => self.send_email(scope, &rule, delivery).await,
+            Some(rule) => self.post_webhook(&rule, delivery).await,
         }
     }
 }
 
-impl AlertCourier {
-    /// To where the rule says now, as a server may have moved.
-    async fn post(&self, rule: &Rule, delivery: &Delivery) -> Result<Outcome> {
+impl AlertDeliveryHandler {
+    /// Posts to the rule's current URL, which may have changed since the delivery was enqueued.
+    async fn post_webhook(&self, rule: &Rule, delivery: &Delivery) -> Result<Outcome> {
         let (Some(target), Some(secret)) = (AlertTargets::of(rule)?.webhook, &rule.secret) else {
-            return Ok(never("the alert rule tells no webhook any more"));
+            return Ok(permanent_failure("the alert rule no longer has a webhook"));
         };
-        let secret = self.keyring.open_json(&secret_place(rule.id), secret)?;
+        let secret = self.keyring.open_json(&secret_context(rule.id), secret)?;
         let body = Bytes::from(serde_json::to_vec(&delivery.payload).map_err(Error::internal)?);
         let secrets = vec![secret.as_bytes()];
         let post = SignedPost { url: &target.url, secrets, delivery: delivery.id, body };
-        post.send(&self.client, &self.clock, LIMIT).await
+        post.send(&self.client, &self.clock, TIMEOUT).await
     }
 
-    async fn write(&self, scope: &Scope, rule: &Rule, delivery: &Delivery) -> Result<Outcome> {
+    async fn send_email(&self, scope: &Scope, rule: &Rule, delivery: &Delivery) -> Result<Outcome> {
         let text = |name: &str| delivery.payload[name].as_str().unwrap_or_default().to_owned();
         let to = text("to");
-        let told = AlertTargets::of(rule)?.email.is_some_and(|email| email.to.contains(&to));
-        if !told {
-            return Ok(never("the alert rule doesn't write there any more"));
+        let is_recipient = AlertTargets::of(rule)?.email.is_some_and(|email| email.to.contains(&to));
+        if !is_recipient {
+            return Ok(permanent_failure("the alert rule no longer has this recipient"));
         }
         let Some(mailer) = &self.mailer else {
             let error = "this server sends no e-mail until its operator sets `[smtp]`".to_owned();
             return Ok(Outcome::Again { status: None, error, after: None });
         };
-        if let Some(why) = recipients::refused(&self.db, &self.identity, mailer, scope, &to).await? {
-            return Ok(never(&format!("{to} {why}")));
+        if let Some(reason) = recipients::rejection(&self.db, &self.identity, mailer, scope, &to).await? {
+            return Ok(permanent_failure(&format!("{to} {reason}")));
         }
         let (id, subject) = (delivery.id.to_string(), text("subject"));
         mailer.send(Letter { id: &id, to: &[to], subject: &subject, text: text("text") }).await
     }
 }
 
-fn never(why: &str) -> Outcome {
-    Outcome::Never { status: None, error: why.to_owned() }
+fn permanent_failure(reason: &str) -> Outcome {
+    Outcome::Never { status: None, error: reason.to_owned() }
 }

@@ -1,4 +1,4 @@
-//! Writing suggestions: each once for a project, endpoint, source, title and version.
+//! Stores suggestions, unique by project, endpoint, source, title and version.
 
 use std::collections::HashMap;
 
@@ -11,27 +11,27 @@ use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
 use super::entity::{ActiveModel, Column, Entity, Model, SuggestionSource, SuggestionStatus};
 use crate::rules::Advice;
 
-/// What a predicted gain has to differ by to be written again.
-const DIFFERENT: f64 = 0.02;
+/// Minimum change of a predicted gain that updates a stored suggestion.
+const MIN_GAIN_CHANGE: f64 = 0.02;
 
-/// A suggestion as it is made.
+/// A suggestion to store.
 pub(crate) struct NewSuggestion {
     pub(crate) endpoint: String,
     pub(crate) version: String,
     pub(crate) function: Option<String>,
-    /// The rule; none for a model's.
+    /// The rule; `None` if a model made the suggestion.
     pub(crate) finding: Option<&'static str>,
     pub(crate) source: SuggestionSource,
     pub(crate) advice: Advice,
     pub(crate) record: Option<PerformanceRecordId>,
     pub(crate) analysis: Option<AiAnalysisResultId>,
-    /// The share of the time of such a request that it is likely to save.
+    /// Predicted saving as a share of the request duration.
     pub(crate) predicted_gain: Option<f64>,
 }
 
-/// Writes suggestions of a project. Those that are there already keep what people decided; while nobody has, they take a
-/// predicted gain that is new.
-pub(crate) async fn keep(
+/// Stores suggestions of a project. Existing suggestions keep their status; while it is open, their predicted gain is
+/// updated.
+pub(crate) async fn store(
     tx: &Tx<Tenant>,
     clock: &Clock,
     project: ProjectId,
@@ -41,8 +41,9 @@ pub(crate) async fn keep(
         return Ok(());
     }
     let titles: Vec<&str> = new.iter().map(|one| one.advice.title.as_str()).collect();
-    let there = tx.find::<Entity>().filter(Column::ProjectId.eq(project)).filter(Column::Title.is_in(titles));
-    let there: HashMap<_, Model> = there
+    let existing =
+        tx.find::<Entity>().filter(Column::ProjectId.eq(project)).filter(Column::Title.is_in(titles));
+    let existing: HashMap<_, Model> = existing
         .all()
         .await?
         .into_iter()
@@ -51,13 +52,14 @@ pub(crate) async fn keep(
     let now = clock.now();
     for one in new {
         let key = (one.endpoint.clone(), one.source, one.advice.title.clone(), one.version.clone());
-        match there.get(&key) {
+        match existing.get(&key) {
             None => {
                 tx.insert_if_new(row(clock, now, project, one)).await?;
             }
             Some(old) => {
-                let was = old.predicted_gain.unwrap_or(f64::INFINITY);
-                let differs = one.predicted_gain.is_some_and(|gain| (gain - was).abs() > DIFFERENT);
+                let old_gain = old.predicted_gain.unwrap_or(f64::INFINITY);
+                let differs =
+                    one.predicted_gain.is_some_and(|gain| (gain - old_gain).abs() > MIN_GAIN_CHANGE);
                 if old.status == SuggestionStatus::Open && differs {
                     let mut row = old.clone().into_active_model();
                     row.predicted_gain = Set(one.predicted_gain);

@@ -1,4 +1,4 @@
-//! Insight on a fresh database, as after the first start.
+//! Test fixture: Insight on a freshly bootstrapped database.
 
 use loam_gateway::{CallSettings, Gateway};
 use loam_http::client::{Client, Config};
@@ -22,14 +22,14 @@ use crate::{Insight, Parts};
 
 const KEY: &str = "loam_abcdefghijkmnpqrstuvwxyz23456789abcdefgh";
 
-pub(crate) struct Bed {
+pub(crate) struct Fixture {
     pub(crate) clock: Clock,
     pub(crate) identity: Identity,
     pub(crate) insight: Insight,
     pub(crate) database: Database,
 }
 
-impl Bed {
+impl Fixture {
     pub(crate) async fn new(database: Database) -> Self {
         Self::with_analysis(database, AnalysisSettings::default()).await
     }
@@ -37,24 +37,24 @@ impl Bed {
     pub(crate) async fn with_analysis(database: Database, analysis: AnalysisSettings) -> Self {
         let clock = Clock::fixed(Clock::system().now());
         database.db.ensure_partitions(&Scope::system(TenantId::NIL, "test"), clock.now()).await.unwrap();
-        let (identity, insight) = node(&database, &clock, analysis);
+        let (identity, insight) = handles(&database, &clock, analysis);
         let key = Some(Zeroizing::new(KEY.to_owned()));
         identity.bootstrap(Bootstrap { key, password: None }).await.unwrap();
         Self { clock, identity, insight, database }
     }
 
-    /// Another server on the same database.
-    pub(crate) fn another(&self) -> Insight {
-        node(&self.database, &self.clock, AnalysisSettings::default()).1
+    /// A second server on the same database.
+    pub(crate) fn second_node(&self) -> Insight {
+        handles(&self.database, &self.clock, AnalysisSettings::default()).1
     }
 
-    /// Knows who was erased.
+    /// The guard with the tombstones of erased people.
     pub(crate) fn guard(&self) -> Guard {
         let file = self.database.folder().join("master.key");
         Guard::new(Keyring::open(&file, &self.clock, false).unwrap())
     }
 
-    /// Somebody who may do everything.
+    /// A scope with all permissions.
     pub(crate) fn scope(&self) -> Scope {
         Scope::new(self.identity.default_tenant().unwrap(), Actor::CommandLine, Permissions::all())
     }
@@ -64,7 +64,7 @@ impl Bed {
         self.identity.create_project(&self.scope(), new).await.unwrap().row.id
     }
 
-    /// Sums of an application's requests, of now.
+    /// Inserts sums of a project's requests for the current bucket.
     pub(crate) async fn endpoint_sum(
         &self,
         project: ProjectId,
@@ -105,7 +105,7 @@ impl Bed {
     }
 }
 
-fn node(database: &Database, clock: &Clock, analysis: AnalysisSettings) -> (Identity, Insight) {
+fn handles(database: &Database, clock: &Clock, analysis: AnalysisSettings) -> (Identity, Insight) {
     let (db, notices) = (database.db.clone(), Notices::default());
     let file = database.folder().join("master.key");
     let keyring = Keyring::open(&file, clock, !file.is_file()).unwrap();

@@ -1,4 +1,4 @@
-//! Beginning an analysis: its row and the job that makes it, in one transaction.
+//! Creates an analysis: its row and the job that runs it, in one transaction.
 
 use chrono::TimeDelta;
 use loam_db::{Tenant, Tx};
@@ -7,23 +7,23 @@ use loam_kernel::{AiAnalysisResultId, PerformanceRecordId, ProjectId, Result, Te
 use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, Set};
 use serde_json::json;
 
-use super::claims;
+use super::auto_analyses;
 use super::entity::{ActiveModel, AnalysisStatus, AnalysisType, Model};
 use super::jobs::{Payload, RUN};
 use crate::Insight;
 use crate::performance_records::entity::{Column, Entity};
 use crate::stats::Granularity;
 
-/// Runs of an analysis before it is given up.
+/// Attempts before an analysis fails.
 const ATTEMPTS: u16 = 3;
-/// How far back the slowest request of an endpoint is looked for.
-const LOOK_BACK: TimeDelta = TimeDelta::days(7);
-/// Requests among which it is looked for, the newest.
-const LOOKED_AT: u64 = 10_000;
+/// How far back the slowest request of an endpoint is searched.
+const LOOKBACK: TimeDelta = TimeDelta::days(7);
+/// Number of newest requests that are searched.
+const MAX_CANDIDATES: u64 = 10_000;
 
-/// A request to be analysed.
+/// The request to analyse.
 #[derive(Clone, Debug, FromQueryResult)]
-pub(crate) struct Wanted {
+pub(crate) struct AnalysisTarget {
     pub(crate) id: PerformanceRecordId,
     pub(crate) project_id: ProjectId,
     pub(crate) trace_id: String,
@@ -32,34 +32,39 @@ pub(crate) struct Wanted {
     pub(crate) duration_us: i64,
 }
 
-const WANTED: [Column; 6] =
+const TARGET_COLUMNS: [Column; 6] =
     [Column::Id, Column::ProjectId, Column::TraceId, Column::Endpoint, Column::Version, Column::DurationUs];
 
 impl Insight {
-    /// Writes that a request is to be analysed, and enqueues that.
-    pub(super) async fn begin_analysis(
+    /// Inserts a pending analysis of a request and enqueues its job.
+    pub(super) async fn enqueue_analysis(
         &self,
         tx: &Tx<Tenant>,
-        wanted: Wanted,
+        target: AnalysisTarget,
         analysis_type: AnalysisType,
         model: &str,
     ) -> Result<Model> {
         let id: AiAnalysisResultId = self.0.clock.id();
-        let row = self.insert(tx, id, wanted, analysis_type, model).await?;
+        let row = self.insert(tx, id, target, analysis_type, model).await?;
         let job = NewJob::new(RUN, Payload { analysis_id: id }).attempts(ATTEMPTS);
         loam_jobs::enqueue(tx, &self.0.clock, job).await?;
         Ok(row)
     }
 
-    /// The same for what nobody asked for, unless this endpoint and version had its turn this hour; says whether it did.
-    pub(crate) async fn begin_auto(&self, tx: &Tx<Tenant>, wanted: Wanted, model: &str) -> Result<bool> {
+    /// Enqueues an automatic analysis, at most one per endpoint, version and hour. Returns whether it was enqueued.
+    pub(crate) async fn enqueue_auto_analysis(
+        &self,
+        tx: &Tx<Tenant>,
+        target: AnalysisTarget,
+        model: &str,
+    ) -> Result<bool> {
         let (id, now): (AiAnalysisResultId, _) = (self.0.clock.id(), self.0.clock.now());
-        let claim = claims::ActiveModel {
+        let claim = auto_analyses::ActiveModel {
             tenant_id: Set(TenantId::NIL),
             id: Set(self.0.clock.id()),
-            project_id: Set(wanted.project_id),
-            endpoint: Set(wanted.endpoint.clone()),
-            version: Set(wanted.version.clone()),
+            project_id: Set(target.project_id),
+            endpoint: Set(target.endpoint.clone()),
+            version: Set(target.version.clone()),
             hour: Set(Granularity::Hour.bucket(now)),
             analysis_id: Set(id),
             created_at: Set(now),
@@ -67,7 +72,7 @@ impl Insight {
         if !tx.insert_if_new(claim).await? {
             return Ok(false);
         }
-        self.insert(tx, id, wanted, AnalysisType::Auto, model).await?;
+        self.insert(tx, id, target, AnalysisType::Auto, model).await?;
         let job = NewJob::new(RUN, Payload { analysis_id: id }).attempts(ATTEMPTS);
         loam_jobs::enqueue(tx, &self.0.clock, job).await?;
         Ok(true)
@@ -77,7 +82,7 @@ impl Insight {
         &self,
         tx: &Tx<Tenant>,
         id: AiAnalysisResultId,
-        wanted: Wanted,
+        target: AnalysisTarget,
         analysis_type: AnalysisType,
         model: &str,
     ) -> Result<Model> {
@@ -85,11 +90,11 @@ impl Insight {
         let row = ActiveModel {
             tenant_id: Set(TenantId::NIL),
             id: Set(id),
-            project_id: Set(wanted.project_id),
-            record_id: Set(Some(wanted.id)),
-            trace_id: Set(Some(wanted.trace_id)),
-            endpoint: Set(wanted.endpoint),
-            version: Set(wanted.version),
+            project_id: Set(target.project_id),
+            record_id: Set(Some(target.id)),
+            trace_id: Set(Some(target.trace_id)),
+            endpoint: Set(target.endpoint),
+            version: Set(target.version),
             analysis_type: Set(analysis_type),
             status: Set(AnalysisStatus::Pending),
             provider: Set(None),
@@ -111,31 +116,31 @@ impl Insight {
         tx.insert(row).await
     }
 
-    /// The request with this id.
-    pub(super) async fn wanted_record(
+    /// The request with this ID.
+    pub(super) async fn target_record(
         &self,
         tx: &Tx<Tenant>,
         id: PerformanceRecordId,
-    ) -> Result<Option<Wanted>> {
-        let find = tx.find::<Entity>().select_only().columns(WANTED).filter(Column::Id.eq(id));
-        Ok(find.into::<Wanted>().await?.into_iter().next())
+    ) -> Result<Option<AnalysisTarget>> {
+        let find = tx.find::<Entity>().select_only().columns(TARGET_COLUMNS).filter(Column::Id.eq(id));
+        Ok(find.into::<AnalysisTarget>().await?.into_iter().next())
     }
 
-    /// The slowest of the newest requests of an endpoint; of one version, if that is given.
+    /// The slowest of the newest requests of an endpoint; only of `version` if given.
     pub(super) async fn slowest_record(
         &self,
         tx: &Tx<Tenant>,
         project: ProjectId,
         endpoint: &str,
         version: Option<&str>,
-    ) -> Result<Option<Wanted>> {
-        let from = first_id_at(self.0.clock.now() - LOOK_BACK);
-        let mut find = tx.find::<Entity>().select_only().columns(WANTED);
+    ) -> Result<Option<AnalysisTarget>> {
+        let from = first_id_at(self.0.clock.now() - LOOKBACK);
+        let mut find = tx.find::<Entity>().select_only().columns(TARGET_COLUMNS);
         find = find.filter(Column::ProjectId.eq(project)).filter(Column::Endpoint.eq(endpoint));
         if let Some(version) = version {
             find = find.filter(Column::Version.eq(version));
         }
-        let newest = find.filter(Column::Id.gte(from)).order_by_desc(Column::Id).limit(LOOKED_AT);
-        Ok(newest.into::<Wanted>().await?.into_iter().max_by_key(|one| one.duration_us))
+        let newest = find.filter(Column::Id.gte(from)).order_by_desc(Column::Id).limit(MAX_CANDIDATES);
+        Ok(newest.into::<AnalysisTarget>().await?.into_iter().max_by_key(|one| one.duration_us))
     }
 }

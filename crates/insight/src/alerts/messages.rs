@@ -1,4 +1,4 @@
-//! What people read of an incident.
+//! Texts about incidents for people.
 
 use crate::alert_events::entity::{EventState, Model as Event};
 use crate::alert_rules::definition::Definition;
@@ -14,23 +14,23 @@ pub(super) fn value(metric: AlertMetric, value: f64) -> String {
         | AlertMetric::ResponseTimeP99 => format!("{} s", round(value)),
         AlertMetric::ErrorRate => format!("{} %", round(value * 100.0)),
         AlertMetric::MemoryUsage => format!("{} MB", round(value)),
-        AlertMetric::RequestRate => format!("{} requests a minute", round(value)),
+        AlertMetric::RequestRate => format!("{} requests per minute", round(value)),
         AlertMetric::Cost => format!("{} US dollars", round(value)),
         AlertMetric::PerformanceMetric => round(value),
     }
 }
 
-/// What is wrong, in a line: `response time (95 %) is 1.52 s, above 1 s`.
-pub(super) fn finding(definition: &Definition, seen: f64) -> String {
-    sentence(definition, "is", seen)
+/// One line about an open incident: `response time (95 %) is 1.52 s, above 1 s`.
+pub(super) fn opened(definition: &Definition, observed: f64) -> String {
+    sentence(definition, "is", observed)
 }
 
-/// The same when it is over: `response time (95 %) was 1.52 s, above 1 s; that is over`.
-pub(super) fn over(definition: &Definition, seen: f64) -> String {
-    sentence(definition, "was", seen) + "; that is over"
+/// One line about a resolved incident: `response time (95 %) was 1.52 s, above 1 s; resolved`.
+pub(super) fn resolved(definition: &Definition, observed: f64) -> String {
+    sentence(definition, "was", observed) + "; resolved"
 }
 
-fn sentence(definition: &Definition, verb: &str, seen: f64) -> String {
+fn sentence(definition: &Definition, verb: &str, observed: f64) -> String {
     let what = match definition.metric {
         AlertMetric::ResponseTimeMean => "mean response time",
         AlertMetric::ResponseTimeP50 => "median response time",
@@ -46,20 +46,21 @@ fn sentence(definition: &Definition, verb: &str, seen: f64) -> String {
         Comparison::Above => "above",
         Comparison::Below => "below",
     };
-    let (seen, threshold) = (value(definition.metric, seen), value(definition.metric, definition.threshold));
-    format!("{what} {verb} {seen}, {side} {threshold}")
+    let (observed, threshold) =
+        (value(definition.metric, observed), value(definition.metric, definition.threshold));
+    format!("{what} {verb} {observed}, {side} {threshold}")
 }
 
-/// The subject of a letter.
+/// The subject of an e-mail.
 pub(super) fn subject(rule: &Rule, event: &Event, project: &str) -> String {
-    let word = match event.state {
+    let label = match event.state {
         EventState::Resolved => "resolved".to_owned(),
         _ => serde_json::to_value(event.severity)
             .ok()
-            .and_then(|word| word.as_str().map(str::to_owned))
+            .and_then(|name| name.as_str().map(str::to_owned))
             .unwrap_or_default(),
     };
-    format!("[{word}] {project}: {}", rule.name)
+    format!("[{label}] {project}: {}", rule.name)
 }
 
 #[cfg(test)]
@@ -68,11 +69,11 @@ mod tests {
     use crate::alert_rules::definition::tests::above;
 
     #[test]
-    fn a_finding_is_a_sentence_with_units() {
+    fn texts_carry_units() {
         let rule = above(1.0, None);
-        assert_eq!(finding(&rule, 1.521_04), "response time (95 %) is 1.521 s, above 1 s");
+        assert_eq!(opened(&rule, 1.521_04), "response time (95 %) is 1.521 s, above 1 s");
         let errors = Definition { metric: AlertMetric::ErrorRate, threshold: 0.05, ..rule };
-        assert_eq!(finding(&errors, 0.5), "error rate is 50 %, above 5 %");
-        assert_eq!(over(&errors, 0.5), "error rate was 50 %, above 5 %; that is over");
+        assert_eq!(opened(&errors, 0.5), "error rate is 50 %, above 5 %");
+        assert_eq!(resolved(&errors, 0.5), "error rate was 50 %, above 5 %; resolved");
     }
 }

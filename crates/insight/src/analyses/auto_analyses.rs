@@ -1,13 +1,13 @@
-//! Which automatic analyses have been begun: one for each endpoint, version and hour.
+//! Automatic analyses that were started: at most one per endpoint, version and hour.
 
 use loam_kernel::{AiAnalysisResultId, AutoAnalysisId, ProjectId, TenantId};
 use sea_orm::entity::prelude::*;
 
-/// An automatic analysis that has been begun.
+/// An automatic analysis that was started.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(
     table_name = "auto_analyses",
-    comment = "automatic analyses that have been begun: one for each endpoint, version and hour"
+    comment = "automatic analyses that were started: at most one per endpoint, version and hour"
 )]
 pub struct Model {
     /// The tenant.
@@ -19,25 +19,25 @@ pub struct Model {
     /// The application.
     #[sea_orm(comment = "application")]
     pub project_id: ProjectId,
-    /// What is served.
-    #[sea_orm(column_type = "Text", comment = "what is served")]
+    /// The endpoint.
+    #[sea_orm(column_type = "Text", comment = "endpoint")]
     pub endpoint: String,
     /// The application's version.
     #[sea_orm(column_type = "Text", comment = "version of the application")]
     pub version: String,
     /// The hour.
-    #[sea_orm(comment = "hour in which it was begun")]
+    #[sea_orm(comment = "hour in which it was started")]
     pub hour: DateTimeUtc,
     /// The analysis.
     #[sea_orm(comment = "analysis")]
     pub analysis_id: AiAnalysisResultId,
-    /// When it was begun.
+    /// When it was started.
     pub created_at: DateTimeUtc,
 }
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// No other entity is reached from here.
+/// No relations.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
