@@ -1,4 +1,4 @@
-//! Entries for fuzzing: bytes from outside through everything that reads them before the journal.
+//! Entry points for fuzzing: untrusted bytes through all decoders in front of the journal.
 
 use chrono::DateTime;
 use loam_kernel::{ProjectId, TenantId};
@@ -6,17 +6,17 @@ use uuid::Uuid;
 
 use crate::{ingest, otlp};
 
-/// A time that the checks of age go by, so that a run can be repeated.
+/// The time that age checks use, fixed so that runs are reproducible.
 fn now() -> chrono::DateTime<chrono::Utc> {
     DateTime::from_timestamp(1_790_000_000, 0).unwrap_or_default()
 }
 
-/// An OTLP request with spans or, with `metrics`, with values of metrics; true when it was read.
+/// Decodes an OTLP request with spans or, with `metrics`, with metrics; returns whether it was valid.
 pub fn otlp_request(bytes: &[u8], json: bool, metrics: bool) -> bool {
     otlp::fuzz(bytes, json, metrics, now())
 }
 
-/// A batch of performance records, as JSON or MessagePack; the number of records that were read.
+/// Decodes a batch of performance records, as JSON or MessagePack; returns the number of valid records.
 pub fn record_batch(bytes: &[u8], json: bool) -> usize {
     ingest::fuzz(bytes, json, now(), (TenantId(Uuid::nil()), ProjectId(Uuid::nil())))
 }

@@ -1,6 +1,7 @@
-//! What this crate has of a person: what applications told of requests that were made by or for them.
+//! Personal data in this crate: telemetry of requests made by or for a person.
 //!
-//! A trace in which a person is named goes whole: its requests, calls, errors and diagnoses. The sums it counted in stay.
+//! A trace that mentions a person is deleted whole: its requests, calls, errors and diagnoses. The statistics it was
+//! counted in remain.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -28,10 +29,10 @@ use crate::suggestions::entity as suggestions;
 use crate::suggestions::routes::SuggestionView;
 use crate::trace;
 
-/// Rows that are opened at once.
+/// Rows per page.
 const PAGE: u64 = 100;
 
-/// The places of this crate.
+/// The stores of this crate that can hold personal data.
 pub fn stores() -> Vec<Arc<dyn Store>> {
     vec![
         Arc::new(Trees),
@@ -46,9 +47,9 @@ pub fn stores() -> Vec<Arc<dyn Store>> {
 
 const REJECTED: Rows<rejected::Entity> = Rows::searched(
     "rejected_records",
-    |row: &rejected::Model, who: &Who| who.is_named_in(&row.message) || named_in_packed(&row.payload, who),
+    |row: &rejected::Model, who: &Who| who.is_named_in(&row.message) || is_named_in_packed(&row.payload, who),
     |row: &rejected::Model| row.id.0,
-    |row: rejected::Model| json!({ "id": row.id, "project_id": row.project_id, "payload": opened(&row.payload), "created_at": row.created_at }),
+    |row: rejected::Model| json!({ "id": row.id, "project_id": row.project_id, "payload": unpack_json(&row.payload), "created_at": row.created_at }),
 );
 
 const ANALYSES: Rows<analyses::Entity> = Rows::searched(
@@ -88,16 +89,16 @@ const METRIC_SUMS: Rows<sums::Entity> = Rows::searched(
     |row: sums::Model| json!({ "metric_name": row.metric_name, "tags": row.tags, "bucket": row.bucket, "samples": row.samples }),
 );
 
-/// Calls of traces, packed.
+/// Stored trace chunks.
 struct Trees;
 
-/// Requests that applications served.
+/// Performance records.
 struct Records;
 
-fn ways<C: ColumnTrait>(who: &Who, trace_id: C) -> Vec<Condition> {
-    let mut ways = who.by_trace(trace_id);
-    ways.push(Condition::all());
-    ways
+fn conditions<C: ColumnTrait>(who: &Who, trace_id: C) -> Vec<Condition> {
+    let mut conditions = who.by_trace(trace_id);
+    conditions.push(Condition::all());
+    conditions
 }
 
 #[async_trait]
@@ -111,19 +112,19 @@ impl Store for Trees {
     }
 
     fn stays(&self) -> Option<&'static str> {
-        Some("sums over requests and functions of applications, in which nobody can be told apart")
+        Some("statistics over requests and functions of applications, in which no person can be identified")
     }
 
     async fn remove(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<Step> {
         let (rows, next) = trees_of(tx, who, from).await?;
         let traces = rows.into_iter().map(|row| row.trace_id).collect();
-        Ok(Step { removed: forget_traces(tx, traces).await?, next })
+        Ok(Step { removed: delete_traces(tx, traces).await?, next })
     }
 
     async fn show(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<(Vec<Value>, Option<Cursor>)> {
         let (rows, next) = trees_of(tx, who, from).await?;
         let shown = rows.into_iter().map(|row| {
-            let parts = trace::open(&row.calls).map(|opened| shown(&opened)).unwrap_or_default();
+            let parts = trace::unpack(&row.calls).map(|span_set| span_set_view(&span_set)).unwrap_or_default();
             json!({ "trace_id": row.trace_id, "project_id": row.project_id, "started_at": row.started_at, "told": parts })
         });
         Ok((shown.collect(), next))
@@ -143,7 +144,7 @@ impl Store for Records {
     async fn remove(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<Step> {
         let (rows, next) = records_of(tx, who, from).await?;
         let traces = rows.into_iter().map(|row| row.trace_id).collect();
-        Ok(Step { removed: forget_traces(tx, traces).await?, next })
+        Ok(Step { removed: delete_traces(tx, traces).await?, next })
     }
 
     async fn show(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<(Vec<Value>, Option<Cursor>)> {
@@ -151,7 +152,7 @@ impl Store for Records {
         let shown = rows.into_iter().map(|row| {
             json!({
                 "id": row.id, "project_id": row.project_id, "trace_id": row.trace_id, "endpoint": row.endpoint,
-                "path": row.path, "details": opened(&row.details), "created_at": row.created_at,
+                "path": row.path, "details": unpack_json(&row.details), "created_at": row.created_at,
             })
         });
         Ok((shown.collect(), next))
@@ -160,14 +161,14 @@ impl Store for Records {
 
 async fn trees_of(tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<(Vec<trees::Model>, Option<Cursor>)> {
     use trees::{Column, Entity};
-    let all = ways(who, Column::TraceId);
+    let all = conditions(who, Column::TraceId);
     let searched = from.part + 1 == all.len();
     let Some(condition) = all.into_iter().nth(from.part) else { return Ok((Vec::new(), None)) };
     let find = tx.find::<Entity>().filter(condition).filter(Column::Id.gt(from.after));
     let mut rows = find.order_by_asc(Column::Id).limit(PAGE).all().await?;
     let next = from.behind(rows.last().map(|row| row.id.0), rows.len(), PAGE);
     if searched {
-        rows.retain(|row| !who.traces.contains(&row.trace_id) && named_in_tree(&row.calls, who));
+        rows.retain(|row| !who.traces.contains(&row.trace_id) && is_named_in_tree(&row.calls, who));
     }
     Ok((rows, Some(next)))
 }
@@ -178,7 +179,7 @@ async fn records_of(
     from: Cursor,
 ) -> Result<(Vec<records::Model>, Option<Cursor>)> {
     use records::{Column, Entity};
-    let all = ways(who, Column::TraceId);
+    let all = conditions(who, Column::TraceId);
     let searched = from.part + 1 == all.len();
     let Some(condition) = all.into_iter().nth(from.part) else { return Ok((Vec::new(), None)) };
     let find = tx.find::<Entity>().filter(condition).filter(Column::Id.gt(from.after));
@@ -188,20 +189,20 @@ async fn records_of(
         rows.retain(|row| {
             !who.traces.contains(&row.trace_id)
                 && (row.path.as_deref().is_some_and(|path| who.is_named_in(path))
-                    || named_in_packed(&row.details, who)
-                    || row.findings.as_deref().is_some_and(|findings| named_in_packed(findings, who)))
+                    || is_named_in_packed(&row.details, who)
+                    || row.findings.as_deref().is_some_and(|findings| is_named_in_packed(findings, who)))
         });
     }
     Ok((rows, Some(next)))
 }
 
-/// Deletes all that is told of some traces.
-async fn forget_traces(tx: &Tx<Tenant>, traces: HashSet<String>) -> Result<Vec<(&'static str, Removed)>> {
+/// Deletes everything stored about these traces.
+async fn delete_traces(tx: &Tx<Tenant>, traces: HashSet<String>) -> Result<Vec<(&'static str, Removed)>> {
     if traces.is_empty() {
         return Ok(Vec::new());
     }
     let ids = || traces.iter().cloned();
-    let gone = |deleted| Removed { deleted, emptied: 0 };
+    let removed = |deleted| Removed { deleted, emptied: 0 };
     let calls = tx.delete::<trees::Entity>().filter(trees::Column::TraceId.is_in(ids())).exec().await?;
     let requests =
         tx.delete::<records::Entity>().filter(records::Column::TraceId.is_in(ids())).exec().await?;
@@ -209,39 +210,40 @@ async fn forget_traces(tx: &Tx<Tenant>, traces: HashSet<String>) -> Result<Vec<(
         tx.delete::<analyses::Entity>().filter(analyses::Column::TraceId.is_in(ids())).exec().await?;
     let errors = tx.delete::<errors::Entity>().filter(errors::Column::TraceId.is_in(ids())).exec().await?;
     Ok(vec![
-        ("call_trees", gone(calls)),
-        ("performance_records", gone(requests)),
-        ("ai_analysis_results", gone(diagnoses)),
-        ("error_logs", gone(errors)),
+        ("call_trees", removed(calls)),
+        ("performance_records", removed(requests)),
+        ("ai_analysis_results", removed(diagnoses)),
+        ("error_logs", removed(errors)),
     ])
 }
 
-fn named_in_tree(packed: &[u8], who: &Who) -> bool {
-    let Ok(opened) = trace::open(packed) else { return false };
+fn is_named_in_tree(packed: &[u8], who: &Who) -> bool {
+    let Ok(span_set) = trace::unpack(packed) else { return false };
     let mention = who.mention();
-    opened.entries.iter().any(|(_, entry)| mention.in_json(&view(entry)))
-        || opened.calls.iter().any(|call| {
-            call.exception.as_deref().is_some_and(|text| mention.in_text(text))
-                || call.detail.as_ref().is_some_and(|detail| mention.in_json(&view(&**detail)))
+    span_set.server_spans.iter().any(|(_, server_span)| mention.in_json(&view(server_span)))
+        || span_set.spans.iter().any(|span| {
+            span.exception.as_deref().is_some_and(|text| mention.in_text(text))
+                || span.detail.as_ref().is_some_and(|detail| mention.in_json(&view(&**detail)))
         })
 }
 
-fn shown(opened: &trace::Opened) -> Value {
-    let requests: Vec<Value> = opened.entries.iter().map(|(_, entry)| view(entry)).collect();
-    let calls = opened.calls.iter().map(|call| {
-        json!({ "function": call.function.key(), "exception": call.exception, "detail": call.detail.as_deref().map(view) })
+fn span_set_view(span_set: &trace::SpanSet) -> Value {
+    let requests: Vec<Value> =
+        span_set.server_spans.iter().map(|(_, server_span)| view(server_span)).collect();
+    let spans = span_set.spans.iter().map(|span| {
+        json!({ "function": span.function.key(), "exception": span.exception, "detail": span.detail.as_deref().map(view) })
     });
-    json!({ "requests": requests, "calls": calls.collect::<Vec<_>>() })
+    json!({ "requests": requests, "calls": spans.collect::<Vec<_>>() })
 }
 
-fn named_in_packed(packed: &[u8], who: &Who) -> bool {
-    let value = opened(packed);
+fn is_named_in_packed(packed: &[u8], who: &Who) -> bool {
+    let value = unpack_json(packed);
     !value.is_null() && who.is_named_in_json(&value)
 }
 
-/// Packed JSON, opened; null when there is none.
-fn opened(packed: &[u8]) -> Value {
-    unpack(packed).and_then(|kept| serde_json::from_slice(&kept.body).ok()).unwrap_or_default()
+/// Unpacks packed JSON; null if there is none.
+fn unpack_json(packed: &[u8]) -> Value {
+    unpack(packed).and_then(|unpacked| serde_json::from_slice(&unpacked.body).ok()).unwrap_or_default()
 }
 
 fn view(shown: impl Serialize) -> Value {

@@ -28,7 +28,7 @@ use crate::comparisons::MeasureGains;
 use crate::ingest::settings::IngestSettings;
 use crate::ingest::{self, Activity, Meter};
 use crate::otlp::{self, CallSink, OtlpSettings};
-use crate::performance_metrics::{self, MetricSettings, MetricSink, SeriesBook};
+use crate::performance_metrics::{self, MetricSettings, MetricSink, SeriesLimiter};
 use crate::records::{DeleteOld, Finalise, RecordSink, StorageSettings};
 use crate::rejected_records;
 use crate::rules::Limits;
@@ -56,7 +56,7 @@ pub(crate) struct Inner {
     pub(crate) alerts: Live<AlertSettings>,
     pub(crate) otlp: Live<OtlpSettings>,
     pub(crate) metrics: Live<MetricSettings>,
-    pub(crate) series: SeriesBook,
+    pub(crate) series: SeriesLimiter,
     pub(crate) rules: Live<Limits>,
     pub(crate) analysis: Live<AnalysisSettings>,
     pub(crate) storage: Live<StorageSettings>,
@@ -146,7 +146,7 @@ impl Insight {
             client,
             journal,
             node,
-            series: SeriesBook::new(db.clone()),
+            series: SeriesLimiter::new(db.clone()),
             db,
             deliveries,
             mailer,
@@ -192,8 +192,8 @@ impl Insight {
         let handlers = handlers.with(Finalise(self.clone())).with(DeleteOld(self.clone()));
         let finalise = Schedule::new(Finalise::KIND, Finalise::EVERY)?;
         let handlers = handlers.every(finalise).every(Schedule::new(DeleteOld::KIND, DeleteOld::EVERY)?);
-        let sweep = Schedule::new(rejected_records::Sweep::KIND, Duration::from_hours(1))?;
-        Ok(handlers.with(rejected_records::Sweep(self.clone())).every(sweep))
+        let sweep = Schedule::new(rejected_records::DeleteOldRejected::KIND, Duration::from_hours(1))?;
+        Ok(handlers.with(rejected_records::DeleteOldRejected(self.clone())).every(sweep))
     }
 
     /// The sinks that write journaled telemetry to the database.

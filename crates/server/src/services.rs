@@ -342,7 +342,7 @@ impl Services {
         background.spawn(core.gateway.clone().monitor_capacity(stop_background.clone()));
         background.spawn(core.gateway.clone().watch_limits(stop_background.clone()));
         background.spawn(core.conversation.clone().keep_warm(stop_background.clone()));
-        background.spawn(core.insight.clone().watch_activity(stop_background.clone()));
+        background.spawn(core.insight.clone().write_activity_periodically(stop_background.clone()));
         background.spawn(core.system_config.clone().watch(stop_background.clone()));
         background.spawn(records.watch_room(stop_background.clone()));
         let every = Duration::from_secs(config.journal.overwrite_seconds.max(1));

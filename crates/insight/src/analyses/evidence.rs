@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::call_trees;
 use crate::performance_records::entity::Model as Record;
 use crate::rules::{Finding, Limits, diagnose};
-use crate::trace::{self, Call, Tree};
+use crate::trace::{self, Span, Tree};
 
 /// Maximum number of trace chunks that are read.
 const MAX_CHUNKS: u64 = 1_000;
@@ -66,7 +66,7 @@ pub(super) async fn gather(tx: &Tx<Tenant>, record: &Record, limits: &Limits) ->
 }
 
 /// The calls of a record's trace.
-async fn calls(tx: &Tx<Tenant>, record: &Record) -> Result<Vec<Call>> {
+async fn calls(tx: &Tx<Tenant>, record: &Record) -> Result<Vec<Span>> {
     use call_trees::entity::{Column, Entity};
     let (from, to) = (
         first_id_at(record.created_at - MAX_CHUNK_DISTANCE),
@@ -77,14 +77,14 @@ async fn calls(tx: &Tx<Tenant>, record: &Record) -> Result<Vec<Call>> {
         chunks.filter(Column::ProjectId.eq(record.project_id)).order_by_asc(Column::Id).limit(MAX_CHUNKS);
     let mut calls = Vec::new();
     for chunk in chunks.all().await? {
-        calls.extend(trace::open(&chunk.calls)?.calls);
+        calls.extend(trace::unpack(&chunk.calls)?.spans);
     }
     Ok(calls)
 }
 
 pub(super) fn build(record: &Record, tree: &Tree, limits: &Limits) -> Evidence {
     let root = tree.find(&record.call_id);
-    let below = root.map_or(0..0, |root| tree.below(root));
+    let below = root.map_or(0..0, |root| tree.subtree(root));
     let diagnosis = root.map(|root| diagnose(tree, root, limits));
     let findings = match (&record.findings, &diagnosis) {
         (None, Some(diagnosis)) => diagnosis.findings.clone(),
@@ -94,7 +94,7 @@ pub(super) fn build(record: &Record, tree: &Tree, limits: &Limits) -> Evidence {
     let (mut functions, mut calls) = (HashSet::new(), HashSet::new());
     let mut sums: HashMap<String, (u64, u64, u64)> = HashMap::new();
     for index in below.clone() {
-        let call = &tree.calls()[index];
+        let call = &tree.spans()[index];
         let key = call.function.key();
         calls.insert(call.id.clone());
         functions.insert(call.function.name.clone());
@@ -156,14 +156,14 @@ fn slow_functions(sums: HashMap<String, (u64, u64, u64)>) -> Vec<Value> {
 
 fn slowest_calls(tree: &Tree, below: std::ops::Range<usize>) -> Vec<Value> {
     let mut indices: Vec<usize> = below.collect();
-    indices.sort_by_key(|&index| (std::cmp::Reverse(tree.calls()[index].duration_ns), index));
+    indices.sort_by_key(|&index| (std::cmp::Reverse(tree.spans()[index].duration_ns), index));
     indices.truncate(MAX_LISTED);
     let rows = indices.into_iter().map(|index| {
-        let call = &tree.calls()[index];
-        let caller = tree.nodes()[index].parent.map(|parent| short(&tree.calls()[parent].function.key()));
+        let call = &tree.spans()[index];
+        let caller = tree.nodes()[index].parent.map(|parent| short(&tree.spans()[parent].function.key()));
         let statement = call.detail.as_ref().and_then(|detail| detail.statement.as_deref());
         json!({
-            "call_id": short(&call.id), "function": short(&call.function.key()), "caller": caller, "work": call.work,
+            "call_id": short(&call.id), "function": short(&call.function.key()), "caller": caller, "work": call.kind,
             "statement": statement.map(short), "duration": seconds(call.duration_ns),
             "raised": call.exception.is_some(),
         })

@@ -1,54 +1,54 @@
-//! Calls of a trace, packed.
+//! Stored trace chunks.
 
 use loam_kernel::{CallTreeId, ProjectId, TenantId};
 use sea_orm::entity::prelude::*;
 
-/// Some calls of a trace.
+/// Spans of a trace, packed.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-#[sea_orm(table_name = "call_trees", comment = "calls of traces, packed; a trace is all its rows together")]
+#[sea_orm(table_name = "call_trees", comment = "packed spans of traces; a trace consists of all its rows")]
 pub struct Model {
     /// The tenant.
     #[sea_orm(primary_key, auto_increment = false)]
     pub tenant_id: TenantId,
-    /// The row.
+    /// The id.
     #[sea_orm(
         primary_key,
         auto_increment = false,
-        comment = "of the moment its first call began; the rest a hash of what it holds"
+        comment = "UUIDv7 with the start of the first span; the rest is a hash of the content"
     )]
     pub id: CallTreeId,
-    /// The application.
-    #[sea_orm(comment = "application")]
+    /// The project.
+    #[sea_orm(comment = "project")]
     pub project_id: ProjectId,
-    /// The trace.
-    #[sea_orm(column_type = "Text", comment = "trace")]
+    /// The trace id.
+    #[sea_orm(column_type = "Text", comment = "trace id")]
     pub trace_id: String,
-    /// The calls.
-    #[sea_orm(column_type = "Blob", comment = "the calls, packed")]
+    /// The packed spans.
+    #[sea_orm(column_type = "Blob", comment = "packed spans")]
     pub calls: Vec<u8>,
-    /// How many.
-    #[sea_orm(comment = "how many")]
+    /// Number of spans.
+    #[sea_orm(comment = "number of spans")]
     pub call_count: i64,
-    /// Whether the trace was quiet.
-    #[sea_orm(comment = "the trace was quiet, and its parts are one")]
+    /// Whether the trace was complete or idle, and its chunks have been merged.
+    #[sea_orm(comment = "the trace was complete or idle, and its chunks have been merged")]
     pub is_final: bool,
-    /// When the first began.
-    #[sea_orm(comment = "when the first of them began")]
+    /// Start of the first span.
+    #[sea_orm(comment = "start of the first span")]
     pub started_at: DateTimeUtc,
-    /// When the last ended.
-    #[sea_orm(comment = "when the last of them ended")]
+    /// End of the last span.
+    #[sea_orm(comment = "end of the last span")]
     pub ended_at: DateTimeUtc,
-    /// When it was written.
-    #[sea_orm(comment = "when it was written")]
+    /// Time of insertion.
+    #[sea_orm(comment = "time of insertion")]
     pub created_at: DateTimeUtc,
-    /// When it was last changed.
-    #[sea_orm(comment = "when it was last changed")]
+    /// Time of the last change.
+    #[sea_orm(comment = "time of the last change")]
     pub updated_at: DateTimeUtc,
 }
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// No other entity is reached from here.
+/// No relations.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

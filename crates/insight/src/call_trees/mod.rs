@@ -1,4 +1,4 @@
-//! Calls of traces, packed.
+//! Stored trace chunks.
 
 pub mod entity;
 
@@ -6,7 +6,7 @@ use loam_db::{Bulk, Column, OnConflict};
 
 use entity::Model;
 
-/// Rows to be written; what is there already takes the new values.
+/// Upserts rows: existing rows take the new values.
 pub(crate) fn rows(mut rows: Vec<Model>) -> Bulk {
     let columns = vec![
         ("tenant_id", Column::Uuid(rows.iter().map(|row| Some(row.tenant_id.0)).collect())),

@@ -1,4 +1,4 @@
-//! Calls of functions, as they are read from packed trees.
+//! Function calls: the spans of stored traces, as the API shows them.
 
 mod load;
 pub mod routes;

@@ -1,4 +1,4 @@
-//! Reading calls.
+//! Listing function calls.
 
 use axum::Json as Answer;
 use axum::extract::State;
@@ -12,46 +12,46 @@ use uuid::Uuid;
 use super::view::FunctionCallView;
 use crate::Insight;
 
-/// Which calls to list: those of a trace, or of one record.
+/// Filters of function calls. Either `trace_id` or `record_id` is required.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct FunctionCallFilter {
-    /// The calls of this trace.
+    /// Trace ID.
     pub trace_id: Option<String>,
-    /// The calls of this record.
+    /// Performance record ID.
     pub record_id: Option<PerformanceRecordId>,
-    /// Only calls of this project; with `trace_id`.
+    /// Project ID. Only with `trace_id`.
     pub project_id: Option<ProjectId>,
 }
 
 impl Insight {
-    /// Calls of a trace or a record: each after the one that made it, otherwise by time.
+    /// The calls of a trace or a record in depth-first order; siblings by start time.
     pub async fn list_function_calls(
         &self,
         scope: &Scope,
         filter: FunctionCallFilter,
         page: &PageQuery,
     ) -> Result<Page<FunctionCallView>> {
-        let (kept, root) = match (filter.trace_id, filter.record_id) {
+        let (stored, root) = match (filter.trace_id, filter.record_id) {
             (Some(trace_id), None) => {
                 let tx = self.0.db.read(scope).await?;
-                let kept = self.trace(&tx, &trace_id, filter.project_id, None).await?;
-                (kept.map(|kept| (trace_id, kept)), None)
+                let stored = self.trace(&tx, &trace_id, filter.project_id, None).await?;
+                (stored.map(|stored| (trace_id, stored)), None)
             }
             (None, Some(id)) if filter.project_id.is_none() => {
-                let (record, kept) = self.record_with_calls(scope, id).await?;
-                let root = kept.as_ref().map(|(_, root)| *root);
-                (kept.map(|(kept, _)| (record.trace_id, kept)), root)
+                let (record, stored) = self.record_with_calls(scope, id).await?;
+                let root = stored.as_ref().map(|(_, root)| *root);
+                (stored.map(|(stored, _)| (record.trace_id, stored)), root)
             }
-            (None, Some(_)) => return Err(Error::invalid("project_id", "goes with `trace_id` alone")),
-            _ => return Err(Error::invalid("trace_id", "name either a `trace_id` or a `record_id`")),
+            (None, Some(_)) => return Err(Error::invalid("project_id", "is only allowed with `trace_id`")),
+            _ => return Err(Error::invalid("trace_id", "give either `trace_id` or `record_id`")),
         };
         let (limit, place) = (page.limit()?, page.place()?);
         let at = |call: &FunctionCallView| (i64::try_from(call.order()).ok(), Uuid::nil());
-        let Some((trace_id, kept)) = kept else { return Ok(Page::around(Vec::new(), limit, place, at)) };
-        let all = root.map_or(0..kept.tree.calls().len(), |root| kept.tree.below(root));
+        let Some((trace_id, stored)) = stored else { return Ok(Page::around(Vec::new(), limit, place, at)) };
+        let all = root.map_or(0..stored.tree.spans().len(), |root| stored.tree.subtree(root));
         let view = |order: usize| {
-            FunctionCallView::of((&kept.tree, kept.created_at), &trace_id, root, all.start + order)
+            FunctionCallView::of((&stored.tree, stored.created_at), &trace_id, root, all.start + order)
         };
         let some = usize::try_from(limit).unwrap_or(usize::MAX).saturating_add(1);
         let rows: Vec<FunctionCallView> = match place {
@@ -72,7 +72,7 @@ pub(crate) fn router(insight: Insight) -> OpenApiRouter {
     OpenApiRouter::new().routes(routes!(list)).with_state(insight)
 }
 
-/// The calls of a trace (`trace_id`) or of one record (`record_id`), each after the one that made it.
+/// Lists the calls of a trace (`trace_id`) or of one record (`record_id`) in depth-first order.
 #[utoipa::path(
     get, path = "/api/v1/function_calls", tag = "performance_records", operation_id = "function_calls_list",
     params(FunctionCallFilter, PageQuery),

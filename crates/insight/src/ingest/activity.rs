@@ -1,4 +1,4 @@
-//! When projects last sent something: noted in memory as it comes, written down once a minute at most.
+//! The time of each project's last telemetry: kept in memory, and written to the database at most once a minute.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -10,27 +10,27 @@ use tokio_util::sync::CancellationToken;
 
 use crate::service::Insight;
 
-/// How often it is looked for what to write.
-const LOOK: Duration = Duration::from_secs(1);
-/// Microseconds between two writes of one project.
-const EVERY: i64 = 60_000_000;
-/// Projects noted at most.
-const MAX: usize = 100_000;
+/// How often due writes are looked for.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// Microseconds between two writes of the same project.
+const WRITE_INTERVAL_US: i64 = 60_000_000;
+/// Projects in memory above which those already written are dropped.
+const MAX_PROJECTS: usize = 100_000;
 
-/// When each project was heard of, and what of that is written, in microseconds since 1970.
+/// For each project, when it last sent telemetry and which time was last written, in microseconds since 1970.
 #[derive(Default)]
 pub(crate) struct Activity(Mutex<HashMap<(TenantId, ProjectId), (i64, i64)>>);
 
 impl Activity {
-    pub(super) fn note(&self, tenant: TenantId, project: ProjectId, now: DateTime<Utc>) {
+    pub(super) fn record(&self, tenant: TenantId, project: ProjectId, now: DateTime<Utc>) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.len() >= MAX {
+        if all.len() >= MAX_PROJECTS {
             all.retain(|_, (seen, written)| seen > written);
         }
         all.entry((tenant, project)).or_default().0 = now.timestamp_micros();
     }
 
-    /// What is due, which counts as written from now on.
+    /// The projects whose time is due for writing. They are marked as written.
     fn due(&self, now: i64, every: i64) -> Vec<(TenantId, ProjectId, i64)> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut due = Vec::new();
@@ -45,10 +45,10 @@ impl Activity {
 }
 
 impl Insight {
-    /// Writes down when projects last sent something, until it is told to stop.
-    pub async fn watch_activity(self, stop: CancellationToken) {
-        while stop.run_until_cancelled(tokio::time::sleep(LOOK)).await.is_some() {
-            self.write_activity(EVERY).await;
+    /// Writes the time of each project's last telemetry periodically, until it is stopped.
+    pub async fn write_activity_periodically(self, stop: CancellationToken) {
+        while stop.run_until_cancelled(tokio::time::sleep(POLL_INTERVAL)).await.is_some() {
+            self.write_activity(WRITE_INTERVAL_US).await;
         }
         self.write_activity(0).await;
     }
@@ -59,7 +59,7 @@ impl Insight {
             return;
         }
         if let Err(e) = self.0.identity.write_activity(&due).await {
-            tracing::debug!(error = %e, "cannot write when projects last sent something; the next minute will");
+            tracing::debug!(error = %e, "cannot write when projects last sent telemetry; retrying with the next write");
         }
     }
 }
@@ -71,20 +71,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_project_is_written_down_once_a_minute_however_much_it_sends() {
+    fn activity_is_written_at_most_once_a_minute() {
         let (activity, clock) = (Activity::default(), Clock::system());
         let (tenant, project): (TenantId, ProjectId) = (clock.id(), clock.id());
         let at = |second: i64| DateTime::from_timestamp(1_800_000_000 + second, 0).unwrap();
-        let due = |second| activity.due(at(second).timestamp_micros(), EVERY).len();
-        activity.note(tenant, project, at(0));
+        let due = |second| activity.due(at(second).timestamp_micros(), WRITE_INTERVAL_US).len();
+        activity.record(tenant, project, at(0));
         assert_eq!((due(1), due(2)), (1, 0));
-        activity.note(tenant, project, at(5));
+        activity.record(tenant, project, at(5));
         assert_eq!((due(6), due(61), due(62)), (0, 1, 0));
-        activity.note(tenant, project, at(63));
+        activity.record(tenant, project, at(63));
         assert_eq!(
             activity.due(at(64).timestamp_micros(), 0).len(),
             1,
-            "the last before a stop is written at once"
+            "pending times are written at shutdown"
         );
     }
 }

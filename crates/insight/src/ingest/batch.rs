@@ -1,4 +1,4 @@
-//! A batch cut into its records, each of which stands for itself.
+//! Splits a batch into records, which are decoded independently of each other.
 
 use loam_kernel::{Error, Kind, Result};
 use rmp_serde::decode::ReadRefReader;
@@ -6,24 +6,24 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::fault::Fault;
 use super::msgpack;
+use super::record_error::RecordError;
 use super::wire::Record;
 use crate::trace::{Environment, VersionInfo};
 
-/// The depth to which MessagePack is read.
+/// Maximum nesting depth of MessagePack.
 const MAX_DEPTH: usize = 128;
 
 type Unpacker<'a> = rmp_serde::Deserializer<ReadRefReader<'a, [u8]>>;
 
-/// What a body is written in.
+/// The format of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
     Json,
     MessagePack,
 }
 
-/// What holds for the records of a batch that don't say otherwise.
+/// Values that apply to the records of a batch that don't set their own.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Defaults {
@@ -32,7 +32,7 @@ pub(super) struct Defaults {
     pub(super) environment: Option<Environment>,
 }
 
-/// A batch whose records have not been read yet.
+/// A batch whose records are not decoded yet.
 #[derive(Debug)]
 pub(super) struct Batch<'a> {
     pub(super) format: Format,
@@ -54,26 +54,26 @@ struct Envelope<'a> {
 }
 
 impl<'a> Batch<'a> {
-    /// Cuts a body into its records.
+    /// Splits a body into records.
     ///
     /// # Errors
-    /// 400 when it is no batch at all.
-    pub(super) fn cut(format: Format, body: &'a [u8]) -> Result<Self> {
+    /// 400 if the body is not a batch.
+    pub(super) fn split(format: Format, body: &'a [u8]) -> Result<Self> {
         match format {
             Format::Json => json(body),
             Format::MessagePack => messagepack(body),
         }
     }
 
-    /// Reads a record.
-    pub(super) fn read(format: Format, bytes: &'a [u8]) -> Result<Record<'a>, Fault> {
+    /// Decodes a record.
+    pub(super) fn parse_record(format: Format, bytes: &'a [u8]) -> Result<Record<'a>, RecordError> {
         let is_object = match format {
             Format::Json => bytes.first() == Some(&b'{'),
             Format::MessagePack => msgpack::map(bytes).is_some(),
         };
-        // a struct can also be read from an array, whose items would be taken for its fields in order
+        // serde also deserializes structs from arrays, whose items would be assigned to the fields in order
         if !is_object {
-            return Err(Fault {
+            return Err(RecordError {
                 code: "invalid_record",
                 message: "must be an object".to_owned(),
                 param: None,
@@ -81,16 +81,17 @@ impl<'a> Batch<'a> {
         }
         match format {
             Format::Json => serde_json::from_slice(bytes).map_err(|_| {
-                // where, is only looked for when something is wrong
+                // the error path is expensive, so it is only computed for invalid records
                 let json = &mut serde_json::Deserializer::from_slice(bytes);
-                place(serde_path_to_error::deserialize::<_, Record<'_>>(json))
+                path_error(serde_path_to_error::deserialize::<_, Record<'_>>(json))
             }),
-            Format::MessagePack => unpack(bytes)
-                .map_err(|_| place(serde_path_to_error::deserialize::<_, Record<'_>>(&mut unpacker(bytes)))),
+            Format::MessagePack => unpack(bytes).map_err(|_| {
+                path_error(serde_path_to_error::deserialize::<_, Record<'_>>(&mut unpacker(bytes)))
+            }),
         }
     }
 
-    /// A record as a document that stands for itself, with what the batch said for all.
+    /// A record as a self-contained document, with the defaults of the batch.
     pub(super) fn document(&self, bytes: &[u8]) -> Option<Value> {
         let mut document: Value = match self.format {
             Format::Json => serde_json::from_slice(bytes).ok()?,
@@ -104,7 +105,10 @@ impl<'a> Batch<'a> {
                     "version_info",
                     version_info.as_ref().and_then(|version| serde_json::to_value(version).ok()),
                 ),
-                ("environment", environment.as_ref().and_then(|place| serde_json::to_value(place).ok())),
+                (
+                    "environment",
+                    environment.as_ref().and_then(|environment| serde_json::to_value(environment).ok()),
+                ),
             ];
             for (name, value) in shared {
                 if let Some(value) = value {
@@ -120,26 +124,26 @@ fn unpack<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, rmp_serde::decod
     T::deserialize(&mut unpacker(bytes))
 }
 
-/// As deep as JSON may be read: beyond that a body could use up the stack.
+/// Limits the depth as for JSON: unlimited nesting could overflow the stack.
 fn unpacker(bytes: &[u8]) -> Unpacker<'_> {
     let mut unpacker = rmp_serde::Deserializer::from_read_ref(bytes);
     unpacker.set_max_depth(MAX_DEPTH);
     unpacker
 }
 
-fn place<T, E: std::fmt::Display>(read: Result<T, serde_path_to_error::Error<E>>) -> Fault {
+fn path_error<T, E: std::fmt::Display>(read: Result<T, serde_path_to_error::Error<E>>) -> RecordError {
     match read {
-        Err(e) => Fault::unreadable(e.path(), &e.inner().to_string()),
-        Ok(_) => Fault { code: "invalid_record", message: "can't be read".to_owned(), param: None },
+        Err(e) => RecordError::unreadable(e.path(), &e.inner().to_string()),
+        Ok(_) => RecordError { code: "invalid_record", message: "can't be read".to_owned(), param: None },
     }
 }
 
 fn json(body: &[u8]) -> Result<Batch<'_>> {
-    let said = |e: serde_json::Error| malformed(&e.to_string());
+    let message = |e: serde_json::Error| malformed(&e.to_string());
     if body.trim_ascii_start().first() != Some(&b'{') {
         return Err(malformed("the body must be an object with `records`"));
     }
-    let envelope: Envelope<'_> = serde_json::from_slice(body).map_err(said)?;
+    let envelope: Envelope<'_> = serde_json::from_slice(body).map_err(message)?;
     let Envelope { service, version_info, environment, records } = envelope;
     Ok(Batch {
         format: Format::Json,
@@ -149,30 +153,30 @@ fn json(body: &[u8]) -> Result<Batch<'_>> {
 }
 
 fn messagepack(body: &[u8]) -> Result<Batch<'_>> {
-    let broken = || malformed("the body is not whole MessagePack");
-    let (_, rest) = msgpack::value(body).ok_or_else(broken)?;
+    let incomplete = || malformed("the body is not complete MessagePack");
+    let (_, rest) = msgpack::value(body).ok_or_else(incomplete)?;
     if !rest.is_empty() {
-        return Err(malformed("the body goes on after its MessagePack"));
+        return Err(malformed("there is data after the MessagePack value"));
     }
     let (pairs, mut rest) =
         msgpack::map(body).ok_or_else(|| malformed("the body must be a map with `records`"))?;
     let mut batch = Batch { format: Format::MessagePack, defaults: Defaults::default(), records: Vec::new() };
     let mut has_records = false;
     for _ in 0..pairs {
-        let (name, after) = msgpack::value(rest).ok_or_else(broken)?;
-        let (value, after) = msgpack::value(after).ok_or_else(broken)?;
+        let (name, after) = msgpack::value(rest).ok_or_else(incomplete)?;
+        let (value, after) = msgpack::value(after).ok_or_else(incomplete)?;
         rest = after;
-        let said = |e: rmp_serde::decode::Error| malformed(&e.to_string());
-        match unpack::<&str>(name).map_err(said)? {
-            "service" => batch.defaults.service = unpack(value).map_err(said)?,
-            "version_info" => batch.defaults.version_info = unpack(value).map_err(said)?,
-            "environment" => batch.defaults.environment = unpack(value).map_err(said)?,
+        let message = |e: rmp_serde::decode::Error| malformed(&e.to_string());
+        match unpack::<&str>(name).map_err(message)? {
+            "service" => batch.defaults.service = unpack(value).map_err(message)?,
+            "version_info" => batch.defaults.version_info = unpack(value).map_err(message)?,
+            "environment" => batch.defaults.environment = unpack(value).map_err(message)?,
             "records" => {
                 has_records = true;
                 let (count, mut items) =
                     msgpack::array(value).ok_or_else(|| malformed("`records` must be an array"))?;
                 for _ in 0..count {
-                    let (record, after) = msgpack::value(items).ok_or_else(broken)?;
+                    let (record, after) = msgpack::value(items).ok_or_else(incomplete)?;
                     items = after;
                     batch.records.push(record);
                 }
@@ -183,8 +187,8 @@ fn messagepack(body: &[u8]) -> Result<Batch<'_>> {
     if has_records { Ok(batch) } else { Err(malformed("missing field `records`")) }
 }
 
-fn malformed(said: &str) -> Error {
-    let mut said = said.to_owned();
-    said.truncate(said.floor_char_boundary(300));
-    Error::new(Kind::Invalid, "invalid_batch", format!("the body is not a batch of records: {said}"))
+fn malformed(message: &str) -> Error {
+    let mut message = message.to_owned();
+    message.truncate(message.floor_char_boundary(300));
+    Error::new(Kind::Invalid, "invalid_batch", format!("the body is not a batch of records: {message}"))
 }

@@ -1,4 +1,4 @@
-//! The body of what applications send: read, unpacked, both no further than is taken.
+//! Request bodies of telemetry: read and decompressed, both within limits.
 
 use std::io::{self, Read};
 
@@ -9,30 +9,30 @@ use loam_kernel::{Error, Kind, Result};
 use zstd::stream::raw::DParameter;
 use zstd::stream::read::Decoder;
 
-/// The largest window that a zstd body may want, as a power of two: 8 MiB, what every decoder must have.
-const ZSTD_WINDOW: u32 = 23;
+/// The maximum window size of a zstd body, as a power of two: 8 MiB, which every decoder must support (RFC 8878).
+const ZSTD_WINDOW_LOG: u32 = 23;
 
-/// How a body is packed.
+/// The `Content-Encoding` of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Packed {
-    Not,
+pub(crate) enum ContentEncoding {
+    Identity,
     Gzip,
     Zstd,
 }
 
-impl Packed {
-    /// How a request says that its body is packed.
+impl ContentEncoding {
+    /// Reads the header `Content-Encoding`.
     ///
     /// # Errors
-    /// 415 when that is not known here.
+    /// 415 if the encoding is not supported.
     pub(crate) fn of(headers: &HeaderMap) -> Result<Self> {
-        let Some(value) = headers.get(header::CONTENT_ENCODING) else { return Ok(Self::Not) };
+        let Some(value) = headers.get(header::CONTENT_ENCODING) else { return Ok(Self::Identity) };
         match value.to_str().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
-            "" | "identity" => Ok(Self::Not),
+            "" | "identity" => Ok(Self::Identity),
             "gzip" | "x-gzip" => Ok(Self::Gzip),
             "zstd" => Ok(Self::Zstd),
             _ => {
-                let message = "this encoding is not known here: use gzip or zstd, or none";
+                let message = "unsupported Content-Encoding: use gzip, zstd or none";
                 Err(Error::new(Kind::Invalid, "unsupported_encoding", message)
                     .with_status(415)
                     .with_param("Content-Encoding"))
@@ -40,41 +40,42 @@ impl Packed {
         }
     }
 
-    /// The body, unless it comes to more than `max` bytes: no more than that is ever unpacked.
+    /// Decompresses the body, at most `max` bytes of it.
     ///
     /// # Errors
-    /// 413 `body_too_large`; 400 `invalid_encoding` when it isn't what it says it is.
-    pub(crate) fn open(self, body: Bytes, max: usize) -> Result<Bytes> {
-        let broken = |e: io::Error| {
-            Error::new(
-                Kind::Invalid,
-                "invalid_encoding",
-                "the body is not packed as its Content-Encoding says",
-            )
-            .with_source(e)
+    /// 413 `body_too_large` if there is more; 400 `invalid_encoding` if the body doesn't match its encoding.
+    pub(crate) fn decode(self, body: Bytes, max: usize) -> Result<Bytes> {
+        let invalid = |e: io::Error| {
+            Error::new(Kind::Invalid, "invalid_encoding", "the body does not match its Content-Encoding")
+                .with_source(e)
         };
         match self {
-            Self::Not if body.len() > max => Err(too_large(max)),
-            Self::Not => Ok(body),
-            Self::Gzip => unpack(MultiGzDecoder::new(&*body), body.len(), max, broken),
+            Self::Identity if body.len() > max => Err(too_large(max)),
+            Self::Identity => Ok(body),
+            Self::Gzip => decompress(MultiGzDecoder::new(&*body), body.len(), max, invalid),
             Self::Zstd => {
-                let mut decoder = Decoder::with_buffer(&*body).map_err(broken)?;
-                decoder.set_parameter(DParameter::WindowLogMax(ZSTD_WINDOW)).map_err(broken)?;
-                unpack(decoder, body.len(), max, broken)
+                let mut decoder = Decoder::with_buffer(&*body).map_err(invalid)?;
+                decoder.set_parameter(DParameter::WindowLogMax(ZSTD_WINDOW_LOG)).map_err(invalid)?;
+                decompress(decoder, body.len(), max, invalid)
             }
         }
     }
 }
 
-fn unpack(from: impl Read, packed: usize, max: usize, broken: impl Fn(io::Error) -> Error) -> Result<Bytes> {
-    let mut body = Vec::with_capacity(packed.saturating_mul(4).min(max));
-    // one byte more than is taken tells that there is more
-    from.take(max as u64 + 1).read_to_end(&mut body).map_err(broken)?;
+fn decompress(
+    from: impl Read,
+    compressed_len: usize,
+    max: usize,
+    invalid: impl Fn(io::Error) -> Error,
+) -> Result<Bytes> {
+    let mut body = Vec::with_capacity(compressed_len.saturating_mul(4).min(max));
+    // one byte more than the limit shows that there is more
+    from.take(max as u64 + 1).read_to_end(&mut body).map_err(invalid)?;
     if body.len() > max { Err(too_large(max)) } else { Ok(body.into()) }
 }
 
 pub(super) fn too_large(max: usize) -> Error {
-    let message = format!("the body comes to more than {max} bytes: send fewer records at once");
+    let message = format!("the body is larger than {max} bytes: send fewer records per request");
     Error::new(Kind::TooLarge, "body_too_large", message)
 }
 
@@ -94,41 +95,47 @@ mod tests {
     }
 
     #[test]
-    fn what_is_packed_comes_out_as_it_went_in() {
+    fn compressed_bodies_round_trip() {
         let body = b"loam ".repeat(1_000);
         let zstd: Bytes = zstd::encode_all(&*body, 3).unwrap().into();
-        for (packed, bytes) in
-            [(Packed::Gzip, gzip(&body)), (Packed::Zstd, zstd), (Packed::Not, body.clone().into())]
-        {
-            assert_eq!(packed.open(bytes.clone(), body.len()).unwrap(), body, "{packed:?}");
-            assert_eq!(packed.open(bytes, body.len() - 1).unwrap_err().status(), 413, "{packed:?}");
+        for (encoding, bytes) in [
+            (ContentEncoding::Gzip, gzip(&body)),
+            (ContentEncoding::Zstd, zstd),
+            (ContentEncoding::Identity, body.clone().into()),
+        ] {
+            assert_eq!(encoding.decode(bytes.clone(), body.len()).unwrap(), body, "{encoding:?}");
+            assert_eq!(encoding.decode(bytes, body.len() - 1).unwrap_err().status(), 413, "{encoding:?}");
         }
     }
 
     #[test]
-    fn a_bomb_is_given_up_at_the_limit() {
+    fn a_decompression_bomb_is_rejected_at_the_limit() {
         let zeros = vec![0; 50 << 20];
         let zstd: Bytes = zstd::encode_all(&*zeros, 19).unwrap().into();
-        for (packed, bytes) in [(Packed::Gzip, gzip(&zeros)), (Packed::Zstd, zstd)] {
+        for (encoding, bytes) in [(ContentEncoding::Gzip, gzip(&zeros)), (ContentEncoding::Zstd, zstd)] {
             assert!(bytes.len() < 100_000);
-            assert_eq!(packed.open(bytes, 1 << 20).unwrap_err().code(), "body_too_large", "{packed:?}");
+            assert_eq!(encoding.decode(bytes, 1 << 20).unwrap_err().code(), "body_too_large", "{encoding:?}");
         }
     }
 
     #[test]
-    fn what_is_not_packed_as_it_says_is_refused() {
+    fn a_body_that_does_not_match_its_encoding_is_rejected() {
         let body = gzip(&b"loam ".repeat(1_000));
-        for (packed, bytes) in [
-            (Packed::Gzip, Bytes::from_static(b"plain")),
-            (Packed::Zstd, body.clone()),
-            (Packed::Gzip, body.slice(..body.len() - 20)),
+        for (encoding, bytes) in [
+            (ContentEncoding::Gzip, Bytes::from_static(b"plain")),
+            (ContentEncoding::Zstd, body.clone()),
+            (ContentEncoding::Gzip, body.slice(..body.len() - 20)),
         ] {
-            assert_eq!(packed.open(bytes, 1 << 20).unwrap_err().code(), "invalid_encoding", "{packed:?}");
+            assert_eq!(
+                encoding.decode(bytes, 1 << 20).unwrap_err().code(),
+                "invalid_encoding",
+                "{encoding:?}"
+            );
         }
         let headers = |text: &'static str| {
             HeaderMap::from_iter([(header::CONTENT_ENCODING, http::HeaderValue::from_static(text))])
         };
-        assert_eq!(Packed::of(&headers("br")).unwrap_err().status(), 415);
-        assert_eq!(Packed::of(&headers("GZIP")).unwrap(), Packed::Gzip);
+        assert_eq!(ContentEncoding::of(&headers("br")).unwrap_err().status(), 415);
+        assert_eq!(ContentEncoding::of(&headers("GZIP")).unwrap(), ContentEncoding::Gzip);
     }
 }

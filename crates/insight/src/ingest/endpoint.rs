@@ -1,13 +1,13 @@
-//! What is served, where the framework doesn't say.
+//! The endpoint of a request: the framework's route, or a template derived from the path.
 
-use crate::redact::differs;
+use crate::redact::is_variable;
 
-/// Longer ones are cut.
+/// Maximum length in bytes; longer endpoints are truncated.
 const MAX: usize = 300;
-/// What stands for a part that differs from request to request.
+/// The placeholder for a variable path segment.
 const ID: &str = "{id}";
 
-/// `GET /users/{id}`: what the framework calls the route if it is known, else the path with its ids left out.
+/// `GET /users/{id}`: the framework's route if known, otherwise the path with placeholders for its ids.
 pub(crate) fn endpoint(route: Option<&str>, method: Option<&str>, path: Option<&str>) -> String {
     let route = route.map(str::trim).filter(|route| !route.is_empty());
     let what = match (route, path) {
@@ -22,10 +22,10 @@ pub(crate) fn endpoint(route: Option<&str>, method: Option<&str>, path: Option<&
     })
 }
 
-/// A path with `{id}` for each part that is a number, a UUID, a hash or a token.
+/// The path with `{id}` for each segment that is a number, a UUID, a hash or a token.
 fn template(path: &str) -> String {
     let path = &path[..path.find(['?', '#']).unwrap_or(path.len())];
-    let parts: Vec<&str> = path.split('/').map(|part| if differs(part) { ID } else { part }).collect();
+    let parts: Vec<&str> = path.split('/').map(|part| if is_variable(part) { ID } else { part }).collect();
     parts.join("/")
 }
 
@@ -39,14 +39,14 @@ mod tests {
     use super::endpoint;
 
     #[test]
-    fn a_route_that_the_framework_names_stays_as_it_is() {
+    fn the_route_of_the_framework_is_used_unchanged() {
         assert_eq!(endpoint(Some("/users/<int:id>"), Some("GET"), Some("/users/7")), "GET /users/<int:id>");
         assert_eq!(endpoint(Some("GET /users/{id}"), Some("GET"), None), "GET /users/{id}");
         assert_eq!(endpoint(Some("nightly report"), None, None), "nightly report");
     }
 
     #[test]
-    fn paths_that_differ_by_their_ids_alone_are_one_endpoint() {
+    fn paths_that_differ_only_in_ids_are_one_endpoint() {
         for (path, expected) in [
             ("/api/users/123", "GET /api/users/{id}"),
             ("/api/users/550e8400-e29b-41d4-a716-446655440000/orders?page=2", "GET /api/users/{id}/orders"),

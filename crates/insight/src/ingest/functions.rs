@@ -1,56 +1,60 @@
-//! The functions of a record: calls of one share it.
+//! The functions of a record. Calls of the same function share it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::fault::Fault;
+use super::record_error::RecordError;
 use super::text::Text;
 use super::wire::{CallInfo, FunctionInfo};
 use crate::trace::Function;
 
-/// Longest of names and modules.
+/// Maximum length of names and modules, in bytes.
 const MAX_NAME: usize = 300;
-/// Longest of files.
+/// Maximum length of file paths, in bytes.
 const MAX_FILE: usize = 500;
 
-/// What a function is told apart by.
+/// The identity of a function: name, module, class, file, line.
 type Key<'a> = (&'a str, Option<&'a str>, Option<&'a str>, Option<&'a str>, Option<u32>);
 
 pub(super) struct Functions<'r> {
     listed: Vec<Arc<Function>>,
-    told: HashMap<Key<'r>, Arc<Function>>,
+    by_key: HashMap<Key<'r>, Arc<Function>>,
 }
 
 impl<'r> Functions<'r> {
-    /// Those that the record lists.
-    pub(super) fn of(listed: &'r [FunctionInfo<'_>]) -> Result<Self, Fault> {
+    /// The functions in the record's `functions` list.
+    pub(super) fn of(listed: &'r [FunctionInfo<'_>]) -> Result<Self, RecordError> {
         let mut functions = Vec::with_capacity(listed.len());
-        for (place, told) in listed.iter().enumerate() {
-            if told.name.0.is_empty() {
-                return Err(Fault::invalid(format!("functions[{place}].name"), "must not be empty"));
+        for (index, input) in listed.iter().enumerate() {
+            if input.name.0.is_empty() {
+                return Err(RecordError::invalid(format!("functions[{index}].name"), "must not be empty"));
             }
-            let key = key(&told.name, &told.module, &told.class_name, &told.file_path, told.line_number);
+            let key = key(&input.name, &input.module, &input.class_name, &input.file_path, input.line_number);
             functions.push(function(key));
         }
-        Ok(Self { listed: functions, told: HashMap::new() })
+        Ok(Self { listed: functions, by_key: HashMap::new() })
     }
 
-    /// The function of a call.
-    pub(super) fn of_call(&mut self, place: usize, call: &'r CallInfo<'_>) -> Result<Arc<Function>, Fault> {
-        let at = |field: &str| format!("function_calls[{place}].{field}");
+    /// The function of a call, from its own fields or by index in the list.
+    pub(super) fn of_call(
+        &mut self,
+        index: usize,
+        call: &'r CallInfo<'_>,
+    ) -> Result<Arc<Function>, RecordError> {
+        let at = |field: &str| format!("function_calls[{index}].{field}");
         match (&call.function_name, call.function) {
             (Some(name), _) if !name.0.is_empty() => {
                 let key = key(name, &call.module, &call.class_name, &call.file_path, call.line_number);
-                Ok(self.told.entry(key).or_insert_with(|| function(key)).clone())
+                Ok(self.by_key.entry(key).or_insert_with(|| function(key)).clone())
             }
-            (Some(_), _) => Err(Fault::invalid(at("function_name"), "must not be empty")),
+            (Some(_), _) => Err(RecordError::invalid(at("function_name"), "must not be empty")),
             (None, Some(listed)) => self.listed.get(listed).cloned().ok_or_else(|| {
                 let message =
-                    format!("must be the place of one of the record's {} functions", self.listed.len());
-                Fault::invalid(at("function"), message)
+                    format!("must be the index of one of the record's {} functions", self.listed.len());
+                RecordError::invalid(at("function"), message)
             }),
             (None, None) => {
-                Err(Fault::invalid(at("function_name"), "must say what was called, or `function` must"))
+                Err(RecordError::invalid(at("function_name"), "is required unless `function` is given"))
             }
         }
     }
@@ -63,9 +67,9 @@ fn key<'r>(
     file_path: &'r Option<Text<'_>>,
     line_number: Option<u32>,
 ) -> Key<'r> {
-    let short = |text: &'r Option<Text<'_>>, max| text.as_ref().map(|text| text.cut(max));
+    let short = |text: &'r Option<Text<'_>>, max| text.as_ref().map(|text| text.truncated(max));
     (
-        name.cut(MAX_NAME),
+        name.truncated(MAX_NAME),
         short(module, MAX_NAME),
         short(class_name, MAX_NAME),
         short(file_path, MAX_FILE),

@@ -1,29 +1,29 @@
-//! Taking in what applications send.
+//! Ingest of telemetry in Loam's record format.
 
 mod activity;
 mod batch;
 mod body;
+mod chunk;
 mod endpoint;
-mod fault;
 mod functions;
 mod meter;
 mod msgpack;
-mod part;
+mod record_error;
 pub(crate) mod routes;
-mod sender;
+mod service;
 pub(crate) mod settings;
-mod take;
+mod source;
 #[cfg(test)]
 mod tests;
 mod text;
 mod wire;
 
 pub(crate) use activity::Activity;
-pub(crate) use fault::Fault;
 pub(crate) use meter::Meter;
-pub(crate) use sender::{Sender, named};
+pub(crate) use record_error::RecordError;
+pub(crate) use source::{IngestSource, project_header};
 
-/// Cuts a batch and reads its records, without keeping them; the number of those that were read.
+/// Splits a batch and decodes its records without storing them; returns the number of valid records.
 #[cfg(feature = "fuzzing")]
 pub(crate) fn fuzz(
     bytes: &[u8],
@@ -32,11 +32,11 @@ pub(crate) fn fuzz(
     (tenant, project): (loam_kernel::TenantId, loam_kernel::ProjectId),
 ) -> usize {
     let format = if json { batch::Format::Json } else { batch::Format::MessagePack };
-    let Ok(batch) = batch::Batch::cut(format, bytes) else { return 0 };
-    let context = part::Context { tenant, project, now, max_calls: 1000, defaults: &batch.defaults };
+    let Ok(batch) = batch::Batch::split(format, bytes) else { return 0 };
+    let context = chunk::Context { tenant, project, now, max_calls: 1000, defaults: &batch.defaults };
     let read = |record: &&[u8]| {
         _ = batch.document(record);
-        batch::Batch::read(format, record).and_then(|record| context.part(record)).is_ok()
+        batch::Batch::parse_record(format, record).and_then(|record| context.chunk(record)).is_ok()
     };
     batch.records.iter().filter(|record| read(record)).count()
 }

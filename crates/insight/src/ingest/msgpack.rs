@@ -1,46 +1,46 @@
-//! Where values of MessagePack end, so that a batch can be cut into its records without being read: one that can't be
-//! read then spoils no other.
+//! Finds the boundaries of MessagePack values, so that a batch is split into records without decoding them: an invalid
+//! record doesn't affect the others.
 
-/// The first value of some bytes, and what follows it; none when it isn't whole.
+/// Splits off the first value; `None` if it is incomplete.
 pub(super) fn value(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let mut at = 0;
-    let mut open: u64 = 1;
-    while open > 0 {
-        let (taken, within) = head(bytes.get(at..)?)?;
-        at = at.checked_add(taken)?;
-        // each value within has a byte at least
-        if at > bytes.len() || within > (bytes.len() - at) as u64 {
+    let mut pending: u64 = 1;
+    while pending > 0 {
+        let (length, nested) = header(bytes.get(at..)?)?;
+        at = at.checked_add(length)?;
+        // each nested value takes at least one byte
+        if at > bytes.len() || nested > (bytes.len() - at) as u64 {
             return None;
         }
-        open = open - 1 + within;
+        pending = pending - 1 + nested;
     }
     Some(bytes.split_at(at))
 }
 
-/// The number of pairs of a map, and what follows its head.
+/// The number of pairs of a map, and the bytes after its header.
 pub(super) fn map(bytes: &[u8]) -> Option<(u64, &[u8])> {
-    let (taken, within) = head(bytes)?;
+    let (length, nested) = header(bytes)?;
     let is_map = matches!(bytes[0], 0x80..=0x8f | 0xde | 0xdf);
     is_map.then_some(())?;
-    Some((within / 2, bytes.get(taken..)?))
+    Some((nested / 2, bytes.get(length..)?))
 }
 
-/// The number of items of an array, and what follows its head.
+/// The number of items of an array, and the bytes after its header.
 pub(super) fn array(bytes: &[u8]) -> Option<(u64, &[u8])> {
-    let (taken, within) = head(bytes)?;
+    let (length, nested) = header(bytes)?;
     let is_array = matches!(bytes[0], 0x90..=0x9f | 0xdc | 0xdd);
     is_array.then_some(())?;
-    Some((within, bytes.get(taken..)?))
+    Some((nested, bytes.get(length..)?))
 }
 
-/// Bytes of a value without those within it, and how many are within it.
-fn head(bytes: &[u8]) -> Option<(usize, u64)> {
+/// The size of a value without its nested values, and the number of nested values.
+fn header(bytes: &[u8]) -> Option<(usize, u64)> {
     let first = *bytes.first()?;
     let number = |size: usize| -> Option<u64> {
         bytes.get(1..=size).map(|bytes| bytes.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)))
     };
     let long = |size: usize, more: usize| -> Option<(usize, u64)> {
-        usize::try_from(number(size)?).ok()?.checked_add(1 + size + more).map(|taken| (taken, 0))
+        usize::try_from(number(size)?).ok()?.checked_add(1 + size + more).map(|length| (length, 0))
     };
     match first {
         0x00..=0x7f | 0xe0..=0xff | 0xc0 | 0xc2 | 0xc3 => Some((1, 0)),
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_ends_where_its_writer_ended_it() {
+    fn the_end_of_a_value_is_found() {
         let values = [
             json!(null),
             json!(true),
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_claims_more_than_there_is_is_refused_at_once() {
+    fn lengths_beyond_the_input_are_rejected() {
         for bytes in [
             &[0xdd, 0xff, 0xff, 0xff, 0xff, 0][..],
             &[0xdf, 0xff, 0xff, 0xff, 0xff],
@@ -114,7 +114,7 @@ mod tests {
         ] {
             assert!(value(bytes).is_none(), "{bytes:?}");
         }
-        // open arrays without end
+        // nested arrays that never end
         assert!(value(&[0x91; 100_000]).is_none());
     }
 }

@@ -1,4 +1,4 @@
-//! The routes by which applications send what they do.
+//! The routes by which applications send records.
 
 use axum::Json as Answer;
 use axum::extract::{Request, State};
@@ -12,26 +12,26 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::sender::{Named, Sender, named};
-use super::take::Accepted;
+use super::service::Accepted;
+use super::source::{IngestSource, ProjectSelector, project_header};
 use crate::service::Insight;
 
-/// How an application shall watch itself, as it stands.
+/// The configuration of a monitored application.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct SendingConfig {
     project_id: ProjectId,
-    /// Whether to record and send anything: false also for a project that is not watched for now.
+    /// Whether to record and send telemetry. Also false while the project is not active.
     enabled: bool,
-    /// The share of requests to record, 0 to 1.
+    /// The fraction of requests to record, 0 to 1.
     sampling_rate: f64,
-    /// Whether slow records are analysed by themselves.
+    /// Whether slow records are analysed automatically.
     auto_analysis: bool,
     alert_threshold: AlertThreshold,
-    /// The most records of a batch.
+    /// Maximum number of records in a batch.
     max_records: usize,
-    /// The most calls of a record.
+    /// Maximum number of calls in a record.
     max_calls: usize,
-    /// The largest body as it is sent, in bytes.
+    /// Maximum size of a body as sent, in bytes.
     max_body_bytes: usize,
 }
 
@@ -39,21 +39,22 @@ pub(crate) fn router(insight: Insight) -> OpenApiRouter {
     OpenApiRouter::new().routes(routes!(records)).routes(routes!(config)).with_state(insight)
 }
 
-/// Sends records: requests that an application served, each with its calls. The format is in docs/FORMATS.md. 202 when
-/// all were taken, 207 when some were, 400 when none was. What was taken is durable; what is sent again counts once.
+/// Ingests performance records. A record is a request that the application served, with its calls; docs/FORMATS.md
+/// describes the format. Returns 202 if all records were accepted, 207 if some were, 400 if none was. Accepted records
+/// are durable; duplicates are counted once.
 #[utoipa::path(
     post, path = "/api/v1/ingest/records", tag = "telemetry", operation_id = "ingest_records",
     params(
-        Named,
+        ProjectSelector,
         ("x-loam-project" = Option<ProjectId>, Header),
-        ("Content-Encoding" = Option<String>, Header, description = "gzip or zstd")
+        ("Content-Encoding" = Option<String>, Header, description = "`gzip` or `zstd`.")
     ),
     request_body(content(
         (serde_json::Value = "application/json"),
         (Vec<u8> = "application/msgpack")
     )),
     responses(
-        (status = 202, body = Accepted), (status = 207, body = Accepted, description = "some were not taken"),
+        (status = 202, body = Accepted), (status = 207, body = Accepted, description = "Some records were rejected."),
         (status = "4XX", body = ErrorBody)
     ),
     security(("api_key" = ["telemetry:send"]))
@@ -61,58 +62,61 @@ pub(crate) fn router(insight: Insight) -> OpenApiRouter {
 async fn records(
     State(insight): State<Insight>,
     Caller(scope): Caller,
-    Query(asked): Query<Named>,
+    Query(selector): Query<ProjectSelector>,
     headers: HeaderMap,
     request: Request,
 ) -> ApiResult<(StatusCode, Answer<Accepted>)> {
-    let sender = insight.sender(&scope, asked.project.or(named(&headers)?)).await?;
-    let body = insight.telemetry(&sender, &headers, request.into_body()).await?;
-    let accepted = insight.take(&sender, &headers, body).await?;
+    let ingest_source = insight.ingest_source(&scope, selector.project.or(project_header(&headers)?)).await?;
+    let body = insight.read_body(&ingest_source, &headers, request.into_body()).await?;
+    let accepted = insight.ingest_batch(&ingest_source, &headers, body).await?;
     let status = if accepted.rejected.is_empty() { StatusCode::ACCEPTED } else { StatusCode::MULTI_STATUS };
     Ok((status, Answer(accepted)))
 }
 
-/// How the key's application shall watch itself. With `If-None-Match` 304 while nothing has changed.
+/// Returns the monitoring configuration of the API key's project. With `If-None-Match`, 304 while it is unchanged.
 #[utoipa::path(
     get, path = "/api/v1/ingest/config", tag = "telemetry", operation_id = "ingest_config",
     params(
-        Named,
+        ProjectSelector,
         ("x-loam-project" = Option<ProjectId>, Header),
         ("If-None-Match" = Option<String>, Header)
     ),
     responses(
-        (status = 200, body = SendingConfig), (status = 304, description = "as it was"), (status = "4XX", body = ErrorBody)
+        (status = 200, body = SendingConfig), (status = 304, description = "The configuration is unchanged."), (status = "4XX", body = ErrorBody)
     ),
     security(("api_key" = ["telemetry:send"]))
 )]
 async fn config(
     State(insight): State<Insight>,
     Caller(scope): Caller,
-    Query(asked): Query<Named>,
+    Query(selector): Query<ProjectSelector>,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
-    let sender = insight.any_sender(&scope, asked.project.or(named(&headers)?)).await?;
-    let config = insight.sending_config(&sender);
+    let ingest_source =
+        insight.ingest_source_in_any_state(&scope, selector.project.or(project_header(&headers)?)).await?;
+    let config = insight.sending_config(&ingest_source);
     let bytes = serde_json::to_vec(&config).map_err(loam_kernel::Error::internal)?;
-    // of what is answered, as limits are set elsewhere than the project
+    // a digest of the response, since limits are configured elsewhere than the project
     let digest = <sha2::Sha256 as sha2::Digest>::digest(&bytes);
-    let tag = digest.iter().take(8).fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
-    let tag = format!("\"{tag:016x}\"");
-    let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let same = known.split(',').any(|known| known.trim().trim_start_matches("W/") == tag);
+    let hash = digest.iter().take(8).fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
+    let tag = format!("\"{hash:016x}\"");
+    let if_none_match =
+        headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let is_unchanged =
+        if_none_match.split(',').any(|tag_text| tag_text.trim().trim_start_matches("W/") == tag);
     let tag = HeaderValue::from_str(&tag).map_err(loam_kernel::Error::internal)?;
     let headers =
         [(header::ETAG, tag), (header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"))];
-    Ok(match same {
+    Ok(match is_unchanged {
         true => (StatusCode::NOT_MODIFIED, headers).into_response(),
         false => (headers, Answer(config)).into_response(),
     })
 }
 
 impl Insight {
-    fn sending_config(&self, sender: &Sender) -> SendingConfig {
-        let limits = self.0.ingest.of(sender.tenant);
-        let (project, config) = (&sender.project, &sender.project.config);
+    fn sending_config(&self, ingest_source: &IngestSource) -> SendingConfig {
+        let limits = self.0.ingest.of(ingest_source.tenant);
+        let (project, config) = (&ingest_source.project, &ingest_source.project.config);
         SendingConfig {
             project_id: project.id,
             enabled: config.enabled && project.status == MonitoringStatus::Active,

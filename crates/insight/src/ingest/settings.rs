@@ -1,28 +1,28 @@
-//! Limits of what applications send, which can be set while the server runs, for all or for one tenant.
+//! Limits of record ingest, configurable at runtime, globally or per tenant.
 
 use loam_platform::system_config::ConfigKey;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// How much is taken.
+/// Limits of record ingest.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub struct IngestSettings {
-    /// The largest body as it is sent, in bytes; below what the server takes of any request.
+    /// Maximum size of a body as sent, in bytes; must be below the server's own limit.
     pub max_body_bytes: usize,
-    /// The largest body when it is unpacked, in bytes.
+    /// Maximum size of a decompressed body, in bytes.
     pub max_unpacked_bytes: usize,
-    /// The most records of a batch.
+    /// Maximum number of records in a batch.
     pub max_records: usize,
-    /// The most calls of a record.
+    /// Maximum number of calls in a record.
     pub max_calls: usize,
-    /// Requests that a project may send in a minute to one node; null for as many as it likes.
+    /// Maximum number of requests of a project per minute and node; null for no limit.
     pub requests_per_minute: Option<u64>,
-    /// Unpacked bytes that a project may send in a minute to one node; null for as many as it likes.
+    /// Maximum number of decompressed bytes of a project per minute and node; null for no limit.
     pub bytes_per_minute: Option<u64>,
-    /// How many refused records of a project are kept, the newest.
+    /// Maximum number of rejected records stored per project; the oldest are deleted.
     pub max_rejected: u64,
-    /// How many days they are kept.
+    /// Retention of rejected records in days.
     pub rejected_days: u32,
 }
 
@@ -41,13 +41,13 @@ impl Default for IngestSettings {
     }
 }
 
-/// The key of [`IngestSettings`].
+/// The configuration key of [`IngestSettings`].
 pub const INGEST: ConfigKey<IngestSettings> = ConfigKey::new(
     "insight.ingest",
     "insight",
-    "how much telemetry is taken: bytes of a body as it is sent and unpacked, records of a batch, calls of a record, \
-     requests and unpacked bytes that a project may send in a minute to one node (null: no limit), and how many refused \
-     records of a project are kept, and for how many days",
+    "limits of record ingest: body size as sent and decompressed (bytes), records per batch, calls per record, requests \
+     and decompressed bytes per project, minute and node (null: no limit), and the number and retention (days) of stored \
+     rejected records per project",
     || {
         json!({
             "type": "object", "additionalProperties": false,

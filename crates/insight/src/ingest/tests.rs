@@ -1,35 +1,35 @@
-//! From what is sent to what is kept of it.
+//! Decoding and conversion of records.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use loam_kernel::{Clock, ProjectId, TenantId};
 use serde_json::{Value, json};
 
 use super::batch::{Batch, Defaults, Format};
-use super::fault::Fault;
-use super::part::Context;
-use crate::trace::{Part, Tree, Work};
+use super::chunk::Context;
+use super::record_error::RecordError;
+use crate::trace::{OperationKind, TraceChunk, Tree};
 
 fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(1_800_000_000, 0).unwrap()
 }
 
-fn read_with(format: Format, bytes: &[u8], defaults: &Defaults) -> Result<Part, Fault> {
+fn read_with(format: Format, bytes: &[u8], defaults: &Defaults) -> Result<TraceChunk, RecordError> {
     let clock = Clock::system();
     let (tenant, project): (TenantId, ProjectId) = (clock.id(), clock.id());
     let context = Context { tenant, project, now: now(), max_calls: 5, defaults };
-    Batch::read(format, bytes).and_then(|record| context.part(record))
+    Batch::parse_record(format, bytes).and_then(|record| context.chunk(record))
 }
 
-fn read(record: &Value) -> Result<Part, Fault> {
+fn read(record: &Value) -> Result<TraceChunk, RecordError> {
     read_with(Format::Json, &serde_json::to_vec(record).unwrap(), &Defaults::default())
 }
 
 fn refused(record: &Value) -> (&'static str, String) {
-    let fault = read(record).expect_err("refused");
-    (fault.code, fault.param.unwrap_or_default())
+    let error = read(record).expect_err("refused");
+    (error.code, error.param.unwrap_or_default())
 }
 
-/// The smallest record, with more fields.
+/// The smallest valid record, with more fields.
 fn record(more: Value) -> Value {
     let mut record = json!({ "trace_id": "t-1", "timestamp": 1_800_000_000, "performance_metrics": { "total_duration": 0.5 } });
     let fields = record.as_object_mut().unwrap();
@@ -42,8 +42,8 @@ fn with_calls(calls: Value) -> Value {
 }
 
 #[test]
-fn a_whole_record_comes_in_as_the_design_has_it() {
-    let part = read(&json!({
+fn a_complete_record_is_converted() {
+    let chunk = read(&json!({
         "id": "r-1", "trace_id": "4BF92F3577B34DA6A3CE929D0E0E4736", "parent_call_id": "caller", "service": "shop",
         "timestamp": "2027-01-15T08:00:00Z",
         "request_info": {
@@ -67,31 +67,40 @@ fn a_whole_record_comes_in_as_the_design_has_it() {
         }]
     }))
     .unwrap();
-    assert_eq!(part.trace_id, "4bf92f3577b34da6a3ce929d0e0e4736");
-    let entry = &part.entries[0];
+    assert_eq!(chunk.trace_id, "4bf92f3577b34da6a3ce929d0e0e4736");
+    let server_span = &chunk.server_spans[0];
     assert_eq!(
-        (entry.call_id.as_str(), entry.endpoint.as_str(), entry.is_error),
+        (server_span.call_id.as_str(), server_span.endpoint.as_str(), server_span.is_error),
         ("r-1", "GET /api/users/{id}", true)
     );
-    assert_eq!(entry.request.path.as_deref(), Some("/api/users/123"));
-    assert_eq!(json!(entry.request.query_params), json!({ "page": 2, "token": "[redacted]" }));
-    assert_eq!(json!(entry.request.headers), json!({ "Cookie": "[redacted]", "accept": "*/*" }));
-    assert_eq!((entry.measured.memory_peak, entry.measured.memory_delta), (Some(64 << 20), Some(512 << 10)));
-    assert_eq!((entry.measured.query_ns, entry.measured.cache_misses), (Some(100_000_000), Some(2)));
-    assert_eq!(entry.version.key(), "1.2");
-    let [root, call] = &part.calls[..] else { panic!("a root and a call") };
-    assert_eq!((root.id.as_str(), root.parent.as_deref(), root.work), ("r-1", Some("caller"), Work::Request));
-    assert_eq!((root.start_ns, root.duration_ns), (1_800_000_000_000_000_000, 250_000_000));
-    assert_eq!((call.parent.as_deref(), call.work), (Some("r-1"), Work::Database));
+    assert_eq!(server_span.request.path.as_deref(), Some("/api/users/123"));
+    assert_eq!(json!(server_span.request.query_params), json!({ "page": 2, "token": "[redacted]" }));
+    assert_eq!(json!(server_span.request.headers), json!({ "Cookie": "[redacted]", "accept": "*/*" }));
     assert_eq!(
-        (call.start_ns - root.start_ns, call.function.key().as_str()),
+        (server_span.measured.memory_peak, server_span.measured.memory_delta),
+        (Some(64 << 20), Some(512 << 10))
+    );
+    assert_eq!(
+        (server_span.measured.query_ns, server_span.measured.cache_misses),
+        (Some(100_000_000), Some(2))
+    );
+    assert_eq!(server_span.version.key(), "1.2");
+    let [root, span] = &chunk.spans[..] else { panic!("a root and a call") };
+    assert_eq!(
+        (root.id.as_str(), root.parent.as_deref(), root.kind),
+        ("r-1", Some("caller"), OperationKind::Request)
+    );
+    assert_eq!((root.start_ns, root.duration_ns), (1_800_000_000_000_000_000, 250_000_000));
+    assert_eq!((span.parent.as_deref(), span.kind), (Some("r-1"), OperationKind::Database));
+    assert_eq!(
+        (span.start_ns - root.start_ns, span.function.key().as_str()),
         (50_000_000, "app.users.Users.load")
     );
-    assert_eq!(call.detail.as_ref().unwrap().statement.as_deref(), Some("SELECT * FROM u WHERE id = ?"));
+    assert_eq!(span.detail.as_ref().unwrap().statement.as_deref(), Some("SELECT * FROM u WHERE id = ?"));
 }
 
 #[test]
-fn messagepack_says_the_same_as_json() {
+fn messagepack_and_json_are_equivalent() {
     let mut record = with_calls(json!([
         { "call_id": "a", "function": 0, "start_offset": 0.125, "duration": 0.25, "detail": { "system": "redis", "statement": "GET user:7", "hit": true } }
     ]));
@@ -99,55 +108,58 @@ fn messagepack_says_the_same_as_json() {
     record["request_info"] =
         json!({ "headers": { "host": "h" }, "query_params": { "a": [1, null, { "b": 1.5 }] } });
     record["version_info"] = json!({ "deploy_time": "2027-01-01T00:00:00Z" });
-    let mut parts = [
+    let mut chunks = [
         read(&record).unwrap(),
         read_with(Format::MessagePack, &rmp_serde::to_vec_named(&record).unwrap(), &Defaults::default())
             .unwrap(),
     ];
-    let project = parts[0].project;
-    let tenant = parts[0].tenant;
-    (parts[1].project, parts[1].tenant) = (project, tenant);
-    assert_eq!(parts[0], parts[1]);
-    assert_eq!(parts[0].calls[1].detail.as_ref().unwrap().statement.as_deref(), Some("GET user:?"));
+    let project = chunks[0].project;
+    let tenant = chunks[0].tenant;
+    (chunks[1].project, chunks[1].tenant) = (project, tenant);
+    assert_eq!(chunks[0], chunks[1]);
+    assert_eq!(chunks[0].spans[1].detail.as_ref().unwrap().statement.as_deref(), Some("GET user:?"));
 }
 
 #[test]
-fn every_call_hangs_below_the_record() {
+fn every_call_is_a_descendant_of_the_record() {
     let call = |id: &str, parent: Option<&str>| json!({ "call_id": id, "parent_call_id": parent, "function_name": "f", "start_offset": 0, "duration": 0.1 });
-    let part = read(&with_calls(json!([
+    let chunk = read(&with_calls(json!([
         call("b", Some("a")),
         call("a", None),
         call("c", Some("gone")),
         call("d", Some("d"))
     ])))
     .unwrap();
-    let tree = Tree::new(part.calls.clone());
+    let tree = Tree::new(chunk.spans.clone());
     let root = tree.find("r").unwrap();
-    assert_eq!((tree.roots().len(), tree.below(root).len()), (1, 5));
+    assert_eq!((tree.roots().len(), tree.subtree(root).len()), (1, 5));
     assert_eq!(tree.nodes()[tree.find("b").unwrap()].depth, 2);
-    // a call may be the record itself
-    let part = read(&with_calls(json!([call("r", None), call("a", Some("r"))]))).unwrap();
+    // a call can stand for the record itself
+    let chunk = read(&with_calls(json!([call("r", None), call("a", Some("r"))]))).unwrap();
     assert_eq!(
-        (part.calls.len(), part.calls[0].work, part.calls[0].duration_ns),
-        (2, Work::Request, 100_000_000)
+        (chunk.spans.len(), chunk.spans[0].kind, chunk.spans[0].duration_ns),
+        (2, OperationKind::Request, 100_000_000)
     );
 }
 
 #[test]
-fn what_all_records_of_a_batch_have_in_common_is_said_once() {
+fn defaults_of_a_batch_apply_to_its_records() {
     let defaults: Defaults =
         serde_json::from_value(json!({ "service": "shop", "version_info": { "app_version": "7" } })).unwrap();
     let read = |record: Value| {
-        read_with(Format::Json, &serde_json::to_vec(&record).unwrap(), &defaults).unwrap().entries.remove(0)
+        read_with(Format::Json, &serde_json::to_vec(&record).unwrap(), &defaults)
+            .unwrap()
+            .server_spans
+            .remove(0)
     };
-    let entry = read(record(json!({})));
-    assert_eq!((entry.service.as_deref(), entry.version.key()), (Some("shop"), "7"));
-    let entry = read(record(json!({ "service": "own", "version_info": { "git_commit": "c" } })));
-    assert_eq!((entry.service.as_deref(), entry.version.key()), (Some("own"), "c"));
+    let server_span = read(record(json!({})));
+    assert_eq!((server_span.service.as_deref(), server_span.version.key()), (Some("shop"), "7"));
+    let server_span = read(record(json!({ "service": "own", "version_info": { "git_commit": "c" } })));
+    assert_eq!((server_span.service.as_deref(), server_span.version.key()), (Some("own"), "c"));
 }
 
 #[test]
-fn a_fault_is_named_with_its_place() {
+fn errors_name_the_invalid_field() {
     let call = |more: Value| {
         let mut call = json!({ "call_id": "a", "function_name": "f", "start_offset": 0, "duration": 0.1 });
         more.as_object()
@@ -193,31 +205,31 @@ fn a_fault_is_named_with_its_place() {
 }
 
 #[test]
-fn what_only_describes_is_cut_rather_than_refused() {
-    let part = read(&record(json!({
+fn descriptive_values_are_truncated() {
+    let chunk = read(&record(json!({
         "endpoint": format!("/{}", "ä".repeat(1_000)), "service": "s".repeat(1_000), "exception_info": "E".repeat(10_000),
         "request_info": { "method": "GET", "path": format!("/{}", "x ".repeat(3_000)), "headers": { "a": "b".repeat(5_000), "c": vec!["d"; 1_000] } }
     })))
     .unwrap();
-    let entry = &part.entries[0];
-    assert!(entry.endpoint.len() <= 300 && entry.service.as_ref().unwrap().len() == 200);
-    assert!(part.calls[0].exception.as_ref().unwrap().len() == 4_000 && entry.is_error);
-    assert_eq!(entry.request.headers["a"].as_str().unwrap().len(), 2_000);
-    assert_eq!(entry.request.headers["c"].as_str().unwrap().len(), 2_000);
+    let server_span = &chunk.server_spans[0];
+    assert!(server_span.endpoint.len() <= 300 && server_span.service.as_ref().unwrap().len() == 200);
+    assert!(chunk.spans[0].exception.as_ref().unwrap().len() == 4_000 && server_span.is_error);
+    assert_eq!(server_span.request.headers["a"].as_str().unwrap().len(), 2_000);
+    assert_eq!(server_span.request.headers["c"].as_str().unwrap().len(), 2_000);
 }
 
 #[test]
-fn a_batch_is_cut_into_records_that_stand_for_themselves() {
+fn a_batch_is_split_into_independent_records() {
     let body = json!({ "service": "shop", "records": [record(json!({})), "no record", 5, record(json!({ "id": 5 }))] });
     for (format, bytes) in [
         (Format::Json, serde_json::to_vec_pretty(&body).unwrap()),
         (Format::MessagePack, rmp_serde::to_vec_named(&body).unwrap()),
     ] {
-        let batch = Batch::cut(format, &bytes).unwrap();
+        let batch = Batch::split(format, &bytes).unwrap();
         let read: Vec<_> = batch
             .records
             .iter()
-            .map(|record| Batch::read(format, record).map_err(|fault| fault.param))
+            .map(|record| Batch::parse_record(format, record).map_err(|error| error.param))
             .collect();
         assert!(
             matches!(&read[..], [Ok(_), Err(None), Err(None), Err(Some(param))] if param == "id"),
@@ -229,7 +241,7 @@ fn a_batch_is_cut_into_records_that_stand_for_themselves() {
 }
 
 #[test]
-fn what_is_no_batch_is_refused_whole() {
+fn an_invalid_batch_is_rejected() {
     for body in [
         "",
         "[]",
@@ -241,7 +253,11 @@ fn what_is_no_batch_is_refused_whole() {
         "null",
         "\u{0}",
     ] {
-        assert_eq!(Batch::cut(Format::Json, body.as_bytes()).unwrap_err().code(), "invalid_batch", "{body}");
+        assert_eq!(
+            Batch::split(Format::Json, body.as_bytes()).unwrap_err().code(),
+            "invalid_batch",
+            "{body}"
+        );
     }
     let packed = |value: Value| rmp_serde::to_vec_named(&value).unwrap();
     let whole = packed(json!({ "records": [{ "a": 1 }] }));
@@ -255,6 +271,6 @@ fn what_is_no_batch_is_refused_whole() {
         &[whole.clone(), vec![0]].concat(),
         &[0x81, 0x05, 0x05],
     ] {
-        assert_eq!(Batch::cut(Format::MessagePack, body).unwrap_err().code(), "invalid_batch", "{body:?}");
+        assert_eq!(Batch::split(Format::MessagePack, body).unwrap_err().code(), "invalid_batch", "{body:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! Texts and times as applications send them, read without being copied.
+//! Strings and times of the record format, decoded without copying.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,13 +7,13 @@ use chrono::DateTime;
 use serde::de::{Error as _, Visitor};
 use serde::{Deserialize, Deserializer};
 
-/// A text that lies in the body it came in, unless it had to be unescaped.
+/// A string that borrows from the body, unless it had to be unescaped.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Text<'a>(pub(super) Cow<'a, str>);
 
 impl Text<'_> {
-    /// Its first `max` bytes, or a few less where a character would be cut.
-    pub(super) fn cut(&self, max: usize) -> &str {
+    /// The first `max` bytes, rounded down to a character boundary.
+    pub(super) fn truncated(&self, max: usize) -> &str {
         &self.0[..self.0.floor_char_boundary(max)]
     }
 }
@@ -42,7 +42,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     }
 }
 
-/// PostgreSQL can't store a NUL in a text, so none comes in.
+/// Rejects NUL characters, which PostgreSQL can't store in text.
 fn without_nul<E: serde::de::Error>(text: &str) -> Result<(), E> {
     match memchr::memchr(0, text.as_bytes()) {
         Some(_) => Err(E::custom("must not contain a NUL character")),
@@ -50,41 +50,41 @@ fn without_nul<E: serde::de::Error>(text: &str) -> Result<(), E> {
     }
 }
 
-/// A moment: seconds since 1970, or RFC 3339. In nanoseconds since 1970.
+/// A time, sent as seconds since 1970 or in RFC 3339; held in nanoseconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Moment(pub(super) i64);
+pub(super) struct Timestamp(pub(super) i64);
 
-impl<'de> Deserialize<'de> for Moment {
+impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Reader;
         impl Visitor<'_> for Reader {
-            type Value = Moment;
+            type Value = Timestamp;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a time such as 2026-01-31T12:00:00Z, or seconds since 1970")
             }
 
-            fn visit_f64<E: serde::de::Error>(self, seconds: f64) -> Result<Moment, E> {
+            fn visit_f64<E: serde::de::Error>(self, seconds: f64) -> Result<Timestamp, E> {
                 nanos(seconds)
-                    .map(Moment)
+                    .map(Timestamp)
                     .ok_or_else(|| E::custom("must be a time within three centuries of 1970"))
             }
 
-            #[expect(clippy::cast_precision_loss, reason = "seconds of our time are far from 2^52")]
-            fn visit_u64<E: serde::de::Error>(self, seconds: u64) -> Result<Moment, E> {
+            #[expect(clippy::cast_precision_loss, reason = "current times in seconds are far below 2^52")]
+            fn visit_u64<E: serde::de::Error>(self, seconds: u64) -> Result<Timestamp, E> {
                 self.visit_f64(seconds as f64)
             }
 
-            #[expect(clippy::cast_precision_loss, reason = "seconds of our time are far from 2^52")]
-            fn visit_i64<E: serde::de::Error>(self, seconds: i64) -> Result<Moment, E> {
+            #[expect(clippy::cast_precision_loss, reason = "current times in seconds are far below 2^52")]
+            fn visit_i64<E: serde::de::Error>(self, seconds: i64) -> Result<Timestamp, E> {
                 self.visit_f64(seconds as f64)
             }
 
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Moment, E> {
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Timestamp, E> {
                 DateTime::parse_from_rfc3339(text)
                     .ok()
                     .and_then(|time| time.timestamp_nanos_opt())
-                    .map(Moment)
+                    .map(Timestamp)
                     .ok_or_else(|| {
                         E::custom("must be a time such as 2026-01-31T12:00:00Z, or seconds since 1970")
                     })
@@ -94,7 +94,7 @@ impl<'de> Deserialize<'de> for Moment {
     }
 }
 
-/// A time span in seconds; in nanoseconds here. It may be negative.
+/// A duration, sent in seconds, held in nanoseconds. It can be negative.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Seconds(pub(super) i64);
 
@@ -106,22 +106,22 @@ impl<'de> Deserialize<'de> for Seconds {
 }
 
 impl Seconds {
-    /// As nanoseconds; none below zero.
-    pub(super) fn span(self) -> Option<u64> {
+    /// In nanoseconds; none if negative.
+    pub(super) fn as_nanos(self) -> Option<u64> {
         u64::try_from(self.0).ok()
     }
 }
 
 fn nanos(seconds: f64) -> Option<i64> {
-    const MOST: f64 = 9e9;
-    // whole seconds apart, so that the time of today is exact to the microsecond
+    const MAX_SECONDS: f64 = 9e9;
+    // whole seconds separately, so that current times are exact to the microsecond
     #[expect(
         clippy::cast_possible_truncation,
         reason = "both are within the range of an i64, as was checked"
     )]
     let nanos =
         |seconds: f64| seconds.trunc() as i64 * 1_000_000_000 + (seconds.fract() * 1e9).round() as i64;
-    (seconds.abs() <= MOST).then(|| nanos(seconds))
+    (seconds.abs() <= MAX_SECONDS).then(|| nanos(seconds))
 }
 
 #[cfg(test)]
@@ -129,8 +129,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_moment_is_seconds_or_a_date_with_its_zone() {
-        let read = |json: &str| serde_json::from_str::<Moment>(json).map(|moment| moment.0);
+    fn a_timestamp_is_seconds_or_a_date_with_a_time_zone() {
+        let read = |json: &str| serde_json::from_str::<Timestamp>(json).map(|timestamp| timestamp.0);
         assert_eq!(read("1767225600.25").unwrap(), 1_767_225_600_250_000_000);
         assert_eq!(read("1767225600").unwrap(), 1_767_225_600_000_000_000);
         assert_eq!(read("\"2026-01-01T01:00:00.5+01:00\"").unwrap(), 1_767_225_600_500_000_000);
@@ -140,19 +140,19 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_borrowed_where_it_can_be_and_never_holds_a_nul() {
+    fn strings_are_borrowed_and_never_contain_nul() {
         let plain: Text<'_> = serde_json::from_str("\"plain\"").unwrap();
         assert!(matches!(plain.0, Cow::Borrowed("plain")));
         let escaped: Text<'_> = serde_json::from_str("\"a\\n\"").unwrap();
         assert_eq!(escaped.0, "a\n");
-        assert_eq!(escaped.cut(1), "a");
+        assert_eq!(escaped.truncated(1), "a");
         assert!(serde_json::from_str::<Text<'_>>("\"a\\u0000\"").is_err());
     }
 
     #[test]
-    fn a_span_that_is_no_number_is_refused() {
-        assert_eq!(serde_json::from_str::<Seconds>("0.25").unwrap().span(), Some(250_000_000));
-        assert_eq!(serde_json::from_str::<Seconds>("-1").unwrap().span(), None);
+    fn a_duration_must_be_a_number() {
+        assert_eq!(serde_json::from_str::<Seconds>("0.25").unwrap().as_nanos(), Some(250_000_000));
+        assert_eq!(serde_json::from_str::<Seconds>("-1").unwrap().as_nanos(), None);
         assert!(serde_json::from_str::<Seconds>("1e10").is_err());
         assert!(rmp_serde::from_slice::<Seconds>(&rmp_serde::to_vec(&f64::NAN).unwrap()).is_err());
     }

@@ -1,12 +1,12 @@
-//! A record as applications send it: see `docs/FORMATS.md`. Read into what borrows from the body.
+//! The record format: see `docs/FORMATS.md`. The types borrow from the body.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::text::{Moment, Seconds, Text};
-use crate::trace::{Environment, RequestInfo, ResponseInfo, VersionInfo, Work};
+use super::text::{Seconds, Text, Timestamp};
+use crate::trace::{Environment, OperationKind, RequestInfo, ResponseInfo, VersionInfo};
 
 /// One request that an application served.
 #[derive(Debug, Deserialize)]
@@ -22,7 +22,7 @@ pub(super) struct Record<'a> {
     pub(super) endpoint: Option<Text<'a>>,
     #[serde(borrow, default)]
     pub(super) service: Option<Text<'a>>,
-    pub(super) timestamp: Moment,
+    pub(super) timestamp: Timestamp,
     pub(super) is_error: Option<bool>,
     #[serde(borrow, default)]
     pub(super) exception_info: Option<Text<'a>>,
@@ -37,7 +37,7 @@ pub(super) struct Record<'a> {
     pub(super) function_calls: Vec<CallInfo<'a>>,
 }
 
-/// What was measured of the request as a whole. Times in seconds, memory in megabytes.
+/// Measurements of the request as a whole. Times in seconds, memory in megabytes.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Metrics {
@@ -72,7 +72,7 @@ pub(super) struct CacheMetrics {
     pub(super) cache_time: Option<Seconds>,
 }
 
-/// A function that calls name by its place in the list.
+/// A function, which calls refer to by its index in the list.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FunctionInfo<'a> {
@@ -87,7 +87,7 @@ pub(super) struct FunctionInfo<'a> {
     pub(super) line_number: Option<u32>,
 }
 
-/// One call.
+/// A function call.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CallInfo<'a> {
@@ -105,11 +105,11 @@ pub(super) struct CallInfo<'a> {
     #[serde(borrow, default)]
     pub(super) file_path: Option<Text<'a>>,
     pub(super) line_number: Option<u32>,
-    pub(super) kind: Option<Work>,
+    pub(super) kind: Option<OperationKind>,
     pub(super) start_offset: Option<Seconds>,
-    pub(super) start_time: Option<Moment>,
+    pub(super) start_time: Option<Timestamp>,
     pub(super) duration: Option<Seconds>,
-    pub(super) end_time: Option<Moment>,
+    pub(super) end_time: Option<Timestamp>,
     pub(super) cpu_time: Option<Seconds>,
     pub(super) memory_delta: Option<i64>,
     #[serde(borrow, default)]
@@ -118,7 +118,7 @@ pub(super) struct CallInfo<'a> {
     pub(super) performance_tags: Option<Vec<Text<'a>>>,
     #[serde(borrow, default)]
     pub(super) detail: Option<DetailInfo<'a>>,
-    /// Told by the design's documents; reckoned from the parents here.
+    /// Accepted but ignored, like the two below: computed from the parents instead.
     #[serde(rename = "depth", default)]
     _depth: Option<IgnoredAny>,
     #[serde(rename = "call_order", default)]
@@ -127,7 +127,7 @@ pub(super) struct CallInfo<'a> {
     _is_recursive: Option<IgnoredAny>,
 }
 
-/// What is known of work that leaves the application.
+/// Details of an operation outside of the application's code.
 #[derive(Debug, Default, PartialEq, Eq, Hash, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct DetailInfo<'a> {

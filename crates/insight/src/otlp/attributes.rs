@@ -1,4 +1,4 @@
-//! Looking attributes up, by each of the names that a thing has had.
+//! Attribute lookup by current and former names.
 
 use serde_json::Value as Json;
 
@@ -9,7 +9,7 @@ use super::wire::{AnyValue, KeyValue, Value};
 pub(super) struct Attributes<'a>(pub(super) &'a [KeyValue]);
 
 impl<'a> Attributes<'a> {
-    /// The first of these names that is there.
+    /// The value of the first of these names that is present.
     pub(super) fn get(self, names: &[&str]) -> Option<&'a Value> {
         names.iter().find_map(|name| {
             let found = self.0.iter().find(|attribute| attribute.key == *name)?;
@@ -17,7 +17,7 @@ impl<'a> Attributes<'a> {
         })
     }
 
-    /// A text that is not empty.
+    /// A non-empty string.
     pub(super) fn text(self, names: &[&str]) -> Option<&'a str> {
         names.iter().find_map(|name| match self.get(&[name])? {
             Value::String(text) if !text.is_empty() => Some(text.as_str()),
@@ -25,13 +25,13 @@ impl<'a> Attributes<'a> {
         })
     }
 
-    /// A text, or what else there is as one.
-    pub(super) fn words(self, names: &[&str]) -> Option<String> {
-        self.get(names).map(words).filter(|text| !text.is_empty())
+    /// A value of any type, as a string.
+    pub(super) fn to_text(self, names: &[&str]) -> Option<String> {
+        self.get(names).map(value_text).filter(|text| !text.is_empty())
     }
 
-    /// A number that is not below zero.
-    pub(super) fn whole(self, names: &[&str]) -> Option<u64> {
+    /// A non-negative integer.
+    pub(super) fn unsigned(self, names: &[&str]) -> Option<u64> {
         match self.get(names)? {
             Value::Int(number) => u64::try_from(*number).ok(),
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded before")]
@@ -41,11 +41,11 @@ impl<'a> Attributes<'a> {
         }
     }
 
-    /// A number.
+    /// A finite number.
     pub(super) fn double(self, names: &[&str]) -> Option<f64> {
         match self.get(names)? {
             Value::Double(number) => Some(*number),
-            #[expect(clippy::cast_precision_loss, reason = "of attributes, none is that large")]
+            #[expect(clippy::cast_precision_loss, reason = "attributes are far below 2^52")]
             Value::Int(number) => Some(*number as f64),
             Value::String(text) => text.parse().ok(),
             _ => None,
@@ -53,7 +53,7 @@ impl<'a> Attributes<'a> {
         .filter(|number: &f64| number.is_finite())
     }
 
-    /// Yes or no.
+    /// A boolean.
     pub(super) fn bool(self, names: &[&str]) -> Option<bool> {
         match self.get(names)? {
             Value::Bool(bool) => Some(*bool),
@@ -62,7 +62,7 @@ impl<'a> Attributes<'a> {
         }
     }
 
-    /// Whatever it is, as JSON: of a text that is JSON, what it says.
+    /// A value of any type as JSON. A string that contains JSON is parsed.
     pub(super) fn json(self, names: &[&str]) -> Option<Json> {
         match self.get(names)? {
             Value::String(text) => Some(serde_json::from_str(text).unwrap_or_else(|_| text.as_str().into())),
@@ -70,8 +70,8 @@ impl<'a> Attributes<'a> {
         }
     }
 
-    /// Those whose names begin so, with the rest of the name.
-    pub(super) fn below(self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a Value)> {
+    /// The attributes with this name prefix, with the rest of their names.
+    pub(super) fn with_prefix(self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a Value)> {
         self.0.iter().filter_map(move |attribute| {
             let rest = attribute.key.strip_prefix(prefix)?;
             Some((rest, attribute.value.as_ref()?.value.as_ref()?))
@@ -79,25 +79,25 @@ impl<'a> Attributes<'a> {
     }
 }
 
-/// A value as text.
-pub(super) fn words(value: &Value) -> String {
+/// A value of any type, as a string.
+pub(super) fn value_text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
-        // headers come as lists of one
+        // headers are sent as lists of one value
         Value::Array(array) if array.values.len() == 1 => {
-            array.values[0].value.as_ref().map(words).unwrap_or_default()
+            array.values[0].value.as_ref().map(value_text).unwrap_or_default()
         }
         other => AnyValue::from(other.clone()).json().to_string(),
     }
 }
 
-/// The beginning of a text, of at most so many bytes.
-pub(super) fn cut(text: &str, most: usize) -> &str {
-    &text[..text.floor_char_boundary(most)]
+/// The string truncated to at most this number of bytes.
+pub(super) fn truncate(text: &str, max: usize) -> &str {
+    &text[..text.floor_char_boundary(max)]
 }
 
-/// The same of a text that is kept as it is.
-pub(super) fn kept(text: &str, most: usize) -> String {
+/// The same, made storable.
+pub(super) fn storable(text: &str, max: usize) -> String {
     // PostgreSQL can't store a NUL
-    cut(text, most).replace('\0', "\u{fffd}")
+    truncate(text, max).replace('\0', "\u{fffd}")
 }

@@ -1,4 +1,4 @@
-//! Bodies of OTLP: how they are packed and written, and how large they may be.
+//! OTLP request bodies: compression, encoding and size limits.
 
 use std::io::Read;
 
@@ -11,26 +11,26 @@ use serde::de::DeserializeOwned;
 use super::settings::OtlpSettings;
 use super::wire;
 
-/// Bodies from this size on are read off the threads that answer requests.
-const LARGE: usize = 128 << 10;
-/// What one item of a request holds at most on the average: attributes, events, values.
-const PER_ITEM: usize = 64;
+/// Bodies from this size in bytes are decoded off the async threads.
+const LARGE_BODY: usize = 128 << 10;
+/// Maximum average number of nested messages (attributes, events, values) per item of a request.
+const MESSAGES_PER_ITEM: usize = 64;
 
-/// How a body is written.
+/// The encoding of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Encoding {
-    /// Protobuf.
+    /// Binary protobuf.
     Protobuf,
-    /// Protobuf's form in JSON.
+    /// Protobuf's JSON mapping.
     Json,
 }
 
 impl Encoding {
-    /// By the type that the request names.
+    /// Reads the header `Content-Type`.
     pub(super) fn of(headers: &HeaderMap) -> Result<Self> {
-        let named =
+        let content_type =
             headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        match named.split(';').next().unwrap_or_default().trim() {
+        match content_type.split(';').next().unwrap_or_default().trim() {
             "application/x-protobuf" | "application/protobuf" => Ok(Self::Protobuf),
             "application/json" => Ok(Self::Json),
             _ => {
@@ -42,7 +42,7 @@ impl Encoding {
         }
     }
 
-    /// The type of the answer.
+    /// The media type, for the response.
     pub(super) fn content_type(self) -> &'static str {
         match self {
             Self::Protobuf => "application/x-protobuf",
@@ -51,9 +51,9 @@ impl Encoding {
     }
 }
 
-/// The signal of a request: what it is called, and where its items are.
+/// An OTLP export request.
 pub(super) trait Signal: prost::Message + Default + DeserializeOwned + 'static {
-    /// The fields that lead to what is counted.
+    /// The field numbers on the path to the counted items.
     const PATH: &'static [&'static [u32]];
 }
 
@@ -65,10 +65,10 @@ impl Signal for wire::MetricsRequest {
     const PATH: &'static [&'static [u32]] = wire::METRICS;
 }
 
-/// Reads a request.
+/// Reads and decodes a request.
 ///
 /// # Errors
-/// 400 for what is no OTLP, 413 for what is too large, 415 for what is written otherwise.
+/// 400 if it is not OTLP, 413 if it is too large, 415 for other encodings.
 pub(super) async fn read<T: Signal>(
     tenant: TenantId,
     headers: &HeaderMap,
@@ -76,68 +76,70 @@ pub(super) async fn read<T: Signal>(
     encoding: Encoding,
     settings: &OtlpSettings,
 ) -> Result<T> {
-    let packed = match headers.get(header::CONTENT_ENCODING).map(|value| value.as_bytes()) {
+    let is_gzip = match headers.get(header::CONTENT_ENCODING).map(|value| value.as_bytes()) {
         None | Some(b"" | b"identity") => false,
         Some(b"gzip") => true,
         Some(_) => {
-            let message = "send it as it is, or packed by gzip";
+            let message = "unsupported Content-Encoding: use gzip or none";
             return Err(Error::new(Kind::Invalid, "unsupported_encoding", message)
                 .with_param("content-encoding")
                 .with_status(415));
         }
     };
     let bytes = read_at_most(body, settings.max_body_bytes).await?;
-    let bytes_long = bytes.len();
-    let (most, items) = (settings.max_body_bytes, settings.max_items);
-    let open = move || -> Result<T> {
-        let bytes = if packed { unpack(&bytes, most)? } else { bytes.into() };
+    let length = bytes.len();
+    let (max, items) = (settings.max_body_bytes, settings.max_items);
+    let decode_body = move || -> Result<T> {
+        let bytes = if is_gzip { gunzip(&bytes, max)? } else { bytes.into() };
         decode(&bytes, encoding, items)
     };
-    if packed || bytes_long >= LARGE { beside(tenant, open).await? } else { open() }
+    if is_gzip || length >= LARGE_BODY { beside(tenant, decode_body).await? } else { decode_body() }
 }
 
-fn unpack(packed: &[u8], most: usize) -> Result<Vec<u8>> {
+fn gunzip(compressed: &[u8], max: usize) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
-    flate2::read::MultiGzDecoder::new(packed)
-        .take(limit)
-        .read_to_end(&mut bytes)
-        .map_err(|e| Error::new(Kind::Invalid, "invalid_gzip", "the body is no gzip").with_source(e))?;
-    if bytes.len() > most {
-        return Err(too_large(format!("the unpacked body is larger than {most} bytes")));
+    let limit = u64::try_from(max).unwrap_or(u64::MAX).saturating_add(1);
+    flate2::read::MultiGzDecoder::new(compressed).take(limit).read_to_end(&mut bytes).map_err(|e| {
+        Error::new(Kind::Invalid, "invalid_gzip", "the body is not valid gzip").with_source(e)
+    })?;
+    if bytes.len() > max {
+        return Err(too_large(format!("the decompressed body is larger than {max} bytes")));
     }
     Ok(bytes)
 }
 
-/// Looks first how much there is, as a few bytes can come to much in memory.
+/// Counts the messages before decoding, since a few bytes can expand to much memory.
 pub(super) fn decode<T: Signal>(bytes: &[u8], encoding: Encoding, items: usize) -> Result<T> {
-    let most = items.saturating_mul(PER_ITEM);
-    let weight = match encoding {
-        Encoding::Protobuf => wire::weight(bytes, T::PATH, most),
+    let max = items.saturating_mul(MESSAGES_PER_ITEM);
+    let count = match encoding {
+        Encoding::Protobuf => wire::count_fields(bytes, T::PATH, max),
         Encoding::Json => memchr::memchr_iter(b'{', bytes).count(),
     };
-    if weight > most {
-        return Err(too_large(format!("there is more in the request than {items} items hold")));
+    if count > max {
+        return Err(too_large(format!("the request holds more than {items} items of usual size")));
     }
     match encoding {
-        Encoding::Protobuf => T::decode(bytes)
-            .map_err(|e| Error::new(Kind::Invalid, "invalid_protobuf", format!("the body is no OTLP: {e}"))),
+        Encoding::Protobuf => T::decode(bytes).map_err(|e| {
+            Error::new(Kind::Invalid, "invalid_protobuf", format!("the body is not valid OTLP: {e}"))
+        }),
         Encoding::Json => {
             refuse_nul(bytes)?;
-            // serde takes a list for a message's fields in their order: an empty one would pass for an empty request
+            // serde would accept an array as the fields of a message in order: an empty one would pass for an empty
+            // request
             if bytes.trim_ascii_start().first() != Some(&b'{') {
                 return Err(Error::new(
                     Kind::Invalid,
                     "invalid_json",
-                    "the body is no OTLP: it must be an object",
+                    "the body is not valid OTLP: it must be an object",
                 ));
             }
-            serde_json::from_slice(bytes)
-                .map_err(|e| Error::new(Kind::Invalid, "invalid_json", format!("the body is no OTLP: {e}")))
+            serde_json::from_slice(bytes).map_err(|e| {
+                Error::new(Kind::Invalid, "invalid_json", format!("the body is not valid OTLP: {e}"))
+            })
         }
     }
 }
 
 fn too_large(message: String) -> Error {
-    Error::new(Kind::TooLarge, "body_too_large", message + "; send less at a time")
+    Error::new(Kind::TooLarge, "body_too_large", message + "; send less per request")
 }

@@ -1,18 +1,19 @@
-//! A span as a document of its own: how one that was refused is kept, read, mended and replayed.
+//! A span as a self-contained JSON document: the form in which rejected spans are stored, shown, corrected and
+//! replayed.
 
 use loam_kernel::Result;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 use super::genai;
-use super::spans::{Told, check, hex};
+use super::spans::{SpanContext, check, hex};
 use super::wire::{
     AnyValue, Event, KeyValue, Resource, ResourceSpans, Scope, ScopeSpans, Span, Status, TracesRequest, bytes,
 };
-use crate::ingest::{Fault, Sender};
+use crate::ingest::{IngestSource, RecordError};
 use crate::service::Insight;
 
-/// A span with what was told of it as a whole. Attributes are by name.
+/// A span with its resource and scope. Attributes are by name.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct SpanDocument {
@@ -21,19 +22,19 @@ struct SpanDocument {
     #[serde(skip_serializing_if = "String::is_empty")]
     parent_span_id: String,
     name: String,
-    /// As OTLP numbers it: 1 internal, 2 server, 3 client, 4 producer, 5 consumer.
+    /// OTLP's span kind: 1 internal, 2 server, 3 client, 4 producer, 5 consumer.
     kind: i32,
     start_time_unix_nano: u64,
     end_time_unix_nano: u64,
     attributes: Map<String, Json>,
     events: Vec<EventDocument>,
-    /// 0 not told, 1 well, 2 failed.
+    /// OTLP's status code: 0 unset, 1 ok, 2 error.
     status_code: i32,
     status_message: String,
     flags: u32,
-    /// Of the service and where it runs.
+    /// Resource attributes.
     resource: Map<String, Json>,
-    /// The library that tells.
+    /// The name of the instrumentation scope.
     scope: String,
 }
 
@@ -45,16 +46,16 @@ struct EventDocument {
     attributes: Map<String, Json>,
 }
 
-/// A span that was refused, as it can be taken.
-pub(crate) struct MendedSpan(TracesRequest);
+/// A rejected span that is valid now.
+pub(crate) struct ReplayableSpan(TracesRequest);
 
-/// A span as a document; without what was said in a model call, where that is not kept.
-pub(super) fn document(told: &Told<'_>, keeps_said: bool) -> Option<Json> {
+/// The document of a span, without the content of model and tool calls unless `keep_content`.
+pub(super) fn document(context: &SpanContext<'_>, keep_content: bool) -> Option<Json> {
     let by_name = |all: &[KeyValue]| -> Map<String, Json> {
-        let kept = all.iter().filter(|attribute| keeps_said || !genai::is_said(&attribute.key));
-        kept.map(|one| (one.key.clone(), one.value.as_ref().map_or(Json::Null, AnyValue::json))).collect()
+        let included = all.iter().filter(|attribute| keep_content || !genai::is_content(&attribute.key));
+        included.map(|one| (one.key.clone(), one.value.as_ref().map_or(Json::Null, AnyValue::json))).collect()
     };
-    let span = told.span;
+    let span = context.span;
     let status = span.status.clone().unwrap_or_default();
     let event = |event: &Event| EventDocument {
         name: event.name.clone(),
@@ -74,16 +75,16 @@ pub(super) fn document(told: &Told<'_>, keeps_said: bool) -> Option<Json> {
         status_code: status.code,
         status_message: status.message,
         flags: span.flags,
-        resource: by_name(told.resource.0),
-        scope: told.scope.to_owned(),
+        resource: by_name(context.resource.0),
+        scope: context.scope.to_owned(),
     };
     serde_json::to_value(document).ok()
 }
 
 impl SpanDocument {
-    fn request(self) -> Result<TracesRequest, Fault> {
+    fn request(self) -> Result<TracesRequest, RecordError> {
         let id = |name: &'static str, text: &str| {
-            bytes(text).ok_or_else(|| Fault::new("invalid_id", name, "must be hexadecimal digits"))
+            bytes(text).ok_or_else(|| RecordError::new("invalid_id", name, "must be hexadecimal digits"))
         };
         let span = Span {
             trace_id: id("trace_id", &self.trace_id)?,
@@ -116,20 +117,28 @@ fn attributes(all: Map<String, Json>) -> Vec<KeyValue> {
 }
 
 impl Insight {
-    /// Reads a span that was refused, and maybe mended since.
-    pub(crate) fn read_span(&self, sender: &Sender, document: &Json) -> Result<MendedSpan, Fault> {
+    /// Validates a rejected span that may have been corrected.
+    pub(crate) fn read_span(
+        &self,
+        ingest_source: &IngestSource,
+        document: &Json,
+    ) -> Result<ReplayableSpan, RecordError> {
         let read: SpanDocument = serde_path_to_error::deserialize(document)
-            .map_err(|e| Fault::unreadable(e.path(), &e.inner().to_string()))?;
+            .map_err(|e| RecordError::unreadable(e.path(), &e.inner().to_string()))?;
         let request = read.request()?;
-        let settings = self.0.otlp.of(sender.tenant);
-        for told in super::spans::told(&request) {
-            check(told.span, &settings, self.0.clock.now()).map_err(Fault::from)?;
+        let settings = self.0.otlp.of(ingest_source.tenant);
+        for context in super::spans::span_contexts(&request) {
+            check(context.span, &settings, self.0.clock.now()).map_err(RecordError::from)?;
         }
-        Ok(MendedSpan(request))
+        Ok(ReplayableSpan(request))
     }
 
-    /// Takes it, as if it were sent now.
-    pub(crate) async fn take_span(&self, sender: &Sender, MendedSpan(request): MendedSpan) -> Result<()> {
-        self.take_spans(request, sender).await.map(drop)
+    /// Ingests it as if it were sent now.
+    pub(crate) async fn replay_span(
+        &self,
+        ingest_source: &IngestSource,
+        ReplayableSpan(request): ReplayableSpan,
+    ) -> Result<()> {
+        self.ingest_spans(request, ingest_source).await.map(drop)
     }
 }

@@ -11,10 +11,10 @@ use serde_json::json;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::body::{Encoding, read};
-use super::refused::Refused;
-use super::spans::Owner;
+use super::rejections::Rejections;
+use super::spans::ProjectRef;
 use super::wire::{ExportResponse, MetricsRequest, PartialSuccess, TracesRequest};
-use crate::ingest::{Sender, named};
+use crate::ingest::{IngestSource, project_header};
 use crate::service::Insight;
 
 pub(crate) fn router(insight: Insight) -> OpenApiRouter {
@@ -26,8 +26,8 @@ pub(crate) fn router(insight: Insight) -> OpenApiRouter {
         .with_state(insight)
 }
 
-/// Takes spans of OpenTelemetry, as its exporters send them: `ExportTraceServiceRequest` in protobuf or JSON, packed by gzip
-/// or not. They are durable when it answers. What was refused is told in `partial_success`.
+/// Ingests OpenTelemetry spans: an `ExportTraceServiceRequest` in protobuf or JSON, optionally compressed with gzip.
+/// The spans are durable when the response is sent. Rejected spans are reported in `partial_success`.
 #[utoipa::path(
     post, path = "/v1/traces", tag = "telemetry", operation_id = "otlp_traces",
     request_body(content((Vec<u8> = "application/x-protobuf"), (Object = "application/json"))),
@@ -43,10 +43,10 @@ async fn traces(
     headers: HeaderMap,
     body: Body,
 ) -> ApiResult<Response> {
-    take_traces(&insight, &scope, &headers, body).await
+    ingest_traces(&insight, &scope, &headers, body).await
 }
 
-/// The same, for who has one address for all of OpenTelemetry: `OTEL_EXPORTER_OTLP_ENDPOINT=…/otlp`.
+/// The same as the route without `/otlp`, for clients with a common base URL: `OTEL_EXPORTER_OTLP_ENDPOINT=…/otlp`.
 #[utoipa::path(
     post, path = "/otlp/v1/traces", tag = "telemetry", operation_id = "otlp_traces_below",
     request_body(content((Vec<u8> = "application/x-protobuf"), (Object = "application/json"))),
@@ -62,11 +62,11 @@ async fn traces_below(
     headers: HeaderMap,
     body: Body,
 ) -> ApiResult<Response> {
-    take_traces(&insight, &scope, &headers, body).await
+    ingest_traces(&insight, &scope, &headers, body).await
 }
 
-/// Takes values of metrics of OpenTelemetry, as its exporters send them: `ExportMetricsServiceRequest` in protobuf or JSON,
-/// packed by gzip or not. They are durable when it answers. What was refused is told in `partial_success`.
+/// Ingests OpenTelemetry metrics: an `ExportMetricsServiceRequest` in protobuf or JSON, optionally compressed with
+/// gzip. The values are durable when the response is sent. Rejected data points are reported in `partial_success`.
 #[utoipa::path(
     post, path = "/v1/metrics", tag = "telemetry", operation_id = "otlp_metrics",
     request_body(content((Vec<u8> = "application/x-protobuf"), (Object = "application/json"))),
@@ -82,10 +82,10 @@ async fn metrics(
     headers: HeaderMap,
     body: Body,
 ) -> ApiResult<Response> {
-    take_metrics(&insight, &scope, &headers, body).await
+    ingest_metrics(&insight, &scope, &headers, body).await
 }
 
-/// The same, for who has one address for all of OpenTelemetry: `OTEL_EXPORTER_OTLP_ENDPOINT=…/otlp`.
+/// The same as the route without `/otlp`, for clients with a common base URL: `OTEL_EXPORTER_OTLP_ENDPOINT=…/otlp`.
 #[utoipa::path(
     post, path = "/otlp/v1/metrics", tag = "telemetry", operation_id = "otlp_metrics_below",
     request_body(content((Vec<u8> = "application/x-protobuf"), (Object = "application/json"))),
@@ -101,58 +101,63 @@ async fn metrics_below(
     headers: HeaderMap,
     body: Body,
 ) -> ApiResult<Response> {
-    take_metrics(&insight, &scope, &headers, body).await
+    ingest_metrics(&insight, &scope, &headers, body).await
 }
 
-async fn take_traces(
+async fn ingest_traces(
     insight: &Insight,
     scope: &Scope,
     headers: &HeaderMap,
     body: Body,
 ) -> ApiResult<Response> {
-    let (encoding, sender) = (Encoding::of(headers)?, sender(insight, scope, headers).await?);
-    let settings = insight.0.otlp.of(sender.tenant);
+    let (encoding, ingest_source) = (Encoding::of(headers)?, ingest_source(insight, scope, headers).await?);
+    let settings = insight.0.otlp.of(ingest_source.tenant);
     let request: TracesRequest = read(scope.tenant(), headers, body, encoding, &settings).await?;
-    let refused = insight.take_spans(request, &sender).await?;
-    Ok(answer(encoding, "rejectedSpans", "spans", &refused))
+    let rejections = insight.ingest_spans(request, &ingest_source).await?;
+    Ok(export_response(encoding, "rejectedSpans", "spans", &rejections))
 }
 
-async fn take_metrics(
+async fn ingest_metrics(
     insight: &Insight,
     scope: &Scope,
     headers: &HeaderMap,
     body: Body,
 ) -> ApiResult<Response> {
-    let (encoding, sender) = (Encoding::of(headers)?, sender(insight, scope, headers).await?);
-    let settings = insight.0.otlp.of(sender.tenant);
+    let (encoding, ingest_source) = (Encoding::of(headers)?, ingest_source(insight, scope, headers).await?);
+    let settings = insight.0.otlp.of(ingest_source.tenant);
     let request: MetricsRequest = read(scope.tenant(), headers, body, encoding, &settings).await?;
-    let refused = insight.take_otlp_metrics(request, Owner::from(&sender)).await?;
-    Ok(answer(encoding, "rejectedDataPoints", "data_points", &refused))
+    let rejections = insight.ingest_otlp_metrics(request, ProjectRef::from(&ingest_source)).await?;
+    Ok(export_response(encoding, "rejectedDataPoints", "data_points", &rejections))
 }
 
-/// Whose telemetry it is: the key's project, else the one that the header x-loam-project names.
-pub(crate) async fn sender(insight: &Insight, scope: &Scope, headers: &HeaderMap) -> Result<Sender> {
-    let sender = insight.sender(scope, named(headers)?).await?;
-    insight.count(&sender)?;
-    Ok(sender)
+/// The project that telemetry is ingested for: that of the API key, otherwise the one in the header x-loam-project.
+pub(crate) async fn ingest_source(
+    insight: &Insight,
+    scope: &Scope,
+    headers: &HeaderMap,
+) -> Result<IngestSource> {
+    let ingest_source = insight.ingest_source(scope, project_header(headers)?).await?;
+    insight.count(&ingest_source)?;
+    Ok(ingest_source)
 }
 
-/// What was taken, and what was not.
-fn answer(encoding: Encoding, name: &str, what: &'static str, refused: &Refused) -> Response {
-    if refused.count() > 0 {
-        metrics::counter!("loam_telemetry_refused_total", "what" => what).increment(refused.count());
+/// The export response.
+fn export_response(encoding: Encoding, name: &str, what: &'static str, rejections: &Rejections) -> Response {
+    if rejections.count() > 0 {
+        metrics::counter!("loam_telemetry_refused_total", "what" => what).increment(rejections.count());
     }
-    let partial_success = refused.message().map(|error_message| PartialSuccess {
-        rejected: i64::try_from(refused.count()).unwrap_or(i64::MAX),
+    let partial_success = rejections.message().map(|error_message| PartialSuccess {
+        rejected: i64::try_from(rejections.count()).unwrap_or(i64::MAX),
         error_message,
     });
     let body = match (encoding, partial_success) {
         (Encoding::Protobuf, partial_success) => ExportResponse { partial_success }.encode_to_vec(),
         (Encoding::Json, None) => b"{}".to_vec(),
         (Encoding::Json, Some(partial)) => {
-            // protobuf's JSON writes numbers of 64 bits as text
-            let said = json!({ name: partial.rejected.to_string(), "errorMessage": partial.error_message });
-            json!({ "partialSuccess": said }).to_string().into_bytes()
+            // protobuf's JSON mapping writes 64-bit integers as strings
+            let partial_success =
+                json!({ name: partial.rejected.to_string(), "errorMessage": partial.error_message });
+            json!({ "partialSuccess": partial_success }).to_string().into_bytes()
         }
     };
     ([(header::CONTENT_TYPE, encoding.content_type())], body).into_response()

@@ -1,22 +1,22 @@
-//! What is taken in one request.
+//! Limits of OTLP ingest.
 
 use loam_platform::system_config::ConfigKey;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// Limits of what is sent by OTLP.
+/// Limits of OTLP ingest.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub struct OtlpSettings {
-    /// The largest body in bytes, unpacked.
+    /// Maximum size of a body in bytes, as sent and decompressed.
     pub max_body_bytes: usize,
-    /// Spans in a request, or values of metrics.
+    /// Maximum number of spans or metric values in a request.
     pub max_items: usize,
-    /// Bytes that are kept of an attribute.
+    /// Maximum stored length of an attribute, in bytes.
     pub max_attribute_bytes: usize,
-    /// Attributes that are kept of a span.
+    /// Maximum number of stored attributes per span.
     pub max_attributes: usize,
-    /// Days after which nothing is taken any more.
+    /// Maximum age of spans in days.
     pub max_age_days: u32,
 }
 
@@ -32,11 +32,11 @@ impl Default for OtlpSettings {
     }
 }
 
-/// The key of [`OtlpSettings`].
+/// The configuration key of [`OtlpSettings`].
 pub const OTLP: ConfigKey<OtlpSettings> = ConfigKey::new(
     "insight.otlp",
     "insight",
-    "how much is taken in one OTLP request, how much is kept of a span's attributes, and how old it may be",
+    "limits of OTLP ingest: size of a request, number and length of stored span attributes, maximum age of spans",
     || {
         let whole = |least: u64, most: u64| json!({ "type": "integer", "minimum": least, "maximum": most });
         json!({
@@ -46,7 +46,7 @@ pub const OTLP: ConfigKey<OtlpSettings> = ConfigKey::new(
                 "max_items": whole(1, 1_000_000),
                 "max_attribute_bytes": whole(16, 65_536),
                 "max_attributes": whole(0, 128),
-                // PostgreSQL has partitions from the month before this one on
+                // PostgreSQL has partitions from the previous month on
                 "max_age_days": whole(1, 28)
             }
         })

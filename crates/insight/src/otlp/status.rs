@@ -1,4 +1,4 @@
-//! Errors as OTLP has them: `google.rpc.Status`, in the request's own form.
+//! Error responses of OTLP: `google.rpc.Status`, in the encoding of the request.
 
 use axum::http::{HeaderMap, HeaderValue};
 use loam_http::surface::Shape;
@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::body::Encoding;
 
-/// Of `google.rpc.Status` what is told.
+/// The fields of `google.rpc.Status` that are used.
 #[derive(Clone, PartialEq, Message, Serialize)]
 struct Status {
     #[prost(int32, tag = "1")]
@@ -17,7 +17,7 @@ struct Status {
     message: String,
 }
 
-/// How errors look on the paths of OTLP; none for other paths.
+/// The error format of the OTLP paths; none for other paths.
 pub fn error_shape(path: &str, headers: &HeaderMap) -> Option<Shape> {
     let path = path.strip_prefix("/otlp").unwrap_or(path);
     if !matches!(path, "/v1/traces" | "/v1/metrics") {
@@ -36,7 +36,7 @@ pub fn error_shape(path: &str, headers: &HeaderMap) -> Option<Shape> {
 }
 
 fn status(error: &Error) -> Status {
-    // the numbers of gRPC
+    // gRPC status codes
     let code = match error.kind() {
         Kind::Invalid | Kind::TooLarge => 3,
         Kind::Timeout => 4,

@@ -1,20 +1,20 @@
-//! What the tests of spans and metrics are made of, and the two forms of OTLP.
+//! Test helpers for spans and metrics, and tests of both OTLP encodings.
 
 use loam_kernel::{ProjectId, TenantId};
 use prost::Message;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::spans::Owner;
+use super::spans::ProjectRef;
 use super::wire::{
     AnyValue, ArrayValue, Event, KeyValue, METRICS, MetricsRequest, Resource, ResourceSpans, Scope,
-    ScopeSpans, Span, Status, TRACES, TracesRequest, Value, weight,
+    ScopeSpans, Span, Status, TRACES, TracesRequest, Value, count_fields,
 };
 
-pub(super) const OWNER: Owner =
-    Owner { tenant: TenantId(Uuid::from_u128(1)), project: ProjectId(Uuid::from_u128(2)) };
+pub(super) const PROJECT: ProjectRef =
+    ProjectRef { tenant: TenantId(Uuid::from_u128(1)), project: ProjectId(Uuid::from_u128(2)) };
 
-/// A moment that all of them are near.
+/// The current time of these tests.
 pub(super) const NOW_NS: u64 = 1_790_000_000_000_000_000;
 
 impl From<&str> for Value {
@@ -33,7 +33,7 @@ pub(super) fn attribute(name: &str, value: impl Into<Value>) -> KeyValue {
     KeyValue { key: name.to_owned(), value: Some(AnyValue::from(value.into())) }
 }
 
-/// A span of trace 7 that took a millisecond.
+/// A span of trace 7 with a duration of one millisecond.
 pub(super) fn span(id: u8, parent: u8, kind: i32, name: &str, attributes: Vec<KeyValue>) -> Span {
     let of = |id: u8| if id == 0 { Vec::new() } else { vec![0, 0, 0, 0, 0, 0, 0, id] };
     Span {
@@ -70,14 +70,14 @@ pub(super) fn request(scope: &str, spans: Vec<Span>) -> TracesRequest {
 }
 
 #[test]
-fn both_forms_of_a_trace_say_the_same() {
+fn protobuf_and_json_are_equivalent() {
     let list = Value::Array(ArrayValue { values: vec![Value::from("a").into(), Value::Bool(true).into()] });
-    let mut told = span(1, 2, 2, "GET /x", vec![attribute("n", 1 << 60), attribute("list", list)]);
-    told.events =
+    let mut sent = span(1, 2, 2, "GET /x", vec![attribute("n", 1 << 60), attribute("list", list)]);
+    sent.events =
         vec![Event { time_unix_nano: NOW_NS, name: "exception".to_owned(), attributes: Vec::new() }];
-    told.status = Some(Status { message: "no".to_owned(), code: 2 });
-    let told = request("scope", vec![told]);
-    let attributes: Vec<_> = told.resource_spans[0].resource.as_ref().map_or(&[][..], |r| &r.attributes).iter()
+    sent.status = Some(Status { message: "no".to_owned(), code: 2 });
+    let sent = request("scope", vec![sent]);
+    let attributes: Vec<_> = sent.resource_spans[0].resource.as_ref().map_or(&[][..], |r| &r.attributes).iter()
         .map(|attribute| json!({ "key": attribute.key, "value": { "stringValue": attribute.value.as_ref().expect("a value").json() } }))
         .collect();
     let written = json!({ "resourceSpans": [{
@@ -94,12 +94,12 @@ fn both_forms_of_a_trace_say_the_same() {
         }] }],
     }] });
     let read: TracesRequest = serde_json::from_value(written).expect("JSON");
-    assert_eq!(read, told);
-    assert_eq!(TracesRequest::decode(told.encode_to_vec().as_slice()), Ok(told));
+    assert_eq!(read, sent);
+    assert_eq!(TracesRequest::decode(sent.encode_to_vec().as_slice()), Ok(sent));
 }
 
 #[test]
-fn ids_and_times_that_are_none_are_left_out_so_that_their_span_is_refused_alone() {
+fn invalid_ids_and_times_only_affect_their_span() {
     let read = |span: serde_json::Value| {
         let body = json!({ "resourceSpans": [{ "scopeSpans": [{ "spans": [span] }] }] });
         serde_json::from_value::<TracesRequest>(body)
@@ -119,7 +119,7 @@ fn ids_and_times_that_are_none_are_left_out_so_that_their_span_is_refused_alone(
 }
 
 #[test]
-fn a_metric_is_read_in_either_form() {
+fn metrics_are_decoded_from_both_encodings() {
     let body = json!({ "resourceMetrics": [{ "scopeMetrics": [{ "metrics": [
         { "name": "a", "unit": "s", "gauge": { "dataPoints": [{ "timeUnixNano": "5", "asDouble": "NaN" }, { "asInt": "-3" }] } },
         { "name": "b", "histogram": { "aggregationTemporality": "AGGREGATION_TEMPORALITY_DELTA", "dataPoints": [
@@ -140,17 +140,17 @@ fn a_metric_is_read_in_either_form() {
 }
 
 #[test]
-fn how_much_a_message_holds_is_known_before_it_is_read() {
+fn fields_are_counted_before_a_message_is_decoded() {
     let spans = (1..=10).map(|id| span(id, 0, 1, "x", vec![attribute("a", 1), attribute("b", 2)])).collect();
     let bytes = request("", spans).encode_to_vec();
-    let held = weight(&bytes, TRACES, 10_000);
-    // each span: its ids, its name, its two attributes, and itself
-    assert!((60..100).contains(&held), "{held}");
-    assert!(weight(&bytes, TRACES, 20) > 20);
+    let count = count_fields(&bytes, TRACES, 10_000);
+    // for each span: its ids, its name, its two attributes, and itself
+    assert!((60..100).contains(&count), "{count}");
+    assert!(count_fields(&bytes, TRACES, 20) > 20);
     // a thousand spans of two bytes each
     let empty: Vec<u8> = [0x12, 0].repeat(1000);
     let scope = [&[0x12, 0xd0, 0x0f][..], &empty].concat();
     let resource = [&[0x0a, 0xd3, 0x0f][..], &scope].concat();
-    assert_eq!(weight(&resource, TRACES, 10_000), 1002);
-    assert!(weight(&[0xff; 20], METRICS, 100) <= 100, "what is no protobuf ends the count");
+    assert_eq!(count_fields(&resource, TRACES, 10_000), 1002);
+    assert!(count_fields(&[0xff; 20], METRICS, 100) <= 100, "what is no protobuf ends the count");
 }

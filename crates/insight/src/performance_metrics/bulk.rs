@@ -1,21 +1,24 @@
-//! Values as rows.
+//! Bulk inserts of metric values.
 
 use chrono::{DateTime, Utc};
 use loam_db::{Bulk, Column, OnConflict};
 use loam_kernel::{Error, Result};
 
 use super::point::{Point, Tags, series_text};
-use crate::otlp::Owner;
+use crate::otlp::ProjectRef;
 
-/// Rows to be written.
-pub(super) fn values(new: &[(Owner, Point)], now: DateTime<Utc>) -> Result<Bulk> {
+/// The rows of new values.
+pub(super) fn values(new: &[(ProjectRef, Point)], now: DateTime<Utc>) -> Result<Bulk> {
     let text = |field: fn(&Point) -> Option<String>| {
         Column::Text(new.iter().map(|(_, point)| field(point)).collect())
     };
     let columns = vec![
-        ("tenant_id", Column::Uuid(new.iter().map(|(owner, _)| Some(owner.tenant.0)).collect())),
+        ("tenant_id", Column::Uuid(new.iter().map(|(project_ref, _)| Some(project_ref.tenant.0)).collect())),
         ("id", Column::Uuid(new.iter().map(|(_, point)| Some(point.id.0)).collect())),
-        ("project_id", Column::Uuid(new.iter().map(|(owner, _)| Some(owner.project.0)).collect())),
+        (
+            "project_id",
+            Column::Uuid(new.iter().map(|(project_ref, _)| Some(project_ref.project.0)).collect()),
+        ),
         ("metric_name", text(|point| Some(point.name.clone()))),
         ("kind", text(|point| Some(point.kind.name().to_owned()))),
         ("unit", text(|point| point.unit.clone())),

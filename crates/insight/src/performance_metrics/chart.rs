@@ -1,4 +1,4 @@
-//! Values over time, from the sums alone.
+//! Charts: metric values over time, from the statistics alone.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -17,84 +17,85 @@ use crate::service::Insight;
 use crate::stats::Granularity;
 use crate::stats::metrics::{Column, Entity, Model};
 
-/// Rows read at a time.
+/// Rows per query.
 const BATCH: u64 = 2_000;
-/// Lines of a chart.
+/// Maximum number of lines of a chart.
 const MAX_LINES: usize = 200;
-/// Tags that are told apart.
-const MAX_GROUP: usize = 5;
+/// Maximum number of tags in `group_by`.
+const MAX_GROUP_TAGS: usize = 5;
 
-/// What of the values is shown.
+/// The aggregate of the values in a bucket.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Aggregate {
-    /// The mean.
+    /// Mean.
     #[default]
     Avg,
-    /// The least.
+    /// Minimum.
     Min,
-    /// The greatest.
+    /// Maximum.
     Max,
-    /// The sum; of totals, what they grew by.
+    /// Sum; of totals, their increase.
     Sum,
-    /// How many values there are.
+    /// Number of values.
     Count,
-    /// The last of each series, added up.
+    /// Sum of the last values of all series.
     Last,
-    /// Half of the values are not above it.
+    /// Median.
     P50,
-    /// 90 of 100 values are not above it.
+    /// 90th percentile.
     P90,
-    /// 95 of 100 values are not above it.
+    /// 95th percentile.
     P95,
-    /// 99 of 100 values are not above it.
+    /// 99th percentile.
     P99,
 }
 
-/// Which chart.
+/// Parameters of a chart.
 #[derive(Clone, Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ChartQuery {
-    /// The project; that of the API key unless given.
+    /// Project ID. Defaults to the project of the API key.
     pub project_id: Option<ProjectId>,
-    /// The metric.
+    /// Metric name.
     pub metric_name: String,
-    /// From then on; an hour before `to` unless given. Taken back to the beginning of its stretch.
+    /// Start, inclusive, rounded down to its bucket. Defaults to one hour before `to`.
     pub from: Option<DateTime<Utc>>,
-    /// Before then; now unless given.
+    /// End, exclusive. Defaults to now.
     pub to: Option<DateTime<Utc>>,
-    /// `minute` over at most a day, `hour` over at most 62 days; `minute` where that is allowed, unless given.
+    /// Length of a bucket: `minute` for at most a day, `hour` for at most 62 days. Defaults to `minute` where that is
+    /// allowed.
     pub granularity: Option<Granularity>,
-    /// Tags to tell apart, by comma, at most 5; nothing unless given.
+    /// Comma-separated tags to group by, at most 5. Defaults to none.
     pub group_by: Option<String>,
-    /// Only series with these tags, by comma: `host:web-1,region:eu`.
+    /// Only series with these comma-separated tags: `host:web-1,region:eu`.
     pub tags: Option<String>,
-    /// `avg` unless given.
+    /// The aggregate of each bucket. Defaults to `avg`.
     #[serde(default)]
     pub aggregate: Aggregate,
 }
 
-/// One line of a chart.
+/// A line of a chart.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-pub struct Line {
-    /// The tags that it is told apart by; without one that its series don't have.
+pub struct ChartLine {
+    /// The tags of the group, without those that its series don't have.
     pub tags: Tags,
-    /// By time. Stretches without values are left out.
+    /// The points by time. Buckets without values are omitted.
     pub points: Vec<ChartPoint>,
 }
 
-/// One stretch of time.
+/// A bucket of a chart.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, ToSchema)]
 pub struct ChartPoint {
-    /// When it begins.
+    /// Start of the bucket.
     pub time: DateTime<Utc>,
-    /// The value; null where it can't be told, as a quantile of values below zero.
+    /// The aggregate; null if it can't be computed, such as a percentile of negative values.
     pub value: Option<f64>,
-    /// How many values it is made of.
+    /// Number of aggregated values.
     pub samples: i64,
 }
 
-/// A series in a stretch of time, of all nodes.
+/// The sums of a series by bucket, over all nodes.
 type Series = BTreeMap<DateTime<Utc>, Sums>;
 
 struct Range {
@@ -107,7 +108,7 @@ impl ChartQuery {
     fn range(&self, now: DateTime<Utc>) -> Result<Range> {
         let to = self.to.unwrap_or(now);
         let from = self.from.unwrap_or(to - TimeDelta::hours(1));
-        let (day, most) = (TimeDelta::days(1), TimeDelta::days(62));
+        let (day, max) = (TimeDelta::days(1), TimeDelta::days(62));
         let granularity = self.granularity.unwrap_or(if to - from <= day {
             Granularity::Minute
         } else {
@@ -116,9 +117,9 @@ impl ChartQuery {
         if granularity == Granularity::Day {
             return Err(Error::invalid("granularity", "must be `minute` or `hour` for metrics"));
         }
-        let longest = if granularity == Granularity::Minute { day } else { most };
+        let longest = if granularity == Granularity::Minute { day } else { max };
         if from >= to || to - from > longest {
-            let message = "must be before `to`, by at most a day of minutes or 62 days of hours";
+            let message = "must be before `to`, by at max 1 day with `minute` or 62 days with `hour`";
             return Err(Error::invalid("from", message));
         }
         Ok(Range { granularity, from: granularity.bucket(from), to })
@@ -127,21 +128,21 @@ impl ChartQuery {
     fn group(&self) -> Result<Vec<&str>> {
         let names = self.group_by.as_deref().unwrap_or_default().split(',').map(str::trim);
         let names: Vec<&str> = names.filter(|name| !name.is_empty()).collect();
-        if names.len() > MAX_GROUP {
-            return Err(Error::invalid("group_by", format!("must be at most {MAX_GROUP} tags")));
+        if names.len() > MAX_GROUP_TAGS {
+            return Err(Error::invalid("group_by", format!("must be at max {MAX_GROUP_TAGS} tags")));
         }
         Ok(names)
     }
 }
 
-/// The series of a line by their names, each with its kind.
+/// The series of a line by id, each with its kind.
 type SeriesOfLine = HashMap<String, (MetricKind, Series)>;
 
 impl Insight {
-    /// The lines of a chart, in the order of their tags.
-    pub async fn chart(&self, scope: &Scope, query: &ChartQuery) -> Result<Vec<Line>> {
+    /// Computes the lines of a chart, ordered by tags.
+    pub async fn chart(&self, scope: &Scope, query: &ChartQuery) -> Result<Vec<ChartLine>> {
         let project = query.project_id.or(scope.project);
-        let project = project.ok_or_else(|| Error::invalid("project_id", "must be given"))?;
+        let project = project.ok_or_else(|| Error::invalid("project_id", "is required"))?;
         let (range, group) = (query.range(self.0.clock.now())?, query.group()?);
         let mut lines: BTreeMap<Vec<Option<String>>, SeriesOfLine> = BTreeMap::new();
         self.sums(scope, project, query, &range, |row| {
@@ -154,17 +155,20 @@ impl Insight {
         .await?;
         if lines.len() > MAX_LINES {
             let message =
-                format!("makes more than {MAX_LINES} lines: choose fewer tags, or some of the series");
+                format!("results in more than {MAX_LINES} lines: group by fewer tags, or filter with `tags`");
             return Err(Error::new(Kind::Invalid, "too_many_groups", message).with_param("group_by"));
         }
         let line = |(tags, series): (Vec<Option<String>>, SeriesOfLine)| {
             let tags = group.iter().zip(tags).filter_map(|(name, value)| Some(((*name).to_owned(), value?)));
-            Line { tags: tags.collect(), points: points(series.into_values(), query.aggregate, range.from) }
+            ChartLine {
+                tags: tags.collect(),
+                points: points(series.into_values(), query.aggregate, range.from),
+            }
         };
         Ok(lines.into_iter().map(line).filter(|line| !line.points.is_empty()).collect())
     }
 
-    /// Reads the sums of a range, and of the stretch before it, from which totals grow.
+    /// Reads the sums of a range, and of the bucket before it, from which the increase of totals is computed.
     async fn sums(
         &self,
         scope: &Scope,
@@ -200,26 +204,26 @@ impl Insight {
     }
 }
 
-/// The points of a line from its series.
+/// Computes the points of a line from its series.
 pub(super) fn points(
     all: impl Iterator<Item = (MetricKind, BTreeMap<DateTime<Utc>, Sums>)>,
     aggregate: Aggregate,
     from: DateTime<Utc>,
 ) -> Vec<ChartPoint> {
-    // the sums of all series, what they add up to, and their last values
-    let mut stretches: BTreeMap<DateTime<Utc>, (Sums, f64, f64)> = BTreeMap::new();
+    // for each bucket: the sums over all series, the sum of increases, and the sum of last values
+    let mut buckets: BTreeMap<DateTime<Utc>, (Sums, f64, f64)> = BTreeMap::new();
     for (kind, series) in all {
         let mut before: Option<f64> = None;
         for (bucket, sums) in series {
-            let grown = match kind {
+            let increase = match kind {
                 MetricKind::Gauge | MetricKind::Delta => sums.total,
-                MetricKind::Total => grown(before, &sums),
+                MetricKind::Total => increase(before, &sums),
             };
             before = Some(sums.last);
             if bucket >= from {
-                let (sum, added, last) = stretches.entry(bucket).or_default();
+                let (sum, added, last) = buckets.entry(bucket).or_default();
                 sum.merge(&sums);
-                *added += grown;
+                *added += increase;
                 *last += sums.last;
             }
         }
@@ -241,15 +245,15 @@ pub(super) fn points(
         };
         ChartPoint { time, value, samples: sums.samples }
     };
-    stretches.into_iter().map(point).collect()
+    buckets.into_iter().map(point).collect()
 }
 
-/// What a total grew by in a stretch. Where it is less than before, the application began anew, and so did the total.
-fn grown(before: Option<f64>, sums: &Sums) -> f64 {
+/// The increase of a total in a bucket. If it decreased, the application was restarted and the total with it.
+fn increase(before: Option<f64>, sums: &Sums) -> f64 {
     match before {
         Some(before) if sums.last >= before => sums.last - before,
         Some(_) => sums.last,
-        // the first that is known of: how it stood when the stretch began isn't
+        // the first known bucket: the value at its start is unknown
         None => sums.last - sums.least,
     }
 }

@@ -1,56 +1,58 @@
-//! A value that an application measured.
+//! Metric values.
 
 use loam_kernel::{PerformanceMetricId, ProjectId, TenantId};
 use sea_orm::entity::prelude::*;
 
 use super::kind::MetricKind;
 
-/// A value.
+/// A metric value.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-#[sea_orm(table_name = "performance_metrics", comment = "values that applications measured")]
+#[sea_orm(table_name = "performance_metrics", comment = "metric values measured by applications")]
 pub struct Model {
     /// The tenant.
     #[sea_orm(primary_key, auto_increment = false)]
     pub tenant_id: TenantId,
-    /// The row.
+    /// The id.
     #[sea_orm(
         primary_key,
         auto_increment = false,
-        comment = "of the moment it was measured; the rest a hash of what it says, or of the sender's own id"
+        comment = "UUIDv7 with the time of the measurement; the rest is a hash of the content, or of the id that the ingest_source chose"
     )]
     pub id: PerformanceMetricId,
-    /// The application.
-    #[sea_orm(comment = "application")]
+    /// The project.
+    #[sea_orm(comment = "project")]
     pub project_id: ProjectId,
-    /// What was measured.
-    #[sea_orm(column_type = "Text", comment = "what was measured: http.server.request.duration")]
+    /// The metric name.
+    #[sea_orm(column_type = "Text", comment = "metric name, such as http.server.request.duration")]
     pub metric_name: String,
-    /// What the value means.
-    #[sea_orm(comment = "gauge, delta (since the value before), total (since the application began)")]
+    /// The kind of the value.
+    #[sea_orm(
+        comment = "gauge, delta (since the previous value), total (since the start of the application)"
+    )]
     pub kind: MetricKind,
-    /// In what.
-    #[sea_orm(column_type = "Text", nullable, comment = "unit as it was told: s, By, {request}")]
+    /// The unit.
+    #[sea_orm(column_type = "Text", nullable, comment = "unit as sent: s, By, {request}")]
     pub unit: Option<String>,
-    /// Name and tags.
+    /// The series: a hash of name and tags.
     #[sea_orm(column_type = "Text", comment = "hash of name and tags, in hexadecimal digits")]
     pub series: String,
     /// The value.
     #[sea_orm(comment = "the value")]
     pub metric_value: f64,
-    /// What it was measured of.
-    #[sea_orm(column_type = "JsonBinary", comment = "what it was measured of, text by name")]
+    /// The tags.
+    #[sea_orm(column_type = "JsonBinary", comment = "tags: values by name")]
     pub tags: Json,
-    /// When.
-    #[sea_orm(comment = "when it was measured")]
+    /// Time of the measurement.
+    #[sea_orm(comment = "time of the measurement")]
     pub timestamp: DateTimeUtc,
-    /// When it came.
-    #[sea_orm(comment = "when it was written")]
+    /// Time of insertion.
+    #[sea_orm(comment = "time of insertion")]
     pub created_at: DateTimeUtc,
 }
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// No other entity is reached from here.
+/// No relations.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,10 +1,10 @@
-//! What a value of a metric means.
+//! Kinds of metric values.
 
 use sea_orm::{DeriveActiveEnum, EnumIter};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// What a value of a metric means.
+/// The kind of a metric value.
 #[derive(
     Clone,
     Copy,
@@ -22,17 +22,17 @@ use utoipa::ToSchema;
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum MetricKind {
-    /// How much there is: memory in use, the length of a queue.
+    /// The current value: memory in use, the length of a queue.
     #[default]
     Gauge,
-    /// How much there was since the value before.
+    /// The increase since the previous value.
     Delta,
-    /// How much there was since the application began; it begins again with the application.
+    /// A counter since the start of the application; it restarts with the application.
     Total,
 }
 
 impl MetricKind {
-    /// The word as it is kept.
+    /// The stored name.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Gauge => "gauge",

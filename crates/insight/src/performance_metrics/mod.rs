@@ -1,9 +1,9 @@
-//! Values that applications measured: taken in, summed up, listed and charted.
+//! Metric values: ingest, statistics, lists and charts.
 
-mod accept;
 mod bulk;
 mod chart;
 pub mod entity;
+mod journal;
 mod kind;
 mod point;
 pub(crate) mod routes;
@@ -15,9 +15,9 @@ mod sums;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use accept::TOO_MANY;
+pub(crate) use journal::TOO_MANY_SERIES;
 pub use kind::MetricKind;
 pub(crate) use point::{Point, Tags, check_time};
-pub(crate) use series::SeriesBook;
+pub(crate) use series::SeriesLimiter;
 pub use settings::{METRICS, MetricSettings};
 pub(crate) use sink::MetricSink;

@@ -1,4 +1,4 @@
-//! A value on its way.
+//! Metric values before they are stored.
 
 use std::collections::BTreeMap;
 
@@ -9,21 +9,21 @@ use serde::{Deserialize, Serialize};
 use super::kind::MetricKind;
 use crate::trace;
 
-/// What a value was measured of, text by name.
+/// Tags: values by name.
 pub(crate) type Tags = BTreeMap<String, String>;
 
-/// Characters of a name.
+/// Maximum length of a metric name, in characters.
 pub(super) const MAX_NAME: usize = 200;
-/// Tags of a value.
+/// Maximum number of tags.
 pub(super) const MAX_TAGS: usize = 32;
-/// Characters of a tag's name.
-pub(super) const MAX_KEY: usize = 100;
-/// Characters of a tag's value.
-pub(super) const MAX_TAG: usize = 256;
-/// How far ahead of this server's clock another's may be.
-const AHEAD: TimeDelta = TimeDelta::hours(1);
+/// Maximum length of a tag name, in characters.
+pub(super) const MAX_TAG_NAME: usize = 100;
+/// Maximum length of a tag value, in characters.
+pub(super) const MAX_TAG_VALUE: usize = 256;
+/// Maximum clock skew into the future.
+const MAX_CLOCK_SKEW: TimeDelta = TimeDelta::hours(1);
 
-/// A value.
+/// A metric value.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Point {
     pub(crate) id: PerformanceMetricId,
@@ -36,7 +36,7 @@ pub(crate) struct Point {
     pub(crate) at_us: i64,
 }
 
-/// Values of one project: what a frame of the journal holds.
+/// Values of one project: the payload of a journal frame.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Points {
     pub(super) tenant: TenantId,
@@ -45,7 +45,7 @@ pub(super) struct Points {
 }
 
 impl Point {
-    /// A value whose id is of what it says: what is told twice counts once.
+    /// A value whose id is a hash of its content, so that duplicates are counted once.
     pub(crate) fn new(
         project: ProjectId,
         name: String,
@@ -65,15 +65,16 @@ impl Point {
             at_us: at.timestamp_micros(),
         };
         let (series, micros) = (point.series(), point.at_us.to_be_bytes());
-        let said = [project.0.as_bytes(), &series.to_be_bytes()[..], &micros, &value.to_bits().to_be_bytes()];
-        point.id = PerformanceMetricId(trace::id(at, &said));
+        let content =
+            [project.0.as_bytes(), &series.to_be_bytes()[..], &micros, &value.to_bits().to_be_bytes()];
+        point.id = PerformanceMetricId(trace::id(at, &content));
         point
     }
 
-    /// The same under an id of the sender's own.
-    pub(crate) fn known_as(mut self, project: ProjectId, own: &str) -> Self {
-        let said = [project.0.as_bytes(), &b"id"[..], own.as_bytes()];
-        self.id = PerformanceMetricId(trace::id(self.at(), &said));
+    /// The same with an id derived from one that the sender chose.
+    pub(crate) fn with_sender_id(mut self, project: ProjectId, own: &str) -> Self {
+        let content = [project.0.as_bytes(), &b"id"[..], own.as_bytes()];
+        self.id = PerformanceMetricId(trace::id(self.at(), &content));
         self
     }
 
@@ -81,7 +82,7 @@ impl Point {
         DateTime::from_timestamp_micros(self.at_us).unwrap_or_default()
     }
 
-    /// Which series it belongs to: a hash of its name and its tags.
+    /// The series: a hash of name and tags.
     pub(crate) fn series(&self) -> u128 {
         let tags = self.tags.iter().flat_map(|(name, value)| [name, value]);
         let texts = std::iter::once(&self.name).chain(tags);
@@ -90,27 +91,27 @@ impl Point {
         u128::from_be_bytes(series)
     }
 
-    /// About how many bytes it takes.
-    pub(super) fn weight(&self) -> usize {
+    /// Approximate size in bytes.
+    pub(super) fn size(&self) -> usize {
         64 + self.name.len() + self.tags.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>()
     }
 }
 
-/// A series as it is kept.
+/// The stored form of a series.
 pub(super) fn series_text(series: u128) -> String {
     format!("{series:032x}")
 }
 
-/// Why a value of this moment is not taken.
+/// Checks the age of a value. The error is the reason for its rejection.
 pub(crate) fn check_time(
     at: DateTime<Utc>,
     max_age_days: u32,
     now: DateTime<Utc>,
 ) -> Result<(), &'static str> {
     if at < now - TimeDelta::days(max_age_days.into()) {
-        Err("it was measured too long ago")
-    } else if at > now + AHEAD {
-        Err("it was measured in the future; set the application's clock")
+        Err("the time is too long ago")
+    } else if at > now + MAX_CLOCK_SKEW {
+        Err("the time is in the future: check the clock of the application")
     } else {
         Ok(())
     }

@@ -11,24 +11,24 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::chart::{ChartQuery, Line};
+use super::chart::{ChartLine, ChartQuery};
 use super::entity::Model;
 use super::kind::MetricKind;
-use super::service::{MetricCreate, MetricFilter, MetricsTaken};
-use crate::otlp::Owner;
-use crate::otlp::routes::sender;
+use super::service::{MetricCreate, MetricFilter, MetricsAccepted};
+use crate::otlp::ProjectRef;
+use crate::otlp::routes::ingest_source;
 use crate::service::Insight;
 
-/// Values to be kept.
+/// Metric values to ingest.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct MetricBatch {
-    /// At most 5000, unless operators set another number.
+    /// The values: at most 5000 by default, configurable as `insight.metrics`.
     #[schema(value_type = Vec<MetricCreate>)]
     metrics: Vec<Value>,
 }
 
-/// A value that an application measured.
+/// A metric value.
 #[derive(Serialize, ToSchema)]
 pub struct PerformanceMetricView {
     id: PerformanceMetricId,
@@ -37,12 +37,12 @@ pub struct PerformanceMetricView {
     metric_value: f64,
     kind: MetricKind,
     unit: Option<String>,
-    /// Text by name.
+    /// Tags: values by name.
     #[schema(value_type = Object)]
     tags: Value,
-    /// The same for all values of one name and the same tags.
+    /// Identifies the metric name and tags: the same for all values of a series.
     series: String,
-    /// When it was measured.
+    /// Time of the measurement.
     timestamp: DateTime<Utc>,
     created_at: DateTime<Utc>,
 }
@@ -67,19 +67,19 @@ impl From<Model> for PerformanceMetricView {
 /// The lines of a chart.
 #[derive(Serialize, ToSchema)]
 struct Chart {
-    data: Vec<Line>,
+    data: Vec<ChartLine>,
 }
 
 pub(crate) fn router(insight: Insight) -> OpenApiRouter {
     OpenApiRouter::new().routes(routes!(create, list)).routes(routes!(chart)).with_state(insight)
 }
 
-/// Keeps values that an application measured: durable when it answers, listed and charted within a second. A value at fault
-/// is refused alone.
+/// Ingests metric values. They are durable when the response is sent, and visible within a second. Invalid values are
+/// rejected individually.
 #[utoipa::path(
     post, path = "/api/v1/performance_metrics", tag = "performance_metrics", operation_id = "performance_metrics_create",
     request_body = MetricBatch,
-    responses((status = 200, body = MetricsTaken), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = MetricsAccepted), (status = "4XX", body = ErrorBody)),
     security(("api_key" = ["telemetry:send"]))
 )]
 async fn create(
@@ -87,12 +87,12 @@ async fn create(
     Caller(scope): Caller,
     headers: HeaderMap,
     Json(new): Json<MetricBatch>,
-) -> ApiResult<Answer<MetricsTaken>> {
-    let sender = sender(&insight, &scope, &headers).await?;
-    Ok(Answer(insight.take_metrics(Owner::from(&sender), new.metrics).await?))
+) -> ApiResult<Answer<MetricsAccepted>> {
+    let ingest_source = ingest_source(&insight, &scope, &headers).await?;
+    Ok(Answer(insight.ingest_metrics(ProjectRef::from(&ingest_source), new.metrics).await?))
 }
 
-/// Values, the latest first.
+/// Lists metric values, newest first.
 #[utoipa::path(
     get, path = "/api/v1/performance_metrics", tag = "performance_metrics", operation_id = "performance_metrics_list",
     params(MetricFilter, PageQuery),
@@ -108,7 +108,7 @@ async fn list(
     Ok(Answer(insight.list_metrics(&scope, filter, &page).await?.map(PerformanceMetricView::from)))
 }
 
-/// Values of a metric over time: by minute or hour, and by tags.
+/// Returns values of a metric over time, by minute or hour, grouped by tags.
 #[utoipa::path(
     get, path = "/api/v1/metric_stats", tag = "performance_metrics", operation_id = "metric_stats_chart",
     params(ChartQuery),

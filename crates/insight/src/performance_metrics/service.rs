@@ -1,4 +1,4 @@
-//! Values in Loam's own format, and lists of them.
+//! Ingest of metric values in Loam's own format, and lists of values.
 
 use chrono::{DateTime, Utc};
 use loam_http::surface::refuse_nul;
@@ -8,82 +8,82 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
-use super::accept::TOO_MANY;
 use super::entity::{Column, Entity, Model};
+use super::journal::TOO_MANY_SERIES;
 use super::kind::MetricKind;
-use super::point::{MAX_KEY, MAX_NAME, MAX_TAG, MAX_TAGS, Point, Tags, check_time};
-use crate::otlp::Owner;
+use super::point::{MAX_NAME, MAX_TAG_NAME, MAX_TAG_VALUE, MAX_TAGS, Point, Tags, check_time};
+use crate::otlp::ProjectRef;
 use crate::service::Insight;
 
-/// Characters of a sender's own id.
+/// Maximum length of an id that the sender chose, in characters.
 const MAX_ID: usize = 64;
 
-/// A value that was measured.
+/// A metric value.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MetricCreate {
-    /// Your own id of it, at most 64 characters, with its `timestamp`: what is sent again under the same id and time
-    /// counts once. Without one, what says the same of the same time does.
+    /// An ID of your choice, at most 64 characters; requires `timestamp`. Values with the same ID and time are
+    /// duplicates, which are counted once. Without an ID, values with the same content and time are.
     pub id: Option<String>,
-    /// What was measured, at most 200 characters.
+    /// Metric name, at most 200 characters.
     pub metric_name: String,
     /// The value.
     pub metric_value: f64,
-    /// `gauge` unless given.
+    /// Kind of the value. Defaults to `gauge`.
     #[serde(default)]
     pub kind: MetricKind,
-    /// In what: `s`, `By`, `1`, ….
+    /// Unit: `s`, `By`, `1`, ….
     pub unit: Option<String>,
-    /// What it was measured of: at most 32 texts, numbers or truth values by name. Few of them should differ much, as each
-    /// combination is a series of its own.
+    /// Tags: at most 32 strings, numbers or booleans by name. Avoid tags with many values, since each combination is a
+    /// separate series.
     #[serde(default)]
     #[schema(value_type = Object)]
     pub tags: Map<String, Value>,
-    /// When; now unless given.
+    /// Time of the measurement. Defaults to now.
     pub timestamp: Option<DateTime<Utc>>,
 }
 
-/// What became of values.
+/// The result of an ingest request.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct MetricsTaken {
-    /// How many are kept.
+pub struct MetricsAccepted {
+    /// Number of accepted values.
     pub accepted: usize,
-    /// Those that are not.
-    pub rejected: Vec<MetricRejected>,
+    /// The rejected values.
+    pub rejected: Vec<RejectedMetric>,
 }
 
-/// A value that was refused.
+/// A rejected value.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct MetricRejected {
-    /// Its place in the request, from 0.
+pub struct RejectedMetric {
+    /// Index in the request, from 0.
     pub index: usize,
-    /// For programs: stable.
+    /// Stable error code, for programs.
     pub code: &'static str,
-    /// For people: what to do.
+    /// Error message, for people.
     pub message: String,
-    /// The field at fault.
+    /// The invalid field.
     pub param: Option<String>,
 }
 
-/// Which values to list.
+/// Filters of metric values.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct MetricFilter {
-    /// Only values of this project.
+    /// Project ID.
     pub project_id: Option<ProjectId>,
-    /// Only values of this metric.
+    /// Metric name.
     pub metric_name: Option<String>,
-    /// Only values of this series.
+    /// Series.
     pub series: Option<String>,
-    /// Only values with these tags, by comma: `host:web-1,region:eu`.
+    /// Only values with these comma-separated tags: `host:web-1,region:eu`.
     pub tags: Option<String>,
-    /// Only values measured from then on.
+    /// Earliest time of the measurement, inclusive.
     pub from: Option<DateTime<Utc>>,
-    /// Only values measured before then.
+    /// Latest time of the measurement, exclusive.
     pub to: Option<DateTime<Utc>>,
 }
 
-impl MetricRejected {
+impl RejectedMetric {
     fn new(index: usize, error: &Error) -> Self {
         Self {
             index,
@@ -95,85 +95,99 @@ impl MetricRejected {
 }
 
 impl MetricCreate {
-    fn point(self, owner: Owner, max_age_days: u32, now: DateTime<Utc>) -> Result<Point> {
+    fn point(self, project_ref: ProjectRef, max_age_days: u32, now: DateTime<Utc>) -> Result<Point> {
         bounded("metric_name", &self.metric_name, MAX_NAME)?;
         if let Some(unit) = &self.unit {
             bounded("unit", unit, MAX_ID)?;
         }
         if self.id.is_some() && self.timestamp.is_none() {
-            return Err(Error::invalid("timestamp", "must be given with an id, or it would count again"));
+            return Err(Error::invalid(
+                "timestamp",
+                "is required with `id`, which identifies duplicates only at the same time",
+            ));
         }
         let at = self.timestamp.unwrap_or(now);
-        check_time(at, max_age_days, now).map_err(|why| Error::invalid("timestamp", why))?;
+        check_time(at, max_age_days, now).map_err(|reason| Error::invalid("timestamp", reason))?;
         let tags = tags(self.tags)?;
-        let point =
-            Point::new(owner.project, self.metric_name, self.kind, self.unit, tags, self.metric_value, at);
+        let point = Point::new(
+            project_ref.project,
+            self.metric_name,
+            self.kind,
+            self.unit,
+            tags,
+            self.metric_value,
+            at,
+        );
         match self.id {
             None => Ok(point),
             Some(id) => {
                 bounded("id", &id, MAX_ID)?;
-                Ok(point.known_as(owner.project, &id))
+                Ok(point.with_sender_id(project_ref.project, &id))
             }
         }
     }
 }
 
-fn tags(told: Map<String, Value>) -> Result<Tags> {
-    if told.len() > MAX_TAGS {
-        return Err(Error::invalid("tags", format!("must be at most {MAX_TAGS}")));
+fn tags(input: Map<String, Value>) -> Result<Tags> {
+    if input.len() > MAX_TAGS {
+        return Err(Error::invalid("tags", format!("must be at max {MAX_TAGS}")));
     }
     let tag = |(name, value): (String, Value)| {
         let param = format!("tags.{name}");
-        bounded(&param, &name, MAX_KEY)?;
+        bounded(&param, &name, MAX_TAG_NAME)?;
         let value = match value {
             Value::String(text) => text,
             Value::Number(number) => number.to_string(),
             Value::Bool(bool) => bool.to_string(),
-            _ => return Err(Error::invalid(param, "must be a text, a number or a truth value")),
+            _ => return Err(Error::invalid(param, "must be a string, a number or a boolean")),
         };
-        bounded(&param, &value, MAX_TAG)?;
+        bounded(&param, &value, MAX_TAG_VALUE)?;
         Ok((name, value))
     };
-    told.into_iter().map(tag).collect()
+    input.into_iter().map(tag).collect()
 }
 
-/// `host:web-1,region:eu` as fields.
+/// Parses tags such as `host:web-1,region:eu`.
 pub(super) fn read_tags(text: &str) -> Result<Map<String, Value>> {
     let tag = |text: &str| match text.split_once(':') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.into())),
-        _ => Err(Error::invalid("tags", "must be names and values: `host:web-1,region:eu`")),
+        _ => Err(Error::invalid("tags", "must be pairs of name and value: `host:web-1,region:eu`")),
     };
     text.split(',').filter(|text| !text.is_empty()).map(tag).collect()
 }
 
 impl Insight {
-    /// Keeps values; those at fault are refused alone.
-    pub(crate) async fn take_metrics(&self, owner: Owner, told: Vec<Value>) -> Result<MetricsTaken> {
-        let settings = self.0.metrics.of(owner.tenant);
-        if told.len() > settings.max_values {
-            let message = format!("send at most {} values at a time", settings.max_values);
+    /// Ingests values. Invalid ones are rejected individually.
+    pub(crate) async fn ingest_metrics(
+        &self,
+        project_ref: ProjectRef,
+        input: Vec<Value>,
+    ) -> Result<MetricsAccepted> {
+        let settings = self.0.metrics.of(project_ref.tenant);
+        if input.len() > settings.max_values {
+            let message = format!("send at max {} values per request", settings.max_values);
             return Err(Error::new(Kind::TooLarge, "too_many_values", message).with_param("metrics"));
         }
         let now = self.0.clock.now();
-        let (mut points, mut places, mut rejected) = (Vec::new(), Vec::new(), Vec::new());
-        for (index, value) in told.into_iter().enumerate() {
-            match read(value).and_then(|new| new.point(owner, settings.max_age_days, now)) {
+        let (mut points, mut indexes, mut rejected) = (Vec::new(), Vec::new(), Vec::new());
+        for (index, value) in input.into_iter().enumerate() {
+            match read(value).and_then(|new| new.point(project_ref, settings.max_age_days, now)) {
                 Ok(point) => {
                     points.push(point);
-                    places.push(index);
+                    indexes.push(index);
                 }
-                Err(e) => rejected.push(MetricRejected::new(index, &e)),
+                Err(e) => rejected.push(RejectedMetric::new(index, &e)),
             }
         }
         let accepted = points.len();
-        let refused = self.accept_points(owner, points).await?;
-        let too_many = Error::new(Kind::TooMany, "too_many_series", TOO_MANY).with_param("tags");
-        rejected.extend(refused.iter().map(|number| MetricRejected::new(places[*number], &too_many)));
+        let refused = self.journal_points(project_ref, points).await?;
+        let too_many = Error::new(Kind::TooMany, "too_many_series", TOO_MANY_SERIES).with_param("tags");
+        rejected.extend(refused.iter().map(|index| RejectedMetric::new(indexes[*index], &too_many)));
         rejected.sort_by_key(|rejected| rejected.index);
-        Ok(MetricsTaken { accepted: accepted - refused.len(), rejected })
+        Ok(MetricsAccepted { accepted: accepted - refused.len(), rejected })
     }
 
-    /// The tenant's values, the latest first.
+    /// Lists the tenant's values, newest first.
     pub async fn list_metrics(
         &self,
         scope: &Scope,
@@ -205,6 +219,6 @@ impl Insight {
 
 fn read(value: Value) -> Result<MetricCreate> {
     refuse_nul(value.to_string().as_bytes())?;
-    let told = serde_path_to_error::deserialize::<_, MetricCreate>(value);
-    told.map_err(|e| Error::invalid(e.path().to_string(), e.inner().to_string()))
+    let parsed = serde_path_to_error::deserialize::<_, MetricCreate>(value);
+    parsed.map_err(|e| Error::invalid(e.path().to_string(), e.inner().to_string()))
 }

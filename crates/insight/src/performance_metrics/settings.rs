@@ -1,4 +1,4 @@
-//! How many metrics a project may have.
+//! Limits of metrics.
 
 use loam_platform::system_config::ConfigKey;
 use serde::{Deserialize, Serialize};
@@ -8,11 +8,11 @@ use serde_json::json;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub struct MetricSettings {
-    /// Series (a name with its tags) that a project may have in a day.
+    /// Maximum number of series (a metric name with its tags) per project and day.
     pub max_series: usize,
-    /// Values in one request of Loam's own format.
+    /// Maximum number of values per request in Loam's own format.
     pub max_values: usize,
-    /// Days after which a value is not taken any more.
+    /// Maximum age of values in days.
     pub max_age_days: u32,
 }
 
@@ -22,19 +22,19 @@ impl Default for MetricSettings {
     }
 }
 
-/// The key of [`MetricSettings`].
+/// The configuration key of [`MetricSettings`].
 pub const METRICS: ConfigKey<MetricSettings> = ConfigKey::new(
     "insight.metrics",
     "insight",
-    "how many series of metrics a project may have in a day, values in a request, and how old a value may be",
+    "limits of metrics: series per project and day, values per request, maximum age of values in days",
     || {
-        let whole = |least: u64, most: u64| json!({ "type": "integer", "minimum": least, "maximum": most });
+        let whole = |least: u64, max: u64| json!({ "type": "integer", "minimum": least, "maximum": max });
         json!({
             "type": "object", "additionalProperties": false,
             "properties": {
                 "max_series": whole(1, 1_000_000),
                 "max_values": whole(1, 100_000),
-                // PostgreSQL has partitions from the month before this one on
+                // PostgreSQL has partitions from the previous month on
                 "max_age_days": whole(1, 28)
             }
         })

@@ -1,4 +1,4 @@
-//! From the journal into `performance_metrics`, with the sums.
+//! Drains metric values from the journal into `performance_metrics` and the statistics.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,12 +13,12 @@ use super::bulk::values;
 use super::entity::Entity;
 use super::point::Points;
 use super::sums::Rollup;
-use crate::otlp::Owner;
+use crate::otlp::ProjectRef;
 
-/// The kind of a frame with values of metrics.
+/// The kind of journal frames that hold metric values.
 pub(super) const POINTS: u8 = 51;
 
-/// Drains values of metrics.
+/// Drains metric values.
 pub(crate) struct MetricSink {
     clock: Clock,
     node: NodeId,
@@ -48,19 +48,19 @@ impl Sink for MetricSink {
         let mut new = HashMap::new();
         for frame in frames {
             let Points { tenant, project, points } = read(frame)?;
-            let owner = Owner { tenant, project };
-            new.extend(points.into_iter().map(|point| ((tenant, point.id.0), (owner, point))));
+            let project_ref = ProjectRef { tenant, project };
+            new.extend(points.into_iter().map(|point| ((tenant, point.id.0), (project_ref, point))));
         }
         let keys: Vec<(TenantId, Uuid)> = new.keys().copied().collect();
-        // what was sent again counts once
+        // duplicates are counted once
         let old: HashSet<(TenantId, Uuid)> =
             tx.get_many::<Entity>(&keys).await?.into_iter().map(|row| (row.tenant_id, row.id.0)).collect();
         let mut new: Vec<_> =
             new.into_iter().filter(|(key, _)| !old.contains(key)).map(|(_, value)| value).collect();
-        new.sort_by_key(|(owner, point)| (owner.tenant, point.id));
+        new.sort_by_key(|(project_ref, point)| (project_ref.tenant, point.id));
         let now = self.clock.now();
         let mut sums = Rollup::default();
-        new.iter().for_each(|(owner, point)| sums.add(*owner, point));
+        new.iter().for_each(|(project_ref, point)| sums.add(*project_ref, point));
         tx.bulk(values(&new, now)?).await?;
         sums.write(tx, self.node, now).await
     }

@@ -1,6 +1,6 @@
-//! From values to sums, in the transaction that writes the values.
+//! Sums metric values up, in the transaction that writes them.
 //!
-//! Each node writes rows of its own, and only its drainer does, so the sums are read, added to and written back without a
+//! Each node writes its own rows, and only from its drainer, so the sums are read, added to and written back without a
 //! lock.
 
 use std::collections::HashMap;
@@ -14,11 +14,11 @@ use uuid::Uuid;
 use super::bulk::json;
 use super::kind::MetricKind;
 use super::point::{Point, Tags, series_text};
-use crate::otlp::Owner;
+use crate::otlp::ProjectRef;
 use crate::stats::metrics::{Entity, Model};
 use crate::stats::{Granularity, Sketch};
 
-/// What a row sums over.
+/// The dimensions of a row.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Key {
     tenant: TenantId,
@@ -40,9 +40,9 @@ pub(super) struct Sums {
     pub(super) sketch: Sketch,
 }
 
-/// What a row says that doesn't add up.
+/// The columns of a row that are not summed.
 #[derive(Clone)]
-struct Named {
+struct SeriesInfo {
     name: String,
     kind: MetricKind,
     tags: Tags,
@@ -50,7 +50,7 @@ struct Named {
 
 /// The sums of a batch.
 #[derive(Default)]
-pub(super) struct Rollup(HashMap<Key, (Named, Sums)>);
+pub(super) struct Rollup(HashMap<Key, (SeriesInfo, Sums)>);
 
 impl Default for Sums {
     fn default() -> Self {
@@ -66,13 +66,9 @@ impl Default for Sums {
     }
 }
 
-/// A value as a sketch counts it: in millionths, as sketches are of whole numbers; below zero as zero.
+/// A value as counted by a sketch, which holds integers: in millionths; negative values as zero.
 fn counted(value: f64) -> u64 {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "it ends where the numbers end"
-    )]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast saturates")]
     let counted = (value * 1e6).round() as u64;
     counted
 }
@@ -112,7 +108,7 @@ impl Sums {
         }
     }
 
-    /// The value that this share of the values does not exceed, within one percent; none where some lie below zero.
+    /// The quantile, within one percent; none if there are negative values.
     pub(super) fn quantile(&self, share: f64) -> Option<f64> {
         if self.least < 0.0 {
             return None;
@@ -122,7 +118,7 @@ impl Sums {
 }
 
 impl Key {
-    /// The id of its row: the same for the same dimensions, so that the row is found again.
+    /// The id of the row, derived from its dimensions so that the row is found again.
     fn id(&self, node: NodeId) -> Uuid {
         let mut hash = Sha256::new();
         hash.update(node.0);
@@ -139,26 +135,26 @@ impl Key {
 
 impl Rollup {
     /// Adds a value.
-    pub(super) fn add(&mut self, owner: Owner, point: &Point) {
+    pub(super) fn add(&mut self, project_ref: ProjectRef, point: &Point) {
         for granularity in [Granularity::Minute, Granularity::Hour] {
             let key = Key {
-                tenant: owner.tenant,
-                project: owner.project,
+                tenant: project_ref.tenant,
+                project: project_ref.project,
                 granularity,
                 bucket: granularity.bucket(point.at()),
                 series: point.series(),
             };
-            let named = || Named { name: point.name.clone(), kind: point.kind, tags: point.tags.clone() };
-            let (named, sums) = self.0.entry(key).or_insert_with(|| (named(), Sums::default()));
-            named.kind = point.kind;
+            let info = || SeriesInfo { name: point.name.clone(), kind: point.kind, tags: point.tags.clone() };
+            let (info, sums) = self.0.entry(key).or_insert_with(|| (info(), Sums::default()));
+            info.kind = point.kind;
             sums.add(point.value, point.at());
         }
     }
 
     /// Adds the sums to what the database has.
     pub(super) async fn write(self, tx: &Tx<System>, node: NodeId, now: DateTime<Utc>) -> Result<()> {
-        let mut rows: Vec<(Uuid, Key, Named, Sums)> =
-            self.0.into_iter().map(|(key, (named, sums))| (key.id(node), key, named, sums)).collect();
+        let mut rows: Vec<(Uuid, Key, SeriesInfo, Sums)> =
+            self.0.into_iter().map(|(key, (info, sums))| (key.id(node), key, info, sums)).collect();
         let keys: Vec<(TenantId, Uuid)> = rows.iter().map(|(id, key, ..)| (key.tenant, *id)).collect();
         let old: HashMap<(TenantId, Uuid), Model> = tx
             .get_many::<Entity>(&keys)
@@ -179,7 +175,7 @@ impl Rollup {
 }
 
 fn bulk(
-    rows: &[(Uuid, Key, Named, Sums)],
+    rows: &[(Uuid, Key, SeriesInfo, Sums)],
     since: Vec<Option<DateTime<Utc>>>,
     node: NodeId,
     now: DateTime<Utc>,
@@ -187,7 +183,7 @@ fn bulk(
     let double =
         |field: fn(&Sums) -> f64| Column::Double(rows.iter().map(|(.., sums)| Some(field(sums))).collect());
     let granularity = |key: &Key| key.granularity.name();
-    let tags = rows.iter().map(|(_, _, named, _)| json(&named.tags).map(Some)).collect::<Result<_>>()?;
+    let tags = rows.iter().map(|(_, _, info, _)| json(&info.tags).map(Some)).collect::<Result<_>>()?;
     let columns = vec![
         ("tenant_id", Column::Uuid(rows.iter().map(|(_, key, ..)| Some(key.tenant.0)).collect())),
         ("id", Column::Uuid(rows.iter().map(|(id, ..)| Some(*id)).collect())),
@@ -198,10 +194,10 @@ fn bulk(
             Column::Text(rows.iter().map(|(_, key, ..)| Some(granularity(key).to_owned())).collect()),
         ),
         ("bucket", Column::Time(rows.iter().map(|(_, key, ..)| Some(key.bucket)).collect())),
-        ("metric_name", Column::Text(rows.iter().map(|(_, _, named, _)| Some(named.name.clone())).collect())),
+        ("metric_name", Column::Text(rows.iter().map(|(_, _, info, _)| Some(info.name.clone())).collect())),
         (
             "kind",
-            Column::Text(rows.iter().map(|(_, _, named, _)| Some(named.kind.name().to_owned())).collect()),
+            Column::Text(rows.iter().map(|(_, _, info, _)| Some(info.kind.name().to_owned())).collect()),
         ),
         ("series", Column::Text(rows.iter().map(|(_, key, ..)| Some(series_text(key.series))).collect())),
         ("tags", Column::Json(tags)),

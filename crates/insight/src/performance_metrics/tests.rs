@@ -11,50 +11,50 @@ use uuid::Uuid;
 
 use super::chart::{Aggregate, ChartQuery, points};
 use super::point::{Point, Points, Tags};
-use super::series::SeriesBook;
+use super::series::SeriesLimiter;
 use super::service::MetricFilter;
 use super::sink::{MetricSink, POINTS};
 use super::sums::Sums;
 use super::{MetricKind, entity};
 use crate::fixture::Fixture;
-use crate::otlp::Owner;
+use crate::otlp::ProjectRef;
 use crate::records::DeleteOld;
 use crate::stats::Granularity;
 
 on_both![
-    what_is_sent_again_counts_once,
-    charts_are_made_of_the_sums_of_all_nodes,
-    values_are_found_by_their_tags,
-    only_so_many_series_are_taken,
-    values_are_deleted_when_they_are_old_and_their_sums_later,
+    duplicates_are_counted_once,
+    charts_add_up_all_nodes,
+    values_are_filtered_by_tags,
+    series_above_the_limit_are_rejected,
+    old_values_are_deleted_and_their_sums_later,
 ];
 
 fn tags(host: &str) -> Tags {
     Tags::from([("host".to_owned(), host.to_owned())])
 }
 
-struct World {
+struct TestMetrics {
     bed: Fixture,
-    owner: Owner,
+    project_ref: ProjectRef,
     at: DateTime<Utc>,
 }
 
-impl World {
+impl TestMetrics {
     async fn new(database: Database) -> Self {
         let bed = Fixture::new(database).await;
-        let owner = Owner { tenant: bed.scope().tenant(), project: bed.project("shop").await };
+        let project_ref = ProjectRef { tenant: bed.scope().tenant(), project: bed.project("shop").await };
         let at = Granularity::Hour.bucket(bed.clock.now() - TimeDelta::hours(1));
-        Self { bed, owner, at }
+        Self { bed, project_ref, at }
     }
 
     fn point(&self, kind: MetricKind, host: &str, value: f64, seconds: i64) -> Point {
         let at = self.at + TimeDelta::seconds(seconds);
-        Point::new(self.owner.project, "load".to_owned(), kind, None, tags(host), value, at)
+        Point::new(self.project_ref.project, "load".to_owned(), kind, None, tags(host), value, at)
     }
 
     async fn drain(&self, node: u128, points: Vec<Point>) {
         let sink = MetricSink::new(self.bed.clock.clone(), NodeId(Uuid::from_u128(node)));
-        let Owner { tenant, project } = self.owner;
+        let ProjectRef { tenant, project } = self.project_ref;
         let payload = postcard::to_allocvec(&Points { tenant, project, points }).unwrap();
         let frame = Frame { kind: POINTS, key: [0; 16], position: Position(1), payload };
         assert!(sink.takes(frame.kind));
@@ -67,7 +67,7 @@ impl World {
 
     async fn chart(&self, more: serde_json::Value) -> Vec<(Tags, Vec<f64>)> {
         let mut query = json!({
-            "project_id": self.owner.project, "metric_name": "load",
+            "project_id": self.project_ref.project, "metric_name": "load",
             "from": self.at, "to": self.at + TimeDelta::minutes(30),
         });
         query.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -85,33 +85,34 @@ impl World {
     }
 }
 
-async fn what_is_sent_again_counts_once(database: Database) {
-    let world = World::new(database).await;
+async fn duplicates_are_counted_once(database: Database) {
+    let metrics = TestMetrics::new(database).await;
     let all =
-        || vec![world.point(MetricKind::Gauge, "a", 1.0, 0), world.point(MetricKind::Gauge, "a", 3.0, 1)];
+        || vec![metrics.point(MetricKind::Gauge, "a", 1.0, 0), metrics.point(MetricKind::Gauge, "a", 3.0, 1)];
     for _ in 0..2 {
         let twice = all().into_iter().chain(all()).collect();
-        world.drain(1, twice).await;
+        metrics.drain(1, twice).await;
     }
-    assert_eq!(world.list(MetricFilter::default()).await.len(), 2);
-    assert_eq!(world.chart(json!({ "aggregate": "count" })).await[0].1, [2.0]);
-    let own = |id| world.point(MetricKind::Gauge, "a", 9.0, 2).known_as(world.owner.project, id);
-    world.drain(1, vec![own("x"), own("x"), own("y")]).await;
+    assert_eq!(metrics.list(MetricFilter::default()).await.len(), 2);
+    assert_eq!(metrics.chart(json!({ "aggregate": "count" })).await[0].1, [2.0]);
+    let own =
+        |id| metrics.point(MetricKind::Gauge, "a", 9.0, 2).with_sender_id(metrics.project_ref.project, id);
+    metrics.drain(1, vec![own("x"), own("x"), own("y")]).await;
     assert_eq!(
-        world.chart(json!({ "aggregate": "count" })).await[0].1,
+        metrics.chart(json!({ "aggregate": "count" })).await[0].1,
         [4.0],
-        "an id of the sender's own tells apart"
+        "values with different ids are distinct"
     );
 }
 
-async fn charts_are_made_of_the_sums_of_all_nodes(database: Database) {
-    let world = World::new(database).await;
-    let gauge = |host, value, seconds| world.point(MetricKind::Gauge, host, value, seconds);
-    world.drain(1, vec![gauge("a", 1.0, 0), gauge("a", 2.0, 30), gauge("b", 10.0, 10)]).await;
-    world.drain(2, vec![gauge("a", 6.0, 20), gauge("b", 20.0, 70)]).await;
-    // added to what is there
-    world.drain(1, vec![gauge("a", 3.0, 40)]).await;
-    let of = async |aggregate: &str| world.chart(json!({ "aggregate": aggregate })).await.remove(0).1;
+async fn charts_add_up_all_nodes(database: Database) {
+    let metrics = TestMetrics::new(database).await;
+    let gauge = |host, value, seconds| metrics.point(MetricKind::Gauge, host, value, seconds);
+    metrics.drain(1, vec![gauge("a", 1.0, 0), gauge("a", 2.0, 30), gauge("b", 10.0, 10)]).await;
+    metrics.drain(2, vec![gauge("a", 6.0, 20), gauge("b", 20.0, 70)]).await;
+    // added to existing sums
+    metrics.drain(1, vec![gauge("a", 3.0, 40)]).await;
+    let of = async |aggregate: &str| metrics.chart(json!({ "aggregate": aggregate })).await.remove(0).1;
     assert_eq!(of("count").await, [5.0, 1.0]);
     assert_eq!(of("avg").await, [22.0 / 5.0, 20.0]);
     assert_eq!(of("min").await, [1.0, 20.0]);
@@ -120,57 +121,57 @@ async fn charts_are_made_of_the_sums_of_all_nodes(database: Database) {
     assert_eq!(of("last").await, [13.0, 20.0], "the last of each series, whichever node has it");
     let p95 = of("p95").await[0];
     assert!((9.9..=10.0).contains(&p95), "{p95}");
-    let lines = world.chart(json!({ "aggregate": "max", "group_by": "host" })).await;
+    let lines = metrics.chart(json!({ "aggregate": "max", "group_by": "host" })).await;
     assert_eq!(lines, [(tags("a"), vec![6.0]), (tags("b"), vec![10.0, 20.0])]);
-    let lines = world.chart(json!({ "aggregate": "sum", "tags": "host:b", "granularity": "hour" })).await;
+    let lines = metrics.chart(json!({ "aggregate": "sum", "tags": "host:b", "granularity": "hour" })).await;
     assert_eq!(lines[0].1, [30.0]);
-    assert_eq!(world.chart(json!({ "metric_name": "other" })).await, []);
+    assert_eq!(metrics.chart(json!({ "metric_name": "other" })).await, []);
 }
 
-async fn values_are_found_by_their_tags(database: Database) {
-    let world = World::new(database).await;
-    let gauge = |host, value| world.point(MetricKind::Gauge, host, value, 0);
-    world.drain(1, vec![gauge("a", 1.0), gauge("b", 2.0)]).await;
+async fn values_are_filtered_by_tags(database: Database) {
+    let metrics = TestMetrics::new(database).await;
+    let gauge = |host, value| metrics.point(MetricKind::Gauge, host, value, 0);
+    metrics.drain(1, vec![gauge("a", 1.0), gauge("b", 2.0)]).await;
     let filter = MetricFilter { tags: Some("host:b".to_owned()), ..MetricFilter::default() };
-    let found = world.list(filter).await;
+    let found = metrics.list(filter).await;
     assert_eq!(found.iter().map(|row| row.metric_value).collect::<Vec<_>>(), [2.0]);
     let filter = MetricFilter { series: Some(found[0].series.clone()), ..MetricFilter::default() };
-    assert_eq!(world.list(filter).await.len(), 1);
-    let from = Some(world.at + TimeDelta::seconds(1));
-    assert_eq!(world.list(MetricFilter { from, ..MetricFilter::default() }).await.len(), 0);
+    assert_eq!(metrics.list(filter).await.len(), 1);
+    let from = Some(metrics.at + TimeDelta::seconds(1));
+    assert_eq!(metrics.list(MetricFilter { from, ..MetricFilter::default() }).await.len(), 0);
     let other = Some(ProjectId(Uuid::from_u128(7)));
-    assert_eq!(world.list(MetricFilter { project_id: other, ..MetricFilter::default() }).await.len(), 0);
+    assert_eq!(metrics.list(MetricFilter { project_id: other, ..MetricFilter::default() }).await.len(), 0);
 }
 
-async fn only_so_many_series_are_taken(database: Database) {
-    let world = World::new(database).await;
-    let now = world.bed.clock.now();
-    let series = |host: &str| world.point(MetricKind::Gauge, host, 1.0, 0).series();
-    world.drain(1, vec![world.point(MetricKind::Gauge, "kept", 1.0, 0)]).await;
-    let book = SeriesBook::new(world.bed.database.db.clone());
+async fn series_above_the_limit_are_rejected(database: Database) {
+    let metrics = TestMetrics::new(database).await;
+    let now = metrics.bed.clock.now();
+    let series = |host: &str| metrics.point(MetricKind::Gauge, host, 1.0, 0).series();
+    metrics.drain(1, vec![metrics.point(MetricKind::Gauge, "stored", 1.0, 0)]).await;
+    let limiter = SeriesLimiter::new(metrics.bed.database.db.clone());
     let refuse = async |hosts: &[&str], at| {
-        let wanted: HashSet<u128> = hosts.iter().map(|host| series(host)).collect();
-        book.refuse(world.owner, &wanted, 3, at).await.len()
+        let requested: HashSet<u128> = hosts.iter().map(|host| series(host)).collect();
+        limiter.refuse(metrics.project_ref, &requested, 3, at).await.len()
     };
-    // one is in the database already
+    // one series is in the database already
     assert_eq!(refuse(&["a", "b", "c"], now).await, 1);
-    assert_eq!(refuse(&["kept"], now).await, 0);
+    assert_eq!(refuse(&["stored"], now).await, 0);
     assert_eq!(refuse(&["d", "e"], now).await, 2);
-    // what was taken and never came into the database counts no more, once read again
+    // series that never reached the database don't count after the next read
     assert_eq!(refuse(&["d", "e", "f"], now + TimeDelta::hours(1)).await, 1);
 }
 
-async fn values_are_deleted_when_they_are_old_and_their_sums_later(database: Database) {
-    let world = World::new(database).await;
-    world.drain(1, vec![world.point(MetricKind::Gauge, "a", 1.0, 0)]).await;
-    let (delete, scope) = (DeleteOld(world.bed.insight.clone()), Scope::system(TenantId::NIL, "test"));
+async fn old_values_are_deleted_and_their_sums_later(database: Database) {
+    let metrics = TestMetrics::new(database).await;
+    metrics.drain(1, vec![metrics.point(MetricKind::Gauge, "a", 1.0, 0)]).await;
+    let (delete, scope) = (DeleteOld(metrics.bed.insight.clone()), Scope::system(TenantId::NIL, "test"));
     let mut left = Vec::new();
     for days in [13, 2, 80, 320] {
-        world.bed.clock.advance(TimeDelta::days(days));
+        metrics.bed.clock.advance(TimeDelta::days(days));
         delete.sweep(&scope, || false).await.unwrap();
-        let shown = async |granularity| world.chart(json!({ "granularity": granularity })).await.len();
+        let shown = async |granularity| metrics.chart(json!({ "granularity": granularity })).await.len();
         left.push((
-            world.list(MetricFilter::default()).await.len(),
+            metrics.list(MetricFilter::default()).await.len(),
             shown("minute").await,
             shown("hour").await,
         ));
@@ -188,20 +189,20 @@ fn sums(values: &[f64], at: DateTime<Utc>) -> Sums {
 }
 
 #[test]
-fn totals_show_what_they_grew_by_also_when_the_application_begins_anew() {
+fn totals_show_their_increase_also_after_a_restart() {
     let minute = |n: i64| DateTime::UNIX_EPOCH + TimeDelta::minutes(n);
-    let told = [(0, &[100.0][..]), (1, &[110.0, 130.0]), (2, &[5.0]), (4, &[9.0])];
-    let series = told.iter().map(|(n, values)| (minute(*n), sums(values, minute(*n)))).collect();
+    let samples = [(0, &[100.0][..]), (1, &[110.0, 130.0]), (2, &[5.0]), (4, &[9.0])];
+    let series = samples.iter().map(|(n, values)| (minute(*n), sums(values, minute(*n)))).collect();
     let shown = points(std::iter::once((MetricKind::Total, series)), Aggregate::Sum, minute(1));
     let shown: Vec<f64> = shown.iter().map(|point| point.value.unwrap()).collect();
-    assert_eq!(shown, [30.0, 5.0, 4.0], "from the stretch before the first that is shown");
+    assert_eq!(shown, [30.0, 5.0, 4.0], "from the bucket before the first one shown");
     let first = [(minute(0), sums(&[100.0, 130.0], minute(0)))].into_iter().collect();
     let shown = points(std::iter::once((MetricKind::Total, first)), Aggregate::Sum, minute(0));
-    assert_eq!(shown[0].value, Some(30.0), "what was before is not known");
+    assert_eq!(shown[0].value, Some(30.0), "the previous value is unknown");
 }
 
 #[test]
-fn a_quantile_of_values_below_zero_is_none() {
+fn negative_values_have_no_quantiles() {
     let at = DateTime::UNIX_EPOCH;
     assert_eq!(sums(&[-1.0, 5.0], at).quantile(0.5), None);
     let half = sums(&[0.25; 3], at).quantile(0.5).unwrap();

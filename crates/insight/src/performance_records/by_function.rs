@@ -1,4 +1,4 @@
-//! Records in which a function took its time, by the rows that say so: minute by minute, the newest first.
+//! Lists records by function, from the index rows: minute by minute, newest first.
 
 use std::collections::BTreeMap;
 
@@ -9,17 +9,17 @@ use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
 use super::entity::Model;
-use super::list::{PerformanceRecordFilter, micros, some};
+use super::list::{PerformanceRecordFilter, matching, micros};
 use crate::record_functions::entity::{Column, Entity, Model as Row};
 use crate::record_functions::unpack;
 use crate::stats::Granularity;
 
-/// Rows that are read at a time.
+/// Rows per query.
 const BATCH: u64 = 500;
-/// Rows that are read for a page: where few records are let through, a page may be short, and says where to go on.
+/// Maximum number of rows read for a page. With a restrictive filter a page can be short, with a cursor to continue.
 const MAX_ROWS: usize = 10_000;
-/// Records that are looked up at a time.
-const LOOK_UP: usize = 200;
+/// Records looked up per query.
+const LOOKUP_BATCH: usize = 200;
 
 /// One page, newest first.
 pub(super) async fn page(
@@ -29,52 +29,52 @@ pub(super) async fn page(
     query: &PageQuery,
 ) -> Result<Page<Model>> {
     let (limit, after) = (query.limit()?, query.after()?);
-    let some_more = usize::try_from(limit).unwrap_or(usize::MAX).saturating_add(1);
+    let page_size = usize::try_from(limit).unwrap_or(usize::MAX).saturating_add(1);
     let before = filter.to.map_or(Uuid::max(), first_id_at).min(after.unwrap_or(Uuid::max()));
     let from = filter.from.map_or(Uuid::nil(), first_id_at);
     let mut minutes = Minutes::new(tx, function, before, filter.from);
     let mut found: Vec<Model> = Vec::new();
-    while found.len() < some_more {
+    while found.len() < page_size {
         let Some((minute, rows)) = minutes.next().await? else { break };
-        let least = filter.function_min_time.map_or(0, micros).unsigned_abs();
+        let min = filter.function_min_time.map_or(0, micros).unsigned_abs();
         let ids: Vec<Uuid> =
-            records(rows, least).into_iter().filter(|id| (from..before).contains(id)).collect();
-        for ids in ids.chunks(LOOK_UP) {
-            let mut rows = some(tx, filter, ids).await?;
+            records(rows, min).into_iter().filter(|id| (from..before).contains(id)).collect();
+        for ids in ids.chunks(LOOKUP_BATCH) {
+            let mut rows = matching(tx, filter, ids).await?;
             rows.sort_unstable_by_key(|row| std::cmp::Reverse(row.id));
             found.extend(rows);
-            if found.len() >= some_more {
+            if found.len() >= page_size {
                 break;
             }
         }
-        if minutes.read >= MAX_ROWS && found.len() < some_more {
+        if minutes.read >= MAX_ROWS && found.len() < page_size {
             let id = first_id_at(minute);
             let next_cursor = Some(Cursor { key: None, id, back: false }.encode());
             return Ok(Page { data: found, next_cursor, prev_cursor: None });
         }
     }
-    found.truncate(some_more);
+    found.truncate(page_size);
     Ok(Page::from_rows(found, limit, |row| row.id.0))
 }
 
-/// The records of a minute, newest first, in which the function took enough.
-fn records(mut rows: Vec<Row>, least_us: u64) -> Vec<Uuid> {
-    // what was written later goes before
+/// The records of a minute in which the function took at least `min_us`, newest first.
+fn records(mut rows: Vec<Row>, min_us: u64) -> Vec<Uuid> {
+    // later rows take precedence
     rows.sort_by_key(|row| (row.created_at, row.id));
     let mut latest: BTreeMap<Uuid, u64> = BTreeMap::new();
     for row in rows {
         latest.extend(unpack(&row.records).into_iter().map(|share| (share.record.0, share.self_us)));
     }
-    latest.into_iter().rev().filter(|(_, own)| *own >= least_us).map(|(id, _)| id).collect()
+    latest.into_iter().rev().filter(|(_, own)| *own >= min_us).map(|(id, _)| id).collect()
 }
 
-/// Reads all rows of one minute after the other, backwards.
+/// Reads the rows minute by minute, newest first.
 struct Minutes<'a> {
     tx: &'a Tx<Tenant>,
     function: (ProjectId, &'a str),
     before: Uuid,
     from: Uuid,
-    /// Rows that were read and not yet given, of ever earlier minutes.
+    /// Rows that were read but not returned yet, from newest to oldest minute.
     rows: std::collections::VecDeque<Row>,
     is_done: bool,
     read: usize,
@@ -87,8 +87,8 @@ impl<'a> Minutes<'a> {
         before: Uuid,
         from: Option<DateTime<Utc>>,
     ) -> Self {
-        // the minute in which the last record may lie
-        let last = moment(before).map(|at| Granularity::Minute.bucket(at) + TimeDelta::minutes(1));
+        // the end of the minute of the last possible record
+        let last = timestamp(before).map(|at| Granularity::Minute.bucket(at) + TimeDelta::minutes(1));
         Self {
             tx,
             function,
@@ -101,7 +101,7 @@ impl<'a> Minutes<'a> {
     }
 
     async fn next(&mut self) -> Result<Option<(DateTime<Utc>, Vec<Row>)>> {
-        // a minute is whole when a row of an earlier one has been read
+        // a minute is complete once a row of an earlier one was read
         while !self.is_done
             && self.rows.front().map(|row| row.minute) == self.rows.back().map(|row| row.minute)
         {
@@ -128,7 +128,7 @@ impl<'a> Minutes<'a> {
     }
 }
 
-/// The moment of an id; none for one beyond time.
-fn moment(id: Uuid) -> Option<DateTime<Utc>> {
+/// The timestamp of an id; none if it is out of range.
+fn timestamp(id: Uuid) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp_millis(i64::try_from(id.as_u128() >> 80).ok()?)
 }

@@ -1,120 +1,117 @@
-//! A request that a watched application served.
+//! Performance records: requests that applications served.
 
 use loam_kernel::{PerformanceRecordId, ProjectId, TenantId};
 use sea_orm::entity::prelude::*;
 
-/// A request. Times are in microseconds, memory in bytes.
+/// A performance record. Times are in microseconds, memory in bytes.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-#[sea_orm(table_name = "performance_records", comment = "requests that watched applications served")]
+#[sea_orm(table_name = "performance_records", comment = "requests that monitored applications served")]
 pub struct Model {
     /// The tenant.
     #[sea_orm(primary_key, auto_increment = false)]
     pub tenant_id: TenantId,
-    /// The row.
+    /// The id.
     #[sea_orm(
         primary_key,
         auto_increment = false,
-        comment = "of the moment the request began; the rest a hash of project, trace and call"
+        comment = "UUIDv7 with the start of the request; the rest is a hash of project, trace and call"
     )]
     pub id: PerformanceRecordId,
-    /// The application.
-    #[sea_orm(comment = "application")]
+    /// The project.
+    #[sea_orm(comment = "project")]
     pub project_id: ProjectId,
-    /// The trace.
-    #[sea_orm(column_type = "Text", comment = "trace that it is part of")]
+    /// The trace id.
+    #[sea_orm(column_type = "Text", comment = "trace id")]
     pub trace_id: String,
-    /// The call that serves it.
-    #[sea_orm(column_type = "Text", comment = "call of the trace that serves the request")]
+    /// The id of the span that serves the request.
+    #[sea_orm(column_type = "Text", comment = "id of the call that serves the request")]
     pub call_id: String,
-    /// How it was told.
-    #[sea_orm(column_type = "Text", comment = "how it was told: records, otlp")]
+    /// The protocol.
+    #[sea_orm(column_type = "Text", comment = "protocol: records, otlp")]
     pub source: String,
     /// The service.
-    #[sea_orm(column_type = "Text", nullable, comment = "service, as the application calls itself")]
+    #[sea_orm(column_type = "Text", nullable, comment = "service name that the application reports")]
     pub service: Option<String>,
-    /// What is served.
-    #[sea_orm(
-        column_type = "Text",
-        comment = "what is served, without what differs from request to request: GET /users/{id}"
-    )]
+    /// The endpoint.
+    #[sea_orm(column_type = "Text", comment = "route template: GET /users/{id}")]
     pub endpoint: String,
     /// The method.
     #[sea_orm(column_type = "Text", nullable, comment = "GET, POST, …")]
     pub method: Option<String>,
-    /// The path.
-    #[sea_orm(column_type = "Text", nullable, comment = "path as it was asked for")]
+    /// The path as requested.
+    #[sea_orm(column_type = "Text", nullable, comment = "path as requested")]
     pub path: Option<String>,
-    /// The status.
-    #[sea_orm(comment = "HTTP status")]
+    /// The HTTP status code.
+    #[sea_orm(comment = "HTTP status code")]
     pub status_code: Option<i32>,
-    /// Whether it failed.
+    /// Whether the request failed.
     #[sea_orm(comment = "whether it failed")]
     pub is_error: bool,
     /// The version.
     #[sea_orm(
         column_type = "Text",
-        comment = "version of the application, else its commit; empty when neither is told"
+        comment = "version of the application, otherwise its commit; empty if neither is reported"
     )]
     pub version: String,
-    /// How long it took.
-    #[sea_orm(comment = "microseconds from its begin to its end")]
+    /// Duration.
+    #[sea_orm(comment = "duration in microseconds")]
     pub duration_us: i64,
-    /// Processor time.
-    #[sea_orm(comment = "microseconds of processor time")]
+    /// CPU time.
+    #[sea_orm(comment = "CPU time in microseconds")]
     pub cpu_us: Option<i64>,
-    /// The most memory.
-    #[sea_orm(comment = "bytes: the most memory")]
+    /// Peak memory.
+    #[sea_orm(comment = "peak memory in bytes")]
     pub memory_peak: Option<i64>,
-    /// Memory gained.
-    #[sea_orm(comment = "bytes: how much more memory there was at the end")]
+    /// Change of memory use.
+    #[sea_orm(comment = "change of memory use in bytes")]
     pub memory_delta: Option<i64>,
-    /// Queries.
-    #[sea_orm(comment = "queries of a database")]
+    /// Number of database queries.
+    #[sea_orm(comment = "database queries")]
     pub query_count: i64,
-    /// Their time.
-    #[sea_orm(comment = "microseconds of queries")]
+    /// Time in database queries.
+    #[sea_orm(comment = "time in database queries, in microseconds")]
     pub query_us: i64,
-    /// The slow ones.
-    #[sea_orm(comment = "queries of 100 milliseconds and more")]
+    /// Number of slow queries.
+    #[sea_orm(comment = "queries of 100 milliseconds or more")]
     pub slow_queries: i64,
-    /// What a cache had.
-    #[sea_orm(comment = "what a cache had")]
+    /// Number of cache hits.
+    #[sea_orm(comment = "cache hits")]
     pub cache_hits: i64,
-    /// What it had not.
-    #[sea_orm(comment = "what a cache had not")]
+    /// Number of cache misses.
+    #[sea_orm(comment = "cache misses")]
     pub cache_misses: i64,
-    /// Time with caches.
-    #[sea_orm(comment = "microseconds with caches")]
+    /// Time in cache operations.
+    #[sea_orm(comment = "time in cache operations, in microseconds")]
     pub cache_us: i64,
-    /// Calls.
-    #[sea_orm(comment = "calls in its tree")]
+    /// Number of calls.
+    #[sea_orm(comment = "calls in the call tree of the request")]
     pub call_count: i64,
-    /// Whether there were more.
-    #[sea_orm(comment = "there were more calls than a trace may have, and some are not kept")]
+    /// Whether calls were dropped.
+    #[sea_orm(comment = "calls above the limit per trace were dropped")]
     pub is_cut: bool,
-    /// How good it is.
-    #[sea_orm(comment = "0 to 100, by the rules of diagnosis")]
+    /// The score.
+    #[sea_orm(comment = "score of the diagnosis rules, 0 to 100")]
     pub score: Option<i32>,
-    /// What else was told.
+    /// Further details, packed.
     #[sea_orm(
         column_type = "Blob",
         comment = "packed JSON: request_info, response_info, version_info, environment"
     )]
     pub details: Vec<u8>,
-    /// What the rules found.
-    #[sea_orm(column_type = "Blob", nullable, comment = "packed JSON: what the rules of diagnosis found")]
+    /// The findings of the diagnosis rules, packed.
+    #[sea_orm(column_type = "Blob", nullable, comment = "packed JSON: findings of the diagnosis rules")]
     pub findings: Option<Vec<u8>>,
-    /// When it began.
-    #[sea_orm(comment = "when the request began")]
+    /// Start of the request.
+    #[sea_orm(comment = "start of the request")]
     pub created_at: DateTimeUtc,
-    /// When it was last told of.
-    #[sea_orm(comment = "when it was last told of")]
+    /// Time of the last update.
+    #[sea_orm(comment = "time of the last update")]
     pub updated_at: DateTimeUtc,
 }
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// No other entity is reached from here.
+/// No relations.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,4 +1,4 @@
-//! A record for other tools: folded stacks, and speedscope's own format.
+//! Exports of a record for other tools: folded stacks, and speedscope's format.
 
 use std::collections::HashMap;
 
@@ -6,31 +6,31 @@ use serde_json::{Value, json};
 
 use crate::trace::{Function, Tree};
 
-/// What is deeper counts for the call at this depth: a stack is written anew for each call.
+/// Deeper calls are attributed to their ancestor at this depth, since each stack is written in full.
 const MAX_DEPTH: u32 = 128;
 
-/// The stacks of a record, each once, with microseconds of their own.
+/// The distinct call stacks of a record, with their self times.
 pub(super) struct Stacks<'a> {
     tree: &'a Tree,
-    /// Of each stack the one below which it lies, and its function's number.
+    /// For each stack, its parent stack and the index of its function.
     stacks: Vec<(Option<usize>, usize)>,
-    /// The stack of each call, with the call's own microseconds, in the order of the calls.
+    /// The stack and the self time in microseconds of each call, in depth-first order.
     samples: Vec<(usize, u64)>,
 }
 
 impl<'a> Stacks<'a> {
     pub(super) fn of(tree: &'a Tree, root: usize) -> Self {
         let mut stacks = Vec::new();
-        let mut known: HashMap<(Option<usize>, usize), usize> = HashMap::new();
-        let below = tree.below(root);
+        let mut indexes: HashMap<(Option<usize>, usize), usize> = HashMap::new();
+        let below = tree.subtree(root);
         let mut samples: Vec<(usize, u64)> = Vec::with_capacity(below.len());
-        for place in below {
-            let node = &tree.nodes()[place];
-            let above = node.parent.filter(|_| place != root).map(|parent| samples[parent - root].0);
-            let stack = match above {
-                Some(above) if node.depth - tree.nodes()[root].depth >= MAX_DEPTH => above,
-                above => *known.entry((above, node.function)).or_insert_with(|| {
-                    stacks.push((above, node.function));
+        for index in below {
+            let node = &tree.nodes()[index];
+            let parent = node.parent.filter(|_| index != root).map(|parent| samples[parent - root].0);
+            let stack = match parent {
+                Some(parent) if node.depth - tree.nodes()[root].depth >= MAX_DEPTH => parent,
+                parent => *indexes.entry((parent, node.function)).or_insert_with(|| {
+                    stacks.push((parent, node.function));
                     stacks.len() - 1
                 }),
             };
@@ -39,20 +39,20 @@ impl<'a> Stacks<'a> {
         Self { tree, stacks, samples }
     }
 
-    /// The functions of a stack, the outermost first.
+    /// The function indexes of a stack, outermost first.
     fn functions(&self, stack: usize) -> Vec<usize> {
         let mut functions = Vec::new();
         let mut next = Some(stack);
         while let Some(stack) = next {
-            let (above, function) = self.stacks[stack];
+            let (parent, function) = self.stacks[stack];
             functions.push(function);
-            next = above;
+            next = parent;
         }
         functions.reverse();
         functions
     }
 
-    /// A line a stack: its functions by semicolon, then microseconds.
+    /// Folded stacks: a line per stack, with its functions separated by semicolons, then microseconds.
     pub(super) fn folded(&self) -> String {
         let mut weights = vec![0_u64; self.stacks.len()];
         self.samples.iter().for_each(|(stack, weight)| weights[*stack] += weight);
@@ -66,7 +66,7 @@ impl<'a> Stacks<'a> {
         lines
     }
 
-    /// A file of speedscope's: <https://www.speedscope.app/file-format-schema.json>.
+    /// A speedscope file: <https://www.speedscope.app/file-format-schema.json>.
     pub(super) fn speedscope(&self, name: &str) -> Value {
         let frames: Vec<Value> = self
             .tree
@@ -103,7 +103,7 @@ impl<'a> Stacks<'a> {
     }
 }
 
-/// A function's name in a line whose separators it must not hold.
+/// A function name without the separators of the folded format.
 fn frame(function: &Function) -> String {
     function.key().replace(';', ":").replace(['\n', '\r'], " ")
 }

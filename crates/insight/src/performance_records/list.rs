@@ -1,4 +1,4 @@
-//! Lists of records.
+//! Lists of performance records.
 
 use chrono::{DateTime, Utc};
 use loam_db::{Find, Tenant, Tx};
@@ -11,58 +11,58 @@ use super::by_function;
 use super::entity::{Column, Entity, Model};
 use crate::Insight;
 
-/// What comes first.
+/// The order of a list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RecordOrder {
-    /// The newest.
+    /// Newest first.
     #[default]
     Time,
-    /// The slowest.
+    /// Slowest first.
     Duration,
 }
 
-/// Which records to list.
+/// Filters of performance records.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct PerformanceRecordFilter {
-    /// Only records of this project.
+    /// Project ID.
     pub project_id: Option<ProjectId>,
-    /// Only records of this endpoint, such as `GET /users/{id}`.
+    /// Endpoint, such as `GET /users/{id}`.
     pub endpoint: Option<String>,
-    /// Only requests with this method.
+    /// HTTP method.
     pub method: Option<String>,
-    /// Only requests answered with this status.
+    /// HTTP status code.
     pub status_code: Option<u16>,
-    /// Only those that failed, or did not.
+    /// Whether the request failed.
     pub is_error: Option<bool>,
-    /// Only records of this version of the application.
+    /// Version of the application.
     pub version: Option<String>,
-    /// Only records of this trace.
+    /// Trace ID.
     pub trace_id: Option<String>,
-    /// Only records of this service.
+    /// Service name.
     pub service: Option<String>,
-    /// Only records in which this function (`module.Class.name`) is one of those that took the most time. Takes a
+    /// Only records in which this function (`module.Class.name`) is among those that took the most time. Requires
     /// `project_id`.
     pub function: Option<String>,
-    /// Only records in which that function took at least so many seconds of its own.
+    /// Minimum self time of `function`, in seconds.
     pub function_min_time: Option<f64>,
-    /// Only records that took at least so many seconds.
+    /// Minimum duration in seconds.
     pub min_duration: Option<f64>,
-    /// Only records that took at most so many seconds.
+    /// Maximum duration in seconds.
     pub max_duration: Option<f64>,
-    /// Only requests that began then or later.
+    /// Earliest start of the request, inclusive.
     pub from: Option<DateTime<Utc>>,
-    /// Only requests that began before then.
+    /// Latest start of the request, exclusive.
     pub to: Option<DateTime<Utc>>,
-    /// What comes first: `time` unless given; `duration`, the slowest first, takes a `project_id`.
+    /// Order of the list. Defaults to `time`, newest first. `duration`, slowest first, requires `project_id`.
     pub order: Option<RecordOrder>,
 }
 
 impl PerformanceRecordFilter {
     fn check(&self) -> Result<()> {
         let needs_project =
-            |param: &str| Err(Error::invalid("project_id", format!("is needed with `{param}`")));
+            |param: &str| Err(Error::invalid("project_id", format!("is required with `{param}`")));
         if self.project_id.is_none() && self.order == Some(RecordOrder::Duration) {
             return needs_project("order=duration");
         }
@@ -74,7 +74,7 @@ impl PerformanceRecordFilter {
                 return Err(Error::invalid("order", "must be `time` with `function`"));
             }
         } else if self.function_min_time.is_some() {
-            return Err(Error::invalid("function_min_time", "goes with `function`"));
+            return Err(Error::invalid("function_min_time", "requires `function`"));
         }
         let seconds = [
             ("min_duration", self.min_duration),
@@ -90,7 +90,7 @@ impl PerformanceRecordFilter {
         }
     }
 
-    /// The query, but for time and function.
+    /// Adds all conditions except time and function to a query.
     pub(super) fn apply<'tx>(&self, mut find: Find<'tx, Entity>) -> Find<'tx, Entity> {
         if let Some(project) = self.project_id {
             find = find.filter(Column::ProjectId.eq(project));
@@ -112,17 +112,17 @@ impl PerformanceRecordFilter {
         if let Some(is_error) = self.is_error {
             find = find.filter(Column::IsError.eq(is_error));
         }
-        if let Some(least) = self.min_duration {
-            find = find.filter(Column::DurationUs.gte(micros(least)));
+        if let Some(min) = self.min_duration {
+            find = find.filter(Column::DurationUs.gte(micros(min)));
         }
-        if let Some(most) = self.max_duration {
-            find = find.filter(Column::DurationUs.lte(micros(most)));
+        if let Some(max) = self.max_duration {
+            find = find.filter(Column::DurationUs.lte(micros(max)));
         }
         find
     }
 }
 
-/// Seconds as microseconds.
+/// Converts seconds to microseconds.
 pub(super) fn micros(seconds: f64) -> i64 {
     #[expect(clippy::cast_possible_truncation, reason = "checked to lie within the range")]
     let micros = (seconds * 1e6).round() as i64;
@@ -130,7 +130,7 @@ pub(super) fn micros(seconds: f64) -> i64 {
 }
 
 impl Insight {
-    /// The tenant's records.
+    /// Lists the tenant's records.
     pub async fn list_records(
         &self,
         scope: &Scope,
@@ -159,8 +159,8 @@ impl Insight {
     }
 }
 
-/// The records of these ids that the filter lets through, in no order.
-pub(super) async fn some(
+/// The records with these ids that match the filter, in no particular order.
+pub(super) async fn matching(
     tx: &Tx<Tenant>,
     filter: &PerformanceRecordFilter,
     ids: &[uuid::Uuid],

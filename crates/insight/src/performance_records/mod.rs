@@ -1,4 +1,4 @@
-//! Requests that watched applications served.
+//! Performance records: requests that monitored applications served.
 
 mod by_function;
 pub mod entity;
@@ -14,7 +14,7 @@ pub use list::{PerformanceRecordFilter, RecordOrder};
 pub use view::PerformanceRecordView;
 pub(crate) use view::{CacheMetrics, DatabaseMetrics, megabytes, seconds};
 
-/// Rows to be written; what is there already takes the new values.
+/// Upserts rows: existing rows take the new values.
 pub(crate) fn rows(mut rows: Vec<Model>) -> Bulk {
     let columns = vec![
         ("tenant_id", Column::Uuid(rows.iter().map(|row| Some(row.tenant_id.0)).collect())),
@@ -51,7 +51,7 @@ pub(crate) fn rows(mut rows: Vec<Model>) -> Bulk {
         ("created_at", Column::Time(rows.iter().map(|row| Some(row.created_at)).collect())),
         ("updated_at", Column::Time(rows.iter().map(|row| Some(row.updated_at)).collect())),
     ];
-    // what was cut stays cut
+    // once calls were dropped, the record stays marked
     let on_conflict = OnConflict::Fold(&[("is_cut", Fold::Greatest)]);
     Bulk { table: "performance_records", columns, on_conflict }
 }

@@ -1,4 +1,4 @@
-//! Reading records.
+//! The routes of performance records.
 
 use axum::Json as Answer;
 use axum::extract::State;
@@ -19,34 +19,34 @@ use super::view::PerformanceRecordView;
 use crate::Insight;
 use crate::function_calls::FunctionCallView;
 
-/// How a record is written.
+/// The format of an export.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ExportFormat {
     /// The record and all its calls, as JSON.
     #[default]
     Json,
-    /// Folded stacks, a line each, as flame graphs are made from.
+    /// Folded stacks, the input format of flame graph tools.
     Folded,
-    /// A file of speedscope's.
+    /// A speedscope file.
     Speedscope,
 }
 
-/// In which form.
+/// Parameters of an export.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct ExportQuery {
-    /// `json` unless given.
+    /// Format of the export. Defaults to `json`.
     #[serde(default)]
     format: ExportFormat,
 }
 
 impl Insight {
-    /// One record with its calls.
+    /// Returns a record with its calls.
     pub async fn get_record(&self, scope: &Scope, id: PerformanceRecordId) -> Result<PerformanceRecordView> {
-        let (record, kept) = self.record_with_calls(scope, id).await?;
+        let (record, stored) = self.record_with_calls(scope, id).await?;
         let errors = self.errors_of(scope, &record).await?;
-        let tree = kept.as_ref().map(|(kept, root)| (&kept.tree, *root));
+        let tree = stored.as_ref().map(|(stored, root)| (&stored.tree, *root));
         Ok(PerformanceRecordView::whole(record, errors, tree))
     }
 
@@ -55,30 +55,30 @@ impl Insight {
         error_logs::of_record(&tx, &record.trace_id, record.id.0).await
     }
 
-    /// A record for another tool. Weights are microseconds.
+    /// Exports a record for another tool. Weights are in microseconds.
     pub async fn export_record(
         &self,
         scope: &Scope,
         id: PerformanceRecordId,
         format: ExportFormat,
     ) -> Result<String> {
-        let (record, kept) = self.record_with_calls(scope, id).await?;
+        let (record, stored) = self.record_with_calls(scope, id).await?;
         let name = record.endpoint.clone();
-        let tree = kept.as_ref().map(|(kept, root)| (&kept.tree, *root));
+        let tree = stored.as_ref().map(|(stored, root)| (&stored.tree, *root));
         let stacks = tree.map(|(tree, root)| Stacks::of(tree, root));
-        let gone = || Error::not_found("call tree of this record");
+        let missing = || Error::not_found("call tree of this record");
         let value = match format {
-            ExportFormat::Folded => return Ok(stacks.ok_or_else(gone)?.folded()),
-            ExportFormat::Speedscope => stacks.ok_or_else(gone)?.speedscope(&name),
+            ExportFormat::Folded => return Ok(stacks.ok_or_else(missing)?.folded()),
+            ExportFormat::Speedscope => stacks.ok_or_else(missing)?.speedscope(&name),
             ExportFormat::Json => {
                 let trace_id = record.trace_id.clone();
-                let calls: Vec<FunctionCallView> = match &kept {
-                    Some((kept, root)) => kept
+                let calls: Vec<FunctionCallView> = match &stored {
+                    Some((stored, root)) => stored
                         .tree
-                        .below(*root)
-                        .map(|place| {
-                            let tree = (&kept.tree, kept.created_at);
-                            FunctionCallView::of(tree, &trace_id, Some(*root), place)
+                        .subtree(*root)
+                        .map(|index| {
+                            let tree = (&stored.tree, stored.created_at);
+                            FunctionCallView::of(tree, &trace_id, Some(*root), index)
                         })
                         .collect(),
                     None => Vec::new(),
@@ -100,8 +100,8 @@ pub(crate) fn router(insight: Insight) -> OpenApiRouter {
         .with_state(insight)
 }
 
-/// Requests that watched applications served, newest or slowest first, without their calls. What was acknowledged is listed
-/// within a second.
+/// Lists requests that monitored applications served, newest or slowest first, without their calls. Accepted records
+/// are listed within a second.
 #[utoipa::path(
     get, path = "/api/v1/performance_records", tag = "performance_records", operation_id = "performance_records_list",
     params(PerformanceRecordFilter, PageQuery),
@@ -117,7 +117,7 @@ async fn list(
     Ok(Answer(insight.list_records(&scope, filter, &page).await?.map(PerformanceRecordView::from)))
 }
 
-/// One request, with its calls and what the rules found.
+/// Returns a request with its calls and findings.
 #[utoipa::path(
     get, path = "/api/v1/performance_records/{id}", tag = "performance_records",
     operation_id = "performance_records_get", params(("id" = PerformanceRecordId, Path)),
@@ -133,7 +133,8 @@ async fn get(
     Ok(Tagged::new(record.updated_at(), record))
 }
 
-/// One request for another tool: `folded` stacks, `speedscope`, or all of it as `json`. Weights are microseconds.
+/// Exports a request for another tool: `folded` stacks, `speedscope`, or everything as `json`. Weights are in
+/// microseconds.
 #[utoipa::path(
     get, path = "/api/v1/performance_records/{id}/export", tag = "performance_records",
     operation_id = "performance_records_export", params(("id" = PerformanceRecordId, Path), ExportQuery),

@@ -1,4 +1,4 @@
-//! A record as the API shows it.
+//! API views of performance records.
 
 use chrono::{DateTime, Utc};
 use loam_kernel::{ErrorLogId, PerformanceRecordId, ProjectId};
@@ -11,71 +11,71 @@ use super::entity::Model;
 use crate::function_calls::CallReference;
 use crate::trace::{Environment, RequestInfo, ResponseInfo, Tree, VersionInfo};
 
-/// Calls that a record names; all are at `/api/v1/function_calls`.
+/// Maximum number of calls in the view of a record; all are at `/api/v1/function_calls`.
 const MAX_REFERENCES: usize = 500;
 
-/// A request that a watched application served. Times are in seconds, memory in megabytes.
+/// A request that a monitored application served. Times are in seconds, memory in megabytes.
 #[derive(Serialize, ToSchema)]
 pub struct PerformanceRecordView {
     id: PerformanceRecordId,
     project_id: ProjectId,
     trace_id: String,
-    /// The call of the trace that serves it.
+    /// ID of the call that serves the request.
     call_id: String,
-    /// What is served, without what differs from request to request.
+    /// Route template, such as `GET /users/{id}`.
     endpoint: String,
     service: Option<String>,
     is_error: bool,
     request_info: RequestInfo,
     response_info: ResponseInfo,
     performance_metrics: PerformanceMetrics,
-    /// The calls, the first 500 of them; only when one record is read.
+    /// The first 500 calls. Omitted in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     function_calls: Option<Vec<CallReference>>,
-    /// What was raised in it, the first 100; only when one record is read.
+    /// The first 100 exceptions. Omitted in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     errors: Option<Vec<ErrorReference>>,
-    /// How many calls there are.
+    /// Number of calls.
     call_count: i64,
-    /// Whether there were more than a trace may have.
+    /// Whether calls above the limit per trace were dropped.
     is_cut: bool,
     version_info: VersionInfo,
     environment: Environment,
-    /// 0 to 100, by the rules of diagnosis; null where they had nothing to go by.
+    /// Score of the diagnosis rules, 0 to 100; null if they were not applicable.
     score: Option<i32>,
-    /// What the rules found; only when one record is read.
+    /// Findings of the diagnosis rules. Omitted in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<Object>>)]
     findings: Option<Value>,
-    /// How it was told: `records`, `otlp`.
+    /// Protocol: `records`, `otlp`.
     source: String,
-    /// When the request began.
+    /// Start of the request.
     timestamp: DateTime<Utc>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
 }
 
-/// An exception that was raised while a request was served; all of it is at `/api/v1/error_logs`.
+/// An exception raised while the request was served. The full error is at `/api/v1/error_logs`.
 #[derive(Serialize, ToSchema)]
 pub struct ErrorReference {
     id: ErrorLogId,
-    /// The call that raised it.
+    /// ID of the call that raised it.
     #[schema(value_type = Option<String>)]
     call_id: Value,
     #[schema(value_type = Option<String>)]
     function: Value,
     error_type: String,
     error_message: String,
-    /// The same for errors that are alike.
+    /// Identifies equivalent errors.
     fingerprint: String,
 }
 
 impl From<error_logs::entity::Model> for ErrorReference {
     fn from(mut row: error_logs::entity::Model) -> Self {
-        let mut told = |name: &str| row.context.get_mut(name).map(Value::take).unwrap_or_default();
+        let mut field = |name: &str| row.context.get_mut(name).map(Value::take).unwrap_or_default();
         Self {
-            call_id: told("call_id"),
-            function: told("function"),
+            call_id: field("call_id"),
+            function: field("function"),
             id: row.id,
             error_type: row.error_type,
             error_message: row.error_message,
@@ -84,7 +84,7 @@ impl From<error_logs::entity::Model> for ErrorReference {
     }
 }
 
-/// What a request took.
+/// Measurements of a request.
 #[derive(Serialize, ToSchema)]
 struct PerformanceMetrics {
     total_duration: f64,
@@ -98,22 +98,22 @@ struct PerformanceMetrics {
 struct MemoryUsage {
     peak_memory: Option<i64>,
     memory_delta: Option<i64>,
-    /// The same in bytes.
+    /// Peak memory in bytes.
     peak_bytes: Option<i64>,
-    /// The same in bytes.
+    /// Change of memory use in bytes.
     delta_bytes: Option<i64>,
 }
 
-/// Queries of databases.
+/// Database queries.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct DatabaseMetrics {
     pub(crate) query_count: i64,
     pub(crate) query_time: f64,
-    /// Of 100 milliseconds and more.
+    /// Queries of 100 milliseconds or more.
     pub(crate) slow_queries: i64,
 }
 
-/// What was asked of caches.
+/// Cache operations.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct CacheMetrics {
     pub(crate) cache_hits: i64,
@@ -121,39 +121,42 @@ pub(crate) struct CacheMetrics {
     pub(crate) cache_time: f64,
 }
 
-/// Microseconds as seconds.
+/// Converts microseconds to seconds.
 pub(crate) fn seconds(micros: i64) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "exact for 285 years")]
     let seconds = micros as f64 / 1e6;
     seconds
 }
 
-/// Bytes as megabytes, to the nearest.
+/// Converts bytes to megabytes, rounded to the nearest.
 pub(crate) fn megabytes(bytes: i64) -> i64 {
     bytes.saturating_add(bytes.signum() << 19) / (1 << 20)
 }
 
-fn opened(packed: &[u8]) -> Value {
-    let opened = loam_platform::pack::unpack(packed);
-    opened.and_then(|opened| serde_json::from_slice(&opened.body).ok()).unwrap_or_default()
+fn unpack_json(packed: &[u8]) -> Value {
+    let unpacked = loam_platform::pack::unpack(packed);
+    unpacked.and_then(|unpacked| serde_json::from_slice(&unpacked.body).ok()).unwrap_or_default()
 }
 
 impl PerformanceRecordView {
-    /// When the record was last told of.
+    /// Time of the last update.
     pub(crate) fn updated_at(&self) -> DateTime<Utc> {
         self.updated_at
     }
 
-    /// The record with its findings, what was raised in it, and the calls that are kept of it.
+    /// The record with its findings, errors and stored calls.
     pub(crate) fn whole(
         mut row: Model,
         errors: Vec<error_logs::entity::Model>,
         tree: Option<(&Tree, usize)>,
     ) -> Self {
         let errors = Some(errors.into_iter().map(ErrorReference::from).collect());
-        let findings = row.findings.take().map_or_else(|| json!([]), |packed| opened(&packed));
+        let findings = row.findings.take().map_or_else(|| json!([]), |packed| unpack_json(&packed));
         let calls = tree.map(|(tree, root)| {
-            tree.below(root).take(MAX_REFERENCES).map(|place| CallReference::of(tree, root, place)).collect()
+            tree.subtree(root)
+                .take(MAX_REFERENCES)
+                .map(|index| CallReference::of(tree, root, index))
+                .collect()
         });
         Self {
             findings: Some(findings),
@@ -166,13 +169,13 @@ impl PerformanceRecordView {
 
 impl From<Model> for PerformanceRecordView {
     fn from(row: Model) -> Self {
-        let mut details = opened(&row.details);
-        let mut part = |name: &str| details.get_mut(name).map(Value::take).unwrap_or_default();
+        let mut details = unpack_json(&row.details);
+        let mut section = |name: &str| details.get_mut(name).map(Value::take).unwrap_or_default();
         Self {
-            request_info: serde_json::from_value(part("request_info")).unwrap_or_default(),
-            response_info: serde_json::from_value(part("response_info")).unwrap_or_default(),
-            version_info: serde_json::from_value(part("version_info")).unwrap_or_default(),
-            environment: serde_json::from_value(part("environment")).unwrap_or_default(),
+            request_info: serde_json::from_value(section("request_info")).unwrap_or_default(),
+            response_info: serde_json::from_value(section("response_info")).unwrap_or_default(),
+            version_info: serde_json::from_value(section("version_info")).unwrap_or_default(),
+            environment: serde_json::from_value(section("environment")).unwrap_or_default(),
             performance_metrics: PerformanceMetrics {
                 total_duration: seconds(row.duration_us),
                 cpu_time: row.cpu_us.map(seconds),

@@ -1,7 +1,7 @@
-//! The records in which a function took its time: what finds them without opening a tree.
+//! Index from functions to performance records, which avoids unpacking traces.
 //!
-//! A row a record and function would be most of all that is written. So a row holds, for a function and a minute, all
-//! records that were written at once. A record that is written again is named again, and the later row holds.
+//! One row per record and function would dominate the written rows. So a row holds all records of a function and a
+//! minute that were written in one batch. A record that is written again is listed again; later rows take precedence.
 
 pub mod entity;
 
@@ -14,20 +14,20 @@ use chrono::{DateTime, Utc};
 use crate::trace;
 use entity::Model;
 
-/// What a function took in a record.
+/// The time of a function in a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Share {
     /// The record.
     pub record: PerformanceRecordId,
-    /// Calls.
+    /// Number of calls.
     pub calls: u64,
-    /// Microseconds of its own.
+    /// Self time in microseconds.
     pub self_us: u64,
-    /// Microseconds with what it called.
+    /// Total time in microseconds, including callees.
     pub total_us: u64,
 }
 
-/// The records of a function and a minute.
+/// Builds the row of a function and a minute.
 pub(crate) fn row(
     (tenant, project): (TenantId, ProjectId),
     function: String,
@@ -46,23 +46,23 @@ fn pack(shares: &[Share]) -> Vec<u8> {
     for share in shares {
         bytes.extend_from_slice(share.record.0.as_bytes());
         for number in [share.calls, share.self_us, share.total_us] {
-            trace::put(&mut bytes, number);
+            trace::put_varint(&mut bytes, number);
         }
     }
     bytes
 }
 
-/// The records of a row, as far as they can be read.
+/// The records of a row. Stops at the first that can't be decoded.
 pub(crate) fn unpack(bytes: &[u8]) -> Vec<Share> {
     let mut reader = trace::Reader(bytes);
     let mut next = || {
         let record = PerformanceRecordId(Uuid::from_slice(reader.slice(16)?).ok()?);
-        Some(Share { record, calls: reader.number()?, self_us: reader.number()?, total_us: reader.number()? })
+        Some(Share { record, calls: reader.varint()?, self_us: reader.varint()?, total_us: reader.varint()? })
     };
     std::iter::from_fn(&mut next).collect()
 }
 
-/// Rows to be written.
+/// Upserts rows.
 pub(crate) fn rows(rows: Vec<Model>) -> Bulk {
     let columns = vec![
         ("tenant_id", Column::Uuid(rows.iter().map(|row| Some(row.tenant_id.0)).collect())),
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shares_are_read_back_as_they_were_written_and_no_further_than_they_go() {
+    fn shares_round_trip_and_truncated_bytes_end_the_list() {
         let share = |n: u64| Share {
             record: PerformanceRecordId(Uuid::from_u128(u128::from(n) << 70)),
             calls: n,

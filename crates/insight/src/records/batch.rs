@@ -1,4 +1,4 @@
-//! What is written at once.
+//! A batch of rows and sums that is written in one transaction.
 
 use std::collections::HashMap;
 
@@ -8,43 +8,43 @@ use loam_kernel::{NodeId, Result};
 use loam_platform::error_logs::{self, ToldError};
 use uuid::Uuid;
 
-use super::contribution::{Sums, Trace};
 use super::errors::errors;
-use super::join::{Fresh, Joined, clusters};
-use super::names::{Names, Owner};
+use super::merge::{Added, MergedTrace, clusters};
+use super::name_limit::{NameLimiter, ProjectKey};
 use super::settings::StorageSettings;
-use super::stored::TraceKey;
+use super::stored_chunks::TraceKey;
+use super::trace_stats::{Sums, Trace};
 use crate::record_functions::Share;
 use crate::rules::{Diagnosis, Limits};
 use crate::stats::Granularity;
-use crate::trace::{self, Head, Opened, open, pack};
+use crate::trace::{self, ChunkHeader, SpanSet, pack, unpack};
 use crate::{call_trees, performance_records, record_functions};
 
-/// A part as it came.
-pub(super) struct Part {
-    pub(super) head: Head,
+/// A chunk from the journal.
+pub(super) struct PackedChunk {
+    pub(super) header: ChunkHeader,
     pub(super) packed: Vec<u8>,
 }
 
-/// Rows and sums of a batch.
+/// The rows and sums of a batch.
 pub(super) struct Batch<'a> {
     settings: &'a StorageSettings,
-    limits: HashMap<Owner, Limits>,
-    names: &'a mut Names,
+    limits: HashMap<ProjectKey, Limits>,
+    names: &'a mut NameLimiter,
     now: DateTime<Utc>,
     trees: HashMap<Uuid, call_trees::entity::Model>,
     records: HashMap<Uuid, performance_records::entity::Model>,
-    shares: HashMap<(Owner, DateTime<Utc>, String), Vec<Share>>,
+    shares: HashMap<(ProjectKey, DateTime<Utc>, String), Vec<Share>>,
     sums: Sums,
     raised: Vec<ToldError>,
 }
 
 impl<'a> Batch<'a> {
-    /// `limits` has what the rules go by, for each project.
+    /// `limits` holds the limits of the diagnosis rules for each project.
     pub(super) fn new(
         settings: &'a StorageSettings,
-        limits: HashMap<Owner, Limits>,
-        names: &'a mut Names,
+        limits: HashMap<ProjectKey, Limits>,
+        names: &'a mut NameLimiter,
         now: DateTime<Utc>,
     ) -> Self {
         Self {
@@ -60,117 +60,134 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// Adds parts of a trace to those that the database has, each of which is given with its begin.
+    /// Adds new chunks of a trace. `stored` are the chunks in the database, each with its start time.
     pub(super) fn add(
         &mut self,
-        (owner, trace_id): &TraceKey,
-        stored: Vec<(DateTime<Utc>, Opened)>,
-        parts: Vec<Part>,
+        (project_key, trace_id): &TraceKey,
+        stored: Vec<(DateTime<Utc>, SpanSet)>,
+        chunks: Vec<PackedChunk>,
     ) -> Result<()> {
-        let times: Vec<DateTime<Utc>> =
-            stored.iter().map(|(at, _)| *at).chain(parts.iter().map(|part| part.head.begin())).collect();
+        let times: Vec<DateTime<Utc>> = stored
+            .iter()
+            .map(|(at, _)| *at)
+            .chain(chunks.iter().map(|chunk| chunk.header.started_at()))
+            .collect();
         let count = stored.len();
-        let mut stored: Vec<Option<Opened>> = stored.into_iter().map(|(_, opened)| Some(opened)).collect();
-        let mut parts: Vec<Option<Part>> = parts.into_iter().map(Some).collect();
+        let mut stored: Vec<Option<SpanSet>> =
+            stored.into_iter().map(|(_, span_set)| Some(span_set)).collect();
+        let mut chunks: Vec<Option<PackedChunk>> = chunks.into_iter().map(Some).collect();
         for cluster in clusters(&times) {
             let (old, new): (Vec<usize>, Vec<usize>) =
                 cluster.into_iter().partition(|number| *number < count);
             if new.is_empty() {
                 continue;
             }
-            let mut joined = Joined::default();
-            // without the new ones they may have been more than one trace
+            let mut merged = MergedTrace::default();
+            // without the new chunks the stored ones may have been counted as several traces
             let old_times: Vec<DateTime<Utc>> = old.iter().map(|number| times[*number]).collect();
-            let mut olds = Vec::new();
+            let mut old_traces = Vec::new();
             for cluster in clusters(&old_times) {
-                let mut old_one = Joined::default();
+                let mut old_trace = MergedTrace::default();
                 for number in cluster {
-                    let Some(opened) = stored[old[number]].take() else { continue };
-                    joined.add(opened.clone(), usize::MAX);
-                    old_one.add(opened, usize::MAX);
+                    let Some(span_set) = stored[old[number]].take() else { continue };
+                    merged.add(span_set.clone(), usize::MAX);
+                    old_trace.add(span_set, usize::MAX);
                 }
-                olds.push(old_one.all);
+                old_traces.push(old_trace.all);
             }
-            let had_none = olds.is_empty();
+            let is_new = old_traces.is_empty();
             let mut rows = Vec::new();
             for number in new {
-                let Some(part) = parts[number - count].take() else { continue };
-                rows.extend(self.join(&mut joined, part)?);
+                let Some(chunk) = chunks[number - count].take() else { continue };
+                rows.extend(self.merge_chunk(&mut merged, chunk)?);
             }
-            if joined.is_cut {
+            if merged.is_cut {
                 metrics::counter!("loam_insight_traces_cut_total").increment(1);
             }
-            if rows.is_empty() && !joined.is_cut {
+            if rows.is_empty() && !merged.is_cut {
                 continue;
             }
-            for old in olds {
-                Trace::new(*owner, trace_id, old).count(&mut self.sums, self.names, self.settings, -1);
+            for old in old_traces {
+                Trace::new(*project_key, trace_id, old).count(&mut self.sums, self.names, self.settings, -1);
             }
-            let is_final = had_none && rows.len() == 1 && is_whole(&joined.all);
+            let is_final = is_new && rows.len() == 1 && is_whole(&merged.all);
             for mut row in rows {
                 row.is_final = is_final;
                 self.trees.insert(row.id.0, row);
             }
-            self.tell(*owner, trace_id, joined, !had_none)?;
+            self.count_trace(*project_key, trace_id, merged, !is_new)?;
         }
         Ok(())
     }
 
-    /// Joins a part to what is known; gives its row, if there is anything new in it.
-    fn join(&self, joined: &mut Joined, part: Part) -> Result<Option<call_trees::entity::Model>> {
-        let opened = open(&part.packed)?;
-        Ok(match joined.add(opened, self.settings.max_calls_per_trace) {
-            Fresh::Nothing => None,
-            Fresh::All => Some(self.row(part.head, part.packed)),
-            Fresh::Some(fresh) => {
-                let packed =
-                    pack(fresh.entries.iter().map(|(source, entry)| (*source, entry)), &fresh.calls)?;
-                // the times of the whole part, where nothing but requests is new
-                let head = if fresh.calls.is_empty() { part.head } else { part.head.with(&fresh.calls) };
-                Some(self.row(head, packed))
+    /// Merges a chunk into the trace. Returns its row if it has anything new.
+    fn merge_chunk(
+        &self,
+        merged: &mut MergedTrace,
+        chunk: PackedChunk,
+    ) -> Result<Option<call_trees::entity::Model>> {
+        let span_set = unpack(&chunk.packed)?;
+        Ok(match merged.add(span_set, self.settings.max_calls_per_trace) {
+            Added::Nothing => None,
+            Added::All => Some(self.row(chunk.header, chunk.packed)),
+            Added::Some(added) => {
+                let packed = pack(
+                    added.server_spans.iter().map(|(source, server_span)| (*source, server_span)),
+                    &added.spans,
+                )?;
+                // the times of the whole chunk if only server spans are new
+                let header =
+                    if added.spans.is_empty() { chunk.header } else { chunk.header.with_spans(&added.spans) };
+                Some(self.row(header, packed))
             }
         })
     }
 
-    fn row(&self, head: Head, packed: Vec<u8>) -> call_trees::entity::Model {
-        let started_at = head.begin();
+    fn row(&self, header: ChunkHeader, packed: Vec<u8>) -> call_trees::entity::Model {
+        let started_at = header.started_at();
         call_trees::entity::Model {
-            tenant_id: head.tenant,
-            id: trace::tree_id(head.project, &head.trace_id, &packed, started_at),
-            project_id: head.project,
-            call_count: i64::from(head.calls),
+            tenant_id: header.tenant,
+            id: trace::tree_id(header.project, &header.trace_id, &packed, started_at),
+            project_id: header.project,
+            call_count: i64::from(header.span_count),
             is_final: false,
             started_at,
-            ended_at: DateTime::from_timestamp_nanos(head.end_ns),
+            ended_at: DateTime::from_timestamp_nanos(header.end_ns),
             created_at: self.now,
             updated_at: self.now,
-            trace_id: head.trace_id,
+            trace_id: header.trace_id,
             calls: packed,
         }
     }
 
-    /// Counts a trace, and keeps its records.
-    fn tell(&mut self, owner: Owner, trace_id: &str, joined: Joined, is_again: bool) -> Result<()> {
-        let is_cut = joined.is_cut;
-        self.raised.extend(errors(owner, trace_id, &joined.all));
-        let trace = Trace::new(owner, trace_id, joined.all);
+    /// Adds a trace to the sums and its records to the batch.
+    fn count_trace(
+        &mut self,
+        project_key: ProjectKey,
+        trace_id: &str,
+        merged: MergedTrace,
+        is_update: bool,
+    ) -> Result<()> {
+        let is_cut = merged.is_cut;
+        self.raised.extend(errors(project_key, trace_id, &merged.all));
+        let trace = Trace::new(project_key, trace_id, merged.all);
         trace.count(&mut self.sums, self.names, self.settings, 1);
-        let limits = self.limits.get(&owner).cloned().unwrap_or_default();
-        for mut told in trace.records(is_cut, &limits, self.now)? {
-            if is_again && told.record.findings.is_none() {
-                // in place of those that there may have been
-                told.record.findings = Some(Diagnosis::none());
+        let limits = self.limits.get(&project_key).cloned().unwrap_or_default();
+        for mut scored in trace.records(is_cut, &limits, self.now)? {
+            if is_update && scored.record.findings.is_none() {
+                // overwrites earlier findings
+                scored.record.findings = Some(Diagnosis::none());
             }
-            let minute = Granularity::Minute.bucket(told.record.created_at);
-            for (function, share) in told.shares {
-                self.shares.entry((owner, minute, function)).or_default().push(share);
+            let minute = Granularity::Minute.bucket(scored.record.created_at);
+            for (function, share) in scored.shares {
+                self.shares.entry((project_key, minute, function)).or_default().push(share);
             }
-            self.records.insert(told.record.id.0, told.record);
+            self.records.insert(scored.record.id.0, scored.record);
         }
         Ok(())
     }
 
-    /// Writes it all.
+    /// Writes all rows and sums.
     pub(super) async fn write(self, tx: &Tx<System>, node: NodeId) -> Result<()> {
         let now = self.now;
         let mut trees: Vec<_> = self.trees.into_values().collect();
@@ -180,8 +197,8 @@ impl<'a> Batch<'a> {
         let mut shares: Vec<_> = self
             .shares
             .into_iter()
-            .map(|((owner, minute, function), shares)| {
-                record_functions::row(owner, function, minute, &shares, now)
+            .map(|((project_key, minute, function), shares)| {
+                record_functions::row(project_key, function, minute, &shares, now)
             })
             .collect();
         shares.sort_unstable_by_key(|row| (row.tenant_id, row.id));
@@ -194,13 +211,12 @@ impl<'a> Batch<'a> {
     }
 }
 
-/// Whether a trace has nothing to wait for: all its calls have those that made them, and its requests those that serve
-/// them.
-fn is_whole(known: &Opened) -> bool {
-    let ids: std::collections::HashSet<&str> = known.calls.iter().map(|call| call.id.as_str()).collect();
+/// Whether a trace is complete: all parents are present, and so are the spans of its server spans.
+fn is_whole(known: &SpanSet) -> bool {
+    let ids: std::collections::HashSet<&str> = known.spans.iter().map(|span| span.id.as_str()).collect();
     let has_parents =
-        known.calls.iter().all(|call| call.parent.as_deref().is_none_or(|parent| ids.contains(parent)));
-    !known.entries.is_empty()
+        known.spans.iter().all(|span| span.parent.as_deref().is_none_or(|parent| ids.contains(parent)));
+    !known.server_spans.is_empty()
         && has_parents
-        && known.entries.iter().all(|(_, entry)| ids.contains(entry.call_id.as_str()))
+        && known.server_spans.iter().all(|(_, server_span)| ids.contains(server_span.call_id.as_str()))
 }

@@ -1,19 +1,19 @@
-//! What a request took, from what was told of it and from its calls.
+//! The measurements of a request: as reported by the application, otherwise computed from the spans.
 
 use chrono::{DateTime, Utc};
 use loam_kernel::{Error, PerformanceRecordId, Result};
 use serde_json::json;
 
-use super::names::Owner;
+use super::name_limit::ProjectKey;
 use crate::performance_records::entity::Model;
-use crate::trace::{Entry, Source, Tree, Work, record_id};
+use crate::trace::{OperationKind, ServerSpan, Source, Tree, record_id};
 
-/// Nanoseconds from which a query is slow.
+/// Duration in nanoseconds from which a query counts as slow.
 const SLOW_QUERY_NS: u64 = 100_000_000;
-/// The most that is kept of what else was told.
+/// Maximum size of the packed details, in bytes.
 const MAX_DETAILS: usize = 1 << 20;
 
-/// A request in numbers. Times are in microseconds, memory in bytes.
+/// The measurements of a request. Times are in microseconds, memory in bytes.
 pub(super) struct Figures {
     pub(super) id: PerformanceRecordId,
     pub(super) at: DateTime<Utc>,
@@ -30,7 +30,7 @@ pub(super) struct Figures {
     pub(super) call_count: i64,
 }
 
-/// Whole microseconds, so that sums are exact however they are put together.
+/// Rounded to whole microseconds, so that sums are exact in any order.
 pub(super) fn micros(nanos: u64) -> i64 {
     whole(nanos.saturating_add(500) / 1000)
 }
@@ -40,60 +40,66 @@ fn whole(number: u64) -> i64 {
 }
 
 impl Figures {
-    /// Those of the request that a call of the tree serves.
-    pub(super) fn of((_, project): Owner, trace_id: &str, entry: &Entry, tree: &Tree, root: usize) -> Self {
-        let call = &tree.calls()[root];
-        let at = DateTime::from_timestamp_nanos(call.start_ns);
+    /// The measurements of the request that this span of the tree serves.
+    pub(super) fn of(
+        (_, project): ProjectKey,
+        trace_id: &str,
+        server_span: &ServerSpan,
+        tree: &Tree,
+        root: usize,
+    ) -> Self {
+        let span = &tree.spans()[root];
+        let at = DateTime::from_timestamp_nanos(span.start_ns);
         let (mut queries, mut query_ns, mut slow) = (0, 0_u64, 0);
         let (mut hits, mut misses, mut cache_ns) = (0, 0, 0_u64);
-        let below = tree.below(root);
-        for place in below.clone() {
-            let call = &tree.calls()[place];
-            if tree.is_query(place) {
+        let subtree = tree.subtree(root);
+        for index in subtree.clone() {
+            let span = &tree.spans()[index];
+            if tree.is_query(index) {
                 queries += 1;
-                query_ns = query_ns.saturating_add(call.duration_ns);
-                slow += u64::from(call.duration_ns >= SLOW_QUERY_NS);
-            } else if call.work == Work::Cache {
-                cache_ns = cache_ns.saturating_add(call.duration_ns);
-                match call.detail.as_ref().and_then(|detail| detail.hit) {
+                query_ns = query_ns.saturating_add(span.duration_ns);
+                slow += u64::from(span.duration_ns >= SLOW_QUERY_NS);
+            } else if span.kind == OperationKind::Cache {
+                cache_ns = cache_ns.saturating_add(span.duration_ns);
+                match span.detail.as_ref().and_then(|detail| detail.hit) {
                     Some(true) => hits += 1,
                     Some(false) => misses += 1,
                     None => {}
                 }
             }
         }
-        let measured = &entry.measured;
+        let measured = &server_span.measured;
         Self {
-            id: record_id(project, trace_id, &entry.call_id, at),
+            id: record_id(project, trace_id, &server_span.call_id, at),
             at,
-            duration_us: micros(call.duration_ns),
-            cpu_us: measured.cpu_ns.or(call.cpu_ns).map(micros),
+            duration_us: micros(span.duration_ns),
+            cpu_us: measured.cpu_ns.or(span.cpu_ns).map(micros),
             memory_peak: measured.memory_peak,
-            memory_delta: measured.memory_delta.or(call.memory_delta),
+            memory_delta: measured.memory_delta.or(span.memory_delta),
             query_count: whole(measured.query_count.unwrap_or(queries)),
             query_us: micros(measured.query_ns.unwrap_or(query_ns)),
             slow_queries: whole(measured.slow_queries.unwrap_or(slow)),
             cache_hits: whole(measured.cache_hits.unwrap_or(hits)),
             cache_misses: whole(measured.cache_misses.unwrap_or(misses)),
             cache_us: micros(measured.cache_ns.unwrap_or(cache_ns)),
-            call_count: whole(below.len() as u64),
+            call_count: whole(subtree.len() as u64),
         }
     }
 
-    /// The row of the request.
+    /// The row of the performance record.
     pub(super) fn row(
         self,
-        (tenant_id, project_id): Owner,
+        (tenant_id, project_id): ProjectKey,
         trace_id: &str,
-        (source, entry): &(Source, Entry),
+        (source, server_span): &(Source, ServerSpan),
         is_cut: bool,
         now: DateTime<Utc>,
     ) -> Result<Model> {
         let details = json!({
-            "request_info": entry.request,
-            "response_info": entry.response,
-            "version_info": entry.version,
-            "environment": entry.environment,
+            "request_info": server_span.request,
+            "response_info": server_span.response,
+            "version_info": server_span.version,
+            "environment": server_span.environment,
         });
         let details = serde_json::to_vec(&details).map_err(Error::internal)?;
         Ok(Model {
@@ -101,15 +107,15 @@ impl Figures {
             id: self.id,
             project_id,
             trace_id: trace_id.to_owned(),
-            call_id: entry.call_id.clone(),
+            call_id: server_span.call_id.clone(),
             source: source.name().to_owned(),
-            service: entry.service.clone(),
-            endpoint: entry.endpoint.clone(),
-            method: entry.request.method.clone(),
-            path: entry.request.path.clone(),
-            status_code: entry.response.status_code.map(i32::from),
-            is_error: entry.is_error,
-            version: entry.version.key().to_owned(),
+            service: server_span.service.clone(),
+            endpoint: server_span.endpoint.clone(),
+            method: server_span.request.method.clone(),
+            path: server_span.request.path.clone(),
+            status_code: server_span.response.status_code.map(i32::from),
+            is_error: server_span.is_error,
+            version: server_span.version.key().to_owned(),
             duration_us: self.duration_us,
             cpu_us: self.cpu_us,
             memory_peak: self.memory_peak,

@@ -1,4 +1,4 @@
-//! A trace that is quiet is made one row.
+//! Merges the chunks of idle traces into one row.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -12,26 +12,26 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, Condition, QueryFilter, QueryOrder, QuerySelect};
 use serde_json::Value;
 
-use super::join::{Joined, clusters};
-use super::stored::{self, COLUMNS, StoredPart, TraceKey};
+use super::merge::{MergedTrace, clusters};
+use super::stored_chunks::{self, COLUMNS, StoredChunk, TraceKey};
 use crate::Insight;
 use crate::call_trees::entity::{Column, Entity, Model};
 use crate::call_trees::rows;
-use crate::trace::{self, open, pack};
+use crate::trace::{self, pack, unpack};
 
-/// Parts that a transaction begins with: few enough that nobody waits long for it.
+/// Chunks per transaction: few enough that locks are held briefly.
 const BATCH: u64 = 200;
 
-/// Makes the parts of quiet traces one.
+/// The job that merges the chunks of idle traces.
 pub(crate) struct Finalise(pub(crate) Insight);
 
 impl Finalise {
-    /// Its kind.
+    /// The job kind.
     pub(crate) const KIND: &'static str = "insight.finalise_traces";
-    /// How often it runs.
+    /// The interval of the job.
     pub(crate) const EVERY: Duration = Duration::from_mins(1);
 
-    /// Goes through all parts that wait, until it is stopped; says how many rows were merged.
+    /// Processes all pending chunks until it is stopped. Returns the number of merged rows.
     pub(super) async fn sweep(&self, scope: &Scope, stopped: impl Fn() -> bool + Sync) -> Result<u64> {
         let inner = &self.0.0;
         let quiet = TimeDelta::seconds(i64::from(inner.storage.get().quiet_seconds));
@@ -53,9 +53,9 @@ async fn waiting(
     tx: &Tx<System>,
     before: DateTime<Utc>,
     after: Option<(DateTime<Utc>, CallTreeId)>,
-) -> Result<Vec<StoredPart>> {
+) -> Result<Vec<StoredChunk>> {
     let mut find = tx.find_any::<Entity>().select_only().columns(COLUMNS);
-    // in the words of the index
+    // written as in the partial index, so that it is used
     find = find.filter(Expr::cust("NOT is_final")).filter(Column::CreatedAt.lt(before));
     if let Some((at, id)) = after {
         let same = Condition::all().add(Column::CreatedAt.eq(at)).add(Column::Id.gt(id));
@@ -64,42 +64,42 @@ async fn waiting(
     find.order_by_asc(Column::CreatedAt).order_by_asc(Column::Id).limit(BATCH).into().await
 }
 
-/// Makes one of the parts of each of these traces that is quiet.
+/// Merges the chunks of those traces that are idle.
 async fn finalise(
     tx: &Tx<System>,
-    waiting: &[StoredPart],
+    waiting: &[StoredChunk],
     before: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Result<u64> {
     let mut keys: Vec<TraceKey> =
-        waiting.iter().map(|part| ((part.tenant_id, part.project_id), part.trace_id.clone())).collect();
+        waiting.iter().map(|chunk| ((chunk.tenant_id, chunk.project_id), chunk.trace_id.clone())).collect();
     keys.sort_unstable();
     keys.dedup();
     tx.exclude(keys.iter().map(|((_, project), _)| project.0)).await?;
-    let times = waiting.iter().map(|part| part.started_at);
+    let times = waiting.iter().map(|chunk| chunk.started_at);
     let (Some(from), Some(to)) = (times.clone().min(), times.max()) else { return Ok(0) };
-    let (mut alone, mut merged, mut gone) = (Vec::new(), Vec::new(), Vec::new());
-    for parts in stored::find(tx, &keys, (from, to)).await?.into_values() {
-        let times: Vec<DateTime<Utc>> = parts.iter().map(|part| part.started_at).collect();
+    let (mut single, mut merged, mut replaced) = (Vec::new(), Vec::new(), Vec::new());
+    for chunks in stored_chunks::find(tx, &keys, (from, to)).await?.into_values() {
+        let times: Vec<DateTime<Utc>> = chunks.iter().map(|chunk| chunk.started_at).collect();
         for cluster in clusters(&times) {
-            let parts: Vec<&StoredPart> = cluster.iter().map(|number| &parts[*number]).collect();
-            match parts.as_slice() {
-                parts if parts.iter().any(|part| part.created_at >= before) => {}
-                [part] => alone.push((part.tenant_id, part.id)),
-                parts => {
-                    merged.push(merge(tx, parts, now).await?);
-                    gone.extend(parts.iter().map(|part| (part.tenant_id, part.id)));
+            let chunks: Vec<&StoredChunk> = cluster.iter().map(|number| &chunks[*number]).collect();
+            match chunks.as_slice() {
+                chunks if chunks.iter().any(|chunk| chunk.created_at >= before) => {}
+                [chunk] => single.push((chunk.tenant_id, chunk.id)),
+                chunks => {
+                    merged.push(merge(tx, chunks, now).await?);
+                    replaced.extend(chunks.iter().map(|chunk| (chunk.tenant_id, chunk.id)));
                 }
             }
         }
     }
-    for (tenant, ids) in by_tenant(alone) {
+    for (tenant, ids) in by_tenant(single) {
         let rows =
             tx.update_all::<Entity>().filter(Column::TenantId.eq(tenant)).filter(Column::Id.is_in(ids));
         rows.set(Column::IsFinal, true).set(Column::UpdatedAt, now).exec().await?;
     }
-    let count = gone.len() as u64;
-    for (tenant, ids) in by_tenant(gone) {
+    let count = replaced.len() as u64;
+    for (tenant, ids) in by_tenant(replaced) {
         let rows = tx.delete_any::<Entity>();
         rows.filter(Column::TenantId.eq(tenant)).filter(Column::Id.is_in(ids)).exec().await?;
     }
@@ -113,25 +113,28 @@ fn by_tenant(rows: Vec<(TenantId, CallTreeId)>) -> HashMap<TenantId, Vec<CallTre
     all
 }
 
-/// The row that parts of a trace come to.
-async fn merge(tx: &Tx<System>, parts: &[&StoredPart], now: DateTime<Utc>) -> Result<Model> {
-    let keys: Vec<_> = parts.iter().map(|part| (part.tenant_id, part.id.0)).collect();
+/// Merges chunks into one row.
+async fn merge(tx: &Tx<System>, chunks: &[&StoredChunk], now: DateTime<Utc>) -> Result<Model> {
+    let keys: Vec<_> = chunks.iter().map(|chunk| (chunk.tenant_id, chunk.id.0)).collect();
     let mut rows: Vec<Model> = tx.get_many::<Entity>(&keys).await?;
     rows.sort_by_key(|row| (row.started_at, row.id));
-    let mut joined = Joined::default();
+    let mut merged_trace = MergedTrace::default();
     for row in &rows {
-        joined.add(open(&row.calls)?, usize::MAX);
+        merged_trace.add(unpack(&row.calls)?, usize::MAX);
     }
-    let known = joined.all;
-    let calls = pack(known.entries.iter().map(|(source, entry)| (*source, entry)), &known.calls)?;
-    let (first, rest) = (parts[0], &rows);
+    let span_set = merged_trace.all;
+    let calls = pack(
+        span_set.server_spans.iter().map(|(source, server_span)| (*source, server_span)),
+        &span_set.spans,
+    )?;
+    let (first, rest) = (chunks[0], &rows);
     let started_at = rest.iter().map(|row| row.started_at).min().unwrap_or(first.started_at);
     Ok(Model {
         tenant_id: first.tenant_id,
         id: trace::tree_id(first.project_id, &first.trace_id, &calls, started_at),
         project_id: first.project_id,
         trace_id: first.trace_id.clone(),
-        call_count: i64::try_from(known.calls.len()).unwrap_or(i64::MAX),
+        call_count: i64::try_from(span_set.spans.len()).unwrap_or(i64::MAX),
         is_final: true,
         started_at,
         ended_at: rest.iter().map(|row| row.ended_at).max().unwrap_or(started_at),

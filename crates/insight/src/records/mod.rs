@@ -1,23 +1,23 @@
-//! The way of what applications tell: durable in the journal first, then in the database, with its sums.
+//! The write path of traces: journal first, then the database with its statistics.
 
-mod accept;
 mod batch;
-mod contribution;
 mod errors;
 mod figures;
 mod finalise;
-mod join;
-mod names;
+mod journal;
+mod merge;
+mod name_limit;
 mod retention;
 mod settings;
 mod sink;
-mod stored;
+mod stored_chunks;
 mod sums;
 #[cfg(test)]
 mod tests;
+mod trace_stats;
 
-pub(crate) use accept::{append, unavailable};
 pub(crate) use finalise::Finalise;
+pub(crate) use journal::{append, unavailable};
 pub(crate) use retention::DeleteOld;
 pub use settings::{STORAGE, StorageSettings};
 pub(crate) use sink::RecordSink;

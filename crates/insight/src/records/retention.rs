@@ -1,4 +1,4 @@
-//! What is old is deleted: requests, calls and values first, sums and what was made of them much later.
+//! Retention: deletes old requests, calls and metric values first, statistics and analyses much later.
 
 use std::time::Duration;
 
@@ -16,16 +16,16 @@ use crate::alert_events::entity::{Column, Entity, EventState};
 use crate::stats::{Bucketed, Granularity, endpoints, functions, metrics, names};
 use crate::{Insight, analyses, call_trees, performance_metrics, performance_records, record_functions};
 
-/// Deletes what is older than is kept.
+/// The job that deletes rows past their retention.
 pub(crate) struct DeleteOld(pub(crate) Insight);
 
 impl DeleteOld {
-    /// Its kind.
+    /// The job kind.
     pub(crate) const KIND: &'static str = "insight.delete_old";
-    /// How often it runs.
+    /// The interval of the job.
     pub(crate) const EVERY: Duration = Duration::from_hours(1);
 
-    /// Deletes what is old, until it is stopped; says how many rows.
+    /// Deletes old rows until it is stopped. Returns their number.
     pub(crate) async fn sweep(&self, scope: &Scope, stopped: impl Fn() -> bool + Sync) -> Result<u64> {
         let (inner, settings) = (&self.0.0, self.0.0.storage.get());
         let before = |days: u32| inner.clock.now() - TimeDelta::days(i64::from(days));
@@ -52,7 +52,7 @@ impl DeleteOld {
             deleted += self.sums::<functions::Entity>(scope, &stopped, granularity, old).await?;
             deleted += self.sums::<metrics::Entity>(scope, &stopped, granularity, old).await?;
         }
-        // nothing that is kept can be taken out of their sums any more
+        // no stored trace with these names can change the sums any more
         let unseen = names::Column::UpdatedAt.lt(before(settings.records_days + 2));
         let tx = inner.db.system_write(scope).await?;
         tx.delete_any::<names::Entity>().filter(unseen).exec().await?;
@@ -66,7 +66,7 @@ impl DeleteOld {
         Ok(tenants.into_iter().map(|tenant| tenant.id).collect())
     }
 
-    /// Deletes a tenant's rows whose id is below a bound.
+    /// Deletes a tenant's rows with ids below a bound.
     async fn rows<E: TenantEntity>(
         &self,
         scope: &Scope,
@@ -77,7 +77,7 @@ impl DeleteOld {
         self.0.0.db.delete_old::<E, Uuid>(scope, of::<E>(tenant, below), E::ID, stopped).await
     }
 
-    /// Deletes all tenants' sums of before a bound.
+    /// Deletes all tenants' statistics from before a bound.
     async fn sums<E: Bucketed>(
         &self,
         scope: &Scope,
@@ -90,7 +90,7 @@ impl DeleteOld {
     }
 }
 
-/// What is old of a tenant, and told by its id.
+/// A tenant's rows with ids below a bound.
 fn of<E: TenantEntity>(tenant: TenantId, below: Uuid) -> Condition {
     Condition::all().add(E::TENANT.eq(tenant)).add(E::ID.lt(below))
 }

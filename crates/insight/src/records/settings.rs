@@ -1,34 +1,34 @@
-//! What is kept of what applications tell, and for how long.
+//! Storage limits and retention of telemetry.
 
 use loam_platform::system_config::ConfigKey;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// How records are kept.
+/// Storage limits and retention of telemetry.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub struct StorageSettings {
-    /// Calls that are kept of a trace.
+    /// Maximum number of stored calls per trace.
     pub max_calls_per_trace: usize,
-    /// Days after its begin for which a part of a trace is still taken.
+    /// Days after its start for which a chunk of a trace is accepted.
     pub late_days: u32,
-    /// Seconds without a new part after which a trace's parts are made one.
+    /// Seconds without a new chunk after which the chunks of a trace are merged.
     pub quiet_seconds: u32,
-    /// Days for which requests, their calls and the values of metrics are kept.
+    /// Retention of requests, their calls and metric values, in days.
     pub records_days: u32,
-    /// Days for which analyses are kept, and incidents that are over.
+    /// Retention of analyses and resolved incidents, in days.
     pub history_days: u32,
-    /// Days for which sums by minute are kept.
+    /// Retention of statistics by minute, in days.
     pub minute_stats_days: u32,
-    /// Days for which sums by hour are kept.
+    /// Retention of statistics by hour, in days.
     pub hour_stats_days: u32,
-    /// Days for which sums by day are kept.
+    /// Retention of statistics by day, in days.
     pub day_stats_days: u32,
-    /// Endpoints that sums of a project tell apart.
+    /// Maximum number of distinct endpoints in a project's statistics.
     pub max_endpoints: usize,
-    /// Functions that sums of a project tell apart.
+    /// Maximum number of distinct functions in a project's statistics.
     pub max_functions: usize,
-    /// Versions that sums of a project tell apart.
+    /// Maximum number of distinct versions in a project's statistics.
     pub max_versions: usize,
 }
 
@@ -50,13 +50,13 @@ impl Default for StorageSettings {
     }
 }
 
-/// The key of [`StorageSettings`].
+/// The configuration key of [`StorageSettings`].
 pub const STORAGE: ConfigKey<StorageSettings> = ConfigKey::new(
     "insight.storage",
     "insight",
-    "what is kept of what applications tell: calls of a trace, how late a part of one may come and when it is taken to be \
-     whole, days for which requests, sums, analyses and incidents are kept, and how many endpoints, functions and versions of a project sums \
-     tell apart",
+    "storage of telemetry: calls per trace, how late a chunk of a trace may arrive and when an idle trace is merged, \
+     retention (days) of requests, statistics, analyses and incidents, and the number of distinct endpoints, functions \
+     and versions in a project's statistics",
     || {
         let days = |most: u32| json!({ "type": "integer", "minimum": 1, "maximum": most });
         let names = |most: u32| json!({ "type": "integer", "minimum": 1, "maximum": most });

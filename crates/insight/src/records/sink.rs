@@ -1,4 +1,4 @@
-//! From the journal into records, trees and sums.
+//! Drains trace chunks from the journal into records, stored chunks and statistics.
 
 use std::collections::HashMap;
 
@@ -13,26 +13,26 @@ use loam_platform::system_config::Live;
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
-use super::batch::{Batch, Part};
-use super::names::{Names, Owner};
+use super::batch::{Batch, PackedChunk};
+use super::name_limit::{NameLimiter, ProjectKey};
 use super::settings::StorageSettings;
-use super::stored::{self, StoredPart, TraceKey};
+use super::stored_chunks::{self, StoredChunk, TraceKey};
 use crate::call_trees::entity::Entity as CallTrees;
 use crate::rules::Limits;
-use crate::trace::{self, Head, RECORDS, open};
+use crate::trace::{self, ChunkHeader, RECORDS, unpack};
 
-/// How far ahead of this server's clock calls may lie: further than ingest takes them, as what it took must not be lost.
-const AHEAD: TimeDelta = TimeDelta::days(2);
-/// Calls of traces of which parts are there already that are opened at once.
-const OPEN_AT_ONCE: i64 = 200_000;
+/// Maximum clock skew into the future: more than ingest accepts, since accepted telemetry must not be lost.
+const MAX_CLOCK_SKEW: TimeDelta = TimeDelta::days(2);
+/// Number of stored spans that are unpacked at a time, of traces that get further chunks.
+const UNPACK_AT_ONCE: i64 = 200_000;
 
-/// Drains what applications told.
+/// Drains trace chunks.
 pub(crate) struct RecordSink {
     clock: Clock,
     node: NodeId,
     settings: Live<StorageSettings>,
     rules: Live<Limits>,
-    names: Mutex<Names>,
+    names: Mutex<NameLimiter>,
 }
 
 impl RecordSink {
@@ -45,105 +45,109 @@ impl RecordSink {
         Self { clock, node, settings, rules, names: Mutex::default() }
     }
 
-    /// Writes parts with all that follows from them.
-    pub(super) async fn take(&self, tx: &Tx<System>, parts: Vec<Part>) -> Result<()> {
+    /// Writes chunks with the records and statistics derived from them.
+    pub(super) async fn write_chunks(&self, tx: &Tx<System>, chunks: Vec<PackedChunk>) -> Result<()> {
         let (now, settings) = (self.clock.now(), self.settings.get());
-        let mut traces: HashMap<TraceKey, Vec<Part>> = HashMap::new();
-        let (parts, slow) = of_projects(tx, parts).await?;
-        let Some(from) = parts.iter().map(|part| part.head.begin()).min() else { return Ok(()) };
-        let to = parts.iter().map(|part| part.head.begin()).max().unwrap_or(from);
-        for part in parts {
-            let owner = (part.head.tenant, part.head.project);
-            traces.entry((owner, part.head.trace_id.clone())).or_default().push(part);
+        let mut traces: HashMap<TraceKey, Vec<PackedChunk>> = HashMap::new();
+        let (chunks, slow_seconds) = filter_deleted_projects(tx, chunks).await?;
+        let Some(from) = chunks.iter().map(|chunk| chunk.header.started_at()).min() else { return Ok(()) };
+        let to = chunks.iter().map(|chunk| chunk.header.started_at()).max().unwrap_or(from);
+        for chunk in chunks {
+            let project_key = (chunk.header.tenant, chunk.header.project);
+            traces.entry((project_key, chunk.header.trace_id.clone())).or_default().push(chunk);
         }
-        let mut owners: Vec<Owner> = traces.keys().map(|(owner, _)| *owner).collect();
-        owners.sort_unstable();
-        owners.dedup();
-        // what several nodes are told of one trace is joined by one of them after the other
-        tx.exclude(owners.iter().map(|(_, project)| project.0)).await?;
+        let mut project_keys: Vec<ProjectKey> = traces.keys().map(|(project_key, _)| *project_key).collect();
+        project_keys.sort_unstable();
+        project_keys.dedup();
+        // nodes that receive chunks of the same trace merge them one after the other
+        tx.exclude(project_keys.iter().map(|(_, project)| project.0)).await?;
         let mut names = self.names.lock().await;
-        names.prepare(tx, &owners, &settings, now).await?;
+        names.prepare(tx, &project_keys, &settings, now).await?;
         let keys: Vec<TraceKey> = traces.keys().cloned().collect();
-        let mut stored = stored::find(tx, &keys, (from, to)).await?;
-        let limits = slow.into_iter().map(|(owner, seconds)| {
-            (owner, self.rules.of(owner.0).as_ref().clone().with_slow_request(seconds))
+        let mut stored_by_trace = stored_chunks::find(tx, &keys, (from, to)).await?;
+        let limits = slow_seconds.into_iter().map(|(project_key, seconds)| {
+            (project_key, self.rules.of(project_key.0).as_ref().clone().with_slow_request(seconds))
         });
         let mut batch = Batch::new(&settings, limits.collect(), &mut names, now);
-        let (mut known, mut opened) = (Vec::new(), 0);
-        for (key, parts) in traces {
-            match stored.remove(&key) {
-                None => batch.add(&key, Vec::new(), parts)?,
-                Some(there) => {
-                    opened += there.iter().map(|part| part.call_count).sum::<i64>();
-                    known.push((key, there, parts));
-                    if opened >= OPEN_AT_ONCE {
-                        join(tx, &mut batch, std::mem::take(&mut known)).await?;
-                        opened = 0;
+        let (mut existing, mut unpacked) = (Vec::new(), 0);
+        for (key, chunks) in traces {
+            match stored_by_trace.remove(&key) {
+                None => batch.add(&key, Vec::new(), chunks)?,
+                Some(stored) => {
+                    unpacked += stored.iter().map(|chunk| chunk.call_count).sum::<i64>();
+                    existing.push((key, stored, chunks));
+                    if unpacked >= UNPACK_AT_ONCE {
+                        merge(tx, &mut batch, std::mem::take(&mut existing)).await?;
+                        unpacked = 0;
                     }
                 }
             }
         }
-        join(tx, &mut batch, known).await?;
+        merge(tx, &mut batch, existing).await?;
         batch.write(tx, self.node).await?;
         names.write(tx, now).await
     }
 }
 
-/// Adds parts of traces of which others are there.
-async fn join(
+/// Adds chunks of traces that have stored chunks.
+async fn merge(
     tx: &Tx<System>,
     batch: &mut Batch<'_>,
-    traces: Vec<(TraceKey, Vec<StoredPart>, Vec<Part>)>,
+    traces: Vec<(TraceKey, Vec<StoredChunk>, Vec<PackedChunk>)>,
 ) -> Result<()> {
     let keys: Vec<(TenantId, Uuid)> =
-        traces.iter().flat_map(|(_, there, _)| there).map(|part| (part.tenant_id, part.id.0)).collect();
+        traces.iter().flat_map(|(_, stored, _)| stored).map(|chunk| (chunk.tenant_id, chunk.id.0)).collect();
     let mut packed: HashMap<Uuid, Vec<u8>> = HashMap::new();
     for row in tx.get_many::<CallTrees>(&keys).await? {
         packed.insert(row.id.0, row.calls);
     }
-    for (key, there, parts) in traces {
-        let mut opened = Vec::with_capacity(there.len());
-        for part in there {
-            if let Some(packed) = packed.remove(&part.id.0) {
-                opened.push((part.started_at, open(&packed)?));
+    for (key, stored, chunks) in traces {
+        let mut unpacked = Vec::with_capacity(stored.len());
+        for chunk in stored {
+            if let Some(packed) = packed.remove(&chunk.id.0) {
+                unpacked.push((chunk.started_at, unpack(&packed)?));
             }
         }
-        batch.add(&key, opened, parts)?;
+        batch.add(&key, unpacked, chunks)?;
     }
     Ok(())
 }
 
-/// The parts whose projects are there, and the seconds from which each project calls a request slow. A project may be
-/// deleted while its last parts are in the journal.
-async fn of_projects(tx: &Tx<System>, parts: Vec<Part>) -> Result<(Vec<Part>, HashMap<Owner, f64>)> {
+/// The chunks whose projects exist, and the seconds from which each project counts a request as slow. A project can be
+/// deleted while its last chunks are in the journal.
+async fn filter_deleted_projects(
+    tx: &Tx<System>,
+    chunks: Vec<PackedChunk>,
+) -> Result<(Vec<PackedChunk>, HashMap<ProjectKey, f64>)> {
     let mut keys: Vec<(TenantId, Uuid)> =
-        parts.iter().map(|part| (part.head.tenant, part.head.project.0)).collect();
+        chunks.iter().map(|chunk| (chunk.header.tenant, chunk.header.project.0)).collect();
     keys.sort_unstable();
     keys.dedup();
     let rows = tx.get_many::<projects::entity::Entity>(&keys).await?;
-    let there: HashMap<Owner, f64> = rows
+    let stored: HashMap<ProjectKey, f64> = rows
         .into_iter()
         .map(|project| {
             let config: MonitoringConfig = serde_json::from_value(project.config).unwrap_or_default();
             ((project.tenant_id, project.id), config.alert_threshold.response_time)
         })
         .collect();
-    let (kept, lost): (Vec<Part>, Vec<Part>) =
-        parts.into_iter().partition(|part| there.contains_key(&(part.head.tenant, part.head.project)));
-    dropped("no_project", lost.len());
-    Ok((kept, there))
+    let (kept, orphaned): (Vec<PackedChunk>, Vec<PackedChunk>) = chunks
+        .into_iter()
+        .partition(|chunk| stored.contains_key(&(chunk.header.tenant, chunk.header.project)));
+    count_dropped("no_project", orphaned.len());
+    Ok((kept, stored))
 }
 
-fn dropped(why: &'static str, parts: usize) {
-    if parts > 0 {
-        metrics::counter!("loam_insight_parts_dropped_total", "reason" => why).increment(parts as u64);
+fn count_dropped(reason: &'static str, chunks: usize) {
+    if chunks > 0 {
+        metrics::counter!("loam_insight_parts_dropped_total", "reason" => reason).increment(chunks as u64);
     }
 }
 
-/// Whether a part begins in a time that is taken.
-fn is_timely(head: &Head, settings: &StorageSettings, now: DateTime<Utc>) -> bool {
-    let at = head.begin();
-    now - TimeDelta::days(i64::from(settings.late_days)) <= at && at <= now + AHEAD
+/// Whether the start of a chunk is within the accepted period.
+fn is_in_time_window(header: &ChunkHeader, settings: &StorageSettings, now: DateTime<Utc>) -> bool {
+    let at = header.started_at();
+    now - TimeDelta::days(i64::from(settings.late_days)) <= at && at <= now + MAX_CLOCK_SKEW
 }
 
 #[async_trait]
@@ -153,22 +157,22 @@ impl Sink for RecordSink {
     }
 
     fn tenant(&self, frame: &Frame) -> TenantId {
-        trace::read(frame).map_or(TenantId::NIL, |(head, _)| head.tenant)
+        trace::decode_frame(frame).map_or(TenantId::NIL, |(header, _)| header.tenant)
     }
 
     async fn write(&self, tx: &Tx<System>, frames: &[Frame]) -> Result<()> {
         let (now, settings) = (self.clock.now(), self.settings.get());
-        let mut parts = Vec::with_capacity(frames.len());
+        let mut chunks = Vec::with_capacity(frames.len());
         for frame in frames {
-            let (head, packed) = trace::read(frame)?;
-            if head.calls == 0 {
-                dropped("empty", 1);
-            } else if is_timely(&head, &settings, now) {
-                parts.push(Part { head, packed: packed.to_vec() });
+            let (header, packed) = trace::decode_frame(frame)?;
+            if header.span_count == 0 {
+                count_dropped("empty", 1);
+            } else if is_in_time_window(&header, &settings, now) {
+                chunks.push(PackedChunk { header, packed: packed.to_vec() });
             } else {
-                dropped("time", 1);
+                count_dropped("time", 1);
             }
         }
-        self.take(tx, parts).await
+        self.write_chunks(tx, chunks).await
     }
 }

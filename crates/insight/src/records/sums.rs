@@ -1,9 +1,9 @@
-//! What a batch adds to the sums, and takes from them again.
+//! What a batch adds to the statistics, and subtracts from them.
 //!
-//! A trace counts in the sums by all that is known of it. When more of it comes, what it counted is taken out and what it
-//! counts now is put in: so the sums are those of a recount, in whatever order and however often its parts come. Each node
-//! writes rows of its own, and only its drainer does, so rows are read, added to and written back without a lock. What one
-//! node put in another may take out: a node's own rows can be negative, their sum over all nodes is what counts.
+//! A trace is counted with all its known spans. When more arrive, its previous contribution is subtracted and the new
+//! one added: so the sums equal a recount, in whatever order and however often its chunks arrive. Each node writes its
+//! own rows, and only from its drainer, so rows are read, changed and written back without a lock. One node may
+//! subtract what another has added: the rows of a node can be negative; only the sum over all nodes is meaningful.
 
 use std::collections::HashMap;
 
@@ -13,23 +13,23 @@ use loam_kernel::{EndpointStatId, FunctionStatId, NodeId, Result, TenantId};
 use uuid::{Builder, Uuid};
 
 use super::figures::Figures;
-use super::names::Owner;
+use super::name_limit::ProjectKey;
 use crate::stats::sums::{EndpointSum, FunctionSum, Sum};
 use crate::stats::{Granularity, endpoints, functions};
 use crate::trace;
 
-/// What a row sums over, but for node and granularity.
+/// The dimensions of a row, except node and granularity.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Key {
-    pub(super) owner: Owner,
+    pub(super) project_key: ProjectKey,
     pub(super) bucket: DateTime<Utc>,
-    /// Endpoint or function.
+    /// The endpoint or function.
     pub(super) name: String,
     pub(super) version: String,
 }
 
 impl EndpointSum {
-    /// Adds a request, or takes it out again.
+    /// Adds a request (`sign` 1), or subtracts it (-1).
     pub(super) fn add(&mut self, figures: &Figures, is_error: bool, sign: i64) {
         self.requests += sign;
         self.errors += sign * i64::from(is_error);
@@ -43,13 +43,13 @@ impl EndpointSum {
         self.cache_us += sign * figures.cache_us;
         self.memory_delta += sign * figures.memory_delta.unwrap_or_default();
         self.calls += sign * figures.call_count;
-        // a request's peak is told once and does not change: what is taken out is put in again
+        // the peak of a request does not change: a request that is subtracted is added again
         self.memory_peak = self.memory_peak.max(figures.memory_peak.unwrap_or_default());
         self.sketch.count(figures.duration_us.unsigned_abs(), sign);
     }
 }
 
-/// Sums of one kind, each known by its number while a trace is added.
+/// Sums of one kind, addressed by index while a trace is added.
 pub(super) struct Batch<S> {
     numbers: HashMap<Key, usize>,
     sums: Vec<S>,
@@ -73,7 +73,7 @@ impl<S: Sum> Batch<S> {
         &mut self.sums[number]
     }
 
-    /// The sums by minute, hour and day, without those that change nothing.
+    /// The sums by minute, hour and day, without those that are zero.
     fn widened(self) -> Vec<(Granularity, Key, S)> {
         let mut all: HashMap<(Granularity, Key), S> = HashMap::new();
         for (key, number) in self.numbers {
@@ -91,14 +91,14 @@ impl<S: Sum> Batch<S> {
     }
 }
 
-/// The id of a row: the same for the same dimensions, so that the row is found again.
+/// The id of a row, derived from its dimensions so that the row is found again.
 fn id(node: NodeId, granularity: Granularity, key: &Key) -> Uuid {
     let bucket = key.bucket.timestamp().to_be_bytes();
     let parts: [&[u8]; 6] = [
         node.0.as_bytes(),
         granularity.name().as_bytes(),
         &bucket,
-        key.owner.1.0.as_bytes(),
+        key.project_key.1.0.as_bytes(),
         key.name.as_bytes(),
         key.version.as_bytes(),
     ];
@@ -108,9 +108,12 @@ fn id(node: NodeId, granularity: Granularity, key: &Key) -> Uuid {
 type Numbered<S> = HashMap<(TenantId, Uuid), (Granularity, Key, S)>;
 
 fn numbered<S: Sum>(node: NodeId, batch: Batch<S>) -> (Numbered<S>, Vec<(TenantId, Uuid)>) {
-    let sums: Numbered<S> =
-        batch.widened().into_iter().map(|sum| ((sum.1.owner.0, id(node, sum.0, &sum.1)), sum)).collect();
-    // in order, so that rows that lie together are written together
+    let sums: Numbered<S> = batch
+        .widened()
+        .into_iter()
+        .map(|sum| ((sum.1.project_key.0, id(node, sum.0, &sum.1)), sum))
+        .collect();
+    // in order, so that adjacent rows are written together
     let mut keys: Vec<(TenantId, Uuid)> = sums.keys().copied().collect();
     keys.sort_unstable();
     (sums, keys)
@@ -134,7 +137,7 @@ impl Batch<EndpointSum> {
                 tenant_id: key.0,
                 id: EndpointStatId(key.1),
                 node_id: node,
-                project_id: dimensions.owner.1,
+                project_id: dimensions.project_key.1,
                 granularity,
                 bucket: dimensions.bucket,
                 endpoint: dimensions.name,
@@ -179,7 +182,7 @@ impl Batch<FunctionSum> {
                 tenant_id: key.0,
                 id: FunctionStatId(key.1),
                 node_id: node,
-                project_id: dimensions.owner.1,
+                project_id: dimensions.project_key.1,
                 granularity,
                 bucket: dimensions.bucket,
                 function: dimensions.name,

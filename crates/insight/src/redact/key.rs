@@ -1,7 +1,7 @@
-//! What is asked of a cache, without what differs from one thing to the next.
+//! Patterns of cache keys, without their variable parts.
 
-/// A key's pattern: `user:123:profile` becomes `user:?:profile`. Of a command with values only the command and the key
-/// stay: `SET user:123 …` becomes `SET user:? ?`.
+/// The pattern of a key: `user:123:profile` becomes `user:?:profile`. Of a command, only the command and the key are
+/// kept: `SET user:123 …` becomes `SET user:? ?`.
 pub(crate) fn key(text: &str) -> String {
     let mut words = text.split_whitespace();
     let (Some(first), second, more) = (words.next(), words.next(), words.next().is_some()) else {
@@ -21,15 +21,15 @@ fn pattern(key: &str) -> String {
     let mut rest = key;
     loop {
         let end = rest.find([':', '/', '.', '|', '#']).unwrap_or(rest.len());
-        clean.push_str(if differs(&rest[..end]) { "?" } else { &rest[..end] });
+        clean.push_str(if is_variable(&rest[..end]) { "?" } else { &rest[..end] });
         let Some(mark) = rest[end..].chars().next() else { return clean };
         clean.push(mark);
         rest = &rest[end + mark.len_utf8()..];
     }
 }
 
-/// Whether a part of a key or a path is an id rather than a word: numbers, UUIDs, hashes, tokens, addresses.
-pub(crate) fn differs(part: &str) -> bool {
+/// Whether a segment of a key or path is an id rather than a word: a number, UUID, hash, token or address.
+pub(crate) fn is_variable(part: &str) -> bool {
     let digits = part.bytes().filter(u8::is_ascii_digit).count();
     let letters = part.bytes().filter(u8::is_ascii_alphabetic).count();
     let hex = part.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_of_one_kind_have_one_pattern() {
+    fn similar_keys_have_the_same_pattern() {
         for (before, after) in [
             ("user:123:profile", "user:?:profile"),
             ("session:9f86d081884c7d659a2feaa0c55ad015", "session:?"),
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_are_told_from_words() {
+    fn ids_are_distinguished_from_words() {
         for id in [
             "7",
             "0019",
@@ -76,12 +76,12 @@ mod tests {
             "01ARZ3NDEKTSV4RRFFQ69G5FAV",
             "a@b.example",
         ] {
-            assert!(differs(id), "{id}");
+            assert!(is_variable(id), "{id}");
         }
         for word in
             ["users", "v1", "oauth2", "facade", "user-settings", "organization_members", "{id}", "café"]
         {
-            assert!(!differs(word), "{word}");
+            assert!(!is_variable(word), "{word}");
         }
     }
 }

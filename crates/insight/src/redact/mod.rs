@@ -1,6 +1,6 @@
-//! What applications send, without what nobody may read there: secrets in headers and parameters, values in statements.
+//! Redaction of telemetry: secrets in headers and parameters, values in statements.
 //!
-//! Applications leave secrets out themselves; this is for those that don't.
+//! Applications should remove secrets themselves; this protects those that don't.
 
 mod key;
 mod statement;
@@ -9,30 +9,30 @@ use loam_platform::records::redact as common;
 use serde_json::{Map, Value};
 
 pub(crate) use common::text;
-pub(crate) use key::{differs, key};
+pub(crate) use key::{is_variable, key};
 pub(crate) use statement::statement;
 
-/// Headers without the values of those that hold secrets.
+/// Redacts the values of headers with secrets.
 pub(crate) fn headers(headers: &mut Map<String, Value>) {
-    fields(headers);
+    redact_fields(headers);
 }
 
-/// Query parameters without the values of those that hold secrets.
+/// Redacts the values of query parameters with secrets.
 pub(crate) fn params(params: &mut Map<String, Value>) {
-    fields(params);
+    redact_fields(params);
 }
 
-/// A whole document that could not be taken, before it is kept.
+/// Redacts a rejected record or span before it is stored.
 pub(crate) fn document(value: &mut Value) {
     match value {
         Value::Object(all) => {
             for (name, value) in all {
                 match (name.as_str(), &mut *value) {
-                    ("headers" | "query_params", Value::Object(named)) => fields(named),
+                    ("headers" | "query_params", Value::Object(named)) => redact_fields(named),
                     ("attributes" | "resource", Value::Object(named)) => attributes(named),
-                    ("statement", Value::String(said)) => *said = statement(said),
-                    ("path" | "target", Value::String(said)) => *said = address(said),
-                    _ if common::is_secret(name) => hide(value),
+                    ("statement", Value::String(text)) => *text = statement(text),
+                    ("path" | "target", Value::String(text)) => *text = address(text),
+                    _ if common::is_secret(name) => redact_value(value),
                     _ => document(value),
                 }
             }
@@ -42,21 +42,21 @@ pub(crate) fn document(value: &mut Value) {
     }
 }
 
-/// Attributes of a span, whose names say by words between dots what they are of. A number of tokens is no secret.
+/// Redacts span attributes, by their dotted names. Token counts are not secrets.
 fn attributes(named: &mut Map<String, Value>) {
     for (name, value) in named {
         let last = name.rsplit('.').next().unwrap_or_default();
         match (last, &mut *value) {
             (_, Value::Number(_) | Value::Bool(_) | Value::Null) => {}
-            ("statement" | "text", Value::String(said)) if name.starts_with("db.") => *said = statement(said),
-            ("full" | "url" | "target" | "path", Value::String(said)) => *said = address(said),
-            _ if common::is_secret(name) || name == "url.query" => hide(value),
+            ("statement" | "text", Value::String(text)) if name.starts_with("db.") => *text = statement(text),
+            ("full" | "url" | "target" | "path", Value::String(text)) => *text = address(text),
+            _ if common::is_secret(name) || name == "url.query" => redact_value(value),
             _ => common::json(value),
         }
     }
 }
 
-/// An address without what may be secret in it: who asks, and what is asked for behind the path.
+/// A URL without the parts that may be secret: user info, query and fragment.
 pub(crate) fn address(address: &str) -> String {
     let end = address.find(['?', '#']).unwrap_or(address.len());
     let plain = &address[..end];
@@ -73,14 +73,14 @@ pub(crate) fn address(address: &str) -> String {
     text(&plain).into_owned()
 }
 
-fn fields(fields: &mut Map<String, Value>) {
+fn redact_fields(fields: &mut Map<String, Value>) {
     for (name, value) in fields {
-        if common::is_secret_parameter(name) { hide(value) } else { common::json(value) }
+        if common::is_secret_parameter(name) { redact_value(value) } else { common::json(value) }
     }
 }
 
-/// Unlike in a record of Loam's own, a number is hidden too: it may be a one-time password.
-fn hide(value: &mut Value) {
+/// Unlike in Loam's own logs, numbers are redacted too: they may be one-time passwords.
+fn redact_value(value: &mut Value) {
     *value = Value::from(common::REDACTED);
 }
 
@@ -91,24 +91,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn headers_and_parameters_lose_their_secrets_and_keep_the_rest() {
-        let mut told = json!({
+    fn secrets_in_headers_and_parameters_are_redacted() {
+        let mut input = json!({
             "Authorization": "Bearer abc", "cookie": "a=b", "Set-Cookie": "c", "X-API-Key": "k", "Proxy-Authorization": "p",
             "x-session-id": "s", "sessionId": "t", "key": 7, "otp": 123_456, "sig": ["x"],
             "accept": "text/html", "page": 2, "monkey": "m", "keyboard": "us", "q": "sk-0123456789abcdef",
         });
-        let fields = told.as_object_mut().expect("an object");
+        let fields = input.as_object_mut().expect("an object");
         headers(fields);
-        let kept: Vec<_> = fields
+        let unredacted: Vec<_> = fields
             .iter()
             .filter(|(_, value)| *value != "[redacted]")
             .map(|(name, _)| name.as_str())
             .collect();
-        assert_eq!(kept, ["accept", "keyboard", "monkey", "page"]);
+        assert_eq!(unredacted, ["accept", "keyboard", "monkey", "page"]);
     }
 
     #[test]
-    fn an_address_says_where_and_not_what_was_asked() {
+    fn urls_lose_user_info_query_and_fragment() {
         for (before, after) in [
             ("https://user:pass@api.example.com/v1/items?token=x#y", "https://api.example.com/v1/items"),
             ("https://api.example.com", "https://api.example.com"),
@@ -121,14 +121,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_refused_is_kept_without_its_secrets() {
-        let mut told = json!({
+    fn rejected_records_are_redacted() {
+        let mut input = json!({
             "trace_id": "t", "project_key": "loam_x", "request_info": { "headers": { "cookie": "c", "host": "h" }, "path": "/a?b=c" },
             "function_calls": [{ "detail": { "statement": "SELECT * FROM t WHERE a = 'secret'" } }]
         });
-        document(&mut told);
+        document(&mut input);
         assert_eq!(
-            told,
+            input,
             json!({
                 "trace_id": "t", "project_key": "[redacted]",
                 "request_info": { "headers": { "cookie": "[redacted]", "host": "h" }, "path": "/a" },
@@ -138,8 +138,8 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_span_is_kept_without_its_secrets() {
-        let mut told = json!({
+    fn rejected_spans_are_redacted() {
+        let mut input = json!({
             "span_id": "00", "attributes": {
                 "http.request.header.authorization": ["Bearer x"], "url.full": "https://u:p@api.test/a?token=b", "url.query": "q=1",
                 "db.query.text": "SELECT 'secret'", "db.statement": "SELECT 7", "gen_ai.usage.input_tokens": 12,
@@ -147,9 +147,9 @@ mod tests {
             },
             "resource": { "service.name": "shop", "api.key": "k" },
         });
-        document(&mut told);
+        document(&mut input);
         assert_eq!(
-            told,
+            input,
             json!({
                 "span_id": "00", "attributes": {
                     "http.request.header.authorization": "[redacted]", "url.full": "https://api.test/a", "url.query": "[redacted]",

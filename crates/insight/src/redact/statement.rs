@@ -1,31 +1,30 @@
-//! Statements without their values: what is left is the same for every call of one place in a program, and tells
-//! nothing of anybody's data.
+//! Normalisation of database statements: without its values, a statement is the same for every call of one place in a
+//! program, and reveals no data.
 
 use serde_json::Value;
 
-/// Longer ones are cut.
-const MAX: usize = 8 * 1024;
+/// Maximum length in bytes; longer statements are truncated.
+const MAX_LENGTH: usize = 8 * 1024;
 
-/// The commands of document stores whose value names a collection.
-const COMMANDS: [&str; 9] =
+/// Commands of document stores whose value is the name of a collection.
+const COLLECTION_COMMANDS: [&str; 9] =
     ["find", "insert", "update", "delete", "aggregate", "count", "distinct", "findAndModify", "collection"];
 
-/// A statement of a database with `?` for its values, lists of values folded into one, comments left out, one blank
-/// for many.
+/// A statement with `?` for its values, lists of values folded into one, comments removed and white space collapsed.
 ///
-/// Text in double quotes is a name in standard SQL, and a value in MySQL: it is taken for a value where a value stands,
-/// behind an operator or within a list of values.
+/// A string in double quotes is an identifier in standard SQL, and a value in MySQL: it is treated as a value where a
+/// value is expected, after an operator or within a list of values.
 pub(crate) fn statement(text: &str) -> String {
     if text.trim_start().starts_with('{') {
-        // one that was cut on its way says nothing
+        // a truncated document can't be parsed
         let Ok(mut document) = serde_json::from_str::<Value>(text) else { return "{?}".to_owned() };
-        shape(&mut document, true);
+        strip_values(&mut document, true);
         return cut(document.to_string());
     }
     let mut writer = Writer::default();
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
-        if writer.out.len() > MAX {
+        if writer.out.len() > MAX_LENGTH {
             break;
         }
         rest = &rest[writer.token(first, rest)..];
@@ -34,24 +33,24 @@ pub(crate) fn statement(text: &str) -> String {
 }
 
 fn cut(mut text: String) -> String {
-    text.truncate(text.floor_char_boundary(MAX));
+    text.truncate(text.floor_char_boundary(MAX_LENGTH));
     text
 }
 
-/// A document's fields without their values, as document stores are asked. What a command is about stays: it is named
-/// first.
-fn shape(value: &mut Value, is_command: bool) {
+/// The fields of a document-store query without their values, except the name of the collection that a command refers
+/// to.
+fn strip_values(value: &mut Value, is_command: bool) {
     match value {
         Value::Object(fields) => {
             for (name, value) in fields {
-                let named = is_command && COMMANDS.contains(&name.as_str()) && value.is_string();
+                let named = is_command && COLLECTION_COMMANDS.contains(&name.as_str()) && value.is_string();
                 if !named {
-                    shape(value, false);
+                    strip_values(value, false);
                 }
             }
         }
         Value::Array(items) => {
-            items.iter_mut().for_each(|item| shape(item, false));
+            items.iter_mut().for_each(|item| strip_values(item, false));
             items.dedup();
         }
         value => *value = Value::from("?"),
@@ -61,20 +60,20 @@ fn shape(value: &mut Value, is_command: bool) {
 #[derive(Default)]
 struct Writer {
     out: String,
-    /// A blank is due before the next token.
+    /// A space is due before the next token.
     blank: bool,
-    /// The last token was an operator, or a word that a value follows.
+    /// The last token was an operator, or a keyword that a value follows.
     operator: bool,
-    /// Within the values of an insertion, or a list behind IN.
-    listed: bool,
-    /// How many parentheses are open within a list.
+    /// Within the values of an INSERT, or a list after IN.
+    in_list: bool,
+    /// Nesting depth of parentheses within a list.
     depth: u32,
-    /// Where in `out` the open list of values began; none once something else than a value was in it.
+    /// Where in `out` the open list of values starts; none once it contains anything else.
     list: Option<usize>,
 }
 
 impl Writer {
-    /// Takes one token; how many bytes it was.
+    /// Consumes one token; returns its length in bytes.
     fn token(&mut self, first: char, rest: &str) -> usize {
         let bytes = rest.as_bytes();
         match first {
@@ -90,7 +89,7 @@ impl Writer {
             '"' => {
                 let length = quoted(bytes, b'"');
                 let named = rest[length..].trim_start().starts_with('.');
-                if (self.operator || self.listed) && !named {
+                if (self.operator || self.in_list) && !named {
                     self.value(length)
                 } else {
                     self.word(rest, length)
@@ -141,7 +140,7 @@ impl Writer {
 
     fn value(&mut self, length: usize) -> usize {
         self.space();
-        // a negative number is a number
+        // the sign of a negative number stays
         self.out.push('?');
         self.operator = false;
         length
@@ -155,9 +154,9 @@ impl Writer {
         let is = |names: &[&str]| names.iter().any(|name| word.eq_ignore_ascii_case(name));
         self.operator = is(&["LIKE", "ILIKE", "BETWEEN", "AND", "THEN", "ELSE", "LIMIT", "OFFSET"]);
         if is(&["VALUES", "IN"]) {
-            (self.listed, self.depth) = (true, 0);
+            (self.in_list, self.depth) = (true, 0);
         } else if self.depth == 0 {
-            self.listed = false;
+            self.in_list = false;
         }
         length
     }
@@ -165,13 +164,13 @@ impl Writer {
     fn mark(&mut self, mark: char) -> usize {
         match mark {
             '(' => {
-                // a call has its parenthesis at its name, a list behind a blank
-                if self.listed && self.depth == 0 && !self.out.ends_with(')') {
+                // function calls have no space before the parenthesis, lists do
+                if self.in_list && self.depth == 0 && !self.out.ends_with(')') {
                     self.blank = true;
                 }
                 self.space();
-                self.depth += u32::from(self.listed);
-                self.list = self.listed.then_some(self.out.len());
+                self.depth += u32::from(self.in_list);
+                self.list = self.in_list.then_some(self.out.len());
                 self.out.push('(');
                 self.operator = false;
             }
@@ -182,7 +181,7 @@ impl Writer {
                 if let Some(begin) = self.list.take().filter(|begin| self.out[begin + 1..].contains('?')) {
                     self.out.truncate(begin);
                     self.out.push_str("(?");
-                    // one row of many stands for all
+                    // one row stands for all
                     if let Some(before) = self.out[..begin].trim_end().strip_suffix("(?),") {
                         let before = before.len() + "(?".len();
                         self.out.truncate(before);
@@ -196,7 +195,7 @@ impl Writer {
             }
             ';' => {
                 self.out.push(';');
-                (self.listed, self.depth, self.list) = (false, 0, None);
+                (self.in_list, self.depth, self.list) = (false, 0, None);
                 self.blank = true;
             }
             mark => {
@@ -216,7 +215,7 @@ impl Writer {
     }
 }
 
-/// Bytes of a quoted text with its quotes. A quote within is doubled, or escaped as MySQL does.
+/// The length of a quoted string with its quotes. A quote within is doubled, or escaped as in MySQL.
 fn quoted(bytes: &[u8], quote: u8) -> usize {
     let mut at = 1;
     while let Some(byte) = bytes.get(at) {
@@ -231,7 +230,7 @@ fn quoted(bytes: &[u8], quote: u8) -> usize {
     bytes.len()
 }
 
-/// Bytes of PostgreSQL's `$tag$…$tag$`.
+/// The length of a PostgreSQL dollar-quoted string, `$tag$…$tag$`.
 fn dollar(rest: &str) -> Option<usize> {
     let end = 1 + run(&rest.as_bytes()[1..], |byte| byte.is_ascii_alphabetic() || byte == b'_');
     if rest.as_bytes().get(end) != Some(&b'$') {
@@ -254,7 +253,7 @@ mod tests {
     use super::statement;
 
     #[test]
-    fn a_statement_loses_its_values_and_keeps_its_shape() {
+    fn statements_lose_their_values() {
         for (before, after) in [
             (
                 "SELECT * FROM users WHERE id = 42 AND name = 'O''Neil'",
@@ -289,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_of_values_are_folded_so_that_their_length_makes_no_difference() {
+    fn lists_of_values_are_folded() {
         for (before, after) in [
             ("SELECT a FROM t WHERE id IN (1, 2,3)", "SELECT a FROM t WHERE id IN (?)"),
             (
@@ -311,14 +310,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_sql_loses_its_values_too_and_what_is_broken_ends() {
-        let asked = r#"{"find": "users", "filter": {"name": "alice", "age": {"$in": [5, 6]}}}"#;
-        assert_eq!(statement(asked), r#"{"filter":{"age":{"$in":["?"]},"name":"?"},"find":"users"}"#);
+    fn document_queries_lose_their_values_and_broken_input_ends() {
+        let query = r#"{"find": "users", "filter": {"name": "alice", "age": {"$in": [5, 6]}}}"#;
+        assert_eq!(statement(query), r#"{"filter":{"age":{"$in":["?"]},"name":"?"},"find":"users"}"#);
         assert_eq!(statement(r#"{"find": "users", "name": ["abc", "abc"#), "{?}");
         for broken in ["SELECT 'abc", "SELECT \"a", "$x$ abc", "/* a", "%(a", "'\\", "ä'ö"] {
             assert!(!statement(broken).contains("abc"), "{broken}");
         }
         let long = format!("SELECT {}", "ä, ".repeat(10_000));
-        assert!(statement(&long).len() <= super::MAX);
+        assert!(statement(&long).len() <= super::MAX_LENGTH);
     }
 }

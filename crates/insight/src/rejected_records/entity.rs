@@ -1,64 +1,67 @@
-//! A record that could not be taken in.
+//! Rejected telemetry.
 
 use loam_kernel::{ProjectId, RejectedRecordId, TenantId};
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// How far a refused record has come.
+/// The state of a rejected record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum RejectedState {
-    /// It can't be taken as it is.
+    /// It is invalid.
     Rejected,
-    /// It was changed, and can be taken now.
+    /// It was corrected, and is valid now.
     Mended,
-    /// It was taken.
+    /// It was replayed.
     Replayed,
 }
 
-/// A refused record.
+/// A rejected record or span.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-#[sea_orm(table_name = "rejected_records", comment = "telemetry that was refused, to be mended and replayed")]
+#[sea_orm(
+    table_name = "rejected_records",
+    comment = "rejected telemetry, which can be corrected and replayed"
+)]
 pub struct Model {
     /// The tenant.
     #[sea_orm(primary_key, auto_increment = false)]
     pub tenant_id: TenantId,
-    /// The refused record.
+    /// The id.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: RejectedRecordId,
-    /// Who sent it.
-    #[sea_orm(comment = "application that sent it")]
+    /// The project.
+    #[sea_orm(comment = "project that sent it")]
     pub project_id: ProjectId,
-    /// How it was sent.
-    #[sea_orm(column_type = "Text", comment = "how it was sent: records, otlp")]
+    /// The protocol.
+    #[sea_orm(column_type = "Text", comment = "protocol: records, otlp")]
     pub source: String,
-    /// Why it was refused, for programs.
-    #[sea_orm(column_type = "Text", comment = "why it was refused, for programs")]
+    /// The error code.
+    #[sea_orm(column_type = "Text", comment = "error code")]
     pub code: String,
-    /// Why it was refused, for people.
-    #[sea_orm(column_type = "Text", comment = "why it was refused, for people")]
+    /// The error message.
+    #[sea_orm(column_type = "Text", comment = "error message")]
     pub message: String,
-    /// The field at fault.
-    #[sea_orm(column_type = "Text", nullable, comment = "field at fault, as a path within the record")]
+    /// The invalid field.
+    #[sea_orm(column_type = "Text", nullable, comment = "invalid field, as a path within the record")]
     pub param: Option<String>,
-    /// What was sent.
+    /// The content.
     #[sea_orm(
         column_type = "Blob",
-        comment = "packed JSON: what was sent, without secrets; empty where that was too large"
+        comment = "packed JSON: the record without secrets; empty if it was too large"
     )]
     pub payload: Vec<u8>,
-    /// How far it has come.
-    #[sea_orm(comment = "rejected, mended, replayed")]
+    /// The state.
+    #[sea_orm(comment = "rejected, replayable, replayed")]
     pub state: RejectedState,
-    /// When it was refused.
+    /// Time of the rejection.
     pub created_at: DateTimeUtc,
-    /// When it was changed; its version.
+    /// Time of the last change; the version for `If-Match`.
     pub updated_at: DateTimeUtc,
 }
 
-/// None.
+/// No relations.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

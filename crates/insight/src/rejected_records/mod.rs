@@ -1,10 +1,10 @@
-//! What could not be taken in: kept with why, to be mended and replayed.
+//! Rejected telemetry: stored with the error, to be corrected and replayed.
 
 pub mod entity;
-mod keep;
+mod retention;
 pub(crate) mod routes;
 mod service;
-mod sweep;
+mod store;
 
-pub(crate) use keep::NewRejected;
-pub(crate) use sweep::Sweep;
+pub(crate) use retention::DeleteOldRejected;
+pub(crate) use store::NewRejectedRecord;

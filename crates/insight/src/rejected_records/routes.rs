@@ -1,4 +1,4 @@
-//! The routes of what was refused.
+//! The routes of rejected records.
 
 use axum::Json as Answer;
 use axum::extract::State;
@@ -12,26 +12,26 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::entity::{Model, RejectedState};
-use super::keep::document;
 use super::service::{RejectedRecordFilter, RejectedRecordUpdate};
+use super::store::document;
 use crate::service::Insight;
 
-/// Telemetry that was refused.
+/// A rejected record or span.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct RejectedRecordView {
     id: RejectedRecordId,
-    /// The application that sent it.
+    /// Project ID.
     project_id: ProjectId,
-    /// How it was sent: `records`, `otlp`.
+    /// The protocol: `records`, `otlp`.
     source: String,
-    /// Why it was refused, for programs.
+    /// Error code, for programs.
     code: String,
-    /// Why it was refused, for people.
+    /// Error message, for people.
     message: String,
-    /// The field at fault, as a path within the record.
+    /// The invalid field, as a path within the record.
     param: Option<String>,
     state: RejectedState,
-    /// What was sent, without secrets; left out in lists, null where it was too large to be kept.
+    /// The record or span with secrets redacted; omitted in lists, null if it was too large to store.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     payload: Option<Value>,
@@ -69,7 +69,7 @@ pub(crate) fn router(insight: Insight) -> OpenApiRouter {
         .with_state(insight)
 }
 
-/// What ingest refused, the newest first, without what was sent.
+/// Lists rejected telemetry without its content, newest first.
 #[utoipa::path(
     get, path = "/api/v1/rejected_records", tag = "rejected_records", operation_id = "rejected_records_list",
     params(RejectedRecordFilter, PageQuery),
@@ -85,7 +85,7 @@ async fn list(
     Ok(Answer(insight.list_rejected(&scope, filter, &page).await?.map(RejectedRecordView::listed)))
 }
 
-/// One refused record.
+/// Returns a rejected record.
 #[utoipa::path(
     get, path = "/api/v1/rejected_records/{id}", tag = "rejected_records", operation_id = "rejected_records_get",
     params(("id" = RejectedRecordId, Path)),
@@ -101,7 +101,8 @@ async fn get(
     Ok(Tagged::new(row.updated_at, RejectedRecordView::whole(row)))
 }
 
-/// Mends a refused record. `state` says whether it can be taken now; if not, why.
+/// Replaces the content of a rejected record. `state` tells whether it is valid now; if not, `code` and `message` tell
+/// why.
 #[utoipa::path(
     patch, path = "/api/v1/rejected_records/{id}", tag = "rejected_records", operation_id = "rejected_records_update",
     params(("id" = RejectedRecordId, Path), ("If-Match" = Option<String>, Header)),
@@ -116,11 +117,11 @@ async fn update(
     version: IfMatch,
     Json(new): Json<RejectedRecordUpdate>,
 ) -> ApiResult<Tagged<RejectedRecordView>> {
-    let row = insight.mend_rejected(&scope, id, &version, new).await?;
+    let row = insight.update_rejected(&scope, id, &version, new).await?;
     Ok(Tagged::new(row.updated_at, RejectedRecordView::whole(row)))
 }
 
-/// Takes a record that was refused, as if it were sent now.
+/// Ingests a rejected record as if it were sent now.
 #[utoipa::path(
     post, path = "/api/v1/rejected_records/{id}/replay", tag = "rejected_records",
     operation_id = "rejected_records_replay",
@@ -137,7 +138,7 @@ async fn replay(
     Ok(Tagged::new(row.updated_at, RejectedRecordView::whole(row)))
 }
 
-/// Deletes a refused record.
+/// Deletes a rejected record.
 #[utoipa::path(
     delete, path = "/api/v1/rejected_records/{id}", tag = "rejected_records",
     operation_id = "rejected_records_delete",

@@ -1,4 +1,4 @@
-//! Reading, mending and replaying what was refused.
+//! Reading, correcting and replaying rejected telemetry.
 
 use loam_http::surface::{IfMatch, etag, next_version};
 use loam_kernel::{Error, Kind, Page, PageQuery, ProjectId, RejectedRecordId, Result, Scope};
@@ -8,54 +8,54 @@ use serde_json::{Map, Value, json};
 use utoipa::{IntoParams, ToSchema};
 
 use super::entity::{Column, Entity, Model, RejectedState};
-use super::keep::{clean, document, packed};
-use crate::ingest::{Fault, Sender};
-use crate::otlp::MendedSpan;
+use super::store::{document, packed, sanitise};
+use crate::ingest::{IngestSource, RecordError};
+use crate::otlp::ReplayableSpan;
 use crate::service::Insight;
-use crate::trace::{Part, Source};
+use crate::trace::{Source, TraceChunk};
 
-/// Which refused records to list.
+/// Filters of rejected records.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct RejectedRecordFilter {
-    /// Only those of this project.
+    /// Project ID.
     pub(crate) project_id: Option<ProjectId>,
-    /// Only those that stand here.
+    /// State.
     pub(crate) state: Option<RejectedState>,
-    /// Only those refused for this reason.
+    /// Error code.
     pub(crate) code: Option<String>,
-    /// Only those sent this way: `records`, `otlp`.
+    /// Protocol: `records`, `otlp`.
     pub(crate) source: Option<String>,
 }
 
-/// A change of a refused record.
+/// Changes to a rejected record.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RejectedRecordUpdate {
-    /// The whole record, or span, as it should have been sent.
+    /// The complete corrected record or span.
     pub(crate) payload: Map<String, Value>,
 }
 
-/// Something refused that can be taken now.
-enum Mended {
-    Record(Part),
-    Span(MendedSpan),
+/// Rejected telemetry that is valid now.
+enum Replayable {
+    Record(TraceChunk),
+    Span(ReplayableSpan),
 }
 
 impl Insight {
     fn read_rejected(
         &self,
-        sender: &Sender,
+        ingest_source: &IngestSource,
         source: &str,
         document: &Value,
-    ) -> Result<Result<Mended, Fault>> {
+    ) -> Result<Result<Replayable, RecordError>> {
         if source == Source::Otlp.name() {
-            return Ok(self.read_span(sender, document).map(Mended::Span));
+            return Ok(self.read_span(ingest_source, document).map(Replayable::Span));
         }
-        Ok(self.read_document(sender, document)?.map(Mended::Record))
+        Ok(self.read_document(ingest_source, document)?.map(Replayable::Record))
     }
 
-    /// Refused records, the newest first.
+    /// Lists rejected records, newest first.
     pub(super) async fn list_rejected(
         &self,
         scope: &Scope,
@@ -70,13 +70,13 @@ impl Insight {
         self.0.db.read(scope).await?.find::<Entity>().filter(filter).page(page, |row| row.id.0).await
     }
 
-    /// One refused record.
+    /// Returns a rejected record.
     pub(super) async fn get_rejected(&self, scope: &Scope, id: RejectedRecordId) -> Result<Model> {
         self.0.db.read(scope).await?.get::<Entity>(id).await?.ok_or_else(missing)
     }
 
-    /// Puts another record in the place of a refused one, and says whether it could be taken.
-    pub(super) async fn mend_rejected(
+    /// Replaces the content of a rejected record, and validates it.
+    pub(super) async fn update_rejected(
         &self,
         scope: &Scope,
         id: RejectedRecordId,
@@ -84,27 +84,28 @@ impl Insight {
         new: RejectedRecordUpdate,
     ) -> Result<Model> {
         let Model { project_id, source, .. } = self.get_rejected(scope, id).await?;
-        let sender = self.any_sender(&scope.in_tenant(scope.tenant()), Some(project_id)).await?;
+        let ingest_source =
+            self.ingest_source_in_any_state(&scope.in_tenant(scope.tenant()), Some(project_id)).await?;
         let payload = Value::Object(new.payload);
-        let found = self.read_rejected(&sender, &source, &payload)?;
+        let result = self.read_rejected(&ingest_source, &source, &payload)?;
         let payload = packed(payload)?;
         if payload.is_empty() {
-            let message = "must be at most 1 MiB of JSON; send a larger record through ingest itself";
+            let message = "must be at most 1 MiB of JSON; send larger records to the ingest endpoint";
             return Err(Error::new(Kind::TooLarge, "record_too_large", message).with_param("payload"));
         }
         let tx = self.0.db.write(scope).await?;
         let old = tx.get_locked::<Entity>(id).await?.ok_or_else(missing)?;
         version.check(&etag(old.updated_at))?;
-        refuse_unless_open(&old)?;
+        check_not_replayed(&old)?;
         let updated_at = next_version(old.updated_at, self.0.clock.now());
         let mut row = old.into_active_model();
         row.payload = Set(payload);
         row.updated_at = Set(updated_at);
-        row.state = Set(if found.is_ok() { RejectedState::Mended } else { RejectedState::Rejected });
-        if let Err(fault) = found {
-            row.code = Set(fault.code.to_owned());
-            row.message = Set(clean(&fault.message));
-            row.param = Set(fault.param.as_deref().map(clean));
+        row.state = Set(if result.is_ok() { RejectedState::Mended } else { RejectedState::Rejected });
+        if let Err(error) = result {
+            row.code = Set(error.code.to_owned());
+            row.message = Set(sanitise(&error.message));
+            row.param = Set(error.param.as_deref().map(sanitise));
         }
         let row = tx.update(row).await?;
         let changes = json!({ "state": row.state });
@@ -113,25 +114,25 @@ impl Insight {
         Ok(row)
     }
 
-    /// Takes a record that was refused, as if it were sent now.
+    /// Ingests a rejected record as if it were sent now.
     pub(super) async fn replay_rejected(&self, scope: &Scope, id: RejectedRecordId) -> Result<Model> {
         let old = self.get_rejected(scope, id).await?;
-        refuse_unless_open(&old)?;
+        check_not_replayed(&old)?;
         let Some(record) = document(&old.payload) else {
-            let message =
-                "it was too large to be kept, and can't be replayed; send it again, or put it here by PATCH";
+            let message = "the content was too large to store, so it can't be replayed; resend it, or set `payload` with PATCH";
             return Err(Error::new(Kind::Conflict, "payload_not_kept", message));
         };
-        // the key of the one who replays may be of no project
-        let sender = self.sender(&scope.in_tenant(scope.tenant()), Some(old.project_id)).await?;
-        let mended = self.read_rejected(&sender, &old.source, &record)?.map_err(|fault| {
-            let place = fault.param.map_or_else(|| "payload".to_owned(), |param| format!("payload.{param}"));
-            Error::new(Kind::Invalid, fault.code, fault.message).with_param(place)
+        // the API key of the caller may not be bound to a project
+        let ingest_source =
+            self.ingest_source(&scope.in_tenant(scope.tenant()), Some(old.project_id)).await?;
+        let replayable = self.read_rejected(&ingest_source, &old.source, &record)?.map_err(|error| {
+            let param = error.param.map_or_else(|| "payload".to_owned(), |param| format!("payload.{param}"));
+            Error::new(Kind::Invalid, error.code, error.message).with_param(param)
         })?;
-        // replayed twice it counts once, so a crash between this and the row's change does no harm
-        match mended {
-            Mended::Record(part) => self.accept(vec![part]).await?,
-            Mended::Span(span) => self.take_span(&sender, span).await?,
+        // duplicates are counted once, so a crash between this and the update of the row does no harm
+        match replayable {
+            Replayable::Record(chunk) => self.journal_chunks(vec![chunk]).await?,
+            Replayable::Span(span) => self.replay_span(&ingest_source, span).await?,
         }
         let tx = self.0.db.write(scope).await?;
         let old = tx.get_locked::<Entity>(id).await?.ok_or_else(missing)?;
@@ -146,7 +147,7 @@ impl Insight {
         Ok(row)
     }
 
-    /// Forgets a refused record.
+    /// Deletes a rejected record.
     pub(super) async fn delete_rejected(&self, scope: &Scope, id: RejectedRecordId) -> Result<()> {
         let tx = self.0.db.write(scope).await?;
         if tx.delete::<Entity>().filter(Column::Id.eq(id)).exec().await? == 0 {
@@ -157,13 +158,13 @@ impl Insight {
     }
 }
 
-fn refuse_unless_open(row: &Model) -> Result<()> {
+fn check_not_replayed(row: &Model) -> Result<()> {
     if row.state == RejectedState::Replayed {
-        return Err(Error::new(Kind::Conflict, "already_replayed", "this record was replayed already"));
+        return Err(Error::new(Kind::Conflict, "already_replayed", "this record has already been replayed"));
     }
     Ok(())
 }
 
 fn missing() -> Error {
-    Error::not_found("refused record")
+    Error::not_found("rejected record")
 }

@@ -4,7 +4,7 @@ use super::collector::{AdviceDraft, Collector, FindingDraft, percent, quoted, ti
 use super::finding::{Bottleneck, Category, Rule, Severity};
 use super::loops;
 use super::trace_index::TraceIndex;
-use crate::trace::Work;
+use crate::trace::OperationKind;
 
 const MANY: &str = "values = cache.get_many(keys)\nmissing = [key for key in keys if key not in values]\nif missing:\n    loaded = \
                     load_all(missing)              # one query\n    cache.set_many(loaded, timeout=300)";
@@ -67,7 +67,7 @@ pub(super) fn find(trace: &TraceIndex<'_>, collector: &mut Collector) {
 
 fn lookup<'a>(trace: &TraceIndex<'a>, position: usize) -> Option<(usize, &'a str, bool)> {
     let call = trace.call(position);
-    let hit = call.detail.as_ref().filter(|_| call.work == Work::Cache)?.hit?;
+    let hit = call.detail.as_ref().filter(|_| call.kind == OperationKind::Cache)?.hit?;
     Some((position, trace.statement(position).unwrap_or(&call.function.name), hit))
 }
 
@@ -77,9 +77,9 @@ fn fetch_after_miss(trace: &TraceIndex<'_>, miss: usize) -> Option<usize> {
     let next = *siblings.get(siblings.partition_point(|&sibling| sibling <= miss))?;
     let mut reached = next;
     // descend through functions that only wrap the fetch
-    while trace.call(reached).work == Work::Function {
+    while trace.call(reached).kind == OperationKind::Function {
         let [only] = trace.node(reached).children.as_slice() else { return Some(next) };
         reached = *only;
     }
-    (trace.call(reached).work != Work::Cache).then_some(reached)
+    (trace.call(reached).kind != OperationKind::Cache).then_some(reached)
 }

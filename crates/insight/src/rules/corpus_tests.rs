@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::*;
-use crate::trace::{Call, Detail, Function, Work};
+use crate::trace::{Detail, Function, OperationKind, Span};
 
 const SHOP: &str = include_str!("../../corpus/shop.jsonl");
 const PORTAL: &str = include_str!("../../corpus/portal.jsonl");
@@ -27,7 +27,7 @@ struct CallFixture {
     id: String,
     parent: Option<String>,
     function: usize,
-    work: Work,
+    work: OperationKind,
     start: i64,
     duration: u64,
     cpu: u64,
@@ -63,13 +63,13 @@ impl TraceFixture {
 }
 
 impl CallFixture {
-    fn into_call(self, functions: &[Arc<Function>]) -> Call {
+    fn into_call(self, functions: &[Arc<Function>]) -> Span {
         let detail = self.detail;
-        Call {
+        Span {
             id: self.id,
             parent: self.parent,
             function: functions[self.function].clone(),
-            work: self.work,
+            kind: self.work,
             start_ns: self.start,
             duration_ns: self.duration,
             cpu_ns: Some(self.cpu),

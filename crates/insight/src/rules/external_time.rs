@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::collector::{AdviceDraft, Collector, FindingDraft, percent, quoted, time};
 use super::finding::{Bottleneck, Category, Rule, Severity};
 use super::trace_index::TraceIndex;
-use crate::trace::Work;
+use crate::trace::OperationKind;
 
 pub(super) fn find(trace: &TraceIndex<'_>, collector: &mut Collector) {
     let limits = trace.limits;
@@ -16,9 +16,9 @@ pub(super) fn find(trace: &TraceIndex<'_>, collector: &mut Collector) {
     if !is_significant || collector.explains(trace, &trace.external_calls) {
         return;
     }
-    let mut owners: HashMap<(usize, Work), Vec<usize>> = HashMap::new();
+    let mut owners: HashMap<(usize, OperationKind), Vec<usize>> = HashMap::new();
     for &position in &trace.external_calls {
-        let key = (trace.function(trace.owner(position)), trace.call(position).work);
+        let key = (trace.function(trace.owner(position)), trace.call(position).kind);
         owners.entry(key).or_default().push(position);
     }
     let mut owners: Vec<_> = owners.into_iter().map(|(key, positions)| (key, positions, 0)).collect();
@@ -28,12 +28,14 @@ pub(super) fn find(trace: &TraceIndex<'_>, collector: &mut Collector) {
     let at = trace.owner(positions[0]);
     let function = quoted(&trace.name(at));
     let (kind, target) = match work {
-        Work::Database => (Bottleneck::Database, "the database"),
-        Work::Cache => (Bottleneck::Io, "the cache"),
-        Work::Model => (Bottleneck::Io, "a model"),
-        Work::Tool => (Bottleneck::Io, "a tool"),
-        Work::Queue => (Bottleneck::Io, "a queue"),
-        Work::ExternalApi | Work::Function | Work::Request => (Bottleneck::Io, "another server"),
+        OperationKind::Database => (Bottleneck::Database, "the database"),
+        OperationKind::Cache => (Bottleneck::Io, "the cache"),
+        OperationKind::Model => (Bottleneck::Io, "a model"),
+        OperationKind::Tool => (Bottleneck::Io, "a tool"),
+        OperationKind::Queue => (Bottleneck::Io, "a queue"),
+        OperationKind::ExternalApi | OperationKind::Function | OperationKind::Request => {
+            (Bottleneck::Io, "another server")
+        }
     };
     collector.add(
         trace,

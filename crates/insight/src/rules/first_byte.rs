@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::collector::{AdviceDraft, Collector, FindingDraft, percent, quoted, time};
 use super::finding::{Bottleneck, Category, Rule, Severity};
 use super::trace_index::{TraceIndex, float};
-use crate::trace::Work;
+use crate::trace::OperationKind;
 
 /// Minimum share of a call's duration that the first byte takes.
 const MIN_SHARE: f64 = 0.6;
@@ -15,9 +15,9 @@ pub(super) fn find(trace: &TraceIndex<'_>, collector: &mut Collector) {
     for &position in &trace.external_calls {
         let call = trace.call(position);
         let Some(detail) = &call.detail else { continue };
-        let limit = match call.work {
-            Work::ExternalApi => trace.limits.first_byte_ms,
-            Work::Model => trace.limits.model_first_byte_ms,
+        let limit = match call.kind {
+            OperationKind::ExternalApi => trace.limits.first_byte_ms,
+            OperationKind::Model => trace.limits.model_first_byte_ms,
             _ => continue,
         };
         let Some(first) = detail.first_byte_ns else { continue };

@@ -3,7 +3,7 @@
 use super::collector::{AdviceDraft, Collector, FindingDraft, percent, quoted, time};
 use super::finding::{Bottleneck, Category, Rule, Severity};
 use super::trace_index::TraceIndex;
-use crate::trace::Work;
+use crate::trace::OperationKind;
 
 /// Maximum number of hot functions that are examined; several can be hot if they run concurrently.
 const MAX_HOT: usize = 20;
@@ -12,8 +12,8 @@ pub(super) fn find(trace: &TraceIndex<'_>, collector: &mut Collector) {
     let (limits, mut examined) = (trace.limits, 0);
     for (number, sums) in trace.functions.iter().enumerate() {
         let impact = trace.share(sums.self_ns);
-        let work = trace.call(sums.first).work;
-        let is_code = matches!(work, Work::Function | Work::Request);
+        let work = trace.call(sums.first).kind;
+        let is_code = matches!(work, OperationKind::Function | OperationKind::Request);
         let is_hot = impact >= limits.hot_share && sums.self_ns >= limits.hot_ms.saturating_mul(1_000_000);
         let name = sums.function.key();
         let recursive = collector
@@ -34,7 +34,7 @@ pub(super) fn find(trace: &TraceIndex<'_>, collector: &mut Collector) {
         }
         let function = quoted(&name);
         let waits = sums.cpu_ns.is_some_and(|cpu| cpu < sums.self_ns / 5);
-        let is_request = work == Work::Request && sums.function.file_path.is_none();
+        let is_request = work == OperationKind::Request && sums.function.file_path.is_none();
         let (kind, verb, advice) = if waits {
             let advice = AdviceDraft {
                 category: Category::Architecture,

@@ -3,7 +3,7 @@
 use super::collector::{AdviceDraft, Collector, FindingDraft, percent, quoted, time};
 use super::finding::{Bottleneck, Category, Rule, Severity};
 use super::trace_index::TraceIndex;
-use crate::trace::Work;
+use crate::trace::OperationKind;
 
 /// Minimum depth for the number of calls to be a finding.
 const MIN_DEPTH: u32 = 8;
@@ -23,7 +23,7 @@ pub(super) fn find(trace: &TraceIndex<'_>, collector: &mut Collector) {
         let impact = trace.share(sums.self_ns);
         let is_deep = depth >= limits.recursion_depth;
         let is_frequent = depth >= MIN_DEPTH && sums.calls >= limits.recursion_calls && impact >= MIN_SHARE;
-        if trace.call(sums.first).work != Work::Function || !(is_deep || is_frequent) {
+        if trace.call(sums.first).kind != OperationKind::Function || !(is_deep || is_frequent) {
             continue;
         }
         // from the deepest call upwards

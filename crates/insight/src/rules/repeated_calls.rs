@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::collector::{AdviceDraft, Collector, FindingDraft, percent, quoted, time};
 use super::finding::{Bottleneck, Category, Rule, Severity};
 use super::trace_index::TraceIndex;
-use crate::trace::Work;
+use crate::trace::OperationKind;
 
 /// Identity of a call: the function, the operation or address, and the arguments.
 type CallKey<'a> = (usize, &'a str, &'a str);
@@ -26,7 +26,7 @@ pub(super) fn find(trace: &TraceIndex<'_>, collector: &mut Collector) {
         }
         positions.sort_unstable_by_key(|&position| (trace.call(position).start_ns, position));
         let cost_ns = trace.busy(positions.iter().copied());
-        let is_cache = trace.call(positions[0]).work == Work::Cache;
+        let is_cache = trace.call(positions[0]).kind == OperationKind::Cache;
         let is_significant = if is_cache {
             positions.len() >= trace.limits.repeated_queries
         } else {
@@ -46,9 +46,9 @@ fn call_key<'a>(trace: &TraceIndex<'a>, position: usize) -> Option<CallKey<'a>> 
         return None;
     }
     let function = trace.function(position);
-    match call.work {
-        Work::Function => Some((function, "", trace.arguments(position)?)),
-        Work::ExternalApi => {
+    match call.kind {
+        OperationKind::Function => Some((function, "", trace.arguments(position)?)),
+        OperationKind::ExternalApi => {
             let method = detail.operation.as_deref().unwrap_or("GET");
             let reads = ["GET", "HEAD"].iter().any(|read| method.eq_ignore_ascii_case(read));
             reads.then_some((
@@ -57,7 +57,7 @@ fn call_key<'a>(trace: &TraceIndex<'a>, position: usize) -> Option<CallKey<'a>> 
                 trace.arguments(position).unwrap_or_default(),
             ))
         }
-        Work::Cache => {
+        OperationKind::Cache => {
             if detail.hit == Some(false) {
                 return None;
             }
@@ -68,14 +68,18 @@ fn call_key<'a>(trace: &TraceIndex<'a>, position: usize) -> Option<CallKey<'a>> 
             };
             Some((function, detail.operation.as_deref().unwrap_or_default(), key))
         }
-        Work::Request | Work::Database | Work::Model | Work::Tool | Work::Queue => None,
+        OperationKind::Request
+        | OperationKind::Database
+        | OperationKind::Model
+        | OperationKind::Tool
+        | OperationKind::Queue => None,
     }
 }
 
 fn report(trace: &TraceIndex<'_>, collector: &mut Collector, positions: &[usize], cost_ns: u64) {
     let call = trace.call(positions[0]);
-    let (kind, what) = match call.work {
-        Work::Function => (Bottleneck::Computation, quoted(&call.function.key())),
+    let (kind, what) = match call.kind {
+        OperationKind::Function => (Bottleneck::Computation, quoted(&call.function.key())),
         _ => (Bottleneck::Io, quoted(trace.statement(positions[0]).unwrap_or(&call.function.name))),
     };
     let at = trace.owner(positions[0]);
@@ -100,7 +104,7 @@ fn report(trace: &TraceIndex<'_>, collector: &mut Collector, positions: &[usize]
             advice: AdviceDraft {
                 category: Category::Caching,
                 title: format!("Reuse what {function} gets from {what}"),
-                description: "The same call is made several times in one request. Call once and pass the result on, or \
+                description: "The same call is made several times in one request. Span once and pass the result on, or \
                               cache it for as long as it may be stale.",
                 code_example: Some("@functools.lru_cache(maxsize=1024)\ndef rate(currency: str) -> Decimal:\n    ..."),
             },

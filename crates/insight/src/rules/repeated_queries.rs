@@ -4,7 +4,7 @@ use super::collector::{AdviceDraft, Collector, FindingDraft, percent, quoted, ti
 use super::finding::{Bottleneck, Category, Rule, Severity};
 use super::loops::{self, Loop};
 use super::trace_index::TraceIndex;
-use crate::trace::Work;
+use crate::trace::OperationKind;
 
 const JOIN: &str = "# one query for all, instead of one per row\nids = [row.id for row in rows]\nfound = \
                     session.scalars(select(Item).where(Item.row_id.in_(ids)))\nby_row = defaultdict(list)\nfor item in found:\n    \
@@ -14,8 +14,11 @@ const MANY: &str = "connection.executemany(\"INSERT INTO items (row_id, name) VA
 
 pub(super) fn find(trace: &TraceIndex<'_>, collector: &mut Collector) {
     let limits = trace.limits;
-    let queries =
-        trace.external_calls.iter().copied().filter(|&position| trace.call(position).work == Work::Database);
+    let queries = trace
+        .external_calls
+        .iter()
+        .copied()
+        .filter(|&position| trace.call(position).kind == OperationKind::Database);
     let queries = queries.filter_map(|position| Some((position, trace.statement(position)?)));
     for one in loops::find(trace, queries, limits.few_repeated.min(limits.repeated_queries)) {
         if collector.is_full() {
@@ -38,7 +41,7 @@ fn report(trace: &TraceIndex<'_>, collector: &mut Collector, one: &Loop, cost_ns
     let before = trace.external_calls.iter().rev().find(|&&position| {
         position > at
             && position < first
-            && trace.call(position).work == Work::Database
+            && trace.call(position).kind == OperationKind::Database
             && trace.statement(position).is_some_and(|other| is_read(other) && other != statement)
     });
     let same = same_arguments(trace, &one.positions);

@@ -4,7 +4,7 @@ use super::collector::{AdviceDraft, Collector, FindingDraft, percent, quoted, ti
 use super::finding::{Bottleneck, Category, Rule, Severity};
 use super::repeated_queries::is_read;
 use super::trace_index::{TraceIndex, interval};
-use crate::trace::Work;
+use crate::trace::OperationKind;
 
 const GATHER: &str = "async with asyncio.TaskGroup() as tasks:\n    user = tasks.create_task(fetch_user(user_id))\n    \
                       orders = tasks.create_task(fetch_orders(user_id))\n    offers = tasks.create_task(fetch_offers())";
@@ -13,7 +13,7 @@ const MAX_LEVELS: usize = 12;
 
 /// Sequential waits of one kind under one call.
 struct Run {
-    work: Work,
+    work: OperationKind,
     /// Positions of the direct children.
     positions: Vec<usize>,
     /// Positions of the external calls that they wait for.
@@ -64,15 +64,15 @@ fn runs(trace: &TraceIndex<'_>, parent: usize) -> Vec<Run> {
 }
 
 /// The external call that a call waits for nearly all of its time, if it may run concurrently with others.
-fn awaited(trace: &TraceIndex<'_>, position: usize) -> Option<(Work, usize)> {
+fn awaited(trace: &TraceIndex<'_>, position: usize) -> Option<(OperationKind, usize)> {
     let mut reached = position;
     for _ in 0..MAX_LEVELS {
         let call = trace.call(reached);
         if call.exception.is_some() {
             return None;
         }
-        match call.work {
-            Work::Function => {
+        match call.kind {
+            OperationKind::Function => {
                 let children = trace.node(reached).children.iter().copied();
                 let longest = children.max_by_key(|&child| trace.call(child).duration_ns)?;
                 if trace.call(longest).duration_ns < call.duration_ns / 5 * 4 {
@@ -80,18 +80,19 @@ fn awaited(trace: &TraceIndex<'_>, position: usize) -> Option<(Work, usize)> {
                 }
                 reached = longest;
             }
-            Work::Database => {
-                return is_read(trace.statement(reached)?).then_some((Work::Database, reached));
+            OperationKind::Database => {
+                return is_read(trace.statement(reached)?).then_some((OperationKind::Database, reached));
             }
-            Work::ExternalApi => {
+            OperationKind::ExternalApi => {
                 let method = call.detail.as_ref().and_then(|detail| detail.operation.as_deref());
                 let writes = ["POST", "PUT", "PATCH", "DELETE"];
                 let is_write =
                     method.is_some_and(|method| writes.iter().any(|w| method.eq_ignore_ascii_case(w)));
-                return (!is_write && !trace.failed(reached)).then_some((Work::ExternalApi, reached));
+                return (!is_write && !trace.failed(reached))
+                    .then_some((OperationKind::ExternalApi, reached));
             }
-            work @ (Work::Model | Work::Tool) => return Some((work, reached)),
-            Work::Request | Work::Cache | Work::Queue => return None,
+            work @ (OperationKind::Model | OperationKind::Tool) => return Some((work, reached)),
+            OperationKind::Request | OperationKind::Cache | OperationKind::Queue => return None,
         }
     }
     None
@@ -106,8 +107,8 @@ fn report_run(trace: &TraceIndex<'_>, collector: &mut Collector, parent: usize, 
     // model calls in sequence often depend on each other, and queries of one transaction have to run in sequence: both
     // have stricter thresholds
     let (min_count, min_share, min_saving_ms) = match run.work {
-        Work::Model => (limits.sequential_awaits + 1, 0.2, limits.sequential_ms),
-        Work::Database => (limits.sequential_awaits, 0.3, limits.sequential_ms.saturating_mul(2)),
+        OperationKind::Model => (limits.sequential_awaits + 1, 0.2, limits.sequential_ms),
+        OperationKind::Database => (limits.sequential_awaits, 0.3, limits.sequential_ms.saturating_mul(2)),
         _ => (limits.sequential_awaits, 0.2, limits.sequential_ms),
     };
     let is_significant =
@@ -120,9 +121,9 @@ fn report_run(trace: &TraceIndex<'_>, collector: &mut Collector, parent: usize, 
         return;
     }
     let target = match run.work {
-        Work::Database => "the database",
-        Work::Model => "a model",
-        Work::Tool => "tools",
+        OperationKind::Database => "the database",
+        OperationKind::Model => "a model",
+        OperationKind::Tool => "tools",
         _ => "other servers",
     };
     let at = trace.application_call(parent);
@@ -131,7 +132,7 @@ fn report_run(trace: &TraceIndex<'_>, collector: &mut Collector, parent: usize, 
         trace,
         FindingDraft {
             rule: Rule::SequentialAwaits,
-            kind: if run.work == Work::Database { Bottleneck::Database } else { Bottleneck::Io },
+            kind: if run.work == OperationKind::Database { Bottleneck::Database } else { Bottleneck::Io },
             severity: Severity::of(trace.share(saving_ns), saving_ns),
             at,
             positions: &run.positions,

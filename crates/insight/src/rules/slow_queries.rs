@@ -5,14 +5,14 @@ use std::collections::HashMap;
 use super::collector::{AdviceDraft, Collector, FindingDraft, percent, quoted, time};
 use super::finding::{Bottleneck, Category, Rule, Severity};
 use super::trace_index::TraceIndex;
-use crate::trace::Work;
+use crate::trace::OperationKind;
 
 pub(super) fn find(trace: &TraceIndex<'_>, collector: &mut Collector) {
     let slow_ns = trace.limits.slow_query_ms.saturating_mul(1_000_000);
     let mut groups: HashMap<(usize, &str), Vec<usize>> = HashMap::new();
     for &position in &trace.external_calls {
         let call = trace.call(position);
-        if call.work == Work::Database && call.duration_ns >= slow_ns {
+        if call.kind == OperationKind::Database && call.duration_ns >= slow_ns {
             let statement = trace.statement(position).unwrap_or(&call.function.name);
             groups.entry((trace.function(trace.owner(position)), statement)).or_default().push(position);
         }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use super::limits::Limits;
-use crate::trace::{Call, Function, Node, Tree, Work};
+use crate::trace::{Function, Node, OperationKind, Span, Tree};
 
 /// The calls of a request with precomputed relations. A call is identified by its position in the tree.
 pub(super) struct TraceIndex<'a> {
@@ -16,7 +16,7 @@ pub(super) struct TraceIndex<'a> {
     pub(super) functions: Vec<FunctionSums<'a>>,
     /// Positions of calls that leave the application's code, in order of start.
     pub(super) external_calls: Vec<usize>,
-    calls: &'a [Call],
+    calls: &'a [Span],
     nodes: &'a [Node],
     range: Range<usize>,
     function_of: Vec<usize>,
@@ -39,7 +39,7 @@ pub(super) struct FunctionSums<'a> {
 
 impl<'a> TraceIndex<'a> {
     pub(super) fn new(tree: &'a Tree, root: usize, limits: &'a Limits) -> Self {
-        let (calls, nodes, range) = (tree.calls(), tree.nodes(), tree.below(root));
+        let (calls, nodes, range) = (tree.spans(), tree.nodes(), tree.subtree(root));
         let mut index = Self {
             limits,
             root,
@@ -95,10 +95,10 @@ impl<'a> TraceIndex<'a> {
     /// that of its library.
     fn is_external(&self, position: usize) -> bool {
         let call = &self.calls[position];
-        if matches!(call.work, Work::Function | Work::Request) {
+        if matches!(call.kind, OperationKind::Function | OperationKind::Request) {
             return false;
         }
-        let enclosing = self.parent(position).filter(|&parent| self.calls[parent].work == call.work);
+        let enclosing = self.parent(position).filter(|&parent| self.calls[parent].kind == call.kind);
         let statement = self.statement(position);
         enclosing.is_none_or(|outer| statement.is_some() && statement != self.statement(outer))
     }
@@ -107,7 +107,7 @@ impl<'a> TraceIndex<'a> {
         self.range.clone()
     }
 
-    pub(super) fn call(&self, position: usize) -> &'a Call {
+    pub(super) fn call(&self, position: usize) -> &'a Span {
         &self.calls[position]
     }
 
@@ -137,7 +137,7 @@ impl<'a> TraceIndex<'a> {
 
     fn is_application_code(&self, position: usize) -> bool {
         let call = &self.calls[position];
-        matches!(call.work, Work::Function | Work::Request) && !is_library(&call.function)
+        matches!(call.kind, OperationKind::Function | OperationKind::Request) && !is_library(&call.function)
     }
 
     /// Qualified name of the call's function.
@@ -212,7 +212,7 @@ impl<'a> FunctionSums<'a> {
         }
     }
 
-    fn add(&mut self, position: usize, call: &Call, self_ns: u64) {
+    fn add(&mut self, position: usize, call: &Span, self_ns: u64) {
         self.calls += 1;
         self.self_ns = self.self_ns.saturating_add(self_ns);
         self.cpu_ns = self.cpu_ns.zip(call.cpu_ns).map(|(all, one)| all.saturating_add(one));
@@ -230,7 +230,7 @@ fn is_library(function: &Function) -> bool {
     function.file_path.as_deref().is_some_and(|path| LIBRARY_PATHS.iter().any(|part| path.contains(part)))
 }
 
-pub(super) fn interval(call: &Call) -> (i64, i64) {
+pub(super) fn interval(call: &Span) -> (i64, i64) {
     (call.start_ns, call.start_ns.saturating_add_unsigned(call.duration_ns))
 }
 

@@ -1,7 +1,7 @@
-//! Numbers and texts in few bytes.
+//! Variable-length integers and length-prefixed strings.
 
-/// Writes a number, seven bits a byte.
-pub(crate) fn put(bytes: &mut Vec<u8>, mut number: u64) {
+/// Writes an unsigned integer as a LEB128 varint: seven bits per byte, least significant first.
+pub(crate) fn put_varint(bytes: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         bytes.push((number & 0x7f) as u8 | 0x80);
         number >>= 7;
@@ -9,29 +9,29 @@ pub(crate) fn put(bytes: &mut Vec<u8>, mut number: u64) {
     bytes.push(number as u8);
 }
 
-/// The same for a number with a sign, in few bytes where it is near zero.
-pub(super) fn put_signed(bytes: &mut Vec<u8>, number: i64) {
-    put(bytes, (number.cast_unsigned() << 1) ^ (number >> 63).cast_unsigned());
+/// Writes a signed integer as a zigzag varint, which is short for values near zero.
+pub(super) fn put_zigzag(bytes: &mut Vec<u8>, number: i64) {
+    put_varint(bytes, (number.cast_unsigned() << 1) ^ (number >> 63).cast_unsigned());
 }
 
-/// Writes a text.
+/// Writes a string after its length in bytes.
 pub(super) fn put_text(bytes: &mut Vec<u8>, text: &str) {
-    put(bytes, text.len() as u64);
+    put_varint(bytes, text.len() as u64);
     bytes.extend_from_slice(text.as_bytes());
 }
 
-/// Writes a text that may be missing.
-pub(super) fn put_maybe(bytes: &mut Vec<u8>, text: Option<&str>) {
+/// Writes an optional string: 0 for none, otherwise its length plus one and its bytes.
+pub(super) fn put_optional_text(bytes: &mut Vec<u8>, text: Option<&str>) {
     match text {
         Some(text) => {
-            put(bytes, text.len() as u64 + 1);
+            put_varint(bytes, text.len() as u64 + 1);
             bytes.extend_from_slice(text.as_bytes());
         }
-        None => put(bytes, 0),
+        None => put_varint(bytes, 0),
     }
 }
 
-/// Reads what the functions above wrote. Every answer is none where the bytes are something else.
+/// Reads what the functions above write. Every method returns `None` for invalid or truncated input.
 pub(crate) struct Reader<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Reader<'a> {
@@ -41,7 +41,7 @@ impl<'a> Reader<'a> {
         Some(first)
     }
 
-    pub(crate) fn number(&mut self) -> Option<u64> {
+    pub(crate) fn varint(&mut self) -> Option<u64> {
         let (mut number, mut shift) = (0_u64, 0);
         loop {
             let byte = self.byte()?;
@@ -60,15 +60,15 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(super) fn signed(&mut self) -> Option<i64> {
-        let number = self.number()?;
+    pub(super) fn zigzag(&mut self) -> Option<i64> {
+        let number = self.varint()?;
         Some((number >> 1).cast_signed() ^ -(number & 1).cast_signed())
     }
 
-    /// How many things follow, each of at least so many bytes: a claim that can't hold is refused before there is room
-    /// made for it.
+    /// Reads the number of the items that follow, each of at least `least` bytes. A count that exceeds the remaining
+    /// input is rejected before memory is allocated for it.
     pub(super) fn count(&mut self, least: usize) -> Option<usize> {
-        let count = usize::try_from(self.number()?).ok()?;
+        let count = usize::try_from(self.varint()?).ok()?;
         (count.checked_mul(least)? <= self.0.len()).then_some(count)
     }
 
@@ -83,8 +83,8 @@ impl<'a> Reader<'a> {
         str::from_utf8(self.slice(length)?).ok()
     }
 
-    pub(super) fn maybe(&mut self) -> Option<Option<&'a str>> {
-        let length = usize::try_from(self.number()?).ok()?;
+    pub(super) fn optional_text(&mut self) -> Option<Option<&'a str>> {
+        let length = usize::try_from(self.varint()?).ok()?;
         match length {
             0 => Some(None),
             length => Some(Some(str::from_utf8(self.slice(length - 1)?).ok()?)),

@@ -1,11 +1,11 @@
-//! Ids of what is told more than once: the same for the same, and of the moment that it tells of, so that it is found
-//! again in its month.
+//! Deterministic ids: the same input gives the same id, so that duplicates are recognised. An id starts with the time
+//! of what it identifies, so that it is found in the partition of that month.
 
 use chrono::{DateTime, Utc};
 use loam_kernel::{CallTreeId, PerformanceRecordId, ProjectId, digest_of, first_id_at};
 use uuid::{Builder, Uuid};
 
-/// The id of the record that a call of a trace makes.
+/// The id of the performance record of a server span.
 pub fn record_id(
     project: ProjectId,
     trace_id: &str,
@@ -15,12 +15,12 @@ pub fn record_id(
     PerformanceRecordId(id(at, &[project.0.as_bytes(), trace_id.as_bytes(), call_id.as_bytes()]))
 }
 
-/// The id of a part of a trace, by what it holds.
+/// The id of a chunk of a trace, from its content.
 pub fn tree_id(project: ProjectId, trace_id: &str, content: &[u8], at: DateTime<Utc>) -> CallTreeId {
     CallTreeId(id(at, &[project.0.as_bytes(), trace_id.as_bytes(), content]))
 }
 
-/// An id of a moment, the rest of which is a hash.
+/// A UUID version 7 with this timestamp, whose random bits are a hash of `parts`.
 pub(crate) fn id(at: DateTime<Utc>, parts: &[&[u8]]) -> Uuid {
     let time = first_id_at(at).into_bytes();
     let mut rest = [0; 10];
@@ -29,7 +29,7 @@ pub(crate) fn id(at: DateTime<Utc>, parts: &[&[u8]]) -> Uuid {
     Builder::from_unix_timestamp_millis(millis, &rest).into_uuid()
 }
 
-/// The beginning of a hash over parts, each apart from the others.
+/// The first 16 bytes of a SHA-256 digest over length-delimited parts.
 pub(crate) fn hash(parts: &[&[u8]]) -> [u8; 16] {
     let mut beginning = [0; 16];
     beginning.copy_from_slice(&digest_of(parts.iter().copied())[..16]);

@@ -1,23 +1,23 @@
-//! What an application did, whatever it was told in: requests, and the calls in them.
+//! Traces of watched applications, independent of the protocol that they were sent in.
 
 mod bytes;
+mod chunk;
 mod columns;
 mod frame;
 mod ids;
 mod pack;
-mod part;
 mod tree;
 
-pub use ids::{record_id, tree_id};
-pub use part::{
-    Call, Detail, Entry, Environment, Function, Measured, Part, RequestInfo, ResponseInfo, STACK, Source,
-    VersionInfo, Work,
+pub use chunk::{
+    Detail, Environment, Function, Measurements, OperationKind, RequestInfo, ResponseInfo,
+    STACKTRACE_ATTRIBUTE, ServerSpan, Source, Span, TraceChunk, VersionInfo,
 };
+pub use ids::{record_id, tree_id};
 pub use tree::{Node, Tree};
 
-pub(crate) use bytes::{Reader, put};
+pub(crate) use bytes::{Reader, put_varint};
 #[cfg(test)]
-pub(crate) use frame::packed;
-pub(crate) use frame::{Head, RECORDS, read, write};
+pub(crate) use frame::pack_chunk;
+pub(crate) use frame::{ChunkHeader, RECORDS, decode_frame, encode_frame};
 pub(crate) use ids::{hash, id};
-pub(crate) use pack::{Opened, open, pack};
+pub(crate) use pack::{SpanSet, pack, unpack};

@@ -1,7 +1,7 @@
-//! Parts of traces, packed: what the journal and the database keep are the same bytes.
+//! The packed form of trace chunks. The journal and the database store the same bytes.
 //!
-//! A byte that says which form this is, then zstd over: the requests, as JSON; the functions, details and exceptions,
-//! each once; then the calls, a column after the other.
+//! A byte with the format version, then zstd over: the server spans, as JSON; the distinct functions, details and
+//! exceptions; then the spans, column by column.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -10,96 +10,99 @@ use std::sync::Arc;
 use loam_kernel::{Error, Result};
 use zstd::bulk::{Compressor, Decompressor};
 
-use super::bytes::{Reader, put, put_maybe, put_text};
-use super::columns::{self, Table};
-use super::part::{Call, Detail, Entry, Function, Source, Work};
+use super::bytes::{Reader, put_optional_text, put_text, put_varint};
+use super::chunk::{Detail, Function, OperationKind, ServerSpan, Source, Span};
+use super::columns::{self, Dictionary};
 
-/// The form. Another takes another number, and a reader for this one for as long as there are trees of it.
-const FORM: u8 = 1;
-/// Compressed in the path of an answer, and read many times.
+/// The format version. A changed format needs another number, and this version must stay readable while rows of it
+/// exist.
+const FORMAT_VERSION: u8 = 1;
+/// Low, since compression delays the response of an ingest request.
 const LEVEL: i32 = 1;
-/// The most that a part is taken to come to.
-const MAX_OPEN: usize = 64 << 20;
+/// Maximum size of an unpacked chunk, in bytes.
+const MAX_UNPACKED_BYTES: usize = 64 << 20;
 
-/// The order is that of their numbers in the packed form.
-const WORKS: [Work; 8] = [
-    Work::Function,
-    Work::Request,
-    Work::Database,
-    Work::Cache,
-    Work::ExternalApi,
-    Work::Model,
-    Work::Tool,
-    Work::Queue,
+/// Indexed by the byte that stands for the kind in the packed form.
+const KINDS: [OperationKind; 8] = [
+    OperationKind::Function,
+    OperationKind::Request,
+    OperationKind::Database,
+    OperationKind::Cache,
+    OperationKind::ExternalApi,
+    OperationKind::Model,
+    OperationKind::Tool,
+    OperationKind::Queue,
 ];
 
 thread_local! {
-    // making one anew for every part would cost more than compressing it
+    // creating one for every chunk would cost more than compressing it
     static COMPRESSOR: RefCell<Option<Compressor<'static>>> = RefCell::new(Compressor::new(LEVEL).ok());
     static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = RefCell::new(Decompressor::new().ok());
 }
 
-/// What was packed. The requests are each told by one of the calls here or elsewhere in the trace.
+/// Spans of one trace. Each server span refers to one of the spans here or in another chunk of the trace.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Opened {
-    /// The requests, and how each was told.
-    pub entries: Vec<(Source, Entry)>,
-    /// The calls.
-    pub calls: Vec<Call>,
+pub struct SpanSet {
+    /// The server spans, each with its source.
+    pub server_spans: Vec<(Source, ServerSpan)>,
+    /// The spans.
+    pub spans: Vec<Span>,
 }
 
-/// Packs requests and calls.
+/// Packs spans.
 pub(crate) fn pack<'a>(
-    entries: impl IntoIterator<Item = (Source, &'a Entry)>,
-    calls: &[Call],
+    server_spans: impl IntoIterator<Item = (Source, &'a ServerSpan)>,
+    spans: &[Span],
 ) -> Result<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(256 + 40 * calls.len());
-    let entries: Vec<(Source, &Entry)> = entries.into_iter().collect();
-    let entries = if entries.is_empty() {
+    let mut bytes = Vec::with_capacity(256 + 40 * spans.len());
+    let server_spans: Vec<(Source, &ServerSpan)> = server_spans.into_iter().collect();
+    let server_spans = if server_spans.is_empty() {
         Vec::new()
     } else {
-        serde_json::to_vec(&entries).map_err(Error::internal)?
+        serde_json::to_vec(&server_spans).map_err(Error::internal)?
     };
-    put(&mut bytes, entries.len() as u64);
-    bytes.extend_from_slice(&entries);
-    put_calls(&mut bytes, calls)?;
+    put_varint(&mut bytes, server_spans.len() as u64);
+    bytes.extend_from_slice(&server_spans);
+    put_spans(&mut bytes, spans)?;
     COMPRESSOR.with_borrow_mut(|compressor| {
-        let compressor = compressor.as_mut().ok_or_else(|| Error::internal("zstd can't be set up"))?;
+        let compressor = compressor.as_mut().ok_or_else(|| Error::internal("zstd can't be initialised"))?;
         let mut packed = vec![0; 1 + zstd::zstd_safe::compress_bound(bytes.len())];
         let length = compressor.compress_to_buffer(&bytes, &mut packed[1..]).map_err(Error::internal)?;
-        packed[0] = FORM;
+        packed[0] = FORMAT_VERSION;
         packed.truncate(1 + length);
         packed.shrink_to_fit();
         Ok(packed)
     })
 }
 
-/// Opens what was packed.
+/// Unpacks what [`pack`] wrote.
 ///
 /// # Errors
-/// When the bytes are anything else.
-pub(crate) fn open(packed: &[u8]) -> Result<Opened> {
-    let invalid = || Error::internal("a packed part of a trace can't be read");
-    let Some((&FORM, body)) = packed.split_first() else { return Err(invalid()) };
-    let size = Decompressor::upper_bound(body).filter(|size| *size <= MAX_OPEN).ok_or_else(invalid)?;
+/// When the bytes are invalid.
+pub(crate) fn unpack(packed: &[u8]) -> Result<SpanSet> {
+    let invalid = || Error::internal("a packed trace chunk can't be read");
+    let Some((&FORMAT_VERSION, body)) = packed.split_first() else { return Err(invalid()) };
+    let size =
+        Decompressor::upper_bound(body).filter(|size| *size <= MAX_UNPACKED_BYTES).ok_or_else(invalid)?;
     let bytes = DECOMPRESSOR.with_borrow_mut(|decompressor| {
-        let decompressor = decompressor.as_mut().ok_or_else(|| Error::internal("zstd can't be set up"))?;
+        let decompressor =
+            decompressor.as_mut().ok_or_else(|| Error::internal("zstd can't be initialised"))?;
         decompressor.decompress(body, size).map_err(Error::internal)
     })?;
     read(&bytes).ok_or_else(invalid)
 }
 
-fn put_calls(bytes: &mut Vec<u8>, calls: &[Call]) -> Result<()> {
-    let (mut functions, mut details) = (Table::new(), Table::new());
-    let (mut numbers, mut exceptions): (HashMap<&str, u64>, Vec<&str>) = Default::default();
-    let functions_of: Vec<u64> = calls.iter().map(|call| functions.number(&call.function)).collect();
+fn put_spans(bytes: &mut Vec<u8>, spans: &[Span]) -> Result<()> {
+    let (mut functions, mut details) = (Dictionary::new(), Dictionary::new());
+    let (mut indexes, mut exceptions): (HashMap<&str, u64>, Vec<&str>) = Default::default();
+    let functions_of: Vec<u64> = spans.iter().map(|span| functions.index(&span.function)).collect();
     let details_of: Vec<Option<u64>> =
-        calls.iter().map(|call| call.detail.as_ref().map(|detail| details.number(detail))).collect();
-    let exceptions_of: Vec<Option<u64>> = calls
+        spans.iter().map(|span| span.detail.as_ref().map(|detail| details.index(detail))).collect();
+    let exceptions_of: Vec<Option<u64>> = spans
         .iter()
-        .map(|call| {
-            let text = call.exception.as_deref()?;
-            Some(*numbers.entry(text).or_insert_with(|| {
+        .map(|span| {
+            let text = span.exception.as_deref()?;
+            Some(*indexes.entry(text).or_insert_with(|| {
                 exceptions.push(text);
                 exceptions.len() as u64 - 1
             }))
@@ -111,57 +114,59 @@ fn put_calls(bytes: &mut Vec<u8>, calls: &[Call]) -> Result<()> {
     } else {
         postcard::to_allocvec(&details.all).map_err(Error::internal)?
     };
-    put(bytes, details.len() as u64);
+    put_varint(bytes, details.len() as u64);
     bytes.extend_from_slice(&details);
-    put(bytes, exceptions.len() as u64);
+    put_varint(bytes, exceptions.len() as u64);
     exceptions.iter().for_each(|text| put_text(bytes, text));
-    put(bytes, calls.len() as u64);
-    columns::put_ids(bytes, calls);
-    columns::put_parents(bytes, calls);
+    put_varint(bytes, spans.len() as u64);
+    columns::put_ids(bytes, spans);
+    columns::put_parents(bytes, spans);
     columns::put_numbers(bytes, &functions_of);
-    bytes.extend(calls.iter().map(|call| call.work as u8));
-    columns::put_times(bytes, &calls.iter().map(|call| call.start_ns).collect::<Vec<_>>());
-    columns::put_lengths(bytes, calls.iter().map(|call| call.duration_ns));
-    let cpu: Vec<Option<u64>> = calls.iter().map(|call| call.cpu_ns).collect();
-    columns::put_some(bytes, &cpu, |bytes, values| columns::put_lengths(bytes, values.iter().copied()));
-    let memory: Vec<Option<i64>> = calls.iter().map(|call| call.memory_delta).collect();
-    columns::put_some(bytes, &memory, |bytes, values| {
-        values.iter().for_each(|value| super::bytes::put_signed(bytes, *value));
+    bytes.extend(spans.iter().map(|span| span.kind as u8));
+    columns::put_times(bytes, &spans.iter().map(|span| span.start_ns).collect::<Vec<_>>());
+    columns::put_durations(bytes, spans.iter().map(|span| span.duration_ns));
+    let cpu: Vec<Option<u64>> = spans.iter().map(|span| span.cpu_ns).collect();
+    columns::put_optionals(bytes, &cpu, |bytes, values| {
+        columns::put_durations(bytes, values.iter().copied())
     });
-    columns::put_some(bytes, &exceptions_of, columns::put_numbers);
-    columns::put_some(bytes, &details_of, columns::put_numbers);
+    let memory: Vec<Option<i64>> = spans.iter().map(|span| span.memory_delta).collect();
+    columns::put_optionals(bytes, &memory, |bytes, values| {
+        values.iter().for_each(|value| super::bytes::put_zigzag(bytes, *value));
+    });
+    columns::put_optionals(bytes, &exceptions_of, columns::put_numbers);
+    columns::put_optionals(bytes, &details_of, columns::put_numbers);
     Ok(())
 }
 
 fn put_functions(bytes: &mut Vec<u8>, functions: &[&Function]) {
-    put(bytes, functions.len() as u64);
-    // by field, as names of modules and files are alike
-    functions.iter().for_each(|function| put_maybe(bytes, function.module.as_deref()));
-    functions.iter().for_each(|function| put_maybe(bytes, function.file_path.as_deref()));
-    functions.iter().for_each(|function| put_maybe(bytes, function.class_name.as_deref()));
+    put_varint(bytes, functions.len() as u64);
+    // by field, as module and file names of different functions are similar
+    functions.iter().for_each(|function| put_optional_text(bytes, function.module.as_deref()));
+    functions.iter().for_each(|function| put_optional_text(bytes, function.file_path.as_deref()));
+    functions.iter().for_each(|function| put_optional_text(bytes, function.class_name.as_deref()));
     functions.iter().for_each(|function| put_text(bytes, &function.name));
     functions
         .iter()
-        .for_each(|function| put(bytes, function.line_number.map_or(0, |line| u64::from(line) + 1)));
+        .for_each(|function| put_varint(bytes, function.line_number.map_or(0, |line| u64::from(line) + 1)));
 }
 
 fn read_functions(reader: &mut Reader<'_>) -> Option<Vec<Arc<Function>>> {
     let count = reader.count(5)?;
     let mut all = vec![Function::default(); count];
     for function in &mut all {
-        function.module = reader.maybe()?.map(str::to_owned);
+        function.module = reader.optional_text()?.map(str::to_owned);
     }
     for function in &mut all {
-        function.file_path = reader.maybe()?.map(str::to_owned);
+        function.file_path = reader.optional_text()?.map(str::to_owned);
     }
     for function in &mut all {
-        function.class_name = reader.maybe()?.map(str::to_owned);
+        function.class_name = reader.optional_text()?.map(str::to_owned);
     }
     for function in &mut all {
         reader.text()?.clone_into(&mut function.name);
     }
     for function in &mut all {
-        function.line_number = match reader.number()? {
+        function.line_number = match reader.varint()? {
             0 => None,
             line => Some(u32::try_from(line - 1).ok()?),
         };
@@ -169,10 +174,10 @@ fn read_functions(reader: &mut Reader<'_>) -> Option<Vec<Arc<Function>>> {
     Some(all.into_iter().map(Arc::new).collect())
 }
 
-fn read(bytes: &[u8]) -> Option<Opened> {
+fn read(bytes: &[u8]) -> Option<SpanSet> {
     let mut reader = Reader(bytes);
     let length = reader.count(1)?;
-    let entries = match reader.slice(length)? {
+    let server_spans = match reader.slice(length)? {
         [] => Vec::new(),
         text => serde_json::from_slice(text).ok()?,
     };
@@ -189,40 +194,40 @@ fn read(bytes: &[u8]) -> Option<Opened> {
     let ids = columns::ids(&mut reader, count)?;
     let mut parents = columns::parents(&mut reader, &ids)?.into_iter();
     let functions_of = columns::numbers(&mut reader, count)?;
-    let works = reader.slice(count)?;
+    let kinds = reader.slice(count)?;
     let starts = columns::times(&mut reader, count)?;
-    let durations = columns::lengths(&mut reader, count)?;
-    let cpu = columns::some(&mut reader, count, columns::lengths)?;
+    let durations = columns::durations(&mut reader, count)?;
+    let cpu = columns::optionals(&mut reader, count, columns::durations)?;
     let memory =
-        columns::some(&mut reader, count, |reader, count| columns::collect(count, || reader.signed()))?;
-    let exceptions_of = columns::some(&mut reader, count, columns::numbers)?;
-    let details_of = columns::some(&mut reader, count, columns::numbers)?;
-    let mut calls = Vec::with_capacity(count);
-    for (place, id) in ids.into_iter().enumerate() {
-        calls.push(Call {
+        columns::optionals(&mut reader, count, |reader, count| columns::collect(count, || reader.zigzag()))?;
+    let exceptions_of = columns::optionals(&mut reader, count, columns::numbers)?;
+    let details_of = columns::optionals(&mut reader, count, columns::numbers)?;
+    let mut spans = Vec::with_capacity(count);
+    for (index, id) in ids.into_iter().enumerate() {
+        spans.push(Span {
             id,
             parent: parents.next()?,
-            function: named(&functions, functions_of[place])?,
-            work: *WORKS.get(usize::from(works[place]))?,
-            start_ns: starts[place],
-            duration_ns: durations[place],
-            cpu_ns: cpu[place],
-            memory_delta: memory[place],
-            exception: maybe(exceptions_of[place], |number| named(&exceptions, number))?,
-            detail: maybe(details_of[place], |number| named(&details, number))?,
+            function: resolve(&functions, functions_of[index])?,
+            kind: *KINDS.get(usize::from(kinds[index]))?,
+            start_ns: starts[index],
+            duration_ns: durations[index],
+            cpu_ns: cpu[index],
+            memory_delta: memory[index],
+            exception: resolve_optional(exceptions_of[index], |index| resolve(&exceptions, index))?,
+            detail: resolve_optional(details_of[index], |index| resolve(&details, index))?,
         });
     }
-    Some(Opened { entries, calls })
+    Some(SpanSet { server_spans, spans })
 }
 
-fn named<T: Clone>(all: &[T], number: u64) -> Option<T> {
-    all.get(usize::try_from(number).ok()?).cloned()
+fn resolve<T: Clone>(all: &[T], index: u64) -> Option<T> {
+    all.get(usize::try_from(index).ok()?).cloned()
 }
 
-/// A value that may be missing, but if it is there must be read.
-fn maybe<T>(number: Option<u64>, read: impl FnOnce(u64) -> Option<T>) -> Option<Option<T>> {
-    match number {
-        Some(number) => read(number).map(Some),
+/// Resolves an optional reference; `None` if it is present but invalid.
+fn resolve_optional<T>(index: Option<u64>, read: impl FnOnce(u64) -> Option<T>) -> Option<Option<T>> {
+    match index {
+        Some(index) => read(index).map(Some),
         None => Some(None),
     }
 }

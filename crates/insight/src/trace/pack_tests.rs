@@ -3,18 +3,18 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::trace::{RequestInfo, ResponseInfo};
 
-/// Numbers that look random and are the same in every run.
-struct Dice(u64);
+/// A deterministic pseudorandom number generator.
+struct Rng(u64);
 
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
+impl Rng {
+    fn below(&mut self, limit: u64) -> u64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % sides
+        (self.0 >> 33) % limit
     }
 }
 
-/// A request as a middleware with a profiler tells it: services, queries, a cache; times to the nanosecond, random ids.
-fn request(count: usize, dice: &mut Dice) -> (Entry, Vec<Call>) {
+/// A request as a middleware with a profiler sends it: services, queries, a cache; nanosecond times, random ids.
+fn request(count: usize, rng: &mut Rng) -> (ServerSpan, Vec<Span>) {
     let function = |module: &str, class: Option<&str>, name: &str, line| {
         Arc::new(Function {
             name: name.to_owned(),
@@ -57,35 +57,35 @@ fn request(count: usize, dice: &mut Dice) -> (Entry, Vec<Call>) {
         attributes: BTreeMap::from([("db.name".to_owned(), "shop".to_owned())]),
         ..Detail::default()
     });
-    let mut id = || format!("{:08x}{:08x}", dice.roll(1 << 31), dice.roll(1 << 31));
+    let mut id = || format!("{:08x}{:08x}", rng.below(1 << 31), rng.below(1 << 31));
     let ids: Vec<String> = (0..count).map(|_| id()).collect();
-    let mut now = 1_795_000_000_000_000_000 + dice.roll(1 << 31) as i64;
-    let calls = (0..count).map(|i| {
-        let duration_ns = if i == 0 { 40_000_000 } else { 20_000 + dice.roll(3_000_000) };
-        now += dice.roll(900_000) as i64;
-        let function = functions[if i == 0 { 0 } else { dice.roll(16) as usize }].clone();
+    let mut now = 1_795_000_000_000_000_000 + rng.below(1 << 31) as i64;
+    let spans = (0..count).map(|i| {
+        let duration_ns = if i == 0 { 40_000_000 } else { 20_000 + rng.below(3_000_000) };
+        now += rng.below(900_000) as i64;
+        let function = functions[if i == 0 { 0 } else { rng.below(16) as usize }].clone();
         let is_query = function.module.as_deref() == Some("sqlalchemy.orm.session");
-        Call {
+        Span {
             id: ids[i].clone(),
-            parent: (i > 0).then(|| ids[i - 1 - dice.roll(i.min(4) as u64) as usize].clone()),
-            work: if i == 0 {
-                Work::Request
+            parent: (i > 0).then(|| ids[i - 1 - rng.below(i.min(4) as u64) as usize].clone()),
+            kind: if i == 0 {
+                OperationKind::Request
             } else if is_query {
-                Work::Database
+                OperationKind::Database
             } else {
-                Work::Function
+                OperationKind::Function
             },
             function,
             start_ns: now,
             duration_ns,
             cpu_ns: Some(duration_ns / 3),
-            memory_delta: (i % 8 == 0).then(|| dice.roll(100_000) as i64 - 20_000),
+            memory_delta: (i % 8 == 0).then(|| rng.below(100_000) as i64 - 20_000),
             exception: None,
             detail: is_query.then(|| statement.clone()),
         }
     });
-    let calls: Vec<Call> = calls.collect();
-    let entry = Entry {
+    let spans: Vec<Span> = spans.collect();
+    let server_span = ServerSpan {
         call_id: ids[0].clone(),
         endpoint: "GET /orders/{id}".to_owned(),
         service: Some("shop".to_owned()),
@@ -101,33 +101,33 @@ fn request(count: usize, dice: &mut Dice) -> (Entry, Vec<Call>) {
         version: Default::default(),
         environment: Default::default(),
     };
-    (entry, calls)
+    (server_span, spans)
 }
 
-fn packed_request(count: usize, dice: &mut Dice) -> (Opened, Vec<u8>) {
-    let (entry, calls) = request(count, dice);
-    let packed = pack([(Source::Records, &entry)], &calls).unwrap();
-    (Opened { entries: vec![(Source::Records, entry)], calls }, packed)
+fn packed_request(count: usize, rng: &mut Rng) -> (SpanSet, Vec<u8>) {
+    let (server_span, spans) = request(count, rng);
+    let packed = pack([(Source::Records, &server_span)], &spans).unwrap();
+    (SpanSet { server_spans: vec![(Source::Records, server_span)], spans }, packed)
 }
 
 #[test]
-fn what_was_packed_is_opened_as_it_was() {
-    let mut dice = Dice(1);
+fn packed_spans_unpack_unchanged() {
+    let mut rng = Rng(1);
     for count in [0, 1, 2, 50, 500] {
         let count = count.max(1);
-        let (opened, packed) = packed_request(count, &mut dice);
-        assert_eq!(open(&packed).unwrap(), opened);
+        let (unpacked, packed) = packed_request(count, &mut rng);
+        assert_eq!(unpack(&packed).unwrap(), unpacked);
     }
-    assert_eq!(open(&pack([], &[]).unwrap()).unwrap(), Opened::default());
+    assert_eq!(unpack(&pack([], &[]).unwrap()).unwrap(), SpanSet::default());
 }
 
 #[test]
-fn ids_and_parents_of_every_kind_come_back() {
-    let call = |id: &str, parent: Option<&str>| Call {
+fn every_form_of_id_and_parent_round_trips() {
+    let span = |id: &str, parent: Option<&str>| Span {
         id: id.to_owned(),
         parent: parent.map(str::to_owned),
         function: Arc::default(),
-        work: Work::Queue,
+        kind: OperationKind::Queue,
         start_ns: i64::MIN,
         duration_ns: u64::MAX,
         cpu_ns: None,
@@ -135,62 +135,66 @@ fn ids_and_parents_of_every_kind_come_back() {
         exception: Some("KeyError: 'ü'".to_owned()),
         detail: None,
     };
-    let far = |id| Call { start_ns: i64::MAX, cpu_ns: Some(u64::MAX), memory_delta: None, ..call(id, None) };
-    for calls in [
-        // itself, one behind it, one elsewhere
-        vec![call("a", Some("a")), call("b", Some("c")), call("c", Some("elsewhere")), far("")],
-        vec![call("1", None), call("999999999999999", Some("1")), call("0", Some("7"))],
-        // not as numbers are written
-        vec![call("01", None), call("1", Some("01")), call("-1", None), far("9999999999999999")],
+    let far = |id| Span { start_ns: i64::MAX, cpu_ns: Some(u64::MAX), memory_delta: None, ..span(id, None) };
+    for spans in [
+        // its own parent, a parent that follows, a parent outside of the chunk
+        vec![span("a", Some("a")), span("b", Some("c")), span("c", Some("external")), far("")],
+        vec![span("1", None), span("999999999999999", Some("1")), span("0", Some("7"))],
+        // not canonical decimal numbers
+        vec![span("01", None), span("1", Some("01")), span("-1", None), far("9999999999999999")],
         vec![
-            call("00000000000000ff", None),
+            span("00000000000000ff", None),
             far("ffffffffffffffff"),
-            call("0000000000000001", Some("00000000000000FF")),
+            span("0000000000000001", Some("00000000000000FF")),
         ],
-        // in capitals
-        vec![call("00000000000000FF", None), call("00000000000000ff", Some("00000000000000FF"))],
+        // upper case
+        vec![span("00000000000000FF", None), span("00000000000000ff", Some("00000000000000FF"))],
     ] {
-        let packed = pack([], &calls).unwrap();
-        assert_eq!(open(&packed).unwrap().calls, calls);
+        let packed = pack([], &spans).unwrap();
+        assert_eq!(unpack(&packed).unwrap().spans, spans);
     }
 }
 
 #[test]
-fn bytes_of_anybody_are_refused_and_never_a_panic() {
-    let mut dice = Dice(7);
-    let (_, whole) = packed_request(60, &mut dice);
-    let bytes = zstd::bulk::decompress(&whole[1..], MAX_OPEN).unwrap();
+fn invalid_bytes_are_rejected_without_a_panic() {
+    let mut rng = Rng(7);
+    let (_, whole) = packed_request(60, &mut rng);
+    let bytes = zstd::bulk::decompress(&whole[1..], MAX_UNPACKED_BYTES).unwrap();
     assert!(read(&bytes).is_some());
     for end in 0..bytes.len() {
         assert!(read(&bytes[..end]).is_none(), "cut at {end}");
-        assert!(open(&whole[..end.min(whole.len() - 1)]).is_err());
+        assert!(unpack(&whole[..end.min(whole.len() - 1)]).is_err());
     }
     for _ in 0..20_000 {
         let mut wrong = bytes.clone();
-        for _ in 0..=dice.roll(4) {
-            let place = dice.roll(wrong.len() as u64) as usize;
-            wrong[place] = [0, 1, 0x7f, 0x80, 0xff, dice.roll(256) as u8][dice.roll(6) as usize];
+        for _ in 0..=rng.below(4) {
+            let index = rng.below(wrong.len() as u64) as usize;
+            wrong[index] = [0, 1, 0x7f, 0x80, 0xff, rng.below(256) as u8][rng.below(6) as usize];
         }
-        // whatever it is taken for, it is small, and can be packed again
-        if let Some(opened) = read(&wrong) {
-            assert!(opened.calls.len() <= wrong.len());
-            pack(opened.entries.iter().map(|(source, entry)| (*source, entry)), &opened.calls).unwrap();
+        // whatever it decodes to is small, and can be packed again
+        if let Some(unpacked) = read(&wrong) {
+            assert!(unpacked.spans.len() <= wrong.len());
+            pack(
+                unpacked.server_spans.iter().map(|(source, server_span)| (*source, server_span)),
+                &unpacked.spans,
+            )
+            .unwrap();
         }
         let mut wrong = whole.clone();
-        let place = dice.roll(wrong.len() as u64) as usize;
-        wrong[place] ^= 1 << dice.roll(8);
-        _ = open(&wrong);
+        let index = rng.below(wrong.len() as u64) as usize;
+        wrong[index] ^= 1 << rng.below(8);
+        _ = unpack(&wrong);
     }
     for length in 0..200 {
-        let random: Vec<u8> = (0..length).map(|_| dice.roll(256) as u8).collect();
-        _ = (read(&random), open(&random));
+        let random: Vec<u8> = (0..length).map(|_| rng.below(256) as u8).collect();
+        _ = (read(&random), unpack(&random));
     }
 }
 
-/// Beside a table with a row a call, as the documents of the design are when nothing of them is shared.
+/// Compared with a table of one row per span, in which nothing is shared.
 #[tokio::test]
-async fn a_packed_call_takes_a_tenth_of_a_row() {
-    let mut dice = Dice(3);
+async fn a_packed_span_takes_a_tenth_of_a_row() {
+    let mut rng = Rng(3);
     for (records, count) in [(400, 50), (40, 500)] {
         let database = loam_testkit::Database::empty_sqlite().await;
         let mut raw = database.raw().await;
@@ -208,33 +212,33 @@ async fn a_packed_call_takes_a_tenth_of_a_row() {
         let tenant = "X'0192aabbccdd7eee8fff001122334455'";
         let (mut bytes, mut number) = (0, 0_u64);
         for _ in 0..records {
-            let (opened, packed) = packed_request(count, &mut dice);
+            let (unpacked, packed) = packed_request(count, &mut rng);
             bytes += packed.len();
-            let trace: String = (0..4).map(|_| format!("{:08x}", dice.roll(1 << 31))).collect();
-            let rows = opened.calls.iter().zip(0..).map(|(call, order)| {
+            let trace: String = (0..4).map(|_| format!("{:08x}", rng.below(1 << 31))).collect();
+            let rows = unpacked.spans.iter().zip(0..).map(|(span, order)| {
                 number += 1;
                 let text = |text: Option<&str>| text.map_or("NULL".to_owned(), |text| format!("'{text}'"));
                 let at = |ns: i64| chrono::DateTime::from_timestamp_nanos(ns).to_rfc3339();
-                let function = &call.function;
+                let function = &span.function;
                 format!(
                     "({tenant}, X'{:032x}', '{trace}', '{}', {}, '{}', {}, {}, {}, {}, '{}', '{}', {}, {}, {}, {order}, \
                      {order}, 0, NULL, {}, {}, '{}')",
                     (0x0192_aabb_ccdd_u128 << 80) + u128::from(number),
-                    call.id,
-                    text(call.parent.as_deref()),
+                    span.id,
+                    text(span.parent.as_deref()),
                     function.name,
                     text(function.module.as_deref()),
                     text(function.file_path.as_deref()),
                     function.line_number.unwrap_or_default(),
                     text(function.class_name.as_deref()),
-                    at(call.start_ns),
-                    at(call.start_ns + call.duration_ns as i64),
-                    call.duration_ns as f64 / 1e9,
-                    call.cpu_ns.unwrap_or_default() as f64 / 1e9,
-                    call.memory_delta.unwrap_or_default(),
-                    text((call.work == Work::Database).then_some("[\"database\"]")),
-                    text(call.detail.as_ref().map(|detail| serde_json::to_string(&**detail).unwrap()).as_deref()),
-                    at(call.start_ns),
+                    at(span.start_ns),
+                    at(span.start_ns + span.duration_ns as i64),
+                    span.duration_ns as f64 / 1e9,
+                    span.cpu_ns.unwrap_or_default() as f64 / 1e9,
+                    span.memory_delta.unwrap_or_default(),
+                    text((span.kind == OperationKind::Database).then_some("[\"database\"]")),
+                    text(span.detail.as_ref().map(|detail| serde_json::to_string(&**detail).unwrap()).as_deref()),
+                    at(span.start_ns),
                 )
             });
             let rows: Vec<String> = rows.collect();
@@ -251,14 +255,14 @@ async fn a_packed_call_takes_a_tenth_of_a_row() {
         };
         let rows = size(&mut raw, "'function_calls', 'by_trace', 'sqlite_autoindex_function_calls_1'").await;
         let trees = size(&mut raw, "'call_trees', 'by_trace_too', 'sqlite_autoindex_call_trees_1'").await;
-        let calls = (records * count) as f64;
+        let spans = (records * count) as f64;
         println!(
-            "{count} calls a record: {:.1} bytes a call packed, {:.1} in its table, {:.1} as a row: 1/{:.1}",
-            bytes as f64 / calls,
-            trees / calls,
-            rows / calls,
+            "{count} spans a record: {:.1} bytes a span packed, {:.1} in its table, {:.1} as a row: 1/{:.1}",
+            bytes as f64 / spans,
+            trees / spans,
+            rows / spans,
             rows / trees
         );
-        assert!(rows / trees >= 10.0, "{count} calls a record: only {:.1} times smaller", rows / trees);
+        assert!(rows / trees >= 10.0, "{count} spans a record: only {:.1} times smaller", rows / trees);
     }
 }

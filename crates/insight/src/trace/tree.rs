@@ -1,152 +1,152 @@
-//! The tree that calls make: who called whom, and what of a call's time is its own.
+//! The call tree of a trace: parents and children, and the self time of each span.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::part::{Call, Function, Work};
+use super::chunk::{Function, OperationKind, Span};
 
-/// Calls as a tree. Calls are told apart by number; those that a call made come after it, in the order of their times.
+/// A call tree. Spans are identified by index: children follow their parent, ordered by start time.
 #[derive(Debug)]
 pub struct Tree {
-    calls: Vec<Call>,
+    spans: Vec<Span>,
     nodes: Vec<Node>,
     roots: Vec<usize>,
     functions: Vec<Arc<Function>>,
 }
 
-/// Where a call stands in its tree.
+/// The position of a span in its tree.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Node {
-    /// The call that made it; none for a root, and where that call is not there.
+    /// The parent span; none for a root, and if the parent is not in the tree.
     pub parent: Option<usize>,
-    /// The calls that it made, by the time they began.
+    /// The child spans, by start time.
     pub children: Vec<usize>,
-    /// How many calls lead to it.
+    /// Number of ancestors.
     pub depth: u32,
-    /// Nanoseconds in which none of the calls it made was under way.
+    /// Self time: nanoseconds in which no child span was active.
     pub self_ns: u64,
-    /// Whether a call of the same function led to it.
+    /// Whether an ancestor calls the same function.
     pub is_recursive: bool,
-    /// The number of its function in the tree.
+    /// The index of its function in [`Tree::functions`].
     pub function: usize,
 }
 
 impl Tree {
-    /// The tree of these calls. A call that comes twice counts once; one that leads to itself becomes a root.
-    pub fn new(calls: impl IntoIterator<Item = Call>) -> Self {
-        let told: Vec<Call> = calls.into_iter().collect();
-        let order = order(&told);
-        let mut places = vec![0; told.len()];
-        order.iter().enumerate().for_each(|(place, (number, _))| places[*number] = place);
+    /// Builds the tree. Duplicate span ids are ignored after the first; in a cycle of parents the earliest span becomes
+    /// a root.
+    pub fn new(spans: impl IntoIterator<Item = Span>) -> Self {
+        let input: Vec<Span> = spans.into_iter().collect();
+        let order = order(&input);
+        let mut indexes = vec![0; input.len()];
+        order.iter().enumerate().for_each(|(index, (number, _))| indexes[*number] = index);
         let mut nodes: Vec<Node> = Vec::with_capacity(order.len());
         let mut roots = Vec::new();
-        for (place, &(_, parent)) in order.iter().enumerate() {
-            let parent = parent.map(|parent| places[parent]);
+        for (index, &(_, parent)) in order.iter().enumerate() {
+            let parent = parent.map(|parent| indexes[parent]);
             match parent {
-                Some(parent) => nodes[parent].children.push(place),
-                None => roots.push(place),
+                Some(parent) => nodes[parent].children.push(index),
+                None => roots.push(index),
             }
             let depth = parent.map_or(0, |parent: usize| nodes[parent].depth + 1);
             nodes.push(Node { parent, depth, ..Node::default() });
         }
-        let mut told: Vec<Option<Call>> = told.into_iter().map(Some).collect();
-        let calls: Vec<Call> = order.iter().filter_map(|(number, _)| told[*number].take()).collect();
-        let functions = number_functions(&calls, &mut nodes);
-        let mut tree = Self { calls, nodes, roots, functions };
+        let mut input: Vec<Option<Span>> = input.into_iter().map(Some).collect();
+        let spans: Vec<Span> = order.iter().filter_map(|(number, _)| input[*number].take()).collect();
+        let functions = number_functions(&spans, &mut nodes);
+        let mut tree = Self { spans, nodes, roots, functions };
         tree.measure();
         tree
     }
 
-    /// The calls: each after the one that made it, otherwise by time.
-    pub fn calls(&self) -> &[Call] {
-        &self.calls
+    /// The spans in depth-first order; siblings by start time.
+    pub fn spans(&self) -> &[Span] {
+        &self.spans
     }
 
-    /// Where each stands.
+    /// The position of each span.
     pub fn nodes(&self) -> &[Node] {
         &self.nodes
     }
 
-    /// Those that no call here made.
+    /// The spans without a parent in the tree.
     pub fn roots(&self) -> &[usize] {
         &self.roots
     }
 
-    /// The functions that were called, each once, in the order of their first calls.
+    /// The distinct functions, in the order of their first spans.
     pub fn functions(&self) -> &[Arc<Function>] {
         &self.functions
     }
 
-    /// The number of a call.
+    /// The index of the span with this id.
     pub fn find(&self, id: &str) -> Option<usize> {
-        self.calls.iter().position(|call| call.id == id)
+        self.spans.iter().position(|span| span.id == id)
     }
 
-    /// A call and all that it led to, each after the one that made it. They follow one another.
-    pub fn below(&self, root: usize) -> std::ops::Range<usize> {
+    /// A span and its descendants, which are contiguous.
+    pub fn subtree(&self, root: usize) -> std::ops::Range<usize> {
         let depth = self.nodes[root].depth;
         let after = self.nodes[root + 1..].iter().position(|node| node.depth <= depth);
         root..after.map_or(self.nodes.len(), |after| root + 1 + after)
     }
 
-    /// Whether a call is a query of a database, and not one that is told as the queries that it makes: a mapper's or a
-    /// transaction's.
-    pub fn is_query(&self, place: usize) -> bool {
-        let is_database = |place: usize| self.calls[place].work == Work::Database;
-        is_database(place) && !self.nodes[place].children.iter().any(|child| is_database(*child))
+    /// Whether a span is a database query, and not a wrapper (of an ORM or a transaction) around the queries below it.
+    pub fn is_query(&self, index: usize) -> bool {
+        let is_database = |index: usize| self.spans[index].kind == OperationKind::Database;
+        is_database(index) && !self.nodes[index].children.iter().any(|child| is_database(*child))
     }
 
     fn measure(&mut self) {
-        // the calls that lead to a call, and how many of each function
-        let mut open: Vec<usize> = Vec::new();
-        let mut times = vec![0_u32; self.functions.len()];
-        for place in 0..self.nodes.len() {
-            while let Some(&last) = open.last()
-                && self.nodes[place].parent != Some(last)
+        // the ancestors of the current span, and how many of them call each function
+        let mut ancestors: Vec<usize> = Vec::new();
+        let mut open_counts = vec![0_u32; self.functions.len()];
+        for index in 0..self.nodes.len() {
+            while let Some(&last) = ancestors.last()
+                && self.nodes[index].parent != Some(last)
             {
-                times[self.nodes[last].function] -= 1;
-                open.pop();
+                open_counts[self.nodes[last].function] -= 1;
+                ancestors.pop();
             }
-            let function = self.nodes[place].function;
-            self.nodes[place].is_recursive = times[function] > 0;
-            times[function] += 1;
-            open.push(place);
-            self.nodes[place].self_ns = self.own_time(place);
+            let function = self.nodes[index].function;
+            self.nodes[index].is_recursive = open_counts[function] > 0;
+            open_counts[function] += 1;
+            ancestors.push(index);
+            self.nodes[index].self_ns = self.self_time(index);
         }
     }
 
-    /// A call's time without that in which calls it made were under way; some may have been so at once, and some may
-    /// have gone on when it had ended.
-    fn own_time(&self, place: usize) -> u64 {
-        let call = &self.calls[place];
-        let (begin, end) = span(call);
-        let (mut covered, mut up_to) = (0_u64, begin);
-        for &child in &self.nodes[place].children {
-            let (from, to) = span(&self.calls[child]);
-            let (from, to) = (from.max(up_to), to.min(end));
+    /// The duration of a span without the time in which its children were active. Children can overlap, and can outlast
+    /// their parent.
+    fn self_time(&self, index: usize) -> u64 {
+        let span = &self.spans[index];
+        let (begin, end) = interval(span);
+        let (mut covered, mut covered_until) = (0_u64, begin);
+        for &child in &self.nodes[index].children {
+            let (from, to) = interval(&self.spans[child]);
+            let (from, to) = (from.max(covered_until), to.min(end));
             if to > from {
                 covered += from.abs_diff(to);
-                up_to = to;
+                covered_until = to;
             }
         }
-        call.duration_ns.saturating_sub(covered)
+        span.duration_ns.saturating_sub(covered)
     }
 }
 
-fn span(call: &Call) -> (i64, i64) {
-    (call.start_ns, call.start_ns.saturating_add_unsigned(call.duration_ns))
+fn interval(span: &Span) -> (i64, i64) {
+    (span.start_ns, span.start_ns.saturating_add_unsigned(span.duration_ns))
 }
 
-/// Numbers functions in the order of their first calls. Calls of one part share their functions, so most are known by
-/// where they lie.
-fn number_functions(calls: &[Call], nodes: &mut [Node]) -> Vec<Arc<Function>> {
-    let mut by_place: HashMap<*const Function, usize> = HashMap::new();
+/// Assigns function indexes in the order of first occurrence. The spans of one chunk share their functions, so most are
+/// found by address.
+fn number_functions(spans: &[Span], nodes: &mut [Node]) -> Vec<Arc<Function>> {
+    let mut by_address: HashMap<*const Function, usize> = HashMap::new();
     let mut by_value: HashMap<&Function, usize> = HashMap::new();
     let mut functions = Vec::new();
-    for (call, node) in calls.iter().zip(nodes) {
-        node.function = *by_place.entry(Arc::as_ptr(&call.function)).or_insert_with(|| {
-            *by_value.entry(&call.function).or_insert_with(|| {
-                functions.push(call.function.clone());
+    for (span, node) in spans.iter().zip(nodes) {
+        node.function = *by_address.entry(Arc::as_ptr(&span.function)).or_insert_with(|| {
+            *by_value.entry(&span.function).or_insert_with(|| {
+                functions.push(span.function.clone());
                 functions.len() - 1
             })
         });
@@ -154,46 +154,46 @@ fn number_functions(calls: &[Call], nodes: &mut [Node]) -> Vec<Arc<Function>> {
     functions
 }
 
-/// The calls from above, depth first, each with the one that made it; a call that comes again is left out.
-fn order(calls: &[Call]) -> Vec<(usize, Option<usize>)> {
-    let mut numbers: HashMap<&str, usize> = HashMap::with_capacity(calls.len());
-    for (number, call) in calls.iter().enumerate() {
-        numbers.entry(&call.id).or_insert(number);
+/// Indexes of the spans in depth-first order, each with its parent's; duplicates are left out.
+fn order(spans: &[Span]) -> Vec<(usize, Option<usize>)> {
+    let mut numbers: HashMap<&str, usize> = HashMap::with_capacity(spans.len());
+    for (number, span) in spans.iter().enumerate() {
+        numbers.entry(&span.id).or_insert(number);
     }
-    let mut children: Vec<Vec<usize>> = vec![Vec::new(); calls.len()];
+    let mut children: Vec<Vec<usize>> = vec![Vec::new(); spans.len()];
     let mut roots = Vec::new();
-    let mut seen = vec![false; calls.len()];
-    for (number, call) in calls.iter().enumerate() {
-        if numbers.get(call.id.as_str()) != Some(&number) {
+    let mut seen = vec![false; spans.len()];
+    for (number, span) in spans.iter().enumerate() {
+        if numbers.get(span.id.as_str()) != Some(&number) {
             seen[number] = true;
             continue;
         }
-        match call.parent.as_deref().and_then(|parent| numbers.get(parent)) {
+        match span.parent.as_deref().and_then(|parent| numbers.get(parent)) {
             Some(parent) => children[*parent].push(number),
             None => roots.push(number),
         }
     }
     let by_time = |numbers: &mut Vec<usize>| {
-        numbers.sort_by(|a, b| (calls[*a].start_ns, &calls[*a].id).cmp(&(calls[*b].start_ns, &calls[*b].id)));
+        numbers.sort_by(|a, b| (spans[*a].start_ns, &spans[*a].id).cmp(&(spans[*b].start_ns, &spans[*b].id)));
     };
     by_time(&mut roots);
     children.iter_mut().for_each(by_time);
-    let mut order = Vec::with_capacity(calls.len());
+    let mut order = Vec::with_capacity(spans.len());
     let walk = |root: usize, order: &mut Vec<(usize, Option<usize>)>, seen: &mut Vec<bool>| {
-        let mut open = vec![(root, None)];
-        while let Some((number, parent)) = open.pop() {
+        let mut ancestors = vec![(root, None)];
+        while let Some((number, parent)) = ancestors.pop() {
             if std::mem::replace(&mut seen[number], true) {
                 continue;
             }
             order.push((number, parent));
-            open.extend(children[number].iter().rev().map(|child| (*child, Some(number))));
+            ancestors.extend(children[number].iter().rev().map(|child| (*child, Some(number))));
         }
     };
     for root in roots {
         walk(root, &mut order, &mut seen);
     }
-    // what is left leads to itself: the first of each circle is taken for its root
-    let mut left: Vec<usize> = (0..calls.len()).filter(|number| !seen[*number]).collect();
+    // the rest are cycles: the earliest span of each is taken as its root
+    let mut left: Vec<usize> = (0..spans.len()).filter(|number| !seen[*number]).collect();
     by_time(&mut left);
     for number in left {
         if !seen[number] {

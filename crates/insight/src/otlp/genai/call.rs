@@ -1,4 +1,4 @@
-//! From spans to calls of models and uses of tools.
+//! Converts spans to model calls and tool calls.
 
 use std::collections::HashMap;
 
@@ -10,99 +10,109 @@ use loam_kernel::{LlmCallId, ToolCallId};
 use loam_platform::pack::pack;
 use serde_json::Value;
 
-use super::{Kind, MAX_NAME, Owner, Usage, kind, messages, names};
-use crate::otlp::attributes::{Attributes, kept};
-use crate::otlp::spans::{Told, hex};
+use super::{Kind, MAX_NAME, ProjectRef, Usage, kind, messages, names};
+use crate::otlp::attributes::{Attributes, storable};
+use crate::otlp::spans::{SpanContext, hex};
 use crate::redact;
 use crate::trace;
 
-/// Nano-dollars a dollar.
+/// Nano-dollars per dollar.
 const NANO: f64 = 1e9;
-/// More than any call costs, in dollars.
+/// Maximum plausible cost of a call, in dollars.
 const MAX_COST: f64 = 1e6;
 
-/// A call with what its price is looked up by.
-pub(in crate::otlp) struct Priced {
-    pub(in crate::otlp) told: ReportedCall,
-    /// Where the model was reached.
+/// A model call, with the host that its price is looked up by.
+pub(in crate::otlp) struct CallWithHost {
+    pub(in crate::otlp) reported: ReportedCall,
+    /// The host of the model API.
     pub(in crate::otlp) host: Option<String>,
 }
 
-/// What spans tell of models and tools.
+/// The model calls and tool calls of a request.
 #[derive(Default)]
-pub(in crate::otlp) struct Said {
-    pub(in crate::otlp) calls: Vec<Priced>,
+pub(in crate::otlp) struct GenAiCalls {
+    pub(in crate::otlp) calls: Vec<CallWithHost>,
     pub(in crate::otlp) tools: Vec<ReportedToolCall>,
 }
 
-/// A trace and a span of it.
+/// A trace id and a span id.
 type SpanKey<'a> = (&'a [u8], &'a [u8]);
 
-/// What spans tell of models and tools; `keep` is how many bytes are kept of a body.
-pub(in crate::otlp) fn said<'a>(spans: impl Iterator<Item = Told<'a>>, owner: Owner, keep: usize) -> Said {
-    let mut said = Said::default();
-    let mut calls: HashMap<SpanKey<'_>, (Told<'a>, Vec<String>, bool)> = HashMap::new();
-    let mut all: Vec<Told<'a>> = Vec::new();
-    for told in spans {
-        match kind(told.attributes) {
+/// Extracts the model calls and tool calls from spans. At most `max_body` bytes of each body are kept.
+pub(in crate::otlp) fn extract<'a>(
+    spans: impl Iterator<Item = SpanContext<'a>>,
+    project_ref: ProjectRef,
+    max_body: usize,
+) -> GenAiCalls {
+    let mut found = GenAiCalls::default();
+    let mut calls: HashMap<SpanKey<'_>, (SpanContext<'a>, Vec<String>, bool)> = HashMap::new();
+    let mut all: Vec<SpanContext<'a>> = Vec::new();
+    for context in spans {
+        match kind(context.attributes) {
             Some(Kind::Model) => {
-                let key = (told.span.trace_id.as_slice(), told.span.span_id.as_slice());
-                calls.insert(key, (told, Vec::new(), false));
+                let key = (context.span.trace_id.as_slice(), context.span.span_id.as_slice());
+                calls.insert(key, (context, Vec::new(), false));
             }
-            Some(Kind::Tool) => said.tools.push(tool(&told, owner, keep)),
+            Some(Kind::Tool) => found.tools.push(tool(&context, project_ref, max_body)),
             None => {}
         }
-        all.push(told);
+        all.push(context);
     }
-    for told in &all {
-        let inner = kind(told.attributes) == Some(Kind::Model);
-        if let Some((_, spans, wraps)) =
-            calls.get_mut(&(told.span.trace_id.as_slice(), told.span.parent_span_id.as_slice()))
+    for context in &all {
+        let inner = kind(context.attributes) == Some(Kind::Model);
+        if let Some((_, spans, has_inner_call)) =
+            calls.get_mut(&(context.span.trace_id.as_slice(), context.span.parent_span_id.as_slice()))
         {
-            spans.push(hex(&told.span.span_id));
-            // where two libraries tell of one call, the inner one was there
-            *wraps |= inner;
+            spans.push(hex(&context.span.span_id));
+            // if two libraries report the same call, the inner span is closer to it
+            *has_inner_call |= inner;
         }
     }
-    let told = calls.into_values().filter(|(_, _, wraps)| !wraps);
-    said.calls = told.map(|(told, inner, _)| call(&told, inner, owner, keep)).collect();
-    said.calls.sort_by_key(|call| call.told.call.id);
-    said
+    let innermost = calls.into_values().filter(|(_, _, has_inner_call)| !has_inner_call);
+    found.calls = innermost.map(|(context, inner, _)| call(&context, inner, project_ref, max_body)).collect();
+    found.calls.sort_by_key(|call| call.reported.call.id);
+    found
 }
 
-fn id(told: &Told<'_>, owner: Owner, what: &[u8]) -> uuid::Uuid {
-    let at = DateTime::from_timestamp_nanos(told.start_ns());
-    trace::id(at, &[owner.project.0.as_bytes(), what, &told.span.trace_id, &told.span.span_id])
+fn id(context: &SpanContext<'_>, project_ref: ProjectRef, what: &[u8]) -> uuid::Uuid {
+    let at = DateTime::from_timestamp_nanos(context.start_ns());
+    trace::id(at, &[project_ref.project.0.as_bytes(), what, &context.span.trace_id, &context.span.span_id])
 }
 
-fn call(told: &Told<'_>, inner: Vec<String>, owner: Owner, keep: usize) -> Priced {
-    let attributes = told.attributes;
-    let text = |names: &[&str]| attributes.text(names).map(|text| kept(text, MAX_NAME));
+fn call(
+    context: &SpanContext<'_>,
+    inner: Vec<String>,
+    project_ref: ProjectRef,
+    max_body: usize,
+) -> CallWithHost {
+    let attributes = context.attributes;
+    let text = |names: &[&str]| attributes.text(names).map(|text| storable(text, MAX_NAME));
     let provider =
         text(&names::PROVIDER).map_or_else(|| "unknown".to_owned(), |name| name.to_ascii_lowercase());
-    let requested_model = text(&names::ASKED);
-    let model =
-        text(&names::ANSWERED).or_else(|| requested_model.clone()).unwrap_or_else(|| "unknown".to_owned());
-    let (usage, exception) = (usage(attributes), told.exception());
-    let failed = told.span.failed();
+    let requested_model = text(&names::REQUEST_MODEL);
+    let model = text(&names::RESPONSE_MODEL)
+        .or_else(|| requested_model.clone())
+        .unwrap_or_else(|| "unknown".to_owned());
+    let (usage, exception) = (usage(attributes), context.exception());
+    let failed = context.span.failed();
     let state = match (failed, usage) {
         (true, _) => CallState::Failed,
         (false, Some(_)) => CallState::Settled,
         (false, None) => CallState::Estimated,
     };
-    let status = attributes.whole(&["http.response.status_code", "http.status_code"]);
+    let status = attributes.unsigned(&["http.response.status_code", "http.status_code"]);
     let status = status.and_then(|status| u16::try_from(status).ok()).or((!failed).then_some(200));
     let body = |value: Option<Value>| {
-        let mut value = value.filter(|_| keep > 0)?;
+        let mut value = value.filter(|_| max_body > 0)?;
         loam_platform::records::redact::json(&mut value);
-        Some(pack(&[value.to_string()], false, keep))
+        Some(pack(&[value.to_string()], false, max_body))
     };
-    let asked = messages::request(attributes);
-    let streamed = asked.as_ref().is_some_and(|asked| asked["stream"] == true);
+    let request = messages::request(attributes);
+    let streamed = request.as_ref().is_some_and(|request| request["stream"] == true);
     let micros = |nanos: u64| i64::try_from(nanos / 1000).ok();
     let call = ImportedCall {
-        id: LlmCallId(id(told, owner, b"model")),
-        at: DateTime::from_timestamp_nanos(told.start_ns()),
+        id: LlmCallId(id(context, project_ref, b"model")),
+        at: DateTime::from_timestamp_nanos(context.start_ns()),
         state,
         endpoint: endpoint(attributes),
         provider,
@@ -110,23 +120,23 @@ fn call(told: &Told<'_>, inner: Vec<String>, owner: Owner, keep: usize) -> Price
         session: text(&names::CONVERSATION),
         user: None,
         end_user: text(&names::END_USER),
-        project: Some(owner.project),
+        project: Some(project_ref.project),
         streamed: attributes.bool(&names::STREAMED).unwrap_or(streamed),
         status,
         error: exception.filter(|_| failed),
         usage,
         cost_nano_usd: cost(attributes),
-        latency_us: micros(told.duration_ns()),
-        first_token_us: told.first_byte().and_then(micros),
+        latency_us: micros(context.duration_ns()),
+        first_token_us: context.first_byte().and_then(micros),
         source: Source::Otlp,
-        trace_id: Some(hex(&told.span.trace_id)),
-        span_id: Some(hex(&told.span.span_id)),
-        request: body(asked),
+        trace_id: Some(hex(&context.span.trace_id)),
+        span_id: Some(hex(&context.span.span_id)),
+        request: body(request),
         response: body(messages::response(attributes)),
     };
     let base = || text(&names::BASE)?.parse::<http::Uri>().ok()?.host().map(str::to_owned);
     let host = text(&["server.address", "net.peer.name"]).or_else(base);
-    Priced { told: ReportedCall { call, requested_model, child_span_ids: inner }, host }
+    CallWithHost { reported: ReportedCall { call, requested_model, child_span_ids: inner }, host }
 }
 
 fn endpoint(attributes: Attributes<'_>) -> String {
@@ -137,9 +147,9 @@ fn endpoint(attributes: Attributes<'_>) -> String {
     }
 }
 
-/// What it used; none where the span doesn't say.
+/// The token usage, if the span has any.
 fn usage(attributes: Attributes<'_>) -> Option<Usage> {
-    let tokens = |names: &[&str]| attributes.whole(names);
+    let tokens = |names: &[&str]| attributes.unsigned(names);
     let (input, output) = (tokens(&names::INPUT_TOKENS), tokens(&names::OUTPUT_TOKENS));
     let total = tokens(&names::TOTAL_TOKENS);
     input.or(output).or(total)?;
@@ -147,41 +157,41 @@ fn usage(attributes: Attributes<'_>) -> Option<Usage> {
     let cache_write_tokens = tokens(&names::CACHE_WRITE_TOKENS).unwrap_or_default();
     let completion_tokens = output.unwrap_or_default();
     let read = input.unwrap_or_else(|| total.unwrap_or_default().saturating_sub(completion_tokens));
-    // some count only what came from no cache
+    // some libraries exclude cached tokens from the input tokens
     let from_caches = cached_tokens.saturating_add(cache_write_tokens);
     let prompt_tokens = if from_caches > read { read.saturating_add(from_caches) } else { read };
     let total_tokens = prompt_tokens.saturating_add(completion_tokens);
     Some(Usage { prompt_tokens, completion_tokens, total_tokens, cached_tokens, cache_write_tokens })
 }
 
-/// What the span says that it cost, in nano-dollars.
+/// The cost that the span reports, in nano-dollars.
 fn cost(attributes: Attributes<'_>) -> Option<i64> {
     let usd = attributes.double(&names::COST).filter(|usd| (0.0..=MAX_COST).contains(usd))?;
     #[expect(clippy::cast_possible_truncation, reason = "bounded before")]
     Some((usd * NANO).round() as i64)
 }
 
-fn tool(told: &Told<'_>, owner: Owner, keep: usize) -> ReportedToolCall {
-    let attributes = told.attributes;
+fn tool(context: &SpanContext<'_>, project_ref: ProjectRef, max_body: usize) -> ReportedToolCall {
+    let attributes = context.attributes;
     let text = |names: &[&str]| {
-        let text = attributes.words(names).filter(|_| keep > 0)?;
-        Some(kept(&redact::text(&text), keep))
+        let text = attributes.to_text(names).filter(|_| max_body > 0)?;
+        Some(storable(&redact::text(&text), max_body))
     };
-    let error = told.exception().filter(|_| told.span.failed());
+    let error = context.exception().filter(|_| context.span.failed());
     ReportedToolCall {
-        id: ToolCallId(id(told, owner, b"tool")),
-        at: DateTime::from_timestamp_nanos(told.start_ns()),
+        id: ToolCallId(id(context, project_ref, b"tool")),
+        at: DateTime::from_timestamp_nanos(context.start_ns()),
         call_id: attributes
             .text(&names::TOOL_CALL)
-            .map_or_else(|| hex(&told.span.span_id), |id| kept(id, MAX_NAME)),
+            .map_or_else(|| hex(&context.span.span_id), |id| storable(id, MAX_NAME)),
         tool: attributes
             .text(&names::TOOL)
-            .map_or_else(|| kept(&told.span.name, MAX_NAME), |name| kept(name, MAX_NAME)),
+            .map_or_else(|| storable(&context.span.name, MAX_NAME), |name| storable(name, MAX_NAME)),
         arguments: text(&names::TOOL_ARGUMENTS).unwrap_or_default(),
         result: text(&names::TOOL_RESULT),
         error,
-        duration_ms: i64::try_from(told.duration_ns() / 1_000_000).unwrap_or(i64::MAX),
-        trace_id: hex(&told.span.trace_id),
-        span_id: hex(&told.span.span_id),
+        duration_ms: i64::try_from(context.duration_ns() / 1_000_000).unwrap_or(i64::MAX),
+        trace_id: hex(&context.span.trace_id),
+        span_id: hex(&context.span.span_id),
     }
 }

@@ -1,4 +1,4 @@
-//! What was said in a call, put together again from what its span tells.
+//! Reconstructs the request and response of a model call from the attributes of its span.
 
 use std::collections::BTreeMap;
 
@@ -6,27 +6,27 @@ use serde_json::{Map, Value, json};
 
 use super::names;
 use crate::otlp::attributes::Attributes;
-use crate::otlp::wire::{AnyValue, Value as Told};
+use crate::otlp::wire::{AnyValue, Value as Attribute};
 
-/// Messages that are put together from attributes.
+/// Maximum number of messages that are read from indexed attributes.
 const MAX_MESSAGES: usize = 1000;
 
-/// The request as far as it is told; none if nothing of what was said is.
+/// The request body as far as it was reported; none without messages.
 pub(super) fn request(attributes: Attributes<'_>) -> Option<Value> {
-    let whole = attributes.json(&names::INPUT);
-    let mut body = match whole {
-        // the body as it was sent
+    let input = attributes.json(&names::INPUT);
+    let mut body = match input {
+        // the request body
         Some(Value::Object(body)) if body.contains_key("messages") || body.contains_key("input") => body,
         Some(Value::Null) | None => {
-            let messages = numbered(attributes, &names::INPUT_BY_NUMBER)?;
+            let messages = indexed_messages(attributes, &names::INPUT_BY_NUMBER)?;
             Map::from_iter([("messages".to_owned(), messages.into())])
         }
-        Some(said) => Map::from_iter([("messages".to_owned(), said)]),
+        Some(messages) => Map::from_iter([("messages".to_owned(), messages)]),
     };
     if let Some(Value::Object(parameters)) = attributes.json(&names::PARAMETERS) {
         parameters.into_iter().for_each(|(name, value)| _ = body.entry(name).or_insert(value));
     }
-    for (name, value) in attributes.below(names::PARAMETER) {
+    for (name, value) in attributes.with_prefix(names::PARAMETER) {
         let value = AnyValue::from(value.clone()).json();
         body.entry(name.to_owned()).or_insert(value);
     }
@@ -38,41 +38,41 @@ pub(super) fn request(attributes: Attributes<'_>) -> Option<Value> {
     Some(Value::Object(body))
 }
 
-/// The answer as far as it is told.
+/// The response body as far as it was reported.
 pub(super) fn response(attributes: Attributes<'_>) -> Option<Value> {
     match attributes.json(&names::OUTPUT) {
         Some(Value::Object(body)) => Some(Value::Object(body)),
         Some(Value::Null) | None => {
-            let choices = numbered(attributes, &names::OUTPUT_BY_NUMBER)?;
+            let choices = indexed_messages(attributes, &names::OUTPUT_BY_NUMBER)?;
             let choice = |(index, message): (usize, Value)| json!({ "index": index, "message": message });
             Some(json!({ "choices": choices.into_iter().enumerate().map(choice).collect::<Vec<_>>() }))
         }
-        Some(said) => Some(json!({ "messages": said })),
+        Some(messages) => Some(json!({ "messages": messages })),
     }
 }
 
-/// Messages whose parts are attributes of their own: `llm.input_messages.0.message.role`, `gen_ai.prompt.0.content`.
-fn numbered(attributes: Attributes<'_>, prefixes: &[&'static str]) -> Option<Vec<Value>> {
+/// Messages with one attribute per field: `llm.input_messages.0.message.role`, `gen_ai.prompt.0.content`.
+fn indexed_messages(attributes: Attributes<'_>, prefixes: &[&'static str]) -> Option<Vec<Value>> {
     let mut messages: BTreeMap<usize, Value> = BTreeMap::new();
     for prefix in prefixes {
-        for (rest, value) in attributes.below(prefix) {
+        for (rest, value) in attributes.with_prefix(prefix) {
             let Some((number, path)) = rest.split_once('.') else { continue };
             let Ok(number) = number.parse::<usize>() else { continue };
             if number < MAX_MESSAGES {
                 let path = path.strip_prefix("message.").unwrap_or(path);
-                place(messages.entry(number).or_insert_with(|| json!({})), path, leaf(value));
+                set_path(messages.entry(number).or_insert_with(|| json!({})), path, leaf(value));
             }
         }
     }
     (!messages.is_empty()).then(|| messages.into_values().collect())
 }
 
-fn leaf(value: &Told) -> Value {
+fn leaf(value: &Attribute) -> Value {
     AnyValue::from(value.clone()).json()
 }
 
-/// Puts a value where a path of names leads, at most eight deep; the names of numbers stay names.
-fn place(message: &mut Value, path: &str, value: Value) {
+/// Sets the value at a dotted path, at most eight levels deep. Numeric segments stay object keys.
+fn set_path(message: &mut Value, path: &str, value: Value) {
     let mut at = message;
     let mut parts = path.splitn(8, '.').peekable();
     while let Some(part) = parts.next() {

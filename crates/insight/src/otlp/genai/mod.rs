@@ -1,8 +1,8 @@
-//! Spans that tell of calls of models and uses of tools, in the words of OpenTelemetry (`gen_ai.*`), of OpenInference
-//! (`llm.*`, `openinference.span.kind`) and of OpenLLMetry (`traceloop.*`, `llm.usage.*`).
+//! Spans of model calls and tool calls, in the conventions of OpenTelemetry (`gen_ai.*`), OpenInference (`llm.*`,
+//! `openinference.span.kind`) and OpenLLMetry (`traceloop.*`, `llm.usage.*`).
 
-mod accept;
 mod call;
+mod journal;
 mod messages;
 mod names;
 mod sink;
@@ -11,28 +11,28 @@ mod tests;
 
 use loam_gateway::Usage;
 
-pub(super) use call::said;
-pub(super) use names::is_said;
+pub(super) use call::extract;
+pub(super) use names::is_content;
 pub(crate) use sink::CallSink;
 
-use super::spans::Owner;
-use crate::otlp::attributes::{Attributes, kept};
+use super::spans::ProjectRef;
+use crate::otlp::attributes::{Attributes, storable};
 use crate::trace::Detail;
 
-/// What a span tells of.
+/// The kind of a GenAI span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// A call of a model.
+    /// A model call.
     Model,
-    /// A use of a tool.
+    /// A tool call.
     Tool,
 }
 
-/// Bytes of a name.
+/// Maximum length of a name, in bytes.
 const MAX_NAME: usize = 256;
 
-/// What the attributes of a span tell of; none for everything else, also for agents and chains, in which the calls of
-/// models are spans of their own.
+/// The kind of a span, by its attributes; none for all other spans, also for agents and chains, whose model calls are
+/// separate spans.
 pub(super) fn kind(attributes: Attributes<'_>) -> Option<Kind> {
     if let Some(kind) = attributes.text(&["openinference.span.kind"]) {
         return match kind {
@@ -58,9 +58,9 @@ pub(super) fn kind(attributes: Attributes<'_>) -> Option<Kind> {
     }
 }
 
-/// What a call tree keeps of such a span; the rest is in the call's own row.
+/// The details of such a span in the call tree; the rest is in the row of the call.
 pub(super) fn detail(attributes: Attributes<'_>) -> Detail {
-    let text = |names: &[&str]| attributes.text(names).map(|text| kept(text, MAX_NAME));
+    let text = |names: &[&str]| attributes.text(names).map(|text| storable(text, MAX_NAME));
     Detail {
         system: text(&names::PROVIDER).map(|name| name.to_ascii_lowercase()),
         operation: text(&names::OPERATION),
@@ -69,7 +69,7 @@ pub(super) fn detail(attributes: Attributes<'_>) -> Detail {
     }
 }
 
-/// Nanoseconds until the model began to answer, where the span says.
+/// Time to first token in nanoseconds, if reported.
 pub(super) fn first_token_ns(attributes: Attributes<'_>) -> Option<u64> {
     let seconds = attributes.double(&names::FIRST_TOKEN)?;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded before")]

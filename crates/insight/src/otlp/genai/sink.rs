@@ -1,4 +1,4 @@
-//! Through the journal into the gateway's ledger.
+//! Drains reported model and tool calls from the journal into the gateway's tables.
 
 use async_trait::async_trait;
 use loam_db::{System, Tx};
@@ -10,28 +10,28 @@ use loam_platform::drain::Sink;
 use loam_platform::personal::{Guard, Named};
 use serde::{Deserialize, Serialize};
 
-/// The kind of a frame with calls of models and uses of tools.
+/// The kind of journal frames that hold model and tool calls.
 pub(in crate::otlp) const CALLS: u8 = 50;
 
-/// What a frame holds.
+/// The payload of a frame.
 #[derive(Default, Serialize, Deserialize)]
-pub(in crate::otlp) struct Written {
+pub(in crate::otlp) struct CallFrame {
     pub(in crate::otlp) tenant: TenantId,
     pub(in crate::otlp) calls: Vec<ReportedCall>,
     pub(in crate::otlp) tools: Vec<ReportedToolCall>,
-    /// The end user of each call. Behind all else, as frames of earlier versions end in front of it.
+    /// The end user of each call. The last field, since frames of earlier versions end before it.
     pub(in crate::otlp) end_users: Vec<Option<String>>,
 }
 
-impl Written {
-    /// A frame's payload.
+impl CallFrame {
+    /// Encodes the payload.
     pub(in crate::otlp) fn payload(mut self) -> Result<Vec<u8>> {
-        self.end_users = self.calls.iter_mut().map(|told| told.call.end_user.take()).collect();
+        self.end_users = self.calls.iter_mut().map(|reported| reported.call.end_user.take()).collect();
         postcard::to_allocvec(&self).map_err(Error::internal)
     }
 }
 
-/// Drains what applications told of their calls.
+/// Drains reported model and tool calls.
 pub(crate) struct CallSink {
     clock: Clock,
     node: NodeId,
@@ -44,15 +44,15 @@ impl CallSink {
     }
 }
 
-pub(in crate::otlp) fn read(frame: &Frame) -> Result<Written> {
-    // what is missing at the end is an empty list
-    let early = |_| postcard::from_bytes(&[&frame.payload[..], &[0]].concat());
-    let mut written: Written =
-        postcard::from_bytes(&frame.payload).or_else(early).map_err(Error::internal)?;
-    for (told, end_user) in written.calls.iter_mut().zip(std::mem::take(&mut written.end_users)) {
-        told.call.end_user = end_user;
+pub(in crate::otlp) fn read(frame: &Frame) -> Result<CallFrame> {
+    // a missing last field is an empty list
+    let without_end_users = |_| postcard::from_bytes(&[&frame.payload[..], &[0]].concat());
+    let mut payload: CallFrame =
+        postcard::from_bytes(&frame.payload).or_else(without_end_users).map_err(Error::internal)?;
+    for (reported, end_user) in payload.calls.iter_mut().zip(std::mem::take(&mut payload.end_users)) {
+        reported.call.end_user = end_user;
     }
-    Ok(written)
+    Ok(payload)
 }
 
 #[async_trait]
@@ -62,21 +62,21 @@ impl Sink for CallSink {
     }
 
     fn tenant(&self, frame: &Frame) -> TenantId {
-        read(frame).map_or(TenantId::NIL, |written| written.tenant)
+        read(frame).map_or(TenantId::NIL, |payload| payload.tenant)
     }
 
     async fn write(&self, tx: &Tx<System>, frames: &[Frame]) -> Result<()> {
         let (mut calls, mut tools) = (Vec::new(), Vec::new());
         for frame in frames {
-            let written = read(frame)?;
-            calls.extend(written.calls.into_iter().map(|call| (written.tenant, call)));
-            tools.extend(written.tools.into_iter().map(|tool| (written.tenant, tool)));
+            let payload = read(frame)?;
+            calls.extend(payload.calls.into_iter().map(|call| (payload.tenant, call)));
+            tools.extend(payload.tools.into_iter().map(|tool| (payload.tenant, tool)));
         }
         let now = self.clock.now();
-        let named: Vec<Named<'_>> = calls.iter().map(|(tenant, told)| told.named(*tenant)).collect();
+        let named: Vec<Named<'_>> = calls.iter().map(|(tenant, reported)| reported.named(*tenant)).collect();
         let erased = self.guard.erased(tx, now, &named).await?;
-        for ((_, told), _) in calls.iter_mut().zip(erased).filter(|(_, erased)| *erased) {
-            told.strip();
+        for ((_, reported), _) in calls.iter_mut().zip(erased).filter(|(_, erased)| *erased) {
+            reported.strip();
         }
         llm_calls::insert_reported(tx, self.node, now, calls).await?;
         tool_calls::insert_reported(tx, now, tools).await

@@ -3,26 +3,26 @@ use loam_gateway::llm_calls::entity::CallState;
 use loam_platform::pack::unpack;
 use serde_json::{Value as Json, json};
 
-use super::call::{Said, said};
-use crate::otlp::spans::told;
-use crate::otlp::tests::{OWNER, attribute, request, span};
+use super::call::{GenAiCalls, extract};
+use crate::otlp::spans::span_contexts;
+use crate::otlp::tests::{PROJECT, attribute, request, span};
 use crate::otlp::wire::{KeyValue, Span, Status, Value};
 
-const KEEP: usize = 1 << 20;
+const MAX_BODY: usize = 1 << 20;
 
-fn of(spans: Vec<Span>) -> Said {
-    said(told(&request("x", spans)), OWNER, KEEP)
+fn of(spans: Vec<Span>) -> GenAiCalls {
+    extract(span_contexts(&request("x", spans)), PROJECT, MAX_BODY)
 }
 
 fn one(attributes: Vec<KeyValue>) -> loam_gateway::llm_calls::ReportedCall {
-    let mut said = of(vec![span(2, 1, 3, "chat", attributes)]);
-    assert_eq!((said.calls.len(), said.tools.len()), (1, 0));
-    said.calls.remove(0).told
+    let mut found = of(vec![span(2, 1, 3, "chat", attributes)]);
+    assert_eq!((found.calls.len(), found.tools.len()), (1, 0));
+    found.calls.remove(0).reported
 }
 
 fn body(packed: Option<&Vec<u8>>) -> Json {
-    let kept = unpack(packed.expect("a body")).expect("packed");
-    serde_json::from_slice(&kept.body).expect("JSON")
+    let unpacked = unpack(packed.expect("a body")).expect("packed");
+    serde_json::from_slice(&unpacked.body).expect("JSON")
 }
 
 const USAGE: Usage = Usage {
@@ -34,9 +34,9 @@ const USAGE: Usage = Usage {
 };
 
 #[test]
-fn frames_from_before_end_users_are_read() {
-    use super::sink::{CALLS, Written, read};
-    let told = || {
+fn frames_without_end_users_are_read() {
+    use super::sink::{CALLS, CallFrame, read};
+    let reported = || {
         one(vec![
             attribute("gen_ai.operation.name", "chat"),
             attribute("gen_ai.request.model", "gpt-4o"),
@@ -51,16 +51,16 @@ fn frames_from_before_end_users_are_read() {
         read.calls.remove(0).call
     };
     let tools = Vec::<loam_gateway::tool_calls::ReportedToolCall>::new();
-    // a tuple is written as a struct of the same fields
-    let early = of(postcard::to_allocvec(&(OWNER.tenant, vec![told()], tools)).expect("written"));
+    // postcard encodes a tuple like a struct of the same fields
+    let early = of(postcard::to_allocvec(&(PROJECT.tenant, vec![reported()], tools)).expect("written"));
     assert_eq!((early.model.as_str(), early.end_user), ("gpt-4o", None));
-    let written = Written { tenant: OWNER.tenant, calls: vec![told()], ..Written::default() };
+    let written = CallFrame { tenant: PROJECT.tenant, calls: vec![reported()], ..CallFrame::default() };
     assert_eq!(of(written.payload().expect("written")).end_user.as_deref(), Some("bob-1"));
 }
 
 #[test]
-fn a_call_is_known_in_the_recent_conventions() {
-    let told = one(vec![
+fn model_calls_are_recognised_in_current_conventions() {
+    let reported = one(vec![
         attribute("gen_ai.operation.name", "chat"),
         attribute("gen_ai.provider.name", "openai"),
         attribute("gen_ai.request.model", "gpt-4o"),
@@ -72,24 +72,27 @@ fn a_call_is_known_in_the_recent_conventions() {
         attribute("gen_ai.output.messages", r#"[{"role":"assistant","parts":[]}]"#),
         attribute("gen_ai.request.temperature", Value::Double(0.5)),
     ]);
-    let call = &told.call;
+    let call = &reported.call;
     assert_eq!((call.provider.as_str(), call.model.as_str()), ("openai", "gpt-4o-2024-08-06"));
-    assert_eq!((told.requested_model.as_deref(), call.usage), (Some("gpt-4o"), Some(USAGE)));
+    assert_eq!((reported.requested_model.as_deref(), call.usage), (Some("gpt-4o"), Some(USAGE)));
     assert_eq!(
         (call.state, call.status, call.session.as_deref()),
         (CallState::Settled, Some(200), Some("c1"))
     );
     assert_eq!(call.span_id.as_deref(), Some("0000000000000002"));
     assert_eq!((call.latency_us, call.cost_nano_usd), (Some(1000), None));
-    let asked = body(call.request.as_ref());
-    assert_eq!(asked["messages"][0]["parts"][0]["content"], "hi");
-    assert_eq!((asked["temperature"].as_f64(), asked["model"].as_str()), (Some(0.5), Some("gpt-4o")));
+    let request_body = body(call.request.as_ref());
+    assert_eq!(request_body["messages"][0]["parts"][0]["content"], "hi");
+    assert_eq!(
+        (request_body["temperature"].as_f64(), request_body["model"].as_str()),
+        (Some(0.5), Some("gpt-4o"))
+    );
     assert_eq!(body(call.response.as_ref())["messages"][0]["role"], "assistant");
 }
 
 #[test]
-fn a_call_is_known_in_openinference() {
-    let told = one(vec![
+fn model_calls_are_recognised_in_openinference() {
+    let reported = one(vec![
         attribute("openinference.span.kind", "LLM"),
         attribute("llm.system", "openai"),
         attribute("llm.model_name", "gpt-4o-mini"),
@@ -105,15 +108,15 @@ fn a_call_is_known_in_openinference() {
         attribute("llm.output_messages.0.message.content", "hello"),
         attribute("llm.invocation_parameters", r#"{"max_tokens":5,"stream":true}"#),
     ]);
-    let call = &told.call;
+    let call = &reported.call;
     assert_eq!(
         (call.usage.map(|usage| usage.cached_tokens), call.cost_nano_usd),
         (Some(3), Some(250_000_000))
     );
     assert!(call.streamed);
-    let asked = body(call.request.as_ref());
+    let request_body = body(call.request.as_ref());
     assert_eq!(
-        (asked["messages"][0]["content"].as_str(), asked["max_tokens"].as_i64()),
+        (request_body["messages"][0]["content"].as_str(), request_body["max_tokens"].as_i64()),
         (Some("my key is [redacted]"), Some(5))
     );
     assert_eq!(
@@ -123,8 +126,8 @@ fn a_call_is_known_in_openinference() {
 }
 
 #[test]
-fn a_call_is_known_in_openllmetrys_older_words() {
-    let told = one(vec![
+fn model_calls_are_recognised_in_openllmetry() {
+    let reported = one(vec![
         attribute("llm.request.type", "chat"),
         attribute("gen_ai.system", "OpenAI"),
         attribute("gen_ai.request.model", "gpt-4o"),
@@ -135,28 +138,31 @@ fn a_call_is_known_in_openllmetrys_older_words() {
         attribute("gen_ai.prompt.0.content", "hi"),
         attribute("gen_ai.completion.0.content", "hello"),
     ]);
-    let call = &told.call;
+    let call = &reported.call;
     assert_eq!((call.provider.as_str(), call.usage, call.streamed), ("openai", Some(USAGE), true));
     assert_eq!(body(call.request.as_ref())["messages"], json!([{ "role": "user", "content": "hi" }]));
     assert_eq!(body(call.response.as_ref())["choices"][0]["message"]["content"], "hello");
 }
 
 #[test]
-fn tokens_from_caches_count_as_read_where_they_were_left_out() {
-    let told = one(vec![
+fn excluded_cached_tokens_are_added_to_input_tokens() {
+    let reported = one(vec![
         attribute("gen_ai.operation.name", "chat"),
         attribute("gen_ai.usage.input_tokens", 2),
         attribute("gen_ai.usage.cache_read.input_tokens", 30),
         attribute("gen_ai.usage.cache_creation.input_tokens", 8),
     ]);
-    assert_eq!(told.call.usage.map(|usage| (usage.prompt_tokens, usage.cache_write_tokens)), Some((40, 8)));
+    assert_eq!(
+        reported.call.usage.map(|usage| (usage.prompt_tokens, usage.cache_write_tokens)),
+        Some((40, 8))
+    );
 }
 
 #[test]
-fn a_failed_call_says_why_and_one_without_usage_is_no_settled_one() {
+fn failed_calls_have_an_error_and_calls_without_usage_are_estimated() {
     let mut failed = span(2, 1, 3, "chat", vec![attribute("gen_ai.operation.name", "chat")]);
     failed.status = Some(Status { code: 2, message: "rate limited".to_owned() });
-    let call = of(vec![failed]).calls.remove(0).told.call;
+    let call = of(vec![failed]).calls.remove(0).reported.call;
     assert_eq!(
         (call.state, call.status, call.error.as_deref()),
         (CallState::Failed, None, Some("Error: rate limited"))
@@ -169,19 +175,19 @@ fn a_failed_call_says_why_and_one_without_usage_is_no_settled_one() {
 }
 
 #[test]
-fn agents_and_chains_are_no_calls_and_of_two_that_tell_of_one_the_inner_counts() {
+fn agents_and_chains_are_no_calls_and_inner_spans_take_precedence() {
     let llm = |id, parent| span(id, parent, 1, "llm", vec![attribute("openinference.span.kind", "LLM")]);
     let agent = span(1, 0, 1, "agent", vec![attribute("gen_ai.operation.name", "invoke_agent")]);
     let chain = span(5, 1, 1, "chain", vec![attribute("openinference.span.kind", "CHAIN")]);
-    let said = of(vec![agent, chain, llm(2, 5), llm(3, 2), span(4, 3, 3, "POST", vec![])]);
-    assert_eq!(said.calls.len(), 1);
-    let told = &said.calls[0].told;
-    assert_eq!(told.call.span_id.as_deref(), Some("0000000000000003"));
-    assert_eq!(told.child_span_ids, ["0000000000000004"]);
+    let found = of(vec![agent, chain, llm(2, 5), llm(3, 2), span(4, 3, 3, "POST", vec![])]);
+    assert_eq!(found.calls.len(), 1);
+    let reported = &found.calls[0].reported;
+    assert_eq!(reported.call.span_id.as_deref(), Some("0000000000000003"));
+    assert_eq!(reported.child_span_ids, ["0000000000000004"]);
 }
 
 #[test]
-fn a_use_of_a_tool_is_known_in_each_convention() {
+fn tool_calls_are_recognised_in_each_convention() {
     let spans = vec![
         span(
             2,
@@ -223,7 +229,7 @@ fn a_use_of_a_tool_is_known_in_each_convention() {
 }
 
 #[test]
-fn no_body_is_kept_where_none_shall_be_and_what_is_told_twice_has_one_id() {
+fn bodies_can_be_excluded_and_duplicates_have_the_same_id() {
     let spans = || {
         request(
             "x",
@@ -236,7 +242,8 @@ fn no_body_is_kept_where_none_shall_be_and_what_is_told_twice_has_one_id() {
             )],
         )
     };
-    let [one, two] = [(); 2].map(|()| said(told(&spans()), OWNER, 0).calls.remove(0).told.call);
+    let [one, two] =
+        [(); 2].map(|()| extract(span_contexts(&spans()), PROJECT, 0).calls.remove(0).reported.call);
     assert_eq!((one.id, one.request), (two.id, None));
 }
 
@@ -254,12 +261,12 @@ mod ledger {
 
     use super::*;
     use crate::fixture::Fixture;
-    use crate::otlp::genai::sink::{CALLS, CallSink, Written};
+    use crate::otlp::genai::sink::{CALLS, CallFrame, CallSink};
 
     on_both![
-        what_is_told_twice_is_one_call_and_counts_once,
+        duplicate_calls_are_counted_once,
         calls_that_went_through_loam_are_not_counted_again,
-        uses_of_tools_are_written_once,
+        tool_calls_are_written_once,
     ];
 
     const NODE: NodeId = NodeId(Uuid::from_u128(9));
@@ -270,7 +277,7 @@ mod ledger {
         tools: Vec<loam_gateway::tool_calls::ReportedToolCall>,
     ) {
         let tenant = bed.scope().tenant();
-        let payload = Written { tenant, calls, tools, ..Written::default() }.payload().unwrap();
+        let payload = CallFrame { tenant, calls, tools, ..CallFrame::default() }.payload().unwrap();
         let frame = Frame { kind: CALLS, key: [0; 16], position: Position(1), payload };
         let sink = CallSink::new(bed.clock.clone(), NODE, bed.guard());
         assert!(sink.takes(frame.kind) && sink.tenant(&frame) == tenant);
@@ -279,8 +286,8 @@ mod ledger {
         tx.commit().await.unwrap();
     }
 
-    fn told(bed: &Fixture, span: &str, at: DateTime<Utc>) -> ReportedCall {
-        let mut told = one(vec![
+    fn reported(bed: &Fixture, span: &str, at: DateTime<Utc>) -> ReportedCall {
+        let mut reported = one(vec![
             attribute("gen_ai.operation.name", "chat"),
             attribute("gen_ai.system", "openai"),
             attribute("gen_ai.request.model", "gpt-4o"),
@@ -288,16 +295,16 @@ mod ledger {
             attribute("gen_ai.usage.output_tokens", 4),
         ]);
         let id = crate::trace::id(at, &[span.as_bytes()]);
-        told.call = ImportedCall {
+        reported.call = ImportedCall {
             id: LlmCallId(id),
             at,
             project: None,
             span_id: Some(span.to_owned()),
-            ..told.call
+            ..reported.call
         };
-        told.call.latency_us = Some(500_000);
+        reported.call.latency_us = Some(500_000);
         assert!(at <= bed.clock.now());
-        told
+        reported
     }
 
     async fn rows(bed: &Fixture) -> Vec<(String, Option<String>)> {
@@ -306,11 +313,11 @@ mod ledger {
         rows.into_iter().map(|row| (row.source, row.span_id)).collect()
     }
 
-    async fn what_is_told_twice_is_one_call_and_counts_once(database: Database) {
+    async fn duplicate_calls_are_counted_once(database: Database) {
         let bed = Fixture::new(database).await;
         let at = bed.clock.now() - TimeDelta::minutes(1);
         for _ in 0..2 {
-            drain(&bed, vec![told(&bed, "a", at), told(&bed, "a", at)], vec![]).await;
+            drain(&bed, vec![reported(&bed, "a", at), reported(&bed, "a", at)], vec![]).await;
         }
         assert_eq!(rows(&bed).await, [("otlp".to_owned(), Some("a".to_owned()))]);
         let tx = bed.database.db.read(&bed.scope()).await.unwrap();
@@ -325,10 +332,12 @@ mod ledger {
     async fn calls_that_went_through_loam_are_not_counted_again(database: Database) {
         let bed = Fixture::new(database).await;
         let at = bed.clock.now() - TimeDelta::minutes(1);
-        let inner =
-            |told: ReportedCall, span: &str| ReportedCall { child_span_ids: vec![span.to_owned()], ..told };
+        let inner = |reported: ReportedCall, span: &str| ReportedCall {
+            child_span_ids: vec![span.to_owned()],
+            ..reported
+        };
         let own = |span: &str, at: DateTime<Utc>| {
-            let call = told(&bed, span, at).call;
+            let call = reported(&bed, span, at).call;
             let id = LlmCallId(bed.clock.id_at(at));
             ImportedCall {
                 id,
@@ -339,33 +348,33 @@ mod ledger {
             }
         };
         let later = at + TimeDelta::milliseconds(100);
-        let gateway = vec![own("by-id", later), own("http-span", later), own("nobody-told", later)];
+        let gateway = vec![own("by-id", later), own("http-span", later), own("nobody-reported", later)];
         let tx = bed.database.db.system_write(&Scope::system(TenantId::NIL, "test")).await.unwrap();
         insert_imported(&tx, bed.scope().tenant(), NODE, bed.clock.now(), gateway).await.unwrap();
         tx.commit().await.unwrap();
-        let early = told(&bed, "earlier", at - TimeDelta::seconds(30));
-        let mut other_trace = told(&bed, "elsewhere", at);
+        let early = reported(&bed, "earlier", at - TimeDelta::seconds(30));
+        let mut other_trace = reported(&bed, "elsewhere", at);
         other_trace.call.trace_id = Some("f".repeat(32));
-        let mut other_model = told(&bed, "other-model", at);
+        let mut other_model = reported(&bed, "other-model", at);
         other_model.call.model = "claude".to_owned();
         other_model.requested_model = None;
-        let told = vec![
-            told(&bed, "by-id", at),
-            inner(told(&bed, "by-child", at), "http-span"),
-            told(&bed, "by-time", at),
+        let reported = vec![
+            reported(&bed, "by-id", at),
+            inner(reported(&bed, "by-child", at), "http-span"),
+            reported(&bed, "by-time", at),
             early,
             other_trace,
             other_model,
         ];
-        drain(&bed, told, vec![]).await;
+        drain(&bed, reported, vec![]).await;
         let otlp: Vec<String> =
             rows(&bed).await.into_iter().filter(|row| row.0 == "otlp").filter_map(|row| row.1).collect();
         assert_eq!(otlp, ["earlier", "elsewhere", "other-model"]);
     }
 
-    async fn uses_of_tools_are_written_once(database: Database) {
+    async fn tool_calls_are_written_once(database: Database) {
         let bed = Fixture::new(database).await;
-        let told = || {
+        let reported = || {
             let attributes = vec![
                 attribute("gen_ai.operation.name", "execute_tool"),
                 attribute("gen_ai.tool.name", "add"),
@@ -375,8 +384,8 @@ mod ledger {
             tool.id = loam_kernel::ToolCallId(crate::trace::id(tool.at, &[b"tool"]));
             tool
         };
-        drain(&bed, vec![], vec![told(), told()]).await;
-        drain(&bed, vec![], vec![told()]).await;
+        drain(&bed, vec![], vec![reported(), reported()]).await;
+        drain(&bed, vec![], vec![reported()]).await;
         let tx = bed.database.db.read(&bed.scope()).await.unwrap();
         let rows = tx.find::<loam_gateway::tool_calls::entity::Entity>().all().await.unwrap();
         let trace = "00000000000000000000000000000007";

@@ -1,13 +1,13 @@
-//! From OTLP's metrics to values.
+//! Converts OTLP metrics to Loam's metric values.
 //!
-//! | told | kept |
+//! | OTLP | stored |
 //! |---|---|
-//! | gauge; sum that can fall | `name`, a gauge |
-//! | sum that only grows | `name`: a delta or a total, as its temporality says |
-//! | histogram, exponential histogram | `name.count` and `name.sum`, as deltas or totals; `name.min` and `name.max` where told; `name.p50`, `name.p95`, `name.p99`, estimated from the buckets: of the time that the point is of |
-//! | summary | `name.count` and `name.sum`, as totals; `name.p…` for each of its quantiles |
+//! | gauge; non-monotonic cumulative sum | `name`, a gauge |
+//! | delta sum; monotonic cumulative sum | `name`: a delta or a total, by temporality |
+//! | histogram, exponential histogram | `name.count` and `name.sum`, as deltas or totals; `name.min` and `name.max` if present; `name.p50`, `name.p95`, `name.p99`, estimated from the buckets of the point |
+//! | summary | `name.count` and `name.sum`, as totals; `name.p…` for each quantile |
 //!
-//! Attributes are tags; so are the service's name and instance, as totals of two processes must not be taken for one's.
+//! Attributes become tags. So do the service's name and instance, since totals of two processes must not be mixed.
 
 mod quantile;
 #[cfg(test)]
@@ -15,9 +15,9 @@ mod tests;
 
 use chrono::{DateTime, Utc};
 
-use super::attributes::{Attributes, kept, words};
-use super::refused::Refused;
-use super::spans::Owner;
+use super::attributes::{Attributes, storable, value_text};
+use super::rejections::Rejections;
+use super::spans::ProjectRef;
 use super::wire::{
     ExponentialPoint, HistogramPoint, KeyValue, Metric, MetricsRequest, NumberPoint, SummaryPoint,
     Temporality,
@@ -25,65 +25,71 @@ use super::wire::{
 use crate::performance_metrics::{MetricKind, Point, Tags, check_time};
 use crate::redact;
 
-/// Set where a point says that there is no value.
+/// The flag of a data point without a recorded value.
 const NO_VALUE: u32 = 1;
-/// Bytes of a metric's name.
+/// Maximum length of a metric name, in bytes.
 const MAX_NAME: usize = 180;
-/// Tags of a value, but for those of the service.
+/// Maximum number of tags of a value, without those of the service.
 const MAX_TAGS: usize = 30;
-/// Bytes of a tag's name.
-const MAX_KEY: usize = 100;
-/// Bytes of a tag's value.
-const MAX_TAG: usize = 256;
-/// The quantiles that are estimated of a histogram.
+/// Maximum length of a tag name, in bytes.
+const MAX_TAG_NAME: usize = 100;
+/// Maximum length of a tag value, in bytes.
+const MAX_TAG_VALUE: usize = 256;
+/// The quantiles estimated for a histogram.
 const QUANTILES: [(&str, f64); 3] = [("p50", 0.5), ("p95", 0.95), ("p99", 0.99)];
-/// Why.
-const NO_NUMBER: &str = "its value is no number";
-const NO_TEMPORALITY: &str = "it doesn't say whether it is a delta or cumulative";
+/// Reasons for rejection.
+const NOT_A_NUMBER: &str = "the value is not a number";
+const NO_TEMPORALITY: &str = "the aggregation temporality is missing";
 
-/// The values of a request, each with the number of the point that it comes from.
+/// The values of a request, each with the index of its data point.
 #[derive(Default)]
 pub(super) struct Values {
     pub(super) points: Vec<Point>,
-    pub(super) places: Vec<usize>,
-    pub(super) refused: Refused,
-    told: usize,
+    pub(super) point_indexes: Vec<usize>,
+    pub(super) rejections: Rejections,
+    point_count: usize,
 }
 
-/// Of which time values are taken.
+/// The accepted age of values.
 #[derive(Clone, Copy)]
-pub(super) struct When {
+pub(super) struct AgeLimit {
     pub(super) now: DateTime<Utc>,
     pub(super) max_age_days: u32,
 }
 
-/// What the values of a point have in common.
-struct Of<'a> {
-    owner: Owner,
+/// What the values of a data point have in common.
+struct PointContext<'a> {
+    project_ref: ProjectRef,
     metric: &'a Metric,
     tags: Tags,
     at: DateTime<Utc>,
 }
 
-/// The values of a request.
-pub(super) fn take(request: &MetricsRequest, owner: Owner, when: When) -> Values {
+/// Converts a request.
+pub(super) fn convert(request: &MetricsRequest, project_ref: ProjectRef, age_limit: AgeLimit) -> Values {
     let mut values = Values::default();
     for of in &request.resource_metrics {
         let resource = Attributes(of.resource.as_ref().map_or(&[], |resource| &resource.attributes));
         for metric in of.scope_metrics.iter().flat_map(|scope| &scope.metrics) {
-            values.metric(metric, resource, owner, when);
+            values.metric(metric, resource, project_ref, age_limit);
         }
     }
     values
 }
 
 impl Values {
-    fn metric(&mut self, metric: &Metric, resource: Attributes<'_>, owner: Owner, when: When) {
+    fn metric(
+        &mut self,
+        metric: &Metric,
+        resource: Attributes<'_>,
+        project_ref: ProjectRef,
+        age_limit: AgeLimit,
+    ) {
         let mut each =
             |attributes: &[KeyValue], at: u64, flags: u32, values: Result<Vec<Value>, &'static str>| {
                 if flags & NO_VALUE == 0 {
-                    let made = of(metric, attributes, at, resource, owner, when);
-                    self.add(made.and_then(|of| Ok((of, values?))));
+                    let converted = point_context(metric, attributes, at, resource, project_ref, age_limit);
+                    self.add(converted.and_then(|context| Ok((context, values?))));
                 }
             };
         if let Some(gauge) = &metric.gauge {
@@ -107,42 +113,42 @@ impl Values {
                 each(&point.attributes, point.time_unix_nano, point.flags, number(point, kind));
             }
         }
-        if let Some(told) = &metric.histogram {
-            for point in &told.data_points {
-                let values = histogram(point, kind(told.aggregation_temporality));
+        if let Some(data) = &metric.histogram {
+            for point in &data.data_points {
+                let values = histogram(point, kind(data.aggregation_temporality));
                 each(&point.attributes, point.time_unix_nano, point.flags, values);
             }
         }
-        if let Some(told) = &metric.exponential_histogram {
-            for point in &told.data_points {
-                let values = exponential(point, kind(told.aggregation_temporality));
+        if let Some(data) = &metric.exponential_histogram {
+            for point in &data.data_points {
+                let values = exponential(point, kind(data.aggregation_temporality));
                 each(&point.attributes, point.time_unix_nano, point.flags, values);
             }
         }
-        if let Some(told) = &metric.summary {
-            for point in &told.data_points {
+        if let Some(data) = &metric.summary {
+            for point in &data.data_points {
                 each(&point.attributes, point.time_unix_nano, point.flags, Ok(summary(point)));
             }
         }
     }
 
-    fn add(&mut self, made: Result<(Of<'_>, Vec<Value>), &'static str>) {
-        let place = self.told;
-        self.told += 1;
-        match made {
-            Err(why) => self.refused.add(why),
+    fn add(&mut self, converted: Result<(PointContext<'_>, Vec<Value>), &'static str>) {
+        let index = self.point_count;
+        self.point_count += 1;
+        match converted {
+            Err(reason) => self.rejections.add(reason),
             Ok((_, values)) if values.iter().any(|value| !value.value.is_finite()) => {
-                self.refused.add(NO_NUMBER)
+                self.rejections.add(NOT_A_NUMBER)
             }
-            Ok((of, values)) => {
-                self.places.extend(values.iter().map(|_| place));
-                self.points.extend(values.into_iter().map(|value| of.point(value)));
+            Ok((context, values)) => {
+                self.point_indexes.extend(values.iter().map(|_| index));
+                self.points.extend(values.into_iter().map(|value| context.point(value)));
             }
         }
     }
 }
 
-/// A value, what its name ends in, and what it means.
+/// A value, with the suffix of its name and its kind.
 struct Value {
     suffix: String,
     kind: MetricKind,
@@ -153,48 +159,45 @@ fn value(suffix: impl Into<String>, kind: MetricKind, value: f64) -> Value {
     Value { suffix: suffix.into(), kind, value }
 }
 
-impl Of<'_> {
+impl PointContext<'_> {
     fn point(&self, Value { suffix, kind, value }: Value) -> Point {
-        let name = kept(&self.metric.name, MAX_NAME);
+        let name = storable(&self.metric.name, MAX_NAME);
         let name = if suffix.is_empty() { name } else { format!("{name}.{suffix}") };
-        // a count is of nothing that has a unit
+        // a count has no unit
         let unit = Some(&self.metric.unit).filter(|unit| !unit.is_empty() && suffix != "count");
-        let unit = unit.map(|unit| kept(unit, 64));
-        Point::new(self.owner.project, name, kind, unit, self.tags.clone(), value, self.at)
+        let unit = unit.map(|unit| storable(unit, 64));
+        Point::new(self.project_ref.project, name, kind, unit, self.tags.clone(), value, self.at)
     }
 }
 
-fn of<'a>(
+fn point_context<'a>(
     metric: &'a Metric,
     attributes: &[KeyValue],
     at: u64,
     resource: Attributes<'_>,
-    owner: Owner,
-    when: When,
-) -> Result<Of<'a>, &'static str> {
+    project_ref: ProjectRef,
+    age_limit: AgeLimit,
+) -> Result<PointContext<'a>, &'static str> {
     if metric.name.trim().is_empty() {
-        return Err("its metric has no name");
+        return Err("the metric has no name");
     }
-    let at = i64::try_from(at)
-        .ok()
-        .filter(|nanos| *nanos > 0)
-        .ok_or("the time when it was measured is missing")?;
+    let at = i64::try_from(at).ok().filter(|nanos| *nanos > 0).ok_or("time_unix_nano is missing")?;
     let at = DateTime::from_timestamp_nanos(at);
-    check_time(at, when.max_age_days, when.now)?;
+    check_time(at, age_limit.max_age_days, age_limit.now)?;
     if attributes.len() > MAX_TAGS {
-        return Err("it has more than 30 attributes");
+        return Err("there are more than 30 attributes");
     }
     let tag = |attribute: &KeyValue| {
-        let value = words(attribute.value.as_ref()?.value.as_ref()?);
-        Some((kept(&attribute.key, MAX_KEY), kept(&redact::text(&value), MAX_TAG)))
+        let value = value_text(attribute.value.as_ref()?.value.as_ref()?);
+        Some((storable(&attribute.key, MAX_TAG_NAME), storable(&redact::text(&value), MAX_TAG_VALUE)))
     };
     let mut tags: Tags = attributes.iter().filter_map(tag).collect();
     for names in [&["service.name"][..], &["service.instance.id", "host.name"]] {
         if let Some((name, value)) = names.iter().find_map(|name| Some((*name, resource.text(&[name])?))) {
-            tags.entry(name.to_owned()).or_insert_with(|| kept(value, MAX_TAG));
+            tags.entry(name.to_owned()).or_insert_with(|| storable(value, MAX_TAG_VALUE));
         }
     }
-    Ok(Of { owner, metric, tags, at })
+    Ok(PointContext { project_ref, metric, tags, at })
 }
 
 fn kind(temporality: i32) -> Result<MetricKind, &'static str> {
@@ -205,14 +208,14 @@ fn kind(temporality: i32) -> Result<MetricKind, &'static str> {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "metrics are numbers of about that exactness")]
+#[expect(clippy::cast_precision_loss, reason = "metric values don't need more than 53 bits")]
 fn number(point: &NumberPoint, kind: Result<MetricKind, &'static str>) -> Result<Vec<Value>, &'static str> {
-    let told = point.as_double.or(point.as_int.map(|number| number as f64)).ok_or(NO_NUMBER)?;
-    Ok(vec![value("", kind?, told)])
+    let value_of_point = point.as_double.or(point.as_int.map(|number| number as f64)).ok_or(NOT_A_NUMBER)?;
+    Ok(vec![value("", kind?, value_of_point)])
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a count")]
-fn spread(
+fn distribution_values(
     kind: MetricKind,
     count: u64,
     sum: Option<f64>,
@@ -224,7 +227,7 @@ fn spread(
     values.extend(min.map(|min| value("min", MetricKind::Gauge, min)));
     values.extend(max.map(|max| value("max", MetricKind::Gauge, max)));
     for (name, share) in QUANTILES {
-        // not `clamp`, which panics where the sender's range is none: NaN, or a minimum above the maximum
+        // not `clamp`, which panics on an invalid range: NaN, or a minimum above the maximum
         let estimate = quantile::quantile(buckets, share)
             .map(|at| at.max(min.unwrap_or(at)).min(max.unwrap_or(f64::INFINITY)));
         values.extend(estimate.map(|estimate| value(name, MetricKind::Gauge, estimate)));
@@ -238,11 +241,11 @@ fn histogram(
 ) -> Result<Vec<Value>, &'static str> {
     let (bounds, counts) = (&point.explicit_bounds, &point.bucket_counts);
     if !counts.is_empty() && counts.len() != bounds.len() + 1 {
-        return Err("its buckets don't fit their bounds");
+        return Err("the number of buckets does not match the number of bounds");
     }
     let range = (point.min, point.max);
     let buckets = quantile::explicit(bounds, counts, range);
-    Ok(spread(kind?, point.count, point.sum, range, &buckets))
+    Ok(distribution_values(kind?, point.count, point.sum, range, &buckets))
 }
 
 fn exponential(
@@ -250,7 +253,7 @@ fn exponential(
     kind: Result<MetricKind, &'static str>,
 ) -> Result<Vec<Value>, &'static str> {
     let buckets = quantile::exponential(point);
-    Ok(spread(kind?, point.count, point.sum, (point.min, point.max), &buckets))
+    Ok(distribution_values(kind?, point.count, point.sum, (point.min, point.max), &buckets))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a count")]
@@ -260,9 +263,9 @@ fn summary(point: &SummaryPoint) -> Vec<Value> {
         value("sum", MetricKind::Total, point.sum),
     ];
     let quantiles = point.quantile_values.iter().take(16);
-    values.extend(quantiles.map(|told| {
-        let name = format!("p{}", (told.quantile * 1e4).round() / 1e2);
-        value(name, MetricKind::Gauge, told.value)
+    values.extend(quantiles.map(|quantile| {
+        let name = format!("p{}", (quantile.quantile * 1e4).round() / 1e2);
+        value(name, MetricKind::Gauge, quantile.value)
     }));
     values
 }

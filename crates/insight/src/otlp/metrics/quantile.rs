@@ -1,8 +1,8 @@
-//! Quantiles from buckets.
+//! Quantiles of histograms.
 
 use crate::otlp::wire::{Buckets, ExponentialPoint};
 
-/// How many values lie between two numbers.
+/// The number of values in an interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Bucket {
     pub(super) from: f64,
@@ -10,12 +10,12 @@ pub(super) struct Bucket {
     pub(super) count: u64,
 }
 
-/// Buckets between bounds. The first and the last have none on one side: there the least and the greatest value stand, as
-/// far as they are told, else the bucket's other bound.
+/// The buckets of an explicit-bounds histogram. The first and last are unbounded on one side: there the minimum and
+/// maximum are used if present, otherwise the other bound of the bucket.
 pub(super) fn explicit(bounds: &[f64], counts: &[u64], range: (Option<f64>, Option<f64>)) -> Vec<Bucket> {
-    let bucket = |(place, count): (usize, &u64)| {
-        let below = place.checked_sub(1).map(|place| bounds[place]);
-        let above = bounds.get(place).copied();
+    let bucket = |(index, count): (usize, &u64)| {
+        let below = index.checked_sub(1).map(|index| bounds[index]);
+        let above = bounds.get(index).copied();
         let from = below.or(range.0).or(above.map(|above| above.min(0.0)))?;
         let to = above.or(range.1).unwrap_or(from);
         (*count > 0).then_some(Bucket { from, to: to.max(from), count: *count })
@@ -23,17 +23,17 @@ pub(super) fn explicit(bounds: &[f64], counts: &[u64], range: (Option<f64>, Opti
     counts.iter().enumerate().filter_map(bucket).collect()
 }
 
-/// Buckets each a fixed share longer than the one before: the one at index i is (b^i, b^(i+1)], with b = 2^(2^-scale).
+/// The buckets of an exponential histogram: bucket i is (b^i, b^(i+1)], with b = 2^(2^-scale).
 pub(super) fn exponential(point: &ExponentialPoint) -> Vec<Bucket> {
     let growth = 2_f64.powf((-f64::from(point.scale)).exp2());
-    let side = |told: &Option<Buckets>, sign: f64| {
-        let told = told.clone().unwrap_or_default();
-        let bucket = move |(place, count): (usize, u64)| {
-            let index = f64::from(told.offset) + f64::from(u32::try_from(place).unwrap_or(u32::MAX));
-            let (near, far) = (sign * growth.powf(index), sign * growth.powf(index + 1.0));
+    let side = |buckets: &Option<Buckets>, sign: f64| {
+        let buckets = buckets.clone().unwrap_or_default();
+        let bucket = move |(index, count): (usize, u64)| {
+            let exponent = f64::from(buckets.offset) + f64::from(u32::try_from(index).unwrap_or(u32::MAX));
+            let (near, far) = (sign * growth.powf(exponent), sign * growth.powf(exponent + 1.0));
             (count > 0).then_some(Bucket { from: near.min(far), to: near.max(far), count })
         };
-        told.bucket_counts.into_iter().enumerate().filter_map(bucket).collect::<Vec<_>>()
+        buckets.bucket_counts.into_iter().enumerate().filter_map(bucket).collect::<Vec<_>>()
     };
     let mut all = side(&point.negative, -1.0);
     all.reverse();
@@ -42,12 +42,11 @@ pub(super) fn exponential(point: &ExponentialPoint) -> Vec<Bucket> {
     all
 }
 
-/// The value that this share of the values does not exceed, as if they were spread evenly in their bucket; none without
-/// values.
+/// The quantile, with linear interpolation within its bucket; none without values.
 #[expect(clippy::cast_precision_loss, reason = "counts")]
-pub(super) fn quantile(buckets: &[Bucket], share: f64) -> Option<f64> {
+pub(super) fn quantile(buckets: &[Bucket], quantile_rank: f64) -> Option<f64> {
     let total: f64 = buckets.iter().map(|bucket| bucket.count as f64).sum();
-    let (rank, mut before) = (share * total, 0.0);
+    let (rank, mut before) = (quantile_rank * total, 0.0);
     for bucket in buckets {
         let count = bucket.count as f64;
         if before + count >= rank {
@@ -63,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_quantile_lies_within_its_bucket() {
+    fn quantiles_are_interpolated_within_their_bucket() {
         let buckets = explicit(&[1.0, 2.0, 5.0], &[10, 80, 10, 0], (None, None));
         assert_eq!(quantile(&buckets, 0.5), Some(1.5));
         assert_eq!(quantile(&buckets, 0.05), Some(0.5));
@@ -73,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn buckets_without_an_end_stop_at_what_is_known() {
+    fn unbounded_buckets_end_at_the_minimum_and_maximum() {
         let all = explicit(&[10.0], &[1, 1], (Some(4.0), Some(30.0)));
         assert_eq!((all[0].from, all[1].to), (4.0, 30.0));
         let all = explicit(&[10.0], &[1, 1], (None, None));
@@ -82,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn exponential_buckets_stand_in_the_order_of_their_values() {
+    fn exponential_buckets_are_ordered_by_value() {
         let side = |offset, bucket_counts| Some(Buckets { offset, bucket_counts });
         let point = ExponentialPoint {
             scale: 0,
@@ -96,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn every_scale_that_a_sender_may_write_is_computed_with() {
+    fn every_scale_is_handled() {
         for scale in [i32::MIN, i32::MIN + 1, -11, 0, 20, i32::MAX] {
             for offset in [i32::MIN, 0, i32::MAX] {
                 let side = Some(Buckets { offset, bucket_counts: vec![1, 1] });

@@ -1,26 +1,26 @@
-//! What is known of work that leaves the application.
+//! Details of operations outside of the application's code.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
 use super::endpoint::METHOD;
-use super::entry::status;
-use super::work::{DATABASE, OPERATION, QUERY};
-use super::{MAX_NAME, Told, is_plain};
-use crate::otlp::attributes::{cut, kept, words};
+use super::operation::{DATABASE, OPERATION, QUERY};
+use super::server_span::status;
+use super::{MAX_NAME, SpanContext, is_scalar};
+use crate::otlp::attributes::{storable, truncate, value_text};
 use crate::otlp::genai;
 use crate::otlp::settings::OtlpSettings;
 use crate::redact;
-use crate::trace::{Detail, Work};
+use crate::trace::{Detail, OperationKind};
 
-/// Bytes of a statement that are looked at.
+/// Maximum number of bytes of a statement that are parsed.
 const MAX_STATEMENT: usize = 16 << 10;
-/// Bytes of a name of an attribute.
+/// Maximum length of an attribute name, in bytes.
 const MAX_KEY: usize = 128;
 
-/// How the names of attributes begin that are kept elsewhere, or say nothing of the application.
-const KEPT_ELSEWHERE: [&str; 18] = [
+/// Prefixes of attributes that are stored elsewhere, or are not about the application.
+const IGNORED_PREFIXES: [&str; 18] = [
     "http.",
     "url.",
     "net.",
@@ -41,70 +41,74 @@ const KEPT_ELSEWHERE: [&str; 18] = [
     "traceloop.",
 ];
 
-pub(super) fn detail(told: &Told<'_>, work: Work, settings: &OtlpSettings) -> Option<Detail> {
-    let attributes = told.attributes;
-    let mut detail = match work {
-        Work::Database => Detail {
-            system: text(told, &DATABASE),
-            operation: operation(told),
-            statement: attributes.text(&QUERY).map(|query| redact::statement(cut(query, MAX_STATEMENT))),
-            rows: attributes.whole(&["db.response.returned_rows"]),
+pub(super) fn detail(
+    context: &SpanContext<'_>,
+    kind: OperationKind,
+    settings: &OtlpSettings,
+) -> Option<Detail> {
+    let attributes = context.attributes;
+    let mut detail = match kind {
+        OperationKind::Database => Detail {
+            system: text(context, &DATABASE),
+            operation: operation(context),
+            statement: attributes.text(&QUERY).map(|query| redact::statement(truncate(query, MAX_STATEMENT))),
+            rows: attributes.unsigned(&["db.response.returned_rows"]),
             ..Detail::default()
         },
-        Work::Cache => Detail {
-            system: text(told, &DATABASE),
-            operation: operation(told),
+        OperationKind::Cache => Detail {
+            system: text(context, &DATABASE),
+            operation: operation(context),
             statement: attributes
                 .text(&["cache.key", "db.query.text", "db.statement"])
-                .map(|key| redact::key(cut(key, MAX_STATEMENT))),
-            hit: hit(told),
+                .map(|key| redact::key(truncate(key, MAX_STATEMENT))),
+            hit: hit(context),
             ..Detail::default()
         },
-        Work::ExternalApi => Detail {
-            system: text(told, &["rpc.system", "rpc.system.name"])
+        OperationKind::ExternalApi => Detail {
+            system: text(context, &["rpc.system", "rpc.system.name"])
                 .or_else(|| attributes.get(&METHOD).map(|_| "http".to_owned())),
-            operation: text(told, &[METHOD[0], METHOD[1], "rpc.method"]),
+            operation: text(context, &[METHOD[0], METHOD[1], "rpc.method"]),
             statement: attributes
                 .text(&["url.full", "http.url", "rpc.service"])
-                .map(|url| redact::address(cut(url, MAX_STATEMENT))),
+                .map(|url| redact::address(truncate(url, MAX_STATEMENT))),
             ..Detail::default()
         },
-        Work::Queue => Detail {
-            system: text(told, &["messaging.system"]),
+        OperationKind::Queue => Detail {
+            system: text(context, &["messaging.system"]),
             operation: text(
-                told,
+                context,
                 &["messaging.operation.name", "messaging.operation.type", "messaging.operation"],
             ),
-            statement: text(told, &["messaging.destination.name", "messaging.destination"]),
+            statement: text(context, &["messaging.destination.name", "messaging.destination"]),
             ..Detail::default()
         },
-        Work::Model | Work::Tool => genai::detail(attributes),
-        Work::Function | Work::Request => Detail::default(),
+        OperationKind::Model | OperationKind::Tool => genai::detail(attributes),
+        OperationKind::Function | OperationKind::Request => Detail::default(),
     };
-    if work != Work::Function && work != Work::Request {
-        detail.target = detail.target.or_else(|| target(told));
+    if kind != OperationKind::Function && kind != OperationKind::Request {
+        detail.target = detail.target.or_else(|| target(context));
         detail.status_code = status(attributes);
-        detail.first_byte_ns = first_byte(told);
+        detail.first_byte_ns = first_byte(context);
     }
-    detail.attributes = others(told, settings);
+    detail.attributes = other_attributes(context, settings);
     (detail != Detail::default()).then_some(detail)
 }
 
-fn text(told: &Told<'_>, names: &[&str]) -> Option<String> {
-    told.attributes.text(names).map(|text| kept(text, MAX_NAME))
+fn text(context: &SpanContext<'_>, names: &[&str]) -> Option<String> {
+    context.attributes.text(names).map(|text| storable(text, MAX_NAME))
 }
 
-/// What was done, by name or by the first word of the statement.
-fn operation(told: &Told<'_>) -> Option<String> {
-    text(told, &OPERATION).or_else(|| {
-        let first = told.attributes.text(&QUERY)?.split_whitespace().next()?;
-        Some(kept(&first.to_ascii_uppercase(), 32))
+/// The operation: its attribute, otherwise the first word of the statement.
+fn operation(context: &SpanContext<'_>) -> Option<String> {
+    text(context, &OPERATION).or_else(|| {
+        let first = context.attributes.text(&QUERY)?.split_whitespace().next()?;
+        Some(storable(&first.to_ascii_uppercase(), 32))
     })
 }
 
-/// Host and port, or the database.
-fn target(told: &Told<'_>) -> Option<String> {
-    let attributes = told.attributes;
+/// Host and port, otherwise the database name.
+fn target(context: &SpanContext<'_>) -> Option<String> {
+    let attributes = context.attributes;
     let host = attributes.text(&[
         "server.address",
         "net.peer.name",
@@ -112,31 +116,31 @@ fn target(told: &Told<'_>) -> Option<String> {
         "net.sock.peer.name",
         "http.host",
     ]);
-    match (host, attributes.whole(&["server.port", "net.peer.port"])) {
-        (Some(host), Some(port)) => Some(kept(&format!("{host}:{port}"), MAX_NAME)),
-        (Some(host), None) => Some(kept(host, MAX_NAME)),
-        (None, _) => text(told, &["db.namespace", "db.name"]),
+    match (host, attributes.unsigned(&["server.port", "net.peer.port"])) {
+        (Some(host), Some(port)) => Some(storable(&format!("{host}:{port}"), MAX_NAME)),
+        (Some(host), None) => Some(storable(host, MAX_NAME)),
+        (None, _) => text(context, &["db.namespace", "db.name"]),
     }
 }
 
-/// Whether a cache had it, as an attribute or an event says, or as nothing came.
-fn hit(told: &Told<'_>) -> Option<bool> {
-    let said = told.attributes.bool(&["cache.hit", "db.redis.hit"]);
+/// Whether a cache lookup was a hit: by attribute, by event, or by the number of returned rows.
+fn hit(context: &SpanContext<'_>) -> Option<bool> {
+    let message = context.attributes.bool(&["cache.hit", "db.redis.hit"]);
     let event = || {
-        told.span.events.iter().find_map(|event| match event.name.as_str() {
+        context.span.events.iter().find_map(|event| match event.name.as_str() {
             "cache.hit" | "cache_hit" => Some(true),
             "cache.miss" | "cache_miss" => Some(false),
             _ => None,
         })
     };
-    said.or_else(event).or_else(|| {
-        let rows = told.attributes.whole(&["db.response.returned_rows"])?;
-        operation(told)?.to_ascii_uppercase().contains("GET").then_some(rows > 0)
+    message.or_else(event).or_else(|| {
+        let rows = context.attributes.unsigned(&["db.response.returned_rows"])?;
+        operation(context)?.to_ascii_uppercase().contains("GET").then_some(rows > 0)
     })
 }
 
-/// When the answer began, where an event tells.
-pub(super) fn first_byte(told: &Told<'_>) -> Option<u64> {
+/// Nanoseconds until the first byte of the response, if reported by an event or an attribute.
+pub(super) fn first_byte(context: &SpanContext<'_>) -> Option<u64> {
     let names = [
         "http.response.first_byte",
         "first_byte",
@@ -144,27 +148,28 @@ pub(super) fn first_byte(told: &Told<'_>) -> Option<u64> {
         "llm.content.completion.chunk",
         "First Token Stream Event",
     ];
-    let first = told.span.events.iter().filter(|event| names.contains(&event.name.as_str()));
+    let first = context.span.events.iter().filter(|event| names.contains(&event.name.as_str()));
     let first = first.map(|event| event.time_unix_nano).min();
     first
-        .and_then(|at| at.checked_sub(told.span.start_time_unix_nano))
-        .or_else(|| genai::first_token_ns(told.attributes))
+        .and_then(|at| at.checked_sub(context.span.start_time_unix_nano))
+        .or_else(|| genai::first_token_ns(context.attributes))
 }
 
-/// What else was told.
-fn others(told: &Told<'_>, settings: &OtlpSettings) -> BTreeMap<String, String> {
-    let all = told.span.attributes.iter().filter_map(|attribute| {
+/// All other attributes.
+fn other_attributes(context: &SpanContext<'_>, settings: &OtlpSettings) -> BTreeMap<String, String> {
+    let all = context.span.attributes.iter().filter_map(|attribute| {
         let value = attribute.value.as_ref()?.value.as_ref()?;
         let name = attribute.key.as_str();
-        let is_new = !KEPT_ELSEWHERE.iter().any(|prefix| name.starts_with(prefix));
-        (is_new && is_plain(value))
-            .then(|| (kept(name, MAX_KEY), kept(&words(value), settings.max_attribute_bytes).into()))
+        let is_new = !IGNORED_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+        (is_new && is_scalar(value)).then(|| {
+            (storable(name, MAX_KEY), storable(&value_text(value), settings.max_attribute_bytes).into())
+        })
     });
-    let mut others: Map<String, Value> = all.take(settings.max_attributes).collect();
-    redact::params(&mut others);
+    let mut other_attributes: Map<String, Value> = all.take(settings.max_attributes).collect();
+    redact::params(&mut other_attributes);
     let text = |value: Value| match value {
         Value::String(text) => text,
         other => other.to_string(),
     };
-    others.into_iter().map(|(name, value)| (name, text(value))).collect()
+    other_attributes.into_iter().map(|(name, value)| (name, text(value))).collect()
 }

@@ -1,14 +1,14 @@
-//! What a span is a call of.
+//! The function that a span represents.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::{MAX_NAME, Told};
-use crate::otlp::attributes::kept;
-use crate::otlp::wire::Kind;
+use super::{MAX_NAME, SpanContext};
+use crate::otlp::attributes::storable;
+use crate::otlp::wire::SpanKind;
 use crate::trace::Function;
 
-/// How the names of libraries begin that tell of others' code: they are no module of the application's.
+/// Prefixes of scopes of instrumentation libraries, which are not modules of the application.
 const LIBRARIES: [&str; 6] = [
     "opentelemetry.instrumentation.",
     "@opentelemetry/",
@@ -18,13 +18,13 @@ const LIBRARIES: [&str; 6] = [
     "OpenTelemetry.Instrumentation.",
 ];
 
-/// Functions, each of them once.
+/// Interned functions.
 #[derive(Default)]
 pub(super) struct Functions(HashSet<Arc<Function>>);
 
 impl Functions {
-    pub(super) fn of(&mut self, told: &Told<'_>) -> Arc<Function> {
-        let function = function(told);
+    pub(super) fn of(&mut self, context: &SpanContext<'_>) -> Arc<Function> {
+        let function = function(context);
         if let Some(known) = self.0.get(&function) {
             return known.clone();
         }
@@ -34,33 +34,33 @@ impl Functions {
     }
 }
 
-fn function(told: &Told<'_>) -> Function {
-    let attributes = told.attributes;
+fn function(context: &SpanContext<'_>) -> Function {
+    let attributes = context.attributes;
     let file_path = attributes.text(&["code.file.path", "code.filepath"]);
-    let line = attributes.whole(&["code.line.number", "code.lineno"]);
+    let line = attributes.unsigned(&["code.line.number", "code.lineno"]);
     let named = attributes.text(&["code.function.name", "code.function"]);
     let (name, module) = match (named, attributes.text(&["code.namespace"])) {
         (Some(name), Some(module)) => (name, Some(module)),
-        // the newer conventions have the name whole
+        // the current convention has the fully qualified name
         (Some(name), None) => match name.rsplit_once(['.', '#']).or_else(|| name.rsplit_once("::")) {
             Some((module, name)) if !module.is_empty() && !name.is_empty() => (name, Some(module)),
             _ => (name, None),
         },
-        (None, _) => (told.span.name.as_str(), own_module(told)),
+        (None, _) => (context.span.name.as_str(), own_module(context)),
     };
     Function {
-        name: kept(name, MAX_NAME),
-        module: module.map(|module| kept(module, MAX_NAME)),
+        name: storable(name, MAX_NAME),
+        module: module.map(|module| storable(module, MAX_NAME)),
         class_name: None,
-        file_path: file_path.map(|path| kept(path, 2 * MAX_NAME)),
+        file_path: file_path.map(|path| storable(path, 2 * MAX_NAME)),
         line_number: line.and_then(|line| u32::try_from(line).ok()),
     }
 }
 
-/// Who makes spans by hand mostly names the tracer after the module.
-fn own_module<'a>(told: &Told<'a>) -> Option<&'a str> {
-    let is_own = told.span.part() == Kind::Internal
-        && !told.scope.is_empty()
-        && !LIBRARIES.iter().any(|prefix| told.scope.starts_with(prefix));
-    is_own.then_some(told.scope)
+/// For manually created spans: their tracer is usually named after the module.
+fn own_module<'a>(context: &SpanContext<'a>) -> Option<&'a str> {
+    let is_own = context.span.span_kind() == SpanKind::Internal
+        && !context.scope.is_empty()
+        && !LIBRARIES.iter().any(|prefix| context.scope.starts_with(prefix));
+    is_own.then_some(context.scope)
 }

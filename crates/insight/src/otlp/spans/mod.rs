@@ -1,111 +1,111 @@
-//! From spans to parts of traces.
+//! Converts OTLP spans to trace chunks.
 
+mod chunks;
 mod detail;
 mod endpoint;
-mod entry;
 mod function;
-mod group;
+mod server_span;
 #[cfg(test)]
 mod tests;
 
-mod work;
+mod operation;
 
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::attributes::{Attributes, kept};
+use super::attributes::{Attributes, storable};
 use super::document::document;
-use super::refused::Refused;
+use super::rejections::Rejections;
 use super::settings::OtlpSettings;
-use super::wire::{Kind, Span, TracesRequest, Value};
-use crate::ingest::Fault;
+use super::wire::{Span, SpanKind, TracesRequest, Value};
+use crate::ingest::RecordError;
 use crate::redact;
-use crate::rejected_records::NewRejected;
-use crate::trace::{Call, Part, STACK, Source};
+use crate::rejected_records::NewRejectedRecord;
+use crate::trace::{self, STACKTRACE_ATTRIBUTE, Source, TraceChunk};
 
-use group::Groups;
-pub(crate) use group::Owner;
+use chunks::ChunkBuilder;
+pub(crate) use chunks::ProjectRef;
 
-/// How far ahead of this server's clock another's may be.
-const AHEAD: TimeDelta = TimeDelta::hours(1);
-/// The longest that a span may last: one that never ended has whatever end.
-const LONGEST: TimeDelta = TimeDelta::days(7);
-/// Bytes of what was raised that are kept.
+/// Maximum clock skew into the future.
+const MAX_CLOCK_SKEW: TimeDelta = TimeDelta::hours(1);
+/// Maximum duration of a span: a span that never ended can have any end time.
+const MAX_DURATION: TimeDelta = TimeDelta::days(7);
+/// Maximum length of an exception, in bytes.
 const MAX_EXCEPTION: usize = 2048;
-/// Bytes of a stack trace that are kept: of its end, where it was raised.
-const MAX_STACK: usize = 4096;
-/// Bytes of a name.
+/// Maximum length of a stack trace, in bytes. Its end is kept, where the exception was raised.
+const MAX_STACKTRACE: usize = 4096;
+/// Maximum length of a name, in bytes.
 const MAX_NAME: usize = 256;
 
-/// Refused spans of a request that are kept: they are mostly wrong in one way.
-const MAX_KEPT: usize = 20;
+/// Maximum number of rejected spans stored per request: they mostly have the same error.
+const MAX_STORED_REJECTED: usize = 20;
 
-/// What is made of a request.
-pub(super) struct Taken {
-    pub(super) parts: Vec<Part>,
-    pub(super) refused: Refused,
-    /// The first of those that were refused.
-    pub(super) rejected: Vec<NewRejected>,
+/// The result of converting a request.
+pub(super) struct ConvertedSpans {
+    pub(super) chunks: Vec<TraceChunk>,
+    pub(super) rejections: Rejections,
+    /// The first rejected spans, to be stored.
+    pub(super) rejected: Vec<NewRejectedRecord>,
 }
 
-/// Why a span is not taken.
+/// Why a span is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Unfit {
+pub(super) struct SpanError {
     code: &'static str,
     param: &'static str,
     pub(super) message: &'static str,
 }
 
-impl From<Unfit> for Fault {
-    fn from(unfit: Unfit) -> Self {
-        Self::new(unfit.code, unfit.param, unfit.message)
+impl From<SpanError> for RecordError {
+    fn from(error: SpanError) -> Self {
+        Self::new(error.code, error.param, error.message)
     }
 }
 
-/// A span with what was told of it as a whole.
+/// A span with its resource and instrumentation scope.
 #[derive(Clone, Copy)]
-pub(super) struct Told<'a> {
+pub(super) struct SpanContext<'a> {
     pub(super) span: &'a Span,
     pub(super) attributes: Attributes<'a>,
-    /// Of the service and where it runs.
+    /// Resource attributes: the service and its environment.
     pub(super) resource: Attributes<'a>,
-    /// The library that tells.
+    /// The name of the instrumentation scope.
     pub(super) scope: &'a str,
 }
 
-/// The parts that spans make: one for each trace, or several of a large one.
-pub(super) fn take(
+/// Converts spans to chunks: one per trace, or several of a large trace.
+pub(super) fn convert(
     request: &TracesRequest,
-    owner: Owner,
+    project_ref: ProjectRef,
     settings: &OtlpSettings,
     now: DateTime<Utc>,
-    keeps_said: bool,
-) -> Taken {
-    let (mut refused, mut rejected) = (Refused::default(), Vec::new());
-    let mut groups = Groups::new(owner);
-    for told in told(request) {
-        match check(told.span, settings, now) {
-            Ok(()) => groups.add(&told, settings),
-            Err(unfit) => {
-                refused.add(unfit.message);
-                if rejected.len() < MAX_KEPT {
-                    let document = document(&told, keeps_said);
-                    rejected.push(NewRejected { source: Source::Otlp, fault: unfit.into(), document });
+    keep_content: bool,
+) -> ConvertedSpans {
+    let (mut rejections, mut rejected) = (Rejections::default(), Vec::new());
+    let mut builder = ChunkBuilder::new(project_ref);
+    for context in span_contexts(request) {
+        match check(context.span, settings, now) {
+            Ok(()) => builder.add(&context, settings),
+            Err(error) => {
+                rejections.add(error.message);
+                if rejected.len() < MAX_STORED_REJECTED {
+                    let document = document(&context, keep_content);
+                    rejected.push(NewRejectedRecord { source: Source::Otlp, error: error.into(), document });
                 }
             }
         }
     }
-    Taken { parts: groups.done(), refused, rejected }
+    ConvertedSpans { chunks: builder.finish(), rejections, rejected }
 }
 
-/// The spans of a request.
-pub(super) fn told(request: &TracesRequest) -> impl Iterator<Item = Told<'_>> {
+/// The spans of a request, each with its resource and scope.
+pub(super) fn span_contexts(request: &TracesRequest) -> impl Iterator<Item = SpanContext<'_>> {
     request.resource_spans.iter().flat_map(|of| {
         let resource = Attributes(of.resource.as_ref().map_or(&[], |resource| &resource.attributes));
         of.scope_spans.iter().flat_map(move |scope| {
             let name = scope.scope.as_ref().map_or("", |scope| scope.name.as_str());
-            scope.spans.iter().map(move |span| Told {
+            scope.spans.iter().map(move |span| SpanContext {
                 span,
                 attributes: Attributes(&span.attributes),
                 resource,
@@ -115,32 +115,36 @@ pub(super) fn told(request: &TracesRequest) -> impl Iterator<Item = Told<'_>> {
     })
 }
 
-/// Whether a span is taken.
-pub(super) fn check(span: &Span, settings: &OtlpSettings, now: DateTime<Utc>) -> Result<(), Unfit> {
-    let unfit = |code, param, message| Err(Unfit { code, param, message });
+/// Validates a span.
+pub(super) fn check(span: &Span, settings: &OtlpSettings, now: DateTime<Utc>) -> Result<(), SpanError> {
+    let reject = |code, param, message| Err(SpanError { code, param, message });
     let is_id = |bytes: &[u8], length| bytes.len() == length && bytes.iter().any(|byte| *byte != 0);
     if !is_id(&span.trace_id, 16) || !is_id(&span.span_id, 8) {
         let param = if is_id(&span.trace_id, 16) { "span_id" } else { "trace_id" };
-        return unfit("invalid_id", param, "its trace id or span id is none: 16 and 8 bytes, not all zero");
+        return reject(
+            "invalid_id",
+            param,
+            "the trace id or span id is invalid: 16 and 8 bytes are required, not all zero",
+        );
     }
     let at = "start_time_unix_nano";
-    let began = i64::try_from(span.start_time_unix_nano).ok().filter(|nanos| *nanos > 0);
-    let Some(began) = began else { return unfit("no_time", at, "the time when it began is missing") };
-    let began = DateTime::from_timestamp_nanos(began);
-    if began < now - TimeDelta::days(settings.max_age_days.into()) {
-        return unfit("too_old", at, "it began too long ago: see `max_age_days` of `insight.otlp`");
+    let start = i64::try_from(span.start_time_unix_nano).ok().filter(|nanos| *nanos > 0);
+    let Some(start) = start else { return reject("no_time", at, "the start time is missing") };
+    let start = DateTime::from_timestamp_nanos(start);
+    if start < now - TimeDelta::days(settings.max_age_days.into()) {
+        return reject("too_old", at, "it started too long ago: see `max_age_days` of `insight.otlp`");
     }
-    if began > now + AHEAD {
-        return unfit("in_the_future", at, "it began in the future; set the application's clock");
+    if start > now + MAX_CLOCK_SKEW {
+        return reject("in_the_future", at, "it started in the future: check the clock of the application");
     }
-    let longest = u64::try_from(LONGEST.num_nanoseconds().unwrap_or(i64::MAX)).unwrap_or(u64::MAX);
-    if span.end_time_unix_nano.saturating_sub(span.start_time_unix_nano) > longest {
-        return unfit("too_long", "end_time_unix_nano", "it ended more than 7 days after it began");
+    let max_duration = u64::try_from(MAX_DURATION.num_nanoseconds().unwrap_or(i64::MAX)).unwrap_or(u64::MAX);
+    if span.end_time_unix_nano.saturating_sub(span.start_time_unix_nano) > max_duration {
+        return reject("too_long", "end_time_unix_nano", "it lasted more than 7 days");
     }
     Ok(())
 }
 
-/// An id as it is kept.
+/// The stored form of an id: lower-case hexadecimal digits.
 pub(super) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
     bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
@@ -149,15 +153,15 @@ pub(super) fn hex(bytes: &[u8]) -> String {
     })
 }
 
-impl Told<'_> {
-    /// Whether it is something that the application served rather than something that it did meanwhile.
-    fn is_entry(&self) -> bool {
+impl SpanContext<'_> {
+    /// Whether the span is the root of work that the application serves, rather than a step of it.
+    fn is_server_span(&self) -> bool {
         let is_root = self.span.parent_span_id.iter().all(|byte| *byte == 0);
-        match self.span.part() {
-            Kind::Server => true,
-            Kind::Consumer => is_root || self.span.has_remote_parent(),
-            Kind::Internal => is_root,
-            Kind::Client | Kind::Producer => false,
+        match self.span.span_kind() {
+            SpanKind::Server => true,
+            SpanKind::Consumer => is_root || self.span.has_remote_parent(),
+            SpanKind::Internal => is_root,
+            SpanKind::Client | SpanKind::Producer => false,
         }
     }
 
@@ -170,7 +174,7 @@ impl Told<'_> {
         i64::try_from(self.span.start_time_unix_nano).unwrap_or(i64::MAX)
     }
 
-    /// Nanoseconds until the answer began, where something tells.
+    /// Nanoseconds until the first byte of the response, if reported.
     pub(super) fn first_byte(&self) -> Option<u64> {
         detail::first_byte(self)
     }
@@ -179,26 +183,26 @@ impl Told<'_> {
         self.span.end_time_unix_nano.saturating_sub(self.span.start_time_unix_nano)
     }
 
-    /// What is told of the last exception.
-    fn raised(&self) -> Option<Attributes<'_>> {
-        let raised = self.span.events.iter().rev().find(|event| event.name == "exception");
-        raised.map(|event| Attributes(&event.attributes))
+    /// The attributes of the last exception event.
+    fn exception_event(&self) -> Option<Attributes<'_>> {
+        let exception_event = self.span.events.iter().rev().find(|event| event.name == "exception");
+        exception_event.map(|event| Attributes(&event.attributes))
     }
 
-    /// The end of its stack trace.
-    fn stack(&self) -> Option<String> {
-        let stack = self.raised()?.text(&[STACK])?;
-        let end = match stack.len().checked_sub(MAX_STACK) {
-            // whole lines: half of a secret doesn't look like one
+    /// The end of the stack trace of the last exception.
+    fn stacktrace(&self) -> Option<String> {
+        let stack = self.exception_event()?.text(&[STACKTRACE_ATTRIBUTE])?;
+        let end = match stack.len().checked_sub(MAX_STACKTRACE) {
+            // whole lines, since part of a secret would not be recognised
             Some(from) if from > 0 => stack[stack.ceil_char_boundary(from)..].split_once('\n')?.1,
             _ => stack,
         };
-        Some(kept(&redact::text(end), MAX_STACK))
+        Some(storable(&redact::text(end), MAX_STACKTRACE))
     }
 
-    /// What was raised, else what its status says, of a span that failed.
+    /// The exception; of a failed span without one, its status message.
     pub(super) fn exception(&self) -> Option<String> {
-        let text = match self.raised() {
+        let text = match self.exception_event() {
             Some(event) => {
                 let kind = event.text(&["exception.type"]).unwrap_or("Exception");
                 match event.text(&["exception.message"]) {
@@ -207,26 +211,26 @@ impl Told<'_> {
                 }
             }
             None if self.span.failed() => {
-                let said = self.span.status.as_ref().map_or("", |status| &status.message);
+                let message = self.span.status.as_ref().map_or("", |status| &status.message);
                 let kind = self.attributes.text(&["error.type"]).unwrap_or("Error");
-                if said.is_empty() { kind.to_owned() } else { format!("{kind}: {said}") }
+                if message.is_empty() { kind.to_owned() } else { format!("{kind}: {message}") }
             }
             None => return None,
         };
-        Some(kept(&redact::text(super::attributes::cut(&text, 2 * MAX_EXCEPTION)), MAX_EXCEPTION))
+        Some(storable(&redact::text(super::attributes::truncate(&text, 2 * MAX_EXCEPTION)), MAX_EXCEPTION))
     }
 
-    fn call(&self, functions: &mut function::Functions, settings: &OtlpSettings) -> Call {
-        let work = work::work(self);
-        let mut detail = detail::detail(self, work, settings);
-        if let Some(stack) = self.stack() {
-            detail.get_or_insert_default().attributes.insert(STACK.to_owned(), stack);
+    fn to_span(&self, functions: &mut function::Functions, settings: &OtlpSettings) -> trace::Span {
+        let kind = operation::operation_kind(self);
+        let mut detail = detail::detail(self, kind, settings);
+        if let Some(stack) = self.stacktrace() {
+            detail.get_or_insert_default().attributes.insert(STACKTRACE_ATTRIBUTE.to_owned(), stack);
         }
-        Call {
+        trace::Span {
             id: hex(&self.span.span_id),
             parent: self.parent(),
             function: functions.of(self),
-            work,
+            kind,
             start_ns: self.start_ns(),
             duration_ns: self.duration_ns(),
             cpu_ns: None,
@@ -237,7 +241,7 @@ impl Told<'_> {
     }
 }
 
-/// Whether an attribute is worth keeping as text.
-fn is_plain(value: &Value) -> bool {
+/// Whether an attribute has a scalar value.
+fn is_scalar(value: &Value) -> bool {
     matches!(value, Value::String(_) | Value::Int(_) | Value::Double(_) | Value::Bool(_))
 }

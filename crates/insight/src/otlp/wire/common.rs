@@ -1,11 +1,11 @@
-//! What traces and metrics share.
+//! Messages shared by traces and metrics.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
-/// What something was told of: a service, a host.
+/// The entity that produces telemetry: a service on a host.
 #[derive(Clone, PartialEq, prost::Message, Deserialize)]
 #[serde(default)]
 pub(in crate::otlp) struct Resource {
@@ -13,7 +13,7 @@ pub(in crate::otlp) struct Resource {
     pub(in crate::otlp) attributes: Vec<KeyValue>,
 }
 
-/// The library that tells.
+/// The instrumentation scope.
 #[derive(Clone, PartialEq, prost::Message, Deserialize)]
 #[serde(default)]
 pub(in crate::otlp) struct Scope {
@@ -38,7 +38,7 @@ pub(in crate::otlp) struct AnyValue {
     pub(in crate::otlp) value: Option<Value>,
 }
 
-/// One of these.
+/// The variants of an attribute value.
 #[derive(Clone, PartialEq, prost::Oneof)]
 pub(in crate::otlp) enum Value {
     #[prost(string, tag = "1")]
@@ -57,7 +57,7 @@ pub(in crate::otlp) enum Value {
     Bytes(Vec<u8>),
 }
 
-/// Values in their order.
+/// A list of values.
 #[derive(Clone, PartialEq, prost::Message, Deserialize)]
 #[serde(default)]
 pub(in crate::otlp) struct ArrayValue {
@@ -99,7 +99,7 @@ impl AnyValue {
         }
     }
 
-    /// What has this JSON; nothing of null.
+    /// Converts from JSON; none for null.
     pub(in crate::otlp) fn of(json: serde_json::Value) -> Option<Self> {
         use serde_json::Value as Json;
         Some(Self::from(match json {
@@ -122,7 +122,7 @@ impl AnyValue {
     }
 }
 
-/// A number as protobuf's JSON has it: a number, or its digits.
+/// A number in protobuf's JSON mapping: a JSON number, or a string of digits.
 #[derive(Deserialize, Serialize)]
 #[serde(untagged)]
 pub(super) enum Digits<T> {

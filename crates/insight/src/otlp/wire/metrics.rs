@@ -1,4 +1,4 @@
-//! Metrics.
+//! Messages of metrics.
 
 use serde::Deserialize;
 
@@ -30,7 +30,7 @@ pub(in crate::otlp) struct ScopeMetrics {
     pub(in crate::otlp) metrics: Vec<Metric>,
 }
 
-/// One of the five kinds; OTLP's `oneof` looks on the wire as fields of which one is there.
+/// A metric of one of five types. A `oneof` is encoded as fields of which one is present.
 #[derive(Clone, PartialEq, prost::Message, Deserialize)]
 #[serde(default)]
 pub(in crate::otlp) struct Metric {
@@ -223,17 +223,17 @@ pub(in crate::otlp) struct ValueAtQuantile {
     pub(in crate::otlp) value: f64,
 }
 
-/// Since when a sum is told.
+/// The start of the interval that a value covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::otlp) enum Temporality {
-    /// Since the point before.
+    /// Since the previous data point.
     Delta,
-    /// Since the application began.
+    /// Since the start of the application.
     Cumulative,
 }
 
 impl Temporality {
-    /// None where it isn't told, which OTLP forbids.
+    /// None if it is unspecified, which OTLP forbids.
     pub(in crate::otlp) fn of(number: i32) -> Option<Self> {
         match number {
             1 => Some(Self::Delta),

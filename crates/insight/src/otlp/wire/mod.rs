@@ -1,23 +1,23 @@
-//! OTLP's messages, as far as Loam reads them: the same structs for protobuf and for its JSON form.
+//! OTLP's messages: the same structs for protobuf and for its JSON mapping.
 //!
-//! Only the fields that are read are here; others are passed over, as both forms demand. See
+//! Only the fields that Loam uses are declared; others are skipped, as both encodings require. See
 //! <https://github.com/open-telemetry/opentelemetry-proto>, version 1.
 
-mod answer;
 mod common;
+mod field_count;
 mod metrics;
 mod number;
+mod response;
 mod trace;
-mod weight;
 
-pub(super) use answer::{ExportResponse, PartialSuccess};
 pub(super) use common::{AnyValue, KeyValue, Resource, Scope, Value};
+pub(super) use field_count::{METRICS, TRACES, count_fields};
 pub(super) use metrics::{
     Buckets, ExponentialPoint, HistogramPoint, Metric, MetricsRequest, NumberPoint, SummaryPoint, Temporality,
 };
 pub(super) use number::bytes;
-pub(super) use trace::{Event, Kind, ResourceSpans, ScopeSpans, Span, Status, TracesRequest};
-pub(super) use weight::{METRICS, TRACES, weight};
+pub(super) use response::{ExportResponse, PartialSuccess};
+pub(super) use trace::{Event, ResourceSpans, ScopeSpans, Span, SpanKind, Status, TracesRequest};
 
 #[cfg(test)]
 pub(super) use common::ArrayValue;

@@ -1,15 +1,15 @@
-//! Numbers and ids of protobuf's JSON form.
+//! Numbers and ids in protobuf's JSON mapping.
 
 use serde::de::{Deserialize, Deserializer, Error};
 
 use super::common::Digits;
 
-/// A 64-bit number, which JSON writes as text since its own numbers are less exact.
+/// A 64-bit integer, which JSON writes as a string because JSON numbers are less precise.
 pub(super) fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     digits(Digits::deserialize(deserializer)?)
 }
 
-/// The same, with a sign, where it may be left out.
+/// A signed 64-bit integer that can be omitted.
 pub(super) fn signed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
     match Option::<Digits<i64>>::deserialize(deserializer)? {
         None => Ok(None),
@@ -18,12 +18,12 @@ pub(super) fn signed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Optio
     }
 }
 
-/// Some of them.
+/// A list of 64-bit integers.
 pub(super) fn wholes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u64>, D::Error> {
     Vec::<Digits<u64>>::deserialize(deserializer)?.into_iter().map(digits).collect()
 }
 
-/// A number that may be `"NaN"` or `"Infinity"`.
+/// A number that can be `"NaN"` or `"Infinity"`.
 pub(super) fn double<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
     match Option::<Digits<f64>>::deserialize(deserializer)? {
         None => Ok(None),
@@ -32,13 +32,13 @@ pub(super) fn double<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Optio
     }
 }
 
-/// An id of a trace or span, which OTLP writes in hexadecimal digits.
+/// A trace id or span id, which OTLP writes in hexadecimal digits.
 pub(super) fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-    // one that is none is left out, so that its span is refused alone
+    // an invalid id becomes empty, so that only its span is rejected
     Ok(bytes(&String::deserialize(deserializer)?).unwrap_or_default())
 }
 
-/// A time, which JSON writes as text; none, if it is no number of nanoseconds, so that its span is refused alone.
+/// A time, which JSON writes as a string; 0 if it is invalid, so that only its span is rejected.
 pub(super) fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     Ok(match Digits::<serde_json::Number>::deserialize(deserializer)? {
         Digits::Number(number) => number.as_u64().unwrap_or_default(),
@@ -46,7 +46,7 @@ pub(super) fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D:
     })
 }
 
-/// The bytes that hexadecimal digits stand for.
+/// Decodes hexadecimal digits.
 pub(in crate::otlp) fn bytes(text: &str) -> Option<Vec<u8>> {
     if !text.len().is_multiple_of(2) || !text.is_ascii() {
         return None;
@@ -54,7 +54,7 @@ pub(in crate::otlp) fn bytes(text: &str) -> Option<Vec<u8>> {
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()
 }
 
-/// A number of an enumeration, which some write by its name.
+/// An enum value, as its number or its name.
 pub(super) fn kind<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i32, D::Error> {
     match Digits::<i32>::deserialize(deserializer)? {
         Digits::Number(number) => Ok(number),
@@ -62,7 +62,7 @@ pub(super) fn kind<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i32, D:
             .iter()
             .find(|(known, _)| *known == name)
             .map(|(_, number)| *number)
-            .ok_or_else(|| D::Error::custom(format!("there is no `{name}` in OTLP"))),
+            .ok_or_else(|| D::Error::custom(format!("unknown enum value `{name}`"))),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Traces.
+//! Messages of traces.
 
 use serde::Deserialize;
 
@@ -87,9 +87,9 @@ pub(in crate::otlp) struct Status {
     pub(in crate::otlp) code: i32,
 }
 
-/// What part a span has in a conversation between processes.
+/// The kind of a span: its role in a remote interaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::otlp) enum Kind {
+pub(in crate::otlp) enum SpanKind {
     Internal,
     Server,
     Client,
@@ -98,25 +98,25 @@ pub(in crate::otlp) enum Kind {
 }
 
 impl Span {
-    /// Its part.
-    pub(in crate::otlp) fn part(&self) -> Kind {
+    /// The kind; internal if unspecified.
+    pub(in crate::otlp) fn span_kind(&self) -> SpanKind {
         match self.kind {
-            2 => Kind::Server,
-            3 => Kind::Client,
-            4 => Kind::Producer,
-            5 => Kind::Consumer,
-            _ => Kind::Internal,
+            2 => SpanKind::Server,
+            3 => SpanKind::Client,
+            4 => SpanKind::Producer,
+            5 => SpanKind::Consumer,
+            _ => SpanKind::Internal,
         }
     }
 
-    /// Whether what it tells of failed.
+    /// Whether the status is an error.
     pub(in crate::otlp) fn failed(&self) -> bool {
         self.status.as_ref().is_some_and(|status| status.code == 2)
     }
 
-    /// Whether the span that led to it is another process's, where that is told.
+    /// Whether the parent is known to be a span of another process.
     pub(in crate::otlp) fn has_remote_parent(&self) -> bool {
-        // the two bits of the flags that say so: whether it is known, and whether it is
+        // SPAN_FLAGS_CONTEXT_HAS_IS_REMOTE_MASK and SPAN_FLAGS_CONTEXT_IS_REMOTE_MASK
         self.flags & 0x300 == 0x300
     }
 }

@@ -1,7 +1,7 @@
-//! The way of parts into the database, on both.
+//! The write path of chunks, on both databases.
 
-mod joined;
-mod kept;
+mod limits;
+mod merging;
 mod read;
 
 use std::collections::BTreeMap;
@@ -16,38 +16,40 @@ use super::batch;
 use super::settings::StorageSettings;
 use super::sink::RecordSink;
 use crate::fixture::Fixture;
-use crate::trace::{Call, Detail, Entry, Function, Part, Source, VersionInfo, Work, packed};
+use crate::trace::{
+    Detail, Function, OperationKind, ServerSpan, Source, Span, TraceChunk, VersionInfo, pack_chunk,
+};
 
-/// Numbers that look random, and are the same in every run of a seed.
-struct Dice(u64);
+/// A pseudorandom number generator, deterministic for each seed.
+struct Rng(u64);
 
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
+impl Rng {
+    fn below(&mut self, limit: usize) -> usize {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize % sides
+        (self.0 >> 33) as usize % limit
     }
 
-    fn shuffle<T>(&mut self, things: &mut [T]) {
-        for last in (1..things.len()).rev() {
-            things.swap(last, self.roll(last + 1));
+    fn shuffle<T>(&mut self, items: &mut [T]) {
+        for last in (1..items.len()).rev() {
+            items.swap(last, self.below(last + 1));
         }
     }
 }
 
-/// What an application does, all of it.
+/// A complete trace.
 #[derive(Clone)]
-struct Story {
+struct SampleTrace {
     trace_id: String,
-    entries: Vec<Entry>,
-    calls: Vec<Call>,
+    server_spans: Vec<ServerSpan>,
+    spans: Vec<Span>,
 }
 
 fn function(name: &str) -> Arc<Function> {
     Arc::new(Function { name: name.to_owned(), module: Some("shop".to_owned()), ..Function::default() })
 }
 
-fn entry(call_id: &str, endpoint: &str, version: Option<&str>) -> Entry {
-    Entry {
+fn server_span(call_id: &str, endpoint: &str, version: Option<&str>) -> ServerSpan {
+    ServerSpan {
         call_id: call_id.to_owned(),
         endpoint: endpoint.to_owned(),
         service: Some("shop".to_owned()),
@@ -60,12 +62,12 @@ fn entry(call_id: &str, endpoint: &str, version: Option<&str>) -> Entry {
     }
 }
 
-fn call(id: &str, parent: Option<&str>, name: &str, at: DateTime<Utc>, micros: u64) -> Call {
-    Call {
+fn span(id: &str, parent: Option<&str>, name: &str, at: DateTime<Utc>, micros: u64) -> Span {
+    Span {
         id: id.to_owned(),
         parent: parent.map(str::to_owned),
         function: function(name),
-        work: Work::Function,
+        kind: OperationKind::Function,
         start_ns: at.timestamp_nanos_opt().unwrap(),
         duration_ns: micros * 1000,
         cpu_ns: None,
@@ -75,65 +77,68 @@ fn call(id: &str, parent: Option<&str>, name: &str, at: DateTime<Utc>, micros: u
     }
 }
 
-/// A request with calls of every kind, at random; now and then with a second service in it.
-fn story(number: usize, at: DateTime<Utc>, dice: &mut Dice) -> Story {
-    let count = 2 + dice.roll(14);
-    let mut calls: Vec<Call> = Vec::new();
-    let mut entries = Vec::new();
+/// A request with random spans of every kind, sometimes with a second service.
+fn sample_trace(number: usize, at: DateTime<Utc>, rng: &mut Rng) -> SampleTrace {
+    let count = 2 + rng.below(14);
+    let mut spans: Vec<Span> = Vec::new();
+    let mut server_spans = Vec::new();
     for i in 0..count {
-        let parent = (i > 0).then(|| format!("{:016x}", dice.roll(i)));
-        let name = format!("f{}", dice.roll(6));
-        let begin = at + TimeDelta::microseconds((i * 700 + dice.roll(600)) as i64);
+        let parent = (i > 0).then(|| format!("{:016x}", rng.below(i)));
+        let name = format!("f{}", rng.below(6));
+        let begin = at + TimeDelta::microseconds((i * 700 + rng.below(600)) as i64);
         let mut one =
-            call(&format!("{i:016x}"), parent.as_deref(), &name, begin, 1 + dice.roll(9_000) as u64);
-        one.start_ns += dice.roll(1000) as i64;
-        one.memory_delta = (dice.roll(3) == 0).then(|| dice.roll(5000) as i64 - 1000);
-        one.exception = (dice.roll(9) == 0).then(|| "ValueError: no".to_owned());
-        match dice.roll(5) {
-            0 if i > 0 => one.work = Work::Database,
+            span(&format!("{i:016x}"), parent.as_deref(), &name, begin, 1 + rng.below(9_000) as u64);
+        one.start_ns += rng.below(1000) as i64;
+        one.memory_delta = (rng.below(3) == 0).then(|| rng.below(5000) as i64 - 1000);
+        one.exception = (rng.below(9) == 0).then(|| "ValueError: no".to_owned());
+        match rng.below(5) {
+            0 if i > 0 => one.kind = OperationKind::Database,
             1 if i > 0 => {
-                one.work = Work::Cache;
-                one.detail = Some(Arc::new(Detail { hit: Some(dice.roll(2) == 0), ..Detail::default() }));
+                one.kind = OperationKind::Cache;
+                one.detail = Some(Arc::new(Detail { hit: Some(rng.below(2) == 0), ..Detail::default() }));
             }
             _ => {}
         }
-        if i == 0 || dice.roll(12) == 0 {
-            one.work = Work::Request;
-            let version = ["", "1.0", "1.1"][dice.roll(3)];
-            let mut entry = entry(
+        if i == 0 || rng.below(12) == 0 {
+            one.kind = OperationKind::Request;
+            let version = ["", "1.0", "1.1"][rng.below(3)];
+            let mut server_span = server_span(
                 &one.id,
-                &format!("GET /e{}", dice.roll(3)),
+                &format!("GET /e{}", rng.below(3)),
                 Some(version).filter(|version| !version.is_empty()),
             );
-            entry.is_error = dice.roll(5) == 0;
-            entry.measured.memory_peak = (dice.roll(2) == 0).then(|| dice.roll(1 << 20) as i64);
-            entries.push(entry);
+            server_span.is_error = rng.below(5) == 0;
+            server_span.measured.memory_peak = (rng.below(2) == 0).then(|| rng.below(1 << 20) as i64);
+            server_spans.push(server_span);
         }
-        calls.push(one);
+        spans.push(one);
     }
-    Story { trace_id: format!("{number:032x}"), entries, calls }
+    SampleTrace { trace_id: format!("{number:032x}"), server_spans, spans }
 }
 
-impl Story {
-    fn part(&self, tenant: TenantId, project: ProjectId, numbers: &[usize]) -> Part {
-        let calls: Vec<Call> = numbers.iter().map(|number| self.calls[*number].clone()).collect();
-        let entries = self.entries.iter().filter(|entry| calls.iter().any(|call| call.id == entry.call_id));
-        Part {
+impl SampleTrace {
+    fn chunk(&self, tenant: TenantId, project: ProjectId, numbers: &[usize]) -> TraceChunk {
+        let spans: Vec<Span> = numbers.iter().map(|number| self.spans[*number].clone()).collect();
+        let server_spans = self
+            .server_spans
+            .iter()
+            .filter(|server_span| spans.iter().any(|span| span.id == server_span.call_id));
+        TraceChunk {
             tenant,
             project,
             trace_id: self.trace_id.clone(),
             source: Source::Otlp,
-            entries: entries.cloned().collect(),
-            calls,
+            server_spans: server_spans.cloned().collect(),
+            spans,
         }
     }
 
-    fn whole(&self, tenant: TenantId, project: ProjectId) -> Part {
-        self.part(tenant, project, &(0..self.calls.len()).collect::<Vec<_>>())
+    fn whole(&self, tenant: TenantId, project: ProjectId) -> TraceChunk {
+        self.chunk(tenant, project, &(0..self.spans.len()).collect::<Vec<_>>())
     }
 }
 
-/// The settings of a test.
+/// Storage settings with a change.
 fn settings(change: impl FnOnce(&mut StorageSettings)) -> Live<StorageSettings> {
     let mut settings = StorageSettings::default();
     change(&mut settings);
@@ -144,21 +149,21 @@ fn sink(clock: &Clock, node: u128, settings: Live<StorageSettings>) -> RecordSin
     RecordSink::new(clock.clone(), NodeId(Uuid::from_u128(node)), settings, Live::default())
 }
 
-/// Writes parts as the drainer does: in one transaction.
-async fn take(bed: &Fixture, sink: &RecordSink, parts: &[Part]) {
-    let parts: Vec<batch::Part> = parts
+/// Writes chunks as the drainer does: in one transaction.
+async fn write_chunks(bed: &Fixture, sink: &RecordSink, chunks: &[TraceChunk]) {
+    let chunks: Vec<batch::PackedChunk> = chunks
         .iter()
-        .map(|part| {
-            let (head, packed) = packed(part).unwrap();
-            batch::Part { head, packed }
+        .map(|chunk| {
+            let (header, packed) = pack_chunk(chunk).unwrap();
+            batch::PackedChunk { header, packed }
         })
         .collect();
     let tx = bed.database.db.system_write(&Scope::system(TenantId::NIL, "test")).await.unwrap();
-    sink.take(&tx, parts).await.unwrap();
+    sink.write_chunks(&tx, chunks).await.unwrap();
     tx.commit().await.unwrap();
 }
 
-/// A project's sums over all nodes, by what they are told apart by; those that come to nothing are left out.
+/// A project's sums over all nodes, by dimensions, without those that are zero.
 async fn sums(bed: &Fixture, project: ProjectId) -> BTreeMap<String, String> {
     use crate::stats::{Sketch, endpoints, functions};
     let tx = bed.database.db.read(&bed.scope()).await.unwrap();
@@ -203,7 +208,7 @@ async fn sums(bed: &Fixture, project: ProjectId) -> BTreeMap<String, String> {
     there.map(|(key, sum)| (key, format!("{sum:?}"))).collect()
 }
 
-/// A project's records without what differs from project to project.
+/// A project's records without the fields that differ between projects.
 async fn records(bed: &Fixture, project: ProjectId) -> BTreeMap<String, String> {
     use crate::performance_records::entity::{Entity, Model};
     let tx = bed.database.db.read(&bed.scope()).await.unwrap();
@@ -213,7 +218,7 @@ async fn records(bed: &Fixture, project: ProjectId) -> BTreeMap<String, String> 
         let key = format!("{} {}", row.trace_id, row.call_id);
         let plain = Model {
             id: Default::default(),
-            project_id: project_of_nobody(),
+            project_id: no_project(),
             updated_at: row.created_at,
             findings: None,
             ..row
@@ -223,11 +228,11 @@ async fn records(bed: &Fixture, project: ProjectId) -> BTreeMap<String, String> 
     own.collect()
 }
 
-fn project_of_nobody() -> ProjectId {
+fn no_project() -> ProjectId {
     ProjectId::NIL
 }
 
-/// A moment well within an hour, lately.
-fn lately(bed: &Fixture) -> DateTime<Utc> {
+/// A recent time well within an hour.
+fn recent_time(bed: &Fixture) -> DateTime<Utc> {
     crate::stats::Granularity::Hour.bucket(bed.clock.now()) - TimeDelta::minutes(90)
 }

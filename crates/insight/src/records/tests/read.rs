@@ -10,43 +10,44 @@ use crate::stats::routes::{EndpointStatsQuery, EndpointTrendQuery, FunctionStats
 use crate::stats::{Granularity, RangeQuery, VersionsQuery};
 
 on_both![
-    records_are_found_by_what_they_are,
-    records_are_found_by_a_function_page_by_page,
-    calls_come_in_their_order_page_by_page_both_ways,
-    a_record_goes_to_other_tools_with_all_its_time,
-    statistics_tell_endpoints_functions_and_versions_apart,
+    records_are_filtered,
+    records_are_listed_by_function_in_pages,
+    calls_are_listed_in_order_in_pages_both_ways,
+    exports_account_for_all_time_of_a_record,
+    statistics_are_grouped_by_endpoint_function_and_version,
 ];
 
-/// A request of 10 ms: 2 of its own, 5 of a query, 3 of a function that calls itself.
-fn request(number: usize, at: DateTime<Utc>) -> Story {
+/// A request of 10 ms: 2 of self time, 5 of a query, 3 of a function that calls itself.
+fn request(number: usize, at: DateTime<Utc>) -> SampleTrace {
     let ms = |ms: i64| at + TimeDelta::milliseconds(ms);
-    let mut query = call("q", Some("r"), "SELECT", ms(1), 5_000);
-    query.work = Work::Database;
-    let mut root = call("r", None, "view", ms(0), 10_000);
-    root.work = Work::Request;
-    let mut entry = entry("r", &format!("GET /{}", number % 2), Some(if number < 5 { "1.0" } else { "1.1" }));
-    entry.is_error = number == 3;
-    entry.request.method = Some(if number.is_multiple_of(2) { "GET" } else { "POST" }.to_owned());
-    entry.response.status_code = Some(if number == 3 { 500 } else { 200 });
-    Story {
+    let mut query = span("q", Some("r"), "SELECT", ms(1), 5_000);
+    query.kind = OperationKind::Database;
+    let mut root = span("r", None, "view", ms(0), 10_000);
+    root.kind = OperationKind::Request;
+    let mut server_span =
+        server_span("r", &format!("GET /{}", number % 2), Some(if number < 5 { "1.0" } else { "1.1" }));
+    server_span.is_error = number == 3;
+    server_span.request.method = Some(if number.is_multiple_of(2) { "GET" } else { "POST" }.to_owned());
+    server_span.response.status_code = Some(if number == 3 { 500 } else { 200 });
+    SampleTrace {
         trace_id: format!("t{number}"),
-        entries: vec![entry],
-        calls: vec![
+        server_spans: vec![server_span],
+        spans: vec![
             root,
             query,
-            call("w", Some("r"), "walk", ms(6), 3_000 + number as u64 * 1_000),
-            call("w2", Some("w"), "walk", ms(7), 1_000),
+            span("w", Some("r"), "walk", ms(6), 3_000 + number as u64 * 1_000),
+            span("w2", Some("w"), "walk", ms(7), 1_000),
         ],
     }
 }
 
-/// Ten requests, one a minute, newest last.
-async fn ten(bed: &Fixture, project: ProjectId) -> DateTime<Utc> {
-    let (tenant, at) = (bed.scope().tenant(), lately(bed));
+/// Ten requests, one per minute, newest last.
+async fn ten_requests(bed: &Fixture, project: ProjectId) -> DateTime<Utc> {
+    let (tenant, at) = (bed.scope().tenant(), recent_time(bed));
     let node = sink(&bed.clock, 1, Live::default());
     for number in 0..10 {
-        let told = request(number, at + TimeDelta::minutes(number as i64));
-        take(bed, &node, &[told.whole(tenant, project)]).await;
+        let sample = request(number, at + TimeDelta::minutes(number as i64));
+        write_chunks(bed, &node, &[sample.whole(tenant, project)]).await;
     }
     at
 }
@@ -56,10 +57,10 @@ async fn traces(bed: &Fixture, filter: PerformanceRecordFilter) -> Vec<String> {
     page.data.into_iter().map(|row| row.trace_id).collect()
 }
 
-async fn records_are_found_by_what_they_are(database: Database) {
+async fn records_are_filtered(database: Database) {
     let bed = Fixture::new(database).await;
     let (project, other) = (bed.project("shop").await, bed.project("other").await);
-    let at = ten(&bed, project).await;
+    let at = ten_requests(&bed, project).await;
     let filter = || PerformanceRecordFilter { project_id: Some(project), ..Default::default() };
     assert_eq!(traces(&bed, filter()).await.len(), 10);
     assert!(traces(&bed, PerformanceRecordFilter { project_id: Some(other), ..filter() }).await.is_empty());
@@ -96,17 +97,17 @@ async fn records_are_found_by_what_they_are(database: Database) {
     assert_eq!((error.status(), error.param()), (400, Some("min_duration")));
 }
 
-async fn records_are_found_by_a_function_page_by_page(database: Database) {
+async fn records_are_listed_by_function_in_pages(database: Database) {
     let bed = Fixture::new(database).await;
     let project = bed.project("shop").await;
-    let at = ten(&bed, project).await;
-    // told again with more: what was written later goes before
+    let at = ten_requests(&bed, project).await;
+    // sent again with more: later rows take precedence
     let node = sink(&bed.clock, 1, Live::default());
     let mut more = request(2, at + TimeDelta::minutes(2));
-    more.calls = vec![call("w3", Some("r"), "walk", at + TimeDelta::minutes(2), 9_000)];
-    more.entries.clear();
+    more.spans = vec![span("w3", Some("r"), "walk", at + TimeDelta::minutes(2), 9_000)];
+    more.server_spans.clear();
     bed.clock.advance(TimeDelta::seconds(1));
-    take(&bed, &node, &[more.whole(bed.scope().tenant(), project)]).await;
+    write_chunks(&bed, &node, &[more.whole(bed.scope().tenant(), project)]).await;
     let filter = |least: Option<f64>| PerformanceRecordFilter {
         project_id: Some(project),
         function: Some("shop.walk".to_owned()),
@@ -133,14 +134,14 @@ async fn records_are_found_by_a_function_page_by_page(database: Database) {
     assert_eq!(all.join(" "), "t9 t8 t7 t6 t5 t4 t3 t2 t1 t0");
 }
 
-async fn calls_come_in_their_order_page_by_page_both_ways(database: Database) {
+async fn calls_are_listed_in_order_in_pages_both_ways(database: Database) {
     let bed = Fixture::new(database).await;
     let project = bed.project("shop").await;
-    ten(&bed, project).await;
+    ten_requests(&bed, project).await;
     let filter = FunctionCallFilter { trace_id: Some("t0".to_owned()), ..Default::default() };
     let list = async |page: &PageQuery| {
         let page = bed.insight.list_function_calls(&bed.scope(), filter.clone(), page).await.unwrap();
-        let ids: Vec<Value> = page.data.iter().map(|call| json!(call)["call_id"].clone()).collect();
+        let ids: Vec<Value> = page.data.iter().map(|span| json!(span)["call_id"].clone()).collect();
         (json!(ids), page)
     };
     let (ids, whole) = list(&PageQuery::default()).await;
@@ -169,10 +170,10 @@ async fn calls_come_in_their_order_page_by_page_both_ways(database: Database) {
     assert_eq!(error.err().expect("neither trace nor record").status(), 400);
 }
 
-async fn a_record_goes_to_other_tools_with_all_its_time(database: Database) {
+async fn exports_account_for_all_time_of_a_record(database: Database) {
     let bed = Fixture::new(database).await;
     let project = bed.project("shop").await;
-    ten(&bed, project).await;
+    ten_requests(&bed, project).await;
     let rows = traces_ids(&bed).await;
     let id = rows[9];
     let export = async |format| bed.insight.export_record(&bed.scope(), id, format).await.unwrap();
@@ -203,10 +204,10 @@ async fn traces_ids(bed: &Fixture) -> Vec<PerformanceRecordId> {
     page.data.into_iter().map(|row| row.id).collect()
 }
 
-async fn statistics_tell_endpoints_functions_and_versions_apart(database: Database) {
+async fn statistics_are_grouped_by_endpoint_function_and_version(database: Database) {
     let bed = Fixture::new(database).await;
     let project = bed.project("shop").await;
-    let at = ten(&bed, project).await;
+    let at = ten_requests(&bed, project).await;
     let scope = bed.scope();
     let range = |granularity| RangeQuery {
         project_id: project,
@@ -234,7 +235,7 @@ async fn statistics_tell_endpoints_functions_and_versions_apart(database: Databa
     let choice = FunctionStatsQuery { limit: Some(1), ..Default::default() };
     let sums = json!(bed.insight.top_functions(&scope, &range(None), &choice).await.unwrap());
     assert_eq!(sums["granularity"], "minute");
-    // 2 to 11 ms of its own, and 1 ms of itself again in each
+    // self time of 2 to 11 ms, and 1 ms of the recursive call in each
     let walk = &sums["data"][0];
     assert_eq!(
         (&walk["function"], &walk["calls"], &walk["self_time"]),

@@ -7,22 +7,26 @@ use crate::records::DeleteOld;
 use crate::stats::{endpoints, functions};
 
 on_both![
-    a_trace_has_so_many_calls_and_says_that_it_is_cut,
-    names_beyond_the_limit_are_summed_as_one_and_stay_so,
-    what_is_of_no_project_or_no_time_is_left_out_and_the_rest_kept,
-    what_is_old_is_deleted_and_sums_are_kept_longer,
+    calls_above_the_limit_are_dropped_and_marked,
+    names_above_the_limit_are_summed_as_one_consistently,
+    chunks_of_unknown_projects_or_times_are_dropped,
+    old_rows_are_deleted_and_sums_are_retained_longer,
 ];
 
-async fn a_trace_has_so_many_calls_and_says_that_it_is_cut(database: Database) {
+async fn calls_above_the_limit_are_dropped_and_marked(database: Database) {
     let bed = Fixture::new(database).await;
     let project = bed.project("shop").await;
-    let (tenant, at) = (bed.scope().tenant(), lately(&bed));
+    let (tenant, at) = (bed.scope().tenant(), recent_time(&bed));
     let node = sink(&bed.clock, 1, settings(|settings| settings.max_calls_per_trace = 100));
-    let mut calls: Vec<Call> = (1..150).map(|i| call(&format!("c{i}"), Some("root"), "f", at, 10)).collect();
-    // the one that serves the request comes last, and is kept all the same
-    calls.push(call("root", None, "main", at, 90_000));
-    let told = Story { trace_id: "big".to_owned(), entries: vec![entry("root", "GET /", None)], calls };
-    take(&bed, &node, &[told.whole(tenant, project)]).await;
+    let mut spans: Vec<Span> = (1..150).map(|i| span(&format!("c{i}"), Some("root"), "f", at, 10)).collect();
+    // the server span comes last, and is stored all the same
+    spans.push(span("root", None, "main", at, 90_000));
+    let sample = SampleTrace {
+        trace_id: "big".to_owned(),
+        server_spans: vec![server_span("root", "GET /", None)],
+        spans,
+    };
+    write_chunks(&bed, &node, &[sample.whole(tenant, project)]).await;
     let record = async || {
         let tx = bed.database.db.read(&bed.scope()).await.unwrap();
         let rows = tx.find::<Records>().all().await.unwrap();
@@ -31,40 +35,40 @@ async fn a_trace_has_so_many_calls_and_says_that_it_is_cut(database: Database) {
     };
     assert_eq!(record().await, (100, true));
     let before = sums(&bed, project).await;
-    take(&bed, &node, &[told.part(tenant, project, &[148])]).await;
+    write_chunks(&bed, &node, &[sample.chunk(tenant, project, &[148])]).await;
     assert_eq!((record().await, sums(&bed, project).await), ((100, true), before));
 
-    let small = Story {
+    let small = SampleTrace {
         trace_id: "small".to_owned(),
-        entries: vec![],
-        calls: told.calls[..60].iter().map(|call| Call { parent: None, ..call.clone() }).collect(),
+        server_spans: vec![],
+        spans: sample.spans[..60].iter().map(|span| Span { parent: None, ..span.clone() }).collect(),
     };
-    take(&bed, &node, &[small.whole(tenant, project)]).await;
-    let more = Story { trace_id: "small".to_owned(), ..told.clone() };
-    take(&bed, &node, &[more.part(tenant, project, &(60..150).collect::<Vec<_>>())]).await;
+    write_chunks(&bed, &node, &[small.whole(tenant, project)]).await;
+    let more = SampleTrace { trace_id: "small".to_owned(), ..sample.clone() };
+    write_chunks(&bed, &node, &[more.chunk(tenant, project, &(60..150).collect::<Vec<_>>())]).await;
     let tx = bed.database.db.read(&bed.scope()).await.unwrap();
     let rows = tx.find::<Records>().all().await.unwrap();
-    let small = rows.iter().find(|row| row.trace_id == "small").expect("what serves the request has room");
+    let small = rows.iter().find(|row| row.trace_id == "small").expect("the server span takes precedence");
     assert!(small.is_cut);
 }
 
-async fn names_beyond_the_limit_are_summed_as_one_and_stay_so(database: Database) {
+async fn names_above_the_limit_are_summed_as_one_consistently(database: Database) {
     let bed = Fixture::new(database).await;
     let project = bed.project("shop").await;
-    let (tenant, at) = (bed.scope().tenant(), lately(&bed));
+    let (tenant, at) = (bed.scope().tenant(), recent_time(&bed));
     let limits = || {
         settings(|settings| {
             (settings.max_endpoints, settings.max_functions, settings.max_versions) = (2, 3, 1);
         })
     };
-    let story = |number: usize| Story {
+    let sample_trace = |number: usize| SampleTrace {
         trace_id: format!("t{number}"),
-        entries: vec![entry("0", &format!("GET /{number}"), Some(&format!("v{number}")))],
-        calls: vec![call("0", None, &format!("f{number}"), at, 1_000), call("1", Some("0"), "late", at, 500)],
+        server_spans: vec![server_span("0", &format!("GET /{number}"), Some(&format!("v{number}")))],
+        spans: vec![span("0", None, &format!("f{number}"), at, 1_000), span("1", Some("0"), "late", at, 500)],
     };
     let node = sink(&bed.clock, 1, limits());
     for number in 0..4 {
-        take(&bed, &node, &[story(number).part(tenant, project, &[0])]).await;
+        write_chunks(&bed, &node, &[sample_trace(number).chunk(tenant, project, &[0])]).await;
     }
     let endpoints = async || {
         let tx = bed.database.db.read(&bed.scope()).await.unwrap();
@@ -79,14 +83,14 @@ async fn names_beyond_the_limit_are_summed_as_one_and_stay_so(database: Database
         rows.sort();
         rows
     };
-    let told = endpoints().await;
-    assert_eq!(told, ["(other) (other) 2", "GET /0 v0 1", "GET /1 (other) 1"]);
-    // a server that has just started takes what comes late from where it was put
+    let sample = endpoints().await;
+    assert_eq!(sample, ["(other) (other) 2", "GET /0 v0 1", "GET /1 (other) 1"]);
+    // a restarted server subtracts late chunks from the sums they were added to
     let node = sink(&bed.clock, 1, limits());
     for number in (0..4).rev() {
-        take(&bed, &node, &[story(number).part(tenant, project, &[1])]).await;
+        write_chunks(&bed, &node, &[sample_trace(number).chunk(tenant, project, &[1])]).await;
     }
-    assert_eq!(endpoints().await, told);
+    assert_eq!(endpoints().await, sample);
     let tx = bed.database.db.read(&bed.scope()).await.unwrap();
     let rows =
         tx.find::<functions::Entity>().filter(functions::Column::Granularity.eq("hour")).all().await.unwrap();
@@ -98,7 +102,7 @@ async fn names_beyond_the_limit_are_summed_as_one_and_stay_so(database: Database
     );
 }
 
-async fn what_is_of_no_project_or_no_time_is_left_out_and_the_rest_kept(database: Database) {
+async fn chunks_of_unknown_projects_or_times_are_dropped(database: Database) {
     use loam_journal::{Frame, Position};
     use loam_platform::drain::Sink;
 
@@ -107,42 +111,42 @@ async fn what_is_of_no_project_or_no_time_is_left_out_and_the_rest_kept(database
     let (tenant, now) = (bed.scope().tenant(), bed.clock.now());
     let node = sink(&bed.clock, 1, Live::default());
     let at = |trace: &str, project, at| {
-        Story {
+        SampleTrace {
             trace_id: trace.to_owned(),
-            entries: vec![entry("0", "GET /", None)],
-            calls: vec![call("0", None, "f", at, 10)],
+            server_spans: vec![server_span("0", "GET /", None)],
+            spans: vec![span("0", None, "f", at, 10)],
         }
         .whole(tenant, project)
     };
-    let parts = [
-        at("kept", project, now),
+    let chunks = [
+        at("stored", project, now),
         at("nobody's", ProjectId(Uuid::from_u128(9)), now),
         at("old", project, now - TimeDelta::days(36)),
         at("to come", project, now + TimeDelta::days(3)),
-        Part { calls: vec![], ..at("empty", project, now) },
+        TraceChunk { spans: vec![], ..at("empty", project, now) },
     ];
-    let frame = |(part, position): (&Part, u64)| Frame {
+    let frame = |(chunk, position): (&TraceChunk, u64)| Frame {
         position: Position(position),
         kind: crate::trace::RECORDS,
         key: [0; 16],
-        payload: crate::trace::write(part).unwrap(),
+        payload: crate::trace::encode_frame(chunk).unwrap(),
     };
-    let frames: Vec<Frame> = parts.iter().zip(1..).map(frame).collect();
+    let frames: Vec<Frame> = chunks.iter().zip(1..).map(frame).collect();
     let tx = bed.database.db.system_write(&Scope::system(TenantId::NIL, "test")).await.unwrap();
     node.write(&tx, &frames).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(node.tenant(&frames[0]), tenant);
-    let kept = records(&bed, project).await;
-    assert_eq!(kept.keys().collect::<Vec<_>>(), ["kept 0"]);
+    let stored = records(&bed, project).await;
+    assert_eq!(stored.keys().collect::<Vec<_>>(), ["stored 0"]);
 }
 
-async fn what_is_old_is_deleted_and_sums_are_kept_longer(database: Database) {
+async fn old_rows_are_deleted_and_sums_are_retained_longer(database: Database) {
     let bed = Fixture::new(database).await;
     let project = bed.project("shop").await;
-    let (tenant, at) = (bed.scope().tenant(), lately(&bed));
+    let (tenant, at) = (bed.scope().tenant(), recent_time(&bed));
     let node = sink(&bed.clock, 1, Live::default());
-    let told = story(1, at, &mut Dice(2));
-    take(&bed, &node, &[told.whole(tenant, project)]).await;
+    let sample = sample_trace(1, at, &mut Rng(2));
+    write_chunks(&bed, &node, &[sample.whole(tenant, project)]).await;
     let (delete, scope) = (DeleteOld(bed.insight.clone()), Scope::system(TenantId::NIL, "test"));
     let counts = async || {
         use crate::stats::names;

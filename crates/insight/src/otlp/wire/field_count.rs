@@ -1,20 +1,20 @@
-//! How much a message would take in memory, before it is read: two bytes of protobuf may become hundreds.
+//! Estimates the memory of a message before it is decoded: two bytes of protobuf can become hundreds.
 
 use prost::encoding::{WireType, decode_key, decode_varint};
 
-/// The fields that hold messages, from the outermost inwards.
+/// Field numbers of nested messages, from the outermost inwards.
 type Path = &'static [&'static [u32]];
 
-/// Resources, scopes, spans; what is in a span is counted.
+/// Resources, scopes, spans; the fields of a span are counted.
 pub(in crate::otlp) const TRACES: Path = &[&[1], &[2], &[2]];
-/// Resources, scopes, metrics, their data; what is in that is counted.
+/// Resources, scopes, metrics, their data; the fields of the data are counted.
 pub(in crate::otlp) const METRICS: Path = &[&[1], &[2], &[2], &[5, 7, 9, 10, 11]];
 
-/// How many messages and texts there are down to those that the path ends in; stops counting beyond `most`, and where it
-/// is no protobuf, as that is found when it is read.
-pub(in crate::otlp) fn weight(mut bytes: &[u8], path: Path, most: usize) -> usize {
-    let mut found = 0;
-    while !bytes.is_empty() && found <= most {
+/// The number of length-delimited fields along the path. Stops counting beyond `max`, and at invalid protobuf, which is
+/// reported when it is decoded.
+pub(in crate::otlp) fn count_fields(mut bytes: &[u8], path: Path, max: usize) -> usize {
+    let mut count = 0;
+    while !bytes.is_empty() && count <= max {
         let Ok((number, wire)) = decode_key(&mut bytes) else { break };
         let length = match wire {
             WireType::Varint => {
@@ -31,16 +31,16 @@ pub(in crate::otlp) fn weight(mut bytes: &[u8], path: Path, most: usize) -> usiz
             },
             WireType::StartGroup | WireType::EndGroup => break,
         };
-        let Some((inside, rest)) = bytes.split_at_checked(length) else { break };
+        let Some((content, rest)) = bytes.split_at_checked(length) else { break };
         bytes = rest;
         if wire == WireType::LengthDelimited {
-            found += 1;
+            count += 1;
             if let Some((fields, path)) = path.split_first()
                 && fields.contains(&number)
             {
-                found += weight(inside, path, most - found.min(most));
+                count += count_fields(content, path, max - count.min(max));
             }
         }
     }
-    found
+    count
 }

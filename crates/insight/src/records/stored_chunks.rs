@@ -1,4 +1,4 @@
-//! What the database has of traces.
+//! Finds the stored chunks of traces.
 
 use std::collections::HashMap;
 
@@ -8,16 +8,16 @@ use loam_kernel::{CallTreeId, ProjectId, Result, TenantId, first_id_at};
 use sea_orm::FromQueryResult;
 use uuid::Uuid;
 
-use super::join::APART;
-use super::names::Owner;
+use super::merge::MAX_GAP;
+use super::name_limit::ProjectKey;
 use crate::call_trees::entity::{Column, Entity};
 
-/// A trace of a project.
-pub(super) type TraceKey = (Owner, String);
+/// A project and a trace id.
+pub(super) type TraceKey = (ProjectKey, String);
 
-/// A part that is there, without its calls.
+/// A stored chunk without its spans.
 #[derive(Clone, Debug, FromQueryResult)]
-pub(super) struct StoredPart {
+pub(super) struct StoredChunk {
     pub(super) tenant_id: TenantId,
     pub(super) id: CallTreeId,
     pub(super) project_id: ProjectId,
@@ -37,33 +37,33 @@ pub(super) const COLUMNS: [Column; 7] = [
     Column::CreatedAt,
 ];
 
-/// The parts that are there of some traces and begin near a time, or near such as do, and so on.
+/// The stored chunks of traces that start near a time, or near others that do, transitively.
 pub(super) async fn find(
     tx: &Tx<System>,
     traces: &[TraceKey],
     (mut from, mut to): (DateTime<Utc>, DateTime<Utc>),
-) -> Result<HashMap<TraceKey, Vec<StoredPart>>> {
-    let wanted: HashMap<&TraceKey, ()> = traces.iter().map(|trace| (trace, ())).collect();
+) -> Result<HashMap<TraceKey, Vec<StoredChunk>>> {
+    let requested: HashMap<&TraceKey, ()> = traces.iter().map(|trace| (trace, ())).collect();
     let mut texts: Vec<(TenantId, &str)> =
         traces.iter().map(|((tenant, _), trace_id)| (*tenant, trace_id.as_str())).collect();
     texts.sort_unstable();
     texts.dedup();
     loop {
-        let ids: std::ops::Range<Uuid> = first_id_at(from - APART)..first_id_at(to + APART);
-        let mut found: HashMap<TraceKey, Vec<StoredPart>> = HashMap::new();
+        let ids: std::ops::Range<Uuid> = first_id_at(from - MAX_GAP)..first_id_at(to + MAX_GAP);
+        let mut found: HashMap<TraceKey, Vec<StoredChunk>> = HashMap::new();
         let (mut first, mut last) = (from, to);
-        for part in tx.find_many::<Entity, StoredPart>(&COLUMNS, Column::TraceId, &texts, ids).await? {
-            let key = ((part.tenant_id, part.project_id), part.trace_id.clone());
-            if wanted.contains_key(&key) {
-                (first, last) = (first.min(part.started_at), last.max(part.started_at));
-                found.entry(key).or_default().push(part);
+        for chunk in tx.find_many::<Entity, StoredChunk>(&COLUMNS, Column::TraceId, &texts, ids).await? {
+            let key = ((chunk.tenant_id, chunk.project_id), chunk.trace_id.clone());
+            if requested.contains_key(&key) {
+                (first, last) = (first.min(chunk.started_at), last.max(chunk.started_at));
+                found.entry(key).or_default().push(chunk);
             }
         }
         if (first, last) == (from, to) {
-            found.values_mut().for_each(|parts| parts.sort_by_key(|part| (part.started_at, part.id)));
+            found.values_mut().for_each(|chunks| chunks.sort_by_key(|chunk| (chunk.started_at, chunk.id)));
             return Ok(found);
         }
-        // there may be more on the far side of what was found
+        // there may be more beyond what was found
         (from, to) = (first, last);
     }
 }

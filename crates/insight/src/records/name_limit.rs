@@ -1,7 +1,8 @@
-//! The names that sums tell apart: so many of a project, so that made-up names can't fill the sums.
+//! Limits the number of distinct names (endpoints, functions, versions) in the statistics of a project, so that
+//! generated names can't exhaust the storage.
 //!
-//! A name that was let in stays so for as long as traces with it may change, and so does one that was not: what is taken
-//! out of the sums again is taken from where it was put. So the names are rows, written with the sums.
+//! Whether a name is admitted must not change while traces with it can change, since a trace is subtracted from the
+//! same sums that it was added to. So the names are stored as rows, written with the sums.
 
 use std::collections::HashMap;
 
@@ -15,28 +16,28 @@ use super::settings::StorageSettings;
 use crate::stats::names::{self, Entity, Model};
 use crate::trace;
 
-/// What is summed under where there is no room for another name.
+/// The name that others are summed under when the limit is reached.
 pub(crate) const OTHER: &str = "(other)";
 
-/// Projects whose names are held in memory.
+/// Maximum number of projects whose names are cached.
 const MAX_PROJECTS: usize = 2_000;
-/// After so long a project that has no room is looked at again: another node, or retention, may have changed it.
-const AGAIN: TimeDelta = TimeDelta::minutes(1);
+/// A project at its limit is reloaded after this time: another node, or retention, may have changed its names.
+const REFRESH_INTERVAL: TimeDelta = TimeDelta::minutes(1);
 
-/// A project of a tenant.
-pub(super) type Owner = (TenantId, ProjectId);
+/// A tenant and its project.
+pub(super) type ProjectKey = (TenantId, ProjectId);
 
-/// What a name is of.
+/// The kind of a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum NameKind {
     Endpoint,
     Function,
     Version,
 }
 
-const KINDS: [Kind; 3] = [Kind::Endpoint, Kind::Function, Kind::Version];
+const KINDS: [NameKind; 3] = [NameKind::Endpoint, NameKind::Function, NameKind::Version];
 
-impl Kind {
+impl NameKind {
     fn name(self) -> &'static str {
         match self {
             Self::Endpoint => "endpoint",
@@ -55,81 +56,83 @@ impl Kind {
 }
 
 #[derive(Default)]
-pub(super) struct Names {
-    projects: HashMap<Owner, Known>,
-    /// Those that this batch has met for the first time, or for the first time today.
-    met: Vec<(Owner, Kind, String)>,
-    /// Those of the batch before, which may have come to nothing.
-    unsure: Vec<(Owner, Kind, String)>,
+pub(super) struct NameLimiter {
+    projects: HashMap<ProjectKey, KnownNames>,
+    /// Names that this batch contains for the first time, or for the first time today.
+    seen: Vec<(ProjectKey, NameKind, String)>,
+    /// Names of the previous batch, whose transaction may have failed.
+    unconfirmed: Vec<(ProjectKey, NameKind, String)>,
     today: i32,
 }
 
-struct Known {
+struct KnownNames {
     read_at: DateTime<Utc>,
-    /// Of each kind the names, each with the day on which it is known to have been met.
+    /// For each kind, the names with the day they were last seen.
     days: [HashMap<String, i32>; 3],
 }
 
-impl Names {
-    /// Reads what is known of the projects of a batch.
+impl NameLimiter {
+    /// Loads the names of the projects of a batch.
     pub(super) async fn prepare(
         &mut self,
         tx: &Tx<System>,
-        owners: &[Owner],
+        project_keys: &[ProjectKey],
         settings: &StorageSettings,
         now: DateTime<Utc>,
     ) -> Result<()> {
         self.today = now.num_days_from_ce();
-        self.met.clear();
+        self.seen.clear();
         self.verify(tx).await?;
         if self.projects.len() > MAX_PROJECTS {
             self.projects.clear();
         }
-        for owner in owners {
-            let is_current = self.projects.get(owner).is_some_and(|known| {
-                let is_full = |kind: &Kind| known.days[*kind as usize].len() >= kind.limit(settings);
-                now - known.read_at < AGAIN || !KINDS.iter().any(is_full)
+        for project_key in project_keys {
+            let is_current = self.projects.get(project_key).is_some_and(|known| {
+                let is_full = |kind: &NameKind| known.days[*kind as usize].len() >= kind.limit(settings);
+                now - known.read_at < REFRESH_INTERVAL || !KINDS.iter().any(is_full)
             });
             if !is_current {
-                self.projects.insert(*owner, read(tx, *owner, now).await?);
+                self.projects.insert(*project_key, read(tx, *project_key, now).await?);
             }
         }
         Ok(())
     }
 
-    /// What the batch before wrote is there, or its transaction came to nothing.
+    /// Checks whether the transaction of the previous batch was committed.
     async fn verify(&mut self, tx: &Tx<System>) -> Result<()> {
-        let unsure = std::mem::take(&mut self.unsure);
-        let keys: Vec<(TenantId, Uuid)> =
-            unsure.iter().map(|(owner, kind, name)| (owner.0, id(*owner, *kind, name))).collect();
-        let there: HashMap<Uuid, DateTime<Utc>> =
+        let unconfirmed = std::mem::take(&mut self.unconfirmed);
+        let keys: Vec<(TenantId, Uuid)> = unconfirmed
+            .iter()
+            .map(|(project_key, kind, name)| (project_key.0, id(*project_key, *kind, name)))
+            .collect();
+        let stored: HashMap<Uuid, DateTime<Utc>> =
             tx.get_many::<Entity>(&keys).await?.into_iter().map(|row| (row.id.0, row.updated_at)).collect();
-        for ((owner, kind, name), (_, id)) in unsure.into_iter().zip(keys) {
-            let Some(known) = self.projects.get_mut(&owner) else { continue };
-            match there.get(&id) {
-                Some(met) => _ = known.days[kind as usize].insert(name, met.num_days_from_ce()),
+        for ((project_key, kind, name), (_, id)) in unconfirmed.into_iter().zip(keys) {
+            let Some(known) = self.projects.get_mut(&project_key) else { continue };
+            match stored.get(&id) {
+                Some(seen) => _ = known.days[kind as usize].insert(name, seen.num_days_from_ce()),
                 None => _ = known.days[kind as usize].remove(&name),
             }
         }
         Ok(())
     }
 
-    /// The name that a name is summed under.
+    /// The name to sum under: the name itself, or [`OTHER`].
     pub(super) fn admit<'a>(
         &mut self,
-        owner: Owner,
-        kind: Kind,
+        project_key: ProjectKey,
+        kind: NameKind,
         name: &'a str,
         settings: &StorageSettings,
     ) -> &'a str {
         let today = self.today;
-        let Some(known) = self.projects.get_mut(&owner) else { return OTHER };
+        let Some(known) = self.projects.get_mut(&project_key) else { return OTHER };
         let names = &mut known.days[kind as usize];
         let has_room = names.len() < kind.limit(settings);
         match names.get_mut(name) {
             Some(day) if *day == today => return name,
             Some(day) => *day = today,
-            // what was not told is no name
+            // a missing value needs no name
             None if name.is_empty() => return name,
             None if has_room => _ = names.insert(name.to_owned(), today),
             None => {
@@ -137,23 +140,23 @@ impl Names {
                 return OTHER;
             }
         }
-        self.met.push((owner, kind, name.to_owned()));
+        self.seen.push((project_key, kind, name.to_owned()));
         name
     }
 
-    /// Writes what was met.
+    /// Writes the names that were seen.
     pub(super) async fn write(&mut self, tx: &Tx<System>, now: DateTime<Utc>) -> Result<()> {
-        let met = std::mem::take(&mut self.met);
-        let text = |read: fn(&(Owner, Kind, String)) -> &str| {
-            Column::Text(met.iter().map(|met| Some(read(met).to_owned())).collect())
+        let seen = std::mem::take(&mut self.seen);
+        let text = |read: fn(&(ProjectKey, NameKind, String)) -> &str| {
+            Column::Text(seen.iter().map(|seen| Some(read(seen).to_owned())).collect())
         };
-        let uuid = |read: fn(&(Owner, Kind, String)) -> Uuid| {
-            Column::Uuid(met.iter().map(|met| Some(read(met))).collect())
+        let uuid = |read: fn(&(ProjectKey, NameKind, String)) -> Uuid| {
+            Column::Uuid(seen.iter().map(|seen| Some(read(seen))).collect())
         };
-        let time = || Column::Time(vec![Some(now); met.len()]);
+        let time = || Column::Time(vec![Some(now); seen.len()]);
         let columns = vec![
             ("tenant_id", uuid(|((tenant, _), _, _)| tenant.0)),
-            ("id", uuid(|(owner, kind, name)| id(*owner, *kind, name))),
+            ("id", uuid(|(project_key, kind, name)| id(*project_key, *kind, name))),
             ("project_id", uuid(|((_, project), _, _)| project.0)),
             ("kind", text(|(_, kind, _)| kind.name())),
             ("name", text(|(_, _, name)| name)),
@@ -162,19 +165,19 @@ impl Names {
         ];
         let on_conflict = OnConflict::Fold(&[("created_at", Fold::Keep)]);
         tx.bulk(Bulk { table: "stat_names", columns, on_conflict }).await?;
-        self.unsure = met;
+        self.unconfirmed = seen;
         Ok(())
     }
 }
 
-async fn read(tx: &Tx<System>, (tenant, project): Owner, now: DateTime<Utc>) -> Result<Known> {
+async fn read(tx: &Tx<System>, (tenant, project): ProjectKey, now: DateTime<Utc>) -> Result<KnownNames> {
     let rows: Vec<Model> = tx
         .find_any::<Entity>()
         .filter(names::Column::TenantId.eq(tenant))
         .filter(names::Column::ProjectId.eq(project))
         .all()
         .await?;
-    let mut known = Known { read_at: now, days: Default::default() };
+    let mut known = KnownNames { read_at: now, days: Default::default() };
     for row in rows {
         if let Some(kind) = KINDS.iter().find(|kind| kind.name() == row.kind) {
             known.days[*kind as usize].insert(row.name, row.updated_at.num_days_from_ce());
@@ -183,7 +186,7 @@ async fn read(tx: &Tx<System>, (tenant, project): Owner, now: DateTime<Utc>) -> 
     Ok(known)
 }
 
-fn id((_, project): Owner, kind: Kind, name: &str) -> Uuid {
+fn id((_, project): ProjectKey, kind: NameKind, name: &str) -> Uuid {
     let parts = [project.0.as_bytes().as_slice(), kind.name().as_bytes(), name.as_bytes()];
     StatNameId(trace::id(DateTime::UNIX_EPOCH, &parts)).0
 }

@@ -1,4 +1,4 @@
-//! Keeping what was refused: the newest of each project, without secrets.
+//! Stores rejected telemetry: the newest of each project, with secrets redacted.
 
 use loam_kernel::{Error, RejectedRecordId, Result, Scope, TenantId};
 use loam_platform::pack::{pack, unpack};
@@ -6,36 +6,36 @@ use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect, Set};
 use serde_json::Value;
 
 use super::entity::{ActiveModel, Column, Entity, RejectedState};
-use crate::ingest::{Fault, Sender};
+use crate::ingest::{IngestSource, RecordError};
 use crate::redact;
 use crate::service::Insight;
 use crate::trace::Source;
 
-/// Bytes of a refused record beyond which it is not kept, only why it was refused.
+/// Maximum size of a stored payload, in bytes; of larger records only the error is stored.
 const MAX_PAYLOAD: usize = 1 << 20;
-/// Refused records of one batch that are kept: a batch is mostly wrong in one way.
-const MAX_OF_BATCH: usize = 100;
+/// Maximum number of stored records per batch: the records of a batch mostly have the same error.
+const MAX_PER_BATCH: usize = 100;
 
-/// Something that was refused.
-pub(crate) struct NewRejected {
+/// A rejected record or span.
+pub(crate) struct NewRejectedRecord {
     pub(crate) source: Source,
-    pub(crate) fault: Fault,
-    /// What was sent, if it could be read at all.
+    pub(crate) error: RecordError,
+    /// The content, if it could be parsed.
     pub(crate) document: Option<Value>,
 }
 
 impl Insight {
-    /// Keeps what was refused, as far as there is room for it; under which ids, in the same order. That it can't be kept
-    /// is no reason to refuse the rest.
-    pub(crate) async fn keep_rejected(
+    /// Stores rejected records within the limits. Returns their ids in the same order. A failure is only logged, since
+    /// it is no reason to reject the rest.
+    pub(crate) async fn store_rejected(
         &self,
-        sender: &Sender,
-        new: Vec<NewRejected>,
+        ingest_source: &IngestSource,
+        new: Vec<NewRejectedRecord>,
     ) -> Vec<Option<RejectedRecordId>> {
-        match self.insert_rejected(sender, new).await {
+        match self.insert_rejected(ingest_source, new).await {
             Ok(ids) => ids,
             Err(e) => {
-                tracing::warn!(tenant.id = %sender.tenant, error = %e, "cannot keep records that were refused");
+                tracing::warn!(tenant.id = %ingest_source.tenant, error = %e, "cannot store rejected records");
                 Vec::new()
             }
         }
@@ -43,17 +43,17 @@ impl Insight {
 
     async fn insert_rejected(
         &self,
-        sender: &Sender,
-        new: Vec<NewRejected>,
+        ingest_source: &IngestSource,
+        new: Vec<NewRejectedRecord>,
     ) -> Result<Vec<Option<RejectedRecordId>>> {
-        let room = self.0.ingest.of(sender.tenant).max_rejected;
-        if room == 0 {
+        let max_rejected = self.0.ingest.of(ingest_source.tenant).max_rejected;
+        if max_rejected == 0 {
             return Ok(Vec::new());
         }
-        let project = sender.project.id;
-        let tx = self.0.db.write(&Scope::system(sender.tenant, "telemetry")).await?;
+        let project = ingest_source.project.id;
+        let tx = self.0.db.write(&Scope::system(ingest_source.tenant, "telemetry")).await?;
         let mut ids = Vec::with_capacity(new.len());
-        for new in new.into_iter().take(MAX_OF_BATCH) {
+        for new in new.into_iter().take(MAX_PER_BATCH) {
             let id: RejectedRecordId = self.0.clock.id();
             let now = self.0.clock.now();
             let payload = match new.document {
@@ -65,9 +65,9 @@ impl Insight {
                 id: Set(id),
                 project_id: Set(project),
                 source: Set(new.source.name().to_owned()),
-                code: Set(new.fault.code.to_owned()),
-                message: Set(clean(&new.fault.message)),
-                param: Set(new.fault.param.as_deref().map(clean)),
+                code: Set(new.error.code.to_owned()),
+                message: Set(sanitise(&new.error.message)),
+                param: Set(new.error.param.as_deref().map(sanitise)),
                 payload: Set(payload),
                 state: Set(RejectedState::Rejected),
                 created_at: Set(now),
@@ -77,7 +77,7 @@ impl Insight {
             ids.push(Some(id));
         }
         let of_project = tx.find::<Entity>().filter(Column::ProjectId.eq(project));
-        let beyond = of_project.order_by_desc(Column::Id).offset(room).limit(1).one().await?;
+        let beyond = of_project.order_by_desc(Column::Id).offset(max_rejected).limit(1).one().await?;
         if let Some(beyond) = beyond {
             let old = tx.delete::<Entity>().filter(Column::ProjectId.eq(project));
             old.filter(Column::Id.lte(beyond.id)).exec().await?;
@@ -87,20 +87,20 @@ impl Insight {
     }
 }
 
-/// A refused record as it is kept; nothing when it is too large.
+/// The stored form of a rejected record; empty if it is too large.
 pub(super) fn packed(mut document: Value) -> Result<Vec<u8>> {
     redact::document(&mut document);
     let bytes = serde_json::to_vec(&document).map_err(Error::internal)?;
     Ok(if bytes.len() > MAX_PAYLOAD { Vec::new() } else { pack(&[bytes], false, MAX_PAYLOAD) })
 }
 
-/// A refused record as it was kept.
+/// Reads the stored form of a rejected record.
 pub(super) fn document(payload: &[u8]) -> Option<Value> {
     serde_json::from_slice(&unpack(payload)?.body).ok()
 }
 
-/// A text that may have come from outside, such as the name of a field.
-pub(super) fn clean(text: &str) -> String {
+/// Sanitises text that can contain untrusted input, such as field names.
+pub(super) fn sanitise(text: &str) -> String {
     let text = &text[..text.floor_char_boundary(1_000)];
     text.replace('\0', "")
 }

@@ -1,4 +1,4 @@
-//! Forgetting what was refused long ago.
+//! Retention of rejected records.
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -10,15 +10,15 @@ use serde_json::Value;
 use super::entity::{Column, Entity};
 use crate::service::Insight;
 
-/// Deletes refused records that are older than is kept.
-pub(crate) struct Sweep(pub(crate) Insight);
+/// The job that deletes rejected records past their retention.
+pub(crate) struct DeleteOldRejected(pub(crate) Insight);
 
-impl Sweep {
+impl DeleteOldRejected {
     pub(crate) const KIND: &'static str = "rejected_records.delete_old";
 }
 
 #[async_trait]
-impl Handler for Sweep {
+impl Handler for DeleteOldRejected {
     fn kind(&self) -> &'static str {
         Self::KIND
     }

@@ -1,15 +1,15 @@
-//! What is answered.
+//! Export responses.
 
 use serde::Serialize;
 
-/// `ExportTraceServiceResponse` and `ExportMetricsServiceResponse`, which look alike but for a name in JSON.
+/// `ExportTraceServiceResponse` and `ExportMetricsServiceResponse`, which differ only in a JSON field name.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(in crate::otlp) struct ExportResponse {
     #[prost(message, optional, tag = "1")]
     pub(in crate::otlp) partial_success: Option<PartialSuccess>,
 }
 
-/// What was refused, and why.
+/// What was rejected, and why.
 #[derive(Clone, PartialEq, prost::Message, Serialize)]
 pub(in crate::otlp) struct PartialSuccess {
     #[prost(int64, tag = "1")]

@@ -1,0 +1,26 @@
+//! Counts of rejected items, by reason.
+
+use std::collections::BTreeMap;
+
+/// The number of rejected items for each reason.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Rejections(BTreeMap<&'static str, u64>);
+
+impl Rejections {
+    /// Counts one item.
+    pub(crate) fn add(&mut self, reason: &'static str) {
+        *self.0.entry(reason).or_default() += 1;
+    }
+
+    /// The total.
+    pub(crate) fn count(&self) -> u64 {
+        self.0.values().sum()
+    }
+
+    /// The error message for the sender; none if nothing was rejected.
+    pub(crate) fn message(&self) -> Option<String> {
+        let reasons: Vec<String> =
+            self.0.iter().map(|(reason, count)| format!("{count}: {reason}")).collect();
+        (!reasons.is_empty()).then(|| reasons.join("; "))
+    }
+}
