@@ -1,4 +1,4 @@
-"""Projects whose telemetry is sent, and programs that send it with stock software."""
+"""Projects to send telemetry to, and programs that send it with standard libraries."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _numbers = itertools.count(1)
 
 @dataclass
 class Project:
-    """A project, what may read of it, and what may send to it and nothing else."""
+    """A project, a client that may read it, and a client that may only send telemetry to it."""
 
     id: str
     api: Api
     sender: Api
 
     def environment(self, **more: str) -> dict[str, str]:
-        """What points OpenTelemetry's own exporters at Loam."""
+        """The environment variables that make OpenTelemetry's exporters send to Loam."""
         return os.environ | {
             "OTEL_SERVICE_NAME": "shop",
             "OTEL_RESOURCE_ATTRIBUTES": "service.version=1.4.0,vcs.ref.head.revision=abc123",
@@ -52,12 +52,12 @@ def project(deployment: Deployment) -> Project:
 
 
 def program(name: str) -> str:
-    """A program of the tests' own environment."""
+    """The path of a program in the virtual environment of the tests."""
     return str(Path(sys.executable).with_name(name))
 
 
 def run(command: list[str], environment: dict[str, str]) -> str:
-    """Runs to the end; gives what was printed."""
+    """Runs a command to its end; returns its standard output."""
     done = subprocess.run(command, env=environment, cwd=SAMPLES, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr[-4000:]
     assert "Failed to export" not in done.stderr, done.stderr[-4000:]

@@ -1,4 +1,4 @@
-"""Values that applications measure: sent, listed, charted."""
+"""Metric values: ingest, lists and charts."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_values_are_listed_and_charted_by_their_tags(project: Project) -> None:
     assert chart(project, "queue", aggregate="max")[0]["points"][0]["samples"] == 3
 
 
-def test_what_is_sent_again_counts_once(project: Project) -> None:
+def test_duplicates_are_counted_once(project: Project) -> None:
     at = minute(3)
     same = [value("again", 1, at), value("again", 2, at, id="mine")]
     for _ in range(3):
@@ -50,7 +50,7 @@ def test_what_is_sent_again_counts_once(project: Project) -> None:
     assert chart(project, "again", aggregate="count")[0]["points"][0]["value"] == 2
 
 
-def test_a_value_at_fault_is_refused_alone(project: Project) -> None:
+def test_invalid_values_are_rejected_individually(project: Project) -> None:
     now = minute(0)
     wrong = [
         value("", 1, now),
@@ -66,33 +66,33 @@ def test_a_value_at_fault_is_refused_alone(project: Project) -> None:
     assert all(each["message"] and each["code"] for each in answer["rejected"])
 
 
-def test_a_project_has_only_so_many_series(project: Project, deployment: object) -> None:
+def test_series_above_the_limit_are_rejected(project: Project, deployment: object) -> None:
     api: Api = project.api
     path = "/api/v1/system_config/insight.metrics"
     before = api.get(path)
     api.call("PUT", path, 200, json={"config_value": {"max_series": 3}})
     try:
 
-        def refused() -> dict:
+        def send_five_series() -> dict:
             at = minute(1)
             return send(project, *(value("users", 1, at, tags={"user": n}) for n in range(5)))
 
-        answer = eventually(lambda: (made := refused())["accepted"] == 3 and made)
+        answer = eventually(lambda: (made := send_five_series())["accepted"] == 3 and made)
         assert {each["code"] for each in answer["rejected"]} == {"too_many_series"}, answer
     finally:
         api.call("PUT", path, 200, json={"config_value": before["config_value"]})
 
 
-def test_a_total_shows_what_it_grew_by(project: Project) -> None:
-    told = [(6, 100), (5, 130), (4, 7)]
-    send(project, *(value("requests", n, minute(ago), kind="total") for ago, n in told))
+def test_a_total_shows_its_increase(project: Project) -> None:
+    samples = [(6, 100), (5, 130), (4, 7)]
+    send(project, *(value("requests", n, minute(ago), kind="total") for ago, n in samples))
     shown = eventually(lambda: chart(project, "requests", aggregate="sum"))[0]["points"]
     assert [point["value"] for point in shown] == [0, 30, 7]
 
 
-def test_charts_say_what_is_wrong_with_them(project: Project) -> None:
+def test_invalid_chart_parameters_are_rejected(project: Project) -> None:
     long = {"from": minute(3 * 24 * 60).isoformat(), "granularity": "minute"}
     for params in (long, {"group_by": "a,b,c,d,e,f"}, {"aggregate": "most"}, {"tags": "nothing"}):
-        asked = {"project_id": project.id, "metric_name": "x"} | params
-        project.api.get("/api/v1/metric_stats", 400, **asked)
+        query = {"project_id": project.id, "metric_name": "x"} | params
+        project.api.get("/api/v1/metric_stats", 400, **query)
     project.api.get("/api/v1/metric_stats", 400, metric_name="x")

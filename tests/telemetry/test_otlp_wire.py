@@ -1,4 +1,4 @@
-"""OTLP as it is on the wire: both forms, packed or not, and what is answered."""
+"""OTLP on the wire: both encodings, with and without compression, and the responses."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def body(*spans: dict) -> dict:
 
 def protobuf(*spans: dict) -> bytes:
     request = ExportTraceServiceRequest()
-    for told in spans:
+    for source in spans:
         span = request.resource_spans.add().scope_spans.add().spans.add()
-        span.trace_id, span.span_id = bytes.fromhex(told["traceId"]), bytes.fromhex(told["spanId"])
-        span.name, span.kind = told["name"], told["kind"]
-        span.start_time_unix_nano, span.end_time_unix_nano = int(told["startTimeUnixNano"]), int(told["endTimeUnixNano"])
-        for attribute in told["attributes"]:
+        span.trace_id, span.span_id = bytes.fromhex(source["traceId"]), bytes.fromhex(source["spanId"])
+        span.name, span.kind = source["name"], source["kind"]
+        span.start_time_unix_nano, span.end_time_unix_nano = int(source["startTimeUnixNano"]), int(source["endTimeUnixNano"])
+        for attribute in source["attributes"]:
             made = span.attributes.add(key=attribute["key"])
             value = attribute["value"]
             if "intValue" in value:
@@ -52,59 +52,61 @@ def protobuf(*spans: dict) -> bytes:
     return request.SerializeToString()
 
 
-def told(api: Api, trace: str) -> list[dict]:
+def model_calls(api: Api, trace: str) -> list[dict]:
     return eventually(lambda: api.all("llm_calls", trace_id=trace))
 
 
 @pytest.mark.parametrize("path", ["/v1/traces", "/otlp/v1/traces"])
-@pytest.mark.parametrize("packed", [False, True])
-def test_spans_are_taken_in_either_form_packed_or_not(project: Project, path: str, packed: bool) -> None:
+@pytest.mark.parametrize("compressed", [False, True])
+def test_spans_are_accepted_in_both_encodings_with_and_without_gzip(project: Project, path: str, compressed: bool) -> None:
     for kind in (PROTOBUF, "application/json"):
         trace = secrets.token_hex(16)
         span = model_span(trace)
         content = protobuf(span) if kind == PROTOBUF else json.dumps(body(span)).encode()
-        headers = {"content-type": kind} | ({"content-encoding": "gzip"} if packed else {})
-        answer = project.sender.call("POST", path, 200, content=gzip.compress(content) if packed else content, headers=headers)
+        headers = {"content-type": kind} | ({"content-encoding": "gzip"} if compressed else {})
+        answer = project.sender.call(
+            "POST", path, 200, content=gzip.compress(content) if compressed else content, headers=headers
+        )
         assert answer.headers["content-type"] == kind
         if kind == PROTOBUF:
             assert not ExportTraceServiceResponse.FromString(answer.content).HasField("partial_success")
         else:
             assert answer.json() == {}
-        assert [row["prompt_tokens"] for row in told(project.api, trace)] == [3]
+        assert [row["prompt_tokens"] for row in model_calls(project.api, trace)] == [3]
 
 
-def test_what_is_sent_again_counts_once(project: Project) -> None:
+def test_duplicates_are_counted_once(project: Project) -> None:
     trace = secrets.token_hex(16)
     same = body(model_span(trace))
     for _ in range(3):
         project.sender.call("POST", "/v1/traces", 200, json=same)
     last = secrets.token_hex(16)
     project.sender.call("POST", "/v1/traces", 200, json=body(model_span(last)))
-    told(project.api, last)
-    assert len(told(project.api, trace)) == 1
+    model_calls(project.api, last)
+    assert len(model_calls(project.api, trace)) == 1
 
 
-def test_a_span_at_fault_is_refused_alone(project: Project) -> None:
+def test_invalid_spans_are_rejected_individually(project: Project) -> None:
     trace = secrets.token_hex(16)
     old = model_span(trace, startTimeUnixNano="5")
     answer = project.sender.call("POST", "/v1/traces", 200, json=body(model_span(trace), old)).json()
     assert answer["partialSuccess"]["rejectedSpans"] == "1", answer
     assert "too long ago" in answer["partialSuccess"]["errorMessage"], answer
-    assert len(told(project.api, trace)) == 1
+    assert len(model_calls(project.api, trace)) == 1
     content = protobuf(old)
     answer = project.sender.call("POST", "/v1/traces", 200, content=content, headers={"content-type": PROTOBUF})
     assert ExportTraceServiceResponse.FromString(answer.content).partial_success.rejected_spans == 1
 
 
-def test_a_refused_span_is_kept_and_replayed_once_it_is_mended(project: Project) -> None:
+def test_a_rejected_span_is_stored_and_replayed_after_correction(project: Project) -> None:
     trace, now = secrets.token_hex(16), time.time_ns()
     secret = {"key": "http.request.header.authorization", "value": {"stringValue": "Bearer sk-0123456789abcdef"}}
     served = [{"key": f"http.{key}", "value": {"stringValue": value}} for key, value in [("route", "/pay"), ("method", "POST")]]
     bad = model_span(trace, name="POST", kind=2, startTimeUnixNano="5", attributes=[secret, *served])
     project.sender.call("POST", "/v1/traces", 200, json=body(bad, *[model_span("", spanId="")] * 30))
-    kept = project.api.all("rejected_records", project_id=project.id, source="otlp")
-    assert {(row["code"], row["param"]) for row in kept} == {("too_old", "start_time_unix_nano"), ("invalid_id", "trace_id")}
-    assert len(kept) == 20, "those that are wrong in one way are not kept all"
+    stored = project.api.all("rejected_records", project_id=project.id, source="otlp")
+    assert {(row["code"], row["param"]) for row in stored} == {("too_old", "start_time_unix_nano"), ("invalid_id", "trace_id")}
+    assert len(stored) == 20, "the number of stored spans per request is limited"
 
     (row,) = project.api.all("rejected_records", project_id=project.id, code="too_old")
     path = f"/api/v1/rejected_records/{row['id']}"
@@ -113,11 +115,11 @@ def test_a_refused_span_is_kept_and_replayed_once_it_is_mended(project: Project)
     assert "sk-0123456789abcdef" not in str(payload)
     assert project.api.call("POST", f"{path}/replay").json()["error"]["code"] == "too_old"
     for wrong, param in [({"colour": "red"}, "colour"), ({"span_id": "xyz"}, "span_id"), ({"name": 7}, "name")]:
-        told = project.api.call("PATCH", path, 200, json={"payload": payload | wrong}).json()
-        assert (told["state"], told["param"]) == ("rejected", param), told
+        updated = project.api.call("PATCH", path, 200, json={"payload": payload | wrong}).json()
+        assert (updated["state"], updated["param"]) == ("rejected", param), updated
     times = {"start_time_unix_nano": now - 7_000_000, "end_time_unix_nano": now}
-    mended = project.api.call("PATCH", path, 200, json={"payload": payload | times}).json()
-    assert mended["state"] == "mended", mended
+    corrected = project.api.call("PATCH", path, 200, json={"payload": payload | times}).json()
+    assert corrected["state"] == "mended", corrected
     assert project.api.call("POST", f"{path}/replay", 200).json()["state"] == "replayed"
     (record,) = eventually(lambda: project.api.all("performance_records", trace_id=trace))
     assert (record["endpoint"], record["performance_metrics"]["total_duration"]) == ("POST /pay", pytest.approx(0.007))
@@ -134,19 +136,19 @@ def test_a_refused_span_is_kept_and_replayed_once_it_is_mended(project: Project)
         ({"content-type": "application/json", "content-encoding": "br"}, b"{}", 415),
         ({"content-type": "application/json", "content-encoding": "gzip"}, b"no gzip", 400),
         ({"content-type": PROTOBUF}, b"\xff\xff\xff", 400),
-        # a gigabyte in a megabyte
+        # 64 MiB that compress to 64 KiB
         ({"content-type": PROTOBUF, "content-encoding": "gzip"}, gzip.compress(bytes(64 << 20)), 413),
-        # spans of two bytes
+        # resource spans of two bytes each
         ({"content-type": "application/json"}, b'{"resourceSpans":[' + b"{}," * 4_000_000 + b"{}]}", 413),
     ],
 )
-def test_what_is_no_otlp_or_too_much_is_refused_in_its_own_words(
+def test_invalid_or_too_large_requests_are_rejected_with_google_rpc_status(
     project: Project, headers: dict, content: bytes, status: int
 ) -> None:
     answer = project.sender.call("POST", "/v1/traces", status, content=content, headers=headers)
     if headers["content-type"] == PROTOBUF:
         assert answer.headers["content-type"] == PROTOBUF
-        # google.rpc.Status: a code, and a message
+        # google.rpc.Status: the tags of code and message
         assert answer.content[0] == 0x08
         assert answer.content[2] == 0x12
     else:
@@ -154,7 +156,7 @@ def test_what_is_no_otlp_or_too_much_is_refused_in_its_own_words(
         assert answer.json()["message"], answer.text
 
 
-def test_who_may_not_send_is_told_in_its_own_words(project: Project) -> None:
+def test_missing_permissions_are_reported_as_google_rpc_status(project: Project) -> None:
     nobody = project.api.with_key(None).call("POST", "/v1/traces", 401, json=body())
     assert nobody.json()["code"] == 16, nobody.text
     reader = project.api.create("api_keys", {"name": secrets.token_hex(4), "scopes": ["projects:read"]})["key"]

@@ -1,4 +1,4 @@
-"""Calls of models as stock instrumentations tell of them."""
+"""Model calls reported by standard instrumentation libraries."""
 
 from __future__ import annotations
 
@@ -34,9 +34,7 @@ def used(api: Api, project: Project, source: str) -> int:
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
-def test_calls_to_a_provider_are_in_the_ledger_with_usage_and_cost(
-    api: Api, project: Project, mock: LlMock, library: str
-) -> None:
+def test_calls_to_a_provider_are_recorded_with_usage_and_cost(api: Api, project: Project, mock: LlMock, library: str) -> None:
     marker = f"m{secrets.token_hex(6)}"
     environment = project.environment(OPENAI_BASE_URL=mock.base_url, OPENAI_API_KEY="sk-none")
     trace = run([sys.executable, "chat_program.py", library, "gpt-4o", marker], environment).strip()
@@ -58,11 +56,11 @@ def test_calls_to_a_provider_are_in_the_ledger_with_usage_and_cost(
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
-def test_calls_through_loam_count_once_however_many_tell_of_them(api: Api, project: Project, library: str) -> None:
+def test_calls_through_loam_are_counted_once_however_often_they_are_reported(api: Api, project: Project, library: str) -> None:
     key = api.create("api_keys", {"name": f"chat-{secrets.token_hex(4)}", "scopes": ["gateway:call"], "project_id": project.id})
     environment = project.environment(OPENAI_BASE_URL=f"{api.url}/v1", OPENAI_API_KEY=key["key"])
     trace = run([sys.executable, "chat_program.py", library, "mock/gpt-4o", "hello"], environment).strip()
-    # the spans have been sent when the program ends: once its record is there, so is all that they tell
+    # the program sends all spans before it ends: once its record is stored, so are its calls
     eventually(lambda: project.api.all("performance_records", project_id=project.id), seconds=20)
     rows = calls(api, trace, 2)
     assert [row["source"] for row in rows] == ["gateway", "gateway"], rows

@@ -1,4 +1,4 @@
-"""`opentelemetry-instrument` around a small application that knows nothing of Loam."""
+"""`opentelemetry-instrument` with a small application that is unaware of Loam."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_requests_of_an_application_become_records_with_their_calls(project: Pro
             for user in (7, 8):
                 assert http.get(f"/users/{user}", params={"page": "2", "token": "hidden"}).status_code == 200
             assert http.get("/broken").status_code == 500
-        # the same software measures, too, as long as it runs
+        # the instrumentation exports metrics while the application runs
         values = eventually(lambda: project.api.all("performance_metrics", project_id=project.id), seconds=20)
     finally:
         shop.end()
@@ -53,15 +53,15 @@ def test_requests_of_an_application_become_records_with_their_calls(project: Pro
     assert len(queries) == 2, calls
     roots = [call for call in calls if call["parent_call_id"] is None]
     assert len(roots) == 1, calls
-    assert "secret-name" not in str(calls), "values of statements are not kept"
+    assert "secret-name" not in str(calls), "values of statements are not stored"
     broken = next(row for row in rows if row["request_info"]["path"] == "/broken")
     assert broken["response_info"]["status_code"] == 500
-    told = project.api.get("/api/v1/function_calls", trace_id=broken["trace_id"])
-    assert "out of order" in str(told), told
-    assert "sk-0123456789abcdef" not in str(told), told
+    calls = project.api.get("/api/v1/function_calls", trace_id=broken["trace_id"])
+    assert "out of order" in str(calls), calls
+    assert "sk-0123456789abcdef" not in str(calls), calls
 
     errors = project.api.get(f"/api/v1/performance_records/{broken['id']}")["errors"]
-    assert [error["error_type"] for error in errors] == ["ValueError"], "told once, by the span that says why"
+    assert [error["error_type"] for error in errors] == ["ValueError"], "one error, from the span that has its message"
 
     stack = project.api.get(f"/api/v1/error_logs/{errors[0]['id']}")["stack_trace"]
     assert "shop.py" in stack, stack

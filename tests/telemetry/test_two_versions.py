@@ -1,4 +1,4 @@
-"""An application is slow, Loam says why, the next version is better, and Loam says by how much."""
+"""A diagnosed problem is fixed in the next version, and the improvement is measured."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def project() -> Iterator[Project]:
 
 
 def serve(project: Project, version: str, **environment: str) -> None:
-    """A version of the application, traced by stock software, for some requests."""
+    """Runs a version of the application with standard instrumentation for some requests."""
     port = free_port()
-    told = project.environment(OTEL_RESOURCE_ATTRIBUTES=f"service.version={version}", **environment)
+    variables = project.environment(OTEL_RESOURCE_ATTRIBUTES=f"service.version={version}", **environment)
     application = Process("orders", temporary_folder("orders"))
     command = [program("opentelemetry-instrument"), program("uvicorn"), "orders:app", "--app-dir", str(SAMPLES)]
-    application.launch([*command, "--port", str(port)], env=told)
+    application.launch([*command, "--port", str(port)], env=variables)
     try:
         application.wait_until(lambda: http_ok(f"http://127.0.0.1:{port}/openapi.json"), 60)
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as http:
@@ -42,20 +42,20 @@ def serve(project: Project, version: str, **environment: str) -> None:
         application.end()
 
 
-def test_what_was_predicted_of_a_fault_is_measured_once_it_is_mended(project: Project) -> None:
+def test_the_predicted_gain_is_measured_after_the_fix(project: Project) -> None:
     serve(project, "1.0")
     serve(project, "1.1", ORDERS_JOINED="1")
     api = project.api
 
-    # both versions are told of, the fault in the first one alone
+    # both versions have records; only the first one has the problem
     slow, quick = (
         api.all("performance_records", project_id=project.id, endpoint=ENDPOINT, version=version)[0] for version in ("1.0", "1.1")
     )
     found = api.get(f"/api/v1/performance_records/{slow['id']}")["findings"]
     assert "n_plus_one" in {one["rule"] for one in found}, found
-    mended = api.get(f"/api/v1/performance_records/{quick['id']}")
-    assert "n_plus_one" not in {one["rule"] for one in mended["findings"]}, mended["findings"]
-    assert mended["score"] > slow["score"]
+    fixed = api.get(f"/api/v1/performance_records/{quick['id']}")
+    assert "n_plus_one" not in {one["rule"] for one in fixed["findings"]}, fixed["findings"]
+    assert fixed["score"] > slow["score"]
 
     query = {"project_id": project.id, "base_version": "1.0", "version": "1.1"}
     compared = api.get("/api/v1/comparisons", **query)
