@@ -10,7 +10,7 @@ use loam_db::{Tenant, Tx};
 use loam_kernel::Result;
 use loam_platform::error_logs::entity as errors;
 use loam_platform::pack::unpack;
-use loam_platform::personal::{Cursor, Removed, Rows, Step, Store, Who};
+use loam_platform::personal::{Cursor, PersonQuery, PersonalDataStore, Removed, Rows, Step};
 use sea_orm::sea_query::Condition;
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde::Serialize;
@@ -32,7 +32,7 @@ use crate::trace;
 const PAGE: u64 = 100;
 
 /// The places of this crate.
-pub fn stores() -> Vec<Arc<dyn Store>> {
+pub fn stores() -> Vec<Arc<dyn PersonalDataStore>> {
     vec![
         Arc::new(Trees),
         Arc::new(Records),
@@ -46,14 +46,16 @@ pub fn stores() -> Vec<Arc<dyn Store>> {
 
 const REJECTED: Rows<rejected::Entity> = Rows::searched(
     "rejected_records",
-    |row: &rejected::Model, who: &Who| who.is_named_in(&row.message) || named_in_packed(&row.payload, who),
+    |row: &rejected::Model, who: &PersonQuery| {
+        who.is_named_in(&row.message) || named_in_packed(&row.payload, who)
+    },
     |row: &rejected::Model| row.id.0,
     |row: rejected::Model| json!({ "id": row.id, "project_id": row.project_id, "payload": opened(&row.payload), "created_at": row.created_at }),
 );
 
 const ANALYSES: Rows<analyses::Entity> = Rows::searched(
     "ai_analysis_results",
-    |row: &analyses::Model, who: &Who| {
+    |row: &analyses::Model, who: &PersonQuery| {
         let mention = who.mention();
         [Some(&row.analysis_input), row.analysis_results.as_ref(), Some(&row.metadata)]
             .into_iter()
@@ -66,7 +68,7 @@ const ANALYSES: Rows<analyses::Entity> = Rows::searched(
 
 const SUGGESTIONS: Rows<suggestions::Entity> = Rows::searched(
     "suggestions",
-    |row: &suggestions::Model, who: &Who| {
+    |row: &suggestions::Model, who: &PersonQuery| {
         let mention = who.mention();
         [&row.title, &row.description].into_iter().chain(&row.code_example).any(|text| mention.in_text(text))
     },
@@ -76,14 +78,14 @@ const SUGGESTIONS: Rows<suggestions::Entity> = Rows::searched(
 
 const METRICS: Rows<metrics::Entity> = Rows::searched(
     "performance_metrics",
-    |row: &metrics::Model, who: &Who| who.is_named_in_json(&row.tags),
+    |row: &metrics::Model, who: &PersonQuery| who.is_named_in_json(&row.tags),
     |row: &metrics::Model| row.id.0,
     |row: metrics::Model| view(PerformanceMetricView::from(row)),
 );
 
 const METRIC_SUMS: Rows<sums::Entity> = Rows::searched(
     "metric_stats",
-    |row: &sums::Model, who: &Who| who.is_named_in_json(&row.tags),
+    |row: &sums::Model, who: &PersonQuery| who.is_named_in_json(&row.tags),
     |row: &sums::Model| row.id.0,
     |row: sums::Model| json!({ "metric_name": row.metric_name, "tags": row.tags, "bucket": row.bucket, "samples": row.samples }),
 );
@@ -94,33 +96,38 @@ struct Trees;
 /// Requests that applications served.
 struct Records;
 
-fn ways<C: ColumnTrait>(who: &Who, trace_id: C) -> Vec<Condition> {
+fn ways<C: ColumnTrait>(who: &PersonQuery, trace_id: C) -> Vec<Condition> {
     let mut ways = who.by_trace(trace_id);
     ways.push(Condition::all());
     ways
 }
 
 #[async_trait]
-impl Store for Trees {
+impl PersonalDataStore for Trees {
     fn name(&self) -> &'static str {
         "call_trees"
     }
 
-    fn looks_at_all(&self) -> bool {
+    fn scans_tenant(&self) -> bool {
         true
     }
 
-    fn stays(&self) -> Option<&'static str> {
+    fn retained(&self) -> Option<&'static str> {
         Some("sums over requests and functions of applications, in which nobody can be told apart")
     }
 
-    async fn remove(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<Step> {
+    async fn remove(&self, tx: &Tx<Tenant>, who: &PersonQuery, from: Cursor) -> Result<Step> {
         let (rows, next) = trees_of(tx, who, from).await?;
         let traces = rows.into_iter().map(|row| row.trace_id).collect();
         Ok(Step { removed: forget_traces(tx, traces).await?, next })
     }
 
-    async fn show(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<(Vec<Value>, Option<Cursor>)> {
+    async fn show(
+        &self,
+        tx: &Tx<Tenant>,
+        who: &PersonQuery,
+        from: Cursor,
+    ) -> Result<(Vec<Value>, Option<Cursor>)> {
         let (rows, next) = trees_of(tx, who, from).await?;
         let shown = rows.into_iter().map(|row| {
             let parts = trace::open(&row.calls).map(|opened| shown(&opened)).unwrap_or_default();
@@ -131,22 +138,27 @@ impl Store for Trees {
 }
 
 #[async_trait]
-impl Store for Records {
+impl PersonalDataStore for Records {
     fn name(&self) -> &'static str {
         "performance_records"
     }
 
-    fn looks_at_all(&self) -> bool {
+    fn scans_tenant(&self) -> bool {
         true
     }
 
-    async fn remove(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<Step> {
+    async fn remove(&self, tx: &Tx<Tenant>, who: &PersonQuery, from: Cursor) -> Result<Step> {
         let (rows, next) = records_of(tx, who, from).await?;
         let traces = rows.into_iter().map(|row| row.trace_id).collect();
         Ok(Step { removed: forget_traces(tx, traces).await?, next })
     }
 
-    async fn show(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<(Vec<Value>, Option<Cursor>)> {
+    async fn show(
+        &self,
+        tx: &Tx<Tenant>,
+        who: &PersonQuery,
+        from: Cursor,
+    ) -> Result<(Vec<Value>, Option<Cursor>)> {
         let (rows, next) = records_of(tx, who, from).await?;
         let shown = rows.into_iter().map(|row| {
             json!({
@@ -158,7 +170,11 @@ impl Store for Records {
     }
 }
 
-async fn trees_of(tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<(Vec<trees::Model>, Option<Cursor>)> {
+async fn trees_of(
+    tx: &Tx<Tenant>,
+    who: &PersonQuery,
+    from: Cursor,
+) -> Result<(Vec<trees::Model>, Option<Cursor>)> {
     use trees::{Column, Entity};
     let all = ways(who, Column::TraceId);
     let searched = from.part + 1 == all.len();
@@ -174,7 +190,7 @@ async fn trees_of(tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<(Vec<trees
 
 async fn records_of(
     tx: &Tx<Tenant>,
-    who: &Who,
+    who: &PersonQuery,
     from: Cursor,
 ) -> Result<(Vec<records::Model>, Option<Cursor>)> {
     use records::{Column, Entity};
@@ -216,7 +232,7 @@ async fn forget_traces(tx: &Tx<Tenant>, traces: HashSet<String>) -> Result<Vec<(
     ])
 }
 
-fn named_in_tree(packed: &[u8], who: &Who) -> bool {
+fn named_in_tree(packed: &[u8], who: &PersonQuery) -> bool {
     let Ok(opened) = trace::open(packed) else { return false };
     let mention = who.mention();
     opened.entries.iter().any(|(_, entry)| mention.in_json(&view(entry)))
@@ -234,7 +250,7 @@ fn shown(opened: &trace::Opened) -> Value {
     json!({ "requests": requests, "calls": calls.collect::<Vec<_>>() })
 }
 
-fn named_in_packed(packed: &[u8], who: &Who) -> bool {
+fn named_in_packed(packed: &[u8], who: &PersonQuery) -> bool {
     let value = opened(packed);
     !value.is_null() && who.is_named_in_json(&value)
 }

@@ -16,7 +16,7 @@ use loam_platform::mail::Mailer;
 use loam_platform::notices::Notices;
 use loam_platform::personal::Guard;
 use loam_platform::seal::Keyring;
-use loam_platform::system_config::Live;
+use loam_platform::system_config::LiveConfig;
 use loam_platform::webhook_deliveries::WebhookDeliveries;
 use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
@@ -53,14 +53,14 @@ pub(crate) struct Inner {
     pub(crate) node: NodeId,
     pub(crate) deliveries: WebhookDeliveries,
     pub(crate) mailer: Option<Mailer>,
-    pub(crate) alerts: Live<AlertSettings>,
-    pub(crate) otlp: Live<OtlpSettings>,
-    pub(crate) metrics: Live<MetricSettings>,
+    pub(crate) alerts: LiveConfig<AlertSettings>,
+    pub(crate) otlp: LiveConfig<OtlpSettings>,
+    pub(crate) metrics: LiveConfig<MetricSettings>,
     pub(crate) series: SeriesBook,
-    pub(crate) rules: Live<Limits>,
-    pub(crate) analysis: Live<AnalysisSettings>,
-    pub(crate) storage: Live<StorageSettings>,
-    pub(crate) ingest: Live<IngestSettings>,
+    pub(crate) rules: LiveConfig<Limits>,
+    pub(crate) analysis: LiveConfig<AnalysisSettings>,
+    pub(crate) storage: LiveConfig<StorageSettings>,
+    pub(crate) ingest: LiveConfig<IngestSettings>,
     pub(crate) meter: Meter,
     pub(crate) activity: Activity,
 }
@@ -88,19 +88,19 @@ pub struct Parts {
     /// What takes alerts to people; none where the operator names no server for e-mail.
     pub mailer: Option<Mailer>,
     /// How alerts are looked after.
-    pub alerts: Live<AlertSettings>,
+    pub alerts: LiveConfig<AlertSettings>,
     /// What is taken by OTLP.
-    pub otlp: Live<OtlpSettings>,
+    pub otlp: LiveConfig<OtlpSettings>,
     /// How many metrics a project may have.
-    pub metrics: Live<MetricSettings>,
+    pub metrics: LiveConfig<MetricSettings>,
     /// From where on the rules call something a fault.
-    pub rules: Live<Limits>,
+    pub rules: LiveConfig<Limits>,
     /// How models are asked why requests are slow.
-    pub analysis: Live<AnalysisSettings>,
+    pub analysis: LiveConfig<AnalysisSettings>,
     /// What is kept, and for how long.
-    pub storage: Live<StorageSettings>,
+    pub storage: LiveConfig<StorageSettings>,
     /// How much telemetry is taken.
-    pub ingest: Live<IngestSettings>,
+    pub ingest: LiveConfig<IngestSettings>,
 }
 
 impl Insight {

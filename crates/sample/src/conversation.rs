@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::ids::Ids;
 use crate::measures::tokens;
 use crate::people::Person;
-use crate::places::{Place, Places};
+use crate::places::{DataLocations, Place};
 use crate::talk::Turn;
 use crate::topics::{self, Exchange, Filling, Topic, pick};
 
@@ -84,7 +84,7 @@ pub(crate) struct ToolCall {
 /// Who, with what, where and when.
 pub(crate) struct Setting<'a> {
     pub(crate) person: &'a Person,
-    pub(crate) places: &'a Places,
+    pub(crate) places: &'a DataLocations,
     pub(crate) begins: DateTime<Utc>,
     pub(crate) until: DateTime<Utc>,
 }

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use crate::conversation::{self, Conversation, Setting};
 use crate::ids::{Ids, NODE};
 use crate::people::{self, Person};
-use crate::places::{self, Places};
+use crate::places::{self, DataLocations};
 use crate::talk::{Plan, rng_of};
 use crate::times::Times;
 use crate::{Options, rows};
@@ -111,7 +111,7 @@ struct Maker {
     plan: Plan,
     times: Times,
     people: Vec<Person>,
-    places: Places,
+    places: DataLocations,
     ids: Ids,
 }
 

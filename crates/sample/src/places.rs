@@ -55,12 +55,12 @@ pub(crate) struct Place {
 
 /// All of them.
 #[derive(Clone, Debug)]
-pub(crate) struct Places {
+pub(crate) struct DataLocations {
     projects: Vec<(&'static str, ProjectId)>,
     models: Vec<Place>,
 }
 
-impl Places {
+impl DataLocations {
     /// The project that conversations of a domain are held with.
     pub(crate) fn project(&self, domain: &str) -> Option<ProjectId> {
         self.projects.iter().find(|(name, _)| *name == domain).map(|(_, id)| *id)
@@ -99,7 +99,7 @@ pub(crate) async fn make(
     gateway: &Gateway,
     scope: &Scope,
     from: DateTime<Utc>,
-) -> Result<Places> {
+) -> Result<DataLocations> {
     let mut made = Vec::new();
     for (domain, name, framework) in PROJECTS {
         let new = ProjectCreate {
@@ -144,7 +144,7 @@ pub(crate) async fn make(
     let old = tx.update_many::<providers::Entity>().set(providers::Column::CreatedAt, from);
     old.filter(providers::Column::Id.is_in([openai, ollama])).exec().await?;
     tx.commit().await?;
-    Ok(Places { projects: made, models })
+    Ok(DataLocations { projects: made, models })
 }
 
 /// One that can't be called: it has no secret, and nobody wants a demo's traffic.

@@ -277,7 +277,7 @@ impl Insight {
             let message = format!("a project has at most {most} alert rules; delete one first");
             return Err(Error::new(Kind::Conflict, "too_many_alert_rules", message));
         }
-        let taken = loam_db::taken("name", "there is a rule with this name in the project already");
+        let taken = loam_db::already_exists("name", "there is a rule with this name in the project already");
         tx.insert(row).await.map_err(taken)
     }
 
@@ -319,7 +319,7 @@ impl Insight {
                 (None, ..) => None,
                 (Some(target), None, Some(kept)) => {
                     let field = "delivery.webhook.secret";
-                    origin::check_kept(field, was_at.as_deref(), Some(&target.url))?;
+                    origin::check_same_origin(field, was_at.as_deref(), Some(&target.url))?;
                     Some(kept)
                 }
                 (Some(_), given, _) => {
@@ -348,7 +348,7 @@ impl Insight {
             row.clear_since = Set(None);
             row.open_event_id = Set(None);
         }
-        let taken = loam_db::taken("name", "there is a rule with this name in the project already");
+        let taken = loam_db::already_exists("name", "there is a rule with this name in the project already");
         let row = tx.update(row).await.map_err(taken)?;
         if let Some(event) = open {
             self.end_incident(&tx, &row, event, &project).await?;

@@ -37,11 +37,11 @@ impl Insight {
         }
         for to in targets.email.into_iter().flat_map(|email| email.to) {
             let lane = Some(format!("{}:{to}", event.id));
-            let letter = json!({
+            let email = json!({
                 "to": to, "subject": words::subject(rule, &event, project), "text": text(&payload),
                 "rule": { "id": rule.id },
             });
-            let new = NewDelivery { channel: None, kind: EMAIL, lane, target: to, payload: letter };
+            let new = NewDelivery { channel: None, kind: EMAIL, lane, target: to, payload: email };
             made.push(self.0.deliveries.enqueue(tx, new).await?.id);
         }
         if made.is_empty() {

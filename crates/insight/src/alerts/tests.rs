@@ -34,12 +34,12 @@ on_both![
 
 const MINUTE: TimeDelta = TimeDelta::minutes(1);
 
-struct Watched {
+struct MonitoredProject {
     bed: Bed,
     project: ProjectId,
 }
 
-impl Watched {
+impl MonitoredProject {
     async fn new(database: Database) -> Self {
         let bed = Bed::new(database).await;
         let project = bed.project("shop").await;
@@ -111,7 +111,7 @@ async fn look(insight: &Insight) {
 use RuleState::{Firing, Ok, Pending, Resolved};
 
 async fn an_incident_is_opened_once_and_ended_once_and_each_is_told_once(database: Database) {
-    let watched = Watched::new(database).await;
+    let watched = MonitoredProject::new(database).await;
     let rule = watched.rule(json!({ "for_seconds": 120 })).await;
     let mut states = Vec::new();
     for seconds in [0.2, 2.0, 2.0, 2.0, 2.0, 0.8, 0.2, 0.2, 0.2] {
@@ -139,7 +139,7 @@ async fn an_incident_is_opened_once_and_ended_once_and_each_is_told_once(databas
 }
 
 async fn two_nodes_that_look_at_once_open_one_incident(database: Database) {
-    let watched = Watched::new(database).await;
+    let watched = MonitoredProject::new(database).await;
     watched.rule(json!({})).await;
     let others: Vec<Insight> = (0..4).map(|_| watched.bed.another()).collect();
     for round in 0..6 {
@@ -162,7 +162,7 @@ async fn two_nodes_that_look_at_once_open_one_incident(database: Database) {
 }
 
 async fn what_was_resolved_by_hand_is_told_once_and_not_raised_again_before_it_was_well(database: Database) {
-    let watched = Watched::new(database).await;
+    let watched = MonitoredProject::new(database).await;
     watched.rule(json!({})).await;
     let (insight, scope) = (&watched.bed.insight, watched.bed.scope());
     assert_eq!(watched.pass(10, 2.0).await, Firing);
@@ -187,7 +187,7 @@ async fn what_was_resolved_by_hand_is_told_once_and_not_raised_again_before_it_w
 }
 
 async fn a_rule_that_is_switched_off_leaves_no_incident_open(database: Database) {
-    let watched = Watched::new(database).await;
+    let watched = MonitoredProject::new(database).await;
     let rule = watched.rule(json!({})).await;
     let (insight, scope) = (&watched.bed.insight, watched.bed.scope());
     assert_eq!(watched.pass(10, 2.0).await, Firing);
@@ -202,7 +202,7 @@ async fn a_rule_that_is_switched_off_leaves_no_incident_open(database: Database)
 }
 
 async fn too_little_traffic_is_neither_bad_nor_well(database: Database) {
-    let watched = Watched::new(database).await;
+    let watched = MonitoredProject::new(database).await;
     watched.rule(json!({})).await;
     assert_eq!(watched.pass(4, 9.0).await, Ok);
     assert_eq!(watched.rows().await[0].last_value, None);
@@ -213,7 +213,7 @@ async fn too_little_traffic_is_neither_bad_nor_well(database: Database) {
 }
 
 async fn every_metric_of_requests_is_measured(database: Database) {
-    let watched = Watched::new(database).await;
+    let watched = MonitoredProject::new(database).await;
     let metrics = [
         ("response_time_mean", 62.0 / 42.0, 1e-9),
         ("response_time_p50", 1.0, 0.02),
@@ -249,7 +249,7 @@ async fn every_metric_of_requests_is_measured(database: Database) {
 }
 
 async fn rules_are_made_from_the_thresholds_of_a_project(database: Database) {
-    let watched = Watched::new(database).await;
+    let watched = MonitoredProject::new(database).await;
     let (insight, scope) = (&watched.bed.insight, watched.bed.scope());
     let ask = || serde_json::from_value(json!({ "project_id": watched.project })).unwrap();
     let made = insight.default_alert_rules(&scope, ask()).await.unwrap();
@@ -267,7 +267,7 @@ async fn rules_are_made_from_the_thresholds_of_a_project(database: Database) {
 }
 
 async fn another_tenant_sees_and_changes_nothing(database: Database) {
-    let watched = Watched::new(database).await;
+    let watched = MonitoredProject::new(database).await;
     let rule = watched.rule(json!({})).await;
     assert_eq!(watched.pass(10, 2.0).await, Firing);
     let event = watched.events().await[0].id;
@@ -281,7 +281,7 @@ async fn another_tenant_sees_and_changes_nothing(database: Database) {
 }
 
 async fn a_project_has_only_so_many_rules(database: Database) {
-    let watched = Watched::new(database).await;
+    let watched = MonitoredProject::new(database).await;
     for number in 0..100 {
         watched.rule(json!({ "name": format!("rule {number}") })).await;
     }
@@ -293,7 +293,7 @@ async fn a_project_has_only_so_many_rules(database: Database) {
 }
 
 async fn an_incident_is_kept_for_a_year_once_it_is_over(database: Database) {
-    let watched = Watched::new(database).await;
+    let watched = MonitoredProject::new(database).await;
     watched.rule(json!({})).await;
     for seconds in [2.0, 0.1, 2.0] {
         watched.pass(10, seconds).await;

@@ -46,7 +46,7 @@ impl Insight {
             (None, Some(_)) => return Err(Error::invalid("project_id", "goes with `trace_id` alone")),
             _ => return Err(Error::invalid("trace_id", "name either a `trace_id` or a `record_id`")),
         };
-        let (limit, place) = (page.limit()?, page.place()?);
+        let (limit, place) = (page.limit()?, page.position()?);
         let at = |call: &FunctionCallView| (i64::try_from(call.order()).ok(), Uuid::nil());
         let Some((trace_id, kept)) = kept else { return Ok(Page::around(Vec::new(), limit, place, at)) };
         let all = root.map_or(0..kept.tree.calls().len(), |root| kept.tree.below(root));

@@ -4,7 +4,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderMap, header};
 use loam_http::surface::read_at_most;
-use loam_kernel::{Error, Kind, RejectedRecordId, Result, beside};
+use loam_kernel::{Error, Kind, RejectedRecordId, Result, run_blocking_limited};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -79,7 +79,7 @@ impl Insight {
         let body = if packed == Packed::Not {
             packed.open(body, max)?
         } else {
-            beside(sender.tenant, move || packed.open(body, max)).await??
+            run_blocking_limited(sender.tenant, move || packed.open(body, max)).await??
         };
         self.0.meter.bytes(sender.project.id, self.0.clock.now(), body.len());
         Ok(body)
@@ -95,7 +95,8 @@ impl Insight {
         let (whose, now) = (sender.clone(), self.0.clock.now());
         let is_small = body.len() < SMALL;
         let read = move || read(&whose, format, &body, &limits, now);
-        let Read { parts, refused } = if is_small { read()? } else { beside(sender.tenant, read).await?? };
+        let Read { parts, refused } =
+            if is_small { read()? } else { run_blocking_limited(sender.tenant, read).await?? };
         let (accepted, calls) = (parts.len(), parts.iter().map(|part| part.calls.len() as u64).sum());
         self.accept(parts).await?;
         metrics::counter!("loam_telemetry_records_total", "source" => "records").increment(accepted as u64);

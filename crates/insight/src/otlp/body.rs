@@ -5,7 +5,7 @@ use std::io::Read;
 use axum::body::Body;
 use axum::http::{HeaderMap, header};
 use loam_http::surface::{read_at_most, refuse_nul};
-use loam_kernel::{Error, Kind, Result, TenantId, beside};
+use loam_kernel::{Error, Kind, Result, TenantId, run_blocking_limited};
 use serde::de::DeserializeOwned;
 
 use super::settings::OtlpSettings;
@@ -93,7 +93,7 @@ pub(super) async fn read<T: Signal>(
         let bytes = if packed { unpack(&bytes, most)? } else { bytes.into() };
         decode(&bytes, encoding, items)
     };
-    if packed || bytes_long >= LARGE { beside(tenant, open).await? } else { open() }
+    if packed || bytes_long >= LARGE { run_blocking_limited(tenant, open).await? } else { open() }
 }
 
 fn unpack(packed: &[u8], most: usize) -> Result<Vec<u8>> {

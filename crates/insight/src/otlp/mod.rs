@@ -19,7 +19,7 @@ mod wire;
 
 use std::collections::HashSet;
 
-use loam_kernel::{Result, beside};
+use loam_kernel::{Result, run_blocking_limited};
 
 pub(crate) use document::MendedSpan;
 pub(crate) use genai::CallSink;
@@ -68,7 +68,7 @@ impl Insight {
             let spans = spans::told(&request).filter(|told| spans::check(told.span, &settings, now).is_ok());
             (taken, genai::said(spans, owner, keep))
         };
-        let (taken, said) = beside(sender.tenant, work).await?;
+        let (taken, said) = run_blocking_limited(sender.tenant, work).await?;
         // before the parts: what comes later in the journal is durable only with what comes before
         self.append_calls(owner, said).await?;
         self.accept(taken.parts).await?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use loam_journal::{AppendError, Journal, Owner, Position};
-use loam_kernel::{Error, Kind, Result, TenantId, beside};
+use loam_kernel::{Error, Kind, Result, TenantId, run_blocking_limited};
 
 use crate::service::Insight;
 use crate::trace::{self, Part, RECORDS};
@@ -29,7 +29,11 @@ impl Insight {
         let journal = self.0.journal.as_ref().ok_or_else(unavailable)?;
         let is_small = parts.iter().map(|part| part.calls.len()).sum::<usize>() <= FEW;
         let tenant = parts.first().map_or(TenantId::NIL, |part| part.tenant);
-        let packed = if is_small { pack(&parts)? } else { beside(tenant, move || pack(&parts)).await?? };
+        let packed = if is_small {
+            pack(&parts)?
+        } else {
+            run_blocking_limited(tenant, move || pack(&parts)).await??
+        };
         let mut last = None;
         for Packed { key, payload } in packed {
             last = Some(append(journal, tenant, RECORDS, key, &payload)?);

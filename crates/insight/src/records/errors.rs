@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::DateTime;
 use loam_kernel::{ErrorLogId, ProjectId, TenantId};
-use loam_platform::error_logs::ToldError;
+use loam_platform::error_logs::ReportedError;
 use serde_json::json;
 
 use crate::trace::{self, Call, Entry, Opened, STACK};
@@ -20,7 +20,7 @@ pub(crate) fn errors(
     (tenant, project): (TenantId, ProjectId),
     trace_id: &str,
     Opened { entries, calls }: &Opened,
-) -> Vec<ToldError> {
+) -> Vec<ReportedError> {
     let raised: HashSet<(&str, &str)> =
         calls.iter().filter_map(|call| Some((call.parent.as_deref()?, call.exception.as_deref()?))).collect();
     let thrown = calls
@@ -47,7 +47,7 @@ pub(crate) fn errors(
             Some(trace::record_id(project, trace_id, &entry.call_id, begin).0)
         });
         let parts = [project.0.as_bytes(), trace_id.as_bytes(), call.id.as_bytes(), b"error".as_slice()];
-        ToldError {
+        ReportedError {
             tenant,
             id: ErrorLogId(trace::id(at, &parts)),
             project,

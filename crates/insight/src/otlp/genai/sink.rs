@@ -7,7 +7,7 @@ use loam_gateway::tool_calls::{self, ReportedToolCall};
 use loam_journal::Frame;
 use loam_kernel::{Clock, Error, NodeId, Result, TenantId};
 use loam_platform::drain::Sink;
-use loam_platform::personal::{Guard, Named};
+use loam_platform::personal::{Guard, RecordSubjects};
 use serde::{Deserialize, Serialize};
 
 /// The kind of a frame with calls of models and uses of tools.
@@ -73,7 +73,7 @@ impl Sink for CallSink {
             tools.extend(written.tools.into_iter().map(|tool| (written.tenant, tool)));
         }
         let now = self.clock.now();
-        let named: Vec<Named<'_>> = calls.iter().map(|(tenant, told)| told.named(*tenant)).collect();
+        let named: Vec<RecordSubjects<'_>> = calls.iter().map(|(tenant, told)| told.named(*tenant)).collect();
         let erased = self.guard.erased(tx, now, &named).await?;
         for ((_, told), _) in calls.iter_mut().zip(erased).filter(|(_, erased)| *erased) {
             told.strip();

@@ -26,7 +26,7 @@ async fn sums_are_those_of_a_recount_however_parts_come(database: Database) {
                 story(seed as usize * 100 + number, at, &mut dice)
             })
             .collect();
-        let nodes = [sink(&bed.clock, 1, Live::default()), sink(&bed.clock, 2, Live::default())];
+        let nodes = [sink(&bed.clock, 1, LiveConfig::default()), sink(&bed.clock, 2, LiveConfig::default())];
         let mut parts = Vec::new();
         for story in &stories {
             let mut numbers: Vec<usize> = (0..story.calls.len()).collect();
@@ -78,7 +78,7 @@ async fn nodes_that_are_told_of_one_trace_at_once_lose_and_double_nothing(databa
             .filter(|part| !part.calls.is_empty())
             .collect()
     };
-    let nodes: Vec<RecordSink> = (1..=3).map(|node| sink(&bed.clock, node, Live::default())).collect();
+    let nodes: Vec<RecordSink> = (1..=3).map(|node| sink(&bed.clock, node, LiveConfig::default())).collect();
     let (first, second, third) = (parts(0), parts(1), parts(2));
     tokio::join!(
         take(&bed, &nodes[0], &first),
@@ -94,7 +94,7 @@ async fn nodes_that_are_told_of_one_trace_at_once_lose_and_double_nothing(databa
 async fn what_lies_days_apart_is_two_traces_until_something_joins_them(database: Database) {
     let bed = Bed::new(database).await;
     let (apart, whole) = (bed.project("apart").await, bed.project("whole").await);
-    let (tenant, node) = (bed.scope().tenant(), sink(&bed.clock, 1, Live::default()));
+    let (tenant, node) = (bed.scope().tenant(), sink(&bed.clock, 1, LiveConfig::default()));
     let at = lately(&bed) - TimeDelta::hours(40);
     let told = Story {
         trace_id: "job".to_owned(),
@@ -118,7 +118,7 @@ async fn what_lies_days_apart_is_two_traces_until_something_joins_them(database:
 async fn a_quiet_trace_is_made_one_row_and_may_still_grow(database: Database) {
     let bed = Bed::new(database).await;
     let (pieces, whole) = (bed.project("pieces").await, bed.project("whole").await);
-    let (tenant, node) = (bed.scope().tenant(), sink(&bed.clock, 1, Live::default()));
+    let (tenant, node) = (bed.scope().tenant(), sink(&bed.clock, 1, LiveConfig::default()));
     let mut dice = Dice(5);
     let mut told = story(1, lately(&bed), &mut dice);
     while told.calls.len() < 9 {
@@ -165,7 +165,7 @@ async fn a_quiet_trace_is_made_one_row_and_may_still_grow(database: Database) {
 async fn traces_are_looked_up_by_their_ids_however_full_the_table_has_become() {
     let bed = Bed::new(Database::postgres().await).await;
     let (project, tenant, at) = (bed.project("shop").await, bed.scope().tenant(), lately(&bed));
-    let node = sink(&bed.clock, 1, Live::default());
+    let node = sink(&bed.clock, 1, LiveConfig::default());
     let traces = |numbers: std::ops::Range<usize>| -> Vec<batch::Part> {
         let one = |number| {
             let calls = vec![call("0", None, "f", at, 10)];

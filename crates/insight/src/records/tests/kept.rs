@@ -105,7 +105,7 @@ async fn what_is_of_no_project_or_no_time_is_left_out_and_the_rest_kept(database
     let bed = Bed::new(database).await;
     let project = bed.project("shop").await;
     let (tenant, now) = (bed.scope().tenant(), bed.clock.now());
-    let node = sink(&bed.clock, 1, Live::default());
+    let node = sink(&bed.clock, 1, LiveConfig::default());
     let at = |trace: &str, project, at| {
         Story {
             trace_id: trace.to_owned(),
@@ -140,7 +140,7 @@ async fn what_is_old_is_deleted_and_sums_are_kept_longer(database: Database) {
     let bed = Bed::new(database).await;
     let project = bed.project("shop").await;
     let (tenant, at) = (bed.scope().tenant(), lately(&bed));
-    let node = sink(&bed.clock, 1, Live::default());
+    let node = sink(&bed.clock, 1, LiveConfig::default());
     let told = story(1, at, &mut Dice(2));
     take(&bed, &node, &[told.whole(tenant, project)]).await;
     let (delete, scope) = (DeleteOld(bed.insight.clone()), Scope::system(TenantId::NIL, "test"));

@@ -43,7 +43,7 @@ fn request(number: usize, at: DateTime<Utc>) -> Story {
 /// Ten requests, one a minute, newest last.
 async fn ten(bed: &Bed, project: ProjectId) -> DateTime<Utc> {
     let (tenant, at) = (bed.scope().tenant(), lately(bed));
-    let node = sink(&bed.clock, 1, Live::default());
+    let node = sink(&bed.clock, 1, LiveConfig::default());
     for number in 0..10 {
         let told = request(number, at + TimeDelta::minutes(number as i64));
         take(bed, &node, &[told.whole(tenant, project)]).await;
@@ -101,7 +101,7 @@ async fn records_are_found_by_a_function_page_by_page(database: Database) {
     let project = bed.project("shop").await;
     let at = ten(&bed, project).await;
     // told again with more: what was written later goes before
-    let node = sink(&bed.clock, 1, Live::default());
+    let node = sink(&bed.clock, 1, LiveConfig::default());
     let mut more = request(2, at + TimeDelta::minutes(2));
     more.calls = vec![call("w3", Some("r"), "walk", at + TimeDelta::minutes(2), 9_000)];
     more.entries.clear();
