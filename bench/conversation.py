@@ -28,7 +28,7 @@ from run import CACHE, HERE, TARGET, commit, machine, start_upstream
 # Sessions, or users, whose pages are asked for in turn, and among how many that were active last they are looked for: the
 # longest, so that a page is full whether much or little is stored.
 TARGETS, AMONG = 16, 8_000
-# What no cache keeps: the same page, asked for with a filter that everything passes.
+# Not cacheable: the same page, with a filter that everything passes.
 UNCACHED = "&created_after=2000-01-01T00:00:00Z"
 
 
@@ -107,7 +107,7 @@ def write_reads(bench: Bench) -> None:
 
 
 def turns(bench: Bench, args: argparse.Namespace) -> list[dict]:
-    """Turns a second with the mock upstream: each connection in sessions of its own, as turns of one session wait."""
+    """Turns per second with the mock upstream: each connection uses its own sessions, as turns of one session are queued."""
     found = []
     for streamed, connections in itertools.product((False, True), (1, 8)):
         sessions = [
@@ -153,7 +153,7 @@ def history(folder: Path, messages: int) -> Path:
 
 
 def bring_in(bench: Bench, args: argparse.Namespace) -> list[dict]:
-    """The same history through the API and on the command line, each into a tenant of its own."""
+    """The same history through the API and on the command line, each into its own tenant."""
     file = history(bench.loam.setting.folder, args.imported)
     tenant = bench.make("tenants", {"slug": "imported-by-api", "name": "Imported"})
     headers = {"authorization": f"Bearer {tenant['api_key']['key']}", "content-type": "application/x-ndjson"}
@@ -193,7 +193,7 @@ def table(run: dict) -> str:
 
 
 def measure(args: argparse.Namespace, folder: Path, run: dict) -> None:
-    # below it are the folders of PostgreSQL, which under root runs as somebody else
+    # below it are the folders of PostgreSQL, which under root runs as another user
     folder.chmod(0o755)
     with Processes(folder) as processes:
         setting = Setting(processes, folder, CACHE, args.harness, args.loam, "")

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""What a tenant feels of another that does its worst: its deliveries, imports, telemetry, calls and lists, alone and beside it.
+"""How much one tenant's abuse slows another: its deliveries, imports, telemetry, calls and lists, with and without the load.
 
-Both are measured by turns on one server in one run: a slot alone, a slot beside the mischief, and so on. The mischief is a
-process of its own at the lowest priority: what counts is what the server does for it, not the processor time that its
-client takes from the one that is measured. Printed are the median and the 99th percentile of both and their ratio;
+Both are measured alternately on one server in one run: a slot without load, a slot with it, and so on. The load generator is
+a separate process at the lowest priority, so that the server's work for it counts, not the processor time that its client
+takes from the measured one. Printed are the median and the 99th percentile of both and their ratio;
 README.md says how to read it.
 
     LOAM_BIN=target/release/loam "$(scripts/setup.py path venv:tests)/bin/python" bench/fairness.py
@@ -48,7 +48,7 @@ def arguments() -> argparse.Namespace:
 
 
 def misbehave(url: str, key: str, line: Connection) -> None:
-    """In its own process: says when it has begun, ends when it is told to, and says what it did."""
+    """Runs in its own process: reports its start, stops on request, and reports its results."""
     os.nice(19)
     with Tarpit() as tarpit, Mischief(Api(url, key), tarpit) as mischief:
         line.send(None)
@@ -57,7 +57,7 @@ def misbehave(url: str, key: str, line: Connection) -> None:
 
 
 @contextmanager
-def beside_mischief(api: Api) -> Iterator[None]:
+def under_abuse(api: Api) -> Iterator[None]:
     """The tenant of `api` does its worst until the block ends."""
     ours, theirs = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(target=misbehave, args=(api.url, api.key, theirs), daemon=True)
@@ -92,7 +92,7 @@ def measure(
                 time.sleep(args.settle)
                 for _ in range(args.rounds):
                     victim.round()
-                with beside_mischief(deployment.tenant(f"worst-{slot}")):
+                with under_abuse(deployment.tenant(f"worst-{slot}")):
                     victim = Victim(good, receiver, "mock/gpt-4o-mini", beside)
                     time.sleep(args.settle)
                     for _ in range(args.rounds):

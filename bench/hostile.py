@@ -1,4 +1,4 @@
-"""What thousands of connections of somebody without a credential do to a Loam on loopback: memory, and the time that others wait.
+"""The effect of thousands of unauthenticated connections on a Loam on loopback: memory, and the latency of other clients.
 
     LOAM_BIN=…/release/loam python bench/hostile.py [--connections 10000] [--seconds 10] [--kinds idle,slow_head]
 
@@ -34,7 +34,7 @@ FLOOR_MS = 20
 
 
 class Attack:
-    """Keeps so many connections of a kind open, in a process of its own."""
+    """Keeps the given number of connections of a kind open, in its own process."""
 
     def __init__(self, port: int, kind: str, count: int) -> None:
         self.over, self.full = multiprocessing.Event(), multiprocessing.Event()
@@ -72,7 +72,7 @@ def quantile(times: list[float], share: float) -> float:
 
 
 def health(port: int) -> bool:
-    """`/healthz` over a connection of its own."""
+    """`/healthz` over its own connection."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     try:
         connection.request("GET", "/healthz")
@@ -109,7 +109,7 @@ def measure(made: Deployment, seconds: float) -> dict[str, float]:
 
 
 def attack(kind: str, count: int, seconds: float, mock: LlMock) -> bool:
-    """One kind against a fresh Loam; whether it kept its limits."""
+    """One kind against a new Loam; returns whether it kept its limits."""
     with Loam() as loam:
         made = Deployment(loam, Api(loam.url, loam.key), "sqlite")
         add_usual_providers(made, mock)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures insight: taking traces in, beside Arize Phoenix, and reading statistics while few and many records are stored.
+"""Measures insight: ingesting traces, compared with Arize Phoenix, and reading statistics with few and many stored records.
 
 Every subject gets the same spans, as OTLP's protobuf over HTTP, from the same load generator. README.md says how to read it.
 """
@@ -29,7 +29,7 @@ from kit.processes import BenchError, Processes, http, say
 from kit.subjects import Loam, LoamPostgres, Setting, Subject
 from run import CACHE, HERE, TARGET, commit, machine, start_upstream
 
-# Traces a request and calls a trace: about what an exporter sends at once.
+# Traces per request and calls per trace: about what an exporter sends in one request.
 SHAPES = ("10x50", "1x500")
 # Calls a second that are durable when they are answered, and how many times as many as Phoenix has in its database.
 DURABLE, PEER = 100_000, 100
@@ -78,7 +78,7 @@ def arguments() -> argparse.Namespace:
 
 
 def send(subject: Subject, url: str, shape: str, connections: int, *, spread: int = 0, **limit: float) -> Sent:
-    """Traces of a shape, for so many seconds (`seconds`) or so many requests (`requests`); each must be taken."""
+    """Traces of a shape, for `seconds` seconds or `requests` requests; each must be accepted."""
     command = [subject.setting.harness, "load", "--json", "--url", url, "--traces", shape, "--grace", "120"]
     command += ["--connections", str(connections), "--spread", str(spread)]
     if "requests" in limit:
@@ -220,9 +220,9 @@ def take_in_phoenix(setting: Setting, args: argparse.Namespace) -> list[dict]:
 
 
 def fill(setting: Setting, database: str, records: int) -> Bench:
-    """A Loam with so many records of the last weeks, and what is asked of it."""
+    """A Loam with the given number of records of the last weeks, and the requests to it."""
     watched = Watched(setting, database, f"{database}-{records}-records")
-    # what is told of weeks ago is refused unless it is asked for
+    # telemetry from weeks ago is rejected by default
     watched.loam.ask("PUT", "system_config/insight.otlp", {"config_value": {"max_age_days": 28}})
     time.sleep(1)
     begun = time.monotonic()
@@ -279,7 +279,7 @@ def table(run: dict) -> str:
 
 
 def measure(args: argparse.Namespace, folder: Path, run: dict) -> None:
-    # below it are the folders of PostgreSQL, which under root runs as somebody else
+    # below it are the folders of PostgreSQL, which under root runs as another user
     folder.chmod(0o755)
     with Processes(folder) as processes:
         setting = Setting(processes, folder, CACHE, args.harness, args.loam, "")

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures Loam beside its peers on one machine in one run; `make bench` calls this. README.md says how to read it."""
+"""Compares Loam with its peers on one machine in one run; called by `make bench`. README.md explains the output."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from kit.subjects import SUBJECTS, Loam, Setting, Subject
 HERE = Path(__file__).resolve().parent
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", HERE.parent / "target")) / "release"
 CACHE = Path(os.environ.get("LOAM_CACHE") or Path.home() / ".cache/loam") / "bench"
-# Whose errors are faults of the run: a peer that can't keep up is a finding.
+# Subjects whose errors fail the run: a peer that can't keep up is a result, not an error.
 MUST_NOT_FAIL = ("upstream", "nginx", "loam-sqlite", "loam-managed", "loam-recorded", "loam-postgres")
 
 

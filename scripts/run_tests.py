@@ -119,7 +119,7 @@ def pytest(folder: Path, arguments: list[str]) -> Count:
 
 
 def read_report(report: Path) -> Count:
-    """What pytest wrote down. A test that fails and whose clean-up fails too counts once."""
+    """The results of pytest. A test whose clean-up fails too is counted once."""
     if not report.exists():
         return Count(failed=1)
     count = Count()

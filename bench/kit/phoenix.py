@@ -32,7 +32,7 @@ class Phoenix(Subject):
             "PHOENIX_HOST": "127.0.0.1",
             "PHOENIX_PORT": str(port),
             "PHOENIX_GRPC_PORT": str(free_port()),
-            # nothing is told to its makers
+            # no telemetry to its vendor
             "PHOENIX_TELEMETRY_ENABLED": "false",
         }
         self.process = self.setting.processes.start(self.name, [command, "serve"], env=env)

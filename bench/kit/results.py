@@ -80,7 +80,7 @@ class Results:
 
 @dataclass(frozen=True)
 class Aim:
-    """One figure of Loam beside what it should be."""
+    """One measured value of Loam with its target."""
 
     subject: str
     what: str

@@ -248,7 +248,7 @@ class LoamManaged(Loam):
 
 
 class LoamRecorded(LoamManaged):
-    """And a record of each request besides its row in the ledger."""
+    """Also with a record of each request besides its row in the ledger."""
 
     name = "loam-recorded"
 

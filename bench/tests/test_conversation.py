@@ -38,7 +38,7 @@ class Aims(unittest.TestCase):
 
 
 class History(unittest.TestCase):
-    def test_a_history_has_as_many_messages_as_were_asked_for(self):
+    def test_a_history_has_the_requested_number_of_messages(self):
         with tempfile.TemporaryDirectory() as folder:
             for wanted in (1, 20, 21, 45):
                 lines = conversation.history(Path(folder), wanted).read_text().splitlines()

@@ -29,7 +29,7 @@ def slot(scenario: str, subject: str, number: int, rate: float, p50: float = 100
 
 
 class RatiosTest(unittest.TestCase):
-    def test_a_ratio_is_taken_within_its_round(self):
+    def test_a_ratio_is_computed_within_its_round(self):
         # The machine is three times slower in the second round; the ratios don't see it.
         results = Results(
             [
@@ -97,7 +97,7 @@ class LedgerTest(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder, self.assertRaises(BenchError):
             ledger_count(SimpleNamespace(data=Path(folder)))
 
-    def test_every_kind_of_disagreement_is_told(self):
+    def test_every_kind_of_disagreement_is_reported(self):
         self.assertIsNone(disagreement({"settled": 7}, 7, 7))
         self.assertIn("6 calls in the ledger, 7 served", disagreement({"settled": 6}, 7, 6))
         self.assertIn("8 calls in the ledger, 7 served", disagreement({"settled": 8}, 7, 7))

@@ -49,7 +49,7 @@ ERRORS = {
 
 
 class Application:
-    """One application: its conversations, and what it was asked."""
+    """One application, with its conversations and received requests."""
 
     def __init__(self, *, agent: bool, chunk_delay: float) -> None:
         self.agent = agent
@@ -67,7 +67,7 @@ class Application:
         if body.get("response_mode") not in ("blocking", "streaming"):
             raise LookupError("invalid_param")
         if self.agent and body["response_mode"] == "blocking":
-            # Said by Dify of an agent: "Agent Chat App does not support blocking mode".
+            # Dify's error for an agent: "Agent Chat App does not support blocking mode".
             raise LookupError("invalid_param")
         if body["inputs"].get("fail"):
             raise LookupError(body["inputs"]["fail"])

@@ -1,4 +1,4 @@
-"""A provider whose mood is set from outside, at any moment, and which remembers whom it was asked by and how that ended.
+"""A provider whose behaviour is controlled from outside, and which records its requests and how they ended.
 
 `LlMock` scripts faults by request; here they are a matter of time: from now on this model, or this key, or everything
 behaves so. It runs in a thread of the caller's own process, so its record of what it served can be read without a request.
@@ -15,7 +15,7 @@ from typing import Any
 
 from .process import free_port
 
-# What every answer counts, so that a cost can be told beforehand.
+# The token usage of every response, so that tests know the cost.
 PROMPT_TOKENS = 10
 COMPLETION_TOKENS = 5
 _HEAD = 64 << 10
@@ -84,7 +84,7 @@ class Faulty:
         self._moods[place] = replace(mood, **changes)
 
     def recover(self) -> None:
-        """Answer everything well, and forget what was asked."""
+        """Respond normally to everything, and clear the recorded requests."""
         self._moods.clear()
         self.asked.clear()
 
@@ -169,7 +169,7 @@ class Faulty:
         return await self._whole(writer, one, self._shell(one, "chat.completion") | {"choices": [choice], "usage": USAGE})
 
     def text(self, one: Asked) -> str:
-        """What a model here says: who it is, and what it was asked."""
+        """The text of a model's response: its name and the request."""
         return f"{self.name}/{one.model} says: {one.prompt}"
 
     def _shell(self, one: Asked, kind: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Loam itself: the binary under test, with its data in a folder of its own."""
+"""Loam itself: the binary under test, with its own data folder."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BOOTSTRAP_PASSWORD = "correct-horse-battery-staple-7041"
 # What the tests put behind Loam listens on this machine, which it reaches only where an operator names the network.
 ALLOW_THIS_MACHINE = {"LOAM_OUTGOING__ALLOW_NETWORKS": '["127.0.0.0/8", "::1"]'}
 
-# A stop waits for turns and calls whose provider never answers: shorter here than what `stop` waits for the process.
+# A stop waits for turns and calls whose provider never responds: shorter here than the timeout of `stop`.
 STOP_SOON = {"LOAM_SERVER__SHUTDOWN_TIMEOUT": "8"}
 
 # Commands that work on a deployment's data; the others know nothing of it.
@@ -149,7 +149,7 @@ class Loam:
         return json.loads(self.cli(*words, "--json", stdin=stdin).stdout)
 
     def close(self) -> None:
-        """End it at once and remove its folder."""
+        """Kill it and remove its folder."""
         self.process.kill9()
         shutil.rmtree(self.folder, ignore_errors=True)
 

@@ -16,7 +16,7 @@ CONFIGURATION = """\
 listen_addr = 127.0.0.1
 listen_port = {port}
 unix_socket_dir =
-# Everybody is let in as who they say they are, if PostgreSQL knows them: Loam makes a login of its own.
+# Any login that PostgreSQL accepts is passed through: Loam creates its own login.
 auth_type = trust
 auth_user = postgres
 auth_query = SELECT usename, passwd FROM pg_shadow WHERE usename = $1

@@ -79,7 +79,7 @@ class Process:
         return self._child is not None and self._child.poll() is None
 
     def wait(self, seconds: float) -> int:
-        """Wait for it to end by itself; gives the exit code."""
+        """Wait until it ends; return the exit code."""
         try:
             return self._child.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -91,7 +91,7 @@ class Process:
         return None if self._child is None else self._child.poll()
 
     def launch(self, command: list[str], *, user: str | None = None, env: dict[str, str] | None = None) -> None:
-        """Start it; its output is appended to what it said before."""
+        """Start it; its output is appended to the log."""
         if self.running:
             raise ServiceError(f"{self.name} runs already")
         with self.stdout_path.open("ab") as out, self.stderr_path.open("ab") as err:
@@ -136,7 +136,7 @@ class Process:
             raise ServiceError(f"{self.name} did not stop within {seconds:.0f} s\n{self.tail()}") from None
 
     def kill9(self) -> None:
-        """SIGKILL, and wait until it is gone."""
+        """SIGKILL, and wait until it has ended."""
         if self._child is not None:
             self.send(signal.SIGKILL)
             self._child.wait()
@@ -156,7 +156,7 @@ class Process:
         return _text(self.stderr_path)
 
     def tail(self, lines: int = 30) -> str:
-        """The end of what it said, for an error message."""
+        """The end of its output, for an error message."""
         return "\n".join([*self.output().splitlines()[-lines:], *self.log().splitlines()[-lines:]])
 
 

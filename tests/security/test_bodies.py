@@ -1,4 +1,4 @@
-"""Bodies that are meant to take time or memory: by their form, their size, their pace, their number."""
+"""Request bodies that attack time or memory: by structure, size, rate or number."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def test_an_import_with_an_idempotency_key_is_read_piece_by_piece(deployment, te
         assert client.recv(12) == b"HTTP/1.1 400"
 
 
-def test_an_import_is_answered_the_same_again_by_its_beginning_and_length(tenant, name):
+def test_a_repeated_import_is_recognised_by_its_beginning_and_length(tenant, name):
     def line(title: str) -> bytes:
         return json.dumps({"type": "session", "external_id": title, "system_prompt": "a" * 400}).encode() + b"\n"
 

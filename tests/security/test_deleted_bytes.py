@@ -1,4 +1,4 @@
-"""What was deleted is in no file: a planted word is searched in the database's files, the journal and the log."""
+"""Deleted data is in no file: a planted word is searched in the database's files, the journal and the log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person asks to have erased is gone from everywhere: a planted word is searched in files, tables and answers."""
+"""Erased personal data is removed everywhere: a planted word is searched in files, tables and responses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One tenant misbehaves in every way at once; what another does meanwhile is done, and not behind it."""
+"""One tenant abuses the server in every way at once; another tenant's requests still complete in time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Loam keeps on a machine is for its own user alone."""
+"""Only Loam's own user can access its files."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def use(loam: Loam, mock: LlMock) -> None:
     api.chat("mock0/gpt-4o", "hello")
 
 
-def test_nobody_else_can_read_what_is_kept(mock, usual_umask, tmp_path):
+def test_other_users_cannot_read_stored_data(mock, usual_umask, tmp_path):
     data = tmp_path / "there-already"
     data.mkdir()
     data.chmod(0o755)

@@ -1,4 +1,4 @@
-"""Connections without a credential: they take little, and the others are answered as ever."""
+"""Unauthenticated connections use few resources, and other requests are served as usual."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values that are joined to one key, cut elsewhere: they must stay two keys."""
+"""Values that are concatenated into a key must not collide when they are split differently."""
 
 from __future__ import annotations
 

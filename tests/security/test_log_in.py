@@ -1,4 +1,4 @@
-"""Passwords that somebody tries, and a pool of hashing that somebody fills."""
+"""Password guessing, and exhaustion of the hashing pool."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whom a tenant can write to through the operator's mail server."""
+"""The recipients to whom a tenant can send mail through the operator's mail server."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from support.api import Api, assert_error, eventually
 from support.mail import MailServer
 from support.platforms import set_deliveries
 
-PATIENCE = 60
+TIMEOUT = 60
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def test_a_tenant_writes_to_its_own_users_alone(mails):
         assert_error(api.call("PATCH", f"/api/v1/alert_rules/{made['id']}", json=changed), 400, param="delivery.email.to")
         # what was allowed when the rule was written may not be when the letter is sent
         api.call("PATCH", f"/api/v1/users/{ann['id']}", 200, json={"email": "ann@example.org"})
-        (dead,) = eventually(lambda: api.all("webhook_deliveries", state="dead"), PATIENCE)
+        (dead,) = eventually(lambda: api.all("webhook_deliveries", state="dead"), TIMEOUT)
         assert "not the address of an active user" in dead["error_message"]
         assert not mails.taken
 

@@ -1,4 +1,4 @@
-"""What a browser may do with an answer, and whom the instance's figures are for."""
+"""Security headers for browsers, and access to the instance's metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nobody gains what they weren't given: every way to hand rights on, when it is handed on and when its giver has lost them.
+"""No privilege escalation: every way to grant permissions, at the time of the grant and after the grantor has lost them.
 
 What is handed on, what shows it at the time, and what later:
 
@@ -171,7 +171,7 @@ def test_a_key_that_an_operator_made_elsewhere_ends_with_the_operator(api, acme,
     eventually(lambda: refused(key), SOON)
 
 
-def test_a_key_ends_with_the_key_that_made_it_unless_it_is_taken_over(acme):
+def test_a_key_is_revoked_with_its_creator_unless_it_is_taken_over(acme):
     owner, _ = acme
     stolen = owner.create("api_keys", {"name": "stolen", "scopes": ["api_keys:write", "projects:read"]})
     thief = owner.with_key(stolen["key"])
@@ -232,7 +232,7 @@ def test_an_end_user_makes_no_key(acme, name):
     assert_error(visitor.call("POST", "/api/v1/api_keys", json=body), 403, "not_exchangeable")
 
 
-def test_an_issuer_is_not_taken_over_by_who_may_less_than_its_end_users(acme, name):
+def test_an_issuer_cannot_be_changed_with_fewer_permissions_than_its_end_users(acme, name):
     owner, slug = acme
     issuer = an_issuer(owner, name("app"), "developer")
     user_issuer = an_issuer(owner, name("users"), "user")

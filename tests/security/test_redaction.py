@@ -1,4 +1,4 @@
-"""What is recorded of requests and changes holds no secret, whatever it is called and wherever it stands."""
+"""Recorded requests and changes contain no secrets, whatever their names and positions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A sealed secret goes to the server that it was given for, and to no other; and the key that seals can be changed."""
+"""A sealed secret is sent only to the server that it was given for; and the master key can be rotated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Loam sends no request of a tenant's to where only this machine or its network should reach."""
+"""Loam sends no tenant's request to addresses of this machine or its private network."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def targets(api: Api, url: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("host", SPELLINGS)
-def test_no_spelling_of_an_inner_address_is_taken(closed, inner, host):
+def test_no_spelling_of_a_private_address_is_accepted(closed, inner, host):
     port = inner.url.rsplit(":", 1)[1]
     for field, answer in targets(closed, f"http://{host}:{port}/v1").items():
         assert_error(answer, 400, param=field)
@@ -106,7 +106,7 @@ def test_no_spelling_of_an_inner_address_is_taken(closed, inner, host):
 @pytest.mark.parametrize(
     "url", ["unix:/run/x.sock", "file:///etc/passwd", "gopher://127.0.0.1/", "http://user:pw@8.8.8.8/", "http://8.8.8.8:0/"]
 )
-def test_nothing_but_http_to_a_host_and_port_is_taken(closed, url):
+def test_only_http_urls_with_host_and_port_are_accepted(closed, url):
     for field, answer in targets(closed, url).items():
         assert_error(answer, 400, param=field)
 

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use loam_db::{Tenant, Tx};
 use loam_kernel::{ChatSessionId, Clock, MessageId, Result, TurnId, UserId};
 use loam_platform::notices;
-use loam_platform::personal::{Cursor, Removed, Rows, Step, Store, Who, nothing};
+use loam_platform::personal::{Cursor, PersonQuery, PersonalDataStore, Removed, Rows, Step, null};
 use loam_platform::webhook_deliveries::delete_lanes;
 use sea_orm::sea_query::{Condition, Expr};
 use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
@@ -31,7 +31,7 @@ const PAGE: u64 = 200;
 const TURNS: u64 = 20;
 
 /// The stores of this crate. Whatever belongs to a session comes before the session.
-pub fn stores(clock: &Clock) -> Vec<Arc<dyn Store>> {
+pub fn stores(clock: &Clock) -> Vec<Arc<dyn PersonalDataStore>> {
     vec![
         Arc::new(EVENTS),
         Arc::new(Chats),
@@ -46,7 +46,7 @@ pub fn stores(clock: &Clock) -> Vec<Arc<dyn Store>> {
 }
 
 /// Stores that find their rows only through the session, and so must run before it is deleted.
-pub(crate) fn found_by_session() -> [&'static dyn Store; 3] {
+pub(crate) fn found_by_session() -> [&'static dyn PersonalDataStore; 3] {
     [&EVENTS, &Chats, &Turns]
 }
 
@@ -55,12 +55,12 @@ const EVENTS: Rows<events::Entity> = Rows {
     emptied: Some(|| {
         vec![
             (events::Column::Question, Expr::val(Option::<Value>::None)),
-            (events::Column::ErrorMessage, nothing()),
+            (events::Column::ErrorMessage, null()),
             (events::Column::SessionId, Expr::val(Option::<Uuid>::None)),
             (events::Column::State, Expr::val("ignored")),
         ]
     }),
-    stays: Some(
+    retained: Some(
         "the platform's id of each received event, so that a redelivery is recognized as a duplicate",
     ),
     ..Rows::deleted(
@@ -87,7 +87,7 @@ const SUMMARIES: Rows<summaries::Entity> = Rows::deleted(
 
 const CONFIGS: Rows<configs::Entity> = Rows {
     // A session's tools hold secrets of the application.
-    found: |who| {
+    conditions: |who| {
         let found = who.by_session(configs::Column::SessionId).into_iter();
         found.map(|found| found.add(configs::Column::Key.ne("tools"))).collect()
     },
@@ -115,12 +115,12 @@ struct Row {
 struct Chats;
 
 #[async_trait]
-impl Store for Chats {
+impl PersonalDataStore for Chats {
     fn name(&self) -> &'static str {
         "channel_chats"
     }
 
-    async fn remove(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<Step> {
+    async fn remove(&self, tx: &Tx<Tenant>, who: &PersonQuery, from: Cursor) -> Result<Step> {
         let conditions = who.by_session(chats::Column::SessionId);
         let Some(condition) = conditions.into_iter().nth(from.part) else { return Ok(Step::default()) };
         let find = tx.find::<chats::Entity>().filter(condition).filter(chats::Column::Id.gt(from.after));
@@ -134,7 +134,12 @@ impl Store for Chats {
         Ok(Step { removed: vec![(self.name(), removed), ("webhook_deliveries", deliveries)], next })
     }
 
-    async fn show(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<(Vec<Value>, Option<Cursor>)> {
+    async fn show(
+        &self,
+        tx: &Tx<Tenant>,
+        who: &PersonQuery,
+        from: Cursor,
+    ) -> Result<(Vec<Value>, Option<Cursor>)> {
         let conditions = who.by_session(chats::Column::SessionId);
         let Some(condition) = conditions.into_iter().nth(from.part) else { return Ok((Vec::new(), None)) };
         let find = tx.find::<chats::Entity>().filter(condition).filter(chats::Column::Id.gt(from.after));
@@ -151,12 +156,12 @@ impl Store for Chats {
 struct Turns;
 
 #[async_trait]
-impl Store for Turns {
+impl PersonalDataStore for Turns {
     fn name(&self) -> &'static str {
         "turns"
     }
 
-    async fn remove(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<Step> {
+    async fn remove(&self, tx: &Tx<Tenant>, who: &PersonQuery, from: Cursor) -> Result<Step> {
         let conditions = who.by_session(turns::Column::SessionId);
         let Some(condition) = conditions.into_iter().nth(from.part) else { return Ok(Step::default()) };
         let find = tx.find::<turns::Entity>().filter(condition).filter(turns::Column::Id.gt(from.after));
@@ -171,7 +176,12 @@ impl Store for Turns {
         Ok(Step { removed: vec![(self.name(), removed), ("turn_parts", parts)], next })
     }
 
-    async fn show(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<(Vec<Value>, Option<Cursor>)> {
+    async fn show(
+        &self,
+        tx: &Tx<Tenant>,
+        who: &PersonQuery,
+        from: Cursor,
+    ) -> Result<(Vec<Value>, Option<Cursor>)> {
         let conditions = who.by_session(turns::Column::SessionId);
         let Some(condition) = conditions.into_iter().nth(from.part) else { return Ok((Vec::new(), None)) };
         let find = tx.find::<turns::Entity>().filter(condition).filter(turns::Column::Id.gt(from.after));
@@ -197,29 +207,29 @@ struct MessageRow {
     session_id: ChatSessionId,
 }
 
-fn messages_elsewhere(who: &Who) -> Vec<Condition> {
+fn messages_elsewhere(who: &PersonQuery) -> Vec<Condition> {
     let sessions = || who.sessions.iter().take(500).copied();
     let conditions = who.by_user(messages::Column::SenderId).into_iter();
     conditions.map(|found| found.add(messages::Column::SessionId.is_not_in(sessions()))).collect()
 }
 
 #[async_trait]
-impl Store for MessagesElsewhere {
+impl PersonalDataStore for MessagesElsewhere {
     fn name(&self) -> &'static str {
         "messages"
     }
 
-    fn looks_at_all(&self) -> bool {
+    fn scans_tenant(&self) -> bool {
         true
     }
 
-    fn stays(&self) -> Option<&'static str> {
+    fn retained(&self) -> Option<&'static str> {
         Some(
             "the position of each message in a conversation of several people, without its content and its sender",
         )
     }
 
-    async fn remove(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<Step> {
+    async fn remove(&self, tx: &Tx<Tenant>, who: &PersonQuery, from: Cursor) -> Result<Step> {
         use messages::Column;
         let Some(condition) = messages_elsewhere(who).into_iter().nth(from.part) else {
             return Ok(Step::default());
@@ -247,7 +257,12 @@ impl Store for MessagesElsewhere {
         Ok(Step { removed: vec![(self.name(), Removed { deleted: 0, emptied })], next })
     }
 
-    async fn show(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<(Vec<Value>, Option<Cursor>)> {
+    async fn show(
+        &self,
+        tx: &Tx<Tenant>,
+        who: &PersonQuery,
+        from: Cursor,
+    ) -> Result<(Vec<Value>, Option<Cursor>)> {
         let Some(condition) = messages_elsewhere(who).into_iter().nth(from.part) else {
             return Ok((Vec::new(), None));
         };
@@ -269,12 +284,12 @@ struct SessionRow {
 }
 
 #[async_trait]
-impl Store for Sessions {
+impl PersonalDataStore for Sessions {
     fn name(&self) -> &'static str {
         "chat_sessions"
     }
 
-    async fn resolve(&self, tx: &Tx<Tenant>, who: &mut Who) -> Result<()> {
+    async fn resolve(&self, tx: &Tx<Tenant>, who: &mut PersonQuery) -> Result<()> {
         for condition in who.by_user(sessions::Column::UserId) {
             let find = tx.find::<sessions::Entity>().filter(condition).select_only();
             let found: Vec<Row> = find.column(sessions::Column::Id).into().await?;
@@ -285,7 +300,7 @@ impl Store for Sessions {
         Ok(())
     }
 
-    async fn remove(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<Step> {
+    async fn remove(&self, tx: &Tx<Tenant>, who: &PersonQuery, from: Cursor) -> Result<Step> {
         use sessions::Column;
         let conditions = who.by_session(Column::Id);
         let Some(condition) = conditions.into_iter().nth(from.part) else { return Ok(Step::default()) };
@@ -301,7 +316,12 @@ impl Store for Sessions {
         Ok(Step { removed: vec![(self.name(), removed)], next })
     }
 
-    async fn show(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<(Vec<Value>, Option<Cursor>)> {
+    async fn show(
+        &self,
+        tx: &Tx<Tenant>,
+        who: &PersonQuery,
+        from: Cursor,
+    ) -> Result<(Vec<Value>, Option<Cursor>)> {
         let conditions = who.by_session(sessions::Column::Id);
         let Some(condition) = conditions.into_iter().nth(from.part) else { return Ok((Vec::new(), None)) };
         let rows = tx.find::<sessions::Entity>().filter(condition).all().await?;

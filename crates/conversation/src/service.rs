@@ -15,7 +15,7 @@ use loam_platform::changes::Changes;
 use loam_platform::drain::Sink;
 use loam_platform::notices::Notices;
 use loam_platform::seal::Keyring;
-use loam_platform::system_config::Live;
+use loam_platform::system_config::LiveConfig;
 use loam_platform::webhook_deliveries::WebhookDeliveries;
 use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
@@ -55,8 +55,8 @@ pub(crate) struct Inner {
     /// This node's id, taken from its journal.
     pub(crate) node: NodeId,
     pub(crate) turns: LiveTurns,
-    pub(crate) settings: Live<TurnSettings>,
-    pub(crate) context: Live<ContextSettings>,
+    pub(crate) settings: LiveConfig<TurnSettings>,
+    pub(crate) context: LiveConfig<ContextSettings>,
     pub(crate) deliveries: WebhookDeliveries,
     pub(crate) channels: Channels,
     /// Until when calls skip the database after it failed to respond, in milliseconds since 1970.
@@ -82,13 +82,13 @@ pub struct Parts {
     /// Where turn events are logged as they arrive; `None` on the command line, which runs no turns.
     pub journal: Option<Journal>,
     /// Settings of turns.
-    pub turns: Live<TurnSettings>,
+    pub turns: LiveConfig<TurnSettings>,
     /// How much of a conversation is sent to a model.
-    pub context: Live<ContextSettings>,
+    pub context: LiveConfig<ContextSettings>,
     /// Delivers outgoing messages to other platforms.
     pub deliveries: WebhookDeliveries,
     /// Limits on incoming channel messages.
-    pub channels: Live<ChannelLimits>,
+    pub channels: LiveConfig<ChannelLimits>,
 }
 
 impl Conversation {

@@ -1,7 +1,7 @@
-//! Writing many rows at once: the drainer's way into the database.
+//! Bulk inserts, as used by the drainer.
 //!
-//! PostgreSQL takes a whole batch as one array a column (`UNNEST`), as `COPY` is refused under row-level security;
-//! SQLite takes statements of many rows. Both keep a batch to a few statements, which is what makes it fast.
+//! PostgreSQL receives a batch as one array per column (`UNNEST`), as `COPY` is not possible under row-level security;
+//! SQLite receives statements with many rows. Both need only a few statements per batch, which makes it fast.
 
 use std::time::Instant;
 
@@ -17,7 +17,7 @@ use crate::connect::Dialect;
 use crate::error::from_sqlx;
 use crate::tx::{System, Tenant, Tx};
 
-/// The values of one column, a value a row.
+/// The values of one column, one per row.
 pub enum Column {
     /// `uuid`.
     Uuid(Vec<Option<Uuid>>),
@@ -39,27 +39,27 @@ pub enum Column {
     Json(Vec<Option<String>>),
 }
 
-/// What happens to a row whose primary key is there already.
+/// What happens to a row whose primary key already exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnConflict {
     /// The batch fails.
     Fail,
-    /// The values that are not null replace the old ones.
+    /// Non-null values replace the old ones.
     Merge,
-    /// The same, but for the columns named here: for counters and the like. A key must not come twice in one batch.
+    /// The same, except for the columns named here, such as counters. A key must not occur twice in one batch.
     Fold(&'static [(&'static str, Fold)]),
 }
 
-/// How a value joins the one that is there.
+/// How a value is merged with the existing one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fold {
-    /// It is added.
+    /// The sum.
     Sum,
-    /// The lesser of both stays.
+    /// The minimum.
     Least,
-    /// The greater of both stays.
+    /// The maximum.
     Greatest,
-    /// The old one stays.
+    /// The old value.
     Keep,
 }
 
@@ -69,11 +69,11 @@ pub struct Bulk {
     pub table: &'static str,
     /// Its columns with their values; all of one length.
     pub columns: Vec<(&'static str, Column)>,
-    /// What happens to rows that are there already; the key is `(tenant_id, id)`.
+    /// What happens to rows that already exist; the key is `(tenant_id, id)`.
     pub on_conflict: OnConflict,
 }
 
-/// Rows a statement on SQLite. Fixed sizes, so that a handful of prepared statements serves every batch.
+/// Rows per statement on SQLite. Fixed sizes, so that a few prepared statements serve every batch.
 const CHUNKS: [usize; 3] = [128, 16, 1];
 
 macro_rules! each_kind {
@@ -147,14 +147,14 @@ impl Bulk {
 }
 
 impl Tx<System> {
-    /// Writes the rows. The tenant of each is what its `tenant_id` says.
+    /// Writes the rows, each with the tenant of its `tenant_id`.
     pub async fn bulk(&self, bulk: Bulk) -> Result<()> {
         self.write_bulk(bulk).await
     }
 }
 
 impl Tx<Tenant> {
-    /// Writes the rows; their tenant is the scope's, whatever their `tenant_id` says.
+    /// Writes the rows with the scope's tenant, regardless of their `tenant_id`.
     pub async fn bulk(&self, mut bulk: Bulk) -> Result<()> {
         bulk.columns.retain(|(name, _)| *name != "tenant_id");
         let tenant = vec![Some(self.scope().tenant().0); bulk.rows()];
@@ -212,7 +212,7 @@ impl<R> Tx<R> {
                     let mut arguments = SqliteArguments::default();
                     for i in from..from + chunk {
                         for (_, column) in &mut bulk.columns {
-                            // taken, as what is lent would be copied
+                            // moved, as borrowed values would be copied
                             each_kind!(column, values => arguments.add(values[i].take()))
                                 .map_err(|e| from_sqlx(sqlx::Error::Encode(e)))?;
                         }

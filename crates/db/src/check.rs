@@ -88,9 +88,9 @@ pub struct Difference {
     pub what: String,
 }
 
-/// Lists where the entities and the database differ; empty when all is well.
+/// Lists the differences between the entities and the database.
 pub async fn compare(db: &Db, entities: &[EntityShape]) -> Result<Vec<Difference>> {
-    let live = live_columns(db).await?;
+    let live = actual_columns(db).await?;
     let mut differences = Vec::new();
     let mut differ =
         |table: &str, what: String| differences.push(Difference { table: table.to_owned(), what });
@@ -125,7 +125,7 @@ pub async fn compare(db: &Db, entities: &[EntityShape]) -> Result<Vec<Difference
 
 type Columns = BTreeMap<String, (String, bool)>;
 
-async fn live_columns(db: &Db) -> Result<BTreeMap<String, Columns>> {
+async fn actual_columns(db: &Db) -> Result<BTreeMap<String, Columns>> {
     let mut tables: BTreeMap<String, Columns> = BTreeMap::new();
     let mut add = |table: String, name: String, kind: String, nullable: bool| {
         tables.entry(table).or_default().insert(name, (kind, nullable));

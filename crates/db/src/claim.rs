@@ -1,4 +1,4 @@
-//! What a queue in a table needs: rows that nobody else is taking, and an insert that gives way.
+//! Queries for queues in tables: unlocked rows, and inserts that skip existing rows.
 
 use loam_kernel::{Result, TenantId};
 use sea_orm::sea_query::{Condition, Expr, LockBehavior, LockType, OnConflict};
@@ -14,15 +14,15 @@ use crate::tx::{System, Tx};
 
 #[expect(clippy::disallowed_methods, reason = "the wall itself")]
 impl<R> Tx<R> {
-    /// Inserts a row of the tenant unless one with the same unique values is there; says whether it did. The transaction
-    /// stays usable either way, which after a failed insert PostgreSQL doesn't grant.
+    /// Inserts a row of the tenant unless one with the same unique values exists; returns whether it was inserted. The
+    /// transaction stays usable in both cases, unlike after a failed insert on PostgreSQL.
     pub async fn insert_if_new<A>(&self, mut model: A) -> Result<bool>
     where
         A: ActiveModelTrait + ActiveModelBehavior + Send,
         A::Entity: TenantEntity,
     {
         model.set(A::Entity::TENANT, self.scope().tenant().into());
-        // without a target, so that any unique index counts, not the primary key alone
+        // without a conflict target, so that any unique index applies, not only the primary key
         let insert = A::Entity::insert(model).on_conflict(OnConflict::new().do_nothing().to_owned());
         let rows = insert.exec_without_returning(&self.conn).await.map_err(map_err)?;
         Ok(rows > 0)
@@ -31,21 +31,21 @@ impl<R> Tx<R> {
 
 #[expect(clippy::disallowed_methods, reason = "what the system role is for")]
 impl Tx<System> {
-    /// Begins a query on the rows of every tenant that locks what it finds until the transaction ends, and passes over
-    /// what another transaction has locked.
-    pub fn find_free<E: EntityTrait>(&self) -> Find<'_, E> {
+    /// Begins a query on the rows of every tenant that locks the result until the transaction ends, and skips rows that
+    /// another transaction has locked (`FOR UPDATE SKIP LOCKED`).
+    pub fn find_unlocked<E: EntityTrait>(&self) -> Find<'_, E> {
         let mut select = E::find();
-        // SQLite's one writer is lock enough, and it knows no such clause
+        // SQLite has one writer, so it needs no lock, and does not support the clause
         if self.conn.get_database_backend() == DbBackend::Postgres {
             select = select.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
         }
         Find::new(select, &self.conn)
     }
 
-    /// The tenants that have rows for which `due` holds, in the order of their ids: whose turns there are.
+    /// The tenants with rows that match `due`, ordered by id.
     ///
-    /// It steps from tenant to tenant by an index of the rows for which `open` holds, which begins with the tenant; so it
-    /// costs a look for each tenant, however many rows one of them has. `open` is that index's condition, in its own words.
+    /// It steps from tenant to tenant through a partial index on the rows that match `open`, which starts with the tenant; so
+    /// it costs one index look-up per tenant, whatever their number of rows. `open` is the condition of that index.
     pub async fn tenants_with<E: TenantEntity>(
         &self,
         open: &'static str,

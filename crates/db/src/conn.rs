@@ -1,7 +1,7 @@
-//! A transaction on either database that SeaORM can run statements on.
+//! A transaction on either database, on which SeaORM can execute statements.
 //!
-//! SeaORM's own transaction sends `BEGIN` alone; tenant, role and time-out would each cost a round trip more. This one
-//! is begun with all of them in a single message.
+//! SeaORM's own transaction sends only `BEGIN`; tenant, role and timeout would each need another round trip. This one
+//! starts with all of them in a single message.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -12,12 +12,12 @@ use sea_query_sqlx::SqlxValues;
 use sqlx::{AssertSqlSafe, Executor, Postgres, Sqlite, Transaction};
 use tokio::sync::Mutex;
 
-/// Statements slower than so many milliseconds are logged, without their values.
+/// Statements that take at least this many milliseconds are logged, without their values.
 static SLOW_MILLIS: AtomicU64 = AtomicU64::new(250);
-/// How many there were.
+/// The number of slow statements.
 pub(crate) static SLOW_STATEMENTS: AtomicU64 = AtomicU64::new(0);
 
-/// Sets from when on a statement of this process counts as slow, and is logged; 250 ms unless set.
+/// Sets the minimum duration of a slow statement, which is logged; defaults to 250 ms.
 pub fn log_slower_than(duration: Duration) {
     let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     SLOW_MILLIS.store(millis, Ordering::Relaxed);
@@ -28,8 +28,8 @@ pub(crate) enum Conn {
     Postgres(Mutex<Transaction<'static, Postgres>>, Naming),
 }
 
-/// Whether statements are prepared under a name. A name belongs to a session: behind PgBouncer in transaction mode the
-/// next transaction of a session is on another server connection, which may have the same name for something else.
+/// Whether prepared statements have names. A name belongs to a session: behind PgBouncer in transaction mode the next
+/// transaction may use another server connection, on which the same name may refer to another statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Naming {
     Named,
@@ -64,7 +64,7 @@ fn values(statement: &Statement) -> SqlxValues {
     SqlxValues(statement.values.clone().unwrap_or(sea_orm::Values(Vec::new())))
 }
 
-/// Counts a statement, and logs it when it was slow.
+/// Counts a statement, and logs it if it was slow.
 pub(crate) fn observe(sql: &str, started: Instant) {
     let took = started.elapsed();
     metrics::histogram!("loam_db_statement_seconds").record(took);
@@ -76,7 +76,7 @@ pub(crate) fn observe(sql: &str, started: Instant) {
 }
 
 impl Conn {
-    /// Whether the database keeps a statement for its next use.
+    /// Whether the database caches a prepared statement for its next use.
     pub(crate) fn keeps_statements(&self) -> bool {
         !matches!(self, Self::Postgres(_, Naming::Unnamed))
     }

@@ -14,11 +14,11 @@ use tokio::sync::{Mutex, OnceCell};
 
 use crate::conn::{Conn, Naming};
 use crate::error::{from_sqlx, is_transient_sqlx};
+use crate::isolation::{Containment, TenantIsolation};
 use crate::overwrite::mark_secure;
 use crate::tx::{System, Tenant, Tx};
-use crate::wall::{Containment, Wall};
 
-/// Where the database is and how it is used.
+/// Configuration of the database.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
@@ -27,18 +27,18 @@ pub struct Config {
     pub url: Option<String>,
     /// The owner's URL for migrations, where `url` names a login that is only a member of `loam_app` and `loam_system`.
     pub owner_url: Option<String>,
-    /// The URL for tenants' transactions, of a login that is a member of `loam_app` alone. Unless given, Loam makes such a
-    /// login itself where the owner may create roles.
+    /// The URL for tenants' transactions, of a login that is a member only of `loam_app`. By default Loam creates such a
+    /// login if the owner may create roles.
     pub tenant_url: Option<String>,
     /// Connections to PostgreSQL for tenants' transactions, and as many at most for the instance's own; or readers of the
     /// SQLite file. One tenant has at most half of them; on SQLite at most as many as there are processors, and two at
     /// least.
     pub max_connections: u32,
-    /// Seconds to wait for a free connection before a caller is told to come back.
+    /// Seconds to wait for a free connection before a request fails with `Retry-After`.
     pub acquire_timeout: u64,
-    /// Seconds a statement may take on PostgreSQL.
+    /// Timeout of a statement on PostgreSQL in seconds.
     pub statement_timeout: u64,
-    /// How often beginning a transaction is tried again after a transient failure.
+    /// Number of retries for beginning a transaction after a transient failure.
     pub retries: u32,
 }
 
@@ -85,7 +85,7 @@ pub struct Db {
     shares: Shares,
 }
 
-/// The connections, divided among tenants.
+/// The connections, shared among tenants.
 #[derive(Clone)]
 struct Shares {
     /// PostgreSQL's, or SQLite's readers.
@@ -94,15 +94,15 @@ struct Shares {
     writer: FairShare,
 }
 
-/// Transactions of one tenant that wait for a connection: a bound for memory alone, as each waits for a few seconds.
+/// Maximum number of waiting transactions per tenant, which only bounds memory, as each waits for a few seconds.
 const WAITING: usize = 4096;
 
 impl Shares {
     fn new(config: &Config) -> Self {
         let units = usize::try_from(config.max_connections).unwrap_or(usize::MAX).max(1);
-        let patience = Duration::from_secs(config.acquire_timeout);
-        let share = |units, each| FairShare::new(FairLimits { units, each, waiting: WAITING, patience });
-        // a reader of SQLite computes in this process: more than there are processors only take turns
+        let timeout = Duration::from_secs(config.acquire_timeout);
+        let share = |units, each| FairShare::new(FairLimits { units, each, waiting: WAITING, timeout });
+        // an SQLite reader computes in this process: more readers than processors would only wait for each other
         let each = match config.url {
             None => {
                 (units - units / 4).min(std::thread::available_parallelism().map_or(2, usize::from).max(2))
@@ -115,35 +115,35 @@ impl Shares {
 
 #[derive(Clone)]
 pub(crate) enum Pools {
-    /// Exactly one writer, so that `database is locked` can't happen within the process; and readers beside it.
+    /// Exactly one writer, so that `database is locked` can't happen within the process, and several readers.
     Sqlite { writer: SqlitePool, readers: SqlitePool },
     Postgres {
-        /// What sees every tenant.
+        /// The pool of system transactions, which see every tenant.
         pool: PgPool,
         owner: PgPool,
         naming: Naming,
         /// The login of `pool`.
         login: Arc<PgConnectOptions>,
-        /// How tenants' transactions connect, found out by the first.
-        wall: Arc<OnceCell<Wall>>,
+        /// The pool of tenants' transactions, initialised by the first one.
+        isolation: Arc<OnceCell<TenantIsolation>>,
     },
 }
 
-/// How full a pool is, for `/metrics`.
+/// Usage of a pool, for `/metrics`.
 #[derive(Clone, Debug, Serialize)]
 pub struct PoolUse {
     /// `writer`, `readers`, `postgres` or `tenants`.
     pub name: &'static str,
     /// Open connections.
     pub open: u32,
-    /// Open connections that nobody uses.
+    /// Idle connections.
     pub idle: usize,
-    /// The most it may open.
+    /// Maximum number of connections.
     pub max: u32,
 }
 
 impl Db {
-    /// Connects. An SQLite file is created in `data` when there is none; nothing is migrated yet.
+    /// Connects. An SQLite file is created in `data` if there is none; migrations are not applied.
     pub async fn connect(config: &Config, data: &Path) -> Result<Self> {
         let pools = match config.url.as_deref() {
             None => open_sqlite(config, &data.join("loam.db")).await?,
@@ -155,7 +155,7 @@ impl Db {
         Ok(Self { pools, config: Arc::new(config.clone()), shares: Shares::new(config) })
     }
 
-    /// A database that is never connected to, for building routes whose documentation is all that is wanted.
+    /// A database that never connects, for building the routes of the API document.
     pub fn unconnected() -> Self {
         let pool = || SqlitePoolOptions::new().connect_lazy_with(SqliteConnectOptions::new().in_memory(true));
         let config = Config::default();
@@ -188,8 +188,8 @@ impl Db {
         Ok(tx)
     }
 
-    /// Begins a reading transaction that sees every tenant. Only for looking up credentials, instance-wide lists of an
-    /// operator, jobs and the drainer.
+    /// Begins a read transaction that sees every tenant. Only for looking up credentials, instance-wide lists for operators,
+    /// jobs and the drainer.
     pub async fn system_read(&self, scope: &Scope) -> Result<Tx<System>> {
         Ok(Tx::new(self.begin(Role::System, false).await?, scope))
     }
@@ -206,7 +206,7 @@ impl Db {
         let mut pause = Duration::from_millis(50);
         for _ in 0..self.config.retries {
             match self.try_begin(role, write).await {
-                // a pool that stays exhausted is answered at once: trying again would only lengthen the queue
+                // an exhausted pool fails immediately: a retry would only lengthen the queue
                 Err(e) if is_transient_sqlx(&e) && !matches!(e, sqlx::Error::PoolTimedOut) => {
                     tracing::debug!(error = %e, "beginning a transaction failed; trying again");
                     tokio::time::sleep(pause).await;
@@ -218,7 +218,7 @@ impl Db {
         self.try_begin(role, write).await.map(|conn| (conn, share)).map_err(from_sqlx)
     }
 
-    /// The turn of a tenant. On PostgreSQL the system has connections of its own.
+    /// The tenant's permit for a connection. On PostgreSQL the system has its own connections.
     async fn share(&self, role: Role, write: bool) -> Result<Option<FairPermit>, sqlx::Error> {
         let (share, tenant) = match (&self.pools, role) {
             (Pools::Postgres { .. }, Role::System) => return Ok(None),
@@ -241,11 +241,11 @@ impl Db {
                 let (pool, enter) = match role {
                     Role::System => (pool, "SET LOCAL ROLE loam_system".to_owned()),
                     Role::Tenant(tenant) => {
-                        let wall = self.wall().await?;
-                        (&wall.pool, wall.enter(tenant))
+                        let isolation = self.isolation().await?;
+                        (&isolation.pool, isolation.enter(tenant))
                     }
                 };
-                // one message: a round trip each would cost more than the statement itself
+                // a single message: a round trip for each would cost more than the statement itself
                 let begin = format!(
                     "BEGIN{mode}; SET LOCAL statement_timeout = '{}s'; {enter}",
                     self.config.statement_timeout
@@ -255,31 +255,31 @@ impl Db {
         }
     }
 
-    async fn wall(&self) -> Result<&Wall, sqlx::Error> {
+    async fn isolation(&self) -> Result<&TenantIsolation, sqlx::Error> {
         match &self.pools {
-            Pools::Postgres { pool, owner, login, wall, .. } => {
-                wall.get_or_try_init(|| Wall::raise(&self.config, pool, owner, login)).await
+            Pools::Postgres { pool, owner, login, isolation, .. } => {
+                isolation.get_or_try_init(|| TenantIsolation::connect(&self.config, pool, owner, login)).await
             }
             Pools::Sqlite { .. } => Err(sqlx::Error::BeginFailed),
         }
     }
 
-    /// How far an injected statement of a tenant's would come on PostgreSQL; none on SQLite, which has no roles.
+    /// The containment of injected SQL on PostgreSQL; none on SQLite, which has no roles.
     pub async fn containment(&self) -> Result<Option<Containment>> {
         match &self.pools {
             Pools::Sqlite { .. } => Ok(None),
             Pools::Postgres { .. } => {
-                self.wall().await.map(|wall| Some(wall.containment.clone())).map_err(from_sqlx)
+                self.isolation().await.map(|isolation| Some(isolation.containment.clone())).map_err(from_sqlx)
             }
         }
     }
 
-    /// How many transactions wait for SQLite's one writer. None ever does on PostgreSQL.
+    /// The number of transactions that wait for SQLite's writer; always 0 on PostgreSQL.
     pub fn writers_waiting(&self) -> usize {
         self.shares.writer.usage().waiting
     }
 
-    /// How full the pools are.
+    /// Usage of the pools.
     pub fn pool_use(&self) -> Vec<PoolUse> {
         let max = self.config.max_connections;
         match &self.pools {
@@ -287,20 +287,21 @@ impl Db {
                 PoolUse { name: "writer", open: writer.size(), idle: writer.num_idle(), max: 1 },
                 PoolUse { name: "readers", open: readers.size(), idle: readers.num_idle(), max },
             ],
-            Pools::Postgres { pool, wall, .. } => {
+            Pools::Postgres { pool, isolation, .. } => {
                 let usage =
                     |name, pool: &PgPool| PoolUse { name, open: pool.size(), idle: pool.num_idle(), max };
-                let own = wall.get().filter(|wall| wall.containment == Containment::Contained);
+                let own = isolation.get().filter(|isolation| isolation.containment == Containment::Contained);
                 std::iter::once(usage("postgres", pool))
-                    .chain(own.map(|wall| usage("tenants", &wall.pool)))
+                    .chain(own.map(|isolation| usage("tenants", &isolation.pool)))
                     .collect()
             }
         }
     }
 
-    /// Whether the database answers.
+    /// Checks that the database is available.
     pub async fn ping(&self) -> Result<()> {
-        // not prepared, here and below: outside of a transaction PgBouncer may run what was prepared somewhere else
+        // not prepared, here and below: outside of a transaction PgBouncer may execute it on another connection than it was
+        // prepared on
         match &self.pools {
             Pools::Sqlite { readers, .. } => sqlx::raw_sql("SELECT 1").execute(readers).await.map(drop),
             Pools::Postgres { pool, .. } => sqlx::raw_sql("SELECT 1").execute(pool).await.map(drop),
@@ -308,7 +309,7 @@ impl Db {
         .map_err(from_sqlx)
     }
 
-    /// The bytes that the database takes.
+    /// The size of the database in bytes.
     pub async fn size_bytes(&self) -> Result<i64> {
         match &self.pools {
             Pools::Sqlite { readers, .. } => {
@@ -330,9 +331,9 @@ impl Db {
                 readers.close().await;
                 writer.close().await;
             }
-            Pools::Postgres { pool, owner, wall, .. } => {
-                if let Some(wall) = wall.get() {
-                    wall.pool.close().await;
+            Pools::Postgres { pool, owner, isolation, .. } => {
+                if let Some(isolation) = isolation.get() {
+                    isolation.pool.close().await;
                 }
                 pool.close().await;
                 owner.close().await;
@@ -341,7 +342,7 @@ impl Db {
     }
 }
 
-/// Who a transaction is.
+/// The role of a transaction.
 #[derive(Clone, Copy)]
 enum Role {
     Tenant(TenantId),
@@ -349,7 +350,7 @@ enum Role {
 }
 
 impl Role {
-    /// Whose share it takes.
+    /// The tenant whose share it uses.
     fn tenant(self) -> TenantId {
         match self {
             Self::Tenant(tenant) => tenant,
@@ -364,10 +365,10 @@ async fn open_sqlite(config: &Config, path: &Path) -> Result<Pools> {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
-        // a batch of the drainer fits, so that its pages are written once; memory is taken only when it is needed
+        // large enough for a batch of the drainer, so that its pages are written once; memory is allocated on demand
         .pragma("cache_size", "-16384")
         .pragma("wal_autocheckpoint", "4000")
-        // what is deleted is overwritten with zeros, free pages too; `FAST` would leave those as they are
+        // deleted data is overwritten with zeros, also in free pages, which `FAST` would skip
         .pragma("secure_delete", "ON")
         // another process, such as the command line, may hold the write lock for a moment
         .busy_timeout(Duration::from_secs(config.acquire_timeout));
@@ -403,7 +404,7 @@ fn cannot_open(path: &Path, error: sqlx::Error) -> Error {
 async fn open_postgres(config: &Config, url: &str) -> Result<Pools> {
     let parse = |url: &str, param: &str| {
         PgConnectOptions::from_str(url)
-            // not needed since PostgreSQL 12, and PgBouncer refuses it
+            // not needed since PostgreSQL 12, and PgBouncer rejects it
             .map(|options| options.extra_float_digits(None).application_name("loam"))
             .map_err(|e| Error::invalid(param, format!("is not a PostgreSQL URL: {e}")))
     };
@@ -417,13 +418,13 @@ async fn open_postgres(config: &Config, url: &str) -> Result<Pools> {
         .acquire_timeout(timeout)
         .connect_lazy_with(login.clone());
     let owner_url = config.owner_url.as_deref().unwrap_or(url);
-    // two, as one holds the migration lock while the other migrates; none is kept open between
+    // two, as one holds the migration lock while the other migrates; none is kept open afterwards
     let owner = PgPoolOptions::new()
         .max_connections(2)
         .acquire_timeout(timeout)
         .idle_timeout(Duration::from_secs(10))
         .connect_lazy_with(parse(owner_url, "database.owner_url")?);
-    // sqlx names statements even when it is told to keep none
+    // sqlx names statements even with a cache capacity of 0
     let naming = if url.contains("statement-cache-capacity=0") { Naming::Unnamed } else { Naming::Named };
-    Ok(Pools::Postgres { pool, owner, naming, login: Arc::new(login), wall: Arc::default() })
+    Ok(Pools::Postgres { pool, owner, naming, login: Arc::new(login), isolation: Arc::default() })
 }

@@ -1,4 +1,4 @@
-//! The data dictionary and the entity diagram of `docs/`, made from the entities so that they can't go stale.
+//! The data dictionary and the entity diagram of `docs/`, generated from the entities.
 
 use std::fmt::Write;
 

@@ -7,10 +7,10 @@ use crate::error::map_err;
 use crate::tx::{System, Tx};
 
 impl Tx<System> {
-    /// Deletes rows of a tenant in a table that has `tenant_id` and `id`, at most so many; says how many.
+    /// Deletes at most `max` rows of a tenant in a table with `tenant_id` and `id`; returns the number.
     ///
     /// # Errors
-    /// `in_use` when other rows refer to them, and what else the database says.
+    /// `in_use` if other rows refer to them, and other database errors.
     pub async fn delete_tenant_rows(&self, table: &str, tenant: TenantId, max: u64) -> Result<u64> {
         let (table, dialect) = (table.replace('"', "\"\""), self.conn.get_database_backend());
         let place = |n: u8| match dialect {
@@ -28,10 +28,10 @@ impl Tx<System> {
         done.map(|done| done.rows_affected()).map_err(map_err)
     }
 
-    /// Deletes a tenant that has no rows any more.
+    /// Deletes a tenant without rows.
     ///
     /// # Errors
-    /// `in_use` when it has some, and what else the database says.
+    /// `in_use` if it has rows, and other database errors.
     pub async fn delete_tenant(&self, tenant: TenantId) -> Result<()> {
         let dialect = self.conn.get_database_backend();
         let sql = match dialect {

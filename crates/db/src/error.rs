@@ -1,32 +1,35 @@
-//! Turns what a database says into the one error, and tells what is worth another try.
+//! Converts database errors, and classifies transient ones.
 
 use std::time::Duration;
 
 use loam_kernel::{Error, Kind};
 use sea_orm::{DbErr, RuntimeErr, SqlErr};
 
-/// How long a caller is told to wait while the database is away or busy.
+/// `Retry-After` while the database is unavailable or busy.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// SQLSTATE classes and codes that pass by themselves: lost connections, shutdowns, conflicts between transactions.
+/// Transient SQLSTATE classes and codes: lost connections, shutdowns, conflicts between transactions.
 const TRANSIENT: [&str; 9] = ["08", "57P01", "57P02", "57P03", "40001", "40P01", "53", "55P03", "25006"];
 
-/// Turns a database's error into one for the caller: transient ones are 503, everything else is ours.
+/// Converts a database error: transient ones become 503, constraint violations 409, everything else 500.
 pub fn map_err(error: DbErr) -> Error {
     match &error {
         DbErr::RecordNotFound(_) | DbErr::RecordNotUpdated => Error::not_found("row").with_source(error),
-        _ if is_transient(&error) => {
-            Error::unavailable("database_unavailable", "the database is away or busy; try again", RETRY_AFTER)
-                .with_source(error)
-        }
+        _ if is_transient(&error) => Error::unavailable(
+            "database_unavailable",
+            "the database is unavailable or busy; try again",
+            RETRY_AFTER,
+        )
+        .with_source(error),
         _ => match error.sql_err() {
             Some(SqlErr::UniqueConstraintViolation(_)) => {
-                Error::new(Kind::Conflict, "already_exists", "such a row exists already").with_source(error)
+                Error::new(Kind::Conflict, "already_exists", "a row with these values already exists")
+                    .with_source(error)
             }
             Some(SqlErr::ForeignKeyConstraintViolation(_)) => Error::new(
                 Kind::Conflict,
                 "in_use",
-                "something else refers to this, or what it refers to is gone",
+                "another resource refers to this, or the resource that it refers to does not exist",
             )
             .with_source(error),
             _ => Error::internal(error),
@@ -66,20 +69,20 @@ pub(crate) fn is_transient_sqlx(error: &sqlx::Error) -> bool {
     }
 }
 
-/// Whether the error says that a unique value is taken.
+/// Whether the error is a violation of a unique constraint.
 pub fn is_unique_violation(error: &Error) -> bool {
     error.code() == "already_exists"
 }
 
-/// Whether the error says that other rows refer to what was to be deleted, or that what a row refers to is gone.
+/// Whether the error is a violation of a foreign key.
 pub fn is_foreign_key_violation(error: &Error) -> bool {
     error.code() == "in_use"
 }
 
-/// What a write answers whose `field` must be unique: that it is taken, in words of its own.
-pub fn taken(field: &'static str, message: impl Into<String>) -> impl FnOnce(Error) -> Error {
+/// Replaces a unique violation by an error for `field` with the given message.
+pub fn already_exists(field: &'static str, message: impl Into<String>) -> impl FnOnce(Error) -> Error {
     move |e| match is_unique_violation(&e) {
-        true => Error::taken(field, message).with_source(e),
+        true => Error::already_exists(field, message).with_source(e),
         false => e,
     }
 }

@@ -1,4 +1,4 @@
-//! Queries that can't forget the tenant.
+//! Queries that always include the tenant.
 
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Condition, DeleteStatement, Expr, ExprTrait, SelectStatement, UpdateStatement};
@@ -52,14 +52,14 @@ impl<'tx, E: EntityTrait> Find<'tx, E> {
         self.select.count(self.conn).await.map_err(map_err)
     }
 
-    /// The rows turned into another type, for queries that select less or more than a whole row.
+    /// The rows as another type, for queries that select other columns than those of the entity.
     pub async fn into<M: sea_orm::FromQueryResult>(self) -> Result<Vec<M>> {
         self.select.into_model::<M>().all(self.conn).await.map_err(map_err)
     }
 
     /// The rows, locked until the transaction ends, so that a check and the change after it are one.
     pub fn locked(mut self) -> Self {
-        // SQLite's one writer is lock enough, and it knows no such clause
+        // SQLite has one writer, so it needs no lock, and does not support the clause
         if self.conn.get_database_backend() == DbBackend::Postgres {
             self.select = self.select.lock_exclusive();
         }
@@ -107,11 +107,11 @@ impl<E: EntityTrait> Find<'_, E> {
     }
 }
 
-/// What a list can be sorted by before the id.
+/// A type of sort key.
 pub trait SortKey: Into<Value> + Sized {
-    /// As a cursor holds it.
+    /// Encodes it for a cursor.
     fn to_cursor(&self) -> i64;
-    /// As a cursor held it.
+    /// Decodes it from a cursor.
     fn from_cursor(key: i64) -> Option<Self>;
 }
 
@@ -136,8 +136,8 @@ impl SortKey for DateTime<Utc> {
 }
 
 impl<E: TenantEntity> Find<'_, E> {
-    /// Only rows with ids from one on, and before another, where another index finds them: on PostgreSQL it says which
-    /// months to look at; on SQLite, which has no months, it must not tempt the planner to go by the primary key.
+    /// Only rows with ids in a range, for queries that use another index: on PostgreSQL it prunes partitions; on SQLite, which
+    /// has none, it must not make the planner choose the primary key.
     pub fn within_ids(self, from: Uuid, before: Uuid) -> Self {
         match self.conn.get_database_backend() {
             DbBackend::Sqlite => {
@@ -153,7 +153,7 @@ impl<E: TenantEntity> Find<'_, E> {
 
     /// One page, newest first.
     pub async fn page(self, query: &PageQuery, id: impl Fn(&E::Model) -> Uuid) -> Result<Page<E::Model>> {
-        let (limit, place) = (query.limit()?, query.place()?);
+        let (limit, place) = (query.limit()?, query.position()?);
         let order = direction(Order::Desc, place);
         let mut find = self;
         if let Some(place) = place {
@@ -195,7 +195,7 @@ impl<E: TenantEntity> Find<'_, E> {
         (column, unique): (E::Column, bool),
         at: impl Fn(&E::Model) -> (K, Uuid),
     ) -> Result<Page<E::Model>> {
-        let (limit, place) = (query.limit()?, query.place()?);
+        let (limit, place) = (query.limit()?, query.position()?);
         let order = direction(order, place);
         let mut find = self;
         if let Some(place) = place {
@@ -225,7 +225,7 @@ impl<E: TenantEntity> Find<'_, E> {
     }
 }
 
-/// The order in which rows are read: a cursor that points back reads against the list's.
+/// The order in which rows are read: reversed for a cursor that points back.
 fn direction(order: Order, place: Option<Cursor>) -> Order {
     match (order, place.is_some_and(|place| place.back)) {
         (Order::Asc, false) | (Order::Desc, true) => Order::Asc,

@@ -1,10 +1,10 @@
 //! The data layer: one set of entities and migrations on SQLite and PostgreSQL, reached through a [`Scope`].
 //!
-//! Belongs here: connections, transactions, the tenant wall, migrations, partitions, bulk writes, and every branch on
+//! Belongs here: connections, transactions, tenant isolation, migrations, partitions, bulk writes, and every branch on
 //! the dialect. Does not belong here: an entity, or a rule of one resource.
 //!
-//! There is no way to a tenant's table around the wall: [`Tx`] keeps its connection to itself, and every statement it
-//! builds carries the tenant of its [`Scope`]. On PostgreSQL row-level security checks the same a second time.
+//! Every access to a tenant's table is isolated: [`Tx`] has a private connection, and every statement that it builds
+//! contains the tenant of its [`Scope`]. On PostgreSQL row-level security enforces the same a second time.
 //!
 //! [`Scope`]: loam_kernel::Scope
 
@@ -18,6 +18,7 @@ mod erase;
 mod error;
 mod find;
 mod idempotency;
+mod isolation;
 mod many;
 mod migrate;
 mod migrations;
@@ -28,16 +29,16 @@ mod revision;
 mod schema;
 mod status;
 mod tx;
-mod wall;
 
 pub use bulk::{Bulk, Column, Fold, OnConflict};
 pub use check::{EntityShape, compare};
 pub use conn::log_slower_than;
 pub use connect::{Config, Db, Dialect, PoolUse};
 pub use docs::{data_dictionary, entity_diagram};
-pub use error::{is_foreign_key_violation, is_transient, is_unique_violation, map_err, taken};
+pub use error::{already_exists, is_foreign_key_violation, is_transient, is_unique_violation, map_err};
 pub use find::{Find, SortKey, TenantEntity};
-pub use idempotency::{Answer, IdempotencyKeys, Kept};
+pub use idempotency::{IdempotencyKeys, SealedResponse, StoredRequest};
+pub use isolation::Containment;
 pub use migrate::{MigrationState, SchemaStatus};
 pub use overwrite::{Overwritten, OverwrittenTable, TruncatedLog};
 pub use partitions::PARTITIONED;
@@ -45,9 +46,8 @@ pub use revision::new_revision;
 pub use schema::print_schema;
 pub use status::{PartitionUse, slow_statements};
 pub use tx::{System, Tenant, Tx};
-pub use wall::Containment;
 
-/// Says that an entity belongs to tenants: which column holds the tenant, and which the id that lists are sorted by.
+/// Declares that an entity belongs to tenants: which column holds the tenant, and which the id that lists are sorted by.
 #[macro_export]
 macro_rules! tenant_entity {
     ($entity:ty, $tenant:expr, $id:expr) => {

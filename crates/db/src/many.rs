@@ -1,5 +1,4 @@
-//! Many rows by their keys, each by a look-up in the primary key: the cost does not depend on how large the table is, nor
-//! on what the database believes of it.
+//! Look-ups of many rows by their keys through the primary key, independent of the table's size and statistics.
 
 use loam_kernel::{Result, TenantId};
 use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, IdenStatic, Statement, Value};
@@ -10,11 +9,11 @@ use crate::error::map_err;
 use crate::find::TenantEntity;
 use crate::tx::{System, Tx};
 
-/// Keys in one statement.
+/// Keys per statement.
 const CHUNK: usize = 500;
 
 impl Tx<System> {
-    /// The rows of these keys that are there, in no order.
+    /// The existing rows of these keys, in any order.
     pub async fn get_many<E: TenantEntity>(&self, keys: &[(TenantId, Uuid)]) -> Result<Vec<E::Model>> {
         let mut rows = Vec::with_capacity(keys.len());
         for chunk in keys.chunks(CHUNK) {
@@ -29,8 +28,8 @@ impl Tx<System> {
         Ok(rows)
     }
 
-    /// Of each of these tenants the rows whose column has that text and whose id lies in a range, in no order: each by a
-    /// look-up in the index of that column and tenant, in this order. `M` says which columns are read.
+    /// The rows of these tenants whose column has the given text and whose id is in a range, in any order: each by a look-up
+    /// in an index on that column and the tenant. `M` selects the columns.
     pub async fn find_many<E: TenantEntity, M: FromQueryResult>(
         &self,
         columns: &[E::Column],
@@ -46,8 +45,8 @@ impl Tx<System> {
             let statement = match self.conn.get_database_backend() {
                 DbBackend::Postgres => {
                     let texts: Vec<_> = chunk.iter().map(|(tenant, text)| json!([tenant, text])).collect();
-                    // with tenants compared as text the planner can't go by the primary key, which in a table without
-                    // statistics looks as good to it; the range of ids is for leaving out partitions
+                    // tenants are compared as text so that the planner can't choose the primary key, as it may in a table without
+                    // statistics; the range of ids prunes partitions
                     let sql = format!(
                         "SELECT found.* FROM jsonb_array_elements($1::text::jsonb) AS key, LATERAL (SELECT {columns} \
                          FROM {table} WHERE tenant_id::text = key->>0 AND {by} = key->>1 AND id >= $2 AND id < $3 \
@@ -57,7 +56,7 @@ impl Tx<System> {
                     Statement::from_sql_and_values(DbBackend::Postgres, sql, values)
                 }
                 _ => {
-                    // the sign keeps the planner from going by the primary key
+                    // the unary plus keeps the planner from choosing the primary key
                     let places = vec!["(?, ?)"; chunk.len()].join(", ");
                     let sql = format!(
                         "SELECT {columns} FROM {table} WHERE (tenant_id, {by}) IN (VALUES {places}) \
@@ -76,10 +75,10 @@ impl Tx<System> {
         Ok(rows)
     }
 
-    /// Waits until no other transaction works on one of these, and keeps others waiting until this one ends. Whoever
-    /// takes several takes them in one call: then nobody waits for each other.
+    /// Locks these keys exclusively until the transaction ends (advisory locks). Several keys must be locked in one call, which
+    /// prevents deadlocks.
     pub async fn exclude(&self, things: impl IntoIterator<Item = Uuid>) -> Result<()> {
-        // SQLite's one writer is lock enough
+        // SQLite has one writer, so it needs no lock
         if self.conn.get_database_backend() == DbBackend::Sqlite {
             return Ok(());
         }
@@ -96,8 +95,8 @@ impl Tx<System> {
     }
 }
 
-/// With `= ANY` PostgreSQL may go through all rows of an index of another column, as it does while a table that grows
-/// fast has no statistics. `LIMIT` keeps it from making a join of the look-ups.
+/// With `= ANY` PostgreSQL may scan a whole index on another column, while a fast-growing table has no statistics. `LIMIT`
+/// keeps it from converting the look-ups into a join.
 fn postgres<E: EntityTrait>(keys: &[(TenantId, Uuid)]) -> Statement {
     let table = E::default().table_name().to_owned();
     let sql = format!(

@@ -1,4 +1,4 @@
-//! Running migrations, and telling where a database stands.
+//! Running migrations, and the state of the schema.
 
 use loam_kernel::{Error, Kind, Result};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
@@ -11,10 +11,10 @@ use crate::error::{from_sqlx, map_err};
 use crate::migrations;
 use crate::schema::{self, Schema};
 
-/// The number under which servers that start together agree who migrates ("loam" in ASCII).
+/// The advisory lock of migrations, for servers that start at the same time ("loam" in ASCII).
 const LOCK: i64 = 0x6c6f_616d;
 
-/// Where one migration stands.
+/// The state of a migration.
 #[derive(Clone, Debug, Serialize)]
 pub struct MigrationState {
     /// Its name.
@@ -23,7 +23,7 @@ pub struct MigrationState {
     pub applied: bool,
 }
 
-/// Where a database stands.
+/// The state of the schema.
 #[derive(Clone, Debug, Serialize)]
 pub struct SchemaStatus {
     /// Every migration that this binary knows.
@@ -33,12 +33,12 @@ pub struct SchemaStatus {
 }
 
 impl SchemaStatus {
-    /// How many are still to be applied.
+    /// The number of pending migrations.
     pub fn pending(&self) -> usize {
         self.migrations.iter().filter(|m| !m.applied).count()
     }
 
-    /// Refuses a database that a newer Loam has changed.
+    /// Rejects a database that a newer version has migrated.
     pub fn refuse_newer(&self) -> Result<()> {
         if self.unknown.is_empty() {
             return Ok(());
@@ -52,7 +52,7 @@ impl SchemaStatus {
 }
 
 impl Db {
-    /// A transaction of the owner's, alone among all that migrate.
+    /// A transaction of the owner with the migration lock.
     async fn begin_migration(&self) -> Result<Conn> {
         match &self.pools {
             Pools::Sqlite { writer, .. } => {
@@ -62,7 +62,7 @@ impl Db {
             Pools::Postgres { owner, .. } => {
                 let conn =
                     Conn::Postgres(Mutex::new(owner.begin().await.map_err(from_sqlx)?), Naming::Unnamed);
-                // until the transaction ends, as a lock of a session would not survive PgBouncer
+                // a transaction-level lock, as PgBouncer does not support session-level locks
                 conn.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({LOCK})"))
                     .await
                     .map_err(map_err)?;
@@ -71,10 +71,10 @@ impl Db {
         }
     }
 
-    /// Where the database stands, without changing it.
+    /// The state of the schema, read-only.
     pub async fn schema_status(&self) -> Result<SchemaStatus> {
         let conn = match &self.pools {
-            // the writer, as a reader can't open a file that nobody has written to
+            // the writer, as a reader can't open a new file
             Pools::Sqlite { writer, .. } => {
                 Conn::Sqlite(Mutex::new(writer.begin().await.map_err(from_sqlx)?))
             }
@@ -87,8 +87,8 @@ impl Db {
         Ok(status)
     }
 
-    /// Applies what is pending, all of it or nothing, and says what that was. Servers that start together do it one after
-    /// the other.
+    /// Applies the pending migrations in one transaction, and returns their names. Servers that start together do it one
+    /// after the other.
     pub async fn migrate(&self) -> Result<Vec<String>> {
         let conn = self.begin_migration().await?;
         let status = status(&conn).await?;
@@ -112,7 +112,7 @@ impl Db {
         Ok(applied)
     }
 
-    /// Refuses a database whose schema is not the one this binary works with.
+    /// Rejects a database whose schema is not the one of this binary.
     pub async fn require_current_schema(&self) -> Result<()> {
         let status = self.schema_status().await?;
         status.refuse_newer()?;
@@ -127,7 +127,7 @@ impl Db {
     }
 }
 
-/// Where the database stands, as this transaction sees it.
+/// The state of the schema in this transaction.
 async fn status(conn: &Conn) -> Result<SchemaStatus> {
     let applied = applied(conn).await.map_err(map_err)?;
     let migrations: Vec<MigrationState> = migrations::ALL
@@ -141,7 +141,7 @@ async fn status(conn: &Conn) -> Result<SchemaStatus> {
     Ok(SchemaStatus { migrations, unknown })
 }
 
-/// The names of the migrations applied; none in a database that has never been migrated.
+/// The names of the applied migrations; none in a new database.
 async fn applied(conn: &Conn) -> Result<Vec<String>, DbErr> {
     let backend = conn.get_database_backend();
     let exists = match backend {

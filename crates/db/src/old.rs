@@ -1,4 +1,4 @@
-//! Deleting what is old, whole rows or some of their columns, in transactions so small that nobody waits long for one.
+//! Deletes old rows, or clears columns of them, in small transactions.
 
 use chrono::{DateTime, Utc};
 use loam_kernel::{Result, Scope};
@@ -11,16 +11,16 @@ use uuid::Uuid;
 
 use crate::connect::Db;
 
-/// Rows a transaction.
+/// Rows per transaction.
 const BATCH: u64 = 1000;
 
-/// What tells how old a row is.
+/// A type that expresses the age of a row.
 pub trait Age: TryGetable + Into<Value> + Send + Sync {}
 
-/// When something was.
+/// A time.
 impl Age for DateTime<Utc> {}
 
-/// An id, which begins with its time.
+/// An id, which starts with its time.
 impl Age for Uuid {}
 
 struct Row<A> {
@@ -34,7 +34,7 @@ impl<A: Age> FromQueryResult for Row<A> {
 }
 
 impl Db {
-    /// Deletes all tenants' rows that are `old`, the oldest `by` a column first, until it is stopped; says how many.
+    /// Deletes all tenants' rows that are `old`, the oldest `by` a column first, until stopped; returns the number.
     pub async fn delete_old<E: EntityTrait, A: Age>(
         &self,
         scope: &Scope,
@@ -54,9 +54,9 @@ impl Db {
         Ok(deleted)
     }
 
-    /// Sets columns of all tenants' rows that are `old`, the oldest `by` a column first and behind `after`, until it is
-    /// stopped; `old` must not hold for a row that was changed. Says how many rows, and the last of them, from which to go on
-    /// another time.
+    /// Sets columns of all tenants' rows that are `old`, the oldest `by` a column first and after `after`, until stopped;
+    /// `old` must not match a changed row. Returns the number of rows, and the last of them, from which the next call
+    /// continues.
     pub async fn clear_old<E: EntityTrait, A: Age + Clone>(
         &self,
         scope: &Scope,

@@ -1,5 +1,5 @@
-//! Making what was deleted unreadable: a deleted row is gone for queries at once, and for whoever reads the files only
-//! after this.
+//! Overwrites deleted data in the database files: queries don't see a deleted row, but the files still contain it until
+//! this has run.
 //!
 //! **SQLite** overwrites with zeros what it deletes (`PRAGMA secure_delete`, set by `open_sqlite`). The former content
 //! of a page is still in the write-ahead log until that is truncated, and a file that was written by a Loam before
@@ -18,32 +18,32 @@ use sqlx::{AssertSqlSafe, PgPool, Row, SqlitePool};
 use crate::connect::{Db, Pools};
 use crate::error::from_sqlx;
 
-/// SQLite's `user_version` of a file in which nothing was ever deleted without being overwritten.
+/// SQLite's `user_version` of a file in which all deleted data was overwritten from the start.
 pub(crate) const SECURE_SINCE_START: i64 = 1;
 
-/// How long one try to truncate the write-ahead log may hold up the one writer.
-const HOLD: Duration = Duration::from_millis(250);
-/// How long it is tried, while readers keep an old state of the database.
-const PATIENCE: Duration = Duration::from_secs(20);
-/// The pause between two tries.
+/// How long one attempt to truncate the write-ahead log may block the writer.
+const MAX_LOCK: Duration = Duration::from_millis(250);
+/// Timeout for the truncation, while readers hold an old snapshot.
+const TIMEOUT: Duration = Duration::from_secs(20);
+/// The pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(250);
-/// How often a table is vacuumed again while it has dead rows, which a long transaction may still see.
+/// Maximum number of times a table is vacuumed while it has dead rows, which a long transaction may still see.
 const VACUUMS: u32 = 3;
 
-/// What was done so that deleted rows can't be read from the files, and what stays.
+/// The result of overwriting deleted rows, and what remains.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Overwritten {
     /// `sqlite` or `postgres`.
     pub database: String,
-    /// Whether everything was done that Loam can do: no table was refused, and no reader stood in the way.
+    /// Whether it is complete: no table was refused, and no reader prevented it.
     pub complete: bool,
     /// What was done for each table.
     pub tables: Vec<OverwrittenTable>,
     /// SQLite's write-ahead log; none on PostgreSQL.
     pub write_ahead_log: Option<TruncatedLog>,
-    /// Whether the whole file was rebuilt, as it was written before deleted content was overwritten.
+    /// Whether the whole file was rebuilt, because it is from a version that did not overwrite deleted content.
     pub rebuilt: bool,
-    /// What Loam can't reach, each with what an operator does about it.
+    /// What Loam can't reach, each with the operator's action.
     pub remains: Vec<String>,
 }
 
@@ -52,30 +52,30 @@ pub struct Overwritten {
 pub struct OverwrittenTable {
     /// Its name.
     pub table: String,
-    /// `overwritten` (SQLite), `vacuumed`, or `refused`: the owner's login may not.
+    /// `overwritten` (SQLite), `vacuumed`, or `refused` (missing privilege of the owner's login).
     pub what: String,
-    /// Dead rows that are still in its pages, as PostgreSQL counts them: those of the last moments, or those that a long
-    /// transaction may still see. None on SQLite.
+    /// Dead rows that are still in its pages, by PostgreSQL's count: recent ones, or those that a long transaction may still
+    /// see. None on SQLite.
     pub dead_rows: Option<i64>,
 }
 
-/// SQLite's write-ahead log, after it was written into the database file.
+/// The result of a checkpoint of SQLite's write-ahead log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TruncatedLog {
     /// Whether it is empty now.
     pub truncated: bool,
-    /// How often it was tried; a reader of an old state stands in the way.
+    /// Number of attempts; a reader with an old snapshot prevents the truncation.
     pub tries: u32,
 }
 
 impl Db {
-    /// Makes the deleted rows of these tables unreadable in the database's files, as far as that can be done over a
-    /// connection; of all tables if none is named. To be called after the deletion was committed. On SQLite writers wait
-    /// for at most a quarter of a second at a time, but for the one rebuild of a file from before.
+    /// Overwrites the deleted rows of these tables in the database files, as far as that is possible over a connection; of all
+    /// tables if none is named. Must be called after the deletion is committed. On SQLite writers wait for at most a quarter
+    /// of a second at a time, except for the single rebuild of an older file.
     ///
     /// # Errors
-    /// When the database is away. A reader that stands in the way is no error: the answer is not `complete` then, and
-    /// the caller comes again.
+    /// When the database is unavailable. A blocking reader is not an error: the result is not `complete`, and the caller
+    /// retries.
     pub async fn overwrite_deleted(&self, tables: &[&str]) -> Result<Overwritten> {
         match &self.pools {
             Pools::Sqlite { writer, .. } => sqlite(writer, tables).await.map_err(from_sqlx),
@@ -85,8 +85,8 @@ impl Db {
 }
 
 impl Db {
-    /// Empties SQLite's write-ahead log, in which the former content of pages stays until it is used again; none on
-    /// PostgreSQL. Cheap, and never rebuilds a file.
+    /// Truncates SQLite's write-ahead log, which contains former content of pages until it is reused; none on PostgreSQL. Cheap,
+    /// and never rebuilds the file.
     pub async fn truncate_log(&self) -> Result<Option<TruncatedLog>> {
         match &self.pools {
             Pools::Sqlite { writer, .. } => truncate_log(writer).await.map(Some).map_err(from_sqlx),
@@ -127,14 +127,14 @@ async fn sqlite(writer: &SqlitePool, tables: &[&str]) -> Result<Overwritten, sql
     })
 }
 
-/// Notes in a file that all that is deleted from it is overwritten.
+/// Marks a file in which all deleted data is overwritten.
 pub(crate) async fn mark_secure(writer: &SqlitePool) -> Result<(), sqlx::Error> {
     let sql = format!("PRAGMA user_version = {SECURE_SINCE_START}");
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(writer).await.map(drop)
 }
 
-/// Writes the log into the file and empties it. A reader that began before the last write keeps the log from being
-/// emptied; while SQLite waits for it nobody can write, so it waits briefly and comes again.
+/// Writes the log into the file and truncates it. A reader that began before the last write prevents the truncation; while
+/// SQLite waits for it nobody can write, so it waits briefly and retries.
 async fn truncate_log(writer: &SqlitePool) -> Result<TruncatedLog, sqlx::Error> {
     let started = Instant::now();
     let mut tries = 0;
@@ -142,16 +142,16 @@ async fn truncate_log(writer: &SqlitePool) -> Result<TruncatedLog, sqlx::Error> 
         tries += 1;
         let truncated = {
             let mut conn = writer.acquire().await?;
-            let patience: i64 = sqlx::query_scalar("PRAGMA busy_timeout").fetch_one(&mut *conn).await?;
+            let timeout: i64 = sqlx::query_scalar("PRAGMA busy_timeout").fetch_one(&mut *conn).await?;
             let set = |millis: i64| AssertSqlSafe(format!("PRAGMA busy_timeout = {millis}"));
-            let hold = i64::try_from(HOLD.as_millis()).unwrap_or(i64::MAX);
+            let hold = i64::try_from(MAX_LOCK.as_millis()).unwrap_or(i64::MAX);
             sqlx::raw_sql(set(hold)).execute(&mut *conn).await?;
             let result = sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut *conn).await;
-            sqlx::raw_sql(set(patience)).execute(&mut *conn).await?;
-            // busy, pages in the log, pages of them that are in the file
+            sqlx::raw_sql(set(timeout)).execute(&mut *conn).await?;
+            // busy flag, pages in the log, checkpointed pages
             result.and_then(|row| row.try_get::<i64, _>(0))? == 0
         };
-        if truncated || started.elapsed() > PATIENCE {
+        if truncated || started.elapsed() > TIMEOUT {
             return Ok(TruncatedLog { truncated, tries });
         }
         tokio::time::sleep(PAUSE).await;
@@ -161,7 +161,7 @@ async fn truncate_log(writer: &SqlitePool) -> Result<TruncatedLog, sqlx::Error> 
 async fn postgres(owner: &PgPool, tables: &[&str]) -> Result<Overwritten, sqlx::Error> {
     let mut done = Vec::new();
     for (table, may) in partitions_of(owner, tables).await? {
-        // without the right PostgreSQL warns, does nothing, and calls it success
+        // without the privilege PostgreSQL only warns and reports success
         let (what, dead_rows) = match may {
             true => ("vacuumed", vacuum(owner, &table).await?),
             false => ("refused", None),
@@ -186,20 +186,20 @@ async fn postgres(owner: &PgPool, tables: &[&str]) -> Result<Overwritten, sqlx::
     })
 }
 
-/// The tables, partitions in the place of a partitioned one, and whether the owner's login may vacuum each.
+/// The tables, with partitions instead of partitioned tables, and whether the owner's login may vacuum each.
 async fn partitions_of(owner: &PgPool, tables: &[&str]) -> Result<Vec<(String, bool)>, sqlx::Error> {
     let sql = "SELECT c.relname::text, pg_has_role(c.relowner, 'USAGE') FROM pg_class c \
          LEFT JOIN pg_inherits i ON i.inhrelid = c.oid LEFT JOIN pg_class p ON p.oid = i.inhparent \
          WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace \
          AND (cardinality($1::text[]) = 0 OR c.relname = ANY($1) OR p.relname = ANY($1)) ORDER BY 1";
     let names: Vec<String> = tables.iter().map(|table| (*table).to_owned()).collect();
-    // in a transaction, as behind PgBouncer what was prepared may be run somewhere else
+    // in a transaction, as PgBouncer may otherwise execute a prepared statement on another connection
     let mut tx = owner.begin().await?;
     let rows = sqlx::query(sql).bind(names).persistent(false).fetch_all(&mut *tx).await?;
     rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
 }
 
-/// Takes the dead rows out of a table's pages; says how many are left.
+/// Removes the dead rows from a table's pages; returns how many are left.
 async fn vacuum(owner: &PgPool, table: &str) -> Result<Option<i64>, sqlx::Error> {
     let name = table.replace('"', "\"\"");
     let mut left = None;

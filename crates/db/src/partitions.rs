@@ -23,17 +23,17 @@ pub const PARTITIONED: &[&str] = &[
     "performance_metrics",
 ];
 
-/// How many months ahead there is a partition.
-const AHEAD: u32 = 3;
+/// Number of future months with a partition.
+const MONTHS_AHEAD: u32 = 3;
 
 impl Db {
-    /// Makes the partitions of the last, this and the coming months that are missing; says how many it made.
+    /// Creates the missing partitions of the last, this and the coming months; returns the number.
     pub async fn ensure_partitions(&self, scope: &Scope, now: DateTime<Utc>) -> Result<u64> {
         if self.dialect() == Dialect::Sqlite {
             return Ok(0);
         }
-        // last month too: a journal may hold calls of it that were never drained
-        let (first, last) = (now - Months::new(1), now + Months::new(AHEAD));
+        // last month too: a journal may contain undrained calls of it
+        let (first, last) = (now - Months::new(1), now + Months::new(MONTHS_AHEAD));
         let mut made = 0;
         for &table in PARTITIONED {
             made += self.ensure_months(scope, table, first, last).await?;
@@ -41,8 +41,8 @@ impl Db {
         Ok(made)
     }
 
-    /// Makes the partitions of a table that are missing between two moments, for rows from another time than now; says
-    /// how many it made. Only for what has been checked to lie within reason: every month between them gets one.
+    /// Creates the missing partitions of a table between two times, for rows with other times than now; returns the number.
+    /// The range must be validated: every month in it gets a partition.
     pub async fn ensure_months(
         &self,
         scope: &Scope,

@@ -1,4 +1,4 @@
-//! Starts a new migration in a source tree.
+//! Creates a new migration in a source tree.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use loam_kernel::{Error, Kind, Result};
 
 const MARK: &str = "    // new migrations go above this line";
 
-/// Writes an empty migration below `root`, the top of Loam's source tree, and registers it. Answers with its path.
+/// Writes an empty migration below `root`, the top of Loam's source tree, and registers it. Returns its path.
 pub fn new_revision(root: &Path, name: &str, now: DateTime<Utc>) -> Result<PathBuf> {
     let valid =
         !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');

@@ -1,5 +1,5 @@
-//! A small language for migrations: a table is said once, and becomes the right DDL on either database, with its
-//! tenant wall, grants and partitions.
+//! A small DSL for migrations: a table is described once, and becomes DDL for either database, with its row-level security,
+//! grants and partitions.
 
 use sea_orm::sea_query::{
     Alias, ColumnDef, ForeignKey, ForeignKeyAction, Index, IndexCreateStatement, PostgresQueryBuilder,
@@ -23,21 +23,21 @@ pub(crate) struct Reference {
     pub(crate) to: &'static str,
 }
 
-/// Whose rows a table holds.
+/// The owner of a table's rows.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Owner {
-    /// A tenant's, by `tenant_id`.
+    /// A tenant, by `tenant_id`.
     Tenant,
     /// The tenant itself is the row.
     Itself,
-    /// Nobody's: the system role alone.
+    /// The instance: only the system role has access.
     System,
 }
 
 /// What happens to a row when the row it refers to is deleted.
 #[derive(Clone, Copy)]
 pub(crate) enum OnDelete {
-    /// It goes too: the parent owns it.
+    /// It is deleted too: the parent owns it.
     Cascade,
     /// The deletion is refused.
     Restrict,
@@ -60,14 +60,14 @@ impl Schema {
         Self { dialect, statements: Vec::new(), references: Vec::new() }
     }
 
-    /// A statement for PostgreSQL alone.
+    /// A statement only for PostgreSQL.
     pub(crate) fn postgres(&mut self, sql: impl Into<String>) {
         if self.dialect == Dialect::Postgres {
             self.statements.push(sql.into());
         }
     }
 
-    /// A statement that both databases know.
+    /// A statement for both databases.
     pub(crate) fn statement(&mut self, sql: impl Into<String>) {
         self.statements.push(sql.into());
     }
@@ -96,7 +96,7 @@ impl Schema {
         self.add(table, &["id"]);
     }
 
-    /// A table of the instance, seen by the system role alone.
+    /// A table of the instance, for the system role only.
     pub(crate) fn system_table(
         &mut self,
         name: &'static str,
@@ -108,13 +108,12 @@ impl Schema {
         self.add(table, key);
     }
 
-    /// Adds columns to a table that an earlier migration made, and indexes over them. They are nullable, as there may be
-    /// rows.
+    /// Adds columns, and indexes on them, to a table of an earlier migration. They are nullable, as there may be rows.
     pub(crate) fn add_columns(&mut self, name: &'static str, describe: impl FnOnce(&mut Table)) {
         let mut table = Table::new(name, Owner::Tenant);
         describe(&mut table);
         for column in table.create.get_columns() {
-            // SQLite takes one at a time
+            // SQLite adds one column per statement
             let mut alter = SqlTable::alter();
             alter.table(Alias::new(name)).add_column(column.clone());
             let sql = match self.dialect {
@@ -145,7 +144,7 @@ impl Schema {
         };
         self.statements.push(sql);
         self.add_indexes(&table);
-        self.wall(table.name, table.owner);
+        self.enable_row_level_security(table.name, table.owner);
         self.references.append(&mut table.references);
     }
 
@@ -160,8 +159,8 @@ impl Schema {
         }
     }
 
-    /// Row-level security, forced, failing closed: without a tenant set the comparison is with NULL.
-    fn wall(&mut self, name: &str, owner: Owner) {
+    /// Enables row-level security, forced and fail-closed: without a tenant the comparison is with NULL.
+    fn enable_row_level_security(&mut self, name: &str, owner: Owner) {
         let tenant = "nullif(current_setting('app.tenant_id', true), '')::uuid";
         let column = match owner {
             Owner::Tenant => Some("tenant_id"),
@@ -178,12 +177,12 @@ impl Schema {
             self.postgres(format!(
                 "CREATE POLICY tenant ON {name} TO loam_app USING ({column} = {tenant}) WITH CHECK ({column} = {tenant})"
             ));
-            // from the migration on that signs tenants, only a signed one is believed
+            // since the migration that introduces signatures, only a signed tenant is accepted
             self.postgres(format!(
                 "DO $$ BEGIN IF to_regclass('loam_tenant') IS NOT NULL THEN ALTER POLICY tenant ON {name} \
                  USING ({column} = (SELECT id FROM loam_tenant)) WITH CHECK ({column} = (SELECT id FROM loam_tenant)); END IF; END $$"
             ));
-            // a tenant may read its own row of `tenants`, and change it through the system role alone
+            // a tenant may read its own row of `tenants`; only the system role may change it
             let rights = if owner == Owner::Itself { "SELECT" } else { "SELECT, INSERT, UPDATE, DELETE" };
             self.postgres(format!("GRANT {rights} ON {name} TO loam_app"));
         }
@@ -316,7 +315,7 @@ impl Table {
         self
     }
 
-    /// An index within a tenant over the rows that a condition holds for.
+    /// A partial index within a tenant.
     pub(crate) fn partial_index(&mut self, columns: &[&'static str], condition: &'static str) -> &mut Self {
         self.any_index(true, columns, false, Some(condition));
         self
@@ -328,14 +327,14 @@ impl Table {
         self
     }
 
-    /// A unique constraint within a tenant and a month, of a table that is partitioned: over all months it would have to
-    /// hold the id, and so hold for nothing.
+    /// A unique constraint within a tenant and a month, for a partitioned table: over all months it would have to contain the
+    /// id, which would make it ineffective.
     pub(crate) fn unique_in_partition(&mut self, columns: &'static [&'static str]) -> &mut Self {
         self.unique_each.push(columns);
         self
     }
 
-    /// An index over every tenant's rows, for what is looked up before the tenant is known or by the system alone.
+    /// An index over all tenants' rows, for look-ups before the tenant is known or by the system.
     pub(crate) fn global_index(
         &mut self,
         columns: &[&'static str],
@@ -352,7 +351,7 @@ impl Table {
     }
 }
 
-/// The table that says which migrations are applied.
+/// The table of applied migrations.
 pub(crate) fn record_table(dialect: Dialect) -> String {
     let mut table = SqlTable::create();
     table.table(Alias::new("seaql_migrations"));
@@ -364,7 +363,7 @@ pub(crate) fn record_table(dialect: Dialect) -> String {
     }
 }
 
-/// Says in that table that a migration is applied.
+/// Records an applied migration.
 pub(crate) fn record(dialect: Dialect, name: &str) -> String {
     let now = match dialect {
         Dialect::Sqlite => "unixepoch()",
@@ -373,10 +372,10 @@ pub(crate) fn record(dialect: Dialect, name: &str) -> String {
     format!("INSERT INTO seaql_migrations (version, applied_at) VALUES ('{name}', {now})")
 }
 
-/// The whole schema as plain SQL, migration by migration, and with it the record that they are applied: a server takes
-/// a database that was made from this as its own.
+/// The whole schema as plain SQL, migration by migration, including the table of applied migrations: a server accepts a
+/// database that was created from it.
 pub fn print_schema(dialect: Dialect) -> String {
-    let mut sql = format!("-- which migrations are applied\n{};\n\n", record_table(dialect));
+    let mut sql = format!("-- applied migrations\n{};\n\n", record_table(dialect));
     for migration in migrations::ALL {
         let mut schema = Schema::new(dialect);
         (migration.up)(&mut schema);

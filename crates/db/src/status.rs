@@ -1,4 +1,4 @@
-//! What an operator wants to know of the database.
+//! The status of the database for operators.
 
 use std::sync::atomic::Ordering;
 
@@ -11,14 +11,14 @@ use crate::connect::{Db, Dialect, Pools};
 use crate::error::from_sqlx;
 use crate::partitions::PARTITIONED;
 
-/// The rows of a partitioned table in a month; on SQLite, which has no partitions, in all.
+/// A month of a partitioned table; on SQLite, which has no partitions, the whole table.
 #[derive(Clone, Debug, Serialize)]
 pub struct PartitionUse {
     /// The table.
     pub table: String,
     /// The partition; none on SQLite.
     pub partition: Option<String>,
-    /// How many rows, as the database estimates it without counting; none when it never did.
+    /// Estimated number of rows; none without an estimate.
     pub rows: Option<i64>,
     /// Bytes on disk, indexes included; none on SQLite, which would have to read them all.
     pub bytes: Option<i64>,
@@ -49,13 +49,13 @@ impl Db {
         .map_err(from_sqlx)
     }
 
-    /// How full the tables are that grow with traffic.
+    /// Sizes of the tables that grow with traffic.
     pub async fn partition_use(&self) -> Result<Vec<PartitionUse>> {
         match &self.pools {
             Pools::Sqlite { readers, .. } => {
                 let mut all = Vec::new();
                 for table in PARTITIONED {
-                    // the number of rows ever written: what was deleted counts too, but nothing is read for it
+                    // the number of rows ever written, including deleted ones: it is available without a scan
                     let sql = format!("SELECT coalesce(max(rowid), 0) FROM {table}");
                     let row = sqlx::raw_sql(sqlx::AssertSqlSafe(sql))
                         .fetch_one(readers)
@@ -80,8 +80,8 @@ impl Db {
         }
     }
 
-    /// Lets PostgreSQL count again what its plans are made from, after so much was written that they would be wrong until
-    /// it does so by itself. SQLite plans from the schema alone.
+    /// Updates PostgreSQL's planner statistics after large writes, instead of waiting for autovacuum. SQLite plans only from
+    /// the schema.
     pub async fn analyze(&self) -> Result<()> {
         match &self.pools {
             Pools::Sqlite { .. } => Ok(()),
@@ -92,7 +92,7 @@ impl Db {
     }
 }
 
-/// Statements of this process that were slow, since it started.
+/// The number of slow statements of this process since its start.
 pub fn slow_statements() -> u64 {
     SLOW_STATEMENTS.load(Ordering::Relaxed)
 }

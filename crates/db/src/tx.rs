@@ -12,18 +12,18 @@ use crate::conn::Conn;
 use crate::error::{from_sqlx, map_err};
 use crate::find::{Delete, Find, TenantEntity, Update};
 
-/// The role `loam_app`: one tenant.
+/// The role `loam_app`, which sees one tenant.
 pub struct Tenant;
-/// The role `loam_system`: every tenant.
+/// The role `loam_system`, which sees every tenant.
 pub struct System;
 
-/// A transaction. Dropped without [`Tx::commit`] it is rolled back.
+/// A transaction. It is rolled back when it is dropped without [`Tx::commit`].
 #[must_use]
 pub struct Tx<R> {
     pub(crate) conn: Conn,
     scope: Scope,
     role: PhantomData<R>,
-    /// The tenant's share of the connections, given back behind the connection.
+    /// The tenant's permit, returned after the connection.
     _share: Option<FairPermit>,
 }
 
@@ -32,7 +32,7 @@ impl<R> Tx<R> {
         Self { conn, scope: scope.clone(), role: PhantomData, _share: share }
     }
 
-    /// Who asks, and for which tenant.
+    /// The caller and its tenant.
     pub fn scope(&self) -> &Scope {
         &self.scope
     }
@@ -53,7 +53,7 @@ impl<R> Tx<R> {
         self.find::<E>().filter(E::ID.eq(id.into())).locked().one().await
     }
 
-    /// Inserts a row; its tenant is the scope's, whatever the model says.
+    /// Inserts a row with the scope's tenant, regardless of the model's.
     pub async fn insert<A>(&self, mut model: A) -> Result<<A::Entity as EntityTrait>::Model>
     where
         A: ActiveModelTrait + ActiveModelBehavior + Send,
@@ -87,20 +87,20 @@ impl<R> Tx<R> {
         Delete(E::delete_many().filter(E::TENANT.eq(self.scope.tenant())), &self.conn)
     }
 
-    /// Makes it last. Only after this may a caller be told that something is done.
+    /// Commits. Success may be reported to a caller only after this.
     pub async fn commit(self) -> Result<()> {
         self.conn.commit().await.map_err(from_sqlx)
     }
 
-    /// Undoes it all.
+    /// Rolls back.
     pub async fn rollback(self) -> Result<()> {
         self.conn.rollback().await.map_err(from_sqlx)
     }
 
-    /// A request with an `Idempotency-Key` leaves its claim in the transaction of its effect: both are there, or none.
+    /// Makes the claim of a request with an `Idempotency-Key` in the transaction of its effect, so that both are atomic.
     pub(crate) async fn claim_idempotency(&self) -> Result<()> {
         match &self.scope.idempotency {
-            Some(claim) if claim.take() => self.claim(claim).await,
+            Some(claim) if claim.claim() => self.claim(claim).await,
             _ => Ok(()),
         }
     }
@@ -108,7 +108,7 @@ impl<R> Tx<R> {
 
 #[expect(clippy::disallowed_methods, reason = "what the system role is for")]
 impl Tx<System> {
-    /// Goes on in another tenant, within the same transaction: what makes a tenant also makes its first rows.
+    /// Switches to another tenant within the same transaction: creating a tenant also creates its first rows.
     pub fn act_in(&mut self, tenant: TenantId) {
         self.scope = self.scope.in_tenant(tenant);
     }
@@ -118,7 +118,7 @@ impl Tx<System> {
         Find::new(E::find(), &self.conn)
     }
 
-    /// Inserts a row with the tenant that the model names.
+    /// Inserts a row with the model's tenant.
     pub async fn insert_any<A>(&self, model: A) -> Result<<A::Entity as EntityTrait>::Model>
     where
         A: ActiveModelTrait + ActiveModelBehavior + Send,

@@ -9,7 +9,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::HeaderMap;
 use loam_journal::Position;
-use loam_kernel::{ChatSessionId, Kind, LlmCallId, Result, Scope, TenantId, UserId, beside_patiently};
+use loam_kernel::{
+    ChatSessionId, Kind, LlmCallId, Result, Scope, TenantId, UserId, run_blocking_without_timeout,
+};
 use loam_platform::pack::unpack;
 pub use loam_providers::{ChatMessage, ChatRole, Finish};
 use loam_providers::{Endpoint, assemble, parse_request, parse_response};
@@ -117,7 +119,7 @@ impl ConversationBinding {
     /// Passes the messages of a call to the conversation. Parsing takes a while, so it runs on a blocking thread.
     pub(crate) async fn record(self: Box<Self>, completed: CompletedCall) {
         let Self { conversation, hook } = *self;
-        match beside_patiently(conversation.tenant, move || completed.read(conversation)).await {
+        match run_blocking_without_timeout(conversation.tenant, move || completed.read(conversation)).await {
             Ok(exchange) => hook.record_exchange(exchange).await,
             Err(e) => tracing::error!(error = ?e, "the messages of a call could not be parsed"),
         }
@@ -163,7 +165,9 @@ impl Gateway {
         let row = self.get_call(&Scope::system(conversation.tenant, "conversations"), call).await?;
         let Some(endpoint) = Endpoint::of_path(&row.endpoint) else { return Ok(None) };
         let Some(completed) = recorded(row, endpoint) else { return Ok(None) };
-        beside_patiently(conversation.tenant, move || completed.read(conversation)).await.map(Some)
+        run_blocking_without_timeout(conversation.tenant, move || completed.read(conversation))
+            .await
+            .map(Some)
     }
 }
 

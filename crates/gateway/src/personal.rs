@@ -5,7 +5,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use loam_db::{Tenant, Tx};
 use loam_kernel::{ChatSessionId, Clock, LlmCallId, Result};
-use loam_platform::personal::{Cursor, Removed, Rows, Step, Store, Who, forget_requests, nothing};
+use loam_platform::personal::{
+    Cursor, PersonQuery, PersonalDataStore, Removed, Rows, Step, delete_requests, null,
+};
 use sea_orm::sea_query::{Condition, Expr};
 use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
 use serde::Serialize;
@@ -28,7 +30,7 @@ const BODIES: u64 = 20;
 const TRACES: u64 = 10_000;
 
 /// The stores of this crate.
-pub fn stores() -> Vec<Arc<dyn Store>> {
+pub fn stores() -> Vec<Arc<dyn PersonalDataStore>> {
     vec![Arc::new(TOOLS), Arc::new(Calls), Arc::new(USAGE), Arc::new(LIMITS)]
 }
 
@@ -46,7 +48,7 @@ const TOOLS: Rows<tools::Entity> = Rows::deleted(
 
 const USAGE: Rows<usage::Entity> = Rows {
     emptied: Some(|| vec![(usage::Column::UserId, Expr::val(Option::<Uuid>::None))]),
-    stays: Some(
+    retained: Some(
         "sums of calls, tokens and cost by key, project, provider and model, which statements are made from",
     ),
     ..Rows::deleted(
@@ -83,7 +85,7 @@ struct Trace {
     trace_id: Option<String>,
 }
 
-fn found(who: &Who) -> Vec<Condition> {
+fn found(who: &PersonQuery) -> Vec<Condition> {
     let mut found = who.by_user(Column::UserId);
     found.extend(who.by_end_user(Column::EndUser));
     found.extend(who.by_session_text(Column::SessionId));
@@ -91,19 +93,19 @@ fn found(who: &Who) -> Vec<Condition> {
 }
 
 #[async_trait]
-impl Store for Calls {
+impl PersonalDataStore for Calls {
     fn name(&self) -> &'static str {
         "llm_calls"
     }
 
-    fn stays(&self) -> Option<&'static str> {
+    fn retained(&self) -> Option<&'static str> {
         Some(
             "time, provider, model, key, project, tokens, cost and latencies of each call, so that the ledger adds up",
         )
     }
 
     /// Calls that an application reported for a person belong to traces, which hold more of their data.
-    async fn resolve(&self, tx: &Tx<Tenant>, who: &mut Who) -> Result<()> {
+    async fn resolve(&self, tx: &Tx<Tenant>, who: &mut PersonQuery) -> Result<()> {
         for condition in who.by_end_user(Column::EndUser) {
             let find = tx.find::<Entity>().filter(condition).filter(Column::Source.eq(Source::Otlp.name()));
             let find = find.filter(Column::TraceId.is_not_null()).select_only().column(Column::TraceId);
@@ -113,14 +115,19 @@ impl Store for Calls {
         Ok(())
     }
 
-    async fn remove(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<Step> {
+    async fn remove(&self, tx: &Tx<Tenant>, who: &PersonQuery, from: Cursor) -> Result<Step> {
         let Some(condition) = found(who).into_iter().nth(from.part) else { return Ok(Step::default()) };
         let rows = page(tx, condition.add(Column::Id.gt(from.after))).await?;
         let next = Some(from.behind(rows.last().map(|row| row.id.0), rows.len(), CALLS));
         Ok(Step { removed: empty(tx, rows, true).await?, next })
     }
 
-    async fn show(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<(Vec<Value>, Option<Cursor>)> {
+    async fn show(
+        &self,
+        tx: &Tx<Tenant>,
+        who: &PersonQuery,
+        from: Cursor,
+    ) -> Result<(Vec<Value>, Option<Cursor>)> {
         let Some(condition) = found(who).into_iter().nth(from.part) else { return Ok((Vec::new(), None)) };
         let find = tx.find::<Entity>().filter(condition).filter(Column::Id.gt(from.after));
         let rows = find.order_by_asc(Column::Id).limit(BODIES).all().await?;
@@ -159,7 +166,7 @@ async fn empty(
     let ids: Vec<LlmCallId> = rows.iter().map(|row| row.id).collect();
     let requests: Vec<String> = rows.into_iter().map(|row| row.request_id).collect();
     let deleted = |deleted| Removed { deleted, emptied: 0 };
-    let forgotten = forget_requests(tx, &requests).await?;
+    let requests_deleted = delete_requests(tx, &requests).await?;
     let used = tx.delete::<tools::Entity>().filter(tools::Column::LlmCallId.is_in(ids.iter().copied()));
     let used = used.exec().await?;
     let no_bytes = || Expr::val(Option::<Vec<u8>>::None);
@@ -168,23 +175,23 @@ async fn empty(
         .set(Column::RequestData, no_bytes())
         .set(Column::ResponseData, no_bytes())
         .set(Column::BodiesDeletedAt, Expr::val(Clock::system().now()))
-        .set(Column::ErrorMessage, nothing())
+        .set(Column::ErrorMessage, null())
         .set(Column::Attempts, Expr::val(json!([])));
     if personal_data {
         update = update
             .set(Column::UserId, Expr::val(Option::<Uuid>::None))
-            .set(Column::EndUser, nothing())
-            .set(Column::SessionId, nothing())
-            .set(Column::TraceId, nothing())
-            .set(Column::SpanId, nothing())
+            .set(Column::EndUser, null())
+            .set(Column::SessionId, null())
+            .set(Column::TraceId, null())
+            .set(Column::SpanId, null())
             .set(Column::RequestId, Expr::val(String::new()));
     }
     let emptied = update.filter(Column::Id.is_in(ids)).exec().await?;
     Ok(vec![
         ("llm_calls", Removed { deleted: 0, emptied }),
         ("tool_calls", deleted(used)),
-        ("api_logs", deleted(forgotten.api_logs)),
-        ("error_logs", deleted(forgotten.error_logs)),
+        ("api_logs", deleted(requests_deleted.api_logs)),
+        ("error_logs", deleted(requests_deleted.error_logs)),
     ])
 }
 

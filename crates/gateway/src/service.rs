@@ -15,7 +15,7 @@ use loam_platform::notices::Notices;
 use loam_platform::personal::Guard;
 use loam_platform::records::RetentionSettings;
 use loam_platform::seal::Keyring;
-use loam_platform::system_config::Live;
+use loam_platform::system_config::LiveConfig;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -52,9 +52,9 @@ pub(crate) struct Inner {
     pub(crate) meters: Meters,
     pub(crate) response_cache: ResponseCache,
     pub(crate) config: Config,
-    pub(crate) settings: Live<CallSettings>,
+    pub(crate) settings: LiveConfig<CallSettings>,
     /// How long calls and their bodies are stored.
-    retention: OnceLock<Live<RetentionSettings>>,
+    retention: OnceLock<LiveConfig<RetentionSettings>>,
     /// Where the messages of calls are stored.
     pub(crate) conversations: OnceLock<Arc<dyn Conversations>>,
     /// Calls in progress, which a stopping server waits for.
@@ -84,7 +84,7 @@ pub struct Parts {
     /// Settings.
     pub config: Config,
     /// Settings that can change at run time.
-    pub settings: Live<CallSettings>,
+    pub settings: LiveConfig<CallSettings>,
 }
 
 impl Gateway {
@@ -134,12 +134,12 @@ impl Gateway {
     }
 
     /// Sets the retention of calls; without it they are stored forever.
-    pub fn retain(&self, retention: Live<RetentionSettings>) {
+    pub fn retain(&self, retention: LiveConfig<RetentionSettings>) {
         _ = self.0.retention.set(retention);
     }
 
     /// The retention of calls, and of the turns that made them.
-    pub fn retention(&self) -> Live<RetentionSettings> {
+    pub fn retention(&self) -> LiveConfig<RetentionSettings> {
         self.0.retention()
     }
 
@@ -208,7 +208,7 @@ impl Gateway {
 
 impl Inner {
     /// The retention of calls and their data.
-    pub(crate) fn retention(&self) -> Live<RetentionSettings> {
+    pub(crate) fn retention(&self) -> LiveConfig<RetentionSettings> {
         self.retention.get().cloned().unwrap_or_default()
     }
 }

@@ -1,33 +1,33 @@
-//! What can be set about log-ins, sessions and tokens.
+//! Configuration of log-ins, sessions and tokens.
 
 use std::time::Duration;
 
 use loam_kernel::{Error, Result};
 use serde::Deserialize;
 
-/// The longest that a token of Loam's own may last.
+/// Maximum lifetime of Loam's own tokens.
 pub const MAX_TOKEN_LIFETIME: Duration = Duration::from_secs(3600);
 
 /// Log-ins, sessions and tokens.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Where browsers reach this Loam, as `https://loam.example.com`: what they must name as their origin, and what
-    /// tokens name as their issuer. Left out, the origin must be the host that a request was sent to.
+    /// The URL at which browsers reach this server, as `https://loam.example.com`: their expected origin, and the issuer of
+    /// tokens. Without it the origin must be the host of the request.
     pub public_url: Option<String>,
-    /// Seconds without a request after which a log-in session ends.
+    /// Idle timeout of a login session in seconds.
     pub session_idle_timeout: u64,
-    /// Seconds after which a log-in session ends in any case.
+    /// Maximum lifetime of a login session in seconds.
     pub session_lifetime: u64,
-    /// Seconds that a token lasts unless its request says otherwise; 3,600 at most.
+    /// Default lifetime of a token in seconds; at most 3,600.
     pub token_lifetime: u64,
-    /// Days after which tokens are signed with a new key.
+    /// Days after which the signing key is rotated.
     pub signing_key_days: u64,
-    /// Passwords that are hashed at once on this node; each takes a thread and 19 MiB meanwhile.
+    /// Passwords that this node hashes concurrently; each uses a thread and 19 MiB.
     pub password_threads: usize,
-    /// Failed log-ins to one account before the next has to wait.
+    /// Failed log-ins to one account before the next one has to wait.
     pub account_failures: u32,
-    /// Failed log-ins from one address (one /64 network of IPv6) before the next has to wait.
+    /// Failed log-ins from one address (a /64 network of IPv6) before the next one has to wait.
     pub address_failures: u32,
 }
 
@@ -47,7 +47,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Refuses what would lock everybody out, or let everybody in for good.
+    /// Rejects values that would lock everybody out or never expire.
     pub fn check(&self) -> Result<()> {
         let within = |name: &str, value: u64, most: u64| match (1..=most).contains(&value) {
             true => Ok(()),
@@ -67,13 +67,13 @@ impl Config {
         match &self.public_url {
             Some(url) if !plain(url) => Err(Error::invalid(
                 "identity.public_url",
-                "must be the scheme and the host alone, as https://loam.example.com",
+                "must consist of scheme and host only, as https://loam.example.com",
             )),
             _ => Ok(()),
         }
     }
 
-    /// What tokens name as their issuer.
+    /// The issuer (`iss`) of tokens.
     pub fn issuer(&self) -> &str {
         self.public_url.as_deref().unwrap_or("loam")
     }

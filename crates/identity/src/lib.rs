@@ -1,8 +1,8 @@
-//! Who there is, and what they may do: tenants, users, roles, projects; and from a credential to a scope: API keys,
-//! log-in sessions, tokens of Loam's own and of the tenants' applications.
+//! Identities and permissions: tenants, users, roles and projects; and authentication: API keys, login sessions, and
+//! tokens of Loam and of the tenants' applications.
 //!
 //! Belongs here: the resources above, turning a credential into a [`Scope`](loam_kernel::Scope), and the first start.
-//! Does not belong here: what a caller then does with the rights.
+//! Does not belong here: what a caller does with the permissions.
 
 pub mod api_keys;
 mod authenticator;
@@ -13,7 +13,7 @@ pub mod exports;
 mod jwt;
 pub mod login;
 pub mod login_sessions;
-mod opened;
+mod operator_access;
 mod password;
 pub mod permissions;
 pub mod personal;
@@ -34,7 +34,7 @@ mod tests;
 use loam_db::EntityShape;
 use loam_platform::seal::{SealedTable, rows};
 
-pub use authenticator::{Asks, Authenticator};
+pub use authenticator::{Authenticator, RequestedAccess};
 pub use bootstrap::{Bootstrap, FirstKey, has_tenants};
 pub use config::Config;
 pub use service::{Identity, Parts};
@@ -61,6 +61,6 @@ pub fn entities() -> Vec<EntityShape> {
         EntityShape::of::<api_keys::entity::Entity>(),
         EntityShape::of::<token_issuers::entity::Entity>(),
         EntityShape::of::<signing_keys::entity::Entity>(),
-        EntityShape::of::<opened::entity::Entity>(),
+        EntityShape::of::<operator_access::entity::Entity>(),
     ]
 }

@@ -1,12 +1,12 @@
-//! Every permission there is, each with the built-in roles that have it.
+//! All permissions, each with the built-in roles that include it.
 
 use loam_kernel::{Error, Permissions, Result};
 
-use Held::{Admin, Analyst, Developer, User, Viewer};
+use BuiltInRole::{Admin, Analyst, Developer, User, Viewer};
 
-/// The built-in roles that have some permissions; `operator` and `owner` have all.
+/// The built-in roles with some permissions; `operator` and `owner` have all.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Held {
+pub(crate) enum BuiltInRole {
     Admin,
     Developer,
     Analyst,
@@ -14,8 +14,8 @@ pub(crate) enum Held {
     User,
 }
 
-/// The one list: a permission, and who has it beside operators and owners.
-const PERMISSIONS: &[(&str, &[Held])] = &[
+/// All permissions, with the roles that include them besides operators and owners.
+const PERMISSIONS: &[(&str, &[BuiltInRole])] = &[
     ("gateway:call", &[Admin, Developer, User]),
     ("tenants:read", &[]),
     ("tenants:write", &[]),
@@ -95,20 +95,23 @@ const PERMISSIONS: &[(&str, &[Held])] = &[
     ("metrics:read", &[]),
 ];
 
-/// What is seen of every user's rows by who has the permission named first, and of one's own by who hasn't: the
-/// resources that this is so for.
+/// Permissions to access all users' rows, each with the permissions that are limited to the caller's own rows without
+/// it.
 const OWNED: &[(&str, &[&str])] = &[
     ("chat_sessions:all", &["chat_sessions", "messages", "turns", "tool_calls"]),
     ("user_preferences:all", &["user_preferences"]),
 ];
 
-/// Whether a permission reaches beyond a tenant.
-pub(crate) fn reaches_beyond(name: &str) -> bool {
+/// Whether a permission is instance-wide.
+pub(crate) fn is_instance_wide(name: &str) -> bool {
     name.starts_with("tenants:") || name.starts_with("signing_keys:")
 }
 
-/// The permission that `has` lacks to see every user's rows, and which of `scopes` would give sight of them.
-pub(crate) fn beyond_own<'a>(has: &Permissions, scopes: &'a [String]) -> Option<(&'static str, &'a str)> {
+/// The permission that `has` lacks to access all users' rows, and the one of `scopes` that would grant this access.
+pub(crate) fn ownership_violation<'a>(
+    has: &Permissions,
+    scopes: &'a [String],
+) -> Option<(&'static str, &'a str)> {
     OWNED.iter().filter(|(all, _)| !has.allows(all)).find_map(|(all, resources)| {
         let resource = |scope: &str| scope.split_once(':').map_or("", |(resource, _)| resource).to_owned();
         let found =
@@ -117,28 +120,29 @@ pub(crate) fn beyond_own<'a>(has: &Permissions, scopes: &'a [String]) -> Option<
     })
 }
 
-/// What is left of permissions when what would give sight of every user's rows is taken out, as far as `has` lacks it.
-pub(crate) fn without_beyond_own(has: &Permissions, held: &Permissions) -> Permissions {
-    let kept = held.names().iter().filter(|name| beyond_own(has, std::slice::from_ref(*name)).is_none());
+/// The permissions without those that would grant access to all users' rows, as far as `has` lacks them.
+pub(crate) fn without_ownership_violations(has: &Permissions, held: &Permissions) -> Permissions {
+    let kept =
+        held.names().iter().filter(|name| ownership_violation(has, std::slice::from_ref(*name)).is_none());
     Permissions::new(kept.cloned())
 }
 
-/// Every permission but `*`, which is all of them.
+/// All permissions, without the wildcard `*`.
 pub fn all() -> impl Iterator<Item = &'static str> {
     PERMISSIONS.iter().map(|(name, _)| *name)
 }
 
-/// Whether there is such a permission.
+/// Whether the permission exists.
 pub fn exists(name: &str) -> bool {
     all().any(|known| known == name)
 }
 
-/// What a built-in role has.
-pub(crate) fn held_by(role: Held) -> Vec<&'static str> {
+/// The permissions of a built-in role.
+pub(crate) fn held_by(role: BuiltInRole) -> Vec<&'static str> {
     PERMISSIONS.iter().filter(|(_, roles)| roles.contains(&role)).map(|(name, _)| *name).collect()
 }
 
-/// Refuses a list with a permission that doesn't exist, naming its place.
+/// Rejects a list with an unknown permission, naming its index.
 pub(crate) fn check(param: &str, scopes: &[String]) -> Result<()> {
     if scopes.is_empty() {
         return Err(Error::invalid(param, "must name at least one permission"));
@@ -146,7 +150,7 @@ pub(crate) fn check(param: &str, scopes: &[String]) -> Result<()> {
     match scopes.iter().position(|scope| scope != "*" && !exists(scope)) {
         Some(i) => {
             let names: Vec<&str> = all().collect();
-            let message = format!("there is no such permission; there are `*`, `{}`", names.join("`, `"));
+            let message = format!("unknown permission; the permissions are `*`, `{}`", names.join("`, `"));
             Err(Error::invalid(format!("{param}[{i}]"), message))
         }
         None => Ok(()),

@@ -1,8 +1,8 @@
-//! What this crate has of a person.
+//! The locations of personal data in this crate.
 
 use std::sync::Arc;
 
-use loam_platform::personal::{Rows, Store};
+use loam_platform::personal::{PersonalDataStore, Rows};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -11,8 +11,8 @@ use crate::login_sessions::{self, routes::LoginSessionView};
 use crate::user_preferences;
 use crate::users::{self, routes::UserView};
 
-/// The places of this crate.
-pub fn stores() -> Vec<Arc<dyn Store>> {
+/// The locations of this crate.
+pub fn stores() -> Vec<Arc<dyn PersonalDataStore>> {
     vec![Arc::new(PREFERENCES), Arc::new(LOG_INS), Arc::new(KEYS), Arc::new(USERS)]
 }
 

@@ -1,16 +1,16 @@
-//! Making API keys, and knowing them again without keeping them.
+//! Generating API keys, and recognising them without storing them.
 
 use loam_kernel::{Clock, Error, Result};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-/// What every key begins with, so that a leaked one is recognised by scanners.
+/// Prefix of every key, so that secret scanners recognise a leaked one.
 pub(crate) const PREFIX: &str = "loam_";
-/// Characters of a key that stay readable, to tell keys apart.
-const SHOWN: usize = 12;
+/// Number of characters of a key that are shown.
+const PREFIX_LENGTH: usize = 12;
 /// Characters behind the prefix: 200 random bits.
 const LENGTH: usize = 40;
-/// 32 characters, none easily taken for another.
+/// 32 characters that are not easily confused.
 const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 
 /// A new key.
@@ -20,7 +20,7 @@ pub(crate) fn generate(clock: &Clock) -> Zeroizing<String> {
     Zeroizing::new(format!("{PREFIX}{body}"))
 }
 
-/// A new key of a project: told from others by how it begins.
+/// A new ingest key, with its own prefix.
 pub(crate) fn generate_project(clock: &Clock) -> Zeroizing<String> {
     Zeroizing::new(format!("{PREFIX}pk_{}", &generate(clock)[PREFIX.len()..]))
 }
@@ -30,17 +30,17 @@ pub(crate) fn one_time(clock: &Clock) -> Zeroizing<String> {
     Zeroizing::new(generate(clock)[PREFIX.len()..][..24].to_owned())
 }
 
-/// The digest that is kept. A key has too much randomness to be guessed, so no slow hash is needed.
+/// The stored digest. A key has enough entropy that no slow hash is needed.
 pub(crate) fn digest(key: &str) -> [u8; 32] {
     Sha256::digest(key.as_bytes()).into()
 }
 
 /// The part that may be shown.
 pub(crate) fn shown(key: &str) -> String {
-    key.chars().take(SHOWN).collect()
+    key.chars().take(PREFIX_LENGTH).collect()
 }
 
-/// Refuses a key from the environment that is malformed or too easily guessed.
+/// Rejects a key from the environment that is malformed or too short.
 pub(crate) fn check(key: &str) -> Result<()> {
     let body = key.strip_prefix(PREFIX).unwrap_or_default();
     let plain = body.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');

@@ -12,9 +12,9 @@ use loam_platform::personal::Guard;
 use loam_platform::seal::Keyring;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::erasures::{Draining, Places};
+use crate::erasures::{DataLocations, DrainProgress};
 use crate::login::Throttle;
-use crate::opened::Recorded;
+use crate::operator_access::AuditedAccess;
 use crate::password::Passwords;
 use crate::projects::directory::Directory;
 use crate::signing_keys::SigningKeys;
@@ -37,7 +37,7 @@ pub struct Identity {
     pub(crate) keyring: Keyring,
     pub(crate) config: Arc<Config>,
     pub(crate) passwords: Passwords,
-    /// When the costliest imported hash was last looked for, in seconds since 1970.
+    /// When the highest cost of imported hashes was last queried, in seconds since 1970.
     pub(crate) costliest_read: Arc<AtomicI64>,
     pub(crate) throttle: Arc<Throttle>,
     pub(crate) signing_keys: SigningKeys,
@@ -45,18 +45,18 @@ pub struct Identity {
     pub(crate) preferences: Preferences,
     pub(crate) directory: Directory,
     pub(crate) end_users: EndUsers,
-    pub(crate) recorded: Arc<Recorded>,
-    /// The tenant whose operators manage the others; known after the first start.
+    pub(crate) recorded: Arc<AuditedAccess>,
+    /// The default tenant, whose operators manage the others; set after the first start.
     pub(crate) default_tenant: Arc<OnceLock<TenantId>>,
-    /// Where something of people may be.
-    places: Arc<OnceLock<Places>>,
-    /// What an erasure waits for; none on the command line.
-    pub(crate) draining: Arc<OnceLock<Draining>>,
-    /// Remembers who is erased.
+    /// The locations of personal data.
+    data_locations: Arc<OnceLock<DataLocations>>,
+    /// The drain progress that an erasure waits for; none on the command line.
+    pub(crate) drain_progress: Arc<OnceLock<DrainProgress>>,
+    /// The digests of erased subjects.
     pub(crate) guard: Guard,
 }
 
-/// What identity stands on.
+/// The dependencies of [`Identity`].
 pub struct Parts {
     /// The database.
     pub db: Db,
@@ -64,11 +64,11 @@ pub struct Parts {
     pub clock: Clock,
     /// Notices of change.
     pub notices: Notices,
-    /// Opens signing keys and issuers' secrets.
+    /// The master keys, for signing keys and issuers' secrets.
     pub keyring: Keyring,
-    /// The way out, to issuers' public keys.
+    /// The HTTP client, for issuers' public keys.
     pub client: Client,
-    /// Settings, which have been checked.
+    /// The validated configuration.
     pub config: Config,
 }
 
@@ -88,8 +88,8 @@ impl Identity {
             changes: Changes::new(clock.clone(), notices.clone()),
             recorded: Arc::default(),
             default_tenant: Arc::default(),
-            places: Arc::default(),
-            draining: Arc::default(),
+            data_locations: Arc::default(),
+            drain_progress: Arc::default(),
             guard: Guard::new(keyring.clone()),
             config: Arc::new(config),
             db,
@@ -117,39 +117,39 @@ impl Identity {
             .merge(exports::routes::router(self.clone()))
     }
 
-    /// Says where something of people may be. Once, before the first erasure.
-    pub fn hold_places(&self, places: Places) {
-        _ = self.places.set(places);
+    /// Sets the locations of personal data. Called once, before the first erasure.
+    pub fn set_data_locations(&self, data_locations: DataLocations) {
+        _ = self.data_locations.set(data_locations);
     }
 
-    /// Says what an erasure waits for.
-    pub fn follow_drain(&self, draining: Draining) {
-        _ = self.draining.set(draining);
+    /// Sets the drain progress that an erasure waits for.
+    pub fn set_drain_progress(&self, drain_progress: DrainProgress) {
+        _ = self.drain_progress.set(drain_progress);
     }
 
-    /// Where something of people may be.
-    pub(crate) fn places(&self) -> Result<&Places> {
-        self.places.get().ok_or_else(|| Error::internal("nobody said where something of people may be"))
+    /// The locations of personal data.
+    pub(crate) fn data_locations(&self) -> Result<&DataLocations> {
+        self.data_locations.get().ok_or_else(|| Error::internal("the locations of personal data are not set"))
     }
 
-    /// The tenant whose operators manage the others.
+    /// The default tenant, whose operators manage the others.
     pub fn default_tenant(&self) -> Option<TenantId> {
         self.default_tenant.get().copied()
     }
 
-    /// Where browsers and platforms reach this Loam, if that is configured.
+    /// The configured URL at which browsers and platforms reach this server.
     pub fn public_url(&self) -> Option<&str> {
         self.config.public_url.as_deref()
     }
 
-    /// What a tenant may do, for what comes without a credential of a user or key; one that isn't there may do nothing.
+    /// The status of a tenant, for requests without a user's or key's credential; an unknown tenant counts as archived.
     pub async fn tenant_status(&self, tenant: TenantId) -> Result<TenantStatus> {
         let tx = self.db.system_read(&Scope::system(TenantId::NIL, "authentication")).await?;
         let row = tenants::queries::get(&tx, tenant).await?;
         Ok(row.map_or(TenantStatus::Archived, |row| row.status))
     }
 
-    /// Learns which tenant that is, if the first start has been.
+    /// Loads the id of the default tenant, if the first start has happened.
     pub async fn learn_default_tenant(&self) -> Result<()> {
         let tx = self.db.system_read(&Scope::system(TenantId::NIL, "start")).await?;
         if let Some(tenant) = tenants::queries::oldest(&tx).await? {
@@ -158,7 +158,7 @@ impl Identity {
         Ok(())
     }
 
-    /// Refuses everybody but operators.
+    /// Rejects everybody but operators.
     pub(crate) fn require_operator(&self, scope: &Scope) -> Result<()> {
         if scope.is_operator() { Ok(()) } else { Err(Error::forbidden("operator")) }
     }

@@ -7,7 +7,7 @@ use loam_kernel::{Actor, Clock, NodeId, Permissions, ProjectId, Scope, TenantId}
 use loam_platform::notices::Notices;
 use loam_platform::personal::Guard;
 use loam_platform::seal::Keyring;
-use loam_platform::system_config::Live;
+use loam_platform::system_config::LiveConfig;
 use loam_platform::webhook_deliveries::{DeliverySettings, WebhookDeliveries};
 use loam_testkit::Database;
 use sea_orm::IntoActiveModel;
@@ -129,10 +129,10 @@ fn handles(database: &Database, clock: &Clock, analysis: AnalysisSettings) -> (I
         journal: None,
         journal_budget: 0,
         config: loam_gateway::Config::default(),
-        settings: Live::fixed(CallSettings::default()),
+        settings: LiveConfig::fixed(CallSettings::default()),
     });
     let deliveries =
-        WebhookDeliveries::new(db.clone(), clock.clone(), Live::fixed(DeliverySettings::default()));
+        WebhookDeliveries::new(db.clone(), clock.clone(), LiveConfig::fixed(DeliverySettings::default()));
     let insight = Insight::new(Parts {
         db,
         clock: clock.clone(),
@@ -144,13 +144,13 @@ fn handles(database: &Database, clock: &Clock, analysis: AnalysisSettings) -> (I
         journal: None,
         deliveries,
         mailer: None,
-        alerts: Live::fixed(AlertSettings::default()),
-        otlp: Live::default(),
-        metrics: Live::default(),
-        rules: Live::fixed(Limits::default()),
-        analysis: Live::fixed(AnalysisSettings { model: Some("nobody/model".to_owned()), ..analysis }),
-        storage: Live::default(),
-        ingest: Live::default(),
+        alerts: LiveConfig::fixed(AlertSettings::default()),
+        otlp: LiveConfig::default(),
+        metrics: LiveConfig::default(),
+        rules: LiveConfig::fixed(Limits::default()),
+        analysis: LiveConfig::fixed(AnalysisSettings { model: Some("nobody/model".to_owned()), ..analysis }),
+        storage: LiveConfig::default(),
+        ingest: LiveConfig::default(),
     });
     (identity, insight)
 }

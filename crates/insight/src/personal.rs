@@ -11,7 +11,7 @@ use loam_db::{Tenant, Tx};
 use loam_kernel::Result;
 use loam_platform::error_logs::entity as errors;
 use loam_platform::pack::unpack;
-use loam_platform::personal::{Cursor, Removed, Rows, Step, Store, Who};
+use loam_platform::personal::{Cursor, PersonQuery, PersonalDataStore, Removed, Rows, Step};
 use sea_orm::sea_query::Condition;
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde::Serialize;
@@ -33,7 +33,7 @@ use crate::trace;
 const PAGE: u64 = 100;
 
 /// The stores of this crate that can hold personal data.
-pub fn stores() -> Vec<Arc<dyn Store>> {
+pub fn stores() -> Vec<Arc<dyn PersonalDataStore>> {
     vec![
         Arc::new(Trees),
         Arc::new(Records),
@@ -47,14 +47,16 @@ pub fn stores() -> Vec<Arc<dyn Store>> {
 
 const REJECTED: Rows<rejected::Entity> = Rows::searched(
     "rejected_records",
-    |row: &rejected::Model, who: &Who| who.is_named_in(&row.message) || is_named_in_packed(&row.payload, who),
+    |row: &rejected::Model, who: &PersonQuery| {
+        who.is_named_in(&row.message) || is_named_in_packed(&row.payload, who)
+    },
     |row: &rejected::Model| row.id.0,
     |row: rejected::Model| json!({ "id": row.id, "project_id": row.project_id, "payload": unpack_json(&row.payload), "created_at": row.created_at }),
 );
 
 const ANALYSES: Rows<analyses::Entity> = Rows::searched(
     "ai_analysis_results",
-    |row: &analyses::Model, who: &Who| {
+    |row: &analyses::Model, who: &PersonQuery| {
         let mention = who.mention();
         [Some(&row.analysis_input), row.analysis_results.as_ref(), Some(&row.metadata)]
             .into_iter()
@@ -67,7 +69,7 @@ const ANALYSES: Rows<analyses::Entity> = Rows::searched(
 
 const SUGGESTIONS: Rows<suggestions::Entity> = Rows::searched(
     "suggestions",
-    |row: &suggestions::Model, who: &Who| {
+    |row: &suggestions::Model, who: &PersonQuery| {
         let mention = who.mention();
         [&row.title, &row.description].into_iter().chain(&row.code_example).any(|text| mention.in_text(text))
     },
@@ -77,14 +79,14 @@ const SUGGESTIONS: Rows<suggestions::Entity> = Rows::searched(
 
 const METRICS: Rows<metrics::Entity> = Rows::searched(
     "performance_metrics",
-    |row: &metrics::Model, who: &Who| who.is_named_in_json(&row.tags),
+    |row: &metrics::Model, who: &PersonQuery| who.is_named_in_json(&row.tags),
     |row: &metrics::Model| row.id.0,
     |row: metrics::Model| view(PerformanceMetricView::from(row)),
 );
 
 const METRIC_SUMS: Rows<sums::Entity> = Rows::searched(
     "metric_stats",
-    |row: &sums::Model, who: &Who| who.is_named_in_json(&row.tags),
+    |row: &sums::Model, who: &PersonQuery| who.is_named_in_json(&row.tags),
     |row: &sums::Model| row.id.0,
     |row: sums::Model| json!({ "metric_name": row.metric_name, "tags": row.tags, "bucket": row.bucket, "samples": row.samples }),
 );
@@ -95,33 +97,38 @@ struct Trees;
 /// Performance records.
 struct Records;
 
-fn conditions<C: ColumnTrait>(who: &Who, trace_id: C) -> Vec<Condition> {
+fn conditions<C: ColumnTrait>(who: &PersonQuery, trace_id: C) -> Vec<Condition> {
     let mut conditions = who.by_trace(trace_id);
     conditions.push(Condition::all());
     conditions
 }
 
 #[async_trait]
-impl Store for Trees {
+impl PersonalDataStore for Trees {
     fn name(&self) -> &'static str {
         "call_trees"
     }
 
-    fn looks_at_all(&self) -> bool {
+    fn scans_tenant(&self) -> bool {
         true
     }
 
-    fn stays(&self) -> Option<&'static str> {
+    fn retained(&self) -> Option<&'static str> {
         Some("statistics over requests and functions of applications, in which no person can be identified")
     }
 
-    async fn remove(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<Step> {
+    async fn remove(&self, tx: &Tx<Tenant>, who: &PersonQuery, from: Cursor) -> Result<Step> {
         let (rows, next) = trees_of(tx, who, from).await?;
         let traces = rows.into_iter().map(|row| row.trace_id).collect();
         Ok(Step { removed: delete_traces(tx, traces).await?, next })
     }
 
-    async fn show(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<(Vec<Value>, Option<Cursor>)> {
+    async fn show(
+        &self,
+        tx: &Tx<Tenant>,
+        who: &PersonQuery,
+        from: Cursor,
+    ) -> Result<(Vec<Value>, Option<Cursor>)> {
         let (rows, next) = trees_of(tx, who, from).await?;
         let shown = rows.into_iter().map(|row| {
             let parts = trace::unpack(&row.calls).map(|span_set| span_set_view(&span_set)).unwrap_or_default();
@@ -132,22 +139,27 @@ impl Store for Trees {
 }
 
 #[async_trait]
-impl Store for Records {
+impl PersonalDataStore for Records {
     fn name(&self) -> &'static str {
         "performance_records"
     }
 
-    fn looks_at_all(&self) -> bool {
+    fn scans_tenant(&self) -> bool {
         true
     }
 
-    async fn remove(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<Step> {
+    async fn remove(&self, tx: &Tx<Tenant>, who: &PersonQuery, from: Cursor) -> Result<Step> {
         let (rows, next) = records_of(tx, who, from).await?;
         let traces = rows.into_iter().map(|row| row.trace_id).collect();
         Ok(Step { removed: delete_traces(tx, traces).await?, next })
     }
 
-    async fn show(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<(Vec<Value>, Option<Cursor>)> {
+    async fn show(
+        &self,
+        tx: &Tx<Tenant>,
+        who: &PersonQuery,
+        from: Cursor,
+    ) -> Result<(Vec<Value>, Option<Cursor>)> {
         let (rows, next) = records_of(tx, who, from).await?;
         let shown = rows.into_iter().map(|row| {
             json!({
@@ -159,7 +171,11 @@ impl Store for Records {
     }
 }
 
-async fn trees_of(tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<(Vec<trees::Model>, Option<Cursor>)> {
+async fn trees_of(
+    tx: &Tx<Tenant>,
+    who: &PersonQuery,
+    from: Cursor,
+) -> Result<(Vec<trees::Model>, Option<Cursor>)> {
     use trees::{Column, Entity};
     let all = conditions(who, Column::TraceId);
     let searched = from.part + 1 == all.len();
@@ -175,7 +191,7 @@ async fn trees_of(tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<(Vec<trees
 
 async fn records_of(
     tx: &Tx<Tenant>,
-    who: &Who,
+    who: &PersonQuery,
     from: Cursor,
 ) -> Result<(Vec<records::Model>, Option<Cursor>)> {
     use records::{Column, Entity};
@@ -217,7 +233,7 @@ async fn delete_traces(tx: &Tx<Tenant>, traces: HashSet<String>) -> Result<Vec<(
     ])
 }
 
-fn is_named_in_tree(packed: &[u8], who: &Who) -> bool {
+fn is_named_in_tree(packed: &[u8], who: &PersonQuery) -> bool {
     let Ok(span_set) = trace::unpack(packed) else { return false };
     let mention = who.mention();
     span_set.server_spans.iter().any(|(_, server_span)| mention.in_json(&view(server_span)))
@@ -236,7 +252,7 @@ fn span_set_view(span_set: &trace::SpanSet) -> Value {
     json!({ "requests": requests, "calls": spans.collect::<Vec<_>>() })
 }
 
-fn is_named_in_packed(packed: &[u8], who: &Who) -> bool {
+fn is_named_in_packed(packed: &[u8], who: &PersonQuery) -> bool {
     let value = unpack_json(packed);
     !value.is_null() && who.is_named_in_json(&value)
 }

@@ -16,7 +16,7 @@ use loam_platform::mail::Mailer;
 use loam_platform::notices::Notices;
 use loam_platform::personal::Guard;
 use loam_platform::seal::Keyring;
-use loam_platform::system_config::Live;
+use loam_platform::system_config::LiveConfig;
 use loam_platform::webhook_deliveries::WebhookDeliveries;
 use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
@@ -53,14 +53,14 @@ pub(crate) struct Inner {
     pub(crate) node: NodeId,
     pub(crate) deliveries: WebhookDeliveries,
     pub(crate) mailer: Option<Mailer>,
-    pub(crate) alerts: Live<AlertSettings>,
-    pub(crate) otlp: Live<OtlpSettings>,
-    pub(crate) metrics: Live<MetricSettings>,
+    pub(crate) alerts: LiveConfig<AlertSettings>,
+    pub(crate) otlp: LiveConfig<OtlpSettings>,
+    pub(crate) metrics: LiveConfig<MetricSettings>,
     pub(crate) series: SeriesLimiter,
-    pub(crate) rules: Live<Limits>,
-    pub(crate) analysis: Live<AnalysisSettings>,
-    pub(crate) storage: Live<StorageSettings>,
-    pub(crate) ingest: Live<IngestSettings>,
+    pub(crate) rules: LiveConfig<Limits>,
+    pub(crate) analysis: LiveConfig<AnalysisSettings>,
+    pub(crate) storage: LiveConfig<StorageSettings>,
+    pub(crate) ingest: LiveConfig<IngestSettings>,
     pub(crate) meter: Meter,
     pub(crate) activity: Activity,
 }
@@ -88,19 +88,19 @@ pub struct Parts {
     /// E-mail; `None` if the operator configured no mail server.
     pub mailer: Option<Mailer>,
     /// Configuration of alert evaluation.
-    pub alerts: Live<AlertSettings>,
+    pub alerts: LiveConfig<AlertSettings>,
     /// Configuration of OTLP ingest.
-    pub otlp: Live<OtlpSettings>,
+    pub otlp: LiveConfig<OtlpSettings>,
     /// Limits of metrics per project.
-    pub metrics: Live<MetricSettings>,
+    pub metrics: LiveConfig<MetricSettings>,
     /// Thresholds of the diagnosis rules.
-    pub rules: Live<Limits>,
+    pub rules: LiveConfig<Limits>,
     /// Configuration of analyses by a model.
-    pub analysis: Live<AnalysisSettings>,
+    pub analysis: LiveConfig<AnalysisSettings>,
     /// Storage and retention.
-    pub storage: Live<StorageSettings>,
+    pub storage: LiveConfig<StorageSettings>,
     /// Limits of ingest.
-    pub ingest: Live<IngestSettings>,
+    pub ingest: LiveConfig<IngestSettings>,
 }
 
 impl Insight {

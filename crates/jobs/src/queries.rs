@@ -137,7 +137,8 @@ pub(crate) async fn claim(
     (tenant, limit): (TenantId, usize),
 ) -> Result<Claimed> {
     let limit = u64::try_from(limit).unwrap_or(u64::MAX);
-    let find = tx.find_free::<Entity>().filter(due(kinds, except, now)).filter(Column::TenantId.eq(tenant));
+    let find =
+        tx.find_unlocked::<Entity>().filter(due(kinds, except, now)).filter(Column::TenantId.eq(tenant));
     let rows = find.order_by_asc(Column::RunAt).limit(limit).all().await?;
     let (exhausted, mut runnable): (Vec<Model>, Vec<Model>) =
         rows.into_iter().partition(|row| row.state == JobState::Running && row.attempts >= row.max_attempts);

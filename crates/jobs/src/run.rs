@@ -219,7 +219,7 @@ mod tests {
     #[test]
     fn a_stored_error_includes_its_source_and_is_truncated() {
         let error = Error::internal("the \0cause");
-        assert_eq!(describe(&error), "something went wrong on the server: the cause");
+        assert_eq!(describe(&error), "internal server error: the cause");
         let long = Error::internal("ö".repeat(5000));
         assert_eq!(describe(&long).chars().count(), ERROR_LENGTH);
     }

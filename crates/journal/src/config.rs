@@ -5,7 +5,7 @@ use crate::error::JournalError;
 use crate::frame::FRAME_HEADER_BYTES;
 use crate::segment::SEGMENT_HEADER_BYTES;
 
-/// How far positions jump at a start, in bytes: more than can have been handed out beyond what the disk shows.
+/// How far positions jump at a start, in bytes: more than can have been assigned beyond what is on disk.
 pub(crate) const POSITION_GAP: u64 = 1 << 36;
 
 const MAX_SEGMENT_BYTES: u64 = 1 << 31;
@@ -13,17 +13,17 @@ const MAX_SEGMENT_BYTES: u64 = 1 << 31;
 /// Settings of a journal. Sizes are in bytes.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The journal's folder, made if it is missing. One process at a time.
+    /// The journal's folder, created if it is missing. Only one process can use it at a time.
     pub dir: PathBuf,
     /// Length of a segment file, a multiple of 4096. Default 32 MiB.
     pub segment_bytes: u64,
-    /// What the segments that are not drained may take on disk; the spares come on top. Default 1 GiB.
+    /// Maximum bytes on disk of undrained segments, without the spares. Default 1 GiB.
     pub disk_budget_bytes: u64,
-    /// What may be queued in memory, not yet durable. Default 64 MiB.
+    /// Maximum bytes queued in memory that are not durable yet. Default 64 MiB.
     pub memory_budget_bytes: usize,
-    /// A frame nobody waits for becomes durable at most this much later. Default 2 ms.
+    /// Maximum delay until a frame without a waiter becomes durable. Default 2 ms.
     pub lazy_delay: Duration,
-    /// The largest payload. Default 8 MiB.
+    /// Maximum size of a payload. Default 8 MiB.
     pub max_frame_bytes: usize,
     /// Zero-filled or recycled segments kept ready, at least 1. Default 2.
     pub spare_segments: usize,
@@ -43,8 +43,8 @@ impl Config {
         }
     }
 
-    /// What a segment holds besides its header.
-    pub(crate) fn segment_room(&self) -> u64 {
+    /// The capacity of a segment without its header.
+    pub(crate) fn segment_capacity(&self) -> u64 {
         self.segment_bytes - SEGMENT_HEADER_BYTES
     }
 

@@ -1,5 +1,5 @@
-//! Waking those who wait, with one wake-up across threads for each runtime and not one for each waiter: to wake a
-//! task of another thread's runtime costs a system call, to wake one's own costs nothing.
+//! Wakes waiters with one wake-up across threads per runtime instead of one per waiter: waking a task of another thread's
+//! runtime costs a system call, waking one of the own runtime doesn't.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -21,10 +21,10 @@ thread_local! {
 
 static JOURNALS: AtomicU64 = AtomicU64::new(0);
 
-/// Those who wait on one runtime, by the position they wait for.
+/// The waiters of one runtime, by the position they wait for.
 pub(crate) struct Dispatcher {
     waiting: Mutex<Waiting>,
-    /// Wakes the task that wakes them; without one the writer's thread wakes each itself.
+    /// Wakes the task that wakes them; without one the writer's thread wakes each of them.
     task: Option<Notify>,
 }
 
@@ -32,18 +32,18 @@ pub(crate) struct Dispatcher {
 struct Waiting {
     wakers: BTreeMap<(u64, u64), Waker>,
     next: u64,
-    /// The runtime is gone: nobody would be woken.
+    /// The runtime was dropped: nobody would be woken.
     gone: bool,
 }
 
-/// A place among those who wait.
+/// The registration of a waiter.
 pub(crate) struct Ticket {
     dispatcher: Arc<Dispatcher>,
     key: (u64, u64),
 }
 
 impl Ticket {
-    /// Waits for the same with a waker that may be another; false if this dispatcher wakes nobody any more.
+    /// Replaces the waker; false if this dispatcher was closed.
     pub fn renew(&self, waker: &Waker) -> bool {
         let mut waiting = self.dispatcher.lock();
         if !waiting.gone {
@@ -56,7 +56,7 @@ impl Ticket {
 impl Drop for Ticket {
     fn drop(&mut self) {
         let waker = self.dispatcher.lock().wakers.remove(&self.key);
-        // Outside of the lock: it may be the last thing that keeps a task alive.
+        // Outside of the lock: dropping it may drop a task.
         drop(waker);
     }
 }
@@ -82,7 +82,7 @@ impl Dispatcher {
         Some(Ticket { dispatcher: self, key })
     }
 
-    /// From the writer's thread: sees to it that those who wait for up to `reached`, or all, are woken.
+    /// From the writer's thread: causes the waiters up to `reached`, or all, to be woken.
     fn signal(&self, reached: u64, all: bool) {
         let Some(task) = &self.task else { return self.wake(reached, all) };
         let first = self.lock().wakers.first_key_value().map(|((position, _), _)| *position);
@@ -116,8 +116,8 @@ impl Default for Dispatchers {
 }
 
 impl Dispatchers {
-    /// A place with the dispatcher of this thread's runtime; with the shared one if there is none, or if
-    /// `blocking`, as the thread that is to be woken does not run its runtime then.
+    /// Registers with the dispatcher of this thread's runtime; with the shared one if there is none, or if `blocking`, as a
+    /// blocked thread does not run its runtime.
     pub fn register(&self, position: u64, waker: &Waker, blocking: bool) -> Option<Ticket> {
         let local = || {
             ATTACHED.with_borrow(|all| all.iter().find(|(journal, _)| *journal == self.journal)?.1.upgrade())
@@ -155,7 +155,7 @@ pub(crate) fn attach(shared: &Arc<Shared>) -> Result<(), JournalError> {
     Ok(())
 }
 
-/// The dispatcher's task. When its runtime goes away, so does it, and tells those who still wait.
+/// The dispatcher's task. When its runtime is dropped, it wakes the remaining waiters.
 struct Attached {
     dispatcher: Arc<Dispatcher>,
     shared: Arc<Shared>,
@@ -179,7 +179,7 @@ impl Drop for Attached {
     fn drop(&mut self) {
         self.shared.dispatchers.lock_attached().retain(|other| !Arc::ptr_eq(other, &self.dispatcher));
         self.dispatcher.lock().gone = true;
-        // They look again, and register with another.
+        // They check again, and register with another dispatcher.
         self.dispatcher.wake(u64::MAX, true);
     }
 }

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-/// What can go wrong with a journal as a whole.
+/// Errors of a journal as a whole.
 #[derive(Debug, Error)]
 pub enum JournalError {
     /// The configuration contradicts itself.
@@ -12,7 +12,7 @@ pub enum JournalError {
     /// Another process (or another journal of this one) has the folder open.
     #[error("the journal folder {} is in use by another process: stop it, or choose another folder", .0.display())]
     Locked(PathBuf),
-    /// The folder is not that of one journal.
+    /// The folder is not a valid journal folder.
     #[error("the journal folder {} can't be used: {what}", .dir.display())]
     Folder {
         /// The folder.
@@ -20,14 +20,14 @@ pub enum JournalError {
         /// What is wrong with it.
         what: String,
     },
-    /// The file system refused something.
+    /// An I/O error.
     #[error("journal: {what} {}: {source}", .path.display())]
     Io {
-        /// What was tried.
+        /// The operation.
         what: &'static str,
-        /// On which file.
+        /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// `attach_runtime` was called outside of a tokio runtime.
@@ -39,9 +39,9 @@ pub enum JournalError {
     /// At `close`, what was queued could not be made durable. None of it had been acknowledged.
     #[error("the journal closed with {bytes} bytes that could not be written: {cause}")]
     Unwritten {
-        /// How much is lost.
+        /// The number of lost bytes.
         bytes: usize,
-        /// What the disk said.
+        /// The disk's error.
         cause: String,
     },
 }
@@ -52,21 +52,21 @@ impl JournalError {
     }
 }
 
-/// Why a frame was not taken. Nothing of it is kept.
+/// Why a frame was rejected. Nothing of it is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum AppendError {
     /// The disk budget, the memory budget or the disk itself is used up: try again later.
     #[error("the journal is full: try again when records have been moved to the database")]
     Full,
     /// The payload is larger than `max_frame_bytes`.
-    #[error("a frame of {bytes} bytes is too large: at most {max} are taken")]
+    #[error("a frame of {bytes} bytes is too large: the maximum is {max}")]
     TooLarge {
         /// Its size.
         bytes: usize,
-        /// What is taken.
+        /// The maximum.
         max: usize,
     },
-    /// The disk fails; the journal keeps trying. `Stats::last_error` says what it met.
+    /// The disk fails; the journal retries. See `Stats::last_error`.
     #[error("the journal can't write to its disk: see its last error")]
     Failed,
     /// `close` was called.
@@ -77,7 +77,7 @@ pub enum AppendError {
 /// Why a frame is not (yet) known to be durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum DurableError {
-    /// The disk is full. The frame stays queued and is written when there is room.
+    /// The disk is full. The frame stays queued and is written when there is space.
     #[error("the disk of the journal is full: the frame is not durable yet")]
     Full,
     /// The disk fails. The frame stays queued and is written when it works again.

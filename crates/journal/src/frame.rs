@@ -1,4 +1,4 @@
-//! The frame: what is appended, and its form on disk (see the crate's page).
+//! The frame and its format on disk (see the crate's documentation).
 
 use std::fmt;
 
@@ -27,9 +27,9 @@ impl fmt::Display for Position {
 /// A frame as it is read back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frame {
-    /// What the appender called it.
+    /// The appender's kind.
     pub kind: u8,
-    /// What `find` looks for.
+    /// The key, for `find`.
     pub key: [u8; 16],
     /// Where it ends: the checkpoint once this frame is in the database.
     pub position: Position,
@@ -43,7 +43,7 @@ pub(crate) struct FrameHeader {
     pub payload_len: u32,
     /// Where the frame ends.
     pub position: u64,
-    /// Up to where the log was known to be durable when the frame was appended.
+    /// The durable position when the frame was appended.
     pub durable: u64,
     pub key: [u8; 16],
     pub payload_crc: u32,
@@ -73,7 +73,7 @@ impl FrameHeader {
         let bytes = bytes.get(..FRAME_HEADER_BYTES)?;
         let payload_len = u32_at(bytes, 4);
         let position = u64_at(bytes, 8);
-        // Before the CRC, because a search through stale bytes asks this millions of times.
+        // Checked before the CRC, because a search through stale bytes does this millions of times.
         if position.wrapping_sub(start) != FRAME_HEADER_BYTES as u64 + u64::from(payload_len) {
             return None;
         }

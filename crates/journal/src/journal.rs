@@ -68,17 +68,17 @@ impl Journal {
         Ok(Self { inner: Arc::new(Inner { shared, report: Mutex::new(report), threads: Mutex::default() }) })
     }
 
-    /// The journal's own id, the same for as long as its folder lives.
+    /// The journal's id, which is stored in its folder.
     pub fn id(&self) -> [u8; 16] {
         self.inner.shared.id
     }
 
-    /// What was found when it was opened.
+    /// The result of the recovery at the start.
     pub fn recovery(&self) -> RecoveryReport {
         self.inner.report.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Tells the checkpoint that the database holds for this journal, before the first append. Frames up to it count
+    /// Sets the checkpoint that the database has for this journal, before the first append. Frames up to it count
     /// as released. If it lies beyond the log (the folder was restored from an old copy, or lost something), positions
     /// go on beyond it, and the report says so.
     ///
@@ -118,8 +118,8 @@ impl Journal {
         self.inner.shared.append(None, kind, key, payload)
     }
 
-    /// The same for a frame that belongs to somebody: the budgets are divided among owners, so that one who fills the
-    /// journal finds it full before the others do.
+    /// Like [`Journal::append`], for a frame with an owner: the budgets are shared among owners, so that an owner that fills
+    /// the journal reaches its limit before the others do.
     ///
     /// # Errors
     /// As `append`; `Full` also when the owner has its share of what is not durable or not drained yet.
@@ -175,16 +175,16 @@ impl Journal {
     /// # Errors
     /// `Closed` if the journal closed and there are none.
     pub async fn wait_for_frames(&self, after: Position) -> Result<(), DurableError> {
-        Durable::new(Arc::clone(&self.inner.shared), after.0.saturating_add(1)).patient().await
+        Durable::new(Arc::clone(&self.inner.shared), after.0.saturating_add(1)).ignoring_disk_errors().await
     }
 
-    /// Tells that the database has everything up to `position`: what lies before may be recycled.
+    /// Releases everything up to `position`, which is in the database: the segments before it may be recycled.
     pub fn released(&self, position: Position) {
         self.inner.shared.released(position);
     }
 
-    /// Asks for everything that the drainer has released to be overwritten with zeros now. Segments are anyway, as soon as
-    /// all of them is released; this makes the journal go on in a fresh segment, so that the present one can be too.
+    /// Requests that everything released is overwritten with zeros now. Completely released segments always are; this makes
+    /// the journal continue in a new segment, so that the current one can be overwritten too.
     ///
     /// Returns at once, with a position that [`Journal::overwritten`] comes to once all that was released at the call is
     /// in no file any more. What was appended, but not released yet, is waited for as well.
@@ -218,14 +218,14 @@ impl Journal {
         self.inner.shared.lock().levels()
     }
 
-    /// Takes no more appends, makes what is queued durable, and ends the threads. Blocking; reading still works.
+    /// Rejects further appends, makes queued frames durable, and ends the threads. Blocking; reading still works.
     ///
     /// # Errors
     /// `Unwritten` if that failed, after one more try.
     pub fn close(&self) -> Result<(), JournalError> {
         threads::shut(&self.inner.shared);
         for thread in self.lock_threads().drain(..) {
-            // A thread that panicked has said so, and is over as well.
+            // A thread that panicked has been reported, and has ended as well.
             let _ = thread.join();
         }
         let state = self.inner.shared.lock();

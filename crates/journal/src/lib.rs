@@ -1,9 +1,9 @@
-//! A local append log with group commit: it acknowledges a record as soon as a disk has it, long before a
-//! database does. A drainer reads it and moves the frames into a database in batches, keeping its checkpoint
-//! (a [`Position`]) in the same database transaction.
+//! A local append log with group commit: it acknowledges a record as soon as it is durable on disk, long before it is in a
+//! database. A drainer reads it and moves the frames into a database in batches, storing its checkpoint (a [`Position`])
+//! in the same database transaction.
 //!
-//! What belongs here: frames, segments, syncing, recovery, budgets, and waking those who wait. What does not:
-//! what a payload means, the database, the drainer, retention, replication, encryption.
+//! Belongs here: frames, segments, syncing, recovery, budgets, and waking waiters. Does not belong here: the meaning of
+//! payloads, the database, the drainer, retention, replication, encryption.
 //!
 //! # How to use it
 //! [`Journal::open`], then [`Journal::start_after`] with the database's checkpoint, then [`Journal::append`] and
@@ -13,15 +13,15 @@
 //! # On disk
 //! All numbers are little-endian. The folder of a journal holds
 //! - `lock`: locked by the one process that has the journal open;
-//! - `journal.id`: the journal's UUID as text, made at the first open;
+//! - `journal.id`: the journal's UUID as text, created at the first open;
 //! - `seg-<number, 16 hex digits>`: segments, all of one length, filled with zeros before their first use. The
 //!   first 4096 bytes are the header's; frames follow without gaps and never straddle segments. A segment
 //!   whose header is blank is a spare;
 //! - `new.tmp`: a segment still being filled; `bad-…`: a segment set aside because its header was damaged.
 //!
 //! A *position* is a byte offset into an endless log: a frame that starts at `p` ends at `p + its length`,
-//! and lies in its segment at `4096 + p - base`. A position is used for one frame only, for ever: normally each
-//! frame starts where the one before ended, and after each start the log goes on 64 GiB further.
+//! and is in its segment at `4096 + p - base`. A position is used for only one frame, forever: normally each frame starts
+//! where the previous one ended, and after each start the log continues 64 GiB further.
 //!
 //! | segment header, at 0 | |         | frame, 48 bytes and payload | |
 //! |---|---|---|---|---|
@@ -33,9 +33,9 @@
 //! | 48 | CRC-32 of bytes 0 to 48           | | 40 | CRC-32 of the payload |
 //! |    |                                   | | 44 | kind, then three zeros |
 //!
-//! # Why it can be trusted
-//! - A frame counts only if its position fits the place where it is found, so what an earlier life left in
-//!   a recycled segment is never taken for live.
+//! # Correctness
+//! - A frame is valid only if its position matches its offset, so frames of an earlier use of a recycled segment are never
+//!   read.
 //! - No frame is written to a segment before its header is durable; the header fixes where the log before it
 //!   ended, so what lies behind a torn tail, or was abandoned after a failed write, can't come back.
 //! - After a failed write or sync nothing more is written to that segment: the frames in question, still in

@@ -1,32 +1,32 @@
-//! Whose bytes fill the journal, so that one owner's can't keep all others out.
+//! Accounts bytes by owner, so that one owner can't fill the journal.
 
 use std::collections::{HashMap, VecDeque};
 
-/// Bytes that are counted together. What is given back is given back in such pieces.
-const STRETCH: u64 = 1 << 20;
+/// Bytes per bucket; released bytes are subtracted in whole buckets.
+const BUCKET_BYTES: u64 = 1 << 20;
 
-/// Whom a frame belongs to.
+/// The owner of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Owner {
-    /// Tells owners apart.
+    /// The id of the owner.
     pub id: [u8; 16],
-    /// Whether the frame is refused when its owner has more than its share. What ends something that was let in is only
+    /// Whether the frame is refused if its owner exceeds its share. Frames that complete an accepted operation are only
     /// counted.
     pub bounded: bool,
 }
 
-/// What each owner has between some point of the log and its end.
+/// The bytes of each owner between a position of the log and its end.
 ///
-/// Budgets are divided by what is free: nobody may have more than that. So one owner gets at most half, two get a third
-/// each, and for whoever comes next there is always as much as the greediest has.
+/// An owner may have at most as many bytes as are free. So one owner gets at most half of the budget, two get a third each,
+/// and a new owner always finds as much free space as the largest owner uses.
 #[derive(Debug, Default)]
 pub(crate) struct Owners {
     held: HashMap<[u8; 16], u64>,
-    stretches: VecDeque<Stretch>,
+    buckets: VecDeque<Bucket>,
 }
 
 #[derive(Debug, Default)]
-struct Stretch {
+struct Bucket {
     /// Where it ends.
     end: u64,
     bytes: u64,
@@ -34,18 +34,18 @@ struct Stretch {
 }
 
 impl Owners {
-    /// Whether an owner may have so many bytes more, where so many are free.
+    /// Whether an owner may add `len` bytes when `free` bytes are free.
     pub fn admits(&self, owner: Owner, len: u64, free: u64) -> bool {
         !owner.bounded || self.held.get(&owner.id).copied().unwrap_or(0) + len <= free
     }
 
     /// Counts a frame that ends there.
-    pub fn took(&mut self, owner: Owner, len: u64, end: u64) {
+    pub fn add(&mut self, owner: Owner, len: u64, end: u64) {
         *self.held.entry(owner.id).or_default() += len;
-        if self.stretches.back().is_none_or(|last| last.bytes >= STRETCH) {
-            self.stretches.push_back(Stretch::default());
+        if self.buckets.back().is_none_or(|last| last.bytes >= BUCKET_BYTES) {
+            self.buckets.push_back(Bucket::default());
         }
-        let Some(last) = self.stretches.back_mut() else { return };
+        let Some(last) = self.buckets.back_mut() else { return };
         last.end = end;
         last.bytes += len;
         match last.by.iter_mut().find(|(id, _)| *id == owner.id) {
@@ -54,10 +54,10 @@ impl Owners {
         }
     }
 
-    /// Forgets what lies before that point.
-    pub fn passed(&mut self, position: u64) {
-        while self.stretches.front().is_some_and(|first| first.end <= position) {
-            let Some(first) = self.stretches.pop_front() else { return };
+    /// Releases the bytes before that position.
+    pub fn release_up_to(&mut self, position: u64) {
+        while self.buckets.front().is_some_and(|first| first.end <= position) {
+            let Some(first) = self.buckets.pop_front() else { return };
             for (id, bytes) in first.by {
                 if let Some(held) = self.held.get_mut(&id) {
                     *held = held.saturating_sub(bytes);
@@ -89,7 +89,7 @@ mod tests {
                 let admitted = owners.admits(owner(*id), FRAME, BUDGET - *end);
                 if admitted {
                     *end += FRAME;
-                    owners.took(owner(*id), FRAME, *end);
+                    owners.add(owner(*id), FRAME, *end);
                 }
                 admitted
             });
@@ -123,10 +123,10 @@ mod tests {
     fn what_has_been_passed_is_given_back() {
         let (mut owners, mut end) = (Owners::default(), 0);
         fill(&mut owners, &mut end, &[1, 2]);
-        owners.passed(end / 2);
+        owners.release_up_to(end / 2);
         let half = owners.held[&[1; 16]];
-        assert!(half.abs_diff(BUDGET / 6) <= 2 * STRETCH, "{half}");
-        owners.passed(end);
-        assert!(owners.held.is_empty() && owners.stretches.is_empty());
+        assert!(half.abs_diff(BUDGET / 6) <= 2 * BUCKET_BYTES, "{half}");
+        owners.release_up_to(end);
+        assert!(owners.held.is_empty() && owners.buckets.is_empty());
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::segment::{self, SEGMENT_HEADER_BYTES, Segment, SegmentHeader};
 use crate::shared::Shared;
-use crate::state::{Drained, Due, State, Trouble};
+use crate::state::{Drained, Due, State, WriteFailure};
 use crate::storage::{StorageFile, is_full};
 use crate::writer::Step;
 
@@ -40,7 +40,7 @@ impl Preparer {
     /// When there is something to do.
     pub fn due(&self, state: &State, now: Instant) -> Due {
         let wants = state.ready.len() < self.target(state);
-        // A reader may still look at a drained segment; it tells when it is done.
+        // A reader may still use a drained segment; it signals when it is done.
         let front_free =
             state.drained.front().is_some_and(|drained| Arc::strong_count(&drained.segment) == 1);
         match self.retry {
@@ -85,7 +85,7 @@ impl Preparer {
 
     fn choose(&self, state: &mut State) -> Work {
         let wants = state.ready.len() < self.target(state);
-        // After a failure the other kind of work has its turn, so that neither keeps the other from being done.
+        // After a failure the other kind of work is next, so that neither starves the other.
         let create = wants && self.failures % 2 == 1;
         let free = state.drained.pop_front_if(|drained| !create && Arc::strong_count(&drained.segment) == 1);
         state.overwriting = free.as_ref().map(|drained| drained.segment.base);
@@ -191,7 +191,7 @@ impl Preparer {
         state.overwriting = None;
         state.stats.overwritten_segments += u64::from(!matches!(work, Work::Create(_)));
         if let Some(segment) = made {
-            state.prepare_trouble = None;
+            state.prepare_failure = None;
             state.ready.push_back(Arc::new(segment));
             self.shared.wake_writer(&mut state);
         }
@@ -211,7 +211,7 @@ impl Preparer {
         state.stats.failures += 1;
         state.stats.last_error = Some(format!("prepare a segment: {error}"));
         state.overwriting = None;
-        state.prepare_trouble = Some(if full { Trouble::Full } else { Trouble::Failed });
+        state.prepare_failure = Some(if full { WriteFailure::Full } else { WriteFailure::Failed });
         match work {
             // After a failed sync it is not trusted again.
             Work::Recycle(Drained { segment, .. }, seq) => {

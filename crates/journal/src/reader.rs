@@ -8,7 +8,7 @@ use crate::scan::{Item, Scan};
 use crate::segment::Segment;
 use crate::shared::Shared;
 
-/// What a read came to.
+/// The result of a read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch {
     /// Durable frames, in order. None also if all that was there is damaged: then `next` is behind it.
@@ -19,7 +19,7 @@ pub struct Batch {
     pub is_full: bool,
 }
 
-/// A hold on segments: they are not recycled before it is gone.
+/// A hold on segments: they are not recycled until it is dropped.
 struct Hold<'a> {
     shared: &'a Shared,
     segments: Vec<(Arc<Segment>, u64)>,

@@ -1,4 +1,4 @@
-//! Start-up: what does the folder hold, and where does the log go on?
+//! Recovery at the start: reads the folder and finds the end of the log.
 
 use std::collections::VecDeque;
 use std::io;
@@ -12,17 +12,17 @@ use crate::owners::Owners;
 use crate::preparer::UNFINISHED;
 use crate::scan::{Item, Scan};
 use crate::segment::{self, HeaderState, Segment, SegmentHeader};
-use crate::state::{Drained, Live, Parked, State};
+use crate::state::{Drained, LiveSegment, Parked, State};
 use crate::stats::Stats;
 use crate::storage::Storage;
 use crate::tail;
 
-/// What was found at the start.
+/// The result of the recovery at the start.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RecoveryReport {
     /// Segments that are part of the log.
     pub segments: usize,
-    /// Good frames in them, whether or not a database has them already.
+    /// Valid frames in them, whether or not they are in the database.
     pub frames: u64,
     /// Bytes of these frames, headers included.
     pub bytes: u64,
@@ -60,13 +60,13 @@ pub(crate) fn recover(
             None => tail::recover(&segment, &header, &mut report)?,
         };
         report.end = report.end.max(Position(end));
-        segments.push_back(Live { segment, end, failed: false, recovered: true });
+        segments.push_back(LiveSegment { segment, end, failed: false, recovered: true });
     }
 
     // Every damaged header may have hidden one jump.
     let jumps = if segments.is_empty() && folder.damaged == 0 { 0 } else { 1 + folder.damaged };
     let durable = report.end.0;
-    let highest = durable.max(segments.back().map_or(0, |last: &Live| last.segment.base));
+    let highest = durable.max(segments.back().map_or(0, |last: &LiveSegment| last.segment.base));
     // Whatever the kernel shows of a spare: an earlier version recycled segments without overwriting them, and a process
     // that died may have failed to. They are overwritten once more, while the server starts.
     folder.spares.sort_by_key(|spare| spare.seq);
@@ -83,7 +83,7 @@ pub(crate) fn recover(
         appended: false,
         durable,
         wanted: 0,
-        room: 0,
+        remaining: 0,
         planned: 0,
         segments,
         ready: VecDeque::new(),
@@ -95,7 +95,7 @@ pub(crate) fn recover(
         undrained: Owners::default(),
         unsynced: Owners::default(),
         blocked: None,
-        prepare_trouble: None,
+        prepare_failure: None,
         closing: false,
         finished: false,
         parked: Parked::Awake,

@@ -1,4 +1,4 @@
-//! Walking the frames of one segment, past whatever is damaged.
+//! Scans the frames of one segment, skipping damaged parts.
 
 use std::io;
 use std::sync::Arc;
@@ -8,11 +8,11 @@ use crate::segment::Segment;
 
 const CHUNK_BYTES: usize = 256 << 10;
 
-/// What a scan comes upon.
+/// An item of a scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Item {
     Frame(FrameHeader),
-    /// No good frame between these positions.
+    /// No valid frame between these positions.
     Bad {
         from: u64,
         to: u64,

@@ -1,4 +1,4 @@
-//! What the handles and the two threads have in common: the state, its condition variables, who waits.
+//! The data shared by the handles and the two threads: the state, its condition variables, the waiters.
 
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,7 @@ use crate::dispatch::Dispatchers;
 use crate::error::AppendError;
 use crate::frame::{FRAME_HEADER_BYTES, FrameHeader, Position};
 use crate::owners::Owner;
-use crate::state::{Parked, State, Status, Trouble};
+use crate::state::{Parked, State, Status, WriteFailure};
 use crate::storage::{FolderLock, Storage};
 
 pub(crate) struct Shared {
@@ -20,7 +20,7 @@ pub(crate) struct Shared {
     pub writer_wake: Condvar,
     pub preparer_wake: Condvar,
     pub dispatchers: Dispatchers,
-    /// Copies of what waiters look at, so that they need no lock.
+    /// Copies of the values that waiters read, so that they need no lock.
     durable: AtomicU64,
     status: AtomicU8,
     folder_lock: Mutex<Option<Box<dyn FolderLock>>>,
@@ -48,7 +48,7 @@ impl Shared {
         })
     }
 
-    /// The state. Nobody panics while holding it; and if so, what is there is still the best there is.
+    /// The state. No code panics while holding the lock; if it did, the state would still be used.
     pub fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -106,8 +106,8 @@ impl Shared {
         state.queue.extend_from_slice(&header.encode());
         payload.iter().for_each(|part| state.queue.extend_from_slice(part));
         if let Some(owner) = owner {
-            state.undrained.took(owner, len as u64, header.position);
-            state.unsynced.took(owner, len as u64, header.position);
+            state.undrained.add(owner, len as u64, header.position);
+            state.unsynced.add(owner, len as u64, header.position);
         }
         state.tail = header.position;
         state.appended = true;
@@ -177,8 +177,8 @@ impl Shared {
 fn encode(status: Status) -> u8 {
     match status {
         Status::Running => 0,
-        Status::In(Trouble::Full) => 1,
-        Status::In(Trouble::Failed) => 2,
+        Status::In(WriteFailure::Full) => 1,
+        Status::In(WriteFailure::Failed) => 2,
         Status::Closed => 3,
     }
 }
@@ -186,8 +186,8 @@ fn encode(status: Status) -> u8 {
 fn decode(status: u8) -> Status {
     match status {
         0 => Status::Running,
-        1 => Status::In(Trouble::Full),
-        2 => Status::In(Trouble::Failed),
+        1 => Status::In(WriteFailure::Full),
+        2 => Status::In(WriteFailure::Failed),
         _ => Status::Closed,
     }
 }

@@ -11,9 +11,9 @@ use crate::owners::{Owner, Owners};
 use crate::segment::Segment;
 use crate::stats::Stats;
 
-/// Why nothing can be written just now.
+/// Why writing is currently impossible.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Trouble {
+pub(crate) enum WriteFailure {
     Full,
     Failed,
 }
@@ -21,17 +21,17 @@ pub(crate) enum Trouble {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Status {
     Running,
-    In(Trouble),
+    In(WriteFailure),
     Closed,
 }
 
-/// What holds the writer's batch up.
+/// What blocks the writer's batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Blocked {
     /// No segment is ready.
     Segment,
-    /// Writing failed twice: try again then.
-    Until(Instant, Trouble),
+    /// Writing failed twice: retry at this time.
+    Until(Instant, WriteFailure),
 }
 
 /// When the writer has something to do.
@@ -43,7 +43,7 @@ pub(crate) enum Due {
     Never,
 }
 
-/// Where the writer's thread is, so that it is woken only when that is needed: waking costs a system call.
+/// The state of the writer's thread, so that it is woken only if needed: waking costs a system call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Parked {
     Awake,
@@ -52,7 +52,7 @@ pub(crate) enum Parked {
     Idle,
 }
 
-pub(crate) struct Live {
+pub(crate) struct LiveSegment {
     pub segment: Arc<Segment>,
     /// Where its durable frames end.
     pub end: u64,
@@ -71,15 +71,15 @@ pub(crate) struct Drained {
 }
 
 impl Drained {
-    /// A file of which nothing is known.
+    /// A file with unknown content.
     pub fn unknown(segment: Arc<Segment>, reuse: bool) -> Self {
         let used = segment.len;
         Self { segment, reuse, used }
     }
 }
 
-impl From<Live> for Drained {
-    fn from(live: Live) -> Self {
+impl From<LiveSegment> for Drained {
+    fn from(live: LiveSegment) -> Self {
         let used = if live.recovered { live.segment.len } else { live.segment.offset(live.end) };
         Self { segment: live.segment, reuse: !live.failed, used }
     }
@@ -102,12 +102,12 @@ pub(crate) struct State {
     pub wanted: u64,
     /// What is left of the segment into which the next frame will go. Placing frames at append time, by the rule
     /// that the writer follows later, is what makes the disk budget exact.
-    pub room: u64,
+    pub remaining: u64,
     /// Segments placed upon but not begun by the writer.
     pub planned: usize,
 
     /// The log, oldest first. The last one is never recycled: its header keeps positions from starting over.
-    pub segments: VecDeque<Live>,
+    pub segments: VecDeque<LiveSegment>,
     /// Zero-filled or recycled, by ascending number.
     pub ready: VecDeque<Arc<Segment>>,
     /// Handled strictly in order, so that a crash never leaves a gap in the log.
@@ -118,13 +118,13 @@ pub(crate) struct State {
     pub rotate: bool,
     pub next_seq: u64,
     pub released: u64,
-    /// Whose the frames are that are not drained, and not durable, yet.
+    /// The owners of undrained and of unsynced frames.
     pub undrained: Owners,
     pub unsynced: Owners,
 
     pub blocked: Option<Blocked>,
-    /// What the preparer met when it last tried, until it succeeds.
-    pub prepare_trouble: Option<Trouble>,
+    /// The preparer's last failure, until it succeeds.
+    pub prepare_failure: Option<WriteFailure>,
     pub closing: bool,
     pub finished: bool,
     pub parked: Parked,
@@ -135,8 +135,8 @@ impl State {
     pub fn status(&self) -> Status {
         match self.blocked {
             _ if self.finished => Status::Closed,
-            Some(Blocked::Until(_, trouble)) => Status::In(trouble),
-            Some(Blocked::Segment) => self.prepare_trouble.map_or(Status::Running, Status::In),
+            Some(Blocked::Until(_, failure)) => Status::In(failure),
+            Some(Blocked::Segment) => self.prepare_failure.map_or(Status::Running, Status::In),
             None => Status::Running,
         }
     }
@@ -147,7 +147,7 @@ impl State {
             return Due::Now;
         }
         if self.inflight > 0 {
-            let gives_up = self.closing && self.prepare_trouble.is_some();
+            let gives_up = self.closing && self.prepare_failure.is_some();
             return match self.blocked {
                 None => Due::Now,
                 Some(Blocked::Segment) if gives_up || !self.ready.is_empty() => Due::Now,
@@ -175,17 +175,17 @@ impl State {
             return Err(AppendError::Closed);
         }
         let result = match self.status() {
-            Status::In(trouble) => Err(trouble.into()),
+            Status::In(failure) => Err(failure.into()),
             _ if self.queue.len() + self.inflight + len > config.memory_budget_bytes => {
                 Err(AppendError::Full)
             }
-            _ if self.room >= len as u64 => Ok(()),
+            _ if self.remaining >= len as u64 => Ok(()),
             _ => {
                 let segments = self.segments.iter().map(|live| live.segment.len).sum::<u64>();
                 let planned = (self.planned as u64 + 1) * config.segment_bytes;
-                match self.prepare_trouble {
+                match self.prepare_failure {
                     _ if segments + planned > config.disk_budget_bytes => Err(AppendError::Full),
-                    Some(trouble) if self.planned >= self.ready.len() => Err(trouble.into()),
+                    Some(failure) if self.planned >= self.ready.len() => Err(failure.into()),
                     _ => Ok(()),
                 }
             }
@@ -200,10 +200,10 @@ impl State {
 
     /// Whether an owner has room for a frame of `len` bytes in its shares of both budgets.
     pub fn admit_owner(&mut self, owner: Owner, len: usize, config: &Config) -> Result<(), AppendError> {
-        self.undrained.passed(self.released);
-        self.unsynced.passed(self.durable);
+        self.undrained.release_up_to(self.released);
+        self.unsynced.release_up_to(self.durable);
         let segments = self.segments.iter().map(|live| live.segment.len).sum::<u64>();
-        let on_disk = (segments + self.planned as u64 * config.segment_bytes).saturating_sub(self.room);
+        let on_disk = (segments + self.planned as u64 * config.segment_bytes).saturating_sub(self.remaining);
         let in_memory = (self.queue.len() + self.inflight) as u64;
         let free = |budget: u64, used: u64| budget.saturating_sub(used);
         let len = len as u64;
@@ -217,16 +217,16 @@ impl State {
     }
 
     fn place(&mut self, len: u64, config: &Config) {
-        if self.room < len {
+        if self.remaining < len {
             self.planned += 1;
-            self.room = config.segment_room();
+            self.remaining = config.segment_capacity();
         }
-        self.room -= len;
+        self.remaining -= len;
     }
 
-    /// Places everything anew, after a segment was given up: `batch` is what the writer holds.
+    /// Assigns all frames to segments again, after a segment was abandoned: `batch` is the writer's batch.
     pub fn replan(&mut self, batch: &[u8], config: &Config) {
-        self.room = 0;
+        self.remaining = 0;
         self.planned = 0;
         let queue = std::mem::take(&mut self.queue);
         for len in frame_lens(batch).chain(frame_lens(&queue)) {
@@ -262,12 +262,12 @@ impl State {
 
     /// The durable part of the log behind `after`.
     pub fn durable_segments(&self, after: u64) -> Vec<(Arc<Segment>, u64)> {
-        let behind = |live: &&Live| live.end > after && live.end > live.segment.base;
+        let behind = |live: &&LiveSegment| live.end > after && live.end > live.segment.base;
         self.segments.iter().filter(behind).map(|live| (Arc::clone(&live.segment), live.end)).collect()
     }
 
     pub fn levels(&self) -> Stats {
-        let undrained = |live: &Live| live.end.saturating_sub(live.segment.base.max(self.released));
+        let undrained = |live: &LiveSegment| live.end.saturating_sub(live.segment.base.max(self.released));
         Stats {
             queued_bytes: (self.queue.len() + self.inflight) as u64,
             undrained_bytes: self.segments.iter().map(undrained).sum(),
@@ -279,20 +279,20 @@ impl State {
     }
 }
 
-impl From<Trouble> for AppendError {
-    fn from(trouble: Trouble) -> Self {
-        match trouble {
-            Trouble::Full => Self::Full,
-            Trouble::Failed => Self::Failed,
+impl From<WriteFailure> for AppendError {
+    fn from(failure: WriteFailure) -> Self {
+        match failure {
+            WriteFailure::Full => Self::Full,
+            WriteFailure::Failed => Self::Failed,
         }
     }
 }
 
-impl From<Trouble> for DurableError {
-    fn from(trouble: Trouble) -> Self {
-        match trouble {
-            Trouble::Full => Self::Full,
-            Trouble::Failed => Self::Failed,
+impl From<WriteFailure> for DurableError {
+    fn from(failure: WriteFailure) -> Self {
+        match failure {
+            WriteFailure::Full => Self::Full,
+            WriteFailure::Failed => Self::Failed,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The thin layer over files, so that a test can replace the disk by one that forgets, tears and fails.
+//! A thin layer over files, so that tests can simulate a disk that loses, tears and fails writes.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;

@@ -12,12 +12,12 @@ use crate::writer::{Step, Writer};
 
 pub(crate) fn start(shared: &Arc<Shared>) -> io::Result<Vec<JoinHandle<()>>> {
     let (writer, preparer) = (Writer::new(Arc::clone(shared)), Preparer::new(Arc::clone(shared)));
-    let ends = Ends(Arc::clone(shared));
+    let ends = FinishGuard(Arc::clone(shared));
     let writer = std::thread::Builder::new().name("journal-writer".to_owned()).spawn(move || {
         let _ends = ends;
         run_writer(writer);
     })?;
-    let folder = Unlocks(Arc::clone(shared));
+    let folder = UnlockGuard(Arc::clone(shared));
     let preparer = std::thread::Builder::new().name("journal-spares".to_owned()).spawn(move || {
         let _folder = folder;
         run_preparer(preparer);
@@ -103,10 +103,10 @@ fn wait<'a>(
     }
 }
 
-/// However the writer's thread ends, nobody waits for it any more.
-struct Ends(Arc<Shared>);
+/// Wakes all waiters when the writer's thread ends for any reason.
+struct FinishGuard(Arc<Shared>);
 
-impl Drop for Ends {
+impl Drop for FinishGuard {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         state.finished = true;
@@ -115,10 +115,10 @@ impl Drop for Ends {
     }
 }
 
-/// The preparer's thread is the last to touch files.
-struct Unlocks(Arc<Shared>);
+/// Unlocks the folder when the preparer's thread ends, which is the last to use files.
+struct UnlockGuard(Arc<Shared>);
 
-impl Drop for Unlocks {
+impl Drop for UnlockGuard {
     fn drop(&mut self) {
         self.0.unlock_folder();
     }

@@ -1,4 +1,4 @@
-//! The futures of those who wait for the log to become durable.
+//! Futures that complete when the log is durable.
 
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -16,19 +16,19 @@ use crate::state::Status;
 pub struct Durable {
     shared: Arc<Shared>,
     position: u64,
-    /// Wait on though the disk fails: for a reader, who has nothing to answer to anybody.
-    patient: bool,
+    /// Whether it keeps waiting if the disk fails: for a reader.
+    ignoring_disk_errors: bool,
     blocking: bool,
     ticket: Option<Ticket>,
 }
 
 impl Durable {
     pub(crate) fn new(shared: Arc<Shared>, position: u64) -> Self {
-        Self { shared, position, patient: false, blocking: false, ticket: None }
+        Self { shared, position, ignoring_disk_errors: false, blocking: false, ticket: None }
     }
 
-    pub(crate) fn patient(mut self) -> Self {
-        self.patient = true;
+    pub(crate) fn ignoring_disk_errors(mut self) -> Self {
+        self.ignoring_disk_errors = true;
         self
     }
 
@@ -46,7 +46,7 @@ impl Durable {
         }
     }
 
-    fn look(&self) -> Poll<Result<(), DurableError>> {
+    fn check(&self) -> Poll<Result<(), DurableError>> {
         // The status first: a position can become durable, and never ceases to be.
         let status = self.shared.status();
         if self.shared.durable() >= self.position {
@@ -54,7 +54,7 @@ impl Durable {
         }
         match status {
             Status::Closed => Poll::Ready(Err(DurableError::Closed)),
-            Status::In(trouble) if !self.patient => Poll::Ready(Err(trouble.into())),
+            Status::In(failure) if !self.ignoring_disk_errors => Poll::Ready(Err(failure.into())),
             _ => Poll::Pending,
         }
     }
@@ -64,7 +64,7 @@ impl Future for Durable {
     type Output = Result<(), DurableError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Poll::Ready(result) = self.look() {
+        if let Poll::Ready(result) = self.check() {
             self.ticket = None;
             return Poll::Ready(result);
         }
@@ -72,7 +72,7 @@ impl Future for Durable {
             self.ticket = self.shared.dispatchers.register(self.position, context.waker(), self.blocking);
         }
         // Once more, since it may have happened before the registration was there to be seen.
-        self.look()
+        self.check()
     }
 }
 

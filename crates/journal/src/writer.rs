@@ -1,4 +1,5 @@
-//! The writer: takes what is queued, writes it, syncs it, says so. A state machine without a thread of its own.
+//! The writer: takes queued frames, writes and syncs them, and announces the result. A state machine without a thread of
+//! its own.
 
 use std::io;
 use std::sync::Arc;
@@ -7,15 +8,15 @@ use std::time::{Duration, Instant};
 use crate::frame::{FRAME_HEADER_BYTES, frame_lens};
 use crate::segment::{Segment, SegmentHeader};
 use crate::shared::Shared;
-use crate::state::{Blocked, Drained, Due, Live, Trouble};
+use crate::state::{Blocked, Drained, Due, LiveSegment, WriteFailure};
 use crate::storage::is_full;
 
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LAST_RETRY: Duration = Duration::from_secs(5);
-/// A larger buffer is given back after use.
+/// A larger buffer is freed after use.
 const KEEP_BUFFER_BYTES: usize = 4 << 20;
 
-/// What a step of the writer or of the preparer came to.
+/// The result of a step of the writer or the preparer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// There may be more to do.
@@ -33,7 +34,7 @@ enum Stall {
 
 pub(crate) struct Writer {
     shared: Arc<Shared>,
-    /// What was taken from the queue: kept until it is durable.
+    /// The batch taken from the queue, kept until it is durable.
     batch: Vec<u8>,
     /// How much of it is durable.
     done: usize,
@@ -72,7 +73,7 @@ impl Writer {
                     state.replan(&[], &self.shared.config);
                     if state.queue.is_empty() {
                         state.planned = 1;
-                        state.room = self.shared.config.segment_room();
+                        state.remaining = self.shared.config.segment_capacity();
                         self.start = state.tail;
                         drop(state);
                         return self.rotate();
@@ -111,10 +112,10 @@ impl Writer {
             Some(active) => active,
             None => self.begin_segment()?,
         };
-        let room = segment.capacity_end() - end;
+        let remaining = segment.capacity_end() - end;
         let fits = |sum: &mut u64, len: usize| {
             *sum += len as u64;
-            (*sum <= room).then_some(*sum as usize)
+            (*sum <= remaining).then_some(*sum as usize)
         };
         let piece = frame_lens(rest).scan(0, fits).last().unwrap_or(0);
         debug_assert!(piece >= FRAME_HEADER_BYTES, "configuration makes every frame fit a fresh segment");
@@ -158,7 +159,7 @@ impl Writer {
                 Some(live) if live.end == live.segment.base => {
                     state.drained.push_back(Drained::unknown(live.segment, false));
                 }
-                Some(live) => state.segments.push_back(Live { failed: true, ..live }),
+                Some(live) => state.segments.push_back(LiveSegment { failed: true, ..live }),
                 None => {}
             }
             Stall::Io(error)
@@ -182,13 +183,13 @@ impl Writer {
             state.drained.push_back(Drained::unknown(spare, false));
             return Err(Stall::Io(error));
         }
-        let kept = |live: &Live| !live.failed || live.end > live.segment.base;
+        let kept = |live: &LiveSegment| !live.failed || live.end > live.segment.base;
         debug_assert!(
             state.segments.iter().all(kept),
             "a failed segment that holds nothing would only use budget up"
         );
         let segment = Arc::new(spare.live(base));
-        let live = Live { segment: Arc::clone(&segment), end: base, failed: false, recovered: false };
+        let live = LiveSegment { segment: Arc::clone(&segment), end: base, failed: false, recovered: false };
         state.segments.push_back(live);
         state.planned = state.planned.saturating_sub(1);
         state.collect_drained();
@@ -198,7 +199,7 @@ impl Writer {
         Ok((segment, base))
     }
 
-    /// Begins a segment though there is nothing to write. If that fails, whoever asked for it asks again.
+    /// Begins a segment without frames to write. If that fails, the requester repeats the request.
     fn rotate(&mut self) -> Step {
         let begun = self.begin_segment();
         let mut state = self.shared.lock();
@@ -222,7 +223,7 @@ impl Writer {
         if !state.ready.is_empty() {
             return Step::Progress;
         }
-        if state.closing && state.prepare_trouble.is_some() {
+        if state.closing && state.prepare_failure.is_some() {
             state.finished = true;
         }
         state.blocked = Some(Blocked::Segment);
@@ -244,8 +245,8 @@ impl Writer {
         state.blocked = None;
         if self.failures > 1 {
             let delay = LAST_RETRY.min(FIRST_RETRY * 2u32.saturating_pow(self.failures - 2));
-            let trouble = if is_full(error) { Trouble::Full } else { Trouble::Failed };
-            state.blocked = Some(Blocked::Until(now + delay, trouble));
+            let failure = if is_full(error) { WriteFailure::Full } else { WriteFailure::Failed };
+            state.blocked = Some(Blocked::Until(now + delay, failure));
             state.finished = state.closing;
         }
         self.shared.preparer_wake.notify_one();

@@ -10,22 +10,22 @@ use uuid::{ClockSequence, ContextV7, NoContext, Timestamp, Uuid};
 #[derive(Clone, Debug)]
 pub struct Clock(Source);
 
-/// Keeps ids in the order in which they are made, within a millisecond and should the machine's clock step back.
+/// Keeps ids in the order of their creation, within a millisecond and when the machine's clock steps back.
 #[derive(Debug)]
 struct Order {
     context: ContextV7,
-    /// Milliseconds since 1970: the latest moment that an id was made for.
+    /// Milliseconds since 1970: the latest time for which an id was created.
     last: i64,
 }
 
 #[derive(Clone, Debug)]
 enum Source {
     System,
-    /// Microseconds since 1970, moved by the test; with an order of its own, as its time is.
+    /// Microseconds since 1970, set by the test; with its own order, as it has its own time.
     Fixed(Arc<AtomicI64>, Arc<Mutex<Order>>),
 }
 
-/// One for all, as all read the same clock.
+/// One per process, as there is one system clock.
 static ORDER: Mutex<Order> = Mutex::new(Order::new());
 
 impl Order {
@@ -64,7 +64,7 @@ impl Clock {
         }
     }
 
-    /// Now, in UTC, to the microsecond: what both databases keep.
+    /// Now, in UTC, to the microsecond, which is what both databases store.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
     pub fn now(&self) -> DateTime<Utc> {
         let micros = match &self.0 {
@@ -74,17 +74,17 @@ impl Clock {
         DateTime::from_timestamp_micros(micros).unwrap_or(DateTime::UNIX_EPOCH)
     }
 
-    /// A new UUIDv7 of this moment, greater than every one made before.
+    /// A new UUIDv7 of the current time, greater than every earlier one.
     pub fn id<T: From<Uuid>>(&self) -> T {
         let now = self.now();
         T::from(self.order().next(now))
     }
 
-    /// A new UUIDv7 of exactly the given moment, for rows whose time is the event's own, and for bounds.
+    /// A new UUIDv7 of exactly the given time, for rows with the time of an event, and for bounds.
     pub fn id_at(&self, at: DateTime<Utc>) -> Uuid {
         let now = self.now();
         let mut order = self.order();
-        // the order never goes back: it would make the past the present, and a moment to come that of every id until then
+        // not recorded in the order: a past time must stay the past, and a future one must not apply to all ids until then
         if at.timestamp_millis() < order.last || at > now {
             Uuid::new_v7(timestamp(NoContext, at))
         } else {

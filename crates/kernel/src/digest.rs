@@ -1,12 +1,12 @@
-//! One digest of several values.
+//! A digest of several values.
 
 use sha2::{Digest, Sha256};
 
-/// The SHA-256 of parts, each behind its length in eight bytes: two different lists of parts never have the same input,
+/// The SHA-256 of parts, each preceded by its length in eight bytes, so that different lists never have the same input,
 /// as `["a/b", "c"]` and `["a", "b/c"]` would if they were joined by a separator.
 ///
-/// Ids in databases are made of this, so its format never changes. Where the number of parts or their meaning can differ,
-/// the first part says what is hashed.
+/// Ids in databases are derived from it, so its format never changes. Where the number or meaning of the parts varies,
+/// the first part is a label of what is hashed.
 pub fn digest_of<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> [u8; 32] {
     let mut hash = Sha256::new();
     for part in parts {

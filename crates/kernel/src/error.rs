@@ -1,4 +1,4 @@
-//! The one error that crosses crates: what went wrong, in words for the caller, with the cause kept for the log.
+//! The error type of all crates: a message for the caller, and the cause for the log.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::time::Duration;
 /// `Result` with [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What an error means to the caller; decides the HTTP status and the `type` of the answer.
+/// What an error means to the caller; determines the HTTP status and the `type` of the response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// The request is malformed (400).
@@ -16,9 +16,9 @@ pub enum Kind {
     Unauthenticated,
     /// A valid credential without the right (403).
     Forbidden,
-    /// No such thing within the caller's tenant (404).
+    /// No such resource in the caller's tenant (404).
     NotFound,
-    /// It exists already, or its state forbids the change (409).
+    /// It already exists, or its state does not allow the change (409).
     Conflict,
     /// `If-Match` names an older version (412).
     PreconditionFailed,
@@ -26,17 +26,17 @@ pub enum Kind {
     TooLarge,
     /// Too many requests or a full queue (429).
     TooMany,
-    /// Loam's own fault (500); the cause is hidden from the caller.
+    /// An internal failure (500); the cause is not shown to the caller.
     Internal,
-    /// Something Loam needs is away for the moment (503).
+    /// Something that Loam depends on is temporarily unavailable (503).
     Unavailable,
-    /// A provider did not answer as it should (502).
+    /// A provider's response is invalid or an error (502).
     BadGateway,
-    /// A provider or a client took too long (504 and 408 are told apart by the surface).
+    /// A provider or a client took too long (the HTTP layer chooses 504 or 408).
     Timeout,
 }
 
-/// An error with a stable code, a message for the caller and, for the log alone, its cause.
+/// An error with a stable code, a message for the caller and, for the log only, its cause.
 pub struct Error(Box<Inner>);
 
 struct Inner {
@@ -63,7 +63,7 @@ impl Error {
         }))
     }
 
-    /// A field of the request is not acceptable; `param` is its path.
+    /// A field of the request is invalid; `param` is its path.
     pub fn invalid(param: impl Into<String>, message: impl Into<String>) -> Self {
         Self::new(Kind::Invalid, "invalid_value", message).with_param(param)
     }
@@ -73,8 +73,8 @@ impl Error {
         Self::new(Kind::NotFound, "not_found", format!("no {what} with this id"))
     }
 
-    /// A unique value is taken; `param` is the field.
-    pub fn taken(param: &'static str, message: impl Into<String>) -> Self {
+    /// A unique value already exists; `param` is the field.
+    pub fn already_exists(param: &'static str, message: impl Into<String>) -> Self {
         Self::new(Kind::Conflict, "already_exists", message).with_param(param)
     }
 
@@ -87,47 +87,47 @@ impl Error {
         )
     }
 
-    /// Loam's own failure; the cause goes to the log only.
+    /// An internal failure; the cause goes to the log only.
     pub fn internal(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self::new(Kind::Internal, "internal_error", "something went wrong on the server").with_source(source)
+        Self::new(Kind::Internal, "internal_error", "internal server error").with_source(source)
     }
 
-    /// Something is away for the moment; the caller may try again after the given time.
+    /// Something is temporarily unavailable; the caller may retry after the given time.
     pub fn unavailable(code: &'static str, message: impl Into<String>, retry_after: Duration) -> Self {
         let mut error = Self::new(Kind::Unavailable, code, message);
         error.0.retry_after = Some(retry_after);
         error
     }
 
-    /// Names the field at fault.
+    /// Sets the invalid field.
     #[must_use]
     pub fn with_param(mut self, param: impl Into<String>) -> Self {
         self.0.param = Some(param.into());
         self
     }
 
-    /// Says when trying again makes sense.
+    /// Sets the time after which a retry makes sense.
     #[must_use]
     pub fn with_retry_after(mut self, after: Duration) -> Self {
         self.0.retry_after = Some(after);
         self
     }
 
-    /// Answers with this HTTP status instead of the kind's own: a provider's error keeps its status.
+    /// Overrides the kind's HTTP status: a provider's error is passed on with its status.
     #[must_use]
     pub fn with_status(mut self, status: u16) -> Self {
         self.0.status = Some(status);
         self
     }
 
-    /// Keeps the cause for the log.
+    /// Adds the cause, for the log.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.0.source = Some(source.into());
         self
     }
 
-    /// What it means to the caller.
+    /// The kind of error.
     pub fn kind(&self) -> Kind {
         self.0.kind
     }
@@ -142,17 +142,17 @@ impl Error {
         &self.0.message
     }
 
-    /// The field at fault.
+    /// The invalid field.
     pub fn param(&self) -> Option<&str> {
         self.0.param.as_deref()
     }
 
-    /// When trying again makes sense.
+    /// The time after which a retry makes sense.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
 
-    /// The HTTP status of the answer.
+    /// The HTTP status of the response.
     pub fn status(&self) -> u16 {
         self.0.status.unwrap_or(match self.0.kind {
             Kind::Invalid => 400,

@@ -1,6 +1,6 @@
-//! The words that every other crate speaks: typed ids, [`Error`], [`Scope`], [`Page`], [`Clock`] and [`FairShare`].
+//! The types that every other crate uses: typed ids, [`Error`], [`Scope`], [`Page`], [`Clock`] and [`FairShare`].
 //!
-//! Belongs here: values and rules that need no I/O and are used by more than one floor.
+//! Belongs here: values and rules that need no I/O and are used by more than one layer.
 //! Does not belong here: anything that opens a file, a socket or a database, and anything that knows one resource.
 
 mod clock;
@@ -15,7 +15,9 @@ mod text;
 pub use clock::Clock;
 pub use digest::digest_of;
 pub use error::{Error, Kind, Result};
-pub use fair::{Busy, FairLimits, FairPermit, FairShare, FairUse, beside, beside_patiently};
+pub use fair::{
+    Busy, FairLimits, FairPermit, FairShare, FairUse, run_blocking_limited, run_blocking_without_timeout,
+};
 pub use ids::{
     AiAnalysisResultId, AiProviderId, AlertEventId, AlertRuleId, ApiKeyId, ApiLogId, AuditLogId,
     AutoAnalysisId, CallTreeId, ChannelChatId, ChannelEventId, ChannelId, ChannelSenderId, ChatSessionId,

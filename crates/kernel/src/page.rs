@@ -1,4 +1,4 @@
-//! Keyset paging: a page starts after an id, never at an offset, so that its cost does not grow with what lies before.
+//! Keyset pagination: a page starts after an id, never at an offset, so that its cost does not grow with its position.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::{Error, Result};
 
-/// The most rows a page can hold.
+/// Maximum number of rows of a page.
 pub const MAX_PAGE: u64 = 200;
 
 const DEFAULT_PAGE: u64 = 50;
@@ -21,33 +21,33 @@ const KEYED: u8 = 2;
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct PageQuery {
-    /// How many rows at most, 1 to 200; 50 unless given.
+    /// Maximum number of rows, 1 to 200; defaults to 50.
     pub limit: Option<u64>,
-    /// Where to go on: `next_cursor` of the page before, or `prev_cursor` of the page behind.
+    /// Where the page starts: `next_cursor` of the previous page, or `prev_cursor` of the next one.
     pub cursor: Option<String>,
 }
 
-/// Which way a list runs.
+/// The sort order of a list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Order {
-    /// The oldest first.
+    /// Oldest first.
     Asc,
-    /// The newest first.
+    /// Newest first.
     #[default]
     Desc,
 }
 
-/// The parameter of lists that run either way.
+/// The parameter of lists with either sort order.
 #[derive(Clone, Copy, Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct OrderQuery {
-    /// `desc`, the newest first, unless given.
+    /// Sort order; defaults to `desc`, newest first.
     pub order: Option<Order>,
 }
 
 impl PageQuery {
-    /// The number of rows asked for.
+    /// The requested number of rows.
     pub fn limit(&self) -> Result<u64> {
         match self.limit {
             None => Ok(DEFAULT_PAGE),
@@ -57,34 +57,37 @@ impl PageQuery {
     }
 
     /// Where the page starts.
-    pub fn place(&self) -> Result<Option<Cursor>> {
+    pub fn position(&self) -> Result<Option<Cursor>> {
         self.cursor.as_deref().map(Cursor::parse).transpose()
     }
 
-    /// The id after which the page starts, of a list by id that only goes on.
+    /// The id after which the page starts, for a list by id that only pages forward.
     pub fn after(&self) -> Result<Option<Uuid>> {
-        match self.place()? {
+        match self.position()? {
             None => Ok(None),
             Some(Cursor { key: None, id, back: false }) => Ok(Some(id)),
-            Some(_) => Err(foreign()),
+            Some(_) => Err(wrong_list()),
         }
     }
 }
 
-/// The place where another page starts. Opaque to the caller; what it can reach is still bound to the tenant.
+/// The position where a page starts. Opaque to the caller; the tenant's isolation applies to it as to any request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor {
-    /// What the list is sorted by before the id: a number, or microseconds since 1970. None in a list by id.
+    /// The sort key before the id: a number, or microseconds since 1970. None in a list by id.
     pub key: Option<i64>,
-    /// The row that the page starts behind, or ends before.
+    /// The row after which the page starts, or before which it ends.
     pub id: Uuid,
-    /// Whether the page lies before that row rather than behind it.
+    /// Whether the page ends before that row instead of starting after it.
     pub back: bool,
 }
 
 /// A cursor of another list.
-fn foreign() -> Error {
-    Error::invalid("cursor", "is not a cursor of this list; use one of its own pages' as it is")
+fn wrong_list() -> Error {
+    Error::invalid(
+        "cursor",
+        "is not a cursor of this list; use `next_cursor` or `prev_cursor` of one of its pages unchanged",
+    )
 }
 
 impl Cursor {
@@ -97,10 +100,13 @@ impl Cursor {
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// Reads the text back; anything that this server didn't make is refused.
+    /// Decodes the text; anything that this server didn't create is rejected.
     pub fn parse(text: &str) -> Result<Self> {
         let invalid = || {
-            Error::invalid("cursor", "is not a cursor of this server; use `next_cursor` of a page as it is")
+            Error::invalid(
+                "cursor",
+                "is not a valid cursor; use `next_cursor` or `prev_cursor` of a page unchanged",
+            )
         };
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| invalid())?;
         let [VERSION, flags @ 0..=3, rest @ ..] = bytes.as_slice() else { return Err(invalid()) };
@@ -115,9 +121,9 @@ impl Cursor {
         Ok(Self { key, id, back: flags & BACK != 0 })
     }
 
-    /// What the list is sorted by, in a list that is sorted by something.
+    /// The sort key, for a list that has one.
     pub fn key(&self) -> Result<i64> {
-        self.key.ok_or_else(foreign)
+        self.key.ok_or_else(wrong_list)
     }
 }
 
@@ -126,14 +132,14 @@ impl Cursor {
 pub struct Page<T> {
     /// The rows.
     pub data: Vec<T>,
-    /// Send this back as `cursor` for the next page; null on the last.
+    /// Send this as `cursor` for the next page; null on the last page.
     pub next_cursor: Option<String>,
-    /// Send this back as `cursor` for the page before; null on the first.
+    /// Send this as `cursor` for the previous page; null on the first page.
     pub prev_cursor: Option<String>,
 }
 
 impl<T> Page<T> {
-    /// Builds a page of a list by id that only goes on, from up to `limit + 1` rows: the one too many tells that there
+    /// Builds a page of a list by id that only pages forward, from up to `limit + 1` rows: the extra row shows that there
     /// is a next page.
     pub fn from_rows(mut rows: Vec<T>, limit: u64, id: impl Fn(&T) -> Uuid) -> Self {
         let more = cut(&mut rows, limit);
@@ -141,16 +147,16 @@ impl<T> Page<T> {
         Self { data: rows, next_cursor: next.map(Cursor::encode), prev_cursor: None }
     }
 
-    /// Builds a page of a list that goes both ways, from up to `limit + 1` rows in the order in which they were read: from
-    /// `place` on, backwards where that points back. `at` gives the sort key and the id of a row.
+    /// Builds a page of a list that pages both ways, from up to `limit + 1` rows in the order in which they were read: from
+    /// `position` on, backwards where that points back. `at` gives the sort key and the id of a row.
     pub fn around(
         mut rows: Vec<T>,
         limit: u64,
-        place: Option<Cursor>,
+        position: Option<Cursor>,
         at: impl Fn(&T) -> (Option<i64>, Uuid),
     ) -> Self {
         let more = cut(&mut rows, limit);
-        let back = place.is_some_and(|place| place.back);
+        let back = position.is_some_and(|position| position.back);
         if back {
             rows.reverse();
         }
@@ -158,8 +164,8 @@ impl<T> Page<T> {
             let (key, id) = at(row);
             Cursor { key, id, back }.encode()
         };
-        // the row that the client came from lies on the other side
-        let (behind, before) = if back { (true, more) } else { (more, place.is_some()) };
+        // the row of the cursor lies on the other side
+        let (behind, before) = if back { (true, more) } else { (more, position.is_some()) };
         Self {
             next_cursor: rows.last().filter(|_| behind).map(|row| cursor(row, false)),
             prev_cursor: rows.first().filter(|_| before).map(|row| cursor(row, true)),
@@ -167,7 +173,7 @@ impl<T> Page<T> {
         }
     }
 
-    /// The same page with every row turned into something else.
+    /// The same page with every row converted.
     pub fn map<U>(self, f: impl FnMut(T) -> U) -> Page<U> {
         Page {
             data: self.data.into_iter().map(f).collect(),
@@ -177,7 +183,7 @@ impl<T> Page<T> {
     }
 }
 
-/// Cuts off the row too many; says whether there was one.
+/// Removes the extra row; returns whether there was one.
 fn cut<T>(rows: &mut Vec<T>, limit: u64) -> bool {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = rows.len() > limit;
@@ -207,7 +213,7 @@ mod tests {
                     text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_'),
                     "it fits a URL: {text}"
                 );
-                assert_eq!(query(None, Some(&text)).place().unwrap(), Some(cursor));
+                assert_eq!(query(None, Some(&text)).position().unwrap(), Some(cursor));
             }
             assert_eq!(query(None, Some(&after(id))).after().unwrap(), Some(id));
         }
@@ -277,7 +283,7 @@ mod tests {
             let text = Cursor { key, id: Uuid::nil(), back }.encode();
             assert_eq!(query(None, Some(&text)).after().unwrap_err().param(), Some("cursor"));
         }
-        let of_ids = query(None, Some(&after(Uuid::nil()))).place().unwrap().unwrap();
+        let of_ids = query(None, Some(&after(Uuid::nil()))).position().unwrap().unwrap();
         assert_eq!(of_ids.key().unwrap_err().param(), Some("cursor"));
     }
 

@@ -1,4 +1,4 @@
-//! Who asks, and for which tenant: what every query and every change carries.
+//! The caller and its tenant, which every query and every change carries.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -9,29 +9,29 @@ use uuid::Uuid;
 
 use crate::{ApiKeyId, Error, LoginSessionId, ProjectId, Result, TenantId, UserId};
 
-/// Who acts.
+/// Who performs an operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Actor {
     /// An API key.
     ApiKey(ApiKeyId),
-    /// A user who logged in.
+    /// A logged-in user.
     User(UserId),
-    /// A short-lived token that an API key got for itself.
+    /// A short-lived token of an API key.
     KeyToken(ApiKeyId),
-    /// A short-lived token that a user who logged in got.
+    /// A short-lived token of a logged-in user.
     UserToken(UserId),
-    /// An end user of the tenant's application, by the application's own id of them and under its own token.
+    /// An end user of the tenant's application, by the application's own id and with a token that it issued.
     EndUser(Arc<str>),
-    /// An application, with the key that its telemetry is sent with.
+    /// An application, with its ingest key.
     ProjectKey(ProjectId),
-    /// Somebody at the machine's own command line.
+    /// The command line on the machine.
     CommandLine,
-    /// Loam itself: the named part of it.
+    /// Loam itself: the named component.
     System(&'static str),
 }
 
 impl Actor {
-    /// The actor as the audit trail shows it.
+    /// The actor as shown in the audit trail.
     pub fn label(&self) -> String {
         match self {
             Self::ApiKey(id) => format!("api_key:{id}"),
@@ -46,27 +46,27 @@ impl Actor {
     }
 }
 
-/// What a credential may do: `*`, or a list of `resource:action`.
+/// The permissions of a credential: `*`, or a list of `resource:action`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Permissions(Arc<[String]>);
 
 impl Permissions {
-    /// The permissions named.
+    /// A set of named permissions.
     pub fn new(scopes: impl IntoIterator<Item = String>) -> Self {
         Self(scopes.into_iter().collect())
     }
 
-    /// Everything.
+    /// All permissions.
     pub fn all() -> Self {
         Self::new(["*".to_owned()])
     }
 
-    /// Whether the permission is among them.
+    /// Whether the permission is included.
     pub fn allows(&self, permission: &str) -> bool {
         self.0.iter().any(|held| held == "*" || held == permission)
     }
 
-    /// What both allow: a key of a user never exceeds what the user may do.
+    /// The intersection of both: a user's key never exceeds the user's permissions.
     #[must_use]
     pub fn within(&self, other: &Self) -> Self {
         if other.allows("*") {
@@ -78,12 +78,12 @@ impl Permissions {
         Self::new(self.0.iter().filter(|held| other.allows(held)).cloned())
     }
 
-    /// The permissions by name; `*` for everything.
+    /// The names of the permissions; `*` for all.
     pub fn names(&self) -> &[String] {
         &self.0
     }
 
-    /// Whether everything that `scopes` allow is allowed here too: nobody can hand on more than they have.
+    /// Whether all of `scopes` are included: nobody can grant more than they have. The error is the first missing one.
     pub fn cover<'a>(&self, scopes: impl IntoIterator<Item = &'a String>) -> Result<(), String> {
         match scopes.into_iter().find(|scope| !self.allows(scope)) {
             Some(scope) => Err(scope.clone()),
@@ -95,7 +95,7 @@ impl Permissions {
 /// Where a request came from, for the audit trail.
 #[derive(Clone, Debug, Default)]
 pub struct Origin {
-    /// The id that the answer carries as `x-request-id`.
+    /// The id that the response carries as `x-request-id`.
     pub request_id: String,
     /// The client's address.
     pub ip_address: Option<IpAddr>,
@@ -106,35 +106,35 @@ pub struct Origin {
 /// The claim that a request with an `Idempotency-Key` makes in the transaction of its effect.
 #[derive(Debug)]
 pub struct Idempotency {
-    /// The id of the row that keeps the answer.
+    /// The id of the row that stores the response.
     pub id: Uuid,
-    /// What the client sent.
+    /// The key that the client sent.
     pub key: String,
     /// A digest of method, path, caller and body.
     pub fingerprint: Vec<u8>,
-    /// When the request came.
+    /// Time of the request.
     pub at: DateTime<Utc>,
     used: AtomicBool,
 }
 
 impl Idempotency {
-    /// A claim not yet made.
+    /// A claim that is not made yet.
     pub fn new(id: Uuid, key: String, fingerprint: Vec<u8>, at: DateTime<Utc>) -> Self {
         Self { id, key, fingerprint, at, used: AtomicBool::new(false) }
     }
 
-    /// True for the first caller only: the claim belongs to the first transaction.
-    pub fn take(&self) -> bool {
+    /// Claims it; true for the first caller only, as the claim belongs to the first transaction.
+    pub fn claim(&self) -> bool {
         !self.used.swap(true, Ordering::AcqRel)
     }
 
-    /// Whether a transaction made the claim.
-    pub fn is_taken(&self) -> bool {
+    /// Whether a transaction has claimed it.
+    pub fn is_claimed(&self) -> bool {
         self.used.load(Ordering::Acquire)
     }
 }
 
-/// The tenant and the caller on whose behalf something is done. There is no query of a tenant's table without one.
+/// The tenant and the caller of an operation. No query of a tenant's table is possible without one.
 #[derive(Clone, Debug)]
 pub struct Scope {
     tenant: TenantId,
@@ -142,9 +142,9 @@ pub struct Scope {
     permissions: Permissions,
     origin: Arc<Origin>,
     operator: bool,
-    /// The user who acts: who logged in, whom a key or token belongs to, the end user. None for a key of nobody's.
+    /// The acting user: the logged-in user, the owner of the key or token, or the end user. None for a key without a user.
     pub user: Option<UserId>,
-    /// The log-in session, of a request that came with its cookie.
+    /// The login session, for a request with its cookie.
     pub session: Option<LoginSessionId>,
     /// The project a key is bound to.
     pub project: Option<ProjectId>,
@@ -169,25 +169,25 @@ impl Scope {
         }
     }
 
-    /// A scope for Loam's own work in a tenant.
+    /// A scope for Loam's own operations in a tenant.
     pub fn system(tenant: TenantId, part: &'static str) -> Self {
         Self::new(tenant, Actor::System(part), Permissions::all())
     }
 
-    /// The user whose rows alone the caller may see, where the permission `all` is what opens every one's; none: all rows.
-    /// A key of nobody's acts for the application.
+    /// The user to whose rows the caller is restricted, where the permission `all` grants access to all rows; none: all
+    /// rows. A key without a user acts for the application.
     pub fn own_only(&self, all: &str) -> Option<UserId> {
         self.user.filter(|_| !self.permissions.allows(all))
     }
 
-    /// Says where the request came from.
+    /// Sets where the request came from.
     #[must_use]
     pub fn with_origin(mut self, origin: Arc<Origin>) -> Self {
         self.origin = origin;
         self
     }
 
-    /// The same caller acting in another tenant. Only for what manages tenants.
+    /// The same caller acting in another tenant. Only for the management of tenants.
     #[must_use]
     pub fn in_tenant(&self, tenant: TenantId) -> Self {
         Self {
@@ -201,33 +201,33 @@ impl Scope {
         }
     }
 
-    /// The same caller in the name of another: a token acts for the key that got it.
+    /// The same caller as another actor: a token acts for the key that requested it.
     #[must_use]
     pub fn acting_as(mut self, actor: Actor) -> Self {
         self.actor = actor;
         self
     }
 
-    /// The same caller with no more than these rights.
+    /// The same caller, limited to these permissions.
     #[must_use]
     pub fn limited_to(mut self, permissions: &Permissions) -> Self {
         self.permissions = self.permissions.within(permissions);
         self
     }
 
-    /// Says whether the caller is an operator of the instance. It ends where another tenant begins.
+    /// Sets whether the caller is an operator of the instance. [`Scope::in_tenant`] resets it.
     #[must_use]
     pub fn with_operator(mut self, operator: bool) -> Self {
         self.operator = operator;
         self
     }
 
-    /// Whether the caller is an operator of the instance, and acts as such.
+    /// Whether the caller acts as an operator of the instance.
     pub fn is_operator(&self) -> bool {
         self.operator || self.actor == Actor::CommandLine
     }
 
-    /// The key that pays, whether it came itself or sent a token that it got.
+    /// The API key that the request is charged to: the key itself, or the key of the token.
     pub fn api_key(&self) -> Option<ApiKeyId> {
         match self.actor {
             Actor::ApiKey(id) | Actor::KeyToken(id) => Some(id),
@@ -245,7 +245,7 @@ impl Scope {
         &self.actor
     }
 
-    /// What the caller may do.
+    /// The caller's permissions.
     pub fn permissions(&self) -> &Permissions {
         &self.permissions
     }
@@ -255,7 +255,7 @@ impl Scope {
         &self.origin
     }
 
-    /// Refuses a caller who lacks the permission.
+    /// Rejects a caller without the permission.
     pub fn require(&self, permission: &str) -> Result<()> {
         if self.permissions.allows(permission) { Ok(()) } else { Err(Error::forbidden(permission)) }
     }
@@ -343,7 +343,7 @@ mod tests {
     #[test]
     fn a_claim_belongs_to_the_first_who_takes_it() {
         let claim = Idempotency::new(Uuid::nil(), "k".to_owned(), Vec::new(), DateTime::UNIX_EPOCH);
-        assert!(!claim.is_taken());
-        assert!(claim.take() && !claim.take() && claim.is_taken());
+        assert!(!claim.is_claimed());
+        assert!(claim.claim() && !claim.claim() && claim.is_claimed());
     }
 }

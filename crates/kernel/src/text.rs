@@ -1,8 +1,8 @@
-//! Checks that every text from outside passes.
+//! Validation of text from clients.
 
 use crate::{Error, Result};
 
-/// Refuses a text that is empty, longer than `max` characters, or holds a NUL, which PostgreSQL can't store.
+/// Rejects text that is empty, longer than `max` characters, or contains a NUL, which PostgreSQL can't store.
 pub fn bounded(param: &str, text: &str, max: usize) -> Result<()> {
     if text.trim().is_empty() {
         return Err(Error::invalid(param, "must not be empty"));
@@ -13,12 +13,12 @@ pub fn bounded(param: &str, text: &str, max: usize) -> Result<()> {
     no_nul(param, text)
 }
 
-/// Refuses a text with a NUL character.
+/// Rejects text with a NUL character.
 pub fn no_nul(param: &str, text: &str) -> Result<()> {
     if text.contains('\0') { Err(Error::invalid(param, "must not contain a NUL character")) } else { Ok(()) }
 }
 
-/// Refuses what can't stand in a URL as it is: a slug is 1 to `max` of `a-z 0-9 . _ -`, beginning with a letter or digit.
+/// Rejects what can't be used in a URL unescaped: a slug is 1 to `max` of `a-z 0-9 . _ -`, starting with a letter or digit.
 pub fn slug(param: &str, text: &str, max: usize) -> Result<()> {
     bounded(param, text, max)?;
     let ok = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.');

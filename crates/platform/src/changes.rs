@@ -1,4 +1,4 @@
-//! How a change is made: on record in the audit trail and announced, in its own transaction.
+//! Records a change in the audit trail and announces it, in the transaction of the change.
 
 use loam_db::Tx;
 use loam_kernel::{Clock, Result};
@@ -36,7 +36,7 @@ impl Changes {
         self.notices.announce(tx, &self.clock, resource, id).await
     }
 
-    /// Commits, then tells this process's own caches.
+    /// Commits, then notifies this process's own caches.
     pub async fn commit<R>(&self, tx: Tx<R>, notice: Notice) -> Result<()> {
         tx.commit().await?;
         self.notices.publish(&notice);

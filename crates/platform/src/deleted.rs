@@ -1,4 +1,4 @@
-//! Making what was deleted unreadable on disk: in the journal's files and in the database's.
+//! Overwrites deleted data on disk: in the journal's files and in the database's.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// How often it is looked whether the journal has come so far.
-const LOOK: Duration = Duration::from_millis(50);
-/// After so long the journal is asked again, as it gives a request up when the disk refuses.
-const AGAIN: Duration = Duration::from_secs(2);
+/// How often the journal's progress is polled.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
+/// Interval at which the request is repeated, as the journal drops it when the disk fails.
+const REQUEST_INTERVAL: Duration = Duration::from_secs(2);
 
-/// What was done so that deleted content can't be read from disk, for a receipt.
+/// The result of overwriting deleted content, for a receipt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeletedContent {
     /// This node's journal; none in a process without one.
@@ -23,28 +23,27 @@ pub struct DeletedContent {
     pub database: Overwritten,
 }
 
-/// What was done in a journal.
+/// The result in a journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OverwrittenJournal {
-    /// Whether all that had been written when it was asked for is overwritten with zeros now.
+    /// Whether everything that was written before the request is overwritten with zeros.
     pub complete: bool,
     /// The position up to which nothing is left in its files.
     pub overwritten_to: u64,
-    /// Files that were set aside as damaged when the server started, and are kept for an operator: `bad-…` in the
-    /// journal's folder, to be deleted by hand.
+    /// Files that were set aside as damaged at a start, for an operator to delete: `bad-…` in the journal's folder.
     pub set_aside: Vec<String>,
 }
 
 impl DeletedContent {
-    /// Whether everything was done that Loam can do here and now.
+    /// Whether everything that Loam can overwrite is overwritten.
     pub fn complete(&self) -> bool {
         self.database.complete && self.journal.as_ref().is_none_or(|journal| journal.complete)
     }
 }
 
-/// Overwrites what was deleted before the call: all that the journal held, as soon as it is drained, and then what the
-/// database deleted from these tables (all if none is named). Waits for at most `patience` for the drainer. Another
-/// node's journal does the same by itself within its `journal.overwrite_seconds`.
+/// Overwrites what was deleted before the call: everything in the journal, once it is drained, then the deleted rows of
+/// these tables (all if none is named). Waits for at most `timeout` for the drainer. Other nodes overwrite their journals
+/// within their `journal.overwrite_seconds`.
 ///
 /// # Errors
 /// When the database is away. What could not be done within the patience is said in the answer.
@@ -52,25 +51,25 @@ pub async fn overwrite_deleted(
     db: &Db,
     journal: Option<&Journal>,
     tables: &[&str],
-    patience: Duration,
+    timeout: Duration,
 ) -> Result<DeletedContent> {
     let journal = match journal {
-        Some(journal) => Some(overwrite_journal(journal, patience).await),
+        Some(journal) => Some(overwrite_journal(journal, timeout).await),
         None => None,
     };
     Ok(DeletedContent { journal, database: db.overwrite_deleted(tables).await? })
 }
 
-async fn overwrite_journal(journal: &Journal, patience: Duration) -> OverwrittenJournal {
-    let until = Instant::now() + patience;
+async fn overwrite_journal(journal: &Journal, timeout: Duration) -> OverwrittenJournal {
+    let until = Instant::now() + timeout;
     let wanted = journal.overwrite_drained();
     let mut asked = Instant::now();
     while journal.overwritten() < wanted && Instant::now() < until {
-        if asked.elapsed() > AGAIN {
+        if asked.elapsed() > REQUEST_INTERVAL {
             journal.overwrite_drained();
             asked = Instant::now();
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
     let overwritten = journal.overwritten();
     OverwrittenJournal {
@@ -80,12 +79,12 @@ async fn overwrite_journal(journal: &Journal, patience: Duration) -> Overwritten
     }
 }
 
-/// Has a journal overwritten now and then, until stopped: a text that was drained is in no segment for longer than this,
-/// though the segment is not full.
-pub async fn keep_overwriting(journal: Journal, every: Duration, stop: CancellationToken) {
+/// Overwrites a journal periodically, until stopped: drained data is in no segment for longer than the interval, even if
+/// the segment is not full.
+pub async fn overwrite_periodically(journal: Journal, every: Duration, stop: CancellationToken) {
     let mut last = Position::START;
     while stop.run_until_cancelled(tokio::time::sleep(every)).await.is_some() {
-        // nothing was written since: there is nothing new to overwrite
+        // nothing was written since the last time
         if journal.end() != last || journal.overwritten() < last {
             last = journal.end();
             journal.overwrite_drained();

@@ -1,4 +1,4 @@
-//! What only operators of the instance may do.
+//! Access checks for operators of the instance.
 
 use loam_kernel::{Error, Kind, Result, Scope, TenantId};
 
@@ -8,7 +8,7 @@ pub(crate) fn require(scope: &Scope, param: Option<&str>) -> Result<()> {
         return Ok(());
     }
     let error =
-        Error::new(Kind::Forbidden, "not_an_operator", "only operators, of the default tenant, may do this");
+        Error::new(Kind::Forbidden, "not_an_operator", "only operators (of the default tenant) may do this");
     Err(match param {
         Some(param) => error.with_param(param),
         None => error,

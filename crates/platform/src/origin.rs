@@ -1,7 +1,7 @@
-//! Which server a secret was given for.
+//! Binding of secrets to an origin.
 //!
-//! Whoever may change where requests go must not thereby learn the secrets that are sent with them. So a secret is bound to
-//! the origin that it was given for (scheme, host and port), and has to be given again, in the same request, for another.
+//! Permission to change a URL must not reveal the secrets that are sent to it. So a secret is bound to the origin that it was
+//! given for (scheme, host and port), and must be sent again, in the same request, for another origin.
 
 use std::fmt;
 
@@ -43,7 +43,7 @@ impl fmt::Display for Origin {
 ///
 /// # Errors
 /// `secret_required`, which names the field.
-pub fn check_kept(field: impl Into<String>, before: Option<&str>, now: Option<&str>) -> Result<()> {
+pub fn check_same_origin(field: impl Into<String>, before: Option<&str>, now: Option<&str>) -> Result<()> {
     let Some(now) = now else { return Ok(()) };
     let (before, now) = (before.and_then(Origin::of), Origin::of(now));
     if now.is_some() && before == now {
@@ -68,7 +68,7 @@ mod tests {
         let same =
             ["https://api.example.com/v1", "HTTPS://API.example.com:443", "https://api.example.com/x?y=z"];
         for url in same {
-            assert!(check_kept("key", Some(same[0]), Some(url)).is_ok(), "{url}");
+            assert!(check_same_origin("key", Some(same[0]), Some(url)).is_ok(), "{url}");
         }
         for url in [
             "http://api.example.com/v1",
@@ -80,17 +80,17 @@ mod tests {
             "api.example.com",
             "",
         ] {
-            let error = check_kept("config.api_key", Some(same[0]), Some(url)).expect_err(url);
+            let error = check_same_origin("config.api_key", Some(same[0]), Some(url)).expect_err(url);
             assert_eq!((error.param(), error.code()), (Some("config.api_key"), "secret_required"), "{url}");
         }
     }
 
     #[test]
     fn a_secret_of_no_server_is_kept_for_none() {
-        assert!(check_kept("secret", None, None).is_ok());
-        assert!(check_kept("secret", Some("https://a.example"), None).is_ok());
+        assert!(check_same_origin("secret", None, None).is_ok());
+        assert!(check_same_origin("secret", Some("https://a.example"), None).is_ok());
         // else it would be enough to take the address away first
-        assert!(check_kept("secret", None, Some("https://a.example")).is_err());
-        assert!(check_kept("secret", Some("nonsense"), Some("nonsense")).is_err());
+        assert!(check_same_origin("secret", None, Some("https://a.example")).is_err());
+        assert!(check_same_origin("secret", Some("nonsense"), Some("nonsense")).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! Bodies as they are kept: one byte that says how, then the body, compressed when that is worth it.
+//! The stored format of bodies: one byte of flags, then the body, compressed if that saves space.
 
 use std::cell::RefCell;
 
@@ -8,14 +8,14 @@ use zstd::bulk::{Compressor, Decompressor};
 const WORTH_IT: usize = 1024;
 /// Fast: bodies are packed on the path of a call.
 const LEVEL: i32 = -1;
-/// The largest body that is opened again.
+/// Maximum size of a decompressed body.
 const MAX_OPEN: usize = 256 << 20;
 
 const PLAIN: u8 = 0;
 const ZSTD: u8 = 1;
-/// Set for a body that was longer than what is kept.
+/// Flag of a truncated body.
 const CUT: u8 = 2;
-/// Set for the events of a stream.
+/// Flag of the events of a stream.
 const EVENTS: u8 = 4;
 
 thread_local! {
@@ -26,15 +26,15 @@ thread_local! {
 /// A body that was packed.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Unpacked {
-    /// What was kept of it.
+    /// The stored part of the body.
     pub body: Vec<u8>,
-    /// It was longer than what was kept.
+    /// Whether it was truncated.
     pub cut: bool,
     /// It is the events of a stream.
     pub events: bool,
 }
 
-/// Packs the parts of a body, of which at most `max` bytes are kept.
+/// Packs the parts of a body, truncated to `max` bytes.
 pub fn pack(parts: &[impl AsRef<[u8]>], events: bool, max: usize) -> Vec<u8> {
     let total: usize = parts.iter().map(|part| part.as_ref().len()).sum();
     let how = if events { EVENTS } else { 0 } | if total > max { CUT } else { 0 };

@@ -33,12 +33,12 @@ impl Schema {
                 self.validator.get_or_init(|| built)
             }
         };
-        validator.iter_errors(value).next().map_or(Ok(()), |fault| Err(refusal(root, &fault)))
+        validator.iter_errors(value).next().map_or(Ok(()), |fault| Err(to_error(root, &fault)))
     }
 }
 
 /// The error for the caller, with the path of the field at fault.
-pub(crate) fn refusal(root: &str, fault: &ValidationError<'_>) -> Error {
+pub(crate) fn to_error(root: &str, fault: &ValidationError<'_>) -> Error {
     let mut param = format!("{root}{}", fault.instance_path().to_string().replace('/', "."));
     let mut below = |name: &str| {
         param.push('.');
@@ -92,7 +92,7 @@ mod tests {
         let error = validator
             .iter_errors(value)
             .next()
-            .map(|fault| refusal("config_value", &fault))
+            .map(|fault| to_error("config_value", &fault))
             .expect("refused");
         (error.param().unwrap_or_default().to_owned(), error.message().to_owned())
     }

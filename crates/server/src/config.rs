@@ -1,4 +1,4 @@
-//! Configuration: a file, over it the environment, over that the command line.
+//! Configuration: command line over environment over file.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -10,14 +10,14 @@ use loam_http::client::Network;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-/// Everything that can be set. In the environment `LOAM_` and the name, with `__` between the levels:
+/// The configuration. Environment variables are `LOAM_` and the name, with `__` between levels:
 /// `LOAM_GATEWAY__STRICT=true`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// The address to listen on.
     pub listen: Option<SocketAddr>,
-    /// The folder with everything that Loam keeps on this machine.
+    /// The folder for all data on this machine.
     pub data: Option<PathBuf>,
     /// Limits of the server itself.
     pub server: ServerConfig,
@@ -31,11 +31,11 @@ pub struct Config {
     pub identity: loam_identity::Config,
     /// Outgoing requests.
     pub outgoing: loam_http::client::Config,
-    /// Where e-mail is handed over.
+    /// The mail server.
     pub smtp: loam_platform::mail::MailConfig,
     /// Background jobs.
     pub jobs: loam_jobs::Config,
-    /// What opens sealed secrets, in place of the file `master.key`: 32 bytes in Base64, several separated by commas.
+    /// The master keys, instead of the file `master.key`: 32 bytes in Base64, several separated by commas.
     pub master_key: Option<Zeroizing<String>>,
     /// The first key, for automation.
     pub bootstrap_key: Option<Zeroizing<String>>,
@@ -47,28 +47,28 @@ pub struct Config {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ServerConfig {
-    /// Threads that serve requests; one a processor unless set.
+    /// Number of threads that serve requests; defaults to the number of processors.
     pub workers: Option<usize>,
-    /// The largest body of a request, in bytes.
+    /// Maximum size of a request body in bytes.
     pub max_body_bytes: usize,
-    /// The largest body of an import, in bytes.
+    /// Maximum size of an import body in bytes.
     pub max_import_bytes: usize,
-    /// Bytes in memory that the bodies of all requests may take while they come in. A tenant may take half of them.
+    /// Maximum memory for the bodies of all requests while they are received, in bytes. A tenant may use half of it.
     pub body_budget_bytes: usize,
-    /// Seconds that the head of a request, a pause within its body, or a pause of a client that reads an answer may take.
-    /// A whole body has as long, and a second more for each 16 KiB that came.
+    /// Timeout in seconds for the head of a request, for a pause within its body, and for a pause of a client that reads a
+    /// response. A whole body has this time plus a second for each 16 KiB received.
     pub read_timeout: u64,
-    /// Seconds that open requests are given when the server stops.
+    /// Seconds that open requests have to complete when the server stops.
     pub shutdown_timeout: u64,
-    /// Connections at once, as far as there are file descriptors for them. Past it idle ones are closed, and more wait to
-    /// be accepted. An eighth of them may be without a credential.
+    /// Maximum number of connections, also limited by file descriptors. Above it idle connections are closed, and new ones
+    /// wait. At most an eighth of them may be unauthenticated.
     pub max_connections: usize,
-    /// Connections at once from one address (a /64 network of IPv6), other than this machine's or a trusted proxy's; half
-    /// of all unless set.
+    /// Maximum number of connections from one address (a /64 network of IPv6), except from this machine and trusted proxies;
+    /// defaults to half of `max_connections`.
     pub max_connections_per_address: Option<usize>,
-    /// Let everybody read `/metrics`; otherwise it takes a key with `metrics:read`.
+    /// Whether `/metrics` is public; otherwise it requires `metrics:read`.
     pub public_metrics: bool,
-    /// Proxies whose `X-Forwarded-For` is believed, as `10.1.0.0/16`; a bare address is a network of one.
+    /// Proxies whose `X-Forwarded-For` is trusted, such as `10.1.0.0/16`; a bare address is a network of one.
     pub trusted_proxies: Vec<Network>,
 }
 
@@ -93,14 +93,13 @@ impl Default for ServerConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct JournalConfig {
-    /// Bytes a segment file holds.
+    /// Size of a segment file in bytes.
     pub segment_bytes: u64,
-    /// Bytes on disk that may wait for the database; when they are used up, calls answer 503.
+    /// Maximum bytes on disk that are not in the database yet; when it is exceeded, calls return 503.
     pub disk_budget_bytes: u64,
-    /// Bytes in memory that may wait for the disk.
+    /// Maximum bytes in memory that are not on disk yet.
     pub memory_budget_bytes: usize,
-    /// Seconds after which what the database has is overwritten with zeros in the journal's files, though a segment is not
-    /// full yet.
+    /// Seconds after which drained data is overwritten with zeros in the journal's files, even if a segment is not full.
     pub overwrite_seconds: u64,
 }
 
@@ -115,7 +114,7 @@ impl Default for JournalConfig {
     }
 }
 
-/// What the command line can set.
+/// The flags of the command line.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Flags {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -146,7 +145,7 @@ impl Config {
             anyhow::ensure!(file.is_file(), "there is no configuration file {}", file.display());
             figment = figment.merge(Toml::file_exact(file));
         }
-        // other names that begin with `LOAM_` may belong to scripts around Loam
+        // other variables with the prefix `LOAM_` may belong to scripts
         let environment = Env::prefixed("LOAM_")
             .filter(|key| key.as_str().contains("__") && key != "smtp__password")
             .split("__");
@@ -157,7 +156,7 @@ impl Config {
         let figment = figment.merge(environment).merge(max_body).merge(Serialized::defaults(flags));
         let mut config: Self =
             figment.extract().map_err(Box::new).context("the configuration is not valid")?;
-        // as they are: a secret of digits alone must not be read as a number
+        // read as strings: a secret of digits must not be parsed as a number
         let secret = |name| Env::var(name).filter(|text| !text.is_empty()).map(Zeroizing::new);
         config.master_key = secret("LOAM_MASTER_KEY").or(config.master_key);
         config.bootstrap_key = secret("LOAM_BOOTSTRAP_KEY").or(config.bootstrap_key);
@@ -171,7 +170,7 @@ impl Config {
         self.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8790)))
     }
 
-    /// The folder with everything that Loam keeps on this machine.
+    /// The folder for all data on this machine.
     pub fn data(&self) -> &Path {
         self.data.as_deref().unwrap_or(Path::new("data"))
     }

@@ -1,4 +1,4 @@
-//! The OpenAPI document: made from the code, and what authentication is built on.
+//! The OpenAPI document, which is generated from the code and used for authorization.
 
 use utoipa::Modify;
 use utoipa::OpenApi;
@@ -21,47 +21,47 @@ use crate::surface::health_routes;
     ),
     modifiers(&Security),
     tags(
-        (name = "gateway", description = "OpenAI's API over any provider"),
-        (name = "tenants", description = "Customers of this Loam"),
-        (name = "users", description = "People of a tenant"),
-        (name = "roles", description = "Names for sets of permissions"),
-        (name = "login", description = "Logging in with a password, and who is logged in"),
+        (name = "gateway", description = "OpenAI's API for all providers"),
+        (name = "tenants", description = "Tenants of the instance"),
+        (name = "users", description = "Users of a tenant"),
+        (name = "roles", description = "Named sets of permissions"),
+        (name = "login", description = "Log-in with a password, and login sessions"),
         (name = "projects", description = "Applications of a tenant"),
-        (name = "api_keys", description = "Credentials of applications"),
-        (name = "tokens", description = "Short-lived credentials, and the keys that sign them"),
-        (name = "token_issuers", description = "Applications that vouch for their own end users"),
+        (name = "api_keys", description = "API keys of applications"),
+        (name = "tokens", description = "Short-lived tokens and their signing keys"),
+        (name = "token_issuers", description = "Applications that issue tokens for their end users"),
         (name = "chat_sessions", description = "Conversations, with their settings"),
-        (name = "messages", description = "What was said in them"),
-        (name = "turns", description = "Questions, and the way to their answers"),
-        (name = "user_preferences", description = "What a user prefers"),
-        (name = "channels", description = "Other platforms that messages come from and replies go to"),
-        (name = "webhook_deliveries", description = "What is sent to other servers until it is taken"),
-        (name = "tool_calls", description = "Every use of a tool"),
-        (name = "telemetry", description = "What watched applications send"),
-        (name = "performance_records", description = "Requests of watched applications, and their calls"),
-        (name = "statistics", description = "Endpoints and functions over time and by version"),
-        (name = "rejected_records", description = "What was sent and refused"),
-        (name = "ai_analysis_results", description = "Why a request is slow, told by a model"),
-        (name = "suggestions", description = "What to change, and what it was worth"),
-        (name = "alerts", description = "What is watched, and what was raised"),
-        (name = "performance_metrics", description = "Values that applications measure"),
-        (name = "ai_providers", description = "Where models are"),
-        (name = "model_prices", description = "What models cost"),
-        (name = "model_routes", description = "Aliases, and the models that calls of them go to"),
-        (name = "limits", description = "What a tenant, project, user or key may use"),
-        (name = "usage", description = "What was used, and what it cost"),
-        (name = "llm_calls", description = "Every call of a model"),
+        (name = "messages", description = "Messages of conversations"),
+        (name = "turns", description = "Turns: questions with the model's responses"),
+        (name = "user_preferences", description = "Preferences of users"),
+        (name = "channels", description = "Connections to messaging platforms"),
+        (name = "webhook_deliveries", description = "Deliveries to other servers, with retries"),
+        (name = "tool_calls", description = "Tool calls"),
+        (name = "telemetry", description = "Ingestion of telemetry"),
+        (name = "performance_records", description = "Requests of monitored applications, with their calls"),
+        (name = "statistics", description = "Statistics of endpoints and functions over time and by version"),
+        (name = "rejected_records", description = "Records that ingestion rejected"),
+        (name = "ai_analysis_results", description = "Analyses by a model of why requests are slow"),
+        (name = "suggestions", description = "Suggested improvements and their measured gain"),
+        (name = "alerts", description = "Alert rules and incidents"),
+        (name = "performance_metrics", description = "Metrics of applications"),
+        (name = "ai_providers", description = "Configured model providers"),
+        (name = "model_prices", description = "Prices of models"),
+        (name = "model_routes", description = "Routes: aliases and their target models"),
+        (name = "limits", description = "Limits of tenants, projects, users and keys"),
+        (name = "usage", description = "Usage and cost"),
+        (name = "llm_calls", description = "The ledger of model calls"),
         (name = "jobs", description = "Durable background work"),
-        (name = "erasures", description = "Removing all that is known of somebody, and showing it before"),
-        (name = "audit_logs", description = "Who changed what"),
-        (name = "system_config", description = "What can be set while the server runs"),
-        (name = "api_logs", description = "Requests on record"),
-        (name = "error_logs", description = "Errors on record, and those that are alike"),
-        (name = "journal_quarantine", description = "What the database refused"),
+        (name = "erasures", description = "Erasure and export of all data about a subject"),
+        (name = "audit_logs", description = "The audit trail of changes"),
+        (name = "system_config", description = "The live configuration"),
+        (name = "api_logs", description = "Request records"),
+        (name = "error_logs", description = "Error records and groups of similar errors"),
+        (name = "journal_quarantine", description = "Journal frames that the database rejected"),
         (name = "instance", description = "The server itself"),
     )
 )]
-struct Head;
+struct DocumentBase;
 
 struct Security;
 
@@ -80,8 +80,8 @@ impl Modify for Security {
 }
 
 /// The document without its paths.
-pub(crate) fn head() -> Document {
-    Head::openapi()
+pub(crate) fn base_document() -> Document {
+    DocumentBase::openapi()
 }
 
 /// The whole document.
@@ -89,7 +89,7 @@ pub fn openapi() -> anyhow::Result<Document> {
     Ok(Core::unconnected(&Config::default())?.routes().merge(health_routes()).split_for_parts().1)
 }
 
-/// The whole document as it is printed and reviewed.
+/// The whole document as formatted JSON.
 pub fn openapi_text() -> anyhow::Result<String> {
     Ok(openapi()?.to_pretty_json()? + "\n")
 }

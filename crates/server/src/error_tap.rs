@@ -1,4 +1,4 @@
-//! From the log to the errors on record.
+//! A tracing layer that forwards logged errors to the error records.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -10,16 +10,16 @@ use tracing::{Event, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
-/// Where errors go, once the server runs; as the log, one for the process.
+/// The recorder of errors, once the server runs; one per process, as is the log.
 static ERRORS: OnceLock<ErrorLogs> = OnceLock::new();
 
-/// Puts errors on record from now on.
+/// Starts recording errors.
 pub(crate) fn connect(errors: ErrorLogs) {
-    // a second server within one process, as in tests, leaves them to the first
+    // a second server in the same process, as in tests, uses the first one's recorder
     _ = ERRORS.set(errors);
 }
 
-/// Hands events on; what level they have is filtered in front of it.
+/// Forwards events; the level is filtered before it.
 pub(crate) struct ErrorTap;
 
 impl<S: Subscriber> Layer<S> for ErrorTap {

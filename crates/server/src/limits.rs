@@ -1,4 +1,4 @@
-//! Limits of the server that can be set while it runs.
+//! Limits of the server in the live configuration.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use serde_json::json;
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct RequestLimits {
-    /// The largest body in bytes, below what the server's own configuration allows.
+    /// Maximum body size in bytes, at most `server.max_body_bytes`.
     pub(crate) max_body_bytes: Option<usize>,
 }
 
@@ -19,7 +19,7 @@ pub(crate) struct RequestLimits {
 pub(crate) const REQUESTS: ConfigKey<RequestLimits> = ConfigKey::new(
     "system_limits.requests",
     "system_limits",
-    "the largest body of a request, below server.max_body_bytes of the server's configuration; null: that",
+    "maximum size of a request body, at most server.max_body_bytes; null: server.max_body_bytes",
     || {
         json!({
             "type": "object", "additionalProperties": false,
@@ -28,11 +28,11 @@ pub(crate) const REQUESTS: ConfigKey<RequestLimits> = ConfigKey::new(
     },
 );
 
-/// How long answers are remembered.
+/// Limits of idempotency keys.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct IdempotencyLimits {
-    /// Hours that an `Idempotency-Key` is remembered.
+    /// Hours for which the response of an `Idempotency-Key` is stored.
     pub(crate) remember_hours: u32,
 }
 
@@ -46,7 +46,7 @@ impl Default for IdempotencyLimits {
 pub(crate) const IDEMPOTENCY: ConfigKey<IdempotencyLimits> = ConfigKey::new(
     "system_limits.idempotency",
     "system_limits",
-    "how many hours an Idempotency-Key is remembered",
+    "hours for which the response of an Idempotency-Key is stored",
     || {
         json!({
             "type": "object", "additionalProperties": false,
@@ -55,11 +55,11 @@ pub(crate) const IDEMPOTENCY: ConfigKey<IdempotencyLimits> = ConfigKey::new(
     },
 );
 
-/// What counts as slow.
+/// Limits of the database.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct DatabaseLimits {
-    /// Milliseconds from which on a statement is logged and counted as slow.
+    /// Minimum duration in milliseconds of a statement that is logged and counted as slow.
     pub(crate) slow_statement_ms: u64,
 }
 
@@ -73,7 +73,7 @@ impl Default for DatabaseLimits {
 pub(crate) const DATABASE: ConfigKey<DatabaseLimits> = ConfigKey::new(
     "system_limits.database",
     "system_limits",
-    "from how many milliseconds on a statement is logged and counted as slow",
+    "minimum duration in milliseconds of a statement that is logged and counted as slow",
     || {
         json!({
             "type": "object", "additionalProperties": false,
@@ -87,7 +87,7 @@ pub(crate) fn config_keys() -> Result<Vec<Declaration>> {
     Ok(vec![REQUESTS.declare()?, IDEMPOTENCY.declare()?, DATABASE.declare()?])
 }
 
-/// Hands on what the data layer, which stands below the live configuration, can't read for itself.
+/// Applies settings to the data layer, which can't read the live configuration itself.
 pub(crate) fn follow(config: &SystemConfig) -> Result<()> {
     let database = config.live(&DATABASE)?;
     config.subscribe(move |key| {

@@ -1,7 +1,7 @@
-//! Serving connections: a runtime of one thread for each processor, each with a listener of its own on the same address.
+//! Serving connections: a single-threaded runtime for each processor, each with its own listener on the same address.
 //!
-//! The kernel spreads connections over the listeners, and a connection stays on its thread: no work moves between
-//! threads on the path of a call.
+//! The kernel distributes connections over the listeners, and a connection stays on its thread: no work moves between
+//! threads on the hot path of a call.
 
 use std::convert::Infallible;
 use std::net::{SocketAddr, TcpListener};
@@ -22,28 +22,28 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::ServerConfig;
-use crate::connections::{Patient, Place, Registry};
+use crate::connections::{ConnectionGuard, Registry, WriteTimeout};
 use crate::memory;
 use crate::services::Services;
 use crate::surface::Edge;
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 1024;
-/// How long to wait before accepting again when the system has no more sockets to give.
+/// Pause before accepting again when the system has no more sockets.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Connections that are accepted before those that are there have their turn. A flood of new ones must neither delay the
-/// others nor push out one whose request has arrived but has not been looked at.
-const IN_A_ROW: usize = 16;
+/// Connections that are accepted before existing ones are served. A flood of new ones must neither delay the others nor
+/// displace one whose request has arrived but has not been read.
+const ACCEPT_BATCH: usize = 16;
 
-/// What is read at once, the most that the head of a request may have, and what waits of an answer to be sent: a connection
-/// takes no more memory than this, whatever its other side does.
+/// Size of a read, of the head of a request, and of the unsent part of a response: it bounds the memory of a connection,
+/// whatever the peer does.
 const BUFFER: usize = 32 << 10;
-/// The most headers of a request.
+/// Maximum number of headers of a request.
 const MAX_HEADERS: usize = 100;
 
-/// How much longer connections have than turns: they tell how those ended.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How much longer than turns connections may take to end: they report how the turns ended.
+const CONNECTION_GRACE: Duration = Duration::from_secs(1);
 
 /// The listeners, bound but not yet accepting.
 pub(crate) struct Listeners {
@@ -57,7 +57,7 @@ pub(crate) struct Workers(Vec<JoinHandle<()>>);
 impl Listeners {
     /// Binds an address for so many threads.
     pub(crate) fn bind(address: SocketAddr, workers: usize) -> Result<Self> {
-        // sharing the address is only for our own threads: a server that is there already must be noticed
+        // the address is shared only by our own threads: another running server must be detected
         let probe = socket(address, false).and_then(|socket| socket.local_addr().map(|_| socket));
         let probe = probe.with_context(|| format!("cannot listen on {address}"))?;
         let address = probe.local_addr()?.as_socket().context("an internet address")?;
@@ -133,7 +133,7 @@ struct Worker {
 impl Worker {
     async fn run(self, socket: TcpListener) {
         if let Err(e) = self.journal.attach_runtime() {
-            tracing::warn!(error = %e, "this thread waits for the journal the slower way");
+            tracing::warn!(error = %e, "this thread uses slower wake-ups from the journal");
         }
         let listener = match tokio::net::TcpListener::from_std(socket) {
             Ok(listener) => listener,
@@ -142,20 +142,20 @@ impl Worker {
         let open = TaskTracker::new();
         open.spawn(memory::give_back(self.stop.clone()));
         let mut accepted = 0_usize;
-        while let Some(Some(room)) = self.stop.run_until_cancelled(self.connections.room()).await {
+        while let Some(Some(permit)) = self.stop.run_until_cancelled(self.connections.reserve()).await {
             match self.stop.run_until_cancelled(listener.accept()).await {
                 Some(Ok((stream, peer))) => {
-                    if let Some(place) = self.connections.admit(peer.ip(), room) {
-                        open.spawn(self.connection(stream, place, peer));
+                    if let Some(guard) = self.connections.admit(peer.ip(), permit) {
+                        open.spawn(self.connection(stream, guard, peer));
                     }
                     accepted = accepted.wrapping_add(1);
-                    if accepted.is_multiple_of(IN_A_ROW) {
+                    if accepted.is_multiple_of(ACCEPT_BATCH) {
                         tokio::task::yield_now().await;
                     }
                 }
                 Some(Err(e)) => {
                     tracing::warn!(error = %e, "cannot accept a connection");
-                    self.connections.close_one();
+                    self.connections.close_idle();
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
                 None => break,
@@ -163,17 +163,17 @@ impl Worker {
         }
         drop(listener);
         open.close();
-        let patience = Duration::from_secs(self.config.shutdown_timeout);
-        let deadline = Instant::now() + patience + LAST_WORDS;
-        // turns run on this thread whether or not somebody listens; who does is told how they end
+        let timeout = Duration::from_secs(self.config.shutdown_timeout);
+        let deadline = Instant::now() + timeout + CONNECTION_GRACE;
+        // turns run on this thread with or without a client; clients are notified of their ends
         let (ended, ()) = tokio::join!(
             tokio::time::timeout_at(deadline, open.wait()),
-            self.conversation.finish_turns(patience)
+            self.conversation.finish_turns(timeout)
         );
         if ended.is_err() {
             tracing::warn!(connections = open.len(), "closing connections that did not end in time");
         }
-        // calls whose client hung up run on this thread too, and end with it
+        // calls whose client has disconnected run on this thread too, and end with it
         if tokio::time::timeout_at(deadline, self.gateway.finish_calls()).await.is_err() {
             tracing::warn!(
                 calls = self.gateway.open_calls(),
@@ -185,62 +185,62 @@ impl Worker {
     fn connection(
         &self,
         stream: TcpStream,
-        place: Place,
+        guard: ConnectionGuard,
         peer: SocketAddr,
     ) -> impl Future<Output = ()> + Send + use<> {
         let (edge, stop) = (self.edge.clone(), self.stop.clone());
-        let patience = Duration::from_secs(self.config.read_timeout);
+        let timeout = Duration::from_secs(self.config.read_timeout);
         async move {
-            let connection = place.connection.clone();
-            // one that never says anything takes no memory for what it might say
+            let connection = guard.connection.clone();
+            // a connection that never sends anything gets no buffers
             let begun = tokio::select! {
-                begun = tokio::time::timeout(patience, stream.readable()) => matches!(begun, Ok(Ok(()))),
+                begun = tokio::time::timeout(timeout, stream.readable()) => matches!(begun, Ok(Ok(()))),
                 () = connection.closed() => false,
                 () = stop.cancelled() => false,
             };
             if begun {
-                Box::pin(talk(stream, place, peer, (edge, stop, patience))).await;
+                Box::pin(talk(stream, guard, peer, (edge, stop, timeout))).await;
             }
         }
     }
 }
 
-/// Answers what a connection asks, one request after the other.
+/// Serves the requests of a connection, one after the other.
 async fn talk(
     stream: TcpStream,
-    place: Place,
+    guard: ConnectionGuard,
     peer: SocketAddr,
-    (edge, stop, patience): (Edge, CancellationToken, Duration),
+    (edge, stop, timeout): (Edge, CancellationToken, Duration),
 ) {
-    // a token of a stream must not wait for the acknowledgement of the one before
+    // a chunk of a stream must not wait for the acknowledgement of the previous one (TCP_NODELAY)
     _ = stream.set_nodelay(true);
-    let place = &place.connection;
+    let guard = &guard.connection;
     let service = service_fn(|request| {
-        let (edge, connection) = (edge.clone(), place.clone());
+        let (edge, connection) = (edge.clone(), guard.clone());
         connection.begin();
         async move {
             let answer = edge.serve(request, connection.clone(), peer.ip()).await?;
-            Ok::<_, Infallible>(answer.map(|body| connection.answer(body)))
+            Ok::<_, Infallible>(answer.map(|body| connection.respond(body)))
         }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(patience)
+        .header_read_timeout(timeout)
         .max_buf_size(BUFFER)
         .max_headers(MAX_HEADERS)
-        .serve_connection(Patient::new(stream, place.clone(), patience), service);
+        .serve_connection(WriteTimeout::new(stream, guard.clone(), timeout), service);
     let mut connection = std::pin::pin!(connection);
     let asked_to_end = async {
         tokio::select! {
             () = stop.cancelled() => {}
-            () = place.closed() => {}
+            () = guard.closed() => {}
         }
     };
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = asked_to_end => {
-            // what is being answered is answered; who has shown no credential has no claim to more time
-            let may_finish = place.is_known() || (stop.is_cancelled() && place.is_answered());
+            // running requests are completed; unauthenticated connections get no more time
+            let may_finish = guard.is_authenticated() || (stop.is_cancelled() && guard.is_busy());
             if !may_finish {
                 return;
             }

@@ -1,4 +1,4 @@
-//! The log: on standard error, one line an event; as JSON when nobody looks.
+//! The log: on standard error, one line per event; as JSON if it is not a terminal.
 
 use std::io::IsTerminal;
 
@@ -9,9 +9,9 @@ use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::error_tap::ErrorTap;
 
-/// Starts logging. `LOAM_LOG` chooses what: `info` unless set, or `loam_gateway=debug,info`.
+/// Starts logging. `LOAM_LOG` is the filter, such as `loam_gateway=debug,info`; defaults to `info`.
 pub(crate) fn start(default: LevelFilter) {
-    // statements are logged by the data layer itself, without their values
+    // the data layer logs statements itself, without their values
     let quiet = ["sqlx=warn", "sea_orm=warn"];
     let mut filter =
         EnvFilter::builder().with_default_directive(default.into()).with_env_var("LOAM_LOG").from_env_lossy();
@@ -24,6 +24,6 @@ pub(crate) fn start(default: LevelFilter) {
     let log =
         if std::io::stderr().is_terminal() { log.boxed() } else { log.json().flatten_event(true).boxed() };
     let tap = ErrorTap.with_filter(LevelFilter::ERROR);
-    // a second start within one process, as in tests, keeps the first
+    // a second start in the same process, as in tests, keeps the first subscriber
     _ = tracing_subscriber::registry().with(log.with_filter(filter)).with(tap).try_init();
 }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-/// Faster than the system's own on the path of a call, by about a twentieth.
+/// About 5 % faster than the system's allocator on the hot path of a call.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

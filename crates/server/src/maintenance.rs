@@ -1,4 +1,4 @@
-//! What the instance does by itself, as durable jobs.
+//! Durable jobs for the maintenance of the instance.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ use loam_jobs::{Handler, Handlers, JobContext, Schedule};
 use loam_kernel::{Clock, Result};
 use loam_platform::notices;
 use loam_platform::records::{RETENTION, Retention};
-use loam_platform::system_config::{Live, SystemConfig};
+use loam_platform::system_config::{LiveConfig, SystemConfig};
 use serde_json::Value;
 
 use crate::limits::{IDEMPOTENCY, IdempotencyLimits};
 
 const PARTITIONS: &str = "db.ensure_partitions";
-const FORGET: &str = "db.forget_old";
+const DELETE_OLD: &str = "db.forget_old";
 const TRUNCATE: &str = "db.truncate_log";
 
 /// The instance's own jobs.
@@ -31,17 +31,17 @@ pub(crate) fn handlers(
     Ok(Handlers::new()
         .with(EnsurePartitions { db: db.clone(), clock: clock.clone() })
         .with(TruncateLog(db.clone()))
-        .with(ForgetOld { db: db.clone(), clock: clock.clone(), limits })
+        .with(DeleteOld { db: db.clone(), clock: clock.clone(), limits })
         .with(Retention::new(db.clone(), clock.clone(), config.live(&RETENTION)?))
         .with(RotateSigningKeys(identity.clone()))
         .every(Schedule::new(PARTITIONS, Duration::from_hours(24))?)
-        .every(Schedule::new(FORGET, Duration::from_hours(1))?)
+        .every(Schedule::new(DELETE_OLD, Duration::from_hours(1))?)
         .every(Schedule::new(TRUNCATE, Duration::from_hours(1))?)
         .every(Schedule::new(Retention::KIND, Retention::EVERY)?)
         .every(Schedule::new(RotateSigningKeys::KIND, Duration::from_hours(1))?))
 }
 
-/// Makes the coming months' partitions.
+/// Creates the partitions of the coming months.
 struct EnsurePartitions {
     db: Db,
     clock: Clock,
@@ -62,7 +62,7 @@ impl Handler for EnsurePartitions {
     }
 }
 
-/// Empties SQLite's write-ahead log, which keeps what was deleted until it is written over.
+/// Truncates SQLite's write-ahead log, which contains deleted data until it is overwritten.
 struct TruncateLog(Db);
 
 #[async_trait]
@@ -72,28 +72,28 @@ impl Handler for TruncateLog {
     }
 
     async fn run(&self, _: &JobContext, _: Value) -> Result<()> {
-        // a reader in the way is no failure: the next hour's run comes again
+        // an open reader is not a failure: the next run retries
         self.0.truncate_log().await.map(drop)
     }
 }
 
-/// Deletes answers kept for idempotency and notices of change that nobody needs any more.
-struct ForgetOld {
+/// Deletes expired idempotency keys and change notices.
+struct DeleteOld {
     db: Db,
     clock: Clock,
-    limits: Live<IdempotencyLimits>,
+    limits: LiveConfig<IdempotencyLimits>,
 }
 
 #[async_trait]
-impl Handler for ForgetOld {
+impl Handler for DeleteOld {
     fn kind(&self) -> &'static str {
-        FORGET
+        DELETE_OLD
     }
 
     async fn run(&self, job: &JobContext, _: Value) -> Result<()> {
         let remembered = TimeDelta::hours(i64::from(self.limits.get().remember_hours));
-        self.db.forget_answers(&job.scope(), self.clock.now() - remembered).await?;
-        notices::forget_old(&self.db, &self.clock, &job.scope()).await?;
+        self.db.delete_old_responses(&job.scope(), self.clock.now() - remembered).await?;
+        notices::delete_old(&self.db, &self.clock, &job.scope()).await?;
         Ok(())
     }
 }

@@ -1,16 +1,16 @@
-//! Memory that is not needed any more goes back to the system.
+//! Returns unused memory to the system.
 //!
-//! The allocator gives back what was freed while it is asked for more. A server that has become idle asks for nothing, and
-//! would keep what its start, or its busiest minute, took.
+//! The allocator returns freed memory during later allocations. An idle server doesn't allocate, and would keep the memory
+//! of its start, or of its peak.
 
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-/// How often a thread gives back what it doesn't use.
+/// How often a thread returns unused memory.
 const EVERY: Duration = Duration::from_mins(1);
 
-/// Gives back what this thread has freed, now and from time to time.
+/// Returns the memory that this thread has freed, now and periodically.
 pub(crate) async fn give_back(stop: CancellationToken) {
     loop {
         // SAFETY: it takes no pointer, and may be called by any thread at any time

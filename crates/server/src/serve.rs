@@ -13,10 +13,10 @@ use crate::listen::Listeners;
 use crate::memory;
 use crate::services::Services;
 
-/// Threads for what is not on the path of a call: jobs, the drainer, statements.
+/// Threads for work that is not on the hot path: jobs, the drainer, statements.
 const BACKGROUND_THREADS: usize = 2;
 
-/// Serves until SIGTERM or SIGINT, then drains.
+/// Serves until SIGTERM or SIGINT, then shuts down gracefully.
 pub(crate) fn serve(config: &Config) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(BACKGROUND_THREADS)
@@ -35,19 +35,20 @@ async fn run(config: &Config) -> Result<()> {
     let services = Services::start(config).await?;
     let address = listeners.address;
     let stop = CancellationToken::new();
-    let connections = Registry::new(&config.server, room(config, limit), services.edge.budget().clone());
+    let connections =
+        Registry::new(&config.server, max_connections(config, limit), services.edge.budget().clone());
     services.health.watch(&connections);
     let workers = listeners.serve(&services, &config.server, &connections, &stop)?;
     tracing::info!(%address, data = %config.data().display(), version = env!("CARGO_PKG_VERSION"), "serving");
-    greet(&services, address)?;
+    print_first_credentials(&services, address)?;
 
     tokio::select! {
         _ = terminate.recv() => {}
         _ = tokio::signal::ctrl_c() => {}
-        // the start was made on this thread
+        // startup ran on this thread
         () = memory::give_back(stop.clone()) => {}
     }
-    tracing::info!("stopping: finishing what is under way");
+    tracing::info!("stopping: completing open requests");
     services.health.stopping();
     stop.cancel();
     tokio::task::spawn_blocking(move || workers.join()).await?;
@@ -56,28 +57,28 @@ async fn run(config: &Config) -> Result<()> {
     Ok(())
 }
 
-/// How many connections there is room for, with the descriptors that there are.
-fn room(config: &Config, limit: Option<usize>) -> usize {
+/// The maximum number of connections, given the available file descriptors.
+fn max_connections(config: &Config, limit: Option<usize>) -> usize {
     let wanted = config.server.max_connections;
     let database = config.database.max_connections as usize;
     let descriptors = Descriptors { limit, open: Descriptors::open_now(), database };
-    let room = descriptors.connections(wanted);
-    if room < wanted {
+    let max_connections = descriptors.connections(wanted);
+    if max_connections < wanted {
         tracing::warn!(
             limit,
             open = descriptors.open,
             wanted,
-            connections = room,
+            connections = max_connections,
             "the limit of open files leaves room for fewer connections than server.max_connections; raise it (LimitNOFILE)"
         );
     } else {
-        tracing::info!(limit, open = descriptors.open, connections = room, "file descriptors");
+        tracing::info!(limit, open = descriptors.open, connections = max_connections, "file descriptors");
     }
-    room
+    max_connections
 }
 
-/// At the first start, shows the credentials it made, this once and on standard output only.
-fn greet(services: &Services, address: std::net::SocketAddr) -> Result<()> {
+/// At the first start, prints the generated credentials, once and only on standard output.
+fn print_first_credentials(services: &Services, address: std::net::SocketAddr) -> Result<()> {
     let Some(first) = &services.first_key else { return Ok(()) };
     let mut out = std::io::stdout().lock();
     writeln!(out, "Loam's first start, at http://{address}")?;

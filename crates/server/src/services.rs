@@ -1,4 +1,4 @@
-//! Putting the parts together.
+//! Composition of the services.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use loam_conversation::Conversation;
 use loam_db::{Db, EntityShape};
 use loam_gateway::{Gateway, Parts};
 use loam_http::client::Client;
-use loam_identity::erasures::{Draining, RunErasure};
+use loam_identity::erasures::{DrainProgress, RunErasure};
 use loam_identity::{Authenticator, Bootstrap, FirstKey, Identity};
 use loam_insight::Insight;
 use loam_jobs::{Handlers, Jobs, Runner, RunnerHandle};
@@ -35,14 +35,14 @@ use uuid::Uuid;
 
 use crate::config::Config;
 use crate::error_tap;
+use crate::file_modes;
 use crate::limits;
 use crate::maintenance;
 use crate::memory;
 use crate::personal;
-use crate::private;
 use crate::surface::{self, Edge, Health};
 
-/// The topic of notices that the master keys have changed.
+/// The topic of change notices for the master keys.
 pub(crate) const MASTER_KEY: &str = "master_key";
 
 /// Every entity, in the order of the data dictionary.
@@ -77,7 +77,7 @@ fn config_keys() -> loam_kernel::Result<Vec<Declaration>> {
     Ok(all)
 }
 
-/// The services that both the server and the command line work with.
+/// The services that both the server and the command line use.
 pub(crate) struct Core {
     pub(crate) db: Db,
     pub(crate) clock: Clock,
@@ -202,7 +202,7 @@ impl Core {
             ingest: system_config.live(&loam_insight::INGEST)?,
         });
         gateway.connect(Arc::new(conversation.clone()));
-        identity.hold_places(personal::places(&keyring, &clock));
+        identity.set_data_locations(personal::data_locations(&keyring, &clock));
         gateway.retain(system_config.live(&RETENTION)?);
         Ok(Self {
             db,
@@ -219,7 +219,7 @@ impl Core {
         })
     }
 
-    /// What runs in the background, durably.
+    /// The handlers of durable jobs.
     fn jobs(&self) -> Result<Handlers> {
         let handlers = maintenance::handlers(&self.db, &self.clock, &self.identity, &self.system_config)?;
         let handlers = handlers.with(RunErasure(self.identity.clone()));
@@ -237,7 +237,7 @@ impl Core {
             operators,
         );
         let (db, journal) = (&self.db, &self.journal);
-        OpenApiRouter::with_openapi(crate::docs::head())
+        OpenApiRouter::with_openapi(crate::docs::base_document())
             .merge(self.gateway.proxy_router())
             .merge(self.identity.router())
             .merge(self.conversation.router())
@@ -254,13 +254,13 @@ impl Core {
     }
 }
 
-/// The mail server is the operator's own choice, which no tenant can change: it may be on this machine or a private network
-/// without these being open to whatever tenants configure.
+/// The mail server is configured by the operator, and no tenant can change it: it may be on this machine or a private
+/// network, although tenants' own targets may not.
 fn to_mail_server(outgoing: &loam_http::client::Config) -> loam_http::client::Config {
     loam_http::client::Config { allow_private: true, allow_loopback: true, ..outgoing.clone() }
 }
 
-/// A running server, but for its listeners.
+/// A running server, without its listeners.
 pub(crate) struct Services {
     pub(crate) edge: Edge,
     pub(crate) journal: Journal,
@@ -278,7 +278,7 @@ pub(crate) struct Services {
 /// Opens the journal, which also locks the data folder against a second server.
 pub(crate) fn open_journal(config: &Config) -> Result<Journal> {
     let data = config.data();
-    private::data_folder(data)?;
+    file_modes::data_folder(data)?;
     let mut settings = loam_journal::Config::new(data.join("journal"));
     settings.segment_bytes = config.journal.segment_bytes;
     settings.disk_budget_bytes = config.journal.disk_budget_bytes;
@@ -303,7 +303,7 @@ impl Services {
         }
         let clock = Clock::system();
         db.ensure_partitions(&Scope::system(TenantId::NIL, "start"), clock.now()).await?;
-        // a login that is missing is logged now, not with the first request
+        // a missing login is logged now, not at the first request
         db.containment().await?;
         let core = Core::open(config, db.clone(), Some(journal.clone())).await?;
         let bootstrap =
@@ -312,7 +312,7 @@ impl Services {
         let authenticator = Authenticator::start(&core.identity).await?;
 
         let node = NodeId(Uuid::from_bytes(journal.id()));
-        // leases are told apart by process, not by journal: this node's last process may have left some behind
+        // leases belong to a process, not to a journal: this node's previous process may have left some
         let runner = Runner::start(db.clone(), clock.clone(), core.jobs()?, config.jobs.clone(), clock.id())?;
         core.deliveries.wake_with(runner.waker());
         let logs_of = ApiLogSink(Guard::new(core.keyring.clone()), clock.clone());
@@ -327,14 +327,17 @@ impl Services {
         error_tap::connect(errors.clone());
         let (stop_background, stop_drainer) = (CancellationToken::new(), CancellationToken::new());
         let mut background = JoinSet::new();
-        let caught_up = drainer.drained();
-        core.identity.follow_drain(Draining { journal: journal.clone(), drained: drainer.drained() });
+        let wait_until_drained = drainer.drained();
+        core.identity
+            .set_drain_progress(DrainProgress { journal: journal.clone(), drained: drainer.drained() });
         let first_call: Uuid = clock.id();
         let recovered = journal.recovery().end;
         let owners = (core.gateway.clone(), core.conversation.clone());
         let stop = stop_background.clone();
         background.spawn(async move {
-            _ = stop.run_until_cancelled(orphans(owners, caught_up, recovered, node, first_call)).await;
+            _ = stop
+                .run_until_cancelled(orphans(owners, wait_until_drained, recovered, node, first_call))
+                .await;
         });
         background.spawn(memory::give_back(stop_background.clone()));
         background.spawn(core.conversation.clone().watch_turns(stop_background.clone()));
@@ -344,9 +347,9 @@ impl Services {
         background.spawn(core.conversation.clone().keep_warm(stop_background.clone()));
         background.spawn(core.insight.clone().write_activity_periodically(stop_background.clone()));
         background.spawn(core.system_config.clone().watch(stop_background.clone()));
-        background.spawn(records.watch_room(stop_background.clone()));
+        background.spawn(records.monitor_capacity(stop_background.clone()));
         let every = Duration::from_secs(config.journal.overwrite_seconds.max(1));
-        background.spawn(deleted::keep_overwriting(journal.clone(), every, stop_background.clone()));
+        background.spawn(deleted::overwrite_periodically(journal.clone(), every, stop_background.clone()));
         background.spawn(errors.run(reports, stop_background.clone()));
         background.spawn(last_used(authenticator.clone(), stop_background.clone()));
         let mut drainers = JoinSet::new();
@@ -382,7 +385,7 @@ impl Services {
         &self.core.conversation
     }
 
-    /// Stops everything, the listeners having stopped: the journal is drained, the database closed.
+    /// Stops everything after the listeners have stopped: drains the journal and closes the database.
     pub(crate) async fn stop(mut self, deadline: Duration) {
         self.runner.stop(deadline).await;
         self.stop_background.cancel();
@@ -401,7 +404,7 @@ impl Services {
     }
 }
 
-/// Once what the last run left in the journal is in the database, ends the turns and marks the calls that it left open.
+/// After the journal of the previous run is drained, ends the turns and marks the calls that it left open.
 async fn orphans(
     (gateway, conversation): (Gateway, Conversation),
     mut drained: tokio::sync::watch::Receiver<loam_journal::Position>,

@@ -101,7 +101,7 @@ pub(super) fn configure(
     }
     let config = Value::Object(config);
     if reuses_token {
-        origin::check_kept("config.bot_token", address(kind, stored), address(kind, &config))?;
+        origin::check_same_origin("config.bot_token", address(kind, stored), address(kind, &config))?;
     }
     Ok(config)
 }

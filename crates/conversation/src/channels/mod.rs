@@ -34,7 +34,7 @@ use loam_jobs::{Handlers, Schedule};
 use loam_kernel::{Clock, Result};
 use loam_platform::notices::Notices;
 use loam_platform::seal::Keyring;
-use loam_platform::system_config::Live;
+use loam_platform::system_config::LiveConfig;
 use loam_platform::webhook_deliveries::WebhookDeliveries;
 
 use crate::Conversation;
@@ -48,7 +48,7 @@ pub use settings::{CHANNELS, ChannelLimits, ChannelSettings};
 pub(crate) struct Channels {
     directory: Directory,
     rates: RateLimiter,
-    limits: Live<ChannelLimits>,
+    limits: LiveConfig<ChannelLimits>,
 }
 
 impl Channels {
@@ -56,7 +56,7 @@ impl Channels {
         (db, identity, notices, keyring): (Db, Identity, &Notices, Keyring),
         (client, clock): (Client, Clock),
         deliveries: &WebhookDeliveries,
-        limits: Live<ChannelLimits>,
+        limits: LiveConfig<ChannelLimits>,
     ) -> Self {
         let directory = Directory::new(db, identity, keyring, notices);
         let handler = ChannelDeliveryHandler { directory: directory.clone(), client, clock };

@@ -105,7 +105,7 @@ pub(super) struct ChannelDeliveryHandler {
 #[async_trait]
 impl DeliveryHandler for ChannelDeliveryHandler {
     async fn deliver(&self, _: &Scope, delivery: &Delivery) -> Result<Outcome> {
-        let permanent = |reason: &str| Ok(Outcome::Never { status: None, error: reason.to_owned() });
+        let permanent = |reason: &str| Ok(Outcome::Rejected { status: None, error: reason.to_owned() });
         let channel = match delivery.channel_id {
             Some(id) => self.directory.get(id).await?,
             None => None,
@@ -125,7 +125,7 @@ impl DeliveryHandler for ChannelDeliveryHandler {
                 let bot = Bot { client: &self.client, api_url, token };
                 Ok(match bot.call("sendMessage", &delivery.payload, TIMEOUT).await? {
                     Ok(response) => telegram::delivery_outcome(response),
-                    Err(error) => Outcome::Again { status: None, error, after: None },
+                    Err(error) => Outcome::Retry { status: None, error, after: None },
                 })
             }
             _ => permanent("the channel has no URL to send to"),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use http::{HeaderMap, HeaderName};
 use loam_http::surface::read_at_most;
-use loam_identity::Asks;
+use loam_identity::RequestedAccess;
 use loam_kernel::{ChannelId, ChatSessionId, Error, Kind, MessageId, Origin, Result, Scope};
 use loam_platform::webhook_deliveries::signature::{self, SIGNATURE, TIMESTAMP, same_secret};
 use serde::Serialize;
@@ -71,7 +71,7 @@ impl Conversation {
 
     /// Rejects events for an inactive channel or a suspended tenant.
     pub(super) fn check_active(&self, channel: &CachedChannel) -> Result<()> {
-        Asks::Write.check(channel.tenant_status)?;
+        RequestedAccess::Write.check(channel.tenant_status)?;
         if channel.is_active { Ok(()) } else { Err(inactive()) }
     }
 

@@ -152,7 +152,7 @@ impl Conversation {
         let row = tx
             .insert(row)
             .await
-            .map_err(loam_db::taken("name", "a channel with this name already exists"))?;
+            .map_err(loam_db::already_exists("name", "a channel with this name already exists"))?;
         let notice = self.0.changes.record(&tx, "create", "channels", id, kinds::changes(&row)).await?;
         self.0.changes.commit(tx, notice).await?;
         Ok(WithSecret { row, secret })
@@ -176,7 +176,7 @@ impl Conversation {
         let secret = new.secret.map(|secret| signature::secret(&self.0.clock, Some(secret))).transpose()?;
         if let (Some(config), None) = (&config, &secret) {
             let (before, now) = (kinds::address(old.kind, &old.config), kinds::address(old.kind, config));
-            origin::check_kept("secret", before, now)?;
+            origin::check_same_origin("secret", before, now)?;
         }
         let settings = match new.settings {
             Some(change) => Some(merged(&old.settings, change, self.default_model(scope).as_deref())?),

@@ -170,7 +170,7 @@ pub(crate) async fn insert<R>(tx: &Tx<R>, row: Model) -> Result<Model> {
 }
 
 pub(super) fn external_id_taken(error: Error) -> Error {
-    loam_db::taken("external_id", "a session with this external_id already exists")(error)
+    loam_db::already_exists("external_id", "a session with this external_id already exists")(error)
 }
 
 /// Validates the given texts.

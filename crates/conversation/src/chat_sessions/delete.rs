@@ -8,7 +8,7 @@ use loam_db::{Tenant, Tx};
 use loam_jobs::{Handler, JobContext, NewJob, enqueue, read_payload};
 use loam_kernel::{ChatSessionId, Clock, Result, Scope, UserId};
 use loam_platform::notices::{self, Notice};
-use loam_platform::personal::{Cursor, RecordedBetween, Store, Who};
+use loam_platform::personal::{Cursor, PersonQuery, PersonalDataStore, RecordedBetween};
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -53,7 +53,7 @@ impl Conversation {
 /// Deletes a session, and enqueues the deletion of its messages and of records about it.
 async fn remove(tx: &Tx<Tenant>, clock: &Clock, session: &Model) -> Result<()> {
     // Rows that are found only through the session.
-    let who = Who::session(session.id);
+    let who = PersonQuery::session(session.id);
     for store in personal::found_by_session() {
         let mut at = Some(Cursor::default());
         while let Some(from) = at {
@@ -113,9 +113,9 @@ impl Handler for DeleteMessages {
         }
         // Bodies of its calls, its tool calls, and records of requests that name it.
         let recorded = RecordedBetween::new(remaining.first_message_at, self.0.0.clock.now());
-        let stores = loam_gateway::personal::stores().into_iter().filter(|store| !store.looks_at_all());
-        for store in stores.chain([Arc::new(recorded) as Arc<dyn Store>]) {
-            let (who, mut at) = (Who::session(remaining.session_id), Some(Cursor::default()));
+        let stores = loam_gateway::personal::stores().into_iter().filter(|store| !store.scans_tenant());
+        for store in stores.chain([Arc::new(recorded) as Arc<dyn PersonalDataStore>]) {
+            let (who, mut at) = (PersonQuery::session(remaining.session_id), Some(Cursor::default()));
             while let Some(from) = at.filter(|_| !job.is_cancelled()) {
                 let tx = self.0.0.db.write(&job.scope()).await?;
                 at = store.remove(&tx, &who, from).await?.next;

@@ -1,7 +1,7 @@
 //! Segments of a prompt, each included or dropped as a whole: a message, or an assistant's tool calls with
 //! all their results.
 
-use loam_kernel::{MessageId, Result, TenantId, beside_patiently};
+use loam_kernel::{MessageId, Result, TenantId, run_blocking_without_timeout};
 use loam_providers::count_prompt;
 use serde_json::{Value, json};
 
@@ -101,7 +101,7 @@ impl PromptBuilder {
 pub(super) async fn count(tenant: TenantId, requests: Vec<String>) -> Result<Vec<u64>> {
     let work = move || requests.iter().map(|request| count_prompt(request.as_bytes())).collect();
     // The accepted turn needs the count: it waits rather than fail.
-    beside_patiently(tenant, work).await
+    run_blocking_without_timeout(tenant, work).await
 }
 
 /// An upper bound of a request's tokens: no token is shorter than a byte.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use futures_util::Stream;
 use loam_db::{Tenant, Tx};
-use loam_kernel::{Error, Kind, Result, Scope, TenantId, beside_patiently};
+use loam_kernel::{Error, Kind, Result, Scope, TenantId, run_blocking_without_timeout};
 use loam_platform::audit_logs::{self, Change};
 use loam_platform::notices;
 use serde::{Deserialize, Serialize};
@@ -240,7 +240,7 @@ async fn check(
 ) -> Result<Numbered<Result<Checked>>> {
     let check = move || lines.into_iter().map(|(number, line)| (number, Line::read(&line, now))).collect();
     // The import already holds a slot: it waits for a processor rather than fail.
-    beside_patiently(scope.tenant(), check).await
+    run_blocking_without_timeout(scope.tenant(), check).await
 }
 
 /// Counts of the lines read so far, compared with the counts in the file's end line.

@@ -31,9 +31,9 @@ pub(super) struct Memory<'a> {
 impl ImportLimits {
     pub(crate) fn new() -> Self {
         let slots =
-            FairLimits { units: MAX_IMPORTS, each: MAX_PER_TENANT, waiting: MAX_WAITING, patience: TIMEOUT };
+            FairLimits { units: MAX_IMPORTS, each: MAX_PER_TENANT, waiting: MAX_WAITING, timeout: TIMEOUT };
         // Half of it is one file of the maximum size.
-        let memory = FairLimits { units: MEMORY, each: MEMORY / 2 + 1, waiting: 0, patience: Duration::ZERO };
+        let memory = FairLimits { units: MEMORY, each: MEMORY / 2 + 1, waiting: 0, timeout: Duration::ZERO };
         Self { slots: FairShare::new(slots), memory: FairShare::new(memory) }
     }
 

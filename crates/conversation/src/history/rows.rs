@@ -96,5 +96,5 @@ pub(super) fn of_configs(rows: &[configs::Model]) -> Bulk {
 /// The error for a session of the file that another request created during the import.
 pub(super) fn session_conflict(error: Error) -> Error {
     let message = "another request created a session of this file during the import; check the existing sessions, then import again";
-    loam_db::taken("external_id", message)(error)
+    loam_db::already_exists("external_id", message)(error)
 }

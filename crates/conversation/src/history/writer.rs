@@ -92,12 +92,15 @@ impl<'a> Writer<'a> {
         if let Some(id) = line.id
             && (self.open.contains_key(&id) || self.tx.get::<sessions::Entity>(id).await?.is_some())
         {
-            return Err(Error::taken("id", "a session with this id already exists"));
+            return Err(Error::already_exists("id", "a session with this id already exists"));
         }
         if let Some(external_id) = &line.external_id
             && (self.names.contains_key(external_id) || self.by_external_id(external_id).await?.is_some())
         {
-            return Err(Error::taken("external_id", "a session with this external_id already exists"));
+            return Err(Error::already_exists(
+                "external_id",
+                "a session with this external_id already exists",
+            ));
         }
         let at = line.created_at.unwrap_or(self.now);
         let id = line.id.unwrap_or_else(|| ChatSessionId(self.conversation.0.clock.id_at(at)));

@@ -69,7 +69,7 @@ pub(super) async fn page<R>(
     query: &PageQuery,
     order: Order,
 ) -> Result<Page<Model>> {
-    let (limit, cursor) = (query.limit()?, query.place()?);
+    let (limit, cursor) = (query.limit()?, query.position()?);
     let row_count = usize::try_from(limit).unwrap_or(usize::MAX).saturating_add(1);
     let leaf = super::of_session(tx, session, "branch_of", leaf).await?;
     let back = cursor.is_some_and(|cursor| cursor.back);

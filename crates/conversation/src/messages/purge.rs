@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use loam_jobs::{Handler, JobContext, read_payload};
 use loam_kernel::{ChatSessionId, Error, MessageId, Result, Scope};
-use loam_platform::personal::{Cursor, RecordedBetween, Store, Who};
+use loam_platform::personal::{Cursor, PersonQuery, PersonalDataStore, RecordedBetween};
 use sea_orm::{ColumnTrait, QueryFilter, QuerySelect};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -69,7 +69,7 @@ impl Handler for PurgeMessage {
             tx.commit().await?;
         }
         let recorded = RecordedBetween::new(message.created_at, message.created_at + RECORDED_WITHIN);
-        let (who, mut at) = (Who::of_id(message_id.0), Some(Cursor::default()));
+        let (who, mut at) = (PersonQuery::of_id(message_id.0), Some(Cursor::default()));
         while let Some(from) = at.filter(|_| !job.is_cancelled()) {
             let tx = inner.db.write(&scope).await?;
             at = recorded.remove(&tx, &who, from).await?.next;

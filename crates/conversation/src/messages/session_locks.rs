@@ -24,7 +24,7 @@ pub(crate) struct SessionLocks {
 
 impl SessionLocks {
     pub(crate) fn new() -> Self {
-        let limits = FairLimits { units: 1, each: 1, waiting: MAX_WAITING, patience: TIMEOUT };
+        let limits = FairLimits { units: 1, each: 1, waiting: MAX_WAITING, timeout: TIMEOUT };
         let locks = (0..LOCKS).map(|_| FairShare::new(limits)).collect();
         Self { locks, hasher: RandomState::new() }
     }

@@ -2,12 +2,12 @@
 
 use loam_gateway::{CallSettings, Gateway};
 use loam_http::client::{Client, Config};
-use loam_identity::erasures::Places;
+use loam_identity::erasures::DataLocations;
 use loam_identity::{Bootstrap, Identity};
 use loam_kernel::{Actor, Clock, Permissions, Scope, TenantId, UserId};
 use loam_platform::notices::Notices;
 use loam_platform::seal::Keyring;
-use loam_platform::system_config::Live;
+use loam_platform::system_config::LiveConfig;
 use loam_platform::webhook_deliveries::{DeliverySettings, WebhookDeliveries};
 use loam_testkit::Database;
 use serde_json::{Map, Value, json};
@@ -108,7 +108,7 @@ fn node(database: &Database, clock: &Clock, notices: Notices) -> (Identity, Conv
         journal: None,
         journal_budget: 0,
         config: loam_gateway::Config::default(),
-        settings: Live::fixed(CallSettings::default()),
+        settings: LiveConfig::fixed(CallSettings::default()),
     });
     let conversation = Conversation::new(Parts {
         db: database.db.clone(),
@@ -119,18 +119,18 @@ fn node(database: &Database, clock: &Clock, notices: Notices) -> (Identity, Conv
         keyring,
         client,
         journal: None,
-        turns: Live::fixed(TurnSettings::default()),
-        context: Live::fixed(ContextSettings::default()),
+        turns: LiveConfig::fixed(TurnSettings::default()),
+        context: LiveConfig::fixed(ContextSettings::default()),
         deliveries: WebhookDeliveries::new(
             database.db.clone(),
             clock.clone(),
-            Live::fixed(DeliverySettings::default()),
+            LiveConfig::fixed(DeliverySettings::default()),
         ),
-        channels: Live::fixed(ChannelLimits::default()),
+        channels: LiveConfig::fixed(ChannelLimits::default()),
     });
     let mut stores = loam_gateway::personal::stores();
     stores.extend(crate::personal::stores(clock));
     stores.extend(loam_identity::personal::stores());
-    identity.hold_places(Places { stores, tables: Vec::new() });
+    identity.set_data_locations(DataLocations { stores, tables: Vec::new() });
     (identity, conversation)
 }

@@ -6,7 +6,7 @@ use loam_gateway::llm_calls::{DeleteOldCalls, Deleted, ImportedCall, Source, ins
 use loam_kernel::{LlmCallId, NodeId, ProjectId, Scope, TenantId};
 use loam_platform::pack::pack;
 use loam_platform::records::RetentionSettings;
-use loam_platform::system_config::Live;
+use loam_platform::system_config::LiveConfig;
 use loam_testkit::{Database, on_both};
 use sea_orm::{ActiveModelTrait, ColumnTrait, IntoActiveModel, QueryFilter, QueryOrder};
 use serde_json::json;
@@ -92,7 +92,10 @@ async fn bodies_are_deleted_before_calls_and_figures_are_kept(database: Database
     let job = DeleteOldCalls::new(gateway.clone());
     let none = Deleted::default();
     assert_eq!(job.sweep(&system(), || false).await.unwrap(), none, "kept forever by default");
-    gateway.retain(Live::fixed_with(RetentionSettings::default(), vec![(fixture.scope().tenant(), tenant)]));
+    gateway.retain(LiveConfig::fixed_with(
+        RetentionSettings::default(),
+        vec![(fixture.scope().tenant(), tenant)],
+    ));
     assert_eq!(job.sweep(&system(), || true).await.unwrap(), none, "stopped");
     let deleted = job.sweep(&system(), || false).await.unwrap();
     assert_eq!(deleted, Deleted { bodies: 2, calls: 1, tool_calls: 0 });
@@ -146,7 +149,7 @@ async fn streams_of_old_turns_are_deleted(database: Database) {
     }
     let job = DeleteOldEvents(fixture.conversation.clone());
     assert_eq!(job.delete_old(&system(), || false).await.unwrap(), 0);
-    fixture.conversation.0.gateway.retain(Live::fixed(settings(json!({ "turn_events_days": 7 }))));
+    fixture.conversation.0.gateway.retain(LiveConfig::fixed(settings(json!({ "turn_events_days": 7 }))));
     assert_eq!(job.delete_old(&system(), || false).await.unwrap(), 1);
     assert_eq!(job.delete_old(&system(), || false).await.unwrap(), 0, "deleted only once");
     let tx = fixture.database.db.read(&fixture.scope()).await.unwrap();

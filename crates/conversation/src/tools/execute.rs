@@ -10,7 +10,8 @@ use loam_gateway::tool_calls::entity::ToolCallStatus;
 use loam_gateway::tool_calls::{NewToolCall, ToolCallOutcome};
 use loam_http::client::Timeouts;
 use loam_kernel::{
-    ChatSessionId, Error, LlmCallId, MessageId, Result, Scope, TenantId, ToolCallId, TurnId, beside_patiently,
+    ChatSessionId, Error, LlmCallId, MessageId, Result, Scope, TenantId, ToolCallId, TurnId,
+    run_blocking_without_timeout,
 };
 use serde_json::{Value, json};
 
@@ -236,7 +237,7 @@ async fn read_arguments(tenant: TenantId, tool: &ToolDeclaration, text: &str) ->
     let arguments: Value = serde_json::from_str(text)
         .map_err(|e| Failure::new(format!("the arguments are not valid JSON: {e}")))?;
     let schema = tool.function.parameters.clone();
-    let checked = beside_patiently(tenant, move || {
+    let checked = run_blocking_without_timeout(tenant, move || {
         let validator = schema::compiled("parameters", &schema).map_err(|e| Failure::new(e.message()))?;
         match schema::violations(&validator, &arguments) {
             None => Ok(arguments),

@@ -24,7 +24,7 @@ fn seal_path(session: ChatSessionId, tool: &str, name: &str) -> String {
 impl SealedRows for Entity {
     const SEALED: &'static [Column] = &[Column::Value];
 
-    fn narrow(find: Find<'_, Self>) -> Find<'_, Self> {
+    fn filter(find: Find<'_, Self>) -> Find<'_, Self> {
         find.filter(Column::Key.eq(KEY))
     }
 
@@ -80,7 +80,7 @@ pub(super) fn seal(
                     let stored = stored.ok_or_else(|| {
                         Error::invalid(param(), "has no stored value; send the secret itself")
                     })?;
-                    origin::check_kept(param(), old.and_then(self::url), url.as_deref())?;
+                    origin::check_same_origin(param(), old.and_then(self::url), url.as_deref())?;
                     Ok(stored.clone())
                 }
                 None => Err(Error::invalid(param(), "must be a string")),

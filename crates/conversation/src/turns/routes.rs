@@ -7,7 +7,7 @@ use axum::Json as JsonResponse;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use loam_http::surface::{ApiResult, Caller, ErrorBody, Json, Path, Query, Repeated};
+use loam_http::surface::{ApiResult, Caller, ErrorBody, Json, Path, Query, ReplayBody};
 use loam_kernel::{ChatSessionId, Error, Page, PageQuery, Scope, TurnId};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -230,7 +230,7 @@ async fn respond(
     let repeated = TurnWithAnswer::new(conversation.get_turn(scope, live.session, live.id).await?)?;
     let mut response = conversation.follow_live(scope, live, sent).into_response().await?;
     let repeated = serde_json::to_string(&repeated).map_err(Error::internal)?;
-    response.extensions_mut().insert(Repeated(repeated));
+    response.extensions_mut().insert(ReplayBody(repeated));
     Ok(response)
 }
 

@@ -167,7 +167,7 @@ async fn without_a_login_of_its_own_it_works_and_says_so() {
     // nobody has made the login in this database yet, and this one may not
     let config = Config { url: Some(plain.clone()), ..Config::default() };
     let Containment::Open(why) = open(config).await else { panic!("contained by itself") };
-    assert!(why.contains("can't make that login"), "{why}");
+    assert!(why.contains("can't create that login"), "{why}");
     // one that could do more contains nothing
     let config =
         Config { url: Some(plain.clone()), tenant_url: Some(superuser.clone()), ..Config::default() };

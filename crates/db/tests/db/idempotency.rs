@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use loam_db::Answer;
+use loam_db::SealedResponse;
 use loam_kernel::{Clock, Idempotency, Kind, Scope, TenantId};
 use loam_testkit::{Database, on_both};
 use sea_orm::{ActiveModelTrait, IntoActiveModel};
@@ -37,13 +37,13 @@ async fn request(bed: &Database, scope: &Scope) -> loam_kernel::Result<()> {
 
 async fn a_claim_is_kept_with_its_effect(bed: Database) {
     let caller = claiming(ACME, "k");
-    assert!(bed.db.kept_answer(&caller, &["k"]).await.unwrap().is_none());
+    assert!(bed.db.idempotent_request(&caller, &["k"]).await.unwrap().is_none());
     request(&bed, &caller).await.unwrap();
-    let kept = bed.db.kept_answer(&caller, &["k"]).await.unwrap().unwrap();
+    let kept = bed.db.idempotent_request(&caller, &["k"]).await.unwrap().unwrap();
     assert!(kept.answer.is_none() && kept.fingerprint == [1, 2, 3]);
-    let answer = Answer { status: 201, body: "sealed".to_owned() };
-    bed.db.keep_answer(&caller, kept.id, answer).await.unwrap();
-    let answer = bed.db.kept_answer(&caller, &["k"]).await.unwrap().unwrap().answer.unwrap();
+    let answer = SealedResponse { status: 201, body: "sealed".to_owned() };
+    bed.db.store_response(&caller, kept.id, answer).await.unwrap();
+    let answer = bed.db.idempotent_request(&caller, &["k"]).await.unwrap().unwrap().answer.unwrap();
     assert_eq!((answer.status, answer.body.as_str()), (201, "sealed"));
 }
 
@@ -57,7 +57,7 @@ async fn a_claim_goes_with_its_effect(bed: Database) {
         } else {
             drop(tx);
         }
-        assert!(bed.db.kept_answer(&caller, &[end]).await.unwrap().is_none(), "{end}");
+        assert!(bed.db.idempotent_request(&caller, &[end]).await.unwrap().is_none(), "{end}");
         request(&bed, &claiming(ACME, end)).await.unwrap();
     }
     assert_eq!(all_topics(&bed.db).await, ["done", "done"]);
@@ -66,9 +66,9 @@ async fn a_claim_goes_with_its_effect(bed: Database) {
 async fn only_the_first_transaction_claims(bed: Database) {
     let caller = claiming(ACME, "k");
     drop(bed.db.read(&caller).await.unwrap());
-    assert!(!caller.idempotency.as_ref().unwrap().is_taken(), "reading is no effect");
+    assert!(!caller.idempotency.as_ref().unwrap().is_claimed(), "reading is no effect");
     request(&bed, &caller).await.unwrap();
-    assert!(caller.idempotency.as_ref().unwrap().is_taken());
+    assert!(caller.idempotency.as_ref().unwrap().is_claimed());
     request(&bed, &caller).await.expect("a second transaction of the same request makes no second claim");
 }
 
@@ -94,16 +94,18 @@ async fn of_many_at_once_one_takes_effect(bed: Database) {
 
 async fn another_tenant_may_use_the_same_key(bed: Database) {
     request(&bed, &claiming(ACME, "k")).await.unwrap();
-    assert!(bed.db.kept_answer(&scope(OTHER), &["k"]).await.unwrap().is_none());
+    assert!(bed.db.idempotent_request(&scope(OTHER), &["k"]).await.unwrap().is_none());
     request(&bed, &claiming(OTHER, "k")).await.unwrap();
-    let (mine, theirs) =
-        (bed.db.kept_answer(&scope(ACME), &["k"]).await, bed.db.kept_answer(&scope(OTHER), &["k"]).await);
+    let (mine, theirs) = (
+        bed.db.idempotent_request(&scope(ACME), &["k"]).await,
+        bed.db.idempotent_request(&scope(OTHER), &["k"]).await,
+    );
     let (mine, theirs) = (mine.unwrap().unwrap(), theirs.unwrap().unwrap());
     assert_ne!(mine.id, theirs.id);
-    let answer = Answer { status: 200, body: "stolen".to_owned() };
-    bed.db.keep_answer(&scope(ACME), theirs.id, answer).await.unwrap();
+    let answer = SealedResponse { status: 200, body: "stolen".to_owned() };
+    bed.db.store_response(&scope(ACME), theirs.id, answer).await.unwrap();
     assert!(
-        bed.db.kept_answer(&scope(OTHER), &["k"]).await.unwrap().unwrap().answer.is_none(),
+        bed.db.idempotent_request(&scope(OTHER), &["k"]).await.unwrap().unwrap().answer.is_none(),
         "not another's answer"
     );
 }
@@ -113,7 +115,7 @@ async fn old_answers_are_forgotten(bed: Database) {
     request(&bed, &claiming(ACME, "k")).await.unwrap();
     request(&bed, &claiming(OTHER, "k")).await.unwrap();
     let system = scope(TenantId::NIL);
-    assert_eq!(bed.db.forget_answers(&system, now - TimeDelta::hours(1)).await.unwrap(), 0);
-    assert_eq!(bed.db.forget_answers(&system, now + TimeDelta::hours(1)).await.unwrap(), 2);
-    assert!(bed.db.kept_answer(&scope(ACME), &["k"]).await.unwrap().is_none());
+    assert_eq!(bed.db.delete_old_responses(&system, now - TimeDelta::hours(1)).await.unwrap(), 0);
+    assert_eq!(bed.db.delete_old_responses(&system, now + TimeDelta::hours(1)).await.unwrap(), 2);
+    assert!(bed.db.idempotent_request(&scope(ACME), &["k"]).await.unwrap().is_none());
 }

@@ -6,6 +6,7 @@
 mod bulk;
 mod containment;
 mod idempotency;
+mod isolation;
 mod kit;
 mod overwrite;
 mod partitions;
@@ -13,4 +14,3 @@ mod pgbouncer;
 mod rls;
 mod schema;
 mod sharing;
-mod wall;

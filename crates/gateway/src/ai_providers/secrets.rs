@@ -121,7 +121,7 @@ pub(super) fn check_origin(
     now: &Value,
 ) -> Result<()> {
     let (was_at, is_at) = (before["base_url"].as_str(), now["base_url"].as_str());
-    let check = |field: String| origin::check_kept(field, was_at, is_at);
+    let check = |field: String| origin::check_same_origin(field, was_at, is_at);
     for name in kind.secrets() {
         let stays = change.get(name).is_none_or(|value| value["sealed"] == true);
         if stays && before.get(name).is_some() {

@@ -123,7 +123,7 @@ impl Gateway {
         let row = tx
             .insert(row)
             .await
-            .map_err(loam_db::taken("name", "a provider with this name already exists"))?;
+            .map_err(loam_db::already_exists("name", "a provider with this name already exists"))?;
         let notice = self.0.changes.record(&tx, "create", "ai_providers", id, changes(&row)).await?;
         self.0.changes.commit(tx, notice).await?;
         Ok(row)

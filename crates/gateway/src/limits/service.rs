@@ -125,10 +125,10 @@ impl Gateway {
             updated_at: Set(now),
         };
         let tx = self.0.db.write(scope).await?;
-        let row = tx
-            .insert(row)
-            .await
-            .map_err(loam_db::taken("subject_id", "this subject already has a limit; change that limit"))?;
+        let row = tx.insert(row).await.map_err(loam_db::already_exists(
+            "subject_id",
+            "this subject already has a limit; change that limit",
+        ))?;
         not_empty(&row)?;
         let notice = self.0.changes.record(&tx, "create", "limits", row.id, changes(&row)).await?;
         self.0.changes.commit(tx, notice).await?;

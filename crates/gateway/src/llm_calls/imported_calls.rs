@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use chrono::{DateTime, Utc};
 use loam_db::{System, Tx};
 use loam_kernel::{LlmCallId, NodeId, ProjectId, Result, TenantId, UserId};
-use loam_platform::personal::known_as;
+use loam_platform::personal::end_user_key;
 use loam_providers::Usage;
 use serde::{Deserialize, Serialize};
 
@@ -111,7 +111,7 @@ impl ImportedCall {
             trace_id: self.trace_id,
             span_id: self.span_id,
             user: self.user,
-            end_user: self.end_user.as_deref().and_then(known_as).map(Cow::into_owned),
+            end_user: self.end_user.as_deref().and_then(end_user_key).map(Cow::into_owned),
             project: self.project,
             session: self.session,
             request_id: self.id.to_string(),

@@ -73,7 +73,7 @@ impl Ledger {
         meters: Meters,
     ) -> Self {
         let each = (max_calls / 2).max(1);
-        let limits = FairLimits { units: max_calls.max(1), each, waiting: 0, patience: Duration::ZERO };
+        let limits = FairLimits { units: max_calls.max(1), each, waiting: 0, timeout: Duration::ZERO };
         let (limit, has_capacity) = (budget - budget / RESERVE, AtomicBool::new(true));
         Self { journal, limit, has_capacity, clock, meters, calls: FairShare::new(limits) }
     }

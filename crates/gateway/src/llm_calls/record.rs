@@ -6,7 +6,7 @@
 use chrono::{DateTime, Utc};
 use loam_journal::Frame;
 use loam_kernel::{ApiKeyId, Error, LlmCallId, NodeId, ProjectId, Result, TenantId, UserId};
-use loam_platform::personal::{Named, Subject};
+use loam_platform::personal::{RecordSubjects, Subject};
 use loam_providers::Usage;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -97,12 +97,12 @@ impl Record {
     }
 
     /// The people whose data it holds, to check whether they have been erased.
-    pub(crate) fn named(&self) -> Named<'_> {
+    pub(crate) fn named(&self) -> RecordSubjects<'_> {
         let user = self.user.map(Subject::User);
         let end_user = self.end_user.as_deref().map(Subject::EndUser);
         let session = self.session.as_deref().map(Subject::Session);
         let subjects = user.into_iter().chain(end_user).chain(session).collect();
-        Named { tenant: self.tenant, subjects, at: self.created_at() }
+        RecordSubjects { tenant: self.tenant, subjects, at: self.created_at() }
     }
 
     /// Encodes the lengths and the fields, which precede the bodies.

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, TimeDelta, Utc};
 use loam_db::{System, Tx};
 use loam_kernel::{NodeId, Result, TenantId, first_id_at};
-use loam_platform::personal::{Named, Subject};
+use loam_platform::personal::{RecordSubjects, Subject};
 use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter, QuerySelect};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -33,10 +33,10 @@ pub struct ReportedCall {
 
 impl ReportedCall {
     /// The people whose data it holds, to check whether they have been erased.
-    pub fn named(&self, tenant: TenantId) -> Named<'_> {
+    pub fn named(&self, tenant: TenantId) -> RecordSubjects<'_> {
         let end_user = self.call.end_user.as_deref().map(Subject::EndUser);
         let session = self.call.session.as_deref().map(Subject::Session);
-        Named { tenant, subjects: end_user.into_iter().chain(session).collect(), at: self.call.at }
+        RecordSubjects { tenant, subjects: end_user.into_iter().chain(session).collect(), at: self.call.at }
     }
 
     /// Removes personal data and content; keeps what the ledger needs.

@@ -12,7 +12,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use loam_identity::tenants;
 use loam_jobs::{Handler, JobContext};
 use loam_kernel::{Result, Scope, TenantId, first_id_at};
-use loam_platform::records::{Policy, Whose};
+use loam_platform::records::{Policy, PolicyTarget};
 use sea_orm::{ColumnTrait, Condition};
 use serde_json::Value;
 use uuid::Uuid;
@@ -34,7 +34,7 @@ pub struct DeleteOldCalls {
 #[derive(Default)]
 struct Progress {
     since: DateTime<Utc>,
-    last: HashMap<Whose, Uuid>,
+    last: HashMap<PolicyTarget, Uuid>,
 }
 
 /// What a run deleted.
@@ -94,7 +94,7 @@ impl DeleteOldCalls {
     async fn bodies(
         &self,
         scope: &Scope,
-        whose: Whose,
+        whose: PolicyTarget,
         old: Uuid,
         now: DateTime<Utc>,
         stopped: &(impl Fn() -> bool + Sync),

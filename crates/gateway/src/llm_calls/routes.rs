@@ -7,9 +7,10 @@ use axum::extract::State;
 use chrono::{DateTime, Utc};
 use loam_http::surface::{ApiResult, Caller, ErrorBody, Path, Query, Tagged};
 use loam_kernel::{
-    ApiKeyId, Error, LlmCallId, Page, PageQuery, ProjectId, Result, Scope, UserId, beside, first_id_at,
+    ApiKeyId, Error, LlmCallId, Page, PageQuery, ProjectId, Result, Scope, UserId, first_id_at,
+    run_blocking_limited,
 };
-use loam_platform::personal::known_as;
+use loam_platform::personal::end_user_key;
 use sea_orm::{ColumnTrait, IntoSimpleExpr, QueryFilter, QuerySelect};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -87,7 +88,7 @@ impl Gateway {
             (Column::Model, filter.model),
             (Column::Route, filter.route),
             (Column::SessionId, filter.session_id),
-            (Column::EndUser, filter.end_user.as_deref().and_then(known_as).map(Cow::into_owned)),
+            (Column::EndUser, filter.end_user.as_deref().and_then(end_user_key).map(Cow::into_owned)),
             (Column::TraceId, filter.trace_id),
             (Column::RequestId, filter.request_id),
         ] {
@@ -133,7 +134,7 @@ impl Gateway {
 
     async fn pending(&self, scope: &Scope, id: LlmCallId) -> Result<Option<Entry>> {
         let Some(journal) = self.0.ledger.reader().cloned() else { return Ok(None) };
-        let frames = beside(scope.tenant(), move || journal.find(id.0.into_bytes())).await?;
+        let frames = run_blocking_limited(scope.tenant(), move || journal.find(id.0.into_bytes())).await?;
         let mut found: Option<Entry> = None;
         for frame in frames.map_err(Error::internal)? {
             let entry = Entry::read(&frame)?;

@@ -8,7 +8,7 @@ use loam_db::{Bulk, Column, OnConflict, System, Tx};
 use loam_journal::Frame;
 use loam_kernel::{Clock, Error, LlmCallId, Result, TenantId};
 use loam_platform::drain::Sink;
-use loam_platform::personal::{Guard, Named};
+use loam_platform::personal::{Guard, RecordSubjects};
 use uuid::Uuid;
 
 use super::record::{Entry, INTENT, Record, SETTLEMENT};
@@ -26,7 +26,7 @@ impl CallSink {
 
     /// Removes personal data from calls of people who were erased after the call started.
     async fn strip(&self, tx: &Tx<System>, entries: &mut [Entry]) -> Result<()> {
-        let named: Vec<Named<'_>> = entries.iter().map(|entry| entry.record.named()).collect();
+        let named: Vec<RecordSubjects<'_>> = entries.iter().map(|entry| entry.record.named()).collect();
         let erased = self.guard.erased(tx, self.clock.now(), &named).await?;
         for (entry, _) in entries.iter_mut().zip(erased).filter(|(_, erased)| *erased) {
             entry.strip();

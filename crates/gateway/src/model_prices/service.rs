@@ -109,7 +109,7 @@ impl Gateway {
         if tx.find::<ai_providers::entity::Entity>().filter(named).one().await?.is_none() {
             return Err(Error::invalid("provider", "no provider has this name"));
         }
-        let row = tx.insert(row).await.map_err(loam_db::taken(
+        let row = tx.insert(row).await.map_err(loam_db::already_exists(
             "model",
             "this model already has a price at this provider; change that price",
         ))?;

@@ -128,7 +128,7 @@ impl Gateway {
         let row = tx
             .insert(row)
             .await
-            .map_err(loam_db::taken("alias", "a route with this alias already exists"))?;
+            .map_err(loam_db::already_exists("alias", "a route with this alias already exists"))?;
         let notice = self.0.changes.record(&tx, "create", "model_routes", row.id, changes(&row)).await?;
         self.0.changes.commit(tx, notice).await?;
         Ok(row)

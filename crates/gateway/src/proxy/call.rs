@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::HeaderMap;
 use loam_kernel::{Error, Result, Scope};
-use loam_platform::personal::known_as;
+use loam_platform::personal::end_user_key;
 use loam_providers::openai::{OutputLimits, RequestEnvelope};
 use loam_providers::{Endpoint, Usage};
 
@@ -113,7 +113,7 @@ impl Inner {
                 Some(session) => Some(session.to_string()),
                 None => client_id(headers, SESSION)?,
             },
-            end_user: end_user.as_deref().and_then(known_as).map(Cow::into_owned),
+            end_user: end_user.as_deref().and_then(end_user_key).map(Cow::into_owned),
             request_id: scope.origin().request_id.clone(),
             trace_id,
             span_id,

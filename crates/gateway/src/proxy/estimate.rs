@@ -1,7 +1,7 @@
 //! Estimates usage that a provider did not report.
 
 use bytes::Bytes;
-use loam_kernel::{TenantId, beside_patiently};
+use loam_kernel::{TenantId, run_blocking_without_timeout};
 use loam_providers::{Usage, assemble, completion_text, count_tokens, prompt_text};
 
 /// OpenAI's fixed tokens per message are omitted: they are few, and other providers add other amounts.
@@ -25,7 +25,7 @@ pub(super) async fn estimate(
     response: Vec<Bytes>,
     events: bool,
 ) -> Option<Usage> {
-    let counted = beside_patiently(tenant, move || {
+    let counted = run_blocking_without_timeout(tenant, move || {
         let text = String::from_utf8_lossy(&response.concat()).into_owned();
         let response = if events { assemble(&text) } else { serde_json::from_str(&text).unwrap_or_default() };
         usage(&request, &completion_text(&response))

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::Response;
 use http::HeaderMap;
 use loam_http::surface::{ApiResult, Body, Caller};
-use loam_kernel::beside;
+use loam_kernel::run_blocking_limited;
 use loam_providers::openai::RequestEnvelope;
 use loam_providers::{Endpoint, count_prompt};
 use serde::Serialize;
@@ -74,6 +74,6 @@ async fn count_tokens(
     // the same errors as for the call itself
     let envelope = RequestEnvelope::read(&body)?;
     Plan::resolve(&*gateway.catalog.get(scope.tenant()).await?, &envelope.model)?;
-    let tokens = beside(scope.tenant(), move || count_prompt(&body)).await?;
+    let tokens = run_blocking_limited(scope.tenant(), move || count_prompt(&body)).await?;
     Ok(Json(TokenCount { input_tokens: tokens }))
 }

@@ -1,18 +1,18 @@
-//! What kind of place an address is, after IANA's special-purpose registries (RFC 6890) and the documentation of the
-//! clouds for the services that hand out a machine's credentials.
+//! Classification of addresses, by IANA's special-purpose registries (RFC 6890) and the documented metadata services of
+//! cloud providers.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Who may be behind an address.
+/// The class of an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
-    /// Anyone on the internet.
+    /// A public address.
     Public,
-    /// A neighbour on the same network.
+    /// A private network.
     Private,
     /// This machine.
     Loopback,
-    /// Nobody that Loam may talk to, and why.
+    /// Never reachable, with the reason.
     Never(&'static str),
 }
 
@@ -25,7 +25,7 @@ const MULTICAST: Class = Never("it is a multicast address");
 const BROADCAST: Class = Never("it is the broadcast address");
 const DOCUMENTATION: Class = Never("it is an address for documentation");
 const RESERVED: Class = Never("it is a reserved address");
-const HIDDEN: Class = Never("it hides an IPv4 address that isn't public");
+const HIDDEN: Class = Never("it embeds an IPv4 address that isn't public");
 
 /// The class of an address, looking through the forms in which IPv6 carries an IPv4 address.
 pub(super) fn classify(address: IpAddr) -> Class {
@@ -82,7 +82,7 @@ fn classify_v6(address: Ipv6Addr) -> Class {
     }
 }
 
-/// A tunnel's end is never a reason to reach a place that isn't public, whatever is allowed directly.
+/// An address embedded in a tunnel must be public, whatever is allowed directly.
 fn hidden(high: u16, low: u16) -> Class {
     match classify_v4(Ipv4Addr::from(u32::from(high) << 16 | u32::from(low))) {
         Public => Public,

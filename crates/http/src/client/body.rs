@@ -1,4 +1,4 @@
-//! The body of an answer, with a limit on silence.
+//! A response body with an idle timeout.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -12,17 +12,17 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::pool::Lease;
 
-/// The body of an answer. Read to its end, it gives its connection back; dropped before, it closes it.
+/// A response body. Reading it to its end returns the connection to the pool; dropping it earlier closes the connection.
 ///
 /// Polling it until it is pending yields everything that has arrived, without waiting.
 pub struct Body {
     incoming: Incoming,
-    /// Gone once the body has ended, well or badly.
+    /// None once the body has ended or failed.
     lease: Option<Lease>,
     idle: Duration,
-    /// Since when the reader waits in vain.
+    /// Start of the reader's current wait.
     silent_since: Option<Instant>,
-    /// Rings now and then while the reader waits; set anew when it rings, not with each frame.
+    /// A timer that fires while the reader waits; reset when it fires, not with each frame.
     alarm: Option<Pin<Box<Sleep>>>,
 }
 
@@ -30,14 +30,14 @@ pub struct Body {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BodyError {
-    /// Nothing came for too long.
-    #[error("the answer fell silent for {after:?}")]
+    /// The idle timeout expired.
+    #[error("no data of the response for {after:?}")]
     Idle {
-        /// The time-out.
+        /// The timeout.
         after: Duration,
     },
     /// The connection was closed or broke before the end, or what came is not valid HTTP.
-    #[error("the answer was cut short")]
+    #[error("the response was cut short")]
     Cut {
         /// What the connection reported.
         source: hyper::Error,
@@ -51,7 +51,7 @@ impl Body {
         body
     }
 
-    /// Gives the connection back if the body is complete.
+    /// Returns the connection to the pool if the body is complete.
     fn settle(&mut self) {
         if http_body::Body::is_end_stream(&self.incoming) {
             self.finish();

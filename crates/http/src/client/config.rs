@@ -1,4 +1,4 @@
-//! What can be set about outgoing requests.
+//! Configuration of outgoing requests.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,30 +9,29 @@ use super::Network;
 
 /// Where outgoing requests may go and how long they may take.
 ///
-/// Link-local, metadata, multicast, documentation and other addresses that no service answers on are refused whatever
-/// is set here.
+/// Link-local, metadata, multicast, documentation and other special addresses are always refused.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Whether private addresses may be reached: RFC 1918, `fc00::/7`, `100.64.0.0/10`.
     pub allow_private: bool,
-    /// Whether this machine itself may be reached: `127.0.0.0/8`, `::1`. What listens there is often meant for this
-    /// machine alone, so nothing but this setting or a network allows it.
+    /// Whether this machine itself may be reached: `127.0.0.0/8`, `::1`. Services there are often meant only for this
+    /// machine, so only this setting or `allow_networks` allows it.
     pub allow_loopback: bool,
-    /// Private or loopback networks that may be reached even so, as `10.1.0.0/16` or `fd00::/8`; a bare address is a
-    /// network of one.
+    /// Private or loopback networks that may be reached in any case, such as `10.1.0.0/16` or `fd00::/8`; a bare address is
+    /// a network of one.
     pub allow_networks: Vec<Network>,
-    /// PEM file with certificates of authorities that are trusted besides the system's own.
+    /// PEM file with additional trusted certificate authorities.
     pub ca_file: Option<PathBuf>,
     /// Seconds for name resolution, TCP and TLS together.
     pub connect_timeout: u64,
-    /// Seconds from sending a request until the head of its answer is there; models think for long.
+    /// Seconds from sending a request until the head of its response arrives.
     pub first_byte_timeout: u64,
-    /// Seconds without a byte after which a started answer is given up. An answer may take any time in all.
+    /// Idle timeout of a response body in seconds. A response may take any time in total.
     pub idle_timeout: u64,
-    /// Seconds that a connection without a request is kept.
+    /// Seconds for which an idle connection is kept open.
     pub pool_idle_timeout: u64,
-    /// Connections without a request that are kept for one host, in each worker.
+    /// Maximum number of idle connections per host and worker.
     pub max_idle_per_host: usize,
 }
 
@@ -53,7 +52,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The configured time-outs, for a request that has no others.
+    /// The configured timeouts.
     #[must_use]
     pub fn timeouts(&self) -> Timeouts {
         Timeouts {
@@ -64,13 +63,13 @@ impl Config {
     }
 }
 
-/// How long the steps of one request may take. There is no limit on the whole.
+/// Timeouts of the steps of a request. The total time is not limited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
     /// Name resolution, TCP and TLS together, when no idle connection is at hand.
     pub connect: Duration,
-    /// From sending the request until the head of the answer is there.
+    /// From sending the request until the head of the response arrives.
     pub first_byte: Duration,
-    /// Between two parts of the body; counts only while the reader waits.
+    /// Between two parts of the body; only while the reader waits.
     pub idle: Duration,
 }

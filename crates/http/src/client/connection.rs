@@ -1,4 +1,4 @@
-//! One connection, driven by whoever uses it.
+//! A connection, driven by its user.
 
 use std::error::Error as _;
 use std::future::{Future, poll_fn};
@@ -20,9 +20,9 @@ type Outgoing = Request<Full<Bytes>>;
 type Driver = Connection<TokioIo<Stream>, Full<Bytes>>;
 
 /// An open connection. Nothing happens on it unless its user polls: no task stands behind it.
-pub(super) struct Live {
+pub(super) struct LiveConnection {
     sender: SendRequest<Full<Bytes>>,
-    /// Gone as soon as the connection has ended; hyper hands back what it did not send when this is dropped.
+    /// None once the connection has ended; when it is dropped, hyper returns the unsent request.
     driver: Option<Driver>,
 }
 
@@ -38,7 +38,7 @@ impl From<SendError> for Failure {
     }
 }
 
-impl Live {
+impl LiveConnection {
     pub(super) async fn start(stream: Stream) -> Result<Box<Self>, SendError> {
         let (sender, driver) =
             handshake(TokioIo::new(stream)).await.map_err(|source| classify(source, false))?;
@@ -50,12 +50,12 @@ impl Live {
         advance(&mut self.driver, cx);
     }
 
-    /// Sends the request and waits for the head of the answer.
+    /// Sends the request and waits for the head of the response.
     pub(super) async fn exchange(&mut self, request: Outgoing) -> Result<Response<Incoming>, Failure> {
         let mut answer = pin!(self.sender.try_send_request(request));
         let done = poll_fn(|cx| {
             advance(&mut self.driver, cx);
-            // The answer can only come from the driver above, in this very poll: no need to be woken for it.
+            // The response can only come from the driver above, in this poll: no wake-up is needed.
             answer.as_mut().poll(&mut Context::from_waker(Waker::noop()))
         });
         done.await.map_err(|mut failed| {
@@ -64,7 +64,7 @@ impl Live {
         })
     }
 
-    /// Whether another request can be sent: the last exchange is complete and the other side keeps the connection.
+    /// Whether another request can be sent: the last exchange is complete and the peer keeps the connection open.
     pub(super) fn reusable(&mut self) -> bool {
         if !self.sender.is_ready() {
             self.drive(&mut Context::from_waker(Waker::noop()));

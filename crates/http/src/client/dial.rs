@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, lookup_host};
 use tokio_rustls::client::TlsStream;
 
-use super::connection::Live;
+use super::connection::LiveConnection;
 use super::request::Target;
 use super::tls::Tls;
 use super::{Guard, SendError};
@@ -21,7 +21,11 @@ use super::{Guard, SendError};
 const HEAD_START: Duration = Duration::from_millis(250);
 
 /// Opens a connection to the target.
-pub(super) async fn open(target: &Target, guard: &Guard, tls: &Tls) -> Result<Box<Live>, SendError> {
+pub(super) async fn open(
+    target: &Target,
+    guard: &Guard,
+    tls: &Tls,
+) -> Result<Box<LiveConnection>, SendError> {
     let addresses = resolve((&target.host, target.port), guard).await?;
     let connect_error = |source| SendError::Connect { host: target.host.clone(), source };
     let tcp = connect(addresses).await.map_err(connect_error)?;
@@ -34,10 +38,10 @@ pub(super) async fn open(target: &Target, guard: &Guard, tls: &Tls) -> Result<Bo
     } else {
         Stream::Plain(tcp)
     };
-    Live::start(stream).await
+    LiveConnection::start(stream).await
 }
 
-/// The addresses of a host that may be reached. This is the only place where names are resolved.
+/// The permitted addresses of a host. Names are resolved only here.
 pub(super) async fn resolve((host, port): (&str, u16), guard: &Guard) -> Result<Vec<SocketAddr>, SendError> {
     let dns_error = |source| SendError::Dns { host: host.to_owned(), source };
     let found = lookup_host((host, port)).await.map_err(dns_error)?;
@@ -61,7 +65,7 @@ pub(super) async fn resolve((host, port): (&str, u16), guard: &Guard) -> Result<
     Ok(permitted)
 }
 
-/// The first address that answers wins; each gets a head start before the next one joins (RFC 8305).
+/// Connects to the first address that accepts; each gets a head start before the next one is tried (RFC 8305).
 async fn connect(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
     let mut waiting = interleave(addresses).into_iter();
     let mut attempts = FuturesUnordered::new();
@@ -82,7 +86,7 @@ async fn connect(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
     }
 }
 
-/// Alternates between the families, beginning with the resolver's favourite: one family alone may be cut off.
+/// Alternates between the address families, beginning with the resolver's first: one family may be unreachable.
 fn interleave(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let first_is_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
     let (first, second): (Vec<_>, Vec<_>) =

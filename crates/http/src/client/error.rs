@@ -1,17 +1,17 @@
-//! Why a request got no answer.
+//! Errors of requests without a response.
 
 use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// The step that failed before the head of an answer was there.
+/// The step that failed before the head of a response arrived.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendError {
-    /// The URL is not one that this client sends to.
+    /// The URL is invalid or not supported.
     #[error("the URL {reason}")]
     Url {
-        /// What it must be.
+        /// What is wrong with it.
         reason: &'static str,
     },
     /// Every address of the host is refused; this is the first of them.
@@ -29,7 +29,7 @@ pub enum SendError {
     Dns {
         /// The host of the URL.
         host: String,
-        /// The resolver's answer.
+        /// The resolver's error.
         source: io::Error,
     },
     /// No TCP connection came about.
@@ -37,7 +37,7 @@ pub enum SendError {
     Connect {
         /// The host of the URL.
         host: String,
-        /// The system's answer, from the last address tried.
+        /// The system's error for the last address tried.
         source: io::Error,
     },
     /// The TLS handshake failed, or no root certificate is at hand.
@@ -45,7 +45,7 @@ pub enum SendError {
     Tls {
         /// The host of the URL.
         host: String,
-        /// What rustls says.
+        /// The error of rustls.
         source: io::Error,
     },
     /// Resolving and connecting took too long.
@@ -53,34 +53,33 @@ pub enum SendError {
     ConnectTimeout {
         /// The host of the URL.
         host: String,
-        /// The time-out.
+        /// The timeout.
         after: Duration,
     },
-    /// The request was sent and no answer began in time.
-    #[error("no answer within {after:?}")]
+    /// The request was sent and no response began in time.
+    #[error("no response within {after:?}")]
     FirstByteTimeout {
-        /// The time-out.
+        /// The timeout.
         after: Duration,
     },
-    /// The other side closed the connection before it answered.
-    #[error("the connection was closed before an answer")]
+    /// The peer closed the connection before it responded.
+    #[error("the connection was closed before a response")]
     Closed {
         /// Whether the request may have been received.
         sent: bool,
         /// What the connection reported.
         source: hyper::Error,
     },
-    /// What came back is not HTTP/1.1, or the request can't be written as such.
-    #[error("the answer is not valid HTTP")]
+    /// The response is not valid HTTP/1.1, or the request can't be encoded as such.
+    #[error("the response is not valid HTTP")]
     Protocol {
-        /// What hyper says.
+        /// The error of hyper.
         source: hyper::Error,
     },
 }
 
 impl SendError {
-    /// Whether the other side may have received the request and acted on it. `false` means that it can be sent again,
-    /// or elsewhere, without doing anything twice.
+    /// Whether the peer may have received and processed the request. `false` means that it can safely be sent again.
     #[must_use]
     pub fn maybe_sent(&self) -> bool {
         match self {
@@ -95,7 +94,7 @@ impl SendError {
         }
     }
 
-    /// Whether a time-out ran out.
+    /// Whether a timeout expired.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         matches!(self, Self::ConnectTimeout { .. } | Self::FirstByteTimeout { .. })

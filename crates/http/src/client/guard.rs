@@ -6,7 +6,7 @@ use http::Uri;
 use loam_kernel::{Error, Result};
 
 use super::address::{Class, classify};
-use super::request::UrlFault;
+use super::request::UrlError;
 use super::{Config, Network, request};
 
 /// Decides, address by address, where outgoing requests may go.
@@ -18,7 +18,7 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// The guard that a configuration asks for.
+    /// The guard of a configuration.
     #[must_use]
     pub fn new(config: &Config) -> Self {
         Self {
@@ -61,7 +61,7 @@ impl Guard {
             return Err(wrong("must not have a fragment (`#…`)"));
         }
         let uri: Uri = url.parse().map_err(|_| wrong("must be a URL such as https://api.example.com/v1"))?;
-        let (_, host, _) = request::parts(&uri).map_err(|UrlFault(message)| wrong(message))?;
+        let (_, host, _) = request::parts(&uri).map_err(|UrlError(message)| wrong(message))?;
         let host = host.trim_end_matches('.');
         let address = if is_localhost(host) { Some(Ipv4Addr::LOCALHOST.into()) } else { host.parse().ok() };
         match address {
@@ -84,8 +84,8 @@ fn is_localhost(host: &str) -> bool {
     label.eq_ignore_ascii_case("localhost")
 }
 
-/// Whether resolvers take the host for an IPv4 address: `127.1`, `0x7f.1`, `2130706433`. No top-level domain is a
-/// number, so the last label decides.
+/// Whether resolvers treat the host as an IPv4 address: `127.1`, `0x7f.1`, `2130706433`. No top-level domain is a number,
+/// so the last label decides.
 fn is_numeric(host: &str) -> bool {
     let label = host.rsplit('.').next().unwrap_or(host);
     let hex = label.strip_prefix("0x").or_else(|| label.strip_prefix("0X"));

@@ -1,13 +1,13 @@
-//! The one guarded HTTP/1.1 client: every request that Loam sends of its own accord goes through it.
+//! The guarded HTTP/1.1 client, through which Loam sends every outgoing request.
 //!
-//! Belongs here: which addresses may be reached, name resolution, TLS, connections and their reuse, time-outs.
-//! Does not belong here: what is asked of whom, retries of an answered request, and anything about one provider.
+//! Belongs here: which addresses may be reached, name resolution, TLS, connections and their reuse, timeouts.
+//! Does not belong here: the content of requests, retries after a response, and anything about one provider.
 //!
-//! A [`Client`] is a cheap handle that is shared freely. It keeps a pool of connections for each tokio runtime that
-//! sends with it, found by the runtime's id, so a connection never leaves the runtime that opened it and there is
-//! nothing for the caller to set up. The connection is driven by whoever awaits the answer or reads the body, not by
-//! a task of its own: no switch between tasks per message, and polling a [`Body`] until it is pending yields all that
-//! has already arrived, which lets a proxy write it out in one go.
+//! A [`Client`] is a cheap handle that is shared freely. It has a pool of connections for each tokio runtime that uses
+//! it, identified by the runtime's id, so a connection never leaves the runtime that opened it and the caller has nothing
+//! to set up. The task that awaits the response or reads the body drives the connection, not a task of its own: there is
+//! no task switch per message, and polling a [`Body`] until it is pending yields everything that has arrived, which lets
+//! a proxy write it at once.
 
 mod address;
 mod body;
@@ -41,12 +41,12 @@ pub use guard::Guard;
 pub use network::Network;
 pub use retry_after::retry_after;
 
-use connection::{Failure, Live};
+use connection::{Failure, LiveConnection};
 use pool::{Lease, Pools};
 use request::Target;
 use tls::Tls;
 
-/// Sends requests over HTTP and HTTPS to addresses that the [`Guard`] permits. Redirects are answers like any other.
+/// Sends requests over HTTP and HTTPS to addresses that the [`Guard`] permits. Redirects are returned, not followed.
 #[derive(Clone)]
 pub struct Client(Arc<Inner>);
 
@@ -84,23 +84,23 @@ impl Client {
         self.0.guard.check_url(param, url)
     }
 
-    /// The addresses of a host that may be reached, for what speaks another protocol than HTTP: it has to connect to one
-    /// of these, so that a name can't lead to where an address may not.
+    /// The permitted addresses of a host, for protocols other than HTTP: the caller must connect to one of these, so that a
+    /// name can't lead to a forbidden address.
     ///
     /// # Errors
-    /// [`SendError::Dns`], or [`SendError::Refused`] when it may be reached at none.
+    /// [`SendError::Dns`], or [`SendError::Refused`] if none is permitted.
     pub async fn addresses(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, SendError> {
         dial::resolve((host, port), &self.0.guard).await
     }
 
-    /// Sends a request with an absolute URL and waits for the head of the answer, whatever its status.
+    /// Sends a request with an absolute URL and waits for the head of the response, whatever its status.
     ///
-    /// A connection that turns out to be dead is replaced without the caller noticing as long as nothing of the
-    /// request was sent. A request that was sent on a reused connection and got no answer is sent once more only when
-    /// its method is idempotent (RFC 9110, 9.2.2): the other side may have acted on it, and a repeated `POST` to a
-    /// model is charged twice. [`SendError::maybe_sent`] tells the two apart for those who choose another provider.
+    /// A dead connection is replaced transparently if nothing of the request was sent. A request that was sent on a reused
+    /// connection and got no response is repeated once, only if its method is idempotent (RFC 9110, 9.2.2): the peer may have
+    /// processed it, and a repeated `POST` to a model is charged twice. [`SendError::maybe_sent`] distinguishes the two cases
+    /// for failover.
     ///
-    /// Dropping the future, or the body before its end, closes the connection, which tells the other side to stop.
+    /// Dropping the future, or the body before its end, closes the connection, which makes the peer stop.
     ///
     /// # Errors
     /// [`SendError`] says which step failed.
@@ -117,7 +117,9 @@ impl Client {
         while let Some(mut live) = pool.take(&target.key) {
             let spare = request.method().is_idempotent().then(|| request.clone());
             match exchange(&mut live, request, timeouts).await {
-                Ok(response) => return Ok(answer(response, Lease::new(pool, target.key, live), timeouts)),
+                Ok(response) => {
+                    return Ok(into_body_response(response, Lease::new(pool, target.key, live), timeouts));
+                }
                 Err(Failure { unsent: Some(unsent), .. }) => request = *unsent,
                 Err(Failure { error: SendError::Closed { .. }, .. }) if let Some(spare) = spare => {
                     request = spare;
@@ -126,19 +128,19 @@ impl Client {
                 Err(failure) => return Err(failure.error),
             }
         }
-        // apart, as connections are mostly there already
+        // boxed, as there mostly is an idle connection
         let open = Box::pin(dial::open(&target, &self.0.guard, &self.0.tls));
         let mut live = timeout(timeouts.connect, open).await.map_err(|_| SendError::ConnectTimeout {
             host: target.host.clone(),
             after: timeouts.connect,
         })??;
         let response = exchange(&mut live, request, timeouts).await.map_err(|failure| failure.error)?;
-        Ok(answer(response, Lease::new(pool, target.key, live), timeouts))
+        Ok(into_body_response(response, Lease::new(pool, target.key, live), timeouts))
     }
 }
 
 async fn exchange(
-    live: &mut Live,
+    live: &mut LiveConnection,
     request: Request<Full<Bytes>>,
     timeouts: Timeouts,
 ) -> Result<Response<hyper::body::Incoming>, Failure> {
@@ -148,6 +150,10 @@ async fn exchange(
     }
 }
 
-fn answer(response: Response<hyper::body::Incoming>, lease: Lease, timeouts: Timeouts) -> Response<Body> {
+fn into_body_response(
+    response: Response<hyper::body::Incoming>,
+    lease: Lease,
+    timeouts: Timeouts,
+) -> Response<Body> {
     response.map(|incoming| Body::new(incoming, lease, timeouts.idle))
 }

@@ -16,7 +16,7 @@ pub struct Network {
 }
 
 impl Network {
-    /// Whether the address lies within. An IPv4 address in IPv6 clothes (`::ffff:10.0.0.1`) counts as IPv4.
+    /// Whether the address lies within. An IPv4-mapped IPv6 address (`::ffff:10.0.0.1`) counts as IPv4.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.address, address.to_canonical()) {
@@ -38,7 +38,10 @@ impl FromStr for Network {
 
     fn from_str(text: &str) -> Result<Self> {
         let wrong = || {
-            Error::invalid("network", format!("`{text}` is no network: write it as 10.0.0.0/8 or fd00::/8"))
+            Error::invalid(
+                "network",
+                format!("`{text}` is not a network: use the form 10.0.0.0/8 or fd00::/8"),
+            )
         };
         let (address, prefix) = match text.split_once('/') {
             Some((address, prefix)) => (address, Some(prefix)),

@@ -1,4 +1,4 @@
-//! Idle connections, kept apart by runtime.
+//! Pools of idle connections, one per runtime.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -12,9 +12,9 @@ use tokio::runtime::{Handle, Id};
 use tokio::time::{Instant, sleep};
 
 use super::Config;
-use super::connection::Live;
+use super::connection::LiveConnection;
 
-/// Connections of the same key can carry each other's requests.
+/// The key of interchangeable connections.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct Key {
     pub(super) https: bool,
@@ -29,7 +29,7 @@ impl Key {
 
 /// The pools of all runtimes that use one client.
 pub(super) struct Pools {
-    /// A handful at most, so a list is quicker than a map.
+    /// A few at most, so a list is faster than a map.
     by_runtime: Mutex<Vec<(Id, Arc<Pool>)>>,
     idle_timeout: Duration,
     max_idle_per_host: usize,
@@ -43,7 +43,7 @@ pub(super) struct Pool {
 }
 
 struct Idle {
-    live: Box<Live>,
+    live: Box<LiveConnection>,
     since: Instant,
 }
 
@@ -56,7 +56,7 @@ impl Pools {
         })
     }
 
-    /// The pool of the runtime that asks.
+    /// The pool of the current runtime.
     pub(super) fn current(self: &Arc<Self>) -> Arc<Pool> {
         let id = Handle::current().id();
         let mut pools = lock(&self.by_runtime);
@@ -75,7 +75,7 @@ impl Pools {
     }
 }
 
-/// A runtime's place among the pools. The sweeper holds it, so that it goes when the runtime drops its tasks.
+/// The registration of a runtime's pool. The sweeper task owns it, so that it is removed when the runtime drops its tasks.
 struct Entry {
     pools: Weak<Pools>,
     id: Id,
@@ -84,7 +84,7 @@ struct Entry {
 impl Drop for Entry {
     fn drop(&mut self) {
         if let Some(pools) = self.pools.upgrade() {
-            // The pool is dropped after the lock: closing connections may take a while.
+            // The pool is dropped after the lock is released: closing connections may take a while.
             let _gone = {
                 let mut list = lock(&pools.by_runtime);
                 list.iter().position(|(id, _)| *id == self.id).map(|at| list.swap_remove(at))
@@ -93,7 +93,7 @@ impl Drop for Entry {
     }
 }
 
-/// Closes what has been idle for too long, until the client is gone.
+/// Closes connections that are idle for too long, until the client is dropped.
 async fn sweep(entry: Entry, pool: Weak<Pool>, idle_timeout: Duration) {
     let _entry = entry;
     loop {
@@ -104,20 +104,20 @@ async fn sweep(entry: Entry, pool: Weak<Pool>, idle_timeout: Duration) {
 }
 
 impl Pool {
-    /// The connection that was used last, if one is left. It may be dead without anyone having noticed.
-    pub(super) fn take(&self, key: &Key) -> Option<Box<Live>> {
+    /// Takes the most recently used connection, if there is one. It may be dead.
+    pub(super) fn take(&self, key: &Key) -> Option<Box<LiveConnection>> {
         let mut hosts = lock(&self.hosts);
         let list = hosts.get_mut(key)?;
         let idle = list.pop()?;
         if idle.since.elapsed() < self.idle_timeout {
             return Some(idle.live);
         }
-        // The last in is the youngest: all others are older still.
+        // The last one is the most recently used: all others have been idle for longer.
         let _old = std::mem::take(list);
         None
     }
 
-    fn put(&self, key: Key, live: Box<Live>) {
+    fn put(&self, key: Key, live: Box<LiveConnection>) {
         if self.max_idle_per_host == 0 {
             return;
         }
@@ -139,15 +139,15 @@ impl Pool {
     }
 }
 
-/// A connection in use, and where it goes afterwards.
+/// A connection in use, with the pool that it returns to.
 pub(super) struct Lease {
     pool: Arc<Pool>,
     key: Key,
-    live: Box<Live>,
+    live: Box<LiveConnection>,
 }
 
 impl Lease {
-    pub(super) fn new(pool: Arc<Pool>, key: Key, live: Box<Live>) -> Self {
+    pub(super) fn new(pool: Arc<Pool>, key: Key, live: Box<LiveConnection>) -> Self {
         Self { pool, key, live }
     }
 
@@ -155,7 +155,7 @@ impl Lease {
         self.live.drive(cx);
     }
 
-    /// Back into the pool it came from, if it can carry another request.
+    /// Returns the connection to its pool, if it is reusable.
     pub(super) fn give_back(mut self) {
         if self.live.reusable() {
             self.pool.put(self.key, self.live);
@@ -164,6 +164,6 @@ impl Lease {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing is half done when a panic lets go of one of these locks.
+    // The data is consistent even if a panic releases one of these locks.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! From a request with an absolute URL to what goes over the wire, and whereto.
+//! Splits a request with an absolute URL into the target and the request on the wire.
 
 use bytes::Bytes;
 use http::header::{HOST, HeaderValue};
@@ -9,25 +9,25 @@ use http_body_util::Full;
 use super::SendError;
 use super::pool::Key;
 
-/// Where a request goes.
+/// The target of a request.
 pub(super) struct Target {
     /// The name or the address, without the brackets of IPv6.
     pub(super) host: String,
     pub(super) port: u16,
-    /// Names the connections that can carry the request.
+    /// The key of the connections that can be used.
     pub(super) key: Key,
 }
 
 /// What is wrong with a URL.
-pub(super) struct UrlFault(pub(super) &'static str);
+pub(super) struct UrlError(pub(super) &'static str);
 
 impl Target {
-    /// Takes the destination out of the URL and leaves what HTTP/1.1 wants: the path, and a `host` header.
+    /// Extracts the target from the URL and leaves the form of HTTP/1.1: the path, and a `host` header.
     pub(super) fn split(
         mut request: Request<Full<Bytes>>,
     ) -> Result<(Self, Request<Full<Bytes>>), SendError> {
         let (https, host, port) =
-            parts(request.uri()).map_err(|UrlFault(reason)| SendError::Url { reason })?;
+            parts(request.uri()).map_err(|UrlError(reason)| SendError::Url { reason })?;
         let host = host.to_owned();
         let uri = std::mem::take(request.uri_mut()).into_parts();
         let authority = uri.authority.ok_or(SendError::Url { reason: "must name a host" })?;
@@ -45,16 +45,16 @@ impl Target {
     }
 }
 
-/// Whether TLS is wanted, the host without brackets, and the port.
-pub(super) fn parts(uri: &Uri) -> Result<(bool, &str, u16), UrlFault> {
+/// Whether TLS is used, the host without brackets, and the port.
+pub(super) fn parts(uri: &Uri) -> Result<(bool, &str, u16), UrlError> {
     let https = match uri.scheme_str() {
         Some("https") => true,
         Some("http") => false,
-        _ => return Err(UrlFault("must start with http:// or https://")),
+        _ => return Err(UrlError("must start with http:// or https://")),
     };
-    let authority = uri.authority().ok_or(UrlFault("must name a host"))?;
+    let authority = uri.authority().ok_or(UrlError("must name a host"))?;
     if authority.as_str().contains('@') {
-        return Err(UrlFault("must not hold a user name or password"));
+        return Err(UrlError("must not hold a user name or password"));
     }
     let host = authority.host();
     let port = match (authority.as_str().len() > host.len(), authority.port_u16()) {
@@ -66,11 +66,11 @@ pub(super) fn parts(uri: &Uri) -> Result<(bool, &str, u16), UrlFault> {
             }
         }
         (true, Some(port)) if port > 0 => port,
-        (true, _) => return Err(UrlFault("must have a port between 1 and 65535")),
+        (true, _) => return Err(UrlError("must have a port between 1 and 65535")),
     };
     let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     if host.is_empty() {
-        return Err(UrlFault("must name a host"));
+        return Err(UrlError("must name a host"));
     }
     Ok((https, host, port))
 }

@@ -1,4 +1,4 @@
-//! TLS by rustls: HTTP/1.1 only, the system's roots plus those of the configuration.
+//! TLS with rustls: HTTP/1.1 only, the system's root certificates plus those of the configuration.
 
 use std::io;
 use std::path::Path;
@@ -14,7 +14,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-/// Makes secure connections. The system's roots take milliseconds to load and megabytes to keep, so that waits for
+/// Creates TLS connections. The system's roots take milliseconds to load and megabytes of memory, so they are loaded for
 /// the first connection that needs them.
 pub(super) struct Tls {
     extra_roots: Vec<CertificateDer<'static>>,
@@ -22,7 +22,7 @@ pub(super) struct Tls {
 }
 
 impl Tls {
-    /// Reads the additional roots, so that a wrong path is found at the start and not with the first request.
+    /// Reads the additional roots, so that a wrong path is detected at the start and not at the first request.
     pub(super) fn new(ca_file: Option<&Path>) -> Result<Self> {
         let extra_roots = match ca_file {
             Some(path) => read(path)?,
@@ -64,7 +64,7 @@ fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
 
 fn build(extra: Vec<CertificateDer<'static>>) -> io::Result<ClientConfig> {
     let mut roots = RootCertStore::empty();
-    // A system's store may hold a few certificates that rustls can't use; the others count.
+    // A system's store may contain certificates that rustls can't use; they are skipped.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     roots.add_parsable_certificates(extra);
     if roots.is_empty() {

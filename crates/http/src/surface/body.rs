@@ -1,4 +1,4 @@
-//! Extractors that refuse bad input with the field named.
+//! Extractors whose errors name the invalid field.
 
 use std::borrow::Cow;
 
@@ -10,12 +10,12 @@ use serde::de::DeserializeOwned;
 
 use super::{ApiError, read_at_most, scan};
 
-/// JSON of fewer bytes is not heavy, whatever is in it.
-const LIGHT: usize = 256 << 10;
-/// The most values of a body.
+/// Smaller JSON is never checked for its number of values.
+const HEAVY_CHECK_MIN_BYTES: usize = 256 << 10;
+/// Maximum number of values in a body.
 const MAX_VALUES: usize = 1 << 20;
-/// The most characters of what a client wrote that an error repeats.
-const MAX_SAID: usize = 300;
+/// Maximum number of the client's characters that an error repeats.
+const MAX_ECHOED: usize = 300;
 
 /// A JSON body.
 #[derive(Debug)]
@@ -37,49 +37,48 @@ pub fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
     let invalid = |message: String| Error::new(Kind::Invalid, "invalid_json", message);
     refuse_heavy(bytes)?;
     refuse_nul(bytes)?;
-    // a struct can also be read from an array, whose items would be taken for its fields in order
+    // serde also deserializes a struct from an array, by the order of its fields
     if bytes.trim_ascii_start().first() == Some(&b'[') {
         return Err(invalid("the body must be a JSON object, not an array".to_owned()));
     }
     let json = &mut serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut *json).map_err(|e| {
-        fault("invalid_json", "the body is not what is expected", e.path(), &e.inner().to_string())
-    })?;
-    json.end().map_err(|e| invalid(format!("the body goes on after its JSON: {e}")))?;
+    let value = serde_path_to_error::deserialize(&mut *json)
+        .map_err(|e| parse_error("invalid_json", "invalid body", e.path(), &e.inner().to_string()))?;
+    json.end().map_err(|e| invalid(format!("unexpected data after the JSON body: {e}")))?;
     Ok(value)
 }
 
-/// The error for what serde says, with the field named.
-fn fault(code: &'static str, what: &str, path: &serde_path_to_error::Path, said: &str) -> Error {
+/// Converts an error of serde, naming the field.
+fn parse_error(code: &'static str, what: &str, path: &serde_path_to_error::Path, detail: &str) -> Error {
     let path = path.to_string();
     let mut param = (path != ".").then_some(path);
-    // serde counts such a field to its parent
+    // serde reports such a field with the path of its parent
     let named = ["missing field `", "duplicate field `"]
         .iter()
-        .find_map(|before| said.strip_prefix(before)?.split_once('`'));
+        .find_map(|before| detail.strip_prefix(before)?.split_once('`'));
     if let Some((name, _)) = named {
         param = Some(match param {
             Some(path) if path != name => format!("{path}.{name}"),
             _ => name.to_owned(),
         });
     }
-    let error = Error::new(Kind::Invalid, code, format!("{what}: {}", shortened(in_words(said))));
+    let error = Error::new(Kind::Invalid, code, format!("{what}: {}", shortened(plain_message(detail))));
     match param {
         Some(param) => error.with_param(shortened(&param)),
         None => error,
     }
 }
 
-/// The beginning of what may repeat all that a client wrote.
+/// Truncates a text that may repeat the client's input.
 fn shortened(text: &str) -> Cow<'_, str> {
-    match text.char_indices().nth(MAX_SAID) {
+    match text.char_indices().nth(MAX_ECHOED) {
         Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
         None => Cow::Borrowed(text),
     }
 }
 
-/// What the parsers of times and numbers say is meant for programmers.
-fn in_words(said: &str) -> &str {
+/// Replaces the technical messages of the parsers for times and numbers.
+fn plain_message(detail: &str) -> &str {
     const TIME: [&str; 5] = [
         "input contains invalid",
         "premature end of input",
@@ -88,17 +87,18 @@ fn in_words(said: &str) -> &str {
         "trailing input",
     ];
     const NUMBER: [&str; 2] = ["invalid digit found", "cannot parse integer"];
-    let begins = |with: &[&str]| with.iter().any(|with| said.starts_with(with));
+    let begins = |with: &[&str]| with.iter().any(|with| detail.starts_with(with));
     if begins(&TIME) {
         "must be a time such as 2026-01-31T12:00:00Z"
     } else if begins(&NUMBER) {
         "must be a whole number"
     } else {
-        said
+        detail
     }
 }
 
-/// Refuses JSON with a NUL, naming its place. PostgreSQL can't store a NUL in text or in JSON, so none comes in; on SQLite neither, as both must behave alike.
+/// Rejects JSON with a NUL, naming its path. PostgreSQL can't store a NUL in text or JSON; SQLite could, but both must
+/// behave alike.
 pub fn refuse_nul(bytes: &[u8]) -> Result<(), Error> {
     match scan::nul_path(bytes) {
         Some(path) => Err(Error::invalid(path, "must not contain a NUL character")),
@@ -106,12 +106,12 @@ pub fn refuse_nul(bytes: &[u8]) -> Result<(), Error> {
     }
 }
 
-/// Refuses JSON that would take many times its length in memory once it is read.
+/// Rejects JSON that would take many times its length in memory when it is parsed.
 ///
 /// # Errors
 /// 413 `too_many_values`.
 pub fn refuse_heavy(bytes: &[u8]) -> Result<(), Error> {
-    if bytes.len() > LIGHT && scan::is_heavy(bytes, MAX_VALUES) {
+    if bytes.len() > HEAVY_CHECK_MIN_BYTES && scan::is_heavy(bytes, MAX_VALUES) {
         let message = format!("the body has more than {MAX_VALUES} values (an object counts as sixteen)");
         return Err(Error::new(Kind::TooLarge, "too_many_values", message));
     }
@@ -129,7 +129,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
         let query = parts.uri.query().unwrap_or_default();
         let fields = serde_urlencoded::Deserializer::new(form_urlencoded::parse(query.as_bytes()));
         let value: T = serde_path_to_error::deserialize(fields)
-            .map_err(|e| fault("invalid_query", "query parameter", e.path(), &e.inner().to_string()))?;
+            .map_err(|e| parse_error("invalid_query", "query parameter", e.path(), &e.inner().to_string()))?;
         if let Some((name, _)) =
             form_urlencoded::parse(query.as_bytes()).find(|(_, value)| value.contains('\0'))
         {
@@ -155,8 +155,8 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T>
     }
 }
 
-/// JSON as it came, for what is passed on. It is read on the way for some providers, so it must not be heavy. How large it may be, and how long it may take, is set at the edge of the
-/// server, for every route alike.
+/// Unparsed JSON, for requests that are passed through. For some providers it is parsed later, so the number of values is
+/// limited. The edge of the server limits the size and duration, for every route.
 #[derive(Debug)]
 pub struct Body(pub Bytes);
 

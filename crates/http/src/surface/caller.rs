@@ -1,4 +1,4 @@
-//! What the authentication layer found out, and the version a client has in mind.
+//! Extractors of the authenticated caller and of `If-Match`.
 
 use axum::extract::FromRequestParts;
 use axum::http::header;
@@ -7,7 +7,7 @@ use loam_kernel::{Error, Kind, Scope};
 
 use super::ApiError;
 
-/// Who calls. The authentication layer puts the scope there; a route without the layer answers 401.
+/// The caller. The authentication layer sets the scope; a route without the layer returns 401.
 #[derive(Debug)]
 pub struct Caller(pub Scope);
 
@@ -15,7 +15,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        // taken, as each request has one caller, and is handled once
+        // removed, as each request is handled once
         let scope = parts.extensions.remove::<Scope>();
         scope.map(Self).ok_or_else(|| {
             Error::new(
@@ -33,19 +33,19 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 pub struct IfMatch(Option<String>);
 
 impl IfMatch {
-    /// Whatever version there is.
+    /// Matches any version.
     pub fn any() -> Self {
         Self(None)
     }
 
-    /// Refuses when the client has another version in mind than `current`.
+    /// Rejects the request if the client's version differs from `current`.
     pub fn check(&self, current: &str) -> Result<(), Error> {
         let wanted =
             |tags: &String| tags.split(',').any(|tag| matches!(tag.trim(), "*") || tag.trim() == current);
         if self.0.as_ref().is_none_or(wanted) {
             return Ok(());
         }
-        let message = "it has been changed since you read it; read it again, then repeat your change";
+        let message = "it was changed since you read it; read it again, then repeat your change";
         Err(Error::new(Kind::PreconditionFailed, "stale_version", message).with_param("If-Match"))
     }
 }

@@ -1,4 +1,4 @@
-//! The one error shape, `{"error": {code, message, type, param, request_id}}`, which OpenAI's clients read too.
+//! The error format, `{"error": {code, message, type, param, request_id}}`, which is compatible with OpenAI's clients.
 
 use std::sync::Arc;
 
@@ -8,10 +8,10 @@ use loam_kernel::{Error, Kind, TenantId};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// What a handler answers with.
+/// The result of a handler.
 pub type ApiResult<T> = Result<T, ApiError>;
 
-/// An error on its way to the client.
+/// An error response.
 #[derive(Debug)]
 pub struct ApiError(Error);
 
@@ -24,28 +24,28 @@ impl<E: Into<Error>> From<E> for ApiError {
 /// The body of every error.
 #[derive(Serialize, ToSchema)]
 pub struct ErrorBody<'a> {
-    /// What went wrong.
+    /// The error.
     pub error: ErrorDetail<'a>,
 }
 
-/// What went wrong.
+/// The error.
 #[derive(Serialize, ToSchema)]
 pub struct ErrorDetail<'a> {
-    /// For programs: stable.
+    /// Stable code for programs.
     pub code: &'a str,
-    /// For people: what to do.
+    /// Message for people.
     pub message: &'a str,
-    /// The class of the error, in OpenAI's words.
+    /// The class of the error, in OpenAI's terms.
     #[serde(rename = "type")]
     pub kind: &'a str,
-    /// The field at fault.
+    /// The invalid field.
     pub param: Option<&'a str>,
-    /// Names this request in the server's log.
+    /// Id of this request in the server's log.
     pub request_id: &'a str,
 }
 
 impl IntoResponse for ApiError {
-    /// Only the status and the error itself: [`render_error`] writes the body, as it knows the request's id.
+    /// Sets only the status and the error: [`render_error`] writes the body, as it knows the request's id.
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.0.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = status.into_response();
@@ -66,7 +66,7 @@ fn class(error: &Error) -> &'static str {
     }
 }
 
-/// The body of an error in the one shape.
+/// The body of an error in the standard format.
 pub fn error_body(error: &Error, request_id: &str) -> Vec<u8> {
     let body = ErrorBody {
         error: ErrorDetail {
@@ -80,32 +80,31 @@ pub fn error_body(error: &Error, request_id: &str) -> Vec<u8> {
     serde_json::to_vec(&body).unwrap_or_default()
 }
 
-/// How errors look in a protocol.
+/// The error format of a protocol.
 #[derive(Clone, Debug)]
-pub struct Shape {
-    /// The type of the body.
+pub struct ErrorFormat {
+    /// The content type of the body.
     pub content_type: HeaderValue,
     /// The body, from the error and the request's id.
     pub body: fn(&Error, &str) -> Vec<u8>,
 }
 
-impl Shape {
-    /// One in JSON.
+impl ErrorFormat {
+    /// A JSON format.
     pub fn json(body: fn(&Error, &str) -> Vec<u8>) -> Self {
         Self { content_type: HeaderValue::from_static("application/json"), body }
     }
 }
 
-/// Writes an error in the shape of the protocol that was spoken ([`error_body`] where that has none of its own), and logs
-/// what is the server's fault, once, with its causes. Any other answer is left as it is. The tenant is the caller's, nil
-/// when that is not known.
+/// Writes an error in the format of the request's protocol (the default is [`error_body`]), and logs server errors once,
+/// with their causes. Other responses are not changed. The tenant is the caller's, nil if unknown.
 pub fn render_error(
     response: Response,
     request_id: &str,
     tenant: TenantId,
     method: &Method,
     path: &str,
-    shape: Shape,
+    format: ErrorFormat,
 ) -> Response {
     let Some(error) = response.extensions().get::<Arc<Error>>().cloned() else { return response };
     if matches!(error.kind(), Kind::Internal | Kind::BadGateway | Kind::Unavailable | Kind::Timeout) {
@@ -124,7 +123,7 @@ pub fn render_error(
         );
     }
     let (mut parts, _) = response.into_parts();
-    parts.headers.insert(header::CONTENT_TYPE, shape.content_type);
+    parts.headers.insert(header::CONTENT_TYPE, format.content_type);
     if let Some(after) = error.retry_after() {
         parts.headers.insert(header::RETRY_AFTER, HeaderValue::from(after.as_secs().max(1)));
     }
@@ -132,14 +131,14 @@ pub fn render_error(
         parts.headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     parts.headers.remove(header::CONTENT_LENGTH);
-    Response::from_parts(parts, (shape.body)(&error, request_id).into())
+    Response::from_parts(parts, (format.body)(&error, request_id).into())
 }
 
-/// Gives what axum itself refuses (an unknown path, a wrong method) the one shape too.
+/// Converts axum's own rejections (an unknown path, a wrong method) into the error format.
 pub fn rejected_as_error(status: StatusCode) -> ApiError {
     ApiError(match status {
         StatusCode::METHOD_NOT_ALLOWED => {
-            Error::new(Kind::Invalid, "method_not_allowed", "this path does not take this method")
+            Error::new(Kind::Invalid, "method_not_allowed", "this path does not support this method")
                 .with_status(405)
         }
         _ => Error::new(Kind::NotFound, "unknown_path", "there is nothing at this path; see /docs"),

@@ -10,7 +10,7 @@ pub fn etag(updated_at: DateTime<Utc>) -> String {
     format!("\"{:x}\"", updated_at.timestamp_micros())
 }
 
-/// The time to write as `updated_at`: now, but always later than before, so that no two versions share a tag.
+/// The new `updated_at`: now, but always later than before, so that no two versions share a tag.
 pub fn next_version(before: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
     now.max(before + TimeDelta::microseconds(1))
 }
@@ -24,13 +24,13 @@ pub struct Tagged<T> {
 }
 
 impl<T> Tagged<T> {
-    /// A resource as it stands.
+    /// A resource with its current version.
     pub fn new(updated_at: DateTime<Utc>, body: T) -> Self {
         Self { status: StatusCode::OK, updated_at, body }
     }
 }
 
-/// A resource just made: 201.
+/// A new resource: 201.
 pub fn created<T>(updated_at: DateTime<Utc>, body: T) -> Tagged<T> {
     Tagged { status: StatusCode::CREATED, updated_at, body }
 }

@@ -1,4 +1,4 @@
-//! Taking the body of a request in: whole, or piece by piece.
+//! Reading request bodies, whole or as a stream of chunks.
 
 use std::error::Error as StdError;
 use std::time::Duration;
@@ -8,25 +8,26 @@ use futures_util::{Stream, TryStreamExt};
 use http_body_util::BodyExt;
 use loam_kernel::{Error, Kind};
 
-/// When to come back after too many bodies at once.
+/// `Retry-After` when too many bodies are being received.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// The length of a body for which room is made at once.
-const BELIEVED: usize = 256 << 10;
+/// Maximum declared length for which memory is allocated in advance.
+const MAX_PREALLOCATED: usize = 256 << 10;
 
-/// Why the server takes no more of a body. The edge puts it into the body; whoever reads the body answers with it.
+/// Why the server refuses the rest of a body. The edge returns it as the body's error, and the reader of the body converts
+/// it into a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BodyRefused {
-    /// It is larger than its route takes.
+    /// It exceeds the limit of its route.
     #[error("larger than {0} bytes")]
     TooLarge(usize),
-    /// It came too slowly.
+    /// It is received too slowly.
     #[error("too slow")]
     TooSlow,
-    /// The bodies of all requests together take as much memory as they may.
+    /// The memory budget of all bodies is exhausted.
     #[error("too many bodies at once")]
     ServerFull,
-    /// The bodies of this tenant's requests do.
+    /// The memory budget of this tenant's bodies is exhausted.
     #[error("too many bodies of one tenant at once")]
     TenantFull,
 }
@@ -35,35 +36,35 @@ impl From<BodyRefused> for Error {
     fn from(refused: BodyRefused) -> Self {
         match refused {
             BodyRefused::TooLarge(max) => {
-                let message = format!("the body is larger than the {max} bytes that are taken here");
+                let message = format!("the body exceeds the maximum of {max} bytes");
                 Self::new(Kind::TooLarge, "body_too_large", message)
             }
             BodyRefused::TooSlow => {
-                Self::new(Kind::Invalid, "body_too_slow", "the body came too slowly, or not at all")
+                Self::new(Kind::Invalid, "body_too_slow", "the body was received too slowly, or not at all")
                     .with_status(408)
             }
             BodyRefused::ServerFull => Self::unavailable(
                 "too_many_bodies",
-                "the server is taking in as much as it can at once; try again",
+                "the server is receiving too many request bodies; try again",
                 RETRY_AFTER,
             ),
             BodyRefused::TenantFull => {
-                let message = "your tenant is sending as much as it may at once; try again";
+                let message = "your tenant is sending too many request bodies at once; try again";
                 Self::new(Kind::TooMany, "too_many_bodies", message).with_retry_after(RETRY_AFTER)
             }
         }
     }
 }
 
-/// The body of a request in the pieces in which it arrives, for what is taken piece by piece.
+/// The body of a request as a stream of chunks, as they arrive.
 pub fn chunks(body: Body) -> impl Stream<Item = Result<Bytes, Error>> + Unpin {
     TryStreamExt::map_err(body.into_data_stream(), |e| unreadable(&e))
 }
 
-/// Reads a body of at most `max` bytes, where the server's own limit is wider than what the route takes.
+/// Reads a body of at most `max` bytes, for routes whose limit is below the server's.
 ///
-/// A body that arrived in one piece is given as it is. Of any other the pieces are put together as they come, so that
-/// one sent a byte at a time takes no more memory than one that isn't.
+/// A body in one chunk is returned without copying. Others are concatenated while they arrive, so that a body sent byte by
+/// byte needs no more memory than any other.
 ///
 /// # Errors
 /// 413 `body_too_large`, 408 `body_too_slow`, 503 and 429 `too_many_bodies`, 400 `body_unreadable`.
@@ -82,29 +83,29 @@ pub async fn read_at_most(mut body: Body, max: usize) -> Result<Bytes, Error> {
             grow(&mut all, first.len() + data.len(), body.size_hint().exact());
             all.extend_from_slice(&std::mem::take(&mut first));
         } else {
-            let wanted = all.len() + data.len();
-            grow(&mut all, wanted, body.size_hint().exact());
+            let needed = all.len() + data.len();
+            grow(&mut all, needed, body.size_hint().exact());
         }
         all.extend_from_slice(&data);
     }
     Ok(if all.is_empty() { first } else { Bytes::from(all) })
 }
 
-/// Makes room for `wanted` bytes: for what the client said is to come as far as that isn't much, and else for twice as
+/// Reserves capacity for `needed` bytes: for what the client said is to come as far as that isn't much, and else for twice as
 /// much as came, as room costs memory.
-fn grow(all: &mut Vec<u8>, wanted: usize, rest: Option<u64>) {
-    if wanted <= all.capacity() {
+fn grow(all: &mut Vec<u8>, needed: usize, rest: Option<u64>) {
+    if needed <= all.capacity() {
         return;
     }
-    let doubled = wanted.saturating_mul(2);
+    let doubled = needed.saturating_mul(2);
     let room = match rest.and_then(|rest| usize::try_from(rest).ok()) {
-        Some(rest) => wanted.saturating_add(rest).min(doubled.max(BELIEVED)),
+        Some(rest) => needed.saturating_add(rest).min(doubled.max(MAX_PREALLOCATED)),
         None => doubled,
     };
     all.reserve_exact(room - all.len());
 }
 
-/// What is answered when a body can't be read.
+/// The error for a body that can't be read.
 pub fn unreadable(error: &axum::Error) -> Error {
     let error: &(dyn StdError + 'static) = error;
     let mut causes = std::iter::successors(Some(error), |e| (**e).source());

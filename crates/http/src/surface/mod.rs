@@ -1,4 +1,4 @@
-//! What every route shares: one error shape, checked input, entity tags.
+//! What every route shares: the error format, validated input, entity tags.
 
 mod body;
 mod caller;
@@ -6,15 +6,15 @@ mod error;
 mod etag;
 mod intake;
 mod patch;
-mod repeated;
+mod replay_body;
 mod scan;
 
 pub use body::{Body, Json, Path, Query, read_json, refuse_heavy, refuse_nul};
 pub use caller::{Caller, IfMatch};
 pub use error::{
-    ApiError, ApiResult, ErrorBody, ErrorDetail, Shape, error_body, rejected_as_error, render_error,
+    ApiError, ApiResult, ErrorBody, ErrorDetail, ErrorFormat, error_body, rejected_as_error, render_error,
 };
 pub use etag::{Tagged, created, etag, next_version};
 pub use intake::{BodyRefused, chunks, read_at_most, unreadable};
 pub use patch::present;
-pub use repeated::Repeated;
+pub use replay_body::ReplayBody;

@@ -1,8 +1,8 @@
-//! Telling a field that is left out from one that is set to null.
+//! Distinguishes an omitted field from one that is null.
 
 use serde::{Deserialize, Deserializer};
 
-/// For `#[serde(default, deserialize_with = "present")]` on an `Option<Option<T>>`: left out is `None`, null is
+/// For `#[serde(default, deserialize_with = "present")]` on an `Option<Option<T>>`: omitted is `None`, null is
 /// `Some(None)`.
 pub fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,

@@ -1,18 +1,17 @@
-//! What can be known of JSON from its bytes alone, in one pass and without memory of its own.
+//! Checks of unparsed JSON, in one pass and without allocating.
 //!
-//! A body comes from anybody. Whatever is asked of one before it is read must cost no more than the body is long, and
-//! must take no memory that grows with it.
+//! A body is untrusted. Checks before parsing must take linear time, and constant memory.
 
 use memchr::{memchr2, memmem};
 
-/// The deepest level of which a path tells.
+/// Maximum depth of a path.
 const LEVELS: usize = 8;
-/// Bytes of a name in a path.
+/// Maximum bytes of a name in a path.
 const MAX_NAME: usize = 60;
-/// An object takes about as much memory as so many numbers.
+/// The memory of an object, as a multiple of that of a number.
 const OBJECT: usize = 16;
 
-/// The path of the first NUL in JSON, whether in a text or in a name. `None` also for what is no JSON up to there.
+/// The path of the first NUL in JSON, in a string or in a name. `None` also if the data before it is not JSON.
 pub(super) fn nul_path(bytes: &[u8]) -> Option<String> {
     let at = memmem::find_iter(bytes, b"\\u0000").find(|at| is_escape(bytes, *at))?;
     path_of(bytes, at)
@@ -23,14 +22,14 @@ fn is_escape(bytes: &[u8], at: usize) -> bool {
     bytes[..at].iter().rev().take_while(|byte| **byte == b'\\').count().is_multiple_of(2)
 }
 
-/// A container on the way to a place.
+/// A container on a path.
 #[derive(Clone, Copy)]
 enum Level<'a> {
     Array(usize),
     Object { name: &'a [u8], named: bool },
 }
 
-/// The path of the text in which the byte at `at` is.
+/// The path of the string that contains the byte at `at`.
 fn path_of(bytes: &[u8], at: usize) -> Option<String> {
     let mut levels = [Level::Array(0); LEVELS];
     let (mut depth, mut i) = (0_usize, 0);
@@ -38,7 +37,7 @@ fn path_of(bytes: &[u8], at: usize) -> Option<String> {
         let inner = depth.checked_sub(1).and_then(|inner| levels.get_mut(inner));
         match bytes[i] {
             b'"' => {
-                let end = text_end(bytes, i);
+                let end = string_end(bytes, i);
                 if let Some(Level::Object { name, named: named @ false }) = inner {
                     (*name, *named) = (&bytes[i + 1..end.min(bytes.len())], true);
                 }
@@ -69,8 +68,8 @@ fn path_of(bytes: &[u8], at: usize) -> Option<String> {
     None
 }
 
-/// Where the text that begins at `start` ends: the place of its closing quotation mark, or the end of the bytes.
-fn text_end(bytes: &[u8], start: usize) -> usize {
+/// The end of the string that begins at `start`: the index of its closing quotation mark, or the end of the bytes.
+fn string_end(bytes: &[u8], start: usize) -> usize {
     let mut i = start + 1;
     while let Some(found) = bytes.get(i..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
         if bytes[i + found] == b'"' {
@@ -103,13 +102,13 @@ fn render(levels: &[Level<'_>], deeper: bool) -> String {
     path
 }
 
-/// Whether JSON has more in it than `most` values, an object counting as sixteen: two bytes may come to 32 in memory,
-/// and eight to six hundred.
+/// Whether JSON has more than `most` values, where an object counts as sixteen: two bytes may take 32 in memory, and eight
+/// six hundred.
 pub(super) fn is_heavy(bytes: &[u8], most: usize) -> bool {
     let (mut weight, mut i) = (0_usize, 0);
     while let Some(byte) = bytes.get(i) {
         match byte {
-            b'"' => i = text_end(bytes, i),
+            b'"' => i = string_end(bytes, i),
             b',' | b'[' => weight += 1,
             b'{' => weight += OBJECT,
             _ => {}

@@ -3,9 +3,9 @@
 use loam_kernel::{ApiKeyId, ProjectId, TenantId, UserId};
 use sea_orm::entity::prelude::*;
 
-/// A credential; the key itself is not kept.
+/// A credential; the key itself is not stored.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-#[sea_orm(table_name = "api_keys", comment = "a credential of an application; the key itself is not kept")]
+#[sea_orm(table_name = "api_keys", comment = "a credential of an application; the key itself is not stored")]
 pub struct Model {
     /// The tenant.
     #[sea_orm(primary_key, auto_increment = false)]
@@ -13,44 +13,46 @@ pub struct Model {
     /// The key's id.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: ApiKeyId,
-    /// The name for people.
-    #[sea_orm(column_type = "Text", comment = "name for people")]
+    /// Display name.
+    #[sea_orm(column_type = "Text", comment = "display name")]
     pub name: String,
-    /// The beginning of the key.
-    #[sea_orm(column_type = "Text", comment = "beginning of the key, to recognise it by")]
+    /// Prefix of the key.
+    #[sea_orm(column_type = "Text", comment = "prefix of the key, for recognition")]
     pub prefix: String,
     /// The key's digest.
     #[sea_orm(column_type = "Blob", comment = "SHA-256 of the key")]
     pub key_hash: Vec<u8>,
-    /// What it may do.
-    #[sea_orm(column_type = "JsonBinary", comment = "permissions; `*` is everything")]
+    /// Permissions.
+    #[sea_orm(column_type = "JsonBinary", comment = "permissions; `*` for all")]
     pub scopes: Json,
-    /// Whose it is.
-    #[sea_orm(comment = "user it belongs to; it works while the user does")]
+    /// The owner.
+    #[sea_orm(comment = "user it belongs to; it is valid while the user is active")]
     pub user_id: Option<UserId>,
-    /// What it is for.
+    /// The project.
     #[sea_orm(comment = "project whose calls it makes")]
     pub project_id: Option<ProjectId>,
-    /// The tenant of who made it.
-    #[sea_orm(comment = "tenant of who made it; null when the instance did")]
+    /// The creator's tenant.
+    #[sea_orm(comment = "tenant of the creator; null if the instance created it")]
     pub maker_tenant_id: Option<TenantId>,
-    /// The user who made it.
-    #[sea_orm(comment = "user who made it, whose rights at the time bound it")]
+    /// The creating user.
+    #[sea_orm(comment = "user who created it and whose current permissions limit it")]
     pub maker_user_id: Option<UserId>,
-    /// The key that made it.
-    #[sea_orm(comment = "key that made it, whose rights at the time bound it")]
+    /// The creating key.
+    #[sea_orm(comment = "key that created it and whose current permissions limit it")]
     pub maker_key_id: Option<ApiKeyId>,
-    /// Whether it is an operator's.
-    #[sea_orm(comment = "whether a key of no user is an operator's; null of keys from before that was kept")]
+    /// Whether it is an operator key.
+    #[sea_orm(
+        comment = "whether a key without a user is an operator key; null for keys from before this column"
+    )]
     pub is_operator: Option<bool>,
-    /// When it ends.
-    #[sea_orm(comment = "when it stops being valid; null when it never does")]
+    /// Expiry time.
+    #[sea_orm(comment = "expiry time; null: never")]
     pub expires_at: Option<DateTimeUtc>,
-    /// When it was last used.
-    #[sea_orm(comment = "to the half minute")]
+    /// Time of the last use.
+    #[sea_orm(comment = "time of the last use, accurate to half a minute")]
     pub last_used_at: Option<DateTimeUtc>,
-    /// When it was revoked.
-    #[sea_orm(comment = "set: it no longer works")]
+    /// Time of revocation.
+    #[sea_orm(comment = "time of revocation; set: the key is invalid")]
     pub revoked_at: Option<DateTimeUtc>,
     /// When it was made.
     pub created_at: DateTimeUtc,

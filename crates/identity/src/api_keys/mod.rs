@@ -1,6 +1,6 @@
 //! API keys: what applications and the command line authenticate with.
 
+pub(crate) mod creator;
 pub mod entity;
-pub(crate) mod maker;
 pub mod routes;
 pub mod service;

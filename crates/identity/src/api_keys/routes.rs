@@ -11,8 +11,8 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use super::creator::Creator;
 use super::entity::Model;
-use super::maker::Maker;
 use super::service::{ApiKeyCreate, ApiKeyFilter, NewKey};
 use crate::Identity;
 
@@ -21,20 +21,19 @@ use crate::Identity;
 pub struct ApiKeyView {
     id: ApiKeyId,
     name: String,
-    /// The beginning of the key, to recognise it by.
+    /// Prefix of the key, for recognition.
     prefix: String,
-    /// Permissions; `*` is everything.
+    /// Permissions; `*` for all.
     #[schema(value_type = Vec<String>)]
     scopes: Value,
     user_id: Option<UserId>,
     project_id: Option<ProjectId>,
-    /// Who made it, as the audit trail names them: it never may more than they may at the time. Null when that was the
-    /// instance itself.
+    /// The creator, as named in the audit trail, whose current permissions limit the key. Null if the instance created it.
     made_by: Option<String>,
     expires_at: Option<DateTime<Utc>>,
-    /// To the half minute.
+    /// Time of the last use, accurate to half a minute.
     last_used_at: Option<DateTime<Utc>>,
-    /// Set: it no longer works.
+    /// Time of revocation; null while the key is valid.
     revoked_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -45,14 +44,14 @@ pub struct ApiKeyView {
 pub struct ApiKeyCreated {
     #[serde(flatten)]
     view: ApiKeyView,
-    /// The key. Keep it: it is not shown again.
+    /// The key. Store it: it is not shown again.
     key: String,
 }
 
 impl From<Model> for ApiKeyView {
     fn from(row: Model) -> Self {
         Self {
-            made_by: Maker::of(&row).label(),
+            made_by: Creator::of(&row).label(),
             id: row.id,
             name: row.name,
             prefix: row.prefix,
@@ -82,7 +81,7 @@ pub(crate) fn router(identity: Identity) -> OpenApiRouter {
         .with_state(identity)
 }
 
-/// The tenant's keys, newest first; revoked ones too.
+/// Lists the tenant's keys, including revoked ones, newest first.
 #[utoipa::path(
     get, path = "/api/v1/api_keys", tag = "api_keys", operation_id = "api_keys_list",
     params(ApiKeyFilter, PageQuery),
@@ -98,8 +97,8 @@ async fn list(
     Ok(Answer(identity.list_api_keys(&scope, &filter, &page).await?.map(ApiKeyView::from)))
 }
 
-/// Makes a key, with no more rights than your own, now and whenever it is used: it loses what you lose, and ends with
-/// you, unless somebody takes it over. The key is in this answer alone.
+/// Creates a key. Its permissions can't exceed yours, now or later: it loses the permissions that you lose, and becomes
+/// invalid with your credential unless somebody takes it over. Only this response contains the key.
 #[utoipa::path(
     post, path = "/api/v1/api_keys", tag = "api_keys", operation_id = "api_keys_create",
     request_body = ApiKeyCreate,
@@ -115,7 +114,7 @@ async fn create(
     Ok(created(new.row.updated_at, new.into()))
 }
 
-/// One key, without the key itself.
+/// Returns a key's data, without the key itself.
 #[utoipa::path(
     get, path = "/api/v1/api_keys/{id}", tag = "api_keys", operation_id = "api_keys_get",
     params(("id" = ApiKeyId, Path)),
@@ -131,8 +130,8 @@ async fn get(
     Ok(Tagged::new(key.updated_at, key.into()))
 }
 
-/// Makes you the maker of a key: from then on it may no more than you may, in place of who made it. So keys go on
-/// working when their maker is about to leave, or the key that made them is about to be revoked.
+/// Makes you the creator of a key, so that your permissions limit it instead of those of the previous creator. Use it
+/// before the creator leaves, or before the key that created it is revoked.
 #[utoipa::path(
     post, path = "/api/v1/api_keys/{id}/take_over", tag = "api_keys", operation_id = "api_keys_take_over",
     params(("id" = ApiKeyId, Path)),
@@ -148,7 +147,7 @@ async fn take_over(
     Ok(Tagged::new(key.updated_at, key.into()))
 }
 
-/// Revokes a key, and with it those that were made with it: within a second they work nowhere. It stays listed.
+/// Revokes a key and all keys that were created with it. They are invalid on all nodes within a second, and stay listed.
 #[utoipa::path(
     delete, path = "/api/v1/api_keys/{id}", tag = "api_keys", operation_id = "api_keys_revoke",
     params(("id" = ApiKeyId, Path)),

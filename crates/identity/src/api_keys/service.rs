@@ -12,48 +12,48 @@ use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 use zeroize::Zeroizing;
 
+use super::creator::{Creator, RequestedKey};
 use super::entity::{ActiveModel, Column, Entity, Model};
-use super::maker::{Maker, Wanted};
 use crate::{Identity, permissions, projects, secret, users};
 
-/// A key to be made.
+/// A new key.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ApiKeyCreate {
-    /// Name for people.
+    /// Display name.
     pub name: String,
-    /// Permissions, none that you don't have yourself; `gateway:call` unless given. The key never may more than you may
-    /// at the time that it is used.
+    /// Permissions, limited to your own; defaults to `gateway:call`. Your current permissions limit the key whenever it is
+    /// used.
     pub scopes: Option<Vec<String>>,
-    /// The user it belongs to: it works while the user does, and never may more than the user may at the time. Your own
-    /// unless you see every user's rows.
+    /// The user it belongs to. The key is valid while the user is active, and the user's current permissions limit it.
+    /// Required, with your own id, unless you can access all users' rows.
     pub user_id: Option<UserId>,
     /// The project whose calls it makes.
     pub project_id: Option<ProjectId>,
-    /// When it ends; never unless given.
+    /// Expiry time; defaults to never.
     pub expires_at: Option<DateTime<Utc>>,
 }
 
-/// Which keys to list.
+/// Filters for keys.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ApiKeyFilter {
-    /// Only this user's.
+    /// Only keys of this user.
     pub user_id: Option<UserId>,
-    /// Only this project's.
+    /// Only keys of this project.
     pub project_id: Option<ProjectId>,
 }
 
-/// A key just made: the only time that the key itself is known.
+/// A new key: the key itself is available only here.
 pub struct NewKey {
-    /// What is kept.
+    /// The stored row.
     pub row: Model,
     /// The key.
     pub key: Zeroizing<String>,
 }
 
 impl Identity {
-    /// The tenant's keys, newest first; revoked ones too.
+    /// Lists the tenant's keys, including revoked ones, newest first.
     pub async fn list_api_keys(
         &self,
         scope: &Scope,
@@ -76,7 +76,7 @@ impl Identity {
         self.db.read(scope).await?.get::<Entity>(id).await?.ok_or_else(missing)
     }
 
-    /// Makes a key, with no more rights than its maker has, now and whenever it is used.
+    /// Creates a key, limited by its creator's current permissions.
     pub async fn create_api_key(&self, scope: &Scope, new: ApiKeyCreate) -> Result<NewKey> {
         bounded("name", &new.name, 100)?;
         let scopes = new.scopes.clone().unwrap_or_else(|| vec!["gateway:call".to_owned()]);
@@ -95,15 +95,15 @@ impl Identity {
         {
             return Err(Error::invalid("project_id", "there is no such project"));
         }
-        let wanted = Wanted { scopes: &scopes, user: new.user_id, project: new.project_id };
-        let maker = self.maker(&tx, &wanted).await?;
+        let requested = RequestedKey { scopes: &scopes, user: new.user_id, project: new.project_id };
+        let creator = self.creator(&tx, &requested).await?;
         let made = NewRow {
             name: new.name,
             scopes,
             user_id: new.user_id,
             project_id: new.project_id,
             expires_at: new.expires_at,
-            maker,
+            creator,
             is_operator: new.user_id.is_none() && scope.is_operator(),
         };
         let made = insert(self, &tx, made).await?;
@@ -111,43 +111,38 @@ impl Identity {
         Ok(made)
     }
 
-    /// Makes the caller the maker of a key, whose rights it is bound by from then on in place of the former maker's.
+    /// Makes the caller the creator of a key, so that the caller's permissions limit it.
     pub async fn take_over_api_key(&self, scope: &Scope, id: ApiKeyId) -> Result<Model> {
         let tx = self.db.write(scope).await?;
         let old = tx.get_locked::<Entity>(id).await?.ok_or_else(missing)?;
         if old.revoked_at.is_some() {
-            return Err(Error::new(
-                Kind::Conflict,
-                "wrong_state",
-                "this key has been revoked; make a new one",
-            ));
+            return Err(Error::new(Kind::Conflict, "wrong_state", "this key is revoked; create a new one"));
         }
         let scopes: Vec<String> = serde_json::from_value(old.scopes.clone()).map_err(Error::internal)?;
-        let wanted = Wanted { scopes: &scopes, user: old.user_id, project: old.project_id };
-        let maker = self.maker(&tx, &wanted).await?;
-        self.check_not_above(&tx, id, maker).await?;
+        let requested = RequestedKey { scopes: &scopes, user: old.user_id, project: old.project_id };
+        let creator = self.creator(&tx, &requested).await?;
+        self.check_not_above(&tx, id, creator).await?;
         let is_operator = old.user_id.is_none() && scope.is_operator();
         let updated_at = next_version(old.updated_at, self.clock.now());
         let mut row = old.into_active_model();
-        row.maker_tenant_id = Set(maker.tenant);
-        row.maker_user_id = Set(maker.user);
-        row.maker_key_id = Set(maker.key);
+        row.maker_tenant_id = Set(creator.tenant);
+        row.maker_user_id = Set(creator.user);
+        row.maker_key_id = Set(creator.key);
         row.is_operator = Set(Some(is_operator));
         row.updated_at = Set(updated_at);
         let row = tx.update(row).await?;
-        let changes = json!({ "made_by": maker.label() });
+        let changes = json!({ "made_by": creator.label() });
         let notice = self.changes.record(&tx, "take_over", "api_keys", id, changes).await?;
         self.changes.commit(tx, notice).await?;
         Ok(row)
     }
 
-    /// Refuses to make a key the maker of what it was made with.
-    async fn check_not_above(&self, tx: &Tx<Tenant>, id: ApiKeyId, maker: Maker) -> Result<()> {
-        let mut above = maker.key;
+    /// Rejects a cycle: a key can't become the creator of a key that created it.
+    async fn check_not_above(&self, tx: &Tx<Tenant>, id: ApiKeyId, creator: Creator) -> Result<()> {
+        let mut above = creator.key;
         while let Some(key) = above {
             if key == id {
-                let message =
-                    "this key was made with the one that is to be taken over; use another credential";
+                let message = "this key was created with the key to take over; use another credential";
                 return Err(Error::new(Kind::Conflict, "made_with_it", message));
             }
             above = tx.get::<Entity>(key).await?.and_then(|row| row.maker_key_id);
@@ -155,7 +150,7 @@ impl Identity {
         Ok(())
     }
 
-    /// Revokes a key: within a second it works nowhere. It stays listed.
+    /// Revokes a key: it is invalid on all nodes within a second, and stays listed.
     pub async fn revoke_api_key(&self, scope: &Scope, id: ApiKeyId) -> Result<()> {
         let tx = self.db.write(scope).await?;
         let old = tx.get_locked::<Entity>(id).await?.ok_or_else(missing)?;
@@ -172,7 +167,7 @@ impl Identity {
     }
 }
 
-/// A key to be inserted; what it may do, who made it and whom it belongs to has been checked.
+/// A key to insert, with validated permissions, creator and owner.
 #[derive(Default)]
 pub(crate) struct NewRow {
     pub(crate) name: String,
@@ -180,24 +175,24 @@ pub(crate) struct NewRow {
     pub(crate) user_id: Option<UserId>,
     pub(crate) project_id: Option<ProjectId>,
     pub(crate) expires_at: Option<DateTime<Utc>>,
-    pub(crate) maker: Maker,
+    pub(crate) creator: Creator,
     pub(crate) is_operator: bool,
 }
 
 impl NewRow {
-    /// A tenant's first key, made by the instance: it may do everything.
+    /// A tenant's first key, created by the instance, with all permissions.
     pub(crate) fn first(is_operator: bool) -> Self {
         let (name, scopes) = ("first key".to_owned(), vec!["*".to_owned()]);
         Self { name, scopes, is_operator, ..Self::default() }
     }
 }
 
-/// Makes a key in a transaction.
+/// Creates a key in a transaction.
 pub(crate) async fn insert<R>(identity: &Identity, tx: &Tx<R>, new: NewRow) -> Result<NewKey> {
     insert_key(identity, tx, new, secret::generate(&identity.clock)).await
 }
 
-/// The same with a key that is given, as at the first start.
+/// Like [`insert`] with a given key, as at the first start.
 pub(crate) async fn insert_key<R>(
     identity: &Identity,
     tx: &Tx<R>,
@@ -214,9 +209,9 @@ pub(crate) async fn insert_key<R>(
         scopes: Set(json!(new.scopes)),
         user_id: Set(new.user_id),
         project_id: Set(new.project_id),
-        maker_tenant_id: Set(new.maker.tenant),
-        maker_user_id: Set(new.maker.user),
-        maker_key_id: Set(new.maker.key),
+        maker_tenant_id: Set(new.creator.tenant),
+        maker_user_id: Set(new.creator.user),
+        maker_key_id: Set(new.creator.key),
         is_operator: Set(Some(new.is_operator)),
         expires_at: Set(new.expires_at),
         last_used_at: Set(None),

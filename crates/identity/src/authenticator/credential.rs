@@ -1,4 +1,4 @@
-//! A credential that has been looked up, and what it depends on.
+//! A resolved credential and its dependencies.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -11,23 +11,23 @@ use uuid::Uuid;
 use crate::tenants::entity::TenantStatus;
 use crate::tenants::service::{archived, suspended};
 
-/// What a request asks for, as far as it matters to who may ask.
+/// The kind of access that a request needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asks {
-    /// To read.
+pub enum RequestedAccess {
+    /// Reading.
     Read,
-    /// To change something, or to call a model.
+    /// A change, or a model call.
     Write,
-    /// To take the tenant's data along, which an archived one still may.
+    /// An export, which is allowed for an archived tenant.
     Export,
-    /// To see or end one's own log-in.
+    /// Reading or ending the caller's own login session.
     Own,
-    /// To change one's own password.
+    /// Changing the caller's own password.
     OwnPassword,
 }
 
-impl Asks {
-    /// Refuses what a tenant in this state doesn't do.
+impl RequestedAccess {
+    /// Rejects access that the tenant's status does not allow.
     ///
     /// # Errors
     /// 403 `tenant_suspended`, `tenant_archived`.
@@ -45,7 +45,7 @@ impl Asks {
     }
 }
 
-/// What kind of credential it is, and which.
+/// The kind and id of a credential.
 #[derive(Clone, Copy)]
 pub(super) enum Source {
     Key(ApiKeyId),
@@ -59,29 +59,29 @@ pub(super) struct Credential {
     pub(super) source: Source,
     pub(super) scope: Scope,
     pub(super) tenant_status: TenantStatus,
-    /// Keys and users that it depends on, beside those of its scope: who made it.
+    /// Keys and users that it depends on besides those of its scope: its creators.
     pub(super) behind: Vec<Uuid>,
-    /// The tenants whose roles its rights come from.
+    /// The tenants whose roles grant its permissions.
     pub(super) roles_of: Vec<TenantId>,
     /// The issuer of an end user's token.
     pub(super) issuer: Option<TokenIssuerId>,
-    /// Whether it can do nothing but change the password.
+    /// Whether it is only valid for changing the password.
     pub(super) must_change_password: bool,
-    /// When it ends.
+    /// Expiry time.
     pub(super) expires_at: Option<DateTime<Utc>>,
-    /// When it is looked up again though nothing has changed, in microseconds since 1970: a token whose issuer may
-    /// have taken its key back.
+    /// When it is verified again although nothing has changed, in microseconds since 1970: a token whose issuer may have
+    /// withdrawn its key.
     pub(super) fresh_until: i64,
-    /// How long it may lie idle, in microseconds.
+    /// Idle timeout, in microseconds.
     pub(super) idle: i64,
     /// Microseconds since 1970.
     pub(super) used_at: AtomicI64,
-    /// What of that is in the database.
+    /// The last use that is in the database.
     pub(super) written_at: AtomicI64,
 }
 
 impl Credential {
-    /// One that lasts until something changes.
+    /// A credential that is valid until something changes.
     pub(super) fn new(source: Source, scope: Scope, tenant_status: TenantStatus) -> Self {
         Self {
             source,
@@ -99,14 +99,20 @@ impl Credential {
         }
     }
 
-    /// The scope for a request, if the credential still holds and the tenant does such things.
-    pub(super) fn admit(&self, now: DateTime<Utc>, asks: Asks, origin: Arc<Origin>) -> Result<Scope> {
+    /// The scope for a request, if the credential is still valid and the tenant's status allows the access.
+    pub(super) fn admit(
+        &self,
+        now: DateTime<Utc>,
+        access: RequestedAccess,
+        origin: Arc<Origin>,
+    ) -> Result<Scope> {
         if self.expires_at.is_some_and(|at| at <= now) {
             return Err(self.expired());
         }
-        asks.check(self.tenant_status)?;
-        if self.must_change_password && !asks.is_own() {
-            let message = "somebody else set this password: change it with `POST /api/v1/session/password`";
+        access.check(self.tenant_status)?;
+        if self.must_change_password && !access.is_own() {
+            let message =
+                "this password was set by somebody else: change it with `POST /api/v1/session/password`";
             return Err(Error::new(Kind::Forbidden, "password_change_required", message));
         }
         self.used_at.store(now.timestamp_micros(), Ordering::Relaxed);
@@ -115,18 +121,17 @@ impl Credential {
 
     fn expired(&self) -> Error {
         let (code, message) = match self.source {
-            Source::Key(_) => ("expired_key", "this API key has expired; make a new one"),
-            Source::Project => (
-                "retired_project_key",
-                "another key has taken the place of this one; send the project's new key",
-            ),
-            Source::Session(_) => ("expired_session", "this log-in has ended; log in again"),
+            Source::Key(_) => ("expired_key", "this API key has expired; create a new one"),
+            Source::Project => {
+                ("retired_project_key", "this key has been replaced; use the project's new key")
+            }
+            Source::Session(_) => ("expired_session", "this login session has ended; log in again"),
             Source::Token => ("expired_token", "the token has expired; get a new one"),
         };
         Error::new(Kind::Unauthenticated, code, message)
     }
 
-    /// Whether it can be used from memory: it has neither ended nor lain idle too long, as far as is known here.
+    /// Whether the cached credential can be used: it is neither expired nor idle for too long, as far as this node knows.
     pub(super) fn is_fresh(&self, now: DateTime<Utc>) -> bool {
         let micros = now.timestamp_micros();
         let idle_since = self.used_at.load(Ordering::Relaxed);
@@ -135,8 +140,8 @@ impl Credential {
             && micros.saturating_sub(idle_since) < self.idle
     }
 
-    /// Whether the change may have touched it.
-    pub(super) fn is_touched(&self, notice: &Notice) -> bool {
+    /// Whether the change may affect it.
+    pub(super) fn is_affected_by(&self, notice: &Notice) -> bool {
         let subject = notice.subject;
         let behind = self.behind.contains(&subject);
         match notice.topic.as_str() {
@@ -152,7 +157,7 @@ impl Credential {
         }
     }
 
-    /// When it was last used, if that is not in the database yet.
+    /// The time of the last use, if it is not in the database yet.
     pub(super) fn take_use(&self) -> Option<(TenantId, Source, i64)> {
         let used = self.used_at.load(Ordering::Relaxed);
         let new = self.written_at.swap(used, Ordering::Relaxed) != used;

@@ -9,11 +9,11 @@ use loam_kernel::{Actor, ApiKeyId, Error, Result, Scope, TenantId};
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::credential::{Credential, Source};
-use super::makers::Seen;
-use super::{Authenticator, Digest, MAX_UNKNOWN, UNKNOWN_FOR, refused};
+use super::effective::Lookups;
+use super::{Authenticator, Digest, MAX_UNKNOWN, UNKNOWN_TTL, refused};
 use crate::api_keys::entity::{Column, Entity, Model};
 
-/// Keys read at the start, the newest first.
+/// Keys that are loaded at the start, newest first.
 pub(super) const PRELOAD: u64 = 10_000;
 
 impl Authenticator {
@@ -21,7 +21,7 @@ impl Authenticator {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner).get(&digest).cloned();
         match known {
             Some(credential) => Ok(credential),
-            // apart, so that what nearly every request passes stays small
+            // a separate function, so that the future of nearly every request stays small
             None => Box::pin(self.look_up(digest)).await,
         }
     }
@@ -32,16 +32,16 @@ impl Authenticator {
         let tx = self.system_read().await?;
         let row = tx.find_any::<Entity>().filter(Column::KeyHash.eq(digest.to_vec())).one().await?;
         let credential = match row {
-            Some(row) => self.load_key(&tx, &row, &mut Seen::default()).await?,
+            Some(row) => self.load_key(&tx, &row, &mut Lookups::default()).await?,
             None => self.load_project_key(&tx, digest).await?,
         };
         let Some(credential) = credential else { return Err(self.remember_unknown(digest)) };
         let credential = Arc::new(credential);
-        self.keep(&self.known, digest, &credential, changes);
+        self.cache(&self.known, digest, &credential, changes);
         Ok(credential)
     }
 
-    /// Refuses at once what was unknown a moment ago.
+    /// Rejects a key that was unknown a moment ago, without a query.
     pub(super) fn refuse_unknown(&self, digest: &Digest) -> Result<()> {
         let now = self.clock().now().timestamp_micros();
         let until = self.unknown.read().unwrap_or_else(PoisonError::into_inner).get(digest).copied();
@@ -54,27 +54,28 @@ impl Authenticator {
         if unknown.len() >= MAX_UNKNOWN {
             unknown.clear();
         }
-        unknown.insert(digest, now + UNKNOWN_FOR);
+        unknown.insert(digest, now + UNKNOWN_TTL);
         refused()
     }
 
-    /// The credential of a row, unless it is revoked, or its user or maker doesn't work. It may what all of them may.
+    /// The credential of a row, unless it is revoked or its user or creator is inactive. Its permissions are the
+    /// intersection of theirs.
     pub(super) async fn load_key(
         &self,
         tx: &Tx<System>,
         row: &Model,
-        seen: &mut Seen,
+        lookups: &mut Lookups,
     ) -> Result<Option<Credential>> {
-        let Some(held) = self.held(tx, row, seen).await? else { return Ok(None) };
+        let Some(effective) = self.effective(tx, row, lookups).await? else { return Ok(None) };
         let Some(status) = self.tenant_status(tx, row.tenant_id).await? else { return Ok(None) };
-        let mut scope = Scope::new(row.tenant_id, Actor::ApiKey(row.id), held.permissions);
-        scope = scope.with_operator(held.operator);
+        let mut scope = Scope::new(row.tenant_id, Actor::ApiKey(row.id), effective.permissions);
+        scope = scope.with_operator(effective.operator);
         scope.user = row.user_id;
         scope.project = row.project_id;
         let mut credential = Credential::new(Source::Key(row.id), scope, status);
-        credential.behind = held.behind;
-        credential.roles_of = held.roles_of;
-        credential.expires_at = held.expires_at;
+        credential.behind = effective.behind;
+        credential.roles_of = effective.roles_of;
+        credential.expires_at = effective.expires_at;
         Ok(Some(credential))
     }
 
@@ -88,11 +89,11 @@ impl Authenticator {
             .limit(PRELOAD)
             .all()
             .await?;
-        let mut seen = Seen::default();
+        let mut lookups = Lookups::default();
         for row in rows {
             let digest = Digest::try_from(row.key_hash.as_slice()).map_err(Error::internal)?;
-            if let Some(credential) = self.load_key(&tx, &row, &mut seen).await? {
-                self.keep(&self.known, digest, &Arc::new(credential), changes);
+            if let Some(credential) = self.load_key(&tx, &row, &mut lookups).await? {
+                self.cache(&self.known, digest, &Arc::new(credential), changes);
             }
         }
         self.preload_project_keys(&tx, changes).await

@@ -1,12 +1,12 @@
-//! From a credential to a scope, at the speed of a gateway: known ones are answered from memory, and go on working while
-//! the database is away; a change anywhere empties what it touches within a second.
+//! Resolves a credential to a scope, on the hot path of the gateway: known credentials are resolved from memory, also
+//! while the database is unavailable; a change on any node invalidates the affected ones within a second.
 //!
-//! API keys, keys of projects, cookies and tokens are all known by their SHA-256. A key that is known costs one digest and one look into a
-//! map; so does a token, whose signature was checked when it came first.
+//! API keys, ingest keys, cookies and tokens are all looked up by their SHA-256. A cached credential costs one digest and
+//! one map look-up; so does a token, whose signature was verified at its first use.
 
 mod credential;
+mod effective;
 mod keys;
-mod makers;
 mod project_keys;
 mod sessions;
 mod tokens;
@@ -23,35 +23,35 @@ use loam_platform::notices::Notice;
 use crate::login::csrf;
 use crate::{Identity, jwt, secret};
 
-pub use credential::Asks;
+pub use credential::RequestedAccess;
 use credential::{Credential, Source};
 
-/// How long an unknown key is remembered as such, so that guessing doesn't reach the database each time.
-const UNKNOWN_FOR: i64 = 2_000_000;
-/// Unknown keys remembered at most.
+/// How long an unknown key is cached as such, in microseconds, so that guessing doesn't query the database each time.
+const UNKNOWN_TTL: i64 = 2_000_000;
+/// Maximum number of cached unknown keys.
 const MAX_UNKNOWN: usize = 10_000;
-/// Sessions and tokens remembered at most.
-const MAX_PASSING: usize = 50_000;
-/// Longer ones are no credential of ours.
+/// Maximum number of cached sessions and tokens.
+const MAX_TEMPORARY: usize = 50_000;
+/// Maximum length of a key in bytes.
 const MAX_KEY: usize = 200;
 
 type Digest = [u8; 32];
-type Known = RwLock<HashMap<Digest, Arc<Credential>>>;
+type CredentialCache = RwLock<HashMap<Digest, Arc<Credential>>>;
 
-/// Knows credentials.
+/// Resolves credentials.
 pub struct Authenticator {
     identity: Identity,
-    /// API keys, and those of projects.
-    known: Known,
-    /// Log-in sessions and tokens, which come and go.
-    passing: Known,
+    /// API keys and ingest keys.
+    known: CredentialCache,
+    /// Login sessions and tokens.
+    passing: CredentialCache,
     unknown: RwLock<HashMap<Digest, i64>>,
-    /// Counts changes, so that what was read before one is not kept after it.
+    /// Counts changes, so that a result from before a change is not cached after it.
     changes: AtomicU64,
 }
 
 impl Authenticator {
-    /// An authenticator that hears of changes, and knows the newest keys from the start.
+    /// An authenticator that subscribes to changes and preloads the newest keys.
     pub async fn start(identity: &Identity) -> Result<Arc<Self>> {
         let this = Arc::new(Self {
             identity: identity.clone(),
@@ -63,41 +63,40 @@ impl Authenticator {
         let listener = Arc::downgrade(&this);
         identity.notices.subscribe(move |notice| {
             if let Some(this) = listener.upgrade() {
-                this.forget(notice);
+                this.invalidate(notice);
             }
         });
         this.preload().await?;
         Ok(this)
     }
 
-    /// The scope of whoever holds an API key or sends a token. `tenant` is the one that the request names: an end user's
-    /// token is matched within it.
+    /// The scope of an API key or token. `tenant` is the one that the request names, in which an end user's token is
+    /// resolved.
     pub async fn authenticate(
         &self,
         text: &str,
         tenant: Option<&str>,
-        asks: Asks,
+        access: RequestedAccess,
         origin: Arc<Origin>,
     ) -> Result<Scope> {
         if text.starts_with(secret::PREFIX) && text.len() <= MAX_KEY {
             let credential = self.key(secret::digest(text)).await?;
-            return credential.admit(self.clock().now(), asks, origin);
+            return credential.admit(self.clock().now(), access, origin);
         }
         if jwt::is_jwt(text) {
             let credential = Box::pin(self.token(text, tenant)).await?;
-            return credential.admit(self.clock().now(), asks, origin);
+            return credential.admit(self.clock().now(), access, origin);
         }
         Err(refused())
     }
 
-    /// The scope of whoever is logged in with this cookie. Who changes something must also show that it is a page of
-    /// this site that asks: `headers` are the request's.
+    /// The scope of the session with this cookie. A change also needs the CSRF token, from `headers`.
     pub async fn authenticate_session(
         &self,
         cookie: &str,
         headers: &http::HeaderMap,
         safe: bool,
-        asks: Asks,
+        access: RequestedAccess,
         origin: Arc<Origin>,
     ) -> Result<Scope> {
         let credential = self.session(cookie).await?;
@@ -105,13 +104,13 @@ impl Authenticator {
             csrf::check_origin(headers, self.identity.config.public_url.as_deref())?;
             csrf::check(cookie, headers)?;
         }
-        credential.admit(self.clock().now(), asks, origin)
+        credential.admit(self.clock().now(), access, origin)
     }
 
-    /// The scope of an operator in the tenant that it names.
-    pub async fn open_tenant(&self, scope: &Scope, named: &str, asks: Asks) -> Result<Scope> {
+    /// The scope of an operator in the tenant that the request names.
+    pub async fn open_tenant(&self, scope: &Scope, named: &str, access: RequestedAccess) -> Result<Scope> {
         let (tenant, opened) = self.identity.open_tenant(scope, named).await?;
-        asks.check(tenant.status)?;
+        access.check(tenant.status)?;
         Ok(opened)
     }
 
@@ -127,39 +126,39 @@ impl Authenticator {
         self.db().system_read(&Scope::system(TenantId::NIL, "authentication")).await
     }
 
-    /// Keeps what was read, unless something has changed since.
-    fn keep(&self, known: &Known, digest: Digest, credential: &Arc<Credential>, changes: u64) {
+    /// Caches what was read, unless something has changed since.
+    fn cache(&self, known: &CredentialCache, digest: Digest, credential: &Arc<Credential>, changes: u64) {
         let mut known = known.write().unwrap_or_else(PoisonError::into_inner);
         if self.changes.load(Ordering::Acquire) == changes {
             known.insert(digest, credential.clone());
         }
     }
 
-    /// The same for what comes and goes, with a limit on how much of it there is.
-    fn keep_passing(&self, digest: Digest, credential: &Arc<Credential>, changes: u64) {
+    /// Like [`Self::cache`], for sessions and tokens, with a maximum number.
+    fn cache_temporary(&self, digest: Digest, credential: &Arc<Credential>, changes: u64) {
         let now = self.clock().now();
         {
             let mut passing = self.passing.write().unwrap_or_else(PoisonError::into_inner);
-            if passing.len() >= MAX_PASSING {
+            if passing.len() >= MAX_TEMPORARY {
                 passing.retain(|_, credential| credential.is_fresh(now));
             }
-            if passing.len() >= MAX_PASSING {
+            if passing.len() >= MAX_TEMPORARY {
                 passing.clear();
             }
         }
-        self.keep(&self.passing, digest, credential, changes);
+        self.cache(&self.passing, digest, credential, changes);
     }
 
-    fn forget(&self, notice: &Notice) {
+    fn invalidate(&self, notice: &Notice) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         self.changes.fetch_add(1, Ordering::AcqRel);
-        known.retain(|_, credential| !credential.is_touched(notice));
+        known.retain(|_, credential| !credential.is_affected_by(notice));
         drop(known);
         let mut passing = self.passing.write().unwrap_or_else(PoisonError::into_inner);
-        passing.retain(|_, credential| !credential.is_touched(notice));
+        passing.retain(|_, credential| !credential.is_affected_by(notice));
     }
 
-    /// Writes down when keys and sessions were last used. Called every half minute.
+    /// Stores when keys and sessions were last used. Called every half minute.
     pub async fn write_last_used(&self) -> Result<()> {
         let used: Vec<_> = [&self.known, &self.passing]
             .into_iter()
@@ -184,5 +183,5 @@ impl Authenticator {
 }
 
 fn refused() -> Error {
-    Error::new(Kind::Unauthenticated, "invalid_api_key", "this API key is not known, or has been revoked")
+    Error::new(Kind::Unauthenticated, "invalid_api_key", "this API key is unknown or revoked")
 }

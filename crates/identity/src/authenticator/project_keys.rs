@@ -1,4 +1,4 @@
-//! Keys of projects: they send telemetry, and do nothing else.
+//! Ingest keys of projects, which can only send telemetry.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::projects::retired;
 use crate::tenants::entity::TenantStatus;
 
 impl Authenticator {
-    /// The credential of a project's key, also of one that another has taken the place of.
+    /// The credential of an ingest key, also of a replaced one in its grace period.
     pub(super) async fn load_project_key(
         &self,
         tx: &Tx<System>,
@@ -53,7 +53,7 @@ impl Authenticator {
             };
             let Some(status) = status else { continue };
             let digest = Digest::try_from(row.key_hash.as_slice()).map_err(Error::internal)?;
-            self.keep(&self.known, digest, &Arc::new(credential(row.tenant_id, row.id, status)), changes);
+            self.cache(&self.known, digest, &Arc::new(credential(row.tenant_id, row.id, status)), changes);
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Log-in sessions.
+//! Login sessions.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
@@ -14,7 +14,7 @@ use crate::login_sessions::entity::{Column, Entity, Model};
 use crate::secret;
 
 fn refused() -> Error {
-    Error::new(Kind::Unauthenticated, "invalid_session", "this log-in has ended; log in again")
+    Error::new(Kind::Unauthenticated, "invalid_session", "this login session has ended; log in again")
 }
 
 impl Authenticator {
@@ -24,7 +24,7 @@ impl Authenticator {
         }
         let digest = secret::digest(cookie);
         let known = self.passing.read().unwrap_or_else(PoisonError::into_inner).get(&digest).cloned();
-        // one that has lain idle here may have been used on another node
+        // a session that is idle on this node may have been used on another
         match known.filter(|known| known.is_fresh(self.clock().now())) {
             Some(credential) => Ok(credential),
             None => self.look_up_session(digest).await,
@@ -45,7 +45,7 @@ impl Authenticator {
             return Err(refused());
         };
         let credential = Arc::new(credential);
-        self.keep_passing(digest, &credential, changes);
+        self.cache_temporary(digest, &credential, changes);
         Ok(credential)
     }
 
@@ -57,16 +57,18 @@ impl Authenticator {
         if ended || now.timestamp_micros().saturating_sub(seen) >= idle {
             return Ok(None);
         }
-        let Some(standing) = self.standing(tx, row.tenant_id, row.user_id).await? else { return Ok(None) };
+        let Some(active_user) = self.active_user(tx, row.tenant_id, row.user_id).await? else {
+            return Ok(None);
+        };
         let Some(status) = self.tenant_status(tx, row.tenant_id).await? else { return Ok(None) };
         let actor = Actor::User(row.user_id);
         let mut scope =
-            Scope::new(row.tenant_id, actor, standing.permissions).with_operator(standing.operator);
+            Scope::new(row.tenant_id, actor, active_user.permissions).with_operator(active_user.operator);
         scope.user = Some(row.user_id);
         scope.session = Some(row.id);
         let mut credential = Credential::new(Source::Session(row.id), scope, status);
         credential.roles_of = vec![row.tenant_id];
-        credential.must_change_password = standing.user.password_reset_at.is_some();
+        credential.must_change_password = active_user.user.password_reset_at.is_some();
         credential.expires_at = Some(row.expires_at);
         credential.idle = idle;
         credential.used_at = seen.into();

@@ -1,4 +1,4 @@
-//! What a user may do at this moment.
+//! The current permissions of a user.
 
 use loam_db::{System, Tx};
 use loam_kernel::{Permissions, Result, TenantId, UserId};
@@ -10,30 +10,30 @@ use crate::tenants;
 use crate::tenants::entity::TenantStatus;
 use crate::users::entity::{Column, Entity, Model};
 
-/// A user who works, and what the roles allow.
-pub(super) struct Standing {
+/// An active user, with the permissions of the roles.
+pub(super) struct ActiveUser {
     pub(super) user: Model,
     pub(super) permissions: Permissions,
     pub(super) operator: bool,
 }
 
 impl Authenticator {
-    /// The user, if there is such a one and it works.
-    pub(super) async fn standing(
+    /// The user, if it exists and is active.
+    pub(super) async fn active_user(
         &self,
         tx: &Tx<System>,
         tenant: TenantId,
         user: UserId,
-    ) -> Result<Option<Standing>> {
+    ) -> Result<Option<ActiveUser>> {
         let find = tx.find_any::<Entity>().filter(Column::TenantId.eq(tenant)).filter(Column::Id.eq(user));
         let Some(user) = find.one().await?.filter(|user| user.is_active) else { return Ok(None) };
         let names = rights::names(&user.roles)?;
         let permissions = rights::of_any(tx, tenant, &names).await?;
         let operator = self.is_home(tenant) && names.iter().any(|name| name == built_in::OPERATOR);
-        Ok(Some(Standing { user, permissions, operator }))
+        Ok(Some(ActiveUser { user, permissions, operator }))
     }
 
-    /// Whether this is the operators' tenant.
+    /// Whether this is the default tenant.
     pub(super) fn is_home(&self, tenant: TenantId) -> bool {
         self.identity.default_tenant() == Some(tenant)
     }

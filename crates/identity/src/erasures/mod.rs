@@ -1,17 +1,17 @@
-//! Erasures: everything of a person, a conversation or a tenant is removed from every place that may have it, by a durable
-//! job that ends in a signed receipt.
+//! Erasures: all data about a person, a conversation or a tenant is deleted from every location, by a durable job that
+//! ends with a signed receipt.
 //!
-//! Which places there are says each crate of its own ([`loam_platform::personal::Store`]); the server puts the list
-//! together. A place added there is covered by erasures and exports alike.
+//! Each crate declares its own locations ([`loam_platform::personal::PersonalDataStore`]); the server collects them.
+//! Erasures and exports use the same list.
 
+mod data_locations;
 mod overwrite;
-mod places;
 mod receipt;
+mod request_records;
 pub mod routes;
 mod run;
 pub mod service;
 mod tenant;
-mod trail;
 
-pub use places::{Draining, Places};
+pub use data_locations::{DataLocations, DrainProgress};
 pub use run::RunErasure;

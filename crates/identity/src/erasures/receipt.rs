@@ -1,4 +1,4 @@
-//! What an erasure gives proof with.
+//! Receipts of erasures.
 
 use chrono::{DateTime, Utc};
 use loam_kernel::{ErasureId, Error, Result, Scope};
@@ -7,17 +7,18 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::run::Tally;
+use super::run::RemovalCounts;
 use super::service::not_completed;
 use crate::{Identity, jwt};
 
-/// Whom receipts are for. It is not the audience of Loam's tokens, and they have no end: none can be used as one.
+/// The audience of receipts. It differs from that of Loam's tokens, and receipts have no `exp`, so none can be used as
+/// a token.
 const AUDIENCE: &str = "loam-erasure-receipt";
 
-/// What was removed, where, and what stays; signed.
+/// A signed report of what was removed, where, and what remains.
 #[derive(Serialize, ToSchema)]
 pub struct ErasureReceipt {
-    /// What it says.
+    /// The content.
     #[schema(value_type = Object)]
     pub receipt: Value,
     /// The same as a JWS in compact form, signed with the instance's key: `/.well-known/jwks.json` has the public half.
@@ -25,7 +26,7 @@ pub struct ErasureReceipt {
 }
 
 impl Identity {
-    /// The receipt of an erasure that is completed, signed now.
+    /// The receipt of a completed erasure, signed now.
     pub async fn erasure_receipt(&self, scope: &Scope, id: ErasureId) -> Result<ErasureReceipt> {
         let erasure = self.get_erasure(scope, id).await?;
         let (ErasureState::Completed, Some(mut receipt)) = (erasure.state, erasure.receipt) else {
@@ -43,29 +44,29 @@ impl Identity {
     pub(super) fn receipt(
         &self,
         erasure: &Model,
-        tally: &Tally,
+        counts: &RemovalCounts,
         overwritten: Value,
         now: DateTime<Utc>,
     ) -> Result<Value> {
-        // what an application calls somebody may be their name; an id of Loam's own says nothing of them
+        // an application's id may be a person's name; Loam's own ids are not personal data
         let id = erasure.subject_id.as_ref().filter(|_| erasure.subject_type != SubjectType::EndUser);
-        let stores = &self.places()?.stores;
-        let mut stays: Vec<Value> = match erasure.subject_type {
+        let stores = &self.data_locations()?.stores;
+        let mut retained: Vec<Value> = match erasure.subject_type {
             SubjectType::Tenant => Vec::new(),
             _ => stores
                 .iter()
-                .filter_map(|store| Some(json!({ "place": store.name(), "what": store.stays()? })))
+                .filter_map(|store| Some(json!({ "place": store.name(), "what": store.retained()? })))
                 .collect(),
         };
         if erasure.subject_type != SubjectType::Tenant {
-            stays.push(json!({
+            retained.push(json!({
                 "place": "audit_logs",
-                "what": "that something was changed, when, and salted commitments to what it was, so that the chain verifies",
+                "what": "that a change happened, its time, and salted commitments to its content, so that the chain verifies",
             }));
         }
-        stays.push(json!({
+        retained.push(json!({
             "place": "backups made before",
-            "what": "this instance does not reach them; delete them when their time has come, and erase again after restoring one",
+            "what": "Loam can't reach them; delete them at the end of their retention, and repeat the erasure after restoring one",
         }));
         Ok(json!({
             "jti": erasure.id,
@@ -75,9 +76,9 @@ impl Identity {
             "requested_by": erasure.actor,
             "requested_at": erasure.created_at,
             "completed_at": now,
-            "removed": tally.value()?,
+            "removed": counts.value()?,
             "overwritten": overwritten,
-            "stays": stays,
+            "stays": retained,
         }))
     }
 }

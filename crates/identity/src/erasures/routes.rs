@@ -21,15 +21,15 @@ use crate::Identity;
 pub struct ErasureView {
     id: ErasureId,
     subject_type: SubjectType,
-    /// Its id; null of an end user, who is known by the digest alone.
+    /// Its id; null for an end user, who is identified only by the digest.
     subject_id: Option<String>,
-    /// SHA-256 over the erasure's id, a zero byte and the subject's id: tells who it was to those who know.
+    /// SHA-256 over the erasure's id, a zero byte and the subject's id, for those who know the id.
     subject_digest: String,
     state: ErasureState,
-    /// Rows removed so far, by place.
+    /// Rows removed so far, by location.
     #[schema(value_type = Object)]
     removed: Value,
-    /// Who asked for it.
+    /// Who requested it.
     actor: String,
     created_at: DateTime<Utc>,
     completed_at: Option<DateTime<Utc>>,
@@ -40,7 +40,7 @@ impl From<Model> for ErasureView {
         Self {
             id: row.id,
             subject_type: row.subject_type,
-            // an answer may be recorded
+            // a response may be recorded
             subject_id: row.subject_id.filter(|_| row.subject_type != SubjectType::EndUser),
             subject_digest: row.subject_digest,
             state: row.state,
@@ -60,7 +60,7 @@ pub(crate) fn router(identity: Identity) -> OpenApiRouter {
         .with_state(identity)
 }
 
-/// Erasures, newest first. Without `erasures:all` one's own.
+/// Lists erasures, newest first; without `erasures:all` only your own.
 #[utoipa::path(
     get, path = "/api/v1/erasures", tag = "erasures", operation_id = "erasures_list",
     params(ErasureFilter, PageQuery),
@@ -76,9 +76,9 @@ async fn list(
     Ok(Answer(identity.list_erasures(&scope, filter, &page).await?.map(ErasureView::from)))
 }
 
-/// Erases a user, an end user of your application, a conversation, or (operators alone) a tenant: what they said and what
-/// was recorded of them is removed from every table, the journal and the caches, by a job that goes on after a restart.
-/// Users can do nothing any more when this is answered. Sums of what was used stay, without the person. It can't be undone.
+/// Erases a user, an end user of your application, a conversation, or (operators only) a tenant. A durable job deletes
+/// their content and records from every table, the journal and the caches. The user's access ends before this returns.
+/// Usage totals remain, without the person. This can't be undone.
 #[utoipa::path(
     post, path = "/api/v1/erasures", tag = "erasures", operation_id = "erasures_create",
     request_body = ErasureCreate,
@@ -94,7 +94,7 @@ async fn create(
     Ok((StatusCode::ACCEPTED, Answer(erasure.into())))
 }
 
-/// One erasure.
+/// Returns an erasure.
 #[utoipa::path(
     get, path = "/api/v1/erasures/{id}", tag = "erasures", operation_id = "erasures_get",
     params(("id" = ErasureId, Path)),
@@ -109,8 +109,8 @@ async fn get(
     Ok(Answer(identity.get_erasure(&scope, id).await?.into()))
 }
 
-/// The receipt of an erasure that is completed: what was removed where, how many, what stays and why; signed with the
-/// instance's key. It names nobody.
+/// Returns the receipt of a completed erasure: what was removed where, how many rows, what remains and why; signed with
+/// the instance's key. It names no person.
 #[utoipa::path(
     get, path = "/api/v1/erasures/{id}/receipt", tag = "erasures", operation_id = "erasures_receipt",
     params(("id" = ErasureId, Path)),

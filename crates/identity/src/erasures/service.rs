@@ -9,7 +9,7 @@ use loam_kernel::{
 use loam_platform::notices::Notice;
 use loam_platform::personal::erased;
 use loam_platform::personal::erasure::{ActiveModel, Column, Entity, ErasureState, Model, SubjectType};
-use loam_platform::personal::{Guard, Subject, Who, known_as};
+use loam_platform::personal::{Guard, PersonQuery, Subject, end_user_key};
 use sea_orm::{ColumnTrait, QueryFilter, Set};
 use serde::Deserialize;
 use serde_json::json;
@@ -19,44 +19,44 @@ use utoipa::{IntoParams, ToSchema};
 use super::run::{Run, RunErasure};
 use crate::{Identity, api_keys, projects, users};
 
-/// The permission to erase anybody; without it oneself.
+/// The permission to erase anybody; without it only oneself.
 const ALL: &str = "erasures:all";
-/// Runs of an erasure: it is given up by nobody.
+/// Maximum number of runs of an erasure: high enough that it is never given up.
 const RUNS: u16 = 1000;
 
-/// Whom or what to erase.
+/// The subject of an erasure.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ErasureSubject {
-    /// What it is.
+    /// The type of the subject.
     #[serde(rename = "type")]
     pub subject_type: SubjectType,
-    /// Its id; of an end user what your application calls them: `user` of calls, `external_id` of users.
+    /// Its id; for an end user the application's own id: `user` of calls, `external_id` of users.
     pub id: String,
 }
 
-/// An erasure to be made.
+/// A new erasure.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ErasureCreate {
-    /// Whom or what.
+    /// The subject.
     pub subject: ErasureSubject,
-    /// Of a tenant that is not archived: its slug, so that none is erased by mistake.
+    /// Required for a tenant that is not archived: its slug, so that none is erased by mistake.
     pub confirm: Option<String>,
 }
 
-/// Which erasures to list.
+/// Filters for erasures.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ErasureFilter {
-    /// Only those that have come so far.
+    /// Only erasures in this state.
     pub state: Option<ErasureState>,
-    /// Only those of such subjects.
+    /// Only erasures of this type of subject.
     pub subject_type: Option<SubjectType>,
 }
 
 impl Identity {
-    /// The tenant's erasures, newest first.
+    /// Lists the tenant's erasures, newest first.
     pub async fn list_erasures(
         &self,
         scope: &Scope,
@@ -77,14 +77,14 @@ impl Identity {
         find.page(page, |row| row.id.0).await
     }
 
-    /// One erasure.
+    /// Returns an erasure.
     pub async fn get_erasure(&self, scope: &Scope, id: ErasureId) -> Result<Model> {
         let row = self.db.read(scope).await?.get::<Entity>(id).await?;
         let own = scope.own_only(ALL).map(|own| own.to_string());
         row.filter(|row| own.is_none() || row.subject_id == own).ok_or_else(|| Error::not_found("erasure"))
     }
 
-    /// Begins an erasure: whoever is erased can do nothing any more when this returns, and a job removes the rest.
+    /// Starts an erasure: the subject's access ends before this returns, and a job removes the rest.
     pub async fn create_erasure(&self, scope: &Scope, new: ErasureCreate) -> Result<Model> {
         let ErasureCreate { subject: ErasureSubject { subject_type, id }, confirm } = new;
         bounded("subject.id", &id, 1000)?;
@@ -101,7 +101,7 @@ impl Identity {
         }
     }
 
-    /// Erases a user. One who is gone already may have left traces.
+    /// Erases a user. A user who no longer exists may have left data.
     async fn erase_user(&self, scope: &Scope, id: UserId) -> Result<Model> {
         if scope.own_only(ALL).is_some_and(|own| own != id) {
             return Err(Error::forbidden(ALL).with_param("subject.id"));
@@ -111,8 +111,8 @@ impl Identity {
         self.erase_found_user(tx, id, user).await
     }
 
-    /// Erases a user who must be there, for whoever may delete users.
-    pub(crate) async fn erase_known_user(&self, scope: &Scope, id: UserId) -> Result<Model> {
+    /// Erases a user who must exist, for callers that may delete users.
+    pub(crate) async fn erase_existing_user(&self, scope: &Scope, id: UserId) -> Result<Model> {
         let tx = self.db.write(scope).await?;
         let user =
             tx.get_locked::<users::entity::Entity>(id).await?.ok_or_else(|| Error::not_found("user"))?;
@@ -125,7 +125,7 @@ impl Identity {
         id: UserId,
         user: Option<users::entity::Model>,
     ) -> Result<Model> {
-        let mut who = Who { users: vec![id], ..Who::default() };
+        let mut who = PersonQuery { users: vec![id], ..PersonQuery::default() };
         user.iter().for_each(|user| add_names(&mut who, user));
         add_keys(&tx, &mut who).await?;
         self.begin_erasure(tx, (SubjectType::User, id.to_string()), who, user.as_slice()).await
@@ -133,12 +133,12 @@ impl Identity {
 
     async fn erase_end_user(&self, scope: &Scope, name: &str) -> Result<Model> {
         require_all(scope)?;
-        let name = known_as(name).ok_or_else(|| Error::invalid("subject.id", "must not be empty"))?;
+        let name = end_user_key(name).ok_or_else(|| Error::invalid("subject.id", "must not be empty"))?;
         let tx = self.db.write(scope).await?;
-        // the application's own name of somebody, wherever it says it: they are one person
+        // the application's id of a person, in calls and in users: it is the same person
         let find = tx.find::<users::entity::Entity>().filter(users::entity::Column::ExternalId.eq(&*name));
         let user = find.locked().one().await?;
-        let mut who = Who { end_users: vec![name.to_string()], ..Who::default() };
+        let mut who = PersonQuery { end_users: vec![name.to_string()], ..PersonQuery::default() };
         if let Some(user) = &user {
             who.users.push(user.id);
             add_names(&mut who, user);
@@ -151,14 +151,14 @@ impl Identity {
     async fn erase_session(&self, scope: &Scope, id: ChatSessionId) -> Result<Model> {
         require_all(scope)?;
         let tx = self.db.write(scope).await?;
-        self.begin_erasure(tx, (SubjectType::Session, id.to_string()), Who::session(id), &[]).await
+        self.begin_erasure(tx, (SubjectType::Session, id.to_string()), PersonQuery::session(id), &[]).await
     }
 
     async fn begin_erasure(
         &self,
         tx: Tx<Tenant>,
         (subject_type, id): (SubjectType, String),
-        who: Who,
+        who: PersonQuery,
         users: &[users::entity::Model],
     ) -> Result<Model> {
         let mut ended = Vec::new();
@@ -174,7 +174,7 @@ impl Identity {
         let sessions: Vec<String> = who.sessions.iter().map(ToString::to_string).collect();
         let named = named.chain(sessions.iter().map(|id| Subject::Session(id)));
         let digests = named.map(|subject| self.guard.digest(tenant, subject)).collect();
-        self.remember(&tx, row.id, digests).await?;
+        self.insert_digests(&tx, row.id, digests).await?;
         let changes = json!({ "subject_type": row.subject_type, "subject_digest": row.subject_digest });
         let notice = self.changes.record(&tx, "create", "erasures", row.id, changes).await?;
         for user in users {
@@ -185,7 +185,7 @@ impl Identity {
         Ok(row)
     }
 
-    /// A user who is erased is gone at once, with keys and log-ins; what is left of them the job removes.
+    /// Deletes the user, keys and login sessions immediately; the job removes the rest.
     async fn remove_account(&self, tx: &Tx<Tenant>, user: &users::entity::Model) -> Result<Notice> {
         use projects::entity::{Column as Project, Entity as Projects};
         tx.update_many::<Projects>()
@@ -197,7 +197,7 @@ impl Identity {
         self.changes.record(tx, "delete", "users", user.id, json!({})).await
     }
 
-    /// The row and the job of an erasure.
+    /// Inserts the row and the job of an erasure.
     pub(super) async fn new_erasure<R>(
         &self,
         tx: &Tx<R>,
@@ -214,13 +214,13 @@ impl Identity {
             searched: Set(searched),
             state: Set(ErasureState::Running),
             actor: Set(match tx.scope().actor() {
-                // their label is the very name that is to be erased
+                // the actor's label contains the name that is to be erased
                 Actor::EndUser(_) => "end_user".to_owned(),
                 actor => actor.label(),
             }),
             removed: Set(json!({})),
             receipt: Set(None),
-            guarded_until: Set(now + Guard::LASTS),
+            guarded_until: Set(now + Guard::RETENTION),
             completed_at: Set(None),
             created_at: Set(now),
             updated_at: Set(now),
@@ -231,8 +231,8 @@ impl Identity {
         Ok(row)
     }
 
-    /// Remembers by their digests who is erased.
-    pub(super) async fn remember(
+    /// Stores the digests of the erased subjects.
+    pub(super) async fn insert_digests(
         &self,
         tx: &Tx<Tenant>,
         erasure: ErasureId,
@@ -254,10 +254,10 @@ impl Identity {
 }
 
 impl Identity {
-    /// Forgets who was erased so long ago that no node can bring anything of them any more.
-    pub(crate) async fn forget_erased(&self, scope: &Scope) -> Result<()> {
+    /// Deletes digests that are older than any data a node could still drain.
+    pub(crate) async fn delete_old_digests(&self, scope: &Scope) -> Result<()> {
         let tx = self.db.system_write(scope).await?;
-        let old = erased::Column::CreatedAt.lt(self.clock.now() - Guard::LASTS);
+        let old = erased::Column::CreatedAt.lt(self.clock.now() - Guard::RETENTION);
         tx.delete_any::<erased::Entity>()
             .filter(old)
             .filter(erased::Column::Before.is_not_null())
@@ -267,7 +267,7 @@ impl Identity {
     }
 }
 
-/// By which a subject is known when its name is gone: whoever has the name can tell that it was this one.
+/// The digest that identifies a subject after its name is erased, for those who know the name.
 fn digest(erasure: ErasureId, subject: &str) -> String {
     let digest =
         Sha256::new().chain_update(erasure.to_string()).chain_update([0]).chain_update(subject).finalize();
@@ -275,8 +275,8 @@ fn digest(erasure: ErasureId, subject: &str) -> String {
     format!("sha256:{digest}")
 }
 
-/// The keys of the person's users.
-async fn add_keys(tx: &Tx<Tenant>, who: &mut Who) -> Result<()> {
+/// Adds the keys of the person's users.
+async fn add_keys(tx: &Tx<Tenant>, who: &mut PersonQuery) -> Result<()> {
     for condition in who.by_user(api_keys::entity::Column::UserId) {
         let keys = tx.find::<api_keys::entity::Entity>().filter(condition).all().await?;
         who.keys.extend(keys.into_iter().map(|key| key.id));
@@ -284,9 +284,9 @@ async fn add_keys(tx: &Tx<Tenant>, who: &mut Who) -> Result<()> {
     Ok(())
 }
 
-/// All that a user is known by.
-pub(crate) fn add_names(who: &mut Who, user: &users::entity::Model) {
-    if let Some(name) = user.external_id.as_deref().and_then(known_as) {
+/// Adds everything that identifies a user.
+pub(crate) fn add_names(who: &mut PersonQuery, user: &users::entity::Model) {
+    if let Some(name) = user.external_id.as_deref().and_then(end_user_key) {
         who.end_users.push(name.into_owned());
     }
     who.names.extend([user.username.clone(), user.email.clone()]);
@@ -299,8 +299,8 @@ fn require_all(scope: &Scope) -> Result<()> {
     }
 }
 
-/// What is not done yet.
+/// The error while an erasure is not completed.
 pub(super) fn not_completed() -> Error {
-    let message = "the erasure is under way; its receipt is there when its state is `completed`";
+    let message = "the erasure is not completed; the receipt is available when its state is `completed`";
     Error::new(Kind::Conflict, "erasure_running", message)
 }

@@ -8,16 +8,16 @@ use loam_platform::personal::erasure::{Model, SubjectType};
 use sea_orm::{IntoActiveModel, Set};
 use serde_json::json;
 
-use super::run::Tally;
+use super::run::RemovalCounts;
 use crate::Identity;
 use crate::tenants::entity::TenantStatus;
 use crate::tenants::queries;
 
-/// Rows of a table that are deleted in one transaction.
-const ROWS: u64 = 1000;
+/// Rows that are deleted in one transaction.
+const BATCH: u64 = 1000;
 
 impl Identity {
-    /// Begins the erasure of a tenant with everything in it; for operators. It does nothing any more when this returns.
+    /// Starts the erasure of a tenant with all its data; for operators. The tenant is blocked before this returns.
     pub(super) async fn erase_tenant(
         &self,
         scope: &Scope,
@@ -26,7 +26,7 @@ impl Identity {
     ) -> Result<Model> {
         self.require_operator(scope)?;
         if Some(id) == self.default_tenant() {
-            return Err(Error::invalid("subject.id", "the tenant of the operators can't be erased"));
+            return Err(Error::invalid("subject.id", "the default tenant can't be erased"));
         }
         let mut tx = self.db.system_write(scope).await?;
         let tenant = queries::get_locked(&tx, id).await?.ok_or_else(|| Error::not_found("tenant"))?;
@@ -39,7 +39,7 @@ impl Identity {
         row.status = Set(TenantStatus::Archived);
         row.updated_at = Set(self.clock.now());
         tx.update_any(row).await?;
-        // the command line acts in no tenant: the operators' own keeps the receipt
+        // the command line acts in no tenant: the default tenant stores the receipt
         let home = match (scope.tenant(), self.default_tenant()) {
             (TenantId::NIL, Some(home)) => home,
             (tenant, _) => tenant,
@@ -55,21 +55,20 @@ impl Identity {
         Ok(erasure)
     }
 
-    /// Deletes all rows of a tenant, table by table. A row that another refers to goes after it: what can't be deleted yet
-    /// is tried again when the others are gone.
+    /// Deletes all rows of a tenant, table by table. A table whose rows are still referenced is retried after the others.
     pub(super) async fn remove_tenant(
         &self,
         job: &JobContext,
         tenant: TenantId,
-        tally: &mut Tally,
+        counts: &mut RemovalCounts,
     ) -> Result<()> {
-        let mut tables = self.places()?.tables.clone();
+        let mut tables = self.data_locations()?.tables.clone();
         let scope = Scope::system(TenantId::NIL, "erasures");
         while !tables.is_empty() {
             let before = tables.len();
             let mut left = Vec::new();
             for table in tables {
-                match self.remove_rows(job, &scope, &table, tenant, tally).await {
+                match self.remove_rows(job, &scope, &table, tenant, counts).await {
                     Ok(()) => {}
                     Err(e) if e.kind() == Kind::Unavailable => return Err(e),
                     Err(e) if loam_db::is_foreign_key_violation(&e) => left.push(table),
@@ -94,18 +93,18 @@ impl Identity {
         scope: &Scope,
         table: &str,
         tenant: TenantId,
-        tally: &mut Tally,
+        counts: &mut RemovalCounts,
     ) -> Result<()> {
         loop {
             if job.is_cancelled() {
                 return Err(super::run::cancelled());
             }
             let tx: Tx<System> = self.db.system_write(scope).await?;
-            let deleted = tx.delete_tenant_rows(table, tenant, ROWS).await?;
-            tally.add(table, Removed { deleted, emptied: 0 });
-            tally.write(&tx).await?;
+            let deleted = tx.delete_tenant_rows(table, tenant, BATCH).await?;
+            counts.add(table, Removed { deleted, emptied: 0 });
+            counts.write(&tx).await?;
             tx.commit().await?;
-            if deleted < ROWS {
+            if deleted < BATCH {
                 return Ok(());
             }
         }

@@ -1,4 +1,4 @@
-//! Exports: everything that is known of a person, from the same places that an erasure removes it from.
+//! Exports: all data about a person, from the same locations that an erasure deletes.
 
 pub mod routes;
 pub mod service;

@@ -14,9 +14,9 @@ pub(crate) fn router(identity: Identity) -> OpenApiRouter {
     OpenApiRouter::new().routes(routes!(export)).with_state(identity)
 }
 
-/// Everything that is known of a person, as JSON Lines: the places that an erasure removes it from, each row as the API
-/// shows it with `place` and `data`. Without `exports:all` one's own. A last line says how many rows there are: without it
-/// the export is not whole. That there was an export is on the audit trail.
+/// Exports all data about a person as JSON Lines, from the locations that an erasure deletes: each line has `place` and
+/// the row as `data`, as the API shows it. Without `exports:all` only your own data. The last line contains the number
+/// of rows; an export without it is incomplete. The audit trail records the export.
 #[utoipa::path(
     get, path = "/api/v1/exports", tag = "erasures", operation_id = "exports_export",
     params(ExportOf),

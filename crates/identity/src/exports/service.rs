@@ -1,11 +1,11 @@
-//! Giving out what is known of a person: page by page, so that any amount takes the same memory.
+//! Streams all data about a person, page by page, in constant memory.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::Stream;
 use loam_kernel::{ChatSessionId, Error, Result, Scope, UserId};
-use loam_platform::personal::{Cursor, Store, Who, known_as};
+use loam_platform::personal::{Cursor, PersonQuery, PersonalDataStore, end_user_key};
 use sea_orm::{ColumnTrait, QueryFilter};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -14,30 +14,30 @@ use utoipa::IntoParams;
 use crate::erasures::service::add_names;
 use crate::{Identity, users};
 
-/// The permission to export anybody; without it oneself.
+/// The permission to export anybody; without it only oneself.
 const ALL: &str = "exports:all";
 const FORMAT: &str = "loam personal data export 1";
-/// Bytes of lines that are given out at once, or a little more.
+/// Approximate size of a chunk in bytes.
 const PART: usize = 64 << 10;
 
-/// Whose data: one of them.
+/// The subject of an export: exactly one field.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ExportOf {
-    /// A user's.
+    /// User ID.
     pub user_id: Option<UserId>,
-    /// That of an end user of your application, by your own name of them.
+    /// Your application's own id of an end user.
     pub end_user: Option<String>,
-    /// A conversation's.
+    /// Session ID.
     pub session_id: Option<ChatSessionId>,
 }
 
-/// Lines on their way out.
+/// A running export.
 pub struct Export {
     identity: Identity,
     scope: Scope,
-    who: Who,
-    stores: Vec<Arc<dyn Store>>,
+    who: PersonQuery,
+    stores: Vec<Arc<dyn PersonalDataStore>>,
     store: usize,
     at: Cursor,
     rows: u64,
@@ -52,15 +52,16 @@ struct Line<'a> {
 }
 
 impl Identity {
-    /// Begins an export; that there was one is on the audit trail.
+    /// Starts an export and records it in the audit trail.
     pub async fn export_person(&self, scope: &Scope, of: ExportOf) -> Result<Export> {
         let (subject_type, mut who) = match (of.user_id, of.end_user, of.session_id) {
-            (Some(id), None, None) => ("user", Who { users: vec![id], ..Who::default() }),
+            (Some(id), None, None) => ("user", PersonQuery { users: vec![id], ..PersonQuery::default() }),
             (None, Some(name), None) => {
-                let name = known_as(&name).ok_or_else(|| Error::invalid("end_user", "must not be empty"))?;
-                ("end_user", Who { end_users: vec![name.into_owned()], ..Who::default() })
+                let name =
+                    end_user_key(&name).ok_or_else(|| Error::invalid("end_user", "must not be empty"))?;
+                ("end_user", PersonQuery { end_users: vec![name.into_owned()], ..PersonQuery::default() })
             }
-            (None, None, Some(id)) => ("session", Who::session(id)),
+            (None, None, Some(id)) => ("session", PersonQuery::session(id)),
             _ => return Err(Error::invalid("user_id", "give one of `user_id`, `end_user` and `session_id`")),
         };
         if scope.own_only(ALL).is_some_and(|own| who.users != [own]) {
@@ -80,11 +81,11 @@ impl Identity {
         } else if subject_type == "user" {
             return Err(Error::not_found("user"));
         }
-        let stores = self.places()?.stores.clone();
+        let stores = self.data_locations()?.stores.clone();
         for store in &stores {
             store.resolve(&tx, &mut who).await?;
         }
-        // the trail says that there was an export, and of whom only by an id of Loam's own
+        // the audit trail names the subject only by Loam's own id
         let id = who.users.first().map(|id| id.0).or(who.sessions.first().map(|id| id.0)).unwrap_or_default();
         let notice = self
             .changes
@@ -109,12 +110,12 @@ impl Identity {
 }
 
 impl Export {
-    /// Rows given out so far.
+    /// Rows exported so far.
     pub fn rows(&self) -> u64 {
         self.rows
     }
 
-    /// The next lines; none behind the last.
+    /// The next lines; none after the last.
     pub async fn next(&mut self) -> Result<Option<Bytes>> {
         if self.ended {
             return Ok(None);
@@ -143,7 +144,7 @@ impl Export {
         Ok(Some(lines.into()))
     }
 
-    /// As the body of an answer. When the database fails midway the stream breaks off, without its last line.
+    /// The export as a response body. If the database fails, the stream ends early, without its last line.
     pub fn into_stream(self) -> impl Stream<Item = Result<Bytes>> + Send {
         futures_util::stream::try_unfold(self, async |mut export| {
             Ok(export.next().await?.map(|lines| (lines, export)))

@@ -1,9 +1,9 @@
-//! Which algorithms there are.
+//! Signature algorithms.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// How a token is signed. `none` isn't there.
+/// A signature algorithm of tokens. `none` is not supported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub enum Algorithm {
     /// Ed25519.
@@ -21,16 +21,16 @@ pub enum Algorithm {
     /// RSA-PSS with SHA-256; 2,048 bits at least.
     #[serde(rename = "PS256")]
     Ps256,
-    /// HMAC with SHA-256, under a secret that both sides know.
+    /// HMAC with SHA-256 and a shared secret.
     #[serde(rename = "HS256")]
     Hs256,
 }
 
 impl Algorithm {
-    /// Those with a public key.
+    /// The algorithms with public keys.
     pub(crate) const PUBLIC: [Self; 5] = [Self::EdDsa, Self::Es256, Self::Es384, Self::Rs256, Self::Ps256];
 
-    /// As the header has it.
+    /// The name in the header (`alg`).
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::EdDsa => "EdDSA",

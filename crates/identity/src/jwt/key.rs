@@ -1,4 +1,4 @@
-//! Keys: a kind of key takes its own algorithms alone, so a public key can never be taken for a shared secret.
+//! Keys: each type of key accepts only its own algorithms, so a public key can never be used as a shared secret.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::Algorithm;
 
-/// A public key as JSON (RFC 7517): the fields that are used.
+/// A JSON Web Key (RFC 7517), as far as its fields are used.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Jwk {
     pub(crate) kty: String,
@@ -36,7 +36,7 @@ pub(crate) struct Jwk {
     e: Option<String>,
 }
 
-/// What signatures are checked with.
+/// A key that verifies signatures.
 pub(crate) enum VerifyingKey {
     /// Ed25519.
     Ed25519(Vec<u8>),
@@ -51,7 +51,7 @@ pub(crate) enum VerifyingKey {
         /// The exponent.
         e: Vec<u8>,
     },
-    /// A secret that both sides know.
+    /// A shared secret.
     Secret(hmac::Key),
 }
 
@@ -61,7 +61,7 @@ impl VerifyingKey {
         Self::Secret(hmac::Key::new(hmac::HMAC_SHA256, secret))
     }
 
-    /// A public key; `None` for a kind that isn't taken, or one that is not for signatures.
+    /// A public key; `None` for an unsupported type, or one that is not for signatures.
     pub(crate) fn public(jwk: &Jwk) -> Option<Self> {
         if jwk.purpose.as_deref().is_some_and(|purpose| purpose != "sig") {
             return None;
@@ -77,7 +77,7 @@ impl VerifyingKey {
         }
     }
 
-    /// Whether the signature is this key's, by this algorithm.
+    /// Whether the signature is valid for this key and algorithm.
     pub(crate) fn verify(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
         let by = |key: &[u8], algorithm: &'static dyn VerificationAlgorithm| {
             UnparsedPublicKey::new(algorithm, key).verify(message, signature).is_ok()
@@ -98,7 +98,7 @@ impl VerifyingKey {
     }
 }
 
-/// What Loam's own tokens are signed with: Ed25519.
+/// The key that signs Loam's own tokens: Ed25519.
 pub(crate) struct Signer {
     pub(crate) kid: String,
     pair: Ed25519KeyPair,
@@ -118,7 +118,7 @@ impl Signer {
         Ok(Self { kid, pair })
     }
 
-    /// The half that everybody may have.
+    /// The public half.
     pub(crate) fn public(&self) -> Jwk {
         Jwk {
             kty: "OKP".to_owned(),

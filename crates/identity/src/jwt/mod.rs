@@ -1,7 +1,7 @@
-//! JSON Web Tokens in compact form (RFC 7515, 7519): read strictly, believed only after every check.
+//! JSON Web Tokens in compact form (RFC 7515, 7519): parsed strictly, trusted only after verification.
 //!
-//! The signatures are `ring`'s work. The reading is our own, as it is three parts of Base64 and two of JSON, and has to
-//! follow [`Clock`](loam_kernel::Clock) and say which check failed.
+//! `ring` verifies the signatures. The parser is our own: the format is three parts of Base64 and two of JSON, and the
+//! checks must use [`Clock`](loam_kernel::Clock) and report which one failed.
 
 mod algorithm;
 mod key;
@@ -18,20 +18,20 @@ use serde_json::{Map, Value};
 pub(crate) use algorithm::Algorithm;
 pub(crate) use key::{Jwk, Signer, VerifyingKey};
 
-/// Longer tokens are refused unread.
+/// Longer tokens are rejected without parsing.
 const MAX_LENGTH: usize = 8 << 10;
-/// Seconds by which clocks may differ.
+/// Allowed clock skew in seconds.
 const LEEWAY: f64 = 30.0;
 
 #[derive(Deserialize)]
 struct Header {
     alg: String,
     kid: Option<String>,
-    /// What must be understood to believe the token: nothing is.
+    /// Critical extensions, of which none is supported.
     crit: Option<Value>,
 }
 
-/// What a token says. Nothing of it is true before [`Token::verify`].
+/// The claims of a token, which must not be trusted before [`Token::verify`].
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Claims {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -46,7 +46,7 @@ pub(crate) struct Claims {
     pub(crate) more: Map<String, Value>,
 }
 
-/// Whom a token is for: one, or several.
+/// The audience of a token: one, or several.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Audience {
@@ -69,7 +69,7 @@ impl Audience {
     }
 }
 
-/// A token that has been read, and not yet believed.
+/// A parsed token that is not verified yet.
 pub(crate) struct Token<'a> {
     algorithm: String,
     pub(crate) kid: Option<String>,
@@ -79,28 +79,28 @@ pub(crate) struct Token<'a> {
 }
 
 impl<'a> Token<'a> {
-    /// Reads a token.
+    /// Parses a token.
     ///
     /// # Errors
-    /// `invalid_token`: it isn't one, or uses what no standard header has.
+    /// `invalid_token`: it is malformed, or its header is not supported.
     pub(crate) fn read(text: &'a str) -> Result<Self> {
         if text.len() > MAX_LENGTH {
             return Err(invalid("the token is too long"));
         }
-        let malformed = || invalid("this is not a JWT: it must be three parts of Base64 with dots between");
+        let malformed = || invalid("this is not a JWT: it must be three parts of Base64, separated by dots");
         let (signed, signature) = text.rsplit_once('.').ok_or_else(malformed)?;
         let (header, claims) = signed.split_once('.').ok_or_else(malformed)?;
         let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| malformed());
         let header: Header = serde_json::from_slice(&decode(header)?).map_err(|_| malformed())?;
         if header.crit.is_some() {
-            return Err(invalid("the token's header has `crit`, of which nothing is understood"));
+            return Err(invalid("the token's header has `crit`, but no critical extension is supported"));
         }
         let claims: Claims = serde_json::from_slice(&decode(claims)?).map_err(|_| malformed())?;
         let signature = decode(signature)?;
         Ok(Self { algorithm: header.alg, kid: header.kid, claims, signed, signature })
     }
 
-    /// The algorithm, if it is among those that are allowed. `none` is never.
+    /// The algorithm, if it is allowed. `none` never is.
     ///
     /// # Errors
     /// `algorithm_not_allowed`.
@@ -114,7 +114,7 @@ impl<'a> Token<'a> {
         })
     }
 
-    /// Believes the token: signature, then times.
+    /// Verifies the token: the signature, then the times.
     ///
     /// # Errors
     /// `invalid_token`, `expired_token`, `token_not_yet_valid`.
@@ -125,8 +125,8 @@ impl<'a> Token<'a> {
         #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are far below 2^52")]
         let now = now.timestamp() as f64;
         match self.claims.exp {
-            None => return Err(invalid("the token has no `exp`: one that never ends is not taken")),
-            // written so that what is no number is refused too
+            None => return Err(invalid("the token has no `exp`: tokens without an expiry are not accepted")),
+            // NaN must be rejected too
             Some(exp) if exp + LEEWAY > now => {}
             Some(_) => return Err(refused("expired_token", "the token has expired; get a new one")),
         }
@@ -139,7 +139,7 @@ impl<'a> Token<'a> {
         }
     }
 
-    /// When it ends.
+    /// The expiry time.
     pub(crate) fn expires_at(&self) -> Option<DateTime<Utc>> {
         #[expect(clippy::cast_possible_truncation, reason = "a cast of a float saturates")]
         self.claims.exp.and_then(|exp| DateTime::from_timestamp((exp + LEEWAY) as i64, 0))
@@ -151,12 +151,12 @@ impl<'a> Token<'a> {
     }
 }
 
-/// Whether what came as a Bearer token looks like a JWT rather than a key.
+/// Whether a bearer credential looks like a JWT rather than an API key.
 pub(crate) fn is_jwt(text: &str) -> bool {
     text.starts_with("eyJ") && text.bytes().filter(|byte| *byte == b'.').count() == 2
 }
 
-/// Makes a token.
+/// Signs a token.
 pub(crate) fn sign(signer: &Signer, claims: &impl Serialize) -> Result<String> {
     let header = serde_json::json!({ "alg": Algorithm::EdDsa.name(), "typ": "JWT", "kid": signer.kid });
     let encode = |value: Vec<u8>| URL_SAFE_NO_PAD.encode(value);

@@ -1,22 +1,22 @@
-//! The cookies of a log-in: the session's, and that of a known browser.
+//! The cookies of a log-in: the session cookie, and the cookie of a known browser.
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use loam_kernel::{Error, Origin, Result};
 
-/// Browsers take it over HTTPS alone, from this very host, and hand it to no other.
+/// Browsers accept it only over HTTPS and send it only to this host.
 const SECURE: &str = "__Host-loam_session";
-/// Its name over plain HTTP on one's own machine, where browsers differ on what counts as secure.
+/// Its name over plain HTTP on the local machine, where browsers differ on what counts as secure.
 const PLAIN: &str = "loam_session";
-/// How the name of a known browser's cookie begins, behind `__Host-` where that is due.
+/// Prefix of the cookie of a known browser, after `__Host-` where that applies.
 pub(super) const DEVICE: &str = "loam_device_";
 
-/// What the session's cookie holds, if the request has one. The plain one counts from this machine alone: elsewhere
-/// anybody on the way could have set it.
+/// The value of the session cookie. The plain cookie is accepted only from the local machine: elsewhere anybody on the
+/// network path could have set it.
 pub fn of<'a>(headers: &'a HeaderMap, origin: &Origin) -> Option<&'a str> {
     either(headers, origin, SECURE, PLAIN)
 }
 
-/// What the cookie of a known browser holds, by the end of its name.
+/// The value of the cookie of a known browser, by the suffix of its name.
 pub(super) fn device<'a>(headers: &'a HeaderMap, origin: &Origin, name: &str) -> Option<&'a str> {
     let plain = format!("{DEVICE}{name}");
     either(headers, origin, &format!("__Host-{plain}"), &plain)
@@ -37,14 +37,14 @@ fn is_here(origin: &Origin) -> bool {
     origin.ip_address.is_some_and(|address| address.to_canonical().is_loopback())
 }
 
-/// Whether the browser is on this very machine and speaks plain HTTP.
+/// Whether the browser is on the local machine and uses plain HTTP.
 fn is_plain(headers: &HeaderMap, origin: &Origin, public_url: Option<&str>) -> bool {
     let https = |url: &str| url.starts_with("https://");
     let said = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
     is_here(origin) && !public_url.is_some_and(https) && !said.is_some_and(https)
 }
 
-/// The header that gives a browser its cookie, for so many seconds; with none of either, the one that takes it away.
+/// The `Set-Cookie` header that sets the session cookie for the given seconds, or removes it without a value.
 pub(super) fn set(
     headers: &HeaderMap,
     origin: &Origin,
@@ -55,7 +55,7 @@ pub(super) fn set(
     write(headers, origin, public_url, PLAIN, token, seconds)
 }
 
-/// The header that gives a browser the cookie by which it is known.
+/// The `Set-Cookie` header for the cookie of a known browser.
 pub(super) fn set_device(
     headers: &HeaderMap,
     origin: &Origin,

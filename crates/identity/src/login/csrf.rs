@@ -1,8 +1,8 @@
-//! What a page of another site can't send along.
+//! Protection against cross-site request forgery.
 //!
-//! A browser sends the session's cookie with every request, whoever made it send one. So a request that changes
-//! something must also carry, in a header of its own, a token that only a page of Loam's own site can have read, and
-//! must not say that it comes from another site.
+//! A browser sends the session cookie with every request, also with those that another site triggers. So a request that
+//! changes something must also carry, in a header, a token that only a page of Loam's own site can read, and must not
+//! have a cross-site origin.
 
 use axum::http::{HeaderMap, HeaderName, Uri, header};
 use base64::Engine;
@@ -15,13 +15,13 @@ pub const HEADER: HeaderName = HeaderName::from_static("x-loam-csrf");
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const PURPOSE: &[u8] = b"loam csrf token v1";
 
-/// The token of a session: made from the session's own, so that it is bound to it and needs no keeping.
+/// The CSRF token of a session: derived from the session token, so that it is bound to it and needs no storage.
 pub fn token(session: &str) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, session.as_bytes());
     URL_SAFE_NO_PAD.encode(hmac::sign(&key, PURPOSE))
 }
 
-/// Refuses a request that doesn't carry its session's token. Compared in constant time.
+/// Rejects a request without its session's CSRF token. The comparison takes constant time.
 ///
 /// # Errors
 /// `csrf_token_missing`, `csrf_token_wrong`.
@@ -29,26 +29,28 @@ pub fn check(session: &str, headers: &HeaderMap) -> Result<()> {
     let refused = |code, message: &str| Err(Error::new(Kind::Forbidden, code, message));
     let Some(given) = headers.get(HEADER) else {
         let message =
-            "a change by a log-in session needs the header `x-loam-csrf`: see `GET /api/v1/session`";
+            "a change with a login session needs the header `x-loam-csrf`: see `GET /api/v1/session`";
         return refused("csrf_token_missing", message);
     };
     let key = hmac::Key::new(hmac::HMAC_SHA256, session.as_bytes());
     let bytes = URL_SAFE_NO_PAD.decode(given.as_bytes()).unwrap_or_default();
     match hmac::verify(&key, PURPOSE, &bytes) {
         Ok(()) => Ok(()),
-        Err(_) => {
-            refused("csrf_token_wrong", "`x-loam-csrf` is not this session's: see `GET /api/v1/session`")
-        }
+        Err(_) => refused(
+            "csrf_token_wrong",
+            "`x-loam-csrf` does not match this session: see `GET /api/v1/session`",
+        ),
     }
 }
 
-/// Refuses a request that says that it comes from another site. What says nothing is no browser's.
+/// Rejects a request whose headers name another site as its origin. A request without these headers is not a browser's.
 ///
 /// # Errors
 /// `other_origin`.
 pub fn check_origin(headers: &HeaderMap, public_url: Option<&str>) -> Result<()> {
     let refused = || {
-        let message = "this request comes from a page of another site; on a proxy, set `identity.public_url`";
+        let message =
+            "this request comes from a page of another site; behind a proxy, set `identity.public_url`";
         Err(Error::new(Kind::Forbidden, "other_origin", message))
     };
     if headers.get(FETCH_SITE).is_some_and(|site| site != "same-origin") {

@@ -1,9 +1,9 @@
-//! Browsers in which somebody was logged in before.
+//! Known browsers: browsers in which a user was logged in before.
 //!
-//! A log-in leaves a second cookie, which lasts half a year and opens nothing: it says that this user's password was given
-//! here once. Who brings it along with the password is let in though others' failures have locked the account. It is
-//! signed with what is kept of the password, so that no other key has to be kept, every node can check it, and a new
-//! password ends it.
+//! A log-in sets a second cookie, which is valid for half a year and grants no access: it proves that this user's
+//! password was entered in this browser. With it, the right password is accepted even if others' failures have locked
+//! the account. It is signed with the password hash, so that no other key is needed, every node can verify it, and a new
+//! password invalidates it.
 
 use axum::http::{HeaderMap, HeaderValue};
 use base64::Engine;
@@ -16,23 +16,23 @@ use super::cookie;
 
 const VERSION: u8 = 1;
 const PURPOSE: &[u8] = b"loam known device v1";
-const LASTS: TimeDelta = TimeDelta::days(180);
-/// Random bytes that tell a browser from others.
-const ID: usize = 16;
+const LIFETIME: TimeDelta = TimeDelta::days(180);
+/// Length of the random id of a browser.
+const ID_BYTES: usize = 16;
 /// Version, id, and seconds since 1970 until it ends.
-const BODY: usize = 1 + ID + 8;
-const WHOLE: usize = BODY + 32;
+const BODY_BYTES: usize = 1 + ID_BYTES + 8;
+const COOKIE_BYTES: usize = BODY_BYTES + 32;
 
-/// A browser in which a user was logged in before.
+/// A known browser of a user.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Device(pub(crate) [u8; ID]);
+pub(crate) struct Device(pub(crate) [u8; ID_BYTES]);
 
-/// Whether the request brought anything that claims to be one.
+/// Whether the request has a cookie of a known browser, valid or not.
 pub(crate) fn claimed(headers: &HeaderMap) -> bool {
     cookie::all(headers).any(|(name, _)| name.contains(cookie::DEVICE))
 }
 
-/// The browser, if this user was logged in there since the password was set.
+/// The browser, if this user has logged in there since the password was set.
 pub(crate) fn of(
     headers: &HeaderMap,
     origin: &Origin,
@@ -41,16 +41,16 @@ pub(crate) fn of(
     now: DateTime<Utc>,
 ) -> Option<Device> {
     let bytes = URL_SAFE_NO_PAD.decode(cookie::device(headers, origin, &name(user))?).ok()?;
-    let bytes: [u8; WHOLE] = bytes.try_into().ok()?;
-    let (body, mac) = bytes.split_at(BODY);
+    let bytes: [u8; COOKIE_BYTES] = bytes.try_into().ok()?;
+    let (body, mac) = bytes.split_at(BODY_BYTES);
     hmac::verify(&key(user, password_hash), body, mac).ok()?;
     let (version, rest) = body.split_first()?;
-    let (id, ends) = rest.split_at(ID);
+    let (id, ends) = rest.split_at(ID_BYTES);
     let ends = DateTime::from_timestamp_secs(i64::from_be_bytes(ends.try_into().ok()?))?;
     (*version == VERSION && now < ends).then(|| id.try_into().ok().map(Device)).flatten()
 }
 
-/// The cookie that makes a browser known, as the one that it was or as a new one.
+/// The cookie of a known browser, with its existing id or a new one.
 pub(crate) fn cookie(
     clock: &Clock,
     headers: &HeaderMap,
@@ -60,16 +60,16 @@ pub(crate) fn cookie(
     password_hash: &str,
     before: Option<Device>,
 ) -> Result<HeaderValue> {
-    let Device(id) = before.unwrap_or_else(|| Device(clock.random::<ID>()));
-    let ends = (clock.now() + LASTS).timestamp().to_be_bytes();
+    let Device(id) = before.unwrap_or_else(|| Device(clock.random::<ID_BYTES>()));
+    let ends = (clock.now() + LIFETIME).timestamp().to_be_bytes();
     let body = [&[VERSION][..], &id, &ends].concat();
     let mac = hmac::sign(&key(user, password_hash), &body);
     let value = URL_SAFE_NO_PAD.encode([&body, mac.as_ref()].concat());
-    let seconds = LASTS.num_seconds().unsigned_abs();
+    let seconds = LIFETIME.num_seconds().unsigned_abs();
     cookie::set_device(headers, origin, public_url, &name(user), &value, seconds)
 }
 
-/// Several users may share a browser: each has a cookie of their own, whose name doesn't say whose.
+/// Several users may share a browser: each has a cookie whose name doesn't reveal the user.
 fn name(user: UserId) -> String {
     digest_of([PURPOSE, b"name", user.0.as_bytes()])[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -110,7 +110,7 @@ mod tests {
         let known = of(&headers, &here(), ANN, "hash", now).unwrap();
         assert_eq!(of(&headers, &here(), ANN, "another hash", now), None);
         assert_eq!(of(&headers, &here(), BOB, "hash", now), None);
-        assert_eq!(of(&headers, &here(), ANN, "hash", now + LASTS), None);
+        assert_eq!(of(&headers, &here(), ANN, "hash", now + LIFETIME), None);
         assert_eq!(of(&HeaderMap::new(), &here(), ANN, "hash", now), None);
         let again = sent_back(&make(Some(Device(known.0))));
         assert_eq!(of(&again, &here(), ANN, "hash", now), Some(known), "the same browser");

@@ -1,24 +1,24 @@
-//! Failures by what they are counted by, and how long each has to wait.
+//! Counters of failed attempts by key, and the resulting waiting times.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// Failures are forgotten this long after the last.
-const FORGET: TimeDelta = TimeDelta::hours(1);
-/// Keys that are remembered by a table.
-const MOST: usize = 50_000;
+/// Failures expire this long after the last one.
+const FAILURE_TTL: TimeDelta = TimeDelta::hours(1);
+/// Maximum number of keys in a table.
+const MAX_KEYS: usize = 50_000;
 
 pub(super) type Digest32 = [u8; 32];
 
-/// How a table counts.
+/// The rule of a table.
 pub(super) struct Rule {
-    /// Failures before the next has to wait.
+    /// Failures before the next attempt has to wait.
     pub(super) free: u32,
     /// The longest wait.
     pub(super) longest: TimeDelta,
-    /// How long it takes until one failure is forgotten; none: all are together, when the last is long ago.
+    /// The time after which one failure expires; none: all expire together, some time after the last one.
     pub(super) leaks: Option<TimeDelta>,
 }
 
@@ -43,10 +43,10 @@ impl Table {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How long it is until the next try.
+    /// The time until the next attempt is allowed.
     pub(super) fn wait(&self, key: &Digest32, now: DateTime<Utc>) -> TimeDelta {
         let failures = self.seen().get(key).copied();
-        // one that is free delays nobody, not even who began a moment before it was counted
+        // a free failure delays nobody, not even an attempt that began just before it was counted
         let failures = failures.filter(|failures| failures.count >= self.rule.free);
         failures.map_or(TimeDelta::zero(), |failures| failures.until - now)
     }
@@ -54,19 +54,19 @@ impl Table {
     /// Counts a failure.
     pub(super) fn count(&self, key: Digest32, now: DateTime<Utc>) {
         let mut seen = self.seen();
-        if seen.len() >= MOST && !seen.contains_key(&key) {
-            seen.retain(|_, failures| now < failures.last + FORGET);
-            if seen.len() >= MOST {
-                // those who must wait stay
+        if seen.len() >= MAX_KEYS && !seen.contains_key(&key) {
+            seen.retain(|_, failures| now < failures.last + FAILURE_TTL);
+            if seen.len() >= MAX_KEYS {
+                // keys that still have to wait stay
                 seen.retain(|_, failures| now < failures.until);
             }
-            if seen.len() >= MOST {
+            if seen.len() >= MAX_KEYS {
                 seen.clear();
             }
         }
         let failures = seen.entry(key).or_insert(Failures { count: 0, last: now, until: now });
         let since = now - failures.last;
-        if since >= FORGET {
+        if since >= FAILURE_TTL {
             failures.count = 0;
         }
         if let Some(leaks) = self.rule.leaks {
@@ -78,13 +78,13 @@ impl Table {
         failures.until = now + self.rule.pause(failures.count);
     }
 
-    /// Forgets all failures.
-    pub(super) fn forget(&self, key: &Digest32) {
+    /// Removes all failures of a key.
+    pub(super) fn reset(&self, key: &Digest32) {
         self.seen().remove(key);
     }
 
-    /// Forgets one failure.
-    pub(super) fn take_back(&self, key: &Digest32) {
+    /// Removes one failure of a key.
+    pub(super) fn undo(&self, key: &Digest32) {
         if let Some(failures) = self.seen().get_mut(key) {
             failures.count = failures.count.saturating_sub(1);
             failures.until = failures.last + self.rule.pause(failures.count);
@@ -145,7 +145,7 @@ mod tests {
         }
         let before = table.wait(&[0; 32], seconds(0));
         table.count([0; 32], seconds(0));
-        table.take_back(&[0; 32]);
+        table.undo(&[0; 32]);
         assert_eq!(table.wait(&[0; 32], seconds(0)), before);
     }
 }

@@ -1,4 +1,4 @@
-//! Logging in with a password, and what guards it.
+//! Log-in with a password, and its protection.
 
 pub mod cookie;
 pub mod csrf;

@@ -1,4 +1,4 @@
-//! The routes of logging in and out.
+//! The routes for logging in and out.
 
 use std::sync::Arc;
 
@@ -18,10 +18,10 @@ use super::{cookie, csrf, device};
 use crate::users::routes::UserView;
 use crate::{Identity, users};
 
-/// What is said to a browser is for its page alone.
+/// Responses with session data must not be cached.
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
-/// A log-in just made; the session itself is in the cookie alone.
+/// A new login session; the session token is only in the cookie.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct LoggedInView {
     session_id: LoginSessionId,
@@ -29,27 +29,27 @@ pub(crate) struct LoggedInView {
     csrf_token: String,
     expires_at: DateTime<Utc>,
     user: UserView,
-    /// Whether nothing else can be done before `POST /api/v1/session/password`.
+    /// Whether every other operation is blocked until `POST /api/v1/session/password`.
     password_change_required: bool,
 }
 
-/// Who calls, and what they may do.
+/// The caller and its permissions.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct SessionView {
     tenant_id: TenantId,
-    /// `user:<id>`, `api_key:<id>`, `service:…`, `end_user:<id>`: as the audit trail names it.
+    /// `user:<id>`, `api_key:<id>`, `service:…`, `end_user:<id>`: as in the audit trail.
     actor: String,
-    /// The user who acts, if any.
+    /// The acting user, if any.
     user: Option<UserView>,
-    /// `*` is everything.
+    /// Permissions; `*` for all.
     permissions: Vec<String>,
-    /// Whether the caller manages the instance.
+    /// Whether the caller is an operator of the instance.
     operator: bool,
-    /// Of a log-in session.
+    /// Only for a login session.
     session_id: Option<LoginSessionId>,
-    /// Of a log-in session: send it as `x-loam-csrf` with every request that changes something.
+    /// Only for a login session: send it as `x-loam-csrf` with every request that changes something.
     csrf_token: Option<String>,
-    /// Whether nothing else can be done before `POST /api/v1/session/password`.
+    /// Whether every other operation is blocked until `POST /api/v1/session/password`.
     password_change_required: bool,
 }
 
@@ -62,8 +62,8 @@ pub(crate) fn router(identity: Identity) -> OpenApiRouter {
         .with_state(identity)
 }
 
-/// Logs a user in with a password: the answer sets the session's cookie, and a second one by which this browser is known
-/// from then on: while somebody else tries the user's password, the right one from there is still let in.
+/// Logs a user in with a password. The response sets the session cookie, and a second cookie that identifies the browser:
+/// with it the right password is still accepted while others' failed attempts lock the account.
 #[utoipa::path(
     post, path = "/api/v1/login", tag = "login", operation_id = "log_in",
     request_body = LogIn,
@@ -94,7 +94,7 @@ async fn log_in(
     Ok((cookies, [(header::CACHE_CONTROL, NO_STORE)], Answer(view)))
 }
 
-/// Logs the caller out: the session ends, and the cookie with it.
+/// Logs the caller out: ends the session and removes the cookie.
 #[utoipa::path(
     post, path = "/api/v1/logout", tag = "login", operation_id = "log_out",
     responses((status = 204), (status = "4XX", body = ErrorBody)),
@@ -111,7 +111,7 @@ async fn log_out(
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]))
 }
 
-/// Who calls, and what they may do; with any credential.
+/// Returns the caller and its permissions, for any credential.
 #[utoipa::path(
     get, path = "/api/v1/session", tag = "login", operation_id = "session_get",
     responses((status = 200, body = SessionView), (status = "4XX", body = ErrorBody)),
@@ -145,7 +145,7 @@ async fn user_of(identity: &Identity, scope: &Scope) -> loam_kernel::Result<Opti
     }
 }
 
-/// Changes the caller's own password, and ends the user's other sessions.
+/// Changes the caller's own password and ends the user's other sessions.
 #[utoipa::path(
     post, path = "/api/v1/session/password", tag = "login", operation_id = "session_change_password",
     request_body = PasswordChange,

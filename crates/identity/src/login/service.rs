@@ -23,20 +23,20 @@ use crate::password::{Urgency, Verdict};
 use crate::tenants::entity::TenantStatus;
 use crate::{Identity, login_sessions, password, secret, tenants, users};
 
-/// How long a password that somebody else set opens the door.
-const RESET_HOLDS: TimeDelta = TimeDelta::days(3);
-/// Seconds between two looks for the costliest imported hash.
-const COSTLIEST_HOLDS: i64 = 60;
+/// How long a password that was set by somebody else is valid.
+const RESET_VALIDITY: TimeDelta = TimeDelta::days(3);
+/// Seconds between queries for the highest cost of imported hashes.
+const COST_REFRESH_SECONDS: i64 = 60;
 
-/// Who logs in: with either `username` or `email`.
+/// A log-in, with either `username` or `email`.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LogIn {
-    /// Slug of the tenant; `default` unless given.
+    /// Slug of the tenant; defaults to `default`.
     pub tenant: Option<String>,
     /// Name to log in with.
     pub username: Option<String>,
-    /// Or the e-mail address.
+    /// E-mail address, instead of `username`.
     pub email: Option<String>,
     /// The password.
     #[schema(value_type = String)]
@@ -47,28 +47,28 @@ pub struct LogIn {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PasswordChange {
-    /// The present one.
+    /// The current password.
     #[schema(value_type = String)]
     pub old_password: Zeroizing<String>,
-    /// 8 to 256 characters, other than the present ones.
+    /// The new password: 8 to 256 characters, different from the current one.
     #[schema(value_type = String)]
     pub new_password: Zeroizing<String>,
 }
 
-/// A log-in just made.
+/// A completed log-in.
 pub(crate) struct LoggedIn {
-    /// What the cookie holds: known this once.
+    /// The session token for the cookie, available only here.
     pub(crate) token: Zeroizing<String>,
     pub(crate) session: login_sessions::entity::Model,
     pub(crate) user: users::entity::Model,
-    /// What is kept of the password.
+    /// The stored hash of the password.
     pub(crate) password_hash: String,
-    /// The browser, if the user was logged in there before.
+    /// The known browser, if it is one.
     pub(crate) device: Option<Device>,
 }
 
-/// A log-in that has been let in, before its password is checked.
-struct Checking {
+/// A log-in that the throttle has admitted, before its password is verified.
+struct PendingLogIn {
     tenant: Option<tenants::entity::Model>,
     user: Option<users::entity::Model>,
     kept: Option<String>,
@@ -78,14 +78,14 @@ struct Checking {
 
 const WRONG: &str = "wrong_credentials";
 
-/// The same whether there is no such tenant, no such user, or the password is another.
+/// The same error for an unknown tenant, an unknown user and a wrong password.
 fn wrong() -> Error {
     let message = "the tenant, the name or the password is wrong";
     Error::new(Kind::Unauthenticated, WRONG, message)
 }
 
 impl Identity {
-    /// Logs somebody in: always with a new session, so that nobody can prepare one for them. `headers` are the request's.
+    /// Logs a user in, always with a new session, which prevents session fixation. `headers` are the request's.
     pub(crate) async fn log_in(
         &self,
         origin: Arc<Origin>,
@@ -110,30 +110,30 @@ impl Identity {
         let device = device.and_then(|(user, hash)| device::of(headers, &origin, user.id, hash, now));
         let account = Account { tenant: slug, name: &name, user: user.as_ref().map(|user| user.id) };
         let source = Source { address: origin.ip_address, device: device.as_ref().map(|known| &known.0[..]) };
-        let tried = self.throttle.begin(&account, source, now)?;
+        let attempt = self.throttle.begin(&account, source, now)?;
         let urgency = if device.is_some() { Urgency::Known } else { Urgency::LogIn };
-        let checking = Checking { tenant, user, kept, urgency, origin };
-        match self.check_log_in(checking, new.password).await {
+        let pending = PendingLogIn { tenant, user, kept, urgency, origin };
+        match self.check_log_in(pending, new.password).await {
             Ok(mut made) => {
-                self.throttle.succeeded(&tried);
+                self.throttle.succeeded(&attempt);
                 made.device = device;
                 Ok(made)
             }
             Err(e) => {
-                // what was not found out is nobody's failure: the server was busy, or the database away
+                // the password was not checked: the server is busy or the database unavailable; not a failure of the user
                 if e.code() != WRONG {
-                    self.throttle.take_back(&tried);
+                    self.throttle.undo(&attempt);
                 }
                 Err(e)
             }
         }
     }
 
-    async fn check_log_in(&self, checking: Checking, password: Zeroizing<String>) -> Result<LoggedIn> {
-        let Checking { tenant, user, kept, urgency, origin } = checking;
-        self.learn_costliest().await?;
-        let place = tenant.as_ref().map_or(TenantId::NIL, |tenant| tenant.id);
-        let verdict = self.passwords.verify(urgency, place, password.clone(), kept.clone()).await?;
+    async fn check_log_in(&self, pending: PendingLogIn, password: Zeroizing<String>) -> Result<LoggedIn> {
+        let PendingLogIn { tenant, user, kept, urgency, origin } = pending;
+        self.refresh_max_bcrypt_cost().await?;
+        let tenant_id = tenant.as_ref().map_or(TenantId::NIL, |tenant| tenant.id);
+        let verdict = self.passwords.verify(urgency, tenant_id, password.clone(), kept.clone()).await?;
         let found = tenant.zip(user).filter(|_| verdict != Verdict::Wrong);
         let Some((tenant, user)) = found else { return Err(wrong()) };
         if tenant.status == TenantStatus::Archived {
@@ -147,7 +147,7 @@ impl Identity {
         self.make_session(&scope, user.id, kept, upgraded).await
     }
 
-    /// The tenant and its user of this name; as much is looked up where there is no such tenant.
+    /// The tenant and its user with this name; it runs the same queries if there is no such tenant.
     async fn find_user(
         &self,
         slug: &str,
@@ -156,16 +156,16 @@ impl Identity {
     ) -> Result<(Option<tenants::entity::Model>, Option<users::entity::Model>)> {
         let tx = self.db.system_read(&Scope::system(TenantId::NIL, "login")).await?;
         let tenant = tenants::queries::by_slug(&tx, slug).await?;
-        let place = tenant.as_ref().map_or(TenantId::NIL, |tenant| tenant.id);
+        let tenant_id = tenant.as_ref().map_or(TenantId::NIL, |tenant| tenant.id);
         let find = tx.find_any::<users::entity::Entity>();
-        let find = find.filter(users::entity::Column::TenantId.eq(place));
+        let find = find.filter(users::entity::Column::TenantId.eq(tenant_id));
         let user = find.filter(column.eq(name)).one().await?;
         Ok((tenant, user))
     }
 
-    /// The hash that a log-in is checked against; none for who can't log in.
+    /// The hash that a log-in is verified against; none for a user who can't log in.
     fn password_of(&self, user: &users::entity::Model) -> Option<String> {
-        let outlived = user.password_reset_at.is_some_and(|at| at + RESET_HOLDS <= self.clock.now());
+        let outlived = user.password_reset_at.is_some_and(|at| at + RESET_VALIDITY <= self.clock.now());
         user.password_hash.clone().filter(|_| user.is_active && !outlived)
     }
 
@@ -180,7 +180,7 @@ impl Identity {
         let now = self.clock.now();
         let lifetime = i64::try_from(self.config.session_lifetime).map_err(Error::internal)?;
         let tx = self.db.write(scope).await?;
-        // what was checked may have changed meanwhile
+        // the verified hash may have changed meanwhile
         let user = tx.get_locked::<users::entity::Entity>(id).await?;
         let user = user.filter(|user| user.is_active && user.password_hash == checked).ok_or_else(wrong)?;
         if let Some(hash) = &upgraded {
@@ -217,7 +217,7 @@ impl Identity {
         self.revoke_login_session(scope, session).await
     }
 
-    /// Changes the caller's own password, and ends the user's other sessions. Whose it is, and what is kept of it.
+    /// Changes the caller's own password and ends the user's other sessions. Returns the user and the new hash.
     pub(crate) async fn change_password(
         &self,
         scope: &Scope,
@@ -226,46 +226,45 @@ impl Identity {
         let (session, id) = scope.session.zip(scope.user).ok_or_else(no_session)?;
         password::check("new_password", &new.new_password)?;
         if *new.old_password == *new.new_password {
-            return Err(Error::invalid("new_password", "must be another than the present one"));
+            return Err(Error::invalid("new_password", "must differ from the current password"));
         }
         let kept = self.get_user(scope, id).await?.password_hash;
-        // whoever found an open browser must not find the password by trying
-        let tried = self.throttle.begin_again(id, self.clock.now())?;
+        // whoever finds an open browser must not be able to guess the password
+        let attempt = self.throttle.begin_reauthentication(id, self.clock.now())?;
         let (urgency, tenant) = (Urgency::Known, scope.tenant());
         match self.passwords.verify(urgency, tenant, new.old_password, kept.clone()).await {
             Ok(Verdict::Wrong) => {
-                let error = Error::new(Kind::Forbidden, "wrong_password", "this is not the present password");
+                let error = Error::new(Kind::Forbidden, "wrong_password", "this is not the current password");
                 return Err(error.with_param("old_password"));
             }
-            Ok(Verdict::Right | Verdict::Outdated) => self.throttle.succeeded(&tried),
+            Ok(Verdict::Right | Verdict::Outdated) => self.throttle.succeeded(&attempt),
             Err(e) => {
-                self.throttle.take_back(&tried);
+                self.throttle.undo(&attempt);
                 return Err(e);
             }
         }
         let hash = self.passwords.hash(urgency, tenant, new.new_password).await?;
-        self.keep_password(scope, id, session, kept, hash.clone()).await?;
+        self.store_password(scope, id, session, kept, hash.clone()).await?;
         Ok((id, hash))
     }
 
-    /// Learns once a minute which imported hash costs most to check: other nodes import them too, and log-ins replace
-    /// them.
-    async fn learn_costliest(&self) -> Result<()> {
+    /// Queries once a minute for the highest cost of imported hashes: other nodes import them too, and log-ins replace them.
+    async fn refresh_max_bcrypt_cost(&self) -> Result<()> {
         let now = self.clock.now().timestamp();
         let last = self.costliest_read.load(Ordering::Relaxed);
-        let due = now - last >= COSTLIEST_HOLDS;
+        let due = now - last >= COST_REFRESH_SECONDS;
         if !due
             || self.costliest_read.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_err()
         {
             return Ok(());
         }
         let tx = self.db.system_read(&Scope::system(TenantId::NIL, "login")).await?;
-        let cost = users::service::costliest_import(&tx).await?;
-        self.passwords.set_costliest(cost);
+        let cost = users::service::max_bcrypt_cost(&tx).await?;
+        self.passwords.set_max_bcrypt_cost(cost);
         Ok(())
     }
 
-    async fn keep_password(
+    async fn store_password(
         &self,
         scope: &Scope,
         id: UserId,
@@ -277,7 +276,7 @@ impl Identity {
         let user =
             tx.get_locked::<users::entity::Entity>(id).await?.ok_or_else(|| Error::not_found("user"))?;
         if user.password_hash != checked {
-            let message = "the password was changed meanwhile; try again";
+            let message = "the password was changed at the same time; try again";
             return Err(Error::new(Kind::Conflict, "wrong_state", message));
         }
         let now: DateTime<Utc> = self.clock.now();
@@ -295,6 +294,6 @@ impl Identity {
 }
 
 fn no_session() -> Error {
-    let message = "this is for who is logged in with a cookie: `POST /api/v1/login`";
+    let message = "this needs a login session: `POST /api/v1/login`";
     Error::new(Kind::Forbidden, "not_logged_in", message)
 }

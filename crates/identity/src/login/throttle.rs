@@ -1,13 +1,13 @@
-//! Slowing down who tries passwords: by account and source together, by account, and by source, twice as long with each
+//! Throttling of password guessing: by account and source, by account, and by source. The waiting time doubles with each
 //! failure.
 //!
-//! One source alone is kept from an account by its own failures, and never keeps others from it. Many sources together
-//! do, for a minute at most at a time; who comes from a browser in which the account's user was logged in before is let in
-//! meanwhile, and is slowed down by its own failures alone.
+//! A single source is throttled by its own failures and never locks others out. Many sources together lock an account,
+//! for at most a minute at a time; a known browser of the account's user is still admitted meanwhile, and is throttled
+//! only by its own failures.
 //!
-//! Kept in memory, on each node for itself. A table would let everybody on the network write to the database without a
-//! credential; what a restart or a second node gives away is a handful of tries, and each still costs a slow hash, of
-//! which a node does only a few at a time.
+//! The counters are in memory, on each node. A table would let anybody on the network write to the database without a
+//! credential. A restart or a second node allows a few more attempts, each of which still costs a slow hash, of which a
+//! node computes only a few at a time.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -17,8 +17,8 @@ use loam_kernel::{Error, Kind, Result, UserId, digest_of};
 
 use super::failures::{Digest32, Rule, Table};
 
-/// Failures to an account from all sources that are free, for each that is free from one.
-const SOURCES: u32 = 4;
+/// Free failures of an account from all sources, as a multiple of those from one source.
+const ACCOUNT_FACTOR: u32 = 4;
 
 /// Counts failures.
 pub(crate) struct Throttle {
@@ -29,26 +29,26 @@ pub(crate) struct Throttle {
     devices: Table,
 }
 
-/// Whose password is tried.
+/// The account of an attempt.
 pub(crate) struct Account<'a> {
-    /// The tenant, as it was named.
+    /// The tenant, as given.
     pub(crate) tenant: &'a str,
-    /// The name or the address, as it was given.
+    /// The user name or e-mail address, as given.
     pub(crate) name: &'a str,
-    /// The user, if there is one of that name: all of a user's names are one account.
+    /// The user, if it exists: all names of a user are one account.
     pub(crate) user: Option<UserId>,
 }
 
-/// From where it is tried.
+/// The source of an attempt.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Source<'a> {
     pub(crate) address: Option<IpAddr>,
-    /// The browser in which the user was logged in before.
+    /// The known browser.
     pub(crate) device: Option<&'a [u8]>,
 }
 
-/// A try that has been let in, and counts as a failure until it is known better.
-pub(crate) struct Try {
+/// An admitted attempt, which counts as a failure until its outcome is known.
+pub(crate) struct Attempt {
     pairs: Vec<Digest32>,
     accounts: Vec<Digest32>,
     address: Option<Digest32>,
@@ -56,20 +56,20 @@ pub(crate) struct Try {
 }
 
 impl Throttle {
-    /// So many failures are free, for an account from one source, and for a source.
+    /// A throttle with the given numbers of free failures: of an account from one source, and of a source.
     pub(crate) fn new(account_failures: u32, address_failures: u32) -> Self {
         let table = |free, longest, leaks| Table::new(Rule { free, longest, leaks });
-        let all_sources = account_failures.saturating_mul(SOURCES);
+        let all_sources = account_failures.saturating_mul(ACCOUNT_FACTOR);
         Self {
             pairs: table(account_failures, TimeDelta::minutes(5), None),
-            // a try a minute, which one source still has, never adds up
+            // one attempt per minute, which one source still has, never accumulates
             accounts: table(all_sources, TimeDelta::minutes(1), Some(TimeDelta::minutes(1))),
             addresses: table(address_failures, TimeDelta::minutes(15), None),
             devices: table(account_failures, TimeDelta::minutes(15), None),
         }
     }
 
-    /// Refuses an address that has to wait, before anything is looked up for it.
+    /// Rejects an address that has to wait, before any query.
     ///
     /// # Errors
     /// `too_many_logins`.
@@ -77,63 +77,68 @@ impl Throttle {
         refuse(self.addresses.wait(&network(address), now))
     }
 
-    /// Lets a try in, or says how long to wait. It is counted before its outcome is known, so that many at once are no
-    /// way around.
+    /// Admits an attempt, or returns how long to wait. It is counted before its outcome is known, so that concurrent attempts
+    /// don't bypass the limit.
     ///
     /// # Errors
-    /// `too_many_logins`, whether there is such an account or not.
-    pub(crate) fn begin(&self, account: &Account<'_>, source: Source<'_>, now: DateTime<Utc>) -> Result<Try> {
+    /// `too_many_logins`, whether the account exists or not.
+    pub(crate) fn begin(
+        &self,
+        account: &Account<'_>,
+        source: Source<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<Attempt> {
         let address = network(source.address);
         let accounts = account.keys();
         let pairs = accounts.iter().map(|account| digest_of([&account[..], &address])).collect();
-        let tried = match source.device {
+        let attempt = match source.device {
             Some(device) => {
                 let device = Some(digest_of([&b"device"[..], device]));
-                Try { pairs: Vec::new(), accounts: Vec::new(), address: None, device }
+                Attempt { pairs: Vec::new(), accounts: Vec::new(), address: None, device }
             }
-            None => Try { pairs, accounts, address: Some(address), device: None },
+            None => Attempt { pairs, accounts, address: Some(address), device: None },
         };
-        self.admit(tried, now)
+        self.admit(attempt, now)
     }
 
-    /// The same for somebody who is logged in, and gives the present password again.
-    pub(crate) fn begin_again(&self, user: UserId, now: DateTime<Utc>) -> Result<Try> {
+    /// The same for a logged-in user who enters the current password again.
+    pub(crate) fn begin_reauthentication(&self, user: UserId, now: DateTime<Utc>) -> Result<Attempt> {
         let device = Some(digest_of([&b"logged in"[..], user.0.as_bytes()]));
-        self.admit(Try { pairs: Vec::new(), accounts: Vec::new(), address: None, device }, now)
+        self.admit(Attempt { pairs: Vec::new(), accounts: Vec::new(), address: None, device }, now)
     }
 
-    fn admit(&self, tried: Try, now: DateTime<Utc>) -> Result<Try> {
-        let waits = self.all(&tried).map(|(table, key)| table.wait(key, now));
+    fn admit(&self, attempt: Attempt, now: DateTime<Utc>) -> Result<Attempt> {
+        let waits = self.all(&attempt).map(|(table, key)| table.wait(key, now));
         refuse(waits.max().unwrap_or_default())?;
-        self.all(&tried).for_each(|(table, key)| table.count(*key, now));
-        Ok(tried)
+        self.all(&attempt).for_each(|(table, key)| table.count(*key, now));
+        Ok(attempt)
     }
 
-    fn all<'a>(&'a self, tried: &'a Try) -> impl Iterator<Item = (&'a Table, &'a Digest32)> {
-        let pairs = tried.pairs.iter().map(|key| (&self.pairs, key));
-        let accounts = tried.accounts.iter().map(|key| (&self.accounts, key));
-        let address = tried.address.iter().map(|key| (&self.addresses, key));
-        let device = tried.device.iter().map(|key| (&self.devices, key));
+    fn all<'a>(&'a self, attempt: &'a Attempt) -> impl Iterator<Item = (&'a Table, &'a Digest32)> {
+        let pairs = attempt.pairs.iter().map(|key| (&self.pairs, key));
+        let accounts = attempt.accounts.iter().map(|key| (&self.accounts, key));
+        let address = attempt.address.iter().map(|key| (&self.addresses, key));
+        let device = attempt.device.iter().map(|key| (&self.devices, key));
         pairs.chain(accounts).chain(address).chain(device)
     }
 
-    /// The password was right: the account starts anew, and this try doesn't count against the source.
-    pub(crate) fn succeeded(&self, tried: &Try) {
-        tried.pairs.iter().for_each(|key| self.pairs.forget(key));
-        tried.accounts.iter().for_each(|key| self.accounts.forget(key));
-        tried.address.iter().for_each(|key| self.addresses.take_back(key));
-        tried.device.iter().for_each(|key| self.devices.forget(key));
+    /// The password was right: resets the account, and removes this attempt from the source's failures.
+    pub(crate) fn succeeded(&self, attempt: &Attempt) {
+        attempt.pairs.iter().for_each(|key| self.pairs.reset(key));
+        attempt.accounts.iter().for_each(|key| self.accounts.reset(key));
+        attempt.address.iter().for_each(|key| self.addresses.undo(key));
+        attempt.device.iter().for_each(|key| self.devices.reset(key));
     }
 
-    /// Whether the password was right has not been found out: the try doesn't count.
-    pub(crate) fn take_back(&self, tried: &Try) {
-        self.all(tried).for_each(|(table, key)| table.take_back(key));
+    /// The password was not checked: the attempt doesn't count.
+    pub(crate) fn undo(&self, attempt: &Attempt) {
+        self.all(attempt).for_each(|(table, key)| table.undo(key));
     }
 }
 
 impl Account<'_> {
-    /// What the account is counted by: the user if there is one, and the name up to an `@`. By the latter a user's name
-    /// and address are one account whether or not there is such a user: otherwise it would show that they belong together.
+    /// The keys of an account: the user if it exists, and the name up to an `@`. Through the latter a user's name and address
+    /// are one account whether or not the user exists; otherwise the throttle would reveal that they belong together.
     fn keys(&self) -> Vec<Digest32> {
         let name = self.name.to_lowercase();
         let short = name.split_once('@').map_or(name.as_str(), |(short, _)| short);
@@ -157,7 +162,7 @@ fn refuse(wait: TimeDelta) -> Result<()> {
     Err(error.with_retry_after(Duration::from_secs(seconds)))
 }
 
-/// The part of an address that one customer of a network has: an IPv4 address, or a /64 of IPv6.
+/// The part of an address that identifies one customer of a network: an IPv4 address, or a /64 of IPv6.
 fn network(address: Option<IpAddr>) -> Digest32 {
     match address.map(|address| address.to_canonical()) {
         Some(IpAddr::V4(address)) => digest_of([&b"network"[..], &address.octets()]),
@@ -305,17 +310,17 @@ mod tests {
         for _ in 0..2 {
             throttle.begin(&named("ann"), home(), seconds(0)).unwrap();
         }
-        let tried = throttle.begin(&named("ann"), home(), seconds(0)).unwrap();
-        throttle.succeeded(&tried);
+        let attempt = throttle.begin(&named("ann"), home(), seconds(0)).unwrap();
+        throttle.succeeded(&attempt);
         assert_eq!(wait(&throttle, &named("ann"), home(), 0), None, "neither account nor address is held");
         let throttle = Throttle::new(3, 3);
         for _ in 0..50 {
             let busy = throttle.begin(&named("ann"), home(), seconds(0)).unwrap();
-            throttle.take_back(&busy);
+            throttle.undo(&busy);
         }
         let known = Source { device: Some(b"mine"), ..home() };
         for _ in 0..50 {
-            throttle.take_back(&throttle.begin(&named("ann"), known, seconds(0)).unwrap());
+            throttle.undo(&throttle.begin(&named("ann"), known, seconds(0)).unwrap());
         }
     }
 }

@@ -1,11 +1,11 @@
-//! A log-in session.
+//! A login session.
 
 use loam_kernel::{LoginSessionId, TenantId, UserId};
 use sea_orm::entity::prelude::*;
 
-/// A browser in which somebody is logged in.
+/// A user's logged-in browser.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-#[sea_orm(table_name = "login_sessions", comment = "a browser in which somebody is logged in")]
+#[sea_orm(table_name = "login_sessions", comment = "a user's logged-in browser")]
 pub struct Model {
     /// The tenant.
     #[sea_orm(primary_key, auto_increment = false)]
@@ -13,26 +13,26 @@ pub struct Model {
     /// The session.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: LoginSessionId,
-    /// Who is logged in.
-    #[sea_orm(comment = "who is logged in")]
+    /// The logged-in user.
+    #[sea_orm(comment = "the logged-in user")]
     pub user_id: UserId,
     /// The cookie's digest.
-    #[sea_orm(column_type = "Blob", comment = "SHA-256 of what the cookie holds")]
+    #[sea_orm(column_type = "Blob", comment = "SHA-256 of the session token in the cookie")]
     pub token_hash: Vec<u8>,
-    /// From where.
+    /// Client address.
     #[sea_orm(column_type = "Text", nullable, comment = "address at the log-in")]
     pub ip_address: Option<String>,
-    /// With what.
+    /// Client software.
     #[sea_orm(column_type = "Text", nullable, comment = "browser at the log-in")]
     pub user_agent: Option<String>,
-    /// When it was last used.
-    #[sea_orm(comment = "to the half minute")]
+    /// Time of the last use.
+    #[sea_orm(comment = "time of the last use, accurate to half a minute")]
     pub last_seen_at: DateTimeUtc,
-    /// When it ends.
-    #[sea_orm(comment = "when it ends in any case")]
+    /// Maximum lifetime.
+    #[sea_orm(comment = "when it ends regardless of use")]
     pub expires_at: DateTimeUtc,
-    /// When it was ended.
-    #[sea_orm(comment = "set: somebody logged out, or was logged out")]
+    /// When it was revoked.
+    #[sea_orm(comment = "set: the session was ended by a log-out or revocation")]
     pub revoked_at: Option<DateTimeUtc>,
     /// When it was made.
     pub created_at: DateTimeUtc,

@@ -1,4 +1,4 @@
-//! Log-in sessions: browsers in which somebody is logged in.
+//! Login sessions: users' logged-in browsers.
 
 pub mod entity;
 pub mod routes;

@@ -1,4 +1,4 @@
-//! The routes of log-in sessions.
+//! The routes of login sessions.
 
 use axum::Json as Answer;
 use axum::extract::State;
@@ -14,20 +14,20 @@ use super::entity::Model;
 use super::service::LoginSessionFilter;
 use crate::Identity;
 
-/// A browser in which somebody is, or was, logged in.
+/// A user's logged-in browser, or one that was.
 #[derive(Serialize, ToSchema)]
 pub struct LoginSessionView {
     id: LoginSessionId,
     user_id: UserId,
-    /// At the log-in.
+    /// As seen at the log-in.
     ip_address: Option<String>,
-    /// At the log-in.
+    /// As seen at the log-in.
     user_agent: Option<String>,
-    /// To the half minute.
+    /// Time of the last use, accurate to half a minute.
     last_seen_at: DateTime<Utc>,
-    /// When it ends in any case.
+    /// When it ends regardless of use.
     expires_at: DateTime<Utc>,
-    /// Set: somebody logged out, or was logged out.
+    /// When it was ended by a log-out or revocation; null while it is active.
     revoked_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
 }
@@ -51,7 +51,7 @@ pub(crate) fn router(identity: Identity) -> OpenApiRouter {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(revoke)).with_state(identity)
 }
 
-/// The tenant's log-in sessions, newest first; ended ones too, for a month.
+/// Lists the tenant's login sessions, newest first, including those that ended in the last 30 days.
 #[utoipa::path(
     get, path = "/api/v1/login_sessions", tag = "login", operation_id = "login_sessions_list",
     params(LoginSessionFilter, PageQuery),
@@ -67,7 +67,7 @@ async fn list(
     Ok(Answer(identity.list_login_sessions(&scope, &filter, &page).await?.map(LoginSessionView::from)))
 }
 
-/// Logs somebody out: within a second the session opens nothing. It stays listed.
+/// Ends a login session. It is invalid on all nodes within a second, and stays listed.
 #[utoipa::path(
     delete, path = "/api/v1/login_sessions/{id}", tag = "login", operation_id = "login_sessions_revoke",
     params(("id" = LoginSessionId, Path)),

@@ -1,4 +1,4 @@
-//! The rules of log-in sessions.
+//! The rules of login sessions.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use loam_db::{Tenant, Tx};
@@ -9,21 +9,21 @@ use serde_json::json;
 use utoipa::IntoParams;
 
 use super::entity::{Column, Entity, Model};
-use crate::{Identity, opened};
+use crate::{Identity, operator_access};
 
-/// How long an ended session can be looked at.
+/// How long an ended session stays listed.
 const KEEP: TimeDelta = TimeDelta::days(30);
 
-/// Which sessions to list.
+/// Filters for login sessions.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct LoginSessionFilter {
-    /// Only this user's.
+    /// Only sessions of this user.
     pub user_id: Option<UserId>,
 }
 
 impl Identity {
-    /// The tenant's log-in sessions, newest first; ended ones too, for a month.
+    /// Lists the tenant's login sessions, newest first, including those that ended in the last 30 days.
     pub async fn list_login_sessions(
         &self,
         scope: &Scope,
@@ -38,7 +38,7 @@ impl Identity {
         find.page(page, |row| row.id.0).await
     }
 
-    /// Ends a session: within a second its cookie opens nothing.
+    /// Ends a session: its cookie is invalid on all nodes within a second.
     pub async fn revoke_login_session(&self, scope: &Scope, id: LoginSessionId) -> Result<()> {
         let tx = self.db.write(scope).await?;
         let old = tx.get_locked::<Entity>(id).await?.ok_or_else(|| Error::not_found("log-in session"))?;
@@ -55,19 +55,19 @@ impl Identity {
         self.changes.commit(tx, notice).await
     }
 
-    /// Deletes sessions that ended long ago, and what was kept to audit an opening once.
-    pub(crate) async fn forget_old_sessions(&self, scope: &Scope) -> Result<()> {
+    /// Deletes old ended sessions, and old markers of audited operator access.
+    pub(crate) async fn delete_old_sessions(&self, scope: &Scope) -> Result<()> {
         let now = self.clock.now();
         let tx = self.db.system_write(scope).await?;
         tx.delete_any::<Entity>().filter(Column::ExpiresAt.lt(now - KEEP)).exec().await?;
-        let old = opened::entity::Column::CreatedAt.lt(now - TimeDelta::days(1));
-        tx.delete_any::<opened::entity::Entity>().filter(old).exec().await?;
+        let old = operator_access::entity::Column::CreatedAt.lt(now - TimeDelta::days(1));
+        tx.delete_any::<operator_access::entity::Entity>().filter(old).exec().await?;
         tx.commit().await
     }
 }
 
-/// Ends a user's sessions but one, in the transaction of what makes it necessary. A notice of the user, which that has
-/// to leave, reaches those who have them in memory.
+/// Ends all sessions of a user but one, in the caller's transaction. The caller announces a change of the user, which
+/// invalidates the cached sessions.
 pub(crate) async fn revoke_all(
     tx: &Tx<Tenant>,
     user: UserId,

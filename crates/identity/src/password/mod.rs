@@ -1,13 +1,13 @@
-//! Passwords: kept as Argon2id hashes, and imported ones as bcrypt's until their owner logs in.
+//! Passwords: stored as Argon2id hashes, imported ones as bcrypt hashes until the first log-in.
 //!
-//! Hashing is slow on purpose. It runs apart from the serving threads, a few at a time, and those who wait for it take
-//! turns by tenant: a flood of log-ins takes neither the processors nor the memory from the calls.
+//! Hashing is slow on purpose. It runs on the blocking pool, a few hashes at a time, with fair queueing by tenant: a
+//! flood of log-ins takes neither processors nor memory from calls.
 //!
-//! A password that is wrong costs the same work whatever is kept of the account, if there is one at all: an Argon2id hash,
-//! and as much of bcrypt as the costliest imported hash needs. Work rather than a pause, so that it holds under load too,
-//! and those who wait for the same thread learn nothing from how long they wait.
+//! A wrong password costs the same work for every account, existing or not: an Argon2id hash, and as much bcrypt work as
+//! the imported hash with the highest cost. It is work instead of a pause, so that timing reveals nothing under load
+//! either.
 
-mod turns;
+mod queue;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -17,57 +17,58 @@ use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use loam_kernel::{Error, Result, TenantId};
 use zeroize::Zeroizing;
 
-use turns::Turns;
-pub(crate) use turns::Urgency;
+use queue::HashQueue;
+pub(crate) use queue::Urgency;
 
-/// Fewer characters are refused; NIST SP 800-63B asks for eight at least.
-const MIN: usize = 8;
-/// More are refused, as hashing takes time and memory in proportion.
-const MAX: usize = 256;
-/// bcrypt knows no less.
+/// Minimum number of characters, as in NIST SP 800-63B.
+const MIN_LENGTH: usize = 8;
+/// Maximum number of characters, as hashing takes time and memory in proportion.
+const MAX_LENGTH: usize = 256;
+/// The minimum that bcrypt defines.
 const MIN_BCRYPT_COST: u32 = 4;
 /// bcrypt doubles its work with each step of cost; 14 takes about a second.
 const MAX_BCRYPT_COST: u32 = 14;
 
-/// What is checked for an account that isn't there.
-static NOBODY: LazyLock<String> = LazyLock::new(|| argon2id("nobody has this password").unwrap_or_default());
+/// The hash that is verified for an account that doesn't exist.
+static DUMMY_HASH: LazyLock<String> =
+    LazyLock::new(|| argon2id("nobody has this password").unwrap_or_default());
 
-/// Hashes passwords, a few at a time. Cheap to clone.
+/// Hashes passwords, a few concurrently. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Passwords {
-    turns: Turns,
-    /// The cost of the costliest bcrypt hash that is kept; 0 without any.
-    costliest: Arc<AtomicU32>,
+    queue: HashQueue,
+    /// The highest cost of stored bcrypt hashes; 0 without any.
+    max_cost: Arc<AtomicU32>,
 }
 
-/// What a check of a password found.
+/// The result of verifying a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// Another password, or an account that can't log in with one.
+    /// A wrong password, or an account without a password.
     Wrong,
-    /// The password, kept as it should be.
+    /// The right password, with a current hash.
     Right,
-    /// The password, kept in a way of old: hash it anew.
+    /// The right password, with an outdated hash, which must be replaced.
     Outdated,
 }
 
 impl Passwords {
-    /// So many at once.
+    /// With this number of concurrent hashes.
     pub(crate) fn new(threads: usize) -> Self {
-        Self { turns: Turns::new(threads), costliest: Arc::default() }
+        Self { queue: HashQueue::new(threads), max_cost: Arc::default() }
     }
 
-    /// Says which bcrypt hash is the costliest of those that are kept.
-    pub(crate) fn set_costliest(&self, cost: u32) {
-        self.costliest.store(cost.min(MAX_BCRYPT_COST), Ordering::Relaxed);
+    /// Sets the highest cost of stored bcrypt hashes.
+    pub(crate) fn set_max_bcrypt_cost(&self, cost: u32) {
+        self.max_cost.store(cost.min(MAX_BCRYPT_COST), Ordering::Relaxed);
     }
 
-    /// Takes note of an imported hash that is about to be kept.
+    /// Registers an imported hash that is about to be stored.
     pub(crate) fn imported(&self, hash: &str) {
-        self.costliest.fetch_max(cost_of(hash).unwrap_or_default(), Ordering::Relaxed);
+        self.max_cost.fetch_max(cost_of(hash).unwrap_or_default(), Ordering::Relaxed);
     }
 
-    /// The hash to keep, in PHC's string format, of a password that has been checked.
+    /// The hash of a validated password, in the PHC string format.
     pub(crate) async fn hash(
         &self,
         urgency: Urgency,
@@ -77,19 +78,19 @@ impl Passwords {
         self.run(urgency, tenant, move || argon2id(&password)).await?
     }
 
-    /// Checks a password against what is kept. One that is wrong costs the same whatever that is, and without it.
+    /// Verifies a password against the stored hash. A wrong one costs the same for any hash, or none.
     pub(crate) async fn verify(
         &self,
         urgency: Urgency,
         tenant: TenantId,
         password: Zeroizing<String>,
-        kept: Option<String>,
+        stored: Option<String>,
     ) -> Result<Verdict> {
-        // nobody has such a password, and checking it costs in proportion to its length
-        let kept = kept.filter(|_| password.chars().count() <= MAX);
-        kept.as_deref().inspect(|hash| self.imported(hash));
-        let costliest = self.costliest.load(Ordering::Relaxed);
-        self.run(urgency, tenant, move || verify(&password, kept.as_deref(), costliest)).await
+        // too long to be a valid password, and hashing costs in proportion to its length
+        let stored = stored.filter(|_| password.chars().count() <= MAX_LENGTH);
+        stored.as_deref().inspect(|hash| self.imported(hash));
+        let max_cost = self.max_cost.load(Ordering::Relaxed);
+        self.run(urgency, tenant, move || verify(&password, stored.as_deref(), max_cost)).await
     }
 
     async fn run<T: Send + 'static>(
@@ -98,46 +99,46 @@ impl Passwords {
         tenant: TenantId,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T> {
-        let turn = self.turns.take(urgency, tenant).await?;
-        // the work goes on when the client hangs up, and so must its turn
+        let permit = self.queue.take(urgency, tenant).await?;
+        // the work continues when the client disconnects, so it owns the permit
         let done = tokio::task::spawn_blocking(move || {
             let result = work();
-            drop(turn);
+            drop(permit);
             result
         });
         done.await.map_err(Error::internal)
     }
 }
 
-fn verify(password: &str, kept: Option<&str>, costliest: u32) -> Verdict {
+fn verify(password: &str, stored: Option<&str>, max_cost: u32) -> Verdict {
     let argon2id = |hash: &str| Argon2::default().verify_password(password.as_bytes(), hash).is_ok();
-    let spent = match kept {
+    let spent = match stored {
         Some(hash) if is_bcrypt(hash) => {
             if bcrypt::verify(password.as_bytes(), hash).unwrap_or(false) {
                 return Verdict::Outdated;
             }
-            _ = Argon2::default().verify_password(b"somebody's", NOBODY.as_str());
+            _ = Argon2::default().verify_password(b"somebody's", DUMMY_HASH.as_str());
             cost_of(hash)
         }
         Some(hash) if argon2id(hash) => return Verdict::Right,
         Some(_) => None,
         None => {
-            _ = Argon2::default().verify_password(b"somebody's", NOBODY.as_str());
+            _ = Argon2::default().verify_password(b"somebody's", DUMMY_HASH.as_str());
             None
         }
     };
-    for cost in rest_of_work(spent, costliest) {
+    for cost in padding_costs(spent, max_cost) {
         _ = bcrypt::hash_with_salt(b"somebody's", cost, [0; 16]);
     }
     Verdict::Wrong
 }
 
-/// The costs of bcrypt hashes that take, after one of cost `spent`, as long together as one of the costliest: each step
+/// The costs of the bcrypt hashes that, after one of cost `spent`, add up to the work of the highest cost: each step
 /// doubles the work, so `n, n, n + 1, …, m - 1` take as long as `m`.
-fn rest_of_work(spent: Option<u32>, costliest: u32) -> std::ops::Range<u32> {
+fn padding_costs(spent: Option<u32>, max_cost: u32) -> std::ops::Range<u32> {
     match spent {
-        Some(cost) => cost..costliest,
-        None if costliest >= MIN_BCRYPT_COST => costliest..costliest + 1,
+        Some(cost) => cost..max_cost,
+        None if max_cost >= MIN_BCRYPT_COST => max_cost..max_cost + 1,
         None => 0..0,
     }
 }
@@ -147,11 +148,11 @@ fn cost_of(hash: &str) -> Option<u32> {
     Some(parts.get_cost())
 }
 
-/// Refuses a password that nobody should have.
+/// Rejects a password of the wrong length.
 pub(crate) fn check(param: &str, password: &str) -> Result<()> {
-    match (MIN..=MAX).contains(&password.chars().count()) {
+    match (MIN_LENGTH..=MAX_LENGTH).contains(&password.chars().count()) {
         true => Ok(()),
-        false => Err(Error::invalid(param, format!("must be {MIN} to {MAX} characters long"))),
+        false => Err(Error::invalid(param, format!("must be {MIN_LENGTH} to {MAX_LENGTH} characters long"))),
     }
 }
 
@@ -164,7 +165,7 @@ fn is_bcrypt(hash: &str) -> bool {
     ["$2a$", "$2b$", "$2y$"].iter().any(|version| hash.starts_with(version))
 }
 
-/// Refuses an imported hash that isn't bcrypt's, or one that takes too long to check.
+/// Rejects an imported hash that isn't bcrypt, or one that takes too long to verify.
 pub(crate) fn check_imported(param: &str, hash: &str) -> Result<()> {
     let wrong = |message: &str| Err(Error::invalid(param, message));
     let Some(cost) = cost_of(hash).filter(|_| hash.len() == 60) else {
@@ -189,9 +190,9 @@ mod tests {
         Zeroizing::new(password.to_owned())
     }
 
-    async fn verify(password: &str, kept: Option<String>) -> Verdict {
+    async fn verify(password: &str, stored: Option<String>) -> Verdict {
         let passwords = Passwords::new(1);
-        passwords.verify(Urgency::LogIn, TenantId::NIL, text(password), kept).await.unwrap()
+        passwords.verify(Urgency::LogIn, TenantId::NIL, text(password), stored).await.unwrap()
     }
 
     /// The work of a bcrypt hash of this cost.
@@ -201,20 +202,20 @@ mod tests {
 
     #[tokio::test]
     async fn a_password_is_known_again_by_its_hash_alone() {
-        let kept = argon2id("correct horse").unwrap();
-        assert!(kept.starts_with("$argon2id$") && !kept.contains("correct"));
-        assert_eq!(verify("correct horse", Some(kept.clone())).await, Verdict::Right);
-        assert_eq!(verify("wrong horse", Some(kept)).await, Verdict::Wrong);
+        let stored = argon2id("correct horse").unwrap();
+        assert!(stored.starts_with("$argon2id$") && !stored.contains("correct"));
+        assert_eq!(verify("correct horse", Some(stored.clone())).await, Verdict::Right);
+        assert_eq!(verify("wrong horse", Some(stored)).await, Verdict::Wrong);
         assert_eq!(verify("correct horse", None).await, Verdict::Wrong);
     }
 
     #[tokio::test]
     async fn an_imported_hash_is_outdated_in_all_its_spellings() {
         for version in ["$2a$", "$2b$", "$2y$"] {
-            let kept = imported().replacen("$2b$", version, 1);
-            assert!(check_imported("password_hash", &kept).is_ok(), "{version}");
-            assert_eq!(verify("correct horse", Some(kept.clone())).await, Verdict::Outdated, "{version}");
-            assert_eq!(verify("wrong horse", Some(kept)).await, Verdict::Wrong, "{version}");
+            let stored = imported().replacen("$2b$", version, 1);
+            assert!(check_imported("password_hash", &stored).is_ok(), "{version}");
+            assert_eq!(verify("correct horse", Some(stored.clone())).await, Verdict::Outdated, "{version}");
+            assert_eq!(verify("wrong horse", Some(stored)).await, Verdict::Wrong, "{version}");
         }
     }
 
@@ -230,18 +231,18 @@ mod tests {
 
     #[test]
     fn a_wrong_password_costs_the_same_work_whatever_is_kept() {
-        for costliest in [0, 4, 5, 10, 12] {
+        for max_cost in [0, 4, 5, 10, 12] {
             let all = |spent: Option<u32>| {
-                let rest: u64 = rest_of_work(spent, costliest).map(work).sum();
+                let rest: u64 = padding_costs(spent, max_cost).map(work).sum();
                 spent.map_or(0, work) + rest
             };
-            let expected = if costliest == 0 { 0 } else { work(costliest) };
-            assert_eq!(all(None), expected, "an Argon2id hash or none beside one of cost {costliest}");
-            for cost in 4..=costliest {
+            let expected = if max_cost == 0 { 0 } else { work(max_cost) };
+            assert_eq!(all(None), expected, "an Argon2id hash or none beside one of cost {max_cost}");
+            for cost in 4..=max_cost {
                 assert_eq!(
                     all(Some(cost)),
                     expected,
-                    "a bcrypt hash of cost {cost} beside one of {costliest}"
+                    "a bcrypt hash of cost {cost} beside one of {max_cost}"
                 );
             }
         }
@@ -250,13 +251,13 @@ mod tests {
     #[tokio::test]
     async fn the_costliest_hash_that_is_met_counts_from_then_on() {
         let passwords = Passwords::new(1);
-        let wrong = |kept| passwords.verify(Urgency::LogIn, TenantId::NIL, text("wrong horse"), kept);
+        let wrong = |stored| passwords.verify(Urgency::LogIn, TenantId::NIL, text("wrong horse"), stored);
         assert_eq!(wrong(None).await.unwrap(), Verdict::Wrong);
-        assert_eq!(passwords.costliest.load(Ordering::Relaxed), 0);
+        assert_eq!(passwords.max_cost.load(Ordering::Relaxed), 0);
         wrong(Some(imported())).await.unwrap();
-        assert_eq!(passwords.costliest.load(Ordering::Relaxed), 4);
-        passwords.set_costliest(99);
-        assert_eq!(passwords.costliest.load(Ordering::Relaxed), MAX_BCRYPT_COST);
+        assert_eq!(passwords.max_cost.load(Ordering::Relaxed), 4);
+        passwords.set_max_bcrypt_cost(99);
+        assert_eq!(passwords.max_cost.load(Ordering::Relaxed), MAX_BCRYPT_COST);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Projects as what takes in their telemetry sees them: in memory, as each request asks.
+//! Cached projects for telemetry ingestion, which needs them for each request.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,22 +17,22 @@ use crate::Identity;
 const CACHE: CacheSpec =
     CacheSpec { name: "projects", capacity: 10_000, ttl: Duration::from_mins(30), topics: &["projects"] };
 
-/// Whether and how an application is watched.
+/// The monitoring settings of a project.
 #[derive(Clone, Debug)]
-pub struct Watched {
-    /// The application.
+pub struct MonitoredProject {
+    /// Project ID.
     pub id: ProjectId,
-    /// Whether it is watched.
+    /// Monitoring status.
     pub status: MonitoringStatus,
-    /// How.
+    /// Monitoring configuration.
     pub config: MonitoringConfig,
-    /// When the project was changed.
+    /// Time of the project's last change.
     pub updated_at: DateTime<Utc>,
 }
 
-/// Knows projects. Cheap to clone.
+/// A cache of projects. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Directory(Cache<(TenantId, ProjectId), Option<Arc<Watched>>>);
+pub(crate) struct Directory(Cache<(TenantId, ProjectId), Option<Arc<MonitoredProject>>>);
 
 impl Directory {
     pub(crate) fn new(notices: &Notices) -> Self {
@@ -41,13 +41,17 @@ impl Directory {
 }
 
 impl Identity {
-    /// Whether and how a project is watched; none when there is no such project in the tenant.
-    pub async fn watched_project(&self, tenant: TenantId, id: ProjectId) -> Result<Option<Arc<Watched>>> {
+    /// The monitoring settings of a project; none if the tenant has no such project.
+    pub async fn monitored_project(
+        &self,
+        tenant: TenantId,
+        id: ProjectId,
+    ) -> Result<Option<Arc<MonitoredProject>>> {
         self.directory.0.get((tenant, id), async || read(&self.db, tenant, id).await).await
     }
 
-    /// Writes down when projects last sent something, in microseconds since 1970. It is no change of the project: nobody
-    /// is told, and its version stays.
+    /// Stores when projects last sent telemetry, in microseconds since 1970. It does not count as a change of the project:
+    /// there is no notice, and the version stays.
     pub async fn write_activity(&self, seen: &[(TenantId, ProjectId, i64)]) -> Result<()> {
         let tx = self.db.system_write(&Scope::system(TenantId::NIL, "telemetry")).await?;
         for (tenant, id, at) in seen {
@@ -62,10 +66,10 @@ impl Identity {
     }
 }
 
-async fn read(db: &Db, tenant: TenantId, id: ProjectId) -> Result<Option<Arc<Watched>>> {
+async fn read(db: &Db, tenant: TenantId, id: ProjectId) -> Result<Option<Arc<MonitoredProject>>> {
     let row = db.read(&Scope::system(tenant, "telemetry")).await?.get::<Entity>(id).await?;
     row.map(|row: Model| {
-        Ok(Arc::new(Watched {
+        Ok(Arc::new(MonitoredProject {
             id: row.id,
             status: row.monitoring_status,
             config: serde_json::from_value(row.config).map_err(Error::internal)?,

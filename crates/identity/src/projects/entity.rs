@@ -5,37 +5,40 @@ use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Whether an application is watched.
+/// The monitoring status of a project.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum MonitoringStatus {
-    /// It is.
+    /// Telemetry is accepted.
     Active,
-    /// Not for now.
+    /// Paused.
     Inactive,
-    /// No longer.
+    /// Ended.
     Archived,
 }
 
-/// How far an application's making has come.
+/// The delivery status of an application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum DeliveryStatus {
-    /// Being thought of.
+    /// Planned.
     Draft,
-    /// Being made.
+    /// In development.
     Active,
-    /// Made.
+    /// Delivered.
     Completed,
-    /// Put away.
+    /// Archived.
     Archived,
 }
 
 /// An application.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-#[sea_orm(table_name = "projects", comment = "one application, from its first requirement to its last trace")]
+#[sea_orm(
+    table_name = "projects",
+    comment = "an application of a tenant: the unit of calls, limits and telemetry"
+)]
 pub struct Model {
     /// The tenant.
     #[sea_orm(primary_key, auto_increment = false)]
@@ -49,44 +52,44 @@ pub struct Model {
     /// What it is.
     #[sea_orm(column_type = "Text", nullable)]
     pub description: Option<String>,
-    /// What it is made with.
+    /// Framework.
     #[sea_orm(column_type = "Text", nullable, comment = "flask, django, fastapi, …")]
     pub framework: Option<String>,
-    /// Who answers for it.
-    #[sea_orm(comment = "user who answers for it")]
+    /// Owner.
+    #[sea_orm(comment = "responsible user")]
     pub owner_id: Option<UserId>,
-    /// What it sends its telemetry with.
+    /// The ingest key.
     #[sea_orm(column_type = "Text", comment = "credential that can send telemetry and read nothing; sealed")]
     pub project_key: String,
-    /// The same, to be recognised by.
+    /// Digest of the ingest key.
     #[sea_orm(column_type = "Blob", comment = "SHA-256 of the project key")]
     pub key_hash: Vec<u8>,
-    /// Whether it is watched.
-    #[sea_orm(comment = "whether its telemetry is watched: active, inactive, archived")]
+    /// Monitoring status.
+    #[sea_orm(comment = "monitoring status: active, inactive, archived")]
     pub monitoring_status: MonitoringStatus,
-    /// How it is watched.
+    /// Monitoring configuration.
     #[sea_orm(
         column_type = "JsonBinary",
         comment = "monitoring: sampling_rate, enabled, auto_analysis, alert_threshold"
     )]
     pub config: Json,
-    /// How far its making has come.
-    #[sea_orm(comment = "how far its making has come: draft, active, completed, archived")]
+    /// Delivery status.
+    #[sea_orm(comment = "delivery status: draft, active, completed, archived")]
     pub delivery_status: DeliveryStatus,
-    /// What it is built on.
-    #[sea_orm(column_type = "JsonBinary", comment = "what it is built on")]
+    /// Technology stack.
+    #[sea_orm(column_type = "JsonBinary", comment = "technology stack")]
     pub tech_stack: Json,
-    /// Its plan.
+    /// Milestones.
     #[sea_orm(column_type = "JsonBinary", comment = "milestones")]
     pub timeline: Json,
-    /// When it has to be ready.
-    #[sea_orm(comment = "when it has to be ready")]
+    /// Deadline.
+    #[sea_orm(comment = "deadline of the delivery")]
     pub deadline: Option<DateTimeUtc>,
-    /// When it last sent something.
-    #[sea_orm(comment = "when it last sent telemetry")]
+    /// Time of the last telemetry.
+    #[sea_orm(comment = "time of the last telemetry")]
     pub last_activity: Option<DateTimeUtc>,
-    /// The caller's own.
-    #[sea_orm(column_type = "JsonBinary", comment = "the caller's own; never interpreted")]
+    /// The caller's own data.
+    #[sea_orm(column_type = "JsonBinary", comment = "the caller's own data, which Loam does not interpret")]
     pub metadata: Json,
     /// When it was made.
     pub created_at: DateTimeUtc,

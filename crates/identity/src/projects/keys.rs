@@ -1,4 +1,4 @@
-//! A project's key, and the one after it.
+//! Rotation of a project's ingest key.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use loam_http::surface::{IfMatch, etag, next_version};
@@ -13,25 +13,25 @@ use super::retired::{self, ActiveModel};
 use super::service::{NewProject, missing, sealed_key};
 use crate::{Identity, secret};
 
-/// What a project's key may.
+/// The permission of an ingest key.
 pub(crate) const SEND: &str = "telemetry:send";
-/// A day, unless asked otherwise.
+/// Default grace period: a day.
 const GRACE: u32 = 86_400;
-/// Thirty days.
+/// Maximum grace period: 30 days.
 const MAX_GRACE: u32 = 30 * GRACE;
-/// Days that a key is still known when it has ended, so that who sends it is told what has become of it.
-const REMEMBERED: TimeDelta = TimeDelta::days(30);
+/// How long an expired key is still recognised, so that the error can say that it was replaced.
+const RETIRED_KEY_RETENTION: TimeDelta = TimeDelta::days(30);
 
-/// How a project's key is replaced.
+/// Rotation of a project's ingest key.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RotateKey {
-    /// Seconds that the old key is still taken, at most 2,592,000 (30 days); a day unless given, 0 for not at all.
+    /// Seconds for which the old key stays valid, 0 to 2,592,000 (30 days); defaults to 86,400 (a day).
     pub grace_seconds: Option<u32>,
 }
 
 impl Identity {
-    /// Replaces a project's key; until when the old one is taken.
+    /// Replaces a project's ingest key; returns until when the old one is valid.
     pub async fn rotate_project_key(
         &self,
         scope: &Scope,
@@ -51,7 +51,7 @@ impl Identity {
         let now = self.clock.now();
         let until = now + TimeDelta::seconds(grace.into());
         let forgotten = tx.delete::<retired::Entity>().filter(retired::Column::ProjectId.eq(id));
-        forgotten.filter(retired::Column::ExpiresAt.lt(now - REMEMBERED)).exec().await?;
+        forgotten.filter(retired::Column::ExpiresAt.lt(now - RETIRED_KEY_RETENTION)).exec().await?;
         tx.insert(ActiveModel {
             tenant_id: Set(TenantId::NIL),
             id: Set(self.clock.id()),

@@ -1,4 +1,4 @@
-//! Projects: the applications of a tenant, each from its first requirement to its last trace.
+//! Projects: the applications of a tenant.
 
 pub(crate) mod directory;
 pub mod entity;
@@ -7,4 +7,4 @@ pub(crate) mod retired;
 pub mod routes;
 pub mod service;
 
-pub use directory::Watched;
+pub use directory::MonitoredProject;

@@ -1,14 +1,11 @@
-//! A key of a project that another has taken the place of, and that is taken for a while yet.
+//! A replaced ingest key in its grace period.
 
 use loam_kernel::{ProjectId, RetiredProjectKeyId, TenantId};
 use sea_orm::entity::prelude::*;
 
-/// A retired key.
+/// A replaced ingest key.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-#[sea_orm(
-    table_name = "retired_project_keys",
-    comment = "keys of projects that others have taken the place of"
-)]
+#[sea_orm(table_name = "retired_project_keys", comment = "replaced ingest keys of projects")]
 pub struct Model {
     /// The tenant.
     #[sea_orm(primary_key, auto_increment = false)]
@@ -16,16 +13,16 @@ pub struct Model {
     /// The retired key.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: RetiredProjectKeyId,
-    /// Whose it was.
+    /// The project.
     pub project_id: ProjectId,
-    /// The key, to be recognised by.
+    /// Digest of the key.
     #[sea_orm(column_type = "Blob", comment = "SHA-256 of the key")]
     pub key_hash: Vec<u8>,
-    /// When it ends.
-    #[sea_orm(comment = "until when it is taken")]
+    /// End of the grace period.
+    #[sea_orm(comment = "end of its grace period")]
     pub expires_at: DateTimeUtc,
-    /// When it was retired.
-    #[sea_orm(comment = "when another took its place")]
+    /// Time of the replacement.
+    #[sea_orm(comment = "time of the replacement")]
     pub created_at: DateTimeUtc,
 }
 

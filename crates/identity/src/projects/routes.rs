@@ -17,7 +17,7 @@ use super::keys::{RotateKey, SEND};
 use super::service::{MonitoringConfig, NewProject, ProjectCreate, ProjectUpdate};
 use crate::Identity;
 
-/// One application, from its first requirement to its last trace.
+/// An application of the tenant.
 #[derive(Serialize, ToSchema)]
 pub struct ProjectView {
     id: ProjectId,
@@ -25,7 +25,7 @@ pub struct ProjectView {
     description: Option<String>,
     framework: Option<String>,
     owner_id: Option<UserId>,
-    /// The credential that its telemetry is sent with, sealed: `{"sealed": true, "last4": …}`.
+    /// The ingest key, sealed: `{"sealed": true, "last4": …}`.
     #[schema(value_type = Object)]
     project_key: Value,
     monitoring_status: MonitoringStatus,
@@ -37,7 +37,7 @@ pub struct ProjectView {
     #[schema(value_type = Object)]
     timeline: Value,
     deadline: Option<DateTime<Utc>>,
-    /// When it last sent telemetry.
+    /// Time of the last telemetry.
     last_activity: Option<DateTime<Utc>>,
     #[schema(value_type = Object)]
     metadata: Value,
@@ -68,13 +68,13 @@ impl From<Model> for ProjectView {
     }
 }
 
-/// A new project with the key that its telemetry is sent with, which is shown this once.
+/// A new project with its ingest key, which is shown only once.
 #[derive(Serialize, ToSchema)]
 pub struct ProjectCreated {
     #[serde(flatten)]
     project: ProjectView,
-    /// It can send telemetry and read nothing. Keep it: it is not shown again. Null for a caller without `telemetry:send`,
-    /// who would have more by it than they were given.
+    /// The ingest key, which can only send telemetry. Store it: it is not shown again. Null for a caller without
+    /// `telemetry:send`, who must not gain this permission.
     ingest_key: Option<String>,
 }
 
@@ -84,12 +84,12 @@ impl From<NewProject> for ProjectCreated {
     }
 }
 
-/// A project with its new key, which is shown this once.
+/// A project with its new ingest key, which is shown only once.
 #[derive(Serialize, ToSchema)]
 pub struct ProjectKeyRotated {
     #[serde(flatten)]
     project: ProjectCreated,
-    /// Until when the old key is taken.
+    /// Until when the old key is valid.
     old_key_valid_until: DateTime<Utc>,
 }
 
@@ -101,7 +101,7 @@ pub(crate) fn router(identity: Identity) -> OpenApiRouter {
         .with_state(identity)
 }
 
-/// The tenant's projects, newest first.
+/// Lists the tenant's projects, newest first.
 #[utoipa::path(
     get, path = "/api/v1/projects", tag = "projects", operation_id = "projects_list",
     params(PageQuery),
@@ -116,7 +116,7 @@ async fn list(
     Ok(Answer(identity.list_projects(&scope, &page).await?.map(ProjectView::from)))
 }
 
-/// Makes a project.
+/// Creates a project.
 #[utoipa::path(
     post, path = "/api/v1/projects", tag = "projects", operation_id = "projects_create",
     request_body = ProjectCreate,
@@ -135,7 +135,7 @@ async fn create(
     Ok(created(version, view))
 }
 
-/// One project.
+/// Returns a project.
 #[utoipa::path(
     get, path = "/api/v1/projects/{id}", tag = "projects", operation_id = "projects_get",
     params(("id" = ProjectId, Path)),
@@ -170,7 +170,8 @@ async fn update(
     Ok(Tagged::new(project.updated_at, project.into()))
 }
 
-/// Gives a project a new key; it takes `telemetry:send` too, as that is what the key may. The old one is taken for a while yet, so that applications can be changed one by one.
+/// Rotates a project's ingest key; the caller also needs `telemetry:send`. The old key stays valid for a grace period, so
+/// that applications can be updated one by one.
 #[utoipa::path(
     post, path = "/api/v1/projects/{id}/rotate_key", tag = "projects", operation_id = "projects_rotate_key",
     params(("id" = ProjectId, Path), ("If-Match" = Option<String>, Header)),
@@ -189,7 +190,7 @@ async fn rotate_key(
     Ok(Tagged::new(new.row.updated_at, ProjectKeyRotated { project: new.into(), old_key_valid_until }))
 }
 
-/// Deletes a project, and with it the keys that are bound to it.
+/// Deletes a project and the API keys that are bound to it.
 #[utoipa::path(
     delete, path = "/api/v1/projects/{id}", tag = "projects", operation_id = "projects_delete",
     params(("id" = ProjectId, Path)),

@@ -14,29 +14,29 @@ use zeroize::Zeroizing;
 use super::entity::{ActiveModel, Column, DeliveryStatus, Entity, Model, MonitoringStatus};
 use crate::{Identity, secret, users};
 
-/// How an application is watched.
+/// Monitoring configuration of an application.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MonitoringConfig {
-    /// The share of requests that are recorded, 0 to 1.
+    /// The fraction of requests that are recorded, 0 to 1.
     pub sampling_rate: f64,
     /// Whether anything is recorded.
     pub enabled: bool,
-    /// Whether slow records are analysed by themselves.
+    /// Whether slow records are analysed automatically.
     pub auto_analysis: bool,
-    /// When to raise an alert.
+    /// Thresholds of alerts.
     pub alert_threshold: AlertThreshold,
 }
 
-/// When to raise an alert.
+/// Thresholds of alerts.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AlertThreshold {
-    /// Seconds.
+    /// Response time in seconds.
     pub response_time: f64,
-    /// The share of requests that fail, 0 to 1.
+    /// The fraction of failed requests, 0 to 1.
     pub error_rate: f64,
-    /// Megabytes.
+    /// Memory usage in megabytes.
     pub memory_usage: u64,
 }
 
@@ -57,90 +57,90 @@ impl Default for AlertThreshold {
     }
 }
 
-/// A project to be made.
+/// A new project.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProjectCreate {
-    /// Unique in the tenant.
+    /// Name, unique in the tenant.
     pub name: String,
-    /// What it is.
+    /// Description.
     pub description: Option<String>,
-    /// What it is made with: flask, django, fastapi, ….
+    /// Framework: flask, django, fastapi, ….
     pub framework: Option<String>,
-    /// The user who answers for it.
+    /// The responsible user.
     pub owner_id: Option<UserId>,
-    /// How it is watched.
+    /// Monitoring configuration.
     #[serde(default)]
     pub config: MonitoringConfig,
-    /// What it is built on.
+    /// Technology stack.
     #[serde(default)]
     pub tech_stack: Map<String, Value>,
-    /// Its milestones.
+    /// Milestones.
     #[serde(default)]
     pub timeline: Map<String, Value>,
-    /// When it has to be ready.
+    /// Deadline.
     pub deadline: Option<DateTime<Utc>>,
-    /// Your own; never interpreted.
+    /// Your own data, which Loam does not interpret.
     #[serde(default)]
     pub metadata: Map<String, Value>,
 }
 
-/// A change of a project: what is left out stays.
+/// A change of a project: omitted fields stay as they are.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProjectUpdate {
-    /// Unique in the tenant.
+    /// Name, unique in the tenant.
     pub name: Option<String>,
-    /// What it is; null removes it.
+    /// Description; null removes it.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     pub description: Option<Option<String>>,
-    /// What it is made with; null removes it.
+    /// Framework; null removes it.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     pub framework: Option<Option<String>>,
-    /// The user who answers for it; null for nobody.
+    /// The responsible user; null removes it.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<UserId>)]
     pub owner_id: Option<Option<UserId>>,
-    /// Whether it is watched.
+    /// Monitoring status.
     pub monitoring_status: Option<MonitoringStatus>,
-    /// How it is watched.
+    /// Monitoring configuration.
     pub config: Option<MonitoringConfig>,
-    /// How far its making has come.
+    /// Delivery status.
     pub delivery_status: Option<DeliveryStatus>,
-    /// What it is built on.
+    /// Technology stack.
     pub tech_stack: Option<Map<String, Value>>,
-    /// Its milestones.
+    /// Milestones.
     pub timeline: Option<Map<String, Value>>,
-    /// When it has to be ready; null for no time.
+    /// Deadline; null removes it.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<DateTime<Utc>>)]
     pub deadline: Option<Option<DateTime<Utc>>>,
-    /// Your own; never interpreted.
+    /// Your own data, which Loam does not interpret.
     pub metadata: Option<Map<String, Value>>,
 }
 
-/// A project just made: the only time that its key is shown.
+/// A new project: its ingest key is available only here.
 pub struct NewProject {
-    /// What is kept.
+    /// The stored row.
     pub row: Model,
-    /// The key that its telemetry is sent with.
+    /// The ingest key.
     pub project_key: Zeroizing<String>,
 }
 
 impl Identity {
-    /// The tenant's projects, newest first.
+    /// Lists the tenant's projects, newest first.
     pub async fn list_projects(&self, scope: &Scope, page: &PageQuery) -> Result<Page<Model>> {
         self.db.read(scope).await?.find::<Entity>().page(page, |row| row.id.0).await
     }
 
-    /// One project.
+    /// Returns a project.
     pub async fn get_project(&self, scope: &Scope, id: ProjectId) -> Result<Model> {
         self.db.read(scope).await?.get::<Entity>(id).await?.ok_or_else(missing)
     }
 
-    /// Makes a project.
+    /// Creates a project.
     pub async fn create_project(&self, scope: &Scope, new: ProjectCreate) -> Result<NewProject> {
         check(Some(&new.name), new.description.as_deref(), new.framework.as_deref(), Some(&new.config))?;
         let project_key = secret::generate_project(&self.clock);
@@ -168,7 +168,7 @@ impl Identity {
             created_at: Set(now),
             updated_at: Set(now),
         };
-        let row = tx.insert(row).await.map_err(taken)?;
+        let row = tx.insert(row).await.map_err(duplicate)?;
         let notice = self.changes.record(&tx, "create", "projects", id, json!({ "name": row.name })).await?;
         self.changes.commit(tx, notice).await?;
         Ok(NewProject { row, project_key })
@@ -213,13 +213,13 @@ impl Identity {
         new.deadline.map(|deadline| row.deadline = Set(deadline));
         new.metadata.map(|metadata| row.metadata = Set(metadata.into()));
         row.updated_at = Set(updated_at);
-        let row = tx.update(row).await.map_err(taken)?;
+        let row = tx.update(row).await.map_err(duplicate)?;
         let notice = self.changes.record(&tx, "update", "projects", id, changes).await?;
         self.changes.commit(tx, notice).await?;
         Ok(row)
     }
 
-    /// Deletes a project, and with it the keys that are bound to it.
+    /// Deletes a project and the API keys that are bound to it.
     pub async fn delete_project(&self, scope: &Scope, id: ProjectId) -> Result<()> {
         let tx = self.db.write(scope).await?;
         if tx.delete::<Entity>().filter(Column::Id.eq(id)).exec().await? == 0 {
@@ -230,8 +230,8 @@ impl Identity {
     }
 }
 
-/// Where a project's key is kept, to which its sealing is bound.
-fn place(id: ProjectId) -> String {
+/// The seal context of a project's ingest key.
+fn seal_context(id: ProjectId) -> String {
     format!("projects/{id}/project_key")
 }
 
@@ -239,17 +239,17 @@ impl SealedRows for Entity {
     const SEALED: &'static [Column] = &[Column::ProjectKey];
 
     fn each(row: &mut Model, visit: Visit<'_>) -> Result<()> {
-        // the document is kept as a text
+        // the JSON document is stored as text
         let mut kept: Value = serde_json::from_str(&row.project_key).map_err(Error::internal)?;
-        visit_json(&place(row.id), &mut kept, visit)?;
+        visit_json(&seal_context(row.id), &mut kept, visit)?;
         row.project_key = kept.to_string();
         Ok(())
     }
 }
 
-/// A project's key as it is kept, sealed to its place.
+/// A project's ingest key as stored: sealed.
 pub(super) fn sealed_key(identity: &Identity, id: ProjectId, key: &str) -> Result<String> {
-    let sealed = identity.keyring.seal(&identity.clock, &place(id), key.as_bytes())?;
+    let sealed = identity.keyring.seal(&identity.clock, &seal_context(id), key.as_bytes())?;
     Ok(json!({ "sealed": sealed, "last4": last4(key) }).to_string())
 }
 
@@ -257,8 +257,8 @@ pub(super) fn missing() -> Error {
     Error::not_found("project")
 }
 
-fn taken(error: Error) -> Error {
-    loam_db::taken("name", "there is a project with this name already")(error)
+fn duplicate(error: Error) -> Error {
+    loam_db::already_exists("name", "a project with this name already exists")(error)
 }
 
 async fn check_owner<R>(tx: &Tx<R>, owner: Option<UserId>) -> Result<()> {

@@ -3,26 +3,26 @@
 use loam_kernel::RoleId;
 use uuid::Uuid;
 
-use crate::permissions::{Held, held_by};
+use crate::permissions::{BuiltInRole, held_by};
 
 /// Manages tenants and the instance.
 pub(crate) const OPERATOR: &str = "operator";
-/// May do everything within its tenant.
+/// Has all permissions within its tenant.
 pub(crate) const OWNER: &str = "owner";
-/// What a user has unless something else is said.
+/// The default role of a user.
 pub(crate) const USER: &str = "user";
 
 /// A built-in role.
 pub(crate) struct BuiltIn {
-    /// What users carry.
+    /// The name that users are assigned.
     pub(crate) name: &'static str,
-    /// What it is for.
+    /// Description.
     pub(crate) description: &'static str,
-    /// `None`: everything.
-    held: Option<Held>,
+    /// `None`: all permissions.
+    held: Option<BuiltInRole>,
 }
 
-/// In the order of what they may do.
+/// Ordered by permissions, most first.
 pub(crate) const ALL: [BuiltIn; 7] = [
     BuiltIn {
         name: OPERATOR,
@@ -33,20 +33,20 @@ pub(crate) const ALL: [BuiltIn; 7] = [
     BuiltIn {
         name: "admin",
         description: "everything within the tenant but the tenant itself",
-        held: Some(Held::Admin),
+        held: Some(BuiltInRole::Admin),
     },
     BuiltIn {
         name: "developer",
         description: "builds applications: projects, providers, calls",
-        held: Some(Held::Developer),
+        held: Some(BuiltInRole::Developer),
     },
-    BuiltIn { name: "analyst", description: "reads calls and costs", held: Some(Held::Analyst) },
-    BuiltIn { name: "viewer", description: "sees what there is", held: Some(Held::Viewer) },
-    BuiltIn { name: USER, description: "calls models", held: Some(Held::User) },
+    BuiltIn { name: "analyst", description: "reads calls and costs", held: Some(BuiltInRole::Analyst) },
+    BuiltIn { name: "viewer", description: "sees what there is", held: Some(BuiltInRole::Viewer) },
+    BuiltIn { name: USER, description: "calls models", held: Some(BuiltInRole::User) },
 ];
 
 impl BuiltIn {
-    /// What it allows.
+    /// Its permissions.
     pub(crate) fn permissions(&self) -> Vec<String> {
         match self.held {
             None => vec!["*".to_owned()],
@@ -60,7 +60,7 @@ pub(crate) fn find(name: &str) -> Option<&'static BuiltIn> {
     ALL.iter().find(|role| role.name == name)
 }
 
-/// Built-in roles have ids from before all time, so that they come last in lists, which are newest first.
+/// Built-in roles have ids with time zero, so that they come last in lists, which are newest first.
 pub(crate) fn id(place: usize) -> RoleId {
     const FIRST: u128 = 0x0000_0000_0000_7000_8000_0000_0000_0000;
     RoleId(Uuid::from_u128(FIRST + (ALL.len() - place) as u128))

@@ -1,11 +1,11 @@
-//! A role that a tenant made.
+//! A role defined by a tenant.
 
 use loam_kernel::{RoleId, TenantId};
 use sea_orm::entity::prelude::*;
 
 /// A name for a set of permissions.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-#[sea_orm(table_name = "roles", comment = "a role that a tenant made; the built-in ones are in the code")]
+#[sea_orm(table_name = "roles", comment = "a role defined by a tenant; built-in roles are in the code")]
 pub struct Model {
     /// The tenant.
     #[sea_orm(primary_key, auto_increment = false)]
@@ -13,14 +13,17 @@ pub struct Model {
     /// The role.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: RoleId,
-    /// What users carry.
-    #[sea_orm(column_type = "Text", comment = "what users carry; unique in the tenant, and never changed")]
+    /// Name.
+    #[sea_orm(
+        column_type = "Text",
+        comment = "name that users are assigned; unique in the tenant, immutable"
+    )]
     pub name: String,
-    /// What it is for.
-    #[sea_orm(column_type = "Text", comment = "what it is for")]
+    /// Description.
+    #[sea_orm(column_type = "Text", comment = "description of its purpose")]
     pub description: String,
-    /// What it allows.
-    #[sea_orm(column_type = "JsonBinary", comment = "permissions; `*` is everything")]
+    /// Permissions.
+    #[sea_orm(column_type = "JsonBinary", comment = "permissions; `*` for all")]
     pub permissions: Json,
     /// When it was made.
     pub created_at: DateTimeUtc,

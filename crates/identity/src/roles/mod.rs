@@ -1,4 +1,4 @@
-//! Roles: names for sets of permissions, built in or made by a tenant.
+//! Roles: named sets of permissions, built-in or defined by a tenant.
 
 pub(crate) mod built_in;
 pub mod entity;

@@ -1,4 +1,4 @@
-//! A tenant that has an owner keeps one, and the instance an operator.
+//! A tenant with an owner always keeps at least one, and the instance at least one operator.
 
 use loam_db::{Tenant, Tx};
 use loam_kernel::{Error, Kind, Result};
@@ -8,12 +8,12 @@ use serde_json::Value;
 use super::{built_in, entity, rights};
 use crate::{Identity, users};
 
-/// Whether what a role or a user's roles allow is everything.
+/// Whether a role's permissions include all.
 pub(crate) fn is_everything(permissions: &Value) -> bool {
     permissions.as_array().is_some_and(|names| names.iter().any(|name| name == "*"))
 }
 
-/// The names of the roles that allow everything.
+/// The names of the roles with all permissions.
 async fn owning(tx: &Tx<Tenant>) -> Result<Vec<String>> {
     let all = ["*".to_owned()];
     let rows = tx.find::<entity::Entity>().holding(entity::Column::Permissions, &all).all().await?;
@@ -27,14 +27,14 @@ async fn somebody_has(tx: &Tx<Tenant>, roles: &[String]) -> Result<bool> {
 }
 
 impl Identity {
-    /// Whether an active user of the tenant may do everything.
+    /// Whether an active user of the tenant has all permissions.
     pub(crate) async fn has_owner(&self, tx: &Tx<Tenant>) -> Result<bool> {
         somebody_has(tx, &owning(tx).await?).await
     }
 
-    /// Refuses what has been done to a user in this transaction when it took the tenant's last owner, or the
-    /// instance's last operator, away. Call it after the change was recorded: from then on every other change of the
-    /// tenant waits, so no two can each count on the other's owner.
+    /// Rejects a change of a user in this transaction that removes the tenant's last owner, or the instance's last operator.
+    /// Call it after the change was recorded: from then on every other change of the tenant waits, so that two changes can't
+    /// each rely on the other's owner.
     pub(crate) async fn check_owner_left(
         &self,
         tx: &Tx<Tenant>,
@@ -46,7 +46,7 @@ impl Identity {
         let had = rights::names(&before.roles)?;
         let owning = owning(tx).await?;
         if had.iter().any(|name| owning.contains(name)) && !somebody_has(tx, &owning).await? {
-            return Err(last("owner", "this is the tenant's last active user who may do everything"));
+            return Err(last("owner", "this is the tenant's last active user with all permissions"));
         }
         let operator = [built_in::OPERATOR.to_owned()];
         let is_home = Some(tx.scope().tenant()) == self.default_tenant();
@@ -57,8 +57,8 @@ impl Identity {
     }
 }
 
-/// What is refused, and what to do about it.
+/// The error for removing the last holder of a role.
 pub(crate) fn last(role: &str, what: &str) -> Error {
-    let message = format!("{what}; give somebody else the role `{role}` first");
+    let message = format!("{what}; assign the role `{role}` to another user first");
     Error::new(Kind::Conflict, "last_owner", message)
 }

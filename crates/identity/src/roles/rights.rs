@@ -1,4 +1,4 @@
-//! What roles allow: the union of the built-in ones and the tenant's own.
+//! Permissions of roles: the union of the built-in ones and the tenant's own.
 
 use loam_db::{System, Tenant, Tx};
 use loam_kernel::{Error, Permissions, Result, TenantId};
@@ -8,16 +8,16 @@ use serde_json::Value;
 use super::{built_in, entity};
 use crate::{Identity, permissions, users};
 
-/// Whether rows that are looked at may not change until the transaction ends.
+/// Whether the rows are locked until the transaction ends.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Locked {
-    /// They may not.
+    /// They are.
     Yes,
-    /// They may: it is looked at again.
+    /// They are not: the check is repeated later.
     No,
 }
 
-/// Names as they are kept in a JSON column.
+/// Names from a JSON column.
 pub(crate) fn names(kept: &Value) -> Result<Vec<String>> {
     serde_json::from_value(kept.clone()).map_err(Error::internal)
 }
@@ -31,7 +31,7 @@ fn union(names: &[String], rows: Vec<entity::Model>) -> Result<Permissions> {
     }
     all.sort_unstable();
     all.dedup();
-    // everything is said in one word, which is then found first
+    // `*` alone stands for all permissions and is found first
     Ok(if all.iter().any(|name| name == "*") { Permissions::all() } else { Permissions::new(all) })
 }
 
@@ -39,7 +39,7 @@ fn own(names: &[String]) -> Vec<&String> {
     names.iter().filter(|name| built_in::find(name).is_none()).collect()
 }
 
-/// What these roles allow in any tenant; a name that nothing bears allows nothing.
+/// The permissions of these roles in any tenant; an unknown name grants nothing.
 pub(crate) async fn of_any(tx: &Tx<System>, tenant: TenantId, names: &[String]) -> Result<Permissions> {
     let own = own(names);
     if own.is_empty() {
@@ -59,9 +59,9 @@ pub(crate) async fn of(tx: &Tx<Tenant>, names: &[String]) -> Result<Permissions>
 }
 
 impl Identity {
-    /// Refuses roles that don't exist, naming the place, and those that allow more than the caller may: nobody hands
-    /// on more than they have, and only operators make operators. Where they are about to be
-    /// given, the tenant's own roles are locked until the transaction ends, so that none is deleted meanwhile.
+    /// Rejects unknown roles, naming the index, and roles that exceed the caller's permissions: nobody grants more than they
+    /// have, and only operators appoint operators. With `Locked::Yes` the tenant's own roles are locked until the transaction
+    /// ends, so that none is deleted meanwhile.
     pub(crate) async fn check_roles(
         &self,
         tx: &Tx<Tenant>,
@@ -81,7 +81,7 @@ impl Identity {
         let known =
             |name: &String| built_in::find(name).is_some() || rows.iter().any(|row| row.name == *name);
         if let Some(i) = names.iter().position(|name| !known(name)) {
-            let message = "there is no such role; `GET /api/v1/roles` lists them";
+            let message = "unknown role; `GET /api/v1/roles` lists the roles";
             return Err(Error::invalid(format!("{param}[{i}]"), message));
         }
         if names.iter().any(|name| name == built_in::OPERATOR) {
@@ -91,27 +91,28 @@ impl Identity {
         tx.scope().permissions().cover(union(names, rows)?.names()).map_err(lacking)
     }
 
-    /// Refuses what lets the caller be somebody else, such as to set their password, where the other sees rows of their own
-    /// that the caller may not see.
+    /// Rejects an operation that lets the caller act as another user, such as setting the password, if the user can access
+    /// own rows that the caller can't.
     pub(crate) async fn check_becoming(&self, tx: &Tx<Tenant>, user: &users::entity::Model) -> Result<()> {
         let scope = tx.scope();
         let allowed = of(tx, &names(&user.roles)?).await?;
-        let beyond = permissions::beyond_own(scope.permissions(), allowed.names());
+        let beyond = permissions::ownership_violation(scope.permissions(), allowed.names());
         match beyond.filter(|_| scope.user.is_some_and(|own| own != user.id)) {
             Some((all, _)) => Err(Error::forbidden(all)),
             None => Ok(()),
         }
     }
 
-    /// Refuses a change of somebody who may do more than the caller: whoever sets another's password, or takes a
-    /// role away, must be able to do what that role does.
+    /// Rejects a change of a user who has more permissions than the caller: setting a password or removing a role requires
+    /// the permissions of that role.
     pub(crate) async fn check_above(&self, tx: &Tx<Tenant>, user: &users::entity::Model) -> Result<()> {
         let names = names(&user.roles)?;
         if names.iter().any(|name| name == built_in::OPERATOR) {
             self.require_operator(tx.scope())?;
         }
         tx.scope().permissions().cover(of(tx, &names).await?.names()).map_err(|lacking| {
-            let message = format!("this user may do more than this credential, which lacks `{lacking}`");
+            let message =
+                format!("this user has more permissions than this credential, which lacks `{lacking}`");
             Error::new(loam_kernel::Kind::Forbidden, "missing_permission", message)
         })
     }

@@ -16,22 +16,22 @@ use super::entity::Model;
 use super::service::{Role, RoleCreate, RoleUpdate};
 use crate::Identity;
 
-/// A role: a name for a set of permissions.
+/// A role: a named set of permissions.
 #[derive(Serialize, ToSchema)]
 pub struct RoleView {
     id: RoleId,
-    /// What users carry.
+    /// Name that users are assigned.
     name: String,
-    /// What it is for.
+    /// Description.
     description: String,
-    /// What it allows; `*` is everything.
+    /// Permissions; `*` for all.
     #[schema(value_type = Vec<String>)]
     permissions: Value,
-    /// Built in: the same for every tenant, and never changed.
+    /// Whether it is built-in: the same for every tenant, and immutable.
     built_in: bool,
-    /// Null for a built-in one.
+    /// Null for a built-in role.
     created_at: Option<DateTime<Utc>>,
-    /// Null for a built-in one.
+    /// Null for a built-in role.
     updated_at: Option<DateTime<Utc>>,
 }
 
@@ -77,7 +77,7 @@ pub(crate) fn router(identity: Identity) -> OpenApiRouter {
         .with_state(identity)
 }
 
-/// The roles that users can have: the tenant's own, newest first, then the built-in ones.
+/// Lists all roles: the tenant's own, newest first, then the built-in ones.
 #[utoipa::path(
     get, path = "/api/v1/roles", tag = "roles", operation_id = "roles_list",
     params(PageQuery),
@@ -92,7 +92,7 @@ async fn list(
     Ok(Answer(identity.list_roles(&scope, &page).await?.map(RoleView::from)))
 }
 
-/// Makes a role, with no more rights than your own.
+/// Creates a role with permissions that you have.
 #[utoipa::path(
     post, path = "/api/v1/roles", tag = "roles", operation_id = "roles_create",
     request_body = RoleCreate,
@@ -108,7 +108,7 @@ async fn create(
     Ok(created(role.updated_at, role.into()))
 }
 
-/// One role.
+/// Returns a role.
 #[utoipa::path(
     get, path = "/api/v1/roles/{id}", tag = "roles", operation_id = "roles_get",
     params(("id" = RoleId, Path)),
@@ -124,7 +124,7 @@ async fn get(
     Ok(Tagged::new(view.updated_at.unwrap_or_default(), view))
 }
 
-/// Changes a role: within a second its users may do what it says now.
+/// Changes a role. The new permissions apply to its users within a second.
 #[utoipa::path(
     patch, path = "/api/v1/roles/{id}", tag = "roles", operation_id = "roles_update",
     params(("id" = RoleId, Path), ("If-Match" = Option<String>, Header)),
@@ -143,7 +143,7 @@ async fn update(
     Ok(Tagged::new(role.updated_at, role.into()))
 }
 
-/// Deletes a role that nobody has.
+/// Deletes a role that is not in use.
 #[utoipa::path(
     delete, path = "/api/v1/roles/{id}", tag = "roles", operation_id = "roles_delete",
     params(("id" = RoleId, Path)),

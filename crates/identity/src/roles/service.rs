@@ -12,35 +12,35 @@ use super::entity::{ActiveModel, Column, Entity, Model};
 use super::{built_in, ownership};
 use crate::{Identity, permissions, token_issuers, users};
 
-/// Users that a refusal names.
+/// Maximum number of users that an error names.
 const NAMED: u64 = 5;
 
-/// A role to be made.
+/// A new role.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RoleCreate {
-    /// What users carry: lower-case letters, digits, `-`, `_`, `.`; unique in the tenant, and never changed.
+    /// Name: lower-case letters, digits, `-`, `_`, `.`; unique in the tenant, immutable.
     pub name: String,
-    /// What it is for.
+    /// Description.
     #[serde(default)]
     pub description: String,
-    /// What it allows, nothing that you don't have yourself; `*` is everything.
+    /// Permissions, limited to your own; `*` for all.
     pub permissions: Vec<String>,
 }
 
-/// A change of a role: what is left out stays.
+/// A change of a role: omitted fields stay as they are.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RoleUpdate {
-    /// What it is for.
+    /// Description.
     pub description: Option<String>,
-    /// What it allows, nothing that you don't have yourself.
+    /// Permissions, limited to your own.
     pub permissions: Option<Vec<String>>,
 }
 
 /// A role of either kind.
 pub enum Role {
-    /// Built in, with its place among them.
+    /// Built-in, with its index.
     BuiltIn(usize),
     /// The tenant's own.
     Own(Model),
@@ -76,7 +76,7 @@ impl Identity {
         Ok(Page::from_rows(roles, limit, |role| role.id().0))
     }
 
-    /// One role.
+    /// Returns a role.
     pub async fn get_role(&self, scope: &Scope, id: RoleId) -> Result<Role> {
         if let Some(place) = built_in_with(id) {
             return Ok(Role::BuiltIn(place));
@@ -84,7 +84,7 @@ impl Identity {
         self.db.read(scope).await?.get::<Entity>(id).await?.map(Role::Own).ok_or_else(missing)
     }
 
-    /// The role of this name.
+    /// Returns the role with this name.
     pub async fn role_by_name(&self, scope: &Scope, name: &str) -> Result<Role> {
         if let Some(place) = built_in::ALL.iter().position(|role| role.name == name) {
             return Ok(Role::BuiltIn(place));
@@ -94,12 +94,12 @@ impl Identity {
         row.map(Role::Own).ok_or_else(|| Error::invalid("name", format!("there is no role `{name}`")))
     }
 
-    /// Makes a role.
+    /// Creates a role.
     pub async fn create_role(&self, scope: &Scope, new: RoleCreate) -> Result<Model> {
         slug("name", &new.name, 50)?;
         check_description(&new.description)?;
         if built_in::find(&new.name).is_some() {
-            return Err(Error::taken("name", "a built-in role has this name"));
+            return Err(Error::already_exists("name", "a built-in role with this name already exists"));
         }
         let allowed = check_permissions(scope, new.permissions)?;
         let now = self.clock.now();
@@ -113,14 +113,16 @@ impl Identity {
             updated_at: Set(now),
         };
         let tx = self.db.write(scope).await?;
-        let role =
-            tx.insert(row).await.map_err(loam_db::taken("name", "there is a role with this name already"))?;
+        let role = tx
+            .insert(row)
+            .await
+            .map_err(loam_db::already_exists("name", "a role with this name already exists"))?;
         let notice = self.changes.record(&tx, "create", "roles", role.id, changes(&role)).await?;
         self.changes.commit(tx, notice).await?;
         Ok(role)
     }
 
-    /// Changes a role: within a second its users may do what it says now.
+    /// Changes a role. The new permissions apply to its users within a second.
     pub async fn update_role(
         &self,
         scope: &Scope,
@@ -145,23 +147,23 @@ impl Identity {
         // after the change is recorded, as for users: `check_owner_left`
         let gave_owners = was_everything && !ownership::is_everything(&role.permissions);
         if gave_owners && !active_holders(&tx, &name).await?.is_empty() && !self.has_owner(&tx).await? {
-            let what = "this role is all that lets the tenant's last active owners do everything";
+            let what = "only this role gives the tenant's last active owners all permissions";
             return Err(ownership::last(built_in::OWNER, what));
         }
         self.changes.commit(tx, notice).await?;
         Ok(role)
     }
 
-    /// Deletes a role that nobody has.
+    /// Deletes a role that is not in use.
     pub async fn delete_role(&self, scope: &Scope, id: RoleId) -> Result<()> {
         refuse_built_in(id)?;
         let tx = self.db.write(scope).await?;
         let role = tx.get_locked::<Entity>(id).await?.ok_or_else(missing)?;
-        // a user who is given it meanwhile waits for its row, or has been waited for
+        // a concurrent assignment either waits for the row's lock, or has committed before it
         tx.delete::<Entity>().filter(Column::Id.eq(id)).exec().await?;
         let holders = holders(&tx, &role.name).await?;
         if !holders.is_empty() {
-            let message = format!("the role is in use: {}; take it away there first", holders.join(", "));
+            let message = format!("the role is in use: {}; remove it there first", holders.join(", "));
             return Err(Error::new(Kind::Conflict, "in_use", message));
         }
         let notice = self.changes.record(&tx, "delete", "roles", id, json!({ "name": role.name })).await?;
@@ -169,7 +171,7 @@ impl Identity {
     }
 }
 
-/// Who has the role, a few of them by name: users and issuers of tokens.
+/// The names of some users and token issuers with the role.
 async fn holders(tx: &Tx<Tenant>, name: &str) -> Result<Vec<String>> {
     let names = [name.to_owned()];
     let find = tx.find::<users::entity::Entity>().holding(users::entity::Column::Roles, &names);
@@ -190,7 +192,7 @@ fn refuse_built_in(id: RoleId) -> Result<()> {
         Some(_) => Err(Error::new(
             Kind::Conflict,
             "built_in_role",
-            "a built-in role can't be changed; make one of your own instead",
+            "a built-in role can't be changed; create your own role instead",
         )),
         None => Ok(()),
     }

@@ -3,9 +3,12 @@
 use loam_kernel::{SigningKeyId, TenantId};
 use sea_orm::entity::prelude::*;
 
-/// What tokens are signed with, until the next one.
+/// A key that signs tokens until it is rotated.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-#[sea_orm(table_name = "signing_keys", comment = "what Loam's own tokens are signed with; of no tenant")]
+#[sea_orm(
+    table_name = "signing_keys",
+    comment = "a key that signs Loam's own tokens; belongs to the instance"
+)]
 pub struct Model {
     /// None: the key is the instance's.
     #[sea_orm(primary_key, auto_increment = false, comment = "nil: the key is the instance's")]
@@ -16,17 +19,17 @@ pub struct Model {
     /// Its name in tokens.
     #[sea_orm(column_type = "Text", comment = "its name in tokens and in the JWKS")]
     pub kid: String,
-    /// How it signs.
+    /// Algorithm.
     #[sea_orm(column_type = "Text", comment = "EdDSA")]
     pub algorithm: String,
-    /// The half that everybody may have.
+    /// Public key.
     #[sea_orm(column_type = "JsonBinary", comment = "as a JWK")]
     pub public_key: Json,
-    /// The other half.
+    /// Private key.
     #[sea_orm(column_type = "Text", nullable, comment = "PKCS#8, sealed; null once retired")]
     pub private_key: Option<String>,
-    /// When it signed for the last time.
-    #[sea_orm(comment = "when it signed for the last time; it is believed until what it signed has expired")]
+    /// Time of the rotation.
+    #[sea_orm(comment = "time of its last signature; it is trusted until its tokens have expired")]
     pub retired_at: Option<DateTimeUtc>,
     /// When it was made.
     pub created_at: DateTimeUtc,

@@ -1,4 +1,4 @@
-//! What is done to log-ins and keys by itself.
+//! Periodic maintenance of login sessions and keys.
 
 use async_trait::async_trait;
 use loam_jobs::{Handler, JobContext};
@@ -7,11 +7,11 @@ use serde_json::Value;
 
 use crate::Identity;
 
-/// Renews signing keys, and deletes sessions, records of openings and digests of the erased that are of no more use.
+/// Rotates signing keys, and deletes expired sessions, markers of operator access and digests of erased subjects.
 pub struct RotateSigningKeys(pub Identity);
 
 impl RotateSigningKeys {
-    /// The kind of its jobs.
+    /// The job kind.
     pub const KIND: &str = "identity.renew_keys";
 }
 
@@ -23,7 +23,7 @@ impl Handler for RotateSigningKeys {
 
     async fn run(&self, job: &JobContext, _: Value) -> Result<()> {
         self.0.renew_signing_keys(&job.scope()).await?;
-        self.0.forget_erased(&job.scope()).await?;
-        self.0.forget_old_sessions(&job.scope()).await
+        self.0.delete_old_digests(&job.scope()).await?;
+        self.0.delete_old_sessions(&job.scope()).await
     }
 }

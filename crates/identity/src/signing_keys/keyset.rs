@@ -1,4 +1,4 @@
-//! The signing keys in memory.
+//! The cached signing keys.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -11,21 +11,21 @@ use loam_platform::seal::Keyring;
 use sea_orm::QueryOrder;
 
 use super::entity::{Column, Entity};
-use super::service::{believed_after, place};
+use super::service::{is_trusted, seal_context};
 use crate::jwt::{Jwk, Signer, VerifyingKey};
 
-/// How often an unknown key's name lets the table be read again, in microseconds.
-const AGAIN: i64 = 1_000_000;
+/// Minimum interval between reads of the table for an unknown `kid`, in microseconds.
+const RELOAD_INTERVAL_MICROS: i64 = 1_000_000;
 
 /// The keys as they were last read.
 pub(crate) struct KeySet {
-    /// What signs; none before the first token.
+    /// The signing key; none before the first token.
     pub(crate) signer: Option<Signer>,
     verifying: HashMap<String, VerifyingKey>,
     pub(crate) public: Vec<Jwk>,
 }
 
-/// Knows the signing keys. Cheap to clone.
+/// A cache of the signing keys. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct SigningKeys(Arc<Inner>);
 
@@ -34,9 +34,9 @@ struct Inner {
     clock: Clock,
     keyring: Keyring,
     known: RwLock<Option<(u64, Arc<KeySet>)>>,
-    /// Counts changes, so that what was read before one is not used after it.
+    /// Counts changes, so that a result from before a change is not used after it.
     changes: AtomicU64,
-    /// When it was last read for the sake of an unknown name.
+    /// When it was last read for an unknown `kid`.
     looked_at: AtomicI64,
 }
 
@@ -53,7 +53,7 @@ impl SigningKeys {
         this
     }
 
-    /// The keys as they are now; as they last were while the database is away.
+    /// The current keys; the last known ones while the database is unavailable.
     pub(crate) async fn get(&self) -> Result<Arc<KeySet>> {
         let changes = self.0.changes.load(Ordering::Acquire);
         let known = self.0.known.read().unwrap_or_else(PoisonError::into_inner).clone();
@@ -64,13 +64,13 @@ impl SigningKeys {
         }
     }
 
-    /// Calls `with` on the key of this name. An unknown one may have been made on another node a moment ago.
+    /// Calls `with` on the key with this `kid`. An unknown one may have just been created on another node.
     pub(crate) async fn with<T>(&self, kid: &str, with: impl Fn(&VerifyingKey) -> T) -> Result<Option<T>> {
         if let Some(key) = self.get().await?.verifying.get(kid) {
             return Ok(Some(with(key)));
         }
         let now = self.0.clock.now().timestamp_micros();
-        if now - self.0.looked_at.swap(now, Ordering::AcqRel) < AGAIN {
+        if now - self.0.looked_at.swap(now, Ordering::AcqRel) < RELOAD_INTERVAL_MICROS {
             return Ok(None);
         }
         let keys = self.read(self.0.changes.load(Ordering::Acquire)).await?;
@@ -82,14 +82,14 @@ impl SigningKeys {
         let rows = tx.find::<Entity>().order_by_desc(Column::Id).all().await?;
         let now = self.0.clock.now();
         let mut keys = KeySet { signer: None, verifying: HashMap::new(), public: Vec::new() };
-        for row in rows.into_iter().filter(|row| believed_after(row, now)) {
+        for row in rows.into_iter().filter(|row| is_trusted(row, now)) {
             let jwk: Jwk = serde_json::from_value(row.public_key).map_err(Error::internal)?;
             if let Some(key) = VerifyingKey::public(&jwk) {
                 keys.verifying.insert(row.kid.clone(), key);
                 keys.public.push(jwk);
             }
             if let (None, Some(sealed)) = (&keys.signer, &row.private_key) {
-                let pkcs8 = self.0.keyring.open_sealed(&place(row.id), sealed)?;
+                let pkcs8 = self.0.keyring.open_sealed(&seal_context(row.id), sealed)?;
                 keys.signer = Some(Signer::open(row.kid, &pkcs8)?);
             }
         }

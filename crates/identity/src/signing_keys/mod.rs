@@ -1,4 +1,4 @@
-//! Signing keys: what Loam's own tokens are signed with, one after the other.
+//! Signing keys, which sign Loam's own tokens.
 
 pub mod entity;
 mod jobs;

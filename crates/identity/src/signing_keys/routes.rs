@@ -15,14 +15,14 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::entity::Model;
 use crate::Identity;
 
-/// A key that tokens are, or were, signed with; its private half is never shown.
+/// A current or former signing key; its private half is never shown.
 #[derive(Serialize, ToSchema)]
 pub struct SigningKeyView {
     id: SigningKeyId,
     /// Its name in tokens and in the JWKS.
     kid: String,
     algorithm: String,
-    /// When it signed for the last time; null while it signs.
+    /// Time of its last signature; null for the current key.
     retired_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
 }
@@ -54,7 +54,7 @@ pub(crate) fn router(identity: Identity) -> OpenApiRouter {
         .with_state(identity)
 }
 
-/// The keys that Loam's tokens are signed with, newest first; for operators.
+/// Lists the signing keys of Loam's tokens, newest first; for operators.
 #[utoipa::path(
     get, path = "/api/v1/signing_keys", tag = "tokens", operation_id = "signing_keys_list",
     params(PageQuery),
@@ -69,7 +69,7 @@ async fn list(
     Ok(Answer(identity.list_signing_keys(&scope, &page).await?.map(SigningKeyView::from)))
 }
 
-/// Signs with a new key from now on; tokens of the one before are taken until they expire. For operators.
+/// Rotates the signing key; tokens of the previous key stay valid until they expire. For operators.
 #[utoipa::path(
     post, path = "/api/v1/signing_keys/rotate", tag = "tokens", operation_id = "signing_keys_rotate",
     responses((status = 201, body = SigningKeyView), (status = "4XX", body = ErrorBody)),
@@ -80,7 +80,7 @@ async fn rotate(State(identity): State<Identity>, Caller(scope): Caller) -> ApiR
     Ok((StatusCode::CREATED, Answer(SigningKeyView::from(key))))
 }
 
-/// The public keys with which others can check Loam's tokens.
+/// Returns the public keys (JWKS) for the verification of Loam's tokens.
 #[utoipa::path(
     get, path = "/.well-known/jwks.json", tag = "tokens", operation_id = "jwks",
     responses((status = 200, body = Jwks)), security(())

@@ -12,16 +12,16 @@ use crate::Identity;
 use crate::config::MAX_TOKEN_LIFETIME;
 use crate::jwt::{Algorithm, Signer};
 
-/// How long a retired key is believed: as long as the longest token lasts, and the clocks may differ.
-const BELIEVED: TimeDelta = TimeDelta::seconds(MAX_TOKEN_LIFETIME.as_secs() as i64 + 60);
+/// How long a retired key is trusted: the maximum lifetime of a token, and the allowed clock skew.
+const RETIRED_KEY_TRUST: TimeDelta = TimeDelta::seconds(MAX_TOKEN_LIFETIME.as_secs() as i64 + 60);
 
-/// Whether what the key signed may not have expired yet.
-pub(crate) fn believed_after(key: &Model, now: DateTime<Utc>) -> bool {
-    key.retired_at.is_none_or(|at| now < at + BELIEVED)
+/// Whether tokens of the key may still be valid.
+pub(crate) fn is_trusted(key: &Model, now: DateTime<Utc>) -> bool {
+    key.retired_at.is_none_or(|at| now < at + RETIRED_KEY_TRUST)
 }
 
-/// Where a key is kept, to which its sealing is bound.
-pub(crate) fn place(id: SigningKeyId) -> String {
+/// The seal context of a key.
+pub(crate) fn seal_context(id: SigningKeyId) -> String {
     format!("signing_keys/{id}/private_key")
 }
 
@@ -29,19 +29,19 @@ impl SealedRows for Entity {
     const SEALED: &'static [Column] = &[Column::PrivateKey];
 
     fn each(row: &mut Model, visit: Visit<'_>) -> Result<()> {
-        row.private_key.as_mut().map_or(Ok(()), |key| visit(&place(row.id), key))
+        row.private_key.as_mut().map_or(Ok(()), |key| visit(&seal_context(row.id), key))
     }
 }
 
 impl Identity {
-    /// The signing keys, newest first; for operators.
+    /// Lists the signing keys, newest first; for operators.
     pub async fn list_signing_keys(&self, scope: &Scope, page: &PageQuery) -> Result<Page<Model>> {
         self.require_operator(scope)?;
         let tx = self.db.system_read(&scope.in_tenant(TenantId::NIL)).await?;
         tx.find::<Entity>().page(page, |row| row.id.0).await
     }
 
-    /// Makes a new key, which signs from now on. The ones before it are believed until what they signed has expired.
+    /// Creates a new key, which signs from now on. Previous keys are trusted until their tokens have expired.
     pub async fn rotate_signing_key(&self, scope: &Scope) -> Result<Model> {
         self.require_operator(scope)?;
         self.rotate(scope).await
@@ -58,7 +58,7 @@ impl Identity {
             kid: Set(signer.kid.clone()),
             algorithm: Set(Algorithm::EdDsa.name().to_owned()),
             public_key: Set(serde_json::to_value(signer.public()).map_err(Error::internal)?),
-            private_key: Set(Some(self.keyring.seal(&self.clock, &place(id), &pkcs8)?)),
+            private_key: Set(Some(self.keyring.seal(&self.clock, &seal_context(id), &pkcs8)?)),
             retired_at: Set(None),
             created_at: Set(now),
             updated_at: Set(now),
@@ -72,7 +72,7 @@ impl Identity {
             .exec()
             .await?;
         let key = tx.insert_any(row).await?;
-        // the operators' own trail tells of it
+        // recorded in the default tenant's audit trail
         if let Some(home) = self.default_tenant() {
             tx.act_in(home);
         }
@@ -82,7 +82,7 @@ impl Identity {
         Ok(key)
     }
 
-    /// The keys, with one that signs: the first is made when the first token is.
+    /// The keys, including a signing one: the first is created with the first token.
     pub(crate) async fn signing_keys(&self) -> Result<std::sync::Arc<KeySet>> {
         let keys = self.signing_keys.get().await?;
         if keys.signer.is_some() {
@@ -92,7 +92,7 @@ impl Identity {
         self.signing_keys.get().await
     }
 
-    /// Makes a new key when the present one is old, and forgets those that nobody needs to believe any more.
+    /// Creates a new key when the current one is old, and deletes keys whose tokens have all expired.
     pub(crate) async fn renew_signing_keys(&self, scope: &Scope) -> Result<()> {
         let now = self.clock.now();
         let age = TimeDelta::days(i64::try_from(self.config.signing_key_days).unwrap_or(i64::MAX).min(3650));
@@ -104,7 +104,7 @@ impl Identity {
             self.rotate(scope).await?;
         }
         let tx = self.db.system_write(scope).await?;
-        tx.delete_any::<Entity>().filter(Column::RetiredAt.lt(now - BELIEVED)).exec().await?;
+        tx.delete_any::<Entity>().filter(Column::RetiredAt.lt(now - RETIRED_KEY_TRUST)).exec().await?;
         tx.commit().await
     }
 }

@@ -5,40 +5,40 @@ use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// What a tenant may do.
+/// The status of a tenant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum TenantStatus {
-    /// Everything.
+    /// Everything is allowed.
     Active,
-    /// Read only; model calls answer 403.
+    /// Read-only; model calls return 403.
     Suspended,
-    /// Nothing but export.
+    /// Only exports are allowed.
     Archived,
 }
 
-/// A customer, whose rows no other customer sees.
+/// A tenant: an isolated customer of the instance.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-#[sea_orm(table_name = "tenants", comment = "a customer, whose rows no other customer sees")]
+#[sea_orm(table_name = "tenants", comment = "an isolated customer of the instance")]
 pub struct Model {
     /// The tenant.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: TenantId,
-    /// Its name in URLs and on the command line.
+    /// Slug.
     #[sea_orm(column_type = "Text", comment = "name for URLs and the command line; unique")]
     pub slug: String,
-    /// Its name for people.
-    #[sea_orm(column_type = "Text", comment = "name for people")]
+    /// Display name.
+    #[sea_orm(column_type = "Text", comment = "display name")]
     pub name: String,
-    /// What it may do.
-    #[sea_orm(comment = "active; suspended: read only; archived: nothing but export")]
+    /// Status.
+    #[sea_orm(comment = "active; suspended: read-only; archived: exports only")]
     pub status: TenantStatus,
-    /// What it pays for.
+    /// Plan.
     #[sea_orm(
         column_type = "Text",
         nullable,
-        comment = "the caller's own word for what the tenant pays for"
+        comment = "name of the tenant's plan, which Loam does not interpret"
     )]
     pub plan: Option<String>,
     /// Its limits.
@@ -47,8 +47,8 @@ pub struct Model {
     /// Its settings.
     #[sea_orm(column_type = "JsonBinary", comment = "settings of the tenant")]
     pub settings: Json,
-    /// The caller's own.
-    #[sea_orm(column_type = "JsonBinary", comment = "the caller's own; never interpreted")]
+    /// The caller's own data.
+    #[sea_orm(column_type = "JsonBinary", comment = "the caller's own data, which Loam does not interpret")]
     pub metadata: Json,
     /// When it was made.
     pub created_at: DateTimeUtc,
@@ -62,5 +62,5 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-// a tenant's scope sees its own row alone
+// a tenant's scope sees only its own row
 loam_db::tenant_entity!(Entity, Column::Id, Column::Id);

@@ -1,4 +1,4 @@
-//! Tenants: the customers of one Loam.
+//! Tenants: the isolated customers of an instance.
 
 pub mod entity;
 pub(crate) mod queries;

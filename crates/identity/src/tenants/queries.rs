@@ -1,4 +1,4 @@
-//! The statements of tenants. An operator sees them all; everybody else one.
+//! Queries of tenants. An operator sees all of them; everybody else their own.
 
 use loam_db::{System, TenantEntity, Tx};
 use loam_kernel::{Page, PageQuery, Result, TenantId};

@@ -16,7 +16,7 @@ use super::service::{TenantCreate, TenantUpdate};
 use crate::Identity;
 use crate::api_keys::routes::ApiKeyCreated;
 
-/// A customer, whose rows no other customer sees.
+/// A tenant: an isolated customer of the instance.
 #[derive(Serialize, ToSchema)]
 pub struct TenantView {
     id: TenantId,
@@ -34,7 +34,7 @@ pub struct TenantView {
     updated_at: DateTime<Utc>,
 }
 
-/// A new tenant with its first key, which is shown this once.
+/// A new tenant with its first key, which is shown only once.
 #[derive(Serialize, ToSchema)]
 pub struct TenantCreated {
     #[serde(flatten)]
@@ -43,7 +43,7 @@ pub struct TenantCreated {
 }
 
 impl TenantCreated {
-    /// The answer to `create_tenant`.
+    /// The response of `create_tenant`.
     pub fn new(tenant: Model, key: crate::api_keys::service::NewKey) -> Self {
         Self { tenant: tenant.into(), api_key: key.into() }
     }
@@ -70,7 +70,7 @@ pub(crate) fn router(identity: Identity) -> OpenApiRouter {
     OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(get, update)).with_state(identity)
 }
 
-/// Every tenant, newest first; for operators.
+/// Lists all tenants, newest first; for operators.
 #[utoipa::path(
     get, path = "/api/v1/tenants", tag = "tenants", operation_id = "tenants_list",
     params(PageQuery),
@@ -85,7 +85,7 @@ async fn list(
     Ok(Answer(identity.list_tenants(&scope, &page).await?.map(TenantView::from)))
 }
 
-/// Makes a tenant with its first key; for operators.
+/// Creates a tenant with its first key; for operators.
 #[utoipa::path(
     post, path = "/api/v1/tenants", tag = "tenants", operation_id = "tenants_create",
     request_body = TenantCreate,
@@ -101,7 +101,7 @@ async fn create(
     Ok(created(tenant.updated_at, TenantCreated::new(tenant, key)))
 }
 
-/// One tenant: any for an operator, its own for everybody else.
+/// Returns a tenant: any for an operator, the own one for everybody else.
 #[utoipa::path(
     get, path = "/api/v1/tenants/{id}", tag = "tenants", operation_id = "tenants_get",
     params(("id" = TenantId, Path)),

@@ -12,15 +12,15 @@ use super::queries;
 use crate::Identity;
 use crate::api_keys::service::{NewKey, NewRow, insert};
 
-/// A tenant to be made.
+/// A new tenant.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TenantCreate {
-    /// Name for URLs and the command line: lower-case letters, digits, `-`, `_`, `.`; unique.
+    /// Slug for URLs and the command line: lower-case letters, digits, `-`, `_`, `.`; unique.
     pub slug: String,
-    /// Name for people; the slug unless given.
+    /// Display name; defaults to the slug.
     pub name: Option<String>,
-    /// What the tenant pays for, in your own word.
+    /// Name of the tenant's plan, which Loam does not interpret.
     pub plan: Option<String>,
     /// Limits agreed with the tenant.
     #[serde(default)]
@@ -28,37 +28,37 @@ pub struct TenantCreate {
     /// Settings of the tenant.
     #[serde(default)]
     pub settings: Map<String, Value>,
-    /// Your own; never interpreted.
+    /// Your own data, which Loam does not interpret.
     #[serde(default)]
     pub metadata: Map<String, Value>,
 }
 
-/// A change of a tenant: what is left out stays.
+/// A change of a tenant: omitted fields stay as they are.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TenantUpdate {
-    /// Name for people.
+    /// Display name.
     pub name: Option<String>,
-    /// `suspended`: read only, model calls answer 403; `archived`: nothing but export.
+    /// `suspended`: read-only, model calls return 403; `archived`: exports only.
     pub status: Option<TenantStatus>,
-    /// What the tenant pays for.
+    /// Name of the tenant's plan.
     pub plan: Option<String>,
     /// Limits agreed with the tenant.
     pub quotas: Option<Map<String, Value>>,
     /// Settings of the tenant.
     pub settings: Option<Map<String, Value>>,
-    /// Your own; never interpreted.
+    /// Your own data, which Loam does not interpret.
     pub metadata: Option<Map<String, Value>>,
 }
 
 impl Identity {
-    /// Every tenant, newest first.
+    /// Lists all tenants, newest first.
     pub async fn list_tenants(&self, scope: &Scope, page: &PageQuery) -> Result<Page<Model>> {
         self.require_operator(scope)?;
         queries::list(&self.db.system_read(scope).await?, page).await
     }
 
-    /// One tenant: any for an operator, its own for everybody else.
+    /// Returns a tenant: any for an operator, the own one for everybody else.
     pub async fn get_tenant(&self, scope: &Scope, id: TenantId) -> Result<Model> {
         let missing = || Error::not_found("tenant");
         if self.require_operator(scope).is_err() && id != scope.tenant() {
@@ -76,7 +76,7 @@ impl Identity {
         })
     }
 
-    /// Makes a tenant with its first key, which may do everything within it.
+    /// Creates a tenant with its first key, which has all permissions within it.
     pub async fn create_tenant(&self, scope: &Scope, new: TenantCreate) -> Result<(Model, NewKey)> {
         self.require_operator(scope)?;
         slug("slug", &new.slug, 63)?;
@@ -99,9 +99,9 @@ impl Identity {
         let tenant = tx
             .insert_any(row)
             .await
-            .map_err(loam_db::taken("slug", format!("there is a tenant `{}` already", new.slug)))?;
+            .map_err(loam_db::already_exists("slug", format!("a tenant `{}` already exists", new.slug)))?;
         let changes = json!({ "slug": tenant.slug, "name": tenant.name, "plan": tenant.plan });
-        // the operator's own trail says that there is a new tenant; the new tenant's begins with its first key
+        // the creation is recorded in the operator's audit trail; the new tenant's begins with its first key
         if scope.tenant() != TenantId::NIL {
             self.changes.record(&tx, "create", "tenants", tenant.id, changes.clone()).await?;
         }
@@ -120,7 +120,7 @@ impl Identity {
         version: &IfMatch,
         new: TenantUpdate,
     ) -> Result<Model> {
-        // another tenant's id is not even confirmed to exist
+        // the existence of another tenant is not revealed
         self.require_operator(scope)
             .map_err(|e| if id == scope.tenant() { e } else { Error::not_found("tenant") })?;
         let mut tx = self.db.system_write(scope).await?;
@@ -129,7 +129,7 @@ impl Identity {
         if Some(id) == self.default_tenant()
             && new.status.is_some_and(|status| status != TenantStatus::Active)
         {
-            return Err(Error::invalid("status", "the tenant of the operators stays active"));
+            return Err(Error::invalid("status", "the default tenant must stay active"));
         }
         if let Some(name) = &new.name {
             bounded("name", name, 200)?;
@@ -152,12 +152,12 @@ impl Identity {
     }
 }
 
-/// What an archived tenant answers to everything but an export.
+/// The error of an archived tenant for everything but an export.
 pub(crate) fn archived() -> Error {
-    Error::new(Kind::Forbidden, "tenant_archived", "this tenant is archived: it can only be exported")
+    Error::new(Kind::Forbidden, "tenant_archived", "this tenant is archived: only exports are allowed")
 }
 
-/// What a suspended tenant answers to everything but reading.
+/// The error of a suspended tenant for everything but reading.
 pub(crate) fn suspended() -> Error {
-    Error::new(Kind::Forbidden, "tenant_suspended", "this tenant is suspended: it can only read")
+    Error::new(Kind::Forbidden, "tenant_suspended", "this tenant is suspended: only reading is allowed")
 }

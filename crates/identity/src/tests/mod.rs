@@ -1,7 +1,7 @@
-//! What needs a database and a clock that can be moved, on both databases.
+//! Tests with a database and a controllable clock, on both databases.
 
-mod bed;
-mod makers;
+mod creators;
+mod fixture;
 mod ownership;
 mod preferences;
 mod sessions;

@@ -6,9 +6,9 @@ use loam_kernel::{Error, LoginSessionId, Scope, TenantId};
 use loam_platform::notices::Notice;
 use loam_testkit::{Database, on_both};
 
-use super::bed::{Bed, PASSWORD, origin};
+use super::fixture::{Fixture, PASSWORD, origin};
 use crate::login_sessions::entity::Entity;
-use crate::{Asks, Authenticator};
+use crate::{Authenticator, RequestedAccess};
 
 on_both![
     a_session_lasts_while_it_is_used_on_any_node,
@@ -19,50 +19,50 @@ on_both![
 ];
 
 async fn use_it(node: &Authenticator, token: &str) -> Result<Scope, Error> {
-    node.authenticate_session(token, &HeaderMap::new(), true, Asks::Read, origin()).await
+    node.authenticate_session(token, &HeaderMap::new(), true, RequestedAccess::Read, origin()).await
 }
 
 async fn a_session_lasts_while_it_is_used_on_any_node(database: Database) {
-    let bed = Bed::new(database).await;
+    let fixture = Fixture::new(database).await;
     let (here, there) =
-        (bed.authenticator().await, Authenticator::start(&bed.another().await).await.unwrap());
-    let token = bed.log_in("operator", PASSWORD).await.unwrap().token;
+        (fixture.authenticator().await, Authenticator::start(&fixture.another().await).await.unwrap());
+    let token = fixture.log_in("operator", PASSWORD).await.unwrap().token;
     use_it(&here, &token).await.unwrap();
     for _ in 0..4 {
         // twelve hours are over in two of these
-        bed.clock.advance(TimeDelta::hours(7));
+        fixture.clock.advance(TimeDelta::hours(7));
         use_it(&there, &token).await.unwrap();
         there.write_last_used().await.unwrap();
     }
     use_it(&here, &token).await.expect("it was used on the other node meanwhile");
-    bed.clock.advance(TimeDelta::hours(12));
+    fixture.clock.advance(TimeDelta::hours(12));
     for node in [&here, &there] {
         assert_eq!(use_it(node, &token).await.unwrap_err().code(), "invalid_session");
     }
 }
 
 async fn a_session_ends_at_its_time_however_much_it_is_used(database: Database) {
-    let bed = Bed::new(database).await;
-    let node = bed.authenticator().await;
-    let token = bed.log_in("operator", PASSWORD).await.unwrap().token;
+    let fixture = Fixture::new(database).await;
+    let node = fixture.authenticator().await;
+    let token = fixture.log_in("operator", PASSWORD).await.unwrap().token;
     for _ in 0..14 {
         use_it(&node, &token).await.unwrap();
-        bed.clock.advance(TimeDelta::hours(12) - TimeDelta::seconds(1));
+        fixture.clock.advance(TimeDelta::hours(12) - TimeDelta::seconds(1));
     }
-    bed.clock.advance(TimeDelta::seconds(14));
+    fixture.clock.advance(TimeDelta::seconds(14));
     assert_eq!(use_it(&node, &token).await.unwrap_err().status(), 401);
 }
 
 async fn what_another_node_revoked_is_refused_once_its_notice_is_here(database: Database) {
-    let bed = Bed::new(database).await;
-    let node = bed.authenticator().await;
-    let made = bed.log_in("operator", PASSWORD).await.unwrap();
+    let fixture = Fixture::new(database).await;
+    let node = fixture.authenticator().await;
+    let made = fixture.log_in("operator", PASSWORD).await.unwrap();
     use_it(&node, &made.token).await.unwrap();
-    bed.another().await.revoke_login_session(&bed.scope(), made.session.id).await.unwrap();
+    fixture.another().await.revoke_login_session(&fixture.scope(), made.session.id).await.unwrap();
     use_it(&node, &made.token).await.expect("nobody has told this node yet");
     let topic = "login_sessions".to_owned();
-    bed.identity.notices.publish(&Notice {
-        tenant: bed.scope().tenant(),
+    fixture.identity.notices.publish(&Notice {
+        tenant: fixture.scope().tenant(),
         topic,
         subject: made.session.id.0,
         owner: None,
@@ -71,27 +71,28 @@ async fn what_another_node_revoked_is_refused_once_its_notice_is_here(database: 
 }
 
 async fn a_reset_password_holds_for_three_days(database: Database) {
-    let bed = Bed::new(database).await;
-    let user = bed.user("ann", &["user"]).await;
-    let password = bed.identity.reset_password(&bed.scope(), user).await.unwrap();
-    bed.clock.advance(TimeDelta::days(3) - TimeDelta::seconds(1));
-    assert!(bed.log_in("ann", &password).await.is_ok());
-    bed.clock.advance(TimeDelta::seconds(1));
-    assert_eq!(bed.log_in("ann", &password).await.err().unwrap().code(), "wrong_credentials");
+    let fixture = Fixture::new(database).await;
+    let user = fixture.user("ann", &["user"]).await;
+    let password = fixture.identity.reset_password(&fixture.scope(), user).await.unwrap();
+    fixture.clock.advance(TimeDelta::days(3) - TimeDelta::seconds(1));
+    assert!(fixture.log_in("ann", &password).await.is_ok());
+    fixture.clock.advance(TimeDelta::seconds(1));
+    assert_eq!(fixture.log_in("ann", &password).await.err().unwrap().code(), "wrong_credentials");
 }
 
 async fn ended_sessions_are_forgotten_after_a_month(database: Database) {
-    let bed = Bed::new(database).await;
-    let old = bed.log_in("operator", PASSWORD).await.unwrap().session.id;
-    bed.clock.advance(TimeDelta::days(20));
-    let new = bed.log_in("operator", PASSWORD).await.unwrap().session.id;
-    let kept = async |bed: &Bed| -> Vec<LoginSessionId> {
-        bed.identity.forget_old_sessions(&Scope::system(TenantId::NIL, "test")).await.unwrap();
-        let rows = bed.identity.db.read(&bed.scope()).await.unwrap().find::<Entity>().all().await.unwrap();
+    let fixture = Fixture::new(database).await;
+    let old = fixture.log_in("operator", PASSWORD).await.unwrap().session.id;
+    fixture.clock.advance(TimeDelta::days(20));
+    let new = fixture.log_in("operator", PASSWORD).await.unwrap().session.id;
+    let kept = async |fixture: &Fixture| -> Vec<LoginSessionId> {
+        fixture.identity.delete_old_sessions(&Scope::system(TenantId::NIL, "test")).await.unwrap();
+        let rows =
+            fixture.identity.db.read(&fixture.scope()).await.unwrap().find::<Entity>().all().await.unwrap();
         rows.into_iter().map(|row| row.id).collect()
     };
-    assert_eq!(kept(&bed).await.len(), 2);
+    assert_eq!(kept(&fixture).await.len(), 2);
     // a week of life, a month of record
-    bed.clock.advance(TimeDelta::days(18));
-    assert_eq!(kept(&bed).await, [new], "{old} is gone");
+    fixture.clock.advance(TimeDelta::days(18));
+    assert_eq!(kept(&fixture).await, [new], "{old} is gone");
 }

@@ -1,8 +1,8 @@
-//! Every issuer in memory: a token of one that isn't there costs the database nothing.
+//! All issuers in memory: a token of an unknown issuer costs no query.
 //!
-//! Several tenants may claim the same `iss` and `aud`, as nobody can prove to Loam that they are theirs. A request that
-//! names its tenant is matched within that tenant, whatever others claim. One that names none is matched by its signature,
-//! the oldest claim first: so a later claim never takes anybody's tokens away, and an earlier one with other keys neither.
+//! Several tenants may register the same `iss` and `aud`, as Loam can't verify who they belong to. A request that names its
+//! tenant is resolved within that tenant. One that names none is resolved by its signature, oldest registration first:
+//! neither a later registration nor an earlier one with other keys can take over anybody's tokens.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,14 +17,14 @@ use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
 
 use super::entity::{Column, Entity, Model};
 use super::jwks::Jwks;
-use super::service::place;
+use super::service::seal_context;
 use crate::jwt::{Algorithm, Token, VerifyingKey, invalid, refused};
 use crate::tenants;
 
-/// Claims of one `iss` and `aud` that a token of no named tenant is tried with.
+/// Maximum number of registrations of one `iss` and `aud` that are tried for a token without a named tenant.
 const MAX_CLAIMS: usize = 16;
 
-/// An issuer, ready to check tokens.
+/// An issuer, ready to verify tokens.
 pub(crate) struct Issuer {
     pub(crate) id: TokenIssuerId,
     pub(crate) tenant: TenantId,
@@ -47,7 +47,7 @@ enum Keys {
 /// By `iss`, then each audience, the oldest first.
 type ByName = HashMap<String, Vec<Arc<Issuer>>>;
 
-/// Knows the issuers. Cheap to clone.
+/// A cache of the issuers. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Issuers(Arc<Inner>);
 
@@ -56,9 +56,9 @@ struct Inner {
     keyring: Keyring,
     client: Client,
     known: RwLock<Option<(u64, Arc<ByName>)>>,
-    /// Counts changes, so that what was read before one is not used after it.
+    /// Counts changes, so that a result from before a change is not used after it.
     changes: AtomicU64,
-    /// Held by the one who reads.
+    /// Locked by the task that reads.
     reading: tokio::sync::Mutex<()>,
 }
 
@@ -76,7 +76,7 @@ impl Issuers {
         this
     }
 
-    /// The way out, for checking addresses.
+    /// The HTTP client, for validating addresses.
     pub(crate) fn client(&self) -> &Client {
         &self.0.client
     }
@@ -93,7 +93,7 @@ impl Issuers {
         let claims = token.claims.iss.as_deref().and_then(|iss| all.get(iss)).into_iter().flatten();
         let here: Vec<_> = claims.filter(|issuer| tenant.is_none_or(|named| issuer.is_of(named))).collect();
         if here.is_empty() {
-            return Err(refused("unknown_issuer", "nobody here takes tokens of this issuer (`iss`)"));
+            return Err(refused("unknown_issuer", "the issuer of the token (`iss`) is not registered"));
         }
         let meant = here.into_iter().filter(|issuer| token.claims.aud.holds(&issuer.audience));
         let mut failed = None;
@@ -103,11 +103,11 @@ impl Issuers {
                 Err(e) => failed = failed.or(Some(e)),
             }
         }
-        Err(failed.unwrap_or_else(|| refused("wrong_audience", "the token is for somebody else (`aud`)")))
+        Err(failed.unwrap_or_else(|| refused("wrong_audience", "the token is for another audience (`aud`)")))
     }
 
-    /// Whether another tenant claims the same `iss` and `aud` and did so earlier: tokens of a request that doesn't name its
-    /// tenant may be taken for the other's.
+    /// Whether another tenant registered the same `iss` and `aud` earlier: tokens of a request that doesn't name its tenant may
+    /// be resolved to the other tenant.
     pub(crate) async fn is_claimed_before(&self, row: &Model) -> Result<bool> {
         let all = self.get().await?;
         let mut claims = all.get(&row.issuer).into_iter().flatten();
@@ -116,7 +116,7 @@ impl Issuers {
         }))
     }
 
-    /// Believes a token of this issuer, or says why not.
+    /// Verifies a token of this issuer.
     async fn verify(
         &self,
         issuer: &Issuer,
@@ -146,21 +146,21 @@ impl Issuers {
         if let Some(issuers) = current(self.known()) {
             return Ok(issuers);
         }
-        // one reads for all, so that all share the keys that are then fetched
+        // one task reads for all, so that all share the fetched keys
         let _reading = self.0.reading.lock().await;
         if let Some(issuers) = current(self.known()) {
             return Ok(issuers);
         }
         let last = self.known().map(|(_, issuers)| issuers);
         match (self.read(last.as_deref()).await, last) {
-            // while the database is away, what was last read stays in use
+            // while the database is unavailable, the last known issuers stay in use
             (Err(e), Some(last)) if e.kind() == Kind::Unavailable => Ok(last),
             (read, _) => read,
         }
     }
 
     async fn read(&self, before: Option<&ByName>) -> Result<Arc<ByName>> {
-        // counted before the rows are read: a change meanwhile makes them old at once
+        // loaded before the rows are read: a change meanwhile makes them outdated immediately
         let changes = self.0.changes.load(Ordering::Acquire);
         let tx = self.0.db.system_read(&Scope::system(TenantId::NIL, "authentication")).await?;
         let active = tx.find_any::<Entity>().filter(Column::IsActive.eq(true));
@@ -172,7 +172,7 @@ impl Issuers {
             let slug = slugs.get(&row.tenant_id).cloned().unwrap_or_default();
             match self.open(row, slug, before) {
                 Ok(issuer) => issuers.entry(name).or_default().push(Arc::new(issuer)),
-                // one that can't be opened must not take the others with it
+                // an issuer that can't be opened must not affect the others
                 Err(e) => tracing::error!(issuer.id = %id, error = ?e, "a token issuer can't be used"),
             }
         }
@@ -184,7 +184,7 @@ impl Issuers {
     fn open(&self, row: Model, slug: String, before: Option<&ByName>) -> Result<Issuer> {
         let keys = match (row.jwks_url, row.secret) {
             (None, Some(secret)) => {
-                let secret = self.0.keyring.open_json(&place(row.id), &secret)?;
+                let secret = self.0.keyring.open_json(&seal_context(row.id), &secret)?;
                 Keys::Secret(Arc::new(VerifyingKey::secret(secret.as_bytes())))
             }
             (Some(url), None) => {

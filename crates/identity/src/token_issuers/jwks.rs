@@ -1,7 +1,7 @@
-//! An issuer's public keys, fetched when they are needed and remembered for a while.
+//! An issuer's public keys, fetched on demand and cached.
 //!
-//! Whoever sends tokens can't make Loam ask the issuer as often as they like: one request at a time, one in half a
-//! minute for a key that isn't known, one in five seconds while the issuer fails.
+//! Senders of tokens can't trigger arbitrary requests to the issuer: there is one request at a time, one in 30 seconds for
+//! an unknown key, and one in five seconds while the issuer fails.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -16,24 +16,24 @@ use tokio::time::Instant;
 
 use crate::jwt::{Algorithm, Jwk, VerifyingKey};
 
-/// How long keys are used without being fetched again.
-const FRESH: Duration = Duration::from_mins(10);
-/// How long they are used while fetching them again fails.
-const STALE: Duration = Duration::from_hours(24);
-/// How soon they are fetched again for the sake of a key that isn't among them.
-const UNKNOWN: Duration = Duration::from_secs(30);
-/// How soon after a failure.
-const FAILED: Duration = Duration::from_secs(5);
-/// What a fetch may take in all.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long keys are used before they are fetched again.
+const TTL: Duration = Duration::from_mins(10);
+/// How long they are used while fetching fails.
+const STALE_TTL: Duration = Duration::from_hours(24);
+/// Minimum interval between fetches for an unknown key.
+const UNKNOWN_KEY_INTERVAL: Duration = Duration::from_secs(30);
+/// Minimum interval after a failure.
+const FAILURE_INTERVAL: Duration = Duration::from_secs(5);
+/// Timeout of a fetch.
+const TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_BYTES: usize = 64 << 10;
 const MAX_KEYS: usize = 50;
 
-/// The keys of one address.
+/// The keys of one URL.
 pub(crate) struct Jwks {
     pub(super) url: String,
     state: RwLock<State>,
-    /// Held by the one who fetches.
+    /// Locked by the task that fetches.
     fetching: Mutex<()>,
 }
 
@@ -57,7 +57,7 @@ struct Document {
 }
 
 impl State {
-    /// The key of this name; without a name the only one that could be meant.
+    /// The key with this `kid`; without a `kid` the only matching key.
     fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Option<&VerifyingKey> {
         let fits = |key: &&Key| key.alg.as_deref().is_none_or(|alg| alg == algorithm.name());
         match kid {
@@ -73,9 +73,9 @@ impl State {
     fn may_fetch(&self, known: bool, now: Instant) -> bool {
         let since = |at: Option<Instant>| at.map_or(Duration::MAX, |at| now.duration_since(at));
         let pause = match (self.failed, known) {
-            (true, _) => FAILED,
-            (false, true) => FRESH,
-            (false, false) => UNKNOWN,
+            (true, _) => FAILURE_INTERVAL,
+            (false, true) => TTL,
+            (false, false) => UNKNOWN_KEY_INTERVAL,
         };
         since(self.tried_at) >= pause
     }
@@ -93,7 +93,7 @@ impl Jwks {
     /// Calls `with` on the key that a token names; `None` when the issuer has no such key.
     ///
     /// # Errors
-    /// `issuer_unavailable` when no keys could be had.
+    /// `issuer_unavailable` when the keys can't be fetched.
     pub(crate) async fn with<T>(
         &self,
         client: &Client,
@@ -104,23 +104,23 @@ impl Jwks {
         let mut state = self.state();
         let known = state.find(kid, algorithm).is_some();
         if state.may_fetch(known, Instant::now()) {
-            // one asks; who has a key goes on with it meanwhile, the others wait for what is learnt
+            // one task fetches; requests with a cached key continue meanwhile, the others wait
             let turn = if known { self.fetching.try_lock().ok() } else { Some(self.fetching.lock().await) };
             state = self.state();
             if turn.is_some() && state.may_fetch(state.find(kid, algorithm).is_some(), Instant::now()) {
                 state = self.fetched(client, state).await;
             }
         }
-        if state.fetched_at.is_none_or(|at| at.elapsed() > STALE) {
-            let message = "the keys of this token's issuer can't be fetched at the moment";
-            return Err(Error::unavailable("issuer_unavailable", message, FAILED));
+        if state.fetched_at.is_none_or(|at| at.elapsed() > STALE_TTL) {
+            let message = "the keys of this token's issuer can't be fetched; try again later";
+            return Err(Error::unavailable("issuer_unavailable", message, FAILURE_INTERVAL));
         }
         Ok(state.find(kid, algorithm).map(with))
     }
 
     async fn fetched(&self, client: &Client, before: State) -> State {
         let now = Instant::now();
-        let state = match tokio::time::timeout(PATIENCE, fetch(client, &self.url)).await {
+        let state = match tokio::time::timeout(TIMEOUT, fetch(client, &self.url)).await {
             Ok(Ok(keys)) => {
                 State { keys: keys.into(), fetched_at: Some(now), tried_at: Some(now), failed: false }
             }
@@ -141,7 +141,7 @@ async fn fetch(client: &Client, url: &str) -> Result<Vec<Key>, String> {
         .header(http::header::ACCEPT, "application/json")
         .body(Full::new(Bytes::new()))
         .map_err(|e| e.to_string())?;
-    let timeouts = Timeouts { connect: PATIENCE, first_byte: PATIENCE, idle: PATIENCE };
+    let timeouts = Timeouts { connect: TIMEOUT, first_byte: TIMEOUT, idle: TIMEOUT };
     let answer = client.send(request, timeouts).await.map_err(|e| e.to_string())?;
     if answer.status() != http::StatusCode::OK {
         return Err(format!("it answered {}", answer.status()));
@@ -159,7 +159,7 @@ async fn fetch(client: &Client, url: &str) -> Result<Vec<Key>, String> {
     read(&bytes)
 }
 
-/// The keys of a document that can check signatures; what else is in it is left alone.
+/// The keys of a document that can verify signatures; others are ignored.
 fn read(bytes: &[u8]) -> Result<Vec<Key>, String> {
     let document: Document = serde_json::from_slice(bytes).map_err(|_| "it is no JWKS".to_owned())?;
     let jwks =

@@ -1,4 +1,4 @@
-//! Token issuers: applications that vouch for their own end users.
+//! Token issuers: applications that issue tokens for their end users.
 
 mod directory;
 pub mod entity;

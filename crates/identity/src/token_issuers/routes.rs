@@ -15,7 +15,7 @@ use super::entity::Model;
 use super::service::{TokenIssuerCreate, TokenIssuerUpdate, shown_secret};
 use crate::Identity;
 
-/// An application that vouches for its own end users.
+/// An application that issues tokens for its end users.
 #[derive(Serialize, ToSchema)]
 pub struct TokenIssuerView {
     id: TokenIssuerId,
@@ -34,8 +34,8 @@ pub struct TokenIssuerView {
     role: String,
     auto_create_users: bool,
     is_active: bool,
-    /// Whether another tenant claims the same `issuer` and `audience` and did so earlier. Then send `x-loam-tenant`, with
-    /// this tenant's slug or id, along with its tokens: without it they may be taken for the other tenant's.
+    /// Whether another tenant registered the same `issuer` and `audience` earlier. If so, send `x-loam-tenant` with this
+    /// tenant's slug or id with each request: without it the token may be resolved to the other tenant.
     needs_tenant_header: bool,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -69,7 +69,7 @@ pub(crate) fn router(identity: Identity) -> OpenApiRouter {
         .with_state(identity)
 }
 
-/// The tenant's token issuers, newest first.
+/// Lists the tenant's token issuers, newest first.
 #[utoipa::path(
     get, path = "/api/v1/token_issuers", tag = "token_issuers", operation_id = "token_issuers_list",
     params(PageQuery),
@@ -89,7 +89,7 @@ async fn list(
     Ok(Answer(Page { data: views, next_cursor, prev_cursor }))
 }
 
-/// Lets end users in with your application's own tokens (JWT).
+/// Registers a token issuer, so that end users authenticate with your application's own tokens (JWT).
 #[utoipa::path(
     post, path = "/api/v1/token_issuers", tag = "token_issuers", operation_id = "token_issuers_create",
     request_body = TokenIssuerCreate,
@@ -105,7 +105,7 @@ async fn create(
     Ok(created(issuer.updated_at, TokenIssuerView::new(&identity, issuer).await?))
 }
 
-/// One token issuer.
+/// Returns a token issuer.
 #[utoipa::path(
     get, path = "/api/v1/token_issuers/{id}", tag = "token_issuers", operation_id = "token_issuers_get",
     params(("id" = TokenIssuerId, Path)),
@@ -121,7 +121,7 @@ async fn get(
     Ok(Tagged::new(issuer.updated_at, TokenIssuerView::new(&identity, issuer).await?))
 }
 
-/// Changes a token issuer: within a second tokens are taken as it says now.
+/// Changes a token issuer. The change applies within a second.
 #[utoipa::path(
     patch, path = "/api/v1/token_issuers/{id}", tag = "token_issuers", operation_id = "token_issuers_update",
     params(("id" = TokenIssuerId, Path), ("If-Match" = Option<String>, Header)),
@@ -140,7 +140,7 @@ async fn update(
     Ok(Tagged::new(issuer.updated_at, TokenIssuerView::new(&identity, issuer).await?))
 }
 
-/// Deletes a token issuer: within a second its tokens are not taken. The users stay.
+/// Deletes a token issuer. Its tokens are rejected within a second; its users remain.
 #[utoipa::path(
     delete, path = "/api/v1/token_issuers/{id}", tag = "token_issuers", operation_id = "token_issuers_delete",
     params(("id" = TokenIssuerId, Path)),

@@ -13,76 +13,76 @@ use crate::jwt::Algorithm;
 use crate::roles::{built_in, rights};
 use crate::{Identity, permissions};
 
-/// A shorter secret could be found by trying.
+/// A shorter secret could be found by brute force.
 const MIN_SECRET: usize = 32;
 const MAX_SECRET: usize = 1024;
 
-/// A token issuer to be made: with either `jwks_url` or `secret`.
+/// A new token issuer, with either `jwks_url` or `secret`.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TokenIssuerCreate {
-    /// Name for people; unique in the tenant.
+    /// Display name; unique in the tenant.
     pub name: String,
-    /// `iss` of its tokens, letter by letter.
+    /// `iss` of its tokens, compared exactly.
     pub issuer: String,
-    /// `aud` of its tokens. No two issuers of a tenant share both; where another tenant has claimed the same earlier,
-    /// requests with its tokens name the tenant with `x-loam-tenant`.
+    /// `aud` of its tokens. Issuer and audience together are unique in the tenant; if another tenant registered the same
+    /// earlier, requests must name the tenant with `x-loam-tenant`.
     pub audience: String,
-    /// Where its public keys are, over https.
+    /// URL of its public keys (JWKS), over https.
     pub jwks_url: Option<String>,
-    /// A secret of 32 to 1,024 bytes that both sides know; sealed.
+    /// A shared secret of 32 to 1,024 bytes; stored sealed.
     pub secret: Option<String>,
-    /// Algorithms that are taken: with a secret `HS256` alone, with a JWKS all others unless given.
+    /// Accepted algorithms: with a secret only `HS256`, with a JWKS defaults to all others.
     pub algorithms: Option<Vec<Algorithm>>,
-    /// The claim with your application's own id of the user; `sub` unless given.
+    /// The claim with your application's own id of the user; defaults to `sub`.
     pub user_claim: Option<String>,
-    /// The role whose permissions its end users have, whatever else they may; `user` unless given.
+    /// The role whose permissions its end users have, regardless of their own roles; defaults to `user`.
     pub role: Option<String>,
-    /// Whether a user is made for an end user who comes for the first time; otherwise there must be one with this
-    /// `external_id`. False unless given.
+    /// Whether a user is created at an end user's first request; otherwise a user with this `external_id` must exist.
+    /// Defaults to false.
     pub auto_create_users: Option<bool>,
-    /// Whether its tokens are taken; true unless given.
+    /// Whether its tokens are accepted; defaults to true.
     pub is_active: Option<bool>,
 }
 
-/// A change of a token issuer: what is left out stays. A JWKS takes the place of a secret, and the other way round.
+/// A change of a token issuer: omitted fields stay as they are. A JWKS replaces a secret, and vice versa.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TokenIssuerUpdate {
-    /// Where its public keys are.
+    /// URL of its public keys (JWKS).
     pub jwks_url: Option<String>,
     /// A new secret.
     pub secret: Option<String>,
-    /// Algorithms that are taken.
+    /// Accepted algorithms.
     pub algorithms: Option<Vec<Algorithm>>,
     /// The claim with your application's own id of the user.
     pub user_claim: Option<String>,
     /// The role whose permissions its end users have.
     pub role: Option<String>,
-    /// Whether a user is made for an end user who comes for the first time.
+    /// Whether a user is created at an end user's first request.
     pub auto_create_users: Option<bool>,
-    /// Whether its tokens are taken.
+    /// Whether its tokens are accepted.
     pub is_active: Option<bool>,
 }
 
 impl Identity {
-    /// The tenant's token issuers, newest first.
+    /// Lists the tenant's token issuers, newest first.
     pub async fn list_token_issuers(&self, scope: &Scope, page: &PageQuery) -> Result<Page<Model>> {
         self.db.read(scope).await?.find::<Entity>().page(page, |row| row.id.0).await
     }
 
-    /// One token issuer.
+    /// Returns a token issuer.
     pub async fn get_token_issuer(&self, scope: &Scope, id: TokenIssuerId) -> Result<Model> {
         self.db.read(scope).await?.get::<Entity>(id).await?.ok_or_else(missing)
     }
 
-    /// Makes a token issuer.
+    /// Creates a token issuer.
     pub async fn create_token_issuer(&self, scope: &Scope, new: TokenIssuerCreate) -> Result<Model> {
         bounded("name", &new.name, 100)?;
         bounded("issuer", &new.issuer, 500)?;
         bounded("audience", &new.audience, 500)?;
         if new.issuer == self.config.issuer() {
-            return Err(Error::invalid("issuer", "is Loam's own; an application has another"));
+            return Err(Error::invalid("issuer", "is Loam's own issuer; use the application's"));
         }
         let user_claim = new.user_claim.unwrap_or_else(|| "sub".to_owned());
         bounded("user_claim", &user_claim, 100)?;
@@ -109,7 +109,7 @@ impl Identity {
         };
         let tx = self.db.write(scope).await?;
         self.check_end_users_role(&tx, role).await?;
-        let row = tx.insert(row).await.map_err(taken)?;
+        let row = tx.insert(row).await.map_err(duplicate)?;
         let notice = self.changes.record(&tx, "create", "token_issuers", id, changes(&row)).await?;
         self.changes.commit(tx, notice).await?;
         Ok(row)
@@ -139,7 +139,7 @@ impl Identity {
             None if is_secret == was_secret => None,
             algorithms => Some(check_algorithms(is_secret, algorithms)?),
         };
-        // whoever has a new secret speaks for the end users, with the role that is there
+        // whoever has the new secret can act as any end user, with the existing role
         let speaks = new_source || new.user_claim.is_some() || new.is_active == Some(true);
         if new.role.is_some() || speaks || algorithms.is_some() {
             self.check_end_users_role(&tx, new.role.clone().unwrap_or_else(|| old.role.clone())).await?;
@@ -162,7 +162,7 @@ impl Identity {
         Ok(row)
     }
 
-    /// Deletes a token issuer: within a second its tokens are not taken. The users stay.
+    /// Deletes a token issuer. Its tokens are rejected within a second; its users remain.
     pub async fn delete_token_issuer(&self, scope: &Scope, id: TokenIssuerId) -> Result<()> {
         let tx = self.db.write(scope).await?;
         if tx.delete::<Entity>().filter(Column::Id.eq(id)).exec().await? == 0 {
@@ -172,7 +172,7 @@ impl Identity {
         self.changes.commit(tx, notice).await
     }
 
-    /// Whether another tenant claims the same tokens and did so earlier.
+    /// Whether another tenant registered the same issuer and audience earlier.
     pub(crate) async fn is_claimed_before(&self, row: &Model) -> Result<bool> {
         self.issuers.is_claimed_before(row).await
     }
@@ -182,7 +182,7 @@ impl Identity {
             (Some(url), None) => {
                 let uri = self.issuers.client().check_url("jwks_url", url)?;
                 let host = uri.host().unwrap_or_default();
-                // whoever can change what is fetched can be anybody; on the machine itself nobody is between
+                // whoever can modify the keys in transit can act as anybody; on the local machine there is no network between
                 let here =
                     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
                 match uri.scheme_str() == Some("https") || here {
@@ -198,30 +198,30 @@ impl Identity {
         }
     }
 
-    /// Nobody gives end users more than they have, and nobody gives them everything.
+    /// Rejects a role that exceeds the caller's permissions, or that has all permissions.
     async fn check_end_users_role(&self, tx: &loam_db::Tx<loam_db::Tenant>, role: String) -> Result<()> {
         let names = [role];
         self.check_roles(tx, "role", &names, rights::Locked::Yes).await?;
         let allowed = rights::of(tx, &names).await?;
         let scope = tx.scope();
-        // an issuer's end users are whoever it says
-        let beyond = permissions::beyond_own(scope.permissions(), allowed.names());
+        // an issuer can act as any of its end users
+        let beyond = permissions::ownership_violation(scope.permissions(), allowed.names());
         if let Some((all, _)) = beyond.filter(|_| scope.user.is_some()) {
             return Err(Error::forbidden(all).with_param("role"));
         }
         match allowed.allows("*") {
-            true => Err(Error::invalid("role", "must not be one that may do everything")),
+            true => Err(Error::invalid("role", "must not be a role with all permissions")),
             false => Ok(()),
         }
     }
 
     fn seal_secret(&self, id: TokenIssuerId, secret: &str) -> Result<Value> {
-        self.keyring.seal_json(&self.clock, &place(id), secret)
+        self.keyring.seal_json(&self.clock, &seal_context(id), secret)
     }
 }
 
-/// Where an issuer's secret is kept, to which its sealing is bound.
-pub(crate) fn place(id: TokenIssuerId) -> String {
+/// The seal context of an issuer's secret.
+pub(crate) fn seal_context(id: TokenIssuerId) -> String {
     format!("token_issuers/{id}/secret")
 }
 
@@ -229,11 +229,11 @@ impl SealedRows for Entity {
     const SEALED: &'static [Column] = &[Column::Secret];
 
     fn each(row: &mut Model, visit: Visit<'_>) -> Result<()> {
-        row.secret.as_mut().map_or(Ok(()), |secret| visit_json(&place(row.id), secret, visit))
+        row.secret.as_mut().map_or(Ok(()), |secret| visit_json(&seal_context(row.id), secret, visit))
     }
 }
 
-/// A secret takes HMAC alone and a published key never does: so a public key can't pass for a secret.
+/// A secret allows only HMAC and a published key never does, so a public key can't be used as a secret.
 fn check_algorithms(is_secret: bool, given: Option<Vec<Algorithm>>) -> Result<Vec<Algorithm>> {
     let fitting: &[Algorithm] = if is_secret { &[Algorithm::Hs256] } else { &Algorithm::PUBLIC };
     let mut algorithms = given.unwrap_or_else(|| fitting.to_vec());
@@ -251,24 +251,24 @@ fn missing() -> Error {
     Error::not_found("token issuer")
 }
 
-fn taken(error: Error) -> Error {
+fn duplicate(error: Error) -> Error {
     if !loam_db::is_unique_violation(&error) {
         return error;
     }
-    // both databases name the columns in what they say
+    // both databases name the columns in their message
     let text = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
     let error = if text.contains("audience") {
-        Error::taken(
+        Error::already_exists(
             "audience",
-            "tokens of this issuer and audience are taken in this tenant already; use another audience",
+            "this issuer and audience are already registered in this tenant; use another audience",
         )
     } else {
-        Error::taken("name", "there is a token issuer with this name already")
+        Error::already_exists("name", "a token issuer with this name already exists")
     };
     error.with_source(text)
 }
 
-/// The secret as a reader sees it.
+/// The masked secret.
 pub(crate) fn shown_secret(row: &Model) -> Option<Value> {
     row.secret.as_ref().map(masked)
 }

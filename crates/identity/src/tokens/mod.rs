@@ -1,4 +1,4 @@
-//! Tokens: what a key or a log-in is exchanged for, so that a service carries a credential that ends by itself.
+//! Tokens: short-lived credentials that a key or login session is exchanged for.
 
 pub mod routes;
 pub mod service;

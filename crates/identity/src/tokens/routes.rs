@@ -13,15 +13,15 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::service::TokenCreate;
 use crate::Identity;
 
-/// A token, which is shown this once.
+/// A token, which is shown only once.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct TokenCreated {
-    /// Send it as `Authorization: Bearer …`, wherever an API key is taken.
+    /// The token. Send it as `Authorization: Bearer …`, wherever an API key is accepted.
     token: String,
     /// `Bearer`.
     token_type: &'static str,
     expires_at: DateTime<Utc>,
-    /// What it may do at most.
+    /// Maximum permissions.
     permissions: Vec<String>,
 }
 
@@ -29,8 +29,8 @@ pub(crate) fn router(identity: Identity) -> OpenApiRouter {
     OpenApiRouter::new().routes(routes!(create)).with_state(identity)
 }
 
-/// Exchanges an API key or a log-in for a short-lived token (JWT) with the same rights or fewer. It ends at its time, or
-/// when the key is revoked or the user deactivated.
+/// Exchanges an API key or a login session for a short-lived token (JWT) with the same permissions or fewer. It is valid
+/// until it expires, the key is revoked or the user is deactivated.
 #[utoipa::path(
     post, path = "/api/v1/tokens", tag = "tokens", operation_id = "tokens_create",
     request_body = TokenCreate,

@@ -10,30 +10,30 @@ use zeroize::Zeroizing;
 use crate::config::MAX_TOKEN_LIFETIME;
 use crate::{Identity, api_keys, jwt, permissions, users};
 
-/// Whom Loam's own tokens are for.
+/// The audience of Loam's own tokens.
 pub(crate) const AUDIENCE: &str = "loam";
 
-/// A token to be made.
+/// A new token.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TokenCreate {
-    /// What it may do, nothing that you may not; all that you may unless given.
+    /// Permissions, limited to your own; defaults to all of yours.
     pub permissions: Option<Vec<String>>,
-    /// Seconds that it lasts, 1 to 3,600; as the server is set (900) unless given.
+    /// Lifetime in seconds, 1 to 3,600; defaults to the server's `identity.token_lifetime` (900).
     pub expires_in: Option<u64>,
 }
 
-/// A token just made: the only time that it is known.
+/// A new token, available only here.
 pub struct NewToken {
     /// The token.
     pub token: Zeroizing<String>,
-    /// When it ends.
+    /// Expiry time.
     pub expires_at: DateTime<Utc>,
-    /// What it may do at most.
+    /// Maximum permissions.
     pub permissions: Vec<String>,
 }
 
-/// What the token says of itself.
+/// The claims of a token.
 #[derive(Serialize)]
 struct Claims<'a> {
     iss: &'a str,
@@ -49,8 +49,8 @@ struct Claims<'a> {
 }
 
 impl Identity {
-    /// Exchanges a key or a log-in for a token that ends by itself. It may do what it says and its maker still may at
-    /// the time of use; it ends with its maker.
+    /// Exchanges a key or a login session for a short-lived token. Its effective permissions are its own, limited by the
+    /// key's or user's current ones, and it becomes invalid with them.
     pub async fn create_token(&self, scope: &Scope, new: TokenCreate) -> Result<NewToken> {
         let allowed = match new.permissions {
             Some(names) => {
@@ -86,18 +86,22 @@ impl Identity {
         Ok(NewToken { token, expires_at, permissions: allowed })
     }
 
-    /// Who stands behind the token: somebody of this very tenant.
+    /// The subject of the token: a key or user of this tenant.
     async fn subject(&self, scope: &Scope) -> Result<String> {
         let refused = |message: &str| Err(Error::new(Kind::Forbidden, "not_exchangeable", message));
         let tx = self.db.read(scope).await?;
         let here = match scope.actor() {
             Actor::ApiKey(id) => tx.get::<api_keys::entity::Entity>(*id).await?.is_some(),
             Actor::User(id) => tx.get::<users::entity::Entity>(*id).await?.is_some(),
-            _ => return refused("a token is made with an API key or a log-in, not with another token"),
+            _ => {
+                return refused(
+                    "create the token with an API key or a login session, not with another token",
+                );
+            }
         };
         match here {
             true => Ok(scope.actor().label()),
-            false => refused("an operator who has opened a tenant can't take a token of it along"),
+            false => refused("an operator who accesses another tenant can't create a token in it"),
         }
     }
 }

@@ -1,13 +1,13 @@
-//! The keys that have a declared form. What a value leaves out is the default, also where an older version stored it.
+//! Keys with a declared schema. Fields that a value omits have their defaults, also in values of older versions.
 
 use loam_kernel::Result;
 use loam_platform::schema::Schema;
 use serde_json::{Value, json};
 
-/// A key with a declared form.
+/// A key with a declared schema.
 pub(crate) struct Declared {
     pub(crate) key: &'static str,
-    /// An object; every field that a value can have is in it.
+    /// The default: an object with every field.
     default: fn() -> Value,
     schema: Schema,
 }
@@ -52,18 +52,18 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Declared> {
     DECLARED.iter()
 }
 
-/// The declaration of a key; none where it is free.
+/// The declaration of a key; none for a free-form key.
 pub(crate) fn find(key: &str) -> Option<&'static Declared> {
     all().find(|declared| declared.key == key)
 }
 
 impl Declared {
-    /// Refuses what doesn't have the declared form, naming the field at fault.
+    /// Rejects a value that violates the schema, naming the invalid field.
     pub(crate) fn check(&self, value: &Value) -> Result<()> {
         self.schema.check("value", value)
     }
 
-    /// The value with what it leaves out.
+    /// The value with the defaults of omitted fields.
     pub(crate) fn filled(&self, value: &Value) -> Value {
         let mut filled = (self.default)();
         if let (Some(fields), Some(set)) = (filled.as_object_mut(), value.as_object()) {

@@ -3,9 +3,9 @@
 use loam_kernel::{TenantId, UserId, UserPreferenceId};
 use sea_orm::entity::prelude::*;
 
-/// What a user prefers.
+/// A preference of a user.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-#[sea_orm(table_name = "user_preferences", comment = "what a user prefers, by key")]
+#[sea_orm(table_name = "user_preferences", comment = "a user's preference, by key")]
 pub struct Model {
     /// The tenant.
     #[sea_orm(primary_key, auto_increment = false)]
@@ -13,15 +13,15 @@ pub struct Model {
     /// The preference.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: UserPreferenceId,
-    /// Whose it is.
+    /// The user.
     pub user_id: UserId,
-    /// Its name.
+    /// Key.
     #[sea_orm(column_type = "Text", comment = "unique for the user")]
     pub key: String,
-    /// What is preferred.
+    /// Value.
     #[sea_orm(
         column_type = "JsonBinary",
-        comment = "as it was set; of a declared key, what is left out is the default"
+        comment = "value as set; for a declared key, omitted fields have their defaults"
     )]
     pub value: Json,
     /// When it was first set.

@@ -1,7 +1,7 @@
-//! Preferences: what a user likes, by key; two keys have a declared form, the others are free.
+//! Preferences of users, by key; two keys have a declared schema, the others are free-form.
 
 mod declared;
 pub mod entity;
+pub(crate) mod ownership;
 pub mod routes;
 pub mod service;
-pub(crate) mod whose;

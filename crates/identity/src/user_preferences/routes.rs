@@ -11,43 +11,43 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use super::ownership::PreferenceOwner;
 use super::service::Preference;
-use super::whose::Whose;
 use crate::Identity;
 
-/// What a user prefers.
+/// A preference of a user.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct UserPreferenceView {
     user_id: UserId,
     key: String,
-    /// Of `notification_prefs` and `ai_settings`: with the defaults of what was left out.
+    /// The value; for `notification_prefs` and `ai_settings` with the defaults of omitted fields.
     #[schema(value_type = Value)]
     value: Value,
-    /// Whether it was never set, and holds by default.
+    /// Whether it is the default, because it was never set.
     is_default: bool,
     created_at: Option<DateTime<Utc>>,
     updated_at: Option<DateTime<Utc>>,
 }
 
-/// All that a user prefers.
+/// All preferences of a user.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct UserPreferences {
     /// By key.
     data: Vec<UserPreferenceView>,
 }
 
-/// What is preferred.
+/// The new value.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct UserPreferencePut {
     /// Any JSON up to 64 kB. `notification_prefs`: {email, push, in_app, webhook}, each true or false. `ai_settings`:
-    /// {confidence_threshold (0 to 1), model, language (such as `zh-CN`), streaming}. What these leave out is the default.
+    /// {confidence_threshold (0 to 1), model, language (such as `zh-CN`), streaming}. Omitted fields have their defaults.
     #[schema(value_type = Value)]
     #[serde(deserialize_with = "any")]
     value: Value,
 }
 
-/// Any JSON, null too, as long as it is given.
+/// Any JSON, including null; required.
 fn any<'de, D: serde::Deserializer<'de>>(value: D) -> Result<Value, D::Error> {
     Value::deserialize(value)
 }
@@ -59,7 +59,7 @@ impl UserPreferenceView {
     }
 }
 
-/// What was never set has the tag `"0"`.
+/// A preference that was never set has the tag `"0"`.
 fn answer((user, preference): (UserId, Preference)) -> Tagged<UserPreferenceView> {
     let version = preference.updated_at.unwrap_or_default();
     Tagged::new(version, UserPreferenceView::new(user, preference))
@@ -69,7 +69,7 @@ pub(crate) fn router(identity: Identity) -> OpenApiRouter {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(get, put, delete)).with_state(identity)
 }
 
-/// All that a user prefers, by key: what was set, and the declared keys with what holds by default.
+/// Lists a user's preferences by key: those that were set, and the declared keys with their defaults.
 #[utoipa::path(
     get, path = "/api/v1/users/{user_id}/preferences", tag = "user_preferences", operation_id = "user_preferences_all",
     params(("user_id" = String, Path, description = "Id of the user, or `me`")),
@@ -79,14 +79,14 @@ pub(crate) fn router(identity: Identity) -> OpenApiRouter {
 async fn list(
     State(identity): State<Identity>,
     Caller(scope): Caller,
-    Path(whose): Path<Whose>,
+    Path(owner): Path<PreferenceOwner>,
 ) -> ApiResult<Answer<UserPreferences>> {
-    let (user, all) = identity.list_preferences(&scope, whose).await?;
+    let (user, all) = identity.list_preferences(&scope, owner).await?;
     let data = all.into_iter().map(|preference| UserPreferenceView::new(user, preference)).collect();
     Ok(Answer(UserPreferences { data }))
 }
 
-/// One preference; `notification_prefs` and `ai_settings` are there whether they were set or not.
+/// Returns a preference; `notification_prefs` and `ai_settings` always exist.
 #[utoipa::path(
     get, path = "/api/v1/users/{user_id}/preferences/{key}", tag = "user_preferences", operation_id = "user_preferences_get",
     params(("user_id" = String, Path, description = "Id of the user, or `me`"), ("key" = String, Path)),
@@ -96,9 +96,9 @@ async fn list(
 async fn get(
     State(identity): State<Identity>,
     Caller(scope): Caller,
-    Path((whose, key)): Path<(Whose, String)>,
+    Path((owner, key)): Path<(PreferenceOwner, String)>,
 ) -> ApiResult<Tagged<UserPreferenceView>> {
-    Ok(answer(identity.get_preference(&scope, whose, &key).await?))
+    Ok(answer(identity.get_preference(&scope, owner, &key).await?))
 }
 
 /// Sets a preference. A key is 1 to 100 lower-case letters, digits, `-`, `_` or `.`; a user can have 200.
@@ -115,14 +115,14 @@ async fn get(
 async fn put(
     State(identity): State<Identity>,
     Caller(scope): Caller,
-    Path((whose, key)): Path<(Whose, String)>,
+    Path((owner, key)): Path<(PreferenceOwner, String)>,
     version: IfMatch,
     Json(new): Json<UserPreferencePut>,
 ) -> ApiResult<Tagged<UserPreferenceView>> {
-    Ok(answer(identity.set_preference(&scope, whose, &key, &version, new.value).await?))
+    Ok(answer(identity.set_preference(&scope, owner, &key, &version, new.value).await?))
 }
 
-/// Takes a preference back; a declared one is the default again.
+/// Deletes a preference; a declared key returns to its default.
 #[utoipa::path(
     delete, path = "/api/v1/users/{user_id}/preferences/{key}", tag = "user_preferences",
     operation_id = "user_preferences_delete",
@@ -136,9 +136,9 @@ async fn put(
 async fn delete(
     State(identity): State<Identity>,
     Caller(scope): Caller,
-    Path((whose, key)): Path<(Whose, String)>,
+    Path((owner, key)): Path<(PreferenceOwner, String)>,
     version: IfMatch,
 ) -> ApiResult<StatusCode> {
-    identity.delete_preference(&scope, whose, &key, &version).await?;
+    identity.delete_preference(&scope, owner, &key, &version).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -14,18 +14,18 @@ use serde_json::{Value, json};
 
 use super::declared;
 use super::entity::{ActiveModel, Column, Entity, Model};
-use super::whose::{Whose, missing};
+use super::ownership::{PreferenceOwner, missing};
 use crate::{Identity, users};
 
-/// Characters of a key.
+/// Maximum characters of a key.
 const MAX_KEY: usize = 100;
-/// Bytes of a value.
+/// Maximum bytes of a value.
 const MAX_VALUE: usize = 64 * 1024;
-/// Keys of a user.
+/// Maximum keys of a user.
 const MAX_KEYS: u64 = 200;
-/// Bytes that a user's preferences may take in the cache; what is more is read each time, so that ten thousand users stay
-/// within 160 MB whatever they store.
-const CACHED: usize = 16 * 1024;
+/// Maximum bytes of a user's cached preferences; larger ones are read each time, so that ten thousand users stay within
+/// 160 MB.
+const MAX_CACHED_BYTES: usize = 16 * 1024;
 
 const CACHE: CacheSpec = CacheSpec {
     name: "user_preferences",
@@ -34,12 +34,12 @@ const CACHE: CacheSpec = CacheSpec {
     topics: &["user_preferences", "users"],
 };
 
-/// A preference as it holds: as it was set, or as it is by default.
+/// The effective preference: as set, or the default.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Preference {
-    /// Its name.
+    /// Key.
     pub key: String,
-    /// What holds, defaults filled in.
+    /// The effective value, with defaults.
     pub value: Value,
     /// When it was first set; none: it is the default.
     pub created_at: Option<DateTime<Utc>>,
@@ -47,18 +47,18 @@ pub struct Preference {
     pub updated_at: Option<DateTime<Utc>>,
 }
 
-/// What is known of a user's preferences without asking the database.
+/// The cached preferences of a user.
 #[derive(Clone)]
-enum Known {
-    These(Arc<Vec<Model>>),
-    TooMuchToKeep,
+enum CachedPreferences {
+    Rows(Arc<Vec<Model>>),
+    TooLarge,
 }
 
-/// What users prefer, from memory where it was read before. Cheap to clone.
+/// A cache of users' preferences. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Preferences {
     db: Db,
-    cache: Cache<(TenantId, UserId), Known>,
+    cache: Cache<(TenantId, UserId), CachedPreferences>,
 }
 
 impl Preferences {
@@ -70,16 +70,20 @@ impl Preferences {
         Self { db, cache }
     }
 
-    /// Everything that a user has set, by key.
+    /// All preferences that a user has set, by key.
     async fn of(&self, scope: &Scope, user: UserId) -> Result<Arc<Vec<Model>>> {
         let read = async || {
             let rows = self.read(scope, user).await?;
             let bytes: usize = rows.iter().map(|row| row.key.len() + row.value.to_string().len()).sum();
-            Ok(if bytes <= CACHED { Known::These(rows) } else { Known::TooMuchToKeep })
+            Ok(if bytes <= MAX_CACHED_BYTES {
+                CachedPreferences::Rows(rows)
+            } else {
+                CachedPreferences::TooLarge
+            })
         };
         match self.cache.get((scope.tenant(), user), read).await? {
-            Known::These(rows) => Ok(rows),
-            Known::TooMuchToKeep => self.read(scope, user).await,
+            CachedPreferences::Rows(rows) => Ok(rows),
+            CachedPreferences::TooLarge => self.read(scope, user).await,
         }
     }
 
@@ -94,13 +98,13 @@ impl Preferences {
 }
 
 impl Identity {
-    /// A user's preferences by key, the declared ones among them whether they were set or not.
+    /// Lists a user's preferences by key, including the declared ones that are not set.
     pub(crate) async fn list_preferences(
         &self,
         scope: &Scope,
-        whose: Whose,
+        owner: PreferenceOwner,
     ) -> Result<(UserId, Vec<Preference>)> {
-        let user = whose.resolve(scope)?;
+        let user = owner.resolve(scope)?;
         let rows = self.preferences.of(scope, user).await?;
         let unset = declared::all().filter(|declared| rows.iter().all(|row| row.key != declared.key));
         let mut all: Vec<Preference> = unset.filter_map(|declared| default_of(declared.key)).collect();
@@ -109,14 +113,14 @@ impl Identity {
         Ok((user, all))
     }
 
-    /// One preference; a declared one is there whether it was set or not.
+    /// Returns a preference; a declared one always exists.
     pub(crate) async fn get_preference(
         &self,
         scope: &Scope,
-        whose: Whose,
+        owner: PreferenceOwner,
         key: &str,
     ) -> Result<(UserId, Preference)> {
-        let user = whose.resolve(scope)?;
+        let user = owner.resolve(scope)?;
         let rows = self.preferences.of(scope, user).await?;
         let found = rows.iter().find(|row| row.key == key).map(held).or_else(|| default_of(key));
         found.map(|preference| (user, preference)).ok_or_else(no_preference)
@@ -126,16 +130,16 @@ impl Identity {
     pub(crate) async fn set_preference(
         &self,
         scope: &Scope,
-        whose: Whose,
+        owner: PreferenceOwner,
         key: &str,
         version: &IfMatch,
         value: Value,
     ) -> Result<(UserId, Preference)> {
-        let user = whose.resolve(scope)?;
+        let user = owner.resolve(scope)?;
         check(key, &value)?;
         let now = self.clock.now();
         let tx = self.db.write(scope).await?;
-        // the user's row orders the changes of one user, so that two can't both be the two-hundredth
+        // locking the user's row orders the changes of one user, so that the maximum number is exact
         if tx.get_locked::<users::entity::Entity>(user).await?.is_none() {
             return Err(missing());
         }
@@ -148,7 +152,7 @@ impl Identity {
             row.updated_at = Set(updated_at);
             tx.update(row).await?
         } else {
-            check_room(&tx, user).await?;
+            check_count(&tx, user).await?;
             tx.insert(ActiveModel {
                 tenant_id: Set(TenantId::NIL),
                 id: Set(self.clock.id()),
@@ -160,21 +164,21 @@ impl Identity {
             })
             .await?
         };
-        // the audit trail tells which, not what: it is the user's own
+        // the audit trail records the key, not the value, which is personal
         let notice = self.changes.record(&tx, "set", "user_preferences", user, json!({ "key": key })).await?;
         self.changes.commit(tx, notice).await?;
         Ok((user, held(&row)))
     }
 
-    /// Takes a preference back: a declared one is the default again.
+    /// Deletes a preference; a declared key returns to its default.
     pub(crate) async fn delete_preference(
         &self,
         scope: &Scope,
-        whose: Whose,
+        owner: PreferenceOwner,
         key: &str,
         version: &IfMatch,
     ) -> Result<()> {
-        let user = whose.resolve(scope)?;
+        let user = owner.resolve(scope)?;
         let tx = self.db.write(scope).await?;
         if tx.get_locked::<users::entity::Entity>(user).await?.is_none() {
             return Err(missing());
@@ -192,7 +196,7 @@ async fn stored<R>(tx: &Tx<R>, user: UserId, key: &str) -> Result<Option<Model>>
     tx.find::<Entity>().filter(Column::UserId.eq(user)).filter(Column::Key.eq(key)).one().await
 }
 
-async fn check_room<R>(tx: &Tx<R>, user: UserId) -> Result<()> {
+async fn check_count<R>(tx: &Tx<R>, user: UserId) -> Result<()> {
     if tx.find::<Entity>().filter(Column::UserId.eq(user)).count().await? < MAX_KEYS {
         return Ok(());
     }

@@ -1,4 +1,4 @@
-//! Users who come from elsewhere, known by the application's own id of them.
+//! End users, identified by the application's own id.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,10 +19,10 @@ impl Identity {
         tx.find::<Entity>().filter(Column::ExternalId.eq(external_id)).one().await
     }
 
-    /// Makes a user for somebody who comes for the first time, or gives the one that another request just made.
+    /// Creates a user at the first request of an end user, or returns the one that a concurrent request has created.
     pub async fn provision_user(&self, scope: &Scope, external_id: &str, metadata: Value) -> Result<Model> {
         let now = self.clock.now();
-        // what others say of somebody's name or address is not for us to believe: it could be another's
+        // a name or address from outside is not trusted: it could belong to another user
         let name: String =
             secret::digest(external_id)[..16].iter().map(|byte| format!("{byte:02x}")).collect();
         let row = ActiveModel {
@@ -43,12 +43,12 @@ impl Identity {
         let tx = self.db.write(scope).await?;
         let is_new = tx.insert_if_new(row).await?;
         let user = tx.find::<Entity>().filter(Column::ExternalId.eq(external_id)).one().await?;
-        let user = user.ok_or_else(|| Error::internal("an end user's name is taken by somebody else"))?;
+        let user = user.ok_or_else(|| Error::internal("an end user's name belongs to another user"))?;
         if !is_new {
-            // another request of the same user was first
+            // a concurrent request of the same user was first
             return Ok(user);
         }
-        // whose id that is at the issuer tells the row of the user
+        // the user's row contains the issuer's id
         let mut changes = json!({});
         if let (Some(changes), Some(from)) = (changes.as_object_mut(), user.metadata.as_object()) {
             changes.extend(from.clone());
@@ -62,7 +62,7 @@ impl Identity {
 const NAMES: CacheSpec =
     CacheSpec { name: "end_users", capacity: 100_000, ttl: Duration::from_mins(30), topics: &["users"] };
 
-/// What applications call their users, for turns, each of which asks. Cheap to clone.
+/// A cache of users' external ids, which every turn needs. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct EndUsers(Cache<(TenantId, UserId), Option<Arc<str>>>);
 
@@ -73,7 +73,7 @@ impl EndUsers {
 }
 
 impl Identity {
-    /// The application's own id of a user; none when it has none, or there is no such user.
+    /// The application's own id of a user; none if it has none, or the user doesn't exist.
     pub async fn external_id(&self, tenant: TenantId, user: UserId) -> Result<Option<Arc<str>>> {
         let read = async || {
             let tx = self.db.read(&Scope::system(tenant, "conversations")).await?;

@@ -3,9 +3,9 @@
 use loam_kernel::{TenantId, UserId};
 use sea_orm::entity::prelude::*;
 
-/// Somebody who belongs to one tenant.
+/// A user of a tenant.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-#[sea_orm(table_name = "users", comment = "somebody who belongs to one tenant")]
+#[sea_orm(table_name = "users", comment = "a person or service with an account in a tenant")]
 pub struct Model {
     /// The tenant.
     #[sea_orm(primary_key, auto_increment = false)]
@@ -13,11 +13,11 @@ pub struct Model {
     /// The user.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: UserId,
-    /// The name to log in with.
-    #[sea_orm(column_type = "Text", comment = "name to log in with; unique in the tenant")]
+    /// Login name.
+    #[sea_orm(column_type = "Text", comment = "login name; unique in the tenant")]
     pub username: String,
-    /// The address.
-    #[sea_orm(column_type = "Text", comment = "unique in the tenant")]
+    /// E-mail address.
+    #[sea_orm(column_type = "Text", comment = "e-mail address; unique in the tenant")]
     pub email: String,
     /// The password's hash.
     #[sea_orm(
@@ -26,15 +26,13 @@ pub struct Model {
         comment = "Argon2id, or bcrypt until the first log-in of an imported user; null: no log-in with a password"
     )]
     pub password_hash: Option<String>,
-    /// When somebody else set the password.
-    #[sea_orm(
-        comment = "set: the password was made by somebody else, and must be changed at the next log-in"
-    )]
+    /// When another user set the password.
+    #[sea_orm(comment = "set: the password was set by somebody else and must be changed at the next log-in")]
     pub password_reset_at: Option<DateTimeUtc>,
-    /// The name for people.
+    /// Full name.
     #[sea_orm(column_type = "Text", nullable)]
     pub full_name: Option<String>,
-    /// What the user may do.
+    /// Roles.
     #[sea_orm(column_type = "JsonBinary", comment = "names of roles")]
     pub roles: Json,
     /// The application's own id.
@@ -44,11 +42,11 @@ pub struct Model {
         comment = "the application's own id of this user; unique in the tenant"
     )]
     pub external_id: Option<String>,
-    /// Whether the user and the user's keys work.
-    #[sea_orm(comment = "false: neither the user nor the user's keys work")]
+    /// Whether the user is active.
+    #[sea_orm(comment = "false: the user and the user's keys are disabled")]
     pub is_active: bool,
-    /// The caller's own.
-    #[sea_orm(column_type = "JsonBinary", comment = "the caller's own; never interpreted")]
+    /// The caller's own data.
+    #[sea_orm(column_type = "JsonBinary", comment = "the caller's own data, which Loam does not interpret")]
     pub metadata: Json,
     /// When it was made.
     pub created_at: DateTimeUtc,

@@ -1,4 +1,4 @@
-//! What floors above ask of users and projects, within their own transactions.
+//! Look-ups of users and projects for other crates, within their own transactions.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! Users: the people of a tenant.
+//! Users of a tenant.
 
 pub(crate) mod end_user;
 pub mod entity;

@@ -17,7 +17,7 @@ use super::service::{UserCreate, UserFilter, UserUpdate};
 use crate::Identity;
 use crate::erasures::routes::ErasureView;
 
-/// Somebody who belongs to the tenant.
+/// A user of the tenant.
 #[derive(Serialize, ToSchema)]
 pub struct UserView {
     id: UserId,
@@ -30,7 +30,7 @@ pub struct UserView {
     is_active: bool,
     /// Whether the user can log in with a password.
     has_password: bool,
-    /// Whether the password was made by somebody else, and must be changed at the next log-in.
+    /// Whether the password was set by somebody else and must be changed at the next log-in.
     password_change_required: bool,
     #[schema(value_type = Object)]
     metadata: Value,
@@ -57,15 +57,15 @@ impl From<Model> for UserView {
     }
 }
 
-/// A password that opens one log-in, in which it must be changed; it is shown this once.
+/// A one-time password, which must be changed at the next log-in; it is shown only once.
 #[derive(Serialize, ToSchema)]
 pub struct PasswordReset {
-    /// The password. It holds for three days.
+    /// The password. It is valid for three days.
     password: String,
 }
 
 impl PasswordReset {
-    /// The answer to `reset_password`.
+    /// The response of `reset_password`.
     pub fn new(password: &str) -> Self {
         Self { password: password.to_owned() }
     }
@@ -79,7 +79,7 @@ pub(crate) fn router(identity: Identity) -> OpenApiRouter {
         .with_state(identity)
 }
 
-/// The tenant's users, newest first.
+/// Lists the tenant's users, newest first.
 #[utoipa::path(
     get, path = "/api/v1/users", tag = "users", operation_id = "users_list",
     params(UserFilter, PageQuery),
@@ -95,7 +95,7 @@ async fn list(
     Ok(Answer(identity.list_users(&scope, filter, &page).await?.map(UserView::from)))
 }
 
-/// Makes a user.
+/// Creates a user.
 #[utoipa::path(
     post, path = "/api/v1/users", tag = "users", operation_id = "users_create",
     request_body = UserCreate,
@@ -111,7 +111,7 @@ async fn create(
     Ok(created(user.updated_at, user.into()))
 }
 
-/// One user.
+/// Returns a user.
 #[utoipa::path(
     get, path = "/api/v1/users/{id}", tag = "users", operation_id = "users_get",
     params(("id" = UserId, Path)),
@@ -146,17 +146,17 @@ async fn update(
     Ok(Tagged::new(user.updated_at, user.into()))
 }
 
-/// How to answer a deletion.
+/// Options of a deletion.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct UserDeletion {
-    /// True: the answer is the erasure, whose receipt says what was removed where.
+    /// True: the response is the erasure, whose receipt reports what was removed where.
     #[serde(default)]
     erase: bool,
 }
 
-/// Deletes a user, with keys and log-ins at once, and with all else that is known of them (conversations, bodies of calls,
-/// records of requests) by an erasure, which takes a while. It can't be undone.
+/// Deletes a user: keys and login sessions immediately, and all other data about them (conversations, bodies of calls,
+/// request records) by an erasure, which takes a while. This can't be undone.
 #[utoipa::path(
     delete, path = "/api/v1/users/{id}", tag = "users", operation_id = "users_delete",
     params(("id" = UserId, Path), UserDeletion),
@@ -179,8 +179,8 @@ async fn delete(
     })
 }
 
-/// Gives a user a new password, which is shown this once and must be changed at the next log-in; the user's sessions
-/// end. For who may do all that the user may.
+/// Resets a user's password. The new one is shown only once and must be changed at the next log-in; the user's sessions
+/// end. The caller needs all permissions of the user.
 #[utoipa::path(
     post, path = "/api/v1/users/{id}/password_reset", tag = "users", operation_id = "users_reset_password",
     params(("id" = UserId, Path)),

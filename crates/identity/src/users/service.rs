@@ -20,41 +20,41 @@ use crate::roles::built_in;
 use crate::roles::rights::Locked;
 use crate::{Identity, login_sessions, password, secret};
 
-/// A user to be made.
+/// A new user.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UserCreate {
-    /// Name to log in with; unique in the tenant.
+    /// Login name; unique in the tenant.
     pub username: String,
-    /// Unique in the tenant.
+    /// E-mail address; unique in the tenant.
     pub email: String,
-    /// 8 to 256 characters; without one the user can't log in with a password.
+    /// Password of 8 to 256 characters; without one the user can't log in with a password.
     pub password: Option<String>,
-    /// In place of a password, its bcrypt hash from elsewhere, of a cost of 14 at most; kept as Argon2id from the first
-    /// log-in on.
+    /// Instead of a password, an imported bcrypt hash with a cost of at most 14; it is replaced by Argon2id at the first
+    /// log-in.
     pub password_hash: Option<String>,
-    /// Name for people.
+    /// Full name.
     pub full_name: Option<String>,
-    /// Names of roles; `user` unless given.
+    /// Names of roles; defaults to `user`.
     pub roles: Option<Vec<String>>,
     /// Your application's own id of this user; unique in the tenant.
     pub external_id: Option<String>,
-    /// Whether the user works; true unless given.
+    /// Whether the user is active; defaults to true.
     pub is_active: Option<bool>,
-    /// Your own; never interpreted.
+    /// Your own data, which Loam does not interpret.
     #[serde(default)]
     pub metadata: Map<String, Value>,
 }
 
-/// A change of a user: what is left out stays.
+/// A change of a user: omitted fields stay as they are.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UserUpdate {
-    /// Unique in the tenant.
+    /// E-mail address; unique in the tenant.
     pub email: Option<String>,
     /// A new password, 8 to 256 characters.
     pub password: Option<String>,
-    /// Name for people; null removes it.
+    /// Full name; null removes it.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     pub full_name: Option<Option<String>>,
@@ -64,26 +64,26 @@ pub struct UserUpdate {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     pub external_id: Option<Option<String>>,
-    /// Whether the user works.
+    /// Whether the user is active.
     pub is_active: Option<bool>,
-    /// Your own; never interpreted.
+    /// Your own data, which Loam does not interpret.
     pub metadata: Option<Map<String, Value>>,
 }
 
-/// Which users to list.
+/// Filters for users.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct UserFilter {
-    /// Only the user of this name.
+    /// Only the user with this login name.
     pub username: Option<String>,
     /// Only the user with this id of your application.
     pub external_id: Option<String>,
-    /// Only users that work, or only those that don't.
+    /// Only active users, or only inactive ones.
     pub is_active: Option<bool>,
 }
 
 impl Identity {
-    /// The tenant's users, newest first.
+    /// Lists the tenant's users, newest first.
     pub async fn list_users(
         &self,
         scope: &Scope,
@@ -104,15 +104,15 @@ impl Identity {
         find.page(page, |row| row.id.0).await
     }
 
-    /// One user.
+    /// Returns a user.
     pub async fn get_user(&self, scope: &Scope, id: UserId) -> Result<Model> {
         self.db.read(scope).await?.get::<Entity>(id).await?.ok_or_else(missing)
     }
 
-    /// Makes a user.
+    /// Creates a user.
     pub async fn create_user(&self, scope: &Scope, new: UserCreate) -> Result<Model> {
         let roles = new.roles.clone().unwrap_or_else(usual_roles);
-        // all that can be refused is refused before anything is hashed, which is slow on purpose
+        // everything is validated before hashing, which is slow on purpose
         check_new(&new)?;
         let tx = self.db.read(scope).await?;
         self.check_roles(&tx, "roles", &roles, Locked::No).await?;
@@ -130,7 +130,7 @@ impl Identity {
         Ok(user)
     }
 
-    /// The row of a user to be made, checked, with the password hashed.
+    /// The validated row of a new user, with the password hashed.
     pub(crate) async fn new_user(&self, tenant: TenantId, new: UserCreate) -> Result<ActiveModel> {
         check_new(&new)?;
         let password_hash = match (new.password, new.password_hash) {
@@ -175,7 +175,7 @@ impl Identity {
             new.external_id.as_ref().and_then(|n| n.as_deref()),
         )?;
         new.password.as_deref().map_or(Ok(()), |password| password::check("password", password))?;
-        // hashed before the row is locked, and after all that can be refused: it is slow on purpose
+        // hashed before the row is locked, and after validation: hashing is slow on purpose
         let password_hash = match &new.password {
             Some(password) => {
                 let tx = self.db.read(scope).await?;
@@ -204,7 +204,7 @@ impl Identity {
         new.is_active.map(|is_active| row.is_active = Set(is_active));
         new.metadata.map(|metadata| row.metadata = Set(metadata.into()));
         row.updated_at = Set(updated_at);
-        let user = tx.update(row).await.map_err(taken)?;
+        let user = tx.update(row).await.map_err(duplicate)?;
         let mut changes = changes(&user);
         changes["fields"] = changed(&before, &user);
         changes["password"] = json!(if new_password { "changed" } else { "unchanged" });
@@ -242,7 +242,7 @@ impl Identity {
         self.passwords.hash(Urgency::Setting, tenant, Zeroizing::new(password)).await
     }
 
-    /// Gives a user a new password, to be changed at the next log-in, and ends the user's sessions.
+    /// Resets a user's password, to be changed at the next log-in, and ends the user's sessions.
     pub async fn reset_password(&self, scope: &Scope, id: UserId) -> Result<Zeroizing<String>> {
         let password = secret::one_time(&self.clock);
         let tx = self.db.read(scope).await?;
@@ -269,19 +269,18 @@ impl Identity {
         Ok(password)
     }
 
-    /// Deletes a user with all that is known of them: they can do nothing any more when this returns, and an erasure
-    /// removes the rest.
+    /// Deletes a user with all data about them: the user's access ends before this returns, and an erasure removes the rest.
     pub async fn delete_user(&self, scope: &Scope, id: UserId) -> Result<Erasure> {
-        self.erase_known_user(scope, id).await
+        self.erase_existing_user(scope, id).await
     }
 }
 
 pub(crate) async fn insert<R>(tx: &Tx<R>, row: ActiveModel) -> Result<Model> {
-    tx.insert(row).await.map_err(taken)
+    tx.insert(row).await.map_err(duplicate)
 }
 
-/// The cost of the costliest bcrypt hash that is kept in any tenant; 0 without any. By an index of its own.
-pub(crate) async fn costliest_import(tx: &Tx<System>) -> Result<u32> {
+/// The highest cost of bcrypt hashes in any tenant; 0 without any. It has its own index.
+pub(crate) async fn max_bcrypt_cost(tx: &Tx<System>) -> Result<u32> {
     #[derive(FromQueryResult)]
     struct Row {
         cost: String,
@@ -297,7 +296,7 @@ fn usual_roles() -> Vec<String> {
     vec![built_in::USER.to_owned()]
 }
 
-/// Refuses a value that another user has; what is inserted meanwhile, the database refuses.
+/// Rejects a value that another user has; the database rejects concurrent inserts.
 async fn check_free(
     tx: &Tx<Tenant>,
     but: Option<UserId>,
@@ -307,7 +306,7 @@ async fn check_free(
     let Some(value) = value else { return Ok(()) };
     let other = tx.find::<Entity>().filter(column.eq(value)).one().await?;
     match other.filter(|other| but != Some(other.id)) {
-        Some(_) => Err(taken_by(column.as_str())),
+        Some(_) => Err(duplicate_field(column.as_str())),
         None => Ok(()),
     }
 }
@@ -326,34 +325,34 @@ fn check_new(new: &UserCreate) -> Result<()> {
     }
 }
 
-fn taken_by(param: &'static str) -> Error {
-    Error::taken(param, format!("there is a user with this {param} already"))
+fn duplicate_field(param: &'static str) -> Error {
+    Error::already_exists(param, format!("a user with this {param} already exists"))
 }
 
 fn missing() -> Error {
     Error::not_found("user")
 }
 
-fn taken(error: Error) -> Error {
+fn duplicate(error: Error) -> Error {
     if !loam_db::is_unique_violation(&error) {
         return error;
     }
-    // both databases name the column in what they say
+    // both databases name the column in their message
     let text = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
     let param = ["username", "email", "external_id"]
         .into_iter()
         .find(|name| text.contains(name))
         .unwrap_or("username");
-    taken_by(param).with_source(error)
+    duplicate_field(param).with_source(error)
 }
 
-/// What the trail says of a user: who it is tells the id, and what a user may do is no secret of the user's. Names and
-/// addresses stay out of it.
+/// The audited fields of a user: roles and status. Names and addresses are personal and not included; the id identifies
+/// the user.
 fn changes(user: &Model) -> Value {
     json!({ "roles": user.roles, "is_active": user.is_active })
 }
 
-/// The names of the personal fields that were changed, without their values.
+/// The names of the changed personal fields, without their values.
 fn changed(before: &Model, after: &Model) -> Value {
     let fields = [
         ("email", before.email != after.email),

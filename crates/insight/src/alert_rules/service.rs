@@ -21,7 +21,7 @@ use crate::alerts::recipients;
 const MAX_NAME: usize = 100;
 const MAX_URL: usize = 2000;
 
-/// Who is notified, as requested.
+/// PersonQuery is notified, as requested.
 #[derive(Clone, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AlertDelivery {
@@ -51,7 +51,7 @@ pub struct AlertEmail {
     pub to: Vec<String>,
 }
 
-/// Who is notified, as stored and shown; without secrets.
+/// PersonQuery is notified, as stored and shown; without secrets.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct AlertTargets {
@@ -104,7 +104,7 @@ pub struct AlertRuleCreate {
     pub min_samples: Option<i32>,
     /// Severity; defaults to `high`.
     pub severity: Option<Severity>,
-    /// Who is notified; defaults to nobody.
+    /// PersonQuery is notified; defaults to nobody.
     #[serde(default)]
     pub delivery: AlertDelivery,
     /// Whether the rule is evaluated; defaults to true.
@@ -138,7 +138,7 @@ pub struct AlertRuleUpdate {
     pub min_samples: Option<i32>,
     /// Severity.
     pub severity: Option<Severity>,
-    /// Who is notified; replaces all targets.
+    /// PersonQuery is notified; replaces all targets.
     pub delivery: Option<AlertDelivery>,
     /// Whether the rule is evaluated. Deactivating it resolves its open incident.
     pub is_active: Option<bool>,
@@ -281,7 +281,7 @@ impl Insight {
             let message = format!("a project has at most {max} alert rules; delete one first");
             return Err(Error::new(Kind::Conflict, "too_many_alert_rules", message));
         }
-        let name_taken = loam_db::taken("name", "the project already has a rule with this name");
+        let name_taken = loam_db::already_exists("name", "the project already has a rule with this name");
         tx.insert(row).await.map_err(name_taken)
     }
 
@@ -323,7 +323,7 @@ impl Insight {
                 (None, ..) => None,
                 (Some(target), None, Some(current)) => {
                     let field = "delivery.webhook.secret";
-                    origin::check_kept(field, old_url.as_deref(), Some(&target.url))?;
+                    origin::check_same_origin(field, old_url.as_deref(), Some(&target.url))?;
                     Some(current)
                 }
                 (Some(_), requested, _) => {
@@ -352,7 +352,7 @@ impl Insight {
             row.clear_since = Set(None);
             row.open_event_id = Set(None);
         }
-        let name_taken = loam_db::taken("name", "the project already has a rule with this name");
+        let name_taken = loam_db::already_exists("name", "the project already has a rule with this name");
         let row = tx.update(row).await.map_err(name_taken)?;
         if let Some(event) = open_event {
             self.end_incident(&tx, &row, event, &project).await?;

@@ -8,7 +8,7 @@ use loam_db::Db;
 use loam_http::client::Client;
 use loam_identity::Identity;
 use loam_kernel::{AlertRuleId, Clock, Error, Result, Scope};
-use loam_platform::mail::{Letter, Mailer};
+use loam_platform::mail::{Email, Mailer};
 use loam_platform::seal::Keyring;
 use loam_platform::webhook_deliveries::entity::Model as Delivery;
 use loam_platform::webhook_deliveries::{DeliveryHandler, Outcome, SignedPost};
@@ -69,16 +69,16 @@ impl AlertDeliveryHandler {
         }
         let Some(mailer) = &self.mailer else {
             let error = "this server sends no e-mail until its operator sets `[smtp]`".to_owned();
-            return Ok(Outcome::Again { status: None, error, after: None });
+            return Ok(Outcome::Retry { status: None, error, after: None });
         };
         if let Some(reason) = recipients::rejection(&self.db, &self.identity, mailer, scope, &to).await? {
             return Ok(permanent_failure(&format!("{to} {reason}")));
         }
         let (id, subject) = (delivery.id.to_string(), text("subject"));
-        mailer.send(Letter { id: &id, to: &[to], subject: &subject, text: text("text") }).await
+        mailer.send(Email { id: &id, to: &[to], subject: &subject, text: text("text") }).await
     }
 }
 
 fn permanent_failure(reason: &str) -> Outcome {
-    Outcome::Never { status: None, error: reason.to_owned() }
+    Outcome::Rejected { status: None, error: reason.to_owned() }
 }

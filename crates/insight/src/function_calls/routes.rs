@@ -46,7 +46,7 @@ impl Insight {
             (None, Some(_)) => return Err(Error::invalid("project_id", "is only allowed with `trace_id`")),
             _ => return Err(Error::invalid("trace_id", "give either `trace_id` or `record_id`")),
         };
-        let (limit, place) = (page.limit()?, page.place()?);
+        let (limit, place) = (page.limit()?, page.position()?);
         let at = |call: &FunctionCallView| (i64::try_from(call.order()).ok(), Uuid::nil());
         let Some((trace_id, stored)) = stored else { return Ok(Page::around(Vec::new(), limit, place, at)) };
         let all = root.map_or(0..stored.tree.spans().len(), |root| stored.tree.subtree(root));

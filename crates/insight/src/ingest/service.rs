@@ -4,7 +4,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderMap, header};
 use loam_http::surface::read_at_most;
-use loam_kernel::{Error, Kind, RejectedRecordId, Result, beside};
+use loam_kernel::{Error, Kind, RejectedRecordId, Result, run_blocking_limited};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -86,7 +86,7 @@ impl Insight {
         let body = if encoding == ContentEncoding::Identity {
             encoding.decode(body, max)?
         } else {
-            beside(ingest_source.tenant, move || encoding.decode(body, max)).await??
+            run_blocking_limited(ingest_source.tenant, move || encoding.decode(body, max)).await??
         };
         self.0.meter.bytes(ingest_source.project.id, self.0.clock.now(), body.len());
         Ok(body)
@@ -107,8 +107,11 @@ impl Insight {
         let (origin, now) = (ingest_source.clone(), self.0.clock.now());
         let is_small = body.len() < MAX_INLINE_BYTES;
         let decode_batch = move || decode(&origin, format, &body, &limits, now);
-        let DecodedBatch { chunks, rejected } =
-            if is_small { decode_batch()? } else { beside(ingest_source.tenant, decode_batch).await?? };
+        let DecodedBatch { chunks, rejected } = if is_small {
+            decode_batch()?
+        } else {
+            run_blocking_limited(ingest_source.tenant, decode_batch).await??
+        };
         let (accepted, spans) = (chunks.len(), chunks.iter().map(|chunk| chunk.spans.len() as u64).sum());
         self.journal_chunks(chunks).await?;
         metrics::counter!("loam_telemetry_records_total", "source" => "records").increment(accepted as u64);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::http::{HeaderMap, HeaderName};
-use loam_identity::projects::Watched;
+use loam_identity::projects::MonitoredProject;
 use loam_identity::projects::entity::MonitoringStatus;
 use loam_kernel::{Error, Kind, ProjectId, Result, Scope, TenantId};
 use serde::Deserialize;
@@ -18,7 +18,7 @@ const PROJECT_HEADER: HeaderName = HeaderName::from_static("x-loam-project");
 #[derive(Clone, Debug)]
 pub(crate) struct IngestSource {
     pub(crate) tenant: TenantId,
-    pub(crate) project: Arc<Watched>,
+    pub(crate) project: Arc<MonitoredProject>,
 }
 
 /// The project selected by the query string.
@@ -84,7 +84,7 @@ impl Insight {
             }
         };
         let tenant = scope.tenant();
-        let found = self.0.identity.watched_project(tenant, project).await?;
+        let found = self.0.identity.monitored_project(tenant, project).await?;
         let project = found.ok_or_else(|| Error::not_found("project").with_param("project"))?;
         Ok(IngestSource { tenant, project })
     }

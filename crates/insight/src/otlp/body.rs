@@ -5,7 +5,7 @@ use std::io::Read;
 use axum::body::Body;
 use axum::http::{HeaderMap, header};
 use loam_http::surface::{read_at_most, refuse_nul};
-use loam_kernel::{Error, Kind, Result, TenantId, beside};
+use loam_kernel::{Error, Kind, Result, TenantId, run_blocking_limited};
 use serde::de::DeserializeOwned;
 
 use super::settings::OtlpSettings;
@@ -93,7 +93,11 @@ pub(super) async fn read<T: Signal>(
         let bytes = if is_gzip { gunzip(&bytes, max)? } else { bytes.into() };
         decode(&bytes, encoding, items)
     };
-    if is_gzip || length >= LARGE_BODY { beside(tenant, decode_body).await? } else { decode_body() }
+    if is_gzip || length >= LARGE_BODY {
+        run_blocking_limited(tenant, decode_body).await?
+    } else {
+        decode_body()
+    }
 }
 
 fn gunzip(compressed: &[u8], max: usize) -> Result<Vec<u8>> {

@@ -19,7 +19,7 @@ mod wire;
 
 use std::collections::HashSet;
 
-use loam_kernel::{Result, beside};
+use loam_kernel::{Result, run_blocking_limited};
 
 pub(crate) use document::ReplayableSpan;
 pub(crate) use genai::CallSink;
@@ -71,7 +71,7 @@ impl Insight {
                 .filter(|context| spans::check(context.span, &settings, now).is_ok());
             (converted, genai::extract(spans, project_ref, max_body))
         };
-        let (converted, calls) = beside(ingest_source.tenant, convert).await?;
+        let (converted, calls) = run_blocking_limited(ingest_source.tenant, convert).await?;
         // before the chunks: a durable position implies that all earlier frames are durable
         self.append_calls(project_ref, calls).await?;
         self.journal_chunks(converted.chunks).await?;

@@ -1,7 +1,7 @@
 //! Error responses of OTLP: `google.rpc.Status`, in the encoding of the request.
 
 use axum::http::{HeaderMap, HeaderValue};
-use loam_http::surface::Shape;
+use loam_http::surface::ErrorFormat;
 use loam_kernel::{Error, Kind};
 use prost::Message;
 use serde::Serialize;
@@ -18,17 +18,17 @@ struct Status {
 }
 
 /// The error format of the OTLP paths; none for other paths.
-pub fn error_shape(path: &str, headers: &HeaderMap) -> Option<Shape> {
+pub fn error_shape(path: &str, headers: &HeaderMap) -> Option<ErrorFormat> {
     let path = path.strip_prefix("/otlp").unwrap_or(path);
     if !matches!(path, "/v1/traces" | "/v1/metrics") {
         return None;
     }
     Some(match Encoding::of(headers) {
-        Ok(Encoding::Protobuf) => Shape {
+        Ok(Encoding::Protobuf) => ErrorFormat {
             content_type: HeaderValue::from_static(Encoding::Protobuf.content_type()),
             body: |error, _| status(error).encode_to_vec(),
         },
-        _ => Shape {
+        _ => ErrorFormat {
             content_type: HeaderValue::from_static(Encoding::Json.content_type()),
             body: |error, _| serde_json::to_vec(&status(error)).unwrap_or_default(),
         },

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use loam_db::{System, Tx};
 use loam_kernel::{NodeId, Result};
-use loam_platform::error_logs::{self, ToldError};
+use loam_platform::error_logs::{self, ReportedError};
 use uuid::Uuid;
 
 use super::errors::errors;
@@ -36,7 +36,7 @@ pub(super) struct Batch<'a> {
     records: HashMap<Uuid, performance_records::entity::Model>,
     shares: HashMap<(ProjectKey, DateTime<Utc>, String), Vec<Share>>,
     sums: Sums,
-    raised: Vec<ToldError>,
+    raised: Vec<ReportedError>,
 }
 
 impl<'a> Batch<'a> {
@@ -207,7 +207,7 @@ impl<'a> Batch<'a> {
         tx.bulk(record_functions::rows(shares)).await?;
         self.sums.endpoints.write(tx, node, now).await?;
         self.sums.functions.write(tx, node, now).await?;
-        error_logs::keep(tx, node, self.raised).await
+        error_logs::insert_reported(tx, node, self.raised).await
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::DateTime;
 use loam_kernel::{ErrorLogId, ProjectId, TenantId};
-use loam_platform::error_logs::ToldError;
+use loam_platform::error_logs::ReportedError;
 use serde_json::json;
 
 use crate::trace::{self, STACKTRACE_ATTRIBUTE, ServerSpan, Span, SpanSet};
@@ -20,7 +20,7 @@ pub(crate) fn errors(
     (tenant, project): (TenantId, ProjectId),
     trace_id: &str,
     SpanSet { server_spans, spans }: &SpanSet,
-) -> Vec<ToldError> {
+) -> Vec<ReportedError> {
     let propagated: HashSet<(&str, &str)> =
         spans.iter().filter_map(|span| Some((span.parent.as_deref()?, span.exception.as_deref()?))).collect();
     let raised = spans
@@ -47,7 +47,7 @@ pub(crate) fn errors(
             Some(trace::record_id(project, trace_id, &server_span.call_id, begin).0)
         });
         let parts = [project.0.as_bytes(), trace_id.as_bytes(), span.id.as_bytes(), b"error".as_slice()];
-        ToldError {
+        ReportedError {
             tenant,
             id: ErrorLogId(trace::id(at, &parts)),
             project,

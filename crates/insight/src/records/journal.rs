@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use loam_journal::{AppendError, Journal, Owner, Position};
-use loam_kernel::{Error, Kind, Result, TenantId, beside};
+use loam_kernel::{Error, Kind, Result, TenantId, run_blocking_limited};
 
 use crate::service::Insight;
 use crate::trace::{self, RECORDS, TraceChunk};
@@ -29,8 +29,11 @@ impl Insight {
         let journal = self.0.journal.as_ref().ok_or_else(unavailable)?;
         let is_small = chunks.iter().map(|chunk| chunk.spans.len()).sum::<usize>() <= MAX_INLINE_SPANS;
         let tenant = chunks.first().map_or(TenantId::NIL, |chunk| chunk.tenant);
-        let encoded =
-            if is_small { encode(&chunks)? } else { beside(tenant, move || encode(&chunks)).await?? };
+        let encoded = if is_small {
+            encode(&chunks)?
+        } else {
+            run_blocking_limited(tenant, move || encode(&chunks)).await??
+        };
         let mut last = None;
         for EncodedChunk { key, payload } in encoded {
             last = Some(append(journal, tenant, RECORDS, key, &payload)?);

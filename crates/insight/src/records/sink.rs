@@ -9,7 +9,7 @@ use loam_identity::projects::{self, service::MonitoringConfig};
 use loam_journal::Frame;
 use loam_kernel::{Clock, NodeId, Result, TenantId};
 use loam_platform::drain::Sink;
-use loam_platform::system_config::Live;
+use loam_platform::system_config::LiveConfig;
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
@@ -30,8 +30,8 @@ const UNPACK_AT_ONCE: i64 = 200_000;
 pub(crate) struct RecordSink {
     clock: Clock,
     node: NodeId,
-    settings: Live<StorageSettings>,
-    rules: Live<Limits>,
+    settings: LiveConfig<StorageSettings>,
+    rules: LiveConfig<Limits>,
     names: Mutex<NameLimiter>,
 }
 
@@ -39,8 +39,8 @@ impl RecordSink {
     pub(crate) fn new(
         clock: Clock,
         node: NodeId,
-        settings: Live<StorageSettings>,
-        rules: Live<Limits>,
+        settings: LiveConfig<StorageSettings>,
+        rules: LiveConfig<Limits>,
     ) -> Self {
         Self { clock, node, settings, rules, names: Mutex::default() }
     }

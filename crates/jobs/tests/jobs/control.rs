@@ -11,7 +11,7 @@ use axum::response::Response;
 use axum::{Extension, Router, middleware};
 use http_body_util::BodyExt;
 use loam_db::{System, Tenant, Tx};
-use loam_http::surface::{Shape, error_body, render_error};
+use loam_http::surface::{ErrorFormat, error_body, render_error};
 use loam_jobs::{ChangeLog, Handlers, JobChange, JobContext, JobState, Jobs, NewJob, enqueue};
 use loam_kernel::{Actor, ApiKeyId, Clock, Error, JobId, Permissions, Result, Scope, TenantId, UserId};
 use serde_json::{Value, json};
@@ -73,7 +73,7 @@ impl Api {
         let jobs = Jobs::new(fixture.db.clone(), fixture.clock.clone(), trail.clone(), OPERATORS);
         let router = jobs.router().split_for_parts().0.layer(middleware::map_response(
             |response: Response| async move {
-                render_error(response, "", TenantId::NIL, &Method::GET, "", Shape::json(error_body))
+                render_error(response, "", TenantId::NIL, &Method::GET, "", ErrorFormat::json(error_body))
             },
         ));
         Self { router, trail }

@@ -1,10 +1,9 @@
-//! Sharing what is scarce among tenants.
+//! Fair sharing of limited resources among tenants.
 //!
-//! A semaphore serves whoever came first, so one tenant that asks a thousand times is served a thousand times before
-//! the next. A [`FairShare`] goes round the tenants that wait instead, whatever each of them has waiting, and may keep
-//! a tenant from holding more than its share for as long as it likes.
+//! A semaphore is first come, first served: a tenant with a thousand requests is served a thousand times before the
+//! next tenant. A [`FairShare`] goes round the waiting tenants instead, and limits what one tenant holds.
 
-mod beside;
+mod blocking;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -16,47 +15,47 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use crate::TenantId;
-pub use beside::{beside, beside_patiently};
-use state::{Entered, State};
+pub use blocking::{run_blocking_limited, run_blocking_without_timeout};
+use state::{Admission, State};
 
-/// How a [`FairShare`] divides what it has.
+/// Limits of a [`FairShare`].
 #[derive(Clone, Copy, Debug)]
 pub struct FairLimits {
-    /// Units that are handed out at once: connections, threads, bytes.
+    /// Units in total: connections, threads, bytes.
     pub units: usize,
-    /// Units that one tenant may hold, though nobody else waits. Less than `units` where they are held for long, so
-    /// that a newcomer finds some; the same where they come back soon.
+    /// Units that one tenant may hold, even if no other tenant waits. Less than `units` where units are held for long,
+    /// so that some are left for a new tenant.
     pub each: usize,
-    /// Requests of one tenant that may wait.
+    /// Maximum number of waiting requests per tenant.
     pub waiting: usize,
-    /// How long a request waits.
-    pub patience: Duration,
+    /// Maximum time that a request waits.
+    pub timeout: Duration,
 }
 
-/// Why nothing was handed out.
+/// Why no unit was granted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Busy {
-    /// As many requests of the tenant wait already as may.
+    /// The tenant's queue is full.
     QueueFull,
-    /// Nothing came free in time.
+    /// No unit became free in time.
     TimedOut,
-    /// More was asked for than one tenant may ever hold.
+    /// The request is for more units than one tenant may hold.
     TooMuch,
 }
 
-/// How much of a [`FairShare`] is used.
+/// Usage of a [`FairShare`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FairUse {
-    /// Units handed out.
+    /// Units in use.
     pub used: usize,
-    /// Requests that wait.
+    /// Waiting requests.
     pub waiting: usize,
 }
 
-/// Units of something scarce that are handed out to tenants in turn. Cheap to clone.
+/// A limited number of units that are granted to tenants in turn. Cheap to clone.
 ///
-/// Whenever a unit is free it goes to the waiting tenant that holds the fewest; among those that hold the same to the
-/// one that has waited longest for its turn. Requests of one tenant are served in the order in which they came.
+/// A free unit goes to the waiting tenant that holds the fewest units, and among equals to the one that has waited
+/// longest. Requests of one tenant are served in their order of arrival.
 #[derive(Clone, Debug)]
 pub struct FairShare(Arc<Inner>);
 
@@ -66,17 +65,17 @@ struct Inner {
     state: Mutex<State>,
 }
 
-/// Units that are held. Dropped, they go to the next in turn.
+/// Granted units. When it is dropped, they go to the next waiting tenant.
 #[derive(Debug)]
-#[must_use = "what is held comes back as soon as this is dropped"]
+#[must_use = "dropping the permit returns its units"]
 pub struct FairPermit {
     share: FairShare,
     tenant: TenantId,
     units: usize,
 }
 
-/// A place in the queue, given up when the future that waits is dropped.
-struct Place<'a> {
+/// A slot in the queue; it is removed when the waiting future is dropped.
+struct QueueSlot<'a> {
     share: &'a FairShare,
     tenant: TenantId,
     ticket: u64,
@@ -85,7 +84,7 @@ struct Place<'a> {
 }
 
 impl FairShare {
-    /// Nobody holds anything yet.
+    /// A share without any granted unit.
     #[must_use]
     pub fn new(limits: FairLimits) -> Self {
         Self(Arc::new(Inner { limits, state: Mutex::default() }))
@@ -94,63 +93,65 @@ impl FairShare {
     /// Waits for one unit.
     ///
     /// # Errors
-    /// [`Busy`] says why there is none. Dropping the future gives the place in the queue up.
+    /// [`Busy`] is the reason. Dropping the future removes the request from the queue.
     pub async fn acquire(&self, tenant: TenantId) -> Result<FairPermit, Busy> {
         self.acquire_many(tenant, 1).await
     }
 
-    /// Waits for several units, which come together.
+    /// Waits for several units, which are granted together.
     ///
     /// # Errors
     /// As [`FairShare::acquire`].
     pub async fn acquire_many(&self, tenant: TenantId, units: usize) -> Result<FairPermit, Busy> {
-        let entered = self.enter(&self.0.limits, tenant, units)?;
-        if matches!(entered, Entered::Served) {
+        let admission = self.enter(&self.0.limits, tenant, units)?;
+        if matches!(admission, Admission::Served) {
             return Ok(self.permit(tenant, units));
         }
-        timeout(self.0.limits.patience, self.served(entered, tenant, units)).await.map_err(|_| Busy::TimedOut)
+        timeout(self.0.limits.timeout, self.wait_until_granted(admission, tenant, units))
+            .await
+            .map_err(|_| Busy::TimedOut)
     }
 
-    /// Waits for one unit for as long as it takes, however many wait: for what has been accepted already, and is bounded
-    /// by that.
-    pub async fn acquire_patiently(&self, tenant: TenantId) -> FairPermit {
+    /// Waits for one unit without a timeout and without a limit on the queue: for work that was accepted already, which
+    /// bounds its number.
+    pub async fn acquire_without_timeout(&self, tenant: TenantId) -> FairPermit {
         let endless = FairLimits { waiting: usize::MAX, ..self.0.limits };
         match self.enter(&endless, tenant, 1) {
-            Ok(entered) => self.served(entered, tenant, 1).await,
-            // a share of which nobody may hold anything holds up nobody
+            Ok(admission) => self.wait_until_granted(admission, tenant, 1).await,
+            // a share with `each` = 0 grants an empty permit
             Err(_) => self.permit(tenant, 0),
         }
     }
 
-    /// Takes one unit if there is one now that nobody else waits for.
+    /// Takes one unit if one is free and no other tenant waits for it.
     #[must_use]
     pub fn try_acquire(&self, tenant: TenantId) -> Option<FairPermit> {
         self.try_acquire_many(tenant, 1)
     }
 
-    /// Takes several units if they are there now and nobody else waits for them.
+    /// Takes several units if they are free and no other tenant waits for them.
     #[must_use]
     pub fn try_acquire_many(&self, tenant: TenantId, units: usize) -> Option<FairPermit> {
         let served = self.lock().try_enter(&self.0.limits, tenant, units);
         served.then(|| self.permit(tenant, units))
     }
 
-    /// How much is used.
+    /// Current usage.
     #[must_use]
     pub fn usage(&self) -> FairUse {
         self.lock().usage()
     }
 
-    fn enter(&self, limits: &FairLimits, tenant: TenantId, units: usize) -> Result<Entered, Busy> {
+    fn enter(&self, limits: &FairLimits, tenant: TenantId, units: usize) -> Result<Admission, Busy> {
         self.lock().enter(limits, tenant, units)
     }
 
-    async fn served(&self, entered: Entered, tenant: TenantId, units: usize) -> FairPermit {
-        if let Entered::Queued { ticket, granted } = entered {
-            let mut place = Place { share: self, tenant, ticket, units, served: false };
-            // the sender goes only with the unit, or with the place
+    async fn wait_until_granted(&self, admission: Admission, tenant: TenantId, units: usize) -> FairPermit {
+        if let Admission::Queued { ticket, granted } = admission {
+            let mut slot = QueueSlot { share: self, tenant, ticket, units, served: false };
+            // the sender is dropped only with the grant or with the slot
             _ = granted.await;
-            place.served = true;
+            slot.served = true;
         }
         self.permit(tenant, units)
     }
@@ -165,7 +166,7 @@ impl FairShare {
 }
 
 impl FairPermit {
-    /// Whose it is.
+    /// The tenant that holds it.
     #[must_use]
     pub fn tenant(&self) -> TenantId {
         self.tenant
@@ -178,14 +179,14 @@ impl Drop for FairPermit {
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for QueueSlot<'_> {
     fn drop(&mut self) {
         if self.served {
             return;
         }
         let limits = &self.share.0.limits;
         let mut state = self.share.lock();
-        // no longer in the queue, it has been served in the very moment in which nobody wanted it any more
+        // not in the queue any more: it was granted while the future was being dropped, so the units go back
         if !state.give_up(limits, self.tenant, self.ticket) {
             state.leave(limits, self.tenant, self.units);
         }

@@ -1,4 +1,4 @@
-//! Who holds what, who waits, and whose turn it is. No waiting here.
+//! Who holds units, who waits, and who is next. Nothing here waits.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -7,11 +7,11 @@ use tokio::sync::oneshot;
 use super::{Busy, FairLimits, FairUse};
 use crate::TenantId;
 
-/// How many of the tenants whose turn comes next are compared by what they hold. More would cost time under the lock.
-const LOOK: usize = 64;
+/// How many of the next tenants are compared by the units they hold. More would take time under the lock.
+const MAX_COMPARED: usize = 64;
 
-/// What a request found.
-pub(super) enum Entered {
+/// How a request was admitted.
+pub(super) enum Admission {
     Served,
     Queued { ticket: u64, granted: oneshot::Receiver<()> },
 }
@@ -27,7 +27,7 @@ struct Waiter {
 struct Tenant {
     held: usize,
     queue: VecDeque<Waiter>,
-    /// Whether its turn comes: it stands in `turns`.
+    /// Whether it is in `turns`.
     in_turns: bool,
 }
 
@@ -38,7 +38,7 @@ pub(super) struct State {
     next_ticket: u64,
     /// Tenants that hold something or wait.
     tenants: HashMap<TenantId, Tenant>,
-    /// Tenants that wait and may hold more, in the order of their turns. One that has given up stays until it is met.
+    /// Tenants that wait and may hold more, in the order of their turns. A tenant without waiters is removed lazily.
     turns: VecDeque<TenantId>,
 }
 
@@ -49,7 +49,7 @@ impl State {
 
     #[cfg(test)]
     pub(super) fn is_idle(&mut self) -> bool {
-        !self.somebody_waits_for_room() && self.tenants.is_empty()
+        !self.has_eligible_waiter() && self.tenants.is_empty()
     }
 
     pub(super) fn enter(
@@ -57,16 +57,16 @@ impl State {
         limits: &FairLimits,
         tenant: TenantId,
         units: usize,
-    ) -> Result<Entered, Busy> {
+    ) -> Result<Admission, Busy> {
         if units > limits.each.min(limits.units) {
             return Err(Busy::TooMuch);
         }
         if self.try_enter(limits, tenant, units) {
-            return Ok(Entered::Served);
+            return Ok(Admission::Served);
         }
         let entry = self.tenants.entry(tenant).or_default();
         if entry.queue.len() >= limits.waiting {
-            self.tidy(tenant);
+            self.remove_if_idle(tenant);
             return Err(Busy::QueueFull);
         }
         let (grant, granted) = oneshot::channel();
@@ -74,18 +74,18 @@ impl State {
         self.next_ticket += 1;
         entry.queue.push_back(Waiter { ticket, units, granted: grant });
         self.waiting += 1;
-        self.line_up(limits, tenant);
-        // one that holds less goes before a large request of one that holds more
+        self.enqueue_turn(limits, tenant);
+        // a tenant that holds less is served before a large request of a tenant that holds more
         self.serve(limits);
-        Ok(Entered::Queued { ticket, granted })
+        Ok(Admission::Queued { ticket, granted })
     }
 
-    /// Serves a request that nobody has to stand behind.
+    /// Grants a request immediately if no other tenant waits.
     pub(super) fn try_enter(&mut self, limits: &FairLimits, tenant: TenantId, units: usize) -> bool {
         let free = limits.units.saturating_sub(self.used);
         let (held, waits) =
             self.tenants.get(&tenant).map_or((0, false), |entry| (entry.held, !entry.queue.is_empty()));
-        let nobody_ahead = !waits && !self.somebody_waits_for_room();
+        let nobody_ahead = !waits && !self.has_eligible_waiter();
         if units > free || held + units > limits.each || !nobody_ahead {
             return false;
         }
@@ -94,32 +94,32 @@ impl State {
         true
     }
 
-    /// Takes back what was held, and serves those whose turn it is.
+    /// Returns units, and grants them to the next tenants.
     pub(super) fn leave(&mut self, limits: &FairLimits, tenant: TenantId, units: usize) {
         self.used = self.used.saturating_sub(units);
         if let Some(entry) = self.tenants.get_mut(&tenant) {
             entry.held = entry.held.saturating_sub(units);
         }
-        self.line_up(limits, tenant);
+        self.enqueue_turn(limits, tenant);
         self.serve(limits);
-        self.tidy(tenant);
+        self.remove_if_idle(tenant);
     }
 
-    /// Takes a waiting request out of the queue; false if it isn't there any more.
+    /// Removes a waiting request from the queue; false if it is not there any more.
     pub(super) fn give_up(&mut self, limits: &FairLimits, tenant: TenantId, ticket: u64) -> bool {
         let Some(entry) = self.tenants.get_mut(&tenant) else { return false };
         let Some(at) = entry.queue.iter().position(|waiter| waiter.ticket == ticket) else { return false };
         entry.queue.remove(at);
         self.waiting -= 1;
-        // it may have been a large one that all others waited for
-        self.line_up(limits, tenant);
+        // it may have been a large request that blocked all others
+        self.enqueue_turn(limits, tenant);
         self.serve(limits);
-        self.tidy(tenant);
+        self.remove_if_idle(tenant);
         true
     }
 
-    /// Whether a tenant waits that may hold more: then there is no room, or it would have been served.
-    fn somebody_waits_for_room(&mut self) -> bool {
+    /// Whether a tenant waits that may hold more: then no unit is free, or it would have been served.
+    fn has_eligible_waiter(&mut self) -> bool {
         while let Some(first) = self.turns.front().copied() {
             if self.tenants.get(&first).is_some_and(|entry| !entry.queue.is_empty()) {
                 return true;
@@ -128,13 +128,13 @@ impl State {
             if let Some(entry) = self.tenants.get_mut(&first) {
                 entry.in_turns = false;
             }
-            self.tidy(first);
+            self.remove_if_idle(first);
         }
         false
     }
 
-    /// Puts a tenant that waits, and may hold more, at the end of the turns.
-    fn line_up(&mut self, limits: &FairLimits, tenant: TenantId) {
+    /// Appends a tenant that waits, and may hold more, to `turns`.
+    fn enqueue_turn(&mut self, limits: &FairLimits, tenant: TenantId) {
         let Some(entry) = self.tenants.get_mut(&tenant) else { return };
         let fits = entry.queue.front().is_some_and(|first| entry.held + first.units <= limits.each);
         if fits && !entry.in_turns {
@@ -143,19 +143,19 @@ impl State {
         }
     }
 
-    /// Hands out what is free, turn by turn.
+    /// Grants free units, turn by turn.
     fn serve(&mut self, limits: &FairLimits) {
         while let Some(at) = self.next_turn() {
             let Some(tenant) = self.turns.get(at).copied() else { return };
             let Some(entry) = self.tenants.get_mut(&tenant) else { return };
             let Some(first) = entry.queue.front() else { return };
-            // the one before it has given up, and this one is too much beside what its tenant holds
+            // the waiter before it was removed, and this one exceeds the tenant's limit
             if entry.held + first.units > limits.each {
                 self.turns.remove(at);
                 entry.in_turns = false;
                 continue;
             }
-            // nobody overtakes one that needs more than there is: it would wait for ever
+            // nobody overtakes a request that needs more units than are free: it would starve
             if self.used + first.units > limits.units {
                 return;
             }
@@ -165,29 +165,29 @@ impl State {
             self.waiting -= 1;
             self.used += waiter.units;
             entry.held += waiter.units;
-            // a receiver that is gone takes it back itself: its place is dropped after this lock
+            // a dropped receiver returns the units itself: its slot is dropped after this lock
             _ = waiter.granted.send(());
-            self.line_up(limits, tenant);
+            self.enqueue_turn(limits, tenant);
         }
     }
 
-    /// The place in `turns` of the tenant that is served next: of the next few the one that holds the least.
+    /// The index in `turns` of the tenant to serve next: among the first few, the one that holds the fewest units.
     fn next_turn(&mut self) -> Option<usize> {
-        if !self.somebody_waits_for_room() {
+        if !self.has_eligible_waiter() {
             return None;
         }
         let held = |tenant: &TenantId| self.tenants.get(tenant).filter(|entry| !entry.queue.is_empty());
         self.turns
             .iter()
-            .take(LOOK)
+            .take(MAX_COMPARED)
             .enumerate()
             .filter_map(|(at, tenant)| held(tenant).map(|entry| (entry.held, at)))
             .min()
             .map(|(_, at)| at)
     }
 
-    /// Forgets a tenant that has nothing to do with it any more.
-    fn tidy(&mut self, tenant: TenantId) {
+    /// Removes a tenant that neither holds units nor waits.
+    fn remove_if_idle(&mut self, tenant: TenantId) {
         let idle = |entry: &Tenant| entry.held == 0 && entry.queue.is_empty() && !entry.in_turns;
         if self.tenants.get(&tenant).is_some_and(idle) {
             self.tenants.remove(&tenant);

@@ -15,11 +15,11 @@ fn tenant(n: u128) -> TenantId {
     TenantId::from(Uuid::from_u128(n))
 }
 
-fn share(units: usize, each: usize, waiting: usize, patience: Duration) -> FairShare {
-    FairShare::new(FairLimits { units, each, waiting, patience })
+fn share(units: usize, each: usize, waiting: usize, timeout: Duration) -> FairShare {
+    FairShare::new(FairLimits { units, each, waiting, timeout })
 }
 
-/// Queues a request of each of these tenants, one after the other, and gives the list of who was served in which order.
+/// Queues a request of each of these tenants in order; `served` receives them in the order in which they are granted.
 async fn queue(share: &FairShare, asked: &[u128], tasks: &mut JoinSet<()>, served: &Arc<Mutex<Vec<u128>>>) {
     for (n, who) in asked.iter().copied().enumerate() {
         let (share, served) = (share.clone(), served.clone());
@@ -171,8 +171,8 @@ async fn under_a_crowd_nothing_is_lost_and_no_share_exceeded() {
             let who = tenant(u128::from(n % 7));
             let units = usize::try_from(n % 2).expect("small") + 1;
             // a third gives up at some point
-            let patience = if n.is_multiple_of(3) { Duration::from_micros(n * 10) } else { LONG };
-            if let Ok(permit) = tokio::time::timeout(patience, share.acquire_many(who, units)).await {
+            let timeout = if n.is_multiple_of(3) { Duration::from_micros(n * 10) } else { LONG };
+            if let Ok(permit) = tokio::time::timeout(timeout, share.acquire_many(who, units)).await {
                 let permit = permit.expect("nobody is refused");
                 assert!(share.usage().used <= 5);
                 sleep(Duration::from_micros(n % 50)).await;

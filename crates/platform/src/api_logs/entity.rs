@@ -1,9 +1,9 @@
-//! A request on record.
+//! A request record.
 
 use loam_kernel::{ApiKeyId, ApiLogId, NodeId, ProjectId, TenantId, UserId};
 use sea_orm::entity::prelude::*;
 
-/// A request.
+/// A request record.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(
     table_name = "api_logs",
@@ -16,67 +16,67 @@ pub struct Model {
     /// The row.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: ApiLogId,
-    /// Who answered.
-    #[sea_orm(comment = "node that answered, known by its journal")]
+    /// The node.
+    #[sea_orm(comment = "node that served the request, identified by its journal")]
     pub node_id: NodeId,
-    /// The request.
+    /// The request id.
     #[sea_orm(column_type = "Text", comment = "x-request-id of the request")]
     pub request_id: String,
-    /// How it was asked.
+    /// Method.
     #[sea_orm(column_type = "Text", comment = "HTTP method")]
     pub method: String,
-    /// What for.
+    /// Path.
     #[sea_orm(column_type = "Text", comment = "path, without the query")]
     pub path: String,
-    /// The query.
+    /// Query parameters.
     #[sea_orm(column_type = "JsonBinary", nullable, comment = "query parameters, without secrets")]
     pub query_params: Option<Json>,
-    /// The headers.
+    /// Request headers.
     #[sea_orm(column_type = "JsonBinary", nullable, comment = "headers of the request, without secrets")]
     pub headers: Option<Json>,
-    /// The body.
+    /// Request body.
     #[sea_orm(
         column_type = "Blob",
         nullable,
-        comment = "JSON body of the request without secrets, packed with zstd"
+        comment = "JSON body of the request without secrets, compressed with zstd"
     )]
     pub body: Option<Vec<u8>>,
-    /// The answer's body.
+    /// Response body.
     #[sea_orm(
         column_type = "Blob",
         nullable,
-        comment = "JSON body of the answer without secrets, packed with zstd"
+        comment = "JSON body of the response without secrets, compressed with zstd"
     )]
     pub response_body: Option<Vec<u8>>,
-    /// The answer.
-    #[sea_orm(comment = "HTTP status of the answer")]
+    /// Status.
+    #[sea_orm(comment = "HTTP status of the response")]
     pub status_code: i32,
-    /// How much was answered.
-    #[sea_orm(comment = "bytes of the answer's body that were sent")]
+    /// Response size.
+    #[sea_orm(comment = "bytes of the response body that were sent")]
     pub response_bytes: i64,
-    /// How long it took.
-    #[sea_orm(comment = "microseconds from the request to the end of the answer")]
+    /// Latency.
+    #[sea_orm(comment = "microseconds from the request to the end of the response")]
     pub latency_us: i64,
-    /// In which conversation.
+    /// The session.
     #[sea_orm(column_type = "Text", nullable, comment = "conversation that the client named")]
     pub session_id: Option<String>,
-    /// For whom.
+    /// The user.
     pub user_id: Option<UserId>,
-    /// By which key.
+    /// The API key.
     pub api_key_id: Option<ApiKeyId>,
-    /// For what.
+    /// The project.
     pub project_id: Option<ProjectId>,
-    /// With what.
+    /// Client software.
     #[sea_orm(column_type = "Text", nullable, comment = "User-Agent of the client")]
     pub user_agent: Option<String>,
-    /// From where.
+    /// Client address.
     #[sea_orm(column_type = "Text", nullable, comment = "address of the client")]
     pub ip_address: Option<String>,
-    /// When it came.
+    /// Time of the request.
     pub created_at: DateTimeUtc,
 }
 
-/// None: it outlives what it speaks of.
+/// No relations: rows outlive what they refer to.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

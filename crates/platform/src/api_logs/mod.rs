@@ -1,14 +1,14 @@
-//! Requests on record: taken at the edge of the server, without secrets, by sampling.
+//! Request records: sampled at the edge of the server, without secrets.
 
 pub mod entity;
 mod record;
+mod recorder;
 pub mod routes;
 mod settings;
 mod sink;
-mod taker;
 #[cfg(test)]
 mod tests;
 
+pub use recorder::{ApiLogs, Caller, Class, PendingRecord, RequestStart};
 pub use settings::{ApiLogSettings, SETTINGS, Sampling};
 pub use sink::ApiLogSink;
-pub use taker::{ApiLogs, Arrival, Caller, Class, Ending};

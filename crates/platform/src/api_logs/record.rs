@@ -1,12 +1,12 @@
-//! A request as the journal keeps it.
+//! A request record as stored in the journal.
 
 use loam_journal::Frame;
 use loam_kernel::{ApiKeyId, ApiLogId, Error, NodeId, ProjectId, Result, TenantId, UserId};
 use serde::{Deserialize, Serialize};
 
-/// The form of the fields below. They are known by their order, so any change to them takes a new number, and a reader
-/// for the old one for as long as a journal may still hold it.
-const FORM: u8 = 1;
+/// The version of the fields below. They are encoded by their order, so any change needs a new version, and a reader for
+/// the old one as long as a journal may still contain it.
+const FORMAT_VERSION: u8 = 1;
 
 /// A request.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -21,9 +21,9 @@ pub(crate) struct Record {
     pub(super) query_params: Option<String>,
     /// JSON.
     pub(super) headers: Option<String>,
-    /// Packed.
+    /// Compressed.
     pub(super) body: Option<Vec<u8>>,
-    /// Packed.
+    /// Compressed.
     pub(super) response_body: Option<Vec<u8>>,
     pub(super) status: u16,
     pub(super) response_bytes: u64,
@@ -40,13 +40,13 @@ pub(crate) struct Record {
 
 impl Record {
     pub(super) fn frame(&self) -> Result<Vec<u8>> {
-        postcard::to_extend(self, vec![FORM]).map_err(Error::internal)
+        postcard::to_extend(self, vec![FORMAT_VERSION]).map_err(Error::internal)
     }
 
     pub(super) fn read(frame: &Frame) -> Result<Self> {
         match frame.payload.split_first() {
-            Some((&FORM, fields)) => postcard::from_bytes(fields).map_err(Error::internal),
-            _ => Err(Error::internal("a request's frame has a form that this version doesn't know")),
+            Some((&FORMAT_VERSION, fields)) => postcard::from_bytes(fields).map_err(Error::internal),
+            _ => Err(Error::internal("a request's frame has an unknown format version")),
         }
     }
 }

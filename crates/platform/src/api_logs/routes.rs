@@ -1,4 +1,4 @@
-//! Reading requests on record.
+//! The routes of request records.
 
 use axum::extract::State;
 use chrono::{DateTime, Utc};
@@ -18,7 +18,7 @@ use super::entity::{Column, Entity, Model};
 use crate::operators;
 use crate::pack::unpack;
 
-/// A request on record. Lists leave out headers and bodies.
+/// A request record. Lists omit headers and bodies.
 #[derive(Serialize, ToSchema)]
 pub struct ApiLogView {
     id: ApiLogId,
@@ -28,21 +28,21 @@ pub struct ApiLogView {
     path: String,
     /// Query parameters, without secrets.
     query_params: Option<Value>,
-    /// Headers, without secrets; only when one request is read, and none for model calls unless those are sampled.
+    /// Headers, without secrets; omitted in lists, and for model calls that are not sampled.
     #[serde(skip_serializing_if = "Option::is_none")]
     headers: Option<Value>,
-    /// JSON body without secrets; only when one request is read, and bodies are kept.
+    /// JSON body without secrets; omitted in lists, and if bodies are not recorded.
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<Value>,
-    /// JSON body of the answer without secrets.
+    /// JSON body of the response, without secrets.
     #[serde(skip_serializing_if = "Option::is_none")]
     response_body: Option<Value>,
     status_code: i32,
-    /// Bytes of the answer's body that were sent.
+    /// Bytes of the response body that were sent.
     response_bytes: i64,
-    /// Milliseconds from the request to the end of the answer.
+    /// Milliseconds from the request to the end of the response.
     latency_ms: f64,
-    /// The conversation that the client named.
+    /// The session that the client named.
     session_id: Option<String>,
     user_id: Option<UserId>,
     api_key_id: Option<ApiKeyId>,
@@ -83,41 +83,41 @@ impl From<Model> for ApiLogView {
     }
 }
 
-/// Which requests to list.
+/// Filters for request records.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ApiLogFilter {
-    /// Only those answered with this status.
+    /// Only requests with this status.
     status_code: Option<i32>,
-    /// Only those answered with this status or above: 400 for what failed.
+    /// Only requests with this status or above: 400 for failures.
     min_status_code: Option<i32>,
-    /// Only this method.
+    /// Only requests with this method.
     method: Option<String>,
-    /// Only paths that begin so.
+    /// Only paths with this prefix.
     path_prefix: Option<String>,
     /// Only the request with this `x-request-id`.
     request_id: Option<String>,
-    /// Only this user's.
+    /// Only requests of this user.
     user_id: Option<UserId>,
-    /// Only this key's.
+    /// Only requests with this key.
     api_key_id: Option<ApiKeyId>,
-    /// Only requests from then on.
+    /// Only requests at this time or later.
     created_after: Option<DateTime<Utc>>,
-    /// Only requests before then.
+    /// Only requests before this time.
     created_before: Option<DateTime<Utc>>,
 }
 
-/// Whose records are meant.
+/// The owner of the records.
 #[derive(Clone, Copy, Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct Whose {
-    /// True for those of nobody, such as requests without a valid key, instead of the tenant's: for operators alone.
+pub struct TenantSelector {
+    /// True for requests of no tenant, such as those without a valid key, instead of the tenant's; for operators only.
     #[serde(default)]
     pub(crate) instance: bool,
 }
 
 impl ApiLogFilter {
-    fn narrow<'tx>(self, mut find: Find<'tx, Entity>) -> Find<'tx, Entity> {
+    fn apply<'tx>(self, mut find: Find<'tx, Entity>) -> Find<'tx, Entity> {
         if let Some(status) = self.status_code {
             find = find.filter(Column::StatusCode.eq(status));
         }
@@ -133,7 +133,7 @@ impl ApiLogFilter {
             }
         }
         if let Some(prefix) = self.path_prefix {
-            // not LIKE, in which `%` and `_` mean something, and whose case the databases see differently
+            // not LIKE, which has wildcards and whose case sensitivity differs between the databases
             let length = i32::try_from(prefix.chars().count()).unwrap_or(i32::MAX);
             let begin = Func::cust("substr").args([Column::Path.into_simple_expr(), 1.into(), length.into()]);
             find = find.filter(Expr::expr(begin).eq(prefix));
@@ -154,7 +154,7 @@ impl ApiLogFilter {
     }
 }
 
-/// Leaves out what lists don't show.
+/// Omits the columns that lists don't show.
 fn without_bodies(find: Find<'_, Entity>) -> Find<'_, Entity> {
     let mut find = find.select_only();
     for column in Column::iter() {
@@ -178,26 +178,26 @@ impl Handle {
     async fn list(
         &self,
         scope: &Scope,
-        whose: Whose,
+        selector: TenantSelector,
         filter: ApiLogFilter,
         page: &PageQuery,
     ) -> Result<Page<Model>> {
-        if whose.instance {
+        if selector.instance {
             let tx = self.db.system_read(&operators::instance(scope)?).await?;
-            without_bodies(filter.narrow(tx.find())).page(page, |row| row.id.0).await
+            without_bodies(filter.apply(tx.find())).page(page, |row| row.id.0).await
         } else {
             let tx = self.db.read(scope).await?;
-            without_bodies(filter.narrow(tx.find())).page(page, |row| row.id.0).await
+            without_bodies(filter.apply(tx.find())).page(page, |row| row.id.0).await
         }
     }
 
-    async fn get(&self, scope: &Scope, whose: Whose, id: ApiLogId) -> Result<Model> {
-        let row = if whose.instance {
+    async fn get(&self, scope: &Scope, selector: TenantSelector, id: ApiLogId) -> Result<Model> {
+        let row = if selector.instance {
             self.db.system_read(&operators::instance(scope)?).await?.get::<Entity>(id).await?
         } else {
             self.db.read(scope).await?.get::<Entity>(id).await?
         };
-        row.ok_or_else(|| Error::not_found("request on record"))
+        row.ok_or_else(|| Error::not_found("request record"))
     }
 }
 
@@ -206,11 +206,11 @@ pub fn router(db: Db) -> OpenApiRouter {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(get)).with_state(Handle { db })
 }
 
-/// Requests on record, newest first, within a second of their end. Which ones are recorded is set by the configuration
-/// key `records.api_logs`.
+/// Lists request records, newest first, within a second of their end. The configuration key `records.api_logs` sets which
+/// requests are recorded.
 #[utoipa::path(
     get, path = "/api/v1/api_logs", tag = "api_logs", operation_id = "api_logs_list",
-    params(ApiLogFilter, Whose, PageQuery),
+    params(ApiLogFilter, TenantSelector, PageQuery),
     responses((status = 200, body = Page<ApiLogView>), (status = "4XX", body = ErrorBody)),
     security(("api_key" = ["api_logs:read"]))
 )]
@@ -218,16 +218,16 @@ async fn list(
     State(handle): State<Handle>,
     Caller(scope): Caller,
     Query(filter): Query<ApiLogFilter>,
-    Query(whose): Query<Whose>,
+    Query(selector): Query<TenantSelector>,
     Query(page): Query<PageQuery>,
 ) -> ApiResult<axum::Json<Page<ApiLogView>>> {
-    Ok(axum::Json(handle.list(&scope, whose, filter, &page).await?.map(ApiLogView::from)))
+    Ok(axum::Json(handle.list(&scope, selector, filter, &page).await?.map(ApiLogView::from)))
 }
 
-/// One request on record, with its headers, and its bodies if they are kept.
+/// One request record, with its headers, and its bodies if they are kept.
 #[utoipa::path(
     get, path = "/api/v1/api_logs/{id}", tag = "api_logs", operation_id = "api_logs_get",
-    params(("id" = ApiLogId, Path), Whose),
+    params(("id" = ApiLogId, Path), TenantSelector),
     responses((status = 200, body = ApiLogView), (status = "4XX", body = ErrorBody)),
     security(("api_key" = ["api_logs:read"]))
 )]
@@ -235,7 +235,7 @@ async fn get(
     State(handle): State<Handle>,
     Caller(scope): Caller,
     Path(id): Path<ApiLogId>,
-    Query(whose): Query<Whose>,
+    Query(selector): Query<TenantSelector>,
 ) -> ApiResult<axum::Json<ApiLogView>> {
-    Ok(axum::Json(handle.get(&scope, whose, id).await?.into()))
+    Ok(axum::Json(handle.get(&scope, selector, id).await?.into()))
 }

@@ -3,35 +3,35 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::taker::Class;
+use super::recorder::Class;
 use crate::system_config::ConfigKey;
 
-/// The largest body that can be kept.
+/// Maximum of `max_body_bytes`.
 pub(super) const MAX_BODY: usize = 1 << 20;
 
-/// What is recorded.
+/// Settings of request records.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ApiLogSettings {
-    /// Which share of the requests.
+    /// The sampling rates.
     pub sampling: Sampling,
-    /// Whether JSON bodies are kept, without their secrets.
+    /// Whether JSON bodies are recorded, without secrets.
     pub bodies: bool,
-    /// The largest body that is kept, in bytes; a larger one is left out, as half of it can't be searched for secrets.
+    /// Maximum size of a recorded body in bytes; a larger one is omitted, as a truncated body can't be redacted.
     pub max_body_bytes: usize,
 }
 
-/// The share of each class of requests that is recorded, 0 to 1.
+/// The sampling rate of each class of requests, 0 to 1.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Sampling {
-    /// Requests that change something: they are few, and what people ask about later.
+    /// Requests that change something.
     pub writes: f64,
-    /// Requests that only read.
+    /// Read-only requests.
     pub reads: f64,
-    /// Model calls: none, as each has its row in `llm_calls`, and a record of every one would be felt on their path.
+    /// Model calls; defaults to 0, as each has its row in `llm_calls`, and recording every one would slow them down.
     pub calls: f64,
-    /// Whatever was answered with 400 or above.
+    /// Responses with status 400 or above.
     pub errors: f64,
 }
 
@@ -48,7 +48,7 @@ impl Default for Sampling {
 }
 
 impl Sampling {
-    /// The share of a class.
+    /// The sampling rate of a class.
     pub(super) fn of(&self, class: Class) -> f64 {
         match class {
             Class::Write => self.writes,
@@ -62,7 +62,7 @@ impl Sampling {
 pub const SETTINGS: ConfigKey<ApiLogSettings> = ConfigKey::new(
     "records.api_logs",
     "records",
-    "which requests are recorded in api_logs, and whether with their bodies",
+    "which requests are recorded in api_logs, and whether bodies are included",
     || {
         let share = json!({ "type": "number", "minimum": 0, "maximum": 1 });
         json!({

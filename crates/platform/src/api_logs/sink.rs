@@ -9,10 +9,10 @@ use uuid::Uuid;
 
 use super::record::Record;
 use crate::drain::Sink;
-use crate::personal::{Guard, Named, Subject};
+use crate::personal::{Guard, RecordSubjects, Subject};
 use crate::records::API_LOG;
 
-/// Drains requests, but for those of people who were erased meanwhile.
+/// Drains request records, except those of subjects that were erased meanwhile.
 pub struct ApiLogSink(pub Guard, pub Clock);
 
 #[async_trait]
@@ -27,7 +27,7 @@ impl Sink for ApiLogSink {
 
     async fn write(&self, tx: &Tx<System>, frames: &[Frame]) -> Result<()> {
         let records: Vec<Record> = frames.iter().map(Record::read).collect::<Result<_>>()?;
-        let named: Vec<Named<'_>> = records.iter().map(named).collect();
+        let named: Vec<RecordSubjects<'_>> = records.iter().map(named).collect();
         let mut erased = self.0.erased(tx, self.1.now(), &named).await?.into_iter();
         let mut records = records;
         records.retain(|_| !erased.next().unwrap_or_default());
@@ -38,11 +38,11 @@ impl Sink for ApiLogSink {
     }
 }
 
-fn named(record: &Record) -> Named<'_> {
+fn named(record: &Record) -> RecordSubjects<'_> {
     let user = record.user.map(Subject::User);
     let session = record.session.as_deref().map(Subject::Session);
     let at = DateTime::from_timestamp_micros(record.created_us).unwrap_or_default();
-    Named { tenant: record.tenant, subjects: user.into_iter().chain(session).collect(), at }
+    RecordSubjects { tenant: record.tenant, subjects: user.into_iter().chain(session).collect(), at }
 }
 
 fn rows(all: &[Record]) -> Bulk {

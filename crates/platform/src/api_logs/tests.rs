@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::entity::{Entity, Model};
 use super::{ApiLogs, Caller};
 use crate::pack::unpack;
-use crate::records::bed::{ACME, Bed};
+use crate::records::fixture::{ACME, Fixture};
 use crate::system_config::Level;
 
 on_both![
@@ -23,7 +23,7 @@ on_both![
     a_full_journal_drops_records_and_nobody_waits,
 ];
 
-struct Asked<'a> {
+struct Exchange<'a> {
     method: Method,
     target: &'a str,
     headers: &'a [(&'static str, &'a str)],
@@ -32,7 +32,7 @@ struct Asked<'a> {
     bodies: (&'a [u8], &'a [u8]),
 }
 
-const ASKED: Asked<'static> = Asked {
+const EXCHANGE: Exchange<'static> = Exchange {
     method: Method::POST,
     target: "/api/v1/things",
     headers: &[],
@@ -47,9 +47,9 @@ fn caller() -> Caller {
     Caller::from(&scope)
 }
 
-fn ask(logs: &ApiLogs, asked: &Asked<'_>) {
-    let uri: Uri = asked.target.parse().unwrap();
-    let headers: HeaderMap = asked
+fn send(logs: &ApiLogs, exchange: &Exchange<'_>) {
+    let uri: Uri = exchange.target.parse().unwrap();
+    let headers: HeaderMap = exchange
         .headers
         .iter()
         .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()))
@@ -59,20 +59,22 @@ fn ask(logs: &ApiLogs, asked: &Asked<'_>) {
         ip_address: Some("2001:db8::1".parse().unwrap()),
         user_agent: Some("curl/8".to_owned()),
     };
-    let caller = if asked.stranger { Caller::default() } else { caller() };
-    let arrival = logs.arrive(&asked.method, &uri, &headers);
-    let status = StatusCode::from_u16(asked.status).unwrap();
-    let kept = arrival.keep_body > 0;
-    if let Some(ending) = logs.leave(arrival, caller, &Arc::new(origin), (&asked.method, &uri), status) {
-        let (request, response) = asked.bodies;
-        let response_kept = (ending.keep_body > 0).then_some(response);
-        ending.record(response.len() as u64, kept.then_some(request), response_kept);
+    let caller = if exchange.stranger { Caller::default() } else { caller() };
+    let start = logs.request_started(&exchange.method, &uri, &headers);
+    let status = StatusCode::from_u16(exchange.status).unwrap();
+    let kept = start.keep_body > 0;
+    if let Some(pending) =
+        logs.response_started(start, caller, &Arc::new(origin), (&exchange.method, &uri), status)
+    {
+        let (request, response) = exchange.bodies;
+        let response_kept = (pending.keep_body > 0).then_some(response);
+        pending.record(response.len() as u64, kept.then_some(request), response_kept);
     }
 }
 
-async fn rows(bed: &Bed, tenant: TenantId) -> Vec<Model> {
-    bed.drain().await;
-    let tx = bed.database.db.system_read(&Scope::system(tenant, "test")).await.unwrap();
+async fn rows(fixture: &Fixture, tenant: TenantId) -> Vec<Model> {
+    fixture.drain().await;
+    let tx = fixture.database.db.system_read(&Scope::system(tenant, "test")).await.unwrap();
     tx.find::<Entity>().all().await.unwrap()
 }
 
@@ -81,33 +83,33 @@ fn opened(packed: Option<&Vec<u8>>) -> Option<Value> {
 }
 
 async fn a_change_is_recorded_and_a_reading_and_a_call_are_not(database: Database) {
-    let bed = Bed::new(database).await;
-    let logs = ApiLogs::new(bed.records.clone(), &bed.config).unwrap();
-    ask(
+    let fixture = Fixture::new(database).await;
+    let logs = ApiLogs::new(fixture.records.clone(), &fixture.config).unwrap();
+    send(
         &logs,
-        &Asked {
+        &Exchange {
             target: "/api/v1/things?limit=5&tag=a&tag=b",
             headers: &[("x-loam-session-id", "s-1")],
-            ..ASKED
+            ..EXCHANGE
         },
     );
-    ask(&logs, &Asked { method: Method::GET, status: 200, ..ASKED });
-    ask(&logs, &Asked { target: "/v1/chat/completions", status: 200, ..ASKED });
-    ask(&logs, &Asked { method: Method::GET, status: 404, ..ASKED });
-    ask(
+    send(&logs, &Exchange { method: Method::GET, status: 200, ..EXCHANGE });
+    send(&logs, &Exchange { target: "/v1/chat/completions", status: 200, ..EXCHANGE });
+    send(&logs, &Exchange { method: Method::GET, status: 404, ..EXCHANGE });
+    send(
         &logs,
-        &Asked {
+        &Exchange {
             target: "/v1/chat/completions",
             status: 502,
             headers: &[("x-loam-session-id", "s-1")],
-            ..ASKED
+            ..EXCHANGE
         },
     );
-    let rows = rows(&bed, ACME).await;
-    let told: Vec<(&str, &str, i32)> =
+    let rows = rows(&fixture, ACME).await;
+    let recorded: Vec<(&str, &str, i32)> =
         rows.iter().map(|row| (row.method.as_str(), row.path.as_str(), row.status_code)).collect();
     assert_eq!(
-        told,
+        recorded,
         [
             ("POST", "/api/v1/things", 201),
             ("GET", "/api/v1/things", 404),
@@ -128,16 +130,16 @@ async fn a_change_is_recorded_and_a_reading_and_a_call_are_not(database: Databas
 }
 
 async fn a_record_holds_no_secret(database: Database) {
-    let bed = Bed::new(database).await;
-    bed.set(Level::Global, "records.api_logs", json!({ "bodies": true })).await;
-    let logs = ApiLogs::new(bed.records.clone(), &bed.config).unwrap();
+    let fixture = Fixture::new(database).await;
+    fixture.set(Level::Global, "records.api_logs", json!({ "bodies": true })).await;
+    let logs = ApiLogs::new(fixture.records.clone(), &fixture.config).unwrap();
     let secret = "hunter2-in-plain-sight";
     let key = "loam_abcdefghijkmnpqrstuvwxyz23456789";
     let body = json!({ "password": secret, "note": format!("use {key}"), "config": { "api_key": secret } })
         .to_string();
-    ask(
+    send(
         &logs,
-        &Asked {
+        &Exchange {
             target: "/api/v1/things?access_token=hunter2-in-plain-sight&q=loam_abcdefghijkmnpqrstuvwxyz23456789",
             headers: &[
                 ("authorization", "Bearer hunter2-in-plain-sight"),
@@ -148,10 +150,10 @@ async fn a_record_holds_no_secret(database: Database) {
                 ("accept", "*/*"),
             ],
             bodies: (body.as_bytes(), body.as_bytes()),
-            ..ASKED
+            ..EXCHANGE
         },
     );
-    let row = rows(&bed, ACME).await.remove(0);
+    let row = rows(&fixture, ACME).await.remove(0);
     let all = format!(
         "{:?} {:?} {:?} {:?} {}",
         row.headers,
@@ -166,16 +168,19 @@ async fn a_record_holds_no_secret(database: Database) {
 }
 
 async fn bodies_are_kept_when_that_is_switched_on_and_only_as_json(database: Database) {
-    let bed = Bed::new(database).await;
-    let logs = ApiLogs::new(bed.records.clone(), &bed.config).unwrap();
+    let fixture = Fixture::new(database).await;
+    let logs = ApiLogs::new(fixture.records.clone(), &fixture.config).unwrap();
     let json_type: &[(&'static str, &str)] = &[("content-type", "application/json")];
     let body = br#"{"a":1}"#;
-    ask(&logs, &Asked { headers: json_type, bodies: (body, body), ..ASKED });
-    bed.set(Level::Global, "records.api_logs", json!({ "bodies": true, "max_body_bytes": 10 })).await;
-    ask(&logs, &Asked { headers: json_type, bodies: (body, body), ..ASKED });
-    ask(&logs, &Asked { headers: json_type, bodies: (br#"{"password":"hunter2"}"#, b"not json"), ..ASKED });
-    ask(&logs, &Asked { headers: &[("content-type", "text/plain")], bodies: (body, b""), ..ASKED });
-    let rows = rows(&bed, ACME).await;
+    send(&logs, &Exchange { headers: json_type, bodies: (body, body), ..EXCHANGE });
+    fixture.set(Level::Global, "records.api_logs", json!({ "bodies": true, "max_body_bytes": 10 })).await;
+    send(&logs, &Exchange { headers: json_type, bodies: (body, body), ..EXCHANGE });
+    send(
+        &logs,
+        &Exchange { headers: json_type, bodies: (br#"{"password":"hunter2"}"#, b"not json"), ..EXCHANGE },
+    );
+    send(&logs, &Exchange { headers: &[("content-type", "text/plain")], bodies: (body, b""), ..EXCHANGE });
+    let rows = rows(&fixture, ACME).await;
     let kept = |row: usize| (opened(rows[row].body.as_ref()), opened(rows[row].response_body.as_ref()));
     assert_eq!(kept(0), (None, None), "none unless switched on");
     assert_eq!(kept(1), (Some(json!({ "a": 1 })), Some(json!({ "a": 1 }))));
@@ -186,42 +191,42 @@ async fn bodies_are_kept_when_that_is_switched_on_and_only_as_json(database: Dat
 }
 
 async fn sampling_follows_the_configuration_and_a_tenant_may_have_its_own(database: Database) {
-    let bed = Bed::new(database).await;
-    let logs = ApiLogs::new(bed.records.clone(), &bed.config).unwrap();
-    let read = Asked { method: Method::GET, status: 200, ..ASKED };
-    bed.set(Level::Global, "records.api_logs", json!({ "sampling": { "writes": 0, "errors": 0 } })).await;
+    let fixture = Fixture::new(database).await;
+    let logs = ApiLogs::new(fixture.records.clone(), &fixture.config).unwrap();
+    let read = Exchange { method: Method::GET, status: 200, ..EXCHANGE };
+    fixture.set(Level::Global, "records.api_logs", json!({ "sampling": { "writes": 0, "errors": 0 } })).await;
     for _ in 0..20 {
-        ask(&logs, &ASKED);
-        ask(&logs, &Asked { status: 500, ..ASKED });
-        ask(&logs, &read);
+        send(&logs, &EXCHANGE);
+        send(&logs, &Exchange { status: 500, ..EXCHANGE });
+        send(&logs, &read);
     }
-    assert!(rows(&bed, ACME).await.is_empty());
-    bed.set(Level::Tenant, "records.api_logs", json!({ "sampling": { "reads": 0.5 } })).await;
+    assert!(rows(&fixture, ACME).await.is_empty());
+    fixture.set(Level::Tenant, "records.api_logs", json!({ "sampling": { "reads": 0.5 } })).await;
     for _ in 0..400 {
-        ask(&logs, &read);
-        ask(&logs, &ASKED);
+        send(&logs, &read);
+        send(&logs, &EXCHANGE);
     }
-    let taken = rows(&bed, ACME).await;
+    let taken = rows(&fixture, ACME).await;
     assert!((100..300).contains(&taken.len()), "{} of 400", taken.len());
     assert!(taken.iter().all(|row| row.method == "GET" && row.headers.is_some()));
 }
 
 async fn strangers_cannot_fill_the_disk(database: Database) {
-    let bed = Bed::new(database).await;
-    let logs = ApiLogs::new(bed.records.clone(), &bed.config).unwrap();
+    let fixture = Fixture::new(database).await;
+    let logs = ApiLogs::new(fixture.records.clone(), &fixture.config).unwrap();
     for _ in 0..500 {
-        ask(&logs, &Asked { stranger: true, status: 401, ..ASKED });
+        send(&logs, &Exchange { stranger: true, status: 401, ..EXCHANGE });
     }
-    ask(&logs, &ASKED);
-    let strangers = rows(&bed, TenantId::NIL).await;
+    send(&logs, &EXCHANGE);
+    let strangers = rows(&fixture, TenantId::NIL).await;
     assert!((20..=200).contains(&strangers.len()), "{} were recorded", strangers.len());
-    assert_eq!(rows(&bed, ACME).await.len(), 1, "who is known is not held up by them");
+    assert_eq!(rows(&fixture, ACME).await.len(), 1, "who is known is not held up by them");
 }
 
 async fn a_full_journal_drops_records_and_nobody_waits(database: Database) {
-    let bed = Bed::new(database).await;
-    let logs = ApiLogs::new(bed.records.clone(), &bed.config).unwrap();
-    bed.journal.close().unwrap();
-    ask(&logs, &ASKED);
-    assert!(rows(&bed, ACME).await.is_empty());
+    let fixture = Fixture::new(database).await;
+    let logs = ApiLogs::new(fixture.records.clone(), &fixture.config).unwrap();
+    fixture.journal.close().unwrap();
+    send(&logs, &EXCHANGE);
+    assert!(rows(&fixture, ACME).await.is_empty());
 }

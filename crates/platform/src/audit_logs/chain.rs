@@ -86,7 +86,7 @@ pub(crate) fn seal(row: &mut Model, salts: [[u8; 32]; 2]) {
     row.changes_commitment = Some(commit(&changes_salt, &row.changes));
     row.origin_salt = Some(origin_salt);
     row.changes_salt = Some(changes_salt);
-    row.hash = hash_2(row);
+    row.hash = hash_v2(row);
 }
 
 /// Checks a row against its own hash.
@@ -95,11 +95,11 @@ pub(crate) fn check(row: &Model) -> Proof {
     match row.version {
         // its erased part may be any: there is nothing but the mark and the hash
         None | Some(1) if erased => Proof::Attested,
-        None | Some(1) if hash_1(row) == row.hash => Proof::Whole,
+        None | Some(1) if hash_v1(row) == row.hash => Proof::Whole,
         Some(VERSION) => {
             let parts = parts(row);
             let whole = parts.iter().all(|part| part.salt.is_some());
-            if whole == erased || hash_2(row) != row.hash || !parts.iter().all(Part::holds) {
+            if whole == erased || hash_v2(row) != row.hash || !parts.iter().all(Part::holds) {
                 return Proof::Changed;
             }
             if erased { Proof::Erased } else { Proof::Whole }
@@ -110,7 +110,7 @@ pub(crate) fn check(row: &Model) -> Proof {
 
 /// The hash of a row of version 2: its fields, and the commitments in the place of its personal parts. When it was erased
 /// is not among them, as that comes later.
-fn hash_2(row: &Model) -> Vec<u8> {
+fn hash_v2(row: &Model) -> Vec<u8> {
     let fields = json!([
         VERSION,
         row.tenant_id,
@@ -137,7 +137,7 @@ fn hash_2(row: &Model) -> Vec<u8> {
 
 /// The hash of a row of version 1: everything in it but the hash itself, in a form that both databases give back
 /// unchanged.
-pub(crate) fn hash_1(row: &Model) -> Vec<u8> {
+pub(crate) fn hash_v1(row: &Model) -> Vec<u8> {
     let fields = json!([
         row.tenant_id,
         row.id,

@@ -1,13 +1,13 @@
-//! A row of the audit trail.
+//! A row of the audit trail (`audit_logs`).
 
 use loam_kernel::{AuditLogId, TenantId};
 use sea_orm::entity::prelude::*;
 
-/// A change somebody made.
+/// An audited change.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(
     table_name = "audit_logs",
-    comment = "a change that a person, a key or the command line made; never deleted, and changed only where personal data is erased"
+    comment = "a change by a person, a key or the command line; never deleted, and changed only when personal data is erased"
 )]
 pub struct Model {
     /// The tenant.
@@ -16,58 +16,55 @@ pub struct Model {
     /// The row.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: AuditLogId,
-    /// The place in the tenant's chain.
-    #[sea_orm(comment = "place in the tenant's chain, from 1, without a gap")]
+    /// Sequence number.
+    #[sea_orm(comment = "sequence number in the tenant's chain, from 1, without gaps")]
     pub sequence: i64,
-    /// What was done.
-    #[sea_orm(column_type = "Text", comment = "what was done: create, update, delete, revoke, …")]
+    /// Action.
+    #[sea_orm(column_type = "Text", comment = "action: create, update, delete, revoke, …")]
     pub action: String,
-    /// To what kind of thing.
+    /// Resource type.
     #[sea_orm(column_type = "Text", comment = "table of the resource")]
     pub resource_type: String,
-    /// To which one.
+    /// Resource id.
     #[sea_orm(column_type = "Text", comment = "id of the resource")]
     pub resource_id: String,
-    /// By whom.
+    /// Actor.
     #[sea_orm(
         column_type = "Text",
-        comment = "who did it: `user:<id>`, `api_key:<id>`, `command_line`, `system:<part>`, …; `erased` once that was erased"
+        comment = "actor: `user:<id>`, `api_key:<id>`, `command_line`, `system:<part>`, …; `erased` after an erasure"
     )]
     pub actor: String,
-    /// The change itself.
-    #[sea_orm(
-        column_type = "JsonBinary",
-        comment = "fields with their new values; secrets never among them"
-    )]
+    /// The change.
+    #[sea_orm(column_type = "JsonBinary", comment = "fields with their new values, without secrets")]
     pub changes: Json,
-    /// The request it came with.
-    #[sea_orm(column_type = "Text", nullable, comment = "request it came with")]
+    /// Request id.
+    #[sea_orm(column_type = "Text", nullable, comment = "x-request-id of the request")]
     pub request_id: Option<String>,
-    /// From where.
+    /// Client address.
     #[sea_orm(column_type = "Text", nullable, comment = "address of the client")]
     pub ip_address: Option<String>,
-    /// With what.
+    /// Client software.
     #[sea_orm(column_type = "Text", nullable, comment = "User-Agent of the client")]
     pub user_agent: Option<String>,
-    /// The row before.
-    #[sea_orm(column_type = "Blob", comment = "hash of the row before; 32 zero bytes in the first")]
+    /// Hash of the previous row.
+    #[sea_orm(column_type = "Blob", comment = "hash of the previous row; 32 zero bytes in the first")]
     pub previous_hash: Vec<u8>,
-    /// This row.
+    /// Hash of this row.
     #[sea_orm(column_type = "Blob", comment = "SHA-256 over the previous hash and this row")]
     pub hash: Vec<u8>,
     /// What the hash covers.
     #[sea_orm(
-        comment = "what the hash covers: null or 1 every field, 2 commitments in the place of the personal parts"
+        comment = "what the hash covers: null or 1 every field, 2 commitments instead of the personal parts"
     )]
     pub version: Option<i32>,
-    /// Salt of who and from where.
+    /// Salt of the origin.
     #[sea_orm(
         column_type = "Blob",
         nullable,
         comment = "salt of `origin_commitment`; null once that part is erased"
     )]
     pub origin_salt: Option<Vec<u8>>,
-    /// Commitment to who and from where.
+    /// Commitment to the origin.
     #[sea_orm(
         column_type = "Blob",
         nullable,
@@ -91,11 +88,11 @@ pub struct Model {
     /// When personal data was erased from it.
     #[sea_orm(comment = "when personal data was erased from the row; null in a whole one")]
     pub erased_at: Option<DateTimeUtc>,
-    /// When.
+    /// Time of the change.
     pub created_at: DateTimeUtc,
 }
 
-/// None: it outlives what it speaks of.
+/// No relations: rows outlive what they refer to.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -58,15 +58,15 @@ pub async fn erase_person(
     let texts: Vec<String> = identifiers.map(str::to_owned).collect();
     let lower: Vec<String> = texts.iter().map(|text| text.to_lowercase()).collect();
     let named = |changes: &Value| names(changes, &lower);
-    let wanted = Wanted { actors: &person.actors, resources: &person.resources, texts, named: &named };
+    let target = ErasureTarget { actors: &person.actors, resources: &person.resources, texts, named: &named };
     let mut erased = ErasedRows::default();
     let mut after = 0;
     loop {
         let tx = db.write(scope).await?;
-        let rows = wanted.page(&tx, after).await?;
+        let rows = target.page(&tx, after).await?;
         let Some(last) = rows.last() else { return Ok(erased) };
         after = last.sequence;
-        erased.add(erase_rows(&tx, clock, &wanted, rows, about).await?);
+        erased.add(erase_rows(&tx, clock, &target, rows, about).await?);
         tx.commit().await?;
     }
 }
@@ -75,13 +75,13 @@ pub async fn erase_person(
 pub(super) async fn erase_rows<R>(
     tx: &Tx<R>,
     clock: &Clock,
-    wanted: &Wanted<'_>,
+    target: &ErasureTarget<'_>,
     rows: Vec<Model>,
     about: &str,
 ) -> Result<ErasedRows> {
     let (mut erased, mut places) = (ErasedRows::default(), Vec::new());
     for row in rows {
-        let parts = wanted.parts(&row);
+        let parts = target.parts(&row);
         if parts == (false, false) {
             continue;
         }
@@ -141,7 +141,7 @@ fn ranges(places: &[i64]) -> Vec<[i64; 2]> {
 }
 
 /// Whom rows are compared with.
-pub(super) struct Wanted<'a> {
+pub(super) struct ErasureTarget<'a> {
     /// As actors.
     pub(super) actors: &'a [String],
     /// What is theirs.
@@ -152,7 +152,7 @@ pub(super) struct Wanted<'a> {
     pub(super) named: &'a (dyn Fn(&Value) -> bool + Sync),
 }
 
-impl Wanted<'_> {
+impl ErasureTarget<'_> {
     /// Rows behind a place that may have something to erase.
     pub(super) async fn page<R>(&self, tx: &Tx<R>, after: i64) -> Result<Vec<Model>> {
         let find = tx.find::<Entity>().filter(Column::Sequence.gt(after)).filter(self.condition());
@@ -185,12 +185,12 @@ impl Wanted<'_> {
 }
 
 /// Whether a value has one of these texts, in small letters, in it as a word.
-fn names(value: &Value, wanted: &[String]) -> bool {
-    let in_text = |text: &str| wanted.iter().any(|wanted| has_word(&text.to_lowercase(), wanted));
+fn names(value: &Value, target: &[String]) -> bool {
+    let in_text = |text: &str| target.iter().any(|target| has_word(&text.to_lowercase(), target));
     match value {
         Value::String(text) => in_text(text),
-        Value::Array(items) => items.iter().any(|item| names(item, wanted)),
-        Value::Object(fields) => fields.iter().any(|(name, value)| in_text(name) || names(value, wanted)),
+        Value::Array(items) => items.iter().any(|item| names(item, target)),
+        Value::Object(fields) => fields.iter().any(|(name, value)| in_text(name) || names(value, target)),
         _ => false,
     }
 }

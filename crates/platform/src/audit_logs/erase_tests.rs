@@ -50,9 +50,9 @@ fn bob() -> Person {
 
 /// Six rows: 1 about Bob by the command line, 2 by Bob, 3 about somebody else, 4 that names Bob's address within a text, 5
 /// by Bob about Bob, 6 about somebody else.
-async fn trail(bed: Database) -> Database {
-    let bed = prepared(bed).await;
-    let (db, id) = (&bed.db, BOB.to_string());
+async fn trail(fixture: Database) -> Database {
+    let fixture = prepared(fixture).await;
+    let (db, id) = (&fixture.db, BOB.to_string());
     write(db, Actor::CommandLine, ("users", &id), json!({ "username": "bob", "roles": ["user"] })).await;
     write(db, Actor::User(UserId(BOB)), ("projects", "p"), json!({ "name": "rocket" })).await;
     write(db, Actor::CommandLine, ("users", "x"), json!({ "username": "eve" })).await;
@@ -60,7 +60,7 @@ async fn trail(bed: Database) -> Database {
     write(db, Actor::CommandLine, ("alert_rules", "y"), named).await;
     write(db, Actor::User(UserId(BOB)), ("users", &id), json!({ "email": "bob@example.com" })).await;
     write(db, Actor::CommandLine, ("users", "x"), json!({ "n": 1.5 })).await;
-    bed
+    fixture
 }
 
 async fn erase(db: &Db, person: &Person) -> ErasedRows {
@@ -68,12 +68,12 @@ async fn erase(db: &Db, person: &Person) -> ErasedRows {
     erase_person(db, &Clock::system(), &scope, person, "an erasure").await.unwrap()
 }
 
-async fn verify(bed: &Database) -> Verification {
-    Audit::new(bed.db.clone(), Scope::system(ACME, "test")).verify(0, None, None).await.unwrap()
+async fn verify(fixture: &Database) -> Verification {
+    Audit::new(fixture.db.clone(), Scope::system(ACME, "test")).verify(0, None, None).await.unwrap()
 }
 
-async fn export(bed: &Database) -> Vec<u8> {
-    let mut export = Audit::new(bed.db.clone(), Scope::system(ACME, "test")).export().await.unwrap();
+async fn export(fixture: &Database) -> Vec<u8> {
+    let mut export = Audit::new(fixture.db.clone(), Scope::system(ACME, "test")).export().await.unwrap();
     let mut all = Vec::new();
     while let Some(lines) = export.next().await.unwrap() {
         all.extend_from_slice(&lines);
@@ -81,20 +81,20 @@ async fn export(bed: &Database) -> Vec<u8> {
     all
 }
 
-async fn an_erased_person_is_in_no_row_and_the_chain_verifies(bed: Database) {
-    let bed = trail(bed).await;
-    let before = export(&bed).await;
-    let noted: super::Expected = verify(&bed).await.head.parse().unwrap();
-    assert_eq!(erase(&bed.db, &bob()).await, ErasedRows { rows: 4, origins: 2, changes: 3 });
+async fn an_erased_person_is_in_no_row_and_the_chain_verifies(fixture: Database) {
+    let fixture = trail(fixture).await;
+    let before = export(&fixture).await;
+    let noted: super::Expected = verify(&fixture).await.head.parse().unwrap();
+    assert_eq!(erase(&fixture.db, &bob()).await, ErasedRows { rows: 4, origins: 2, changes: 3 });
 
-    let after = export(&bed).await;
+    let after = export(&fixture).await;
     let text = String::from_utf8(after.clone()).unwrap();
     for word in ["\"bob\"", "bob@", "BOB@", "\"user:"] {
         assert!(!text.contains(word), "{word} in {text}");
     }
     // what others did stays, and who did it
     assert!(text.contains("rocket") && text.contains("eve"), "{text}");
-    let kept = rows(&bed.db, ACME).await;
+    let kept = rows(&fixture.db, ACME).await;
     assert_eq!(kept.len(), 7, "the erasure is on the trail itself");
     assert_eq!((kept[0].actor.as_str(), &kept[0].changes), ("command_line", &json!({})));
     assert_eq!((kept[1].actor.as_str(), &kept[1].ip_address, &kept[1].user_agent), ("erased", &None, &None));
@@ -102,7 +102,7 @@ async fn an_erased_person_is_in_no_row_and_the_chain_verifies(bed: Database) {
     assert!(kept[2].erased_at.is_none() && kept[5].erased_at.is_none());
     assert_eq!(kept[6].changes, json!({ "rows": 4, "sequences": [[1, 2], [4, 5]] }));
 
-    for found in [verify(&bed).await, verify_export(&*after, None).unwrap()] {
+    for found in [verify(&fixture).await, verify_export(&*after, None).unwrap()] {
         assert!(found.ok && found.complete, "{found:?}");
         assert_eq!((found.rows, found.erased, found.attested), (7, 4, 0));
     }
@@ -116,24 +116,24 @@ async fn an_erased_person_is_in_no_row_and_the_chain_verifies(bed: Database) {
         ("UPDATE audit_logs SET actor = 'user:x' WHERE sequence = 4", 4),
         ("UPDATE audit_logs SET erased_at = NULL WHERE sequence = 5", 5),
     ] {
-        assert!(bed.raw().await.run(sql).await > 0);
-        let found = verify(&bed).await;
+        assert!(fixture.raw().await.run(sql).await > 0);
+        let found = verify(&fixture).await;
         assert!(found.faults.iter().any(|fault| fault.sequence == place), "{sql}: {found:?}");
     }
 }
 
-async fn an_erased_row_of_version_1_is_attested(bed: Database) {
-    let bed = trail(bed).await;
+async fn an_erased_row_of_version_1_is_attested(fixture: Database) {
+    let fixture = trail(fixture).await;
     // the whole trail as an earlier version wrote it
     let mut previous = chain::GENESIS.to_vec();
-    for mut row in rows(&bed.db, ACME).await {
+    for mut row in rows(&fixture.db, ACME).await {
         row.version = None;
         (row.origin_salt, row.origin_commitment) = (None, None);
         (row.changes_salt, row.changes_commitment) = (None, None);
         row.previous_hash = previous;
-        row.hash = chain::hash_1(&row);
+        row.hash = chain::hash_v1(&row);
         previous = row.hash.clone();
-        let tx = bed.db.write(&Scope::system(ACME, "test")).await.unwrap();
+        let tx = fixture.db.write(&Scope::system(ACME, "test")).await.unwrap();
         if row.sequence == 6 {
             let head = super::head::ActiveModel {
                 tenant_id: sea_orm::Set(ACME),
@@ -148,62 +148,64 @@ async fn an_erased_row_of_version_1_is_attested(bed: Database) {
             .unwrap();
         tx.commit().await.unwrap();
     }
-    let found = verify(&bed).await;
+    let found = verify(&fixture).await;
     assert!(found.ok, "{found:?}");
-    erase(&bed.db, &bob()).await;
-    for found in [verify(&bed).await, verify_export(&*export(&bed).await, None).unwrap()] {
+    erase(&fixture.db, &bob()).await;
+    for found in [verify(&fixture).await, verify_export(&*export(&fixture).await, None).unwrap()] {
         assert!(found.ok, "{found:?}");
         assert_eq!((found.rows, found.erased, found.attested), (7, 4, 4));
     }
     // its hash still holds the next row in its place
-    assert!(bed.raw().await.run("DELETE FROM audit_logs WHERE sequence = 4").await > 0);
-    assert!(!verify(&bed).await.ok);
+    assert!(fixture.raw().await.run("DELETE FROM audit_logs WHERE sequence = 4").await > 0);
+    assert!(!verify(&fixture).await.ok);
 }
 
-async fn a_mark_without_an_announcement_is_a_fault(bed: Database) {
-    let bed = trail(bed).await;
+async fn a_mark_without_an_announcement_is_a_fault(fixture: Database) {
+    let fixture = trail(fixture).await;
     let at = "'2026-11-21T00:00:00.000001+00:00'";
     let sql = format!(
         "UPDATE audit_logs SET changes = '{{}}', changes_salt = NULL, erased_at = {at} WHERE sequence = 3"
     );
-    assert!(bed.raw().await.run(sql).await > 0);
-    let found = verify(&bed).await;
+    assert!(fixture.raw().await.run(sql).await > 0);
+    let found = verify(&fixture).await;
     assert_eq!(found.faults.iter().map(|fault| fault.sequence).collect::<Vec<_>>(), [3], "{found:?}");
     // nor does an announcement from before it help
-    erase(&bed.db, &bob()).await;
-    assert!(!verify(&bed).await.ok, "the announcement names other rows");
+    erase(&fixture.db, &bob()).await;
+    assert!(!verify(&fixture).await.ok, "the announcement names other rows");
 }
 
-async fn an_erased_part_says_nothing(bed: Database) {
-    let bed = trail(bed).await;
-    erase(&bed.db, &bob()).await;
-    assert!(bed.raw().await.run("UPDATE audit_logs SET changes = '{\"n\":1}' WHERE sequence = 1").await > 0);
-    let found = verify(&bed).await;
+async fn an_erased_part_says_nothing(fixture: Database) {
+    let fixture = trail(fixture).await;
+    erase(&fixture.db, &bob()).await;
+    assert!(
+        fixture.raw().await.run("UPDATE audit_logs SET changes = '{\"n\":1}' WHERE sequence = 1").await > 0
+    );
+    let found = verify(&fixture).await;
     assert!(found.faults.iter().any(|fault| fault.sequence == 1), "{found:?}");
 }
 
-async fn erasing_again_finds_nothing(bed: Database) {
-    let bed = trail(bed).await;
-    erase(&bed.db, &bob()).await;
+async fn erasing_again_finds_nothing(fixture: Database) {
+    let fixture = trail(fixture).await;
+    erase(&fixture.db, &bob()).await;
     let mut again = bob();
     again.identifiers.push("audit_logs".to_owned());
-    assert_eq!(erase(&bed.db, &again).await, ErasedRows::default());
-    assert_eq!(rows(&bed.db, ACME).await.len(), 7);
-    assert_eq!(erase(&bed.db, &Person::default()).await, ErasedRows::default());
+    assert_eq!(erase(&fixture.db, &again).await, ErasedRows::default());
+    assert_eq!(rows(&fixture.db, ACME).await.len(), 7);
+    assert_eq!(erase(&fixture.db, &Person::default()).await, ErasedRows::default());
 }
 
-async fn only_whole_words_are_the_persons(bed: Database) {
-    let bed = prepared(bed).await;
+async fn only_whole_words_are_the_persons(fixture: Database) {
+    let fixture = prepared(fixture).await;
     for (n, text) in
         ["also", "al", "AL, with others", "100%", "100 of", "jürgen", "JÜRGEN"].iter().enumerate()
     {
-        write(&bed.db, Actor::CommandLine, ("things", &n.to_string()), json!({ "text": text })).await;
+        write(&fixture.db, Actor::CommandLine, ("things", &n.to_string()), json!({ "text": text })).await;
     }
     let person = |identifier: &str| Person { identifiers: vec![identifier.to_owned()], ..Person::default() };
-    assert_eq!(erase(&bed.db, &person("al")).await.changes, 2);
-    assert_eq!(erase(&bed.db, &person("100%")).await.changes, 1);
-    assert!(erase(&bed.db, &person("jürgen")).await.changes >= 1);
-    assert!(verify(&bed).await.ok);
+    assert_eq!(erase(&fixture.db, &person("al")).await.changes, 2);
+    assert_eq!(erase(&fixture.db, &person("100%")).await.changes, 1);
+    assert!(erase(&fixture.db, &person("jürgen")).await.changes >= 1);
+    assert!(verify(&fixture).await.ok);
 }
 
 fn golden() -> Model {
@@ -234,7 +236,7 @@ fn golden() -> Model {
 #[test]
 fn the_hashes_of_both_versions_are_what_they_always_were() {
     let mut row = golden();
-    row.hash = chain::hash_1(&row);
+    row.hash = chain::hash_v1(&row);
     assert_eq!(
         super::view::hex(&row.hash),
         "cdf0b47ead4bcaba2fff52ddf7459cccce4ca823ff634fd1626dc1227858cf88"

@@ -12,9 +12,9 @@ use loam_kernel::{Error, Result, TenantId};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::verifier::ChainVerifier;
 use super::verify::{Audit, Cursor, Expected, Head, Verification};
-use super::view::{AuditLogView, hex, unhex};
-use super::walk::Walk;
+use super::view::{AuditLogView, from_hex, hex};
 
 /// The second has what rows of version 2 are verified with.
 const FORMAT: &str = "loam audit export 2";
@@ -141,21 +141,22 @@ pub fn verify_export(mut file: impl BufRead, expected: Option<Expected>) -> Resu
     let first = first.filter(|first| FORMATS.contains(&&*first.format));
     let first = first
         .ok_or_else(|| Error::invalid("file", "is no export of an audit trail: its first line is another"))?;
-    let mut walk = Walk::new(Head::genesis(), expected);
+    let mut verifier = ChainVerifier::new(Head::genesis(), expected);
     let mut last: Option<Last> = None;
     loop {
         digest.update(&text);
         if !read(&mut file, &mut text)? {
             break;
         }
-        let place = walk.last().sequence + 1;
+        let place = verifier.last().sequence + 1;
         if last.is_some() {
-            walk.fault(place, "the export goes on behind its last line".to_owned());
+            verifier.fault(place, "the export goes on behind its last line".to_owned());
             break;
         }
         if let Ok(found) = serde_json::from_slice::<Last>(&text) {
             if found.sha256 != hex(&digest.clone().finalize()) {
-                walk.fault(0, "the digest of the export is another: its bytes have been changed".to_owned());
+                verifier
+                    .fault(0, "the digest of the export is another: its bytes have been changed".to_owned());
             }
             last = Some(found);
             continue;
@@ -163,25 +164,27 @@ pub fn verify_export(mut file: impl BufRead, expected: Option<Expected>) -> Resu
         let row =
             serde_json::from_slice::<AuditLogView>(&text).ok().and_then(|view| view.row(first.tenant_id));
         match row {
-            Some(row) => walk.step(&row),
-            None => walk.fault(place, format!("the line of row {place} can't be read")),
+            Some(row) => verifier.step(&row),
+            None => verifier.fault(place, format!("the line of row {place} can't be read")),
         }
     }
     let head = last
         .as_ref()
-        .and_then(|last| Some(Head { sequence: last.head_sequence, hash: unhex(&last.head_hash)? }));
+        .and_then(|last| Some(Head { sequence: last.head_sequence, hash: from_hex(&last.head_hash)? }));
     match (&head, &last) {
         (Some(head), Some(last)) => {
-            walk.end(head);
-            if last.rows != walk.rows() {
-                let what = format!("the export says that it has {} rows, and has {}", last.rows, walk.rows());
-                walk.fault(walk.last().sequence, what);
+            verifier.end(head);
+            if last.rows != verifier.rows() {
+                let what =
+                    format!("the export says that it has {} rows, and has {}", last.rows, verifier.rows());
+                verifier.fault(verifier.last().sequence, what);
             }
         }
-        _ => walk.fault(walk.last().sequence + 1, "the tail is cut: the export has no last line".to_owned()),
+        _ => verifier
+            .fault(verifier.last().sequence + 1, "the tail is cut: the export has no last line".to_owned()),
     }
-    let head = head.unwrap_or_else(|| walk.last().clone());
-    Ok(walk.finish(&head))
+    let head = head.unwrap_or_else(|| verifier.last().clone());
+    Ok(verifier.finish(&head))
 }
 
 /// Reads a line with its end, of bounded length; false at the end of the file.

@@ -13,16 +13,16 @@ pub mod routes;
 mod service;
 #[cfg(test)]
 pub(crate) mod tests;
+mod verifier;
 mod verify;
 #[cfg(test)]
 mod verify_tests;
 mod view;
-mod walk;
 
 pub use erase::{ErasedRows, Person, erase_person};
 pub use export::{Export, verify_export};
 pub use jobs::JobChanges;
 pub use personal::AuditTrail;
 pub use service::{Change, record};
+pub use verifier::Fault;
 pub use verify::{Audit, Expected, Head, Verification};
-pub use walk::Fault;

@@ -6,9 +6,9 @@ use loam_kernel::{Clock, Result};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::erase::{PART, Wanted, erase_rows};
+use super::erase::{ErasureTarget, PART, erase_rows};
 use super::view::AuditLogView;
-use crate::personal::{Cursor, Removed, Step, Store, Who};
+use crate::personal::{Cursor, PersonQuery, PersonalDataStore, Removed, Step};
 
 /// Ids of conversations in one condition.
 const CHUNK: usize = 200;
@@ -19,31 +19,36 @@ const ABOUT: &str = "erasure";
 pub struct AuditTrail(pub Clock);
 
 #[async_trait]
-impl Store for AuditTrail {
+impl PersonalDataStore for AuditTrail {
     fn name(&self) -> &'static str {
         "audit_logs"
     }
 
-    fn looks_at_all(&self) -> bool {
+    fn scans_tenant(&self) -> bool {
         true
     }
 
-    async fn remove(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<Step> {
+    async fn remove(&self, tx: &Tx<Tenant>, who: &PersonQuery, from: Cursor) -> Result<Step> {
         let search = Search::new(who, from.part);
-        let wanted = search.wanted();
-        let rows = wanted.page(tx, place_of(from)).await?;
+        let target = search.target();
+        let rows = target.page(tx, sequence_of(from)).await?;
         let next = search.next(from, rows.last().map(|row| row.sequence), rows.len());
-        let erased = erase_rows(tx, &self.0, &wanted, rows, ABOUT).await?;
+        let erased = erase_rows(tx, &self.0, &target, rows, ABOUT).await?;
         Ok(Step { removed: vec![(self.name(), Removed { deleted: 0, emptied: erased.rows })], next })
     }
 
-    async fn show(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<(Vec<Value>, Option<Cursor>)> {
+    async fn show(
+        &self,
+        tx: &Tx<Tenant>,
+        who: &PersonQuery,
+        from: Cursor,
+    ) -> Result<(Vec<Value>, Option<Cursor>)> {
         let search = Search::new(who, from.part);
-        let wanted = search.wanted();
-        let rows = wanted.page(tx, place_of(from)).await?;
+        let target = search.target();
+        let rows = target.page(tx, sequence_of(from)).await?;
         let next = search.next(from, rows.last().map(|row| row.sequence), rows.len());
-        let theirs = rows.into_iter().filter(|row| wanted.parts(row) != (false, false));
-        Ok((theirs.map(|row| json!(AuditLogView::from(row))).collect(), next))
+        let matching = rows.into_iter().filter(|row| target.parts(row) != (false, false));
+        Ok((matching.map(|row| json!(AuditLogView::from(row))).collect(), next))
     }
 }
 
@@ -52,7 +57,7 @@ type NamedIn<'a> = Box<dyn Fn(&Value) -> bool + Sync + Send + 'a>;
 
 /// One of the ways through the trail: by the person's actors, keys and names, then by some of the conversations at a time.
 struct Search<'a> {
-    who: &'a Who,
+    who: &'a PersonQuery,
     actors: Vec<String>,
     resources: Vec<String>,
     parts: usize,
@@ -61,7 +66,7 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    fn new(who: &'a Who, part: usize) -> Self {
+    fn new(who: &'a PersonQuery, part: usize) -> Self {
         let parts = 1 + who.sessions.len().div_ceil(CHUNK);
         let sessions = |part: usize| who.sessions.iter().skip((part - 1) * CHUNK).take(CHUNK);
         let (actors, resources, named): (_, _, NamedIn<'a>) = match part {
@@ -81,7 +86,7 @@ impl<'a> Search<'a> {
         Self { who, actors, resources, parts, part, named }
     }
 
-    fn wanted(&self) -> Wanted<'_> {
+    fn target(&self) -> ErasureTarget<'_> {
         let texts = match self.part {
             0 => {
                 let ids = self.who.users.iter().map(ToString::to_string);
@@ -89,7 +94,7 @@ impl<'a> Search<'a> {
             }
             _ => Vec::new(),
         };
-        Wanted { actors: &self.actors, resources: &self.resources, texts, named: &*self.named }
+        ErasureTarget { actors: &self.actors, resources: &self.resources, texts, named: &*self.named }
     }
 
     fn next(&self, from: Cursor, last: Option<i64>, found: usize) -> Option<Cursor> {
@@ -104,6 +109,6 @@ impl<'a> Search<'a> {
 }
 
 /// A place in the chain is a number; a cursor has room for it.
-fn place_of(cursor: Cursor) -> i64 {
+fn sequence_of(cursor: Cursor) -> i64 {
     i64::try_from(cursor.after.as_u128()).unwrap_or(i64::MAX)
 }

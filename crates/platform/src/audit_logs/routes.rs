@@ -1,4 +1,4 @@
-//! Reading the trail.
+//! The routes of the audit trail.
 
 use std::time::Duration;
 
@@ -18,28 +18,28 @@ use super::entity::{Column, Entity};
 use super::verify::{Audit, Expected, Verification};
 pub use super::view::AuditLogView;
 
-/// How long a check may take before it says where to go on.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Maximum time of a verification before it returns where to continue.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Which changes to list.
+/// Filters for changes.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct AuditLogFilter {
-    /// Only changes of this kind of thing.
+    /// Only changes of this type of resource.
     resource_type: Option<String>,
-    /// Only changes of this one.
+    /// Only changes of this resource.
     resource_id: Option<String>,
-    /// Only this action.
+    /// Only changes with this action.
     action: Option<String>,
 }
 
-/// What to verify.
+/// Options of a verification.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct VerifyQuery {
-    /// Begin behind this place of the chain, whose row is trusted: `verified_to` of an answer that was not complete.
+    /// Start after this sequence number, whose row is trusted: `verified_to` of an incomplete verification.
     from_sequence: Option<i64>,
-    /// A head that was noted earlier, as `sequence:hash` or the hash alone: it must still be in the chain.
+    /// A previously noted head, as `sequence:hash` or the hash alone, which must still be in the chain.
     expect_head: Option<String>,
 }
 
@@ -53,7 +53,7 @@ pub fn router(db: Db) -> OpenApiRouter {
         .with_state(db)
 }
 
-/// Changes, newest first.
+/// Lists changes, newest first.
 #[utoipa::path(
     get, path = "/api/v1/audit_logs", tag = "audit_logs", operation_id = "audit_logs_list",
     params(AuditLogFilter, PageQuery),
@@ -81,7 +81,7 @@ async fn list(
     Ok(axum::Json(page.map(AuditLogView::from)))
 }
 
-/// One change.
+/// Returns a change.
 #[utoipa::path(
     get, path = "/api/v1/audit_logs/{id}", tag = "audit_logs", operation_id = "audit_logs_get",
     params(("id" = AuditLogId, Path)),
@@ -97,8 +97,8 @@ async fn get(
     Ok(axum::Json(row.into()))
 }
 
-/// Checks the tenant's chain: every row against its hash, every hash against the next row, the last one against the head.
-/// A long chain is checked in parts: an answer that is not `complete` says where to go on.
+/// Verifies the tenant's chain: every row against its hash, every hash against the next row, the last one against the head.
+/// A long chain is verified in parts: continue an incomplete verification from its `verified_to`.
 #[utoipa::path(
     get, path = "/api/v1/audit_logs/verify", tag = "audit_logs", operation_id = "audit_logs_verify",
     params(VerifyQuery),
@@ -112,11 +112,11 @@ async fn verify(
 ) -> ApiResult<axum::Json<Verification>> {
     let expected = query.expect_head.as_deref().map(str::parse::<Expected>).transpose()?;
     let audit = Audit::new(db, scope);
-    Ok(axum::Json(audit.verify(query.from_sequence.unwrap_or(0), expected, Some(PATIENCE)).await?))
+    Ok(axum::Json(audit.verify(query.from_sequence.unwrap_or(0), expected, Some(TIMEOUT)).await?))
 }
 
-/// The tenant's chain as JSON Lines, with what `loam audit verify --file` needs. A last line says how many rows there
-/// are: without it the export is not whole.
+/// Exports the tenant's chain as JSON Lines, for `loam audit verify --file`. The last line contains the number of rows; an
+/// export without it is incomplete.
 #[utoipa::path(
     get, path = "/api/v1/audit_logs/export", tag = "audit_logs", operation_id = "audit_logs_export",
     responses((status = 200, body = String, content_type = "application/x-ndjson"), (status = "4XX", body = ErrorBody)),

@@ -23,17 +23,17 @@ on_both![
 ];
 
 /// A database with two tenants and this month's partitions.
-pub(crate) async fn prepared(bed: Database) -> Database {
+pub(crate) async fn prepared(fixture: Database) -> Database {
     let clock = Clock::system();
-    bed.db.ensure_partitions(&Scope::system(TenantId::NIL, "test"), clock.now()).await.unwrap();
-    let rows: Vec<String> = [ACME, OTHER].iter().map(|id| row_of(&bed, *id)).collect();
+    fixture.db.ensure_partitions(&Scope::system(TenantId::NIL, "test"), clock.now()).await.unwrap();
+    let rows: Vec<String> = [ACME, OTHER].iter().map(|id| row_of(&fixture, *id)).collect();
     let sql = "INSERT INTO tenants (id, slug, name, status, quotas, settings, metadata, created_at, updated_at) VALUES ";
-    bed.raw().await.run(sql.to_owned() + &rows.join(", ")).await;
-    bed
+    fixture.raw().await.run(sql.to_owned() + &rows.join(", ")).await;
+    fixture
 }
 
-fn row_of(bed: &Database, tenant: TenantId) -> String {
-    let id = match bed.db.dialect() {
+fn row_of(fixture: &Database, tenant: TenantId) -> String {
+    let id = match fixture.db.dialect() {
         loam_db::Dialect::Sqlite => format!("x'{}'", tenant.0.simple()),
         loam_db::Dialect::Postgres => format!("'{tenant}'"),
     };
@@ -68,13 +68,13 @@ fn check(rows: &[Model]) {
     }
 }
 
-async fn the_chain_has_no_gap_though_many_write_at_once(bed: Database) {
-    let bed = prepared(bed).await;
+async fn the_chain_has_no_gap_though_many_write_at_once(fixture: Database) {
+    let fixture = prepared(fixture).await;
     const WRITERS: usize = 16;
     const EACH: usize = 5;
     // on a chain that has no row yet, so that all are first
     let writers = (0..WRITERS).map(|writer| {
-        let db = bed.db.clone();
+        let db = fixture.db.clone();
         async move {
             for n in 0..EACH {
                 write(&db, ACME, json!({ "writer": writer, "n": n })).await.unwrap();
@@ -82,13 +82,13 @@ async fn the_chain_has_no_gap_though_many_write_at_once(bed: Database) {
         }
     });
     futures_util::future::join_all(writers).await;
-    let rows = rows(&bed.db, ACME).await;
+    let rows = rows(&fixture.db, ACME).await;
     assert_eq!(rows.len(), WRITERS * EACH);
     check(&rows);
 }
 
-async fn hashes_can_be_recomputed_from_what_is_read_back(bed: Database) {
-    let bed = prepared(bed).await;
+async fn hashes_can_be_recomputed_from_what_is_read_back(fixture: Database) {
+    let fixture = prepared(fixture).await;
     let awkward = [
         json!({ "b": 1, "a": { "z": null, "y": [true, false, { "d": 1, "c": 2 }] }, "": "empty name" }),
         json!({ "floats": [0.1, 1.0, -0.0, 100.0, 1e16, 1e300, -1.5e-7, 5e-324, f64::MAX, f64::MIN_POSITIVE] }),
@@ -100,7 +100,7 @@ async fn hashes_can_be_recomputed_from_what_is_read_back(bed: Database) {
         json!(1.5),
     ];
     for changes in &awkward {
-        write(&bed.db, ACME, changes.clone()).await.unwrap();
+        write(&fixture.db, ACME, changes.clone()).await.unwrap();
     }
     // numbers with as many digits as there are: reading them back must not move them
     let clock = Clock::system();
@@ -108,8 +108,8 @@ async fn hashes_can_be_recomputed_from_what_is_read_back(bed: Database) {
         .map(|_| f64::from_bits(u64::from_le_bytes(clock.random())))
         .filter(|number| number.is_finite())
         .collect();
-    write(&bed.db, ACME, json!({ "random": random })).await.unwrap();
-    let rows = rows(&bed.db, ACME).await;
+    write(&fixture.db, ACME, json!({ "random": random })).await.unwrap();
+    let rows = rows(&fixture.db, ACME).await;
     assert_eq!(rows.len(), awkward.len() + 1);
     check(&rows);
 
@@ -118,41 +118,41 @@ async fn hashes_can_be_recomputed_from_what_is_read_back(bed: Database) {
     assert!(std::panic::catch_unwind(|| check(&forged)).is_err(), "the check can fail");
 }
 
-async fn a_change_that_is_rolled_back_leaves_no_row(bed: Database) {
-    let bed = prepared(bed).await;
-    write(&bed.db, ACME, json!({ "n": 1 })).await.unwrap();
+async fn a_change_that_is_rolled_back_leaves_no_row(fixture: Database) {
+    let fixture = prepared(fixture).await;
+    write(&fixture.db, ACME, json!({ "n": 1 })).await.unwrap();
     for end in ["dropped", "rolled back"] {
-        let tx = bed.db.write(&Scope::system(ACME, "test")).await.unwrap();
+        let tx = fixture.db.write(&Scope::system(ACME, "test")).await.unwrap();
         record(&tx, &Clock::system(), change(json!({ "end": end }))).await.unwrap();
         if end == "rolled back" {
             tx.rollback().await.unwrap();
         }
     }
-    write(&bed.db, ACME, json!({ "n": 2 })).await.unwrap();
-    let rows = rows(&bed.db, ACME).await;
+    write(&fixture.db, ACME, json!({ "n": 2 })).await.unwrap();
+    let rows = rows(&fixture.db, ACME).await;
     assert_eq!(rows.iter().map(|row| row.changes["n"].clone()).collect::<Vec<_>>(), [json!(1), json!(2)]);
     check(&rows);
 }
 
-async fn each_tenant_has_its_own_chain(bed: Database) {
-    let bed = prepared(bed).await;
+async fn each_tenant_has_its_own_chain(fixture: Database) {
+    let fixture = prepared(fixture).await;
     for tenant in [ACME, OTHER, ACME] {
-        write(&bed.db, tenant, json!({})).await.unwrap();
+        write(&fixture.db, tenant, json!({})).await.unwrap();
     }
     // the operator's transaction goes on in the tenant that it made
-    let mut tx = bed.db.system_write(&Scope::system(ACME, "test")).await.unwrap();
+    let mut tx = fixture.db.system_write(&Scope::system(ACME, "test")).await.unwrap();
     tx.act_in(OTHER);
     record(&tx, &Clock::system(), change(json!({}))).await.unwrap();
     tx.commit().await.unwrap();
     for tenant in [ACME, OTHER] {
-        let rows = rows(&bed.db, tenant).await;
+        let rows = rows(&fixture.db, tenant).await;
         assert_eq!(rows.len(), 2);
         check(&rows);
     }
 }
 
-async fn a_row_says_who_and_from_where(bed: Database) {
-    let bed = prepared(bed).await;
+async fn a_row_says_who_and_from_where(fixture: Database) {
+    let fixture = prepared(fixture).await;
     let key = ApiKeyId(Uuid::from_u128(5));
     let origin = Origin {
         request_id: "r-1".to_owned(),
@@ -160,10 +160,10 @@ async fn a_row_says_who_and_from_where(bed: Database) {
         user_agent: Some("curl/8".to_owned()),
     };
     let scope = Scope::new(ACME, Actor::ApiKey(key), Permissions::all()).with_origin(Arc::new(origin));
-    let tx = bed.db.write(&scope).await.unwrap();
+    let tx = fixture.db.write(&scope).await.unwrap();
     record(&tx, &Clock::system(), change(json!({}))).await.unwrap();
     tx.commit().await.unwrap();
-    let rows = rows(&bed.db, ACME).await;
+    let rows = rows(&fixture.db, ACME).await;
     let row = &rows[0];
     assert_eq!(row.actor, format!("api_key:{key}"));
     assert_eq!(row.request_id.as_deref(), Some("r-1"));

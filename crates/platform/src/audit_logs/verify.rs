@@ -14,35 +14,35 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::entity::{Column, Entity, Model};
-use super::view::{hex, unhex};
-use super::walk::{Fault, Walk};
+use super::verifier::{ChainVerifier, Fault};
+use super::view::{from_hex, hex};
 use super::{chain, head};
 
-/// Rows read at once: memory stays the same however long the chain is.
+/// Rows per read, which limits the memory for a chain of any length.
 const PART: u64 = 500;
 
-/// A place in a chain with its hash.
+/// A sequence number in a chain with its hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
-    /// The place.
+    /// The sequence number.
     pub sequence: i64,
-    /// The hash of the row there.
+    /// The hash of that row.
     pub hash: Vec<u8>,
 }
 
 impl Head {
-    /// The place before the first row.
+    /// The head of an empty chain.
     pub(super) fn genesis() -> Self {
         Self { sequence: 0, hash: chain::GENESIS.to_vec() }
     }
 
-    /// As it is noted: `sequence:hash`.
+    /// The text form: `sequence:hash`.
     pub fn text(&self) -> String {
         format!("{}:{}", self.sequence, hex(&self.hash))
     }
 }
 
-/// A head that was noted earlier.
+/// A previously noted head.
 #[derive(Clone, Debug)]
 pub struct Expected {
     pub(super) sequence: Option<i64>,
@@ -59,32 +59,32 @@ impl FromStr for Expected {
             Some((sequence, hash)) => (Some(sequence.parse().map_err(|_| invalid())?), hash),
             None => (None, text),
         };
-        let hash = unhex(hash).filter(|hash| hash.len() == chain::GENESIS.len()).ok_or_else(invalid)?;
+        let hash = from_hex(hash).filter(|hash| hash.len() == chain::GENESIS.len()).ok_or_else(invalid)?;
         Ok(Self { sequence, hash })
     }
 }
 
-/// What a verification found.
+/// The result of a verification.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Verification {
-    /// Whether nothing is wrong, as far as it came.
+    /// Whether no fault was found in the verified part.
     pub ok: bool,
-    /// Whether it came to the end.
+    /// Whether the chain was verified to its end.
     pub complete: bool,
-    /// The rows that were checked.
+    /// The number of verified rows.
     pub rows: u64,
-    /// The place of the last of them.
+    /// The sequence number of the last verified row.
     pub verified_to: i64,
-    /// The chain's end, as `sequence:hash`. Note it elsewhere: a chain that is later written anew doesn't hold it.
+    /// The head of the chain, as `sequence:hash`. Store it elsewhere: a chain that is rewritten later doesn't contain it.
     pub head: String,
-    /// Rows from which personal data was erased. Their hashes and places still verify, and a later row of the chain says of
-    /// each that it was erased.
+    /// The number of rows from which personal data was erased. Their hashes and positions still verify, and a later row of the
+    /// chain records each erasure.
     pub erased: u64,
-    /// Of these, rows written before hashes covered commitments: nothing but their recorded hash says what they were.
+    /// Erased rows from before hashes covered commitments: only their recorded hash attests their content.
     pub attested: u64,
-    /// Where the chain is broken; the first hundred places.
+    /// The first hundred faults of the chain.
     pub faults: Vec<Fault>,
-    /// How many more faults there are.
+    /// The number of further faults.
     pub more_faults: u64,
 }
 
@@ -104,46 +104,50 @@ impl Audit {
         self.scope.tenant()
     }
 
-    /// Walks the chain from behind a place (0: from its beginning) to its head, or for as long as it may take.
+    /// Verifies the chain after a sequence number (0: from its beginning) to its head, or until the timeout.
     pub async fn verify(
         &self,
         from: i64,
         expected: Option<Expected>,
-        patience: Option<Duration>,
+        timeout: Option<Duration>,
     ) -> Result<Verification> {
         let began = Instant::now();
         let behind = self.place(from).await?;
         let (beyond, head) = self.end().await?;
-        let mut walk = Walk::new(behind, expected);
+        let mut verifier = ChainVerifier::new(behind, expected);
         if beyond > head.sequence {
-            walk.fault(
+            verifier.fault(
                 head.sequence + 1,
-                format!("there are rows behind {}, where the chain's head says that it ends", head.sequence),
+                format!(
+                    "there are rows after {}, which is the end according to the chain's head",
+                    head.sequence
+                ),
             );
         }
         let mut cursor = Cursor { sequence: from, id: None };
         loop {
             let rows = self.part(&cursor, head.sequence).await?;
-            rows.iter().for_each(|row| walk.step(row));
+            rows.iter().for_each(|row| verifier.step(row));
             let Some(last) = rows.last() else { break };
             cursor = Cursor { sequence: last.sequence, id: Some(last.id.0) };
-            if patience.is_some_and(|patience| began.elapsed() > patience) {
-                return Ok(walk.finish_part(&head));
+            if timeout.is_some_and(|timeout| began.elapsed() > timeout) {
+                return Ok(verifier.finish_part(&head));
             }
         }
-        walk.end(&head);
-        Ok(walk.finish(&head))
+        verifier.end(&head);
+        Ok(verifier.finish(&head))
     }
 
-    /// The row at a place, which is trusted.
+    /// The trusted row with a sequence number.
     async fn place(&self, sequence: i64) -> Result<Head> {
         if sequence == 0 {
             return Ok(Head::genesis());
         }
         let tx = self.db.read(&self.scope).await?;
         let row = tx.find::<Entity>().filter(Column::Sequence.eq(sequence)).one().await?;
-        let row =
-            row.ok_or_else(|| Error::invalid("from_sequence", "there is no row at this place of the chain"))?;
+        let row = row.ok_or_else(|| {
+            Error::invalid("from_sequence", "the chain has no row with this sequence number")
+        })?;
         Ok(Head { sequence: row.sequence, hash: row.hash })
     }
 
@@ -156,12 +160,12 @@ impl Audit {
         Ok((last.map_or(0, |row| row.sequence), head))
     }
 
-    /// The next rows up to a place.
+    /// The next rows up to a sequence number.
     pub(super) async fn part(&self, after: &Cursor, to: i64) -> Result<Vec<Model>> {
         let tx = self.db.read(&self.scope).await?;
         let mut behind = Condition::any().add(Column::Sequence.gt(after.sequence));
         if let Some(id) = after.id {
-            // a place that is taken twice
+            // a duplicate sequence number
             behind =
                 behind.add(Condition::all().add(Column::Sequence.eq(after.sequence)).add(Column::Id.gt(id)));
         }

@@ -25,20 +25,20 @@ on_both![
 
 const ROWS: i64 = 12;
 
-async fn chained(bed: Database, rows: i64) -> Database {
-    let bed = prepared(bed).await;
+async fn chained(fixture: Database, rows: i64) -> Database {
+    let fixture = prepared(fixture).await;
     for n in 1..=rows {
-        write(&bed.db, ACME, json!({ "n": n, "text": "ü \" \\", "float": 0.1 })).await.unwrap();
+        write(&fixture.db, ACME, json!({ "n": n, "text": "ü \" \\", "float": 0.1 })).await.unwrap();
     }
-    bed
+    fixture
 }
 
 fn audit(db: &Db) -> Audit {
     Audit::new(db.clone(), Scope::system(ACME, "test"))
 }
 
-async fn verify(bed: &Database) -> Verification {
-    audit(&bed.db).verify(0, None, None).await.unwrap()
+async fn verify(fixture: &Database) -> Verification {
+    audit(&fixture.db).verify(0, None, None).await.unwrap()
 }
 
 async fn export(db: &Db) -> Vec<u8> {
@@ -62,26 +62,26 @@ fn places(found: &Verification) -> Vec<i64> {
     places
 }
 
-async fn touch(bed: &Database, sql: &str) {
-    let touched = bed.raw().await.run(sql).await;
+async fn touch(fixture: &Database, sql: &str) {
+    let touched = fixture.raw().await.run(sql).await;
     assert!(touched > 0, "{sql} did nothing");
 }
 
-async fn an_untouched_chain_is_intact(bed: Database) {
-    let bed = chained(bed, ROWS).await;
-    let found = verify(&bed).await;
+async fn an_untouched_chain_is_intact(fixture: Database) {
+    let fixture = chained(fixture, ROWS).await;
+    let found = verify(&fixture).await;
     assert!(found.ok && found.complete, "{found:?}");
     assert_eq!((found.rows, found.verified_to), (12, 12));
-    let exported = check(&export(&bed.db).await);
+    let exported = check(&export(&fixture.db).await);
     assert!(exported.ok, "{exported:?}");
     assert_eq!((exported.rows, &exported.head), (12, &found.head));
-    let nothing = Audit::new(bed.db.clone(), Scope::system(TenantId(Uuid::from_u128(7)), "test"));
+    let nothing = Audit::new(fixture.db.clone(), Scope::system(TenantId(Uuid::from_u128(7)), "test"));
     let found = nothing.verify(0, None, None).await.unwrap();
     assert!(found.ok && found.rows == 0, "a chain without a row is one");
 }
 
-async fn one_changed_value_is_found(bed: Database) {
-    let bed = chained(bed, ROWS).await;
+async fn one_changed_value_is_found(fixture: Database) {
+    let fixture = chained(fixture, ROWS).await;
     for (column, forged) in [
         ("action", "'delete'"),
         ("actor", "'system:x'"),
@@ -89,65 +89,65 @@ async fn one_changed_value_is_found(bed: Database) {
         ("request_id", "'x'"),
         ("created_at", "'2026-11-21T00:00:00.000001+00:00'"),
     ] {
-        bed.raw().await.run("CREATE TABLE kept AS SELECT * FROM audit_logs WHERE sequence = 5").await;
-        touch(&bed, &format!("UPDATE audit_logs SET {column} = {forged} WHERE sequence = 5")).await;
-        let found = verify(&bed).await;
+        fixture.raw().await.run("CREATE TABLE kept AS SELECT * FROM audit_logs WHERE sequence = 5").await;
+        touch(&fixture, &format!("UPDATE audit_logs SET {column} = {forged} WHERE sequence = 5")).await;
+        let found = verify(&fixture).await;
         assert_eq!(places(&found), [5], "{column}: {found:?}");
         assert!(found.faults[0].what.contains("row 5"), "{found:?}");
-        assert_eq!(places(&check(&export(&bed.db).await)), [5], "{column}");
+        assert_eq!(places(&check(&export(&fixture.db).await)), [5], "{column}");
         touch(
-            &bed,
+            &fixture,
             &format!("UPDATE audit_logs SET {column} = (SELECT {column} FROM kept) WHERE sequence = 5"),
         )
         .await;
-        bed.raw().await.run("DROP TABLE kept").await;
-        assert!(verify(&bed).await.ok, "{column} is as it was");
+        fixture.raw().await.run("DROP TABLE kept").await;
+        assert!(verify(&fixture).await.ok, "{column} is as it was");
     }
 }
 
-async fn one_removed_row_is_found(bed: Database) {
-    let bed = chained(bed, ROWS).await;
-    touch(&bed, "DELETE FROM audit_logs WHERE sequence = 4").await;
-    for found in [verify(&bed).await, check(&export(&bed.db).await)] {
+async fn one_removed_row_is_found(fixture: Database) {
+    let fixture = chained(fixture, ROWS).await;
+    touch(&fixture, "DELETE FROM audit_logs WHERE sequence = 4").await;
+    for found in [verify(&fixture).await, check(&export(&fixture.db).await)] {
         assert_eq!(places(&found), [4], "{found:?}");
         assert!(found.faults[0].what.contains("row 4 is missing"), "{found:?}");
     }
-    touch(&bed, "DELETE FROM audit_logs WHERE sequence IN (5, 6)").await;
-    assert!(verify(&bed).await.faults[0].what.contains("rows 4 to 6 are missing"));
+    touch(&fixture, "DELETE FROM audit_logs WHERE sequence IN (5, 6)").await;
+    assert!(verify(&fixture).await.faults[0].what.contains("rows 4 to 6 are missing"));
 }
 
-async fn two_swapped_rows_are_found(bed: Database) {
-    let bed = chained(bed, ROWS).await;
-    touch(&bed, "UPDATE audit_logs SET sequence = 15 - sequence WHERE sequence IN (7, 8)").await;
-    for found in [verify(&bed).await, check(&export(&bed.db).await)] {
+async fn two_swapped_rows_are_found(fixture: Database) {
+    let fixture = chained(fixture, ROWS).await;
+    touch(&fixture, "UPDATE audit_logs SET sequence = 15 - sequence WHERE sequence IN (7, 8)").await;
+    for found in [verify(&fixture).await, check(&export(&fixture.db).await)] {
         assert_eq!(places(&found)[0], 7, "{found:?}");
         assert!(places(&found).iter().all(|place| (7..=9).contains(place)), "{found:?}");
     }
 }
 
-async fn a_row_put_in_is_found(bed: Database) {
-    let bed = chained(bed, ROWS).await;
+async fn a_row_put_in_is_found(fixture: Database) {
+    let fixture = chained(fixture, ROWS).await;
     let id: Uuid = Clock::system().id();
-    let id = match bed.db.dialect() {
+    let id = match fixture.db.dialect() {
         Dialect::Sqlite => format!("x'{}'", id.simple()),
         Dialect::Postgres => format!("'{id}'::uuid"),
     };
     let columns = "action, resource_type, resource_id, actor, changes, request_id, ip_address, user_agent, previous_hash, hash, created_at";
     touch(
-        &bed,
+        &fixture,
         &format!("INSERT INTO audit_logs (tenant_id, id, sequence, {columns}) SELECT tenant_id, {id}, 6, {columns} FROM audit_logs WHERE sequence = 6"),
     )
     .await;
-    for found in [verify(&bed).await, check(&export(&bed.db).await)] {
+    for found in [verify(&fixture).await, check(&export(&fixture.db).await)] {
         assert_eq!(places(&found)[0], 6, "{found:?}");
     }
 }
 
-async fn a_cut_tail_is_found(bed: Database) {
-    let bed = chained(bed, ROWS).await;
-    let whole = export(&bed.db).await;
-    touch(&bed, "DELETE FROM audit_logs WHERE sequence > 9").await;
-    let found = verify(&bed).await;
+async fn a_cut_tail_is_found(fixture: Database) {
+    let fixture = chained(fixture, ROWS).await;
+    let whole = export(&fixture.db).await;
+    touch(&fixture, "DELETE FROM audit_logs WHERE sequence > 9").await;
+    let found = verify(&fixture).await;
     assert_eq!(places(&found), [10]);
     assert!(found.faults[0].what.contains("the tail is cut: rows 10 to 12"), "{found:?}");
 
@@ -165,40 +165,40 @@ async fn a_cut_tail_is_found(bed: Database) {
     assert!(verify_export(&b"{}\n"[..], None).is_err() && verify_export(&b""[..], None).is_err());
 }
 
-async fn a_chain_written_anew_is_found_by_a_head_noted_earlier(bed: Database) {
-    let bed = chained(bed, 5).await;
-    let noted: Expected = verify(&bed).await.head.parse().unwrap();
-    write(&bed.db, ACME, json!({ "n": 6 })).await.unwrap();
-    let found = audit(&bed.db).verify(0, Some(noted.clone()), None).await.unwrap();
+async fn a_chain_written_anew_is_found_by_a_head_noted_earlier(fixture: Database) {
+    let fixture = chained(fixture, 5).await;
+    let noted: Expected = verify(&fixture).await.head.parse().unwrap();
+    write(&fixture.db, ACME, json!({ "n": 6 })).await.unwrap();
+    let found = audit(&fixture.db).verify(0, Some(noted.clone()), None).await.unwrap();
     assert!(found.ok, "the chain has grown behind the head: {found:?}");
-    assert!(verify_export(&*export(&bed.db).await, Some(noted.clone())).unwrap().ok);
+    assert!(verify_export(&*export(&fixture.db).await, Some(noted.clone())).unwrap().ok);
     // everything gone, head included, and a shorter story told instead
-    touch(&bed, "DELETE FROM audit_logs").await;
-    touch(&bed, "DELETE FROM audit_heads").await;
+    touch(&fixture, "DELETE FROM audit_logs").await;
+    touch(&fixture, "DELETE FROM audit_heads").await;
     for n in 0..5 {
-        write(&bed.db, ACME, json!({ "story": n })).await.unwrap();
+        write(&fixture.db, ACME, json!({ "story": n })).await.unwrap();
     }
-    assert!(verify(&bed).await.ok, "by itself it looks well");
-    let found = audit(&bed.db).verify(0, Some(noted.clone()), None).await.unwrap();
+    assert!(verify(&fixture).await.ok, "by itself it looks well");
+    let found = audit(&fixture.db).verify(0, Some(noted.clone()), None).await.unwrap();
     assert_eq!(places(&found), [5]);
-    assert!(!verify_export(&*export(&bed.db).await, Some(noted)).unwrap().ok);
+    assert!(!verify_export(&*export(&fixture.db).await, Some(noted)).unwrap().ok);
     for wrong in ["", "5", "x:00", "5:zz", &"0".repeat(63)] {
         assert!(wrong.parse::<Expected>().is_err(), "{wrong}");
     }
 }
 
-async fn a_long_chain_is_checked_in_parts(bed: Database) {
-    let bed = chained(bed, ROWS).await;
-    let found = audit(&bed.db).verify(5, None, None).await.unwrap();
+async fn a_long_chain_is_checked_in_parts(fixture: Database) {
+    let fixture = chained(fixture, ROWS).await;
+    let found = audit(&fixture.db).verify(5, None, None).await.unwrap();
     assert!(found.ok && found.rows == 7, "{found:?}");
-    let first = audit(&bed.db).verify(0, None, Some(std::time::Duration::ZERO)).await.unwrap();
+    let first = audit(&fixture.db).verify(0, None, Some(std::time::Duration::ZERO)).await.unwrap();
     assert!(first.ok && !first.complete && first.verified_to == 12, "{first:?}");
-    assert_eq!(audit(&bed.db).verify(99, None, None).await.unwrap_err().param(), Some("from_sequence"));
+    assert_eq!(audit(&fixture.db).verify(99, None, None).await.unwrap_err().param(), Some("from_sequence"));
 }
 
-async fn an_export_is_checked_without_a_database(bed: Database) {
-    let bed = chained(bed, 3).await;
-    let text = String::from_utf8(export(&bed.db).await).unwrap();
+async fn an_export_is_checked_without_a_database(fixture: Database) {
+    let fixture = chained(fixture, 3).await;
+    let text = String::from_utf8(export(&fixture.db).await).unwrap();
     let lines: Vec<&str> = text.lines().collect();
     let join = |lines: &[&str]| lines.join("\n") + "\n";
     let swapped = check(join(&[lines[0], lines[2], lines[1], lines[3], lines[4]]).as_bytes());
@@ -222,9 +222,9 @@ async fn an_export_is_checked_without_a_database(bed: Database) {
     assert_eq!(places(&found), [2], "{found:?}");
 }
 
-async fn every_changed_byte_of_an_export_is_found(bed: Database) {
-    let bed = chained(bed, 3).await;
-    let whole = export(&bed.db).await;
+async fn every_changed_byte_of_an_export_is_found(fixture: Database) {
+    let fixture = chained(fixture, 3).await;
+    let whole = export(&fixture.db).await;
     for place in 0..whole.len() {
         let mut forged = whole.clone();
         forged[place] ^= 1;

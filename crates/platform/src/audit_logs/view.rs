@@ -8,47 +8,47 @@ use utoipa::ToSchema;
 
 use super::entity::Model;
 
-/// A change that somebody made.
+/// An audited change.
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AuditLogView {
     id: AuditLogId,
-    /// Place in the tenant's chain, from 1, without a gap.
+    /// Sequence number in the tenant's chain, from 1, without gaps.
     pub(super) sequence: i64,
     /// `create`, `update`, `delete`, `revoke`, ….
     action: String,
-    /// What kind of thing was changed.
+    /// Table of the resource.
     resource_type: String,
-    /// Which one.
+    /// Id of the resource.
     resource_id: String,
-    /// `user:<id>`, `api_key:<id>`, `command_line`, `system:<part>`, …; `erased` once that was erased.
+    /// `user:<id>`, `api_key:<id>`, `command_line`, `system:<part>`, …; `erased` after an erasure.
     actor: String,
-    /// The fields with their new values; secrets never among them. Empty once it was erased.
+    /// The fields with their new values, without secrets. Empty after an erasure.
     changes: Value,
     request_id: Option<String>,
     ip_address: Option<String>,
     user_agent: Option<String>,
-    /// SHA-256 of the row before, in hexadecimal.
+    /// SHA-256 of the previous row, in hexadecimal.
     previous_hash: String,
     /// SHA-256 over the previous hash and this row, in hexadecimal.
     hash: String,
     created_at: DateTime<Utc>,
-    /// What the hash covers: every field (1, or left out), or commitments in the place of the personal parts (2).
+    /// What the hash covers: every field (1, or omitted), or commitments instead of the personal parts (2).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     version: Option<i32>,
-    /// Salt of the commitment to actor, address and User-Agent, in hexadecimal; left out once they are erased.
+    /// Salt of the commitment to actor, address and User-Agent, in hexadecimal; omitted after an erasure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     origin_salt: Option<String>,
     /// The commitment to actor, address and User-Agent, in hexadecimal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     origin_commitment: Option<String>,
-    /// Salt of the commitment to `changes`, in hexadecimal; left out once they are erased.
+    /// Salt of the commitment to `changes`, in hexadecimal; omitted after an erasure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     changes_salt: Option<String>,
     /// The commitment to `changes`, in hexadecimal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     changes_commitment: Option<String>,
-    /// When personal data was erased from the row.
+    /// Time of the erasure of personal data from the row.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     erased_at: Option<DateTime<Utc>>,
 }
@@ -83,8 +83,8 @@ pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Reads [`hex`] back; none when it isn't that.
-pub(super) fn unhex(text: &str) -> Option<Vec<u8>> {
+/// Decodes [`hex`]; none if it is malformed.
+pub(super) fn from_hex(text: &str) -> Option<Vec<u8>> {
     if !text.len().is_multiple_of(2) || !text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
         return None;
     }
@@ -92,9 +92,9 @@ pub(super) fn unhex(text: &str) -> Option<Vec<u8>> {
 }
 
 impl AuditLogView {
-    /// The row that it shows; none when a hash is none.
+    /// The row of the view; none if a hash is malformed.
     pub(super) fn row(self, tenant: TenantId) -> Option<Model> {
-        let bytes = |text: Option<String>| text.map(|text| unhex(&text).ok_or(())).transpose().ok();
+        let bytes = |text: Option<String>| text.map(|text| from_hex(&text).ok_or(())).transpose().ok();
         Some(Model {
             tenant_id: tenant,
             id: self.id,
@@ -107,8 +107,8 @@ impl AuditLogView {
             request_id: self.request_id,
             ip_address: self.ip_address,
             user_agent: self.user_agent,
-            previous_hash: unhex(&self.previous_hash)?,
-            hash: unhex(&self.hash)?,
+            previous_hash: from_hex(&self.previous_hash)?,
+            hash: from_hex(&self.hash)?,
             version: self.version,
             origin_salt: bytes(self.origin_salt)?,
             origin_commitment: bytes(self.origin_commitment)?,

@@ -1,4 +1,4 @@
-//! Cached reads: bounded, read once however many ask, and out of date for nobody who was told of a change.
+//! Cached reads: bounded, with single-flight reads, and invalidated by change notices.
 //!
 //! A cache is declared next to the entity it reads, with what empties it:
 //!
@@ -8,14 +8,14 @@
 //! let project = projects.get((scope.tenant(), id), || async { read_from_the_database().await }).await?;
 //! ```
 //!
-//! - Whoever asks after a change has been told to this process (own changes at once, others' within a second) gets what
-//!   was read after it. Values are not removed by a notice, but their epoch passes, so that a reading that began before
-//!   the change can't be taken for one after it.
-//! - Many who ask for the same at once wait for one reading.
-//! - While the database is away, what was read last is given instead.
+//! - A request after this process has received a change notice (own changes immediately, others' within a second) gets a
+//!   value that was read after the change. A notice does not remove values but advances their epoch, so that a read that
+//!   began before the change is never used after it.
+//! - Concurrent requests for the same key share one read.
+//! - While the database is unavailable, the last known value is returned.
 //! - The key must hold the tenant, unless the value is the same for all.
 
-mod figures;
+mod stats;
 #[cfg(test)]
 mod tests;
 
@@ -30,22 +30,22 @@ use moka::notification::RemovalCause;
 use tokio::sync::OnceCell;
 
 use crate::notices::{Notice, Notices};
-pub use figures::Caches;
-use figures::Figures;
+use stats::CacheStats;
+pub use stats::Caches;
 
-/// Keys share so many epochs: a change of one lets the values of one in so many be read again.
+/// Number of epochs, which keys share: a change of one key invalidates a fraction of 1/256 of all keys.
 const EPOCHS: usize = 256;
 
-/// What a cache is, declared next to what it keeps.
+/// The specification of a cache, declared next to the entity that it caches.
 #[derive(Clone, Copy, Debug)]
 pub struct CacheSpec {
     /// Its name in `/metrics`.
     pub name: &'static str,
-    /// Entries at most; the least used go first.
+    /// Maximum number of entries; the least used are evicted.
     pub capacity: u64,
     /// How long a value is used before it is read again.
     pub ttl: Duration,
-    /// The tables whose changes let values pass.
+    /// The tables whose changes invalidate values.
     pub topics: &'static [&'static str],
 }
 
@@ -55,19 +55,19 @@ struct Entry<V> {
     read_at: Instant,
 }
 
-/// Readings under way, by the key and the epoch in which they began.
-type Flights<K, V> = HashMap<(K, u64), Arc<OnceCell<V>>>;
+/// Running reads, by key and the epoch in which they began.
+type PendingReads<K, V> = HashMap<(K, u64), Arc<OnceCell<V>>>;
 
 struct Inner<K, V> {
     spec: CacheSpec,
     entries: moka::sync::Cache<K, Arc<Entry<V>>>,
-    flights: Mutex<Flights<K, V>>,
+    pending_reads: Mutex<PendingReads<K, V>>,
     epochs: Vec<AtomicU64>,
     hasher: RandomState,
-    figures: Arc<Figures>,
+    stats: Arc<CacheStats>,
 }
 
-/// A bounded cache of what is read from the database. Cheap to clone.
+/// A bounded cache of values from the database. Cheap to clone.
 pub struct Cache<K, V>(Arc<Inner<K, V>>);
 
 impl<K, V> Clone for Cache<K, V> {
@@ -81,14 +81,14 @@ where
     K: Hash + Eq + Clone + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    /// A cache that hears of changes. `key` says which value a notice of its topics is about; none: all of them.
+    /// A cache that subscribes to change notices. `key` maps a notice of its topics to the affected key; none: all keys.
     pub fn new(
         spec: CacheSpec,
         notices: &Notices,
         key: impl Fn(&Notice) -> Option<K> + Send + Sync + 'static,
     ) -> Self {
-        let figures = notices.caches().add(spec.name);
-        let evicted = figures.clone();
+        let stats = notices.caches().add(spec.name);
+        let evicted = stats.clone();
         let entries = moka::sync::Cache::builder()
             .max_capacity(spec.capacity)
             .eviction_listener(move |_, _, cause| {
@@ -100,10 +100,10 @@ where
         let inner = Arc::new(Inner {
             spec,
             entries,
-            flights: Mutex::default(),
+            pending_reads: Mutex::default(),
             epochs: (0..EPOCHS).map(|_| AtomicU64::new(0)).collect(),
             hasher: RandomState::new(),
-            figures,
+            stats,
         });
         let listener = Arc::downgrade(&inner);
         notices.subscribe(move |notice| {
@@ -117,28 +117,29 @@ where
         Self(inner)
     }
 
-    /// The value of a key: from memory, or as `read` finds it.
+    /// The value of a key: cached, or read with `read`.
     ///
     /// # Errors
-    /// What `read` answers, unless the database is away and the value was read before.
+    /// The error of `read`, unless the database is unavailable and a value is cached.
     pub async fn get<F: Future<Output = Result<V>>>(&self, key: K, read: impl FnOnce() -> F) -> Result<V> {
         let this = &*self.0;
-        // taken before anything is read: a change meanwhile makes what is found old at once
+        // loaded before the read: a change meanwhile makes the result outdated immediately
         let epoch = this.epoch(&key).load(Ordering::Acquire);
-        let kept = this.entries.get(&key);
-        if let Some(entry) = kept.as_ref().filter(|e| e.epoch == epoch && e.read_at.elapsed() < this.spec.ttl)
+        let cached = this.entries.get(&key);
+        if let Some(entry) =
+            cached.as_ref().filter(|e| e.epoch == epoch && e.read_at.elapsed() < this.spec.ttl)
         {
-            this.figures.hits.fetch_add(1, Ordering::Relaxed);
+            this.stats.hits.fetch_add(1, Ordering::Relaxed);
             return Ok(entry.value.clone());
         }
-        this.figures.misses.fetch_add(1, Ordering::Relaxed);
-        let flight = Flight { inner: this, key: &key, epoch, cell: this.board(&key, epoch) };
-        let value = flight.cell.get_or_try_init(read).await.cloned();
-        drop(flight);
-        match (value, kept) {
-            (Err(e), Some(kept)) if e.kind() == Kind::Unavailable => {
-                tracing::debug!(cache = this.spec.name, error = %e, "giving what was read last");
-                Ok(kept.value.clone())
+        this.stats.misses.fetch_add(1, Ordering::Relaxed);
+        let pending_read = PendingRead { inner: this, key: &key, epoch, cell: this.join(&key, epoch) };
+        let value = pending_read.cell.get_or_try_init(read).await.cloned();
+        drop(pending_read);
+        match (value, cached) {
+            (Err(e), Some(cached)) if e.kind() == Kind::Unavailable => {
+                tracing::debug!(cache = this.spec.name, error = %e, "returning the last known value");
+                Ok(cached.value.clone())
             }
             (value, _) => value,
         }
@@ -151,15 +152,15 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static, V: Clone + Send + Sync + 'sta
         &self.epochs[place]
     }
 
-    /// Joins the reading under way, or begins one.
-    fn board(&self, key: &K, epoch: u64) -> Arc<OnceCell<V>> {
-        let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
-        flights.entry((key.clone(), epoch)).or_default().clone()
+    /// Joins the running read, or begins one.
+    fn join(&self, key: &K, epoch: u64) -> Arc<OnceCell<V>> {
+        let mut pending_reads = self.pending_reads.lock().unwrap_or_else(PoisonError::into_inner);
+        pending_reads.entry((key.clone(), epoch)).or_default().clone()
     }
 }
 
-/// A part in a reading, which may be given up at any time.
-struct Flight<'a, K, V>
+/// A participant of a read, which may be dropped at any time.
+struct PendingRead<'a, K, V>
 where
     K: Hash + Eq + Clone + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
@@ -170,26 +171,26 @@ where
     cell: Arc<OnceCell<V>>,
 }
 
-impl<K, V> Drop for Flight<'_, K, V>
+impl<K, V> Drop for PendingRead<'_, K, V>
 where
     K: Hash + Eq + Clone + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    /// The first to leave a reading that found something keeps it, so that a later one is never overwritten. One that
-    /// failed is ended by the last who waits.
+    /// The first participant to leave a successful read removes it, so that a later read is not affected. A failed read is
+    /// removed by its last participant.
     fn drop(&mut self) {
-        let mut flights = self.inner.flights.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pending_reads = self.inner.pending_reads.lock().unwrap_or_else(PoisonError::into_inner);
         let place = (self.key.clone(), self.epoch);
-        let ours = flights.get(&place).is_some_and(|open| Arc::ptr_eq(open, &self.cell));
+        let ours = pending_reads.get(&place).is_some_and(|open| Arc::ptr_eq(open, &self.cell));
         let found = self.cell.get();
         // the map's and this one
         if ours && (found.is_some() || Arc::strong_count(&self.cell) <= 2) {
-            flights.remove(&place);
+            pending_reads.remove(&place);
         }
         if let (true, Some(value)) = (ours, found) {
             let entry = Entry { value: value.clone(), epoch: self.epoch, read_at: Instant::now() };
             self.inner.entries.insert(self.key.clone(), Arc::new(entry));
         }
-        self.inner.figures.entries.store(self.inner.entries.entry_count(), Ordering::Relaxed);
+        self.inner.stats.entries.store(self.inner.entries.entry_count(), Ordering::Relaxed);
     }
 }

@@ -132,7 +132,7 @@ async fn a_reading_that_is_given_up_holds_nobody_up() {
     let never = cache.get(KEY, std::future::pending);
     assert!(tokio::time::timeout(Duration::from_millis(20), never).await.is_err());
     assert_eq!(cache.get(KEY, || async { Ok(1) }).await.unwrap(), 1);
-    assert!(cache.0.flights.lock().unwrap().is_empty());
+    assert!(cache.0.pending_reads.lock().unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -144,8 +144,8 @@ async fn a_cache_stays_within_its_capacity_and_counts() {
     }
     cache.0.entries.run_pending_tasks();
     assert!(cache.0.entries.entry_count() <= 10);
-    let figures = &cache.0.figures;
-    assert_eq!((figures.misses.load(SeqCst), figures.hits.load(SeqCst)), (1000, 0));
-    assert!(figures.evictions.load(SeqCst) >= 900);
-    assert!(cache.0.flights.lock().unwrap().is_empty());
+    let stats = &cache.0.stats;
+    assert_eq!((stats.misses.load(SeqCst), stats.hits.load(SeqCst)), (1000, 0));
+    assert!(stats.evictions.load(SeqCst) >= 900);
+    assert!(cache.0.pending_reads.lock().unwrap().is_empty());
 }

@@ -12,45 +12,45 @@ use utoipa::ToSchema;
 
 use crate::drain::checkpoint;
 
-/// The state of the database.
+/// State of the database.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct DatabaseStatus {
     /// `sqlite` or `postgres`.
     pub backend: String,
     /// The version of the database.
     pub version: String,
-    /// The bytes that it takes.
+    /// Size in bytes.
     pub size_bytes: i64,
-    /// Every migration that this binary knows.
+    /// All migrations of this binary.
     pub migrations: Vec<Migration>,
-    /// How many of them are still to be applied.
+    /// Number of pending migrations.
     pub pending: usize,
-    /// Migrations that this binary doesn't know: the database is newer.
+    /// Applied migrations that this binary doesn't know: the database is newer.
     pub unknown: Vec<String>,
-    /// Connections of the process that answers.
+    /// Connection pools of the process that serves the request.
     pub pools: Vec<Pool>,
-    /// The tables that grow with traffic.
+    /// Partitions of the tables that grow with traffic.
     pub partitions: Vec<Partition>,
-    /// How far each node's journal has come into the database.
+    /// Checkpoint of each node's journal.
     pub nodes: Vec<Drained>,
-    /// What is in the journal of the node that answers; null on the command line, which has none.
+    /// Backlog in the journal of the node that serves the request; null on the command line.
     pub journal: Option<Backlog>,
-    /// Statements that were slow since the server started; null on the command line.
+    /// Number of slow statements since the server started; null on the command line.
     pub slow_statements: Option<u64>,
-    /// What keeps an injected statement within its tenant on PostgreSQL; null on SQLite, and before migrations.
+    /// Containment of injected SQL within a tenant on PostgreSQL; null on SQLite, and before migrations.
     pub containment: Option<TenantContainment>,
 }
 
-/// What keeps an injected statement within its tenant.
+/// Containment of injected SQL within a tenant.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct TenantContainment {
-    /// Whether tenants' transactions have a login that can take on no other role.
+    /// Whether tenants' transactions use a login that can't switch to another role.
     pub contained: bool,
-    /// Why they have none.
+    /// Why they don't.
     pub reason: Option<String>,
 }
 
-/// A step of the schema.
+/// A migration of the schema.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Migration {
     /// Its name.
@@ -66,49 +66,49 @@ pub struct Pool {
     pub name: String,
     /// Open connections.
     pub open: u32,
-    /// Open connections that nobody uses.
+    /// Idle connections.
     pub idle: usize,
-    /// The most it may open.
+    /// Maximum number of connections.
     pub max: u32,
 }
 
-/// The rows of a table in a month; on SQLite, which has no partitions, in all.
+/// A month of a table; on SQLite, which has no partitions, the whole table.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Partition {
     /// The table.
     pub table: String,
     /// The partition; null on SQLite.
     pub partition: Option<String>,
-    /// How many rows, as the database estimates it; null when it never did.
+    /// Estimated number of rows; null if there is no estimate.
     pub rows: Option<i64>,
     /// Bytes on disk, indexes included; null on SQLite.
     pub bytes: Option<i64>,
 }
 
-/// How far a node's journal has come.
+/// Checkpoint of a node's journal.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Drained {
     /// The node.
     pub node_id: NodeId,
     /// Everything up to this position is in the database.
     pub position: i64,
-    /// When it last moved.
+    /// Time of the last progress.
     pub updated_at: DateTime<Utc>,
 }
 
-/// What waits in a journal.
+/// Backlog of a journal.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Backlog {
-    /// Bytes that wait for the disk.
+    /// Bytes that are not on disk yet.
     pub queued_bytes: u64,
-    /// Bytes that wait for the database.
+    /// Bytes that are not in the database yet.
     pub undrained_bytes: u64,
-    /// Bytes of files on disk.
+    /// Size of the segment files in bytes.
     pub segment_bytes: u64,
 }
 
 impl DatabaseStatus {
-    /// The state as it is now. Nodes and partitions are those of a migrated database; before that there are none.
+    /// Reads the current state. Before migrations there are no nodes and partitions.
     pub async fn read(db: &Db, journal: Option<&Journal>) -> Result<Self> {
         let schema = db.schema_status().await?;
         let (nodes, partitions, containment) = match schema.pending() {

@@ -14,7 +14,7 @@ use crate::cache::{Cache, CacheSpec};
 use crate::notices::Notices;
 use crate::operators;
 
-/// Sizes cost the database something, and pages that show them ask again and again.
+/// Sizes are expensive to query, and dashboards poll them.
 const CACHE: CacheSpec =
     CacheSpec { name: "database_status", capacity: 1, ttl: Duration::from_secs(2), topics: &[] };
 
@@ -31,7 +31,7 @@ pub fn router(db: Db, journal: Option<Journal>, notices: &Notices) -> OpenApiRou
     OpenApiRouter::new().routes(routes!(get)).with_state(Handle { db, journal, read })
 }
 
-/// The state of the database, at most two seconds old: for operators alone.
+/// Returns the state of the database, at most two seconds old; for operators only.
 #[utoipa::path(
     get, path = "/api/v1/database", tag = "instance", operation_id = "database_get",
     responses((status = 200, body = DatabaseStatus), (status = "4XX", body = ErrorBody)),

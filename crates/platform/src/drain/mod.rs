@@ -23,9 +23,9 @@ use self::batch_size::BatchSize;
 use crate::personal::erased_tenants;
 use crate::quarantine;
 
-/// How long frames are gathered when there are few: lists show a call well within a second.
+/// How long frames are collected when there are few: lists show a call well within a second.
 const GATHER: Duration = Duration::from_millis(100);
-/// The longest pause between tries while the database is away.
+/// Maximum pause between attempts while the database is unavailable.
 const MAX_PAUSE: Duration = Duration::from_secs(2);
 
 /// Writes the frames of some kinds into their tables.
@@ -34,7 +34,7 @@ pub trait Sink: Send + Sync {
     /// Whether frames of this kind belong here.
     fn takes(&self, kind: u8) -> bool;
 
-    /// Whose row a frame becomes, as far as the frame can be read; for the quarantine.
+    /// The tenant of a frame's row, if the frame can be decoded; for the quarantine.
     fn tenant(&self, frame: &Frame) -> TenantId;
 
     /// Writes the frames, in their order.
@@ -52,7 +52,7 @@ pub struct Drainer {
     batch_size: BatchSize,
 }
 
-/// What a step came to.
+/// The result of a step.
 struct Step {
     /// The position behind the batch.
     next: Position,
@@ -61,7 +61,7 @@ struct Step {
 }
 
 impl Drainer {
-    /// A drainer that goes on where the database says; tells the journal, so that what was drained is released.
+    /// A drainer that continues from the checkpoint in the database, and releases drained frames in the journal.
     pub async fn open(db: Db, journal: Journal, clock: Clock, sinks: Vec<Arc<dyn Sink>>) -> Result<Self> {
         let node = NodeId(uuid::Uuid::from_bytes(journal.id()));
         let position = checkpoint::load(&db, node).await?;
@@ -105,7 +105,7 @@ impl Drainer {
                 }
                 Err(e) => {
                     metrics::counter!("loam_drain_failures_total").increment(1);
-                    tracing::warn!(error = %e, cause = ?std::error::Error::source(&e).map(ToString::to_string), "draining failed; trying again");
+                    tracing::warn!(error = %e, cause = ?std::error::Error::source(&e).map(ToString::to_string), "draining failed; retrying");
                     _ = stop.run_until_cancelled(tokio::time::sleep(pause)).await;
                     pause = (pause * 2).min(MAX_PAUSE);
                 }
@@ -162,10 +162,7 @@ impl Drainer {
         // such as a later version's, found after going back to this one: kept in quarantine rather than passed over
         if let Some(frame) = frames.iter().find(|frame| !self.sinks.iter().any(|sink| sink.takes(frame.kind)))
         {
-            return Err(loam_kernel::Error::internal(format!(
-                "this Loam knows no frames of kind {}",
-                frame.kind
-            )));
+            return Err(loam_kernel::Error::internal(format!("unknown kind of frame {}", frame.kind)));
         }
         let tx = self.db.system_write(&self.scope()).await?;
         let began = Instant::now();
@@ -193,7 +190,7 @@ impl Drainer {
         tracing::error!(
             journal.position = frame.position.0,
             reason,
-            "the database refuses a frame; it is in quarantine"
+            "the database rejected a frame; it is in quarantine"
         );
         let sink = self.sinks.iter().find(|sink| sink.takes(frame.kind));
         let tenant = sink.map_or(TenantId::NIL, |sink| sink.tenant(frame));

@@ -77,13 +77,13 @@ impl Sink for Notes {
 
 /// A node: its journal's folder, which outlives its journal, and its database.
 struct Node {
-    bed: Database,
+    fixture: Database,
     sink: Arc<Notes>,
 }
 
 impl Node {
-    fn new(bed: Database) -> Self {
-        Self { bed, sink: Arc::default() }
+    fn new(fixture: Database) -> Self {
+        Self { fixture, sink: Arc::default() }
     }
 
     /// Opens the journal, as at a start.
@@ -92,7 +92,7 @@ impl Node {
             segment_bytes: 64 << 10,
             disk_budget_bytes: 4 << 20,
             max_frame_bytes: 16 << 10,
-            ..Config::new(self.bed.folder().join("journal"))
+            ..Config::new(self.fixture.folder().join("journal"))
         };
         Journal::open(config, Arc::new(DiskStorage), || Clock::system().id::<Uuid>().into_bytes()).unwrap()
     }
@@ -104,12 +104,12 @@ impl Node {
     /// A start of the node: its journal, and the drainer on it.
     async fn start(&self) -> (Journal, Drainer) {
         let journal = self.journal();
-        let drainer = self.drainer_on(self.bed.db.clone(), &journal).await;
+        let drainer = self.drainer_on(self.fixture.db.clone(), &journal).await;
         (journal, drainer)
     }
 
     async fn topics(&self) -> Vec<String> {
-        let tx = self.bed.db.system_read(&Scope::system(TenantId::NIL, "test")).await.unwrap();
+        let tx = self.fixture.db.system_read(&Scope::system(TenantId::NIL, "test")).await.unwrap();
         let rows = tx.find_any::<note::Entity>().all().await.unwrap();
         let mut topics: Vec<String> = rows.into_iter().map(|row| row.topic).collect();
         topics.sort();
@@ -117,7 +117,7 @@ impl Node {
     }
 
     async fn quarantine(&self) -> Vec<quarantine::entity::Model> {
-        let tx = self.bed.db.system_read(&Scope::system(TenantId::NIL, "test")).await.unwrap();
+        let tx = self.fixture.db.system_read(&Scope::system(TenantId::NIL, "test")).await.unwrap();
         tx.find_any::<quarantine::entity::Entity>().all().await.unwrap()
     }
 }
@@ -151,19 +151,19 @@ fn texts(numbers: &[String]) -> impl Iterator<Item = &str> {
     numbers.iter().map(String::as_str)
 }
 
-async fn every_frame_becomes_a_row(bed: Database) {
-    let node = Node::new(bed);
+async fn every_frame_becomes_a_row(fixture: Database) {
+    let node = Node::new(fixture);
     let ((journal, drainer), all) = (node.start().await, numbers(0..1000));
     let end = append(&journal, texts(&all)).await;
     run_until(drainer, end).await;
     assert_eq!(node.topics().await, all);
     assert!(node.quarantine().await.is_empty());
     let id = NodeId(Uuid::from_bytes(journal.id()));
-    assert_eq!(checkpoint::load(&node.bed.db, id).await.unwrap(), end);
+    assert_eq!(checkpoint::load(&node.fixture.db, id).await.unwrap(), end);
 }
 
-async fn a_crash_between_the_commit_and_the_release_repeats_nothing(bed: Database) {
-    let node = Node::new(bed);
+async fn a_crash_between_the_commit_and_the_release_repeats_nothing(fixture: Database) {
+    let node = Node::new(fixture);
     let all = numbers(0..300);
     let mut end = Position::START;
     for part in all.chunks(100) {
@@ -184,13 +184,13 @@ async fn a_crash_between_the_commit_and_the_release_repeats_nothing(bed: Databas
     assert!(node.quarantine().await.is_empty(), "a repeated row would have been refused, and set aside");
 }
 
-async fn a_crash_before_the_commit_loses_nothing(bed: Database) {
-    let node = Node::new(bed);
+async fn a_crash_before_the_commit_loses_nothing(fixture: Database) {
+    let node = Node::new(fixture);
     let all = numbers(0..100);
     let (journal, drainer) = node.start().await;
     let end = append(&journal, texts(&all)).await;
     let batch = journal.read(Position::START, 1 << 20).unwrap();
-    let tx = node.bed.db.system_write(&drainer.scope()).await.unwrap();
+    let tx = node.fixture.db.system_write(&drainer.scope()).await.unwrap();
     node.sink.write(&tx, &batch.frames).await.unwrap();
     checkpoint::store(&tx, drainer.node, end, Clock::system().now()).await.unwrap();
     // dies here: rows and checkpoint go together
@@ -203,8 +203,8 @@ async fn a_crash_before_the_commit_loses_nothing(bed: Database) {
     assert!(node.quarantine().await.is_empty());
 }
 
-async fn a_poisoned_frame_is_set_aside_and_the_rest_goes_on(bed: Database) {
-    let node = Node::new(bed);
+async fn a_poisoned_frame_is_set_aside_and_the_rest_goes_on(fixture: Database) {
+    let node = Node::new(fixture);
     let ((journal, drainer), all) = (node.start().await, numbers(0..200));
     append(&journal, texts(&all[..77])).await;
     let poisoned = append(&journal, [""]).await;
@@ -221,8 +221,8 @@ async fn a_poisoned_frame_is_set_aside_and_the_rest_goes_on(bed: Database) {
     assert!(node.sink.writes.load(SeqCst) < 40, "{:?}", node.sink.writes);
 }
 
-async fn several_poisoned_frames_are_each_set_aside(bed: Database) {
-    let node = Node::new(bed);
+async fn several_poisoned_frames_are_each_set_aside(fixture: Database) {
+    let node = Node::new(fixture);
     let ((journal, drainer), all) = (node.start().await, numbers(0..64));
     let mut payloads: Vec<&str> = texts(&all).collect();
     for place in [0, 1, 30, 66, payloads.len() + 4] {
@@ -242,8 +242,8 @@ async fn several_poisoned_frames_are_each_set_aside(bed: Database) {
     assert_eq!((node.topics().await.len(), node.quarantine().await.len()), (65, 5));
 }
 
-async fn a_frame_that_nobody_takes_does_not_hold_up_the_rest(bed: Database) {
-    let node = Node::new(bed);
+async fn a_frame_that_nobody_takes_does_not_hold_up_the_rest(fixture: Database) {
+    let node = Node::new(fixture);
     let (journal, drainer) = node.start().await;
     journal.append(KIND + 1, [1; 16], &[b"of a later version"]).unwrap();
     let end = append(&journal, ["mine"]).await;
@@ -255,13 +255,13 @@ async fn a_frame_that_nobody_takes_does_not_hold_up_the_rest(bed: Database) {
         (set_aside[0].tenant_id, set_aside[0].frame.as_slice()),
         (TenantId::NIL, &b"of a later version"[..])
     );
-    assert_eq!(set_aside[0].reason, format!("this Loam knows no frames of kind {}", KIND + 1));
+    assert_eq!(set_aside[0].reason, format!("unknown kind of frame {}", KIND + 1));
 }
 
-async fn while_the_database_is_away_nothing_is_lost(bed: Database) {
-    let mut node = Node::new(bed);
-    node.bed.config.acquire_timeout = 1;
-    let db = node.bed.second_node().await;
+async fn while_the_database_is_away_nothing_is_lost(fixture: Database) {
+    let mut node = Node::new(fixture);
+    node.fixture.config.acquire_timeout = 1;
+    let db = node.fixture.second_node().await;
     let (journal, all) = (node.journal(), numbers(0..400));
     let drainer = node.drainer_on(db, &journal).await;
     let positions = Mutex::new(Position::START);
@@ -274,7 +274,7 @@ async fn while_the_database_is_away_nothing_is_lost(bed: Database) {
     let stop = CancellationToken::new();
     let mut drained = drainer.drained();
     let story = async {
-        tokio::join!(appending, take_away(&node.bed));
+        tokio::join!(appending, take_away(&node.fixture));
         let end = *positions.lock().unwrap();
         let reached = tokio::time::timeout(Duration::from_secs(20), drained.wait_for(|at| *at >= end));
         reached.await.expect("it catches up").unwrap();
@@ -287,9 +287,9 @@ async fn while_the_database_is_away_nothing_is_lost(bed: Database) {
 
 /// For a second and a half nothing can be written: SQLite's lock is held by another program, PostgreSQL ends every
 /// connection as soon as it is made.
-async fn take_away(bed: &Database) {
-    let mut raw = bed.raw().await;
-    match bed.db.dialect() {
+async fn take_away(fixture: &Database) {
+    let mut raw = fixture.raw().await;
+    match fixture.db.dialect() {
         Dialect::Sqlite => {
             raw.run("BEGIN IMMEDIATE").await;
             tokio::time::sleep(Duration::from_millis(1500)).await;
@@ -308,8 +308,8 @@ async fn take_away(bed: &Database) {
     }
 }
 
-async fn a_failure_that_passes_by_itself_puts_nothing_aside(bed: Database) {
-    let node = Node::new(bed);
+async fn a_failure_that_passes_by_itself_puts_nothing_aside(fixture: Database) {
+    let node = Node::new(fixture);
     let ((journal, drainer), all) = (node.start().await, numbers(0..50));
     node.sink.failing.store(3, SeqCst);
     let end = append(&journal, texts(&all)).await;
@@ -356,17 +356,18 @@ impl Sink for Trail {
     }
 }
 
-async fn a_month_without_a_partition_is_made_rather_than_set_aside(bed: Database) {
+async fn a_month_without_a_partition_is_made_rather_than_set_aside(fixture: Database) {
     use crate::audit_logs::entity;
-    let node = Node::new(bed);
+    let node = Node::new(fixture);
     let journal = node.journal();
     // a server that slept through the turn of months: nothing made its partitions
-    let drainer = Drainer::open(node.bed.db.clone(), journal.clone(), Clock::system(), vec![Arc::new(Trail)])
-        .await
-        .unwrap();
+    let drainer =
+        Drainer::open(node.fixture.db.clone(), journal.clone(), Clock::system(), vec![Arc::new(Trail)])
+            .await
+            .unwrap();
     let end = append(&journal, ["a", "b", "c"]).await;
     run_until(drainer, end).await;
-    let tx = node.bed.db.read(&Scope::system(ACME, "test")).await.unwrap();
+    let tx = node.fixture.db.read(&Scope::system(ACME, "test")).await.unwrap();
     assert_eq!(tx.find::<entity::Entity>().filter(entity::Column::Action.eq("x")).count().await.unwrap(), 3);
     assert!(node.quarantine().await.is_empty());
 }

@@ -1,13 +1,13 @@
-//! An error on record.
+//! An error record.
 
 use loam_kernel::{ErrorLogId, NodeId, ProjectId, TenantId};
 use sea_orm::entity::prelude::*;
 
-/// An error.
+/// An error record.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(
     table_name = "error_logs",
-    comment = "an answer of 500 or above, a failure in the background, or what an application told of its own; without secrets"
+    comment = "a response of 500 or above, a background failure, or an error that an application reported; without secrets"
 )]
 pub struct Model {
     /// The tenant; nil for the instance's own.
@@ -16,61 +16,61 @@ pub struct Model {
     /// The row.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: ErrorLogId,
-    /// Where it happened.
-    #[sea_orm(comment = "node on which it happened, known by its journal")]
+    /// The node.
+    #[sea_orm(comment = "node on which it happened, identified by its journal")]
     pub node_id: NodeId,
-    /// Its kind.
+    /// Type.
     #[sea_orm(
         column_type = "Text",
-        comment = "code of the answer, the part of Loam that failed, or the type of an exception"
+        comment = "error code of the response, the component that failed, or the type of an exception"
     )]
     pub error_type: String,
-    /// What happened.
-    #[sea_orm(column_type = "Text", comment = "what happened")]
+    /// Message.
+    #[sea_orm(column_type = "Text", comment = "message of the error")]
     pub error_message: String,
-    /// Why.
+    /// Causes.
     #[sea_orm(
         column_type = "Text",
         nullable,
-        comment = "the causes, the nearest first, a line each; of an application, the end of its stack trace"
+        comment = "the causes, nearest first, one per line; for an application the end of its stack trace"
     )]
     pub stack_trace: Option<String>,
-    /// The request.
+    /// Request id.
     #[sea_orm(column_type = "Text", nullable, comment = "x-request-id of the request that failed")]
     pub request_id: Option<String>,
-    /// What else is known.
-    #[sea_orm(column_type = "JsonBinary", comment = "what else is known: method, path, job, …")]
+    /// Context.
+    #[sea_orm(column_type = "JsonBinary", comment = "context: method, path, job, …")]
     pub context: Json,
-    /// What it has in common with others.
+    /// Fingerprint.
     #[sea_orm(
         column_type = "Text",
-        comment = "digest of type and message without what varies: ids, numbers, quotations"
+        comment = "digest of type and message without variable parts: ids, numbers, quotations"
     )]
     pub fingerprint: String,
-    /// Whose error it is.
+    /// Source.
     #[sea_orm(
         column_type = "Text",
         nullable,
-        comment = "instance: Loam's own; application: what one told; null: instance"
+        comment = "instance: an error of Loam; application: reported by an application; null: instance"
     )]
     pub source: Option<String>,
     /// The application.
-    #[sea_orm(comment = "application that told it")]
+    #[sea_orm(comment = "project of the application that reported it")]
     pub project_id: Option<ProjectId>,
     /// The trace.
     #[sea_orm(column_type = "Text", nullable, comment = "trace in which it happened")]
     pub trace_id: Option<String>,
     /// The record.
-    #[sea_orm(comment = "record of what it happened in")]
+    #[sea_orm(comment = "performance record in which it happened")]
     pub record_id: Option<Uuid>,
-    /// What was served.
-    #[sea_orm(column_type = "Text", nullable, comment = "what was served when it happened")]
+    /// Endpoint.
+    #[sea_orm(column_type = "Text", nullable, comment = "endpoint in which it happened")]
     pub endpoint: Option<String>,
-    /// When.
+    /// Time of the error.
     pub created_at: DateTimeUtc,
 }
 
-/// None.
+/// No relations.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

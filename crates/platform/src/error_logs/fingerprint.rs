@@ -1,9 +1,9 @@
-//! What errors that are alike have in common.
+//! Fingerprints of errors, by which similar errors are grouped.
 
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-/// The digest of an error's type and of its message without what varies.
+/// The digest of an error's type and message, without variable parts.
 pub(super) fn fingerprint(kind: &str, message: &str) -> [u8; 16] {
     let digest =
         Sha256::new().chain_update(kind).chain_update([0]).chain_update(normalised(message)).finalize();
@@ -24,7 +24,7 @@ fn normalised(message: &str) -> String {
     let mut before = ' ';
     while let Some(c) = rest.chars().next() {
         let quoted = matches!(c, '"' | '`' | '\'').then(|| rest[1..].find(c)).flatten();
-        // an apostrophe within a word quotes nothing
+        // an apostrophe within a word is not a quotation mark
         let taken = if let (Some(end), false) = (quoted, before.is_alphanumeric()) {
             out.push('?');
             end + 2

@@ -1,4 +1,4 @@
-//! Errors that are alike.
+//! A group of similar errors.
 
 use loam_kernel::{ErrorGroupId, ErrorLogId, TenantId};
 use sea_orm::entity::prelude::*;
@@ -13,33 +13,33 @@ pub struct Model {
     /// The tenant; nil for the instance's own.
     #[sea_orm(primary_key, auto_increment = false)]
     pub tenant_id: TenantId,
-    /// The group, made from the fingerprint.
+    /// The group, derived from the fingerprint.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: ErrorGroupId,
-    /// What they have in common.
+    /// Fingerprint.
     #[sea_orm(column_type = "Text", comment = "fingerprint of its errors")]
     pub fingerprint: String,
-    /// Their kind.
+    /// Type.
     #[sea_orm(column_type = "Text", comment = "type of its errors")]
     pub error_type: String,
-    /// What the last one said.
+    /// Message of the last error.
     #[sea_orm(column_type = "Text", comment = "message of the last error")]
     pub error_message: String,
-    /// How many.
-    #[sea_orm(comment = "how many there were, deleted ones included")]
+    /// Number of errors.
+    #[sea_orm(comment = "number of errors, including deleted ones")]
     pub count: i64,
-    /// The last one.
+    /// The last error.
     #[sea_orm(comment = "the last error")]
     pub last_error_id: ErrorLogId,
-    /// When the first one was.
-    #[sea_orm(comment = "when the first one was")]
+    /// Time of the first error.
+    #[sea_orm(comment = "time of the first error")]
     pub first_seen: DateTimeUtc,
-    /// When the last one was.
-    #[sea_orm(comment = "when the last one was")]
+    /// Time of the last error.
+    #[sea_orm(comment = "time of the last error")]
     pub last_seen: DateTimeUtc,
 }
 
-/// None.
+/// No relations.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,36 +1,35 @@
-//! Errors on record: every 5xx, every failure in the background, and what applications tell of their own, grouped by what
-//! they have in common.
+//! Error records: every 5xx, every background failure, and errors that applications report, grouped by fingerprint.
 
 pub mod entity;
 mod fingerprint;
 pub mod group;
 mod record;
+mod reported;
 mod reporter;
 pub mod routes;
 mod sink;
 #[cfg(test)]
 mod tests;
-mod told;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// What stands in a group of errors whose last one was erased.
+/// The message of a group whose last error was erased.
 pub(crate) const ERASED: &str = "[erased]";
 
+pub use reported::{ReportedError, insert_reported, of_record};
 pub use reporter::{ErrorLogs, Report};
 pub use sink::ErrorLogSink;
-pub use told::{ToldError, keep, of_record};
 
 use crate::system_config::ConfigKey;
 
-/// Which errors are recorded.
+/// Settings of error records.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ErrorLogSettings {
-    /// Whether any are.
+    /// Whether errors are recorded.
     pub enabled: bool,
-    /// How many a second at most: a failing part must not fill the disk with saying so.
+    /// Maximum number per second, so that a failing component can't fill the disk.
     pub max_per_second: u32,
 }
 
@@ -44,7 +43,7 @@ impl Default for ErrorLogSettings {
 pub const SETTINGS: ConfigKey<ErrorLogSettings> = ConfigKey::new(
     "records.error_logs",
     "records",
-    "whether errors are recorded in error_logs, and how many a second",
+    "whether errors are recorded in error_logs, and how many per second",
     || {
         json!({
             "type": "object", "additionalProperties": false,

@@ -1,4 +1,4 @@
-//! An error as the journal keeps it.
+//! An error record as stored in the journal.
 
 use chrono::{DateTime, Utc};
 use loam_journal::Frame;
@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::records::{self, shortened};
 
-/// A text without what is secret, that a database takes, at most so long.
+/// A redacted text of at most `max` characters, without a NUL.
 pub(super) fn clean(text: &str, max: usize) -> String {
     records::text(&shortened(text, max)).replace('\0', "\u{fffd}")
 }
 
-/// The form of the fields below. They are known by their order, so any change to them takes a new number, and a reader
-/// for the old one for as long as a journal may still hold it.
-const FORM: u8 = 1;
+/// The version of the fields below. They are encoded by their order, so any change needs a new version, and a reader for
+/// the old one as long as a journal may still contain it.
+const FORMAT_VERSION: u8 = 1;
 
 /// An error.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -35,13 +35,13 @@ pub(super) struct Record {
 
 impl Record {
     pub(super) fn frame(&self) -> Result<Vec<u8>> {
-        postcard::to_extend(self, vec![FORM]).map_err(Error::internal)
+        postcard::to_extend(self, vec![FORMAT_VERSION]).map_err(Error::internal)
     }
 
     pub(super) fn read(frame: &Frame) -> Result<Self> {
         match frame.payload.split_first() {
-            Some((&FORM, fields)) => postcard::from_bytes(fields).map_err(Error::internal),
-            _ => Err(Error::internal("an error's frame has a form that this version doesn't know")),
+            Some((&FORMAT_VERSION, fields)) => postcard::from_bytes(fields).map_err(Error::internal),
+            _ => Err(Error::internal("an error's frame has an unknown format version")),
         }
     }
 

@@ -1,4 +1,4 @@
-//! From the log to the record: whatever is logged as an error.
+//! Records everything that is logged as an error.
 
 use std::sync::Arc;
 
@@ -11,55 +11,55 @@ use super::fingerprint::fingerprint;
 use super::record::{Record, clean};
 use super::{ErrorLogSettings, SETTINGS};
 use crate::records::{self, ERROR_LOG, Records, Throttle, dropped, shortened};
-use crate::system_config::{Live, SystemConfig};
+use crate::system_config::{LiveConfig, SystemConfig};
 
-/// Errors that may wait to be recorded.
-const WAITING: usize = 1024;
+/// Maximum number of errors that wait to be recorded.
+const MAX_WAITING: usize = 1024;
 const MAX_MESSAGE: usize = 4000;
 const MAX_TRACE: usize = 16_000;
 const MAX_FIELD: usize = 1000;
 
-/// What keeps records must not report its own failures: each would make the next.
-const SILENT: [&str; 3] = ["loam_journal", "loam_platform::drain", "loam_platform::records"];
+/// The recording components must not report their own failures: each would cause the next.
+const EXCLUDED_TARGETS: [&str; 3] = ["loam_journal", "loam_platform::drain", "loam_platform::records"];
 
 /// An event that was logged as an error.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
-    /// The part of Loam, as `loam_jobs::run`.
+    /// The component, such as `loam_jobs::run`.
     pub target: String,
-    /// What was logged.
+    /// The logged message.
     pub message: String,
     /// Its fields, by their dotted names.
     pub fields: Map<String, Value>,
 }
 
-/// Takes errors. Cheap to clone; taking one waits for nothing, so that it can be done from within a logger.
+/// Receives errors. Cheap to clone; receiving one never blocks, so that a logger can call it.
 #[derive(Clone)]
 pub struct ErrorLogs(Arc<Inner>);
 
 struct Inner {
-    settings: Live<ErrorLogSettings>,
+    settings: LiveConfig<ErrorLogSettings>,
     records: Records,
     throttle: Throttle,
     reports: mpsc::Sender<Report>,
 }
 
 impl ErrorLogs {
-    /// As the live configuration says; with the end where reports arrive, for [`ErrorLogs::run`].
+    /// With the live configuration; returns the receiver of reports for [`ErrorLogs::run`].
     pub fn new(records: Records, config: &SystemConfig) -> Result<(Self, mpsc::Receiver<Report>)> {
-        let (reports, arriving) = mpsc::channel(WAITING);
+        let (reports, arriving) = mpsc::channel(MAX_WAITING);
         let inner =
             Inner { settings: config.live(&SETTINGS)?, records, throttle: Throttle::default(), reports };
         Ok((Self(Arc::new(inner)), arriving))
     }
 
-    /// Takes an error, or drops it when there are too many.
+    /// Receives an error, or drops it if there are too many.
     pub fn report(&self, report: Report) {
         let settings = self.0.settings.get();
-        if !settings.enabled || SILENT.iter().any(|target| report.target.starts_with(target)) {
+        if !settings.enabled || EXCLUDED_TARGETS.iter().any(|target| report.target.starts_with(target)) {
             return;
         }
-        if !self.0.throttle.pass(self.0.records.clock().now(), settings.max_per_second) {
+        if !self.0.throttle.allow(self.0.records.clock().now(), settings.max_per_second) {
             return dropped("error_logs", "too_many");
         }
         if self.0.reports.try_send(report).is_err() {
@@ -67,12 +67,12 @@ impl ErrorLogs {
         }
     }
 
-    /// Records what arrives until stopped.
+    /// Records received errors until stopped.
     pub async fn run(self, mut arriving: mpsc::Receiver<Report>, stop: CancellationToken) {
         while let Some(Some(report)) = stop.run_until_cancelled(arriving.recv()).await {
             self.record(report);
         }
-        // what was reported while stopping
+        // errors that were reported while stopping
         while let Ok(report) = arriving.try_recv() {
             self.record(report);
         }
@@ -87,8 +87,8 @@ impl ErrorLogs {
         }
     }
 
-    /// What is recorded of a report. A failed request is its tenant's, but why Loam itself failed is the operators'
-    /// alone: then there are two, of which the tenant's doesn't say.
+    /// The records of a report. A failed request belongs to its tenant, but the cause of an internal failure is visible only to
+    /// operators: then there are two records, and the tenant's has no cause.
     fn records(&self, mut report: Report) -> Vec<Record> {
         let mut take = |name: &str| match report.fields.remove(name) {
             Some(Value::String(text)) => Some(text),

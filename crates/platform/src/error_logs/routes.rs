@@ -1,4 +1,4 @@
-//! Reading errors on record.
+//! The routes of error records.
 
 use axum::extract::State;
 use chrono::{DateTime, Utc};
@@ -18,31 +18,31 @@ use super::entity::{Column, Entity, Model};
 use super::group;
 use crate::operators;
 
-/// An error on record.
+/// An error record.
 #[derive(Serialize, ToSchema)]
 pub struct ErrorLogView {
     id: ErrorLogId,
-    /// The code of the answer, or the part of Loam that failed.
+    /// The error code of the response, the component that failed, or the type of an exception.
     error_type: String,
     error_message: String,
-    /// The causes, the nearest first, a line each. Why Loam itself failed is shown to operators alone.
+    /// The causes, nearest first, one per line. Causes of internal failures are visible only to operators.
     stack_trace: Option<String>,
     /// The `x-request-id` of the request that failed.
     request_id: Option<String>,
-    /// What else is known: method, path, job, ….
+    /// Context: method, path, job, ….
     context: Value,
-    /// The same for errors that are alike.
+    /// Fingerprint, equal for similar errors.
     fingerprint: String,
-    /// `instance`: Loam's own; `application`: what an application told.
+    /// `instance`: an error of Loam; `application`: reported by an application.
     #[schema(value_type = String, example = "application")]
     source: String,
-    /// The application that told it.
+    /// Project ID of the application that reported it.
     project_id: Option<ProjectId>,
     /// The trace in which it happened.
     trace_id: Option<String>,
     /// The performance record of the request in which it happened.
     record_id: Option<Uuid>,
-    /// What was served when it happened.
+    /// The endpoint in which it happened.
     endpoint: Option<String>,
     created_at: DateTime<Utc>,
 }
@@ -67,17 +67,17 @@ impl From<Model> for ErrorLogView {
     }
 }
 
-/// Errors that are alike.
+/// A group of similar errors.
 #[derive(Serialize, ToSchema)]
 pub struct ErrorGroupView {
     id: ErrorGroupId,
     fingerprint: String,
     error_type: String,
-    /// What the last one said.
+    /// Message of the last error.
     error_message: String,
-    /// How many there were, deleted ones included.
+    /// Number of errors, including deleted ones.
     count: i64,
-    /// The last one.
+    /// The last error.
     last_error_id: ErrorLogId,
     first_seen: DateTime<Utc>,
     last_seen: DateTime<Utc>,
@@ -98,32 +98,32 @@ impl From<group::Model> for ErrorGroupView {
     }
 }
 
-/// Which errors to list.
+/// Filters for error records.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ErrorLogFilter {
-    /// Only this type.
+    /// Only errors of this type.
     error_type: Option<String>,
-    /// Only errors that are alike.
+    /// Only errors with this fingerprint.
     fingerprint: Option<String>,
-    /// Only those of this request.
+    /// Only errors of this request.
     request_id: Option<String>,
-    /// Only those of this trace.
+    /// Only errors of this trace.
     trace_id: Option<String>,
-    /// Only those of this endpoint of an application.
+    /// Only errors of this endpoint of an application.
     endpoint: Option<String>,
-    /// Only those of this application.
+    /// Only errors of this project.
     project_id: Option<ProjectId>,
-    /// Only those of this performance record.
+    /// Only errors of this performance record.
     record_id: Option<Uuid>,
-    /// Only errors from then on.
+    /// Only errors at this time or later.
     created_after: Option<DateTime<Utc>>,
-    /// Only errors before then.
+    /// Only errors before this time.
     created_before: Option<DateTime<Utc>>,
 }
 
 impl ErrorLogFilter {
-    fn narrow<'tx>(self, mut find: Find<'tx, Entity>) -> Find<'tx, Entity> {
+    fn apply<'tx>(self, mut find: Find<'tx, Entity>) -> Find<'tx, Entity> {
         for (column, value) in [
             (Column::ErrorType, self.error_type),
             (Column::Fingerprint, self.fingerprint),
@@ -152,11 +152,11 @@ impl ErrorLogFilter {
     }
 }
 
-/// Whose errors are meant.
+/// The owner of the errors.
 #[derive(Clone, Copy, Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct WhoseErrors {
-    /// True for the instance's own errors instead of the tenant's: for operators alone.
+pub struct TenantSelector {
+    /// True for the instance's own errors instead of the tenant's; for operators only.
     #[serde(default)]
     instance: bool,
 }
@@ -166,7 +166,7 @@ struct Handle {
     db: Db,
 }
 
-/// The newest first. A group that has moved up meanwhile may be seen again.
+/// The last seen first. A group that moves up between pages may appear twice.
 async fn groups_page<R>(tx: &Tx<R>, page: &PageQuery) -> Result<Page<group::Model>> {
     let find = tx.find::<group::Entity>();
     find.page_by(page, Order::Desc, group::Column::LastSeen, |row| (row.last_seen, row.id.0)).await
@@ -182,10 +182,10 @@ impl Handle {
     ) -> Result<Page<Model>> {
         if instance {
             let tx = self.db.system_read(&operators::instance(scope)?).await?;
-            filter.narrow(tx.find()).page(page, |row| row.id.0).await
+            filter.apply(tx.find()).page(page, |row| row.id.0).await
         } else {
             let tx = self.db.read(scope).await?;
-            filter.narrow(tx.find()).page(page, |row| row.id.0).await
+            filter.apply(tx.find()).page(page, |row| row.id.0).await
         }
     }
 
@@ -195,7 +195,7 @@ impl Handle {
         } else {
             self.db.read(scope).await?.get::<Entity>(id).await?
         };
-        row.ok_or_else(|| Error::not_found("error on record"))
+        row.ok_or_else(|| Error::not_found("error record"))
     }
 
     async fn groups(&self, scope: &Scope, instance: bool, page: &PageQuery) -> Result<Page<group::Model>> {
@@ -216,11 +216,11 @@ pub fn router(db: Db) -> OpenApiRouter {
         .with_state(Handle { db })
 }
 
-/// Errors on record, newest first: answers of 500 and above, failures in the background, and what applications told of
-/// their own.
+/// Lists error records, newest first: responses of 500 and above, background failures, and errors that applications
+/// reported.
 #[utoipa::path(
     get, path = "/api/v1/error_logs", tag = "error_logs", operation_id = "error_logs_list",
-    params(ErrorLogFilter, WhoseErrors, PageQuery),
+    params(ErrorLogFilter, TenantSelector, PageQuery),
     responses((status = 200, body = Page<ErrorLogView>), (status = "4XX", body = ErrorBody)),
     security(("api_key" = ["error_logs:read"]))
 )]
@@ -228,16 +228,16 @@ async fn list(
     State(handle): State<Handle>,
     Caller(scope): Caller,
     Query(filter): Query<ErrorLogFilter>,
-    Query(whose): Query<WhoseErrors>,
+    Query(selector): Query<TenantSelector>,
     Query(page): Query<PageQuery>,
 ) -> ApiResult<axum::Json<Page<ErrorLogView>>> {
-    Ok(axum::Json(handle.list(&scope, whose.instance, filter, &page).await?.map(ErrorLogView::from)))
+    Ok(axum::Json(handle.list(&scope, selector.instance, filter, &page).await?.map(ErrorLogView::from)))
 }
 
-/// One error on record.
+/// One error record.
 #[utoipa::path(
     get, path = "/api/v1/error_logs/{id}", tag = "error_logs", operation_id = "error_logs_get",
-    params(("id" = ErrorLogId, Path), WhoseErrors),
+    params(("id" = ErrorLogId, Path), TenantSelector),
     responses((status = 200, body = ErrorLogView), (status = "4XX", body = ErrorBody)),
     security(("api_key" = ["error_logs:read"]))
 )]
@@ -245,23 +245,23 @@ async fn get(
     State(handle): State<Handle>,
     Caller(scope): Caller,
     Path(id): Path<ErrorLogId>,
-    Query(whose): Query<WhoseErrors>,
+    Query(selector): Query<TenantSelector>,
 ) -> ApiResult<axum::Json<ErrorLogView>> {
-    Ok(axum::Json(handle.get(&scope, whose.instance, id).await?.into()))
+    Ok(axum::Json(handle.get(&scope, selector.instance, id).await?.into()))
 }
 
-/// Errors that are alike, counted; the last seen first.
+/// Lists groups of similar errors with their counts, the last seen first.
 #[utoipa::path(
     get, path = "/api/v1/error_groups", tag = "error_logs", operation_id = "error_groups_list",
-    params(WhoseErrors, PageQuery),
+    params(TenantSelector, PageQuery),
     responses((status = 200, body = Page<ErrorGroupView>), (status = "4XX", body = ErrorBody)),
     security(("api_key" = ["error_logs:read"]))
 )]
 async fn list_groups(
     State(handle): State<Handle>,
     Caller(scope): Caller,
-    Query(whose): Query<WhoseErrors>,
+    Query(selector): Query<TenantSelector>,
     Query(page): Query<PageQuery>,
 ) -> ApiResult<axum::Json<Page<ErrorGroupView>>> {
-    Ok(axum::Json(handle.groups(&scope, whose.instance, &page).await?.map(ErrorGroupView::from)))
+    Ok(axum::Json(handle.groups(&scope, selector.instance, &page).await?.map(ErrorGroupView::from)))
 }

@@ -34,7 +34,7 @@ impl Sink for ErrorLogSink {
     }
 }
 
-/// What an error belongs to, where an application told of it.
+/// The source of an error that an application reported.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Link {
     pub(super) source: Option<&'static str>,
@@ -44,7 +44,7 @@ pub(super) struct Link {
     pub(super) endpoint: Option<String>,
 }
 
-/// Rows of errors, each with what it belongs to.
+/// Rows of errors, each with its source.
 pub(super) fn rows(all: &[Record], links: &[Link]) -> Bulk {
     let uuid =
         |field: fn(&Record) -> Uuid| Column::Uuid(all.iter().map(|record| Some(field(record))).collect());
@@ -74,7 +74,7 @@ pub(super) fn rows(all: &[Record], links: &[Link]) -> Bulk {
     Bulk { table: "error_logs", columns, on_conflict: OnConflict::Merge }
 }
 
-/// How a group takes more errors: what is not named here is the last one's.
+/// How a group is merged with more errors: other columns take the value of the last error.
 const COUNTED: &[(&str, Fold)] = &[
     ("fingerprint", Fold::Keep),
     ("error_type", Fold::Keep),
@@ -84,7 +84,7 @@ const COUNTED: &[(&str, Fold)] = &[
 ];
 
 pub(super) fn groups(all: &[Record]) -> Bulk {
-    // in one order on every node, so that two that count into the same groups don't wait for each other
+    // in the same order on every node, so that two nodes that update the same groups don't deadlock
     let mut groups: BTreeMap<(TenantId, Uuid), Vec<&Record>> = BTreeMap::new();
     for record in all {
         groups.entry((record.tenant, group_id(record.fingerprint))).or_default().push(record);

@@ -9,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::entity::{Column, Entity, Model};
-use super::{ErrorLogs, Report, ToldError, group, keep};
-use crate::records::bed::{ACME, Bed};
+use super::{ErrorLogs, Report, ReportedError, group, insert_reported};
+use crate::records::fixture::{ACME, Fixture};
 use crate::system_config::Level;
 
 on_both![
@@ -47,32 +47,32 @@ fn request(code: &str, message: &str) -> Report {
 }
 
 /// Reports to a server that then stops.
-async fn report(bed: &Bed, reports: impl IntoIterator<Item = Report>) {
-    let (errors, arriving) = ErrorLogs::new(bed.records.clone(), &bed.config).unwrap();
+async fn report(fixture: &Fixture, reports: impl IntoIterator<Item = Report>) {
+    let (errors, arriving) = ErrorLogs::new(fixture.records.clone(), &fixture.config).unwrap();
     for report in reports {
         errors.report(report);
     }
     let stop = CancellationToken::new();
     stop.cancel();
     errors.clone().run(arriving, stop).await;
-    bed.drain().await;
+    fixture.drain().await;
 }
 
-async fn rows(bed: &Bed, tenant: TenantId) -> Vec<Model> {
-    let tx = bed.database.db.system_read(&Scope::system(tenant, "test")).await.unwrap();
+async fn rows(fixture: &Fixture, tenant: TenantId) -> Vec<Model> {
+    let tx = fixture.database.db.system_read(&Scope::system(tenant, "test")).await.unwrap();
     tx.find::<Entity>().order_by_asc(Column::Id).all().await.unwrap()
 }
 
-async fn groups(bed: &Bed, tenant: TenantId) -> Vec<group::Model> {
-    let tx = bed.database.db.system_read(&Scope::system(tenant, "test")).await.unwrap();
+async fn groups(fixture: &Fixture, tenant: TenantId) -> Vec<group::Model> {
+    let tx = fixture.database.db.system_read(&Scope::system(tenant, "test")).await.unwrap();
     tx.find::<group::Entity>().order_by_desc(group::Column::Count).all().await.unwrap()
 }
 
 async fn a_failure_in_the_background_is_the_instances(database: Database) {
-    let bed = Bed::new(database).await;
-    report(&bed, [background("job failed for good")]).await;
-    assert!(rows(&bed, ACME).await.is_empty());
-    let row = rows(&bed, TenantId::NIL).await.remove(0);
+    let fixture = Fixture::new(database).await;
+    report(&fixture, [background("job failed for good")]).await;
+    assert!(rows(&fixture, ACME).await.is_empty());
+    let row = rows(&fixture, TenantId::NIL).await.remove(0);
     assert_eq!(row.error_type, "loam_jobs::run");
     assert_eq!(row.error_message, "job failed for good: no such column: \"x\"");
     assert_eq!(row.context, json!({ "job.attempt": 3, "target": "loam_jobs::run" }));
@@ -80,16 +80,16 @@ async fn a_failure_in_the_background_is_the_instances(database: Database) {
 }
 
 async fn a_failed_request_is_its_tenants_and_why_loam_failed_the_operators(database: Database) {
-    let bed = Bed::new(database).await;
+    let fixture = Fixture::new(database).await;
     report(
-        &bed,
+        &fixture,
         [
             request("provider_unreachable", "mock can't be reached"),
             request("internal_error", "something went wrong"),
         ],
     )
     .await;
-    let own = rows(&bed, ACME).await;
+    let own = rows(&fixture, ACME).await;
     assert_eq!(own[0].error_message, "mock can't be reached: the nearest");
     assert_eq!(own[0].stack_trace.as_deref(), Some("the nearest\nthe one behind it"));
     assert_eq!(
@@ -99,7 +99,7 @@ async fn a_failed_request_is_its_tenants_and_why_loam_failed_the_operators(datab
     assert_eq!(own[0].context["url.path"], "/api/v1/things");
     assert_eq!((own[1].error_message.as_str(), &own[1].stack_trace), ("something went wrong", &None));
     assert_eq!(own.len(), 2);
-    let instance = rows(&bed, TenantId::NIL).await;
+    let instance = rows(&fixture, TenantId::NIL).await;
     assert_eq!(instance.len(), 1);
     assert_eq!(instance[0].error_message, "something went wrong: the nearest");
     assert_eq!(instance[0].context["tenant_id"], ACME.to_string());
@@ -107,15 +107,15 @@ async fn a_failed_request_is_its_tenants_and_why_loam_failed_the_operators(datab
 }
 
 async fn errors_that_are_alike_are_counted_together_over_any_number_of_batches(database: Database) {
-    let bed = Bed::new(database).await;
-    bed.set(Level::Global, "records.error_logs", json!({ "max_per_second": 1000 })).await;
+    let fixture = Fixture::new(database).await;
+    fixture.set(Level::Global, "records.error_logs", json!({ "max_per_second": 1000 })).await;
     for batch in 0..3 {
         let alike = (0..10).map(|n| background(&format!("job {batch}{n} took {n} ms")));
-        report(&bed, alike.chain([background("quite another")])).await;
+        report(&fixture, alike.chain([background("quite another")])).await;
     }
-    let groups = groups(&bed, TenantId::NIL).await;
+    let groups = groups(&fixture, TenantId::NIL).await;
     assert_eq!(groups.iter().map(|group| group.count).collect::<Vec<_>>(), [30, 3]);
-    let rows = rows(&bed, TenantId::NIL).await;
+    let rows = rows(&fixture, TenantId::NIL).await;
     assert_eq!(rows.len(), 33);
     let of = |group: &group::Model| {
         rows.iter().filter(|row| row.fingerprint == group.fingerprint).collect::<Vec<_>>()
@@ -134,36 +134,37 @@ async fn errors_that_are_alike_are_counted_together_over_any_number_of_batches(d
 }
 
 async fn an_error_on_record_holds_no_secret(database: Database) {
-    let bed = Bed::new(database).await;
+    let fixture = Fixture::new(database).await;
     let mut report_of_a_leak = request("provider_unreachable", "postgres://loam:hunter2@db/x is away");
     report_of_a_leak.fields.insert("error.cause".to_owned(), "key sk-0123456789abcdef is wrong".into());
     report_of_a_leak.fields.insert("api_key".to_owned(), "hunter2".into());
-    report(&bed, [report_of_a_leak]).await;
-    let row = format!("{:?} {:?}", rows(&bed, ACME).await, groups(&bed, ACME).await);
+    report(&fixture, [report_of_a_leak]).await;
+    let row = format!("{:?} {:?}", rows(&fixture, ACME).await, groups(&fixture, ACME).await);
     assert!(row.contains("[redacted]") && !row.contains("hunter2") && !row.contains("sk-0123"), "{row}");
 }
 
 async fn there_are_never_more_than_so_many_a_second(database: Database) {
-    let bed = Bed::new(database).await;
-    bed.set(Level::Global, "records.error_logs", json!({ "max_per_second": 5 })).await;
-    report(&bed, (0..200).map(|_| background("again"))).await;
-    let taken = rows(&bed, TenantId::NIL).await.len();
+    let fixture = Fixture::new(database).await;
+    fixture.set(Level::Global, "records.error_logs", json!({ "max_per_second": 5 })).await;
+    report(&fixture, (0..200).map(|_| background("again"))).await;
+    let taken = rows(&fixture, TenantId::NIL).await.len();
     assert!((5..=20).contains(&taken), "{taken}");
-    bed.set(Level::Global, "records.error_logs", json!({ "enabled": false })).await;
-    report(&bed, [background("not at all")]).await;
-    assert_eq!(rows(&bed, TenantId::NIL).await.len(), taken);
+    fixture.set(Level::Global, "records.error_logs", json!({ "enabled": false })).await;
+    report(&fixture, [background("not at all")]).await;
+    assert_eq!(rows(&fixture, TenantId::NIL).await.len(), taken);
 }
 
 async fn what_keeps_records_does_not_report_itself(database: Database) {
-    let bed = Bed::new(database).await;
+    let fixture = Fixture::new(database).await;
     for target in ["loam_journal::writer", "loam_platform::drain", "loam_platform::records"] {
-        report(&bed, [Report { target: target.to_owned(), ..background("a record can't be kept") }]).await;
+        report(&fixture, [Report { target: target.to_owned(), ..background("a record can't be kept") }])
+            .await;
     }
-    assert!(rows(&bed, TenantId::NIL).await.is_empty());
+    assert!(rows(&fixture, TenantId::NIL).await.is_empty());
 }
 
-fn told(at: DateTime<Utc>, number: u128, message: &str) -> ToldError {
-    ToldError {
+fn reported(at: DateTime<Utc>, number: u128, message: &str) -> ReportedError {
+    ReportedError {
         tenant: ACME,
         id: ErrorLogId(Uuid::from_u128(first_id_at(at).as_u128() + number)),
         project: ProjectId(Uuid::from_u128(7)),
@@ -179,22 +180,23 @@ fn told(at: DateTime<Utc>, number: u128, message: &str) -> ToldError {
 }
 
 async fn what_an_application_tells_counts_once_however_often_it_is_told(database: Database) {
-    let bed = Bed::new(database).await;
+    let fixture = Fixture::new(database).await;
     let node = NodeId(Uuid::from_u128(9));
-    let at = bed.records.clock().now();
-    let all = vec![told(at, 1, "no card 12"), told(at, 2, "no card 13"), told(at, 1, "no card 12")];
+    let at = fixture.records.clock().now();
+    let all =
+        vec![reported(at, 1, "no card 12"), reported(at, 2, "no card 13"), reported(at, 1, "no card 12")];
     for _ in 0..3 {
-        let tx = bed.database.db.system_write(&Scope::system(TenantId::NIL, "test")).await.unwrap();
-        keep(&tx, node, all.clone()).await.unwrap();
+        let tx = fixture.database.db.system_write(&Scope::system(TenantId::NIL, "test")).await.unwrap();
+        insert_reported(&tx, node, all.clone()).await.unwrap();
         tx.commit().await.unwrap();
     }
-    let rows = rows(&bed, ACME).await;
+    let rows = rows(&fixture, ACME).await;
     assert_eq!(rows.len(), 2);
     let row = &rows[0];
     assert_eq!((row.error_type.as_str(), row.error_message.as_str()), ("ValueError", "no card 12"));
     assert_eq!((row.source.as_deref(), row.trace_id.as_deref()), (Some("application"), Some("trace-1")));
     assert_eq!((row.record_id, row.endpoint.as_deref()), (Some(Uuid::from_u128(8)), Some("POST /pay")));
     assert_eq!(row.context["password"], "[redacted]");
-    let groups = groups(&bed, ACME).await;
+    let groups = groups(&fixture, ACME).await;
     assert_eq!(groups.iter().map(|group| group.count).collect::<Vec<_>>(), [2], "they are alike");
 }

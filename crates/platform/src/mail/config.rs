@@ -1,4 +1,4 @@
-//! Where e-mail is handed over.
+//! Configuration of the mail server.
 
 use std::net::IpAddr;
 
@@ -12,38 +12,38 @@ use super::mailer::check_address;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MailTls {
-    /// Begun in plain text and secured before anything is said; usual at port 587. A server that can't is refused.
+    /// STARTTLS: upgraded before any mail command; usual at port 587. A server without it is refused.
     #[default]
     Starttls,
-    /// Secured from the first byte; usual at port 465.
+    /// TLS from the first byte; usual at port 465.
     Implicit,
-    /// Not at all.
+    /// No TLS.
     None,
 }
 
-/// The server that e-mail is handed to. Without `host` there is none, and nothing is sent.
+/// The mail server. Without `host` no e-mail is sent.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MailConfig {
     /// Its name or address.
     pub host: Option<String>,
-    /// Its port: 587 for `starttls`, 465 for `implicit`, 25 for `none`, unless set.
+    /// Its port; defaults to 587 for `starttls`, 465 for `implicit`, 25 for `none`.
     pub port: Option<u16>,
     /// How the connection is secured: `starttls`, `implicit` or `none`.
     pub tls: MailTls,
-    /// Whom Loam logs in as; nobody unless set.
+    /// User for authentication; defaults to none.
     pub user: Option<String>,
     /// The password of that user.
     pub password: Option<Zeroizing<String>>,
-    /// Who letters are from: `Loam <loam@example.com>`.
+    /// Sender address: `Loam <loam@example.com>`.
     pub from: Option<String>,
-    /// Domains that tenants may have written to: `example.com`; `*` for any. Without any, a tenant writes to the addresses
-    /// of its own active users alone.
+    /// Domains to which tenants may send: `example.com`; `*` for any. Without domains, a tenant can send only to the addresses
+    /// of its own active users.
     pub allowed_domains: Vec<String>,
 }
 
 impl MailConfig {
-    /// The port that holds.
+    /// The effective port.
     pub(super) fn port(&self) -> u16 {
         self.port.unwrap_or(match self.tls {
             MailTls::Starttls => 587,
@@ -52,7 +52,7 @@ impl MailConfig {
         })
     }
 
-    /// Refuses what can't work, and a password that everybody on the way could read.
+    /// Rejects invalid combinations, and a password over an unencrypted connection.
     pub(super) fn check(&self) -> Result<()> {
         let Some(host) = &self.host else {
             return match &self.from {
@@ -71,7 +71,7 @@ impl MailConfig {
         }
         let here = host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback());
         if self.tls == MailTls::None && self.password.is_some() && !here {
-            let message = "would send the password in plain text: take `starttls` or `implicit`";
+            let message = "would send the password in plain text: use `starttls` or `implicit`";
             return Err(Error::invalid("smtp.tls", message));
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! Handing letters over.
+//! Sending e-mail.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,23 +16,23 @@ use tokio::sync::OnceCell;
 use super::config::{MailConfig, MailTls};
 use crate::webhook_deliveries::Outcome;
 
-/// The longest that a step of the conversation with the server may take.
-const STEP: Duration = Duration::from_secs(30);
+/// Timeout of a step of the SMTP dialogue.
+const STEP_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A letter in plain text.
+/// An e-mail in plain text.
 #[derive(Clone, Debug)]
-pub struct Letter<'a> {
-    /// The same for every try of it, so that whoever gets it twice can tell.
+pub struct Email<'a> {
+    /// Its id, equal for all attempts, so that receivers can detect duplicates.
     pub id: &'a str,
-    /// Whom it is for.
+    /// Recipients.
     pub to: &'a [String],
-    /// What it is about, in a line.
+    /// Subject.
     pub subject: &'a str,
-    /// What it says.
+    /// Text.
     pub text: String,
 }
 
-/// Sends letters. Cheap to clone.
+/// Sends e-mail. Cheap to clone.
 #[derive(Clone)]
 pub struct Mailer(Arc<Inner>);
 
@@ -41,20 +41,20 @@ struct Inner {
     config: MailConfig,
     host: String,
     from: Mailbox,
-    /// Authorities that are trusted besides the system's own.
+    /// Additional trusted certificate authorities.
     roots: Vec<Certificate>,
     /// Made when it is first needed: the system's roots take milliseconds to load.
     tls: OnceCell<TlsParameters>,
 }
 
-/// Whether an address may be written to.
+/// Whether e-mail may be sent to an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Allowed {
-    /// It may.
+    /// Allowed.
     Yes,
-    /// It may not.
+    /// Not allowed.
     No,
-    /// It may if it is that of an active user of the tenant.
+    /// Allowed if it belongs to an active user of the tenant.
     ToUsers,
 }
 
@@ -63,7 +63,7 @@ pub fn bare_address(text: &str) -> Option<String> {
     mailbox("to", text).ok().map(|mailbox| mailbox.email.to_string())
 }
 
-/// Whether somebody can be written to there.
+/// Validates an e-mail address.
 pub fn check_address(param: &str, text: &str) -> Result<()> {
     mailbox(param, text).map(drop)
 }
@@ -73,10 +73,10 @@ fn mailbox(param: &str, text: &str) -> Result<Mailbox> {
 }
 
 impl Mailer {
-    /// What sends letters as the configuration says; none without a server. `ca_file` is that of outgoing requests.
+    /// A mailer for the configuration; none without a server. `ca_file` is that of outgoing requests.
     ///
     /// # Errors
-    /// When the configuration can't work.
+    /// When the configuration is invalid.
     pub fn new(config: &MailConfig, client: Client, ca_file: Option<&Path>) -> Result<Option<Self>> {
         config.check()?;
         let Some(host) = config.host.clone() else { return Ok(None) };
@@ -89,7 +89,7 @@ impl Mailer {
         Ok(Some(Self(Arc::new(Inner { client, config, host, from, roots, tls: OnceCell::new() }))))
     }
 
-    /// Whether the operator lets tenants write to an address; `ToUsers` leaves it to who the tenant's users are.
+    /// Whether the operator allows tenants to send to an address.
     pub fn allows(&self, address: &str) -> Allowed {
         let domains = &self.0.config.allowed_domains;
         if domains.is_empty() {
@@ -103,47 +103,47 @@ impl Mailer {
         }
     }
 
-    /// Hands a letter over once.
+    /// Sends an e-mail once.
     ///
     /// # Errors
-    /// When the letter can't be written at all.
-    pub async fn send(&self, letter: Letter<'_>) -> Result<Outcome> {
-        let message = self.written(letter)?;
-        let again = |error: String| Ok(Outcome::Again { status: None, error, after: None });
+    /// When the e-mail can't be encoded.
+    pub async fn send(&self, email: Email<'_>) -> Result<Outcome> {
+        let message = self.build(email)?;
+        let retry = |error: String| Ok(Outcome::Retry { status: None, error, after: None });
         let port = self.0.config.port();
         let addresses = match self.0.client.addresses(&self.0.host, port).await {
             Ok(addresses) => addresses,
-            Err(e) => return again(e.to_string()),
+            Err(e) => return retry(e.to_string()),
         };
         // the address that was checked is the one connected to; the certificate has to be for the name
-        let Some(address) = addresses.first() else { return again("the name has no address".to_owned()) };
+        let Some(address) = addresses.first() else { return retry("the name has no address".to_owned()) };
         let tls = match self.tls().await {
             Ok(tls) => tls,
-            Err(e) => return again(format!("TLS can't be set up: {e}")),
+            Err(e) => return retry(format!("TLS can't be set up: {e}")),
         };
         let mut transport = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(address.ip().to_string())
             .port(port)
             .tls(tls)
             .hello_name(ClientId::default())
-            .timeout(Some(STEP));
+            .timeout(Some(STEP_TIMEOUT));
         if let (Some(user), Some(password)) = (&self.0.config.user, &self.0.config.password) {
             transport = transport.credentials(Credentials::new(user.clone(), password.as_str().to_owned()));
         }
-        Ok(judge(transport.build::<Tokio1Executor>().send(message).await))
+        Ok(outcome_of(transport.build::<Tokio1Executor>().send(message).await))
     }
 
-    fn written(&self, letter: Letter<'_>) -> Result<Message> {
+    fn build(&self, email: Email<'_>) -> Result<Message> {
         let domain = self.0.from.email.domain();
         let mut message = Message::builder()
             .from(self.0.from.clone())
-            .message_id(Some(format!("<{}@{domain}>", letter.id)))
+            .message_id(Some(format!("<{}@{domain}>", email.id)))
             .date_now()
-            .subject(letter.subject.replace(['\r', '\n'], " "))
+            .subject(email.subject.replace(['\r', '\n'], " "))
             .header(header::ContentType::TEXT_PLAIN);
-        for to in letter.to {
+        for to in email.to {
             message = message.to(mailbox("to", to)?);
         }
-        message.body(letter.text).map_err(Error::internal)
+        message.body(email.text).map_err(Error::internal)
     }
 
     async fn tls(&self) -> Result<Tls, String> {
@@ -172,12 +172,12 @@ fn certificate(path: &Path) -> Result<Certificate> {
     Certificate::from_pem(&pem).map_err(|e| wrong().with_source(e))
 }
 
-type Answer =
+type SmtpResult =
     std::result::Result<lettre::transport::smtp::response::Response, lettre::transport::smtp::Error>;
 
-/// A server that says no for good means it; whatever else goes wrong may be mended.
-fn judge(answer: Answer) -> Outcome {
-    match answer {
+/// Permanent SMTP errors are final; all others are retried.
+fn outcome_of(result: SmtpResult) -> Outcome {
+    match result {
         Ok(response) => Outcome::Delivered { status: u16::from(response.code()) },
         Err(e) => {
             let status = e.status().map(u16::from);
@@ -185,11 +185,11 @@ fn judge(answer: Answer) -> Outcome {
                 Some(cause) => format!("{e}: {cause}"),
                 None => e.to_string(),
             };
-            // 535 and the like: a wrong password is the operator's to mend
+            // 535 and similar: the operator can correct a wrong password
             if e.is_permanent() && !status.is_some_and(|code| (530..540).contains(&code)) {
-                Outcome::Never { status, error }
+                Outcome::Rejected { status, error }
             } else {
-                Outcome::Again { status, error, after: None }
+                Outcome::Retry { status, error, after: None }
             }
         }
     }

@@ -7,4 +7,4 @@ mod config;
 mod mailer;
 
 pub use config::{MailConfig, MailTls};
-pub use mailer::{Allowed, Letter, Mailer, bare_address, check_address};
+pub use mailer::{Allowed, Email, Mailer, bare_address, check_address};

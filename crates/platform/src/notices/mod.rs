@@ -1,8 +1,8 @@
-//! Notices of change: how every process that keeps something in memory learns, within a second, that it is out of date.
+//! Change notices, by which every process invalidates cached values within a second.
 //!
-//! A notice is a row written in the transaction of the change. The process that made the change tells its own
-//! subscribers at once; every other one, on this machine or another, finds the row at its next look. It is polled rather
-//! than pushed, as `LISTEN` does not work through PgBouncer in transaction mode.
+//! A notice is a row written in the transaction of the change. The process that made the change notifies its own
+//! subscribers immediately; every other one, on any machine, finds the row at its next poll. Notices are polled, as
+//! `LISTEN` does not work through PgBouncer in transaction mode.
 
 pub mod entity;
 #[cfg(test)]
@@ -21,14 +21,14 @@ use uuid::Uuid;
 
 use crate::cache::Caches;
 
-/// How often other processes' notices are looked for; with the time of a look it stays well below a second.
-const POLL: Duration = Duration::from_millis(300);
+/// Interval of polling for other processes' notices; with the time of a poll it stays well below a second.
+const POLL_INTERVAL: Duration = Duration::from_millis(300);
 
-/// How far back each look goes: a transaction may commit after one that began later, and clocks differ.
+/// How far back each poll looks: a transaction may commit after one that began later, and clocks differ.
 const OVERLAP: TimeDelta = TimeDelta::seconds(10);
 
-/// How long notices are kept.
-const KEEP: TimeDelta = TimeDelta::hours(1);
+/// How long notices are stored.
+const RETENTION: TimeDelta = TimeDelta::hours(1);
 
 /// Something has changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,7 +88,7 @@ impl Notices {
             .push(Arc::new(subscriber));
     }
 
-    /// Tells the subscribers of this process. Call it after the commit.
+    /// Notifies the subscribers of this process. Called after the commit.
     pub fn publish(&self, notice: &Notice) {
         let subscribers = self.subscribers.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
         for subscriber in subscribers {
@@ -107,21 +107,21 @@ impl Notices {
         announce(tx, clock, topic, subject.into(), None).await
     }
 
-    /// Looks for other processes' notices until stopped. While the database is away nothing is forgotten: what is in
-    /// memory stays in use, and the notices are found when it is back.
+    /// Polls for other processes' notices until stopped. While the database is unavailable, cached values stay in use, and the
+    /// notices are found when it is back.
     pub async fn watch(self, db: Db, clock: Clock, stop: CancellationToken) {
         let scope = Scope::system(TenantId::NIL, "notices");
         let mut seen: HashSet<Uuid> = HashSet::new();
         let mut since = clock.id_at(clock.now() - OVERLAP);
-        while stop.run_until_cancelled(tokio::time::sleep(POLL)).await.is_some() {
-            match self.look(&db, &clock, &scope, since, &mut seen).await {
+        while stop.run_until_cancelled(tokio::time::sleep(POLL_INTERVAL)).await.is_some() {
+            match self.poll(&db, &clock, &scope, since, &mut seen).await {
                 Ok(next) => since = next,
-                Err(e) => tracing::debug!(error = %e, "cannot look for notices of change"),
+                Err(e) => tracing::debug!(error = %e, "cannot poll for change notices"),
             }
         }
     }
 
-    async fn look(
+    async fn poll(
         &self,
         db: &Db,
         clock: &Clock,
@@ -142,12 +142,12 @@ impl Notices {
     }
 }
 
-/// Deletes notices that everybody has seen; says how many.
-pub async fn forget_old(db: &Db, clock: &Clock, scope: &Scope) -> Result<u64> {
-    let before = clock.now() - KEEP;
+/// Deletes notices that every process has received; returns the number.
+pub async fn delete_old(db: &Db, clock: &Clock, scope: &Scope) -> Result<u64> {
+    let before = clock.now() - RETENTION;
     let tx = db.system_write(scope).await?;
-    let forgotten =
+    let deleted =
         tx.delete_any::<entity::Entity>().filter(entity::Column::CreatedAt.lt(before)).exec().await?;
     tx.commit().await?;
-    Ok(forgotten)
+    Ok(deleted)
 }

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{Notice, Notices, forget_old};
+use super::{Notice, Notices, delete_old};
 
 const ACME: TenantId = TenantId(Uuid::from_u128(0xac));
 
@@ -24,31 +24,31 @@ on_both![
 
 /// Another process: its own pools, its own subscribers.
 struct Listener {
-    heard: Arc<Mutex<Vec<Notice>>>,
+    received: Arc<Mutex<Vec<Notice>>>,
     stop: CancellationToken,
     watching: JoinHandle<()>,
 }
 
 impl Listener {
-    async fn start(bed: &Database) -> Self {
-        let (notices, heard) = (Notices::default(), Arc::new(Mutex::new(Vec::new())));
-        let keep = heard.clone();
+    async fn start(fixture: &Database) -> Self {
+        let (notices, received) = (Notices::default(), Arc::new(Mutex::new(Vec::new())));
+        let keep = received.clone();
         notices.subscribe(move |notice| keep.lock().unwrap().push(notice.clone()));
         let stop = CancellationToken::new();
-        let watch = notices.watch(bed.second_node().await, Clock::system(), stop.clone());
+        let watch = notices.watch(fixture.second_node().await, Clock::system(), stop.clone());
         #[expect(clippy::disallowed_methods, reason = "the test stops it and waits for it")]
         let watching = tokio::spawn(watch);
-        Self { heard, stop, watching }
+        Self { received, stop, watching }
     }
 
-    fn heard(&self) -> Vec<Uuid> {
-        self.heard.lock().unwrap().iter().map(|notice| notice.subject).collect()
+    fn received(&self) -> Vec<Uuid> {
+        self.received.lock().unwrap().iter().map(|notice| notice.subject).collect()
     }
 
     /// Waits until the notice is heard; says how long that took.
     async fn wait_for(&self, subject: Uuid) -> Duration {
         let began = Instant::now();
-        while !self.heard().contains(&subject) {
+        while !self.received().contains(&subject) {
             assert!(began.elapsed() < Duration::from_secs(10), "it was never heard");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
@@ -58,7 +58,7 @@ impl Listener {
     async fn stop(self) -> Vec<Uuid> {
         self.stop.cancel();
         self.watching.await.unwrap();
-        self.heard.lock().unwrap().iter().map(|notice| notice.subject).collect()
+        self.received.lock().unwrap().iter().map(|notice| notice.subject).collect()
     }
 }
 
@@ -72,51 +72,51 @@ fn subject() -> Uuid {
     Clock::system().id()
 }
 
-async fn another_process_hears_within_a_second(bed: Database) {
-    let listener = Listener::start(&bed).await;
+async fn another_process_hears_within_a_second(fixture: Database) {
+    let listener = Listener::start(&fixture).await;
     let subjects = [subject(), subject(), subject()];
     for subject in subjects {
-        announce(&bed.db, subject).await;
+        announce(&fixture.db, subject).await;
         let took = listener.wait_for(subject).await;
         assert!(took < Duration::from_secs(1), "{took:?}");
     }
     // some looks later it is still heard once
-    tokio::time::sleep(super::POLL * 3).await;
-    let first = listener.heard.lock().unwrap()[0].clone();
+    tokio::time::sleep(super::POLL_INTERVAL * 3).await;
+    let first = listener.received.lock().unwrap()[0].clone();
     assert_eq!(first, Notice { tenant: ACME, topic: "things".to_owned(), subject: subjects[0], owner: None });
     assert_eq!(listener.stop().await, subjects);
 }
 
-async fn what_was_rolled_back_is_not_heard(bed: Database) {
-    let listener = Listener::start(&bed).await;
+async fn what_was_rolled_back_is_not_heard(fixture: Database) {
+    let listener = Listener::start(&fixture).await;
     let (undone, done) = (subject(), subject());
-    let tx = bed.db.write(&Scope::system(ACME, "test")).await.unwrap();
+    let tx = fixture.db.write(&Scope::system(ACME, "test")).await.unwrap();
     Notices::default().announce(&tx, &Clock::system(), "things", undone).await.unwrap();
     tx.rollback().await.unwrap();
-    announce(&bed.db, done).await;
+    announce(&fixture.db, done).await;
     listener.wait_for(done).await;
     assert_eq!(listener.stop().await, [done]);
 }
 
 /// Ids are given before the commit: a slow transaction's notice appears behind those of quicker ones.
-async fn a_notice_that_is_committed_late_is_still_heard(bed: Database) {
-    let listener = Listener::start(&bed).await;
+async fn a_notice_that_is_committed_late_is_still_heard(fixture: Database) {
+    let listener = Listener::start(&fixture).await;
     let (late, quick) = (subject(), subject());
     // its id is of three seconds ago, when its transaction began
     let clock = Clock::fixed(Clock::system().now() - TimeDelta::seconds(3));
-    announce(&bed.db, quick).await;
+    announce(&fixture.db, quick).await;
     listener.wait_for(quick).await;
-    let tx = bed.db.write(&Scope::system(ACME, "test")).await.unwrap();
+    let tx = fixture.db.write(&Scope::system(ACME, "test")).await.unwrap();
     Notices::default().announce(&tx, &clock, "things", late).await.unwrap();
     tx.commit().await.unwrap();
     listener.wait_for(late).await;
     assert_eq!(listener.stop().await, [quick, late]);
 }
 
-async fn old_notices_are_forgotten(bed: Database) {
+async fn old_notices_are_forgotten(fixture: Database) {
     let (clock, scope) = (Clock::system(), Scope::system(TenantId::NIL, "test"));
-    announce(&bed.db, subject()).await;
-    assert_eq!(forget_old(&bed.db, &clock, &scope).await.unwrap(), 0);
+    announce(&fixture.db, subject()).await;
+    assert_eq!(delete_old(&fixture.db, &clock, &scope).await.unwrap(), 0);
     let later = Clock::fixed(clock.now() + TimeDelta::minutes(61));
-    assert_eq!(forget_old(&bed.db, &later, &scope).await.unwrap(), 1);
+    assert_eq!(delete_old(&fixture.db, &later, &scope).await.unwrap(), 1);
 }

@@ -30,7 +30,7 @@ pub enum Subject<'a> {
 
 /// A record that is about to be written: whose it is, and when it was made.
 #[derive(Clone, Debug)]
-pub struct Named<'a> {
+pub struct RecordSubjects<'a> {
     /// The tenant.
     pub tenant: TenantId,
     /// What it calls its person.
@@ -50,7 +50,7 @@ struct Guarded {
 
 impl Guard {
     /// How long records that come late are looked for: longer than any node is away with frames that it has not drained.
-    pub const LASTS: TimeDelta = TimeDelta::days(90);
+    pub const RETENTION: TimeDelta = TimeDelta::days(90);
 
     /// By the keys of a ring.
     pub fn new(keyring: Keyring) -> Self {
@@ -80,7 +80,7 @@ impl Guard {
         &self,
         tx: &Tx<System>,
         now: DateTime<Utc>,
-        records: &[Named<'_>],
+        records: &[RecordSubjects<'_>],
     ) -> Result<Vec<bool>> {
         let guarded = tx.find_any::<erasure::Entity>().filter(erasure::Column::GuardedUntil.gt(now));
         let guarded = guarded.select_only().column(erasure::Column::TenantId).distinct();

@@ -9,8 +9,8 @@ use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::stores::{request_is_theirs, view};
-use super::{Cursor, Removed, Step, Store, Who};
+use super::stores::{request_matches, view};
+use super::{Cursor, PersonQuery, PersonalDataStore, Removed, Step};
 use crate::api_logs::entity::{Column, Entity, Model};
 use crate::api_logs::routes::ApiLogView;
 
@@ -38,7 +38,12 @@ impl RecordedBetween {
         Self { all: true, ..Self::new(first, last) }
     }
 
-    async fn page(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<(Vec<Model>, Option<Cursor>)> {
+    async fn page(
+        &self,
+        tx: &Tx<Tenant>,
+        who: &PersonQuery,
+        from: Cursor,
+    ) -> Result<(Vec<Model>, Option<Cursor>)> {
         if from.part > 0 {
             return Ok((Vec::new(), None));
         }
@@ -50,18 +55,18 @@ impl RecordedBetween {
         let find = find.filter(Column::Id.lt(self.before)).order_by_asc(Column::Id);
         let mut rows = find.limit(PAGE).all().await?;
         let next = from.behind(rows.last().map(|row| row.id.0), rows.len(), PAGE);
-        rows.retain(|row| request_is_theirs(row, who));
+        rows.retain(|row| request_matches(row, who));
         Ok((rows, Some(next)))
     }
 }
 
 #[async_trait]
-impl Store for RecordedBetween {
+impl PersonalDataStore for RecordedBetween {
     fn name(&self) -> &'static str {
         "api_logs"
     }
 
-    async fn remove(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<Step> {
+    async fn remove(&self, tx: &Tx<Tenant>, who: &PersonQuery, from: Cursor) -> Result<Step> {
         let (rows, next) = self.page(tx, who, from).await?;
         if rows.is_empty() {
             return Ok(Step { next, ..Step::default() });
@@ -71,7 +76,12 @@ impl Store for RecordedBetween {
         Ok(Step { removed: vec![(self.name(), removed)], next })
     }
 
-    async fn show(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<(Vec<Value>, Option<Cursor>)> {
+    async fn show(
+        &self,
+        tx: &Tx<Tenant>,
+        who: &PersonQuery,
+        from: Cursor,
+    ) -> Result<(Vec<Value>, Option<Cursor>)> {
         let (rows, next) = self.page(tx, who, from).await?;
         Ok((rows.into_iter().map(|row| view(ApiLogView::from(row))).collect(), next))
     }

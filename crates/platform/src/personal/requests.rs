@@ -11,7 +11,7 @@ const CHUNK: usize = 400;
 
 /// How much was on record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Forgotten {
+pub struct DeletedRequests {
     /// Requests.
     pub api_logs: u64,
     /// Errors.
@@ -23,15 +23,15 @@ pub struct Forgotten {
 ///
 /// # Errors
 /// What the database says.
-pub async fn forget_requests(tx: &Tx<Tenant>, ids: &[String]) -> Result<Forgotten> {
+pub async fn delete_requests(tx: &Tx<Tenant>, ids: &[String]) -> Result<DeletedRequests> {
     use error_logs::{entity as errors, group};
-    let mut forgotten = Forgotten::default();
+    let mut deleted = DeletedRequests::default();
     let ids: Vec<&String> = ids.iter().filter(|id| !id.is_empty()).collect();
     for chunk in ids.chunks(CHUNK) {
         let of = |column: api_logs::entity::Column| column.is_in(chunk.iter().copied().cloned());
         let requests =
             tx.delete::<api_logs::entity::Entity>().filter(of(api_logs::entity::Column::RequestId));
-        forgotten.api_logs += requests.exec().await?;
+        deleted.api_logs += requests.exec().await?;
         let of = || errors::Column::RequestId.is_in(chunk.iter().copied().cloned());
         let rows = tx.find::<errors::Entity>().filter(of()).all().await?;
         if rows.is_empty() {
@@ -43,7 +43,7 @@ pub async fn forget_requests(tx: &Tx<Tenant>, ids: &[String]) -> Result<Forgotte
             .filter(last)
             .exec()
             .await?;
-        forgotten.error_logs += tx.delete::<errors::Entity>().filter(of()).exec().await?;
+        deleted.error_logs += tx.delete::<errors::Entity>().filter(of()).exec().await?;
     }
-    Ok(forgotten)
+    Ok(deleted)
 }

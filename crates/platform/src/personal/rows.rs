@@ -8,7 +8,7 @@ use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Cursor, Removed, Step, Store, Who};
+use super::{Cursor, PersonQuery, PersonalDataStore, Removed, Step};
 
 /// Rows that are removed in one transaction.
 const IDS: u64 = 500;
@@ -23,11 +23,11 @@ pub struct Rows<E: EntityTrait> {
     /// The table.
     pub name: &'static str,
     /// How rows are found, one way after the other.
-    pub found: fn(&Who) -> Vec<Condition>,
+    pub conditions: fn(&PersonQuery) -> Vec<Condition>,
     /// Which of the rows found are the person's, where the database can't tell.
-    pub theirs: Option<fn(&E::Model, &Who) -> bool>,
+    pub matches: Option<fn(&E::Model, &PersonQuery) -> bool>,
     /// Whether these are all rows of the tenant.
-    pub looks_at_all: bool,
+    pub scans_tenant: bool,
     /// A row's id.
     pub id: fn(&E::Model) -> Uuid,
     /// A row as the person is shown it.
@@ -35,7 +35,7 @@ pub struct Rows<E: EntityTrait> {
     /// The columns that are emptied; none: the row is deleted.
     pub emptied: Option<Emptied<E>>,
     /// What stays, and why.
-    pub stays: Option<&'static str>,
+    pub retained: Option<&'static str>,
 }
 
 #[derive(FromQueryResult)]
@@ -50,48 +50,66 @@ where
     /// A table whose rows of a person are deleted.
     pub const fn deleted(
         name: &'static str,
-        found: fn(&Who) -> Vec<Condition>,
+        conditions: fn(&PersonQuery) -> Vec<Condition>,
         id: fn(&E::Model) -> Uuid,
         view: fn(E::Model) -> Value,
     ) -> Self {
-        Self { name, found, theirs: None, looks_at_all: false, id, view, emptied: None, stays: None }
+        Self { name, conditions, matches: None, scans_tenant: false, id, view, emptied: None, retained: None }
     }
 
     /// The same of a table in which every row has to be looked at.
     pub const fn searched(
         name: &'static str,
-        theirs: fn(&E::Model, &Who) -> bool,
+        matches: fn(&E::Model, &PersonQuery) -> bool,
         id: fn(&E::Model) -> Uuid,
         view: fn(E::Model) -> Value,
     ) -> Self {
-        let found = |_: &Who| vec![Condition::all()];
-        Self { name, found, theirs: Some(theirs), looks_at_all: true, id, view, emptied: None, stays: None }
+        let conditions = |_: &PersonQuery| vec![Condition::all()];
+        Self {
+            name,
+            conditions,
+            matches: Some(matches),
+            scans_tenant: true,
+            id,
+            view,
+            emptied: None,
+            retained: None,
+        }
     }
 
     /// One page of the person's rows, and where to go on.
     async fn page(
         &self,
         tx: &Tx<Tenant>,
-        who: &Who,
+        who: &PersonQuery,
         from: Cursor,
     ) -> Result<(Vec<E::Model>, Option<Cursor>)> {
-        let Some(condition) = (self.found)(who).into_iter().nth(from.part) else { return Ok((vec![], None)) };
+        let Some(condition) = (self.conditions)(who).into_iter().nth(from.part) else {
+            return Ok((vec![], None));
+        };
         let find = tx.find::<E>().filter(condition).filter(E::ID.gt(from.after));
         let mut rows = find.order_by(E::ID, sea_orm::Order::Asc).limit(ROWS).all().await?;
         let next = from.behind(rows.last().map(self.id), rows.len(), ROWS);
-        if let Some(theirs) = self.theirs {
-            rows.retain(|row| theirs(row, who));
+        if let Some(matches) = self.matches {
+            rows.retain(|row| matches(row, who));
         }
         Ok((rows, Some(next)))
     }
 
     /// The same by their ids alone.
-    async fn ids(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<(Vec<Uuid>, Option<Cursor>)> {
-        if self.theirs.is_some() {
+    async fn ids(
+        &self,
+        tx: &Tx<Tenant>,
+        who: &PersonQuery,
+        from: Cursor,
+    ) -> Result<(Vec<Uuid>, Option<Cursor>)> {
+        if self.matches.is_some() {
             let (rows, next) = self.page(tx, who, from).await?;
             return Ok((rows.iter().map(self.id).collect(), next));
         }
-        let Some(condition) = (self.found)(who).into_iter().nth(from.part) else { return Ok((vec![], None)) };
+        let Some(condition) = (self.conditions)(who).into_iter().nth(from.part) else {
+            return Ok((vec![], None));
+        };
         let find = tx.find::<E>().filter(condition).filter(E::ID.gt(from.after)).select_only();
         let find = find.column_as(E::ID, "id").order_by(E::ID, sea_orm::Order::Asc).limit(IDS);
         let ids: Vec<Uuid> = find.into::<Id>().await?.into_iter().map(|row| row.id).collect();
@@ -101,7 +119,7 @@ where
 }
 
 #[async_trait]
-impl<E: TenantEntity> Store for Rows<E>
+impl<E: TenantEntity> PersonalDataStore for Rows<E>
 where
     E::Model: Send + Sync,
 {
@@ -109,15 +127,15 @@ where
         self.name
     }
 
-    fn stays(&self) -> Option<&'static str> {
-        self.stays
+    fn retained(&self) -> Option<&'static str> {
+        self.retained
     }
 
-    fn looks_at_all(&self) -> bool {
-        self.looks_at_all
+    fn scans_tenant(&self) -> bool {
+        self.scans_tenant
     }
 
-    async fn remove(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<Step> {
+    async fn remove(&self, tx: &Tx<Tenant>, who: &PersonQuery, from: Cursor) -> Result<Step> {
         let (ids, next) = self.ids(tx, who, from).await?;
         if ids.is_empty() {
             return Ok(Step { next, ..Step::default() });
@@ -137,7 +155,12 @@ where
         Ok(Step { removed: vec![(self.name, removed)], next })
     }
 
-    async fn show(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<(Vec<Value>, Option<Cursor>)> {
+    async fn show(
+        &self,
+        tx: &Tx<Tenant>,
+        who: &PersonQuery,
+        from: Cursor,
+    ) -> Result<(Vec<Value>, Option<Cursor>)> {
         let (rows, next) = self.page(tx, who, from).await?;
         Ok((rows.into_iter().map(self.view).collect(), next))
     }

@@ -1,4 +1,4 @@
-//! A place that may hold something of a person.
+//! A location that may store personal data.
 
 use async_trait::async_trait;
 use loam_db::{Tenant, Tx};
@@ -8,14 +8,14 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::Who;
+use super::PersonQuery;
 
-/// What was removed of one place.
+/// The removed data of one location.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Removed {
-    /// Rows that are gone.
+    /// Deleted rows.
     pub deleted: u64,
-    /// Rows that stay, without what they said and of whom.
+    /// Rows that remain without their content and subject.
     pub emptied: u64,
 }
 
@@ -32,16 +32,16 @@ impl Removed {
     }
 }
 
-/// What was removed of one page: by place, as what belongs to a row goes with it.
+/// The removed data of one page, by location, as dependent rows are deleted with a row.
 #[derive(Clone, Debug, Default)]
 pub struct Step {
     /// What was removed.
     pub removed: Vec<(&'static str, Removed)>,
-    /// Where to go on; none at the end.
+    /// Where to continue; none at the end.
     pub next: Option<Cursor>,
 }
 
-/// Where to go on in a place.
+/// A position within a location.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cursor {
     /// Which of several ways to find rows.
@@ -60,31 +60,36 @@ impl Cursor {
     }
 }
 
-/// A place that may hold something of a person: mostly a table. Both ways through it go page by page, so that any amount
-/// takes the same memory and no transaction is long.
+/// A location that may store personal data, usually a table. It is processed page by page, so that memory is constant and
+/// transactions are short.
 #[async_trait]
-pub trait Store: Send + Sync {
+pub trait PersonalDataStore: Send + Sync {
     /// Its name: of a table, the table's.
     fn name(&self) -> &'static str;
 
-    /// What stays there of a person, and why; none where nothing does.
-    fn stays(&self) -> Option<&'static str> {
+    /// What remains of a person, and why; none if nothing does.
+    fn retained(&self) -> Option<&'static str> {
         None
     }
 
-    /// Whether every row of the tenant is looked at: for a person's sake, but not for each conversation that is deleted.
-    fn looks_at_all(&self) -> bool {
+    /// Whether it scans every row of the tenant, which is done for a person, but not for each deleted conversation.
+    fn scans_tenant(&self) -> bool {
         false
     }
 
-    /// Removes one page, in the caller's transaction; says what, and where to go on. Done again it removes nothing more.
-    async fn remove(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<Step>;
+    /// Removes one page, in the caller's transaction; returns what was removed and where to continue. It is idempotent.
+    async fn remove(&self, tx: &Tx<Tenant>, who: &PersonQuery, from: Cursor) -> Result<Step>;
 
-    /// One page of what there is, as documents, and where to go on.
-    async fn show(&self, tx: &Tx<Tenant>, who: &Who, from: Cursor) -> Result<(Vec<Value>, Option<Cursor>)>;
+    /// One page of the data as JSON documents, and where to continue.
+    async fn show(
+        &self,
+        tx: &Tx<Tenant>,
+        who: &PersonQuery,
+        from: Cursor,
+    ) -> Result<(Vec<Value>, Option<Cursor>)>;
 
-    /// Adds what else the search is for, as this place knows it.
-    async fn resolve(&self, _tx: &Tx<Tenant>, _who: &mut Who) -> Result<()> {
+    /// Adds further search criteria that this location knows.
+    async fn resolve(&self, _tx: &Tx<Tenant>, _who: &mut PersonQuery) -> Result<()> {
         Ok(())
     }
 }

@@ -8,7 +8,7 @@ use sea_orm::{ColumnTrait, Value as DbValue};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Rows, Store, Who};
+use super::{PersonQuery, PersonalDataStore, Rows};
 use crate::api_logs::entity as requests;
 use crate::api_logs::routes::ApiLogView;
 use crate::error_logs::routes::{ErrorGroupView, ErrorLogView};
@@ -20,7 +20,7 @@ use crate::webhook_deliveries::entity as deliveries;
 use crate::webhook_deliveries::routes::WebhookDeliveryView;
 
 /// The places of this crate.
-pub fn stores() -> Vec<Arc<dyn Store>> {
+pub fn stores() -> Vec<Arc<dyn PersonalDataStore>> {
     vec![
         Arc::new(REQUESTS_OF_USER),
         Arc::new(REQUESTS),
@@ -41,14 +41,14 @@ const REQUESTS_OF_USER: Rows<requests::Entity> = Rows::deleted(
 
 const REQUESTS: Rows<requests::Entity> = Rows::searched(
     "api_logs",
-    request_is_theirs,
+    request_matches,
     |row: &requests::Model| row.id.0,
     |row: requests::Model| view(ApiLogView::from(row)),
 );
 
 const ERRORS: Rows<errors::Entity> = Rows::searched(
     "error_logs",
-    |row: &errors::Model, who: &Who| {
+    |row: &errors::Model, who: &PersonQuery| {
         let mention = who.mention();
         mention.in_text(&row.error_message)
             || row.stack_trace.as_deref().is_some_and(|trace| mention.in_text(trace))
@@ -60,10 +60,10 @@ const ERRORS: Rows<errors::Entity> = Rows::searched(
 
 const ERROR_GROUPS: Rows<group::Entity> = Rows {
     emptied: Some(|| vec![(group::Column::ErrorMessage, Expr::val(ERASED))]),
-    stays: Some("how many errors of a kind there were"),
+    retained: Some("how many errors of a kind there were"),
     ..Rows::searched(
         "error_groups",
-        |row: &group::Model, who: &Who| who.is_named_in(&row.error_message),
+        |row: &group::Model, who: &PersonQuery| who.is_named_in(&row.error_message),
         |row: &group::Model| row.id.0,
         |row: group::Model| view(ErrorGroupView::from(row)),
     )
@@ -71,7 +71,7 @@ const ERROR_GROUPS: Rows<group::Entity> = Rows {
 
 const DELIVERIES: Rows<deliveries::Entity> = Rows::searched(
     "webhook_deliveries",
-    |row: &deliveries::Model, who: &Who| {
+    |row: &deliveries::Model, who: &PersonQuery| {
         let mention = who.mention();
         mention.in_json(&row.payload)
             || mention.in_text(&row.target)
@@ -83,7 +83,7 @@ const DELIVERIES: Rows<deliveries::Entity> = Rows::searched(
 
 const QUARANTINE: Rows<quarantine::Entity> = Rows::searched(
     "journal_quarantine",
-    |row: &quarantine::Model, who: &Who| {
+    |row: &quarantine::Model, who: &PersonQuery| {
         let raw = |id: &[u8; 16]| memchr::memmem::find(&row.frame, id).is_some();
         who.is_named_in_bytes(&row.frame)
             || who.is_named_in(&row.reason)
@@ -96,10 +96,10 @@ const QUARANTINE: Rows<quarantine::Entity> = Rows::searched(
 
 /// Work that is done. What is still to be done for a person ends by itself when it finds nobody.
 const JOBS: Rows<jobs::Entity> = Rows {
-    found: |_| vec![Condition::all().add(jobs::Column::FinishedAt.is_not_null())],
+    conditions: |_| vec![Condition::all().add(jobs::Column::FinishedAt.is_not_null())],
     ..Rows::searched(
         "jobs",
-        |row: &jobs::Model, who: &Who| {
+        |row: &jobs::Model, who: &PersonQuery| {
             let mention = who.mention();
             mention.in_json(&row.payload)
                 || [&row.last_error, &row.unique_key].into_iter().flatten().any(|text| mention.in_text(text))
@@ -109,7 +109,7 @@ const JOBS: Rows<jobs::Entity> = Rows {
     )
 };
 
-pub(super) fn request_is_theirs(row: &requests::Model, who: &Who) -> bool {
+pub(super) fn request_matches(row: &requests::Model, who: &PersonQuery) -> bool {
     // those of the person's own user are found by that
     if row.user_id.is_some_and(|id| who.users.contains(&id)) {
         return false;
@@ -138,6 +138,6 @@ pub(crate) fn view(shown: impl Serialize) -> Value {
 }
 
 /// Null, for a column that is emptied.
-pub fn nothing() -> sea_orm::sea_query::SimpleExpr {
+pub fn null() -> sea_orm::sea_query::SimpleExpr {
     Expr::val(DbValue::String(None))
 }

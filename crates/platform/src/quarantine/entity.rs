@@ -3,9 +3,12 @@
 use loam_kernel::{NodeId, QuarantineId, TenantId};
 use sea_orm::entity::prelude::*;
 
-/// A frame that the database refused.
+/// A frame that the database rejected.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-#[sea_orm(table_name = "journal_quarantine", comment = "a journal frame that the database refused, with why")]
+#[sea_orm(
+    table_name = "journal_quarantine",
+    comment = "a journal frame that the database rejected, with the reason"
+)]
 pub struct Model {
     /// The tenant, or nil when the frame can't be read.
     #[sea_orm(primary_key, auto_increment = false)]
@@ -13,10 +16,10 @@ pub struct Model {
     /// The row.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: QuarantineId,
-    /// Whose journal.
+    /// The node.
     #[sea_orm(comment = "id of the node's journal")]
     pub node_id: NodeId,
-    /// Where in it.
+    /// Position.
     #[sea_orm(comment = "position in the journal")]
     pub position: i64,
     /// The kind of frame.
@@ -25,14 +28,14 @@ pub struct Model {
     /// The frame itself.
     #[sea_orm(column_type = "Blob", comment = "the frame as it was written")]
     pub frame: Vec<u8>,
-    /// Why it was refused.
-    #[sea_orm(column_type = "Text", comment = "what the database said")]
+    /// Reason.
+    #[sea_orm(column_type = "Text", comment = "error message of the database")]
     pub reason: String,
-    /// When.
+    /// Time.
     pub created_at: DateTimeUtc,
 }
 
-/// None.
+/// No relations.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,4 +1,4 @@
-//! Frames that the database refused, kept for an operator to read.
+//! The quarantine: frames that the database rejected, stored for operators.
 
 pub mod entity;
 pub mod routes;

@@ -1,4 +1,4 @@
-//! Reading the quarantine.
+//! The routes of the quarantine.
 
 use axum::extract::State;
 use base64::Engine;
@@ -13,7 +13,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::entity::{Entity, Model};
 
-/// A frame that the database refused.
+/// A frame that the database rejected.
 #[derive(Serialize, ToSchema)]
 pub struct QuarantineView {
     id: QuarantineId,
@@ -23,7 +23,7 @@ pub struct QuarantineView {
     position: i64,
     /// 1: a call's intent, 2: its settlement.
     kind: i32,
-    /// What the database said.
+    /// The error message of the database.
     reason: String,
     /// The frame as it was written, in Base64.
     frame: String,
@@ -49,7 +49,7 @@ pub fn router(db: Db) -> OpenApiRouter {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(get)).with_state(db)
 }
 
-/// Frames in quarantine, newest first.
+/// Lists the frames in quarantine, newest first.
 #[utoipa::path(
     get, path = "/api/v1/journal_quarantine", tag = "journal_quarantine", operation_id = "journal_quarantine_list",
     params(PageQuery),
@@ -65,7 +65,7 @@ async fn list(
     Ok(axum::Json(page.map(QuarantineView::from)))
 }
 
-/// One frame.
+/// Returns a frame.
 #[utoipa::path(
     get, path = "/api/v1/journal_quarantine/{id}", tag = "journal_quarantine", operation_id = "journal_quarantine_get",
     params(("id" = QuarantineId, Path)),

@@ -1,4 +1,4 @@
-//! How long what was recorded is kept: by instance, tenant and project.
+//! Retention of recorded data, by instance, tenant and project.
 
 use std::collections::BTreeMap;
 
@@ -8,27 +8,27 @@ use sea_orm::{ColumnTrait, Condition};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
 
-use crate::system_config::{ConfigKey, Live};
+use crate::system_config::{ConfigKey, LiveConfig};
 
-/// How long is kept what Loam records. None: for ever.
+/// Retention of the data that Loam records. None: forever.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RetentionSettings {
-    /// Days that requests stay on record.
+    /// Retention of request records in days.
     pub api_logs_days: Option<u32>,
-    /// Days that errors stay on record.
+    /// Retention of error records in days.
     pub error_logs_days: Option<u32>,
-    /// Days that frames stay in quarantine.
+    /// Retention of frames in quarantine in days.
     pub quarantine_days: Option<u32>,
-    /// Days that rows of calls stay, with their figures. Sums over them (`usage`) stay anyway.
+    /// Retention of calls in days. Their aggregates (`usage`) are kept regardless.
     pub llm_calls_days: Option<u32>,
-    /// Days that bodies of calls stay in their rows.
+    /// Retention of bodies of calls in days.
     pub llm_call_bodies_days: Option<u32>,
-    /// Days that uses of tools stay on record.
+    /// Retention of tool calls in days.
     pub tool_calls_days: Option<u32>,
-    /// Days that the stream of a turn can be followed again after its end. Its messages stay.
+    /// Days for which the events of a turn can be read after its end. Its messages are kept.
     pub turn_events_days: Option<u32>,
-    /// What is kept for another time in a project.
+    /// Overrides by project.
     pub projects: BTreeMap<ProjectId, ProjectRetention>,
 }
 
@@ -47,26 +47,26 @@ impl Default for RetentionSettings {
     }
 }
 
-/// What a project keeps for another time than its tenant. What is left out holds as in the tenant; null: for ever.
+/// Overrides of a project. Omitted fields apply as in the tenant; null: forever.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ProjectRetention {
-    /// Days that requests stay on record.
-    #[serde(deserialize_with = "said", skip_serializing_if = "Option::is_none")]
+    /// Retention of request records in days.
+    #[serde(deserialize_with = "present_or_null", skip_serializing_if = "Option::is_none")]
     pub api_logs_days: Option<Option<u32>>,
-    /// Days that errors stay on record.
-    #[serde(deserialize_with = "said", skip_serializing_if = "Option::is_none")]
+    /// Retention of error records in days.
+    #[serde(deserialize_with = "present_or_null", skip_serializing_if = "Option::is_none")]
     pub error_logs_days: Option<Option<u32>>,
-    /// Days that rows of calls stay.
-    #[serde(deserialize_with = "said", skip_serializing_if = "Option::is_none")]
+    /// Retention of calls in days.
+    #[serde(deserialize_with = "present_or_null", skip_serializing_if = "Option::is_none")]
     pub llm_calls_days: Option<Option<u32>>,
-    /// Days that bodies of calls stay in their rows.
-    #[serde(deserialize_with = "said", skip_serializing_if = "Option::is_none")]
+    /// Retention of bodies of calls in days.
+    #[serde(deserialize_with = "present_or_null", skip_serializing_if = "Option::is_none")]
     pub llm_call_bodies_days: Option<Option<u32>>,
 }
 
-/// Tells null from what is left out.
-fn said<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Option<u32>>, D::Error> {
+/// Distinguishes null from an omitted field.
+fn present_or_null<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Option<u32>>, D::Error> {
     Option::deserialize(value).map(Some)
 }
 
@@ -111,7 +111,7 @@ impl RetentionSettings {
         own.unwrap_or_else(|| days(self))
     }
 
-    /// When the bodies of a call will be deleted; none when they are kept for ever. The job that does it runs every hour.
+    /// When the bodies of a call will be deleted; none if they are kept forever. The job runs every hour.
     pub fn bodies_expire_at(
         &self,
         project: Option<ProjectId>,
@@ -121,21 +121,21 @@ impl RetentionSettings {
         days.map(|days| created_at + TimeDelta::days(i64::from(days)))
     }
 
-    /// The policies that hold in a tenant: its own for all projects that have none, and theirs.
+    /// The policies of a tenant: its own for projects without overrides, and those of the projects.
     pub fn policies_of(
         &self,
         tenant: TenantId,
         days: impl Fn(&Self) -> Option<u32>,
         own: impl Fn(&ProjectRetention) -> Option<Option<u32>>,
     ) -> Vec<Policy> {
-        let (except, mut policies) = self.projects(|project| Whose::Project { tenant, project }, own);
-        policies.push(Policy { whose: Whose::Tenant { tenant, except }, days: days(self) });
+        let (except, mut policies) = self.projects(|project| PolicyTarget::Project { tenant, project }, own);
+        policies.push(Policy { whose: PolicyTarget::Tenant { tenant, except }, days: days(self) });
         policies
     }
 
     fn projects(
         &self,
-        whose: impl Fn(ProjectId) -> Whose,
+        whose: impl Fn(ProjectId) -> PolicyTarget,
         own: impl Fn(&ProjectRetention) -> Option<Option<u32>>,
     ) -> (Vec<ProjectId>, Vec<Policy>) {
         let own = self.projects.iter().filter_map(|(project, settings)| Some((*project, own(settings)?)));
@@ -143,40 +143,40 @@ impl RetentionSettings {
     }
 }
 
-/// How many days some rows are kept.
+/// A retention policy for some rows.
 #[derive(Clone, Debug)]
 pub struct Policy {
-    /// Whose rows.
-    pub whose: Whose,
-    /// How many days; none: for ever.
+    /// The rows it applies to.
+    pub whose: PolicyTarget,
+    /// Days; none: forever.
     pub days: Option<u32>,
 }
 
-/// Whose rows a policy is for.
+/// The rows that a policy applies to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Whose {
-    /// Those of all tenants and projects but these.
+pub enum PolicyTarget {
+    /// Rows of all tenants and projects except these.
     Others {
         /// Tenants with policies of their own.
         tenants: Vec<TenantId>,
         /// Projects with policies of their own.
         except: Vec<ProjectId>,
     },
-    /// Those of a project in all tenants but these.
+    /// Rows of a project in all tenants except these.
     OthersProject {
         /// Tenants with policies of their own.
         tenants: Vec<TenantId>,
         /// The project.
         project: ProjectId,
     },
-    /// A tenant's, but for these projects.
+    /// Rows of a tenant, except these projects.
     Tenant {
         /// The tenant.
         tenant: TenantId,
         /// Projects with policies of their own.
         except: Vec<ProjectId>,
     },
-    /// A project's.
+    /// Rows of a project.
     Project {
         /// Its tenant.
         tenant: TenantId,
@@ -186,17 +186,17 @@ pub enum Whose {
 }
 
 impl Policy {
-    /// All policies for one kind of record; together they are for every row, and each row is of one of them.
+    /// All policies for one kind of record: exactly one applies to each row.
     pub fn all(
-        settings: &Live<RetentionSettings>,
+        settings: &LiveConfig<RetentionSettings>,
         days: impl Fn(&RetentionSettings) -> Option<u32>,
         own: impl Fn(&ProjectRetention) -> Option<Option<u32>>,
     ) -> Vec<Self> {
         let (instance, own_tenants) = settings.each();
         let tenants: Vec<TenantId> = own_tenants.iter().map(|(tenant, _)| *tenant).collect();
-        let whose = |project| Whose::OthersProject { tenants: tenants.clone(), project };
+        let whose = |project| PolicyTarget::OthersProject { tenants: tenants.clone(), project };
         let (except, projects) = instance.projects(whose, &own);
-        let others = Whose::Others { tenants: tenants.clone(), except };
+        let others = PolicyTarget::Others { tenants: tenants.clone(), except };
         let mut all = vec![Self { whose: others, days: days(&instance) }];
         all.extend(projects);
         for (tenant, settings) in own_tenants {
@@ -206,8 +206,8 @@ impl Policy {
     }
 }
 
-impl Whose {
-    /// The rows it is for; a table without a project's column has none of any project.
+impl PolicyTarget {
+    /// The condition of the rows; a table without a project column has no project policies.
     pub fn condition<C: ColumnTrait>(&self, tenant: C, project: Option<C>) -> Condition {
         let not_of = |except: &[ProjectId]| match project {
             Some(column) if !except.is_empty() => {

@@ -1,10 +1,10 @@
-//! So many a second, and no more.
+//! A rate limit per second.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{DateTime, Utc};
 
-/// Lets a number of things pass each second. What anybody can cause must not fill a disk.
+/// Allows a number of events per second, so that events that anybody can cause can't fill the disk.
 #[derive(Debug, Default)]
 pub(crate) struct Throttle {
     /// The second, and how many passed in it, in one number: 40 and 24 bits.
@@ -14,8 +14,8 @@ pub(crate) struct Throttle {
 const COUNT_BITS: u32 = 24;
 
 impl Throttle {
-    /// Whether one more may pass.
-    pub(crate) fn pass(&self, now: DateTime<Utc>, per_second: u32) -> bool {
+    /// Whether one more event is allowed.
+    pub(crate) fn allow(&self, now: DateTime<Utc>, per_second: u32) -> bool {
         let second = now.timestamp().unsigned_abs();
         let count =
             |state: u64| if state >> COUNT_BITS == second { state & ((1 << COUNT_BITS) - 1) } else { 0 };
@@ -35,8 +35,8 @@ mod tests {
     fn so_many_pass_each_second() {
         let throttle = Throttle::default();
         let second = |n: i64| DateTime::from_timestamp(1_700_000_000 + n, 0).expect("a time");
-        let passed = |n| (0..10).filter(|_| throttle.pass(second(n), 3)).count();
+        let passed = |n| (0..10).filter(|_| throttle.allow(second(n), 3)).count();
         assert_eq!([passed(0), passed(0), passed(1), passed(5)], [3, 0, 3, 3]);
-        assert!(!throttle.pass(second(9), 0));
+        assert!(!throttle.allow(second(9), 0));
     }
 }

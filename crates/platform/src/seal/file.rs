@@ -64,8 +64,8 @@ impl KeyFile {
     /// When there is none.
     pub fn promote(&self, id: &str) -> Result<()> {
         self.change(|keys| {
-            let place = place(keys, id)?;
-            let key = keys.remove(place);
+            let index_of = index_of(keys, id)?;
+            let key = keys.remove(index_of);
             keys.insert(0, key);
             Ok(())
         })
@@ -77,10 +77,10 @@ impl KeyFile {
     /// When there is none of this name, or it is the one that seals.
     pub fn remove(&self, id: &str) -> Result<RemovedKey> {
         let mut removed = None;
-        self.change(|keys| match place(keys, id)? {
+        self.change(|keys| match index_of(keys, id)? {
             0 => Err(Error::invalid("key", format!("`{id}` is the key that seals; rotate first"))),
-            place => {
-                removed = Some(keys.remove(place));
+            index_of => {
+                removed = Some(keys.remove(index_of));
                 Ok(())
             }
         })?;
@@ -145,7 +145,7 @@ fn new_key(clock: &Clock) -> Zeroizing<String> {
     Zeroizing::new(STANDARD_NO_PAD.encode(Zeroizing::new(clock.random::<32>())))
 }
 
-fn place(keys: &[Zeroizing<String>], id: &str) -> Result<usize> {
+fn index_of(keys: &[Zeroizing<String>], id: &str) -> Result<usize> {
     let found = keys.iter().position(|key| Key::parse(key).is_ok_and(|key| key.id == id));
     found.ok_or_else(|| Error::invalid("key", format!("there is no key `{id}` in the key file")))
 }

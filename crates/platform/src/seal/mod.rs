@@ -1,5 +1,5 @@
-//! Secrets at rest: XChaCha20-Poly1305 under a key from a file or the environment, bound to the place they are kept in,
-//! so that a sealed value copied to another row or tenant can't be opened there.
+//! Secrets at rest: XChaCha20-Poly1305 with a key from a file or the environment. The location of a value is its associated
+//! data, so that a sealed value copied to another row or tenant can't be opened there.
 //!
 //! A sealed value names its key: `v1.<key>.<nonce and ciphertext>`. Every column with such values is declared
 //! ([`SealedRows`]), so that all of them can be sealed anew under another key while servers run.
@@ -24,12 +24,14 @@ use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, Zeroizing};
 
 pub use file::KeyFile;
-pub use rows::{Place, Resealed, SealedRows, SealedTable, Visit, answer_place, rows, sealed, visit_json};
+pub use rows::{
+    Resealed, SealContext, SealedRows, SealedTable, Visit, response_seal_context, rows, sealed, visit_json,
+};
 
 const VERSION: &str = "v1";
 const NONCE: usize = 24;
-/// How often the key file is read again at most for the sake of an unknown key.
-const AGAIN: Duration = Duration::from_secs(1);
+/// Minimum interval between reloads of the key file for an unknown key.
+const RELOAD_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The keys that open sealed values; the first of them seals new ones. Cheap to clone.
 #[derive(Clone)]
@@ -40,7 +42,7 @@ struct Ring {
     /// Where they are from, if they can change while the process runs.
     file: Option<PathBuf>,
     /// When the file was last read for the sake of an unknown key.
-    looked_at: Mutex<Option<Instant>>,
+    reloaded_at: Mutex<Option<Instant>>,
 }
 
 struct Key {
@@ -63,7 +65,7 @@ impl Keyring {
     }
 
     fn of(keys: Vec<Key>, file: Option<PathBuf>) -> Self {
-        Self(Arc::new(Ring { keys: ArcSwap::from_pointee(keys), file, looked_at: Mutex::default() }))
+        Self(Arc::new(Ring { keys: ArcSwap::from_pointee(keys), file, reloaded_at: Mutex::default() }))
     }
 
     /// Reads the keys of a file. When there is none, and nothing can have been sealed yet (`first`), makes one with a new
@@ -104,23 +106,23 @@ impl Keyring {
     }
 
     /// Reads the file again for the sake of a key that isn't known; says whether it did.
-    fn looked_again(&self) -> bool {
+    fn reload_for_unknown_key(&self) -> bool {
         {
-            let mut looked_at = self.0.looked_at.lock().unwrap_or_else(PoisonError::into_inner);
-            if self.0.file.is_none() || looked_at.is_some_and(|at| at.elapsed() < AGAIN) {
+            let mut reloaded_at = self.0.reloaded_at.lock().unwrap_or_else(PoisonError::into_inner);
+            if self.0.file.is_none() || reloaded_at.is_some_and(|at| at.elapsed() < RELOAD_INTERVAL) {
                 return false;
             }
-            *looked_at = Some(Instant::now());
+            *reloaded_at = Some(Instant::now());
         }
         self.reload().is_ok()
     }
 
     /// Seals a secret for one place, such as `ai_providers/<id>/config.api_key`.
-    pub fn seal(&self, clock: &Clock, place: &str, secret: &[u8]) -> Result<String> {
+    pub fn seal(&self, clock: &Clock, context: &str, secret: &[u8]) -> Result<String> {
         let keys = self.0.keys.load();
         let key = &keys[0];
         let nonce = clock.random::<NONCE>();
-        let payload = Payload { msg: secret, aad: place.as_bytes() };
+        let payload = Payload { msg: secret, aad: context.as_bytes() };
         let sealed = key
             .cipher
             .encrypt(&XNonce::from(nonce), payload)
@@ -143,11 +145,11 @@ impl Keyring {
     }
 
     /// Opens what was sealed for the same place.
-    pub fn open_sealed(&self, place: &str, text: &str) -> Result<Zeroizing<Vec<u8>>> {
-        let failed = |why: &str| Error::internal(format!("cannot open the secret of {place}: {why}"));
+    pub fn open_sealed(&self, context: &str, text: &str) -> Result<Zeroizing<Vec<u8>>> {
+        let failed = |why: &str| Error::internal(format!("cannot open the secret of {context}: {why}"));
         let (id, body) = split(text).ok_or_else(|| failed("it is not a sealed value"))?;
         let mut keys = self.0.keys.load_full();
-        if !keys.iter().any(|key| key.id == id) && self.looked_again() {
+        if !keys.iter().any(|key| key.id == id) && self.reload_for_unknown_key() {
             keys = self.0.keys.load_full();
         }
         let key = keys
@@ -157,7 +159,7 @@ impl Keyring {
         let bytes = URL_SAFE_NO_PAD.decode(body).map_err(|_| failed("it is damaged"))?;
         let (nonce, sealed) = bytes.split_at_checked(NONCE).ok_or_else(|| failed("it is damaged"))?;
         let nonce = XNonce::try_from(nonce).map_err(|_| failed("it is damaged"))?;
-        let payload = Payload { msg: sealed, aad: place.as_bytes() };
+        let payload = Payload { msg: sealed, aad: context.as_bytes() };
         key.cipher
             .decrypt(&nonce, payload)
             .map(Zeroizing::new)
@@ -165,14 +167,14 @@ impl Keyring {
     }
 
     /// A secret as it is kept in a JSON document: sealed, with the last four characters to recognise it by.
-    pub fn seal_json(&self, clock: &Clock, place: &str, secret: &str) -> Result<Value> {
-        Ok(json!({ "sealed": self.seal(clock, place, secret.as_bytes())?, "last4": last4(secret) }))
+    pub fn seal_json(&self, clock: &Clock, context: &str, secret: &str) -> Result<Value> {
+        Ok(json!({ "sealed": self.seal(clock, context, secret.as_bytes())?, "last4": last4(secret) }))
     }
 
     /// Opens a secret that is kept in a JSON document.
-    pub fn open_json(&self, place: &str, kept: &Value) -> Result<Zeroizing<String>> {
+    pub fn open_json(&self, context: &str, kept: &Value) -> Result<Zeroizing<String>> {
         let text = kept.get("sealed").and_then(Value::as_str).unwrap_or_default();
-        let bytes = self.open_sealed(place, text)?;
+        let bytes = self.open_sealed(context, text)?;
         String::from_utf8(bytes.to_vec()).map(Zeroizing::new).map_err(Error::internal)
     }
 }

@@ -21,10 +21,10 @@ use crate::notices::{Notice, announce};
 const BATCH: u64 = 100;
 
 /// Where a value is kept, to which its sealing is bound.
-pub type Place<'a> = &'a str;
+pub type SealContext<'a> = &'a str;
 
 /// What is done to each sealed value of a row, given its place.
-pub type Visit<'a> = &'a mut dyn FnMut(Place<'_>, &mut String) -> Result<()>;
+pub type Visit<'a> = &'a mut dyn FnMut(SealContext<'_>, &mut String) -> Result<()>;
 
 /// An entity with sealed values. Whatever calls [`Keyring::seal`] for a column declares it here, else a rotation of the
 /// master key would leave its values behind.
@@ -33,7 +33,7 @@ pub trait SealedRows: TenantEntity {
     const SEALED: &'static [Self::Column];
 
     /// Only the rows that can have any.
-    fn narrow(find: Find<'_, Self>) -> Find<'_, Self> {
+    fn filter(find: Find<'_, Self>) -> Find<'_, Self> {
         find
     }
 
@@ -48,9 +48,9 @@ pub trait SealedRows: TenantEntity {
 ///
 /// # Errors
 /// What `visit` gives.
-pub fn visit_json(place: Place<'_>, kept: &mut Value, visit: Visit<'_>) -> Result<()> {
+pub fn visit_json(context: SealContext<'_>, kept: &mut Value, visit: Visit<'_>) -> Result<()> {
     match kept.get_mut("sealed") {
-        Some(Value::String(sealed)) => visit(place, sealed),
+        Some(Value::String(sealed)) => visit(context, sealed),
         _ => Ok(()),
     }
 }
@@ -116,7 +116,7 @@ where
     /// The next rows behind a key, in the order of keys.
     async fn page(db: &Db, scope: &Scope, after: Option<Key>) -> Result<Vec<E::Model>> {
         let tx = db.system_read(scope).await?;
-        let mut find = E::narrow(tx.find_any::<E>());
+        let mut find = E::filter(tx.find_any::<E>());
         if let Some((tenant, id)) = after {
             // as one comparison, which both databases answer from the primary key
             let key = Expr::tuple([Expr::col(E::TENANT), Expr::col(E::ID)]);
@@ -170,17 +170,17 @@ where
 fn reseal_row<E: SealedRows>(row: &mut E::Model, keyring: &Keyring, clock: &Clock) -> Result<Resealed> {
     let current = keyring.key_ids().into_iter().next().unwrap_or_default();
     let mut done = Resealed::default();
-    E::each(row, &mut |place, sealed| {
+    E::each(row, &mut |context, sealed| {
         if key_of(sealed) == Some(current.as_str()) {
             return Ok(());
         }
-        match keyring.open_sealed(place, sealed) {
+        match keyring.open_sealed(context, sealed) {
             Ok(secret) => {
-                *sealed = keyring.seal(clock, place, &secret)?;
+                *sealed = keyring.seal(clock, context, &secret)?;
                 done.values += 1;
             }
             Err(e) => {
-                tracing::warn!(place, error = ?e, "a sealed value can't be opened, and stays as it is");
+                tracing::warn!(context, error = ?e, "a sealed value can't be opened, and stays as it is");
                 done.unopened += 1;
             }
         }
@@ -245,10 +245,10 @@ where
                 }
             }
             if !old.is_empty() {
-                let (batch, told) = Self::reseal_batch(db, scope, with, home, &old).await?;
+                let (batch, batch_notices) = Self::reseal_batch(db, scope, with, home, &old).await?;
                 done.values += batch.values;
                 done.unopened += batch.unopened;
-                notices.extend(told);
+                notices.extend(batch_notices);
             }
         }
     }
@@ -256,7 +256,7 @@ where
 
 /// Where an answer that is kept for an `Idempotency-Key` is sealed to.
 #[must_use]
-pub fn answer_place(id: Uuid) -> String {
+pub fn response_seal_context(id: Uuid) -> String {
     format!("idempotency_keys/{id}/answer")
 }
 
@@ -267,7 +267,7 @@ impl SealedRows for IdempotencyKeys {
 
     fn each(row: &mut Self::Model, visit: Visit<'_>) -> Result<()> {
         match &mut row.answer {
-            Some(answer) => visit(&answer_place(row.id), answer),
+            Some(answer) => visit(&response_seal_context(row.id), answer),
             None => Ok(()),
         }
     }

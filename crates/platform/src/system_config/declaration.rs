@@ -9,9 +9,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::live::{Live, Slot};
+use super::live::{LiveConfig, Slot};
 use super::merge::overlay;
-use crate::schema::refusal;
+use crate::schema::to_error;
 
 /// What a value is read as: a struct with `#[serde(default)]` whose `Default` is the key's default.
 pub trait Settings: DeserializeOwned + Serialize + Default + Send + Sync + 'static {}
@@ -74,7 +74,7 @@ impl<T: Settings> ConfigKey<T> {
             schema,
             default,
             validator: OnceLock::new(),
-            slot: Arc::new(Live::<T>::default()),
+            slot: Arc::new(LiveConfig::<T>::default()),
         })
     }
 }
@@ -113,7 +113,7 @@ impl Declaration {
     /// Refuses a value to be set over `below` that the schema doesn't allow, naming the field at fault.
     pub(super) fn check(&self, value: &Value, below: &Value) -> Result<()> {
         if let Some(fault) = self.validator()?.iter_errors(value).next() {
-            return Err(refusal("config_value", &fault));
+            return Err(to_error("config_value", &fault));
         }
         // what the schema can't say, the type may
         self.slot.check(overlay(below, value)).map_err(|e| Error::invalid("config_value", e))

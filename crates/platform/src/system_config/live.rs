@@ -21,31 +21,31 @@ use crate::notices::Notices;
 /// The topic of the notices.
 pub(super) const TOPIC: &str = "system_config";
 /// The pause before values are read again after that failed.
-const AGAIN: Duration = Duration::from_millis(300);
+const RETRY_INTERVAL: Duration = Duration::from_millis(300);
 /// Values are read again this often though nothing was announced, should a notice have been missed.
-const ANYHOW: Duration = Duration::from_mins(1);
+const REFRESH_INTERVAL: Duration = Duration::from_mins(1);
 
 /// The values of a key, for the instance and for each tenant that has its own. Cheap to clone; reading takes no lock.
-pub struct Live<T>(Arc<ArcSwap<Values<T>>>);
+pub struct LiveConfig<T>(Arc<ArcSwap<Values<T>>>);
 
 struct Values<T> {
     instance: Arc<T>,
     tenants: HashMap<TenantId, Arc<T>>,
 }
 
-impl<T> Clone for Live<T> {
+impl<T> Clone for LiveConfig<T> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
     }
 }
 
-impl<T: Default> Default for Live<T> {
+impl<T: Default> Default for LiveConfig<T> {
     fn default() -> Self {
         Self::fixed(T::default())
     }
 }
 
-impl<T> Live<T> {
+impl<T> LiveConfig<T> {
     /// A value that never changes, for tests and for what runs without a database.
     pub fn fixed(value: T) -> Self {
         let values = Values { instance: Arc::new(value), tenants: HashMap::new() };
@@ -106,7 +106,7 @@ pub(super) trait Slot: Send + Sync {
     fn as_any(&self) -> &dyn Any;
 }
 
-impl<T: Settings> Slot for Live<T> {
+impl<T: Settings> Slot for LiveConfig<T> {
     fn check(&self, value: Value) -> Result<(), String> {
         serde_json::from_value::<T>(value).map(drop).map_err(|e| e.to_string())
     }
@@ -137,13 +137,13 @@ pub(super) struct Inner {
     pub(super) notices: Notices,
     pub(super) declared: BTreeMap<&'static str, Declaration>,
     /// What was read last, by key; also held while reading, so that an older reading can't undo a newer one.
-    read: tokio::sync::Mutex<BTreeMap<&'static str, Set>>,
+    read: tokio::sync::Mutex<BTreeMap<&'static str, StoredValues>>,
     announced: Arc<Notify>,
     subscribers: RwLock<Vec<Subscriber>>,
 }
 
 /// What is set for a key: tenants with their values, the instance's under the nil tenant.
-type Set = BTreeMap<TenantId, Value>;
+type StoredValues = BTreeMap<TenantId, Value>;
 
 impl SystemConfig {
     /// With these keys, at their defaults until [`SystemConfig::reload`] has read what is set.
@@ -177,9 +177,12 @@ impl SystemConfig {
     ///
     /// # Errors
     /// When the key is not among the declared ones.
-    pub fn live<T: Settings>(&self, key: &ConfigKey<T>) -> Result<Live<T>> {
-        let slot =
-            self.0.declared.get(key.name()).and_then(|found| found.slot.as_any().downcast_ref::<Live<T>>());
+    pub fn live<T: Settings>(&self, key: &ConfigKey<T>) -> Result<LiveConfig<T>> {
+        let slot = self
+            .0
+            .declared
+            .get(key.name())
+            .and_then(|found| found.slot.as_any().downcast_ref::<LiveConfig<T>>());
         slot.cloned().ok_or_else(|| {
             Error::internal(format!("the configuration key {} is not among the declared ones", key.name()))
         })
@@ -196,26 +199,26 @@ impl SystemConfig {
         let tx = self.0.db.system_read(&Scope::system(TenantId::NIL, "system_config")).await?;
         let rows = tx.find_any::<Entity>().filter(Column::IsActive.eq(true)).all().await?;
         drop(tx);
-        let mut now: BTreeMap<&'static str, Set> = BTreeMap::new();
+        let mut now: BTreeMap<&'static str, StoredValues> = BTreeMap::new();
         for row in rows {
             // a key of another version of Loam is left alone
             if let Some((name, _)) = self.0.declared.get_key_value(row.config_key.as_str()) {
                 now.entry(*name).or_default().insert(row.tenant_id, row.config_value);
             }
         }
-        let none = Set::new();
+        let none = StoredValues::new();
         for (name, declaration) in &self.0.declared {
             let (old, new) = (last.get(name).unwrap_or(&none), now.get(name).unwrap_or(&none));
             if old != new {
                 declaration.apply(new);
-                self.tell(name);
+                self.notify(name);
             }
         }
         *last = now;
         Ok(())
     }
 
-    fn tell(&self, name: &'static str) {
+    fn notify(&self, name: &'static str) {
         let subscribers = self.0.subscribers.read().unwrap_or_else(PoisonError::into_inner).clone();
         for subscriber in subscribers {
             subscriber(name);
@@ -225,13 +228,13 @@ impl SystemConfig {
     /// Follows changes until stopped. While the database is away, what was read last holds.
     pub async fn watch(self, stop: CancellationToken) {
         loop {
-            let heard = tokio::time::timeout(ANYHOW, self.0.announced.notified());
+            let heard = tokio::time::timeout(REFRESH_INTERVAL, self.0.announced.notified());
             if stop.run_until_cancelled(heard).await.is_none() {
                 return;
             }
             while let Err(e) = self.reload().await {
                 tracing::debug!(error = %e, "cannot read the live configuration; trying again");
-                if stop.run_until_cancelled(tokio::time::sleep(AGAIN)).await.is_none() {
+                if stop.run_until_cancelled(tokio::time::sleep(RETRY_INTERVAL)).await.is_none() {
                     return;
                 }
             }
@@ -241,7 +244,7 @@ impl SystemConfig {
 
 impl Declaration {
     /// Applies what is set. What this version of Loam doesn't accept is passed over: the value below holds.
-    fn apply(&self, set: &Set) {
+    fn apply(&self, set: &StoredValues) {
         let accepted = |tenant: TenantId, below: &Value| {
             let value = set.get(&tenant)?;
             match self.check(value, below) {

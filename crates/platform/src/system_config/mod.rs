@@ -16,5 +16,5 @@ mod tests;
 pub mod versions;
 
 pub use declaration::{ConfigKey, Declaration, Settings};
-pub use live::{Live, SystemConfig};
-pub use service::{Change, Level, Shown, Source};
+pub use live::{LiveConfig, SystemConfig};
+pub use service::{Change, Level, ResolvedKey, Source};

@@ -12,50 +12,50 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::live::SystemConfig;
-use super::service::{Change, Level, Shown, Source};
+use super::service::{Change, Level, ResolvedKey, Source};
 use super::{store, versions};
 use crate::operators;
 
-/// A key of the live configuration, with what holds.
+/// A key of the live configuration with its effective value.
 #[derive(Serialize, ToSchema)]
 pub struct SystemConfigView {
     config_key: String,
     /// First part of the key.
     category: String,
-    /// What it is for.
+    /// Description.
     description: String,
-    /// What holds: the default, what is set for the instance over it, what is set for the tenant over that.
+    /// The effective value: the default, overlaid by the instance's value, overlaid by the tenant's.
     config_value: Value,
-    /// The uppermost level at which something is set.
+    /// The highest level at which a value is set.
     source: Source,
-    /// The level that was asked for.
+    /// The requested level.
     level: Level,
-    /// What is set at this level; null: nothing.
+    /// The value that is set at this level; null if none is.
     set_value: Option<Value>,
-    /// Whether something is set at this level.
+    /// Whether a value is set at this level.
     is_active: bool,
     /// Number of changes at this level.
     version: i64,
-    /// What holds when nothing is set.
+    /// The default value.
     default_value: Value,
-    /// Whether a tenant can have a value of its own.
+    /// Whether a tenant can set its own value.
     per_tenant: bool,
     /// The JSON Schema of the value.
     value_schema: Value,
-    /// When it was last changed at this level.
+    /// Time of the last change at this level.
     updated_at: Option<DateTime<Utc>>,
 }
 
-impl From<Shown<'_>> for SystemConfigView {
-    fn from(shown: Shown<'_>) -> Self {
-        let (declared, row) = (shown.declared, shown.row);
+impl From<ResolvedKey<'_>> for SystemConfigView {
+    fn from(resolved: ResolvedKey<'_>) -> Self {
+        let (declared, row) = (resolved.declared, resolved.row);
         Self {
             config_key: declared.name.to_owned(),
             category: declared.category.to_owned(),
             description: declared.description.to_owned(),
-            config_value: shown.value,
-            source: shown.source,
-            level: shown.level,
+            config_value: resolved.value,
+            source: resolved.source,
+            level: resolved.level,
             is_active: row.as_ref().is_some_and(|row| row.is_active),
             version: row.as_ref().map_or(0, |row| row.version),
             default_value: declared.default.clone(),
@@ -75,11 +75,11 @@ pub struct SystemConfigVersionView {
     version: i64,
     /// `set`, `update`, `unset` or `rollback`.
     action: String,
-    /// What was set before; null: nothing.
+    /// The previous value; null if none was set.
     old_value: Option<Value>,
-    /// What was set from then on; null: nothing.
+    /// The new value; null if it was unset.
     new_value: Option<Value>,
-    /// Who did it.
+    /// The actor.
     actor: String,
     request_id: Option<String>,
     created_at: DateTime<Utc>,
@@ -101,50 +101,50 @@ impl From<versions::Model> for SystemConfigVersionView {
     }
 }
 
-/// Every key.
+/// All keys.
 #[derive(Serialize, ToSchema)]
 pub struct SystemConfigKeys {
     data: Vec<SystemConfigView>,
 }
 
-/// A value to be set.
+/// A new value.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SystemConfigPut {
-    /// The value; what its schema lets it leave out keeps the value below.
+    /// The value; omitted fields take the value of the level below.
     pub config_value: Value,
 }
 
-/// A change of what is set.
+/// A change of a value.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SystemConfigUpdate {
-    /// A merge patch (RFC 7396) on what is set: null takes a field away.
+    /// A merge patch (RFC 7396) for the value: null removes a field.
     pub config_value: Option<Value>,
-    /// False takes the value back, true puts the last one into force again.
+    /// False unsets the value, true restores the last one.
     pub is_active: Option<bool>,
 }
 
-/// Where to go back to.
+/// The target of a rollback.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SystemConfigRollback {
-    /// The number of an earlier version: what was set from then on is set again.
+    /// The number of an earlier version, whose value is restored.
     #[schema(value_type = i64)]
     pub version: Option<i64>,
 }
 
-/// Whose value is meant.
+/// The level of a value.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct LevelQuery {
-    /// `global` for the instance (operators alone, and what they mean unless they say so), `tenant` for the caller's
-    /// tenant (what everybody else means).
+    /// `global` for the instance (operators only, and their default), `tenant` for the caller's tenant (the default for
+    /// everybody else).
     #[param(inline)]
     level: Option<Level>,
 }
 
-/// Which keys to list.
+/// Filters for keys.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct CategoryQuery {
@@ -172,8 +172,8 @@ async fn change(
     Ok(tagged(config.change(scope, level, key, version, change).await?))
 }
 
-fn tagged(shown: Shown<'_>) -> Tagged<SystemConfigView> {
-    let view = SystemConfigView::from(shown);
+fn tagged(resolved: ResolvedKey<'_>) -> Tagged<SystemConfigView> {
+    let view = SystemConfigView::from(resolved);
     Tagged::new(view.updated_at.unwrap_or(store::UNSET), view)
 }
 
@@ -187,7 +187,7 @@ pub fn router(config: SystemConfig) -> OpenApiRouter {
         .with_state(config)
 }
 
-/// Every key with what holds, and where it comes from. A tenant sees the keys that it can set.
+/// Lists the keys with their effective values and sources. A tenant sees the keys that it can set.
 #[utoipa::path(
     get, path = "/api/v1/system_config", tag = "system_config", operation_id = "system_config_keys",
     params(CategoryQuery, LevelQuery),
@@ -201,11 +201,11 @@ async fn list(
     Query(level): Query<LevelQuery>,
 ) -> ApiResult<Answer<SystemConfigKeys>> {
     let level = level_of(&scope, &level)?;
-    let shown = config.list(&scope, level, filter.category.as_deref()).await?;
-    Ok(Answer(SystemConfigKeys { data: shown.into_iter().map(SystemConfigView::from).collect() }))
+    let resolved = config.list(&scope, level, filter.category.as_deref()).await?;
+    Ok(Answer(SystemConfigKeys { data: resolved.into_iter().map(SystemConfigView::from).collect() }))
 }
 
-/// One key with what holds.
+/// Returns a key with its effective value.
 #[utoipa::path(
     get, path = "/api/v1/system_config/{key}", tag = "system_config", operation_id = "system_config_get",
     params(("key" = String, Path), LevelQuery),
@@ -222,7 +222,7 @@ async fn get(
     Ok(tagged(config.get(&scope, level, &key).await?))
 }
 
-/// Sets a value. It holds everywhere within a second.
+/// Sets a value. It applies on all nodes within a second.
 #[utoipa::path(
     put, path = "/api/v1/system_config/{key}", tag = "system_config", operation_id = "system_config_set",
     params(("key" = String, Path), LevelQuery, ("If-Match" = Option<String>, Header)),
@@ -241,7 +241,7 @@ async fn put(
     change(&config, &scope, &level, &key, &version, Change::Set(new.config_value)).await
 }
 
-/// Changes some fields of a value, takes it back, or puts it into force again.
+/// Changes fields of a value, unsets it, or restores it.
 #[utoipa::path(
     patch, path = "/api/v1/system_config/{key}", tag = "system_config", operation_id = "system_config_update",
     params(("key" = String, Path), LevelQuery, ("If-Match" = Option<String>, Header)),
@@ -260,7 +260,7 @@ async fn update(
     change(&config, &scope, &level, &key, &version, Change::Update(new.config_value, new.is_active)).await
 }
 
-/// Takes a value back: what lies below holds again.
+/// Unsets a value: the value of the level below applies again.
 #[utoipa::path(
     delete, path = "/api/v1/system_config/{key}", tag = "system_config", operation_id = "system_config_unset",
     params(("key" = String, Path), LevelQuery, ("If-Match" = Option<String>, Header)),
@@ -278,7 +278,7 @@ async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// The versions of a value, newest first.
+/// Lists the versions of a value, newest first.
 #[utoipa::path(
     get, path = "/api/v1/system_config/{key}/versions", tag = "system_config", operation_id = "system_config_versions_list",
     params(("key" = String, Path), LevelQuery, PageQuery),
@@ -297,7 +297,7 @@ async fn list_versions(
     Ok(Answer(page.map(SystemConfigVersionView::from)))
 }
 
-/// Sets what an earlier version had set; a version of its own.
+/// Restores the value of an earlier version, as a new version.
 #[utoipa::path(
     post, path = "/api/v1/system_config/{key}/rollback", tag = "system_config", operation_id = "system_config_rollback",
     params(("key" = String, Path), LevelQuery, ("If-Match" = Option<String>, Header)),
@@ -314,7 +314,7 @@ async fn rollback(
     Json(back): Json<SystemConfigRollback>,
 ) -> ApiResult<Tagged<SystemConfigView>> {
     let at = level_of(&scope, &level)?;
-    // an unknown key is the greater fault
+    // an unknown key is reported first
     config.get(&scope, at, &key).await?;
     let number = back
         .version

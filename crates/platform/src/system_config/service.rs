@@ -1,4 +1,4 @@
-//! Who may set what, and what it then is.
+//! Access to the live configuration, and effective values.
 
 use loam_http::surface::IfMatch;
 use loam_kernel::{Error, Kind, Page, PageQuery, Result, Scope, TenantId};
@@ -13,21 +13,21 @@ use super::live::SystemConfig;
 use super::merge::overlay;
 use super::versions;
 
-/// Whom a value is set for.
+/// The level at which a value is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
     /// The whole instance.
     Global,
-    /// The caller's tenant, over what holds for the instance.
+    /// The caller's tenant, over the instance's value.
     Tenant,
 }
 
-/// Where a value comes from: the uppermost level at which something is set.
+/// The source of a value: the highest level at which one is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
-    /// Nothing is set.
+    /// No value is set.
     Default,
     /// It is set for the instance.
     Global,
@@ -38,27 +38,27 @@ pub enum Source {
 /// A change of a value.
 #[derive(Clone, Debug)]
 pub enum Change {
-    /// A new value, whatever there was.
+    /// A new value.
     Set(Value),
-    /// A merge patch (RFC 7396) on what is set, and whether it holds.
+    /// A merge patch (RFC 7396), and whether the value is active.
     Update(Option<Value>, Option<bool>),
-    /// Back to the value below.
+    /// Unset the value.
     Unset,
-    /// Back to an earlier version of this number.
+    /// Restore the version with this number.
     Rollback(i64),
 }
 
-/// A key with what holds.
-pub struct Shown<'a> {
+/// A key with its effective value.
+pub struct ResolvedKey<'a> {
     /// The key.
     pub(super) declared: &'a Declaration,
-    /// What holds.
+    /// The effective value.
     pub value: Value,
-    /// Where it comes from.
+    /// Its source.
     pub source: Source,
-    /// What is set at the level that was asked for.
+    /// The row of the requested level.
     pub row: Option<Model>,
-    /// That level.
+    /// The requested level.
     pub level: Level,
 }
 
@@ -73,22 +73,27 @@ impl Level {
 }
 
 impl SystemConfig {
-    /// The keys of a category, or all, with what holds for the instance or the caller's tenant.
-    pub async fn list(&self, scope: &Scope, level: Level, category: Option<&str>) -> Result<Vec<Shown<'_>>> {
+    /// Lists the keys of a category, or all, with the effective values of the instance or the caller's tenant.
+    pub async fn list(
+        &self,
+        scope: &Scope,
+        level: Level,
+        category: Option<&str>,
+    ) -> Result<Vec<ResolvedKey<'_>>> {
         let mut rows = self.rows(scope, None).await?;
         let own = self.0.declared.values().filter(|declared| level == Level::Global || declared.per_tenant);
         let own = own.filter(|declared| category.is_none_or(|category| declared.category == category));
-        Ok(own.map(|declared| shown(declared, level, scope, &mut rows)).collect())
+        Ok(own.map(|declared| resolve(declared, level, scope, &mut rows)).collect())
     }
 
-    /// One key.
-    pub async fn get(&self, scope: &Scope, level: Level, key: &str) -> Result<Shown<'_>> {
+    /// Returns a key.
+    pub async fn get(&self, scope: &Scope, level: Level, key: &str) -> Result<ResolvedKey<'_>> {
         let declared = self.declared(level, key)?;
         let mut rows = self.rows(scope, Some(declared.name)).await?;
-        Ok(shown(declared, level, scope, &mut rows))
+        Ok(resolve(declared, level, scope, &mut rows))
     }
 
-    /// Changes what is set for a key. When this answers, it holds in this process; in every other within a second.
+    /// Changes the value of a key. When this returns, it applies in this process; in every other one within a second.
     pub async fn change(
         &self,
         scope: &Scope,
@@ -96,15 +101,15 @@ impl SystemConfig {
         key: &str,
         version: &IfMatch,
         change: Change,
-    ) -> Result<Shown<'_>> {
+    ) -> Result<ResolvedKey<'_>> {
         let declared = self.declared(level, key)?;
         if level == Level::Tenant && !declared.per_tenant {
-            return Err(Error::invalid("level", "this key holds for the whole instance; leave `level` out"));
+            return Err(Error::invalid("level", "this key applies to the whole instance; omit `level`"));
         }
         let below = self.below(scope, level, declared).await?;
         let notice = self.store(scope, level, declared, version, change, &below).await?;
         self.0.notices.publish(&notice);
-        // it is committed, so a failure to read it back is no failure of the change: the watcher goes on trying
+        // the change is committed, so a failure to reload it is not an error: the watcher retries
         if let Err(e) = self.reload().await {
             tracing::debug!(error = %e, "cannot read the live configuration back after a change");
         }
@@ -133,18 +138,18 @@ impl SystemConfig {
         }
     }
 
-    /// What lies below a level: what is set there is laid over it.
+    /// The value below a level, which the level's own value overlays.
     async fn below(&self, scope: &Scope, level: Level, declared: &Declaration) -> Result<Value> {
         if level == Level::Global {
             return Ok(declared.default.clone());
         }
         let mut rows = self.rows(scope, Some(declared.name)).await?;
-        Ok(shown(declared, Level::Global, scope, &mut rows).value)
+        Ok(resolve(declared, Level::Global, scope, &mut rows).value)
     }
 
-    /// What is set for the instance and for the caller's tenant.
+    /// The values that are set for the instance and the caller's tenant.
     async fn rows(&self, scope: &Scope, key: Option<&str>) -> Result<Vec<Model>> {
-        // the instance's rows are the system role's alone; what a tenant may know of them is decided here
+        // only the system role can read the instance's rows; what a tenant may see of them is decided here
         let tx = self.0.db.system_read(scope).await?;
         let mut find =
             tx.find_any::<Entity>().filter(Column::TenantId.is_in([TenantId::NIL, scope.tenant()]));
@@ -154,7 +159,7 @@ impl SystemConfig {
         find.all().await
     }
 
-    /// The key of this name, as far as the level knows it: a tenant sees only those that it can set.
+    /// The key with this name; a tenant sees only keys that it can set.
     fn declared(&self, level: Level, key: &str) -> Result<&Declaration> {
         let visible = |declared: &&Declaration| level == Level::Global || declared.per_tenant;
         if let Some(declared) = self.0.declared.get(key).filter(visible) {
@@ -175,7 +180,12 @@ impl SystemConfig {
     }
 }
 
-fn shown<'a>(declared: &'a Declaration, level: Level, scope: &Scope, rows: &mut Vec<Model>) -> Shown<'a> {
+fn resolve<'a>(
+    declared: &'a Declaration,
+    level: Level,
+    scope: &Scope,
+    rows: &mut Vec<Model>,
+) -> ResolvedKey<'a> {
     let (mut value, mut source, mut row) = (declared.default.clone(), Source::Default, None);
     for (at, name) in [(Level::Global, Source::Global), (Level::Tenant, Source::Tenant)] {
         if at == Level::Tenant && level == Level::Global {
@@ -193,5 +203,5 @@ fn shown<'a>(declared: &'a Declaration, level: Level, scope: &Scope, rows: &mut 
             row = set;
         }
     }
-    Shown { declared, value, source, row, level }
+    ResolvedKey { declared, value, source, row, level }
 }

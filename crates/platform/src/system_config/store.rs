@@ -118,7 +118,9 @@ impl SystemConfig {
         };
         match old {
             Some(_) => drop(tx.update(row.clone().into_active_model().reset_all()).await?),
-            None => drop(tx.insert(row.clone().into_active_model().reset_all()).await.map_err(at_once)?),
+            None => drop(
+                tx.insert(row.clone().into_active_model().reset_all()).await.map_err(concurrent_change)?,
+            ),
         }
         tx.insert(entry.clone().into_active_model().reset_all()).await?;
         Ok((row, entry))
@@ -158,7 +160,7 @@ fn not_set() -> Error {
     Error::new(Kind::NotFound, "not_set", "nothing is set for this key at this level")
 }
 
-fn at_once(error: Error) -> Error {
+fn concurrent_change(error: Error) -> Error {
     match loam_db::is_unique_violation(&error) {
         true => Error::new(
             Kind::Conflict,

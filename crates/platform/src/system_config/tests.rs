@@ -68,7 +68,7 @@ on_both![
 ];
 
 struct Kitchen {
-    bed: Database,
+    fixture: Database,
     config: SystemConfig,
 }
 
@@ -78,21 +78,25 @@ fn open(db: Db) -> SystemConfig {
 }
 
 impl Kitchen {
-    async fn new(bed: Database) -> Self {
-        bed.db.ensure_partitions(&Scope::system(TenantId::NIL, "test"), Clock::system().now()).await.unwrap();
+    async fn new(fixture: Database) -> Self {
+        fixture
+            .db
+            .ensure_partitions(&Scope::system(TenantId::NIL, "test"), Clock::system().now())
+            .await
+            .unwrap();
         let rows: Vec<String> = [HOME, ACME]
             .iter()
             .map(|tenant| {
-                let id = literal(&bed.db, tenant.0);
+                let id = literal(&fixture.db, tenant.0);
                 let at = "'2026-01-01T00:00:00+00:00'";
                 format!("({id}, '{tenant}', 'n', 'active', '{{}}', '{{}}', '{{}}', {at}, {at})")
             })
             .collect();
         let sql = "INSERT INTO tenants (id, slug, name, status, quotas, settings, metadata, created_at, updated_at) VALUES ";
-        bed.raw().await.run(sql.to_owned() + &rows.join(", ")).await;
-        let config = open(bed.db.clone());
+        fixture.raw().await.run(sql.to_owned() + &rows.join(", ")).await;
+        let config = open(fixture.db.clone());
         config.reload().await.unwrap();
-        Self { bed, config }
+        Self { fixture, config }
     }
 
     async fn set(&self, level: Level, key: &str, value: Value) -> loam_kernel::Result<Value> {
@@ -138,8 +142,8 @@ fn brew(strength: u32, drops: u32, warm: bool) -> Brew {
     Brew { strength, milk: Milk { drops, warm } }
 }
 
-async fn what_is_set_lies_over_the_default_and_a_tenants_over_both(bed: Database) {
-    let kitchen = Kitchen::new(bed).await;
+async fn what_is_set_lies_over_the_default_and_a_tenants_over_both(fixture: Database) {
+    let kitchen = Kitchen::new(fixture).await;
     assert_eq!(kitchen.tea(), (brew(3, 0, false), brew(3, 0, false)));
     kitchen.set(Level::Tenant, "kitchen.tea", json!({ "milk": { "warm": true } })).await.unwrap();
     kitchen
@@ -165,8 +169,8 @@ async fn what_is_set_lies_over_the_default_and_a_tenants_over_both(bed: Database
     assert_eq!(*kitchen.config.live(&COFFEE).unwrap().get(), Brew::default(), "another key is untouched");
 }
 
-async fn a_value_against_its_schema_is_refused_and_changes_nothing(bed: Database) {
-    let kitchen = Kitchen::new(bed).await;
+async fn a_value_against_its_schema_is_refused_and_changes_nothing(fixture: Database) {
+    let kitchen = Kitchen::new(fixture).await;
     kitchen.set(Level::Global, "kitchen.tea", json!({ "strength": 5 })).await.unwrap();
     for (value, param) in [
         (json!({ "strength": 10 }), "config_value.strength"),
@@ -190,8 +194,8 @@ async fn a_value_against_its_schema_is_refused_and_changes_nothing(bed: Database
     assert_eq!(versions.data.len(), 1);
 }
 
-async fn an_unknown_key_is_not_found_and_near_ones_are_named(bed: Database) {
-    let kitchen = Kitchen::new(bed).await;
+async fn an_unknown_key_is_not_found_and_near_ones_are_named(fixture: Database) {
+    let kitchen = Kitchen::new(fixture).await;
     for (key, near) in
         [("kitchen.tee", true), ("tea", true), ("kitchen.te", true), ("cellar.wine", false), ("", false)]
     {
@@ -203,8 +207,8 @@ async fn an_unknown_key_is_not_found_and_near_ones_are_named(bed: Database) {
     assert!(!error.message().contains("`kitchen.coffee`"), "{error}");
 }
 
-async fn a_change_names_the_version_it_means(bed: Database) {
-    let kitchen = Kitchen::new(bed).await;
+async fn a_change_names_the_version_it_means(fixture: Database) {
+    let kitchen = Kitchen::new(fixture).await;
     let unset = etag(super::store::UNSET);
     let set = |n: u32| Change::Set(json!({ "strength": n }));
     kitchen.change(Level::Global, "kitchen.tea", &if_match(&unset), set(4)).await.unwrap();
@@ -216,8 +220,8 @@ async fn a_change_names_the_version_it_means(bed: Database) {
     assert_eq!(kitchen.tea().0.strength, 6);
 }
 
-async fn every_version_is_kept_and_can_be_gone_back_to(bed: Database) {
-    let kitchen = Kitchen::new(bed).await;
+async fn every_version_is_kept_and_can_be_gone_back_to(fixture: Database) {
+    let kitchen = Kitchen::new(fixture).await;
     let any = IfMatch::any();
     for strength in [4, 5] {
         kitchen.set(Level::Global, "kitchen.tea", json!({ "strength": strength })).await.unwrap();
@@ -234,11 +238,11 @@ async fn every_version_is_kept_and_can_be_gone_back_to(bed: Database) {
     let page = PageQuery::default();
     let versions =
         kitchen.config.versions(&scope(Level::Global), Level::Global, "kitchen.tea", &page).await.unwrap();
-    let told: Vec<(i64, String, Option<Value>, Option<Value>)> =
+    let notified: Vec<(i64, String, Option<Value>, Option<Value>)> =
         versions.data.into_iter().rev().map(|v| (v.version, v.action, v.old_value, v.new_value)).collect();
     let value = |strength: u32| Some(json!({ "strength": strength }));
     assert_eq!(
-        told,
+        notified,
         [
             (1, "set".to_owned(), None, value(4)),
             (2, "set".to_owned(), value(4), value(5)),
@@ -249,31 +253,33 @@ async fn every_version_is_kept_and_can_be_gone_back_to(bed: Database) {
     );
 }
 
-async fn a_change_is_on_the_trail_of_whoever_made_it(bed: Database) {
-    let kitchen = Kitchen::new(bed).await;
+async fn a_change_is_on_the_trail_of_whoever_made_it(fixture: Database) {
+    let kitchen = Kitchen::new(fixture).await;
     kitchen.set(Level::Global, "kitchen.coffee", json!({ "strength": 9 })).await.unwrap();
     kitchen.set(Level::Tenant, "kitchen.tea", json!({ "strength": 1 })).await.unwrap();
     for (level, key) in [(Level::Global, "kitchen.coffee"), (Level::Tenant, "kitchen.tea")] {
-        let tx = kitchen.bed.db.read(&scope(level)).await.unwrap();
+        let tx = kitchen.fixture.db.read(&scope(level)).await.unwrap();
         let rows = tx.find::<audit_logs::entity::Entity>().all().await.unwrap();
         assert_eq!(rows.len(), 1);
         assert_eq!((rows[0].action.as_str(), rows[0].resource_id.as_str()), ("create", key));
         assert_eq!(rows[0].changes["before"], Value::Null);
-        let check =
-            audit_logs::Audit::new(kitchen.bed.db.clone(), scope(level)).verify(0, None, None).await.unwrap();
+        let check = audit_logs::Audit::new(kitchen.fixture.db.clone(), scope(level))
+            .verify(0, None, None)
+            .await
+            .unwrap();
         assert!(check.ok, "{check:?}");
     }
 }
 
-async fn another_process_follows_within_a_second(bed: Database) {
-    let kitchen = Kitchen::new(bed).await;
-    let db = kitchen.bed.second_node().await;
+async fn another_process_follows_within_a_second(fixture: Database) {
+    let kitchen = Kitchen::new(fixture).await;
+    let db = kitchen.fixture.second_node().await;
     let (notices, stop) = (Notices::default(), CancellationToken::new());
     let declared = vec![TEA.declare().unwrap()];
     let other = SystemConfig::new(db.clone(), Clock::system(), notices.clone(), declared).unwrap();
     other.reload().await.unwrap();
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let keep = told.clone();
+    let notified = Arc::new(Mutex::new(Vec::new()));
+    let keep = notified.clone();
     other.subscribe(move |key| keep.lock().unwrap().push(key));
     let tea = other.live(&TEA).unwrap();
     let follow = async {
@@ -288,25 +294,25 @@ async fn another_process_follows_within_a_second(bed: Database) {
         stop.cancel();
     };
     tokio::join!(notices.watch(db, Clock::system(), stop.clone()), other.clone().watch(stop.clone()), follow);
-    assert_eq!(*told.lock().unwrap(), ["kitchen.tea", "kitchen.tea"], "once a change");
+    assert_eq!(*notified.lock().unwrap(), ["kitchen.tea", "kitchen.tea"], "once a change");
 }
 
-async fn what_this_version_does_not_accept_is_passed_over(bed: Database) {
-    let kitchen = Kitchen::new(bed).await;
+async fn what_this_version_does_not_accept_is_passed_over(fixture: Database) {
+    let kitchen = Kitchen::new(fixture).await;
     kitchen.set(Level::Global, "kitchen.tea", json!({ "strength": 8 })).await.unwrap();
     kitchen.set(Level::Tenant, "kitchen.tea", json!({ "milk": { "warm": true } })).await.unwrap();
-    let nil = literal(&kitchen.bed.db, Uuid::nil());
+    let nil = literal(&kitchen.fixture.db, Uuid::nil());
     let sql =
         format!("UPDATE system_config SET config_value = '{{\"strength\": 99}}' WHERE tenant_id = {nil}");
-    kitchen.bed.raw().await.run(sql).await;
+    kitchen.fixture.raw().await.run(sql).await;
     kitchen.config.reload().await.unwrap();
     assert_eq!(kitchen.tea(), (brew(3, 0, false), brew(3, 0, true)));
     let shown = kitchen.config.get(&scope(Level::Global), Level::Global, "kitchen.tea").await.unwrap();
     assert_eq!(shown.source, Source::Default);
 }
 
-async fn a_tenant_sees_and_sets_its_own_alone(bed: Database) {
-    let kitchen = Kitchen::new(bed).await;
+async fn a_tenant_sees_and_sets_its_own_alone(fixture: Database) {
+    let kitchen = Kitchen::new(fixture).await;
     kitchen.set(Level::Tenant, "kitchen.tea", json!({ "strength": 1 })).await.unwrap();
     let other = Scope::new(HOME, Actor::CommandLine, Permissions::all());
     let shown = kitchen.config.get(&other, Level::Tenant, "kitchen.tea").await.unwrap();

@@ -22,7 +22,7 @@ pub(super) const ATTEMPT: &str = "webhook_deliveries.attempt";
 /// What is added to the time of an attempt before another may be made: for the record of how it ended.
 const MARGIN: Duration = Duration::from_secs(5);
 /// How long a delivery holds up those behind it at most. Its own attempts end sooner, unless somebody takes its job away.
-const HOLDS_UP: TimeDelta = TimeDelta::hours(24);
+const MAX_LANE_BLOCK: TimeDelta = TimeDelta::hours(24);
 /// How much of an error is kept, in characters.
 const ERROR_LENGTH: usize = 1000;
 
@@ -55,25 +55,25 @@ impl WebhookDeliveries {
     async fn attempt(&self, scope: &Scope, id: WebhookDeliveryId) -> Result<()> {
         let limit = self.0.settings.of(scope.tenant()).timeout();
         let Some(delivery) = self.begin(scope, id, limit).await? else { return Ok(()) };
-        let (cooling, began, asked) = (&self.0.cooling, self.0.clock.now(), Instant::now());
+        let (backoff, began, timer) = (&self.0.backoff, self.0.clock.now(), Instant::now());
         let outcome = match self.handler(&delivery.kind) {
             Some(handler) => match tokio::time::timeout(limit, handler.deliver(scope, &delivery)).await {
                 Ok(Ok(outcome)) => outcome,
                 Ok(Err(e)) => {
                     tracing::warn!(delivery.id = %id, error = ?e, "a delivery could not be tried");
-                    again(e.message().to_owned())
+                    retry_later(e.message().to_owned())
                 }
-                Err(_) => again(format!("no answer within {limit:?}")),
+                Err(_) => retry_later(format!("no answer within {limit:?}")),
             },
-            None => again(format!("this server knows no deliveries of kind `{}`", delivery.kind)),
+            None => retry_later(format!("this server knows no deliveries of kind `{}`", delivery.kind)),
         };
         match &outcome {
             // one who refuses at once costs nothing
-            Outcome::Again { status: None, .. } if asked.elapsed() >= limit / 2 => {
-                cooling.silent(scope.tenant(), &delivery.target, began, self.0.clock.now());
+            Outcome::Retry { status: None, .. } if timer.elapsed() >= limit / 2 => {
+                backoff.record_no_response(scope.tenant(), &delivery.target, began, self.0.clock.now());
             }
-            Outcome::Again { status: None, .. } => {}
-            _ => cooling.answered(scope.tenant(), &delivery.target),
+            Outcome::Retry { status: None, .. } => {}
+            _ => backoff.record_response(scope.tenant(), &delivery.target),
         }
         self.finish(scope, &delivery, outcome).await
     }
@@ -98,7 +98,7 @@ impl WebhookDeliveries {
                 .add(Column::Lane.eq(lane))
                 .add(Column::State.eq(DeliveryState::Pending))
                 .add(Column::Id.lt(id))
-                .add(Column::CreatedAt.gt(now - HOLDS_UP));
+                .add(Column::CreatedAt.gt(now - MAX_LANE_BLOCK));
             // locked: either its end sees this one waiting, or this one sees its end
             let ahead = tx.find::<Entity>().filter(ahead).order_by_asc(Column::Id).locked().one().await?;
             if ahead.is_some() {
@@ -109,7 +109,7 @@ impl WebhookDeliveries {
                 return Ok(None);
             }
         }
-        if let Some(rest) = self.0.cooling.rests(scope.tenant(), &row.target, now, limit) {
+        if let Some(rest) = self.0.backoff.wait_for(scope.tenant(), &row.target, now, limit) {
             // not an attempt: nobody was asked
             let next = now + TimeDelta::from_std(rest).unwrap_or_default();
             let mut row = row.into_active_model();
@@ -145,11 +145,11 @@ impl WebhookDeliveries {
         let (settings, now) = (self.0.settings.of(scope.tenant()), self.0.clock.now());
         let (state, status, error, next) = match outcome {
             Outcome::Delivered { status } => (DeliveryState::Delivered, Some(status), None, None),
-            Outcome::Never { status, error } => (DeliveryState::Dead, status, Some(error), None),
-            Outcome::Again { status, error, .. } if row.attempts >= settings.max_attempts => {
+            Outcome::Rejected { status, error } => (DeliveryState::Dead, status, Some(error), None),
+            Outcome::Retry { status, error, .. } if row.attempts >= settings.max_attempts => {
                 (DeliveryState::Dead, status, Some(error), None)
             }
-            Outcome::Again { status, error, after } => {
+            Outcome::Retry { status, error, after } => {
                 let pause = settings.pause(&self.0.clock, row.attempts).max(after.unwrap_or_default());
                 let next = now + TimeDelta::from_std(pause).unwrap_or_default();
                 (DeliveryState::Pending, status, Some(error), Some(next))
@@ -186,6 +186,6 @@ impl WebhookDeliveries {
     }
 }
 
-fn again(error: String) -> Outcome {
-    Outcome::Again { status: None, error, after: None }
+fn retry_later(error: String) -> Outcome {
+    Outcome::Retry { status: None, error, after: None }
 }

@@ -26,7 +26,7 @@ pub enum Outcome {
         status: u16,
     },
     /// It may do so later.
-    Again {
+    Retry {
         /// What it answered, if it did.
         status: Option<u16>,
         /// Why not now.
@@ -35,7 +35,7 @@ pub enum Outcome {
         after: Option<Duration>,
     },
     /// It never will.
-    Never {
+    Rejected {
         /// What it answered, if it did.
         status: Option<u16>,
         /// Why.
@@ -81,21 +81,21 @@ impl SignedPost<'_> {
             .map_err(Error::internal)?;
         let timeouts = Timeouts { connect: limit, first_byte: limit, idle: limit };
         Ok(match client.send(request, timeouts).await {
-            Ok(answer) => judge(answer.status(), retry_after(answer.headers(), now)),
-            Err(e) => Outcome::Again { status: None, error: e.to_string(), after: None },
+            Ok(answer) => outcome_of(answer.status(), retry_after(answer.headers(), now)),
+            Err(e) => Outcome::Retry { status: None, error: e.to_string(), after: None },
         })
     }
 }
 
 /// What an answer means for a delivery. Everything but 2xx and 410 may be a fault that somebody mends.
-fn judge(status: StatusCode, after: Option<Duration>) -> Outcome {
+fn outcome_of(status: StatusCode, after: Option<Duration>) -> Outcome {
     let code = status.as_u16();
     match status {
         _ if status.is_success() => Outcome::Delivered { status: code },
         StatusCode::GONE => {
-            Outcome::Never { status: Some(code), error: "the target is gone: it answered 410".to_owned() }
+            Outcome::Rejected { status: Some(code), error: "the target is gone: it answered 410".to_owned() }
         }
-        _ => Outcome::Again { status: Some(code), error: format!("the target answered {code}"), after },
+        _ => Outcome::Retry { status: Some(code), error: format!("the target answered {code}"), after },
     }
 }
 
@@ -105,13 +105,13 @@ mod tests {
 
     #[test]
     fn an_answer_says_whether_to_come_again() {
-        let told = |status: u16| judge(StatusCode::from_u16(status).expect("a status"), None);
+        let outcome = |status: u16| outcome_of(StatusCode::from_u16(status).expect("a status"), None);
         for status in [200, 202, 204] {
-            assert_eq!(told(status), Outcome::Delivered { status });
+            assert_eq!(outcome(status), Outcome::Delivered { status });
         }
-        assert!(matches!(told(410), Outcome::Never { status: Some(410), .. }));
+        assert!(matches!(outcome(410), Outcome::Rejected { status: Some(410), .. }));
         for status in [301, 400, 401, 404, 408, 429, 500, 503] {
-            assert!(matches!(told(status), Outcome::Again { .. }), "{status}");
+            assert!(matches!(outcome(status), Outcome::Retry { .. }), "{status}");
         }
     }
 }

@@ -7,14 +7,14 @@
 //! **Deliveries are made at least once.** Whoever takes them tells a repetition by its id.
 
 mod attempt;
-mod cooling;
 pub mod entity;
 mod handler;
+mod host_backoff;
+mod retention;
 pub(crate) mod routes;
 mod service;
 mod settings;
 pub mod signature;
-mod sweep;
 #[cfg(test)]
 mod tests;
 

@@ -14,28 +14,28 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::entity::{DeliveryState, Model};
 use super::service::{WebhookDeliveries, WebhookDeliveryFilter};
 
-/// Something that is sent to another server until it is taken.
+/// A delivery to another server or mailbox.
 #[derive(Serialize, ToSchema)]
 pub struct WebhookDeliveryView {
-    /// Sent along, so that a repetition can be told.
+    /// The id, which is sent as `x-loam-delivery` so that the receiver can detect duplicates.
     id: WebhookDeliveryId,
-    /// Channel that it goes out by.
+    /// The channel that it is sent through.
     channel_id: Option<ChannelId>,
-    /// What it is: `channel.webhook`, `channel.telegram`.
+    /// The kind: `channel.webhook`, `channel.telegram`, `alert.webhook`, `alert.email`.
     kind: String,
-    /// Where it goes.
+    /// The target, without secrets.
     target: String,
-    /// What is sent.
+    /// The payload.
     #[schema(value_type = Object)]
     payload: Value,
     state: DeliveryState,
-    /// Attempts begun, since it was made or last put back by hand.
+    /// Number of attempts since it was created or last retried manually.
     attempts: i32,
-    /// HTTP status of the last answer.
+    /// HTTP status of the last response.
     status_code: Option<i32>,
     /// Why the last attempt failed.
     error_message: Option<String>,
-    /// When it is tried next; null while pending: not before the one ahead of it in its conversation.
+    /// Time of the next attempt; null while pending: it waits for the previous delivery of its lane.
     next_attempt_at: Option<DateTime<Utc>>,
     delivered_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
@@ -73,7 +73,7 @@ impl WebhookDeliveries {
     }
 }
 
-/// Deliveries, newest first; with `state=dead` those that were given up.
+/// Lists deliveries, newest first; `state=dead` lists the dead letters.
 #[utoipa::path(
     get, path = "/api/v1/webhook_deliveries", tag = "webhook_deliveries", operation_id = "webhook_deliveries_list",
     params(WebhookDeliveryFilter, PageQuery),
@@ -89,7 +89,7 @@ async fn list(
     Ok(Answer(deliveries.list(&scope, filter, &page).await?.map(WebhookDeliveryView::from)))
 }
 
-/// One delivery.
+/// Returns a delivery.
 #[utoipa::path(
     get, path = "/api/v1/webhook_deliveries/{id}", tag = "webhook_deliveries", operation_id = "webhook_deliveries_get",
     params(("id" = WebhookDeliveryId, Path)),
@@ -104,7 +104,7 @@ async fn get(
     Ok(Answer(deliveries.get(&scope, id).await?.into()))
 }
 
-/// Tries a delivery now: a dead one anew, a pending one without waiting for its time. One that was taken isn't sent again.
+/// Retries a delivery now: a dead letter again, a pending delivery without waiting. A delivered one is not sent again.
 #[utoipa::path(
     post, path = "/api/v1/webhook_deliveries/{id}/retry", tag = "webhook_deliveries", operation_id = "webhook_deliveries_retry",
     params(("id" = WebhookDeliveryId, Path)),
@@ -119,7 +119,7 @@ async fn retry(
     Ok(Answer(deliveries.retry(&scope, id).await?.into()))
 }
 
-/// Deletes a delivery. One that is pending is thereby called off, and those behind it go on.
+/// Deletes a delivery. A pending one is cancelled, and the next ones of its lane continue.
 #[utoipa::path(
     delete, path = "/api/v1/webhook_deliveries/{id}", tag = "webhook_deliveries", operation_id = "webhook_deliveries_delete",
     params(("id" = WebhookDeliveryId, Path)),

@@ -1,4 +1,4 @@
-//! Making, reading and steering deliveries.
+//! Creating, reading and controlling deliveries.
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
@@ -16,41 +16,41 @@ use serde_json::{Value, json};
 use utoipa::IntoParams;
 
 use super::attempt::{ATTEMPT, Attempt, Attempts};
-use super::cooling::Cooling;
 use super::entity::{ActiveModel, Column, DeliveryState, Entity, Model};
 use super::handler::DeliveryHandler;
+use super::host_backoff::HostBackoff;
+use super::retention::Retention;
 use super::settings::DeliverySettings;
-use super::sweep::Sweep;
 use crate::audit_logs::{self, Change};
-use crate::system_config::Live;
+use crate::system_config::LiveConfig;
 
-/// Runs of a job that does nothing but begin attempts: they fail with the database alone.
+/// Maximum number of runs of a job that only starts attempts: they fail only if the database does.
 const RUNS: u16 = 100;
 
-/// Something to be sent.
+/// A new delivery.
 #[derive(Clone, Debug)]
 pub struct NewDelivery {
-    /// The channel it goes out by.
+    /// The channel that it is sent through.
     pub channel: Option<ChannelId>,
-    /// Kind, which selects the handler.
+    /// The kind, which selects the handler.
     pub kind: &'static str,
-    /// Deliveries of one lane go out one after another.
+    /// Deliveries of one lane are sent in order.
     pub lane: Option<String>,
-    /// Where it goes, as people read it: never a secret.
+    /// The target for display, without secrets.
     pub target: String,
-    /// What is sent.
+    /// The payload.
     pub payload: Value,
 }
 
-/// Which deliveries to list.
+/// Filters for deliveries.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct WebhookDeliveryFilter {
-    /// Only those that stand here; `dead` is the list of what was given up.
+    /// Only deliveries in this state; `dead` lists the dead letters.
     pub state: Option<DeliveryState>,
-    /// Only those of this channel.
+    /// Only deliveries of this channel.
     pub channel_id: Option<ChannelId>,
-    /// Only those of this kind.
+    /// Only deliveries of this kind.
     pub kind: Option<String>,
 }
 
@@ -61,20 +61,20 @@ pub struct WebhookDeliveries(pub(super) Arc<Inner>);
 pub(super) struct Inner {
     pub(super) db: Db,
     pub(super) clock: Clock,
-    pub(super) settings: Live<DeliverySettings>,
-    pub(super) cooling: Cooling,
+    pub(super) settings: LiveConfig<DeliverySettings>,
+    pub(super) backoff: HostBackoff,
     handlers: RwLock<HashMap<&'static str, Arc<dyn DeliveryHandler>>>,
     wake: OnceLock<Wake>,
 }
 
 impl WebhookDeliveries {
     /// On a migrated database.
-    pub fn new(db: Db, clock: Clock, settings: Live<DeliverySettings>) -> Self {
-        let (cooling, handlers, wake) = (Cooling::default(), RwLock::default(), OnceLock::new());
-        Self(Arc::new(Inner { db, clock, settings, cooling, handlers, wake }))
+    pub fn new(db: Db, clock: Clock, settings: LiveConfig<DeliverySettings>) -> Self {
+        let (backoff, handlers, wake) = (HostBackoff::default(), RwLock::default(), OnceLock::new());
+        Self(Arc::new(Inner { db, clock, settings, backoff, handlers, wake }))
     }
 
-    /// Says who takes deliveries of a kind.
+    /// Registers the handler of a kind of deliveries.
     pub fn register(&self, kind: &'static str, handler: impl DeliveryHandler + 'static) {
         self.0.handlers.write().unwrap_or_else(PoisonError::into_inner).insert(kind, Arc::new(handler));
     }
@@ -83,25 +83,25 @@ impl WebhookDeliveries {
         self.0.handlers.read().unwrap_or_else(PoisonError::into_inner).get(kind).cloned()
     }
 
-    /// What runs deliveries and forgets old ones.
+    /// Adds the jobs that run deliveries and delete old ones.
     pub fn jobs(&self, handlers: Handlers) -> Result<Handlers> {
-        let sweep = Schedule::new(Sweep::KIND, Duration::from_hours(1))?;
-        Ok(handlers.with(Attempts(self.clone())).with(Sweep(self.clone())).every(sweep))
+        let sweep = Schedule::new(Retention::KIND, Duration::from_hours(1))?;
+        Ok(handlers.with(Attempts(self.clone())).with(Retention(self.clone())).every(sweep))
     }
 
-    /// Tells a runner of this process of new deliveries at once.
+    /// Connects the job runner of this process, which is woken for new deliveries.
     pub fn wake_with(&self, wake: Wake) {
         _ = self.0.wake.set(wake);
     }
 
-    /// Looks at the queue now: to be called after the commit of a new delivery.
+    /// Wakes the job runner; called after the commit of a new delivery.
     pub fn wake(&self) {
         if let Some(wake) = self.0.wake.get() {
             wake.wake();
         }
     }
 
-    /// Makes a delivery in the transaction that makes it necessary.
+    /// Creates a delivery in the caller's transaction.
     pub async fn enqueue<R>(&self, tx: &Tx<R>, new: NewDelivery) -> Result<Model> {
         let now = self.0.clock.now();
         let row = ActiveModel {
@@ -127,7 +127,7 @@ impl WebhookDeliveries {
         Ok(row)
     }
 
-    /// Sees to it that a delivery is tried at that time.
+    /// Schedules an attempt.
     pub(super) async fn attempt_at<R>(
         &self,
         tx: &Tx<R>,
@@ -138,7 +138,7 @@ impl WebhookDeliveries {
         enqueue(tx, &self.0.clock, job).await.map(drop)
     }
 
-    /// Lets the delivery behind one that has ended go on.
+    /// Releases the next delivery of the lane of one that has ended.
     pub(super) async fn release<R>(&self, tx: &Tx<R>, ended: &Model) -> Result<()> {
         let Some(lane) = &ended.lane else { return Ok(()) };
         let behind = Condition::all()
@@ -148,21 +148,21 @@ impl WebhookDeliveries {
         let Some(next) = tx.find::<Entity>().filter(behind).order_by_asc(Column::Id).one().await? else {
             return Ok(());
         };
-        // one that waits for its own time has its job already
+        // a delivery with a scheduled time already has its job
         if next.next_attempt_at.is_none() {
             self.attempt_at(tx, next.id, self.0.clock.now()).await?;
         }
         Ok(())
     }
 
-    /// Gives up what a channel that is no more would still send.
+    /// Gives up the pending deliveries of a deleted channel.
     pub async fn abandon<R>(&self, tx: &Tx<R>, channel: ChannelId, why: &str) -> Result<u64> {
         let now = self.0.clock.now();
         tx.update_many::<Entity>()
             .set(Column::State, DeliveryState::Dead)
             .set(Column::ErrorMessage, why)
             .set(Column::NextAttemptAt, Option::<DateTime<Utc>>::None)
-            // an attempt under way finds that it has been taken off its hands
+            // a running attempt notices that the delivery is no longer its own
             .set(Column::AttemptUntil, Option::<DateTime<Utc>>::None)
             .set(Column::UpdatedAt, now)
             .filter(Column::ChannelId.eq(channel))
@@ -190,12 +190,12 @@ impl WebhookDeliveries {
         self.0.db.read(scope).await?.get::<Entity>(id).await?.ok_or_else(missing)
     }
 
-    /// Tries a delivery now, with as many attempts before it as a new one has.
+    /// Retries a delivery now, with all attempts of a new one.
     pub async fn retry(&self, scope: &Scope, id: WebhookDeliveryId) -> Result<Model> {
         let tx = self.0.db.write(scope).await?;
         let old = tx.get_locked::<Entity>(id).await?.ok_or_else(missing)?;
         if old.state == DeliveryState::Delivered {
-            let message = "it was taken already; what is sent twice is taken twice";
+            let message = "it is already delivered; sending it again would deliver it twice";
             return Err(Error::new(Kind::Conflict, "already_delivered", message));
         }
         let now = self.0.clock.now();
@@ -212,7 +212,7 @@ impl WebhookDeliveries {
         Ok(row)
     }
 
-    /// Deletes a delivery; one that is pending is thereby called off.
+    /// Deletes a delivery; a pending one is cancelled.
     pub async fn delete(&self, scope: &Scope, id: WebhookDeliveryId) -> Result<()> {
         let tx = self.0.db.write(scope).await?;
         let old = tx.get_locked::<Entity>(id).await?.ok_or_else(missing)?;
@@ -232,10 +232,10 @@ impl WebhookDeliveries {
     }
 }
 
-/// Deletes all that went, or is to go, by some lanes, in the caller's transaction; says how many.
+/// Deletes all deliveries of some lanes, in the caller's transaction; returns the number.
 ///
 /// # Errors
-/// What the database says.
+/// A failure of the database.
 pub async fn delete_lanes<R>(tx: &Tx<R>, lanes: &[String]) -> Result<u64> {
     if lanes.is_empty() {
         return Ok(0);

@@ -1,4 +1,4 @@
-//! How deliveries are made.
+//! Settings of deliveries.
 
 use std::time::Duration;
 
@@ -8,19 +8,19 @@ use serde_json::json;
 
 use crate::system_config::ConfigKey;
 
-/// How deliveries are made.
+/// Settings of deliveries.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub struct DeliverySettings {
-    /// Attempts after which a delivery is given up.
+    /// Maximum number of attempts, after which a delivery is given up.
     pub max_attempts: i32,
-    /// Milliseconds before the second attempt; doubled with each.
+    /// Pause before the second attempt in milliseconds; doubled with each attempt.
     pub first_pause_ms: u64,
-    /// The longest pause in milliseconds; what the other server asks for may be longer.
+    /// Maximum pause in milliseconds; a `Retry-After` may be longer.
     pub longest_pause_ms: u64,
-    /// Milliseconds that an attempt may take.
+    /// Timeout of an attempt in milliseconds.
     pub timeout_ms: u64,
-    /// Days that delivered and dead ones are kept.
+    /// Retention of delivered and dead deliveries in days.
     pub keep_days: u32,
 }
 
@@ -58,8 +58,8 @@ pub const DELIVERIES: ConfigKey<DeliverySettings> = ConfigKey::new(
 .per_tenant();
 
 impl DeliverySettings {
-    /// The pause after the given attempt (from 1): doubled with every attempt up to the longest, of which a random half is
-    /// taken off, so that deliveries that failed together don't come back together.
+    /// The pause after the given attempt (from 1): doubled with each attempt up to the maximum, minus up to half of it at
+    /// random, so that deliveries that failed together are not retried together.
     pub(super) fn pause(&self, clock: &Clock, attempt: i32) -> Duration {
         let doublings = u32::try_from(attempt - 1).unwrap_or(0).min(32);
         let whole = self.first_pause_ms.saturating_mul(1 << doublings).min(self.longest_pause_ms);
@@ -67,7 +67,7 @@ impl DeliverySettings {
         Duration::from_millis(whole).mul_f64(0.5 + random / 2.0)
     }
 
-    /// How long an attempt may take.
+    /// The timeout of an attempt.
     pub(super) fn timeout(&self) -> Duration {
         Duration::from_millis(self.timeout_ms)
     }

@@ -22,7 +22,7 @@ pub const WRONG_SIGNATURE: &str = "the signature does not match this channel, ti
 
 const VERSION: &str = "v1=";
 /// Signatures that are looked at: nobody has more secrets at a time.
-const MOST: usize = 4;
+const MAX_SIGNATURES: usize = 4;
 
 /// Signs a body with each of the secrets.
 pub fn sign<'a>(secrets: impl IntoIterator<Item = &'a [u8]>, timestamp: i64, body: &[u8]) -> String {
@@ -52,8 +52,11 @@ pub fn verify<'a>(
     };
     let wrong = || refused("wrong_signature", WRONG_SIGNATURE);
     let seconds: i64 = timestamp.trim().parse().map_err(|_| wrong())?;
-    let given: Vec<Vec<u8>> =
-        signature.split(',').take(MOST).filter_map(|one| unhex(one.trim().strip_prefix(VERSION)?)).collect();
+    let given: Vec<Vec<u8>> = signature
+        .split(',')
+        .take(MAX_SIGNATURES)
+        .filter_map(|one| from_hex(one.trim().strip_prefix(VERSION)?))
+        .collect();
     let mut believed = false;
     for secret in secrets {
         let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
@@ -107,7 +110,7 @@ fn of(key: &hmac::Key, timestamp: i64, body: &[u8]) -> hmac::Tag {
     hmac::sign(key, &signed(timestamp, body))
 }
 
-fn unhex(text: &str) -> Option<Vec<u8>> {
+fn from_hex(text: &str) -> Option<Vec<u8>> {
     let digits: Vec<u32> = text.chars().map(|c| c.to_digit(16)).collect::<Option<_>>()?;
     let (pairs, rest) = digits.as_chunks::<2>();
     rest.is_empty()

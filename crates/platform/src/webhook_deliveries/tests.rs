@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::entity::{DeliveryState, Model};
 use super::*;
 use crate::audit_logs::tests::{ACME, prepared};
-use crate::system_config::Live;
+use crate::system_config::LiveConfig;
 
 on_both![
     a_delivery_is_tried_until_it_is_taken,
@@ -53,7 +53,7 @@ impl Target {
     }
 }
 
-struct Bed {
+struct Fixture {
     database: Database,
     clock: Clock,
     deliveries: WebhookDeliveries,
@@ -61,12 +61,13 @@ struct Bed {
     runner: RunnerHandle,
 }
 
-impl Bed {
+impl Fixture {
     async fn new(database: Database) -> Self {
         let database = prepared(database).await;
         let clock = Clock::fixed(Clock::system().now());
         let settings = DeliverySettings { max_attempts: 3, ..DeliverySettings::default() };
-        let deliveries = WebhookDeliveries::new(database.db.clone(), clock.clone(), Live::fixed(settings));
+        let deliveries =
+            WebhookDeliveries::new(database.db.clone(), clock.clone(), LiveConfig::fixed(settings));
         let target = Target::default();
         deliveries.register("test", target.clone());
         let handlers = deliveries.jobs(Handlers::new()).unwrap();
@@ -107,114 +108,114 @@ fn scope() -> Scope {
 }
 
 fn later(status: u16) -> Outcome {
-    Outcome::Again { status: Some(status), error: format!("answered {status}"), after: None }
+    Outcome::Retry { status: Some(status), error: format!("answered {status}"), after: None }
 }
 
 const SECOND: TimeDelta = TimeDelta::seconds(1);
 
 async fn a_delivery_is_tried_until_it_is_taken(database: Database) {
-    let bed = Bed::new(database).await;
-    bed.target.answers("one", 1, &later(503));
+    let fixture = Fixture::new(database).await;
+    fixture.target.answers("one", 1, &later(503));
     let wanted = Some(Duration::from_secs(600));
-    bed.target.answers(
+    fixture.target.answers(
         "one",
         1,
-        &Outcome::Again { status: Some(429), error: "busy".to_owned(), after: wanted },
+        &Outcome::Retry { status: Some(429), error: "busy".to_owned(), after: wanted },
     );
-    let id = bed.send("one", None).await;
+    let id = fixture.send("one", None).await;
     let first =
-        bed.until(id, TimeDelta::zero(), |row| row.attempts == 1 && row.attempt_until.is_none()).await;
+        fixture.until(id, TimeDelta::zero(), |row| row.attempts == 1 && row.attempt_until.is_none()).await;
     assert_eq!((first.status_code, first.error_message.as_deref()), (Some(503), Some("answered 503")));
-    let pause = first.next_attempt_at.unwrap() - bed.clock.now();
+    let pause = first.next_attempt_at.unwrap() - fixture.clock.now();
     assert!(pause >= TimeDelta::milliseconds(2500) && pause <= TimeDelta::seconds(5), "{pause}");
-    let second = bed.until(id, SECOND, |row| row.attempts == 2 && row.attempt_until.is_none()).await;
+    let second = fixture.until(id, SECOND, |row| row.attempts == 2 && row.attempt_until.is_none()).await;
     assert!(second.next_attempt_at.unwrap() - second.updated_at >= TimeDelta::seconds(600), "as was asked");
-    let taken = bed.until(id, TimeDelta::seconds(60), |row| row.state == DeliveryState::Delivered).await;
+    let taken = fixture.until(id, TimeDelta::seconds(60), |row| row.state == DeliveryState::Delivered).await;
     assert_eq!((taken.attempts, taken.status_code, taken.error_message), (3, Some(200), None));
     assert!(taken.delivered_at.is_some() && taken.next_attempt_at.is_none());
-    assert_eq!(bed.target.seen().len(), 3);
-    let error = bed.deliveries.retry(&scope(), id).await.unwrap_err();
+    assert_eq!(fixture.target.seen().len(), 3);
+    let error = fixture.deliveries.retry(&scope(), id).await.unwrap_err();
     assert_eq!((error.status(), error.code()), (409, "already_delivered"));
-    bed.runner.stop(Duration::from_secs(5)).await;
+    fixture.runner.stop(Duration::from_secs(5)).await;
 }
 
 async fn one_that_is_never_taken_is_given_up_and_can_be_put_back(database: Database) {
-    let bed = Bed::new(database).await;
-    bed.target.answers("never", 3, &later(500));
-    let id = bed.send("never", None).await;
-    let dead = bed.until(id, SECOND, |row| row.state == DeliveryState::Dead).await;
+    let fixture = Fixture::new(database).await;
+    fixture.target.answers("never", 3, &later(500));
+    let id = fixture.send("never", None).await;
+    let dead = fixture.until(id, SECOND, |row| row.state == DeliveryState::Dead).await;
     assert_eq!((dead.attempts, dead.status_code), (3, Some(500)));
     let filter = WebhookDeliveryFilter { state: Some(DeliveryState::Dead), ..Default::default() };
-    let listed = bed.deliveries.list(&scope(), filter, &PageQuery::default()).await.unwrap();
+    let listed = fixture.deliveries.list(&scope(), filter, &PageQuery::default()).await.unwrap();
     assert_eq!(listed.data.iter().map(|row| row.id).collect::<Vec<_>>(), [id]);
-    let gone = Outcome::Never { status: Some(410), error: "gone".to_owned() };
-    bed.target.answers("gone", 1, &gone);
-    let other = bed.send("gone", None).await;
-    let other = bed.until(other, TimeDelta::zero(), |row| row.state == DeliveryState::Dead).await;
+    let gone = Outcome::Rejected { status: Some(410), error: "gone".to_owned() };
+    fixture.target.answers("gone", 1, &gone);
+    let other = fixture.send("gone", None).await;
+    let other = fixture.until(other, TimeDelta::zero(), |row| row.state == DeliveryState::Dead).await;
     assert_eq!(other.attempts, 1, "once is enough");
-    let again = bed.deliveries.retry(&scope(), id).await.unwrap();
+    let again = fixture.deliveries.retry(&scope(), id).await.unwrap();
     assert_eq!((again.state, again.attempts), (DeliveryState::Pending, 0));
-    bed.until(id, TimeDelta::zero(), |row| row.state == DeliveryState::Delivered).await;
-    bed.runner.stop(Duration::from_secs(5)).await;
+    fixture.until(id, TimeDelta::zero(), |row| row.state == DeliveryState::Delivered).await;
+    fixture.runner.stop(Duration::from_secs(5)).await;
 }
 
 async fn a_later_one_never_overtakes_an_earlier_one_of_its_lane(database: Database) {
-    let bed = Bed::new(database).await;
-    bed.target.answers("a1", 2, &later(500));
-    bed.target.answers("a2", 1, &later(500));
-    bed.target.answers("b1", 3, &later(500));
+    let fixture = Fixture::new(database).await;
+    fixture.target.answers("a1", 2, &later(500));
+    fixture.target.answers("a2", 1, &later(500));
+    fixture.target.answers("b1", 3, &later(500));
     let mut last = Vec::new();
     for (text, lane) in [("a1", "a"), ("b1", "b"), ("a2", "a"), ("b2", "b"), ("a3", "a"), ("free", "c")] {
-        last.push(bed.send(text, Some(lane)).await);
+        last.push(fixture.send(text, Some(lane)).await);
     }
-    bed.until(last[5], TimeDelta::zero(), |row| row.state == DeliveryState::Delivered).await;
+    fixture.until(last[5], TimeDelta::zero(), |row| row.state == DeliveryState::Delivered).await;
     for id in &last[3..5] {
-        bed.until(*id, SECOND, |row| row.state == DeliveryState::Delivered).await;
+        fixture.until(*id, SECOND, |row| row.state == DeliveryState::Delivered).await;
     }
-    let seen = bed.target.seen();
+    let seen = fixture.target.seen();
     let of = |lane: &str| seen.iter().filter(|text| text.starts_with(lane)).cloned().collect::<Vec<_>>();
     assert_eq!(of("a"), ["a1", "a1", "a1", "a2", "a2", "a3"]);
     assert_eq!(of("b"), ["b1", "b1", "b1", "b2"], "one that is given up makes room");
-    bed.runner.stop(Duration::from_secs(5)).await;
+    fixture.runner.stop(Duration::from_secs(5)).await;
 }
 
 async fn what_was_called_off_is_not_sent_and_holds_up_nobody(database: Database) {
-    let bed = Bed::new(database).await;
-    bed.target.answers("first", 1, &later(500));
-    let first = bed.send("first", Some("lane")).await;
-    bed.until(first, TimeDelta::zero(), |row| row.attempts == 1 && row.attempt_until.is_none()).await;
-    let second = bed.send("second", Some("lane")).await;
-    bed.until(second, TimeDelta::zero(), |row| row.next_attempt_at.is_none()).await;
-    bed.deliveries.delete(&scope(), first).await.unwrap();
-    bed.until(second, TimeDelta::zero(), |row| row.state == DeliveryState::Delivered).await;
-    assert_eq!(bed.target.seen(), ["first", "second"]);
-    assert_eq!(bed.deliveries.get(&scope(), first).await.unwrap_err().status(), 404);
+    let fixture = Fixture::new(database).await;
+    fixture.target.answers("first", 1, &later(500));
+    let first = fixture.send("first", Some("lane")).await;
+    fixture.until(first, TimeDelta::zero(), |row| row.attempts == 1 && row.attempt_until.is_none()).await;
+    let second = fixture.send("second", Some("lane")).await;
+    fixture.until(second, TimeDelta::zero(), |row| row.next_attempt_at.is_none()).await;
+    fixture.deliveries.delete(&scope(), first).await.unwrap();
+    fixture.until(second, TimeDelta::zero(), |row| row.state == DeliveryState::Delivered).await;
+    assert_eq!(fixture.target.seen(), ["first", "second"]);
+    assert_eq!(fixture.deliveries.get(&scope(), first).await.unwrap_err().status(), 404);
     let elsewhere = Scope::system(TenantId(Uuid::from_u128(0xdd)), "test");
-    assert_eq!(bed.deliveries.get(&elsewhere, second).await.unwrap_err().status(), 404);
-    assert_eq!(bed.deliveries.retry(&elsewhere, second).await.unwrap_err().status(), 404);
-    assert_eq!(bed.deliveries.delete(&elsewhere, second).await.unwrap_err().status(), 404);
-    bed.runner.stop(Duration::from_secs(5)).await;
+    assert_eq!(fixture.deliveries.get(&elsewhere, second).await.unwrap_err().status(), 404);
+    assert_eq!(fixture.deliveries.retry(&elsewhere, second).await.unwrap_err().status(), 404);
+    assert_eq!(fixture.deliveries.delete(&elsewhere, second).await.unwrap_err().status(), 404);
+    fixture.runner.stop(Duration::from_secs(5)).await;
 }
 
 async fn old_ones_are_forgotten_but_not_what_is_pending(database: Database) {
-    let bed = Bed::new(database).await;
-    let taken = bed.send("taken", None).await;
-    bed.until(taken, TimeDelta::zero(), |row| row.state == DeliveryState::Delivered).await;
+    let fixture = Fixture::new(database).await;
+    let taken = fixture.send("taken", None).await;
+    fixture.until(taken, TimeDelta::zero(), |row| row.state == DeliveryState::Delivered).await;
     let wanted = Some(Duration::from_secs(80_000));
     for _ in 0..2 {
-        let busy = Outcome::Again { status: Some(503), error: "busy".to_owned(), after: wanted };
-        bed.target.answers("waits", 1, &busy);
+        let busy = Outcome::Retry { status: Some(503), error: "busy".to_owned(), after: wanted };
+        fixture.target.answers("waits", 1, &busy);
     }
-    let waits = bed.send("waits", None).await;
-    bed.until(waits, TimeDelta::zero(), |row| row.attempts == 1 && row.attempt_until.is_none()).await;
-    bed.clock.advance(TimeDelta::days(31));
+    let waits = fixture.send("waits", None).await;
+    fixture.until(waits, TimeDelta::zero(), |row| row.attempts == 1 && row.attempt_until.is_none()).await;
+    fixture.clock.advance(TimeDelta::days(31));
     for _ in 0..500 {
-        if bed.deliveries.get(&scope(), taken).await.is_err() {
+        if fixture.deliveries.get(&scope(), taken).await.is_err() {
             break;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    assert_eq!(bed.deliveries.get(&scope(), taken).await.unwrap_err().status(), 404);
-    assert!(bed.deliveries.get(&scope(), waits).await.is_ok());
-    bed.runner.stop(Duration::from_secs(5)).await;
+    assert_eq!(fixture.deliveries.get(&scope(), taken).await.unwrap_err().status(), 404);
+    assert!(fixture.deliveries.get(&scope(), waits).await.is_ok());
+    fixture.runner.stop(Duration::from_secs(5)).await;
 }

@@ -1,4 +1,4 @@
-//! What the commands work with.
+//! Shared arguments and connections of the commands.
 
 use anyhow::{Result, ensure};
 use clap::Args;
@@ -8,7 +8,7 @@ use loam_kernel::{Actor, Page, PageQuery, Permissions, Scope, TenantId};
 use crate::config::Config;
 use crate::services::Core;
 
-/// The tenant a command is about.
+/// The tenant of a command.
 #[derive(Args)]
 pub(super) struct TenantArg {
     /// Slug of the tenant.
@@ -16,20 +16,20 @@ pub(super) struct TenantArg {
     pub(super) tenant: String,
 }
 
-/// How much to list.
+/// Options of a list.
 #[derive(Args)]
 pub(super) struct ListArgs {
-    /// How many rows at most.
+    /// Maximum number of rows.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub(super) limit: u64,
 }
 
-/// The scope of somebody at this machine, before a tenant is chosen.
+/// The scope of the command line, before a tenant is chosen.
 pub(super) fn operator() -> Scope {
     Scope::new(TenantId::NIL, Actor::CommandLine, Permissions::all())
 }
 
-/// Connects to a database that is there.
+/// Connects to an existing database.
 pub(super) async fn connect(config: &Config) -> Result<Db> {
     let file = config.data().join("loam.db");
     ensure!(
@@ -40,7 +40,7 @@ pub(super) async fn connect(config: &Config) -> Result<Db> {
     Ok(Db::connect(&config.database, config.data()).await?)
 }
 
-/// The services on a database that is there and up to date.
+/// The services on an existing database with the current schema.
 pub(super) async fn core(config: &Config) -> Result<Core> {
     let db = connect(config).await?;
     db.require_current_schema().await?;

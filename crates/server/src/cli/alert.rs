@@ -15,13 +15,13 @@ use crate::config::Config;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
-    /// List what is watched, and where it stands.
+    /// List alert rules with their states.
     Rules {
         #[command(flatten)]
         tenant: TenantArg,
         #[command(flatten)]
         list: ListArgs,
-        /// Only of this project, by id.
+        /// Only for this project ID.
         #[arg(long)]
         project: Option<ProjectId>,
     },
@@ -31,25 +31,25 @@ pub(super) enum Command {
         tenant: TenantArg,
         #[command(flatten)]
         list: ListArgs,
-        /// Only of this project, by id.
+        /// Only for this project ID.
         #[arg(long)]
         project: Option<ProjectId>,
-        /// Only those that are not over and that nobody has taken up.
+        /// Only open incidents that nobody has acknowledged.
         #[arg(long)]
         open: bool,
     },
-    /// Take an incident up.
+    /// Acknowledge an incident.
     Ack {
         #[command(flatten)]
         tenant: TenantArg,
-        /// Id of the incident.
+        /// Incident ID.
         id: AlertEventId,
     },
-    /// Call an incident over.
+    /// Resolve an incident.
     Resolve {
         #[command(flatten)]
         tenant: TenantArg,
-        /// Id of the incident.
+        /// Incident ID.
         id: AlertEventId,
     },
 }

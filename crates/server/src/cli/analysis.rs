@@ -19,31 +19,31 @@ pub(super) enum Command {
         tenant: TenantArg,
         #[command(flatten)]
         list: ListArgs,
-        /// Only those of this project.
+        /// Only analyses of this project.
         #[arg(long)]
         project: Option<ProjectId>,
-        /// Only those of this endpoint.
+        /// Only analyses of this endpoint.
         #[arg(long)]
         endpoint: Option<String>,
-        /// Only those in this status: pending, completed, failed.
+        /// Only analyses in this status: pending, completed, failed.
         #[arg(long, value_parser = status)]
         status: Option<AnalysisStatus>,
     },
-    /// Show an analysis with what went in and what came out.
+    /// Show an analysis with its input and output.
     Show {
         #[command(flatten)]
         tenant: TenantArg,
-        /// Id of the analysis.
+        /// Analysis ID.
         id: AiAnalysisResultId,
     },
-    /// Have a model say why a request is slow. A running server makes the analysis.
+    /// Request a model's analysis of a slow request. A running server performs it.
     Run {
         #[command(flatten)]
         tenant: TenantArg,
-        /// The request.
+        /// Record ID of the request.
         #[arg(long, conflicts_with_all = ["project", "endpoint"], required_unless_present = "endpoint")]
         record: Option<PerformanceRecordId>,
-        /// The project, of whose endpoint the slowest request is analysed.
+        /// Project ID; with --endpoint its slowest request is analysed.
         #[arg(long, requires = "endpoint")]
         project: Option<ProjectId>,
         /// The endpoint.
@@ -52,7 +52,7 @@ pub(super) enum Command {
         /// Only a request of this version of the application.
         #[arg(long)]
         app_version: Option<String>,
-        /// Who is asked: a route or `provider/model` [default: as `insight.analysis` says].
+        /// Model: a route or `provider/model` [default: from `insight.analysis`].
         #[arg(long)]
         model: Option<String>,
     },
@@ -95,7 +95,7 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
             let begun = core.insight.create_analysis(&scope, new).await?;
             let id = begun.id;
             output::one(json, &AnalysisView::from(begun))?;
-            output::line(json, &format!("\nA running server makes it: see `loam analysis show {id}`"))
+            output::line(json, &format!("\nA running server performs it: see `loam analysis show {id}`"))
         }
     }
 }

@@ -16,15 +16,15 @@ use crate::config::Config;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
-    /// Check the audit trail: that no row was changed, removed, added or moved. Exit code 1 when one was.
+    /// Verify that no row of the audit trail was changed, removed, added or moved. Exit code 1 if one was.
     Verify {
         /// Slug of a tenant [default: every tenant].
         #[arg(long, conflicts_with = "file")]
         tenant: Option<String>,
-        /// Check an export instead; no database is needed.
+        /// Verify an export file instead, without a database.
         #[arg(long, value_name = "FILE")]
         file: Option<PathBuf>,
-        /// A head noted earlier (`sequence:hash`), which must still be in the chain; for one tenant or file.
+        /// A previously noted head (`sequence:hash`) that must be in the chain; for one tenant or file.
         #[arg(long, value_name = "HEAD", value_parser = expected)]
         expect_head: Option<Expected>,
     },
@@ -32,15 +32,15 @@ pub(super) enum Command {
     Export {
         #[command(flatten)]
         tenant: TenantArg,
-        /// The file, which must not be there yet.
+        /// The file, which must not exist.
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
 }
 
-/// What was found in one chain.
+/// The result for one chain.
 #[derive(Serialize)]
-struct Found {
+struct AuditResult {
     /// Slug of the tenant, or the file.
     #[serde(rename = "trail")]
     name: String,
@@ -55,12 +55,12 @@ fn expected(text: &str) -> Result<Expected> {
 pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result<()> {
     match command {
         Command::Verify { tenant: None, file: None, expect_head: Some(_) } => {
-            bail!("--expect-head is of one chain: name it with --tenant or --file")
+            bail!("--expect-head applies to one chain: add --tenant or --file")
         }
         Command::Verify { file: Some(file), expect_head, .. } => {
             let open = File::open(&file).with_context(|| format!("cannot read {}", file.display()))?;
             let verification = verify_export(BufReader::new(open), expect_head)?;
-            show(json, vec![Found { name: file.display().to_string(), verification }])
+            show(json, vec![AuditResult { name: file.display().to_string(), verification }])
         }
         Command::Verify { tenant, file: None, expect_head } => {
             let core = admin::core(config).await?;
@@ -68,7 +68,7 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
             for (slug, scope) in tenants(&core, tenant).await? {
                 let verification =
                     Audit::new(core.db.clone(), scope).verify(0, expect_head.clone(), None).await?;
-                found.push(Found { name: slug, verification });
+                found.push(AuditResult { name: slug, verification });
             }
             show(json, found)
         }
@@ -91,7 +91,7 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
     }
 }
 
-/// A trail says who did what, so nobody else on the machine may read it.
+/// An audit trail is confidential, so other users of the machine must not read it.
 fn new_file(path: &Path) -> Result<File> {
     let mut options = File::options();
     options.write(true).create_new(true);
@@ -111,12 +111,12 @@ async fn tenants(core: &crate::services::Core, one: Option<String>) -> Result<Ve
     Ok(rows.into_iter().map(|row| (row.slug, operator.in_tenant(row.id))).collect())
 }
 
-fn show(json: bool, found: Vec<Found>) -> Result<()> {
+fn show(json: bool, found: Vec<AuditResult>) -> Result<()> {
     let broken = found.iter().filter(|found| !found.verification.ok).count();
     if json {
         output::json(&found)?;
     } else {
-        for Found { name, verification } in &found {
+        for AuditResult { name, verification } in &found {
             let state = if verification.ok { "intact" } else { "BROKEN" };
             let line = format!("{name}: {state}, {} rows, head {}", verification.rows, verification.head);
             output::line(false, &line)?;

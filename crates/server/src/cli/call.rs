@@ -27,7 +27,7 @@ pub(super) enum Command {
         /// Only calls of this model.
         #[arg(long)]
         model: Option<String>,
-        /// Only calls of this end user of the application's.
+        /// Only calls of this end user, by the application's own id.
         #[arg(long)]
         end_user: Option<String>,
     },
@@ -35,7 +35,7 @@ pub(super) enum Command {
     Show {
         #[command(flatten)]
         tenant: TenantArg,
-        /// Id of the call.
+        /// Call ID.
         id: LlmCallId,
     },
 }

@@ -14,14 +14,14 @@ use crate::config::Config;
 pub(super) struct Command {
     #[command(flatten)]
     tenant: TenantArg,
-    /// Id of the project.
+    /// Project ID.
     #[arg(long)]
     project: ProjectId,
-    /// The version before.
+    /// The old version.
     before: String,
-    /// The version after.
+    /// The new version.
     after: String,
-    /// How many days, this one included.
+    /// Number of days, including today.
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=1_100))]
     days: u32,
     /// Only this endpoint, as `GET /users/{id}`.

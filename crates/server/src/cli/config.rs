@@ -15,17 +15,17 @@ use super::output;
 use crate::config::Config;
 use crate::services::Core;
 
-/// Whose values are meant.
+/// The level of the values.
 #[derive(Args)]
 pub(super) struct LevelArg {
-    /// Slug of a tenant, for its own value over the instance's [default: the instance].
+    /// Slug of a tenant, for the tenant's own value [default: the instance].
     #[arg(long)]
     tenant: Option<String>,
 }
 
 #[derive(Subcommand)]
 pub(super) enum Command {
-    /// List the keys, with what holds and where it comes from.
+    /// List the keys with their effective values and sources.
     List {
         #[command(flatten)]
         level: LevelArg,
@@ -40,7 +40,7 @@ pub(super) enum Command {
         /// The key.
         key: String,
     },
-    /// Set a value. Every server on this database follows within a second.
+    /// Set a value. All servers on this database apply it within a second.
     Set {
         #[command(flatten)]
         level: LevelArg,
@@ -48,7 +48,7 @@ pub(super) enum Command {
         key: String,
         /// The value as JSON; `-` reads it from standard input.
         value: String,
-        /// Change these fields alone, and take away those that are null.
+        /// Only change the given fields, and remove those that are null (RFC 7396).
         #[arg(long)]
         merge: bool,
     },
@@ -61,7 +61,7 @@ pub(super) enum Command {
         #[command(flatten)]
         list: ListArgs,
     },
-    /// Set what an earlier version had set.
+    /// Restore the value of an earlier version.
     Rollback {
         #[command(flatten)]
         level: LevelArg,
@@ -70,7 +70,7 @@ pub(super) enum Command {
         /// Number of the version.
         number: i64,
     },
-    /// Take a value back: what lies below holds again.
+    /// Unset a value: the value of the level below applies again.
     Unset {
         #[command(flatten)]
         level: LevelArg,
@@ -118,13 +118,13 @@ fn parse(value: &str) -> Result<Value> {
         text.clear();
         std::io::stdin().read_to_string(&mut text)?;
     }
-    serde_json::from_str(&text).context("the value is not JSON: a text takes quotation marks of its own")
+    serde_json::from_str(&text).context("the value is not JSON: a string needs its own quotation marks")
 }
 
 async fn open(config: &Config, level: &LevelArg) -> Result<(Core, Scope, Level)> {
     let (tenant, level) = match &level.tenant {
         Some(slug) => (slug.clone(), Level::Tenant),
-        // a change of the instance is on the trail of the operators' tenant
+        // a change of the instance is recorded in the default tenant's audit trail
         None => ("default".to_owned(), Level::Global),
     };
     let (core, scope) = admin::in_tenant(config, &TenantArg { tenant }).await?;

@@ -15,21 +15,21 @@ use crate::services::entities;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
-    /// Apply the migrations that are pending, and make the coming months' partitions. `loam serve` does it by itself.
+    /// Apply pending migrations, and create the partitions of the coming months. `loam serve` does this automatically.
     Migrate,
-    /// Show the state of the database: migrations, sizes, how far journals have been drained.
+    /// Show the state of the database: migrations, sizes, journal checkpoints.
     Status,
-    /// Compare the database with what this binary expects of it.
+    /// Compare the database with the schema that this binary expects.
     Check,
-    /// Make a data set that reads like a real one: months of conversations in Chinese and English, their calls and costs.
+    /// Create a realistic data set: months of conversations in Chinese and English, with their calls and costs.
     Sample(sample::SampleArgs),
-    /// Remove what `db sample` made, and messages of sessions that don't exist.
+    /// Remove the data of `db sample`, and messages of sessions that don't exist.
     Clean(sample::CleanArgs),
-    /// Make what was deleted unreadable in the database's files: SQLite's write-ahead log is truncated, and a file whose deleted content
-    /// was not overwritten by an earlier Loam is rebuilt once; on PostgreSQL the tables are vacuumed. Says what stays. A running server overwrites
-    /// its journal by itself (`journal.overwrite_seconds`).
+    /// Overwrite deleted data in the database files. On SQLite the write-ahead log is truncated, and a file from an earlier version that did
+    /// not overwrite deleted data is rebuilt once; on PostgreSQL the tables are vacuumed. Reports what remains. A running server overwrites
+    /// its journal automatically (`journal.overwrite_seconds`).
     OverwriteDeleted {
-        /// Only these tables; on SQLite always all.
+        /// Only this table; can be repeated. SQLite always processes all tables.
         #[arg(long = "table", value_name = "TABLE")]
         tables: Vec<String>,
     },
@@ -39,9 +39,9 @@ pub(super) enum Command {
         #[arg(value_parser = ["sqlite", "postgres"])]
         dialect: String,
     },
-    /// Start a migration, in Loam's source tree.
+    /// Create a new migration, in Loam's source tree.
     Revision {
-        /// What it does, as lower_case_words.
+        /// Name of the migration, in lower_case_words.
         name: String,
     },
     /// Write the data dictionary and the entity diagram.
@@ -75,7 +75,10 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
                 output::rows(false, &differences, &["table", "what"])?;
             }
             if !differences.is_empty() {
-                bail!("the database differs from what this binary expects, in {} places", differences.len());
+                bail!(
+                    "the database differs from the schema that this binary expects: {} differences",
+                    differences.len()
+                );
             }
             output::line(json, "the database is as expected")
         }
@@ -95,7 +98,7 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
                 }
             }
             if !done.complete {
-                bail!("not everything was done: a reader or a missing right stood in the way; run it again");
+                bail!("incomplete: an open reader or a missing privilege prevented it; run it again");
             }
             output::line(json, "deleted content is overwritten")
         }
@@ -124,8 +127,8 @@ fn show(status: &DatabaseStatus) -> Result<()> {
     output::line(false, &format!("{} pending", status.pending))?;
     if let Some(containment) = &status.containment {
         let line = match &containment.reason {
-            None => "tenants' transactions have a login of their own".to_owned(),
-            Some(why) => format!("tenants' transactions have no login of their own: {why}"),
+            None => "tenants' transactions have their own login".to_owned(),
+            Some(why) => format!("tenants' transactions don't have their own login: {why}"),
         };
         output::line(false, &line)?;
     }
@@ -141,7 +144,7 @@ fn show(status: &DatabaseStatus) -> Result<()> {
 async fn migrate(config: &Config, json: bool) -> Result<()> {
     if config.database.url.is_none() {
         std::fs::create_dir_all(config.data())
-            .with_context(|| format!("cannot make {}", config.data().display()))?;
+            .with_context(|| format!("cannot create {}", config.data().display()))?;
     }
     let db = Db::connect(&config.database, config.data()).await?;
     let applied = db.migrate().await?;

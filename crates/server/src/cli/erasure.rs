@@ -13,16 +13,16 @@ use crate::config::Config;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
-    /// Erase a user, an end user, a session or a tenant; a running server does it. It can't be undone.
+    /// Erase a user, an end user, a session or a tenant. A running server performs it. This can't be undone.
     Create {
         #[command(flatten)]
         tenant: TenantArg,
-        /// What is erased: user, end_user, session, tenant.
+        /// Type of the subject: user, end_user, session, tenant.
         #[arg(value_parser = subject_type)]
         subject_type: SubjectType,
-        /// Its id; of an end user what the application calls them.
+        /// ID of the subject; for an end user the application's own id.
         id: String,
-        /// Slug of a tenant that is not archived.
+        /// Slug of the tenant, if it is not archived.
         #[arg(long)]
         confirm: Option<String>,
     },
@@ -33,18 +33,18 @@ pub(super) enum Command {
         #[command(flatten)]
         list: ListArgs,
     },
-    /// Show an erasure and how far it has come.
+    /// Show an erasure and its progress.
     Show {
         #[command(flatten)]
         tenant: TenantArg,
-        /// Id of the erasure.
+        /// Erasure ID.
         id: ErasureId,
     },
-    /// Print the signed receipt of an erasure that is completed.
+    /// Print the signed receipt of a completed erasure.
     Receipt {
         #[command(flatten)]
         tenant: TenantArg,
-        /// Id of the erasure.
+        /// Erasure ID.
         id: ErasureId,
     },
 }

@@ -13,13 +13,13 @@ use super::admin::{self, TenantArg};
 use super::output;
 use crate::config::Config;
 
-/// Whose data.
+/// The subject and output of an export.
 #[derive(Args)]
 pub(super) struct Command {
     #[command(flatten)]
     tenant: TenantArg,
     #[command(flatten)]
-    of: Of,
+    of: ExportSubject,
     /// Write to this file instead of standard output.
     #[arg(long, short)]
     output: Option<PathBuf>,
@@ -27,14 +27,14 @@ pub(super) struct Command {
 
 #[derive(Args)]
 #[group(required = true, multiple = false)]
-struct Of {
-    /// A user's.
+struct ExportSubject {
+    /// User ID.
     #[arg(long)]
     user: Option<UserId>,
-    /// That of an end user of the application, by the application's own name of them.
+    /// The application's own id of an end user.
     #[arg(long)]
     end_user: Option<String>,
-    /// A session's.
+    /// Session ID.
     #[arg(long)]
     session: Option<ChatSessionId>,
 }

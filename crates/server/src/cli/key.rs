@@ -13,14 +13,14 @@ use crate::config::Config;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
-    /// Make a key. It is shown this once.
+    /// Create a key. It is shown only once.
     Create {
         #[command(flatten)]
         tenant: TenantArg,
-        /// Name for people.
+        /// Display name.
         #[arg(long)]
         name: String,
-        /// A permission; can be given several times [default: gateway:call].
+        /// A permission; can be repeated [default: gateway:call].
         #[arg(long = "scope")]
         scopes: Vec<String>,
         /// The user it belongs to.
@@ -29,7 +29,7 @@ pub(super) enum Command {
         /// The project whose calls it makes.
         #[arg(long)]
         project: Option<ProjectId>,
-        /// When it ends, as 2030-01-31T00:00:00Z.
+        /// Expiry time, such as 2030-01-31T00:00:00Z.
         #[arg(long)]
         expires_at: Option<DateTime<Utc>>,
     },
@@ -40,18 +40,18 @@ pub(super) enum Command {
         #[command(flatten)]
         list: ListArgs,
     },
-    /// Make the instance the maker of a key, so that it no longer depends on who made it.
+    /// Make the instance the creator of a key, so that the key no longer depends on its previous creator.
     TakeOver {
         #[command(flatten)]
         tenant: TenantArg,
-        /// Id of the key.
+        /// Key ID.
         id: ApiKeyId,
     },
-    /// Revoke a key, and with it those that were made with it: within a second they work nowhere.
+    /// Revoke a key and all keys that were created with it. They are invalid within a second.
     Revoke {
         #[command(flatten)]
         tenant: TenantArg,
-        /// Id of the key.
+        /// Key ID.
         id: ApiKeyId,
     },
 }

@@ -18,25 +18,25 @@ pub(super) enum Command {
     Create {
         #[command(flatten)]
         tenant: TenantArg,
-        /// Whose use: tenant, project, user, api_key.
+        /// Type of the subject: tenant, project, user, api_key.
         #[arg(long = "for", value_parser = subject_type)]
         subject_type: SubjectType,
-        /// Id of the project, user or key.
+        /// ID of the project, user or key.
         #[arg(long)]
         id: Option<Uuid>,
-        /// Calls a minute.
+        /// Calls per minute.
         #[arg(long)]
         requests_per_minute: Option<i64>,
-        /// Tokens a minute.
+        /// Tokens per minute.
         #[arg(long)]
         tokens_per_minute: Option<i64>,
-        /// Calls at once.
+        /// Concurrent calls.
         #[arg(long)]
         concurrency: Option<i64>,
-        /// US dollars a day.
+        /// US dollars per day.
         #[arg(long, value_name = "USD")]
         budget_per_day: Option<f64>,
-        /// US dollars a month.
+        /// US dollars per month.
         #[arg(long, value_name = "USD")]
         budget_per_month: Option<f64>,
     },
@@ -51,14 +51,14 @@ pub(super) enum Command {
     Show {
         #[command(flatten)]
         tenant: TenantArg,
-        /// Id of the limit.
+        /// Limit ID.
         id: LimitId,
     },
     /// Remove a limit.
     Delete {
         #[command(flatten)]
         tenant: TenantArg,
-        /// Id of the limit.
+        /// Limit ID.
         id: LimitId,
     },
 }

@@ -12,21 +12,21 @@ use crate::config::Config;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
-    /// List log-in sessions, newest first.
+    /// List login sessions, newest first.
     List {
         #[command(flatten)]
         tenant: TenantArg,
         #[command(flatten)]
         list: ListArgs,
-        /// Only this user's.
+        /// Only sessions of this user.
         #[arg(long)]
         user: Option<UserId>,
     },
-    /// Log somebody out: within a second the session opens nothing.
+    /// End a login session. It is invalid within a second.
     Revoke {
         #[command(flatten)]
         tenant: TenantArg,
-        /// Id of the session.
+        /// Login session ID.
         id: LoginSessionId,
     },
 }

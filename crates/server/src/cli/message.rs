@@ -18,7 +18,7 @@ pub(super) enum Command {
         tenant: TenantArg,
         #[command(flatten)]
         list: ListArgs,
-        /// Id of the session.
+        /// Session ID.
         #[arg(long)]
         session: ChatSessionId,
     },
@@ -26,14 +26,14 @@ pub(super) enum Command {
     Show {
         #[command(flatten)]
         tenant: TenantArg,
-        /// Id of the message.
+        /// Message ID.
         id: MessageId,
     },
     /// Print the messages of a session as JSON Lines, oldest first.
     Export {
         #[command(flatten)]
         tenant: TenantArg,
-        /// Id of the session.
+        /// Session ID.
         #[arg(long)]
         session: ChatSessionId,
     },

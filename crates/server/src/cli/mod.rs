@@ -1,5 +1,5 @@
-//! The command line. What is not `serve` works on the database directly, beside a running server or without one, and is
-//! on the audit trail as `command_line`.
+//! The command line. Commands other than `serve` use the database directly, with or without a running server, and are
+//! recorded in the audit trail as `command_line`.
 
 mod admin;
 mod alert;
@@ -43,9 +43,9 @@ use loam_http::client::Network;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::{Config, DatabaseFlags, Flags, OutgoingFlags};
-use crate::{docs, logging, private, serve};
+use crate::{docs, file_modes, logging, serve};
 
-/// The backend under an AI application: a gateway to every model, conversations that are kept, and why requests are slow.
+/// The backend for AI applications: a gateway to every model, stored conversations, and diagnosis of slow requests.
 #[derive(Parser)]
 #[command(name = "loam", version)]
 struct Cli {
@@ -55,20 +55,20 @@ struct Cli {
     command: Command,
 }
 
-/// What every command takes.
+/// Options of every command.
 #[derive(Args, Clone)]
 struct Global {
     /// Configuration file (TOML).
     #[arg(long, global = true, env = "LOAM_CONFIG", value_name = "FILE")]
     config_file: Option<PathBuf>,
-    /// Folder with everything that Loam keeps on this machine [default: data].
+    /// Folder for all data on this machine [default: data].
     #[arg(long, global = true, env = "LOAM_DATA", value_name = "DIR")]
     data: Option<PathBuf>,
-    /// `postgres://user:password@host/name`; without it an SQLite file in the data folder.
+    /// `postgres://user:password@host/name` [default: an SQLite file in the data folder].
     #[arg(long, global = true, env = "LOAM_DATABASE_URL", hide_env_values = true, value_name = "URL")]
     database_url: Option<String>,
-    /// A private or loopback network that outgoing requests may reach, as `127.0.0.0/8` or `10.1.0.0/16`; may be repeated.
-    /// In place of `allow_networks` of `[outgoing]`.
+    /// A private or loopback network that outgoing requests may reach, such as `127.0.0.0/8` or `10.1.0.0/16`; can be repeated.
+    /// Replaces `allow_networks` of `[outgoing]`.
     #[arg(long, global = true, value_name = "NETWORK")]
     allow_network: Vec<Network>,
     /// Print JSON.
@@ -84,102 +84,102 @@ enum Command {
         #[arg(long, env = "LOAM_LISTEN", value_name = "ADDRESS")]
         listen: Option<SocketAddr>,
     },
-    /// The database: migrations, checks, schema, sample data.
+    /// Manage the database: migrations, checks, schema, sample data.
     #[command(subcommand)]
     Db(db::Command),
-    /// Tenants.
+    /// Manage tenants.
     #[command(subcommand)]
     Tenant(tenant::Command),
-    /// Users of a tenant.
+    /// Manage a tenant's users.
     #[command(subcommand)]
     User(user::Command),
-    /// Roles of a tenant.
+    /// Manage a tenant's roles.
     #[command(subcommand)]
     Role(role::Command),
-    /// Who is logged in.
+    /// Manage login sessions.
     #[command(subcommand)]
     LoginSession(login_session::Command),
-    /// The keys that tokens are signed with.
+    /// Manage the signing keys of tokens.
     #[command(subcommand)]
     SigningKey(signing_key::Command),
-    /// The master keys, under which secrets are sealed.
+    /// Manage the master keys that seal secrets.
     #[command(subcommand)]
     Secret(secret::Command),
-    /// Removing all that is known of somebody.
+    /// Erase all data about a subject.
     #[command(subcommand)]
     Erasure(erasure::Command),
-    /// All that is known of somebody, as JSON Lines.
+    /// Export all data about a subject, as JSON Lines.
     Export(export::Command),
-    /// API keys of a tenant.
+    /// Manage a tenant's API keys.
     #[command(subcommand)]
     Key(key::Command),
-    /// Projects of a tenant.
+    /// Manage a tenant's projects.
     #[command(subcommand)]
     Project(project::Command),
-    /// Model providers of a tenant.
+    /// Manage a tenant's model providers.
     #[command(subcommand)]
     Provider(provider::Command),
-    /// Prices of models.
+    /// Manage prices of models.
     #[command(subcommand)]
     Price(price::Command),
-    /// Routes: aliases, and the models that calls of them go to.
+    /// Manage routes: aliases and their target models.
     #[command(subcommand)]
     Route(route::Command),
-    /// Limits of tenants, projects, users and keys.
+    /// Manage limits of tenants, projects, users and keys.
     #[command(subcommand)]
     Limit(limit::Command),
-    /// What was used, and what it cost.
+    /// Show usage and cost.
     #[command(subcommand)]
     Usage(usage::Command),
-    /// Model calls.
+    /// Show model calls.
     #[command(subcommand)]
     Call(call::Command),
-    /// Conversations.
+    /// Manage conversations.
     #[command(subcommand)]
     Session(session::Command),
-    /// What was said in them.
+    /// Show messages of conversations.
     #[command(subcommand)]
     Message(message::Command),
-    /// Why requests are slow, told by a model.
+    /// Analyses by a model of why requests are slow.
     #[command(subcommand)]
     Analysis(analysis::Command),
-    /// What could be done about slow endpoints.
+    /// Suggested improvements of slow endpoints.
     #[command(subcommand)]
     Suggestion(suggestion::Command),
-    /// Requests of watched applications, and their calls.
+    /// Show requests of monitored applications, with their calls.
     #[command(subcommand)]
     Record(record::Command),
-    /// Endpoints, functions and versions of watched applications.
+    /// Statistics of endpoints, functions and versions of monitored applications.
     #[command(subcommand)]
     Stats(stats::Command),
-    /// Two versions of an application, side by side: what got slower, what faster, and how sure that is.
+    /// Compare two versions of an application: what got slower or faster, with confidence intervals.
     Compare(compare::Command),
-    /// What is watched, and what was raised.
+    /// Alert rules and incidents.
     #[command(subcommand)]
     Alert(alert::Command),
-    /// What can be set while servers run.
+    /// Manage the live configuration.
     #[command(subcommand)]
     Config(config::Command),
-    /// The audit trail.
+    /// Verify and export the audit trail.
     #[command(subcommand)]
     Audit(audit::Command),
     /// Print the OpenAPI document.
     Openapi,
-    /// Print completions for a shell.
+    /// Print shell completions.
     Completions {
-        /// Which shell.
+        /// The shell.
         shell: clap_complete::Shell,
     },
 }
 
-/// Runs the command line of this process. Exit codes: 0 done, 1 refused or failed, 2 wrong use.
+/// Runs the command line of this process. Exit codes: 0 success, 1 failure, 2 usage error.
 pub fn main() -> ExitCode {
-    private::by_default();
+    file_modes::set_umask();
     let cli = Cli::parse();
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // nobody is there to tell when even standard error is gone
+            // if standard error is closed there is nowhere to report it
             _ = writeln!(std::io::stderr(), "loam: {error:#}");
             ExitCode::FAILURE
         }

@@ -20,7 +20,7 @@ pub(super) fn bytes(bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// Prints a line, or nothing where JSON is wanted.
+/// Prints a line, or nothing with `--json`.
 pub(super) fn line(json: bool, line: &str) -> Result<()> {
     if json { Ok(()) } else { text(&format!("{line}\n")) }
 }
@@ -45,7 +45,7 @@ pub(super) fn rows<T: Serialize>(as_json: bool, rows: &[T], fields: &[&str]) -> 
     text(&(table.trim_fmt() + "\n"))
 }
 
-/// Prints one thing: all its fields, one a line, those of what is in it too, or as JSON.
+/// Prints one resource: all its fields, nested ones too, one per line, or as JSON.
 pub(super) fn one(as_json: bool, value: &impl Serialize) -> Result<()> {
     if as_json {
         return json(value);

@@ -11,26 +11,26 @@ use crate::config::Config;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
-    /// Set a price, in US dollars a million tokens.
+    /// Set a price, in US dollars per million tokens.
     Create {
         #[command(flatten)]
         tenant: TenantArg,
         /// Name of the provider.
         #[arg(long)]
         provider: String,
-        /// Name of the model at the provider; `*` for all that have no price of their own.
+        /// Name of the model at the provider; `*` for all models without their own price.
         #[arg(long)]
         model: String,
-        /// Tokens read.
+        /// Price of input tokens.
         #[arg(long, allow_negative_numbers = true)]
         input: f64,
-        /// Tokens read from the provider's cache [default: as --input].
+        /// Price of cached input tokens [default: as --input].
         #[arg(long, allow_negative_numbers = true)]
         cached_input: Option<f64>,
-        /// Tokens read that the provider writes to its cache [default: as --input].
+        /// Price of input tokens that the provider writes to its cache [default: as --input].
         #[arg(long, allow_negative_numbers = true)]
         cache_write: Option<f64>,
-        /// Tokens written.
+        /// Price of output tokens.
         #[arg(long, allow_negative_numbers = true)]
         output: f64,
     },

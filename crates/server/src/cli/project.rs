@@ -12,17 +12,17 @@ use crate::config::Config;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
-    /// Make a project, with the key that its telemetry is sent with.
+    /// Create a project with its ingest key.
     Create {
         #[command(flatten)]
         tenant: TenantArg,
         /// Name, unique in the tenant.
         #[arg(long)]
         name: String,
-        /// What it is.
+        /// Description.
         #[arg(long)]
         description: Option<String>,
-        /// What it is made with: flask, django, fastapi, ….
+        /// Framework: flask, django, fastapi, ….
         #[arg(long)]
         framework: Option<String>,
     },

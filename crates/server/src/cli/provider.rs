@@ -16,7 +16,7 @@ use crate::config::Config;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
-    /// Make a provider.
+    /// Create a provider.
     Create {
         #[command(flatten)]
         tenant: TenantArg,
@@ -26,24 +26,24 @@ pub(super) enum Command {
         /// Wire format.
         #[arg(long, default_value = "openai")]
         kind: String,
-        /// Name for people.
+        /// Display name.
         #[arg(long)]
         display_name: Option<String>,
         /// Configuration as JSON, such as {"base_url": "…", "api_key": "…"}; `-` reads it from standard input.
         #[arg(long, default_value = "{}")]
         config: String,
     },
-    /// Change a provider: another key, for one. The next call uses it.
+    /// Change a provider, for example its key. The next call uses the change.
     Update {
         #[command(flatten)]
         tenant: TenantArg,
         /// Name of the provider.
         name: String,
-        /// Fields of the configuration as JSON, such as {"api_key": "…"}; `-` reads them from standard input. What is left
-        /// out stays, null removes.
+        /// Fields of the configuration as JSON, such as {"api_key": "…"}; `-` reads them from standard input. Omitted fields
+        /// stay as they are, null removes a field.
         #[arg(long)]
         config: Option<String>,
-        /// Name for people.
+        /// Display name.
         #[arg(long)]
         display_name: Option<String>,
         /// Whether its models can be called.
@@ -61,14 +61,14 @@ pub(super) enum Command {
     Test {
         #[command(flatten)]
         tenant: TenantArg,
-        /// Id of the provider.
+        /// Provider ID.
         id: AiProviderId,
     },
-    /// Delete a provider. Its calls stay on record.
+    /// Delete a provider. Its calls stay in the ledger.
     Delete {
         #[command(flatten)]
         tenant: TenantArg,
-        /// Id of the provider.
+        /// Provider ID.
         id: AiProviderId,
     },
 }
@@ -77,7 +77,7 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
     match command {
         Command::Create { tenant, name, kind, display_name, config: settings } => {
             let settings = if settings == "-" { read_stdin()? } else { settings };
-            // the text may hold a secret, so what is wrong with it is said without repeating it
+            // the text may contain a secret, so the error must not repeat it
             let settings = serde_json::from_str(&settings).context("--config is not JSON")?;
             let (core, scope) = admin::in_tenant(config, &tenant).await?;
             let new = AiProviderCreate {

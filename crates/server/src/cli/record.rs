@@ -15,7 +15,7 @@ use crate::config::Config;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
-    /// List requests of watched applications, newest first.
+    /// List requests of monitored applications, newest first.
     List {
         #[command(flatten)]
         tenant: TenantArg,
@@ -25,7 +25,7 @@ pub(super) enum Command {
         #[arg(long)]
         project: Option<ProjectId>,
         #[command(flatten)]
-        choice: Choice,
+        choice: RecordFilterArgs,
     },
     /// List the slowest requests of a project.
     Slowest {
@@ -33,47 +33,47 @@ pub(super) enum Command {
         tenant: TenantArg,
         #[command(flatten)]
         list: ListArgs,
-        /// Of which project.
+        /// Project ID.
         #[arg(long)]
         project: ProjectId,
-        /// In how many days.
+        /// Number of days.
         #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=3650))]
         days: u32,
         #[command(flatten)]
-        choice: Choice,
+        choice: RecordFilterArgs,
     },
-    /// Show a request with what the rules found.
+    /// Show a request with the rules' findings.
     Show {
         #[command(flatten)]
         tenant: TenantArg,
-        /// Id of the record.
+        /// Record ID.
         id: PerformanceRecordId,
     },
     /// Show the calls of a request, as a tree.
     Calls {
         #[command(flatten)]
         tenant: TenantArg,
-        /// Id of the record.
+        /// Record ID.
         id: PerformanceRecordId,
-        /// How many calls at most.
+        /// Maximum number of calls.
         #[arg(long, default_value_t = 1000)]
         limit: u64,
     },
-    /// Print a request for another tool.
+    /// Print a request in another tool's format.
     Export {
         #[command(flatten)]
         tenant: TenantArg,
-        /// Id of the record.
+        /// Record ID.
         id: PerformanceRecordId,
-        /// In which form.
-        #[arg(long, value_enum, default_value_t = Form::Folded)]
-        format: Form,
+        /// Output format.
+        #[arg(long, value_enum, default_value_t = RecordFormat::Folded)]
+        format: RecordFormat,
     },
 }
 
-/// Which records.
+/// Filters for records.
 #[derive(Args)]
-pub(super) struct Choice {
+pub(super) struct RecordFilterArgs {
     /// Only records of this endpoint, such as `GET /users/{id}`.
     #[arg(long)]
     endpoint: Option<String>,
@@ -83,35 +83,35 @@ pub(super) struct Choice {
     /// Only records of this trace.
     #[arg(long)]
     trace: Option<String>,
-    /// Only records in which this function took its time; with `--project`.
+    /// Only records in which this function was slow; with `--project`.
     #[arg(long)]
     function: Option<String>,
-    /// Only requests that failed.
+    /// Only failed requests.
     #[arg(long)]
     errors: bool,
-    /// Only records that took at least so many seconds.
+    /// Minimum duration in seconds.
     #[arg(long)]
     min_duration: Option<f64>,
-    /// Only requests that began then or later.
+    /// Only requests that began at this time or later.
     #[arg(long)]
     from: Option<DateTime<Utc>>,
-    /// Only requests that began before then.
+    /// Only requests that began before this time.
     #[arg(long)]
     to: Option<DateTime<Utc>>,
 }
 
-/// How a record is printed.
+/// The format of a printed record.
 #[derive(Clone, Copy, ValueEnum)]
-pub(super) enum Form {
-    /// A line a stack, as flame graphs are made from.
+pub(super) enum RecordFormat {
+    /// Folded stacks, one per line, for flame graphs.
     Folded,
-    /// A file of speedscope's.
+    /// Speedscope's file format.
     Speedscope,
     /// The record with all its calls.
     Json,
 }
 
-impl Choice {
+impl RecordFilterArgs {
     fn filter(self, project_id: Option<ProjectId>) -> PerformanceRecordFilter {
         PerformanceRecordFilter {
             project_id,
@@ -128,7 +128,7 @@ impl Choice {
     }
 }
 
-/// What a table shows of a record, out of the documents that it is made of.
+/// The columns of a record in a table.
 fn line(record: &PerformanceRecordView) -> Result<Value> {
     let record = serde_json::to_value(record)?;
     let metrics = &record["performance_metrics"];
@@ -207,16 +207,16 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
         Command::Export { tenant, id, format } => {
             let (core, scope) = admin::in_tenant(config, &tenant).await?;
             let format = match format {
-                Form::Folded => ExportFormat::Folded,
-                Form::Speedscope => ExportFormat::Speedscope,
-                Form::Json => ExportFormat::Json,
+                RecordFormat::Folded => ExportFormat::Folded,
+                RecordFormat::Speedscope => ExportFormat::Speedscope,
+                RecordFormat::Json => ExportFormat::Json,
             };
             output::text(&core.insight.export_record(&scope, id, format).await?)
         }
     }
 }
 
-/// A request, then what the rules found in it and what was raised, a line each. Its calls have a command of their own.
+/// Prints a request, then its findings and errors, one per line. Its calls have their own command.
 fn show(mut record: Value) -> Result<()> {
     let mut part = |name: &str| record.as_object_mut().and_then(|record| record.remove(name));
     let rows = |part: Option<Value>| part.as_ref().and_then(Value::as_array).cloned().unwrap_or_default();
@@ -234,13 +234,13 @@ fn show(mut record: Value) -> Result<()> {
     Ok(())
 }
 
-/// What a call did outside of the application: a statement, or whom it asked.
+/// The external operation of a call: a statement, or the requested host.
 fn detail(call: &Value) -> Option<&str> {
     let detail = call.get("detail")?;
     ["statement", "target"].iter().find_map(|name| detail.get(*name)?.as_str())
 }
 
-/// A call in a tree that is drawn by dots.
+/// A call in a tree, indented by dots.
 fn branch(call: &Value) -> Value {
     let depth = call["call_context"]["depth"].as_u64().unwrap_or_default().min(40);
     let dots = "· ".repeat(usize::try_from(depth).unwrap_or_default());

@@ -12,17 +12,17 @@ use crate::config::Config;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
-    /// Make a role.
+    /// Create a role.
     Create {
         #[command(flatten)]
         tenant: TenantArg,
-        /// What users carry.
+        /// Name that users are assigned.
         #[arg(long)]
         name: String,
-        /// What it is for.
+        /// Description.
         #[arg(long, default_value = "")]
         description: String,
-        /// A permission; can be given several times.
+        /// A permission; can be repeated.
         #[arg(long = "permission", required = true)]
         permissions: Vec<String>,
     },
@@ -37,27 +37,27 @@ pub(super) enum Command {
     Show {
         #[command(flatten)]
         tenant: TenantArg,
-        /// Its name.
+        /// Name of the role.
         name: String,
     },
-    /// Change a role: within a second its users may do what it says now.
+    /// Change a role. The change applies to its users within a second.
     Update {
         #[command(flatten)]
         tenant: TenantArg,
-        /// Its name.
+        /// Name of the role.
         name: String,
-        /// What it is for.
+        /// Description.
         #[arg(long)]
         description: Option<String>,
-        /// A permission; can be given several times, and takes the place of those it has.
+        /// A permission; can be repeated, and replaces the existing ones.
         #[arg(long = "permission")]
         permissions: Vec<String>,
     },
-    /// Delete a role that nobody has.
+    /// Delete a role that is not in use.
     Delete {
         #[command(flatten)]
         tenant: TenantArg,
-        /// Its name.
+        /// Name of the role.
         name: String,
     },
 }

@@ -14,27 +14,26 @@ use crate::config::Config;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
-    /// Make a route.
+    /// Create a route.
     Create {
         #[command(flatten)]
         tenant: TenantArg,
-        /// What clients send as `model`.
+        /// The alias, which clients send as `model`.
         #[arg(long)]
         alias: String,
-        /// Where calls go: `provider/model` or `route:alias`, each with `,order=N` and `,weight=N` if need be. Once for
-        /// each target.
+        /// A target: `provider/model` or `route:alias`, optionally with `,order=N` and `,weight=N`. Repeat it for each target.
         #[arg(long, required = true, value_parser = target)]
         target: Vec<Target>,
-        /// Seconds until the first byte of an answer.
+        /// Timeout until the first byte of a response, in seconds.
         #[arg(long, value_name = "SECONDS")]
         first_token_timeout: Option<f64>,
-        /// Seconds for a whole call, all tries included.
+        /// Timeout of a whole call including all attempts, in seconds.
         #[arg(long, value_name = "SECONDS")]
         total_timeout: Option<f64>,
-        /// Passes over the targets after the first.
+        /// Number of retry rounds over the targets.
         #[arg(long, default_value_t = Retries::default().rounds)]
         rounds: u32,
-        /// Seconds that an answer is given again to the very same request.
+        /// Seconds for which a response is cached for identical requests.
         #[arg(long, value_name = "SECONDS")]
         cache_seconds: Option<i32>,
     },
@@ -49,14 +48,14 @@ pub(super) enum Command {
     Show {
         #[command(flatten)]
         tenant: TenantArg,
-        /// Id of the route.
+        /// Route ID.
         id: ModelRouteId,
     },
     /// Delete a route.
     Delete {
         #[command(flatten)]
         tenant: TenantArg,
-        /// Id of the route.
+        /// Route ID.
         id: ModelRouteId,
     },
 }
@@ -70,7 +69,7 @@ fn target(text: &str) -> Result<Target> {
         (None, Some((provider, model))) => {
             Target { provider: Some(provider.to_owned()), model: Some(model.to_owned()), ..Target::default() }
         }
-        _ => bail!("must be `provider/model` or `route:alias`, with `,order=N` and `,weight=N` if need be"),
+        _ => bail!("must be `provider/model` or `route:alias`, optionally with `,order=N` and `,weight=N`"),
     };
     target.weight = 1;
     for part in parts {

@@ -14,34 +14,34 @@ use super::output;
 use crate::config::Config;
 use crate::services::Core;
 
-/// What to make.
+/// The sample data to create.
 #[derive(Args)]
 pub(super) struct SampleArgs {
     #[command(flatten)]
     tenant: TenantArg,
-    /// How many sessions [default: 1000].
+    /// Number of sessions [default: 1000].
     #[arg(long, conflicts_with = "messages", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
     sessions: Option<u64>,
-    /// How many messages, instead.
+    /// Number of messages, instead of sessions.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
     messages: Option<u64>,
-    /// Over how many months.
+    /// Number of months.
     #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=60))]
     months: u32,
-    /// Up to which day, as 2026-11-01; nothing is later [default: now].
+    /// The last day, such as 2026-11-01 [default: today].
     #[arg(long)]
     until: Option<NaiveDate>,
-    /// Another one gives other conversations; the same, with the same --until, the same ones.
+    /// Seed of the random data; the same seed and --until produce the same conversations.
     #[arg(long, default_value_t = 1)]
     seed: u64,
 }
 
-/// What to remove.
+/// The sample data to remove.
 #[derive(Args)]
 pub(super) struct CleanArgs {
     #[command(flatten)]
     tenant: TenantArg,
-    /// Don't ask.
+    /// Don't ask for confirmation.
     #[arg(long)]
     yes: bool,
 }
@@ -94,7 +94,7 @@ fn parts(core: Core) -> Parts {
     Parts { db: core.db, clock: core.clock, identity: core.identity, gateway: core.gateway }
 }
 
-/// So that what is made within an hour is the same.
+/// The beginning of the hour, so that data created within an hour is the same.
 fn whole_hour(at: DateTime<Utc>) -> DateTime<Utc> {
     at.duration_trunc(TimeDelta::hours(1)).unwrap_or(at)
 }
@@ -105,10 +105,10 @@ fn rate(done: u64, since: Instant) -> f64 {
     done / since.elapsed().as_secs_f64().max(0.001)
 }
 
-/// Asks somebody at a terminal; where there is nobody, nothing is removed.
+/// Asks for confirmation at a terminal; without a terminal nothing is removed.
 fn ask(question: &str) -> Result<()> {
     if !std::io::stdin().is_terminal() {
-        bail!("nobody is there to confirm: say --yes");
+        bail!("there is no terminal for confirmation: add --yes");
     }
     write!(std::io::stderr(), "{question} [y/N] ")?;
     let mut answer = String::new();
@@ -119,7 +119,7 @@ fn ask(question: &str) -> Result<()> {
     }
 }
 
-/// One line that is written over, for who watches at a terminal.
+/// A progress line on a terminal.
 struct Bar {
     watched: bool,
     width: usize,

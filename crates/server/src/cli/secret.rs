@@ -18,39 +18,39 @@ use super::output;
 use crate::config::Config;
 use crate::services::{Core, MASTER_KEY, sealed};
 
-/// Until every running server has read a changed key file: they look for notices three times a second.
-const HEARD: Duration = Duration::from_secs(1);
-/// How often what others sealed under an old key meanwhile is looked for again.
-const PASSES: usize = 5;
+/// Time until every running server has read a changed key file: they poll for notices three times a second.
+const RELOAD_DELAY: Duration = Duration::from_secs(1);
+/// Maximum number of passes for values that were sealed under an old key meanwhile.
+const MAX_PASSES: usize = 5;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
-    /// Show the master keys, and how many sealed values there are under each.
+    /// Show the master keys with the number of values sealed under each.
     Status,
-    /// Seal everything anew under a new master key, while servers run. The old key still opens until it is dropped.
+    /// Reseal all values under a new master key, while servers run. The old key can still open values until it is dropped.
     Rotate {
-        /// Only add a key to the key file, which opens and doesn't seal yet: where several nodes share a database, copy the
-        /// file to each, then rotate to that key.
+        /// Only add a key to the key file, without sealing with it yet: if several nodes share a database, copy the file to
+        /// each of them, then rotate to that key.
         #[arg(long, conflicts_with_all = ["to", "resume", "only_node"])]
         prepare: bool,
-        /// Seal under this key of the key file rather than a new one.
+        /// Seal under this key of the key file instead of a new one.
         #[arg(long, value_name = "KEY", conflicts_with = "resume")]
         to: Option<String>,
-        /// Seal under the key that is the first now: to end a rotation that broke off, or with keys from `LOAM_MASTER_KEY`.
+        /// Seal under the current first key: to complete an interrupted rotation, or with keys from `LOAM_MASTER_KEY`.
         #[arg(long)]
         resume: bool,
-        /// On PostgreSQL: no other node uses this database, so that a new key needs no preparation.
+        /// On PostgreSQL: confirm that no other node uses this database, so that a new key needs no preparation.
         #[arg(long)]
         only_node: bool,
     },
-    /// Take a key out of the key file. Refused while anything is sealed under it. Keep a copy with the backups from before.
+    /// Remove a key from the key file. Refused while values are sealed under it. Store a copy with older backups.
     Drop {
-        /// Name of the key, as `secret status` shows it.
+        /// Name of the key, as shown by `secret status`.
         key: String,
     },
 }
 
-/// A key, and what is sealed under it.
+/// A key with the number of values sealed under it.
 #[derive(Serialize)]
 struct KeyUse {
     key: String,
@@ -60,9 +60,9 @@ struct KeyUse {
     tables: BTreeMap<String, u64>,
 }
 
-/// What a rotation came to in one table.
+/// The result of a rotation in one table.
 #[derive(Serialize)]
-struct Turned {
+struct ResealedTable {
     table: String,
     columns: String,
     resealed: u64,
@@ -70,17 +70,17 @@ struct Turned {
 }
 
 pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result<()> {
-    // the keys are the instance's; what is done to them is on the operators' trail
+    // the keys belong to the instance; changes are recorded in the default tenant's audit trail
     let home = TenantArg { tenant: "default".to_owned() };
     let (core, scope) = admin::in_tenant(config, &home).await?;
     match command {
         Command::Status => {
-            let keys = uses(&core, &scope).await?;
+            let keys = key_usage(&core, &scope).await?;
             output::rows(json, &keys, &["key", "state", "values", "tables"])
         }
         Command::Rotate { prepare: true, .. } => {
             let key = key_file(config)?.add(&core.clock, false)?;
-            tell(&core, &scope, "prepare", json!({ "key": key })).await?;
+            record_and_reload(&core, &scope, "prepare", json!({ "key": key })).await?;
             if json {
                 return output::json(&json!({ "key": key }));
             }
@@ -121,11 +121,11 @@ async fn rotate(
         core.keyring.reload()?;
     }
     let current = core.keyring.key_ids().into_iter().next().unwrap_or_default();
-    tell(core, scope, "rotate", json!({ "key": current })).await?;
-    // what running servers seal from here on is under the new key
-    tokio::time::sleep(HEARD).await;
-    let mut turned: Vec<Turned> = Vec::new();
-    for pass in 0..PASSES {
+    record_and_reload(core, scope, "rotate", json!({ "key": current })).await?;
+    // from here on running servers seal under the new key
+    tokio::time::sleep(RELOAD_DELAY).await;
+    let mut turned: Vec<ResealedTable> = Vec::new();
+    for pass in 0..MAX_PASSES {
         let mut changed = 0;
         for (i, table) in sealed().into_iter().enumerate() {
             let with = (&core.keyring, &core.clock);
@@ -137,7 +137,7 @@ async fn rotate(
             changed += values;
             if pass == 0 {
                 let columns = table.columns().join(", ");
-                turned.push(Turned { table: table.table(), columns, resealed: values, unopened });
+                turned.push(ResealedTable { table: table.table(), columns, resealed: values, unopened });
             } else {
                 turned[i].resealed += values;
                 turned[i].unopened = unopened;
@@ -151,7 +151,7 @@ async fn rotate(
         .iter()
         .map(|one| json!({ "table": one.table, "resealed": one.resealed, "unopened": one.unopened }))
         .collect();
-    tell(core, scope, "reseal", json!({ "key": current, "tables": counts })).await?;
+    record_and_reload(core, scope, "reseal", json!({ "key": current, "tables": counts })).await?;
     if as_json {
         output::json(&json!({ "key": current, "tables": turned }))?;
     } else {
@@ -163,9 +163,7 @@ async fn rotate(
     }
     let unopened: u64 = turned.iter().map(|one| one.unopened).sum();
     if unopened > 0 {
-        bail!(
-            "{unopened} values can't be opened with the keys that are here, and stay as they were; see the log"
-        );
+        bail!("{unopened} values can't be opened with the available keys and are unchanged; see the log");
     }
     Ok(())
 }
@@ -178,7 +176,7 @@ async fn drop_key(core: &Core, scope: &Scope, config: &Config, key: &str, as_jso
         keys.first().is_none_or(|first| first != key),
         "`{key}` is the key that seals; run `loam secret rotate` first"
     );
-    // servers that had not heard yet which key seals
+    // servers that had not reloaded the key file yet
     reload_everywhere(core, scope).await?;
     refuse_used(core, scope, key).await?;
     let removed = file.remove(key)?;
@@ -188,7 +186,7 @@ async fn drop_key(core: &Core, scope: &Scope, config: &Config, key: &str, as_jso
         reload_everywhere(core, scope).await?;
         return Err(used);
     }
-    tell(core, scope, "drop", json!({ "key": key })).await?;
+    record_and_reload(core, scope, "drop", json!({ "key": key })).await?;
     if as_json {
         return output::json(&json!({ "key": key, "dropped": true }));
     }
@@ -196,7 +194,7 @@ async fn drop_key(core: &Core, scope: &Scope, config: &Config, key: &str, as_jso
 }
 
 async fn refuse_used(core: &Core, scope: &Scope, key: &str) -> Result<()> {
-    let used = uses(core, scope).await?.into_iter().find(|used| used.key == key && used.values > 0);
+    let used = key_usage(core, scope).await?.into_iter().find(|used| used.key == key && used.values > 0);
     let Some(used) = used else { return Ok(()) };
     let tables: Vec<String> =
         used.tables.iter().map(|(table, values)| format!("{table} ({values})")).collect();
@@ -208,29 +206,29 @@ async fn refuse_used(core: &Core, scope: &Scope, key: &str) -> Result<()> {
     )
 }
 
-/// Every key that is here or that something is sealed under, that which seals first.
-async fn uses(core: &Core, scope: &Scope) -> Result<Vec<KeyUse>> {
+/// All keys that are available or in use, the sealing key first.
+async fn key_usage(core: &Core, scope: &Scope) -> Result<Vec<KeyUse>> {
     let keys = core.keyring.key_ids();
-    let mut uses: Vec<KeyUse> = Vec::new();
+    let mut key_usage: Vec<KeyUse> = Vec::new();
     for (i, key) in keys.into_iter().enumerate() {
         let state = if i == 0 { "seals" } else { "opens" };
-        uses.push(KeyUse { key, state, values: 0, tables: BTreeMap::new() });
+        key_usage.push(KeyUse { key, state, values: 0, tables: BTreeMap::new() });
     }
     for table in sealed() {
         for (key, values) in table.count(&core.db, scope).await? {
-            let place = uses.iter().position(|known| known.key == key).unwrap_or_else(|| {
-                uses.push(KeyUse { key, state: "missing", values: 0, tables: BTreeMap::new() });
-                uses.len() - 1
+            let place = key_usage.iter().position(|known| known.key == key).unwrap_or_else(|| {
+                key_usage.push(KeyUse { key, state: "missing", values: 0, tables: BTreeMap::new() });
+                key_usage.len() - 1
             });
-            uses[place].values += values;
-            *uses[place].tables.entry(table.table()).or_default() += values;
+            key_usage[place].values += values;
+            *key_usage[place].tables.entry(table.table()).or_default() += values;
         }
     }
-    Ok(uses)
+    Ok(key_usage)
 }
 
-/// Puts what is done to the keys on the operators' trail, and lets every server read its key file again.
-async fn tell(core: &Core, scope: &Scope, action: &'static str, changes: Value) -> Result<()> {
+/// Records a change of the keys in the default tenant's audit trail, and makes every server reload its key file.
+async fn record_and_reload(core: &Core, scope: &Scope, action: &'static str, changes: Value) -> Result<()> {
     let tx = core.db.write(scope).await?;
     let change = Change { action, resource_type: MASTER_KEY, resource_id: MASTER_KEY, changes };
     audit_logs::record(&tx, &core.clock, change).await?;
@@ -240,13 +238,13 @@ async fn tell(core: &Core, scope: &Scope, action: &'static str, changes: Value) 
     Ok(())
 }
 
-/// Lets every server read its key file again, and waits until they have.
+/// Makes every server reload its key file, and waits until they have.
 async fn reload_everywhere(core: &Core, scope: &Scope) -> Result<()> {
     let tx = core.db.write(scope).await?;
     let notice = announce(&tx, &core.clock, MASTER_KEY, Uuid::nil(), None).await?;
     tx.commit().await?;
     core.notices.publish(&notice);
-    tokio::time::sleep(HEARD).await;
+    tokio::time::sleep(RELOAD_DELAY).await;
     Ok(())
 }
 

@@ -17,47 +17,47 @@ use super::admin::{self, ListArgs, TenantArg};
 use super::output;
 use crate::config::Config;
 
-/// Bytes that are read of a file at once.
+/// Bytes per read of a file.
 const CHUNK: usize = 256 << 10;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
-    /// List sessions, those first in which something happened last.
+    /// List sessions, most recent activity first.
     List {
         #[command(flatten)]
         tenant: TenantArg,
         #[command(flatten)]
         list: ListArgs,
         #[command(flatten)]
-        which: Which,
+        filter: SessionFilterArgs,
     },
     /// Show one session.
     Show {
         #[command(flatten)]
         tenant: TenantArg,
-        /// Id of the session.
+        /// Session ID.
         id: ChatSessionId,
     },
-    /// Write sessions with their settings and messages as JSON Lines.
+    /// Export sessions with their settings and messages as JSON Lines.
     Export {
         #[command(flatten)]
         tenant: TenantArg,
         #[command(flatten)]
-        which: Which,
+        filter: SessionFilterArgs,
         /// The file to write [default: standard output].
         #[arg(long, short)]
         output: Option<PathBuf>,
     },
-    /// Take sessions in, as JSON Lines that an export wrote or that come from elsewhere.
+    /// Import sessions as JSON Lines, from an export or another system.
     Import {
         #[command(flatten)]
         tenant: TenantArg,
         /// The file to read; `-` for standard input.
         file: PathBuf,
-        /// Keep what is before a fault, to go on from there, instead of all or nothing.
+        /// On an error keep the sessions before it, to resume from there, instead of all or nothing.
         #[arg(long)]
         resumable: bool,
-        /// Where to go on, as the fault said.
+        /// Where to resume, as given in the error.
         #[arg(long, requires = "resumable", default_value_t = 1)]
         from_line: u64,
     },
@@ -65,47 +65,47 @@ pub(super) enum Command {
     Delete {
         #[command(flatten)]
         tenant: TenantArg,
-        /// Id of the session.
+        /// Session ID.
         id: ChatSessionId,
     },
 }
 
-/// Which sessions.
+/// Filters for sessions.
 #[derive(Args)]
-pub(super) struct Which {
-    /// Only this user's.
+pub(super) struct SessionFilterArgs {
+    /// Only sessions of this user.
     #[arg(long)]
     user: Option<UserId>,
-    /// Only this application's.
+    /// Only sessions of this project.
     #[arg(long)]
     project: Option<ProjectId>,
-    /// Only the one with this id of the application's own.
+    /// Only the session with this id of the application.
     #[arg(long)]
     external_id: Option<String>,
-    /// Only those that are put away.
+    /// Only archived sessions.
     #[arg(long, conflicts_with = "active")]
     archived: bool,
-    /// Only those that go on.
+    /// Only active sessions.
     #[arg(long)]
     active: bool,
-    /// Only those whose metadata has these fields, as `{"plan":"pro"}`.
+    /// Only sessions whose metadata has these fields, such as `{"plan":"pro"}`.
     #[arg(long)]
     metadata: Option<String>,
 }
 
-impl From<Which> for ChatSessionFilter {
-    fn from(which: Which) -> Self {
-        let status = match (which.archived, which.active) {
+impl From<SessionFilterArgs> for ChatSessionFilter {
+    fn from(filter: SessionFilterArgs) -> Self {
+        let status = match (filter.archived, filter.active) {
             (true, _) => Some(SessionStatus::Archived),
             (_, true) => Some(SessionStatus::Active),
             _ => None,
         };
         Self {
-            user_id: which.user,
-            project_id: which.project,
-            external_id: which.external_id,
+            user_id: filter.user,
+            project_id: filter.project,
+            external_id: filter.external_id,
             status,
-            metadata: which.metadata,
+            metadata: filter.metadata,
             ..Self::default()
         }
     }
@@ -113,9 +113,9 @@ impl From<Which> for ChatSessionFilter {
 
 pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result<()> {
     match command {
-        Command::List { tenant, list, which } => {
+        Command::List { tenant, list, filter } => {
             let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let filter = ChatSessionFilter::from(which);
+            let filter = ChatSessionFilter::from(filter);
             let rows = admin::pages(list.limit, async |page| {
                 core.conversation.list_sessions(&scope, filter.clone(), &page, OrderQuery::default()).await
             });
@@ -127,10 +127,10 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
             let (core, scope) = admin::in_tenant(config, &tenant).await?;
             output::one(json, &ChatSessionView::from(core.conversation.get_session(&scope, id).await?))
         }
-        Command::Export { tenant, which, output } => {
+        Command::Export { tenant, filter, output } => {
             let (core, scope) = admin::in_tenant(config, &tenant).await?;
             let mut file = output.map(|path| create(&path)).transpose()?;
-            let mut export = core.conversation.export(&scope, which.into());
+            let mut export = core.conversation.export(&scope, filter.into());
             while let Some(lines) = export.next().await? {
                 match &mut file {
                     Some(file) => file.write_all(&lines)?,
@@ -171,7 +171,7 @@ fn open(path: &PathBuf) -> Result<Box<dyn Read>> {
     Ok(Box::new(File::open(path).with_context(|| format!("cannot read {}", path.display()))?))
 }
 
-/// What a file holds, piece by piece; reading it keeps nobody else waiting here.
+/// The content of a file in chunks; blocking reads are acceptable on the command line.
 fn chunks(mut file: Box<dyn Read>) -> impl Iterator<Item = loam_kernel::Result<Bytes>> {
     std::iter::from_fn(move || {
         let mut chunk = vec![0; CHUNK];

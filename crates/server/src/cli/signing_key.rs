@@ -15,12 +15,12 @@ pub(super) enum Command {
         #[command(flatten)]
         list: ListArgs,
     },
-    /// Sign with a new key from now on. Tokens of the one before are taken until they expire.
+    /// Rotate the signing key. Tokens of the previous key stay valid until they expire.
     Rotate,
 }
 
 pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result<()> {
-    // the keys are the instance's; what is done to them is on the operators' trail
+    // the keys belong to the instance; changes are recorded in the default tenant's audit trail
     let home = TenantArg { tenant: "default".to_owned() };
     let (core, scope) = admin::in_tenant(config, &home).await?;
     match command {

@@ -17,83 +17,83 @@ use crate::config::Config;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
-    /// The endpoints of a project that come first.
+    /// Show the top endpoints of a project.
     Endpoints {
         #[command(flatten)]
         range: Range,
         /// Only requests of this version of the application.
         #[arg(long, alias = "version")]
         app_version: Option<String>,
-        /// The most first of: total, p95, count, errors.
-        #[arg(long, default_value = "total", value_parser = word::<EndpointOrder>)]
+        /// Sort order, highest first: total, p95, count, errors.
+        #[arg(long, default_value = "total", value_parser = parse_enum::<EndpointOrder>)]
         order: EndpointOrder,
-        /// Tell versions apart.
+        /// Group by version.
         #[arg(long)]
         by_version: bool,
-        /// How many at most.
+        /// Maximum number of rows.
         #[arg(long, default_value_t = 20)]
         limit: usize,
     },
-    /// The functions of a project that come first.
+    /// Show the top functions of a project.
     Functions {
         #[command(flatten)]
         range: Range,
         /// Only calls in this version of the application.
         #[arg(long, alias = "version")]
         app_version: Option<String>,
-        /// The most first of: self, total, p95, count, errors.
-        #[arg(long, default_value = "self", value_parser = word::<FunctionOrder>)]
+        /// Sort order, highest first: self, total, p95, count, errors.
+        #[arg(long, default_value = "self", value_parser = parse_enum::<FunctionOrder>)]
         order: FunctionOrder,
-        /// Tell versions apart.
+        /// Group by version.
         #[arg(long)]
         by_version: bool,
-        /// How many at most.
+        /// Maximum number of rows.
         #[arg(long, default_value_t = 20)]
         limit: usize,
     },
-    /// An endpoint, a function or all requests of a project, minute by minute or hour by hour.
+    /// Show an endpoint, a function or all requests of a project over time.
     Trend {
         #[command(flatten)]
         range: Range,
-        /// Of this endpoint.
+        /// Only this endpoint.
         #[arg(long, conflicts_with = "function")]
         endpoint: Option<String>,
-        /// Of this function: module.Class.name.
+        /// Only this function: module.Class.name.
         #[arg(long)]
         function: Option<String>,
-        /// Only of this version of the application.
+        /// Only this version of the application.
         #[arg(long, alias = "version")]
         app_version: Option<String>,
-        /// Tell versions apart.
+        /// Group by version.
         #[arg(long)]
         by_version: bool,
     },
-    /// The versions of a project that were seen.
+    /// List the versions of a project.
     Versions {
         #[command(flatten)]
         tenant: TenantArg,
-        /// Of which project.
+        /// Project ID.
         #[arg(long)]
         project: ProjectId,
     },
 }
 
-/// Of which project, and which time.
+/// The project and time range.
 #[derive(Args)]
 pub(super) struct Range {
     #[command(flatten)]
     tenant: TenantArg,
-    /// Of which project.
+    /// Project ID.
     #[arg(long)]
     project: ProjectId,
-    /// In how many hours before `--to`.
+    /// Number of hours before `--to`.
     #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=2208))]
     hours: u32,
-    /// Until then; now unless given.
+    /// End of the time range [default: now].
     #[arg(long)]
     to: Option<DateTime<Utc>>,
-    /// The sums to read: minute, hour, day.
-    #[arg(long, value_parser = word::<Granularity>)]
+    /// Bucket size: minute, hour, day.
+    #[arg(long, value_parser = parse_enum::<Granularity>)]
     granularity: Option<Granularity>,
 }
 
@@ -109,8 +109,8 @@ impl Range {
     }
 }
 
-/// One of an enumeration's words.
-fn word<T: DeserializeOwned>(text: &str) -> Result<T> {
+/// Parses the value of an enum.
+fn parse_enum<T: DeserializeOwned>(text: &str) -> Result<T> {
     match serde_json::from_value(Value::from(text)) {
         Ok(value) => Ok(value),
         Err(e) => bail!("{e}"),

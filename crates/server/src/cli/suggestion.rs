@@ -14,19 +14,19 @@ use crate::config::Config;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
-    /// List what could be done, newest first.
+    /// List suggestions, newest first.
     List {
         #[command(flatten)]
         tenant: TenantArg,
         #[command(flatten)]
         list: ListArgs,
-        /// Only for this project.
+        /// Only suggestions for this project.
         #[arg(long)]
         project: Option<ProjectId>,
-        /// Only for this endpoint.
+        /// Only suggestions for this endpoint.
         #[arg(long)]
         endpoint: Option<String>,
-        /// Only in this status: open, accepted, dismissed, done.
+        /// Only suggestions in this status: open, accepted, dismissed, done.
         #[arg(long, value_parser = status)]
         status: Option<SuggestionStatus>,
     },
@@ -34,16 +34,16 @@ pub(super) enum Command {
     Show {
         #[command(flatten)]
         tenant: TenantArg,
-        /// Id of the suggestion.
+        /// Suggestion ID.
         id: SuggestionId,
     },
-    /// Decide on a suggestion.
+    /// Set the status of a suggestion.
     Set {
         #[command(flatten)]
         tenant: TenantArg,
-        /// Id of the suggestion.
+        /// Suggestion ID.
         id: SuggestionId,
-        /// open, accepted, dismissed or done.
+        /// The new status: open, accepted, dismissed or done.
         #[arg(value_parser = status)]
         status: SuggestionStatus,
     },

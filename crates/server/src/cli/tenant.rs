@@ -14,15 +14,15 @@ use crate::config::Config;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
-    /// Make a tenant, with its first key.
+    /// Create a tenant with its first key.
     Create {
-        /// Name for URLs and the command line.
+        /// Slug for URLs and the command line.
         #[arg(long)]
         slug: String,
-        /// Name for people [default: the slug].
+        /// Display name [default: the slug].
         #[arg(long)]
         name: Option<String>,
-        /// What the tenant pays for, in your own word.
+        /// Name of the tenant's plan.
         #[arg(long)]
         plan: Option<String>,
     },
@@ -31,14 +31,14 @@ pub(super) enum Command {
         #[command(flatten)]
         list: ListArgs,
     },
-    /// Let a tenant only read.
+    /// Suspend a tenant: it becomes read-only.
     Suspend {
-        /// Its slug.
+        /// Slug of the tenant.
         slug: String,
     },
-    /// Let a tenant do everything again.
+    /// Reactivate a tenant.
     Activate {
-        /// Its slug.
+        /// Slug of the tenant.
         slug: String,
     },
 }

@@ -10,22 +10,22 @@ use crate::config::Config;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
-    /// What was used in the last days.
+    /// Show the usage of the last days.
     Show {
         #[command(flatten)]
         tenant: TenantArg,
-        /// What to tell apart, by comma: time, provider, model, api_key, user, project.
+        /// Grouping, comma-separated: time, provider, model, api_key, user, project.
         #[arg(long, default_value = "provider,model")]
         by: String,
-        /// How many days, this one included.
+        /// Number of days, including today.
         #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=1000))]
         days: u32,
     },
-    /// The statement of a month.
+    /// Show the statement of a month.
     Statement {
         #[command(flatten)]
         tenant: TenantArg,
-        /// The month, as 2026-11.
+        /// The month, such as 2026-11.
         month: String,
         /// Print it as CSV.
         #[arg(long)]
@@ -33,7 +33,7 @@ pub(super) enum Command {
     },
 }
 
-/// The columns of every table of usage, behind those that tell its lines apart.
+/// The columns of every usage table, after the grouping columns.
 const SUMS: [&str; 8] = [
     "calls",
     "errors",

@@ -16,23 +16,23 @@ use crate::config::Config;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
-    /// Make a user.
+    /// Create a user.
     Create {
         #[command(flatten)]
         tenant: TenantArg,
-        /// Name to log in with.
+        /// Login name.
         #[arg(long)]
         username: String,
         /// E-mail address.
         #[arg(long)]
         email: String,
-        /// Name for people.
+        /// Full name.
         #[arg(long)]
         full_name: Option<String>,
-        /// A role; can be given several times [default: user].
+        /// A role; can be repeated [default: user].
         #[arg(long = "role")]
         roles: Vec<String>,
-        /// Read the password from standard input, so that it is in no list of processes.
+        /// Read the password from standard input, so that it does not appear in the process list.
         #[arg(long)]
         password_stdin: bool,
     },
@@ -43,31 +43,32 @@ pub(super) enum Command {
         #[command(flatten)]
         list: ListArgs,
     },
-    /// Change what a user may do, or whether the user works.
+    /// Change a user's roles or active state.
     Update {
         #[command(flatten)]
         tenant: TenantArg,
-        /// Id of the user.
+        /// User ID.
         id: UserId,
-        /// A role; can be given several times, and takes the place of those the user has.
+        /// A role; can be repeated, and replaces the user's existing roles.
         #[arg(long = "role")]
         roles: Vec<String>,
-        /// Whether the user and the user's keys work.
+        /// Whether the user and the user's keys are active.
         #[arg(long)]
         active: Option<bool>,
     },
-    /// Give a user a new password, which is shown this once and must be changed at the next log-in.
+    /// Reset a user's password. The new one is shown only once and must be changed at the next log-in.
     ResetPassword {
         #[command(flatten)]
         tenant: TenantArg,
-        /// Id of the user.
+        /// User ID.
         id: UserId,
     },
-    /// Delete a user with all that is known of them; a running server removes what is more than keys and log-ins.
+    /// Delete a user with all data about them. A running server removes everything but keys and login sessions, which end
+    /// immediately.
     Delete {
         #[command(flatten)]
         tenant: TenantArg,
-        /// Id of the user.
+        /// User ID.
         id: UserId,
     },
 }
@@ -119,7 +120,7 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
 
 fn read_password() -> Result<String> {
     let mut text = String::new();
-    // more than any password may have, so that a wrong file is not read whole
+    // longer than any valid password, so that a wrong file is not read completely
     std::io::stdin().take(4096).read_to_string(&mut text).context("cannot read the password")?;
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }

@@ -1,4 +1,4 @@
-//! How much memory the bodies of requests may take while they come in: all together, and each tenant's.
+//! The memory budget for request bodies that are being received, in total and per tenant.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,22 +6,22 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use loam_http::surface::BodyRefused;
 use loam_kernel::TenantId;
 
-/// Tenants share these by a hash that nobody can foresee. Two that meet in one have one share between them: that takes
-/// neither a lock nor an allocation for each request.
+/// Tenants are mapped to slots by a randomly keyed hash; two tenants in one slot share its budget. This needs neither a
+/// lock nor an allocation per request.
 const SLOTS: usize = 1024;
 
-/// Whom the bytes of a body count for.
+/// The budget that a body is charged to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Share {
-    /// Who has no credential: the number of their connections and the size of their bodies are bounded enough.
-    Nobody,
-    /// Events of channels, which show whom they are from by a signature over the whole body.
+    /// Unauthenticated requests, which are limited by the number of connections and the size of their bodies.
+    Unauthenticated,
+    /// Events of channels, which are authenticated by a signature over the whole body.
     Events,
     /// A tenant, by its slot.
     Tenant(usize),
 }
 
-/// Bytes of bodies that are in memory, and how many may be.
+/// Bytes of request bodies in memory, with their limits.
 pub(crate) struct Budget {
     most: usize,
     used: AtomicUsize,
@@ -31,7 +31,7 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    /// A tenant may take half of it, events of channels an eighth.
+    /// A tenant may use half of the budget, events of channels an eighth.
     pub(crate) fn new(most: usize) -> Self {
         let tenants = (0..SLOTS).map(|_| AtomicUsize::new(0)).collect();
         Self {
@@ -51,22 +51,21 @@ impl Budget {
 
     fn of(&self, share: Share) -> Option<(&AtomicUsize, usize)> {
         match share {
-            Share::Nobody => None,
+            Share::Unauthenticated => None,
             Share::Events => Some((&self.events, self.most / 8)),
             Share::Tenant(slot) => self.tenants.get(slot).map(|used| (used, self.most / 2)),
         }
     }
 
-    /// Takes so many bytes whether or not they are left: of little, and of what nobody in particular sends, there is never so
-    /// much that it would have to be refused for what others send.
-    pub(super) fn take_anyway(&self, share: Share, bytes: usize) {
+    /// Charges bytes even beyond the budget: for small bodies and unauthenticated requests, whose total is bounded anyway.
+    pub(super) fn take_unconditionally(&self, share: Share, bytes: usize) {
         if let Some((used, _)) = self.of(share) {
             used.fetch_add(bytes, Ordering::Relaxed);
         }
         self.used.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// Takes so many bytes, if they are left.
+    /// Charges bytes, if the budget has them left.
     pub(super) fn take(&self, share: Share, bytes: usize) -> Result<(), BodyRefused> {
         let own = self.of(share);
         if let Some((used, most)) = own
@@ -91,7 +90,7 @@ impl Budget {
         }
     }
 
-    /// Bytes that are in memory now.
+    /// Bytes in memory now.
     pub(crate) fn used(&self) -> usize {
         self.used.load(Ordering::Relaxed)
     }
@@ -111,9 +110,9 @@ mod tests {
         budget.take(Share::Events, 100).expect("the rest");
         assert_eq!(budget.take(other, 1), Err(BodyRefused::ServerFull));
         assert_eq!(budget.take(Share::Events, 26), Err(BodyRefused::ServerFull));
-        budget.take_anyway(Share::Nobody, 1);
+        budget.take_unconditionally(Share::Unauthenticated, 1);
         assert_eq!(budget.used(), 1001);
-        for (share, bytes) in [(one, 500), (other, 400), (Share::Events, 100), (Share::Nobody, 1)] {
+        for (share, bytes) in [(one, 500), (other, 400), (Share::Events, 100), (Share::Unauthenticated, 1)] {
             budget.give_back(share, bytes);
         }
         assert_eq!(budget.used(), 0, "what was refused was not counted");

@@ -1,21 +1,21 @@
-//! File descriptors: how many there are, and how many of them clients may have.
+//! File descriptors, and the number of client connections that they allow.
 //!
-//! A call takes two, one of the client and one of the provider. A server that gives them all to clients can't reach a
-//! provider any more, and takes that for the provider's fault.
+//! A call needs two, one for the client and one for the provider. A server that uses all of them for clients can't reach a
+//! provider any more, and would attribute that to the provider.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// What is kept for files that are opened for a moment, and for connections of jobs.
+/// Descriptors reserved for short-lived files and for connections of jobs.
 const RESERVE: usize = 32;
-/// Descriptors of a connection to the database: SQLite has three files of each.
-const OF_A_DATABASE_CONNECTION: usize = 3;
-/// More than anybody needs; some kernels take time for a table of more.
-const ENOUGH: u64 = 1 << 20;
+/// Descriptors per database connection: SQLite opens three files.
+const PER_DATABASE_CONNECTION: usize = 3;
+/// Maximum limit to set; some kernels are slow with larger tables.
+const MAX_DESCRIPTORS: u64 = 1 << 20;
 
-/// Raises the soft limit of descriptors to the hard one, and gives what holds then. `None` is no limit.
+/// Raises the soft limit of descriptors to the hard one, and returns the effective limit. `None`: unlimited.
 pub(crate) fn raise_limit() -> Option<usize> {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    let wanted = maximum.unwrap_or(ENOUGH).min(ENOUGH);
+    let wanted = maximum.unwrap_or(MAX_DESCRIPTORS).min(MAX_DESCRIPTORS);
     let current = match current {
         Some(current) if current < wanted => {
             match setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum }) {
@@ -31,27 +31,27 @@ pub(crate) fn raise_limit() -> Option<usize> {
     current.and_then(|current| usize::try_from(current).ok())
 }
 
-/// What there is of descriptors, and what is taken.
+/// Available and used descriptors.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Descriptors {
-    /// How many the process may have.
+    /// The limit of the process.
     pub(crate) limit: Option<usize>,
-    /// How many it has open, before any client came.
+    /// Open descriptors before any client connects.
     pub(crate) open: usize,
-    /// Connections to the database that may be opened yet.
+    /// Database connections that may still be opened.
     pub(crate) database: usize,
 }
 
 impl Descriptors {
-    /// The connections of clients that there is room for, `wanted` at most: half of what is left, as each may need another
-    /// one to a provider.
+    /// The number of client connections, at most `wanted`: half of the remaining descriptors, as each connection may need a
+    /// second one to a provider.
     pub(crate) fn connections(&self, wanted: usize) -> usize {
         let Some(limit) = self.limit else { return wanted };
-        let taken = self.open + self.database * OF_A_DATABASE_CONNECTION + RESERVE;
+        let taken = self.open + self.database * PER_DATABASE_CONNECTION + RESERVE;
         wanted.min(limit.saturating_sub(taken) / 2).max(1)
     }
 
-    /// Descriptors that the process has open now, as far as the system tells.
+    /// Descriptors that the process has open now, if the system reports them.
     pub(crate) fn open_now() -> usize {
         const UNKNOWN: usize = 64;
         ["/proc/self/fd", "/dev/fd"]

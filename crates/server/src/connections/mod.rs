@@ -1,20 +1,20 @@
-//! Connections: how many there may be, and which one has to go when there are too many.
+//! Connections: their maximum number, and which one is closed when it is reached.
 //!
-//! A connection is *known* once a request on it was let in with a credential. The others are anybody's, and are a small
-//! part of all: past that part the oldest of them that the server isn't working for is closed for a new one. So whoever
-//! opens thousands and does nothing with them pushes out its own, while a caller with a credential needs no longer than
-//! its first request to be out of the way. Past the number of all, a known one that is idle is closed.
+//! A connection is *authenticated* once a request on it was admitted with a credential. The others are limited to a small
+//! part of all connections: above it the oldest of them without a running request is closed for a new one. So a client that
+//! opens thousands of connections only displaces its own, while a caller with a credential is exempt after its first
+//! request. Above the total limit, an idle authenticated connection is closed.
 
 mod budget;
 mod descriptors;
-mod metered;
-mod patient;
+mod drain_on_drop;
+mod limited_body;
 mod registry;
-mod unread;
+mod write_timeout;
 
 pub(crate) use budget::{Budget, Share};
 pub(crate) use descriptors::{Descriptors, raise_limit};
-pub(crate) use metered::Metered;
-pub(crate) use patient::Patient;
-pub(crate) use registry::{Connection, Place, Registry};
-pub(crate) use unread::Unread;
+pub(crate) use drain_on_drop::DrainOnDrop;
+pub(crate) use limited_body::LimitedBody;
+pub(crate) use registry::{Connection, ConnectionGuard, Registry};
+pub(crate) use write_timeout::WriteTimeout;

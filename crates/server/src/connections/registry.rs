@@ -1,4 +1,4 @@
-//! All connections that are open, and which of them has to go.
+//! The registry of open connections, which chooses the one to close.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -17,25 +17,25 @@ use tokio::time::Instant;
 use super::{Budget, Share};
 use crate::config::ServerConfig;
 
-/// The part of all connections that those without a credential may be.
-const ANONYMOUS_PART: usize = 8;
-/// However few connections there may be.
-const FEWEST_ANONYMOUS: usize = 16;
-/// How many are looked at for one that can be closed.
-const LOOK_AT: usize = 256;
+/// Unauthenticated connections may be one in this many of all connections.
+const ANONYMOUS_DIVISOR: usize = 8;
+/// Minimum of the limit of unauthenticated connections.
+const MIN_ANONYMOUS: usize = 16;
+/// Maximum number of connections that are examined for one that can be closed.
+const MAX_EXAMINED: usize = 256;
 
 /// How many connections may be closing before the next one is accepted: a flood of new ones must not outrun the threads
 /// that close the old ones.
 const MAX_CLOSING: usize = 64;
 
-/// Nothing is asked: the head of the next request has not arrived.
+/// Idle: the head of the next request has not arrived.
 const IDLE: u8 = 0;
-/// The rest of a body is waited for.
+/// Waiting for the rest of a request body.
 const READING: u8 = 1;
-/// The server is at work.
+/// Processing a request.
 const WORKING: u8 = 2;
-/// The answer is going out.
-const ANSWERING: u8 = 3;
+/// Sending a response.
+const RESPONDING: u8 = 3;
 
 /// The connections of all threads. Cheap to clone.
 #[derive(Clone)]
@@ -44,7 +44,7 @@ pub(crate) struct Registry(Arc<Inner>);
 struct Inner {
     budget: Arc<Budget>,
     most: usize,
-    room: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     most_anonymous: usize,
     most_of_an_address: usize,
     trusted_proxies: Vec<Network>,
@@ -54,9 +54,9 @@ struct Inner {
 #[derive(Default)]
 struct Open {
     next: u64,
-    /// By the order in which they came.
+    /// By order of arrival.
     anonymous: BTreeMap<u64, Arc<Connection>>,
-    known: BTreeMap<u64, Arc<Connection>>,
+    authenticated: BTreeMap<u64, Arc<Connection>>,
     addresses: HashMap<IpAddr, usize>,
 }
 
@@ -65,27 +65,27 @@ pub(crate) struct Connection {
     number: u64,
     registry: Registry,
     state: AtomicU8,
-    known: AtomicBool,
+    authenticated: AtomicBool,
     cut: AtomicBool,
     close: Notify,
-    /// What the bodies of the request under way take of the budget, for whom, and which request that is.
+    /// The budget that is charged for the current request's body, the share, and the number of the request.
     held: AtomicUsize,
     share: AtomicUsize,
     request: AtomicU32,
 }
 
-/// What a body counts for.
+/// The share and request that a body is charged to.
 #[derive(Clone, Copy)]
 pub(super) struct Charge {
     share: Share,
     request: u32,
 }
 
-/// A connection's place among the others, for as long as it is open.
-pub(crate) struct Place {
+/// The registration of an open connection.
+pub(crate) struct ConnectionGuard {
     pub(crate) connection: Arc<Connection>,
     address: Option<IpAddr>,
-    _room: OwnedSemaphorePermit,
+    _permit: OwnedSemaphorePermit,
 }
 
 impl Registry {
@@ -94,8 +94,8 @@ impl Registry {
         Self(Arc::new(Inner {
             budget,
             most,
-            room: Arc::new(Semaphore::new(most)),
-            most_anonymous: (most / ANONYMOUS_PART).max(FEWEST_ANONYMOUS),
+            permits: Arc::new(Semaphore::new(most)),
+            most_anonymous: (most / ANONYMOUS_DIVISOR).max(MIN_ANONYMOUS),
             most_of_an_address: config.max_connections_per_address.unwrap_or(most / 2).max(1),
             trusted_proxies: config.trusted_proxies.clone(),
             open: Mutex::default(),
@@ -106,33 +106,33 @@ impl Registry {
         self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Room for one more. When there is none, the oldest that does nothing is asked to go.
-    pub(crate) async fn room(&self) -> Option<OwnedSemaphorePermit> {
-        /// How long to wait for one that was asked to go, or for one with which nothing is done any more.
+    /// Reserves a permit for one more connection. If there is none, the oldest idle connection is closed.
+    pub(crate) async fn reserve(&self) -> Option<OwnedSemaphorePermit> {
+        /// How long to wait for a closing connection, or for one that becomes idle.
         const PAUSE: Duration = Duration::from_millis(50);
         let deadline = Instant::now() + PAUSE;
         while self.closing() > MAX_CLOSING && Instant::now() < deadline {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         loop {
-            if self.0.room.available_permits() == 0 {
-                self.close_one();
+            if self.0.permits.available_permits() == 0 {
+                self.close_idle();
             }
-            if let Ok(room) = tokio::time::timeout(PAUSE, self.0.room.clone().acquire_owned()).await {
-                return room.ok();
+            if let Ok(permit) = tokio::time::timeout(PAUSE, self.0.permits.clone().acquire_owned()).await {
+                return permit.ok();
             }
         }
     }
 
     /// Connections that were asked to close but still hold their memory.
     fn closing(&self) -> usize {
-        let held = self.0.most.saturating_sub(self.0.room.available_permits());
+        let held = self.0.most.saturating_sub(self.0.permits.available_permits());
         let (open, _) = self.counts();
         held.saturating_sub(open)
     }
 
-    /// Takes in a connection from `peer`, or refuses it.
-    pub(crate) fn admit(&self, peer: IpAddr, room: OwnedSemaphorePermit) -> Option<Place> {
+    /// Admits a connection from `peer`, or refuses it.
+    pub(crate) fn admit(&self, peer: IpAddr, permit: OwnedSemaphorePermit) -> Option<ConnectionGuard> {
         let address = self.counted(peer);
         let mut open = self.open();
         if let Some(address) = address
@@ -151,7 +151,7 @@ impl Registry {
             number,
             registry: self.clone(),
             state: AtomicU8::new(IDLE),
-            known: AtomicBool::new(false),
+            authenticated: AtomicBool::new(false),
             cut: AtomicBool::new(false),
             close: Notify::new(),
             held: AtomicUsize::new(0),
@@ -162,17 +162,17 @@ impl Registry {
         if let Some(address) = address {
             *open.addresses.entry(address).or_default() += 1;
         }
-        Some(Place { connection, address, _room: room })
+        Some(ConnectionGuard { connection, address, _permit: permit })
     }
 
-    /// Closes the oldest connection with which nothing is done: one without a credential if there is one.
-    pub(crate) fn close_one(&self) -> bool {
+    /// Closes the oldest idle connection, unauthenticated ones first.
+    pub(crate) fn close_idle(&self) -> bool {
         let mut open = self.open();
-        open.close_anonymous() || open.close_known()
+        open.close_anonymous() || open.close_authenticated()
     }
 
-    /// What a peer's connections are counted under: its address, or its network of IPv6. This machine's are not counted,
-    /// nor a proxy's, as they stand for many.
+    /// The key under which a peer's connections are counted: its address, or its IPv6 network. Those of this machine and of
+    /// proxies, which stand for many clients, are not counted.
     fn counted(&self, peer: IpAddr) -> Option<IpAddr> {
         let peer = peer.to_canonical();
         if peer.is_loopback() || self.0.trusted_proxies.iter().any(|network| network.contains(peer)) {
@@ -189,17 +189,17 @@ impl Registry {
         self.0.budget.used()
     }
 
-    /// Open connections: all, and those without a credential.
+    /// Open connections: all, and unauthenticated ones.
     pub(crate) fn counts(&self) -> (usize, usize) {
         let open = self.open();
-        (open.anonymous.len() + open.known.len(), open.anonymous.len())
+        (open.anonymous.len() + open.authenticated.len(), open.anonymous.len())
     }
 }
 
 impl Open {
     fn close_anonymous(&mut self) -> bool {
         let is_working = |connection: &Connection| connection.state.load(Ordering::Relaxed) == WORKING;
-        let found = self.anonymous.values().take(LOOK_AT).find(|connection| !is_working(connection));
+        let found = self.anonymous.values().take(MAX_EXAMINED).find(|connection| !is_working(connection));
         let Some(number) = found.map(|connection| connection.number) else { return false };
         let connection = self.anonymous.remove(&number);
         if let Some(connection) = &connection {
@@ -208,11 +208,11 @@ impl Open {
         close(connection, "anonymous")
     }
 
-    fn close_known(&mut self) -> bool {
+    fn close_authenticated(&mut self) -> bool {
         let is_idle = |connection: &Connection| connection.state.load(Ordering::Relaxed) == IDLE;
-        let found = self.known.values().take(LOOK_AT).find(|connection| is_idle(connection));
+        let found = self.authenticated.values().take(MAX_EXAMINED).find(|connection| is_idle(connection));
         let Some(number) = found.map(|connection| connection.number) else { return false };
-        close(self.known.remove(&number), "idle")
+        close(self.authenticated.remove(&number), "idle")
     }
 }
 
@@ -223,12 +223,12 @@ fn close(connection: Option<Arc<Connection>>, reason: &'static str) -> bool {
     true
 }
 
-impl Drop for Place {
+impl Drop for ConnectionGuard {
     fn drop(&mut self) {
         let connection = &self.connection;
         let mut open = connection.registry.open();
         if open.anonymous.remove(&connection.number).is_none() {
-            open.known.remove(&connection.number);
+            open.authenticated.remove(&connection.number);
         }
         if let Some(address) = self.address
             && let Some(count) = open.addresses.get_mut(&address)
@@ -244,17 +244,17 @@ impl Drop for Place {
 }
 
 impl Connection {
-    /// Ends when the connection has to go.
+    /// Completes when the connection must close.
     pub(crate) async fn closed(&self) {
         self.close.notified().await;
     }
 
-    /// Whether somebody with a credential has used it.
-    pub(crate) fn is_known(&self) -> bool {
-        self.known.load(Ordering::Relaxed)
+    /// Whether a request with a credential was admitted on it.
+    pub(crate) fn is_authenticated(&self) -> bool {
+        self.authenticated.load(Ordering::Relaxed)
     }
 
-    /// Ends it without waiting for its other side.
+    /// Closes it without waiting for the peer.
     pub(super) fn cut(&self) {
         self.cut.store(true, Ordering::Relaxed);
     }
@@ -263,9 +263,9 @@ impl Connection {
         self.cut.load(Ordering::Relaxed)
     }
 
-    /// Whether a request on it is being answered.
-    pub(crate) fn is_answered(&self) -> bool {
-        matches!(self.state.load(Ordering::Relaxed), WORKING | ANSWERING)
+    /// Whether a request on it is being processed.
+    pub(crate) fn is_busy(&self) -> bool {
+        matches!(self.state.load(Ordering::Relaxed), WORKING | RESPONDING)
     }
 
     /// A request has arrived.
@@ -273,26 +273,26 @@ impl Connection {
         self.state.store(WORKING, Ordering::Relaxed);
     }
 
-    /// Its request was let in with a credential.
-    pub(crate) fn know(&self) {
-        if self.is_known() || self.known.swap(true, Ordering::Relaxed) {
+    /// Its request was admitted with a credential.
+    pub(crate) fn mark_authenticated(&self) {
+        if self.is_authenticated() || self.authenticated.swap(true, Ordering::Relaxed) {
             return;
         }
         let mut open = self.registry.open();
         if let Some(connection) = open.anonymous.remove(&self.number) {
-            open.known.insert(self.number, connection);
+            open.authenticated.insert(self.number, connection);
         }
     }
 
-    /// Its request is answered, with this body.
-    pub(crate) fn answer<B: Body>(self: Arc<Self>, body: B) -> Tracked<B> {
+    /// Its request gets a response with this body.
+    pub(crate) fn respond<B: Body>(self: Arc<Self>, body: B) -> Tracked<B> {
         self.give_back();
-        self.state.store(ANSWERING, Ordering::Relaxed);
+        self.state.store(RESPONDING, Ordering::Relaxed);
         Tracked { body, connection: self }
     }
 
-    /// Whether its request waits for its body.
-    pub(super) fn awaits_body(&self, waits: bool) {
+    /// Sets whether its request waits for its body.
+    pub(super) fn set_reading(&self, waits: bool) {
         let (from, to) = if waits { (WORKING, READING) } else { (READING, WORKING) };
         _ = self.state.compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed);
     }
@@ -302,14 +302,14 @@ impl Connection {
         Charge { share, request: self.request.load(Ordering::Relaxed) }
     }
 
-    /// Takes so much of the budget until the request is answered. What comes later is not kept by anybody.
+    /// Charges the budget until the request is answered. Bytes that arrive later are not held in memory.
     pub(super) fn take(&self, charge: &Charge, bytes: usize, anyway: bool) -> Result<(), BodyRefused> {
         if charge.request != self.request.load(Ordering::Relaxed) {
             return Ok(());
         }
         let budget = &self.registry.0.budget;
         if anyway {
-            budget.take_anyway(charge.share, bytes);
+            budget.take_unconditionally(charge.share, bytes);
         } else {
             budget.take(charge.share, bytes)?;
         }
@@ -328,7 +328,7 @@ impl Connection {
 
 fn packed(share: Share) -> usize {
     match share {
-        Share::Nobody => 0,
+        Share::Unauthenticated => 0,
         Share::Events => 1,
         Share::Tenant(slot) => slot + 2,
     }
@@ -336,13 +336,13 @@ fn packed(share: Share) -> usize {
 
 fn unpacked(share: usize) -> Share {
     match share {
-        0 => Share::Nobody,
+        0 => Share::Unauthenticated,
         1 => Share::Events,
         slot => Share::Tenant(slot - 2),
     }
 }
 
-/// The body of an answer: while it is going out its connection is not idle.
+/// A response body: while it is being sent its connection is not idle.
 pub(crate) struct Tracked<B> {
     body: B,
     connection: Arc<Connection>,
@@ -371,7 +371,7 @@ impl<B: Body + Unpin> Body for Tracked<B> {
 impl<B> Drop for Tracked<B> {
     fn drop(&mut self) {
         let state = &self.connection.state;
-        _ = state.compare_exchange(ANSWERING, IDLE, Ordering::Relaxed, Ordering::Relaxed);
+        _ = state.compare_exchange(RESPONDING, IDLE, Ordering::Relaxed, Ordering::Relaxed);
     }
 }
 
@@ -390,13 +390,13 @@ mod tests {
         Registry::new(&config, most, Arc::new(Budget::new(1000)))
     }
 
-    async fn admit(registry: &Registry, peer: &str) -> Option<Place> {
-        let room = registry.room().await.expect("never closed");
-        registry.admit(peer.parse().expect("an address"), room)
+    async fn admit(registry: &Registry, peer: &str) -> Option<ConnectionGuard> {
+        let permit = registry.reserve().await.expect("never closed");
+        registry.admit(peer.parse().expect("an address"), permit)
     }
 
-    async fn has_to_go(place: &Place) -> bool {
-        let mut closed = std::pin::pin!(place.connection.closed());
+    async fn has_to_go(guard: &ConnectionGuard) -> bool {
+        let mut closed = std::pin::pin!(guard.connection.closed());
         poll_fn(|cx| Poll::Ready(closed.as_mut().poll(cx).is_ready())).await
     }
 
@@ -408,7 +408,7 @@ mod tests {
             places.push(admit(&registry, "127.0.0.1").await.expect("room"));
         }
         places[0].connection.begin();
-        places[0].connection.know();
+        places[0].connection.mark_authenticated();
         places[1].connection.begin();
         places.push(admit(&registry, "127.0.0.1").await.expect("a known one doesn't count"));
         assert_eq!(registry.counts(), (17, 16));
@@ -416,8 +416,8 @@ mod tests {
         assert!(!has_to_go(&places[0]).await, "known");
         assert!(!has_to_go(&places[1]).await, "worked for");
         assert!(has_to_go(&places[2]).await && !has_to_go(&places[3]).await);
-        for place in &places {
-            place.connection.begin();
+        for guard in &places {
+            guard.connection.begin();
         }
         assert!(admit(&registry, "127.0.0.1").await.is_none(), "nobody can go");
         places.clear();
@@ -429,12 +429,12 @@ mod tests {
         let registry = registry(2, None);
         let (first, second) =
             (admit(&registry, "::1").await.expect("room"), admit(&registry, "::1").await.expect("room"));
-        for place in [&first, &second] {
-            place.connection.begin();
-            place.connection.know();
+        for guard in [&first, &second] {
+            guard.connection.begin();
+            guard.connection.mark_authenticated();
         }
-        let going_out = first.connection.clone().answer(http_body_util::Empty::<&[u8]>::new());
-        drop(second.connection.clone().answer(http_body_util::Empty::<&[u8]>::new()));
+        let going_out = first.connection.clone().respond(http_body_util::Empty::<&[u8]>::new());
+        drop(second.connection.clone().respond(http_body_util::Empty::<&[u8]>::new()));
         let mut waits = std::pin::pin!(admit(&registry, "::1"));
         assert!(tokio::time::timeout(std::time::Duration::from_millis(1), waits.as_mut()).await.is_err());
         assert!(has_to_go(&second).await && !has_to_go(&first).await);
@@ -460,18 +460,18 @@ mod tests {
     #[tokio::test]
     async fn what_a_request_holds_is_given_back_with_its_answer() {
         let registry = registry(2, None);
-        let place = admit(&registry, "127.0.0.1").await.expect("room");
+        let guard = admit(&registry, "127.0.0.1").await.expect("room");
         let budget = registry.0.budget.clone();
-        let charge = place.connection.charge(Share::Tenant(3));
-        place.connection.take(&charge, 500, false).expect("half");
-        assert_eq!(place.connection.take(&charge, 1, false), Err(BodyRefused::TenantFull));
-        place.connection.take(&charge, 1, true).expect("little is taken anyway");
-        drop(place.connection.clone().answer(http_body_util::Empty::<&[u8]>::new()));
+        let charge = guard.connection.charge(Share::Tenant(3));
+        guard.connection.take(&charge, 500, false).expect("half");
+        assert_eq!(guard.connection.take(&charge, 1, false), Err(BodyRefused::TenantFull));
+        guard.connection.take(&charge, 1, true).expect("little is taken anyway");
+        drop(guard.connection.clone().respond(http_body_util::Empty::<&[u8]>::new()));
         assert_eq!(budget.used(), 0);
-        place.connection.take(&charge, 9000, false).expect("of a request that is answered nothing is kept");
-        let charge = place.connection.charge(Share::Events);
-        place.connection.take(&charge, 100, false).expect("little");
-        drop(place);
+        guard.connection.take(&charge, 9000, false).expect("of a request that is answered nothing is kept");
+        let charge = guard.connection.charge(Share::Events);
+        guard.connection.take(&charge, 100, false).expect("little");
+        drop(guard);
         assert_eq!(budget.used(), 0, "a connection that ends gives back too");
     }
 }

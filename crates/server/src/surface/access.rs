@@ -1,8 +1,7 @@
-//! Authentication on every route, as the OpenAPI document says.
+//! Authentication and authorization of every route, from the OpenAPI document.
 //!
-//! The document is the one source: an operation's `security` names the permission it needs. An operation that the
-//! document doesn't have, or that says nothing of security, can't be reached; the server doesn't even start with the
-//! latter.
+//! The document is the only source: an operation's `security` names the required permission. An operation that is not in the
+//! document can't be reached, and the server does not start if an operation has no `security`.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -11,14 +10,14 @@ use anyhow::{Context, Result, bail, ensure};
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header};
 use loam_http::surface::{ApiError, rejected_as_error};
 use loam_identity::login::cookie;
-use loam_identity::{Asks, Authenticator, permissions};
+use loam_identity::{Authenticator, RequestedAccess, permissions};
 use loam_kernel::{Actor, Error, Kind, Origin, Scope};
 use serde_json::Value;
 use utoipa::openapi::OpenApi;
 
 use super::intake::{EVENTS, Intake};
 
-/// What each operation needs.
+/// The requirements of all operations.
 pub(super) struct Access {
     operations: matchit::Router<Vec<Operation>>,
     authenticator: Arc<Authenticator>,
@@ -26,35 +25,35 @@ pub(super) struct Access {
 
 struct Operation {
     method: Method,
-    needs: Needs,
-    asks: Asks,
+    requirement_of: Requirement,
+    requested_access: RequestedAccess,
     intake: Intake,
-    /// It is about the instance: for operators alone.
+    /// It concerns the instance: for operators only.
     is_instance: bool,
-    /// The query parameters it knows; `None` where another protocol rules.
+    /// Its query parameters; `None` for other protocols.
     parameters: Option<HashSet<String>>,
 }
 
-/// Who may.
-enum Needs {
-    /// Everybody.
+/// The requirement of an operation.
+enum Requirement {
+    /// Public.
     Nothing,
-    /// Whoever has any credential: it is about that one alone.
+    /// Any credential: the operation concerns only the caller.
     Credential,
-    /// Whoever has the permission.
+    /// A permission.
     Permission(String),
 }
 
-/// The paths that need no credential. What a channel takes in is signed with the channel's own secret.
+/// The public paths. Incoming events of a channel are signed with the channel's own secret.
 const PUBLIC: [&str; 5] = ["/healthz", "/readyz", "/api/v1/login", "/.well-known/jwks.json", EVENTS];
-/// The paths that are about the caller alone, whoever it is.
+/// The paths that concern only the caller.
 const OWN: [&str; 3] = ["/api/v1/session", "/api/v1/logout", OWN_PASSWORD];
 const OWN_PASSWORD: &str = "/api/v1/session/password";
 const METRICS: &str = "/metrics";
 /// Anthropic's clients send their key in a header of their own, to paths below this one.
 const ANTHROPIC: &str = "/anthropic/";
 const ANTHROPIC_KEY: HeaderName = HeaderName::from_static("x-api-key");
-/// How an operator names the tenant to act in, and an application the one that its end user's token is for.
+/// The header that names the tenant in which an operator acts, or of an end user's token.
 const TENANT: HeaderName = HeaderName::from_static("x-loam-tenant");
 
 /// Pages for people, which the document does not list.
@@ -62,15 +61,15 @@ fn is_page(path: &str) -> bool {
     matches!(path, "/" | "/openapi.json" | "/docs") || path.starts_with("/docs/")
 }
 
-/// A request that is let in.
+/// An admitted request.
 pub(super) struct Admitted {
-    /// With which scope; `None` where everybody may.
+    /// Its scope; `None` for a public operation.
     pub(super) scope: Option<Scope>,
-    /// What is taken of its body.
+    /// The limit of its body.
     pub(super) intake: Intake,
 }
 
-/// What a request brought to be known by.
+/// The credential of a request.
 #[derive(Debug, PartialEq, Eq)]
 enum Credential<'a> {
     /// An API key or a token.
@@ -92,14 +91,21 @@ impl Access {
             for (method, operation) in item.as_object().into_iter().flatten() {
                 let Ok(method) = Method::from_bytes(method.to_ascii_uppercase().as_bytes()) else { continue };
                 let public = PUBLIC.contains(&path.as_str()) || (path == METRICS && public_metrics);
-                let needs = needs(path, operation, public)
+                let requirement_of = requirement_of(path, operation, public)
                     .with_context(|| format!("{method} {path} can't be guarded"))?;
-                let asks = asks(path, &method, operation);
+                let requested_access = requested_access(path, &method, operation);
                 let parameters = path.starts_with("/api/").then(|| query_parameters(operation));
-                let is_small = !matches!(needs, Needs::Permission(_));
+                let is_small = !matches!(requirement_of, Requirement::Permission(_));
                 let intake = Intake::of(path, &method, is_small);
                 let is_instance = path == METRICS;
-                operations.push(Operation { method, needs, asks, intake, is_instance, parameters });
+                operations.push(Operation {
+                    method,
+                    requirement_of,
+                    requested_access,
+                    intake,
+                    is_instance,
+                    parameters,
+                });
             }
             all.insert(path.clone(), operations)?;
         }
@@ -113,7 +119,7 @@ impl Access {
         operation.ok_or_else(|| rejected_as_error(StatusCode::METHOD_NOT_ALLOWED))
     }
 
-    /// Lets in who may.
+    /// Authenticates and authorizes a request.
     pub(super) async fn admit(
         &self,
         method: &Method,
@@ -125,34 +131,40 @@ impl Access {
             return Ok(Admitted { scope: None, intake: Intake::Small });
         }
         let operation = self.operation(uri.path(), method)?;
-        let permission = match &operation.needs {
-            Needs::Nothing => return Ok(Admitted { scope: None, intake: operation.intake }),
-            Needs::Credential => None,
-            Needs::Permission(permission) => Some(permission),
+        let permission = match &operation.requirement_of {
+            Requirement::Nothing => return Ok(Admitted { scope: None, intake: operation.intake }),
+            Requirement::Credential => None,
+            Requirement::Permission(permission) => Some(permission),
         };
         let origin = origin.clone();
         let named = headers.get(TENANT).map(|named| named.to_str().unwrap_or_default());
         let mut scope = match credential(uri.path(), headers, &origin)? {
             Credential::Bearer(text) => {
-                self.authenticator.authenticate(text, named, operation.asks, origin).await?
+                self.authenticator.authenticate(text, named, operation.requested_access, origin).await?
             }
             Credential::Session(cookie) => {
                 let safe = matches!(*method, Method::GET | Method::HEAD);
-                let session =
-                    self.authenticator.authenticate_session(cookie, headers, safe, operation.asks, origin);
+                let session = self.authenticator.authenticate_session(
+                    cookie,
+                    headers,
+                    safe,
+                    operation.requested_access,
+                    origin,
+                );
                 Box::pin(session).await?
             }
         };
         if let Some(permission) = permission {
-            // what is about the caller alone stays in its own tenant
-            // an end user's token was matched within the tenant that is named
+            // operations that concern only the caller stay in the caller's own tenant
+            // an end user's token was resolved within the named tenant
             if let Some(named) = named.filter(|_| !matches!(scope.actor(), Actor::EndUser(_))) {
-                scope = Box::pin(self.authenticator.open_tenant(&scope, named, operation.asks)).await?;
+                scope = Box::pin(self.authenticator.open_tenant(&scope, named, operation.requested_access))
+                    .await?;
             }
             scope.require(permission)?;
         }
         if operation.is_instance && !scope.is_operator() {
-            let message = "the figures of the instance are for its operators";
+            let message = "the metrics of the instance are for operators only";
             return Err(Error::new(Kind::Forbidden, "not_an_operator", message).into());
         }
         operation.check_query(uri.query())?;
@@ -160,39 +172,38 @@ impl Access {
     }
 }
 
-/// Who may, as the document says. An operation that says nothing can't be guarded, and neither can one that says what
-/// isn't so.
-fn needs(path: &str, operation: &Value, public: bool) -> Result<Needs> {
+/// The requirement of an operation from the document. An operation without `security`, or with an invalid one, is an error.
+fn requirement_of(path: &str, operation: &Value, public: bool) -> Result<Requirement> {
     if public {
-        return Ok(Needs::Nothing);
+        return Ok(Requirement::Nothing);
     }
     let named = operation["security"][0]["api_key"].as_array();
     match named.map(|names| names.iter().filter_map(Value::as_str).collect::<Vec<_>>()).as_deref() {
-        Some([]) if OWN.contains(&path) => Ok(Needs::Credential),
+        Some([]) if OWN.contains(&path) => Ok(Requirement::Credential),
         Some([permission]) => {
             ensure!(permissions::exists(permission), "there is no permission {permission}");
-            Ok(Needs::Permission((*permission).to_owned()))
+            Ok(Requirement::Permission((*permission).to_owned()))
         }
-        _ => bail!("it doesn't name the one permission that it needs"),
+        _ => bail!("it must name exactly one permission"),
     }
 }
 
-/// What an operation does, as far as it matters to who may. Exports have names that end so.
-fn asks(path: &str, method: &Method, operation: &Value) -> Asks {
+/// The kind of access of an operation. Names of exports end with `_export`.
+fn requested_access(path: &str, method: &Method, operation: &Value) -> RequestedAccess {
     let reads = matches!(*method, Method::GET | Method::HEAD);
     match path {
-        OWN_PASSWORD => Asks::OwnPassword,
-        path if OWN.contains(&path) => Asks::Own,
+        OWN_PASSWORD => RequestedAccess::OwnPassword,
+        path if OWN.contains(&path) => RequestedAccess::Own,
         _ if reads && operation["operationId"].as_str().is_some_and(|id| id.ends_with("_export")) => {
-            Asks::Export
+            RequestedAccess::Export
         }
-        _ if reads => Asks::Read,
-        _ => Asks::Write,
+        _ if reads => RequestedAccess::Read,
+        _ => RequestedAccess::Write,
     }
 }
 
 impl Operation {
-    /// A misspelt filter would list everything; so it is refused.
+    /// Rejects unknown query parameters: a misspelt filter would list everything.
     fn check_query(&self, query: Option<&str>) -> Result<(), Error> {
         let (Some(known), Some(query)) = (&self.parameters, query) else { return Ok(()) };
         match form_urlencoded::parse(query.as_bytes()).find(|(name, _)| !known.contains(name.as_ref())) {
@@ -201,7 +212,7 @@ impl Operation {
                 Err(Error::new(
                     Kind::Invalid,
                     "unknown_parameter",
-                    format!("there is no query parameter `{name}` here"),
+                    format!("unknown query parameter `{name}`"),
                 )
                 .with_param(name))
             }
@@ -215,7 +226,7 @@ fn query_parameters(operation: &Value) -> HashSet<String> {
     parameters.filter(|p| p["in"] == "query").filter_map(|p| p["name"].as_str()).map(str::to_owned).collect()
 }
 
-/// What the request brought: a Bearer token before all else, so that a program in a browser is not taken for its page.
+/// The credential of the request: a bearer token takes precedence over a cookie.
 fn credential<'a>(path: &str, headers: &'a HeaderMap, origin: &Origin) -> Result<Credential<'a>, Error> {
     let missing = || {
         let message = "send an API key or a token: `Authorization: Bearer …`";
@@ -272,26 +283,35 @@ mod tests {
     #[test]
     fn an_operation_that_names_no_permission_can_not_be_guarded() {
         let with = |names: Value| json!({ "security": [{ "api_key": names }] });
-        let guarded = |path, operation: &Value| needs(path, operation, false).is_ok();
+        let guarded = |path, operation: &Value| requirement_of(path, operation, false).is_ok();
         assert!(guarded("/api/v1/users", &with(json!(["users:read"]))));
         assert!(guarded("/api/v1/session", &with(json!([]))));
         assert!(!guarded("/api/v1/users", &with(json!([]))), "any credential is enough for a few alone");
         assert!(!guarded("/api/v1/users", &with(json!(["users:fly"]))));
         assert!(!guarded("/api/v1/users", &with(json!(["users:read", "users:write"]))));
         assert!(!guarded("/api/v1/users", &json!({})));
-        assert!(needs("/healthz", &json!({}), true).is_ok());
+        assert!(requirement_of("/healthz", &json!({}), true).is_ok());
     }
 
     #[test]
     fn an_export_is_told_from_reading_and_reading_from_changing() {
         let named = |id: &str| json!({ "operationId": id });
         assert_eq!(
-            asks("/api/v1/audit_logs/export", &Method::GET, &named("audit_logs_export")),
-            Asks::Export
+            requested_access("/api/v1/audit_logs/export", &Method::GET, &named("audit_logs_export")),
+            RequestedAccess::Export
         );
-        assert_eq!(asks("/api/v1/audit_logs", &Method::GET, &named("audit_logs_list")), Asks::Read);
-        assert_eq!(asks("/api/v1/exports", &Method::POST, &named("start_export")), Asks::Write);
-        assert_eq!(asks("/api/v1/logout", &Method::POST, &named("log_out")), Asks::Own);
-        assert_eq!(asks(OWN_PASSWORD, &Method::POST, &named("x")), Asks::OwnPassword);
+        assert_eq!(
+            requested_access("/api/v1/audit_logs", &Method::GET, &named("audit_logs_list")),
+            RequestedAccess::Read
+        );
+        assert_eq!(
+            requested_access("/api/v1/exports", &Method::POST, &named("start_export")),
+            RequestedAccess::Write
+        );
+        assert_eq!(
+            requested_access("/api/v1/logout", &Method::POST, &named("log_out")),
+            RequestedAccess::Own
+        );
+        assert_eq!(requested_access(OWN_PASSWORD, &Method::POST, &named("x")), RequestedAccess::OwnPassword);
     }
 }

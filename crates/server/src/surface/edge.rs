@@ -1,10 +1,9 @@
-//! The edge: a request's id, its limits, authentication, idempotency, and the error shape, in one place around the
-//! router.
+//! The edge: request ids, limits, authentication, idempotency and the error format, in one place around the router.
 //!
-//! What few requests need is boxed: a future is moved when it begins, as a whole, however little of it is used.
+//! Rare parts are boxed: a future is moved as a whole when it starts, however little of it is used.
 //!
-//! These could be layers of the router. But each layer is a boxed service that is cloned for every request, and on the
-//! path of a call that was a seventh of all time.
+//! These could be layers of the router. But each layer is a boxed service that is cloned for every request, which took a
+//! seventh of the time of a call.
 
 use std::convert::Infallible;
 use std::net::IpAddr;
@@ -18,23 +17,23 @@ use axum::http::{HeaderMap, Method};
 use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
 use loam_http::client::Network;
-use loam_http::surface::{ApiError, Shape, error_body, render_error};
+use loam_http::surface::{ApiError, ErrorFormat, error_body, render_error};
 use loam_kernel::{Clock, Origin, TenantId};
 use loam_platform::api_logs::{ApiLogs, Caller};
-use loam_platform::system_config::Live;
+use loam_platform::system_config::LiveConfig;
 use tower::ServiceExt;
 
 use super::access::{Access, Admitted};
 use super::headers;
 use super::idempotency::Replay;
 use super::intake::Intake;
-use super::logged::{Kept, Tee, record_at_end};
 use super::origin::{self, REQUEST_ID};
+use super::recorded_body::{CapturedBody, Tee, record_at_end};
 use crate::config::ServerConfig;
-use crate::connections::{Budget, Connection, Metered, Share, Unread};
+use crate::connections::{Budget, Connection, DrainOnDrop, LimitedBody, Share};
 use crate::limits::RequestLimits;
 
-/// What every request passes. Cheap to clone.
+/// The edge, which every request passes. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Edge(Arc<Inner>);
 
@@ -43,7 +42,7 @@ struct Inner {
     access: Access,
     replay: Replay,
     logs: ApiLogs,
-    limits: Live<RequestLimits>,
+    limits: LiveConfig<RequestLimits>,
     clock: Clock,
     budget: Arc<Budget>,
     max_body_bytes: usize,
@@ -52,13 +51,13 @@ struct Inner {
     trusted_proxies: Vec<Network>,
 }
 
-/// What an [`Edge`] is made of.
+/// The dependencies of an [`Edge`].
 pub(super) struct Parts {
     pub(super) router: Router,
     pub(super) access: Access,
     pub(super) replay: Replay,
     pub(super) logs: ApiLogs,
-    pub(super) limits: Live<RequestLimits>,
+    pub(super) limits: LiveConfig<RequestLimits>,
     pub(super) clock: Clock,
     pub(super) budget: Arc<Budget>,
 }
@@ -81,12 +80,12 @@ impl Edge {
         }))
     }
 
-    /// What the bodies of requests may take in memory.
+    /// The memory budget of request bodies.
     pub(crate) fn budget(&self) -> &Arc<Budget> {
         &self.0.budget
     }
 
-    /// Answers a request that came over a connection from `peer`.
+    /// Serves a request from `peer`.
     pub(crate) async fn serve(
         self,
         request: hyper::Request<Incoming>,
@@ -97,31 +96,31 @@ impl Edge {
         let (origin, header) = origin::identify(&this.clock, request.headers(), peer, &this.trusted_proxies);
         let origin = Arc::new(origin);
         let (method, uri) = (request.method().clone(), request.uri().clone());
-        let arrival = this.logs.arrive(&method, &uri, request.headers());
-        let shape = shape_of(uri.path(), request.headers());
-        let kept = (arrival.keep_body > 0).then(|| Kept::new(arrival.keep_body));
+        let start = this.logs.request_started(&method, &uri, request.headers());
+        let shape = error_format_of(uri.path(), request.headers());
+        let captured = (start.keep_body > 0).then(|| CapturedBody::new(start.keep_body));
         let mut caller = Caller::default();
-        let answer = this.answer(request, &connection, &origin, &mut caller, kept.as_ref());
+        let answer = this.answer(request, &connection, &origin, &mut caller, captured.as_ref());
         let response = answer.await.unwrap_or_else(ApiError::into_response);
         let (id, path) = (&origin.request_id, uri.path());
         let mut response = render_error(response, id, caller.tenant, &method, path, shape);
         headers::protect(path, response.headers_mut());
         response.headers_mut().insert(REQUEST_ID, header);
-        Ok(match this.logs.leave(arrival, caller, &origin, (&method, &uri), response.status()) {
-            Some(ending) => record_at_end(ending, kept, response),
+        Ok(match this.logs.response_started(start, caller, &origin, (&method, &uri), response.status()) {
+            Some(pending) => record_at_end(pending, captured, response),
             None => response,
         })
     }
 }
 
 impl Inner {
-    /// The body, with its limits. Only who was let in has any of it read.
+    /// The body with its limits. Only the body of an admitted request is read.
     fn limited(
         &self,
-        body: Unread,
+        body: DrainOnDrop,
         connection: &Arc<Connection>,
         admitted: &Admitted,
-        kept: Option<&Kept>,
+        captured: Option<&CapturedBody>,
     ) -> Body {
         if hyper::body::Body::is_end_stream(&body) {
             return Body::empty();
@@ -132,12 +131,12 @@ impl Inner {
         let held = match (admitted.intake, &admitted.scope) {
             (Intake::Import, _) => None,
             (Intake::Event, _) => Some(Share::Events),
-            (_, None) => Some(Share::Nobody),
+            (_, None) => Some(Share::Unauthenticated),
             (_, Some(scope)) => Some(self.budget.share(scope.tenant())),
         };
-        let body = Metered::new(body, connection, max, self.read_timeout, held);
-        match kept {
-            Some(kept) => Body::new(Tee::new(body, kept.clone())),
+        let body = LimitedBody::new(body, connection, max, self.read_timeout, held);
+        match captured {
+            Some(captured) => Body::new(Tee::new(body, captured.clone())),
             None => Body::new(body),
         }
     }
@@ -148,19 +147,19 @@ impl Inner {
         connection: &Arc<Connection>,
         origin: &Arc<Origin>,
         caller: &mut Caller,
-        kept: Option<&Kept>,
+        captured: Option<&CapturedBody>,
     ) -> Result<Response, ApiError> {
         let (head, body) = request.into_parts();
-        let body = Unread::new(&head.headers, body);
+        let body = DrainOnDrop::new(&head.headers, body);
         let admitted = self.access.admit(&head.method, &head.uri, &head.headers, origin).await?;
-        let body = self.limited(body, connection, &admitted, kept);
+        let body = self.limited(body, connection, &admitted, captured);
         let mut request = Request::from_parts(head, body);
         let Some(scope) = admitted.scope else {
-            // who logs in has no scope yet, but comes from somewhere
+            // a log-in has no scope yet, but has an origin
             request.extensions_mut().insert(origin.clone());
             return Ok(self.route(request).await);
         };
-        connection.know();
+        connection.mark_authenticated();
         *caller = Caller::from(&scope);
         if request.method() == Method::POST
             && let Some(key) = self.replay.key_of(&request)?
@@ -181,12 +180,12 @@ impl Inner {
     }
 }
 
-/// How errors look at a path.
-fn shape_of(path: &str, headers: &HeaderMap) -> Shape {
+/// The error format of a path.
+fn error_format_of(path: &str, headers: &HeaderMap) -> ErrorFormat {
     if path.starts_with("/anthropic/") {
-        return Shape::json(|error, request_id| {
+        return ErrorFormat::json(|error, request_id| {
             loam_providers::anthropic_error(error, request_id).to_string().into_bytes()
         });
     }
-    loam_insight::otlp_error_shape(path, headers).unwrap_or_else(|| Shape::json(error_body))
+    loam_insight::otlp_error_shape(path, headers).unwrap_or_else(|| ErrorFormat::json(error_body))
 }

@@ -1,19 +1,19 @@
-//! Headers by which a browser is told to do nothing with an answer but what it is meant for.
+//! Security headers of responses for browsers.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
-/// Of everything that is not a page: it holds nothing to run, to show or to frame.
+/// The policy of everything that is not a page: nothing may be executed, displayed or framed.
 const NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
-/// Of the pages of `/docs`: what comes with them, and the API. Their styles are set by script, their icons are `data:`.
+/// The policy of the `/docs` pages: their own resources and the API. Their styles are set by script, their icons are `data:`.
 const PAGES: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
      font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
 
-/// Adds them to the answer of a path.
+/// Adds the headers to the response of a path.
 pub(super) fn protect(path: &str, headers: &mut HeaderMap) {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    // no browser opens the path of a call, which has no time to lose
+    // browsers don't open the hot path of calls
     if path.starts_with("/v1/") || path.starts_with("/anthropic/") || path.starts_with("/otlp/") {
         return;
     }

@@ -1,4 +1,4 @@
-//! Whether the server lives, whether it can serve, and its figures.
+//! Liveness, readiness and metrics.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -19,10 +19,10 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::connections::Registry;
 
-/// How long the database may take to say that it is there.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// Timeout of the database check.
+const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What the state of the server is read from. Cheap to clone.
+/// The sources of the server's state. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Health(Arc<Inner>);
 
@@ -47,24 +47,24 @@ impl Health {
         }))
     }
 
-    /// From now on the server is not ready: a load balancer should look elsewhere.
+    /// Marks the server as not ready, so that a load balancer stops sending requests.
     pub(crate) fn stopping(&self) {
         self.0.stopping.store(true, Ordering::Relaxed);
     }
 
-    /// Shows the figures of connections too, once there are any.
+    /// Adds the metrics of connections.
     pub(crate) fn watch(&self, connections: &Registry) {
         _ = self.0.connections.set(connections.clone());
     }
 
     async fn read(&self) -> Readiness {
-        let database = matches!(tokio::time::timeout(PATIENCE, self.0.db.ping()).await, Ok(Ok(())));
+        let database = matches!(tokio::time::timeout(TIMEOUT, self.0.db.ping()).await, Ok(Ok(())));
         let stats = self.0.journal.stats();
         let journal = stats.last_error.is_none() || stats.queued_bytes == 0;
         let status = match (self.0.stopping.load(Ordering::Relaxed), journal, database) {
             (true, ..) => Status::Stopping,
             (_, false, _) => Status::Unavailable,
-            // calls go on: keys and providers are in memory, and the journal takes the records
+            // calls continue: keys and providers are cached, and the journal stores the records
             (_, _, false) => Status::Degraded,
             _ => Status::Ready,
         };
@@ -72,29 +72,29 @@ impl Health {
     }
 }
 
-/// How far the server can serve.
+/// The readiness status.
 #[derive(Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum Status {
-    /// In full.
+    /// Fully operational.
     Ready,
-    /// The database is away: model calls go on, the rest answers 503.
+    /// The database is unavailable: model calls continue, other operations return 503.
     Degraded,
-    /// Nothing can be put on record.
+    /// Nothing can be recorded.
     Unavailable,
     /// It is stopping.
     Stopping,
 }
 
-/// How far the server can serve, and why.
+/// The readiness of the server.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Readiness {
     status: Status,
-    /// Whether the database answers.
+    /// Whether the database is available.
     database: bool,
     /// Whether the journal can write.
     journal: bool,
-    /// Bytes of calls that are on record but not yet in the database.
+    /// Bytes in the journal that are not in the database yet.
     undrained_bytes: u64,
 }
 
@@ -102,13 +102,13 @@ pub(crate) fn routes() -> OpenApiRouter {
     OpenApiRouter::new().routes(routes!(healthz)).routes(routes!(readyz)).routes(routes!(metrics))
 }
 
-/// Whether the server lives.
+/// Liveness check.
 #[utoipa::path(get, path = "/healthz", tag = "instance", operation_id = "healthz", responses((status = 200, body = String)), security(()))]
 async fn healthz() -> &'static str {
     "ok"
 }
 
-/// Whether the server can serve model calls: 200 as `ready` or `degraded` (the database is away), else 503.
+/// Readiness check for model calls: 200 with `ready` or `degraded` (the database is unavailable), otherwise 503.
 #[utoipa::path(
     get, path = "/readyz", tag = "instance", operation_id = "readyz",
     responses((status = 200, body = Readiness), (status = 503, body = Readiness)), security(())
@@ -122,7 +122,7 @@ async fn readyz(Extension(health): Extension<Health>) -> Response {
     (status, Json(readiness)).into_response()
 }
 
-/// Figures of the instance for Prometheus: for its operators, unless `server.public_metrics` lets everybody read them.
+/// Returns the instance's metrics for Prometheus; for operators, unless `server.public_metrics` is set.
 #[utoipa::path(
     get, path = "/metrics", tag = "instance", operation_id = "metrics",
     responses((status = 200, body = String, content_type = "text/plain"), (status = "4XX", body = ErrorBody)),
@@ -139,7 +139,7 @@ async fn metrics(
             .set(to_f64(pool.idle as u64));
         metrics::gauge!("loam_db_pool_connections_max", "pool" => pool.name).set(f64::from(pool.max));
     }
-    if let Ok(Ok(bytes)) = tokio::time::timeout(PATIENCE, health.0.db.size_bytes()).await {
+    if let Ok(Ok(bytes)) = tokio::time::timeout(TIMEOUT, health.0.db.size_bytes()).await {
         metrics::gauge!("loam_db_size_bytes").set(to_f64(bytes.unsigned_abs()));
     }
     metrics::gauge!("loam_gateway_open_calls").set(to_f64(health.0.gateway.open_calls() as u64));

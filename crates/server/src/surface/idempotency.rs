@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: a `POST` that is sent again takes effect once, and is answered the same.
+//! `Idempotency-Key`: a repeated `POST` takes effect once and gets the same response.
 
 use std::sync::Arc;
 
@@ -7,10 +7,10 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use loam_db::{Answer, Db, Kept};
-use loam_http::surface::{ApiError, Repeated, read_at_most, unreadable};
+use loam_db::{Db, SealedResponse, StoredRequest};
+use loam_http::surface::{ApiError, ReplayBody, read_at_most, unreadable};
 use loam_kernel::{Actor, Clock, Error, Idempotency, Kind, Result, Scope, digest_of};
-use loam_platform::seal::{Keyring, answer_place as place};
+use loam_platform::seal::{Keyring, response_seal_context as place};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -18,12 +18,12 @@ use uuid::Uuid;
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 const MAX_KEY: usize = 255;
-/// What is looked at of a body that is read piece by piece.
-const BEGINNING: usize = 64 << 10;
-/// No answer of the resource API is larger.
-const MAX_ANSWER: usize = 4 << 20;
+/// The part of a streamed body that is fingerprinted.
+const FINGERPRINT_BYTES: usize = 64 << 10;
+/// Maximum size of a response of the resource API.
+const MAX_RESPONSE: usize = 4 << 20;
 
-/// Keeps answers, sealed: one may hold a key that is shown once.
+/// Stores responses, sealed, as they may contain a key that is shown only once.
 #[derive(Clone)]
 pub(super) struct Replay {
     db: Db,
@@ -43,17 +43,17 @@ impl Replay {
         Self { db, keyring, clock }
     }
 
-    fn replayed(&self, kept: Kept, fingerprint: &[u8]) -> Result<Response> {
-        if kept.fingerprint != fingerprint {
+    fn replayed(&self, earlier: StoredRequest, fingerprint: &[u8]) -> Result<Response> {
+        if earlier.fingerprint != fingerprint {
             let message = "this Idempotency-Key was sent before with another request; use a new one";
             return Err(conflict("idempotency_key_reused", message));
         }
-        let Some(answer) = kept.answer else {
-            let message = "a request with this Idempotency-Key is being answered, or took effect without its answer being \
-                           kept; see whether what you wanted is there";
+        let Some(answer) = earlier.answer else {
+            let message = "a request with this Idempotency-Key is running, or took effect without its response being \
+                           stored; check whether it took effect";
             return Err(conflict("request_in_progress", message));
         };
-        let opened = self.keyring.open_sealed(&place(kept.id), &answer.body)?;
+        let opened = self.keyring.open_sealed(&place(earlier.id), &answer.body)?;
         let sealed: Sealed = serde_json::from_slice(&opened).map_err(Error::internal)?;
         let mut response = Response::new(Body::from(sealed.body));
         *response.status_mut() = answer.status.try_into().map_err(Error::internal)?;
@@ -66,33 +66,35 @@ impl Replay {
         Ok(response)
     }
 
-    /// Keeps an answer under its claim, and gives it on.
-    async fn keep(&self, scope: &Scope, id: Uuid, response: Response) -> Result<Response> {
+    /// Stores a response under its claim, and returns it.
+    async fn store(&self, scope: &Scope, id: Uuid, response: Response) -> Result<Response> {
         let (parts, body) = response.into_parts();
-        if let Some(Repeated(json)) = parts.extensions.get::<Repeated>() {
+        if let Some(ReplayBody(json)) = parts.extensions.get::<ReplayBody>() {
             let sealed =
                 Sealed { content_type: Some("application/json".to_owned()), etag: None, body: json.clone() };
-            self.keep_sealed(scope, id, parts.status, &sealed).await?;
+            self.store_sealed(scope, id, parts.status, &sealed).await?;
             return Ok(Response::from_parts(parts, body));
         }
-        let body = to_bytes(body, MAX_ANSWER).await.map_err(Error::internal)?;
+        let body = to_bytes(body, MAX_RESPONSE).await.map_err(Error::internal)?;
         let text = |name| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let sealed = Sealed {
             content_type: text(header::CONTENT_TYPE),
             etag: text(header::ETAG),
             body: String::from_utf8_lossy(&body).into_owned(),
         };
-        self.keep_sealed(scope, id, parts.status, &sealed).await?;
+        self.store_sealed(scope, id, parts.status, &sealed).await?;
         Ok(Response::from_parts(parts, body.into()))
     }
 
-    async fn keep_sealed(&self, scope: &Scope, id: Uuid, status: StatusCode, sealed: &Sealed) -> Result<()> {
+    async fn store_sealed(&self, scope: &Scope, id: Uuid, status: StatusCode, sealed: &Sealed) -> Result<()> {
         let sealed = serde_json::to_vec(sealed).map_err(Error::internal)?;
-        let answer =
-            Answer { status: status.as_u16(), body: self.keyring.seal(&self.clock, &place(id), &sealed)? };
-        if let Err(e) = self.db.keep_answer(scope, id, answer).await {
-            // it took effect: a repetition is refused rather than answered, but never done twice
-            tracing::warn!(error = %e, "cannot keep an answer for its Idempotency-Key");
+        let answer = SealedResponse {
+            status: status.as_u16(),
+            body: self.keyring.seal(&self.clock, &place(id), &sealed)?,
+        };
+        if let Err(e) = self.db.store_response(scope, id, answer).await {
+            // the request took effect: a repetition is refused, but never executed twice
+            tracing::warn!(error = %e, "cannot store the response of an Idempotency-Key");
         }
         Ok(())
     }
@@ -112,17 +114,17 @@ fn key_of(headers: &HeaderMap) -> Result<Option<String>> {
     }
 }
 
-/// What a key is stored under: two callers of one tenant may choose the same key, and an end user's name may hold
-/// whatever separates it from the key.
-fn stored(actor: &Actor, key: &str) -> String {
+/// The stored form of a key: two callers of one tenant may choose the same key, and an end user's name may contain any
+/// separator.
+fn storage_key(actor: &Actor, key: &str) -> String {
     let digest = digest_of([&b"idempotency key v2"[..], actor.label().as_bytes(), key.as_bytes()]);
     let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     format!("v2.{hex}")
 }
 
-/// What the same key was stored under before that: it is looked for too, so that what is sent again over an upgrade is
-/// not done again. Of an end user it could be another's.
-fn before(actor: &Actor, key: &str) -> Option<String> {
+/// The stored form of an earlier version, which is looked up too, so that a repetition after an upgrade is detected. None for
+/// an end user, for whom it could be another's key.
+fn legacy_key(actor: &Actor, key: &str) -> Option<String> {
     (!matches!(actor, Actor::EndUser(_))).then(|| format!("{}/{key}", actor.label()))
 }
 
@@ -132,13 +134,13 @@ fn fingerprint(request: &Request, body: &Bytes) -> Vec<u8> {
     Sha256::new().chain_update(target).chain_update([0]).chain_update(body).finalize().to_vec()
 }
 
-/// The fingerprint of a request whose body is too large to be held: of its beginning, and of the length that it is said to
-/// have. With the request, whose body begins anew.
+/// The fingerprint of a request whose body is too large for memory, from its beginning and its declared length. Returns the
+/// request with its complete body.
 async fn begin(request: Request) -> Result<(Request, Vec<u8>)> {
     let (parts, body) = request.into_parts();
     let length = body.size_hint().exact();
     let (mut rest, mut begun, mut size) = (body.into_data_stream(), Vec::new(), 0);
-    while size < BEGINNING
+    while size < FINGERPRINT_BYTES
         && let Some(chunk) = rest.try_next().await.map_err(|e| unreadable(&e))?
     {
         size += chunk.len();
@@ -147,18 +149,19 @@ async fn begin(request: Request) -> Result<(Request, Vec<u8>)> {
     let beginning = begun.concat();
     let body = stream::iter(begun.into_iter().map(Ok)).chain(rest);
     let request = Request::from_parts(parts, Body::from_stream(body));
-    let of_beginning = fingerprint(&request, &Bytes::copy_from_slice(&beginning[..size.min(BEGINNING)]));
+    let of_beginning =
+        fingerprint(&request, &Bytes::copy_from_slice(&beginning[..size.min(FINGERPRINT_BYTES)]));
     let length = length.unwrap_or(u64::MAX).to_be_bytes();
     Ok((request, Sha256::new().chain_update(of_beginning).chain_update(length).finalize().to_vec()))
 }
 
 impl Replay {
-    /// The key of a request to the resource API, if it sent one. Other protocols have no such key.
+    /// The idempotency key of a request to the resource API, if any. Other protocols have none.
     pub(super) fn key_of(&self, request: &Request) -> Result<Option<String>> {
         if request.uri().path().starts_with("/api/") { key_of(request.headers()) } else { Ok(None) }
     }
 
-    /// Answers a request with a key: the first time by way of `next`, then the same again.
+    /// Serves a request with a key: the first time with `next`, then with the stored response.
     pub(super) async fn once<F: Future<Output = Response>>(
         &self,
         scope: Scope,
@@ -176,19 +179,19 @@ impl Replay {
             let fingerprint = fingerprint(&request, &body);
             (request, fingerprint)
         };
-        let before = before(scope.actor(), &key);
-        let key = stored(scope.actor(), &key);
-        let keys: Vec<&str> = std::iter::once(key.as_str()).chain(before.as_deref()).collect();
-        if let Some(kept) = self.db.kept_answer(&scope, &keys).await? {
-            return Ok(self.replayed(kept, &fingerprint)?);
+        let legacy_key = legacy_key(scope.actor(), &key);
+        let key = storage_key(scope.actor(), &key);
+        let keys: Vec<&str> = std::iter::once(key.as_str()).chain(legacy_key.as_deref()).collect();
+        if let Some(earlier) = self.db.idempotent_request(&scope, &keys).await? {
+            return Ok(self.replayed(earlier, &fingerprint)?);
         }
         let claim = Arc::new(Idempotency::new(self.clock.id(), key, fingerprint, self.clock.now()));
         let mut claiming = scope.clone();
         claiming.idempotency = Some(claim.clone());
         request.extensions_mut().insert(claiming);
         let response = next(request).await;
-        if response.status().is_success() && claim.is_taken() {
-            Ok(self.keep(&scope, claim.id, response).await?)
+        if response.status().is_success() && claim.is_claimed() {
+            Ok(self.store(&scope, claim.id, response).await?)
         } else {
             Ok(response)
         }
@@ -204,16 +207,19 @@ mod tests {
     #[test]
     fn two_callers_never_share_a_key() {
         let end_user = |sub: &str| Actor::EndUser(sub.into());
-        assert_ne!(stored(&end_user("a/b"), "c"), stored(&end_user("a"), "b/c"));
-        assert_ne!(stored(&end_user("a"), "c"), stored(&end_user("b"), "c"));
-        assert_eq!(stored(&end_user("a"), "c"), stored(&end_user("a"), "c"));
+        assert_ne!(storage_key(&end_user("a/b"), "c"), storage_key(&end_user("a"), "b/c"));
+        assert_ne!(storage_key(&end_user("a"), "c"), storage_key(&end_user("b"), "c"));
+        assert_eq!(storage_key(&end_user("a"), "c"), storage_key(&end_user("a"), "c"));
     }
 
     #[test]
     fn the_stored_form_stays_what_it_is_and_the_one_before_is_still_found() {
         let user = Actor::User(UserId::NIL);
-        assert_eq!(stored(&user, "k"), "v2.4d9997a47831f8ab3188ac7caae4ba47a836f17b397f576e22f180378a245050");
-        assert_eq!(before(&user, "k").as_deref(), Some("user:00000000-0000-0000-0000-000000000000/k"));
-        assert_eq!(before(&Actor::EndUser("a".into()), "k"), None, "it could be another's");
+        assert_eq!(
+            storage_key(&user, "k"),
+            "v2.4d9997a47831f8ab3188ac7caae4ba47a836f17b397f576e22f180378a245050"
+        );
+        assert_eq!(legacy_key(&user, "k").as_deref(), Some("user:00000000-0000-0000-0000-000000000000/k"));
+        assert_eq!(legacy_key(&Actor::EndUser("a".into()), "k"), None, "it could be another's");
     }
 }

@@ -1,19 +1,19 @@
-//! How large the body of a request may be: by its route, and by whether it takes a credential.
+//! Maximum body sizes, by route and authentication.
 
 use axum::http::Method;
 
-/// What is taken of a body where no credential is needed, or where only the caller is concerned: log-ins, for one.
+/// Maximum for public operations and for those that concern only the caller, such as log-ins.
 const SMALL: usize = 16 << 10;
-/// The most that a channel's own limit of its events can be.
+/// Maximum of a channel's own event limit.
 const EVENT: usize = 4 << 20;
-/// What is taken of a resource.
+/// Maximum for a resource.
 const RESOURCE: usize = 1 << 20;
 
-/// The path by which channels take events in.
+/// The path of incoming events of channels.
 pub(super) const EVENTS: &str = "/api/v1/channels/{id}/events";
-/// How the paths end to which histories are sent, which are larger than other bodies.
+/// Suffix of the paths of imports, which have larger bodies.
 const IMPORT: &str = "/import";
-/// The paths of resources that hold what people, models and applications say, which may be large: files are in it.
+/// The paths of resources with content of people, models and applications, which may include files.
 const CONTENT: [&str; 7] = [
     "/api/v1/messages",
     "/api/v1/chat_sessions/{id}/turns",
@@ -24,23 +24,23 @@ const CONTENT: [&str; 7] = [
     "/api/v1/rejected_records",
 ];
 
-/// What is taken of a body.
+/// The limit of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Intake {
-    /// Little: there is no credential, or the request has nothing to say.
+    /// Small: a public operation, or a request without a body.
     Small,
     /// An event of a channel.
     Event,
     /// A resource.
     Resource,
-    /// What is said: to a model, in a message, by an application.
+    /// Content: of a model call, a message, telemetry.
     Content,
-    /// A history, which is read piece by piece.
+    /// An import, which is streamed.
     Import,
 }
 
 impl Intake {
-    /// Of an operation; `is_small` where it takes no credential, or is about the caller alone.
+    /// The limit of an operation; `is_small` if it is public or concerns only the caller.
     pub(super) fn of(path: &str, method: &Method, is_small: bool) -> Self {
         let has_no_body = matches!(*method, Method::GET | Method::HEAD | Method::DELETE);
         if path == EVENTS {
@@ -56,7 +56,7 @@ impl Intake {
         }
     }
 
-    /// The largest body, where `content` is the server's own limit and `import` that of histories.
+    /// The maximum size, given the server's limits for content and imports.
     pub(super) fn max(self, content: usize, import: usize) -> usize {
         match self {
             Self::Small => SMALL.min(content),

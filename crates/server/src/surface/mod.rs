@@ -1,4 +1,4 @@
-//! What every request passes on its way to a handler.
+//! The layers that every request passes on its way to a handler.
 
 mod access;
 mod edge;
@@ -6,9 +6,9 @@ mod headers;
 mod health;
 mod idempotency;
 mod intake;
-mod logged;
 mod metrics;
 mod origin;
+mod recorded_body;
 
 use std::sync::Arc;
 
@@ -44,7 +44,7 @@ pub(crate) fn edge(
     let (routes, document) = core.routes().merge(instance).split_for_parts();
     let access = Access::new(&document, authenticator, config.server.public_metrics)?;
     let replay = Replay::new(core.db.clone(), core.keyring.clone(), core.clock.clone());
-    // one copy for everybody: an answer that is read slowly must not cost one of its own
+    // one shared copy: a response that is read slowly must not need its own
     let text = Bytes::from(document.to_json()?);
     let pages = Router::new()
         .route("/openapi.json", get(move || async move { ([("content-type", "application/json")], text) }))

@@ -1,4 +1,4 @@
-//! Where a request comes from, and the id it is known by.
+//! The origin and id of a request.
 
 use std::net::IpAddr;
 
@@ -12,7 +12,7 @@ const FORWARDED: HeaderName = HeaderName::from_static("x-forwarded-for");
 const MAX_ID: usize = 128;
 const MAX_AGENT: usize = 500;
 
-/// Gives a request its id, the client's own if it sent a sane one; with the header that says so.
+/// The id of a request, which is the client's own if it is valid, and the header with it.
 pub(super) fn identify(
     clock: &Clock,
     headers: &HeaderMap,
@@ -30,7 +30,7 @@ pub(super) fn identify(
     (Origin { request_id, ip_address: Some(client(headers, peer, proxies)), user_agent }, header)
 }
 
-/// The address of the client: the last that isn't a proxy of ours. What stands before it anybody can have written.
+/// The address of the client: the last one that isn't a trusted proxy. Anything before it can be forged.
 fn client(headers: &HeaderMap, peer: IpAddr, proxies: &[Network]) -> IpAddr {
     let ours = |address: IpAddr| proxies.iter().any(|network| network.contains(address.to_canonical()));
     if proxies.is_empty() || !ours(peer) {

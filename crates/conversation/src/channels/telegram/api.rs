@@ -92,12 +92,12 @@ pub(in crate::channels) fn delivery_outcome(response: ApiResponse) -> Outcome {
     match status {
         429 | 500.. | 408 => {
             let after = parameters.retry_after.map(|seconds| Duration::from_secs(seconds.min(86_400)));
-            Outcome::Again { status: Some(status), error, after }
+            Outcome::Retry { status: Some(status), error, after }
         }
         // A 2xx response without `ok` is not from Telegram but from something in between.
-        200..=299 => Outcome::Again { status: Some(status), error, after: None },
+        200..=299 => Outcome::Retry { status: Some(status), error, after: None },
         // The bot was blocked, the chat was deleted or the token is wrong: a retry would be refused too.
-        _ => Outcome::Never { status: Some(status), error },
+        _ => Outcome::Rejected { status: Some(status), error },
     }
 }
 
@@ -116,13 +116,16 @@ mod tests {
     fn a_response_determines_whether_and_when_to_retry() {
         assert_eq!(outcome_of(200, json!({ "ok": true, "result": {} })), Outcome::Delivered { status: 200 });
         let flood = json!({ "ok": false, "error_code": 429, "description": "Too Many Requests", "parameters": { "retry_after": 7 } });
-        let Outcome::Again { after, error, .. } = outcome_of(429, flood) else { panic!("a retry") };
+        let Outcome::Retry { after, error, .. } = outcome_of(429, flood) else { panic!("a retry") };
         assert_eq!(after, Some(Duration::from_secs(7)));
         assert!(error.contains("Too Many Requests"));
-        assert!(matches!(outcome_of(502, json!({})), Outcome::Again { .. }));
-        assert!(matches!(outcome_of(200, json!({})), Outcome::Again { .. }), "not Telegram's");
+        assert!(matches!(outcome_of(502, json!({})), Outcome::Retry { .. }));
+        assert!(matches!(outcome_of(200, json!({})), Outcome::Retry { .. }), "not Telegram's");
         for status in [400, 401, 403, 404] {
-            assert!(matches!(outcome_of(status, json!({ "ok": false })), Outcome::Never { .. }), "{status}");
+            assert!(
+                matches!(outcome_of(status, json!({ "ok": false })), Outcome::Rejected { .. }),
+                "{status}"
+            );
         }
     }
 }

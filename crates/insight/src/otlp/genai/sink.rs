@@ -7,7 +7,7 @@ use loam_gateway::tool_calls::{self, ReportedToolCall};
 use loam_journal::Frame;
 use loam_kernel::{Clock, Error, NodeId, Result, TenantId};
 use loam_platform::drain::Sink;
-use loam_platform::personal::{Guard, Named};
+use loam_platform::personal::{Guard, RecordSubjects};
 use serde::{Deserialize, Serialize};
 
 /// The kind of journal frames that hold model and tool calls.
@@ -73,7 +73,8 @@ impl Sink for CallSink {
             tools.extend(payload.tools.into_iter().map(|tool| (payload.tenant, tool)));
         }
         let now = self.clock.now();
-        let named: Vec<Named<'_>> = calls.iter().map(|(tenant, reported)| reported.named(*tenant)).collect();
+        let named: Vec<RecordSubjects<'_>> =
+            calls.iter().map(|(tenant, reported)| reported.named(*tenant)).collect();
         let erased = self.guard.erased(tx, now, &named).await?;
         for ((_, reported), _) in calls.iter_mut().zip(erased).filter(|(_, erased)| *erased) {
             reported.strip();

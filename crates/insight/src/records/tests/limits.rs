@@ -109,7 +109,7 @@ async fn chunks_of_unknown_projects_or_times_are_dropped(database: Database) {
     let bed = Fixture::new(database).await;
     let project = bed.project("shop").await;
     let (tenant, now) = (bed.scope().tenant(), bed.clock.now());
-    let node = sink(&bed.clock, 1, Live::default());
+    let node = sink(&bed.clock, 1, LiveConfig::default());
     let at = |trace: &str, project, at| {
         SampleTrace {
             trace_id: trace.to_owned(),
@@ -144,7 +144,7 @@ async fn old_rows_are_deleted_and_sums_are_retained_longer(database: Database) {
     let bed = Fixture::new(database).await;
     let project = bed.project("shop").await;
     let (tenant, at) = (bed.scope().tenant(), recent_time(&bed));
-    let node = sink(&bed.clock, 1, Live::default());
+    let node = sink(&bed.clock, 1, LiveConfig::default());
     let sample = sample_trace(1, at, &mut Rng(2));
     write_chunks(&bed, &node, &[sample.whole(tenant, project)]).await;
     let (delete, scope) = (DeleteOld(bed.insight.clone()), Scope::system(TenantId::NIL, "test"));

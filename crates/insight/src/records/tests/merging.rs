@@ -26,7 +26,7 @@ async fn sums_equal_a_recount_in_any_order_of_chunks(database: Database) {
                 sample_trace(seed as usize * 100 + number, at, &mut rng)
             })
             .collect();
-        let nodes = [sink(&bed.clock, 1, Live::default()), sink(&bed.clock, 2, Live::default())];
+        let nodes = [sink(&bed.clock, 1, LiveConfig::default()), sink(&bed.clock, 2, LiveConfig::default())];
         let mut chunks = Vec::new();
         for sample_trace in &samples {
             let mut numbers: Vec<usize> = (0..sample_trace.spans.len()).collect();
@@ -83,7 +83,7 @@ async fn concurrent_nodes_neither_lose_nor_duplicate_spans(database: Database) {
             .filter(|chunk| !chunk.spans.is_empty())
             .collect()
     };
-    let nodes: Vec<RecordSink> = (1..=3).map(|node| sink(&bed.clock, node, Live::default())).collect();
+    let nodes: Vec<RecordSink> = (1..=3).map(|node| sink(&bed.clock, node, LiveConfig::default())).collect();
     let (first, second, third) = (chunks_from(0), chunks_from(1), chunks_from(2));
     tokio::join!(
         write_chunks(&bed, &nodes[0], &first),
@@ -99,7 +99,7 @@ async fn concurrent_nodes_neither_lose_nor_duplicate_spans(database: Database) {
 async fn chunks_days_apart_are_two_traces_until_another_connects_them(database: Database) {
     let bed = Fixture::new(database).await;
     let (project, whole) = (bed.project("shop").await, bed.project("whole").await);
-    let (tenant, node) = (bed.scope().tenant(), sink(&bed.clock, 1, Live::default()));
+    let (tenant, node) = (bed.scope().tenant(), sink(&bed.clock, 1, LiveConfig::default()));
     let at = recent_time(&bed) - TimeDelta::hours(40);
     let sample = SampleTrace {
         trace_id: "job".to_owned(),
@@ -123,7 +123,7 @@ async fn chunks_days_apart_are_two_traces_until_another_connects_them(database: 
 async fn an_idle_trace_is_merged_and_can_still_grow(database: Database) {
     let bed = Fixture::new(database).await;
     let (in_chunks, whole) = (bed.project("chunks").await, bed.project("whole").await);
-    let (tenant, node) = (bed.scope().tenant(), sink(&bed.clock, 1, Live::default()));
+    let (tenant, node) = (bed.scope().tenant(), sink(&bed.clock, 1, LiveConfig::default()));
     let mut rng = Rng(5);
     let mut sample = sample_trace(1, recent_time(&bed), &mut rng);
     while sample.spans.len() < 9 {
@@ -171,7 +171,7 @@ async fn an_idle_trace_is_merged_and_can_still_grow(database: Database) {
 async fn traces_are_looked_up_by_their_ids_however_full_the_table_has_become() {
     let bed = Fixture::new(Database::postgres().await).await;
     let (project, tenant, at) = (bed.project("shop").await, bed.scope().tenant(), recent_time(&bed));
-    let node = sink(&bed.clock, 1, Live::default());
+    let node = sink(&bed.clock, 1, LiveConfig::default());
     let traces = |numbers: std::ops::Range<usize>| -> Vec<batch::PackedChunk> {
         let one = |number| {
             let spans = vec![span("0", None, "f", at, 10)];

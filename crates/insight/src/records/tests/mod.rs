@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use loam_kernel::{Clock, NodeId, ProjectId, Scope, TenantId};
-use loam_platform::system_config::Live;
+use loam_platform::system_config::LiveConfig;
 use uuid::Uuid;
 
 use super::batch;
@@ -139,14 +139,14 @@ impl SampleTrace {
 }
 
 /// Storage settings with a change.
-fn settings(change: impl FnOnce(&mut StorageSettings)) -> Live<StorageSettings> {
+fn settings(change: impl FnOnce(&mut StorageSettings)) -> LiveConfig<StorageSettings> {
     let mut settings = StorageSettings::default();
     change(&mut settings);
-    Live::fixed(settings)
+    LiveConfig::fixed(settings)
 }
 
-fn sink(clock: &Clock, node: u128, settings: Live<StorageSettings>) -> RecordSink {
-    RecordSink::new(clock.clone(), NodeId(Uuid::from_u128(node)), settings, Live::default())
+fn sink(clock: &Clock, node: u128, settings: LiveConfig<StorageSettings>) -> RecordSink {
+    RecordSink::new(clock.clone(), NodeId(Uuid::from_u128(node)), settings, LiveConfig::default())
 }
 
 /// Writes chunks as the drainer does: in one transaction.

@@ -44,7 +44,7 @@ fn request(number: usize, at: DateTime<Utc>) -> SampleTrace {
 /// Ten requests, one per minute, newest last.
 async fn ten_requests(bed: &Fixture, project: ProjectId) -> DateTime<Utc> {
     let (tenant, at) = (bed.scope().tenant(), recent_time(bed));
-    let node = sink(&bed.clock, 1, Live::default());
+    let node = sink(&bed.clock, 1, LiveConfig::default());
     for number in 0..10 {
         let sample = request(number, at + TimeDelta::minutes(number as i64));
         write_chunks(bed, &node, &[sample.whole(tenant, project)]).await;
@@ -102,7 +102,7 @@ async fn records_are_listed_by_function_in_pages(database: Database) {
     let project = bed.project("shop").await;
     let at = ten_requests(&bed, project).await;
     // sent again with more: later rows take precedence
-    let node = sink(&bed.clock, 1, Live::default());
+    let node = sink(&bed.clock, 1, LiveConfig::default());
     let mut more = request(2, at + TimeDelta::minutes(2));
     more.spans = vec![span("w3", Some("r"), "walk", at + TimeDelta::minutes(2), 9_000)];
     more.server_spans.clear();

@@ -1,4 +1,4 @@
-//! Walking a chain, row by row, as an auditor does: the same for a database and for an export.
+//! Verifies a chain row by row, both for a database and for an export.
 
 use std::collections::BTreeSet;
 
@@ -11,26 +11,26 @@ use super::erase;
 use super::verify::{Expected, Head, Verification};
 use super::view::hex;
 
-/// Faults that are listed; more are only counted.
+/// Maximum number of listed faults; further ones are only counted.
 const MAX_FAULTS: usize = 100;
 
-/// Where a chain is broken, and how.
+/// A fault of a chain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Fault {
-    /// The place in the chain.
+    /// The sequence number.
     pub sequence: i64,
-    /// What is wrong there.
+    /// Description of the fault.
     pub what: String,
 }
 
-/// How far a chain was walked, and what was found.
-pub(super) struct Walk {
+/// The state of a verification.
+pub(super) struct ChainVerifier {
     /// The last row.
     last: Head,
     rows: u64,
     erased: u64,
     attested: u64,
-    /// Erased rows of which no later row has said so yet.
+    /// Erased rows whose erasure no later row has recorded yet.
     unannounced: BTreeSet<i64>,
     faults: Vec<Fault>,
     more_faults: u64,
@@ -38,10 +38,10 @@ pub(super) struct Walk {
     expected_found: bool,
 }
 
-impl Walk {
-    /// Begins behind a place; at the beginning of the chain behind nothing.
+impl ChainVerifier {
+    /// Starts after a row, or at the beginning of the chain.
     pub(super) fn new(behind: Head, expected: Option<Expected>) -> Self {
-        let mut walk = Self {
+        let mut verifier = Self {
             last: behind,
             rows: 0,
             erased: 0,
@@ -52,11 +52,11 @@ impl Walk {
             expected,
             expected_found: false,
         };
-        walk.look_for_expected();
-        walk
+        verifier.look_for_expected();
+        verifier
     }
 
-    /// The next row in the order of its place.
+    /// Verifies the next row in sequence.
     pub(super) fn step(&mut self, row: &Model) {
         self.rows += 1;
         let wanted = self.last.sequence + 1;
@@ -67,10 +67,7 @@ impl Walk {
             };
             self.fault(wanted, what);
         } else if row.sequence < wanted {
-            self.fault(
-                row.sequence,
-                format!("row {} does not stand in its place, or is there twice", row.sequence),
-            );
+            self.fault(row.sequence, format!("row {} is out of sequence or a duplicate", row.sequence));
         } else if row.previous_hash != self.last.hash {
             self.fault(row.sequence, format!("row {} does not follow the row before it", row.sequence));
         }
@@ -88,7 +85,7 @@ impl Walk {
         }
         if proof != Proof::Changed {
             for (from, to) in erase::announced(row) {
-                // only what stands before it
+                // only rows before it
                 let to = to.min(row.sequence - 1);
                 let places =
                     if from <= to { self.unannounced.range(from..=to).copied().collect() } else { vec![] };
@@ -99,7 +96,7 @@ impl Walk {
         self.look_for_expected();
     }
 
-    /// The end of the chain, as the head says.
+    /// Compares the end of the chain with the head.
     pub(super) fn end(&mut self, head: &Head) {
         let (last, wanted) = (self.last.sequence, head.sequence);
         if last < wanted {
@@ -107,10 +104,10 @@ impl Walk {
         } else if last > wanted {
             self.fault(
                 wanted + 1,
-                format!("there are rows behind {wanted}, where the chain's head says that it ends"),
+                format!("there are rows after {wanted}, which is the end according to the chain's head"),
             );
         } else if self.last.hash != head.hash {
-            self.fault(wanted, format!("row {wanted} is not the one that the chain's head says"));
+            self.fault(wanted, format!("row {wanted} does not match the chain's head"));
         }
     }
 
@@ -123,23 +120,22 @@ impl Walk {
         }
     }
 
-    /// What was found in the whole chain.
+    /// The result for the whole chain.
     pub(super) fn finish(mut self, head: &Head) -> Verification {
         for sequence in std::mem::take(&mut self.unannounced) {
-            let what = format!("row {sequence} is marked as erased, and no later row says that it was");
+            let what = format!("row {sequence} is marked as erased, but no later row records the erasure");
             self.fault(sequence, what);
         }
         if let Some(expected) = self.expected.take().filter(|_| !self.expected_found) {
             let hash = hex(&expected.hash);
-            let what = format!(
-                "the head noted earlier, {hash}, is not in the chain: its rows have been written anew"
-            );
+            let what =
+                format!("the previously noted head {hash} is not in the chain: its rows were rewritten");
             self.fault(expected.sequence.unwrap_or_default(), what);
         }
         Verification { complete: true, ..self.finish_part(head) }
     }
 
-    /// What was found in a part of it.
+    /// The result for a part of it.
     pub(super) fn finish_part(self, head: &Head) -> Verification {
         Verification {
             ok: self.faults.is_empty(),

@@ -1,22 +1,22 @@
-//! Whose preferences are meant, and whether the caller may.
+//! The user whose preferences a request addresses, and the caller's access to them.
 
 use loam_kernel::{Error, Result, Scope, UserId};
 use serde::Deserialize;
 
-/// The permission to see and set every user's preferences.
+/// The permission to read and set all users' preferences.
 const ALL: &str = "user_preferences:all";
 
 /// The user of a path: an id, or `me`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
-pub(crate) enum Whose {
-    /// The caller's own.
+pub(crate) enum PreferenceOwner {
+    /// The caller.
     Me,
-    /// This user's.
+    /// This user.
     User(UserId),
 }
 
-impl TryFrom<String> for Whose {
+impl TryFrom<String> for PreferenceOwner {
     type Error = uuid::Error;
 
     fn try_from(text: String) -> Result<Self, uuid::Error> {
@@ -24,13 +24,16 @@ impl TryFrom<String> for Whose {
     }
 }
 
-impl Whose {
-    /// The user, if the caller may see their preferences; another one doesn't exist to who may see their own alone. A key
-    /// of nobody's acts for the application.
+impl PreferenceOwner {
+    /// The user, if the caller has access to their preferences; without access other users appear not to exist. A key without
+    /// a user acts for the application.
     pub(crate) fn resolve(self, scope: &Scope) -> Result<UserId> {
         let id = match self {
             Self::Me => scope.user.ok_or_else(|| {
-                Error::invalid("user_id", "this credential belongs to no user; name the user by id")
+                Error::invalid(
+                    "user_id",
+                    "this credential belongs to no user; use the user's id instead of `me`",
+                )
             })?,
             Self::User(id) => id,
         };
@@ -52,7 +55,7 @@ mod tests {
 
     #[test]
     fn who_lacks_the_permission_sees_their_own_alone() {
-        let (mine, theirs) = (UserId(Uuid::from_u128(1)), UserId(Uuid::from_u128(2)));
+        let (mine, other) = (UserId(Uuid::from_u128(1)), UserId(Uuid::from_u128(2)));
         let scope = |user, permissions: &[&str]| {
             let permissions = Permissions::new(permissions.iter().map(|&p| p.to_owned()));
             let mut scope = Scope::new(TenantId::NIL, Actor::CommandLine, permissions);
@@ -60,13 +63,13 @@ mod tests {
             scope
         };
         let own = scope(Some(mine), &["user_preferences:read"]);
-        assert_eq!(Whose::Me.resolve(&own).expect("mine"), mine);
-        assert_eq!(Whose::User(mine).resolve(&own).expect("mine"), mine);
-        assert_eq!(Whose::User(theirs).resolve(&own).expect_err("hidden").status(), 404);
+        assert_eq!(PreferenceOwner::Me.resolve(&own).expect("mine"), mine);
+        assert_eq!(PreferenceOwner::User(mine).resolve(&own).expect("mine"), mine);
+        assert_eq!(PreferenceOwner::User(other).resolve(&own).expect_err("hidden").status(), 404);
         let all = scope(Some(mine), &["user_preferences:read", ALL]);
-        assert_eq!(Whose::User(theirs).resolve(&all).expect("every one's"), theirs);
+        assert_eq!(PreferenceOwner::User(other).resolve(&all).expect("every one's"), other);
         let application = scope(None, &["user_preferences:read"]);
-        assert_eq!(Whose::User(theirs).resolve(&application).expect("every one's"), theirs);
-        assert_eq!(Whose::Me.resolve(&application).expect_err("nobody's").param(), Some("user_id"));
+        assert_eq!(PreferenceOwner::User(other).resolve(&application).expect("every one's"), other);
+        assert_eq!(PreferenceOwner::Me.resolve(&application).expect_err("nobody's").param(), Some("user_id"));
     }
 }

@@ -1,4 +1,4 @@
-//! Bodies of requests that are recorded: what passes is counted, and kept when somebody wants that.
+//! Bodies of recorded requests: counted, and captured if configured.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,21 +8,21 @@ use axum::body::{Body, Bytes};
 use axum::http::header;
 use axum::response::Response;
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use loam_platform::api_logs::Ending;
+use loam_platform::api_logs::PendingRecord;
 
-/// What was kept of a body, up to one byte more than is wanted, by which a longer one is known.
+/// The captured part of a body, up to one byte more than the maximum, which shows that it is longer.
 #[derive(Clone)]
-pub(super) struct Kept(Arc<Mutex<Vec<u8>>>, usize);
+pub(super) struct CapturedBody(Arc<Mutex<Vec<u8>>>, usize);
 
-impl Kept {
+impl CapturedBody {
     pub(super) fn new(max: usize) -> Self {
         Self(Arc::default(), max.saturating_add(1))
     }
 
     fn add(&self, data: &[u8]) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let room = self.1.saturating_sub(kept.len());
-        kept.extend_from_slice(&data[..data.len().min(room)]);
+        let mut captured = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = self.1.saturating_sub(captured.len());
+        captured.extend_from_slice(&data[..data.len().min(room)]);
     }
 
     fn take(&self) -> Vec<u8> {
@@ -30,15 +30,15 @@ impl Kept {
     }
 }
 
-/// A body whose data is kept as it passes.
+/// A body whose data is captured as it passes.
 pub(super) struct Tee<B> {
     body: B,
-    kept: Kept,
+    captured: CapturedBody,
 }
 
 impl<B> Tee<B> {
-    pub(super) fn new(body: B, kept: Kept) -> Self {
-        Self { body, kept }
+    pub(super) fn new(body: B, captured: CapturedBody) -> Self {
+        Self { body, captured }
     }
 }
 
@@ -54,7 +54,7 @@ impl<B: HttpBody<Data = Bytes> + Unpin> HttpBody for Tee<B> {
         if let Poll::Ready(Some(Ok(frame))) = &frame
             && let Some(data) = frame.data_ref()
         {
-            self.kept.add(data);
+            self.captured.add(data);
         }
         frame
     }
@@ -68,26 +68,30 @@ impl<B: HttpBody<Data = Bytes> + Unpin> HttpBody for Tee<B> {
     }
 }
 
-/// The body of an answer that is recorded when it has ended, or is given up.
-struct Logged {
+/// A response body that is recorded when it ends or is dropped.
+struct RecordedBody {
     body: Body,
     bytes: u64,
-    request: Option<Kept>,
-    response: Option<Kept>,
-    ending: Option<Ending>,
+    request: Option<CapturedBody>,
+    response: Option<CapturedBody>,
+    pending: Option<PendingRecord>,
 }
 
-/// Has an answer recorded at its end.
-pub(super) fn record_at_end(ending: Ending, request: Option<Kept>, answer: Response) -> Response {
+/// Records a response at its end.
+pub(super) fn record_at_end(
+    pending: PendingRecord,
+    request: Option<CapturedBody>,
+    answer: Response,
+) -> Response {
     let json = answer
         .headers()
         .get(header::CONTENT_TYPE)
         .is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
-    let response = (ending.keep_body > 0 && json).then(|| Kept::new(ending.keep_body));
-    answer.map(|body| Body::new(Logged { body, bytes: 0, request, response, ending: Some(ending) }))
+    let response = (pending.keep_body > 0 && json).then(|| CapturedBody::new(pending.keep_body));
+    answer.map(|body| Body::new(RecordedBody { body, bytes: 0, request, response, pending: Some(pending) }))
 }
 
-impl HttpBody for Logged {
+impl HttpBody for RecordedBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -100,8 +104,8 @@ impl HttpBody for Logged {
             && let Some(data) = frame.data_ref()
         {
             self.bytes += data.len() as u64;
-            if let Some(kept) = &self.response {
-                kept.add(data);
+            if let Some(captured) = &self.response {
+                captured.add(data);
             }
         }
         frame
@@ -116,11 +120,11 @@ impl HttpBody for Logged {
     }
 }
 
-impl Drop for Logged {
+impl Drop for RecordedBody {
     fn drop(&mut self) {
-        let Some(ending) = self.ending.take() else { return };
+        let Some(pending) = self.pending.take() else { return };
         let (request, response) =
-            (self.request.as_ref().map(Kept::take), self.response.as_ref().map(Kept::take));
-        ending.record(self.bytes, request.as_deref(), response.as_deref());
+            (self.request.as_ref().map(CapturedBody::take), self.response.as_ref().map(CapturedBody::take));
+        pending.record(self.bytes, request.as_deref(), response.as_deref());
     }
 }

@@ -1,8 +1,8 @@
-//! Reading what a handler leaves of a body.
+//! Draining the unread rest of a request body.
 //!
-//! An answer can come before its request has been read to the end: the key was wrong, the body too large. hyper then
-//! closes the connection under a client that is still sending, which may lose the answer, and one that keeps its
-//! connections finds this one dead. So the rest is read and thrown away, for a while.
+//! A response can be sent before its request has been read to the end: the key is invalid, the body too large. hyper then
+//! closes the connection while the client is still sending, so that the client may lose the response and can't reuse the
+//! connection. So the rest is read and discarded, for a limited time.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -12,24 +12,24 @@ use http::{HeaderMap, header};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 
-/// How long a client may take to send what nobody wants any more.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Maximum time for draining a body.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A request's body that is read to its end, whoever drops it before.
-pub(crate) struct Unread {
+/// A request body that is drained when it is dropped before its end.
+pub(crate) struct DrainOnDrop {
     /// `None` once it has ended.
     body: Option<Incoming>,
-    /// The client waits to be told to send its body: what nobody asked for, it doesn't send.
+    /// The client expects `100 Continue`: it does not send a body that was not requested.
     waits: bool,
 }
 
-impl Unread {
+impl DrainOnDrop {
     pub(crate) fn new(headers: &HeaderMap, body: Incoming) -> Self {
         Self { body: Some(body), waits: headers.contains_key(header::EXPECT) }
     }
 }
 
-impl Body for Unread {
+impl Body for DrainOnDrop {
     type Data = Bytes;
     type Error = hyper::Error;
 
@@ -54,15 +54,16 @@ impl Body for Unread {
     }
 }
 
-impl Drop for Unread {
+impl Drop for DrainOnDrop {
     fn drop(&mut self) {
         let Some(mut rest) = self.body.take().filter(|body| !self.waits && !body.is_end_stream()) else {
             return;
         };
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        // ends with the connection, or after its time
-        runtime.spawn(tokio::time::timeout(PATIENCE, async move {
-            while let Some(Ok(_)) = rest.frame().await {}
-        }));
+        // ends with the connection, or after the timeout
+        runtime.spawn(tokio::time::timeout(
+            TIMEOUT,
+            async move { while let Some(Ok(_)) = rest.frame().await {} },
+        ));
     }
 }

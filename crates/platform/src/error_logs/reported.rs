@@ -1,4 +1,4 @@
-//! Errors of applications that tell of themselves.
+//! Errors that applications report.
 
 use std::collections::HashSet;
 
@@ -18,54 +18,55 @@ use crate::records;
 const MAX_KIND: usize = 200;
 const MAX_MESSAGE: usize = 4000;
 const MAX_STACK: usize = 4096;
-/// Errors of a record that are read at once.
-const MOST: u64 = 100;
+/// Maximum number of errors that are read for a record.
+const MAX_PER_RECORD: u64 = 100;
 
 /// An error of an application.
 #[derive(Clone, Debug, PartialEq)]
-pub struct ToldError {
+pub struct ReportedError {
     /// The tenant.
     pub tenant: TenantId,
-    /// The same however often it is told.
+    /// The id, equal for duplicates of the same report.
     pub id: ErrorLogId,
     /// The application.
     pub project: ProjectId,
     /// The trace in which it happened.
     pub trace_id: String,
-    /// The record of what it happened in, as far as that is known.
+    /// The performance record in which it happened, if known.
     pub record_id: Option<Uuid>,
-    /// What was served when it happened.
+    /// The endpoint in which it happened.
     pub endpoint: Option<String>,
     /// Its type.
     pub kind: String,
-    /// What it says.
+    /// Its message.
     pub message: String,
-    /// Where it was raised, as the application tells it.
+    /// The stack trace.
     pub stack: Option<String>,
-    /// What else is known, an object.
+    /// Context, a JSON object.
     pub context: Value,
     /// When it happened.
     pub at: DateTime<Utc>,
 }
 
-/// What happened in a record, the first first.
+/// The errors of a performance record, oldest first.
 pub async fn of_record(tx: &Tx<Tenant>, trace_id: &str, record: Uuid) -> Result<Vec<Model>> {
     let of_trace = tx.find::<Entity>().filter(Column::TraceId.eq(trace_id));
-    of_trace.filter(Column::RecordId.eq(record)).order_by_asc(Column::Id).limit(MOST).all().await
+    of_trace.filter(Column::RecordId.eq(record)).order_by_asc(Column::Id).limit(MAX_PER_RECORD).all().await
 }
 
-/// Keeps errors, and counts those that are new, in a transaction of the drainer's.
-pub async fn keep(tx: &Tx<System>, node: NodeId, told: Vec<ToldError>) -> Result<()> {
+/// Inserts errors in the drainer's transaction. Duplicates are counted once.
+pub async fn insert_reported(tx: &Tx<System>, node: NodeId, errors: Vec<ReportedError>) -> Result<()> {
     let mut seen = HashSet::new();
-    let told: Vec<ToldError> = told.into_iter().filter(|one| seen.insert((one.tenant, one.id))).collect();
-    if told.is_empty() {
+    let errors: Vec<ReportedError> =
+        errors.into_iter().filter(|one| seen.insert((one.tenant, one.id))).collect();
+    if errors.is_empty() {
         return Ok(());
     }
-    let keys: Vec<(TenantId, Uuid)> = told.iter().map(|one| (one.tenant, one.id.0)).collect();
+    let keys: Vec<(TenantId, Uuid)> = errors.iter().map(|one| (one.tenant, one.id.0)).collect();
     let known: HashSet<(TenantId, ErrorLogId)> =
         tx.get_many::<Entity>(&keys).await?.into_iter().map(|row| (row.tenant_id, row.id)).collect();
     let (mut records, mut links) = (Vec::new(), Vec::new());
-    for mut one in told.into_iter().filter(|one| !known.contains(&(one.tenant, one.id))) {
+    for mut one in errors.into_iter().filter(|one| !known.contains(&(one.tenant, one.id))) {
         records::json(&mut one.context);
         let (kind, message) = (clean(&one.kind, MAX_KIND), clean(&one.message, MAX_MESSAGE));
         records.push(Record {

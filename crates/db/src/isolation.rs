@@ -1,10 +1,10 @@
-//! The second wall on PostgreSQL: the login that tenants' transactions connect by, and the signature that says which
-//! tenant they are in.
+//! The second mechanism of tenant isolation on PostgreSQL: the login of tenants' transactions, and the signature of their
+//! tenant.
 //!
-//! Row-level security asks for the role and the tenant of a transaction. Both can be set by whoever can run SQL, so by
-//! themselves they would hold up a mistake but no attack. Here they can't be: tenants' transactions connect by a login
-//! that is a member of `loam_app` and nothing else, and the tenant counts only with a signature of it, whose key the
-//! policies look up and no tenant's transaction can read.
+//! Row-level security depends on the role and the tenant of a transaction. Anybody who can execute SQL can set both, so by
+//! themselves they protect against mistakes but not against SQL injection. Therefore tenants' transactions use a login that
+//! is a member only of `loam_app`, and the tenant is accepted only with a signature, whose key the policies read and no
+//! tenant's transaction can.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -18,34 +18,34 @@ use loam_kernel::TenantId;
 
 use crate::connect::Config;
 
-/// What the other connections of the same login show of a statement, unless the server is set to show more
-/// (`track_activity_query_size`). A signature stands behind it.
-const SHOWN: usize = 1024;
-/// How long a login is tried for. One that PgBouncer or `pg_hba.conf` doesn't know is refused at once.
-const TRIAL: Duration = Duration::from_secs(5);
+/// The length of a statement that other connections of the same login can see, by default
+/// (`track_activity_query_size`). A signature is placed after it.
+const SHOWN_BYTES: usize = 1024;
+/// Timeout for testing a login. One that PgBouncer or `pg_hba.conf` doesn't know is refused immediately.
+const LOGIN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How far an injected statement of a tenant's would come.
+/// The reach of injected SQL in a tenant's transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Containment {
-    /// Not beyond its tenant: the login of tenants' transactions can take on no other role.
+    /// Limited to its tenant: the login of tenants' transactions can't switch to another role.
     Contained,
-    /// To every tenant: it could take on `loam_system`. Says why there is no login of its own.
+    /// All tenants: it could switch to `loam_system`. Contains the reason why there is no separate login.
     Open(String),
 }
 
-/// What tenants' transactions need.
-pub(crate) struct Wall {
-    /// By the tenants' login; where there is none the same as the system's.
+/// The pool and signing key of tenants' transactions.
+pub(crate) struct TenantIsolation {
+    /// The pool of the tenants' login; without such a login the system's pool.
     pub(crate) pool: PgPool,
     pub(crate) containment: Containment,
     secret: Vec<u8>,
-    /// Hides what follows it from the other connections.
+    /// Padding that hides what follows it from other connections.
     padding: String,
 }
 
-impl Wall {
-    /// Reads the key, and finds the tenants' login or makes it.
-    pub(crate) async fn raise(
+impl TenantIsolation {
+    /// Reads the key, and finds or creates the tenants' login.
+    pub(crate) async fn connect(
         config: &Config,
         system: &PgPool,
         owner: &PgPool,
@@ -69,7 +69,7 @@ impl Wall {
             },
             None => {
                 let options = url.clone().username(&name).password(&password);
-                made_login(owner, &options, &name, &password).await?.map(|()| options)
+                connect_own_login(owner, &options, &name, &password).await?.map(|()| options)
             }
         };
         let (pool, containment) = match found {
@@ -88,7 +88,7 @@ impl Wall {
                 (system.clone(), Containment::Open(why))
             }
         };
-        let padding = format!("/*{:-<SHOWN$}*/", "");
+        let padding = format!("/*{:-<SHOWN_BYTES$}*/", "");
         Ok(Self { pool, containment, secret, padding })
     }
 
@@ -110,7 +110,7 @@ pub(crate) fn sign(secret: &[u8], tenant: TenantId) -> String {
     outer.iter().fold(tenant + ".", |signed, byte| signed + &format!("{byte:02x}"))
 }
 
-/// The login of a database's tenants. Logins belong to the cluster, so it is named after the database.
+/// The name of the tenants' login. Logins belong to the cluster, so it is named after the database.
 fn login_of(database: String) -> String {
     let name = format!("loam_tenants_{database}");
     if name.len() <= 63 {
@@ -120,26 +120,26 @@ fn login_of(database: String) -> String {
     digest.iter().take(16).fold("loam_tenants_".to_owned(), |name, byte| name + &format!("{byte:02x}"))
 }
 
-/// What came of trying a login: why it can't serve.
-type Tried = Result<(), String>;
+/// The result of testing a login, with the reason if it can't be used.
+type LoginCheck = Result<(), String>;
 
-/// Connects by the login that Loam makes itself, and makes it if that fails.
-async fn made_login(
+/// Connects with Loam's own login, and creates it if that fails.
+async fn connect_own_login(
     owner: &PgPool,
     options: &PgConnectOptions,
     name: &str,
     password: &str,
-) -> Result<Tried, sqlx::Error> {
+) -> Result<LoginCheck, sqlx::Error> {
     let Err(first) = try_login(options).await? else { return Ok(Ok(())) };
-    match make_login(owner, name, password).await {
+    match create_login(owner, name, password).await {
         Ok(()) => try_login(options).await,
-        Err(e) => Ok(Err(format!("{first}; and the owner can't make that login: {e}"))),
+        Err(e) => Ok(Err(format!("{first}; and the owner can't create that login: {e}"))),
     }
 }
 
-async fn make_login(owner: &PgPool, name: &str, password: &str) -> Result<(), sqlx::Error> {
+async fn create_login(owner: &PgPool, name: &str, password: &str) -> Result<(), sqlx::Error> {
     let name = name.replace('"', "\"\"");
-    // another node may make it at the same time
+    // another node may create it at the same time
     let script = format!(
         "DO $$ BEGIN CREATE ROLE \"{name}\" LOGIN NOCREATEROLE NOCREATEDB; \
          EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$; \
@@ -148,7 +148,7 @@ async fn make_login(owner: &PgPool, name: &str, password: &str) -> Result<(), sq
     let mut connection = owner.acquire().await?;
     for attempt in 0.. {
         match connection.execute(AssertSqlSafe(script.as_str())).await {
-            // "tuple concurrently updated" by that other node
+            // "tuple concurrently updated" by the other node
             Err(sqlx::Error::Database(e)) if e.code().as_deref() == Some("XX000") && attempt < 5 => {
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
@@ -158,21 +158,21 @@ async fn make_login(owner: &PgPool, name: &str, password: &str) -> Result<(), sq
     Ok(())
 }
 
-/// Whether one can connect so, and can do no more then than a tenant's transaction may.
+/// Tests a login: whether it can connect, and has exactly the privileges of a tenant's transaction.
 ///
 /// # Errors
-/// When nobody can connect at the moment, which says nothing about the login.
-async fn try_login(options: &PgConnectOptions) -> Result<Tried, sqlx::Error> {
+/// When the server is unavailable, which says nothing about the login.
+async fn try_login(options: &PgConnectOptions) -> Result<LoginCheck, sqlx::Error> {
     let name = options.get_username().to_owned();
-    let connect = timeout(TRIAL, PgConnection::connect_with(options));
+    let connect = timeout(LOGIN_TIMEOUT, PgConnection::connect_with(options));
     let mut connection = match connect.await.map_err(|_| sqlx::Error::PoolTimedOut)? {
         Ok(connection) => connection,
-        Err(e) if is_away(&e) => return Err(e),
+        Err(e) if is_unavailable(&e) => return Err(e),
         Err(e) => return Ok(Err(format!("the login `{name}` can't be used: {e}"))),
     };
-    let row = sqlx::raw_sql(POWERS).fetch_one(&mut connection).await?;
+    let row = sqlx::raw_sql(PRIVILEGES).fetch_one(&mut connection).await?;
     let (too_much, enough): (bool, bool) = (row.try_get(0)?, row.try_get(1)?);
-    // PgBouncer may have made somebody else of it
+    // PgBouncer may have mapped it to another user
     let who: String = row.try_get(2)?;
     _ = connection.close().await;
     Ok(match (too_much, enough) {
@@ -182,8 +182,8 @@ async fn try_login(options: &PgConnectOptions) -> Result<Tried, sqlx::Error> {
     })
 }
 
-/// Whether a login can do more than it should, and as much as it should; and which it is.
-const POWERS: &str = "SELECT rolsuper OR rolbypassrls OR rolcreaterole \
+/// Queries whether a login has too many privileges, whether it has enough, and its name.
+const PRIVILEGES: &str = "SELECT rolsuper OR rolbypassrls OR rolcreaterole \
      OR (SELECT bool_or(pg_has_role(session_user, oid, 'MEMBER')) FROM pg_roles WHERE rolname IN ('loam_system', \
      'pg_read_all_data', 'pg_write_all_data', 'pg_read_server_files', 'pg_write_server_files', \
      'pg_execute_server_program', 'pg_read_all_stats')) \
@@ -191,9 +191,9 @@ const POWERS: &str = "SELECT rolsuper OR rolbypassrls OR rolcreaterole \
      WHERE relname = 'tenant_wall' AND relnamespace = 'public'::regnamespace), \
      pg_has_role(session_user, 'loam_app', 'MEMBER'), session_user::text FROM pg_roles WHERE rolname = session_user";
 
-/// Whether the server is away or full, for whoever it may be. PgBouncer refuses an unknown login by a code of lost
-/// connections.
-fn is_away(error: &sqlx::Error) -> bool {
+/// Whether the server is unavailable or full for any login. PgBouncer refuses an unknown login with a code of the class for
+/// lost connections.
+fn is_unavailable(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_) => true,
         sqlx::Error::Database(e) => {

@@ -1,13 +1,13 @@
-//! That an operator opened a tenant.
+//! A marker of an operator's access to a tenant.
 
 use loam_kernel::TenantId;
 use sea_orm::entity::prelude::*;
 
-/// An operator acted in this tenant within an hour; kept for a day, so that it is audited once.
+/// An operator acted in this tenant within an hour; stored for a day, so that it is audited once per hour.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(
     table_name = "tenant_openings",
-    comment = "an operator acted in this tenant within an hour; kept for a day, so that it is audited once"
+    comment = "an operator acted in this tenant within an hour; stored for a day, so that it is audited once per hour"
 )]
 pub struct Model {
     /// The tenant.
@@ -17,10 +17,10 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
     /// The operator.
-    #[sea_orm(column_type = "Text", comment = "as the audit trail names the operator")]
+    #[sea_orm(column_type = "Text", comment = "the operator, as in the audit trail")]
     pub operator: String,
     /// The hour.
-    #[sea_orm(comment = "the begin of the hour")]
+    #[sea_orm(comment = "the beginning of the hour")]
     pub hour: DateTimeUtc,
     /// When.
     pub created_at: DateTimeUtc,

@@ -1,4 +1,4 @@
-//! Opening a tenant.
+//! Access of operators to a tenant.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
@@ -13,25 +13,25 @@ use super::entity::ActiveModel;
 use crate::tenants::entity::Model as TenantRow;
 use crate::{Identity, tenants};
 
-/// Who opened what.
-type Opening = (String, TenantId);
+/// An operator and the tenant that it accesses.
+type Access = (String, TenantId);
 
-/// Openings of this hour that are on record. Cheap to ask, and small: operators are few.
+/// Access of the current hour that is already audited. A small cache, as there are few operators.
 #[derive(Default)]
-pub(crate) struct Recorded(Mutex<(DateTime<Utc>, HashSet<Opening>)>);
+pub(crate) struct AuditedAccess(Mutex<(DateTime<Utc>, HashSet<Access>)>);
 
-impl Recorded {
-    fn knows(&self, hour: DateTime<Utc>, opening: &Opening) -> bool {
+impl AuditedAccess {
+    fn contains(&self, hour: DateTime<Utc>, access: &Access) -> bool {
         let recorded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        recorded.0 == hour && recorded.1.contains(opening)
+        recorded.0 == hour && recorded.1.contains(access)
     }
 
-    fn add(&self, hour: DateTime<Utc>, opening: Opening) {
+    fn add(&self, hour: DateTime<Utc>, access: Access) {
         let mut recorded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if recorded.0 != hour {
             *recorded = (hour, HashSet::new());
         }
-        recorded.1.insert(opening);
+        recorded.1.insert(access);
     }
 }
 
@@ -39,10 +39,11 @@ impl Identity {
     /// The tenant that an operator names by slug or id, and the operator's scope in it.
     ///
     /// # Errors
-    /// 403 to everybody else, before anything is said of the tenant; 404 for one that isn't there.
+    /// 403 for everybody else, whether the tenant exists or not; 404 for an unknown tenant.
     pub(crate) async fn open_tenant(&self, scope: &Scope, named: &str) -> Result<(TenantRow, Scope)> {
         if !scope.is_operator() || !scope.permissions().allows("tenants:open") {
-            let message = "only an operator with `tenants:open` opens a tenant with `x-loam-tenant`";
+            let message =
+                "only an operator with `tenants:open` can access another tenant with `x-loam-tenant`";
             return Err(Error::new(Kind::Forbidden, "not_an_operator", message));
         }
         let tx = self.db.system_read(&Scope::system(TenantId::NIL, "open_tenant")).await?;
@@ -54,22 +55,22 @@ impl Identity {
         let missing = || Error::new(Kind::NotFound, "not_found", "there is no such tenant (`x-loam-tenant`)");
         let tenant = tenant.ok_or_else(missing)?;
         let opened = scope.in_tenant(tenant.id);
-        self.record_opening(&opened).await?;
+        self.record_access(&opened).await?;
         Ok((tenant, opened))
     }
 
-    /// Once for an operator, a tenant and an hour, over all nodes.
-    async fn record_opening(&self, scope: &Scope) -> Result<()> {
+    /// Audits the access once per operator, tenant and hour, over all nodes.
+    async fn record_access(&self, scope: &Scope) -> Result<()> {
         let now = self.clock.now();
         let hour = now.trunc_subsecs(0) - TimeDelta::seconds(i64::from(now.minute() * 60 + now.second()));
-        let opening = (scope.actor().label(), scope.tenant());
-        if self.recorded.knows(hour, &opening) {
+        let access = (scope.actor().label(), scope.tenant());
+        if self.recorded.contains(hour, &access) {
             return Ok(());
         }
         let row = ActiveModel {
             tenant_id: Set(TenantId::NIL),
             id: Set(self.clock.id()),
-            operator: Set(opening.0.clone()),
+            operator: Set(access.0.clone()),
             hour: Set(hour),
             created_at: Set(now),
         };
@@ -81,7 +82,7 @@ impl Identity {
             audit_logs::record(&tx, &self.clock, change).await?;
         }
         tx.commit().await?;
-        self.recorded.add(hour, opening);
+        self.recorded.add(hour, access);
         Ok(())
     }
 }

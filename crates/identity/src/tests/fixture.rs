@@ -1,4 +1,4 @@
-//! An identity on a fresh database, as after the first start.
+//! A fixture: an [`Identity`] on a fresh database, after the first start.
 
 use std::sync::Arc;
 
@@ -18,13 +18,13 @@ pub(super) const PASSWORD: &str = "a-long-enough-password";
 /// The first key.
 pub(super) const KEY: &str = "loam_abcdefghijkmnpqrstuvwxyz23456789abcdefgh";
 
-pub(super) struct Bed {
+pub(super) struct Fixture {
     pub(super) clock: Clock,
     pub(super) identity: Identity,
     database: Database,
 }
 
-impl Bed {
+impl Fixture {
     pub(super) async fn new(database: Database) -> Self {
         let clock = Clock::fixed(Clock::system().now());
         database.db.ensure_partitions(&Scope::system(TenantId::NIL, "test"), clock.now()).await.unwrap();
@@ -37,7 +37,7 @@ impl Bed {
         Self { clock, identity, database }
     }
 
-    /// Another server on the same database, which hears of nothing by itself.
+    /// Another node on the same database, which receives no notices by itself.
     pub(super) async fn another(&self) -> Identity {
         let identity = node(&self.database, &self.clock);
         identity.learn_default_tenant().await.unwrap();
@@ -48,7 +48,7 @@ impl Bed {
         Authenticator::start(&self.identity).await.unwrap()
     }
 
-    /// Somebody at the command line, in the operators' tenant.
+    /// The scope of the command line, in the default tenant.
     pub(super) fn scope(&self) -> Scope {
         let home = self.identity.default_tenant().unwrap();
         Scope::new(home, Actor::CommandLine, Permissions::all())
@@ -97,7 +97,7 @@ pub(super) fn origin() -> Arc<Origin> {
     Arc::default()
 }
 
-/// The claims of a token, as anybody can read them.
+/// The claims of a token, unverified.
 pub(super) fn claims(token: &str) -> Value {
     use base64::Engine;
     let part = token.split('.').nth(1).unwrap();

@@ -11,14 +11,14 @@ use super::WebhookDeliveries;
 use super::entity::{Column, DeliveryState, Entity};
 
 /// Deletes what was delivered or given up longer ago than is kept.
-pub(super) struct Sweep(pub(super) WebhookDeliveries);
+pub(super) struct Retention(pub(super) WebhookDeliveries);
 
-impl Sweep {
+impl Retention {
     pub(super) const KIND: &'static str = "webhook_deliveries.delete_old";
 }
 
 #[async_trait]
-impl Handler for Sweep {
+impl Handler for Retention {
     fn kind(&self) -> &'static str {
         Self::KIND
     }

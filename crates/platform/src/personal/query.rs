@@ -12,7 +12,7 @@ use uuid::Uuid;
 /// Values in one condition.
 const CHUNK: usize = 200;
 /// Shorter names are looked for in fields that name a person alone: anywhere else they may mean anything.
-const TELLING: usize = 6;
+const DISTINCTIVE_LENGTH: usize = 6;
 /// The length of an id as text.
 const ID: usize = 36;
 /// Fields, headers and attributes whose value is a person's name.
@@ -37,7 +37,7 @@ const FIELDS: [&str; 15] = [
 /// Whom a search is for: a person by all that they are known by, or a single conversation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Who {
+pub struct PersonQuery {
     /// The users that the person is.
     pub users: Vec<UserId>,
     /// What the application calls the person, as rows have it.
@@ -55,7 +55,7 @@ pub struct Who {
     pub traces: Vec<String>,
 }
 
-impl Who {
+impl PersonQuery {
     /// A conversation and nobody.
     pub fn session(id: ChatSessionId) -> Self {
         Self { sessions: vec![id], ..Self::default() }
@@ -107,8 +107,8 @@ impl Who {
     }
 
     /// The names that mean nobody else wherever they stand.
-    pub fn telling_names(&self) -> impl Iterator<Item = &str> {
-        self.end_users.iter().chain(&self.names).map(String::as_str).filter(|name| is_telling(name))
+    pub fn distinctive_names(&self) -> impl Iterator<Item = &str> {
+        self.end_users.iter().chain(&self.names).map(String::as_str).filter(|name| is_distinctive(name))
     }
 
     /// How the audit trail names the person where they acted.
@@ -141,7 +141,7 @@ pub struct Mention<'a> {
 impl Mention<'_> {
     /// Whether a text names somebody.
     pub fn in_text(&self, text: &str) -> bool {
-        self.names.iter().any(|name| is_telling(name) && has_word(text, name)) || self.has_id(text)
+        self.names.iter().any(|name| is_distinctive(name) && has_word(text, name)) || self.has_id(text)
     }
 
     /// Whether a document does: in any of its texts, or with a short name in a field that is for names.
@@ -179,8 +179,8 @@ impl Mention<'_> {
 }
 
 /// Whether a name means nobody else wherever it stands.
-fn is_telling(name: &str) -> bool {
-    name.len() >= TELLING && !name.bytes().all(|byte| byte.is_ascii_digit())
+fn is_distinctive(name: &str) -> bool {
+    name.len() >= DISTINCTIVE_LENGTH && !name.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Whether a text holds a word that is not part of a longer one.
@@ -198,13 +198,13 @@ mod tests {
 
     use super::*;
 
-    fn who() -> Who {
-        Who {
+    fn who() -> PersonQuery {
+        PersonQuery {
             users: vec![UserId(Uuid::from_u128(7))],
             end_users: vec!["bob-1".to_owned(), "17".to_owned()],
             names: vec!["bob.brown@example.com".to_owned()],
             sessions: vec![ChatSessionId(Uuid::from_u128(0xbeef))],
-            ..Who::default()
+            ..PersonQuery::default()
         }
     }
 

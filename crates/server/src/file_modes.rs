@@ -1,4 +1,4 @@
-//! What Loam keeps on this machine is for its own user alone: conversations, keys, and what opens them.
+//! File modes: only Loam's own user can access its data, keys and master keys on this machine.
 
 use std::fs::{self, Metadata, Permissions};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
@@ -10,20 +10,20 @@ use rustix::fs::Mode;
 const FOLDER: u32 = 0o700;
 const FILE: u32 = 0o600;
 const OTHERS: u32 = 0o077;
-/// Set on folders that everybody may write to, such as `/tmp`.
+/// The sticky bit of folders that everybody may write to, such as `/tmp`.
 const STICKY: u32 = 0o1000;
 
-/// Lets nobody else read what this process makes from now on.
-pub(crate) fn by_default() {
+/// Sets the umask, so that no other user can read new files of this process.
+pub(crate) fn set_umask() {
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
 }
 
-/// Makes the data folder, or takes from others what they may do in one that is there.
+/// Creates the data folder, or removes other users' access to an existing one.
 ///
 /// # Errors
-/// When others may use it and that can't be changed, or must not be.
+/// When others have access and that can't, or must not, be changed.
 pub(crate) fn data_folder(folder: &Path) -> Result<()> {
-    let cannot = || format!("cannot make the data folder {}", folder.display());
+    let cannot = || format!("cannot create the data folder {}", folder.display());
     fs::DirBuilder::new().recursive(true).mode(FOLDER).create(folder).with_context(cannot)?;
     let found = fs::metadata(folder).with_context(cannot)?;
     if found.mode() & OTHERS != 0 {
@@ -38,11 +38,10 @@ pub(crate) fn data_folder(folder: &Path) -> Result<()> {
         set(folder, FOLDER)?;
         tracing::warn!(
             folder = %folder.display(), mode = format!("{:o}", found.mode() & 0o7777),
-            "others could use the data folder: its mode is 700 now"
+            "other users had access to the data folder: its mode is 700 now"
         );
     }
-    // by name, since the folder may hold somebody's own files as well; the database first, as SQLite gives its other files
-    // the same mode
+    // by name, since the folder may contain other files; the database first, as SQLite gives its other files the same mode
     for name in ["loam.db", "loam.db-wal", "loam.db-shm", "loam.db-journal", "master.key"] {
         close(&folder.join(name))?;
     }
@@ -54,7 +53,7 @@ fn is_ours(found: &Metadata) -> bool {
     user.is_root() || found.uid() == user.as_raw()
 }
 
-/// Closes a folder of Loam's own, and what is in it.
+/// Restricts one of Loam's own folders with its content.
 fn close_all(folder: &Path) -> Result<()> {
     close(folder)?;
     let Ok(entries) = fs::read_dir(folder) else { return Ok(()) };
@@ -65,7 +64,8 @@ fn close_all(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Closes a file or folder to others, if it is there. A link is left alone: what it leads to may be anybody's.
+/// Removes other users' access to a file or folder, if it exists. A symbolic link is ignored: its target may belong to
+/// anybody.
 fn close(path: &Path) -> Result<()> {
     let Ok(found) = fs::symlink_metadata(path) else { return Ok(()) };
     let mode = if found.is_dir() { FOLDER } else { FILE };
@@ -73,13 +73,13 @@ fn close(path: &Path) -> Result<()> {
         return Ok(());
     }
     set(path, mode)?;
-    tracing::warn!(path = %path.display(), mode = format!("{:o}", found.mode() & 0o7777), "others could read this: its mode is {mode:o} now");
+    tracing::warn!(path = %path.display(), mode = format!("{:o}", found.mode() & 0o7777), "other users could read this: its mode is {mode:o} now");
     Ok(())
 }
 
 fn set(path: &Path, mode: u32) -> Result<()> {
     fs::set_permissions(path, Permissions::from_mode(mode))
-        .with_context(|| format!("cannot close {} to others with chmod {mode:o}", path.display()))
+        .with_context(|| format!("cannot restrict {} with chmod {mode:o}", path.display()))
 }
 
 #[cfg(test)]

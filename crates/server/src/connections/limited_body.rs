@@ -1,5 +1,4 @@
-//! The body of a request with its limits: how large it may be, how long it may take, and what it takes of the memory
-//! that all bodies share.
+//! A request body with limits on its size, its duration and its use of the shared memory budget.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,38 +11,38 @@ use loam_http::surface::BodyRefused;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::registry::{Charge, Connection};
-use super::{Share, Unread};
+use super::{DrainOnDrop, Share};
 
-/// Bytes a second that a body has to bring on the average, once it has had the time that a pause may take.
-const SLOWEST: u64 = 16 << 10;
+/// Minimum average rate of a body in bytes per second, after the initial timeout.
+const MIN_BYTES_PER_SECOND: u64 = 16 << 10;
 
-/// What of a body counts, but is not refused for what else is in memory: most requests have no more, and go on while others
-/// send more than there is room for.
-const LITTLE: usize = 16 << 10;
+/// Bytes of a body that are charged but never refused: most requests are not larger, and continue while others exhaust the
+/// budget.
+const UNCHARGED_BYTES: usize = 16 << 10;
 
 /// A body with its limits.
-pub(crate) struct Metered {
-    body: Unread,
+pub(crate) struct LimitedBody {
+    body: DrainOnDrop,
     connection: Arc<Connection>,
     charge: Option<Charge>,
     max: usize,
     received: usize,
-    patience: Duration,
-    /// When it was first waited for.
+    timeout: Duration,
+    /// Start of the first wait.
     begun: Option<Instant>,
-    /// Since when it has been waited for.
+    /// Start of the current wait.
     waiting: Option<Instant>,
     alarm: Option<Pin<Box<Sleep>>>,
 }
 
-impl Metered {
-    /// Limits a body to `max` bytes, and every pause within it to `patience`. With `held` it counts as being in memory
-    /// until its request is answered, for whom that says; what is not held is used up piece by piece.
+impl LimitedBody {
+    /// Limits a body to `max` bytes, and every pause within it to `timeout`. With `held` it is charged to that share until its
+    /// request is answered; other bodies are consumed in chunks.
     pub(crate) fn new(
-        body: Unread,
+        body: DrainOnDrop,
         connection: &Arc<Connection>,
         max: usize,
-        patience: Duration,
+        timeout: Duration,
         held: Option<Share>,
     ) -> Self {
         Self {
@@ -52,7 +51,7 @@ impl Metered {
             charge: held.map(|share| connection.charge(share)),
             max,
             received: 0,
-            patience,
+            timeout,
             begun: None,
             waiting: None,
             alarm: None,
@@ -65,23 +64,23 @@ impl Metered {
             return Err(BodyRefused::TooLarge(self.max));
         }
         match &self.charge {
-            Some(charge) => self.connection.take(charge, bytes, self.received <= LITTLE),
+            Some(charge) => self.connection.take(charge, bytes, self.received <= UNCHARGED_BYTES),
             None => Ok(()),
         }
     }
 
     /// Ready once the body has taken too long.
-    fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_timeout(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let since = *self.waiting.get_or_insert_with(|| {
-            self.connection.awaits_body(true);
+            self.connection.set_reading(true);
             Instant::now()
         });
-        let earned = Duration::from_secs(self.received as u64 / SLOWEST);
+        let earned = Duration::from_secs(self.received as u64 / MIN_BYTES_PER_SECOND);
         let begun = *self.begun.get_or_insert(since);
-        let deadline = (begun + self.patience + earned).min(since + self.patience);
+        let deadline = (begun + self.timeout + earned).min(since + self.timeout);
         let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
         if alarm.deadline() < deadline {
-            // one that rings early is set again then: most never ring
+            // an early timer is reset when it fires: most never fire
             if alarm.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
             }
@@ -93,7 +92,7 @@ impl Metered {
     }
 }
 
-impl Body for Metered {
+impl Body for LimitedBody {
     type Data = Bytes;
     type Error = Box<dyn std::error::Error + Send + Sync>;
 
@@ -103,14 +102,14 @@ impl Body for Metered {
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let this = &mut *self;
         if this.received == 0 && this.body.size_hint().lower() > this.max as u64 {
-            // it says itself how long it is: none of it needs to come
+            // its declared length exceeds the limit, so none of it needs to be received
             return Poll::Ready(Some(Err(BodyRefused::TooLarge(this.max).into())));
         }
         let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(cx) else {
-            return this.poll_late(cx).map(|()| Some(Err(BodyRefused::TooSlow.into())));
+            return this.poll_timeout(cx).map(|()| Some(Err(BodyRefused::TooSlow.into())));
         };
         if this.waiting.take().is_some() {
-            this.connection.awaits_body(false);
+            this.connection.set_reading(false);
         }
         Poll::Ready(match frame {
             Some(Ok(frame)) => match this.take(frame.data_ref().map_or(0, Bytes::len)) {

@@ -10,7 +10,7 @@ use http::Uri;
 use loam_kernel::TenantId;
 
 /// Attempts in a row without an answer, after which a host is left alone.
-const PATIENCE: u32 = 3;
+const FAILURES_BEFORE_BACKOFF: u32 = 3;
 /// For how long at first; twice as long each time that it still doesn't answer.
 const FIRST: Duration = Duration::from_secs(30);
 const LONGEST: Duration = Duration::from_secs(600);
@@ -19,7 +19,7 @@ const MAX_HOSTS: usize = 10_000;
 
 /// What is known of hosts. Each tenant's own, so that none can have a host left alone for another.
 #[derive(Default)]
-pub(super) struct Cooling(Mutex<HashMap<(TenantId, String), Host>>);
+pub(super) struct HostBackoff(Mutex<HashMap<(TenantId, String), Host>>);
 
 struct Host {
     /// Attempts in a row, and rests after them, without an answer.
@@ -28,10 +28,10 @@ struct Host {
     until: DateTime<Utc>,
 }
 
-impl Cooling {
+impl HostBackoff {
     /// For how long the host of a target is to be left alone. Once that is over one attempt is let through, which may take
     /// `attempt`, and the others wait for what comes of it.
-    pub(super) fn rests(
+    pub(super) fn wait_for(
         &self,
         tenant: TenantId,
         target: &str,
@@ -40,7 +40,7 @@ impl Cooling {
     ) -> Option<Duration> {
         let mut hosts = self.lock();
         let host = hosts.get_mut(&(tenant, host_of(target)))?;
-        if host.failures < PATIENCE {
+        if host.failures < FAILURES_BEFORE_BACKOFF {
             return None;
         }
         if host.until > now {
@@ -51,7 +51,13 @@ impl Cooling {
     }
 
     /// Notes that an attempt that began then got no answer.
-    pub(super) fn silent(&self, tenant: TenantId, target: &str, began: DateTime<Utc>, now: DateTime<Utc>) {
+    pub(super) fn record_no_response(
+        &self,
+        tenant: TenantId,
+        target: &str,
+        began: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) {
         let mut hosts = self.lock();
         if hosts.len() >= MAX_HOSTS {
             hosts.retain(|_, host| host.until > now);
@@ -63,19 +69,19 @@ impl Cooling {
         }
         let host = hosts.entry(key).or_insert(Host { failures: 0, until: began });
         // those that were under way together tell one thing, and not many
-        if host.failures >= PATIENCE && host.until > now + FIRST / 2 {
+        if host.failures >= FAILURES_BEFORE_BACKOFF && host.until > now + FIRST / 2 {
             return;
         }
         host.failures += 1;
-        let doublings = host.failures.saturating_sub(PATIENCE).min(16);
+        let doublings = host.failures.saturating_sub(FAILURES_BEFORE_BACKOFF).min(16);
         let rest = FIRST.saturating_mul(1 << doublings).min(LONGEST);
-        if host.failures >= PATIENCE {
+        if host.failures >= FAILURES_BEFORE_BACKOFF {
             host.until = now + TimeDelta::from_std(rest).unwrap_or_default();
         }
     }
 
     /// Notes that a host answers, whatever it said.
-    pub(super) fn answered(&self, tenant: TenantId, target: &str) {
+    pub(super) fn record_response(&self, tenant: TenantId, target: &str) {
         self.lock().remove(&(tenant, host_of(target)));
     }
 
@@ -110,30 +116,30 @@ mod tests {
 
     #[test]
     fn a_silent_host_is_left_alone_longer_and_longer_until_it_answers() {
-        let cooling = Cooling::default();
-        let rests = |path: &str, seconds| {
-            cooling.rests(ACME, &format!("https://dead.example/{path}"), at(seconds), ATTEMPT)
+        let backoff = HostBackoff::default();
+        let wait_for = |path: &str, seconds| {
+            backoff.wait_for(ACME, &format!("https://dead.example/{path}"), at(seconds), ATTEMPT)
         };
         for second in [0, 1] {
-            cooling.silent(ACME, "https://dead.example/a", at(second), at(second));
-            assert_eq!(rests("b", second), None);
+            backoff.record_no_response(ACME, "https://dead.example/a", at(second), at(second));
+            assert_eq!(wait_for("b", second), None);
         }
         // five end together: they are one failure
         for _ in 0..5 {
-            cooling.silent(ACME, "https://dead.example/a", at(2), at(2));
+            backoff.record_no_response(ACME, "https://dead.example/a", at(2), at(2));
         }
-        assert_eq!(rests("b", 2), Some(FIRST));
-        assert_eq!(cooling.rests(OTHER, "https://dead.example/a", at(2), ATTEMPT), None);
-        assert_eq!(cooling.rests(ACME, "https://well.example/a", at(2), ATTEMPT), None);
+        assert_eq!(wait_for("b", 2), Some(FIRST));
+        assert_eq!(backoff.wait_for(OTHER, "https://dead.example/a", at(2), ATTEMPT), None);
+        assert_eq!(backoff.wait_for(ACME, "https://well.example/a", at(2), ATTEMPT), None);
         // one is let through, and the others wait for what comes of it
-        assert_eq!(rests("b", 40), None);
-        assert_eq!(rests("c", 41), Some(Duration::from_secs(9)));
-        cooling.silent(ACME, "https://dead.example/b", at(40), at(50));
-        assert_eq!(rests("c", 50), Some(FIRST * 2));
-        assert_eq!(rests("c", 120), None);
-        cooling.answered(ACME, "https://dead.example/c");
-        assert_eq!(rests("b", 121), None);
-        assert_eq!(rests("c", 121), None);
+        assert_eq!(wait_for("b", 40), None);
+        assert_eq!(wait_for("c", 41), Some(Duration::from_secs(9)));
+        backoff.record_no_response(ACME, "https://dead.example/b", at(40), at(50));
+        assert_eq!(wait_for("c", 50), Some(FIRST * 2));
+        assert_eq!(wait_for("c", 120), None);
+        backoff.record_response(ACME, "https://dead.example/c");
+        assert_eq!(wait_for("b", 121), None);
+        assert_eq!(wait_for("c", 121), None);
     }
 
     #[test]

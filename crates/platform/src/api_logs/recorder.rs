@@ -1,4 +1,4 @@
-//! Deciding which requests are recorded, and taking them down.
+//! Samples and records requests.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -13,22 +13,22 @@ use super::record::Record;
 use super::settings::{ApiLogSettings, SETTINGS};
 use crate::pack::pack;
 use crate::records::{self, API_LOG, Records, Throttle, dropped, is_secret_parameter, shortened};
-use crate::system_config::{Live, SystemConfig};
+use crate::system_config::{LiveConfig, SystemConfig};
 
-/// Records a second of requests without a valid key: anybody can make those.
-const STRANGERS_PER_SECOND: u32 = 20;
+/// Maximum records per second of requests without a valid key, which anybody can send.
+const UNAUTHENTICATED_PER_SECOND: u32 = 20;
 const MAX_PATH: usize = 2000;
 const MAX_VALUE: usize = 1000;
 const MAX_PARAMETERS: usize = 100;
 
-/// What kind of request it is.
+/// The class of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// Changes something through the resource API.
+    /// A change through the resource API.
     Write,
-    /// Only reads.
+    /// Read-only.
     Read,
-    /// A model call, or another of the protocols of the gateway.
+    /// A model call, or another protocol of the gateway.
     Call,
 }
 
@@ -44,10 +44,10 @@ impl Class {
     }
 }
 
-/// Who asked, once that is known.
+/// The caller, once it is authenticated.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Caller {
-    /// The tenant; nil for a stranger.
+    /// The tenant; nil without a valid credential.
     pub tenant: TenantId,
     pub(crate) api_key: Option<ApiKeyId>,
     pub(crate) user: Option<UserId>,
@@ -64,65 +64,65 @@ impl From<&Scope> for Caller {
     }
 }
 
-/// What has to be kept of a request from its arrival on.
-pub struct Arrival {
+/// The data of a request that is captured when it starts.
+pub struct RequestStart {
     class: Class,
     began: Instant,
     headers: Option<HeaderMap>,
-    /// The largest body that somebody wants kept; 0: none.
+    /// Maximum size of a captured body; 0: none.
     pub keep_body: usize,
 }
 
-/// A request that is recorded when its answer has ended.
-pub struct Ending {
+/// A request that is recorded when its response has ended.
+pub struct PendingRecord {
     logs: ApiLogs,
-    arrival: Arrival,
+    start: RequestStart,
     caller: Caller,
     origin: Arc<Origin>,
     method: Method,
     uri: Uri,
     status: StatusCode,
-    /// The largest body to keep; 0: none.
+    /// Maximum size of a captured body; 0: none.
     pub keep_body: usize,
 }
 
-/// Takes requests down. Cheap to clone.
+/// Records requests. Cheap to clone.
 #[derive(Clone)]
 pub struct ApiLogs {
     records: Records,
-    settings: Live<ApiLogSettings>,
+    settings: LiveConfig<ApiLogSettings>,
     plan: Arc<Plan>,
 }
 
-/// What some tenant wants, so that a request of which nobody wants anything costs a branch.
+/// The union of all tenants' settings, so that a request that no tenant records costs one branch.
 #[derive(Default)]
 struct Plan {
-    /// Whether headers are worth keeping, by class.
+    /// Whether headers are captured, by class.
     headers: AtomicUsize,
-    /// The largest body that somebody wants kept.
+    /// Maximum size of a captured body.
     body: AtomicUsize,
     strangers: Throttle,
 }
 
 impl ApiLogs {
-    /// As the live configuration says.
+    /// With the live configuration.
     pub fn new(records: Records, config: &SystemConfig) -> Result<Self> {
         let this = Self { records, settings: config.live(&SETTINGS)?, plan: Arc::default() };
-        this.plan_anew();
+        this.refresh_plan();
         let follower = this.clone();
         config.subscribe(move |key| {
             if key == SETTINGS.name() {
-                follower.plan_anew();
+                follower.refresh_plan();
             }
         });
         Ok(this)
     }
 
-    fn plan_anew(&self) {
+    fn refresh_plan(&self) {
         let mut headers = 0;
         let mut body = 0;
         for class in [Class::Write, Class::Read, Class::Call] {
-            // a call that fails may be recorded without its headers: keeping them for every call would cost too much
+            // a failed call may be recorded without its headers: capturing them for every call would cost too much
             let wanted = self.settings.any(|settings| {
                 let sampling = &settings.sampling;
                 sampling.of(class) > 0.0 || (class != Class::Call && sampling.errors > 0.0)
@@ -137,54 +137,56 @@ impl ApiLogs {
         self.plan.body.store(body, Ordering::Relaxed);
     }
 
-    /// A request comes in.
-    pub fn arrive(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Arrival {
+    /// Called when a request arrives.
+    pub fn request_started(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> RequestStart {
         let class = Class::of(method, uri.path());
         let wanted = self.plan.headers.load(Ordering::Relaxed) & (1 << class as usize) != 0;
         let keep_body = if wanted && is_json(headers) { self.plan.body.load(Ordering::Relaxed) } else { 0 };
-        Arrival { class, began: Instant::now(), headers: wanted.then(|| headers.clone()), keep_body }
+        RequestStart { class, began: Instant::now(), headers: wanted.then(|| headers.clone()), keep_body }
     }
 
-    /// Its answer goes out; says whether to record it at its end.
-    pub fn leave(
+    /// Called when its response starts; returns the record to complete at its end, if it is sampled.
+    pub fn response_started(
         &self,
-        arrival: Arrival,
+        start: RequestStart,
         caller: Caller,
         origin: &Arc<Origin>,
         (method, uri): (&Method, &Uri),
         status: StatusCode,
-    ) -> Option<Ending> {
+    ) -> Option<PendingRecord> {
         let (share, keep_body) = self.settings.with(caller.tenant, |settings| {
             let sampling = &settings.sampling;
             let errors = if status.as_u16() >= 400 { sampling.errors } else { 0.0 };
             let keep = if settings.bodies { settings.max_body_bytes } else { 0 };
-            (sampling.of(arrival.class).max(errors), keep)
+            (sampling.of(start.class).max(errors), keep)
         });
-        if share <= 0.0 || !self.drawn(share) {
+        if share <= 0.0 || !self.sampled(share) {
             return None;
         }
         let clock = self.records.clock();
-        if caller.tenant == TenantId::NIL && !self.plan.strangers.pass(clock.now(), STRANGERS_PER_SECOND) {
+        if caller.tenant == TenantId::NIL
+            && !self.plan.strangers.allow(clock.now(), UNAUTHENTICATED_PER_SECOND)
+        {
             dropped("api_logs", "too_many_strangers");
             return None;
         }
         let (origin, method, uri) = (origin.clone(), method.clone(), uri.clone());
-        Some(Ending { logs: self.clone(), arrival, caller, origin, method, uri, status, keep_body })
+        Some(PendingRecord { logs: self.clone(), start, caller, origin, method, uri, status, keep_body })
     }
 
-    fn drawn(&self, share: f64) -> bool {
+    fn sampled(&self, share: f64) -> bool {
         share >= 1.0
             || f64::from(u32::from_le_bytes(self.records.clock().random())) < share * f64::from(u32::MAX)
     }
 }
 
-impl Ending {
-    /// Records it: how many bytes were answered, and the bodies as far as they were kept.
+impl PendingRecord {
+    /// Records it, with the number of response bytes and the captured bodies.
     pub fn record(self, response_bytes: u64, request_body: Option<&[u8]>, response_body: Option<&[u8]>) {
         let records = &self.logs.records;
-        let latency = self.arrival.began.elapsed();
+        let latency = self.start.began.elapsed();
         let began = records.clock().now() - latency;
-        let headers = self.arrival.headers.as_ref();
+        let headers = self.start.headers.as_ref();
         let session = headers.and_then(|headers| headers.get("x-loam-session-id")?.to_str().ok());
         let record = Record {
             tenant: self.caller.tenant,
@@ -194,9 +196,9 @@ impl Ending {
             method: self.method.to_string(),
             path: records::text(&shortened(self.uri.path(), MAX_PATH)).into_owned(),
             query_params: self.uri.query().map(|query| query_params(query).to_string()),
-            headers: headers.map(shown),
-            body: request_body.and_then(|body| clean(body, self.keep_body)),
-            response_body: response_body.and_then(|body| clean(body, self.keep_body)),
+            headers: headers.map(headers_json),
+            body: request_body.and_then(|body| redacted_body(body, self.keep_body)),
+            response_body: response_body.and_then(|body| redacted_body(body, self.keep_body)),
             status: self.status.as_u16(),
             response_bytes,
             latency_us: i64::try_from(latency.as_micros()).unwrap_or(i64::MAX),
@@ -215,14 +217,14 @@ impl Ending {
     }
 }
 
-/// Whether the content is JSON; of anything else no body is kept, as secrets can't be told from the rest.
+/// Whether the content is JSON; other bodies are not recorded, as they can't be redacted.
 pub(super) fn is_json(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     kind.is_some_and(|kind| kind.starts_with("application/json"))
 }
 
-/// A body without its secrets, packed. One that was cut is no JSON, and left out but for saying so.
-fn clean(body: &[u8], keep: usize) -> Option<Vec<u8>> {
+/// A redacted and compressed body. A truncated one is no JSON, and is replaced by a note.
+fn redacted_body(body: &[u8], keep: usize) -> Option<Vec<u8>> {
     if body.is_empty() || keep == 0 {
         return None;
     }
@@ -234,12 +236,12 @@ fn clean(body: &[u8], keep: usize) -> Option<Vec<u8>> {
         }
         None => json!({ "omitted": "longer than max_body_bytes, or no JSON" }),
     };
-    // PostgreSQL is not asked to read it, so its size is all that bounds it
+    // PostgreSQL doesn't parse it, so only its size is limited
     Some(pack(&[value.to_string()], false, usize::MAX))
 }
 
-/// Headers as JSON. Written straight out: a tree of them would cost as much as all the rest of a record.
-fn shown(headers: &HeaderMap) -> String {
+/// Headers as JSON, written directly: building a tree would cost as much as the rest of the record.
+fn headers_json(headers: &HeaderMap) -> String {
     let mut out = String::with_capacity(256);
     out.push('{');
     for name in headers.keys().take(MAX_PARAMETERS) {
@@ -255,7 +257,7 @@ fn shown(headers: &HeaderMap) -> String {
         for (i, value) in first.into_iter().chain(values).enumerate() {
             out.push_str(if i > 0 { "," } else { "" });
             let text = String::from_utf8_lossy(value.as_bytes());
-            quote(&mut out, &clear(name.as_str(), &text));
+            quote(&mut out, &redacted_value(name.as_str(), &text));
         }
         out.push_str(if many { "]" } else { "" });
     }
@@ -278,24 +280,28 @@ fn query_params(query: &str) -> Value {
     Value::Object(all)
 }
 
-/// A value without its secret, and no longer than it may be.
-fn clear<'a>(name: &str, value: &'a str) -> Cow<'a, str> {
+/// A redacted and truncated value.
+fn redacted_value<'a>(name: &str, value: &'a str) -> Cow<'a, str> {
     if is_secret_parameter(name) {
         return Cow::Borrowed("[redacted]");
     }
-    let clean = if value.len() <= MAX_VALUE {
+    let redacted_body = if value.len() <= MAX_VALUE {
         records::text(value)
     } else {
         Cow::Owned(records::text(&shortened(value, MAX_VALUE)).into_owned())
     };
     // PostgreSQL can't store a NUL
-    if clean.contains('\0') { Cow::Owned(clean.replace('\0', "\u{fffd}")) } else { clean }
+    if redacted_body.contains('\0') {
+        Cow::Owned(redacted_body.replace('\0', "\u{fffd}"))
+    } else {
+        redacted_body
+    }
 }
 
-/// Adds a value without its secret; a second of the same name makes a list.
+/// Adds a redacted value; a second value of the same name makes a list.
 fn add(all: &mut Map<String, Value>, name: &str, value: &str) {
     let name = shortened(name, MAX_VALUE).replace('\0', "\u{fffd}");
-    let value = json!(clear(&name, value));
+    let value = json!(redacted_value(&name, value));
     match all.get_mut(&name) {
         None => drop(all.insert(name, value)),
         Some(Value::Array(values)) => values.push(value),

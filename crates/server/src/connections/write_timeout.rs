@@ -1,4 +1,4 @@
-//! A socket whose other side has to read what it is sent.
+//! A socket with a timeout for writes.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -13,22 +13,22 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::Connection;
 
-/// A socket on which a write that makes no progress for a time ends the connection: an answer that nobody reads would
-/// stay in memory for ever. What is cut off keeps nothing in the system's memory either.
-pub(crate) struct Patient {
+/// A socket on which a write without progress within the timeout ends the connection: a response that the client doesn't
+/// read would stay in memory forever. The socket is then reset, so that nothing stays in kernel memory either.
+pub(crate) struct WriteTimeout {
     io: TokioIo<TcpStream>,
     connection: Arc<Connection>,
-    patience: Duration,
+    timeout: Duration,
     alarm: Option<Pin<Box<Sleep>>>,
     waiting: bool,
 }
 
-impl Patient {
-    pub(crate) fn new(stream: TcpStream, connection: Arc<Connection>, patience: Duration) -> Self {
-        Self { io: TokioIo::new(stream), connection, patience, alarm: None, waiting: false }
+impl WriteTimeout {
+    pub(crate) fn new(stream: TcpStream, connection: Arc<Connection>, timeout: Duration) -> Self {
+        Self { io: TokioIo::new(stream), connection, timeout, alarm: None, waiting: false }
     }
 
-    fn or_late<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+    fn or_timeout<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.waiting = false;
             return written;
@@ -36,7 +36,7 @@ impl Patient {
         let alarm = match &mut self.alarm {
             Some(alarm) if self.waiting => alarm,
             alarm => {
-                let deadline = Instant::now() + self.patience;
+                let deadline = Instant::now() + self.timeout;
                 let alarm = alarm.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
                 alarm.as_mut().reset(deadline);
                 self.waiting = true;
@@ -50,16 +50,16 @@ impl Patient {
     }
 }
 
-impl Drop for Patient {
+impl Drop for WriteTimeout {
     fn drop(&mut self) {
         if self.connection.is_cut() {
-            // else the system would go on offering what nobody reads
+            // otherwise the kernel would keep retransmitting unread data
             _ = socket2::SockRef::from(self.io.inner()).set_linger(Some(Duration::ZERO));
         }
     }
 }
 
-impl Read for Patient {
+impl Read for WriteTimeout {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -69,10 +69,10 @@ impl Read for Patient {
     }
 }
 
-impl Write for Patient {
+impl Write for WriteTimeout {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.io).poll_write(cx, buf);
-        self.or_late(cx, written)
+        self.or_timeout(cx, written)
     }
 
     fn poll_write_vectored(
@@ -81,7 +81,7 @@ impl Write for Patient {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
-        self.or_late(cx, written)
+        self.or_timeout(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -1,4 +1,4 @@
-//! What tests of records stand on: a journal, its drainer, and the live configuration.
+//! A fixture for tests of records: a journal, its drainer, and the live configuration.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,16 +20,16 @@ use crate::system_config::{Change, Level, SystemConfig};
 
 pub(crate) const ACME: TenantId = TenantId(Uuid::from_u128(0xac));
 
-pub(crate) struct Bed {
+pub(crate) struct Fixture {
     pub(crate) database: Database,
     pub(crate) journal: Journal,
     pub(crate) records: Records,
     pub(crate) config: SystemConfig,
-    /// Ends with the test.
+    /// Stopped at the end of the test.
     _draining: JoinSet<()>,
 }
 
-impl Bed {
+impl Fixture {
     pub(crate) async fn new(database: Database) -> Self {
         let clock = Clock::system();
         database.db.ensure_partitions(&Scope::system(TenantId::NIL, "test"), clock.now()).await.unwrap();
