@@ -43,7 +43,7 @@ impl ChunkBuilder {
     }
 
     pub(super) fn add(&mut self, context: &SpanContext<'_>, settings: &OtlpSettings) {
-        let span = context.to_span(&mut self.functions, settings);
+        let span = context.convert(&mut self.functions, settings);
         let project_ref = self.project_ref;
         let (chunk, size) = self.open.entry(context.span.trace_id.clone()).or_insert_with(|| {
             let chunk = TraceChunk {

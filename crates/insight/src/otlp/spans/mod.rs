@@ -220,7 +220,7 @@ impl SpanContext<'_> {
         Some(storable(&redact::text(super::attributes::truncate(&text, 2 * MAX_EXCEPTION)), MAX_EXCEPTION))
     }
 
-    fn to_span(self, functions: &mut function::Functions, settings: &OtlpSettings) -> trace::Span {
+    fn convert(&self, functions: &mut function::Functions, settings: &OtlpSettings) -> trace::Span {
         let kind = operation::operation_kind(self);
         let mut detail = detail::detail(self, kind, settings);
         if let Some(stack) = self.stacktrace() {
