@@ -289,7 +289,7 @@ fn interleaved_tool_calls_are_an_error() {
     let mut reader = kind("openai").expect("a kind").wire.reader(&provider_request);
     let forward = reader.push(stream.into());
     assert!(std::str::from_utf8(&forward.now).expect("UTF-8").contains("event: error"));
-    assert!(reader.failure().is_some_and(|why| why.contains("begun another")));
+    assert!(reader.failure().is_some_and(|why| why.contains("started another")));
 }
 
 #[test]

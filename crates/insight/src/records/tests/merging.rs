@@ -189,7 +189,7 @@ async fn traces_are_looked_up_by_their_ids_however_full_the_table_has_become() {
         tx.commit().await.unwrap();
         db.close().await;
     }
-    let sql = "SELECT sum(idx_tup_read)::text FROM pg_stat_all_indexes WHERE relname LIKE 'span\\_trees%'";
+    let sql = "SELECT sum(idx_tup_read)::text FROM pg_stat_all_indexes WHERE relname LIKE 'call\\_trees%'";
     let read = bed.database.raw().await.texts(sql).await;
     let read: u64 = read[0].parse().unwrap();
     assert!(read < 1_000, "{read} rows of an index were read for 100 traces that are new");
