@@ -93,13 +93,13 @@ def test_a_cycle_is_rejected_with_its_path(api, route):
         400,
         param="targets",
     )
-    assert "circle" in error["message"]
+    assert "cycle" in error["message"]
     outer = add_route(api, {"route": alias})
     outermost = add_route(api, {"route": outer})
     for end in (alias, outer, outermost):
         response = api.call("PATCH", f"/api/v1/model_routes/{route['id']}", json={"targets": [GOOD, {"route": end}]})
         error = assert_error(response, 400, param="targets")
-        assert "circle" in error["message"]
+        assert "cycle" in error["message"]
         assert f"{alias} → " in error["message"]
     assert api.get(f"/api/v1/model_routes/{route['id']}") == route
     too_deep = {"alias": unique("deep"), "targets": [{"route": outermost}]}

@@ -135,7 +135,7 @@ def assert_spent(response: httpx.Response, midnight: datetime) -> None:
     """Refused for the budget of the day, until the day is over."""
     error = assert_error(response, 429, "budget_day")
     assert "API key" in error["message"]
-    assert "US dollars a day" in error["message"]
+    assert "US dollars per day" in error["message"]
     left = seconds_until(midnight)
     assert left <= int(response.headers["retry-after"]) <= left + 5
 
@@ -191,7 +191,7 @@ def test_each_subject_has_its_own_budget(subject, window):
     refused = eventually(lambda: (response := subject.chat()).status_code == 429 and response, 1, pause=0)
     error = assert_error(refused, 429, f"budget_{window}")
     assert WORDS[subject.kind] in error["message"]
-    assert f"US dollars a {window}" in error["message"]
+    assert f"US dollars per {window}" in error["message"]
     assert int(refused.headers["retry-after"]) >= 1
     if subject.outsider:
         assert subject.chat(subject.outsider).is_success

@@ -48,7 +48,7 @@ def test_other_users_cannot_read_stored_data(mock, usual_umask, tmp_path):
         names = {path.name for path in data.rglob("*")}
         assert {"loam.db", "loam.db-wal", "loam.db-shm", "master.key", "journal", "journal.id"} <= names
         assert open_to_others(data) == []
-        assert "others could use the data folder" in loam.process.log()
+        assert "other users had access to the data folder" in loam.process.log()
         export = tmp_path / "trail.jsonl"
         loam.cli("audit", "export", "--tenant", "default", "--out", str(export))
         assert mode(export) == 0o600

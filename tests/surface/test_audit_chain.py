@@ -125,7 +125,7 @@ def test_a_head_noted_earlier_must_still_be_in_the_chain(deployment, trail, name
     assert verify(deployment, slug, "--expect-head", found["head"])[0] == 0
     forged = found["head"][:-1] + ("0" if found["head"][-1] != "0" else "1")
     code, refused = verify(deployment, slug, "--expect-head", forged)
-    assert (code, "noted earlier" in refused["faults"][0]["what"]) == (1, True)
+    assert (code, "previously noted head" in refused["faults"][0]["what"]) == (1, True)
     assert_error(api.call("GET", "/api/v1/audit_logs/verify", params={"expect_head": "nonsense"}), 400, param="expect_head")
     assert_error(api.call("GET", "/api/v1/audit_logs/verify", params={"from_sequence": 99}), 400, param="from_sequence")
     assert api.get("/api/v1/audit_logs/verify", from_sequence=4)["rows"] == 6
