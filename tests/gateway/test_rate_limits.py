@@ -63,7 +63,7 @@ def test_requests_per_minute_count_earlier_usage_and_apply_within_a_second(limit
     refused = limited.chat()
     error = assert_error(refused, 429, "rate_limit_requests")
     assert "API key" in error["message"]
-    assert "20 requests a minute" in error["message"]
+    assert "20 requests per minute" in error["message"]
     left = seconds_until(minute)
     assert left <= int(refused.headers["retry-after"]) <= left + 2
     assert refused.headers["x-ratelimit-remaining-requests"] == "0"
@@ -118,7 +118,7 @@ def test_tokens_per_minute_are_reserved_then_counted(limited, three):
     assert left() == 1000 - (used + 1) * TOKENS
     refused = limited.chat(max_tokens=10_000)
     error = assert_error(refused, 429, "rate_limit_tokens")
-    assert "1000 tokens a minute" in error["message"]
+    assert "1000 tokens per minute" in error["message"]
     assert 0 <= int(refused.headers["retry-after"]) - seconds_until(minute) <= 2
     assert limited.chat(max_tokens=COMPLETION_TOKENS).is_success
     assert left() == 1000 - (used + 2) * TOKENS
