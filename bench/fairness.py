@@ -28,7 +28,7 @@ sys.path[:0] = [str(HERE.parent / "tests"), str(HERE.parent / "scripts")]
 from services import LlMock, Postgres  # noqa: E402
 from support.api import Api  # noqa: E402
 from support.deployment import deploy  # noqa: E402
-from support.mischief import Mischief, Tarpit, Victim, figures, quantile  # noqa: E402
+from support.noisy_neighbor import NoisyNeighbor, Tarpit, Victim, figures, quantile  # noqa: E402
 from support.platforms import Receiver  # noqa: E402
 
 Times = dict[str, list[float]]
@@ -39,7 +39,7 @@ AIM = 2.0
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--databases", default="sqlite,postgres", help="which, by comma")
-    parser.add_argument("--slots", type=int, default=4, help="slots alone, and as many beside the mischief")
+    parser.add_argument("--slots", type=int, default=4, help="slots alone, and as many beside the noisy neighbor")
     parser.add_argument("--rounds", type=int, default=100, help="rounds of each kind of work in a slot")
     parser.add_argument("--settle", type=float, default=5.0, help="seconds before a slot is measured")
     parser.add_argument("--output", type=Path, default=HERE / "results/fairness.json")
@@ -47,29 +47,31 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def misbehave(url: str, key: str, line: Connection) -> None:
+def run_noisy_neighbor(url: str, key: str, line: Connection) -> None:
     """Runs in its own process: reports its start, stops on request, and reports its results."""
     os.nice(19)
-    with Tarpit() as tarpit, Mischief(Api(url, key), tarpit) as mischief:
+    with Tarpit() as tarpit, NoisyNeighbor(Api(url, key), tarpit) as neighbor:
         line.send(None)
         line.recv()
-    line.send(mischief.done)
+    line.send(neighbor.done)
 
 
 @contextmanager
 def under_abuse(api: Api) -> Iterator[None]:
     """The tenant of `api` does its worst until the block ends."""
     ours, theirs = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=misbehave, args=(api.url, api.key, theirs), daemon=True)
+    process = multiprocessing.get_context("spawn").Process(
+        target=run_noisy_neighbor, args=(api.url, api.key, theirs), daemon=True
+    )
     process.start()
     if not ours.poll(60):
-        raise RuntimeError("the mischief did not begin within a minute")
+        raise RuntimeError("the noisy neighbor did not start within a minute")
     ours.recv()
     try:
         yield
     finally:
         ours.send(None)
-        print(f"beside {ours.recv() if ours.poll(60) else 'mischief that had to be killed'}", flush=True)
+        print(f"beside {ours.recv() if ours.poll(60) else 'a noisy neighbor that had to be killed'}", flush=True)
         process.join(5)
         process.kill()
 

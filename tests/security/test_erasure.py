@@ -335,6 +335,13 @@ def test_somebody_of_another_platform_is_erased_by_what_they_are_called_there(ga
     assert mine.get(f"/api/v1/users/{person.id}")["username"] == person.name, "a user of another name is somebody else"
 
 
+def wait_for_records(deployment: Any) -> None:
+    """Until what was answered is in the database: a deletion removes that at once, and what comes later after two minutes."""
+    # Every response is recorded in this suite, a moment after it was sent.
+    time.sleep(2)
+    eventually(lambda: "loam_journal_undrained_bytes 0\n" in deployment.api.call("GET", "/metrics", 200).text)
+
+
 def test_deleting_a_session_or_a_message_takes_its_calls_along(gateway, mine):
     word, second = (f"zq{os.urandom(6).hex()}" for _ in range(2))
     chat = Chat(mine, MODEL, title="deleted")
@@ -342,11 +349,11 @@ def test_deleting_a_session_or_a_message_takes_its_calls_along(gateway, mine):
     chat.ask(f"then {second}")
     eventually(lambda: len(mine.all("llm_calls", session_id=chat.id)) == 2)
     asked = next(row for row in chat.messages() if second in str(row["content"]))
-    # A deletion removes what is recorded by then, and every answer is recorded here, a moment after it was given.
-    time.sleep(6)
+    wait_for_records(gateway)
     mine.call("DELETE", f"/api/v1/messages/{asked['id']}", 204)
     eventually(lambda: not rows_with(gateway, [second]), 60)
     assert rows_with(gateway, [word]), "what was said before stays"
+    wait_for_records(gateway)
     mine.call("DELETE", chat.path, 204)
     eventually(lambda: not rows_with(gateway, [word]), 60)
 

@@ -9,7 +9,7 @@ import pytest
 
 from support.api import assert_error, eventually
 from support.chat import send as bring_in
-from support.mischief import Mischief, Tarpit, Victim, figures
+from support.noisy_neighbor import NoisyNeighbor, Tarpit, Victim, figures
 from support.platforms import Receiver, open_channel
 
 ROUNDS = 12
@@ -39,16 +39,16 @@ def test_a_tenant_that_does_its_worst_holds_up_no_other(deployment, mock, tarpit
     before, beside = Victim(good, receiver, model), None
     for _ in range(ROUNDS):
         before.round()
-    with Mischief(bad, tarpit) as mischief:
+    with NoisyNeighbor(bad, tarpit) as neighbor:
         eventually(lambda: tarpit.seen >= 8, 60)
         beside = Victim(good, receiver, model)
         # nothing of it is refused, nothing of it waits until the other's is over: none of that is over at the end
         for _ in range(ROUNDS):
             beside.round()
-        assert mischief.pending() == 40
-    assert set(mischief.done) == {"imports", "batches", "calls", "turns", "lists"}, "it did not do its worst"
+        assert neighbor.pending() == 40
+    assert set(neighbor.done) == {"imports", "batches", "calls", "turns", "lists"}, "it did not do its worst"
     with capsys.disabled():
-        print(f"\n{deployment.database}: {mischief.done}\n{figures(before.times, beside.times)}")
+        print(f"\n{deployment.database}: {neighbor.done}\n{figures(before.times, beside.times)}")
     assert all(len(times) == ROUNDS for times in beside.times.values())
 
 

@@ -75,8 +75,8 @@ class Tarpit:
         self.close()
 
 
-class Mischief:
-    """`with Mischief(api, tarpit):` the tenant of `api` misbehaves."""
+class NoisyNeighbor:
+    """`with NoisyNeighbor(api, tarpit):` the tenant of `api` misbehaves."""
 
     def __init__(self, api: Api, tarpit: Tarpit, *, deliveries: int = 40, imports: int = 6, threads: int = 4) -> None:
         self.api = api
@@ -90,7 +90,7 @@ class Mischief:
         self._threads: list[threading.Thread] = []
         self.done: dict[str, int] = {}
 
-    def __enter__(self) -> Mischief:
+    def __enter__(self) -> NoisyNeighbor:
         for number in range(self._deliveries):
             # One chat each, because deliveries of one chat wait for each other.
             self.platform.say("hello", f"chat-{number}")
