@@ -1,7 +1,7 @@
-# Loam: everything a clone can be asked for. `make` alone lists it.
+# Tasks of the repository. `make` alone lists them.
 #
-# What is built or installed goes to $LOAM_CACHE (default ~/.cache/loam), outside the clone; only target/release/loam and
-# data/ are left in it, and git ignores both.
+# Build output and tools go to $LOAM_CACHE (default ~/.cache/loam). In the clone only target/release/loam and data/ are
+# created; git ignores both.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -14,15 +14,15 @@ export PYTHONDONTWRITEBYTECODE := 1
 
 LISTEN ?= 127.0.0.1:8790
 DATA ?= data
-# What `make run` lets providers, tools and webhooks reach besides the internet: this machine, for a local model server.
+# The internal network that `make run` lets providers, tools and webhooks reach: this machine, for a local model server.
 ALLOW_NETWORK ?= 127.0.0.0/8
 SETUP := python3 scripts/setup.py
-# Asked for at the time of use: the path depends on the pinned requirements.
+# Evaluated at use: the path depends on the pinned requirements.
 TESTS_PYTHON = $$($(SETUP) path venv:tests)/bin/python
 PYTHON_SOURCES = scripts tests crates/insight/corpus $(wildcard bench)
 
 .PHONY: help
-help: ## this list
+help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## ?/\1\t/' | expand -t 10
 
 .PHONY: run
@@ -30,30 +30,30 @@ run: build ## build Loam and start it on its embedded database at http://127.0.0
 	exec target/release/loam serve --listen $(LISTEN) --data $(DATA) $(addprefix --allow-network ,$(ALLOW_NETWORK))
 
 .PHONY: demo
-demo: build ## the same with a real 135 M-parameter model behind it, and examples to paste
+demo: build ## start it with a real model of 135 M parameters, and print examples to paste
 	@$(SETUP) check python
 	@$(SETUP) venv model
 	@exec python3 scripts/demo.py --listen $(LISTEN) --data $(DATA)/demo
 
 .PHONY: build
-build: check-rust ## an optimised binary at target/release/loam
+build: check-rust ## build an optimized binary at target/release/loam
 	@cargo build --release --locked --bin loam
 	@mkdir -p target/release
 	@cmp -s "$$CARGO_TARGET_DIR/release/loam" target/release/loam || install -m 755 "$$CARGO_TARGET_DIR/release/loam" target/release/loam
 
 .PHONY: test
-test: ready ## what lands on every change: Rust tests on both databases, stock clients, ledger, surface
+test: ready ## run all tests: Rust on both databases, stock clients, ledger, API, security
 	@exec $(TESTS_PYTHON) scripts/run_tests.py $(ARGS)
 
 .PHONY: soak
-soak: ready ## the long form of the same checks: at least 100 rounds of kills, on the optimised binary
+soak: ready ## run the long form of the tests on the optimized binary, with at least 100 rounds of kills
 	@LOAM_LEDGER_ROUNDS=$${LOAM_LEDGER_ROUNDS:-100} LOAM_SOAK=1 exec $(TESTS_PYTHON) scripts/run_tests.py --release $(ARGS)
 
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS = json_body provider_stream otlp record_batch cursor journal
 
 .PHONY: fuzz
-fuzz: check-rust ## coverage-guided fuzzing of what reads bytes from outside, then of the API on both databases (FUZZ_SECONDS= for each)
+fuzz: check-rust ## fuzz every decoder of external input, then the API on both databases (FUZZ_SECONDS= each)
 	@$(SETUP) venv tests fuzz
 	@command -v cargo-fuzz >/dev/null || cargo install --locked --quiet cargo-fuzz
 	@for target in $(FUZZ_TARGETS); do \
@@ -66,7 +66,7 @@ fuzz: check-rust ## coverage-guided fuzzing of what reads bytes from outside, th
 	@LOAM_BIN="$$CARGO_TARGET_DIR/debug/loam" $(TESTS_PYTHON) scripts/fuzz_api.py $(FUZZ_SECONDS)
 
 .PHONY: bench
-bench: build ## requests a second, latency and memory beside nginx, LiteLLM and Portkey, then conversations, then insight beside Phoenix (ARGS=--quick)
+bench: build ## measure the gateway beside nginx, LiteLLM and Portkey, then conversations, then insight beside Phoenix (ARGS=--quick)
 	@$(SETUP) check
 	@bash bench/setup.sh
 	@cargo build --release --locked --bin loam-bench
@@ -75,13 +75,13 @@ bench: build ## requests a second, latency and memory beside nginx, LiteLLM and 
 	@exec python3 bench/insight.py $(if $(filter --quick,$(ARGS)),--quick)
 
 .PHONY: docs
-docs: check-rust ## what is generated below docs/: the OpenAPI document, the data dictionary, the entity diagram
+docs: check-rust ## generate the OpenAPI document, the data dictionary and the entity diagram below docs/
 	@cargo build --quiet --locked --bin loam
 	@"$$CARGO_TARGET_DIR/debug/loam" openapi > docs/openapi.json
 	@"$$CARGO_TARGET_DIR/debug/loam" db docs docs
 
 .PHONY: lint
-lint: check-rust ## formatting, lints, licenses and advisories of dependencies; changes nothing
+lint: check-rust ## check formatting, lints, licenses and security advisories; change nothing
 	@$(SETUP) venv tests audit
 	@$(TESTS_PYTHON) scripts/audit.py
 	@cargo fmt --all --check
@@ -90,7 +90,7 @@ lint: check-rust ## formatting, lints, licenses and advisories of dependencies; 
 	@$(TESTS_PYTHON) -m ruff format --check $(PYTHON_SOURCES)
 
 .PHONY: fmt
-fmt: check-rust ## format everything
+fmt: check-rust ## format Rust and Python
 	@$(SETUP) venv tests
 	@cargo fmt --all
 	@$(TESTS_PYTHON) -m ruff check --fix --quiet $(PYTHON_SOURCES)
