@@ -85,13 +85,18 @@ impl Identity {
             other => other?,
         };
         tx.act_in(tenant.id);
-        self.changes.record(&tx, "create", "tenants", tenant.id, json!({ "slug": DEFAULT })).await?;
+        let tenant_notice =
+            self.changes.record(&tx, "create", "tenants", tenant.id, json!({ "slug": DEFAULT })).await?;
         let operator = users::service::insert(&tx, operator).await?;
-        self.changes
+        let user_notice = self
+            .changes
             .record(&tx, "create", "users", operator.id, json!({ "username": operator.username }))
             .await?;
-        api_keys::service::insert_key(self, &tx, NewRow::first(true), key.clone()).await?;
+        let (_, key_notice) =
+            api_keys::service::insert_key(self, &tx, NewRow::first(true), key.clone()).await?;
         tx.commit().await?;
+        // a later poll must not drop the credentials that this process loads now
+        [tenant_notice, user_notice, key_notice].iter().for_each(|notice| self.notices.publish(notice));
         _ = self.default_tenant.set(tenant.id);
         Ok(Some(FirstKey {
             key: given.key.is_none().then_some(key),

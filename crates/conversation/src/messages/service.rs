@@ -175,6 +175,7 @@ impl Conversation {
             topic: super::TOPIC.to_owned(),
             subject: session.id.0,
             owner: session.user_id,
+            id: None,
         });
     }
 }

@@ -6,6 +6,7 @@ use loam_http::surface::next_version;
 use loam_kernel::{
     ApiKeyId, Error, Kind, Page, PageQuery, ProjectId, Result, Scope, TenantId, UserId, bounded,
 };
+use loam_platform::notices::Notice;
 use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
 use serde::Deserialize;
 use serde_json::json;
@@ -106,8 +107,8 @@ impl Identity {
             creator,
             is_operator: new.user_id.is_none() && scope.is_operator(),
         };
-        let made = insert(self, &tx, made).await?;
-        tx.commit().await?;
+        let (made, notice) = insert(self, &tx, made).await?;
+        self.changes.commit(tx, notice).await?;
         Ok(made)
     }
 
@@ -188,7 +189,7 @@ impl NewRow {
 }
 
 /// Creates a key in a transaction.
-pub(crate) async fn insert<R>(identity: &Identity, tx: &Tx<R>, new: NewRow) -> Result<NewKey> {
+pub(crate) async fn insert<R>(identity: &Identity, tx: &Tx<R>, new: NewRow) -> Result<(NewKey, Notice)> {
     insert_key(identity, tx, new, secret::generate(&identity.clock)).await
 }
 
@@ -198,7 +199,7 @@ pub(crate) async fn insert_key<R>(
     tx: &Tx<R>,
     new: NewRow,
     key: Zeroizing<String>,
-) -> Result<NewKey> {
+) -> Result<(NewKey, Notice)> {
     let now = identity.clock.now();
     let row = ActiveModel {
         tenant_id: Set(TenantId::NIL),
@@ -221,8 +222,8 @@ pub(crate) async fn insert_key<R>(
     };
     let row = tx.insert(row).await?;
     let changes = json!({ "name": row.name, "scopes": row.scopes, "user_id": row.user_id, "project_id": row.project_id });
-    identity.changes.record(tx, "create", "api_keys", row.id, changes).await?;
-    Ok(NewKey { row, key })
+    let notice = identity.changes.record(tx, "create", "api_keys", row.id, changes).await?;
+    Ok((NewKey { row, key }, notice))
 }
 
 fn missing() -> Error {

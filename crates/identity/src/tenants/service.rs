@@ -107,8 +107,9 @@ impl Identity {
         }
         tx.act_in(tenant.id);
         let notice = self.changes.record(&tx, "create", "tenants", tenant.id, changes).await?;
-        let key = insert(self, &tx, NewRow::first(false)).await?;
+        let (key, key_notice) = insert(self, &tx, NewRow::first(false)).await?;
         self.changes.commit(tx, notice).await?;
+        self.notices.publish(&key_notice);
         Ok((tenant, key))
     }
 

@@ -29,7 +29,13 @@ async fn value(fixture: &Fixture, identity: &Identity, user: UserId, key: &str) 
 }
 
 fn notice(fixture: &Fixture, topic: &str, user: UserId) -> Notice {
-    Notice { tenant: fixture.scope().tenant(), topic: topic.to_owned(), subject: user.0, owner: None }
+    Notice {
+        tenant: fixture.scope().tenant(),
+        topic: topic.to_owned(),
+        subject: user.0,
+        owner: None,
+        id: None,
+    }
 }
 
 async fn the_two_hundredth_preference_of_a_user_is_the_last(database: Database) {

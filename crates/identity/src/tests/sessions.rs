@@ -66,6 +66,7 @@ async fn what_another_node_revoked_is_refused_once_its_notice_is_here(database: 
         topic,
         subject: made.session.id.0,
         owner: None,
+        id: None,
     });
     assert_eq!(use_it(&node, &made.token).await.unwrap_err().code(), "invalid_session");
 }

@@ -39,7 +39,7 @@ fn cache(notices: &Notices, spec: CacheSpec) -> Cache<Uuid, u32> {
 }
 
 fn notice(topic: &str, subject: Uuid) -> Notice {
-    Notice { tenant: TenantId::NIL, topic: topic.to_owned(), subject, owner: None }
+    Notice { tenant: TenantId::NIL, topic: topic.to_owned(), subject, owner: None, id: None }
 }
 
 const KEY: Uuid = Uuid::from_u128(7);

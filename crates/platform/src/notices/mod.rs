@@ -9,7 +9,7 @@ pub mod entity;
 mod tests;
 
 use std::collections::HashSet;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -41,6 +41,8 @@ pub struct Notice {
     pub subject: Uuid,
     /// Whose it is, where something is kept by user.
     pub owner: Option<UserId>,
+    /// The row that tells other processes, where the publisher knows it: this process then ignores the row.
+    pub id: Option<Uuid>,
 }
 
 /// Writes a notice for other processes, in the transaction of the change; `owner` is the user whose row it is, where
@@ -53,16 +55,17 @@ pub async fn announce<R>(
     owner: Option<UserId>,
 ) -> Result<Notice> {
     let tenant = tx.scope().tenant();
+    let id: Uuid = clock.id();
     let row = entity::ActiveModel {
         tenant_id: Set(tenant),
-        id: Set(clock.id::<Uuid>()),
+        id: Set(id),
         topic: Set(topic.to_owned()),
         subject_id: Set(subject),
         owner_id: Set(owner),
         created_at: Set(clock.now()),
     };
     tx.insert(row).await?;
-    Ok(Notice { tenant, topic: topic.to_owned(), subject, owner })
+    Ok(Notice { tenant, topic: topic.to_owned(), subject, owner, id: Some(id) })
 }
 
 type Subscriber = Arc<dyn Fn(&Notice) + Send + Sync>;
@@ -71,6 +74,8 @@ type Subscriber = Arc<dyn Fn(&Notice) + Send + Sync>;
 #[derive(Clone, Default)]
 pub struct Notices {
     subscribers: Arc<RwLock<Vec<Subscriber>>>,
+    /// The rows of recent notices that the subscribers have received.
+    received: Arc<Mutex<HashSet<Uuid>>>,
     caches: Caches,
 }
 
@@ -82,15 +87,16 @@ impl Notices {
 
     /// Calls `subscriber` for every notice from now on; it must not block.
     pub fn subscribe(&self, subscriber: impl Fn(&Notice) + Send + Sync + 'static) {
-        self.subscribers
-            .write()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .push(Arc::new(subscriber));
+        self.subscribers.write().unwrap_or_else(PoisonError::into_inner).push(Arc::new(subscriber));
     }
 
-    /// Notifies the subscribers of this process. Called after the commit.
+    /// Notifies the subscribers of this process. Called after the commit. A poll does not notify them again: what they
+    /// have read since is not older than the change.
     pub fn publish(&self, notice: &Notice) {
-        let subscribers = self.subscribers.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        if let Some(id) = notice.id {
+            self.received().insert(id);
+        }
+        let subscribers = self.subscribers.read().unwrap_or_else(PoisonError::into_inner).clone();
         for subscriber in subscribers {
             subscriber(notice);
         }
@@ -111,34 +117,32 @@ impl Notices {
     /// notices are found when it is back.
     pub async fn watch(self, db: Db, clock: Clock, stop: CancellationToken) {
         let scope = Scope::system(TenantId::NIL, "notices");
-        let mut seen: HashSet<Uuid> = HashSet::new();
         let mut since = clock.id_at(clock.now() - OVERLAP);
         while stop.run_until_cancelled(tokio::time::sleep(POLL_INTERVAL)).await.is_some() {
-            match self.poll(&db, &clock, &scope, since, &mut seen).await {
+            match self.poll(&db, &clock, &scope, since).await {
                 Ok(next) => since = next,
                 Err(e) => tracing::debug!(error = %e, "cannot poll for change notices"),
             }
         }
     }
 
-    async fn poll(
-        &self,
-        db: &Db,
-        clock: &Clock,
-        scope: &Scope,
-        since: Uuid,
-        seen: &mut HashSet<Uuid>,
-    ) -> Result<Uuid> {
+    async fn poll(&self, db: &Db, clock: &Clock, scope: &Scope, since: Uuid) -> Result<Uuid> {
         let next = clock.id_at(clock.now() - OVERLAP);
         let tx = db.system_read(scope).await?;
         let rows = tx.find_any::<entity::Entity>().filter(entity::Column::Id.gt(since)).all().await?;
-        let ids: HashSet<Uuid> = rows.iter().map(|row| row.id).collect();
-        for row in rows.into_iter().filter(|row| !seen.contains(&row.id)) {
-            let (tenant, subject, owner) = (row.tenant_id, row.subject_id, row.owner_id);
-            self.publish(&Notice { tenant, topic: row.topic, subject, owner });
+        self.received().retain(|id| *id > since);
+        for row in rows {
+            let received = self.received().contains(&row.id);
+            if !received {
+                let (tenant, subject, owner) = (row.tenant_id, row.subject_id, row.owner_id);
+                self.publish(&Notice { tenant, topic: row.topic, subject, owner, id: Some(row.id) });
+            }
         }
-        *seen = ids;
         Ok(next)
+    }
+
+    fn received(&self) -> MutexGuard<'_, HashSet<Uuid>> {
+        self.received.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

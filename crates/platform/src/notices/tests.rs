@@ -19,11 +19,13 @@ on_both![
     another_process_hears_within_a_second,
     what_was_rolled_back_is_not_heard,
     a_notice_that_is_committed_late_is_still_heard,
+    what_this_process_published_is_not_heard_again,
     old_notices_are_forgotten,
 ];
 
 /// Another process: its own pools, its own subscribers.
 struct Listener {
+    notices: Notices,
     received: Arc<Mutex<Vec<Notice>>>,
     stop: CancellationToken,
     watching: JoinHandle<()>,
@@ -35,10 +37,10 @@ impl Listener {
         let keep = received.clone();
         notices.subscribe(move |notice| keep.lock().unwrap().push(notice.clone()));
         let stop = CancellationToken::new();
-        let watch = notices.watch(fixture.second_node().await, Clock::system(), stop.clone());
+        let watch = notices.clone().watch(fixture.second_node().await, Clock::system(), stop.clone());
         #[expect(clippy::disallowed_methods, reason = "the test stops it and waits for it")]
         let watching = tokio::spawn(watch);
-        Self { received, stop, watching }
+        Self { notices, received, stop, watching }
     }
 
     fn received(&self) -> Vec<Uuid> {
@@ -83,7 +85,10 @@ async fn another_process_hears_within_a_second(fixture: Database) {
     // some looks later it is still heard once
     tokio::time::sleep(super::POLL_INTERVAL * 3).await;
     let first = listener.received.lock().unwrap()[0].clone();
-    assert_eq!(first, Notice { tenant: ACME, topic: "things".to_owned(), subject: subjects[0], owner: None });
+    assert_eq!(
+        first,
+        Notice { tenant: ACME, topic: "things".to_owned(), subject: subjects[0], owner: None, id: first.id }
+    );
     assert_eq!(listener.stop().await, subjects);
 }
 
@@ -111,6 +116,22 @@ async fn a_notice_that_is_committed_late_is_still_heard(fixture: Database) {
     tx.commit().await.unwrap();
     listener.wait_for(late).await;
     assert_eq!(listener.stop().await, [quick, late]);
+}
+
+async fn what_this_process_published_is_not_heard_again(fixture: Database) {
+    let listener = Listener::start(&fixture).await;
+    let (published, unpublished) = (subject(), subject());
+    for (subject, publishes) in [(published, true), (unpublished, false)] {
+        let tx = fixture.db.write(&Scope::system(ACME, "test")).await.unwrap();
+        let notice = listener.notices.announce(&tx, &Clock::system(), "things", subject).await.unwrap();
+        tx.commit().await.unwrap();
+        if publishes {
+            listener.notices.publish(&notice);
+        }
+    }
+    // a process that died between commit and publication, or a request given up there, leaves the row for the poll
+    listener.wait_for(unpublished).await;
+    assert_eq!(listener.stop().await, [published, unpublished]);
 }
 
 async fn old_notices_are_forgotten(fixture: Database) {
