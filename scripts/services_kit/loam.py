@@ -23,6 +23,13 @@ ALLOW_THIS_MACHINE = {"LOAM_OUTGOING__ALLOW_NETWORKS": '["127.0.0.0/8", "::1"]'}
 # A stop waits for turns and calls whose provider never responds: shorter here than the timeout of `stop`.
 STOP_SOON = {"LOAM_SERVER__SHUTDOWN_TIMEOUT": "8"}
 
+# Tests wait for these jobs, which run every 15 seconds or every minute otherwise.
+FREQUENT_JOBS = ("alert_rules.evaluate", "suggestions.collect", "suggestions.measure_gains")
+JOBS_SOON = {
+    "LOAM_JOBS__POLL_MS": "200",
+    "LOAM_JOBS__SCHEDULE_SECONDS": "{" + ", ".join(f'"{kind}"=1' for kind in FREQUENT_JOBS) + "}",
+}
+
 # Commands that work on a deployment's data; the others know nothing of it.
 ON_DATA = {
     "tenant",
@@ -98,7 +105,7 @@ class Loam:
         """The environment that it is started with."""
         # Nothing of the developer's own configuration may reach the binary under test.
         clean = {name: value for name, value in os.environ.items() if not name.startswith("LOAM_")}
-        return clean | ALLOW_THIS_MACHINE | STOP_SOON | self._env
+        return clean | ALLOW_THIS_MACHINE | STOP_SOON | JOBS_SOON | self._env
 
     def serve_command(self) -> list[str]:
         return [str(binary()), "serve", "--listen", f"127.0.0.1:{self.port}", *self._where]

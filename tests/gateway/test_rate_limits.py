@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from datetime import UTC, datetime
 
 import pytest
 
@@ -19,6 +20,8 @@ from support.deployment import Deployment, deploy
 from support.gateway import add_faulty, add_key, add_limit, ended_calls, fresh_minute, seconds_until, the_call, unique
 
 TOKENS = PROMPT_TOKENS + COMPLETION_TOKENS
+# Enough for a start of the server and a call.
+SECONDS_LEFT = 8
 
 
 class Limited:
@@ -168,8 +171,9 @@ def test_usage_survives_a_restart(request, database, kill, three):
 
 
 def test_a_new_minute_is_a_new_limit(three):
-    # On one database: the clock is the same for both.
-    with deploy("sqlite") as deployment:
+    # On one database: the clock is the same for both. The server's is moved so that its minute ends soon.
+    offset = 60 - SECONDS_LEFT - datetime.now(UTC).second
+    with deploy("sqlite", env={"LOAM_TEST_CLOCK_OFFSET": str(offset)}) as deployment:
         limited = Limited(deployment, three[0])
         limited.limit(requests_per_minute=1)
         response = eventually(lambda: (response := limited.chat()).status_code == 429 and response, 5)

@@ -1,5 +1,6 @@
 //! Configuration of the job runner of a node.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use loam_kernel::{Error, Result};
@@ -21,6 +22,9 @@ pub struct Config {
     /// Interval of renewing a running job's lease; at most a third of the lease, so that one missed renewal
     /// does no harm.
     pub heartbeat_ms: u64,
+    /// Seconds between the runs of recurring jobs, by kind, where they differ from the defaults; 1 second to
+    /// 7 days.
+    pub schedule_seconds: BTreeMap<String, u64>,
 }
 
 /// Limits on concurrent jobs.
@@ -34,7 +38,14 @@ pub(crate) struct Slots {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { concurrency: 4, waiting: 32, poll_ms: 1_000, lease_ms: 30_000, heartbeat_ms: 10_000 }
+        Self {
+            concurrency: 4,
+            waiting: 32,
+            poll_ms: 1_000,
+            lease_ms: 30_000,
+            heartbeat_ms: 10_000,
+            schedule_seconds: BTreeMap::new(),
+        }
     }
 }
 

@@ -68,7 +68,7 @@ impl Runner {
         let queue = Queue {
             kinds: handlers.kinds(false),
             waiting_kinds: handlers.kinds(true),
-            scheduler: Scheduler::new(handlers.schedules.clone()),
+            scheduler: Scheduler::new(Schedule::configured(&handlers.schedules, &config.schedule_seconds)?),
             worker: Arc::new(Worker { db, clock, handlers, config, node, release: release.clone() }),
             running: JoinSet::new(),
             ids: HashMap::new(),

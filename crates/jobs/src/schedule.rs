@@ -1,5 +1,6 @@
 //! Recurring jobs.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -27,6 +28,26 @@ impl Schedule {
             return Err(Error::invalid("every", "must be in whole seconds, from 1 second to 7 days"));
         }
         Ok(Self { kind, every, payload: Value::Null })
+    }
+
+    /// The schedules with the configured intervals.
+    ///
+    /// # Errors
+    /// `invalid_value` for an interval that [`Schedule::new`] rejects, and for a kind without a schedule.
+    pub(crate) fn configured(schedules: &[Self], seconds: &BTreeMap<String, u64>) -> Result<Vec<Self>> {
+        let param = |kind: &str| format!("jobs.schedule_seconds.{kind}");
+        if let Some(kind) =
+            seconds.keys().find(|kind| !schedules.iter().any(|schedule| schedule.kind == **kind))
+        {
+            return Err(Error::invalid(param(kind), "there is no such recurring job"));
+        }
+        let configured = schedules.iter().map(|schedule| match seconds.get(schedule.kind) {
+            Some(seconds) => Self::new(schedule.kind, Duration::from_secs(*seconds))
+                .map(|new| new.with_payload(schedule.payload.clone()))
+                .map_err(|e| e.with_param(param(schedule.kind))),
+            None => Ok(schedule.clone()),
+        });
+        configured.collect()
     }
 
     /// Sets the input of the handler.
@@ -86,6 +107,22 @@ mod tests {
         assert_eq!(schedule.slot(at(0)), 0);
         assert_eq!(schedule.slot(at(3599)), 0);
         assert_eq!(schedule.slot(at(7201)), 7200);
+    }
+
+    #[test]
+    fn an_interval_can_be_configured_by_kind() {
+        let new =
+            |kind| Schedule::new(kind, Duration::from_mins(1)).expect("valid").with_payload(kind.into());
+        let seconds = |kind: &str, seconds| BTreeMap::from([(kind.to_owned(), seconds)]);
+        let schedules = Schedule::configured(&[new("one"), new("two")], &seconds("two", 5)).expect("valid");
+        let found: Vec<_> =
+            schedules.iter().map(|one| (one.kind, one.every.as_secs(), &one.payload)).collect();
+        assert_eq!(found, [("one", 60, &"one".into()), ("two", 5, &"two".into())]);
+        for (kind, every) in [("three", 5), ("two", 0), ("two", 8 * 86_400)] {
+            let refused = Schedule::configured(&[new("one"), new("two")], &seconds(kind, every));
+            let param = format!("jobs.schedule_seconds.{kind}");
+            assert_eq!(refused.expect_err("invalid").param(), Some(param.as_str()));
+        }
     }
 
     #[test]
