@@ -1,7 +1,7 @@
 //! Runs every target over its corpus, and for a few seconds over random mutations of it.
 //!
-//! The seed is fixed, so that results are reproducible; `LOAM_SOAK` uses a random seed. A failure prints its input as hex.
-//! `LOAM_FUZZ_SECONDS` sets the seconds per target, `LOAM_FUZZ_SEED` the seed.
+//! The seed is fixed, so that results are reproducible; `LOAM_SOAK` uses a random seed, and ten times as long. A failure
+//! prints its input as hex. `LOAM_FUZZ_SECONDS` sets the seconds per target, `LOAM_FUZZ_SEED` the seed.
 
 mod mutate;
 
@@ -44,8 +44,9 @@ fn run(name: &str) {
     }
     let soak = setting("LOAM_SOAK").map(|_| fastrand::u64(..));
     let seed = setting("LOAM_FUZZ_SEED").or(soak).unwrap_or(SEED);
+    let seconds = if soak.is_some() { 30 } else { 3 };
     let mut random = fastrand::Rng::with_seed(seed);
-    let end = Instant::now() + Duration::from_secs(setting("LOAM_FUZZ_SECONDS").unwrap_or(8));
+    let end = Instant::now() + Duration::from_secs(setting("LOAM_FUZZ_SECONDS").unwrap_or(seconds));
     while Instant::now() < end {
         let input = mutate::input(&mut random, &corpus, MAX_INPUT);
         check(&input, &format!("seed {seed}"));
