@@ -41,13 +41,12 @@ async def test_the_gateway_serves_calls_while_the_database_is_down(deployment, o
     await asyncio.sleep(dice.uniform(0.3, 0.8))
     await asyncio.to_thread(own_postgres.stop, dice.choice(["fast", "immediate"]))
     before = len(load.seen)
-    await asyncio.sleep(dice.uniform(0.8, 2.0))
-    during = [each for each in load.seen[before + load.clients :] if each.acknowledged]
+    await asyncio.sleep(dice.uniform(0.3, 1.0))
+    await asyncio.to_thread(eventually, lambda: any(each.acknowledged for each in load.seen[before + load.clients :]))
     await asyncio.to_thread(own_postgres.start)
     await asyncio.sleep(0.5)
     load.stop()
     await running
-    assert during, "no call succeeded while the database was down"
     refused = [each for each in load.seen if not each.acknowledged]
     assert not refused, f"{len(refused)} of {len(load.seen)} calls were refused, the first: {refused[0]}"
     assert_complete(deployment.api, load.seen, mock.requests(), crashed=False)

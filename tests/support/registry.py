@@ -10,6 +10,7 @@ import functools
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from services import LlMock
@@ -302,6 +303,20 @@ def rejected_record(world: World) -> str:
     return refused["rejected_record_id"]
 
 
+def metric(world: World) -> str:
+    """A value of a metric of one of the owner's projects."""
+    key, project = sender(world.owner, unique("measured"))
+    value = {"metric_name": "queue", "metric_value": 1, "timestamp": datetime.now(UTC).isoformat()}
+    key.call("POST", "/api/v1/performance_metrics", 200, json={"metrics": [value]})
+    return eventually(lambda: world.owner.all("performance_metrics", project_id=project["id"]))[0]["id"]
+
+
+def error_group(world: World) -> str:
+    """The group of that error."""
+    error_log(world)
+    return eventually(lambda: world.owner.all("error_groups"))[0]["id"]
+
+
 PROJECT = make("projects", lambda: {"name": unique("project")})
 USER = make("users", user)
 ROLE = make("roles", lambda: {"name": unique("role"), "permissions": ["gateway:call"]})
@@ -415,3 +430,12 @@ REGISTRY: dict[tuple[str, str], Entry] = {
     ("GET", "/api/v1/system_config/{}/versions"): Entry(config_key, by="operator"),
     ("POST", "/api/v1/system_config/{}/rollback"): Entry(config_key, {"version": 1}, by="operator"),
 }
+
+# Makers of rows that are listed, and have no operation of their own.
+ONLY_LISTED = {"error_groups": error_group, "performance_metrics": metric}
+
+
+def maker_of(collection: str) -> Callable[[World], str]:
+    """How to make a row of a list."""
+    of_row = [entry.make for (_, shape), entry in REGISTRY.items() if shape == f"/api/v1/{collection}/{{}}"]
+    return of_row[0] if of_row else ONLY_LISTED[collection]
