@@ -19,16 +19,14 @@ import sys
 import tempfile
 import time
 import xml.etree.ElementTree as ElementTree
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 ROOT = Path(__file__).resolve().parent.parent
 SERVICES = [sys.executable, str(ROOT / "scripts/services.py")]
 PARTS = ("rust", "doc", "python")
-# Half of the black-box suites, by time; the other half is the rest of tests/.
-FIRST_SUITES = ["surface", "clients"]
+# Black-box tests wait as much as they compute.
+PROCESSES = 2 * (os.cpu_count() or 1)
 
 # nextest: "Summary [ 1.2s] 34 tests run: 33 passed (1 slow), 1 failed, 2 skipped"
 # cargo:   "test result: ok. 5 passed; 0 failed; …"
@@ -98,13 +96,16 @@ def doc(profile: list[str]) -> Count:
     )
 
 
-def python(profile: list[str], arguments: list[str]) -> Count:
-    """The black-box tests against the binary."""
-    if subprocess.run(["cargo", "build", "--locked", "--bin", "loam", *profile], cwd=ROOT, check=False).returncode != 0:
+def python(profile: list[str], arguments: list[str], *, built: bool) -> Count:
+    """The black-box tests against the binary, which the build of Rust's tests brings too; a second build for the binary
+    alone would repeat all crates, as their tests enable features of what they use."""
+    build = ["cargo", "build", "--locked", "--bin", "loam", *profile]
+    if not built and subprocess.run(build, cwd=ROOT, check=False).returncode != 0:
         return Count(failed=1)
     target = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target")
     os.environ["LOAM_BIN"] = str(target / ("release" if profile else "debug") / "loam")
-    count = pytest(ROOT / "tests", arguments) if arguments else suites()
+    # What is chosen by arguments runs in one process, in order, and can be debugged.
+    count = pytest(ROOT / "tests", arguments or ["-n", str(PROCESSES)])
     benchmark = ROOT / "bench"
     if (benchmark / "tests").is_dir() and not arguments:
         # The arithmetic of the benchmark's report.
@@ -113,26 +114,12 @@ def python(profile: list[str], arguments: list[str]) -> Count:
     return count
 
 
-def suites() -> Count:
-    """All suites, in two runs at once: each waits much of its time. The output of the second follows that of the first."""
-    count = Count()
-    with tempfile.TemporaryFile("w+") as output, ThreadPoolExecutor() as pool:
-        tests = ROOT / "tests"
-        rest = sorted({path.parent.relative_to(tests).parts[0] for path in tests.glob("*/**/test_*.py")} - set(FIRST_SUITES))
-        second = pool.submit(pytest, tests, rest, output)
-        for half in (pytest(tests, FIRST_SUITES), second.result()):
-            count.add(half.passed, half.failed)
-        output.seek(0)
-        print(output.read(), flush=True)
-    return count
-
-
-def pytest(folder: Path, arguments: list[str], output: IO[str] | None = None) -> Count:
+def pytest(folder: Path, arguments: list[str]) -> Count:
     """One run of pytest in a folder."""
     with tempfile.TemporaryDirectory(prefix="loam-report-") as temporary:
         report = Path(temporary) / "report.xml"
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--junitxml={report}", *arguments]
-        code = subprocess.run(command, cwd=folder, check=False, stdout=output, stderr=output and subprocess.STDOUT).returncode
+        code = subprocess.run(command, cwd=folder, check=False).returncode
         return settle(read_report(report), code)
 
 
@@ -155,9 +142,15 @@ def main() -> int:
     options.add_argument("pytest", nargs="*", help="arguments for pytest, after --")
     chosen = options.parse_args()
     profile = ["--release"] if chosen.release else []
-    steps = {"rust": lambda: rust(profile), "doc": lambda: doc(profile), "python": lambda: python(profile, chosen.pytest)}
-    counts = {}
-    times = {}
+    counts: dict[str, Count] = {}
+    times: dict[str, float] = {}
+
+    def black_box() -> Count:
+        # What is shipped is built without the features of the tests: those of `make soak` run on that.
+        built = not chosen.release and "rust" in counts and counts["rust"].passed > 0
+        return python(profile, chosen.pytest, built=built)
+
+    steps = {"rust": lambda: rust(profile), "doc": lambda: doc(profile), "python": black_box}
     for part in chosen.only or PARTS:
         print(f"── {part} ──", flush=True)
         began = time.monotonic()

@@ -1,8 +1,10 @@
-"""The services that every suite shares, started once and stopped at the end."""
+"""The services that every suite shares, started once in each process and stopped at the end, and how tests are chosen."""
 
 from __future__ import annotations
 
 import itertools
+import os
+import random
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -12,14 +14,36 @@ import pytest
 from services import LlMock, PgBouncer, Postgres, RealModel
 from support.api import Api
 from support.deployment import Deployment, add_usual_providers, deploy
+from support.parallel import ByFileAndDatabase
 
+# The long form of the checks, of `make soak`.
+SOAK = os.environ.get("LOAM_SOAK") == "1"
 DATABASES = ["sqlite", "postgres"]
 _numbers = itertools.count(1)
+
+# Set before processes are started, which inherit them, and before the suites read them.
+for suite in ("GATEWAY", "LEDGER", "SURFACE"):
+    os.environ.setdefault(f"LOAM_{suite}_SEED", str(random.SystemRandom().randrange(2**32)))
 
 
 def pytest_configure() -> None:
     # A SIGTERM ends the run like Ctrl-C, so that no service outlives it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByFileAndDatabase:
+    return ByFileAndDatabase(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    def again(item: pytest.Item) -> bool:
+        parameters = getattr(item, "callspec", None)
+        on_postgres = parameters is not None and any(value == "postgres" for value in parameters.params.values())
+        return on_postgres and item.get_closest_marker("one_database") is not None
+
+    if not SOAK:
+        config.hook.pytest_deselected(items=[item for item in items if again(item)])
+        items[:] = [item for item in items if not again(item)]
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,8 @@ from services import LlMock
 from support.api import Api, calls_with, eventually
 from support.deployment import MOCK_MODELS, PROVIDER_SECRET, Deployment
 
+pytestmark = pytest.mark.one_database
+
 CLAUDE = "claude/claude-sonnet-4-5"
 # One transparent pixel.
 PIXEL = base64.b64encode(

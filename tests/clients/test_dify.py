@@ -12,6 +12,8 @@ import pytest
 from services import Dify
 from support.api import calls_with, eventually
 
+pytestmark = pytest.mark.one_database
+
 CHAT = "app/support"
 AGENT = "agent/support"
 

@@ -9,6 +9,8 @@ import anthropic
 import openai
 import pytest
 
+pytestmark = pytest.mark.one_database
+
 MOCK = "mock/gpt-4o"
 REAL = "local/smollm2-135m-instruct"
 CLAUDE = "native/claude-haiku-4-5"

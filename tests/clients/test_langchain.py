@@ -7,6 +7,8 @@ from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 from pydantic import BaseModel, Field
 
+pytestmark = pytest.mark.one_database
+
 
 class Person(BaseModel):
     """A person."""

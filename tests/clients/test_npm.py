@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.one_database
+
 HERE = Path(__file__).parent / "node"
 SETUP = Path(__file__).parent.parent.parent / "scripts" / "setup.py"
 

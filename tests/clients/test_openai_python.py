@@ -11,6 +11,8 @@ from pydantic import BaseModel, Field
 
 from support.api import calls_with, eventually
 
+pytestmark = pytest.mark.one_database
+
 MOCK = "mock/gpt-4o"
 REAL = "local/smollm2-135m-instruct"
 

@@ -8,6 +8,8 @@ import time
 import httpx
 import pytest
 
+pytestmark = pytest.mark.one_database
+
 
 def stream_lines(api, model: str, prompt: str, **fields) -> tuple[list[str], list[float]]:
     """The data and arrival time of every event."""

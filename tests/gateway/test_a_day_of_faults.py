@@ -63,6 +63,7 @@ async def trouble(upstream: Faulty, name: str) -> None:
     upstream.feel(**mood)
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("database", ["sqlite", "postgres"])
 async def test_a_day_of_failures_fails_no_call_that_a_target_could_serve(database, request, three, dice, soak):
     server = request.getfixturevalue("postgres") if database == "postgres" else None

@@ -8,6 +8,8 @@ from services import free_port
 from support.api import Api, assert_error
 from support.gateway import add_faulty, add_key, unique
 
+pytestmark = pytest.mark.one_database
+
 FIELDS = {"ok", "url", "status", "latency_ms", "models", "error"}
 
 

@@ -9,6 +9,8 @@ from support.api import Api, eventually
 from support.deployment import Deployment
 from support.gateway import add_faulty, add_price, add_route, the_call, to, unique, usage
 
+pytestmark = pytest.mark.one_database
+
 
 class Cached:
     """A tenant of the test's own with a route that caches responses."""

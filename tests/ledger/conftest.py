@@ -11,7 +11,7 @@ import pytest
 from services import Postgres
 
 ROUNDS = int(os.environ.get("LOAM_LEDGER_ROUNDS", "3"))
-SEED = int(os.environ.get("LOAM_LEDGER_SEED") or random.SystemRandom().randrange(2**32))
+SEED = int(os.environ["LOAM_LEDGER_SEED"])
 
 
 def pytest_report_header() -> str:

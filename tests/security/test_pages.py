@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 
 import httpx
+import pytest
 
 from support.api import assert_error
 from support.deployment import deploy
+
+pytestmark = pytest.mark.one_database
 
 
 def test_the_pages_run_nothing_but_their_own(deployment):

@@ -9,6 +9,8 @@ import pytest
 from support.api import assert_error
 from support.openapi import LOG_IN, PUBLIC, RECEIVE, operations
 
+pytestmark = pytest.mark.one_database
+
 
 @pytest.fixture
 def document(api):

@@ -8,6 +8,8 @@ import pytest
 
 from support.openapi import PUBLIC, operations
 
+pytestmark = pytest.mark.one_database
+
 # Operations about the caller, which need no permission.
 OWN = {"/api/v1/session", "/api/v1/session/password", "/api/v1/logout"}
 # Permissions that belong to a header instead of an operation: see test_operators.py.

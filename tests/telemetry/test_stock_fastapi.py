@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import httpx
+import pytest
 
 from services_kit.process import Process, free_port, http_ok, temporary_folder
 from support.api import eventually
 from telemetry.conftest import SAMPLES, Project, program
+
+pytestmark = pytest.mark.one_database
 
 
 def test_requests_of_an_application_become_records_with_their_calls(project: Project) -> None:

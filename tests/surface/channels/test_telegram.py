@@ -13,6 +13,8 @@ from support.api import Api, assert_error, calls_with, eventually
 from support.deployment import Deployment, deploy
 from support.platforms import MODEL, Telegram, deliveries, set_deliveries
 
+pytestmark = pytest.mark.one_database
+
 PUBLIC_URL = "https://loam.example.com"
 _numbers = itertools.count(1000)
 
