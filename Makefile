@@ -10,7 +10,8 @@ MAKEFLAGS += --no-print-directory
 
 export LOAM_CACHE ?= $(HOME)/.cache/loam
 export CARGO_TARGET_DIR ?= $(LOAM_CACHE)/target
-export PYTHONDONTWRITEBYTECODE := 1
+# Compiled Python, which is not written to the clone.
+export PYTHONPYCACHEPREFIX ?= $(LOAM_CACHE)/pycache
 
 LISTEN ?= 127.0.0.1:8790
 DATA ?= data

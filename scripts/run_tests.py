@@ -105,7 +105,7 @@ def python(profile: list[str], arguments: list[str], *, built: bool) -> Count:
     target = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target")
     os.environ["LOAM_BIN"] = str(target / ("release" if profile else "debug") / "loam")
     # What is chosen by arguments runs in one process, in order, and can be debugged.
-    count = pytest(ROOT / "tests", arguments or ["-n", str(PROCESSES)])
+    count = pytest(ROOT / "tests", arguments or ["-n", str(PROCESSES), "--no-loadscope-reorder"])
     benchmark = ROOT / "bench"
     if (benchmark / "tests").is_dir() and not arguments:
         # The arithmetic of the benchmark's report.

@@ -14,7 +14,7 @@ import pytest
 from services import LlMock, PgBouncer, Postgres, RealModel
 from support.api import Api
 from support.deployment import Deployment, add_usual_providers, deploy
-from support.parallel import ByFileAndDatabase
+from support.parallel import ByFileAndDatabase, longest_first
 
 # The long form of the checks, of `make soak`.
 SOAK = os.environ.get("LOAM_SOAK") == "1"
@@ -44,6 +44,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not SOAK:
         config.hook.pytest_deselected(items=[item for item in items if again(item)])
         items[:] = [item for item in items if not again(item)]
+    if hasattr(config, "workerinput"):
+        longest_first(items)
 
 
 @pytest.fixture(scope="session")

@@ -57,7 +57,8 @@ class Load:
         self.began = datetime.now(UTC).isoformat().replace("+00:00", "Z")
         limits = httpx.Limits(max_connections=self.clients, max_keepalive_connections=self.clients)
         headers = {"authorization": f"Bearer {self.key}"}
-        async with httpx.AsyncClient(base_url=self.url, headers=headers, limits=limits, timeout=30, trust_env=False) as http:
+        options = {"headers": headers, "limits": limits, "timeout": 30, "trust_env": False, "verify": False}
+        async with httpx.AsyncClient(base_url=self.url, **options) as http:
             tasks = [asyncio.create_task(self._client(http)) for _ in range(self.clients)]
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), seconds)

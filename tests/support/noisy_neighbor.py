@@ -118,7 +118,7 @@ class NoisyNeighbor:
 
     def _client(self, api: Api | None = None) -> httpx.Client:
         headers = {"authorization": f"Bearer {(api or self.api).key}"}
-        return httpx.Client(base_url=self.api.url, headers=headers, timeout=5, trust_env=False)
+        return httpx.Client(base_url=self.api.url, headers=headers, timeout=5, trust_env=False, verify=False)
 
     def _trickle(self) -> None:
         """An import that sends a line now and then, and never ends."""

@@ -37,7 +37,7 @@ class Senders:
     async def _client(self, client: int) -> None:
         headers = {"authorization": f"Bearer {self.key}"}
         batches = 0
-        async with httpx.AsyncClient(base_url=self.url, headers=headers, timeout=10, trust_env=False) as http:
+        async with httpx.AsyncClient(base_url=self.url, headers=headers, timeout=10, trust_env=False, verify=False) as http:
             while not self._stopped:
                 batches += 1
                 batch = [self._record(f"{client}-{batches}-{place}") for place in range(self.dice.randint(1, 12))]
