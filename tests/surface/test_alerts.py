@@ -91,7 +91,7 @@ def test_an_incident_is_told_by_webhook_and_letter_once_when_it_opens_and_once_w
     assert said["summary"] == "traffic was 0 requests per minute, below 1 requests per minute; resolved"
     assert [letter["subject"] for letter in mails.taken[2:]] == ["[resolved] shop: quiet"] * 2
     assert_error(api.call("POST", f"{path}/acknowledge"), 409, "already_resolved")
-    assert all(row["state"] == "delivered" for row in api.all("webhook_deliveries"))
+    eventually(lambda: all(row["state"] == "delivered" for row in api.all("webhook_deliveries")))
     assert len(api.all("webhook_deliveries")) == 6
 
 

@@ -12,6 +12,7 @@ from support.api import Api, eventually
 from support.deployment import Deployment, add_usual_providers
 from telemetry.conftest import Project, run
 
+pytestmark = pytest.mark.one_database
 LIBRARIES = ["openinference", "openllmetry"]
 
 
