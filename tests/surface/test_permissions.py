@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import uuid
 
 import pytest
@@ -28,6 +30,20 @@ def needed(operation) -> str | None:
     return names[0] if names else None
 
 
+class Connection:
+    """A client of ten thousand requests, which takes a fraction of the time of a comfortable one for each."""
+
+    def __init__(self, port: int, key: str) -> None:
+        self.http = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        self.headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
+
+    def call(self, method: str, path: str) -> tuple[int, bytes]:
+        """The status and the body of the answer to an empty object."""
+        self.http.request(method, path, b"{}", self.headers)
+        answer = self.http.getresponse()
+        return answer.status, answer.read()
+
+
 @pytest.fixture(scope="module")
 def guarded(deployment) -> list[tuple[str, object]]:
     """Every operation that needs a permission, with it."""
@@ -48,20 +64,20 @@ def test_a_permission_opens_what_names_it_and_nothing_else(deployment, guarded):
     wrong = []
     for permission in sorted(permissions):
         key = api.create("api_keys", {"name": permission, "scopes": [permission]})
-        holder = api.with_key(key["key"])
+        holder = Connection(deployment.loam.port, key["key"])
         for wants, operation in guarded:
             # Permissions are checked before the request, so an empty one suffices and changes nothing.
-            answer = holder.call(operation.method, operation.url(str(uuid.uuid4())), json={})
-            opened = answer.status_code not in (401, 403)
+            status, text = holder.call(operation.method, operation.url(str(uuid.uuid4())))
+            opened = status not in (401, 403)
             # Anthropic's format has no codes and OTLP's no `error`, but every message names the missing permission.
             lacking = False
-            if answer.status_code == 403:
-                body = answer.json()
+            if status == 403:
+                body = json.loads(text)
                 message = body.get("error", body)["message"]
                 lacking = f"lacks the permission `{wants}`" in message
                 opened = wants == permission and f"`{ALSO.get(operation.path)}`" in message
             if opened != (wants == permission) or not (opened or lacking):
-                wrong.append(f"{permission}: {operation.method} {operation.path}: {answer.status_code} {answer.text[:200]}")
+                wrong.append(f"{permission}: {operation.method} {operation.path}: {status} {text[:200]}")
     assert not wrong, wrong
     assert len(permissions) * len(guarded) > 1000, "too little was tried"
 
