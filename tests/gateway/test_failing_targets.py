@@ -13,8 +13,6 @@ from support.api import Api, assert_error, eventually
 from support.deployment import Deployment, deploy
 from support.gateway import add_faulty, add_route, the_call, to, tried
 
-pytestmark = pytest.mark.one_database
-
 
 @pytest.fixture(scope="module")
 def deployment() -> Iterator[Deployment]:

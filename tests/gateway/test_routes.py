@@ -11,11 +11,9 @@ from support.api import Api, assert_error, eventually
 from support.deployment import Deployment
 from support.gateway import add_faulty, add_key, add_route, the_call, to, tried, unique
 
-pytestmark = pytest.mark.one_database
-
 CALLS = 300
 # Every test starts with all of them healthy.
-pytestmark = pytest.mark.usefixtures("three")
+pytestmark = [pytest.mark.usefixtures("three"), pytest.mark.one_database]
 
 
 @pytest.fixture(scope="module")
