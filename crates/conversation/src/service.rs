@@ -8,31 +8,22 @@ use loam_db::Db;
 use loam_gateway::Gateway;
 use loam_http::client::Client;
 use loam_identity::Identity;
-use loam_jobs::{Handlers, Schedule};
 use loam_journal::Journal;
-use loam_kernel::{Clock, NodeId, Result};
+use loam_kernel::{Clock, NodeId};
 use loam_platform::changes::Changes;
-use loam_platform::drain::Sink;
 use loam_platform::notices::Notices;
 use loam_platform::seal::Keyring;
 use loam_platform::system_config::LiveConfig;
 use loam_platform::webhook_deliveries::WebhookDeliveries;
-use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
 use crate::channels::{ChannelLimits, Channels};
 use crate::chat_sessions::cache::Caches;
-use crate::chat_sessions::delete::{DeleteMessages, DeleteUsersSessions};
 use crate::context::settings::ContextSettings;
-use crate::exchanges::{DeferredExchangeSink, RecordExchange};
-use crate::messages::purge::PurgeMessage;
+use crate::history;
 use crate::messages::session_locks::SessionLocks;
-use crate::tools::EndOrphanedToolCalls;
 use crate::turns::live::LiveTurns;
-use crate::turns::retention::DeleteOldEvents;
 use crate::turns::settings::TurnSettings;
-use crate::turns::sink::TurnSink;
-use crate::{channels, chat_sessions, history, messages, session_configs, tools, turns};
 
 /// Sessions, messages and turns. Cheap to clone.
 #[derive(Clone)]
@@ -115,7 +106,7 @@ impl Conversation {
             &deliveries,
             channels,
         );
-        Self(Arc::new(Inner {
+        let conversation = Self(Arc::new(Inner {
             changes: Changes::new(clock.clone(), notices.clone()),
             caches: Caches::new(&notices),
             session_locks: SessionLocks::new(),
@@ -135,40 +126,9 @@ impl Conversation {
             keyring,
             client,
             journal,
-        }))
-    }
-
-    /// The routes of this crate.
-    pub fn router(&self) -> OpenApiRouter {
-        OpenApiRouter::new()
-            .merge(history::routes::router(self.clone()))
-            .merge(chat_sessions::routes::router(self.clone()))
-            .merge(messages::routes::router(self.clone()))
-            .merge(session_configs::routes::router(self.clone()))
-            .merge(tools::routes::router(self.clone()))
-            .merge(turns::routes::router(self.clone()))
-            .merge(channels::routes::router(self.clone()))
-    }
-
-    /// Registers the job handlers and schedules of this crate.
-    pub fn jobs(&self, handlers: Handlers) -> Result<Handlers> {
-        let handlers = channels::jobs(self, handlers)?;
-        Ok(handlers
-            .with(DeleteMessages(self.clone()))
-            .with(PurgeMessage(self.clone()))
-            .with(DeleteUsersSessions(self.clone()))
-            .with(RecordExchange(self.clone()))
-            .with(EndOrphanedToolCalls(self.0.gateway.clone()))
-            .with(DeleteOldEvents(self.clone()))
-            .every(Schedule::new(DeleteOldEvents::KIND, DeleteOldEvents::EVERY)?)
-            .every(Schedule::new(EndOrphanedToolCalls::KIND, Duration::from_hours(1))?))
-    }
-
-    /// The sinks that drain turn events, and exchanges whose recording was deferred, from the journal into
-    /// the database.
-    pub fn sinks(&self) -> [Arc<dyn Sink>; 2] {
-        let clock = &self.0.clock;
-        [Arc::new(TurnSink::new(clock.clone())), Arc::new(DeferredExchangeSink(clock.clone()))]
+        }));
+        conversation.0.gateway.add_hook(Arc::new(conversation.clone()));
+        conversation
     }
 
     /// Accepts no more turns and waits up to `timeout` for those in progress; then stores what the remaining

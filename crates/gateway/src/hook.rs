@@ -1,12 +1,13 @@
-//! The hook by which calls are stored in conversations: declared here, where calls are made, and implemented by the
-//! conversation crate.
+//! The hooks of calls that name a conversation: declared here, where calls are made, and implemented by the crates that
+//! store or use the messages.
 //!
 //! A call that names no conversation costs one header lookup.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::future::join_all;
 use http::HeaderMap;
 use loam_journal::Position;
 use loam_kernel::{
@@ -28,19 +29,21 @@ const WRITE: &str = "messages:write";
 /// The error of a call whose client disconnected. It is stored, and compared with stored values.
 pub(crate) const CLIENT_DISCONNECTED: &str = "the client closed the connection before the answer ended";
 
-/// Stores the messages of calls.
+/// Listens to the calls that name a conversation.
 #[async_trait]
-pub trait Conversations: Send + Sync {
+pub trait ConversationHook: Send + Sync {
     /// Finds the conversation that a caller names, by its id or its external id; none if there is none that they may
-    /// see.
+    /// see. A hook that stores no conversations finds none.
     ///
     /// # Errors
     /// When the conversation accepts no messages. `Unavailable` when it can't be looked up at the moment: the call is
     /// made anyway.
-    async fn find(&self, scope: &Scope, name: &str) -> Result<Option<ChatSessionId>>;
+    async fn find(&self, _scope: &Scope, _name: &str) -> Result<Option<ChatSessionId>> {
+        Ok(None)
+    }
 
-    /// Stores the messages of a call. Must not fail for a temporary reason: the call is paid for.
-    async fn record_exchange(&self, exchange: Exchange);
+    /// Receives the messages of a call that has ended. Must not fail for a temporary reason: the call is paid for.
+    async fn record_exchange(&self, exchange: &Exchange);
 }
 
 /// The conversation that a call belongs to, and the caller's access to it.
@@ -91,7 +94,7 @@ pub enum ResponseEnd {
 /// The binding of a call to a conversation, until the call has ended.
 pub(crate) struct ConversationBinding {
     pub(crate) conversation: ConversationRef,
-    hook: Arc<dyn Conversations>,
+    hooks: Vec<Arc<dyn ConversationHook>>,
 }
 
 /// The context of a call.
@@ -116,11 +119,13 @@ pub(crate) struct CompletedCall {
 }
 
 impl ConversationBinding {
-    /// Passes the messages of a call to the conversation. Parsing takes a while, so it runs on a blocking thread.
+    /// Passes the messages of a call to every hook. Parsing takes a while, so it runs on a blocking thread.
     pub(crate) async fn record(self: Box<Self>, completed: CompletedCall) {
-        let Self { conversation, hook } = *self;
+        let Self { conversation, hooks } = *self;
         match run_blocking_without_timeout(conversation.tenant, move || completed.read(conversation)).await {
-            Ok(exchange) => hook.record_exchange(exchange).await,
+            Ok(exchange) => {
+                join_all(hooks.iter().map(|hook| hook.record_exchange(&exchange))).await;
+            }
             Err(e) => tracing::error!(error = ?e, "the messages of a call could not be parsed"),
         }
     }
@@ -154,9 +159,9 @@ impl CompletedCall {
 }
 
 impl Gateway {
-    /// Sets where conversations are stored. Call it once, before the first call.
-    pub fn connect(&self, conversations: Arc<dyn Conversations>) {
-        _ = self.0.conversations.set(conversations);
+    /// Adds a hook, which receives the calls that start from now on.
+    pub fn add_hook(&self, hook: Arc<dyn ConversationHook>) {
+        self.0.hooks.write().unwrap_or_else(PoisonError::into_inner).push(hook);
     }
 
     /// The messages of a call that has ended, read from its record; none if the record is truncated, or the call has
@@ -223,13 +228,12 @@ impl Inner {
         if !headers.contains_key(SESSION) || endpoint == Endpoint::Embeddings {
             return Ok(None);
         }
-        let (Some(name), Some(hook)) = (client_id(headers, SESSION)?, self.conversations.get()) else {
-            return Ok(None);
-        };
+        let hooks = self.hooks.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(name) = client_id(headers, SESSION)? else { return Ok(None) };
         if !scope.permissions().allows(WRITE) {
             return Ok(None);
         }
-        let session = match hook.find(scope, &name).await {
+        let session = match find_session(&hooks, scope, &name).await {
             Ok(Some(session)) => Some(session),
             Ok(None) => return Ok(None),
             Err(e) if e.kind() == Kind::Unavailable => None,
@@ -242,6 +246,20 @@ impl Inner {
             name,
             session,
         };
-        Ok(Some(Box::new(ConversationBinding { conversation, hook: hook.clone() })))
+        Ok(Some(Box::new(ConversationBinding { conversation, hooks })))
     }
+}
+
+/// The conversation of the first hook that finds one.
+async fn find_session(
+    hooks: &[Arc<dyn ConversationHook>],
+    scope: &Scope,
+    name: &str,
+) -> Result<Option<ChatSessionId>> {
+    for hook in hooks {
+        if let Some(session) = hook.find(scope, name).await? {
+            return Ok(Some(session));
+        }
+    }
+    Ok(None)
 }

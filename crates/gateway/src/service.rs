@@ -1,37 +1,28 @@
 //! The handle of this crate.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, RwLock};
 use std::time::Duration;
 
 use loam_db::Db;
 use loam_http::client::{Client, Timeouts};
 use loam_identity::Identity;
-use loam_jobs::{Handlers, Schedule};
 use loam_journal::{Journal, Position};
 use loam_kernel::{Clock, Result};
 use loam_platform::changes::Changes;
-use loam_platform::drain::Sink;
 use loam_platform::notices::Notices;
-use loam_platform::personal::Guard;
 use loam_platform::records::RetentionSettings;
 use loam_platform::seal::Keyring;
 use loam_platform::system_config::LiveConfig;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use utoipa_axum::router::OpenApiRouter;
 
 use crate::catalog::Catalog;
-use crate::hook::Conversations;
+use crate::hook::ConversationHook;
 use crate::limits::meters::Meters;
-use crate::llm_calls::DeleteOldCalls;
 use crate::llm_calls::ledger::Ledger;
-use crate::llm_calls::sink::CallSink;
 use crate::proxy::response_cache::ResponseCache;
-use crate::{
-    CallSettings, Config, ai_providers, limits, llm_calls, model_prices, model_routes, proxy, tool_calls,
-    usage,
-};
+use crate::{CallSettings, Config};
 
 /// How often the journal's free capacity is checked.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
@@ -55,8 +46,8 @@ pub(crate) struct Inner {
     pub(crate) settings: LiveConfig<CallSettings>,
     /// How long calls and their bodies are stored.
     retention: OnceLock<LiveConfig<RetentionSettings>>,
-    /// Where the messages of calls are stored.
-    pub(crate) conversations: OnceLock<Arc<dyn Conversations>>,
+    /// Listeners to calls that name a conversation.
+    pub(crate) hooks: RwLock<Vec<Arc<dyn ConversationHook>>>,
     /// Calls in progress, which a stopping server waits for.
     pub(crate) calls: TaskTracker,
 }
@@ -128,7 +119,7 @@ impl Gateway {
             config,
             settings,
             retention: OnceLock::new(),
-            conversations: OnceLock::new(),
+            hooks: RwLock::default(),
             calls,
         }))
     }
@@ -143,38 +134,9 @@ impl Gateway {
         self.0.retention()
     }
 
-    /// Registers the durable background jobs.
-    pub fn jobs(&self, handlers: Handlers) -> Result<Handlers> {
-        Ok(handlers
-            .with(DeleteOldCalls::new(self.clone()))
-            .every(Schedule::new(DeleteOldCalls::KIND, DeleteOldCalls::EVERY)?))
-    }
-
     /// Loads every tenant's providers and prices, so that calls continue if the database becomes unavailable.
     pub async fn preload(&self) -> Result<()> {
         self.0.catalog.preload().await
-    }
-
-    /// The routes of the resource API.
-    pub fn router(&self) -> OpenApiRouter {
-        OpenApiRouter::new()
-            .merge(ai_providers::routes::router(self.clone()))
-            .merge(model_prices::routes::router(self.clone()))
-            .merge(model_routes::routes::router(self.clone()))
-            .merge(usage::routes::router(self.clone()))
-            .merge(limits::routes::router(self.clone()))
-            .merge(llm_calls::routes::router(self.clone()))
-            .merge(tool_calls::routes::router(self.clone()))
-    }
-
-    /// The routes that speak OpenAI's and Anthropic's wire formats.
-    pub fn proxy_router(&self) -> OpenApiRouter {
-        proxy::routes::router(self.clone()).merge(proxy::messages::router(self.clone()))
-    }
-
-    /// The sink that writes drained calls to the database.
-    pub fn sink(&self) -> Arc<dyn Sink> {
-        Arc::new(CallSink::new(self.0.clock.clone(), Guard::new(self.0.keyring.clone())))
     }
 
     /// Sets the source of the drainer's position; limits are enforced from then on.
@@ -182,13 +144,8 @@ impl Gateway {
         self.0.meters.follow(drained);
     }
 
-    /// Polls what other nodes use of the limits, until stopped.
-    pub async fn watch_limits(self, stop: CancellationToken) {
-        self.0.meters.clone().poll_other_nodes(stop).await;
-    }
-
     /// Monitors the journal's free capacity, until stopped: calls that have started must be able to settle.
-    pub async fn monitor_capacity(self, stop: CancellationToken) {
+    pub(crate) async fn monitor_capacity(self, stop: CancellationToken) {
         while stop.run_until_cancelled(tokio::time::sleep(POLL_INTERVAL)).await.is_some() {
             self.0.ledger.update_capacity();
         }

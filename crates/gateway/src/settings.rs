@@ -36,11 +36,6 @@ pub const CALLS: ConfigKey<CallSettings> = ConfigKey::new(
 )
 .per_tenant();
 
-/// The keys of the live configuration that this crate reads.
-pub fn config_keys() -> Result<Vec<Declaration>> {
-    Ok(vec![CALLS.declare()?])
-}
-
 impl Inner {
     /// The maximum bytes recorded of a body.
     pub(crate) fn max_recorded_body_bytes(&self, tenant: TenantId) -> usize {

@@ -10,7 +10,6 @@ use loam_platform::changes::Changes;
 use loam_platform::notices::Notices;
 use loam_platform::personal::Guard;
 use loam_platform::seal::Keyring;
-use utoipa_axum::router::OpenApiRouter;
 
 use crate::erasures::{DataLocations, DrainProgress};
 use crate::login::Throttle;
@@ -22,10 +21,7 @@ use crate::tenants::entity::TenantStatus;
 use crate::token_issuers::Issuers;
 use crate::user_preferences::service::Preferences;
 use crate::users::end_user::EndUsers;
-use crate::{
-    Config, api_keys, erasures, exports, login, login_sessions, projects, roles, signing_keys, tenants,
-    token_issuers, tokens, user_preferences, users,
-};
+use crate::{Config, tenants};
 
 /// Tenants, users, roles, projects, keys, log-ins and tokens. Cheap to clone.
 #[derive(Clone)]
@@ -97,24 +93,6 @@ impl Identity {
             notices,
             keyring,
         }
-    }
-
-    /// The routes of this crate.
-    pub fn router(&self) -> OpenApiRouter {
-        OpenApiRouter::new()
-            .merge(tenants::routes::router(self.clone()))
-            .merge(users::routes::router(self.clone()))
-            .merge(user_preferences::routes::router(self.clone()))
-            .merge(projects::routes::router(self.clone()))
-            .merge(api_keys::routes::router(self.clone()))
-            .merge(roles::routes::router(self.clone()))
-            .merge(login::routes::router(self.clone()))
-            .merge(login_sessions::routes::router(self.clone()))
-            .merge(tokens::routes::router(self.clone()))
-            .merge(token_issuers::routes::router(self.clone()))
-            .merge(signing_keys::routes::router(self.clone()))
-            .merge(erasures::routes::router(self.clone()))
-            .merge(exports::routes::router(self.clone()))
     }
 
     /// Sets the locations of personal data. Called once, before the first erasure.

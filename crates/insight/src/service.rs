@@ -1,39 +1,30 @@
 //! The handle of this crate.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use loam_db::Db;
 use loam_gateway::Gateway;
 use loam_http::client::Client;
 use loam_identity::Identity;
-use loam_jobs::{Handlers, Schedule};
 use loam_journal::Journal;
-use loam_kernel::{Clock, NodeId, Result};
+use loam_kernel::{Clock, NodeId};
 use loam_platform::changes::Changes;
-use loam_platform::drain::Sink;
 use loam_platform::mail::Mailer;
 use loam_platform::notices::Notices;
-use loam_platform::personal::Guard;
 use loam_platform::seal::Keyring;
 use loam_platform::system_config::LiveConfig;
 use loam_platform::webhook_deliveries::WebhookDeliveries;
-use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
-use crate::alert_rules::{self, AlertSettings};
-use crate::alerts::{AlertDeliveryHandler, EMAIL, Evaluate, WEBHOOK};
-use crate::analyses::{self, AnalysisSettings, SCHEDULED};
-use crate::comparisons::MeasureGains;
+use crate::alert_rules::AlertSettings;
+use crate::alerts::{AlertDeliveryHandler, EMAIL, WEBHOOK};
+use crate::analyses::AnalysisSettings;
 use crate::ingest::settings::IngestSettings;
-use crate::ingest::{self, Activity, Meter};
-use crate::otlp::{self, CallSink, OtlpSettings};
-use crate::performance_metrics::{self, MetricSettings, MetricSink, SeriesLimiter};
-use crate::records::{DeleteOld, Finalise, RecordSink, StorageSettings};
-use crate::rejected_records;
+use crate::ingest::{Activity, Meter};
+use crate::otlp::OtlpSettings;
+use crate::performance_metrics::{MetricSettings, SeriesLimiter};
+use crate::records::{RecordSink, StorageSettings};
 use crate::rules::Limits;
-use crate::suggestions::{self, COLLECT, Collect};
-use crate::{alert_events, comparisons, function_calls, performance_records, stats};
 
 /// The handle of insight. Cheap to clone.
 #[derive(Clone)]
@@ -160,49 +151,6 @@ impl Insight {
             meter: Meter::default(),
             activity: Activity::default(),
         }))
-    }
-
-    /// The routes of this crate.
-    pub fn router(&self) -> OpenApiRouter {
-        OpenApiRouter::new()
-            .merge(alert_rules::routes::router(self.clone()))
-            .merge(alert_events::routes::router(self.clone()))
-            .merge(otlp::routes::router(self.clone()))
-            .merge(performance_metrics::routes::router(self.clone()))
-            .merge(analyses::routes::router(self.clone()))
-            .merge(suggestions::routes::router(self.clone()))
-            .merge(performance_records::routes::router(self.clone()))
-            .merge(function_calls::routes::router(self.clone()))
-            .merge(stats::routes::router(self.clone()))
-            .merge(ingest::routes::router(self.clone()))
-            .merge(rejected_records::routes::router(self.clone()))
-            .merge(comparisons::routes::router(self.clone()))
-    }
-
-    /// The jobs of this crate.
-    pub fn jobs(&self, handlers: Handlers) -> Result<Handlers> {
-        let evaluate = Schedule::new(Evaluate::KIND, Evaluate::EVERY)?;
-        let gains = Schedule::new(MeasureGains::KIND, MeasureGains::EVERY)?;
-        let handlers = handlers.with(Evaluate(self.clone())).every(evaluate);
-        let handlers = handlers.with(MeasureGains(self.clone())).every(gains);
-        let collect = Schedule::new(COLLECT, Duration::from_mins(1))?;
-        let scheduled = Schedule::new(SCHEDULED, Duration::from_hours(1))?;
-        let handlers = handlers.with(analyses::Run(self.clone())).with(analyses::Scheduled(self.clone()));
-        let handlers = handlers.with(Collect(self.clone())).every(collect).every(scheduled);
-        let handlers = handlers.with(Finalise(self.clone())).with(DeleteOld(self.clone()));
-        let finalise = Schedule::new(Finalise::KIND, Finalise::EVERY)?;
-        let handlers = handlers.every(finalise).every(Schedule::new(DeleteOld::KIND, DeleteOld::EVERY)?);
-        let sweep = Schedule::new(rejected_records::DeleteOldRejected::KIND, Duration::from_hours(1))?;
-        Ok(handlers.with(rejected_records::DeleteOldRejected(self.clone())).every(sweep))
-    }
-
-    /// The sinks that write journaled telemetry to the database.
-    pub fn sinks(&self) -> Vec<Arc<dyn Sink>> {
-        vec![
-            Arc::new(self.record_sink(self.0.node)),
-            Arc::new(CallSink::new(self.0.clock.clone(), self.0.node, Guard::new(self.0.keyring.clone()))),
-            Arc::new(MetricSink::new(self.0.clock.clone(), self.0.node)),
-        ]
     }
 
     pub(crate) fn record_sink(&self, node: NodeId) -> RecordSink {

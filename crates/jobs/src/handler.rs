@@ -102,6 +102,14 @@ impl Handlers {
         self
     }
 
+    /// Adds the handlers and schedules of another part of the server.
+    #[must_use]
+    pub fn merge(mut self, other: Self) -> Self {
+        self.by_kind.extend(other.by_kind);
+        self.schedules.extend(other.schedules);
+        self
+    }
+
     /// The kinds whose runs mostly wait, or the others.
     pub(crate) fn kinds(&self, wait: bool) -> Vec<&'static str> {
         self.by_kind.iter().filter(|(_, handler)| handler.waits() == wait).map(|(kind, _)| *kind).collect()

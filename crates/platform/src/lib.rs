@@ -9,6 +9,7 @@ pub mod cache;
 pub mod changes;
 pub mod database;
 pub mod deleted;
+pub mod domain;
 pub mod drain;
 pub mod error_logs;
 pub mod mail;
@@ -21,36 +22,8 @@ pub mod quarantine;
 pub mod records;
 pub mod schema;
 pub mod seal;
+mod service;
 pub mod system_config;
 pub mod webhook_deliveries;
 
-use loam_db::EntityShape;
-
-/// The keys of the live configuration that this crate reads.
-pub fn config_keys() -> loam_kernel::Result<Vec<system_config::Declaration>> {
-    Ok(vec![
-        api_logs::SETTINGS.declare()?,
-        error_logs::SETTINGS.declare()?,
-        records::RETENTION.declare()?,
-        webhook_deliveries::DELIVERIES.declare()?,
-    ])
-}
-
-/// The entities of this crate.
-pub fn entities() -> Vec<EntityShape> {
-    vec![
-        EntityShape::of::<audit_logs::entity::Entity>(),
-        EntityShape::of::<audit_logs::head::Entity>(),
-        EntityShape::of::<drain::checkpoint::Entity>(),
-        EntityShape::of::<quarantine::entity::Entity>(),
-        EntityShape::of::<notices::entity::Entity>(),
-        EntityShape::of::<api_logs::entity::Entity>(),
-        EntityShape::of::<error_logs::entity::Entity>(),
-        EntityShape::of::<error_logs::group::Entity>(),
-        EntityShape::of::<system_config::entity::Entity>(),
-        EntityShape::of::<system_config::versions::Entity>(),
-        EntityShape::of::<webhook_deliveries::entity::Entity>(),
-        EntityShape::of::<personal::erasure::Entity>(),
-        EntityShape::of::<personal::erased::Entity>(),
-    ]
-}
+pub use service::Platform;

@@ -5,8 +5,8 @@ use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
+use crate::composition::Core;
 use crate::config::Config;
-use crate::services::Core;
 use crate::surface::health_routes;
 
 #[derive(OpenApi)]

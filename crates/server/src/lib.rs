@@ -4,9 +4,11 @@
 //! resource.
 
 pub mod cli;
+mod composition;
 mod config;
 mod connections;
 mod docs;
+mod domain;
 mod error_tap;
 mod file_modes;
 mod limits;
@@ -19,6 +21,6 @@ mod serve;
 mod services;
 mod surface;
 
+pub use composition::{entities, sealed};
 pub use config::Config;
 pub use docs::{openapi, openapi_text};
-pub use services::{entities, sealed};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use loam_kernel::Result;
-use loam_platform::system_config::{ConfigKey, Declaration, SystemConfig};
+use loam_platform::system_config::{ConfigKey, SystemConfig};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -81,11 +81,6 @@ pub(crate) const DATABASE: ConfigKey<DatabaseLimits> = ConfigKey::new(
         })
     },
 );
-
-/// The keys of the live configuration that the server itself reads.
-pub(crate) fn config_keys() -> Result<Vec<Declaration>> {
-    Ok(vec![REQUESTS.declare()?, IDEMPOTENCY.declare()?, DATABASE.declare()?])
-}
 
 /// Applies settings to the data layer, which can't read the live configuration itself.
 pub(crate) fn follow(config: &SystemConfig) -> Result<()> {

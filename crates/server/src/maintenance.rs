@@ -5,40 +5,27 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use loam_db::Db;
-use loam_identity::Identity;
-use loam_identity::signing_keys::RotateSigningKeys;
 use loam_jobs::{Handler, Handlers, JobContext, Schedule};
 use loam_kernel::{Clock, Result};
 use loam_platform::notices;
-use loam_platform::records::{RETENTION, Retention};
-use loam_platform::system_config::{LiveConfig, SystemConfig};
+use loam_platform::system_config::LiveConfig;
 use serde_json::Value;
 
-use crate::limits::{IDEMPOTENCY, IdempotencyLimits};
+use crate::limits::IdempotencyLimits;
 
 const PARTITIONS: &str = "db.ensure_partitions";
 const DELETE_OLD: &str = "db.forget_old";
 const TRUNCATE: &str = "db.truncate_log";
 
 /// The instance's own jobs.
-pub(crate) fn handlers(
-    db: &Db,
-    clock: &Clock,
-    identity: &Identity,
-    config: &SystemConfig,
-) -> Result<Handlers> {
-    let limits = config.live(&IDEMPOTENCY)?;
+pub(crate) fn handlers(db: &Db, clock: &Clock, limits: LiveConfig<IdempotencyLimits>) -> Result<Handlers> {
     Ok(Handlers::new()
         .with(EnsurePartitions { db: db.clone(), clock: clock.clone() })
-        .with(TruncateLog(db.clone()))
-        .with(DeleteOld { db: db.clone(), clock: clock.clone(), limits })
-        .with(Retention::new(db.clone(), clock.clone(), config.live(&RETENTION)?))
-        .with(RotateSigningKeys(identity.clone()))
         .every(Schedule::new(PARTITIONS, Duration::from_hours(24))?)
-        .every(Schedule::new(DELETE_OLD, Duration::from_hours(1))?)
+        .with(TruncateLog(db.clone()))
         .every(Schedule::new(TRUNCATE, Duration::from_hours(1))?)
-        .every(Schedule::new(Retention::KIND, Retention::EVERY)?)
-        .every(Schedule::new(RotateSigningKeys::KIND, Duration::from_hours(1))?))
+        .with(DeleteOld { db: db.clone(), clock: clock.clone(), limits })
+        .every(Schedule::new(DELETE_OLD, Duration::from_hours(1))?))
 }
 
 /// Creates the partitions of the coming months.

@@ -1,40 +1,19 @@
-//! All locations of personal data, which erasures delete and exports show.
-
-use std::sync::Arc;
+//! Personal data in the stored responses of idempotency keys.
 
 use async_trait::async_trait;
 use loam_db::{Tenant, Tx};
-use loam_identity::erasures::DataLocations;
-use loam_kernel::{Clock, Result};
-use loam_platform::audit_logs::AuditTrail;
+use loam_kernel::Result;
 use loam_platform::personal::{Cursor, PersonQuery, PersonalDataStore, Removed, Step};
 use loam_platform::seal::{Keyring, response_seal_context};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::services::entities;
-
 /// Responses that are opened at once.
 const PAGE: u64 = 50;
 
-/// The locations of all crates, in processing order: first those that scan all rows, then the ledger, whose calls refer to
-/// requests, then conversations, and last the users.
-pub(crate) fn data_locations(keyring: &Keyring, clock: &Clock) -> DataLocations {
-    let mut stores = loam_platform::personal::stores();
-    stores.extend(loam_insight::personal::stores());
-    stores.push(Arc::new(StoredResponses(keyring.clone())));
-    stores.push(Arc::new(AuditTrail(clock.clone())));
-    stores.extend(loam_gateway::personal::stores());
-    stores.extend(loam_conversation::personal::stores(clock));
-    stores.extend(loam_identity::personal::stores());
-    let tables =
-        entities().into_iter().filter(|shape| shape.columns.iter().any(|column| column.name == "tenant_id"));
-    DataLocations { stores, tables: tables.map(|shape| shape.table).collect() }
-}
-
 /// Stored responses of idempotency keys. They are sealed, so they must be opened to be searched. Without its response a
 /// request is still known: a repetition is refused, not executed twice.
-struct StoredResponses(Keyring);
+pub(crate) struct StoredResponses(pub(crate) Keyring);
 
 #[async_trait]
 impl PersonalDataStore for StoredResponses {

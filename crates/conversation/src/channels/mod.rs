@@ -66,10 +66,10 @@ impl Channels {
     }
 }
 
-/// Registers the job handlers and schedules of channels.
-pub(crate) fn jobs(conversation: &Conversation, handlers: Handlers) -> Result<Handlers> {
+/// The job handlers and schedules of channels.
+pub(crate) fn jobs(conversation: &Conversation) -> Result<Handlers> {
     let deletion = Schedule::new(retention::DeleteOldChannelEvents::KIND, Duration::from_hours(1))?;
-    Ok(handlers
+    Ok(Handlers::new()
         .with(reply::ReplyHandler(conversation.clone()))
         .with(retention::DeleteOldChannelEvents(conversation.clone()))
         .every(deletion))

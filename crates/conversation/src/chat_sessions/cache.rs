@@ -165,7 +165,7 @@ fn approximate_size(session: &Model) -> usize {
 
 impl Conversation {
     /// Loads recently used sessions into the caches, at startup and every ten minutes, until stopped.
-    pub async fn keep_warm(self, stop: CancellationToken) {
+    pub(crate) async fn keep_warm(self, stop: CancellationToken) {
         loop {
             if let Some(Err(e)) = stop.run_until_cancelled(self.warm()).await {
                 tracing::debug!(error = %e, "cannot load the recently used sessions");

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use loam_db::{Tenant, Tx};
 use loam_gateway::hook::{
-    ChatMessage, ChatRole, ConversationRef, Conversations, Exchange, Finish, ResponseEnd,
+    ChatMessage, ChatRole, ConversationHook, ConversationRef, Exchange, Finish, ResponseEnd,
 };
 use loam_gateway::tool_calls::ToolCallOutcome;
 use loam_http::surface::next_version;
@@ -31,7 +31,7 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 const BACKOFF_MS: i64 = 2_000;
 
 #[async_trait]
-impl Conversations for Conversation {
+impl ConversationHook for Conversation {
     async fn find(&self, scope: &Scope, name: &str) -> Result<Option<ChatSessionId>> {
         let now = self.0.clock.now().timestamp_millis();
         if now < self.0.database_retry_at_ms.load(Ordering::Relaxed) {
@@ -52,9 +52,9 @@ impl Conversations for Conversation {
         }
     }
 
-    async fn record_exchange(&self, exchange: Exchange) {
+    async fn record_exchange(&self, exchange: &Exchange) {
         let (named, call) = (exchange.conversation.clone(), exchange.call);
-        let recorded = match tokio::time::timeout(TIMEOUT, self.store_exchange(exchange)).await {
+        let recorded = match tokio::time::timeout(TIMEOUT, self.store_exchange(exchange.clone())).await {
             Ok(recorded) => recorded,
             Err(_) => Err(database_unavailable()),
         };

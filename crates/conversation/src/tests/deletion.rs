@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use loam_identity::erasures::RunErasure;
-use loam_jobs::{Handlers, Runner};
+use loam_jobs::Runner;
+use loam_platform::domain::Domain;
 use loam_testkit::{Database, on_both};
 use serde_json::json;
 
@@ -38,8 +39,7 @@ async fn counts(fixture: &Fixture) -> (u64, u64, u64) {
 
 /// Runs jobs until the counts are as expected.
 async fn run_jobs_until(fixture: &Fixture, expected: (u64, u64, u64)) {
-    let handlers =
-        fixture.conversation.jobs(Handlers::new()).unwrap().with(RunErasure(fixture.identity.clone()));
+    let handlers = fixture.conversation.jobs().unwrap().with(RunErasure(fixture.identity.clone()));
     let config = loam_jobs::Config::default();
     let db = fixture.database.db.clone();
     let runner = Runner::start(db, fixture.clock.clone(), handlers, config, fixture.clock.id()).unwrap();

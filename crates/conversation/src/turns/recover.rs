@@ -31,7 +31,7 @@ const MAX_PART_AGE: TimeDelta = TimeDelta::days(2);
 impl Conversation {
     /// Ends the turns that this node left when it crashed. Returns their number. Call it once what the
     /// journal recovered has been drained, with an id created before the first turn of this run.
-    pub async fn interrupt_turns(&self, node: NodeId, start: Uuid) -> Result<u64> {
+    pub(crate) async fn interrupt_turns(&self, node: NodeId, start: Uuid) -> Result<u64> {
         let left = Condition::all()
             .add(Column::NodeId.eq(node))
             .add(Column::Id.lt(start))
@@ -62,7 +62,7 @@ impl Conversation {
 
     /// Renews this node's leases, applies stop requests of other nodes, and ends expired turns, until
     /// stopped.
-    pub async fn watch_turns(self, stop: CancellationToken) {
+    pub(crate) async fn watch_turns(self, stop: CancellationToken) {
         let mut polls = 0_u32;
         while stop.run_until_cancelled(tokio::time::sleep(POLL_INTERVAL)).await.is_some() {
             polls = polls.wrapping_add(1);

@@ -15,7 +15,7 @@ impl crate::Gateway {
     /// once the recovered journal has been drained, with an id created before the first call of this run.
     ///
     /// The settlements go through the journal like any other, so that the drainer counts them too.
-    pub async fn mark_orphans(&self, node: NodeId, start: Uuid) -> Result<u64> {
+    pub(crate) async fn mark_orphans(&self, node: NodeId, start: Uuid) -> Result<u64> {
         let rows = {
             let tx = self.0.db.system_read(&Scope::system(TenantId::NIL, "orphans")).await?;
             let open = tx

@@ -46,7 +46,7 @@ impl Activity {
 
 impl Insight {
     /// Writes the time of each project's last telemetry periodically, until it is stopped.
-    pub async fn write_activity_periodically(self, stop: CancellationToken) {
+    pub(crate) async fn write_activity_periodically(self, stop: CancellationToken) {
         while stop.run_until_cancelled(tokio::time::sleep(POLL_INTERVAL)).await.is_some() {
             self.write_activity(WRITE_INTERVAL_US).await;
         }

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::Records;
 use crate::api_logs::ApiLogSink;
+use crate::domain::Domain;
 use crate::drain::Drainer;
 use crate::error_logs::ErrorLogSink;
 use crate::notices::Notices;
@@ -54,7 +55,7 @@ impl Fixture {
             Journal::open(settings, Arc::new(DiskStorage), || Clock::system().id::<Uuid>().into_bytes())
                 .unwrap();
         let records = Records::new(journal.clone(), budget, clock.clone());
-        let declared = crate::config_keys().unwrap();
+        let declared = crate::Platform::declarations().config_keys.into_iter().map(Result::unwrap).collect();
         let config = SystemConfig::new(database.db.clone(), clock, Notices::default(), declared).unwrap();
         config.reload().await.unwrap();
         let keyring = crate::seal::Keyring::parse(&"A".repeat(43)).unwrap();

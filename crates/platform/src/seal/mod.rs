@@ -25,7 +25,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 pub use file::KeyFile;
 pub use rows::{
-    Resealed, SealContext, SealedRows, SealedTable, Visit, response_seal_context, rows, sealed, visit_json,
+    Resealed, SealContext, SealedRows, SealedTable, Visit, response_seal_context, rows, visit_json,
 };
 
 const VERSION: &str = "v1";

@@ -272,9 +272,3 @@ impl SealedRows for IdempotencyKeys {
         }
     }
 }
-
-/// The sealed values of the floors below, whose entities know nothing of sealing.
-#[must_use]
-pub fn sealed() -> Vec<Box<dyn SealedTable>> {
-    vec![rows::<IdempotencyKeys>()]
-}

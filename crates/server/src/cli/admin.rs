@@ -5,8 +5,8 @@ use clap::Args;
 use loam_db::Db;
 use loam_kernel::{Actor, Page, PageQuery, Permissions, Scope, TenantId};
 
+use crate::composition::Core;
 use crate::config::Config;
-use crate::services::Core;
 
 /// The tenant of a command.
 #[derive(Args)]

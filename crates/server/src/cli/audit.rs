@@ -100,7 +100,7 @@ fn new_file(path: &Path) -> Result<File> {
     options.open(path).with_context(|| format!("cannot make {}", path.display()))
 }
 
-async fn tenants(core: &crate::services::Core, one: Option<String>) -> Result<Vec<(String, Scope)>> {
+async fn tenants(core: &crate::composition::Core, one: Option<String>) -> Result<Vec<(String, Scope)>> {
     let operator = admin::operator();
     let rows = match one {
         Some(slug) => vec![core.identity.tenant_by_slug(&operator, &slug).await?],

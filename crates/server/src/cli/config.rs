@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use super::admin::{self, ListArgs, TenantArg};
 use super::output;
+use crate::composition::Core;
 use crate::config::Config;
-use crate::services::Core;
 
 /// The level of the values.
 #[derive(Args)]

@@ -10,8 +10,8 @@ use loam_platform::database::DatabaseStatus;
 use serde_json::json;
 
 use super::{admin, output, sample};
+use crate::composition::entities;
 use crate::config::Config;
-use crate::services::entities;
 
 #[derive(Subcommand)]
 pub(super) enum Command {

@@ -11,8 +11,8 @@ use serde_json::json;
 
 use super::admin::{self, TenantArg};
 use super::output;
+use crate::composition::Core;
 use crate::config::Config;
-use crate::services::Core;
 
 /// The sample data to create.
 #[derive(Args)]

@@ -15,8 +15,8 @@ use uuid::Uuid;
 
 use super::admin::{self, TenantArg};
 use super::output;
+use crate::composition::{Core, MASTER_KEY, sealed};
 use crate::config::Config;
-use crate::services::{Core, MASTER_KEY, sealed};
 
 /// Time until every running server has read a changed key file: they poll for notices three times a second.
 const RELOAD_DELAY: Duration = Duration::from_secs(1);

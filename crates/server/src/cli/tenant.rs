@@ -71,7 +71,7 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
 }
 
 async fn set_status(
-    core: &crate::services::Core,
+    core: &crate::composition::Core,
     slug: &str,
     status: TenantStatus,
     json: bool,

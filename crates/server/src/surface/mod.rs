@@ -22,10 +22,10 @@ use loam_http::surface::rejected_as_error;
 use loam_identity::Authenticator;
 use loam_platform::api_logs::ApiLogs;
 
+use crate::composition::Core;
 use crate::config::Config;
 use crate::connections::Budget;
 use crate::limits;
-use crate::services::Core;
 
 use access::Access;
 pub(crate) use edge::Edge;

@@ -1,0 +1,90 @@
+//! What conversations contribute to the server.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use loam_db::EntityShape;
+use loam_jobs::{Handlers, Schedule};
+use loam_kernel::{NodeId, Result};
+use loam_platform::domain::{Declarations, Domain, Tasks};
+use loam_platform::drain::Sink;
+use loam_platform::personal::PersonalDataStore;
+use loam_platform::seal::rows;
+use utoipa_axum::router::OpenApiRouter;
+use uuid::Uuid;
+
+use crate::chat_sessions::delete::{DeleteMessages, DeleteUsersSessions};
+use crate::exchanges::{DeferredExchangeSink, RecordExchange};
+use crate::messages::purge::PurgeMessage;
+use crate::tools::EndOrphanedToolCalls;
+use crate::turns::retention::DeleteOldEvents;
+use crate::turns::sink::TurnSink;
+use crate::{
+    CONTEXT, Conversation, TURNS, channels, chat_sessions, context, history, messages, personal,
+    session_configs, tools, turns,
+};
+
+#[async_trait]
+impl Domain for Conversation {
+    fn declarations() -> Declarations {
+        Declarations {
+            entities: vec![
+                EntityShape::of::<chat_sessions::entity::Entity>(),
+                EntityShape::of::<session_configs::entity::Entity>(),
+                EntityShape::of::<context::summaries::Entity>(),
+                EntityShape::of::<turns::entity::Entity>(),
+                EntityShape::of::<turns::part::Entity>(),
+                EntityShape::of::<messages::entity::Entity>(),
+                EntityShape::of::<channels::entity::Entity>(),
+                EntityShape::of::<channels::chats::Entity>(),
+                EntityShape::of::<channels::senders::Entity>(),
+                EntityShape::of::<channels::events::Entity>(),
+            ],
+            sealed: vec![rows::<channels::entity::Entity>(), rows::<session_configs::entity::Entity>()],
+            config_keys: vec![TURNS.declare(), CONTEXT.declare(), channels::CHANNELS.declare()],
+        }
+    }
+
+    fn routes(&self) -> OpenApiRouter {
+        OpenApiRouter::new()
+            .merge(history::routes::router(self.clone()))
+            .merge(chat_sessions::routes::router(self.clone()))
+            .merge(messages::routes::router(self.clone()))
+            .merge(session_configs::routes::router(self.clone()))
+            .merge(tools::routes::router(self.clone()))
+            .merge(turns::routes::router(self.clone()))
+            .merge(channels::routes::router(self.clone()))
+    }
+
+    fn jobs(&self) -> Result<Handlers> {
+        Ok(channels::jobs(self)?
+            .with(DeleteMessages(self.clone()))
+            .with(PurgeMessage(self.clone()))
+            .with(DeleteUsersSessions(self.clone()))
+            .with(RecordExchange(self.clone()))
+            .with(EndOrphanedToolCalls(self.0.gateway.clone()))
+            .with(DeleteOldEvents(self.clone()))
+            .every(Schedule::new(DeleteOldEvents::KIND, DeleteOldEvents::EVERY)?)
+            .every(Schedule::new(EndOrphanedToolCalls::KIND, Duration::from_hours(1))?))
+    }
+
+    /// These drain turn events, and exchanges whose recording was deferred.
+    fn sinks(&self) -> Vec<Arc<dyn Sink>> {
+        let clock = &self.0.clock;
+        vec![Arc::new(TurnSink::new(clock.clone())), Arc::new(DeferredExchangeSink(clock.clone()))]
+    }
+
+    fn personal_data(&self) -> Vec<Arc<dyn PersonalDataStore>> {
+        personal::stores(&self.0.clock)
+    }
+
+    fn start(&self, tasks: &mut Tasks) {
+        tasks.spawn(|stop| self.clone().watch_turns(stop));
+        tasks.spawn(|stop| self.clone().keep_warm(stop));
+    }
+
+    async fn recover(&self, node: NodeId, start: Uuid) -> Result<()> {
+        self.interrupt_turns(node, start).await.map(drop)
+    }
+}

@@ -1,0 +1,112 @@
+//! What insight contributes to the server.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use loam_db::EntityShape;
+use loam_jobs::{Handlers, Schedule};
+use loam_kernel::Result;
+use loam_platform::domain::{Declarations, Domain, Tasks};
+use loam_platform::drain::Sink;
+use loam_platform::personal::{Guard, PersonalDataStore};
+use loam_platform::seal::rows;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::alerts::Evaluate;
+use crate::analyses::{self, SCHEDULED};
+use crate::comparisons::{self, MeasureGains};
+use crate::otlp::{self, CallSink};
+use crate::performance_metrics::{self, MetricSink};
+use crate::records::{DeleteOld, Finalise};
+use crate::rejected_records::{self, DeleteOldRejected};
+use crate::suggestions::{self, COLLECT, Collect};
+use crate::{
+    INGEST, Insight, METRICS, OTLP, STORAGE, alert_events, alert_rules, call_trees, function_calls, ingest,
+    performance_records, personal, record_functions, rules, stats,
+};
+
+impl Domain for Insight {
+    fn declarations() -> Declarations {
+        let mut entities = vec![
+            EntityShape::of::<performance_records::entity::Entity>(),
+            EntityShape::of::<call_trees::entity::Entity>(),
+            EntityShape::of::<record_functions::entity::Entity>(),
+            EntityShape::of::<performance_metrics::entity::Entity>(),
+            EntityShape::of::<rejected_records::entity::Entity>(),
+            EntityShape::of::<stats::endpoints::Entity>(),
+            EntityShape::of::<stats::functions::Entity>(),
+            EntityShape::of::<stats::metrics::Entity>(),
+            EntityShape::of::<stats::names::Entity>(),
+            EntityShape::of::<alert_rules::entity::Entity>(),
+            EntityShape::of::<alert_events::entity::Entity>(),
+            EntityShape::of::<suggestions::entity::Entity>(),
+        ];
+        entities.extend(analyses::entities());
+        Declarations {
+            entities,
+            sealed: vec![rows::<alert_rules::entity::Entity>()],
+            config_keys: vec![
+                alert_rules::ALERT_RULES.declare(),
+                rules::RULES.declare(),
+                analyses::ANALYSIS.declare(),
+                OTLP.declare(),
+                METRICS.declare(),
+                STORAGE.declare(),
+                INGEST.declare(),
+            ],
+        }
+    }
+
+    fn routes(&self) -> OpenApiRouter {
+        OpenApiRouter::new()
+            .merge(alert_rules::routes::router(self.clone()))
+            .merge(alert_events::routes::router(self.clone()))
+            .merge(otlp::routes::router(self.clone()))
+            .merge(performance_metrics::routes::router(self.clone()))
+            .merge(analyses::routes::router(self.clone()))
+            .merge(suggestions::routes::router(self.clone()))
+            .merge(performance_records::routes::router(self.clone()))
+            .merge(function_calls::routes::router(self.clone()))
+            .merge(stats::routes::router(self.clone()))
+            .merge(ingest::routes::router(self.clone()))
+            .merge(rejected_records::routes::router(self.clone()))
+            .merge(comparisons::routes::router(self.clone()))
+    }
+
+    fn jobs(&self) -> Result<Handlers> {
+        Ok(Handlers::new()
+            .with(Evaluate(self.clone()))
+            .every(Schedule::new(Evaluate::KIND, Evaluate::EVERY)?)
+            .with(MeasureGains(self.clone()))
+            .every(Schedule::new(MeasureGains::KIND, MeasureGains::EVERY)?)
+            .with(analyses::Run(self.clone()))
+            .with(analyses::Scheduled(self.clone()))
+            .every(Schedule::new(SCHEDULED, Duration::from_hours(1))?)
+            .with(Collect(self.clone()))
+            .every(Schedule::new(COLLECT, Duration::from_mins(1))?)
+            .with(Finalise(self.clone()))
+            .every(Schedule::new(Finalise::KIND, Finalise::EVERY)?)
+            .with(DeleteOld(self.clone()))
+            .every(Schedule::new(DeleteOld::KIND, DeleteOld::EVERY)?)
+            .with(DeleteOldRejected(self.clone()))
+            .every(Schedule::new(DeleteOldRejected::KIND, Duration::from_hours(1))?))
+    }
+
+    /// These drain telemetry.
+    fn sinks(&self) -> Vec<Arc<dyn Sink>> {
+        let (clock, node) = (&self.0.clock, self.0.node);
+        vec![
+            Arc::new(self.record_sink(node)),
+            Arc::new(CallSink::new(clock.clone(), node, Guard::new(self.0.keyring.clone()))),
+            Arc::new(MetricSink::new(clock.clone(), node)),
+        ]
+    }
+
+    fn personal_data(&self) -> Vec<Arc<dyn PersonalDataStore>> {
+        personal::stores()
+    }
+
+    fn start(&self, tasks: &mut Tasks) {
+        tasks.spawn(|stop| self.clone().write_activity_periodically(stop));
+    }
+}
