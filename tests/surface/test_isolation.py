@@ -7,7 +7,7 @@ import pytest
 
 from support.api import Api, assert_error, eventually
 from support.openapi import PUBLIC, operations
-from support.registry import REGISTRY, World, maker_of
+from support.registry import PROVIDER, REGISTRY, World, maker_of
 
 # Lists of the instance, for operators; and function calls, which need a trace or a record: test_performance_records.py
 # requests them as another tenant.
@@ -59,6 +59,29 @@ def test_the_owner_gets_2xx_and_another_tenant_404(world, document):
         assert_error(world.other.call(operation.method, url, **asks), 404)
         tried += 1
     assert tried >= 15, f"only {tried} operations were tried"
+
+
+def test_a_deletion_is_audited_with_what_was_deleted(world, document):
+    tried = set()
+    for operation in operations(document):
+        resource = operation.path.removeprefix("/api/v1/").split("/")[0]
+        # A message leaves its row; stopping a turn, or ending a credential, deletes none.
+        if operation.method != "DELETE" or resource in ("messages", "api_keys", "login_sessions"):
+            continue
+        if operation.path.endswith("/turns/{turn_id}"):
+            continue
+        entry = REGISTRY[operation.method, operation.shape]
+        owner = world.operator if entry.by == "operator" else world.owner
+        place = entry.make(world)
+        before = owner.get("/api/v1/audit_logs", limit=1)["data"][0]["sequence"]
+        owner.call("DELETE", operation.url(place))
+        rows = owner.get("/api/v1/audit_logs", limit=20)["data"]
+        (row,) = [row for row in rows if row["sequence"] > before and row["action"] == "delete"]
+        shown = {name: value for name, value in row["changes"].items() if value is not None}
+        assert shown, f"{operation.path}: {row}"
+        assert PROVIDER["api_key"] not in str(row)
+        tried.add(operation.path)
+    assert len(tried) >= 15, tried
 
 
 def test_lists_show_only_a_tenants_own_rows(world, document):

@@ -15,7 +15,6 @@ pub mod messages;
 pub mod personal;
 mod service;
 pub mod session_configs;
-mod signature;
 #[cfg(test)]
 mod tests;
 pub mod tools;

@@ -6,7 +6,8 @@
 use std::time::Instant;
 
 use chrono::{DateTime, Utc};
-use loam_kernel::Result;
+use loam_kernel::{Error, Result};
+use sea_orm::{EntityTrait, IdenStatic, Iterable};
 use sqlx::postgres::PgArguments;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{Arguments, AssertSqlSafe, Executor};
@@ -65,12 +66,12 @@ pub enum Fold {
 
 /// Rows for one table, by column.
 pub struct Bulk {
-    /// The table.
-    pub table: &'static str,
-    /// Its columns with their values; all of one length.
-    pub columns: Vec<(&'static str, Column)>,
-    /// What happens to rows that already exist; the key is `(tenant_id, id)`.
-    pub on_conflict: OnConflict,
+    table: &'static str,
+    /// All of one length.
+    columns: Vec<(&'static str, Column)>,
+    on_conflict: OnConflict,
+    /// Columns of the entity that would silently be null.
+    unlisted: Vec<&'static str>,
 }
 
 /// Rows per statement on SQLite. Fixed sizes, so that a few prepared statements serve every batch.
@@ -111,6 +112,29 @@ impl Column {
 }
 
 impl Bulk {
+    /// Rows of an entity. Every column must be listed, or writing fails; the tenant may be the transaction's.
+    pub fn of<E: EntityTrait>(columns: Vec<(&'static str, Column)>, on_conflict: OnConflict) -> Self {
+        let listed = |name: &str| name == "tenant_id" || columns.iter().any(|(listed, _)| *listed == name);
+        let unlisted = E::Column::iter().map(|column| column.as_str()).filter(|name| !listed(name)).collect();
+        Self { table: E::default().table_name(), columns, on_conflict, unlisted }
+    }
+
+    /// Leaves out columns that another write sets, or none.
+    #[must_use]
+    pub fn without(mut self, columns: &[&str]) -> Self {
+        self.unlisted.retain(|name| !columns.contains(name));
+        self
+    }
+
+    /// Rows of some columns of a table; the others are null or have their defaults.
+    pub fn partial(
+        table: &'static str,
+        columns: Vec<(&'static str, Column)>,
+        on_conflict: OnConflict,
+    ) -> Self {
+        Self { table, columns, on_conflict, unlisted: Vec::new() }
+    }
+
     fn rows(&self) -> usize {
         self.columns.first().map_or(0, |(_, column)| column.len())
     }
@@ -165,6 +189,9 @@ impl Tx<Tenant> {
 
 impl<R> Tx<R> {
     async fn write_bulk(&self, mut bulk: Bulk) -> Result<()> {
+        if let Some(name) = bulk.unlisted.first() {
+            return Err(Error::internal(format!("{}.{name} is not among the columns to write", bulk.table)));
+        }
         if bulk.rows() == 0 {
             return Ok(());
         }

@@ -14,7 +14,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool, Row};
 use tokio::time::timeout;
 
-use loam_kernel::TenantId;
+use loam_kernel::{TenantId, hex};
 
 use crate::connect::Config;
 
@@ -107,7 +107,7 @@ pub(crate) fn sign(secret: &[u8], tenant: TenantId) -> String {
     let tenant = tenant.to_string();
     let inner = Sha256::new().chain_update(secret).chain_update(&tenant).finalize();
     let outer = Sha256::new().chain_update(secret).chain_update(inner).finalize();
-    outer.iter().fold(tenant + ".", |signed, byte| signed + &format!("{byte:02x}"))
+    format!("{tenant}.{}", hex(outer))
 }
 
 /// The name of the tenants' login. Logins belong to the cluster, so it is named after the database.
@@ -116,8 +116,7 @@ fn login_of(database: String) -> String {
     if name.len() <= 63 {
         return name;
     }
-    let digest = Sha256::digest(database);
-    digest.iter().take(16).fold("loam_tenants_".to_owned(), |name, byte| name + &format!("{byte:02x}"))
+    format!("loam_tenants_{}", hex(&Sha256::digest(database)[..16]))
 }
 
 /// The result of testing a login, with the reason if it can't be used.

@@ -33,8 +33,7 @@ fn run(name: &str) {
     let (_, target) = TARGETS.into_iter().find(|(known, _)| *known == name).expect("a target");
     let check = |input: &[u8], from: &str| {
         if catch_unwind(AssertUnwindSafe(|| target(input))).is_err() {
-            let hex: String = input.iter().map(|byte| format!("{byte:02x}")).collect();
-            panic!("{name} failed on {from}: {hex}");
+            panic!("{name} failed on {from}: {}", loam_kernel::hex(input));
         }
     };
     let corpus = corpus(name);

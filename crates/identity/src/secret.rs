@@ -1,6 +1,6 @@
 //! Generating API keys, and recognising them without storing them.
 
-use loam_kernel::{Clock, Error, Result};
+use loam_kernel::{Clock, Error, Result, truncate_chars};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
@@ -37,7 +37,7 @@ pub(crate) fn digest(key: &str) -> [u8; 32] {
 
 /// The part that may be shown.
 pub(crate) fn shown(key: &str) -> String {
-    key.chars().take(PREFIX_LENGTH).collect()
+    truncate_chars(key, PREFIX_LENGTH).to_owned()
 }
 
 /// Rejects a key from the environment that is malformed or too short.

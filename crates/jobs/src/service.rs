@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use loam_db::{Db, System, Tenant, Tx};
-use loam_http::surface::next_version;
-use loam_kernel::{Clock, Error, JobId, Kind, Page, PageQuery, Result, Scope, TenantId};
+use loam_kernel::{Clock, Error, JobId, Kind, Page, PageQuery, Result, Scope, TenantId, next_version};
 use sea_orm::Set;
 use serde::Deserialize;
 use utoipa::IntoParams;

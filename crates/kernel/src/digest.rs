@@ -21,7 +21,7 @@ mod tests {
     use super::*;
 
     fn hex(parts: &[&str]) -> String {
-        digest_of(parts.iter().map(|part| part.as_bytes())).iter().map(|byte| format!("{byte:02x}")).collect()
+        crate::hex(digest_of(parts.iter().map(|part| part.as_bytes())))
     }
 
     #[test]

@@ -7,10 +7,12 @@ mod clock;
 mod digest;
 mod error;
 mod fair;
+mod hex;
 mod ids;
 mod page;
 mod scope;
 mod text;
+mod version;
 
 pub use clock::Clock;
 pub use digest::digest_of;
@@ -18,6 +20,7 @@ pub use error::{Error, Kind, Result};
 pub use fair::{
     Busy, FairLimits, FairPermit, FairShare, FairUse, run_blocking_limited, run_blocking_without_timeout,
 };
+pub use hex::{from_hex, hex};
 pub use ids::{
     AiAnalysisResultId, AiProviderId, AlertEventId, AlertRuleId, ApiKeyId, ApiLogId, AuditLogId,
     AutoAnalysisId, CallTreeId, ChannelChatId, ChannelEventId, ChannelId, ChannelSenderId, ChatSessionId,
@@ -30,4 +33,5 @@ pub use ids::{
 };
 pub use page::{Cursor, MAX_PAGE, Order, OrderQuery, Page, PageQuery};
 pub use scope::{Actor, Idempotency, Origin, Permissions, Scope};
-pub use text::{bounded, no_nul, slug};
+pub use text::{bounded, no_nul, slug, truncate_bytes, truncate_chars};
+pub use version::{ExpectedVersion, etag, next_version};

@@ -13,6 +13,20 @@ pub fn bounded(param: &str, text: &str, max: usize) -> Result<()> {
     no_nul(param, text)
 }
 
+/// The beginning of a text, of at most this many bytes.
+pub fn truncate_bytes(text: &str, max: usize) -> &str {
+    &text[..text.floor_char_boundary(max)]
+}
+
+/// The beginning of a text, of at most this many characters.
+pub fn truncate_chars(text: &str, max: usize) -> &str {
+    // no text has more characters than bytes
+    if text.len() <= max {
+        return text;
+    }
+    text.char_indices().nth(max).map_or(text, |(end, _)| &text[..end])
+}
+
 /// Rejects text with a NUL character.
 pub fn no_nul(param: &str, text: &str) -> Result<()> {
     if text.contains('\0') { Err(Error::invalid(param, "must not contain a NUL character")) } else { Ok(()) }
@@ -42,6 +56,13 @@ mod tests {
         assert!(bounded("name", "简体中文", 4).is_ok());
         let error = bounded("name", &"ü".repeat(11), 10).unwrap_err();
         assert!(error.param() == Some("name") && error.message().contains("10"), "{error}");
+    }
+
+    #[test]
+    fn a_truncated_text_ends_between_characters() {
+        assert_eq!((truncate_bytes("aüb", 2), truncate_chars("aüb", 2)), ("a", "aü"));
+        assert_eq!((truncate_bytes("aüb", 9), truncate_chars("aüb", 3)), ("aüb", "aüb"));
+        assert_eq!((truncate_bytes("ü", 0), truncate_chars("ü", 0)), ("", ""));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use jsonschema::error::{TypeKind, ValidationErrorKind as Fault};
 use jsonschema::{ValidationError, Validator};
-use loam_kernel::{Error, Result};
+use loam_kernel::{Error, Result, truncate_chars};
 use serde_json::Value;
 
 /// A JSON Schema that the code declares. It is compiled when it is first needed.
@@ -42,7 +42,7 @@ pub(crate) fn to_error(root: &str, fault: &ValidationError<'_>) -> Error {
     let mut param = format!("{root}{}", fault.instance_path().to_string().replace('/', "."));
     let mut below = |name: &str| {
         param.push('.');
-        param.push_str(&name.chars().take(100).collect::<String>());
+        param.push_str(truncate_chars(name, 100));
     };
     let message = match fault.kind() {
         Fault::AdditionalProperties { unexpected } | Fault::UnevaluatedProperties { unexpected } => {

@@ -5,7 +5,7 @@ use fastrand::Rng;
 use loam_conversation::chat_sessions::entity::SessionStatus;
 use loam_conversation::messages::entity::{FinishReason, Role};
 use loam_conversation::turns::entity::TurnState;
-use loam_gateway::llm_calls::entity::CallState;
+use loam_gateway::llm_calls::CallState;
 use loam_gateway::llm_calls::{ImportedCall, Source};
 use loam_kernel::{ChatSessionId, LlmCallId, MessageId, ProjectId, TurnId, UserId};
 use serde_json::{Value, json};

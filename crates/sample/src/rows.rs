@@ -43,7 +43,7 @@ impl<T> Table<'_, T> {
     fn rows(self, table: &'static str, columns: Vec<(&'static str, Column)>) -> Bulk {
         let mut all = vec![("tenant_id", Column::Uuid(vec![Some(self.0.0); self.1.len()]))];
         all.extend(columns);
-        Bulk { table, columns: all, on_conflict: OnConflict::Fail }
+        Bulk::partial(table, all, OnConflict::Fail)
     }
 }
 

@@ -5,16 +5,17 @@ use std::time::Duration;
 use loam_kernel::{
     ChannelId, ChatSessionId, Error, Kind, MessageId, Result, Scope, WebhookDeliveryId, bounded,
 };
+use loam_platform::changes::Audited;
 use loam_platform::records::redact::excerpt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::directory::CachedChannel;
+use super::entity::Entity;
 use super::kinds::ChannelConfig;
 use super::outgoing::Outgoing;
 use super::receive::inactive;
-use super::service::missing;
 use super::telegram::Bot;
 use crate::Conversation;
 use crate::chat_sessions::entity as sessions;
@@ -165,6 +166,6 @@ impl Conversation {
     /// Finds a channel of the caller's tenant.
     async fn find_channel(&self, scope: &Scope, id: ChannelId) -> Result<std::sync::Arc<CachedChannel>> {
         let channel = self.0.channels.directory.get(id).await?;
-        channel.filter(|channel| channel.tenant == scope.tenant()).ok_or_else(missing)
+        channel.filter(|channel| channel.tenant == scope.tenant()).ok_or_else(Entity::missing)
     }
 }

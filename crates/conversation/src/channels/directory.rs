@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use loam_db::Db;
 use loam_identity::Identity;
-use loam_identity::tenants::entity::TenantStatus;
+use loam_identity::tenants::TenantStatus;
 use loam_kernel::{ChannelId, Error, ProjectId, Result, Scope, TenantId};
 use loam_platform::cache::{Cache, CacheSpec};
 use loam_platform::notices::Notices;

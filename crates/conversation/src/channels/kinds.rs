@@ -152,7 +152,7 @@ pub(super) fn open_secret(keyring: &Keyring, id: ChannelId, stored: &Value) -> R
 }
 
 /// The audited view of a channel, without secrets.
-pub(super) fn changes(row: &Model) -> Value {
+pub(super) fn audited(row: &Model) -> Value {
     json!({
         "name": row.name, "kind": row.kind, "config": masked_config(row), "settings": row.settings,
         "project_id": row.project_id, "is_active": row.is_active,

@@ -194,7 +194,7 @@ async fn update(
     State(conversation): State<Conversation>,
     Caller(scope): Caller,
     Path(id): Path<ChannelId>,
-    version: IfMatch,
+    IfMatch(version): IfMatch,
     Json(new): Json<ChannelUpdate>,
 ) -> ApiResult<Tagged<ChannelView>> {
     let channel = conversation.update_channel(&scope, id, &version, new).await?;

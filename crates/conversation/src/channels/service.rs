@@ -1,8 +1,11 @@
 //! Rules for channels.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use loam_http::surface::{IfMatch, etag, next_version, present};
-use loam_kernel::{ChannelId, Error, Page, PageQuery, ProjectId, Result, Scope, TenantId, slug};
+use loam_http::surface::present;
+use loam_kernel::{
+    ChannelId, Error, ExpectedVersion, Page, PageQuery, ProjectId, Result, Scope, TenantId, slug,
+};
+use loam_platform::changes::{Audited, lock_version};
 use loam_platform::origin;
 use loam_platform::webhook_deliveries::signature;
 use sea_orm::{ColumnTrait, Condition, IntoActiveModel, QueryFilter, Set};
@@ -121,7 +124,7 @@ impl Conversation {
     }
 
     pub(super) async fn get_channel(&self, scope: &Scope, id: ChannelId) -> Result<Model> {
-        self.0.db.read(scope).await?.get::<Entity>(id).await?.ok_or_else(missing)
+        self.0.db.read(scope).await?.get::<Entity>(id).await?.ok_or_else(Entity::missing)
     }
 
     pub(super) async fn create_channel(&self, scope: &Scope, new: ChannelCreate) -> Result<WithSecret> {
@@ -149,12 +152,8 @@ impl Conversation {
             updated_at: Set(now),
         };
         let tx = self.0.db.write(scope).await?;
-        let row = tx
-            .insert(row)
-            .await
-            .map_err(loam_db::already_exists("name", "a channel with this name already exists"))?;
-        let notice = self.0.changes.record(&tx, "create", "channels", id, kinds::changes(&row)).await?;
-        self.0.changes.commit(tx, notice).await?;
+        let taken = loam_db::already_exists("name", "a channel with this name already exists");
+        let row = self.0.changes.create(tx, row).await.map_err(taken)?;
         Ok(WithSecret { row, secret })
     }
 
@@ -162,13 +161,12 @@ impl Conversation {
         &self,
         scope: &Scope,
         id: ChannelId,
-        version: &IfMatch,
+        version: &ExpectedVersion,
         new: ChannelUpdate,
     ) -> Result<Model> {
         self.check_project(scope, new.project_id.flatten()).await?;
         let tx = self.0.db.write(scope).await?;
-        let old = tx.get_locked::<Entity>(id).await?.ok_or_else(missing)?;
-        version.check(&etag(old.updated_at))?;
+        let old = lock_version::<Entity>(&tx, id, version).await?;
         let config = match new.config {
             Some(change) => Some(self.configure(old.kind, id, &old.config, change)?),
             None => None,
@@ -182,7 +180,6 @@ impl Conversation {
             Some(change) => Some(merged(&old.settings, change, self.default_model(scope).as_deref())?),
             None => None,
         };
-        let updated_at = next_version(old.updated_at, self.0.clock.now());
         let mut row = old.into_active_model();
         config.map(|config| row.config = Set(config));
         if let Some(secret) = secret {
@@ -194,21 +191,17 @@ impl Conversation {
         new.project_id.map(|project| row.project_id = Set(project));
         new.is_active.map(|is_active| row.is_active = Set(is_active));
         new.metadata.map(|metadata| row.metadata = Set(metadata.into()));
-        row.updated_at = Set(updated_at);
-        let row = tx.update(row).await?;
-        let notice = self.0.changes.record(&tx, "update", "channels", id, kinds::changes(&row)).await?;
-        self.0.changes.commit(tx, notice).await?;
-        Ok(row)
+        self.0.changes.update(tx, row).await
     }
 
     /// Deletes a channel. Its sessions are kept; its pending deliveries are abandoned.
     pub(super) async fn delete_channel(&self, scope: &Scope, id: ChannelId) -> Result<()> {
         let tx = self.0.db.write(scope).await?;
-        if tx.delete::<Entity>().filter(Column::Id.eq(id)).exec().await? == 0 {
-            return Err(missing());
-        }
+        let old = tx.get_locked::<Entity>(id).await?.ok_or_else(Entity::missing)?;
+        tx.delete::<Entity>().filter(Column::Id.eq(id)).exec().await?;
         let given_up = self.0.deliveries.abandon(&tx, id, "the channel was deleted").await?;
-        let changes = json!({ "deliveries_given_up": given_up });
+        let mut changes = Entity::view(&old);
+        changes["deliveries_given_up"] = json!(given_up);
         let notice = self.0.changes.record(&tx, "delete", "channels", id, changes).await?;
         self.0.changes.commit(tx, notice).await
     }
@@ -226,16 +219,15 @@ impl Conversation {
         let secret = signature::secret(&self.0.clock, new.secret)?;
         let sealed = kinds::seal_secret(&self.0.keyring, &self.0.clock, id, &secret)?;
         let tx = self.0.db.write(scope).await?;
-        let old = tx.get_locked::<Entity>(id).await?.ok_or_else(missing)?;
+        let old = tx.get_locked::<Entity>(id).await?.ok_or_else(Entity::missing)?;
         let now = self.0.clock.now();
         let until: Option<DateTime<Utc>> = (keep > 0).then(|| now + TimeDelta::seconds(keep.into()));
-        let (before, updated_at) = (old.secret.clone(), next_version(old.updated_at, now));
+        let before = old.secret.clone();
         let mut row = old.into_active_model();
         row.secret = Set(sealed);
         row.old_secret = Set(until.map(|_| before));
         row.old_secret_until = Set(until);
-        row.updated_at = Set(updated_at);
-        let row = tx.update(row).await?;
+        let row = self.0.changes.save(&tx, row).await?;
         let changes = json!({ "old_valid_until": until });
         let notice = self.0.changes.record(&tx, "rotate_secret", "channels", id, changes).await?;
         self.0.changes.commit(tx, notice).await?;
@@ -251,7 +243,7 @@ impl Conversation {
         page: &PageQuery,
     ) -> Result<Page<chats::Model>> {
         let tx = self.0.db.read(scope).await?;
-        tx.get::<Entity>(id).await?.ok_or_else(missing)?;
+        tx.get::<Entity>(id).await?.ok_or_else(Entity::missing)?;
         let filter = Condition::all()
             .add(chats::Column::ChannelId.eq(id))
             .add_option(external_id.map(|id| chats::Column::ExternalId.eq(id)));
@@ -297,6 +289,11 @@ fn merged(stored: &Value, change: Map<String, Value>, default_model: Option<&str
     serde_json::to_value(settings).map_err(Error::internal)
 }
 
-pub(super) fn missing() -> Error {
-    Error::not_found("channel")
+impl Audited for Entity {
+    const NAME: &'static str = "channel";
+    const UPDATED_AT: Column = Column::UpdatedAt;
+
+    fn view(row: &Model) -> Value {
+        kinds::audited(row)
+    }
 }

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use loam_db::Tx;
-use loam_identity::users::entity::Model as User;
 use loam_jobs::{NewJob, enqueue};
 use loam_kernel::{ChannelEventId, ChannelId, Error, Kind, MessageId, Result, Scope, TenantId, UserId};
 use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
@@ -32,10 +31,10 @@ impl Conversation {
         received: ReceivedMessage,
     ) -> Result<ChannelReceipt> {
         let user = self.user_of(channel, scope, &received.sender).await?;
-        if user.as_ref().is_some_and(|user| !user.is_active) {
+        if user.is_some_and(|(_, is_active)| !is_active) {
             return Ok(ignored("the sender's user is not active"));
         }
-        let user = user.map(|user| user.id);
+        let user = user.map(|(id, _)| id);
         let _lock = self.lock_chat_session(scope, channel.id, &received.chat.id).await?;
         let tx = self.0.db.write(scope).await?;
         let Some(event) = self.claim_event(&tx, channel.id, &event_id).await? else {
@@ -86,17 +85,23 @@ impl Conversation {
         Ok(ChannelReceipt { duplicate: false, session_id, message_id, ignored: None })
     }
 
-    /// The user of a sender: found by the external id `<channel>:<sender>`, or created.
-    async fn user_of(&self, channel: &CachedChannel, scope: &Scope, sender: &Sender) -> Result<Option<User>> {
+    /// The user of a sender, and whether it is active: found by the external id `<channel>:<sender>`, or created.
+    async fn user_of(
+        &self,
+        channel: &CachedChannel,
+        scope: &Scope,
+        sender: &Sender,
+    ) -> Result<Option<(UserId, bool)>> {
         let external_id = format!("{}:{}", channel.name, sender.id);
         if let Some(user) = self.0.identity.user_by_external_id(scope, &external_id).await? {
-            return Ok(Some(user));
+            return Ok(Some((user.id, user.is_active)));
         }
         if !channel.settings.provision_users {
             return Ok(None);
         }
         let metadata = json!({ "channel_id": channel.id });
-        self.0.identity.provision_user(scope, &external_id, metadata).await.map(Some)
+        let user = self.0.identity.provision_user(scope, &external_id, metadata).await?;
+        Ok(Some((user.id, user.is_active)))
     }
 
     /// Claims an event id; `None` if it was received before.

@@ -147,7 +147,7 @@ async fn update(
     State(conversation): State<Conversation>,
     Caller(scope): Caller,
     Path(id): Path<ChatSessionId>,
-    version: IfMatch,
+    IfMatch(version): IfMatch,
     Json(new): Json<ChatSessionUpdate>,
 ) -> ApiResult<Tagged<ChatSessionView>> {
     let session = conversation.update_session(&scope, id, &version, new).await?;

@@ -1,8 +1,11 @@
 //! Changes sessions.
 
 use loam_db::Tx;
-use loam_http::surface::{IfMatch, etag, next_version, present};
-use loam_kernel::{AiProviderId, ChatSessionId, Error, Kind, MessageId, ProjectId, Result, Scope, UserId};
+use loam_http::surface::present;
+use loam_kernel::{
+    AiProviderId, ChatSessionId, Error, ExpectedVersion, Kind, MessageId, ProjectId, Result, Scope, UserId,
+    etag, next_version,
+};
 use loam_platform::notices;
 use sea_orm::{IntoActiveModel, Set};
 use serde::Deserialize;
@@ -98,7 +101,7 @@ impl Conversation {
         &self,
         scope: &Scope,
         id: ChatSessionId,
-        version: &IfMatch,
+        version: &ExpectedVersion,
         new: ChatSessionUpdate,
     ) -> Result<Model> {
         let status = new.status()?;

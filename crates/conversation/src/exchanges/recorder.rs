@@ -9,8 +9,7 @@ use loam_gateway::hook::{
     ChatMessage, ChatRole, ConversationHook, ConversationRef, Exchange, Finish, ResponseEnd,
 };
 use loam_gateway::tool_calls::ToolCallOutcome;
-use loam_http::surface::next_version;
-use loam_kernel::{ChatSessionId, Error, Kind, MessageId, Result, Scope};
+use loam_kernel::{ChatSessionId, Error, Kind, MessageId, Result, Scope, next_version};
 use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
 use serde_json::Value;
 

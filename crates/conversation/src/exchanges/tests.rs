@@ -2,7 +2,7 @@
 
 use loam_db::Db;
 use loam_gateway::hook::{
-    ChatMessage, ChatRole, ConversationRef, Conversations, Exchange, Finish, ResponseEnd,
+    ChatMessage, ChatRole, ConversationHook, ConversationRef, Exchange, Finish, ResponseEnd,
 };
 use loam_kernel::{Actor, ChatSessionId, Clock, Kind, LlmCallId, Permissions, Scope, TenantId, UserId};
 use loam_testkit::{Database, on_both};

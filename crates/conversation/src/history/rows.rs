@@ -52,7 +52,7 @@ pub(super) fn of_sessions(rows: &[sessions::Model]) -> Bulk {
         ("created_at", time(rows, |row| Some(row.created_at))),
         ("updated_at", time(rows, |row| Some(row.updated_at))),
     ];
-    Bulk { table: "chat_sessions", columns, on_conflict: OnConflict::Fail }
+    Bulk::of::<sessions::Entity>(columns, OnConflict::Fail)
 }
 
 /// Messages.
@@ -77,7 +77,7 @@ pub(super) fn of_messages(rows: &[messages::Model]) -> Bulk {
         ("created_at", time(rows, |row| Some(row.created_at))),
         ("updated_at", time(rows, |row| Some(row.updated_at))),
     ];
-    Bulk { table: "messages", columns, on_conflict: OnConflict::Fail }
+    Bulk::of::<messages::Entity>(columns, OnConflict::Fail).without(&["turn_id", "llm_call_id"])
 }
 
 /// Settings.
@@ -90,7 +90,7 @@ pub(super) fn of_configs(rows: &[configs::Model]) -> Bulk {
         ("created_at", time(rows, |row| Some(row.created_at))),
         ("updated_at", time(rows, |row| Some(row.updated_at))),
     ];
-    Bulk { table: "session_configs", columns, on_conflict: OnConflict::Fail }
+    Bulk::of::<configs::Entity>(columns, OnConflict::Fail)
 }
 
 /// The error for a session of the file that another request created during the import.

@@ -145,7 +145,7 @@ async fn update(
     State(conversation): State<Conversation>,
     Caller(scope): Caller,
     Path(id): Path<MessageId>,
-    version: IfMatch,
+    IfMatch(version): IfMatch,
     Json(new): Json<MessageUpdate>,
 ) -> ApiResult<Tagged<MessageView>> {
     let message = conversation.update_message(&scope, id, &version, new).await?;

@@ -1,9 +1,11 @@
 //! Creates, updates and deletes messages.
 
 use loam_db::Tx;
-use loam_http::surface::{IfMatch, etag, next_version, present};
+use loam_http::surface::present;
 use loam_jobs::{NewJob, enqueue};
-use loam_kernel::{ChatSessionId, Error, Kind, MessageId, Result, Scope, UserId};
+use loam_kernel::{
+    ChatSessionId, Error, ExpectedVersion, Kind, MessageId, Result, Scope, UserId, etag, next_version,
+};
 use loam_platform::notices::{self, Notice};
 use sea_orm::{IntoActiveModel, Set};
 use serde::Deserialize;
@@ -107,7 +109,7 @@ impl Conversation {
         &self,
         scope: &Scope,
         id: MessageId,
-        version: &IfMatch,
+        version: &ExpectedVersion,
         new: MessageUpdate,
     ) -> Result<Model> {
         new.metadata.as_ref().map_or(Ok(()), checks::metadata)?;

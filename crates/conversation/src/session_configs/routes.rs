@@ -93,7 +93,7 @@ async fn put(
     State(conversation): State<Conversation>,
     Caller(scope): Caller,
     Path((id, key)): Path<(ChatSessionId, String)>,
-    version: IfMatch,
+    IfMatch(version): IfMatch,
     Json(new): Json<SessionConfigSet>,
 ) -> ApiResult<Tagged<SessionConfigView>> {
     let setting = conversation.put_setting(&scope, id, &key, &version, new).await?;

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use loam_db::Tx;
-use loam_http::surface::{IfMatch, etag, next_version};
-use loam_kernel::{ChatSessionId, Error, Kind, Page, PageQuery, Result, Scope, TenantId};
+use loam_kernel::{
+    ChatSessionId, Error, ExpectedVersion, Kind, Page, PageQuery, Result, Scope, TenantId, etag, next_version,
+};
 use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -57,7 +58,7 @@ impl Conversation {
         scope: &Scope,
         session: ChatSessionId,
         key: &str,
-        version: &IfMatch,
+        version: &ExpectedVersion,
         new: SessionConfigSet,
     ) -> Result<Model> {
         keys::check(key, &new.value)?;

@@ -113,7 +113,7 @@ async fn a_large_session_is_read_although_it_is_not_cached(database: Database) {
     let prompt = "long ".repeat(20_000);
     let change =
         ChatSessionUpdate { system_prompt: Some(Some(prompt.clone())), ..ChatSessionUpdate::default() };
-    let any = loam_http::surface::IfMatch::any();
+    let any = loam_kernel::ExpectedVersion::any();
     fixture.conversation.update_session(&fixture.scope(), session.id, &any, change).await.unwrap();
     fixture.add_message(&session, "x".repeat(100_000)).await;
     let (one, newest, listed) = read_all_ways(&fixture.conversation, &fixture.own(ann), &session).await;

@@ -6,20 +6,20 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{Method, Request};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use loam_gateway::tool_calls::entity::ToolCallStatus;
+use loam_gateway::tool_calls::ToolCallStatus;
 use loam_gateway::tool_calls::{NewToolCall, ToolCallOutcome};
 use loam_http::client::Timeouts;
 use loam_kernel::{
     ChatSessionId, Error, LlmCallId, MessageId, Result, Scope, TenantId, ToolCallId, TurnId,
-    run_blocking_without_timeout,
+    run_blocking_without_timeout, truncate_chars,
 };
+use loam_platform::webhook_deliveries::signature::sign_headers;
 use serde_json::{Value, json};
 
 use super::declaration::{Execution, HttpExecution, ToolDeclaration, ToolMethod};
 use super::{schema, secrets};
 use crate::Conversation;
 use crate::chat_sessions::entity::Entity as Sessions;
-use crate::signature::sign;
 
 /// Maximum size of the arguments in bytes.
 const MAX_ARGUMENTS: usize = 256 << 10;
@@ -193,7 +193,7 @@ impl Conversation {
             headers.insert(HeaderName::try_from(name).map_err(Error::internal)?, value);
         }
         if let Some(secret) = &opened.secret {
-            sign(headers, secret, self.0.clock.now().timestamp(), &body)?;
+            sign_headers(headers, secret.as_bytes(), self.0.clock.now().timestamp(), &body)?;
         }
         Ok(outgoing)
     }
@@ -221,7 +221,7 @@ impl Conversation {
         if status.is_success() {
             return Ok(text);
         }
-        let shown: String = text.chars().take(MAX_SHOWN).collect();
+        let shown = truncate_chars(&text, MAX_SHOWN);
         Err(Failure::new(format!("the tool responded with status {}: {shown}", status.as_u16())))
     }
 }

@@ -1,7 +1,7 @@
 //! Tools that the client executes: Loam records the tool calls, and the results that the client sends.
 
 use loam_db::Tx;
-use loam_gateway::tool_calls::entity::ToolCallStatus;
+use loam_gateway::tool_calls::ToolCallStatus;
 use loam_gateway::tool_calls::{NewToolCall, ToolCallOutcome};
 use loam_kernel::{ChatSessionId, Error, Result, TurnId};
 

@@ -140,7 +140,7 @@ async fn declare(
     State(conversation): State<Conversation>,
     Caller(scope): Caller,
     Path(id): Path<ChatSessionId>,
-    version: IfMatch,
+    IfMatch(version): IfMatch,
     Json(list): Json<ToolList>,
 ) -> ApiResult<Tagged<ToolListView>> {
     Ok(ToolListView::tagged(conversation.declare_tools(&scope, id, list.tools, &version).await?))

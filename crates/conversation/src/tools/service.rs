@@ -1,8 +1,7 @@
 //! Declares tools.
 
 use loam_db::Tx;
-use loam_http::surface::{IfMatch, etag, next_version};
-use loam_kernel::{ChatSessionId, Error, Result, Scope, TenantId};
+use loam_kernel::{ChatSessionId, Error, ExpectedVersion, Result, Scope, TenantId, etag, next_version};
 use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
 use serde_json::json;
 
@@ -53,7 +52,7 @@ impl Conversation {
         scope: &Scope,
         id: ChatSessionId,
         mut tools: Vec<ToolDeclaration>,
-        version: &IfMatch,
+        version: &ExpectedVersion,
     ) -> Result<Setting> {
         check::all(&self.0.client, scope, &tools)?;
         let tx = self.0.db.write(scope).await?;

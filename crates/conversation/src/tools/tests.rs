@@ -1,11 +1,10 @@
 //! Declaring tools and recording tool calls, on real SQL.
 
 use chrono::TimeDelta;
-use loam_gateway::tool_calls::entity::ToolCallStatus;
+use loam_gateway::tool_calls::ToolCallStatus;
 use loam_gateway::tool_calls::routes::ToolCallFilter;
 use loam_gateway::tool_calls::{NewToolCall, ToolCallOutcome};
-use loam_http::surface::IfMatch;
-use loam_kernel::{PageQuery, ToolCallId};
+use loam_kernel::{ExpectedVersion, PageQuery, ToolCallId};
 use loam_testkit::{Database, on_both};
 use serde_json::{Value, json};
 
@@ -68,7 +67,7 @@ async fn a_model_gets_the_declared_tools(database: Database) {
         {"type": "function", "function": {"name": "g"},
             "execution": {"kind": "http", "url": "http://192.0.32.8/", "headers": {"x-key": "the-secret-of-g"}}}
     ]));
-    let any = IfMatch::any();
+    let any = ExpectedVersion::any();
     let declare = fixture.conversation.declare_tools(&fixture.scope, fixture.session, new, &any);
     assert!(!declare.await.unwrap().value.to_string().contains("the-secret"));
     let tx = fixture.db.read(&fixture.scope).await.unwrap();

@@ -123,7 +123,7 @@ impl TurnSink {
             ("events", Column::Bytes(packed)),
             ("created_at", Column::Time(now)),
         ];
-        tx.bulk(Bulk { table: "turn_parts", columns, on_conflict: OnConflict::Fail }).await
+        tx.bulk(Bulk::of::<super::part::Entity>(columns, OnConflict::Fail)).await
     }
 }
 

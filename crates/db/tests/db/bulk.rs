@@ -114,17 +114,17 @@ async fn one_bad_row_undoes_its_batch(bed: Database) {
     let ids = (0..200).map(|_| Some(Clock::system().id())).collect();
     let mut topics = vec![Some("new".to_owned()); 200];
     topics[150] = None;
-    let bulk = Bulk {
-        table: "change_notices",
-        columns: vec![
+    let bulk = Bulk::partial(
+        "change_notices",
+        vec![
             ("tenant_id", Column::Uuid(vec![Some(ACME.0); 200])),
             ("id", Column::Uuid(ids)),
             ("topic", Column::Text(topics)),
             ("subject_id", Column::Uuid(vec![Some(Uuid::nil()); 200])),
             ("created_at", Column::Time(vec![Some(Clock::system().now()); 200])),
         ],
-        on_conflict: Fail,
-    };
+        Fail,
+    );
     let tx = bed.db.system_write(&scope(TenantId::NIL)).await.unwrap();
     assert!(tx.bulk(bulk).await.is_err());
     drop(tx);

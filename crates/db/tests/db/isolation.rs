@@ -173,7 +173,7 @@ async fn many_rows_at_once_are_the_tenants_whatever_they_say(bed: Database) {
             ("created_at", loam_db::Column::Time(vec![Some(Clock::system().now()); 200])),
         ];
         columns.extend(tenant.map(|tenant| ("tenant_id", loam_db::Column::Uuid(vec![Some(tenant); 200]))));
-        Bulk { table: "change_notices", columns, on_conflict: OnConflict::Fail }
+        Bulk::partial("change_notices", columns, OnConflict::Fail)
     };
     let count =
         async |tenant| bed.db.read(&scope(tenant)).await.unwrap().find::<Entity>().count().await.unwrap();

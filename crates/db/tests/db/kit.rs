@@ -94,9 +94,9 @@ pub fn calls(rows: &[call::Model], on_conflict: OnConflict) -> Bulk {
         rows.iter().map(|row| Some(field(row))).collect()
     }
     let text = |value: &str| Column::Text(vec![Some(value.to_owned()); rows.len()]);
-    Bulk {
-        table: "llm_calls",
-        columns: vec![
+    Bulk::partial(
+        "llm_calls",
+        vec![
             ("tenant_id", Column::Uuid(each(rows, |row| row.tenant_id.0))),
             ("id", Column::Uuid(each(rows, |row| row.id))),
             ("node_id", Column::Uuid(vec![Some(Uuid::nil()); rows.len()])),
@@ -117,7 +117,7 @@ pub fn calls(rows: &[call::Model], on_conflict: OnConflict) -> Bulk {
             ("updated_at", Column::Time(each(rows, |row| row.created_at))),
         ],
         on_conflict,
-    }
+    )
 }
 
 /// A call of a moment with as little in it as may be.

@@ -123,7 +123,7 @@ async fn update(
     State(gateway): State<Gateway>,
     Caller(scope): Caller,
     Path(id): Path<AiProviderId>,
-    version: IfMatch,
+    IfMatch(version): IfMatch,
     Json(new): Json<AiProviderUpdate>,
 ) -> ApiResult<Tagged<AiProviderView>> {
     let provider = gateway.update_provider(&scope, id, &version, new).await?;

@@ -1,8 +1,10 @@
 //! Creates, reads, changes and deletes providers.
 
 use loam_db::Tx;
-use loam_http::surface::{IfMatch, etag, next_version};
-use loam_kernel::{AiProviderId, Error, Page, PageQuery, Result, Scope, TenantId, bounded, slug};
+use loam_kernel::{
+    AiProviderId, Error, ExpectedVersion, Page, PageQuery, Result, Scope, TenantId, bounded, slug,
+};
+use loam_platform::changes::{Audited, lock_version};
 use loam_platform::seal::Keyring;
 use loam_providers::{KINDS, KindInfo, kind};
 use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
@@ -87,7 +89,7 @@ impl Gateway {
 
     /// One provider.
     pub async fn get_provider(&self, scope: &Scope, id: AiProviderId) -> Result<Model> {
-        self.0.db.read(scope).await?.get::<Entity>(id).await?.ok_or_else(missing)
+        self.0.db.read(scope).await?.get::<Entity>(id).await?.ok_or_else(Entity::missing)
     }
 
     /// Creates a provider.
@@ -120,13 +122,8 @@ impl Gateway {
             updated_at: Set(now),
         };
         let tx = self.0.db.write(scope).await?;
-        let row = tx
-            .insert(row)
-            .await
-            .map_err(loam_db::already_exists("name", "a provider with this name already exists"))?;
-        let notice = self.0.changes.record(&tx, "create", "ai_providers", id, changes(&row)).await?;
-        self.0.changes.commit(tx, notice).await?;
-        Ok(row)
+        let taken = loam_db::already_exists("name", "a provider with this name already exists");
+        self.0.changes.create(tx, row).await.map_err(taken)
     }
 
     /// Changes a provider.
@@ -134,40 +131,29 @@ impl Gateway {
         &self,
         scope: &Scope,
         id: AiProviderId,
-        version: &IfMatch,
+        version: &ExpectedVersion,
         new: AiProviderUpdate,
     ) -> Result<Model> {
         if let Some(name) = &new.display_name {
             bounded("display_name", name, 100)?;
         }
         let tx = self.0.db.write(scope).await?;
-        let old = tx.get_locked::<Entity>(id).await?.ok_or_else(missing)?;
-        version.check(&etag(old.updated_at))?;
+        let old = lock_version::<Entity>(&tx, id, version).await?;
         let config = match new.config {
             Some(change) => Some(self.merge(&old, change)?),
             None => None,
         };
-        let updated_at = next_version(old.updated_at, self.0.clock.now());
         let mut row = old.into_active_model();
         new.display_name.map(|name| row.display_name = Set(name));
         config.map(|config| row.config = Set(config));
         new.is_active.map(|is_active| row.is_active = Set(is_active));
         new.metadata.map(|metadata| row.metadata = Set(metadata.into()));
-        row.updated_at = Set(updated_at);
-        let row = tx.update(row).await?;
-        let notice = self.0.changes.record(&tx, "update", "ai_providers", id, changes(&row)).await?;
-        self.0.changes.commit(tx, notice).await?;
-        Ok(row)
+        self.0.changes.update(tx, row).await
     }
 
     /// Deletes a provider. Its calls stay in the ledger.
     pub async fn delete_provider(&self, scope: &Scope, id: AiProviderId) -> Result<()> {
-        let tx = self.0.db.write(scope).await?;
-        if tx.delete::<Entity>().filter(Column::Id.eq(id)).exec().await? == 0 {
-            return Err(missing());
-        }
-        let notice = self.0.changes.record(&tx, "delete", "ai_providers", id, json!({})).await?;
-        self.0.changes.commit(tx, notice).await
+        self.0.changes.delete::<Entity>(self.0.db.write(scope).await?, id).await
     }
 
     /// Applies a change to a stored configuration, unsealing it so that the result can be checked.
@@ -204,10 +190,11 @@ pub(crate) fn shown_config(row: &Model) -> Value {
     kind(&row.kind).map_or(Value::Null, |kind| secrets::mask(kind, &row.config))
 }
 
-fn changes(row: &Model) -> Value {
-    json!({ "name": row.name, "kind": row.kind, "config": shown_config(row), "is_active": row.is_active })
-}
+impl Audited for Entity {
+    const NAME: &'static str = "provider";
+    const UPDATED_AT: Column = Column::UpdatedAt;
 
-fn missing() -> Error {
-    Error::not_found("provider")
+    fn view(row: &Model) -> Value {
+        json!({ "name": row.name, "kind": row.kind, "config": shown_config(row), "is_active": row.is_active })
+    }
 }

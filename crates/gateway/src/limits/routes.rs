@@ -118,7 +118,7 @@ async fn update(
     State(gateway): State<Gateway>,
     Caller(scope): Caller,
     Path(id): Path<LimitId>,
-    version: IfMatch,
+    IfMatch(version): IfMatch,
     Json(new): Json<LimitUpdate>,
 ) -> ApiResult<Tagged<LimitView>> {
     let limit = gateway.update_limit(&scope, id, &version, new).await?;

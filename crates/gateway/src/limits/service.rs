@@ -1,7 +1,8 @@
 //! Creates, reads, changes and deletes limits.
 
-use loam_http::surface::{IfMatch, etag, next_version, present};
-use loam_kernel::{Error, Kind, LimitId, Page, PageQuery, Result, Scope, TenantId};
+use loam_http::surface::present;
+use loam_kernel::{Error, ExpectedVersion, Kind, LimitId, Page, PageQuery, Result, Scope, TenantId};
+use loam_platform::changes::{Audited, lock_version};
 use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -92,7 +93,7 @@ impl Gateway {
 
     /// One limit.
     pub async fn get_limit(&self, scope: &Scope, id: LimitId) -> Result<Model> {
-        self.0.db.read(scope).await?.get::<Entity>(id).await?.ok_or_else(missing)
+        self.0.db.read(scope).await?.get::<Entity>(id).await?.ok_or_else(Entity::missing)
     }
 
     /// Creates a limit.
@@ -130,7 +131,7 @@ impl Gateway {
             "this subject already has a limit; change that limit",
         ))?;
         not_empty(&row)?;
-        let notice = self.0.changes.record(&tx, "create", "limits", row.id, changes(&row)).await?;
+        let notice = self.0.changes.record_row::<Entity>(&tx, "create", &row).await?;
         self.0.changes.commit(tx, notice).await?;
         Ok(row)
     }
@@ -155,7 +156,7 @@ impl Gateway {
         &self,
         scope: &Scope,
         id: LimitId,
-        version: &IfMatch,
+        version: &ExpectedVersion,
         new: LimitUpdate,
     ) -> Result<Model> {
         let requests = new.requests_per_minute.map(|n| count("requests_per_minute", n)).transpose()?;
@@ -164,31 +165,23 @@ impl Gateway {
         let day = new.budget_per_day.map(|usd| money("budget_per_day", usd)).transpose()?;
         let month = new.budget_per_month.map(|usd| money("budget_per_month", usd)).transpose()?;
         let tx = self.0.db.write(scope).await?;
-        let old = tx.get_locked::<Entity>(id).await?.ok_or_else(missing)?;
-        version.check(&etag(old.updated_at))?;
-        let updated_at = next_version(old.updated_at, self.0.clock.now());
+        let old = lock_version::<Entity>(&tx, id, version).await?;
         let mut row = old.into_active_model();
         requests.map(|n| row.requests_per_minute = Set(n));
         tokens.map(|n| row.tokens_per_minute = Set(n));
         concurrency.map(|n| row.concurrency = Set(n));
         day.map(|nano| row.budget_day_nano_usd = Set(nano));
         month.map(|nano| row.budget_month_nano_usd = Set(nano));
-        row.updated_at = Set(updated_at);
-        let row = tx.update(row).await?;
+        let row = self.0.changes.save(&tx, row).await?;
         not_empty(&row)?;
-        let notice = self.0.changes.record(&tx, "update", "limits", id, changes(&row)).await?;
+        let notice = self.0.changes.record_row::<Entity>(&tx, "update", &row).await?;
         self.0.changes.commit(tx, notice).await?;
         Ok(row)
     }
 
     /// Deletes a limit.
     pub async fn delete_limit(&self, scope: &Scope, id: LimitId) -> Result<()> {
-        let tx = self.0.db.write(scope).await?;
-        if tx.delete::<Entity>().filter(Column::Id.eq(id)).exec().await? == 0 {
-            return Err(missing());
-        }
-        let notice = self.0.changes.record(&tx, "delete", "limits", id, json!({})).await?;
-        self.0.changes.commit(tx, notice).await
+        self.0.changes.delete::<Entity>(self.0.db.write(scope).await?, id).await
     }
 }
 
@@ -220,18 +213,19 @@ fn not_empty(row: &Model) -> Result<()> {
     Err(Error::new(Kind::Invalid, "empty_limit", message))
 }
 
-fn missing() -> Error {
-    Error::not_found("limit")
-}
+impl Audited for Entity {
+    const NAME: &'static str = "limit";
+    const UPDATED_AT: Column = Column::UpdatedAt;
 
-fn changes(row: &Model) -> Value {
-    json!({
-        "subject_type": row.subject_type,
-        "subject_id": row.subject_id,
-        "requests_per_minute": row.requests_per_minute,
-        "tokens_per_minute": row.tokens_per_minute,
-        "concurrency": row.concurrency,
-        "budget_per_day": row.budget_day_nano_usd.map(Price::to_usd),
-        "budget_per_month": row.budget_month_nano_usd.map(Price::to_usd),
-    })
+    fn view(row: &Model) -> Value {
+        json!({
+            "subject_type": row.subject_type,
+            "subject_id": row.subject_id,
+            "requests_per_minute": row.requests_per_minute,
+            "tokens_per_minute": row.tokens_per_minute,
+            "concurrency": row.concurrency,
+            "budget_per_day": row.budget_day_nano_usd.map(Price::to_usd),
+            "budget_per_month": row.budget_month_nano_usd.map(Price::to_usd),
+        })
+    }
 }

@@ -16,6 +16,7 @@ pub(crate) mod sink;
 mod source;
 mod view;
 
+pub use entity::CallState;
 pub use imported_calls::{ImportedCall, insert_imported};
 pub(crate) use record::Attempt;
 pub use reported_calls::{ReportedCall, insert_reported};

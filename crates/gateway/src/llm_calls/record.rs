@@ -181,12 +181,9 @@ impl Entry {
 #[cfg(test)]
 mod tests {
     use loam_journal::Position;
+    use loam_kernel::hex;
 
     use super::*;
-
-    fn hex(bytes: &[u8]) -> String {
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-    }
 
     /// Bytes that a journal may hold, by version: each must be readable for as long as its version is supported.
     const GOLDEN: [(u8, &str); 2] = [

@@ -153,5 +153,5 @@ pub(super) fn rows(mut entries: Vec<Entry>) -> Result<Bulk> {
         ("created_at", time(Record::created_at)),
         ("updated_at", time(Record::updated_at)),
     ];
-    Ok(Bulk { table: "llm_calls", columns, on_conflict: OnConflict::Merge })
+    Ok(Bulk::of::<super::entity::Entity>(columns, OnConflict::Merge).without(&["bodies_deleted_at"]))
 }

@@ -116,7 +116,7 @@ async fn update(
     State(gateway): State<Gateway>,
     Caller(scope): Caller,
     Path(id): Path<ModelPriceId>,
-    version: IfMatch,
+    IfMatch(version): IfMatch,
     Json(new): Json<ModelPriceUpdate>,
 ) -> ApiResult<Tagged<ModelPriceView>> {
     let price = gateway.update_price(&scope, id, &version, new).await?;

@@ -1,7 +1,10 @@
 //! Creates, reads, changes and deletes prices.
 
-use loam_http::surface::{IfMatch, etag, next_version, present};
-use loam_kernel::{Error, ModelPriceId, Page, PageQuery, Result, Scope, TenantId, bounded, slug};
+use loam_http::surface::present;
+use loam_kernel::{
+    Error, ExpectedVersion, ModelPriceId, Page, PageQuery, Result, Scope, TenantId, bounded, slug,
+};
+use loam_platform::changes::{Audited, lock_version};
 use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -78,7 +81,7 @@ impl Gateway {
 
     /// One price.
     pub async fn get_price(&self, scope: &Scope, id: ModelPriceId) -> Result<Model> {
-        self.0.db.read(scope).await?.get::<Entity>(id).await?.ok_or_else(missing)
+        self.0.db.read(scope).await?.get::<Entity>(id).await?.ok_or_else(Entity::missing)
     }
 
     /// Creates a price.
@@ -109,13 +112,8 @@ impl Gateway {
         if tx.find::<ai_providers::entity::Entity>().filter(named).one().await?.is_none() {
             return Err(Error::invalid("provider", "no provider has this name"));
         }
-        let row = tx.insert(row).await.map_err(loam_db::already_exists(
-            "model",
-            "this model already has a price at this provider; change that price",
-        ))?;
-        let notice = self.0.changes.record(&tx, "create", "model_prices", row.id, changes(&row)).await?;
-        self.0.changes.commit(tx, notice).await?;
-        Ok(row)
+        let message = "this model already has a price at this provider; change that price";
+        self.0.changes.create(tx, row).await.map_err(loam_db::already_exists("model", message))
     }
 
     /// Changes a price.
@@ -123,7 +121,7 @@ impl Gateway {
         &self,
         scope: &Scope,
         id: ModelPriceId,
-        version: &IfMatch,
+        version: &ExpectedVersion,
         new: ModelPriceUpdate,
     ) -> Result<Model> {
         let input = new.input_per_million.map(|usd| from_usd("input_per_million", usd)).transpose()?;
@@ -134,43 +132,33 @@ impl Gateway {
         let cached = optional("cached_input_per_million", new.cached_input_per_million)?;
         let cache_write = optional("cache_write_per_million", new.cache_write_per_million)?;
         let tx = self.0.db.write(scope).await?;
-        let old = tx.get_locked::<Entity>(id).await?.ok_or_else(missing)?;
-        version.check(&etag(old.updated_at))?;
-        let updated_at = next_version(old.updated_at, self.0.clock.now());
+        let old = lock_version::<Entity>(&tx, id, version).await?;
         let mut row = old.into_active_model();
         input.map(|nano| row.input_nano_usd = Set(nano));
         cached.map(|nano| row.cached_input_nano_usd = Set(nano));
         cache_write.map(|nano| row.cache_write_nano_usd = Set(nano));
         output.map(|nano| row.output_nano_usd = Set(nano));
-        row.updated_at = Set(updated_at);
-        let row = tx.update(row).await?;
-        let notice = self.0.changes.record(&tx, "update", "model_prices", id, changes(&row)).await?;
-        self.0.changes.commit(tx, notice).await?;
-        Ok(row)
+        self.0.changes.update(tx, row).await
     }
 
     /// Deletes a price: calls from now on have no cost.
     pub async fn delete_price(&self, scope: &Scope, id: ModelPriceId) -> Result<()> {
-        let tx = self.0.db.write(scope).await?;
-        if tx.delete::<Entity>().filter(Column::Id.eq(id)).exec().await? == 0 {
-            return Err(missing());
-        }
-        let notice = self.0.changes.record(&tx, "delete", "model_prices", id, json!({})).await?;
-        self.0.changes.commit(tx, notice).await
+        self.0.changes.delete::<Entity>(self.0.db.write(scope).await?, id).await
     }
 }
 
-fn missing() -> Error {
-    Error::not_found("model price")
-}
+impl Audited for Entity {
+    const NAME: &'static str = "model price";
+    const UPDATED_AT: Column = Column::UpdatedAt;
 
-fn changes(row: &Model) -> Value {
-    json!({
-        "provider": row.provider,
-        "model": row.model,
-        "input_per_million": Price::to_usd(row.input_nano_usd),
-        "cached_input_per_million": row.cached_input_nano_usd.map(Price::to_usd),
-        "cache_write_per_million": row.cache_write_nano_usd.map(Price::to_usd),
-        "output_per_million": Price::to_usd(row.output_nano_usd),
-    })
+    fn view(row: &Model) -> Value {
+        json!({
+            "provider": row.provider,
+            "model": row.model,
+            "input_per_million": Price::to_usd(row.input_nano_usd),
+            "cached_input_per_million": row.cached_input_nano_usd.map(Price::to_usd),
+            "cache_write_per_million": row.cache_write_nano_usd.map(Price::to_usd),
+            "output_per_million": Price::to_usd(row.output_nano_usd),
+        })
+    }
 }

@@ -128,7 +128,7 @@ async fn update(
     State(gateway): State<Gateway>,
     Caller(scope): Caller,
     Path(id): Path<ModelRouteId>,
-    version: IfMatch,
+    IfMatch(version): IfMatch,
     Json(new): Json<ModelRouteUpdate>,
 ) -> ApiResult<Tagged<ModelRouteView>> {
     let route = gateway.update_route(&scope, id, &version, new).await?;

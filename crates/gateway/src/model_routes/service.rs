@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use loam_db::{Tenant, Tx};
-use loam_http::surface::{IfMatch, etag, next_version, present};
-use loam_kernel::{Error, ModelRouteId, Page, PageQuery, Result, Scope, TenantId, slug};
+use loam_http::surface::present;
+use loam_kernel::{Error, ExpectedVersion, ModelRouteId, Page, PageQuery, Result, Scope, TenantId, slug};
+use loam_platform::changes::{Audited, lock_version};
 use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -97,7 +98,7 @@ impl Gateway {
 
     /// One route.
     pub async fn get_route(&self, scope: &Scope, id: ModelRouteId) -> Result<Model> {
-        self.0.db.read(scope).await?.get::<Entity>(id).await?.ok_or_else(missing)
+        self.0.db.read(scope).await?.get::<Entity>(id).await?.ok_or_else(Entity::missing)
     }
 
     /// Creates a route.
@@ -125,13 +126,8 @@ impl Gateway {
             created_at: Set(now),
             updated_at: Set(now),
         };
-        let row = tx
-            .insert(row)
-            .await
-            .map_err(loam_db::already_exists("alias", "a route with this alias already exists"))?;
-        let notice = self.0.changes.record(&tx, "create", "model_routes", row.id, changes(&row)).await?;
-        self.0.changes.commit(tx, notice).await?;
-        Ok(row)
+        let taken = loam_db::already_exists("alias", "a route with this alias already exists");
+        self.0.changes.create(tx, row).await.map_err(taken)
     }
 
     /// Changes a route; calls use the change within a second.
@@ -139,7 +135,7 @@ impl Gateway {
         &self,
         scope: &Scope,
         id: ModelRouteId,
-        version: &IfMatch,
+        version: &ExpectedVersion,
         new: ModelRouteUpdate,
     ) -> Result<Model> {
         new.targets.as_deref().map_or(Ok(()), check)?;
@@ -148,12 +144,10 @@ impl Gateway {
         new.cool_down.map_or(Ok(()), |cool_down| cool_down.check())?;
         check_cache(new.cache_seconds.flatten())?;
         let tx = self.0.db.write(scope).await?;
-        let old = tx.get_locked::<Entity>(id).await?.ok_or_else(missing)?;
-        version.check(&etag(old.updated_at))?;
+        let old = lock_version::<Entity>(&tx, id, version).await?;
         if let Some(targets) = &new.targets {
             check_targets(&tx, &old.alias, Some(targets)).await?;
         }
-        let updated_at = next_version(old.updated_at, self.0.clock.now());
         let mut row = old.into_active_model();
         new.targets.map(|targets| row.targets = Set(json!(targets)));
         new.timeouts.map(|timeouts| row.timeouts = Set(json!(timeouts)));
@@ -162,24 +156,17 @@ impl Gateway {
         new.cache_seconds.map(|seconds| row.cache_seconds = Set(seconds));
         new.is_active.map(|is_active| row.is_active = Set(is_active));
         new.metadata.map(|metadata| row.metadata = Set(metadata.into()));
-        row.updated_at = Set(updated_at);
-        let row = tx.update(row).await?;
-        let notice = self.0.changes.record(&tx, "update", "model_routes", id, changes(&row)).await?;
-        self.0.changes.commit(tx, notice).await?;
-        Ok(row)
+        self.0.changes.update(tx, row).await
     }
 
     /// Deletes a route, unless another route has it as a target.
     pub async fn delete_route(&self, scope: &Scope, id: ModelRouteId) -> Result<()> {
         let tx = self.0.db.write(scope).await?;
-        let old = tx.get_locked::<Entity>(id).await?.ok_or_else(missing)?;
+        let old = tx.get_locked::<Entity>(id).await?.ok_or_else(Entity::missing)?;
         check_targets(&tx, &old.alias, None).await.map_err(|e| {
             Error::new(loam_kernel::Kind::Conflict, "in_use", e.message().to_owned()).with_source(e)
         })?;
-        tx.delete::<Entity>().filter(Column::Id.eq(id)).exec().await?;
-        let notice =
-            self.0.changes.record(&tx, "delete", "model_routes", id, json!({ "alias": old.alias })).await?;
-        self.0.changes.commit(tx, notice).await
+        self.0.changes.delete::<Entity>(tx, id).await
     }
 }
 
@@ -215,18 +202,19 @@ fn check_cache(seconds: Option<i32>) -> Result<()> {
     }
 }
 
-fn missing() -> Error {
-    Error::not_found("route")
-}
+impl Audited for Entity {
+    const NAME: &'static str = "route";
+    const UPDATED_AT: Column = Column::UpdatedAt;
 
-fn changes(row: &Model) -> Value {
-    json!({
-        "alias": row.alias,
-        "targets": row.targets,
-        "timeouts": row.timeouts,
-        "retries": row.retries,
-        "cool_down": row.cool_down,
-        "cache_seconds": row.cache_seconds,
-        "is_active": row.is_active,
-    })
+    fn view(row: &Model) -> Value {
+        json!({
+            "alias": row.alias,
+            "targets": row.targets,
+            "timeouts": row.timeouts,
+            "retries": row.retries,
+            "cool_down": row.cool_down,
+            "cache_seconds": row.cache_seconds,
+            "is_active": row.is_active,
+        })
+    }
 }

@@ -5,5 +5,6 @@ mod reported_tool_calls;
 pub mod routes;
 mod service;
 
+pub use entity::ToolCallStatus;
 pub use reported_tool_calls::{ReportedToolCall, insert_reported};
 pub use service::{NewToolCall, ToolCallOutcome};

@@ -62,5 +62,12 @@ pub async fn insert_reported(
         ("created_at", Column::Time(reported.iter().map(|(_, tool)| Some(tool.at)).collect())),
         ("updated_at", Column::Time(vec![Some(now); reported.len()])),
     ];
-    tx.bulk(Bulk { table: "tool_calls", columns, on_conflict: OnConflict::Merge }).await
+    tx.bulk(Bulk::of::<super::entity::Entity>(columns, OnConflict::Merge).without(&[
+        "session_id",
+        "turn_id",
+        "message_id",
+        "llm_call_id",
+        "user_id",
+    ]))
+    .await
 }

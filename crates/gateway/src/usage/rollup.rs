@@ -306,5 +306,5 @@ fn bulk(rows: &[(Uuid, RollupKey, Sums)], now: DateTime<Utc>) -> Result<Bulk> {
         ("latency", Column::Bytes(latency)),
         ("updated_at", Column::Time(vec![Some(now); rows.len()])),
     ];
-    Ok(Bulk { table: "usage_stats", columns, on_conflict: OnConflict::Merge })
+    Ok(Bulk::of::<super::entity::Entity>(columns, OnConflict::Merge))
 }

@@ -3,7 +3,7 @@
 use axum::extract::FromRequestParts;
 use axum::http::header;
 use axum::http::request::Parts;
-use loam_kernel::{Error, Kind, Scope};
+use loam_kernel::{Error, ExpectedVersion, Kind, Scope};
 
 use super::ApiError;
 
@@ -28,27 +28,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     }
 }
 
-/// The entity tag of `If-Match`, when the client sent one.
+/// The version that the client expects, from `If-Match`; any, when the client sent none.
 #[derive(Debug)]
-pub struct IfMatch(Option<String>);
-
-impl IfMatch {
-    /// Matches any version.
-    pub fn any() -> Self {
-        Self(None)
-    }
-
-    /// Rejects the request if the client's version differs from `current`.
-    pub fn check(&self, current: &str) -> Result<(), Error> {
-        let wanted =
-            |tags: &String| tags.split(',').any(|tag| matches!(tag.trim(), "*") || tag.trim() == current);
-        if self.0.as_ref().is_none_or(wanted) {
-            return Ok(());
-        }
-        let message = "it was changed since you read it; read it again, then repeat your change";
-        Err(Error::new(Kind::PreconditionFailed, "stale_version", message).with_param("If-Match"))
-    }
-}
+pub struct IfMatch(pub ExpectedVersion);
 
 impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
     type Rejection = ApiError;
@@ -56,6 +38,6 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         let tags = parts.headers.get(header::IF_MATCH).map(|value| value.to_str().map(str::to_owned));
         let tags = tags.transpose().map_err(|_| Error::invalid("If-Match", "must be an entity tag"))?;
-        Ok(Self(tags))
+        Ok(Self(tags.map_or_else(ExpectedVersion::any, ExpectedVersion::tags)))
     }
 }

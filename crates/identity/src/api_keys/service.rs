@@ -2,9 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use loam_db::{Tenant, Tx};
-use loam_http::surface::next_version;
 use loam_kernel::{
-    ApiKeyId, Error, Kind, Page, PageQuery, ProjectId, Result, Scope, TenantId, UserId, bounded,
+    ApiKeyId, Error, Kind, Page, PageQuery, ProjectId, Result, Scope, TenantId, UserId, bounded, next_version,
 };
 use loam_platform::notices::Notice;
 use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};

@@ -5,6 +5,7 @@ use loam_db::{Tenant, Tx};
 use loam_jobs::{NewJob, enqueue};
 use loam_kernel::{
     Actor, ChatSessionId, ErasureId, Error, Kind, Page, PageQuery, Result, Scope, TenantId, UserId, bounded,
+    hex,
 };
 use loam_platform::notices::Notice;
 use loam_platform::personal::erased;
@@ -194,7 +195,7 @@ impl Identity {
             .exec()
             .await?;
         tx.delete::<users::entity::Entity>().filter(users::entity::Column::Id.eq(user.id)).exec().await?;
-        self.changes.record(tx, "delete", "users", user.id, json!({})).await
+        self.changes.record(tx, "delete", "users", user.id, users::service::changes(user)).await
     }
 
     /// Inserts the row and the job of an erasure.
@@ -271,8 +272,7 @@ impl Identity {
 fn digest(erasure: ErasureId, subject: &str) -> String {
     let digest =
         Sha256::new().chain_update(erasure.to_string()).chain_update([0]).chain_update(subject).finalize();
-    let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256:{digest}")
+    format!("sha256:{}", hex(digest))
 }
 
 /// Adds the keys of the person's users.

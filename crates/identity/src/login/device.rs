@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, HeaderValue};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
-use loam_kernel::{Clock, Origin, Result, UserId, digest_of};
+use loam_kernel::{Clock, Origin, Result, UserId, digest_of, hex};
 use ring::hmac;
 
 use super::cookie;
@@ -71,7 +71,7 @@ pub(crate) fn cookie(
 
 /// Several users may share a browser: each has a cookie whose name doesn't reveal the user.
 fn name(user: UserId) -> String {
-    digest_of([PURPOSE, b"name", user.0.as_bytes()])[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&digest_of([PURPOSE, b"name", user.0.as_bytes()])[..8])
 }
 
 fn key(user: UserId, password_hash: &str) -> hmac::Key {

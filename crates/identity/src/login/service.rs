@@ -7,9 +7,9 @@ use axum::http::HeaderMap;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
-use loam_http::surface::next_version;
 use loam_kernel::{
     Actor, Error, Kind, LoginSessionId, Origin, Permissions, Result, Scope, TenantId, UserId, bounded,
+    next_version,
 };
 use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
 use serde::Deserialize;

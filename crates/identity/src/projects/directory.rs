@@ -20,6 +20,8 @@ const CACHE: CacheSpec =
 /// The monitoring settings of a project.
 #[derive(Clone, Debug)]
 pub struct MonitoredProject {
+    /// Tenant ID.
+    pub tenant: TenantId,
     /// Project ID.
     pub id: ProjectId,
     /// Monitoring status.
@@ -50,6 +52,14 @@ impl Identity {
         self.directory.0.get((tenant, id), async || read(&self.db, tenant, id).await).await
     }
 
+    /// The projects of all tenants that are monitored.
+    pub async fn monitored_projects(&self) -> Result<Vec<MonitoredProject>> {
+        let tx = self.db.system_read(&Scope::system(TenantId::NIL, "telemetry")).await?;
+        let active = Column::MonitoringStatus.eq(MonitoringStatus::Active);
+        let rows = tx.find_any::<Entity>().filter(active).all().await?;
+        rows.into_iter().map(monitored).collect()
+    }
+
     /// Stores when projects last sent telemetry, in microseconds since 1970. It does not count as a change of the project:
     /// there is no notice, and the version stays.
     pub async fn write_activity(&self, seen: &[(TenantId, ProjectId, i64)]) -> Result<()> {
@@ -68,13 +78,15 @@ impl Identity {
 
 async fn read(db: &Db, tenant: TenantId, id: ProjectId) -> Result<Option<Arc<MonitoredProject>>> {
     let row = db.read(&Scope::system(tenant, "telemetry")).await?.get::<Entity>(id).await?;
-    row.map(|row: Model| {
-        Ok(Arc::new(MonitoredProject {
-            id: row.id,
-            status: row.monitoring_status,
-            config: serde_json::from_value(row.config).map_err(Error::internal)?,
-            updated_at: row.updated_at,
-        }))
+    row.map(|row| monitored(row).map(Arc::new)).transpose()
+}
+
+fn monitored(row: Model) -> Result<MonitoredProject> {
+    Ok(MonitoredProject {
+        tenant: row.tenant_id,
+        id: row.id,
+        status: row.monitoring_status,
+        config: serde_json::from_value(row.config).map_err(Error::internal)?,
+        updated_at: row.updated_at,
     })
-    .transpose()
 }

@@ -1,8 +1,8 @@
 //! Rotation of a project's ingest key.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use loam_http::surface::{IfMatch, etag, next_version};
-use loam_kernel::{Error, ProjectId, Result, Scope, TenantId};
+use loam_kernel::{Error, ExpectedVersion, ProjectId, Result, Scope, TenantId};
+use loam_platform::changes::lock_version;
 use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
 use serde::Deserialize;
 use serde_json::json;
@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::entity::Entity;
 use super::retired::{self, ActiveModel};
-use super::service::{NewProject, missing, sealed_key};
+use super::service::{NewProject, sealed_key};
 use crate::{Identity, secret};
 
 /// The permission of an ingest key.
@@ -36,7 +36,7 @@ impl Identity {
         &self,
         scope: &Scope,
         id: ProjectId,
-        version: &IfMatch,
+        version: &ExpectedVersion,
         how: &RotateKey,
     ) -> Result<(NewProject, DateTime<Utc>)> {
         scope.require(SEND)?;
@@ -46,8 +46,7 @@ impl Identity {
         }
         let project_key = secret::generate_project(&self.clock);
         let tx = self.db.write(scope).await?;
-        let old = tx.get_locked::<Entity>(id).await?.ok_or_else(missing)?;
-        version.check(&etag(old.updated_at))?;
+        let old = lock_version::<Entity>(&tx, id, version).await?;
         let now = self.clock.now();
         let until = now + TimeDelta::seconds(grace.into());
         let forgotten = tx.delete::<retired::Entity>().filter(retired::Column::ProjectId.eq(id));
@@ -61,12 +60,10 @@ impl Identity {
             created_at: Set(now),
         })
         .await?;
-        let updated_at = next_version(old.updated_at, now);
         let mut row = old.into_active_model();
         row.project_key = Set(sealed_key(self, id, &project_key)?);
         row.key_hash = Set(secret::digest(&project_key).to_vec());
-        row.updated_at = Set(updated_at);
-        let row = tx.update(row).await?;
+        let row = self.changes.save(&tx, row).await?;
         let changes = json!({ "old_key_valid_until": until });
         let notice = self.changes.record(&tx, "rotate_key", "projects", id, changes).await?;
         self.changes.commit(tx, notice).await?;

@@ -8,3 +8,4 @@ pub mod routes;
 pub mod service;
 
 pub use directory::MonitoredProject;
+pub use entity::MonitoringStatus;

@@ -4,7 +4,7 @@ use axum::Json as Answer;
 use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
-use loam_http::surface::{ApiResult, Caller, ErrorBody, IfMatch, Json, Path, Query, Tagged, created};
+use loam_http::surface::{ApiResult, Caller, ErrorBody, Json, Path, Query, Tagged, created};
 use loam_kernel::{Page, PageQuery, ProjectId, UserId};
 use loam_platform::seal::masked;
 use serde::Serialize;
@@ -163,7 +163,7 @@ async fn update(
     State(identity): State<Identity>,
     Caller(scope): Caller,
     Path(id): Path<ProjectId>,
-    version: IfMatch,
+    IfMatch(version): IfMatch,
     Json(new): Json<ProjectUpdate>,
 ) -> ApiResult<Tagged<ProjectView>> {
     let project = identity.update_project(&scope, id, &version, new).await?;
@@ -183,7 +183,7 @@ async fn rotate_key(
     State(identity): State<Identity>,
     Caller(scope): Caller,
     Path(id): Path<ProjectId>,
-    version: IfMatch,
+    IfMatch(version): IfMatch,
     Json(how): Json<RotateKey>,
 ) -> ApiResult<Tagged<ProjectKeyRotated>> {
     let (new, old_key_valid_until) = identity.rotate_project_key(&scope, id, &version, &how).await?;

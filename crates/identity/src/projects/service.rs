@@ -2,10 +2,13 @@
 
 use chrono::{DateTime, Utc};
 use loam_db::Tx;
-use loam_http::surface::{IfMatch, etag, next_version, present};
-use loam_kernel::{Error, Page, PageQuery, ProjectId, Result, Scope, TenantId, UserId, bounded};
+use loam_http::surface::present;
+use loam_kernel::{
+    Error, ExpectedVersion, Page, PageQuery, ProjectId, Result, Scope, TenantId, UserId, bounded,
+};
+use loam_platform::changes::{Audited, lock_version};
 use loam_platform::seal::{SealedRows, Visit, last4, visit_json};
-use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
+use sea_orm::{IntoActiveModel, Set};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
@@ -137,7 +140,7 @@ impl Identity {
 
     /// Returns a project.
     pub async fn get_project(&self, scope: &Scope, id: ProjectId) -> Result<Model> {
-        self.db.read(scope).await?.get::<Entity>(id).await?.ok_or_else(missing)
+        self.db.read(scope).await?.get::<Entity>(id).await?.ok_or_else(Entity::missing)
     }
 
     /// Creates a project.
@@ -179,7 +182,7 @@ impl Identity {
         &self,
         scope: &Scope,
         id: ProjectId,
-        version: &IfMatch,
+        version: &ExpectedVersion,
         new: ProjectUpdate,
     ) -> Result<Model> {
         let (description, framework) = (new.description.as_ref(), new.framework.as_ref());
@@ -190,14 +193,12 @@ impl Identity {
             new.config.as_ref(),
         )?;
         let tx = self.db.write(scope).await?;
-        let old = tx.get_locked::<Entity>(id).await?.ok_or_else(missing)?;
-        version.check(&etag(old.updated_at))?;
+        let old = lock_version::<Entity>(&tx, id, version).await?;
         check_owner(&tx, new.owner_id.flatten()).await?;
         let changes = json!({
             "name": new.name, "owner_id": new.owner_id, "monitoring_status": new.monitoring_status,
             "config": new.config, "delivery_status": new.delivery_status, "deadline": new.deadline,
         });
-        let updated_at = next_version(old.updated_at, self.clock.now());
         let mut row = old.into_active_model();
         new.name.map(|name| row.name = Set(name));
         new.description.map(|description| row.description = Set(description));
@@ -212,8 +213,7 @@ impl Identity {
         new.timeline.map(|timeline| row.timeline = Set(timeline.into()));
         new.deadline.map(|deadline| row.deadline = Set(deadline));
         new.metadata.map(|metadata| row.metadata = Set(metadata.into()));
-        row.updated_at = Set(updated_at);
-        let row = tx.update(row).await.map_err(duplicate)?;
+        let row = self.changes.save(&tx, row).await.map_err(duplicate)?;
         let notice = self.changes.record(&tx, "update", "projects", id, changes).await?;
         self.changes.commit(tx, notice).await?;
         Ok(row)
@@ -221,12 +221,7 @@ impl Identity {
 
     /// Deletes a project and the API keys that are bound to it.
     pub async fn delete_project(&self, scope: &Scope, id: ProjectId) -> Result<()> {
-        let tx = self.db.write(scope).await?;
-        if tx.delete::<Entity>().filter(Column::Id.eq(id)).exec().await? == 0 {
-            return Err(missing());
-        }
-        let notice = self.changes.record(&tx, "delete", "projects", id, json!({})).await?;
-        self.changes.commit(tx, notice).await
+        self.changes.delete::<Entity>(self.db.write(scope).await?, id).await
     }
 }
 
@@ -253,8 +248,17 @@ pub(super) fn sealed_key(identity: &Identity, id: ProjectId, key: &str) -> Resul
     Ok(json!({ "sealed": sealed, "last4": last4(key) }).to_string())
 }
 
-pub(super) fn missing() -> Error {
-    Error::not_found("project")
+impl Audited for Entity {
+    const NAME: &'static str = "project";
+    const UPDATED_AT: Column = Column::UpdatedAt;
+
+    fn view(row: &Model) -> Value {
+        json!({
+            "name": row.name, "framework": row.framework, "owner_id": row.owner_id,
+            "monitoring_status": row.monitoring_status, "config": row.config,
+            "delivery_status": row.delivery_status, "deadline": row.deadline,
+        })
+    }
 }
 
 fn duplicate(error: Error) -> Error {

@@ -1,8 +1,10 @@
 //! The rules of roles.
 
 use loam_db::{Tenant, Tx};
-use loam_http::surface::{IfMatch, etag, next_version};
-use loam_kernel::{Error, Kind, Page, PageQuery, Result, RoleId, Scope, TenantId, bounded, slug};
+use loam_kernel::{
+    Error, ExpectedVersion, Kind, Page, PageQuery, Result, RoleId, Scope, TenantId, bounded, slug,
+};
+use loam_platform::changes::{Audited, lock_version};
 use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Set};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -81,7 +83,7 @@ impl Identity {
         if let Some(place) = built_in_with(id) {
             return Ok(Role::BuiltIn(place));
         }
-        self.db.read(scope).await?.get::<Entity>(id).await?.map(Role::Own).ok_or_else(missing)
+        self.db.read(scope).await?.get::<Entity>(id).await?.map(Role::Own).ok_or_else(Entity::missing)
     }
 
     /// Returns the role with this name.
@@ -117,7 +119,7 @@ impl Identity {
             .insert(row)
             .await
             .map_err(loam_db::already_exists("name", "a role with this name already exists"))?;
-        let notice = self.changes.record(&tx, "create", "roles", role.id, changes(&role)).await?;
+        let notice = self.changes.record_row::<Entity>(&tx, "create", &role).await?;
         self.changes.commit(tx, notice).await?;
         Ok(role)
     }
@@ -127,23 +129,20 @@ impl Identity {
         &self,
         scope: &Scope,
         id: RoleId,
-        version: &IfMatch,
+        version: &ExpectedVersion,
         new: RoleUpdate,
     ) -> Result<Model> {
         refuse_built_in(id)?;
         new.description.as_deref().map_or(Ok(()), check_description)?;
         let allowed = new.permissions.map(|names| check_permissions(scope, names)).transpose()?;
         let tx = self.db.write(scope).await?;
-        let old = tx.get_locked::<Entity>(id).await?.ok_or_else(missing)?;
-        version.check(&etag(old.updated_at))?;
+        let old = lock_version::<Entity>(&tx, id, version).await?;
         let (name, was_everything) = (old.name.clone(), ownership::is_everything(&old.permissions));
-        let updated_at = next_version(old.updated_at, self.clock.now());
         let mut row = old.into_active_model();
         new.description.map(|text| row.description = Set(text));
         allowed.map(|names| row.permissions = Set(json!(names)));
-        row.updated_at = Set(updated_at);
-        let role = tx.update(row).await?;
-        let notice = self.changes.record(&tx, "update", "roles", id, changes(&role)).await?;
+        let role = self.changes.save(&tx, row).await?;
+        let notice = self.changes.record_row::<Entity>(&tx, "update", &role).await?;
         // after the change is recorded, as for users: `check_owner_left`
         let gave_owners = was_everything && !ownership::is_everything(&role.permissions);
         if gave_owners && !active_holders(&tx, &name).await?.is_empty() && !self.has_owner(&tx).await? {
@@ -158,7 +157,7 @@ impl Identity {
     pub async fn delete_role(&self, scope: &Scope, id: RoleId) -> Result<()> {
         refuse_built_in(id)?;
         let tx = self.db.write(scope).await?;
-        let role = tx.get_locked::<Entity>(id).await?.ok_or_else(missing)?;
+        let role = tx.get_locked::<Entity>(id).await?.ok_or_else(Entity::missing)?;
         // a concurrent assignment either waits for the row's lock, or has committed before it
         tx.delete::<Entity>().filter(Column::Id.eq(id)).exec().await?;
         let holders = holders(&tx, &role.name).await?;
@@ -166,7 +165,7 @@ impl Identity {
             let message = format!("the role is in use: {}; remove it there first", holders.join(", "));
             return Err(Error::new(Kind::Conflict, "in_use", message));
         }
-        let notice = self.changes.record(&tx, "delete", "roles", id, json!({ "name": role.name })).await?;
+        let notice = self.changes.record_row::<Entity>(&tx, "delete", &role).await?;
         self.changes.commit(tx, notice).await
     }
 }
@@ -211,10 +210,11 @@ fn check_description(text: &str) -> Result<()> {
     if text.is_empty() { Ok(()) } else { bounded("description", text, 1000) }
 }
 
-fn changes(role: &Model) -> Value {
-    json!({ "name": role.name, "description": role.description, "permissions": role.permissions })
-}
+impl Audited for Entity {
+    const NAME: &'static str = "role";
+    const UPDATED_AT: Column = Column::UpdatedAt;
 
-fn missing() -> Error {
-    Error::not_found("role")
+    fn view(role: &Model) -> Value {
+        json!({ "name": role.name, "description": role.description, "permissions": role.permissions })
+    }
 }

@@ -4,3 +4,5 @@ pub mod entity;
 pub(crate) mod queries;
 pub mod routes;
 pub mod service;
+
+pub use entity::TenantStatus;

@@ -1,7 +1,8 @@
 //! The rules of tenants.
 
-use loam_http::surface::{IfMatch, etag, next_version};
-use loam_kernel::{Error, Kind, Page, PageQuery, Result, Scope, TenantId, bounded, slug};
+use loam_kernel::{
+    Error, ExpectedVersion, Kind, Page, PageQuery, Result, Scope, TenantId, bounded, etag, next_version, slug,
+};
 use sea_orm::{IntoActiveModel, Set};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -118,7 +119,7 @@ impl Identity {
         &self,
         scope: &Scope,
         id: TenantId,
-        version: &IfMatch,
+        version: &ExpectedVersion,
         new: TenantUpdate,
     ) -> Result<Model> {
         // the existence of another tenant is not revealed

@@ -1,8 +1,7 @@
 //! An owner stays, whatever happens at once.
 
 use futures_util::future::join_all;
-use loam_http::surface::IfMatch;
-use loam_kernel::UserId;
+use loam_kernel::{ExpectedVersion, UserId};
 use loam_testkit::{Database, on_both};
 
 use super::fixture::Fixture;
@@ -13,7 +12,7 @@ on_both![of_all_owners_who_leave_at_once_one_stays, a_role_given_while_it_is_del
 
 async fn leave(fixture: &Fixture, user: UserId) -> loam_kernel::Result<()> {
     let change = UserUpdate { is_active: Some(false), ..UserUpdate::default() };
-    fixture.identity.update_user(&fixture.scope(), user, &IfMatch::any(), change).await.map(drop)
+    fixture.identity.update_user(&fixture.scope(), user, &ExpectedVersion::any(), change).await.map(drop)
 }
 
 async fn of_all_owners_who_leave_at_once_one_stays(database: Database) {
@@ -40,7 +39,7 @@ async fn a_role_given_while_it_is_deleted_is_not_left_dangling(database: Databas
         let new = RoleCreate { name: name.clone(), description: String::new(), permissions };
         let role = fixture.identity.create_role(&fixture.scope(), new).await.unwrap();
         let change = UserUpdate { roles: Some(vec![name.clone()]), ..UserUpdate::default() };
-        let (scope, any) = (fixture.scope(), IfMatch::any());
+        let (scope, any) = (fixture.scope(), ExpectedVersion::any());
         let (given, deleted) = tokio::join!(
             fixture.identity.update_user(&scope, user, &any, change),
             fixture.identity.delete_role(&scope, role.id),

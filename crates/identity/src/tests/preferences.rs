@@ -1,7 +1,6 @@
 //! Preferences of users, and what is kept of them in memory.
 
-use loam_http::surface::IfMatch;
-use loam_kernel::{Result, UserId};
+use loam_kernel::{ExpectedVersion, Result, UserId};
 use loam_platform::notices::Notice;
 use loam_testkit::{Database, on_both};
 use serde_json::{Value, json};
@@ -17,7 +16,7 @@ on_both!(
 );
 
 async fn set(fixture: &Fixture, user: UserId, key: &str, value: Value) -> Result<()> {
-    let (scope, any) = (fixture.scope(), IfMatch::any());
+    let (scope, any) = (fixture.scope(), ExpectedVersion::any());
     fixture.identity.set_preference(&scope, PreferenceOwner::User(user), key, &any, value).await.map(drop)
 }
 

@@ -4,7 +4,7 @@ use axum::Json as Answer;
 use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
-use loam_http::surface::{ApiResult, Caller, ErrorBody, IfMatch, Json, Path, Query, Tagged, created};
+use loam_http::surface::{ApiResult, Caller, ErrorBody, Json, Path, Query, Tagged, created};
 use loam_kernel::{Page, PageQuery, TokenIssuerId};
 use serde::Serialize;
 use serde_json::Value;
@@ -133,7 +133,7 @@ async fn update(
     State(identity): State<Identity>,
     Caller(scope): Caller,
     Path(id): Path<TokenIssuerId>,
-    version: IfMatch,
+    IfMatch(version): IfMatch,
     Json(new): Json<TokenIssuerUpdate>,
 ) -> ApiResult<Tagged<TokenIssuerView>> {
     let issuer = identity.update_token_issuer(&scope, id, &version, new).await?;

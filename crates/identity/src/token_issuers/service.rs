@@ -1,7 +1,7 @@
 //! The rules of token issuers.
 
-use loam_http::surface::{IfMatch, etag, next_version};
-use loam_kernel::{Error, Page, PageQuery, Result, Scope, TenantId, TokenIssuerId, bounded};
+use loam_kernel::{Error, ExpectedVersion, Page, PageQuery, Result, Scope, TenantId, TokenIssuerId, bounded};
+use loam_platform::changes::{Audited, lock_version};
 use loam_platform::seal::{SealedRows, Visit, masked, visit_json};
 use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
 use serde::Deserialize;
@@ -73,7 +73,7 @@ impl Identity {
 
     /// Returns a token issuer.
     pub async fn get_token_issuer(&self, scope: &Scope, id: TokenIssuerId) -> Result<Model> {
-        self.db.read(scope).await?.get::<Entity>(id).await?.ok_or_else(missing)
+        self.db.read(scope).await?.get::<Entity>(id).await?.ok_or_else(Entity::missing)
     }
 
     /// Creates a token issuer.
@@ -109,10 +109,7 @@ impl Identity {
         };
         let tx = self.db.write(scope).await?;
         self.check_end_users_role(&tx, role).await?;
-        let row = tx.insert(row).await.map_err(duplicate)?;
-        let notice = self.changes.record(&tx, "create", "token_issuers", id, changes(&row)).await?;
-        self.changes.commit(tx, notice).await?;
-        Ok(row)
+        self.changes.create(tx, row).await.map_err(duplicate)
     }
 
     /// Changes a token issuer.
@@ -120,7 +117,7 @@ impl Identity {
         &self,
         scope: &Scope,
         id: TokenIssuerId,
-        version: &IfMatch,
+        version: &ExpectedVersion,
         new: TokenIssuerUpdate,
     ) -> Result<Model> {
         if let Some(claim) = &new.user_claim {
@@ -131,8 +128,7 @@ impl Identity {
             self.check_source(new.jwks_url.as_deref(), new.secret.as_deref())?;
         }
         let tx = self.db.write(scope).await?;
-        let old = tx.get_locked::<Entity>(id).await?.ok_or_else(missing)?;
-        version.check(&etag(old.updated_at))?;
+        let old = lock_version::<Entity>(&tx, id, version).await?;
         let was_secret = old.secret.is_some();
         let is_secret = if new_source { new.secret.is_some() } else { was_secret };
         let algorithms = match new.algorithms {
@@ -144,7 +140,6 @@ impl Identity {
         if new.role.is_some() || speaks || algorithms.is_some() {
             self.check_end_users_role(&tx, new.role.clone().unwrap_or_else(|| old.role.clone())).await?;
         }
-        let updated_at = next_version(old.updated_at, self.clock.now());
         let mut row = old.into_active_model();
         if new_source {
             row.secret = Set(new.secret.map(|secret| self.seal_secret(id, &secret)).transpose()?);
@@ -155,21 +150,12 @@ impl Identity {
         new.role.map(|role| row.role = Set(role));
         new.auto_create_users.map(|auto| row.auto_create_users = Set(auto));
         new.is_active.map(|is_active| row.is_active = Set(is_active));
-        row.updated_at = Set(updated_at);
-        let row = tx.update(row).await?;
-        let notice = self.changes.record(&tx, "update", "token_issuers", id, changes(&row)).await?;
-        self.changes.commit(tx, notice).await?;
-        Ok(row)
+        self.changes.update(tx, row).await
     }
 
     /// Deletes a token issuer. Its tokens are rejected within a second; its users remain.
     pub async fn delete_token_issuer(&self, scope: &Scope, id: TokenIssuerId) -> Result<()> {
-        let tx = self.db.write(scope).await?;
-        if tx.delete::<Entity>().filter(Column::Id.eq(id)).exec().await? == 0 {
-            return Err(missing());
-        }
-        let notice = self.changes.record(&tx, "delete", "token_issuers", id, json!({})).await?;
-        self.changes.commit(tx, notice).await
+        self.changes.delete::<Entity>(self.db.write(scope).await?, id).await
     }
 
     /// Whether another tenant registered the same issuer and audience earlier.
@@ -247,8 +233,17 @@ fn check_algorithms(is_secret: bool, given: Option<Vec<Algorithm>>) -> Result<Ve
     Ok(algorithms)
 }
 
-fn missing() -> Error {
-    Error::not_found("token issuer")
+impl Audited for Entity {
+    const NAME: &'static str = "token issuer";
+    const UPDATED_AT: Column = Column::UpdatedAt;
+
+    fn view(row: &Model) -> Value {
+        json!({
+            "name": row.name, "issuer": row.issuer, "audience": row.audience, "jwks_url": row.jwks_url,
+            "secret": shown_secret(row), "algorithms": row.algorithms, "user_claim": row.user_claim,
+            "role": row.role, "auto_create_users": row.auto_create_users, "is_active": row.is_active,
+        })
+    }
 }
 
 fn duplicate(error: Error) -> Error {
@@ -271,12 +266,4 @@ fn duplicate(error: Error) -> Error {
 /// The masked secret.
 pub(crate) fn shown_secret(row: &Model) -> Option<Value> {
     row.secret.as_ref().map(masked)
-}
-
-fn changes(row: &Model) -> Value {
-    json!({
-        "name": row.name, "issuer": row.issuer, "audience": row.audience, "jwks_url": row.jwks_url,
-        "secret": shown_secret(row), "algorithms": row.algorithms, "user_claim": row.user_claim,
-        "role": row.role, "auto_create_users": row.auto_create_users, "is_active": row.is_active,
-    })
 }

@@ -4,7 +4,7 @@ use axum::Json as Answer;
 use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
-use loam_http::surface::{ApiResult, Caller, ErrorBody, IfMatch, Json, Path, Tagged};
+use loam_http::surface::{ApiResult, Caller, ErrorBody, Json, Path, Tagged};
 use loam_kernel::UserId;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -116,7 +116,7 @@ async fn put(
     State(identity): State<Identity>,
     Caller(scope): Caller,
     Path((owner, key)): Path<(PreferenceOwner, String)>,
-    version: IfMatch,
+    IfMatch(version): IfMatch,
     Json(new): Json<UserPreferencePut>,
 ) -> ApiResult<Tagged<UserPreferenceView>> {
     Ok(answer(identity.set_preference(&scope, owner, &key, &version, new.value).await?))
@@ -137,7 +137,7 @@ async fn delete(
     State(identity): State<Identity>,
     Caller(scope): Caller,
     Path((owner, key)): Path<(PreferenceOwner, String)>,
-    version: IfMatch,
+    IfMatch(version): IfMatch,
 ) -> ApiResult<StatusCode> {
     identity.delete_preference(&scope, owner, &key, &version).await?;
     Ok(StatusCode::NO_CONTENT)

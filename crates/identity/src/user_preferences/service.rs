@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use loam_db::{Db, Tx};
-use loam_http::surface::{IfMatch, etag, next_version};
-use loam_kernel::{Error, Kind, Result, Scope, TenantId, UserId, slug};
+use loam_kernel::{Error, ExpectedVersion, Kind, Result, Scope, TenantId, UserId, etag, next_version, slug};
 use loam_platform::cache::{Cache, CacheSpec};
 use loam_platform::notices::Notices;
 use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, QueryOrder, Set};
@@ -132,7 +131,7 @@ impl Identity {
         scope: &Scope,
         owner: PreferenceOwner,
         key: &str,
-        version: &IfMatch,
+        version: &ExpectedVersion,
         value: Value,
     ) -> Result<(UserId, Preference)> {
         let user = owner.resolve(scope)?;
@@ -176,7 +175,7 @@ impl Identity {
         scope: &Scope,
         owner: PreferenceOwner,
         key: &str,
-        version: &IfMatch,
+        version: &ExpectedVersion,
     ) -> Result<()> {
         let user = owner.resolve(scope)?;
         let tx = self.db.write(scope).await?;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use loam_kernel::{Error, Result, Scope, TenantId, UserId};
+use loam_kernel::{Error, Result, Scope, TenantId, UserId, hex};
 use loam_platform::cache::{Cache, CacheSpec};
 use loam_platform::notices::Notices;
 use sea_orm::{ColumnTrait, QueryFilter, Set};
@@ -23,8 +23,7 @@ impl Identity {
     pub async fn provision_user(&self, scope: &Scope, external_id: &str, metadata: Value) -> Result<Model> {
         let now = self.clock.now();
         // a name or address from outside is not trusted: it could belong to another user
-        let name: String =
-            secret::digest(external_id)[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+        let name = hex(&secret::digest(external_id)[..16]);
         let row = ActiveModel {
             tenant_id: Set(TenantId::NIL),
             id: Set(self.clock.id()),

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
-use loam_http::surface::{ApiResult, Caller, ErrorBody, IfMatch, Json, Path, Query, Tagged, created};
+use loam_http::surface::{ApiResult, Caller, ErrorBody, Json, Path, Query, Tagged, created};
 use loam_kernel::{Page, PageQuery, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -139,7 +139,7 @@ async fn update(
     State(identity): State<Identity>,
     Caller(scope): Caller,
     Path(id): Path<UserId>,
-    version: IfMatch,
+    IfMatch(version): IfMatch,
     Json(new): Json<UserUpdate>,
 ) -> ApiResult<Tagged<UserView>> {
     let user = identity.update_user(&scope, id, &version, new).await?;

@@ -1,8 +1,10 @@
 //! The rules of users.
 
 use loam_db::{System, Tenant, Tx};
-use loam_http::surface::{IfMatch, etag, next_version, present};
-use loam_kernel::{Error, Page, PageQuery, Result, Scope, TenantId, UserId, bounded};
+use loam_http::surface::present;
+use loam_kernel::{
+    Error, ExpectedVersion, Page, PageQuery, Result, Scope, TenantId, UserId, bounded, etag, next_version,
+};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ColumnTrait, FromQueryResult, IdenStatic, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Set,
@@ -164,7 +166,7 @@ impl Identity {
         &self,
         scope: &Scope,
         id: UserId,
-        version: &IfMatch,
+        version: &ExpectedVersion,
         new: UserUpdate,
     ) -> Result<Model> {
         if let Some(email) = &new.email {
@@ -221,7 +223,7 @@ impl Identity {
         &self,
         tx: &Tx<Tenant>,
         old: &Model,
-        version: &IfMatch,
+        version: &ExpectedVersion,
         new: &UserUpdate,
         locked: Locked,
     ) -> Result<()> {
@@ -348,7 +350,7 @@ fn duplicate(error: Error) -> Error {
 
 /// The audited fields of a user: roles and status. Names and addresses are personal and not included; the id identifies
 /// the user.
-fn changes(user: &Model) -> Value {
+pub(crate) fn changes(user: &Model) -> Value {
     json!({ "roles": user.roles, "is_active": user.is_active })
 }
 

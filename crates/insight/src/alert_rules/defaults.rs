@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::definition::Selector;
 use super::entity::{AlertMetric, Column, Entity, Model};
-use super::service::{AlertDelivery, AlertRuleCreate, changes};
+use super::service::{AlertDelivery, AlertRuleCreate};
 use crate::Insight;
 
 /// Request for default rules.
@@ -71,7 +71,7 @@ impl Insight {
         let mut notices = Vec::new();
         for (_, row) in rows.into_iter().filter(|(name, _)| !names.iter().any(|existing| existing == name)) {
             let row = self.insert_rule(&tx, row).await?;
-            notices.push(self.0.changes.record(&tx, "create", "alert_rules", row.id, changes(&row)).await?);
+            notices.push(self.0.changes.record_row::<Entity>(&tx, "create", &row).await?);
         }
         let all = existing().all().await?;
         tx.commit().await?;

@@ -207,7 +207,7 @@ async fn update(
     State(insight): State<Insight>,
     Caller(scope): Caller,
     Path(id): Path<AlertRuleId>,
-    version: IfMatch,
+    IfMatch(version): IfMatch,
     Json(new): Json<AlertRuleUpdate>,
 ) -> ApiResult<Tagged<AlertRuleSecretView>> {
     let rule = insight.update_alert_rule(&scope, id, &version, new).await?;

@@ -1,8 +1,11 @@
 //! Creating, changing and deleting alert rules.
 
 use loam_db::{Tenant, Tx};
-use loam_http::surface::{IfMatch, etag, next_version, present};
-use loam_kernel::{AlertRuleId, Error, Kind, Page, PageQuery, ProjectId, Result, Scope, TenantId, bounded};
+use loam_http::surface::present;
+use loam_kernel::{
+    AlertRuleId, Error, ExpectedVersion, Kind, Page, PageQuery, ProjectId, Result, Scope, TenantId, bounded,
+};
+use loam_platform::changes::{Audited, lock_version};
 use loam_platform::mail::check_address;
 use loam_platform::origin;
 use loam_platform::seal::{SealedRows, Visit, visit_json};
@@ -199,7 +202,7 @@ impl Insight {
 
     /// Gets a rule.
     pub async fn get_alert_rule(&self, scope: &Scope, id: AlertRuleId) -> Result<Model> {
-        self.0.db.read(scope).await?.get::<Entity>(id).await?.ok_or_else(missing)
+        self.0.db.read(scope).await?.get::<Entity>(id).await?.ok_or_else(Entity::missing)
     }
 
     /// Creates a rule. It is first evaluated within 30 seconds.
@@ -213,7 +216,7 @@ impl Insight {
         let (row, secret) = self.new_rule(scope, id, new).await?;
         let tx = self.0.db.write(scope).await?;
         let row = self.insert_rule(&tx, row).await?;
-        let notice = self.0.changes.record(&tx, "create", "alert_rules", id, changes(&row)).await?;
+        let notice = self.0.changes.record_row::<Entity>(&tx, "create", &row).await?;
         self.0.changes.commit(tx, notice).await?;
         Ok(AlertRuleWithSecret { row, secret })
     }
@@ -290,7 +293,7 @@ impl Insight {
         &self,
         scope: &Scope,
         id: AlertRuleId,
-        version: &IfMatch,
+        version: &ExpectedVersion,
         new: AlertRuleUpdate,
     ) -> Result<AlertRuleWithSecret> {
         if let Some(name) = &new.name {
@@ -302,8 +305,7 @@ impl Insight {
         };
         let project = self.project_of_rule(scope, id).await?;
         let tx = self.0.db.write(scope).await?;
-        let old = tx.get_locked::<Entity>(id).await?.ok_or_else(missing)?;
-        version.check(&etag(old.updated_at))?;
+        let old = lock_version::<Entity>(&tx, id, version).await?;
         let mut definition = Definition::of(&old)?;
         new.selector.map(|selector| definition.selector = selector);
         new.comparison.map(|comparison| definition.comparison = comparison);
@@ -314,7 +316,7 @@ impl Insight {
         new.min_samples.map(|samples| definition.min_samples = samples);
         definition.check()?;
         let open_event = old.open_event_id.filter(|_| new.is_active == Some(false));
-        let (old_secret, updated_at) = (old.secret.clone(), next_version(old.updated_at, self.0.clock.now()));
+        let old_secret = old.secret.clone();
         let old_url = AlertTargets::of(&old)?.webhook.map(|target| target.url);
         let mut row = old.into_active_model();
         let mut new_secret = None;
@@ -345,7 +347,6 @@ impl Insight {
         new.severity.map(|severity| row.severity = Set(severity));
         new.is_active.map(|is_active| row.is_active = Set(is_active));
         new.metadata.map(|metadata| row.metadata = Set(metadata.into()));
-        row.updated_at = Set(updated_at);
         if new.is_active == Some(false) {
             row.state = Set(RuleState::Ok);
             row.pending_since = Set(None);
@@ -353,11 +354,11 @@ impl Insight {
             row.open_event_id = Set(None);
         }
         let name_taken = loam_db::already_exists("name", "the project already has a rule with this name");
-        let row = tx.update(row).await.map_err(name_taken)?;
+        let row = self.0.changes.save(&tx, row).await.map_err(name_taken)?;
         if let Some(event) = open_event {
             self.end_incident(&tx, &row, event, &project).await?;
         }
-        let notice = self.0.changes.record(&tx, "update", "alert_rules", id, changes(&row)).await?;
+        let notice = self.0.changes.record_row::<Entity>(&tx, "update", &row).await?;
         self.0.changes.commit(tx, notice).await?;
         self.0.deliveries.wake();
         Ok(AlertRuleWithSecret { row, secret: new_secret })
@@ -365,12 +366,7 @@ impl Insight {
 
     /// Deletes a rule with its incidents. Pending notifications are discarded.
     pub async fn delete_alert_rule(&self, scope: &Scope, id: AlertRuleId) -> Result<()> {
-        let tx = self.0.db.write(scope).await?;
-        if tx.delete::<Entity>().filter(Column::Id.eq(id)).exec().await? == 0 {
-            return Err(missing());
-        }
-        let notice = self.0.changes.record(&tx, "delete", "alert_rules", id, json!({})).await?;
-        self.0.changes.commit(tx, notice).await
+        self.0.changes.delete::<Entity>(self.0.db.write(scope).await?, id).await
     }
 
     /// The name of a rule's project, read before the rule is locked.
@@ -428,16 +424,16 @@ impl Insight {
     }
 }
 
-pub(crate) fn missing() -> Error {
-    Error::not_found("alert rule")
-}
+impl Audited for Entity {
+    const NAME: &'static str = "alert rule";
+    const UPDATED_AT: Column = Column::UpdatedAt;
 
-/// What the audit trail records of a rule; without the secret.
-pub(super) fn changes(row: &Model) -> Value {
-    json!({
-        "project_id": row.project_id, "name": row.name, "metric": row.metric, "selector": row.selector,
-        "comparison": row.comparison, "threshold": row.threshold, "recover_threshold": row.recover_threshold,
-        "window_seconds": row.window_seconds, "for_seconds": row.for_seconds, "min_samples": row.min_samples,
-        "severity": row.severity, "delivery": row.delivery, "is_active": row.is_active,
-    })
+    fn view(row: &Model) -> Value {
+        json!({
+            "project_id": row.project_id, "name": row.name, "metric": row.metric, "selector": row.selector,
+            "comparison": row.comparison, "threshold": row.threshold, "recover_threshold": row.recover_threshold,
+            "window_seconds": row.window_seconds, "for_seconds": row.for_seconds, "min_samples": row.min_samples,
+            "severity": row.severity, "delivery": row.delivery, "is_active": row.is_active,
+        })
+    }
 }

@@ -1,8 +1,7 @@
 //! Evaluation of alert rules, on both databases.
 
 use chrono::TimeDelta;
-use loam_http::surface::IfMatch;
-use loam_kernel::{AlertRuleId, PageQuery, ProjectId, Scope, TenantId};
+use loam_kernel::{AlertRuleId, ExpectedVersion, PageQuery, ProjectId, Scope, TenantId};
 use loam_platform::webhook_deliveries::WebhookDeliveryFilter;
 use loam_platform::webhook_deliveries::entity::Model as Delivery;
 use loam_testkit::{Database, on_both};
@@ -210,7 +209,7 @@ async fn deactivating_a_rule_ends_its_incident(database: Database) {
     let (insight, scope) = (&alerts.fixture.insight, alerts.fixture.scope());
     assert_eq!(alerts.advance_and_evaluate(10, 2.0).await, Firing);
     let off = AlertRuleUpdate { is_active: Some(false), ..AlertRuleUpdate::default() };
-    let row = insight.update_alert_rule(&scope, rule, &IfMatch::any(), off).await.unwrap().row;
+    let row = insight.update_alert_rule(&scope, rule, &ExpectedVersion::any(), off).await.unwrap().row;
     assert_eq!((row.state, row.open_event_id), (Ok, None));
     assert_eq!(alerts.events().await[0].state, EventState::Resolved);
     assert_eq!(alerts.advance_and_evaluate(10, 2.0).await, Ok, "the rule is not evaluated");
@@ -274,7 +273,7 @@ async fn default_rules_use_the_thresholds_of_a_project(database: Database) {
     let thresholds: Vec<(&str, f64)> = created.iter().map(|row| (row.name.as_str(), row.threshold)).collect();
     assert_eq!(thresholds, [("response_time", 1.0), ("error_rate", 0.05), ("memory_usage", 512.0)]);
     let change = AlertRuleUpdate { threshold: Some(3.0), ..AlertRuleUpdate::default() };
-    insight.update_alert_rule(&scope, created[0].id, &IfMatch::any(), change).await.unwrap();
+    insight.update_alert_rule(&scope, created[0].id, &ExpectedVersion::any(), change).await.unwrap();
     insight.delete_alert_rule(&scope, created[1].id).await.unwrap();
     let again = insight.default_alert_rules(&scope, request()).await.unwrap();
     assert_eq!(again.len(), 3);

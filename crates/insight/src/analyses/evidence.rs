@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::TimeDelta;
 use loam_db::{Tenant, Tx};
-use loam_kernel::{Result, first_id_at};
+use loam_kernel::{Result, first_id_at, truncate_bytes};
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde_json::{Value, json};
 
@@ -182,7 +182,7 @@ fn finding_json(finding: &Finding) -> Value {
 /// A text from the application as a single line of at most [`MAX_TEXT`] bytes.
 fn short(text: &str) -> String {
     let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_TEXT).collect();
-    line[..line.floor_char_boundary(MAX_TEXT)].to_owned()
+    truncate_bytes(&line, MAX_TEXT).to_owned()
 }
 
 /// Seconds, truncated to microseconds.

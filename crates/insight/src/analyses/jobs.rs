@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
-use loam_identity::projects::entity as projects;
+use loam_identity::projects::MonitoredProject;
 use loam_jobs::{Handler, JobContext, read_payload};
 use loam_kernel::{AiAnalysisResultId, Result, Scope, TenantId, first_id_at};
 use sea_orm::{ColumnTrait, QueryFilter};
@@ -73,23 +73,16 @@ impl Insight {
     /// Enqueues the analyses of the projects that are due in this hour.
     pub(super) async fn enqueue_due_analyses(&self, stopped: impl Fn() -> bool + Sync) -> Result<()> {
         let hours = self.0.clock.now().timestamp() / 3600;
-        for project in self.monitored_projects().await? {
+        for project in self.0.identity.monitored_projects().await? {
             if stopped() {
                 break;
             }
-            let every = self.0.analysis.with(project.tenant_id, |settings| settings.scheduled_hours.into());
+            let every = self.0.analysis.with(project.tenant, |settings| settings.scheduled_hours.into());
             if every > 0 && hours % every == 0 {
                 self.enqueue_scheduled_analyses(&project, every).await?;
             }
         }
         Ok(())
-    }
-
-    /// The monitored projects of all tenants.
-    pub(crate) async fn monitored_projects(&self) -> Result<Vec<projects::Model>> {
-        let tx = self.0.db.system_read(&Scope::system(TenantId::NIL, "insight")).await?;
-        let active = projects::Column::MonitoringStatus.eq(projects::MonitoringStatus::Active);
-        tx.find_any::<projects::Entity>().filter(active).all().await
     }
 
     /// Fails analyses that have lost their job, and deletes the record of older automatic ones.
@@ -118,9 +111,9 @@ impl Insight {
         Ok(())
     }
 
-    async fn enqueue_scheduled_analyses(&self, project: &projects::Model, hours: i64) -> Result<()> {
-        let scope = Scope::system(project.tenant_id, "insight");
-        let settings = self.0.analysis.of(project.tenant_id);
+    async fn enqueue_scheduled_analyses(&self, project: &MonitoredProject, hours: i64) -> Result<()> {
+        let scope = Scope::system(project.tenant, "insight");
+        let settings = self.0.analysis.of(project.tenant);
         let Some(model) = settings.model(project.id) else { return Ok(()) };
         let now = self.0.clock.now();
         let range = RangeQuery {

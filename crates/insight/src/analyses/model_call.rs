@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
-use loam_kernel::{Error, Kind, LlmCallId, Result, Scope};
+use loam_kernel::{Error, Kind, LlmCallId, Result, Scope, truncate_bytes};
 use serde_json::{Value, json};
 
 use super::prompt;
@@ -99,7 +99,8 @@ async fn parse_response(response: axum::response::Response) -> Result<ModelRespo
     let body: Value = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
     if !status.is_success() {
         let reason = body["error"]["message"].as_str().unwrap_or("the provider gave no reason");
-        let reason = format!("the provider responded with {}: {}", status.as_u16(), bounded(reason));
+        let reason =
+            format!("the provider responded with {}: {}", status.as_u16(), truncate_bytes(reason, 500));
         return Err(failed(reason).with_status(status.as_u16()));
     }
     let text = match &body["choices"][0]["message"]["content"] {
@@ -109,9 +110,8 @@ async fn parse_response(response: axum::response::Response) -> Result<ModelRespo
     };
     // PostgreSQL cannot store NUL characters
     let text = text.replace('\0', "\u{fffd}");
-    Ok(ModelResponse { text, version: body["model"].as_str().map(|name| bounded(name).to_owned()) })
-}
-
-fn bounded(text: &str) -> &str {
-    &text[..text.floor_char_boundary(500)]
+    Ok(ModelResponse {
+        text,
+        version: body["model"].as_str().map(|name| truncate_bytes(name, 500).to_owned()),
+    })
 }

@@ -1,5 +1,6 @@
 //! The prompt of an analysis.
 
+use loam_kernel::truncate_bytes;
 use serde_json::{Value, json};
 
 const INSTRUCTION: &str = "You are a performance engineer. The user's message is a JSON document with what was measured of one \
@@ -61,7 +62,7 @@ pub(super) fn messages(document: &str) -> Vec<Value> {
 
 /// The messages to append after an invalid response.
 pub(super) fn repair(response: &str, violations: &str, max: usize) -> [Value; 2] {
-    let response = &response[..response.floor_char_boundary(max)];
+    let response = truncate_bytes(response, max);
     [
         json!({ "role": "assistant", "content": response }),
         json!({ "role": "user", "content": format!(

@@ -3,6 +3,7 @@
 use loam_kernel::{
     AiAnalysisResultId, Error, Kind, Page, PageQuery, PerformanceRecordId, ProjectId, Result, Scope, bounded,
 };
+use loam_platform::changes::Audited;
 use sea_orm::{ColumnTrait, QueryFilter};
 use serde::Deserialize;
 use serde_json::json;
@@ -123,20 +124,23 @@ impl Insight {
 
     /// Gets an analysis.
     pub async fn get_analysis(&self, scope: &Scope, id: AiAnalysisResultId) -> Result<Model> {
-        self.0.db.read(scope).await?.get::<Entity>(id).await?.ok_or_else(missing)
+        self.0.db.read(scope).await?.get::<Entity>(id).await?.ok_or_else(Entity::missing)
     }
 
     /// Deletes an analysis; the result of a running one is discarded. Its model calls stay billed.
     pub async fn delete_analysis(&self, scope: &Scope, id: AiAnalysisResultId) -> Result<()> {
-        let tx = self.0.db.write(scope).await?;
-        if tx.delete::<Entity>().filter(Column::Id.eq(id)).exec().await? == 0 {
-            return Err(missing());
-        }
-        let notice = self.0.changes.record(&tx, "delete", "ai_analysis_results", id, json!({})).await?;
-        self.0.changes.commit(tx, notice).await
+        self.0.changes.delete::<Entity>(self.0.db.write(scope).await?, id).await
     }
 }
 
-fn missing() -> Error {
-    Error::not_found("analysis")
+impl Audited for Entity {
+    const NAME: &'static str = "analysis";
+    const UPDATED_AT: Column = Column::UpdatedAt;
+
+    fn view(row: &Model) -> Value {
+        json!({
+            "project_id": row.project_id, "analysis_type": row.analysis_type, "status": row.status,
+            "provider": row.provider, "model": row.model,
+        })
+    }
 }

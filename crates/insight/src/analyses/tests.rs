@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use chrono::{DurationRound, TimeDelta};
-use loam_http::surface::IfMatch;
-use loam_identity::projects::entity::Model as Project;
-use loam_kernel::{PageQuery, ProjectId, Scope, TenantId};
+use loam_identity::projects::MonitoredProject;
+use loam_kernel::{ExpectedVersion, PageQuery, ProjectId, Scope, TenantId};
 use loam_testkit::{Database, on_both};
 use sea_orm::IntoActiveModel;
 use serde_json::{Value, json};
@@ -237,7 +236,7 @@ fn application_text_cannot_change_the_structure_of_the_prompt() {
 
 struct AnalysisFixture {
     fixture: Fixture,
-    project: Project,
+    project: Arc<MonitoredProject>,
 }
 
 impl AnalysisFixture {
@@ -250,6 +249,8 @@ impl AnalysisFixture {
         let new = json!({ "name": "shop", "config": { "auto_analysis": true, "alert_threshold": { "response_time": 0.5 } } });
         let new = serde_json::from_value(new).unwrap();
         let project = fixture.identity.create_project(&fixture.scope(), new).await.unwrap().row;
+        let project =
+            fixture.identity.monitored_project(project.tenant_id, project.id).await.unwrap().unwrap();
         Self { fixture, project }
     }
 
@@ -291,7 +292,7 @@ async fn a_repeated_finding_is_suggested_once_and_keeps_its_status(database: Dat
     assert!((gain - 0.7).abs() < 0.01, "{gain}");
     let decided = SuggestionUpdate { status: SuggestionStatus::Dismissed };
     let scope = shop.fixture.scope();
-    shop.fixture.insight.update_suggestion(&scope, one.id, &IfMatch::any(), decided).await.unwrap();
+    shop.fixture.insight.update_suggestion(&scope, one.id, &ExpectedVersion::any(), decided).await.unwrap();
     shop.request("e", |row| row.duration_us = 9_000_000).await;
     shop.fixture.insight.collect(&shop.project).await.unwrap();
     shop.request("f", |row| row.version = "2.0".to_owned()).await;

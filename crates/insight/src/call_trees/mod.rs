@@ -21,5 +21,5 @@ pub(crate) fn rows(mut rows: Vec<Model>) -> Bulk {
         ("created_at", Column::Time(rows.iter().map(|row| Some(row.created_at)).collect())),
         ("updated_at", Column::Time(rows.iter().map(|row| Some(row.updated_at)).collect())),
     ];
-    Bulk { table: "call_trees", columns, on_conflict: OnConflict::Merge }
+    Bulk::of::<entity::Entity>(columns, OnConflict::Merge)
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use loam_kernel::{ProjectId, TenantId};
+use loam_kernel::{ProjectId, TenantId, truncate_bytes};
 use serde_json::{Map, Value};
 
 use super::batch::Defaults;
@@ -94,7 +94,7 @@ impl Context<'_> {
         let server_span = ServerSpan {
             call_id: id,
             endpoint,
-            service: service.map(|text| text[..text.floor_char_boundary(200)].to_owned()),
+            service: service.map(|text| truncate_bytes(text, 200).to_owned()),
             is_error,
             request,
             response,

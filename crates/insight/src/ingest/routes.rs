@@ -5,7 +5,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use loam_http::surface::{ApiResult, Caller, ErrorBody, Query};
-use loam_identity::projects::entity::MonitoringStatus;
+use loam_identity::projects::MonitoringStatus;
 use loam_identity::projects::service::AlertThreshold;
 use loam_kernel::ProjectId;
 use serde::Serialize;

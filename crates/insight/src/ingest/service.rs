@@ -4,7 +4,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderMap, header};
 use loam_http::surface::read_at_most;
-use loam_kernel::{Error, Kind, RejectedRecordId, Result, run_blocking_limited};
+use loam_kernel::{Error, Kind, RejectedRecordId, Result, run_blocking_limited, truncate_chars};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -178,7 +178,7 @@ fn decode(
             Err(error) => {
                 let document = batch.document(bytes);
                 let name = |field: &str| {
-                    document.as_ref()?.get(field)?.as_str().map(|id| id.chars().take(64).collect())
+                    document.as_ref()?.get(field)?.as_str().map(|id| truncate_chars(id, 64).to_owned())
                 };
                 rejected.push(RejectedInput {
                     index,

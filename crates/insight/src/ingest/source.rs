@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::http::{HeaderMap, HeaderName};
 use loam_identity::projects::MonitoredProject;
-use loam_identity::projects::entity::MonitoringStatus;
+use loam_identity::projects::MonitoringStatus;
 use loam_kernel::{Error, Kind, ProjectId, Result, Scope, TenantId};
 use serde::Deserialize;
 use utoipa::IntoParams;

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use chrono::DateTime;
+use loam_kernel::truncate_bytes;
 use serde::de::{Error as _, Visitor};
 use serde::{Deserialize, Deserializer};
 
@@ -14,7 +15,7 @@ pub(super) struct Text<'a>(pub(super) Cow<'a, str>);
 impl Text<'_> {
     /// The first `max` bytes, rounded down to a character boundary.
     pub(super) fn truncated(&self, max: usize) -> &str {
-        &self.0[..self.0.floor_char_boundary(max)]
+        truncate_bytes(&self.0, max)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Attribute lookup by current and former names.
 
+use loam_kernel::truncate_bytes;
 use serde_json::Value as Json;
 
 use super::wire::{AnyValue, KeyValue, Value};
@@ -91,13 +92,8 @@ pub(super) fn value_text(value: &Value) -> String {
     }
 }
 
-/// The string truncated to at most this number of bytes.
-pub(super) fn truncate(text: &str, max: usize) -> &str {
-    &text[..text.floor_char_boundary(max)]
-}
-
 /// The same, made storable.
 pub(super) fn storable(text: &str, max: usize) -> String {
     // PostgreSQL can't store a NUL
-    truncate(text, max).replace('\0', "\u{fffd}")
+    truncate_bytes(text, max).replace('\0', "\u{fffd}")
 }

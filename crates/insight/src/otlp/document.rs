@@ -1,12 +1,12 @@
 //! A span as a self-contained JSON document: the form in which rejected spans are stored, shown, corrected and
 //! replayed.
 
-use loam_kernel::Result;
+use loam_kernel::{Result, hex};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 use super::genai;
-use super::spans::{SpanContext, check, hex};
+use super::spans::{SpanContext, check};
 use super::wire::{
     AnyValue, Event, KeyValue, Resource, ResourceSpans, Scope, ScopeSpans, Span, Status, TracesRequest, bytes,
 };

@@ -31,7 +31,7 @@ pub(super) fn values(new: &[(ProjectRef, Point)], now: DateTime<Utc>) -> Result<
         ("timestamp", Column::Time(new.iter().map(|(_, point)| Some(point.at())).collect())),
         ("created_at", Column::Time(vec![Some(now); new.len()])),
     ];
-    Ok(Bulk { table: "performance_metrics", columns, on_conflict: OnConflict::Merge })
+    Ok(Bulk::of::<super::entity::Entity>(columns, OnConflict::Merge))
 }
 
 pub(super) fn json(tags: &Tags) -> Result<String> {

@@ -211,5 +211,5 @@ fn bulk(
         ("created_at", Column::Time(since)),
         ("updated_at", Column::Time(vec![Some(now); rows.len()])),
     ];
-    Ok(Bulk { table: "metric_stats", columns, on_conflict: OnConflict::Merge })
+    Ok(Bulk::of::<crate::stats::metrics::Entity>(columns, OnConflict::Merge))
 }

@@ -53,5 +53,5 @@ pub(crate) fn rows(mut rows: Vec<Model>) -> Bulk {
     ];
     // once calls were dropped, the record stays marked
     let on_conflict = OnConflict::Fold(&[("is_cut", Fold::Greatest)]);
-    Bulk { table: "performance_records", columns, on_conflict }
+    Bulk::of::<entity::Entity>(columns, on_conflict)
 }

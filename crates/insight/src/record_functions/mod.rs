@@ -73,7 +73,7 @@ pub(crate) fn rows(rows: Vec<Model>) -> Bulk {
         ("function", Column::Text(rows.iter().map(|row| Some(row.function.clone())).collect())),
         ("records", Column::Bytes(rows.into_iter().map(|row| Some(row.records)).collect())),
     ];
-    Bulk { table: "record_functions", columns, on_conflict: OnConflict::Merge }
+    Bulk::of::<entity::Entity>(columns, OnConflict::Merge)
 }
 
 #[cfg(test)]

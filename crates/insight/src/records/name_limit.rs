@@ -164,7 +164,7 @@ impl NameLimiter {
             ("updated_at", time()),
         ];
         let on_conflict = OnConflict::Fold(&[("created_at", Fold::Keep)]);
-        tx.bulk(Bulk { table: "stat_names", columns, on_conflict }).await?;
+        tx.bulk(Bulk::of::<crate::stats::names::Entity>(columns, on_conflict)).await?;
         self.unconfirmed = seen;
         Ok(())
     }

@@ -114,7 +114,7 @@ async fn update(
     State(insight): State<Insight>,
     Caller(scope): Caller,
     Path(id): Path<RejectedRecordId>,
-    version: IfMatch,
+    IfMatch(version): IfMatch,
     Json(new): Json<RejectedRecordUpdate>,
 ) -> ApiResult<Tagged<RejectedRecordView>> {
     let row = insight.update_rejected(&scope, id, &version, new).await?;

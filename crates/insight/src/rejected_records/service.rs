@@ -1,7 +1,9 @@
 //! Reading, correcting and replaying rejected telemetry.
 
-use loam_http::surface::{IfMatch, etag, next_version};
-use loam_kernel::{Error, Kind, Page, PageQuery, ProjectId, RejectedRecordId, Result, Scope};
+use loam_kernel::{
+    Error, ExpectedVersion, Kind, Page, PageQuery, ProjectId, RejectedRecordId, Result, Scope,
+};
+use loam_platform::changes::{Audited, lock_version};
 use sea_orm::{ColumnTrait, Condition, IntoActiveModel, QueryFilter, Set};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -72,7 +74,7 @@ impl Insight {
 
     /// Returns a rejected record.
     pub(super) async fn get_rejected(&self, scope: &Scope, id: RejectedRecordId) -> Result<Model> {
-        self.0.db.read(scope).await?.get::<Entity>(id).await?.ok_or_else(missing)
+        self.0.db.read(scope).await?.get::<Entity>(id).await?.ok_or_else(Entity::missing)
     }
 
     /// Replaces the content of a rejected record, and validates it.
@@ -80,7 +82,7 @@ impl Insight {
         &self,
         scope: &Scope,
         id: RejectedRecordId,
-        version: &IfMatch,
+        version: &ExpectedVersion,
         new: RejectedRecordUpdate,
     ) -> Result<Model> {
         let Model { project_id, source, .. } = self.get_rejected(scope, id).await?;
@@ -94,20 +96,17 @@ impl Insight {
             return Err(Error::new(Kind::TooLarge, "record_too_large", message).with_param("payload"));
         }
         let tx = self.0.db.write(scope).await?;
-        let old = tx.get_locked::<Entity>(id).await?.ok_or_else(missing)?;
-        version.check(&etag(old.updated_at))?;
+        let old = lock_version::<Entity>(&tx, id, version).await?;
         check_not_replayed(&old)?;
-        let updated_at = next_version(old.updated_at, self.0.clock.now());
         let mut row = old.into_active_model();
         row.payload = Set(payload);
-        row.updated_at = Set(updated_at);
         row.state = Set(if result.is_ok() { RejectedState::Mended } else { RejectedState::Rejected });
         if let Err(error) = result {
             row.code = Set(error.code.to_owned());
             row.message = Set(sanitise(&error.message));
             row.param = Set(error.param.as_deref().map(sanitise));
         }
-        let row = tx.update(row).await?;
+        let row = self.0.changes.save(&tx, row).await?;
         let changes = json!({ "state": row.state });
         let notice = self.0.changes.record(&tx, "update", "rejected_records", id, changes).await?;
         self.0.changes.commit(tx, notice).await?;
@@ -135,12 +134,10 @@ impl Insight {
             Replayable::Span(span) => self.replay_span(&ingest_source, span).await?,
         }
         let tx = self.0.db.write(scope).await?;
-        let old = tx.get_locked::<Entity>(id).await?.ok_or_else(missing)?;
-        let updated_at = next_version(old.updated_at, self.0.clock.now());
+        let old = tx.get_locked::<Entity>(id).await?.ok_or_else(Entity::missing)?;
         let mut row = old.into_active_model();
         row.state = Set(RejectedState::Replayed);
-        row.updated_at = Set(updated_at);
-        let row = tx.update(row).await?;
+        let row = self.0.changes.save(&tx, row).await?;
         let changes = json!({ "state": row.state });
         let notice = self.0.changes.record(&tx, "replay", "rejected_records", id, changes).await?;
         self.0.changes.commit(tx, notice).await?;
@@ -149,12 +146,7 @@ impl Insight {
 
     /// Deletes a rejected record.
     pub(super) async fn delete_rejected(&self, scope: &Scope, id: RejectedRecordId) -> Result<()> {
-        let tx = self.0.db.write(scope).await?;
-        if tx.delete::<Entity>().filter(Column::Id.eq(id)).exec().await? == 0 {
-            return Err(missing());
-        }
-        let notice = self.0.changes.record(&tx, "delete", "rejected_records", id, json!({})).await?;
-        self.0.changes.commit(tx, notice).await
+        self.0.changes.delete::<Entity>(self.0.db.write(scope).await?, id).await
     }
 }
 
@@ -165,6 +157,14 @@ fn check_not_replayed(row: &Model) -> Result<()> {
     Ok(())
 }
 
-fn missing() -> Error {
-    Error::not_found("rejected record")
+impl Audited for Entity {
+    const NAME: &'static str = "rejected record";
+    const UPDATED_AT: Column = Column::UpdatedAt;
+
+    fn view(row: &Model) -> Value {
+        json!({
+            "project_id": row.project_id, "source": row.source, "code": row.code, "param": row.param,
+            "state": row.state,
+        })
+    }
 }

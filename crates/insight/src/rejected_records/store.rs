@@ -1,6 +1,6 @@
 //! Stores rejected telemetry: the newest of each project, with secrets redacted.
 
-use loam_kernel::{Error, RejectedRecordId, Result, Scope, TenantId};
+use loam_kernel::{Error, RejectedRecordId, Result, Scope, TenantId, truncate_bytes};
 use loam_platform::pack::{pack, unpack};
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect, Set};
 use serde_json::Value;
@@ -101,6 +101,6 @@ pub(super) fn document(payload: &[u8]) -> Option<Value> {
 
 /// Sanitises text that can contain untrusted input, such as field names.
 pub(super) fn sanitise(text: &str) -> String {
-    let text = &text[..text.floor_char_boundary(1_000)];
+    let text = truncate_bytes(text, 1_000);
     text.replace('\0', "")
 }

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::finding::{Advice, Bottleneck, Category, Finding, Rule, Severity};
 use super::trace_index::{TraceIndex, float};
+use loam_kernel::{truncate_bytes, truncate_chars};
 
 /// Maximum number of findings per request before the most severe are selected.
 const MAX_COLLECTED: usize = 100;
@@ -116,7 +117,7 @@ pub(super) fn percent(share: f64) -> String {
 /// A name or a statement in backticks, as a single line of at most [`MAX_QUOTED`] bytes.
 pub(super) fn quoted(text: &str) -> String {
     let line: String =
-        text.chars().take(MAX_QUOTED * 2).map(|c| if c.is_control() { ' ' } else { c }).collect();
+        truncate_chars(text, MAX_QUOTED * 2).chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
     format!("`{}`", cut(&line, MAX_QUOTED).replace('`', "'"))
 }
@@ -125,5 +126,5 @@ fn cut(text: &str, max: usize) -> String {
     if text.len() <= max {
         return text.to_owned();
     }
-    format!("{}…", &text[..text.floor_char_boundary(max)])
+    format!("{}…", truncate_bytes(text, max))
 }

@@ -126,5 +126,5 @@ pub(crate) fn rows(rows: &[Model]) -> Bulk {
         ("created_at", BulkColumn::Time(rows.iter().map(|row| Some(row.created_at)).collect())),
         ("updated_at", BulkColumn::Time(rows.iter().map(|row| Some(row.updated_at)).collect())),
     ];
-    Bulk { table: "endpoint_stats", columns, on_conflict: OnConflict::Merge }
+    Bulk::of::<Entity>(columns, OnConflict::Merge)
 }

@@ -102,5 +102,5 @@ pub(crate) fn rows(rows: &[Model]) -> Bulk {
         ("created_at", BulkColumn::Time(rows.iter().map(|row| Some(row.created_at)).collect())),
         ("updated_at", BulkColumn::Time(rows.iter().map(|row| Some(row.updated_at)).collect())),
     ];
-    Bulk { table: "function_stats", columns, on_conflict: OnConflict::Merge }
+    Bulk::of::<Entity>(columns, OnConflict::Merge)
 }

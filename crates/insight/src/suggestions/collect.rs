@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
-use loam_identity::projects::entity::Model as Project;
+use loam_identity::projects::MonitoredProject;
 use loam_jobs::{Handler, JobContext};
 use loam_kernel::{PerformanceRecordId, ProjectId, Result, Scope, first_id_at};
 use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
@@ -38,7 +38,7 @@ impl Handler for Collect {
     }
 
     async fn run(&self, job: &JobContext, _: Value) -> Result<()> {
-        for project in self.0.monitored_projects().await? {
+        for project in self.0.0.identity.monitored_projects().await? {
             if job.is_cancelled() {
                 break;
             }
@@ -81,8 +81,8 @@ struct AggregatedFinding {
 
 impl Insight {
     /// Collects suggestions from the newest requests of a project.
-    pub(crate) async fn collect(&self, project: &Project) -> Result<()> {
-        let scope = Scope::system(project.tenant_id, "insight");
+    pub(crate) async fn collect(&self, project: &MonitoredProject) -> Result<()> {
+        let scope = Scope::system(project.tenant, "insight");
         let tx = self.0.db.read(&scope).await?;
         let from = first_id_at(self.0.clock.now() - LOOKBACK);
         let newest = tx
@@ -99,7 +99,7 @@ impl Insight {
         let targets = self.slowest(project, &recent);
         let tx = self.0.db.write(&scope).await?;
         store(&tx, &self.0.clock, project.id, suggestions(recent)).await?;
-        let settings = self.0.analysis.of(project.tenant_id);
+        let settings = self.0.analysis.of(project.tenant);
         if let Some(model) = settings.model(project.id) {
             for target in targets {
                 self.enqueue_auto_analysis(&tx, target, model).await?;
@@ -109,12 +109,12 @@ impl Insight {
     }
 
     /// The slowest request of each endpoint and version to analyse automatically.
-    fn slowest(&self, project: &Project, recent: &[RecentRequest]) -> Vec<AnalysisTarget> {
-        if project.config["auto_analysis"] != true {
+    fn slowest(&self, project: &MonitoredProject, recent: &[RecentRequest]) -> Vec<AnalysisTarget> {
+        if !project.config.auto_analysis {
             return Vec::new();
         }
-        let below = self.0.analysis.with(project.tenant_id, |settings| settings.score_below);
-        let threshold = project.config["alert_threshold"]["response_time"].as_f64().unwrap_or(f64::INFINITY);
+        let below = self.0.analysis.with(project.tenant, |settings| settings.score_below);
+        let threshold = project.config.alert_threshold.response_time;
         let mut slowest: HashMap<(&str, &str), &RecentRequest> = HashMap::new();
         for one in recent {
             let is_slow =

@@ -129,7 +129,7 @@ async fn update(
     State(insight): State<Insight>,
     Caller(scope): Caller,
     Path(id): Path<SuggestionId>,
-    version: IfMatch,
+    IfMatch(version): IfMatch,
     Json(new): Json<SuggestionUpdate>,
 ) -> ApiResult<Tagged<SuggestionView>> {
     let row = insight.update_suggestion(&scope, id, &version, new).await?;

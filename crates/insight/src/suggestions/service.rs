@@ -1,7 +1,7 @@
 //! Reading suggestions and changing their status.
 
-use loam_http::surface::{IfMatch, etag, next_version};
-use loam_kernel::{Error, Page, PageQuery, ProjectId, Result, Scope, SuggestionId};
+use loam_kernel::{ExpectedVersion, Page, PageQuery, ProjectId, Result, Scope, SuggestionId};
+use loam_platform::changes::{Audited, lock_version};
 use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
 use serde::Deserialize;
 use serde_json::json;
@@ -64,7 +64,7 @@ impl Insight {
 
     /// Gets a suggestion.
     pub async fn get_suggestion(&self, scope: &Scope, id: SuggestionId) -> Result<Model> {
-        self.0.db.read(scope).await?.get::<Entity>(id).await?.ok_or_else(missing)
+        self.0.db.read(scope).await?.get::<Entity>(id).await?.ok_or_else(Entity::missing)
     }
 
     /// Updates the status of a suggestion.
@@ -72,24 +72,22 @@ impl Insight {
         &self,
         scope: &Scope,
         id: SuggestionId,
-        version: &IfMatch,
+        version: &ExpectedVersion,
         new: SuggestionUpdate,
     ) -> Result<Model> {
         let tx = self.0.db.write(scope).await?;
-        let old = tx.get_locked::<Entity>(id).await?.ok_or_else(missing)?;
-        version.check(&etag(old.updated_at))?;
-        let updated_at = next_version(old.updated_at, self.0.clock.now());
+        let old = lock_version::<Entity>(&tx, id, version).await?;
         let mut row = old.into_active_model();
         row.status = Set(new.status);
-        row.updated_at = Set(updated_at);
-        let row = tx.update(row).await?;
-        let changes = json!({ "status": row.status });
-        let notice = self.0.changes.record(&tx, "update", "suggestions", id, changes).await?;
-        self.0.changes.commit(tx, notice).await?;
-        Ok(row)
+        self.0.changes.update(tx, row).await
     }
 }
 
-fn missing() -> Error {
-    Error::not_found("suggestion")
+impl Audited for Entity {
+    const NAME: &'static str = "suggestion";
+    const UPDATED_AT: Column = Column::UpdatedAt;
+
+    fn view(row: &Model) -> Value {
+        json!({ "status": row.status })
+    }
 }

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use loam_db::{Tenant, Tx};
-use loam_http::surface::next_version;
-use loam_kernel::{AiAnalysisResultId, Clock, PerformanceRecordId, ProjectId, Result, TenantId};
+use loam_kernel::{
+    AiAnalysisResultId, Clock, PerformanceRecordId, ProjectId, Result, TenantId, next_version,
+};
 use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
 
 use super::entity::{ActiveModel, Column, Entity, Model, SuggestionSource, SuggestionStatus};

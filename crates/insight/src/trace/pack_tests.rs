@@ -243,7 +243,7 @@ async fn a_packed_span_takes_a_tenth_of_a_row() {
             });
             let rows: Vec<String> = rows.collect();
             raw.run(format!("INSERT INTO function_calls VALUES {}", rows.join(", "))).await;
-            let hex: String = packed.iter().map(|byte| format!("{byte:02x}")).collect();
+            let hex = loam_kernel::hex(&packed);
             raw.run(format!(
                 "INSERT INTO call_trees VALUES ({tenant}, X'{number:032x}', '{trace}', X'{hex}')"
             ))

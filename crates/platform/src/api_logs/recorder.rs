@@ -6,13 +6,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use http::{HeaderMap, Method, StatusCode, Uri, header};
-use loam_kernel::{Actor, ApiKeyId, ApiLogId, Origin, ProjectId, Result, Scope, TenantId, UserId};
+use loam_kernel::{
+    Actor, ApiKeyId, ApiLogId, Origin, ProjectId, Result, Scope, TenantId, UserId, truncate_chars,
+};
 use serde_json::{Map, Value, json};
 
 use super::record::Record;
 use super::settings::{ApiLogSettings, SETTINGS};
 use crate::pack::pack;
-use crate::records::{self, API_LOG, Records, Throttle, dropped, is_secret_parameter, shortened};
+use crate::records::{self, API_LOG, Records, Throttle, dropped, is_secret_parameter};
 use crate::system_config::{LiveConfig, SystemConfig};
 
 /// Maximum records per second of requests without a valid key, which anybody can send.
@@ -194,7 +196,7 @@ impl PendingRecord {
             node: records.node(),
             request_id: records::text(&self.origin.request_id).into_owned(),
             method: self.method.to_string(),
-            path: records::text(&shortened(self.uri.path(), MAX_PATH)).into_owned(),
+            path: records::text(truncate_chars(self.uri.path(), MAX_PATH)).into_owned(),
             query_params: self.uri.query().map(|query| query_params(query).to_string()),
             headers: headers.map(headers_json),
             body: request_body.and_then(|body| redacted_body(body, self.keep_body)),
@@ -202,7 +204,7 @@ impl PendingRecord {
             status: self.status.as_u16(),
             response_bytes,
             latency_us: i64::try_from(latency.as_micros()).unwrap_or(i64::MAX),
-            session: session.map(|session| shortened(session, MAX_VALUE)),
+            session: session.map(|session| truncate_chars(session, MAX_VALUE).to_owned()),
             user: self.caller.user,
             api_key: self.caller.api_key,
             project: self.caller.project,
@@ -288,7 +290,7 @@ fn redacted_value<'a>(name: &str, value: &'a str) -> Cow<'a, str> {
     let redacted_body = if value.len() <= MAX_VALUE {
         records::text(value)
     } else {
-        Cow::Owned(records::text(&shortened(value, MAX_VALUE)).into_owned())
+        Cow::Owned(records::text(truncate_chars(value, MAX_VALUE)).into_owned())
     };
     // PostgreSQL can't store a NUL
     if redacted_body.contains('\0') {
@@ -300,7 +302,7 @@ fn redacted_value<'a>(name: &str, value: &'a str) -> Cow<'a, str> {
 
 /// Adds a redacted value; a second value of the same name makes a list.
 fn add(all: &mut Map<String, Value>, name: &str, value: &str) {
-    let name = shortened(name, MAX_VALUE).replace('\0', "\u{fffd}");
+    let name = truncate_chars(name, MAX_VALUE).replace('\0', "\u{fffd}");
     let value = json!(redacted_value(&name, value));
     match all.get_mut(&name) {
         None => drop(all.insert(name, value)),

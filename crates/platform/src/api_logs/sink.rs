@@ -79,5 +79,5 @@ fn rows(all: &[Record]) -> Bulk {
             ),
         ),
     ];
-    Bulk { table: "api_logs", columns, on_conflict: OnConflict::Merge }
+    Bulk::of::<super::entity::Entity>(columns, OnConflict::Merge)
 }

@@ -238,7 +238,7 @@ fn the_hashes_of_both_versions_are_what_they_always_were() {
     let mut row = golden();
     row.hash = chain::hash_v1(&row);
     assert_eq!(
-        super::view::hex(&row.hash),
+        loam_kernel::hex(&row.hash),
         "cdf0b47ead4bcaba2fff52ddf7459cccce4ca823ff634fd1626dc1227858cf88"
     );
     assert_eq!(chain::check(&row), Proof::Whole);
@@ -250,7 +250,7 @@ fn the_hashes_of_both_versions_are_what_they_always_were() {
     let mut row = golden();
     chain::seal(&mut row, [[1; 32], [2; 32]]);
     assert_eq!(
-        super::view::hex(&row.hash),
+        loam_kernel::hex(&row.hash),
         "1b595837125c918e5eabba47de53f7d9f99ab271c9c982d9e6ae4d5d753fada9"
     );
     assert_eq!(chain::check(&row), Proof::Whole);

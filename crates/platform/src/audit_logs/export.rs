@@ -8,13 +8,13 @@ use std::io::BufRead;
 
 use bytes::Bytes;
 use futures_util::Stream;
-use loam_kernel::{Error, Result, TenantId};
+use loam_kernel::{Error, Result, TenantId, from_hex, hex};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::verifier::ChainVerifier;
 use super::verify::{Audit, Cursor, Expected, Head, Verification};
-use super::view::{AuditLogView, from_hex, hex};
+use super::view::AuditLogView;
 
 /// The second has what rows of version 2 are verified with.
 const FORMAT: &str = "loam audit export 2";

@@ -8,14 +8,13 @@ use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use loam_db::Db;
-use loam_kernel::{Error, Result, Scope, TenantId};
+use loam_kernel::{Error, Result, Scope, TenantId, from_hex, hex};
 use sea_orm::{ColumnTrait, Condition, QueryFilter, QueryOrder, QuerySelect};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::entity::{Column, Entity, Model};
 use super::verifier::{ChainVerifier, Fault};
-use super::view::{from_hex, hex};
 use super::{chain, head};
 
 /// Rows per read, which limits the memory for a chain of any length.

@@ -1,7 +1,7 @@
 //! A row of the trail, as the API shows it and exports hold it.
 
 use chrono::{DateTime, Utc};
-use loam_kernel::{AuditLogId, TenantId};
+use loam_kernel::{AuditLogId, TenantId, from_hex, hex};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -77,18 +77,6 @@ impl From<Model> for AuditLogView {
             erased_at: row.erased_at,
         }
     }
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Decodes [`hex`]; none if it is malformed.
-pub(super) fn from_hex(text: &str) -> Option<Vec<u8>> {
-    if !text.len().is_multiple_of(2) || !text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
-        return None;
-    }
-    (0..text.len()).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).ok()).collect()
 }
 
 impl AuditLogView {

@@ -56,17 +56,17 @@ impl Sink for Notes {
         self.writes.fetch_add(1, SeqCst);
         let topic =
             |frame: &Frame| String::from_utf8(frame.payload.clone()).ok().filter(|text| !text.is_empty());
-        tx.bulk(Bulk {
-            table: "change_notices",
-            columns: vec![
+        tx.bulk(Bulk::partial(
+            "change_notices",
+            vec![
                 ("tenant_id", Column::Uuid(vec![Some(ACME.0); frames.len()])),
                 ("id", Column::Uuid(frames.iter().map(|frame| Some(Uuid::from_bytes(frame.key))).collect())),
                 ("topic", Column::Text(frames.iter().map(topic).collect())),
                 ("subject_id", Column::Uuid(vec![Some(Uuid::nil()); frames.len()])),
                 ("created_at", Column::Time(vec![Some(Clock::system().now()); frames.len()])),
             ],
-            on_conflict: OnConflict::Fail,
-        })
+            OnConflict::Fail,
+        ))
         .await?;
         if self.failing.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_ok() {
             return Err(Error::unavailable("database_unavailable", "away", Duration::from_secs(1)));
@@ -335,9 +335,9 @@ impl Sink for Trail {
     async fn write(&self, tx: &Tx<System>, frames: &[Frame]) -> Result<()> {
         let text = || Column::Text(vec![Some("x".to_owned()); frames.len()]);
         let bytes = || Column::Bytes(vec![Some(vec![0]); frames.len()]);
-        tx.bulk(Bulk {
-            table: "audit_logs",
-            columns: vec![
+        tx.bulk(Bulk::partial(
+            "audit_logs",
+            vec![
                 ("tenant_id", Column::Uuid(vec![Some(ACME.0); frames.len()])),
                 ("id", Column::Uuid(frames.iter().map(|frame| Some(Uuid::from_bytes(frame.key))).collect())),
                 ("sequence", Column::BigInt(vec![Some(1); frames.len()])),
@@ -350,8 +350,8 @@ impl Sink for Trail {
                 ("hash", bytes()),
                 ("created_at", Column::Time(vec![Some(Clock::system().now()); frames.len()])),
             ],
-            on_conflict: OnConflict::Fail,
-        })
+            OnConflict::Fail,
+        ))
         .await
     }
 }

@@ -2,14 +2,14 @@
 
 use chrono::{DateTime, Utc};
 use loam_journal::Frame;
-use loam_kernel::{Error, ErrorLogId, NodeId, Result, TenantId};
+use loam_kernel::{Error, ErrorLogId, NodeId, Result, TenantId, hex, truncate_chars};
 use serde::{Deserialize, Serialize};
 
-use crate::records::{self, shortened};
+use crate::records;
 
 /// A redacted text of at most `max` characters, without a NUL.
 pub(super) fn clean(text: &str, max: usize) -> String {
-    records::text(&shortened(text, max)).replace('\0', "\u{fffd}")
+    records::text(truncate_chars(text, max)).replace('\0', "\u{fffd}")
 }
 
 /// The version of the fields below. They are encoded by their order, so any change needs a new version, and a reader for
@@ -50,6 +50,6 @@ impl Record {
     }
 
     pub(super) fn fingerprint(&self) -> String {
-        self.fingerprint.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(self.fingerprint)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use loam_kernel::{ErrorLogId, Result, TenantId};
+use loam_kernel::{ErrorLogId, Result, TenantId, truncate_chars};
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::fingerprint::fingerprint;
 use super::record::{Record, clean};
 use super::{ErrorLogSettings, SETTINGS};
-use crate::records::{self, ERROR_LOG, Records, Throttle, dropped, shortened};
+use crate::records::{self, ERROR_LOG, Records, Throttle, dropped};
 use crate::system_config::{LiveConfig, SystemConfig};
 
 /// Maximum number of errors that wait to be recorded.
@@ -108,7 +108,7 @@ impl ErrorLogs {
         if let Value::Object(fields) = &mut context {
             for value in fields.values_mut() {
                 if let Value::String(text) = value {
-                    *text = shortened(text, MAX_FIELD);
+                    *text = truncate_chars(text, MAX_FIELD).to_owned();
                 }
             }
             fields.insert("target".to_owned(), report.target.into());

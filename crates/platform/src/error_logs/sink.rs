@@ -71,7 +71,7 @@ pub(super) fn rows(all: &[Record], links: &[Link]) -> Bulk {
         ("record_id", Column::Uuid(links.iter().map(|link| link.record).collect())),
         ("endpoint", Column::Text(links.iter().map(|link| link.endpoint.clone()).collect())),
     ];
-    Bulk { table: "error_logs", columns, on_conflict: OnConflict::Merge }
+    Bulk::of::<super::entity::Entity>(columns, OnConflict::Merge)
 }
 
 /// How a group is merged with more errors: other columns take the value of the last error.
@@ -111,5 +111,5 @@ pub(super) fn groups(all: &[Record]) -> Bulk {
         ("first_seen", Column::Time(groups.iter().map(|(_, records)| first_seen(records)).collect())),
         ("last_seen", Column::Time(lasts.iter().map(|last| Some(last.created_at())).collect())),
     ];
-    Bulk { table: "error_groups", columns, on_conflict: OnConflict::Fold(COUNTED) }
+    Bulk::of::<super::group::Entity>(columns, OnConflict::Fold(COUNTED))
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use loam_kernel::hex;
 use sha2::{Digest, Sha256};
 
 /// Bytes of a name that is stored as it is.
@@ -13,11 +14,7 @@ pub fn end_user_key(name: &str) -> Option<Cow<'_, str>> {
     match name {
         "" => None,
         name if name.len() <= MAX && !name.contains('\0') => Some(Cow::Borrowed(name)),
-        name => {
-            let digest = Sha256::digest(name);
-            let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-            Some(Cow::Owned(format!("sha256:{digest}")))
-        }
+        name => Some(Cow::Owned(format!("sha256:{}", hex(Sha256::digest(name))))),
     }
 }
 

@@ -71,7 +71,7 @@ impl Fixture {
     /// Sets a value, for the instance or for the tenant.
     pub(crate) async fn set(&self, level: Level, key: &str, value: Value) {
         let scope = Scope::system(ACME, "test");
-        let any = loam_http::surface::IfMatch::any();
+        let any = loam_kernel::ExpectedVersion::any();
         self.config.change(&scope, level, key, &any, Change::Set(value)).await.unwrap();
     }
 

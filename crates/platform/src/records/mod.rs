@@ -95,9 +95,3 @@ fn counter_of(kind: u8) -> &'static Counter {
 pub(crate) fn dropped(kind: &'static str, why: &'static str) {
     metrics::counter!("loam_records_dropped_total", "kind" => kind, "why" => why).increment(1);
 }
-
-/// The first characters of a text.
-pub(crate) fn shortened(text: &str, max: usize) -> String {
-    // no text has more characters than bytes
-    if text.len() <= max { text.to_owned() } else { text.chars().take(max).collect() }
-}

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use loam_http::surface::{ApiResult, Caller, ErrorBody, IfMatch, Json, Path, Query, Tagged};
-use loam_kernel::{Error, Page, PageQuery, Result, Scope, SystemConfigVersionId};
+use loam_kernel::{Error, ExpectedVersion, Page, PageQuery, Result, Scope, SystemConfigVersionId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -165,7 +165,7 @@ async fn change(
     scope: &Scope,
     query: &LevelQuery,
     key: &str,
-    version: &IfMatch,
+    version: &ExpectedVersion,
     change: Change,
 ) -> ApiResult<Tagged<SystemConfigView>> {
     let level = level_of(scope, query)?;
@@ -235,7 +235,7 @@ async fn put(
     Caller(scope): Caller,
     Path(key): Path<String>,
     Query(level): Query<LevelQuery>,
-    version: IfMatch,
+    IfMatch(version): IfMatch,
     Json(new): Json<SystemConfigPut>,
 ) -> ApiResult<Tagged<SystemConfigView>> {
     change(&config, &scope, &level, &key, &version, Change::Set(new.config_value)).await
@@ -254,7 +254,7 @@ async fn update(
     Caller(scope): Caller,
     Path(key): Path<String>,
     Query(level): Query<LevelQuery>,
-    version: IfMatch,
+    IfMatch(version): IfMatch,
     Json(new): Json<SystemConfigUpdate>,
 ) -> ApiResult<Tagged<SystemConfigView>> {
     change(&config, &scope, &level, &key, &version, Change::Update(new.config_value, new.is_active)).await
@@ -272,7 +272,7 @@ async fn delete(
     Caller(scope): Caller,
     Path(key): Path<String>,
     Query(level): Query<LevelQuery>,
-    version: IfMatch,
+    IfMatch(version): IfMatch,
 ) -> ApiResult<StatusCode> {
     change(&config, &scope, &level, &key, &version, Change::Unset).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -310,7 +310,7 @@ async fn rollback(
     Caller(scope): Caller,
     Path(key): Path<String>,
     Query(level): Query<LevelQuery>,
-    version: IfMatch,
+    IfMatch(version): IfMatch,
     Json(back): Json<SystemConfigRollback>,
 ) -> ApiResult<Tagged<SystemConfigView>> {
     let at = level_of(&scope, &level)?;

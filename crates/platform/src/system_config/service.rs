@@ -1,7 +1,6 @@
 //! Access to the live configuration, and effective values.
 
-use loam_http::surface::IfMatch;
-use loam_kernel::{Error, Kind, Page, PageQuery, Result, Scope, TenantId};
+use loam_kernel::{Error, ExpectedVersion, Kind, Page, PageQuery, Result, Scope, TenantId, truncate_chars};
 use sea_orm::{ColumnTrait, QueryFilter};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -99,7 +98,7 @@ impl SystemConfig {
         scope: &Scope,
         level: Level,
         key: &str,
-        version: &IfMatch,
+        version: &ExpectedVersion,
         change: Change,
     ) -> Result<ResolvedKey<'_>> {
         let declared = self.declared(level, key)?;
@@ -165,10 +164,10 @@ impl SystemConfig {
         if let Some(declared) = self.0.declared.get(key).filter(visible) {
             return Ok(declared);
         }
-        let key: String = key.chars().take(100).collect();
+        let key = truncate_chars(key, 100);
         let near = |declared: &&Declaration| {
-            strsim::jaro_winkler(declared.name, &key) > 0.85
-                || declared.name.split('.').any(|part| strsim::damerau_levenshtein(part, &key) <= 1)
+            strsim::jaro_winkler(declared.name, key) > 0.85
+                || declared.name.split('.').any(|part| strsim::damerau_levenshtein(part, key) <= 1)
         };
         let near: Vec<String> =
             self.0.declared.values().filter(visible).filter(near).map(|d| format!("`{}`", d.name)).collect();

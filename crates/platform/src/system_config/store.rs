@@ -2,8 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use loam_db::Tx;
-use loam_http::surface::{IfMatch, etag, next_version};
-use loam_kernel::{Error, Kind, Result, Scope, TenantId};
+use loam_kernel::{Error, ExpectedVersion, Kind, Result, Scope, TenantId, etag, next_version};
 use sea_orm::{ActiveModelTrait, ColumnTrait, IntoActiveModel, QueryFilter};
 use serde_json::{Value, json};
 
@@ -28,7 +27,7 @@ impl SystemConfig {
         scope: &Scope,
         level: Level,
         declared: &Declaration,
-        version: &IfMatch,
+        version: &ExpectedVersion,
         change: Change,
         below: &Value,
     ) -> Result<Notice> {
@@ -55,7 +54,7 @@ impl SystemConfig {
         &self,
         tx: &Tx<R>,
         declared: &Declaration,
-        version: &IfMatch,
+        version: &ExpectedVersion,
         change: Change,
         below: &Value,
     ) -> Result<(Model, versions::Model)> {

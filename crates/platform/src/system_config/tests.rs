@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use loam_db::{Db, Dialect};
-use loam_http::surface::{IfMatch, etag};
-use loam_kernel::{Actor, Clock, PageQuery, Permissions, Scope, TenantId};
+use loam_http::surface::IfMatch;
+use loam_kernel::{Actor, Clock, ExpectedVersion, PageQuery, Permissions, Scope, TenantId, etag};
 use loam_testkit::{Database, on_both};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -100,14 +100,14 @@ impl Kitchen {
     }
 
     async fn set(&self, level: Level, key: &str, value: Value) -> loam_kernel::Result<Value> {
-        self.change(level, key, &IfMatch::any(), Change::Set(value)).await
+        self.change(level, key, &ExpectedVersion::any(), Change::Set(value)).await
     }
 
     async fn change(
         &self,
         level: Level,
         key: &str,
-        version: &IfMatch,
+        version: &ExpectedVersion,
         change: Change,
     ) -> loam_kernel::Result<Value> {
         Ok(self.config.change(&scope(level), level, key, version, change).await?.value)
@@ -132,12 +132,6 @@ fn scope(level: Level) -> Scope {
     Scope::new(tenant, Actor::CommandLine, Permissions::all())
 }
 
-fn if_match(tag: &str) -> IfMatch {
-    use axum::extract::FromRequestParts;
-    let (mut parts, ()) = http::Request::builder().header("if-match", tag).body(()).unwrap().into_parts();
-    futures_util::FutureExt::now_or_never(IfMatch::from_request_parts(&mut parts, &())).unwrap().unwrap()
-}
-
 fn brew(strength: u32, drops: u32, warm: bool) -> Brew {
     Brew { strength, milk: Milk { drops, warm } }
 }
@@ -158,13 +152,13 @@ async fn what_is_set_lies_over_the_default_and_a_tenants_over_both(fixture: Data
         (json!({ "strength": 5, "milk": { "drops": 2, "warm": true } }), Source::Tenant)
     );
     let patch = Change::Update(Some(json!({ "strength": null, "milk": { "drops": 1 } })), None);
-    kitchen.change(Level::Global, "kitchen.tea", &IfMatch::any(), patch).await.unwrap();
+    kitchen.change(Level::Global, "kitchen.tea", &ExpectedVersion::any(), patch).await.unwrap();
     assert_eq!(kitchen.tea(), (brew(3, 1, false), brew(3, 1, true)));
-    kitchen.change(Level::Tenant, "kitchen.tea", &IfMatch::any(), Change::Unset).await.unwrap();
-    kitchen.change(Level::Global, "kitchen.tea", &IfMatch::any(), Change::Unset).await.unwrap();
+    kitchen.change(Level::Tenant, "kitchen.tea", &ExpectedVersion::any(), Change::Unset).await.unwrap();
+    kitchen.change(Level::Global, "kitchen.tea", &ExpectedVersion::any(), Change::Unset).await.unwrap();
     assert_eq!(kitchen.tea(), (brew(3, 0, false), brew(3, 0, false)));
     let again = Change::Update(None, Some(true));
-    kitchen.change(Level::Global, "kitchen.tea", &IfMatch::any(), again).await.unwrap();
+    kitchen.change(Level::Global, "kitchen.tea", &ExpectedVersion::any(), again).await.unwrap();
     assert_eq!(kitchen.tea().0, brew(3, 1, false), "the last value is in force again");
     assert_eq!(*kitchen.config.live(&COFFEE).unwrap().get(), Brew::default(), "another key is untouched");
 }
@@ -211,18 +205,21 @@ async fn a_change_names_the_version_it_means(fixture: Database) {
     let kitchen = Kitchen::new(fixture).await;
     let unset = etag(super::store::UNSET);
     let set = |n: u32| Change::Set(json!({ "strength": n }));
-    kitchen.change(Level::Global, "kitchen.tea", &if_match(&unset), set(4)).await.unwrap();
-    let error = kitchen.change(Level::Global, "kitchen.tea", &if_match(&unset), set(5)).await.unwrap_err();
+    kitchen.change(Level::Global, "kitchen.tea", &ExpectedVersion::tags(&unset), set(4)).await.unwrap();
+    let error = kitchen
+        .change(Level::Global, "kitchen.tea", &ExpectedVersion::tags(&unset), set(5))
+        .await
+        .unwrap_err();
     assert_eq!(error.status(), 412);
     let shown = kitchen.config.get(&scope(Level::Global), Level::Global, "kitchen.tea").await.unwrap();
     let tag = etag(shown.row.unwrap().updated_at);
-    kitchen.change(Level::Global, "kitchen.tea", &if_match(&tag), set(6)).await.unwrap();
+    kitchen.change(Level::Global, "kitchen.tea", &ExpectedVersion::tags(&tag), set(6)).await.unwrap();
     assert_eq!(kitchen.tea().0.strength, 6);
 }
 
 async fn every_version_is_kept_and_can_be_gone_back_to(fixture: Database) {
     let kitchen = Kitchen::new(fixture).await;
-    let any = IfMatch::any();
+    let any = ExpectedVersion::any();
     for strength in [4, 5] {
         kitchen.set(Level::Global, "kitchen.tea", json!({ "strength": strength })).await.unwrap();
     }

@@ -6,7 +6,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
-use loam_kernel::{Clock, Error, Kind, Result};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use loam_kernel::{Clock, Error, Kind, Result, from_hex, hex};
 use ring::hmac;
 use zeroize::Zeroizing;
 
@@ -28,10 +29,17 @@ const MAX_SIGNATURES: usize = 4;
 pub fn sign<'a>(secrets: impl IntoIterator<Item = &'a [u8]>, timestamp: i64, body: &[u8]) -> String {
     let each = secrets.into_iter().map(|secret| {
         let tag = of(&hmac::Key::new(hmac::HMAC_SHA256, secret), timestamp, body);
-        let hex: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("{VERSION}{hex}")
+        format!("{VERSION}{}", hex(tag))
     });
     each.collect::<Vec<_>>().join(",")
+}
+
+/// Adds the time and the signature of a body to the headers of a request.
+pub fn sign_headers(headers: &mut HeaderMap, secret: &[u8], timestamp: i64, body: &[u8]) -> Result<()> {
+    let signature = HeaderValue::try_from(sign([secret], timestamp, body)).map_err(Error::internal)?;
+    headers.insert(HeaderName::from_static(TIMESTAMP), HeaderValue::from(timestamp));
+    headers.insert(HeaderName::from_static(SIGNATURE), signature);
+    Ok(())
 }
 
 /// Believes a message if one of its signatures is made with one of the secrets, and it is of now. Signatures are
@@ -108,13 +116,6 @@ fn signed(timestamp: i64, body: &[u8]) -> Vec<u8> {
 
 fn of(key: &hmac::Key, timestamp: i64, body: &[u8]) -> hmac::Tag {
     hmac::sign(key, &signed(timestamp, body))
-}
-
-fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let digits: Vec<u32> = text.chars().map(|c| c.to_digit(16)).collect::<Option<_>>()?;
-    let (pairs, rest) = digits.as_chunks::<2>();
-    rest.is_empty()
-        .then(|| pairs.iter().filter_map(|[high, low]| u8::try_from(high * 16 + low).ok()).collect())
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 use jsonschema::ValidationError;
 use jsonschema::error::{TypeKind, ValidationErrorKind};
+use loam_kernel::truncate_chars;
 
 /// The path of the error, with a dot before each part, and what is expected there.
 pub(super) fn describe(error: &ValidationError<'_>) -> (String, String) {
@@ -10,7 +11,7 @@ pub(super) fn describe(error: &ValidationError<'_>) -> (String, String) {
     let message = match error.kind() {
         ValidationErrorKind::AdditionalProperties { unexpected } => {
             // the name comes from the client and may be of any length
-            let name = unexpected.first().map(|name| name.chars().take(100).collect::<String>());
+            let name = unexpected.first().map(|name| truncate_chars(name, 100).to_owned());
             path.extend(name.map(|name| format!(".{name}")));
             "is unknown: see the kind's `config_schema`".to_owned()
         }

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 use clap::Subcommand;
-use loam_gateway::llm_calls::entity::CallState;
+use loam_gateway::llm_calls::CallState;
 use loam_gateway::llm_calls::routes::{LlmCallFilter, LlmCallView};
 use loam_kernel::LlmCallId;
 

@@ -4,8 +4,7 @@ use std::io::Read;
 
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
-use loam_http::surface::IfMatch;
-use loam_kernel::Scope;
+use loam_kernel::{ExpectedVersion, Scope};
 use loam_platform::system_config::routes::{SystemConfigVersionView, SystemConfigView};
 use loam_platform::system_config::{Change, Level};
 use serde_json::Value;
@@ -133,6 +132,6 @@ async fn open(config: &Config, level: &LevelArg) -> Result<(Core, Scope, Level)>
 
 async fn make(config: &Config, level: &LevelArg, key: &str, change: Change, json: bool) -> Result<()> {
     let (core, scope, level) = open(config, level).await?;
-    let shown = core.system_config.change(&scope, level, key, &IfMatch::any(), change).await?;
+    let shown = core.system_config.change(&scope, level, key, &ExpectedVersion::any(), change).await?;
     output::one(json, &SystemConfigView::from(shown))
 }

@@ -6,8 +6,7 @@ use anyhow::{Context, Result, bail};
 use clap::Subcommand;
 use loam_gateway::ai_providers::routes::AiProviderView;
 use loam_gateway::ai_providers::service::{AiProviderCreate, AiProviderFilter, AiProviderUpdate};
-use loam_http::surface::IfMatch;
-use loam_kernel::{AiProviderId, PageQuery};
+use loam_kernel::{AiProviderId, ExpectedVersion, PageQuery};
 use serde_json::Map;
 
 use super::admin::{self, ListArgs, TenantArg};
@@ -103,7 +102,7 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
             let found = core.gateway.list_providers(&scope, filter, &page).await?.data.pop();
             let id = found.with_context(|| format!("there is no provider `{name}` in this tenant"))?.id;
             let new = AiProviderUpdate { display_name, config: settings, is_active: active, metadata: None };
-            let row = core.gateway.update_provider(&scope, id, &IfMatch::any(), new).await?;
+            let row = core.gateway.update_provider(&scope, id, &ExpectedVersion::any(), new).await?;
             output::one(json, &AiProviderView::from(row))
         }
         Command::List { tenant, list } => {

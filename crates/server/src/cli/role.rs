@@ -2,13 +2,13 @@
 
 use anyhow::Result;
 use clap::Subcommand;
-use loam_http::surface::IfMatch;
 use loam_identity::roles::routes::RoleView;
 use loam_identity::roles::service::{RoleCreate, RoleUpdate};
 
 use super::admin::{self, ListArgs, TenantArg};
 use super::output;
 use crate::config::Config;
+use loam_kernel::ExpectedVersion;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -85,7 +85,7 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
             let role = core.identity.role_by_name(&scope, &name).await?;
             let permissions = (!permissions.is_empty()).then_some(permissions);
             let change = RoleUpdate { description, permissions };
-            let role = core.identity.update_role(&scope, role.id(), &IfMatch::any(), change).await?;
+            let role = core.identity.update_role(&scope, role.id(), &ExpectedVersion::any(), change).await?;
             output::one(json, &RoleView::from(role))
         }
         Command::Delete { tenant, name } => {

@@ -2,11 +2,10 @@
 
 use anyhow::{Result, bail};
 use clap::Subcommand;
-use loam_http::surface::IfMatch;
 use loam_insight::suggestions::entity::SuggestionStatus;
 use loam_insight::suggestions::routes::SuggestionView;
 use loam_insight::suggestions::service::{SuggestionFilter, SuggestionUpdate};
-use loam_kernel::{ProjectId, SuggestionId};
+use loam_kernel::{ExpectedVersion, ProjectId, SuggestionId};
 
 use super::admin::{self, ListArgs, TenantArg};
 use super::output;
@@ -85,7 +84,7 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
         }
         Command::Set { tenant, id, status } => {
             let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let (any, new) = (IfMatch::any(), SuggestionUpdate { status });
+            let (any, new) = (ExpectedVersion::any(), SuggestionUpdate { status });
             output::one(
                 json,
                 &SuggestionView::from(core.insight.update_suggestion(&scope, id, &any, new).await?),

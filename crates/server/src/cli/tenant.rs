@@ -2,10 +2,10 @@
 
 use anyhow::Result;
 use clap::Subcommand;
-use loam_http::surface::IfMatch;
-use loam_identity::tenants::entity::TenantStatus;
+use loam_identity::tenants::TenantStatus;
 use loam_identity::tenants::routes::{TenantCreated, TenantView};
 use loam_identity::tenants::service::{TenantCreate, TenantUpdate};
+use loam_kernel::ExpectedVersion;
 use serde_json::Map;
 
 use super::admin::{self, ListArgs};
@@ -79,6 +79,6 @@ async fn set_status(
     let scope = admin::operator();
     let tenant = core.identity.tenant_by_slug(&scope, slug).await?;
     let change = TenantUpdate { status: Some(status), ..TenantUpdate::default() };
-    let tenant = core.identity.update_tenant(&scope, tenant.id, &IfMatch::any(), change).await?;
+    let tenant = core.identity.update_tenant(&scope, tenant.id, &ExpectedVersion::any(), change).await?;
     output::one(json, &TenantView::from(tenant))
 }

@@ -4,10 +4,9 @@ use std::io::Read;
 
 use anyhow::{Context, Result};
 use clap::Subcommand;
-use loam_http::surface::IfMatch;
 use loam_identity::users::routes::{PasswordReset, UserView};
 use loam_identity::users::service::{UserCreate, UserFilter, UserUpdate};
-use loam_kernel::UserId;
+use loam_kernel::{ExpectedVersion, UserId};
 use serde_json::Map;
 
 use super::admin::{self, ListArgs, TenantArg};
@@ -102,7 +101,7 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
             let (core, scope) = admin::in_tenant(config, &tenant).await?;
             let roles = (!roles.is_empty()).then_some(roles);
             let change = UserUpdate { roles, is_active: active, ..UserUpdate::default() };
-            let user = core.identity.update_user(&scope, id, &IfMatch::any(), change).await?;
+            let user = core.identity.update_user(&scope, id, &ExpectedVersion::any(), change).await?;
             output::one(json, &UserView::from(user))
         }
         Command::ResetPassword { tenant, id } => {

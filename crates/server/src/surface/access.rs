@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header};
 use loam_http::surface::{ApiError, rejected_as_error};
 use loam_identity::login::cookie;
 use loam_identity::{Authenticator, RequestedAccess, permissions};
-use loam_kernel::{Actor, Error, Kind, Origin, Scope};
+use loam_kernel::{Actor, Error, Kind, Origin, Scope, truncate_chars};
 use serde_json::Value;
 use utoipa::openapi::OpenApi;
 
@@ -208,7 +208,7 @@ impl Operation {
         let (Some(known), Some(query)) = (&self.parameters, query) else { return Ok(()) };
         match form_urlencoded::parse(query.as_bytes()).find(|(name, _)| !known.contains(name.as_ref())) {
             Some((name, _)) => {
-                let name: String = name.chars().take(100).collect();
+                let name = truncate_chars(&name, 100);
                 Err(Error::new(
                     Kind::Invalid,
                     "unknown_parameter",

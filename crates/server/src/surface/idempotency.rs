@@ -9,7 +9,7 @@ use axum::response::Response;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use loam_db::{Db, SealedResponse, StoredRequest};
 use loam_http::surface::{ApiError, ReplayBody, read_at_most, unreadable};
-use loam_kernel::{Actor, Clock, Error, Idempotency, Kind, Result, Scope, digest_of};
+use loam_kernel::{Actor, Clock, Error, Idempotency, Kind, Result, Scope, digest_of, hex};
 use loam_platform::seal::{Keyring, response_seal_context as place};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -118,8 +118,7 @@ fn key_of(headers: &HeaderMap) -> Result<Option<String>> {
 /// separator.
 fn storage_key(actor: &Actor, key: &str) -> String {
     let digest = digest_of([&b"idempotency key v2"[..], actor.label().as_bytes(), key.as_bytes()]);
-    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("v2.{hex}")
+    format!("v2.{}", hex(digest))
 }
 
 /// The stored form of an earlier version, which is looked up too, so that a repetition after an upgrade is detected. None for

@@ -3,7 +3,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod floors;
 mod generated;
 mod openapi;
 mod schema;
 mod sealed;
+mod sources;

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use crate::sources::sources;
 
 /// Seals for a table of a floor below the keyring, which therefore declares it.
 const DECLARED_ELSEWHERE: &str = "server/src/surface/idempotency.rs";
@@ -54,17 +56,4 @@ fn whatever_seals_declares_its_columns() {
         "these seal values that a rotation of the master key would forget"
     );
     assert_eq!(loam_server::sealed().len(), declaring, "declared, and not in the list of its crate");
-}
-
-fn sources(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            found.extend(sources(&path));
-        } else if path.extension().is_some_and(|end| end == "rs") {
-            found.push(path);
-        }
-    }
-    found
 }

@@ -3,16 +3,16 @@
 use std::collections::HashMap;
 
 use chrono::DateTime;
-use loam_gateway::llm_calls::entity::CallState;
+use loam_gateway::llm_calls::CallState;
 use loam_gateway::llm_calls::{ImportedCall, ReportedCall, Source};
 use loam_gateway::tool_calls::ReportedToolCall;
-use loam_kernel::{LlmCallId, ToolCallId};
+use loam_kernel::{LlmCallId, ToolCallId, hex};
 use loam_platform::pack::pack;
 use serde_json::Value;
 
 use super::{Kind, MAX_NAME, ProjectRef, Usage, kind, messages, names};
 use crate::otlp::attributes::{Attributes, storable};
-use crate::otlp::spans::{SpanContext, hex};
+use crate::otlp::spans::SpanContext;
 use crate::redact;
 use crate::trace;
 

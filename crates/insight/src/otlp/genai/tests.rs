@@ -1,5 +1,5 @@
 use loam_gateway::Usage;
-use loam_gateway::llm_calls::entity::CallState;
+use loam_gateway::llm_calls::CallState;
 use loam_platform::pack::unpack;
 use serde_json::{Value as Json, json};
 

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use loam_kernel::{ProjectId, TenantId};
+use loam_kernel::{ProjectId, TenantId, hex};
 
 use super::function::Functions;
-use super::{SpanContext, hex, server_span};
+use super::{SpanContext, server_span};
 use crate::ingest::IngestSource;
 use crate::otlp::settings::OtlpSettings;
 use crate::trace::{Source, Span, TraceChunk};

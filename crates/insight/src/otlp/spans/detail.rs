@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use loam_kernel::truncate_bytes;
 use serde_json::{Map, Value};
 
 use super::endpoint::METHOD;
 use super::operation::{DATABASE, OPERATION, QUERY};
 use super::server_span::status;
 use super::{MAX_NAME, SpanContext, is_scalar};
-use crate::otlp::attributes::{storable, truncate, value_text};
+use crate::otlp::attributes::{storable, value_text};
 use crate::otlp::genai;
 use crate::otlp::settings::OtlpSettings;
 use crate::redact;
@@ -51,7 +52,9 @@ pub(super) fn detail(
         OperationKind::Database => Detail {
             system: text(context, &DATABASE),
             operation: operation(context),
-            statement: attributes.text(&QUERY).map(|query| redact::statement(truncate(query, MAX_STATEMENT))),
+            statement: attributes
+                .text(&QUERY)
+                .map(|query| redact::statement(truncate_bytes(query, MAX_STATEMENT))),
             rows: attributes.unsigned(&["db.response.returned_rows"]),
             ..Detail::default()
         },
@@ -60,7 +63,7 @@ pub(super) fn detail(
             operation: operation(context),
             statement: attributes
                 .text(&["cache.key", "db.query.text", "db.statement"])
-                .map(|key| redact::key(truncate(key, MAX_STATEMENT))),
+                .map(|key| redact::key(truncate_bytes(key, MAX_STATEMENT))),
             hit: hit(context),
             ..Detail::default()
         },
@@ -70,7 +73,7 @@ pub(super) fn detail(
             operation: text(context, &[METHOD[0], METHOD[1], "rpc.method"]),
             statement: attributes
                 .text(&["url.full", "http.url", "rpc.service"])
-                .map(|url| redact::address(truncate(url, MAX_STATEMENT))),
+                .map(|url| redact::address(truncate_bytes(url, MAX_STATEMENT))),
             ..Detail::default()
         },
         OperationKind::Queue => Detail {

@@ -23,6 +23,7 @@ use crate::ingest::RecordError;
 use crate::redact;
 use crate::rejected_records::NewRejectedRecord;
 use crate::trace::{self, STACKTRACE_ATTRIBUTE, Source, TraceChunk};
+use loam_kernel::{hex, truncate_bytes};
 
 use chunks::ChunkBuilder;
 pub(crate) use chunks::ProjectRef;
@@ -144,15 +145,6 @@ pub(super) fn check(span: &Span, settings: &OtlpSettings, now: DateTime<Utc>) ->
     Ok(())
 }
 
-/// The stored form of an id: lower-case hexadecimal digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
 impl SpanContext<'_> {
     /// Whether the span is the root of work that the application serves, rather than a step of it.
     fn is_server_span(&self) -> bool {
@@ -217,7 +209,7 @@ impl SpanContext<'_> {
             }
             None => return None,
         };
-        Some(storable(&redact::text(super::attributes::truncate(&text, 2 * MAX_EXCEPTION)), MAX_EXCEPTION))
+        Some(storable(&redact::text(truncate_bytes(&text, 2 * MAX_EXCEPTION)), MAX_EXCEPTION))
     }
 
     fn convert(&self, functions: &mut function::Functions, settings: &OtlpSettings) -> trace::Span {

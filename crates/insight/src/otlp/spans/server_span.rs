@@ -1,10 +1,11 @@
 //! Converts a server span to the data of a performance record.
 
+use loam_kernel::{hex, truncate_bytes};
 use serde_json::{Map, Value};
 
 use super::endpoint::{METHOD, endpoint, path, query};
-use super::{MAX_NAME, SpanContext, hex};
-use crate::otlp::attributes::{Attributes, storable, truncate, value_text};
+use super::{MAX_NAME, SpanContext};
+use crate::otlp::attributes::{Attributes, storable, value_text};
 use crate::redact;
 use crate::trace::{Environment, Measurements, RequestInfo, ResponseInfo, ServerSpan, VersionInfo};
 
@@ -44,7 +45,9 @@ fn request(context: &SpanContext<'_>) -> RequestInfo {
         ["client.address", "http.client_ip", "net.sock.peer.addr", "net.peer.ip", "network.peer.address"];
     let mut query_params = Map::new();
     if let Some(query) = query(context) {
-        for (name, value) in form_urlencoded::parse(truncate(query, MAX_QUERY).as_bytes()).take(MAX_FIELDS) {
+        for (name, value) in
+            form_urlencoded::parse(truncate_bytes(query, MAX_QUERY).as_bytes()).take(MAX_FIELDS)
+        {
             query_params.insert(storable(&name, MAX_NAME), storable(&value, MAX_FIELD).into());
         }
         redact::params(&mut query_params);

@@ -1,19 +1,10 @@
-//! Entity tags: a row's version is the time of its last change.
+//! Responses with an entity tag.
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
+use loam_kernel::etag;
 use serde::Serialize;
-
-/// The tag of a row that was last changed at `updated_at`.
-pub fn etag(updated_at: DateTime<Utc>) -> String {
-    format!("\"{:x}\"", updated_at.timestamp_micros())
-}
-
-/// The new `updated_at`: now, but always later than before, so that no two versions share a tag.
-pub fn next_version(before: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
-    now.max(before + TimeDelta::microseconds(1))
-}
 
 /// A resource with its version, as JSON with an `ETag`.
 #[derive(Debug)]

@@ -1,0 +1,70 @@
+//! What a crate may see of the others.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::sources::sources;
+
+const DOMAINS: [&str; 4] = ["identity", "gateway", "conversation", "insight"];
+
+/// Its own tests may look at the rows that a domain caused elsewhere.
+fn is_test(file: &Path) -> bool {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    name.ends_with("tests.rs")
+        || name == "fixture.rs"
+        || file.components().any(|part| part.as_os_str() == "tests")
+}
+
+#[test]
+fn no_domain_reads_the_entity_of_another() {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the folder of crates");
+    let (mut read, mut found) = (0, Vec::new());
+    for domain in DOMAINS {
+        for file in sources(&crates.join(domain).join("src")).into_iter().filter(|file| !is_test(file)) {
+            let text = fs::read_to_string(&file).expect("a source");
+            for line in text.lines() {
+                let foreign = DOMAINS.iter().filter_map(|other| line.split_once(&format!("loam_{other}::")));
+                for (_, path) in foreign {
+                    read += 1;
+                    if path
+                        .split([';', ' ', '{', '<', '('])
+                        .next()
+                        .is_some_and(|path| path.contains("::entity"))
+                    {
+                        found.push(format!("{}: {}", file.display(), line.trim()));
+                    }
+                }
+            }
+        }
+    }
+    assert!(read > 50, "{read} uses of other domains");
+    assert_eq!(found, Vec::<String>::new(), "ask the other domain's handle instead");
+}
+
+#[test]
+fn the_lowest_crates_build_without_a_database_library() {
+    for name in ["loam-kernel", "loam-providers"] {
+        let tree = Command::new(env!("CARGO"))
+            .args([
+                "tree",
+                "--locked",
+                "--offline",
+                "--edges",
+                "normal",
+                "--prefix",
+                "none",
+                "--package",
+                name,
+            ])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .output()
+            .expect("cargo runs");
+        let tree = String::from_utf8(tree.stdout).expect("text");
+        let packages: Vec<&str> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
+        assert!(packages.contains(&"serde"), "{name}: {tree}");
+        let database =
+            packages.iter().filter(|package| package.starts_with("sea-") || package.starts_with("sqlx"));
+        assert_eq!(database.collect::<Vec<_>>(), Vec::<&&str>::new(), "{name}");
+    }
+}
