@@ -22,6 +22,6 @@ pub mod usage;
 
 pub use config::Config;
 pub use loam_providers::Usage;
-pub use proxy::{Completion, ProviderTest};
+pub use proxy::{ChatStream, Completion, ProviderTest, interrupted};
 pub use service::{Gateway, Parts};
 pub use settings::{CALLS, CallSettings};

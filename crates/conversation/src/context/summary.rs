@@ -1,9 +1,7 @@
 //! Summarizes the beginning of a conversation with a model.
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Limited};
 use loam_kernel::{Error, Kind, LlmCallId, Result, Scope, TenantId};
-use loam_providers::openai::{StreamEvent, StreamParser};
 use sea_orm::Set;
 use serde_json::{Value, json};
 
@@ -75,20 +73,13 @@ impl Conversation {
             Error::new(Kind::BadGateway, "no_summary", format!("the summary failed: {reason}"))
         };
         let (end_user, request) = (self.end_user(session).await?, Bytes::from(request.to_string()));
-        let done = self.0.gateway.complete_chat(scope, Some(session.id), end_user, request).await;
-        let body = Limited::new(done.response?.into_body(), MAX_RESPONSE).collect().await;
-        let body = body.map_err(|e| failed(e.to_string()))?.to_bytes();
-        let events = StreamParser::default().read_complete(&body)?;
-        let text: String = events
-            .into_iter()
-            .filter_map(|event| match event {
-                StreamEvent::Text(text) => Some(text),
-                StreamEvent::Reasoning(_) => None,
-            })
-            .collect();
+        let gateway = &self.0.gateway;
+        let (call, stream) =
+            gateway.stream_chat(scope, Some(session.id), end_user, request, MAX_RESPONSE).await;
+        let text = stream?.text().await?;
         match text.trim() {
             "" => Err(failed("the model returned no text".to_owned())),
-            text => Ok((text.to_owned(), done.call)),
+            text => Ok((text.to_owned(), call)),
         }
     }
 }

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::event::TurnEvent;
+use super::progress::TurnEvents;
 
 /// Maximum number of running and queued turns in one process; each holds its answer in memory.
 const MAX_LIVE: usize = 10_000;
@@ -32,7 +33,7 @@ pub(crate) struct LiveTurn {
     pub(crate) tenant: TenantId,
     pub(crate) session: ChatSessionId,
     pub(crate) id: TurnId,
-    events: Mutex<Vec<TurnEvent>>,
+    events: Mutex<TurnEvents>,
     published: watch::Sender<Published>,
     /// Why it failed, for the request that started it.
     failure: Mutex<Option<Error>>,
@@ -55,7 +56,7 @@ impl LiveTurn {
             tenant,
             session,
             id,
-            events: Mutex::new(events),
+            events: Mutex::new(events.into()),
             published,
             failure: Mutex::default(),
             stop: CancellationToken::new(),
@@ -64,7 +65,7 @@ impl LiveTurn {
     }
 
     /// All events, including those that are not durable yet.
-    pub(super) fn events(&self) -> MutexGuard<'_, Vec<TurnEvent>> {
+    pub(super) fn events(&self) -> MutexGuard<'_, TurnEvents> {
         self.events.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -85,7 +86,7 @@ impl LiveTurn {
     /// Replaces the events by the stored ones, which are all durable. `done`: this process adds none.
     pub(super) fn stored(&self, events: Vec<TurnEvent>, done: bool) {
         let count = events.len();
-        *self.events() = events;
+        *self.events() = events.into();
         self.published.send_modify(|published| *published = Published { events: count, done });
     }
 

@@ -31,11 +31,10 @@ impl TurnLog {
     /// Adds an event. Text is appended to the last event if that has not been written yet.
     pub(super) fn push(&mut self, event: TurnEvent) {
         let mut events = self.live.events();
-        let open = events.len() > self.written;
-        match (events.last_mut().filter(|_| open), event) {
-            (Some(TurnEvent::Delta(text)), TurnEvent::Delta(more)) => text.push_str(&more),
-            (Some(TurnEvent::Reasoning(text)), TurnEvent::Reasoning(more)) => text.push_str(&more),
-            (_, event) => events.push(event),
+        if events.len() > self.written {
+            events.push_merged(event);
+        } else {
+            events.push(event);
         }
     }
 

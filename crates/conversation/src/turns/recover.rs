@@ -198,14 +198,16 @@ impl Conversation {
             let start =
                 TurnStart { turn: row.id, input: &input, question: row.user_message_id, model: &model };
             let mut active = writer.turn.clone().into_active_model();
-            (writer.session, writer.events) =
-                self.begin_turn(&tx, writer.session, start, &mut active).await?;
+            let (session, events) = self.begin_turn(&tx, writer.session, start, &mut active).await?;
+            (writer.session, writer.events) = (session, events.into());
             writer.turn = tx.update(active).await?;
         }
         let parts = tx.find::<part::Entity>().filter(part::Column::TurnId.eq(row.id));
+        let mut events = writer.events.into_events();
         for part in parts.order_by_asc(part::Column::Position).all().await? {
-            merge_part(&mut writer.events, part.position, unpack_events(&part.events)?);
+            merge_part(&mut events, part.position, unpack_events(&part.events)?);
         }
+        writer.events = events.into();
         tx.delete::<part::Entity>().filter(part::Column::TurnId.eq(row.id)).exec().await?;
         let session = writer.session.clone();
         if without_message {

@@ -14,7 +14,6 @@ use super::event::{Tokens, ToolCall};
 use super::input::Input;
 use super::live::LiveTurn;
 use super::log::TurnLog;
-use super::progress::Progress;
 use super::queue::StartedTurn;
 use super::step::Step;
 use super::writer::{End, RequestedTools};
@@ -123,7 +122,7 @@ impl Run {
             if requested.calls.is_empty() {
                 return Some(End::completed(reply.finish, requested.tokens));
             }
-            if Progress::of(&self.live.events()).rounds >= settings.tool_rounds {
+            if self.live.events().progress().rounds >= settings.tool_rounds {
                 return Some(self.failed(too_many_rounds(settings.tool_rounds)));
             }
             let (server_calls, client_calls): (Vec<_>, Vec<_>) = requested
@@ -189,7 +188,7 @@ impl Run {
 
     /// Executes tool calls concurrently.
     async fn execute_tools(&self, calls: &[ToolCall]) -> Vec<(String, ToolOutcome)> {
-        let message = Progress::of(&self.live.events()).answer;
+        let message = self.live.events().progress().answer;
         let executions = calls.iter().map(async |call| {
             let outcome = match self.declared(call) {
                 Some(tool) => {

@@ -13,7 +13,7 @@ use super::entity::{ActiveModel, Column, Entity, Model, TurnState};
 use super::event::{TurnEvent, unpack_events};
 use super::input::{Input, InputParent, ToolResults, TurnCreate, TurnRegenerate};
 use super::live::LiveTurn;
-use super::progress::Progress;
+use super::progress::TurnEvents;
 use super::queue::StartedTurn;
 use super::writer::{End, Writer};
 use crate::Conversation;
@@ -321,7 +321,7 @@ impl Conversation {
         let writer = Writer::open(&tx, &self.0.clock, session.id, id).await?;
         let waits = writer.filter(|writer| writer.turn.state == TurnState::RequiresAction);
         let mut writer = waits.ok_or_else(|| wrong_state("this turn is not waiting for tool results"))?;
-        let mut open = Progress::of(&writer.events).open_calls;
+        let mut open = writer.events.progress().open_calls.clone();
         for (at, result) in results.iter().enumerate() {
             let Some(position) = open.iter().position(|call| call.id == result.tool_call_id) else {
                 let message = format!("no pending tool call `{}`", result.tool_call_id);
@@ -370,7 +370,7 @@ pub(super) fn pending_tool_calls(turn: &Model) -> Result<Vec<super::event::ToolC
         return Ok(Vec::new());
     }
     let events: Vec<TurnEvent> = turn.events.as_deref().map(unpack_events).transpose()?.unwrap_or_default();
-    Ok(Progress::of(&events).open_calls)
+    Ok(TurnEvents::from(events).progress().open_calls.clone())
 }
 
 async fn turn_of<R>(tx: &Tx<R>, session: &Session, turn: TurnId) -> Result<Model> {

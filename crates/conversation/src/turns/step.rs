@@ -8,7 +8,6 @@ use loam_kernel::{Error, Kind, LlmCallId, Result, Scope};
 use super::event::{ToolCall, TurnEvent};
 use super::live::LiveTurn;
 use super::log::TurnLog;
-use super::progress::Progress;
 use super::writer::{End, RequestedTools, Writer};
 use crate::Conversation;
 use crate::tools::{ToolInvocation, ToolOutcome};
@@ -83,7 +82,7 @@ impl Conversation {
             if e.code() != TURN_GONE {
                 tracing::error!(error = ?e, turn.id = %live.id, "a turn's end could not be stored");
             }
-            let events = live.events().clone();
+            let events = live.events().to_vec();
             log.stored(events, true);
         }
     }
@@ -103,11 +102,11 @@ impl Conversation {
         let session = writer.session.clone();
         // The row only has the events up to the last step.
         writer.events.clone_from(&live.events());
-        let open = !Progress::of(&writer.events).open_calls.is_empty();
+        let open = !writer.events.progress().open_calls.is_empty();
         let events = match step {
             Step::ToolsRequested { requested, client_calls, await_client } => {
                 writer.tool_calls(requested, call).await?;
-                let message = Progress::of(&writer.events).answer;
+                let message = writer.events.progress().answer;
                 for tool_call in client_calls {
                     let invocation = ToolInvocation {
                         session: live.session,

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::entity::{Entity, Model, TurnState};
 use super::event::{Tokens, ToolCall, TurnEvent, TurnFailure, pack_events, unpack_events};
-use super::progress::Progress;
+use super::progress::{Progress, TurnEvents};
 use crate::chat_sessions::entity as sessions;
 use crate::messages::append::{NewMessage, Parent, append};
 use crate::messages::entity::{FinishReason, Role};
@@ -64,7 +64,7 @@ pub(crate) struct Writer<'t, R> {
     clock: &'t Clock,
     pub(crate) session: sessions::Model,
     pub(crate) turn: Model,
-    pub(crate) events: Vec<TurnEvent>,
+    pub(crate) events: TurnEvents,
 }
 
 impl<'t, R> Writer<'t, R> {
@@ -81,7 +81,7 @@ impl<'t, R> Writer<'t, R> {
             return Ok(None);
         }
         let events = turn.events.as_deref().map(unpack_events).transpose()?.unwrap_or_default();
-        Ok(Some(Self { tx, clock, session, turn, events }))
+        Ok(Some(Self { tx, clock, session, turn, events: events.into() }))
     }
 
     async fn append(&mut self, message: NewMessage, tokens: Option<Tokens>) -> Result<()> {
@@ -114,8 +114,8 @@ impl<'t, R> Writer<'t, R> {
         tokens: Option<Tokens>,
         call: Option<LlmCallId>,
     ) -> Result<()> {
-        let now = Progress::of(&self.events);
-        let mut message = self.message(Role::Assistant, now.text.clone(), &now);
+        let now = self.events.progress();
+        let mut message = self.message(Role::Assistant, now.text.clone(), now);
         if !calls.is_empty() {
             self.events.push(TurnEvent::ToolCalls(calls.to_vec()));
             message.tool_calls = Some(calls.iter().map(ToolCall::wire).collect());
@@ -141,8 +141,7 @@ impl<'t, R> Writer<'t, R> {
     /// Stores a tool result.
     pub(crate) async fn tool_result(&mut self, call_id: &str, outcome: &ToolOutcome) -> Result<()> {
         let ToolOutcome { content, is_error } = outcome.clone();
-        let now = Progress::of(&self.events);
-        let mut message = self.message(Role::Tool, content.clone(), &now);
+        let mut message = self.message(Role::Tool, content.clone(), self.events.progress());
         message.tool_call_id = Some(call_id.to_owned());
         if is_error {
             message.metadata = serde_json::json!({ "is_error": true });
@@ -153,7 +152,7 @@ impl<'t, R> Writer<'t, R> {
 
     /// Ends the turn, with the output so far as a message.
     pub(crate) async fn end(mut self, end: &End, call: Option<LlmCallId>) -> Result<Vec<TurnEvent>> {
-        let has_text = !Progress::of(&self.events).text.is_empty();
+        let has_text = !self.events.progress().text.is_empty();
         if has_text || end.state == TurnState::Completed {
             self.answer(end.finish, &[], end.tokens, call).await?;
         }
@@ -166,11 +165,11 @@ impl<'t, R> Writer<'t, R> {
         end: &End,
         call: Option<LlmCallId>,
     ) -> Result<Vec<TurnEvent>> {
-        let now = Progress::of(&self.events);
+        let tokens = self.events.progress().tokens;
         self.events.push(TurnEvent::Ended {
             state: end.state,
             finish_reason: end.finish,
-            tokens: now.tokens,
+            tokens,
             failure: end.failure.clone(),
         });
         let ended_at = self.clock.now();
@@ -193,7 +192,7 @@ impl<'t, R> Writer<'t, R> {
         call: Option<LlmCallId>,
         until: DateTime<Utc>,
     ) -> Result<Vec<TurnEvent>> {
-        let open = Progress::of(&self.events).open_calls;
+        let open = self.events.progress().open_calls.clone();
         self.events.push(TurnEvent::RequiresAction(open));
         self.write(TurnState::RequiresAction, call, Some(until), None, None).await
     }
@@ -212,7 +211,7 @@ impl<'t, R> Writer<'t, R> {
         ended: Option<DateTime<Utc>>,
         error: Option<String>,
     ) -> Result<Vec<TurnEvent>> {
-        let answer = Progress::of(&self.events).answer;
+        let answer = self.events.progress().answer;
         let mut row = self.turn.into_active_model();
         row.state = Set(state);
         row.events = Set(Some(pack_events(&self.events)?));
@@ -227,7 +226,7 @@ impl<'t, R> Writer<'t, R> {
             row.input = Set(without_question(row.input.take(), row.user_message_id.as_ref().is_some()));
         }
         self.tx.update(row).await?;
-        Ok(self.events)
+        Ok(self.events.into_events())
     }
 }
 

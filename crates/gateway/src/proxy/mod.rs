@@ -1,6 +1,7 @@
 //! The path of a call: from the client's request to the provider and back, with the ledger in between.
 
 mod call;
+mod chat_stream;
 mod detach_on_drop;
 mod error_event;
 mod estimate;
@@ -17,5 +18,6 @@ mod send;
 mod streamed;
 
 pub(crate) use call::client_id;
+pub use chat_stream::{ChatStream, interrupted};
 pub use internal_calls::Completion;
 pub use probe::ProviderTest;
