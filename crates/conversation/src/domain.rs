@@ -58,7 +58,7 @@ impl Domain for Conversation {
     }
 
     fn jobs(&self) -> Result<Handlers> {
-        Ok(channels::jobs(self)?
+        Ok(channels::jobs::handlers(self)?
             .with(DeleteMessages(self.clone()))
             .with(PurgeMessage(self.clone()))
             .with(DeleteUsersSessions(self.clone()))

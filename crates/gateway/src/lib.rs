@@ -7,6 +7,7 @@ pub mod ai_providers;
 mod catalog;
 mod config;
 mod domain;
+mod exchanges;
 mod external_calls;
 pub mod hook;
 pub mod limits;

@@ -7,7 +7,7 @@ use loam_db::Db;
 use loam_http::client::{Client, Timeouts};
 use loam_identity::Identity;
 use loam_journal::{Journal, Position};
-use loam_kernel::{Clock, Result};
+use loam_kernel::{Clock, Result, TenantId};
 use loam_platform::changes::Changes;
 use loam_platform::notices::Notices;
 use loam_platform::records::RetentionSettings;
@@ -167,5 +167,18 @@ impl Inner {
     /// The retention of calls and their data.
     pub(crate) fn retention(&self) -> LiveConfig<RetentionSettings> {
         self.retention.get().cloned().unwrap_or_default()
+    }
+
+    /// The maximum bytes recorded of a body.
+    pub(crate) fn max_recorded_body_bytes(&self, tenant: TenantId) -> usize {
+        let recorded = self.config.record_bodies
+            && self.settings.with(tenant, |settings| settings.record_bodies.unwrap_or(true));
+        if recorded { self.config.record_max_bytes } else { 0 }
+    }
+
+    /// Tokens reserved for a response that its request doesn't bound.
+    pub(crate) fn expected_answer_tokens(&self, tenant: TenantId) -> u64 {
+        let tenant_value = self.settings.with(tenant, |settings| settings.expected_answer_tokens);
+        tenant_value.unwrap_or(self.config.expected_answer_tokens)
     }
 }

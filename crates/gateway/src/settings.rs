@@ -1,11 +1,8 @@
 //! Settings of calls that can change at run time, for all tenants or for one.
 
-use loam_kernel::{Result, TenantId};
-use loam_platform::system_config::{ConfigKey, Declaration};
+use loam_platform::system_config::ConfigKey;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-
-use crate::service::Inner;
 
 /// How calls are recorded, and tokens reserved for them, within the limits of the server's own configuration.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -35,18 +32,3 @@ pub const CALLS: ConfigKey<CallSettings> = ConfigKey::new(
     },
 )
 .per_tenant();
-
-impl Inner {
-    /// The maximum bytes recorded of a body.
-    pub(crate) fn max_recorded_body_bytes(&self, tenant: TenantId) -> usize {
-        let recorded = self.config.record_bodies
-            && self.settings.with(tenant, |settings| settings.record_bodies.unwrap_or(true));
-        if recorded { self.config.record_max_bytes } else { 0 }
-    }
-
-    /// Tokens reserved for a response that its request doesn't bound.
-    pub(crate) fn expected_answer_tokens(&self, tenant: TenantId) -> u64 {
-        let tenant_value = self.settings.with(tenant, |settings| settings.expected_answer_tokens);
-        tenant_value.unwrap_or(self.config.expected_answer_tokens)
-    }
-}

@@ -5,8 +5,7 @@ use loam_db::{Tenant, TenantEntity, Tx};
 use loam_kernel::{Clock, Error, ExpectedVersion, Result, etag, next_version};
 use sea_orm::sea_query::ValueType;
 use sea_orm::{
-    ActiveModelBehavior, ActiveModelTrait, ColumnTrait, EntityName, EntityTrait, IntoActiveModel, ModelTrait,
-    QueryFilter,
+    ActiveModelBehavior, ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, ModelTrait, QueryFilter,
 };
 use serde_json::Value;
 use uuid::Uuid;

@@ -11,6 +11,7 @@ mod directory;
 pub mod entity;
 pub mod events;
 mod incoming;
+pub(crate) mod jobs;
 mod kinds;
 mod outgoing;
 mod rate;
@@ -25,19 +26,15 @@ mod settings;
 mod store;
 mod telegram;
 
-use std::time::Duration;
-
 use loam_db::Db;
 use loam_http::client::Client;
 use loam_identity::Identity;
-use loam_jobs::{Handlers, Schedule};
-use loam_kernel::{Clock, Result};
+use loam_kernel::Clock;
 use loam_platform::notices::Notices;
 use loam_platform::seal::Keyring;
 use loam_platform::system_config::LiveConfig;
 use loam_platform::webhook_deliveries::WebhookDeliveries;
 
-use crate::Conversation;
 use directory::Directory;
 use outgoing::{ChannelDeliveryHandler, TELEGRAM, WEBHOOK};
 use rate::RateLimiter;
@@ -64,13 +61,4 @@ impl Channels {
         deliveries.register(TELEGRAM, handler);
         Self { directory, rates: RateLimiter::default(), limits }
     }
-}
-
-/// The job handlers and schedules of channels.
-pub(crate) fn jobs(conversation: &Conversation) -> Result<Handlers> {
-    let deletion = Schedule::new(retention::DeleteOldChannelEvents::KIND, Duration::from_hours(1))?;
-    Ok(Handlers::new()
-        .with(reply::ReplyHandler(conversation.clone()))
-        .with(retention::DeleteOldChannelEvents(conversation.clone()))
-        .every(deletion))
 }

@@ -4,7 +4,6 @@ use loam_db::Tx;
 use loam_kernel::{ChatSessionId, Error, Result, Scope, UserId};
 
 use super::entity::{Entity, Model};
-use crate::Conversation;
 
 /// The permission to see the sessions of all users.
 pub(crate) const ALL: &str = "chat_sessions:all";
@@ -33,13 +32,4 @@ pub(crate) async fn get_locked<R>(tx: &Tx<R>, id: ChatSessionId) -> Result<Model
 
 pub(crate) fn missing() -> Error {
     Error::not_found("chat session")
-}
-
-impl Conversation {
-    /// The application's id of the session's user.
-    pub(crate) async fn end_user(&self, session: &Model) -> Result<Option<String>> {
-        let Some(user) = session.user_id else { return Ok(None) };
-        let name = self.0.identity.external_id(session.tenant_id, user).await?;
-        Ok(name.map(|name| name.to_string()))
-    }
 }

@@ -1,18 +1,16 @@
 //! Caches of sessions, of users' session lists, and of the newest messages of sessions.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use loam_db::Db;
 use loam_kernel::{ChatSessionId, Page, Result, Scope, TenantId, UserId};
 use loam_platform::cache::{Cache, CacheSpec};
 use loam_platform::notices::{Notice, Notices};
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
-use tokio_util::sync::CancellationToken;
 
 use super::access;
 use super::entity::{Column, Entity, Model};
-use crate::Conversation;
 use crate::messages::entity as messages;
 use crate::messages::span::Span;
 
@@ -26,17 +24,10 @@ const NEWEST: CacheSpec =
     CacheSpec { name: "newest_messages", capacity: 2_000, ttl: Duration::from_mins(10), topics: TOPICS };
 
 /// Maximum number of rows cached per list: the default page size.
-const MAX_ROWS: u64 = 50;
+pub(super) const MAX_ROWS: u64 = 50;
 /// Larger entries are not cached, in bytes of text: prompts, metadata and messages may be long.
 const MAX_SESSION_BYTES: usize = 16 << 10;
 const MAX_PAGE_BYTES: usize = 64 << 10;
-
-/// Tenants and sessions loaded at startup, most recently active first.
-const WARM_TENANTS: usize = 200;
-const WARM_SESSIONS: u64 = 100;
-const WARM_AT_MOST: usize = 1_000;
-/// Interval of reloading.
-const REFRESH: Duration = Duration::from_mins(10);
 
 /// A cached page; `None` if it is too large to cache.
 type CachedPage<T> = Option<Arc<Vec<T>>>;
@@ -70,12 +61,12 @@ impl Caches {
     /// A session, without an access check.
     pub(crate) async fn session(
         &self,
-        of: &Conversation,
+        db: &Db,
         tenant: TenantId,
         id: ChatSessionId,
     ) -> Result<Option<Model>> {
         let read = async || {
-            let tx = of.0.db.read(&Scope::system(tenant, "cache")).await?;
+            let tx = db.read(&Scope::system(tenant, "cache")).await?;
             // A missing session is not cached: anybody could fill the cache with such entries.
             tx.get::<Entity>(id).await?.ok_or_else(access::missing)
         };
@@ -93,7 +84,7 @@ impl Caches {
     /// The first page of a user's sessions; `None` if it is not cached.
     pub(crate) async fn list(
         &self,
-        of: &Conversation,
+        db: &Db,
         tenant: TenantId,
         user: UserId,
         limit: u64,
@@ -102,7 +93,7 @@ impl Caches {
             return Ok(None);
         }
         let cached = self.lists.get((tenant, user), async || {
-            let tx = of.0.db.read(&Scope::system(tenant, "cache")).await?;
+            let tx = db.read(&Scope::system(tenant, "cache")).await?;
             let find = tx.find::<Entity>().filter(Column::UserId.eq(user));
             let find = find.order_by_desc(Column::LastActivity).order_by_desc(Column::Id);
             let rows = find.limit(MAX_ROWS + 1).all().await?;
@@ -117,7 +108,7 @@ impl Caches {
     /// The newest messages of a session; `None` if they are not cached.
     pub(crate) async fn newest(
         &self,
-        of: &Conversation,
+        db: &Db,
         session: &Model,
         limit: u64,
     ) -> Result<Option<Page<messages::Model>>> {
@@ -126,7 +117,7 @@ impl Caches {
         }
         let (tenant, id) = (session.tenant_id, session.id);
         let cached = self.newest.get((tenant, id), async || {
-            let tx = of.0.db.read(&Scope::system(tenant, "cache")).await?;
+            let tx = db.read(&Scope::system(tenant, "cache")).await?;
             // Read again, because the given row may be older than the cache epoch of this read.
             let Some(session) = tx.get::<Entity>(id).await? else { return Ok(None) };
             let Some(span) = Span::of_session(&session) else { return Ok(Some(Arc::default())) };
@@ -161,54 +152,4 @@ fn first<T: Clone>(rows: &[T], limit: u64) -> Vec<T> {
 fn approximate_size(session: &Model) -> usize {
     let prompt = session.system_prompt.as_ref().map_or(0, String::len);
     session.title.len() + prompt + session.metadata.to_string().len()
-}
-
-impl Conversation {
-    /// Loads recently used sessions into the caches, at startup and every ten minutes, until stopped.
-    pub(crate) async fn keep_warm(self, stop: CancellationToken) {
-        loop {
-            if let Some(Err(e)) = stop.run_until_cancelled(self.warm()).await {
-                tracing::debug!(error = %e, "cannot load the recently used sessions");
-            }
-            if stop.run_until_cancelled(tokio::time::sleep(REFRESH)).await.is_none() {
-                return;
-            }
-        }
-    }
-
-    /// Loads the most recently active sessions, their owners' lists and their newest messages. Cached entries
-    /// are not read again.
-    pub(crate) async fn warm(&self) -> Result<usize> {
-        let mut warmed = 0;
-        let (mut after, mut tenants) = (TenantId::NIL, 0);
-        while let Some(tenant) = self.tenant_after(after).await? {
-            (after, tenants) = (tenant, tenants + 1);
-            let tx = self.0.db.read(&Scope::system(tenant, "cache")).await?;
-            let latest = tx.find::<Entity>().order_by_desc(Column::LastActivity).order_by_desc(Column::Id);
-            let latest = latest.limit(WARM_SESSIONS).all().await?;
-            drop(tx);
-            let users: HashSet<UserId> = latest.iter().filter_map(|session| session.user_id).collect();
-            for session in &latest {
-                // One at a time, so that requests take precedence.
-                self.0.caches.session(self, tenant, session.id).await?;
-                self.0.caches.newest(self, session, MAX_ROWS).await?;
-            }
-            for user in users {
-                self.0.caches.list(self, tenant, user, MAX_ROWS).await?;
-            }
-            warmed += latest.len();
-            if warmed >= WARM_AT_MOST || tenants >= WARM_TENANTS {
-                break;
-            }
-        }
-        Ok(warmed)
-    }
-
-    /// The next tenant with a session, found by the primary key.
-    async fn tenant_after(&self, after: TenantId) -> Result<Option<TenantId>> {
-        let tx = self.0.db.system_read(&Scope::system(TenantId::NIL, "cache")).await?;
-        let next = tx.find_any::<Entity>().filter(Column::TenantId.gt(after));
-        let next = next.order_by_asc(Column::TenantId).limit(1).all().await?;
-        Ok(next.first().map(|session| session.tenant_id))
-    }
 }

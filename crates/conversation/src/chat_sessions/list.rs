@@ -150,7 +150,7 @@ impl Conversation {
         let own = access::own_only(scope);
         match filter.only_user().filter(|user| own.is_none_or(|own| own == *user)) {
             Some(user) if order == Order::Desc && page.cursor.is_none() => {
-                let cached = self.0.caches.list(self, scope.tenant(), user, page.limit()?).await?;
+                let cached = self.0.caches.list(&self.0.db, scope.tenant(), user, page.limit()?).await?;
                 match cached {
                     Some(page) => Ok(page),
                     None => read(&self.0.db.read(scope).await?, &filter, page, order).await,

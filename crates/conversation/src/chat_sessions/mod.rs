@@ -8,6 +8,7 @@ pub mod entity;
 pub(crate) mod list;
 pub mod routes;
 pub(crate) mod update;
+mod warm;
 
 pub use create::ChatSessionCreate;
 pub use list::ChatSessionFilter;
@@ -28,7 +29,7 @@ pub(crate) const TOPIC: &str = "chat_sessions";
 impl Conversation {
     /// A session.
     pub async fn get_session(&self, scope: &Scope, id: ChatSessionId) -> Result<Model> {
-        access::visible(scope, self.0.caches.session(self, scope.tenant(), id).await?)
+        access::visible(scope, self.0.caches.session(&self.0.db, scope.tenant(), id).await?)
     }
 
     /// Audits and announces a change of a session, in its transaction.
@@ -43,5 +44,12 @@ impl Conversation {
         let change = Change { action, resource_type: TOPIC, resource_id: &id, changes };
         audit_logs::record(tx, &self.0.clock, change).await?;
         notices::announce(tx, &self.0.clock, TOPIC, session.id.0, session.user_id).await
+    }
+
+    /// The application's id of the session's user.
+    pub(crate) async fn end_user(&self, session: &Model) -> Result<Option<String>> {
+        let Some(user) = session.user_id else { return Ok(None) };
+        let name = self.0.identity.external_id(session.tenant_id, user).await?;
+        Ok(name.map(|name| name.to_string()))
     }
 }

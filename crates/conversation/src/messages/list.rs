@@ -51,7 +51,7 @@ impl Conversation {
         let plain = filter.branch_of.is_none() && !filter.has_conditions();
         if plain && order == Order::Desc && page.cursor.is_none() {
             let session = self.get_session(scope, filter.session_id).await?;
-            if let Some(page) = self.0.caches.newest(self, &session, page.limit()?).await? {
+            if let Some(page) = self.0.caches.newest(&self.0.db, &session, page.limit()?).await? {
                 return Ok(page);
             }
         }

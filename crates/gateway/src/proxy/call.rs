@@ -11,7 +11,7 @@ use loam_platform::personal::end_user_key;
 use loam_providers::openai::{OutputLimits, RequestEnvelope};
 use loam_providers::{Endpoint, Usage};
 
-use super::plan::Plan;
+use super::plan::{MAX_ID, Plan};
 use super::response_cache::Key;
 use crate::catalog::{Destination, Models};
 use crate::hook::{CallContext, CompletedCall, ConversationBinding, SESSION};
@@ -20,9 +20,6 @@ use crate::limits::meters::subjects;
 use crate::llm_calls::ledger::OpenCall;
 use crate::llm_calls::record::Record;
 use crate::service::Inner;
-
-/// The maximum length of IDs that clients send.
-pub(super) const MAX_ID: usize = 255;
 
 /// A resolved and recorded request.
 pub(super) struct Call {

@@ -8,7 +8,6 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http_body_util::BodyExt;
 use loam_kernel::{Error, Kind, Result};
 
 use super::call::Call;
@@ -153,24 +152,4 @@ fn record_failure(
 
 fn no_target() -> Error {
     Error::new(Kind::BadGateway, "no_target", "none of the route's targets can be called")
-}
-
-/// The first chunk of a response's body, within the timeout; none if the body is empty.
-pub(super) async fn first_chunk(
-    body: &mut loam_http::client::Body,
-    timeout: Duration,
-) -> Result<Option<bytes::Bytes>, String> {
-    let part = tokio::time::timeout(timeout, async {
-        loop {
-            match body.frame().await {
-                Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) if !data.is_empty() => return Ok(Some(data)),
-                    _ => {}
-                },
-                Some(Err(e)) => return Err(e.to_string()),
-                None => return Ok(None),
-            }
-        }
-    });
-    part.await.unwrap_or_else(|_| Err(format!("no data within {timeout:?}")))
 }

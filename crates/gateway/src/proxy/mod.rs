@@ -1,5 +1,6 @@
 //! The path of a call: from the client's request to the provider and back, with the ledger in between.
 
+mod cached_calls;
 mod call;
 mod chat_stream;
 mod detach_on_drop;

@@ -9,7 +9,7 @@ use loam_providers::CompleteResponse;
 
 use super::call::Call;
 use super::estimate::estimate;
-use super::send::ResponseHead;
+use super::response_cache::ResponseHead;
 use crate::llm_calls::entity::CallState;
 use crate::llm_calls::ledger::Outcome;
 use crate::service::Inner;

@@ -6,8 +6,10 @@ use std::time::Instant;
 
 use loam_kernel::{Error, Kind, Result};
 
-use super::call::MAX_ID;
 use crate::catalog::{Availability, Destination, Models, Route, RouteTarget};
+
+/// The maximum length of IDs that clients send.
+pub(super) const MAX_ID: usize = 255;
 
 /// The destinations of a call.
 pub(super) enum Plan {

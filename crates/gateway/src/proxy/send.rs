@@ -12,7 +12,7 @@ use loam_kernel::{Error, Kind};
 use loam_providers::{CompleteResponse, ProviderRequest, Reader};
 
 use super::call::Call;
-use super::failover::first_chunk;
+use super::response_cache::ResponseHead;
 use crate::catalog::{Destination, Key};
 use crate::llm_calls::Attempt;
 use crate::service::Inner;
@@ -27,13 +27,6 @@ pub(super) enum ProviderResponse {
     Complete { head: ResponseHead, response: CompleteResponse },
     /// A stream, and the part that has arrived.
     Stream { head: ResponseHead, first: Bytes, body: Body, reader: Box<dyn Reader> },
-}
-
-/// Status and headers for the client.
-#[derive(Clone)]
-pub(super) struct ResponseHead {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
 }
 
 /// Why an attempt failed.
@@ -226,4 +219,21 @@ fn forwarded_headers(headers: &HeaderMap) -> HeaderMap {
         .filter(|(name, _)| is_forwarded(name))
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect()
+}
+
+/// The first chunk of a response's body, within the timeout; none if the body is empty.
+async fn first_chunk(body: &mut Body, timeout: Duration) -> Result<Option<Bytes>, String> {
+    let part = tokio::time::timeout(timeout, async {
+        loop {
+            match body.frame().await {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) if !data.is_empty() => return Ok(Some(data)),
+                    _ => {}
+                },
+                Some(Err(e)) => return Err(e.to_string()),
+                None => return Ok(None),
+            }
+        }
+    });
+    part.await.unwrap_or_else(|_| Err(format!("no data within {timeout:?}")))
 }

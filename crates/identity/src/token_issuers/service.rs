@@ -3,7 +3,7 @@
 use loam_kernel::{Error, ExpectedVersion, Page, PageQuery, Result, Scope, TenantId, TokenIssuerId, bounded};
 use loam_platform::changes::{Audited, lock_version};
 use loam_platform::seal::{SealedRows, Visit, masked, visit_json};
-use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
+use sea_orm::{IntoActiveModel, Set};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;

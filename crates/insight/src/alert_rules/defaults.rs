@@ -20,7 +20,7 @@ pub struct AlertRuleDefaults {
     pub project_id: ProjectId,
     /// Recipients of e-mails. A webhook has a secret per rule and is set on the rule.
     #[serde(default)]
-    pub email: Option<super::service::AlertEmail>,
+    pub email: Option<super::targets::AlertEmail>,
 }
 
 impl Insight {

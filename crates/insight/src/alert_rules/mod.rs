@@ -6,5 +6,6 @@ pub mod entity;
 pub mod routes;
 pub mod service;
 mod settings;
+pub mod targets;
 
 pub use settings::{ALERT_RULES, AlertSettings};

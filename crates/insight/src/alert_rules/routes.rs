@@ -16,7 +16,8 @@ use zeroize::Zeroizing;
 use super::defaults::AlertRuleDefaults;
 use super::definition::Selector;
 use super::entity::{AlertMetric, Comparison, Model, RuleState, Severity};
-use super::service::{AlertRuleCreate, AlertRuleFilter, AlertRuleUpdate, AlertRuleWithSecret, AlertTargets};
+use super::service::{AlertRuleCreate, AlertRuleFilter, AlertRuleUpdate, AlertRuleWithSecret};
+use super::targets::AlertTargets;
 use crate::Insight;
 
 /// An alert rule.

@@ -11,13 +11,14 @@ use loam_platform::origin;
 use loam_platform::seal::{SealedRows, Visit, visit_json};
 use loam_platform::webhook_deliveries::signature;
 use sea_orm::{ColumnTrait, Condition, IntoActiveModel, QueryFilter, Set};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use utoipa::{IntoParams, ToSchema};
 use zeroize::Zeroizing;
 
 use super::definition::{Definition, Selector};
 use super::entity::{ActiveModel, AlertMetric, Column, Comparison, Entity, Model, RuleState, Severity};
+use super::targets::{AlertEmail, AlertTarget, AlertTargets, secret_context};
 use crate::Insight;
 use crate::alerts::recipients;
 
@@ -44,40 +45,6 @@ pub struct AlertWebhook {
     /// same origin (scheme, host and port); if there is none, one is generated.
     #[schema(value_type = Option<String>)]
     pub secret: Option<Zeroizing<String>>,
-}
-
-/// E-mail recipients.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct AlertEmail {
-    /// E-mail addresses.
-    pub to: Vec<String>,
-}
-
-/// PersonQuery is notified, as stored and shown; without secrets.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
-#[serde(default)]
-pub struct AlertTargets {
-    /// Receives signed HTTP POST requests.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub webhook: Option<AlertTarget>,
-    /// Receives e-mails.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub email: Option<AlertEmail>,
-}
-
-impl AlertTargets {
-    /// The stored targets of a rule.
-    pub(crate) fn of(rule: &Model) -> Result<Self> {
-        serde_json::from_value(rule.delivery.clone()).map_err(Error::internal)
-    }
-}
-
-/// A webhook target.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct AlertTarget {
-    /// The URL.
-    pub url: String,
 }
 
 /// A new alert rule.
@@ -169,11 +136,6 @@ pub struct AlertRuleWithSecret {
     pub row: Model,
     /// Signing secret of the webhook.
     pub secret: Option<Zeroizing<String>>,
-}
-
-/// The context to which the encryption of a rule's secret is bound.
-pub(crate) fn secret_context(id: AlertRuleId) -> String {
-    format!("alert_rules/{id}/secret")
 }
 
 impl SealedRows for Entity {

@@ -13,10 +13,14 @@ use loam_platform::seal::Keyring;
 use loam_platform::webhook_deliveries::entity::Model as Delivery;
 use loam_platform::webhook_deliveries::{DeliveryHandler, Outcome, SignedPost};
 
-use super::notify::EMAIL;
 use super::recipients;
 use crate::alert_rules::entity::{Entity as Rules, Model as Rule};
-use crate::alert_rules::service::{AlertTargets, secret_context};
+use crate::alert_rules::targets::{AlertTargets, secret_context};
+
+/// The kind of deliveries by webhook.
+pub(crate) const WEBHOOK: &str = "alert.webhook";
+/// The kind of deliveries by e-mail.
+pub(crate) const EMAIL: &str = "alert.email";
 
 /// Upper bound for a webhook request; the timeout of the delivery attempt is normally shorter.
 const TIMEOUT: Duration = Duration::from_mins(1);

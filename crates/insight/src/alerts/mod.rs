@@ -14,6 +14,5 @@ mod state_machine;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use delivery::AlertDeliveryHandler;
+pub(crate) use delivery::{AlertDeliveryHandler, EMAIL, WEBHOOK};
 pub(crate) use evaluate::Evaluate;
-pub(crate) use notify::{EMAIL, WEBHOOK};

@@ -6,15 +6,13 @@ use loam_platform::webhook_deliveries::NewDelivery;
 use sea_orm::{IntoActiveModel, Set};
 use serde_json::{Value, json};
 
+use super::delivery::{EMAIL, WEBHOOK};
 use super::messages;
 use crate::Insight;
 use crate::alert_events::entity::{EventState, Model as Event};
 use crate::alert_rules::definition::Definition;
 use crate::alert_rules::entity::Model as Rule;
-use crate::alert_rules::service::AlertTargets;
-
-pub(crate) const WEBHOOK: &str = "alert.webhook";
-pub(crate) const EMAIL: &str = "alert.email";
+use crate::alert_rules::targets::AlertTargets;
 
 impl Insight {
     /// Enqueues the notifications of an incident in its current state, and records their IDs in the incident.

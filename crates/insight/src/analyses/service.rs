@@ -6,7 +6,7 @@ use loam_kernel::{
 use loam_platform::changes::Audited;
 use sea_orm::{ColumnTrait, QueryFilter};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
 use super::enqueue::AnalysisTarget;

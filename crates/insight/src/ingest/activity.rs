@@ -2,18 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use loam_kernel::{ProjectId, TenantId};
-use tokio_util::sync::CancellationToken;
 
-use crate::service::Insight;
-
-/// How often due writes are looked for.
-const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// Microseconds between two writes of the same project.
-const WRITE_INTERVAL_US: i64 = 60_000_000;
+pub(super) const WRITE_INTERVAL_US: i64 = 60_000_000;
 /// Projects in memory above which those already written are dropped.
 const MAX_PROJECTS: usize = 100_000;
 
@@ -31,7 +25,7 @@ impl Activity {
     }
 
     /// The projects whose time is due for writing. They are marked as written.
-    fn due(&self, now: i64, every: i64) -> Vec<(TenantId, ProjectId, i64)> {
+    pub(super) fn due(&self, now: i64, every: i64) -> Vec<(TenantId, ProjectId, i64)> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut due = Vec::new();
         for ((tenant, project), (seen, written)) in all.iter_mut() {
@@ -41,26 +35,6 @@ impl Activity {
             }
         }
         due
-    }
-}
-
-impl Insight {
-    /// Writes the time of each project's last telemetry periodically, until it is stopped.
-    pub(crate) async fn write_activity_periodically(self, stop: CancellationToken) {
-        while stop.run_until_cancelled(tokio::time::sleep(POLL_INTERVAL)).await.is_some() {
-            self.write_activity(WRITE_INTERVAL_US).await;
-        }
-        self.write_activity(0).await;
-    }
-
-    async fn write_activity(&self, every: i64) {
-        let due = self.0.activity.due(self.0.clock.now().timestamp_micros(), every);
-        if due.is_empty() {
-            return;
-        }
-        if let Err(e) = self.0.identity.write_activity(&due).await {
-            tracing::debug!(error = %e, "cannot write when projects last sent telemetry; retrying with the next write");
-        }
     }
 }
 

@@ -17,6 +17,7 @@ mod source;
 mod tests;
 mod text;
 mod wire;
+mod write_activity;
 
 pub(crate) use activity::Activity;
 pub(crate) use meter::Meter;

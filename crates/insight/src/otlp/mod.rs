@@ -8,6 +8,7 @@ mod body;
 mod document;
 mod genai;
 mod metrics;
+pub(crate) mod project_ref;
 mod rejections;
 pub(crate) mod routes;
 mod settings;
@@ -23,9 +24,9 @@ use loam_kernel::{Result, run_blocking_limited};
 
 pub(crate) use document::ReplayableSpan;
 pub(crate) use genai::CallSink;
+pub(crate) use project_ref::ProjectRef;
 pub(crate) use rejections::Rejections;
 pub use settings::{OTLP, OtlpSettings};
-pub(crate) use spans::ProjectRef;
 pub use status::error_shape;
 use wire::{MetricsRequest, TracesRequest};
 

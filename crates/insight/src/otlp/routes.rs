@@ -11,8 +11,8 @@ use serde_json::json;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::body::{Encoding, read};
+use super::project_ref::ProjectRef;
 use super::rejections::Rejections;
-use super::spans::ProjectRef;
 use super::wire::{ExportResponse, MetricsRequest, PartialSuccess, TracesRequest};
 use crate::ingest::{IngestSource, project_header};
 use crate::service::Insight;

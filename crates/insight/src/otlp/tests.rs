@@ -5,7 +5,7 @@ use prost::Message;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::spans::ProjectRef;
+use super::project_ref::ProjectRef;
 use super::wire::{
     AnyValue, ArrayValue, Event, KeyValue, METRICS, MetricsRequest, Resource, ResourceSpans, Scope,
     ScopeSpans, Span, Status, TRACES, TracesRequest, Value, count_fields,

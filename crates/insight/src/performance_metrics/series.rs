@@ -8,7 +8,7 @@ use loam_db::Db;
 use loam_kernel::{ProjectId, Result, Scope, TenantId};
 use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter, QuerySelect};
 
-use crate::otlp::ProjectRef;
+use crate::otlp::project_ref::ProjectRef;
 use crate::stats::Granularity;
 use crate::stats::metrics::{Column, Entity};
 

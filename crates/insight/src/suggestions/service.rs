@@ -4,7 +4,7 @@ use loam_kernel::{ExpectedVersion, Page, PageQuery, ProjectId, Result, Scope, Su
 use loam_platform::changes::{Audited, lock_version};
 use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
 use super::entity::{Column, Entity, Model, SuggestionSource, SuggestionStatus};

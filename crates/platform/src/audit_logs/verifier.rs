@@ -9,7 +9,7 @@ use super::chain::{self, Proof};
 use super::entity::Model;
 use super::erase;
 use super::verify::{Expected, Head, Verification};
-use super::view::hex;
+use loam_kernel::hex;
 
 /// Maximum number of listed faults; further ones are only counted.
 const MAX_FAULTS: usize = 100;

@@ -4,7 +4,6 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use loam_db::{Db, Dialect};
-use loam_http::surface::IfMatch;
 use loam_kernel::{Actor, Clock, ExpectedVersion, PageQuery, Permissions, Scope, TenantId, etag};
 use loam_testkit::{Database, on_both};
 use serde::{Deserialize, Serialize};

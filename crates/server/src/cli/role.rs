@@ -4,11 +4,11 @@ use anyhow::Result;
 use clap::Subcommand;
 use loam_identity::roles::routes::RoleView;
 use loam_identity::roles::service::{RoleCreate, RoleUpdate};
+use loam_kernel::ExpectedVersion;
 
 use super::admin::{self, ListArgs, TenantArg};
 use super::output;
 use crate::config::Config;
-use loam_kernel::ExpectedVersion;
 
 #[derive(Subcommand)]
 pub(super) enum Command {

@@ -15,7 +15,7 @@ pub(super) use call::extract;
 pub(super) use names::is_content;
 pub(crate) use sink::CallSink;
 
-use super::spans::ProjectRef;
+use super::project_ref::ProjectRef;
 use crate::otlp::attributes::{Attributes, storable};
 use crate::trace::Detail;
 

@@ -16,8 +16,8 @@ mod tests;
 use chrono::{DateTime, Utc};
 
 use super::attributes::{Attributes, storable, value_text};
+use super::project_ref::ProjectRef;
 use super::rejections::Rejections;
-use super::spans::ProjectRef;
 use super::wire::{
     ExponentialPoint, HistogramPoint, KeyValue, Metric, MetricsRequest, NumberPoint, SummaryPoint,
     Temporality,

@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 
-use loam_kernel::{ProjectId, TenantId, hex};
+use loam_kernel::hex;
 
 use super::function::Functions;
 use super::{SpanContext, server_span};
 use crate::ingest::IngestSource;
+use crate::otlp::project_ref::ProjectRef;
 use crate::otlp::settings::OtlpSettings;
 use crate::trace::{Source, Span, TraceChunk};
 
@@ -15,13 +16,6 @@ use crate::trace::{Source, Span, TraceChunk};
 const MAX_CHUNK_BYTES: usize = 2 << 20;
 /// Size of a span without its strings, in bytes.
 const SPAN_BYTES: usize = 128;
-
-/// A tenant and its project.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ProjectRef {
-    pub(crate) tenant: TenantId,
-    pub(crate) project: ProjectId,
-}
 
 impl From<&IngestSource> for ProjectRef {
     fn from(ingest_source: &IngestSource) -> Self {

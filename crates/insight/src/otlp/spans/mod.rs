@@ -13,9 +13,11 @@ mod operation;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use loam_kernel::{hex, truncate_bytes};
 
 use super::attributes::{Attributes, storable};
 use super::document::document;
+use super::project_ref::ProjectRef;
 use super::rejections::Rejections;
 use super::settings::OtlpSettings;
 use super::wire::{Span, SpanKind, TracesRequest, Value};
@@ -23,10 +25,8 @@ use crate::ingest::RecordError;
 use crate::redact;
 use crate::rejected_records::NewRejectedRecord;
 use crate::trace::{self, STACKTRACE_ATTRIBUTE, Source, TraceChunk};
-use loam_kernel::{hex, truncate_bytes};
 
 use chunks::ChunkBuilder;
-pub(crate) use chunks::ProjectRef;
 
 /// Maximum clock skew into the future.
 const MAX_CLOCK_SKEW: TimeDelta = TimeDelta::hours(1);

@@ -1,0 +1,18 @@
+//! The jobs of channels.
+
+use std::time::Duration;
+
+use loam_jobs::{Handlers, Schedule};
+use loam_kernel::Result;
+
+use super::{reply, retention};
+use crate::Conversation;
+
+/// The job handlers and schedules of channels.
+pub(crate) fn handlers(conversation: &Conversation) -> Result<Handlers> {
+    let deletion = Schedule::new(retention::DeleteOldChannelEvents::KIND, Duration::from_hours(1))?;
+    Ok(Handlers::new()
+        .with(reply::ReplyHandler(conversation.clone()))
+        .with(retention::DeleteOldChannelEvents(conversation.clone()))
+        .every(deletion))
+}
