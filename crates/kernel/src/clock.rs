@@ -42,6 +42,7 @@ impl Order {
 /// Microseconds that a test adds to the machine's clock, so that it need not wait for a minute to end; set in seconds by
 /// `LOAM_TEST_CLOCK_OFFSET`. Builds without debug assertions ignore it: nobody can move the clock of a release.
 #[cfg(debug_assertions)]
+#[expect(clippy::disallowed_methods, reason = "a clock is made in many places, and only a test moves one")]
 fn offset() -> i64 {
     static OFFSET: std::sync::LazyLock<i64> = std::sync::LazyLock::new(|| {
         let seconds = std::env::var("LOAM_TEST_CLOCK_OFFSET").ok().and_then(|text| text.parse::<i32>().ok());
