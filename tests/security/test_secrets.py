@@ -232,6 +232,9 @@ def test_everything_is_sealed_anew_while_the_server_runs(deployment, good):
     assert f"v1.{old}." in whole(deployment)
     with pytest.raises(ServiceError, match="the key that seals"):
         loam.cli("secret", "drop", old)
+    # A name is Base64 and may look like an option.
+    with pytest.raises(ServiceError, match="there is no key `-_nobody`"):
+        loam.cli("secret", "drop", "-_nobody")
     if deployment.postgres:
         with pytest.raises(ServiceError, match="--prepare"):
             loam.cli("secret", "rotate")

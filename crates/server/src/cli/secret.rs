@@ -45,7 +45,8 @@ pub(super) enum Command {
     },
     /// Remove a key from the key file. Refused while values are sealed under it. Store a copy with older backups.
     Drop {
-        /// Name of the key, as shown by `secret status`.
+        /// Name of the key, as shown by `secret status`; it may begin with a hyphen.
+        #[arg(allow_hyphen_values = true)]
         key: String,
     },
 }
