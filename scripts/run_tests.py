@@ -25,8 +25,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 SERVICES = [sys.executable, str(ROOT / "scripts/services.py")]
 PARTS = ("rust", "doc", "python")
-# Black-box tests wait as much as they compute.
+# Black-box tests wait as much as they compute, and Rust's tests a third of their time.
 PROCESSES = 2 * (os.cpu_count() or 1)
+THREADS = 1 + (os.cpu_count() or 1)
 
 # nextest: "Summary [ 1.2s] 34 tests run: 33 passed (1 slow), 1 failed, 2 skipped"
 # cargo:   "test result: ok. 5 passed; 0 failed; …"
@@ -79,14 +80,16 @@ def rust(profile: list[str]) -> Count:
     """The workspace's tests, on SQLite and PostgreSQL."""
     if shutil.which("cargo-nextest"):
         release = ["--cargo-profile", "release"] if profile else []
+        threads = ["--test-threads", str(THREADS)]
         tests = ["cargo", "nextest", "run", "--workspace", "--locked", *release]
     else:
+        threads = []
         tests = ["cargo", "test", "--workspace", "--locked", "--lib", "--bins", "--tests", *profile]
     # Built first, so that no database waits for the compiler.
     built = subprocess.run([*tests, "--no-run"], cwd=ROOT, check=False).returncode
     if built != 0:
         return Count(failed=1)
-    return settle(*run_counted([*SERVICES, "with-pgbouncer", "--", *tests, "--no-fail-fast"], dict(os.environ)))
+    return settle(*run_counted([*SERVICES, "with-pgbouncer", "--", *tests, "--no-fail-fast", *threads], dict(os.environ)))
 
 
 def doc(profile: list[str]) -> Count:

@@ -1,5 +1,6 @@
 //! Connections are shared among tenants: one that takes all it can get leaves some to the others.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -40,17 +41,21 @@ async fn writers_of_tenants_take_turns(bed: Database) {
         held.push(bed.db.write(&scope(ACME)).await.unwrap());
     }
     let order = Arc::new(Mutex::new(Vec::new()));
+    let started = Arc::new(AtomicUsize::new(0));
     let mut tasks = JoinSet::new();
-    for tenant in [ACME; 20].into_iter().chain([OTHER; 3]) {
-        let (db, order) = (bed.db.clone(), order.clone());
+    for (number, tenant) in [ACME; 20].into_iter().chain([OTHER; 3]).enumerate() {
+        let (db, order, begun) = (bed.db.clone(), order.clone(), started.clone());
         tasks.spawn(async move {
+            begun.fetch_add(1, Ordering::SeqCst);
             let tx = db.write(&scope(tenant)).await.unwrap();
             order.lock().unwrap().push(tenant);
             tx.insert(note(tenant, "turn").into_active_model().reset_all()).await.unwrap();
             tx.commit().await.unwrap();
         });
         // so that they queue in this order
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        while started.load(Ordering::SeqCst) <= number {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
     }
     drop(held);
     while let Some(done) = tasks.join_next().await {
