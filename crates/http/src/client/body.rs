@@ -1,8 +1,9 @@
 //! A response body with an idle timeout.
 
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,6 +11,7 @@ use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::decode::Decoder;
 use super::pool::Lease;
 
 /// A response body. Reading it to its end returns the connection to the pool; dropping it earlier closes the connection.
@@ -19,6 +21,8 @@ pub struct Body {
     incoming: Incoming,
     /// None once the body has ended or failed.
     lease: Option<Lease>,
+    /// Of a compressed body.
+    decoder: Option<Box<Decoder>>,
     idle: Duration,
     /// Start of the reader's current wait.
     silent_since: Option<Instant>,
@@ -42,11 +46,22 @@ pub enum BodyError {
         /// What the connection reported.
         source: hyper::Error,
     },
+    /// It is not compressed as its head says, or was cut.
+    #[error("the response can't be decompressed")]
+    Encoding {
+        /// What the decoder reported.
+        source: io::Error,
+    },
 }
 
 impl Body {
-    pub(super) fn new(incoming: Incoming, lease: Lease, idle: Duration) -> Self {
-        let mut body = Self { incoming, lease: Some(lease), idle, silent_since: None, alarm: None };
+    pub(super) fn new(
+        incoming: Incoming,
+        lease: Lease,
+        decoder: Option<Box<Decoder>>,
+        idle: Duration,
+    ) -> Self {
+        let mut body = Self { incoming, lease: Some(lease), decoder, idle, silent_since: None, alarm: None };
         body.settle();
         body
     }
@@ -77,15 +92,10 @@ impl Body {
     }
 }
 
-impl http_body::Body for Body {
-    type Data = Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let this = self.get_mut();
+impl Body {
+    /// The next frame as it was sent.
+    fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = self;
         let Some(lease) = &mut this.lease else { return Poll::Ready(None) };
         // Frames come from `drive` alone, which registers the real waker with the socket.
         let unheard = &mut Context::from_waker(Waker::noop());
@@ -118,11 +128,51 @@ impl http_body::Body for Body {
         }
     }
 
+    /// The next decoded bytes.
+    fn poll_decoded(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        while let Some(decoder) = &mut self.decoder {
+            let decoded = match decoder.next() {
+                Ok(None) => match ready!(self.poll_sent(cx)) {
+                    Some(Ok(frame)) => {
+                        let bytes = frame.into_data().unwrap_or_default();
+                        self.decoder.iter_mut().for_each(|decoder| decoder.push(bytes.clone()));
+                        continue;
+                    }
+                    Some(Err(e)) => return Poll::Ready(Some(Err(e))),
+                    None => self.decoder.take().map(|mut decoder| decoder.finish()).transpose(),
+                },
+                decoded => decoded,
+            };
+            return match decoded {
+                Ok(Some(bytes)) if bytes.is_empty() => Poll::Ready(None),
+                Ok(bytes) => Poll::Ready(bytes.map(|bytes| Ok(Frame::data(bytes)))),
+                Err(source) => {
+                    (self.decoder, self.lease) = (None, None);
+                    Poll::Ready(Some(Err(BodyError::Encoding { source })))
+                }
+            };
+        }
+        Poll::Ready(None)
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = self.get_mut();
+        if this.decoder.is_some() { this.poll_decoded(cx) } else { this.poll_sent(cx) }
+    }
+
     fn is_end_stream(&self) -> bool {
-        self.lease.is_none()
+        self.lease.is_none() && self.decoder.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
-        http_body::Body::size_hint(&self.incoming)
+        if self.decoder.is_some() { SizeHint::default() } else { http_body::Body::size_hint(&self.incoming) }
     }
 }

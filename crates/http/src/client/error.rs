@@ -70,6 +70,12 @@ pub enum SendError {
         /// What the connection reported.
         source: hyper::Error,
     },
+    /// The response is compressed in a way that was not asked for and can't be read.
+    #[error("the response has the unknown content-encoding `{name}`")]
+    Encoding {
+        /// The value of the header.
+        name: String,
+    },
     /// The response is not valid HTTP/1.1, or the request can't be encoded as such.
     #[error("the response is not valid HTTP")]
     Protocol {
@@ -90,7 +96,7 @@ impl SendError {
             | Self::Tls { .. }
             | Self::ConnectTimeout { .. } => false,
             Self::Closed { sent, .. } => *sent,
-            Self::FirstByteTimeout { .. } | Self::Protocol { .. } => true,
+            Self::FirstByteTimeout { .. } | Self::Encoding { .. } | Self::Protocol { .. } => true,
         }
     }
 

@@ -13,6 +13,7 @@ mod address;
 mod body;
 mod config;
 mod connection;
+mod decode;
 mod dial;
 mod error;
 mod guard;
@@ -42,6 +43,7 @@ pub use network::Network;
 pub use retry_after::retry_after;
 
 use connection::{Failure, LiveConnection};
+use decode::Decoder;
 use pool::{Lease, Pools};
 use request::Target;
 use tls::Tls;
@@ -93,7 +95,8 @@ impl Client {
         dial::resolve((host, port), &self.0.guard).await
     }
 
-    /// Sends a request with an absolute URL and waits for the head of the response, whatever its status.
+    /// Sends a request with an absolute URL and waits for the head of the response, whatever its status. A compressed
+    /// response is decoded, and its headers describe the decoded one.
     ///
     /// A dead connection is replaced transparently if nothing of the request was sent. A request that was sent on a reused
     /// connection and got no response is repeated once, only if its method is idempotent (RFC 9110, 9.2.2): the peer may have
@@ -118,7 +121,7 @@ impl Client {
             let spare = request.method().is_idempotent().then(|| request.clone());
             match exchange(&mut live, request, timeouts).await {
                 Ok(response) => {
-                    return Ok(into_body_response(response, Lease::new(pool, target.key, live), timeouts));
+                    return into_body_response(response, Lease::new(pool, target.key, live), timeouts);
                 }
                 Err(Failure { unsent: Some(unsent), .. }) => request = *unsent,
                 Err(Failure { error: SendError::Closed { .. }, .. }) if let Some(spare) = spare => {
@@ -135,7 +138,7 @@ impl Client {
             after: timeouts.connect,
         })??;
         let response = exchange(&mut live, request, timeouts).await.map_err(|failure| failure.error)?;
-        Ok(into_body_response(response, Lease::new(pool, target.key, live), timeouts))
+        into_body_response(response, Lease::new(pool, target.key, live), timeouts)
     }
 }
 
@@ -151,9 +154,10 @@ async fn exchange(
 }
 
 fn into_body_response(
-    response: Response<hyper::body::Incoming>,
+    mut response: Response<hyper::body::Incoming>,
     lease: Lease,
     timeouts: Timeouts,
-) -> Response<Body> {
-    response.map(|incoming| Body::new(incoming, lease, timeouts.idle))
+) -> Result<Response<Body>, SendError> {
+    let decoder = Decoder::of(response.headers_mut())?;
+    Ok(response.map(|incoming| Body::new(incoming, lease, decoder, timeouts.idle)))
 }

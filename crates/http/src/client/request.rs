@@ -1,7 +1,7 @@
 //! Splits a request with an absolute URL into the target and the request on the wire.
 
 use bytes::Bytes;
-use http::header::{HOST, HeaderValue};
+use http::header::{ACCEPT_ENCODING, HOST, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{Request, Uri};
 use http_body_util::Full;
@@ -22,7 +22,8 @@ pub(super) struct Target {
 pub(super) struct UrlError(pub(super) &'static str);
 
 impl Target {
-    /// Extracts the target from the URL and leaves the form of HTTP/1.1: the path, and a `host` header.
+    /// Extracts the target from the URL and leaves the form of HTTP/1.1: the path, and a `host` header. Without a
+    /// header of its own the request accepts no compressed response.
     pub(super) fn split(
         mut request: Request<Full<Bytes>>,
     ) -> Result<(Self, Request<Full<Bytes>>), SendError> {
@@ -40,6 +41,7 @@ impl Target {
                 HeaderValue::from_str(text).map_err(|_| SendError::Url { reason: "has a malformed host" })?;
             request.headers_mut().insert(HOST, value);
         }
+        request.headers_mut().entry(ACCEPT_ENCODING).or_insert(HeaderValue::from_static("identity"));
         *request.uri_mut() = uri.path_and_query.unwrap_or_else(|| PathAndQuery::from_static("/")).into();
         Ok((Self { host, port, key: Key::new(https, authority) }, request))
     }

@@ -15,6 +15,8 @@ use super::signature::{SIGNATURE, TIMESTAMP, sign};
 
 /// The header that says which delivery it is.
 const DELIVERY: &str = "x-loam-delivery";
+/// A target that asks for a longer delay is retried as if it had asked for none.
+const MAX_AFTER: Duration = Duration::from_secs(86_400);
 const AGENT: &str = concat!("Loam/", env!("CARGO_PKG_VERSION"));
 
 /// How an attempt ended.
@@ -81,7 +83,10 @@ impl SignedPost<'_> {
             .map_err(Error::internal)?;
         let timeouts = Timeouts { connect: limit, first_byte: limit, idle: limit };
         Ok(match client.send(request, timeouts).await {
-            Ok(answer) => outcome_of(answer.status(), retry_after(answer.headers(), now)),
+            Ok(answer) => {
+                let after = retry_after(answer.headers(), now).filter(|after| *after <= MAX_AFTER);
+                outcome_of(answer.status(), after)
+            }
             Err(e) => Outcome::Retry { status: None, error: e.to_string(), after: None },
         })
     }

@@ -1,5 +1,6 @@
 //! Reading answers: streams, silence, endings.
 
+use std::io::Write as _;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::thread;
@@ -9,7 +10,7 @@ use http::Method;
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 
-use super::support::{QUICK, get, loopback_client, request, serve, text};
+use super::support::{QUICK, Server, get, loopback_client, request, serve, text};
 use crate::client::{BodyError, Timeouts};
 
 const HEAD: &str = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
@@ -155,4 +156,79 @@ async fn a_length_that_was_announced_ends_the_body() {
     assert!(body.is_end_stream());
     text(get(&client, &server.url("/")).await.expect("an answer")).await;
     assert_eq!(server.connections(), 1, "given back with the last byte, not with the drop");
+}
+
+/// Serves the body in chunks of `size` bytes, with this coding in its head.
+fn compressed(coding: &'static str, body: &[u8], size: usize) -> Server {
+    let parts: Vec<Vec<u8>> = body.chunks(size).map(<[u8]>::to_vec).collect();
+    serve(move |mut peer| {
+        let (head, _) = peer.request().expect("a request");
+        assert!(head.to_lowercase().contains("accept-encoding: identity\r\n"), "{head}");
+        peer.write(format!(
+            "HTTP/1.1 200 OK\r\ncontent-encoding: {coding}\r\ntransfer-encoding: chunked\r\n\r\n"
+        ));
+        for part in &parts {
+            peer.write(format!("{:x}\r\n", part.len()));
+            peer.write(part);
+            peer.write("\r\n");
+        }
+        peer.write("0\r\n\r\n");
+    })
+}
+
+fn gzip(text: &str) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(text.as_bytes()).expect("memory");
+    encoder.finish().expect("memory")
+}
+
+#[tokio::test]
+async fn a_compressed_body_is_decoded_whatever_its_chunks() {
+    let body = "data: x\n\n".repeat(5_000);
+    let mut deflate = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+    deflate.write_all(body.as_bytes()).expect("memory");
+    let deflate = deflate.finish().expect("memory");
+    for (coding, bytes) in [("gzip", gzip(&body)), ("X-GZIP", gzip(&body)), ("deflate", deflate)] {
+        for size in [1, 7, 1 << 20] {
+            let server = compressed(coding, &bytes, size);
+            let answer = get(&loopback_client(), &server.url("/")).await.expect("an answer");
+            assert!(!answer.headers().contains_key("content-encoding"));
+            assert_eq!(text(answer).await, body, "{coding} in chunks of {size}");
+        }
+    }
+    let server = compressed("gzip", b"", 1);
+    assert_eq!(text(get(&loopback_client(), &server.url("/")).await.expect("an answer")).await, "");
+}
+
+#[tokio::test]
+async fn an_event_of_a_compressed_stream_does_not_wait_for_the_next() {
+    let server = serve(|mut peer| {
+        peer.request();
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(b"first").and_then(|()| encoder.flush()).expect("memory");
+        let part = encoder.get_ref();
+        peer.write(format!(
+            "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ntransfer-encoding: chunked\r\n\r\n{:x}\r\n",
+            part.len()
+        ));
+        peer.write(part);
+        peer.write("\r\n");
+        peer.request();
+    });
+    let mut body = get(&loopback_client(), &server.url("/")).await.expect("an answer").into_body();
+    let frame = body.frame().await.expect("a frame").expect("no error");
+    assert_eq!(frame.into_data().expect("data"), "first");
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_compressed_as_its_head_says_is_an_error() {
+    for bytes in [b"plain text".to_vec(), gzip("cut")[..12].to_vec()] {
+        let server = compressed("gzip", &bytes, 5);
+        let body = get(&loopback_client(), &server.url("/")).await.expect("an answer").into_body();
+        let error = body.collect().await.expect_err("no gzip");
+        assert!(matches!(error, BodyError::Encoding { .. }), "{error:?}");
+    }
+    let server = compressed("br", b"x", 1);
+    let error = get(&loopback_client(), &server.url("/")).await.map(drop).expect_err("an unknown encoding");
+    assert!(error.to_string().contains("`br`"), "{error}");
 }
