@@ -27,7 +27,8 @@ class Mood:
 
     `late` seconds pass before the first byte. `status` other than 200 is an error, with `retry_after` if given. `cut` is
     where the connection is closed: before the answer's `head`, after it (`body`), or in the `middle` of the body; with
-    `hang` it is left open there instead, and nothing more is said.
+    `hang` it is left open there instead, and nothing more is said. `answer` is sent in place of the usual one, as it is,
+    with status 200 and these `headers`, which an error has too.
     """
 
     status: int = 200
@@ -35,9 +36,15 @@ class Mood:
     late: float = 0
     cut: str | None = None
     hang: bool = False
+    answer: bytes | None = None
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 WELL = Mood()
+
+
+def _lines(mood: Mood) -> str:
+    return "".join(f"{name}: {value}\r\n" for name, value in mood.headers)
 
 
 @dataclass
@@ -46,6 +53,7 @@ class Asked:
 
     path: str
     key: str | None
+    headers: dict[str, str]
     body: dict[str, Any]
     mood: Mood
     completed: bool = False
@@ -154,11 +162,14 @@ class Faulty:
         text = await reader.readexactly(int(headers.get("content-length", "0")))
         key = headers.get("authorization", "").removeprefix("Bearer ") or None
         body = json.loads(text) if text else {}
-        one = Asked(path, key, body, self._mood(body.get("model", ""), key))
+        one = Asked(path, key, headers, body, self._mood(body.get("model", ""), key))
         self.asked.append(one)
         await asyncio.sleep(one.mood.late)
         if one.mood.status != 200:
             return await self._refuse(writer, one)
+        if one.mood.answer is not None:
+            head = f"HTTP/1.1 200 OK\r\n{_lines(one.mood)}content-length: {len(one.mood.answer)}\r\n\r\n".encode()
+            return await self._send(writer, one, head, b"", one.mood.answer)
         if path.endswith("/models"):
             listing = {"object": "list", "data": [{"id": model, "object": "model"} for model in self.models]}
             return await self._whole(writer, one, listing)
@@ -178,6 +189,7 @@ class Faulty:
     async def _refuse(self, writer: asyncio.StreamWriter, one: Asked) -> bool:
         mood = one.mood
         again = f"retry-after: {mood.retry_after}\r\n" if mood.retry_after is not None else ""
+        again += _lines(mood)
         error = {"error": {"message": f"{self.name} answers {mood.status}", "type": "scripted", "param": None, "code": None}}
         text = json.dumps(error).encode()
         head = f"HTTP/1.1 {mood.status} Scripted\r\ncontent-type: application/json\r\n{again}content-length: {len(text)}\r\n\r\n"

@@ -23,7 +23,8 @@ pub fn provider_stream(bytes: &[u8]) {
     };
     let request = Bytes::from_static(request);
     let Ok(envelope) = RequestEnvelope::read(&request) else { return };
-    let provider_request = ProviderRequest { endpoint, envelope: &envelope, body: &request, model: "m" };
+    let provider_request =
+        ProviderRequest { endpoint, envelope: &envelope, body: &request, model: "m", betas: &[] };
     _ = kind.wire.reader(&provider_request).read_complete(Bytes::copy_from_slice(body));
     _ = kind.wire.error("p", 400, body, None);
     _ = kind.wire.model_ids(body);

@@ -4,6 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::openai::assemble_chunks;
+use crate::sse::recorded;
 
 /// Assembles OpenAI's chunks, Anthropic's events, or those of OpenAI's Responses API. A truncated stream gives the
 /// part that arrived.
@@ -18,7 +19,7 @@ pub fn assemble(stream: &str) -> Value {
 }
 
 fn events(stream: &str) -> impl Iterator<Item = Value> {
-    stream.lines().filter_map(|line| serde_json::from_str(line.strip_prefix("data:")?.trim()).ok())
+    recorded(stream.as_bytes()).filter_map(|data| serde_json::from_slice(&data).ok())
 }
 
 fn assemble_message(stream: &str) -> Value {

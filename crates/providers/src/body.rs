@@ -54,6 +54,13 @@ pub(crate) fn parts(content: Option<&Value>, path: &str) -> Result<Vec<Value>> {
     }
 }
 
+/// The JSON Schema of a tool's parameters as providers accept it: of an object.
+pub(crate) fn object_schema(schema: Option<&Value>) -> Value {
+    let mut schema = schema.and_then(Value::as_object).cloned().unwrap_or_default();
+    schema.entry("type").or_insert_with(|| "object".into());
+    schema.into()
+}
+
 /// A required string.
 pub(crate) fn required<'a>(value: &'a Value, field: &str, path: &str) -> Result<&'a str> {
     value[field].as_str().ok_or_else(|| Error::invalid(format!("{path}.{field}"), "must be a string"))

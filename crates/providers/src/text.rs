@@ -3,6 +3,8 @@
 
 use serde_json::Value;
 
+use crate::openai::content_parts;
+
 /// The fields of a request that are part of the prompt.
 const PROMPT_FIELDS: [&str; 7] =
     ["system", "instructions", "messages", "input", "prompt", "tools", "functions"];
@@ -43,9 +45,9 @@ pub fn completion_text(response: &Value) -> String {
     let mut add = |value: &Value| text.push_str(value.as_str().unwrap_or_default());
     for choice in response["choices"].as_array().into_iter().flatten() {
         let message = &choice["message"];
-        ["content", "reasoning_content", "reasoning", "refusal"]
-            .iter()
-            .for_each(|field| add(&message[*field]));
+        let content = content_parts(message);
+        add(&content.text.into());
+        add(&content.reasoning.into());
         for call in message["tool_calls"].as_array().into_iter().flatten() {
             add(&call["function"]["name"]);
             add(&call["function"]["arguments"]);

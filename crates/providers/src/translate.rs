@@ -4,11 +4,11 @@
 //! format. So a format takes one of each, instead of one translation for each pair of formats.
 
 use bytes::{Bytes, BytesMut};
-use loam_kernel::{Clock, Error, Kind, LlmCallId, Result};
-use serde_json::{Map, Value};
+use loam_kernel::{Clock, LlmCallId};
+use serde_json::{Map, Value, json};
 
-use crate::sse::{MAX_EVENT, Splitter, name, whole_data};
-use crate::{CompleteResponse, Forward, Reader, Usage};
+use crate::sse::{MAX_EVENT, Splitter, data};
+use crate::{CompleteResponse, Forward, Reader, ReportedError, ResponseError, Usage};
 
 /// A format-independent part of a response, in the order in which the model wrote it.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,8 +29,8 @@ pub(crate) enum ResponsePart {
     Stop(StopReason),
     /// Token usage.
     Usage(Usage),
-    /// An error in the middle of a stream. Nothing follows.
-    Error(String),
+    /// An error that the provider reports. Nothing follows.
+    Error(ReportedError),
     /// The end.
     End,
 }
@@ -53,16 +53,16 @@ pub(crate) enum StopReason {
 /// Decodes a provider's format.
 pub(crate) trait Decoder: Send {
     /// Decodes a response that is not streamed.
-    fn decode_complete(&mut self, body: &[u8]) -> Result<Vec<ResponsePart>>;
+    fn decode_complete(&mut self, body: &[u8]) -> Result<Vec<ResponsePart>, ResponseError>;
 
-    /// Decodes one event of a stream.
-    fn event(&mut self, name: &[u8], data: &[u8], out: &mut Vec<ResponsePart>);
+    /// Decodes the data of one event of a stream.
+    fn event(&mut self, data: &[u8], out: &mut Vec<ResponsePart>);
 }
 
 /// Encodes a client's format.
 pub(crate) trait Encoder: Send {
     /// Encodes a response that is not streamed.
-    fn encode_complete(&self, parts: Vec<ResponsePart>) -> Result<Value>;
+    fn encode_complete(&self, parts: Vec<ResponsePart>) -> Result<Value, ResponseError>;
 
     /// Encodes one part of a stream; an error if the format can't represent it.
     fn write(&mut self, part: ResponsePart, out: &mut BytesMut) -> Result<(), String>;
@@ -80,7 +80,7 @@ pub(crate) struct Translator<A, B> {
     encoder: B,
     events: Splitter,
     usage: Option<Usage>,
-    failure: Option<String>,
+    failure: Option<ReportedError>,
     /// The stop reason has arrived: the response is complete even if the provider closes without an end.
     stopped: bool,
     done: bool,
@@ -92,24 +92,30 @@ impl<A: Decoder, B: Encoder> Translator<A, B> {
         Self { decoder, encoder, events, usage: None, failure: None, stopped: false, done: false }
     }
 
-    fn fail(&mut self, message: String, out: &mut BytesMut) {
-        self.encoder.error(&message, out);
-        self.failure = Some(message);
+    fn fail(&mut self, error: ReportedError, out: &mut BytesMut) {
+        self.encoder.error(&error.message, out);
+        self.failure = Some(error);
         self.done = true;
+    }
+
+    /// Fails because of a stream that can't be read or translated.
+    fn fail_invalid(&mut self, message: String, out: &mut BytesMut) {
+        let json = json!({"error": {"message": message}});
+        self.fail(ReportedError::new(&json, &json["error"]), out);
     }
 
     /// Reads one event; returns the end of the stream if the event was that.
     fn read(&mut self, event: &[u8], out: &mut BytesMut) -> Option<Bytes> {
         let mut parts = Vec::new();
-        self.decoder.event(name(event).unwrap_or_default(), &whole_data(event), &mut parts);
+        self.decoder.event(&data(event)?, &mut parts);
         for part in parts {
             match part {
                 ResponsePart::End => {
                     self.done = true;
                     return Some(self.encoder.end(out));
                 }
-                ResponsePart::Error(message) => {
-                    self.fail(message, out);
+                ResponsePart::Error(error) => {
+                    self.fail(error, out);
                     return None;
                 }
                 part => {
@@ -119,7 +125,7 @@ impl<A: Decoder, B: Encoder> Translator<A, B> {
                         _ => {}
                     }
                     if let Err(why) = self.encoder.write(part, out) {
-                        self.fail(why, out);
+                        self.fail_invalid(why, out);
                         return None;
                     }
                 }
@@ -130,7 +136,7 @@ impl<A: Decoder, B: Encoder> Translator<A, B> {
 }
 
 impl<A: Decoder, B: Encoder> Reader for Translator<A, B> {
-    fn read_complete(&mut self, body: Bytes) -> Result<CompleteResponse> {
+    fn read_complete(&mut self, body: Bytes) -> Result<CompleteResponse, ResponseError> {
         let parts = self.decoder.decode_complete(&body)?;
         let usage = parts.iter().rev().find_map(|part| match part {
             ResponsePart::Usage(usage) => Some(*usage),
@@ -150,7 +156,7 @@ impl<A: Decoder, B: Encoder> Reader for Translator<A, B> {
             }
         }
         if !fits && !self.done {
-            self.fail(format!("the provider sent an event of more than {MAX_EVENT} bytes"), &mut out);
+            self.fail_invalid(format!("the provider sent an event of more than {MAX_EVENT} bytes"), &mut out);
         }
         Forward { now: out.freeze(), last: None }
     }
@@ -162,16 +168,12 @@ impl<A: Decoder, B: Encoder> Reader for Translator<A, B> {
         }
         // some providers omit the blank line after their last event
         let rest = self.events.rest();
-        let last = self.read(&rest, &mut out);
-        if let Some(last) = last {
-            out.extend_from_slice(&last);
-        } else if !self.done && self.stopped {
-            let last = self.encoder.end(&mut out);
-            out.extend_from_slice(&last);
+        let mut last = self.read(&rest, &mut out);
+        if !self.done && self.stopped {
             self.done = true;
-        } else if !self.done {
-            self.fail("the provider ended its stream before the response was complete".to_owned(), &mut out);
+            last = Some(self.encoder.end(&mut out));
         }
+        out.extend_from_slice(&last.unwrap_or_default());
         out.freeze()
     }
 
@@ -179,25 +181,25 @@ impl<A: Decoder, B: Encoder> Reader for Translator<A, B> {
         self.usage
     }
 
-    fn failure(&self) -> Option<String> {
-        self.failure.clone()
+    fn failure(&self) -> Option<&ReportedError> {
+        self.failure.as_ref()
     }
-}
 
-/// The error for a success status with an invalid body.
-pub(crate) fn invalid_response(why: impl std::fmt::Display) -> Error {
-    let message = format!("the provider's response is invalid: {why}");
-    Error::new(Kind::BadGateway, "provider_answer_invalid", message)
+    fn is_complete(&self) -> bool {
+        self.stopped || (self.done && self.failure.is_none())
+    }
 }
 
 /// The id of a response in the client's format, derived from the provider's id or generated.
 pub(crate) fn response_id(prefix: &str, id: &str) -> String {
     let bare = id.trim_start_matches("chatcmpl-").trim_start_matches("msg_");
-    if bare.is_empty() {
-        let new: LlmCallId = Clock::system().id();
-        return format!("{prefix}{}", new.to_string().replace('-', ""));
-    }
-    format!("{prefix}{bare}")
+    if bare.is_empty() { new_id(prefix) } else { format!("{prefix}{bare}") }
+}
+
+/// An id that no other response has.
+pub(crate) fn new_id(prefix: &str) -> String {
+    let new: LlmCallId = Clock::system().id();
+    format!("{prefix}{}", new.to_string().replace('-', ""))
 }
 
 /// The text of a field, or an empty string.

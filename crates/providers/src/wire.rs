@@ -11,7 +11,7 @@ use http::{HeaderName, HeaderValue};
 use loam_kernel::{Error, Result};
 
 use crate::openai::RequestEnvelope;
-use crate::{Config, Feature, Usage};
+use crate::{Config, Feature, ReportedError, ResponseError, Usage};
 
 /// The endpoint that a client called, and so the format it speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +56,12 @@ pub struct ProviderRequest<'a> {
     pub body: &'a Bytes,
     /// The provider's name of the model.
     pub model: &'a str,
+    /// The values of the client's [`BETAS`] header.
+    pub betas: &'a [HeaderValue],
 }
+
+/// The header in which clients of Anthropic's format name the beta features that they use.
+pub const BETAS: HeaderName = HeaderName::from_static("anthropic-beta");
 
 /// The encoded request.
 #[derive(Debug)]
@@ -90,21 +95,23 @@ pub struct CompleteResponse {
 /// Reads the response to one request, and converts it to the client's format.
 pub trait Reader: Send {
     /// Reads a response that is not streamed, with a success status.
-    fn read_complete(&mut self, body: Bytes) -> Result<CompleteResponse>;
+    fn read_complete(&mut self, body: Bytes) -> Result<CompleteResponse, ResponseError>;
 
     /// Adds a chunk of a stream; returns what can be sent.
     fn push(&mut self, chunk: Bytes) -> Forward;
 
-    /// The remainder when the provider closes without an end.
+    /// The remainder, once the provider has closed.
     fn finish(&mut self) -> Bytes;
 
     /// The usage of a stream, once it has arrived.
     fn usage(&self) -> Option<Usage>;
 
-    /// The error that the provider reported in the middle of its stream; the client has received it as an event.
-    fn failure(&self) -> Option<String> {
-        None
-    }
+    /// The error that the provider reported in its stream; it has been forwarded as an event.
+    fn failure(&self) -> Option<&ReportedError>;
+
+    /// Whether the end of the stream, or the reason why the model stopped, has arrived. If the provider closes before,
+    /// it broke off.
+    fn is_complete(&self) -> bool;
 }
 
 /// The wire protocol of a kind.

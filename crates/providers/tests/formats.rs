@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use loam_providers::openai::RequestEnvelope;
-use loam_providers::{Config, Endpoint, ProviderRequest, Usage, assemble, completion_text, kind};
+use loam_providers::{BETAS, Config, Endpoint, ProviderRequest, Usage, assemble, completion_text, kind};
 use serde_json::{Value, json};
 
 fn config(fields: Value) -> Config {
@@ -17,7 +17,8 @@ fn config(fields: Value) -> Config {
 fn sent(name: &str, config: &Config, endpoint: Endpoint, body: &Value) -> loam_kernel::Result<Value> {
     let body = Bytes::from(body.to_string());
     let envelope = RequestEnvelope::read(&body)?;
-    let provider_request = ProviderRequest { endpoint, envelope: &envelope, body: &body, model: "m" };
+    let provider_request =
+        ProviderRequest { endpoint, envelope: &envelope, body: &body, model: "m", betas: &[] };
     let outgoing = kind(name).expect("a kind").wire.outgoing(config, &provider_request)?;
     Ok(serde_json::from_slice(&outgoing.body).expect("JSON"))
 }
@@ -45,13 +46,33 @@ fn the_key_is_sent_in_each_providers_header() {
     for name in ["openai", "qwen", "deepseek", "ollama", "dify"] {
         assert_eq!(headers(name, &config(json!({}))), std::slice::from_ref(&bearer));
     }
-    let betas = config(json!({"betas": ["a-2025", "b-2026"]}));
-    let expected =
-        [("anthropic-version", "2023-06-01"), ("x-api-key", "secret"), ("anthropic-beta", "a-2025,b-2026")];
+    let expected = [("anthropic-version", "2023-06-01"), ("x-api-key", "secret")];
     assert_eq!(
-        headers("anthropic", &betas),
+        headers("anthropic", &config(json!({}))),
         expected.map(|(name, value)| (name.to_owned(), value.to_owned()))
     );
+}
+
+#[test]
+fn beta_features_of_the_configuration_and_of_the_client_are_sent() {
+    let sent = |configured: Value, client: &[&'static str], endpoint| {
+        let body = Bytes::from(message(json!({})).to_string());
+        let envelope = RequestEnvelope::read(&body).expect("valid");
+        let betas: Vec<_> = client.iter().copied().map(http::HeaderValue::from_static).collect();
+        let request =
+            ProviderRequest { endpoint, envelope: &envelope, body: &body, model: "m", betas: &betas };
+        let outgoing = kind("anthropic").expect("a kind").wire.outgoing(&config(configured), &request);
+        let headers = outgoing.expect("a request").headers;
+        assert!(headers.iter().all(|(name, _)| *name == BETAS) && headers.len() < 2, "{headers:?}");
+        headers.first().map(|(_, value)| value.to_str().expect("ASCII").to_owned())
+    };
+    for endpoint in [Endpoint::Messages, Endpoint::ChatCompletions] {
+        assert_eq!(sent(json!({}), &[], endpoint), None);
+        assert_eq!(sent(json!({}), &["a-2025, b-2026"], endpoint).as_deref(), Some("a-2025, b-2026"));
+        let configured = json!({"betas": ["a-2025", "b-2026"]});
+        let all = sent(configured, &["c-2026", "b-2026, d-2026"], endpoint);
+        assert_eq!(all.as_deref(), Some("a-2025,b-2026,c-2026,d-2026"));
+    }
 }
 
 #[test]
@@ -215,8 +236,13 @@ const RESPONSE: &str = "event: response.created\n\
 fn respond(stream: &str, size: usize) -> (String, Option<String>, Option<Usage>, Option<String>) {
     let body = Bytes::from_static(b"{\"model\":\"p/m\",\"input\":\"x\",\"stream\":true}");
     let envelope = RequestEnvelope::read(&body).expect("valid");
-    let provider_request =
-        ProviderRequest { endpoint: Endpoint::Responses, envelope: &envelope, body: &body, model: "m" };
+    let provider_request = ProviderRequest {
+        endpoint: Endpoint::Responses,
+        envelope: &envelope,
+        body: &body,
+        model: "m",
+        betas: &[],
+    };
     let mut reader = kind("openai").expect("a kind").wire.reader(&provider_request);
     let (mut now, mut last) = (Vec::new(), None);
     for part in stream.as_bytes().chunks(size) {
@@ -226,7 +252,9 @@ fn respond(stream: &str, size: usize) -> (String, Option<String>, Option<Usage>,
     }
     now.extend_from_slice(&reader.finish());
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("UTF-8");
-    (text(&now), last.as_deref().map(text), reader.usage(), reader.failure())
+    let failure = reader.failure().map(|error| error.message.clone());
+    assert_eq!(reader.is_complete(), last.is_some());
+    (text(&now), last.as_deref().map(text), reader.usage(), failure)
 }
 
 #[test]
@@ -234,7 +262,7 @@ fn a_responses_stream_is_forwarded_with_its_end_delayed() {
     let usage =
         json!({"prompt_tokens": 9, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 4}});
     let usage: Usage = serde_json::from_value(usage).expect("usage");
-    for stream in [RESPONSE.to_owned(), RESPONSE.replace('\n', "\r\n")] {
+    for stream in ["\n", "\r\n", "\r"].map(|end| RESPONSE.replace('\n', end)) {
         for size in 1..=stream.len() {
             let (now, last, counted, failure) = respond(&stream, size);
             let last = last.expect("an end");
@@ -275,21 +303,48 @@ fn a_truncated_message_is_assembled_as_far_as_it_arrived() {
     assert_eq!(assemble(""), json!({"choices": []}));
 }
 
-#[test]
-fn interleaved_tool_calls_are_an_error() {
-    let part = |index: u64, id: &str, arguments: &str| {
-        let call = json!({"index": index, "id": id, "function": {"name": "f", "arguments": arguments}});
+/// The names and the data of the events that a client of Anthropic's format gets for a stream of tool calls.
+fn blocks(parts: &[(u64, &str, &str)]) -> Vec<String> {
+    let part = |(index, id, arguments): &(u64, &str, &str)| {
+        let call = json!({"index": index, "id": id, "function": {"name": id, "arguments": arguments}});
         format!("data: {}\n\n", json!({"choices": [{"index": 0, "delta": {"tool_calls": [call]}}]}))
     };
-    let stream = part(0, "a", "{") + &part(1, "b", "{}") + &part(0, "a", "}");
     let body = Bytes::from(message(json!({"stream": true})).to_string());
     let envelope = RequestEnvelope::read(&body).expect("valid");
-    let provider_request =
-        ProviderRequest { endpoint: Endpoint::Messages, envelope: &envelope, body: &body, model: "m" };
+    let provider_request = ProviderRequest {
+        endpoint: Endpoint::Messages,
+        envelope: &envelope,
+        body: &body,
+        model: "m",
+        betas: &[],
+    };
     let mut reader = kind("openai").expect("a kind").wire.reader(&provider_request);
-    let forward = reader.push(stream.into());
-    assert!(std::str::from_utf8(&forward.now).expect("UTF-8").contains("event: error"));
-    assert!(reader.failure().is_some_and(|why| why.contains("started another")));
+    let mut sent = String::new();
+    for chunk in parts.iter().map(part).chain(["data: [DONE]\n\n".to_owned()]) {
+        sent += std::str::from_utf8(&reader.push(chunk.into()).now).expect("UTF-8");
+    }
+    assert_eq!(reader.failure(), None);
+    let event = |event: &str| {
+        let data: Value = serde_json::from_str(event.split_once("data: ")?.1).ok()?;
+        let (index, delta) = (data["index"].as_u64()?, &data["delta"]["partial_json"]);
+        Some(match data["type"].as_str()? {
+            "content_block_start" => format!("{index} {}", data["content_block"]["id"].as_str()?),
+            "content_block_delta" => format!("{index} {}", delta.as_str()?),
+            _ => format!("{index} end"),
+        })
+    };
+    sent.split("\n\n").filter_map(event).collect()
+}
+
+#[test]
+fn tool_calls_are_sent_one_after_the_other_even_if_they_arrive_interleaved() {
+    let sequential = [(0, "a", "{"), (0, "a", "}"), (1, "b", "{}")];
+    assert_eq!(blocks(&sequential), ["0 a", "0 {", "0 }", "0 end", "1 b", "1 {}", "1 end"]);
+    let interleaved =
+        [(0, "a", ""), (1, "b", ""), (0, "a", "{"), (1, "b", "{\"x\":"), (0, "a", "}"), (1, "b", "1}")];
+    assert_eq!(blocks(&interleaved), ["0 a", "0 {", "0 }", "0 end", "1 b", "1 {\"x\":", "1 1}", "1 end"]);
+    let without_arguments = [(0, "a", ""), (1, "b", "{}"), (2, "c", "")];
+    assert_eq!(blocks(&without_arguments), ["0 a", "0 end", "1 b", "1 {}", "1 end", "2 c", "2 end"]);
 }
 
 #[test]
@@ -334,8 +389,13 @@ fn the_query_for_an_application_is_the_last_user_message() {
 fn a_stream_with_only_an_end_is_an_empty_message() {
     let body = Bytes::from(message(json!({"stream": true})).to_string());
     let envelope = RequestEnvelope::read(&body).expect("valid");
-    let provider_request =
-        ProviderRequest { endpoint: Endpoint::Messages, envelope: &envelope, body: &body, model: "m" };
+    let provider_request = ProviderRequest {
+        endpoint: Endpoint::Messages,
+        envelope: &envelope,
+        body: &body,
+        model: "m",
+        betas: &[],
+    };
     let mut reader = kind("openai").expect("a kind").wire.reader(&provider_request);
     let forward = reader.push(Bytes::from_static(b"data: [DONE]\n\n"));
     let now = std::str::from_utf8(&forward.now).expect("UTF-8");
@@ -349,8 +409,13 @@ fn repeated_usage_is_reported_once() {
         json!({"model": "p/m", "stream": true, "stream_options": {"include_usage": true}, "messages": []});
     let body = Bytes::from(body.to_string());
     let envelope = RequestEnvelope::read(&body).expect("valid");
-    let provider_request =
-        ProviderRequest { endpoint: Endpoint::ChatCompletions, envelope: &envelope, body: &body, model: "m" };
+    let provider_request = ProviderRequest {
+        endpoint: Endpoint::ChatCompletions,
+        envelope: &envelope,
+        body: &body,
+        model: "m",
+        betas: &[],
+    };
     let mut reader = kind("anthropic").expect("a kind").wire.reader(&provider_request);
     let delta = |tokens: u64| {
         format!(
@@ -364,4 +429,50 @@ fn repeated_usage_is_reported_once() {
     assert_eq!(now.matches("\"completion_tokens\":5").count(), 1, "{now}");
     assert!(!now.contains("\"completion_tokens\":3"));
     assert_eq!(reader.usage().map(|usage| usage.completion_tokens), Some(5));
+}
+
+#[test]
+fn anthropics_demands_on_texts_tools_and_ids_are_met() {
+    let call = |id| json!({"id": id, "type": "function", "function": {"name": "f", "arguments": " "}});
+    let tool = |name, parameters: Value| json!({"type": "function", "function": {"name": name, "parameters": parameters}});
+    let body = message(json!({
+        "messages": [
+            {"role": "system", "content": " "},
+            {"role": "user", "content": [{"type": "text", "text": "\n"}, {"type": "text", "text": "x"}]},
+            {"role": "assistant", "content": " ", "tool_calls": [call("functions.f:0"), call("b")]},
+            {"role": "tool", "tool_call_id": "functions.f:0", "content": "1"},
+            {"role": "user", "content": "and"},
+            {"role": "tool", "tool_call_id": "b", "content": "2"},
+            {"role": "assistant", "content": "So \n"}],
+        "tools": [tool("f", Value::Null), tool("g", json!({})), tool("h", json!({"properties": {"a": {}}}))],
+    }));
+    let request = sent("anthropic", &config(json!({})), Endpoint::ChatCompletions, &body).expect("a request");
+    let text = |text| json!({"type": "text", "text": text});
+    let mapped = "id64_ZnVuY3Rpb25zLmY6MA";
+    let tool_use = |id| json!({"type": "tool_use", "id": id, "name": "f", "input": {}});
+    let result = |id, of| json!({"type": "tool_result", "tool_use_id": id, "content": [text(of)]});
+    let expected = json!([
+        {"role": "user", "content": [text("x")]},
+        {"role": "assistant", "content": [tool_use(mapped), tool_use("b")]},
+        {"role": "user", "content": [result(mapped, "1"), result("b", "2"), text("and")]},
+        {"role": "assistant", "content": [text("So")]},
+    ]);
+    assert_eq!((&request["messages"], &request["system"]), (&expected, &Value::Null));
+    let schemas: Vec<&Value> =
+        request["tools"].as_array().expect("tools").iter().map(|tool| &tool["input_schema"]).collect();
+    let object = json!({"type": "object"});
+    assert_eq!(schemas, [&object, &object, &json!({"type": "object", "properties": {"a": {}}})]);
+
+    // the provider that made the id gets it back
+    let body = message(json!({"messages": expected, "tools": [{"name": "f", "input_schema": null}]}));
+    let error = sent("openai", &config(json!({})), Endpoint::Messages, &body)
+        .expect_err("a final turn of the assistant");
+    assert_eq!(error.code(), "unsupported_feature");
+    let body = message(
+        json!({"messages": expected.as_array().expect("turns")[..3], "tools": [{"name": "f", "input_schema": null}]}),
+    );
+    let request = sent("openai", &config(json!({})), Endpoint::Messages, &body).expect("a request");
+    let ids = [&request["messages"][1]["tool_calls"][0]["id"], &request["messages"][2]["tool_call_id"]];
+    assert_eq!(ids, ["functions.f:0"; 2]);
+    assert_eq!(request["tools"][0]["function"]["parameters"], object);
 }

@@ -71,10 +71,7 @@ fn reply_of(ending: StreamEnd) -> ModelReply {
     let finish = finish_of(ending.finish_reason);
     // At the token limit the arguments are truncated.
     let tools = if finish == FinishReason::Length { Vec::new() } else { ending.tools };
-    let calls = tools.into_iter().enumerate().map(|(at, tool)| ToolCall {
-        id: if tool.id.is_empty() { format!("call_{at}") } else { tool.id },
-        name: tool.name,
-        arguments: tool.arguments,
-    });
+    let calls =
+        tools.into_iter().map(|tool| ToolCall { id: tool.id, name: tool.name, arguments: tool.arguments });
     ModelReply { finish, calls: calls.collect(), tokens }
 }

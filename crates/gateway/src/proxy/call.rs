@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use loam_kernel::{Error, Result, Scope};
 use loam_platform::personal::end_user_key;
 use loam_providers::openai::{OutputLimits, RequestEnvelope};
-use loam_providers::{Endpoint, Usage};
+use loam_providers::{BETAS, Endpoint, Usage};
 
 use super::plan::{MAX_ID, Plan};
 use super::response_cache::Key;
@@ -37,17 +37,32 @@ pub(super) struct Call {
     pub(super) models: Arc<Models>,
     /// The conversation that it belongs to.
     pub(super) binding: Option<Box<ConversationBinding>>,
+    /// The client's `anthropic-beta`.
+    pub(super) betas: Vec<HeaderValue>,
+    /// The destination that is called.
+    destination: Option<Arc<Destination>>,
 }
 
 impl Call {
     /// Records the destination that is called: the record names the last one.
-    pub(super) fn set_destination(&mut self, destination: &Destination) {
+    pub(super) fn set_destination(&mut self, destination: &Arc<Destination>) {
+        self.destination = Some(destination.clone());
         let OpenCall { record, price, .. } = &mut self.open;
         let (provider, model) = (&destination.provider.name, &destination.model);
         *price = self.models.price(provider, model);
         if record.provider != *provider || record.model != *model {
             record.provider.clone_from(provider);
             record.model.clone_from(model);
+        }
+    }
+
+    /// Records whether the destination works, for the route's cool-down.
+    pub(super) fn record_health(&self, is_healthy: bool, retry_after: Option<Duration>) {
+        let Some(health) = self.destination.as_ref().and_then(|one| one.health.as_ref()) else { return };
+        if is_healthy {
+            health.succeeded();
+        } else if let Some(route) = self.plan.route() {
+            health.failed(route.cool_down, retry_after, Instant::now());
         }
     }
 
@@ -145,6 +160,8 @@ impl Inner {
             cache: None,
             models,
             binding,
+            betas: headers.get_all(BETAS).iter().cloned().collect(),
+            destination: None,
         }))
     }
 

@@ -1,17 +1,18 @@
 //! Calls one destination after the other, until one responds.
 //!
 //! No part of a response has been sent to the client here: a response that is not streamed is read to its end, and of
-//! a route's stream the first event has arrived, before failover ends. From then on the call belongs to the
-//! destination that responded.
+//! a stream the first event has arrived, before failover ends. From then on the call belongs to the destination that
+//! responded.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use loam_kernel::{Error, Kind, Result};
+use loam_kernel::{Error, Kind};
 
 use super::call::Call;
-use super::send::{Failure, FailureKind, ProviderResponse};
+use super::failure::{CallError, Failure, FailureKind};
+use super::send::ProviderResponse;
 use crate::catalog::{CoolDown, Destination};
 use crate::service::Inner;
 
@@ -25,7 +26,7 @@ const KEY_COOL_DOWN: CoolDown = CoolDown { after: 1, duration: Duration::from_se
 struct Failover {
     /// Destinations that won't accept this request; by their address in memory.
     excluded: HashSet<usize>,
-    last: Option<Error>,
+    last: Option<CallError>,
     /// The shortest `Retry-After` of this pass; zero once a target that may be retried sent none.
     retry_after: Option<Duration>,
 }
@@ -40,7 +41,7 @@ impl Failover {
 
 impl Inner {
     /// Calls destinations until one responds. Each attempt is recorded.
-    pub(super) async fn call_with_failover(&self, call: &mut Call) -> Result<ProviderResponse> {
+    pub(super) async fn call_with_failover(&self, call: &mut Call) -> Result<ProviderResponse, CallError> {
         let total = call.plan.route().and_then(|route| route.timeouts.total());
         call.deadline = total.map(|total| call.open.began + total);
         let retries = call.plan.route().map(|route| route.retries);
@@ -75,8 +76,7 @@ impl Inner {
         call: &mut Call,
         destination: &Arc<Destination>,
         failover: &mut Failover,
-    ) -> Result<Option<ProviderResponse>> {
-        let rule = call.plan.route().map(|route| route.cool_down);
+    ) -> Result<Option<ProviderResponse>, CallError> {
         // one bit per key
         let mut used = 0_u64;
         loop {
@@ -88,24 +88,26 @@ impl Inner {
             let failure = match self.attempt(call, destination, key).await {
                 Ok(response) => {
                     key.health.succeeded();
-                    destination.health.iter().for_each(|health| health.succeeded());
+                    // a stream shows at its end whether the destination works
+                    if matches!(response, ProviderResponse::Complete { .. }) {
+                        call.record_health(true, None);
+                    }
                     return Ok(Some(response));
                 }
                 Err(failure) => failure,
             };
             let Failure { error, kind } = failure;
-            let retry_after = error.retry_after();
+            let retry_after = error.error.retry_after();
             failover.last = Some(error);
-            let now = Instant::now();
             match kind {
                 FailureKind::InvalidRequest => {
                     // a destination that rejects a request is available
                     key.health.succeeded();
-                    destination.health.iter().for_each(|health| health.succeeded());
+                    call.record_health(true, None);
                     return Err(failover.last.take().unwrap_or_else(no_target));
                 }
                 FailureKind::DeadlineExceeded => {
-                    record_failure(destination, rule, retry_after, now);
+                    call.record_health(false, retry_after);
                     return Err(failover.last.take().unwrap_or_else(no_target));
                 }
                 FailureKind::Destination => {
@@ -113,7 +115,7 @@ impl Inner {
                     return Ok(None);
                 }
                 FailureKind::Transient => {
-                    record_failure(destination, rule, retry_after, now);
+                    call.record_health(false, retry_after);
                     failover.allow_retry(retry_after);
                     return Ok(None);
                 }
@@ -121,12 +123,12 @@ impl Inner {
                     key.health.failed(
                         KEY_COOL_DOWN,
                         retry_after.or((!transient).then_some(REJECTED_KEY_COOL_DOWN)),
-                        now,
+                        Instant::now(),
                     );
                     if used.count_ones() < destination.provider.keys() {
                         continue;
                     }
-                    record_failure(destination, rule, retry_after, now);
+                    call.record_health(false, retry_after);
                     if transient {
                         failover.allow_retry(retry_after);
                     } else {
@@ -139,17 +141,6 @@ impl Inner {
     }
 }
 
-fn record_failure(
-    destination: &Destination,
-    rule: Option<CoolDown>,
-    retry_after: Option<Duration>,
-    now: Instant,
-) {
-    if let (Some(health), Some(rule)) = (&destination.health, rule) {
-        health.failed(rule, retry_after, now);
-    }
-}
-
-fn no_target() -> Error {
-    Error::new(Kind::BadGateway, "no_target", "none of the route's targets can be called")
+fn no_target() -> CallError {
+    Error::new(Kind::BadGateway, "no_target", "none of the route's targets can be called").into()
 }

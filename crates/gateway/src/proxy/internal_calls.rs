@@ -51,6 +51,6 @@ impl Gateway {
         let (call, response) =
             // internal callers store the messages themselves
             make_call(gateway, scope, Endpoint::ChatCompletions, &headers, request, context, &mut rate_limits).await;
-        Completion { call, response }
+        Completion { call, response: response.map_err(|failed| failed.error) }
     }
 }

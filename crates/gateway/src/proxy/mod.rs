@@ -1,5 +1,6 @@
 //! The path of a call: from the client's request to the provider and back, with the ledger in between.
 
+mod begin;
 mod cached_calls;
 mod call;
 mod chat_stream;
@@ -7,6 +8,7 @@ mod detach_on_drop;
 mod error_event;
 mod estimate;
 mod failover;
+mod failure;
 mod internal_calls;
 pub(crate) mod messages;
 mod models;

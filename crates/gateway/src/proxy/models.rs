@@ -9,7 +9,7 @@ use http::Request;
 use http_body_util::Full;
 use loam_kernel::{Error, Result, Scope};
 
-use super::send::read_all;
+use super::begin::read_all;
 use crate::catalog::Provider;
 use crate::service::Inner;
 

@@ -10,7 +10,7 @@ use loam_platform::records::redact::excerpt;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::send::read_all;
+use super::begin::read_all;
 use crate::Gateway;
 use crate::catalog::Provider;
 

@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use loam_http::surface::{ApiError, ApiResult, Body, Caller, ErrorBody};
-use loam_kernel::{LlmCallId, Result, Scope};
+use loam_kernel::{LlmCallId, Scope};
 use loam_providers::Endpoint;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -16,6 +16,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::call::Call;
 use super::detach_on_drop::detach_on_drop;
+use super::failure::CallError;
 use super::send::ProviderResponse;
 use crate::Gateway;
 use crate::hook::{CallContext, SESSION};
@@ -141,7 +142,11 @@ pub(super) async fn call(
         &mut rate_limits,
     )
     .await;
-    let mut response = response.unwrap_or_else(|e| ApiError::from(e).into_response());
+    let mut response = response.unwrap_or_else(|CallError { error, headers }| {
+        let mut response = ApiError::from(error).into_response();
+        response.headers_mut().extend(headers);
+        response
+    });
     // Loam's own limits replace the provider's
     rate_limits.write(response.headers_mut());
     // failed calls are recorded too
@@ -164,28 +169,31 @@ pub(super) async fn make_call(
     body: Bytes,
     context: CallContext,
     rate_limits: &mut RateLimitStatus,
-) -> (Option<LlmCallId>, Result<Response>) {
+) -> (Option<LlmCallId>, Result<Response, CallError>) {
     match gateway.open_call(scope, endpoint, headers, body, context, rate_limits).await {
         Ok(call) => {
             let (id, calls) = (call.open.record.id, gateway.calls.clone());
-            (Some(id), detach_on_drop(&calls, run_call(gateway, call)).await)
+            let running = detach_on_drop(&calls, async move { Ok(run_call(gateway, call).await) });
+            (Some(id), running.await.unwrap_or_else(|e| Err(e.into())))
         }
-        Err(e) => (None, Err(e)),
+        Err(e) => (None, Err(e.into())),
     }
 }
 
-async fn run_call(gateway: Arc<Inner>, mut call: Box<Call>) -> Result<Response> {
+async fn run_call(gateway: Arc<Inner>, mut call: Box<Call>) -> Result<Response, CallError> {
     if let Some(cached) = gateway.cached_response(&mut call) {
-        return Box::pin(gateway.respond_from_cache(*call, &cached)).await;
+        return Ok(Box::pin(gateway.respond_from_cache(*call, &cached)).await?);
     }
     match gateway.call_with_failover(&mut call).await {
         Ok(ProviderResponse::Complete { head, response }) => {
-            gateway.respond_complete(call, head, response).await
+            Ok(gateway.respond_complete(call, head, response).await?)
         }
         Ok(ProviderResponse::Stream { head, first, body, reader }) => {
             Ok(gateway.respond_streamed(*call, head, first, body, reader))
         }
-        Err(e) => Err(Box::pin(gateway.fail(*call, e)).await),
+        Err(CallError { error, headers }) => {
+            Err(CallError { error: Box::pin(gateway.fail(*call, error)).await, headers })
+        }
     }
 }
 

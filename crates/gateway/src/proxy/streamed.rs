@@ -17,14 +17,14 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http_body::{Body, Frame};
 use loam_http::client::Body as ProviderBody;
 use loam_kernel::{Error, Result};
-use loam_providers::Reader;
+use loam_providers::{Forward, Reader};
 use tokio::time::Sleep;
 
 use super::call::Call;
 use super::error_event;
 use super::estimate::estimate;
+use super::failure::{FailureKind, interrupted};
 use super::response_cache::ResponseHead;
-use super::send::interrupted;
 use crate::hook::CLIENT_DISCONNECTED;
 use crate::llm_calls::entity::CallState;
 use crate::llm_calls::ledger::Outcome;
@@ -33,8 +33,8 @@ use crate::service::Inner;
 /// The largest chunk that is assembled before it is written.
 const MAX_CHUNK: usize = 256 << 10;
 
-/// The error of a stream that ended early.
-const INCOMPLETE: &str = "the provider ended its stream without `[DONE]` and without usage";
+/// Why the tokens of a complete response are estimated.
+const WITHOUT_USAGE: &str = "the provider ended its stream without `[DONE]` and without usage";
 
 type Waiting = BoxFuture<'static, Result<()>>;
 
@@ -45,8 +45,8 @@ struct Relay {
     /// The head of a response that will be cached.
     head: Option<ResponseHead>,
     provider: ProviderBody,
-    /// The part that has already arrived.
-    first: Bytes,
+    /// What can be forwarded of the part that has already arrived.
+    first: Option<Forward>,
     reader: Box<dyn Reader>,
     /// The deadline of the call.
     deadline: Option<Pin<Box<Sleep>>>,
@@ -73,7 +73,7 @@ impl Inner {
         self: Arc<Self>,
         call: Call,
         mut head: ResponseHead,
-        first: Bytes,
+        first: Forward,
         provider: ProviderBody,
         reader: Box<dyn Reader>,
     ) -> Response {
@@ -88,7 +88,7 @@ impl Inner {
             head: call.cache.map(|_| head.clone()),
             call: Some(call),
             provider,
-            first,
+            first: Some(first),
             reader,
             deadline,
             recorded: Vec::new(),
@@ -109,8 +109,16 @@ enum Chunk {
     End {
         now: Bytes,
         last: Bytes,
-        error: Option<String>,
+        outcome: StreamOutcome,
     },
+}
+
+/// How the provider's stream ended.
+struct StreamOutcome {
+    /// What the record says, if something went wrong.
+    error: Option<String>,
+    /// Whether the provider works.
+    is_healthy: bool,
 }
 
 impl Relay {
@@ -119,24 +127,15 @@ impl Relay {
         let mut out = BytesMut::new();
         let mut single = Bytes::new();
         loop {
-            let arrived = match self.poll_provider(cx) {
+            let forward = match self.poll_forward(cx) {
                 Poll::Pending if out.is_empty() && single.is_empty() => return Poll::Pending,
                 Poll::Pending => return Poll::Ready(Chunk::Bytes(join(single, out))),
-                Poll::Ready(Ok(Some(arrived))) => arrived,
+                Poll::Ready(Ok(Some(forward))) => forward,
                 Poll::Ready(end) => {
-                    let error = end.err();
-                    let rest = self.reader.finish();
-                    self.record(&rest);
-                    out.put(rest);
-                    let last = error.as_ref().map(|e| self.interruption_event(e)).unwrap_or_default();
-                    // some providers always end this way; the client receives what the provider sent, and the record
-                    // says why the tokens are estimated
-                    let incomplete = || self.reader.usage().is_none().then(|| INCOMPLETE.to_owned());
-                    let error = error.or_else(|| self.reader.failure()).or_else(incomplete);
-                    return Poll::Ready(Chunk::End { now: join(single, out), last, error });
+                    let (last, outcome) = self.provider_closed(end.err());
+                    return Poll::Ready(Chunk::End { now: join(single, out), last, outcome });
                 }
             };
-            let forward = self.reader.push(arrived);
             self.record(&forward.now);
             forward.last.iter().for_each(|last| self.record(last));
             // one chunk is forwarded without a copy; several are joined
@@ -149,8 +148,8 @@ impl Relay {
                 out.put(forward.now);
             }
             if let Some(last) = forward.last {
-                let error = self.reader.failure();
-                return Poll::Ready(Chunk::End { now: join(single, out), last, error });
+                let outcome = self.outcome(None);
+                return Poll::Ready(Chunk::End { now: join(single, out), last, outcome });
             }
             if out.len() >= MAX_CHUNK {
                 return Poll::Ready(Chunk::Bytes(join(single, out)));
@@ -158,26 +157,52 @@ impl Relay {
         }
     }
 
-    /// The next chunk of the stream; none at its end.
-    fn poll_provider(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, String>> {
-        let arrived = if self.first.is_empty() {
-            match Pin::new(&mut self.provider).poll_frame(cx) {
-                Poll::Ready(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
-                Poll::Ready(Some(Err(e))) => return Poll::Ready(Err(e.to_string())),
-                Poll::Ready(None) => return Poll::Ready(Ok(None)),
-                Poll::Pending => {
-                    let expired = |deadline: &mut Pin<Box<Sleep>>| deadline.as_mut().poll(cx).is_ready();
-                    return match self.deadline.as_mut().is_some_and(expired) {
-                        true => Poll::Ready(Err("the route's total timeout passed".to_owned())),
-                        false => Poll::Pending,
-                    };
+    /// The next chunk for the client; none at the end of the provider's stream.
+    fn poll_forward(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Forward>, String>> {
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Ok(Some(first)));
+        }
+        match Pin::new(&mut self.provider).poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => {
+                Poll::Ready(Ok(Some(self.reader.push(frame.into_data().unwrap_or_default()))))
+            }
+            Poll::Ready(Some(Err(e))) => Poll::Ready(Err(e.to_string())),
+            Poll::Ready(None) => Poll::Ready(Ok(None)),
+            Poll::Pending => {
+                let expired = |deadline: &mut Pin<Box<Sleep>>| deadline.as_mut().poll(cx).is_ready();
+                match self.deadline.as_mut().is_some_and(expired) {
+                    true => Poll::Ready(Err("the route's total timeout passed".to_owned())),
+                    false => Poll::Pending,
                 }
             }
-        } else {
-            std::mem::take(&mut self.first)
-        };
-        self.call.iter_mut().for_each(Call::mark_first_byte);
-        Poll::Ready(Ok(Some(arrived)))
+        }
+    }
+
+    /// The provider closed without the regular end, or the connection failed: what the client gets last. A response
+    /// without the reason why the model stopped was broken off, and ends with an event that says so.
+    fn provider_closed(&mut self, error: Option<String>) -> (Bytes, StreamOutcome) {
+        let rest = self.reader.finish();
+        self.record(&rest);
+        if self.reader.is_complete() || self.reader.failure().is_some() {
+            let mut outcome = self.outcome(None);
+            if self.reader.usage().is_none() {
+                outcome.error = outcome.error.or_else(|| Some(WITHOUT_USAGE.to_owned()));
+            }
+            return (rest, outcome);
+        }
+        let why = error.unwrap_or_else(|| "it ended its stream before the response was complete".to_owned());
+        let last = join(rest, BytesMut::from(self.interruption_event(&why)));
+        (last, self.outcome(Some(why)))
+    }
+
+    /// The outcome, from what the provider has sent, or from why it broke off.
+    fn outcome(&self, broke_off: Option<String>) -> StreamOutcome {
+        let failure = self.reader.failure();
+        let is_healthy = broke_off.is_none()
+            && failure
+                .is_none_or(|failure| FailureKind::of_status(failure.status) == FailureKind::InvalidRequest);
+        let error = broke_off.or_else(|| failure.map(|failure| failure.message.clone()));
+        StreamOutcome { error, is_healthy }
     }
 
     /// The event that reports the interruption to the client.
@@ -206,9 +231,10 @@ impl Relay {
     }
 
     /// Settles the call; the future completes when the settlement is durable.
-    fn settle(&mut self, error: Option<String>) -> Waiting {
+    fn settle(&mut self, outcome: StreamOutcome) -> Waiting {
         let Some(mut call) = self.call.take() else { return Box::pin(async { Ok(()) }) };
-        call.open.record.error = error;
+        call.record_health(outcome.is_healthy, None);
+        call.open.record.error = outcome.error;
         let gateway = self.gateway.clone();
         let max_bytes = gateway.max_recorded_body_bytes(call.open.record.tenant);
         let recorded = std::mem::take(&mut self.recorded);
@@ -245,8 +271,8 @@ impl Relay {
     fn advance(&mut self, chunk: Chunk) -> Bytes {
         match chunk {
             Chunk::Bytes(bytes) => bytes,
-            Chunk::End { now, last, error } => {
-                let waiting = self.settle(error);
+            Chunk::End { now, last, outcome } => {
+                let waiting = self.settle(outcome);
                 self.stage = Stage::Settling { waiting, last };
                 now
             }
@@ -284,8 +310,8 @@ impl Body for Relay {
                     let intent = this.call.as_ref().map(|call| call.open.intent);
                     match chunk {
                         // the settlement follows the intent: one sync makes both durable
-                        Chunk::End { now, last, error } => {
-                            let waiting = this.settle(error);
+                        Chunk::End { now, last, outcome } => {
+                            let waiting = this.settle(outcome);
                             let last = join(now, BytesMut::from(last));
                             this.stage = Stage::Settling { waiting, last };
                         }
@@ -333,7 +359,7 @@ impl Drop for Relay {
         let finishing = match std::mem::replace(&mut self.stage, Stage::Ended) {
             Stage::Settling { waiting, .. } => waiting,
             Stage::Ended => return,
-            _ => self.settle(Some(CLIENT_DISCONNECTED.to_owned())),
+            _ => self.settle(StreamOutcome { error: Some(CLIENT_DISCONNECTED.to_owned()), is_healthy: true }),
         };
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             self.gateway.calls.spawn_on(finishing, &runtime);

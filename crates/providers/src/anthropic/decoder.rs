@@ -1,11 +1,10 @@
 //! Decodes Anthropic's messages.
 
-use loam_kernel::Result;
 use serde_json::Value;
 
 use super::usage::WireUsage;
-use crate::Usage;
-use crate::translate::{Decoder, ResponsePart, StopReason, invalid_response, text_of};
+use crate::translate::{Decoder, ResponsePart, StopReason, text_of};
+use crate::{ReportedError, ResponseError, Usage};
 
 /// Decodes one message.
 #[derive(Default)]
@@ -79,9 +78,15 @@ fn stop(message: &Value) -> Option<StopReason> {
 }
 
 impl Decoder for MessagesDecoder {
-    fn decode_complete(&mut self, body: &[u8]) -> Result<Vec<ResponsePart>> {
-        let message: Value = serde_json::from_slice(body).map_err(invalid_response)?;
-        let content = message["content"].as_array().ok_or_else(|| invalid_response("it has no content"))?;
+    fn decode_complete(&mut self, body: &[u8]) -> Result<Vec<ResponsePart>, ResponseError> {
+        let message: Value =
+            serde_json::from_slice(body).map_err(|error| ResponseError::unreadable(body, &error))?;
+        if let Some(reported) = ReportedError::of(&message) {
+            return Err(ResponseError::Reported(reported));
+        }
+        let content = message["content"]
+            .as_array()
+            .ok_or_else(|| ResponseError::without_content(&message, "it has no content"))?;
         let mut out =
             vec![ResponsePart::Start { id: text_of(&message["id"]), model: text_of(&message["model"]) }];
         for (at, block) in (0..).zip(content) {
@@ -94,7 +99,7 @@ impl Decoder for MessagesDecoder {
         Ok(out)
     }
 
-    fn event(&mut self, _name: &[u8], data: &[u8], out: &mut Vec<ResponsePart>) {
+    fn event(&mut self, data: &[u8], out: &mut Vec<ResponsePart>) {
         let Ok(event) = serde_json::from_slice::<Value>(data) else { return };
         let at = event["index"].as_u64().unwrap_or(0);
         match event["type"].as_str() {
@@ -115,8 +120,7 @@ impl Decoder for MessagesDecoder {
                 }
             }
             Some("message_stop") => out.push(ResponsePart::End),
-            Some("error") => out.push(ResponsePart::Error(text_of(&event["error"]["message"]))),
-            _ => {}
+            _ => out.extend(ReportedError::of(&event).map(ResponsePart::Error)),
         }
     }
 }

@@ -1,34 +1,22 @@
-//! Encodes Anthropic's messages.
-//!
-//! A stream's blocks are sequential, unlike the deltas of a chat completion: a block ends when the next begins.
-//! `message_delta` carries the usage; it is zero if the provider sends none, as the field is required.
+//! Encodes Anthropic's messages. `message_delta` carries the usage; it is zero if the provider sends none, as the field is required.
 
 use bytes::{Bytes, BytesMut};
-use loam_kernel::Result;
 use serde_json::{Map, Value, json};
 
+use super::blocks::{BlockKind, Blocks};
+use super::tool_ids::to_anthropic;
 use super::usage::usage_json;
-use crate::Usage;
 use crate::sse::write;
-use crate::translate::{Encoder, ResponsePart, StopReason, invalid_response, response_id};
+use crate::translate::{Encoder, ResponsePart, StopReason, response_id};
+use crate::{ResponseError, Usage};
 
 const PREFIX: &str = "msg_";
-
-/// The block that is open.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Block {
-    Text,
-    Thinking,
-    Tool(usize),
-}
 
 /// Encodes a response for one client.
 pub(crate) struct MessagesEncoder {
     model: String,
     started: bool,
-    open: Option<Block>,
-    /// The number of blocks started.
-    blocks: usize,
+    blocks: Blocks,
     stop: Option<StopReason>,
     usage: Usage,
     extra: Map<String, Value>,
@@ -41,8 +29,7 @@ impl MessagesEncoder {
         Self {
             model,
             started: false,
-            open: None,
-            blocks: 0,
+            blocks: Blocks::default(),
             stop: None,
             usage: Usage::default(),
             extra: Map::new(),
@@ -62,29 +49,6 @@ impl MessagesEncoder {
         std::mem::take(&mut self.extra).into_iter().for_each(|(name, value)| message[name] = value);
         write(out, Some("message_start"), &json!({"type": "message_start", "message": message}));
     }
-
-    fn close(&mut self, out: &mut BytesMut) {
-        if self.open.take().is_some() {
-            let end = json!({"type": "content_block_stop", "index": self.blocks - 1});
-            write(out, Some("content_block_stop"), &end);
-        }
-    }
-
-    fn open(&mut self, block: Block, content: Value, out: &mut BytesMut) {
-        if self.open == Some(block) {
-            return;
-        }
-        self.close(out);
-        let start = json!({"type": "content_block_start", "index": self.blocks, "content_block": content});
-        write(out, Some("content_block_start"), &start);
-        self.blocks += 1;
-        self.open = Some(block);
-    }
-
-    fn delta(&self, delta: Value, out: &mut BytesMut) {
-        let delta = json!({"type": "content_block_delta", "index": self.blocks - 1, "delta": delta});
-        write(out, Some("content_block_delta"), &delta);
-    }
 }
 
 fn finish_reason(stop: Option<&StopReason>) -> (&'static str, Value) {
@@ -95,6 +59,11 @@ fn finish_reason(stop: Option<&StopReason>) -> (&'static str, Value) {
         Some(StopReason::Tools) => ("tool_use", Value::Null),
         Some(StopReason::Filtered) => ("refusal", Value::Null),
     }
+}
+
+/// The block of a tool call, without its input.
+fn tool_block(id: &str, name: &str) -> Value {
+    json!({"type": "tool_use", "id": to_anthropic(id), "name": name, "input": {}})
 }
 
 /// Appends text to the last block if it is of the same type, otherwise starts a block.
@@ -111,7 +80,7 @@ fn append(content: &mut Vec<Value>, kind: &str, part: &str) {
 }
 
 impl Encoder for MessagesEncoder {
-    fn encode_complete(&self, parts: Vec<ResponsePart>) -> Result<Value> {
+    fn encode_complete(&self, parts: Vec<ResponsePart>) -> Result<Value, ResponseError> {
         let mut message = self.message("", Vec::new());
         let mut content = Vec::new();
         // index in the content and arguments of each tool call
@@ -129,7 +98,7 @@ impl Encoder for MessagesEncoder {
                 ResponsePart::Text(part) => append(&mut content, "text", &part),
                 ResponsePart::Tool { id, name, .. } => {
                     calls.push((content.len(), String::new()));
-                    content.push(json!({"type": "tool_use", "id": id, "name": name, "input": {}}));
+                    content.push(tool_block(&id, &name));
                 }
                 ResponsePart::Arguments { index, json } => {
                     if let Some((_, arguments)) = calls.get_mut(index) {
@@ -147,7 +116,7 @@ impl Encoder for MessagesEncoder {
         }
         for (at, arguments) in calls.into_iter().filter(|(_, arguments)| !arguments.trim().is_empty()) {
             let input: Map<String, Value> = serde_json::from_str(&arguments).map_err(|e| {
-                invalid_response(format!("the arguments of a tool call are not a JSON object: {e}"))
+                ResponseError::invalid(format!("the arguments of a tool call are not a JSON object: {e}"))
             })?;
             content[at]["input"] = input.into();
         }
@@ -168,26 +137,24 @@ impl Encoder for MessagesEncoder {
             }
             ResponsePart::Extra(kind, fields) => drop(self.extra.insert(kind.to_owned(), fields.into())),
             ResponsePart::Thinking(part) => {
-                self.open(Block::Thinking, json!({"type": "thinking", "thinking": "", "signature": ""}), out);
-                self.delta(json!({"type": "thinking_delta", "thinking": part}), out);
+                let start = || json!({"type": "thinking", "thinking": "", "signature": ""});
+                self.blocks.begin(BlockKind::Thinking, start, out);
+                self.blocks.add(BlockKind::Thinking, &part, out);
             }
             ResponsePart::Text(part) => {
-                self.open(Block::Text, json!({"type": "text", "text": ""}), out);
-                self.delta(json!({"type": "text_delta", "text": part}), out);
+                self.blocks.begin(BlockKind::Text, || json!({"type": "text", "text": ""}), out);
+                self.blocks.add(BlockKind::Text, &part, out);
             }
             ResponsePart::Tool { index, id, name } => {
-                let block = json!({"type": "tool_use", "id": id, "name": name, "input": {}});
-                self.open(Block::Tool(index), block, out);
+                self.blocks.begin(BlockKind::Tool(index), || tool_block(&id, &name), out);
             }
             ResponsePart::Arguments { index, json: part } => {
-                // providers write tool calls sequentially; Anthropic's format can't represent anything else
-                if self.open != Some(Block::Tool(index)) {
-                    return Err("the provider continued a tool call after it had started another".to_owned());
+                if !self.blocks.add(BlockKind::Tool(index), &part, out) && !part.trim().is_empty() {
+                    return Err("the provider continued a tool call whose arguments were complete".to_owned());
                 }
-                self.delta(json!({"type": "input_json_delta", "partial_json": part}), out);
             }
             ResponsePart::Stop(stop) => {
-                self.close(out);
+                self.blocks.end(out);
                 self.stop = Some(stop);
             }
             ResponsePart::Usage(usage) => self.usage = usage,
@@ -200,7 +167,7 @@ impl Encoder for MessagesEncoder {
         if !self.started {
             self.start("", out);
         }
-        self.close(out);
+        self.blocks.end(out);
         let (finish_reason, sequence) = finish_reason(self.stop.as_ref());
         let mut delta = json!({
             "type": "message_delta", "delta": {"stop_reason": finish_reason, "stop_sequence": sequence},

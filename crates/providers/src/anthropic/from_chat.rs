@@ -9,8 +9,10 @@ use loam_kernel::{Error, Result};
 use serde_json::{Map, Value, json};
 
 use super::reasoning::apply_reasoning_effort;
+use super::tool_ids::to_anthropic;
 use super::wire::KIND;
-use crate::body::{Body, data_url, parts, required};
+use crate::body::{Body, data_url, object_schema, parts, required};
+use crate::openai::arguments_text;
 use crate::{Config, Feature, ProviderRequest};
 
 /// The default limit, as Anthropic requires one.
@@ -134,8 +136,19 @@ fn messages(messages: Vec<Value>) -> Result<(Vec<Value>, Vec<Value>)> {
             _ => turns.push((role, blocks)),
         }
     }
+    finish_turns(&mut turns);
     let turns = turns.into_iter().map(|(role, content)| json!({"role": role, "content": content})).collect();
     Ok((system, turns))
+}
+
+/// Results must come before a turn's texts, and the last turn of the assistant must not end with a blank.
+fn finish_turns(turns: &mut Vec<(&str, Vec<Value>)>) {
+    turns.iter_mut().for_each(|(_, content)| content.sort_by_key(|block| block["type"] != "tool_result"));
+    if let Some(("assistant", content)) = turns.last_mut()
+        && let Some(Value::String(text)) = content.last_mut().and_then(|block| block.get_mut("text"))
+    {
+        text.truncate(text.trim_end().len());
+    }
 }
 
 /// Converts content parts to blocks.
@@ -144,8 +157,8 @@ fn blocks(content: Vec<Value>, path: &str) -> Result<Vec<Value>> {
     for (at, part) in content.iter().enumerate() {
         let path = format!("{path}.content.{at}");
         let mut block = match required(part, "type", &path)? {
-            // Anthropic rejects an empty text
-            "text" if required(part, "text", &path)?.is_empty() => continue,
+            // Anthropic rejects a text without a visible character
+            "text" if required(part, "text", &path)?.trim().is_empty() => continue,
             "text" => json!({"type": "text", "text": part["text"]}),
             "refusal" => json!({"type": "text", "text": part["refusal"]}),
             "image_url" => json!({"type": "image", "source": image(part, &path)?}),
@@ -198,21 +211,20 @@ fn assistant_blocks(message: &Value, content: Vec<Value>, path: &str) -> Result<
     for (at, call) in message["tool_calls"].as_array().into_iter().flatten().enumerate() {
         let path = format!("{path}.tool_calls.{at}");
         let function = &call["function"];
-        let arguments = function["arguments"].as_str().map(str::trim).filter(|json| !json.is_empty());
-        let input: Map<String, Value> = serde_json::from_str(arguments.unwrap_or("{}")).map_err(|e| {
+        let arguments = arguments_text(&function["arguments"]);
+        let input: Map<String, Value> = serde_json::from_str(&arguments).map_err(|e| {
             Error::invalid(format!("{path}.function.arguments"), format!("must be a JSON object: {e}"))
         })?;
         let name = required(function, "name", &format!("{path}.function"))?;
-        converted.push(
-            json!({"type": "tool_use", "id": required(call, "id", &path)?, "name": name, "input": input}),
-        );
+        let id = to_anthropic(required(call, "id", &path)?);
+        converted.push(json!({"type": "tool_use", "id": id, "name": name, "input": input}));
     }
     Ok(converted)
 }
 
 /// The result of a tool call.
 fn result(message: &Value, content: Vec<Value>, path: &str) -> Result<Value> {
-    let id = required(message, "tool_call_id", path)?;
+    let id = to_anthropic(required(message, "tool_call_id", path)?);
     Ok(json!({"type": "tool_result", "tool_use_id": id, "content": blocks(content, path)?}))
 }
 
@@ -246,7 +258,7 @@ fn tools(body: &mut Body, request: &mut Map<String, Value>) -> Result<bool> {
         let function = &tool["function"];
         let mut converted = json!({
             "name": required(function, "name", &format!("{path}.function"))?,
-            "input_schema": function.get("parameters").cloned().unwrap_or_else(|| json!({"type": "object"})),
+            "input_schema": object_schema(function.get("parameters")),
         });
         if let Some(description) = function.get("description").filter(|text| !text.is_null()) {
             converted["description"] = description.clone();

@@ -4,6 +4,7 @@
 //! (/docs/en/build-with-claude/streaming), tool use, vision, extended and adaptive thinking, effort, structured
 //! outputs, prompt caching and errors (/docs/en/api/errors).
 
+mod blocks;
 mod decoder;
 mod encoder;
 mod error;
@@ -11,6 +12,7 @@ mod from_chat;
 mod pass_through;
 mod reasoning;
 mod to_chat;
+mod tool_ids;
 mod usage;
 mod wire;
 

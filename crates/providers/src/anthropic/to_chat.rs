@@ -6,7 +6,8 @@
 use loam_kernel::{Error, Result};
 use serde_json::{Map, Value, json};
 
-use crate::body::{Body, parts, required};
+use super::tool_ids::from_anthropic;
+use crate::body::{Body, object_schema, parts, required};
 use crate::{Feature, ProviderRequest};
 
 /// Fields that don't affect the response, or that only Anthropic's own models use.
@@ -124,7 +125,7 @@ fn push_user_messages(
                 // a chat completion has no field for it
                 text = format!("Error: {text}");
             }
-            let id = required(block, "tool_use_id", &path)?;
+            let id = from_anthropic(required(block, "tool_use_id", &path)?);
             messages.push(json!({"role": "tool", "tool_call_id": id, "content": text}));
             // a tool message can't hold an image, so a user message does
             user_parts.append(&mut images);
@@ -177,7 +178,7 @@ fn assistant_message(dialect: &ChatDialect, content: &[Value], path: &str) -> Re
                 let arguments =
                     if block["input"].is_object() { block["input"].to_string() } else { "{}".to_owned() };
                 let name = required(block, "name", &path)?;
-                calls.push(json!({"id": required(block, "id", &path)?, "type": "function",
+                calls.push(json!({"id": from_anthropic(required(block, "id", &path)?), "type": "function",
                     "function": {"name": name, "arguments": arguments}}));
             }
             _ => return Err(Feature::ServerTools.unsupported(dialect.kind, format!("{path}.type"))),
@@ -203,7 +204,7 @@ fn tools(dialect: &ChatDialect, body: &mut Body, chat: &mut Map<String, Value>) 
         }
         let mut function = json!({
             "name": required(tool, "name", &path)?,
-            "parameters": tool.get("input_schema").cloned().unwrap_or_else(|| json!({"type": "object"})),
+            "parameters": object_schema(tool.get("input_schema")),
         });
         for field in ["description", "strict"] {
             if let Some(value) = tool.get(field) {

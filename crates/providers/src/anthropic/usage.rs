@@ -6,17 +6,18 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::Usage;
+use crate::usage::tokens;
 
 /// The `usage` object.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 pub(crate) struct WireUsage {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "tokens")]
     input_tokens: Option<u64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "tokens")]
     output_tokens: Option<u64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "tokens")]
     cache_read_input_tokens: Option<u64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "tokens")]
     cache_creation_input_tokens: Option<u64>,
 }
 

@@ -5,10 +5,11 @@ use loam_kernel::{Error, Result};
 
 use super::decoder::MessagesDecoder;
 use super::from_chat::from_chat;
-use super::pass_through::PassThrough;
+use super::pass_through::Progress;
 use crate::openai::{ChatEncoder, model_ids};
+use crate::sse::PassThrough;
 use crate::translate::Translator;
-use crate::wire::{Endpoint, Outgoing, ProviderRequest, Reader, Wire, secret_header};
+use crate::wire::{BETAS, Endpoint, Outgoing, ProviderRequest, Reader, Wire, secret_header};
 use crate::{Config, Feature};
 
 pub(super) const KIND: &str = "anthropic";
@@ -39,14 +40,10 @@ impl Wire for Anthropic {
         }
     }
 
-    fn headers(&self, config: &Config, key: Option<&str>) -> Result<Vec<(HeaderName, HeaderValue)>> {
+    fn headers(&self, _config: &Config, key: Option<&str>) -> Result<Vec<(HeaderName, HeaderValue)>> {
         let mut headers = vec![(HeaderName::from_static("anthropic-version"), VERSION)];
         if let Some(key) = key {
             headers.push(secret_header("x-api-key", key)?);
-        }
-        if !config.betas.is_empty() {
-            let betas = HeaderValue::from_str(&config.betas.join(",")).map_err(Error::internal)?;
-            headers.push((HeaderName::from_static("anthropic-beta"), betas));
         }
         Ok(headers)
     }
@@ -59,12 +56,17 @@ impl Wire for Anthropic {
             }
             _ => from_chat(config, provider_request)?,
         };
-        Ok(Outgoing { path: "/v1/messages", headers: Vec::new(), body })
+        let betas = betas(config, provider_request.betas)?;
+        Ok(Outgoing {
+            path: "/v1/messages",
+            headers: betas.map(|betas| (BETAS, betas)).into_iter().collect(),
+            body,
+        })
     }
 
     fn reader(&self, provider_request: &ProviderRequest<'_>) -> Box<dyn Reader> {
         match provider_request.endpoint {
-            Endpoint::Messages => Box::new(PassThrough::new()),
+            Endpoint::Messages => Box::new(PassThrough::new(Progress::default())),
             _ => {
                 let encoder = ChatEncoder::new(provider_request.model, provider_request.envelope.wants_usage);
                 Box::new(Translator::new(MessagesDecoder::default(), encoder))
@@ -80,4 +82,19 @@ impl Wire for Anthropic {
     fn model_ids(&self, body: &[u8]) -> Option<Vec<String>> {
         model_ids(body)
     }
+}
+
+/// The beta features of the configuration and those of the client, each once; none if there are none.
+fn betas(config: &Config, client: &[HeaderValue]) -> Result<Option<HeaderValue>> {
+    if config.betas.is_empty() && client.len() < 2 {
+        return Ok(client.first().cloned());
+    }
+    let requested = client.iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    let mut all: Vec<&str> = Vec::new();
+    for beta in config.betas.iter().map(String::as_str).chain(requested.map(str::trim)) {
+        if !beta.is_empty() && !all.contains(&beta) {
+            all.push(beta);
+        }
+    }
+    HeaderValue::from_str(&all.join(",")).map(Some).map_err(Error::internal)
 }

@@ -26,7 +26,11 @@ fn message(message: &Value) -> Option<ChatMessage> {
 fn content(role: ChatRole, message: &Value) -> ChatMessage {
     match &message["content"] {
         Value::String(text) => ChatMessage::text(role, text),
-        Value::Array(parts) => ChatMessage::of_parts(role, parts.clone()),
+        // reasoning is not part of a message's content
+        Value::Array(parts) => {
+            let parts = parts.iter().filter(|part| part["type"] != "thinking").cloned();
+            ChatMessage::of_parts(role, parts.collect())
+        }
         _ => ChatMessage::text(role, message["refusal"].as_str().unwrap_or_default()),
     }
 }
@@ -36,7 +40,7 @@ fn tool_call(one: &Value) -> Value {
     match one["function"].is_object() {
         true => {
             let function = &one["function"];
-            call(&one["id"], &function["name"], function["arguments"].as_str().unwrap_or_default())
+            call(&one["id"], &function["name"], &function["arguments"])
         }
         false => one.clone(),
     }
@@ -45,15 +49,17 @@ fn tool_call(one: &Value) -> Value {
 pub(super) fn parse_response(response: &Value) -> (ChatMessage, Option<Finish>) {
     // only the first of several choices
     let choice = &response["choices"][0];
+    let message = &choice["message"];
+    let has_calls = !items(&message["tool_calls"]).is_empty();
     let finish = match choice["finish_reason"].as_str() {
-        Some("stop") => Some(Finish::Stop),
-        Some("length") => Some(Finish::Length),
+        Some("length" | "model_length") => Some(Finish::Length),
         Some("tool_calls" | "function_call") => Some(Finish::ToolCalls),
         Some("content_filter") => Some(Finish::ContentFilter),
+        // some servers send `stop` although there are tool calls
+        Some(_) if has_calls => Some(Finish::ToolCalls),
         Some(_) => Some(Finish::Stop),
         None => None,
     };
-    let message = &choice["message"];
     let parsed = ChatMessage {
         tool_calls: calls(items(&message["tool_calls"]).iter().map(tool_call).collect()),
         ..content(ChatRole::Assistant, message)

@@ -70,12 +70,8 @@ fn push_user_messages(content: &[Value], all: &mut Vec<ChatMessage>) {
 
 fn assistant_message(content: &[Value]) -> ChatMessage {
     let texts = content.iter().filter(|block| block["type"] == "text").map(part).collect();
-    let uses = content.iter().filter(|block| block["type"] == "tool_use").map(|block| {
-        let input = &block["input"];
-        // the arguments of a truncated call are a string
-        let arguments = input.as_str().map_or_else(|| input.to_string(), str::to_owned);
-        call(&block["id"], &block["name"], arguments)
-    });
+    let uses = content.iter().filter(|block| block["type"] == "tool_use");
+    let uses = uses.map(|block| call(&block["id"], &block["name"], &block["input"]));
     ChatMessage { tool_calls: calls(uses.collect()), ..ChatMessage::of_parts(ChatRole::Assistant, texts) }
 }
 

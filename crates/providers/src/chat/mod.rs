@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::Endpoint;
+use crate::openai::arguments_text;
 
 /// The role of a message's author.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,9 +111,9 @@ pub fn parse_response(endpoint: Endpoint, response: &Value) -> (ChatMessage, Opt
     (message.storable(), finish)
 }
 
-/// A function call in OpenAI's format.
-fn call(id: &Value, name: &Value, arguments: impl Into<String>) -> Value {
-    let arguments = arguments.into();
+/// A function call in OpenAI's format. The arguments of a truncated call are a string that isn't JSON.
+fn call(id: &Value, name: &Value, arguments: &Value) -> Value {
+    let arguments = arguments_text(arguments);
     json!({ "id": id, "type": "function", "function": { "name": name, "arguments": arguments } })
 }
 

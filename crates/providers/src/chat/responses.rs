@@ -32,7 +32,7 @@ fn add(item: &Value, all: &mut Vec<ChatMessage>) {
             });
         }
         Some("function_call") => {
-            let call = call(&item["call_id"], &item["name"], item["arguments"].as_str().unwrap_or_default());
+            let call = call(&item["call_id"], &item["name"], &item["arguments"]);
             match all.last_mut().filter(|last| last.role == ChatRole::Assistant) {
                 Some(ChatMessage { tool_calls: Some(Value::Array(calls)), .. }) => calls.push(call),
                 Some(last) => last.tool_calls = Some(json!([call])),

@@ -1,13 +1,12 @@
 //! Decodes an application's response.
 
-use loam_kernel::{Error, Kind, Result};
 use serde_json::{Map, Value};
 
 use super::KIND;
-use super::error::stream_error_message;
-use crate::Usage;
-use crate::sse::{Splitter, whole_data};
-use crate::translate::{Decoder, ResponsePart, StopReason, invalid_response, text_of};
+use super::error::stream_error;
+use crate::sse::recorded;
+use crate::translate::{Decoder, ResponsePart, StopReason, text_of};
+use crate::{ResponseError, Usage};
 
 /// Fields of Dify's that are forwarded to the client.
 const FORWARDED_FIELDS: [&str; 3] = ["conversation_id", "message_id", "task_id"];
@@ -57,22 +56,18 @@ impl DifyDecoder {
     }
 
     /// Assembles the events of an agent's stream into one response.
-    fn assemble_stream(&mut self, body: &[u8]) -> Result<Vec<ResponsePart>> {
-        let mut events = Splitter::default();
-        if !events.push(body) {
-            return Err(invalid_response("it holds no events"));
-        }
+    fn assemble_stream(
+        &mut self,
+        body: &[u8],
+        error: &serde_json::Error,
+    ) -> Result<Vec<ResponsePart>, ResponseError> {
         let mut parts = Vec::new();
-        while let Some(event) = events.next() {
-            self.event(b"", &whole_data(&event), &mut parts);
-        }
-        self.event(b"", &whole_data(&events.rest()), &mut parts);
+        recorded(body).for_each(|data| self.event(&data, &mut parts));
         match parts.last() {
             Some(ResponsePart::End) => {}
-            Some(ResponsePart::Error(message)) => {
-                return Err(Error::new(Kind::BadGateway, "provider_failed", message.clone()));
-            }
-            _ => return Err(invalid_response("it ended too early")),
+            Some(ResponsePart::Error(error)) => return Err(ResponseError::Reported(error.clone())),
+            Some(_) => return Err(ResponseError::invalid("it ended too early")),
+            None => return Err(ResponseError::unreadable(body, error)),
         }
         // a replacement discards the text before it
         if let Some(replacement) = self.replacement.take() {
@@ -84,9 +79,14 @@ impl DifyDecoder {
 }
 
 impl Decoder for DifyDecoder {
-    fn decode_complete(&mut self, body: &[u8]) -> Result<Vec<ResponsePart>> {
-        let Ok(response) = serde_json::from_slice::<Value>(body) else { return self.assemble_stream(body) };
-        let text = response["answer"].as_str().ok_or_else(|| invalid_response("it has no `answer`"))?;
+    fn decode_complete(&mut self, body: &[u8]) -> Result<Vec<ResponsePart>, ResponseError> {
+        let response = match serde_json::from_slice::<Value>(body) {
+            Ok(response) => response,
+            Err(error) => return self.assemble_stream(body, &error),
+        };
+        let text = response["answer"]
+            .as_str()
+            .ok_or_else(|| ResponseError::without_content(&response, "it has no `answer`"))?;
         let mut out = vec![
             ResponsePart::Start { id: id(&response), model: String::new() },
             ResponsePart::Text(text.to_owned()),
@@ -95,7 +95,7 @@ impl Decoder for DifyDecoder {
         Ok(out)
     }
 
-    fn event(&mut self, _name: &[u8], data: &[u8], out: &mut Vec<ResponsePart>) {
+    fn event(&mut self, data: &[u8], out: &mut Vec<ResponsePart>) {
         let Ok(event) = serde_json::from_slice::<Value>(data) else { return };
         match event["event"].as_str() {
             Some("message" | "agent_message") => {
@@ -123,7 +123,7 @@ impl Decoder for DifyDecoder {
                 );
                 out.push(ResponsePart::End);
             }
-            Some("error") => out.push(ResponsePart::Error(stream_error_message(&event))),
+            Some("error") => out.push(ResponsePart::Error(stream_error(&event))),
             _ => {}
         }
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use loam_kernel::Error;
 use serde_json::Value;
 
+use crate::ReportedError;
 use crate::openai::error_from;
 
 /// The status that matches the meaning of a code.
@@ -28,8 +29,10 @@ pub(super) fn error(provider: &str, status: u16, body: &[u8], retry_after: Optio
     error_from(provider, status, body, retry_after)
 }
 
-/// The message of an error in the middle of a stream.
-pub(super) fn stream_error_message(event: &Value) -> String {
+/// An error in a stream.
+pub(super) fn stream_error(event: &Value) -> ReportedError {
     let code = event["code"].as_str().unwrap_or("error");
-    format!("{code}: {}", event["message"].as_str().unwrap_or("the application gave no reason"))
+    let message = event["message"].as_str().unwrap_or("the application gave no reason");
+    let error = ReportedError::new(event, event);
+    ReportedError { status: status_of(code, error.status), message: format!("{code}: {message}"), ..error }
 }

@@ -1,29 +1,17 @@
-//! Reads chat completions: their usage, and the chunks of a stream assembled into one response.
+//! Assembles the chunks of a chat completion's stream into one response.
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::Usage;
-
-/// The usage of a response that is not streamed.
-pub(crate) fn usage_of(body: &[u8]) -> Option<Usage> {
-    #[derive(Deserialize)]
-    struct Answer {
-        #[serde(default)]
-        usage: Option<Usage>,
-    }
-    serde_json::from_slice::<Answer>(body).ok()?.usage
-}
+use crate::sse::recorded;
 
 /// Assembles the chunks of a stream into the response that would have come without streaming.
 pub(crate) fn assemble_chunks(stream: &str) -> Value {
     let mut response = Map::new();
     let mut choices: BTreeMap<u64, Map<String, Value>> = BTreeMap::new();
-    for line in stream.lines() {
-        let Some(data) = line.strip_prefix("data:").map(str::trim) else { continue };
-        let Ok(Value::Object(chunk)) = serde_json::from_str::<Value>(data) else { continue };
+    for data in recorded(stream.as_bytes()) {
+        let Ok(Value::Object(chunk)) = serde_json::from_slice::<Value>(&data) else { continue };
         for (name, value) in chunk {
             match (name.as_str(), value) {
                 ("choices", Value::Array(parts)) => {
@@ -71,10 +59,12 @@ fn add_choice(choice: &mut Map<String, Value>, part: Value) {
     }
 }
 
-/// Merges a delta: text is appended; lists with an `index` (tool calls) are merged by it, others are extended.
+/// Merges a delta: text is appended; items of lists that are parts of one (tool calls) are merged, others are added.
 fn merge(into: &mut Map<String, Value>, name: String, value: Value) {
     match (into.get_mut(&name), value) {
         (_, Value::Null) => {}
+        // some servers repeat a tool's name in every fragment
+        (Some(Value::String(text)), Value::String(more)) if name == "name" && *text == more => {}
         (Some(Value::String(text)), Value::String(more))
             if !matches!(name.as_str(), "role" | "id" | "type") =>
         {
@@ -85,11 +75,8 @@ fn merge(into: &mut Map<String, Value>, name: String, value: Value) {
         }
         (Some(Value::Array(items)), Value::Array(more)) => {
             for item in more {
-                let index = item.get("index").and_then(Value::as_u64);
-                let same = items
-                    .iter_mut()
-                    .find(|old| index.is_some() && old.get("index").and_then(Value::as_u64) == index);
-                match (same, item) {
+                let same = begun(items, &item);
+                match (same.map(|at| &mut items[at]), item) {
                     (Some(Value::Object(old)), Value::Object(item)) => {
                         item.into_iter().for_each(|(name, value)| merge(old, name, value));
                     }
@@ -97,8 +84,33 @@ fn merge(into: &mut Map<String, Value>, name: String, value: Value) {
                 }
             }
         }
+        // Mistral sends reasoning as a list of parts, and the text after it as strings
+        (Some(parts @ Value::String(_)), Value::Array(more)) if name == "content" => {
+            *parts = text_part(parts).into_iter().chain(more).collect();
+        }
+        (Some(Value::Array(parts)), text @ Value::String(_)) if name == "content" => {
+            parts.extend(text_part(&text));
+        }
         (_, value) => drop(into.insert(name, value)),
     }
+}
+
+/// The item that a fragment belongs to. A call's `index` may be missing, or be 0 for every call.
+fn begun(items: &[Value], fragment: &Value) -> Option<usize> {
+    let id = |item: &Value| item["id"].as_str().unwrap_or_default().to_owned();
+    let (index, own) = (fragment["index"].as_u64(), id(fragment));
+    let found = match index {
+        Some(_) => items.iter().rposition(|item| item["index"].as_u64() == index),
+        None if fragment["function"].is_null() => None,
+        None if own.is_empty() => items.len().checked_sub(1),
+        None => items.iter().rposition(|item| id(item) == own),
+    };
+    found.filter(|at| own.is_empty() || id(&items[*at]).is_empty() || id(&items[*at]) == own)
+}
+
+/// A text as a part; none if it is empty.
+fn text_part(text: &Value) -> Option<Value> {
+    text.as_str().filter(|text| !text.is_empty()).map(|text| json!({"type": "text", "text": text}))
 }
 
 #[cfg(test)]

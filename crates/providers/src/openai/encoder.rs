@@ -3,12 +3,13 @@
 //! which clients support.
 
 use bytes::{Bytes, BytesMut};
-use loam_kernel::{Clock, Result};
+use loam_kernel::Clock;
 use serde_json::{Map, Value, json};
 
-use crate::Usage;
+use super::content::arguments_text;
 use crate::sse::write;
 use crate::translate::{Encoder, ResponsePart, StopReason, response_id};
+use crate::{ResponseError, Usage};
 
 const PREFIX: &str = "chatcmpl-";
 
@@ -22,6 +23,8 @@ pub(crate) struct ChatEncoder {
     /// The latest: a provider may send usage more than once.
     usage: Option<Usage>,
     extra: Map<String, Value>,
+    /// The calls that have started and have no arguments so far.
+    without_arguments: Vec<usize>,
 }
 
 impl ChatEncoder {
@@ -35,6 +38,7 @@ impl ChatEncoder {
             wants_usage,
             usage: None,
             extra: Map::new(),
+            without_arguments: Vec::new(),
         }
     }
 
@@ -49,6 +53,18 @@ impl ChatEncoder {
 
     fn delta(&self, delta: Value, out: &mut BytesMut) {
         self.chunk(json!([{"index": 0, "delta": delta, "finish_reason": null}]), out, Map::new());
+    }
+
+    fn arguments(&self, index: usize, json: &str, out: &mut BytesMut) {
+        let call = json!({"index": index, "function": {"arguments": json}});
+        self.delta(json!({"tool_calls": [call]}), out);
+    }
+
+    /// A client parses the arguments as JSON, which an empty string is not.
+    fn complete_arguments(&mut self, out: &mut BytesMut) {
+        for index in std::mem::take(&mut self.without_arguments) {
+            self.arguments(index, "{}", out);
+        }
     }
 }
 
@@ -73,7 +89,7 @@ fn usage_json(usage: &Usage) -> Value {
 }
 
 impl Encoder for ChatEncoder {
-    fn encode_complete(&self, parts: Vec<ResponsePart>) -> Result<Value> {
+    fn encode_complete(&self, parts: Vec<ResponsePart>) -> Result<Value, ResponseError> {
         let mut response = json!({
             "id": "", "object": "chat.completion", "created": self.created, "model": self.model,
         });
@@ -108,7 +124,7 @@ impl Encoder for ChatEncoder {
         }
         if !calls.is_empty() {
             let call = |(id, name, arguments): (String, String, String)| {
-                let arguments = if arguments.is_empty() { "{}".to_owned() } else { arguments };
+                let arguments = arguments_text(&arguments.into());
                 json!({"id": id, "type": "function", "function": {"name": name, "arguments": arguments}})
             };
             message["tool_calls"] = calls.into_iter().map(call).collect();
@@ -133,15 +149,17 @@ impl Encoder for ChatEncoder {
             ResponsePart::Thinking(part) => self.delta(json!({"reasoning_content": part}), out),
             ResponsePart::Text(part) => self.delta(json!({"content": part}), out),
             ResponsePart::Tool { index, id, name } => {
+                self.without_arguments.push(index);
                 let call = json!({"index": index, "id": id, "type": "function",
                     "function": {"name": name, "arguments": ""}});
                 self.delta(json!({"tool_calls": [call]}), out);
             }
             ResponsePart::Arguments { index, json: part } => {
-                let call = json!({"index": index, "function": {"arguments": part}});
-                self.delta(json!({"tool_calls": [call]}), out);
+                self.without_arguments.retain(|call| *call != index);
+                self.arguments(index, &part, out);
             }
             ResponsePart::Stop(stop) => {
+                self.complete_arguments(out);
                 let choices = json!([{"index": 0, "delta": {}, "finish_reason": finish_reason(&stop)}]);
                 let extra = std::mem::take(&mut self.extra);
                 self.chunk(choices, out, extra);
@@ -153,6 +171,7 @@ impl Encoder for ChatEncoder {
     }
 
     fn end(&mut self, out: &mut BytesMut) -> Bytes {
+        self.complete_arguments(out);
         if let Some(usage) = self.usage.filter(|_| self.wants_usage) {
             let usage = Map::from_iter([("usage".to_owned(), usage_json(&usage))]);
             self.chunk(json!([]), out, usage);

@@ -1,6 +1,7 @@
 //! OpenAI's wire format: the bodies of requests and responses, and the events of a stream.
 
 mod completion;
+mod content;
 mod decoder;
 mod encoder;
 mod error;
@@ -13,12 +14,12 @@ mod unsupported;
 mod wire;
 
 pub(crate) use completion::assemble_chunks;
-pub(crate) use completion::usage_of;
+pub(crate) use content::{arguments_text, content_parts};
 pub(crate) use decoder::ChatDecoder;
 pub(crate) use encoder::ChatEncoder;
 pub(crate) use error::error_from;
 pub(crate) use models::model_ids;
 pub use request::{OutputLimits, RequestEnvelope};
-pub(crate) use stream::Events;
+pub(crate) use stream::reported;
 pub use stream_parser::{RequestedToolCall, StreamEnd, StreamEvent, StreamParser};
 pub(crate) use wire::{OPENAI, OpenAi};

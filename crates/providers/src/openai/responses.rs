@@ -5,35 +5,40 @@
 //! `usage`; one of the three is the last event, and there is no `[DONE]`. `error` is an event of its own. Some
 //! compatible servers do send `[DONE]` after the last event.
 
-use bytes::Bytes;
-use loam_kernel::Result;
 use memchr::memmem;
 use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
 
-use crate::sse::{Inspector, PassThroughStream, Verdict, data};
-use crate::{CompleteResponse, Forward, Reader, Usage};
+use crate::sse::{Inspector, Verdict};
+use crate::usage::{lenient, tokens};
+use crate::{ReportedError, ResponseError, Usage};
 
 /// The Responses API's `usage`.
 #[derive(Debug, Deserialize)]
 struct WireUsage {
-    #[serde(default)]
-    input_tokens: u64,
-    #[serde(default)]
-    output_tokens: u64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "tokens")]
+    input_tokens: Option<u64>,
+    #[serde(default, deserialize_with = "tokens")]
+    output_tokens: Option<u64>,
+    #[serde(default, deserialize_with = "lenient")]
     input_tokens_details: Option<Details>,
 }
 
 #[derive(Debug, Deserialize)]
 struct Details {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "tokens")]
     cached_tokens: Option<u64>,
 }
 
-impl From<WireUsage> for Usage {
-    fn from(usage: WireUsage) -> Self {
-        let cached = usage.input_tokens_details.and_then(|details| details.cached_tokens).unwrap_or(0);
-        Self::new(usage.input_tokens, usage.output_tokens, cached, 0)
+impl WireUsage {
+    /// None if it holds no number.
+    fn usage(&self) -> Option<Usage> {
+        let cached =
+            self.input_tokens_details.as_ref().and_then(|details| details.cached_tokens).unwrap_or(0);
+        let (input, output) = (self.input_tokens, self.output_tokens);
+        input.or(output)?;
+        Some(Usage::new(input.unwrap_or(0), output.unwrap_or(0), cached, 0))
     }
 }
 
@@ -41,31 +46,24 @@ impl From<WireUsage> for Usage {
 struct Event {
     #[serde(default)]
     r#type: String,
-    #[serde(default)]
-    response: Option<Response>,
-    #[serde(default)]
-    message: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct Response {
-    #[serde(default)]
+struct Response<'a> {
+    #[serde(default, deserialize_with = "lenient")]
     usage: Option<WireUsage>,
-    #[serde(default)]
-    error: Option<WireError>,
+    #[serde(borrow, default)]
+    output: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    error: Option<&'a RawValue>,
 }
 
-#[derive(Deserialize)]
-struct WireError {
-    #[serde(default)]
-    message: String,
-}
-
-/// The data extracted from the events.
+/// The data extracted from a response.
 #[derive(Debug, Default)]
-struct Progress {
+pub(crate) struct Progress {
     usage: Option<Usage>,
-    failure: Option<String>,
+    failure: Option<ReportedError>,
+    is_complete: bool,
 }
 
 /// The event types that may hold this data.
@@ -73,60 +71,48 @@ const RELEVANT_TYPES: [&[u8]; 4] =
     [b"\"response.completed\"", b"\"response.incomplete\"", b"\"response.failed\"", b"\"error\""];
 
 impl Inspector for Progress {
-    fn is_relevant(&self, bytes: &[u8]) -> bool {
-        RELEVANT_TYPES.iter().any(|end| memmem::find(bytes, end).is_some())
+    fn inspect_complete(&mut self, body: &[u8]) -> Result<Option<Usage>, ResponseError> {
+        let unreadable = |error| ResponseError::unreadable(body, &error);
+        let response: Response<'_> = serde_json::from_slice(body).map_err(unreadable)?;
+        if response.error.is_some() || response.output.is_none() {
+            ResponseError::check(body, "output")?;
+        }
+        Ok(response.usage.and_then(|usage| usage.usage()))
     }
 
-    fn inspect(&mut self, event: &[u8]) -> Verdict {
-        let Some(event) = data(event).and_then(|json| serde_json::from_slice::<Event>(json).ok()) else {
-            return Verdict::Pass;
-        };
+    fn skim(&mut self, events: &[u8]) -> bool {
+        RELEVANT_TYPES.iter().any(|end| memmem::find(events, end).is_some())
+    }
+
+    fn inspect(&mut self, data: &[u8]) -> Verdict {
+        let Ok(event) = serde_json::from_slice::<Event>(data) else { return Verdict::Pass };
         match event.r#type.as_str() {
             "response.completed" | "response.incomplete" | "response.failed" => {
-                let (usage, error) =
-                    event.response.map_or((None, None), |response| (response.usage, response.error));
-                self.usage = usage.map(Usage::from).or(self.usage);
-                self.failure = error.map(|error| error.message);
+                let event: Value = serde_json::from_slice(data).unwrap_or_default();
+                let response = &event["response"];
+                let usage = serde_json::from_value::<WireUsage>(response["usage"].clone()).ok();
+                self.usage = usage.and_then(|usage| usage.usage()).or(self.usage);
+                self.failure = ReportedError::of(response);
+                self.is_complete = true;
                 Verdict::Last
             }
-            "error" => {
-                self.failure =
-                    Some(event.message.unwrap_or_else(|| "the provider gave no reason".to_owned()));
+            _ => {
+                let event: Value = serde_json::from_slice(data).unwrap_or_default();
+                self.failure = self.failure.take().or_else(|| ReportedError::of(&event));
                 Verdict::Pass
             }
-            _ => Verdict::Pass,
         }
-    }
-}
-
-/// Reads a response of the Responses API.
-pub(crate) struct Responses(PassThroughStream<Progress>);
-
-impl Responses {
-    pub(crate) fn new() -> Self {
-        Self(PassThroughStream::with_inspector(Progress::default()))
-    }
-}
-
-impl Reader for Responses {
-    fn read_complete(&mut self, body: Bytes) -> Result<CompleteResponse> {
-        let usage = serde_json::from_slice::<Response>(&body).ok().and_then(|response| response.usage);
-        Ok(CompleteResponse { usage: usage.map(Usage::from), body })
-    }
-
-    fn push(&mut self, chunk: Bytes) -> Forward {
-        self.0.push(chunk)
-    }
-
-    fn finish(&mut self) -> Bytes {
-        self.0.finish()
     }
 
     fn usage(&self) -> Option<Usage> {
-        self.0.inspector.usage
+        self.usage
     }
 
-    fn failure(&self) -> Option<String> {
-        self.0.inspector.failure.clone()
+    fn failure(&self) -> Option<&ReportedError> {
+        self.failure.as_ref()
+    }
+
+    fn is_complete(&self) -> bool {
+        self.is_complete
     }
 }

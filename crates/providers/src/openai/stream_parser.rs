@@ -3,9 +3,10 @@
 
 use loam_kernel::Result;
 
+use super::content::arguments_text;
 use crate::Usage;
 use crate::openai::ChatDecoder;
-use crate::sse::{MAX_EVENT, Splitter, whole_data};
+use crate::sse::{MAX_EVENT, Splitter, data};
 use crate::translate::{Decoder, ResponsePart, StopReason};
 
 /// A fragment of a model's output, in the order in which it arrives.
@@ -24,7 +25,7 @@ pub struct RequestedToolCall {
     pub id: String,
     /// The name of the tool.
     pub name: String,
-    /// The arguments: JSON, possibly truncated.
+    /// The arguments: JSON, possibly truncated; `{}` if there are none.
     pub arguments: String,
 }
 
@@ -82,6 +83,9 @@ impl StreamParser {
             let rest = self.events.rest();
             self.event(&rest, &mut Vec::new());
         }
+        for tool in &mut self.end.tools {
+            tool.arguments = arguments_text(&std::mem::take(&mut tool.arguments).into());
+        }
         match self.failure {
             Some(failure) => Err(failure),
             None if self.done || self.end.finish_reason.is_some() => Ok(self.end),
@@ -91,9 +95,8 @@ impl StreamParser {
 
     fn event(&mut self, event: &[u8], events: &mut Vec<StreamEvent>) {
         let mut parts = Vec::new();
-        let data = whole_data(event);
-        if !data.is_empty() {
-            self.decoder.event(b"", &data, &mut parts);
+        if let Some(data) = data(event) {
+            self.decoder.event(&data, &mut parts);
         }
         for part in parts {
             self.take(part, events);
@@ -128,7 +131,7 @@ impl StreamParser {
                 });
             }
             ResponsePart::Usage(usage) => self.end.usage = Some(usage),
-            ResponsePart::Error(why) => self.fail(why),
+            ResponsePart::Error(error) => self.fail(error.message),
             ResponsePart::End => self.done = true,
             ResponsePart::Start { .. } | ResponsePart::Extra(..) => {}
         }

@@ -7,15 +7,15 @@ use http::{HeaderName, HeaderValue};
 use loam_kernel::{Error, Result};
 use serde_json::{Map, Value};
 
-use super::responses::Responses;
+use super::responses::Progress;
+use super::stream::Chunks;
 use super::unsupported::reject_unsupported;
-use super::{ChatDecoder, Events, error_from, model_ids, usage_of};
+use super::{ChatDecoder, error_from, model_ids};
 use crate::anthropic::{MessagesEncoder, to_chat};
+use crate::sse::PassThrough;
 use crate::translate::Translator;
-use crate::wire::{
-    CompleteResponse, Endpoint, Forward, Outgoing, ProviderRequest, Reader, Wire, secret_header,
-};
-use crate::{ChatDialect, Config, Feature, Usage};
+use crate::wire::{Endpoint, Outgoing, ProviderRequest, Reader, Wire, secret_header};
+use crate::{ChatDialect, Config, Feature};
 
 /// A kind that speaks OpenAI's format, with its dialect.
 pub(crate) struct OpenAi {
@@ -107,12 +107,12 @@ impl Wire for OpenAi {
 
     fn reader(&self, provider_request: &ProviderRequest<'_>) -> Box<dyn Reader> {
         match provider_request.endpoint {
-            Endpoint::Responses => Box::new(Responses::new()),
+            Endpoint::Responses => Box::new(PassThrough::new(Progress::default())),
             Endpoint::Messages => Box::new(Translator::new(
                 ChatDecoder::default(),
                 MessagesEncoder::new(provider_request.model),
             )),
-            _ => Box::new(PassThrough(Events::new(
+            _ => Box::new(PassThrough::new(Chunks::new(
                 provider_request.envelope.stream && !provider_request.envelope.wants_usage,
             ))),
         }
@@ -124,31 +124,5 @@ impl Wire for OpenAi {
 
     fn error(&self, provider: &str, status: u16, body: &[u8], retry_after: Option<Duration>) -> Error {
         (self.error)(provider, status, body, retry_after)
-    }
-}
-
-/// A response that is forwarded unchanged.
-struct PassThrough(Events);
-
-impl Reader for PassThrough {
-    fn read_complete(&mut self, body: Bytes) -> Result<CompleteResponse> {
-        let usage = usage_of(&body);
-        Ok(CompleteResponse { body, usage })
-    }
-
-    fn push(&mut self, chunk: Bytes) -> Forward {
-        self.0.push(chunk)
-    }
-
-    fn finish(&mut self) -> Bytes {
-        self.0.finish()
-    }
-
-    fn usage(&self) -> Option<Usage> {
-        self.0.usage()
-    }
-
-    fn failure(&self) -> Option<String> {
-        self.0.failure().map(str::to_owned)
     }
 }

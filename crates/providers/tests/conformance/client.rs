@@ -92,7 +92,7 @@ fn read_message(message: &Value) -> Seen {
 
 /// The events of a stream: their names and data.
 pub fn events(stream: &str) -> Vec<(String, String)> {
-    let stream = stream.replace("\r\n", "\n");
+    let stream = stream.replace("\r\n", "\n").replace('\r', "\n");
     let mut events = Vec::new();
     for event in stream.split("\n\n") {
         let of = |field: &str| {

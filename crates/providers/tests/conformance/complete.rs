@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use loam_kernel::Kind;
-use loam_providers::{Endpoint, Usage, anthropic_error, completion_text};
+use loam_providers::{Endpoint, ResponseError, Usage, anthropic_error, completion_text};
 use serde_json::{Value, json};
 
 use crate::cases::{Case, all};
@@ -162,22 +162,51 @@ fn a_response_reaches_the_client_with_its_usage() {
     });
 }
 
+/// Every kind and the client formats that it serves without tools.
+fn served() -> impl Iterator<Item = Scenario> {
+    let body = json!({"model": "p/m", "max_tokens": 1, "messages": [{"role": "user", "content": "x"}]});
+    let endpoints =
+        [Endpoint::ChatCompletions, Endpoint::Messages, Endpoint::Responses, Endpoint::Embeddings];
+    let scenarios = KINDS.into_iter().flat_map(move |(name, format)| {
+        let body = body.clone();
+        endpoints.map(move |endpoint| Scenario::new(name, format, endpoint, &body))
+    });
+    scenarios.filter(|scenario| scenario.kind.wire.serves(scenario.endpoint).is_ok())
+}
+
 #[test]
 fn an_invalid_body_with_a_success_status_is_an_error() {
-    for (name, format) in KINDS {
-        for endpoint in CLIENTS {
-            let body =
-                json!({"model": "p/m", "max_tokens": 1, "messages": [{"role": "user", "content": "x"}]});
-            let scenario = Scenario::new(name, format, endpoint, &body);
-            if scenario.passes() {
-                continue;
-            }
-            for response in
-                ["", "<html>", "{}", "[]", "{\"choices\":[]}", "data: {\"event\":\"message\"}\n\n"]
-            {
-                let error = scenario.reader().read_complete(response.into()).expect_err(response);
-                assert_eq!(error.kind(), Kind::BadGateway, "{}: {response}", scenario.name());
-            }
+    for scenario in served() {
+        for response in
+            ["", " ", "<html>", "{}", "[]", "7", "{\"choices\":[]}", "data: {\"event\":\"message\"}\n\n"]
+        {
+            let error = scenario.reader().read_complete(response.into()).expect_err(response);
+            let ResponseError::Invalid(error) = error else { panic!("{}: {error:?}", scenario.name()) };
+            assert_eq!(error.code(), "provider_answer_invalid", "{}: {response}", scenario.name());
+        }
+    }
+}
+
+#[test]
+fn an_error_with_a_success_status_is_reported_as_one() {
+    for scenario in served() {
+        for (response, status) in [
+            (json!({"error": {"message": "the moon is full", "code": 429}}), 429),
+            (json!({"error": {"message": "the moon is full", "type": "invalid_request_error"}}), 400),
+            (
+                json!({"type": "error", "error": {"type": "overloaded_error", "message": "the moon is full"}}),
+                529,
+            ),
+            (
+                json!({"error": "the moon is full", "choices": [], "content": [], "output": [], "data": []}),
+                502,
+            ),
+            (json!({"code": "InternalError", "message": "the moon is full", "request_id": "r"}), 502),
+        ] {
+            let error = scenario.reader().read_complete(response.to_string().into()).expect_err("no answer");
+            let ResponseError::Reported(error) = error else { panic!("{}: {error:?}", scenario.name()) };
+            let seen = (error.status, error.message.as_str());
+            assert_eq!(seen, (status, "the moon is full"), "{}: {response}", scenario.name());
         }
     }
 }

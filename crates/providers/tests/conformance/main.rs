@@ -11,6 +11,7 @@ mod cases;
 mod client;
 mod complete;
 mod provider;
+mod recorded;
 mod request;
 mod stream;
 
@@ -63,7 +64,13 @@ impl Scenario {
     }
 
     fn provider_request(&self) -> ProviderRequest<'_> {
-        ProviderRequest { endpoint: self.endpoint, envelope: &self.envelope, body: &self.body, model: "m-1" }
+        ProviderRequest {
+            endpoint: self.endpoint,
+            envelope: &self.envelope,
+            body: &self.body,
+            model: "m-1",
+            betas: &[],
+        }
     }
 
     fn outgoing(&self) -> loam_kernel::Result<Outgoing> {
