@@ -72,7 +72,9 @@ class Load:
     async def _client(self, http: httpx.AsyncClient) -> None:
         while not self._stop.is_set():
             number = len(self.seen)
-            one = Seen(f"{self.name}-{number:06d}", self.random.choice(self.models), self.random.random() < 0.5)
+            # However few calls a slow machine makes, there is one of each kind.
+            streamed = number == 0 if number < 2 else self.random.random() < 0.5
+            one = Seen(f"{self.name}-{number:06d}", self.random.choice(self.models), streamed)
             self.seen.append(one)
             # A rate that the mock sustains: what matters is how many calls are in progress at the kill.
             await asyncio.sleep(self.random.uniform(0, 0.03))
