@@ -2,8 +2,8 @@
 
 use axum::extract::State;
 use chrono::{DateTime, Utc};
-use loam_http::surface::{ApiResult, Caller, ErrorBody, Path, Query, Tagged};
-use loam_kernel::{JobId, NodeId, Page, PageQuery};
+use loam_http::surface::{ApiResult, Caller, Path, Query, Tagged};
+use loam_kernel::{JobId, JsonValue, NodeId, Page, PageQuery};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -22,7 +22,7 @@ pub struct JobView {
     /// State.
     state: JobState,
     /// Input of the job.
-    #[schema(value_type = Object)]
+    #[schema(value_type = JsonValue)]
     payload: serde_json::Value,
     /// Number of attempts started, including the current one.
     attempts: i32,
@@ -85,7 +85,7 @@ fn tagged(row: Model) -> Tagged<JobView> {
 #[utoipa::path(
     get, path = "/api/v1/jobs", tag = "jobs", operation_id = "jobs_list",
     params(JobFilter, InstanceQuery, PageQuery),
-    responses((status = 200, body = Page<JobView>), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = Page<JobView>)),
     security(("api_key" = ["jobs:read"]))
 )]
 async fn list(
@@ -103,7 +103,7 @@ async fn list(
 #[utoipa::path(
     get, path = "/api/v1/jobs/{id}", tag = "jobs", operation_id = "jobs_get",
     params(("id" = JobId, Path), InstanceQuery),
-    responses((status = 200, body = JobView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = JobView)),
     security(("api_key" = ["jobs:read"]))
 )]
 async fn get(
@@ -119,11 +119,8 @@ async fn get(
 #[utoipa::path(
     post, path = "/api/v1/jobs/{id}/retry", tag = "jobs", operation_id = "jobs_retry",
     params(("id" = JobId, Path), InstanceQuery),
-    responses(
-        (status = 200, body = JobView),
-        (status = 409, description = "the job has not failed and was not cancelled, or its last run is still stopping", body = ErrorBody),
-        (status = "4XX", body = ErrorBody),
-    ),
+    responses((status = 200, body = JobView)),
+    extensions(("x-errors" = json!({"409": ["wrong_state", "job_stopping"]}))),
     security(("api_key" = ["jobs:write"]))
 )]
 async fn retry(
@@ -139,11 +136,8 @@ async fn retry(
 #[utoipa::path(
     post, path = "/api/v1/jobs/{id}/cancel", tag = "jobs", operation_id = "jobs_cancel",
     params(("id" = JobId, Path), InstanceQuery),
-    responses(
-        (status = 200, body = JobView),
-        (status = 409, description = "the job has ended", body = ErrorBody),
-        (status = "4XX", body = ErrorBody),
-    ),
+    responses((status = 200, body = JobView)),
+    extensions(("x-errors" = json!({"409": ["wrong_state", "job_stopping"]}))),
     security(("api_key" = ["jobs:write"]))
 )]
 async fn cancel(

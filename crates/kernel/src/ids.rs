@@ -71,7 +71,7 @@ pub fn first_id_at(at: DateTime<Utc>) -> Uuid {
 }
 
 ids! {
-    /// A tenant: an isolated customer. [`TenantId::NIL`] marks rows of the instance.
+    /// A tenant: an isolated customer. The nil UUID marks rows of the instance.
     TenantId,
     /// A user of one tenant.
     UserId,

@@ -9,6 +9,7 @@ mod error;
 mod fair;
 mod hex;
 mod ids;
+mod json;
 mod page;
 mod scope;
 mod text;
@@ -31,6 +32,7 @@ pub use ids::{
     SystemConfigVersionId, TenantId, TokenIssuerId, ToolCallId, TurnId, UsageStatId, UserId,
     UserPreferenceId, WebhookDeliveryId, first_id_at,
 };
+pub use json::{JsonObject, JsonValue, null_or};
 pub use page::{Cursor, MAX_PAGE, Order, OrderQuery, Page, PageQuery};
 pub use scope::{Actor, Idempotency, Origin, Permissions, Scope};
 pub use text::{bounded, no_nul, slug, truncate_bytes, truncate_chars};

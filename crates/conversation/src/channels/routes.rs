@@ -7,9 +7,9 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::{Extension, Json as JsonResponse};
 use chrono::{DateTime, Utc};
-use loam_http::surface::{ApiResult, Caller, ErrorBody, IfMatch, Json, Path, Query, Tagged, created};
+use loam_http::surface::{ApiResult, Caller, IfMatch, Json, Path, Query, Tagged, created};
 use loam_kernel::{ChannelChatId, ChannelId, ChatSessionId, Origin, Page, PageQuery, ProjectId};
-use loam_platform::seal::masked;
+use loam_platform::seal::{SealedSecret, masked};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -34,7 +34,7 @@ pub struct ChannelView {
     #[schema(value_type = Object)]
     config: Value,
     /// The shared secret, shown as `{"sealed": true, "last4": …}`.
-    #[schema(value_type = Object)]
+    #[schema(value_type = SealedSecret)]
     secret: Value,
     /// Until when the previous secret is also accepted.
     old_secret_until: Option<DateTime<Utc>>,
@@ -138,7 +138,7 @@ pub(crate) fn router(conversation: Conversation) -> OpenApiRouter {
 #[utoipa::path(
     get, path = "/api/v1/channels", tag = "channels", operation_id = "channels_list",
     params(ChannelFilter, PageQuery),
-    responses((status = 200, body = Page<ChannelView>), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = Page<ChannelView>)),
     security(("api_key" = ["channels:read"]))
 )]
 async fn list(
@@ -154,7 +154,11 @@ async fn list(
 #[utoipa::path(
     post, path = "/api/v1/channels", tag = "channels", operation_id = "channels_create",
     request_body = ChannelCreate,
-    responses((status = 201, body = ChannelSecretView), (status = "4XX", body = ErrorBody)),
+    responses((status = 201, body = ChannelSecretView)),
+    extensions(("x-errors" = json!({
+        "400": ["secret_required"],
+        "409": ["already_exists", "public_url_missing"]
+    }))),
     security(("api_key" = ["channels:write"]))
 )]
 async fn create(
@@ -170,7 +174,7 @@ async fn create(
 #[utoipa::path(
     get, path = "/api/v1/channels/{id}", tag = "channels", operation_id = "channels_get",
     params(("id" = ChannelId, Path)),
-    responses((status = 200, body = ChannelView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = ChannelView)),
     security(("api_key" = ["channels:read"]))
 )]
 async fn get(
@@ -187,7 +191,8 @@ async fn get(
     patch, path = "/api/v1/channels/{id}", tag = "channels", operation_id = "channels_update",
     params(("id" = ChannelId, Path), ("If-Match" = Option<String>, Header)),
     request_body = ChannelUpdate,
-    responses((status = 200, body = ChannelView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = ChannelView)),
+    extensions(("x-errors" = json!({"400": ["secret_required"], "409": ["already_exists"]}))),
     security(("api_key" = ["channels:write"]))
 )]
 async fn update(
@@ -205,7 +210,7 @@ async fn update(
 #[utoipa::path(
     delete, path = "/api/v1/channels/{id}", tag = "channels", operation_id = "channels_delete",
     params(("id" = ChannelId, Path)),
-    responses((status = 204), (status = "4XX", body = ErrorBody)),
+    responses((status = 204)),
     security(("api_key" = ["channels:write"]))
 )]
 async fn delete(
@@ -224,7 +229,7 @@ async fn delete(
     post, path = "/api/v1/channels/{id}/rotate_secret", tag = "channels", operation_id = "channels_rotate_secret",
     params(("id" = ChannelId, Path)),
     request_body = SecretRotate,
-    responses((status = 200, body = ChannelSecretView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = ChannelSecretView)),
     security(("api_key" = ["channels:write"]))
 )]
 async fn rotate_secret(
@@ -244,7 +249,11 @@ async fn rotate_secret(
 #[utoipa::path(
     post, path = "/api/v1/channels/{id}/connect", tag = "channels", operation_id = "channels_connect",
     params(("id" = ChannelId, Path)),
-    responses((status = 200, body = ChannelConnection), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = ChannelConnection)),
+    extensions(("x-errors" = json!({
+        "409": ["public_url_missing", "channel_inactive"],
+        "502": ["telegram_refused"]
+    }))),
     security(("api_key" = ["channels:write"]))
 )]
 async fn connect(
@@ -259,7 +268,8 @@ async fn connect(
 #[utoipa::path(
     post, path = "/api/v1/channels/{id}/disconnect", tag = "channels", operation_id = "channels_disconnect",
     params(("id" = ChannelId, Path)),
-    responses((status = 204), (status = "4XX", body = ErrorBody)),
+    responses((status = 204)),
+    extensions(("x-errors" = json!({"409": ["public_url_missing"], "502": ["telegram_refused"]}))),
     security(("api_key" = ["channels:write"]))
 )]
 async fn disconnect(
@@ -271,13 +281,18 @@ async fn disconnect(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Sends a text to a chat that has sent a message before, and stores it as an assistant message of the
-/// session.
+/// Sends a text to a chat that has sent a message before.
+///
+/// It is stored as an assistant message of the session.
 #[utoipa::path(
     post, path = "/api/v1/channels/{id}/send", tag = "channels", operation_id = "channels_send",
     params(("id" = ChannelId, Path)),
     request_body = ChannelSend,
-    responses((status = 201, body = ChannelSent), (status = "4XX", body = ErrorBody)),
+    responses((status = 201, body = ChannelSent)),
+    extensions(("x-errors" = json!({
+        "409": ["channel_inactive", "session_archived"],
+        "429": ["session_busy", "channel_rate_exceeded", "chat_busy"]
+    }))),
     security(("api_key" = ["channels:write"]))
 )]
 async fn send(
@@ -293,7 +308,7 @@ async fn send(
 #[utoipa::path(
     get, path = "/api/v1/channels/{id}/chats", tag = "channels", operation_id = "channel_chats_list",
     params(("id" = ChannelId, Path), ChannelChatFilter, PageQuery),
-    responses((status = 200, body = Page<ChannelChatView>), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = Page<ChannelChatView>)),
     security(("api_key" = ["channels:read"]))
 )]
 async fn chats_list(
@@ -321,7 +336,13 @@ async fn chats_list(
         ("x-loam-signature" = Option<String>, Header, description = "`v1=` and the HMAC-SHA256 in hexadecimal"),
         ("x-telegram-bot-api-secret-token" = Option<String>, Header),
     ),
-    responses((status = 200, body = ChannelReceipt), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = ChannelReceipt)),
+    extensions(("x-errors" = json!({
+        "401": ["missing_signature", "wrong_signature", "stale_timestamp"],
+        "403": ["tenant_suspended", "tenant_archived"],
+        "409": ["channel_inactive"],
+        "429": ["channel_rate_exceeded", "chat_busy"]
+    }))),
     security(())
 )]
 async fn receive(

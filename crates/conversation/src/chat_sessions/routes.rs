@@ -4,13 +4,13 @@ use axum::Json as JsonResponse;
 use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
-use loam_http::surface::{ApiResult, Caller, ErrorBody, IfMatch, Json, Path, Query, Tagged, created};
+use loam_http::surface::{ApiResult, Caller, IfMatch, Json, Path, Query, Tagged, created};
 use loam_kernel::{
-    AiProviderId, ChannelId, ChatSessionId, MessageId, OrderQuery, Page, PageQuery, ProjectId, UserId,
+    AiProviderId, ChannelId, ChatSessionId, MessageId, Order, OrderQuery, Page, PageQuery, ProjectId, UserId,
 };
 use serde::Serialize;
 use serde_json::Value;
-use utoipa::ToSchema;
+use utoipa::{OpenApi, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::entity::{Model, SessionStatus};
@@ -77,8 +77,13 @@ impl From<Model> for ChatSessionView {
     }
 }
 
+/// The types of query parameters, which utoipa does not collect.
+#[derive(OpenApi)]
+#[openapi(components(schemas(Order)))]
+struct ParameterTypes;
+
 pub(crate) fn router(conversation: Conversation) -> OpenApiRouter {
-    OpenApiRouter::new()
+    OpenApiRouter::with_openapi(ParameterTypes::openapi())
         .routes(routes!(list, create))
         .routes(routes!(get, update, delete))
         .with_state(conversation)
@@ -88,7 +93,7 @@ pub(crate) fn router(conversation: Conversation) -> OpenApiRouter {
 #[utoipa::path(
     get, path = "/api/v1/chat_sessions", tag = "chat_sessions", operation_id = "chat_sessions_list",
     params(ChatSessionFilter, OrderQuery, PageQuery),
-    responses((status = 200, body = Page<ChatSessionView>), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = Page<ChatSessionView>)),
     security(("api_key" = ["chat_sessions:read"]))
 )]
 async fn list(
@@ -107,7 +112,8 @@ async fn list(
 #[utoipa::path(
     post, path = "/api/v1/chat_sessions", tag = "chat_sessions", operation_id = "chat_sessions_create",
     request_body = ChatSessionCreate,
-    responses((status = 201, body = ChatSessionView), (status = "4XX", body = ErrorBody)),
+    responses((status = 201, body = ChatSessionView)),
+    extensions(("x-errors" = json!({"409": ["already_exists"]}))),
     security(("api_key" = ["chat_sessions:write"]))
 )]
 async fn create(
@@ -123,7 +129,7 @@ async fn create(
 #[utoipa::path(
     get, path = "/api/v1/chat_sessions/{id}", tag = "chat_sessions", operation_id = "chat_sessions_get",
     params(("id" = ChatSessionId, Path)),
-    responses((status = 200, body = ChatSessionView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = ChatSessionView)),
     security(("api_key" = ["chat_sessions:read"]))
 )]
 async fn get(
@@ -140,7 +146,8 @@ async fn get(
     patch, path = "/api/v1/chat_sessions/{id}", tag = "chat_sessions", operation_id = "chat_sessions_update",
     params(("id" = ChatSessionId, Path), ("If-Match" = Option<String>, Header)),
     request_body = ChatSessionUpdate,
-    responses((status = 200, body = ChatSessionView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = ChatSessionView)),
+    extensions(("x-errors" = json!({"409": ["already_exists", "session_archived"]}))),
     security(("api_key" = ["chat_sessions:write"]))
 )]
 async fn update(
@@ -160,7 +167,7 @@ async fn update(
 #[utoipa::path(
     delete, path = "/api/v1/chat_sessions/{id}", tag = "chat_sessions", operation_id = "chat_sessions_delete",
     params(("id" = ChatSessionId, Path)),
-    responses((status = 204), (status = "4XX", body = ErrorBody)),
+    responses((status = 204)),
     security(("api_key" = ["chat_sessions:write"]))
 )]
 async fn delete(

@@ -5,15 +5,24 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use loam_http::surface::{ApiResult, Caller, ErrorBody, Query, chunks};
+use loam_http::surface::{ApiResult, Caller, Query, chunks};
+use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{ImportOptions, Imported};
+use super::{ImportMode, ImportOptions, Imported};
 use crate::Conversation;
 use crate::chat_sessions::ChatSessionFilter;
 
+/// The types of query parameters, which utoipa does not collect.
+#[derive(OpenApi)]
+#[openapi(components(schemas(ImportMode)))]
+struct ParameterTypes;
+
 pub(crate) fn router(conversation: Conversation) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(import)).routes(routes!(export)).with_state(conversation)
+    OpenApiRouter::with_openapi(ParameterTypes::openapi())
+        .routes(routes!(import))
+        .routes(routes!(export))
+        .with_state(conversation)
 }
 
 /// Imports sessions with their messages from JSON Lines: an export, or a history from another system.
@@ -22,8 +31,14 @@ pub(crate) fn router(conversation: Conversation) -> OpenApiRouter {
 #[utoipa::path(
     post, path = "/api/v1/chat_sessions/import", tag = "chat_sessions", operation_id = "chat_sessions_import",
     params(ImportOptions),
-    request_body(content = String, content_type = "application/x-ndjson"),
-    responses((status = 200, body = Imported), (status = "4XX", body = ErrorBody)),
+    request_body(content = Vec<u8>, content_type = "application/x-ndjson"),
+    responses((status = 200, body = Imported)),
+    extensions(("x-errors" = json!({
+        "400": ["invalid_line"],
+        "408": ["import_too_slow"],
+        "413": ["import_too_large", "line_too_long"],
+        "429": ["import_busy"]
+    }))),
     security(("api_key" = ["chat_sessions:write"]))
 )]
 async fn import(
@@ -42,7 +57,7 @@ async fn import(
 #[utoipa::path(
     get, path = "/api/v1/chat_sessions/export", tag = "chat_sessions", operation_id = "chat_sessions_export",
     params(ChatSessionFilter),
-    responses((status = 200, body = String, content_type = "application/x-ndjson"), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = String, content_type = "application/x-ndjson")),
     security(("api_key" = ["chat_sessions:read"]))
 )]
 async fn export(

@@ -7,6 +7,7 @@ pub mod entity;
 mod list;
 pub(crate) mod purge;
 pub mod routes;
+pub(crate) mod schemas;
 mod service;
 pub(crate) mod session_locks;
 pub(crate) mod span;

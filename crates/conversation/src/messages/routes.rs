@@ -4,14 +4,15 @@ use axum::Json as JsonResponse;
 use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
-use loam_http::surface::{ApiResult, Caller, ErrorBody, IfMatch, Json, Path, Query, Tagged, created};
-use loam_kernel::{ChatSessionId, LlmCallId, MessageId, OrderQuery, Page, PageQuery, TurnId, UserId};
+use loam_http::surface::{ApiResult, Caller, IfMatch, Json, Path, Query, Tagged, created};
+use loam_kernel::{ChatSessionId, LlmCallId, MessageId, Order, OrderQuery, Page, PageQuery, TurnId, UserId};
 use serde::Serialize;
 use serde_json::Value;
-use utoipa::ToSchema;
+use utoipa::{OpenApi, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::entity::{FinishReason, Model, Role};
+use super::schemas::{ChatToolCall, MessageContent};
 use super::{MessageCreate, MessageFilter, MessageUpdate};
 use crate::Conversation;
 
@@ -29,10 +30,10 @@ pub struct MessageView {
     sequence_number: i64,
     role: Role,
     /// A string, or a list of content parts. Empty after deletion.
-    #[schema(value_type = Object)]
+    #[schema(value_type = MessageContent)]
     content: Value,
     /// Tool calls requested by the model.
-    #[schema(value_type = Option<Vec<Object>>)]
+    #[schema(value_type = Option<Vec<ChatToolCall>>)]
     tool_calls: Option<Value>,
     /// ID of the tool call that it answers.
     tool_call_id: Option<String>,
@@ -77,8 +78,13 @@ impl From<Model> for MessageView {
     }
 }
 
+/// The types of query parameters, which utoipa does not collect.
+#[derive(OpenApi)]
+#[openapi(components(schemas(Order)))]
+struct ParameterTypes;
+
 pub(crate) fn router(conversation: Conversation) -> OpenApiRouter {
-    OpenApiRouter::new()
+    OpenApiRouter::with_openapi(ParameterTypes::openapi())
         .routes(routes!(list, create))
         .routes(routes!(get, update, delete))
         .with_state(conversation)
@@ -88,7 +94,7 @@ pub(crate) fn router(conversation: Conversation) -> OpenApiRouter {
 #[utoipa::path(
     get, path = "/api/v1/messages", tag = "messages", operation_id = "messages_list",
     params(MessageFilter, OrderQuery, PageQuery),
-    responses((status = 200, body = Page<MessageView>), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = Page<MessageView>)),
     security(("api_key" = ["messages:read"]))
 )]
 async fn list(
@@ -105,7 +111,8 @@ async fn list(
 #[utoipa::path(
     post, path = "/api/v1/messages", tag = "messages", operation_id = "messages_append",
     request_body = MessageCreate,
-    responses((status = 201, body = MessageView), (status = "4XX", body = ErrorBody)),
+    responses((status = 201, body = MessageView)),
+    extensions(("x-errors" = json!({"409": ["session_archived"], "429": ["session_busy"]}))),
     security(("api_key" = ["messages:write"]))
 )]
 async fn create(
@@ -121,7 +128,7 @@ async fn create(
 #[utoipa::path(
     get, path = "/api/v1/messages/{id}", tag = "messages", operation_id = "messages_get",
     params(("id" = MessageId, Path)),
-    responses((status = 200, body = MessageView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = MessageView)),
     security(("api_key" = ["messages:read"]))
 )]
 async fn get(
@@ -138,7 +145,8 @@ async fn get(
     patch, path = "/api/v1/messages/{id}", tag = "messages", operation_id = "messages_update",
     params(("id" = MessageId, Path), ("If-Match" = Option<String>, Header)),
     request_body = MessageUpdate,
-    responses((status = 200, body = MessageView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = MessageView)),
+    extensions(("x-errors" = json!({"409": ["wrong_state", "session_archived"], "429": ["session_busy"]}))),
     security(("api_key" = ["messages:write"]))
 )]
 async fn update(
@@ -156,7 +164,8 @@ async fn update(
 #[utoipa::path(
     delete, path = "/api/v1/messages/{id}", tag = "messages", operation_id = "messages_delete",
     params(("id" = MessageId, Path)),
-    responses((status = 204), (status = "4XX", body = ErrorBody)),
+    responses((status = 204)),
+    extensions(("x-errors" = json!({"409": ["wrong_state", "session_archived"], "429": ["session_busy"]}))),
     security(("api_key" = ["messages:write"]))
 )]
 async fn delete(

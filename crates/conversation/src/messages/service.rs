@@ -16,6 +16,7 @@ use super::append::{NewMessage, Parent, append};
 use super::content::{Content, parse_content};
 use super::entity::{Entity, Model, Role};
 use super::purge::{DeletedMessage, PurgeMessage, RECHECK_DELAY};
+use super::schemas::{ChatToolCall, MessageContent};
 use crate::chat_sessions::access::{self, ALL};
 use crate::chat_sessions::create::References;
 use crate::chat_sessions::entity as sessions;
@@ -34,14 +35,14 @@ pub struct MessageCreate {
     /// A string of at most 1 MiB, or a list of OpenAI's content parts (`text`; for role `user` also
     /// `image_url`, `input_audio` and `file`) of at most 8 MiB. Optional with `tool_calls`.
     #[serde(default)]
-    #[schema(value_type = Object, example = json!("Hello"))]
+    #[schema(value_type = Option<MessageContent>)]
     pub content: Option<Value>,
     /// ID of the parent message. Defaults to the session's head; null starts a new branch without a parent.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<MessageId>)]
     pub parent_id: Option<Option<MessageId>>,
     /// OpenAI's `tool_calls`, only for role `assistant`.
-    #[schema(value_type = Option<Vec<Object>>)]
+    #[schema(value_type = Option<Vec<ChatToolCall>>)]
     pub tool_calls: Option<Value>,
     /// ID of the tool call that it answers, only for role `tool`.
     pub tool_call_id: Option<String>,
@@ -57,7 +58,7 @@ pub struct MessageCreate {
 #[serde(deny_unknown_fields)]
 pub struct MessageUpdate {
     /// New content: a string, or a list of content parts.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<MessageContent>)]
     pub content: Option<Value>,
     /// Your own data; never interpreted. At most 64 kB.
     pub metadata: Option<Map<String, Value>>,

@@ -4,7 +4,7 @@ use axum::Json as JsonResponse;
 use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
-use loam_http::surface::{ApiResult, Caller, ErrorBody, IfMatch, Json, Path, Query, Tagged};
+use loam_http::surface::{ApiResult, Caller, IfMatch, Json, Path, Query, Tagged};
 use loam_kernel::{ChatSessionId, Page, PageQuery, SessionConfigId};
 use serde::Serialize;
 use serde_json::Value;
@@ -49,7 +49,7 @@ pub(crate) fn router(conversation: Conversation) -> OpenApiRouter {
 #[utoipa::path(
     get, path = "/api/v1/chat_sessions/{id}/configs", tag = "chat_sessions", operation_id = "session_configs_list",
     params(("id" = ChatSessionId, Path), PageQuery),
-    responses((status = 200, body = Page<SessionConfigView>), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = Page<SessionConfigView>)),
     security(("api_key" = ["chat_sessions:read"]))
 )]
 async fn list(
@@ -65,7 +65,7 @@ async fn list(
 #[utoipa::path(
     get, path = "/api/v1/chat_sessions/{id}/configs/{key}", tag = "chat_sessions", operation_id = "session_configs_get",
     params(("id" = ChatSessionId, Path), ("key" = String, Path)),
-    responses((status = 200, body = SessionConfigView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = SessionConfigView)),
     security(("api_key" = ["chat_sessions:read"]))
 )]
 async fn get(
@@ -86,7 +86,8 @@ async fn get(
     put, path = "/api/v1/chat_sessions/{id}/configs/{key}", tag = "chat_sessions", operation_id = "session_configs_put",
     params(("id" = ChatSessionId, Path), ("key" = String, Path), ("If-Match" = Option<String>, Header)),
     request_body = SessionConfigSet,
-    responses((status = 200, body = SessionConfigView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = SessionConfigView)),
+    extensions(("x-errors" = json!({"409": ["too_many_settings", "session_archived"]}))),
     security(("api_key" = ["chat_sessions:write"]))
 )]
 async fn put(
@@ -104,7 +105,8 @@ async fn put(
 #[utoipa::path(
     delete, path = "/api/v1/chat_sessions/{id}/configs/{key}", tag = "chat_sessions", operation_id = "session_configs_delete",
     params(("id" = ChatSessionId, Path), ("key" = String, Path)),
-    responses((status = 204), (status = "4XX", body = ErrorBody)),
+    responses((status = 204)),
+    extensions(("x-errors" = json!({"409": ["session_archived"]}))),
     security(("api_key" = ["chat_sessions:write"]))
 )]
 async fn delete(

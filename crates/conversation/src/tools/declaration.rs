@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use loam_kernel::JsonObject;
+use loam_platform::seal::SealedSecret;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -12,11 +14,13 @@ use utoipa::ToSchema;
 pub struct ToolDeclaration {
     /// Always `function`.
     #[serde(rename = "type", default)]
+    #[schema(default = json!("function"))]
     pub(super) kind: ToolKind,
     /// The function as the model sees it.
     pub(super) function: ToolFunction,
     /// Who executes it. Defaults to the client.
     #[serde(default)]
+    #[schema(default = json!({"kind": "client"}))]
     pub(super) execution: Execution,
 }
 
@@ -37,13 +41,15 @@ pub struct ToolFunction {
     pub(super) name: String,
     /// What it does and when to use it; at most 4,096 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub(super) description: Option<String>,
     /// JSON Schema of its arguments, at most 16 KiB. Defaults to an object without properties.
     #[serde(default = "no_parameters")]
-    #[schema(value_type = Object)]
+    #[schema(value_type = JsonObject, default = json!({"type": "object", "properties": {}}))]
     pub(super) parameters: Value,
     /// Whether the provider must enforce the schema.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub(super) strict: Option<bool>,
 }
 
@@ -66,23 +72,37 @@ pub struct HttpExecution {
     pub(super) url: String,
     /// Defaults to `POST`.
     #[serde(default)]
+    #[schema(default = json!("POST"))]
     pub(super) method: ToolMethod,
     /// Headers to send. The values are stored sealed and shown as `{"sealed": true, "last4": …}`; send that
     /// back in an update to keep a value.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schema(value_type = BTreeMap<String, String>)]
+    #[schema(value_type = BTreeMap<String, SecretText>)]
     pub(super) headers: BTreeMap<String, Value>,
     /// Secret that signs each request, 16 to 256 characters: `x-loam-signature` is `v1=` followed by the
     /// hex-encoded HMAC-SHA256 of `x-loam-timestamp`, a dot and the body. Stored sealed, like the headers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<SecretText>, nullable = false)]
     pub(super) secret: Option<Value>,
     /// Timeout of the whole request in milliseconds, 100 to 120,000. Defaults to 30,000.
     #[serde(default = "default_timeout")]
+    #[schema(default = 30_000)]
     pub(super) timeout_ms: u64,
     /// Maximum size of a result in bytes, 1 to 1,048,576. Defaults to 262,144.
     #[serde(default = "default_max_bytes")]
+    #[schema(default = 262_144)]
     pub(super) max_bytes: u64,
+}
+
+/// A secret: a text, or what stands for the stored one.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "describes JSON that `secrets.rs` reads and writes")]
+enum SecretText {
+    /// A new secret.
+    Text(String),
+    /// The stored secret.
+    Stored(SealedSecret),
 }
 
 /// HTTP methods for executing a tool.

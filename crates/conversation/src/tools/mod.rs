@@ -14,7 +14,7 @@ mod service;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use declaration::ToolDeclaration;
+pub(crate) use declaration::{ToolDeclaration, ToolKind};
 pub(crate) use execute::{ToolInvocation, ToolOutcome};
 pub(crate) use orphaned::EndOrphanedToolCalls;
 pub(crate) use results::ClientResult;

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use loam_http::surface::{ApiResult, Caller, ErrorBody, IfMatch, Json, Path, Tagged};
+use loam_http::surface::{ApiResult, Caller, IfMatch, Json, Path, Tagged};
 use loam_kernel::{ChatSessionId, Error, Result, Scope};
 use loam_platform::records::redact::excerpt;
 use serde::{Deserialize, Serialize};
@@ -112,7 +112,7 @@ pub(crate) fn router(conversation: Conversation) -> OpenApiRouter {
 #[utoipa::path(
     get, path = "/api/v1/chat_sessions/{id}/tools", tag = "chat_sessions", operation_id = "chat_sessions_tools_get",
     params(("id" = ChatSessionId, Path)),
-    responses((status = 200, body = ToolListView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = ToolListView)),
     security(("api_key" = ["chat_sessions:read"]))
 )]
 async fn list(
@@ -133,7 +133,11 @@ async fn list(
     put, path = "/api/v1/chat_sessions/{id}/tools", tag = "chat_sessions", operation_id = "chat_sessions_tools_set",
     params(("id" = ChatSessionId, Path), ("If-Match" = Option<String>, Header, description = "the version you read")),
     request_body = ToolList,
-    responses((status = 200, body = ToolListView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = ToolListView)),
+    extensions(("x-errors" = json!({
+        "400": ["secret_required"],
+        "409": ["too_many_settings", "session_archived"]
+    }))),
     security(("api_key" = ["chat_sessions:write"]))
 )]
 async fn declare(
@@ -153,7 +157,8 @@ async fn declare(
     post, path = "/api/v1/chat_sessions/{id}/tools/test", tag = "chat_sessions", operation_id = "chat_sessions_tools_test",
     params(("id" = ChatSessionId, Path)),
     request_body = ToolTrial,
-    responses((status = 200, body = ToolTrialResult), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = ToolTrialResult)),
+    extensions(("x-errors" = json!({"409": ["session_archived"]}))),
     security(("api_key" = ["turns:write"]))
 )]
 async fn test(

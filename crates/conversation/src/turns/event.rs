@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::entity::TurnState;
+use super::stream_event::TurnStreamEvent;
 use crate::messages::entity::{FinishReason, Role};
 
 /// An event. Events are numbered from 1. The journal and the database store them with postcard, which
@@ -79,14 +80,6 @@ impl Tokens {
             completion_tokens: self.completion_tokens + other.completion_tokens,
         }
     }
-
-    fn wire(self) -> Value {
-        json!({
-            "prompt_tokens": self.prompt_tokens,
-            "completion_tokens": self.completion_tokens,
-            "total_tokens": self.prompt_tokens + self.completion_tokens,
-        })
-    }
 }
 
 /// Why a turn failed.
@@ -103,48 +96,13 @@ impl From<&Error> for TurnFailure {
 }
 
 impl TurnEvent {
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Started { .. } => "started",
-            Self::Delta(_) => "delta",
-            Self::Reasoning(_) => "reasoning",
-            Self::ToolCalls(_) => "tool_calls",
-            Self::ToolResult { .. } => "tool_result",
-            Self::RequiresAction(_) => "requires_action",
-            Self::Message { .. } => "message",
-            Self::Ended { .. } => "ended",
-        }
-    }
-
-    fn data(&self) -> Value {
-        let calls = |calls: &[ToolCall]| calls.iter().map(ToolCall::wire).collect::<Vec<_>>();
-        match self {
-            Self::Started { turn, session, user_message, model } => json!({
-                "turn_id": turn, "session_id": session, "user_message_id": user_message, "model": model,
-            }),
-            Self::Delta(text) | Self::Reasoning(text) => json!({ "text": text }),
-            Self::ToolCalls(tool_calls) | Self::RequiresAction(tool_calls) => {
-                json!({ "tool_calls": calls(tool_calls) })
-            }
-            Self::ToolResult { call_id, content, is_error } => {
-                json!({ "tool_call_id": call_id, "content": content, "is_error": is_error })
-            }
-            Self::Message { id, number, role, finish_reason, tokens } => json!({
-                "message_id": id, "sequence_number": number, "role": role, "finish_reason": finish_reason,
-                "usage": tokens.map(Tokens::wire),
-            }),
-            Self::Ended { state, finish_reason, tokens, failure } => json!({
-                "state": state, "finish_reason": finish_reason, "usage": tokens.wire(),
-                "error": failure.as_ref().map(|failure| json!({ "code": failure.code, "message": failure.message })),
-            }),
-        }
-    }
-
     /// Renders the event with its number as a server-sent event.
     pub(crate) fn render(&self, number: usize, out: &mut String) {
         use std::fmt::Write;
-        // Writing to a string can't fail.
-        _ = write!(out, "id: {number}\nevent: {}\ndata: {}\n\n", self.name(), self.data());
+        // These types have no maps, and writing to a string can't fail.
+        let event = serde_json::to_value(TurnStreamEvent::from(self)).unwrap_or_default();
+        let name = event["event"].as_str().unwrap_or_default();
+        _ = write!(out, "id: {number}\nevent: {name}\ndata: {}\n\n", event["data"]);
     }
 
     /// Whether a stream ends after this event, if it is the last one.

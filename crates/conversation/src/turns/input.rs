@@ -7,10 +7,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use super::settings_schema::TurnSettings;
 use crate::checks;
 use crate::messages::append::{NewMessage, Parent};
 use crate::messages::content::Content;
 use crate::messages::entity::Role;
+use crate::messages::schemas::MessageContent;
 use crate::session_configs::keys;
 
 /// Maximum length of a model name in characters.
@@ -36,7 +38,7 @@ pub(crate) const SETTINGS: [&str; 12] = [
 #[serde(deny_unknown_fields)]
 pub struct TurnCreate {
     /// A string, or OpenAI's content parts (`text`, `image_url`, `input_audio`, `file`).
-    #[schema(value_type = Object)]
+    #[schema(value_type = MessageContent)]
     pub content: Value,
     /// Whether to stream the answer as events.
     #[serde(default)]
@@ -52,11 +54,10 @@ pub struct TurnCreate {
     /// Settings for this turn only, which override the session's: `temperature`, `top_p`, `max_tokens`,
     /// `stop`, `seed`, ….
     #[serde(default)]
-    #[schema(value_type = Object)]
+    #[schema(value_type = TurnSettings)]
     pub settings: Map<String, Value>,
     /// Your own data, stored with the question; never interpreted.
     #[serde(default)]
-    #[schema(value_type = Object)]
     pub metadata: Map<String, Value>,
 }
 
@@ -70,14 +71,14 @@ pub struct TurnRegenerate {
     /// Model that answers. Defaults to the model of the previous answer.
     pub model: Option<String>,
     /// Settings for this answer only. Defaults to those of the turn.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<TurnSettings>)]
     pub settings: Option<Map<String, Value>>,
 }
 
 /// Results of tool calls executed by the client.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct ToolResults {
+pub struct ToolResultsCreate {
     /// Results for some or all pending tool calls. The model continues when all results are present.
     pub tool_results: Vec<ToolResult>,
     /// Whether to stream what follows as events.

@@ -19,8 +19,10 @@ pub mod routes;
 mod run;
 mod service;
 pub(crate) mod settings;
+mod settings_schema;
 pub(crate) mod sink;
 mod step;
+mod stream_event;
 mod view;
 mod writer;
 

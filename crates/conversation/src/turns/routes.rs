@@ -7,15 +7,16 @@ use axum::Json as JsonResponse;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use loam_http::surface::{ApiResult, Caller, ErrorBody, Json, Path, Query, ReplayBody};
+use loam_http::surface::{ApiResult, Caller, Json, Path, Query, ReplayBody};
 use loam_kernel::{ChatSessionId, Error, Page, PageQuery, Scope, TurnId};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::entity::TurnState;
-use super::input::{ToolResults, TurnCreate, TurnRegenerate};
+use super::input::{ToolResultsCreate, TurnCreate, TurnRegenerate};
 use super::live::LiveTurn;
+use super::stream_event::TurnStreamEvent;
 use super::view::{TurnView, TurnWithAnswer};
 use crate::Conversation;
 
@@ -53,7 +54,7 @@ struct StreamQuery {
 #[utoipa::path(
     get, path = "/api/v1/chat_sessions/{id}/turns", tag = "turns", operation_id = "turns_list",
     params(("id" = ChatSessionId, Path), TurnFilter, PageQuery),
-    responses((status = 200, body = Page<TurnView>), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = Page<TurnView>)),
     security(("api_key" = ["turns:read"]))
 )]
 async fn list(
@@ -79,9 +80,20 @@ async fn list(
     request_body(content = TurnCreate, example = json!({"content": "Hello", "stream": true})),
     responses(
         (status = 201, body = TurnWithAnswer, description = "the turn when it has ended or requires tool results"),
-        (status = 200, content_type = "text/event-stream", body = String, description = "with `stream`: events"),
-        (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody),
+        (
+            status = 200, content((TurnStreamEvent = "text/event-stream"), (TurnWithAnswer = "application/json")),
+            description = "With `stream`, its events. A repetition with the same `Idempotency-Key` gets the turn.",
+        ),
     ),
+    extensions(("x-calls-model" = json!(true)), ("x-errors" = json!({
+        "400": ["no_model", "context_too_long"],
+        "404": ["not_found"],
+        "409": ["wrong_state", "session_archived"],
+        "429": ["session_busy", "too_many_turns"],
+        "502": ["answer_broke_off", "too_many_tool_rounds", "no_summary"],
+        "504": ["turn_too_long"],
+        "503": ["turn_interrupted"]
+    }))),
     security(("api_key" = ["turns:write"]))
 )]
 async fn create(
@@ -102,9 +114,20 @@ async fn create(
     request_body(content = TurnRegenerate, example = json!({"stream": true})),
     responses(
         (status = 201, body = TurnWithAnswer, description = "the new turn when it has ended"),
-        (status = 200, content_type = "text/event-stream", body = String, description = "with `stream`: events"),
-        (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody),
+        (
+            status = 200, content((TurnStreamEvent = "text/event-stream"), (TurnWithAnswer = "application/json")),
+            description = "With `stream`, its events. A repetition with the same `Idempotency-Key` gets the turn.",
+        ),
     ),
+    extensions(("x-calls-model" = json!(true)), ("x-errors" = json!({
+        "400": ["no_model", "context_too_long"],
+        "404": ["not_found"],
+        "409": ["wrong_state", "session_archived"],
+        "429": ["session_busy", "too_many_turns"],
+        "502": ["answer_broke_off", "too_many_tool_rounds", "no_summary"],
+        "504": ["turn_too_long"],
+        "503": ["turn_interrupted"]
+    }))),
     security(("api_key" = ["turns:write"]))
 )]
 async fn regenerate(
@@ -122,7 +145,7 @@ async fn regenerate(
 #[utoipa::path(
     get, path = "/api/v1/chat_sessions/{id}/turns/{turn_id}", tag = "turns", operation_id = "turns_get",
     params(("id" = ChatSessionId, Path), ("turn_id" = TurnId, Path)),
-    responses((status = 200, body = TurnWithAnswer), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = TurnWithAnswer)),
     security(("api_key" = ["turns:read"]))
 )]
 async fn get(
@@ -143,9 +166,8 @@ async fn get(
         ("Last-Event-ID" = Option<String>, Header, description = "sent by browsers when they reconnect; `after` takes precedence"),
     ),
     responses(
-        (status = 200, content_type = "text/event-stream", body = String, description = "events"),
+        (status = 200, content_type = "text/event-stream", body = TurnStreamEvent, description = "events"),
         (status = 204, description = "no events remain"),
-        (status = "4XX", body = ErrorBody),
     ),
     security(("api_key" = ["turns:read"]))
 )]
@@ -168,7 +190,8 @@ async fn stream(
 #[utoipa::path(
     delete, path = "/api/v1/chat_sessions/{id}/turns/{turn_id}", tag = "turns", operation_id = "turns_stop",
     params(("id" = ChatSessionId, Path), ("turn_id" = TurnId, Path)),
-    responses((status = 200, body = TurnWithAnswer), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = TurnWithAnswer)),
+    extensions(("x-errors" = json!({"409": ["wrong_state"]}))),
     security(("api_key" = ["turns:write"]))
 )]
 async fn stop(
@@ -184,18 +207,29 @@ async fn stop(
 #[utoipa::path(
     post, path = "/api/v1/chat_sessions/{id}/turns/{turn_id}/tool_results", tag = "turns", operation_id = "turns_tool_results",
     params(("id" = ChatSessionId, Path), ("turn_id" = TurnId, Path)),
-    request_body(content = ToolResults, example = json!({"tool_results": [{"tool_call_id": "call_1", "content": "21 °C"}]})),
+    request_body(content = ToolResultsCreate, example = json!({"tool_results": [{"tool_call_id": "call_1", "content": "21 °C"}]})),
     responses(
-        (status = 200, body = TurnWithAnswer, description = "the turn when it has ended or requires tool results; with `stream`: the events that follow"),
-        (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody),
+        (
+            status = 200, content((TurnWithAnswer = "application/json"), (TurnStreamEvent = "text/event-stream")),
+            description = "The turn when it has ended or requires tool results; with `stream`, the events that follow.",
+        ),
     ),
+    extensions(("x-calls-model" = json!(true)), ("x-errors" = json!({
+        "400": ["no_model", "context_too_long"],
+        "404": ["not_found"],
+        "409": ["wrong_state", "session_archived"],
+        "429": ["session_busy", "too_many_turns"],
+        "502": ["answer_broke_off", "too_many_tool_rounds", "no_summary"],
+        "504": ["turn_too_long", "tool_results_late"],
+        "503": ["turn_interrupted"]
+    }))),
     security(("api_key" = ["turns:write"]))
 )]
 async fn tool_results(
     State(conversation): State<Conversation>,
     Caller(scope): Caller,
     Path((id, turn)): Path<(ChatSessionId, TurnId)>,
-    Json(given): Json<ToolResults>,
+    Json(given): Json<ToolResultsCreate>,
 ) -> ApiResult<Response> {
     match conversation.submit_tool_results(&scope, id, turn, &given).await? {
         Some((live, sent)) => respond(&conversation, &scope, live, given.stream, StatusCode::OK, sent).await,

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::begin::{TurnStart, open_turns};
 use super::entity::{ActiveModel, Column, Entity, Model, TurnState};
 use super::event::{TurnEvent, unpack_events};
-use super::input::{Input, InputParent, ToolResults, TurnCreate, TurnRegenerate};
+use super::input::{Input, InputParent, ToolResultsCreate, TurnCreate, TurnRegenerate};
 use super::live::LiveTurn;
 use super::progress::TurnEvents;
 use super::queue::StartedTurn;
@@ -307,7 +307,7 @@ impl Conversation {
         scope: &Scope,
         session: ChatSessionId,
         id: TurnId,
-        given: &ToolResults,
+        given: &ToolResultsCreate,
     ) -> Result<Option<(Arc<LiveTurn>, usize)>> {
         let results = &given.tool_results;
         if !(1..=MAX_RESULTS).contains(&results.len()) {

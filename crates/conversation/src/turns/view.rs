@@ -11,6 +11,7 @@ use super::event::ToolCall;
 use super::service::{pending_tool_calls, question_of};
 use crate::messages::entity as messages;
 use crate::messages::routes::MessageView;
+use crate::messages::schemas::MessageContent;
 
 /// A question and its answer.
 #[derive(Serialize, ToSchema)]
@@ -33,7 +34,7 @@ pub struct TurnView {
     /// Error.
     error: Option<String>,
     /// The question, in state `queued`.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<MessageContent>)]
     question: Option<Value>,
     /// Tool calls that the client has to execute before `expires_at`, in state `requires_action`.
     tool_calls: Vec<ToolCall>,

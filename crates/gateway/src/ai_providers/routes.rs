@@ -4,7 +4,7 @@ use axum::Json as JsonResponse;
 use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
-use loam_http::surface::{ApiResult, Caller, ErrorBody, IfMatch, Json, Path, Query, Tagged, created};
+use loam_http::surface::{ApiResult, Caller, IfMatch, Json, Path, Query, Tagged, created};
 use loam_kernel::{AiProviderId, Page, PageQuery};
 use loam_providers::kind;
 use serde::Serialize;
@@ -67,7 +67,7 @@ pub(crate) fn router(gateway: Gateway) -> OpenApiRouter {
 #[utoipa::path(
     get, path = "/api/v1/ai_providers", tag = "ai_providers", operation_id = "ai_providers_list",
     params(AiProviderFilter, PageQuery),
-    responses((status = 200, body = Page<AiProviderView>), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = Page<AiProviderView>)),
     security(("api_key" = ["ai_providers:read"]))
 )]
 async fn list(
@@ -83,7 +83,8 @@ async fn list(
 #[utoipa::path(
     post, path = "/api/v1/ai_providers", tag = "ai_providers", operation_id = "ai_providers_create",
     request_body = AiProviderCreate,
-    responses((status = 201, body = AiProviderView), (status = "4XX", body = ErrorBody)),
+    responses((status = 201, body = AiProviderView)),
+    extensions(("x-errors" = json!({"409": ["already_exists"]}))),
     security(("api_key" = ["ai_providers:write"]))
 )]
 async fn create(
@@ -99,7 +100,7 @@ async fn create(
 #[utoipa::path(
     get, path = "/api/v1/ai_providers/{id}", tag = "ai_providers", operation_id = "ai_providers_get",
     params(("id" = AiProviderId, Path)),
-    responses((status = 200, body = AiProviderView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = AiProviderView)),
     security(("api_key" = ["ai_providers:read"]))
 )]
 async fn get(
@@ -116,7 +117,8 @@ async fn get(
     patch, path = "/api/v1/ai_providers/{id}", tag = "ai_providers", operation_id = "ai_providers_update",
     params(("id" = AiProviderId, Path), ("If-Match" = Option<String>, Header)),
     request_body = AiProviderUpdate,
-    responses((status = 200, body = AiProviderView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = AiProviderView)),
+    extensions(("x-errors" = json!({"400": ["secret_required"], "409": ["already_exists"]}))),
     security(("api_key" = ["ai_providers:write"]))
 )]
 async fn update(
@@ -134,7 +136,8 @@ async fn update(
 #[utoipa::path(
     delete, path = "/api/v1/ai_providers/{id}", tag = "ai_providers", operation_id = "ai_providers_delete",
     params(("id" = AiProviderId, Path)),
-    responses((status = 204), (status = "4XX", body = ErrorBody)),
+    responses((status = 204)),
+    extensions(("x-errors" = json!({"409": ["in_use"]}))),
     security(("api_key" = ["ai_providers:write"]))
 )]
 async fn delete(
@@ -152,8 +155,8 @@ async fn delete(
     params(("id" = AiProviderId, Path)),
     responses(
         (status = 200, body = ProviderTest, description = "the result, for a success and a failure"),
-        (status = "4XX", body = ErrorBody),
     ),
+    extensions(("x-errors" = json!({"502": ["provider_unreachable"]}))),
     security(("api_key" = ["ai_providers:write"]))
 )]
 async fn test(

@@ -4,7 +4,7 @@ use axum::Json as JsonResponse;
 use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
-use loam_http::surface::{ApiResult, Caller, ErrorBody, IfMatch, Json, Path, Query, Tagged, created};
+use loam_http::surface::{ApiResult, Caller, IfMatch, Json, Path, Query, Tagged, created};
 use loam_kernel::{LimitId, Page, PageQuery};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -62,7 +62,7 @@ pub(crate) fn router(gateway: Gateway) -> OpenApiRouter {
 #[utoipa::path(
     get, path = "/api/v1/limits", tag = "limits", operation_id = "limits_list",
     params(LimitFilter, PageQuery),
-    responses((status = 200, body = Page<LimitView>), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = Page<LimitView>)),
     security(("api_key" = ["limits:read"]))
 )]
 async fn list(
@@ -78,7 +78,8 @@ async fn list(
 #[utoipa::path(
     post, path = "/api/v1/limits", tag = "limits", operation_id = "limits_create",
     request_body = LimitCreate,
-    responses((status = 201, body = LimitView), (status = "4XX", body = ErrorBody)),
+    responses((status = 201, body = LimitView)),
+    extensions(("x-errors" = json!({"400": ["empty_limit"], "409": ["already_exists"]}))),
     security(("api_key" = ["limits:write"]))
 )]
 async fn create(
@@ -94,7 +95,7 @@ async fn create(
 #[utoipa::path(
     get, path = "/api/v1/limits/{id}", tag = "limits", operation_id = "limits_get",
     params(("id" = LimitId, Path)),
-    responses((status = 200, body = LimitView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = LimitView)),
     security(("api_key" = ["limits:read"]))
 )]
 async fn get(
@@ -111,7 +112,8 @@ async fn get(
     patch, path = "/api/v1/limits/{id}", tag = "limits", operation_id = "limits_update",
     params(("id" = LimitId, Path), ("If-Match" = Option<String>, Header)),
     request_body = LimitUpdate,
-    responses((status = 200, body = LimitView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = LimitView)),
+    extensions(("x-errors" = json!({"400": ["empty_limit"]}))),
     security(("api_key" = ["limits:write"]))
 )]
 async fn update(
@@ -129,7 +131,7 @@ async fn update(
 #[utoipa::path(
     delete, path = "/api/v1/limits/{id}", tag = "limits", operation_id = "limits_delete",
     params(("id" = LimitId, Path)),
-    responses((status = 204), (status = "4XX", body = ErrorBody)),
+    responses((status = 204)),
     security(("api_key" = ["limits:write"]))
 )]
 async fn delete(

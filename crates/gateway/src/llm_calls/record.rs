@@ -9,6 +9,7 @@ use loam_kernel::{ApiKeyId, Error, LlmCallId, NodeId, ProjectId, Result, TenantI
 use loam_platform::personal::{RecordSubjects, Subject};
 use loam_providers::Usage;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::entity::{CacheUse, CallState};
@@ -67,7 +68,7 @@ pub(crate) struct Record {
 }
 
 /// One attempt at one target.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Attempt {
     /// `provider/model`.
     pub(crate) target: String,

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use axum::Json as JsonResponse;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
-use loam_http::surface::{ApiResult, Caller, ErrorBody, Path, Query, Tagged};
+use loam_http::surface::{ApiResult, Caller, Path, Query, Tagged};
 use loam_kernel::{
     ApiKeyId, Error, LlmCallId, Page, PageQuery, ProjectId, Result, Scope, UserId, first_id_at,
     run_blocking_limited,
@@ -157,7 +157,7 @@ pub(crate) fn router(gateway: Gateway) -> OpenApiRouter {
 #[utoipa::path(
     get, path = "/api/v1/llm_calls", tag = "llm_calls", operation_id = "llm_calls_list",
     params(LlmCallFilter, PageQuery),
-    responses((status = 200, body = Page<LlmCallView>), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = Page<LlmCallView>)),
     security(("api_key" = ["llm_calls:read"]))
 )]
 async fn list(
@@ -175,7 +175,7 @@ async fn list(
 #[utoipa::path(
     get, path = "/api/v1/llm_calls/{id}", tag = "llm_calls", operation_id = "llm_calls_get",
     params(("id" = LlmCallId, Path)),
-    responses((status = 200, body = LlmCallView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = LlmCallView)),
     security(("api_key" = ["llm_calls:read"]))
 )]
 async fn get(

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
 )]
+#[schema(as = CallSource)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
     /// Made through the gateway.

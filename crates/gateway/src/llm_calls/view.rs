@@ -1,7 +1,7 @@
 //! A call in API responses.
 
 use chrono::{DateTime, Utc};
-use loam_kernel::{ApiKeyId, LlmCallId, ProjectId, UserId};
+use loam_kernel::{ApiKeyId, JsonValue, LlmCallId, ProjectId, UserId};
 use loam_platform::records::RetentionSettings;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::bodies;
 use super::entity::{CacheUse, CallState, Model};
-use super::record::Entry;
+use super::record::{Attempt, Entry};
 use crate::model_prices::Price;
 
 /// A model call. Lists omit the bodies.
@@ -30,9 +30,11 @@ pub struct LlmCallView {
     streamed: bool,
     /// Request body; only in the response for a single call.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<JsonValue>, nullable = false)]
     request_data: Option<Value>,
     /// Response body, assembled if it was streamed; only in the response for a single call.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<JsonValue>, nullable = false)]
     response_data: Option<Value>,
     /// Prompt tokens, including cached ones.
     prompt_tokens: Option<i64>,
@@ -58,7 +60,7 @@ pub struct LlmCallView {
     status_code: Option<i32>,
     error_message: Option<String>,
     /// Each attempt: target, status, duration, error.
-    #[schema(value_type = Vec<Object>)]
+    #[schema(value_type = Vec<Attempt>)]
     attempts: Value,
     /// The `x-request-id` of the client's request.
     request_id: String,

@@ -4,7 +4,7 @@ use axum::Json as JsonResponse;
 use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
-use loam_http::surface::{ApiResult, Caller, ErrorBody, IfMatch, Json, Path, Query, Tagged, created};
+use loam_http::surface::{ApiResult, Caller, IfMatch, Json, Path, Query, Tagged, created};
 use loam_kernel::{ModelPriceId, Page, PageQuery};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -60,7 +60,7 @@ pub(crate) fn router(gateway: Gateway) -> OpenApiRouter {
 #[utoipa::path(
     get, path = "/api/v1/model_prices", tag = "model_prices", operation_id = "model_prices_list",
     params(ModelPriceFilter, PageQuery),
-    responses((status = 200, body = Page<ModelPriceView>), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = Page<ModelPriceView>)),
     security(("api_key" = ["model_prices:read"]))
 )]
 async fn list(
@@ -76,7 +76,8 @@ async fn list(
 #[utoipa::path(
     post, path = "/api/v1/model_prices", tag = "model_prices", operation_id = "model_prices_create",
     request_body = ModelPriceCreate,
-    responses((status = 201, body = ModelPriceView), (status = "4XX", body = ErrorBody)),
+    responses((status = 201, body = ModelPriceView)),
+    extensions(("x-errors" = json!({"409": ["already_exists"]}))),
     security(("api_key" = ["model_prices:write"]))
 )]
 async fn create(
@@ -92,7 +93,7 @@ async fn create(
 #[utoipa::path(
     get, path = "/api/v1/model_prices/{id}", tag = "model_prices", operation_id = "model_prices_get",
     params(("id" = ModelPriceId, Path)),
-    responses((status = 200, body = ModelPriceView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = ModelPriceView)),
     security(("api_key" = ["model_prices:read"]))
 )]
 async fn get(
@@ -109,7 +110,7 @@ async fn get(
     patch, path = "/api/v1/model_prices/{id}", tag = "model_prices", operation_id = "model_prices_update",
     params(("id" = ModelPriceId, Path), ("If-Match" = Option<String>, Header)),
     request_body = ModelPriceUpdate,
-    responses((status = 200, body = ModelPriceView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = ModelPriceView)),
     security(("api_key" = ["model_prices:write"]))
 )]
 async fn update(
@@ -127,7 +128,7 @@ async fn update(
 #[utoipa::path(
     delete, path = "/api/v1/model_prices/{id}", tag = "model_prices", operation_id = "model_prices_delete",
     params(("id" = ModelPriceId, Path)),
-    responses((status = 204), (status = "4XX", body = ErrorBody)),
+    responses((status = 204)),
     security(("api_key" = ["model_prices:write"]))
 )]
 async fn delete(

@@ -4,7 +4,7 @@ use axum::Json as JsonResponse;
 use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
-use loam_http::surface::{ApiResult, Caller, ErrorBody, IfMatch, Json, Path, Query, Tagged, created};
+use loam_http::surface::{ApiResult, Caller, IfMatch, Json, Path, Query, Tagged, created};
 use loam_kernel::{ModelRouteId, Page, PageQuery};
 use serde::Serialize;
 use serde_json::Value;
@@ -72,7 +72,7 @@ pub(crate) fn router(gateway: Gateway) -> OpenApiRouter {
 #[utoipa::path(
     get, path = "/api/v1/model_routes", tag = "model_routes", operation_id = "model_routes_list",
     params(ModelRouteFilter, PageQuery),
-    responses((status = 200, body = Page<ModelRouteView>), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = Page<ModelRouteView>)),
     security(("api_key" = ["model_routes:read"]))
 )]
 async fn list(
@@ -88,7 +88,8 @@ async fn list(
 #[utoipa::path(
     post, path = "/api/v1/model_routes", tag = "model_routes", operation_id = "model_routes_create",
     request_body = ModelRouteCreate,
-    responses((status = 201, body = ModelRouteView), (status = "4XX", body = ErrorBody)),
+    responses((status = 201, body = ModelRouteView)),
+    extensions(("x-errors" = json!({"409": ["already_exists"]}))),
     security(("api_key" = ["model_routes:write"]))
 )]
 async fn create(
@@ -104,7 +105,7 @@ async fn create(
 #[utoipa::path(
     get, path = "/api/v1/model_routes/{id}", tag = "model_routes", operation_id = "model_routes_get",
     params(("id" = ModelRouteId, Path)),
-    responses((status = 200, body = ModelRouteView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = ModelRouteView)),
     security(("api_key" = ["model_routes:read"]))
 )]
 async fn get(
@@ -121,7 +122,8 @@ async fn get(
     patch, path = "/api/v1/model_routes/{id}", tag = "model_routes", operation_id = "model_routes_update",
     params(("id" = ModelRouteId, Path), ("If-Match" = Option<String>, Header)),
     request_body = ModelRouteUpdate,
-    responses((status = 200, body = ModelRouteView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = ModelRouteView)),
+    extensions(("x-errors" = json!({"409": ["already_exists"]}))),
     security(("api_key" = ["model_routes:write"]))
 )]
 async fn update(
@@ -139,7 +141,8 @@ async fn update(
 #[utoipa::path(
     delete, path = "/api/v1/model_routes/{id}", tag = "model_routes", operation_id = "model_routes_delete",
     params(("id" = ModelRouteId, Path)),
-    responses((status = 204), (status = "4XX", body = ErrorBody)),
+    responses((status = 204)),
+    extensions(("x-errors" = json!({"409": ["in_use"]}))),
     security(("api_key" = ["model_routes:write"]))
 )]
 async fn delete(

@@ -15,15 +15,19 @@ use crate::catalog::CoolDown;
 pub struct RouteTimeouts {
     /// To connect: DNS, TCP and TLS together.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub connect: Option<f64>,
     /// From the connection to the first byte of the response's body (of a stream: its first event).
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub first_token: Option<f64>,
     /// Without a byte, after the first.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub idle: Option<f64>,
     /// The whole call, including all attempts, pauses and the stream.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub total: Option<f64>,
 }
 

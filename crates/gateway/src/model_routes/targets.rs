@@ -21,19 +21,24 @@ const MAX_WEIGHT: u32 = 1000;
 pub struct Target {
     /// Name of the provider.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub provider: Option<String>,
     /// Name of the model at the provider.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub model: Option<String>,
     /// Alias of another route, in place of provider and model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub route: Option<String>,
     /// Targets of a lower order are called first, 0 to 31; defaults to 0.
     #[serde(default)]
+    #[schema(default = 0)]
     pub order: u32,
     /// The share of calls that start with this target, among those of the same order, 0 to 1000; defaults to 1. With
     /// 0 it is called only after the others.
     #[serde(default = "one")]
+    #[schema(default = 1)]
     pub weight: u32,
 }
 

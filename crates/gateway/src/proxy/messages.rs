@@ -14,6 +14,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use super::message_schemas::{AnthropicError, AnthropicMessage, MessageEvent, MessageRequest};
 use super::plan::Plan;
 use super::routes::call;
 use crate::Gateway;
@@ -30,19 +31,25 @@ pub(crate) fn router(gateway: Gateway) -> OpenApiRouter {
     OpenApiRouter::new().routes(routes!(messages)).routes(routes!(count_tokens)).with_state(gateway.0)
 }
 
-/// Creates a message in Anthropic's format, with any provider: set the client's base URL to `…/anthropic`. A provider
+/// Creates a message in Anthropic's format, with any provider. Set the client's base URL to `…/anthropic`. A provider
 /// of kind `anthropic` receives the body unchanged except for the model's name; for others the request and the
 /// response are translated.
 #[utoipa::path(
     post, path = "/anthropic/v1/messages", tag = "gateway", operation_id = "messages_create",
-    request_body(content = Object, content_type = "application/json", description = "Anthropic's request; `model` is a route or `provider/model`",
+    request_body(content = MessageRequest, content_type = "application/json", description = "Anthropic's request; `model` is a route or `provider/model`",
         example = json!({"model": "anthropic/claude-sonnet-4-5", "max_tokens": 1024, "messages": [{"role": "user", "content": "Hello"}]})),
     params(("x-loam-session-id" = Option<String>, Header, description = "your conversation. If it is the id of a chat session, or its `external_id`, the messages are stored there. Any other value is recorded with the call")),
     responses(
-        (status = 200, body = Object, content_type = "application/json", description = "Anthropic's response; events if streamed"),
-        (status = "4XX", body = Object, description = "Anthropic's error"),
-        (status = "5XX", body = Object, description = "Anthropic's error"),
+        (
+            status = 200, content((AnthropicMessage = "application/json"), (MessageEvent = "text/event-stream")),
+            description = "Anthropic's response; with `stream`, its events.",
+        ),
+        (status = "4XX", body = AnthropicError),
     ),
+    extensions(("x-calls-model" = json!(true)), ("x-errors" = json!({
+        "409": ["session_archived"],
+        "429": ["session_busy"]
+    }))),
     security(("api_key" = ["gateway:call"]))
 )]
 async fn messages(
@@ -58,11 +65,11 @@ async fn messages(
 /// without OpenAI's tokenizer.
 #[utoipa::path(
     post, path = "/anthropic/v1/messages/count_tokens", tag = "gateway", operation_id = "messages_count_tokens",
-    request_body(content = Object, content_type = "application/json", description = "Anthropic's request",
+    request_body(content = MessageRequest, content_type = "application/json", description = "Anthropic's request",
         example = json!({"model": "anthropic/claude-sonnet-4-5", "messages": [{"role": "user", "content": "Hello"}]})),
     responses(
         (status = 200, body = TokenCount),
-        (status = "4XX", body = Object, description = "Anthropic's error"),
+        (status = "4XX", body = AnthropicError),
     ),
     security(("api_key" = ["gateway:call"]))
 )]

@@ -10,6 +10,7 @@ mod estimate;
 mod failover;
 mod failure;
 mod internal_calls;
+mod message_schemas;
 pub(crate) mod messages;
 mod models;
 mod non_streamed;
@@ -17,6 +18,7 @@ mod plan;
 mod probe;
 pub(crate) mod response_cache;
 pub(crate) mod routes;
+mod schemas;
 mod send;
 mod streamed;
 

@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use loam_http::surface::{ApiError, ApiResult, Body, Caller, ErrorBody};
-use loam_kernel::{LlmCallId, Scope};
+use loam_kernel::{JsonObject, LlmCallId, Scope};
 use loam_providers::Endpoint;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -17,6 +17,10 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::call::Call;
 use super::detach_on_drop::detach_on_drop;
 use super::failure::CallError;
+use super::schemas::{
+    ChatCompletion, ChatCompletionEvent, ChatCompletionRequest, EmbeddingList, EmbeddingRequest,
+    ResponseEvent, ResponseRequest,
+};
 use super::send::ProviderResponse;
 use crate::Gateway;
 use crate::hook::{CallContext, SESSION};
@@ -56,20 +60,27 @@ pub(crate) fn router(gateway: Gateway) -> OpenApiRouter {
         .with_state(gateway.0)
 }
 
-/// Creates a chat completion in OpenAI's format: the body is sent to the provider unchanged except for the model's
+/// Creates a chat completion in OpenAI's format. The body is sent to the provider unchanged except for the model's
 /// name. With `"stream": true` the response is a stream of events.
 #[utoipa::path(
     post, path = "/v1/chat/completions", tag = "gateway", operation_id = "chat_completions_create",
-    request_body(content = Object, content_type = "application/json", description = "OpenAI's request; `model` is a route or `provider/model`",
+    request_body(content = ChatCompletionRequest, content_type = "application/json", description = "OpenAI's request; `model` is a route or `provider/model`",
         example = json!({"model": "openai/gpt-4o-mini", "messages": [{"role": "user", "content": "Hello"}]})),
     params(
         ("x-loam-session-id" = Option<String>, Header, description = "your conversation. If it is the id of a chat session, or its `external_id`, the messages are stored there. Any other value is recorded with the call"),
         ("traceparent" = Option<String>, Header, description = "W3C trace context, recorded with the call"),
     ),
     responses(
-        (status = 200, body = Object, content_type = "application/json", description = "OpenAI's response; events if streamed"),
-        (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody),
+        (
+            status = 200, content((ChatCompletion = "application/json"), (ChatCompletionEvent = "text/event-stream")),
+            description = "The completion; with `stream`, its events.",
+        ),
+        (status = "4XX", body = ErrorBody),
     ),
+    extensions(("x-calls-model" = json!(true)), ("x-errors" = json!({
+        "409": ["session_archived"],
+        "429": ["session_busy"]
+    }))),
     security(("api_key" = ["gateway:call"]))
 )]
 async fn chat_completions(
@@ -81,15 +92,16 @@ async fn chat_completions(
     call(gateway, scope, Endpoint::ChatCompletions, headers, body).await
 }
 
-/// Creates embeddings in OpenAI's format: the body is sent to the provider unchanged except for the model's name.
+/// Creates embeddings in OpenAI's format. The body is sent to the provider unchanged except for the model's name.
 #[utoipa::path(
     post, path = "/v1/embeddings", tag = "gateway", operation_id = "embeddings_create",
-    request_body(content = Object, content_type = "application/json", description = "OpenAI's request; `model` is a route or `provider/model`",
+    request_body(content = EmbeddingRequest, content_type = "application/json", description = "OpenAI's request; `model` is a route or `provider/model`",
         example = json!({"model": "openai/text-embedding-3-small", "input": "Hello"})),
     responses(
-        (status = 200, body = Object, content_type = "application/json", description = "OpenAI's response"),
-        (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody),
+        (status = 200, body = EmbeddingList),
+        (status = "4XX", body = ErrorBody),
     ),
+    extensions(("x-calls-model" = json!(true))),
     security(("api_key" = ["gateway:call"]))
 )]
 async fn embeddings(
@@ -101,16 +113,20 @@ async fn embeddings(
     call(gateway, scope, Endpoint::Embeddings, headers, body).await
 }
 
-/// Creates a response in OpenAI's format: the body is sent to the provider unchanged except for the model's name.
+/// Creates a response in OpenAI's format. The body is sent to the provider unchanged except for the model's name.
 /// Only kinds of provider with this endpoint serve it; stored responses are stored by the provider.
 #[utoipa::path(
     post, path = "/v1/responses", tag = "gateway", operation_id = "responses_create",
-    request_body(content = Object, content_type = "application/json", description = "OpenAI's request; `model` is a route or `provider/model`",
+    request_body(content = ResponseRequest, content_type = "application/json", description = "OpenAI's request; `model` is a route or `provider/model`",
         example = json!({"model": "openai/gpt-4o-mini", "input": "Hello"})),
     responses(
-        (status = 200, body = Object, content_type = "application/json", description = "OpenAI's response; events if streamed"),
-        (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody),
+        (
+            status = 200, content((JsonObject = "application/json"), (ResponseEvent = "text/event-stream")),
+            description = "OpenAI's response; with `stream`, its events.",
+        ),
+        (status = "4XX", body = ErrorBody),
     ),
+    extensions(("x-calls-model" = json!(true))),
     security(("api_key" = ["gateway:call"]))
 )]
 async fn responses(

@@ -3,10 +3,10 @@
 use axum::Json as JsonResponse;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
-use loam_http::surface::{ApiResult, Caller, ErrorBody, Path, Query, Tagged};
+use loam_http::surface::{ApiResult, Caller, Path, Query, Tagged};
 use loam_kernel::{
-    ChatSessionId, Error, LlmCallId, MessageId, Page, PageQuery, Result, Scope, ToolCallId, TurnId, UserId,
-    first_id_at,
+    ChatSessionId, Error, JsonValue, LlmCallId, MessageId, Page, PageQuery, Result, Scope, ToolCallId,
+    TurnId, UserId, first_id_at,
 };
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, IntoSimpleExpr, QueryFilter, QuerySelect};
@@ -58,9 +58,11 @@ pub struct ToolCallView {
     tool_name: String,
     /// Its arguments: JSON, or a string if the model wrote invalid JSON; only in the response for a single tool call.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<JsonValue>, nullable = false)]
     tool_args: Option<Value>,
     /// Its result, truncated to 64 KiB; only in the response for a single tool call.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     result: Option<String>,
     status: ToolCallStatus,
     /// Milliseconds until its result or failure.
@@ -166,7 +168,7 @@ pub(crate) fn router(gateway: Gateway) -> OpenApiRouter {
 #[utoipa::path(
     get, path = "/api/v1/tool_calls", tag = "tool_calls", operation_id = "tool_calls_list",
     params(ToolCallFilter, PageQuery),
-    responses((status = 200, body = Page<ToolCallView>), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = Page<ToolCallView>)),
     security(("api_key" = ["tool_calls:read"]))
 )]
 async fn list(
@@ -182,7 +184,7 @@ async fn list(
 #[utoipa::path(
     get, path = "/api/v1/tool_calls/{id}", tag = "tool_calls", operation_id = "tool_calls_get",
     params(("id" = ToolCallId, Path)),
-    responses((status = 200, body = ToolCallView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = ToolCallView)),
     security(("api_key" = ["tool_calls:read"]))
 )]
 async fn get(

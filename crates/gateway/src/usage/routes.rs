@@ -4,9 +4,9 @@ use axum::Json as JsonResponse;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
-use loam_http::surface::{ApiResult, Caller, ErrorBody, Query};
+use loam_http::surface::{ApiResult, Caller, Query};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::{IntoParams, OpenApi, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::service::{Usage, UsageQuery};
@@ -22,7 +22,7 @@ struct UsageSums {
 /// The format of a statement.
 #[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-enum Format {
+enum StatementFormat {
     /// JSON.
     #[default]
     Json,
@@ -38,11 +38,19 @@ struct StatementQuery {
     month: String,
     /// Defaults to `json`.
     #[serde(default)]
-    format: Format,
+    format: StatementFormat,
 }
 
+/// The types of query parameters, which utoipa does not collect.
+#[derive(OpenApi)]
+#[openapi(components(schemas(StatementFormat)))]
+struct ParameterTypes;
+
 pub(crate) fn router(gateway: Gateway) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(usage)).routes(routes!(statement)).with_state(gateway)
+    OpenApiRouter::with_openapi(ParameterTypes::openapi())
+        .routes(routes!(usage))
+        .routes(routes!(statement))
+        .with_state(gateway)
 }
 
 /// Usage in a time range, grouped by any dimension. A call counts in the bucket in which it started, within a second
@@ -50,7 +58,8 @@ pub(crate) fn router(gateway: Gateway) -> OpenApiRouter {
 #[utoipa::path(
     get, path = "/api/v1/usage", tag = "usage", operation_id = "usage_get",
     params(UsageQuery),
-    responses((status = 200, body = UsageSums), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = UsageSums)),
+    extensions(("x-errors" = json!({"400": ["too_many_groups"]}))),
     security(("api_key" = ["usage:read"]))
 )]
 async fn usage(
@@ -67,7 +76,6 @@ async fn usage(
     params(StatementQuery),
     responses(
         (status = 200, content((Statement = "application/json"), (String = "text/csv"))),
-        (status = "4XX", body = ErrorBody),
     ),
     security(("api_key" = ["usage:read"]))
 )]
@@ -78,8 +86,8 @@ async fn statement(
 ) -> ApiResult<Response> {
     let statement = gateway.statement(&scope, &query.month).await?;
     Ok(match query.format {
-        Format::Json => JsonResponse(statement).into_response(),
-        Format::Csv => {
+        StatementFormat::Json => JsonResponse(statement).into_response(),
+        StatementFormat::Csv => {
             let name = format!("attachment; filename=\"loam-{}.csv\"", statement.month);
             let headers = [(CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()), (CONTENT_DISPOSITION, name)];
             (headers, statement.to_csv()).into_response()

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
-use loam_kernel::{ApiKeyId, Error, Kind, ProjectId, Result, Scope, UserId};
+use loam_kernel::{ApiKeyId, Error, Kind, ProjectId, Result, Scope, UserId, null_or};
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde::{Deserialize, Serialize};
 use sketches_ddsketch::DDSketch;
@@ -91,27 +91,31 @@ impl GroupBy {
 pub struct Usage {
     /// The start of the bucket.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub time: Option<DateTime<Utc>>,
     /// Name of the provider.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub provider: Option<String>,
     /// Name of the model at the provider.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub model: Option<String>,
     /// Null: calls without a key.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<ApiKeyId>)]
+    #[schema(schema_with = null_or::<ApiKeyId>)]
     pub api_key_id: Option<Option<ApiKeyId>>,
     /// Null: calls without a user.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<UserId>)]
+    #[schema(schema_with = null_or::<UserId>)]
     pub user_id: Option<Option<UserId>>,
     /// Null: calls without a project.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<ProjectId>)]
+    #[schema(schema_with = null_or::<ProjectId>)]
     pub project_id: Option<Option<ProjectId>>,
     /// `gateway`: calls through the gateway; `otlp`: calls that applications reported.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub source: Option<Source>,
     /// Calls that ended, failed ones included.
     pub calls: i64,

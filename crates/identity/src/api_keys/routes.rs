@@ -4,7 +4,7 @@ use axum::Json as Answer;
 use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
-use loam_http::surface::{ApiResult, Caller, ErrorBody, Json, Path, Query, Tagged, created};
+use loam_http::surface::{ApiResult, Caller, Json, Path, Query, Tagged, created};
 use loam_kernel::{ApiKeyId, Page, PageQuery, ProjectId, UserId};
 use serde::Serialize;
 use serde_json::Value;
@@ -85,7 +85,7 @@ pub(crate) fn router(identity: Identity) -> OpenApiRouter {
 #[utoipa::path(
     get, path = "/api/v1/api_keys", tag = "api_keys", operation_id = "api_keys_list",
     params(ApiKeyFilter, PageQuery),
-    responses((status = 200, body = Page<ApiKeyView>), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = Page<ApiKeyView>)),
     security(("api_key" = ["api_keys:read"]))
 )]
 async fn list(
@@ -102,7 +102,8 @@ async fn list(
 #[utoipa::path(
     post, path = "/api/v1/api_keys", tag = "api_keys", operation_id = "api_keys_create",
     request_body = ApiKeyCreate,
-    responses((status = 201, body = ApiKeyCreated), (status = "4XX", body = ErrorBody)),
+    responses((status = 201, body = ApiKeyCreated)),
+    extensions(("x-errors" = json!({"403": ["bound_to_project", "not_exchangeable"], "409": ["too_deep"]}))),
     security(("api_key" = ["api_keys:write"]))
 )]
 async fn create(
@@ -118,7 +119,7 @@ async fn create(
 #[utoipa::path(
     get, path = "/api/v1/api_keys/{id}", tag = "api_keys", operation_id = "api_keys_get",
     params(("id" = ApiKeyId, Path)),
-    responses((status = 200, body = ApiKeyView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = ApiKeyView)),
     security(("api_key" = ["api_keys:read"]))
 )]
 async fn get(
@@ -130,12 +131,17 @@ async fn get(
     Ok(Tagged::new(key.updated_at, key.into()))
 }
 
-/// Makes you the creator of a key, so that your permissions limit it instead of those of the previous creator. Use it
-/// before the creator leaves, or before the key that created it is revoked.
+/// Makes you the creator of a key.
+///
+/// Your permissions then limit it instead of those of the previous creator. Use it before the creator leaves, or before the key that created it is revoked.
 #[utoipa::path(
     post, path = "/api/v1/api_keys/{id}/take_over", tag = "api_keys", operation_id = "api_keys_take_over",
     params(("id" = ApiKeyId, Path)),
-    responses((status = 200, body = ApiKeyView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = ApiKeyView)),
+    extensions(("x-errors" = json!({
+        "403": ["bound_to_project", "not_exchangeable"],
+        "409": ["made_with_it", "too_deep", "wrong_state"]
+    }))),
     security(("api_key" = ["api_keys:write"]))
 )]
 async fn take_over(
@@ -151,7 +157,7 @@ async fn take_over(
 #[utoipa::path(
     delete, path = "/api/v1/api_keys/{id}", tag = "api_keys", operation_id = "api_keys_revoke",
     params(("id" = ApiKeyId, Path)),
-    responses((status = 204), (status = "4XX", body = ErrorBody)),
+    responses((status = 204)),
     security(("api_key" = ["api_keys:write"]))
 )]
 async fn revoke(

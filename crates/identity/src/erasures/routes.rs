@@ -4,8 +4,9 @@ use axum::Json as Answer;
 use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
-use loam_http::surface::{ApiResult, Caller, ErrorBody, Json, Path, Query};
+use loam_http::surface::{ApiResult, Caller, Json, Path, Query};
 use loam_kernel::{ErasureId, Page, PageQuery};
+use loam_platform::personal::Removed;
 use loam_platform::personal::erasure::{ErasureState, Model, SubjectType};
 use serde::Serialize;
 use serde_json::Value;
@@ -27,7 +28,7 @@ pub struct ErasureView {
     subject_digest: String,
     state: ErasureState,
     /// Rows removed so far, by location.
-    #[schema(value_type = Object)]
+    #[schema(value_type = BTreeMap<String, Removed>)]
     removed: Value,
     /// Who requested it.
     actor: String,
@@ -64,7 +65,7 @@ pub(crate) fn router(identity: Identity) -> OpenApiRouter {
 #[utoipa::path(
     get, path = "/api/v1/erasures", tag = "erasures", operation_id = "erasures_list",
     params(ErasureFilter, PageQuery),
-    responses((status = 200, body = Page<ErasureView>), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = Page<ErasureView>)),
     security(("api_key" = ["erasures:read"]))
 )]
 async fn list(
@@ -82,7 +83,8 @@ async fn list(
 #[utoipa::path(
     post, path = "/api/v1/erasures", tag = "erasures", operation_id = "erasures_create",
     request_body = ErasureCreate,
-    responses((status = 202, body = ErasureView), (status = "4XX", body = ErrorBody)),
+    responses((status = 202, body = ErasureView)),
+    extensions(("x-errors" = json!({"409": ["erasure_running", "tenant_not_archived", "last_owner"]}))),
     security(("api_key" = ["erasures:write"]))
 )]
 async fn create(
@@ -98,7 +100,7 @@ async fn create(
 #[utoipa::path(
     get, path = "/api/v1/erasures/{id}", tag = "erasures", operation_id = "erasures_get",
     params(("id" = ErasureId, Path)),
-    responses((status = 200, body = ErasureView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = ErasureView)),
     security(("api_key" = ["erasures:read"]))
 )]
 async fn get(
@@ -109,12 +111,14 @@ async fn get(
     Ok(Answer(identity.get_erasure(&scope, id).await?.into()))
 }
 
-/// Returns the receipt of a completed erasure: what was removed where, how many rows, what remains and why; signed with
-/// the instance's key. It names no person.
+/// Returns the receipt of a completed erasure.
+///
+/// It reports what was removed where, how many rows, what remains and why, and is signed with the instance's key. It
+/// names no person.
 #[utoipa::path(
     get, path = "/api/v1/erasures/{id}/receipt", tag = "erasures", operation_id = "erasures_receipt",
     params(("id" = ErasureId, Path)),
-    responses((status = 200, body = ErasureReceipt), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = ErasureReceipt)),
     security(("api_key" = ["erasures:read"]))
 )]
 async fn receipt(

@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use loam_http::surface::{ApiResult, Caller, ErrorBody, Query};
+use loam_http::surface::{ApiResult, Caller, Query};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::ExportOf;
@@ -14,13 +14,15 @@ pub(crate) fn router(identity: Identity) -> OpenApiRouter {
     OpenApiRouter::new().routes(routes!(export)).with_state(identity)
 }
 
-/// Exports all data about a person as JSON Lines, from the locations that an erasure deletes: each line has `place` and
-/// the row as `data`, as the API shows it. Without `exports:all` only your own data. The last line contains the number
+/// Exports all data about a person as JSON Lines.
+///
+/// It comes from the locations that an erasure deletes. Each line has `place` and the row as `data`, as the API shows
+/// it. Without `exports:all` only your own data. The last line contains the number
 /// of rows; an export without it is incomplete. The audit trail records the export.
 #[utoipa::path(
     get, path = "/api/v1/exports", tag = "erasures", operation_id = "exports_export",
     params(ExportOf),
-    responses((status = 200, body = String, content_type = "application/x-ndjson"), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = String, content_type = "application/x-ndjson")),
     security(("api_key" = ["exports:read"]))
 )]
 async fn export(

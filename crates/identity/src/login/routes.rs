@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse};
 use axum::{Extension, Json as Answer};
 use chrono::{DateTime, Utc};
-use loam_http::surface::{ApiResult, Caller, ErrorBody, Json};
+use loam_http::surface::{ApiResult, Caller, Json};
 use loam_kernel::{LoginSessionId, Origin, Scope, TenantId};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -67,7 +67,12 @@ pub(crate) fn router(identity: Identity) -> OpenApiRouter {
 #[utoipa::path(
     post, path = "/api/v1/login", tag = "login", operation_id = "log_in",
     request_body = LogIn,
-    responses((status = 200, body = LoggedInView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = LoggedInView)),
+    extensions(("x-errors" = json!({
+        "401": ["wrong_credentials"],
+        "403": ["tenant_suspended", "tenant_archived", "other_origin"],
+        "429": ["too_many_logins", "login_busy"]
+    }))),
     security(())
 )]
 async fn log_in(
@@ -97,7 +102,8 @@ async fn log_in(
 /// Logs the caller out: ends the session and removes the cookie.
 #[utoipa::path(
     post, path = "/api/v1/logout", tag = "login", operation_id = "log_out",
-    responses((status = 204), (status = "4XX", body = ErrorBody)),
+    responses((status = 204)),
+    extensions(("x-errors" = json!({"403": ["not_logged_in"]}))),
     security(("api_key" = []))
 )]
 async fn log_out(
@@ -114,7 +120,7 @@ async fn log_out(
 /// Returns the caller and its permissions, for any credential.
 #[utoipa::path(
     get, path = "/api/v1/session", tag = "login", operation_id = "session_get",
-    responses((status = 200, body = SessionView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = SessionView)),
     security(("api_key" = []))
 )]
 async fn session(
@@ -149,7 +155,11 @@ async fn user_of(identity: &Identity, scope: &Scope) -> loam_kernel::Result<Opti
 #[utoipa::path(
     post, path = "/api/v1/session/password", tag = "login", operation_id = "session_change_password",
     request_body = PasswordChange,
-    responses((status = 204), (status = "4XX", body = ErrorBody)),
+    responses((status = 204)),
+    extensions(("x-errors" = json!({
+        "403": ["wrong_password", "not_logged_in"],
+        "429": ["login_busy", "too_many_logins"]
+    }))),
     security(("api_key" = []))
 )]
 async fn change_password(

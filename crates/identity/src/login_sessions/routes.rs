@@ -4,7 +4,7 @@ use axum::Json as Answer;
 use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
-use loam_http::surface::{ApiResult, Caller, ErrorBody, Path, Query};
+use loam_http::surface::{ApiResult, Caller, Path, Query};
 use loam_kernel::{LoginSessionId, Page, PageQuery, UserId};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -55,7 +55,7 @@ pub(crate) fn router(identity: Identity) -> OpenApiRouter {
 #[utoipa::path(
     get, path = "/api/v1/login_sessions", tag = "login", operation_id = "login_sessions_list",
     params(LoginSessionFilter, PageQuery),
-    responses((status = 200, body = Page<LoginSessionView>), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = Page<LoginSessionView>)),
     security(("api_key" = ["login_sessions:read"]))
 )]
 async fn list(
@@ -71,7 +71,8 @@ async fn list(
 #[utoipa::path(
     delete, path = "/api/v1/login_sessions/{id}", tag = "login", operation_id = "login_sessions_revoke",
     params(("id" = LoginSessionId, Path)),
-    responses((status = 204), (status = "4XX", body = ErrorBody)),
+    responses((status = 204)),
+    extensions(("x-errors" = json!({"409": ["wrong_state"]}))),
     security(("api_key" = ["login_sessions:write"]))
 )]
 async fn revoke(

@@ -4,9 +4,9 @@ use axum::Json as Answer;
 use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
-use loam_http::surface::{ApiResult, Caller, ErrorBody, IfMatch, Json, Path, Query, Tagged, created};
+use loam_http::surface::{ApiResult, Caller, IfMatch, Json, Path, Query, Tagged, created};
 use loam_kernel::{Page, PageQuery, ProjectId, UserId};
-use loam_platform::seal::masked;
+use loam_platform::seal::{SealedSecret, masked};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -26,7 +26,7 @@ pub struct ProjectView {
     framework: Option<String>,
     owner_id: Option<UserId>,
     /// The ingest key, sealed: `{"sealed": true, "last4": …}`.
-    #[schema(value_type = Object)]
+    #[schema(value_type = SealedSecret)]
     project_key: Value,
     monitoring_status: MonitoringStatus,
     #[schema(value_type = MonitoringConfig)]
@@ -105,7 +105,7 @@ pub(crate) fn router(identity: Identity) -> OpenApiRouter {
 #[utoipa::path(
     get, path = "/api/v1/projects", tag = "projects", operation_id = "projects_list",
     params(PageQuery),
-    responses((status = 200, body = Page<ProjectView>), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = Page<ProjectView>)),
     security(("api_key" = ["projects:read"]))
 )]
 async fn list(
@@ -120,7 +120,8 @@ async fn list(
 #[utoipa::path(
     post, path = "/api/v1/projects", tag = "projects", operation_id = "projects_create",
     request_body = ProjectCreate,
-    responses((status = 201, body = ProjectCreated), (status = "4XX", body = ErrorBody)),
+    responses((status = 201, body = ProjectCreated)),
+    extensions(("x-errors" = json!({"409": ["already_exists"]}))),
     security(("api_key" = ["projects:write"]))
 )]
 async fn create(
@@ -139,7 +140,7 @@ async fn create(
 #[utoipa::path(
     get, path = "/api/v1/projects/{id}", tag = "projects", operation_id = "projects_get",
     params(("id" = ProjectId, Path)),
-    responses((status = 200, body = ProjectView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = ProjectView)),
     security(("api_key" = ["projects:read"]))
 )]
 async fn get(
@@ -156,7 +157,8 @@ async fn get(
     patch, path = "/api/v1/projects/{id}", tag = "projects", operation_id = "projects_update",
     params(("id" = ProjectId, Path), ("If-Match" = Option<String>, Header)),
     request_body = ProjectUpdate,
-    responses((status = 200, body = ProjectView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = ProjectView)),
+    extensions(("x-errors" = json!({"409": ["already_exists"]}))),
     security(("api_key" = ["projects:write"]))
 )]
 async fn update(
@@ -176,7 +178,7 @@ async fn update(
     post, path = "/api/v1/projects/{id}/rotate_key", tag = "projects", operation_id = "projects_rotate_key",
     params(("id" = ProjectId, Path), ("If-Match" = Option<String>, Header)),
     request_body = RotateKey,
-    responses((status = 200, body = ProjectKeyRotated), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = ProjectKeyRotated)),
     security(("api_key" = ["projects:write"]))
 )]
 async fn rotate_key(
@@ -194,7 +196,8 @@ async fn rotate_key(
 #[utoipa::path(
     delete, path = "/api/v1/projects/{id}", tag = "projects", operation_id = "projects_delete",
     params(("id" = ProjectId, Path)),
-    responses((status = 204), (status = "4XX", body = ErrorBody)),
+    responses((status = 204)),
+    extensions(("x-errors" = json!({"409": ["in_use"]}))),
     security(("api_key" = ["projects:write"]))
 )]
 async fn delete(

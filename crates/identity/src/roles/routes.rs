@@ -4,7 +4,7 @@ use axum::Json as Answer;
 use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
-use loam_http::surface::{ApiResult, Caller, ErrorBody, IfMatch, Json, Path, Query, Tagged, created};
+use loam_http::surface::{ApiResult, Caller, IfMatch, Json, Path, Query, Tagged, created};
 use loam_kernel::{Page, PageQuery, RoleId};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -81,7 +81,7 @@ pub(crate) fn router(identity: Identity) -> OpenApiRouter {
 #[utoipa::path(
     get, path = "/api/v1/roles", tag = "roles", operation_id = "roles_list",
     params(PageQuery),
-    responses((status = 200, body = Page<RoleView>), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = Page<RoleView>)),
     security(("api_key" = ["roles:read"]))
 )]
 async fn list(
@@ -96,7 +96,8 @@ async fn list(
 #[utoipa::path(
     post, path = "/api/v1/roles", tag = "roles", operation_id = "roles_create",
     request_body = RoleCreate,
-    responses((status = 201, body = RoleView), (status = "4XX", body = ErrorBody)),
+    responses((status = 201, body = RoleView)),
+    extensions(("x-errors" = json!({"409": ["already_exists", "built_in_role"]}))),
     security(("api_key" = ["roles:write"]))
 )]
 async fn create(
@@ -112,7 +113,7 @@ async fn create(
 #[utoipa::path(
     get, path = "/api/v1/roles/{id}", tag = "roles", operation_id = "roles_get",
     params(("id" = RoleId, Path)),
-    responses((status = 200, body = RoleView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = RoleView)),
     security(("api_key" = ["roles:read"]))
 )]
 async fn get(
@@ -129,7 +130,8 @@ async fn get(
     patch, path = "/api/v1/roles/{id}", tag = "roles", operation_id = "roles_update",
     params(("id" = RoleId, Path), ("If-Match" = Option<String>, Header)),
     request_body = RoleUpdate,
-    responses((status = 200, body = RoleView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = RoleView)),
+    extensions(("x-errors" = json!({"409": ["already_exists", "built_in_role", "last_owner"]}))),
     security(("api_key" = ["roles:write"]))
 )]
 async fn update(
@@ -147,7 +149,8 @@ async fn update(
 #[utoipa::path(
     delete, path = "/api/v1/roles/{id}", tag = "roles", operation_id = "roles_delete",
     params(("id" = RoleId, Path)),
-    responses((status = 204), (status = "4XX", body = ErrorBody)),
+    responses((status = 204)),
+    extensions(("x-errors" = json!({"409": ["built_in_role", "in_use"]}))),
     security(("api_key" = ["roles:write"]))
 )]
 async fn delete(

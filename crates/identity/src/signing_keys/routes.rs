@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use chrono::{DateTime, Utc};
-use loam_http::surface::{ApiResult, Caller, ErrorBody, Query};
+use loam_http::surface::{ApiResult, Caller, Query};
 use loam_kernel::{Page, PageQuery, SigningKeyId};
 use serde::Serialize;
 use serde_json::Value;
@@ -14,6 +14,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::entity::Model;
 use crate::Identity;
+use crate::jwt::Jwk;
 
 /// A current or former signing key; its private half is never shown.
 #[derive(Serialize, ToSchema)]
@@ -42,7 +43,7 @@ impl From<Model> for SigningKeyView {
 /// Public keys (RFC 7517).
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Jwks {
-    #[schema(value_type = Vec<Object>)]
+    #[schema(value_type = Vec<Jwk>)]
     keys: Value,
 }
 
@@ -58,7 +59,7 @@ pub(crate) fn router(identity: Identity) -> OpenApiRouter {
 #[utoipa::path(
     get, path = "/api/v1/signing_keys", tag = "tokens", operation_id = "signing_keys_list",
     params(PageQuery),
-    responses((status = 200, body = Page<SigningKeyView>), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = Page<SigningKeyView>)),
     security(("api_key" = ["signing_keys:read"]))
 )]
 async fn list(
@@ -72,7 +73,7 @@ async fn list(
 /// Rotates the signing key; tokens of the previous key stay valid until they expire. For operators.
 #[utoipa::path(
     post, path = "/api/v1/signing_keys/rotate", tag = "tokens", operation_id = "signing_keys_rotate",
-    responses((status = 201, body = SigningKeyView), (status = "4XX", body = ErrorBody)),
+    responses((status = 201, body = SigningKeyView)),
     security(("api_key" = ["signing_keys:write"]))
 )]
 async fn rotate(State(identity): State<Identity>, Caller(scope): Caller) -> ApiResult<impl IntoResponse> {

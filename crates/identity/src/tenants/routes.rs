@@ -4,7 +4,7 @@ use axum::Json as Answer;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use chrono::{DateTime, Utc};
-use loam_http::surface::{ApiResult, Caller, ErrorBody, IfMatch, Json, Path, Query, Tagged, created};
+use loam_http::surface::{ApiResult, Caller, IfMatch, Json, Path, Query, Tagged, created};
 use loam_kernel::{Page, PageQuery, TenantId};
 use serde::Serialize;
 use serde_json::Value;
@@ -74,7 +74,7 @@ pub(crate) fn router(identity: Identity) -> OpenApiRouter {
 #[utoipa::path(
     get, path = "/api/v1/tenants", tag = "tenants", operation_id = "tenants_list",
     params(PageQuery),
-    responses((status = 200, body = Page<TenantView>), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = Page<TenantView>)),
     security(("api_key" = ["tenants:read"]))
 )]
 async fn list(
@@ -89,7 +89,8 @@ async fn list(
 #[utoipa::path(
     post, path = "/api/v1/tenants", tag = "tenants", operation_id = "tenants_create",
     request_body = TenantCreate,
-    responses((status = 201, body = TenantCreated), (status = "4XX", body = ErrorBody)),
+    responses((status = 201, body = TenantCreated)),
+    extensions(("x-errors" = json!({"409": ["already_exists"]}))),
     security(("api_key" = ["tenants:write"]))
 )]
 async fn create(
@@ -105,7 +106,7 @@ async fn create(
 #[utoipa::path(
     get, path = "/api/v1/tenants/{id}", tag = "tenants", operation_id = "tenants_get",
     params(("id" = TenantId, Path)),
-    responses((status = 200, body = TenantView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = TenantView)),
     security(("api_key" = ["tenants:read"]))
 )]
 async fn get(
@@ -122,7 +123,8 @@ async fn get(
     patch, path = "/api/v1/tenants/{id}", tag = "tenants", operation_id = "tenants_update",
     params(("id" = TenantId, Path), ("If-Match" = Option<String>, Header)),
     request_body = TenantUpdate,
-    responses((status = 200, body = TenantView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = TenantView)),
+    extensions(("x-errors" = json!({"409": ["already_exists"]}))),
     security(("api_key" = ["tenants:write"]))
 )]
 async fn update(

@@ -4,8 +4,9 @@ use axum::Json as Answer;
 use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
-use loam_http::surface::{ApiResult, Caller, ErrorBody, IfMatch, Json, Path, Query, Tagged, created};
+use loam_http::surface::{ApiResult, Caller, IfMatch, Json, Path, Query, Tagged, created};
 use loam_kernel::{Page, PageQuery, TokenIssuerId};
+use loam_platform::seal::SealedSecret;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -26,7 +27,7 @@ pub struct TokenIssuerView {
     audience: String,
     jwks_url: Option<String>,
     /// Never shown: `{"sealed": true, "last4": …}`.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<SealedSecret>)]
     secret: Option<Value>,
     #[schema(value_type = Vec<String>)]
     algorithms: Value,
@@ -73,7 +74,7 @@ pub(crate) fn router(identity: Identity) -> OpenApiRouter {
 #[utoipa::path(
     get, path = "/api/v1/token_issuers", tag = "token_issuers", operation_id = "token_issuers_list",
     params(PageQuery),
-    responses((status = 200, body = Page<TokenIssuerView>), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = Page<TokenIssuerView>)),
     security(("api_key" = ["token_issuers:read"]))
 )]
 async fn list(
@@ -93,7 +94,8 @@ async fn list(
 #[utoipa::path(
     post, path = "/api/v1/token_issuers", tag = "token_issuers", operation_id = "token_issuers_create",
     request_body = TokenIssuerCreate,
-    responses((status = 201, body = TokenIssuerView), (status = "4XX", body = ErrorBody)),
+    responses((status = 201, body = TokenIssuerView)),
+    extensions(("x-errors" = json!({"409": ["already_exists"]}))),
     security(("api_key" = ["token_issuers:write"]))
 )]
 async fn create(
@@ -109,7 +111,7 @@ async fn create(
 #[utoipa::path(
     get, path = "/api/v1/token_issuers/{id}", tag = "token_issuers", operation_id = "token_issuers_get",
     params(("id" = TokenIssuerId, Path)),
-    responses((status = 200, body = TokenIssuerView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = TokenIssuerView)),
     security(("api_key" = ["token_issuers:read"]))
 )]
 async fn get(
@@ -126,7 +128,8 @@ async fn get(
     patch, path = "/api/v1/token_issuers/{id}", tag = "token_issuers", operation_id = "token_issuers_update",
     params(("id" = TokenIssuerId, Path), ("If-Match" = Option<String>, Header)),
     request_body = TokenIssuerUpdate,
-    responses((status = 200, body = TokenIssuerView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = TokenIssuerView)),
+    extensions(("x-errors" = json!({"400": ["secret_required"], "409": ["already_exists"]}))),
     security(("api_key" = ["token_issuers:write"]))
 )]
 async fn update(
@@ -144,7 +147,7 @@ async fn update(
 #[utoipa::path(
     delete, path = "/api/v1/token_issuers/{id}", tag = "token_issuers", operation_id = "token_issuers_delete",
     params(("id" = TokenIssuerId, Path)),
-    responses((status = 204), (status = "4XX", body = ErrorBody)),
+    responses((status = 204)),
     security(("api_key" = ["token_issuers:write"]))
 )]
 async fn delete(

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use chrono::{DateTime, Utc};
-use loam_http::surface::{ApiResult, Caller, ErrorBody, Json};
+use loam_http::surface::{ApiResult, Caller, Json};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -29,12 +29,14 @@ pub(crate) fn router(identity: Identity) -> OpenApiRouter {
     OpenApiRouter::new().routes(routes!(create)).with_state(identity)
 }
 
-/// Exchanges an API key or a login session for a short-lived token (JWT) with the same permissions or fewer. It is valid
-/// until it expires, the key is revoked or the user is deactivated.
+/// Exchanges an API key or a login session for a short-lived token (JWT).
+///
+/// The token has the same permissions or fewer. It is valid until it expires, the key is revoked or the user is deactivated.
 #[utoipa::path(
     post, path = "/api/v1/tokens", tag = "tokens", operation_id = "tokens_create",
     request_body = TokenCreate,
-    responses((status = 201, body = TokenCreated), (status = "4XX", body = ErrorBody)),
+    responses((status = 201, body = TokenCreated)),
+    extensions(("x-errors" = json!({"403": ["not_exchangeable"]}))),
     security(("api_key" = ["tokens:create"]))
 )]
 async fn create(

@@ -4,7 +4,7 @@ use axum::Json as Answer;
 use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
-use loam_http::surface::{ApiResult, Caller, ErrorBody, IfMatch, Json, Path, Tagged};
+use loam_http::surface::{ApiResult, Caller, IfMatch, Json, Path, Tagged};
 use loam_kernel::UserId;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -73,7 +73,7 @@ pub(crate) fn router(identity: Identity) -> OpenApiRouter {
 #[utoipa::path(
     get, path = "/api/v1/users/{user_id}/preferences", tag = "user_preferences", operation_id = "user_preferences_all",
     params(("user_id" = String, Path, description = "Id of the user, or `me`")),
-    responses((status = 200, body = UserPreferences), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = UserPreferences)),
     security(("api_key" = ["user_preferences:read"]))
 )]
 async fn list(
@@ -90,7 +90,7 @@ async fn list(
 #[utoipa::path(
     get, path = "/api/v1/users/{user_id}/preferences/{key}", tag = "user_preferences", operation_id = "user_preferences_get",
     params(("user_id" = String, Path, description = "Id of the user, or `me`"), ("key" = String, Path)),
-    responses((status = 200, body = UserPreferenceView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = UserPreferenceView)),
     security(("api_key" = ["user_preferences:read"]))
 )]
 async fn get(
@@ -109,7 +109,8 @@ async fn get(
         ("If-Match" = Option<String>, Header)
     ),
     request_body = UserPreferencePut,
-    responses((status = 200, body = UserPreferenceView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = UserPreferenceView)),
+    extensions(("x-errors" = json!({"409": ["too_many_preferences"]}))),
     security(("api_key" = ["user_preferences:write"]))
 )]
 async fn put(
@@ -130,7 +131,7 @@ async fn put(
         ("user_id" = String, Path, description = "Id of the user, or `me`"), ("key" = String, Path),
         ("If-Match" = Option<String>, Header)
     ),
-    responses((status = 204), (status = "4XX", body = ErrorBody)),
+    responses((status = 204)),
     security(("api_key" = ["user_preferences:write"]))
 )]
 async fn delete(

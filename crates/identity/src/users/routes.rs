@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
-use loam_http::surface::{ApiResult, Caller, ErrorBody, IfMatch, Json, Path, Query, Tagged, created};
+use loam_http::surface::{ApiResult, Caller, IfMatch, Json, Path, Query, Tagged, created};
 use loam_kernel::{Page, PageQuery, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -83,7 +83,7 @@ pub(crate) fn router(identity: Identity) -> OpenApiRouter {
 #[utoipa::path(
     get, path = "/api/v1/users", tag = "users", operation_id = "users_list",
     params(UserFilter, PageQuery),
-    responses((status = 200, body = Page<UserView>), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = Page<UserView>)),
     security(("api_key" = ["users:read"]))
 )]
 async fn list(
@@ -99,7 +99,8 @@ async fn list(
 #[utoipa::path(
     post, path = "/api/v1/users", tag = "users", operation_id = "users_create",
     request_body = UserCreate,
-    responses((status = 201, body = UserView), (status = "4XX", body = ErrorBody)),
+    responses((status = 201, body = UserView)),
+    extensions(("x-errors" = json!({"409": ["already_exists"]}))),
     security(("api_key" = ["users:write"]))
 )]
 async fn create(
@@ -115,7 +116,7 @@ async fn create(
 #[utoipa::path(
     get, path = "/api/v1/users/{id}", tag = "users", operation_id = "users_get",
     params(("id" = UserId, Path)),
-    responses((status = 200, body = UserView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = UserView)),
     security(("api_key" = ["users:read"]))
 )]
 async fn get(
@@ -132,7 +133,8 @@ async fn get(
     patch, path = "/api/v1/users/{id}", tag = "users", operation_id = "users_update",
     params(("id" = UserId, Path), ("If-Match" = Option<String>, Header)),
     request_body = UserUpdate,
-    responses((status = 200, body = UserView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = UserView)),
+    extensions(("x-errors" = json!({"409": ["already_exists", "last_owner"]}))),
     security(("api_key" = ["users:write"]))
 )]
 async fn update(
@@ -155,15 +157,17 @@ struct UserDeletion {
     erase: bool,
 }
 
-/// Deletes a user: keys and login sessions immediately, and all other data about them (conversations, bodies of calls,
-/// request records) by an erasure, which takes a while. This can't be undone.
+/// Deletes a user with all data about them.
+///
+/// Keys and login sessions are deleted immediately, and all other data (conversations, bodies of calls, request records)
+/// by an erasure, which takes a while. This can't be undone.
 #[utoipa::path(
     delete, path = "/api/v1/users/{id}", tag = "users", operation_id = "users_delete",
     params(("id" = UserId, Path), UserDeletion),
     responses(
         (status = 204), (status = 202, body = ErasureView, description = "with `erase=true`"),
-        (status = "4XX", body = ErrorBody),
     ),
+    extensions(("x-errors" = json!({"409": ["erasure_running", "last_owner", "in_use"]}))),
     security(("api_key" = ["users:write"]))
 )]
 async fn delete(
@@ -184,7 +188,8 @@ async fn delete(
 #[utoipa::path(
     post, path = "/api/v1/users/{id}/password_reset", tag = "users", operation_id = "users_reset_password",
     params(("id" = UserId, Path)),
-    responses((status = 200, body = PasswordReset), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = PasswordReset)),
+    extensions(("x-errors" = json!({"429": ["login_busy"]}))),
     security(("api_key" = ["users:write"]))
 )]
 async fn reset_password(

@@ -3,7 +3,7 @@
 use axum::Json as JsonResponse;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
-use loam_http::surface::{ApiResult, Caller, ErrorBody, Path, Query};
+use loam_http::surface::{ApiResult, Caller, Path, Query};
 use loam_kernel::{AlertEventId, AlertRuleId, Page, PageQuery, ProjectId};
 use serde::Serialize;
 use serde_json::Value;
@@ -78,7 +78,7 @@ pub(crate) fn router(insight: Insight) -> OpenApiRouter {
 #[utoipa::path(
     get, path = "/api/v1/alert_events", tag = "alerts", operation_id = "alert_events_list",
     params(AlertEventFilter, PageQuery),
-    responses((status = 200, body = Page<AlertEventView>), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = Page<AlertEventView>)),
     security(("api_key" = ["alert_events:read"]))
 )]
 async fn list(
@@ -94,7 +94,7 @@ async fn list(
 #[utoipa::path(
     get, path = "/api/v1/alert_events/{id}", tag = "alerts", operation_id = "alert_events_get",
     params(("id" = AlertEventId, Path)),
-    responses((status = 200, body = AlertEventView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = AlertEventView)),
     security(("api_key" = ["alert_events:read"]))
 )]
 async fn get(
@@ -109,7 +109,8 @@ async fn get(
 #[utoipa::path(
     post, path = "/api/v1/alert_events/{id}/acknowledge", tag = "alerts", operation_id = "alert_events_acknowledge",
     params(("id" = AlertEventId, Path)),
-    responses((status = 200, body = AlertEventView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = AlertEventView)),
+    extensions(("x-errors" = json!({"409": ["already_resolved"]}))),
     security(("api_key" = ["alert_events:write"]))
 )]
 async fn acknowledge(
@@ -124,7 +125,8 @@ async fn acknowledge(
 #[utoipa::path(
     post, path = "/api/v1/alert_events/{id}/resolve", tag = "alerts", operation_id = "alert_events_resolve",
     params(("id" = AlertEventId, Path)),
-    responses((status = 200, body = AlertEventView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = AlertEventView)),
+    extensions(("x-errors" = json!({"409": ["already_resolved"]}))),
     security(("api_key" = ["alert_events:write"]))
 )]
 async fn resolve(

@@ -17,6 +17,7 @@ const MAX_TAGS: usize = 20;
 
 /// Aggregate of the values in a window.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = AlertAggregate)]
 #[serde(rename_all = "snake_case")]
 pub enum Aggregate {
     /// Mean.
@@ -40,24 +41,31 @@ pub enum Aggregate {
 pub struct Selector {
     /// Only requests of this endpoint: `GET /users/{id}`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub endpoint: Option<String>,
     /// Only requests of this version of the application.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub version: Option<String>,
     /// For `cost`: only calls of this provider.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub provider: Option<String>,
     /// For `cost`: only calls of this model.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub model: Option<String>,
     /// For `performance_metric`: name of the metric.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub metric_name: Option<String>,
     /// For `performance_metric`: only values with all these tags.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(default = json!(null))]
     pub tags: BTreeMap<String, String>,
     /// For `performance_metric`: aggregate of the values; defaults to `mean`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub aggregate: Option<Aggregate>,
 }
 

@@ -4,9 +4,9 @@ use axum::Json as JsonResponse;
 use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
-use loam_http::surface::{ApiResult, Caller, ErrorBody, IfMatch, Json, Path, Query, Tagged, created};
+use loam_http::surface::{ApiResult, Caller, IfMatch, Json, Path, Query, Tagged, created};
 use loam_kernel::{AlertEventId, AlertRuleId, Page, PageQuery, ProjectId};
-use loam_platform::seal::masked;
+use loam_platform::seal::{SealedSecret, masked};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -41,7 +41,7 @@ pub struct AlertRuleView {
     #[schema(value_type = AlertTargets)]
     delivery: Value,
     /// Signing secret of the webhook, masked: `{"sealed": true, "last4": …}`.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<SealedSecret>)]
     secret: Option<Value>,
     is_active: bool,
     /// `pending`: breached, but for less than `for_seconds`; `firing`: an incident is open; `resolved`: manually resolved and
@@ -101,7 +101,7 @@ pub struct AlertRuleSecretView {
     rule: AlertRuleView,
     /// Signing secret of the webhook in full, only if it is new. Store it: it is not shown again.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, nullable = false)]
     signing_secret: Option<Zeroizing<String>>,
 }
 
@@ -129,7 +129,7 @@ pub(crate) fn router(insight: Insight) -> OpenApiRouter {
 #[utoipa::path(
     get, path = "/api/v1/alert_rules", tag = "alerts", operation_id = "alert_rules_list",
     params(AlertRuleFilter, PageQuery),
-    responses((status = 200, body = Page<AlertRuleView>), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = Page<AlertRuleView>)),
     security(("api_key" = ["alert_rules:read"]))
 )]
 async fn list(
@@ -147,7 +147,11 @@ async fn list(
 #[utoipa::path(
     post, path = "/api/v1/alert_rules", tag = "alerts", operation_id = "alert_rules_create",
     request_body = AlertRuleCreate,
-    responses((status = 201, body = AlertRuleSecretView), (status = "4XX", body = ErrorBody)),
+    responses((status = 201, body = AlertRuleSecretView)),
+    extensions(("x-errors" = json!({
+        "400": ["secret_required"],
+        "409": ["already_exists", "too_many_alert_rules"]
+    }))),
     security(("api_key" = ["alert_rules:write"]))
 )]
 async fn create(
@@ -166,7 +170,8 @@ async fn create(
 #[utoipa::path(
     post, path = "/api/v1/alert_rules/defaults", tag = "alerts", operation_id = "alert_rules_defaults",
     request_body = AlertRuleDefaults,
-    responses((status = 200, body = AlertRuleList), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = AlertRuleList)),
+    extensions(("x-errors" = json!({"409": ["too_many_alert_rules"]}))),
     security(("api_key" = ["alert_rules:write"]))
 )]
 async fn defaults(
@@ -182,7 +187,7 @@ async fn defaults(
 #[utoipa::path(
     get, path = "/api/v1/alert_rules/{id}", tag = "alerts", operation_id = "alert_rules_get",
     params(("id" = AlertRuleId, Path)),
-    responses((status = 200, body = AlertRuleView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = AlertRuleView)),
     security(("api_key" = ["alert_rules:read"]))
 )]
 async fn get(
@@ -201,7 +206,8 @@ async fn get(
     patch, path = "/api/v1/alert_rules/{id}", tag = "alerts", operation_id = "alert_rules_update",
     params(("id" = AlertRuleId, Path), ("If-Match" = Option<String>, Header)),
     request_body = AlertRuleUpdate,
-    responses((status = 200, body = AlertRuleSecretView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = AlertRuleSecretView)),
+    extensions(("x-errors" = json!({"400": ["secret_required"], "409": ["already_exists"]}))),
     security(("api_key" = ["alert_rules:write"]))
 )]
 async fn update(
@@ -219,7 +225,7 @@ async fn update(
 #[utoipa::path(
     delete, path = "/api/v1/alert_rules/{id}", tag = "alerts", operation_id = "alert_rules_delete",
     params(("id" = AlertRuleId, Path)),
-    responses((status = 204), (status = "4XX", body = ErrorBody)),
+    responses((status = 204)),
     security(("api_key" = ["alert_rules:write"]))
 )]
 async fn delete(

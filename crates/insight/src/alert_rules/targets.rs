@@ -6,15 +6,17 @@ use utoipa::ToSchema;
 
 use super::entity::Model;
 
-/// PersonQuery is notified, as stored and shown; without secrets.
+/// Who is notified, as stored and shown; without secrets.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct AlertTargets {
     /// Receives signed HTTP POST requests.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub webhook: Option<AlertTarget>,
     /// Receives e-mails.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub email: Option<AlertEmail>,
 }
 

@@ -4,8 +4,10 @@ use axum::Json as JsonResponse;
 use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
-use loam_http::surface::{ApiResult, Caller, ErrorBody, Json, Path, Query, Tagged, created};
-use loam_kernel::{AiAnalysisResultId, LlmCallId, Page, PageQuery, PerformanceRecordId, ProjectId};
+use loam_http::surface::{ApiResult, Caller, Json, Path, Query, Tagged, created};
+use loam_kernel::{
+    AiAnalysisResultId, JsonObject, LlmCallId, Page, PageQuery, PerformanceRecordId, ProjectId,
+};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -31,12 +33,12 @@ pub struct AnalysisView {
     ai_service: AiService,
     /// Input of the model: `performance_summary`, `slow_functions`, `context_info`; omitted in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<JsonObject>, nullable = false)]
     analysis_input: Option<Value>,
     /// `performance_score`, `bottleneck_analysis`, `optimization_suggestions`, `risk_assessment`; omitted in
     /// lists.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<JsonObject>, nullable = false)]
     analysis_results: Option<Value>,
     analysis_metadata: AnalysisMetadata,
     /// Why the analysis failed.
@@ -129,7 +131,7 @@ pub(crate) fn router(insight: Insight) -> OpenApiRouter {
 #[utoipa::path(
     get, path = "/api/v1/ai_analysis_results", tag = "ai_analysis_results", operation_id = "ai_analysis_results_list",
     params(AnalysisFilter, PageQuery),
-    responses((status = 200, body = Page<AnalysisView>), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = Page<AnalysisView>)),
     security(("api_key" = ["ai_analysis_results:read"]))
 )]
 async fn list(
@@ -149,7 +151,7 @@ async fn list(
     post, path = "/api/v1/ai_analysis_results", tag = "ai_analysis_results",
     operation_id = "ai_analysis_results_create",
     request_body = AnalysisCreate,
-    responses((status = 201, body = AnalysisView), (status = "4XX", body = ErrorBody)),
+    responses((status = 201, body = AnalysisView)),
     security(("api_key" = ["ai_analysis_results:write"]))
 )]
 async fn create(
@@ -166,7 +168,7 @@ async fn create(
     get, path = "/api/v1/ai_analysis_results/{id}", tag = "ai_analysis_results",
     operation_id = "ai_analysis_results_get",
     params(("id" = AiAnalysisResultId, Path)),
-    responses((status = 200, body = AnalysisView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = AnalysisView)),
     security(("api_key" = ["ai_analysis_results:read"]))
 )]
 async fn get(
@@ -183,7 +185,7 @@ async fn get(
     delete, path = "/api/v1/ai_analysis_results/{id}", tag = "ai_analysis_results",
     operation_id = "ai_analysis_results_delete",
     params(("id" = AiAnalysisResultId, Path)),
-    responses((status = 204), (status = "4XX", body = ErrorBody)),
+    responses((status = 204)),
     security(("api_key" = ["ai_analysis_results:write"]))
 )]
 async fn delete(

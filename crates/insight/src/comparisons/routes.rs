@@ -3,7 +3,7 @@
 use axum::Json as JsonResponse;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
-use loam_http::surface::{ApiResult, Caller, ErrorBody, Query};
+use loam_http::surface::{ApiResult, Caller, Query};
 use loam_kernel::{ProjectId, Result, Scope};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -310,7 +310,8 @@ pub(crate) fn router(insight: Insight) -> OpenApiRouter {
 #[utoipa::path(
     get, path = "/api/v1/comparisons", tag = "statistics", operation_id = "comparisons_get",
     params(ComparisonQuery),
-    responses((status = 200, body = ComparisonView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = ComparisonView)),
+    extensions(("x-errors" = json!({"400": ["too_much_to_compare"], "404": ["version_not_seen"]}))),
     security(("api_key" = ["performance_records:read"]))
 )]
 async fn compare(

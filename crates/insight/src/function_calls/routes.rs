@@ -2,7 +2,7 @@
 
 use axum::Json as Answer;
 use axum::extract::State;
-use loam_http::surface::{ApiResult, Caller, ErrorBody, Query};
+use loam_http::surface::{ApiResult, Caller, Query};
 use loam_kernel::{Error, Page, PageQuery, PerformanceRecordId, ProjectId, Result, Scope};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -76,7 +76,8 @@ pub(crate) fn router(insight: Insight) -> OpenApiRouter {
 #[utoipa::path(
     get, path = "/api/v1/function_calls", tag = "performance_records", operation_id = "function_calls_list",
     params(FunctionCallFilter, PageQuery),
-    responses((status = 200, body = Page<FunctionCallView>), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = Page<FunctionCallView>)),
+    extensions(("x-errors" = json!({"413": ["trace_too_large"]}))),
     security(("api_key" = ["performance_records:read"]))
 )]
 async fn list(

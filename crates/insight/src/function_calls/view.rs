@@ -27,6 +27,7 @@ pub struct FunctionCallView {
     work: OperationKind,
     /// Details of an operation outside of the application's code.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     detail: Option<DetailView>,
     created_at: DateTime<Utc>,
 }

@@ -4,7 +4,7 @@ use axum::Json as Answer;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use loam_http::surface::{ApiResult, Caller, ErrorBody, Query};
+use loam_http::surface::{ApiResult, Caller, Query};
 use loam_identity::projects::MonitoringStatus;
 use loam_identity::projects::service::AlertThreshold;
 use loam_kernel::ProjectId;
@@ -54,9 +54,15 @@ pub(crate) fn router(insight: Insight) -> OpenApiRouter {
         (Vec<u8> = "application/msgpack")
     )),
     responses(
-        (status = 202, body = Accepted), (status = 207, body = Accepted, description = "Some records were rejected."),
-        (status = "4XX", body = ErrorBody)
+        (status = 202, body = Accepted), (status = 207, body = Accepted, description = "Some records were rejected.")
     ),
+    extensions(("x-errors" = json!({
+        "400": ["invalid_batch", "invalid_encoding", "project_required", "invalid_record", "too_old", "in_the_future", "too_many_calls", "duplicate_call_id"],
+        "403": ["other_project", "project_inactive", "project_archived", "monitoring_disabled"],
+        "413": ["too_many_records"],
+        "415": ["unsupported_encoding", "unsupported_media_type"],
+        "429": ["telemetry_limit"]
+    }))),
     security(("api_key" = ["telemetry:send"]))
 )]
 async fn records(
@@ -82,8 +88,12 @@ async fn records(
         ("If-None-Match" = Option<String>, Header)
     ),
     responses(
-        (status = 200, body = SendingConfig), (status = 304, description = "The configuration is unchanged."), (status = "4XX", body = ErrorBody)
+        (status = 200, body = SendingConfig), (status = 304, description = "The configuration is unchanged.")
     ),
+    extensions(("x-errors" = json!({
+        "400": ["project_required"],
+        "403": ["other_project", "project_inactive", "project_archived", "monitoring_disabled"]
+    }))),
     security(("api_key" = ["telemetry:send"]))
 )]
 async fn config(

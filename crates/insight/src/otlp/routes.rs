@@ -5,9 +5,10 @@ use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use loam_http::surface::{ApiResult, Caller};
-use loam_kernel::{Result, Scope};
+use loam_kernel::{ProjectId, Result, Scope};
 use prost::Message;
 use serde_json::json;
+use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::body::{Encoding, read};
@@ -16,6 +17,16 @@ use super::rejections::Rejections;
 use super::wire::{ExportResponse, MetricsRequest, PartialSuccess, TracesRequest};
 use crate::ingest::{IngestSource, project_header};
 use crate::service::Insight;
+
+/// An error in the format of OTLP, `google.rpc.Status`.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what `otlp_error_shape` writes")]
+struct RpcStatus {
+    /// A `google.rpc.Code`.
+    code: i32,
+    /// Message for people.
+    message: String,
+}
 
 pub(crate) fn router(insight: Insight) -> OpenApiRouter {
     OpenApiRouter::new()
@@ -26,15 +37,21 @@ pub(crate) fn router(insight: Insight) -> OpenApiRouter {
         .with_state(insight)
 }
 
-/// Ingests OpenTelemetry spans: an `ExportTraceServiceRequest` in protobuf or JSON, optionally compressed with gzip.
-/// The spans are durable when the response is sent. Rejected spans are reported in `partial_success`.
+/// Ingests OpenTelemetry spans.
+///
+/// The body is an `ExportTraceServiceRequest` in protobuf or JSON, optionally compressed with gzip. The spans are durable when the response is sent. Rejected spans are reported in `partial_success`.
 #[utoipa::path(
     post, path = "/v1/traces", tag = "telemetry", operation_id = "otlp_traces",
+    params(
+        ("x-loam-project" = Option<ProjectId>, Header, description = "Project of the data, for keys of the whole tenant."),
+        ("Content-Encoding" = Option<String>, Header, description = "`gzip`."),
+    ),
     request_body(content((Vec<u8> = "application/x-protobuf"), (Object = "application/json"))),
     responses(
         (status = 200, description = "`ExportTraceServiceResponse`", content((Vec<u8> = "application/x-protobuf"), (Object = "application/json"))),
-        (status = "4XX", description = "`google.rpc.Status`", content((Vec<u8> = "application/x-protobuf"), (Object = "application/json"))),
+        (status = "4XX", content((Vec<u8> = "application/x-protobuf"), (RpcStatus = "application/json"))),
     ),
+    extensions(("x-errors" = json!({"415": ["unsupported_media_type"]}))),
     security(("api_key" = ["telemetry:send"]))
 )]
 async fn traces(
@@ -46,14 +63,21 @@ async fn traces(
     ingest_traces(&insight, &scope, &headers, body).await
 }
 
-/// The same as the route without `/otlp`, for clients with a common base URL: `OTEL_EXPORTER_OTLP_ENDPOINT=…/otlp`.
+/// The same as the route without `/otlp`, for clients with a common base URL.
+///
+/// Set `OTEL_EXPORTER_OTLP_ENDPOINT=…/otlp`.
 #[utoipa::path(
     post, path = "/otlp/v1/traces", tag = "telemetry", operation_id = "otlp_traces_below",
+    params(
+        ("x-loam-project" = Option<ProjectId>, Header, description = "Project of the data, for keys of the whole tenant."),
+        ("Content-Encoding" = Option<String>, Header, description = "`gzip`."),
+    ),
     request_body(content((Vec<u8> = "application/x-protobuf"), (Object = "application/json"))),
     responses(
         (status = 200, description = "`ExportTraceServiceResponse`", content((Vec<u8> = "application/x-protobuf"), (Object = "application/json"))),
-        (status = "4XX", description = "`google.rpc.Status`", content((Vec<u8> = "application/x-protobuf"), (Object = "application/json"))),
+        (status = "4XX", content((Vec<u8> = "application/x-protobuf"), (RpcStatus = "application/json"))),
     ),
+    extensions(("x-errors" = json!({"415": ["unsupported_media_type"]}))),
     security(("api_key" = ["telemetry:send"]))
 )]
 async fn traces_below(
@@ -65,15 +89,21 @@ async fn traces_below(
     ingest_traces(&insight, &scope, &headers, body).await
 }
 
-/// Ingests OpenTelemetry metrics: an `ExportMetricsServiceRequest` in protobuf or JSON, optionally compressed with
-/// gzip. The values are durable when the response is sent. Rejected data points are reported in `partial_success`.
+/// Ingests OpenTelemetry metrics.
+///
+/// The body is an `ExportMetricsServiceRequest` in protobuf or JSON, optionally compressed with gzip. The values are durable when the response is sent. Rejected data points are reported in `partial_success`.
 #[utoipa::path(
     post, path = "/v1/metrics", tag = "telemetry", operation_id = "otlp_metrics",
+    params(
+        ("x-loam-project" = Option<ProjectId>, Header, description = "Project of the data, for keys of the whole tenant."),
+        ("Content-Encoding" = Option<String>, Header, description = "`gzip`."),
+    ),
     request_body(content((Vec<u8> = "application/x-protobuf"), (Object = "application/json"))),
     responses(
         (status = 200, description = "`ExportMetricsServiceResponse`", content((Vec<u8> = "application/x-protobuf"), (Object = "application/json"))),
-        (status = "4XX", description = "`google.rpc.Status`", content((Vec<u8> = "application/x-protobuf"), (Object = "application/json"))),
+        (status = "4XX", content((Vec<u8> = "application/x-protobuf"), (RpcStatus = "application/json"))),
     ),
+    extensions(("x-errors" = json!({"415": ["unsupported_media_type"]}))),
     security(("api_key" = ["telemetry:send"]))
 )]
 async fn metrics(
@@ -85,14 +115,21 @@ async fn metrics(
     ingest_metrics(&insight, &scope, &headers, body).await
 }
 
-/// The same as the route without `/otlp`, for clients with a common base URL: `OTEL_EXPORTER_OTLP_ENDPOINT=…/otlp`.
+/// The same as the route without `/otlp`, for clients with a common base URL.
+///
+/// Set `OTEL_EXPORTER_OTLP_ENDPOINT=…/otlp`.
 #[utoipa::path(
     post, path = "/otlp/v1/metrics", tag = "telemetry", operation_id = "otlp_metrics_below",
+    params(
+        ("x-loam-project" = Option<ProjectId>, Header, description = "Project of the data, for keys of the whole tenant."),
+        ("Content-Encoding" = Option<String>, Header, description = "`gzip`."),
+    ),
     request_body(content((Vec<u8> = "application/x-protobuf"), (Object = "application/json"))),
     responses(
         (status = 200, description = "`ExportMetricsServiceResponse`", content((Vec<u8> = "application/x-protobuf"), (Object = "application/json"))),
-        (status = "4XX", description = "`google.rpc.Status`", content((Vec<u8> = "application/x-protobuf"), (Object = "application/json"))),
+        (status = "4XX", content((Vec<u8> = "application/x-protobuf"), (RpcStatus = "application/json"))),
     ),
+    extensions(("x-errors" = json!({"415": ["unsupported_media_type"]}))),
     security(("api_key" = ["telemetry:send"]))
 )]
 async fn metrics_below(

@@ -26,6 +26,7 @@ const MAX_GROUP_TAGS: usize = 5;
 
 /// The aggregate of the values in a bucket.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[schema(as = MetricAggregate)]
 #[serde(rename_all = "snake_case")]
 pub enum Aggregate {
     /// Mean.

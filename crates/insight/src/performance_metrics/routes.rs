@@ -4,7 +4,7 @@ use axum::Json as Answer;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use chrono::{DateTime, Utc};
-use loam_http::surface::{ApiResult, Caller, ErrorBody, Json, Query};
+use loam_http::surface::{ApiResult, Caller, Json, Query};
 use loam_kernel::{Page, PageQuery, PerformanceMetricId, ProjectId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -38,7 +38,7 @@ pub struct PerformanceMetricView {
     kind: MetricKind,
     unit: Option<String>,
     /// Tags: values by name.
-    #[schema(value_type = Object)]
+    #[schema(value_type = BTreeMap<String, String>)]
     tags: Value,
     /// Identifies the metric name and tags: the same for all values of a series.
     series: String,
@@ -79,7 +79,13 @@ pub(crate) fn router(insight: Insight) -> OpenApiRouter {
 #[utoipa::path(
     post, path = "/api/v1/performance_metrics", tag = "performance_metrics", operation_id = "performance_metrics_create",
     request_body = MetricBatch,
-    responses((status = 200, body = MetricsAccepted), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = MetricsAccepted)),
+    extensions(("x-errors" = json!({
+        "400": ["project_required"],
+        "403": ["other_project", "project_inactive", "project_archived", "monitoring_disabled"],
+        "413": ["too_many_values"],
+        "429": ["too_many_series", "telemetry_limit"]
+    }))),
     security(("api_key" = ["telemetry:send"]))
 )]
 async fn create(
@@ -96,7 +102,7 @@ async fn create(
 #[utoipa::path(
     get, path = "/api/v1/performance_metrics", tag = "performance_metrics", operation_id = "performance_metrics_list",
     params(MetricFilter, PageQuery),
-    responses((status = 200, body = Page<PerformanceMetricView>), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = Page<PerformanceMetricView>)),
     security(("api_key" = ["performance_metrics:read"]))
 )]
 async fn list(
@@ -112,7 +118,8 @@ async fn list(
 #[utoipa::path(
     get, path = "/api/v1/metric_stats", tag = "performance_metrics", operation_id = "metric_stats_chart",
     params(ChartQuery),
-    responses((status = 200, body = Chart), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = Chart)),
+    extensions(("x-errors" = json!({"400": ["too_many_groups"]}))),
     security(("api_key" = ["performance_metrics:read"]))
 )]
 async fn chart(

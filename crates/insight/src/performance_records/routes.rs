@@ -4,17 +4,17 @@ use axum::Json as Answer;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
-use loam_http::surface::{ApiResult, Caller, ErrorBody, Path, Query, Tagged};
+use loam_http::surface::{ApiResult, Caller, Path, Query, Tagged};
 use loam_kernel::{Error, Page, PageQuery, PerformanceRecordId, Result, Scope};
 use loam_platform::error_logs;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::{IntoParams, OpenApi, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::entity::Model;
 use super::export::Stacks;
-use super::list::PerformanceRecordFilter;
+use super::list::{PerformanceRecordFilter, RecordOrder};
 use super::view::PerformanceRecordView;
 use crate::Insight;
 use crate::function_calls::FunctionCallView;
@@ -92,8 +92,13 @@ impl Insight {
     }
 }
 
+/// The types of query parameters, which utoipa does not collect.
+#[derive(OpenApi)]
+#[openapi(components(schemas(RecordOrder, ExportFormat)))]
+struct ParameterTypes;
+
 pub(crate) fn router(insight: Insight) -> OpenApiRouter {
-    OpenApiRouter::new()
+    OpenApiRouter::with_openapi(ParameterTypes::openapi())
         .routes(routes!(list))
         .routes(routes!(get))
         .routes(routes!(export))
@@ -105,7 +110,7 @@ pub(crate) fn router(insight: Insight) -> OpenApiRouter {
 #[utoipa::path(
     get, path = "/api/v1/performance_records", tag = "performance_records", operation_id = "performance_records_list",
     params(PerformanceRecordFilter, PageQuery),
-    responses((status = 200, body = Page<PerformanceRecordView>), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = Page<PerformanceRecordView>)),
     security(("api_key" = ["performance_records:read"]))
 )]
 async fn list(
@@ -121,7 +126,7 @@ async fn list(
 #[utoipa::path(
     get, path = "/api/v1/performance_records/{id}", tag = "performance_records",
     operation_id = "performance_records_get", params(("id" = PerformanceRecordId, Path)),
-    responses((status = 200, body = PerformanceRecordView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = PerformanceRecordView)),
     security(("api_key" = ["performance_records:read"]))
 )]
 async fn get(
@@ -139,9 +144,9 @@ async fn get(
     get, path = "/api/v1/performance_records/{id}/export", tag = "performance_records",
     operation_id = "performance_records_export", params(("id" = PerformanceRecordId, Path), ExportQuery),
     responses(
-        (status = 200, content((String = "text/plain"), (Object = "application/json"))),
-        (status = "4XX", body = ErrorBody)
+        (status = 200, content((String = "text/plain"), (Object = "application/json")))
     ),
+    extensions(("x-errors" = json!({"413": ["trace_too_large"]}))),
     security(("api_key" = ["performance_records:read"]))
 )]
 async fn export(

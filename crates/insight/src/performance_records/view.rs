@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use super::entity::Model;
 use crate::function_calls::CallReference;
+use crate::rules::Finding;
 use crate::trace::{Environment, RequestInfo, ResponseInfo, Tree, VersionInfo};
 
 /// Maximum number of calls in the view of a record; all are at `/api/v1/function_calls`.
@@ -31,9 +32,11 @@ pub struct PerformanceRecordView {
     performance_metrics: PerformanceMetrics,
     /// The first 500 calls. Omitted in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     function_calls: Option<Vec<CallReference>>,
     /// The first 100 exceptions. Omitted in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     errors: Option<Vec<ErrorReference>>,
     /// Number of calls.
     call_count: i64,
@@ -45,7 +48,7 @@ pub struct PerformanceRecordView {
     score: Option<i32>,
     /// Findings of the diagnosis rules. Omitted in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Vec<Object>>)]
+    #[schema(value_type = Option<Vec<Finding>>, nullable = false)]
     findings: Option<Value>,
     /// Protocol: `records`, `otlp`.
     source: String,

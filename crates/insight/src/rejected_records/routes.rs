@@ -4,8 +4,8 @@ use axum::Json as Answer;
 use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
-use loam_http::surface::{ApiResult, Caller, ErrorBody, IfMatch, Json, Path, Query, Tagged};
-use loam_kernel::{Page, PageQuery, ProjectId, RejectedRecordId};
+use loam_http::surface::{ApiResult, Caller, IfMatch, Json, Path, Query, Tagged};
+use loam_kernel::{JsonObject, Page, PageQuery, ProjectId, RejectedRecordId, null_or};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -33,7 +33,7 @@ pub(crate) struct RejectedRecordView {
     state: RejectedState,
     /// The record or span with secrets redacted; omitted in lists, null if it was too large to store.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(schema_with = null_or::<JsonObject>)]
     payload: Option<Value>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -73,7 +73,7 @@ pub(crate) fn router(insight: Insight) -> OpenApiRouter {
 #[utoipa::path(
     get, path = "/api/v1/rejected_records", tag = "rejected_records", operation_id = "rejected_records_list",
     params(RejectedRecordFilter, PageQuery),
-    responses((status = 200, body = Page<RejectedRecordView>), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = Page<RejectedRecordView>)),
     security(("api_key" = ["rejected_records:read"]))
 )]
 async fn list(
@@ -89,7 +89,7 @@ async fn list(
 #[utoipa::path(
     get, path = "/api/v1/rejected_records/{id}", tag = "rejected_records", operation_id = "rejected_records_get",
     params(("id" = RejectedRecordId, Path)),
-    responses((status = 200, body = RejectedRecordView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = RejectedRecordView)),
     security(("api_key" = ["rejected_records:read"]))
 )]
 async fn get(
@@ -107,7 +107,11 @@ async fn get(
     patch, path = "/api/v1/rejected_records/{id}", tag = "rejected_records", operation_id = "rejected_records_update",
     params(("id" = RejectedRecordId, Path), ("If-Match" = Option<String>, Header)),
     request_body = RejectedRecordUpdate,
-    responses((status = 200, body = RejectedRecordView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = RejectedRecordView)),
+    extensions(("x-errors" = json!({
+        "409": ["already_replayed", "payload_not_kept"],
+        "413": ["record_too_large"]
+    }))),
     security(("api_key" = ["rejected_records:write"]))
 )]
 async fn update(
@@ -126,7 +130,11 @@ async fn update(
     post, path = "/api/v1/rejected_records/{id}/replay", tag = "rejected_records",
     operation_id = "rejected_records_replay",
     params(("id" = RejectedRecordId, Path)),
-    responses((status = 200, body = RejectedRecordView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = RejectedRecordView)),
+    extensions(("x-errors" = json!({
+        "400": ["invalid_record", "too_old", "in_the_future", "too_many_calls", "duplicate_call_id"],
+        "409": ["already_replayed", "payload_not_kept"]
+    }))),
     security(("api_key" = ["rejected_records:write"]))
 )]
 async fn replay(
@@ -143,7 +151,7 @@ async fn replay(
     delete, path = "/api/v1/rejected_records/{id}", tag = "rejected_records",
     operation_id = "rejected_records_delete",
     params(("id" = RejectedRecordId, Path)),
-    responses((status = 204), (status = "4XX", body = ErrorBody)),
+    responses((status = 204)),
     security(("api_key" = ["rejected_records:write"]))
 )]
 async fn delete(

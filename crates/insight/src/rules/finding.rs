@@ -138,6 +138,7 @@ pub enum Bottleneck {
 
 /// Severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[schema(as = FindingSeverity)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// For information.

@@ -34,12 +34,15 @@ pub enum EndpointOrder {
 pub struct EndpointStats {
     /// Start of the minute, hour or day; only in a trend.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub time: Option<DateTime<Utc>>,
     /// The endpoint; `(other)` sums all names beyond the project's limit.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub endpoint: Option<String>,
     /// The version; empty if not reported.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub version: Option<String>,
     pub(crate) requests: i64,
     errors: i64,

@@ -37,12 +37,15 @@ pub enum FunctionOrder {
 pub struct FunctionStats {
     /// Start of the minute, hour or day; only in a trend.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub time: Option<DateTime<Utc>>,
     /// `module.Class.name`; `(other)` sums all names beyond the project's limit.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub function: Option<String>,
     /// The version; empty if not reported.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub version: Option<String>,
     calls: i64,
     /// Calls that raised an exception.

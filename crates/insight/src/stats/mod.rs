@@ -54,6 +54,7 @@ pub(crate) const MEGABYTE: f64 = 1_048_576.0;
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
 )]
+#[schema(as = StatGranularity)]
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Granularity {

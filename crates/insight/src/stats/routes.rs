@@ -2,10 +2,10 @@
 
 use axum::Json as JsonResponse;
 use axum::extract::State;
-use loam_http::surface::{ApiResult, Caller, ErrorBody, Query};
+use loam_http::surface::{ApiResult, Caller, Query};
 use loam_kernel::{Error, Result, Scope};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::{IntoParams, OpenApi, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::endpoint_list::{EndpointOrder, EndpointStats};
@@ -175,8 +175,13 @@ impl Insight {
     }
 }
 
+/// The types of query parameters, which utoipa does not collect.
+#[derive(OpenApi)]
+#[openapi(components(schemas(EndpointOrder, FunctionOrder)))]
+struct ParameterTypes;
+
 pub(crate) fn router(insight: Insight) -> OpenApiRouter {
-    OpenApiRouter::new()
+    OpenApiRouter::with_openapi(ParameterTypes::openapi())
         .routes(routes!(endpoints))
         .routes(routes!(endpoints_trend))
         .routes(routes!(functions))
@@ -185,13 +190,13 @@ pub(crate) fn router(insight: Insight) -> OpenApiRouter {
         .with_state(insight)
 }
 
-/// Lists the top endpoints of a project: requests, errors, durations with quantiles, queries, caches and memory.
+/// Lists the top endpoints of a project.
 ///
-/// Reads stored sums: the cost does not grow with the number of requests. A request is included within a second.
+/// Each with requests, errors, durations with quantiles, queries, caches and memory. Reads stored sums: the cost does not grow with the number of requests. A request is included within a second.
 #[utoipa::path(
     get, path = "/api/v1/endpoint_stats", tag = "statistics", operation_id = "endpoint_stats_top",
     params(RangeQuery, EndpointStatsQuery),
-    responses((status = 200, body = Sums<EndpointStats>), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = Sums<EndpointStats>)),
     security(("api_key" = ["performance_records:read"]))
 )]
 async fn endpoints(
@@ -207,7 +212,7 @@ async fn endpoints(
 #[utoipa::path(
     get, path = "/api/v1/endpoint_stats/trend", tag = "statistics", operation_id = "endpoint_stats_trend",
     params(RangeQuery, EndpointTrendQuery),
-    responses((status = 200, body = Sums<EndpointStats>), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = Sums<EndpointStats>)),
     security(("api_key" = ["performance_records:read"]))
 )]
 async fn endpoints_trend(
@@ -223,7 +228,7 @@ async fn endpoints_trend(
 #[utoipa::path(
     get, path = "/api/v1/function_stats", tag = "statistics", operation_id = "function_stats_top",
     params(RangeQuery, FunctionStatsQuery),
-    responses((status = 200, body = Sums<FunctionStats>), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = Sums<FunctionStats>)),
     security(("api_key" = ["performance_records:read"]))
 )]
 async fn functions(
@@ -239,7 +244,7 @@ async fn functions(
 #[utoipa::path(
     get, path = "/api/v1/function_stats/trend", tag = "statistics", operation_id = "function_stats_trend",
     params(RangeQuery, FunctionTrendQuery),
-    responses((status = 200, body = Sums<FunctionStats>), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = Sums<FunctionStats>)),
     security(("api_key" = ["performance_records:read"]))
 )]
 async fn functions_trend(
@@ -254,7 +259,7 @@ async fn functions_trend(
 /// Lists the versions of a project: first seen, last seen, and number of requests.
 #[utoipa::path(
     get, path = "/api/v1/versions", tag = "statistics", operation_id = "versions_seen", params(VersionsQuery),
-    responses((status = 200, body = Versions), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = Versions)),
     security(("api_key" = ["performance_records:read"]))
 )]
 async fn versions(

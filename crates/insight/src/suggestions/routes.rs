@@ -3,7 +3,7 @@
 use axum::Json as JsonResponse;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
-use loam_http::surface::{ApiResult, Caller, ErrorBody, IfMatch, Json, Path, Query, Tagged};
+use loam_http::surface::{ApiResult, Caller, IfMatch, Json, Path, Query, Tagged};
 use loam_kernel::{AiAnalysisResultId, Page, PageQuery, PerformanceRecordId, ProjectId, SuggestionId};
 use serde::Serialize;
 use serde_json::Value;
@@ -89,7 +89,7 @@ pub(crate) fn router(insight: Insight) -> OpenApiRouter {
 #[utoipa::path(
     get, path = "/api/v1/suggestions", tag = "suggestions", operation_id = "suggestions_list",
     params(SuggestionFilter, PageQuery),
-    responses((status = 200, body = Page<SuggestionView>), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = Page<SuggestionView>)),
     security(("api_key" = ["suggestions:read"]))
 )]
 async fn list(
@@ -105,7 +105,7 @@ async fn list(
 #[utoipa::path(
     get, path = "/api/v1/suggestions/{id}", tag = "suggestions", operation_id = "suggestions_get",
     params(("id" = SuggestionId, Path)),
-    responses((status = 200, body = SuggestionView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = SuggestionView)),
     security(("api_key" = ["suggestions:read"]))
 )]
 async fn get(
@@ -122,7 +122,7 @@ async fn get(
     patch, path = "/api/v1/suggestions/{id}", tag = "suggestions", operation_id = "suggestions_update",
     params(("id" = SuggestionId, Path), ("If-Match" = Option<String>, Header)),
     request_body = SuggestionUpdate,
-    responses((status = 200, body = SuggestionView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = SuggestionView)),
     security(("api_key" = ["suggestions:write"]))
 )]
 async fn update(

@@ -3,9 +3,9 @@
 use axum::extract::State;
 use chrono::{DateTime, Utc};
 use loam_db::{Db, Find};
-use loam_http::surface::{ApiResult, Caller, ErrorBody, Path, Query};
+use loam_http::surface::{ApiResult, Caller, Path, Query};
 use loam_kernel::{
-    ApiKeyId, ApiLogId, Error, Page, PageQuery, ProjectId, Result, Scope, UserId, first_id_at,
+    ApiKeyId, ApiLogId, Error, JsonValue, Page, PageQuery, ProjectId, Result, Scope, UserId, first_id_at,
 };
 use sea_orm::sea_query::{Expr, ExprTrait, Func};
 use sea_orm::{ColumnTrait, IdenStatic, IntoSimpleExpr, Iterable, QueryFilter, QuerySelect};
@@ -30,12 +30,15 @@ pub struct ApiLogView {
     query_params: Option<Value>,
     /// Headers, without secrets; omitted in lists, and for model calls that are not sampled.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<JsonValue>, nullable = false)]
     headers: Option<Value>,
     /// JSON body without secrets; omitted in lists, and if bodies are not recorded.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<JsonValue>, nullable = false)]
     body: Option<Value>,
     /// JSON body of the response, without secrets.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<JsonValue>, nullable = false)]
     response_body: Option<Value>,
     status_code: i32,
     /// Bytes of the response body that were sent.
@@ -211,7 +214,7 @@ pub fn router(db: Db) -> OpenApiRouter {
 #[utoipa::path(
     get, path = "/api/v1/api_logs", tag = "api_logs", operation_id = "api_logs_list",
     params(ApiLogFilter, TenantSelector, PageQuery),
-    responses((status = 200, body = Page<ApiLogView>), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = Page<ApiLogView>)),
     security(("api_key" = ["api_logs:read"]))
 )]
 async fn list(
@@ -228,7 +231,7 @@ async fn list(
 #[utoipa::path(
     get, path = "/api/v1/api_logs/{id}", tag = "api_logs", operation_id = "api_logs_get",
     params(("id" = ApiLogId, Path), TenantSelector),
-    responses((status = 200, body = ApiLogView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = ApiLogView)),
     security(("api_key" = ["api_logs:read"]))
 )]
 async fn get(

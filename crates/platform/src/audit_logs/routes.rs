@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use loam_db::Db;
-use loam_http::surface::{ApiResult, Caller, ErrorBody, Path, Query};
+use loam_http::surface::{ApiResult, Caller, Path, Query};
 use loam_kernel::{AuditLogId, Error, Page, PageQuery};
 use sea_orm::{ColumnTrait, QueryFilter};
 use serde::Deserialize;
@@ -57,7 +57,7 @@ pub fn router(db: Db) -> OpenApiRouter {
 #[utoipa::path(
     get, path = "/api/v1/audit_logs", tag = "audit_logs", operation_id = "audit_logs_list",
     params(AuditLogFilter, PageQuery),
-    responses((status = 200, body = Page<AuditLogView>), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = Page<AuditLogView>)),
     security(("api_key" = ["audit_logs:read"]))
 )]
 async fn list(
@@ -85,7 +85,7 @@ async fn list(
 #[utoipa::path(
     get, path = "/api/v1/audit_logs/{id}", tag = "audit_logs", operation_id = "audit_logs_get",
     params(("id" = AuditLogId, Path)),
-    responses((status = 200, body = AuditLogView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = AuditLogView)),
     security(("api_key" = ["audit_logs:read"]))
 )]
 async fn get(
@@ -97,12 +97,13 @@ async fn get(
     Ok(axum::Json(row.into()))
 }
 
-/// Verifies the tenant's chain: every row against its hash, every hash against the next row, the last one against the head.
-/// A long chain is verified in parts: continue an incomplete verification from its `verified_to`.
+/// Verifies the tenant's chain.
+///
+/// Every row is compared with its hash, every hash with the next row, the last one with the head. A long chain is verified in parts: continue an incomplete verification from its `verified_to`.
 #[utoipa::path(
     get, path = "/api/v1/audit_logs/verify", tag = "audit_logs", operation_id = "audit_logs_verify",
     params(VerifyQuery),
-    responses((status = 200, body = Verification), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = Verification)),
     security(("api_key" = ["audit_logs:read"]))
 )]
 async fn verify(
@@ -119,7 +120,7 @@ async fn verify(
 /// export without it is incomplete.
 #[utoipa::path(
     get, path = "/api/v1/audit_logs/export", tag = "audit_logs", operation_id = "audit_logs_export",
-    responses((status = 200, body = String, content_type = "application/x-ndjson"), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = String, content_type = "application/x-ndjson")),
     security(("api_key" = ["audit_logs:read"]))
 )]
 async fn export(State(db): State<Db>, Caller(scope): Caller) -> ApiResult<Response> {

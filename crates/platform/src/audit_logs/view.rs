@@ -35,21 +35,27 @@ pub struct AuditLogView {
     created_at: DateTime<Utc>,
     /// What the hash covers: every field (1, or omitted), or commitments instead of the personal parts (2).
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     version: Option<i32>,
     /// Salt of the commitment to actor, address and User-Agent, in hexadecimal; omitted after an erasure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     origin_salt: Option<String>,
     /// The commitment to actor, address and User-Agent, in hexadecimal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     origin_commitment: Option<String>,
     /// Salt of the commitment to `changes`, in hexadecimal; omitted after an erasure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     changes_salt: Option<String>,
     /// The commitment to `changes`, in hexadecimal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     changes_commitment: Option<String>,
     /// Time of the erasure of personal data from the row.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     erased_at: Option<DateTime<Utc>>,
 }
 

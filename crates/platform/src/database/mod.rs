@@ -30,7 +30,7 @@ pub struct DatabaseStatus {
     /// Connection pools of the process that serves the request.
     pub pools: Vec<Pool>,
     /// Partitions of the tables that grow with traffic.
-    pub partitions: Vec<Partition>,
+    pub partitions: Vec<PartitionStatus>,
     /// Checkpoint of each node's journal.
     pub nodes: Vec<Drained>,
     /// Backlog in the journal of the node that serves the request; null on the command line.
@@ -74,7 +74,7 @@ pub struct Pool {
 
 /// A month of a table; on SQLite, which has no partitions, the whole table.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct Partition {
+pub struct PartitionStatus {
     /// The table.
     pub table: String,
     /// The partition; null on SQLite.
@@ -121,7 +121,7 @@ impl DatabaseStatus {
             idle: pool.idle,
             max: pool.max,
         };
-        let partition = |part: loam_db::PartitionUse| Partition {
+        let partition = |part: loam_db::PartitionUse| PartitionStatus {
             table: part.table,
             partition: part.partition,
             rows: part.rows,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use loam_db::Db;
-use loam_http::surface::{ApiResult, Caller, ErrorBody};
+use loam_http::surface::{ApiResult, Caller};
 use loam_journal::Journal;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -34,7 +34,7 @@ pub fn router(db: Db, journal: Option<Journal>, notices: &Notices) -> OpenApiRou
 /// Returns the state of the database, at most two seconds old; for operators only.
 #[utoipa::path(
     get, path = "/api/v1/database", tag = "instance", operation_id = "database_get",
-    responses((status = 200, body = DatabaseStatus), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = DatabaseStatus)),
     security(("api_key" = ["database:read"]))
 )]
 async fn get(State(handle): State<Handle>, Caller(scope): Caller) -> ApiResult<Json<DatabaseStatus>> {

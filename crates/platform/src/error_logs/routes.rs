@@ -3,7 +3,7 @@
 use axum::extract::State;
 use chrono::{DateTime, Utc};
 use loam_db::{Db, Find, Tx};
-use loam_http::surface::{ApiResult, Caller, ErrorBody, Path, Query};
+use loam_http::surface::{ApiResult, Caller, Path, Query};
 use loam_kernel::{
     Error, ErrorGroupId, ErrorLogId, Order, Page, PageQuery, ProjectId, Result, Scope, first_id_at,
 };
@@ -216,12 +216,13 @@ pub fn router(db: Db) -> OpenApiRouter {
         .with_state(Handle { db })
 }
 
-/// Lists error records, newest first: responses of 500 and above, background failures, and errors that applications
-/// reported.
+/// Lists error records, newest first.
+///
+/// They are responses of 500 and above, background failures, and errors that applications reported.
 #[utoipa::path(
     get, path = "/api/v1/error_logs", tag = "error_logs", operation_id = "error_logs_list",
     params(ErrorLogFilter, TenantSelector, PageQuery),
-    responses((status = 200, body = Page<ErrorLogView>), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = Page<ErrorLogView>)),
     security(("api_key" = ["error_logs:read"]))
 )]
 async fn list(
@@ -238,7 +239,7 @@ async fn list(
 #[utoipa::path(
     get, path = "/api/v1/error_logs/{id}", tag = "error_logs", operation_id = "error_logs_get",
     params(("id" = ErrorLogId, Path), TenantSelector),
-    responses((status = 200, body = ErrorLogView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = ErrorLogView)),
     security(("api_key" = ["error_logs:read"]))
 )]
 async fn get(
@@ -254,7 +255,7 @@ async fn get(
 #[utoipa::path(
     get, path = "/api/v1/error_groups", tag = "error_logs", operation_id = "error_groups_list",
     params(TenantSelector, PageQuery),
-    responses((status = 200, body = Page<ErrorGroupView>), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = Page<ErrorGroupView>)),
     security(("api_key" = ["error_logs:read"]))
 )]
 async fn list_groups(

@@ -5,7 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 use loam_db::Db;
-use loam_http::surface::{ApiResult, Caller, ErrorBody, Path, Query};
+use loam_http::surface::{ApiResult, Caller, Path, Query};
 use loam_kernel::{Error, NodeId, Page, PageQuery, QuarantineId};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -53,7 +53,7 @@ pub fn router(db: Db) -> OpenApiRouter {
 #[utoipa::path(
     get, path = "/api/v1/journal_quarantine", tag = "journal_quarantine", operation_id = "journal_quarantine_list",
     params(PageQuery),
-    responses((status = 200, body = Page<QuarantineView>), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = Page<QuarantineView>)),
     security(("api_key" = ["journal_quarantine:read"]))
 )]
 async fn list(
@@ -69,7 +69,7 @@ async fn list(
 #[utoipa::path(
     get, path = "/api/v1/journal_quarantine/{id}", tag = "journal_quarantine", operation_id = "journal_quarantine_get",
     params(("id" = QuarantineId, Path)),
-    responses((status = 200, body = QuarantineView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = QuarantineView)),
     security(("api_key" = ["journal_quarantine:read"]))
 )]
 async fn get(

@@ -5,6 +5,7 @@
 //! ([`SealedRows`]), so that all of them can be sealed anew under another key while servers run.
 
 mod file;
+mod masked;
 mod rows;
 
 use std::fmt;
@@ -24,6 +25,7 @@ use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, Zeroizing};
 
 pub use file::KeyFile;
+pub use masked::{SealedSecret, masked};
 pub use rows::{
     Resealed, SealContext, SealedRows, SealedTable, Visit, response_seal_context, rows, visit_json,
 };
@@ -177,11 +179,6 @@ impl Keyring {
         let bytes = self.open_sealed(context, text)?;
         String::from_utf8(bytes.to_vec()).map(Zeroizing::new).map_err(Error::internal)
     }
-}
-
-/// What a reader sees in place of a kept secret.
-pub fn masked(kept: &Value) -> Value {
-    json!({ "sealed": true, "last4": kept.get("last4").cloned().unwrap_or(Value::Null) })
 }
 
 /// The end of a secret, when it is long enough for the end to give nothing away.

@@ -4,7 +4,7 @@ use axum::Json as Answer;
 use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
-use loam_http::surface::{ApiResult, Caller, ErrorBody, IfMatch, Json, Path, Query, Tagged};
+use loam_http::surface::{ApiResult, Caller, IfMatch, Json, Path, Query, Tagged};
 use loam_kernel::{Error, ExpectedVersion, Page, PageQuery, Result, Scope, SystemConfigVersionId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -191,7 +191,7 @@ pub fn router(config: SystemConfig) -> OpenApiRouter {
 #[utoipa::path(
     get, path = "/api/v1/system_config", tag = "system_config", operation_id = "system_config_keys",
     params(CategoryQuery, LevelQuery),
-    responses((status = 200, body = SystemConfigKeys), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = SystemConfigKeys)),
     security(("api_key" = ["system_config:read"]))
 )]
 async fn list(
@@ -209,7 +209,8 @@ async fn list(
 #[utoipa::path(
     get, path = "/api/v1/system_config/{key}", tag = "system_config", operation_id = "system_config_get",
     params(("key" = String, Path), LevelQuery),
-    responses((status = 200, body = SystemConfigView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = SystemConfigView)),
+    extensions(("x-errors" = json!({"404": ["unknown_config_key"]}))),
     security(("api_key" = ["system_config:read"]))
 )]
 async fn get(
@@ -227,7 +228,8 @@ async fn get(
     put, path = "/api/v1/system_config/{key}", tag = "system_config", operation_id = "system_config_set",
     params(("key" = String, Path), LevelQuery, ("If-Match" = Option<String>, Header)),
     request_body = SystemConfigPut,
-    responses((status = 200, body = SystemConfigView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = SystemConfigView)),
+    extensions(("x-errors" = json!({"404": ["unknown_config_key"], "409": ["changed_meanwhile"]}))),
     security(("api_key" = ["system_config:write"]))
 )]
 async fn put(
@@ -246,7 +248,11 @@ async fn put(
     patch, path = "/api/v1/system_config/{key}", tag = "system_config", operation_id = "system_config_update",
     params(("key" = String, Path), LevelQuery, ("If-Match" = Option<String>, Header)),
     request_body = SystemConfigUpdate,
-    responses((status = 200, body = SystemConfigView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = SystemConfigView)),
+    extensions(("x-errors" = json!({
+        "404": ["unknown_config_key", "not_set"],
+        "409": ["changed_meanwhile"]
+    }))),
     security(("api_key" = ["system_config:write"]))
 )]
 async fn update(
@@ -264,7 +270,11 @@ async fn update(
 #[utoipa::path(
     delete, path = "/api/v1/system_config/{key}", tag = "system_config", operation_id = "system_config_unset",
     params(("key" = String, Path), LevelQuery, ("If-Match" = Option<String>, Header)),
-    responses((status = 204), (status = "4XX", body = ErrorBody)),
+    responses((status = 204)),
+    extensions(("x-errors" = json!({
+        "404": ["unknown_config_key", "not_set"],
+        "409": ["changed_meanwhile"]
+    }))),
     security(("api_key" = ["system_config:write"]))
 )]
 async fn delete(
@@ -282,7 +292,8 @@ async fn delete(
 #[utoipa::path(
     get, path = "/api/v1/system_config/{key}/versions", tag = "system_config", operation_id = "system_config_versions_list",
     params(("key" = String, Path), LevelQuery, PageQuery),
-    responses((status = 200, body = Page<SystemConfigVersionView>), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = Page<SystemConfigVersionView>)),
+    extensions(("x-errors" = json!({"404": ["unknown_config_key"]}))),
     security(("api_key" = ["system_config:read"]))
 )]
 async fn list_versions(
@@ -302,7 +313,8 @@ async fn list_versions(
     post, path = "/api/v1/system_config/{key}/rollback", tag = "system_config", operation_id = "system_config_rollback",
     params(("key" = String, Path), LevelQuery, ("If-Match" = Option<String>, Header)),
     request_body = SystemConfigRollback,
-    responses((status = 200, body = SystemConfigView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = SystemConfigView)),
+    extensions(("x-errors" = json!({"404": ["unknown_config_key"], "409": ["changed_meanwhile"]}))),
     security(("api_key" = ["system_config:write"]))
 )]
 async fn rollback(

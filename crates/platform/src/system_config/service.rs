@@ -24,6 +24,7 @@ pub enum Level {
 
 /// The source of a value: the highest level at which one is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = ConfigSource)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
     /// No value is set.

@@ -4,7 +4,7 @@ use axum::Json as Answer;
 use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
-use loam_http::surface::{ApiResult, Caller, ErrorBody, Path, Query};
+use loam_http::surface::{ApiResult, Caller, Path, Query};
 use loam_kernel::{ChannelId, Page, PageQuery, WebhookDeliveryId};
 use serde::Serialize;
 use serde_json::Value;
@@ -77,7 +77,7 @@ impl WebhookDeliveries {
 #[utoipa::path(
     get, path = "/api/v1/webhook_deliveries", tag = "webhook_deliveries", operation_id = "webhook_deliveries_list",
     params(WebhookDeliveryFilter, PageQuery),
-    responses((status = 200, body = Page<WebhookDeliveryView>), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = Page<WebhookDeliveryView>)),
     security(("api_key" = ["webhook_deliveries:read"]))
 )]
 async fn list(
@@ -93,7 +93,7 @@ async fn list(
 #[utoipa::path(
     get, path = "/api/v1/webhook_deliveries/{id}", tag = "webhook_deliveries", operation_id = "webhook_deliveries_get",
     params(("id" = WebhookDeliveryId, Path)),
-    responses((status = 200, body = WebhookDeliveryView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = WebhookDeliveryView)),
     security(("api_key" = ["webhook_deliveries:read"]))
 )]
 async fn get(
@@ -108,7 +108,8 @@ async fn get(
 #[utoipa::path(
     post, path = "/api/v1/webhook_deliveries/{id}/retry", tag = "webhook_deliveries", operation_id = "webhook_deliveries_retry",
     params(("id" = WebhookDeliveryId, Path)),
-    responses((status = 200, body = WebhookDeliveryView), (status = "4XX", body = ErrorBody)),
+    responses((status = 200, body = WebhookDeliveryView)),
+    extensions(("x-errors" = json!({"409": ["already_delivered"]}))),
     security(("api_key" = ["webhook_deliveries:write"]))
 )]
 async fn retry(
@@ -123,7 +124,7 @@ async fn retry(
 #[utoipa::path(
     delete, path = "/api/v1/webhook_deliveries/{id}", tag = "webhook_deliveries", operation_id = "webhook_deliveries_delete",
     params(("id" = WebhookDeliveryId, Path)),
-    responses((status = 204), (status = "4XX", body = ErrorBody)),
+    responses((status = 204)),
     security(("api_key" = ["webhook_deliveries:write"]))
 )]
 async fn delete(

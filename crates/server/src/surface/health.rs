@@ -108,7 +108,9 @@ async fn healthz() -> &'static str {
     "ok"
 }
 
-/// Readiness check for model calls: 200 with `ready` or `degraded` (the database is unavailable), otherwise 503.
+/// Readiness check for model calls.
+///
+/// 200 with `ready` or `degraded` (the database is unavailable), otherwise 503.
 #[utoipa::path(
     get, path = "/readyz", tag = "instance", operation_id = "readyz",
     responses((status = 200, body = Readiness), (status = 503, body = Readiness)), security(())

@@ -25,6 +25,7 @@ use loam_platform::api_logs::ApiLogs;
 use crate::composition::Core;
 use crate::config::Config;
 use crate::connections::Budget;
+use crate::docs;
 use crate::limits;
 
 use access::Access;
@@ -42,6 +43,7 @@ pub(crate) fn edge(
 ) -> Result<Edge> {
     let instance = health_routes().layer(Extension(health)).layer(Extension(metrics::install()?));
     let (routes, document) = core.routes().merge(instance).split_for_parts();
+    let document = docs::finish(document);
     let access = Access::new(&document, authenticator, config.server.public_metrics)?;
     let replay = Replay::new(core.db.clone(), core.keyring.clone(), core.clock.clone());
     // one shared copy: a response that is read slowly must not need its own

@@ -1,9 +1,19 @@
 //! The OpenAPI document, which is generated from the code and used for authorization.
+//!
+//! utoipa writes what stands at the handlers and types. [`finish`] completes it with what holds for the whole document.
+
+mod directions;
+mod error_codes;
+mod errors;
+mod references;
+mod text;
+mod unions;
+mod walk;
 
 use utoipa::Modify;
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 
 use crate::composition::Core;
 use crate::config::Config;
@@ -19,6 +29,7 @@ use crate::surface::health_routes;
             A `POST` below `/api/v1` with an `Idempotency-Key` takes effect once, and is answered the same for a day.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
+    servers((url = "/", description = "This server")),
     modifiers(&Security),
     tags(
         (name = "gateway", description = "OpenAI's API for all providers"),
@@ -84,9 +95,34 @@ pub(crate) fn base_document() -> Document {
     DocumentBase::openapi()
 }
 
+/// Completes the document that utoipa collected from the routes.
+pub(crate) fn finish(mut document: Document) -> Document {
+    open_public_operations(&mut document);
+    errors::describe(&mut document);
+    references::name_bytes(&mut document);
+    references::name_copies(&mut document);
+    directions::drop_null_defaults(&mut document);
+    directions::split(&mut document);
+    references::name_free_forms(&mut document);
+    unions::discriminate(&mut document);
+    references::drop_unused(&mut document);
+    text::tidy(&mut document);
+    document
+}
+
+/// utoipa writes "no credential" as one optional scheme, which generators take for a required one.
+fn open_public_operations(document: &mut Document) {
+    for place in walk::operations(document) {
+        if place.operation.security == Some(vec![SecurityRequirement::default()]) {
+            place.operation.security = Some(Vec::new());
+        }
+    }
+}
+
 /// The whole document.
 pub fn openapi() -> anyhow::Result<Document> {
-    Ok(Core::unconnected(&Config::default())?.routes().merge(health_routes()).split_for_parts().1)
+    let routes = Core::unconnected(&Config::default())?.routes().merge(health_routes());
+    Ok(finish(routes.split_for_parts().1))
 }
 
 /// The whole document as formatted JSON.
