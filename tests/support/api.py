@@ -8,6 +8,8 @@ from typing import Any
 
 import httpx
 
+from . import conformance
+
 ERROR_FIELDS = {"code", "message", "type", "param", "request_id"}
 
 
@@ -28,6 +30,7 @@ class Api:
     def call(self, method: str, path: str, expect: int | None = None, **options: Any) -> httpx.Response:
         """Sends a request; with `expect`, any other status fails and the message contains the whole response."""
         answer = self.http.request(method, path, **options)
+        conformance.check(answer)
         if expect is not None:
             assert answer.status_code == expect, f"{method} {path}: {answer.status_code}, not {expect}: {answer.text}"
         return answer
