@@ -15,11 +15,12 @@ use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
 use crate::chat_sessions::delete::{DeleteMessages, DeleteUsersSessions};
-use crate::exchanges::{DeferredExchangeSink, RecordExchange};
+use crate::exchanges::{DEFERRED_EXCHANGE_FRAME, DeferredExchangeSink, RecordExchange};
 use crate::messages::purge::PurgeMessage;
 use crate::tools::EndOrphanedToolCalls;
 use crate::turns::retention::DeleteOldEvents;
 use crate::turns::sink::TurnSink;
+use crate::turns::stored::{TURN_EVENTS, TURN_EVENTS_FRAME, TURN_STORED_FRAME};
 use crate::{
     CONTEXT, Conversation, TURNS, channels, chat_sessions, context, history, messages, personal,
     session_configs, tools, turns,
@@ -42,6 +43,7 @@ impl Domain for Conversation {
                 EntityShape::of::<channels::events::Entity>(),
             ],
             sealed: vec![rows::<channels::entity::Entity>(), rows::<session_configs::entity::Entity>()],
+            stored_formats: vec![TURN_EVENTS, TURN_EVENTS_FRAME, TURN_STORED_FRAME, DEFERRED_EXCHANGE_FRAME],
             config_keys: vec![TURNS.declare(), CONTEXT.declare(), channels::CHANNELS.declare()],
         }
     }

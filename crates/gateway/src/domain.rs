@@ -34,6 +34,7 @@ impl Domain for Gateway {
                 EntityShape::of::<tool_calls::entity::Entity>(),
             ],
             sealed: vec![rows::<ai_providers::entity::Entity>()],
+            stored_formats: vec![llm_calls::LLM_CALL_FRAME, usage::LATENCY],
             config_keys: vec![CALLS.declare()],
         }
     }

@@ -29,27 +29,28 @@ impl Gateway {
     pub async fn exchange(&self, conversation: ConversationRef, call: LlmCallId) -> Result<Option<Exchange>> {
         let row = self.get_call(&Scope::system(conversation.tenant, "conversations"), call).await?;
         let Some(endpoint) = Endpoint::of_path(&row.endpoint) else { return Ok(None) };
-        let Some(completed) = recorded(row, endpoint) else { return Ok(None) };
+        let Some(completed) = recorded(row, endpoint)? else { return Ok(None) };
         run_blocking_without_timeout(conversation.tenant, move || completed.read(conversation))
             .await
             .map(Some)
     }
 }
 
-fn recorded(row: Model, endpoint: Endpoint) -> Option<CompletedCall> {
+fn recorded(row: Model, endpoint: Endpoint) -> Result<Option<CompletedCall>> {
     if !matches!(row.state, CallState::Settled | CallState::Estimated) {
-        return None;
+        return Ok(None);
     }
-    let request = unpack(&row.request_data?).filter(|stored| !stored.cut)?;
-    let response = unpack(&row.response_data.unwrap_or_default());
+    let request = unpack(&row.request_data.unwrap_or_default())?;
+    let Some(request) = request.filter(|stored| !stored.cut) else { return Ok(None) };
+    let response = unpack(&row.response_data.unwrap_or_default())?;
     let (response, events) = match response {
-        Some(stored) if stored.cut => return None,
+        Some(stored) if stored.cut => return Ok(None),
         Some(stored) => (vec![Bytes::from(stored.body)], stored.events),
         None => (Vec::new(), row.streamed),
     };
     let count = |tokens: Option<i64>| tokens.and_then(|tokens| u64::try_from(tokens).ok());
     let tokens = count(row.prompt_tokens).zip(count(row.completion_tokens));
-    Some(CompletedCall {
+    Ok(Some(CompletedCall {
         call: row.id,
         model: format!("{}/{}", row.provider, row.model),
         endpoint,
@@ -58,7 +59,7 @@ fn recorded(row: Model, endpoint: Endpoint) -> Option<CompletedCall> {
         events,
         tokens,
         error: row.error_message,
-    })
+    }))
 }
 
 impl Inner {

@@ -39,7 +39,7 @@ impl Domain for Identity {
                 rows::<signing_keys::entity::Entity>(),
                 rows::<projects::entity::Entity>(),
             ],
-            config_keys: Vec::new(),
+            ..Declarations::default()
         }
     }
 

@@ -22,7 +22,7 @@ use crate::rejected_records::{self, DeleteOldRejected};
 use crate::suggestions::{self, COLLECT, Collect};
 use crate::{
     INGEST, Insight, METRICS, OTLP, STORAGE, alert_events, alert_rules, call_trees, function_calls, ingest,
-    performance_records, personal, record_functions, rules, stats,
+    performance_records, personal, record_functions, rules, stats, trace,
 };
 
 impl Domain for Insight {
@@ -45,6 +45,13 @@ impl Domain for Insight {
         Declarations {
             entities,
             sealed: vec![rows::<alert_rules::entity::Entity>()],
+            stored_formats: vec![
+                trace::TRACE_CHUNK,
+                trace::TRACE_CHUNK_FRAME,
+                record_functions::RECORD_SHARES,
+                otlp::REPORTED_CALLS_FRAME,
+                performance_metrics::METRIC_POINTS_FRAME,
+            ],
             config_keys: vec![
                 alert_rules::ALERT_RULES.declare(),
                 rules::RULES.declare(),

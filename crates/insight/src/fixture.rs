@@ -7,6 +7,7 @@ use loam_kernel::{Actor, Clock, NodeId, Permissions, ProjectId, Scope, TenantId}
 use loam_platform::notices::Notices;
 use loam_platform::personal::Guard;
 use loam_platform::seal::Keyring;
+use loam_platform::sketch::Sketch;
 use loam_platform::system_config::LiveConfig;
 use loam_platform::webhook_deliveries::{DeliverySettings, WebhookDeliveries};
 use loam_testkit::Database;
@@ -17,7 +18,7 @@ use zeroize::Zeroizing;
 use crate::alert_rules::AlertSettings;
 use crate::analyses::AnalysisSettings;
 use crate::rules::Limits;
-use crate::stats::{Granularity, Sketch, endpoints};
+use crate::stats::{Granularity, endpoints};
 use crate::{Insight, Parts};
 
 const KEY: &str = "loam_abcdefghijkmnpqrstuvwxyz23456789abcdefgh";

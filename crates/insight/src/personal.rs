@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use loam_db::{Tenant, Tx};
 use loam_kernel::Result;
 use loam_platform::error_logs::entity as errors;
-use loam_platform::pack::unpack;
+use loam_platform::pack::unpack_json;
 use loam_platform::personal::{Cursor, PersonQuery, PersonalDataStore, Removed, Rows, Step};
 use sea_orm::sea_query::Condition;
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
@@ -255,11 +255,6 @@ fn span_set_view(span_set: &trace::SpanSet) -> Value {
 fn is_named_in_packed(packed: &[u8], who: &PersonQuery) -> bool {
     let value = unpack_json(packed);
     !value.is_null() && who.is_named_in_json(&value)
-}
-
-/// Unpacks packed JSON; null if there is none.
-fn unpack_json(packed: &[u8]) -> Value {
-    unpack(packed).and_then(|unpacked| serde_json::from_slice(&unpacked.body).ok()).unwrap_or_default()
 }
 
 fn view(shown: impl Serialize) -> Value {

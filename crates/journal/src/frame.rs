@@ -139,6 +139,14 @@ mod tests {
     }
 
     #[test]
+    fn the_format_is_pinned() {
+        let hex: String = header(b"abc", 123).encode().iter().map(|byte| format!("{byte:02x}")).collect();
+        let golden = "03000000ae000000000000007b000000000000007369787465656e206279746573206f6bc2412435\
+                      07000000";
+        assert_eq!(hex[8..], *golden, "changed bytes need another version of the segment's header");
+    }
+
+    #[test]
     fn a_frame_found_elsewhere_than_it_was_written_is_refused() {
         let bytes = header(b"abc", 4096).encode();
         assert_eq!(FrameHeader::decode(&bytes, 4097), None);

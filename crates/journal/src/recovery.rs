@@ -155,6 +155,13 @@ impl Folder {
             match header {
                 HeaderState::Blank => folder.spares.push(segment),
                 HeaderState::Live(header) => folder.live.push((Arc::new(segment.live(header.base)), header)),
+                HeaderState::UnknownVersion(version) => {
+                    let what = format!(
+                        "{} has format version {version}; this server reads version 1",
+                        segment::name(seq)
+                    );
+                    return Err(JournalError::Folder { dir: dir.to_owned(), what });
+                }
                 HeaderState::Damaged => {
                     let aside = format!("bad-{seq:016x}");
                     storage.rename(&path, &dir.join(&aside)).map_err(JournalError::io("rename", &path))?;

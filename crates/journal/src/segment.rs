@@ -10,6 +10,7 @@ use crate::storage::StorageFile;
 /// A page of its own, so that writing frames never touches the header again.
 pub(crate) const SEGMENT_HEADER_BYTES: u64 = 4096;
 
+/// The last character is the version of the format of segments and frames.
 const MAGIC: &[u8; 8] = b"LOAMJRN1";
 /// Within one sector, so that it is written whole or not at all.
 const ENCODED_BYTES: usize = 52;
@@ -31,6 +32,8 @@ pub(crate) enum HeaderState {
     Blank,
     Live(SegmentHeader),
     Damaged,
+    /// Of a version of the format that this build doesn't read, by its character.
+    UnknownVersion(char),
 }
 
 impl SegmentHeader {
@@ -55,9 +58,13 @@ impl SegmentHeader {
         if file.read_at(0, &mut bytes)? < ENCODED_BYTES || bytes == Self::BLANK {
             return Ok(HeaderState::Blank);
         }
+        let is_whole = u32_at(&bytes, 48) == crc32fast::hash(&bytes[..48]);
+        let (magic, version) = (&MAGIC[..7], bytes[7]);
+        if is_whole && bytes.starts_with(magic) && version != MAGIC[7] {
+            return Ok(HeaderState::UnknownVersion(version.into()));
+        }
         let header = Self { journal, seq, base: u64_at(&bytes, 32), prev_end: u64_at(&bytes, 40) };
-        let whole = header.encode() == bytes && u32_at(&bytes, 48) == crc32fast::hash(&bytes[..48]);
-        Ok(if whole && header.prev_end <= header.base {
+        Ok(if is_whole && header.encode() == bytes && header.prev_end <= header.base {
             HeaderState::Live(header)
         } else {
             HeaderState::Damaged
@@ -138,6 +145,19 @@ mod tests {
             bad[at] ^= 4;
             assert_eq!(read(&bad, [7; 16], 3), HeaderState::Damaged, "byte {at}");
         }
+    }
+
+    #[test]
+    fn the_format_is_pinned_and_another_version_is_known_as_such() {
+        let hex: String = HEADER.encode().iter().map(|byte| format!("{byte:02x}")).collect();
+        let golden = "4c4f414d4a524e310707070707070707070707070707070703000000000000008403000000000000\
+                      2003000000000000";
+        assert_eq!(hex[..96], *golden, "changed bytes need another version");
+        let mut later = HEADER.encode();
+        later[7] = b'2';
+        let crc = crc32fast::hash(&later[..48]);
+        later[48..].copy_from_slice(&crc.to_le_bytes());
+        assert_eq!(read(&later, [7; 16], 3), HeaderState::UnknownVersion('2'));
     }
 
     #[test]

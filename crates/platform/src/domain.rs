@@ -16,6 +16,7 @@ use uuid::Uuid;
 use crate::drain::Sink;
 use crate::personal::PersonalDataStore;
 use crate::seal::SealedTable;
+use crate::stored_format::StoredFormat;
 use crate::system_config::Declaration;
 
 /// What a domain declares, known without a database.
@@ -25,6 +26,8 @@ pub struct Declarations {
     pub entities: Vec<EntityShape>,
     /// Those of its tables that have sealed values.
     pub sealed: Vec<Box<dyn SealedTable>>,
+    /// The kinds of bytes that it stores.
+    pub stored_formats: Vec<StoredFormat>,
     /// Its keys of the live configuration.
     pub config_keys: Vec<Result<Declaration>>,
 }

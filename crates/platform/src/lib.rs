@@ -23,7 +23,10 @@ pub mod records;
 pub mod schema;
 pub mod seal;
 mod service;
+pub mod sketch;
+pub mod stored_format;
 pub mod system_config;
+pub mod varint;
 pub mod webhook_deliveries;
 
 pub use service::Platform;

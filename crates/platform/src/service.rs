@@ -17,10 +17,12 @@ use crate::domain::{Declarations, Domain, Tasks};
 use crate::drain::{Sink, checkpoint};
 use crate::error_logs::{self, ErrorLogSink};
 use crate::notices::{self, Notices};
+use crate::pack;
 use crate::personal::{self, Guard, PersonalDataStore};
 use crate::quarantine;
 use crate::records::{RETENTION, Retention};
 use crate::seal::{Keyring, rows};
+use crate::sketch;
 use crate::system_config::{self, SystemConfig};
 use crate::webhook_deliveries::{self, WebhookDeliveries};
 
@@ -69,6 +71,12 @@ impl Domain for Platform {
             entities,
             // the crate of these knows nothing of sealing
             sealed: vec![rows::<IdempotencyKeys>()],
+            stored_formats: vec![
+                api_logs::API_LOG_FRAME,
+                error_logs::ERROR_LOG_FRAME,
+                pack::PACKED_BODY,
+                sketch::SKETCH,
+            ],
             config_keys: vec![
                 api_logs::SETTINGS.declare(),
                 error_logs::SETTINGS.declare(),

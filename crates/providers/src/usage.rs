@@ -85,18 +85,6 @@ impl<'de> Deserialize<'de> for Usage {
             #[serde(default, deserialize_with = "tokens")]
             cache_write_tokens: Option<u64>,
         }
-        // Loam's stored records are binary, and hold the five numbers in the order above
-        if !deserializer.is_human_readable() {
-            let (prompt_tokens, completion_tokens, total_tokens, cached_tokens, cache_write_tokens) =
-                Deserialize::deserialize(deserializer)?;
-            return Ok(Self {
-                prompt_tokens,
-                completion_tokens,
-                total_tokens,
-                cached_tokens,
-                cache_write_tokens,
-            });
-        }
         let wire = Wire::deserialize(deserializer)?;
         if (wire.prompt_tokens, wire.completion_tokens, wire.total_tokens) == (None, None, None) {
             return Err(serde::de::Error::custom("it has no number of tokens"));

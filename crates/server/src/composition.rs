@@ -20,6 +20,7 @@ use loam_platform::mail::Mailer;
 use loam_platform::notices::Notices;
 use loam_platform::records::RETENTION;
 use loam_platform::seal::{Keyring, SealedTable};
+use loam_platform::stored_format::StoredFormat;
 use loam_platform::system_config::{Declaration, SystemConfig};
 use loam_platform::webhook_deliveries::{self, WebhookDeliveries};
 use utoipa_axum::router::OpenApiRouter;
@@ -51,6 +52,11 @@ pub fn entities() -> Vec<EntityShape> {
 /// Every table with values that are sealed under the master key.
 pub fn sealed() -> Vec<Box<dyn SealedTable>> {
     declarations().into_iter().flat_map(|declared| declared.sealed).collect()
+}
+
+/// Every kind of stored bytes.
+pub fn stored_formats() -> Vec<StoredFormat> {
+    declarations().into_iter().flat_map(|declared| declared.stored_formats).collect()
 }
 
 /// Every key of the live configuration.

@@ -21,6 +21,6 @@ mod serve;
 mod services;
 mod surface;
 
-pub use composition::{entities, sealed};
+pub use composition::{entities, sealed, stored_formats};
 pub use config::Config;
 pub use docs::{openapi, openapi_text};

@@ -6,6 +6,7 @@
 //! PostgreSQL's address comes from `LOAM_TEST_POSTGRES_URL`, PgBouncer's from `LOAM_TEST_PGBOUNCER_URL`. Without them a
 //! test fails rather than being skipped.
 
+mod golden;
 mod raw;
 mod template;
 
@@ -17,6 +18,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tempfile::TempDir;
 use uuid::Uuid;
 
+pub use golden::check_golden;
 pub use raw::Raw;
 
 /// A database of one test. An SQLite folder is deleted when it is dropped; a PostgreSQL database with the test cluster.

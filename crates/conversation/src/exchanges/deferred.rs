@@ -8,6 +8,7 @@ use loam_jobs::{Handler, JobContext, NewJob, enqueue, read_payload};
 use loam_journal::Frame;
 use loam_kernel::{ChatSessionId, Clock, Error, Kind, LlmCallId, Result, TenantId, UserId};
 use loam_platform::drain::Sink;
+use loam_platform::stored_format::StoredFormat;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -16,7 +17,11 @@ use crate::Conversation;
 /// The frame kind of an exchange that is yet to be recorded.
 const DEFERRED: u8 = 34;
 
-/// The call, and the session it named.
+/// The payload of its frame. Version 1 is JSON without a version.
+pub(crate) const DEFERRED_EXCHANGE_FRAME: StoredFormat =
+    StoredFormat::new("deferred_exchange_frame", 2).first_unversioned();
+
+/// The call, and the session it named. The order of the fields is the format of frames, their names that of jobs.
 #[derive(Debug, Serialize, Deserialize)]
 struct DeferredExchange {
     tenant: TenantId,
@@ -28,8 +33,11 @@ struct DeferredExchange {
 }
 
 impl DeferredExchange {
-    fn read(frame: &Frame) -> Result<Self> {
-        serde_json::from_slice(&frame.payload).map_err(Error::internal)
+    fn decode(payload: &[u8]) -> Result<Self> {
+        match DEFERRED_EXCHANGE_FRAME.open(payload)? {
+            (1, body) => serde_json::from_slice(body).map_err(|_| DEFERRED_EXCHANGE_FRAME.damaged()),
+            (_, body) => DEFERRED_EXCHANGE_FRAME.decode(body),
+        }
     }
 }
 
@@ -38,7 +46,7 @@ impl Conversation {
     pub(super) fn defer_exchange(&self, named: ConversationRef, call: LlmCallId, cause: &Error) {
         let ConversationRef { tenant, user, own_only, name, session } = named;
         let deferred = DeferredExchange { tenant, llm_call: call, name, session, user, own_only };
-        let appended = serde_json::to_vec(&deferred).map_err(Error::internal).and_then(|deferred| {
+        let appended = DEFERRED_EXCHANGE_FRAME.encode(&deferred).and_then(|deferred| {
             let journal = self.0.journal.as_ref().ok_or_else(|| Error::internal("there is no journal"))?;
             journal.append(DEFERRED, call.0.into_bytes(), &[&deferred]).map_err(Error::internal)
         });
@@ -67,12 +75,12 @@ impl Sink for DeferredExchangeSink {
     }
 
     fn tenant(&self, frame: &Frame) -> TenantId {
-        DeferredExchange::read(frame).map_or(TenantId::NIL, |deferred| deferred.tenant)
+        DeferredExchange::decode(&frame.payload).map_or(TenantId::NIL, |deferred| deferred.tenant)
     }
 
     async fn write(&self, tx: &Tx<System>, frames: &[Frame]) -> Result<()> {
         for frame in frames {
-            let deferred = DeferredExchange::read(frame)?;
+            let deferred = DeferredExchange::decode(&frame.payload)?;
             let key = deferred.llm_call.to_string();
             enqueue(tx, &self.0, NewJob::new(RecordExchange::KIND, deferred).unique(key)).await?;
         }
@@ -114,5 +122,32 @@ impl Handler for RecordExchange {
             }
             done => done,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use loam_testkit::check_golden;
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn all_versions_of_frames_are_read() {
+        let id = Uuid::from_u128;
+        let deferred = DeferredExchange {
+            tenant: id(1).into(),
+            llm_call: id(2).into(),
+            name: "talk".to_owned(),
+            session: Some(id(3).into()),
+            user: Some(id(4).into()),
+            own_only: Some(id(5).into()),
+        };
+        let frame = DEFERRED_EXCHANGE_FRAME.encode(&deferred).expect("encoded");
+        check_golden(DEFERRED_EXCHANGE_FRAME.kind(), DEFERRED_EXCHANGE_FRAME.versions(), &frame, |payload| {
+            format!("{:#?}", DeferredExchange::decode(payload).expect("read"))
+        });
+        let job = serde_json::to_value(&deferred).expect("a payload");
+        assert!(read_payload::<DeferredExchange>(job).is_ok(), "the job reads what the sink writes");
     }
 }

@@ -7,4 +7,4 @@ mod recorder;
 pub(crate) mod tests;
 mod window;
 
-pub(crate) use deferred::{DeferredExchangeSink, RecordExchange};
+pub(crate) use deferred::{DEFERRED_EXCHANGE_FRAME, DeferredExchangeSink, RecordExchange};

@@ -7,8 +7,9 @@ use loam_kernel::{ChatSessionId, MessageId, Result, TurnId};
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, Set};
 
 use super::entity::{ActiveModel, Column, Entity, Model, TurnState};
-use super::event::{TurnEvent, pack_events};
+use super::event::TurnEvent;
 use super::input::Input;
+use super::stored::pack_events;
 use crate::Conversation;
 use crate::chat_sessions::entity as sessions;
 use crate::messages::append::append;

@@ -3,8 +3,7 @@
 //! The bytes of a rendered event depend only on the event and its number. So a client that reconnects, from
 //! any event, to any node, before or after the end, gets the same bytes.
 
-use loam_kernel::{ChatSessionId, Error, MessageId, Result, TurnId};
-use loam_platform::pack::{pack, unpack};
+use loam_kernel::{ChatSessionId, Error, MessageId, TurnId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -13,9 +12,8 @@ use super::entity::TurnState;
 use super::stream_event::TurnStreamEvent;
 use crate::messages::entity::{FinishReason, Role};
 
-/// An event. Events are numbered from 1. The journal and the database store them with postcard, which
-/// identifies variants and fields by position: add new ones at the end.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// An event. Events are numbered from 1.
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum TurnEvent {
     /// The turn started, and its question is stored.
     Started { turn: TurnId, session: ChatSessionId, user_message: Option<MessageId>, model: String },
@@ -83,7 +81,7 @@ impl Tokens {
 }
 
 /// Why a turn failed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TurnFailure {
     pub(crate) code: String,
     pub(crate) message: String,
@@ -111,25 +109,8 @@ impl TurnEvent {
     }
 }
 
-/// Encodes events for the database.
-pub(crate) fn pack_events(events: &[TurnEvent]) -> Result<Vec<u8>> {
-    let plain = postcard::to_allocvec(events).map_err(Error::internal)?;
-    let bytes = plain.len();
-    Ok(pack(&[plain], false, bytes))
-}
-
-/// Decodes events.
-pub(crate) fn unpack_events(packed: &[u8]) -> Result<Vec<TurnEvent>> {
-    match unpack(packed) {
-        Some(opened) => postcard::from_bytes(&opened.body).map_err(Error::internal),
-        None => Ok(Vec::new()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::*;
 
     #[test]
@@ -137,41 +118,5 @@ mod tests {
         let mut out = String::new();
         TurnEvent::Delta("a\nb \"c\" 沃".to_owned()).render(7, &mut out);
         assert_eq!(out, "id: 7\nevent: delta\ndata: {\"text\":\"a\\nb \\\"c\\\" 沃\"}\n\n");
-    }
-
-    #[test]
-    fn events_survive_a_round_trip() {
-        let id = Uuid::from_u128(7);
-        let call = ToolCall { id: "c".to_owned(), name: "f".to_owned(), arguments: "{}".to_owned() };
-        let events = vec![
-            TurnEvent::Started {
-                turn: id.into(),
-                session: id.into(),
-                user_message: Some(id.into()),
-                model: "m/n".to_owned(),
-            },
-            TurnEvent::Reasoning("hm".to_owned()),
-            TurnEvent::Delta("word ".repeat(2_000)),
-            TurnEvent::ToolCalls(vec![call.clone()]),
-            TurnEvent::ToolResult { call_id: "c".to_owned(), content: "1".to_owned(), is_error: false },
-            TurnEvent::RequiresAction(vec![call]),
-            TurnEvent::Message {
-                id: id.into(),
-                number: 2,
-                role: Role::Assistant,
-                finish_reason: Some(FinishReason::Stop),
-                tokens: None,
-            },
-            TurnEvent::Ended {
-                state: TurnState::Failed,
-                finish_reason: None,
-                tokens: Tokens::default(),
-                failure: Some(TurnFailure { code: "c".to_owned(), message: "m".to_owned() }),
-            },
-        ];
-        let packed = pack_events(&events).expect("packed");
-        assert!(packed.len() < 2_000);
-        assert_eq!(unpack_events(&packed).expect("events"), events);
-        assert_eq!(unpack_events(&[]).expect("none"), []);
     }
 }

@@ -15,10 +15,11 @@ use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
 use tokio::sync::watch;
 
 use super::entity::{Entity, TurnState};
-use super::event::{TurnEvent, unpack_events};
+use super::event::TurnEvent;
 use super::live::{LiveTurn, Published};
 use super::part;
 use super::recover::merge_part;
+use super::stored::unpack_events;
 use crate::Conversation;
 
 /// How often a turn that another node runs is polled.

@@ -1,8 +1,7 @@
 //! The journal frames of a turn: its events, and markers that they are stored in the database.
 
-use loam_journal::{AppendError, Frame, Journal, Position};
-use loam_kernel::{Error, Result, TenantId, TurnId};
-use serde::{Deserialize, Serialize};
+use loam_journal::{AppendError, Journal, Position};
+use loam_kernel::{Result, TenantId, TurnId};
 
 use super::event::TurnEvent;
 use super::live::LiveTurn;
@@ -13,7 +12,7 @@ pub(super) const EVENTS_KIND: u8 = 32;
 pub(super) const STORED_KIND: u8 = 33;
 
 /// Events of a running turn.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, PartialEq)]
 pub(super) struct EventsFrame<'a> {
     pub(super) tenant: TenantId,
     pub(super) turn: TurnId,
@@ -23,24 +22,12 @@ pub(super) struct EventsFrame<'a> {
 }
 
 /// A turn's events are stored in its row.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, PartialEq)]
 pub(super) struct StoredFrame {
     pub(super) tenant: TenantId,
     pub(super) turn: TurnId,
     /// Number of stored events.
     pub(super) up_to: u32,
-}
-
-impl EventsFrame<'_> {
-    pub(super) fn read(frame: &Frame) -> Result<EventsFrame<'static>> {
-        postcard::from_bytes(&frame.payload).map_err(Error::internal)
-    }
-}
-
-impl StoredFrame {
-    pub(super) fn read(frame: &Frame) -> Result<Self> {
-        postcard::from_bytes(&frame.payload).map_err(Error::internal)
-    }
 }
 
 /// Appends events; they are durable after the next sync.
@@ -52,20 +39,25 @@ pub(super) fn append_events(
 ) -> Result<Position, AppendError> {
     let part =
         EventsFrame { tenant: live.tenant, turn: live.id, first: number(first), events: events.into() };
-    append(journal, EVENTS_KIND, live.id, &part)
+    append(journal, EVENTS_KIND, live.id, part.encode())
 }
 
 /// Tells the sink that earlier events need not be stored.
 pub(super) fn append_stored(journal: &Journal, live: &LiveTurn, up_to: usize) {
     let stored = StoredFrame { tenant: live.tenant, turn: live.id, up_to: number(up_to) };
-    if let Err(e) = append(journal, STORED_KIND, live.id, &stored) {
+    if let Err(e) = append(journal, STORED_KIND, live.id, stored.encode()) {
         // Obsolete parts remain until the next start.
         tracing::debug!(error = %e, "cannot log that a turn is stored");
     }
 }
 
-fn append(journal: &Journal, kind: u8, turn: TurnId, what: &impl Serialize) -> Result<Position, AppendError> {
-    let payload = postcard::to_allocvec(what).map_err(|_| AppendError::Failed)?;
+fn append(
+    journal: &Journal,
+    kind: u8,
+    turn: TurnId,
+    payload: Result<Vec<u8>>,
+) -> Result<Position, AppendError> {
+    let payload = payload.map_err(|_| AppendError::Failed)?;
     journal.append(kind, turn.0.into_bytes(), &[&payload])
 }
 

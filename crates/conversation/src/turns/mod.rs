@@ -22,6 +22,8 @@ pub(crate) mod settings;
 mod settings_schema;
 pub(crate) mod sink;
 mod step;
+pub(crate) mod stored;
+mod stored_event;
 mod stream_event;
 mod view;
 mod writer;

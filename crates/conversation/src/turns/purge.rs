@@ -7,9 +7,10 @@ use loam_kernel::{Result, TurnId};
 use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
 
 use super::entity::{Entity, Model};
-use super::event::{TurnEvent, pack_events, unpack_events};
+use super::event::TurnEvent;
 use super::input::Input;
 use super::part;
+use super::stored::{pack_events, unpack_events};
 
 /// Purges a turn's events and question; false while the turn is in progress.
 pub(crate) async fn purge_stream(tx: &Tx<Tenant>, id: TurnId, now: DateTime<Utc>) -> Result<bool> {

@@ -13,9 +13,10 @@ use uuid::Uuid;
 
 use super::begin::{TurnStart, open_turns};
 use super::entity::{Column, Entity, Model, TurnState};
-use super::event::{TurnEvent, unpack_events};
+use super::event::TurnEvent;
 use super::input::Input;
 use super::part;
+use super::stored::unpack_events;
 use super::writer::{End, Writer};
 use crate::Conversation;
 

@@ -10,11 +10,12 @@ use serde_json::Value;
 
 use super::begin::{TurnStart, open_turns};
 use super::entity::{ActiveModel, Column, Entity, Model, TurnState};
-use super::event::{TurnEvent, unpack_events};
+use super::event::TurnEvent;
 use super::input::{Input, InputParent, ToolResultsCreate, TurnCreate, TurnRegenerate};
 use super::live::LiveTurn;
 use super::progress::TurnEvents;
 use super::queue::StartedTurn;
+use super::stored::unpack_events;
 use super::writer::{End, Writer};
 use crate::Conversation;
 use crate::chat_sessions::access;

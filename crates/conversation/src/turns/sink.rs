@@ -14,9 +14,10 @@ use sea_orm::sea_query::{Condition, Expr};
 use sea_orm::{ColumnTrait, QueryFilter};
 use uuid::Uuid;
 
-use super::event::{TurnEvent, pack_events};
+use super::event::TurnEvent;
 use super::frames::{EVENTS_KIND, EventsFrame, STORED_KIND, StoredFrame};
 use super::part;
+use super::stored::pack_events;
 
 /// Turns per statement.
 const CHUNK: usize = 100;
@@ -46,8 +47,8 @@ impl Sink for TurnSink {
 
     fn tenant(&self, frame: &Frame) -> TenantId {
         match frame.kind {
-            EVENTS_KIND => EventsFrame::read(frame).map_or(TenantId::NIL, |part| part.tenant),
-            _ => StoredFrame::read(frame).map_or(TenantId::NIL, |stored| stored.tenant),
+            EVENTS_KIND => EventsFrame::decode(&frame.payload).map_or(TenantId::NIL, |part| part.tenant),
+            _ => StoredFrame::decode(&frame.payload).map_or(TenantId::NIL, |stored| stored.tenant),
         }
     }
 
@@ -86,13 +87,13 @@ fn collect_runs(frames: &[Frame]) -> Result<(EventRuns, Vec<StoredFrame>)> {
     let (mut runs, mut all) = (EventRuns::new(), Vec::new());
     for frame in frames {
         if frame.kind == STORED_KIND {
-            let stored = StoredFrame::read(frame)?;
+            let stored = StoredFrame::decode(&frame.payload)?;
             // Frames are in order: earlier events are in the row.
             runs.remove(&(stored.tenant, stored.turn));
             all.push(stored);
             continue;
         }
-        let part = EventsFrame::read(frame)?;
+        let part = EventsFrame::decode(&frame.payload)?;
         let own = runs.entry((part.tenant, part.turn)).or_default();
         match own.last_mut().filter(|run| run.first as usize + run.events.len() == part.first as usize) {
             Some(run) => run.events.extend(part.events.into_owned()),
@@ -145,12 +146,12 @@ mod tests {
             first,
             events: events.into(),
         };
-        frame(EVENTS_KIND, postcard::to_allocvec(&part).expect("written"))
+        frame(EVENTS_KIND, part.encode().expect("written"))
     }
 
     fn stored(turn: u128, up_to: u32) -> Frame {
         let stored = StoredFrame { tenant: TenantId::NIL, turn: Uuid::from_u128(turn).into(), up_to };
-        frame(STORED_KIND, postcard::to_allocvec(&stored).expect("written"))
+        frame(STORED_KIND, stored.encode().expect("written"))
     }
 
     #[test]

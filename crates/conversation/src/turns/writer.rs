@@ -8,8 +8,9 @@ use sea_orm::{IntoActiveModel, Set};
 use serde_json::Value;
 
 use super::entity::{Entity, Model, TurnState};
-use super::event::{Tokens, ToolCall, TurnEvent, TurnFailure, pack_events, unpack_events};
+use super::event::{Tokens, ToolCall, TurnEvent, TurnFailure};
 use super::progress::{Progress, TurnEvents};
+use super::stored::{pack_events, unpack_events};
 use crate::chat_sessions::entity as sessions;
 use crate::messages::append::{NewMessage, Parent, append};
 use crate::messages::entity::{FinishReason, Role};

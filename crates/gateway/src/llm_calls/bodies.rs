@@ -1,11 +1,11 @@
 //! Unpacks recorded bodies of calls.
 
-use loam_platform::pack::unpack;
+use loam_platform::pack::unpack_to_show;
 use serde_json::{Value, json};
 
 /// Unpacks a body as JSON: a stream's events as the assembled response, a body that is not JSON as a string.
 pub(crate) fn to_json(packed: &[u8]) -> Value {
-    let Some(body) = unpack(packed) else { return Value::Null };
+    let Some(body) = unpack_to_show(packed) else { return Value::Null };
     let text = String::from_utf8_lossy(&body.body);
     if body.events {
         return loam_providers::assemble(&text);

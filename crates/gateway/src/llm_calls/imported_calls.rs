@@ -8,7 +8,6 @@ use loam_db::{System, Tx};
 use loam_kernel::{LlmCallId, NodeId, ProjectId, Result, TenantId, UserId};
 use loam_platform::personal::end_user_key;
 use loam_providers::Usage;
-use serde::{Deserialize, Serialize};
 
 use super::entity::CallState;
 use super::record::{Attempt, Entry, Record};
@@ -17,7 +16,7 @@ use super::source::Source;
 use crate::usage::rollup::Rollup;
 
 /// A call that has ended.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct ImportedCall {
     /// Its id, with the time `at`.
     pub id: LlmCallId,
@@ -33,8 +32,7 @@ pub struct ImportedCall {
     pub session: Option<String>,
     /// The user.
     pub user: Option<UserId>,
-    /// The application's end user. Not part of the serialized form, which journals hold: it is written separately.
-    #[serde(skip)]
+    /// The application's end user.
     pub end_user: Option<String>,
     /// The project.
     pub project: Option<ProjectId>,

@@ -14,11 +14,13 @@ mod retention;
 pub mod routes;
 pub(crate) mod sink;
 mod source;
+mod stored;
 mod view;
 
 pub use entity::CallState;
 pub use imported_calls::{ImportedCall, insert_imported};
-pub(crate) use record::Attempt;
+pub(crate) use record::{Attempt, LLM_CALL_FRAME};
 pub use reported_calls::{ReportedCall, insert_reported};
 pub use retention::{DeleteOldCalls, Deleted};
 pub use source::Source;
+pub use stored::{StoredCallState, StoredSource, StoredUsage};

@@ -8,7 +8,6 @@ use loam_db::{System, Tx};
 use loam_kernel::{NodeId, Result, TenantId, first_id_at};
 use loam_platform::personal::{RecordSubjects, Subject};
 use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter, QuerySelect};
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::entity::{Column, Entity};
@@ -21,7 +20,7 @@ const MAX_CLOCK_SKEW: TimeDelta = TimeDelta::seconds(2);
 const MAX_DURATION: TimeDelta = TimeDelta::hours(1);
 
 /// A call that an application reports.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct ReportedCall {
     /// The call. Its id is derived from its trace and span, so that duplicates are counted once.
     pub call: ImportedCall,

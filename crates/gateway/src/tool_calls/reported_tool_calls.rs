@@ -3,12 +3,11 @@
 use chrono::{DateTime, Utc};
 use loam_db::{Bulk, Column, OnConflict, System, Tx};
 use loam_kernel::{Result, TenantId, ToolCallId};
-use serde::{Deserialize, Serialize};
 
 use super::service::{MAX_ERROR, MAX_STORED, truncated};
 
 /// A tool call that an application reports.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct ReportedToolCall {
     /// Its id, with the time `at`; the same each time it is reported.
     pub id: ToolCallId,

@@ -1,7 +1,10 @@
 //! Usage, summed per minute, hour and day.
 
 pub mod entity;
+mod latency;
 pub(crate) mod rollup;
 pub mod routes;
 pub mod service;
 pub mod statement;
+
+pub(crate) use latency::LATENCY;

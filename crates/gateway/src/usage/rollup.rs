@@ -7,12 +7,13 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use loam_db::{Bulk, Column, OnConflict, System, Tx};
-use loam_kernel::{ApiKeyId, Error, NodeId, ProjectId, Result, TenantId, UserId, digest_of};
+use loam_kernel::{ApiKeyId, NodeId, ProjectId, Result, TenantId, UserId, digest_of};
+use loam_platform::sketch::Sketch;
 use sha2::{Digest, Sha256};
-use sketches_ddsketch::{Config, DDSketch};
 use uuid::Uuid;
 
 use super::entity::{Entity, Granularity, Model};
+use super::latency;
 use crate::llm_calls::Source;
 use crate::llm_calls::entity::{CacheUse, CallState};
 use crate::llm_calls::record::Record;
@@ -32,7 +33,7 @@ struct RollupKey {
     source: Source,
 }
 
-#[derive(Clone)]
+#[derive(Clone, Default)]
 struct Sums {
     calls: i64,
     errors: i64,
@@ -45,26 +46,7 @@ struct Sums {
     cached_tokens: i64,
     cost: i64,
     unsettled: i64,
-    latency: DDSketch,
-}
-
-impl Default for Sums {
-    fn default() -> Self {
-        Self {
-            calls: 0,
-            errors: 0,
-            estimated: 0,
-            orphaned: 0,
-            cache_hits: 0,
-            prompt_tokens: 0,
-            completion_tokens: 0,
-            total_tokens: 0,
-            cached_tokens: 0,
-            cost: 0,
-            unsettled: 0,
-            latency: DDSketch::new(Config::defaults()),
-        }
-    }
+    latency: Sketch,
 }
 
 /// The sums of a batch.
@@ -171,12 +153,11 @@ impl Sums {
         self.cost += record.cost_nano_usd.unwrap_or(0);
         if let (CallState::Settled | CallState::Estimated, Some(latency)) = (record.state, record.latency_us)
         {
-            #[expect(clippy::cast_precision_loss, reason = "exact for 285 years")]
-            self.latency.add(latency as f64);
+            self.latency.add(latency.unsigned_abs());
         }
     }
 
-    fn merge(&mut self, other: &Self) -> Result<()> {
+    fn merge(&mut self, other: &Self) {
         self.calls += other.calls;
         self.errors += other.errors;
         self.estimated += other.estimated;
@@ -188,7 +169,7 @@ impl Sums {
         self.cached_tokens += other.cached_tokens;
         self.cost += other.cost;
         self.unsettled += other.unsettled;
-        self.latency.merge(&other.latency).map_err(Error::internal)
+        self.latency.merge(&other.latency, 1);
     }
 
     fn of(row: &Model) -> Result<Self> {
@@ -204,14 +185,9 @@ impl Sums {
             cached_tokens: row.cached_tokens,
             cost: row.cost_nano_usd,
             unsettled: row.unsettled_nano_usd,
-            latency: open_sketch(&row.latency)?,
+            latency: latency::decode(&row.latency)?,
         })
     }
-}
-
-/// Reads a stored sketch, in microseconds.
-pub(crate) fn open_sketch(stored: &[u8]) -> Result<DDSketch> {
-    postcard::from_bytes(stored).map_err(Error::internal)
 }
 
 impl Rollup {
@@ -233,21 +209,20 @@ impl Rollup {
     }
 
     /// Adds the sums of hours and days, from those of minutes.
-    fn add_hours_and_days(&mut self) -> Result<()> {
+    fn add_hours_and_days(&mut self) {
         let minutes: Vec<(RollupKey, Sums)> =
             self.0.iter().map(|(key, sums)| (key.clone(), sums.clone())).collect();
         for (key, sums) in minutes {
             for granularity in [Granularity::Hour, Granularity::Day] {
                 let bucket = granularity.bucket(key.bucket);
-                self.0.entry(RollupKey { granularity, bucket, ..key.clone() }).or_default().merge(&sums)?;
+                self.0.entry(RollupKey { granularity, bucket, ..key.clone() }).or_default().merge(&sums);
             }
         }
-        Ok(())
     }
 
     /// Adds the sums to those in the database.
     pub(crate) async fn write(mut self, tx: &Tx<System>, now: DateTime<Utc>) -> Result<()> {
-        self.add_hours_and_days()?;
+        self.add_hours_and_days();
         let mut rows: Vec<(Uuid, RollupKey, Sums)> =
             self.0.into_iter().map(|(key, sums)| (key.id(), key, sums)).collect();
         let mut old: HashMap<(TenantId, Uuid), Sums> = HashMap::new();
@@ -257,14 +232,14 @@ impl Rollup {
         }
         for (id, key, sums) in &mut rows {
             if let Some(old) = old.get(&(key.tenant, *id)) {
-                sums.merge(old)?;
+                sums.merge(old);
             }
         }
-        tx.bulk(bulk(&rows, now)?).await
+        tx.bulk(bulk(&rows, now)).await
     }
 }
 
-fn bulk(rows: &[(Uuid, RollupKey, Sums)], now: DateTime<Utc>) -> Result<Bulk> {
+fn bulk(rows: &[(Uuid, RollupKey, Sums)], now: DateTime<Utc>) -> Bulk {
     let uuid = |field: fn(&RollupKey) -> Option<Uuid>| {
         Column::Uuid(rows.iter().map(|(_, key, _)| field(key)).collect())
     };
@@ -273,10 +248,7 @@ fn bulk(rows: &[(Uuid, RollupKey, Sums)], now: DateTime<Utc>) -> Result<Bulk> {
     };
     let int =
         |field: fn(&Sums) -> i64| Column::BigInt(rows.iter().map(|(_, _, sums)| Some(field(sums))).collect());
-    let latency = rows
-        .iter()
-        .map(|(_, _, sums)| postcard::to_allocvec(&sums.latency).map(Some).map_err(Error::internal))
-        .collect::<Result<_>>()?;
+    let latency = rows.iter().map(|(_, _, sums)| Some(latency::encode(&sums.latency))).collect();
     let columns = vec![
         ("tenant_id", uuid(|key| Some(key.tenant.0))),
         ("id", Column::Uuid(rows.iter().map(|(id, _, _)| Some(*id)).collect())),
@@ -306,5 +278,32 @@ fn bulk(rows: &[(Uuid, RollupKey, Sums)], now: DateTime<Utc>) -> Result<Bulk> {
         ("latency", Column::Bytes(latency)),
         ("updated_at", Column::Time(vec![Some(now); rows.len()])),
     ];
-    Ok(Bulk::of::<super::entity::Entity>(columns, OnConflict::Merge))
+    Bulk::of::<super::entity::Entity>(columns, OnConflict::Merge)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_of_rows_stay_what_they_are() {
+        let id = |model: &str, source| {
+            let key = RollupKey {
+                tenant: TenantId::NIL,
+                node: Uuid::from_u128(1).into(),
+                granularity: Granularity::Hour,
+                bucket: DateTime::UNIX_EPOCH,
+                api_key: None,
+                user: Some(Uuid::from_u128(2).into()),
+                project: None,
+                provider: "p".to_owned(),
+                model: model.to_owned(),
+                source,
+            };
+            key.id().to_string()
+        };
+        assert_eq!(id("m", Source::Gateway), "678929b6-07b0-8284-b356-118064b5fbba");
+        assert_eq!(id("m", Source::Otlp), "22ae8033-2582-8f35-a4c1-4a25f581a066");
+        assert_eq!(id("m\0n", Source::Gateway), "fd7ff203-f600-87c9-bf69-bfdbe35c0489");
+    }
 }

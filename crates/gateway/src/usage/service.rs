@@ -5,13 +5,13 @@ use std::ops::RangeInclusive;
 
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use loam_kernel::{ApiKeyId, Error, Kind, ProjectId, Result, Scope, UserId, null_or};
+use loam_platform::sketch::Sketch;
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde::{Deserialize, Serialize};
-use sketches_ddsketch::DDSketch;
 use utoipa::{IntoParams, ToSchema};
 
 use super::entity::{Column, Entity, Granularity, Model};
-use super::rollup::open_sketch;
+use super::latency;
 use crate::Gateway;
 use crate::llm_calls::Source;
 use crate::model_prices::Price;
@@ -178,7 +178,7 @@ struct Sum {
     usage: Usage,
     cost: i64,
     unsettled: i64,
-    latency: Option<DDSketch>,
+    latency: Sketch,
 }
 
 impl Sum {
@@ -193,10 +193,10 @@ impl Sum {
             source: group.source,
             ..Usage::default()
         };
-        Self { usage, cost: 0, unsettled: 0, latency: None }
+        Self { usage, cost: 0, unsettled: 0, latency: Sketch::default() }
     }
 
-    fn add(&mut self, row: &Model, latency: &DDSketch) -> Result<()> {
+    fn add(&mut self, row: &Model, latency: &Sketch) {
         let usage = &mut self.usage;
         usage.calls += row.calls;
         usage.errors += row.errors;
@@ -209,18 +209,11 @@ impl Sum {
         usage.cached_tokens += row.cached_tokens;
         self.cost += row.cost_nano_usd;
         self.unsettled += row.unsettled_nano_usd;
-        match &mut self.latency {
-            Some(sum) => sum.merge(latency).map_err(Error::internal)?,
-            None => self.latency = Some(latency.clone()),
-        }
-        Ok(())
+        self.latency.merge(latency, 1);
     }
 
     fn done(mut self) -> Usage {
-        let quantile = |q| {
-            let latency = self.latency.as_ref()?;
-            Some((latency.quantile(q).ok()?? / 10.0).round() / 100.0)
-        };
+        let quantile = |q| Some((self.latency.quantile(q)? / 10.0).round() / 100.0);
         self.usage.latency_p50_ms = quantile(0.5);
         self.usage.latency_p95_ms = quantile(0.95);
         self.usage.latency_p99_ms = quantile(0.99);
@@ -309,9 +302,9 @@ impl Gateway {
             let rows = find.order_by_asc(Column::Id).limit(BATCH).all().await?;
             for row in &rows {
                 let group = Group::of(row, by);
-                let latency = open_sketch(&row.latency)?;
-                groups.entry(group.clone()).or_insert_with(|| Sum::new(&group)).add(row, &latency)?;
-                total.add(row, &latency)?;
+                let latency = latency::decode(&row.latency)?;
+                groups.entry(group.clone()).or_insert_with(|| Sum::new(&group)).add(row, &latency);
+                total.add(row, &latency);
             }
             if groups.len() > MAX_GROUPS {
                 let message = format!(

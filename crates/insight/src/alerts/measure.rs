@@ -3,13 +3,14 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use loam_gateway::usage::{entity::Granularity as UsageGranularity, service::UsageQuery};
 use loam_kernel::{ProjectId, Result, Scope};
+use loam_platform::sketch::Sketch;
 use sea_orm::{ColumnTrait, QueryFilter};
 use serde_json::Value;
 
 use crate::Insight;
 use crate::alert_rules::definition::{Aggregate, Definition, Selector};
 use crate::alert_rules::entity::AlertMetric;
-use crate::stats::{Granularity, MEGABYTE, MICROS, Sketch, endpoints, metrics};
+use crate::stats::{Granularity, MEGABYTE, MICROS, endpoints, metrics};
 
 /// Longest window, in seconds, that is measured from sums per minute; longer windows use sums per hour.
 const MAX_MINUTE_WINDOW: i32 = 3600;
@@ -61,12 +62,12 @@ impl Insight {
             }
             AlertMetric::PerformanceMetric => {
                 let rows = self.metric_rows(scope, project, &rule.selector, granularity, from).await?;
-                metric_value(&rows, rule.selector.aggregate.unwrap_or_default())
+                metric_value(&rows, rule.selector.aggregate.unwrap_or_default())?
             }
             metric => {
                 let rows = self.endpoint_rows(scope, project, &rule.selector, granularity, from).await?;
                 let minutes = (to - from).as_seconds_f64() / 60.0;
-                request_value(&rows, metric, minutes)
+                request_value(&rows, metric, minutes)?
             }
         };
         // for these metrics, no traffic is a value as well
@@ -124,16 +125,16 @@ impl Insight {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "sums that people compare with a threshold")]
-fn request_value(rows: &[endpoints::Model], metric: AlertMetric, minutes: f64) -> (Option<f64>, i64) {
+fn request_value(rows: &[endpoints::Model], metric: AlertMetric, minutes: f64) -> Result<(Option<f64>, i64)> {
     let requests: i64 = rows.iter().map(|row| row.requests).sum();
     let share = |sum: i64| (requests > 0).then(|| sum as f64 / requests as f64);
     let value = match metric {
         AlertMetric::ResponseTimeMean => {
             share(rows.iter().map(|row| row.duration_us).sum()).map(|mean| mean / MICROS)
         }
-        AlertMetric::ResponseTimeP50 => quantile(rows, 0.5),
-        AlertMetric::ResponseTimeP95 => quantile(rows, 0.95),
-        AlertMetric::ResponseTimeP99 => quantile(rows, 0.99),
+        AlertMetric::ResponseTimeP50 => quantile(rows, 0.5)?,
+        AlertMetric::ResponseTimeP95 => quantile(rows, 0.95)?,
+        AlertMetric::ResponseTimeP99 => quantile(rows, 0.99)?,
         AlertMetric::ErrorRate => share(rows.iter().map(|row| row.errors).sum()),
         AlertMetric::MemoryUsage => {
             // zero means that no request reported it
@@ -143,19 +144,16 @@ fn request_value(rows: &[endpoints::Model], metric: AlertMetric, minutes: f64) -
         AlertMetric::RequestRate => Some(requests as f64 / minutes),
         AlertMetric::Cost | AlertMetric::PerformanceMetric => None,
     };
-    (value, requests)
+    Ok((value, requests))
 }
 
-fn quantile(rows: &[endpoints::Model], share: f64) -> Option<f64> {
-    let mut all = Sketch::default();
-    for sketch in rows.iter().filter_map(|row| Sketch::from_bytes(&row.sketch)) {
-        all.merge(&sketch, 1);
-    }
-    all.quantile(share).map(|micros| micros / MICROS)
+fn quantile(rows: &[endpoints::Model], share: f64) -> Result<Option<f64>> {
+    let all = Sketch::sum_of(rows.iter().map(|row| row.sketch.as_slice()))?;
+    Ok(all.quantile(share).map(|micros| micros / MICROS))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "sums that people compare with a threshold")]
-fn metric_value(rows: &[metrics::Model], aggregate: Aggregate) -> (Option<f64>, i64) {
+fn metric_value(rows: &[metrics::Model], aggregate: Aggregate) -> Result<(Option<f64>, i64)> {
     let samples: i64 = rows.iter().map(|row| row.samples).sum();
     let total: f64 = rows.iter().map(|row| row.total).sum();
     let value = match aggregate {
@@ -166,12 +164,9 @@ fn metric_value(rows: &[metrics::Model], aggregate: Aggregate) -> (Option<f64>, 
         Aggregate::Max => rows.iter().map(|row| row.greatest).reduce(f64::max),
         Aggregate::Last => rows.iter().max_by_key(|row| row.last_at).map(|row| row.last),
         Aggregate::P95 => {
-            let mut all = Sketch::default();
-            for sketch in rows.iter().filter_map(|row| Sketch::from_bytes(&row.sketch)) {
-                all.merge(&sketch, 1);
-            }
+            let all = Sketch::sum_of(rows.iter().map(|row| row.sketch.as_slice()))?;
             all.quantile(0.95).map(|millionths| millionths / MILLIONTHS)
         }
     };
-    (value, samples)
+    Ok((value, samples))
 }

@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use loam_kernel::{AlertRuleId, ExpectedVersion, PageQuery, ProjectId, Scope, TenantId};
+use loam_platform::sketch::Sketch;
 use loam_platform::webhook_deliveries::WebhookDeliveryFilter;
 use loam_platform::webhook_deliveries::entity::Model as Delivery;
 use loam_testkit::{Database, on_both};
@@ -16,7 +17,7 @@ use crate::alert_rules::entity::{Column, Entity, Model, RuleState};
 use crate::alert_rules::service::AlertRuleUpdate;
 use crate::fixture::Fixture;
 use crate::records::DeleteOld;
-use crate::stats::{Granularity, Sketch, endpoints};
+use crate::stats::{Granularity, endpoints};
 
 on_both![
     an_incident_is_opened_ended_and_notified_exactly_once,

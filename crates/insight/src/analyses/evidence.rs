@@ -62,7 +62,7 @@ impl Evidence {
 /// Collects the evidence about a record.
 pub(super) async fn gather(tx: &Tx<Tenant>, record: &Record, limits: &Limits) -> Result<Evidence> {
     let tree = Tree::new(calls(tx, record).await?);
-    Ok(build(record, &tree, limits))
+    build(record, &tree, limits)
 }
 
 /// The calls of a record's trace.
@@ -82,13 +82,13 @@ async fn calls(tx: &Tx<Tenant>, record: &Record) -> Result<Vec<Span>> {
     Ok(calls)
 }
 
-pub(super) fn build(record: &Record, tree: &Tree, limits: &Limits) -> Evidence {
+pub(super) fn build(record: &Record, tree: &Tree, limits: &Limits) -> Result<Evidence> {
     let root = tree.find(&record.call_id);
     let below = root.map_or(0..0, |root| tree.subtree(root));
     let diagnosis = root.map(|root| diagnose(tree, root, limits));
     let findings = match (&record.findings, &diagnosis) {
         (None, Some(diagnosis)) => diagnosis.findings.clone(),
-        (stored, _) => Finding::unpack(stored.as_deref()),
+        (stored, _) => Finding::unpack(stored.as_deref())?,
     };
     let score = record.score.or(diagnosis.map(|diagnosis| diagnosis.score)).unwrap_or(100);
     let (mut functions, mut calls) = (HashSet::new(), HashSet::new());
@@ -117,7 +117,7 @@ pub(super) fn build(record: &Record, tree: &Tree, limits: &Limits) -> Evidence {
             "slowest_calls": slowest_calls(tree, below),
         },
     });
-    Evidence { input, findings, score, functions, calls }
+    Ok(Evidence { input, findings, score, functions, calls })
 }
 
 fn summary(record: &Record, score: i32) -> Value {

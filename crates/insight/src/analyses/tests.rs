@@ -124,6 +124,7 @@ fn evidence() -> Evidence {
         &tree(),
         &Limits::default(),
     )
+    .unwrap()
 }
 
 fn valid_response() -> Value {
@@ -224,7 +225,7 @@ fn application_text_cannot_change_the_structure_of_the_prompt() {
     let mut record = record(TenantId::NIL, ProjectId(uuid::Uuid::nil()), at, "t");
     record.endpoint = hostile.to_owned();
     record.findings = None;
-    let mut evidence = evidence::build(&record, &tree, &Limits::default());
+    let mut evidence = evidence::build(&record, &tree, &Limits::default()).unwrap();
     let document = evidence.bounded(100_000).unwrap();
     let messages = super::prompt::messages(&document);
     assert_eq!(messages.len(), 2);

@@ -10,10 +10,9 @@
 //! Samples are assumed to be independent. Requests of one burst are not fully independent, so a barely evident change may
 //! be chance.
 
+use loam_platform::sketch::Sketch;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-
-use crate::stats::Sketch;
 
 /// Minimum number of requests or calls in each version for a verdict.
 pub(crate) const MIN_SAMPLES: i64 = 50;

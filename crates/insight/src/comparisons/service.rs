@@ -104,8 +104,7 @@ impl Insight {
     ) -> Result<Pairs> {
         let (mut pairs, filter) = (Pairs::new(), Filter { name: endpoint, versions: &versions });
         let add = |row: endpoints::Model| {
-            sums_of_version(&mut pairs, row.endpoint.clone(), row.version == versions[0])?.add_endpoint(&row);
-            Ok(())
+            sums_of_version(&mut pairs, row.endpoint.clone(), row.version == versions[0])?.add_endpoint(&row)
         };
         self.for_each_sum::<endpoints::Entity>(scope, project_range, filter, add).await?;
         Ok(pairs)
@@ -119,8 +118,7 @@ impl Insight {
     ) -> Result<Pairs> {
         let (mut pairs, filter) = (Pairs::new(), Filter { name: None, versions: &versions });
         let add = |row: functions::Model| {
-            sums_of_version(&mut pairs, row.function.clone(), row.version == versions[0])?.add_function(&row);
-            Ok(())
+            sums_of_version(&mut pairs, row.function.clone(), row.version == versions[0])?.add_function(&row)
         };
         self.for_each_sum::<functions::Entity>(scope, project_range, filter, add).await?;
         Ok(pairs)

@@ -1,6 +1,9 @@
 //! The sums of an endpoint or a function in one version.
 
-use crate::stats::{Sketch, endpoints, functions};
+use loam_kernel::Result;
+use loam_platform::sketch::Sketch;
+
+use crate::stats::{endpoints, functions};
 
 use super::interval::Distribution;
 
@@ -15,30 +18,29 @@ pub(crate) struct Sums {
 }
 
 impl Sums {
-    pub(super) fn add_endpoint(&mut self, row: &endpoints::Model) {
+    pub(super) fn add_endpoint(&mut self, row: &endpoints::Model) -> Result<()> {
         self.distribution.count += row.requests;
         self.distribution.total_us += row.duration_us;
         self.errors += row.errors;
         self.query_count += row.query_count;
         self.query_us += row.query_us;
         self.memory_delta += row.memory_delta;
-        self.add_sketch(&row.sketch);
+        self.add_sketch(&row.sketch)
     }
 
-    pub(super) fn add_function(&mut self, row: &functions::Model) {
+    pub(super) fn add_function(&mut self, row: &functions::Model) -> Result<()> {
         self.distribution.count += row.calls;
         self.distribution.total_us += row.self_us;
         self.errors += row.errors;
         self.query_count += row.query_count;
         self.query_us += row.query_us;
         self.memory_delta += row.memory_delta;
-        self.add_sketch(&row.sketch);
+        self.add_sketch(&row.sketch)
     }
 
-    fn add_sketch(&mut self, bytes: &[u8]) {
-        if let Some(sketch) = Sketch::from_bytes(bytes) {
-            self.distribution.sketch.merge(&sketch, 1);
-        }
+    fn add_sketch(&mut self, bytes: &[u8]) -> Result<()> {
+        self.distribution.sketch.merge(&Sketch::from_bytes(bytes)?, 1);
+        Ok(())
     }
 
     /// A sum divided by the number of samples.

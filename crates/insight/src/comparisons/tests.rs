@@ -1,13 +1,14 @@
 //! Comparisons of stored sums, on both databases.
 
 use loam_kernel::{NodeId, ProjectId, Scope, SuggestionId, TenantId};
+use loam_platform::sketch::Sketch;
 use loam_testkit::{Database, on_both};
 use sea_orm::Set;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::fixture::Fixture;
-use crate::stats::{Granularity, Sketch, endpoints, functions};
+use crate::stats::{Granularity, endpoints, functions};
 use crate::suggestions::entity::{self as suggestions, SuggestionSource, SuggestionStatus};
 
 on_both![

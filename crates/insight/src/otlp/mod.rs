@@ -23,7 +23,7 @@ use std::collections::HashSet;
 use loam_kernel::{Result, run_blocking_limited};
 
 pub(crate) use document::ReplayableSpan;
-pub(crate) use genai::CallSink;
+pub(crate) use genai::{CallSink, REPORTED_CALLS_FRAME};
 pub(crate) use project_ref::ProjectRef;
 pub(crate) use rejections::Rejections;
 pub use settings::{OTLP, OtlpSettings};

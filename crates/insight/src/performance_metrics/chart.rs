@@ -151,7 +151,8 @@ impl Insight {
             let line = lines.entry(group.iter().map(tag).collect()).or_default();
             let (kind, series) = line.entry(row.series.clone()).or_default();
             *kind = row.kind;
-            series.entry(row.bucket).or_default().merge(&Sums::of(row));
+            series.entry(row.bucket).or_default().merge(&Sums::of(row)?);
+            Ok(())
         })
         .await?;
         if lines.len() > MAX_LINES {
@@ -176,7 +177,7 @@ impl Insight {
         project: ProjectId,
         query: &ChartQuery,
         range: &Range,
-        mut each: impl FnMut(&Model),
+        mut each: impl FnMut(&Model) -> Result<()>,
     ) -> Result<()> {
         let tx = self.0.db.read(scope).await?;
         let tags = query.tags.as_deref().map(read_tags).transpose()?;
@@ -196,7 +197,7 @@ impl Insight {
                 find = find.filter(Column::Id.gt(last));
             }
             let rows = find.order_by_asc(Column::Id).limit(BATCH).all().await?;
-            rows.iter().for_each(&mut each);
+            rows.iter().try_for_each(&mut each)?;
             match rows.last() {
                 Some(row) if rows.len() as u64 == BATCH => last = Some(row.id),
                 _ => return Ok(()),

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use loam_kernel::{Error, Result};
+use loam_kernel::Result;
 
 use super::point::{Point, Points};
 use super::sink::POINTS;
@@ -52,7 +52,7 @@ impl Insight {
                 size += point.size();
                 frame.points.push(point);
             }
-            let payload = postcard::to_allocvec(&frame).map_err(Error::internal)?;
+            let payload = frame.encode()?;
             let key = self.0.clock.id::<uuid::Uuid>().into_bytes();
             last = Some(append(journal, project_ref.tenant, POINTS, key, &payload)?);
         }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use loam_kernel::{PerformanceMetricId, ProjectId, TenantId, digest_of};
+use loam_kernel::{PerformanceMetricId, ProjectId, Result, TenantId, digest_of};
+use loam_platform::stored_enum;
+use loam_platform::stored_format::{StoredAs, StoredFormat};
 use serde::{Deserialize, Serialize};
 
 use super::kind::MetricKind;
@@ -23,11 +25,21 @@ pub(super) const MAX_TAG_VALUE: usize = 256;
 /// Maximum clock skew into the future.
 const MAX_CLOCK_SKEW: TimeDelta = TimeDelta::hours(1);
 
-/// A metric value.
+/// The payload of a frame of metric values. Version 1 has no version byte. The order of the fields is the format.
+pub(crate) const METRIC_POINTS_FRAME: StoredFormat =
+    StoredFormat::new("metric_points_frame", 2).first_unversioned();
+
+stored_enum! {
+    /// The kind of a metric.
+    StoredKind of MetricKind { Gauge, Delta, Total }
+}
+
+/// A metric value, as it is in the journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Point {
     pub(crate) id: PerformanceMetricId,
     pub(crate) name: String,
+    #[serde(with = "StoredAs::<StoredKind>")]
     pub(crate) kind: MetricKind,
     pub(crate) unit: Option<String>,
     pub(crate) tags: Tags,
@@ -42,6 +54,20 @@ pub(super) struct Points {
     pub(super) tenant: TenantId,
     pub(super) project: ProjectId,
     pub(super) points: Vec<Point>,
+}
+
+impl Points {
+    /// Encodes the payload of a frame.
+    pub(super) fn encode(&self) -> Result<Vec<u8>> {
+        METRIC_POINTS_FRAME.encode(self)
+    }
+
+    /// Decodes the payload of a frame.
+    pub(super) fn decode(payload: &[u8]) -> Result<Self> {
+        // version 1 has the same fields
+        let (_, body) = METRIC_POINTS_FRAME.open(payload)?;
+        METRIC_POINTS_FRAME.decode(body)
+    }
 }
 
 impl Point {

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use async_trait::async_trait;
 use loam_db::{System, Tx};
 use loam_journal::Frame;
-use loam_kernel::{Clock, Error, NodeId, Result, TenantId};
+use loam_kernel::{Clock, NodeId, Result, TenantId};
 use loam_platform::drain::Sink;
 use uuid::Uuid;
 
@@ -30,10 +30,6 @@ impl MetricSink {
     }
 }
 
-fn read(frame: &Frame) -> Result<Points> {
-    postcard::from_bytes(&frame.payload).map_err(Error::internal)
-}
-
 #[async_trait]
 impl Sink for MetricSink {
     fn takes(&self, kind: u8) -> bool {
@@ -41,13 +37,13 @@ impl Sink for MetricSink {
     }
 
     fn tenant(&self, frame: &Frame) -> TenantId {
-        read(frame).map_or(TenantId::NIL, |points| points.tenant)
+        Points::decode(&frame.payload).map_or(TenantId::NIL, |points| points.tenant)
     }
 
     async fn write(&self, tx: &Tx<System>, frames: &[Frame]) -> Result<()> {
         let mut new = HashMap::new();
         for frame in frames {
-            let Points { tenant, project, points } = read(frame)?;
+            let Points { tenant, project, points } = Points::decode(&frame.payload)?;
             let project_ref = ProjectRef { tenant, project };
             new.extend(points.into_iter().map(|point| ((tenant, point.id.0), (project_ref, point))));
         }

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use loam_db::{Bulk, Column, OnConflict, System, Tx};
 use loam_kernel::{NodeId, ProjectId, Result, TenantId};
+use loam_platform::sketch::Sketch;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -15,8 +16,8 @@ use super::bulk::json;
 use super::kind::MetricKind;
 use super::point::{Point, Tags, series_text};
 use crate::otlp::ProjectRef;
+use crate::stats::Granularity;
 use crate::stats::metrics::{Entity, Model};
-use crate::stats::{Granularity, Sketch};
 
 /// The dimensions of a row.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -96,16 +97,16 @@ impl Sums {
         self.sketch.merge(&other.sketch, 1);
     }
 
-    pub(super) fn of(row: &Model) -> Self {
-        Self {
+    pub(super) fn of(row: &Model) -> Result<Self> {
+        Ok(Self {
             samples: row.samples,
             total: row.total,
             least: row.least,
             greatest: row.greatest,
             last: row.last,
             last_at: row.last_at,
-            sketch: Sketch::from_bytes(&row.sketch).unwrap_or_default(),
-        }
+            sketch: Sketch::from_bytes(&row.sketch)?,
+        })
     }
 
     /// The quantile, within one percent; none if there are negative values.
@@ -166,7 +167,7 @@ impl Rollup {
         for (id, key, _, sums) in &mut rows {
             let old = old.get(&(key.tenant, *id));
             if let Some(old) = old {
-                sums.merge(&Sums::of(old));
+                sums.merge(&Sums::of(old)?);
             }
             since.push(Some(old.map_or(now, |old| old.created_at)));
         }

@@ -5,12 +5,12 @@ use loam_db::System;
 use loam_journal::{Frame, Position};
 use loam_kernel::{NodeId, PageQuery, ProjectId, Scope, TenantId};
 use loam_platform::drain::Sink;
-use loam_testkit::{Database, on_both};
+use loam_testkit::{Database, check_golden, on_both};
 use serde_json::json;
 use uuid::Uuid;
 
 use super::chart::{Aggregate, ChartQuery, points};
-use super::point::{Point, Points, Tags};
+use super::point::{METRIC_POINTS_FRAME, Point, Points, Tags};
 use super::series::SeriesLimiter;
 use super::service::MetricFilter;
 use super::sink::{MetricSink, POINTS};
@@ -55,7 +55,7 @@ impl TestMetrics {
     async fn drain(&self, node: u128, points: Vec<Point>) {
         let sink = MetricSink::new(self.bed.clock.clone(), NodeId(Uuid::from_u128(node)));
         let ProjectRef { tenant, project } = self.project_ref;
-        let payload = postcard::to_allocvec(&Points { tenant, project, points }).unwrap();
+        let payload = Points { tenant, project, points }.encode().unwrap();
         let frame = Frame { kind: POINTS, key: [0; 16], position: Position(1), payload };
         assert!(sink.takes(frame.kind));
         assert_eq!(sink.tenant(&frame), tenant);
@@ -207,4 +207,33 @@ fn negative_values_have_no_quantiles() {
     assert_eq!(sums(&[-1.0, 5.0], at).quantile(0.5), None);
     let half = sums(&[0.25; 3], at).quantile(0.5).unwrap();
     assert!((half - 0.25).abs() < 1e-9, "{half}");
+}
+
+#[test]
+fn all_versions_of_frames_are_read() {
+    let id = |number| Uuid::from_u128(number);
+    let point = |(number, kind)| Point {
+        id: id(number).into(),
+        name: "load".to_owned(),
+        kind,
+        unit: (number == 1).then(|| "%".to_owned()),
+        tags: tags("a"),
+        value: -0.25,
+        at_us: 1_790_000_000_123_456,
+    };
+    let kinds = (1..).zip([MetricKind::Gauge, MetricKind::Delta, MetricKind::Total]);
+    let points = Points { tenant: id(7).into(), project: id(8).into(), points: kinds.map(point).collect() };
+    let payload = points.encode().unwrap();
+    check_golden(METRIC_POINTS_FRAME.kind(), METRIC_POINTS_FRAME.versions(), &payload, |payload| {
+        format!("{:#?}", Points::decode(payload).unwrap())
+    });
+}
+
+#[test]
+fn ids_of_values_and_series_stay_what_they_are() {
+    let at = DateTime::from_timestamp_micros(1_790_000_000_123_456).unwrap();
+    let project = ProjectId(Uuid::from_u128(1));
+    let point = Point::new(project, "load".to_owned(), MetricKind::Gauge, None, tags("a"), 0.5, at);
+    assert_eq!(format!("{:032x}", point.series()), "43dbd2b0232d9aa17d3fda5b67f766dd");
+    assert_eq!(point.id.0.to_string(), "01a0c450-6c7b-7fbd-bbb2-598016650827");
 }

@@ -38,7 +38,7 @@ pub(super) async fn page(
         let Some((minute, rows)) = minutes.next().await? else { break };
         let min = filter.function_min_time.map_or(0, micros).unsigned_abs();
         let ids: Vec<Uuid> =
-            records(rows, min).into_iter().filter(|id| (from..before).contains(id)).collect();
+            records(rows, min)?.into_iter().filter(|id| (from..before).contains(id)).collect();
         for ids in ids.chunks(LOOKUP_BATCH) {
             let mut rows = matching(tx, filter, ids).await?;
             rows.sort_unstable_by_key(|row| std::cmp::Reverse(row.id));
@@ -58,14 +58,14 @@ pub(super) async fn page(
 }
 
 /// The records of a minute in which the function took at least `min_us`, newest first.
-fn records(mut rows: Vec<Row>, min_us: u64) -> Vec<Uuid> {
+fn records(mut rows: Vec<Row>, min_us: u64) -> Result<Vec<Uuid>> {
     // later rows take precedence
     rows.sort_by_key(|row| (row.created_at, row.id));
     let mut latest: BTreeMap<Uuid, u64> = BTreeMap::new();
     for row in rows {
-        latest.extend(unpack(&row.records).into_iter().map(|share| (share.record.0, share.self_us)));
+        latest.extend(unpack(&row.records)?.into_iter().map(|share| (share.record.0, share.self_us)));
     }
-    latest.into_iter().rev().filter(|(_, own)| *own >= min_us).map(|(id, _)| id).collect()
+    Ok(latest.into_iter().rev().filter(|(_, own)| *own >= min_us).map(|(id, _)| id).collect())
 }
 
 /// Reads the rows minute by minute, newest first.

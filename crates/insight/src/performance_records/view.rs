@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use loam_kernel::{ErrorLogId, PerformanceRecordId, ProjectId};
 use loam_platform::error_logs;
+use loam_platform::pack::unpack_json;
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -134,11 +135,6 @@ pub(crate) fn seconds(micros: i64) -> f64 {
 /// Converts bytes to megabytes, rounded to the nearest.
 pub(crate) fn megabytes(bytes: i64) -> i64 {
     bytes.saturating_add(bytes.signum() << 19) / (1 << 20)
-}
-
-fn unpack_json(packed: &[u8]) -> Value {
-    let unpacked = loam_platform::pack::unpack(packed);
-    unpacked.and_then(|unpacked| serde_json::from_slice(&unpacked.body).ok()).unwrap_or_default()
 }
 
 impl PerformanceRecordView {

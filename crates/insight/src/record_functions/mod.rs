@@ -6,7 +6,9 @@
 pub mod entity;
 
 use loam_db::{Bulk, Column, OnConflict};
-use loam_kernel::{PerformanceRecordId, ProjectId, RecordFunctionId, TenantId};
+use loam_kernel::{PerformanceRecordId, ProjectId, RecordFunctionId, Result, TenantId};
+use loam_platform::stored_format::StoredFormat;
+use loam_platform::varint::{Reader, put_varint};
 use uuid::Uuid;
 
 use chrono::{DateTime, Utc};
@@ -27,6 +29,9 @@ pub struct Share {
     pub total_us: u64,
 }
 
+/// The column `record_functions.records`. Version 1 has no version byte, and begins with the first byte of a UUIDv7.
+pub(crate) const RECORD_SHARES: StoredFormat = StoredFormat::new("record_shares", 2).first_unversioned();
+
 /// Builds the row of a function and a minute.
 pub(crate) fn row(
     (tenant, project): (TenantId, ProjectId),
@@ -42,24 +47,33 @@ pub(crate) fn row(
 }
 
 fn pack(shares: &[Share]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(24 * shares.len());
+    let mut bytes = RECORD_SHARES.begin(24 * shares.len());
     for share in shares {
         bytes.extend_from_slice(share.record.0.as_bytes());
         for number in [share.calls, share.self_us, share.total_us] {
-            trace::put_varint(&mut bytes, number);
+            put_varint(&mut bytes, number);
         }
     }
     bytes
 }
 
-/// The records of a row. Stops at the first that can't be decoded.
-pub(crate) fn unpack(bytes: &[u8]) -> Vec<Share> {
-    let mut reader = trace::Reader(bytes);
-    let mut next = || {
+/// The records of a row.
+///
+/// # Errors
+/// When the version is unknown, or the bytes are damaged.
+pub(crate) fn unpack(bytes: &[u8]) -> Result<Vec<Share>> {
+    // version 1 has the same content
+    let (_, body) = RECORD_SHARES.open(bytes)?;
+    let mut reader = Reader(body);
+    let next = |reader: &mut Reader<'_>| {
         let record = PerformanceRecordId(Uuid::from_slice(reader.slice(16)?).ok()?);
         Some(Share { record, calls: reader.varint()?, self_us: reader.varint()?, total_us: reader.varint()? })
     };
-    std::iter::from_fn(&mut next).collect()
+    let mut shares = Vec::new();
+    while !reader.0.is_empty() {
+        shares.push(next(&mut reader).ok_or_else(|| RECORD_SHARES.damaged())?);
+    }
+    Ok(shares)
 }
 
 /// Upserts rows.
@@ -78,20 +92,32 @@ pub(crate) fn rows(rows: Vec<Model>) -> Bulk {
 
 #[cfg(test)]
 mod tests {
+    use loam_testkit::check_golden;
+
     use super::*;
 
-    #[test]
-    fn shares_round_trip_and_truncated_bytes_end_the_list() {
-        let share = |n: u64| Share {
-            record: PerformanceRecordId(Uuid::from_u128(u128::from(n) << 70)),
+    fn share(n: u64) -> Share {
+        Share {
+            record: PerformanceRecordId(Uuid::from_u128((u128::from(n) << 70) | (0x0198_u128 << 112))),
             calls: n,
             self_us: n * 1_000,
             total_us: u64::MAX - n,
-        };
+        }
+    }
+
+    #[test]
+    fn truncated_bytes_are_refused() {
         let shares: Vec<Share> = (0..40).map(share).collect();
         let bytes = pack(&shares);
-        assert_eq!(unpack(&bytes), shares);
-        assert_eq!(unpack(&bytes[..bytes.len() - 1]), shares[..39]);
-        assert!(unpack(&[]).is_empty() && unpack(&[0xff; 40]).is_empty());
+        assert_eq!(unpack(&bytes).unwrap(), shares);
+        assert!(unpack(&bytes[..bytes.len() - 1]).is_err() && unpack(&[0xff; 40]).is_err());
+    }
+
+    #[test]
+    fn all_versions_are_read() {
+        let bytes = pack(&[share(1), share(300)]);
+        check_golden(RECORD_SHARES.kind(), RECORD_SHARES.versions(), &bytes, |bytes| {
+            format!("{:#?}", unpack(bytes).unwrap())
+        });
     }
 }

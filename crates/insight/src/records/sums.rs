@@ -128,7 +128,7 @@ impl Batch<EndpointSum> {
             let key = (row.tenant_id, row.id.0);
             since.insert(key, row.created_at);
             if let Some((_, _, sum)) = sums.get_mut(&key) {
-                sum.merge(&EndpointSum::from(&row));
+                sum.merge(&EndpointSum::try_from(&row)?);
             }
         }
         let rows = keys.iter().filter_map(|key| {
@@ -173,7 +173,7 @@ impl Batch<FunctionSum> {
             let key = (row.tenant_id, row.id.0);
             since.insert(key, row.created_at);
             if let Some((_, _, sum)) = sums.get_mut(&key) {
-                sum.merge(&FunctionSum::from(&row));
+                sum.merge(&FunctionSum::try_from(&row)?);
             }
         }
         let rows = keys.iter().filter_map(|key| {

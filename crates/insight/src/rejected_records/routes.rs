@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use loam_http::surface::{ApiResult, Caller, IfMatch, Json, Path, Query, Tagged};
 use loam_kernel::{JsonObject, Page, PageQuery, ProjectId, RejectedRecordId, null_or};
+use loam_platform::pack::unpack_json;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -13,7 +14,6 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::entity::{Model, RejectedState};
 use super::service::{RejectedRecordFilter, RejectedRecordUpdate};
-use super::store::document;
 use crate::service::Insight;
 
 /// A rejected record or span.
@@ -56,7 +56,7 @@ impl RejectedRecordView {
     }
 
     fn whole(row: Model) -> Self {
-        let payload = document(&row.payload).unwrap_or_default();
+        let payload = unpack_json(&row.payload);
         Self { payload: Some(payload), ..Self::listed(row) }
     }
 }

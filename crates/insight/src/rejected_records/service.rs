@@ -117,7 +117,7 @@ impl Insight {
     pub(super) async fn replay_rejected(&self, scope: &Scope, id: RejectedRecordId) -> Result<Model> {
         let old = self.get_rejected(scope, id).await?;
         check_not_replayed(&old)?;
-        let Some(record) = document(&old.payload) else {
+        let Some(record) = document(&old.payload)? else {
             let message = "the content was too large to store, so it can't be replayed; resend it, or set `payload` with PATCH";
             return Err(Error::new(Kind::Conflict, "payload_not_kept", message));
         };

@@ -94,9 +94,9 @@ pub(super) fn packed(mut document: Value) -> Result<Vec<u8>> {
     Ok(if bytes.len() > MAX_PAYLOAD { Vec::new() } else { pack(&[bytes], false, MAX_PAYLOAD) })
 }
 
-/// Reads the stored form of a rejected record.
-pub(super) fn document(payload: &[u8]) -> Option<Value> {
-    serde_json::from_slice(&unpack(payload)?.body).ok()
+/// Reads the stored form of a rejected record; none if it was too large.
+pub(super) fn document(payload: &[u8]) -> Result<Option<Value>> {
+    Ok(unpack(payload)?.and_then(|unpacked| serde_json::from_slice(&unpacked.body).ok()))
 }
 
 /// Sanitises text that can contain untrusted input, such as field names.

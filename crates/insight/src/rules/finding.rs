@@ -1,5 +1,7 @@
 //! The result of the rules for a request.
 
+use loam_kernel::{Error, Result};
+use loam_platform::pack::{pack, unpack};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -18,7 +20,7 @@ const MAX_STORED: usize = 256 << 10;
 impl Diagnosis {
     /// The encoding of an empty list of findings, to overwrite stored ones.
     pub(crate) fn none() -> Vec<u8> {
-        loam_platform::pack::pack(&["[]"], false, MAX_STORED)
+        pack(&["[]"], false, MAX_STORED)
     }
 
     /// The stored encoding of the findings; `None` without findings.
@@ -31,7 +33,7 @@ impl Diagnosis {
         loop {
             let json = serde_json::to_vec(findings).ok()?;
             if json.len() <= MAX_STORED {
-                return Some(loam_platform::pack::pack(&[json], false, MAX_STORED));
+                return Some(pack(&[json], false, MAX_STORED));
             }
             findings = &findings[..findings.len() / 2];
         }
@@ -40,9 +42,12 @@ impl Diagnosis {
 
 impl Finding {
     /// Decodes the stored findings of a record.
-    pub fn unpack(packed: Option<&[u8]>) -> Vec<Self> {
-        let stored = packed.and_then(loam_platform::pack::unpack);
-        stored.and_then(|stored| serde_json::from_slice(&stored.body).ok()).unwrap_or_default()
+    ///
+    /// # Errors
+    /// When they can't be read.
+    pub fn unpack(packed: Option<&[u8]>) -> Result<Vec<Self>> {
+        let Some(stored) = packed.map(unpack).transpose()?.flatten() else { return Ok(Vec::new()) };
+        serde_json::from_slice(&stored.body).map_err(Error::internal)
     }
 }
 

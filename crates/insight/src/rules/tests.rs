@@ -273,9 +273,9 @@ fn stored_findings_round_trip() {
     builder.work("c0", OperationKind::ExternalApi, "https://a/report", 850);
     let diagnosis = builder.diagnose();
     let packed = diagnosis.packed().expect("one finding");
-    assert_eq!(Finding::unpack(Some(&packed)), diagnosis.findings);
+    assert_eq!(Finding::unpack(Some(&packed)).unwrap(), diagnosis.findings);
     assert_eq!(TraceBuilder::of(1).diagnose().packed(), None);
-    assert_eq!(Finding::unpack(None), []);
+    assert_eq!(Finding::unpack(None).unwrap(), []);
 }
 
 #[test]

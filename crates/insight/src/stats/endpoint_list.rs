@@ -116,7 +116,7 @@ impl Insight {
                 group_by.name.then(|| row.endpoint.clone()),
                 group_by.version.then(|| row.version.clone()),
             );
-            sums.entry(key).or_default().merge(&EndpointSum::from(&row));
+            sums.entry(key).or_default().merge(&EndpointSum::try_from(&row)?);
             Ok(())
         };
         self.for_each_sum::<Entity>(scope, (project, range), filter, add).await?;

@@ -104,7 +104,7 @@ impl Insight {
                 group_by.name.then(|| row.function.clone()),
                 group_by.version.then(|| row.version.clone()),
             );
-            sums.entry(key).or_default().merge(&FunctionSum::from(&row));
+            sums.entry(key).or_default().merge(&FunctionSum::try_from(&row)?);
             Ok(())
         };
         self.for_each_sum::<Entity>(scope, (project, range), filter, add).await?;

@@ -10,7 +10,6 @@ pub mod names;
 mod range;
 mod read;
 pub mod routes;
-mod sketch;
 pub(crate) mod sums;
 mod versions;
 
@@ -23,7 +22,6 @@ pub use endpoint_list::{EndpointOrder, EndpointStats};
 pub use function_list::{FunctionOrder, FunctionStats};
 pub use range::{Range, RangeQuery};
 pub(crate) use read::{Bucketed, Filter};
-pub use sketch::Sketch;
 pub use versions::{Version, VersionsQuery};
 
 /// The dimensions that sums are grouped by.

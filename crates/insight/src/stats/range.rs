@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use loam_kernel::{Error, ProjectId, Result};
+use loam_platform::sketch::Sketch;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -100,8 +101,8 @@ pub struct Quantiles {
     pub p99: Option<f64>,
 }
 
-impl From<&super::Sketch> for Quantiles {
-    fn from(sketch: &super::Sketch) -> Self {
+impl From<&Sketch> for Quantiles {
+    fn from(sketch: &Sketch) -> Self {
         // the sketch holds microseconds
         let seconds = |share| sketch.quantile(share).map(|micros| micros.round() / 1e6);
         Self { p50: seconds(0.5), p90: seconds(0.9), p95: seconds(0.95), p99: seconds(0.99) }

@@ -1,6 +1,9 @@
 //! Sums in memory: to accumulate, to merge, and to read from rows.
 
-use super::{Sketch, endpoints, functions};
+use loam_kernel::{Error, Result};
+use loam_platform::sketch::Sketch;
+
+use super::{endpoints, functions};
 
 /// Sums over requests.
 #[derive(Clone, Debug, Default)]
@@ -55,13 +58,15 @@ macro_rules! sum {
             }
         }
 
-        impl From<&$table::Model> for $type {
-            fn from(row: &$table::Model) -> Self {
-                Self {
+        impl TryFrom<&$table::Model> for $type {
+            type Error = Error;
+
+            fn try_from(row: &$table::Model) -> Result<Self> {
+                Ok(Self {
                     $($field: row.$field,)*
                     $($peak: row.$peak,)?
-                    sketch: Sketch::from_bytes(&row.sketch).unwrap_or_default(),
-                }
+                    sketch: Sketch::from_bytes(&row.sketch)?,
+                })
             }
         }
     };

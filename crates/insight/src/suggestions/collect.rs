@@ -98,7 +98,7 @@ impl Insight {
         }
         let targets = self.slowest(project, &recent);
         let tx = self.0.db.write(&scope).await?;
-        store(&tx, &self.0.clock, project.id, suggestions(recent)).await?;
+        store(&tx, &self.0.clock, project.id, suggestions(recent)?).await?;
         let settings = self.0.analysis.of(project.tenant);
         if let Some(model) = settings.model(project.id) {
             for target in targets {
@@ -136,11 +136,11 @@ impl Insight {
     }
 }
 
-fn suggestions(recent: Vec<RecentRequest>) -> Vec<NewSuggestion> {
+fn suggestions(recent: Vec<RecentRequest>) -> Result<Vec<NewSuggestion>> {
     let mut aggregated: HashMap<(String, String, Rule, String), AggregatedFinding> = HashMap::new();
     for one in recent {
         let duration_ns = u64::try_from(one.duration_us).unwrap_or_default().saturating_mul(1000);
-        for finding in Finding::unpack(one.findings.as_deref()) {
+        for finding in Finding::unpack(one.findings.as_deref())? {
             let title = finding.suggestion.title.clone();
             let key = (one.endpoint.clone(), one.version.clone(), finding.rule, title);
             let saving_ns = finding.saving_ns.min(duration_ns);
@@ -165,7 +165,7 @@ fn suggestions(recent: Vec<RecentRequest>) -> Vec<NewSuggestion> {
         analysis: None,
         predicted_gain: (entry.saving_ns > 0).then(|| share(entry.saving_ns, entry.duration_ns)),
     });
-    new.collect()
+    Ok(new.collect())
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a share needs no more than 53 bits")]

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
 
-use super::bytes::{Reader, put_text, put_varint, put_zigzag};
+use loam_platform::varint::{Reader, put_text, put_varint, put_zigzag};
+
 use super::chunk::Span;
 
 /// Encodings of the span id column.

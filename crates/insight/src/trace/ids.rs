@@ -35,3 +35,15 @@ pub(crate) fn hash(parts: &[&[u8]]) -> [u8; 16] {
     beginning.copy_from_slice(&digest_of(parts.iter().copied())[..16]);
     beginning
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_stay_what_they_are() {
+        let at = DateTime::from_timestamp_millis(1_790_000_000_123).unwrap();
+        let id = record_id(Uuid::from_u128(1).into(), "trace", "call", at);
+        assert_eq!(id.0.to_string(), "01a0c450-6c7b-766c-b3db-ddaaa3d60a41");
+    }
+}

@@ -1,8 +1,8 @@
 //! Traces of watched applications, independent of the protocol that they were sent in.
 
-mod bytes;
 mod chunk;
 mod columns;
+mod details;
 mod frame;
 mod ids;
 mod pack;
@@ -15,9 +15,8 @@ pub use chunk::{
 pub use ids::{record_id, tree_id};
 pub use tree::{Node, Tree};
 
-pub(crate) use bytes::{Reader, put_varint};
 #[cfg(test)]
 pub(crate) use frame::pack_chunk;
-pub(crate) use frame::{ChunkHeader, RECORDS, decode_frame, encode_frame};
+pub(crate) use frame::{ChunkHeader, RECORDS, TRACE_CHUNK_FRAME, decode_frame, encode_frame};
 pub(crate) use ids::{hash, id};
-pub(crate) use pack::{SpanSet, pack, unpack};
+pub(crate) use pack::{SpanSet, TRACE_CHUNK, pack, unpack};

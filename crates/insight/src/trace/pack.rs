@@ -1,6 +1,6 @@
 //! The packed form of trace chunks. The journal and the database store the same bytes.
 //!
-//! A byte with the format version, then zstd over: the server spans, as JSON; the distinct functions, details and
+//! The version, then zstd over: the server spans, as JSON; the distinct functions, details and
 //! exceptions; then the spans, column by column.
 
 use std::cell::RefCell;
@@ -8,15 +8,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use loam_kernel::{Error, Result};
+use loam_platform::stored_format::StoredFormat;
+use loam_platform::varint::{Reader, put_optional_text, put_text, put_varint, put_zigzag};
 use zstd::bulk::{Compressor, Decompressor};
 
-use super::bytes::{Reader, put_optional_text, put_text, put_varint};
-use super::chunk::{Detail, Function, OperationKind, ServerSpan, Source, Span};
+use super::chunk::{Function, OperationKind, ServerSpan, Source, Span};
 use super::columns::{self, Dictionary};
+use super::details;
 
-/// The format version. A changed format needs another number, and this version must stay readable while rows of it
-/// exist.
-const FORMAT_VERSION: u8 = 1;
+/// A packed trace chunk: the column `call_trees.calls`, and the end of a frame.
+pub(crate) const TRACE_CHUNK: StoredFormat = StoredFormat::new("trace_chunk", 1);
 /// Low, since compression delays the response of an ingest request.
 const LEVEL: i32 = 1;
 /// Maximum size of an unpacked chunk, in bytes.
@@ -68,7 +69,7 @@ pub(crate) fn pack<'a>(
         let compressor = compressor.as_mut().ok_or_else(|| Error::internal("zstd can't be initialised"))?;
         let mut packed = vec![0; 1 + zstd::zstd_safe::compress_bound(bytes.len())];
         let length = compressor.compress_to_buffer(&bytes, &mut packed[1..]).map_err(Error::internal)?;
-        packed[0] = FORMAT_VERSION;
+        packed[0] = TRACE_CHUNK.version();
         packed.truncate(1 + length);
         packed.shrink_to_fit();
         Ok(packed)
@@ -80,16 +81,16 @@ pub(crate) fn pack<'a>(
 /// # Errors
 /// When the bytes are invalid.
 pub(crate) fn unpack(packed: &[u8]) -> Result<SpanSet> {
-    let invalid = || Error::internal("a packed trace chunk can't be read");
-    let Some((&FORMAT_VERSION, body)) = packed.split_first() else { return Err(invalid()) };
+    let damaged = || TRACE_CHUNK.damaged();
+    let (_, body) = TRACE_CHUNK.open(packed)?;
     let size =
-        Decompressor::upper_bound(body).filter(|size| *size <= MAX_UNPACKED_BYTES).ok_or_else(invalid)?;
+        Decompressor::upper_bound(body).filter(|size| *size <= MAX_UNPACKED_BYTES).ok_or_else(damaged)?;
     let bytes = DECOMPRESSOR.with_borrow_mut(|decompressor| {
         let decompressor =
             decompressor.as_mut().ok_or_else(|| Error::internal("zstd can't be initialised"))?;
-        decompressor.decompress(body, size).map_err(Error::internal)
+        decompressor.decompress(body, size).map_err(|_| damaged())
     })?;
-    read(&bytes).ok_or_else(invalid)
+    read(&bytes).ok_or_else(damaged)
 }
 
 fn put_spans(bytes: &mut Vec<u8>, spans: &[Span]) -> Result<()> {
@@ -109,13 +110,7 @@ fn put_spans(bytes: &mut Vec<u8>, spans: &[Span]) -> Result<()> {
         })
         .collect();
     put_functions(bytes, &functions.all);
-    let details = if details.all.is_empty() {
-        Vec::new()
-    } else {
-        postcard::to_allocvec(&details.all).map_err(Error::internal)?
-    };
-    put_varint(bytes, details.len() as u64);
-    bytes.extend_from_slice(&details);
+    details::put(bytes, &details.all)?;
     put_varint(bytes, exceptions.len() as u64);
     exceptions.iter().for_each(|text| put_text(bytes, text));
     put_varint(bytes, spans.len() as u64);
@@ -131,7 +126,7 @@ fn put_spans(bytes: &mut Vec<u8>, spans: &[Span]) -> Result<()> {
     });
     let memory: Vec<Option<i64>> = spans.iter().map(|span| span.memory_delta).collect();
     columns::put_optionals(bytes, &memory, |bytes, values| {
-        values.iter().for_each(|value| super::bytes::put_zigzag(bytes, *value));
+        values.iter().for_each(|value| put_zigzag(bytes, *value));
     });
     columns::put_optionals(bytes, &exceptions_of, columns::put_numbers);
     columns::put_optionals(bytes, &details_of, columns::put_numbers);
@@ -182,12 +177,7 @@ fn read(bytes: &[u8]) -> Option<SpanSet> {
         text => serde_json::from_slice(text).ok()?,
     };
     let functions = read_functions(&mut reader)?;
-    let length = reader.count(1)?;
-    let details: Vec<Detail> = match reader.slice(length)? {
-        [] => Vec::new(),
-        packed => postcard::from_bytes(packed).ok()?,
-    };
-    let details: Vec<Arc<Detail>> = details.into_iter().map(Arc::new).collect();
+    let details = details::read(&mut reader)?;
     let count = reader.count(1)?;
     let exceptions = columns::collect(count, || reader.text().map(str::to_owned))?;
     let count = reader.count(5)?;
@@ -235,3 +225,7 @@ fn resolve_optional<T>(index: Option<u64>, read: impl FnOnce(u64) -> Option<T>) 
 #[cfg(test)]
 #[path = "pack_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "pack_format_tests.rs"]
+mod format_tests;

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::trace::{RequestInfo, ResponseInfo};
+use crate::trace::{Detail, RequestInfo, ResponseInfo};
 
 /// A deterministic pseudorandom number generator.
 struct Rng(u64);

@@ -9,6 +9,7 @@ mod sink;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use record::API_LOG_FRAME;
 pub use recorder::{ApiLogs, Caller, Class, PendingRecord, RequestStart};
 pub use settings::{ApiLogSettings, SETTINGS, Sampling};
 pub use sink::ApiLogSink;

@@ -1,12 +1,13 @@
 //! A request record as stored in the journal.
 
 use loam_journal::Frame;
-use loam_kernel::{ApiKeyId, ApiLogId, Error, NodeId, ProjectId, Result, TenantId, UserId};
+use loam_kernel::{ApiKeyId, ApiLogId, NodeId, ProjectId, Result, TenantId, UserId};
 use serde::{Deserialize, Serialize};
 
-/// The version of the fields below. They are encoded by their order, so any change needs a new version, and a reader for
-/// the old one as long as a journal may still contain it.
-const FORMAT_VERSION: u8 = 1;
+use crate::stored_format::StoredFormat;
+
+/// The payload of a frame. The order of the fields below is the format.
+pub(crate) const API_LOG_FRAME: StoredFormat = StoredFormat::new("api_log_frame", 1);
 
 /// A request.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -40,13 +41,54 @@ pub(crate) struct Record {
 
 impl Record {
     pub(super) fn frame(&self) -> Result<Vec<u8>> {
-        postcard::to_extend(self, vec![FORMAT_VERSION]).map_err(Error::internal)
+        API_LOG_FRAME.encode(self)
     }
 
     pub(super) fn read(frame: &Frame) -> Result<Self> {
-        match frame.payload.split_first() {
-            Some((&FORMAT_VERSION, fields)) => postcard::from_bytes(fields).map_err(Error::internal),
-            _ => Err(Error::internal("a request's frame has an unknown format version")),
-        }
+        let (_, body) = API_LOG_FRAME.open(&frame.payload)?;
+        API_LOG_FRAME.decode(body)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use loam_journal::Position;
+    use loam_testkit::check_golden;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::records::API_LOG;
+
+    #[test]
+    fn all_versions_are_read() {
+        let id = Uuid::from_u128;
+        let text = |text: &str| Some(text.to_owned());
+        let record = Record {
+            tenant: id(1).into(),
+            id: id(2).into(),
+            node: id(3).into(),
+            request_id: "r".to_owned(),
+            method: "POST".to_owned(),
+            path: "/api/v1/projects".to_owned(),
+            query_params: text("{}"),
+            headers: text("[]"),
+            body: Some(b"\0{}".to_vec()),
+            response_body: Some(b"\0[]".to_vec()),
+            status: 201,
+            response_bytes: 70_000,
+            latency_us: 300,
+            session: text("s"),
+            user: Some(id(4).into()),
+            api_key: Some(id(5).into()),
+            project: Some(id(6).into()),
+            user_agent: text("curl"),
+            ip_address: text("10.0.0.9"),
+            created_us: 1_790_000_000_123_456,
+        };
+        check_golden(API_LOG_FRAME.kind(), API_LOG_FRAME.versions(), &record.frame().unwrap(), |payload| {
+            let frame =
+                Frame { kind: API_LOG, key: [0; 16], position: Position(1), payload: payload.to_vec() };
+            format!("{:#?}", Record::read(&frame).unwrap())
+        });
     }
 }

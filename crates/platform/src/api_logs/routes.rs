@@ -16,7 +16,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::entity::{Column, Entity, Model};
 use crate::operators;
-use crate::pack::unpack;
+use crate::pack::unpack_json;
 
 /// A request record. Lists omit headers and bodies.
 #[derive(Serialize, ToSchema)]
@@ -58,8 +58,7 @@ pub struct ApiLogView {
 impl From<Model> for ApiLogView {
     fn from(row: Model) -> Self {
         let body = |packed: Option<Vec<u8>>| {
-            let kept = unpack(&packed?)?;
-            serde_json::from_slice(&kept.body).ok()
+            packed.map(|packed| unpack_json(&packed)).filter(|body| !body.is_null())
         };
         #[expect(clippy::cast_precision_loss, reason = "exact for 285 years")]
         let latency_ms = row.latency_us as f64 / 1000.0;

@@ -79,7 +79,7 @@ async fn rows(fixture: &Fixture, tenant: TenantId) -> Vec<Model> {
 }
 
 fn opened(packed: Option<&Vec<u8>>) -> Option<Value> {
-    serde_json::from_slice(&unpack(packed?)?.body).ok()
+    serde_json::from_slice(&unpack(packed?).ok()??.body).ok()
 }
 
 async fn a_change_is_recorded_and_a_reading_and_a_call_are_not(database: Database) {

@@ -17,6 +17,7 @@ use serde_json::json;
 /// The message of a group whose last error was erased.
 pub(crate) const ERASED: &str = "[erased]";
 
+pub(crate) use record::ERROR_LOG_FRAME;
 pub use reported::{ReportedError, insert_reported, of_record};
 pub use reporter::{ErrorLogs, Report};
 pub use sink::ErrorLogSink;

@@ -2,19 +2,19 @@
 
 use chrono::{DateTime, Utc};
 use loam_journal::Frame;
-use loam_kernel::{Error, ErrorLogId, NodeId, Result, TenantId, hex, truncate_chars};
+use loam_kernel::{ErrorLogId, NodeId, Result, TenantId, hex, truncate_chars};
 use serde::{Deserialize, Serialize};
 
 use crate::records;
+use crate::stored_format::StoredFormat;
 
 /// A redacted text of at most `max` characters, without a NUL.
 pub(super) fn clean(text: &str, max: usize) -> String {
     records::text(truncate_chars(text, max)).replace('\0', "\u{fffd}")
 }
 
-/// The version of the fields below. They are encoded by their order, so any change needs a new version, and a reader for
-/// the old one as long as a journal may still contain it.
-const FORMAT_VERSION: u8 = 1;
+/// The payload of a frame. The order of the fields below is the format.
+pub(crate) const ERROR_LOG_FRAME: StoredFormat = StoredFormat::new("error_log_frame", 1);
 
 /// An error.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -35,14 +35,12 @@ pub(super) struct Record {
 
 impl Record {
     pub(super) fn frame(&self) -> Result<Vec<u8>> {
-        postcard::to_extend(self, vec![FORMAT_VERSION]).map_err(Error::internal)
+        ERROR_LOG_FRAME.encode(self)
     }
 
     pub(super) fn read(frame: &Frame) -> Result<Self> {
-        match frame.payload.split_first() {
-            Some((&FORMAT_VERSION, fields)) => postcard::from_bytes(fields).map_err(Error::internal),
-            _ => Err(Error::internal("an error's frame has an unknown format version")),
-        }
+        let (_, body) = ERROR_LOG_FRAME.open(&frame.payload)?;
+        ERROR_LOG_FRAME.decode(body)
     }
 
     pub(super) fn created_at(&self) -> DateTime<Utc> {
@@ -51,5 +49,42 @@ impl Record {
 
     pub(super) fn fingerprint(&self) -> String {
         hex(self.fingerprint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use loam_journal::Position;
+    use loam_testkit::check_golden;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::records::ERROR_LOG;
+
+    #[test]
+    fn all_versions_are_read() {
+        let id = Uuid::from_u128;
+        let record = Record {
+            tenant: id(1).into(),
+            id: id(2).into(),
+            node: id(3).into(),
+            kind: "internal_error".to_owned(),
+            message: "no answer".to_owned(),
+            trace: Some("at line 7".to_owned()),
+            request_id: Some("r".to_owned()),
+            context: "{}".to_owned(),
+            fingerprint: *b"sixteen bytes ok",
+            created_us: 1_790_000_000_123_456,
+        };
+        check_golden(
+            ERROR_LOG_FRAME.kind(),
+            ERROR_LOG_FRAME.versions(),
+            &record.frame().unwrap(),
+            |payload| {
+                let frame =
+                    Frame { kind: ERROR_LOG, key: [0; 16], position: Position(1), payload: payload.to_vec() };
+                format!("{:#?}", Record::read(&frame).unwrap())
+            },
+        );
     }
 }

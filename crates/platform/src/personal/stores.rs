@@ -13,7 +13,7 @@ use crate::api_logs::entity as requests;
 use crate::api_logs::routes::ApiLogView;
 use crate::error_logs::routes::{ErrorGroupView, ErrorLogView};
 use crate::error_logs::{ERASED, entity as errors, group};
-use crate::pack::unpack;
+use crate::pack::unpack_to_show;
 use crate::quarantine::entity as quarantine;
 use crate::quarantine::routes::QuarantineView;
 use crate::webhook_deliveries::entity as deliveries;
@@ -118,7 +118,7 @@ pub(super) fn request_matches(row: &requests::Model, who: &PersonQuery) -> bool 
     let named = |text: Option<&str>| text.is_some_and(|text| mention.in_text(text));
     let in_json = |value: Option<&Value>| value.is_some_and(|value| mention.in_json(value));
     let in_body = |packed: Option<&[u8]>| {
-        let Some(kept) = packed.and_then(unpack) else { return false };
+        let Some(kept) = packed.and_then(unpack_to_show) else { return false };
         match serde_json::from_slice(&kept.body) {
             Ok(value) => mention.in_json(&value),
             Err(_) => mention.in_text(&String::from_utf8_lossy(&kept.body)),

@@ -9,3 +9,4 @@ mod openapi;
 mod schema;
 mod sealed;
 mod sources;
+mod stored_formats;

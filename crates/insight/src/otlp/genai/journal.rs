@@ -7,6 +7,7 @@ use loam_kernel::Result;
 use super::ProjectRef;
 use super::call::{CallWithHost, GenAiCalls};
 use super::sink::{CALLS, CallFrame};
+use super::stored::encode;
 use crate::records::{append, unavailable};
 use crate::service::Insight;
 
@@ -43,7 +44,7 @@ impl Insight {
                 size += 512 + reported.arguments.len() + reported.result.as_ref().map_or(0, String::len);
                 frame.tools.push(reported);
             }
-            let payload = frame.payload()?;
+            let payload = encode(frame)?;
             let key = self.0.clock.id::<uuid::Uuid>().into_bytes();
             last = Some(append(journal, project_ref.tenant, CALLS, key, &payload)?);
         }

@@ -6,6 +6,7 @@ mod journal;
 mod messages;
 mod names;
 mod sink;
+mod stored;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +15,7 @@ use loam_gateway::Usage;
 pub(super) use call::extract;
 pub(super) use names::is_content;
 pub(crate) use sink::CallSink;
+pub(crate) use stored::REPORTED_CALLS_FRAME;
 
 use super::project_ref::ProjectRef;
 use crate::otlp::attributes::{Attributes, storable};

@@ -5,30 +5,21 @@ use loam_db::{System, Tx};
 use loam_gateway::llm_calls::{self, ReportedCall};
 use loam_gateway::tool_calls::{self, ReportedToolCall};
 use loam_journal::Frame;
-use loam_kernel::{Clock, Error, NodeId, Result, TenantId};
+use loam_kernel::{Clock, NodeId, Result, TenantId};
 use loam_platform::drain::Sink;
 use loam_platform::personal::{Guard, RecordSubjects};
-use serde::{Deserialize, Serialize};
+
+use super::stored::decode;
 
 /// The kind of journal frames that hold model and tool calls.
-pub(in crate::otlp) const CALLS: u8 = 50;
+pub(super) const CALLS: u8 = 50;
 
-/// The payload of a frame.
-#[derive(Default, Serialize, Deserialize)]
-pub(in crate::otlp) struct CallFrame {
-    pub(in crate::otlp) tenant: TenantId,
-    pub(in crate::otlp) calls: Vec<ReportedCall>,
-    pub(in crate::otlp) tools: Vec<ReportedToolCall>,
-    /// The end user of each call. The last field, since frames of earlier versions end before it.
-    pub(in crate::otlp) end_users: Vec<Option<String>>,
-}
-
-impl CallFrame {
-    /// Encodes the payload.
-    pub(in crate::otlp) fn payload(mut self) -> Result<Vec<u8>> {
-        self.end_users = self.calls.iter_mut().map(|reported| reported.call.end_user.take()).collect();
-        postcard::to_allocvec(&self).map_err(Error::internal)
-    }
+/// The content of a frame.
+#[derive(Debug, Default)]
+pub(super) struct CallFrame {
+    pub(super) tenant: TenantId,
+    pub(super) calls: Vec<ReportedCall>,
+    pub(super) tools: Vec<ReportedToolCall>,
 }
 
 /// Drains reported model and tool calls.
@@ -44,17 +35,6 @@ impl CallSink {
     }
 }
 
-pub(in crate::otlp) fn read(frame: &Frame) -> Result<CallFrame> {
-    // a missing last field is an empty list
-    let without_end_users = |_| postcard::from_bytes(&[&frame.payload[..], &[0]].concat());
-    let mut payload: CallFrame =
-        postcard::from_bytes(&frame.payload).or_else(without_end_users).map_err(Error::internal)?;
-    for (reported, end_user) in payload.calls.iter_mut().zip(std::mem::take(&mut payload.end_users)) {
-        reported.call.end_user = end_user;
-    }
-    Ok(payload)
-}
-
 #[async_trait]
 impl Sink for CallSink {
     fn takes(&self, kind: u8) -> bool {
@@ -62,13 +42,13 @@ impl Sink for CallSink {
     }
 
     fn tenant(&self, frame: &Frame) -> TenantId {
-        read(frame).map_or(TenantId::NIL, |payload| payload.tenant)
+        decode(&frame.payload).map_or(TenantId::NIL, |payload| payload.tenant)
     }
 
     async fn write(&self, tx: &Tx<System>, frames: &[Frame]) -> Result<()> {
         let (mut calls, mut tools) = (Vec::new(), Vec::new());
         for frame in frames {
-            let payload = read(frame)?;
+            let payload = decode(&frame.payload)?;
             calls.extend(payload.calls.into_iter().map(|call| (payload.tenant, call)));
             tools.extend(payload.tools.into_iter().map(|tool| (payload.tenant, tool)));
         }

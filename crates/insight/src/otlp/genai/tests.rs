@@ -1,5 +1,5 @@
 use loam_gateway::Usage;
-use loam_gateway::llm_calls::CallState;
+use loam_gateway::llm_calls::{CallState, ReportedCall};
 use loam_platform::pack::unpack;
 use serde_json::{Value as Json, json};
 
@@ -14,14 +14,14 @@ fn of(spans: Vec<Span>) -> GenAiCalls {
     extract(span_contexts(&request("x", spans)), PROJECT, MAX_BODY)
 }
 
-fn one(attributes: Vec<KeyValue>) -> loam_gateway::llm_calls::ReportedCall {
+fn one(attributes: Vec<KeyValue>) -> ReportedCall {
     let mut found = of(vec![span(2, 1, 3, "chat", attributes)]);
     assert_eq!((found.calls.len(), found.tools.len()), (1, 0));
     found.calls.remove(0).reported
 }
 
 fn body(packed: Option<&Vec<u8>>) -> Json {
-    let unpacked = unpack(packed.expect("a body")).expect("packed");
+    let unpacked = unpack(packed.expect("a body")).expect("readable").expect("packed");
     serde_json::from_slice(&unpacked.body).expect("JSON")
 }
 
@@ -32,31 +32,6 @@ const USAGE: Usage = Usage {
     cached_tokens: 0,
     cache_write_tokens: 0,
 };
-
-#[test]
-fn frames_without_end_users_are_read() {
-    use super::sink::{CALLS, CallFrame, read};
-    let reported = || {
-        one(vec![
-            attribute("gen_ai.operation.name", "chat"),
-            attribute("gen_ai.request.model", "gpt-4o"),
-            attribute("user.id", "bob-1"),
-        ])
-    };
-    let of = |payload: Vec<u8>| {
-        let frame =
-            loam_journal::Frame { kind: CALLS, key: [0; 16], position: loam_journal::Position(1), payload };
-        let mut read = read(&frame).expect("read");
-        assert_eq!((read.calls.len(), read.tools.len()), (1, 0));
-        read.calls.remove(0).call
-    };
-    let tools = Vec::<loam_gateway::tool_calls::ReportedToolCall>::new();
-    // postcard encodes a tuple like a struct of the same fields
-    let early = of(postcard::to_allocvec(&(PROJECT.tenant, vec![reported()], tools)).expect("written"));
-    assert_eq!((early.model.as_str(), early.end_user), ("gpt-4o", None));
-    let written = CallFrame { tenant: PROJECT.tenant, calls: vec![reported()], ..CallFrame::default() };
-    assert_eq!(of(written.payload().expect("written")).end_user.as_deref(), Some("bob-1"));
-}
 
 #[test]
 fn model_calls_are_recognised_in_current_conventions() {

@@ -165,7 +165,9 @@ async fn write_chunks(bed: &Fixture, sink: &RecordSink, chunks: &[TraceChunk]) {
 
 /// A project's sums over all nodes, by dimensions, without those that are zero.
 async fn sums(bed: &Fixture, project: ProjectId) -> BTreeMap<String, String> {
-    use crate::stats::{Sketch, endpoints, functions};
+    use loam_platform::sketch::Sketch;
+
+    use crate::stats::{endpoints, functions};
     let tx = bed.database.db.read(&bed.scope()).await.unwrap();
     let mut all: BTreeMap<String, (Vec<i64>, i64, Sketch)> = BTreeMap::new();
     let mut add = |key: String, numbers: Vec<i64>, peak: i64, sketch: &[u8]| {
@@ -214,7 +216,7 @@ async fn records(bed: &Fixture, project: ProjectId) -> BTreeMap<String, String> 
     let tx = bed.database.db.read(&bed.scope()).await.unwrap();
     let rows = tx.find::<Entity>().all().await.unwrap();
     let own = rows.into_iter().filter(|row| row.project_id == project).map(|row| {
-        let findings = crate::rules::Finding::unpack(row.findings.as_deref());
+        let findings = crate::rules::Finding::unpack(row.findings.as_deref()).unwrap();
         let key = format!("{} {}", row.trace_id, row.call_id);
         let plain = Model {
             id: Default::default(),

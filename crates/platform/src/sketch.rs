@@ -7,6 +7,14 @@
 
 use std::collections::BTreeMap;
 
+use loam_kernel::Result;
+
+use crate::stored_format::StoredFormat;
+use crate::varint::{Reader, put_zigzag};
+
+/// A sketch in a column. Version 1 began with the number of zeros; since version 2 a version precedes it.
+pub const SKETCH: StoredFormat = StoredFormat::new("sketch", 2).first_unversioned();
+
 /// Ratio of a bucket's upper to its lower bound: the midpoint is within one percent of every value in it.
 const GROWTH: f64 = 1.01 / 0.99;
 
@@ -89,27 +97,53 @@ impl Sketch {
         zeros.into_iter().chain(self.counts.iter().map(|(bucket, count)| (midpoint(*bucket), *count)))
     }
 
-    /// The stored encoding.
+    /// A sketch of zeros and of counts by bucket, as another implementation with the same buckets has them.
+    pub fn from_counts(zeros: i64, counts: impl IntoIterator<Item = (i32, i64)>) -> Self {
+        let mut sketch = Self { zeros, ..Self::default() };
+        counts.into_iter().for_each(|(bucket, count)| sketch.change(bucket, count));
+        sketch
+    }
+
+    /// The stored form, a [`SKETCH`]: the zeros, then each bucket as the difference to the previous one, with its count.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(8 + 3 * self.counts.len());
-        write_varint(&mut bytes, self.zeros);
+        let mut bytes = SKETCH.begin(8 + 3 * self.counts.len());
+        put_zigzag(&mut bytes, self.zeros);
         let mut last = 0;
         for (bucket, count) in &self.counts {
-            write_varint(&mut bytes, i64::from(*bucket) - last);
-            write_varint(&mut bytes, *count);
+            put_zigzag(&mut bytes, i64::from(*bucket) - last);
+            put_zigzag(&mut bytes, *count);
             last = i64::from(*bucket);
         }
         bytes
     }
 
-    /// Decodes [`Sketch::to_bytes`]; `None` if the bytes are invalid.
-    pub fn from_bytes(mut bytes: &[u8]) -> Option<Self> {
-        let mut sketch = Self { zeros: read_varint(&mut bytes)?, ..Self::default() };
+    /// Decodes [`Sketch::to_bytes`].
+    ///
+    /// # Errors
+    /// When the version is unknown, or the bytes are damaged.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        let (_, body) = SKETCH.open(bytes)?;
+        Self::read(Reader(body)).ok_or_else(|| SKETCH.damaged())
+    }
+
+    /// The sum of stored sketches.
+    ///
+    /// # Errors
+    /// As of [`Sketch::from_bytes`].
+    pub fn sum_of<'a>(stored: impl IntoIterator<Item = &'a [u8]>) -> Result<Self> {
+        let mut sum = Self::default();
+        for bytes in stored {
+            sum.merge(&Self::from_bytes(bytes)?, 1);
+        }
+        Ok(sum)
+    }
+
+    fn read(mut reader: Reader<'_>) -> Option<Self> {
+        let mut sketch = Self { zeros: reader.zigzag()?, ..Self::default() };
         let mut last = 0_i64;
-        while !bytes.is_empty() {
-            last = last.checked_add(read_varint(&mut bytes)?)?;
-            let count = read_varint(&mut bytes)?;
-            sketch.counts.insert(i32::try_from(last).ok()?, count);
+        while !reader.0.is_empty() {
+            last = last.checked_add(reader.zigzag()?)?;
+            sketch.counts.insert(i32::try_from(last).ok()?, reader.zigzag()?);
         }
         Some(sketch)
     }
@@ -124,34 +158,10 @@ fn midpoint(bucket: i32) -> f64 {
     2.0 * GROWTH.powi(bucket) / (1.0 + GROWTH)
 }
 
-/// Writes a zigzag varint: seven bits per byte, least significant first.
-fn write_varint(bytes: &mut Vec<u8>, number: i64) {
-    let mut rest = (number.cast_unsigned() << 1) ^ (number >> 63).cast_unsigned();
-    while rest >= 0x80 {
-        bytes.push((rest & 0x7f) as u8 | 0x80);
-        rest >>= 7;
-    }
-    bytes.push(rest as u8);
-}
-
-fn read_varint(bytes: &mut &[u8]) -> Option<i64> {
-    let (mut number, mut shift) = (0_u64, 0);
-    loop {
-        let (&first, rest) = bytes.split_first()?;
-        *bytes = rest;
-        number |= u64::from(first & 0x7f).checked_shl(shift)?;
-        if first < 0x80 {
-            return Some((number >> 1).cast_signed() ^ -(number & 1).cast_signed());
-        }
-        shift += 7;
-        if shift > 63 {
-            return None;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use loam_testkit::check_golden;
+
     use super::*;
 
     fn sketch_of(values: impl IntoIterator<Item = u64>) -> Sketch {
@@ -193,12 +203,17 @@ mod tests {
     }
 
     #[test]
-    fn encoding_round_trips() {
+    fn stored_bytes_are_read_back() {
         for sketch in [Sketch::default(), sketch_of([0]), sketch_of([1, 2, 3, u64::MAX, 1 << 40])] {
-            assert_eq!(Sketch::from_bytes(&sketch.to_bytes()), Some(sketch));
+            assert_eq!(Sketch::from_bytes(&sketch.to_bytes()).expect("read"), sketch);
         }
-        assert_eq!(Sketch::from_bytes(&[]), None);
-        assert_eq!(Sketch::from_bytes(&[0x80]), None);
-        assert_eq!(Sketch::from_bytes(&[0xff; 12]), None);
+        for damaged in [&[][..], &[0x80], &[0xff; 12]] {
+            assert!(Sketch::from_bytes(damaged).is_err());
+        }
+        let mut sketch = sketch_of([0, 7, 7, 90_000]);
+        sketch.merge(&sketch_of([1 << 40]), -1);
+        check_golden(SKETCH.kind(), SKETCH.versions(), &sketch.to_bytes(), |bytes| {
+            format!("{:#?}", Sketch::from_bytes(bytes).expect("read"))
+        });
     }
 }

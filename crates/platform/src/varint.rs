@@ -1,7 +1,7 @@
 //! Variable-length integers and length-prefixed strings.
 
 /// Writes an unsigned integer as a LEB128 varint: seven bits per byte, least significant first.
-pub(crate) fn put_varint(bytes: &mut Vec<u8>, mut number: u64) {
+pub fn put_varint(bytes: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         bytes.push((number & 0x7f) as u8 | 0x80);
         number >>= 7;
@@ -10,18 +10,18 @@ pub(crate) fn put_varint(bytes: &mut Vec<u8>, mut number: u64) {
 }
 
 /// Writes a signed integer as a zigzag varint, which is short for values near zero.
-pub(super) fn put_zigzag(bytes: &mut Vec<u8>, number: i64) {
+pub fn put_zigzag(bytes: &mut Vec<u8>, number: i64) {
     put_varint(bytes, (number.cast_unsigned() << 1) ^ (number >> 63).cast_unsigned());
 }
 
 /// Writes a string after its length in bytes.
-pub(super) fn put_text(bytes: &mut Vec<u8>, text: &str) {
+pub fn put_text(bytes: &mut Vec<u8>, text: &str) {
     put_varint(bytes, text.len() as u64);
     bytes.extend_from_slice(text.as_bytes());
 }
 
 /// Writes an optional string: 0 for none, otherwise its length plus one and its bytes.
-pub(super) fn put_optional_text(bytes: &mut Vec<u8>, text: Option<&str>) {
+pub fn put_optional_text(bytes: &mut Vec<u8>, text: Option<&str>) {
     match text {
         Some(text) => {
             put_varint(bytes, text.len() as u64 + 1);
@@ -32,16 +32,18 @@ pub(super) fn put_optional_text(bytes: &mut Vec<u8>, text: Option<&str>) {
 }
 
 /// Reads what the functions above write. Every method returns `None` for invalid or truncated input.
-pub(crate) struct Reader<'a>(pub(crate) &'a [u8]);
+pub struct Reader<'a>(pub &'a [u8]);
 
 impl<'a> Reader<'a> {
-    pub(super) fn byte(&mut self) -> Option<u8> {
+    /// One byte.
+    pub fn byte(&mut self) -> Option<u8> {
         let (&first, rest) = self.0.split_first()?;
         self.0 = rest;
         Some(first)
     }
 
-    pub(crate) fn varint(&mut self) -> Option<u64> {
+    /// An unsigned integer.
+    pub fn varint(&mut self) -> Option<u64> {
         let (mut number, mut shift) = (0_u64, 0);
         loop {
             let byte = self.byte()?;
@@ -60,30 +62,35 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(super) fn zigzag(&mut self) -> Option<i64> {
+    /// A signed integer.
+    pub fn zigzag(&mut self) -> Option<i64> {
         let number = self.varint()?;
         Some((number >> 1).cast_signed() ^ -(number & 1).cast_signed())
     }
 
     /// Reads the number of the items that follow, each of at least `least` bytes. A count that exceeds the remaining
     /// input is rejected before memory is allocated for it.
-    pub(super) fn count(&mut self, least: usize) -> Option<usize> {
+    pub fn count(&mut self, least: usize) -> Option<usize> {
         let count = usize::try_from(self.varint()?).ok()?;
         (count.checked_mul(least)? <= self.0.len()).then_some(count)
     }
 
-    pub(crate) fn slice(&mut self, length: usize) -> Option<&'a [u8]> {
+    /// The next `length` bytes.
+    pub fn slice(&mut self, length: usize) -> Option<&'a [u8]> {
         let (head, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;
         Some(head)
     }
 
-    pub(super) fn text(&mut self) -> Option<&'a str> {
+    /// A string.
+    pub fn text(&mut self) -> Option<&'a str> {
         let length = self.count(1)?;
         str::from_utf8(self.slice(length)?).ok()
     }
 
-    pub(super) fn optional_text(&mut self) -> Option<Option<&'a str>> {
+    /// An optional string.
+    #[expect(clippy::option_option, reason = "the outer option is `None` for invalid input")]
+    pub fn optional_text(&mut self) -> Option<Option<&'a str>> {
         let length = usize::try_from(self.varint()?).ok()?;
         match length {
             0 => Some(None),
