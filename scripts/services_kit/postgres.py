@@ -119,14 +119,20 @@ class Postgres:
         """Schema and data as SQL text."""
         return self._run(["pg_dump", "--dbname", self.database_url(database)])
 
+    def restore(self, database: str, dump: str) -> None:
+        """Run SQL text of `dump` in a database."""
+        command = ["psql", "--quiet", "--set", "ON_ERROR_STOP=1", "--dbname", self.database_url(database), "--file", "-"]
+        self._run(command, dump)
+
     def _accepts(self) -> bool:
         probe = [str(self._bin / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port), "-d", "postgres", "-U", "postgres"]
         return subprocess.run(probe, check=False).returncode == 0
 
-    def _run(self, command: list[str]) -> str:
+    def _run(self, command: list[str], standard_input: str | None = None) -> str:
         environment = os.environ | {"HOME": str(self.folder), "TZ": "UTC"}
         done = subprocess.run(
             [str(self._bin / command[0]), *command[1:]],
+            input=standard_input,
             capture_output=True,
             text=True,
             check=False,
