@@ -13,6 +13,7 @@ mod m20261130_000004_fairness;
 mod m20261130_000005_erasure_and_retention;
 mod m20261130_000006_erasure;
 mod m20261130_000007_erasures;
+mod m20261130_000008_suggestions;
 
 /// One step of the schema.
 pub(crate) struct Step {
@@ -38,5 +39,6 @@ steps![
     m20261130_000005_erasure_and_retention,
     m20261130_000006_erasure,
     m20261130_000007_erasures,
+    m20261130_000008_suggestions,
     // new migrations go above this line
 ];

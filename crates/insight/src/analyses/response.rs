@@ -86,7 +86,9 @@ pub(super) fn validate_claims(mut response: Value, evidence: &Evidence, repaired
     }
     let suggestions = response["optimization_suggestions"].as_array().into_iter().flatten();
     let suggestions = suggestions.filter_map(|one| {
-        let advice: Advice = serde_json::from_value(one.clone()).ok()?;
+        let mut advice: Advice = serde_json::from_value(one.clone()).ok()?;
+        // only rules have topics
+        advice.topic.clear();
         Some((advice, one["function"].as_str().map(str::to_owned)))
     });
     let suggestions = suggestions.collect();

@@ -198,6 +198,7 @@ async fn suggestion(fixture: &Fixture, project: ProjectId) -> SuggestionId {
         category: Set("database".to_owned()),
         priority: Set("high".to_owned()),
         title: Set("query once".to_owned()),
+        fingerprint: Set(None),
         description: Set("read all rows with one query".to_owned()),
         code_example: Set(None),
         version: Set("1.0".to_owned()),

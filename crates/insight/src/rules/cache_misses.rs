@@ -53,6 +53,7 @@ pub(super) fn find(trace: &TraceIndex<'_>, collector: &mut Collector) {
                 ),
                 advice: AdviceDraft {
                     category: Category::Caching,
+                    topic: "fill_cache".to_owned(),
                     title: format!("Fill the cache that {function} uses, and look up many keys at once"),
                     description: "Nearly every lookup misses: the keys differ from those that are written, the values \
                                   expire too soon, or the cache is too small. Look up all keys in one call, fetch what is \

@@ -44,6 +44,8 @@ pub(super) struct FindingDraft<'a> {
 /// Advice as a rule gives it.
 pub(super) struct AdviceDraft<'a> {
     pub(super) category: Category,
+    /// Identifies what is proposed in the function, for as long as suggestions are stored: it is never reworded.
+    pub(super) topic: String,
     pub(super) title: String,
     pub(super) description: &'a str,
     pub(super) code_example: Option<&'a str>,
@@ -74,6 +76,7 @@ impl Collector {
             suggestion: Advice {
                 category: advice.category,
                 priority: severity.into(),
+                topic: advice.topic,
                 title: cut(&advice.title, MAX_TITLE),
                 description: advice.description.to_owned(),
                 code_example: advice.code_example.map(str::to_owned),

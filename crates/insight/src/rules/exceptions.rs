@@ -46,6 +46,7 @@ pub(super) fn find(trace: &TraceIndex<'_>, collector: &mut Collector) {
                 ),
                 advice: AdviceDraft {
                     category: Category::Algorithm,
+                    topic: "avoid_exceptions".to_owned(),
                     title: format!("Avoid the repeated exceptions that {function} swallows"),
                     description: "Raising and catching costs more than a check, and a swallowed error goes unnoticed. \
                                   Check before, catch outside of the loop, and log unexpected exceptions.",

@@ -57,6 +57,7 @@ pub(super) fn find(trace: &TraceIndex<'_>, collector: &mut Collector) {
             ),
             advice: AdviceDraft {
                 category: Category::Architecture,
+                topic: format!("wait_less:{}", work.name()),
                 title: format!("Let {function} wait less for {target}"),
                 description: "Cache responses that rarely change, request less or earlier, move work to a background \
                               job, and set a timeout that suits the request.",

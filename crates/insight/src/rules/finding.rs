@@ -176,7 +176,12 @@ pub struct Advice {
     pub category: Category,
     /// Priority.
     pub priority: Priority,
-    /// Title; the same for the same problem in the same function.
+    /// Identifies what is proposed in the function. Empty in advice of a model, and in findings that were stored before
+    /// topics existed.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schema(ignore)]
+    pub topic: String,
+    /// Title.
     pub title: String,
     /// Description.
     pub description: String,

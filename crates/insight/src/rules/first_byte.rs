@@ -60,6 +60,7 @@ pub(super) fn find(trace: &TraceIndex<'_>, collector: &mut Collector) {
                 ),
                 advice: AdviceDraft {
                     category: Category::Architecture,
+                    topic: format!("reduce_first_byte:{target}"),
                     title: format!("Reduce the time {function} waits for the first byte from {}", quoted(target)),
                     description: "The time passes before the server sends its first byte: it computes, requests are queued, \
                                   or each request opens a new connection. Reuse connections, cache responses that may be \

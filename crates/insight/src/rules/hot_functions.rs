@@ -38,6 +38,7 @@ pub(super) fn find(trace: &TraceIndex<'_>, collector: &mut Collector) {
         let (kind, verb, advice) = if waits {
             let advice = AdviceDraft {
                 category: Category::Architecture,
+                topic: "find_wait".to_owned(),
                 title: format!("Find what {function} waits for"),
                 description: "It uses little processor time: it sleeps, waits for a lock, or for input and output that \
                               is not traced. Trace it, then reduce the wait or do other work meanwhile.",
@@ -47,6 +48,7 @@ pub(super) fn find(trace: &TraceIndex<'_>, collector: &mut Collector) {
         } else if is_request {
             let advice = AdviceDraft {
                 category: Category::Algorithm,
+                topic: "trace_request".to_owned(),
                 title: format!("Trace what happens in {function}"),
                 description: "The time is not in any traced call. Trace the functions that serve this endpoint to see \
                               which of them takes it.",
@@ -56,6 +58,7 @@ pub(super) fn find(trace: &TraceIndex<'_>, collector: &mut Collector) {
         } else {
             let advice = AdviceDraft {
                 category: Category::Algorithm,
+                topic: "compute_less".to_owned(),
                 title: format!("Make {function} compute less"),
                 description: "Its own code takes most of the request. Look for nested loops over the same data, searches \
                               in lists where a set or a dict would do, values that are recomputed in a loop, and work \

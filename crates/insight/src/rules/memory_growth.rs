@@ -61,6 +61,7 @@ pub(super) fn find(trace: &TraceIndex<'_>, collector: &mut Collector) {
             ),
             advice: AdviceDraft {
                 category: Category::Architecture,
+                topic: "release_memory".to_owned(),
                 title: format!("Release the memory that {name} retains"),
                 description: "Objects that outlive the request are referenced by something long-lived: a module-level list \
                               or dict, a cache without a bound, or a handler that is registered each time. Bound it, or \

@@ -71,6 +71,7 @@ pub(super) fn find(trace: &TraceIndex<'_>, collector: &mut Collector) {
                 ),
                 advice: AdviceDraft {
                     category: Category::Algorithm,
+                    topic: "unroll_recursion".to_owned(),
                     title: format!("Turn {function} into a loop, or cache its results"),
                     description: "A recursion whose depth grows with its data ends in a stack overflow, and one that \
                                   recomputes the same values takes exponential time. Cache results (functools.cache), \

@@ -103,6 +103,7 @@ fn report(trace: &TraceIndex<'_>, collector: &mut Collector, positions: &[usize]
             ),
             advice: AdviceDraft {
                 category: Category::Caching,
+                topic: format!("reuse_result:{what}"),
                 title: format!("Reuse what {function} gets from {what}"),
                 description: "The same call is made several times in one request. Span once and pass the result on, or \
                               cache it for as long as it may be stale.",

@@ -50,6 +50,7 @@ fn report(trace: &TraceIndex<'_>, collector: &mut Collector, one: &Loop, cost_ns
             Rule::RepeatedQuery,
             AdviceDraft {
                 category: Category::Database,
+                topic: "write_rows_together".to_owned(),
                 title: format!("Write the rows of {function} in one statement"),
                 description: "Each statement is a separate round trip. Send the rows together: executemany, an INSERT of \
                               several rows, or an UPDATE that joins its values.",
@@ -60,6 +61,7 @@ fn report(trace: &TraceIndex<'_>, collector: &mut Collector, one: &Loop, cost_ns
             Rule::NPlusOne,
             AdviceDraft {
                 category: Category::Database,
+                topic: "fetch_rows_together".to_owned(),
                 title: format!("Fetch what {function} needs for all rows in one query"),
                 description: "After one query for a list, another is made for each of its rows. Join both, run the second \
                               query for all rows at once (WHERE … IN), or let the ORM do so (selectinload, joinedload, \
@@ -71,6 +73,7 @@ fn report(trace: &TraceIndex<'_>, collector: &mut Collector, one: &Loop, cost_ns
             Rule::RepeatedQuery,
             AdviceDraft {
                 category: if same { Category::Caching } else { Category::Database },
+                topic: "query_once".to_owned(),
                 title: format!("Run the repeated query of {function} once"),
                 description: "The same statement is sent repeatedly. Query all values at once, or reuse the result for the \
                               rest of the request.",

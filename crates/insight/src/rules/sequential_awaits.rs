@@ -147,6 +147,7 @@ fn report_run(trace: &TraceIndex<'_>, collector: &mut Collector, parent: usize, 
             ),
             advice: AdviceDraft {
                 category: Category::Architecture,
+                topic: format!("wait_concurrently:{}", run.work.name()),
                 title: format!("Let {function} wait for {target} concurrently"),
                 description: "If the calls do not depend on each other, start all of them, then wait for all: \
                               asyncio.TaskGroup or asyncio.gather; in synchronous code, a thread pool. Queries need a \

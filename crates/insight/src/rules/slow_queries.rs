@@ -49,6 +49,7 @@ pub(super) fn find(trace: &TraceIndex<'_>, collector: &mut Collector) {
                 ),
                 advice: AdviceDraft {
                     category: Category::Database,
+                    topic: format!("speed_up_query:{statement}"),
                     title: format!("Speed up the query of {function}: {}", quoted(statement)),
                     description: "Check its plan (EXPLAIN ANALYZE): add an index on the columns of WHERE, JOIN and ORDER BY, \
                                   select fewer columns, add a limit, or store precomputed results.",

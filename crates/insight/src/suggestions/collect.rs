@@ -137,12 +137,17 @@ impl Insight {
 }
 
 fn suggestions(recent: Vec<RecentRequest>) -> Result<Vec<NewSuggestion>> {
-    let mut aggregated: HashMap<(String, String, Rule, String), AggregatedFinding> = HashMap::new();
+    let mut aggregated: HashMap<(String, String, Rule, String, String), AggregatedFinding> = HashMap::new();
     for one in recent {
         let duration_ns = u64::try_from(one.duration_us).unwrap_or_default().saturating_mul(1000);
         for finding in Finding::unpack(one.findings.as_deref())? {
-            let title = finding.suggestion.title.clone();
-            let key = (one.endpoint.clone(), one.version.clone(), finding.rule, title);
+            let topic = finding.suggestion.topic.clone();
+            // stored before topics existed: newer requests show the same
+            if topic.is_empty() {
+                continue;
+            }
+            let key =
+                (one.endpoint.clone(), one.version.clone(), finding.rule, finding.function.clone(), topic);
             let saving_ns = finding.saving_ns.min(duration_ns);
             let entry = aggregated.entry(key).or_insert(AggregatedFinding {
                 finding,
@@ -154,7 +159,7 @@ fn suggestions(recent: Vec<RecentRequest>) -> Result<Vec<NewSuggestion>> {
             entry.duration_ns = entry.duration_ns.saturating_add(duration_ns);
         }
     }
-    let new = aggregated.into_iter().map(|((endpoint, version, rule, _), entry)| NewSuggestion {
+    let new = aggregated.into_iter().map(|((endpoint, version, rule, ..), entry)| NewSuggestion {
         endpoint,
         version,
         function: Some(entry.finding.function),

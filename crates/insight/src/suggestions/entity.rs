@@ -68,8 +68,15 @@ pub struct Model {
     #[sea_orm(column_type = "Text", comment = "high, medium, low")]
     pub priority: String,
     /// The title.
-    #[sea_orm(column_type = "Text", comment = "title; unique for endpoint, source and version")]
+    #[sea_orm(column_type = "Text", comment = "title")]
     pub title: String,
+    /// What is proposed, and where.
+    #[sea_orm(
+        column_type = "Text",
+        nullable,
+        comment = "digest of rule, topic and function; unique for endpoint, source and version; null in rows from before it"
+    )]
+    pub fingerprint: Option<String>,
     /// The description.
     #[sea_orm(column_type = "Text", comment = "description")]
     pub description: String,

@@ -228,6 +228,22 @@ pub enum OperationKind {
     Queue,
 }
 
+impl OperationKind {
+    /// The serialized name.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Function => "function",
+            Self::Request => "request",
+            Self::Database => "database",
+            Self::Cache => "cache",
+            Self::ExternalApi => "external_api",
+            Self::Model => "model",
+            Self::Tool => "tool",
+            Self::Queue => "queue",
+        }
+    }
+}
+
 /// Details of an operation outside of the application's code.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Detail {
