@@ -31,7 +31,7 @@ def test_a_route_is_created_listed_shown_called_and_deleted(deployment, api, nam
     assert deployment.loam.cli_json("route", "show", made["id"]) == made
     assert alias in deployment.loam.cli("route", "list").stdout
     three[0].feel(status=500)
-    eventually(lambda: api.chat(alias, "hello", None).status_code == 200, 2)
+    # a name that the server does not know may just have been created
     call = the_call(api, api.chat(alias, "hello there"))
     assert tried(call) == [(names[0], 500), (names[1], 200)]
     deployment.loam.cli("route", "delete", made["id"])
@@ -43,6 +43,20 @@ def test_a_nested_route_is_one_argument(deployment, api, names):
     inner, outer = add_route(api, to(names[0])), unique("outer")
     made = deployment.loam.cli_json("route", "create", "--alias", outer, "--target", f"route:{inner}")
     assert made["targets"] == [{"route": inner, "order": 0, "weight": 1}]
+
+
+def test_a_route_is_replaced_and_keeps_its_id(deployment, api, names):
+    alias = unique("replaced")
+    create = ["route", "create", "--alias", alias, "--replace", "--field", "id", "--target"]
+    made = deployment.loam.cli(*create, f"{names[0]}/m", "--cache-seconds", "9").stdout.strip()
+    assert deployment.loam.cli(*create, f"{names[1]}/m").stdout.strip() == made
+    route = api.get(f"/api/v1/model_routes/{made}")
+    assert (route["targets"], route["cache_seconds"]) == ([to(names[1], order=0, weight=1)], None)
+    done = deployment.loam.cli("route", "create", "--alias", alias, "--target", f"{names[0]}/m", check=False)
+    assert (done.returncode, "already exists" in done.stderr) == (1, True)
+    assert alias in deployment.loam.cli("route", "list", "--field", "alias").stdout.split()
+    done = deployment.loam.cli("route", "show", made, "--field", "name", check=False)
+    assert (done.returncode, "the fields are alias, " in done.stderr) == (1, True)
 
 
 @pytest.mark.parametrize(
@@ -75,6 +89,9 @@ def test_a_limit_is_created_listed_shown_enforced_and_deleted(deployment, api, n
     assert made in deployment.loam.cli_json("limit", "list")
     assert deployment.loam.cli_json("limit", "show", made["id"]) == made
     assert key in deployment.loam.cli("limit", "list").stdout
+    changed = deployment.loam.cli_json("limit", "update", made["id"], "--budget-per-day", "none", "--concurrency", "3")
+    assert changed == api.get(f"/api/v1/limits/{made['id']}")
+    assert changed == made | {"budget_per_day": None, "concurrency": 3, "updated_at": changed["updated_at"]}
     refused = eventually(lambda: (response := caller.chat(f"{names[0]}/m", "hi", None)).status_code == 429 and response, 2)
     assert_error(refused, 429, "rate_limit_requests")
     deployment.loam.cli("limit", "delete", made["id"])
@@ -95,6 +112,24 @@ def test_an_invalid_limit_is_rejected(deployment, words, code, message):
     done = deployment.loam.cli("limit", "create", *words, check=False)
     assert done.returncode == code
     assert message in done.stderr
+
+
+def test_calls_are_found_by_the_filters_of_the_api_with_their_errors(deployment, api, names, three):
+    caller, key = add_key(api)
+    three[0].feel(status=500)
+    failed = the_call(api, caller.chat(f"{names[0]}/m", "fails", None))
+    three[0].recover()
+    settled = the_call(api, caller.chat(f"{names[0]}/m", "works"))
+
+    def found(*words: str) -> list[str]:
+        return deployment.loam.cli("call", "list", "--field", "id", *words).stdout.split()
+
+    eventually(lambda: found("--key", key) == [settled["id"], failed["id"]], 5)
+    assert found("--key", key, "--state", "failed") == [failed["id"]]
+    assert found("--request", failed["request_id"]) == [failed["id"]]
+    assert found("--key", key, "--from", settled["created_at"]) == [settled["id"]]
+    assert found("--key", key, "--to", failed["created_at"]) == []
+    assert failed["error_message"] in deployment.loam.cli("call", "list", "--key", key).stdout
 
 
 def test_usage_equals_the_apis(deployment, upstreams):

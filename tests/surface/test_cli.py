@@ -52,8 +52,8 @@ def test_a_key_is_created_listed_and_revoked(made, name):
 def test_a_user_is_created_and_listed(made, name):
     called = name("cliuser")
     words = ["user", "create", "--username", called, "--email", f"{called}@example.com", "--password-stdin"]
-    answer = made.loam.cli_json(*words, stdin="a-long-enough-password-2\n")
-    assert answer["username"] == called
+    answer = made.loam.cli_json(*words, "--external-id", f"app-{called}", stdin="a-long-enough-password-2\n")
+    assert (answer["username"], answer["external_id"]) == (called, f"app-{called}")
     assert answer["has_password"] is True
     assert "password" not in answer
     assert "a-long-enough-password-2" not in json.dumps(answer)
@@ -68,7 +68,8 @@ def test_a_provider_is_created_and_listed_without_its_secret(made, mock, name):
     listing = made.loam.cli("provider", "list", "--json").stdout
     assert called in listing
     assert "sk-from-the-command-line" not in listing
-    eventually(lambda: made.api.chat(f"{called}/gpt-4o", "hello", expect=None).status_code == 200, 2)
+    # at once: a name that the server does not know may just have been created
+    made.api.chat(f"{called}/gpt-4o", "hello")
 
 
 def test_calls_are_listed_and_shown(made):
@@ -151,3 +152,20 @@ def test_a_refused_command_exits_with_1_and_says_why(made):
 def test_help_and_version_answer(made):
     assert "serve" in made.loam.cli("--help").stdout
     assert made.loam.cli("--version").stdout.startswith("loam ")
+
+
+def test_a_taken_name_is_refused_in_words(made, name):
+    called = name("taken")
+    for words in (
+        ["provider", "create", "--name", called, "--kind", "openai", "--config", '{"api_key": "x"}'],
+        ["project", "create", "--name", called],
+        ["role", "create", "--name", called, "--permission", "projects:read"],
+        ["tenant", "create", "--slug", called, "--name", called],
+        ["price", "create", "--provider", called, "--model", "m", "--input", "1", "--output", "2"],
+    ):
+        made.loam.cli(*words)
+        done = made.loam.cli(*words, check=False)
+        assert done.returncode == 1
+        assert "already" in done.stderr
+        assert "constraint" not in done.stderr, done.stderr
+        assert "database" not in done.stderr, done.stderr

@@ -36,6 +36,7 @@ pub(crate) struct Catalog {
     timeouts: Timeouts,
     health_registry: Arc<HealthRegistry>,
     meters: Meters,
+    notices: Notices,
     tenants: Arc<RwLock<HashMap<TenantId, Arc<TenantEntry>>>>,
 }
 
@@ -74,8 +75,15 @@ impl Catalog {
         meters: Meters,
         notices: &Notices,
     ) -> Self {
-        let this =
-            Self { db, keyring, timeouts, health_registry: Arc::default(), meters, tenants: Arc::default() };
+        let this = Self {
+            db,
+            keyring,
+            timeouts,
+            health_registry: Arc::default(),
+            meters,
+            notices: notices.clone(),
+            tenants: Arc::default(),
+        };
         let tenants = Arc::downgrade(&this.tenants);
         notices.subscribe(move |notice: &Notice| {
             let ours = TOPICS.contains(&notice.topic.as_str());
@@ -95,6 +103,28 @@ impl Catalog {
         match self.existing(tenant).as_deref().and_then(TenantEntry::current) {
             Some(models) => Ok(models),
             None => Box::pin(self.reload(tenant)).await,
+        }
+    }
+
+    /// The tenant's models, and what `find` finds among them. If it finds nothing, it is called again with the changes
+    /// that other processes have committed, such as a route that the command line has just created.
+    pub(crate) async fn find<T>(
+        &self,
+        tenant: TenantId,
+        find: impl Fn(&Models) -> Result<T>,
+    ) -> Result<(Arc<Models>, T)> {
+        let models = self.get(tenant).await?;
+        match find(&models) {
+            Err(e) if e.kind() == Kind::NotFound => {
+                let models = Box::pin(async {
+                    self.notices.catch_up().await;
+                    self.get(tenant).await
+                })
+                .await?;
+                let found = find(&models)?;
+                Ok((models, found))
+            }
+            found => Ok((models, found?)),
         }
     }
 

@@ -110,8 +110,8 @@ impl Inner {
         let mut envelope = RequestEnvelope::read(&request)?;
         let CallContext { binding, end_user } = context;
         let end_user = envelope.end_user.take().or(end_user);
-        let models = self.catalog.get(scope.tenant()).await?;
-        let plan = Plan::resolve(&models, &envelope.model)?;
+        let resolve = |models: &Models| Plan::resolve(models, &envelope.model);
+        let (models, plan) = self.catalog.find(scope.tenant(), resolve).await?;
         let (trace_id, span_id) = trace_context(headers).unzip();
         let mut record = Record {
             tenant: scope.tenant(),

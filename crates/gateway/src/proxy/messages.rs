@@ -80,7 +80,7 @@ async fn count_tokens(
 ) -> ApiResult<Json<TokenCount>> {
     // the same errors as for the call itself
     let envelope = RequestEnvelope::read(&body)?;
-    Plan::resolve(&*gateway.catalog.get(scope.tenant()).await?, &envelope.model)?;
+    gateway.catalog.find(scope.tenant(), |models| Plan::resolve(models, &envelope.model)).await?;
     let tokens = run_blocking_limited(scope.tenant(), move || count_prompt(&body)).await?;
     Ok(Json(TokenCount { input_tokens: tokens }))
 }

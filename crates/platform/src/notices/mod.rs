@@ -16,6 +16,7 @@ use chrono::TimeDelta;
 use loam_db::{Db, Tx};
 use loam_kernel::{Clock, Result, Scope, TenantId, UserId};
 use sea_orm::{ColumnTrait, QueryFilter, Set};
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -23,6 +24,12 @@ use crate::cache::Caches;
 
 /// Interval of polling for other processes' notices; with the time of a poll it stays well below a second.
 const POLL_INTERVAL: Duration = Duration::from_millis(300);
+
+/// Interval of polls that are requested by [`Notices::catch_up`], so that they don't occupy the database.
+const MIN_POLL_INTERVAL: Duration = Duration::from_millis(20);
+
+/// How long [`Notices::catch_up`] waits at most.
+const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How far back each poll looks: a transaction may commit after one that began later, and clocks differ.
 const OVERLAP: TimeDelta = TimeDelta::seconds(10);
@@ -77,6 +84,15 @@ pub struct Notices {
     /// The rows of recent notices that the subscribers have received.
     received: Arc<Mutex<HashSet<Uuid>>>,
     caches: Caches,
+    poll_now: Arc<Notify>,
+    polls: Arc<watch::Sender<Polls>>,
+}
+
+/// The polls of this process so far, counted from 1; 0 where nothing polls.
+#[derive(Clone, Copy, Default)]
+struct Polls {
+    begun: u64,
+    done: u64,
 }
 
 impl Notices {
@@ -113,17 +129,41 @@ impl Notices {
         announce(tx, clock, topic, subject.into(), None).await
     }
 
+    /// Waits until this process has received every notice that was committed before the call, for at most a second. For
+    /// what is looked up by a name and not found: another process may just have created it. Returns at once where nothing
+    /// polls.
+    pub async fn catch_up(&self) {
+        let begun = self.polls.borrow().begun;
+        if begun == 0 {
+            return;
+        }
+        self.poll_now.notify_one();
+        let mut polls = self.polls.subscribe();
+        // a poll that has begun already may have missed it
+        let next = polls.wait_for(|polls| polls.done > begun);
+        _ = tokio::time::timeout(CATCH_UP_TIMEOUT, next).await;
+    }
+
     /// Polls for other processes' notices until stopped. While the database is unavailable, cached values stay in use, and the
     /// notices are found when it is back.
     pub async fn watch(self, db: Db, clock: Clock, stop: CancellationToken) {
         let scope = Scope::system(TenantId::NIL, "notices");
         let mut since = clock.id_at(clock.now() - OVERLAP);
-        while stop.run_until_cancelled(tokio::time::sleep(POLL_INTERVAL)).await.is_some() {
+        self.polls.send_replace(Polls { begun: 1, done: 1 });
+        while stop.run_until_cancelled(self.next_poll()).await.is_some() {
+            self.polls.send_modify(|polls| polls.begun += 1);
             match self.poll(&db, &clock, &scope, since).await {
                 Ok(next) => since = next,
                 Err(e) => tracing::debug!(error = %e, "cannot poll for change notices"),
             }
+            self.polls.send_modify(|polls| polls.done = polls.begun);
         }
+    }
+
+    /// Waits for the time of the next poll: sooner, if one is requested.
+    async fn next_poll(&self) {
+        tokio::time::sleep(MIN_POLL_INTERVAL).await;
+        _ = tokio::time::timeout(POLL_INTERVAL - MIN_POLL_INTERVAL, self.poll_now.notified()).await;
     }
 
     async fn poll(&self, db: &Db, clock: &Clock, scope: &Scope, since: Uuid) -> Result<Uuid> {

@@ -21,6 +21,7 @@ on_both![
     a_notice_that_is_committed_late_is_still_heard,
     what_this_process_published_is_not_heard_again,
     old_notices_are_forgotten,
+    who_catches_up_has_received_what_was_committed_before,
 ];
 
 /// Another process: its own pools, its own subscribers.
@@ -140,4 +141,23 @@ async fn old_notices_are_forgotten(fixture: Database) {
     assert_eq!(delete_old(&fixture.db, &clock, &scope).await.unwrap(), 0);
     let later = Clock::fixed(clock.now() + TimeDelta::minutes(61));
     assert_eq!(delete_old(&fixture.db, &later, &scope).await.unwrap(), 1);
+}
+
+async fn who_catches_up_has_received_what_was_committed_before(fixture: Database) {
+    // nothing polls here, so there is nothing to wait for
+    Notices::default().catch_up().await;
+    let listener = Listener::start(&fixture).await;
+    let first = subject();
+    announce(&fixture.db, first).await;
+    listener.wait_for(first).await;
+    let mut subjects = vec![first];
+    for _ in 0..3 {
+        let began = Instant::now();
+        subjects.push(subject());
+        announce(&fixture.db, subjects[subjects.len() - 1]).await;
+        tokio::join!(listener.notices.catch_up(), listener.notices.catch_up());
+        assert_eq!(listener.received(), subjects);
+        assert!(began.elapsed() < super::CATCH_UP_TIMEOUT, "{:?}", began.elapsed());
+    }
+    assert_eq!(listener.stop().await, subjects);
 }
