@@ -8,7 +8,8 @@ import stat
 
 import pytest
 
-from services import Loam, ServiceError
+from services import Loam, Postgres, ServiceError
+from services_kit.process import http_ok
 from support.api import Api
 from support.deployment import deploy
 
@@ -97,6 +98,52 @@ def test_a_database_newer_than_the_binary_is_refused(database, request):
         assert deployment.loam.process.wait(20) != 0
         said = deployment.loam.process.log() + deployment.loam.process.output()
         assert "newer" in said, said
+
+
+def test_an_empty_variable_is_not_set(loam):
+    empty = ("LOAM_CONFIG", "LOAM_DATA", "LOAM_DATABASE_URL", "LOAM_LISTEN", "LOAM_DATABASE__OWNER_URL", "LOAM_MAX_BODY_BYTES")
+    loam.process.launch(loam.serve_command(), env=loam.environment() | dict.fromkeys(empty, ""))
+    loam.process.wait_until(lambda: http_ok(f"{loam.url}/readyz"), 30)
+
+
+def refused(loam: Loam, *words: str) -> str:
+    """What a server says that does not start."""
+    loam.process.launch([*loam.serve_command(), *words], env=loam.environment())
+    assert loam.process.wait(30) == 1
+    return loam.process.log().splitlines()[-1]
+
+
+def test_an_empty_postgres_does_not_silently_replace_the_data_in_the_folder(loam, postgres):
+    loam.start()
+    loam.stop()
+    loam.database_url = postgres.create_database("instead_of_sqlite")
+    said = refused(loam)
+    assert f"{loam.data}/loam.db holds the data of earlier starts on SQLite" in said, said
+    assert "--fresh" in said
+    assert "--data" in said
+    loam.process.launch([*loam.serve_command(), "--fresh"], env=loam.environment())
+    loam.process.wait_until(lambda: http_ok(f"{loam.url}/readyz"), 30)
+    loam.stop()
+    # The database has its own data now.
+    loam.start()
+
+
+def test_missing_privileges_are_explained_with_the_statements_to_run(loam):
+    def start_as(login: str, *lacking: str) -> None:
+        """Starts on a database of this login, with the statements that the refusals name."""
+        cluster.execute(f"CREATE ROLE {login} LOGIN")
+        loam.database_url = cluster.create_database(f"of_{login}").replace("postgres@", f"{login}@")
+        for missing in lacking:
+            said = refused(loam)
+            assert f"the login `{login}` {missing}" in said, said
+            cluster.execute(re.search(r"run as a superuser of PostgreSQL: (.*?;)", said)[1])
+        loam.start()
+        loam.stop()
+
+    with Postgres(fsync=False) as cluster:
+        start_as("first", "does not own the database", "may not create the roles")
+        # The roles belong to the cluster, and are there already.
+        start_as("second", "does not own the database", "may not create the roles", "may not act as the roles")
 
 
 @pytest.mark.parametrize("words", [["--listen", "nonsense"], ["--no-such-flag"], ["--database-url", "mysql://x/y"]])

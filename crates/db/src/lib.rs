@@ -25,6 +25,7 @@ mod migrations;
 mod old;
 mod overwrite;
 mod partitions;
+mod privileges;
 mod revision;
 mod schema;
 mod status;

@@ -9,6 +9,7 @@ use crate::conn::{Conn, Naming};
 use crate::connect::{Db, Pools};
 use crate::error::{from_sqlx, map_err};
 use crate::migrations;
+use crate::privileges;
 use crate::schema::{self, Schema};
 
 /// The advisory lock of migrations, for servers that start at the same time ("loam" in ASCII).
@@ -93,8 +94,27 @@ impl Db {
         let conn = self.begin_migration().await?;
         let status = status(&conn).await?;
         status.refuse_newer()?;
+        match self.apply(&conn, &status).await {
+            Ok(applied) => {
+                conn.commit().await.map_err(from_sqlx)?;
+                Ok(applied)
+            }
+            Err((statement, error)) if privileges::is_lacking(&error) => {
+                conn.rollback().await.map_err(from_sqlx)?;
+                Err(self.explain_lacking(&statement, error).await)
+            }
+            Err((_, error)) => Err(map_err(error)),
+        }
+    }
+
+    /// Applies the pending migrations in this transaction. An error comes with its statement.
+    async fn apply(&self, conn: &Conn, status: &SchemaStatus) -> Result<Vec<String>, (String, DbErr)> {
+        let run = async |statement: &str| {
+            let done = conn.execute_unprepared(statement).await;
+            done.map(drop).map_err(|error| (statement.to_owned(), error))
+        };
         if status.migrations.iter().all(|migration| !migration.applied) {
-            conn.execute_unprepared(&schema::record_table(self.dialect())).await.map_err(map_err)?;
+            run(&schema::record_table(self.dialect())).await?;
         }
         let pending = |name: &str| {
             status.migrations.iter().any(|migration| migration.name == name && !migration.applied)
@@ -104,11 +124,10 @@ impl Db {
             let mut schema = Schema::new(self.dialect());
             (step.up)(&mut schema);
             for statement in schema.statements.iter().chain([&schema::record(self.dialect(), step.name)]) {
-                conn.execute_unprepared(statement).await.map_err(map_err)?;
+                run(statement).await?;
             }
             applied.push(step.name.to_owned());
         }
-        conn.commit().await.map_err(from_sqlx)?;
         Ok(applied)
     }
 

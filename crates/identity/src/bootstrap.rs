@@ -32,6 +32,12 @@ pub struct FirstKey {
 const DEFAULT: &str = "default";
 
 impl Identity {
+    /// Whether the database has no tenant yet: this is the first start on it.
+    pub async fn is_new(&self) -> Result<bool> {
+        let scope = Scope::system(TenantId::NIL, "first_start");
+        Ok(tenants::queries::oldest(&self.db.system_read(&scope).await?).await?.is_none())
+    }
+
     /// Creates the first tenant if there is none, and stores its id. Returns the credentials to show at the first start.
     pub async fn bootstrap(&self, given: Bootstrap) -> Result<Option<FirstKey>> {
         let scope = Scope::new(TenantId::NIL, Actor::System("first_start"), Permissions::all());

@@ -145,12 +145,13 @@ impl Config {
             anyhow::ensure!(file.is_file(), "there is no configuration file {}", file.display());
             figment = figment.merge(Toml::file_exact(file));
         }
+        let is_set = |name: &str| Env::var(&format!("LOAM_{name}")).is_some_and(|value| !value.is_empty());
         // other variables with the prefix `LOAM_` may belong to scripts
         let environment = Env::prefixed("LOAM_")
-            .filter(|key| key.as_str().contains("__") && key != "smtp__password")
+            .filter(move |key| key.as_str().contains("__") && key != "smtp__password" && is_set(key.as_str()))
             .split("__");
         let max_body = Env::prefixed("LOAM_")
-            .only(&["max_body_bytes"])
+            .filter(move |key| key == "max_body_bytes" && is_set(key.as_str()))
             .map(|_| "server.max_body_bytes".into())
             .split(".");
         let figment = figment.merge(environment).merge(max_body).merge(Serialized::defaults(flags));

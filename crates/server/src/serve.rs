@@ -16,23 +16,24 @@ use crate::services::Services;
 /// Threads for work that is not on the hot path: jobs, the drainer, statements.
 const BACKGROUND_THREADS: usize = 2;
 
-/// Serves until SIGTERM or SIGINT, then shuts down gracefully.
-pub(crate) fn serve(config: &Config) -> Result<()> {
+/// Serves until SIGTERM or SIGINT, then shuts down gracefully. `fresh`: an empty PostgreSQL database may replace an
+/// SQLite file.
+pub(crate) fn serve(config: &Config, fresh: bool) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(BACKGROUND_THREADS)
         .thread_name("background")
         .enable_all()
         .build()
         .context("cannot start threads")?;
-    runtime.block_on(run(config))
+    runtime.block_on(run(config, fresh))
 }
 
-async fn run(config: &Config) -> Result<()> {
+async fn run(config: &Config, fresh: bool) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let limit = raise_limit();
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let listeners = Listeners::bind(config.listen(), config.server.workers.unwrap_or(processors))?;
-    let services = Services::start(config).await?;
+    let services = Services::start(config, fresh).await?;
     let address = listeners.address;
     let stop = CancellationToken::new();
     let connections =

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use loam_conversation::Conversation;
 use loam_db::Db;
 use loam_gateway::Gateway;
@@ -62,7 +62,7 @@ pub(crate) fn open_journal(config: &Config) -> Result<Journal> {
 
 impl Services {
     /// Starts everything but the listeners.
-    pub(crate) async fn start(config: &Config) -> Result<Self> {
+    pub(crate) async fn start(config: &Config, fresh: bool) -> Result<Self> {
         let journal = open_journal(config)?;
         let db = Db::connect(&config.database, config.data()).await?;
         for name in db.migrate().await? {
@@ -73,6 +73,13 @@ impl Services {
         // a missing login is logged now, not at the first request
         db.containment().await?;
         let core = Core::open(config, db.clone(), Some(journal.clone())).await?;
+        let file = config.data().join("loam.db");
+        ensure!(
+            fresh || config.database.url.is_none() || !file.exists() || !core.identity.is_new().await?,
+            "the PostgreSQL database is empty, but {} holds the data of earlier starts on SQLite, which Loam does not \
+             move; name another folder with --data, or add --fresh to begin with the empty database",
+            file.display()
+        );
         let bootstrap =
             Bootstrap { key: config.bootstrap_key.clone(), password: config.bootstrap_password.clone() };
         let first_key = core.identity.bootstrap(bootstrap).await?;

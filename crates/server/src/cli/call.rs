@@ -1,10 +1,11 @@
 //! `loam call`
 
 use anyhow::{Result, bail};
-use clap::Subcommand;
+use chrono::{DateTime, Utc};
+use clap::{Args, Subcommand};
 use loam_gateway::llm_calls::CallState;
 use loam_gateway::llm_calls::routes::{LlmCallFilter, LlmCallView};
-use loam_kernel::LlmCallId;
+use loam_kernel::{ApiKeyId, LlmCallId, ProjectId, UserId};
 
 use super::admin::{self, ListArgs, TenantArg};
 use super::output;
@@ -18,18 +19,8 @@ pub(super) enum Command {
         tenant: TenantArg,
         #[command(flatten)]
         list: ListArgs,
-        /// Only calls in this state: open, settled, estimated, failed, orphaned.
-        #[arg(long, value_parser = state)]
-        state: Option<CallState>,
-        /// Only calls of this provider.
-        #[arg(long)]
-        provider: Option<String>,
-        /// Only calls of this model.
-        #[arg(long)]
-        model: Option<String>,
-        /// Only calls of this end user, by the application's own id.
-        #[arg(long)]
-        end_user: Option<String>,
+        #[command(flatten)]
+        filter: CallFilterArgs,
     },
     /// Show a call with its bodies.
     Show {
@@ -38,6 +29,70 @@ pub(super) enum Command {
         /// Call ID.
         id: LlmCallId,
     },
+}
+
+/// Filters for calls.
+#[derive(Args)]
+pub(super) struct CallFilterArgs {
+    /// Only calls in this state: open, settled, estimated, failed, orphaned.
+    #[arg(long, value_parser = state)]
+    state: Option<CallState>,
+    /// Only calls of this provider.
+    #[arg(long)]
+    provider: Option<String>,
+    /// Only calls of this model.
+    #[arg(long)]
+    model: Option<String>,
+    /// Only calls of this route.
+    #[arg(long)]
+    route: Option<String>,
+    /// Only calls with this key, by its id.
+    #[arg(long)]
+    key: Option<ApiKeyId>,
+    /// Only calls of this user.
+    #[arg(long)]
+    user: Option<UserId>,
+    /// Only calls of this end user, by the application's own id.
+    #[arg(long)]
+    end_user: Option<String>,
+    /// Only calls of this project.
+    #[arg(long)]
+    project: Option<ProjectId>,
+    /// Only calls of this session.
+    #[arg(long)]
+    session: Option<String>,
+    /// Only calls of this trace.
+    #[arg(long)]
+    trace: Option<String>,
+    /// Only the call of this request.
+    #[arg(long)]
+    request: Option<String>,
+    /// Only calls that began at this time or later, such as 2030-01-31T00:00:00Z.
+    #[arg(long)]
+    from: Option<DateTime<Utc>>,
+    /// Only calls that began before this time.
+    #[arg(long)]
+    to: Option<DateTime<Utc>>,
+}
+
+impl From<CallFilterArgs> for LlmCallFilter {
+    fn from(filter: CallFilterArgs) -> Self {
+        Self {
+            state: filter.state,
+            provider: filter.provider,
+            model: filter.model,
+            api_key_id: filter.key,
+            route: filter.route,
+            user_id: filter.user,
+            project_id: filter.project,
+            session_id: filter.session,
+            end_user: filter.end_user,
+            trace_id: filter.trace,
+            request_id: filter.request,
+            created_after: filter.from,
+            created_before: filter.to,
+        }
+    }
 }
 
 fn state(name: &str) -> Result<CallState> {
@@ -49,9 +104,9 @@ fn state(name: &str) -> Result<CallState> {
 
 pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result<()> {
     match command {
-        Command::List { tenant, list, state, provider, model, end_user } => {
+        Command::List { tenant, list, filter } => {
             let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let filter = LlmCallFilter { state, provider, model, end_user, ..LlmCallFilter::default() };
+            let filter = LlmCallFilter::from(filter);
             let rows = admin::pages(list.limit, async |page| {
                 core.gateway.list_calls(&scope, filter.clone(), &page).await
             });
@@ -65,6 +120,7 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
                 "total_tokens",
                 "cost_usd",
                 "latency_ms",
+                "error_message",
                 "id",
             ];
             output::rows(json, &rows, &fields)

@@ -1,11 +1,13 @@
 //! `loam limit`
 
+use std::str::FromStr;
+
 use anyhow::{Result, bail};
 use clap::Subcommand;
 use loam_gateway::limits::entity::SubjectType;
 use loam_gateway::limits::routes::LimitView;
-use loam_gateway::limits::service::{LimitCreate, LimitFilter};
-use loam_kernel::LimitId;
+use loam_gateway::limits::service::{LimitCreate, LimitFilter, LimitUpdate};
+use loam_kernel::{ExpectedVersion, LimitId};
 use uuid::Uuid;
 
 use super::admin::{self, ListArgs, TenantArg};
@@ -40,6 +42,28 @@ pub(super) enum Command {
         #[arg(long, value_name = "USD")]
         budget_per_month: Option<f64>,
     },
+    /// Change a limit. Calls that begin within a second follow it. `none` removes one of its values.
+    Update {
+        #[command(flatten)]
+        tenant: TenantArg,
+        /// Limit ID.
+        id: LimitId,
+        /// Calls per minute.
+        #[arg(long, value_name = "N|none")]
+        requests_per_minute: Option<Change<i64>>,
+        /// Tokens per minute.
+        #[arg(long, value_name = "N|none")]
+        tokens_per_minute: Option<Change<i64>>,
+        /// Concurrent calls.
+        #[arg(long, value_name = "N|none")]
+        concurrency: Option<Change<i64>>,
+        /// US dollars per day.
+        #[arg(long, value_name = "USD|none")]
+        budget_per_day: Option<Change<f64>>,
+        /// US dollars per month.
+        #[arg(long, value_name = "USD|none")]
+        budget_per_month: Option<Change<f64>>,
+    },
     /// List limits, newest first.
     List {
         #[command(flatten)]
@@ -61,6 +85,18 @@ pub(super) enum Command {
         /// Limit ID.
         id: LimitId,
     },
+}
+
+/// A new value, or none.
+#[derive(Clone, Copy)]
+pub(super) struct Change<T>(Option<T>);
+
+impl<T: FromStr> FromStr for Change<T> {
+    type Err = T::Err;
+
+    fn from_str(text: &str) -> Result<Self, T::Err> {
+        if text == "none" { Ok(Self(None)) } else { text.parse().map(|value| Self(Some(value))) }
+    }
 }
 
 fn subject_type(name: &str) -> Result<SubjectType> {
@@ -93,6 +129,26 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
                 budget_per_month,
             };
             output::one(json, &LimitView::from(core.gateway.create_limit(&scope, new).await?))
+        }
+        Command::Update {
+            tenant,
+            id,
+            requests_per_minute,
+            tokens_per_minute,
+            concurrency,
+            budget_per_day,
+            budget_per_month,
+        } => {
+            let (core, scope) = admin::in_tenant(config, &tenant).await?;
+            let change = LimitUpdate {
+                requests_per_minute: requests_per_minute.map(|new| new.0),
+                tokens_per_minute: tokens_per_minute.map(|new| new.0),
+                concurrency: concurrency.map(|new| new.0),
+                budget_per_day: budget_per_day.map(|new| new.0),
+                budget_per_month: budget_per_month.map(|new| new.0),
+            };
+            let row = core.gateway.update_limit(&scope, id, &ExpectedVersion::any(), change).await?;
+            output::one(json, &LimitView::from(row))
         }
         Command::List { tenant, list } => {
             let (core, scope) = admin::in_tenant(config, &tenant).await?;

@@ -11,6 +11,7 @@ mod config;
 mod db;
 mod erasure;
 mod export;
+mod failure;
 mod key;
 mod limit;
 mod login_session;
@@ -32,13 +33,15 @@ mod tenant;
 mod usage;
 mod user;
 
+use std::ffi::OsStr;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use figment::providers::Env;
 use loam_http::client::Network;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -74,6 +77,9 @@ struct Global {
     /// Print JSON.
     #[arg(long, global = true)]
     json: bool,
+    /// Print only this field, a line for each row, such as `id` or `api_key.key`.
+    #[arg(long, global = true, value_name = "NAME", conflicts_with = "json")]
+    field: Option<String>,
 }
 
 #[derive(Subcommand)]
@@ -83,6 +89,9 @@ enum Command {
         /// Address to listen on [default: 127.0.0.1:8790].
         #[arg(long, env = "LOAM_LISTEN", value_name = "ADDRESS")]
         listen: Option<SocketAddr>,
+        /// Begin with an empty PostgreSQL database, although the data folder holds the data of an earlier start on SQLite.
+        #[arg(long)]
+        fresh: bool,
     },
     /// Manage the database: migrations, checks, schema, sample data.
     #[command(subcommand)]
@@ -175,20 +184,34 @@ enum Command {
 /// Runs the command line of this process. Exit codes: 0 success, 1 failure, 2 usage error.
 pub fn main() -> ExitCode {
     file_modes::set_umask();
-    let cli = Cli::parse();
+    let words = ignore_empty_variables(Cli::command()).get_matches();
+    let cli = Cli::from_arg_matches(&words).unwrap_or_else(|error| error.exit());
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
+        // who reads the output has read enough, as `head` does
+        Err(error) if failure::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             // if standard error is closed there is nowhere to report it
-            _ = writeln!(std::io::stderr(), "loam: {error:#}");
+            _ = writeln!(std::io::stderr(), "loam: {}", failure::reason(&error));
             ExitCode::FAILURE
         }
     }
 }
 
+/// An empty variable counts as not set.
+fn ignore_empty_variables(command: clap::Command) -> clap::Command {
+    let set = |arg: clap::Arg| {
+        let value = arg.get_env().and_then(OsStr::to_str).and_then(Env::var);
+        if value.is_some_and(|value| value.is_empty()) { arg.env(None::<&'static str>) } else { arg }
+    };
+    command.mut_args(set).mut_subcommands(ignore_empty_variables)
+}
+
 fn run(cli: Cli) -> Result<()> {
-    let Global { config_file, data, database_url, allow_network, json } = cli.global;
-    let listen = if let Command::Serve { listen } = &cli.command { *listen } else { None };
+    let Global { config_file, data, database_url, allow_network, json, field } = cli.global;
+    let json = json || field.is_some();
+    output::choose_field(field);
+    let listen = if let Command::Serve { listen, .. } = &cli.command { *listen } else { None };
     let outgoing = (!allow_network.is_empty()).then_some(OutgoingFlags { allow_networks: allow_network });
     let flags = Flags { listen, data, database: database_url.map(|url| DatabaseFlags { url }), outgoing };
     match cli.command {
@@ -205,9 +228,9 @@ fn run(cli: Cli) -> Result<()> {
         _ => {}
     }
     let config = Config::load(config_file.as_deref(), &flags)?;
-    if let Command::Serve { .. } = cli.command {
+    if let Command::Serve { fresh, .. } = cli.command {
         logging::start(LevelFilter::INFO);
-        return serve::serve(&config);
+        return serve::serve(&config, fresh);
     }
     logging::start(LevelFilter::WARN);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -1,11 +1,20 @@
 //! Tables for people, JSON for programs.
 
 use std::io::Write;
+use std::sync::OnceLock;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 use serde_json::Value;
+
+/// The only field to print, of this process's command.
+static FIELD: OnceLock<String> = OnceLock::new();
+
+/// Prints only this field from now on.
+pub(super) fn choose_field(field: Option<String>) {
+    field.map(|field| FIELD.get_or_init(|| field));
+}
 
 /// Prints a text as it is.
 pub(super) fn text(text: &str) -> Result<()> {
@@ -25,9 +34,31 @@ pub(super) fn line(json: bool, line: &str) -> Result<()> {
     if json { Ok(()) } else { text(&format!("{line}\n")) }
 }
 
-/// Prints a value as JSON.
+/// Prints a value as JSON, or the chosen field of it.
 pub(super) fn json(value: &impl Serialize) -> Result<()> {
-    text(&(serde_json::to_string_pretty(value)? + "\n"))
+    match FIELD.get() {
+        Some(field) => text(&field_lines(&serde_json::to_value(value)?, field)?),
+        None => text(&(serde_json::to_string_pretty(value)? + "\n")),
+    }
+}
+
+/// A field of a resource, or of each row of a list, one per line.
+fn field_lines(value: &Value, field: &str) -> Result<String> {
+    let rows = match (value, value.get("data")) {
+        (Value::Array(rows), _) | (_, Some(Value::Array(rows))) => rows.as_slice(),
+        _ => std::slice::from_ref(value),
+    };
+    let mut lines = String::new();
+    for row in rows {
+        let found = field.split('.').try_fold(row, |value, name| value.get(name));
+        let found = found.with_context(|| {
+            let names: Vec<&str> =
+                row.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+            format!("there is no field `{field}`; the fields are {}", names.join(", "))
+        })?;
+        lines += &(shown(found) + "\n");
+    }
+    Ok(lines)
 }
 
 /// Prints rows: some of their fields as a table, or all of them as JSON.
@@ -87,5 +118,25 @@ fn shown(value: &Value) -> String {
             items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
         }
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::field_lines;
+
+    #[test]
+    fn a_field_is_printed_for_a_resource_and_for_each_row_of_a_list() {
+        let one = json!({ "id": "a", "api_key": { "key": "k" }, "models": ["x", "y"] });
+        assert_eq!(field_lines(&one, "id").expect("a field"), "a\n");
+        assert_eq!(field_lines(&one, "api_key.key").expect("a field"), "k\n");
+        assert_eq!(field_lines(&one, "models").expect("a field"), "x, y\n");
+        let rows = json!([{ "id": "a" }, { "id": "b" }]);
+        assert_eq!(field_lines(&rows, "id").expect("a field"), "a\nb\n");
+        assert_eq!(field_lines(&json!({ "data": rows }), "id").expect("a field"), "a\nb\n");
+        let error = field_lines(&one, "ids").expect_err("no such field").to_string();
+        assert!(error.starts_with("there is no field `ids`; the fields are "), "{error}");
     }
 }

@@ -2,10 +2,11 @@
 
 use anyhow::{Context, Result, bail};
 use clap::Subcommand;
+use loam_gateway::Gateway;
 use loam_gateway::model_routes::routes::ModelRouteView;
-use loam_gateway::model_routes::service::{ModelRouteCreate, ModelRouteFilter};
+use loam_gateway::model_routes::service::{ModelRouteCreate, ModelRouteFilter, ModelRouteUpdate};
 use loam_gateway::model_routes::{CoolDownRule, Retries, RouteTimeouts, Target};
-use loam_kernel::ModelRouteId;
+use loam_kernel::{ExpectedVersion, ModelRouteId, PageQuery, Scope};
 use serde_json::Map;
 
 use super::admin::{self, ListArgs, TenantArg};
@@ -36,6 +37,9 @@ pub(super) enum Command {
         /// Seconds for which a response is cached for identical requests.
         #[arg(long, value_name = "SECONDS")]
         cache_seconds: Option<i32>,
+        /// Replace the route that has this alias, if there is one.
+        #[arg(long)]
+        replace: bool,
     },
     /// List routes, newest first.
     List {
@@ -84,6 +88,26 @@ fn target(text: &str) -> Result<Target> {
     Ok(target)
 }
 
+/// The route with this alias.
+async fn find(gateway: &Gateway, scope: &Scope, alias: &str) -> Result<Option<ModelRouteId>> {
+    let filter = ModelRouteFilter { alias: Some(alias.to_owned()), ..ModelRouteFilter::default() };
+    let page = PageQuery { limit: Some(1), cursor: None };
+    Ok(gateway.list_routes(scope, filter, &page).await?.data.pop().map(|row| row.id))
+}
+
+/// A change of all that the command line sets.
+fn replacement(new: ModelRouteCreate) -> ModelRouteUpdate {
+    ModelRouteUpdate {
+        targets: Some(new.targets),
+        timeouts: Some(new.timeouts),
+        retries: Some(new.retries),
+        cool_down: Some(new.cool_down),
+        cache_seconds: Some(new.cache_seconds),
+        is_active: Some(true),
+        metadata: None,
+    }
+}
+
 pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result<()> {
     match command {
         Command::Create {
@@ -94,6 +118,7 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
             total_timeout,
             rounds,
             cache_seconds,
+            replace,
         } => {
             let (core, scope) = admin::in_tenant(config, &tenant).await?;
             let new = ModelRouteCreate {
@@ -110,7 +135,14 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
                 is_active: None,
                 metadata: Map::new(),
             };
-            output::one(json, &ModelRouteView::from(core.gateway.create_route(&scope, new).await?))
+            let old = if replace { find(&core.gateway, &scope, &new.alias).await? } else { None };
+            let row = match old {
+                Some(old) => {
+                    core.gateway.update_route(&scope, old, &ExpectedVersion::any(), replacement(new)).await?
+                }
+                None => core.gateway.create_route(&scope, new).await?,
+            };
+            output::one(json, &ModelRouteView::from(row))
         }
         Command::List { tenant, list } => {
             let (core, scope) = admin::in_tenant(config, &tenant).await?;

@@ -28,6 +28,9 @@ pub(super) enum Command {
         /// Full name.
         #[arg(long)]
         full_name: Option<String>,
+        /// The application's own id of the user, unique in the tenant.
+        #[arg(long)]
+        external_id: Option<String>,
         /// A role; can be repeated [default: user].
         #[arg(long = "role")]
         roles: Vec<String>,
@@ -74,7 +77,7 @@ pub(super) enum Command {
 
 pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result<()> {
     match command {
-        Command::Create { tenant, username, email, full_name, roles, password_stdin } => {
+        Command::Create { tenant, username, email, full_name, external_id, roles, password_stdin } => {
             let (core, scope) = admin::in_tenant(config, &tenant).await?;
             let new = UserCreate {
                 username,
@@ -83,7 +86,7 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
                 password_hash: None,
                 full_name,
                 roles: (!roles.is_empty()).then_some(roles),
-                external_id: None,
+                external_id,
                 is_active: None,
                 metadata: Map::new(),
             };
