@@ -34,7 +34,7 @@ run: build ## build Loam and start it on its embedded database at http://127.0.0
 demo: build ## start it with a real model of 135 M parameters, and print examples to paste
 	@$(SETUP) check python
 	@$(SETUP) venv model
-	@exec python3 scripts/demo.py --listen $(LISTEN) --data $(DATA)/demo
+	@exec python3 scripts/demo.py --listen $(LISTEN) --data $(DATA)
 
 .PHONY: build
 build: check-rust ## build an optimized binary at target/release/loam

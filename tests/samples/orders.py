@@ -1,4 +1,7 @@
-"""A web application in two versions: with a query for each order, and with one for all of them (`ORDERS_JOINED`)."""
+"""A web application in two versions: with a query for each order, and with one for all of them (`ORDERS_JOINED`).
+
+Run as a program, it sends itself some requests.
+"""
 
 import os
 import sqlite3
@@ -33,3 +36,11 @@ def customers_of(orders: list[tuple]) -> list[str]:
 async def list_orders() -> dict:
     orders = query("SELECT id, customer FROM orders")
     return {"customers": customers_of(orders)}
+
+
+if __name__ == "__main__":
+    from fastapi.testclient import TestClient
+
+    with TestClient(app) as client:
+        for _ in range(60):
+            client.get("/orders").raise_for_status()
