@@ -65,8 +65,11 @@ def test_a_nul_is_found_in_the_time_that_reading_takes(deployment, tenant, path,
         thread.join()
     assert time.monotonic() - began < SOON
     for answer in answers:
+        if path == "/v1/traces":
+            assert (answer.status_code, answer.json()) == (200, {}), "fields that OTLP doesn't have are skipped"
+            continue
         error = assert_error(answer, 400, code)
-        assert "NUL" in (error or answer.json())["message"]
+        assert "NUL" in error["message"]
         assert len(answer.content) < 2_000, "an error doesn't repeat a megabyte"
 
 

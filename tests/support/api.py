@@ -72,7 +72,7 @@ def assert_error(
     body = answer.json()
     if answer.request.url.path.startswith("/anthropic/"):
         return anthropic_error(answer, where, param)
-    if answer.request.url.path.removeprefix("/otlp") in ("/v1/traces", "/v1/metrics"):
+    if answer.request.url.path.removeprefix("/otlp").removeprefix("/api/public/otel") in ("/v1/traces", "/v1/metrics"):
         return otlp_error(body, where)
     assert set(body) == {"error"}, f"{where}: {body}"
     error = body["error"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -30,9 +31,79 @@ def test_a_batch_is_taken_however_it_is_written(project, kind, encoding):
     assert post(api, body, **headers).json() == {"accepted": 2, "rejected": []}
 
 
+def test_documents_with_nested_calls_are_taken_as_they_stand(tenant, project):
+    api, _ = project
+    trace, now = uuid.uuid4().hex, datetime.now(UTC)
+    listed = {"function_name": "handle", "file_path": "/app/a.py", "line_number": 3, "depth": 0, "call_order": 0}
+    document = {
+        "_id": "65a1f0c2e4b0a1b2c3d4e5f6",
+        "project_key": "shop-api",
+        "trace_id": trace,
+        "request_info": {
+            "method": "GET",
+            "path": "/api/users/123",
+            "query_params": {},
+            "headers": {},
+            "user_agent": "",
+            "remote_ip": "",
+        },
+        "response_info": {"status_code": 200, "response_size": 10, "content_type": "text/html"},
+        "performance_metrics": {
+            "total_duration": 0.5,
+            "cpu_time": 0.1,
+            "memory_usage": {"peak_memory": 64, "memory_delta": 1},
+            "database_metrics": {"query_count": 1, "query_time": 0.2, "slow_queries": 1},
+            "cache_metrics": {"cache_hits": 0, "cache_misses": 0, "cache_time": 0.0},
+        },
+        "function_calls": [
+            {"call_id": "a", "duration": 0.4, "parent_call_id": None, **listed},
+            {"call_id": "b", "duration": 0.2, "parent_call_id": "a", **listed},
+        ],
+        "version_info": {"app_version": "1.0", "git_commit": "abc", "deploy_time": None},
+        "environment": {"python_version": "3.12", "framework_version": "5", "server_info": "x"},
+        "timestamp": (now - timedelta(minutes=5)).isoformat(),
+        "created_at": now.isoformat(),
+    }
+    start = now - timedelta(minutes=5) + timedelta(seconds=0.1)
+    call = {
+        "_id": "65a1f0c2e4b0a1b2c3d4e5f7",
+        "trace_id": trace,
+        "call_id": "b",
+        "parent_call_id": "a",
+        "function_info": {"name": "load", "module": "app.users", "file_path": "/app/b.py", "line_number": 7, "class_name": None},
+        "execution_info": {
+            "start_time": start.isoformat(),
+            "end_time": (start + timedelta(seconds=0.2)).isoformat(),
+            "duration": 0.2,
+            "cpu_time": 0.01,
+            "memory_delta": 10,
+        },
+        "call_context": {"depth": 1, "call_order": 1, "is_recursive": False, "exception_info": None},
+        "performance_tags": ["slow", "database", "checkout"],
+        "created_at": now.isoformat(),
+    }
+    assert send(api, [document, call], 202).json()["accepted"] == 2
+    (row,) = eventually(lambda: tenant.all("performance_records", trace_id=trace))
+    assert row["performance_metrics"]["total_duration"] == pytest.approx(0.5)
+    received = datetime.fromisoformat(row["created_at"])
+    assert received >= now - timedelta(seconds=2), row
+    assert datetime.fromisoformat(row["timestamp"]) < now - timedelta(minutes=4)
+    calls = eventually(lambda: len(found := tenant.all("function_calls", record_id=row["id"])) == 3 and found)
+    assert [(one["call_id"], one["function_info"]["name"]) for one in calls[1:]] == [("a", "handle"), ("b", "load")]
+    assert [one["call_id"] for one in tenant.all("function_calls", record_id=row["id"], tag="checkout")] == ["b"]
+    assert calls[2]["performance_tags"] == ["slow", "database", "checkout"]
+    tenant.call("PUT", "/api/v1/system_config/insight.rules", json={"config_value": {"slow_call_ms": 201}})
+    slow = eventually(
+        lambda: (
+            (found := tenant.all("function_calls", record_id=row["id"])) and "slow" not in found[1]["performance_tags"] and found
+        )
+    )
+    assert slow, "the threshold is configurable"
+
+
 def test_a_bad_record_is_refused_alone_and_named(tenant, project):
     api, made = project
-    good, bad = record(), record(id="bad", timestamp=time.time() + 3600)
+    good, bad = record(), record(id="bad", timestamp=time.time() + 7200)
     answer = send(api, [good, bad, "nonsense", record(colour="red")], 207).json()
     assert answer["accepted"] == 1
     refused = [(each["index"], each["id"], each["code"], each["param"]) for each in answer["rejected"]]
@@ -68,7 +139,7 @@ def test_what_is_larger_than_is_taken_is_refused_by_name(project):
     zeros = b" " * (70 << 20)
     for encoding in ("gzip", "zstd"):
         assert_error(post(key, PACKED[encoding](zeros), None, content_encoding=encoding), 413, "body_too_large")
-    assert_error(post(key, zeros[: 9 << 20], None), 413, "body_too_large")
+    assert_error(post(key, zeros[: 17 << 20], None), 413, "body_too_large")
     assert_error(send(key, [record()] * 1001, None), 413, "too_many_records")
     assert_error(post(key, b"plain", None, content_encoding="gzip"), 400, "invalid_encoding")
     assert_error(post(key, b"{}", None, content_encoding="br"), 415, "unsupported_encoding")
@@ -88,6 +159,36 @@ def test_a_project_that_sends_too_much_in_a_minute_is_told_when_to_go_on(project
     answer = eventually(refused)
     assert_error(answer, 429, "telemetry_limit")
     assert 1 <= int(answer.headers["retry-after"]) <= 60
+
+
+def test_all_formats_share_their_limits(project, tenant):
+    key, _ = project
+    set_limits(tenant, max_age_days=20, bytes_per_minute=100_000)
+    old = time.time() - 21 * 86_400
+    eventually(lambda: (answer := send(key, [record(timestamp=old)], None)).status_code == 400 and answer)
+    ids = {"traceId": uuid.uuid4().hex, "spanId": "0" * 15 + "1", "startTimeUnixNano": str(int(old * 1e9))}
+    spans = {"resourceSpans": [{"scopeSpans": [{"spans": [ids]}]}]}
+    rejected = key.call("POST", "/v1/traces", 200, json=spans).json()["partialSuccess"]
+    assert "too long ago" in rejected["errorMessage"], rejected
+    point = {"metric_name": "x", "metric_value": 1, "timestamp": datetime.fromtimestamp(old, UTC).isoformat()}
+    rejected = key.call("POST", "/api/v1/performance_metrics", 200, json={"metrics": [point]}).json()["rejected"]
+    assert "too long ago" in rejected[0]["message"], rejected
+    large = {"metrics": [{"metric_name": "x" * 60_000, "metric_value": 1}]}
+
+    def refused():
+        # what is compressed counts as it is decompressed, in each encoding
+        for encoding, path, body in [
+            ("zstd", "/v1/traces", {"resourceSpans": [], "padding": "x" * 60_000}),
+            ("gzip", "/api/v1/performance_metrics", large),
+        ]:
+            content, headers = written(body, "application/json", encoding)
+            assert len(content) < 1_000
+            headers = {name.replace("_", "-"): value for name, value in headers.items()}
+            key.call("POST", path, content=content, headers=headers)
+        answer = send(key, [record()], None)
+        return answer if answer.status_code == 429 else None
+
+    assert_error(eventually(refused), 429, "telemetry_limit")
 
 
 def test_a_key_of_a_project_sends_and_does_nothing_else(project, tenant):

@@ -34,6 +34,13 @@ def so_many(api: Api, collection: str, count: int, **filters) -> list[dict]:
     return eventually(whole)
 
 
+def test_unknown_paths_and_methods_are_recorded_under_the_tenant_of_the_key(mine):
+    mine.call("GET", "/api/v1/nothing-here", 404)
+    mine.call("DELETE", "/api/v1/projects", 405)
+    rows = so_many(mine, "api_logs", 2)
+    assert [(row["path"], row["status_code"]) for row in rows] == [("/api/v1/projects", 405), ("/api/v1/nothing-here", 404)]
+
+
 def test_a_change_is_recorded_and_a_reading_is_not(mine):
     made = mine.call("POST", "/api/v1/projects", 201, json={"name": "a"}, headers={"user-agent": "tests/1"})
     mine.get("/api/v1/projects")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 import secrets
@@ -98,6 +99,53 @@ def test_invalid_spans_are_rejected_individually(project: Project) -> None:
     assert ExportTraceServiceResponse.FromString(answer.content).partial_success.rejected_spans == 1
 
 
+@pytest.mark.parametrize("encoding", ["json", "protobuf"])
+def test_a_value_that_cannot_be_decoded_rejects_only_its_span(project: Project, encoding: str) -> None:
+    trace = secrets.token_hex(16)
+    good, bad = model_span(trace), model_span(trace, name="bad", parentSpanId=None, attributes=[])
+    good |= {"parentSpanId": None, "events": None, "status": {"code": None}, "flags": None}
+    bad["attributes"] = [{"key": "app.note", "value": {"stringValue": "#!"}}]
+    if encoding == "json":
+        content, headers = (
+            json.dumps(body(good, bad)).replace('"#!"', r'"ok\ud83d"').encode(),
+            {"content-type": "application/json"},
+        )
+        rejected = project.sender.call("POST", "/v1/traces", 200, content=content, headers=headers).json()["partialSuccess"]
+        assert rejected["rejectedSpans"] == "1", rejected
+        assert "attributes[0].value.stringValue" in rejected["errorMessage"], rejected
+    else:
+        content, headers = protobuf(good, bad).replace(b"#!", b"\xff!"), {"content-type": PROTOBUF}
+        answer = project.sender.call("POST", "/v1/traces", 200, content=content, headers=headers)
+        rejected = ExportTraceServiceResponse.FromString(answer.content).partial_success
+        assert rejected.rejected_spans == 1, rejected
+    assert len(model_calls(project.api, trace)) == 1
+    (row,) = project.api.all("rejected_records", project_id=project.id, code="invalid_value")
+    payload = project.api.get(f"/api/v1/rejected_records/{row['id']}")["payload"]
+    assert (payload["name"], payload["attributes"]) == ("bad", {})
+
+
+def test_a_value_that_cannot_be_decoded_rejects_only_its_data_point(project: Project) -> None:
+    points = [{"timeUnixNano": str(time.time_ns()), "asInt": value} for value in ("7", "9223372036854775808")]
+    metric = {"name": "jobs", "unit": None, "gauge": {"dataPoints": points}}
+    content = {"resourceMetrics": [{"resource": None, "scopeMetrics": [{"scope": None, "metrics": [metric]}]}]}
+    answer = project.sender.call("POST", "/v1/metrics", 200, json=content).json()
+    assert answer["partialSuccess"]["rejectedDataPoints"] == "1", answer
+    stored = eventually(lambda: project.api.all("performance_metrics", project_id=project.id, metric_name="jobs"))
+    assert [row["metric_value"] for row in stored] == [7]
+
+
+def test_langfuse_sends_to_its_own_path_with_its_key_pair(project: Project) -> None:
+    trace = secrets.token_hex(16)
+    headers = {"authorization": "Basic " + base64.b64encode(f"pk-lf-shop:{project.sender.key}".encode()).decode()}
+    path = "/api/public/otel/v1/traces"
+    client = project.api.with_key(None)
+    client.call("POST", path, 200, content=protobuf(model_span(trace)), headers=headers | {"content-type": PROTOBUF})
+    assert len(model_calls(project.api, trace)) == 1
+    wrong = {"authorization": "Basic " + base64.b64encode(b"pk-lf-shop:sk-lf-wrong").decode()}
+    assert client.call("POST", path, 401, json=body(), headers=wrong).json()["code"] == 16
+    assert client.call("POST", "/v1/traces", 401, json=body(), headers=headers).json()["code"] == 16
+
+
 def test_a_rejected_span_is_stored_and_replayed_after_correction(project: Project) -> None:
     trace, now = secrets.token_hex(16), time.time_ns()
     secret = {"key": "http.request.header.authorization", "value": {"stringValue": "Bearer sk-0123456789abcdef"}}
@@ -136,8 +184,8 @@ def test_a_rejected_span_is_stored_and_replayed_after_correction(project: Projec
         ({"content-type": "application/json", "content-encoding": "br"}, b"{}", 415),
         ({"content-type": "application/json", "content-encoding": "gzip"}, b"no gzip", 400),
         ({"content-type": PROTOBUF}, b"\xff\xff\xff", 400),
-        # 64 MiB that compress to 64 KiB
-        ({"content-type": PROTOBUF, "content-encoding": "gzip"}, gzip.compress(bytes(64 << 20)), 413),
+        # 65 MiB that compress to 65 KiB
+        ({"content-type": PROTOBUF, "content-encoding": "gzip"}, gzip.compress(bytes(65 << 20)), 413),
         # resource spans of two bytes each
         ({"content-type": "application/json"}, b'{"resourceSpans":[' + b"{}," * 4_000_000 + b"{}]}", 413),
     ],

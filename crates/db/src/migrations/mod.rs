@@ -14,6 +14,7 @@ mod m20261130_000005_erasure_and_retention;
 mod m20261130_000006_erasure;
 mod m20261130_000007_erasures;
 mod m20261130_000008_suggestions;
+mod m20261130_000010_received_at;
 
 /// One step of the schema.
 pub(crate) struct Step {
@@ -40,5 +41,6 @@ steps![
     m20261130_000006_erasure,
     m20261130_000007_erasures,
     m20261130_000008_suggestions,
+    m20261130_000010_received_at,
     // new migrations go above this line
 ];

@@ -113,6 +113,7 @@ fn record(tenant: TenantId, project: ProjectId, at: chrono::DateTime<chrono::Utc
         details: Vec::new(),
         findings: diagnosis.packed(),
         created_at: at,
+        received_at: None,
         updated_at: at,
     }
 }

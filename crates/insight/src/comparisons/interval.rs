@@ -81,6 +81,11 @@ pub(crate) struct Distribution {
 }
 
 impl Distribution {
+    /// The number of samples that are missing for a verdict.
+    pub(super) fn missing(&self) -> i64 {
+        (MIN_SAMPLES - self.count).max(0)
+    }
+
     /// The mean, in microseconds.
     #[expect(clippy::cast_precision_loss, reason = "a mean for display")]
     pub(crate) fn mean(&self) -> Option<f64> {

@@ -65,6 +65,8 @@ struct EndpointComparison {
 #[derive(Serialize, ToSchema)]
 struct EndpointVersionStats {
     requests: i64,
+    /// Number of requests that are missing for a verdict; 0 if there are enough.
+    missing_requests: i64,
     mean: Option<f64>,
     p50: Option<f64>,
     p95: Option<f64>,
@@ -112,6 +114,8 @@ struct FunctionComparison {
 #[derive(Serialize, ToSchema)]
 struct FunctionVersionStats {
     calls: i64,
+    /// Number of calls that are missing for a verdict; 0 if there are enough.
+    missing_calls: i64,
     self_time: Option<f64>,
     self_time_p95: Option<f64>,
     error_rate: Option<f64>,
@@ -142,6 +146,7 @@ impl Sums {
     fn endpoint(&self) -> EndpointVersionStats {
         EndpointVersionStats {
             requests: self.distribution.count,
+            missing_requests: self.distribution.missing(),
             mean: self.distribution.mean().map(|micros| micros / MICROS),
             p50: self.quantile(0.5),
             p95: self.quantile(0.95),
@@ -159,6 +164,7 @@ impl Sums {
     fn function(&self) -> FunctionVersionStats {
         FunctionVersionStats {
             calls: self.distribution.count,
+            missing_calls: self.distribution.missing(),
             self_time: self.distribution.mean().map(|micros| micros / MICROS),
             self_time_p95: self.quantile(0.95),
             error_rate: self.per_sample(self.errors),

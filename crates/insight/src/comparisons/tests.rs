@@ -121,6 +121,10 @@ async fn a_regression_is_detected_and_listed_first(database: Database) {
         (&json!("no_evidence"), &json!(false))
     );
     assert_eq!(endpoint("GET /rare")["verdict"], "too_little_traffic");
+    assert_eq!(
+        (&endpoint("GET /rare")["before"]["missing_requests"], &slower["after"]["missing_requests"]),
+        (&json!(30), &json!(0))
+    );
     assert!(endpoint("GET /rare")["changes"]["mean"]["low"].is_null());
     assert_eq!(
         (&endpoint("GET /new")["before"]["requests"], &endpoint("GET /new")["changes"]["mean"]),

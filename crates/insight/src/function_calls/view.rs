@@ -5,10 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::trace::{self, Detail, OperationKind, Span, Tree};
-
-/// Self time in nanoseconds from which a call is tagged as slow.
-const SLOW_NS: u64 = 100_000_000;
+use crate::trace::{self, Detail, OperationKind, Span, TAGS_ATTRIBUTE, Tree};
 
 /// A function call or another span. Times are in seconds, memory in bytes.
 #[derive(Serialize, ToSchema)]
@@ -21,8 +18,9 @@ pub struct FunctionCallView {
     function_info: FunctionInfo,
     execution_info: ExecutionInfo,
     call_context: CallContext,
-    /// `slow` (self time of 100 ms or more), `database`, `cache`, `external_api`, `model`, `tool`, `queue`.
-    performance_tags: Vec<&'static str>,
+    /// `slow` (by `slow_call_ms` of `insight.rules`), `database`, `cache`, `external_api`, `model`, `tool`, `queue`, and
+    /// the tags that the application gave it.
+    performance_tags: Vec<String>,
     /// The kind of operation.
     work: OperationKind,
     /// Details of an operation outside of the application's code.
@@ -104,8 +102,9 @@ pub(crate) fn seconds(nanos: u64) -> f64 {
     seconds
 }
 
-fn tags(span: &Span, self_ns: u64) -> Vec<&'static str> {
-    let slow = (self_ns >= SLOW_NS).then_some("slow");
+/// The tags of a call. From `slow_ns` nanoseconds of self time it is slow.
+pub(super) fn tags(span: &Span, self_ns: u64, slow_ns: u64) -> Vec<String> {
+    let slow = (self_ns >= slow_ns).then_some("slow");
     let kind = match span.kind {
         OperationKind::Function | OperationKind::Request => None,
         OperationKind::Database => Some("database"),
@@ -115,7 +114,14 @@ fn tags(span: &Span, self_ns: u64) -> Vec<&'static str> {
         OperationKind::Tool => Some("tool"),
         OperationKind::Queue => Some("queue"),
     };
-    slow.into_iter().chain(kind).collect()
+    let own = span.detail.as_ref().and_then(|detail| detail.attributes.get(TAGS_ATTRIBUTE));
+    let mut tags: Vec<String> = slow.into_iter().chain(kind).map(str::to_owned).collect();
+    for tag in own.into_iter().flat_map(|own| own.lines()) {
+        if !tags.iter().any(|known| known == tag) {
+            tags.push(tag.to_owned());
+        }
+    }
+    tags
 }
 
 impl FunctionCallView {
@@ -125,6 +131,7 @@ impl FunctionCallView {
         trace_id: &str,
         root: Option<usize>,
         index: usize,
+        slow_ns: u64,
     ) -> Self {
         let (span, node) = (&tree.spans()[index], &tree.nodes()[index]);
         let start_time = DateTime::from_timestamp_nanos(span.start_ns);
@@ -156,9 +163,9 @@ impl FunctionCallView {
                 is_recursive: node.is_recursive,
                 exception_info: span.exception.clone(),
             },
-            performance_tags: tags(span, node.self_ns),
+            performance_tags: tags(span, node.self_ns, slow_ns),
             work: span.kind,
-            detail: span.detail.as_deref().map(DetailView::from),
+            detail: span.detail.as_deref().and_then(DetailView::of),
             created_at,
         }
     }
@@ -185,19 +192,16 @@ impl CallReference {
     }
 }
 
-impl From<&Detail> for DetailView {
-    fn from(detail: &Detail) -> Self {
-        let Detail { system, operation, statement, target, .. } = detail.clone();
-        Self {
-            system,
-            operation,
-            statement,
-            target,
-            hit: detail.hit,
-            status_code: detail.status_code,
-            first_byte: detail.first_byte_ns.map(seconds),
-            rows: detail.rows,
-            attributes: detail.attributes.clone(),
+impl DetailView {
+    /// None if there are only tags, which are shown as such.
+    fn of(detail: &Detail) -> Option<Self> {
+        let mut detail = detail.clone();
+        let is_tagged = detail.attributes.remove(TAGS_ATTRIBUTE).is_some();
+        if is_tagged && detail == Detail::default() {
+            return None;
         }
+        let Detail { system, operation, statement, target, hit, status_code, rows, attributes, .. } = detail;
+        let first_byte = detail.first_byte_ns.map(seconds);
+        Some(Self { system, operation, statement, target, hit, status_code, first_byte, rows, attributes })
     }
 }

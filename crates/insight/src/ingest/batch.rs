@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use super::msgpack;
 use super::record_error::RecordError;
 use super::wire::Record;
+use super::wire_call::CallInfo;
 use crate::trace::{Environment, VersionInfo};
 
 /// Maximum nesting depth of MessagePack.
@@ -21,6 +22,13 @@ type Unpacker<'a> = rmp_serde::Deserializer<ReadRefReader<'a, [u8]>>;
 pub(super) enum Format {
     Json,
     MessagePack,
+}
+
+/// An item of a batch.
+#[derive(Debug)]
+pub(super) enum Item<'a> {
+    Record(Box<Record<'a>>),
+    Call(Box<CallInfo<'a>>),
 }
 
 /// Values that apply to the records of a batch that don't set their own.
@@ -65,8 +73,22 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// Decodes a record.
-    pub(super) fn parse_record(format: Format, bytes: &'a [u8]) -> Result<Record<'a>, RecordError> {
+    /// Decodes an item: a record, or a call that is sent outside of its record, which has a `call_id`.
+    pub(super) fn parse_item(format: Format, bytes: &'a [u8]) -> Result<Item<'a>, RecordError> {
+        let error = match Self::parse::<Record<'a>>(format, bytes) {
+            Ok(record) => return Ok(Item::Record(Box::new(record))),
+            Err(error) => error,
+        };
+        // the field is unknown in a record
+        match error.param.as_deref() {
+            Some("call_id" | "function_info" | "execution_info" | "call_context" | "performance_tags") => {
+                Self::parse::<CallInfo<'a>>(format, bytes).map(|call| Item::Call(Box::new(call)))
+            }
+            _ => Err(error),
+        }
+    }
+
+    fn parse<T: Deserialize<'a>>(format: Format, bytes: &'a [u8]) -> Result<T, RecordError> {
         let is_object = match format {
             Format::Json => bytes.first() == Some(&b'{'),
             Format::MessagePack => msgpack::map(bytes).is_some(),
@@ -83,11 +105,10 @@ impl<'a> Batch<'a> {
             Format::Json => serde_json::from_slice(bytes).map_err(|_| {
                 // the error path is expensive, so it is only computed for invalid records
                 let json = &mut serde_json::Deserializer::from_slice(bytes);
-                path_error(serde_path_to_error::deserialize::<_, Record<'_>>(json))
+                path_error(serde_path_to_error::deserialize::<_, T>(json))
             }),
-            Format::MessagePack => unpack(bytes).map_err(|_| {
-                path_error(serde_path_to_error::deserialize::<_, Record<'_>>(&mut unpacker(bytes)))
-            }),
+            Format::MessagePack => unpack(bytes)
+                .map_err(|_| path_error(serde_path_to_error::deserialize::<_, T>(&mut unpacker(bytes)))),
         }
     }
 

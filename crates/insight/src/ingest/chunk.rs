@@ -1,38 +1,31 @@
 //! Converts a record into a trace chunk.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::DateTime;
 use loam_kernel::{ProjectId, TenantId, truncate_bytes};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::batch::Defaults;
+use super::batch::{Defaults, Item};
+use super::calls::{self, Parent};
 use super::endpoint::endpoint;
-use super::functions::Functions;
+use super::limits::{MAX_DURATION_NS, TimeLimits, exception as exception_text};
 use super::record_error::RecordError;
 use super::text::{Seconds, Text, Timestamp};
-use super::wire::{CallInfo, DetailInfo, Metrics, Record};
+use super::wire::{Metrics, Record};
+use super::wire_call::CallInfo;
 use crate::redact;
 use crate::trace::{
-    Detail, Environment, Function, Measurements, OperationKind, RequestInfo, ResponseInfo, ServerSpan,
-    Source, Span, TraceChunk, VersionInfo,
+    Environment, Function, Measurements, OperationKind, RequestInfo, ResponseInfo, ServerSpan, Source, Span,
+    TraceChunk, VersionInfo,
 };
 
 /// Maximum length of ids.
 const MAX_ID: usize = 64;
 /// Maximum length of descriptive strings, in bytes; longer ones are truncated.
-const MAX_TEXT: usize = 2_000;
-/// Maximum length of an exception, in bytes.
-const MAX_EXCEPTION: usize = 4_000;
+pub(super) const MAX_TEXT: usize = 2_000;
 /// Maximum number of headers, query parameters or attributes.
-const MAX_FIELDS: usize = 100;
-/// Maximum age of a record in nanoseconds, 31 days: older ones would fall into a month that may be archived.
-const MAX_AGE: i64 = 31 * DAY;
-/// Maximum clock skew into the future, in nanoseconds.
-const MAX_CLOCK_SKEW: i64 = 600_000_000_000;
-/// Maximum distance of a call from its record, and maximum duration, in nanoseconds.
-const DAY: i64 = 86_400_000_000_000;
+pub(super) const MAX_FIELDS: usize = 100;
 const BYTES_PER_MB: f64 = 1_048_576.0;
 /// Maximum memory of a request, in megabytes.
 const MAX_MB: f64 = 1e9;
@@ -41,25 +34,38 @@ const MAX_MB: f64 = 1e9;
 pub(super) struct Context<'a> {
     pub(super) tenant: TenantId,
     pub(super) project: ProjectId,
-    pub(super) now: DateTime<Utc>,
+    pub(super) times: TimeLimits,
     pub(super) max_calls: usize,
     pub(super) defaults: &'a Defaults,
 }
 
 impl Context<'_> {
+    /// Validates an item of a batch and converts it.
+    pub(super) fn chunk_of(&self, item: Item<'_>) -> Result<TraceChunk, RecordError> {
+        match item {
+            Item::Record(record) => self.chunk(*record),
+            Item::Call(call) => self.chunk_of_call(*call),
+        }
+    }
+
     /// Validates a record and converts it.
-    pub(super) fn chunk(&self, record: Record<'_>) -> Result<TraceChunk, RecordError> {
+    pub(super) fn chunk(&self, mut record: Record<'_>) -> Result<TraceChunk, RecordError> {
+        record.function_calls.iter_mut().for_each(CallInfo::flatten);
         let trace_id = trace_id(&record.trace_id)?;
         let id = match &record.id {
             Some(text) => id("id", text)?,
             None => trace_id.clone(),
         };
-        self.check_time(record.timestamp)?;
+        self.times
+            .check(DateTime::from_timestamp_nanos(record.timestamp.0))
+            .map_err(|e| RecordError::new(e.code, "timestamp", e.message))?;
         if record.function_calls.len() > self.max_calls {
             let message = format!("must have at most {} calls", self.max_calls);
             return Err(RecordError::new("too_many_calls", "function_calls", message));
         }
-        let spans = spans_of_calls(&record, &id)?;
+        let parent = Parent { id: &id, start_ns: Some(record.timestamp.0) };
+        let path = |index: usize, field: &str| format!("function_calls[{index}].{field}");
+        let spans = calls::spans(&record.functions, &record.function_calls, parent, path)?;
         let request = request(record.request_info.unwrap_or_default())?;
         let response = response(record.response_info.unwrap_or_default())?;
         let measured = measurements(record.performance_metrics.as_ref())?;
@@ -86,7 +92,7 @@ impl Context<'_> {
         root.parent =
             record.parent_call_id.as_ref().map(|text| self::id("parent_call_id", text)).transpose()?;
         if let Some(exception) = &record.exception_info {
-            root.exception = Some(redact::text(exception.truncated(MAX_EXCEPTION)).into_owned());
+            root.exception = Some(exception_text(&exception.0));
         }
         let is_error = record.is_error.unwrap_or_else(|| {
             root.exception.is_some() || response.status_code.is_some_and(|status| status >= 500)
@@ -112,17 +118,28 @@ impl Context<'_> {
         })
     }
 
-    fn check_time(&self, at: Timestamp) -> Result<(), RecordError> {
-        let now = self.now.timestamp_nanos_opt().unwrap_or(i64::MAX);
-        if at.0 < now.saturating_sub(MAX_AGE) {
-            return Err(RecordError::new("too_old", "timestamp", "must be within the last 31 days"));
+    /// Converts a call that is sent outside of its record, whose root call has the id of the trace.
+    pub(super) fn chunk_of_call(&self, mut call: CallInfo<'_>) -> Result<TraceChunk, RecordError> {
+        call.flatten();
+        let Some(trace) = call.trace_id.take() else {
+            return Err(RecordError::invalid("trace_id", "is required"));
+        };
+        let trace_id = trace_id(&trace)?;
+        let parent = Parent { id: &trace_id, start_ns: None };
+        let (_, spans) = calls::spans(&[], &[call], parent, |_, field| field.to_owned())?;
+        for span in &spans {
+            self.times
+                .check(DateTime::from_timestamp_nanos(span.start_ns))
+                .map_err(|e| RecordError::new(e.code, "start_time", e.message))?;
         }
-        if at.0 > now.saturating_add(MAX_CLOCK_SKEW) {
-            let message =
-                "must be at most 10 minutes ahead of this server's clock; set the clock of the application";
-            return Err(RecordError::new("in_the_future", "timestamp", message));
-        }
-        Ok(())
+        Ok(TraceChunk {
+            tenant: self.tenant,
+            project: self.project,
+            trace_id,
+            source: Source::Records,
+            server_spans: Vec::new(),
+            spans,
+        })
     }
 
     /// The root span, which stands for the record itself.
@@ -158,155 +175,6 @@ impl Context<'_> {
             exception: None,
             detail: None,
         })
-    }
-}
-
-/// The spans of a record's calls, and the index of the one that is the record itself, if any. A call whose parent is
-/// not among them becomes a child of the record.
-fn spans_of_calls(record: &Record<'_>, root: &str) -> Result<(Option<usize>, Vec<Span>), RecordError> {
-    let mut ids: HashSet<&str> = HashSet::with_capacity(record.function_calls.len());
-    for (index, call) in record.function_calls.iter().enumerate() {
-        let at = |field: &str| format!("function_calls[{index}].{field}");
-        check_id(&call.call_id).map_err(|message| RecordError::invalid(at("call_id"), message))?;
-        if !ids.insert(&call.call_id.0) {
-            return Err(RecordError::new(
-                "duplicate_call_id",
-                at("call_id"),
-                "duplicates the id of another call of this record",
-            ));
-        }
-    }
-    let mut functions = Functions::of(&record.functions)?;
-    let mut details: HashMap<(&DetailInfo<'_>, OperationKind), Arc<Detail>> = HashMap::new();
-    let mut spans = Vec::with_capacity(record.function_calls.len() + 1);
-    let mut own = None;
-    for (index, input) in record.function_calls.iter().enumerate() {
-        let error = |field: &str, message: &str| {
-            RecordError::invalid(format!("function_calls[{index}].{field}"), message)
-        };
-        let kind = operation_kind(input);
-        let start = match (input.start_offset, input.start_time) {
-            (Some(offset), _) => record.timestamp.0.saturating_add(offset.0),
-            (None, Some(time)) => time.0,
-            (None, None) => {
-                return Err(error("start_offset", "is required unless `start_time` is given"));
-            }
-        };
-        if start.abs_diff(record.timestamp.0) > DAY.unsigned_abs() {
-            let field = if input.start_offset.is_some() { "start_offset" } else { "start_time" };
-            return Err(error(field, "must be within a day of the record's timestamp"));
-        }
-        let duration = match (input.duration, input.end_time) {
-            (Some(duration), _) => checked_duration(&format!("function_calls[{index}].duration"), duration)?,
-            (None, Some(end)) => u64::try_from(end.0.saturating_sub(start))
-                .map_err(|_| error("end_time", "must not be before the start of the call"))?,
-            (None, None) => return Err(error("duration", "is required unless `end_time` is given")),
-        };
-        let is_own = input.call_id.0 == root;
-        own = own.or_else(|| is_own.then_some(index));
-        let parent = input.parent_call_id.as_ref().map(|text| &*text.0);
-        let parent =
-            parent.filter(|parent| ids.contains(parent) && *parent != input.call_id.0).unwrap_or(root);
-        spans.push(Span {
-            id: (*input.call_id.0).to_owned(),
-            parent: (!is_own).then(|| parent.to_owned()),
-            function: functions.of_call(index, input)?,
-            kind,
-            start_ns: start,
-            duration_ns: duration,
-            cpu_ns: input.cpu_time.and_then(Seconds::as_nanos),
-            memory_delta: input.memory_delta,
-            exception: input
-                .exception_info
-                .as_ref()
-                .map(|text| redact::text(text.truncated(MAX_EXCEPTION)).into_owned()),
-            detail: input.detail.as_ref().map(|detail| {
-                details
-                    .entry((detail, kind))
-                    .or_insert_with(|| Arc::new(redacted_detail(detail, kind)))
-                    .clone()
-            }),
-        });
-    }
-    if let Some(index) = find_cycle(&spans) {
-        let message = "forms a cycle of calls";
-        return Err(RecordError::invalid(format!("function_calls[{index}].parent_call_id"), message));
-    }
-    Ok((own, spans))
-}
-
-/// A span that is its own ancestor, if there is one.
-fn find_cycle(spans: &[Span]) -> Option<usize> {
-    let indexes: HashMap<&str, usize> =
-        spans.iter().enumerate().map(|(index, span)| (span.id.as_str(), index)).collect();
-    // the walk in which each span was first visited
-    let mut seen_in_walk = vec![usize::MAX; spans.len()];
-    for walk in 0..spans.len() {
-        let mut index = walk;
-        while seen_in_walk[index] == usize::MAX {
-            seen_in_walk[index] = walk;
-            match spans[index].parent.as_deref().and_then(|parent| indexes.get(parent)) {
-                Some(parent) => index = *parent,
-                None => break,
-            }
-            if seen_in_walk[index] == walk {
-                return Some(index);
-            }
-        }
-    }
-    None
-}
-
-/// The kind of operation of a call: its `kind`, otherwise from its tags.
-fn operation_kind(call: &CallInfo<'_>) -> OperationKind {
-    call.kind.unwrap_or_else(|| {
-        let tags = call.performance_tags.iter().flatten();
-        tags.filter_map(|tag| match &*tag.0 {
-            "database" => Some(OperationKind::Database),
-            "cache" => Some(OperationKind::Cache),
-            "external_api" => Some(OperationKind::ExternalApi),
-            _ => None,
-        })
-        .next()
-        .unwrap_or_default()
-    })
-}
-
-/// Details without values and secrets.
-fn redacted_detail(input: &DetailInfo<'_>, kind: OperationKind) -> Detail {
-    let short = |text: &Option<Text<'_>>| text.as_ref().map(|text| text.truncated(200).to_owned());
-    let is_key =
-        kind == OperationKind::Cache || input.system.as_ref().is_some_and(|system| system.0 == "redis");
-    let statement = input.statement.as_ref().map(|text| match kind {
-        _ if is_key => redact::key(text.truncated(MAX_TEXT)),
-        OperationKind::Database => redact::statement(&text.0),
-        OperationKind::ExternalApi => redact::address(text.truncated(MAX_TEXT)),
-        _ => redact::text(text.truncated(MAX_TEXT)).into_owned(),
-    });
-    let mut attributes: Map<String, Value> = input
-        .attributes
-        .iter()
-        .take(MAX_FIELDS)
-        .map(|(name, value)| (name.truncated(200).to_owned(), Value::from(value.truncated(MAX_TEXT))))
-        .collect();
-    redact::params(&mut attributes);
-    let text = |value: Value| match value {
-        Value::String(text) => text,
-        other => other.to_string(),
-    };
-    Detail {
-        system: short(&input.system),
-        operation: short(&input.operation),
-        statement,
-        target: input.target.as_ref().map(|text| redact::address(text.truncated(MAX_TEXT))),
-        hit: input.hit,
-        status_code: input.status_code,
-        first_byte_ns: input.first_byte.and_then(Seconds::as_nanos),
-        rows: input.rows,
-        attributes: attributes
-            .into_iter()
-            .map(|(name, value)| (name, text(value)))
-            .collect::<BTreeMap<_, _>>(),
     }
 }
 
@@ -401,11 +269,11 @@ fn bytes(megabytes: f64) -> i64 {
     (megabytes * BYTES_PER_MB).round() as i64
 }
 
-fn checked_duration(param: &str, input: Seconds) -> Result<u64, RecordError> {
+pub(super) fn checked_duration(param: &str, input: Seconds) -> Result<u64, RecordError> {
     input
         .as_nanos()
-        .filter(|nanos| *nanos <= DAY.unsigned_abs())
-        .ok_or_else(|| RecordError::invalid(param, "must be between 0 and 86,400 seconds"))
+        .filter(|nanos| *nanos <= MAX_DURATION_NS)
+        .ok_or_else(|| RecordError::invalid(param, "must be between 0 and 604,800 seconds"))
 }
 
 /// A trace id. W3C trace ids are normalised to lower case, so that all chunks of a trace are found.
@@ -422,7 +290,7 @@ fn id(param: &str, text: &Text<'_>) -> Result<String, RecordError> {
     Ok((*text.0).to_owned())
 }
 
-fn check_id(text: &Text<'_>) -> Result<(), &'static str> {
+pub(super) fn check_id(text: &Text<'_>) -> Result<(), &'static str> {
     let plain = (1..=MAX_ID).contains(&text.0.len()) && text.0.bytes().all(|byte| byte.is_ascii_graphic());
     if plain { Ok(()) } else { Err("must be 1 to 64 printable ASCII characters without spaces") }
 }

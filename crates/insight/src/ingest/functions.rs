@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::record_error::RecordError;
 use super::text::Text;
-use super::wire::{CallInfo, FunctionInfo};
+use super::wire::FunctionInfo;
+use super::wire_call::CallInfo;
 use crate::trace::Function;
 
 /// Maximum length of names and modules, in bytes.
@@ -40,8 +41,9 @@ impl<'r> Functions<'r> {
         &mut self,
         index: usize,
         call: &'r CallInfo<'_>,
+        path: impl Fn(usize, &str) -> String,
     ) -> Result<Arc<Function>, RecordError> {
-        let at = |field: &str| format!("function_calls[{index}].{field}");
+        let at = |field: &str| path(index, field);
         match (&call.function_name, call.function) {
             (Some(name), _) if !name.0.is_empty() => {
                 let key = key(name, &call.module, &call.class_name, &call.file_path, call.line_number);

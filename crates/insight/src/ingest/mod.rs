@@ -1,13 +1,18 @@
-//! Ingest of telemetry in Loam's record format.
+//! Ingest of telemetry: what all formats have in common, and Loam's record format.
 
 mod activity;
 mod batch;
 mod body;
+mod call_detail;
+mod calls;
 mod chunk;
 mod endpoint;
 mod functions;
+mod layout;
+pub(crate) mod limits;
 mod meter;
 mod msgpack;
+mod receive;
 mod record_error;
 pub(crate) mod routes;
 mod service;
@@ -17,12 +22,15 @@ mod source;
 mod tests;
 mod text;
 mod wire;
+mod wire_call;
 mod write_activity;
 
 pub(crate) use activity::Activity;
+pub(crate) use endpoint::endpoint;
+pub(crate) use limits::TimeLimits;
 pub(crate) use meter::Meter;
 pub(crate) use record_error::RecordError;
-pub(crate) use source::{IngestSource, project_header};
+pub(crate) use source::IngestSource;
 
 /// Splits a batch and decodes its records without storing them; returns the number of valid records.
 #[cfg(feature = "fuzzing")]
@@ -34,10 +42,11 @@ pub(crate) fn fuzz(
 ) -> usize {
     let format = if json { batch::Format::Json } else { batch::Format::MessagePack };
     let Ok(batch) = batch::Batch::split(format, bytes) else { return 0 };
-    let context = chunk::Context { tenant, project, now, max_calls: 1000, defaults: &batch.defaults };
+    let times = TimeLimits { now, max_age_days: 28 };
+    let context = chunk::Context { tenant, project, times, max_calls: 1000, defaults: &batch.defaults };
     let read = |record: &&[u8]| {
         _ = batch.document(record);
-        batch::Batch::parse_record(format, record).and_then(|record| context.chunk(record)).is_ok()
+        batch::Batch::parse_item(format, record).and_then(|item| context.chunk_of(item)).is_ok()
     };
     batch.records.iter().filter(|record| read(record)).count()
 }

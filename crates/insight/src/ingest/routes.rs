@@ -12,7 +12,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::service::Accepted;
+use super::service::{Accepted, decode, format};
 use super::source::{IngestSource, ProjectSelector, project_header};
 use crate::service::Insight;
 
@@ -72,9 +72,13 @@ async fn records(
     headers: HeaderMap,
     request: Request,
 ) -> ApiResult<(StatusCode, Answer<Accepted>)> {
-    let ingest_source = insight.ingest_source(&scope, selector.project.or(project_header(&headers)?)).await?;
-    let body = insight.read_body(&ingest_source, &headers, request.into_body()).await?;
-    let accepted = insight.ingest_batch(&ingest_source, &headers, body).await?;
+    let format = format(&headers)?;
+    let tenant = scope.tenant();
+    let (limits, times) = (insight.0.ingest.of(tenant), insight.time_limits(tenant));
+    let decode_batch = move |source: &IngestSource, body: &[u8]| decode(source, format, body, &limits, times);
+    let (ingest_source, batch) =
+        insight.receive(&scope, selector.project, &headers, request.into_body(), decode_batch).await?;
+    let accepted = insight.ingest_batch(&ingest_source, batch).await?;
     let status = if accepted.rejected.is_empty() { StatusCode::ACCEPTED } else { StatusCode::MULTI_STATUS };
     Ok((status, Answer(accepted)))
 }

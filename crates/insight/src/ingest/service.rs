@@ -1,26 +1,20 @@
 //! Ingest of a batch: split, decode, journal. Invalid records don't affect the others.
 
-use axum::body::Body;
-use bytes::Bytes;
 use http::{HeaderMap, header};
-use loam_http::surface::read_at_most;
-use loam_kernel::{Error, Kind, RejectedRecordId, Result, run_blocking_limited, truncate_chars};
+use loam_kernel::{Error, Kind, RejectedRecordId, Result, truncate_chars};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::batch::{Batch, Format};
-use super::body::{ContentEncoding, too_large};
 use super::chunk::Context;
+use super::limits::TimeLimits;
 use super::record_error::RecordError;
 use super::settings::IngestSettings;
 use super::source::IngestSource;
 use crate::rejected_records::NewRejectedRecord;
 use crate::service::Insight;
 use crate::trace::{Source, TraceChunk};
-
-/// Bodies below this size in bytes are decoded on the async thread; larger ones would block other requests.
-const MAX_INLINE_BYTES: usize = 32 * 1024;
 
 /// The result of a batch.
 #[derive(Debug, Serialize, ToSchema)]
@@ -50,7 +44,7 @@ pub(crate) struct Rejection {
 }
 
 /// A decoded batch.
-struct DecodedBatch {
+pub(super) struct DecodedBatch {
     chunks: Vec<TraceChunk>,
     rejected: Vec<RejectedInput>,
 }
@@ -63,55 +57,15 @@ struct RejectedInput {
 }
 
 impl Insight {
-    /// Reads and decompresses the body of a telemetry request, within the limits of its project.
+    /// Ingests the records of a batch.
     ///
     /// # Errors
-    /// 413, 415 or 429.
-    pub(crate) async fn read_body(
-        &self,
-        ingest_source: &IngestSource,
-        headers: &HeaderMap,
-        body: Body,
-    ) -> Result<Bytes> {
-        let limits = self.0.ingest.of(ingest_source.tenant);
-        let encoding = ContentEncoding::of(headers)?;
-        self.count(ingest_source)?;
-        let content_length =
-            headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-        if content_length.is_some_and(|length: usize| length > limits.max_body_bytes) {
-            return Err(too_large(limits.max_body_bytes));
-        }
-        let body = read_at_most(body, limits.max_body_bytes).await?;
-        let max = limits.max_unpacked_bytes;
-        let body = if encoding == ContentEncoding::Identity {
-            encoding.decode(body, max)?
-        } else {
-            run_blocking_limited(ingest_source.tenant, move || encoding.decode(body, max)).await??
-        };
-        self.0.meter.bytes(ingest_source.project.id, self.0.clock.now(), body.len());
-        Ok(body)
-    }
-
-    /// Ingests a batch of records.
-    ///
-    /// # Errors
-    /// 400 if it is not a batch, or no record is valid; 503 if the journal doesn't accept it.
+    /// 400 if no record is valid; 503 if the journal doesn't accept them.
     pub(super) async fn ingest_batch(
         &self,
         ingest_source: &IngestSource,
-        headers: &HeaderMap,
-        body: Bytes,
+        DecodedBatch { chunks, rejected }: DecodedBatch,
     ) -> Result<Accepted> {
-        let format = format(headers)?;
-        let limits = self.0.ingest.of(ingest_source.tenant);
-        let (origin, now) = (ingest_source.clone(), self.0.clock.now());
-        let is_small = body.len() < MAX_INLINE_BYTES;
-        let decode_batch = move || decode(&origin, format, &body, &limits, now);
-        let DecodedBatch { chunks, rejected } = if is_small {
-            decode_batch()?
-        } else {
-            run_blocking_limited(ingest_source.tenant, decode_batch).await??
-        };
         let (accepted, spans) = (chunks.len(), chunks.iter().map(|chunk| chunk.spans.len() as u64).sum());
         self.journal_chunks(chunks).await?;
         metrics::counter!("loam_telemetry_records_total", "source" => "records").increment(accepted as u64);
@@ -151,12 +105,16 @@ impl Insight {
     }
 }
 
-fn decode(
+/// Decodes a batch.
+///
+/// # Errors
+/// 400 if it is not a batch.
+pub(super) fn decode(
     ingest_source: &IngestSource,
     format: Format,
     body: &[u8],
     limits: &IngestSettings,
-    now: chrono::DateTime<chrono::Utc>,
+    times: TimeLimits,
 ) -> Result<DecodedBatch> {
     let batch = Batch::split(format, body)?;
     if batch.records.len() > limits.max_records {
@@ -167,13 +125,13 @@ fn decode(
     let context = Context {
         tenant: ingest_source.tenant,
         project: ingest_source.project.id,
-        now,
+        times,
         max_calls: limits.max_calls,
         defaults: &batch.defaults,
     };
     let (mut chunks, mut rejected) = (Vec::with_capacity(batch.records.len()), Vec::new());
     for (index, bytes) in batch.records.iter().enumerate() {
-        match Batch::parse_record(format, bytes).and_then(|record| context.chunk(record)) {
+        match Batch::parse_item(format, bytes).and_then(|item| context.chunk_of(item)) {
             Ok(chunk) => chunks.push(chunk),
             Err(error) => {
                 let document = batch.document(bytes);
@@ -189,6 +147,8 @@ fn decode(
             }
         }
     }
+    // of a call that is also in its record, the own document is stored: it has more details
+    chunks.sort_by_key(|chunk| !chunk.server_spans.is_empty());
     Ok(DecodedBatch { chunks, rejected })
 }
 
@@ -204,15 +164,19 @@ impl Insight {
         let context = Context {
             tenant: ingest_source.tenant,
             project: ingest_source.project.id,
-            now: self.0.clock.now(),
+            times: self.time_limits(ingest_source.tenant),
             max_calls: limits.max_calls,
             defaults: &super::batch::Defaults::default(),
         };
-        Ok(Batch::parse_record(Format::Json, &bytes).and_then(|record| context.chunk(record)))
+        Ok(Batch::parse_item(Format::Json, &bytes).and_then(|item| context.chunk_of(item)))
     }
 }
 
-fn format(headers: &HeaderMap) -> Result<Format> {
+/// Reads the header `Content-Type`.
+///
+/// # Errors
+/// 415 for other types.
+pub(super) fn format(headers: &HeaderMap) -> Result<Format> {
     let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(Format::Json) };
     let value = value.to_str().unwrap_or_default();
     match value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {

@@ -1,10 +1,10 @@
-//! Limits of record ingest, configurable at runtime, globally or per tenant.
+//! Limits of telemetry, configurable at runtime, globally or per tenant.
 
 use loam_platform::system_config::ConfigKey;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// Limits of record ingest.
+/// Limits of telemetry in all formats.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub struct IngestSettings {
@@ -12,6 +12,8 @@ pub struct IngestSettings {
     pub max_body_bytes: usize,
     /// Maximum size of a decompressed body, in bytes.
     pub max_unpacked_bytes: usize,
+    /// Maximum age of records, spans and metric values, in days.
+    pub max_age_days: u32,
     /// Maximum number of records in a batch.
     pub max_records: usize,
     /// Maximum number of calls in a record.
@@ -29,8 +31,9 @@ pub struct IngestSettings {
 impl Default for IngestSettings {
     fn default() -> Self {
         Self {
-            max_body_bytes: 8 << 20,
+            max_body_bytes: 16 << 20,
             max_unpacked_bytes: 64 << 20,
+            max_age_days: 28,
             max_records: 1_000,
             max_calls: 20_000,
             requests_per_minute: Some(120_000),
@@ -45,15 +48,17 @@ impl Default for IngestSettings {
 pub const INGEST: ConfigKey<IngestSettings> = ConfigKey::new(
     "insight.ingest",
     "insight",
-    "limits of record ingest: body size as sent and decompressed (bytes), records per batch, calls per record, requests \
-     and decompressed bytes per project, minute and node (null: no limit), and the number and retention (days) of stored \
-     rejected records per project",
+    "limits of telemetry in all formats: body size as sent and decompressed (bytes), age (days), requests and \
+     decompressed bytes per project, minute and node (null: no limit), and the number and retention (days) of stored \
+     rejected records per project; of records, their number per batch and the number of calls per record",
     || {
         json!({
             "type": "object", "additionalProperties": false,
             "properties": {
                 "max_body_bytes": { "type": "integer", "minimum": 1_024, "maximum": 67_108_864 },
                 "max_unpacked_bytes": { "type": "integer", "minimum": 1_024, "maximum": 268_435_456 },
+                // PostgreSQL has partitions from the previous month on
+                "max_age_days": { "type": "integer", "minimum": 1, "maximum": 28 },
                 "max_records": { "type": "integer", "minimum": 1, "maximum": 10_000 },
                 "max_calls": { "type": "integer", "minimum": 1, "maximum": 100_000 },
                 "requests_per_minute": { "type": ["integer", "null"], "minimum": 1 },

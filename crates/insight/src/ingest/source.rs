@@ -33,7 +33,7 @@ pub(crate) struct ProjectSelector {
 ///
 /// # Errors
 /// 400 if it is not an id.
-pub(crate) fn project_header(headers: &HeaderMap) -> Result<Option<ProjectId>> {
+pub(super) fn project_header(headers: &HeaderMap) -> Result<Option<ProjectId>> {
     let Some(value) = headers.get(PROJECT_HEADER) else { return Ok(None) };
     let id = value.to_str().ok().and_then(|text| text.trim().parse().ok());
     let wrong = || Error::invalid(PROJECT_HEADER.as_str(), "must be the id of a project");
@@ -87,18 +87,5 @@ impl Insight {
         let found = self.0.identity.monitored_project(tenant, project).await?;
         let project = found.ok_or_else(|| Error::not_found("project").with_param("project"))?;
         Ok(IngestSource { tenant, project })
-    }
-
-    /// Counts a request against the rate limit, and records the project's activity.
-    ///
-    /// # Errors
-    /// 429 if the project has reached a limit.
-    pub(crate) fn count(&self, ingest_source: &IngestSource) -> Result<()> {
-        let now = self.0.clock.now();
-        self.0.ingest.with(ingest_source.tenant, |limits| {
-            self.0.meter.request(ingest_source.project.id, now, limits)
-        })?;
-        self.0.activity.record(ingest_source.tenant, ingest_source.project.id, now);
-        Ok(())
     }
 }

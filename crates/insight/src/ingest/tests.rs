@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::batch::{Batch, Defaults, Format};
 use super::chunk::Context;
+use super::limits::TimeLimits;
 use super::record_error::RecordError;
 use crate::trace::{OperationKind, TraceChunk, Tree};
 
@@ -16,8 +17,9 @@ fn now() -> DateTime<Utc> {
 fn read_with(format: Format, bytes: &[u8], defaults: &Defaults) -> Result<TraceChunk, RecordError> {
     let clock = Clock::system();
     let (tenant, project): (TenantId, ProjectId) = (clock.id(), clock.id());
-    let context = Context { tenant, project, now: now(), max_calls: 5, defaults };
-    Batch::parse_record(format, bytes).and_then(|record| context.chunk(record))
+    let times = TimeLimits { now: now(), max_age_days: 28 };
+    let context = Context { tenant, project, times, max_calls: 5, defaults };
+    Batch::parse_item(format, bytes).and_then(|item| context.chunk_of(item))
 }
 
 fn read(record: &Value) -> Result<TraceChunk, RecordError> {
@@ -143,6 +145,59 @@ fn every_call_is_a_descendant_of_the_record() {
 }
 
 #[test]
+fn calls_without_start_are_laid_out_by_order_and_parent() {
+    let call = |id: &str, parent: Option<&str>, order: u64, duration: f64| json!({ "call_id": id, "parent_call_id": parent, "function_name": id, "duration": duration, "depth": 1, "call_order": order });
+    let chunk = read(&json!({
+        "_id": { "$oid": "65a1" }, "project_key": "shop-api", "trace_id": "t-1", "timestamp": 1_800_000_000, "created_at": "2027-01-15T08:00:01Z",
+        "performance_metrics": { "total_duration": 1, "memory_usage": null }, "request_info": { "query_params": null, "headers": null },
+        "functions": null,
+        "function_calls": [
+            call("second", None, 2, 0.3), call("first", None, 1, 0.2), call("inner-b", Some("second"), 4, 0.1), call("inner-a", Some("second"), 3, 0.1),
+            { "call_id": "placed", "function_name": "f", "start_offset": 0.9, "duration": 0.05, "call_order": 5 }, call("last", Some(""), 6, 0.01)
+        ]
+    }))
+    .unwrap();
+    let start = |id: &str| {
+        let span = chunk.spans.iter().find(|span| span.id == id).unwrap();
+        (span.start_ns - 1_800_000_000_000_000_000) / 1_000_000
+    };
+    let starts = ["t-1", "first", "second", "inner-a", "inner-b", "placed", "last"].map(start);
+    assert_eq!(starts, [0, 0, 200, 200, 300, 900, 950]);
+}
+
+#[test]
+fn calls_are_read_in_their_nested_form_too_in_and_outside_of_their_record() {
+    let nested = json!({
+        "_id": "65a2", "trace_id": "t-1", "call_id": "c1", "parent_call_id": null,
+        "function_info": { "name": "get_user", "module": "app.users", "file_path": "/app/users.py", "line_number": 7, "class_name": "" },
+        "execution_info": { "start_time": "2027-01-15T08:00:00.5Z", "end_time": "2027-01-15T08:00:00.7Z", "duration": 0.2, "cpu_time": 0.1, "memory_delta": 512 },
+        "call_context": { "depth": 0, "call_order": 0, "is_recursive": false, "exception_info": "ValueError: no" },
+        "performance_tags": ["slow", "database", "checkout"], "created_at": "2027-01-15T08:00:01Z"
+    });
+    let alone = read(&nested).unwrap();
+    assert_eq!((alone.trace_id.as_str(), alone.server_spans.len(), alone.spans.len()), ("t-1", 0, 1));
+    let within = read(&record(json!({ "function_calls": [nested] }))).unwrap();
+    assert_eq!(within.spans[1], alone.spans[0]);
+    let span = &alone.spans[0];
+    assert_eq!((span.parent.as_deref(), span.function.key().as_str()), (Some("t-1"), "app.users.get_user"));
+    assert_eq!(
+        (span.start_ns, span.duration_ns, span.cpu_ns),
+        (1_800_000_000_500_000_000, 200_000_000, Some(100_000_000))
+    );
+    assert_eq!(
+        (span.kind, span.memory_delta, span.exception.as_deref()),
+        (OperationKind::Database, Some(512), Some("ValueError: no"))
+    );
+    let tags = &span.detail.as_ref().unwrap().attributes["performance_tags"];
+    assert_eq!(tags, "slow\ndatabase\ncheckout");
+    let mut without = nested;
+    without["execution_info"] = json!({ "duration": 1 });
+    assert_eq!(refused(&without), ("invalid_value", "start_time".to_owned()));
+    without["colour"] = "red".into();
+    assert_eq!(refused(&without), ("invalid_record", "colour".to_owned()));
+}
+
+#[test]
 fn defaults_of_a_batch_apply_to_its_records() {
     let defaults: Defaults =
         serde_json::from_value(json!({ "service": "shop", "version_info": { "app_version": "7" } })).unwrap();
@@ -168,7 +223,7 @@ fn errors_name_the_invalid_field() {
             .for_each(|(name, value)| _ = call.as_object_mut().unwrap().insert(name.clone(), value.clone()));
         with_calls(json!([call]))
     };
-    let old = (now() - TimeDelta::days(32)).to_rfc3339();
+    let old = (now() - TimeDelta::days(29)).to_rfc3339();
     for (record, code, param) in [
         (json!([]), "invalid_record", ""),
         (json!({ "timestamp": 1 }), "invalid_record", "trace_id"),
@@ -176,7 +231,7 @@ fn errors_name_the_invalid_field() {
         (record(json!({ "trace_id": "x".repeat(65) })), "invalid_value", "trace_id"),
         (record(json!({ "id": "a b" })), "invalid_value", "id"),
         (record(json!({ "timestamp": old })), "too_old", "timestamp"),
-        (record(json!({ "timestamp": 1_800_000_700 })), "in_the_future", "timestamp"),
+        (record(json!({ "timestamp": 1_800_003_700 })), "in_the_future", "timestamp"),
         (record(json!({ "timestamp": "2027-01-15T08:00:00" })), "invalid_record", "timestamp"),
         (record(json!({ "colour": "red" })), "invalid_record", "colour"),
         (record(json!({ "endpoint": "a\0" })), "invalid_record", "endpoint"),
@@ -189,8 +244,7 @@ fn errors_name_the_invalid_field() {
         (call(json!({ "function_name": "" })), "invalid_value", "function_calls[0].function_name"),
         (call(json!({ "function_name": null })), "invalid_value", "function_calls[0].function_name"),
         (call(json!({ "function_name": null, "function": 0 })), "invalid_value", "function_calls[0].function"),
-        (call(json!({ "start_offset": null })), "invalid_value", "function_calls[0].start_offset"),
-        (call(json!({ "start_offset": 90_000 })), "invalid_value", "function_calls[0].start_offset"),
+        (call(json!({ "start_offset": 700_000 })), "invalid_value", "function_calls[0].start_offset"),
         (call(json!({ "duration": null })), "invalid_value", "function_calls[0].duration"),
         (call(json!({ "duration": "slow" })), "invalid_record", "function_calls[0].duration"),
         (call(json!({ "kind": "magic" })), "invalid_record", "function_calls[0].kind"),
@@ -229,7 +283,7 @@ fn a_batch_is_split_into_independent_records() {
         let read: Vec<_> = batch
             .records
             .iter()
-            .map(|record| Batch::parse_record(format, record).map_err(|error| error.param))
+            .map(|record| Batch::parse_item(format, record).map_err(|error| error.param))
             .collect();
         assert!(
             matches!(&read[..], [Ok(_), Err(None), Err(None), Err(Some(param))] if param == "id"),

@@ -51,6 +51,15 @@ fn without_nul<E: serde::de::Error>(text: &str) -> Result<(), E> {
     }
 }
 
+/// A field's value; its default if it is null.
+pub(super) fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
 /// A time, sent as seconds since 1970 or in RFC 3339; held in nanoseconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Timestamp(pub(super) i64);

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::text::{Seconds, Text, Timestamp};
-use crate::trace::{Environment, OperationKind, RequestInfo, ResponseInfo, VersionInfo};
+use super::text::{Seconds, Text, Timestamp, or_default};
+use super::wire_call::CallInfo;
+use crate::trace::{Environment, RequestInfo, ResponseInfo, VersionInfo};
 
 /// One request that an application served.
 #[derive(Debug, Deserialize)]
@@ -31,10 +32,17 @@ pub(super) struct Record<'a> {
     pub(super) performance_metrics: Option<Metrics>,
     pub(super) version_info: Option<VersionInfo>,
     pub(super) environment: Option<Environment>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "or_default")]
     pub(super) functions: Vec<FunctionInfo<'a>>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "or_default")]
     pub(super) function_calls: Vec<CallInfo<'a>>,
+    /// Accepted but ignored, like the two below: the key of the request names the project, and Loam assigns the rest.
+    #[serde(rename = "project_key", default)]
+    _project_key: Option<IgnoredAny>,
+    #[serde(rename = "_id", default)]
+    _object_id: Option<IgnoredAny>,
+    #[serde(rename = "created_at", default)]
+    _created_at: Option<IgnoredAny>,
 }
 
 /// Measurements of the request as a whole. Times in seconds, memory in megabytes.
@@ -87,46 +95,6 @@ pub(super) struct FunctionInfo<'a> {
     pub(super) line_number: Option<u32>,
 }
 
-/// A function call.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct CallInfo<'a> {
-    #[serde(borrow)]
-    pub(super) call_id: Text<'a>,
-    #[serde(borrow, default)]
-    pub(super) parent_call_id: Option<Text<'a>>,
-    pub(super) function: Option<usize>,
-    #[serde(borrow, default)]
-    pub(super) function_name: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    pub(super) module: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    pub(super) class_name: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    pub(super) file_path: Option<Text<'a>>,
-    pub(super) line_number: Option<u32>,
-    pub(super) kind: Option<OperationKind>,
-    pub(super) start_offset: Option<Seconds>,
-    pub(super) start_time: Option<Timestamp>,
-    pub(super) duration: Option<Seconds>,
-    pub(super) end_time: Option<Timestamp>,
-    pub(super) cpu_time: Option<Seconds>,
-    pub(super) memory_delta: Option<i64>,
-    #[serde(borrow, default)]
-    pub(super) exception_info: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    pub(super) performance_tags: Option<Vec<Text<'a>>>,
-    #[serde(borrow, default)]
-    pub(super) detail: Option<DetailInfo<'a>>,
-    /// Accepted but ignored, like the two below: computed from the parents instead.
-    #[serde(rename = "depth", default)]
-    _depth: Option<IgnoredAny>,
-    #[serde(rename = "call_order", default)]
-    _call_order: Option<IgnoredAny>,
-    #[serde(rename = "is_recursive", default)]
-    _is_recursive: Option<IgnoredAny>,
-}
-
 /// Details of an operation outside of the application's code.
 #[derive(Debug, Default, PartialEq, Eq, Hash, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -143,6 +111,6 @@ pub(super) struct DetailInfo<'a> {
     pub(super) status_code: Option<u16>,
     pub(super) first_byte: Option<Seconds>,
     pub(super) rows: Option<u64>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "or_default")]
     pub(super) attributes: BTreeMap<Text<'a>, Text<'a>>,
 }

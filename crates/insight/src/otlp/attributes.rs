@@ -1,26 +1,30 @@
 //! Attribute lookup by current and former names.
 
-use loam_kernel::truncate_bytes;
 use serde_json::Value as Json;
 
 use super::wire::{AnyValue, KeyValue, Value};
+pub(super) use crate::ingest::limits::storable;
 
 /// The attributes of a span, an event or a resource.
 #[derive(Clone, Copy)]
 pub(super) struct Attributes<'a>(pub(super) &'a [KeyValue]);
 
 impl<'a> Attributes<'a> {
+    /// The first of these names whose value `read` accepts: a bad value under one name doesn't hide a good one under
+    /// another.
+    fn first<T>(self, names: &[&str], read: impl Fn(&'a Value) -> Option<T>) -> Option<T> {
+        let all = |name: &&str| self.0.iter().find(|attribute| attribute.key == **name);
+        names.iter().filter_map(all).find_map(|attribute| read(attribute.value.as_ref()?.value.as_ref()?))
+    }
+
     /// The value of the first of these names that is present.
     pub(super) fn get(self, names: &[&str]) -> Option<&'a Value> {
-        names.iter().find_map(|name| {
-            let found = self.0.iter().find(|attribute| attribute.key == *name)?;
-            found.value.as_ref()?.value.as_ref()
-        })
+        self.first(names, Some)
     }
 
     /// A non-empty string.
     pub(super) fn text(self, names: &[&str]) -> Option<&'a str> {
-        names.iter().find_map(|name| match self.get(&[name])? {
+        self.first(names, |value| match value {
             Value::String(text) if !text.is_empty() => Some(text.as_str()),
             _ => None,
         })
@@ -28,54 +32,51 @@ impl<'a> Attributes<'a> {
 
     /// A value of any type, as a string.
     pub(super) fn to_text(self, names: &[&str]) -> Option<String> {
-        self.usable(names, |value| Some(value_text(value)).filter(|text| !text.is_empty()))
+        self.first(names, |value| Some(value_text(value)).filter(|text| !text.is_empty()))
     }
 
-    /// The first of these attributes that converts: one that doesn't, such as a NaN, hides no other.
-    fn usable<T>(self, names: &[&str], convert: impl Fn(&'a Value) -> Option<T>) -> Option<T> {
-        names.iter().find_map(|name| self.get(&[name]).and_then(&convert))
-    }
-
-    /// A non-negative integer.
+    /// A non-negative integer, also written as `26.0`.
     pub(super) fn unsigned(self, names: &[&str]) -> Option<u64> {
-        self.usable(names, |value| match value {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded before")]
+        let whole = |number: f64| (0.0..9e15).contains(&number).then_some(number as u64);
+        self.first(names, |value| match value {
             Value::Int(number) => u64::try_from(*number).ok(),
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded before")]
-            Value::Double(number) if (0.0..9e15).contains(number) => Some(*number as u64),
-            Value::String(text) => text.parse().ok(),
+            Value::Double(number) => whole(*number),
+            Value::String(text) => text.parse().ok().or_else(|| whole(text.parse().ok()?)),
             _ => None,
         })
     }
 
     /// A finite number.
     pub(super) fn double(self, names: &[&str]) -> Option<f64> {
-        self.usable(names, |value| {
-            match value {
+        self.first(names, |value| {
+            let number: Option<f64> = match value {
                 Value::Double(number) => Some(*number),
                 #[expect(clippy::cast_precision_loss, reason = "attributes are far below 2^52")]
                 Value::Int(number) => Some(*number as f64),
                 Value::String(text) => text.parse().ok(),
                 _ => None,
-            }
-            .filter(|number: &f64| number.is_finite())
+            };
+            number.filter(|number| number.is_finite())
         })
     }
 
     /// A boolean.
     pub(super) fn bool(self, names: &[&str]) -> Option<bool> {
-        self.usable(names, |value| match value {
+        self.first(names, |value| match value {
             Value::Bool(bool) => Some(*bool),
             Value::String(text) => text.parse().ok(),
             _ => None,
         })
     }
 
-    /// A value of any type as JSON. A string that contains JSON is parsed.
+    /// A value of any type as JSON. A string that contains JSON is parsed. Empty strings and null are absent.
     pub(super) fn json(self, names: &[&str]) -> Option<Json> {
-        match self.get(names)? {
-            Value::String(text) => Some(serde_json::from_str(text).unwrap_or_else(|_| text.as_str().into())),
-            other => Some(AnyValue::from(other.clone()).json()),
-        }
+        let json = |value: &Value| match value {
+            Value::String(text) => serde_json::from_str(text).unwrap_or_else(|_| text.as_str().into()),
+            other => AnyValue::from(other.clone()).json(),
+        };
+        self.first(names, |value| Some(json(value)).filter(|json| !json.is_null() && json != ""))
     }
 
     /// The attributes with this name prefix, with the rest of their names.
@@ -97,12 +98,6 @@ pub(super) fn value_text(value: &Value) -> String {
         }
         other => AnyValue::from(other.clone()).json().to_string(),
     }
-}
-
-/// The same, made storable.
-pub(super) fn storable(text: &str, max: usize) -> String {
-    // PostgreSQL can't store a NUL
-    truncate_bytes(text, max).replace('\0', "\u{fffd}")
 }
 
 #[cfg(test)]

@@ -1,18 +1,13 @@
-//! OTLP request bodies: compression, encoding and size limits.
+//! OTLP request bodies: their encoding, and the number of their items.
 
-use std::io::Read;
+use std::borrow::Cow;
 
-use axum::body::Body;
 use axum::http::{HeaderMap, header};
-use loam_http::surface::{read_at_most, refuse_nul};
-use loam_kernel::{Error, Kind, Result, TenantId, run_blocking_limited};
+use loam_kernel::{Error, Kind, Result};
 use serde::de::DeserializeOwned;
 
-use super::settings::OtlpSettings;
-use super::wire;
+use super::wire::{self, Decoded, Fragment, Salvage};
 
-/// Bodies from this size in bytes are decoded off the async threads.
-const LARGE_BODY: usize = 128 << 10;
 /// Maximum average number of nested messages (attributes, events, values) per item of a request.
 const MESSAGES_PER_ITEM: usize = 64;
 
@@ -30,7 +25,7 @@ impl Encoding {
     pub(super) fn of(headers: &HeaderMap) -> Result<Self> {
         let content_type =
             headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        match content_type.split(';').next().unwrap_or_default().trim() {
+        match content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
             "application/x-protobuf" | "application/protobuf" => Ok(Self::Protobuf),
             "application/json" => Ok(Self::Json),
             _ => {
@@ -52,7 +47,7 @@ impl Encoding {
 }
 
 /// An OTLP export request.
-pub(super) trait Signal: prost::Message + Default + DeserializeOwned + 'static {
+pub(super) trait Signal: prost::Message + Default + DeserializeOwned + Salvage + 'static {
     /// The field numbers on the path to the counted items.
     const PATH: &'static [&'static [u32]];
 }
@@ -65,85 +60,65 @@ impl Signal for wire::MetricsRequest {
     const PATH: &'static [&'static [u32]] = wire::METRICS;
 }
 
-/// Reads and decodes a request.
+/// Decodes a request. Of items with a value that can't be decoded, the others are not affected.
+///
+/// Counts the messages before decoding, since a few bytes can expand to much memory.
 ///
 /// # Errors
-/// 400 if it is not OTLP, 413 if it is too large, 415 for other encodings.
-pub(super) async fn read<T: Signal>(
-    tenant: TenantId,
-    headers: &HeaderMap,
-    body: Body,
-    encoding: Encoding,
-    settings: &OtlpSettings,
-) -> Result<T> {
-    let is_gzip = match headers.get(header::CONTENT_ENCODING).map(|value| value.as_bytes()) {
-        None | Some(b"" | b"identity") => false,
-        Some(b"gzip") => true,
-        Some(_) => {
-            let message = "unsupported Content-Encoding: use gzip or none";
-            return Err(Error::new(Kind::Invalid, "unsupported_encoding", message)
-                .with_param("content-encoding")
-                .with_status(415));
-        }
-    };
-    let bytes = read_at_most(body, settings.max_body_bytes).await?;
-    let length = bytes.len();
-    let (max, items) = (settings.max_body_bytes, settings.max_items);
-    let decode_body = move || -> Result<T> {
-        let bytes = if is_gzip { gunzip(&bytes, max)? } else { bytes.into() };
-        decode(&bytes, encoding, items)
-    };
-    if is_gzip || length >= LARGE_BODY {
-        run_blocking_limited(tenant, decode_body).await?
-    } else {
-        decode_body()
-    }
-}
-
-fn gunzip(compressed: &[u8], max: usize) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let limit = u64::try_from(max).unwrap_or(u64::MAX).saturating_add(1);
-    flate2::read::MultiGzDecoder::new(compressed).take(limit).read_to_end(&mut bytes).map_err(|e| {
-        Error::new(Kind::Invalid, "invalid_gzip", "the body is not valid gzip").with_source(e)
-    })?;
-    if bytes.len() > max {
-        return Err(too_large(format!("the decompressed body is larger than {max} bytes")));
-    }
-    Ok(bytes)
-}
-
-/// Counts the messages before decoding, since a few bytes can expand to much memory.
-pub(super) fn decode<T: Signal>(bytes: &[u8], encoding: Encoding, items: usize) -> Result<T> {
+/// 400 if it is not OTLP, 413 if it holds more than about `items` items.
+pub(super) fn decode<T: Signal>(bytes: &[u8], encoding: Encoding, items: usize) -> Result<Decoded<T>> {
     let max = items.saturating_mul(MESSAGES_PER_ITEM);
     let count = match encoding {
         Encoding::Protobuf => wire::count_fields(bytes, T::PATH, max),
         Encoding::Json => memchr::memchr_iter(b'{', bytes).count(),
     };
     if count > max {
-        return Err(too_large(format!("the request holds more than {items} items of usual size")));
+        let message =
+            format!("the request holds more than {items} items of usual size; send less per request");
+        return Err(Error::new(Kind::TooLarge, "body_too_large", message));
     }
     match encoding {
-        Encoding::Protobuf => T::decode(bytes).map_err(|e| {
-            Error::new(Kind::Invalid, "invalid_protobuf", format!("the body is not valid OTLP: {e}"))
-        }),
-        Encoding::Json => {
-            refuse_nul(bytes)?;
-            // serde would accept an array as the fields of a message in order: an empty one would pass for an empty
-            // request
-            if bytes.trim_ascii_start().first() != Some(&b'{') {
-                return Err(Error::new(
-                    Kind::Invalid,
-                    "invalid_json",
-                    "the body is not valid OTLP: it must be an object",
-                ));
-            }
-            serde_json::from_slice(bytes).map_err(|e| {
-                Error::new(Kind::Invalid, "invalid_json", format!("the body is not valid OTLP: {e}"))
-            })
-        }
+        Encoding::Protobuf => decode_protobuf(bytes),
+        Encoding::Json => decode_json(bytes),
     }
 }
 
-fn too_large(message: String) -> Error {
-    Error::new(Kind::TooLarge, "body_too_large", message + "; send less per request")
+fn decode_protobuf<T: Signal>(bytes: &[u8]) -> Result<Decoded<T>> {
+    let error = match T::decode(bytes) {
+        Ok(request) => return Ok(Decoded { request, ..Decoded::default() }),
+        Err(e) => invalid("invalid_protobuf", &e.to_string()),
+    };
+    T::salvage(Fragment::Protobuf(bytes)).ok_or(error)
+}
+
+fn decode_json<T: Signal>(bytes: &[u8]) -> Result<Decoded<T>> {
+    // serde would accept an array as the fields of a message in order: an empty one would pass for an empty request
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        return Err(invalid("invalid_json", "it must be an object"));
+    }
+    let error = match serde_json::from_slice(bytes) {
+        Ok(request) => return Ok(Decoded { request, ..Decoded::default() }),
+        Err(e) => invalid("invalid_json", &e.to_string()),
+    };
+    T::salvage(Fragment::Json(&text(bytes))).ok_or(error)
+}
+
+/// The body as text. Bytes that are not UTF-8 become an escape that no string can contain, so that their string can't
+/// be decoded.
+fn text(bytes: &[u8]) -> Cow<'_, str> {
+    if let Ok(text) = str::from_utf8(bytes) {
+        return text.into();
+    }
+    let mut text = String::with_capacity(bytes.len() + 64);
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        if !chunk.invalid().is_empty() {
+            text.push_str("\\ud800");
+        }
+    }
+    text.into()
+}
+
+fn invalid(code: &'static str, message: &str) -> Error {
+    Error::new(Kind::Invalid, code, format!("the body is not valid OTLP: {message}"))
 }

@@ -8,7 +8,8 @@ use serde_json::{Map, Value as Json};
 use super::genai;
 use super::spans::{SpanContext, check};
 use super::wire::{
-    AnyValue, Event, KeyValue, Resource, ResourceSpans, Scope, ScopeSpans, Span, Status, TracesRequest, bytes,
+    AnyValue, Decoded, Event, KeyValue, Resource, ResourceSpans, Scope, ScopeSpans, Span, Status,
+    TracesRequest, bytes,
 };
 use crate::ingest::{IngestSource, RecordError};
 use crate::service::Insight;
@@ -126,9 +127,9 @@ impl Insight {
         let read: SpanDocument = serde_path_to_error::deserialize(document)
             .map_err(|e| RecordError::unreadable(e.path(), &e.inner().to_string()))?;
         let request = read.request()?;
-        let settings = self.0.otlp.of(ingest_source.tenant);
+        let times = self.time_limits(ingest_source.tenant);
         for context in super::spans::span_contexts(&request) {
-            check(context.span, &settings, self.0.clock.now()).map_err(RecordError::from)?;
+            check(context.span, times).map_err(RecordError::from)?;
         }
         Ok(ReplayableSpan(request))
     }
@@ -139,6 +140,6 @@ impl Insight {
         ingest_source: &IngestSource,
         ReplayableSpan(request): ReplayableSpan,
     ) -> Result<()> {
-        self.ingest_spans(request, ingest_source).await.map(drop)
+        self.ingest_spans(Decoded { request, ..Decoded::default() }, ingest_source).await.map(drop)
     }
 }

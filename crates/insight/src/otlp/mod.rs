@@ -28,7 +28,7 @@ pub(crate) use project_ref::ProjectRef;
 pub(crate) use rejections::Rejections;
 pub use settings::{OTLP, OtlpSettings};
 pub use status::error_shape;
-use wire::{MetricsRequest, TracesRequest};
+use wire::{Decoded, MetricsRequest, TracesRequest};
 
 use crate::ingest::IngestSource;
 use crate::performance_metrics::TOO_MANY_SERIES;
@@ -39,37 +39,44 @@ use crate::service::Insight;
 pub(crate) fn fuzz(bytes: &[u8], json: bool, metrics: bool, now: chrono::DateTime<chrono::Utc>) -> bool {
     use loam_kernel::{ProjectId, TenantId};
 
+    use crate::ingest::TimeLimits;
+
     let encoding = if json { body::Encoding::Json } else { body::Encoding::Protobuf };
     let settings = OtlpSettings { max_items: 1000, ..OtlpSettings::default() };
+    let times = TimeLimits { now, max_age_days: 28 };
     let project_ref =
         ProjectRef { tenant: TenantId(uuid::Uuid::nil()), project: ProjectId(uuid::Uuid::nil()) };
     if metrics {
-        let age_limit = metrics::AgeLimit { now, max_age_days: settings.max_age_days };
         body::decode::<MetricsRequest>(bytes, encoding, settings.max_items)
-            .map(|request| metrics::convert(&request, project_ref, age_limit))
+            .map(|decoded| metrics::convert(&decoded.request, project_ref, times))
             .is_ok()
     } else {
-        let Ok(request) = body::decode::<TracesRequest>(bytes, encoding, settings.max_items) else {
+        let Ok(decoded) = body::decode::<TracesRequest>(bytes, encoding, settings.max_items) else {
             return false;
         };
-        let spans = spans::span_contexts(&request)
-            .filter(|context| spans::check(context.span, &settings, now).is_ok());
+        let spans = spans::span_contexts(&decoded.request)
+            .filter(|context| spans::check(context.span, times).is_ok());
         _ = genai::extract(spans, project_ref, 4096);
-        _ = spans::convert(&request, project_ref, &settings, now, true);
+        _ = spans::convert(&decoded, project_ref, &settings, times, true);
         true
     }
 }
 
 impl Insight {
     /// Ingests spans. Returns the rejections.
-    async fn ingest_spans(&self, request: TracesRequest, ingest_source: &IngestSource) -> Result<Rejections> {
-        let (project_ref, now) = (ProjectRef::from(ingest_source), self.0.clock.now());
+    async fn ingest_spans(
+        &self,
+        decoded: Decoded<TracesRequest>,
+        ingest_source: &IngestSource,
+    ) -> Result<Rejections> {
+        let project_ref = ProjectRef::from(ingest_source);
+        let times = self.time_limits(project_ref.tenant);
         let (settings, max_body) =
             (self.0.otlp.of(project_ref.tenant), self.0.gateway.max_recorded_body_bytes(project_ref.tenant));
         let convert = move || {
-            let converted = spans::convert(&request, project_ref, &settings, now, max_body > 0);
-            let spans = spans::span_contexts(&request)
-                .filter(|context| spans::check(context.span, &settings, now).is_ok());
+            let converted = spans::convert(&decoded, project_ref, &settings, times, max_body > 0);
+            let spans = spans::span_contexts(&decoded.request)
+                .filter(|context| spans::check(context.span, times).is_ok());
             (converted, genai::extract(spans, project_ref, max_body))
         };
         let (converted, calls) = run_blocking_limited(ingest_source.tenant, convert).await?;
@@ -85,13 +92,13 @@ impl Insight {
     /// Ingests metrics. Returns the rejections.
     async fn ingest_otlp_metrics(
         &self,
-        request: MetricsRequest,
+        Decoded { request, undecodable }: Decoded<MetricsRequest>,
         project_ref: ProjectRef,
     ) -> Result<Rejections> {
-        let max_age_days = self.0.metrics.with(project_ref.tenant, |settings| settings.max_age_days);
-        let age_limit = metrics::AgeLimit { now: self.0.clock.now(), max_age_days };
+        let times = self.time_limits(project_ref.tenant);
         let metrics::Values { points, point_indexes, mut rejections, .. } =
-            metrics::convert(&request, project_ref, age_limit);
+            metrics::convert(&request, project_ref, times);
+        rejections.add_undecodable(&undecodable);
         let too_many = self.journal_points(project_ref, points).await?;
         // a data point can have several values
         let too_many: HashSet<usize> = too_many.into_iter().map(|index| point_indexes[index]).collect();

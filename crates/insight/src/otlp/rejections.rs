@@ -1,15 +1,29 @@
 //! Counts of rejected items, by reason.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+
+use super::wire::Undecodable;
+
+/// Maximum number of rejected spans stored per request: they mostly have the same error.
+pub(super) const MAX_STORED_REJECTED: usize = 20;
 
 /// The number of rejected items for each reason.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Rejections(BTreeMap<&'static str, u64>);
+pub(crate) struct Rejections(BTreeMap<Cow<'static, str>, u64>);
 
 impl Rejections {
     /// Counts one item.
     pub(crate) fn add(&mut self, reason: &'static str) {
-        *self.0.entry(reason).or_default() += 1;
+        *self.0.entry(reason.into()).or_default() += 1;
+    }
+
+    /// Counts the items that can't be decoded.
+    pub(super) fn add_undecodable(&mut self, undecodable: &Undecodable) {
+        if let Some(first) = &undecodable.first {
+            let reason = format!("a value can't be decoded, first: {first}");
+            *self.0.entry(reason.into()).or_default() += undecodable.count;
+        }
     }
 
     /// The total.

@@ -11,11 +11,11 @@ use serde_json::json;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::body::{Encoding, read};
+use super::body::{Encoding, Signal, decode};
 use super::project_ref::ProjectRef;
 use super::rejections::Rejections;
-use super::wire::{ExportResponse, MetricsRequest, PartialSuccess, TracesRequest};
-use crate::ingest::{IngestSource, project_header};
+use super::wire::{Decoded, ExportResponse, MetricsRequest, PartialSuccess, TracesRequest};
+use crate::ingest::IngestSource;
 use crate::service::Insight;
 
 /// An error in the format of OTLP, `google.rpc.Status`.
@@ -32,6 +32,7 @@ pub(crate) fn router(insight: Insight) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(traces))
         .routes(routes!(traces_below))
+        .routes(routes!(traces_langfuse))
         .routes(routes!(metrics))
         .routes(routes!(metrics_below))
         .with_state(insight)
@@ -44,7 +45,7 @@ pub(crate) fn router(insight: Insight) -> OpenApiRouter {
     post, path = "/v1/traces", tag = "telemetry", operation_id = "otlp_traces",
     params(
         ("x-loam-project" = Option<ProjectId>, Header, description = "Project of the data, for keys of the whole tenant."),
-        ("Content-Encoding" = Option<String>, Header, description = "`gzip`."),
+        ("Content-Encoding" = Option<String>, Header, description = "`gzip` or `zstd`."),
     ),
     request_body(content((Vec<u8> = "application/x-protobuf"), (Object = "application/json"))),
     responses(
@@ -70,7 +71,7 @@ async fn traces(
     post, path = "/otlp/v1/traces", tag = "telemetry", operation_id = "otlp_traces_below",
     params(
         ("x-loam-project" = Option<ProjectId>, Header, description = "Project of the data, for keys of the whole tenant."),
-        ("Content-Encoding" = Option<String>, Header, description = "`gzip`."),
+        ("Content-Encoding" = Option<String>, Header, description = "`gzip` or `zstd`."),
     ),
     request_body(content((Vec<u8> = "application/x-protobuf"), (Object = "application/json"))),
     responses(
@@ -89,14 +90,41 @@ async fn traces_below(
     ingest_traces(&insight, &scope, &headers, body).await
 }
 
+/// The same for Langfuse's clients, with `LANGFUSE_HOST` set to this server.
+///
+/// They send the project's ingest key as the secret key of a pair, with Basic authentication; any public key.
+#[utoipa::path(
+    post, path = "/api/public/otel/v1/traces", tag = "telemetry", operation_id = "otlp_traces_langfuse",
+    params(
+        ("x-loam-project" = Option<ProjectId>, Header, description = "Project of the data, for keys of the whole tenant."),
+        ("Content-Encoding" = Option<String>, Header, description = "`gzip` or `zstd`."),
+    ),
+    request_body(content((Vec<u8> = "application/x-protobuf"), (Object = "application/json"))),
+    responses(
+        (status = 200, description = "`ExportTraceServiceResponse`", content((Vec<u8> = "application/x-protobuf"), (Object = "application/json"))),
+        (status = "4XX", content((Vec<u8> = "application/x-protobuf"), (RpcStatus = "application/json"))),
+    ),
+    extensions(("x-errors" = json!({"415": ["unsupported_media_type"]}))),
+    security(("api_key" = ["telemetry:send"]))
+)]
+async fn traces_langfuse(
+    State(insight): State<Insight>,
+    Caller(scope): Caller,
+    headers: HeaderMap,
+    body: Body,
+) -> ApiResult<Response> {
+    ingest_traces(&insight, &scope, &headers, body).await
+}
+
 /// Ingests OpenTelemetry metrics.
 ///
-/// The body is an `ExportMetricsServiceRequest` in protobuf or JSON, optionally compressed with gzip. The values are durable when the response is sent. Rejected data points are reported in `partial_success`.
+/// The body is an `ExportMetricsServiceRequest` in protobuf or JSON, optionally compressed. The values are durable when
+/// the response is sent. Rejected data points are reported in `partial_success`.
 #[utoipa::path(
     post, path = "/v1/metrics", tag = "telemetry", operation_id = "otlp_metrics",
     params(
         ("x-loam-project" = Option<ProjectId>, Header, description = "Project of the data, for keys of the whole tenant."),
-        ("Content-Encoding" = Option<String>, Header, description = "`gzip`."),
+        ("Content-Encoding" = Option<String>, Header, description = "`gzip` or `zstd`."),
     ),
     request_body(content((Vec<u8> = "application/x-protobuf"), (Object = "application/json"))),
     responses(
@@ -122,7 +150,7 @@ async fn metrics(
     post, path = "/otlp/v1/metrics", tag = "telemetry", operation_id = "otlp_metrics_below",
     params(
         ("x-loam-project" = Option<ProjectId>, Header, description = "Project of the data, for keys of the whole tenant."),
-        ("Content-Encoding" = Option<String>, Header, description = "`gzip`."),
+        ("Content-Encoding" = Option<String>, Header, description = "`gzip` or `zstd`."),
     ),
     request_body(content((Vec<u8> = "application/x-protobuf"), (Object = "application/json"))),
     responses(
@@ -147,10 +175,8 @@ async fn ingest_traces(
     headers: &HeaderMap,
     body: Body,
 ) -> ApiResult<Response> {
-    let (encoding, ingest_source) = (Encoding::of(headers)?, ingest_source(insight, scope, headers).await?);
-    let settings = insight.0.otlp.of(ingest_source.tenant);
-    let request: TracesRequest = read(scope.tenant(), headers, body, encoding, &settings).await?;
-    let rejections = insight.ingest_spans(request, &ingest_source).await?;
+    let (encoding, source, request) = receive::<TracesRequest>(insight, scope, headers, body).await?;
+    let rejections = insight.ingest_spans(request, &source).await?;
     Ok(export_response(encoding, "rejectedSpans", "spans", &rejections))
 }
 
@@ -160,22 +186,22 @@ async fn ingest_metrics(
     headers: &HeaderMap,
     body: Body,
 ) -> ApiResult<Response> {
-    let (encoding, ingest_source) = (Encoding::of(headers)?, ingest_source(insight, scope, headers).await?);
-    let settings = insight.0.otlp.of(ingest_source.tenant);
-    let request: MetricsRequest = read(scope.tenant(), headers, body, encoding, &settings).await?;
-    let rejections = insight.ingest_otlp_metrics(request, ProjectRef::from(&ingest_source)).await?;
+    let (encoding, source, request) = receive::<MetricsRequest>(insight, scope, headers, body).await?;
+    let rejections = insight.ingest_otlp_metrics(request, ProjectRef::from(&source)).await?;
     Ok(export_response(encoding, "rejectedDataPoints", "data_points", &rejections))
 }
 
-/// The project that telemetry is ingested for: that of the API key, otherwise the one in the header x-loam-project.
-pub(crate) async fn ingest_source(
+async fn receive<T: Signal + Send>(
     insight: &Insight,
     scope: &Scope,
     headers: &HeaderMap,
-) -> Result<IngestSource> {
-    let ingest_source = insight.ingest_source(scope, project_header(headers)?).await?;
-    insight.count(&ingest_source)?;
-    Ok(ingest_source)
+    body: Body,
+) -> Result<(Encoding, IngestSource, Decoded<T>)> {
+    let encoding = Encoding::of(headers)?;
+    let max_items = insight.0.otlp.with(scope.tenant(), |settings| settings.max_items);
+    let decode = move |_: &IngestSource, bytes: &[u8]| decode(bytes, encoding, max_items);
+    let (source, request) = insight.receive(scope, None, headers, body, decode).await?;
+    Ok((encoding, source, request))
 }
 
 /// The export response.

@@ -8,6 +8,10 @@ use serde::Serialize;
 
 use super::body::Encoding;
 
+/// The paths of OTLP.
+const PATHS: [&str; 5] =
+    ["/v1/traces", "/v1/metrics", "/otlp/v1/traces", "/otlp/v1/metrics", "/api/public/otel/v1/traces"];
+
 /// The fields of `google.rpc.Status` that are used.
 #[derive(Clone, PartialEq, Message, Serialize)]
 struct Status {
@@ -19,8 +23,7 @@ struct Status {
 
 /// The error format of the OTLP paths; none for other paths.
 pub fn error_shape(path: &str, headers: &HeaderMap) -> Option<ErrorFormat> {
-    let path = path.strip_prefix("/otlp").unwrap_or(path);
-    if !matches!(path, "/v1/traces" | "/v1/metrics") {
+    if !PATHS.contains(&path) {
         return None;
     }
     Some(match Encoding::of(headers) {

@@ -5,9 +5,10 @@ use prost::Message;
 use serde_json::json;
 use uuid::Uuid;
 
+use super::body::{Encoding, decode};
 use super::project_ref::ProjectRef;
 use super::wire::{
-    AnyValue, ArrayValue, Event, KeyValue, METRICS, MetricsRequest, Resource, ResourceSpans, Scope,
+    AnyValue, ArrayValue, Decoded, Event, KeyValue, METRICS, MetricsRequest, Resource, ResourceSpans, Scope,
     ScopeSpans, Span, Status, TRACES, TracesRequest, Value, count_fields,
 };
 
@@ -153,4 +154,142 @@ fn fields_are_counted_before_a_message_is_decoded() {
     let resource = [&[0x0a, 0xd3, 0x0f][..], &scope].concat();
     assert_eq!(count_fields(&resource, TRACES, 10_000), 1002);
     assert!(count_fields(&[0xff; 20], METRICS, 100) <= 100, "what is no protobuf ends the count");
+}
+
+#[test]
+fn null_empty_and_absent_are_alike() {
+    let absent = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"07","spanId":"01"}]}]}]}"#;
+    let absent: TracesRequest = serde_json::from_str(absent).expect("JSON");
+    for value in ["null", r#""""#] {
+        let text = format!(
+            r#"{{"resourceSpans":[null,{{"resource":{{"attributes":null}},"schemaUrl":null,"scopeSpans":[{{"scope":{{"name":{value}}},
+            "spans":[null,{{"traceId":"07","spanId":"01","parentSpanId":{value},"name":{value},"kind":{value},
+            "startTimeUnixNano":{value},"endTimeUnixNano":{value},"flags":{value},"attributes":null,"events":null,"links":null,
+            "status":{{"code":{value},"message":{value}}}}}]}}]}}]}}"#
+        );
+        let mut read: TracesRequest = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{text}: {e}"));
+        assert_eq!(read.resource_spans[0].resource.take(), Some(Resource::default()));
+        let scope_spans = &mut read.resource_spans[0].scope_spans[0];
+        assert_eq!(scope_spans.scope.take(), Some(Scope::default()));
+        assert_eq!(scope_spans.spans[0].status.take(), Some(Status::default()));
+        assert_eq!(read, absent);
+        let text = format!(
+            r#"{{"resourceMetrics":[{{"resource":null,"scopeMetrics":[{{"scope":null,"metrics":[
+            {{"name":{value},"unit":{value},"gauge":{{"dataPoints":[{{"timeUnixNano":{value},"asDouble":{value},"asInt":{value},"flags":{value},"attributes":null}}]}}}},
+            {{"sum":{{"dataPoints":null,"aggregationTemporality":{value},"isMonotonic":null}}}},
+            {{"histogram":{{"dataPoints":[{{"count":{value},"sum":{value},"bucketCounts":null,"explicitBounds":null,"min":{value},"max":{value}}}]}}}},
+            {{"exponentialHistogram":{{"dataPoints":[{{"scale":{value},"zeroCount":{value},"positive":{{"offset":{value},"bucketCounts":null}},"negative":null}}]}}}},
+            {{"summary":{{"dataPoints":[{{"quantileValues":[{{"quantile":{value},"value":{value}}}]}}]}}}}
+            ]}}]}}]}}"#
+        );
+        let read: MetricsRequest = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{text}: {e}"));
+        assert_eq!(read.resource_metrics[0].scope_metrics[0].metrics.len(), 5);
+    }
+}
+
+#[test]
+fn a_value_that_cannot_be_decoded_rejects_only_its_span() {
+    let good = r#"{"traceId":"07","spanId":"01","name":"good"}"#;
+    for (value, path) in [
+        (r#"{"stringValue":"ok\ud83d"}"#, "stringValue"),
+        (r#"{"intValue":"9223372036854775808"}"#, "intValue"),
+        (r#"{"intValue":1.5}"#, "intValue"),
+        (r#"{"boolValue":"true"}"#, "boolValue"),
+        (r#"{"doubleValue":"fast"}"#, "doubleValue"),
+        (r#"{"bytesValue":"*"}"#, "bytesValue"),
+        (r#"{"arrayValue":{"values":[{"stringValue":7}]}}"#, "arrayValue.values[0].stringValue"),
+    ] {
+        let bad = format!(
+            r#"{{"traceId":"07","spanId":"02","name":"bad","kind":2,"attributes":[{{"key":"a","value":{{"intValue":1.0}}}},{{"key":"b","value":{value}}}]}}"#
+        );
+        let text = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{good},{bad},{good}]}}]}}]}}"#);
+        let Decoded::<TracesRequest> { request, undecodable } =
+            decode(text.as_bytes(), Encoding::Json, 100).unwrap_or_else(|e| panic!("{value}: {e}"));
+        assert_eq!(request.resource_spans[0].scope_spans[0].spans.len(), 2, "{value}");
+        assert_eq!(undecodable.count, 1, "{value}");
+        let (rest, error) = &undecodable.spans[0];
+        assert_eq!(
+            (error.code, error.param.as_deref()),
+            ("invalid_value", Some(&*format!("attributes[1].value.{path}")))
+        );
+        let span = &rest.resource_spans[0].scope_spans[0].spans[0];
+        assert_eq!(
+            (span.name.as_str(), span.kind, &span.attributes[..]),
+            ("bad", 2, &[attribute("a", 1)][..])
+        );
+    }
+    let not_otlp =
+        [r#"{"resourceSpans":7}"#, r#"{"resourceSpans":[7]}"#, r#"{"resourceSpans":[]} x"#, "{", "[]"];
+    for text in not_otlp {
+        assert!(decode::<TracesRequest>(text.as_bytes(), Encoding::Json, 100).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn a_nul_rejects_nothing_in_either_encoding() {
+    let sent = request("", vec![span(1, 0, 2, "a\0b", vec![])]);
+    let json = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"a\u0000b"}]}]}]}"#;
+    for (bytes, encoding) in [(sent.encode_to_vec(), Encoding::Protobuf), (json.into(), Encoding::Json)] {
+        let decoded: Decoded<TracesRequest> = decode(&bytes, encoding, 100).expect("decoded");
+        assert_eq!(decoded.request.resource_spans[0].scope_spans[0].spans[0].name, "a\0b", "{encoding:?}");
+    }
+}
+
+#[test]
+fn text_that_is_not_utf8_rejects_only_its_span() {
+    let mut protobuf = request(
+        "scope",
+        vec![span(1, 0, 2, "good", vec![]), span(2, 0, 2, "bad", vec![attribute("a", "?!")])],
+    )
+    .encode_to_vec();
+    let json = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"good"},{"name":"bad","attributes":[{"key":"a","value":{"stringValue":"?!"}}]}]}]}]}"#;
+    let mut json = json.as_bytes().to_vec();
+    for bytes in [&mut protobuf, &mut json] {
+        let at = bytes.windows(2).position(|two| two == b"?!").expect("the value");
+        bytes[at] = 0xff;
+    }
+    for (bytes, encoding) in [(protobuf, Encoding::Protobuf), (json, Encoding::Json)] {
+        let decoded: Decoded<TracesRequest> = decode(&bytes, encoding, 100).expect("decoded");
+        let spans = &decoded.request.resource_spans[0].scope_spans[0].spans;
+        assert_eq!((spans.len(), spans[0].name.as_str()), (1, "good"), "{encoding:?}");
+        let rest = &decoded.undecodable.spans[0].0.resource_spans[0].scope_spans[0].spans[0];
+        assert_eq!((rest.name.as_str(), rest.attributes.len()), ("bad", 0), "{encoding:?}");
+    }
+}
+
+#[test]
+fn a_shared_resource_with_an_invalid_value_rejects_no_span() {
+    let text = r#"{"resourceSpans":[{"resource":{"attributes":[{"key":"host.name","value":{"stringValue":"\ud83d"}},{"key":"service.name","value":{"stringValue":"shop"}}]},
+        "scopeSpans":[{"spans":[{"name":"good"}]}]}]}"#;
+    let decoded: Decoded<TracesRequest> = decode(text.as_bytes(), Encoding::Json, 100).expect("decoded");
+    assert_eq!(decoded.undecodable.count, 0);
+    let of = &decoded.request.resource_spans[0];
+    assert_eq!(of.resource.as_ref().expect("a resource").attributes, [attribute("service.name", "shop")]);
+    assert_eq!(of.scope_spans[0].spans.len(), 1);
+}
+
+#[test]
+fn a_value_that_cannot_be_decoded_rejects_only_its_data_point() {
+    let points = r#"[{"asInt":"1"},{"asInt":"x"},{"asDouble":2}]"#;
+    let kinds = r#"{"dataPoints":[{"count":1},{"count":-1}],"aggregationTemporality":2}"#;
+    let text = format!(
+        r#"{{"resourceMetrics":[{{"scopeMetrics":[{{"metrics":[
+        {{"name":"a","gauge":{{"dataPoints":{points}}}}},
+        {{"name":"b","sum":{{"dataPoints":{points},"aggregationTemporality":"NONE"}}}},
+        {{"name":"c","histogram":{kinds}}},{{"name":"d","exponentialHistogram":{kinds}}},{{"name":"e","summary":{kinds}}}
+        ]}}]}}]}}"#
+    );
+    let decoded: Decoded<MetricsRequest> = decode(text.as_bytes(), Encoding::Json, 100).expect("decoded");
+    let metrics = &decoded.request.resource_metrics[0].scope_metrics[0].metrics;
+    assert_eq!(
+        decoded.undecodable.count,
+        1 + 3 + 3,
+        "of each metric one, and all of the one without a valid kind"
+    );
+    assert_eq!(metrics[0].gauge.as_ref().map(|gauge| gauge.data_points.len()), Some(2));
+    assert_eq!(metrics[1].sum.as_ref().map(|sum| sum.data_points.len()), Some(0));
+    let histogram = metrics[2].histogram.as_ref().expect("a histogram");
+    assert_eq!((histogram.aggregation_temporality, histogram.data_points[0].count), (2, 1));
+    assert_eq!(metrics[3].exponential_histogram.as_ref().map(|data| data.data_points.len()), Some(1));
+    assert_eq!(metrics[4].summary.as_ref().map(|data| data.data_points.len()), Some(1));
 }

@@ -17,7 +17,7 @@ mod tests;
 
 pub(crate) use journal::TOO_MANY_SERIES;
 pub use kind::MetricKind;
-pub(crate) use point::{METRIC_POINTS_FRAME, Point, Tags, check_time};
+pub(crate) use point::{METRIC_POINTS_FRAME, Point, Tags};
 pub(crate) use series::SeriesLimiter;
 pub use settings::{METRICS, MetricSettings};
 pub(crate) use sink::MetricSink;

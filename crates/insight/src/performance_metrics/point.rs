@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use loam_kernel::{PerformanceMetricId, ProjectId, Result, TenantId, digest_of};
 use loam_platform::stored_enum;
 use loam_platform::stored_format::{StoredAs, StoredFormat};
@@ -22,8 +22,6 @@ pub(super) const MAX_TAGS: usize = 32;
 pub(super) const MAX_TAG_NAME: usize = 100;
 /// Maximum length of a tag value, in characters.
 pub(super) const MAX_TAG_VALUE: usize = 256;
-/// Maximum clock skew into the future.
-const MAX_CLOCK_SKEW: TimeDelta = TimeDelta::hours(1);
 
 /// The payload of a frame of metric values. Version 1 has no version byte. The order of the fields is the format.
 pub(crate) const METRIC_POINTS_FRAME: StoredFormat =
@@ -126,19 +124,4 @@ impl Point {
 /// The stored form of a series.
 pub(super) fn series_text(series: u128) -> String {
     format!("{series:032x}")
-}
-
-/// Checks the age of a value. The error is the reason for its rejection.
-pub(crate) fn check_time(
-    at: DateTime<Utc>,
-    max_age_days: u32,
-    now: DateTime<Utc>,
-) -> Result<(), &'static str> {
-    if at < now - TimeDelta::days(max_age_days.into()) {
-        Err("the time is too long ago")
-    } else if at > now + MAX_CLOCK_SKEW {
-        Err("the time is in the future: check the clock of the application")
-    } else {
-        Ok(())
-    }
 }

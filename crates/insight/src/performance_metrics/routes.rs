@@ -1,10 +1,11 @@
 //! The routes of metrics.
 
 use axum::Json as Answer;
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use chrono::{DateTime, Utc};
-use loam_http::surface::{ApiResult, Caller, Json, Query};
+use loam_http::surface::{ApiResult, Caller, Query, read_json};
 use loam_kernel::{Page, PageQuery, PerformanceMetricId, ProjectId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -15,8 +16,8 @@ use super::chart::{ChartLine, ChartQuery};
 use super::entity::Model;
 use super::kind::MetricKind;
 use super::service::{MetricCreate, MetricFilter, MetricsAccepted};
+use crate::ingest::IngestSource;
 use crate::otlp::ProjectRef;
-use crate::otlp::routes::ingest_source;
 use crate::service::Insight;
 
 /// Metric values to ingest.
@@ -78,12 +79,17 @@ pub(crate) fn router(insight: Insight) -> OpenApiRouter {
 /// rejected individually.
 #[utoipa::path(
     post, path = "/api/v1/performance_metrics", tag = "performance_metrics", operation_id = "performance_metrics_create",
+    params(
+        ("x-loam-project" = Option<ProjectId>, Header, description = "Project of the data, for keys of the whole tenant."),
+        ("Content-Encoding" = Option<String>, Header, description = "`gzip` or `zstd`."),
+    ),
     request_body = MetricBatch,
     responses((status = 200, body = MetricsAccepted)),
     extensions(("x-errors" = json!({
-        "400": ["project_required"],
+        "400": ["invalid_encoding", "project_required"],
         "403": ["other_project", "project_inactive", "project_archived", "monitoring_disabled"],
         "413": ["too_many_values"],
+        "415": ["unsupported_encoding"],
         "429": ["too_many_series", "telemetry_limit"]
     }))),
     security(("api_key" = ["telemetry:send"]))
@@ -92,10 +98,11 @@ async fn create(
     State(insight): State<Insight>,
     Caller(scope): Caller,
     headers: HeaderMap,
-    Json(new): Json<MetricBatch>,
+    body: Body,
 ) -> ApiResult<Answer<MetricsAccepted>> {
-    let ingest_source = ingest_source(&insight, &scope, &headers).await?;
-    Ok(Answer(insight.ingest_metrics(ProjectRef::from(&ingest_source), new.metrics).await?))
+    let decode = |_: &IngestSource, body: &[u8]| read_json::<MetricBatch>(body);
+    let (ingest_source, batch) = insight.receive(&scope, None, &headers, body, decode).await?;
+    Ok(Answer(insight.ingest_metrics(ProjectRef::from(&ingest_source), batch.metrics).await?))
 }
 
 /// Lists metric values, newest first.

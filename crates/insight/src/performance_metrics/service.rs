@@ -11,7 +11,8 @@ use utoipa::{IntoParams, ToSchema};
 use super::entity::{Column, Entity, Model};
 use super::journal::TOO_MANY_SERIES;
 use super::kind::MetricKind;
-use super::point::{MAX_NAME, MAX_TAG_NAME, MAX_TAG_VALUE, MAX_TAGS, Point, Tags, check_time};
+use super::point::{MAX_NAME, MAX_TAG_NAME, MAX_TAG_VALUE, MAX_TAGS, Point, Tags};
+use crate::ingest::TimeLimits;
 use crate::otlp::ProjectRef;
 use crate::service::Insight;
 
@@ -95,7 +96,7 @@ impl RejectedMetric {
 }
 
 impl MetricCreate {
-    fn point(self, project_ref: ProjectRef, max_age_days: u32, now: DateTime<Utc>) -> Result<Point> {
+    fn point(self, project_ref: ProjectRef, times: TimeLimits) -> Result<Point> {
         bounded("metric_name", &self.metric_name, MAX_NAME)?;
         if let Some(unit) = &self.unit {
             bounded("unit", unit, MAX_ID)?;
@@ -106,8 +107,8 @@ impl MetricCreate {
                 "is required with `id`, which identifies duplicates only at the same time",
             ));
         }
-        let at = self.timestamp.unwrap_or(now);
-        check_time(at, max_age_days, now).map_err(|reason| Error::invalid("timestamp", reason))?;
+        let at = self.timestamp.unwrap_or(times.now);
+        times.check(at).map_err(|e| Error::invalid("timestamp", e.message))?;
         let tags = tags(self.tags)?;
         let point = Point::new(
             project_ref.project,
@@ -168,10 +169,10 @@ impl Insight {
             let message = format!("send at max {} values per request", settings.max_values);
             return Err(Error::new(Kind::TooLarge, "too_many_values", message).with_param("metrics"));
         }
-        let now = self.0.clock.now();
+        let times = self.time_limits(project_ref.tenant);
         let (mut points, mut indexes, mut rejected) = (Vec::new(), Vec::new(), Vec::new());
         for (index, value) in input.into_iter().enumerate() {
-            match read(value).and_then(|new| new.point(project_ref, settings.max_age_days, now)) {
+            match read(value).and_then(|new| new.point(project_ref, times)) {
                 Ok(point) => {
                     points.push(point);
                     indexes.push(index);

@@ -12,13 +12,11 @@ pub struct MetricSettings {
     pub max_series: usize,
     /// Maximum number of values per request in Loam's own format.
     pub max_values: usize,
-    /// Maximum age of values in days.
-    pub max_age_days: u32,
 }
 
 impl Default for MetricSettings {
     fn default() -> Self {
-        Self { max_series: 10_000, max_values: 5_000, max_age_days: 7 }
+        Self { max_series: 10_000, max_values: 5_000 }
     }
 }
 
@@ -26,18 +24,17 @@ impl Default for MetricSettings {
 pub const METRICS: ConfigKey<MetricSettings> = ConfigKey::new(
     "insight.metrics",
     "insight",
-    "limits of metrics: series per project and day, values per request, maximum age of values in days",
+    "limits of metrics: series per project and day, values per request",
     || {
         let whole = |least: u64, max: u64| json!({ "type": "integer", "minimum": least, "maximum": max });
         json!({
             "type": "object", "additionalProperties": false,
             "properties": {
                 "max_series": whole(1, 1_000_000),
-                "max_values": whole(1, 100_000),
-                // PostgreSQL has partitions from the previous month on
-                "max_age_days": whole(1, 28)
+                "max_values": whole(1, 100_000)
             }
         })
     },
 )
-.per_tenant();
+.per_tenant()
+.retired(&["max_age_days"]);

@@ -72,7 +72,7 @@ pub struct Model {
     #[sea_orm(comment = "time in database queries, in microseconds")]
     pub query_us: i64,
     /// Number of slow queries.
-    #[sea_orm(comment = "queries of 100 milliseconds or more")]
+    #[sea_orm(comment = "slow queries, by slow_query_ms of insight.rules")]
     pub slow_queries: i64,
     /// Number of cache hits.
     #[sea_orm(comment = "cache hits")]
@@ -104,6 +104,9 @@ pub struct Model {
     /// Start of the request.
     #[sea_orm(comment = "start of the request")]
     pub created_at: DateTimeUtc,
+    /// When its first part was stored; none for rows of earlier versions.
+    #[sea_orm(comment = "when its first part was stored; null for rows of earlier versions")]
+    pub received_at: Option<DateTimeUtc>,
     /// Time of the last update.
     #[sea_orm(comment = "time of the last update")]
     pub updated_at: DateTimeUtc,

@@ -49,9 +49,10 @@ pub(crate) fn rows(mut rows: Vec<Model>) -> Bulk {
         ),
         ("findings", Column::Bytes(rows.iter_mut().map(|row| row.findings.take()).collect())),
         ("created_at", Column::Time(rows.iter().map(|row| Some(row.created_at)).collect())),
+        ("received_at", Column::Time(rows.iter().map(|row| row.received_at).collect())),
         ("updated_at", Column::Time(rows.iter().map(|row| Some(row.updated_at)).collect())),
     ];
     // once calls were dropped, the record stays marked
-    let on_conflict = OnConflict::Fold(&[("is_cut", Fold::Greatest)]);
+    let on_conflict = OnConflict::Fold(&[("is_cut", Fold::Greatest), ("received_at", Fold::Keep)]);
     Bulk::of::<entity::Entity>(columns, on_conflict)
 }

@@ -67,6 +67,7 @@ impl Insight {
         let tree = stored.as_ref().map(|(stored, root)| (&stored.tree, *root));
         let stacks = tree.map(|(tree, root)| Stacks::of(tree, root));
         let missing = || Error::not_found("call tree of this record");
+        let slow_ns = self.slow_call_ns(scope.tenant());
         let value = match format {
             ExportFormat::Folded => return Ok(stacks.ok_or_else(missing)?.folded()),
             ExportFormat::Speedscope => stacks.ok_or_else(missing)?.speedscope(&name),
@@ -78,7 +79,7 @@ impl Insight {
                         .subtree(*root)
                         .map(|index| {
                             let tree = (&stored.tree, stored.created_at);
-                            FunctionCallView::of(tree, &trace_id, Some(*root), index)
+                            FunctionCallView::of(tree, &trace_id, Some(*root), index, slow_ns)
                         })
                         .collect(),
                     None => Vec::new(),

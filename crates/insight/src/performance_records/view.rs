@@ -55,6 +55,7 @@ pub struct PerformanceRecordView {
     source: String,
     /// Start of the request.
     timestamp: DateTime<Utc>,
+    /// When it was received.
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
 }
@@ -210,7 +211,7 @@ impl From<Model> for PerformanceRecordView {
             findings: None,
             source: row.source,
             timestamp: row.created_at,
-            created_at: row.created_at,
+            created_at: row.received_at.unwrap_or(row.created_at),
             updated_at: row.updated_at,
         }
     }

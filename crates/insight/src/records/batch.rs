@@ -107,8 +107,10 @@ impl<'a> Batch<'a> {
             if rows.is_empty() && !merged.is_cut {
                 continue;
             }
+            let limits = self.limits_of(project_key);
             for old in old_traces {
-                Trace::new(*project_key, trace_id, old).count(&mut self.sums, self.names, self.settings, -1);
+                let old = Trace::new(*project_key, trace_id, old, &limits);
+                old.count(&mut self.sums, self.names, self.settings, -1);
             }
             let is_final = is_new && rows.len() == 1 && is_whole(&merged.all);
             for mut row in rows {
@@ -160,6 +162,10 @@ impl<'a> Batch<'a> {
         }
     }
 
+    fn limits_of(&self, project_key: &ProjectKey) -> Limits {
+        self.limits.get(project_key).cloned().unwrap_or_default()
+    }
+
     /// Adds a trace to the sums and its records to the batch.
     fn count_trace(
         &mut self,
@@ -170,9 +176,9 @@ impl<'a> Batch<'a> {
     ) -> Result<()> {
         let is_cut = merged.is_cut;
         self.raised.extend(errors(project_key, trace_id, &merged.all));
-        let trace = Trace::new(project_key, trace_id, merged.all);
+        let limits = self.limits_of(&project_key);
+        let trace = Trace::new(project_key, trace_id, merged.all, &limits);
         trace.count(&mut self.sums, self.names, self.settings, 1);
-        let limits = self.limits.get(&project_key).cloned().unwrap_or_default();
         for mut scored in trace.records(is_cut, &limits, self.now)? {
             if is_update && scored.record.findings.is_none() {
                 // overwrites earlier findings

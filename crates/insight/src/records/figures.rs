@@ -8,8 +8,6 @@ use super::name_limit::ProjectKey;
 use crate::performance_records::entity::Model;
 use crate::trace::{OperationKind, ServerSpan, Source, Tree, record_id};
 
-/// Duration in nanoseconds from which a query counts as slow.
-const SLOW_QUERY_NS: u64 = 100_000_000;
 /// Maximum size of the packed details, in bytes.
 const MAX_DETAILS: usize = 1 << 20;
 
@@ -47,6 +45,7 @@ impl Figures {
         server_span: &ServerSpan,
         tree: &Tree,
         root: usize,
+        slow_query_ns: u64,
     ) -> Self {
         let span = &tree.spans()[root];
         let at = DateTime::from_timestamp_nanos(span.start_ns);
@@ -58,7 +57,7 @@ impl Figures {
             if tree.is_query(index) {
                 queries += 1;
                 query_ns = query_ns.saturating_add(span.duration_ns);
-                slow += u64::from(span.duration_ns >= SLOW_QUERY_NS);
+                slow += u64::from(span.duration_ns >= slow_query_ns);
             } else if span.kind == OperationKind::Cache {
                 cache_ns = cache_ns.saturating_add(span.duration_ns);
                 match span.detail.as_ref().and_then(|detail| detail.hit) {
@@ -132,6 +131,7 @@ impl Figures {
             details: loam_platform::pack::pack(&[details], false, MAX_DETAILS),
             findings: None,
             created_at: self.at,
+            received_at: Some(now),
             updated_at: now,
         })
     }

@@ -44,6 +44,8 @@ pub(super) struct Trace<'a> {
     versions: Vec<String>,
     /// The index of the version of each span: that of its nearest server span.
     version_of: Vec<usize>,
+    /// Duration in nanoseconds from which a query counts as slow.
+    slow_query_ns: u64,
 }
 
 /// A record with the functions that took the most time.
@@ -53,7 +55,8 @@ pub(super) struct ScoredRecord {
 }
 
 impl<'a> Trace<'a> {
-    pub(super) fn new(project_key: ProjectKey, id: &'a str, span_set: SpanSet) -> Self {
+    pub(super) fn new(project_key: ProjectKey, id: &'a str, span_set: SpanSet, limits: &Limits) -> Self {
+        let slow_query_ns = limits.slow_query_ms.saturating_mul(1_000_000);
         let SpanSet { server_spans, spans } = span_set;
         let tree = Tree::new(spans);
         let (keys, key_of) = numbered(tree.functions().iter().map(|function| function.key()));
@@ -75,7 +78,7 @@ impl<'a> Trace<'a> {
                 (None, None) => 0,
             });
         }
-        Self { project_key, id, tree, server_spans, roots, keys, key_of, versions, version_of }
+        Self { project_key, id, tree, server_spans, roots, keys, key_of, versions, version_of, slow_query_ns }
     }
 
     /// Adds the trace to the sums (`sign` 1), or subtracts it (-1).
@@ -94,7 +97,8 @@ impl<'a> Trace<'a> {
             .collect();
         for (number, root) in &self.roots {
             let (_, server_span) = &self.server_spans[*number];
-            let figures = Figures::of(project_key, self.id, server_span, &self.tree, *root);
+            let figures =
+                Figures::of(project_key, self.id, server_span, &self.tree, *root, self.slow_query_ns);
             let key = Key {
                 project_key,
                 bucket: Granularity::Minute.bucket(figures.at),
@@ -162,7 +166,8 @@ impl<'a> Trace<'a> {
         let mut shares = vec![(0_u64, 0_u64, 0_u64); self.keys.len()];
         let records = self.roots.iter().map(|(number, root)| {
             let server_span = &self.server_spans[*number];
-            let figures = Figures::of(self.project_key, self.id, &server_span.1, &self.tree, *root);
+            let figures =
+                Figures::of(self.project_key, self.id, &server_span.1, &self.tree, *root, self.slow_query_ns);
             let shares = self.shares(&figures, *root, &mut shares);
             let diagnosis = diagnose(&self.tree, *root, limits);
             let record = Model {

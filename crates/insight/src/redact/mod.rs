@@ -22,6 +22,13 @@ pub(crate) fn params(params: &mut Map<String, Value>) {
     redact_fields(params);
 }
 
+/// Redacts the values of attributes with secrets. Unlike headers and parameters, ids of sessions are none.
+pub(crate) fn attributes(attributes: &mut Map<String, Value>) {
+    for (name, value) in attributes {
+        if common::is_secret_attribute(name) { redact_value(value) } else { common::json(value) }
+    }
+}
+
 /// Redacts a rejected record or span before it is stored.
 pub(crate) fn document(value: &mut Value) {
     match value {
@@ -29,7 +36,7 @@ pub(crate) fn document(value: &mut Value) {
             for (name, value) in all {
                 match (name.as_str(), &mut *value) {
                     ("headers" | "query_params", Value::Object(named)) => redact_fields(named),
-                    ("attributes" | "resource", Value::Object(named)) => attributes(named),
+                    ("attributes" | "resource", Value::Object(named)) => span_attributes(named),
                     ("statement", Value::String(text)) => *text = statement(text),
                     ("path" | "target", Value::String(text)) => *text = address(text),
                     _ if common::is_secret(name) => redact_value(value),
@@ -43,14 +50,14 @@ pub(crate) fn document(value: &mut Value) {
 }
 
 /// Redacts span attributes, by their dotted names. Token counts are not secrets.
-fn attributes(named: &mut Map<String, Value>) {
+fn span_attributes(named: &mut Map<String, Value>) {
     for (name, value) in named {
         let last = name.rsplit('.').next().unwrap_or_default();
         match (last, &mut *value) {
             (_, Value::Number(_) | Value::Bool(_) | Value::Null) => {}
             ("statement" | "text", Value::String(text)) if name.starts_with("db.") => *text = statement(text),
             ("full" | "url" | "target" | "path", Value::String(text)) => *text = address(text),
-            _ if common::is_secret(name) || name == "url.query" => redact_value(value),
+            _ if common::is_secret_attribute(name) || name == "url.query" => redact_value(value),
             _ => common::json(value),
         }
     }
@@ -105,6 +112,24 @@ mod tests {
             .map(|(name, _)| name.as_str())
             .collect();
         assert_eq!(unredacted, ["accept", "keyboard", "monkey", "page"]);
+    }
+
+    #[test]
+    fn attributes_keep_token_counts_and_ids_of_sessions() {
+        let mut input = json!({
+            "input_tokens": "26", "output_tokens": 4, "cache_read_tokens": "7", "session.id": "s-1", "app.session.id": "s-2",
+            "langfuse.session.id": "s-3", "gen_ai.usage.cache_write.input_tokens": 2, "app.api.key": "k", "auth.token": "t",
+            "app.key": "k", "db.password": "p", "otp": 123_456,
+        });
+        attributes(input.as_object_mut().expect("an object"));
+        let redacted: Vec<_> = input
+            .as_object()
+            .expect("an object")
+            .iter()
+            .filter(|(_, value)| *value == "[redacted]")
+            .map(|(name, _)| name.as_str())
+            .collect();
+        assert_eq!(redacted, ["app.api.key", "app.key", "auth.token", "db.password", "otp"]);
     }
 
     #[test]

@@ -12,6 +12,8 @@ pub struct Limits {
     pub slow_request_ms: u64,
     /// A query that takes longer is slow.
     pub slow_query_ms: u64,
+    /// A call with a longer self time is tagged as `slow`.
+    pub slow_call_ms: u64,
     /// Number of sequential queries with the same statement from one function.
     pub repeated_queries: usize,
     /// Lower number of such queries that suffices if together they take `repeated_ms`.
@@ -55,6 +57,7 @@ impl Default for Limits {
         Self {
             slow_request_ms: 1_000,
             slow_query_ms: 100,
+            slow_call_ms: 100,
             repeated_queries: 10,
             few_repeated: 5,
             repeated_ms: 50,
@@ -107,7 +110,7 @@ pub const RULES: ConfigKey<Limits> = ConfigKey::new(
         json!({
             "type": "object", "additionalProperties": false,
             "properties": {
-                "slow_request_ms": millis, "slow_query_ms": millis, "repeated_queries": count(2),
+                "slow_request_ms": millis, "slow_query_ms": millis, "slow_call_ms": millis, "repeated_queries": count(2),
                 "few_repeated": count(2), "repeated_ms": millis, "repeated_calls": count(2), "hot_share": share,
                 "hot_ms": millis, "external_share": share, "external_ms": millis, "sequential_awaits": count(2),
                 "sequential_ms": millis, "cache_misses": count(2), "cache_miss_share": share,

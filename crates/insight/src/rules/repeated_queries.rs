@@ -81,6 +81,8 @@ fn report(trace: &TraceIndex<'_>, collector: &mut Collector, one: &Loop, cost_ns
             },
         ),
     };
+    let between_ns = one.between_ns(trace);
+    let (query_ns, cost_ns) = (cost_ns, cost_ns.saturating_add(between_ns));
     let impact = trace.share(cost_ns);
     let verb = match rule {
         Rule::NPlusOne => "makes one query per row of another query",
@@ -102,9 +104,10 @@ fn report(trace: &TraceIndex<'_>, collector: &mut Collector, one: &Loop, cost_ns
             // assumption: one query for all rows takes as long as two queries
             saving_ns: cost_ns - cost_ns / count as u64 * 2.min(count as u64),
             description: format!(
-                "{function} {verb}: {count} times {}, {} in total, {} of the request",
+                "{function} {verb}: {count} times {}, {} in total, of which {} in the database, {} of the request",
                 quoted(statement),
                 time(cost_ns),
+                time(query_ns),
                 percent(impact)
             ),
             advice,

@@ -90,6 +90,28 @@ fn a_query_per_row_is_found_in_the_function_with_the_loop() {
 }
 
 #[test]
+fn the_time_between_repeated_queries_counts_too() {
+    let mut builder = TraceBuilder::of(500);
+    builder.work("c0", OperationKind::Database, "SELECT * FROM orders", 5);
+    for row in 0..40 {
+        builder.work("c0", OperationKind::Database, "SELECT * FROM customers WHERE id = ?", 2);
+        builder.now += 8 * 1_000_000;
+        if row == 20 {
+            // another call, and an unusually long pause
+            builder.work("c0", OperationKind::ExternalApi, "https://a/rates", 30);
+            builder.now += 40 * 1_000_000;
+        }
+    }
+    let mut findings = builder.diagnose().findings.into_iter();
+    let finding = findings.find(|finding| finding.rule == Rule::NPlusOne).expect("found");
+    assert_eq!(finding.count, 40);
+    // 40 queries of 2 ms, 38 pauses of 8 ms, and one that counts as three of them
+    let cost_ms = 40 * 2 + 38 * 8 + 24;
+    assert!((finding.impact - f64::from(cost_ms) / 500.0).abs() < 1e-9, "{}", finding.impact);
+    assert!(finding.description.contains("80 ms in the database"), "{}", finding.description);
+}
+
+#[test]
 fn the_same_query_from_several_functions_is_no_loop() {
     let mut builder = TraceBuilder::of(100);
     for name in ["login", "cart", "offers", "menu", "footer", "header", "search"] {

@@ -164,22 +164,13 @@ impl<'a> TraceIndex<'a> {
 
     /// Time in which at least one of these calls was running, within the request, in nanoseconds.
     pub(super) fn busy(&self, positions: impl IntoIterator<Item = usize>) -> u64 {
-        let (begin, end) = interval(&self.calls[self.root]);
-        let mut intervals: Vec<(i64, i64)> = positions
-            .into_iter()
-            .map(|position| interval(&self.calls[position]))
-            .filter(|(from, to)| to > from)
-            .collect();
-        intervals.sort_unstable();
-        let (mut busy, mut up_to) = (0_u64, begin);
-        for (from, to) in intervals {
-            let (from, to) = (from.max(up_to), to.min(end));
-            if to > from {
-                busy = busy.saturating_add(from.abs_diff(to));
-                up_to = to;
-            }
-        }
-        busy
+        let intervals = positions.into_iter().map(|position| interval(&self.calls[position])).collect();
+        covered(intervals, interval(&self.calls[self.root]))
+    }
+
+    /// The child calls, by start time.
+    pub(super) fn children(&self, position: usize) -> &'a [usize] {
+        &self.nodes[position].children
     }
 
     /// Whether at most one in five calls overlaps the next.
@@ -228,6 +219,20 @@ fn is_library(function: &Function) -> bool {
     const LIBRARY_PATHS: [&str; 5] =
         ["site-packages", "dist-packages", "/lib/python", "<frozen", "node_modules"];
     function.file_path.as_deref().is_some_and(|path| LIBRARY_PATHS.iter().any(|part| path.contains(part)))
+}
+
+/// The time that these intervals cover within another, in nanoseconds.
+pub(super) fn covered(mut intervals: Vec<(i64, i64)>, (begin, end): (i64, i64)) -> u64 {
+    intervals.sort_unstable();
+    let (mut covered, mut up_to) = (0_u64, begin);
+    for (from, to) in intervals {
+        let (from, to) = (from.max(up_to), to.min(end));
+        if to > from {
+            covered = covered.saturating_add(from.abs_diff(to));
+            up_to = to;
+        }
+    }
+    covered
 }
 
 pub(super) fn interval(call: &Span) -> (i64, i64) {

@@ -12,6 +12,9 @@ use utoipa::ToSchema;
 /// The span attribute with the stack trace of an exception, after OpenTelemetry's semantic conventions.
 pub const STACKTRACE_ATTRIBUTE: &str = "exception.stacktrace";
 
+/// The call attribute with the tags that the application gave the call, one per line.
+pub const TAGS_ATTRIBUTE: &str = "performance_tags";
+
 /// Spans of one trace of one project that were received together. A trace can arrive in many chunks, and a chunk
 /// repeatedly.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,13 +85,20 @@ pub struct RequestInfo {
     /// The path as requested.
     pub path: Option<String>,
     /// Query parameters.
+    #[serde(deserialize_with = "or_empty")]
     pub query_params: Map<String, Value>,
     /// Headers.
+    #[serde(deserialize_with = "or_empty")]
     pub headers: Map<String, Value>,
     /// The `User-Agent` of the client.
     pub user_agent: Option<String>,
     /// The IP address of the client.
     pub remote_ip: Option<String>,
+}
+
+/// Null is the same as absent.
+fn or_empty<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Map<String, Value>, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 /// An HTTP response.

@@ -10,7 +10,7 @@ mod tree;
 
 pub use chunk::{
     Detail, Environment, Function, Measurements, OperationKind, RequestInfo, ResponseInfo,
-    STACKTRACE_ATTRIBUTE, ServerSpan, Source, Span, TraceChunk, VersionInfo,
+    STACKTRACE_ATTRIBUTE, ServerSpan, Source, Span, TAGS_ATTRIBUTE, TraceChunk, VersionInfo,
 };
 pub use ids::{record_id, tree_id};
 pub use tree::{Node, Tree};

@@ -105,13 +105,20 @@ pub fn is_secret_parameter(name: &str) -> bool {
         return false;
     }
     let name = in_words(name);
-    if has_secret(&name) {
-        return true;
-    }
-    let mut words = name.rsplit('_');
-    let (last, before) = (words.next().unwrap_or_default(), words.next());
-    (last == "id" && before == Some("session"))
-        || (LAST_OF_PARAMETERS.contains(&last) && !PLAIN_PARAMETERS.iter().any(|plain| name.ends_with(plain)))
+    name == "session_id" || name.ends_with("_session_id") || has_secret(&name) || ends_as_secret(&name)
+}
+
+/// Whether an attribute of a span, or of a call, holds a secret: as for a parameter, but ids of sessions are none.
+#[must_use]
+pub fn is_secret_attribute(name: &str) -> bool {
+    let name = in_words(name);
+    has_secret(&name) || ends_as_secret(&name)
+}
+
+/// Whether the last word of a parameter's name says that it holds a secret.
+fn ends_as_secret(name: &str) -> bool {
+    let last = name.rsplit('_').next().unwrap_or_default();
+    LAST_OF_PARAMETERS.contains(&last) && !PLAIN_PARAMETERS.iter().any(|plain| name.ends_with(plain))
 }
 
 fn has_secret(name: &str) -> bool {

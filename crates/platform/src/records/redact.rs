@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-pub use super::names::{is_secret, is_secret_parameter};
+pub use super::names::{is_secret, is_secret_attribute, is_secret_parameter};
 
 /// What stands in the place of a secret.
 pub const REDACTED: &str = "[redacted]";

@@ -1,5 +1,6 @@
 //! Declaring a key.
 
+use std::borrow::Cow;
 use std::marker::PhantomData;
 use std::sync::{Arc, OnceLock};
 
@@ -24,6 +25,7 @@ pub struct ConfigKey<T> {
     category: &'static str,
     description: &'static str,
     per_tenant: bool,
+    retired: &'static [&'static str],
     schema: fn() -> Value,
     settings: PhantomData<fn() -> T>,
 }
@@ -37,13 +39,19 @@ impl<T: Settings> ConfigKey<T> {
         description: &'static str,
         schema: fn() -> Value,
     ) -> Self {
-        Self { name, category, description, per_tenant: false, schema, settings: PhantomData }
+        Self { name, category, description, per_tenant: false, retired: &[], schema, settings: PhantomData }
     }
 
     /// Lets tenants have values of their own.
     #[must_use]
     pub const fn per_tenant(self) -> Self {
         Self { per_tenant: true, ..self }
+    }
+
+    /// Names fields of earlier versions, which are ignored in values that are still stored.
+    #[must_use]
+    pub const fn retired(self, retired: &'static [&'static str]) -> Self {
+        Self { retired, ..self }
     }
 
     /// Its name.
@@ -71,6 +79,7 @@ impl<T: Settings> ConfigKey<T> {
             category: self.category,
             description: self.description,
             per_tenant: self.per_tenant,
+            retired: self.retired,
             schema,
             default,
             validator: OnceLock::new(),
@@ -85,6 +94,7 @@ pub struct Declaration {
     pub(super) category: &'static str,
     pub(super) description: &'static str,
     pub(super) per_tenant: bool,
+    retired: &'static [&'static str],
     pub(super) schema: Value,
     pub(super) default: Value,
     /// Made when it is first needed: a server that changes nothing does without.
@@ -96,6 +106,21 @@ impl Declaration {
     /// Refuses a declaration whose schema is none, or doesn't take the default.
     pub fn verify(&self) -> Result<()> {
         self.check(&self.default, &self.default)
+    }
+
+    /// The effective value with what is stored at a level; fields of earlier versions are ignored.
+    ///
+    /// # Errors
+    /// If this version doesn't accept what is stored.
+    pub(super) fn effective(&self, stored: &Value, below: &Value) -> Result<Value> {
+        let mut stored = Cow::Borrowed(stored);
+        if self.retired.iter().any(|name| stored.get(name).is_some())
+            && let Value::Object(fields) = stored.to_mut()
+        {
+            fields.retain(|name, _| !self.retired.contains(&name.as_str()));
+        }
+        self.check(&stored, below)?;
+        Ok(overlay(below, &stored))
     }
 
     fn validator(&self) -> Result<&Validator> {

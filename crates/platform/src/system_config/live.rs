@@ -15,7 +15,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::declaration::{ConfigKey, Declaration, Settings};
 use super::entity::{Column, Entity};
-use super::merge::overlay;
 use crate::notices::Notices;
 
 /// The topic of the notices.
@@ -245,14 +244,11 @@ impl SystemConfig {
 impl Declaration {
     /// Applies what is set. What this version of Loam doesn't accept is passed over: the value below holds.
     fn apply(&self, set: &StoredValues) {
-        let accepted = |tenant: TenantId, below: &Value| {
-            let value = set.get(&tenant)?;
-            match self.check(value, below) {
-                Ok(()) => Some(overlay(below, value)),
-                Err(e) => {
-                    tracing::warn!(config.key = self.name, tenant.id = %tenant, error = %e, "a value that is set is not valid; passing it over");
-                    None
-                }
+        let accepted = |tenant: TenantId, below: &Value| match self.effective(set.get(&tenant)?, below) {
+            Ok(value) => Some(value),
+            Err(e) => {
+                tracing::warn!(config.key = self.name, tenant.id = %tenant, error = %e, "a value that is set is not valid; passing it over");
+                None
             }
         };
         let instance = accepted(TenantId::NIL, &self.default).unwrap_or_else(|| self.default.clone());

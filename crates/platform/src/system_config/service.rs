@@ -9,7 +9,6 @@ use utoipa::ToSchema;
 use super::declaration::Declaration;
 use super::entity::{Column, Entity, Model};
 use super::live::SystemConfig;
-use super::merge::overlay;
 use super::versions;
 
 /// The level at which a value is set.
@@ -194,9 +193,9 @@ fn resolve<'a>(
         let tenant = at.tenant(scope);
         let place = rows.iter().position(|row| row.tenant_id == tenant && row.config_key == declared.name);
         let set = place.map(|place| rows.swap_remove(place));
-        let valid = |set: &&Model| set.is_active && declared.check(&set.config_value, &value).is_ok();
-        if let Some(set) = set.as_ref().filter(valid) {
-            value = overlay(&value, &set.config_value);
+        let active = set.as_ref().filter(|set| set.is_active);
+        if let Some(effective) = active.and_then(|set| declared.effective(&set.config_value, &value).ok()) {
+            value = effective;
             source = name;
         }
         if at == level {

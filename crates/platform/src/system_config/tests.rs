@@ -51,7 +51,8 @@ fn schema() -> Value {
     })
 }
 
-const TEA: ConfigKey<Brew> = ConfigKey::new("kitchen.tea", "kitchen", "how tea is made", schema).per_tenant();
+const TEA: ConfigKey<Brew> =
+    ConfigKey::new("kitchen.tea", "kitchen", "how tea is made", schema).per_tenant().retired(&["sugar"]);
 const COFFEE: ConfigKey<Brew> = ConfigKey::new("kitchen.coffee", "kitchen", "how coffee is made", schema);
 
 on_both![
@@ -305,6 +306,17 @@ async fn what_this_version_does_not_accept_is_passed_over(fixture: Database) {
     assert_eq!(kitchen.tea(), (brew(3, 0, false), brew(3, 0, true)));
     let shown = kitchen.config.get(&scope(Level::Global), Level::Global, "kitchen.tea").await.unwrap();
     assert_eq!(shown.source, Source::Default);
+    // a field of an earlier version doesn't invalidate the others
+    let sql = format!(
+        "UPDATE system_config SET config_value = '{{\"strength\": 7, \"sugar\": 1}}' WHERE tenant_id = {nil}"
+    );
+    kitchen.fixture.raw().await.run(sql).await;
+    kitchen.config.reload().await.unwrap();
+    assert_eq!(kitchen.tea(), (brew(7, 0, false), brew(7, 0, true)));
+    let shown = kitchen.config.get(&scope(Level::Global), Level::Global, "kitchen.tea").await.unwrap();
+    assert_eq!(shown.source, Source::Global);
+    let refused = kitchen.set(Level::Global, "kitchen.tea", json!({ "sugar": 1 })).await;
+    assert!(refused.is_err(), "it can't be set any more");
 }
 
 async fn a_tenant_sees_and_sets_its_own_alone(fixture: Database) {

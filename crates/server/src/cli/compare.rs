@@ -51,14 +51,28 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
             (Some(low), Some(high)) => Some(format!("{low} to {high}")),
             _ => None,
         };
+        let missing = |side: &str| {
+            one[side][format!("missing_{}", if kind == "endpoint" { "requests" } else { "calls" })].as_i64()
+        };
+        let missing = match (missing("before"), missing("after")) {
+            (Some(before), Some(after)) if before + after > 0 => {
+                Some(format!("{before} before, {after} after"))
+            }
+            _ => None,
+        };
         json!({
             "of": kind, "what": one[kind], "verdict": one["verdict"], "before_s": one["before"][time],
             "after_s": one["after"][time], "change": percent(&change["change"]), "interval_95": interval,
+            "missing": missing,
         })
     };
     let all = |name: &str| compared[name].as_array().cloned().unwrap_or_default();
     let endpoints = all("endpoints").into_iter().map(|one| row("endpoint", &one, "mean"));
     let functions = all("functions").into_iter().map(|one| row("function", &one, "self_time"));
     let rows: Vec<Value> = endpoints.chain(functions).collect();
-    output::rows(false, &rows, &["of", "what", "verdict", "before_s", "after_s", "change", "interval_95"])
+    output::rows(
+        false,
+        &rows,
+        &["of", "what", "verdict", "before_s", "after_s", "change", "interval_95", "missing"],
+    )
 }

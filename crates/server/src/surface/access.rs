@@ -3,15 +3,19 @@
 //! The document is the only source: an operation's `security` names the required permission. An operation that is not in the
 //! document can't be reached, and the server does not start if an operation has no `security`.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use loam_http::surface::{ApiError, rejected_as_error};
 use loam_identity::login::cookie;
 use loam_identity::{Authenticator, RequestedAccess, permissions};
 use loam_kernel::{Actor, Error, Kind, Origin, Scope, truncate_chars};
+use loam_platform::api_logs::Caller;
 use serde_json::Value;
 use utoipa::openapi::OpenApi;
 
@@ -53,6 +57,8 @@ const METRICS: &str = "/metrics";
 /// Anthropic's clients send their key in a header of their own, to paths below this one.
 const ANTHROPIC: &str = "/anthropic/";
 const ANTHROPIC_KEY: HeaderName = HeaderName::from_static("x-api-key");
+/// Langfuse's clients send a key pair with Basic authentication, to paths below this one.
+const LANGFUSE: &str = "/api/public/";
 /// The header that names the tenant in which an operator acts, or of an end user's token.
 const TENANT: HeaderName = HeaderName::from_static("x-loam-tenant");
 
@@ -73,7 +79,7 @@ pub(super) struct Admitted {
 #[derive(Debug, PartialEq, Eq)]
 enum Credential<'a> {
     /// An API key or a token.
-    Bearer(&'a str),
+    Bearer(Cow<'a, str>),
     /// The cookie of a log-in session.
     Session(&'a str),
 }
@@ -119,42 +125,36 @@ impl Access {
         operation.ok_or_else(|| rejected_as_error(StatusCode::METHOD_NOT_ALLOWED))
     }
 
-    /// Authenticates and authorizes a request.
+    /// Authenticates and authorizes a request. Of a request without operation, `caller` becomes who sent it, if known.
     pub(super) async fn admit(
         &self,
         method: &Method,
         uri: &Uri,
         headers: &HeaderMap,
         origin: &Arc<Origin>,
+        caller: &mut Caller,
     ) -> Result<Admitted, ApiError> {
         if is_page(uri.path()) {
             return Ok(Admitted { scope: None, intake: Intake::Small });
         }
-        let operation = self.operation(uri.path(), method)?;
+        let operation = match self.operation(uri.path(), method) {
+            Ok(operation) => operation,
+            Err(e) => {
+                let reads = (&Method::GET, RequestedAccess::Read);
+                let scope = Box::pin(self.authenticate(reads, uri.path(), headers, origin)).await;
+                *caller = scope.map_or_else(|_| Caller::default(), |scope| Caller::from(&scope));
+                return Err(e);
+            }
+        };
         let permission = match &operation.requirement_of {
             Requirement::Nothing => return Ok(Admitted { scope: None, intake: operation.intake }),
             Requirement::Credential => None,
             Requirement::Permission(permission) => Some(permission),
         };
-        let origin = origin.clone();
-        let named = headers.get(TENANT).map(|named| named.to_str().unwrap_or_default());
-        let mut scope = match credential(uri.path(), headers, &origin)? {
-            Credential::Bearer(text) => {
-                self.authenticator.authenticate(text, named, operation.requested_access, origin).await?
-            }
-            Credential::Session(cookie) => {
-                let safe = matches!(*method, Method::GET | Method::HEAD);
-                let session = self.authenticator.authenticate_session(
-                    cookie,
-                    headers,
-                    safe,
-                    operation.requested_access,
-                    origin,
-                );
-                Box::pin(session).await?
-            }
-        };
+        let access = (method, operation.requested_access);
+        let mut scope = self.authenticate(access, uri.path(), headers, origin).await?;
         if let Some(permission) = permission {
+            let named = tenant_header(headers);
             // operations that concern only the caller stay in the caller's own tenant
             // an end user's token was resolved within the named tenant
             if let Some(named) = named.filter(|_| !matches!(scope.actor(), Actor::EndUser(_))) {
@@ -170,6 +170,32 @@ impl Access {
         operation.check_query(uri.query())?;
         Ok(Admitted { scope: Some(scope), intake: operation.intake })
     }
+
+    async fn authenticate(
+        &self,
+        (method, requested): (&Method, RequestedAccess),
+        path: &str,
+        headers: &HeaderMap,
+        origin: &Arc<Origin>,
+    ) -> Result<Scope, ApiError> {
+        Ok(match credential(path, headers, origin)? {
+            Credential::Bearer(text) => {
+                let tenant = tenant_header(headers);
+                self.authenticator.authenticate(&text, tenant, requested, origin.clone()).await?
+            }
+            Credential::Session(cookie) => {
+                let safe = matches!(*method, Method::GET | Method::HEAD);
+                let session =
+                    self.authenticator.authenticate_session(cookie, headers, safe, requested, origin.clone());
+                Box::pin(session).await?
+            }
+        })
+    }
+}
+
+/// The tenant that the request names.
+fn tenant_header(headers: &HeaderMap) -> Option<&str> {
+    headers.get(TENANT).map(|named| named.to_str().unwrap_or_default())
 }
 
 /// The requirement of an operation from the document. An operation without `security`, or with an invalid one, is an error.
@@ -235,13 +261,25 @@ fn credential<'a>(path: &str, headers: &'a HeaderMap, origin: &Origin) -> Result
     if let Some(value) = headers.get(header::AUTHORIZATION) {
         let (scheme, text) =
             value.to_str().ok().and_then(|value| value.split_once(' ')).ok_or_else(missing)?;
-        let bearer = scheme.eq_ignore_ascii_case("bearer");
-        return if bearer { Ok(Credential::Bearer(text.trim())) } else { Err(missing()) };
+        if scheme.eq_ignore_ascii_case("bearer") {
+            return Ok(Credential::Bearer(text.trim().into()));
+        }
+        let pair = path.starts_with(LANGFUSE) && scheme.eq_ignore_ascii_case("basic");
+        return secret_key(text)
+            .filter(|_| pair)
+            .map(|key| Credential::Bearer(key.into()))
+            .ok_or_else(missing);
     }
     if let Some(value) = headers.get(ANTHROPIC_KEY).filter(|_| path.starts_with(ANTHROPIC)) {
-        return Ok(Credential::Bearer(value.to_str().map_err(|_| missing())?.trim()));
+        return Ok(Credential::Bearer(value.to_str().map_err(|_| missing())?.trim().into()));
     }
     cookie::of(headers, origin).map(Credential::Session).ok_or_else(missing)
+}
+
+/// The secret key of a key pair. The public key only names the project to the client, which requires one.
+fn secret_key(pair: &str) -> Option<String> {
+    let pair = String::from_utf8(STANDARD.decode(pair.trim()).ok()?).ok()?;
+    pair.split_once(':').map(|(_, secret)| secret.to_owned())
 }
 
 #[cfg(test)]
@@ -272,7 +310,11 @@ mod tests {
         let here = Origin::default();
         let with =
             |authorization| headers(&[("authorization", authorization), ("cookie", "__Host-loam_session=s")]);
-        assert_eq!(credential("/v1/models", &with("bearer  k "), &here).unwrap(), Credential::Bearer("k"));
+        let bearer = |key: &'static str| Credential::Bearer(key.into());
+        assert_eq!(credential("/v1/models", &with("bearer  k "), &here).unwrap(), bearer("k"));
+        let pair = with("Basic cHVibGljOnNlY3JldDpr");
+        assert_eq!(credential("/api/public/otel/v1/traces", &pair, &here).unwrap(), bearer("secret:k"));
+        assert!(credential("/v1/traces", &pair, &here).is_err(), "key pairs are for Langfuse's paths");
         for wrong in ["Basic eA==", "Bearer", "k"] {
             assert!(credential("/v1/models", &with(wrong), &here).is_err(), "{wrong}");
         }

@@ -151,7 +151,7 @@ impl Inner {
     ) -> Result<Response, ApiError> {
         let (head, body) = request.into_parts();
         let body = DrainOnDrop::new(&head.headers, body);
-        let admitted = self.access.admit(&head.method, &head.uri, &head.headers, origin).await?;
+        let admitted = self.access.admit(&head.method, &head.uri, &head.headers, origin, caller).await?;
         let body = self.limited(body, connection, &admitted, captured);
         let mut request = Request::from_parts(head, body);
         let Some(scope) = admitted.scope else {

@@ -14,12 +14,13 @@ pub(super) const EVENTS: &str = "/api/v1/channels/{id}/events";
 /// Suffix of the paths of imports, which have larger bodies.
 const IMPORT: &str = "/import";
 /// The paths of resources with content of people, models and applications, which may include files.
-const CONTENT: [&str; 7] = [
+const CONTENT: [&str; 8] = [
     "/api/v1/messages",
     "/api/v1/chat_sessions/{id}/turns",
     "/api/v1/chat_sessions/{id}/tools",
     "/api/v1/channels/{id}/send",
     "/api/v1/ingest/",
+    "/api/public/otel/",
     "/api/v1/performance_metrics",
     "/api/v1/rejected_records",
 ];

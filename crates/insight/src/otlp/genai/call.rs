@@ -10,16 +10,13 @@ use loam_kernel::{LlmCallId, ToolCallId, hex};
 use loam_platform::pack::pack;
 use serde_json::Value;
 
-use super::{Kind, MAX_NAME, ProjectRef, Usage, kind, messages, names};
-use crate::otlp::attributes::{Attributes, storable};
+use super::endpoint::endpoint;
+use super::usage::{cost, usage};
+use super::{Kind, MAX_NAME, ProjectRef, kind, messages, names};
+use crate::otlp::attributes::storable;
 use crate::otlp::spans::SpanContext;
 use crate::redact;
 use crate::trace;
-
-/// Nano-dollars per dollar.
-const NANO: f64 = 1e9;
-/// Maximum plausible cost of a call, in dollars.
-const MAX_COST: f64 = 1e6;
 
 /// A model call, with the host that its price is looked up by.
 pub(in crate::otlp) struct CallWithHost {
@@ -89,7 +86,11 @@ fn call(
     let text = |names: &[&str]| attributes.text(names).map(|text| storable(text, MAX_NAME));
     let provider =
         text(&names::PROVIDER).map_or_else(|| "unknown".to_owned(), |name| name.to_ascii_lowercase());
-    let requested_model = text(&names::REQUEST_MODEL);
+    let parameter = |name: &str| {
+        let parameters = attributes.json(&names::PARAMETERS)?;
+        Some(storable(parameters.get(name)?.as_str()?, MAX_NAME)).filter(|text| !text.is_empty())
+    };
+    let requested_model = text(&names::REQUEST_MODEL).or_else(|| parameter("model"));
     let model = text(&names::RESPONSE_MODEL)
         .or_else(|| requested_model.clone())
         .unwrap_or_else(|| "unknown".to_owned());
@@ -114,7 +115,7 @@ fn call(
         id: LlmCallId(id(context, project_ref, b"model")),
         at: DateTime::from_timestamp_nanos(context.start_ns()),
         state,
-        endpoint: endpoint(attributes),
+        endpoint: endpoint(context),
         provider,
         model,
         session: text(&names::CONVERSATION),
@@ -137,38 +138,6 @@ fn call(
     let base = || text(&names::BASE)?.parse::<http::Uri>().ok()?.host().map(str::to_owned);
     let host = text(&["server.address", "net.peer.name"]).or_else(base);
     CallWithHost { reported: ReportedCall { call, requested_model, child_span_ids: inner }, host }
-}
-
-fn endpoint(attributes: Attributes<'_>) -> String {
-    match attributes.text(&names::OPERATION) {
-        Some("embeddings" | "embedding" | "EMBEDDING") => "/embeddings".to_owned(),
-        Some("text_completion" | "completion") => "/completions".to_owned(),
-        _ => "/chat/completions".to_owned(),
-    }
-}
-
-/// The token usage, if the span has any.
-fn usage(attributes: Attributes<'_>) -> Option<Usage> {
-    let tokens = |names: &[&str]| attributes.unsigned(names);
-    let (input, output) = (tokens(&names::INPUT_TOKENS), tokens(&names::OUTPUT_TOKENS));
-    let total = tokens(&names::TOTAL_TOKENS);
-    input.or(output).or(total)?;
-    let cached_tokens = tokens(&names::CACHED_TOKENS).unwrap_or_default();
-    let cache_write_tokens = tokens(&names::CACHE_WRITE_TOKENS).unwrap_or_default();
-    let completion_tokens = output.unwrap_or_default();
-    let read = input.unwrap_or_else(|| total.unwrap_or_default().saturating_sub(completion_tokens));
-    // some libraries exclude cached tokens from the input tokens
-    let from_caches = cached_tokens.saturating_add(cache_write_tokens);
-    let prompt_tokens = if from_caches > read { read.saturating_add(from_caches) } else { read };
-    let total_tokens = prompt_tokens.saturating_add(completion_tokens);
-    Some(Usage { prompt_tokens, completion_tokens, total_tokens, cached_tokens, cache_write_tokens })
-}
-
-/// The cost that the span reports, in nano-dollars.
-fn cost(attributes: Attributes<'_>) -> Option<i64> {
-    let usd = attributes.double(&names::COST).filter(|usd| (0.0..=MAX_COST).contains(usd))?;
-    #[expect(clippy::cast_possible_truncation, reason = "bounded before")]
-    Some((usd * NANO).round() as i64)
 }
 
 fn tool(context: &SpanContext<'_>, project_ref: ProjectRef, max_body: usize) -> ReportedToolCall {

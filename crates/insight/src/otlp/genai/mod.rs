@@ -1,7 +1,8 @@
 //! Spans of model calls and tool calls, in the conventions of OpenTelemetry (`gen_ai.*`), OpenInference (`llm.*`,
-//! `openinference.span.kind`) and OpenLLMetry (`traceloop.*`, `llm.usage.*`).
+//! `openinference.span.kind`), OpenLLMetry (`traceloop.*`, `llm.usage.*`) and Langfuse (`langfuse.*`).
 
 mod call;
+mod endpoint;
 mod journal;
 mod messages;
 mod names;
@@ -9,8 +10,7 @@ mod sink;
 mod stored;
 #[cfg(test)]
 mod tests;
-
-use loam_gateway::Usage;
+mod usage;
 
 pub(super) use call::extract;
 pub(super) use names::is_content;
@@ -48,6 +48,12 @@ pub(super) fn kind(attributes: Attributes<'_>) -> Option<Kind> {
         Some("workflow" | "task" | "agent") => return None,
         _ => {}
     }
+    match attributes.text(&names::LANGFUSE_TYPE) {
+        Some("generation" | "embedding") => return Some(Kind::Model),
+        Some("tool") => return Some(Kind::Tool),
+        Some("agent" | "chain" | "retriever" | "evaluator" | "guardrail") => return None,
+        _ => {}
+    }
     match attributes.text(&["gen_ai.operation.name"]) {
         Some("execute_tool") => Some(Kind::Tool),
         Some("invoke_agent" | "create_agent" | "invoke_workflow") => None,
@@ -58,6 +64,13 @@ pub(super) fn kind(attributes: Attributes<'_>) -> Option<Kind> {
         }
         None => None,
     }
+}
+
+/// When the first token arrived, in nanoseconds since 1970, if reported.
+pub(super) fn first_token_at(attributes: Attributes<'_>) -> Option<u64> {
+    let time = attributes.json(&names::FIRST_TOKEN_TIME)?;
+    let time = chrono::DateTime::parse_from_rfc3339(time.as_str()?).ok()?;
+    u64::try_from(time.timestamp_nanos_opt()?).ok()
 }
 
 /// The details of such a span in the call tree; the rest is in the row of the call.
@@ -73,7 +86,8 @@ pub(super) fn detail(attributes: Attributes<'_>) -> Detail {
 
 /// Time to first token in nanoseconds, if reported.
 pub(super) fn first_token_ns(attributes: Attributes<'_>) -> Option<u64> {
-    let seconds = attributes.double(&names::FIRST_TOKEN)?;
+    let millis = || attributes.double(&names::FIRST_TOKEN_MS).map(|millis| millis / 1e3);
+    let seconds = attributes.double(&names::FIRST_TOKEN).or_else(millis)?;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded before")]
     (0.0..86_400.0).contains(&seconds).then_some((seconds * 1e9) as u64)
 }

@@ -22,7 +22,8 @@ use super::wire::{
     ExponentialPoint, HistogramPoint, KeyValue, Metric, MetricsRequest, NumberPoint, SummaryPoint,
     Temporality,
 };
-use crate::performance_metrics::{MetricKind, Point, Tags, check_time};
+use crate::ingest::TimeLimits;
+use crate::performance_metrics::{MetricKind, Point, Tags};
 use crate::redact;
 
 /// The flag of a data point without a recorded value.
@@ -50,13 +51,6 @@ pub(super) struct Values {
     point_count: usize,
 }
 
-/// The accepted age of values.
-#[derive(Clone, Copy)]
-pub(super) struct AgeLimit {
-    pub(super) now: DateTime<Utc>,
-    pub(super) max_age_days: u32,
-}
-
 /// What the values of a data point have in common.
 struct PointContext<'a> {
     project_ref: ProjectRef,
@@ -66,12 +60,12 @@ struct PointContext<'a> {
 }
 
 /// Converts a request.
-pub(super) fn convert(request: &MetricsRequest, project_ref: ProjectRef, age_limit: AgeLimit) -> Values {
+pub(super) fn convert(request: &MetricsRequest, project_ref: ProjectRef, times: TimeLimits) -> Values {
     let mut values = Values::default();
     for of in &request.resource_metrics {
         let resource = Attributes(of.resource.as_ref().map_or(&[], |resource| &resource.attributes));
         for metric in of.scope_metrics.iter().flat_map(|scope| &scope.metrics) {
-            values.metric(metric, resource, project_ref, age_limit);
+            values.metric(metric, resource, project_ref, times);
         }
     }
     values
@@ -83,12 +77,12 @@ impl Values {
         metric: &Metric,
         resource: Attributes<'_>,
         project_ref: ProjectRef,
-        age_limit: AgeLimit,
+        times: TimeLimits,
     ) {
         let mut each =
             |attributes: &[KeyValue], at: u64, flags: u32, values: Result<Vec<Value>, &'static str>| {
                 if flags & NO_VALUE == 0 {
-                    let converted = point_context(metric, attributes, at, resource, project_ref, age_limit);
+                    let converted = point_context(metric, attributes, at, resource, project_ref, times);
                     self.add(converted.and_then(|context| Ok((context, values?))));
                 }
             };
@@ -176,14 +170,14 @@ fn point_context<'a>(
     at: u64,
     resource: Attributes<'_>,
     project_ref: ProjectRef,
-    age_limit: AgeLimit,
+    times: TimeLimits,
 ) -> Result<PointContext<'a>, &'static str> {
     if metric.name.trim().is_empty() {
         return Err("the metric has no name");
     }
     let at = i64::try_from(at).ok().filter(|nanos| *nanos > 0).ok_or("time_unix_nano is missing")?;
     let at = DateTime::from_timestamp_nanos(at);
-    check_time(at, age_limit.max_age_days, age_limit.now)?;
+    times.check(at).map_err(|e| e.message)?;
     if attributes.len() > MAX_TAGS {
         return Err("there are more than 30 attributes");
     }

@@ -1,6 +1,7 @@
 use chrono::DateTime;
 
-use super::{AgeLimit, Values, convert};
+use super::{Values, convert};
+use crate::ingest::TimeLimits;
 use crate::otlp::tests::{NOW_NS, PROJECT, attribute};
 use crate::otlp::wire::{
     ExponentialHistogram, ExponentialPoint, Gauge, Histogram, HistogramPoint, Metric, MetricsRequest,
@@ -16,7 +17,7 @@ fn converted_metric(metric: Metric) -> Values {
     let scope_metrics = vec![ScopeMetrics { metrics: vec![metric] }];
     let request = MetricsRequest { resource_metrics: vec![ResourceMetrics { resource, scope_metrics }] };
     let now = DateTime::from_timestamp_nanos(i64::try_from(NOW_NS).expect("a time"));
-    convert(&request, PROJECT, AgeLimit { now, max_age_days: 7 })
+    convert(&request, PROJECT, TimeLimits { now, max_age_days: 7 })
 }
 
 fn values(metric: Metric) -> Vec<(String, MetricKind, f64)> {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::endpoint::METHOD;
 use super::operation::{DATABASE, OPERATION, QUERY};
 use super::server_span::status;
-use super::{MAX_NAME, SpanContext, is_scalar};
+use super::{MAX_NAME, SpanContext, is_scalar, measured};
 use crate::otlp::attributes::{storable, value_text};
 use crate::otlp::genai;
 use crate::otlp::settings::OtlpSettings;
@@ -21,7 +21,7 @@ const MAX_STATEMENT: usize = 16 << 10;
 const MAX_KEY: usize = 128;
 
 /// Prefixes of attributes that are stored elsewhere, or are not about the application.
-const IGNORED_PREFIXES: [&str; 18] = [
+const IGNORED_PREFIXES: [&str; 19] = [
     "http.",
     "url.",
     "net.",
@@ -40,6 +40,7 @@ const IGNORED_PREFIXES: [&str; 18] = [
     "output.",
     "openinference.",
     "traceloop.",
+    "langfuse.observation.",
 ];
 
 pub(super) fn detail(
@@ -154,6 +155,7 @@ pub(super) fn first_byte(context: &SpanContext<'_>) -> Option<u64> {
     let first = context.span.events.iter().filter(|event| names.contains(&event.name.as_str()));
     let first = first.map(|event| event.time_unix_nano).min();
     first
+        .or_else(|| genai::first_token_at(context.attributes))
         .and_then(|at| at.checked_sub(context.span.start_time_unix_nano))
         .or_else(|| genai::first_token_ns(context.attributes))
 }
@@ -163,13 +165,14 @@ fn other_attributes(context: &SpanContext<'_>, settings: &OtlpSettings) -> BTree
     let all = context.span.attributes.iter().filter_map(|attribute| {
         let value = attribute.value.as_ref()?.value.as_ref()?;
         let name = attribute.key.as_str();
-        let is_new = !IGNORED_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+        let is_new = !measured::is_measurement(name)
+            && !IGNORED_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
         (is_new && is_scalar(value)).then(|| {
             (storable(name, MAX_KEY), storable(&value_text(value), settings.max_attribute_bytes).into())
         })
     });
     let mut other_attributes: Map<String, Value> = all.take(settings.max_attributes).collect();
-    redact::params(&mut other_attributes);
+    redact::attributes(&mut other_attributes);
     let text = |value: Value| match value {
         Value::String(text) => text,
         other => other.to_string(),

@@ -1,26 +1,34 @@
 //! The endpoint, path and query of a server span.
 
+use std::borrow::Cow;
+
 use super::{MAX_NAME, SpanContext};
+use crate::ingest;
 use crate::otlp::attributes::storable;
 use crate::otlp::wire::SpanKind;
-use crate::redact;
 
 /// The HTTP method, in the current and the former convention.
 pub(super) const METHOD: [&str; 2] = ["http.request.method", "http.method"];
 
 /// The method and the route, otherwise the method and the path with placeholders; the span name if it is not HTTP.
 pub(super) fn endpoint(context: &SpanContext<'_>) -> String {
-    let name = match context.attributes.text(&METHOD) {
-        Some(method) if context.span.span_kind() == SpanKind::Server => {
-            let route = context.attributes.text(&["http.route"]).map(str::to_owned);
-            match route.or_else(|| path(context).map(|path| template(&path))) {
-                Some(route) => format!("{method} {route}"),
-                None => context.span.name.clone(),
-            }
+    let attributes = context.attributes;
+    let method = attributes.text(&METHOD).filter(|_| context.span.span_kind() == SpanKind::Server);
+    let (route, path) = (attributes.text(&["http.route"]).map(absolute), path(context));
+    let name = match method {
+        Some(_) if route.is_some() || path.is_some() => {
+            ingest::endpoint(route.as_deref(), method, path.as_deref())
         }
         _ => context.span.name.clone(),
     };
     storable(&name, MAX_NAME)
+}
+
+/// A route with its leading slash, which Django omits, as it does `^` and `$` of older patterns.
+fn absolute(route: &str) -> Cow<'_, str> {
+    let route = route.strip_prefix('^').unwrap_or(route);
+    let route = route.strip_suffix('$').unwrap_or(route);
+    if route.starts_with('/') { route.into() } else { format!("/{route}").into() }
 }
 
 /// The path as requested, without its query.
@@ -45,10 +53,4 @@ pub(super) fn query<'a>(context: &SpanContext<'a>) -> Option<&'a str> {
 fn path_of_url(url: &str) -> &str {
     let host = url.find("://").map_or(0, |at| at + 3);
     url[host..].find('/').map_or("/", |at| &url[host + at..])
-}
-
-/// A path with placeholders for its variable segments: `/users/7` becomes `/users/{id}`.
-fn template(path: &str) -> String {
-    let chunks = path.split('/').map(|chunk| if redact::is_variable(chunk) { "{id}" } else { chunk });
-    chunks.collect::<Vec<_>>().join("/")
 }

@@ -9,7 +9,8 @@ use crate::otlp::wire::SpanKind;
 use crate::trace::Function;
 
 /// Prefixes of scopes of instrumentation libraries, which are not modules of the application.
-const LIBRARIES: [&str; 6] = [
+const LIBRARIES: [&str; 7] = [
+    "logfire",
     "opentelemetry.instrumentation.",
     "@opentelemetry/",
     "io.opentelemetry.",
@@ -38,7 +39,9 @@ fn function(context: &SpanContext<'_>) -> Function {
     let attributes = context.attributes;
     let file_path = attributes.text(&["code.file.path", "code.filepath"]);
     let line = attributes.unsigned(&["code.line.number", "code.lineno"]);
-    let named = attributes.text(&["code.function.name", "code.function"]);
+    let named = attributes
+        .text(&["code.function.name", "code.function"])
+        .filter(|name| !is_logfire(context) || context.span.name.contains(name));
     let (name, module) = match (named, attributes.text(&["code.namespace"])) {
         (Some(name), Some(module)) => (name, Some(module)),
         // the current convention has the fully qualified name
@@ -55,6 +58,12 @@ fn function(context: &SpanContext<'_>) -> Function {
         file_path: file_path.map(|path| storable(path, 2 * MAX_NAME)),
         line_number: line.and_then(|line| u32::try_from(line).ok()),
     }
+}
+
+/// Whether `code.*` describe the caller: logfire sets them to the line that opens the span, except for decorated
+/// functions, whose spans are named after them.
+fn is_logfire(context: &SpanContext<'_>) -> bool {
+    context.scope == "logfire" || context.attributes.with_prefix("logfire.").next().is_some()
 }
 
 /// For manually created spans: their tracer is usually named after the module.

@@ -4,6 +4,7 @@ mod chunks;
 mod detail;
 mod endpoint;
 mod function;
+mod measured;
 mod server_span;
 #[cfg(test)]
 mod tests;
@@ -12,35 +13,24 @@ mod operation;
 
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
-use loam_kernel::{hex, truncate_bytes};
+use chrono::DateTime;
+use loam_kernel::hex;
 
-use super::attributes::{Attributes, storable};
+use super::attributes::Attributes;
 use super::document::document;
 use super::project_ref::ProjectRef;
-use super::rejections::Rejections;
+use super::rejections::{MAX_STORED_REJECTED, Rejections};
 use super::settings::OtlpSettings;
-use super::wire::{Span, SpanKind, TracesRequest, Value};
-use crate::ingest::RecordError;
-use crate::redact;
+use super::wire::{Decoded, Span, SpanKind, TracesRequest, Value};
+use crate::ingest::limits::{self, MAX_DURATION_NS, TimeError};
+use crate::ingest::{RecordError, TimeLimits};
 use crate::rejected_records::NewRejectedRecord;
 use crate::trace::{self, STACKTRACE_ATTRIBUTE, Source, TraceChunk};
 
 use chunks::ChunkBuilder;
 
-/// Maximum clock skew into the future.
-const MAX_CLOCK_SKEW: TimeDelta = TimeDelta::hours(1);
-/// Maximum duration of a span: a span that never ended can have any end time.
-const MAX_DURATION: TimeDelta = TimeDelta::days(7);
-/// Maximum length of an exception, in bytes.
-const MAX_EXCEPTION: usize = 2048;
-/// Maximum length of a stack trace, in bytes. Its end is kept, where the exception was raised.
-const MAX_STACKTRACE: usize = 4096;
 /// Maximum length of a name, in bytes.
 const MAX_NAME: usize = 256;
-
-/// Maximum number of rejected spans stored per request: they mostly have the same error.
-const MAX_STORED_REJECTED: usize = 20;
 
 /// The result of converting a request.
 pub(super) struct ConvertedSpans {
@@ -77,23 +67,31 @@ pub(super) struct SpanContext<'a> {
 
 /// Converts spans to chunks: one per trace, or several of a large trace.
 pub(super) fn convert(
-    request: &TracesRequest,
+    decoded: &Decoded<TracesRequest>,
     project_ref: ProjectRef,
     settings: &OtlpSettings,
-    now: DateTime<Utc>,
+    times: TimeLimits,
     keep_content: bool,
 ) -> ConvertedSpans {
-    let (mut rejections, mut rejected) = (Rejections::default(), Vec::new());
+    let mut rejections = Rejections::default();
+    rejections.add_undecodable(&decoded.undecodable);
+    let mut rejected = Vec::new();
+    let mut reject = |context: &SpanContext<'_>, error: RecordError| {
+        if rejected.len() < MAX_STORED_REJECTED {
+            let document = document(context, keep_content);
+            rejected.push(NewRejectedRecord { source: Source::Otlp, error, document });
+        }
+    };
+    for (rest, error) in &decoded.undecodable.spans {
+        span_contexts(rest).for_each(|context| reject(&context, error.clone()));
+    }
     let mut builder = ChunkBuilder::new(project_ref);
-    for context in span_contexts(request) {
-        match check(context.span, settings, now) {
+    for context in span_contexts(&decoded.request) {
+        match check(context.span, times) {
             Ok(()) => builder.add(&context, settings),
             Err(error) => {
                 rejections.add(error.message);
-                if rejected.len() < MAX_STORED_REJECTED {
-                    let document = document(&context, keep_content);
-                    rejected.push(NewRejectedRecord { source: Source::Otlp, error: error.into(), document });
-                }
+                reject(&context, error.into());
             }
         }
     }
@@ -117,7 +115,7 @@ pub(super) fn span_contexts(request: &TracesRequest) -> impl Iterator<Item = Spa
 }
 
 /// Validates a span.
-pub(super) fn check(span: &Span, settings: &OtlpSettings, now: DateTime<Utc>) -> Result<(), SpanError> {
+pub(super) fn check(span: &Span, times: TimeLimits) -> Result<(), SpanError> {
     let reject = |code, param, message| Err(SpanError { code, param, message });
     let is_id = |bytes: &[u8], length| bytes.len() == length && bytes.iter().any(|byte| *byte != 0);
     if !is_id(&span.trace_id, 16) || !is_id(&span.span_id, 8) {
@@ -131,15 +129,10 @@ pub(super) fn check(span: &Span, settings: &OtlpSettings, now: DateTime<Utc>) ->
     let at = "start_time_unix_nano";
     let start = i64::try_from(span.start_time_unix_nano).ok().filter(|nanos| *nanos > 0);
     let Some(start) = start else { return reject("no_time", at, "the start time is missing") };
-    let start = DateTime::from_timestamp_nanos(start);
-    if start < now - TimeDelta::days(settings.max_age_days.into()) {
-        return reject("too_old", at, "it started too long ago: see `max_age_days` of `insight.otlp`");
+    if let Err(TimeError { code, message }) = times.check(DateTime::from_timestamp_nanos(start)) {
+        return reject(code, at, message);
     }
-    if start > now + MAX_CLOCK_SKEW {
-        return reject("in_the_future", at, "it started in the future: check the clock of the application");
-    }
-    let max_duration = u64::try_from(MAX_DURATION.num_nanoseconds().unwrap_or(i64::MAX)).unwrap_or(u64::MAX);
-    if span.end_time_unix_nano.saturating_sub(span.start_time_unix_nano) > max_duration {
+    if span.end_time_unix_nano.saturating_sub(span.start_time_unix_nano) > MAX_DURATION_NS {
         return reject("too_long", "end_time_unix_nano", "it lasted more than 7 days");
     }
     Ok(())
@@ -183,13 +176,7 @@ impl SpanContext<'_> {
 
     /// The end of the stack trace of the last exception.
     fn stacktrace(&self) -> Option<String> {
-        let stack = self.exception_event()?.text(&[STACKTRACE_ATTRIBUTE])?;
-        let end = match stack.len().checked_sub(MAX_STACKTRACE) {
-            // whole lines, since part of a secret would not be recognised
-            Some(from) if from > 0 => stack[stack.ceil_char_boundary(from)..].split_once('\n')?.1,
-            _ => stack,
-        };
-        Some(storable(&redact::text(end), MAX_STACKTRACE))
+        limits::stacktrace(self.exception_event()?.text(&[STACKTRACE_ATTRIBUTE])?)
     }
 
     /// The exception; of a failed span without one, its status message.
@@ -209,7 +196,7 @@ impl SpanContext<'_> {
             }
             None => return None,
         };
-        Some(storable(&redact::text(truncate_bytes(&text, 2 * MAX_EXCEPTION)), MAX_EXCEPTION))
+        Some(limits::exception(&text))
     }
 
     fn convert(&self, functions: &mut function::Functions, settings: &OtlpSettings) -> trace::Span {
@@ -225,8 +212,8 @@ impl SpanContext<'_> {
             kind,
             start_ns: self.start_ns(),
             duration_ns: self.duration_ns(),
-            cpu_ns: None,
-            memory_delta: None,
+            cpu_ns: measured::cpu_ns(self),
+            memory_delta: measured::memory_delta(self),
             exception: self.exception(),
             detail: detail.map(Arc::new),
         }

@@ -26,12 +26,12 @@ pub(super) fn operation_kind(context: &SpanContext<'_>) -> OperationKind {
         return OperationKind::Request;
     }
     if let Some(system) = attributes.text(&DATABASE) {
-        // connecting is not a query
         let has_query = attributes.get(&QUERY).is_some() || attributes.get(&OPERATION).is_some();
         return match CACHES.contains(&system) {
             true => OperationKind::Cache,
             false if has_query || context.span.name != "connect" => OperationKind::Database,
-            false => OperationKind::ExternalApi,
+            // taking a connection from a pool is neither a query nor a request to another server
+            false => OperationKind::Function,
         };
     }
     if attributes.get(&["cache.hit", "cache.key"]).is_some() {

@@ -4,10 +4,11 @@ use loam_kernel::{hex, truncate_bytes};
 use serde_json::{Map, Value};
 
 use super::endpoint::{METHOD, endpoint, path, query};
+use super::measured::measurements;
 use super::{MAX_NAME, SpanContext};
 use crate::otlp::attributes::{Attributes, storable, value_text};
 use crate::redact;
-use crate::trace::{Environment, Measurements, RequestInfo, ResponseInfo, ServerSpan, VersionInfo};
+use crate::trace::{Environment, RequestInfo, ResponseInfo, ServerSpan, VersionInfo};
 
 /// Maximum number of stored parameters, and of headers.
 const MAX_FIELDS: usize = 64;
@@ -27,7 +28,7 @@ pub(super) fn server_span(context: &SpanContext<'_>) -> ServerSpan {
         is_error: context.span.failed() || status.is_some_and(|status| status >= SERVER_ERROR),
         request: request(context),
         response: response(context.attributes, status),
-        measured: Measurements::default(),
+        measured: measurements(context),
         version: version(context.resource),
         environment: environment(context),
     }

@@ -1,9 +1,10 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{ConvertedSpans, convert};
+use crate::ingest::TimeLimits;
 use crate::otlp::settings::OtlpSettings;
 use crate::otlp::tests::{NOW_NS, PROJECT, attribute, request, span};
-use crate::otlp::wire::{Event, KeyValue, Span, Status};
+use crate::otlp::wire::{Decoded, Event, KeyValue, Span, Status};
 use crate::trace::{self, OperationKind, TraceChunk};
 
 const SERVER: i32 = 2;
@@ -15,7 +16,9 @@ fn now() -> DateTime<Utc> {
 }
 
 fn converted_request(scope: &str, spans: Vec<Span>) -> ConvertedSpans {
-    convert(&request(scope, spans), PROJECT, &OtlpSettings::default(), now(), true)
+    let decoded = Decoded { request: request(scope, spans), ..Decoded::default() };
+    let times = TimeLimits { now: now(), max_age_days: 7 };
+    convert(&decoded, PROJECT, &OtlpSettings::default(), times, true)
 }
 
 fn chunk(spans: Vec<Span>) -> TraceChunk {
@@ -87,6 +90,43 @@ fn without_a_route_the_path_template_is_used() {
 }
 
 #[test]
+fn endpoints_of_django_keep_their_slash() {
+    for (route, endpoint) in [
+        ("api/users/<int:pk>/", "GET /api/users/<int:pk>/"),
+        ("^articles/(?P<year>[0-9]{4})/$", "GET /articles/(?P<year>[0-9]{4})/"),
+        ("/users/{id}", "GET /users/{id}"),
+        ("", "GET /users/{id}/"),
+    ] {
+        let attributes = vec![
+            attribute("http.request.method", "GET"),
+            attribute("http.route", route),
+            attribute("url.path", "/users/7/"),
+        ];
+        assert_eq!(chunk(vec![span(1, 0, SERVER, "GET", attributes)]).server_spans[0].endpoint, endpoint);
+    }
+}
+
+#[test]
+fn processor_time_and_memory_are_read_where_they_are_given() {
+    let attributes = vec![
+        attribute("cpu.time", crate::otlp::wire::Value::Double(0.25)),
+        attribute("memory.delta", -2048),
+        attribute("memory.peak", 1 << 20),
+    ];
+    let chunk = chunk(vec![
+        span(1, 0, SERVER, "x", attributes),
+        span(2, 1, 1, "y", vec![attribute("cpu_time", "0.5")]),
+    ]);
+    let measured = &chunk.server_spans[0].measured;
+    assert_eq!(
+        (measured.cpu_ns, measured.memory_delta, measured.memory_peak),
+        (Some(250_000_000), Some(-2048), Some(1 << 20))
+    );
+    assert_eq!((chunk.spans[0].cpu_ns, chunk.spans[0].memory_delta), (Some(250_000_000), Some(-2048)));
+    assert_eq!((chunk.spans[1].cpu_ns, &chunk.spans[1].detail), (Some(500_000_000), &None));
+}
+
+#[test]
 fn server_spans_and_local_roots_become_records() {
     let mut remote = span(3, 9, CONSUMER, "process orders", vec![]);
     remote.flags = 0x300;
@@ -137,6 +177,22 @@ fn functions_are_recognised_in_both_code_conventions() {
 }
 
 #[test]
+fn spans_of_logfire_are_named_by_themselves_rather_than_by_their_caller() {
+    let function = |scope: &str, name: &str| {
+        let attributes = vec![
+            attribute("code.function", "work"),
+            attribute("code.filepath", "app.py"),
+            attribute("code.lineno", 7),
+            attribute("logfire.msg_template", name),
+        ];
+        converted_request(scope, vec![span(2, 1, 1, name, attributes)]).chunks[0].spans[0].function.clone()
+    };
+    let load = function("logfire", "load orders");
+    assert_eq!((load.key().as_str(), load.line_number), ("load orders", Some(7)));
+    assert_eq!(function("logfire", "Calling app.work").key(), "work", "a decorated function");
+}
+
+#[test]
 fn statements_are_stored_without_their_values() {
     for (system, query) in [("db.system", "db.statement"), ("db.system.name", "db.query.text")] {
         let statement = "SELECT * FROM users WHERE name = 'Ada'";
@@ -155,7 +211,7 @@ fn statements_are_stored_without_their_values() {
         assert_eq!((detail.system.as_deref(), detail.target.as_deref()), (Some("postgresql"), Some("db-1")));
     }
     let connect = converted(CLIENT, "connect", vec![attribute("db.system", "sqlite")]);
-    assert_eq!(connect.kind, OperationKind::ExternalApi, "connecting is not a query");
+    assert_eq!(connect.kind, OperationKind::Function, "connecting is neither a query nor an external API");
 }
 
 #[test]

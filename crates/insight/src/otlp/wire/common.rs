@@ -2,14 +2,17 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
-use serde::{Deserialize, Serialize};
+
+use super::{absent, number};
 
 /// The entity that produces telemetry: a service on a host.
 #[derive(Clone, PartialEq, prost::Message, Deserialize)]
 #[serde(default)]
 pub(in crate::otlp) struct Resource {
     #[prost(message, repeated, tag = "1")]
+    #[serde(deserialize_with = "absent::list")]
     pub(in crate::otlp) attributes: Vec<KeyValue>,
 }
 
@@ -18,6 +21,7 @@ pub(in crate::otlp) struct Resource {
 #[serde(default)]
 pub(in crate::otlp) struct Scope {
     #[prost(string, tag = "1")]
+    #[serde(deserialize_with = "absent::or_default")]
     pub(in crate::otlp) name: String,
 }
 
@@ -26,6 +30,7 @@ pub(in crate::otlp) struct Scope {
 #[serde(default)]
 pub(in crate::otlp) struct KeyValue {
     #[prost(string, tag = "1")]
+    #[serde(deserialize_with = "absent::or_default")]
     pub(in crate::otlp) key: String,
     #[prost(message, optional, tag = "2")]
     pub(in crate::otlp) value: Option<AnyValue>,
@@ -62,6 +67,7 @@ pub(in crate::otlp) enum Value {
 #[serde(default)]
 pub(in crate::otlp) struct ArrayValue {
     #[prost(message, repeated, tag = "1")]
+    #[serde(deserialize_with = "absent::list")]
     pub(in crate::otlp) values: Vec<AnyValue>,
 }
 
@@ -70,6 +76,7 @@ pub(in crate::otlp) struct ArrayValue {
 #[serde(default)]
 pub(in crate::otlp) struct KeyValueList {
     #[prost(message, repeated, tag = "1")]
+    #[serde(deserialize_with = "absent::list")]
     pub(in crate::otlp) values: Vec<KeyValue>,
 }
 
@@ -122,12 +129,14 @@ impl AnyValue {
     }
 }
 
-/// A number in protobuf's JSON mapping: a JSON number, or a string of digits.
-#[derive(Deserialize, Serialize)]
-#[serde(untagged)]
-pub(super) enum Digits<T> {
-    Number(T),
-    Text(String),
+/// Bytes in Base64.
+struct Base64(Option<Vec<u8>>);
+
+impl<'de> Deserialize<'de> for Base64 {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text: Option<String> = Option::deserialize(deserializer)?;
+        text.map(|text| STANDARD.decode(text).map_err(D::Error::custom)).transpose().map(Self)
+    }
 }
 
 impl<'de> Deserialize<'de> for AnyValue {
@@ -152,22 +161,11 @@ impl<'de> Visitor<'de> for OneOf {
             value = match name.as_ref() {
                 "stringValue" | "string_value" => map.next_value::<Option<_>>()?.map(Value::String),
                 "boolValue" | "bool_value" => map.next_value::<Option<_>>()?.map(Value::Bool),
-                "intValue" | "int_value" => match map.next_value()? {
-                    Some(Digits::Number(number)) => Some(Value::Int(number)),
-                    Some(Digits::Text(text)) => Some(Value::Int(text.parse().map_err(A::Error::custom)?)),
-                    None => None,
-                },
-                "doubleValue" | "double_value" => match map.next_value()? {
-                    Some(Digits::Number(number)) => Some(Value::Double(number)),
-                    Some(Digits::Text(text)) => Some(Value::Double(text.parse().map_err(A::Error::custom)?)),
-                    None => None,
-                },
+                "intValue" | "int_value" => map.next_value::<number::Int>()?.0.map(Value::Int),
+                "doubleValue" | "double_value" => map.next_value::<number::Double>()?.0.map(Value::Double),
                 "arrayValue" | "array_value" => map.next_value::<Option<_>>()?.map(Value::Array),
                 "kvlistValue" | "kvlist_value" => map.next_value::<Option<_>>()?.map(Value::List),
-                "bytesValue" | "bytes_value" => match map.next_value::<Option<String>>()? {
-                    Some(text) => Some(Value::Bytes(STANDARD.decode(text).map_err(A::Error::custom)?)),
-                    None => None,
-                },
+                "bytesValue" | "bytes_value" => map.next_value::<Base64>()?.0.map(Value::Bytes),
                 _ => {
                     map.next_value::<IgnoredAny>()?;
                     continue;

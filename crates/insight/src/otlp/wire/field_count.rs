@@ -1,6 +1,6 @@
 //! Estimates the memory of a message before it is decoded: two bytes of protobuf can become hundreds.
 
-use prost::encoding::{WireType, decode_key, decode_varint};
+use super::raw_field::RawField;
 
 /// Field numbers of nested messages, from the outermost inwards.
 type Path = &'static [&'static [u32]];
@@ -15,28 +15,11 @@ pub(in crate::otlp) const METRICS: Path = &[&[1], &[2], &[2], &[5, 7, 9, 10, 11]
 pub(in crate::otlp) fn count_fields(mut bytes: &[u8], path: Path, max: usize) -> usize {
     let mut count = 0;
     while !bytes.is_empty() && count <= max {
-        let Ok((number, wire)) = decode_key(&mut bytes) else { break };
-        let length = match wire {
-            WireType::Varint => {
-                if decode_varint(&mut bytes).is_err() {
-                    break;
-                }
-                0
-            }
-            WireType::ThirtyTwoBit => 4,
-            WireType::SixtyFourBit => 8,
-            WireType::LengthDelimited => match decode_varint(&mut bytes).map(usize::try_from) {
-                Ok(Ok(length)) => length,
-                _ => break,
-            },
-            WireType::StartGroup | WireType::EndGroup => break,
-        };
-        let Some((content, rest)) = bytes.split_at_checked(length) else { break };
-        bytes = rest;
-        if wire == WireType::LengthDelimited {
+        let Some(field) = RawField::split(&mut bytes) else { break };
+        if let Some(content) = field.content {
             count += 1;
             if let Some((fields, path)) = path.split_first()
-                && fields.contains(&number)
+                && fields.contains(&field.number)
             {
                 count += count_fields(content, path, max - count.min(max));
             }

@@ -3,13 +3,13 @@
 use serde::Deserialize;
 
 use super::common::{KeyValue, Resource};
-use super::number;
+use super::{absent, number};
 
 #[derive(Clone, PartialEq, prost::Message, Deserialize)]
 #[serde(default)]
 pub(in crate::otlp) struct MetricsRequest {
     #[prost(message, repeated, tag = "1")]
-    #[serde(alias = "resourceMetrics")]
+    #[serde(alias = "resourceMetrics", deserialize_with = "absent::list")]
     pub(in crate::otlp) resource_metrics: Vec<ResourceMetrics>,
 }
 
@@ -19,7 +19,7 @@ pub(in crate::otlp) struct ResourceMetrics {
     #[prost(message, optional, tag = "1")]
     pub(in crate::otlp) resource: Option<Resource>,
     #[prost(message, repeated, tag = "2")]
-    #[serde(alias = "scopeMetrics")]
+    #[serde(alias = "scopeMetrics", deserialize_with = "absent::list")]
     pub(in crate::otlp) scope_metrics: Vec<ScopeMetrics>,
 }
 
@@ -27,6 +27,7 @@ pub(in crate::otlp) struct ResourceMetrics {
 #[serde(default)]
 pub(in crate::otlp) struct ScopeMetrics {
     #[prost(message, repeated, tag = "2")]
+    #[serde(deserialize_with = "absent::list")]
     pub(in crate::otlp) metrics: Vec<Metric>,
 }
 
@@ -35,8 +36,10 @@ pub(in crate::otlp) struct ScopeMetrics {
 #[serde(default)]
 pub(in crate::otlp) struct Metric {
     #[prost(string, tag = "1")]
+    #[serde(deserialize_with = "absent::or_default")]
     pub(in crate::otlp) name: String,
     #[prost(string, tag = "3")]
+    #[serde(deserialize_with = "absent::or_default")]
     pub(in crate::otlp) unit: String,
     #[prost(message, optional, tag = "5")]
     pub(in crate::otlp) gauge: Option<Gauge>,
@@ -55,7 +58,7 @@ pub(in crate::otlp) struct Metric {
 #[serde(default)]
 pub(in crate::otlp) struct Gauge {
     #[prost(message, repeated, tag = "1")]
-    #[serde(alias = "dataPoints")]
+    #[serde(alias = "dataPoints", deserialize_with = "absent::list")]
     pub(in crate::otlp) data_points: Vec<NumberPoint>,
 }
 
@@ -63,13 +66,13 @@ pub(in crate::otlp) struct Gauge {
 #[serde(default)]
 pub(in crate::otlp) struct Sum {
     #[prost(message, repeated, tag = "1")]
-    #[serde(alias = "dataPoints")]
+    #[serde(alias = "dataPoints", deserialize_with = "absent::list")]
     pub(in crate::otlp) data_points: Vec<NumberPoint>,
     #[prost(int32, tag = "2")]
     #[serde(alias = "aggregationTemporality", deserialize_with = "number::kind")]
     pub(in crate::otlp) aggregation_temporality: i32,
     #[prost(bool, tag = "3")]
-    #[serde(alias = "isMonotonic")]
+    #[serde(alias = "isMonotonic", deserialize_with = "absent::or_default")]
     pub(in crate::otlp) is_monotonic: bool,
 }
 
@@ -77,7 +80,7 @@ pub(in crate::otlp) struct Sum {
 #[serde(default)]
 pub(in crate::otlp) struct Histogram {
     #[prost(message, repeated, tag = "1")]
-    #[serde(alias = "dataPoints")]
+    #[serde(alias = "dataPoints", deserialize_with = "absent::list")]
     pub(in crate::otlp) data_points: Vec<HistogramPoint>,
     #[prost(int32, tag = "2")]
     #[serde(alias = "aggregationTemporality", deserialize_with = "number::kind")]
@@ -88,7 +91,7 @@ pub(in crate::otlp) struct Histogram {
 #[serde(default)]
 pub(in crate::otlp) struct ExponentialHistogram {
     #[prost(message, repeated, tag = "1")]
-    #[serde(alias = "dataPoints")]
+    #[serde(alias = "dataPoints", deserialize_with = "absent::list")]
     pub(in crate::otlp) data_points: Vec<ExponentialPoint>,
     #[prost(int32, tag = "2")]
     #[serde(alias = "aggregationTemporality", deserialize_with = "number::kind")]
@@ -99,7 +102,7 @@ pub(in crate::otlp) struct ExponentialHistogram {
 #[serde(default)]
 pub(in crate::otlp) struct Summary {
     #[prost(message, repeated, tag = "1")]
-    #[serde(alias = "dataPoints")]
+    #[serde(alias = "dataPoints", deserialize_with = "absent::list")]
     pub(in crate::otlp) data_points: Vec<SummaryPoint>,
 }
 
@@ -110,14 +113,16 @@ pub(in crate::otlp) struct NumberPoint {
     #[serde(alias = "timeUnixNano", deserialize_with = "number::whole")]
     pub(in crate::otlp) time_unix_nano: u64,
     #[prost(double, optional, tag = "4")]
-    #[serde(alias = "asDouble", deserialize_with = "number::double")]
+    #[serde(alias = "asDouble", deserialize_with = "number::optional_double")]
     pub(in crate::otlp) as_double: Option<f64>,
     #[prost(sfixed64, optional, tag = "6")]
-    #[serde(alias = "asInt", deserialize_with = "number::signed")]
+    #[serde(alias = "asInt", deserialize_with = "number::optional_whole")]
     pub(in crate::otlp) as_int: Option<i64>,
     #[prost(message, repeated, tag = "7")]
+    #[serde(deserialize_with = "absent::list")]
     pub(in crate::otlp) attributes: Vec<KeyValue>,
     #[prost(uint32, tag = "8")]
+    #[serde(deserialize_with = "number::whole")]
     pub(in crate::otlp) flags: u32,
 }
 
@@ -131,23 +136,25 @@ pub(in crate::otlp) struct HistogramPoint {
     #[serde(deserialize_with = "number::whole")]
     pub(in crate::otlp) count: u64,
     #[prost(double, optional, tag = "5")]
-    #[serde(deserialize_with = "number::double")]
+    #[serde(deserialize_with = "number::optional_double")]
     pub(in crate::otlp) sum: Option<f64>,
     #[prost(fixed64, repeated, tag = "6")]
     #[serde(alias = "bucketCounts", deserialize_with = "number::wholes")]
     pub(in crate::otlp) bucket_counts: Vec<u64>,
     #[prost(double, repeated, tag = "7")]
-    #[serde(alias = "explicitBounds")]
+    #[serde(alias = "explicitBounds", deserialize_with = "number::doubles")]
     pub(in crate::otlp) explicit_bounds: Vec<f64>,
     #[prost(message, repeated, tag = "9")]
+    #[serde(deserialize_with = "absent::list")]
     pub(in crate::otlp) attributes: Vec<KeyValue>,
     #[prost(uint32, tag = "10")]
+    #[serde(deserialize_with = "number::whole")]
     pub(in crate::otlp) flags: u32,
     #[prost(double, optional, tag = "11")]
-    #[serde(deserialize_with = "number::double")]
+    #[serde(deserialize_with = "number::optional_double")]
     pub(in crate::otlp) min: Option<f64>,
     #[prost(double, optional, tag = "12")]
-    #[serde(deserialize_with = "number::double")]
+    #[serde(deserialize_with = "number::optional_double")]
     pub(in crate::otlp) max: Option<f64>,
 }
 
@@ -155,6 +162,7 @@ pub(in crate::otlp) struct HistogramPoint {
 #[serde(default)]
 pub(in crate::otlp) struct ExponentialPoint {
     #[prost(message, repeated, tag = "1")]
+    #[serde(deserialize_with = "absent::list")]
     pub(in crate::otlp) attributes: Vec<KeyValue>,
     #[prost(fixed64, tag = "3")]
     #[serde(alias = "timeUnixNano", deserialize_with = "number::whole")]
@@ -163,9 +171,10 @@ pub(in crate::otlp) struct ExponentialPoint {
     #[serde(deserialize_with = "number::whole")]
     pub(in crate::otlp) count: u64,
     #[prost(double, optional, tag = "5")]
-    #[serde(deserialize_with = "number::double")]
+    #[serde(deserialize_with = "number::optional_double")]
     pub(in crate::otlp) sum: Option<f64>,
     #[prost(sint32, tag = "6")]
+    #[serde(deserialize_with = "number::whole")]
     pub(in crate::otlp) scale: i32,
     #[prost(fixed64, tag = "7")]
     #[serde(alias = "zeroCount", deserialize_with = "number::whole")]
@@ -175,12 +184,13 @@ pub(in crate::otlp) struct ExponentialPoint {
     #[prost(message, optional, tag = "9")]
     pub(in crate::otlp) negative: Option<Buckets>,
     #[prost(uint32, tag = "10")]
+    #[serde(deserialize_with = "number::whole")]
     pub(in crate::otlp) flags: u32,
     #[prost(double, optional, tag = "12")]
-    #[serde(deserialize_with = "number::double")]
+    #[serde(deserialize_with = "number::optional_double")]
     pub(in crate::otlp) min: Option<f64>,
     #[prost(double, optional, tag = "13")]
-    #[serde(deserialize_with = "number::double")]
+    #[serde(deserialize_with = "number::optional_double")]
     pub(in crate::otlp) max: Option<f64>,
 }
 
@@ -188,6 +198,7 @@ pub(in crate::otlp) struct ExponentialPoint {
 #[serde(default)]
 pub(in crate::otlp) struct Buckets {
     #[prost(sint32, tag = "1")]
+    #[serde(deserialize_with = "number::whole")]
     pub(in crate::otlp) offset: i32,
     #[prost(uint64, repeated, tag = "2")]
     #[serde(alias = "bucketCounts", deserialize_with = "number::wholes")]
@@ -204,13 +215,16 @@ pub(in crate::otlp) struct SummaryPoint {
     #[serde(deserialize_with = "number::whole")]
     pub(in crate::otlp) count: u64,
     #[prost(double, tag = "5")]
+    #[serde(deserialize_with = "number::double")]
     pub(in crate::otlp) sum: f64,
     #[prost(message, repeated, tag = "6")]
-    #[serde(alias = "quantileValues")]
+    #[serde(alias = "quantileValues", deserialize_with = "absent::list")]
     pub(in crate::otlp) quantile_values: Vec<ValueAtQuantile>,
     #[prost(message, repeated, tag = "7")]
+    #[serde(deserialize_with = "absent::list")]
     pub(in crate::otlp) attributes: Vec<KeyValue>,
     #[prost(uint32, tag = "8")]
+    #[serde(deserialize_with = "number::whole")]
     pub(in crate::otlp) flags: u32,
 }
 
@@ -218,8 +232,10 @@ pub(in crate::otlp) struct SummaryPoint {
 #[serde(default)]
 pub(in crate::otlp) struct ValueAtQuantile {
     #[prost(double, tag = "1")]
+    #[serde(deserialize_with = "number::double")]
     pub(in crate::otlp) quantile: f64,
     #[prost(double, tag = "2")]
+    #[serde(deserialize_with = "number::double")]
     pub(in crate::otlp) value: f64,
 }
 

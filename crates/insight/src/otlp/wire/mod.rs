@@ -3,20 +3,26 @@
 //! Only the fields that Loam uses are declared; others are skipped, as both encodings require. See
 //! <https://github.com/open-telemetry/opentelemetry-proto>, version 1.
 
+mod absent;
 mod common;
 mod field_count;
+mod fragment;
 mod metrics;
 mod number;
+mod raw_field;
 mod response;
+mod salvage;
 mod trace;
 
 pub(super) use common::{AnyValue, KeyValue, Resource, Scope, Value};
 pub(super) use field_count::{METRICS, TRACES, count_fields};
+pub(super) use fragment::Fragment;
 pub(super) use metrics::{
     Buckets, ExponentialPoint, HistogramPoint, Metric, MetricsRequest, NumberPoint, SummaryPoint, Temporality,
 };
 pub(super) use number::bytes;
 pub(super) use response::{ExportResponse, PartialSuccess};
+pub(super) use salvage::{Decoded, Salvage, Undecodable};
 pub(super) use trace::{Event, ResourceSpans, ScopeSpans, Span, SpanKind, Status, TracesRequest};
 
 #[cfg(test)]

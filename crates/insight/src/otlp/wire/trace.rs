@@ -3,13 +3,13 @@
 use serde::Deserialize;
 
 use super::common::{KeyValue, Resource, Scope};
-use super::number;
+use super::{absent, number};
 
 #[derive(Clone, PartialEq, prost::Message, Deserialize)]
 #[serde(default)]
 pub(in crate::otlp) struct TracesRequest {
     #[prost(message, repeated, tag = "1")]
-    #[serde(alias = "resourceSpans")]
+    #[serde(alias = "resourceSpans", deserialize_with = "absent::list")]
     pub(in crate::otlp) resource_spans: Vec<ResourceSpans>,
 }
 
@@ -19,7 +19,7 @@ pub(in crate::otlp) struct ResourceSpans {
     #[prost(message, optional, tag = "1")]
     pub(in crate::otlp) resource: Option<Resource>,
     #[prost(message, repeated, tag = "2")]
-    #[serde(alias = "scopeSpans")]
+    #[serde(alias = "scopeSpans", deserialize_with = "absent::list")]
     pub(in crate::otlp) scope_spans: Vec<ScopeSpans>,
 }
 
@@ -29,6 +29,7 @@ pub(in crate::otlp) struct ScopeSpans {
     #[prost(message, optional, tag = "1")]
     pub(in crate::otlp) scope: Option<Scope>,
     #[prost(message, repeated, tag = "2")]
+    #[serde(deserialize_with = "absent::list")]
     pub(in crate::otlp) spans: Vec<Span>,
 }
 
@@ -45,6 +46,7 @@ pub(in crate::otlp) struct Span {
     #[serde(alias = "parentSpanId", deserialize_with = "number::id")]
     pub(in crate::otlp) parent_span_id: Vec<u8>,
     #[prost(string, tag = "5")]
+    #[serde(deserialize_with = "absent::or_default")]
     pub(in crate::otlp) name: String,
     #[prost(int32, tag = "6")]
     #[serde(deserialize_with = "number::kind")]
@@ -56,12 +58,15 @@ pub(in crate::otlp) struct Span {
     #[serde(alias = "endTimeUnixNano", deserialize_with = "number::time")]
     pub(in crate::otlp) end_time_unix_nano: u64,
     #[prost(message, repeated, tag = "9")]
+    #[serde(deserialize_with = "absent::list")]
     pub(in crate::otlp) attributes: Vec<KeyValue>,
     #[prost(message, repeated, tag = "11")]
+    #[serde(deserialize_with = "absent::list")]
     pub(in crate::otlp) events: Vec<Event>,
     #[prost(message, optional, tag = "15")]
     pub(in crate::otlp) status: Option<Status>,
     #[prost(fixed32, tag = "16")]
+    #[serde(deserialize_with = "number::whole")]
     pub(in crate::otlp) flags: u32,
 }
 
@@ -72,8 +77,10 @@ pub(in crate::otlp) struct Event {
     #[serde(alias = "timeUnixNano", deserialize_with = "number::time")]
     pub(in crate::otlp) time_unix_nano: u64,
     #[prost(string, tag = "2")]
+    #[serde(deserialize_with = "absent::or_default")]
     pub(in crate::otlp) name: String,
     #[prost(message, repeated, tag = "3")]
+    #[serde(deserialize_with = "absent::list")]
     pub(in crate::otlp) attributes: Vec<KeyValue>,
 }
 
@@ -81,6 +88,7 @@ pub(in crate::otlp) struct Event {
 #[serde(default)]
 pub(in crate::otlp) struct Status {
     #[prost(string, tag = "2")]
+    #[serde(deserialize_with = "absent::or_default")]
     pub(in crate::otlp) message: String,
     #[prost(int32, tag = "3")]
     #[serde(deserialize_with = "number::kind")]
