@@ -57,7 +57,6 @@ def test_documents_with_nested_calls_are_taken_as_they_stand(tenant, project):
         },
         "function_calls": [
             {"call_id": "a", "duration": 0.4, "parent_call_id": None, **listed},
-            {"call_id": "b", "duration": 0.2, "parent_call_id": "a", **listed},
         ],
         "version_info": {"app_version": "1.0", "git_commit": "abc", "deploy_time": None},
         "environment": {"python_version": "3.12", "framework_version": "5", "server_info": "x"},

@@ -24,8 +24,7 @@ ALSO = {"/api/v1/projects/{id}/rotate_key": "telemetry:send"}
 
 
 def needed(operation) -> str | None:
-    (security,) = operation.document["security"]
-    names = security.get("api_key", [])
+    names = [name for security in operation.document["security"] for name in security.get("api_key", [])]
     assert len(names) <= 1, f"{operation.path} names several permissions"
     return names[0] if names else None
 

@@ -45,6 +45,8 @@ METRICS = ["load.gauge", "load.delta", "load.total"]
 TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 LATER = "later"
+# Of records that were in the journal: version 1 did not store when they arrived, and findings are described anew.
+OF_THIS_START = re.compile(r"/performance_records/\d+/(created_at|findings/\d+/description)")
 
 
 def read(api: Api, written: datetime) -> dict[str, Any]:
@@ -127,4 +129,6 @@ def differences(expected: Any, found: Any, path: str = "") -> list[str]:
     if isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found):
         pairs = enumerate(zip(expected, found, strict=True))
         return [each for at, (one, other) in pairs for each in differences(one, other, f"{path}/{at}")]
-    return [] if expected == found else [f"{path}: {str(found)[:300]}, not {str(expected)[:300]}"]
+    if expected == found or OF_THIS_START.fullmatch(path):
+        return []
+    return [f"{path}: {str(found)[:300]}, not {str(expected)[:300]}"]

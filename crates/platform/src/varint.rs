@@ -89,7 +89,6 @@ impl<'a> Reader<'a> {
     }
 
     /// An optional string.
-    #[expect(clippy::option_option, reason = "the outer option is `None` for invalid input")]
     pub fn optional_text(&mut self) -> Option<Option<&'a str>> {
         let length = usize::try_from(self.varint()?).ok()?;
         match length {

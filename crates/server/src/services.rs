@@ -90,7 +90,8 @@ impl Services {
         let runner = Runner::start(db.clone(), clock.clone(), core.jobs()?, config.jobs.clone(), clock.id())?;
         core.deliveries.wake_with(runner.waker());
         let domains = core.domains();
-        let sinks = domains.iter().flat_map(|domain| domain.sinks()).collect();
+        // lower floors first: what an application reports is compared with the gateway's own calls
+        let sinks = domains.iter().rev().flat_map(|domain| domain.sinks()).collect();
         let drainer = Drainer::open(db.clone(), journal.clone(), clock.clone(), sinks).await?;
         let records = Records::new(journal.clone(), config.journal.disk_budget_bytes, clock.clone());
         let logs = ApiLogs::new(records.clone(), &core.system_config)?;

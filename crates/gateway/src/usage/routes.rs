@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, OpenApi, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use super::entity::Granularity;
 use super::service::{Usage, UsageQuery};
 use super::statement::Statement;
 use crate::Gateway;
@@ -43,7 +44,7 @@ struct StatementQuery {
 
 /// The types of query parameters, which utoipa does not collect.
 #[derive(OpenApi)]
-#[openapi(components(schemas(StatementFormat)))]
+#[openapi(components(schemas(Granularity, StatementFormat)))]
 struct ParameterTypes;
 
 pub(crate) fn router(gateway: Gateway) -> OpenApiRouter {

@@ -18,7 +18,7 @@ fn read_with(format: Format, bytes: &[u8], defaults: &Defaults) -> Result<TraceC
     let clock = Clock::system();
     let (tenant, project): (TenantId, ProjectId) = (clock.id(), clock.id());
     let times = TimeLimits { now: now(), max_age_days: 28 };
-    let context = Context { tenant, project, times, max_calls: 5, defaults };
+    let context = Context { tenant, project, times, max_calls: 6, defaults };
     Batch::parse_item(format, bytes).and_then(|item| context.chunk_of(item))
 }
 
@@ -252,7 +252,7 @@ fn errors_name_the_invalid_field() {
         (with_calls(json!([{ "call_id": "a", "parent_call_id": "b", "function_name": "f", "start_offset": 0, "duration": 0 }, { "call_id": "b", "parent_call_id": "a", "function_name": "f", "start_offset": 0, "duration": 0 }])), "invalid_value", "function_calls[0].parent_call_id"),
         (record(json!({ "performance_metrics": { "total_duration": 1, "memory_usage": { "peak_memory": -5 } } })), "invalid_value", "performance_metrics.memory_usage.peak_memory"),
         (record(json!({ "performance_metrics": { "total_duration": 1, "memory_usage": { "memory_delta": 1e18 } } })), "invalid_value", "performance_metrics.memory_usage.memory_delta"),
-        (with_calls(json!((0..6).map(|n| json!({ "call_id": n.to_string(), "function_name": "f", "start_offset": 0, "duration": 0 })).collect::<Vec<_>>())), "too_many_calls", "function_calls"),
+        (with_calls(json!((0..7).map(|n| json!({ "call_id": n.to_string(), "function_name": "f", "start_offset": 0, "duration": 0 })).collect::<Vec<_>>())), "too_many_calls", "function_calls"),
     ] {
         assert_eq!(refused(&record), (code, param.to_owned()), "{record}");
     }

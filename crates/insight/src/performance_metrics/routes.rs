@@ -9,10 +9,10 @@ use loam_http::surface::{ApiResult, Caller, Query, read_json};
 use loam_kernel::{Page, PageQuery, PerformanceMetricId, ProjectId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use utoipa::ToSchema;
+use utoipa::{OpenApi, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::chart::{ChartLine, ChartQuery};
+use super::chart::{Aggregate, ChartLine, ChartQuery};
 use super::entity::Model;
 use super::kind::MetricKind;
 use super::service::{MetricCreate, MetricFilter, MetricsAccepted};
@@ -71,8 +71,16 @@ struct Chart {
     data: Vec<ChartLine>,
 }
 
+/// The types of query parameters, which utoipa does not collect.
+#[derive(OpenApi)]
+#[openapi(components(schemas(Aggregate)))]
+struct ParameterTypes;
+
 pub(crate) fn router(insight: Insight) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(create, list)).routes(routes!(chart)).with_state(insight)
+    OpenApiRouter::with_openapi(ParameterTypes::openapi())
+        .routes(routes!(create, list))
+        .routes(routes!(chart))
+        .with_state(insight)
 }
 
 /// Ingests metric values. They are durable when the response is sent, and visible within a second. Invalid values are

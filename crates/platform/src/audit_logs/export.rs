@@ -108,7 +108,7 @@ impl Export {
             rows: self.rows,
             head_sequence: self.head.sequence,
             head_hash: hex(&self.head.hash),
-            sha256: hex(&self.digest.clone().finalize()),
+            sha256: hex(self.digest.clone().finalize()),
         };
         let mut lines = Vec::new();
         line(&mut lines, &last)?;
@@ -154,7 +154,7 @@ pub fn verify_export(mut file: impl BufRead, expected: Option<Expected>) -> Resu
             break;
         }
         if let Ok(found) = serde_json::from_slice::<Last>(&text) {
-            if found.sha256 != hex(&digest.clone().finalize()) {
+            if found.sha256 != hex(digest.clone().finalize()) {
                 verifier
                     .fault(0, "the digest of the export is another: its bytes have been changed".to_owned());
             }

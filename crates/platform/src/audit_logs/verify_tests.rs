@@ -217,7 +217,7 @@ async fn an_export_is_checked_without_a_database(fixture: Database) {
     let (rows, last) = forged.trim_end().rsplit_once('\n').unwrap();
     let digest = <sha2::Sha256 as sha2::Digest>::digest(format!("{rows}\n"));
     let mut last: serde_json::Value = serde_json::from_str(last).unwrap();
-    last["sha256"] = loam_kernel::hex(&digest).into();
+    last["sha256"] = loam_kernel::hex(digest).into();
     let found = check(format!("{rows}\n{last}\n").as_bytes());
     assert_eq!(places(&found), [2], "{found:?}");
 }

@@ -44,7 +44,6 @@ impl<Stored> StoredOption<Stored> {
     ///
     /// # Errors
     /// As of the serializer.
-    #[expect(clippy::ref_option, reason = "serde passes fields by reference")]
     pub fn serialize<T, S>(value: &Option<T>, serializer: S) -> Result<S::Ok, S::Error>
     where
         T: Copy,

@@ -95,14 +95,19 @@ fn merge(into: &mut Map<String, Value>, name: String, value: Value) {
     }
 }
 
-/// The item that a fragment belongs to. A call's `index` may be missing, or be 0 for every call.
+/// The item that a fragment belongs to. A call's `index` may be missing, or be 0 for every call; without an index and
+/// an id, a name begins a call.
 fn begun(items: &[Value], fragment: &Value) -> Option<usize> {
     let id = |item: &Value| item["id"].as_str().unwrap_or_default().to_owned();
     let (index, own) = (fragment["index"].as_u64(), id(fragment));
     let found = match index {
         Some(_) => items.iter().rposition(|item| item["index"].as_u64() == index),
         None if fragment["function"].is_null() => None,
-        None if own.is_empty() => items.len().checked_sub(1),
+        None if own.is_empty() => {
+            let is_named =
+                |item: &Value| item["function"]["name"].as_str().is_some_and(|name| !name.is_empty());
+            items.len().checked_sub(1).filter(|at| !is_named(fragment) || !is_named(&items[*at]))
+        }
         None => items.iter().rposition(|item| id(item) == own),
     };
     found.filter(|at| own.is_empty() || id(&items[*at]).is_empty() || id(&items[*at]) == own)

@@ -20,7 +20,7 @@ pub(super) enum Command {
         #[command(flatten)]
         list: ListArgs,
         #[command(flatten)]
-        filter: CallFilterArgs,
+        filter: Box<CallFilterArgs>,
     },
     /// Show a call with its bodies.
     Show {
@@ -106,7 +106,7 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
     match command {
         Command::List { tenant, list, filter } => {
             let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let filter = LlmCallFilter::from(filter);
+            let filter = LlmCallFilter::from(*filter);
             let rows = admin::pages(list.limit, async |page| {
                 core.gateway.list_calls(&scope, filter.clone(), &page).await
             });

@@ -315,6 +315,7 @@ mod ledger {
     use super::*;
     use crate::fixture::Fixture;
     use crate::otlp::genai::sink::{CALLS, CallFrame, CallSink};
+    use crate::otlp::genai::stored::encode;
 
     on_both![
         duplicate_calls_are_counted_once,
@@ -330,7 +331,7 @@ mod ledger {
         tools: Vec<loam_gateway::tool_calls::ReportedToolCall>,
     ) {
         let tenant = bed.scope().tenant();
-        let payload = CallFrame { tenant, calls, tools, ..CallFrame::default() }.payload().unwrap();
+        let payload = encode(CallFrame { tenant, calls, tools }).unwrap();
         let frame = Frame { kind: CALLS, key: [0; 16], position: Position(1), payload };
         let sink = CallSink::new(bed.clock.clone(), NODE, bed.guard());
         assert!(sink.takes(frame.kind) && sink.tenant(&frame) == tenant);

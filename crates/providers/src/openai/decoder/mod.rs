@@ -72,10 +72,10 @@ impl ChatDecoder {
     }
 
     fn call(&mut self, call: &Value, out: &mut Vec<ResponsePart>) {
-        let at = self.position(call["index"].as_u64(), call["id"].as_str().unwrap_or_default());
+        let name = call["function"]["name"].as_str().unwrap_or_default();
+        let at = self.position(call["index"].as_u64(), call["id"].as_str().unwrap_or_default(), name);
         let known = &mut self.calls[at];
         if !known.started {
-            let name = call["function"]["name"].as_str().unwrap_or_default();
             // some servers repeat the name in every fragment
             if known.name != name {
                 known.name.push_str(name);
@@ -103,11 +103,15 @@ impl ChatDecoder {
         self.start_calls(named, out);
     }
 
-    /// The call that a fragment belongs to, which is added if it is new.
-    fn position(&mut self, index: Option<u64>, id: &str) -> usize {
+    /// The call that a fragment belongs to, which is added if it is new. Without an index and an id (Gemini), a name
+    /// begins a call.
+    fn position(&mut self, index: Option<u64>, id: &str, name: &str) -> usize {
         let found = match index {
             Some(_) => self.calls.iter().rposition(|call| call.index == index),
-            None if id.is_empty() => self.calls.len().checked_sub(1),
+            None if id.is_empty() => {
+                let last = self.calls.len().checked_sub(1);
+                last.filter(|at| name.is_empty() || self.calls[*at].name.is_empty())
+            }
             None => self.calls.iter().rposition(|call| call.id == id),
         };
         // another id is another call

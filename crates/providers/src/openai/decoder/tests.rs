@@ -59,6 +59,9 @@ fn tool_calls_are_distinguished_whatever_a_server_omits() {
     let no_index =
         [part(None, Some("a"), "f", "{}"), part(None, Some("b"), "g", "["), part(None, None, "", "1]")];
     assert_eq!(calls(&no_index), expected);
+    let no_index_or_id =
+        [part(None, None, "f", "{}"), part(None, Some(""), "g", "["), part(None, None, "", "1]")];
+    assert_eq!(calls(&no_index_or_id), expected);
 }
 #[test]
 fn invented_ids_are_not_repeated() {
