@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import signal
+import socket
 import sqlite3
 import stat
 
@@ -76,6 +78,25 @@ def test_after_a_kill_the_data_is_free_again(loam):
     loam.start()
     loam.kill9()
     loam.start()
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_during_the_start_stops_the_server(loam, number):
+    # as in the background of a shell, where nothing ends at an interrupt by itself
+    of_the_test = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        loam.launch()
+    finally:
+        signal.signal(signal.SIGINT, of_the_test)
+    loam.process.wait_until(lambda: listens(loam.port), 20)
+    loam.process.send(number)
+    assert loam.process.wait(20) == 0
+    assert "stopped" in loam.process.log() + loam.process.output()
 
 
 def newer(deployment, version: str = "m99991231_235959_from_the_future") -> None:

@@ -29,7 +29,8 @@ pub(crate) fn serve(config: &Config, fresh: bool) -> Result<()> {
 }
 
 async fn run(config: &Config, fresh: bool) -> Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
+    // registered first: one that arrives during the start stops the server once it serves
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let limit = raise_limit();
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let listeners = Listeners::bind(config.listen(), config.server.workers.unwrap_or(processors))?;
@@ -45,7 +46,7 @@ async fn run(config: &Config, fresh: bool) -> Result<()> {
 
     tokio::select! {
         _ = terminate.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
+        _ = interrupt.recv() => {}
         // startup ran on this thread
         () = memory::give_back(stop.clone()) => {}
     }

@@ -57,13 +57,13 @@ pub struct Model {
     /// When it was acknowledged.
     #[sea_orm(comment = "when it was acknowledged")]
     pub acknowledged_at: Option<DateTimeUtc>,
-    /// PersonQuery acknowledged it.
+    /// Who acknowledged it.
     #[sea_orm(column_type = "Text", nullable, comment = "who acknowledged it, as in the audit trail")]
     pub acknowledged_by: Option<String>,
     /// When it was resolved.
     #[sea_orm(comment = "when it was resolved")]
     pub resolved_at: Option<DateTimeUtc>,
-    /// PersonQuery resolved it.
+    /// Who resolved it.
     #[sea_orm(
         column_type = "Text",
         nullable,

@@ -32,10 +32,10 @@ pub struct AlertEventView {
     context: Value,
     opened_at: DateTime<Utc>,
     acknowledged_at: Option<DateTime<Utc>>,
-    /// PersonQuery acknowledged it, as in the audit trail.
+    /// Who acknowledged it, as in the audit trail.
     acknowledged_by: Option<String>,
     resolved_at: Option<DateTime<Utc>>,
-    /// PersonQuery resolved it; `system:alerts` if the value recovered.
+    /// Who resolved it; `system:alerts` if the value recovered.
     resolved_by: Option<String>,
     /// When the first notification was enqueued; null: nobody is to be notified.
     notified_at: Option<DateTime<Utc>>,

@@ -127,7 +127,7 @@ pub struct Model {
     /// The severity.
     #[sea_orm(comment = "critical, high, medium, low")]
     pub severity: Severity,
-    /// PersonQuery is notified.
+    /// Who is notified.
     #[sea_orm(column_type = "JsonBinary", comment = "who is notified: webhook, email; without secrets")]
     pub delivery: Json,
     /// Signing secret of the webhook.

@@ -25,7 +25,7 @@ use crate::alerts::recipients;
 const MAX_NAME: usize = 100;
 const MAX_URL: usize = 2000;
 
-/// PersonQuery is notified, as requested.
+/// Who is notified, as requested.
 #[derive(Clone, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AlertDelivery {
@@ -74,7 +74,7 @@ pub struct AlertRuleCreate {
     pub min_samples: Option<i32>,
     /// Severity; defaults to `high`.
     pub severity: Option<Severity>,
-    /// PersonQuery is notified; defaults to nobody.
+    /// Who is notified; defaults to nobody.
     #[serde(default)]
     pub delivery: AlertDelivery,
     /// Whether the rule is evaluated; defaults to true.
@@ -108,7 +108,7 @@ pub struct AlertRuleUpdate {
     pub min_samples: Option<i32>,
     /// Severity.
     pub severity: Option<Severity>,
-    /// PersonQuery is notified; replaces all targets.
+    /// Who is notified; replaces all targets.
     pub delivery: Option<AlertDelivery>,
     /// Whether the rule is evaluated. Deactivating it resolves its open incident.
     pub is_active: Option<bool>,

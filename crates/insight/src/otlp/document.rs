@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 use super::genai;
-use super::spans::{SpanContext, check};
+use super::spans::{SpanWithResource, check};
 use super::wire::{
     AnyValue, Decoded, Event, KeyValue, Resource, ResourceSpans, Scope, ScopeSpans, Span, Status,
     TracesRequest, bytes,
@@ -51,7 +51,7 @@ struct EventDocument {
 pub(crate) struct ReplayableSpan(TracesRequest);
 
 /// The document of a span, without the content of model and tool calls unless `keep_content`.
-pub(super) fn document(context: &SpanContext<'_>, keep_content: bool) -> Option<Json> {
+pub(super) fn document(context: &SpanWithResource<'_>, keep_content: bool) -> Option<Json> {
     let by_name = |all: &[KeyValue]| -> Map<String, Json> {
         let included = all.iter().filter(|attribute| keep_content || !genai::is_content(&attribute.key));
         included.map(|one| (one.key.clone(), one.value.as_ref().map_or(Json::Null, AnyValue::json))).collect()

@@ -14,7 +14,7 @@ use super::endpoint::endpoint;
 use super::usage::{cost, usage};
 use super::{Kind, MAX_NAME, ProjectRef, kind, messages, names};
 use crate::otlp::attributes::storable;
-use crate::otlp::spans::SpanContext;
+use crate::otlp::spans::SpanWithResource;
 use crate::redact;
 use crate::trace;
 
@@ -37,13 +37,13 @@ type SpanKey<'a> = (&'a [u8], &'a [u8]);
 
 /// Extracts the model calls and tool calls from spans. At most `max_body` bytes of each body are kept.
 pub(in crate::otlp) fn extract<'a>(
-    spans: impl Iterator<Item = SpanContext<'a>>,
+    spans: impl Iterator<Item = SpanWithResource<'a>>,
     project_ref: ProjectRef,
     max_body: usize,
 ) -> GenAiCalls {
     let mut found = GenAiCalls::default();
-    let mut calls: HashMap<SpanKey<'_>, (SpanContext<'a>, Vec<String>, bool)> = HashMap::new();
-    let mut all: Vec<SpanContext<'a>> = Vec::new();
+    let mut calls: HashMap<SpanKey<'_>, (SpanWithResource<'a>, Vec<String>, bool)> = HashMap::new();
+    let mut all: Vec<SpanWithResource<'a>> = Vec::new();
     for context in spans {
         match kind(context.attributes) {
             Some(Kind::Model) => {
@@ -71,13 +71,13 @@ pub(in crate::otlp) fn extract<'a>(
     found
 }
 
-fn id(context: &SpanContext<'_>, project_ref: ProjectRef, what: &[u8]) -> uuid::Uuid {
+fn id(context: &SpanWithResource<'_>, project_ref: ProjectRef, what: &[u8]) -> uuid::Uuid {
     let at = DateTime::from_timestamp_nanos(context.start_ns());
     trace::id(at, &[project_ref.project.0.as_bytes(), what, &context.span.trace_id, &context.span.span_id])
 }
 
 fn call(
-    context: &SpanContext<'_>,
+    context: &SpanWithResource<'_>,
     inner: Vec<String>,
     project_ref: ProjectRef,
     max_body: usize,
@@ -140,7 +140,7 @@ fn call(
     CallWithHost { reported: ReportedCall { call, requested_model, child_span_ids: inner }, host }
 }
 
-fn tool(context: &SpanContext<'_>, project_ref: ProjectRef, max_body: usize) -> ReportedToolCall {
+fn tool(context: &SpanWithResource<'_>, project_ref: ProjectRef, max_body: usize) -> ReportedToolCall {
     let attributes = context.attributes;
     let text = |names: &[&str]| {
         let text = attributes.to_text(names).filter(|_| max_body > 0)?;

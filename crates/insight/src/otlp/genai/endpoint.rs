@@ -1,10 +1,10 @@
 //! The API that a model call was made with.
 
 use super::names;
-use crate::otlp::spans::SpanContext;
+use crate::otlp::spans::SpanWithResource;
 
 /// The path of the API that was called, as far as the span shows it.
-pub(super) fn endpoint(context: &SpanContext<'_>) -> String {
+pub(super) fn endpoint(context: &SpanWithResource<'_>) -> String {
     let attributes = context.attributes;
     let endpoint = match attributes.text(&names::OPERATION) {
         Some("embeddings" | "embedding" | "EMBEDDING") => "/embeddings",
@@ -17,7 +17,7 @@ pub(super) fn endpoint(context: &SpanContext<'_>) -> String {
 }
 
 /// Whether the call was made with OpenAI's Responses API.
-fn is_response(context: &SpanContext<'_>) -> bool {
+fn is_response(context: &SpanWithResource<'_>) -> bool {
     let attributes = context.attributes;
     let has_id = || attributes.text(&names::RESPONSE_ID).is_some_and(|id| id.starts_with("resp_"));
     let has_name = || {

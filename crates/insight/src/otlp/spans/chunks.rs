@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use loam_kernel::hex;
 
 use super::function::Functions;
-use super::{SpanContext, server_span};
+use super::{SpanWithResource, server_span};
 use crate::ingest::IngestSource;
 use crate::otlp::project_ref::ProjectRef;
 use crate::otlp::settings::OtlpSettings;
@@ -36,7 +36,7 @@ impl ChunkBuilder {
         Self { project_ref, full: Vec::new(), open: HashMap::new(), functions: Functions::default() }
     }
 
-    pub(super) fn add(&mut self, context: &SpanContext<'_>, settings: &OtlpSettings) {
+    pub(super) fn add(&mut self, context: &SpanWithResource<'_>, settings: &OtlpSettings) {
         let span = context.convert(&mut self.functions, settings);
         let project_ref = self.project_ref;
         let (chunk, size) = self.open.entry(context.span.trace_id.clone()).or_insert_with(|| {

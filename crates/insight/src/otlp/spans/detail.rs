@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::endpoint::METHOD;
 use super::operation::{DATABASE, OPERATION, QUERY};
 use super::server_span::status;
-use super::{MAX_NAME, SpanContext, is_scalar, measured};
+use super::{MAX_NAME, SpanWithResource, is_scalar, measured};
 use crate::otlp::attributes::{storable, value_text};
 use crate::otlp::genai;
 use crate::otlp::settings::OtlpSettings;
@@ -44,7 +44,7 @@ const IGNORED_PREFIXES: [&str; 19] = [
 ];
 
 pub(super) fn detail(
-    context: &SpanContext<'_>,
+    context: &SpanWithResource<'_>,
     kind: OperationKind,
     settings: &OtlpSettings,
 ) -> Option<Detail> {
@@ -98,12 +98,12 @@ pub(super) fn detail(
     (detail != Detail::default()).then_some(detail)
 }
 
-fn text(context: &SpanContext<'_>, names: &[&str]) -> Option<String> {
+fn text(context: &SpanWithResource<'_>, names: &[&str]) -> Option<String> {
     context.attributes.text(names).map(|text| storable(text, MAX_NAME))
 }
 
 /// The operation: its attribute, otherwise the first word of the statement.
-fn operation(context: &SpanContext<'_>) -> Option<String> {
+fn operation(context: &SpanWithResource<'_>) -> Option<String> {
     text(context, &OPERATION).or_else(|| {
         let first = context.attributes.text(&QUERY)?.split_whitespace().next()?;
         Some(storable(&first.to_ascii_uppercase(), 32))
@@ -111,7 +111,7 @@ fn operation(context: &SpanContext<'_>) -> Option<String> {
 }
 
 /// Host and port, otherwise the database name.
-fn target(context: &SpanContext<'_>) -> Option<String> {
+fn target(context: &SpanWithResource<'_>) -> Option<String> {
     let attributes = context.attributes;
     let host = attributes.text(&[
         "server.address",
@@ -128,7 +128,7 @@ fn target(context: &SpanContext<'_>) -> Option<String> {
 }
 
 /// Whether a cache lookup was a hit: by attribute, by event, or by the number of returned rows.
-fn hit(context: &SpanContext<'_>) -> Option<bool> {
+fn hit(context: &SpanWithResource<'_>) -> Option<bool> {
     let message = context.attributes.bool(&["cache.hit", "db.redis.hit"]);
     let event = || {
         context.span.events.iter().find_map(|event| match event.name.as_str() {
@@ -144,7 +144,7 @@ fn hit(context: &SpanContext<'_>) -> Option<bool> {
 }
 
 /// Nanoseconds until the first byte of the response, if reported by an event or an attribute.
-pub(super) fn first_byte(context: &SpanContext<'_>) -> Option<u64> {
+pub(super) fn first_byte(context: &SpanWithResource<'_>) -> Option<u64> {
     let names = [
         "http.response.first_byte",
         "first_byte",
@@ -161,7 +161,7 @@ pub(super) fn first_byte(context: &SpanContext<'_>) -> Option<u64> {
 }
 
 /// All other attributes.
-fn other_attributes(context: &SpanContext<'_>, settings: &OtlpSettings) -> BTreeMap<String, String> {
+fn other_attributes(context: &SpanWithResource<'_>, settings: &OtlpSettings) -> BTreeMap<String, String> {
     let all = context.span.attributes.iter().filter_map(|attribute| {
         let value = attribute.value.as_ref()?.value.as_ref()?;
         let name = attribute.key.as_str();

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{MAX_NAME, SpanContext};
+use super::{MAX_NAME, SpanWithResource};
 use crate::ingest;
 use crate::otlp::attributes::storable;
 use crate::otlp::wire::SpanKind;
@@ -11,7 +11,7 @@ use crate::otlp::wire::SpanKind;
 pub(super) const METHOD: [&str; 2] = ["http.request.method", "http.method"];
 
 /// The method and the route, otherwise the method and the path with placeholders; the span name if it is not HTTP.
-pub(super) fn endpoint(context: &SpanContext<'_>) -> String {
+pub(super) fn endpoint(context: &SpanWithResource<'_>) -> String {
     let attributes = context.attributes;
     let method = attributes.text(&METHOD).filter(|_| context.span.span_kind() == SpanKind::Server);
     let (route, path) = (attributes.text(&["http.route"]).map(absolute), path(context));
@@ -32,7 +32,7 @@ fn absolute(route: &str) -> Cow<'_, str> {
 }
 
 /// The path as requested, without its query.
-pub(super) fn path(context: &SpanContext<'_>) -> Option<String> {
+pub(super) fn path(context: &SpanWithResource<'_>) -> Option<String> {
     let target = context
         .attributes
         .text(&["url.path", "http.target"])
@@ -42,7 +42,7 @@ pub(super) fn path(context: &SpanContext<'_>) -> Option<String> {
 }
 
 /// The query, if any.
-pub(super) fn query<'a>(context: &SpanContext<'a>) -> Option<&'a str> {
+pub(super) fn query<'a>(context: &SpanWithResource<'a>) -> Option<&'a str> {
     let query_of = |name| context.attributes.text(&[name])?.split_once('?').map(|(_, query)| query);
     context
         .attributes

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::{MAX_NAME, SpanContext};
+use super::{MAX_NAME, SpanWithResource};
 use crate::otlp::attributes::storable;
 use crate::otlp::wire::SpanKind;
 use crate::trace::Function;
@@ -24,7 +24,7 @@ const LIBRARIES: [&str; 7] = [
 pub(super) struct Functions(HashSet<Arc<Function>>);
 
 impl Functions {
-    pub(super) fn of(&mut self, context: &SpanContext<'_>) -> Arc<Function> {
+    pub(super) fn of(&mut self, context: &SpanWithResource<'_>) -> Arc<Function> {
         let function = function(context);
         if let Some(known) = self.0.get(&function) {
             return known.clone();
@@ -35,7 +35,7 @@ impl Functions {
     }
 }
 
-fn function(context: &SpanContext<'_>) -> Function {
+fn function(context: &SpanWithResource<'_>) -> Function {
     let attributes = context.attributes;
     let file_path = attributes.text(&["code.file.path", "code.filepath"]);
     let line = attributes.unsigned(&["code.line.number", "code.lineno"]);
@@ -62,12 +62,12 @@ fn function(context: &SpanContext<'_>) -> Function {
 
 /// Whether `code.*` describe the caller: logfire sets them to the line that opens the span, except for decorated
 /// functions, whose spans are named after them.
-fn is_logfire(context: &SpanContext<'_>) -> bool {
+fn is_logfire(context: &SpanWithResource<'_>) -> bool {
     context.scope == "logfire" || context.attributes.with_prefix("logfire.").next().is_some()
 }
 
 /// For manually created spans: their tracer is usually named after the module.
-fn own_module<'a>(context: &SpanContext<'a>) -> Option<&'a str> {
+fn own_module<'a>(context: &SpanWithResource<'a>) -> Option<&'a str> {
     let is_own = context.span.span_kind() == SpanKind::Internal
         && !context.scope.is_empty()
         && !LIBRARIES.iter().any(|prefix| context.scope.starts_with(prefix));

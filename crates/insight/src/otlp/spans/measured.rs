@@ -1,6 +1,6 @@
 //! Processor time and memory of a span, where the application reports them: there is no convention for them.
 
-use super::SpanContext;
+use super::SpanWithResource;
 use crate::trace::Measurements;
 
 /// Processor time, in seconds.
@@ -21,17 +21,17 @@ pub(super) fn is_measurement(name: &str) -> bool {
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded before")]
-pub(super) fn cpu_ns(context: &SpanContext<'_>) -> Option<u64> {
+pub(super) fn cpu_ns(context: &SpanWithResource<'_>) -> Option<u64> {
     let seconds = context.attributes.double(&CPU_TIME)?;
     (0.0..=MAX_CPU).contains(&seconds).then(|| (seconds * 1e9).round() as u64)
 }
 
-pub(super) fn memory_delta(context: &SpanContext<'_>) -> Option<i64> {
+pub(super) fn memory_delta(context: &SpanWithResource<'_>) -> Option<i64> {
     bytes(context.attributes.double(&MEMORY_DELTA)?)
 }
 
 /// The measurements of a server span; the rest is measured from the spans below it.
-pub(super) fn measurements(context: &SpanContext<'_>) -> Measurements {
+pub(super) fn measurements(context: &SpanWithResource<'_>) -> Measurements {
     let peak = context.attributes.double(&MEMORY_PEAK).filter(|peak| *peak >= 0.0);
     Measurements {
         cpu_ns: cpu_ns(context),

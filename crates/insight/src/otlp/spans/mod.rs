@@ -56,7 +56,7 @@ impl From<SpanError> for RecordError {
 
 /// A span with its resource and instrumentation scope.
 #[derive(Clone, Copy)]
-pub(super) struct SpanContext<'a> {
+pub(super) struct SpanWithResource<'a> {
     pub(super) span: &'a Span,
     pub(super) attributes: Attributes<'a>,
     /// Resource attributes: the service and its environment.
@@ -76,7 +76,7 @@ pub(super) fn convert(
     let mut rejections = Rejections::default();
     rejections.add_undecodable(&decoded.undecodable);
     let mut rejected = Vec::new();
-    let mut reject = |context: &SpanContext<'_>, error: RecordError| {
+    let mut reject = |context: &SpanWithResource<'_>, error: RecordError| {
         if rejected.len() < MAX_STORED_REJECTED {
             let document = document(context, keep_content);
             rejected.push(NewRejectedRecord { source: Source::Otlp, error, document });
@@ -99,12 +99,12 @@ pub(super) fn convert(
 }
 
 /// The spans of a request, each with its resource and scope.
-pub(super) fn span_contexts(request: &TracesRequest) -> impl Iterator<Item = SpanContext<'_>> {
+pub(super) fn span_contexts(request: &TracesRequest) -> impl Iterator<Item = SpanWithResource<'_>> {
     request.resource_spans.iter().flat_map(|of| {
         let resource = Attributes(of.resource.as_ref().map_or(&[], |resource| &resource.attributes));
         of.scope_spans.iter().flat_map(move |scope| {
             let name = scope.scope.as_ref().map_or("", |scope| scope.name.as_str());
-            scope.spans.iter().map(move |span| SpanContext {
+            scope.spans.iter().map(move |span| SpanWithResource {
                 span,
                 attributes: Attributes(&span.attributes),
                 resource,
@@ -138,7 +138,7 @@ pub(super) fn check(span: &Span, times: TimeLimits) -> Result<(), SpanError> {
     Ok(())
 }
 
-impl SpanContext<'_> {
+impl SpanWithResource<'_> {
     /// Whether the span is the root of work that the application serves, rather than a step of it.
     fn is_server_span(&self) -> bool {
         let is_root = self.span.parent_span_id.iter().all(|byte| *byte == 0);

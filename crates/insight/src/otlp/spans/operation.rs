@@ -1,6 +1,6 @@
 //! The kind of operation that a span represents.
 
-use super::SpanContext;
+use super::SpanWithResource;
 use crate::otlp::genai;
 use crate::otlp::wire::SpanKind;
 use crate::trace::OperationKind;
@@ -15,7 +15,7 @@ pub(super) const QUERY: [&str; 2] = ["db.query.text", "db.statement"];
 /// The name of the operation.
 pub(super) const OPERATION: [&str; 2] = ["db.operation.name", "db.operation"];
 
-pub(super) fn operation_kind(context: &SpanContext<'_>) -> OperationKind {
+pub(super) fn operation_kind(context: &SpanWithResource<'_>) -> OperationKind {
     let attributes = context.attributes;
     match genai::kind(attributes) {
         Some(genai::Kind::Model) => return OperationKind::Model,

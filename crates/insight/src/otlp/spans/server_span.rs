@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::endpoint::{METHOD, endpoint, path, query};
 use super::measured::measurements;
-use super::{MAX_NAME, SpanContext};
+use super::{MAX_NAME, SpanWithResource};
 use crate::otlp::attributes::{Attributes, storable, value_text};
 use crate::redact;
 use crate::trace::{Environment, RequestInfo, ResponseInfo, ServerSpan, VersionInfo};
@@ -19,7 +19,7 @@ const MAX_QUERY: usize = 16 << 10;
 /// Status codes from here on are server errors.
 const SERVER_ERROR: u16 = 500;
 
-pub(super) fn server_span(context: &SpanContext<'_>) -> ServerSpan {
+pub(super) fn server_span(context: &SpanWithResource<'_>) -> ServerSpan {
     let status = status(context.attributes);
     ServerSpan {
         call_id: hex(&context.span.span_id),
@@ -40,7 +40,7 @@ pub(super) fn status(attributes: Attributes<'_>) -> Option<u16> {
     status.and_then(|status| u16::try_from(status).ok()).filter(|status| (100..1000).contains(status))
 }
 
-fn request(context: &SpanContext<'_>) -> RequestInfo {
+fn request(context: &SpanWithResource<'_>) -> RequestInfo {
     let attributes = context.attributes;
     let address =
         ["client.address", "http.client_ip", "net.sock.peer.addr", "net.peer.ip", "network.peer.address"];
@@ -102,7 +102,7 @@ fn version(resource: Attributes<'_>) -> VersionInfo {
     }
 }
 
-fn environment(context: &SpanContext<'_>) -> Environment {
+fn environment(context: &SpanWithResource<'_>) -> Environment {
     let resource = context.resource;
     let join = |names: &[&[&str]], between: &str| {
         let chunks: Vec<&str> = names.iter().filter_map(|names| resource.text(names)).collect();
