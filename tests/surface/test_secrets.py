@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 
 import bcrypt
@@ -143,7 +144,9 @@ def test_the_providers_key_is_sent_to_the_provider_and_the_clients_is_not():
         def do_POST(self) -> None:
             seen.append({name.lower(): value for name, value in self.headers.items()})
             self.rfile.read(int(self.headers["content-length"]))
-            body = b'{"id":"x","object":"chat.completion","choices":[{"index":0,"message":{"role":"assistant","content":"hi"}}]}'
+            choice = {"index": 0, "message": {"role": "assistant", "content": "hi"}, "finish_reason": "stop"}
+            completion = {"id": "x", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
+            body = json.dumps(completion).encode()
             self.send_response(200)
             self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(body)))
