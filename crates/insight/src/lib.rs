@@ -3,6 +3,9 @@
 //! Belongs here: requests of applications with their call trees, sums over them, diagnoses, alerts and metrics. Does not
 //! belong here: calls to models (`loam-gateway`), or projects (`loam-identity`).
 
+// for optimized builds: the futures of ingestion contain those of the database, 130 levels deep
+#![recursion_limit = "256"]
+
 pub mod alert_events;
 pub mod alert_rules;
 mod alerts;
