@@ -61,9 +61,21 @@ def pgbouncer(postgres: Postgres) -> Iterator[PgBouncer]:
         yield bouncer
 
 
+# Of this process.
+_mocks: list[LlMock] = []
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_scripted() -> None:
+    """What a test of another file scripted and did not use would answer a question of this one."""
+    for server in _mocks:
+        server.reset()
+
+
 @pytest.fixture(scope="session")
 def mock() -> Iterator[LlMock]:
     with LlMock() as server:
+        _mocks.append(server)
         yield server
 
 
@@ -71,6 +83,7 @@ def mock() -> Iterator[LlMock]:
 def slow() -> Iterator[LlMock]:
     """The mock with a pause between the chunks of a stream, as a real model has."""
     with LlMock(chunk_delay_ms=60) as server:
+        _mocks.append(server)
         yield server
 
 
