@@ -8,7 +8,7 @@ use std::time::Duration;
 /// The most, in bytes.
 const MAX: usize = 4 << 20;
 /// The least, in bytes: below it the transaction costs more than what it writes.
-const MIN: usize = 8 << 10;
+const MIN: usize = 32 << 10;
 /// How long a batch may hold the writer while others wait.
 const MAX_HOLD: Duration = Duration::from_millis(5);
 
