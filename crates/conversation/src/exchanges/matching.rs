@@ -158,7 +158,8 @@ pub(super) fn fingerprint(message: &ChatMessage) -> Option<Fingerprint> {
             json!([call["id"], call["function"]["name"], arguments])
         })
         .collect();
-    let canonical = json!([message.role, message.text.trim(), others, calls, message.tool_call_id]);
+    let mut canonical = json!([message.role, message.text.trim(), others, calls, message.tool_call_id]);
+    canonical.sort_all_objects();
     Some(Sha256::digest(canonical.to_string()).into())
 }
 

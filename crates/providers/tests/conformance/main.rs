@@ -10,6 +10,7 @@
 mod cases;
 mod client;
 mod complete;
+mod key_order;
 mod provider;
 mod recorded;
 mod request;
