@@ -1,7 +1,7 @@
 # Tasks of the repository. `make` alone lists them.
 #
-# Build output and tools go to $LOAM_CACHE (default ~/.cache/loam). In the clone only target/release/loam and data/ are
-# created; git ignores both.
+# Build output and tools go to $LOAM_CACHE (default ~/.cache/loam). In the clone only target/ with the binaries, and data/,
+# are created; git ignores both.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -28,7 +28,7 @@ help: ## list the tasks
 
 .PHONY: run
 run: build ## build Loam and start it on its embedded database at http://127.0.0.1:8790 (LISTEN=, DATA=, ALLOW_NETWORK=)
-	exec target/release/loam serve --listen $(LISTEN) --data $(DATA) $(addprefix --allow-network ,$(ALLOW_NETWORK))
+	exec target/quick/loam serve --listen $(LISTEN) --data $(DATA) $(addprefix --allow-network ,$(ALLOW_NETWORK))
 
 .PHONY: demo
 demo: build ## start it with a real model of 135 M parameters, and print examples to paste
@@ -36,11 +36,20 @@ demo: build ## start it with a real model of 135 M parameters, and print example
 	@$(SETUP) venv model
 	@exec python3 scripts/demo.py --listen $(LISTEN) --data $(DATA)
 
+# Builds the binary with profile $(1), and copies it to target/$(1)/loam.
+define build_binary
+	@cargo build --profile $(1) --locked --bin loam
+	@mkdir -p target/$(1)
+	@cmp -s "$$CARGO_TARGET_DIR/$(1)/loam" target/$(1)/loam || install -m 755 "$$CARGO_TARGET_DIR/$(1)/loam" target/$(1)/loam
+endef
+
 .PHONY: build
-build: check-rust ## build an optimized binary at target/release/loam
-	@cargo build --release --locked --bin loam
-	@mkdir -p target/release
-	@cmp -s "$$CARGO_TARGET_DIR/release/loam" target/release/loam || install -m 755 "$$CARGO_TARGET_DIR/release/loam" target/release/loam
+build: check-rust ## build a binary for trying out at target/quick/loam: in a third of the time, not fully optimized
+	$(call build_binary,quick)
+
+.PHONY: dist
+dist: check-rust ## build the optimized binary for production at target/release/loam
+	$(call build_binary,release)
 
 .PHONY: test
 test: ready ## run all tests: Rust on both databases, stock clients, ledger, API, security
@@ -67,7 +76,7 @@ fuzz: check-rust ## fuzz every decoder of external input, then the API on both d
 	@LOAM_BIN="$$CARGO_TARGET_DIR/debug/loam" $(TESTS_PYTHON) scripts/fuzz_api.py $(FUZZ_SECONDS)
 
 .PHONY: bench
-bench: build ## measure the gateway beside nginx, LiteLLM and Portkey, then conversations, then insight beside Phoenix (ARGS=--quick)
+bench: dist ## measure the gateway beside nginx, LiteLLM and Portkey, then conversations, then insight beside Phoenix (ARGS=--quick)
 	@$(SETUP) check
 	@bash bench/setup.sh
 	@cargo build --release --locked --bin loam-bench

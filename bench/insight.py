@@ -297,7 +297,7 @@ def main() -> int:
     args = arguments()
     for program in (args.harness, args.loam):
         if not program.is_file():
-            raise BenchError(f"{program} is missing: run make build")
+            raise BenchError(f"{program} is missing: run make dist")
     run: dict = {"commit": commit(), "machine": machine(), "intake": [], "reading": []}
     with tempfile.TemporaryDirectory(prefix="loam-bench-") as folder:
         measure(args, Path(folder), run)

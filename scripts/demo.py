@@ -2,7 +2,7 @@
 """Loam with a real model behind it, and nothing to sign up for: chat with it in two minutes.
 
 Starts a language model of 135 M parameters on this machine (its wheel holds it; nothing is fetched), starts
-target/release/loam as `make run` does, registers the model as provider `local` and as the target of route `chat`, and
+target/quick/loam as `make run` does, registers the model as provider `local` and as the target of route `chat`, and
 prints how to talk to it. Ctrl-C stops both.
 """
 
@@ -20,7 +20,7 @@ from pathlib import Path
 from services_kit import RealModel, ServiceError
 from services_kit.process import http_ok
 
-BINARY = Path("target/release/loam")
+BINARY = Path("target/quick/loam")
 ALIAS = "chat"
 
 
@@ -50,7 +50,7 @@ EXAMPLES = """
 Loam is at {url}, with a real model behind it: local/{model}, or `{alias}`.
 Paste this into another terminal in the same folder:
 
-  export PATH="$PWD/target/release:$PATH" LOAM_DATA={data}
+  export PATH="$PWD/target/quick:$PATH" LOAM_DATA={data}
   export LOAM_KEY=$(loam key create --name demo --scope '*' --field key)
   curl -N {url}/v1/chat/completions \\
     -H "Authorization: Bearer $LOAM_KEY" -H 'Content-Type: application/json' \\

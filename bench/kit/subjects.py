@@ -193,7 +193,7 @@ class Loam(Subject):
     def launch(self) -> None:
         """Starts the process on its data folder, without waiting for it."""
         if not self.setting.loam.is_file():
-            raise BenchError(f"{self.setting.loam} is missing: run make build, or leave Loam out with --subjects")
+            raise BenchError(f"{self.setting.loam} is missing: run make dist, or leave Loam out with --subjects")
         port = free_port()
         command = [self.setting.loam, "serve", "--listen", f"127.0.0.1:{port}", "--data", self.data, *self.database()]
         # The upstream is on this machine.

@@ -35,8 +35,8 @@ def commands() -> list[tuple[str, str]]:
     """Every command of Loam that a document shows, with its document."""
     found = []
     for document in DOCUMENTS:
-        shown = re.findall(r"(?:^|[|(`\s])((?:target/release/)?loam (?!=)[a-z][^\n`|#)$]*)", document.read_text())
-        found += [(document.name, each.removeprefix("target/release/").strip()) for each in shown]
+        shown = re.findall(r"(?:^|[|(`\s])((?:target/(?:quick|release)/)?loam (?!=)[a-z][^\n`|#)$]*)", document.read_text())
+        found += [(document.name, re.sub("^target/(quick|release)/", "", each).strip()) for each in shown]
     return found
 
 

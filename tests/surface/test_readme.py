@@ -37,8 +37,8 @@ def clone() -> Iterator[Path]:
     folder = temporary_folder("readme")
     for name in ("Makefile", "scripts", "tests"):
         (folder / name).symlink_to(ROOT / name)
-    (folder / "target/release").mkdir(parents=True)
-    (folder / "target/release/loam").symlink_to(binary())
+    (folder / "target/quick").mkdir(parents=True)
+    (folder / "target/quick/loam").symlink_to(binary())
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
 
@@ -98,7 +98,7 @@ def test_every_block_works_as_it_is_pasted(clone, mock, cluster, language, start
             match block.language, block.text.split()[:2]:
                 case "sh", ["make", "run"]:
                     eventually(lambda: start == "run" or "Paste this" in server.output(), 30)
-                case "sh", ["target/release/loam", "serve"]:
+                case "sh", ["target/quick/loam", "serve"]:
                     interrupt(server)
                     with running(clone, ["bash", "-c", f"exec {block.text}"], url, reader) as on_postgres:
                         assert "user `operator`, password" in on_postgres.output()
