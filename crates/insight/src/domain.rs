@@ -15,7 +15,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::alerts::Evaluate;
 use crate::analyses::{self, SCHEDULED};
 use crate::comparisons::{self, MeasureGains};
-use crate::otlp::{self, CallSink};
+use crate::otlp::{self, CallSink, ReportedErrorSink};
 use crate::performance_metrics::{self, MetricSink};
 use crate::records::{DeleteOld, Finalise};
 use crate::rejected_records::{self, DeleteOldRejected};
@@ -50,6 +50,7 @@ impl Domain for Insight {
                 trace::TRACE_CHUNK_FRAME,
                 record_functions::RECORD_SHARES,
                 otlp::REPORTED_CALLS_FRAME,
+                otlp::REPORTED_ERRORS_FRAME,
                 performance_metrics::METRIC_POINTS_FRAME,
             ],
             config_keys: vec![
@@ -106,6 +107,7 @@ impl Domain for Insight {
             Arc::new(self.record_sink(node)),
             Arc::new(CallSink::new(clock.clone(), node, Guard::new(self.0.keyring.clone()))),
             Arc::new(MetricSink::new(clock.clone(), node)),
+            Arc::new(ReportedErrorSink::new(node)),
         ]
     }
 

@@ -56,6 +56,10 @@ impl Signal for wire::TracesRequest {
     const PATH: &'static [&'static [u32]] = wire::TRACES;
 }
 
+impl Signal for wire::LogsRequest {
+    const PATH: &'static [&'static [u32]] = wire::LOGS;
+}
+
 impl Signal for wire::MetricsRequest {
     const PATH: &'static [&'static [u32]] = wire::METRICS;
 }

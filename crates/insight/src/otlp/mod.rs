@@ -1,12 +1,13 @@
-//! OTLP over HTTP: traces and metrics.
+//! OTLP over HTTP: traces, metrics and logs.
 //!
 //! Requests are decoded into structs of the relevant fields and converted to Loam's own types: trace chunks, model
-//! calls, metric values. Attributes are looked up by current and former semantic conventions.
+//! calls, metric values, errors. Attributes are looked up by current and former semantic conventions.
 
 mod attributes;
 mod body;
 mod document;
 mod genai;
+mod logs;
 mod metrics;
 pub(crate) mod project_ref;
 mod rejections;
@@ -24,6 +25,7 @@ use loam_kernel::{Result, run_blocking_limited};
 
 pub(crate) use document::ReplayableSpan;
 pub(crate) use genai::{CallSink, REPORTED_CALLS_FRAME};
+pub(crate) use logs::{REPORTED_ERRORS_FRAME, ReportedErrorSink};
 pub(crate) use project_ref::ProjectRef;
 pub(crate) use rejections::Rejections;
 pub use settings::{OTLP, OtlpSettings};

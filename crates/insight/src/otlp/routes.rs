@@ -14,7 +14,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::body::{Encoding, Signal, decode};
 use super::project_ref::ProjectRef;
 use super::rejections::Rejections;
-use super::wire::{Decoded, ExportResponse, MetricsRequest, PartialSuccess, TracesRequest};
+use super::wire::{Decoded, ExportResponse, LogsRequest, MetricsRequest, PartialSuccess, TracesRequest};
 use crate::ingest::IngestSource;
 use crate::service::Insight;
 
@@ -35,6 +35,8 @@ pub(crate) fn router(insight: Insight) -> OpenApiRouter {
         .routes(routes!(traces_langfuse))
         .routes(routes!(metrics))
         .routes(routes!(metrics_below))
+        .routes(routes!(logs))
+        .routes(routes!(logs_below))
         .with_state(insight)
 }
 
@@ -169,6 +171,60 @@ async fn metrics_below(
     ingest_metrics(&insight, &scope, &headers, body).await
 }
 
+/// Ingests OpenTelemetry log records.
+///
+/// The body is an `ExportLogsServiceRequest` in protobuf or JSON, optionally compressed. Log records with an exception, or of
+/// severity `ERROR` or above, become error logs, which are durable when the response is sent. Others are accepted and not
+/// stored. Rejected log records are reported in `partial_success`.
+#[utoipa::path(
+    post, path = "/v1/logs", tag = "telemetry", operation_id = "otlp_logs",
+    params(
+        ("x-loam-project" = Option<ProjectId>, Header, description = "Project of the data, for keys of the whole tenant."),
+        ("Content-Encoding" = Option<String>, Header, description = "`gzip` or `zstd`."),
+    ),
+    request_body(content((Vec<u8> = "application/x-protobuf"), (Object = "application/json"))),
+    responses(
+        (status = 200, description = "`ExportLogsServiceResponse`", content((Vec<u8> = "application/x-protobuf"), (Object = "application/json"))),
+        (status = "4XX", content((Vec<u8> = "application/x-protobuf"), (RpcStatus = "application/json"))),
+    ),
+    extensions(("x-errors" = json!({"415": ["unsupported_media_type"]}))),
+    security(("api_key" = ["telemetry:send"]))
+)]
+async fn logs(
+    State(insight): State<Insight>,
+    Caller(scope): Caller,
+    headers: HeaderMap,
+    body: Body,
+) -> ApiResult<Response> {
+    ingest_logs(&insight, &scope, &headers, body).await
+}
+
+/// The same as the route without `/otlp`, for clients with a common base URL.
+///
+/// Set `OTEL_EXPORTER_OTLP_ENDPOINT=…/otlp`.
+#[utoipa::path(
+    post, path = "/otlp/v1/logs", tag = "telemetry", operation_id = "otlp_logs_below",
+    params(
+        ("x-loam-project" = Option<ProjectId>, Header, description = "Project of the data, for keys of the whole tenant."),
+        ("Content-Encoding" = Option<String>, Header, description = "`gzip` or `zstd`."),
+    ),
+    request_body(content((Vec<u8> = "application/x-protobuf"), (Object = "application/json"))),
+    responses(
+        (status = 200, description = "`ExportLogsServiceResponse`", content((Vec<u8> = "application/x-protobuf"), (Object = "application/json"))),
+        (status = "4XX", content((Vec<u8> = "application/x-protobuf"), (RpcStatus = "application/json"))),
+    ),
+    extensions(("x-errors" = json!({"415": ["unsupported_media_type"]}))),
+    security(("api_key" = ["telemetry:send"]))
+)]
+async fn logs_below(
+    State(insight): State<Insight>,
+    Caller(scope): Caller,
+    headers: HeaderMap,
+    body: Body,
+) -> ApiResult<Response> {
+    ingest_logs(&insight, &scope, &headers, body).await
+}
+
 async fn ingest_traces(
     insight: &Insight,
     scope: &Scope,
@@ -189,6 +245,17 @@ async fn ingest_metrics(
     let (encoding, source, request) = receive::<MetricsRequest>(insight, scope, headers, body).await?;
     let rejections = insight.ingest_otlp_metrics(request, ProjectRef::from(&source)).await?;
     Ok(export_response(encoding, "rejectedDataPoints", "data_points", &rejections))
+}
+
+async fn ingest_logs(
+    insight: &Insight,
+    scope: &Scope,
+    headers: &HeaderMap,
+    body: Body,
+) -> ApiResult<Response> {
+    let (encoding, source, request) = receive::<LogsRequest>(insight, scope, headers, body).await?;
+    let rejections = insight.ingest_logs(request, ProjectRef::from(&source)).await?;
+    Ok(export_response(encoding, "rejectedLogRecords", "log_records", &rejections))
 }
 
 async fn receive<T: Signal + Send>(

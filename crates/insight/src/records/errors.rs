@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::DateTime;
 use loam_kernel::{ErrorLogId, ProjectId, TenantId};
-use loam_platform::error_logs::ReportedError;
+use loam_platform::error_logs::{ErrorSource, ReportedError};
 use serde_json::json;
 
 use crate::trace::{self, STACKTRACE_ATTRIBUTE, ServerSpan, Span, SpanSet};
@@ -51,7 +51,8 @@ pub(crate) fn errors(
             tenant,
             id: ErrorLogId(trace::id(at, &parts)),
             project,
-            trace_id: trace_id.to_owned(),
+            source: ErrorSource::Span,
+            trace_id: Some(trace_id.to_owned()),
             record_id: record,
             endpoint: served.map(|server_span| server_span.endpoint.clone()),
             kind: kind.to_owned(),
@@ -164,7 +165,7 @@ mod tests {
         ];
         let found = errors(PROJECT_KEY, "t-1", &span_set("served", &spans));
         assert_eq!(found.len(), 2);
-        assert!(found.iter().all(|one| one.record_id.is_none() && one.trace_id == "t-1"));
+        assert!(found.iter().all(|one| one.record_id.is_none() && one.trace_id.as_deref() == Some("t-1")));
         assert_eq!((found[0].kind.as_str(), found[0].message.as_str()), ("Timeout", "Timeout"));
     }
 

@@ -18,7 +18,7 @@ use serde_json::json;
 pub(crate) const ERASED: &str = "[erased]";
 
 pub(crate) use record::ERROR_LOG_FRAME;
-pub use reported::{ReportedError, insert_reported, of_record};
+pub use reported::{ErrorSource, ReportedError, insert_reported, of_record};
 pub use reporter::{ErrorLogs, Report};
 pub use sink::ErrorLogSink;
 

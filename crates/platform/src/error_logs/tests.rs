@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::entity::{Column, Entity, Model};
-use super::{ErrorLogs, Report, ReportedError, group, insert_reported};
+use super::{ErrorLogs, ErrorSource, Report, ReportedError, group, insert_reported};
 use crate::records::fixture::{ACME, Fixture};
 use crate::system_config::Level;
 
@@ -168,7 +168,8 @@ fn reported(at: DateTime<Utc>, number: u128, message: &str) -> ReportedError {
         tenant: ACME,
         id: ErrorLogId(Uuid::from_u128(first_id_at(at).as_u128() + number)),
         project: ProjectId(Uuid::from_u128(7)),
-        trace_id: "trace-1".to_owned(),
+        source: ErrorSource::Span,
+        trace_id: Some("trace-1".to_owned()),
         record_id: Some(Uuid::from_u128(8)),
         endpoint: Some("POST /pay".to_owned()),
         kind: "ValueError".to_owned(),

@@ -7,6 +7,8 @@ type Path = &'static [&'static [u32]];
 
 /// Resources, scopes, spans; the fields of a span are counted.
 pub(in crate::otlp) const TRACES: Path = &[&[1], &[2], &[2]];
+/// Resources, scopes, log records; the fields of a log record are counted.
+pub(in crate::otlp) const LOGS: Path = &[&[1], &[2], &[2]];
 /// Resources, scopes, metrics, their data; the fields of the data are counted.
 pub(in crate::otlp) const METRICS: Path = &[&[1], &[2], &[2], &[5, 7, 9, 10, 11]];
 

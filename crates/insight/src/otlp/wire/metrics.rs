@@ -69,7 +69,7 @@ pub(in crate::otlp) struct Sum {
     #[serde(alias = "dataPoints", deserialize_with = "absent::list")]
     pub(in crate::otlp) data_points: Vec<NumberPoint>,
     #[prost(int32, tag = "2")]
-    #[serde(alias = "aggregationTemporality", deserialize_with = "number::kind")]
+    #[serde(alias = "aggregationTemporality", deserialize_with = "number::temporality")]
     pub(in crate::otlp) aggregation_temporality: i32,
     #[prost(bool, tag = "3")]
     #[serde(alias = "isMonotonic", deserialize_with = "absent::or_default")]
@@ -83,7 +83,7 @@ pub(in crate::otlp) struct Histogram {
     #[serde(alias = "dataPoints", deserialize_with = "absent::list")]
     pub(in crate::otlp) data_points: Vec<HistogramPoint>,
     #[prost(int32, tag = "2")]
-    #[serde(alias = "aggregationTemporality", deserialize_with = "number::kind")]
+    #[serde(alias = "aggregationTemporality", deserialize_with = "number::temporality")]
     pub(in crate::otlp) aggregation_temporality: i32,
 }
 
@@ -94,7 +94,7 @@ pub(in crate::otlp) struct ExponentialHistogram {
     #[serde(alias = "dataPoints", deserialize_with = "absent::list")]
     pub(in crate::otlp) data_points: Vec<ExponentialPoint>,
     #[prost(int32, tag = "2")]
-    #[serde(alias = "aggregationTemporality", deserialize_with = "number::kind")]
+    #[serde(alias = "aggregationTemporality", deserialize_with = "number::temporality")]
     pub(in crate::otlp) aggregation_temporality: i32,
 }
 

@@ -7,6 +7,7 @@ mod absent;
 mod common;
 mod field_count;
 mod fragment;
+mod logs;
 mod metrics;
 mod number;
 mod raw_field;
@@ -15,8 +16,9 @@ mod salvage;
 mod trace;
 
 pub(super) use common::{AnyValue, KeyValue, Resource, Scope, Value};
-pub(super) use field_count::{METRICS, TRACES, count_fields};
+pub(super) use field_count::{LOGS, METRICS, TRACES, count_fields};
 pub(super) use fragment::Fragment;
+pub(super) use logs::{LogRecord, LogsRequest};
 pub(super) use metrics::{
     Buckets, ExponentialPoint, HistogramPoint, Metric, MetricsRequest, NumberPoint, SummaryPoint, Temporality,
 };

@@ -151,29 +151,53 @@ pub(in crate::otlp) fn bytes(text: &str) -> Option<Vec<u8>> {
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()
 }
 
+/// The kind of a span, as its number or its name.
+pub(super) fn span_kind<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i32, D::Error> {
+    const NAMES: [&str; 6] = ["UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER"];
+    enum_value(deserializer, |name| position(&NAMES, name.strip_prefix("SPAN_KIND_")?))
+}
+
+/// The code of a span's status.
+pub(super) fn status_code<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i32, D::Error> {
+    enum_value(deserializer, |name| position(&["UNSET", "OK", "ERROR"], name.strip_prefix("STATUS_CODE_")?))
+}
+
+/// The temporality of a metric.
+pub(super) fn temporality<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i32, D::Error> {
+    const NAMES: [&str; 3] = ["UNSPECIFIED", "DELTA", "CUMULATIVE"];
+    enum_value(deserializer, |name| position(&NAMES, name.strip_prefix("AGGREGATION_TEMPORALITY_")?))
+}
+
+/// The severity of a log record: six names, each with four levels (`ERROR`, `ERROR2`, …).
+pub(super) fn severity<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i32, D::Error> {
+    const NAMES: [&str; 6] = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"];
+    enum_value(deserializer, |name| {
+        let name = name.strip_prefix("SEVERITY_NUMBER_")?;
+        if name == "UNSPECIFIED" {
+            return Some(0);
+        }
+        let level = match name.chars().last()? {
+            digit @ '2'..='4' => digit.to_digit(10)?,
+            _ => 1,
+        };
+        let first = position(&NAMES, name.trim_end_matches(['2', '3', '4']))?;
+        Some(first * 4 + i32::try_from(level).ok()?)
+    })
+}
+
+fn position(names: &[&str], name: &str) -> Option<i32> {
+    i32::try_from(names.iter().position(|known| *known == name)?).ok()
+}
+
 /// An enum value, as its number or its name.
-pub(super) fn kind<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i32, D::Error> {
+fn enum_value<'de, D: Deserializer<'de>>(
+    deserializer: D,
+    by_name: impl Fn(&str) -> Option<i32>,
+) -> Result<i32, D::Error> {
     match Scalar::read(deserializer)? {
-        Scalar::Name(name) => NAMES
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, number)| *number)
-            .ok_or_else(|| D::Error::custom(format!("unknown enum value `{name}`"))),
+        Scalar::Name(name) => {
+            by_name(&name).ok_or_else(|| D::Error::custom(format!("unknown enum value `{name}`")))
+        }
         scalar => Ok(scalar.whole::<i32, D::Error>()?.unwrap_or_default()),
     }
 }
-
-const NAMES: [(&str, i32); 12] = [
-    ("SPAN_KIND_UNSPECIFIED", 0),
-    ("SPAN_KIND_INTERNAL", 1),
-    ("SPAN_KIND_SERVER", 2),
-    ("SPAN_KIND_CLIENT", 3),
-    ("SPAN_KIND_PRODUCER", 4),
-    ("SPAN_KIND_CONSUMER", 5),
-    ("STATUS_CODE_UNSET", 0),
-    ("STATUS_CODE_OK", 1),
-    ("STATUS_CODE_ERROR", 2),
-    ("AGGREGATION_TEMPORALITY_UNSPECIFIED", 0),
-    ("AGGREGATION_TEMPORALITY_DELTA", 1),
-    ("AGGREGATION_TEMPORALITY_CUMULATIVE", 2),
-];

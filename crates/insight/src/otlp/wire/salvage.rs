@@ -4,6 +4,7 @@ use serde::de::DeserializeOwned;
 
 use super::common::{Resource, Scope};
 use super::fragment::{Field, Fragment};
+use super::logs::{LogRecord, LogsRequest, ResourceLogs, ScopeLogs};
 use super::metrics::{
     ExponentialHistogram, Gauge, Histogram, Metric, MetricsRequest, ResourceMetrics, ScopeMetrics, Sum,
     Summary,
@@ -18,6 +19,9 @@ const SPANS: Field = Field(2, "spans", "spans");
 const RESOURCE_METRICS: Field = Field(1, "resourceMetrics", "resource_metrics");
 const SCOPE_METRICS: Field = Field(2, "scopeMetrics", "scope_metrics");
 const METRICS: Field = Field(2, "metrics", "metrics");
+const RESOURCE_LOGS: Field = Field(1, "resourceLogs", "resource_logs");
+const SCOPE_LOGS: Field = Field(2, "scopeLogs", "scope_logs");
+const LOG_RECORDS: Field = Field(2, "logRecords", "log_records");
 const RESOURCE: Field = Field(1, "resource", "resource");
 const SCOPE: Field = Field(1, "scope", "scope");
 const GAUGE: Field = Field(5, "gauge", "gauge");
@@ -110,6 +114,29 @@ impl Salvage for MetricsRequest {
                 resource_metrics.scope_metrics.push(ScopeMetrics { metrics });
             }
             request.resource_metrics.push(resource_metrics);
+        }
+        Some(Decoded { request, undecodable })
+    }
+}
+
+impl Salvage for LogsRequest {
+    fn salvage(body: Fragment<'_>) -> Option<Decoded<Self>> {
+        let (mut request, mut undecodable) = (Self::default(), Undecodable::default());
+        for of in body.list(RESOURCE_LOGS)? {
+            let mut resource_logs =
+                ResourceLogs { resource: shared::<Resource>(of, RESOURCE)?, ..Default::default() };
+            for of in of.list(SCOPE_LOGS)? {
+                let mut scope_logs =
+                    ScopeLogs { scope: shared::<Scope>(of, SCOPE)?, log_records: Vec::new() };
+                for record in of.list(LOG_RECORDS)? {
+                    match record.decode::<LogRecord>() {
+                        (record, None) => scope_logs.log_records.push(record),
+                        (_, Some(error)) => undecodable.add(&error),
+                    }
+                }
+                resource_logs.scope_logs.push(scope_logs);
+            }
+            request.resource_logs.push(resource_logs);
         }
         Some(Decoded { request, undecodable })
     }

@@ -49,7 +49,7 @@ pub(in crate::otlp) struct Span {
     #[serde(deserialize_with = "absent::or_default")]
     pub(in crate::otlp) name: String,
     #[prost(int32, tag = "6")]
-    #[serde(deserialize_with = "number::kind")]
+    #[serde(deserialize_with = "number::span_kind")]
     pub(in crate::otlp) kind: i32,
     #[prost(fixed64, tag = "7")]
     #[serde(alias = "startTimeUnixNano", deserialize_with = "number::time")]
@@ -91,7 +91,7 @@ pub(in crate::otlp) struct Status {
     #[serde(deserialize_with = "absent::or_default")]
     pub(in crate::otlp) message: String,
     #[prost(int32, tag = "3")]
-    #[serde(deserialize_with = "number::kind")]
+    #[serde(deserialize_with = "number::status_code")]
     pub(in crate::otlp) code: i32,
 }
 

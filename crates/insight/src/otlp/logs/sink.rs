@@ -1,0 +1,50 @@
+//! Drains the errors of log records from the journal into the error log.
+
+use async_trait::async_trait;
+use loam_db::{System, Tx};
+use loam_journal::Frame;
+use loam_kernel::{NodeId, Result, TenantId};
+use loam_platform::drain::Sink;
+use loam_platform::error_logs::{self, ReportedError};
+
+use super::stored::decode;
+
+/// The kind of journal frames that hold errors of log records.
+pub(super) const ERRORS: u8 = 52;
+
+/// The content of a frame.
+#[derive(Debug)]
+pub(super) struct ErrorFrame {
+    pub(super) tenant: TenantId,
+    pub(super) errors: Vec<ReportedError>,
+}
+
+/// Drains errors of log records.
+pub(crate) struct ReportedErrorSink {
+    node: NodeId,
+}
+
+impl ReportedErrorSink {
+    pub(crate) fn new(node: NodeId) -> Self {
+        Self { node }
+    }
+}
+
+#[async_trait]
+impl Sink for ReportedErrorSink {
+    fn takes(&self, kind: u8) -> bool {
+        kind == ERRORS
+    }
+
+    fn tenant(&self, frame: &Frame) -> TenantId {
+        decode(&frame.payload).map_or(TenantId::NIL, |frame| frame.tenant)
+    }
+
+    async fn write(&self, tx: &Tx<System>, frames: &[Frame]) -> Result<()> {
+        let mut errors = Vec::new();
+        for frame in frames {
+            errors.extend(decode(&frame.payload)?.errors);
+        }
+        error_logs::insert_reported(tx, self.node, errors).await
+    }
+}
