@@ -101,6 +101,8 @@ pub struct Origin {
     pub ip_address: Option<IpAddr>,
     /// The client's `User-Agent`.
     pub user_agent: Option<String>,
+    /// The web origin of the page that sent the request, if it is of another site.
+    pub web_origin: Option<String>,
 }
 
 /// The claim that a request with an `Idempotency-Key` makes in the transaction of its effect.
@@ -142,6 +144,8 @@ pub struct Scope {
     permissions: Permissions,
     origin: Arc<Origin>,
     operator: bool,
+    /// Whether the credential's own list of web origins has that of the request.
+    pub web_origin_allowed: bool,
     /// The acting user: the logged-in user, the owner of the key or token, or the end user. None for a key without a user.
     pub user: Option<UserId>,
     /// The login session, for a request with its cookie.
@@ -162,6 +166,7 @@ impl Scope {
             permissions,
             origin,
             operator: false,
+            web_origin_allowed: false,
             user: None,
             session: None,
             project: None,

@@ -13,6 +13,7 @@ use loam_gateway::llm_calls::entity as calls;
 use loam_gateway::model_prices::entity as prices;
 use loam_gateway::tool_calls::entity as tool_calls;
 use loam_gateway::usage::entity as usage;
+use loam_identity::projects::service::ProjectFilter;
 use loam_identity::users::entity as users;
 use loam_kernel::{PageQuery, Result, Scope, first_id_at};
 use loam_platform::notices;
@@ -185,7 +186,7 @@ async fn delete_catalog(parts: &Parts, scope: &Scope, removed: &mut Removed) -> 
     }
     let mut page = first_page();
     loop {
-        let found = parts.identity.list_projects(scope, &page).await?;
+        let found = parts.identity.list_projects(scope, &ProjectFilter::default(), &page).await?;
         for project in found.data.iter().filter(|project| is_marked(&project.metadata)) {
             parts.identity.delete_project(scope, project.id).await?;
             removed.projects += 1;

@@ -4,6 +4,7 @@ use loam_db::Db;
 use loam_gateway::Gateway;
 use loam_gateway::llm_calls::insert_imported;
 use loam_identity::Identity;
+use loam_identity::projects::service::ProjectFilter;
 use loam_kernel::{Clock, Error, Kind, PageQuery, Result, Scope, TenantId};
 use serde::Serialize;
 use tokio::sync::mpsc;
@@ -94,7 +95,7 @@ pub async fn fill(
 async fn check_not_filled(identity: &Identity, scope: &Scope) -> Result<()> {
     let mut page = PageQuery { limit: Some(loam_kernel::MAX_PAGE), cursor: None };
     loop {
-        let projects = identity.list_projects(scope, &page).await?;
+        let projects = identity.list_projects(scope, &ProjectFilter::default(), &page).await?;
         if projects.data.iter().any(|project| catalog::is_marked(&project.metadata)) {
             let message = "this tenant already has sample data; remove it first with `loam db clean`";
             return Err(Error::new(Kind::Conflict, "already_exists", message));

@@ -10,7 +10,7 @@ use loam_platform::personal::PersonalDataStore;
 use loam_platform::seal::Keyring;
 use loam_platform::system_config::SystemConfig;
 
-use crate::limits::{DATABASE, IDEMPOTENCY, REQUESTS};
+use crate::limits::{CORS, DATABASE, IDEMPOTENCY, REQUESTS};
 use crate::maintenance;
 use crate::memory;
 use crate::personal::StoredResponses;
@@ -25,7 +25,7 @@ pub(crate) struct Server {
 
 impl Domain for Server {
     fn declarations() -> Declarations {
-        let config_keys = vec![REQUESTS.declare(), IDEMPOTENCY.declare(), DATABASE.declare()];
+        let config_keys = vec![CORS.declare(), REQUESTS.declare(), IDEMPOTENCY.declare(), DATABASE.declare()];
         Declarations { config_keys, ..Declarations::default() }
     }
 

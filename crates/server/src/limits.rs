@@ -28,6 +28,30 @@ pub(crate) const REQUESTS: ConfigKey<RequestLimits> = ConfigKey::new(
     },
 );
 
+/// Cross-origin requests of browsers.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct CorsPolicy {
+    /// Web origins whose pages can use every credential that has no list of its own.
+    pub(crate) allowed_origins: Vec<String>,
+}
+
+/// The key of [`CorsPolicy`].
+pub(crate) const CORS: ConfigKey<CorsPolicy> = ConfigKey::new(
+    "security.cors",
+    "security",
+    "web origins whose pages can use credentials without a list of their own, such as https://app.example.com; `*`: all",
+    || {
+        json!({
+            "type": "object", "additionalProperties": false,
+            "properties": { "allowed_origins": {
+                "type": "array", "maxItems": 50,
+                "items": { "type": "string", "maxLength": 255, "pattern": r"^(\*|https?://[a-z0-9.:\[\]-]+)$" }
+            } }
+        })
+    },
+);
+
 /// Limits of idempotency keys.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]

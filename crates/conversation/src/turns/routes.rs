@@ -48,6 +48,10 @@ struct TurnFilter {
 struct StreamQuery {
     /// Number of the last event received. Defaults to 0: all events.
     after: Option<usize>,
+    /// A token of `POST /api/v1/tokens`, for browsers' `EventSource`, which can't send headers. Give it a short lifetime and
+    /// the permission `turns:read` alone.
+    #[serde(rename = "access_token")]
+    _access_token: Option<String>,
 }
 
 /// Lists the turns of a session, newest first.

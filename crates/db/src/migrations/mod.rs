@@ -15,6 +15,8 @@ mod m20261130_000006_erasure;
 mod m20261130_000007_erasures;
 mod m20261130_000008_suggestions;
 mod m20261130_000010_received_at;
+mod m20261130_000011_allowed_origins;
+mod m20261130_000012_filters;
 
 /// One step of the schema.
 pub(crate) struct Step {
@@ -42,5 +44,7 @@ steps![
     m20261130_000007_erasures,
     m20261130_000008_suggestions,
     m20261130_000010_received_at,
+    m20261130_000011_allowed_origins,
+    m20261130_000012_filters,
     // new migrations go above this line
 ];

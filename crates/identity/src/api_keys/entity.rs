@@ -45,6 +45,13 @@ pub struct Model {
         comment = "whether a key without a user is an operator key; null for keys from before this column"
     )]
     pub is_operator: Option<bool>,
+    /// Web origins.
+    #[sea_orm(
+        column_type = "JsonBinary",
+        nullable,
+        comment = "web origins whose pages can use it; null: those of the instance"
+    )]
+    pub allowed_origins: Option<Json>,
     /// Expiry time.
     #[sea_orm(comment = "expiry time; null: never")]
     pub expires_at: Option<DateTimeUtc>,

@@ -30,6 +30,9 @@ pub struct ApiKeyView {
     project_id: Option<ProjectId>,
     /// The creator, as named in the audit trail, whose current permissions limit the key. Null if the instance created it.
     made_by: Option<String>,
+    /// Web origins whose pages can use it; null: those of the instance.
+    #[schema(value_type = Option<Vec<String>>)]
+    allowed_origins: Option<Value>,
     expires_at: Option<DateTime<Utc>>,
     /// Time of the last use, accurate to half a minute.
     last_used_at: Option<DateTime<Utc>>,
@@ -58,6 +61,7 @@ impl From<Model> for ApiKeyView {
             scopes: row.scopes,
             user_id: row.user_id,
             project_id: row.project_id,
+            allowed_origins: row.allowed_origins,
             expires_at: row.expires_at,
             last_used_at: row.last_used_at,
             revoked_at: row.revoked_at,

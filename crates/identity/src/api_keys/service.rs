@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::creator::{Creator, RequestedKey};
 use super::entity::{ActiveModel, Column, Entity, Model};
-use crate::{Identity, permissions, projects, secret, users};
+use crate::{Identity, permissions, projects, secret, users, web_origins};
 
 /// A new key.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
@@ -30,6 +30,10 @@ pub struct ApiKeyCreate {
     pub user_id: Option<UserId>,
     /// The project whose calls it makes.
     pub project_id: Option<ProjectId>,
+    /// Web origins whose pages can use it, such as `https://app.example.com`, or `*`. Requests from pages of other origins
+    /// are refused; requests that don't come from a page are not affected. Defaults to the origins of the instance
+    /// (`security.cors`).
+    pub allowed_origins: Option<Vec<String>>,
     /// Expiry time; defaults to never.
     pub expires_at: Option<DateTime<Utc>>,
 }
@@ -84,6 +88,10 @@ impl Identity {
         if new.expires_at.is_some_and(|at| at <= self.clock.now()) {
             return Err(Error::invalid("expires_at", "must be in the future"));
         }
+        let allowed_origins = new
+            .allowed_origins
+            .map(|origins| web_origins::validate("allowed_origins", origins))
+            .transpose()?;
         let tx = self.db.write(scope).await?;
         if let Some(user) = new.user_id
             && tx.get::<users::entity::Entity>(user).await?.is_none()
@@ -102,6 +110,7 @@ impl Identity {
             scopes,
             user_id: new.user_id,
             project_id: new.project_id,
+            allowed_origins,
             expires_at: new.expires_at,
             creator,
             is_operator: new.user_id.is_none() && scope.is_operator(),
@@ -174,6 +183,7 @@ pub(crate) struct NewRow {
     pub(crate) scopes: Vec<String>,
     pub(crate) user_id: Option<UserId>,
     pub(crate) project_id: Option<ProjectId>,
+    pub(crate) allowed_origins: Option<Vec<String>>,
     pub(crate) expires_at: Option<DateTime<Utc>>,
     pub(crate) creator: Creator,
     pub(crate) is_operator: bool,
@@ -213,6 +223,7 @@ pub(crate) async fn insert_key<R>(
         maker_user_id: Set(new.creator.user),
         maker_key_id: Set(new.creator.key),
         is_operator: Set(Some(new.is_operator)),
+        allowed_origins: Set(new.allowed_origins.map(|origins| json!(origins))),
         expires_at: Set(new.expires_at),
         last_used_at: Set(None),
         revoked_at: Set(None),

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::tenants::entity::TenantStatus;
 use crate::tenants::service::{archived, suspended};
+use crate::web_origins;
 
 /// The kind of access that a request needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +64,8 @@ pub(super) struct Credential {
     pub(super) behind: Vec<Uuid>,
     /// The tenants whose roles grant its permissions.
     pub(super) roles_of: Vec<TenantId>,
+    /// Web origins whose pages can use it; `None`: those of the instance.
+    pub(super) allowed_origins: Option<Arc<[String]>>,
     /// The issuer of an end user's token.
     pub(super) issuer: Option<TokenIssuerId>,
     /// Whether it is only valid for changing the password.
@@ -89,6 +92,7 @@ impl Credential {
             tenant_status,
             behind: Vec::new(),
             roles_of: Vec::new(),
+            allowed_origins: None,
             issuer: None,
             must_change_password: false,
             expires_at: None,
@@ -99,7 +103,8 @@ impl Credential {
         }
     }
 
-    /// The scope for a request, if the credential is still valid and the tenant's status allows the access.
+    /// The scope for a request, if the credential is still valid, the tenant's status allows the access, and the page that
+    /// sends it may use the credential.
     pub(super) fn admit(
         &self,
         now: DateTime<Utc>,
@@ -115,8 +120,16 @@ impl Credential {
                 "this password was set by somebody else: change it with `POST /api/v1/session/password`";
             return Err(Error::new(Kind::Forbidden, "password_change_required", message));
         }
+        let mut scope = self.scope.clone();
+        if let (Some(allowed), Some(web_origin)) = (&self.allowed_origins, &origin.web_origin) {
+            if !web_origins::allows(allowed, web_origin) {
+                let message = "pages of this origin can't use this credential: see its `allowed_origins`";
+                return Err(Error::new(Kind::Forbidden, "origin_not_allowed", message));
+            }
+            scope.web_origin_allowed = true;
+        }
         self.used_at.store(now.timestamp_micros(), Ordering::Relaxed);
-        Ok(self.scope.clone().with_origin(origin))
+        Ok(scope.with_origin(origin))
     }
 
     fn expired(&self) -> Error {

@@ -75,6 +75,10 @@ impl Authenticator {
         let mut credential = Credential::new(Source::Key(row.id), scope, status);
         credential.behind = effective.behind;
         credential.roles_of = effective.roles_of;
+        credential.allowed_origins = match &row.allowed_origins {
+            Some(origins) => Some(serde_json::from_value(origins.clone()).map_err(Error::internal)?),
+            None => None,
+        };
         credential.expires_at = effective.expires_at;
         Ok(Some(credential))
     }

@@ -7,6 +7,7 @@
 mod credential;
 mod effective;
 mod keys;
+mod preflight;
 mod project_keys;
 mod sessions;
 mod tokens;
@@ -46,6 +47,7 @@ pub struct Authenticator {
     /// Login sessions and tokens.
     passing: CredentialCache,
     unknown: RwLock<HashMap<Digest, i64>>,
+    allowed_origins: preflight::AllowedOrigins,
     /// Counts changes, so that a result from before a change is not cached after it.
     changes: AtomicU64,
 }
@@ -58,6 +60,7 @@ impl Authenticator {
             known: RwLock::default(),
             passing: RwLock::default(),
             unknown: RwLock::default(),
+            allowed_origins: preflight::AllowedOrigins::new(&identity.notices),
             changes: AtomicU64::new(0),
         });
         let listener = Arc::downgrade(&this);

@@ -14,7 +14,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::entity::{DeliveryStatus, Model, MonitoringStatus};
 use super::keys::{RotateKey, SEND};
-use super::service::{MonitoringConfig, NewProject, ProjectCreate, ProjectUpdate};
+use super::service::{MonitoringConfig, NewProject, ProjectCreate, ProjectFilter, ProjectUpdate};
 use crate::Identity;
 
 /// An application of the tenant.
@@ -104,16 +104,17 @@ pub(crate) fn router(identity: Identity) -> OpenApiRouter {
 /// Lists the tenant's projects, newest first.
 #[utoipa::path(
     get, path = "/api/v1/projects", tag = "projects", operation_id = "projects_list",
-    params(PageQuery),
+    params(ProjectFilter, PageQuery),
     responses((status = 200, body = Page<ProjectView>)),
     security(("api_key" = ["projects:read"]))
 )]
 async fn list(
     State(identity): State<Identity>,
     Caller(scope): Caller,
+    Query(filter): Query<ProjectFilter>,
     Query(page): Query<PageQuery>,
 ) -> ApiResult<Answer<Page<ProjectView>>> {
-    Ok(Answer(identity.list_projects(&scope, &page).await?.map(ProjectView::from)))
+    Ok(Answer(identity.list_projects(&scope, &filter, &page).await?.map(ProjectView::from)))
 }
 
 /// Creates a project.

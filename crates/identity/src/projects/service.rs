@@ -8,14 +8,14 @@ use loam_kernel::{
 };
 use loam_platform::changes::{Audited, lock_version};
 use loam_platform::seal::{SealedRows, Visit, last4, visit_json};
-use sea_orm::{IntoActiveModel, Set};
+use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use zeroize::Zeroizing;
 
 use super::entity::{ActiveModel, Column, DeliveryStatus, Entity, Model, MonitoringStatus};
-use crate::{Identity, secret, users};
+use crate::{Identity, secret, users, web_origins};
 
 /// Monitoring configuration of an application.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -29,6 +29,10 @@ pub struct MonitoringConfig {
     pub auto_analysis: bool,
     /// Thresholds of alerts.
     pub alert_threshold: AlertThreshold,
+    /// Web origins whose pages can send telemetry with the project's key; defaults to those of the instance
+    /// (`security.cors`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allowed_origins: Option<Vec<String>>,
 }
 
 /// Thresholds of alerts.
@@ -50,6 +54,7 @@ impl Default for MonitoringConfig {
             enabled: true,
             auto_analysis: false,
             alert_threshold: AlertThreshold::default(),
+            allowed_origins: None,
         }
     }
 }
@@ -124,6 +129,20 @@ pub struct ProjectUpdate {
     pub metadata: Option<Map<String, Value>>,
 }
 
+/// Filters for projects.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ProjectFilter {
+    /// Only projects with this monitoring status.
+    pub monitoring_status: Option<MonitoringStatus>,
+    /// Only projects with this delivery status.
+    pub delivery_status: Option<DeliveryStatus>,
+    /// Only projects of this framework.
+    pub framework: Option<String>,
+    /// Only projects of this owner.
+    pub owner_id: Option<UserId>,
+}
+
 /// A new project: its ingest key is available only here.
 pub struct NewProject {
     /// The stored row.
@@ -134,8 +153,21 @@ pub struct NewProject {
 
 impl Identity {
     /// Lists the tenant's projects, newest first.
-    pub async fn list_projects(&self, scope: &Scope, page: &PageQuery) -> Result<Page<Model>> {
-        self.db.read(scope).await?.find::<Entity>().page(page, |row| row.id.0).await
+    pub async fn list_projects(
+        &self,
+        scope: &Scope,
+        filter: &ProjectFilter,
+        page: &PageQuery,
+    ) -> Result<Page<Model>> {
+        let tx = self.db.read(scope).await?;
+        let conditions = [
+            filter.monitoring_status.map(|status| Column::MonitoringStatus.eq(status)),
+            filter.delivery_status.map(|status| Column::DeliveryStatus.eq(status)),
+            filter.framework.as_deref().map(|framework| Column::Framework.eq(framework)),
+            filter.owner_id.map(|owner| Column::OwnerId.eq(owner)),
+        ];
+        let find = conditions.into_iter().flatten().fold(tx.find::<Entity>(), QueryFilter::filter);
+        find.page(page, |row| row.id.0).await
     }
 
     /// Returns a project.
@@ -288,6 +320,9 @@ fn check(
         true => Ok(()),
         false => Err(Error::invalid(param, "must be between 0 and 1")),
     };
+    if let Some(origins) = &config.allowed_origins {
+        web_origins::validate("config.allowed_origins", origins.clone())?;
+    }
     share("config.sampling_rate", config.sampling_rate)?;
     share("config.alert_threshold.error_rate", config.alert_threshold.error_rate)?;
     match config.alert_threshold.response_time {

@@ -31,8 +31,14 @@ async fn a_key_from_before_makers_were_kept_is_an_operators_where_only_they_coul
     ] {
         let scopes = scopes.iter().map(|name| (*name).to_owned()).collect();
         let (user_id, project_id, expires_at) = (None, None, None);
-        let new =
-            ApiKeyCreate { name: "k".to_owned(), scopes: Some(scopes), user_id, project_id, expires_at };
+        let new = ApiKeyCreate {
+            name: "k".to_owned(),
+            scopes: Some(scopes),
+            user_id,
+            project_id,
+            allowed_origins: None,
+            expires_at,
+        };
         let made = fixture.identity.create_api_key(&fixture.scope(), new).await.unwrap();
         assert!(scope_of(&fixture, &made.key).await.is_operator(), "made at the command line");
         let tx = fixture.identity.db.write(&fixture.scope()).await.unwrap();

@@ -10,6 +10,7 @@ use loam_kernel::{
     Actor, ApiKeyId, ApiLogId, Origin, ProjectId, Result, Scope, TenantId, UserId, truncate_chars,
 };
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
 use super::record::Record;
 use super::settings::{ApiLogSettings, SETTINGS};
@@ -189,7 +190,8 @@ impl PendingRecord {
         let latency = self.start.began.elapsed();
         let began = records.clock().now() - latency;
         let headers = self.start.headers.as_ref();
-        let session = headers.and_then(|headers| headers.get("x-loam-session-id")?.to_str().ok());
+        let session = session_of_path(self.uri.path())
+            .or_else(|| headers.and_then(|headers| headers.get("x-loam-session-id")?.to_str().ok()));
         let record = Record {
             tenant: self.caller.tenant,
             id: ApiLogId(records.clock().id()),
@@ -226,6 +228,12 @@ pub(super) fn is_json(headers: &HeaderMap) -> bool {
 }
 
 /// A redacted and compressed body. A truncated one is no JSON, and is replaced by a note.
+/// The session that a path is about.
+fn session_of_path(path: &str) -> Option<&str> {
+    let id = path.strip_prefix("/api/v1/chat_sessions/")?.split('/').next()?;
+    Uuid::try_parse(id).is_ok().then_some(id)
+}
+
 fn redacted_body(body: &[u8], keep: usize) -> Option<Vec<u8>> {
     if body.is_empty() || keep == 0 {
         return None;

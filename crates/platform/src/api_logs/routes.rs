@@ -99,6 +99,8 @@ pub struct ApiLogFilter {
     path_prefix: Option<String>,
     /// Only the request with this `x-request-id`.
     request_id: Option<String>,
+    /// Only requests about this session: with its id in the path or in `x-loam-session-id`.
+    session_id: Option<String>,
     /// Only requests of this user.
     user_id: Option<UserId>,
     /// Only requests with this key.
@@ -129,6 +131,7 @@ impl ApiLogFilter {
         for (column, value) in [
             (Column::Method, self.method.map(|method| method.to_uppercase())),
             (Column::RequestId, self.request_id),
+            (Column::SessionId, self.session_id),
         ] {
             if let Some(value) = value {
                 find = find.filter(column.eq(value));

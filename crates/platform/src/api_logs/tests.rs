@@ -58,6 +58,7 @@ fn send(logs: &ApiLogs, exchange: &Exchange<'_>) {
         request_id: "r-1".to_owned(),
         ip_address: Some("2001:db8::1".parse().unwrap()),
         user_agent: Some("curl/8".to_owned()),
+        ..Origin::default()
     };
     let caller = if exchange.stranger { Caller::default() } else { caller() };
     let start = logs.request_started(&exchange.method, &uri, &headers);

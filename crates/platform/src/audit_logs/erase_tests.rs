@@ -32,6 +32,7 @@ async fn write(db: &Db, actor: Actor, resource: (&'static str, &str), changes: V
         request_id: "r-1".to_owned(),
         ip_address: Some("192.0.2.7".parse().unwrap()),
         user_agent: Some("bobs browser".to_owned()),
+        ..Origin::default()
     };
     let scope = Scope::new(ACME, actor, Permissions::all()).with_origin(Arc::new(origin));
     let tx = db.write(&scope).await.unwrap();

@@ -76,7 +76,7 @@ impl<'a> Search<'a> {
                 (
                     who.actors(),
                     users.chain(keys).collect(),
-                    Box::new(move |changes: &Value| who.is_named_in_json(changes)),
+                    Box::new(move |changes: &Value| who.matches_json(changes)),
                 )
             }
             part => {

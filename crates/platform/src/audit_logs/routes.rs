@@ -6,9 +6,10 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
 use loam_db::Db;
 use loam_http::surface::{ApiResult, Caller, Path, Query};
-use loam_kernel::{AuditLogId, Error, Page, PageQuery};
+use loam_kernel::{AuditLogId, Error, Page, PageQuery, first_id_at};
 use sea_orm::{ColumnTrait, QueryFilter};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -31,6 +32,12 @@ pub struct AuditLogFilter {
     resource_id: Option<String>,
     /// Only changes with this action.
     action: Option<String>,
+    /// Only changes by this actor, as shown: `user:…`, `api_key:…`, `command_line`.
+    actor: Option<String>,
+    /// Only changes at this time or later.
+    created_after: Option<DateTime<Utc>>,
+    /// Only changes before this time.
+    created_before: Option<DateTime<Utc>>,
 }
 
 /// Options of a verification.
@@ -72,10 +79,17 @@ async fn list(
         (Column::ResourceType, filter.resource_type),
         (Column::ResourceId, filter.resource_id),
         (Column::Action, filter.action),
+        (Column::Actor, filter.actor),
     ] {
         if let Some(value) = value {
             find = find.filter(column.eq(value));
         }
+    }
+    if let Some(after) = filter.created_after {
+        find = find.filter(Column::Id.gte(first_id_at(after)));
+    }
+    if let Some(before) = filter.created_before {
+        find = find.filter(Column::Id.lt(first_id_at(before)));
     }
     let page = find.page(&page, |row| row.id.0).await?;
     Ok(axum::Json(page.map(AuditLogView::from)))

@@ -141,7 +141,7 @@ async fn each_tenant_has_its_own_chain(fixture: Database) {
     }
     // the operator's transaction goes on in the tenant that it made
     let mut tx = fixture.db.system_write(&Scope::system(ACME, "test")).await.unwrap();
-    tx.act_in(OTHER);
+    tx.switch_tenant(OTHER);
     record(&tx, &Clock::system(), change(json!({}))).await.unwrap();
     tx.commit().await.unwrap();
     for tenant in [ACME, OTHER] {
@@ -158,6 +158,7 @@ async fn a_row_says_who_and_from_where(fixture: Database) {
         request_id: "r-1".to_owned(),
         ip_address: Some("2001:db8::1".parse().unwrap()),
         user_agent: Some("curl/8".to_owned()),
+        ..Origin::default()
     };
     let scope = Scope::new(ACME, Actor::ApiKey(key), Permissions::all()).with_origin(Arc::new(origin));
     let tx = fixture.db.write(&scope).await.unwrap();

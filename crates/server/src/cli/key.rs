@@ -29,6 +29,9 @@ pub(super) enum Command {
         /// The project whose calls it makes.
         #[arg(long)]
         project: Option<ProjectId>,
+        /// A web origin whose pages can use it, such as https://app.example.com; can be repeated.
+        #[arg(long = "allowed-origin")]
+        allowed_origins: Vec<String>,
         /// Expiry time, such as 2030-01-31T00:00:00Z.
         #[arg(long)]
         expires_at: Option<DateTime<Utc>>,
@@ -58,10 +61,18 @@ pub(super) enum Command {
 
 pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result<()> {
     match command {
-        Command::Create { tenant, name, scopes, user, project, expires_at } => {
+        Command::Create { tenant, name, scopes, user, project, allowed_origins, expires_at } => {
             let (core, scope) = admin::in_tenant(config, &tenant).await?;
             let scopes = (!scopes.is_empty()).then_some(scopes);
-            let new = ApiKeyCreate { name, scopes, user_id: user, project_id: project, expires_at };
+            let allowed_origins = (!allowed_origins.is_empty()).then_some(allowed_origins);
+            let new = ApiKeyCreate {
+                name,
+                scopes,
+                user_id: user,
+                project_id: project,
+                allowed_origins,
+                expires_at,
+            };
             output::one(json, &ApiKeyCreated::from(core.identity.create_api_key(&scope, new).await?))
         }
         Command::List { tenant, list } => {

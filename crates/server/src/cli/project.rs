@@ -3,7 +3,8 @@
 use anyhow::Result;
 use clap::Subcommand;
 use loam_identity::projects::routes::{ProjectCreated, ProjectView};
-use loam_identity::projects::service::{MonitoringConfig, ProjectCreate};
+use loam_identity::projects::service::{MonitoringConfig, ProjectCreate, ProjectFilter};
+use loam_kernel::UserId;
 use serde_json::Map;
 
 use super::admin::{self, ListArgs, TenantArg};
@@ -30,6 +31,12 @@ pub(super) enum Command {
     List {
         #[command(flatten)]
         tenant: TenantArg,
+        /// Only projects of this framework.
+        #[arg(long)]
+        framework: Option<String>,
+        /// Only projects of this owner.
+        #[arg(long)]
+        owner: Option<UserId>,
         #[command(flatten)]
         list: ListArgs,
     },
@@ -52,11 +59,13 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
             };
             output::one(json, &ProjectCreated::from(core.identity.create_project(&scope, new).await?))
         }
-        Command::List { tenant, list } => {
+        Command::List { tenant, framework, owner, list } => {
             let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let rows =
-                admin::pages(list.limit, async |page| core.identity.list_projects(&scope, &page).await)
-                    .await?;
+            let filter = ProjectFilter { framework, owner_id: owner, ..ProjectFilter::default() };
+            let rows = admin::pages(list.limit, async |page| {
+                core.identity.list_projects(&scope, &filter, &page).await
+            })
+            .await?;
             let rows: Vec<ProjectView> = rows.into_iter().map(ProjectView::from).collect();
             output::rows(
                 json,

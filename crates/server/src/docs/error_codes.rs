@@ -60,6 +60,7 @@ pub(super) const DERIVED: &[Derived] = &[
             "csrf_token_missing",
             "csrf_token_wrong",
             "other_origin",
+            "origin_not_allowed",
         ],
         applies: |traits| !traits.is_public,
     },

@@ -54,6 +54,9 @@ const PUBLIC: [&str; 5] = ["/healthz", "/readyz", "/api/v1/login", "/.well-known
 const OWN: [&str; 3] = ["/api/v1/session", "/api/v1/logout", OWN_PASSWORD];
 const OWN_PASSWORD: &str = "/api/v1/session/password";
 const METRICS: &str = "/metrics";
+/// The query parameter that carries a token where an operation declares it, for clients that can't set headers
+/// (`EventSource`). RFC 6750, section 2.3.
+const ACCESS_TOKEN: &str = "access_token";
 /// Anthropic's clients send their key in a header of their own, to paths below this one.
 const ANTHROPIC: &str = "/anthropic/";
 const ANTHROPIC_KEY: HeaderName = HeaderName::from_static("x-api-key");
@@ -152,7 +155,14 @@ impl Access {
             Requirement::Permission(permission) => Some(permission),
         };
         let access = (method, operation.requested_access);
-        let mut scope = self.authenticate(access, uri.path(), headers, origin).await?;
+        let mut scope = match operation.token_of(uri.query(), headers)? {
+            Some(token) => {
+                let named = tenant_header(headers);
+                let (access, origin) = (operation.requested_access, origin.clone());
+                Box::pin(self.authenticator.authenticate(&token, named, access, origin)).await?
+            }
+            None => self.authenticate(access, uri.path(), headers, origin).await?,
+        };
         if let Some(permission) = permission {
             let named = tenant_header(headers);
             // operations that concern only the caller stay in the caller's own tenant
@@ -229,6 +239,23 @@ fn requested_access(path: &str, method: &Method, operation: &Value) -> Requested
 }
 
 impl Operation {
+    /// The token in the URL, if the operation accepts one there and no header has a credential. An API key is rejected:
+    /// URLs are logged on the way, and it doesn't expire.
+    fn token_of(&self, query: Option<&str>, headers: &HeaderMap) -> Result<Option<String>, Error> {
+        let accepted = self.parameters.as_ref().is_some_and(|known| known.contains(ACCESS_TOKEN));
+        let Some(query) = query.filter(|_| accepted && !headers.contains_key(header::AUTHORIZATION)) else {
+            return Ok(None);
+        };
+        let found = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == ACCESS_TOKEN);
+        match found {
+            Some((_, text)) if text.starts_with("loam_") => {
+                let message = "only a token of `POST /api/v1/tokens` is accepted in a URL, not an API key";
+                Err(Error::new(Kind::Unauthenticated, "invalid_token", message))
+            }
+            found => Ok(found.map(|(_, text)| text.into_owned())),
+        }
+    }
+
     /// Rejects unknown query parameters: a misspelt filter would list everything.
     fn check_query(&self, query: Option<&str>) -> Result<(), Error> {
         let (Some(known), Some(query)) = (&self.parameters, query) else { return Ok(()) };

@@ -24,6 +24,7 @@ use loam_platform::system_config::LiveConfig;
 use tower::ServiceExt;
 
 use super::access::{Access, Admitted};
+use super::cors::{self, Cors};
 use super::headers;
 use super::idempotency::Replay;
 use super::intake::Intake;
@@ -40,6 +41,7 @@ pub(crate) struct Edge(Arc<Inner>);
 struct Inner {
     router: Router,
     access: Access,
+    cors: Cors,
     replay: Replay,
     logs: ApiLogs,
     limits: LiveConfig<RequestLimits>,
@@ -55,6 +57,7 @@ struct Inner {
 pub(super) struct Parts {
     pub(super) router: Router,
     pub(super) access: Access,
+    pub(super) cors: Cors,
     pub(super) replay: Replay,
     pub(super) logs: ApiLogs,
     pub(super) limits: LiveConfig<RequestLimits>,
@@ -64,10 +67,11 @@ pub(super) struct Parts {
 
 impl Edge {
     pub(super) fn new(parts: Parts, config: &ServerConfig) -> Self {
-        let Parts { router, access, replay, logs, limits, clock, budget } = parts;
+        let Parts { router, access, cors, replay, logs, limits, clock, budget } = parts;
         Self(Arc::new(Inner {
             router,
             access,
+            cors,
             replay,
             logs,
             limits,
@@ -96,16 +100,26 @@ impl Edge {
         let (origin, header) = origin::identify(&this.clock, request.headers(), peer, &this.trusted_proxies);
         let origin = Arc::new(origin);
         let (method, uri) = (request.method().clone(), request.uri().clone());
+        // only a browser's request from another site needs its headers again
+        let cross_origin = origin.web_origin.is_some().then(|| request.headers().clone());
         let start = this.logs.request_started(&method, &uri, request.headers());
         let shape = error_format_of(uri.path(), request.headers());
         let captured = (start.keep_body > 0).then(|| CapturedBody::new(start.keep_body));
         let mut caller = Caller::default();
-        let answer = this.answer(request, &connection, &origin, &mut caller, captured.as_ref());
+        let mut allowed = None;
+        let answer =
+            this.answer(request, &connection, &origin, (&mut caller, &mut allowed), captured.as_ref());
         let response = answer.await.unwrap_or_else(ApiError::into_response);
         let (id, path) = (&origin.request_id, uri.path());
         let mut response = render_error(response, id, caller.tenant, &method, path, shape);
         headers::protect(path, response.headers_mut());
         response.headers_mut().insert(REQUEST_ID, header);
+        if let (Some(request), Some(web_origin)) = (cross_origin, &origin.web_origin)
+            && !cors::is_preflight(&method, &request)
+            && Box::pin(this.cors.allows(web_origin, allowed)).await
+        {
+            cors::expose(&request, response.headers_mut());
+        }
         Ok(match this.logs.response_started(start, caller, &origin, (&method, &uri), response.status()) {
             Some(pending) => record_at_end(pending, captured, response),
             None => response,
@@ -146,10 +160,13 @@ impl Inner {
         request: hyper::Request<Incoming>,
         connection: &Arc<Connection>,
         origin: &Arc<Origin>,
-        caller: &mut Caller,
+        (caller, web_origin_allowed): (&mut Caller, &mut Option<bool>),
         captured: Option<&CapturedBody>,
     ) -> Result<Response, ApiError> {
         let (head, body) = request.into_parts();
+        if cors::is_preflight(&head.method, &head.headers) {
+            return Ok(Box::pin(self.cors.preflight(&head.headers)).await);
+        }
         let body = DrainOnDrop::new(&head.headers, body);
         let admitted = self.access.admit(&head.method, &head.uri, &head.headers, origin, caller).await?;
         let body = self.limited(body, connection, &admitted, captured);
@@ -161,6 +178,7 @@ impl Inner {
         };
         connection.mark_authenticated();
         *caller = Caller::from(&scope);
+        *web_origin_allowed = Some(scope.web_origin_allowed);
         if request.method() == Method::POST
             && let Some(key) = self.replay.key_of(&request)?
         {

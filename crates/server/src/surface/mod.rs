@@ -1,6 +1,7 @@
 //! The layers that every request passes on its way to a handler.
 
 mod access;
+mod cors;
 mod edge;
 mod headers;
 mod health;
@@ -29,6 +30,7 @@ use crate::docs;
 use crate::limits;
 
 use access::Access;
+use cors::Cors;
 pub(crate) use edge::Edge;
 pub(crate) use health::{Health, routes as health_routes};
 use idempotency::Replay;
@@ -44,6 +46,7 @@ pub(crate) fn edge(
     let instance = health_routes().layer(Extension(health)).layer(Extension(metrics::install()?));
     let (routes, document) = core.routes().merge(instance).split_for_parts();
     let document = docs::finish(document);
+    let cors = Cors::new(core.system_config.live(&limits::CORS)?, authenticator.clone());
     let access = Access::new(&document, authenticator, config.server.public_metrics)?;
     let replay = Replay::new(core.db.clone(), core.keyring.clone(), core.clock.clone());
     // one shared copy: a response that is read slowly must not need its own
@@ -62,6 +65,6 @@ pub(crate) fn edge(
     let limits = core.system_config.live(&limits::REQUESTS)?;
     let budget = Arc::new(Budget::new(config.server.body_budget_bytes));
     let clock = core.clock.clone();
-    let parts = edge::Parts { router, access, replay, logs, limits, clock, budget };
+    let parts = edge::Parts { router, access, cors, replay, logs, limits, clock, budget };
     Ok(Edge::new(parts, &config.server))
 }

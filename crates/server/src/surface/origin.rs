@@ -7,6 +7,8 @@ use loam_http::client::Network;
 use loam_kernel::{Clock, Origin};
 use uuid::Uuid;
 
+use super::cors;
+
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const FORWARDED: HeaderName = HeaderName::from_static("x-forwarded-for");
 const MAX_ID: usize = 128;
@@ -27,7 +29,9 @@ pub(super) fn identify(
     let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
     // `to_str` lets only ASCII pass
     let user_agent = agent.map(|agent| agent[..agent.len().min(MAX_AGENT)].to_owned());
-    (Origin { request_id, ip_address: Some(client(headers, peer, proxies)), user_agent }, header)
+    let ip_address = Some(client(headers, peer, proxies));
+    let web_origin = cors::web_origin(headers).map(str::to_owned);
+    (Origin { request_id, ip_address, user_agent, web_origin }, header)
 }
 
 /// The address of the client: the last one that isn't a trusted proxy. Anything before it can be forged.
