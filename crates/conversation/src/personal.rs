@@ -63,7 +63,7 @@ const EVENTS: Rows<events::Entity> = Rows {
     retained: Some(
         "the platform's id of each received event, so that a redelivery is recognized as a duplicate",
     ),
-    ..Rows::deleted(
+    ..Rows::by_index(
         "channel_events",
         |who| who.by_session(events::Column::SessionId),
         |row: &events::Model| row.id.0,
@@ -71,14 +71,14 @@ const EVENTS: Rows<events::Entity> = Rows {
     )
 };
 
-const SENDERS: Rows<senders::Entity> = Rows::deleted(
+const SENDERS: Rows<senders::Entity> = Rows::by_index(
     "channel_senders",
     |who| who.by_user(senders::Column::UserId),
     |row: &senders::Model| row.id.0,
     |row: senders::Model| json!({ "channel_id": row.channel_id, "external_id": row.external_id, "name": row.name, "created_at": row.created_at }),
 );
 
-const SUMMARIES: Rows<summaries::Entity> = Rows::deleted(
+const SUMMARIES: Rows<summaries::Entity> = Rows::by_index(
     "session_summaries",
     |who| who.by_session(summaries::Column::SessionId),
     |row: &summaries::Model| row.id.0,
@@ -91,7 +91,7 @@ const CONFIGS: Rows<configs::Entity> = Rows {
         let found = who.by_session(configs::Column::SessionId).into_iter();
         found.map(|found| found.add(configs::Column::Key.ne("tools"))).collect()
     },
-    ..Rows::deleted(
+    ..Rows::by_index(
         "session_configs",
         |_| Vec::new(),
         |row: &configs::Model| row.id.0,
@@ -99,7 +99,7 @@ const CONFIGS: Rows<configs::Entity> = Rows {
     )
 };
 
-const MESSAGES: Rows<messages::Entity> = Rows::deleted(
+const MESSAGES: Rows<messages::Entity> = Rows::by_index(
     "messages",
     |who| who.by_session(messages::Column::SessionId),
     |row: &messages::Model| row.id.0,

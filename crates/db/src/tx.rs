@@ -109,7 +109,7 @@ impl<R> Tx<R> {
 #[expect(clippy::disallowed_methods, reason = "what the system role is for")]
 impl Tx<System> {
     /// Switches to another tenant within the same transaction: creating a tenant also creates its first rows.
-    pub fn act_in(&mut self, tenant: TenantId) {
+    pub fn switch_tenant(&mut self, tenant: TenantId) {
         self.scope = self.scope.in_tenant(tenant);
     }
 
@@ -119,7 +119,7 @@ impl Tx<System> {
     }
 
     /// Inserts a row with the model's tenant.
-    pub async fn insert_any<A>(&self, model: A) -> Result<<A::Entity as EntityTrait>::Model>
+    pub async fn insert_for_any_tenant<A>(&self, model: A) -> Result<<A::Entity as EntityTrait>::Model>
     where
         A: ActiveModelTrait + ActiveModelBehavior + Send,
         <A::Entity as EntityTrait>::Model: IntoActiveModel<A>,

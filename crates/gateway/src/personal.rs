@@ -34,7 +34,7 @@ pub fn stores() -> Vec<Arc<dyn PersonalDataStore>> {
     vec![Arc::new(TOOLS), Arc::new(Calls), Arc::new(USAGE), Arc::new(LIMITS)]
 }
 
-const TOOLS: Rows<tools::Entity> = Rows::deleted(
+const TOOLS: Rows<tools::Entity> = Rows::by_index(
     "tool_calls",
     |who| {
         let mut found = who.by_session(tools::Column::SessionId);
@@ -51,7 +51,7 @@ const USAGE: Rows<usage::Entity> = Rows {
     retained: Some(
         "sums of calls, tokens and cost by key, project, provider and model, which statements are made from",
     ),
-    ..Rows::deleted(
+    ..Rows::by_index(
         "usage_stats",
         |who| who.by_user(usage::Column::UserId),
         |row: &usage::Model| row.id.0,
@@ -64,7 +64,7 @@ const USAGE: Rows<usage::Entity> = Rows {
     )
 };
 
-const LIMITS: Rows<limits::Entity> = Rows::deleted(
+const LIMITS: Rows<limits::Entity> = Rows::by_index(
     "limits",
     |who| who.by_user(limits::Column::SubjectId),
     |row: &limits::Model| row.id.0,

@@ -28,11 +28,12 @@ pub mod token_issuers;
 pub mod tokens;
 pub mod user_preferences;
 pub mod users;
+pub mod web_origins;
 
 #[cfg(test)]
 mod tests;
 
 pub use authenticator::{Authenticator, RequestedAccess};
-pub use bootstrap::{Bootstrap, FirstKey, has_tenants};
+pub use bootstrap::{BootstrapOptions, GeneratedCredentials, is_first_start};
 pub use config::Config;
 pub use service::{Identity, Parts};

@@ -25,8 +25,8 @@ pub(crate) fn generate_project(clock: &Clock) -> Zeroizing<String> {
     Zeroizing::new(format!("{PREFIX}pk_{}", &generate(clock)[PREFIX.len()..]))
 }
 
-/// A password for one log-in: 120 random bits.
-pub(crate) fn one_time(clock: &Clock) -> Zeroizing<String> {
+/// A generated password: 120 random bits.
+pub(crate) fn generate_password(clock: &Clock) -> Zeroizing<String> {
     Zeroizing::new(generate(clock)[PREFIX.len()..][..24].to_owned())
 }
 
@@ -41,7 +41,7 @@ pub(crate) fn shown(key: &str) -> String {
 }
 
 /// Rejects a key from the environment that is malformed or too short.
-pub(crate) fn check(key: &str) -> Result<()> {
+pub(crate) fn validate_bootstrap_key(key: &str) -> Result<()> {
     let body = key.strip_prefix(PREFIX).unwrap_or_default();
     let plain = body.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
     if plain && (32..=120).contains(&body.len()) {

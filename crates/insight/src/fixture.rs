@@ -2,7 +2,7 @@
 
 use loam_gateway::{CallSettings, Gateway};
 use loam_http::client::{Client, Config};
-use loam_identity::{Bootstrap, Identity};
+use loam_identity::{BootstrapOptions, Identity};
 use loam_kernel::{Actor, Clock, NodeId, Permissions, ProjectId, Scope, TenantId};
 use loam_platform::notices::Notices;
 use loam_platform::personal::Guard;
@@ -40,7 +40,7 @@ impl Fixture {
         database.db.ensure_partitions(&Scope::system(TenantId::NIL, "test"), clock.now()).await.unwrap();
         let (identity, insight) = handles(&database, &clock, analysis);
         let key = Some(Zeroizing::new(KEY.to_owned()));
-        identity.bootstrap(Bootstrap { key, password: None }).await.unwrap();
+        identity.bootstrap(BootstrapOptions { api_key: key, password: None }).await.unwrap();
         Self { clock, identity, insight, database }
     }
 

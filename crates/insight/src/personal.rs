@@ -45,16 +45,16 @@ pub fn stores() -> Vec<Arc<dyn PersonalDataStore>> {
     ]
 }
 
-const REJECTED: Rows<rejected::Entity> = Rows::searched(
+const REJECTED: Rows<rejected::Entity> = Rows::by_full_scan(
     "rejected_records",
     |row: &rejected::Model, who: &PersonQuery| {
-        who.is_named_in(&row.message) || is_named_in_packed(&row.payload, who)
+        who.matches_text(&row.message) || is_named_in_packed(&row.payload, who)
     },
     |row: &rejected::Model| row.id.0,
     |row: rejected::Model| json!({ "id": row.id, "project_id": row.project_id, "payload": unpack_json(&row.payload), "created_at": row.created_at }),
 );
 
-const ANALYSES: Rows<analyses::Entity> = Rows::searched(
+const ANALYSES: Rows<analyses::Entity> = Rows::by_full_scan(
     "ai_analysis_results",
     |row: &analyses::Model, who: &PersonQuery| {
         let mention = who.mention();
@@ -67,7 +67,7 @@ const ANALYSES: Rows<analyses::Entity> = Rows::searched(
     |row: analyses::Model| view(AnalysisView::from(row)),
 );
 
-const SUGGESTIONS: Rows<suggestions::Entity> = Rows::searched(
+const SUGGESTIONS: Rows<suggestions::Entity> = Rows::by_full_scan(
     "suggestions",
     |row: &suggestions::Model, who: &PersonQuery| {
         let mention = who.mention();
@@ -77,16 +77,16 @@ const SUGGESTIONS: Rows<suggestions::Entity> = Rows::searched(
     |row: suggestions::Model| view(SuggestionView::from(row)),
 );
 
-const METRICS: Rows<metrics::Entity> = Rows::searched(
+const METRICS: Rows<metrics::Entity> = Rows::by_full_scan(
     "performance_metrics",
-    |row: &metrics::Model, who: &PersonQuery| who.is_named_in_json(&row.tags),
+    |row: &metrics::Model, who: &PersonQuery| who.matches_json(&row.tags),
     |row: &metrics::Model| row.id.0,
     |row: metrics::Model| view(PerformanceMetricView::from(row)),
 );
 
-const METRIC_SUMS: Rows<sums::Entity> = Rows::searched(
+const METRIC_SUMS: Rows<sums::Entity> = Rows::by_full_scan(
     "metric_stats",
-    |row: &sums::Model, who: &PersonQuery| who.is_named_in_json(&row.tags),
+    |row: &sums::Model, who: &PersonQuery| who.matches_json(&row.tags),
     |row: &sums::Model| row.id.0,
     |row: sums::Model| json!({ "metric_name": row.metric_name, "tags": row.tags, "bucket": row.bucket, "samples": row.samples }),
 );
@@ -204,7 +204,7 @@ async fn records_of(
     if searched {
         rows.retain(|row| {
             !who.traces.contains(&row.trace_id)
-                && (row.path.as_deref().is_some_and(|path| who.is_named_in(path))
+                && (row.path.as_deref().is_some_and(|path| who.matches_text(path))
                     || is_named_in_packed(&row.details, who)
                     || row.findings.as_deref().is_some_and(|findings| is_named_in_packed(findings, who)))
         });
@@ -254,7 +254,7 @@ fn span_set_view(span_set: &trace::SpanSet) -> Value {
 
 fn is_named_in_packed(packed: &[u8], who: &PersonQuery) -> bool {
     let value = unpack_json(packed);
-    !value.is_null() && who.is_named_in_json(&value)
+    !value.is_null() && who.matches_json(&value)
 }
 
 fn view(shown: impl Serialize) -> Value {

@@ -88,7 +88,7 @@ impl Core {
         let keyring = match &config.master_key {
             Some(text) => Keyring::parse(text)?,
             None => {
-                let first = !loam_identity::has_tenants(&db).await?;
+                let first = loam_identity::is_first_start(&db).await?;
                 Keyring::open(&config.data().join("master.key"), &clock, first)?
             }
         };

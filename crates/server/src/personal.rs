@@ -70,7 +70,7 @@ impl StoredResponses {
             if let Some(body) = body {
                 answer = body;
             }
-            if who.is_named_in_json(&answer) {
+            if who.matches_json(&answer) {
                 loam_platform::records::redact::json(&mut answer);
                 found.push((id, answer));
             }

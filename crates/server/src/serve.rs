@@ -81,11 +81,11 @@ fn max_connections(config: &Config, limit: Option<usize>) -> usize {
 
 /// At the first start, prints the generated credentials, once and only on standard output.
 fn print_first_credentials(services: &Services, address: std::net::SocketAddr) -> Result<()> {
-    let Some(first) = &services.first_key else { return Ok(()) };
+    let Some(first) = &services.generated_credentials else { return Ok(()) };
     let mut out = std::io::stdout().lock();
     writeln!(out, "Loam's first start, at http://{address}")?;
     writeln!(out, "These are shown this once; keep them.")?;
-    match &first.key {
+    match &first.api_key {
         Some(key) => writeln!(out, "  API key with every right:  {}", key.as_str())?,
         None => writeln!(out, "  API key with every right:  as LOAM_BOOTSTRAP_KEY says")?,
     }

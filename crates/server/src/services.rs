@@ -8,7 +8,7 @@ use loam_conversation::Conversation;
 use loam_db::Db;
 use loam_gateway::Gateway;
 use loam_identity::erasures::DrainProgress;
-use loam_identity::{Authenticator, Bootstrap, FirstKey};
+use loam_identity::{Authenticator, BootstrapOptions, GeneratedCredentials};
 use loam_jobs::{Runner, RunnerHandle};
 use loam_journal::{DiskStorage, Journal, Position};
 use loam_kernel::{Clock, NodeId, Scope, TenantId};
@@ -33,7 +33,7 @@ pub(crate) struct Services {
     pub(crate) edge: Edge,
     pub(crate) journal: Journal,
     pub(crate) health: Health,
-    pub(crate) first_key: Option<FirstKey>,
+    pub(crate) generated_credentials: Option<GeneratedCredentials>,
     core: Core,
     authenticator: Arc<Authenticator>,
     runner: RunnerHandle,
@@ -75,14 +75,19 @@ impl Services {
         let core = Core::open(config, db.clone(), Some(journal.clone())).await?;
         let file = config.data().join("loam.db");
         ensure!(
-            fresh || config.database.url.is_none() || !file.exists() || !core.identity.is_new().await?,
+            fresh
+                || config.database.url.is_none()
+                || !file.exists()
+                || !loam_identity::is_first_start(&core.db).await?,
             "the PostgreSQL database is empty, but {} holds the data of earlier starts on SQLite, which Loam does not \
              move; name another folder with --data, or add --fresh to begin with the empty database",
             file.display()
         );
-        let bootstrap =
-            Bootstrap { key: config.bootstrap_key.clone(), password: config.bootstrap_password.clone() };
-        let first_key = core.identity.bootstrap(bootstrap).await?;
+        let bootstrap = BootstrapOptions {
+            api_key: config.bootstrap_key.clone(),
+            password: config.bootstrap_password.clone(),
+        };
+        let generated_credentials = core.identity.bootstrap(bootstrap).await?;
         let authenticator = Authenticator::start(&core.identity).await?;
 
         let node = NodeId(Uuid::from_bytes(journal.id()));
@@ -127,7 +132,7 @@ impl Services {
             edge,
             journal,
             health,
-            first_key,
+            generated_credentials,
             core,
             authenticator,
             runner,

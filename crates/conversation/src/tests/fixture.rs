@@ -3,7 +3,7 @@
 use loam_gateway::{CallSettings, Gateway};
 use loam_http::client::{Client, Config};
 use loam_identity::erasures::DataLocations;
-use loam_identity::{Bootstrap, Identity};
+use loam_identity::{BootstrapOptions, Identity};
 use loam_kernel::{Actor, Clock, Permissions, Scope, TenantId, UserId};
 use loam_platform::notices::Notices;
 use loam_platform::seal::Keyring;
@@ -35,7 +35,7 @@ impl Fixture {
         database.db.ensure_partitions(&Scope::system(TenantId::NIL, "test"), clock.now()).await.unwrap();
         let (identity, conversation) = node(&database, &clock, Notices::default());
         let key = Some(Zeroizing::new(KEY.to_owned()));
-        identity.bootstrap(Bootstrap { key, password: None }).await.unwrap();
+        identity.bootstrap(BootstrapOptions { api_key: key, password: None }).await.unwrap();
         Self { clock, identity, conversation, database }
     }
 

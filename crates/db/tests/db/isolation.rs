@@ -104,7 +104,7 @@ async fn the_system_sees_every_tenant(bed: Database) {
     assert_eq!(tx.find_any::<Entity>().count().await.unwrap(), 2);
     assert_eq!(tx.find::<Entity>().count().await.unwrap(), 1, "unless it asks for a tenant's");
     assert_eq!(tx.update_all::<Entity>().set(Column::Topic, "x").exec().await.unwrap(), 2);
-    tx.act_in(OTHER);
+    tx.switch_tenant(OTHER);
     assert_eq!(tx.get::<Entity>(theirs.id).await.unwrap().unwrap().topic, "x");
     assert_eq!(tx.insert(note(ACME, "c").into_active_model().reset_all()).await.unwrap().tenant_id, OTHER);
     assert_eq!(tx.delete_any::<Entity>().exec().await.unwrap(), 3);
@@ -201,7 +201,7 @@ async fn a_reading_transaction_cannot_write(bed: Database) {
     assert!(tx.insert(note(ACME, "a").into_active_model().reset_all()).await.is_err());
     drop(tx);
     let tx = bed.db.system_read(&scope(ACME)).await.unwrap();
-    assert!(tx.insert_any(note(ACME, "a").into_active_model().reset_all()).await.is_err());
+    assert!(tx.insert_for_any_tenant(note(ACME, "a").into_active_model().reset_all()).await.is_err());
     drop(tx);
     assert!(all_topics(&bed.db).await.is_empty());
 }

@@ -155,7 +155,7 @@ pub async fn write_notes(db: &Db, rows: &[note::Model]) {
     use sea_orm::{ActiveModelTrait, IntoActiveModel};
     let tx = db.system_write(&scope(TenantId::NIL)).await.unwrap();
     for row in rows {
-        tx.insert_any(row.clone().into_active_model().reset_all()).await.unwrap();
+        tx.insert_for_any_tenant(row.clone().into_active_model().reset_all()).await.unwrap();
     }
     tx.commit().await.unwrap();
 }

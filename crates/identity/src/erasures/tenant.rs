@@ -44,9 +44,9 @@ impl Identity {
             (TenantId::NIL, Some(home)) => home,
             (tenant, _) => tenant,
         };
-        tx.act_in(id);
+        tx.switch_tenant(id);
         let archived = self.notices.announce(&tx, &self.clock, "tenants", id).await?;
-        tx.act_in(home);
+        tx.switch_tenant(home);
         let erasure = self.new_erasure(&tx, (SubjectType::Tenant, id.to_string()), None).await?;
         let changes = json!({ "subject_type": "tenant", "subject_id": id });
         let notice = self.changes.record(&tx, "create", "erasures", erasure.id, changes).await?;
@@ -82,7 +82,7 @@ impl Identity {
         }
         let mut tx = self.db.system_write(&scope).await?;
         tx.delete_tenant(tenant).await?;
-        tx.act_in(tenant);
+        tx.switch_tenant(tenant);
         let notice = self.notices.announce(&tx, &self.clock, "tenants", tenant).await?;
         self.changes.commit(tx, notice).await
     }

@@ -71,10 +71,10 @@ impl Identity {
             .filter(Column::RetiredAt.is_null())
             .exec()
             .await?;
-        let key = tx.insert_any(row).await?;
+        let key = tx.insert_for_any_tenant(row).await?;
         // recorded in the default tenant's audit trail
         if let Some(home) = self.default_tenant() {
-            tx.act_in(home);
+            tx.switch_tenant(home);
         }
         let notice =
             self.changes.record(&tx, "rotate", "signing_keys", id, json!({ "kid": key.kid })).await?;

@@ -98,7 +98,7 @@ impl Identity {
         };
         let mut tx = self.db.system_write(scope).await?;
         let tenant = tx
-            .insert_any(row)
+            .insert_for_any_tenant(row)
             .await
             .map_err(loam_db::already_exists("slug", format!("a tenant `{}` already exists", new.slug)))?;
         let changes = json!({ "slug": tenant.slug, "name": tenant.name, "plan": tenant.plan });
@@ -106,7 +106,7 @@ impl Identity {
         if scope.tenant() != TenantId::NIL {
             self.changes.record(&tx, "create", "tenants", tenant.id, changes.clone()).await?;
         }
-        tx.act_in(tenant.id);
+        tx.switch_tenant(tenant.id);
         let notice = self.changes.record(&tx, "create", "tenants", tenant.id, changes).await?;
         let (key, key_notice) = insert(self, &tx, NewRow::first(false)).await?;
         self.changes.commit(tx, notice).await?;
@@ -147,7 +147,7 @@ impl Identity {
         new.metadata.map(|metadata| row.metadata = Set(metadata.into()));
         row.updated_at = Set(updated_at);
         let tenant = tx.update_any(row).await?;
-        tx.act_in(id);
+        tx.switch_tenant(id);
         let notice = self.changes.record(&tx, "update", "tenants", id, changes).await?;
         self.changes.commit(tx, notice).await?;
         Ok(tenant)

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::login::service::{LogIn, LoggedIn};
 use crate::users::service::UserCreate;
-use crate::{Authenticator, Bootstrap, Config, Identity, Parts};
+use crate::{Authenticator, BootstrapOptions, Config, Identity, Parts};
 
 pub(super) const PASSWORD: &str = "a-long-enough-password";
 /// The first key.
@@ -29,7 +29,7 @@ impl Fixture {
         let clock = Clock::fixed(Clock::system().now());
         database.db.ensure_partitions(&Scope::system(TenantId::NIL, "test"), clock.now()).await.unwrap();
         let identity = node(&database, &clock);
-        let given = Bootstrap {
+        let given = BootstrapOptions {
             key: Some(Zeroizing::new(KEY.to_owned())),
             password: Some(Zeroizing::new(PASSWORD.to_owned())),
         };

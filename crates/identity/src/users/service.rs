@@ -246,7 +246,7 @@ impl Identity {
 
     /// Resets a user's password, to be changed at the next log-in, and ends the user's sessions.
     pub async fn reset_password(&self, scope: &Scope, id: UserId) -> Result<Zeroizing<String>> {
-        let password = secret::one_time(&self.clock);
+        let password = secret::generate_password(&self.clock);
         let tx = self.db.read(scope).await?;
         let old = tx.get::<Entity>(id).await?.ok_or_else(missing)?;
         self.check_above(&tx, &old).await?;

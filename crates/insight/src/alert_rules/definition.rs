@@ -75,7 +75,7 @@ impl Selector {
         serde_json::from_value(rule.selector.clone()).map_err(Error::internal)
     }
 
-    fn check(&self, metric: AlertMetric) -> Result<()> {
+    fn validate(&self, metric: AlertMetric) -> Result<()> {
         let allowed: &[&str] = match metric {
             AlertMetric::Cost => &["provider", "model"],
             AlertMetric::PerformanceMetric => &["metric_name", "tags", "aggregate"],
@@ -90,12 +90,12 @@ impl Selector {
         ];
         for (name, text) in texts {
             if let Some(text) = text {
-                check_allowed(name, allowed)?;
+                require_supported_field(name, allowed)?;
                 bounded(&format!("selector.{name}"), text, MAX_TEXT)?;
             }
         }
         if !self.tags.is_empty() {
-            check_allowed("tags", allowed)?;
+            require_supported_field("tags", allowed)?;
         }
         if self.tags.len() > MAX_TAGS {
             return Err(Error::invalid("selector.tags", format!("must have at most {MAX_TAGS} entries")));
@@ -104,7 +104,7 @@ impl Selector {
             bounded("selector.tags", text, MAX_TEXT)?;
         }
         if self.aggregate.is_some() {
-            check_allowed("aggregate", allowed)?;
+            require_supported_field("aggregate", allowed)?;
         }
         if metric == AlertMetric::PerformanceMetric && self.metric_name.is_none() {
             return Err(Error::invalid("selector.metric_name", "is required for `performance_metric`"));
@@ -113,7 +113,7 @@ impl Selector {
     }
 }
 
-fn check_allowed(name: &str, allowed: &[&str]) -> Result<()> {
+fn require_supported_field(name: &str, allowed: &[&str]) -> Result<()> {
     if allowed.contains(&name) {
         return Ok(());
     }
@@ -121,16 +121,19 @@ fn check_allowed(name: &str, allowed: &[&str]) -> Result<()> {
     Err(Error::invalid(format!("selector.{name}"), message))
 }
 
-/// What a rule measures, and when it is breached.
+/// What a rule measures, and when its threshold is breached.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Definition {
     pub(crate) metric: AlertMetric,
     pub(crate) selector: Selector,
     pub(crate) comparison: Comparison,
     pub(crate) threshold: f64,
+    /// Where a breach ends; null: at `threshold`.
     pub(crate) recover_threshold: Option<f64>,
     pub(crate) window_seconds: i32,
+    /// How long a breach must last before an incident opens, and a recovery before it ends.
     pub(crate) for_seconds: i32,
+    /// With fewer samples there is no value; ignored for `cost` and `request_rate`.
     pub(crate) min_samples: i32,
 }
 
@@ -149,11 +152,11 @@ impl Definition {
         })
     }
 
-    /// Rejects definitions that could never fire or never recover.
-    pub(crate) fn check(&self) -> Result<()> {
-        self.selector.check(self.metric)?;
+    /// Rejects values outside their permitted range.
+    pub(crate) fn validate(&self) -> Result<()> {
+        self.selector.validate(self.metric)?;
         if !self.threshold.is_finite() {
-            return Err(Error::invalid("threshold", "must be a number"));
+            return Err(Error::invalid("threshold", "must be finite"));
         }
         if self.metric != AlertMetric::PerformanceMetric && self.threshold < 0.0 {
             return Err(Error::invalid("threshold", "must not be negative for this metric"));

@@ -201,7 +201,7 @@ impl Insight {
             for_seconds: new.for_seconds.unwrap_or(0),
             min_samples: new.min_samples.unwrap_or(10),
         };
-        definition.check()?;
+        definition.validate()?;
         let (targets, requested) = self.targets(scope, new.delivery).await?;
         let secret = match targets.webhook {
             Some(_) => Some(signature::secret(&self.0.clock, requested)?),
@@ -276,7 +276,7 @@ impl Insight {
         new.window_seconds.map(|seconds| definition.window_seconds = seconds);
         new.for_seconds.map(|seconds| definition.for_seconds = seconds);
         new.min_samples.map(|samples| definition.min_samples = samples);
-        definition.check()?;
+        definition.validate()?;
         let open_event = old.open_event_id.filter(|_| new.is_active == Some(false));
         let old_secret = old.secret.clone();
         let old_url = AlertTargets::of(&old)?.webhook.map(|target| target.url);

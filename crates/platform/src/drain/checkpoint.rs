@@ -56,8 +56,12 @@ pub(super) async fn store(
         .exec()
         .await?;
     if moved == 0 {
-        tx.insert_any(ActiveModel { node_id: Set(node), position: Set(position), updated_at: Set(now) })
-            .await?;
+        tx.insert_for_any_tenant(ActiveModel {
+            node_id: Set(node),
+            position: Set(position),
+            updated_at: Set(now),
+        })
+        .await?;
     }
     Ok(())
 }

@@ -92,17 +92,17 @@ impl PersonQuery {
     }
 
     /// Whether a text names the person or one of the conversations.
-    pub fn is_named_in(&self, text: &str) -> bool {
+    pub fn matches_text(&self, text: &str) -> bool {
         self.mention().in_text(text)
     }
 
     /// Whether bytes do, which may hold texts among others.
-    pub fn is_named_in_bytes(&self, bytes: &[u8]) -> bool {
-        self.is_named_in(&String::from_utf8_lossy(bytes))
+    pub fn matches_bytes(&self, bytes: &[u8]) -> bool {
+        self.matches_text(&String::from_utf8_lossy(bytes))
     }
 
     /// Whether a document does.
-    pub fn is_named_in_json(&self, value: &Value) -> bool {
+    pub fn matches_json(&self, value: &Value) -> bool {
         self.mention().in_json(value)
     }
 
@@ -216,12 +216,12 @@ mod tests {
             "x00000000-0000-0000-0000-00000000beef",
             "no mailbox bob.brown@example.com here",
         ] {
-            assert!(who.is_named_in(text), "{text}");
+            assert!(who.matches_text(text), "{text}");
         }
         for text in ["", "bob.brown@example.community", "xbob.brown@example.com", "bob-1", "17", "a-b-c"] {
-            assert!(!who.is_named_in(text), "{text}");
+            assert!(!who.matches_text(text), "{text}");
         }
-        assert!(!who.is_named_in("00000000-0000-0000-0000-000000000008"));
+        assert!(!who.matches_text("00000000-0000-0000-0000-000000000008"));
     }
 
     #[test]
@@ -232,12 +232,12 @@ mod tests {
             json!([{ "a": { "Enduser.Id": 17 } }]),
             json!({ "x": ["mail to bob.brown@example.com"] }),
         ] {
-            assert!(who.is_named_in_json(&value), "{value}");
+            assert!(who.matches_json(&value), "{value}");
         }
         for value in
             [json!({ "count": 17 }), json!({ "text": "bob-1" }), json!({ "user": "bob-12" }), json!(null)]
         {
-            assert!(!who.is_named_in_json(&value), "{value}");
+            assert!(!who.matches_json(&value), "{value}");
         }
     }
 }

@@ -48,7 +48,7 @@ where
     E::Model: Send + Sync,
 {
     /// A table whose rows of a person are deleted.
-    pub const fn deleted(
+    pub const fn by_index(
         name: &'static str,
         conditions: fn(&PersonQuery) -> Vec<Condition>,
         id: fn(&E::Model) -> Uuid,
@@ -58,7 +58,7 @@ where
     }
 
     /// The same of a table in which every row has to be looked at.
-    pub const fn searched(
+    pub const fn by_full_scan(
         name: &'static str,
         matches: fn(&E::Model, &PersonQuery) -> bool,
         id: fn(&E::Model) -> Uuid,

@@ -1,4 +1,4 @@
-//! What this crate and the floors below it have of a person.
+//! The tables of this crate and of `loam-jobs` that may store personal data.
 
 use std::sync::Arc;
 
@@ -19,11 +19,11 @@ use crate::quarantine::routes::QuarantineView;
 use crate::webhook_deliveries::entity as deliveries;
 use crate::webhook_deliveries::routes::WebhookDeliveryView;
 
-/// The places of this crate.
+/// The locations of this crate.
 pub fn stores() -> Vec<Arc<dyn PersonalDataStore>> {
     vec![
-        Arc::new(REQUESTS_OF_USER),
-        Arc::new(REQUESTS),
+        Arc::new(REQUESTS_BY_USER),
+        Arc::new(REQUESTS_MENTIONING),
         Arc::new(ERRORS),
         Arc::new(ERROR_GROUPS),
         Arc::new(DELIVERIES),
@@ -32,21 +32,21 @@ pub fn stores() -> Vec<Arc<dyn PersonalDataStore>> {
     ]
 }
 
-const REQUESTS_OF_USER: Rows<requests::Entity> = Rows::deleted(
+const REQUESTS_BY_USER: Rows<requests::Entity> = Rows::by_index(
     "api_logs",
     |who| who.by_user(requests::Column::UserId),
     |row: &requests::Model| row.id.0,
     |row: requests::Model| view(ApiLogView::from(row)),
 );
 
-const REQUESTS: Rows<requests::Entity> = Rows::searched(
+const REQUESTS_MENTIONING: Rows<requests::Entity> = Rows::by_full_scan(
     "api_logs",
     request_matches,
     |row: &requests::Model| row.id.0,
     |row: requests::Model| view(ApiLogView::from(row)),
 );
 
-const ERRORS: Rows<errors::Entity> = Rows::searched(
+const ERRORS: Rows<errors::Entity> = Rows::by_full_scan(
     "error_logs",
     |row: &errors::Model, who: &PersonQuery| {
         let mention = who.mention();
@@ -61,15 +61,15 @@ const ERRORS: Rows<errors::Entity> = Rows::searched(
 const ERROR_GROUPS: Rows<group::Entity> = Rows {
     emptied: Some(|| vec![(group::Column::ErrorMessage, Expr::val(ERASED))]),
     retained: Some("how many errors of a kind there were"),
-    ..Rows::searched(
+    ..Rows::by_full_scan(
         "error_groups",
-        |row: &group::Model, who: &PersonQuery| who.is_named_in(&row.error_message),
+        |row: &group::Model, who: &PersonQuery| who.matches_text(&row.error_message),
         |row: &group::Model| row.id.0,
         |row: group::Model| view(ErrorGroupView::from(row)),
     )
 };
 
-const DELIVERIES: Rows<deliveries::Entity> = Rows::searched(
+const DELIVERIES: Rows<deliveries::Entity> = Rows::by_full_scan(
     "webhook_deliveries",
     |row: &deliveries::Model, who: &PersonQuery| {
         let mention = who.mention();
@@ -81,12 +81,12 @@ const DELIVERIES: Rows<deliveries::Entity> = Rows::searched(
     |row: deliveries::Model| view(WebhookDeliveryView::from(row)),
 );
 
-const QUARANTINE: Rows<quarantine::Entity> = Rows::searched(
+const QUARANTINE: Rows<quarantine::Entity> = Rows::by_full_scan(
     "journal_quarantine",
     |row: &quarantine::Model, who: &PersonQuery| {
         let raw = |id: &[u8; 16]| memchr::memmem::find(&row.frame, id).is_some();
-        who.is_named_in_bytes(&row.frame)
-            || who.is_named_in(&row.reason)
+        who.matches_bytes(&row.frame)
+            || who.matches_text(&row.reason)
             || who.users.iter().any(|id| raw(id.0.as_bytes()))
             || who.sessions.iter().any(|id| raw(id.0.as_bytes()))
     },
@@ -94,10 +94,10 @@ const QUARANTINE: Rows<quarantine::Entity> = Rows::searched(
     |row: quarantine::Model| view(QuarantineView::from(row)),
 );
 
-/// Work that is done. What is still to be done for a person ends by itself when it finds nobody.
+/// Only finished jobs: a pending one of an erased person finds no data and completes.
 const JOBS: Rows<jobs::Entity> = Rows {
     conditions: |_| vec![Condition::all().add(jobs::Column::FinishedAt.is_not_null())],
-    ..Rows::searched(
+    ..Rows::by_full_scan(
         "jobs",
         |row: &jobs::Model, who: &PersonQuery| {
             let mention = who.mention();
@@ -110,7 +110,7 @@ const JOBS: Rows<jobs::Entity> = Rows {
 };
 
 pub(super) fn request_matches(row: &requests::Model, who: &PersonQuery) -> bool {
-    // those of the person's own user are found by that
+    // those of the person's own user are found by `REQUESTS_BY_USER`
     if row.user_id.is_some_and(|id| who.users.contains(&id)) {
         return false;
     }
@@ -132,7 +132,7 @@ pub(super) fn request_matches(row: &requests::Model, who: &PersonQuery) -> bool 
         || in_body(row.response_body.as_deref())
 }
 
-/// As the API shows it.
+/// The API's JSON of a row.
 pub(crate) fn view(shown: impl Serialize) -> Value {
     serde_json::to_value(shown).unwrap_or_default()
 }

@@ -26,5 +26,5 @@ pub(crate) async fn add(
         reason: Set(reason),
         created_at: Set(clock.now()),
     };
-    tx.insert_any(row).await.map(drop)
+    tx.insert_for_any_tenant(row).await.map(drop)
 }

@@ -159,7 +159,7 @@ where
         let mut notices = Vec::new();
         let topic = E::default().table_name().to_owned();
         for tenant in tenants {
-            tx.act_in(tenant);
+            tx.switch_tenant(tenant);
             notices.push(announce(&tx, clock, &topic, Uuid::nil(), None).await?);
         }
         tx.commit().await?;

@@ -35,10 +35,10 @@ impl SystemConfig {
             Level::Global => {
                 let mut tx = self.0.db.system_write(scope).await?;
                 let home = scope.tenant();
-                tx.act_in(TenantId::NIL);
+                tx.switch_tenant(TenantId::NIL);
                 let written = self.write(&tx, declared, version, change, below).await?;
                 // the change of the instance is on the trail of the operator's own tenant
-                tx.act_in(home);
+                tx.switch_tenant(home);
                 self.finish(tx, level, written).await
             }
             Level::Tenant => {
