@@ -92,6 +92,8 @@ pub(crate) struct CallContext {
     pub(crate) binding: Option<Box<ConversationBinding>>,
     /// The application's end user, if the request doesn't name one.
     pub(crate) end_user: Option<String>,
+    /// Whether the caller takes the decoded output of a chat completion, not its bytes.
+    pub(crate) keeps_output: bool,
 }
 
 /// A call that has ended, with what the conversation stores of it.

@@ -7,7 +7,8 @@ use bytes::{Bytes, BytesMut};
 use loam_kernel::{Clock, LlmCallId};
 use serde_json::{Map, Value, json};
 
-use crate::sse::{MAX_EVENT, Splitter, data};
+use crate::openai::ChatOutput;
+use crate::sse::{Splitter, data, event_too_large};
 use crate::{CompleteResponse, Forward, Reader, ReportedError, ResponseError, Usage};
 
 /// A format-independent part of a response, in the order in which the model wrote it.
@@ -84,16 +85,36 @@ pub(crate) struct Translator<A, B> {
     /// The stop reason has arrived: the response is complete even if the provider closes without an end.
     stopped: bool,
     done: bool,
+    /// What the response says, for a caller that takes it from here.
+    output: Option<ChatOutput>,
 }
 
 impl<A: Decoder, B: Encoder> Translator<A, B> {
     pub(crate) fn new(decoder: A, encoder: B) -> Self {
         let events = Splitter::default();
-        Self { decoder, encoder, events, usage: None, failure: None, stopped: false, done: false }
+        Self {
+            decoder,
+            encoder,
+            events,
+            usage: None,
+            failure: None,
+            stopped: false,
+            done: false,
+            output: None,
+        }
+    }
+
+    fn keep(&mut self, part: &ResponsePart) {
+        if let Some(output) = &mut self.output {
+            output.add(part.clone());
+        }
     }
 
     fn fail(&mut self, error: ReportedError, out: &mut BytesMut) {
         self.encoder.error(&error.message, out);
+        if let Some(output) = &mut self.output {
+            output.fail(error.message.clone());
+        }
         self.failure = Some(error);
         self.done = true;
     }
@@ -112,6 +133,7 @@ impl<A: Decoder, B: Encoder> Translator<A, B> {
             match part {
                 ResponsePart::End => {
                     self.done = true;
+                    self.keep(&ResponsePart::End);
                     return Some(self.encoder.end(out));
                 }
                 ResponsePart::Error(error) => {
@@ -124,6 +146,7 @@ impl<A: Decoder, B: Encoder> Translator<A, B> {
                         ResponsePart::Stop(_) => self.stopped = true,
                         _ => {}
                     }
+                    self.keep(&part);
                     if let Err(why) = self.encoder.write(part, out) {
                         self.fail_invalid(why, out);
                         return None;
@@ -138,11 +161,21 @@ impl<A: Decoder, B: Encoder> Translator<A, B> {
 impl<A: Decoder, B: Encoder> Reader for Translator<A, B> {
     fn read_complete(&mut self, body: Bytes) -> Result<CompleteResponse, ResponseError> {
         let parts = self.decoder.decode_complete(&body)?;
+        parts.iter().for_each(|part| self.keep(part));
+        self.keep(&ResponsePart::End);
         let usage = parts.iter().rev().find_map(|part| match part {
             ResponsePart::Usage(usage) => Some(*usage),
             _ => None,
         });
         Ok(CompleteResponse { body: self.encoder.encode_complete(parts)?.to_string().into(), usage })
+    }
+
+    fn keep_output(&mut self) {
+        self.output = Some(ChatOutput::default());
+    }
+
+    fn output(&mut self) -> Option<&mut ChatOutput> {
+        self.output.as_mut()
     }
 
     fn push(&mut self, chunk: Bytes) -> Forward {
@@ -156,7 +189,7 @@ impl<A: Decoder, B: Encoder> Reader for Translator<A, B> {
             }
         }
         if !fits && !self.done {
-            self.fail_invalid(format!("the provider sent an event of more than {MAX_EVENT} bytes"), &mut out);
+            self.fail_invalid(event_too_large(), &mut out);
         }
         Forward { now: out.freeze(), last: None }
     }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use loam_kernel::{Error, Result};
 
-use crate::openai::RequestEnvelope;
+use crate::openai::{ChatOutput, RequestEnvelope};
 use crate::{Config, Feature, ReportedError, ResponseError, Usage};
 
 /// The endpoint that a client called, and so the format it speaks.
@@ -96,6 +96,14 @@ pub struct CompleteResponse {
 pub trait Reader: Send {
     /// Reads a response that is not streamed, with a success status.
     fn read_complete(&mut self, body: Bytes) -> Result<CompleteResponse, ResponseError>;
+
+    /// Keeps what the response says, besides converting it, for a chat completion that Loam itself requests.
+    fn keep_output(&mut self) {}
+
+    /// What has been kept; none unless the reader is that of a chat completion and was told to keep it.
+    fn output(&mut self) -> Option<&mut ChatOutput> {
+        None
+    }
 
     /// Adds a chunk of a stream; returns what can be sent.
     fn push(&mut self, chunk: Bytes) -> Forward;

@@ -76,7 +76,7 @@ impl Conversation {
         let gateway = &self.0.gateway;
         let (call, stream) =
             gateway.stream_chat(scope, Some(session.id), end_user, request, MAX_RESPONSE).await;
-        let text = stream?.text().await?;
+        let (text, _) = stream?.text().await?;
         match text.trim() {
             "" => Err(failed("the model returned no text".to_owned())),
             text => Ok((text.to_owned(), call)),

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
-use axum::response::Response;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use loam_kernel::{Result, TenantId, digest_of};
 use loam_providers::Usage;
+use loam_providers::openai::ChatOutput;
 
 use super::call::Call;
+use super::call_response::{CallBody, CallResponse};
 use super::response_cache::{CachedResponse, Key, ResponseHead};
 use crate::llm_calls::entity::{CacheUse, CallState};
 use crate::llm_calls::ledger::Outcome;
@@ -54,7 +54,7 @@ impl Inner {
         &self,
         mut call: Call,
         cached: &CachedResponse,
-    ) -> Result<Response> {
+    ) -> Result<CallResponse> {
         let record = &mut call.open.record;
         record.provider.clone_from(&cached.provider);
         record.model.clone_from(&cached.model);
@@ -68,13 +68,13 @@ impl Inner {
         };
         let max_bytes = self.max_recorded_body_bytes(call.open.record.tenant);
         let completed = call.completed(outcome.response, cached.events, Some(cached.usage));
+        let read = || ChatOutput::of_recorded(&cached.body, cached.events).map(Box::new);
+        let output = call.keeps_output.then(read).transpose()?;
         let position = self.ledger.settle(call.open, &outcome, max_bytes)?;
         self.finish(position, completed).await?;
-        let mut response = Response::new(Body::from(cached.body.clone()));
-        *response.status_mut() = cached.head.status;
-        *response.headers_mut() = cached.head.headers.clone();
-        response.headers_mut().insert(CACHE, HeaderValue::from_static("hit"));
-        Ok(response)
+        let mut head = cached.head.clone();
+        head.headers.insert(CACHE, HeaderValue::from_static("hit"));
+        Ok(CallResponse { head, body: CallBody::Complete { body: cached.body.clone(), output } })
     }
 
     /// Caches a complete, successful response, if its route is configured to.

@@ -37,6 +37,8 @@ pub(super) struct Call {
     pub(super) models: Arc<Models>,
     /// The conversation that it belongs to.
     pub(super) binding: Option<Box<ConversationBinding>>,
+    /// Whether the caller takes the decoded output.
+    pub(super) keeps_output: bool,
     /// The client's `anthropic-beta`.
     pub(super) betas: Vec<HeaderValue>,
     /// The destination that is called.
@@ -108,7 +110,7 @@ impl Inner {
     ) -> Result<Box<Call>> {
         let began = Instant::now();
         let mut envelope = RequestEnvelope::read(&request)?;
-        let CallContext { binding, end_user } = context;
+        let CallContext { binding, end_user, keeps_output } = context;
         let end_user = envelope.end_user.take().or(end_user);
         let resolve = |models: &Models| Plan::resolve(models, &envelope.model);
         let (models, plan) = self.catalog.find(scope.tenant(), resolve).await?;
@@ -160,6 +162,7 @@ impl Inner {
             cache: None,
             models,
             binding,
+            keeps_output,
             betas: headers.get_all(BETAS).iter().cloned().collect(),
             destination: None,
         }))

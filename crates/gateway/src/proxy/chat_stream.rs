@@ -1,94 +1,81 @@
-//! A chat completion that Loam itself requests, as typed pieces instead of an HTTP response.
+//! The output of a chat completion that Loam itself requests, typed. The reader of the provider's response decodes it
+//! once, on its way through the same relay that serves HTTP clients.
 
-use axum::body::Body;
-use bytes::Bytes;
-use http::header::CONTENT_TYPE;
-use http_body_util::BodyExt;
-use loam_kernel::{ChatSessionId, Error, Kind, LlmCallId, Result, Scope};
-use loam_providers::openai::{StreamEnd, StreamEvent, StreamParser};
+use std::future::poll_fn;
+use std::pin::Pin;
 
-use crate::Gateway;
+use http_body::Body;
+use loam_kernel::{Error, Kind, Result};
+use loam_providers::openai::{ChatOutput, StreamEnd, StreamEvent};
 
-/// The events around a text are many times its size.
-const STREAM_OVERHEAD: usize = 64;
+use super::call_response::CallBody;
+use super::streamed::Relay;
 
-/// The pieces of a response, as they arrive. The call is settled when they are read to the end, or dropped.
+/// The output of a response, as it arrives. The call is settled when it is read to the end, or dropped.
 pub struct ChatStream {
-    body: Body,
-    parser: StreamParser,
-    /// The beginning of a response that is not streamed.
-    whole: Option<Vec<u8>>,
-    ended: bool,
-    bytes: usize,
+    source: Source,
     max_bytes: usize,
 }
 
-impl Gateway {
-    /// Completes a chat on behalf of a caller, as [`Gateway::complete_chat`] does. Returns the call, if it was recorded,
-    /// and its pieces. A response with more than `max_answer` bytes is refused.
-    pub async fn stream_chat(
-        &self,
-        scope: &Scope,
-        session: Option<ChatSessionId>,
-        end_user: Option<String>,
-        request: Bytes,
-        max_answer: usize,
-    ) -> (Option<LlmCallId>, Result<ChatStream>) {
-        let done = self.complete_chat(scope, session, end_user, request).await;
-        let stream = done.response.map(|response| {
-            let (head, body) = response.into_parts();
-            let kind = head.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-            let is_stream = kind.is_some_and(|kind| kind.starts_with("text/event-stream"));
-            ChatStream {
-                body,
-                parser: StreamParser::default(),
-                whole: (!is_stream).then(Vec::new),
-                ended: false,
-                bytes: 0,
-                max_bytes: if is_stream { max_answer * STREAM_OVERHEAD } else { max_answer },
-            }
-        });
-        (done.call, stream)
+enum Source {
+    /// It has arrived, and the call is settled.
+    Complete(Box<ChatOutput>),
+    /// It arrives.
+    Streamed(Box<Relay>),
+}
+
+impl Source {
+    fn output(&mut self) -> Result<&mut ChatOutput> {
+        match self {
+            Self::Complete(output) => Ok(output),
+            Self::Streamed(relay) => relay.output().ok_or_else(not_kept),
+        }
     }
 }
 
 impl ChatStream {
+    pub(super) fn new(body: CallBody, max_bytes: usize) -> Result<Self> {
+        let source = match body {
+            CallBody::Complete { output, .. } => Source::Complete(output.ok_or_else(not_kept)?),
+            CallBody::Streamed(relay) => Source::Streamed(relay),
+        };
+        Ok(Self { source, max_bytes })
+    }
+
     /// The next pieces, none at the end. Nothing is lost if the future is dropped.
     ///
     /// # Errors
     /// `answer_broke_off` if the response is interrupted or too long.
     pub async fn next(&mut self) -> Result<Option<Vec<StreamEvent>>> {
-        while !self.ended {
-            let Some(frame) = self.body.frame().await else {
-                self.ended = true;
-                break;
-            };
-            let data = frame.map_err(|e| interrupted(&e.to_string()))?.into_data().unwrap_or_default();
-            self.bytes += data.len();
-            if self.bytes > self.max_bytes {
-                return Err(interrupted("the answer is too long"));
+        let ended = match &mut self.source {
+            Source::Complete(_) => true,
+            Source::Streamed(relay) => {
+                let chunk = poll_fn(|cx| Pin::new(&mut **relay).poll_frame(cx)).await;
+                chunk.transpose().map_err(|e| interrupted(&e.to_string()))?.is_none()
             }
-            match &mut self.whole {
-                Some(whole) => whole.extend_from_slice(&data),
-                None => return Ok(Some(self.parser.push(&data))),
-            }
+        };
+        let output = self.source.output()?;
+        if output.bytes() > self.max_bytes {
+            return Err(interrupted("the answer is too long"));
         }
-        self.whole.take().map(|whole| self.parser.read_complete(&whole)).transpose()
+        let events = output.take_events();
+        Ok((!ended || !events.is_empty()).then_some(events))
     }
 
     /// Ends a stream that was read to its end: returns how the response ended.
     ///
     /// # Errors
     /// `answer_broke_off` if the provider ended it before it was complete.
-    pub fn end(self) -> Result<StreamEnd> {
-        self.parser.end().map_err(|reason| interrupted(&reason))
+    pub fn end(mut self) -> Result<StreamEnd> {
+        let output = std::mem::take(self.source.output()?);
+        output.end().map_err(|reason| interrupted(&reason))
     }
 
-    /// Reads the whole text.
+    /// Reads the whole text, and how the response ended.
     ///
     /// # Errors
-    /// As [`ChatStream::next`].
-    pub async fn text(mut self) -> Result<String> {
+    /// As [`ChatStream::next`] and [`ChatStream::end`].
+    pub async fn text(mut self) -> Result<(String, StreamEnd)> {
         let mut text = String::new();
         while let Some(pieces) = self.next().await? {
             for piece in pieces {
@@ -98,8 +85,12 @@ impl ChatStream {
                 }
             }
         }
-        Ok(text)
+        Ok((text, self.end()?))
     }
+}
+
+fn not_kept() -> Error {
+    Error::internal("the reader of a chat completion did not keep its output")
 }
 
 /// The error of a response that ends early.

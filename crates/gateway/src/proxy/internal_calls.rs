@@ -1,24 +1,15 @@
 //! Calls that Loam itself makes: they take the same path as all others.
 
-use axum::response::Response;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use loam_kernel::{AiProviderId, ChatSessionId, LlmCallId, Result, Scope};
 use loam_providers::Endpoint;
 
-use super::routes::make_call;
+use super::chat_stream::ChatStream;
+use super::make_call::make_call;
 use crate::Gateway;
 use crate::hook::{CallContext, SESSION};
 use crate::limits::admission::RateLimitStatus;
-
-/// A chat completion that Loam requested.
-pub struct Completion {
-    /// The call, if it was recorded.
-    pub call: Option<LlmCallId>,
-    /// The response in OpenAI's format: JSON, or events if the request has `"stream": true`. Its body settles the
-    /// call, whether it is read to its end or dropped.
-    pub response: Result<Response>,
-}
 
 impl Gateway {
     /// The name to call a provider's model by: `provider/model`. None if the tenant has no such provider.
@@ -34,23 +25,34 @@ impl Gateway {
     }
 
     /// Completes a chat on behalf of a caller, as `POST /v1/chat/completions` does: with the same routes, limits and
-    /// accounting. The session and the application's end user, if any, are recorded with the call.
-    pub async fn complete_chat(
+    /// accounting. The session and the application's end user, if any, are recorded with the call. Returns the call, if
+    /// it was recorded, and its output. One of more than `max_bytes` bytes is refused.
+    pub async fn stream_chat(
         &self,
         scope: &Scope,
         session: Option<ChatSessionId>,
         end_user: Option<String>,
         request: Bytes,
-    ) -> Completion {
+        max_bytes: usize,
+    ) -> (Option<LlmCallId>, Result<ChatStream>) {
         let mut headers = HeaderMap::new();
         if let Some(Ok(session)) = session.map(|id| HeaderValue::try_from(id.to_string())) {
             headers.insert(SESSION, session);
         }
-        let context = CallContext { binding: None, end_user };
+        // internal callers store the messages themselves
+        let context = CallContext { binding: None, end_user, keeps_output: true };
         let (gateway, mut rate_limits) = (self.0.clone(), RateLimitStatus::default());
-        let (call, response) =
-            // internal callers store the messages themselves
-            make_call(gateway, scope, Endpoint::ChatCompletions, &headers, request, context, &mut rate_limits).await;
-        Completion { call, response: response.map_err(|failed| failed.error) }
+        let (call, response) = make_call(
+            gateway,
+            scope,
+            Endpoint::ChatCompletions,
+            &headers,
+            request,
+            context,
+            &mut rate_limits,
+        )
+        .await;
+        let stream = response.map_err(|failed| failed.error);
+        (call, stream.and_then(|response| ChatStream::new(response.body, max_bytes)))
     }
 }

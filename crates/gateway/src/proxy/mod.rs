@@ -3,6 +3,7 @@
 mod begin;
 mod cached_calls;
 mod call;
+mod call_response;
 mod chat_stream;
 mod detach_on_drop;
 mod error_event;
@@ -10,6 +11,7 @@ mod estimate;
 mod failover;
 mod failure;
 mod internal_calls;
+mod make_call;
 mod message_schemas;
 pub(crate) mod messages;
 mod models;
@@ -24,5 +26,4 @@ mod streamed;
 
 pub(crate) use call::client_id;
 pub use chat_stream::{ChatStream, interrupted};
-pub use internal_calls::Completion;
 pub use probe::ProviderTest;

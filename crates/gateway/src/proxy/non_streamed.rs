@@ -1,13 +1,11 @@
 //! Responses that are not streamed.
 
-use std::sync::Arc;
-
-use axum::body::Body as ResponseBody;
-use axum::response::Response;
 use loam_kernel::{Error, Result};
 use loam_providers::CompleteResponse;
+use loam_providers::openai::ChatOutput;
 
 use super::call::Call;
+use super::call_response::{CallBody, CallResponse};
 use super::estimate::estimate;
 use super::response_cache::ResponseHead;
 use crate::llm_calls::entity::CallState;
@@ -17,11 +15,12 @@ use crate::service::Inner;
 impl Inner {
     /// Settles the call before the response is sent.
     pub(super) async fn respond_complete(
-        self: Arc<Self>,
+        &self,
         mut call: Box<Call>,
         head: ResponseHead,
         complete: CompleteResponse,
-    ) -> Result<Response> {
+        output: Option<Box<ChatOutput>>,
+    ) -> Result<CallResponse> {
         let CompleteResponse { body, usage } = complete;
         let (state, usage) = match usage {
             Some(usage) => (CallState::Settled, Some(usage)),
@@ -39,10 +38,7 @@ impl Inner {
         let completed = call.completed(outcome.response, false, usage);
         let position = self.ledger.settle(call.open, &outcome, max_bytes)?;
         self.finish(position, completed).await?;
-        let mut response = Response::new(ResponseBody::from(body));
-        *response.status_mut() = head.status;
-        *response.headers_mut() = head.headers;
-        Ok(response)
+        Ok(CallResponse { head, body: CallBody::Complete { body, output } })
     }
 
     /// Records a failure; returns the error for the client.

@@ -8,20 +8,18 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use loam_http::surface::{ApiError, ApiResult, Body, Caller, ErrorBody};
-use loam_kernel::{JsonObject, LlmCallId, Scope};
+use loam_kernel::{JsonObject, Scope};
 use loam_providers::Endpoint;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::call::Call;
-use super::detach_on_drop::detach_on_drop;
 use super::failure::CallError;
+use super::make_call::make_call;
 use super::schemas::{
     ChatCompletion, ChatCompletionEvent, ChatCompletionRequest, EmbeddingList, EmbeddingRequest,
     ResponseEvent, ResponseRequest,
 };
-use super::send::ProviderResponse;
 use crate::Gateway;
 use crate::hook::{CallContext, SESSION};
 use crate::limits::admission::RateLimitStatus;
@@ -154,15 +152,18 @@ pub(super) async fn call(
         endpoint,
         &headers,
         body,
-        CallContext { binding, end_user: None },
+        CallContext { binding, ..CallContext::default() },
         &mut rate_limits,
     )
     .await;
-    let mut response = response.unwrap_or_else(|CallError { error, headers }| {
-        let mut response = ApiError::from(error).into_response();
-        response.headers_mut().extend(headers);
-        response
-    });
+    let mut response = match response {
+        Ok(response) => response.into_response(),
+        Err(CallError { error, headers }) => {
+            let mut response = ApiError::from(error).into_response();
+            response.headers_mut().extend(headers);
+            response
+        }
+    };
     // Loam's own limits replace the provider's
     rate_limits.write(response.headers_mut());
     // failed calls are recorded too
@@ -174,43 +175,6 @@ pub(super) async fn call(
         response.headers_mut().insert(SESSION, session);
     }
     Ok(response)
-}
-
-/// Makes a call; sets `rate_limits` to what the client is shown. The id is set once the call is recorded.
-pub(super) async fn make_call(
-    gateway: Arc<Inner>,
-    scope: &Scope,
-    endpoint: Endpoint,
-    headers: &HeaderMap,
-    body: Bytes,
-    context: CallContext,
-    rate_limits: &mut RateLimitStatus,
-) -> (Option<LlmCallId>, Result<Response, CallError>) {
-    match gateway.open_call(scope, endpoint, headers, body, context, rate_limits).await {
-        Ok(call) => {
-            let (id, calls) = (call.open.record.id, gateway.calls.clone());
-            let running = detach_on_drop(&calls, async move { Ok(run_call(gateway, call).await) });
-            (Some(id), running.await.unwrap_or_else(|e| Err(e.into())))
-        }
-        Err(e) => (None, Err(e.into())),
-    }
-}
-
-async fn run_call(gateway: Arc<Inner>, mut call: Box<Call>) -> Result<Response, CallError> {
-    if let Some(cached) = gateway.cached_response(&mut call) {
-        return Ok(Box::pin(gateway.respond_from_cache(*call, &cached)).await?);
-    }
-    match gateway.call_with_failover(&mut call).await {
-        Ok(ProviderResponse::Complete { head, response }) => {
-            Ok(gateway.respond_complete(call, head, response).await?)
-        }
-        Ok(ProviderResponse::Stream { head, first, body, reader }) => {
-            Ok(gateway.respond_streamed(*call, head, first, body, reader))
-        }
-        Err(CallError { error, headers }) => {
-            Err(CallError { error: Box::pin(gateway.fail(*call, error)).await, headers })
-        }
-    }
 }
 
 /// Lists what can be called: routes by their alias, models as `provider/model`.

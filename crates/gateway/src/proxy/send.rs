@@ -7,6 +7,7 @@ use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RET
 use http::{Method, Request};
 use http_body_util::Full;
 use loam_http::client::{Body, retry_after};
+use loam_providers::openai::ChatOutput;
 use loam_providers::{CompleteResponse, Forward, ProviderRequest, Reader, ReportedError, ResponseError};
 
 use super::begin::{Beginning, begin, read_body};
@@ -29,8 +30,8 @@ const FORWARDED_PREFIXES: [&str; 3] = ["openai-", "anthropic-", "x-ratelimit-"];
 
 /// A successful response.
 pub(super) enum ProviderResponse {
-    /// A complete response.
-    Complete { head: ResponseHead, response: CompleteResponse },
+    /// A complete response, and what it says if the caller takes that.
+    Complete { head: ResponseHead, response: CompleteResponse, output: Option<Box<ChatOutput>> },
     /// A stream, and what can be forwarded of the part that has arrived.
     Stream { head: ResponseHead, first: Forward, body: Body, reader: Box<dyn Reader> },
 }
@@ -83,6 +84,9 @@ impl Inner {
         };
         let outgoing = provider.wire.outgoing(&provider.config, &provider_request).map_err(unusable)?;
         let mut reader = provider.wire.reader(&provider_request);
+        if call.keeps_output {
+            reader.keep_output();
+        }
         let mut request = Request::new(Full::new(outgoing.body.clone()));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = provider.uri(call.endpoint, &outgoing).map_err(unusable)?;
@@ -131,7 +135,8 @@ impl Inner {
             ResponseError::Invalid(error) => Failure::transient(error),
         })?;
         call.mark_first_byte();
-        Ok(ProviderResponse::Complete { head, response })
+        let output = reader.output().map(|output| Box::new(std::mem::take(output)));
+        Ok(ProviderResponse::Complete { head, response, output })
     }
 
     /// The failure of an attempt to which the provider responded with an error, by its status or despite it.

@@ -1,7 +1,7 @@
 //! Calls a model through Loam's own gateway.
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Limited};
+use loam_gateway::ChatStream;
 use loam_kernel::{Error, Kind, LlmCallId, Result, Scope, truncate_bytes};
 use serde_json::{Value, json};
 
@@ -62,13 +62,13 @@ impl Insight {
         request: &Value,
         usage: &mut ModelUsage,
     ) -> Result<ModelResponse> {
-        let completed =
-            self.0.gateway.complete_chat(scope, None, None, Bytes::from(request.to_string())).await;
-        let result = match completed.response {
-            Ok(response) => parse_response(response).await,
+        let request = Bytes::from(request.to_string());
+        let (call, stream) = self.0.gateway.stream_chat(scope, None, None, request, MAX_RESPONSE).await;
+        let result = match stream {
+            Ok(stream) => read(stream).await,
             Err(e) => Err(e),
         };
-        if let Some(call) = completed.call {
+        if let Some(call) = call {
             self.add_usage(scope, call, usage).await;
         }
         result
@@ -89,29 +89,12 @@ impl Insight {
     }
 }
 
-async fn parse_response(response: axum::response::Response) -> Result<ModelResponse> {
-    let failed = |reason: String| {
-        Error::new(Kind::BadGateway, "no_analysis", format!("the analysis failed: {reason}"))
-    };
-    let status = response.status();
-    let bytes = Limited::new(response.into_body(), MAX_RESPONSE).collect().await;
-    let bytes = bytes.map_err(|e| failed(e.to_string()))?.to_bytes();
-    let body: Value = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-    if !status.is_success() {
-        let reason = body["error"]["message"].as_str().unwrap_or("the provider gave no reason");
-        let reason =
-            format!("the provider responded with {}: {}", status.as_u16(), truncate_bytes(reason, 500));
-        return Err(failed(reason).with_status(status.as_u16()));
+async fn read(stream: ChatStream) -> Result<ModelResponse> {
+    let failed =
+        |reason: &str| Error::new(Kind::BadGateway, "no_analysis", format!("the analysis failed: {reason}"));
+    let (text, end) = stream.text().await.map_err(|e| failed(e.message()))?;
+    if text.is_empty() {
+        return Err(failed("the model's response has no content"));
     }
-    let text = match &body["choices"][0]["message"]["content"] {
-        Value::String(text) => text.clone(),
-        Value::Array(parts) => parts.iter().filter_map(|part| part["text"].as_str()).collect(),
-        _ => return Err(failed("the model's response has no content".to_owned())),
-    };
-    // PostgreSQL cannot store NUL characters
-    let text = text.replace('\0', "\u{fffd}");
-    Ok(ModelResponse {
-        text,
-        version: body["model"].as_str().map(|name| truncate_bytes(name, 500).to_owned()),
-    })
+    Ok(ModelResponse { text, version: end.model.map(|name| truncate_bytes(&name, 500).to_owned()) })
 }

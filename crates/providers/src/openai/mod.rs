@@ -1,5 +1,6 @@
 //! OpenAI's wire format: the bodies of requests and responses, and the events of a stream.
 
+mod chat_output;
 mod completion;
 mod content;
 mod decoder;
@@ -9,10 +10,11 @@ mod models;
 mod request;
 mod responses;
 mod stream;
-mod stream_parser;
 mod unsupported;
 mod wire;
 
+pub(crate) use chat_output::DecodedChat;
+pub use chat_output::{ChatOutput, RequestedToolCall, StreamEnd, StreamEvent};
 pub(crate) use completion::assemble_chunks;
 pub(crate) use content::{arguments_text, content_parts};
 pub(crate) use decoder::ChatDecoder;
@@ -21,5 +23,4 @@ pub(crate) use error::error_from;
 pub(crate) use models::model_ids;
 pub use request::{OutputLimits, RequestEnvelope};
 pub(crate) use stream::reported;
-pub use stream_parser::{RequestedToolCall, StreamEnd, StreamEvent, StreamParser};
 pub(crate) use wire::{OPENAI, OpenAi};

@@ -16,6 +16,11 @@ pub(crate) use pass_through::{Inspector, PassThrough, Verdict};
 /// The largest event accepted: memory must not grow without bound, and no provider sends a larger one.
 pub(crate) const MAX_EVENT: usize = 4 << 20;
 
+/// The error of a larger event.
+pub(crate) fn event_too_large() -> String {
+    format!("the provider sent an event of more than {MAX_EVENT} bytes")
+}
+
 /// Finds the end of the first event of bytes that grow, without searching any of them twice.
 #[derive(Debug, Default)]
 struct EndFinder {

@@ -4,7 +4,8 @@
 use bytes::{Bytes, BytesMut};
 use serde::de::IgnoredAny;
 
-use super::{MAX_EVENT, complete_events_len, data, first_event_len};
+use super::{MAX_EVENT, complete_events_len, data, event_too_large, first_event_len};
+use crate::openai::ChatOutput;
 use crate::{CompleteResponse, Forward, Reader, ReportedError, ResponseError, Usage};
 
 /// What to do with an event of a forwarded stream.
@@ -20,6 +21,14 @@ pub(crate) enum Verdict {
 
 /// Inspects a response that is forwarded unchanged.
 pub(crate) trait Inspector: Send {
+    /// As [`Reader::keep_output`].
+    fn keep_output(&mut self) {}
+
+    /// As [`Reader::output`].
+    fn output(&mut self) -> Option<&mut ChatOutput> {
+        None
+    }
+
     /// Inspects a response that is not streamed: its usage, or what is wrong with it.
     fn inspect_complete(&mut self, body: &[u8]) -> Result<Option<Usage>, ResponseError>;
 
@@ -82,6 +91,14 @@ impl<I: Inspector> Reader for PassThrough<I> {
         Ok(CompleteResponse { usage: self.inspector.inspect_complete(&body)?, body })
     }
 
+    fn keep_output(&mut self) {
+        self.inspector.keep_output();
+    }
+
+    fn output(&mut self) -> Option<&mut ChatOutput> {
+        self.inspector.output()
+    }
+
     fn push(&mut self, chunk: Bytes) -> Forward {
         if self.done {
             return Forward::default();
@@ -94,7 +111,12 @@ impl<I: Inspector> Reader for PassThrough<I> {
         };
         // an event that is too large to be buffered is forwarded in parts
         let end = match complete_events_len(&bytes) {
-            0 if bytes.len() > MAX_EVENT => bytes.len(),
+            0 if bytes.len() > MAX_EVENT => {
+                if let Some(output) = self.inspector.output() {
+                    output.fail(event_too_large());
+                }
+                bytes.len()
+            }
             end => end,
         };
         self.buffered.extend_from_slice(&bytes.split_off(end));

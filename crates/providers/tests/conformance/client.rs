@@ -1,6 +1,7 @@
 //! Parses responses as clients do, in either format.
 
 use loam_providers::Endpoint;
+use loam_providers::openai::{ChatOutput, StreamEvent};
 use serde_json::{Map, Value, json};
 
 /// The response that a client parsed.
@@ -15,6 +16,23 @@ pub struct Seen {
     /// Prompt tokens including cached ones, completion tokens, cached tokens; if the client received them.
     pub usage: Option<(u64, u64, u64)>,
     pub error: Option<String>,
+}
+
+/// What Loam's own calls make of the output that a reader has kept; or what went wrong.
+pub fn of_output(mut output: ChatOutput) -> Result<Seen, String> {
+    let mut seen = Seen::default();
+    for event in output.take_events() {
+        match event {
+            StreamEvent::Text(text) => seen.text += &text,
+            StreamEvent::Reasoning(text) => seen.reasoning += &text,
+        }
+    }
+    let end = output.end()?;
+    let call = |arguments: &str| serde_json::from_str(arguments).expect("JSON");
+    seen.calls = end.tools.into_iter().map(|tool| (tool.id, tool.name, call(&tool.arguments))).collect();
+    seen.stop = end.finish_reason.unwrap_or_default().to_owned();
+    seen.usage = end.usage.map(|usage| (usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens));
+    Ok(seen)
 }
 
 /// Parses a response that is not streamed, and checks what clients rely on.

@@ -1,11 +1,12 @@
 //! Streamed responses.
 
 use bytes::Bytes;
+use loam_providers::openai::ChatOutput;
 use loam_providers::{Endpoint, Reader, assemble};
 use serde_json::json;
 
 use crate::cases::all;
-use crate::client::{Seen, read, read_stream};
+use crate::client::{Seen, of_output, read, read_stream};
 use crate::complete::{cost, each_supported, expected};
 use crate::{CLIENTS, KINDS, Scenario};
 
@@ -18,7 +19,19 @@ pub struct Got {
 
 /// Runs a stream through a reader, in chunks of `size` bytes.
 pub fn run(scenario: &Scenario, stream: &str, size: usize) -> Got {
+    run_reader(scenario.reader(), stream, size)
+}
+
+/// As [`run`], with a reader that keeps the output.
+pub fn run_keeping(scenario: &Scenario, stream: &str, size: usize) -> (Got, ChatOutput) {
     let mut reader = scenario.reader();
+    reader.keep_output();
+    let mut got = run_reader(reader, stream, size);
+    let output = std::mem::take(got.reader.output().expect("the reader of a chat completion keeps it"));
+    (got, output)
+}
+
+fn run_reader(mut reader: Box<dyn Reader>, stream: &str, size: usize) -> Got {
     let (mut all, mut last) = (Vec::new(), None);
     for part in stream.as_bytes().chunks(size) {
         let forward = reader.push(Bytes::copy_from_slice(part));
@@ -82,6 +95,23 @@ fn a_stream_reaches_the_client_whatever_the_chunk_boundaries() {
     });
 }
 
+#[test]
+fn the_output_that_a_reader_keeps_is_what_a_client_reads() {
+    each_supported(true, |case, scenario| {
+        if scenario.endpoint != Endpoint::ChatCompletions {
+            return;
+        }
+        let stream = scenario.format.stream(&case.reply);
+        for size in [1, 7, 64, stream.len()] {
+            let (got, output) = run_keeping(scenario, &stream, size);
+            let name = format!("{}: {} cut every {size}", scenario.name(), case.name);
+            assert_eq!(without_time(&got.all), without_time(&run(scenario, &stream, size).all), "{name}");
+            // usage is kept although the client didn't request it
+            assert_eq!(of_output(output), Ok(expected(scenario.format, &case.reply)), "{name}");
+        }
+    });
+}
+
 /// Removes the timestamp and any generated id, which differ between translations.
 fn without_time(stream: &str) -> String {
     stream.split("\"created\":").map(|part| part.trim_start_matches(|c: char| c.is_ascii_digit())).collect()
@@ -125,6 +155,10 @@ fn a_truncated_stream_never_looks_complete() {
         let until = stops.iter().filter_map(|stop| stream.find(stop)).min().expect("it stops");
         for cut in 0..until {
             let Some(stream) = stream.get(..cut) else { continue };
+            if scenario.endpoint == Endpoint::ChatCompletions {
+                let kept = of_output(run_keeping(scenario, stream, 40).1);
+                assert!(kept.is_err_and(|why| why.contains("before the response was complete")));
+            }
             let mut got = run(scenario, stream, 40);
             let name = format!("{} cut at {cut}", scenario.name());
             assert!(got.last.is_none() && got.reader.usage().is_none(), "{name}");

@@ -12,14 +12,14 @@ use crate::translate::{Decoder, ResponsePart, StopReason, new_id, text_of};
 use crate::{ResponseError, Usage};
 
 /// Decodes the first choice; translated clients can't request more.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(crate) struct ChatDecoder {
     started: bool,
     calls: Vec<Call>,
 }
 
 /// A tool call, of which some fragments have arrived.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Call {
     /// The provider's index and id; either may be missing.
     index: Option<u64>,

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::openai::{ChatOutput, DecodedChat};
 use crate::sse::{Inspector, Verdict, last_event};
 use crate::usage::lenient;
 use crate::{ReportedError, ResponseError, Usage};
@@ -27,6 +28,8 @@ pub(crate) struct Chunks {
     usage: Option<Usage>,
     failure: Option<ReportedError>,
     is_complete: bool,
+    /// What the response says, for a caller that takes it from here.
+    decoded: Option<DecodedChat>,
 }
 
 /// A response, or a chunk of its stream.
@@ -83,7 +86,18 @@ pub(crate) fn reported(json: &Value) -> Option<ReportedError> {
 }
 
 impl Inspector for Chunks {
+    fn keep_output(&mut self) {
+        self.decoded = Some(DecodedChat::default());
+    }
+
+    fn output(&mut self) -> Option<&mut ChatOutput> {
+        self.decoded.as_mut().map(|decoded| &mut decoded.output)
+    }
+
     fn inspect_complete(&mut self, body: &[u8]) -> Result<Option<Usage>, ResponseError> {
+        if let Some(decoded) = &mut self.decoded {
+            decoded.complete(body)?;
+        }
         let wire: Wire<'_> =
             serde_json::from_slice(body).map_err(|error| ResponseError::unreadable(body, &error))?;
         let content = wire.choices.or(wire.data).map(RawValue::get).unwrap_or_default();
@@ -103,12 +117,16 @@ impl Inspector for Chunks {
     fn skim(&mut self, events: &[u8]) -> bool {
         self.is_complete = self.is_complete || finishes(events);
         // an error is the last event, or the last before the end, so most bytes need no search for it
-        USAGE.find(events).is_some()
+        self.decoded.is_some()
+            || USAGE.find(events).is_some()
             || DONE.find(events).is_some()
             || ERROR.find(last_event(events)).is_some()
     }
 
     fn inspect(&mut self, data: &[u8]) -> Verdict {
+        if let Some(decoded) = &mut self.decoded {
+            decoded.event(data);
+        }
         if data == b"[DONE]" {
             self.is_complete = true;
             return Verdict::Last;

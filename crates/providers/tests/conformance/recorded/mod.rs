@@ -6,14 +6,14 @@ mod style;
 mod styles;
 
 use bytes::Bytes;
-use loam_providers::openai::{StreamEvent, StreamParser};
+use loam_providers::openai::ChatOutput;
 use loam_providers::{Endpoint, Finish, Usage, assemble, parse_response};
 use serde_json::{Value, json};
 
 use self::style::Style;
-use crate::client::{Seen, read, read_stream};
+use crate::client::{Seen, of_output, read, read_stream};
 use crate::provider::Reply;
-use crate::stream::run;
+use crate::stream::{run, run_keeping};
 use crate::{Format, Scenario};
 
 /// The replies that every server gives.
@@ -83,24 +83,6 @@ fn recorded_usage(usage: Option<Usage>) -> Option<(u64, u64, u64)> {
     usage.map(|usage| (usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens))
 }
 
-/// What a turn makes of its events.
-fn turn(events: Vec<StreamEvent>, parser: StreamParser) -> Seen {
-    let mut seen = Seen::default();
-    for event in events {
-        match event {
-            StreamEvent::Text(text) => seen.text += &text,
-            StreamEvent::Reasoning(text) => seen.reasoning += &text,
-        }
-    }
-    let end = parser.end().expect("a complete response");
-    let call = |arguments: &str| serde_json::from_str(arguments).expect("JSON");
-    seen.calls =
-        end.tools.into_iter().map(|tool| (String::new(), tool.name, call(&tool.arguments))).collect();
-    seen.stop = end.finish_reason.unwrap_or_default().to_owned();
-    seen.usage = recorded_usage(end.usage);
-    seen
-}
-
 /// What a session stores of a call: everything but reasoning and usage.
 fn session(endpoint: Endpoint, response: &Value, expected: &Seen) {
     let (message, finish) = parse_response(endpoint, response);
@@ -146,9 +128,12 @@ fn a_stream_of_every_server_reaches_every_client_without_loss() {
                 assert_eq!(recorded_usage(got.reader.usage()), expected.usage, "{name}");
                 session(Endpoint::Messages, &assemble(&got.all), &expected);
 
-                let mut parser = StreamParser::default();
-                let events = stream.as_bytes().chunks(size).flat_map(|chunk| parser.push(chunk)).collect();
-                assert_eq!(turn(events, parser), expected, "{name}");
+                let (got, output) =
+                    run_keeping(&scenario(&style, Endpoint::ChatCompletions, true), &stream, size);
+                assert_eq!(got.all, stream, "{name}");
+                assert_eq!(of_output(output).map(without_ids), Ok(expected.clone()), "{name}");
+                let recorded = ChatOutput::of_recorded(stream.as_bytes(), true).expect("a stream");
+                assert_eq!(of_output(recorded).map(without_ids).as_ref(), Ok(&expected), "{name}");
             }
         }
     }
@@ -173,9 +158,11 @@ fn a_complete_response_of_every_server_reaches_every_client_without_loss() {
             assert_eq!(without_ids(read(Endpoint::Messages, &json(&complete.body))), expected, "{name}");
             session(Endpoint::Messages, &json(&complete.body), &expected);
 
-            let mut parser = StreamParser::default();
-            let events = parser.read_complete(&body).expect("a response");
-            assert_eq!(turn(events, parser), expected, "{name}");
+            let mut reader = scenario(&style, Endpoint::ChatCompletions, false).reader();
+            reader.keep_output();
+            reader.read_complete(body.clone()).unwrap_or_else(|e| panic!("{name}: {e:?}"));
+            let output = std::mem::take(reader.output().expect("it is kept"));
+            assert_eq!(of_output(output).map(without_ids).as_ref(), Ok(&expected), "{name}");
         }
     }
 }

@@ -1,0 +1,143 @@
+//! Reads the provider's stream.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::{BufMut, Bytes, BytesMut};
+use http_body::Body;
+use loam_providers::Forward;
+use tokio::time::Sleep;
+
+use super::Relay;
+use crate::proxy::error_event;
+use crate::proxy::failure::{FailureKind, interrupted};
+
+/// The largest chunk that is assembled before it is written.
+const MAX_CHUNK: usize = 256 << 10;
+
+/// Why the tokens of a complete response are estimated.
+const WITHOUT_USAGE: &str = "the provider ended its stream without `[DONE]` and without usage";
+
+/// The result of polling the provider's stream.
+pub(super) enum Chunk {
+    Bytes(Bytes),
+    /// The end, with the bytes to be sent last.
+    End {
+        now: Bytes,
+        last: Bytes,
+        outcome: StreamOutcome,
+    },
+}
+
+/// How the provider's stream ended.
+pub(super) struct StreamOutcome {
+    /// What the record says, if something went wrong.
+    pub(super) error: Option<String>,
+    /// Whether the provider works.
+    pub(super) is_healthy: bool,
+}
+
+impl Relay {
+    /// Returns all that has arrived; never waits for more once there is something.
+    pub(super) fn poll_events(&mut self, cx: &mut Context<'_>) -> Poll<Chunk> {
+        let mut out = BytesMut::new();
+        let mut single = Bytes::new();
+        loop {
+            let forward = match self.poll_forward(cx) {
+                Poll::Pending if out.is_empty() && single.is_empty() => return Poll::Pending,
+                Poll::Pending => return Poll::Ready(Chunk::Bytes(join(single, out))),
+                Poll::Ready(Ok(Some(forward))) => forward,
+                Poll::Ready(end) => {
+                    let (last, outcome) = self.provider_closed(end.err());
+                    return Poll::Ready(Chunk::End { now: join(single, out), last, outcome });
+                }
+            };
+            self.record(&forward.now);
+            forward.last.iter().for_each(|last| self.record(last));
+            // one chunk is forwarded without a copy; several are joined
+            if single.is_empty() && out.is_empty() {
+                single = forward.now;
+            } else {
+                if out.is_empty() {
+                    out.put(std::mem::take(&mut single));
+                }
+                out.put(forward.now);
+            }
+            if let Some(last) = forward.last {
+                let outcome = self.outcome(None);
+                return Poll::Ready(Chunk::End { now: join(single, out), last, outcome });
+            }
+            if out.len() >= MAX_CHUNK {
+                return Poll::Ready(Chunk::Bytes(join(single, out)));
+            }
+        }
+    }
+
+    /// The next chunk for the client; none at the end of the provider's stream.
+    fn poll_forward(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Forward>, String>> {
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Ok(Some(first)));
+        }
+        match Pin::new(&mut self.provider).poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => {
+                Poll::Ready(Ok(Some(self.reader.push(frame.into_data().unwrap_or_default()))))
+            }
+            Poll::Ready(Some(Err(e))) => Poll::Ready(Err(e.to_string())),
+            Poll::Ready(None) => Poll::Ready(Ok(None)),
+            Poll::Pending => {
+                let expired = |deadline: &mut Pin<Box<Sleep>>| deadline.as_mut().poll(cx).is_ready();
+                match self.deadline.as_mut().is_some_and(expired) {
+                    true => Poll::Ready(Err("the route's total timeout passed".to_owned())),
+                    false => Poll::Pending,
+                }
+            }
+        }
+    }
+
+    /// The provider closed without the regular end, or the connection failed: what the client gets last. A response
+    /// without the reason why the model stopped was broken off, and ends with an event that says so.
+    fn provider_closed(&mut self, error: Option<String>) -> (Bytes, StreamOutcome) {
+        let rest = self.reader.finish();
+        self.record(&rest);
+        if self.reader.is_complete() || self.reader.failure().is_some() {
+            let mut outcome = self.outcome(None);
+            if self.reader.usage().is_none() {
+                outcome.error = outcome.error.or_else(|| Some(WITHOUT_USAGE.to_owned()));
+            }
+            return (rest, outcome);
+        }
+        let why = error.unwrap_or_else(|| "it ended its stream before the response was complete".to_owned());
+        let last = join(rest, BytesMut::from(self.interruption_event(&why)));
+        (last, self.outcome(Some(why)))
+    }
+
+    /// The outcome, from what the provider has sent, or from why it broke off.
+    fn outcome(&self, broke_off: Option<String>) -> StreamOutcome {
+        let failure = self.reader.failure();
+        let is_healthy = broke_off.is_none()
+            && failure
+                .is_none_or(|failure| FailureKind::of_status(failure.status) == FailureKind::InvalidRequest);
+        let error = broke_off.or_else(|| failure.map(|failure| failure.message.clone()));
+        StreamOutcome { error, is_healthy }
+    }
+
+    /// The event that reports the interruption to the client. A caller that takes the output finds it there.
+    fn interruption_event(&mut self, why: &str) -> Bytes {
+        let Some(call) = &self.call else { return Bytes::new() };
+        let error = interrupted(&call.open.record.provider, why);
+        if let Some(output) = self.reader.output() {
+            output.fail(error.message().to_owned());
+        }
+        error_event::encode(call.endpoint, &error, &call.open.record.request_id)
+    }
+}
+
+pub(super) fn join(single: Bytes, out: BytesMut) -> Bytes {
+    if single.is_empty() {
+        out.freeze()
+    } else if out.is_empty() {
+        single
+    } else {
+        [single, out.freeze()].concat().into()
+    }
+}
