@@ -50,43 +50,43 @@ impl Domain for Conversation {
 
     fn routes(&self) -> OpenApiRouter {
         OpenApiRouter::new()
-            .merge(history::routes::router(self.clone()))
-            .merge(chat_sessions::routes::router(self.clone()))
-            .merge(messages::routes::router(self.clone()))
-            .merge(session_configs::routes::router(self.clone()))
-            .merge(tools::routes::router(self.clone()))
-            .merge(turns::routes::router(self.clone()))
-            .merge(channels::routes::router(self.clone()))
+            .merge(history::routes::router(self.history.clone()))
+            .merge(chat_sessions::routes::router(self.sessions.clone()))
+            .merge(messages::routes::router(self.messages.clone()))
+            .merge(session_configs::routes::router(self.session_configs.clone()))
+            .merge(tools::routes::router(self.tools.clone()))
+            .merge(turns::routes::router(self.turns.clone()))
+            .merge(channels::routes::router(self.channels.clone()))
     }
 
     fn jobs(&self) -> Result<Handlers> {
-        Ok(channels::jobs::handlers(self)?
-            .with(DeleteMessages(self.clone()))
-            .with(PurgeMessage(self.clone()))
-            .with(DeleteUsersSessions(self.clone()))
-            .with(RecordExchange(self.clone()))
-            .with(EndOrphanedToolCalls(self.0.gateway.clone()))
-            .with(DeleteOldEvents(self.clone()))
+        Ok(channels::jobs::handlers(&self.channels)?
+            .with(DeleteMessages(self.sessions.clone()))
+            .with(PurgeMessage(self.messages.clone()))
+            .with(DeleteUsersSessions(self.sessions.clone()))
+            .with(RecordExchange(self.exchanges.clone()))
+            .with(EndOrphanedToolCalls(self.tools.0.gateway.clone()))
+            .with(DeleteOldEvents(self.turns.clone()))
             .every(Schedule::new(DeleteOldEvents::KIND, DeleteOldEvents::EVERY)?)
             .every(Schedule::new(EndOrphanedToolCalls::KIND, Duration::from_hours(1))?))
     }
 
     /// These drain turn events, and exchanges whose recording was deferred.
     fn sinks(&self) -> Vec<Arc<dyn Sink>> {
-        let clock = &self.0.clock;
+        let clock = &self.sessions.0.clock;
         vec![Arc::new(TurnSink::new(clock.clone())), Arc::new(DeferredExchangeSink(clock.clone()))]
     }
 
     fn personal_data(&self) -> Vec<Arc<dyn PersonalDataStore>> {
-        personal::stores(&self.0.clock)
+        personal::stores(&self.sessions.0.clock)
     }
 
     fn start(&self, tasks: &mut Tasks) {
-        tasks.spawn(|stop| self.clone().watch_turns(stop));
-        tasks.spawn(|stop| self.clone().keep_warm(stop));
+        tasks.spawn(|stop| self.turns.clone().watch_turns(stop));
+        tasks.spawn(|stop| self.sessions.clone().keep_warm(stop));
     }
 
     async fn recover(&self, node: NodeId, start: Uuid) -> Result<()> {
-        self.interrupt_turns(node, start).await.map(drop)
+        self.turns.interrupt_turns(node, start).await.map(drop)
     }
 }

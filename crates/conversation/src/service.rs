@@ -1,4 +1,4 @@
-//! The handle of this crate.
+//! The handle of this crate: it creates those of its parts.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
@@ -17,41 +17,36 @@ use loam_platform::system_config::LiveConfig;
 use loam_platform::webhook_deliveries::WebhookDeliveries;
 use uuid::Uuid;
 
-use crate::channels::{ChannelLimits, Channels};
+use crate::channels::{self, ChannelLimits, Channels};
 use crate::chat_sessions::cache::Caches;
+use crate::chat_sessions::{self, Sessions};
 use crate::context::settings::ContextSettings;
-use crate::history;
+use crate::context::{self, Prompts};
+use crate::exchanges::{self, Exchanges};
+use crate::history::{self, History, ImportLimits};
 use crate::messages::session_locks::SessionLocks;
+use crate::messages::{self, Messages};
+use crate::session_configs::{self, SessionConfigs};
+use crate::tools::{self, Tools};
 use crate::turns::live::LiveTurns;
 use crate::turns::settings::TurnSettings;
+use crate::turns::{self, Turns};
 
-/// Sessions, messages and turns. Cheap to clone.
+/// Sessions, messages and turns: a handle for each part, which holds what that part uses. Cheap to clone.
 #[derive(Clone)]
-pub struct Conversation(pub(crate) Arc<Inner>);
-
-pub(crate) struct Inner {
-    pub(crate) db: Db,
-    pub(crate) clock: Clock,
-    pub(crate) notices: Notices,
-    pub(crate) changes: Changes,
-    pub(crate) identity: Identity,
-    pub(crate) gateway: Gateway,
-    pub(crate) keyring: Keyring,
-    pub(crate) client: Client,
-    pub(crate) journal: Option<Journal>,
-    pub(crate) caches: Caches,
-    pub(crate) session_locks: SessionLocks,
-    /// Imports in progress: each may hold some memory.
-    pub(crate) imports: history::ImportLimits,
-    /// This node's id, taken from its journal.
-    pub(crate) node: NodeId,
-    pub(crate) turns: LiveTurns,
-    pub(crate) settings: LiveConfig<TurnSettings>,
-    pub(crate) context: LiveConfig<ContextSettings>,
-    pub(crate) deliveries: WebhookDeliveries,
+pub struct Conversation {
+    /// Sessions.
+    pub sessions: Sessions,
+    /// Messages.
+    pub messages: Messages,
+    /// Settings of sessions.
+    pub session_configs: SessionConfigs,
+    /// Import and export.
+    pub history: History,
+    pub(crate) tools: Tools,
+    pub(crate) turns: Turns,
+    pub(crate) exchanges: Exchanges,
     pub(crate) channels: Channels,
-    /// Until when calls skip the database after it failed to respond, in milliseconds since 1970.
-    pub(crate) database_retry_at_ms: AtomicI64,
 }
 
 /// Dependencies of [`Conversation`].
@@ -100,40 +95,99 @@ impl Conversation {
             channels,
         } = parts;
         let node = NodeId(Uuid::from_bytes(journal.as_ref().map_or([0; 16], Journal::id)));
-        let channels = Channels::new(
-            (db.clone(), identity.clone(), &notices, keyring.clone()),
-            (client.clone(), clock.clone()),
-            &deliveries,
-            channels,
-        );
-        let conversation = Self(Arc::new(Inner {
-            changes: Changes::new(clock.clone(), notices.clone()),
-            caches: Caches::new(&notices),
-            session_locks: SessionLocks::new(),
-            imports: history::ImportLimits::new(),
+        let changes = Changes::new(clock.clone(), notices.clone());
+        let caches = Arc::new(Caches::new(&notices));
+        let session_locks = Arc::new(SessionLocks::new());
+        let sessions = Sessions(Arc::new(chat_sessions::Inner {
+            db: db.clone(),
+            clock: clock.clone(),
+            notices: notices.clone(),
+            changes: changes.clone(),
+            identity: identity.clone(),
+            gateway: gateway.clone(),
+            caches: caches.clone(),
+        }));
+        let messages = Messages(Arc::new(messages::Inner {
+            db: db.clone(),
+            clock: clock.clone(),
+            notices: notices.clone(),
+            session_locks: session_locks.clone(),
+            caches,
+            sessions: sessions.clone(),
+        }));
+        let session_configs = SessionConfigs(Arc::new(session_configs::Inner {
+            db: db.clone(),
+            clock: clock.clone(),
+            changes: changes.clone(),
+        }));
+        let history = History(Arc::new(history::Inner {
+            db: db.clone(),
+            clock: clock.clone(),
+            changes: changes.clone(),
+            identity: identity.clone(),
+            imports: ImportLimits::new(),
+            sessions: sessions.clone(),
+        }));
+        let tools = Tools(Arc::new(tools::Inner {
+            db: db.clone(),
+            clock: clock.clone(),
+            changes: changes.clone(),
+            keyring: keyring.clone(),
+            client: client.clone(),
+            gateway: gateway.clone(),
+        }));
+        let prompts = Prompts(Arc::new(context::Inner {
+            db: db.clone(),
+            clock: clock.clone(),
+            gateway: gateway.clone(),
+            settings: context,
+            sessions: sessions.clone(),
+        }));
+        let turns = Turns(Arc::new(turns::Inner {
+            db: db.clone(),
+            clock: clock.clone(),
+            gateway: gateway.clone(),
+            journal: journal.clone(),
             node,
-            turns: LiveTurns::default(),
-            database_retry_at_ms: AtomicI64::new(0),
+            live: LiveTurns::default(),
             settings: turns,
-            context,
-            deliveries,
-            channels,
+            session_locks: session_locks.clone(),
+            sessions: sessions.clone(),
+            messages: messages.clone(),
+            tools: tools.clone(),
+            prompts,
+        }));
+        let exchanges = Exchanges(Arc::new(exchanges::Inner {
+            db: db.clone(),
+            clock: clock.clone(),
+            gateway: gateway.clone(),
+            journal,
+            session_locks: session_locks.clone(),
+            messages: messages.clone(),
+            tools: tools.clone(),
+            database_retry_at_ms: AtomicI64::new(0),
+        }));
+        gateway.add_hook(Arc::new(exchanges.clone()));
+        let channels = Channels::new(channels::Parts {
             db,
             clock,
             notices,
+            changes,
             identity,
-            gateway,
             keyring,
             client,
-            journal,
-        }));
-        conversation.0.gateway.add_hook(Arc::new(conversation.clone()));
-        conversation
+            deliveries,
+            session_locks,
+            messages: messages.clone(),
+            turns: turns.clone(),
+            limits: channels,
+        });
+        Self { sessions, messages, session_configs, history, tools, turns, exchanges, channels }
     }
 
     /// Accepts no more turns and waits up to `timeout` for those in progress; then stores what the remaining
     /// ones have produced.
     pub async fn finish_turns(&self, timeout: Duration) {
-        self.0.turns.finish(timeout).await;
+        self.turns.finish(timeout).await;
     }
 }

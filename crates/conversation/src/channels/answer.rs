@@ -9,7 +9,7 @@ use sea_orm::{IntoActiveModel, Set};
 
 use super::directory::CachedChannel;
 use super::reply::Question;
-use crate::Conversation;
+use crate::channels::Channels;
 use crate::chat_sessions::access;
 use crate::chat_sessions::entity as sessions;
 use crate::messages::entity as messages;
@@ -20,7 +20,7 @@ use crate::turns::live::LiveTurn;
 /// How often a turn that another run or node executes is polled.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
-impl Conversation {
+impl Channels {
     /// Returns the message that answers a channel message: from the turn that an earlier attempt started, or
     /// from a new one.
     pub(super) async fn answer(
@@ -53,7 +53,7 @@ impl Conversation {
         match (turn.state, failure) {
             (TurnState::Completed, _) => self.answer_of(&scope, &turn).await,
             (TurnState::RequiresAction, _) => {
-                self.stop_turn(&scope, question.session.id, turn.id).await?;
+                self.0.turns.stop_turn(&scope, question.session.id, turn.id).await?;
                 Err(permanent("client_tools", "the model called a client tool, which a channel can't run"))
             }
             (TurnState::Failed, Some(error)) => Err(error),
@@ -110,14 +110,14 @@ impl Conversation {
             }
             Some(id) => NewTurn::repeat(tx.get::<Turns>(id).await?.ok_or_else(|| Error::not_found("turn"))?)?,
         };
-        let queued = self.queue_turn(&scope, &tx, session, new).await?;
+        let queued = self.0.turns.queue_turn(&scope, &tx, session, new).await?;
         let mut row = event.into_active_model();
         row.turn_id = Set(Some(queued.live.id));
         row.question = Set(None);
         row.updated_at = Set(self.0.clock.now());
         tx.update(row).await?;
         tx.commit().await?;
-        self.start_turn(&scope, queued)
+        self.0.turns.start_turn(&scope, queued)
     }
 
     /// The message that a turn produced.

@@ -17,7 +17,7 @@ use super::kinds::ChannelConfig;
 use super::outgoing::Outgoing;
 use super::receive::inactive;
 use super::telegram::Bot;
-use crate::Conversation;
+use crate::channels::Channels;
 use crate::chat_sessions::entity as sessions;
 use crate::messages::append::{NewMessage, append};
 use crate::messages::entity::Role;
@@ -64,7 +64,7 @@ pub struct ChannelSent {
     delivery_ids: Vec<WebhookDeliveryId>,
 }
 
-impl Conversation {
+impl Channels {
     /// Registers the channel's URL with the platform.
     pub(super) async fn connect_channel(&self, scope: &Scope, id: ChannelId) -> Result<ChannelConnection> {
         let channel = self.find_channel(scope, id).await?;
@@ -158,14 +158,14 @@ impl Conversation {
         };
         let delivery_ids = self.enqueue_deliveries(&tx, &channel, &chat, out).await?;
         tx.commit().await?;
-        self.notify_changed(&session);
+        self.0.messages.notify_changed(&session);
         self.0.deliveries.wake();
         Ok(ChannelSent { session_id: session.id, message_id: message.id, delivery_ids })
     }
 
     /// Finds a channel of the caller's tenant.
     async fn find_channel(&self, scope: &Scope, id: ChannelId) -> Result<std::sync::Arc<CachedChannel>> {
-        let channel = self.0.channels.directory.get(id).await?;
+        let channel = self.0.directory.get(id).await?;
         channel.filter(|channel| channel.tenant == scope.tenant()).ok_or_else(Entity::missing)
     }
 }

@@ -15,7 +15,7 @@ use super::chats;
 use super::directory::{CachedChannel, Directory};
 use super::kinds::ChannelConfig;
 use super::telegram::{self, Bot};
-use crate::Conversation;
+use crate::channels::Channels;
 
 pub(crate) const WEBHOOK: &str = "channel.webhook";
 pub(crate) const TELEGRAM: &str = "channel.telegram";
@@ -34,7 +34,7 @@ pub(super) struct Outgoing {
     pub(super) event_id: Option<String>,
 }
 
-impl Conversation {
+impl Channels {
     /// Creates the deliveries that send a text to a chat, in the caller's transaction. Creates none if the
     /// channel has no URL to send to.
     pub(super) async fn enqueue_deliveries<R>(

@@ -15,7 +15,7 @@ use super::directory::CachedChannel;
 use super::incoming::{self, Content, IncomingEvent};
 use super::kinds::ChannelConfig;
 use super::telegram;
-use crate::Conversation;
+use crate::channels::Channels;
 
 /// Result of receiving an event.
 #[derive(Debug, Default, Serialize, ToSchema)]
@@ -30,7 +30,7 @@ pub struct ChannelReceipt {
     pub(super) ignored: Option<&'static str>,
 }
 
-impl Conversation {
+impl Channels {
     /// Receives an event. Its content is committed when this returns.
     pub(super) async fn receive(
         &self,
@@ -40,8 +40,8 @@ impl Conversation {
         body: Body,
     ) -> Result<ChannelReceipt> {
         // An unknown channel is indistinguishable from a wrong signature.
-        let Some(channel) = self.0.channels.directory.get(id).await? else { return Err(wrong_signature()) };
-        let limits = self.0.channels.limits.of(channel.tenant);
+        let Some(channel) = self.0.directory.get(id).await? else { return Err(wrong_signature()) };
+        let limits = self.0.limits.of(channel.tenant);
         let body = read_at_most(body, limits.max_event_bytes).await?;
         let now = self.0.clock.now();
         let header = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
@@ -61,7 +61,7 @@ impl Conversation {
             }
         }
         self.check_active(&channel)?;
-        self.0.channels.rates.count(id, limits.events_per_minute, now)?;
+        self.0.rates.count(id, limits.events_per_minute, now)?;
         let incoming = match &channel.config {
             ChannelConfig::Webhook { .. } => incoming::read(&body)?,
             ChannelConfig::Telegram { .. } => telegram::read(&body)?,

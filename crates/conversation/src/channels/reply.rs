@@ -17,7 +17,7 @@ use super::chats;
 use super::directory::CachedChannel;
 use super::events::{self, EventState};
 use super::outgoing::Outgoing;
-use crate::Conversation;
+use crate::channels::Channels;
 use crate::chat_sessions::entity as sessions;
 use crate::messages::append::append;
 use crate::messages::entity as messages;
@@ -37,7 +37,7 @@ pub(super) struct Reply {
 }
 
 /// Answers received messages.
-pub(crate) struct ReplyHandler(pub(crate) Conversation);
+pub(crate) struct ReplyHandler(pub(crate) Channels);
 
 /// A message to answer.
 pub(super) struct Question {
@@ -73,21 +73,21 @@ impl Handler for ReplyHandler {
 
     async fn run(&self, job: &JobContext, payload: Value) -> Result<()> {
         let Reply { event_id } = read_payload(payload)?;
-        let conversation = &self.0;
-        let Some(question) = conversation.begin_reply(&job.scope(), event_id).await? else { return Ok(()) };
-        let Some(channel) = conversation.0.channels.directory.get(question.event.channel_id).await? else {
+        let channels = &self.0;
+        let Some(question) = channels.begin_reply(&job.scope(), event_id).await? else { return Ok(()) };
+        let Some(channel) = channels.0.directory.get(question.event.channel_id).await? else {
             return Ok(());
         };
-        let answer = match conversation.check_active(&channel) {
-            Ok(()) => conversation.answer(&channel, &question).await,
+        let answer = match channels.check_active(&channel) {
+            Ok(()) => channels.answer(&channel, &question).await,
             Err(e) => Err(e),
         };
         match answer {
-            Ok(answer) => conversation.end_reply(&channel, &question, &answer).await,
+            Ok(answer) => channels.end_reply(&channel, &question, &answer).await,
             Err(e) if is_retryable(&e) && job.attempt < job.max_attempts => Err(e),
             Err(e) => {
                 tracing::error!(channel.id = %channel.id, session.id = %question.session.id, error = %e, "a message was not answered");
-                conversation.fail_reply(&channel, &question, &e).await
+                channels.fail_reply(&channel, &question, &e).await
             }
         }
     }
@@ -101,7 +101,7 @@ fn is_retryable(error: &Error) -> bool {
     )
 }
 
-impl Conversation {
+impl Channels {
     /// The message to answer now; `None` if it has been answered or must wait.
     async fn begin_reply(&self, scope: &Scope, id: ChannelEventId) -> Result<Option<Question>> {
         let tx = self.0.db.write(scope).await?;
@@ -204,7 +204,7 @@ impl Conversation {
         let text: String = error.to_string().chars().filter(|c| *c != '\0').take(1000).collect();
         self.end_event(tx, event, EventState::Failed, Some(text)).await?;
         if let Some(session) = updated {
-            self.notify_changed(&session);
+            self.0.messages.notify_changed(&session);
         }
         Ok(())
     }

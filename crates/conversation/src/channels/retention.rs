@@ -8,10 +8,10 @@ use sea_orm::ColumnTrait;
 use serde_json::Value;
 
 use super::events::{Column, Entity};
-use crate::Conversation;
+use crate::channels::Channels;
 
 /// Deletes events older than `remember_days`.
-pub(crate) struct DeleteOldChannelEvents(pub(crate) Conversation);
+pub(crate) struct DeleteOldChannelEvents(pub(crate) Channels);
 
 impl DeleteOldChannelEvents {
     pub(crate) const KIND: &'static str = "channels.forget_events";
@@ -25,7 +25,7 @@ impl Handler for DeleteOldChannelEvents {
 
     async fn run(&self, job: &JobContext, _: Value) -> Result<()> {
         let inner = &self.0.0;
-        let days = inner.channels.limits.get().remember_days;
+        let days = inner.limits.get().remember_days;
         let old = Column::CreatedAt.lt(inner.clock.now() - TimeDelta::days(days.into()));
         let stopped = || job.is_cancelled();
         inner.db.delete_old::<Entity, DateTime<Utc>>(&job.scope(), old, Column::CreatedAt, stopped).await?;

@@ -22,7 +22,7 @@ use super::entity::{ChannelKind, Model};
 use super::kinds::masked_config;
 use super::receive::ChannelReceipt;
 use super::service::{ChannelCreate, ChannelFilter, ChannelUpdate, SecretRotate, WithSecret};
-use crate::Conversation;
+use crate::channels::Channels;
 
 /// A channel: messages arrive through it, and replies leave through it.
 #[derive(Serialize, ToSchema)]
@@ -121,7 +121,7 @@ struct ChannelChatFilter {
     external_id: Option<String>,
 }
 
-pub(crate) fn router(conversation: Conversation) -> OpenApiRouter {
+pub(crate) fn router(channels: Channels) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(list, create))
         .routes(routes!(get, update, delete))
@@ -131,7 +131,7 @@ pub(crate) fn router(conversation: Conversation) -> OpenApiRouter {
         .routes(routes!(send))
         .routes(routes!(chats_list))
         .routes(routes!(receive))
-        .with_state(conversation)
+        .with_state(channels)
 }
 
 /// Lists the channels of the tenant, newest first.
@@ -142,12 +142,12 @@ pub(crate) fn router(conversation: Conversation) -> OpenApiRouter {
     security(("api_key" = ["channels:read"]))
 )]
 async fn list(
-    State(conversation): State<Conversation>,
+    State(channels): State<Channels>,
     Caller(scope): Caller,
     Query(filter): Query<ChannelFilter>,
     Query(page): Query<PageQuery>,
 ) -> ApiResult<JsonResponse<Page<ChannelView>>> {
-    Ok(JsonResponse(conversation.list_channels(&scope, filter, &page).await?.map(ChannelView::from)))
+    Ok(JsonResponse(channels.list_channels(&scope, filter, &page).await?.map(ChannelView::from)))
 }
 
 /// Creates a channel. Only this response shows its secret.
@@ -162,11 +162,11 @@ async fn list(
     security(("api_key" = ["channels:write"]))
 )]
 async fn create(
-    State(conversation): State<Conversation>,
+    State(channels): State<Channels>,
     Caller(scope): Caller,
     Json(new): Json<ChannelCreate>,
 ) -> ApiResult<Tagged<ChannelSecretView>> {
-    let made = conversation.create_channel(&scope, new).await?;
+    let made = channels.create_channel(&scope, new).await?;
     Ok(created(made.row.updated_at, made.into()))
 }
 
@@ -178,11 +178,11 @@ async fn create(
     security(("api_key" = ["channels:read"]))
 )]
 async fn get(
-    State(conversation): State<Conversation>,
+    State(channels): State<Channels>,
     Caller(scope): Caller,
     Path(id): Path<ChannelId>,
 ) -> ApiResult<Tagged<ChannelView>> {
-    let channel = conversation.get_channel(&scope, id).await?;
+    let channel = channels.get_channel(&scope, id).await?;
     Ok(Tagged::new(channel.updated_at, channel.into()))
 }
 
@@ -196,13 +196,13 @@ async fn get(
     security(("api_key" = ["channels:write"]))
 )]
 async fn update(
-    State(conversation): State<Conversation>,
+    State(channels): State<Channels>,
     Caller(scope): Caller,
     Path(id): Path<ChannelId>,
     IfMatch(version): IfMatch,
     Json(new): Json<ChannelUpdate>,
 ) -> ApiResult<Tagged<ChannelView>> {
-    let channel = conversation.update_channel(&scope, id, &version, new).await?;
+    let channel = channels.update_channel(&scope, id, &version, new).await?;
     Ok(Tagged::new(channel.updated_at, channel.into()))
 }
 
@@ -214,11 +214,11 @@ async fn update(
     security(("api_key" = ["channels:write"]))
 )]
 async fn delete(
-    State(conversation): State<Conversation>,
+    State(channels): State<Channels>,
     Caller(scope): Caller,
     Path(id): Path<ChannelId>,
 ) -> ApiResult<StatusCode> {
-    conversation.delete_channel(&scope, id).await?;
+    channels.delete_channel(&scope, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -233,12 +233,12 @@ async fn delete(
     security(("api_key" = ["channels:write"]))
 )]
 async fn rotate_secret(
-    State(conversation): State<Conversation>,
+    State(channels): State<Channels>,
     Caller(scope): Caller,
     Path(id): Path<ChannelId>,
     Json(new): Json<SecretRotate>,
 ) -> ApiResult<Tagged<ChannelSecretView>> {
-    let made = conversation.rotate_channel_secret(&scope, id, new).await?;
+    let made = channels.rotate_channel_secret(&scope, id, new).await?;
     Ok(Tagged::new(made.row.updated_at, made.into()))
 }
 
@@ -257,11 +257,11 @@ async fn rotate_secret(
     security(("api_key" = ["channels:write"]))
 )]
 async fn connect(
-    State(conversation): State<Conversation>,
+    State(channels): State<Channels>,
     Caller(scope): Caller,
     Path(id): Path<ChannelId>,
 ) -> ApiResult<JsonResponse<ChannelConnection>> {
-    Ok(JsonResponse(conversation.connect_channel(&scope, id).await?))
+    Ok(JsonResponse(channels.connect_channel(&scope, id).await?))
 }
 
 /// Unregisters the channel's URL from the platform. For Telegram, Loam calls `deleteWebhook`.
@@ -273,11 +273,11 @@ async fn connect(
     security(("api_key" = ["channels:write"]))
 )]
 async fn disconnect(
-    State(conversation): State<Conversation>,
+    State(channels): State<Channels>,
     Caller(scope): Caller,
     Path(id): Path<ChannelId>,
 ) -> ApiResult<StatusCode> {
-    conversation.disconnect_channel(&scope, id).await?;
+    channels.disconnect_channel(&scope, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -296,12 +296,12 @@ async fn disconnect(
     security(("api_key" = ["channels:write"]))
 )]
 async fn send(
-    State(conversation): State<Conversation>,
+    State(channels): State<Channels>,
     Caller(scope): Caller,
     Path(id): Path<ChannelId>,
     Json(new): Json<ChannelSend>,
 ) -> ApiResult<(StatusCode, JsonResponse<ChannelSent>)> {
-    Ok((StatusCode::CREATED, JsonResponse(conversation.send_by_channel(&scope, id, new).await?)))
+    Ok((StatusCode::CREATED, JsonResponse(channels.send_by_channel(&scope, id, new).await?)))
 }
 
 /// Lists the chats of a channel, newest first, each with its session.
@@ -312,13 +312,13 @@ async fn send(
     security(("api_key" = ["channels:read"]))
 )]
 async fn chats_list(
-    State(conversation): State<Conversation>,
+    State(channels): State<Channels>,
     Caller(scope): Caller,
     Path(id): Path<ChannelId>,
     Query(filter): Query<ChannelChatFilter>,
     Query(page): Query<PageQuery>,
 ) -> ApiResult<JsonResponse<Page<ChannelChatView>>> {
-    let page = conversation.list_channel_chats(&scope, id, filter.external_id, &page).await?;
+    let page = channels.list_channel_chats(&scope, id, filter.external_id, &page).await?;
     Ok(JsonResponse(page.map(ChannelChatView::from)))
 }
 
@@ -346,11 +346,11 @@ async fn chats_list(
     security(())
 )]
 async fn receive(
-    State(conversation): State<Conversation>,
+    State(channels): State<Channels>,
     Extension(origin): Extension<Arc<Origin>>,
     Path(id): Path<ChannelId>,
     headers: HeaderMap,
     body: Body,
 ) -> ApiResult<JsonResponse<ChannelReceipt>> {
-    Ok(JsonResponse(conversation.receive(id, origin, &headers, body).await?))
+    Ok(JsonResponse(channels.receive(id, origin, &headers, body).await?))
 }

@@ -18,7 +18,7 @@ use super::chats;
 use super::entity::{ActiveModel, ChannelKind, Column, Entity, Model};
 use super::kinds;
 use super::settings::ChannelSettings;
-use crate::Conversation;
+use crate::channels::Channels;
 
 /// The name is the prefix of the external ids of the channel's users, which have at most 255 characters in
 /// all.
@@ -109,7 +109,7 @@ pub(super) struct WithSecret {
     pub(super) secret: Zeroizing<String>,
 }
 
-impl Conversation {
+impl Channels {
     pub(super) async fn list_channels(
         &self,
         scope: &Scope,
@@ -129,7 +129,7 @@ impl Conversation {
 
     pub(super) async fn create_channel(&self, scope: &Scope, new: ChannelCreate) -> Result<WithSecret> {
         slug("name", &new.name, MAX_NAME)?;
-        new.settings.check(self.default_model(scope).as_deref())?;
+        new.settings.check(self.0.turns.default_model(scope.tenant()).as_deref())?;
         self.check_project(scope, new.project_id).await?;
         let id = self.0.clock.id();
         let config = self.configure(new.kind, id, &json!({}), new.config)?;
@@ -177,7 +177,9 @@ impl Conversation {
             origin::check_same_origin("secret", before, now)?;
         }
         let settings = match new.settings {
-            Some(change) => Some(merged(&old.settings, change, self.default_model(scope).as_deref())?),
+            Some(change) => {
+                Some(merged(&old.settings, change, self.0.turns.default_model(scope.tenant()).as_deref())?)
+            }
             None => None,
         };
         let mut row = old.into_active_model();
@@ -266,11 +268,6 @@ impl Conversation {
             Err(e) if e.status() == 404 => Err(Error::invalid("project_id", "no such project")),
             found => found.map(drop),
         }
-    }
-
-    /// The tenant's default model.
-    fn default_model(&self, scope: &Scope) -> Option<String> {
-        self.0.settings.with(scope.tenant(), |settings| settings.default_model.clone())
     }
 }
 

@@ -9,10 +9,10 @@ use serde_json::json;
 use super::chats;
 use super::directory::CachedChannel;
 use super::incoming::ReceivedMessage;
-use crate::Conversation;
+use crate::channels::Channels;
 use crate::chat_sessions::entity as sessions;
 
-impl Conversation {
+impl Channels {
     /// The chat and its session, locked, with a notice if a session was created. Both are created by the
     /// first message; an archived session is replaced by a new one.
     pub(super) async fn find_or_create_chat<R>(

@@ -14,14 +14,14 @@ use super::incoming::{ReceivedMessage, Sender};
 use super::receive::{ChannelReceipt, ignored};
 use super::reply::{MAX_ATTEMPTS, REPLY, Reply};
 use super::{chats, events, senders};
-use crate::Conversation;
+use crate::channels::Channels;
 use crate::messages::append::append;
 use crate::turns::{Input, ReservedMessage};
 
 /// Retry-After for a chat with too many unanswered messages.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
 
-impl Conversation {
+impl Channels {
     /// Stores a message and enqueues the job that answers it, in one transaction.
     pub(super) async fn store_incoming(
         &self,
@@ -79,7 +79,7 @@ impl Conversation {
         if let Some(notice) = notice {
             self.0.notices.publish(&notice);
         }
-        self.notify_changed(&session);
+        self.0.messages.notify_changed(&session);
         self.0.deliveries.wake();
         let (session_id, message_id) = (Some(session.id), Some(reserved.id));
         Ok(ChannelReceipt { duplicate: false, session_id, message_id, ignored: None })
@@ -149,7 +149,7 @@ impl Conversation {
 
     /// Limits how many messages of a chat wait for their answer.
     async fn check_waiting<R>(&self, tx: &Tx<R>, chat: &chats::Model) -> Result<()> {
-        let limit = self.0.channels.limits.of(tx.scope().tenant()).waiting_per_chat;
+        let limit = self.0.limits.of(tx.scope().tenant()).waiting_per_chat;
         let open = events::Column::State.is_in([EventState::Pending, EventState::Waiting]);
         let find = tx.find::<events::Entity>().filter(events::Column::ChatId.eq(chat.id)).filter(open);
         if find.count().await? < limit {

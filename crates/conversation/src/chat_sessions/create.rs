@@ -13,7 +13,8 @@ use utoipa::ToSchema;
 
 use super::access::{self, ALL};
 use super::entity::{ActiveModel, Model, SessionStatus};
-use crate::{Conversation, checks};
+use crate::chat_sessions::Sessions;
+use crate::checks;
 
 /// The default title of a session.
 pub(crate) const DEFAULT_TITLE: &str = "New chat";
@@ -98,7 +99,7 @@ pub(crate) struct References {
     pub(crate) provider: Option<AiProviderId>,
 }
 
-impl Conversation {
+impl Sessions {
     /// Creates a session.
     pub async fn create_session(&self, scope: &Scope, new: ChatSessionCreate) -> Result<Model> {
         let user = owner(scope, new.user_id)?;

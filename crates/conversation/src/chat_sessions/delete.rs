@@ -15,8 +15,9 @@ use serde_json::{Value, json};
 
 use super::access;
 use super::entity::{Column, Entity, Model};
+use crate::chat_sessions::Sessions;
 use crate::messages::span::Span;
-use crate::{Conversation, messages, personal};
+use crate::{messages, personal};
 
 /// Messages per transaction: small enough that it does not block others for long.
 const BATCH: u64 = 1000;
@@ -38,7 +39,7 @@ struct DeletedUser {
     user_id: UserId,
 }
 
-impl Conversation {
+impl Sessions {
     /// Deletes a session with its settings and turns; its messages are deleted by a job.
     pub async fn delete_session(&self, scope: &Scope, id: ChatSessionId) -> Result<()> {
         let tx = self.0.db.write(scope).await?;
@@ -75,7 +76,7 @@ async fn remove(tx: &Tx<Tenant>, clock: &Clock, session: &Model) -> Result<()> {
 }
 
 /// Deletes the messages of a deleted session, and the records of its tool calls.
-pub(crate) struct DeleteMessages(pub(crate) Conversation);
+pub(crate) struct DeleteMessages(pub(crate) Sessions);
 
 impl DeleteMessages {
     const KIND: &'static str = "chat_sessions.delete_messages";
@@ -132,7 +133,7 @@ struct Number {
 }
 
 /// Deletes the sessions of a deleted user. Only for jobs enqueued by versions without erasures.
-pub(crate) struct DeleteUsersSessions(pub(crate) Conversation);
+pub(crate) struct DeleteUsersSessions(pub(crate) Sessions);
 
 impl DeleteUsersSessions {
     const KIND: &'static str = "users.delete_chat_sessions";

@@ -12,7 +12,7 @@ use utoipa::IntoParams;
 
 use super::access;
 use super::entity::{Column, Entity, Model, SessionStatus};
-use crate::Conversation;
+use crate::chat_sessions::Sessions;
 
 /// Maximum number of fields in a metadata filter.
 const MAX_FIELDS: usize = 10;
@@ -133,7 +133,7 @@ fn fields(text: &str) -> Result<Map<String, Value>> {
     Ok(fields)
 }
 
-impl Conversation {
+impl Sessions {
     /// Sessions that the caller may see, most recently active first.
     pub async fn list_sessions(
         &self,

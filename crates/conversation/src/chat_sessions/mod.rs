@@ -14,19 +14,38 @@ pub use create::ChatSessionCreate;
 pub use list::ChatSessionFilter;
 pub use update::ChatSessionUpdate;
 
-use loam_db::Tx;
-use loam_kernel::{ChatSessionId, Result, Scope};
+use std::sync::Arc;
+
+use loam_db::{Db, Tx};
+use loam_gateway::Gateway;
+use loam_identity::Identity;
+use loam_kernel::{ChatSessionId, Clock, Result, Scope};
 use loam_platform::audit_logs::{self, Change};
-use loam_platform::notices::{self, Notice};
+use loam_platform::changes::Changes;
+use loam_platform::notices::{self, Notice, Notices};
 use serde_json::Value;
 
-use crate::Conversation;
+use cache::Caches;
 use entity::Model;
 
 /// The topic of notices about sessions.
 pub(crate) const TOPIC: &str = "chat_sessions";
 
-impl Conversation {
+/// Sessions and their fields. Cheap to clone.
+#[derive(Clone)]
+pub struct Sessions(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) db: Db,
+    pub(crate) clock: Clock,
+    pub(crate) notices: Notices,
+    pub(crate) changes: Changes,
+    pub(crate) identity: Identity,
+    pub(crate) gateway: Gateway,
+    pub(crate) caches: Arc<Caches>,
+}
+
+impl Sessions {
     /// A session.
     pub async fn get_session(&self, scope: &Scope, id: ChatSessionId) -> Result<Model> {
         access::visible(scope, self.0.caches.session(&self.0.db, scope.tenant(), id).await?)

@@ -15,7 +15,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::entity::{Model, SessionStatus};
 use super::{ChatSessionCreate, ChatSessionFilter, ChatSessionUpdate};
-use crate::Conversation;
+use crate::chat_sessions::Sessions;
 
 /// A conversation.
 #[derive(Serialize, ToSchema)]
@@ -82,11 +82,11 @@ impl From<Model> for ChatSessionView {
 #[openapi(components(schemas(Order)))]
 struct ParameterTypes;
 
-pub(crate) fn router(conversation: Conversation) -> OpenApiRouter {
+pub(crate) fn router(sessions: Sessions) -> OpenApiRouter {
     OpenApiRouter::with_openapi(ParameterTypes::openapi())
         .routes(routes!(list, create))
         .routes(routes!(get, update, delete))
-        .with_state(conversation)
+        .with_state(sessions)
 }
 
 /// Lists sessions, most recently active first. Callers without `chat_sessions:all` get only their own.
@@ -97,15 +97,13 @@ pub(crate) fn router(conversation: Conversation) -> OpenApiRouter {
     security(("api_key" = ["chat_sessions:read"]))
 )]
 async fn list(
-    State(conversation): State<Conversation>,
+    State(sessions): State<Sessions>,
     Caller(scope): Caller,
     Query(filter): Query<ChatSessionFilter>,
     Query(order): Query<OrderQuery>,
     Query(page): Query<PageQuery>,
 ) -> ApiResult<JsonResponse<Page<ChatSessionView>>> {
-    Ok(JsonResponse(
-        conversation.list_sessions(&scope, filter, &page, order).await?.map(ChatSessionView::from),
-    ))
+    Ok(JsonResponse(sessions.list_sessions(&scope, filter, &page, order).await?.map(ChatSessionView::from)))
 }
 
 /// Creates a session.
@@ -117,11 +115,11 @@ async fn list(
     security(("api_key" = ["chat_sessions:write"]))
 )]
 async fn create(
-    State(conversation): State<Conversation>,
+    State(sessions): State<Sessions>,
     Caller(scope): Caller,
     Json(new): Json<ChatSessionCreate>,
 ) -> ApiResult<Tagged<ChatSessionView>> {
-    let session = conversation.create_session(&scope, new).await?;
+    let session = sessions.create_session(&scope, new).await?;
     Ok(created(session.updated_at, session.into()))
 }
 
@@ -133,11 +131,11 @@ async fn create(
     security(("api_key" = ["chat_sessions:read"]))
 )]
 async fn get(
-    State(conversation): State<Conversation>,
+    State(sessions): State<Sessions>,
     Caller(scope): Caller,
     Path(id): Path<ChatSessionId>,
 ) -> ApiResult<Tagged<ChatSessionView>> {
-    let session = conversation.get_session(&scope, id).await?;
+    let session = sessions.get_session(&scope, id).await?;
     Ok(Tagged::new(session.updated_at, session.into()))
 }
 
@@ -151,13 +149,13 @@ async fn get(
     security(("api_key" = ["chat_sessions:write"]))
 )]
 async fn update(
-    State(conversation): State<Conversation>,
+    State(sessions): State<Sessions>,
     Caller(scope): Caller,
     Path(id): Path<ChatSessionId>,
     IfMatch(version): IfMatch,
     Json(new): Json<ChatSessionUpdate>,
 ) -> ApiResult<Tagged<ChatSessionView>> {
-    let session = conversation.update_session(&scope, id, &version, new).await?;
+    let session = sessions.update_session(&scope, id, &version, new).await?;
     Ok(Tagged::new(session.updated_at, session.into()))
 }
 
@@ -171,10 +169,10 @@ async fn update(
     security(("api_key" = ["chat_sessions:write"]))
 )]
 async fn delete(
-    State(conversation): State<Conversation>,
+    State(sessions): State<Sessions>,
     Caller(scope): Caller,
     Path(id): Path<ChatSessionId>,
 ) -> ApiResult<StatusCode> {
-    conversation.delete_session(&scope, id).await?;
+    sessions.delete_session(&scope, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -15,7 +15,8 @@ use utoipa::ToSchema;
 use super::access;
 use super::create::{References, check_texts, external_id_taken, owner};
 use super::entity::{Model, SessionStatus};
-use crate::{Conversation, checks, messages};
+use crate::chat_sessions::Sessions;
+use crate::{checks, messages};
 
 /// A change of a session. Omitted fields keep their values.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
@@ -95,7 +96,7 @@ impl ChatSessionUpdate {
     }
 }
 
-impl Conversation {
+impl Sessions {
     /// Changes a session.
     pub async fn update_session(
         &self,

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::cache::MAX_ROWS;
 use super::entity::{Column, Entity};
-use crate::Conversation;
+use crate::chat_sessions::Sessions;
 
 /// Tenants and sessions loaded at startup, most recently active first.
 const WARM_TENANTS: usize = 200;
@@ -18,7 +18,7 @@ const WARM_AT_MOST: usize = 1_000;
 /// Interval of reloading.
 const REFRESH: Duration = Duration::from_mins(10);
 
-impl Conversation {
+impl Sessions {
     /// Loads recently used sessions into the caches, at startup and every ten minutes, until stopped.
     pub(crate) async fn keep_warm(self, stop: CancellationToken) {
         loop {

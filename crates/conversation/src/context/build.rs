@@ -12,8 +12,8 @@ use super::segments::{PromptBuilder, PromptSegment, count, token_upper_bound};
 use super::settings::{ContextSettings, Overflow};
 use super::summaries;
 use super::summary::{SUMMARY_TOKENS, SummaryInput};
-use crate::Conversation;
 use crate::chat_sessions::entity::Model as Session;
+use crate::context::Prompts;
 use crate::session_configs::service::settings;
 use crate::tools::ToolDeclaration;
 use crate::turns::SETTINGS;
@@ -38,13 +38,13 @@ struct History {
     before: Option<String>,
 }
 
-impl Conversation {
+impl Prompts {
     /// The request, in OpenAI's format.
     pub(crate) async fn prompt(&self, scope: &Scope, params: &PromptParams<'_>) -> Result<Bytes> {
         let tx = self.0.db.read(scope).await?;
         let session_settings = settings(&tx, params.session.id).await?;
         let context =
-            self.0.context.of(scope.tenant()).as_ref().clone().with(session_settings.get("context"));
+            self.0.settings.of(scope.tenant()).as_ref().clone().with(session_settings.get("context"));
         let mut request = fields(params, &session_settings);
         let answer = ["max_completion_tokens", "max_tokens"].iter().find_map(|name| request[*name].as_u64());
         let budget = context.prompt_budget(params.model, answer);

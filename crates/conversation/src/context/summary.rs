@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::segments::PromptSegment;
 use super::summaries::ActiveModel;
-use crate::Conversation;
 use crate::chat_sessions::entity::Model as Session;
+use crate::context::Prompts;
 
 /// Maximum tokens of a summary.
 pub(super) const SUMMARY_TOKENS: u64 = 800;
@@ -33,7 +33,7 @@ pub(super) struct SummaryInput<'a> {
     pub(super) segments: &'a [PromptSegment],
 }
 
-impl Conversation {
+impl Prompts {
     /// Lets a model summarize the messages that don't fit, and stores the summary for later requests.
     pub(super) async fn summarize(&self, scope: &Scope, input: SummaryInput<'_>) -> Result<String> {
         let Some(last) = input.segments.first() else { return Ok(String::new()) };
@@ -72,7 +72,8 @@ impl Conversation {
         let failed = |reason: String| {
             Error::new(Kind::BadGateway, "no_summary", format!("the summary failed: {reason}"))
         };
-        let (end_user, request) = (self.end_user(session).await?, Bytes::from(request.to_string()));
+        let (end_user, request) =
+            (self.0.sessions.end_user(session).await?, Bytes::from(request.to_string()));
         let gateway = &self.0.gateway;
         let (call, stream) =
             gateway.stream_chat(scope, Some(session.id), end_user, request, MAX_RESPONSE).await;

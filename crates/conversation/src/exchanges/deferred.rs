@@ -12,7 +12,7 @@ use loam_platform::stored_format::StoredFormat;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::Conversation;
+use crate::exchanges::Exchanges;
 
 /// The frame kind of an exchange that is yet to be recorded.
 const DEFERRED: u8 = 34;
@@ -41,7 +41,7 @@ impl DeferredExchange {
     }
 }
 
-impl Conversation {
+impl Exchanges {
     /// Defers recording. The entry becomes durable with the journal's next sync.
     pub(super) fn defer_exchange(&self, named: ConversationRef, call: LlmCallId, cause: &Error) {
         let ConversationRef { tenant, user, own_only, name, session } = named;
@@ -89,7 +89,7 @@ impl Sink for DeferredExchangeSink {
 }
 
 /// Records a deferred exchange.
-pub(crate) struct RecordExchange(pub(crate) Conversation);
+pub(crate) struct RecordExchange(pub(crate) Exchanges);
 
 impl RecordExchange {
     pub(crate) const KIND: &str = "conversation.keep_exchange";

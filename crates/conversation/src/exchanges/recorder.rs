@@ -15,10 +15,10 @@ use serde_json::Value;
 
 use super::matching::{self, Fingerprint, fingerprint};
 use super::window::{self, Window};
-use crate::Conversation;
 use crate::chat_sessions::access;
 use crate::chat_sessions::entity::{Column, Entity, Model as Session};
 use crate::chat_sessions::update::require_active;
+use crate::exchanges::Exchanges;
 use crate::messages::append::{NewMessage, Parent, append};
 use crate::messages::entity::{Entity as Messages, FinishReason, Model as Message, Role};
 use crate::tools::ToolInvocation;
@@ -30,7 +30,7 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 const BACKOFF_MS: i64 = 2_000;
 
 #[async_trait]
-impl ConversationHook for Conversation {
+impl ConversationHook for Exchanges {
     async fn find(&self, scope: &Scope, name: &str) -> Result<Option<ChatSessionId>> {
         let now = self.0.clock.now().timestamp_millis();
         if now < self.0.database_retry_at_ms.load(Ordering::Relaxed) {
@@ -69,7 +69,7 @@ impl ConversationHook for Conversation {
     }
 }
 
-impl Conversation {
+impl Exchanges {
     async fn find_visible_session(&self, scope: &Scope, name: &str) -> Result<Option<Session>> {
         let tx = self.0.db.read(scope).await?;
         let found = find_session(&tx, name).await?;
@@ -134,7 +134,7 @@ impl Conversation {
             self.record_client_calls(&tx, &session, message, &calls).await?;
         }
         tx.commit().await?;
-        self.notify_changed(&session);
+        self.0.messages.notify_changed(&session);
         metrics::counter!("loam_exchanges_total", "result" => "kept").increment(1);
         Ok(())
     }
@@ -158,7 +158,7 @@ impl Conversation {
             row.updated_at = Set(version);
             tx.update(row).await?;
         }
-        self.commit_changed(tx, session).await?;
+        self.0.messages.commit_changed(tx, session).await?;
         metrics::counter!("loam_exchanges_total", "result" => "kept").increment(1);
         Ok(())
     }
@@ -181,7 +181,7 @@ impl Conversation {
                 call_id: text(&call["id"]),
                 arguments: text(&call["function"]["arguments"]),
             };
-            self.record_client_call(tx, session, &text(&call["function"]["name"]), usage).await?;
+            self.0.tools.record_client_call(tx, session, &text(&call["function"]["name"]), usage).await?;
         }
         Ok(())
     }

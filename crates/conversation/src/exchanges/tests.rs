@@ -105,7 +105,7 @@ impl Fixture {
     }
 
     async fn record(&self, request: &[&str], answer: &str) {
-        self.conversation.store_exchange(self.exchange(request, answer)).await.unwrap();
+        self.conversation.exchanges.store_exchange(self.exchange(request, answer)).await.unwrap();
     }
 
     async fn messages(&self) -> Vec<Model> {
@@ -185,7 +185,7 @@ async fn a_system_message_is_stored_once(database: Database) {
     assert_eq!(fixture.messages_with_parents().await, expected);
     let mut own = fixture.exchange(&["u1", "a1", "u2", "a2", "u3", "a3", "u4"], "a4");
     own.request_messages.insert(0, ChatMessage::text(ChatRole::System, "be kind"));
-    fixture.conversation.store_exchange(own).await.unwrap();
+    fixture.conversation.exchanges.store_exchange(own).await.unwrap();
     assert_eq!(
         fixture.messages_with_parents().await[8..],
         chain(&[("a3", "u4"), ("u4", "a4")]),
@@ -197,7 +197,7 @@ async fn a_repeated_exchange_is_recorded_once(database: Database) {
     let fixture = Fixture::new(database).await;
     let exchange = fixture.exchange(&["u1"], "a1");
     for _ in 0..3 {
-        fixture.conversation.store_exchange(exchange.clone()).await.unwrap();
+        fixture.conversation.exchanges.store_exchange(exchange.clone()).await.unwrap();
     }
     assert_eq!(fixture.messages_with_parents().await, chain(&[("-", "u1"), ("u1", "a1")]));
 }
@@ -206,7 +206,7 @@ async fn a_deferred_answer_completes_the_stored_message(database: Database) {
     let fixture = Fixture::new(database).await;
     let late = fixture.exchange(&["u1"], "a1");
     fixture.record(&["u1", "a1", "u2"], "a2").await;
-    fixture.conversation.store_exchange(late.clone()).await.unwrap();
+    fixture.conversation.exchanges.store_exchange(late.clone()).await.unwrap();
     let expected = chain(&[("-", "u1"), ("u1", "a1"), ("a1", "u2"), ("u2", "a2")]);
     assert_eq!(fixture.messages_with_parents().await, expected);
     assert_eq!(fixture.messages().await[1].llm_call_id, Some(late.call));
@@ -220,7 +220,7 @@ async fn client_tool_calls_are_recorded(database: Database) {
     first.ended = ResponseEnd::Finished(Finish::ToolCalls);
     let tool_calls = first.response.clone();
     let call = first.call;
-    fixture.conversation.store_exchange(first).await.unwrap();
+    fixture.conversation.exchanges.store_exchange(first).await.unwrap();
     let mut second = fixture.exchange(&["u1"], "a2");
     let result =
         ChatMessage { tool_call_id: Some("c1".to_owned()), ..ChatMessage::text(ChatRole::Tool, "rain") };
@@ -228,14 +228,22 @@ async fn client_tool_calls_are_recorded(database: Database) {
     let rows = async || {
         let page = loam_kernel::PageQuery::default();
         let filter = loam_gateway::tool_calls::routes::ToolCallFilter::default();
-        fixture.conversation.0.gateway.list_tool_calls(&fixture.scope, filter, &page).await.unwrap().data
+        fixture
+            .conversation
+            .tools
+            .0
+            .gateway
+            .list_tool_calls(&fixture.scope, filter, &page)
+            .await
+            .unwrap()
+            .data
     };
     assert_eq!(format!("{:?}", rows().await[0].status), "Waiting");
-    fixture.conversation.store_exchange(second).await.unwrap();
+    fixture.conversation.exchanges.store_exchange(second).await.unwrap();
     let row = &rows().await[0];
     assert_eq!((row.tool_name.as_str(), row.llm_call_id), ("weather", Some(call)));
     assert_eq!(format!("{:?}", row.status), "Succeeded");
-    let whole = fixture.conversation.0.gateway.get_tool_call(&fixture.scope, row.id).await.unwrap();
+    let whole = fixture.conversation.tools.0.gateway.get_tool_call(&fixture.scope, row.id).await.unwrap();
     assert_eq!(whole.result.as_deref(), Some("rain"));
     assert_eq!(
         fixture.messages().await.iter().map(|one| one.role).collect::<Vec<_>>(),
@@ -248,7 +256,7 @@ async fn concurrent_exchanges_are_not_interleaved(database: Database) {
     let all: Vec<(String, String)> = (0..16).map(|i| (format!("u{i}"), format!("a{i}"))).collect();
     let stored = all.iter().map(|(question, answer)| {
         let exchange = fixture.exchange(&[question], answer);
-        fixture.conversation.store_exchange(exchange)
+        fixture.conversation.exchanges.store_exchange(exchange)
     });
     for done in futures_util::future::join_all(stored).await {
         done.unwrap();
@@ -272,10 +280,10 @@ async fn another_users_session_is_not_found(database: Database) {
     let mut scope = Scope::new(fixture.scope.tenant(), Actor::User(mine), permissions);
     scope.user = Some(mine);
     for name in ["theirs".to_owned(), session.to_string()] {
-        assert_eq!(fixture.conversation.find(&scope, &name).await.unwrap(), None);
-        assert_eq!(fixture.conversation.find(&fixture.scope, &name).await.unwrap(), Some(session));
+        assert_eq!(fixture.conversation.exchanges.find(&scope, &name).await.unwrap(), None);
+        assert_eq!(fixture.conversation.exchanges.find(&fixture.scope, &name).await.unwrap(), Some(session));
         scope.user = Some(theirs);
-        assert_eq!(fixture.conversation.find(&scope, &name).await.unwrap(), Some(session));
+        assert_eq!(fixture.conversation.exchanges.find(&scope, &name).await.unwrap(), Some(session));
         scope.user = Some(mine);
     }
     let mut late = fixture.exchange(&["u1"], "a1");
@@ -285,11 +293,16 @@ async fn another_users_session_is_not_found(database: Database) {
         name: "theirs".to_owned(),
         ..late.conversation
     };
-    fixture.conversation.store_exchange(late).await.unwrap();
+    fixture.conversation.exchanges.store_exchange(late).await.unwrap();
     assert!(fixture.messages().await.is_empty(), "nor when it is looked up after the call");
-    assert_eq!(fixture.conversation.find(&fixture.scope, "unknown").await.unwrap(), None);
+    assert_eq!(fixture.conversation.exchanges.find(&fixture.scope, "unknown").await.unwrap(), None);
     assert_eq!(
-        fixture.conversation.find(&fixture.scope, &LlmCallId(fixture.clock.id()).to_string()).await.unwrap(),
+        fixture
+            .conversation
+            .exchanges
+            .find(&fixture.scope, &LlmCallId(fixture.clock.id()).to_string())
+            .await
+            .unwrap(),
         None
     );
 }
@@ -302,8 +315,8 @@ async fn an_archived_session_accepts_no_messages(database: Database) {
     row.is_active = Set(false);
     tx.update(row).await.unwrap();
     tx.commit().await.unwrap();
-    let error = fixture.conversation.find(&fixture.scope, "the one").await.unwrap_err();
+    let error = fixture.conversation.exchanges.find(&fixture.scope, "the one").await.unwrap_err();
     assert_eq!((error.kind(), error.code()), (Kind::Conflict, "session_archived"));
-    assert!(fixture.conversation.store_exchange(fixture.exchange(&["u1"], "a1")).await.is_err());
+    assert!(fixture.conversation.exchanges.store_exchange(fixture.exchange(&["u1"], "a1")).await.is_err());
     assert!(fixture.messages().await.is_empty());
 }

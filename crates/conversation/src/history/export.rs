@@ -11,8 +11,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::line::{EndLine, Line, MessageLine, SessionLine};
-use crate::Conversation;
 use crate::chat_sessions::{ChatSessionFilter, entity as sessions};
+use crate::history::History;
 use crate::messages::entity as messages;
 use crate::messages::span::Span;
 use crate::session_configs::service::settings;
@@ -28,7 +28,7 @@ const CHUNK: usize = 64 << 10;
 
 /// An export in progress.
 pub struct Export {
-    conversation: Conversation,
+    history: History,
     scope: Scope,
     filter: ChatSessionFilter,
     after: Uuid,
@@ -48,12 +48,12 @@ struct Current {
     last: Option<MessageId>,
 }
 
-impl Conversation {
+impl History {
     /// Starts an export of the sessions that the caller may see, oldest first, with their settings and
     /// messages.
     pub fn export(&self, scope: &Scope, filter: ChatSessionFilter) -> Export {
         Export {
-            conversation: self.clone(),
+            history: self.clone(),
             scope: scope.clone(),
             filter,
             after: Uuid::nil(),
@@ -78,7 +78,7 @@ impl Export {
             return Ok(None);
         }
         let mut lines = Vec::new();
-        let tx = self.conversation.0.db.read(&self.scope).await?;
+        let tx = self.history.0.db.read(&self.scope).await?;
         while lines.len() < CHUNK {
             if let Some(current) = &mut self.current {
                 let rows = current.read(&tx, &mut lines).await?;
@@ -111,7 +111,7 @@ impl Export {
         let find = find.filter(sessions::Column::Id.gt(self.after)).order_by_asc(sessions::Column::Id);
         let rows = find.limit(SESSIONS).all().await?;
         let users: Vec<UserId> = rows.iter().filter_map(|session| session.user_id).collect();
-        self.users = self.conversation.0.identity.external_ids(tx, &users).await?;
+        self.users = self.history.0.identity.external_ids(tx, &users).await?;
         self.after = rows.last().map_or(self.after, |last| last.id.0);
         self.pending = rows.into();
         Ok(!self.pending.is_empty())

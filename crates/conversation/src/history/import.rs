@@ -17,7 +17,8 @@ use uuid::Uuid;
 use super::line::{Checked, EndLine, Line};
 use super::lines::Lines;
 use super::writer::Writer;
-use crate::{Conversation, chat_sessions};
+use crate::chat_sessions;
+use crate::history::History;
 
 /// Lines checked at once; in a resumable import, also lines per transaction.
 const BATCH: usize = 1000;
@@ -62,7 +63,7 @@ pub struct Imported {
 
 type Numbered<T> = Vec<(u64, T)>;
 
-impl Conversation {
+impl History {
     /// Imports JSON Lines from a stream of chunks of any size.
     ///
     /// # Errors

@@ -10,19 +10,19 @@ use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{ImportMode, ImportOptions, Imported};
-use crate::Conversation;
 use crate::chat_sessions::ChatSessionFilter;
+use crate::history::History;
 
 /// The types of query parameters, which utoipa does not collect.
 #[derive(OpenApi)]
 #[openapi(components(schemas(ImportMode)))]
 struct ParameterTypes;
 
-pub(crate) fn router(conversation: Conversation) -> OpenApiRouter {
+pub(crate) fn router(history: History) -> OpenApiRouter {
     OpenApiRouter::with_openapi(ParameterTypes::openapi())
         .routes(routes!(import))
         .routes(routes!(export))
-        .with_state(conversation)
+        .with_state(history)
 }
 
 /// Imports sessions with their messages from JSON Lines: an export, or a history from another system.
@@ -42,12 +42,12 @@ pub(crate) fn router(conversation: Conversation) -> OpenApiRouter {
     security(("api_key" = ["chat_sessions:write"]))
 )]
 async fn import(
-    State(conversation): State<Conversation>,
+    State(history): State<History>,
     Caller(scope): Caller,
     Query(options): Query<ImportOptions>,
     request: Request,
 ) -> ApiResult<JsonResponse<Imported>> {
-    Ok(JsonResponse(conversation.import(&scope, chunks(request.into_body()), options).await?))
+    Ok(JsonResponse(history.import(&scope, chunks(request.into_body()), options).await?))
 }
 
 /// Exports sessions with their settings and messages as JSON Lines, oldest first.
@@ -61,11 +61,11 @@ async fn import(
     security(("api_key" = ["chat_sessions:read"]))
 )]
 async fn export(
-    State(conversation): State<Conversation>,
+    State(history): State<History>,
     Caller(scope): Caller,
     Query(filter): Query<ChatSessionFilter>,
 ) -> ApiResult<Response> {
-    let mut export = conversation.export(&scope, filter);
+    let mut export = history.export(&scope, filter);
     // The first chunk is read before responding, so that an invalid filter gives an error response, not a
     // truncated body.
     let first = export.next().await?.unwrap_or_default();

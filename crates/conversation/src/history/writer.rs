@@ -9,10 +9,10 @@ use sea_orm::{ActiveModelTrait, ColumnTrait, IntoActiveModel, QueryFilter};
 
 use super::line::{Checked, EndLine, MessageLine, SessionLine};
 use super::rows;
-use crate::Conversation;
 use crate::chat_sessions::access;
 use crate::chat_sessions::create::{DEFAULT_TITLE, NewSession, References, owner};
 use crate::chat_sessions::entity::{self as sessions, SessionStatus};
+use crate::history::History;
 use crate::messages::content::Content;
 use crate::messages::entity as messages;
 use crate::messages::span::Span;
@@ -36,7 +36,7 @@ struct OpenSession {
 
 /// An import being written.
 pub(super) struct Writer<'a> {
-    conversation: &'a Conversation,
+    history: &'a History,
     scope: &'a Scope,
     tx: Tx<Tenant>,
     now: DateTime<Utc>,
@@ -52,12 +52,12 @@ pub(super) struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    pub(super) async fn begin(conversation: &'a Conversation, scope: &'a Scope) -> Result<Self> {
+    pub(super) async fn begin(history: &'a History, scope: &'a Scope) -> Result<Self> {
         Ok(Self {
-            conversation,
+            history,
             scope,
-            tx: conversation.0.db.write(scope).await?,
-            now: conversation.0.clock.now(),
+            tx: history.0.db.write(scope).await?,
+            now: history.0.clock.now(),
             open: HashMap::new(),
             names: HashMap::new(),
             messages: Vec::new(),
@@ -103,7 +103,7 @@ impl<'a> Writer<'a> {
             ));
         }
         let at = line.created_at.unwrap_or(self.now);
-        let id = line.id.unwrap_or_else(|| ChatSessionId(self.conversation.0.clock.id_at(at)));
+        let id = line.id.unwrap_or_else(|| ChatSessionId(self.history.0.clock.id_at(at)));
         let row = NewSession {
             id,
             user,
@@ -122,7 +122,7 @@ impl<'a> Writer<'a> {
         for (key, value) in line.configs {
             self.configs.push(configs::Model {
                 tenant_id: TenantId::NIL,
-                id: self.conversation.0.clock.id(),
+                id: self.history.0.clock.id(),
                 session_id: id,
                 key,
                 value,
@@ -172,7 +172,7 @@ impl<'a> Writer<'a> {
         let at = line.created_at.unwrap_or(self.now);
         let message = messages::Model {
             tenant_id: TenantId::NIL,
-            id: MessageId(self.conversation.0.clock.id_at(at)),
+            id: MessageId(self.history.0.clock.id_at(at)),
             session_id: id,
             turn_id: None,
             parent_id: parent,
@@ -214,8 +214,7 @@ impl<'a> Writer<'a> {
             Some(external_id) => match self.users.get(external_id) {
                 Some(user) => Some(*user),
                 None => {
-                    let user =
-                        self.conversation.0.identity.user_of_external_id(&self.tx, external_id).await?;
+                    let user = self.history.0.identity.user_of_external_id(&self.tx, external_id).await?;
                     let user =
                         user.ok_or_else(|| Error::invalid("user_external_id", "there is no such user"))?;
                     self.users.insert(external_id.clone(), user);
@@ -231,7 +230,7 @@ impl<'a> Writer<'a> {
 
     async fn check(&mut self, references: References) -> Result<()> {
         if references != References::default() && !self.checked_references.contains(&references) {
-            self.conversation.check_references(&self.tx, references).await?;
+            self.history.0.sessions.check_references(&self.tx, references).await?;
             self.checked_references.insert(references);
         }
         Ok(())

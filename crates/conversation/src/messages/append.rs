@@ -73,7 +73,7 @@ impl NewMessage {
 /// Appends messages to a session, each after the previous one unless it names a parent, and moves the
 /// session's head to the last one. `session` must be locked in this transaction; the updated row is returned.
 /// Announces the change to other processes; after the commit, notify this one with
-/// [`Conversation::notify_changed`](crate::Conversation::notify_changed).
+/// [`Messages::notify_changed`](crate::Conversation::notify_changed).
 pub(crate) async fn append<R>(
     tx: &Tx<R>,
     clock: &Clock,

@@ -9,8 +9,8 @@ use utoipa::IntoParams;
 use super::branch;
 use super::entity::{Column, Entity, Model, Role};
 use super::span::Span;
-use crate::Conversation;
 use crate::chat_sessions::access;
+use crate::messages::Messages;
 
 /// Filter for messages.
 #[derive(Clone, Debug, Deserialize, IntoParams)]
@@ -38,7 +38,7 @@ impl MessageFilter {
     }
 }
 
-impl Conversation {
+impl Messages {
     /// The messages of a session that the caller may see, by sequence number.
     pub async fn list_messages(
         &self,
@@ -50,7 +50,7 @@ impl Conversation {
         let order = order.order.unwrap_or_default();
         let plain = filter.branch_of.is_none() && !filter.has_conditions();
         if plain && order == Order::Desc && page.cursor.is_none() {
-            let session = self.get_session(scope, filter.session_id).await?;
+            let session = self.0.sessions.get_session(scope, filter.session_id).await?;
             if let Some(page) = self.0.caches.newest(&self.0.db, &session, page.limit()?).await? {
                 return Ok(page);
             }

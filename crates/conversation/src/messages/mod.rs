@@ -12,12 +12,35 @@ mod service;
 pub(crate) mod session_locks;
 pub(crate) mod span;
 
+use std::sync::Arc;
+
+use loam_db::Db;
+use loam_kernel::Clock;
+use loam_platform::notices::Notices;
+
+use crate::chat_sessions::Sessions;
+use crate::chat_sessions::cache::Caches;
+use session_locks::SessionLocks;
+
 pub use list::MessageFilter;
 pub(crate) use service::of_session;
 pub use service::{MessageCreate, MessageUpdate};
 
 /// The topic of notices about a session's messages. The subject of a notice is the session.
 pub(crate) const TOPIC: &str = "messages";
+
+/// The messages of sessions. Cheap to clone.
+#[derive(Clone)]
+pub struct Messages(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) db: Db,
+    pub(crate) clock: Clock,
+    pub(crate) notices: Notices,
+    pub(crate) session_locks: Arc<SessionLocks>,
+    pub(crate) caches: Arc<Caches>,
+    pub(crate) sessions: Sessions,
+}
 
 /// Approximate size of a message in bytes.
 pub(crate) fn approximate_size(message: &entity::Model) -> usize {

@@ -12,7 +12,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::entity::{Column, Entity, Model};
-use crate::Conversation;
+use crate::messages::Messages;
 use crate::turns::purge_stream;
 
 /// Maximum number of child messages checked for the call that they came from.
@@ -30,7 +30,7 @@ pub(super) struct DeletedMessage {
 }
 
 /// Purges the content of deleted messages.
-pub(crate) struct PurgeMessage(pub(crate) Conversation);
+pub(crate) struct PurgeMessage(pub(crate) Messages);
 
 impl PurgeMessage {
     pub(super) const KIND: &'static str = "messages.forget";

@@ -14,7 +14,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::entity::{FinishReason, Model, Role};
 use super::schemas::{ChatToolCall, MessageContent};
 use super::{MessageCreate, MessageFilter, MessageUpdate};
-use crate::Conversation;
+use crate::messages::Messages;
 
 /// A message of a conversation.
 #[derive(Serialize, ToSchema)]
@@ -83,11 +83,11 @@ impl From<Model> for MessageView {
 #[openapi(components(schemas(Order)))]
 struct ParameterTypes;
 
-pub(crate) fn router(conversation: Conversation) -> OpenApiRouter {
+pub(crate) fn router(messages: Messages) -> OpenApiRouter {
     OpenApiRouter::with_openapi(ParameterTypes::openapi())
         .routes(routes!(list, create))
         .routes(routes!(get, update, delete))
-        .with_state(conversation)
+        .with_state(messages)
 }
 
 /// Lists the messages of a session by sequence number. Defaults to newest first.
@@ -98,13 +98,13 @@ pub(crate) fn router(conversation: Conversation) -> OpenApiRouter {
     security(("api_key" = ["messages:read"]))
 )]
 async fn list(
-    State(conversation): State<Conversation>,
+    State(messages): State<Messages>,
     Caller(scope): Caller,
     Query(filter): Query<MessageFilter>,
     Query(order): Query<OrderQuery>,
     Query(page): Query<PageQuery>,
 ) -> ApiResult<JsonResponse<Page<MessageView>>> {
-    Ok(JsonResponse(conversation.list_messages(&scope, filter, &page, order).await?.map(MessageView::from)))
+    Ok(JsonResponse(messages.list_messages(&scope, filter, &page, order).await?.map(MessageView::from)))
 }
 
 /// Appends a message to a session without calling a model.
@@ -116,11 +116,11 @@ async fn list(
     security(("api_key" = ["messages:write"]))
 )]
 async fn create(
-    State(conversation): State<Conversation>,
+    State(messages): State<Messages>,
     Caller(scope): Caller,
     Json(new): Json<MessageCreate>,
 ) -> ApiResult<Tagged<MessageView>> {
-    let message = conversation.create_message(&scope, new).await?;
+    let message = messages.create_message(&scope, new).await?;
     Ok(created(message.updated_at, message.into()))
 }
 
@@ -132,11 +132,11 @@ async fn create(
     security(("api_key" = ["messages:read"]))
 )]
 async fn get(
-    State(conversation): State<Conversation>,
+    State(messages): State<Messages>,
     Caller(scope): Caller,
     Path(id): Path<MessageId>,
 ) -> ApiResult<Tagged<MessageView>> {
-    let message = conversation.get_message(&scope, id).await?;
+    let message = messages.get_message(&scope, id).await?;
     Ok(Tagged::new(message.updated_at, message.into()))
 }
 
@@ -150,13 +150,13 @@ async fn get(
     security(("api_key" = ["messages:write"]))
 )]
 async fn update(
-    State(conversation): State<Conversation>,
+    State(messages): State<Messages>,
     Caller(scope): Caller,
     Path(id): Path<MessageId>,
     IfMatch(version): IfMatch,
     Json(new): Json<MessageUpdate>,
 ) -> ApiResult<Tagged<MessageView>> {
-    let message = conversation.update_message(&scope, id, &version, new).await?;
+    let message = messages.update_message(&scope, id, &version, new).await?;
     Ok(Tagged::new(message.updated_at, message.into()))
 }
 
@@ -169,10 +169,10 @@ async fn update(
     security(("api_key" = ["messages:write"]))
 )]
 async fn delete(
-    State(conversation): State<Conversation>,
+    State(messages): State<Messages>,
     Caller(scope): Caller,
     Path(id): Path<MessageId>,
 ) -> ApiResult<StatusCode> {
-    conversation.delete_message(&scope, id).await?;
+    messages.delete_message(&scope, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -21,8 +21,9 @@ use crate::chat_sessions::access::{self, ALL};
 use crate::chat_sessions::create::References;
 use crate::chat_sessions::entity as sessions;
 use crate::chat_sessions::update::get_active;
+use crate::checks;
 use crate::context::summaries;
-use crate::{Conversation, checks};
+use crate::messages::Messages;
 
 /// A message to append to a session.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
@@ -64,7 +65,7 @@ pub struct MessageUpdate {
     pub metadata: Option<Map<String, Value>>,
 }
 
-impl Conversation {
+impl Messages {
     /// Appends a message to a session.
     pub async fn create_message(&self, scope: &Scope, new: MessageCreate) -> Result<Model> {
         checks::metadata(&new.metadata)?;
@@ -74,7 +75,9 @@ impl Conversation {
         let tx = self.0.db.write(scope).await?;
         let session = get_active(&tx, new.session_id).await?;
         let unknown = References { user: sender.filter(|_| sender != scope.user), ..References::default() };
-        self.check_references(&tx, unknown)
+        self.0
+            .sessions
+            .check_references(&tx, unknown)
             .await
             .map_err(|e| if e.param() == Some("user_id") { e.with_param("sender_id") } else { e })?;
         let parent = match new.parent_id {

@@ -13,7 +13,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::entity::Model;
 use super::service::SessionConfigSet;
-use crate::Conversation;
+use crate::session_configs::SessionConfigs;
 
 /// A setting of a session.
 #[derive(Serialize, ToSchema)]
@@ -41,8 +41,8 @@ impl From<Model> for SessionConfigView {
     }
 }
 
-pub(crate) fn router(conversation: Conversation) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(get, put, delete)).with_state(conversation)
+pub(crate) fn router(session_configs: SessionConfigs) -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(get, put, delete)).with_state(session_configs)
 }
 
 /// Lists the settings of a session.
@@ -53,12 +53,12 @@ pub(crate) fn router(conversation: Conversation) -> OpenApiRouter {
     security(("api_key" = ["chat_sessions:read"]))
 )]
 async fn list(
-    State(conversation): State<Conversation>,
+    State(session_configs): State<SessionConfigs>,
     Caller(scope): Caller,
     Path(id): Path<ChatSessionId>,
     Query(page): Query<PageQuery>,
 ) -> ApiResult<JsonResponse<Page<SessionConfigView>>> {
-    Ok(JsonResponse(conversation.list_settings(&scope, id, &page).await?.map(SessionConfigView::from)))
+    Ok(JsonResponse(session_configs.list_settings(&scope, id, &page).await?.map(SessionConfigView::from)))
 }
 
 /// Returns a setting of a session.
@@ -69,11 +69,11 @@ async fn list(
     security(("api_key" = ["chat_sessions:read"]))
 )]
 async fn get(
-    State(conversation): State<Conversation>,
+    State(session_configs): State<SessionConfigs>,
     Caller(scope): Caller,
     Path((id, key)): Path<(ChatSessionId, String)>,
 ) -> ApiResult<Tagged<SessionConfigView>> {
-    let setting = conversation.get_setting(&scope, id, &key).await?;
+    let setting = session_configs.get_setting(&scope, id, &key).await?;
     Ok(Tagged::new(setting.updated_at, setting.into()))
 }
 
@@ -91,13 +91,13 @@ async fn get(
     security(("api_key" = ["chat_sessions:write"]))
 )]
 async fn put(
-    State(conversation): State<Conversation>,
+    State(session_configs): State<SessionConfigs>,
     Caller(scope): Caller,
     Path((id, key)): Path<(ChatSessionId, String)>,
     IfMatch(version): IfMatch,
     Json(new): Json<SessionConfigSet>,
 ) -> ApiResult<Tagged<SessionConfigView>> {
-    let setting = conversation.put_setting(&scope, id, &key, &version, new).await?;
+    let setting = session_configs.put_setting(&scope, id, &key, &version, new).await?;
     Ok(Tagged::new(setting.updated_at, setting.into()))
 }
 
@@ -110,10 +110,10 @@ async fn put(
     security(("api_key" = ["chat_sessions:write"]))
 )]
 async fn delete(
-    State(conversation): State<Conversation>,
+    State(session_configs): State<SessionConfigs>,
     Caller(scope): Caller,
     Path((id, key)): Path<(ChatSessionId, String)>,
 ) -> ApiResult<StatusCode> {
-    conversation.delete_setting(&scope, id, &key).await?;
+    session_configs.delete_setting(&scope, id, &key).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -13,9 +13,9 @@ use utoipa::ToSchema;
 
 use super::entity::{ActiveModel, Column, Entity, Model};
 use super::keys;
-use crate::Conversation;
 use crate::chat_sessions::access;
 use crate::chat_sessions::update::get_active;
+use crate::session_configs::SessionConfigs;
 use crate::tools;
 
 /// Maximum number of settings of a session.
@@ -30,7 +30,7 @@ pub struct SessionConfigSet {
     pub value: Value,
 }
 
-impl Conversation {
+impl SessionConfigs {
     /// The settings of a session, newest first.
     pub async fn list_settings(
         &self,

@@ -20,7 +20,7 @@ on_both![
 
 /// A session as read in three ways: its message count, its newest message, its entry in the list.
 async fn read_all_ways(conversation: &Conversation, scope: &Scope, session: &Model) -> (i64, String, i64) {
-    let one = conversation.get_session(scope, session.id).await.unwrap();
+    let one = conversation.sessions.get_session(scope, session.id).await.unwrap();
     let filter = MessageFilter {
         session_id: session.id,
         role: None,
@@ -30,9 +30,9 @@ async fn read_all_ways(conversation: &Conversation, scope: &Scope, session: &Mod
         branch_of: None,
     };
     let (page, order) = (PageQuery::default(), OrderQuery::default());
-    let newest = conversation.list_messages(scope, filter, &page, order).await.unwrap();
+    let newest = conversation.messages.list_messages(scope, filter, &page, order).await.unwrap();
     let filter = ChatSessionFilter { user_id: session.user_id, ..ChatSessionFilter::default() };
-    let list = conversation.list_sessions(scope, filter, &page, order).await.unwrap();
+    let list = conversation.sessions.list_sessions(scope, filter, &page, order).await.unwrap();
     let newest = newest.data.first().map(|message| message.content.clone()).unwrap_or_default();
     (one.message_count, newest, list.data.first().map_or(-1, |session| session.message_count))
 }
@@ -80,11 +80,11 @@ async fn cached_sessions_are_not_read_again_and_access_is_checked(database: Data
         assert_eq!(read_all_ways(&conversation, &scope, &session).await, first);
     }
     assert_eq!(misses(&notices), read, "everything was cached");
-    let hidden = conversation.get_session(&fixture.own(ben), session.id).await.unwrap_err();
+    let hidden = conversation.sessions.get_session(&fixture.own(ben), session.id).await.unwrap_err();
     assert_eq!(hidden.status(), 404, "although it is cached");
     let filter = ChatSessionFilter { user_id: Some(ann), ..ChatSessionFilter::default() };
     let (page, order) = (PageQuery::default(), OrderQuery::default());
-    let list = conversation.list_sessions(&fixture.own(ben), filter, &page, order).await.unwrap();
+    let list = conversation.sessions.list_sessions(&fixture.own(ben), filter, &page, order).await.unwrap();
     assert_eq!(list.data, []);
 }
 
@@ -94,7 +94,7 @@ async fn recently_used_sessions_are_cached_at_startup(database: Database) {
     let sessions = [fixture.session(Some(ann)).await, fixture.session(None).await];
     fixture.add_message(&sessions[0], "hello").await;
     let (conversation, notices) = fixture.another();
-    assert_eq!(conversation.warm().await.unwrap(), 2);
+    assert_eq!(conversation.sessions.warm().await.unwrap(), 2);
     let read = misses(&notices);
     assert_eq!(read, 5, "two sessions, their pages, one user's list");
     assert_eq!(
@@ -102,7 +102,7 @@ async fn recently_used_sessions_are_cached_at_startup(database: Database) {
         (1, "hello".to_owned(), 1)
     );
     assert_eq!(misses(&notices), read);
-    conversation.warm().await.unwrap();
+    conversation.sessions.warm().await.unwrap();
     assert_eq!(misses(&notices), read, "cached entries are not read again");
 }
 
@@ -114,10 +114,10 @@ async fn a_large_session_is_read_although_it_is_not_cached(database: Database) {
     let change =
         ChatSessionUpdate { system_prompt: Some(Some(prompt.clone())), ..ChatSessionUpdate::default() };
     let any = loam_kernel::ExpectedVersion::any();
-    fixture.conversation.update_session(&fixture.scope(), session.id, &any, change).await.unwrap();
+    fixture.conversation.sessions.update_session(&fixture.scope(), session.id, &any, change).await.unwrap();
     fixture.add_message(&session, "x".repeat(100_000)).await;
     let (one, newest, listed) = read_all_ways(&fixture.conversation, &fixture.own(ann), &session).await;
     assert_eq!((one, newest.len(), listed), (1, 100_000, 1));
-    let again = fixture.conversation.get_session(&fixture.own(ann), session.id).await.unwrap();
+    let again = fixture.conversation.sessions.get_session(&fixture.own(ann), session.id).await.unwrap();
     assert_eq!(again.system_prompt, Some(prompt));
 }

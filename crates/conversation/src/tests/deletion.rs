@@ -24,7 +24,7 @@ async fn fill(fixture: &Fixture, name: &str, count: usize) {
         lines.push_str(&format!("\n{line}"));
     }
     let chunk = futures_util::stream::iter([Ok(Bytes::from(lines))]);
-    fixture.conversation.import(&fixture.scope(), chunk, ImportOptions::default()).await.unwrap();
+    fixture.conversation.history.import(&fixture.scope(), chunk, ImportOptions::default()).await.unwrap();
 }
 
 /// Number of sessions, messages and settings.
@@ -58,7 +58,7 @@ async fn all_messages_are_deleted_with_their_session(database: Database) {
     let all = tx.find::<sessions::Entity>().all().await.unwrap();
     drop(tx);
     let deleted = all.iter().find(|session| session.external_id.as_deref() == Some("deleted")).unwrap();
-    fixture.conversation.delete_session(&fixture.scope(), deleted.id).await.unwrap();
+    fixture.conversation.sessions.delete_session(&fixture.scope(), deleted.id).await.unwrap();
     assert_eq!(counts(&fixture).await.0, 1, "the session and its settings are deleted at once");
     run_jobs_until(&fixture, (1, 10, 1)).await;
 }

@@ -67,7 +67,7 @@ impl Fixture {
 
     pub(crate) async fn session(&self, user: Option<UserId>) -> Model {
         let new = ChatSessionCreate { user_id: Some(user), ..ChatSessionCreate::default() };
-        self.conversation.create_session(&self.scope(), new).await.unwrap()
+        self.conversation.sessions.create_session(&self.scope(), new).await.unwrap()
     }
 
     pub(crate) async fn add_message(&self, session: &Model, content: impl Into<Value>) -> messages::Model {
@@ -81,7 +81,7 @@ impl Fixture {
             sender_id: None,
             metadata: Map::new(),
         };
-        self.conversation.create_message(&self.scope(), new).await.unwrap()
+        self.conversation.messages.create_message(&self.scope(), new).await.unwrap()
     }
 }
 

@@ -28,7 +28,7 @@ fn file(name: &str, messages: usize) -> String {
 }
 
 async fn import(fixture: &Fixture, chunks: Vec<Result<Bytes>>, options: ImportOptions) -> Result<Imported> {
-    fixture.conversation.import(&fixture.scope(), futures_util::stream::iter(chunks), options).await
+    fixture.conversation.history.import(&fixture.scope(), futures_util::stream::iter(chunks), options).await
 }
 
 async fn stored(fixture: &Fixture) -> i64 {
@@ -71,7 +71,7 @@ async fn chunk_boundaries_do_not_matter(database: Database) {
 async fn concurrent_imports_are_limited(database: Database) {
     let fixture = Fixture::new(database).await;
     let scope = fixture.scope();
-    let stalled = || fixture.conversation.import(&scope, futures_util::stream::pending(), RESUMABLE);
+    let stalled = || fixture.conversation.history.import(&scope, futures_util::stream::pending(), RESUMABLE);
     let (one, two) = (stalled(), stalled());
     let third = async {
         let refused = import(&fixture, vec![], RESUMABLE).await.unwrap_err();
@@ -82,6 +82,7 @@ async fn concurrent_imports_are_limited(database: Database) {
         let nothing = futures_util::stream::empty();
         fixture
             .conversation
+            .history
             .import(&other, nothing, RESUMABLE)
             .await
             .expect("another tenant has its own slots");

@@ -24,7 +24,7 @@ async fn reading_a_session_touches_only_its_months() {
         }
     }
     let chunk = futures_util::stream::iter([Ok(Bytes::from(lines))]);
-    fixture.conversation.import(&fixture.scope(), chunk, ImportOptions::default()).await.unwrap();
+    fixture.conversation.history.import(&fixture.scope(), chunk, ImportOptions::default()).await.unwrap();
     let mut raw = fixture.database.raw().await;
     let partitions =
         "SELECT relname::text FROM pg_class WHERE relname LIKE 'messages_2%' AND relkind = 'r' ORDER BY 1";
@@ -59,14 +59,18 @@ async fn reading_a_session_touches_only_its_months() {
     for filter in ways {
         for order in [Order::Desc, Order::Asc] {
             let (page, order) = (PageQuery::default(), OrderQuery { order: Some(order) });
-            let read =
-                fixture.conversation.list_messages(&fixture.scope(), filter.clone(), &page, order).await;
+            let read = fixture
+                .conversation
+                .messages
+                .list_messages(&fixture.scope(), filter.clone(), &page, order)
+                .await;
             assert_eq!(read.unwrap().data.len(), 2, "{filter:?}");
         }
     }
-    let message = fixture.conversation.get_message(&fixture.scope(), session.head_id.unwrap()).await.unwrap();
+    let message =
+        fixture.conversation.messages.get_message(&fixture.scope(), session.head_id.unwrap()).await.unwrap();
     assert_eq!(message.content, "2024-02");
-    let export = fixture.conversation.export(
+    let export = fixture.conversation.history.export(
         &fixture.scope(),
         crate::chat_sessions::ChatSessionFilter {
             external_id: Some("mine".to_owned()),

@@ -88,7 +88,7 @@ async fn bodies_are_deleted_before_calls_and_figures_are_kept(database: Database
         "llm_call_bodies_days": 10, "llm_calls_days": 30,
         "projects": { (PROJECT.to_string()): { "llm_calls_days": null, "llm_call_bodies_days": 30 } }
     }));
-    let gateway = fixture.conversation.0.gateway.clone();
+    let gateway = fixture.conversation.tools.0.gateway.clone();
     let job = DeleteOldCalls::new(gateway.clone());
     let none = Deleted::default();
     assert_eq!(job.sweep(&system(), || false).await.unwrap(), none, "kept forever by default");
@@ -147,9 +147,14 @@ async fn streams_of_old_turns_are_deleted(database: Database) {
         tx.insert(turn.into_active_model().reset_all()).await.unwrap();
         tx.commit().await.unwrap();
     }
-    let job = DeleteOldEvents(fixture.conversation.clone());
+    let job = DeleteOldEvents(fixture.conversation.turns.clone());
     assert_eq!(job.delete_old(&system(), || false).await.unwrap(), 0);
-    fixture.conversation.0.gateway.retain(LiveConfig::fixed(settings(json!({ "turn_events_days": 7 }))));
+    fixture
+        .conversation
+        .tools
+        .0
+        .gateway
+        .retain(LiveConfig::fixed(settings(json!({ "turn_events_days": 7 }))));
     assert_eq!(job.delete_old(&system(), || false).await.unwrap(), 1);
     assert_eq!(job.delete_old(&system(), || false).await.unwrap(), 0, "deleted only once");
     let tx = fixture.database.db.read(&fixture.scope()).await.unwrap();

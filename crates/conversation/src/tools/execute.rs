@@ -18,8 +18,8 @@ use serde_json::{Value, json};
 
 use super::declaration::{Execution, HttpExecution, ToolDeclaration, ToolMethod};
 use super::{schema, secrets};
-use crate::Conversation;
 use crate::chat_sessions::entity::Entity as Sessions;
+use crate::tools::Tools;
 
 /// Maximum size of the arguments in bytes.
 const MAX_ARGUMENTS: usize = 256 << 10;
@@ -71,7 +71,7 @@ impl Failure {
     }
 }
 
-impl Conversation {
+impl Tools {
     /// Executes a tool call and records its result. Always returns an outcome, so that the model can
     /// continue.
     pub(crate) async fn execute_tool(

@@ -6,8 +6,8 @@ use loam_gateway::tool_calls::{NewToolCall, ToolCallOutcome};
 use loam_kernel::{ChatSessionId, Error, Result, TurnId};
 
 use super::execute::ToolInvocation;
-use crate::Conversation;
 use crate::chat_sessions::entity::Model as Session;
+use crate::tools::Tools;
 
 /// A tool result sent by the client.
 #[derive(Clone, Copy, Debug)]
@@ -20,7 +20,7 @@ pub(crate) struct ClientResult<'a> {
     pub(crate) is_error: bool,
 }
 
-impl Conversation {
+impl Tools {
     /// Records a tool call that the client has to execute.
     pub(crate) async fn record_client_call<R>(
         &self,

@@ -14,10 +14,10 @@ use super::declaration::{Execution, ToolDeclaration};
 use super::execute::ToolInvocation;
 use super::secrets;
 use super::service::declared;
-use crate::Conversation;
 use crate::chat_sessions::access;
 use crate::chat_sessions::update::require_active;
 use crate::session_configs::entity::Model as Setting;
+use crate::tools::Tools;
 
 /// Maximum number of characters of a result shown by a test.
 const MAX_SHOWN: usize = 2000;
@@ -63,7 +63,7 @@ struct ToolTrialResult {
     is_error: bool,
 }
 
-impl Conversation {
+impl Tools {
     async fn test_tool(&self, scope: &Scope, id: ChatSessionId, trial: ToolTrial) -> Result<ToolTrialResult> {
         let (session, tools) = {
             let tx = self.0.db.read(scope).await?;
@@ -102,8 +102,8 @@ impl Conversation {
     }
 }
 
-pub(crate) fn router(conversation: Conversation) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(list, declare)).routes(routes!(test)).with_state(conversation)
+pub(crate) fn router(tools: Tools) -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(list, declare)).routes(routes!(test)).with_state(tools)
 }
 
 /// Lists the tools of a session, with masked secrets.
@@ -116,11 +116,11 @@ pub(crate) fn router(conversation: Conversation) -> OpenApiRouter {
     security(("api_key" = ["chat_sessions:read"]))
 )]
 async fn list(
-    State(conversation): State<Conversation>,
+    State(tools): State<Tools>,
     Caller(scope): Caller,
     Path(id): Path<ChatSessionId>,
 ) -> ApiResult<Response> {
-    let row = conversation.list_tools(&scope, id).await?;
+    let row = tools.list_tools(&scope, id).await?;
     let none = || axum::Json(ToolListView { tools: Value::Array(Vec::new()) }).into_response();
     Ok(row.map_or_else(none, |row| ToolListView::tagged(row).into_response()))
 }
@@ -141,13 +141,13 @@ async fn list(
     security(("api_key" = ["chat_sessions:write"]))
 )]
 async fn declare(
-    State(conversation): State<Conversation>,
+    State(tools): State<Tools>,
     Caller(scope): Caller,
     Path(id): Path<ChatSessionId>,
     IfMatch(version): IfMatch,
     Json(list): Json<ToolList>,
 ) -> ApiResult<Tagged<ToolListView>> {
-    Ok(ToolListView::tagged(conversation.declare_tools(&scope, id, list.tools, &version).await?))
+    Ok(ToolListView::tagged(tools.declare_tools(&scope, id, list.tools, &version).await?))
 }
 
 /// Tests a tool that Loam executes, with arguments as a model would send them.
@@ -162,10 +162,10 @@ async fn declare(
     security(("api_key" = ["turns:write"]))
 )]
 async fn test(
-    State(conversation): State<Conversation>,
+    State(tools): State<Tools>,
     Caller(scope): Caller,
     Path(id): Path<ChatSessionId>,
     Json(trial): Json<ToolTrial>,
 ) -> ApiResult<axum::Json<ToolTrialResult>> {
-    Ok(axum::Json(conversation.test_tool(&scope, id, trial).await?))
+    Ok(axum::Json(tools.test_tool(&scope, id, trial).await?))
 }

@@ -7,12 +7,12 @@ use serde_json::json;
 
 use super::declaration::{Execution, ToolDeclaration};
 use super::{check, secrets};
-use crate::Conversation;
 use crate::chat_sessions::access;
 use crate::chat_sessions::entity::Model as Session;
 use crate::chat_sessions::update::get_active;
 use crate::session_configs::entity::{ActiveModel, Column, Entity, Model as Setting};
 use crate::session_configs::service::UNSET;
+use crate::tools::Tools;
 
 /// The setting of a session that holds its tools. Only this module writes it, because it holds secrets.
 pub(crate) const KEY: &str = "tools";
@@ -38,7 +38,7 @@ fn read(row: Setting) -> Result<Vec<ToolDeclaration>> {
     serde_json::from_value(row.value).map_err(Error::internal)
 }
 
-impl Conversation {
+impl Tools {
     /// The tools of a session with masked secrets; `None` if none were declared.
     pub(super) async fn list_tools(&self, scope: &Scope, id: ChatSessionId) -> Result<Option<Setting>> {
         let tx = self.0.db.read(scope).await?;

@@ -48,13 +48,13 @@ async fn begin(fixture: &Fixture, run_by_client: bool) -> ToolCallId {
         run_by_client,
     };
     let tx = fixture.db.write(&fixture.scope).await.unwrap();
-    let id = fixture.conversation.0.gateway.record_tool_call(&tx, new).await.unwrap();
+    let id = fixture.conversation.tools.0.gateway.record_tool_call(&tx, new).await.unwrap();
     tx.commit().await.unwrap();
     id
 }
 
 async fn status(fixture: &Fixture, id: ToolCallId) -> (ToolCallStatus, Option<String>) {
-    let row = fixture.conversation.0.gateway.get_tool_call(&fixture.scope, id).await.unwrap();
+    let row = fixture.conversation.tools.0.gateway.get_tool_call(&fixture.scope, id).await.unwrap();
     (row.status, row.result.or(row.error_message))
 }
 
@@ -68,7 +68,7 @@ async fn a_model_gets_the_declared_tools(database: Database) {
             "execution": {"kind": "http", "url": "http://192.0.32.8/", "headers": {"x-key": "the-secret-of-g"}}}
     ]));
     let any = ExpectedVersion::any();
-    let declare = fixture.conversation.declare_tools(&fixture.scope, fixture.session, new, &any);
+    let declare = fixture.conversation.tools.declare_tools(&fixture.scope, fixture.session, new, &any);
     assert!(!declare.await.unwrap().value.to_string().contains("the-secret"));
     let tx = fixture.db.read(&fixture.scope).await.unwrap();
     let session = access::get(&tx, fixture.session).await.unwrap();
@@ -78,7 +78,7 @@ async fn a_model_gets_the_declared_tools(database: Database) {
         all.iter().map(|tool| (tool.name(), tool.runs_on_server())).collect::<Vec<_>>(),
         [("f", false), ("g", true)]
     );
-    let row = fixture.conversation.list_tools(&fixture.scope, fixture.session).await.unwrap().unwrap();
+    let row = fixture.conversation.tools.list_tools(&fixture.scope, fixture.session).await.unwrap().unwrap();
     let unreadable = masked(crate::session_configs::entity::Model { value: json!([{"secret": "s"}]), ..row });
     assert_eq!(unreadable.value, json!([]), "an unreadable value is not shown");
 }
@@ -88,12 +88,12 @@ async fn a_call_whose_server_crashed_fails(database: Database) {
     let (lost, waiting) = (begin(&fixture, false).await, begin(&fixture, true).await);
     fixture.clock.advance(TimeDelta::minutes(61));
     let running = begin(&fixture, false).await;
-    assert_eq!(fixture.conversation.0.gateway.fail_lost_tool_calls().await.unwrap(), 1);
+    assert_eq!(fixture.conversation.tools.0.gateway.fail_lost_tool_calls().await.unwrap(), 1);
     let (state, why) = status(&fixture, lost).await;
     assert!(state == ToolCallStatus::Failed && why.unwrap().contains("died"));
     assert_eq!(status(&fixture, waiting).await.0, ToolCallStatus::Waiting);
     assert_eq!(status(&fixture, running).await.0, ToolCallStatus::Running);
-    assert_eq!(fixture.conversation.0.gateway.fail_lost_tool_calls().await.unwrap(), 0);
+    assert_eq!(fixture.conversation.tools.0.gateway.fail_lost_tool_calls().await.unwrap(), 0);
 }
 
 async fn a_call_ends_once(database: Database) {
@@ -103,10 +103,10 @@ async fn a_call_ends_once(database: Database) {
     for (status, result) in [(ToolCallStatus::Succeeded, "first\0"), (ToolCallStatus::Failed, "second")] {
         let tx = fixture.db.write(&fixture.scope).await.unwrap();
         let end = ToolCallOutcome { status, result: Some(result.to_owned()), error: None };
-        fixture.conversation.0.gateway.finish_tool_call(&tx, id, end).await.unwrap();
+        fixture.conversation.tools.0.gateway.finish_tool_call(&tx, id, end).await.unwrap();
         tx.commit().await.unwrap();
     }
-    let row = fixture.conversation.0.gateway.get_tool_call(&fixture.scope, id).await.unwrap();
+    let row = fixture.conversation.tools.0.gateway.get_tool_call(&fixture.scope, id).await.unwrap();
     assert_eq!((row.status, row.result.as_deref()), (ToolCallStatus::Succeeded, Some("first\u{fffd}")));
     assert_eq!((row.duration_ms, row.tool_name.as_str()), (Some(250), "f\u{fffd}"));
     assert_eq!(row.tool_args.len(), 64 << 10, "longer arguments are truncated");
@@ -120,8 +120,9 @@ async fn the_calls_of_a_session_are_deleted_in_batches(database: Database) {
     let mut deleted = Vec::new();
     for _ in 0..3 {
         let tx = fixture.db.write(&fixture.scope).await.unwrap();
-        deleted
-            .push(fixture.conversation.0.gateway.delete_tool_calls(&tx, fixture.session, 3).await.unwrap());
+        deleted.push(
+            fixture.conversation.tools.0.gateway.delete_tool_calls(&tx, fixture.session, 3).await.unwrap(),
+        );
         tx.commit().await.unwrap();
     }
     assert_eq!(deleted, [3, 2, 0]);
@@ -134,6 +135,7 @@ async fn a_result_is_accepted_only_for_a_pending_call(database: Database) {
     for call_id in ["c1", "c2"] {
         fixture
             .conversation
+            .tools
             .record_client_call(&tx, &session, "f", invocation(&fixture, call_id))
             .await
             .unwrap();
@@ -145,14 +147,14 @@ async fn a_result_is_accepted_only_for_a_pending_call(database: Database) {
             .map(|(call_id, content)| ClientResult { call_id, content, is_error: false })
             .collect();
         let tx = fixture.db.write(&fixture.scope).await.unwrap();
-        fixture.conversation.record_client_results(&tx, &session, &results).await?;
+        fixture.conversation.tools.record_client_results(&tx, &session, &results).await?;
         tx.commit().await
     };
     let error = send(&[("c1", "one"), ("unknown", "x")]).await.unwrap_err();
     assert_eq!(error.param(), Some("[1].tool_call_id"));
     send(&[("c1", "one")]).await.unwrap();
     assert!(send(&[("c1", "again")]).await.is_err(), "it is not pending any more");
-    let gateway = &fixture.conversation.0.gateway;
+    let gateway = &fixture.conversation.tools.0.gateway;
     let rows = async |status| {
         let filter = ToolCallFilter { status: Some(status), ..ToolCallFilter::default() };
         gateway.list_tool_calls(&fixture.scope, filter, &PageQuery::default()).await.unwrap().data

@@ -10,9 +10,9 @@ use super::entity::{ActiveModel, Column, Entity, Model, TurnState};
 use super::event::TurnEvent;
 use super::input::Input;
 use super::stored::pack_events;
-use crate::Conversation;
 use crate::chat_sessions::entity as sessions;
 use crate::messages::append::append;
+use crate::turns::Turns;
 
 /// How long a node's lease on a turn lasts without renewal.
 const LEASE: TimeDelta = TimeDelta::seconds(60);
@@ -32,7 +32,7 @@ pub(super) struct TurnStart<'a> {
     pub(super) model: &'a str,
 }
 
-impl Conversation {
+impl Turns {
     /// When a lease taken now expires; `None` if there are no other nodes.
     pub(super) fn lease(&self) -> Option<DateTime<Utc>> {
         (!self.0.db.is_embedded()).then(|| self.0.clock.now() + LEASE)

@@ -20,7 +20,7 @@ use super::live::{LiveTurn, Published};
 use super::part;
 use super::recover::merge_part;
 use super::stored::unpack_events;
-use crate::Conversation;
+use crate::turns::Turns;
 
 /// How often a turn that another node runs is polled.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
@@ -32,7 +32,7 @@ const TURN_ID: HeaderName = HeaderName::from_static("x-loam-turn-id");
 
 /// A client that follows a turn's stream.
 pub(crate) struct Follower {
-    conversation: Conversation,
+    turns: Turns,
     scope: Scope,
     turn: TurnId,
     /// Number of events sent.
@@ -46,13 +46,13 @@ enum StreamPosition {
     End,
 }
 
-impl Conversation {
+impl Turns {
     /// Follows a turn that the caller may see, after the first `sent` events.
     pub(crate) fn follow(&self, scope: &Scope, turn: TurnId, sent: usize) -> Follower {
-        match self.0.turns.get(turn) {
+        match self.0.live.get(turn) {
             Some(live) => self.follow_live(scope, live, sent),
             None => Follower {
-                conversation: self.clone(),
+                turns: self.clone(),
                 scope: scope.clone(),
                 turn,
                 sent,
@@ -66,7 +66,7 @@ impl Conversation {
         let published = live.subscribe();
         let turn = live.id;
         Follower {
-            conversation: self.clone(),
+            turns: self.clone(),
             scope: scope.clone(),
             turn,
             sent,
@@ -115,7 +115,7 @@ impl Follower {
 
     /// The events in the database that were not sent yet.
     async fn poll_database(&mut self) -> Result<Option<String>> {
-        let tx = self.conversation.0.db.read(&self.scope).await?;
+        let tx = self.turns.0.db.read(&self.scope).await?;
         let Some(row) = tx.get::<Entity>(self.turn).await? else {
             self.position = StreamPosition::End;
             return Ok(None);

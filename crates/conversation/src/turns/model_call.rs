@@ -25,9 +25,9 @@ impl Run {
             settings: &input.settings,
             tools: &self.tools,
         };
-        let request = self.conversation.prompt(&self.scope, &params).await?;
-        let end_user = self.conversation.end_user(&self.session).await?;
-        let gateway = &self.conversation.0.gateway;
+        let request = self.turns.0.prompts.prompt(&self.scope, &params).await?;
+        let end_user = self.turns.0.sessions.end_user(&self.session).await?;
+        let gateway = &self.turns.0.gateway;
         let session = Some(self.session.id);
         let (call, stream) = gateway.stream_chat(&self.scope, session, end_user, request, MAX_ANSWER).await;
         self.call = call.or(self.call);

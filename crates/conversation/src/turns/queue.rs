@@ -11,9 +11,9 @@ use super::event::TurnEvent;
 use super::input::Input;
 use super::live::LiveTurn;
 use super::writer::End;
-use crate::Conversation;
 use crate::chat_sessions::entity as sessions;
 use crate::chat_sessions::update::require_active;
+use crate::turns::Turns;
 
 /// How often a turn that waits for another node's turn polls.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
@@ -36,7 +36,7 @@ enum QueuePoll {
     Removed,
 }
 
-impl Conversation {
+impl Turns {
     /// Waits until a turn can start, and starts it. Otherwise returns how it ends; `None` if it has ended
     /// already.
     pub(super) async fn queue(&self, scope: &Scope, live: &LiveTurn) -> Result<StartedTurn, Option<End>> {
@@ -53,10 +53,10 @@ impl Conversation {
                     return Err(Some(End::failed(&e)));
                 }
             }
-            let pause = if self.0.turns.is_first(live) { POLL_INTERVAL } else { FALLBACK_POLL_INTERVAL };
+            let pause = if self.0.live.is_first(live) { POLL_INTERVAL } else { FALLBACK_POLL_INTERVAL };
             tokio::select! {
                 () = live.stop.cancelled() => return Err(Some(End::stopped())),
-                () = self.0.turns.shutting_down() => return Err(Some(End::interrupted())),
+                () = self.0.live.shutting_down() => return Err(Some(End::interrupted())),
                 () = live.wake.notified() => {}
                 () = tokio::time::sleep(pause) => {}
             }
@@ -96,7 +96,7 @@ impl Conversation {
         row.updated_at = Set(self.0.clock.now());
         let turn = tx.update(row).await?;
         tx.commit().await?;
-        self.notify_changed(&session);
+        self.0.messages.notify_changed(&session);
         Ok(QueuePoll::Started(Box::new(StartedTurn { session, turn, events })))
     }
 }

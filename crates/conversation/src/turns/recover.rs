@@ -18,7 +18,7 @@ use super::input::Input;
 use super::part;
 use super::stored::unpack_events;
 use super::writer::{End, Writer};
-use crate::Conversation;
+use crate::turns::Turns;
 
 /// How often stop requests from other nodes are polled.
 const POLL_INTERVAL: Duration = Duration::from_millis(300);
@@ -29,7 +29,7 @@ const CHUNK: usize = 200;
 /// Older parts belong to no running turn.
 const MAX_PART_AGE: TimeDelta = TimeDelta::days(2);
 
-impl Conversation {
+impl Turns {
     /// Ends the turns that this node left when it crashed. Returns their number. Call it once what the
     /// journal recovered has been drained, with an id created before the first turn of this run.
     pub(crate) async fn interrupt_turns(&self, node: NodeId, start: Uuid) -> Result<u64> {
@@ -42,7 +42,7 @@ impl Conversation {
             let rows = self.find_open(left.clone()).await?;
             let mut moved = 0;
             // A turn that waited for its client may have been resumed by now.
-            for row in rows.iter().filter(|row| self.0.turns.get(row.id).is_none()) {
+            for row in rows.iter().filter(|row| self.0.live.get(row.id).is_none()) {
                 moved += u64::from(self.end_abandoned(row, &End::interrupted()).await?);
             }
             ended += moved;
@@ -85,7 +85,7 @@ impl Conversation {
 
     /// Stops local turns for which another node requested a stop.
     async fn apply_stop_requests(&self) -> Result<()> {
-        let live = self.0.turns.all();
+        let live = self.0.live.all();
         for chunk in live.chunks(CHUNK) {
             let tx = self.system_read().await?;
             let requested = tx
@@ -102,7 +102,7 @@ impl Conversation {
 
     async fn renew(&self) -> Result<()> {
         let Some(lease) = self.lease() else { return Ok(()) };
-        for chunk in self.0.turns.all().chunks(CHUNK) {
+        for chunk in self.0.live.all().chunks(CHUNK) {
             let tx = self.0.db.system_write(&Scope::system(TenantId::NIL, "turns")).await?;
             tx.update_all::<Entity>()
                 .set(Column::LeaseUntil, lease)
@@ -121,7 +121,7 @@ impl Conversation {
         let over =
             Condition::all().add(Column::EndedAt.is_null()).add(Column::LeaseUntil.lt(self.0.clock.now()));
         for row in self.find_open(over).await? {
-            if self.0.turns.get(row.id).is_some() {
+            if self.0.live.get(row.id).is_some() {
                 continue;
             }
             let end = match row.state {
@@ -138,7 +138,7 @@ impl Conversation {
     /// Expires the leases of queued turns behind one that runs elsewhere or waits for its client: they end
     /// after that one.
     async fn expire_leases(&self, rows: &[Model]) -> Result<()> {
-        let abandoned = rows.iter().map(|row| row.id).filter(|id| self.0.turns.get(*id).is_none());
+        let abandoned = rows.iter().map(|row| row.id).filter(|id| self.0.live.get(*id).is_none());
         let abandoned: Vec<_> = abandoned.collect();
         if abandoned.is_empty() {
             return Ok(());
@@ -217,10 +217,10 @@ impl Conversation {
             writer.end(end, None).await?
         };
         let timed_out = row.state == TurnState::RequiresAction;
-        self.end_pending_calls(&tx, row.session_id, row.id, timed_out).await?;
+        self.0.tools.end_pending_calls(&tx, row.session_id, row.id, timed_out).await?;
         tx.commit().await?;
-        self.notify_changed(&session);
-        self.0.turns.wake(session.id);
+        self.0.messages.notify_changed(&session);
+        self.0.live.wake(session.id);
         Ok(true)
     }
 

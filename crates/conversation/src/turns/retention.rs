@@ -12,10 +12,10 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::entity::{Column, Entity};
-use crate::Conversation;
+use crate::turns::Turns;
 
 /// Deletes streams older than the retention period.
-pub(crate) struct DeleteOldEvents(pub(crate) Conversation);
+pub(crate) struct DeleteOldEvents(pub(crate) Turns);
 
 impl DeleteOldEvents {
     /// The kind of the job.

@@ -18,20 +18,20 @@ use super::input::{ToolResultsCreate, TurnCreate, TurnRegenerate};
 use super::live::LiveTurn;
 use super::stream_event::TurnStreamEvent;
 use super::view::{TurnView, TurnWithAnswer};
-use crate::Conversation;
+use crate::turns::Turns;
 
 /// How long a streaming response waits for output. A failure within this time is an error response; later
 /// ones are events.
 const FIRST_OUTPUT_TIMEOUT: Duration = Duration::from_secs(15);
 
-pub(crate) fn router(conversation: Conversation) -> OpenApiRouter {
+pub(crate) fn router(turns: Turns) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(list, create))
         .routes(routes!(get, stop))
         .routes(routes!(regenerate))
         .routes(routes!(stream))
         .routes(routes!(tool_results))
-        .with_state(conversation)
+        .with_state(turns)
 }
 
 /// Filter for turns.
@@ -62,14 +62,13 @@ struct StreamQuery {
     security(("api_key" = ["turns:read"]))
 )]
 async fn list(
-    State(conversation): State<Conversation>,
+    State(turns): State<Turns>,
     Caller(scope): Caller,
     Path(id): Path<ChatSessionId>,
     Query(filter): Query<TurnFilter>,
     Query(page): Query<PageQuery>,
 ) -> ApiResult<JsonResponse<Page<TurnView>>> {
-    let Page { data, next_cursor, prev_cursor } =
-        conversation.list_turns(&scope, id, filter.state, &page).await?;
+    let Page { data, next_cursor, prev_cursor } = turns.list_turns(&scope, id, filter.state, &page).await?;
     let data = data.into_iter().map(TurnView::new).collect::<Result<_, _>>()?;
     Ok(JsonResponse(Page { data, next_cursor, prev_cursor }))
 }
@@ -101,14 +100,14 @@ async fn list(
     security(("api_key" = ["turns:write"]))
 )]
 async fn create(
-    State(conversation): State<Conversation>,
+    State(turns): State<Turns>,
     Caller(scope): Caller,
     Path(id): Path<ChatSessionId>,
     Json(new): Json<TurnCreate>,
 ) -> ApiResult<Response> {
     let stream = new.stream;
-    let live = conversation.create_turn(&scope, id, new).await?;
-    respond(&conversation, &scope, live, stream, StatusCode::CREATED, 0).await
+    let live = turns.create_turn(&scope, id, new).await?;
+    respond(&turns, &scope, live, stream, StatusCode::CREATED, 0).await
 }
 
 /// Creates another answer to the question of a turn, as a new branch, which becomes the current one.
@@ -135,14 +134,14 @@ async fn create(
     security(("api_key" = ["turns:write"]))
 )]
 async fn regenerate(
-    State(conversation): State<Conversation>,
+    State(turns): State<Turns>,
     Caller(scope): Caller,
     Path((id, turn)): Path<(ChatSessionId, TurnId)>,
     Json(new): Json<TurnRegenerate>,
 ) -> ApiResult<Response> {
     let stream = new.stream;
-    let live = conversation.regenerate_turn(&scope, id, turn, new).await?;
-    respond(&conversation, &scope, live, stream, StatusCode::CREATED, 0).await
+    let live = turns.regenerate_turn(&scope, id, turn, new).await?;
+    respond(&turns, &scope, live, stream, StatusCode::CREATED, 0).await
 }
 
 /// Returns a turn with its answer.
@@ -153,11 +152,11 @@ async fn regenerate(
     security(("api_key" = ["turns:read"]))
 )]
 async fn get(
-    State(conversation): State<Conversation>,
+    State(turns): State<Turns>,
     Caller(scope): Caller,
     Path((id, turn)): Path<(ChatSessionId, TurnId)>,
 ) -> ApiResult<JsonResponse<TurnWithAnswer>> {
-    Ok(JsonResponse(TurnWithAnswer::new(conversation.get_turn(&scope, id, turn).await?)?))
+    Ok(JsonResponse(TurnWithAnswer::new(turns.get_turn(&scope, id, turn).await?)?))
 }
 
 /// Streams the events of a turn, from any event on, during the turn or afterwards.
@@ -176,7 +175,7 @@ async fn get(
     security(("api_key" = ["turns:read"]))
 )]
 async fn stream(
-    State(conversation): State<Conversation>,
+    State(turns): State<Turns>,
     Caller(scope): Caller,
     Path((id, turn)): Path<(ChatSessionId, TurnId)>,
     Query(from): Query<StreamQuery>,
@@ -186,8 +185,8 @@ async fn stream(
         Some(after) => after,
         None => last_event(&headers)?,
     };
-    conversation.get_turn(&scope, id, turn).await?;
-    Ok(conversation.follow(&scope, turn, sent).into_response().await?)
+    turns.get_turn(&scope, id, turn).await?;
+    Ok(turns.follow(&scope, turn, sent).into_response().await?)
 }
 
 /// Stops a turn. Partial output is kept and marked as such.
@@ -199,12 +198,12 @@ async fn stream(
     security(("api_key" = ["turns:write"]))
 )]
 async fn stop(
-    State(conversation): State<Conversation>,
+    State(turns): State<Turns>,
     Caller(scope): Caller,
     Path((id, turn)): Path<(ChatSessionId, TurnId)>,
 ) -> ApiResult<JsonResponse<TurnWithAnswer>> {
-    conversation.stop_turn(&scope, id, turn).await?;
-    Ok(JsonResponse(TurnWithAnswer::new(conversation.get_turn(&scope, id, turn).await?)?))
+    turns.stop_turn(&scope, id, turn).await?;
+    Ok(JsonResponse(TurnWithAnswer::new(turns.get_turn(&scope, id, turn).await?)?))
 }
 
 /// Sends results of tool calls executed by the client. The model continues when all results are present.
@@ -230,22 +229,23 @@ async fn stop(
     security(("api_key" = ["turns:write"]))
 )]
 async fn tool_results(
-    State(conversation): State<Conversation>,
+    State(turns): State<Turns>,
     Caller(scope): Caller,
     Path((id, turn)): Path<(ChatSessionId, TurnId)>,
     Json(given): Json<ToolResultsCreate>,
 ) -> ApiResult<Response> {
-    match conversation.submit_tool_results(&scope, id, turn, &given).await? {
-        Some((live, sent)) => respond(&conversation, &scope, live, given.stream, StatusCode::OK, sent).await,
-        None => Ok(JsonResponse(TurnWithAnswer::new(conversation.get_turn(&scope, id, turn).await?)?)
-            .into_response()),
+    match turns.submit_tool_results(&scope, id, turn, &given).await? {
+        Some((live, sent)) => respond(&turns, &scope, live, given.stream, StatusCode::OK, sent).await,
+        None => {
+            Ok(JsonResponse(TurnWithAnswer::new(turns.get_turn(&scope, id, turn).await?)?).into_response())
+        }
     }
 }
 
 /// The response to a request that started or resumed a turn: the events after the first `sent`, or the ended
 /// turn.
 async fn respond(
-    conversation: &Conversation,
+    turns: &Turns,
     scope: &Scope,
     live: Arc<LiveTurn>,
     stream: bool,
@@ -257,7 +257,7 @@ async fn respond(
         if let Some(error) = live.take_failure().filter(|_| !live.has_output_after(sent)) {
             return Err(error.into());
         }
-        let turn = TurnWithAnswer::new(conversation.get_turn(scope, live.session, live.id).await?)?;
+        let turn = TurnWithAnswer::new(turns.get_turn(scope, live.session, live.id).await?)?;
         return Ok((status, JsonResponse(turn)).into_response());
     }
     // The first event only says that the turn started.
@@ -265,8 +265,8 @@ async fn respond(
     if let Some(error) = live.take_failure().filter(|_| !live.has_output_after(sent)) {
         return Err(error.into());
     }
-    let repeated = TurnWithAnswer::new(conversation.get_turn(scope, live.session, live.id).await?)?;
-    let mut response = conversation.follow_live(scope, live, sent).into_response().await?;
+    let repeated = TurnWithAnswer::new(turns.get_turn(scope, live.session, live.id).await?)?;
+    let mut response = turns.follow_live(scope, live, sent).into_response().await?;
     let repeated = serde_json::to_string(&repeated).map_err(Error::internal)?;
     response.extensions_mut().insert(ReplayBody(repeated));
     Ok(response)

@@ -17,14 +17,14 @@ use super::log::TurnLog;
 use super::queue::StartedTurn;
 use super::step::Step;
 use super::writer::{End, RequestedTools};
-use crate::Conversation;
 use crate::chat_sessions::entity::Model as Session;
 use crate::messages::entity::FinishReason;
 use crate::tools::{self, ToolDeclaration, ToolInvocation, ToolOutcome};
+use crate::turns::Turns;
 
 /// A running turn.
 pub(super) struct Run {
-    pub(super) conversation: Conversation,
+    pub(super) turns: Turns,
     /// The caller, whom calls are charged to.
     pub(super) scope: Scope,
     pub(super) session: Session,
@@ -45,7 +45,7 @@ pub(super) struct ModelReply {
     pub(super) tokens: Option<Tokens>,
 }
 
-impl Conversation {
+impl Turns {
     pub(super) fn journal(&self) -> Result<&Journal> {
         self.0.journal.as_ref().ok_or_else(|| Error::internal("this process has no journal"))
     }
@@ -57,24 +57,24 @@ impl Conversation {
         live: &Arc<LiveTurn>,
         started: Option<StartedTurn>,
     ) -> Result<()> {
-        let (conversation, live, journal) = (self.clone(), live.clone(), self.journal()?.clone());
+        let (turns, live, journal) = (self.clone(), live.clone(), self.journal()?.clone());
         let mut scope = scope.clone();
         // The idempotency claim belongs to the transaction that created the turn.
         scope.idempotency = None;
-        self.0.turns.run(&live.clone(), async move {
+        self.0.live.run(&live.clone(), async move {
             let started = match started {
                 Some(started) => Ok(started),
-                None => conversation.queue(&scope, &live).await,
+                None => turns.queue(&scope, &live).await,
             };
             match started {
-                Ok(started) => conversation.run_begun(scope, live.clone(), journal, started).await,
+                Ok(started) => turns.run_begun(scope, live.clone(), journal, started).await,
                 Err(Some(end)) => {
                     let mut log = TurnLog::new(live.clone(), journal);
-                    conversation.store_end(&scope, &live, &mut log, end, None).await;
+                    turns.store_end(&scope, &live, &mut log, end, None).await;
                 }
                 Err(None) => live.stored(Vec::new(), true),
             }
-            conversation.0.turns.remove(&live);
+            turns.0.live.remove(&live);
         });
         Ok(())
     }
@@ -89,7 +89,7 @@ impl Conversation {
         payer.project = payer.project.or(session.project_id);
         let call = turn.llm_call_id;
         let mut run = Run {
-            conversation: self.clone(),
+            turns: self.clone(),
             scope: payer,
             session,
             turn,
@@ -109,7 +109,7 @@ impl Conversation {
 impl Run {
     /// Calls the model until the answer is complete. `None` if the client has to execute tools.
     async fn run_rounds(&mut self) -> Option<End> {
-        let settings = self.conversation.0.settings.of(self.scope.tenant());
+        let settings = self.turns.0.settings.of(self.scope.tenant());
         let deadline = tokio::time::Instant::now() + Duration::from_secs(settings.max_seconds);
         loop {
             let reply =
@@ -163,11 +163,11 @@ impl Run {
         deadline: tokio::time::Instant,
         what: impl AsyncFnOnce(&mut Self) -> T,
     ) -> Result<T, End> {
-        let (live, conversation) = (self.live.clone(), self.conversation.clone());
+        let (live, turns) = (self.live.clone(), self.turns.clone());
         tokio::select! {
             biased;
             () = live.stop.cancelled() => Err(End::stopped()),
-            () = conversation.0.turns.shutting_down() => Err(End::interrupted()),
+            () = turns.0.live.shutting_down() => Err(End::interrupted()),
             done = what(self) => Ok(done),
             () = tokio::time::sleep_until(deadline) => {
                 let message = "the answer took longer than `max_seconds` of `conversation.turns` allows";
@@ -200,7 +200,7 @@ impl Run {
                         call_id: call.id.clone(),
                         arguments: call.arguments.clone(),
                     };
-                    self.conversation.execute_tool(&self.scope, tool, invocation).await
+                    self.turns.0.tools.execute_tool(&self.scope, tool, invocation).await
                 }
                 None => ToolOutcome { content: format!("unknown tool `{}`", call.name), is_error: true },
             };
@@ -211,7 +211,7 @@ impl Run {
 
     /// Reads the session's tools again, because they may have changed.
     pub(super) async fn read_tools(&mut self) -> Result<()> {
-        let tx = self.conversation.0.db.read(&self.scope).await?;
+        let tx = self.turns.0.db.read(&self.scope).await?;
         self.tools = tools::declared(&tx, &self.session).await?;
         Ok(())
     }
@@ -221,8 +221,8 @@ impl Run {
     }
 
     async fn store(&mut self, step: Step) -> Result<()> {
-        let (conversation, live) = (self.conversation.clone(), self.live.clone());
-        conversation.store_step(&self.scope, &live, &mut self.log, &step, self.call).await
+        let (turns, live) = (self.turns.clone(), self.live.clone());
+        turns.store_step(&self.scope, &live, &mut self.log, &step, self.call).await
     }
 }
 

@@ -17,12 +17,12 @@ use super::progress::TurnEvents;
 use super::queue::StartedTurn;
 use super::stored::unpack_events;
 use super::writer::{End, Writer};
-use crate::Conversation;
 use crate::chat_sessions::access;
 use crate::chat_sessions::entity::Model as Session;
 use crate::chat_sessions::update::require_active;
 use crate::messages::{entity as messages, of_session};
 use crate::tools::{ClientResult, ToolOutcome};
+use crate::turns::Turns;
 
 /// How long a stop request waits for another node to stop its turn before it responds with the current state.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
@@ -72,7 +72,7 @@ impl NewTurn {
     }
 }
 
-impl Conversation {
+impl Turns {
     /// Creates a turn for a question. The turn runs whether or not anyone waits for it.
     pub(crate) async fn create_turn(
         &self,
@@ -81,7 +81,7 @@ impl Conversation {
         new: TurnCreate,
     ) -> Result<Arc<LiveTurn>> {
         new.check()?;
-        self.0.turns.admit(scope.tenant())?;
+        self.admit(scope.tenant())?;
         let _lock = self.0.session_locks.acquire(scope.tenant(), session).await?;
         let tx = self.0.db.write(scope).await?;
         let session = access::get_locked(&tx, session).await?;
@@ -120,7 +120,7 @@ impl Conversation {
         new: TurnRegenerate,
     ) -> Result<Arc<LiveTurn>> {
         new.check()?;
-        self.0.turns.admit(scope.tenant())?;
+        self.admit(scope.tenant())?;
         let _lock = self.0.session_locks.acquire(scope.tenant(), session).await?;
         let tx = self.0.db.write(scope).await?;
         let session = access::get_locked(&tx, session).await?;
@@ -147,7 +147,7 @@ impl Conversation {
     }
 
     /// Queues a turn, or starts it if no other turn is open. The session's row and process lock must be held.
-    /// Call [`Conversation::start_turn`] after the commit.
+    /// Call [`Turns::start_turn`] after the commit.
     pub(crate) async fn queue_turn<R>(
         &self,
         scope: &Scope,
@@ -203,7 +203,7 @@ impl Conversation {
     pub(crate) fn start_turn(&self, scope: &Scope, queued: Queued) -> Result<Arc<LiveTurn>> {
         let Queued { live, started } = queued;
         if let Some(started) = &started {
-            self.notify_changed(&started.session);
+            self.0.messages.notify_changed(&started.session);
         }
         self.run_turn(scope, &live, started)?;
         Ok(live)
@@ -222,8 +222,7 @@ impl Conversation {
             (None, Some(model)) => return Ok(model.clone()),
             (_, None) => {}
         }
-        let default_model = self.0.settings.with(scope.tenant(), |settings| settings.default_model.clone());
-        default_model.ok_or_else(|| {
+        self.default_model(scope.tenant()).ok_or_else(|| {
             no_model("no model is set: send a `model`, or set the session's `model`, or `default_model` of `conversation.turns`")
         })
     }
@@ -276,13 +275,13 @@ impl Conversation {
                 return Err(wrong_state("this turn has ended already"));
             };
             writer.end(&End::stopped(), None).await?;
-            self.end_pending_calls(&tx, session.id, id, false).await?;
+            self.0.tools.end_pending_calls(&tx, session.id, id, false).await?;
             tx.commit().await?;
-            self.notify_changed(&session);
-            self.0.turns.wake(session.id);
+            self.0.messages.notify_changed(&session);
+            self.0.live.wake(session.id);
             return Ok(());
         }
-        if let Some(live) = self.0.turns.get(id) {
+        if let Some(live) = self.0.live.get(id) {
             drop((tx, lock));
             live.stop.cancel();
             live.wait_done().await;
@@ -314,7 +313,7 @@ impl Conversation {
         if !(1..=MAX_RESULTS).contains(&results.len()) {
             return Err(Error::invalid("tool_results", format!("must have 1 to {MAX_RESULTS} results")));
         }
-        self.0.turns.admit(scope.tenant())?;
+        self.admit(scope.tenant())?;
         let _lock = self.0.session_locks.acquire(scope.tenant(), session).await?;
         let tx = self.0.db.write(scope).await?;
         let session = access::get_locked(&tx, session).await?;
@@ -340,11 +339,11 @@ impl Conversation {
                 is_error: result.is_error,
             })
             .collect();
-        self.record_client_results(&tx, &writer.session, &record).await?;
+        self.0.tools.record_client_results(&tx, &writer.session, &record).await?;
         if !open.is_empty() {
             writer.keep_waiting().await?;
             tx.commit().await?;
-            self.notify_changed(&session);
+            self.0.messages.notify_changed(&session);
             return Ok(None);
         }
         let (session, mut turn) = (writer.session.clone(), writer.turn.clone());
@@ -354,12 +353,12 @@ impl Conversation {
         tx.update_many::<Entity>().set(Column::NodeId, self.0.node).filter(Column::Id.eq(id)).exec().await?;
         let (live, sent) = (LiveTurn::new(scope.tenant(), session.id, id, events.clone()), events.len());
         // Registered before the commit, so that the recovery does not treat it as abandoned.
-        self.0.turns.register(&live);
+        self.0.live.register(&live);
         if let Err(e) = tx.commit().await {
-            self.0.turns.remove(&live);
+            self.0.live.remove(&live);
             return Err(e);
         }
-        self.notify_changed(&session);
+        self.0.messages.notify_changed(&session);
         self.run_turn(scope, &live, Some(StartedTurn { session, turn, events }))?;
         Ok(Some((live, sent)))
     }

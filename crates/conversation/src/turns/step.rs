@@ -9,8 +9,8 @@ use super::event::{ToolCall, TurnEvent};
 use super::live::LiveTurn;
 use super::log::TurnLog;
 use super::writer::{End, RequestedTools, Writer};
-use crate::Conversation;
 use crate::tools::{ToolInvocation, ToolOutcome};
+use crate::turns::Turns;
 
 /// First and longest pause between attempts.
 const RETRY_PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
@@ -27,7 +27,7 @@ pub(super) enum Step {
     EndWithoutMessage(End),
 }
 
-impl Conversation {
+impl Turns {
     /// Stores a step, then publishes the events up to it.
     pub(super) async fn store_step(
         &self,
@@ -116,7 +116,10 @@ impl Conversation {
                         call_id: tool_call.id.clone(),
                         arguments: tool_call.arguments.clone(),
                     };
-                    self.record_client_call(&tx, &writer.session, &tool_call.name, invocation).await?;
+                    self.0
+                        .tools
+                        .record_client_call(&tx, &writer.session, &tool_call.name, invocation)
+                        .await?;
                 }
                 self.resume_or_wait(writer, *await_client, call).await?
             }
@@ -130,10 +133,10 @@ impl Conversation {
             Step::EndWithoutMessage(end) => writer.end_without_message(end, call).await?,
         };
         if open && matches!(step, Step::End(_) | Step::EndWithoutMessage(_)) {
-            self.end_pending_calls(&tx, live.session, live.id, false).await?;
+            self.0.tools.end_pending_calls(&tx, live.session, live.id, false).await?;
         }
         tx.commit().await?;
-        self.notify_changed(&session);
+        self.0.messages.notify_changed(&session);
         Ok(events)
     }
 

@@ -44,21 +44,25 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
         Command::List { tenant, list, session } => {
             let (core, scope) = admin::in_tenant(config, &tenant).await?;
             let rows = admin::pages(list.limit, async |page| {
-                core.conversation.list_messages(&scope, of(session), &page, OrderQuery::default()).await
+                core.conversation
+                    .messages
+                    .list_messages(&scope, of(session), &page, OrderQuery::default())
+                    .await
             });
             let rows: Vec<MessageView> = rows.await?.into_iter().map(MessageView::from).collect();
             output::rows(json, &rows, &["sequence_number", "role", "content", "created_at", "id"])
         }
         Command::Show { tenant, id } => {
             let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            output::one(json, &MessageView::from(core.conversation.get_message(&scope, id).await?))
+            output::one(json, &MessageView::from(core.conversation.messages.get_message(&scope, id).await?))
         }
         Command::Export { tenant, session } => {
             let (core, scope) = admin::in_tenant(config, &tenant).await?;
             let mut page = PageQuery { limit: Some(loam_kernel::MAX_PAGE), cursor: None };
             let order = OrderQuery { order: Some(Order::Asc) };
             loop {
-                let read = core.conversation.list_messages(&scope, of(session), &page, order).await?;
+                let read =
+                    core.conversation.messages.list_messages(&scope, of(session), &page, order).await?;
                 let mut lines = Vec::new();
                 for row in read.data {
                     serde_json::to_writer(&mut lines, &MessageView::from(row))?;

@@ -117,7 +117,10 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
             let (core, scope) = admin::in_tenant(config, &tenant).await?;
             let filter = ChatSessionFilter::from(filter);
             let rows = admin::pages(list.limit, async |page| {
-                core.conversation.list_sessions(&scope, filter.clone(), &page, OrderQuery::default()).await
+                core.conversation
+                    .sessions
+                    .list_sessions(&scope, filter.clone(), &page, OrderQuery::default())
+                    .await
             });
             let rows: Vec<ChatSessionView> = rows.await?.into_iter().map(ChatSessionView::from).collect();
             let fields = ["title", "status", "message_count", "last_activity", "user_id", "id"];
@@ -125,12 +128,15 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
         }
         Command::Show { tenant, id } => {
             let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            output::one(json, &ChatSessionView::from(core.conversation.get_session(&scope, id).await?))
+            output::one(
+                json,
+                &ChatSessionView::from(core.conversation.sessions.get_session(&scope, id).await?),
+            )
         }
         Command::Export { tenant, filter, output } => {
             let (core, scope) = admin::in_tenant(config, &tenant).await?;
             let mut file = output.map(|path| create(&path)).transpose()?;
-            let mut export = core.conversation.export(&scope, filter.into());
+            let mut export = core.conversation.history.export(&scope, filter.into());
             while let Some(lines) = export.next().await? {
                 match &mut file {
                     Some(file) => file.write_all(&lines)?,
@@ -150,11 +156,11 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
                 ImportOptions::default()
             };
             let chunks = futures_util::stream::iter(chunks(open(&file)?));
-            output::one(json, &core.conversation.import(&scope, chunks, options).await?)
+            output::one(json, &core.conversation.history.import(&scope, chunks, options).await?)
         }
         Command::Delete { tenant, id } => {
             let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            core.conversation.delete_session(&scope, id).await?;
+            core.conversation.sessions.delete_session(&scope, id).await?;
             output::line(json, &format!("deleted session {id}"))
         }
     }
