@@ -252,7 +252,7 @@ impl PersonalDataStore for MessagesElsewhere {
         let touched: HashSet<ChatSessionId> = rows.iter().map(|row| row.session_id).collect();
         for session in touched {
             tx.delete::<summaries::Entity>().filter(summaries::Column::SessionId.eq(session)).exec().await?;
-            notices::announce(tx, &self.0, crate::messages::TOPIC, session.0, None).await?;
+            notices::announce(tx, &self.0, crate::messages::entity::TOPIC, session.0, None).await?;
         }
         Ok(Step { removed: vec![(self.name(), Removed { deleted: 0, emptied })], next })
     }

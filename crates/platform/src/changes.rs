@@ -42,8 +42,17 @@ pub async fn lock_version<E: Audited>(
     version: &ExpectedVersion,
 ) -> Result<E::Model> {
     let row = tx.get_locked::<E>(id).await?.ok_or_else(E::missing)?;
-    version.check(&etag(read(row.get(E::UPDATED_AT))?))?;
+    check_version::<E>(Some(&row), version)?;
     Ok(row)
+}
+
+/// Checks the version of a row. That of a row that doesn't exist yet is the start of 1970.
+///
+/// # Errors
+/// `PreconditionFailed` if it isn't the expected one.
+pub fn check_version<E: Audited>(row: Option<&E::Model>, version: &ExpectedVersion) -> Result<()> {
+    let updated_at = row.map_or(Ok(DateTime::UNIX_EPOCH), |row| read(row.get(E::UPDATED_AT)))?;
+    version.check(&etag(updated_at))
 }
 
 fn read<T: ValueType>(value: sea_orm::Value) -> Result<T> {

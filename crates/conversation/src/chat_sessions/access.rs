@@ -2,8 +2,10 @@
 
 use loam_db::Tx;
 use loam_kernel::{ChatSessionId, Error, Result, Scope, UserId};
+use loam_platform::changes::Audited;
+use serde_json::{Value, json};
 
-use super::entity::{Entity, Model};
+use super::entity::{Column, Entity, Model};
 
 /// The permission to see the sessions of all users.
 pub(crate) const ALL: &str = "chat_sessions:all";
@@ -31,5 +33,14 @@ pub(crate) async fn get_locked<R>(tx: &Tx<R>, id: ChatSessionId) -> Result<Model
 }
 
 pub(crate) fn missing() -> Error {
-    Error::not_found("chat session")
+    Entity::missing()
+}
+
+impl Audited for Entity {
+    const NAME: &'static str = "chat session";
+    const UPDATED_AT: Column = Column::UpdatedAt;
+
+    fn view(session: &Model) -> Value {
+        json!({ "user_id": session.user_id, "project_id": session.project_id })
+    }
 }

@@ -15,7 +15,7 @@ use crate::messages::entity as messages;
 use crate::messages::span::Span;
 
 /// A notice on either topic invalidates cached entries.
-const TOPICS: &[&str] = &[super::TOPIC, crate::messages::TOPIC];
+const TOPICS: &[&str] = &[super::TOPIC, messages::TOPIC];
 const DETAIL: CacheSpec =
     CacheSpec { name: "chat_sessions", capacity: 10_000, ttl: Duration::from_mins(30), topics: TOPICS };
 const LISTS: CacheSpec =
@@ -125,7 +125,7 @@ impl Caches {
             let find =
                 find.within_ids(span.from, span.before).order_by_desc(messages::Column::SequenceNumber);
             let rows = find.limit(MAX_ROWS + 1).all().await?;
-            Ok((rows.iter().map(crate::messages::approximate_size).sum::<usize>() <= MAX_PAGE_BYTES)
+            Ok((rows.iter().map(messages::Model::approximate_size).sum::<usize>() <= MAX_PAGE_BYTES)
                 .then(|| Arc::new(rows)))
         });
         Ok(cached.await?.map(|rows| {

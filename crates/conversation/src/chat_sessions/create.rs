@@ -6,13 +6,14 @@ use loam_http::surface::present;
 use loam_kernel::{
     AiProviderId, ChannelId, ChatSessionId, Error, ProjectId, Result, Scope, TenantId, UserId, bounded,
 };
+use loam_platform::changes::Audited;
 use sea_orm::{ActiveModelTrait, IntoActiveModel};
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::access::{self, ALL};
-use super::entity::{ActiveModel, Model, SessionStatus};
+use super::entity::{ActiveModel, Entity, Model, SessionStatus};
 use crate::chat_sessions::Sessions;
 use crate::checks;
 
@@ -130,8 +131,7 @@ impl Sessions {
             at: self.0.clock.now(),
         };
         let session = insert(&tx, row.row()).await?;
-        let changes = json!({ "user_id": session.user_id, "project_id": session.project_id });
-        let notice = self.session_changed(&tx, "create", &session, changes).await?;
+        let notice = self.session_changed(&tx, "create", &session, Entity::view(&session)).await?;
         self.0.changes.commit(tx, notice).await?;
         Ok(session)
     }

@@ -4,8 +4,8 @@ use loam_db::Tx;
 use loam_http::surface::present;
 use loam_kernel::{
     AiProviderId, ChatSessionId, Error, ExpectedVersion, Kind, MessageId, ProjectId, Result, Scope, UserId,
-    etag, next_version,
 };
+use loam_platform::changes::check_version;
 use loam_platform::notices;
 use sea_orm::{IntoActiveModel, Set};
 use serde::Deserialize;
@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 
 use super::access;
 use super::create::{References, check_texts, external_id_taken, owner};
-use super::entity::{Model, SessionStatus};
+use super::entity::{Entity, Model, SessionStatus};
 use crate::chat_sessions::Sessions;
 use crate::{checks, messages};
 
@@ -118,7 +118,7 @@ impl Sessions {
         }
         let tx = self.0.db.write(scope).await?;
         let old = access::get_locked(&tx, id).await?;
-        version.check(&etag(old.updated_at))?;
+        check_version::<Entity>(Some(&old), version)?;
         let references = References {
             user: new.user_id.flatten(),
             project: new.project_id.flatten(),
@@ -129,7 +129,6 @@ impl Sessions {
             messages::of_session(&tx, &old, "head_id", head).await?;
         }
         let (owner_before, changes) = (old.user_id, new.audit_changes(status));
-        let updated_at = next_version(old.updated_at, self.0.clock.now());
         let mut row = old.into_active_model();
         new.title.map(|title| row.title = Set(title));
         new.user_id.map(|user| row.user_id = Set(user));
@@ -144,8 +143,7 @@ impl Sessions {
             row.status = Set(status);
             row.is_active = Set(status == SessionStatus::Active);
         }
-        row.updated_at = Set(updated_at);
-        let session = tx.update(row).await.map_err(external_id_taken)?;
+        let session = self.0.changes.save(&tx, row).await.map_err(external_id_taken)?;
         let notice = self.session_changed(&tx, "update", &session, changes).await?;
         // The list of the previous owner has changed too.
         let previous_owner = match owner_before != session.user_id {

@@ -129,6 +129,6 @@ pub(crate) async fn append<R>(
     row.last_activity = Set(activity);
     let session = tx.update(row).await?;
     // One notice for all caches in all processes: the session, its newest page, its owner's list.
-    notices::announce(tx, clock, super::TOPIC, session.id.0, session.user_id).await?;
+    notices::announce(tx, clock, super::entity::TOPIC, session.id.0, session.user_id).await?;
     Ok((session, written))
 }

@@ -5,6 +5,9 @@ use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+/// The topic of notices about a session's messages. The subject of a notice is the session.
+pub(crate) const TOPIC: &str = "messages";
+
 /// Role of the author.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
@@ -110,6 +113,14 @@ pub struct Model {
     pub created_at: DateTimeUtc,
     /// When it last changed; its version.
     pub updated_at: DateTimeUtc,
+}
+
+impl Model {
+    /// Its approximate size in bytes.
+    pub(crate) fn approximate_size(&self) -> usize {
+        let json = |value: &Option<Json>| value.as_ref().map_or(0, |value| value.to_string().len());
+        self.content.len() + json(&self.parts) + json(&self.tool_calls) + self.metadata.to_string().len()
+    }
 }
 
 /// None.

@@ -26,9 +26,6 @@ pub use list::MessageFilter;
 pub(crate) use service::of_session;
 pub use service::{MessageCreate, MessageUpdate};
 
-/// The topic of notices about a session's messages. The subject of a notice is the session.
-pub(crate) const TOPIC: &str = "messages";
-
 /// The messages of sessions. Cheap to clone.
 #[derive(Clone)]
 pub struct Messages(pub(crate) Arc<Inner>);
@@ -40,13 +37,4 @@ pub(crate) struct Inner {
     pub(crate) session_locks: Arc<SessionLocks>,
     pub(crate) caches: Arc<Caches>,
     pub(crate) sessions: Sessions,
-}
-
-/// Approximate size of a message in bytes.
-pub(crate) fn approximate_size(message: &entity::Model) -> usize {
-    let json = |value: &Option<sea_orm::JsonValue>| value.as_ref().map_or(0, |value| value.to_string().len());
-    message.content.len()
-        + json(&message.parts)
-        + json(&message.tool_calls)
-        + message.metadata.to_string().len()
 }

@@ -167,7 +167,7 @@ impl Messages {
 
     /// Announces a change of a session's messages, commits, and notifies this process.
     pub(crate) async fn commit_changed<R>(&self, tx: Tx<R>, session: &sessions::Model) -> Result<()> {
-        notices::announce(&tx, &self.0.clock, super::TOPIC, session.id.0, session.user_id).await?;
+        notices::announce(&tx, &self.0.clock, super::entity::TOPIC, session.id.0, session.user_id).await?;
         tx.commit().await?;
         self.notify_changed(session);
         Ok(())
@@ -178,7 +178,7 @@ impl Messages {
     pub(crate) fn notify_changed(&self, session: &sessions::Model) {
         self.0.notices.publish(&Notice {
             tenant: session.tenant_id,
-            topic: super::TOPIC.to_owned(),
+            topic: super::entity::TOPIC.to_owned(),
             subject: session.id.0,
             owner: session.user_id,
             id: None,

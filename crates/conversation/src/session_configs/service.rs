@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use loam_db::Tx;
-use loam_kernel::{
-    ChatSessionId, Error, ExpectedVersion, Kind, Page, PageQuery, Result, Scope, TenantId, etag, next_version,
-};
+use loam_kernel::{ChatSessionId, Error, ExpectedVersion, Kind, Page, PageQuery, Result, Scope, TenantId};
+use loam_platform::changes::{Audited, check_version};
 use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -49,7 +48,7 @@ impl SessionConfigs {
     pub async fn get_setting(&self, scope: &Scope, session: ChatSessionId, key: &str) -> Result<Model> {
         let tx = self.0.db.read(scope).await?;
         access::get(&tx, session).await?;
-        find(&tx, session, key).await?.map(tools::masked).ok_or_else(missing)
+        find(&tx, session, key).await?.map(tools::masked).ok_or_else(Entity::missing)
     }
 
     /// Creates or replaces a setting.
@@ -66,19 +65,17 @@ impl SessionConfigs {
         // The session's row lock makes the read and the write atomic.
         let session = get_active(&tx, session).await?;
         let old = find(&tx, session.id, key).await?;
-        version.check(&old.as_ref().map_or_else(|| UNSET.to_owned(), |old| etag(old.updated_at)))?;
-        let now = self.0.clock.now();
+        check_version::<Entity>(old.as_ref(), version)?;
         let row = match old {
             Some(old) => {
-                let updated_at = next_version(old.updated_at, now);
                 let mut row = old.into_active_model();
                 row.value = Set(new.value);
-                row.updated_at = Set(updated_at);
-                tx.update(row).await?
+                self.0.changes.save(&tx, row).await?
             }
             None => {
                 let count = tx.find::<Entity>().filter(Column::SessionId.eq(session.id)).count().await?;
                 check_count(usize::try_from(count).unwrap_or(usize::MAX) + 1)?;
+                let now = self.0.clock.now();
                 let row = ActiveModel {
                     tenant_id: Set(TenantId::NIL),
                     id: Set(self.0.clock.id()),
@@ -91,9 +88,7 @@ impl SessionConfigs {
                 tx.insert(row).await?
             }
         };
-        // Without the value: it is the caller's data.
-        let changes = json!({ "session_id": session.id, "key": key });
-        let notice = self.0.changes.record(&tx, "set", "session_configs", row.id, changes).await?;
+        let notice = self.0.changes.record_row::<Entity>(&tx, "set", &row).await?;
         self.0.changes.commit(tx, notice).await?;
         Ok(row)
     }
@@ -102,16 +97,10 @@ impl SessionConfigs {
     pub async fn delete_setting(&self, scope: &Scope, session: ChatSessionId, key: &str) -> Result<()> {
         let tx = self.0.db.write(scope).await?;
         let session = get_active(&tx, session).await?;
-        let old = find(&tx, session.id, key).await?.ok_or_else(missing)?;
-        tx.delete::<Entity>().filter(Column::Id.eq(old.id)).exec().await?;
-        let changes = json!({ "session_id": session.id, "key": key });
-        let notice = self.0.changes.record(&tx, "delete", "session_configs", old.id, changes).await?;
-        self.0.changes.commit(tx, notice).await
+        let old = find(&tx, session.id, key).await?.ok_or_else(Entity::missing)?;
+        self.0.changes.delete::<Entity>(tx, old.id).await
     }
 }
-
-/// The version of a setting that does not exist.
-pub(crate) const UNSET: &str = "\"0\"";
 
 /// Rejects a count above the maximum number of settings.
 pub(crate) fn check_count(count: usize) -> Result<()> {
@@ -135,6 +124,16 @@ async fn find<R>(tx: &Tx<R>, session: ChatSessionId, key: &str) -> Result<Option
     tx.find::<Entity>().filter(Column::SessionId.eq(session)).filter(Column::Key.eq(key)).one().await
 }
 
-fn missing() -> Error {
-    Error::new(Kind::NotFound, "not_found", "this session has no setting with this key")
+impl Audited for Entity {
+    const NAME: &'static str = "setting";
+    const UPDATED_AT: Column = Column::UpdatedAt;
+
+    /// Without the value: it is the caller's data.
+    fn view(row: &Model) -> Value {
+        json!({ "session_id": row.session_id, "key": row.key })
+    }
+
+    fn missing() -> Error {
+        Error::new(Kind::NotFound, "not_found", "this session has no setting with this key")
+    }
 }

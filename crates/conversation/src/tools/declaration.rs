@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+/// The setting of a session that holds its tools. Only this folder writes it, because it holds secrets.
+pub(crate) const KEY: &str = "tools";
+
 /// A tool of a session.
 #[derive(Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

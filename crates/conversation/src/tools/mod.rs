@@ -23,11 +23,11 @@ use loam_kernel::Clock;
 use loam_platform::changes::Changes;
 use loam_platform::seal::Keyring;
 
-pub(crate) use declaration::{ToolDeclaration, ToolKind};
+pub(crate) use declaration::{KEY, ToolDeclaration, ToolKind};
 pub(crate) use execute::{ToolInvocation, ToolOutcome};
 pub(crate) use orphaned::EndOrphanedToolCalls;
 pub(crate) use results::ClientResult;
-pub(crate) use service::{KEY, declared, masked};
+pub(crate) use service::{declared, masked};
 
 /// Tools of sessions and their calls. Cheap to clone.
 #[derive(Clone)]

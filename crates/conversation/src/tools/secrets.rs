@@ -12,8 +12,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::check::is_masked;
-use super::declaration::{Execution, HttpExecution, ToolDeclaration};
-use super::service::KEY;
+use super::declaration::{Execution, HttpExecution, KEY, ToolDeclaration};
 use crate::session_configs::entity::{Column, Entity, Model};
 
 /// The path that a sealed secret is bound to.

@@ -1,21 +1,18 @@
 //! Declares tools.
 
 use loam_db::Tx;
-use loam_kernel::{ChatSessionId, Error, ExpectedVersion, Result, Scope, TenantId, etag, next_version};
+use loam_kernel::{ChatSessionId, Error, ExpectedVersion, Result, Scope, TenantId};
+use loam_platform::changes::{Audited, check_version};
 use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
 use serde_json::json;
 
-use super::declaration::{Execution, ToolDeclaration};
+use super::declaration::{Execution, KEY, ToolDeclaration};
 use super::{check, secrets};
 use crate::chat_sessions::access;
 use crate::chat_sessions::entity::Model as Session;
 use crate::chat_sessions::update::get_active;
 use crate::session_configs::entity::{ActiveModel, Column, Entity, Model as Setting};
-use crate::session_configs::service::UNSET;
 use crate::tools::Tools;
-
-/// The setting of a session that holds its tools. Only this module writes it, because it holds secrets.
-pub(crate) const KEY: &str = "tools";
 
 /// The tools of a session.
 pub(crate) async fn declared<R>(tx: &Tx<R>, session: &Session) -> Result<Vec<ToolDeclaration>> {
@@ -60,20 +57,19 @@ impl Tools {
         let session = get_active(&tx, id).await?;
         // The setting's own lock prevents a master key rotation from resealing it meanwhile.
         let old = setting_locked(&tx, session.id).await?;
-        version.check(&old.as_ref().map_or_else(|| UNSET.to_owned(), |row| etag(row.updated_at)))?;
+        check_version::<Entity>(old.as_ref(), version)?;
         let before = old.clone().map(read).transpose()?.unwrap_or_default();
         secrets::seal(&self.0.keyring, &self.0.clock, session.id, &before, &mut tools)?;
-        let changes = json!({ "session_id": session.id, "key": KEY, "tools": summary(&tools) });
-        let (now, value) = (self.0.clock.now(), serde_json::to_value(tools).map_err(Error::internal)?);
+        let summary = summary(&tools);
+        let value = serde_json::to_value(tools).map_err(Error::internal)?;
         let (row, action) = match old {
             Some(old) => {
-                let version = next_version(old.updated_at, now);
                 let mut row = old.into_active_model();
                 row.value = Set(value);
-                row.updated_at = Set(version);
-                (tx.update(row).await?, "update")
+                (self.0.changes.save(&tx, row).await?, "update")
             }
             None => {
+                let now = self.0.clock.now();
                 let row = ActiveModel {
                     tenant_id: Set(TenantId::NIL),
                     id: Set(self.0.clock.id()),
@@ -86,6 +82,8 @@ impl Tools {
                 (tx.insert(row).await?, "create")
             }
         };
+        let mut changes = Entity::view(&row);
+        changes["tools"] = summary.into();
         let notice = self.0.changes.record(&tx, action, "session_configs", row.id, changes).await?;
         self.0.changes.commit(tx, notice).await?;
         Ok(masked(row))

@@ -1,4 +1,7 @@
-//! The events of a turn's stream as clients receive them.
+//! The events of a turn's stream as clients receive them, and how they are rendered.
+//!
+//! The bytes of a rendered event depend only on the event and its number. So a client that reconnects, from
+//! any event, to any node, before or after the end, gets the same bytes.
 
 use loam_kernel::{ChatSessionId, MessageId, TurnId};
 use serde::Serialize;
@@ -163,5 +166,28 @@ impl From<&TurnEvent> for TurnStreamEvent {
                 }),
             }),
         }
+    }
+}
+
+impl TurnEvent {
+    /// Renders the event with its number as a server-sent event.
+    pub(crate) fn render(&self, number: usize, out: &mut String) {
+        use std::fmt::Write;
+        // These types have no maps, and writing to a string can't fail.
+        let event = serde_json::to_value(TurnStreamEvent::from(self)).unwrap_or_default();
+        let name = event["event"].as_str().unwrap_or_default();
+        _ = write!(out, "id: {number}\nevent: {name}\ndata: {}\n\n", event["data"]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rendering_depends_only_on_the_event_and_its_number() {
+        let mut out = String::new();
+        TurnEvent::Delta("a\nb \"c\" 沃".to_owned()).render(7, &mut out);
+        assert_eq!(out, "id: 7\nevent: delta\ndata: {\"text\":\"a\\nb \\\"c\\\" 沃\"}\n\n");
     }
 }

@@ -8,7 +8,7 @@ use loam_kernel::{LlmCallId, Scope};
 use loam_providers::Endpoint;
 
 use super::call::Call;
-use super::call_response::CallResponse;
+use super::call_response::{CallBody, CallResponse};
 use super::detach_on_drop::detach_on_drop;
 use super::failure::CallError;
 use super::send::ProviderResponse;
@@ -45,7 +45,8 @@ async fn run_call(gateway: Arc<Inner>, mut call: Box<Call>) -> Result<CallRespon
             Ok(gateway.respond_complete(call, head, response, output).await?)
         }
         Ok(ProviderResponse::Stream { head, first, body, reader }) => {
-            Ok(gateway.respond_streamed(*call, head, first, body, reader))
+            let (head, relay) = gateway.respond_streamed(*call, head, first, body, reader);
+            Ok(CallResponse { head, body: CallBody::Streamed(relay) })
         }
         Err(CallError { error, headers }) => {
             Err(CallError { error: Box::pin(gateway.fail(*call, error)).await, headers })

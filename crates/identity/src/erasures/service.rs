@@ -195,7 +195,7 @@ impl Identity {
             .exec()
             .await?;
         tx.delete::<users::entity::Entity>().filter(users::entity::Column::Id.eq(user.id)).exec().await?;
-        self.changes.record(tx, "delete", "users", user.id, users::service::changes(user)).await
+        self.changes.record_row::<users::entity::Entity>(tx, "delete", user).await
     }
 
     /// Inserts the row and the job of an erasure.

@@ -9,7 +9,6 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
 use loam_kernel::{
     Actor, Error, Kind, LoginSessionId, Origin, Permissions, Result, Scope, TenantId, UserId, bounded,
-    next_version,
 };
 use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
 use serde::Deserialize;
@@ -280,12 +279,10 @@ impl Identity {
             return Err(Error::new(Kind::Conflict, "wrong_state", message));
         }
         let now: DateTime<Utc> = self.clock.now();
-        let updated_at = next_version(user.updated_at, now);
         let mut row = user.into_active_model();
         row.password_hash = Set(Some(hash));
         row.password_reset_at = Set(None);
-        row.updated_at = Set(updated_at);
-        tx.update(row).await?;
+        self.changes.save(&tx, row).await?;
         let ended = login_sessions::service::revoke_all(&tx, id, Some(session), now).await?;
         let changes = json!({ "password": "changed", "login_sessions_revoked": ended });
         let notice = self.changes.record(&tx, "change_password", "users", id, changes).await?;

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use loam_db::{Db, Tx};
-use loam_kernel::{Error, ExpectedVersion, Kind, Result, Scope, TenantId, UserId, etag, next_version, slug};
+use loam_kernel::{Error, ExpectedVersion, Kind, Result, Scope, TenantId, UserId, slug};
 use loam_platform::cache::{Cache, CacheSpec};
+use loam_platform::changes::{Audited, check_version};
 use loam_platform::notices::Notices;
 use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, QueryOrder, Set};
 use serde_json::{Value, json};
@@ -122,7 +123,7 @@ impl Identity {
         let user = owner.resolve(scope)?;
         let rows = self.preferences.of(scope, user).await?;
         let found = rows.iter().find(|row| row.key == key).map(held).or_else(|| default_of(key));
-        found.map(|preference| (user, preference)).ok_or_else(no_preference)
+        found.map(|preference| (user, preference)).ok_or_else(Entity::missing)
     }
 
     /// Sets a preference.
@@ -136,22 +137,20 @@ impl Identity {
     ) -> Result<(UserId, Preference)> {
         let user = owner.resolve(scope)?;
         check(key, &value)?;
-        let now = self.clock.now();
         let tx = self.db.write(scope).await?;
         // locking the user's row orders the changes of one user, so that the maximum number is exact
         if tx.get_locked::<users::entity::Entity>(user).await?.is_none() {
             return Err(missing());
         }
         let old = stored(&tx, user, key).await?;
-        version.check(&etag(old.as_ref().map(|row| row.updated_at).unwrap_or_default()))?;
+        check_version::<Entity>(old.as_ref(), version)?;
         let row = if let Some(old) = old {
-            let updated_at = next_version(old.updated_at, now);
             let mut row = old.into_active_model();
             row.value = Set(value);
-            row.updated_at = Set(updated_at);
-            tx.update(row).await?
+            self.changes.save(&tx, row).await?
         } else {
             check_count(&tx, user).await?;
+            let now = self.clock.now();
             tx.insert(ActiveModel {
                 tenant_id: Set(TenantId::NIL),
                 id: Set(self.clock.id()),
@@ -163,8 +162,8 @@ impl Identity {
             })
             .await?
         };
-        // the audit trail records the key, not the value, which is personal
-        let notice = self.changes.record(&tx, "set", "user_preferences", user, json!({ "key": key })).await?;
+        // readers look for the notice of the user
+        let notice = self.changes.record(&tx, "set", "user_preferences", user, Entity::view(&row)).await?;
         self.changes.commit(tx, notice).await?;
         Ok((user, held(&row)))
     }
@@ -182,11 +181,10 @@ impl Identity {
         if tx.get_locked::<users::entity::Entity>(user).await?.is_none() {
             return Err(missing());
         }
-        let old = stored(&tx, user, key).await?.ok_or_else(no_preference)?;
-        version.check(&etag(old.updated_at))?;
+        let old = stored(&tx, user, key).await?.ok_or_else(Entity::missing)?;
+        check_version::<Entity>(Some(&old), version)?;
         tx.delete::<Entity>().filter(Column::Id.eq(old.id)).exec().await?;
-        let notice =
-            self.changes.record(&tx, "delete", "user_preferences", user, json!({ "key": key })).await?;
+        let notice = self.changes.record(&tx, "delete", "user_preferences", user, Entity::view(&old)).await?;
         self.changes.commit(tx, notice).await
     }
 }
@@ -229,6 +227,16 @@ fn default_of(key: &str) -> Option<Preference> {
     Some(Preference { key: key.to_owned(), value, created_at: None, updated_at: None })
 }
 
-fn no_preference() -> Error {
-    Error::new(Kind::NotFound, "not_found", "the user has no preference with this key")
+impl Audited for Entity {
+    const NAME: &'static str = "preference";
+    const UPDATED_AT: Column = Column::UpdatedAt;
+
+    /// The key, not the value, which is personal.
+    fn view(row: &Model) -> Value {
+        json!({ "key": row.key })
+    }
+
+    fn missing() -> Error {
+        Error::new(Kind::NotFound, "not_found", "the user has no preference with this key")
+    }
 }

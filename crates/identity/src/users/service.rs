@@ -2,9 +2,7 @@
 
 use loam_db::{System, Tenant, Tx};
 use loam_http::surface::present;
-use loam_kernel::{
-    Error, ExpectedVersion, Page, PageQuery, Result, Scope, TenantId, UserId, bounded, etag, next_version,
-};
+use loam_kernel::{Error, ExpectedVersion, Page, PageQuery, Result, Scope, TenantId, UserId, bounded};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ColumnTrait, FromQueryResult, IdenStatic, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Set,
@@ -14,6 +12,7 @@ use serde_json::{Map, Value, json};
 use utoipa::{IntoParams, ToSchema};
 use zeroize::Zeroizing;
 
+use loam_platform::changes::{Audited, check_version};
 use loam_platform::personal::erasure::Model as Erasure;
 
 use super::entity::{ActiveModel, Column, Entity, Model};
@@ -108,7 +107,7 @@ impl Identity {
 
     /// Returns a user.
     pub async fn get_user(&self, scope: &Scope, id: UserId) -> Result<Model> {
-        self.db.read(scope).await?.get::<Entity>(id).await?.ok_or_else(missing)
+        self.db.read(scope).await?.get::<Entity>(id).await?.ok_or_else(Entity::missing)
     }
 
     /// Creates a user.
@@ -127,7 +126,7 @@ impl Identity {
         let tx = self.db.write(scope).await?;
         self.check_roles(&tx, "roles", &roles, Locked::Yes).await?;
         let user = insert(&tx, row).await?;
-        let notice = self.changes.record(&tx, "create", "users", user.id, changes(&user)).await?;
+        let notice = self.changes.record_row::<Entity>(&tx, "create", &user).await?;
         self.changes.commit(tx, notice).await?;
         Ok(user)
     }
@@ -181,7 +180,7 @@ impl Identity {
         let password_hash = match &new.password {
             Some(password) => {
                 let tx = self.db.read(scope).await?;
-                let old = tx.get::<Entity>(id).await?.ok_or_else(missing)?;
+                let old = tx.get::<Entity>(id).await?.ok_or_else(Entity::missing)?;
                 self.check_update(&tx, &old, version, &new, Locked::No).await?;
                 drop(tx);
                 Some(self.hash_set(scope.tenant(), password.clone()).await?)
@@ -189,10 +188,9 @@ impl Identity {
             None => None,
         };
         let tx = self.db.write(scope).await?;
-        let old = tx.get_locked::<Entity>(id).await?.ok_or_else(missing)?;
+        let old = tx.get_locked::<Entity>(id).await?.ok_or_else(Entity::missing)?;
         self.check_update(&tx, &old, version, &new, Locked::Yes).await?;
         let before = old.clone();
-        let updated_at = next_version(old.updated_at, self.clock.now());
         let mut row = old.into_active_model();
         let new_password = password_hash.is_some();
         new.email.map(|email| row.email = Set(email));
@@ -205,9 +203,8 @@ impl Identity {
         new.external_id.map(|external_id| row.external_id = Set(external_id));
         new.is_active.map(|is_active| row.is_active = Set(is_active));
         new.metadata.map(|metadata| row.metadata = Set(metadata.into()));
-        row.updated_at = Set(updated_at);
-        let user = tx.update(row).await.map_err(duplicate)?;
-        let mut changes = changes(&user);
+        let user = self.changes.save(&tx, row).await.map_err(duplicate)?;
+        let mut changes = Entity::view(&user);
         changes["fields"] = changed(&before, &user);
         changes["password"] = json!(if new_password { "changed" } else { "unchanged" });
         if new_password {
@@ -227,7 +224,7 @@ impl Identity {
         new: &UserUpdate,
         locked: Locked,
     ) -> Result<()> {
-        version.check(&etag(old.updated_at))?;
+        check_version::<Entity>(Some(old), version)?;
         self.check_above(tx, old).await?;
         if new.password.is_some() || new.external_id.is_some() {
             self.check_becoming(tx, old).await?;
@@ -248,22 +245,20 @@ impl Identity {
     pub async fn reset_password(&self, scope: &Scope, id: UserId) -> Result<Zeroizing<String>> {
         let password = secret::generate_password(&self.clock);
         let tx = self.db.read(scope).await?;
-        let old = tx.get::<Entity>(id).await?.ok_or_else(missing)?;
+        let old = tx.get::<Entity>(id).await?.ok_or_else(Entity::missing)?;
         self.check_above(&tx, &old).await?;
         self.check_becoming(&tx, &old).await?;
         drop(tx);
         let hash = self.hash_set(scope.tenant(), password.to_string()).await?;
         let tx = self.db.write(scope).await?;
-        let old = tx.get_locked::<Entity>(id).await?.ok_or_else(missing)?;
+        let old = tx.get_locked::<Entity>(id).await?.ok_or_else(Entity::missing)?;
         self.check_above(&tx, &old).await?;
         self.check_becoming(&tx, &old).await?;
         let now = self.clock.now();
-        let updated_at = next_version(old.updated_at, now);
         let mut row = old.into_active_model();
         row.password_hash = Set(Some(hash));
         row.password_reset_at = Set(Some(now));
-        row.updated_at = Set(updated_at);
-        tx.update(row).await?;
+        self.changes.save(&tx, row).await?;
         let ended = login_sessions::service::revoke_all(&tx, id, None, now).await?;
         let changes = json!({ "password": "reset", "login_sessions_revoked": ended });
         let notice = self.changes.record(&tx, "reset_password", "users", id, changes).await?;
@@ -331,10 +326,6 @@ fn duplicate_field(param: &'static str) -> Error {
     Error::already_exists(param, format!("a user with this {param} already exists"))
 }
 
-fn missing() -> Error {
-    Error::not_found("user")
-}
-
 fn duplicate(error: Error) -> Error {
     if !loam_db::is_unique_violation(&error) {
         return error;
@@ -348,10 +339,14 @@ fn duplicate(error: Error) -> Error {
     duplicate_field(param).with_source(error)
 }
 
-/// The audited fields of a user: roles and status. Names and addresses are personal and not included; the id identifies
-/// the user.
-pub(crate) fn changes(user: &Model) -> Value {
-    json!({ "roles": user.roles, "is_active": user.is_active })
+impl Audited for Entity {
+    const NAME: &'static str = "user";
+    const UPDATED_AT: Column = Column::UpdatedAt;
+
+    /// Roles and status. Names and addresses are personal and not included; the id identifies the user.
+    fn view(user: &Model) -> Value {
+        json!({ "roles": user.roles, "is_active": user.is_active })
+    }
 }
 
 /// The names of the changed personal fields, without their values.

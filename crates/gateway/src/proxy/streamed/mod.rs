@@ -25,7 +25,6 @@ use tokio::time::Sleep;
 
 use self::reading::{Chunk, StreamOutcome, join};
 use super::call::Call;
-use super::call_response::{CallBody, CallResponse};
 use super::response_cache::ResponseHead;
 use crate::hook::CLIENT_DISCONNECTED;
 use crate::service::Inner;
@@ -63,7 +62,7 @@ enum Stage {
 }
 
 impl Inner {
-    /// Forwards a stream as it arrives.
+    /// Forwards a stream as it arrives. Returns the head for the client, and the body.
     pub(super) fn respond_streamed(
         self: Arc<Self>,
         call: Call,
@@ -71,7 +70,7 @@ impl Inner {
         first: Forward,
         provider: ProviderBody,
         reader: Box<dyn Reader>,
-    ) -> CallResponse {
+    ) -> (ResponseHead, Box<Relay>) {
         let stage = Stage::Forwarding { intent_durable: self.config.strict };
         head.headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
         head.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
@@ -90,7 +89,7 @@ impl Inner {
             recorded_bytes: 0,
             stage,
         };
-        CallResponse { head, body: CallBody::Streamed(Box::new(relay)) }
+        (head, Box::new(relay))
     }
 }
 
