@@ -67,45 +67,45 @@ impl Domain for Insight {
 
     fn routes(&self) -> OpenApiRouter {
         OpenApiRouter::new()
-            .merge(alert_rules::routes::router(self.clone()))
-            .merge(alert_events::routes::router(self.clone()))
-            .merge(otlp::routes::router(self.clone()))
-            .merge(performance_metrics::routes::router(self.clone()))
-            .merge(analyses::routes::router(self.clone()))
-            .merge(suggestions::routes::router(self.clone()))
-            .merge(performance_records::routes::router(self.clone()))
-            .merge(function_calls::routes::router(self.clone()))
-            .merge(stats::routes::router(self.clone()))
-            .merge(ingest::routes::router(self.clone()))
-            .merge(rejected_records::routes::router(self.clone()))
-            .merge(comparisons::routes::router(self.clone()))
+            .merge(alert_rules::routes::router(self.alerts.clone()))
+            .merge(alert_events::routes::router(self.alerts.clone()))
+            .merge(otlp::routes::router(self.ingest.clone()))
+            .merge(performance_metrics::routes::router(self.ingest.clone()))
+            .merge(analyses::routes::router(self.analyses.clone()))
+            .merge(suggestions::routes::router(self.analyses.clone()))
+            .merge(performance_records::routes::router(self.stats.clone()))
+            .merge(function_calls::routes::router(self.stats.clone()))
+            .merge(stats::routes::router(self.stats.clone()))
+            .merge(ingest::routes::router(self.ingest.clone()))
+            .merge(rejected_records::routes::router(self.ingest.clone()))
+            .merge(comparisons::routes::router(self.stats.clone()))
     }
 
     fn jobs(&self) -> Result<Handlers> {
         Ok(Handlers::new()
-            .with(Evaluate(self.clone()))
+            .with(Evaluate(self.alerts.clone()))
             .every(Schedule::new(Evaluate::KIND, Evaluate::EVERY)?)
-            .with(MeasureGains(self.clone()))
+            .with(MeasureGains(self.stats.clone()))
             .every(Schedule::new(MeasureGains::KIND, MeasureGains::EVERY)?)
-            .with(analyses::Run(self.clone()))
-            .with(analyses::Scheduled(self.clone()))
+            .with(analyses::Run(self.analyses.clone()))
+            .with(analyses::Scheduled(self.analyses.clone()))
             .every(Schedule::new(SCHEDULED, Duration::from_hours(1))?)
-            .with(Collect(self.clone()))
+            .with(Collect(self.analyses.clone()))
             .every(Schedule::new(COLLECT, Duration::from_mins(1))?)
-            .with(Finalise(self.clone()))
+            .with(Finalise(self.stats.clone()))
             .every(Schedule::new(Finalise::KIND, Finalise::EVERY)?)
-            .with(DeleteOld(self.clone()))
+            .with(DeleteOld(self.stats.clone()))
             .every(Schedule::new(DeleteOld::KIND, DeleteOld::EVERY)?)
-            .with(DeleteOldRejected(self.clone()))
+            .with(DeleteOldRejected(self.ingest.clone()))
             .every(Schedule::new(DeleteOldRejected::KIND, Duration::from_hours(1))?))
     }
 
     /// These drain telemetry.
     fn sinks(&self) -> Vec<Arc<dyn Sink>> {
-        let (clock, node) = (&self.0.clock, self.0.node);
+        let (clock, node) = (&self.stats.0.clock, self.node);
         vec![
             Arc::new(self.record_sink(node)),
-            Arc::new(CallSink::new(clock.clone(), node, Guard::new(self.0.keyring.clone()))),
+            Arc::new(CallSink::new(clock.clone(), node, Guard::new(self.alerts.0.keyring.clone()))),
             Arc::new(MetricSink::new(clock.clone(), node)),
             Arc::new(ReportedErrorSink::new(node)),
         ]
@@ -116,6 +116,6 @@ impl Domain for Insight {
     }
 
     fn start(&self, tasks: &mut Tasks) {
-        tasks.spawn(|stop| self.clone().write_activity_periodically(stop));
+        tasks.spawn(|stop| self.ingest.clone().write_activity_periodically(stop));
     }
 }

@@ -1,4 +1,4 @@
-//! The handle of this crate.
+//! The handle of this crate: it creates those of its parts.
 
 use std::sync::Arc;
 
@@ -17,43 +17,28 @@ use loam_platform::webhook_deliveries::WebhookDeliveries;
 use uuid::Uuid;
 
 use crate::alert_rules::AlertSettings;
-use crate::alerts::{AlertDeliveryHandler, EMAIL, WEBHOOK};
-use crate::analyses::AnalysisSettings;
+use crate::alerts::{self, AlertDeliveryHandler, Alerts, EMAIL, WEBHOOK};
+use crate::analyses::{self, Analyses, AnalysisSettings};
 use crate::ingest::settings::IngestSettings;
-use crate::ingest::{Activity, Meter};
+use crate::ingest::{self, Ingest};
 use crate::otlp::OtlpSettings;
-use crate::performance_metrics::{MetricSettings, SeriesLimiter};
+use crate::performance_metrics::MetricSettings;
 use crate::records::{RecordSink, StorageSettings};
 use crate::rules::Limits;
+use crate::stats::{self, Stats};
 
-/// The handle of insight. Cheap to clone.
+/// Telemetry: a handle for each part, which holds what that part uses. Cheap to clone.
 #[derive(Clone)]
-pub struct Insight(pub(crate) Arc<Inner>);
-
-pub(crate) struct Inner {
-    pub(crate) db: Db,
-    pub(crate) clock: Clock,
-    pub(crate) notices: Notices,
-    pub(crate) changes: Changes,
-    pub(crate) identity: Identity,
-    pub(crate) gateway: Gateway,
-    pub(crate) keyring: Keyring,
-    pub(crate) client: Client,
-    pub(crate) journal: Option<Journal>,
+pub struct Insight {
+    /// Stored requests and their sums.
+    pub stats: Stats,
+    /// Alert rules and incidents.
+    pub alerts: Alerts,
+    /// Analyses and suggestions.
+    pub analyses: Analyses,
+    pub(crate) ingest: Ingest,
     /// ID of this node, taken from its journal.
     pub(crate) node: NodeId,
-    pub(crate) deliveries: WebhookDeliveries,
-    pub(crate) mailer: Option<Mailer>,
-    pub(crate) alerts: LiveConfig<AlertSettings>,
-    pub(crate) otlp: LiveConfig<OtlpSettings>,
-    pub(crate) metrics: LiveConfig<MetricSettings>,
-    pub(crate) series: SeriesLimiter,
-    pub(crate) rules: LiveConfig<Limits>,
-    pub(crate) analysis: LiveConfig<AnalysisSettings>,
-    pub(crate) storage: LiveConfig<StorageSettings>,
-    pub(crate) ingest: LiveConfig<IngestSettings>,
-    pub(crate) meter: Meter,
-    pub(crate) activity: Activity,
 }
 
 /// The dependencies of [`Insight`].
@@ -127,33 +112,54 @@ impl Insight {
         };
         deliveries.register(WEBHOOK, handler.clone());
         deliveries.register(EMAIL, handler);
-        Self(Arc::new(Inner {
-            changes: Changes::new(clock.clone(), notices.clone()),
+        let changes = Changes::new(clock.clone(), notices.clone());
+        let stats = Stats(Arc::new(stats::Inner {
+            db: db.clone(),
+            clock: clock.clone(),
+            identity: identity.clone(),
+            storage: storage.clone(),
+            rules: rules.clone(),
+        }));
+        let analyses = Analyses(Arc::new(analyses::Inner {
+            db: db.clone(),
+            clock: clock.clone(),
+            changes: changes.clone(),
+            identity: identity.clone(),
+            gateway: gateway.clone(),
+            analysis,
+            rules,
+            storage,
+            stats: stats.clone(),
+        }));
+        let ingest = Ingest::new(ingest::Parts {
+            db: db.clone(),
+            clock: clock.clone(),
+            changes: changes.clone(),
+            identity: identity.clone(),
+            gateway: gateway.clone(),
+            journal,
+            settings: ingest,
+            otlp,
+            metrics,
+        });
+        let alerts = Alerts(Arc::new(alerts::Inner {
+            db,
             clock,
             notices,
+            changes,
             identity,
             gateway,
             keyring,
             client,
-            journal,
-            node,
-            series: SeriesLimiter::new(db.clone()),
-            db,
             deliveries,
             mailer,
-            alerts,
-            otlp,
-            metrics,
-            rules,
-            analysis,
-            storage,
-            ingest,
-            meter: Meter::default(),
-            activity: Activity::default(),
-        }))
+            settings: alerts,
+        }));
+        Self { stats, alerts, analyses, ingest, node }
     }
 
     pub(crate) fn record_sink(&self, node: NodeId) -> RecordSink {
-        RecordSink::new(self.0.clock.clone(), node, self.0.storage.clone(), self.0.rules.clone())
+        let stats = &self.stats.0;
+        RecordSink::new(stats.clock.clone(), node, stats.storage.clone(), stats.rules.clone())
     }
 }

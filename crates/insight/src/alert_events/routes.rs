@@ -12,8 +12,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::entity::{EventState, Model};
 use super::service::AlertEventFilter;
-use crate::Insight;
 use crate::alert_rules::entity::Severity;
+use crate::alerts::Alerts;
 
 /// An incident.
 #[derive(Serialize, ToSchema)]
@@ -65,13 +65,13 @@ impl From<Model> for AlertEventView {
     }
 }
 
-pub(crate) fn router(insight: Insight) -> OpenApiRouter {
+pub(crate) fn router(alerts: Alerts) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(list))
         .routes(routes!(get))
         .routes(routes!(acknowledge))
         .routes(routes!(resolve))
-        .with_state(insight)
+        .with_state(alerts)
 }
 
 /// Lists the tenant's incidents, newest first.
@@ -82,12 +82,12 @@ pub(crate) fn router(insight: Insight) -> OpenApiRouter {
     security(("api_key" = ["alert_events:read"]))
 )]
 async fn list(
-    State(insight): State<Insight>,
+    State(alerts): State<Alerts>,
     Caller(scope): Caller,
     Query(filter): Query<AlertEventFilter>,
     Query(page): Query<PageQuery>,
 ) -> ApiResult<JsonResponse<Page<AlertEventView>>> {
-    Ok(JsonResponse(insight.list_alert_events(&scope, filter, &page).await?.map(AlertEventView::from)))
+    Ok(JsonResponse(alerts.list_alert_events(&scope, filter, &page).await?.map(AlertEventView::from)))
 }
 
 /// Gets an incident.
@@ -98,11 +98,11 @@ async fn list(
     security(("api_key" = ["alert_events:read"]))
 )]
 async fn get(
-    State(insight): State<Insight>,
+    State(alerts): State<Alerts>,
     Caller(scope): Caller,
     Path(id): Path<AlertEventId>,
 ) -> ApiResult<JsonResponse<AlertEventView>> {
-    Ok(JsonResponse(insight.get_alert_event(&scope, id).await?.into()))
+    Ok(JsonResponse(alerts.get_alert_event(&scope, id).await?.into()))
 }
 
 /// Acknowledges an incident. The first acknowledgement stays.
@@ -114,11 +114,11 @@ async fn get(
     security(("api_key" = ["alert_events:write"]))
 )]
 async fn acknowledge(
-    State(insight): State<Insight>,
+    State(alerts): State<Alerts>,
     Caller(scope): Caller,
     Path(id): Path<AlertEventId>,
 ) -> ApiResult<JsonResponse<AlertEventView>> {
-    Ok(JsonResponse(insight.acknowledge_alert_event(&scope, id).await?.into()))
+    Ok(JsonResponse(alerts.acknowledge_alert_event(&scope, id).await?.into()))
 }
 
 /// Resolves the incident and notifies once. Its rule opens no new incident before the value has recovered once.
@@ -130,9 +130,9 @@ async fn acknowledge(
     security(("api_key" = ["alert_events:write"]))
 )]
 async fn resolve(
-    State(insight): State<Insight>,
+    State(alerts): State<Alerts>,
     Caller(scope): Caller,
     Path(id): Path<AlertEventId>,
 ) -> ApiResult<JsonResponse<AlertEventView>> {
-    Ok(JsonResponse(insight.resolve_alert_event(&scope, id).await?.into()))
+    Ok(JsonResponse(alerts.resolve_alert_event(&scope, id).await?.into()))
 }

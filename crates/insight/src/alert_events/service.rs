@@ -8,8 +8,8 @@ use serde_json::json;
 use utoipa::IntoParams;
 
 use super::entity::{Column, Entity, EventState, Model};
-use crate::Insight;
 use crate::alert_rules::entity::{Entity as Rules, Model as Rule, RuleState, Severity};
+use crate::alerts::Alerts;
 
 /// Filter for listing incidents.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -25,7 +25,7 @@ pub struct AlertEventFilter {
     pub severity: Option<Severity>,
 }
 
-impl Insight {
+impl Alerts {
     /// The tenant's incidents, newest first.
     pub async fn list_alert_events(
         &self,

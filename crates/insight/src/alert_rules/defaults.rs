@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use super::definition::Selector;
 use super::entity::{AlertMetric, Column, Entity, Model};
 use super::service::{AlertDelivery, AlertRuleCreate};
-use crate::Insight;
+use crate::alerts::Alerts;
 
 /// Request for default rules.
 #[derive(Clone, Deserialize, ToSchema)]
@@ -23,7 +23,7 @@ pub struct AlertRuleDefaults {
     pub email: Option<super::targets::AlertEmail>,
 }
 
-impl Insight {
+impl Alerts {
     /// Creates rules from a project's `alert_threshold`, except those whose names exist already. Returns all of them.
     pub async fn default_alert_rules(&self, scope: &Scope, new: AlertRuleDefaults) -> Result<Vec<Model>> {
         let project = match self.0.identity.get_project(scope, new.project_id).await {

@@ -5,7 +5,7 @@ pub mod definition;
 pub mod entity;
 pub mod routes;
 pub mod service;
-mod settings;
+pub(crate) mod settings;
 pub mod targets;
 
 pub use settings::{ALERT_RULES, AlertSettings};

@@ -18,7 +18,7 @@ use super::definition::Selector;
 use super::entity::{AlertMetric, Comparison, Model, RuleState, Severity};
 use super::service::{AlertRuleCreate, AlertRuleFilter, AlertRuleUpdate, AlertRuleWithSecret};
 use super::targets::AlertTargets;
-use crate::Insight;
+use crate::alerts::Alerts;
 
 /// An alert rule.
 #[derive(Serialize, ToSchema)]
@@ -117,12 +117,12 @@ struct AlertRuleList {
     data: Vec<AlertRuleView>,
 }
 
-pub(crate) fn router(insight: Insight) -> OpenApiRouter {
+pub(crate) fn router(alerts: Alerts) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(list, create))
         .routes(routes!(defaults))
         .routes(routes!(get, update, delete))
-        .with_state(insight)
+        .with_state(alerts)
 }
 
 /// Lists the tenant's alert rules, newest first.
@@ -133,12 +133,12 @@ pub(crate) fn router(insight: Insight) -> OpenApiRouter {
     security(("api_key" = ["alert_rules:read"]))
 )]
 async fn list(
-    State(insight): State<Insight>,
+    State(alerts): State<Alerts>,
     Caller(scope): Caller,
     Query(filter): Query<AlertRuleFilter>,
     Query(page): Query<PageQuery>,
 ) -> ApiResult<JsonResponse<Page<AlertRuleView>>> {
-    Ok(JsonResponse(insight.list_alert_rules(&scope, filter, &page).await?.map(AlertRuleView::from)))
+    Ok(JsonResponse(alerts.list_alert_rules(&scope, filter, &page).await?.map(AlertRuleView::from)))
 }
 
 /// Creates an alert rule.
@@ -155,11 +155,11 @@ async fn list(
     security(("api_key" = ["alert_rules:write"]))
 )]
 async fn create(
-    State(insight): State<Insight>,
+    State(alerts): State<Alerts>,
     Caller(scope): Caller,
     Json(new): Json<AlertRuleCreate>,
 ) -> ApiResult<Tagged<AlertRuleSecretView>> {
-    let rule = insight.create_alert_rule(&scope, new).await?;
+    let rule = alerts.create_alert_rule(&scope, new).await?;
     Ok(created(rule.row.updated_at, rule.into()))
 }
 
@@ -175,11 +175,11 @@ async fn create(
     security(("api_key" = ["alert_rules:write"]))
 )]
 async fn defaults(
-    State(insight): State<Insight>,
+    State(alerts): State<Alerts>,
     Caller(scope): Caller,
     Json(new): Json<AlertRuleDefaults>,
 ) -> ApiResult<JsonResponse<AlertRuleList>> {
-    let rows = insight.default_alert_rules(&scope, new).await?;
+    let rows = alerts.default_alert_rules(&scope, new).await?;
     Ok(JsonResponse(AlertRuleList { data: rows.into_iter().map(AlertRuleView::from).collect() }))
 }
 
@@ -191,11 +191,11 @@ async fn defaults(
     security(("api_key" = ["alert_rules:read"]))
 )]
 async fn get(
-    State(insight): State<Insight>,
+    State(alerts): State<Alerts>,
     Caller(scope): Caller,
     Path(id): Path<AlertRuleId>,
 ) -> ApiResult<Tagged<AlertRuleView>> {
-    let rule = insight.get_alert_rule(&scope, id).await?;
+    let rule = alerts.get_alert_rule(&scope, id).await?;
     Ok(Tagged::new(rule.updated_at, rule.into()))
 }
 
@@ -211,13 +211,13 @@ async fn get(
     security(("api_key" = ["alert_rules:write"]))
 )]
 async fn update(
-    State(insight): State<Insight>,
+    State(alerts): State<Alerts>,
     Caller(scope): Caller,
     Path(id): Path<AlertRuleId>,
     IfMatch(version): IfMatch,
     Json(new): Json<AlertRuleUpdate>,
 ) -> ApiResult<Tagged<AlertRuleSecretView>> {
-    let rule = insight.update_alert_rule(&scope, id, &version, new).await?;
+    let rule = alerts.update_alert_rule(&scope, id, &version, new).await?;
     Ok(Tagged::new(rule.row.updated_at, rule.into()))
 }
 
@@ -229,10 +229,10 @@ async fn update(
     security(("api_key" = ["alert_rules:write"]))
 )]
 async fn delete(
-    State(insight): State<Insight>,
+    State(alerts): State<Alerts>,
     Caller(scope): Caller,
     Path(id): Path<AlertRuleId>,
 ) -> ApiResult<StatusCode> {
-    insight.delete_alert_rule(&scope, id).await?;
+    alerts.delete_alert_rule(&scope, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

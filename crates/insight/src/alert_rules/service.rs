@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 use super::definition::{Definition, Selector};
 use super::entity::{ActiveModel, AlertMetric, Column, Comparison, Entity, Model, RuleState, Severity};
 use super::targets::{AlertEmail, AlertTarget, AlertTargets, secret_context};
-use crate::Insight;
+use crate::alerts::Alerts;
 use crate::alerts::recipients;
 
 const MAX_NAME: usize = 100;
@@ -146,7 +146,7 @@ impl SealedRows for Entity {
     }
 }
 
-impl Insight {
+impl Alerts {
     /// The tenant's rules, newest first.
     pub async fn list_alert_rules(
         &self,
@@ -241,7 +241,7 @@ impl Insight {
     /// Inserts a rule. Fails if the project has too many, or one with this name.
     pub(super) async fn insert_rule(&self, tx: &Tx<Tenant>, row: ActiveModel) -> Result<Model> {
         let project = *row.project_id.as_ref();
-        let max = self.0.alerts.with(tx.scope().tenant(), |settings| settings.max_rules_per_project);
+        let max = self.0.settings.with(tx.scope().tenant(), |settings| settings.max_rules_per_project);
         if tx.find::<Entity>().filter(Column::ProjectId.eq(project)).count().await? >= max.into() {
             let message = format!("a project has at most {max} alert rules; delete one first");
             return Err(Error::new(Kind::Conflict, "too_many_alert_rules", message));
@@ -362,7 +362,7 @@ impl Insight {
             None => (None, None),
         };
         if let Some(AlertEmail { to }) = &new.email {
-            let max = self.0.alerts.with(scope.tenant(), |settings| settings.max_recipients);
+            let max = self.0.settings.with(scope.tenant(), |settings| settings.max_recipients);
             if to.is_empty() || to.len() > max as usize {
                 return Err(Error::invalid("delivery.email.to", format!("must have 1 to {max} addresses")));
             }

@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 
 use super::measure::Observation;
 use super::state_machine::RuleStatus;
-use crate::Insight;
 use crate::alert_events::entity::{ActiveModel as NewEvent, EventState};
 use crate::alert_rules::definition::Definition;
 use crate::alert_rules::entity::{Column, Entity, Model, RuleState};
+use crate::alerts::Alerts;
 
 /// Number of rules read per query.
 const BATCH: u64 = 500;
@@ -23,7 +23,7 @@ const BATCH: u64 = 500;
 const SCHEDULE_TOLERANCE: TimeDelta = TimeDelta::seconds(7);
 
 /// Evaluates the rules that are due.
-pub(crate) struct Evaluate(pub(crate) Insight);
+pub(crate) struct Evaluate(pub(crate) Alerts);
 
 impl Evaluate {
     pub(crate) const KIND: &'static str = "alert_rules.evaluate";
@@ -48,7 +48,7 @@ impl Handler for Evaluate {
     }
 }
 
-impl Insight {
+impl Alerts {
     /// The next batch of active rules of all tenants, after `last`.
     pub(super) async fn active_rules(
         &self,
@@ -88,7 +88,7 @@ impl Insight {
     }
 
     fn is_due(&self, rule: &Model, now: DateTime<Utc>) -> bool {
-        self.0.alerts.with(rule.tenant_id, |settings| {
+        self.0.settings.with(rule.tenant_id, |settings| {
             let interval = TimeDelta::seconds(settings.interval_seconds.into());
             settings.enabled && rule.evaluated_at.is_none_or(|at| at + interval <= now + SCHEDULE_TOLERANCE)
         })

@@ -7,9 +7,9 @@ use loam_platform::sketch::Sketch;
 use sea_orm::{ColumnTrait, QueryFilter};
 use serde_json::Value;
 
-use crate::Insight;
 use crate::alert_rules::definition::{Aggregate, Definition, Selector};
 use crate::alert_rules::entity::AlertMetric;
+use crate::alerts::Alerts;
 use crate::stats::{Granularity, MEGABYTE, MICROS, endpoints, metrics};
 
 /// Longest window, in seconds, that is measured from sums per minute; longer windows use sums per hour.
@@ -30,7 +30,7 @@ pub(crate) struct Observation {
     pub(crate) to: DateTime<Utc>,
 }
 
-impl Insight {
+impl Alerts {
     /// Measures the value of a rule over the window that ends now.
     pub(super) async fn measure(
         &self,

@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 
 use super::delivery::{EMAIL, WEBHOOK};
 use super::messages;
-use crate::Insight;
 use crate::alert_events::entity::{EventState, Model as Event};
 use crate::alert_rules::definition::Definition;
 use crate::alert_rules::entity::Model as Rule;
 use crate::alert_rules::targets::AlertTargets;
+use crate::alerts::Alerts;
 
-impl Insight {
+impl Alerts {
     /// Enqueues the notifications of an incident in its current state, and records their IDs in the incident.
     pub(crate) async fn notify(
         &self,

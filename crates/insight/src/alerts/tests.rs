@@ -54,7 +54,7 @@ impl AlertFixture {
         });
         rule.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let rule = serde_json::from_value(rule).unwrap();
-        self.fixture.insight.create_alert_rule(&self.fixture.scope(), rule).await.unwrap().row.id
+        self.fixture.insight.alerts.create_alert_rule(&self.fixture.scope(), rule).await.unwrap().row.id
     }
 
     /// Adds `count` requests now, each taking `seconds`; `errors` of them failed.
@@ -90,6 +90,7 @@ impl AlertFixture {
         let page = self
             .fixture
             .insight
+            .alerts
             .list_alert_events(&self.fixture.scope(), filter, &PageQuery::default())
             .await;
         page.unwrap().data.into_iter().rev().collect()
@@ -98,7 +99,7 @@ impl AlertFixture {
     /// Oldest first.
     async fn notifications(&self) -> Vec<Delivery> {
         let (scope, filter) = (self.fixture.scope(), WebhookDeliveryFilter::default());
-        let page = self.fixture.insight.0.deliveries.list(&scope, filter, &PageQuery::default()).await;
+        let page = self.fixture.insight.alerts.0.deliveries.list(&scope, filter, &PageQuery::default()).await;
         page.unwrap().data.into_iter().rev().collect()
     }
 
@@ -112,8 +113,8 @@ impl AlertFixture {
 }
 
 async fn evaluate(insight: &Insight) {
-    let rules = insight.active_rules(&Scope::system(TenantId::NIL, "test"), None).await.unwrap();
-    insight.evaluate_due(rules).await.unwrap();
+    let rules = insight.alerts.active_rules(&Scope::system(TenantId::NIL, "test"), None).await.unwrap();
+    insight.alerts.evaluate_due(rules).await.unwrap();
 }
 
 use RuleState::{Firing, Ok, Pending, Resolved};
@@ -160,8 +161,8 @@ async fn concurrent_nodes_open_one_incident(database: Database) {
         let scope = Scope::system(TenantId::NIL, "test");
         let mut evaluations = tokio::task::JoinSet::new();
         for node in &others {
-            let (node, rules) = (node.clone(), node.active_rules(&scope, None).await.unwrap());
-            evaluations.spawn(async move { node.evaluate_due(rules).await });
+            let (node, rules) = (node.clone(), node.alerts.active_rules(&scope, None).await.unwrap());
+            evaluations.spawn(async move { node.alerts.evaluate_due(rules).await });
         }
         while let Some(ended) = evaluations.join_next().await {
             ended.unwrap().unwrap();
@@ -178,9 +179,9 @@ async fn a_manual_resolution_is_notified_once_and_does_not_reopen_before_recover
     let (insight, scope) = (&alerts.fixture.insight, alerts.fixture.scope());
     assert_eq!(alerts.advance_and_evaluate(10, 2.0).await, Firing);
     let id = alerts.events().await[0].id;
-    let acknowledged = insight.acknowledge_alert_event(&scope, id).await.unwrap();
+    let acknowledged = insight.alerts.acknowledge_alert_event(&scope, id).await.unwrap();
     assert_eq!(acknowledged.acknowledged_by.as_deref(), Some("command_line"));
-    let again = insight.acknowledge_alert_event(&scope, id).await.unwrap();
+    let again = insight.alerts.acknowledge_alert_event(&scope, id).await.unwrap();
     assert_eq!(again, acknowledged, "the first acknowledgement stays");
     assert_eq!(
         alerts.advance_and_evaluate(10, 2.0).await,
@@ -188,13 +189,13 @@ async fn a_manual_resolution_is_notified_once_and_does_not_reopen_before_recover
         "an acknowledgement does not change the rule"
     );
     for _ in 0..2 {
-        let resolved = insight.resolve_alert_event(&scope, id).await.unwrap();
+        let resolved = insight.alerts.resolve_alert_event(&scope, id).await.unwrap();
         assert_eq!(
             (resolved.state, resolved.resolved_by.as_deref()),
             (EventState::Resolved, Some("command_line"))
         );
     }
-    let error = insight.acknowledge_alert_event(&scope, id).await.unwrap_err();
+    let error = insight.alerts.acknowledge_alert_event(&scope, id).await.unwrap_err();
     assert_eq!((error.status(), error.code()), (409, "already_resolved"));
     assert_eq!(alerts.advance_and_evaluate(10, 2.0).await, Resolved);
     assert_eq!(alerts.advance_and_evaluate(10, 0.7).await, Resolved, "between the thresholds");
@@ -210,12 +211,12 @@ async fn deactivating_a_rule_ends_its_incident(database: Database) {
     let (insight, scope) = (&alerts.fixture.insight, alerts.fixture.scope());
     assert_eq!(alerts.advance_and_evaluate(10, 2.0).await, Firing);
     let off = AlertRuleUpdate { is_active: Some(false), ..AlertRuleUpdate::default() };
-    let row = insight.update_alert_rule(&scope, rule, &ExpectedVersion::any(), off).await.unwrap().row;
+    let row = insight.alerts.update_alert_rule(&scope, rule, &ExpectedVersion::any(), off).await.unwrap().row;
     assert_eq!((row.state, row.open_event_id), (Ok, None));
     assert_eq!(alerts.events().await[0].state, EventState::Resolved);
     assert_eq!(alerts.advance_and_evaluate(10, 2.0).await, Ok, "the rule is not evaluated");
     assert_eq!(alerts.notification_types().await, ["alert.opened", "alert.resolved"]);
-    insight.delete_alert_rule(&scope, rule).await.unwrap();
+    insight.alerts.delete_alert_rule(&scope, rule).await.unwrap();
     assert!(alerts.events().await.is_empty(), "incidents are deleted with their rule");
 }
 
@@ -270,17 +271,17 @@ async fn default_rules_use_the_thresholds_of_a_project(database: Database) {
     let alerts = AlertFixture::new(database).await;
     let (insight, scope) = (&alerts.fixture.insight, alerts.fixture.scope());
     let request = || serde_json::from_value(json!({ "project_id": alerts.project })).unwrap();
-    let created = insight.default_alert_rules(&scope, request()).await.unwrap();
+    let created = insight.alerts.default_alert_rules(&scope, request()).await.unwrap();
     let thresholds: Vec<(&str, f64)> = created.iter().map(|row| (row.name.as_str(), row.threshold)).collect();
     assert_eq!(thresholds, [("response_time", 1.0), ("error_rate", 0.05), ("memory_usage", 512.0)]);
     let change = AlertRuleUpdate { threshold: Some(3.0), ..AlertRuleUpdate::default() };
-    insight.update_alert_rule(&scope, created[0].id, &ExpectedVersion::any(), change).await.unwrap();
-    insight.delete_alert_rule(&scope, created[1].id).await.unwrap();
-    let again = insight.default_alert_rules(&scope, request()).await.unwrap();
+    insight.alerts.update_alert_rule(&scope, created[0].id, &ExpectedVersion::any(), change).await.unwrap();
+    insight.alerts.delete_alert_rule(&scope, created[1].id).await.unwrap();
+    let again = insight.alerts.default_alert_rules(&scope, request()).await.unwrap();
     assert_eq!(again.len(), 3);
     assert_eq!((again[0].id, again[0].threshold), (created[0].id, 3.0), "existing rules stay");
     let nowhere = serde_json::from_value(json!({ "project_id": Uuid::from_u128(7) })).unwrap();
-    let error = insight.default_alert_rules(&scope, nowhere).await.unwrap_err();
+    let error = insight.alerts.default_alert_rules(&scope, nowhere).await.unwrap_err();
     assert_eq!(error.param(), Some("project_id"));
 }
 
@@ -290,11 +291,11 @@ async fn another_tenant_can_neither_read_nor_change(database: Database) {
     assert_eq!(alerts.advance_and_evaluate(10, 2.0).await, Firing);
     let event = alerts.events().await[0].id;
     let (insight, other) = (&alerts.fixture.insight, Scope::system(TenantId(Uuid::from_u128(0xdd)), "test"));
-    assert_eq!(insight.get_alert_rule(&other, rule).await.unwrap_err().status(), 404);
-    assert_eq!(insight.delete_alert_rule(&other, rule).await.unwrap_err().status(), 404);
-    assert_eq!(insight.get_alert_event(&other, event).await.unwrap_err().status(), 404);
-    assert_eq!(insight.acknowledge_alert_event(&other, event).await.unwrap_err().status(), 404);
-    assert_eq!(insight.resolve_alert_event(&other, event).await.unwrap_err().status(), 404);
+    assert_eq!(insight.alerts.get_alert_rule(&other, rule).await.unwrap_err().status(), 404);
+    assert_eq!(insight.alerts.delete_alert_rule(&other, rule).await.unwrap_err().status(), 404);
+    assert_eq!(insight.alerts.get_alert_event(&other, event).await.unwrap_err().status(), 404);
+    assert_eq!(insight.alerts.acknowledge_alert_event(&other, event).await.unwrap_err().status(), 404);
+    assert_eq!(insight.alerts.resolve_alert_event(&other, event).await.unwrap_err().status(), 404);
     assert_eq!(alerts.events().await[0].state, EventState::Open);
 }
 
@@ -306,7 +307,8 @@ async fn rules_per_project_are_limited(database: Database) {
     let rule =
         json!({ "project_id": alerts.project, "name": "one more", "metric": "cost", "threshold": 1.0 });
     let rule = serde_json::from_value(rule).unwrap();
-    let error = alerts.fixture.insight.create_alert_rule(&alerts.fixture.scope(), rule).await.err().unwrap();
+    let error =
+        alerts.fixture.insight.alerts.create_alert_rule(&alerts.fixture.scope(), rule).await.err().unwrap();
     assert_eq!((error.status(), error.code()), (409, "too_many_alert_rules"));
 }
 
@@ -321,7 +323,8 @@ async fn a_resolved_incident_is_retained_for_400_days(database: Database) {
         events.iter().map(|one| one.state).collect::<Vec<_>>(),
         [EventState::Resolved, EventState::Open]
     );
-    let (delete, scope) = (DeleteOld(alerts.fixture.insight.clone()), Scope::system(TenantId::NIL, "test"));
+    let (delete, scope) =
+        (DeleteOld(alerts.fixture.insight.stats.clone()), Scope::system(TenantId::NIL, "test"));
     alerts.fixture.clock.advance(TimeDelta::days(390));
     delete.sweep(&scope, || false).await.unwrap();
     assert_eq!(alerts.events().await, events);

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::auto_analyses;
 use super::entity::{ActiveModel, AnalysisStatus, AnalysisType, Model};
 use super::jobs::{Payload, RUN};
-use crate::Insight;
+use crate::analyses::Analyses;
 use crate::performance_records::entity::{Column, Entity};
 use crate::stats::Granularity;
 
@@ -35,7 +35,7 @@ pub(crate) struct AnalysisTarget {
 const TARGET_COLUMNS: [Column; 6] =
     [Column::Id, Column::ProjectId, Column::TraceId, Column::Endpoint, Column::Version, Column::DurationUs];
 
-impl Insight {
+impl Analyses {
     /// Inserts a pending analysis of a request and enqueues its job.
     pub(super) async fn enqueue_analysis(
         &self,

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::auto_analyses;
 use super::entity::{AnalysisStatus, AnalysisType, Column, Entity};
-use crate::Insight;
+use crate::analyses::Analyses;
 use crate::stats::{EndpointStats, Filter, GroupBy, RangeQuery};
 
 /// Runs one analysis.
@@ -35,7 +35,7 @@ pub(super) struct Payload {
 }
 
 /// Runs an analysis.
-pub(crate) struct Run(pub(crate) Insight);
+pub(crate) struct Run(pub(crate) Analyses);
 
 #[async_trait]
 impl Handler for Run {
@@ -55,7 +55,7 @@ impl Handler for Run {
 }
 
 /// Enqueues the analyses of the slowest endpoints.
-pub(crate) struct Scheduled(pub(crate) Insight);
+pub(crate) struct Scheduled(pub(crate) Analyses);
 
 #[async_trait]
 impl Handler for Scheduled {
@@ -69,7 +69,7 @@ impl Handler for Scheduled {
     }
 }
 
-impl Insight {
+impl Analyses {
     /// Enqueues the analyses of the projects that are due in this hour.
     pub(super) async fn enqueue_due_analyses(&self, stopped: impl Fn() -> bool + Sync) -> Result<()> {
         let hours = self.0.clock.now().timestamp() / 3600;
@@ -125,7 +125,7 @@ impl Insight {
         let range = range.range(&self.0.storage.get(), now)?;
         let (all, group_by) =
             (Filter { name: None, versions: &[] }, GroupBy { time: false, name: true, version: true });
-        let mut slowest = self.endpoint_sums(&scope, (project.id, range), all, group_by).await?;
+        let mut slowest = self.0.stats.endpoint_sums(&scope, (project.id, range), all, group_by).await?;
         slowest.retain(|endpoint| endpoint.requests >= MIN_REQUESTS);
         let seconds = |one: &EndpointStats| one.avg_duration.unwrap_or_default();
         slowest.sort_by(|a, b| seconds(b).total_cmp(&seconds(a)));

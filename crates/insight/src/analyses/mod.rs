@@ -18,11 +18,38 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-use loam_db::EntityShape;
+use std::sync::Arc;
+
+use loam_db::{Db, EntityShape};
+use loam_gateway::Gateway;
+use loam_identity::Identity;
+use loam_kernel::Clock;
+use loam_platform::changes::Changes;
+use loam_platform::system_config::LiveConfig;
+
+use crate::records::settings::StorageSettings;
+use crate::rules::limits::Limits;
+use crate::stats::Stats;
 
 pub(crate) use enqueue::AnalysisTarget;
 pub(crate) use jobs::{Run, SCHEDULED, Scheduled};
 pub use settings::{ANALYSIS, AnalysisSettings, ProjectAnalysis};
+
+/// Analyses by a model, and the suggestions that follow from them. Cheap to clone.
+#[derive(Clone)]
+pub struct Analyses(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) db: Db,
+    pub(crate) clock: Clock,
+    pub(crate) changes: Changes,
+    pub(crate) identity: Identity,
+    pub(crate) gateway: Gateway,
+    pub(crate) analysis: LiveConfig<AnalysisSettings>,
+    pub(crate) rules: LiveConfig<Limits>,
+    pub(crate) storage: LiveConfig<StorageSettings>,
+    pub(crate) stats: Stats,
+}
 
 pub(crate) fn entities() -> [EntityShape; 2] {
     [EntityShape::of::<entity::Entity>(), EntityShape::of::<auto_analyses::Entity>()]

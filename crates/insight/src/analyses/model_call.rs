@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::prompt;
 use super::settings::AnalysisSettings;
-use crate::Insight;
+use crate::analyses::Analyses;
 
 /// Maximum size of a response, in bytes.
 const MAX_RESPONSE: usize = 1 << 20;
@@ -29,7 +29,7 @@ pub(super) struct ModelUsage {
     pub(super) cost_nano_usd: Option<i64>,
 }
 
-impl Insight {
+impl Analyses {
     /// Calls a model. Tokens and cost are added to `usage`, even if the call fails.
     pub(super) async fn call_model(
         &self,

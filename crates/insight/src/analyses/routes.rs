@@ -15,7 +15,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::entity::{AnalysisStatus, AnalysisType, Model};
 use super::service::{AnalysisCreate, AnalysisFilter};
-use crate::Insight;
+use crate::analyses::Analyses;
 
 /// A model's analysis of a slow request. Lists omit `analysis_input` and `analysis_results`.
 #[derive(Serialize, ToSchema)]
@@ -123,8 +123,8 @@ impl From<Model> for AnalysisView {
     }
 }
 
-pub(crate) fn router(insight: Insight) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(get, delete)).with_state(insight)
+pub(crate) fn router(analyses: Analyses) -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(get, delete)).with_state(analyses)
 }
 
 /// Lists analyses, newest first, without input and results.
@@ -135,12 +135,12 @@ pub(crate) fn router(insight: Insight) -> OpenApiRouter {
     security(("api_key" = ["ai_analysis_results:read"]))
 )]
 async fn list(
-    State(insight): State<Insight>,
+    State(analyses): State<Analyses>,
     Caller(scope): Caller,
     Query(filter): Query<AnalysisFilter>,
     Query(page): Query<PageQuery>,
 ) -> ApiResult<JsonResponse<Page<AnalysisView>>> {
-    Ok(JsonResponse(insight.list_analyses(&scope, filter, &page).await?.map(AnalysisView::list_item)))
+    Ok(JsonResponse(analyses.list_analyses(&scope, filter, &page).await?.map(AnalysisView::list_item)))
 }
 
 /// Creates an analysis: a model explains why a request is slow.
@@ -155,11 +155,11 @@ async fn list(
     security(("api_key" = ["ai_analysis_results:write"]))
 )]
 async fn create(
-    State(insight): State<Insight>,
+    State(analyses): State<Analyses>,
     Caller(scope): Caller,
     Json(new): Json<AnalysisCreate>,
 ) -> ApiResult<Tagged<AnalysisView>> {
-    let row = insight.create_analysis(&scope, new).await?;
+    let row = analyses.create_analysis(&scope, new).await?;
     Ok(created(row.updated_at, row.into()))
 }
 
@@ -172,11 +172,11 @@ async fn create(
     security(("api_key" = ["ai_analysis_results:read"]))
 )]
 async fn get(
-    State(insight): State<Insight>,
+    State(analyses): State<Analyses>,
     Caller(scope): Caller,
     Path(id): Path<AiAnalysisResultId>,
 ) -> ApiResult<Tagged<AnalysisView>> {
-    let row = insight.get_analysis(&scope, id).await?;
+    let row = analyses.get_analysis(&scope, id).await?;
     Ok(Tagged::new(row.updated_at, row.into()))
 }
 
@@ -189,10 +189,10 @@ async fn get(
     security(("api_key" = ["ai_analysis_results:write"]))
 )]
 async fn delete(
-    State(insight): State<Insight>,
+    State(analyses): State<Analyses>,
     Caller(scope): Caller,
     Path(id): Path<AiAnalysisResultId>,
 ) -> ApiResult<StatusCode> {
-    insight.delete_analysis(&scope, id).await?;
+    analyses.delete_analysis(&scope, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

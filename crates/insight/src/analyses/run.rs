@@ -12,7 +12,7 @@ use super::model_call::ModelUsage;
 use super::prompt;
 use super::response::{self, RULES_ONLY_CONFIDENCE, Results};
 use super::settings::AnalysisSettings;
-use crate::Insight;
+use crate::analyses::Analyses;
 use crate::performance_records;
 use crate::rules::Limits;
 use crate::suggestions::{self, NewSuggestion, entity::SuggestionSource};
@@ -32,7 +32,7 @@ struct Cost {
     cost_nano_usd: Option<i64>,
 }
 
-impl Insight {
+impl Analyses {
     /// Runs a pending analysis. A transient error is returned for another attempt; on the last attempt the analysis fails.
     pub(super) async fn run_analysis(&self, scope: &Scope, id: AiAnalysisResultId, last: bool) -> Result<()> {
         let tx = self.0.db.read(scope).await?;

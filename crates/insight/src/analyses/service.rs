@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::enqueue::AnalysisTarget;
 use super::entity::{AnalysisStatus, AnalysisType, Column, Entity, Model};
-use crate::Insight;
+use crate::analyses::Analyses;
 
 /// The request to analyse: a given one, or the slowest of an endpoint.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
@@ -47,7 +47,7 @@ pub struct AnalysisFilter {
     pub analysis_type: Option<AnalysisType>,
 }
 
-impl Insight {
+impl Analyses {
     /// Creates an analysis.
     ///
     /// # Errors

@@ -269,13 +269,13 @@ impl AnalysisFixture {
     async fn suggestions(&self) -> Vec<Suggestion> {
         let filter = SuggestionFilter::default();
         let (scope, page) = (self.fixture.scope(), PageQuery::default());
-        self.fixture.insight.list_suggestions(&scope, filter, &page).await.unwrap().data
+        self.fixture.insight.analyses.list_suggestions(&scope, filter, &page).await.unwrap().data
     }
 
     async fn analyses(&self, analysis_type: AnalysisType) -> Vec<super::entity::Model> {
         let filter = AnalysisFilter { analysis_type: Some(analysis_type), ..AnalysisFilter::default() };
         let (scope, page) = (self.fixture.scope(), PageQuery::default());
-        self.fixture.insight.list_analyses(&scope, filter, &page).await.unwrap().data
+        self.fixture.insight.analyses.list_analyses(&scope, filter, &page).await.unwrap().data
     }
 }
 
@@ -285,7 +285,7 @@ async fn a_repeated_finding_is_suggested_once_and_keeps_its_status(database: Dat
         shop.request(trace, |_| ()).await;
     }
     shop.request("d", |row| (row.score, row.findings) = (Some(100), None)).await;
-    shop.fixture.insight.collect(&shop.project).await.unwrap();
+    shop.fixture.insight.analyses.collect(&shop.project).await.unwrap();
     let found = shop.suggestions().await;
     let [one] = found.as_slice() else { panic!("{found:?}") };
     assert_eq!((one.source, one.finding.as_deref()), (SuggestionSource::Rules, Some("n_plus_one")));
@@ -296,11 +296,16 @@ async fn a_repeated_finding_is_suggested_once_and_keeps_its_status(database: Dat
     assert!((gain - expected).abs() < 0.001, "{gain} instead of {expected}");
     let decided = SuggestionUpdate { status: SuggestionStatus::Dismissed };
     let scope = shop.fixture.scope();
-    shop.fixture.insight.update_suggestion(&scope, one.id, &ExpectedVersion::any(), decided).await.unwrap();
+    shop.fixture
+        .insight
+        .analyses
+        .update_suggestion(&scope, one.id, &ExpectedVersion::any(), decided)
+        .await
+        .unwrap();
     shop.request("e", |row| row.duration_us = 9_000_000).await;
-    shop.fixture.insight.collect(&shop.project).await.unwrap();
+    shop.fixture.insight.analyses.collect(&shop.project).await.unwrap();
     shop.request("f", |row| row.version = "2.0".to_owned()).await;
-    shop.fixture.insight.collect(&shop.project).await.unwrap();
+    shop.fixture.insight.analyses.collect(&shop.project).await.unwrap();
     let found = shop.suggestions().await;
     let statuses: Vec<_> = found.iter().map(|one| (one.version.as_str(), one.status)).collect();
     assert_eq!(statuses, [("2.0", SuggestionStatus::Open), ("1.0", SuggestionStatus::Dismissed)]);
@@ -316,17 +321,17 @@ async fn slow_requests_are_analysed_automatically_once_per_hour_and_version(data
     })
     .await;
     for _ in 0..3 {
-        shop.fixture.insight.collect(&shop.project).await.unwrap();
+        shop.fixture.insight.analyses.collect(&shop.project).await.unwrap();
     }
     let started = shop.analyses(AnalysisType::Auto).await;
     assert_eq!(started.iter().map(|one| one.record_id).collect::<Vec<_>>(), [Some(slowest.id)]);
     assert_eq!(started[0].status, AnalysisStatus::Pending);
     shop.request("c", |row| row.version = "2.0".to_owned()).await;
-    shop.fixture.insight.collect(&shop.project).await.unwrap();
+    shop.fixture.insight.analyses.collect(&shop.project).await.unwrap();
     assert_eq!(shop.analyses(AnalysisType::Auto).await.len(), 2);
     shop.fixture.clock.advance(TimeDelta::hours(1));
     shop.request("d", |_| ()).await;
-    shop.fixture.insight.collect(&shop.project).await.unwrap();
+    shop.fixture.insight.analyses.collect(&shop.project).await.unwrap();
     assert_eq!(shop.analyses(AnalysisType::Auto).await.len(), 3);
 }
 
@@ -335,19 +340,19 @@ async fn without_a_model_the_results_come_from_the_rules(database: Database) {
     let (scope, insight) = (shop.fixture.scope(), &shop.fixture.insight);
     let record = shop.request("a", |_| ()).await;
     let new = AnalysisCreate { record_id: Some(record.id), ..AnalysisCreate::default() };
-    let row = insight.create_analysis(&scope, new).await.unwrap();
+    let row = insight.analyses.create_analysis(&scope, new).await.unwrap();
     assert_eq!((row.status, row.analysis_type), (AnalysisStatus::Pending, AnalysisType::Manual));
-    insight.run_analysis(&scope, row.id, true).await.unwrap();
-    let row = insight.get_analysis(&scope, row.id).await.unwrap();
+    insight.analyses.run_analysis(&scope, row.id, true).await.unwrap();
+    let row = insight.analyses.get_analysis(&scope, row.id).await.unwrap();
     assert_eq!((row.status, row.confidence_score), (AnalysisStatus::Failed, Some(0.3)));
     assert!(row.error_message.is_some() && row.completed_at.is_some());
     let results = row.analysis_results.unwrap();
     assert_eq!(results["bottleneck_analysis"][0]["function"], "app.list_orders");
     // finished: another run of the job changes nothing
-    insight.run_analysis(&scope, row.id, false).await.unwrap();
-    insight.delete_analysis(&scope, row.id).await.unwrap();
-    assert_eq!(insight.get_analysis(&scope, row.id).await.unwrap_err().status(), 404);
-    insight.run_analysis(&scope, row.id, true).await.unwrap();
+    insight.analyses.run_analysis(&scope, row.id, false).await.unwrap();
+    insight.analyses.delete_analysis(&scope, row.id).await.unwrap();
+    assert_eq!(insight.analyses.get_analysis(&scope, row.id).await.unwrap_err().status(), 404);
+    insight.analyses.run_analysis(&scope, row.id, true).await.unwrap();
 }
 
 async fn a_project_over_its_budget_calls_no_model(database: Database) {
@@ -355,15 +360,15 @@ async fn a_project_over_its_budget_calls_no_model(database: Database) {
     let (scope, insight) = (shop.fixture.scope(), &shop.fixture.insight);
     let record = shop.request("a", |_| ()).await;
     let new = AnalysisCreate { record_id: Some(record.id), ..AnalysisCreate::default() };
-    let costly = insight.create_analysis(&scope, new.clone()).await.unwrap();
+    let costly = insight.analyses.create_analysis(&scope, new.clone()).await.unwrap();
     let tx = shop.fixture.database.db.write(&scope).await.unwrap();
     let mut row = costly.into_active_model();
     row.cost_nano_usd = sea_orm::Set(Some(1_000_000_000));
     tx.update(row).await.unwrap();
     tx.commit().await.unwrap();
-    let row = insight.create_analysis(&scope, new).await.unwrap();
-    insight.run_analysis(&scope, row.id, false).await.unwrap();
-    let row = insight.get_analysis(&scope, row.id).await.unwrap();
+    let row = insight.analyses.create_analysis(&scope, new).await.unwrap();
+    insight.analyses.run_analysis(&scope, row.id, false).await.unwrap();
+    let row = insight.analyses.get_analysis(&scope, row.id).await.unwrap();
     assert_eq!(row.status, AnalysisStatus::Failed);
     let message = row.error_message.unwrap();
     assert!(message.contains("1.0000 USD today"), "{message}");
@@ -382,13 +387,19 @@ async fn the_slowest_request_of_an_endpoint_is_analysed(database: Database) {
         version: version.map(str::to_owned),
         ..AnalysisCreate::default()
     };
-    let row = insight.create_analysis(&scope, create(None)).await.unwrap();
+    let row = insight.analyses.create_analysis(&scope, create(None)).await.unwrap();
     assert_eq!(row.record_id, Some(slowest.id));
-    let row = insight.create_analysis(&scope, create(Some("2.0"))).await.unwrap();
+    let row = insight.analyses.create_analysis(&scope, create(Some("2.0"))).await.unwrap();
     assert_eq!(row.record_id, Some(other.id));
-    assert_eq!(insight.create_analysis(&scope, create(Some("3.0"))).await.unwrap_err().status(), 404);
+    assert_eq!(
+        insight.analyses.create_analysis(&scope, create(Some("3.0"))).await.unwrap_err().status(),
+        404
+    );
     let nothing = AnalysisCreate::default();
-    assert_eq!(insight.create_analysis(&scope, nothing).await.unwrap_err().param(), Some("project_id"));
+    assert_eq!(
+        insight.analyses.create_analysis(&scope, nothing).await.unwrap_err().param(),
+        Some("project_id")
+    );
 }
 
 async fn the_slowest_endpoints_are_analysed_on_schedule(database: Database) {
@@ -412,7 +423,7 @@ async fn the_slowest_endpoints_are_analysed_on_schedule(database: Database) {
     let mut started = Vec::new();
     for hours in [0, 1, 1, 5] {
         shop.fixture.clock.advance(TimeDelta::hours(hours));
-        shop.fixture.insight.enqueue_due_analyses(|| false).await.unwrap();
+        shop.fixture.insight.analyses.enqueue_due_analyses(|| false).await.unwrap();
         let all = shop.analyses(AnalysisType::Scheduled).await;
         started.push(all.into_iter().rev().map(|one| one.endpoint).collect::<Vec<_>>());
     }
@@ -425,12 +436,13 @@ async fn an_analysis_is_retained_for_400_days(database: Database) {
     let shop = AnalysisFixture::new(database).await;
     let record = shop.request("a", |_| ()).await;
     let new = AnalysisCreate { record_id: Some(record.id), ..AnalysisCreate::default() };
-    let row = shop.fixture.insight.create_analysis(&shop.fixture.scope(), new).await.unwrap();
-    let (delete, scope) = (DeleteOld(shop.fixture.insight.clone()), Scope::system(TenantId::NIL, "test"));
+    let row = shop.fixture.insight.analyses.create_analysis(&shop.fixture.scope(), new).await.unwrap();
+    let (delete, scope) =
+        (DeleteOld(shop.fixture.insight.stats.clone()), Scope::system(TenantId::NIL, "test"));
     for (days, status) in [(390, 200), (20, 404)] {
         shop.fixture.clock.advance(TimeDelta::days(days));
         delete.sweep(&scope, || false).await.unwrap();
-        let read = shop.fixture.insight.get_analysis(&shop.fixture.scope(), row.id).await;
+        let read = shop.fixture.insight.analyses.get_analysis(&shop.fixture.scope(), row.id).await;
         assert_eq!(read.map_or_else(|e| e.status(), |_| 200), status, "after {days} days");
     }
 }

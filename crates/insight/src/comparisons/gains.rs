@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::interval::{self, MIN_SAMPLES};
 use super::service::Pairs;
-use crate::Insight;
+use crate::stats::Stats;
 use crate::stats::{Granularity, Range, endpoints};
 use crate::suggestions::entity::{Column, Entity, Model, SuggestionStatus};
 
@@ -23,7 +23,7 @@ const BATCH: u64 = 200;
 const MEASURED_FOR: TimeDelta = TimeDelta::days(90);
 
 /// Measures the gain of suggestions in later versions.
-pub(crate) struct MeasureGains(pub(crate) Insight);
+pub(crate) struct MeasureGains(pub(crate) Stats);
 
 impl MeasureGains {
     pub(crate) const KIND: &'static str = "suggestions.measure_gains";
@@ -60,7 +60,7 @@ struct SeenVersion {
     first: DateTime<Utc>,
 }
 
-impl Insight {
+impl Stats {
     /// The next batch of recent suggestions of all tenants, after `last`.
     async fn measurable_suggestions(
         &self,

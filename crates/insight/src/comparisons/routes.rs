@@ -12,7 +12,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::interval::{self, Change, MIN_SAMPLES, Verdict};
 use super::service::{ComparisonQuery, Pairs};
 use super::sums::Sums;
-use crate::Insight;
+use crate::stats::Stats;
 use crate::stats::{MEGABYTE, MICROS};
 
 /// Maximum number of endpoints, and of functions, in a response.
@@ -229,7 +229,7 @@ fn without_interval(before: &Sums, after: &Sums, sum: fn(&Sums) -> i64) -> Optio
     Change::without_interval(before.per_sample(sum(before))?, after.per_sample(sum(after))?)
 }
 
-impl Insight {
+impl Stats {
     /// Compares two versions of an application.
     pub async fn compare(&self, scope: &Scope, query: ComparisonQuery) -> Result<ComparisonView> {
         let sums = self.read_version_sums(scope, &query).await?;
@@ -305,8 +305,8 @@ impl From<(String, Sums, Sums, Assessment)> for FunctionComparison {
     }
 }
 
-pub(crate) fn router(insight: Insight) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(compare)).with_state(insight)
+pub(crate) fn router(stats: Stats) -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(compare)).with_state(stats)
 }
 
 /// Compares two versions of an application.
@@ -321,9 +321,9 @@ pub(crate) fn router(insight: Insight) -> OpenApiRouter {
     security(("api_key" = ["performance_records:read"]))
 )]
 async fn compare(
-    State(insight): State<Insight>,
+    State(stats): State<Stats>,
     Caller(scope): Caller,
     Query(query): Query<ComparisonQuery>,
 ) -> ApiResult<JsonResponse<ComparisonView>> {
-    Ok(JsonResponse(insight.compare(&scope, query).await?))
+    Ok(JsonResponse(stats.compare(&scope, query).await?))
 }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::sums::Sums;
-use crate::Insight;
+use crate::stats::Stats;
 use crate::stats::{Filter, Range, RangeQuery, endpoints, functions};
 
 /// Maximum number of endpoints, or of functions, that are compared.
@@ -47,7 +47,7 @@ pub(super) struct VersionSums {
     pub(super) functions: Pairs,
 }
 
-impl Insight {
+impl Stats {
     /// Reads the sums of two versions.
     pub(super) async fn read_version_sums(
         &self,

@@ -68,7 +68,7 @@ async fn function(fixture: &Fixture, project: ProjectId, name: &str, version: &s
 }
 
 async fn compare(fixture: &Fixture, scope: &Scope, query: Value) -> Value {
-    let view = fixture.insight.compare(scope, serde_json::from_value(query).unwrap()).await.unwrap();
+    let view = fixture.insight.stats.compare(scope, serde_json::from_value(query).unwrap()).await.unwrap();
     serde_json::to_value(view).unwrap()
 }
 
@@ -174,13 +174,14 @@ async fn invalid_queries_are_rejected(database: Database) {
         let mut query = json!({ "project_id": project, "base_version": "1", "version": "2" });
         query.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let query = serde_json::from_value(query).unwrap();
-        let error = fixture.insight.compare(&fixture.scope(), query).await.err().unwrap();
+        let error = fixture.insight.stats.compare(&fixture.scope(), query).await.err().unwrap();
         assert_eq!(error.param(), Some(param));
     }
     endpoint(&fixture, project, "GET /", "1", 5, 100).await;
     let query = json!({ "project_id": project, "base_version": "1", "version": "2" });
     let error = fixture
         .insight
+        .stats
         .compare(&fixture.scope(), serde_json::from_value(query).unwrap())
         .await
         .err()
@@ -230,9 +231,9 @@ async fn the_gain_of_a_suggestion_is_measured_once_a_later_version_has_enough_tr
     endpoint(&fixture, project, "GET /", "1.0", 100, 100).await;
     let id = suggestion(&fixture, project).await;
     let measure = async || {
-        let row = fixture.insight.get_suggestion(&fixture.scope(), id).await.unwrap();
-        fixture.insight.measure_gain(&fixture.scope(), &row).await.unwrap();
-        fixture.insight.get_suggestion(&fixture.scope(), id).await.unwrap()
+        let row = fixture.insight.analyses.get_suggestion(&fixture.scope(), id).await.unwrap();
+        fixture.insight.stats.measure_gain(&fixture.scope(), &row).await.unwrap();
+        fixture.insight.analyses.get_suggestion(&fixture.scope(), id).await.unwrap()
     };
     assert_eq!(measure().await.measured_gain, None, "an earlier version does not count");
     fixture.clock.advance(chrono::TimeDelta::hours(1));

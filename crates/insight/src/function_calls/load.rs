@@ -7,9 +7,9 @@ use loam_db::{Tenant, Tx};
 use loam_kernel::{Error, Kind, PerformanceRecordId, ProjectId, Result, Scope, first_id_at};
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
 
-use crate::Insight;
 use crate::call_trees::entity::{Column, Entity};
 use crate::performance_records::entity::{Entity as Records, Model as Record};
+use crate::stats::Stats;
 use crate::trace::{Tree, unpack};
 
 /// Chunks of a trace are searched within this distance of the request's start.
@@ -26,7 +26,7 @@ pub(crate) struct StoredTrace {
     pub(crate) created_at: DateTime<Utc>,
 }
 
-impl Insight {
+impl Stats {
     /// The stored spans of a trace, if there are any.
     pub(crate) async fn trace(
         &self,

@@ -10,7 +10,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 use super::view::{FunctionCallView, tags};
-use crate::Insight;
+use crate::stats::Stats;
 
 /// Filters of function calls. Either `trace_id` or `record_id` is required.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
@@ -26,7 +26,7 @@ pub struct FunctionCallFilter {
     pub tag: Option<String>,
 }
 
-impl Insight {
+impl Stats {
     /// Self time in nanoseconds from which a call is slow.
     pub(crate) fn slow_call_ns(&self, tenant: TenantId) -> u64 {
         self.0.rules.with(tenant, |limits| limits.slow_call_ms).saturating_mul(1_000_000)
@@ -88,8 +88,8 @@ impl Insight {
     }
 }
 
-pub(crate) fn router(insight: Insight) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(list)).with_state(insight)
+pub(crate) fn router(stats: Stats) -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(list)).with_state(stats)
 }
 
 /// Lists the calls of a trace (`trace_id`) or of one record (`record_id`) in depth-first order.
@@ -101,10 +101,10 @@ pub(crate) fn router(insight: Insight) -> OpenApiRouter {
     security(("api_key" = ["performance_records:read"]))
 )]
 async fn list(
-    State(insight): State<Insight>,
+    State(stats): State<Stats>,
     Caller(scope): Caller,
     Query(filter): Query<FunctionCallFilter>,
     Query(page): Query<PageQuery>,
 ) -> ApiResult<Answer<Page<FunctionCallView>>> {
-    Ok(Answer(insight.list_function_calls(&scope, filter, &page).await?))
+    Ok(Answer(stats.list_function_calls(&scope, filter, &page).await?))
 }

@@ -25,12 +25,80 @@ mod wire;
 mod wire_call;
 mod write_activity;
 
-pub(crate) use activity::Activity;
+use std::sync::Arc;
+
+use loam_db::Db;
+use loam_gateway::Gateway;
+use loam_identity::Identity;
+use loam_journal::Journal;
+use loam_kernel::Clock;
+use loam_platform::changes::Changes;
+use loam_platform::system_config::LiveConfig;
+
+use crate::otlp::settings::OtlpSettings;
+use crate::performance_metrics::series::SeriesLimiter;
+use crate::performance_metrics::settings::MetricSettings;
+use activity::Activity;
+use meter::Meter;
+use settings::IngestSettings;
+
 pub(crate) use endpoint::endpoint;
 pub(crate) use limits::TimeLimits;
-pub(crate) use meter::Meter;
 pub(crate) use record_error::RecordError;
 pub(crate) use source::IngestSource;
+
+/// Receives telemetry. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Ingest(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) db: Db,
+    pub(crate) clock: Clock,
+    pub(crate) changes: Changes,
+    pub(crate) identity: Identity,
+    pub(crate) gateway: Gateway,
+    /// None on the command line, which ingests nothing.
+    pub(crate) journal: Option<Journal>,
+    pub(crate) settings: LiveConfig<IngestSettings>,
+    pub(crate) otlp: LiveConfig<OtlpSettings>,
+    pub(crate) metrics: LiveConfig<MetricSettings>,
+    pub(crate) series: SeriesLimiter,
+    meter: Meter,
+    activity: Activity,
+}
+
+/// The dependencies of [`Ingest`].
+pub(crate) struct Parts {
+    pub(crate) db: Db,
+    pub(crate) clock: Clock,
+    pub(crate) changes: Changes,
+    pub(crate) identity: Identity,
+    pub(crate) gateway: Gateway,
+    pub(crate) journal: Option<Journal>,
+    pub(crate) settings: LiveConfig<IngestSettings>,
+    pub(crate) otlp: LiveConfig<OtlpSettings>,
+    pub(crate) metrics: LiveConfig<MetricSettings>,
+}
+
+impl Ingest {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let Parts { db, clock, changes, identity, gateway, journal, settings, otlp, metrics } = parts;
+        Self(Arc::new(Inner {
+            series: SeriesLimiter::new(db.clone()),
+            db,
+            clock,
+            changes,
+            identity,
+            gateway,
+            journal,
+            settings,
+            otlp,
+            metrics,
+            meter: Meter::default(),
+            activity: Activity::default(),
+        }))
+    }
+}
 
 /// Splits a batch and decodes its records without storing them; returns the number of valid records.
 #[cfg(feature = "fuzzing")]

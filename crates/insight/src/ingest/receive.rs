@@ -10,12 +10,12 @@ use loam_kernel::{ProjectId, Result, Scope, TenantId, run_blocking_limited};
 use super::body::{ContentEncoding, too_large};
 use super::limits::TimeLimits;
 use super::source::{IngestSource, project_header};
-use crate::service::Insight;
+use crate::ingest::Ingest;
 
 /// Uncompressed bodies below this size in bytes are decoded on the async thread; others would block other requests.
 const MAX_INLINE_BYTES: usize = 64 << 10;
 
-impl Insight {
+impl Ingest {
     /// Receives a request with telemetry: its source, and what `decode` makes of its decompressed body. The project is
     /// that of the API key, otherwise the one that `selected` or the header `x-loam-project` names.
     ///
@@ -33,7 +33,7 @@ impl Insight {
         let ingest_source = self.ingest_source(scope, selected.or(project_header(headers)?)).await?;
         let encoding = ContentEncoding::of(headers)?;
         let (tenant, project) = (ingest_source.tenant, ingest_source.project.id);
-        let limits = self.0.ingest.of(tenant);
+        let limits = self.0.settings.of(tenant);
         let now = self.0.clock.now();
         self.0.meter.request(project, now, &limits)?;
         self.0.activity.record(tenant, project, now);
@@ -57,7 +57,7 @@ impl Insight {
 
     /// The accepted times of a tenant's telemetry.
     pub(crate) fn time_limits(&self, tenant: TenantId) -> TimeLimits {
-        let max_age_days = self.0.ingest.with(tenant, |limits| limits.max_age_days);
+        let max_age_days = self.0.settings.with(tenant, |limits| limits.max_age_days);
         TimeLimits { now: self.0.clock.now(), max_age_days }
     }
 }

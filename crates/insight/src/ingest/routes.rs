@@ -14,7 +14,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::service::{Accepted, decode, format};
 use super::source::{IngestSource, ProjectSelector, project_header};
-use crate::service::Insight;
+use crate::ingest::Ingest;
 
 /// The configuration of a monitored application.
 #[derive(Serialize, ToSchema)]
@@ -35,8 +35,8 @@ pub(crate) struct SendingConfig {
     max_body_bytes: usize,
 }
 
-pub(crate) fn router(insight: Insight) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(records)).routes(routes!(config)).with_state(insight)
+pub(crate) fn router(ingest: Ingest) -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(records)).routes(routes!(config)).with_state(ingest)
 }
 
 /// Ingests performance records. A record is a request that the application served, with its calls; docs/FORMATS.md
@@ -66,7 +66,7 @@ pub(crate) fn router(insight: Insight) -> OpenApiRouter {
     security(("api_key" = ["telemetry:send"]))
 )]
 async fn records(
-    State(insight): State<Insight>,
+    State(ingest): State<Ingest>,
     Caller(scope): Caller,
     Query(selector): Query<ProjectSelector>,
     headers: HeaderMap,
@@ -74,11 +74,11 @@ async fn records(
 ) -> ApiResult<(StatusCode, Answer<Accepted>)> {
     let format = format(&headers)?;
     let tenant = scope.tenant();
-    let (limits, times) = (insight.0.ingest.of(tenant), insight.time_limits(tenant));
+    let (limits, times) = (ingest.0.settings.of(tenant), ingest.time_limits(tenant));
     let decode_batch = move |source: &IngestSource, body: &[u8]| decode(source, format, body, &limits, times);
     let (ingest_source, batch) =
-        insight.receive(&scope, selector.project, &headers, request.into_body(), decode_batch).await?;
-    let accepted = insight.ingest_batch(&ingest_source, batch).await?;
+        ingest.receive(&scope, selector.project, &headers, request.into_body(), decode_batch).await?;
+    let accepted = ingest.ingest_batch(&ingest_source, batch).await?;
     let status = if accepted.rejected.is_empty() { StatusCode::ACCEPTED } else { StatusCode::MULTI_STATUS };
     Ok((status, Answer(accepted)))
 }
@@ -101,14 +101,14 @@ async fn records(
     security(("api_key" = ["telemetry:send"]))
 )]
 async fn config(
-    State(insight): State<Insight>,
+    State(ingest): State<Ingest>,
     Caller(scope): Caller,
     Query(selector): Query<ProjectSelector>,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
     let ingest_source =
-        insight.ingest_source_in_any_state(&scope, selector.project.or(project_header(&headers)?)).await?;
-    let config = insight.sending_config(&ingest_source);
+        ingest.ingest_source_in_any_state(&scope, selector.project.or(project_header(&headers)?)).await?;
+    let config = ingest.sending_config(&ingest_source);
     let bytes = serde_json::to_vec(&config).map_err(loam_kernel::Error::internal)?;
     // a digest of the response, since limits are configured elsewhere than the project
     let digest = <sha2::Sha256 as sha2::Digest>::digest(&bytes);
@@ -127,9 +127,9 @@ async fn config(
     })
 }
 
-impl Insight {
+impl Ingest {
     fn sending_config(&self, ingest_source: &IngestSource) -> SendingConfig {
-        let limits = self.0.ingest.of(ingest_source.tenant);
+        let limits = self.0.settings.of(ingest_source.tenant);
         let (project, config) = (&ingest_source.project, &ingest_source.project.config);
         SendingConfig {
             project_id: project.id,

@@ -12,8 +12,8 @@ use super::limits::TimeLimits;
 use super::record_error::RecordError;
 use super::settings::IngestSettings;
 use super::source::IngestSource;
+use crate::ingest::Ingest;
 use crate::rejected_records::NewRejectedRecord;
-use crate::service::Insight;
 use crate::trace::{Source, TraceChunk};
 
 /// The result of a batch.
@@ -56,7 +56,7 @@ struct RejectedInput {
     document: Option<Value>,
 }
 
-impl Insight {
+impl Ingest {
     /// Ingests the records of a batch.
     ///
     /// # Errors
@@ -152,14 +152,14 @@ pub(super) fn decode(
     Ok(DecodedBatch { chunks, rejected })
 }
 
-impl Insight {
+impl Ingest {
     /// Decodes one document as a record.
     pub(crate) fn read_document(
         &self,
         ingest_source: &IngestSource,
         document: &Value,
     ) -> Result<Result<TraceChunk, RecordError>> {
-        let limits = self.0.ingest.of(ingest_source.tenant);
+        let limits = self.0.settings.of(ingest_source.tenant);
         let bytes = serde_json::to_vec(document).map_err(Error::internal)?;
         let context = Context {
             tenant: ingest_source.tenant,

@@ -9,7 +9,7 @@ use loam_kernel::{Error, Kind, ProjectId, Result, Scope, TenantId};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::service::Insight;
+use crate::ingest::Ingest;
 
 /// Selects the project if the API key is not bound to one and the URL can't carry a query parameter.
 const PROJECT_HEADER: HeaderName = HeaderName::from_static("x-loam-project");
@@ -40,7 +40,7 @@ pub(super) fn project_header(headers: &HeaderMap) -> Result<Option<ProjectId>> {
     id.map(|id| Some(ProjectId(id))).ok_or_else(wrong)
 }
 
-impl Insight {
+impl Ingest {
     /// The project that telemetry is ingested for: that of the API key, otherwise the selected one.
     ///
     /// # Errors

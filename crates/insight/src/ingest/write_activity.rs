@@ -5,12 +5,12 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::activity::WRITE_INTERVAL_US;
-use crate::Insight;
+use crate::ingest::Ingest;
 
 /// How often due writes are looked for.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-impl Insight {
+impl Ingest {
     /// Writes the time of each project's last telemetry periodically, until it is stopped.
     pub(crate) async fn write_activity_periodically(self, stop: CancellationToken) {
         while stop.run_until_cancelled(tokio::time::sleep(POLL_INTERVAL)).await.is_some() {

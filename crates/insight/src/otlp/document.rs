@@ -11,8 +11,8 @@ use super::wire::{
     AnyValue, Decoded, Event, KeyValue, Resource, ResourceSpans, Scope, ScopeSpans, Span, Status,
     TracesRequest, bytes,
 };
+use crate::ingest::Ingest;
 use crate::ingest::{IngestSource, RecordError};
-use crate::service::Insight;
 
 /// A span with its resource and scope. Attributes are by name.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -117,7 +117,7 @@ fn attributes(all: Map<String, Json>) -> Vec<KeyValue> {
     all.into_iter().map(|(key, value)| KeyValue { key, value: AnyValue::of(value) }).collect()
 }
 
-impl Insight {
+impl Ingest {
     /// Validates a rejected span that may have been corrected.
     pub(crate) fn read_span(
         &self,

@@ -12,7 +12,7 @@ mod metrics;
 pub(crate) mod project_ref;
 mod rejections;
 pub(crate) mod routes;
-mod settings;
+pub(crate) mod settings;
 mod spans;
 mod status;
 #[cfg(test)]
@@ -32,9 +32,9 @@ pub use settings::{OTLP, OtlpSettings};
 pub use status::error_shape;
 use wire::{Decoded, MetricsRequest, TracesRequest};
 
+use crate::ingest::Ingest;
 use crate::ingest::IngestSource;
 use crate::performance_metrics::TOO_MANY_SERIES;
-use crate::service::Insight;
 
 /// Decodes and converts a request without storing it; returns whether it was valid.
 #[cfg(feature = "fuzzing")]
@@ -64,7 +64,7 @@ pub(crate) fn fuzz(bytes: &[u8], json: bool, metrics: bool, now: chrono::DateTim
     }
 }
 
-impl Insight {
+impl Ingest {
     /// Ingests spans. Returns the rejections.
     async fn ingest_spans(
         &self,

@@ -15,8 +15,7 @@ use super::body::{Encoding, Signal, decode};
 use super::project_ref::ProjectRef;
 use super::rejections::Rejections;
 use super::wire::{Decoded, ExportResponse, LogsRequest, MetricsRequest, PartialSuccess, TracesRequest};
-use crate::ingest::IngestSource;
-use crate::service::Insight;
+use crate::ingest::{Ingest, IngestSource};
 
 /// An error in the format of OTLP, `google.rpc.Status`.
 #[derive(ToSchema)]
@@ -28,7 +27,7 @@ struct RpcStatus {
     message: String,
 }
 
-pub(crate) fn router(insight: Insight) -> OpenApiRouter {
+pub(crate) fn router(ingest: Ingest) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(traces))
         .routes(routes!(traces_below))
@@ -37,7 +36,7 @@ pub(crate) fn router(insight: Insight) -> OpenApiRouter {
         .routes(routes!(metrics_below))
         .routes(routes!(logs))
         .routes(routes!(logs_below))
-        .with_state(insight)
+        .with_state(ingest)
 }
 
 /// Ingests OpenTelemetry spans.
@@ -58,12 +57,12 @@ pub(crate) fn router(insight: Insight) -> OpenApiRouter {
     security(("api_key" = ["telemetry:send"]))
 )]
 async fn traces(
-    State(insight): State<Insight>,
+    State(ingest): State<Ingest>,
     Caller(scope): Caller,
     headers: HeaderMap,
     body: Body,
 ) -> ApiResult<Response> {
-    ingest_traces(&insight, &scope, &headers, body).await
+    ingest_traces(&ingest, &scope, &headers, body).await
 }
 
 /// The same as the route without `/otlp`, for clients with a common base URL.
@@ -84,12 +83,12 @@ async fn traces(
     security(("api_key" = ["telemetry:send"]))
 )]
 async fn traces_below(
-    State(insight): State<Insight>,
+    State(ingest): State<Ingest>,
     Caller(scope): Caller,
     headers: HeaderMap,
     body: Body,
 ) -> ApiResult<Response> {
-    ingest_traces(&insight, &scope, &headers, body).await
+    ingest_traces(&ingest, &scope, &headers, body).await
 }
 
 /// The same for Langfuse's clients, with `LANGFUSE_HOST` set to this server.
@@ -110,12 +109,12 @@ async fn traces_below(
     security(("api_key" = ["telemetry:send"]))
 )]
 async fn traces_langfuse(
-    State(insight): State<Insight>,
+    State(ingest): State<Ingest>,
     Caller(scope): Caller,
     headers: HeaderMap,
     body: Body,
 ) -> ApiResult<Response> {
-    ingest_traces(&insight, &scope, &headers, body).await
+    ingest_traces(&ingest, &scope, &headers, body).await
 }
 
 /// Ingests OpenTelemetry metrics.
@@ -137,12 +136,12 @@ async fn traces_langfuse(
     security(("api_key" = ["telemetry:send"]))
 )]
 async fn metrics(
-    State(insight): State<Insight>,
+    State(ingest): State<Ingest>,
     Caller(scope): Caller,
     headers: HeaderMap,
     body: Body,
 ) -> ApiResult<Response> {
-    ingest_metrics(&insight, &scope, &headers, body).await
+    ingest_metrics(&ingest, &scope, &headers, body).await
 }
 
 /// The same as the route without `/otlp`, for clients with a common base URL.
@@ -163,12 +162,12 @@ async fn metrics(
     security(("api_key" = ["telemetry:send"]))
 )]
 async fn metrics_below(
-    State(insight): State<Insight>,
+    State(ingest): State<Ingest>,
     Caller(scope): Caller,
     headers: HeaderMap,
     body: Body,
 ) -> ApiResult<Response> {
-    ingest_metrics(&insight, &scope, &headers, body).await
+    ingest_metrics(&ingest, &scope, &headers, body).await
 }
 
 /// Ingests OpenTelemetry log records.
@@ -191,12 +190,12 @@ async fn metrics_below(
     security(("api_key" = ["telemetry:send"]))
 )]
 async fn logs(
-    State(insight): State<Insight>,
+    State(ingest): State<Ingest>,
     Caller(scope): Caller,
     headers: HeaderMap,
     body: Body,
 ) -> ApiResult<Response> {
-    ingest_logs(&insight, &scope, &headers, body).await
+    ingest_logs(&ingest, &scope, &headers, body).await
 }
 
 /// The same as the route without `/otlp`, for clients with a common base URL.
@@ -217,57 +216,57 @@ async fn logs(
     security(("api_key" = ["telemetry:send"]))
 )]
 async fn logs_below(
-    State(insight): State<Insight>,
+    State(ingest): State<Ingest>,
     Caller(scope): Caller,
     headers: HeaderMap,
     body: Body,
 ) -> ApiResult<Response> {
-    ingest_logs(&insight, &scope, &headers, body).await
+    ingest_logs(&ingest, &scope, &headers, body).await
 }
 
 async fn ingest_traces(
-    insight: &Insight,
+    ingest: &Ingest,
     scope: &Scope,
     headers: &HeaderMap,
     body: Body,
 ) -> ApiResult<Response> {
-    let (encoding, source, request) = receive::<TracesRequest>(insight, scope, headers, body).await?;
-    let rejections = insight.ingest_spans(request, &source).await?;
+    let (encoding, source, request) = receive::<TracesRequest>(ingest, scope, headers, body).await?;
+    let rejections = ingest.ingest_spans(request, &source).await?;
     Ok(export_response(encoding, "rejectedSpans", "spans", &rejections))
 }
 
 async fn ingest_metrics(
-    insight: &Insight,
+    ingest: &Ingest,
     scope: &Scope,
     headers: &HeaderMap,
     body: Body,
 ) -> ApiResult<Response> {
-    let (encoding, source, request) = receive::<MetricsRequest>(insight, scope, headers, body).await?;
-    let rejections = insight.ingest_otlp_metrics(request, ProjectRef::from(&source)).await?;
+    let (encoding, source, request) = receive::<MetricsRequest>(ingest, scope, headers, body).await?;
+    let rejections = ingest.ingest_otlp_metrics(request, ProjectRef::from(&source)).await?;
     Ok(export_response(encoding, "rejectedDataPoints", "data_points", &rejections))
 }
 
 async fn ingest_logs(
-    insight: &Insight,
+    ingest: &Ingest,
     scope: &Scope,
     headers: &HeaderMap,
     body: Body,
 ) -> ApiResult<Response> {
-    let (encoding, source, request) = receive::<LogsRequest>(insight, scope, headers, body).await?;
-    let rejections = insight.ingest_logs(request, ProjectRef::from(&source)).await?;
+    let (encoding, source, request) = receive::<LogsRequest>(ingest, scope, headers, body).await?;
+    let rejections = ingest.ingest_logs(request, ProjectRef::from(&source)).await?;
     Ok(export_response(encoding, "rejectedLogRecords", "log_records", &rejections))
 }
 
 async fn receive<T: Signal + Send>(
-    insight: &Insight,
+    ingest: &Ingest,
     scope: &Scope,
     headers: &HeaderMap,
     body: Body,
 ) -> Result<(Encoding, IngestSource, Decoded<T>)> {
     let encoding = Encoding::of(headers)?;
-    let max_items = insight.0.otlp.with(scope.tenant(), |settings| settings.max_items);
+    let max_items = ingest.0.otlp.with(scope.tenant(), |settings| settings.max_items);
     let decode = move |_: &IngestSource, bytes: &[u8]| decode(bytes, encoding, max_items);
-    let (source, request) = insight.receive(scope, None, headers, body, decode).await?;
+    let (source, request) = ingest.receive(scope, None, headers, body, decode).await?;
     Ok((encoding, source, request))
 }
 

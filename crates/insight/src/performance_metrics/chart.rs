@@ -13,7 +13,7 @@ use super::kind::MetricKind;
 use super::point::Tags;
 use super::service::read_tags;
 use super::sums::Sums;
-use crate::service::Insight;
+use crate::ingest::Ingest;
 use crate::stats::Granularity;
 use crate::stats::metrics::{Column, Entity, Model};
 
@@ -139,7 +139,7 @@ impl ChartQuery {
 /// The series of a line by id, each with its kind.
 type SeriesOfLine = HashMap<String, (MetricKind, Series)>;
 
-impl Insight {
+impl Ingest {
     /// Computes the lines of a chart, ordered by tags.
     pub async fn chart(&self, scope: &Scope, query: &ChartQuery) -> Result<Vec<ChartLine>> {
         let project = query.project_id.or(scope.project);

@@ -6,9 +6,9 @@ use loam_kernel::Result;
 
 use super::point::{Point, Points};
 use super::sink::POINTS;
+use crate::ingest::Ingest;
 use crate::otlp::ProjectRef;
 use crate::records::{append, unavailable};
-use crate::service::Insight;
 
 /// Approximate maximum size of a frame, in bytes.
 const MAX_FRAME_BYTES: usize = 1 << 20;
@@ -16,7 +16,7 @@ const MAX_FRAME_BYTES: usize = 1 << 20;
 pub(crate) const TOO_MANY_SERIES: &str =
     "the project has reached its limit of series per day; use fewer tags with many values";
 
-impl Insight {
+impl Ingest {
     /// Writes values to the journal and returns when they are durable, with the indexes of the values that were
     /// rejected because of the series limit.
     pub(crate) async fn journal_points(

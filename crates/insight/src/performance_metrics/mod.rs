@@ -7,9 +7,9 @@ mod journal;
 mod kind;
 mod point;
 pub(crate) mod routes;
-mod series;
+pub(crate) mod series;
 mod service;
-mod settings;
+pub(crate) mod settings;
 mod sink;
 mod sums;
 #[cfg(test)]
@@ -18,6 +18,5 @@ mod tests;
 pub(crate) use journal::TOO_MANY_SERIES;
 pub use kind::MetricKind;
 pub(crate) use point::{METRIC_POINTS_FRAME, Point, Tags};
-pub(crate) use series::SeriesLimiter;
 pub use settings::{METRICS, MetricSettings};
 pub(crate) use sink::MetricSink;

@@ -16,9 +16,9 @@ use super::chart::{Aggregate, ChartLine, ChartQuery};
 use super::entity::Model;
 use super::kind::MetricKind;
 use super::service::{MetricCreate, MetricFilter, MetricsAccepted};
+use crate::ingest::Ingest;
 use crate::ingest::IngestSource;
 use crate::otlp::ProjectRef;
-use crate::service::Insight;
 
 /// Metric values to ingest.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -76,11 +76,11 @@ struct Chart {
 #[openapi(components(schemas(Aggregate)))]
 struct ParameterTypes;
 
-pub(crate) fn router(insight: Insight) -> OpenApiRouter {
+pub(crate) fn router(ingest: Ingest) -> OpenApiRouter {
     OpenApiRouter::with_openapi(ParameterTypes::openapi())
         .routes(routes!(create, list))
         .routes(routes!(chart))
-        .with_state(insight)
+        .with_state(ingest)
 }
 
 /// Ingests metric values. They are durable when the response is sent, and visible within a second. Invalid values are
@@ -103,14 +103,14 @@ pub(crate) fn router(insight: Insight) -> OpenApiRouter {
     security(("api_key" = ["telemetry:send"]))
 )]
 async fn create(
-    State(insight): State<Insight>,
+    State(ingest): State<Ingest>,
     Caller(scope): Caller,
     headers: HeaderMap,
     body: Body,
 ) -> ApiResult<Answer<MetricsAccepted>> {
     let decode = |_: &IngestSource, body: &[u8]| read_json::<MetricBatch>(body);
-    let (ingest_source, batch) = insight.receive(&scope, None, &headers, body, decode).await?;
-    Ok(Answer(insight.ingest_metrics(ProjectRef::from(&ingest_source), batch.metrics).await?))
+    let (ingest_source, batch) = ingest.receive(&scope, None, &headers, body, decode).await?;
+    Ok(Answer(ingest.ingest_metrics(ProjectRef::from(&ingest_source), batch.metrics).await?))
 }
 
 /// Lists metric values, newest first.
@@ -121,12 +121,12 @@ async fn create(
     security(("api_key" = ["performance_metrics:read"]))
 )]
 async fn list(
-    State(insight): State<Insight>,
+    State(ingest): State<Ingest>,
     Caller(scope): Caller,
     Query(filter): Query<MetricFilter>,
     Query(page): Query<PageQuery>,
 ) -> ApiResult<Answer<Page<PerformanceMetricView>>> {
-    Ok(Answer(insight.list_metrics(&scope, filter, &page).await?.map(PerformanceMetricView::from)))
+    Ok(Answer(ingest.list_metrics(&scope, filter, &page).await?.map(PerformanceMetricView::from)))
 }
 
 /// Returns values of a metric over time, by minute or hour, grouped by tags.
@@ -138,9 +138,9 @@ async fn list(
     security(("api_key" = ["performance_metrics:read"]))
 )]
 async fn chart(
-    State(insight): State<Insight>,
+    State(ingest): State<Ingest>,
     Caller(scope): Caller,
     Query(query): Query<ChartQuery>,
 ) -> ApiResult<Answer<Chart>> {
-    Ok(Answer(Chart { data: insight.chart(&scope, &query).await? }))
+    Ok(Answer(Chart { data: ingest.chart(&scope, &query).await? }))
 }

@@ -12,9 +12,9 @@ use super::entity::{Column, Entity, Model};
 use super::journal::TOO_MANY_SERIES;
 use super::kind::MetricKind;
 use super::point::{MAX_NAME, MAX_TAG_NAME, MAX_TAG_VALUE, MAX_TAGS, Point, Tags};
+use crate::ingest::Ingest;
 use crate::ingest::TimeLimits;
 use crate::otlp::ProjectRef;
-use crate::service::Insight;
 
 /// Maximum length of an id that the sender chose, in characters.
 const MAX_ID: usize = 64;
@@ -157,7 +157,7 @@ pub(super) fn read_tags(text: &str) -> Result<Map<String, Value>> {
     text.split(',').filter(|text| !text.is_empty()).map(tag).collect()
 }
 
-impl Insight {
+impl Ingest {
     /// Ingests values. Invalid ones are rejected individually.
     pub(crate) async fn ingest_metrics(
         &self,

@@ -72,7 +72,7 @@ impl TestMetrics {
         });
         query.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let query: ChartQuery = serde_json::from_value(query).unwrap();
-        let lines = self.bed.insight.chart(&self.bed.scope(), &query).await.unwrap();
+        let lines = self.bed.insight.ingest.chart(&self.bed.scope(), &query).await.unwrap();
         lines
             .into_iter()
             .map(|line| (line.tags, line.points.iter().map(|point| point.value.unwrap()).collect()))
@@ -81,7 +81,7 @@ impl TestMetrics {
 
     async fn list(&self, filter: MetricFilter) -> Vec<entity::Model> {
         let page = PageQuery::default();
-        self.bed.insight.list_metrics(&self.bed.scope(), filter, &page).await.unwrap().data
+        self.bed.insight.ingest.list_metrics(&self.bed.scope(), filter, &page).await.unwrap().data
     }
 }
 
@@ -164,7 +164,8 @@ async fn series_above_the_limit_are_rejected(database: Database) {
 async fn old_values_are_deleted_and_their_sums_later(database: Database) {
     let metrics = TestMetrics::new(database).await;
     metrics.drain(1, vec![metrics.point(MetricKind::Gauge, "a", 1.0, 0)]).await;
-    let (delete, scope) = (DeleteOld(metrics.bed.insight.clone()), Scope::system(TenantId::NIL, "test"));
+    let (delete, scope) =
+        (DeleteOld(metrics.bed.insight.stats.clone()), Scope::system(TenantId::NIL, "test"));
     let mut left = Vec::new();
     for days in [13, 2, 80, 320] {
         metrics.bed.clock.advance(TimeDelta::days(days));

@@ -72,7 +72,7 @@ pub struct Model {
     #[sea_orm(comment = "time in database queries, in microseconds")]
     pub query_us: i64,
     /// Number of slow queries.
-    #[sea_orm(comment = "slow queries, by slow_query_ms of insight.rules")]
+    #[sea_orm(comment = "slow queries, by slow_query_ms of stats.rules")]
     pub slow_queries: i64,
     /// Number of cache hits.
     #[sea_orm(comment = "cache hits")]

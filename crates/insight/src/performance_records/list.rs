@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::by_function;
 use super::entity::{Column, Entity, Model};
-use crate::Insight;
+use crate::stats::Stats;
 
 /// The order of a list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
@@ -129,7 +129,7 @@ pub(super) fn micros(seconds: f64) -> i64 {
     micros
 }
 
-impl Insight {
+impl Stats {
     /// Lists the tenant's records.
     pub async fn list_records(
         &self,

@@ -16,8 +16,8 @@ use super::entity::Model;
 use super::export::Stacks;
 use super::list::{PerformanceRecordFilter, RecordOrder};
 use super::view::PerformanceRecordView;
-use crate::Insight;
 use crate::function_calls::FunctionCallView;
+use crate::stats::Stats;
 
 /// The format of an export.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
@@ -41,7 +41,7 @@ struct ExportQuery {
     format: ExportFormat,
 }
 
-impl Insight {
+impl Stats {
     /// Returns a record with its calls.
     pub async fn get_record(&self, scope: &Scope, id: PerformanceRecordId) -> Result<PerformanceRecordView> {
         let (record, stored) = self.record_with_calls(scope, id).await?;
@@ -98,12 +98,12 @@ impl Insight {
 #[openapi(components(schemas(RecordOrder, ExportFormat)))]
 struct ParameterTypes;
 
-pub(crate) fn router(insight: Insight) -> OpenApiRouter {
+pub(crate) fn router(stats: Stats) -> OpenApiRouter {
     OpenApiRouter::with_openapi(ParameterTypes::openapi())
         .routes(routes!(list))
         .routes(routes!(get))
         .routes(routes!(export))
-        .with_state(insight)
+        .with_state(stats)
 }
 
 /// Lists requests that monitored applications served, newest or slowest first, without their calls. Accepted records
@@ -115,12 +115,12 @@ pub(crate) fn router(insight: Insight) -> OpenApiRouter {
     security(("api_key" = ["performance_records:read"]))
 )]
 async fn list(
-    State(insight): State<Insight>,
+    State(stats): State<Stats>,
     Caller(scope): Caller,
     Query(filter): Query<PerformanceRecordFilter>,
     Query(page): Query<PageQuery>,
 ) -> ApiResult<Answer<Page<PerformanceRecordView>>> {
-    Ok(Answer(insight.list_records(&scope, filter, &page).await?.map(PerformanceRecordView::from)))
+    Ok(Answer(stats.list_records(&scope, filter, &page).await?.map(PerformanceRecordView::from)))
 }
 
 /// Returns a request with its calls and findings.
@@ -131,11 +131,11 @@ async fn list(
     security(("api_key" = ["performance_records:read"]))
 )]
 async fn get(
-    State(insight): State<Insight>,
+    State(stats): State<Stats>,
     Caller(scope): Caller,
     Path(id): Path<PerformanceRecordId>,
 ) -> ApiResult<Tagged<PerformanceRecordView>> {
-    let record = insight.get_record(&scope, id).await?;
+    let record = stats.get_record(&scope, id).await?;
     Ok(Tagged::new(record.updated_at(), record))
 }
 
@@ -151,12 +151,12 @@ async fn get(
     security(("api_key" = ["performance_records:read"]))
 )]
 async fn export(
-    State(insight): State<Insight>,
+    State(stats): State<Stats>,
     Caller(scope): Caller,
     Path(id): Path<PerformanceRecordId>,
     Query(query): Query<ExportQuery>,
 ) -> ApiResult<Response> {
-    let text = insight.export_record(&scope, id, query.format).await?;
+    let text = stats.export_record(&scope, id, query.format).await?;
     let (kind, name) = match query.format {
         ExportFormat::Json => ("application/json", format!("{id}.json")),
         ExportFormat::Folded => ("text/plain; charset=utf-8", format!("{id}.folded.txt")),

@@ -14,16 +14,16 @@ use serde_json::Value;
 
 use super::merge::{MergedTrace, clusters};
 use super::stored_chunks::{self, COLUMNS, StoredChunk, TraceKey};
-use crate::Insight;
 use crate::call_trees::entity::{Column, Entity, Model};
 use crate::call_trees::rows;
+use crate::stats::Stats;
 use crate::trace::{self, pack, unpack};
 
 /// Chunks per transaction: few enough that locks are held briefly.
 const BATCH: u64 = 200;
 
 /// The job that merges the chunks of idle traces.
-pub(crate) struct Finalise(pub(crate) Insight);
+pub(crate) struct Finalise(pub(crate) Stats);
 
 impl Finalise {
     /// The job kind.

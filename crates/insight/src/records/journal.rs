@@ -5,7 +5,7 @@ use std::time::Duration;
 use loam_journal::{AppendError, Journal, Owner, Position};
 use loam_kernel::{Error, Kind, Result, TenantId, run_blocking_limited};
 
-use crate::service::Insight;
+use crate::ingest::Ingest;
 use crate::trace::{self, RECORDS, TraceChunk};
 
 /// `Retry-After` while the journal is unavailable.
@@ -19,7 +19,7 @@ struct EncodedChunk {
     payload: Vec<u8>,
 }
 
-impl Insight {
+impl Ingest {
     /// Writes chunks to the journal and returns when they are durable.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ mod journal;
 mod merge;
 mod name_limit;
 mod retention;
-mod settings;
+pub(crate) mod settings;
 mod sink;
 mod stored_chunks;
 mod sums;

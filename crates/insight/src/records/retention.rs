@@ -13,11 +13,12 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::alert_events::entity::{Column, Entity, EventState};
+use crate::stats::Stats;
 use crate::stats::{Bucketed, Granularity, endpoints, functions, metrics, names};
-use crate::{Insight, analyses, call_trees, performance_metrics, performance_records, record_functions};
+use crate::{analyses, call_trees, performance_metrics, performance_records, record_functions};
 
 /// The job that deletes rows past their retention.
-pub(crate) struct DeleteOld(pub(crate) Insight);
+pub(crate) struct DeleteOld(pub(crate) Stats);
 
 impl DeleteOld {
     /// The job kind.

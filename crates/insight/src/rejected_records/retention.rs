@@ -8,10 +8,10 @@ use sea_orm::ColumnTrait;
 use serde_json::Value;
 
 use super::entity::{Column, Entity};
-use crate::service::Insight;
+use crate::ingest::Ingest;
 
 /// The job that deletes rejected records past their retention.
-pub(crate) struct DeleteOldRejected(pub(crate) Insight);
+pub(crate) struct DeleteOldRejected(pub(crate) Ingest);
 
 impl DeleteOldRejected {
     pub(crate) const KIND: &'static str = "rejected_records.delete_old";
@@ -25,7 +25,7 @@ impl Handler for DeleteOldRejected {
 
     async fn run(&self, job: &JobContext, _: Value) -> Result<()> {
         let inner = &self.0.0;
-        let before = inner.clock.now() - TimeDelta::days(inner.ingest.get().rejected_days.into());
+        let before = inner.clock.now() - TimeDelta::days(inner.settings.get().rejected_days.into());
         let (old, stopped) = (Column::CreatedAt.lt(before), || job.is_cancelled());
         inner.db.delete_old::<Entity, DateTime<Utc>>(&job.scope(), old, Column::CreatedAt, stopped).await?;
         Ok(())

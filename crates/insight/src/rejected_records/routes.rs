@@ -14,7 +14,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::entity::{Model, RejectedState};
 use super::service::{RejectedRecordFilter, RejectedRecordUpdate};
-use crate::service::Insight;
+use crate::ingest::Ingest;
 
 /// A rejected record or span.
 #[derive(Serialize, ToSchema)]
@@ -61,12 +61,12 @@ impl RejectedRecordView {
     }
 }
 
-pub(crate) fn router(insight: Insight) -> OpenApiRouter {
+pub(crate) fn router(ingest: Ingest) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(list))
         .routes(routes!(get, update, delete))
         .routes(routes!(replay))
-        .with_state(insight)
+        .with_state(ingest)
 }
 
 /// Lists rejected telemetry without its content, newest first.
@@ -77,12 +77,12 @@ pub(crate) fn router(insight: Insight) -> OpenApiRouter {
     security(("api_key" = ["rejected_records:read"]))
 )]
 async fn list(
-    State(insight): State<Insight>,
+    State(ingest): State<Ingest>,
     Caller(scope): Caller,
     Query(filter): Query<RejectedRecordFilter>,
     Query(page): Query<PageQuery>,
 ) -> ApiResult<Answer<Page<RejectedRecordView>>> {
-    Ok(Answer(insight.list_rejected(&scope, filter, &page).await?.map(RejectedRecordView::listed)))
+    Ok(Answer(ingest.list_rejected(&scope, filter, &page).await?.map(RejectedRecordView::listed)))
 }
 
 /// Returns a rejected record.
@@ -93,11 +93,11 @@ async fn list(
     security(("api_key" = ["rejected_records:read"]))
 )]
 async fn get(
-    State(insight): State<Insight>,
+    State(ingest): State<Ingest>,
     Caller(scope): Caller,
     Path(id): Path<RejectedRecordId>,
 ) -> ApiResult<Tagged<RejectedRecordView>> {
-    let row = insight.get_rejected(&scope, id).await?;
+    let row = ingest.get_rejected(&scope, id).await?;
     Ok(Tagged::new(row.updated_at, RejectedRecordView::whole(row)))
 }
 
@@ -115,13 +115,13 @@ async fn get(
     security(("api_key" = ["rejected_records:write"]))
 )]
 async fn update(
-    State(insight): State<Insight>,
+    State(ingest): State<Ingest>,
     Caller(scope): Caller,
     Path(id): Path<RejectedRecordId>,
     IfMatch(version): IfMatch,
     Json(new): Json<RejectedRecordUpdate>,
 ) -> ApiResult<Tagged<RejectedRecordView>> {
-    let row = insight.update_rejected(&scope, id, &version, new).await?;
+    let row = ingest.update_rejected(&scope, id, &version, new).await?;
     Ok(Tagged::new(row.updated_at, RejectedRecordView::whole(row)))
 }
 
@@ -138,11 +138,11 @@ async fn update(
     security(("api_key" = ["rejected_records:write"]))
 )]
 async fn replay(
-    State(insight): State<Insight>,
+    State(ingest): State<Ingest>,
     Caller(scope): Caller,
     Path(id): Path<RejectedRecordId>,
 ) -> ApiResult<Tagged<RejectedRecordView>> {
-    let row = insight.replay_rejected(&scope, id).await?;
+    let row = ingest.replay_rejected(&scope, id).await?;
     Ok(Tagged::new(row.updated_at, RejectedRecordView::whole(row)))
 }
 
@@ -155,10 +155,10 @@ async fn replay(
     security(("api_key" = ["rejected_records:write"]))
 )]
 async fn delete(
-    State(insight): State<Insight>,
+    State(ingest): State<Ingest>,
     Caller(scope): Caller,
     Path(id): Path<RejectedRecordId>,
 ) -> ApiResult<StatusCode> {
-    insight.delete_rejected(&scope, id).await?;
+    ingest.delete_rejected(&scope, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

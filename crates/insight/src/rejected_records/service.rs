@@ -11,9 +11,9 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::entity::{Column, Entity, Model, RejectedState};
 use super::store::{document, packed, sanitise};
+use crate::ingest::Ingest;
 use crate::ingest::{IngestSource, RecordError};
 use crate::otlp::ReplayableSpan;
-use crate::service::Insight;
 use crate::trace::{Source, TraceChunk};
 
 /// Filters of rejected records.
@@ -44,7 +44,7 @@ enum Replayable {
     Span(ReplayableSpan),
 }
 
-impl Insight {
+impl Ingest {
     fn read_rejected(
         &self,
         ingest_source: &IngestSource,

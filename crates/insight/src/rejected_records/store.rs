@@ -6,9 +6,9 @@ use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect, Set};
 use serde_json::Value;
 
 use super::entity::{ActiveModel, Column, Entity, RejectedState};
+use crate::ingest::Ingest;
 use crate::ingest::{IngestSource, RecordError};
 use crate::redact;
-use crate::service::Insight;
 use crate::trace::Source;
 
 /// Maximum size of a stored payload, in bytes; of larger records only the error is stored.
@@ -24,7 +24,7 @@ pub(crate) struct NewRejectedRecord {
     pub(crate) document: Option<Value>,
 }
 
-impl Insight {
+impl Ingest {
     /// Stores rejected records within the limits. Returns their ids in the same order. A failure is only logged, since
     /// it is no reason to reject the rest.
     pub(crate) async fn store_rejected(
@@ -46,7 +46,7 @@ impl Insight {
         ingest_source: &IngestSource,
         new: Vec<NewRejectedRecord>,
     ) -> Result<Vec<Option<RejectedRecordId>>> {
-        let max_rejected = self.0.ingest.of(ingest_source.tenant).max_rejected;
+        let max_rejected = self.0.settings.of(ingest_source.tenant).max_rejected;
         if max_rejected == 0 {
             return Ok(Vec::new());
         }

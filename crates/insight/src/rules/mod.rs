@@ -12,7 +12,7 @@ mod external_time;
 mod finding;
 mod first_byte;
 mod hot_functions;
-mod limits;
+pub(crate) mod limits;
 mod loops;
 mod memory_growth;
 mod recursion;

@@ -11,8 +11,8 @@ use super::endpoints::{Entity, Model};
 use super::range::{Quantiles, Range, share};
 use super::sums::{EndpointSum, Sum};
 use super::{Filter, GroupBy, GroupKey, OwnedGroupKey};
-use crate::Insight;
 use crate::performance_records::{CacheMetrics, DatabaseMetrics, megabytes, seconds};
+use crate::stats::Stats;
 
 /// What endpoints are sorted by, in descending order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
@@ -100,7 +100,7 @@ impl EndpointSum {
     }
 }
 
-impl Insight {
+impl Stats {
     /// Sums over the requests of a project, grouped by `group_by`.
     pub(crate) async fn endpoint_sums(
         &self,

@@ -11,8 +11,8 @@ use super::functions::{Entity, Model};
 use super::range::{Quantiles, Range, share};
 use super::sums::{FunctionSum, Sum};
 use super::{Filter, GroupBy, GroupKey, OwnedGroupKey};
-use crate::Insight;
 use crate::performance_records::seconds;
+use crate::stats::Stats;
 
 /// What functions are sorted by, in descending order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
@@ -88,7 +88,7 @@ impl FunctionSum {
     }
 }
 
-impl Insight {
+impl Stats {
     /// Sums over the calls of a project, grouped by `group_by`.
     pub(crate) async fn function_sums(
         &self,

@@ -13,16 +13,37 @@ pub mod routes;
 pub(crate) mod sums;
 mod versions;
 
+use std::sync::Arc;
+
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
+use loam_db::Db;
+use loam_identity::Identity;
+use loam_kernel::Clock;
+use loam_platform::system_config::LiveConfig;
 use sea_orm::{DeriveActiveEnum, EnumIter};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use crate::records::settings::StorageSettings;
+use crate::rules::limits::Limits;
 
 pub use endpoint_list::{EndpointOrder, EndpointStats};
 pub use function_list::{FunctionOrder, FunctionStats};
 pub use range::{Range, RangeQuery};
 pub(crate) use read::{Bucketed, Filter};
 pub use versions::{Version, VersionsQuery};
+
+/// Reads what is stored of requests, and the sums over them. Cheap to clone.
+#[derive(Clone)]
+pub struct Stats(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) db: Db,
+    pub(crate) clock: Clock,
+    pub(crate) identity: Identity,
+    pub(crate) storage: LiveConfig<StorageSettings>,
+    pub(crate) rules: LiveConfig<Limits>,
+}
 
 /// The dimensions that sums are grouped by.
 #[derive(Clone, Copy, Debug, Default)]

@@ -5,7 +5,7 @@ use loam_kernel::{ProjectId, Result, Scope};
 use sea_orm::{ColumnTrait, QueryFilter};
 
 use super::{Range, endpoints, functions, metrics};
-use crate::Insight;
+use crate::stats::Stats;
 
 /// A table with sums per time bucket.
 pub(crate) trait Bucketed: TenantEntity {
@@ -51,7 +51,7 @@ pub(crate) struct Filter<'a> {
     pub(crate) versions: &'a [&'a str],
 }
 
-impl Insight {
+impl Stats {
     /// Passes every row of a project in a range to `visit`, reading the range in parts to bound memory.
     pub(crate) async fn for_each_sum<S: SumTable>(
         &self,

@@ -13,7 +13,7 @@ use super::function_list::{FunctionOrder, FunctionStats};
 use super::range::{Range, RangeQuery};
 use super::versions::{Version, VersionsQuery};
 use super::{Filter, GroupBy};
-use crate::Insight;
+use crate::stats::Stats;
 
 /// Default and maximum number of rows in a response.
 const DEFAULT_LIMIT: usize = 50;
@@ -105,7 +105,7 @@ fn limit(limit: Option<usize>) -> Result<usize> {
     }
 }
 
-impl Insight {
+impl Stats {
     fn range(&self, query: &RangeQuery) -> Result<Range> {
         query.range(&self.0.storage.get(), self.0.clock.now())
     }
@@ -180,14 +180,14 @@ impl Insight {
 #[openapi(components(schemas(EndpointOrder, FunctionOrder)))]
 struct ParameterTypes;
 
-pub(crate) fn router(insight: Insight) -> OpenApiRouter {
+pub(crate) fn router(stats: Stats) -> OpenApiRouter {
     OpenApiRouter::with_openapi(ParameterTypes::openapi())
         .routes(routes!(endpoints))
         .routes(routes!(endpoints_trend))
         .routes(routes!(functions))
         .routes(routes!(functions_trend))
         .routes(routes!(versions))
-        .with_state(insight)
+        .with_state(stats)
 }
 
 /// Lists the top endpoints of a project.
@@ -200,12 +200,12 @@ pub(crate) fn router(insight: Insight) -> OpenApiRouter {
     security(("api_key" = ["performance_records:read"]))
 )]
 async fn endpoints(
-    State(insight): State<Insight>,
+    State(stats): State<Stats>,
     Caller(scope): Caller,
     Query(range): Query<RangeQuery>,
     Query(choice): Query<EndpointStatsQuery>,
 ) -> ApiResult<JsonResponse<Sums<EndpointStats>>> {
-    Ok(JsonResponse(insight.top_endpoints(&scope, &range, &choice).await?))
+    Ok(JsonResponse(stats.top_endpoints(&scope, &range, &choice).await?))
 }
 
 /// The trend of an endpoint, or of all endpoints of a project, per minute, hour or day. Empty buckets are omitted.
@@ -216,12 +216,12 @@ async fn endpoints(
     security(("api_key" = ["performance_records:read"]))
 )]
 async fn endpoints_trend(
-    State(insight): State<Insight>,
+    State(stats): State<Stats>,
     Caller(scope): Caller,
     Query(range): Query<RangeQuery>,
     Query(trend): Query<EndpointTrendQuery>,
 ) -> ApiResult<JsonResponse<Sums<EndpointStats>>> {
-    Ok(JsonResponse(insight.endpoint_trend(&scope, &range, &trend).await?))
+    Ok(JsonResponse(stats.endpoint_trend(&scope, &range, &trend).await?))
 }
 
 /// Lists the top functions of a project: calls, self time, total time and queries.
@@ -232,12 +232,12 @@ async fn endpoints_trend(
     security(("api_key" = ["performance_records:read"]))
 )]
 async fn functions(
-    State(insight): State<Insight>,
+    State(stats): State<Stats>,
     Caller(scope): Caller,
     Query(range): Query<RangeQuery>,
     Query(choice): Query<FunctionStatsQuery>,
 ) -> ApiResult<JsonResponse<Sums<FunctionStats>>> {
-    Ok(JsonResponse(insight.top_functions(&scope, &range, &choice).await?))
+    Ok(JsonResponse(stats.top_functions(&scope, &range, &choice).await?))
 }
 
 /// The trend of a function per minute, hour or day. Empty buckets are omitted.
@@ -248,12 +248,12 @@ async fn functions(
     security(("api_key" = ["performance_records:read"]))
 )]
 async fn functions_trend(
-    State(insight): State<Insight>,
+    State(stats): State<Stats>,
     Caller(scope): Caller,
     Query(range): Query<RangeQuery>,
     Query(trend): Query<FunctionTrendQuery>,
 ) -> ApiResult<JsonResponse<Sums<FunctionStats>>> {
-    Ok(JsonResponse(insight.function_trend(&scope, &range, &trend).await?))
+    Ok(JsonResponse(stats.function_trend(&scope, &range, &trend).await?))
 }
 
 /// Lists the versions of a project: first seen, last seen, and number of requests.
@@ -263,9 +263,9 @@ async fn functions_trend(
     security(("api_key" = ["performance_records:read"]))
 )]
 async fn versions(
-    State(insight): State<Insight>,
+    State(stats): State<Stats>,
     Caller(scope): Caller,
     Query(query): Query<VersionsQuery>,
 ) -> ApiResult<JsonResponse<Versions>> {
-    Ok(JsonResponse(Versions { data: insight.list_versions(&scope, &query).await? }))
+    Ok(JsonResponse(Versions { data: stats.list_versions(&scope, &query).await? }))
 }

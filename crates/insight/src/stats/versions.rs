@@ -10,8 +10,8 @@ use utoipa::{IntoParams, ToSchema};
 use super::Granularity;
 use super::endpoints::{Column, Entity};
 use super::range::share;
-use crate::Insight;
 use crate::performance_records::seconds;
+use crate::stats::Stats;
 
 /// How far back `from` defaults to.
 const DEFAULT_RANGE: TimeDelta = TimeDelta::days(92);
@@ -63,7 +63,7 @@ fn refine(hour: DateTime<Utc>, written: DateTime<Utc>) -> DateTime<Utc> {
     if Granularity::Hour.bucket(written) == hour { written } else { hour }
 }
 
-impl Insight {
+impl Stats {
     /// The versions of a project, the most recently seen first.
     pub async fn list_versions(&self, scope: &Scope, query: &VersionsQuery) -> Result<Vec<Version>> {
         let from = query.from.unwrap_or_else(|| self.0.clock.now() - DEFAULT_RANGE);

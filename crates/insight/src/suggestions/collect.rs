@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::entity::SuggestionSource;
 use super::store::{NewSuggestion, store};
-use crate::Insight;
+use crate::analyses::Analyses;
 use crate::analyses::AnalysisTarget;
 use crate::performance_records::entity::{Column, Entity};
 use crate::rules::{Finding, Rule};
@@ -29,7 +29,7 @@ const LOOKBACK: TimeDelta = TimeDelta::minutes(15);
 const MAX_RECORDS: u64 = 1_000;
 
 /// Creates suggestions.
-pub(crate) struct Collect(pub(crate) Insight);
+pub(crate) struct Collect(pub(crate) Analyses);
 
 #[async_trait]
 impl Handler for Collect {
@@ -79,7 +79,7 @@ struct AggregatedFinding {
     duration_ns: u64,
 }
 
-impl Insight {
+impl Analyses {
     /// Collects suggestions from the newest requests of a project.
     pub(crate) async fn collect(&self, project: &MonitoredProject) -> Result<()> {
         let scope = Scope::system(project.tenant, "insight");

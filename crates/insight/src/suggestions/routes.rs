@@ -12,7 +12,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::entity::{Model, SuggestionSource, SuggestionStatus};
 use super::service::{SuggestionFilter, SuggestionUpdate};
-use crate::Insight;
+use crate::analyses::Analyses;
 
 /// A suggestion for a slow endpoint.
 #[derive(Serialize, ToSchema)]
@@ -81,8 +81,8 @@ impl From<Model> for SuggestionView {
     }
 }
 
-pub(crate) fn router(insight: Insight) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(get, update)).with_state(insight)
+pub(crate) fn router(analyses: Analyses) -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(get, update)).with_state(analyses)
 }
 
 /// Lists suggestions, newest first.
@@ -93,12 +93,12 @@ pub(crate) fn router(insight: Insight) -> OpenApiRouter {
     security(("api_key" = ["suggestions:read"]))
 )]
 async fn list(
-    State(insight): State<Insight>,
+    State(analyses): State<Analyses>,
     Caller(scope): Caller,
     Query(filter): Query<SuggestionFilter>,
     Query(page): Query<PageQuery>,
 ) -> ApiResult<JsonResponse<Page<SuggestionView>>> {
-    Ok(JsonResponse(insight.list_suggestions(&scope, filter, &page).await?.map(SuggestionView::from)))
+    Ok(JsonResponse(analyses.list_suggestions(&scope, filter, &page).await?.map(SuggestionView::from)))
 }
 
 /// Gets a suggestion.
@@ -109,11 +109,11 @@ async fn list(
     security(("api_key" = ["suggestions:read"]))
 )]
 async fn get(
-    State(insight): State<Insight>,
+    State(analyses): State<Analyses>,
     Caller(scope): Caller,
     Path(id): Path<SuggestionId>,
 ) -> ApiResult<Tagged<SuggestionView>> {
-    let row = insight.get_suggestion(&scope, id).await?;
+    let row = analyses.get_suggestion(&scope, id).await?;
     Ok(Tagged::new(row.updated_at, row.into()))
 }
 
@@ -126,12 +126,12 @@ async fn get(
     security(("api_key" = ["suggestions:write"]))
 )]
 async fn update(
-    State(insight): State<Insight>,
+    State(analyses): State<Analyses>,
     Caller(scope): Caller,
     Path(id): Path<SuggestionId>,
     IfMatch(version): IfMatch,
     Json(new): Json<SuggestionUpdate>,
 ) -> ApiResult<Tagged<SuggestionView>> {
-    let row = insight.update_suggestion(&scope, id, &version, new).await?;
+    let row = analyses.update_suggestion(&scope, id, &version, new).await?;
     Ok(Tagged::new(row.updated_at, row.into()))
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
 use super::entity::{Column, Entity, Model, SuggestionSource, SuggestionStatus};
-use crate::Insight;
+use crate::analyses::Analyses;
 
 /// Filter for listing suggestions.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
@@ -34,7 +34,7 @@ pub struct SuggestionUpdate {
     pub status: SuggestionStatus,
 }
 
-impl Insight {
+impl Analyses {
     /// The tenant's suggestions, newest first.
     pub async fn list_suggestions(
         &self,

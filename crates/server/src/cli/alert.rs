@@ -60,7 +60,7 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
             let (core, scope) = admin::in_tenant(config, &tenant).await?;
             let rows = admin::pages(list.limit, async |page| {
                 let filter = AlertRuleFilter { project_id: project, ..AlertRuleFilter::default() };
-                core.insight.list_alert_rules(&scope, filter, &page).await
+                core.insight.alerts.list_alert_rules(&scope, filter, &page).await
             });
             let rows: Vec<AlertRuleView> = rows.await?.into_iter().map(AlertRuleView::from).collect();
             let fields =
@@ -72,7 +72,7 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
             let rows = admin::pages(list.limit, async |page| {
                 let state = open.then_some(EventState::Open);
                 let filter = AlertEventFilter { project_id: project, state, ..AlertEventFilter::default() };
-                core.insight.list_alert_events(&scope, filter, &page).await
+                core.insight.alerts.list_alert_events(&scope, filter, &page).await
             });
             let rows: Vec<AlertEventView> = rows.await?.into_iter().map(AlertEventView::from).collect();
             if json {
@@ -90,12 +90,15 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
         }
         Command::Ack { tenant, id } => {
             let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let event = core.insight.acknowledge_alert_event(&scope, id).await?;
+            let event = core.insight.alerts.acknowledge_alert_event(&scope, id).await?;
             output::one(json, &AlertEventView::from(event))
         }
         Command::Resolve { tenant, id } => {
             let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            output::one(json, &AlertEventView::from(core.insight.resolve_alert_event(&scope, id).await?))
+            output::one(
+                json,
+                &AlertEventView::from(core.insight.alerts.resolve_alert_event(&scope, id).await?),
+            )
         }
     }
 }

@@ -72,7 +72,7 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
             let filter =
                 AnalysisFilter { project_id: project, endpoint, status, ..AnalysisFilter::default() };
             let rows = admin::pages(list.limit, async |page| {
-                core.insight.list_analyses(&scope, filter.clone(), &page).await
+                core.insight.analyses.list_analyses(&scope, filter.clone(), &page).await
             });
             let rows: Vec<AnalysisView> = rows.await?.into_iter().map(AnalysisView::list_item).collect();
             let fields =
@@ -81,7 +81,7 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
         }
         Command::Show { tenant, id } => {
             let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            output::one(json, &AnalysisView::from(core.insight.get_analysis(&scope, id).await?))
+            output::one(json, &AnalysisView::from(core.insight.analyses.get_analysis(&scope, id).await?))
         }
         Command::Run { tenant, record, project, endpoint, app_version, model } => {
             let (core, scope) = admin::in_tenant(config, &tenant).await?;
@@ -92,7 +92,7 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
                 version: app_version,
                 model,
             };
-            let begun = core.insight.create_analysis(&scope, new).await?;
+            let begun = core.insight.analyses.create_analysis(&scope, new).await?;
             let id = begun.id;
             output::one(json, &AnalysisView::from(begun))?;
             output::line(json, &format!("\nA running server performs it: see `loam analysis show {id}`"))

@@ -39,7 +39,7 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
         to: None,
         endpoint: command.endpoint,
     };
-    let compared = core.insight.compare(&scope, query).await?;
+    let compared = core.insight.stats.compare(&scope, query).await?;
     if json {
         return output::json(&compared);
     }

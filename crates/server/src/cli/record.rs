@@ -162,8 +162,9 @@ async fn list(
     json: bool,
 ) -> Result<()> {
     let (core, scope) = admin::in_tenant(config, tenant).await?;
-    let rows =
-        admin::pages(limit, async |page| core.insight.list_records(&scope, filter.clone(), &page).await);
+    let rows = admin::pages(limit, async |page| {
+        core.insight.stats.list_records(&scope, filter.clone(), &page).await
+    });
     let rows: Vec<PerformanceRecordView> = rows.await?.into_iter().map(PerformanceRecordView::from).collect();
     if json {
         return output::json(&rows);
@@ -187,14 +188,14 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
         }
         Command::Show { tenant, id } => {
             let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let record = core.insight.get_record(&scope, id).await?;
+            let record = core.insight.stats.get_record(&scope, id).await?;
             if json { output::json(&record) } else { show(serde_json::to_value(record)?) }
         }
         Command::Calls { tenant, id, limit } => {
             let (core, scope) = admin::in_tenant(config, &tenant).await?;
             let filter = FunctionCallFilter { record_id: Some(id), ..FunctionCallFilter::default() };
             let calls = admin::pages(limit, async |page| {
-                core.insight.list_function_calls(&scope, filter.clone(), &page).await
+                core.insight.stats.list_function_calls(&scope, filter.clone(), &page).await
             });
             let calls = calls.await?;
             if json {
@@ -211,7 +212,7 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
                 RecordFormat::Speedscope => ExportFormat::Speedscope,
                 RecordFormat::Json => ExportFormat::Json,
             };
-            output::text(&core.insight.export_record(&scope, id, format).await?)
+            output::text(&core.insight.stats.export_record(&scope, id, format).await?)
         }
     }
 }

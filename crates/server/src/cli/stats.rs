@@ -136,7 +136,8 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
                 limit: Some(limit),
                 ..EndpointStatsQuery::default()
             };
-            let sums = core.insight.top_endpoints(&scope, &range.query(core.clock.now()), &choice).await?;
+            let sums =
+                core.insight.stats.top_endpoints(&scope, &range.query(core.clock.now()), &choice).await?;
             output::rows(json, &sums.data, &fields(&["endpoint"], by_version, &ENDPOINT))
         }
         Command::Functions { range, app_version: version, order, by_version, limit } => {
@@ -148,26 +149,27 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
                 limit: Some(limit),
                 ..FunctionStatsQuery::default()
             };
-            let sums = core.insight.top_functions(&scope, &range.query(core.clock.now()), &choice).await?;
+            let sums =
+                core.insight.stats.top_functions(&scope, &range.query(core.clock.now()), &choice).await?;
             output::rows(json, &sums.data, &fields(&["function"], by_version, &FUNCTION))
         }
         Command::Trend { range, endpoint, function: Some(function), app_version: version, by_version } => {
             debug_assert!(endpoint.is_none(), "clap lets only one of both through");
             let (core, scope) = admin::in_tenant(config, &range.tenant).await?;
             let of = FunctionTrendQuery { function, version, by_version };
-            let sums = core.insight.function_trend(&scope, &range.query(core.clock.now()), &of).await?;
+            let sums = core.insight.stats.function_trend(&scope, &range.query(core.clock.now()), &of).await?;
             output::rows(json, &sums.data, &fields(&["time"], by_version, &FUNCTION))
         }
         Command::Trend { range, endpoint, function: None, app_version: version, by_version } => {
             let (core, scope) = admin::in_tenant(config, &range.tenant).await?;
             let of = EndpointTrendQuery { endpoint, version, by_version };
-            let sums = core.insight.endpoint_trend(&scope, &range.query(core.clock.now()), &of).await?;
+            let sums = core.insight.stats.endpoint_trend(&scope, &range.query(core.clock.now()), &of).await?;
             output::rows(json, &sums.data, &fields(&["time"], by_version, &ENDPOINT))
         }
         Command::Versions { tenant, project } => {
             let (core, scope) = admin::in_tenant(config, &tenant).await?;
             let query = VersionsQuery { project_id: project, from: None };
-            let rows = core.insight.list_versions(&scope, &query).await?;
+            let rows = core.insight.stats.list_versions(&scope, &query).await?;
             let fields = ["version", "first_seen", "last_seen", "requests", "errors", "avg_duration"];
             output::rows(json, &rows, &fields)
         }

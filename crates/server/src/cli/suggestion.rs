@@ -62,7 +62,7 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
             let filter =
                 SuggestionFilter { project_id: project, endpoint, status, ..SuggestionFilter::default() };
             let rows = admin::pages(list.limit, async |page| {
-                core.insight.list_suggestions(&scope, filter.clone(), &page).await
+                core.insight.analyses.list_suggestions(&scope, filter.clone(), &page).await
             });
             let rows: Vec<SuggestionView> = rows.await?.into_iter().map(SuggestionView::from).collect();
             let fields = [
@@ -80,14 +80,14 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
         }
         Command::Show { tenant, id } => {
             let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            output::one(json, &SuggestionView::from(core.insight.get_suggestion(&scope, id).await?))
+            output::one(json, &SuggestionView::from(core.insight.analyses.get_suggestion(&scope, id).await?))
         }
         Command::Set { tenant, id, status } => {
             let (core, scope) = admin::in_tenant(config, &tenant).await?;
             let (any, new) = (ExpectedVersion::any(), SuggestionUpdate { status });
             output::one(
                 json,
-                &SuggestionView::from(core.insight.update_suggestion(&scope, id, &any, new).await?),
+                &SuggestionView::from(core.insight.analyses.update_suggestion(&scope, id, &any, new).await?),
             )
         }
     }

@@ -8,13 +8,13 @@ use super::ProjectRef;
 use super::call::{CallWithHost, GenAiCalls};
 use super::sink::{CALLS, CallFrame};
 use super::stored::encode;
+use crate::ingest::Ingest;
 use crate::records::{append, unavailable};
-use crate::service::Insight;
 
 /// Approximate maximum size of a frame, in bytes.
 const MAX_FRAME_BYTES: usize = 1 << 20;
 
-impl Insight {
+impl Ingest {
     /// Appends model and tool calls to the journal. They are durable with the next sync.
     pub(in crate::otlp) async fn append_calls(
         &self,

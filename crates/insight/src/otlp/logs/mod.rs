@@ -19,10 +19,9 @@ use super::rejections::Rejections;
 use super::settings::OtlpSettings;
 use super::wire::{Decoded, LogRecord, LogsRequest};
 use crate::ingest::limits::TimeError;
-use crate::ingest::{TimeLimits, limits};
+use crate::ingest::{Ingest, TimeLimits, limits};
 use crate::records::{append, unavailable};
 use crate::redact;
-use crate::service::Insight;
 use crate::trace::{self, STACKTRACE_ATTRIBUTE};
 
 pub(crate) use sink::ReportedErrorSink;
@@ -151,7 +150,7 @@ fn exception(record: &LogRecord) -> Option<(String, String)> {
     })
 }
 
-impl Insight {
+impl Ingest {
     /// Ingests log records; returns when their errors are durable, with the rejections.
     pub(super) async fn ingest_logs(
         &self,

@@ -147,7 +147,7 @@ async fn old_rows_are_deleted_and_sums_are_retained_longer(database: Database) {
     let node = sink(&bed.clock, 1, LiveConfig::default());
     let sample = sample_trace(1, at, &mut Rng(2));
     write_chunks(&bed, &node, &[sample.whole(tenant, project)]).await;
-    let (delete, scope) = (DeleteOld(bed.insight.clone()), Scope::system(TenantId::NIL, "test"));
+    let (delete, scope) = (DeleteOld(bed.insight.stats.clone()), Scope::system(TenantId::NIL, "test"));
     let counts = async || {
         use crate::stats::names;
         let tx = bed.database.db.read(&bed.scope()).await.unwrap();

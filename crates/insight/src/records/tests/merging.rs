@@ -142,7 +142,7 @@ async fn an_idle_trace_is_merged_and_can_still_grow(database: Database) {
     };
     // the first chunk has all its parents
     assert_eq!(rows().await, [(1, false), (2, false), (3, true)]);
-    let (finalise, scope) = (Finalise(bed.insight.clone()), Scope::system(TenantId::NIL, "test"));
+    let (finalise, scope) = (Finalise(bed.insight.stats.clone()), Scope::system(TenantId::NIL, "test"));
     bed.clock.advance(TimeDelta::seconds(60));
     assert_eq!(finalise.sweep(&scope, || false).await.unwrap(), 0, "not idle yet");
     bed.clock.advance(TimeDelta::seconds(61));

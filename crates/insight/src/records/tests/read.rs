@@ -53,7 +53,7 @@ async fn ten_requests(bed: &Fixture, project: ProjectId) -> DateTime<Utc> {
 }
 
 async fn traces(bed: &Fixture, filter: PerformanceRecordFilter) -> Vec<String> {
-    let page = bed.insight.list_records(&bed.scope(), filter, &PageQuery::default()).await.unwrap();
+    let page = bed.insight.stats.list_records(&bed.scope(), filter, &PageQuery::default()).await.unwrap();
     page.data.into_iter().map(|row| row.trace_id).collect()
 }
 
@@ -89,7 +89,7 @@ async fn records_are_filtered(database: Database) {
     let slowest = PerformanceRecordFilter { from, to, order: Some(RecordOrder::Duration), ..filter() };
     assert_eq!(by(slowest.clone()).await, "t4 t3");
     let refused = |filter| async {
-        bed.insight.list_records(&bed.scope(), filter, &PageQuery::default()).await.unwrap_err()
+        bed.insight.stats.list_records(&bed.scope(), filter, &PageQuery::default()).await.unwrap_err()
     };
     let error = refused(PerformanceRecordFilter { project_id: None, ..slowest }).await;
     assert_eq!((error.status(), error.param()), (400, Some("project_id")));
@@ -124,7 +124,7 @@ async fn records_are_listed_by_function_in_pages(database: Database) {
     let mut page = PageQuery { limit: Some(3), cursor: None };
     let mut all = Vec::new();
     loop {
-        let rows = bed.insight.list_records(&bed.scope(), filter(None), &page).await.unwrap();
+        let rows = bed.insight.stats.list_records(&bed.scope(), filter(None), &page).await.unwrap();
         all.extend(rows.data.into_iter().map(|row| row.trace_id));
         match rows.next_cursor {
             Some(cursor) => page.cursor = Some(cursor),
@@ -140,7 +140,7 @@ async fn calls_are_listed_in_order_in_pages_both_ways(database: Database) {
     ten_requests(&bed, project).await;
     let filter = FunctionCallFilter { trace_id: Some("t0".to_owned()), ..Default::default() };
     let list = async |page: &PageQuery| {
-        let page = bed.insight.list_function_calls(&bed.scope(), filter.clone(), page).await.unwrap();
+        let page = bed.insight.stats.list_function_calls(&bed.scope(), filter.clone(), page).await.unwrap();
         let ids: Vec<Value> = page.data.iter().map(|span| json!(span)["call_id"].clone()).collect();
         (json!(ids), page)
     };
@@ -163,10 +163,11 @@ async fn calls_are_listed_in_order_in_pages_both_ways(database: Database) {
     page.cursor = second.prev_cursor;
     assert_eq!(list(&page).await.0, json!(["r", "q", "w"]));
     let nothing = FunctionCallFilter { trace_id: Some("none".to_owned()), ..Default::default() };
-    let page = bed.insight.list_function_calls(&bed.scope(), nothing, &PageQuery::default()).await.unwrap();
+    let page =
+        bed.insight.stats.list_function_calls(&bed.scope(), nothing, &PageQuery::default()).await.unwrap();
     assert!(page.data.is_empty());
     let error =
-        bed.insight.list_function_calls(&bed.scope(), Default::default(), &PageQuery::default()).await;
+        bed.insight.stats.list_function_calls(&bed.scope(), Default::default(), &PageQuery::default()).await;
     assert_eq!(error.err().expect("neither trace nor record").status(), 400);
 }
 
@@ -176,7 +177,7 @@ async fn exports_account_for_all_time_of_a_record(database: Database) {
     ten_requests(&bed, project).await;
     let rows = traces_ids(&bed).await;
     let id = rows[9];
-    let export = async |format| bed.insight.export_record(&bed.scope(), id, format).await.unwrap();
+    let export = async |format| bed.insight.stats.export_record(&bed.scope(), id, format).await.unwrap();
     let folded = export(ExportFormat::Folded).await;
     let expected = "shop.view 2000\nshop.view;shop.SELECT 5000\nshop.view;shop.walk 2000\nshop.view;shop.walk;shop.walk 1000\n";
     assert_eq!(folded, expected);
@@ -195,12 +196,19 @@ async fn exports_account_for_all_time_of_a_record(database: Database) {
     assert_eq!((&record["call_count"], &record["is_cut"]), (&json!(4), &json!(false)));
     assert!(record["score"].is_i64() && record["findings"] == json!([]) && record["errors"] == json!([]));
     let nobody = PerformanceRecordId(Uuid::from_u128(7));
-    assert_eq!(bed.insight.get_record(&bed.scope(), nobody).await.err().expect("not there").status(), 404);
+    assert_eq!(
+        bed.insight.stats.get_record(&bed.scope(), nobody).await.err().expect("not there").status(),
+        404
+    );
 }
 
 async fn traces_ids(bed: &Fixture) -> Vec<PerformanceRecordId> {
-    let page =
-        bed.insight.list_records(&bed.scope(), Default::default(), &PageQuery::default()).await.unwrap();
+    let page = bed
+        .insight
+        .stats
+        .list_records(&bed.scope(), Default::default(), &PageQuery::default())
+        .await
+        .unwrap();
     page.data.into_iter().map(|row| row.id).collect()
 }
 
@@ -217,7 +225,8 @@ async fn statistics_are_grouped_by_endpoint_function_and_version(database: Datab
     };
     for granularity in [None, Some(Granularity::Hour), Some(Granularity::Day)] {
         let choice = EndpointStatsQuery { by_version: true, ..Default::default() };
-        let sums = json!(bed.insight.top_endpoints(&scope, &range(granularity), &choice).await.unwrap());
+        let sums =
+            json!(bed.insight.stats.top_endpoints(&scope, &range(granularity), &choice).await.unwrap());
         assert_eq!(sums["data"].as_array().unwrap().len(), 4);
         let failed = sums["data"].as_array().unwrap().iter().find(|sum| sum["errors"] == 1).unwrap();
         assert_eq!(failed["endpoint"], "GET /1");
@@ -233,7 +242,7 @@ async fn statistics_are_grouped_by_endpoint_function_and_version(database: Datab
         );
     }
     let choice = FunctionStatsQuery { limit: Some(1), ..Default::default() };
-    let sums = json!(bed.insight.top_functions(&scope, &range(None), &choice).await.unwrap());
+    let sums = json!(bed.insight.stats.top_functions(&scope, &range(None), &choice).await.unwrap());
     assert_eq!(sums["granularity"], "minute");
     // self time of 2 to 11 ms, and 1 ms of the recursive call in each
     let walk = &sums["data"][0];
@@ -243,10 +252,10 @@ async fn statistics_are_grouped_by_endpoint_function_and_version(database: Datab
     );
     assert_eq!(walk["total_time"], 0.075);
     let choice = FunctionStatsQuery { function: Some("shop.view".to_owned()), ..Default::default() };
-    let sums = json!(bed.insight.top_functions(&scope, &range(None), &choice).await.unwrap());
+    let sums = json!(bed.insight.stats.top_functions(&scope, &range(None), &choice).await.unwrap());
     assert_eq!((&sums["data"][0]["query_count"], &sums["data"][0]["query_time"]), (&json!(10), &json!(0.05)));
     let trend = EndpointTrendQuery { endpoint: Some("GET /0".to_owned()), ..Default::default() };
-    let sums = json!(bed.insight.endpoint_trend(&scope, &range(None), &trend).await.unwrap());
+    let sums = json!(bed.insight.stats.endpoint_trend(&scope, &range(None), &trend).await.unwrap());
     let times: Vec<DateTime<Utc>> = sums["data"]
         .as_array()
         .unwrap()
@@ -255,20 +264,26 @@ async fn statistics_are_grouped_by_endpoint_function_and_version(database: Datab
         .collect();
     assert_eq!(times, [0, 2, 4, 6, 8].map(|minute| at + TimeDelta::minutes(minute)));
     let trend = FunctionTrendQuery { function: "shop.walk".to_owned(), version: None, by_version: true };
-    let sums =
-        json!(bed.insight.function_trend(&scope, &range(Some(Granularity::Hour)), &trend).await.unwrap());
+    let sums = json!(
+        bed.insight.stats.function_trend(&scope, &range(Some(Granularity::Hour)), &trend).await.unwrap()
+    );
     assert_eq!(sums["data"].as_array().unwrap().len(), 2);
     let query = VersionsQuery { project_id: project, from: None };
-    let versions = json!(bed.insight.list_versions(&scope, &query).await.unwrap());
+    let versions = json!(bed.insight.stats.list_versions(&scope, &query).await.unwrap());
     assert_eq!(
         versions.as_array().unwrap().iter().map(|v| v["requests"].clone()).collect::<Vec<_>>(),
         [json!(5), json!(5)]
     );
     let weeks = RangeQuery { from: Some(at - TimeDelta::days(21)), ..range(None) };
-    let sums = json!(bed.insight.top_endpoints(&scope, &weeks, &Default::default()).await.unwrap());
+    let sums = json!(bed.insight.stats.top_endpoints(&scope, &weeks, &Default::default()).await.unwrap());
     assert_eq!((&sums["granularity"], sums["data"].as_array().unwrap().len()), (&json!("day"), 2));
     let wrong = RangeQuery { from: Some(at + TimeDelta::days(1)), ..range(None) };
-    let error =
-        bed.insight.top_endpoints(&scope, &wrong, &Default::default()).await.err().expect("turned around");
+    let error = bed
+        .insight
+        .stats
+        .top_endpoints(&scope, &wrong, &Default::default())
+        .await
+        .err()
+        .expect("turned around");
     assert_eq!((error.status(), error.param()), (400, Some("from")));
 }
