@@ -18,14 +18,12 @@ use crate::catalog::{Destination, Key, Provider};
 use crate::llm_calls::Attempt;
 use crate::service::Inner;
 
+/// Tells clients of OpenAI and Anthropic whether to repeat a failed call.
+const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 /// Headers of a response, or of an error, that are forwarded to the client, besides those that start with one of
 /// [`FORWARDED_PREFIXES`].
-const FORWARDED_HEADERS: [HeaderName; 4] = [
-    CONTENT_TYPE,
-    RETRY_AFTER,
-    HeaderName::from_static("retry-after-ms"),
-    HeaderName::from_static("x-should-retry"),
-];
+const FORWARDED_HEADERS: [HeaderName; 4] =
+    [CONTENT_TYPE, RETRY_AFTER, HeaderName::from_static("retry-after-ms"), SHOULD_RETRY];
 const FORWARDED_PREFIXES: [&str; 3] = ["openai-", "anthropic-", "x-ratelimit-"];
 
 /// A successful response.
@@ -146,7 +144,12 @@ impl Inner {
         let mut headers = forwarded_headers(headers);
         // the error has another body
         headers.remove(CONTENT_TYPE);
-        Failure { error: CallError { error, headers }, kind: FailureKind::of_status(status) }
+        let kind = FailureKind::of_status(status);
+        if kind == (FailureKind::Key { transient: false }) {
+            // clients repeat calls that failed with a status of the server
+            headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
+        }
+        Failure { error: CallError { error, headers }, kind }
     }
 }
 

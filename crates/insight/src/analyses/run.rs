@@ -214,8 +214,10 @@ impl Analyses {
 
 /// Whether a retry may succeed.
 fn is_transient(error: &Error) -> bool {
-    matches!(error.kind(), Kind::Unavailable | Kind::TooMany | Kind::Timeout | Kind::Internal)
-        || matches!(error.status(), 429 | 500 | 502 | 503 | 504)
+    // a provider that refuses its key has status 502
+    error.kind() != Kind::Forbidden
+        && (matches!(error.kind(), Kind::Unavailable | Kind::TooMany | Kind::Timeout | Kind::Internal)
+            || matches!(error.status(), 429 | 500 | 502 | 503 | 504))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "cost for display")]

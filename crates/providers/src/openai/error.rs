@@ -1,4 +1,5 @@
-//! A provider's error, forwarded with its own status and the name of the provider.
+//! A provider's error, forwarded with the name of the provider, and with its own status unless the client would take it for
+//! an answer to its own credential.
 
 use std::time::Duration;
 
@@ -32,6 +33,8 @@ pub(crate) fn error_from(provider: &str, status: u16, body: &[u8], retry_after: 
         _ => (Kind::BadGateway, "provider_failed"),
     };
     let message = format!("provider `{provider}` responded with {status}: {}", text.trim());
+    // the client would take these for an answer to its own credential
+    let status = if matches!(status, 401 | 403) { 502 } else { status };
     let mut error = Error::new(kind, code, message).with_status(status);
     if let Some(param) = detail["param"].as_str() {
         error = error.with_param(param);

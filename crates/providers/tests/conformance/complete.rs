@@ -212,20 +212,23 @@ fn an_error_with_a_success_status_is_reported_as_one() {
 }
 
 #[test]
-fn an_error_response_keeps_its_status_and_message() {
+fn an_error_response_keeps_its_status_and_message_unless_it_refuses_the_credentials() {
     let statuses = [400, 401, 402, 403, 404, 413, 422, 429, 500, 502, 503, 504, 529];
     for (name, format) in KINDS {
         let wire = loam_providers::kind(name).expect("a kind").wire;
         for status in statuses {
             let body = format.error(status, "the moon is full");
             let error = wire.error("prov", status, body.as_bytes(), None);
-            assert_eq!(error.status(), status, "{name}");
+            // the client must not take it for an answer to its own credential
+            let seen = if matches!(status, 401 | 403) { 502 } else { status };
+            assert_eq!(error.status(), seen, "{name}");
             assert!(
                 error.message().contains("the moon is full") && error.message().contains("prov"),
                 "{error}"
             );
             assert!(!error.message().contains('{'), "{error}");
             let code = error.code();
+            assert_eq!(code == "provider_refused_credentials", seen != status, "{name} {status}: {code}");
             assert_eq!(code == "provider_out_of_credit", status == 402, "{name} {status}: {code}");
             let shown = anthropic_error(&error, "req");
             assert!(shown["error"]["message"].as_str().is_some_and(|text| text.contains("the moon is full")));

@@ -109,7 +109,7 @@ pub(super) const DERIVED: &[Derived] = &[
 /// Errors of operations that call a model (`x-calls-model`).
 pub(super) const MODEL_CALL: &[(&str, &[&str])] = &[
     ("400", &["unsupported_feature"]),
-    ("403", &["provider_refused_credentials", "provider_out_of_credit"]),
+    ("403", &["provider_out_of_credit"]),
     ("404", &["model_not_found"]),
     (
         "429",
@@ -129,7 +129,6 @@ pub(super) const MODEL_CALL: &[(&str, &[&str])] = &[
         &[
             "provider_refused_request",
             "provider_not_found",
-            "provider_refused_credentials",
             "provider_out_of_credit",
             "provider_rate_limit",
             "provider_timeout",
@@ -143,6 +142,7 @@ pub(super) const MODEL_CALL: &[(&str, &[&str])] = &[
             "provider_broke_off",
             "provider_answer_invalid",
             "provider_failed",
+            "provider_refused_credentials",
         ],
     ),
     ("503", &["limits_unknown"]),
