@@ -161,6 +161,11 @@ impl Changes {
         self.notices.announce(tx, &self.clock, resource, id).await
     }
 
+    /// Notifies this process's own caches of further changes of a transaction that is committed.
+    pub fn publish(&self, notices: &[Notice]) {
+        notices.iter().for_each(|notice| self.notices.publish(notice));
+    }
+
     /// Commits, then notifies this process's own caches.
     pub async fn commit<R>(&self, tx: Tx<R>, notice: Notice) -> Result<()> {
         tx.commit().await?;

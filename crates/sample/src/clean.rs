@@ -176,7 +176,7 @@ async fn delete_catalog(parts: &Parts, scope: &Scope, removed: &mut Removed) -> 
             for price in tx.find::<prices::Entity>().filter(of_provider).all().await? {
                 parts.gateway.delete_price(scope, price.id).await?;
             }
-            parts.gateway.delete_provider(scope, provider.id).await?;
+            parts.gateway.delete_provider(scope, provider.id, true).await?;
             removed.providers += 1;
         }
         page.cursor = found.next_cursor;

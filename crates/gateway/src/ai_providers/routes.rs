@@ -7,9 +7,9 @@ use chrono::{DateTime, Utc};
 use loam_http::surface::{ApiResult, Caller, IfMatch, Json, Path, Query, Tagged, created};
 use loam_kernel::{AiProviderId, Page, PageQuery};
 use loam_providers::kind;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::entity::Model;
@@ -53,6 +53,15 @@ impl From<Model> for AiProviderView {
             updated_at: row.updated_at,
         }
     }
+}
+
+/// How to delete a provider.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct AiProviderDelete {
+    /// Remove it from the routes that use it, and delete routes that have no other target.
+    #[serde(default)]
+    cascade: bool,
 }
 
 pub(crate) fn router(gateway: Gateway) -> OpenApiRouter {
@@ -132,10 +141,10 @@ async fn update(
     Ok(Tagged::new(provider.updated_at, provider.into()))
 }
 
-/// Deletes a provider. Its calls stay in the ledger.
+/// Deletes a provider. Its calls stay in the ledger. While routes use it, it is deleted only with `cascade`.
 #[utoipa::path(
     delete, path = "/api/v1/ai_providers/{id}", tag = "ai_providers", operation_id = "ai_providers_delete",
-    params(("id" = AiProviderId, Path)),
+    params(("id" = AiProviderId, Path), AiProviderDelete),
     responses((status = 204)),
     extensions(("x-errors" = json!({"409": ["in_use"]}))),
     security(("api_key" = ["ai_providers:write"]))
@@ -144,8 +153,9 @@ async fn delete(
     State(gateway): State<Gateway>,
     Caller(scope): Caller,
     Path(id): Path<AiProviderId>,
+    Query(how): Query<AiProviderDelete>,
 ) -> ApiResult<StatusCode> {
-    gateway.delete_provider(&scope, id).await?;
+    gateway.delete_provider(&scope, id, how.cascade).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -15,6 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::entity::{ActiveModel, Column, Entity, Model};
 use super::secrets;
 use crate::Gateway;
+use crate::model_routes::removal::{check_unused, lock_routes};
 
 /// A provider to be created.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
@@ -151,9 +152,21 @@ impl Gateway {
         self.0.changes.update(tx, row).await
     }
 
-    /// Deletes a provider. Its calls stay in the ledger.
-    pub async fn delete_provider(&self, scope: &Scope, id: AiProviderId) -> Result<()> {
-        self.0.changes.delete::<Entity>(self.0.db.write(scope).await?, id).await
+    /// Deletes a provider. Its calls stay in the ledger. With `cascade` it is removed from the routes that use it, and
+    /// routes without another target are deleted; otherwise such routes prevent the deletion.
+    pub async fn delete_provider(&self, scope: &Scope, id: AiProviderId, cascade: bool) -> Result<()> {
+        let tx = self.0.db.write(scope).await?;
+        // in this order, as changes of routes do; once the provider is locked, no route can begin to use it
+        lock_routes(&tx).await?;
+        let name = tx.get_locked::<Entity>(id).await?.ok_or_else(Entity::missing)?.name;
+        let routes = lock_routes(&tx).await?;
+        if !cascade {
+            check_unused(&routes, &name)?;
+        }
+        let notices = self.remove_from_routes(&tx, routes, &name).await?;
+        self.0.changes.delete::<Entity>(tx, id).await?;
+        self.0.changes.publish(&notices);
+        Ok(())
     }
 
     /// Applies a change to a stored configuration, unsealing it so that the result can be checked.

@@ -182,8 +182,9 @@ async fn check_targets(tx: &Tx<Tenant>, alias: &str, targets: Option<&[Target]>)
         Some(targets) => drop(routes.insert(alias.to_owned(), targets.to_vec())),
         None => drop(routes.remove(alias)),
     }
-    let providers: Vec<String> =
-        tx.find::<ai_providers::entity::Entity>().all().await?.into_iter().map(|row| row.name).collect();
+    // locked too, so that none of them is deleted meanwhile
+    let providers = tx.find::<ai_providers::entity::Entity>().locked().all().await?;
+    let providers: Vec<String> = providers.into_iter().map(|row| row.name).collect();
     for (i, target) in targets.into_iter().flatten().enumerate() {
         if let Some(provider) = target.provider.as_ref().filter(|provider| !providers.contains(provider)) {
             let message = format!("provider `{provider}` does not exist");

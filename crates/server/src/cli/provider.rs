@@ -63,12 +63,15 @@ pub(super) enum Command {
         /// Provider ID.
         id: AiProviderId,
     },
-    /// Delete a provider. Its calls stay in the ledger.
+    /// Delete a provider. Its calls stay in the ledger. While routes use it, it is deleted only with --cascade.
     Delete {
         #[command(flatten)]
         tenant: TenantArg,
         /// Provider ID.
         id: AiProviderId,
+        /// Remove it from the routes that use it, and delete routes that have no other target.
+        #[arg(long)]
+        cascade: bool,
     },
 }
 
@@ -119,9 +122,9 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
             output::one(json, &test)?;
             test.error.map_or(Ok(()), |e| bail!("{e}"))
         }
-        Command::Delete { tenant, id } => {
+        Command::Delete { tenant, id, cascade } => {
             let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            core.gateway.delete_provider(&scope, id).await?;
+            core.gateway.delete_provider(&scope, id, cascade).await?;
             output::line(json, &format!("deleted provider {id}"))
         }
     }
