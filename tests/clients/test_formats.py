@@ -154,3 +154,16 @@ def test_openais_client_gets_an_error_for_features_that_anthropic_lacks(openai_c
     with pytest.raises(openai.BadRequestError) as caught:
         openai_client.embeddings.create(model=CLAUDE, input="hello")
     assert caught.value.code == "unsupported_feature"
+
+
+def test_a_long_user_id_is_shortened_for_the_provider_and_kept_for_the_call(loam, mock, ask):
+    # As Claude Code sends it.
+    name = "user_" + "0123456789abcdef" * 9 + "_"
+    text = ask("who am I?", calls=2)
+    body = {"model": MOCK, "max_tokens": 9, "metadata": {"user_id": name}, "messages": says(text)}
+    for _ in range(2):
+        call = loam.api.call("POST", "/anthropic/v1/messages", 200, json=body).headers["x-loam-call-id"]
+        assert loam.api.get(f"/api/v1/llm_calls/{call}")["end_user"] == name
+    first, again = [each["body"]["user"] for each in mock.requests() if text in str(each["body"])]
+    assert (len(name), len(first)) == (150, 64)
+    assert first == again

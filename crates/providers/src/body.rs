@@ -1,7 +1,7 @@
 //! Reads a request that needs translation.
 
 use bytes::Bytes;
-use loam_kernel::{Error, Result};
+use loam_kernel::{Error, Result, digest_of, hex};
 use serde_json::{Map, Value};
 
 /// The fields of a request, removed one by one: what remains is what the translation doesn't know.
@@ -59,6 +59,22 @@ pub(crate) fn object_schema(schema: Option<&Value>) -> Value {
     let mut schema = schema.and_then(Value::as_object).cloned().unwrap_or_default();
     schema.entry("type").or_insert_with(|| "object".into());
     schema.into()
+}
+
+/// Characters that OpenAI accepts as `user`.
+pub(crate) const MAX_OPENAI_USER: usize = 64;
+/// Characters that Anthropic accepts as `metadata.user_id`.
+pub(crate) const MAX_ANTHROPIC_USER: usize = 256;
+/// Characters that Dify accepts as `user`.
+pub(crate) const MAX_DIFY_USER: usize = 255;
+
+/// The end user as a provider accepts it: a name with more than `max` characters becomes a digest, which is always the
+/// same for the same name.
+pub(crate) fn bounded_user(user: Value, max: usize) -> Value {
+    match user {
+        Value::String(name) if name.chars().count() > max => hex(digest_of([name.as_bytes()])).into(),
+        user => user,
+    }
 }
 
 /// A required string.

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use super::reasoning::apply_reasoning_effort;
 use super::tool_ids::to_anthropic;
 use super::wire::KIND;
-use crate::body::{Body, data_url, object_schema, parts, required};
+use crate::body::{Body, MAX_ANTHROPIC_USER, bounded_user, data_url, object_schema, parts, required};
 use crate::openai::arguments_text;
 use crate::{Config, Feature, ProviderRequest};
 
@@ -69,6 +69,7 @@ pub(crate) fn from_chat(config: &Config, provider_request: &ProviderRequest<'_>)
     }
     let user = [body.take("user"), body.take("safety_identifier")];
     if let Some(user) = user.into_iter().flatten().next() {
+        let user = bounded_user(user, MAX_ANTHROPIC_USER);
         request.insert("metadata".to_owned(), json!({"user_id": user}));
     }
     format(body.take("response_format"), &mut request)?;

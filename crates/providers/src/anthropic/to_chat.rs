@@ -7,7 +7,7 @@ use loam_kernel::{Error, Result};
 use serde_json::{Map, Value, json};
 
 use super::tool_ids::from_anthropic;
-use crate::body::{Body, object_schema, parts, required};
+use crate::body::{Body, MAX_OPENAI_USER, bounded_user, object_schema, parts, required};
 use crate::{Feature, ProviderRequest};
 
 /// Fields that don't affect the response, or that only Anthropic's own models use.
@@ -77,7 +77,7 @@ pub(crate) fn to_chat(dialect: &ChatDialect, provider_request: &ProviderRequest<
         chat.insert("stream_options".to_owned(), json!({"include_usage": true}));
     }
     if let Some(user) = body.take("metadata").and_then(|metadata| metadata.get("user_id").cloned()) {
-        chat.insert("user".to_owned(), user);
+        chat.insert("user".to_owned(), bounded_user(user, MAX_OPENAI_USER));
     }
     tools(dialect, &mut body, &mut chat)?;
     let output = body.take("output_config").unwrap_or_default();

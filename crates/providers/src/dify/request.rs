@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::KIND;
 use crate::anthropic::{ChatDialect, to_chat};
-use crate::body::{Body, parts, required};
+use crate::body::{Body, MAX_DIFY_USER, bounded_user, parts, required};
 use crate::wire::Endpoint;
 use crate::{Config, Feature, ProviderRequest};
 
@@ -56,7 +56,7 @@ pub(super) fn request(config: &Config, provider_request: &ProviderRequest<'_>) -
     let streams = provider_request.envelope.stream || config.agent;
     let mut request = json!({
         "query": query, "inputs": inputs, "response_mode": if streams { "streaming" } else { "blocking" },
-        "user": user.unwrap_or_else(|| DEFAULT_USER.into()),
+        "user": bounded_user(user.unwrap_or_else(|| DEFAULT_USER.into()), MAX_DIFY_USER),
     });
     if let Some(id) = conversation {
         request["conversation_id"] = id.into();
