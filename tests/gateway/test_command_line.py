@@ -91,7 +91,9 @@ def test_a_limit_is_created_listed_shown_enforced_and_deleted(deployment, api, n
     assert key in deployment.loam.cli("limit", "list").stdout
     changed = deployment.loam.cli_json("limit", "update", made["id"], "--budget-per-day", "none", "--concurrency", "3")
     assert changed == api.get(f"/api/v1/limits/{made['id']}")
-    assert changed == made | {"budget_per_day": None, "concurrency": 3, "updated_at": changed["updated_at"]}
+    remaining = made["remaining"] | {"budget_per_day": None}
+    new = {"budget_per_day": None, "concurrency": 3, "remaining": remaining, "updated_at": changed["updated_at"]}
+    assert changed == made | new
     refused = eventually(lambda: (response := caller.chat(f"{names[0]}/m", "hi", None)).status_code == 429 and response, 2)
     assert_error(refused, 429, "rate_limit_requests")
     deployment.loam.cli("limit", "delete", made["id"])
@@ -102,7 +104,7 @@ def test_a_limit_is_created_listed_shown_enforced_and_deleted(deployment, api, n
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        (["--for", "planet", "--concurrency", "1"], 2, "tenant, project, user or api_key"),
+        (["--for", "planet", "--concurrency", "1"], 2, "tenant, project, user, api_key or end_user"),
         (["--for", "api_key", "--concurrency", "1"], 1, "subject_id"),
         (["--for", "tenant"], 1, "at least one"),
     ],

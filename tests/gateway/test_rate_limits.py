@@ -71,7 +71,7 @@ def test_requests_per_minute_count_earlier_usage_and_apply_within_a_second(limit
     assert left <= int(refused.headers["retry-after"]) <= left + 2
     assert refused.headers["x-ratelimit-remaining-requests"] == "0"
     assert len(three[0].asked) == 20, "a refused call reached the provider"
-    # Refused calls are not counted, and leave no record.
+    # Refused calls do not count against the limit, and are recorded apart from the others.
     assert len(ended_calls(limited.api, [response.headers["x-loam-call-id"]], limited.key)) == 20
 
 

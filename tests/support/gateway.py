@@ -83,11 +83,12 @@ def tried(call: dict[str, Any]) -> list[tuple[str, int | None]]:
 
 
 def ended_calls(api: Api, ids: Iterable[str | None], key: str | None = None) -> list[dict[str, Any]]:
-    """All calls, or those of a key, once these are listed and none is in progress."""
+    """All calls that were not refused, or those of a key, once these are listed and none is in progress."""
     wanted = set(ids) - {None}
 
     def all_ended() -> tuple[list[dict[str, Any]]]:
-        rows = [row for row in api.all("llm_calls", limit=200) if key is None or row["api_key_id"] == key]
+        listed = [row for row in api.all("llm_calls", limit=200) if key is None or row["api_key_id"] == key]
+        rows = [row for row in listed if row["state"] != "refused"]
         missing = wanted - {row["id"] for row in rows}
         assert not missing, f"{len(missing)} of {len(wanted)} calls are not listed"
         under_way = [row["id"] for row in rows if row["state"] not in ENDED]

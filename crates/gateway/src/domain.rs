@@ -69,6 +69,7 @@ impl Domain for Gateway {
 
     fn start(&self, tasks: &mut Tasks) {
         tasks.spawn(|stop| self.clone().monitor_capacity(stop));
+        tasks.spawn(|stop| self.clone().write_refusals(stop));
         let meters = self.0.meters.clone();
         tasks.spawn(|stop| meters.poll_other_nodes(stop));
     }

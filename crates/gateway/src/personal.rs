@@ -31,7 +31,7 @@ const TRACES: u64 = 10_000;
 
 /// The stores of this crate.
 pub fn stores() -> Vec<Arc<dyn PersonalDataStore>> {
-    vec![Arc::new(TOOLS), Arc::new(Calls), Arc::new(USAGE), Arc::new(LIMITS)]
+    vec![Arc::new(TOOLS), Arc::new(Calls), Arc::new(USAGE), Arc::new(END_USER_USAGE), Arc::new(LIMITS)]
 }
 
 const TOOLS: Rows<tools::Entity> = Rows::by_index(
@@ -55,14 +55,27 @@ const USAGE: Rows<usage::Entity> = Rows {
         "usage_stats",
         |who| who.by_user(usage::Column::UserId),
         |row: &usage::Model| row.id.0,
-        |row: usage::Model| {
-            json!({
-                "granularity": row.granularity, "bucket": row.bucket, "provider": row.provider, "model": row.model,
-                "calls": row.calls, "total_tokens": row.total_tokens, "cost_nano_usd": row.cost_nano_usd,
-            })
-        },
+        |row: usage::Model| usage_view(&row),
     )
 };
+
+fn usage_view(row: &usage::Model) -> Value {
+    json!({
+        "granularity": row.granularity, "bucket": row.bucket, "provider": row.provider, "model": row.model,
+        "calls": row.calls, "total_tokens": row.total_tokens, "cost_nano_usd": row.cost_nano_usd,
+    })
+}
+
+/// The sums of an end user. Those of all calls remain in [`USAGE`].
+const END_USER_USAGE: Rows<usage::Entity> = Rows::by_index(
+    "usage_stats",
+    |who| {
+        let is_end_user = || usage::Column::LabelKind.eq(usage::LabelKind::EndUser);
+        who.by_end_user(usage::Column::Label).into_iter().map(|found| found.add(is_end_user())).collect()
+    },
+    |row: &usage::Model| row.id.0,
+    |row: usage::Model| usage_view(&row),
+);
 
 const LIMITS: Rows<limits::Entity> = Rows::by_index(
     "limits",
@@ -181,6 +194,8 @@ async fn empty(
         update = update
             .set(Column::UserId, Expr::val(Option::<Uuid>::None))
             .set(Column::EndUser, null())
+            .set(Column::Tags, Expr::val(Option::<Value>::None))
+            .set(Column::Metadata, Expr::val(Option::<Value>::None))
             .set(Column::SessionId, null())
             .set(Column::TraceId, null())
             .set(Column::SpanId, null())

@@ -21,11 +21,14 @@ use crate::catalog::Catalog;
 use crate::hook::ConversationHook;
 use crate::limits::meters::Meters;
 use crate::llm_calls::ledger::Ledger;
+use crate::llm_calls::refusals::Refusals;
 use crate::proxy::response_cache::ResponseCache;
 use crate::{CallSettings, Config};
 
 /// How often the journal's free capacity is checked.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
+/// How often refused calls are written.
+const REFUSALS_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Providers, prices, calls. Cheap to clone.
 #[derive(Clone)]
@@ -40,6 +43,7 @@ pub(crate) struct Inner {
     pub(crate) client: Client,
     pub(crate) catalog: Catalog,
     pub(crate) ledger: Ledger,
+    pub(crate) refusals: Refusals,
     pub(crate) meters: Meters,
     pub(crate) response_cache: ResponseCache,
     pub(crate) config: Config,
@@ -114,6 +118,7 @@ impl Gateway {
             client,
             catalog,
             ledger,
+            refusals: Refusals::default(),
             meters,
             response_cache,
             config,
@@ -151,10 +156,18 @@ impl Gateway {
         }
     }
 
-    /// Waits until the calls in progress have ended and are settled.
+    /// Writes refused calls, until stopped.
+    pub(crate) async fn write_refusals(self, stop: CancellationToken) {
+        while stop.run_until_cancelled(tokio::time::sleep(REFUSALS_INTERVAL)).await.is_some() {
+            self.0.write_refusals();
+        }
+    }
+
+    /// Waits until the calls in progress have ended and are settled, and writes those that were refused.
     pub async fn finish_calls(&self) {
         self.0.calls.close();
         self.0.calls.wait().await;
+        self.0.write_refusals();
     }
 
     /// The number of calls in progress.
@@ -164,6 +177,13 @@ impl Gateway {
 }
 
 impl Inner {
+    fn write_refusals(&self) {
+        let now = self.clock.now().timestamp_micros();
+        if let Err(e) = self.refusals.write(now, |record| self.ledger.append_refusal(record)) {
+            tracing::debug!(error = %e, "refused calls can't be recorded at the moment; retried");
+        }
+    }
+
     /// The retention of calls and their data.
     pub(crate) fn retention(&self) -> LiveConfig<RetentionSettings> {
         self.retention.get().cloned().unwrap_or_default()

@@ -14,6 +14,7 @@ pub mod exports;
 mod jwt;
 pub mod login;
 pub mod login_sessions;
+pub mod names;
 mod operator_access;
 mod password;
 pub mod permissions;

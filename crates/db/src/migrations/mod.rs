@@ -17,6 +17,7 @@ mod m20261130_000008_suggestions;
 mod m20261130_000010_received_at;
 mod m20261130_000011_allowed_origins;
 mod m20261130_000012_filters;
+mod m20261130_000013_refusals_and_labels;
 
 /// One step of the schema.
 pub(crate) struct Step {
@@ -46,5 +47,6 @@ steps![
     m20261130_000010_received_at,
     m20261130_000011_allowed_origins,
     m20261130_000012_filters,
+    m20261130_000013_refusals_and_labels,
     // new migrations go above this line
 ];

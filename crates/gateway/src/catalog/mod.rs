@@ -16,6 +16,7 @@ use loam_platform::seal::Keyring;
 
 use crate::ai_providers;
 use crate::limits::admission::Limited;
+use crate::limits::entity::SubjectType;
 use crate::limits::meters::Meters;
 
 use health::HealthRegistry;
@@ -171,11 +172,17 @@ impl Catalog {
         let mut models = Models::read(&tx, &self.keyring, self.timeouts, &self.health_registry).await?;
         let rules = Models::rules(&tx).await?;
         drop(tx);
+        let (of_end_users, rules): (HashMap<_, _>, HashMap<_, _>) =
+            rules.into_iter().partition(|((kind, _), _)| *kind == SubjectType::EndUser);
         let mut meters = self.meters.of(tenant, rules.keys().copied()).await?;
-        let limited = rules
-            .into_iter()
-            .filter_map(|(subject, rule)| Some((subject, Limited { rule, meter: meters.remove(&subject)? })));
+        let limited = rules.into_iter().filter_map(|(subject, (id, rule))| {
+            Some((subject, Limited { id, rule, meter: meters.remove(&subject)? }))
+        });
         models.limits = limited.collect();
+        if !of_end_users.is_empty() {
+            self.meters.follow_end_users(tenant).await?;
+        }
+        models.end_user_limits = of_end_users.into_iter().map(|((_, scope), rule)| (scope, rule)).collect();
         let models = Arc::new(models);
         *entry.read.write().unwrap_or_else(PoisonError::into_inner) = Some((changes, models.clone()));
         self.health_registry.forget_unused();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use loam_db::{Tenant, Tx};
 use loam_http::client::Timeouts;
-use loam_kernel::Result;
+use loam_kernel::{LimitId, Result};
 use loam_platform::seal::Keyring;
 use uuid::Uuid;
 
@@ -24,6 +24,8 @@ pub(crate) struct Models {
     pub(crate) providers: HashMap<String, Arc<Provider>>,
     pub(crate) routes: HashMap<String, Arc<Route>>,
     pub(crate) limits: Limits,
+    /// The limits of each end user, by the tenant or key whose end users these are.
+    pub(crate) end_user_limits: HashMap<Uuid, (LimitId, Rule)>,
     /// The time of the latest change of a route or provider, in microseconds since 1970.
     pub(crate) version: i64,
     /// By provider, then by model.
@@ -111,13 +113,22 @@ impl Models {
         let rows = tx.find::<model_routes::entity::Entity>().all().await?;
         let version = rows.iter().map(|row| row.updated_at.timestamp_micros()).fold(version, i64::max);
         let routes = routes(rows, &providers, health_registry);
-        Ok(Self { providers, routes, limits: Limits::new(), version, prices })
+        Ok(Self {
+            providers,
+            routes,
+            limits: Limits::new(),
+            end_user_limits: HashMap::new(),
+            version,
+            prices,
+        })
     }
 
     /// The limits, by subject.
-    pub(super) async fn rules(tx: &Tx<Tenant>) -> Result<HashMap<(SubjectType, Uuid), Rule>> {
+    pub(super) async fn rules(tx: &Tx<Tenant>) -> Result<HashMap<(SubjectType, Uuid), (LimitId, Rule)>> {
         let rows = tx.find::<limits::entity::Entity>().all().await?;
-        Ok(rows.into_iter().map(|row| ((row.subject_type, row.subject_id), Rule::from(&row))).collect())
+        let rule =
+            |row: limits::entity::Model| ((row.subject_type, row.subject_id), (row.id, Rule::from(&row)));
+        Ok(rows.into_iter().map(rule).collect())
     }
 }
 

@@ -4,25 +4,31 @@ use std::collections::HashMap;
 use std::fmt::Write;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use loam_kernel::{Error, Kind, Result};
+use loam_kernel::{Error, Kind, LimitId, Result};
 use loam_providers::openai::OutputLimits;
 use uuid::Uuid;
 
 use super::demand;
 use super::entity::SubjectType;
 use super::meter::{Demand, LimitKind, Meter, Refusal, Rule, Windows};
+use crate::llm_calls::refusal::ExceededLimit;
 use crate::model_prices::Price;
 
 /// A limit of a subject, and its current usage.
+#[derive(Clone)]
 pub(crate) struct Limited {
+    pub(crate) id: LimitId,
     pub(crate) rule: Rule,
     pub(crate) meter: Arc<Meter>,
 }
 
 /// The limits of a tenant's subjects.
 pub(crate) type Limits = HashMap<(SubjectType, Uuid), Limited>;
+
+/// A limit that applies to a call, with its subject.
+pub(crate) type Applied = ((SubjectType, Uuid), Limited);
 
 /// Usage reserved for a call, until it is dropped.
 pub(crate) struct Reservation {
@@ -39,7 +45,7 @@ impl Drop for Reservation {
 
 /// A call to be admitted.
 pub(crate) struct Candidate<'a> {
-    pub(crate) subjects: &'a [(SubjectType, Uuid)],
+    pub(crate) limits: &'a [Applied],
     pub(crate) body: &'a [u8],
     /// The request's limits on its response.
     pub(crate) output_limits: OutputLimits,
@@ -72,24 +78,25 @@ impl Candidate<'_> {
 /// The outcome, and the limits that the client is shown either way.
 pub(crate) struct Admission {
     pub(crate) reservation: Result<Option<Reservation>>,
+    /// The limit that refuses the call.
+    pub(crate) exceeded: Option<ExceededLimit>,
     pub(crate) status: RateLimitStatus,
     /// Nano-dollars reserved.
     pub(crate) reserved: Option<i64>,
 }
 
 /// Admits a call if every limit that applies to it has room.
-pub(crate) fn admit(limits: &Limits, candidate: &Candidate<'_>) -> Admission {
-    let mut limited =
-        candidate.subjects.iter().filter_map(|subject| Some((subject.0, limits.get(subject)?))).peekable();
-    if limited.peek().is_none() {
-        return Admission { reservation: Ok(None), status: RateLimitStatus::default(), reserved: None };
+pub(crate) fn admit(candidate: &Candidate<'_>) -> Admission {
+    if candidate.limits.is_empty() {
+        let status = RateLimitStatus::default();
+        return Admission { reservation: Ok(None), exceeded: None, status, reserved: None };
     }
     let demand = candidate.demand();
     let mut reservation =
-        Reservation { meters: Vec::with_capacity(candidate.subjects.len()), demand, began: false };
+        Reservation { meters: Vec::with_capacity(candidate.limits.len()), demand, began: false };
     let (mut status, mut refused) =
         (RateLimitStatus { at: candidate.now, ..RateLimitStatus::default() }, None);
-    for (subject_type, limited) in limited {
+    for (subject, limited) in candidate.limits {
         // limits after a refusal are not checked, but their status is still shown
         let admitted = refused.is_none().then(|| limited.meter.admit(&limited.rule, demand, candidate.now));
         let used = match admitted {
@@ -98,7 +105,8 @@ pub(crate) fn admit(limits: &Limits, candidate: &Candidate<'_>) -> Admission {
                 used
             }
             Some(Err(refusal)) => {
-                refused = Some(error(subject_type, &refusal));
+                let exceeded = refusal.exceeded(limited.id, *subject);
+                refused = Some((error(subject.0, &refusal, candidate.now), exceeded));
                 limited.meter.used(candidate.now)
             }
             None => limited.meter.used(candidate.now),
@@ -106,16 +114,39 @@ pub(crate) fn admit(limits: &Limits, candidate: &Candidate<'_>) -> Admission {
         status.observe(&limited.rule, &used);
     }
     match refused {
-        Some(error) => Admission { reservation: Err(error), status, reserved: None },
+        Some((error, exceeded)) => {
+            Admission { reservation: Err(error), exceeded: Some(exceeded), status, reserved: None }
+        }
         None => {
             reservation.began = true;
-            Admission { reservation: Ok(Some(reservation)), status, reserved: Some(demand.nano) }
+            let reserved = Some(demand.nano);
+            Admission { reservation: Ok(Some(reservation)), exceeded: None, status, reserved }
         }
     }
 }
 
-fn error(subject_type: SubjectType, refusal: &Refusal) -> Error {
-    let Refusal { kind, limit, used, retry_after } = *refusal;
+impl Refusal {
+    fn exceeded(&self, id: LimitId, (subject_type, subject_id): (SubjectType, Uuid)) -> ExceededLimit {
+        let unit = match self.kind {
+            LimitKind::Requests => "requests",
+            LimitKind::Tokens => "tokens",
+            LimitKind::Concurrency => "calls",
+            LimitKind::Day | LimitKind::Month => "usd",
+        };
+        ExceededLimit {
+            id,
+            subject_type: subject_type.stored_name().to_owned(),
+            subject_id,
+            unit: unit.to_owned(),
+            limit: self.limit,
+            needed: self.needed,
+            left: (self.limit - self.used).max(0),
+        }
+    }
+}
+
+fn error(subject_type: SubjectType, refusal: &Refusal, now: DateTime<Utc>) -> Error {
+    let Refusal { kind, limit, used, retry_after, .. } = *refusal;
     let subject = subject_type.name();
     let usd = |nano| format!("{:.6} US dollars", Price::to_usd(nano));
     let (code, what) = match kind {
@@ -131,7 +162,10 @@ fn error(subject_type: SubjectType, refusal: &Refusal) -> Error {
             ("budget_month", format!("{} per month, {} spent or reserved", usd(limit), usd(used)))
         }
     };
-    let message = format!("the limit of this {subject} is {what}; retry after {} s", retry_after.as_secs());
+    let at = DateTime::from_timestamp(now.timestamp(), 0).unwrap_or(now) + retry_after;
+    let at = at.to_rfc3339_opts(SecondsFormat::Secs, true);
+    let message =
+        format!("the limit of this {subject} is {what}; retry after {} s, at {at}", retry_after.as_secs());
     Error::new(Kind::TooMany, code, message).with_retry_after(retry_after)
 }
 
@@ -216,7 +250,7 @@ mod tests {
     fn limited(rule: Rule, now: DateTime<Utc>) -> Limited {
         let meter = Arc::new(Meter::new(now));
         meter.load(Windows::at(now), Windows::at(now), Position(0), now);
-        Limited { rule, meter }
+        Limited { id: LimitId(Uuid::from_u128(7)), rule, meter }
     }
 
     #[test]
@@ -224,12 +258,12 @@ mod tests {
         let now: DateTime<Utc> = "2026-05-05T12:00:10Z".parse().expect("a time");
         let (tenant, key) =
             ((SubjectType::Tenant, Uuid::from_u128(1)), (SubjectType::ApiKey, Uuid::from_u128(2)));
-        let limits = Limits::from([
+        let limits = [
             (tenant, limited(Rule { requests: Some(10), ..Rule::default() }, now)),
             (key, limited(Rule { requests: Some(1), ..Rule::default() }, now)),
-        ]);
+        ];
         let candidate = Candidate {
-            subjects: &[tenant, key],
+            limits: &limits,
             body: b"{}",
             output_limits: OutputLimits::default(),
             writes: true,
@@ -237,12 +271,17 @@ mod tests {
             default_tokens: 1,
             now,
         };
-        let first = admit(&limits, &candidate);
+        let first = admit(&candidate);
         assert!(first.reservation.is_ok());
-        let second = admit(&limits, &candidate);
+        let second = admit(&candidate);
+        let exceeded = second.exceeded.expect("the limit of the key");
+        assert_eq!((exceeded.subject_id, exceeded.unit.as_str()), (key.1, "requests"));
+        assert_eq!((exceeded.limit, exceeded.needed, exceeded.left), (1, 1, 0));
         let error = second.reservation.err().expect("one a minute");
         assert!(
-            error.message().contains("API key") && error.message().contains("1 requests per minute"),
+            error.message().contains("API key")
+                && error.message().contains("1 requests per minute")
+                && error.message().ends_with("retry after 50 s, at 2026-05-05T12:01:00Z"),
             "{error}"
         );
         assert_eq!(error.retry_after(), Some(Duration::from_secs(50)));
@@ -250,7 +289,7 @@ mod tests {
         second.status.write(&mut headers);
         assert_eq!(headers["x-ratelimit-remaining-requests"], "0");
         assert_eq!(headers["ratelimit"], "\"requests\";r=0;t=50");
-        assert_eq!(limits[&tenant].meter.used(now).requests, 1, "the refused call counts nowhere");
+        assert_eq!(limits[0].1.meter.used(now).requests, 1, "the refused call counts nowhere");
     }
 
     #[test]
@@ -258,7 +297,7 @@ mod tests {
         let now = "2026-05-05T12:00:10Z".parse().expect("a time");
         let price = |output| Price { input: 0, cached_input: None, cache_write: None, output };
         let candidate = Candidate {
-            subjects: &[],
+            limits: &[],
             body: b"{}",
             output_limits: OutputLimits { max_tokens: Some(1_000_000), n: None },
             writes: true,

@@ -21,6 +21,8 @@ pub enum SubjectType {
     User,
     /// One key.
     ApiKey,
+    /// Each end user of the tenant or of one key.
+    EndUser,
 }
 
 impl SubjectType {
@@ -31,13 +33,26 @@ impl SubjectType {
             Self::Project => "project",
             Self::User => "user",
             Self::ApiKey => "API key",
+            Self::EndUser => "end user",
+        }
+    }
+
+    /// The stored name.
+    pub(crate) fn stored_name(self) -> &'static str {
+        match self {
+            Self::ApiKey => "api_key",
+            Self::EndUser => "end_user",
+            other => other.name(),
         }
     }
 }
 
-/// The usage limits of a tenant, project, user or key.
+/// The usage limits of a tenant, project, user, key or of each end user.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-#[sea_orm(table_name = "limits", comment = "usage limits of a tenant, project, user or key")]
+#[sea_orm(
+    table_name = "limits",
+    comment = "usage limits of a tenant, project, user, key or of each end user"
+)]
 pub struct Model {
     /// The tenant.
     #[sea_orm(primary_key, auto_increment = false)]
@@ -46,10 +61,12 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: LimitId,
     /// The type of the subject.
-    #[sea_orm(comment = "tenant, project, user, api_key")]
+    #[sea_orm(comment = "tenant, project, user, api_key, end_user")]
     pub subject_type: SubjectType,
     /// The subject.
-    #[sea_orm(comment = "id of the tenant, project, user or key; one limit for each")]
+    #[sea_orm(
+        comment = "id of the tenant, project, user or key; of an end_user limit the tenant or key whose end users these are"
+    )]
     pub subject_id: Uuid,
     /// Calls per minute.
     #[sea_orm(comment = "calls started per minute of the clock")]

@@ -49,6 +49,8 @@ pub(crate) struct SettledUsage {
     pub(crate) position: Position,
     /// When the call started.
     pub(crate) at: DateTime<Utc>,
+    /// 1 if the meter has not counted the call's start.
+    pub(crate) requests: i64,
     pub(crate) tokens: i64,
     pub(crate) nano: i64,
 }
@@ -70,6 +72,8 @@ pub(crate) struct Refusal {
     pub(crate) limit: i64,
     /// What counts against it, including calls in progress.
     pub(crate) used: i64,
+    /// What the call needs at most.
+    pub(crate) needed: i64,
     /// When there may be room again.
     pub(crate) retry_after: Duration,
 }
@@ -116,6 +120,7 @@ impl Windows {
     fn add(&mut self, usage: &SettledUsage) {
         let began = Self::at(usage.at);
         if began.minute == self.minute {
+            self.requests += usage.requests;
             self.tokens += usage.tokens;
         }
         if began.day == self.day {
@@ -143,13 +148,18 @@ struct State {
 impl Meter {
     /// A meter without its previous usage.
     pub(crate) fn new(now: DateTime<Utc>) -> Self {
+        Self::with_pending(now, Vec::new())
+    }
+
+    /// A meter without its previous usage, except what may not be in the database yet.
+    pub(crate) fn with_pending(now: DateTime<Utc>, pending: Vec<SettledUsage>) -> Self {
         let windows = Windows::at(now);
         Self(Mutex::new(State {
             own: windows,
             others: windows,
             in_flight: 0,
             reserved: Demand::default(),
-            pending: Some(Vec::new()),
+            pending: Some(pending),
         }))
     }
 
@@ -271,7 +281,7 @@ fn check(
 ) -> Result<(), Refusal> {
     match limit {
         Some(limit) if used.saturating_add(more) > limit => {
-            Err(Refusal { kind, limit, used, retry_after: retry_after() })
+            Err(Refusal { kind, limit, used, needed: more, retry_after: retry_after() })
         }
         _ => Ok(()),
     }
@@ -299,7 +309,7 @@ mod tests {
     }
 
     fn usage(position: u64, when: &str, nano: i64) -> SettledUsage {
-        SettledUsage { position: Position(position), at: at(when), tokens: 10, nano }
+        SettledUsage { position: Position(position), at: at(when), requests: 0, tokens: 10, nano }
     }
 
     fn loaded(when: &str) -> Meter {

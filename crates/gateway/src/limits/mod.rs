@@ -1,10 +1,12 @@
-//! Usage limits of tenants, projects, users and keys.
+//! Usage limits of tenants, projects, users, keys and end users.
 
 pub(crate) mod admission;
 mod demand;
+pub(crate) mod end_users;
 pub mod entity;
 pub(crate) mod meter;
 pub(crate) mod meters;
 pub mod routes;
 pub mod service;
 mod sums;
+pub mod view;

@@ -3,53 +3,13 @@
 use axum::Json as JsonResponse;
 use axum::extract::State;
 use axum::http::StatusCode;
-use chrono::{DateTime, Utc};
 use loam_http::surface::{ApiResult, Caller, IfMatch, Json, Path, Query, Tagged, created};
 use loam_kernel::{LimitId, Page, PageQuery};
-use serde::Serialize;
-use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
-use uuid::Uuid;
 
-use super::entity::{Model, SubjectType};
 use super::service::{LimitCreate, LimitFilter, LimitUpdate};
+use super::view::LimitView;
 use crate::Gateway;
-use crate::model_prices::Price;
-
-/// The usage limits of a tenant, project, user or key.
-#[derive(Serialize, ToSchema)]
-pub struct LimitView {
-    id: LimitId,
-    subject_type: SubjectType,
-    /// ID of the tenant, project, user or key.
-    subject_id: Uuid,
-    requests_per_minute: Option<i64>,
-    tokens_per_minute: Option<i64>,
-    concurrency: Option<i64>,
-    /// US dollars.
-    budget_per_day: Option<f64>,
-    /// US dollars.
-    budget_per_month: Option<f64>,
-    created_at: DateTime<Utc>,
-    updated_at: DateTime<Utc>,
-}
-
-impl From<Model> for LimitView {
-    fn from(row: Model) -> Self {
-        Self {
-            id: row.id,
-            subject_type: row.subject_type,
-            subject_id: row.subject_id,
-            requests_per_minute: row.requests_per_minute,
-            tokens_per_minute: row.tokens_per_minute,
-            concurrency: row.concurrency,
-            budget_per_day: row.budget_day_nano_usd.map(Price::to_usd),
-            budget_per_month: row.budget_month_nano_usd.map(Price::to_usd),
-            created_at: row.created_at,
-            updated_at: row.updated_at,
-        }
-    }
-}
 
 pub(crate) fn router(gateway: Gateway) -> OpenApiRouter {
     OpenApiRouter::new()
@@ -71,7 +31,8 @@ async fn list(
     Query(filter): Query<LimitFilter>,
     Query(page): Query<PageQuery>,
 ) -> ApiResult<JsonResponse<Page<LimitView>>> {
-    Ok(JsonResponse(gateway.list_limits(&scope, filter, &page).await?.map(LimitView::from)))
+    let limits = gateway.list_limits(&scope, filter, &page).await?;
+    Ok(JsonResponse(gateway.view_limits_page(&scope, limits).await?))
 }
 
 /// Creates a limit. Usage of the current day and month counts against it.
@@ -88,7 +49,7 @@ async fn create(
     Json(new): Json<LimitCreate>,
 ) -> ApiResult<Tagged<LimitView>> {
     let limit = gateway.create_limit(&scope, new).await?;
-    Ok(created(limit.updated_at, limit.into()))
+    Ok(created(limit.updated_at, gateway.view_limit(&scope, limit).await?))
 }
 
 /// One limit.
@@ -104,7 +65,7 @@ async fn get(
     Path(id): Path<LimitId>,
 ) -> ApiResult<Tagged<LimitView>> {
     let limit = gateway.get_limit(&scope, id).await?;
-    Ok(Tagged::new(limit.updated_at, limit.into()))
+    Ok(Tagged::new(limit.updated_at, gateway.view_limit(&scope, limit).await?))
 }
 
 /// Changes a limit; calls are subject to the change within a second.
@@ -124,7 +85,7 @@ async fn update(
     Json(new): Json<LimitUpdate>,
 ) -> ApiResult<Tagged<LimitView>> {
     let limit = gateway.update_limit(&scope, id, &version, new).await?;
-    Ok(Tagged::new(limit.updated_at, limit.into()))
+    Ok(Tagged::new(limit.updated_at, gateway.view_limit(&scope, limit).await?))
 }
 
 /// Deletes a limit.

@@ -22,7 +22,8 @@ const MAX_COUNT: i64 = 1_000_000_000_000;
 pub struct LimitCreate {
     /// The type of the limited subject.
     pub subject_type: SubjectType,
-    /// ID of the project, user or key; optional for the tenant.
+    /// ID of the project, user or key; optional for the tenant. For `end_user` the key whose end users are limited, each
+    /// for themselves; without it those of the whole tenant.
     pub subject_id: Option<Uuid>,
     /// Calls started per minute of the clock.
     pub requests_per_minute: Option<i64>,
@@ -100,8 +101,8 @@ impl Gateway {
     pub async fn create_limit(&self, scope: &Scope, new: LimitCreate) -> Result<Model> {
         let tenant = scope.tenant().0;
         let subject = match (new.subject_type, new.subject_id) {
-            (SubjectType::Tenant, None) => tenant,
-            (SubjectType::Tenant, Some(id)) if id == tenant => tenant,
+            (SubjectType::Tenant | SubjectType::EndUser, None) => tenant,
+            (SubjectType::Tenant | SubjectType::EndUser, Some(id)) if id == tenant => tenant,
             (SubjectType::Tenant, Some(_)) => {
                 return Err(Error::invalid("subject_id", "must be this tenant's own id, or omitted"));
             }
@@ -143,10 +144,14 @@ impl Gateway {
             SubjectType::Tenant => Ok(()),
             SubjectType::Project => identity.get_project(scope, id.into()).await.map(drop),
             SubjectType::User => identity.get_user(scope, id.into()).await.map(drop),
-            SubjectType::ApiKey => identity.get_api_key(scope, id.into()).await.map(drop),
+            SubjectType::EndUser if id == scope.tenant().0 => Ok(()),
+            SubjectType::ApiKey | SubjectType::EndUser => {
+                identity.get_api_key(scope, id.into()).await.map(drop)
+            }
         };
+        let name = if kind == SubjectType::EndUser { SubjectType::ApiKey.name() } else { kind.name() };
         found.map_err(|e| match e.kind() {
-            Kind::NotFound => Error::invalid("subject_id", format!("no {} has this id", kind.name())),
+            Kind::NotFound => Error::invalid("subject_id", format!("no {name} has this id")),
             _ => e,
         })
     }

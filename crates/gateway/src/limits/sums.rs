@@ -3,15 +3,16 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Datelike, Utc};
-use loam_db::{System, Tx};
+use loam_db::{Find, System, Tenant, Tx};
 use loam_kernel::{NodeId, Result, TenantId};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, Condition, FromQueryResult, QueryFilter, QuerySelect};
 use uuid::Uuid;
 
+use super::end_users::end_user_subject;
 use super::entity::SubjectType;
 use super::meter::Windows;
-use crate::usage::entity::{Column, Entity, Granularity};
+use crate::usage::entity::{Column, Entity, Granularity, LabelKind};
 
 /// A subject of a tenant.
 pub(crate) type Subject = (TenantId, SubjectType, Uuid);
@@ -32,6 +33,7 @@ struct Row {
     api_key_id: Option<Uuid>,
     user_id: Option<Uuid>,
     project_id: Option<Uuid>,
+    label: Option<String>,
     calls: i64,
     total_tokens: i64,
     cost_nano_usd: i64,
@@ -39,7 +41,11 @@ struct Row {
 }
 
 impl Row {
-    fn subjects(&self) -> impl Iterator<Item = Subject> {
+    fn subjects(&self) -> Vec<Subject> {
+        if let Some(name) = &self.label {
+            let scopes = [Some(self.tenant_id.0), self.api_key_id].into_iter().flatten();
+            return scopes.map(|scope| end_user_subject(self.tenant_id, scope, name)).collect();
+        }
         let of = |kind, id: Option<Uuid>| id.map(|id| (self.tenant_id, kind, id));
         [
             of(SubjectType::Tenant, Some(self.tenant_id.0)),
@@ -49,6 +55,14 @@ impl Row {
         ]
         .into_iter()
         .flatten()
+        .collect()
+    }
+
+    fn add_to_all(&self, sums: &mut HashMap<Subject, Windows>, now: DateTime<Utc>) {
+        let today = Granularity::Day.bucket(now);
+        for subject in self.subjects() {
+            self.add_to(sums.entry(subject).or_insert_with(|| Windows::at(now)), today);
+        }
     }
 
     fn add_to(&self, windows: &mut Windows, today: DateTime<Utc>) {
@@ -69,19 +83,55 @@ impl Row {
     }
 }
 
-/// Reads the usage of some tenants in the current windows, of other nodes or of all.
+/// Reads the usage of some tenants in the current windows, of `node` and of the others: of their subjects, or of these end
+/// users of theirs.
 pub(super) async fn read(
     tx: &Tx<System>,
     node: NodeId,
     tenants: Vec<TenantId>,
-    others_only: bool,
+    end_users: Option<&[String]>,
     now: DateTime<Utc>,
 ) -> Result<Sums> {
+    let find = current(tx.find_any::<Entity>(), end_users, now).filter(Column::TenantId.is_in(tenants));
+    let mut sums = Sums::default();
+    for row in find.into::<Row>().await? {
+        row.add_to_all(if row.node_id == node { &mut sums.own } else { &mut sums.others }, now);
+    }
+    Ok(sums)
+}
+
+/// Reads the same of the nodes other than `node`.
+pub(super) async fn read_others(
+    tx: &Tx<System>,
+    node: NodeId,
+    tenants: Vec<TenantId>,
+    end_users: Option<&[String]>,
+    now: DateTime<Utc>,
+) -> Result<HashMap<Subject, Windows>> {
+    let find = current(tx.find_any::<Entity>(), end_users, now).filter(Column::TenantId.is_in(tenants));
+    all(find.filter(Column::NodeId.ne(node)), now).await
+}
+
+/// Reads the usage of the tenant's subjects in the current windows, of all nodes.
+pub(super) async fn read_tenant(tx: &Tx<Tenant>, now: DateTime<Utc>) -> Result<HashMap<Subject, Windows>> {
+    all(current(tx.find::<Entity>(), None, now), now).await
+}
+
+async fn all(find: Find<'_, Entity>, now: DateTime<Utc>) -> Result<HashMap<Subject, Windows>> {
+    let mut sums = HashMap::new();
+    for row in find.into::<Row>().await? {
+        row.add_to_all(&mut sums, now);
+    }
+    Ok(sums)
+}
+
+/// Only the rows of the current windows to which limits apply.
+fn current<'a>(find: Find<'a, Entity>, end_users: Option<&[String]>, now: DateTime<Utc>) -> Find<'a, Entity> {
     let today = Granularity::Day.bucket(now);
     let month = today.with_day0(0).unwrap_or(today);
     let minute = Granularity::Minute.bucket(now);
     let all = |one: Expr, other: Expr| Condition::all().add(one).add(other);
-    let mut find = tx.find_any::<Entity>().select_only().columns([
+    let find = find.select_only().columns([
         Column::TenantId,
         Column::NodeId,
         Column::Granularity,
@@ -89,27 +139,24 @@ pub(super) async fn read(
         Column::ApiKeyId,
         Column::UserId,
         Column::ProjectId,
+        Column::Label,
         Column::Calls,
         Column::TotalTokens,
         Column::CostNanoUsd,
         Column::UnsettledNanoUsd,
     ]);
     // limits don't apply to calls that applications report
-    find = find.filter(Column::Source.is_null());
-    find = find.filter(Column::TenantId.is_in(tenants)).filter(
+    let find = find.filter(Column::Source.is_null());
+    let find = match end_users {
+        None => find.filter(Column::LabelKind.is_null()),
+        Some(names) => {
+            let is_one = Column::Label.is_in(names.iter().map(String::as_str));
+            find.filter(Column::LabelKind.eq(LabelKind::EndUser)).filter(is_one)
+        }
+    };
+    find.filter(
         Condition::any()
             .add(all(Column::Granularity.eq(Granularity::Day), Column::Bucket.gte(month)))
             .add(all(Column::Granularity.eq(Granularity::Minute), Column::Bucket.eq(minute))),
-    );
-    if others_only {
-        find = find.filter(Column::NodeId.ne(node));
-    }
-    let mut sums = Sums::default();
-    for row in find.into::<Row>().await? {
-        let part = if row.node_id == node { &mut sums.own } else { &mut sums.others };
-        for subject in row.subjects() {
-            row.add_to(part.entry(subject).or_insert_with(|| Windows::at(now)), today);
-        }
-    }
-    Ok(sums)
+    )
 }

@@ -23,6 +23,8 @@ pub enum CallState {
     Failed,
     /// The server died while it was in progress.
     Orphaned,
+    /// Loam refused it, for a limit, a missing permission or an unknown model: no provider was called.
+    Refused,
 }
 
 impl CallState {
@@ -34,6 +36,7 @@ impl CallState {
             Self::Estimated => "estimated",
             Self::Failed => "failed",
             Self::Orphaned => "orphaned",
+            Self::Refused => "refused",
         }
     }
 }
@@ -74,7 +77,7 @@ pub struct Model {
     pub node_id: NodeId,
     /// The accounting state.
     #[sea_orm(
-        comment = "open, settled (usage from the provider), estimated (counted by Loam), failed, orphaned (the server died)"
+        comment = "open, settled (usage from the provider), estimated (counted by Loam), failed, orphaned (the server died), refused (by Loam)"
     )]
     pub state: CallState,
     /// Its source.
@@ -111,6 +114,28 @@ pub struct Model {
         comment = "the application's end user, from the request; a digest if longer than 255 bytes"
     )]
     pub end_user: Option<String>,
+    /// Its tags.
+    #[sea_orm(
+        column_type = "JsonBinary",
+        nullable,
+        comment = "the tags of the client's x-loam-tags; null: none"
+    )]
+    pub tags: Option<Json>,
+    /// The client's metadata.
+    #[sea_orm(column_type = "JsonBinary", nullable, comment = "`metadata` of the request; null: none")]
+    pub metadata: Option<Json>,
+    /// Why it was refused.
+    #[sea_orm(
+        column_type = "JsonBinary",
+        nullable,
+        comment = "why Loam refused it: code, limit, what was needed and left, when it is free again; null otherwise"
+    )]
+    pub refusal: Option<Json>,
+    /// Refused calls.
+    #[sea_orm(
+        comment = "number of calls that were refused for the same reason in a minute, which are one row; null otherwise"
+    )]
+    pub refused_calls: Option<i64>,
     /// The request ID.
     #[sea_orm(column_type = "Text", comment = "x-request-id of the client's request")]
     pub request_id: String,

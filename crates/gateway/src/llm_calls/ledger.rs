@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use loam_journal::{AppendError, DurableError, Journal, Owner, Position};
-use loam_kernel::{Clock, Error, FairLimits, FairPermit, FairShare, Kind, NodeId, Result};
+use loam_kernel::{Clock, Error, FairLimits, FairPermit, FairShare, Kind, NodeId, Result, TenantId};
 use loam_platform::pack::pack;
 use loam_providers::Usage;
 use metrics::Counter;
@@ -93,6 +93,14 @@ impl Ledger {
         self.journal.as_ref()
     }
 
+    /// A permit for a call of a tenant to start.
+    pub(crate) fn permit(&self, tenant: TenantId) -> Result<FairPermit> {
+        if !self.has_capacity.load(Ordering::Relaxed) {
+            return Err(ledger_full());
+        }
+        self.calls.try_acquire(tenant).ok_or_else(too_many_calls)
+    }
+
     /// Writes a call's intent. It becomes durable with the next sync; no part of the response may be forwarded
     /// before.
     pub(crate) fn begin(
@@ -101,13 +109,9 @@ impl Ledger {
         request: &[u8],
         max_body_bytes: usize,
         began: Instant,
-        reservation: Option<Reservation>,
+        (reservation, permit): (Option<Reservation>, FairPermit),
     ) -> Result<OpenCall> {
         let journal = self.journal()?;
-        if !self.has_capacity.load(Ordering::Relaxed) {
-            return Err(ledger_full());
-        }
-        let permit = self.calls.try_acquire(record.tenant).ok_or_else(too_many_calls)?;
         let now = self.clock.now();
         record.id = self.clock.id_at(now).into();
         record.node = NodeId(Uuid::from_bytes(journal.id()));
@@ -177,6 +181,23 @@ impl Ledger {
         written.map_err(append_error)
     }
 
+    /// Appends calls that were refused, without waiting. They are the first that a full journal doesn't take.
+    pub(crate) fn append_refusal(&self, record: &Record) -> Result<()> {
+        let journal = self.journal()?;
+        if !self.has_capacity.load(Ordering::Relaxed) {
+            return Err(ledger_full());
+        }
+        let header = record.header(&[])?;
+        let owner = Owner { id: record.tenant.0.into_bytes(), bounded: true };
+        let written = journal.append_for(owner, SETTLEMENT, record.id.0.into_bytes(), &[&header]);
+        written.map(drop).map_err(append_error)
+    }
+
+    /// The identity of this node.
+    pub(crate) fn node(&self) -> Result<NodeId> {
+        Ok(NodeId(Uuid::from_bytes(self.journal()?.id())))
+    }
+
     /// Waits until everything up to a position is on disk.
     pub(crate) async fn durable(&self, position: Position) -> Result<()> {
         self.journal()?.durable(position).await.map_err(|e| match e {
@@ -186,9 +207,9 @@ impl Ledger {
     }
 }
 
-/// Counts a settled call. Counters are looked up once, as a lookup costs more than an increment.
-fn count(state: CallState) {
-    static COUNTERS: [OnceLock<Counter>; 5] = [const { OnceLock::new() }; 5];
+/// Counts a call that was settled or refused. Counters are looked up once, as a lookup costs more than an increment.
+pub(crate) fn count(state: CallState) {
+    static COUNTERS: [OnceLock<Counter>; 6] = [const { OnceLock::new() }; 6];
     let counter = || metrics::counter!("loam_gateway_calls_total", "state" => state.name());
     COUNTERS[state as usize].get_or_init(counter).increment(1);
 }

@@ -9,12 +9,15 @@ mod imported_calls;
 pub(crate) mod ledger;
 mod orphans;
 pub(crate) mod record;
+pub(crate) mod refusal;
+pub(crate) mod refusals;
 mod reported_calls;
 mod retention;
 pub mod routes;
 pub(crate) mod sink;
 mod source;
 mod stored;
+pub(crate) mod tags;
 mod view;
 
 pub use entity::CallState;

@@ -2,6 +2,7 @@
 
 use loam_kernel::{NodeId, Result, Scope, TenantId};
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::entity::{CallState, Column, Entity, Model};
@@ -46,6 +47,11 @@ impl crate::Gateway {
     }
 }
 
+fn texts(metadata: Value) -> Vec<(String, String)> {
+    let fields: Map<String, Value> = serde_json::from_value(metadata).unwrap_or_default();
+    fields.into_iter().filter_map(|(name, value)| Some((name, value.as_str()?.to_owned()))).collect()
+}
+
 impl From<Model> for Record {
     /// The fields of a call that its intent holds.
     fn from(row: Model) -> Self {
@@ -63,6 +69,8 @@ impl From<Model> for Record {
             project: row.project_id,
             session: row.session_id,
             end_user: row.end_user,
+            tags: row.tags.and_then(|tags| serde_json::from_value(tags).ok()).unwrap_or_default(),
+            metadata: row.metadata.map(texts).unwrap_or_default(),
             request_id: row.request_id,
             trace_id: row.trace_id,
             span_id: row.span_id,

@@ -10,10 +10,12 @@ use loam_platform::personal::{RecordSubjects, Subject};
 use loam_platform::stored_format::{StoredAs, StoredFormat, StoredOption};
 use loam_providers::Usage;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::entity::{CacheUse, CallState};
+use super::refusal::Refusal;
 use super::source::Source;
 use super::stored::{StoredCacheUse, StoredCallState, StoredUsage};
 
@@ -23,10 +25,11 @@ pub(crate) const INTENT: u8 = 1;
 pub(crate) const SETTLEMENT: u8 = 2;
 
 /// The payload of both frames: the version, the lengths of the fields and of the request, the fields, and the two bodies.
-/// Version 2 is without the last field. The order of the fields below is the format.
-pub(crate) const LLM_CALL_FRAME: StoredFormat = StoredFormat::new("llm_call_frame", 3).since(2);
-/// The last version whose fields end before the end user.
-const WITHOUT_END_USER: u8 = 2;
+/// Version 2 is without the end user and what follows it, version 3 without the tags and what follows them. The order of
+/// the fields below is the format.
+pub(crate) const LLM_CALL_FRAME: StoredFormat = StoredFormat::new("llm_call_frame", 4).since(2);
+/// The fields that earlier versions lack: none, empty or zero, each encoded as a zero.
+const MISSING_FIELDS: [(u8, &[u8]); 2] = [(2, &[0; 6]), (3, &[0; 5])];
 /// The version and the two lengths.
 const PREFIX_LEN: usize = 9;
 
@@ -70,6 +73,14 @@ pub(crate) struct Record {
     pub(crate) updated_us: i64,
     /// The application's end user.
     pub(crate) end_user: Option<String>,
+    pub(crate) tags: Vec<String>,
+    /// The client's metadata, by name.
+    pub(crate) metadata: Vec<(String, String)>,
+    pub(crate) refusal: Option<Refusal>,
+    /// The refused calls that this record stands for.
+    pub(crate) refused: u32,
+    /// Those of them that an earlier frame contains.
+    pub(crate) refused_before: u32,
 }
 
 /// One attempt at one target.
@@ -102,6 +113,27 @@ impl Record {
         DateTime::from_timestamp_micros(self.updated_us).unwrap_or_default()
     }
 
+    /// The tags as they are stored; none if there are none.
+    pub(crate) fn tags_json(&self) -> Option<Value> {
+        (!self.tags.is_empty()).then(|| self.tags.as_slice().into())
+    }
+
+    /// The metadata as it is stored; none if there is none.
+    pub(crate) fn metadata_json(&self) -> Option<Value> {
+        let fields = || self.metadata.iter().map(|(name, value)| (name.clone(), value.as_str().into()));
+        (!self.metadata.is_empty()).then(|| Value::Object(fields().collect()))
+    }
+
+    /// Why it was refused, as it is stored.
+    pub(crate) fn refusal_json(&self) -> Option<Value> {
+        self.refusal.as_ref().map(Refusal::view)
+    }
+
+    /// The refused calls that it stands for; none if it wasn't refused.
+    pub(crate) fn refused_calls(&self) -> Option<i64> {
+        (self.state == CallState::Refused).then_some(self.refused.into())
+    }
+
     /// The people whose data it holds, to check whether they have been erased.
     pub(crate) fn named(&self) -> RecordSubjects<'_> {
         let user = self.user.map(Subject::User);
@@ -129,10 +161,9 @@ impl Entry {
     /// Reads a frame.
     pub(crate) fn read(frame: &Frame) -> Result<Self> {
         let (version, fields, entry) = Self::split(frame)?;
-        let record = match version {
-            // the missing last field is none
-            WITHOUT_END_USER => LLM_CALL_FRAME.decode(&[fields, &[0]].concat())?,
-            _ => LLM_CALL_FRAME.decode(fields)?,
+        let record = match MISSING_FIELDS.iter().find(|(lacking, _)| *lacking == version) {
+            Some((_, missing)) => LLM_CALL_FRAME.decode(&[fields, missing].concat())?,
+            None => LLM_CALL_FRAME.decode(fields)?,
         };
         Ok(Self { record, ..entry })
     }
@@ -169,10 +200,16 @@ impl Entry {
         (record.trace_id, record.span_id, record.error) = (None, None, None);
         record.request_id.clear();
         record.attempts.clear();
+        record.tags.clear();
+        record.metadata.clear();
     }
 
     /// Merges a later entry: its fields replace the earlier ones, but a body that it lacks stays.
-    pub(crate) fn merge(&mut self, later: Self) {
+    pub(crate) fn merge(&mut self, mut later: Self) {
+        if later.record.state == CallState::Refused {
+            // together they contain what each of them adds
+            later.record.refused_before = self.record.refused_before;
+        }
         // an intent adds nothing to a settled call
         if later.record.state != CallState::Open {
             self.record = later.record;

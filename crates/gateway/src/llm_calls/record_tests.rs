@@ -2,6 +2,7 @@ use loam_journal::Position;
 use loam_testkit::check_golden;
 
 use super::*;
+use crate::llm_calls::refusal::ExceededLimit;
 
 fn render(payload: &[u8]) -> String {
     let frame = Frame { kind: SETTLEMENT, key: [7; 16], position: Position(1), payload: payload.to_vec() };
@@ -53,6 +54,23 @@ fn all_versions_are_read() {
         created_us: 1_790_000_000_000_000,
         updated_us: 1_790_000_000_070_000,
         end_user: Some("bob-1".to_owned()),
+        tags: vec!["search".to_owned(), "team-a".to_owned()],
+        metadata: vec![("plan".to_owned(), "pro".to_owned())],
+        refusal: Some(Refusal {
+            code: "budget_day".to_owned(),
+            free_at: Some(1_790_000_000),
+            limit: Some(ExceededLimit {
+                id: Uuid::from_u128(8).into(),
+                subject_type: "api_key".to_owned(),
+                subject_id: Uuid::from_u128(4),
+                unit: "usd".to_owned(),
+                limit: 500,
+                needed: 70,
+                left: 30,
+            }),
+        }),
+        refused: 3,
+        refused_before: 1,
     };
     let current = [&record.header(b"ask").expect("written")[..], b"asktold"].concat();
     check_golden(LLM_CALL_FRAME.kind(), LLM_CALL_FRAME.versions(), &current, render);

@@ -1,7 +1,7 @@
 //! Deletes old calls: first bodies, later rows; and old tool calls.
 //!
 //! The numbers of a call stay in its row when its bodies are deleted, and in the sums of `usage` when the row is
-//! deleted.
+//! deleted; only the sums by end user and by tag are deleted with it.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -20,6 +20,7 @@ use uuid::Uuid;
 use super::entity::{Column, Entity};
 use crate::Gateway;
 use crate::tool_calls::entity as tools;
+use crate::usage::entity as usage;
 
 /// How often the scan restarts from the beginning, for calls that were imported with old times.
 const RESCAN_INTERVAL: TimeDelta = TimeDelta::days(1);
@@ -74,6 +75,7 @@ impl DeleteOldCalls {
                 let is_old =
                     whose.condition(Column::TenantId, Some(Column::ProjectId)).add(Column::Id.lt(old));
                 deleted.calls += db.delete_old::<Entity, Uuid>(scope, is_old, Column::Id, &stopped).await?;
+                self.labels(scope, whose, days, now, &stopped).await?;
             }
             let bodies = settings.policies_of(tenant, |s| s.llm_call_bodies_days, |p| p.llm_call_bodies_days);
             for Policy { whose, days } in bodies {
@@ -89,6 +91,24 @@ impl DeleteOldCalls {
             }
         }
         Ok(deleted)
+    }
+
+    /// Deletes the sums by end user and by tag: a name is kept no longer than the calls.
+    async fn labels(
+        &self,
+        scope: &Scope,
+        whose: PolicyTarget,
+        days: Option<u32>,
+        now: DateTime<Utc>,
+        stopped: &(impl Fn() -> bool + Sync),
+    ) -> Result<u64> {
+        let Some(days) = days else { return Ok(0) };
+        let is_old = whose
+            .condition(usage::Column::TenantId, Some(usage::Column::ProjectId))
+            .add(usage::Column::LabelKind.is_not_null())
+            .add(usage::Column::Bucket.lt(now - TimeDelta::days(i64::from(days) + 1)));
+        let db = &self.gateway.0.db;
+        db.delete_old::<usage::Entity, DateTime<Utc>>(scope, is_old, usage::Column::Bucket, stopped).await
     }
 
     async fn bodies(

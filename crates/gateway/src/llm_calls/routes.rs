@@ -1,6 +1,7 @@
 //! Reads calls.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use axum::Json as JsonResponse;
 use axum::extract::State;
@@ -43,6 +44,10 @@ pub struct LlmCallFilter {
     pub session_id: Option<String>,
     /// Only calls of this end user of the application.
     pub end_user: Option<String>,
+    /// Only calls with this tag.
+    pub tag: Option<String>,
+    /// Only calls with all of these fields in their metadata: a JSON object of texts such as `{"plan":"pro"}`.
+    pub metadata: Option<String>,
     /// Only calls of this trace.
     pub trace_id: Option<String>,
     /// Only the call of this request.
@@ -95,6 +100,16 @@ impl Gateway {
             if let Some(value) = value {
                 find = find.filter(column.eq(value));
             }
+        }
+        if let Some(tag) = filter.tag {
+            find = find.filter(Column::Tags.is_not_null()).holding(Column::Tags, &[tag]);
+        }
+        if let Some(text) = filter.metadata {
+            let fields: HashMap<String, String> = serde_json::from_str(&text).map_err(|_| {
+                Error::invalid("metadata", "must be a JSON object of texts such as {\"plan\":\"pro\"}")
+            })?;
+            let fields = fields.into_iter().map(|(name, value)| (name, value.into())).collect();
+            find = find.containing(Column::Metadata, &fields);
         }
         if let Some(after) = filter.created_after {
             find = find.filter(Column::Id.gte(first_id_at(after)));

@@ -9,6 +9,7 @@ use loam_journal::Frame;
 use loam_kernel::{Clock, Error, LlmCallId, Result, TenantId};
 use loam_platform::drain::Sink;
 use loam_platform::personal::{Guard, RecordSubjects};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::record::{Entry, INTENT, Record, SETTLEMENT};
@@ -74,6 +75,9 @@ impl Sink for CallSink {
                 ended.push(index);
             }
         }
+        // of refused calls several settlements may be one row
+        ended.sort_unstable();
+        ended.dedup();
         self.strip(tx, &mut entries).await?;
         let mut rollup = Rollup::default();
         for index in ended {
@@ -111,6 +115,9 @@ pub(super) fn rows(mut entries: Vec<Entry>) -> Result<Bulk> {
             record.usage.as_ref().and_then(|usage| i64::try_from(field(usage)).ok())
         }))
     };
+    let json = |field: fn(&Record) -> Option<Value>| {
+        Column::Json(each(all, |record| field(record).map(|value| value.to_string())))
+    };
     let attempts: Vec<String> = all
         .iter()
         .map(|entry| serde_json::to_string(&entry.record.attempts))
@@ -133,6 +140,10 @@ pub(super) fn rows(mut entries: Vec<Entry>) -> Result<Bulk> {
         ("project_id", uuid(|record| record.project.map(|id| id.0))),
         ("session_id", text(|record| record.session.clone())),
         ("end_user", text(|record| record.end_user.clone())),
+        ("tags", json(Record::tags_json)),
+        ("metadata", json(Record::metadata_json)),
+        ("refusal", json(Record::refusal_json)),
+        ("refused_calls", int(Record::refused_calls)),
         ("request_id", text(|record| Some(record.request_id.clone()))),
         ("trace_id", text(|record| record.trace_id.clone())),
         ("span_id", text(|record| record.span_id.clone())),

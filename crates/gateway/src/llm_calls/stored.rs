@@ -9,7 +9,7 @@ use super::source::Source;
 
 stored_enum! {
     /// The state of a call.
-    pub StoredCallState of CallState { Open, Settled, Estimated, Failed, Orphaned }
+    pub StoredCallState of CallState { Open, Settled, Estimated, Failed, Orphaned, Refused }
 }
 
 stored_enum! {

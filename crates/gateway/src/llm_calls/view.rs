@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use super::bodies;
 use super::entity::{CacheUse, CallState, Model};
 use super::record::{Attempt, Entry};
+use super::refusal::CallRefusal;
 use crate::model_prices::Price;
 
 /// A model call. Lists omit the bodies.
@@ -19,9 +20,9 @@ pub struct LlmCallView {
     state: CallState,
     /// `gateway`: made through Loam; `otlp`: reported by an application.
     source: String,
-    /// Name of the provider.
+    /// Name of the provider; empty for a call that was refused before one was found.
     provider: String,
-    /// Name of the model at the provider.
+    /// Name of the model at the provider; of a refused call without provider the name that the client sent.
     model: String,
     /// Path at the provider.
     endpoint: String,
@@ -72,6 +73,17 @@ pub struct LlmCallView {
     /// The application's end user: `user` or `safety_identifier` of OpenAI's formats, `metadata.user_id` of
     /// Anthropic's, `external_id` of the session's user in turns.
     end_user: Option<String>,
+    /// The tags that the client sent in `x-loam-tags`.
+    #[schema(value_type = Vec<String>)]
+    tags: Value,
+    /// The request's `metadata`: its texts, without `user_id`.
+    #[schema(value_type = HashMap<String, String>)]
+    metadata: Value,
+    /// Why it was refused; null if it was not.
+    #[schema(value_type = Option<CallRefusal>)]
+    refusal: Option<Value>,
+    /// How many calls were refused for the same reason in the minute, which are one row; null if it was not refused.
+    refused_calls: Option<i64>,
     /// W3C trace id.
     trace_id: Option<String>,
     /// W3C span id of the caller.
@@ -132,6 +144,10 @@ impl From<Model> for LlmCallView {
             project_id: row.project_id,
             session_id: row.session_id,
             end_user: row.end_user,
+            tags: row.tags.unwrap_or_else(|| json!([])),
+            metadata: row.metadata.unwrap_or_else(|| json!({})),
+            refusal: row.refusal,
+            refused_calls: row.refused_calls,
             trace_id: row.trace_id,
             span_id: row.span_id,
             bodies_expire_at: None,
@@ -146,6 +162,8 @@ impl From<Entry> for Model {
     /// The row that a journal entry will become.
     fn from(entry: Entry) -> Self {
         let record = entry.record;
+        let (tags, metadata) = (record.tags_json(), record.metadata_json());
+        let (refusal, refused_calls) = (record.refusal_json(), record.refused_calls());
         let usage = record.usage;
         let tokens = |field: fn(&loam_providers::Usage) -> u64| {
             usage.as_ref().and_then(|usage| i64::try_from(field(usage)).ok())
@@ -168,6 +186,10 @@ impl From<Entry> for Model {
             project_id: record.project,
             session_id: record.session,
             end_user: record.end_user,
+            tags,
+            metadata,
+            refusal,
+            refused_calls,
             request_id: record.request_id,
             trace_id: record.trace_id,
             span_id: record.span_id,

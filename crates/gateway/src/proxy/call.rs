@@ -6,19 +6,24 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
-use loam_kernel::{Error, Result, Scope};
+use loam_kernel::{Error, Kind, Result, Scope, truncate_chars};
 use loam_platform::personal::end_user_key;
 use loam_providers::openai::{OutputLimits, RequestEnvelope};
 use loam_providers::{BETAS, Endpoint, Usage};
 
-use super::plan::{MAX_ID, Plan};
+use super::plan::{MAX_ID, MODEL_NOT_FOUND, Plan};
 use super::response_cache::Key;
+use crate::Gateway;
 use crate::catalog::{Destination, Models};
 use crate::hook::{CallContext, CompletedCall, ConversationBinding, SESSION};
-use crate::limits::admission::{Candidate, RateLimitStatus, Reservation, admit};
+use crate::limits::admission::{Applied, Candidate, Limited, RateLimitStatus, Reservation, admit};
+use crate::limits::entity::SubjectType;
 use crate::limits::meters::subjects;
-use crate::llm_calls::ledger::OpenCall;
+use crate::llm_calls::entity::CallState;
+use crate::llm_calls::ledger::{OpenCall, count};
 use crate::llm_calls::record::Record;
+use crate::llm_calls::refusal::{ExceededLimit, Refusal};
+use crate::llm_calls::tags;
 use crate::service::Inner;
 
 /// A resolved and recorded request.
@@ -97,6 +102,18 @@ impl Call {
     }
 }
 
+impl Gateway {
+    /// Counts a call that its caller lacks the permission for. A request that makes no call is ignored.
+    pub fn count_denied(&self, scope: &Scope, path: &str, headers: &HeaderMap, error: &Error) {
+        let path = path.strip_prefix("/anthropic").unwrap_or(path);
+        let Some(endpoint) = path.strip_prefix("/v1").and_then(Endpoint::of_path) else { return };
+        // the body is not read, so the model is not known
+        let record =
+            Record { tags: tags::read(headers).unwrap_or_default(), ..record_of(scope, endpoint, headers) };
+        self.0.count_refusal(record, error, None);
+    }
+}
+
 impl Inner {
     /// Resolves a request and records its intent.
     pub(super) async fn open_call(
@@ -112,42 +129,47 @@ impl Inner {
         let mut envelope = RequestEnvelope::read(&request)?;
         let CallContext { binding, end_user, keeps_output } = context;
         let end_user = envelope.end_user.take().or(end_user);
-        let resolve = |models: &Models| Plan::resolve(models, &envelope.model);
-        let (models, plan) = self.catalog.find(scope.tenant(), resolve).await?;
-        let (trace_id, span_id) = trace_context(headers).unzip();
         let mut record = Record {
-            tenant: scope.tenant(),
-            endpoint: endpoint.path().to_owned(),
-            route: plan.route().map(|route| route.alias.clone()),
-            api_key: scope.api_key(),
-            user: scope.user,
-            project: scope.project,
+            end_user: end_user.as_deref().and_then(end_user_key).map(Cow::into_owned),
+            tags: tags::read(headers)?,
+            metadata: std::mem::take(&mut envelope.metadata),
+            streamed: envelope.stream,
             session: match binding.as_ref().and_then(|binding| binding.conversation.session) {
                 // whichever name the client used, calls are found by the session's id
                 Some(session) => Some(session.to_string()),
                 None => client_id(headers, SESSION)?,
             },
-            end_user: end_user.as_deref().and_then(end_user_key).map(Cow::into_owned),
-            request_id: scope.origin().request_id.clone(),
-            trace_id,
-            span_id,
-            streamed: envelope.stream,
-            ..Record::default()
+            ..record_of(scope, endpoint, headers)
         };
+        let resolve = |models: &Models| Plan::resolve(models, &envelope.model);
+        let (models, plan) = match self.catalog.find(scope.tenant(), resolve).await {
+            Err(e) if e.code() == MODEL_NOT_FOUND => {
+                truncate_chars(&envelope.model, MAX_ID).clone_into(&mut record.model);
+                self.count_refusal(record, &e, None);
+                return Err(e);
+            }
+            found => found?,
+        };
+        record.route = plan.route().map(|route| route.alias.clone());
         // the intent names the most likely destination; the settlement, the one that responded
         if let Some(likely) = plan.all().next() {
             record.provider.clone_from(&likely.provider.name);
             record.model.clone_from(&likely.model);
         }
-        let reservation =
-            self.admit(&models, &plan, &mut record, (&request, envelope.output_limits), rate_limits)?;
-        let open = self.ledger.begin(
-            record,
-            &request,
-            self.max_recorded_body_bytes(scope.tenant()),
-            began,
-            reservation,
-        )?;
+        let (admitted, exceeded) =
+            self.admit(&models, &plan, &mut record, (&request, envelope.output_limits), rate_limits).await?;
+        let admitted = admitted.and_then(|reservation| Ok((reservation, self.ledger.permit(record.tenant)?)));
+        let admitted = match admitted {
+            Ok(admitted) => admitted,
+            Err(e) => {
+                if e.kind() == Kind::TooMany {
+                    self.count_refusal(record, &e, exceeded);
+                }
+                return Err(e);
+            }
+        };
+        let max_body_bytes = self.max_recorded_body_bytes(scope.tenant());
+        let open = self.ledger.begin(record, &request, max_body_bytes, began, admitted)?;
         if self.config.strict {
             self.ledger.durable(open.intent).await?;
         }
@@ -168,34 +190,76 @@ impl Inner {
         }))
     }
 
-    /// Checks the limits that apply to the call; sets `rate_limits` to what the client is shown.
-    fn admit(
+    /// Counts a call that is refused before it starts.
+    pub(super) fn count_refusal(&self, mut record: Record, error: &Error, exceeded: Option<ExceededLimit>) {
+        let (Ok(node), now) = (self.ledger.node(), self.clock.now()) else { return };
+        record.id = self.clock.id_at(now).into();
+        record.node = node;
+        record.created_us = now.timestamp_micros();
+        record.updated_us = record.created_us;
+        record.error = Some(error.message().to_owned());
+        record.refusal = Some(Refusal::new(error, exceeded, now));
+        count(CallState::Refused);
+        self.refusals.count(record);
+    }
+
+    /// The limits that apply to a call.
+    async fn limits_of(&self, models: &Models, record: &Record) -> Result<Vec<Applied>> {
+        let of_subject = |subject| Some((subject, models.limits.get(&subject)?.clone()));
+        let mut limits: Vec<Applied> = subjects(record).filter_map(of_subject).collect();
+        if let Some(name) = record.end_user.as_deref().filter(|_| !models.end_user_limits.is_empty()) {
+            for scope in [Some(record.tenant.0), record.api_key.map(|id| id.0)].into_iter().flatten() {
+                let Some((id, rule)) = models.end_user_limits.get(&scope) else { continue };
+                let meter = self.meters.of_end_user(record.tenant, scope, name).await?;
+                limits.push(((SubjectType::EndUser, scope), Limited { id: *id, rule: *rule, meter }));
+            }
+        }
+        Ok(limits)
+    }
+
+    /// Checks the limits that apply to the call; sets `rate_limits` to what the client is shown. Returns the limit that
+    /// refuses it, too.
+    async fn admit(
         &self,
         models: &Models,
         plan: &Plan,
         record: &mut Record,
         (request, output_limits): (&[u8], OutputLimits),
         rate_limits: &mut RateLimitStatus,
-    ) -> Result<Option<Reservation>> {
-        if models.limits.is_empty() {
-            return Ok(None);
+    ) -> Result<(Result<Option<Reservation>>, Option<ExceededLimit>)> {
+        if models.limits.is_empty() && models.end_user_limits.is_empty() {
+            return Ok((Ok(None), None));
         }
+        let limits = Box::pin(self.limits_of(models, record)).await?;
         let prices = plan.all().filter_map(|one| models.price(&one.provider.name, &one.model));
-        let admission = admit(
-            &models.limits,
-            &Candidate {
-                subjects: &subjects(record).collect::<Vec<_>>(),
-                body: request,
-                output_limits,
-                writes: record.endpoint != Endpoint::Embeddings.path(),
-                prices: &prices.collect::<Vec<_>>(),
-                default_tokens: self.expected_answer_tokens(record.tenant),
-                now: self.clock.now(),
-            },
-        );
+        let admission = admit(&Candidate {
+            limits: &limits,
+            body: request,
+            output_limits,
+            writes: record.endpoint != Endpoint::Embeddings.path(),
+            prices: &prices.collect::<Vec<_>>(),
+            default_tokens: self.expected_answer_tokens(record.tenant),
+            now: self.clock.now(),
+        });
         *rate_limits = admission.status;
         record.reserved_nano_usd = admission.reserved;
-        admission.reservation
+        Ok((admission.reservation, admission.exceeded))
+    }
+}
+
+/// The record of a call, with what the caller and the headers tell.
+pub(super) fn record_of(scope: &Scope, endpoint: Endpoint, headers: &HeaderMap) -> Record {
+    let (trace_id, span_id) = trace_context(headers).unzip();
+    Record {
+        tenant: scope.tenant(),
+        endpoint: endpoint.path().to_owned(),
+        api_key: scope.api_key(),
+        user: scope.user,
+        project: scope.project,
+        request_id: scope.origin().request_id.clone(),
+        trace_id,
+        span_id,
+        ..Record::default()
     }
 }
 

@@ -38,7 +38,10 @@ pub(crate) fn router(gateway: Gateway) -> OpenApiRouter {
     post, path = "/anthropic/v1/messages", tag = "gateway", operation_id = "messages_create",
     request_body(content = MessageRequest, content_type = "application/json", description = "Anthropic's request; `model` is a route or `provider/model`",
         example = json!({"model": "anthropic/claude-sonnet-4-5", "max_tokens": 1024, "messages": [{"role": "user", "content": "Hello"}]})),
-    params(("x-loam-session-id" = Option<String>, Header, description = "your conversation. If it is the id of a chat session, or its `external_id`, the messages are stored there. Any other value is recorded with the call")),
+    params(
+        ("x-loam-session-id" = Option<String>, Header, description = "your conversation. If it is the id of a chat session, or its `external_id`, the messages are stored there. Any other value is recorded with the call"),
+        ("x-loam-tags" = Option<String>, Header, description = "tags of the call, separated by commas: at most 8 of at most 64 characters each"),
+    ),
     responses(
         (
             status = 200, content((AnthropicMessage = "application/json"), (MessageEvent = "text/event-stream")),

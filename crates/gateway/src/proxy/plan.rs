@@ -11,6 +11,9 @@ use crate::catalog::{Availability, Destination, Models, Route, RouteTarget};
 /// The maximum length of IDs that clients send.
 pub(super) const MAX_ID: usize = 255;
 
+/// The error code of a model that can't be called.
+pub(super) const MODEL_NOT_FOUND: &str = "model_not_found";
+
 /// The destinations of a call.
 pub(super) enum Plan {
     /// The client named a model.
@@ -24,7 +27,7 @@ impl Plan {
     pub(super) fn resolve(models: &Models, address: &str) -> Result<Self> {
         let unknown = |message: String| {
             let message = format!("{message}; GET /v1/models lists the available models");
-            Error::new(Kind::NotFound, "model_not_found", message).with_param("model")
+            Error::new(Kind::NotFound, MODEL_NOT_FOUND, message).with_param("model")
         };
         if let Some(route) = models.routes.get(address) {
             return match (route.is_active, route.targets.is_empty()) {

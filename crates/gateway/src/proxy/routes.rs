@@ -67,6 +67,7 @@ pub(crate) fn router(gateway: Gateway) -> OpenApiRouter {
     params(
         ("x-loam-session-id" = Option<String>, Header, description = "your conversation. If it is the id of a chat session, or its `external_id`, the messages are stored there. Any other value is recorded with the call"),
         ("traceparent" = Option<String>, Header, description = "W3C trace context, recorded with the call"),
+        ("x-loam-tags" = Option<String>, Header, description = "tags of the call, separated by commas: at most 8 of at most 64 characters each"),
     ),
     responses(
         (
@@ -95,6 +96,9 @@ async fn chat_completions(
     post, path = "/v1/embeddings", tag = "gateway", operation_id = "embeddings_create",
     request_body(content = EmbeddingRequest, content_type = "application/json", description = "OpenAI's request; `model` is a route or `provider/model`",
         example = json!({"model": "openai/text-embedding-3-small", "input": "Hello"})),
+    params(
+        ("x-loam-tags" = Option<String>, Header, description = "tags of the call, separated by commas: at most 8 of at most 64 characters each"),
+    ),
     responses(
         (status = 200, body = EmbeddingList),
         (status = "4XX", body = ErrorBody),
@@ -117,6 +121,9 @@ async fn embeddings(
     post, path = "/v1/responses", tag = "gateway", operation_id = "responses_create",
     request_body(content = ResponseRequest, content_type = "application/json", description = "OpenAI's request; `model` is a route or `provider/model`",
         example = json!({"model": "openai/gpt-4o-mini", "input": "Hello"})),
+    params(
+        ("x-loam-tags" = Option<String>, Header, description = "tags of the call, separated by commas: at most 8 of at most 64 characters each"),
+    ),
     responses(
         (
             status = 200, content((JsonObject = "application/json"), (ResponseEvent = "text/event-stream")),

@@ -21,6 +21,26 @@ pub enum Granularity {
     Day,
 }
 
+/// What the sums of a row are limited to, beside its other dimensions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
+pub enum LabelKind {
+    /// Calls of one end user.
+    EndUser,
+    /// Calls with one tag.
+    Tag,
+}
+
+impl LabelKind {
+    /// The stored name.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::EndUser => "end_user",
+            Self::Tag => "tag",
+        }
+    }
+}
+
 /// The usage in a bucket, by its dimensions.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(
@@ -62,9 +82,20 @@ pub struct Model {
         comment = "otlp: reported by applications, counts against no budget; null: calls of the gateway"
     )]
     pub source: Option<String>,
+    /// Whether these are the calls of one end user or with one tag.
+    #[sea_orm(
+        comment = "end_user, tag: calls with this label alone, which the rows without a label contain too; null: all calls"
+    )]
+    pub label_kind: Option<LabelKind>,
+    /// The end user or the tag.
+    #[sea_orm(column_type = "Text", nullable, comment = "the end user or the tag; null: all calls")]
+    pub label: Option<String>,
     /// Calls.
-    #[sea_orm(comment = "calls that ended, failed ones included")]
+    #[sea_orm(comment = "calls that ended, failed ones included, refused ones not")]
     pub calls: i64,
+    /// Calls that Loam refused.
+    #[sea_orm(comment = "calls that Loam refused; null in rows of versions without them: 0")]
+    pub refused: Option<i64>,
     /// Calls that failed.
     #[sea_orm(comment = "of these: failed")]
     pub errors: i64,

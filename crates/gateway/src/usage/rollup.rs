@@ -12,7 +12,7 @@ use loam_platform::sketch::Sketch;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::entity::{Entity, Granularity, Model};
+use super::entity::{Entity, Granularity, LabelKind, Model};
 use super::latency;
 use crate::llm_calls::Source;
 use crate::llm_calls::entity::{CacheUse, CallState};
@@ -31,11 +31,13 @@ struct RollupKey {
     provider: String,
     model: String,
     source: Source,
+    label: Option<(LabelKind, String)>,
 }
 
 #[derive(Clone, Default)]
 struct Sums {
     calls: i64,
+    refused: i64,
     errors: i64,
     estimated: i64,
     orphaned: i64,
@@ -81,8 +83,11 @@ impl RollupKey {
 
     /// The id of the row: the same for the same dimensions, so that the row is found again.
     fn id(&self) -> Uuid {
-        let digest =
+        let mut digest =
             if self.model.contains('\0') { self.delimited_digest() } else { self.concatenated_digest() };
+        if let Some((kind, label)) = &self.label {
+            digest = digest_of([&digest[..], kind.name().as_bytes(), label.as_bytes()]);
+        }
         let mut id = [0; 16];
         id.copy_from_slice(&digest[..16]);
         uuid::Builder::from_custom_bytes(id).into_uuid()
@@ -133,6 +138,10 @@ fn to_i64(number: u64) -> i64 {
 
 impl Sums {
     fn add(&mut self, record: &Record) {
+        if record.state == CallState::Refused {
+            self.refused += i64::from(record.refused.saturating_sub(record.refused_before));
+            return;
+        }
         self.calls += 1;
         match record.state {
             CallState::Failed => self.errors += 1,
@@ -141,7 +150,7 @@ impl Sums {
                 self.orphaned += 1;
                 self.unsettled += record.reserved_nano_usd.unwrap_or(0);
             }
-            CallState::Open | CallState::Settled => {}
+            CallState::Open | CallState::Settled | CallState::Refused => {}
         }
         self.cache_hits += i64::from(record.cache == Some(CacheUse::Hit));
         if let Some(usage) = &record.usage {
@@ -159,6 +168,7 @@ impl Sums {
 
     fn merge(&mut self, other: &Self) {
         self.calls += other.calls;
+        self.refused += other.refused;
         self.errors += other.errors;
         self.estimated += other.estimated;
         self.orphaned += other.orphaned;
@@ -175,6 +185,7 @@ impl Sums {
     fn of(row: &Model) -> Result<Self> {
         Ok(Self {
             calls: row.calls,
+            refused: row.refused.unwrap_or_default(),
             errors: row.errors,
             estimated: row.estimated,
             orphaned: row.orphaned,
@@ -191,8 +202,18 @@ impl Sums {
 }
 
 impl Rollup {
-    /// Adds a settled call.
+    /// Adds a settled call, or refused ones: to the sums of all calls, and to those of its end user and of each tag.
     pub(crate) fn add(&mut self, record: &Record, source: Source) {
+        let end_user = record.end_user.as_ref().map(|name| (LabelKind::EndUser, name.clone()));
+        let tags = record.tags.iter().map(|tag| (LabelKind::Tag, tag.clone()));
+        for label in std::iter::once(None).chain(end_user.into_iter().chain(tags).map(Some)) {
+            self.add_to(label, record, source);
+        }
+    }
+
+    fn add_to(&mut self, label: Option<(LabelKind, String)>, record: &Record, source: Source) {
+        // clients may ask for any name of a model that doesn't exist
+        let is_unknown = record.state == CallState::Refused && record.provider.is_empty();
         let key = RollupKey {
             tenant: record.tenant,
             node: record.node,
@@ -202,8 +223,9 @@ impl Rollup {
             user: record.user,
             project: record.project,
             provider: record.provider.clone(),
-            model: record.model.clone(),
+            model: if is_unknown { String::new() } else { record.model.clone() },
             source,
+            label,
         };
         self.0.entry(key).or_default().add(record);
     }
@@ -248,6 +270,7 @@ fn bulk(rows: &[(Uuid, RollupKey, Sums)], now: DateTime<Utc>) -> Bulk {
     };
     let int =
         |field: fn(&Sums) -> i64| Column::BigInt(rows.iter().map(|(_, _, sums)| Some(field(sums))).collect());
+    let labels = || rows.iter().map(|(_, key, _)| key.label.as_ref());
     let latency = rows.iter().map(|(_, _, sums)| Some(latency::encode(&sums.latency))).collect();
     let columns = vec![
         ("tenant_id", uuid(|key| Some(key.tenant.0))),
@@ -264,7 +287,13 @@ fn bulk(rows: &[(Uuid, RollupKey, Sums)], now: DateTime<Utc>) -> Bulk {
             "source",
             Column::Text(rows.iter().map(|(_, key, _)| key.reported_source().map(str::to_owned)).collect()),
         ),
+        (
+            "label_kind",
+            Column::Text(labels().map(|label| label.map(|(kind, _)| kind.name().to_owned())).collect()),
+        ),
+        ("label", Column::Text(labels().map(|label| label.map(|(_, label)| label.clone())).collect())),
         ("calls", int(|sums| sums.calls)),
+        ("refused", int(|sums| sums.refused)),
         ("errors", int(|sums| sums.errors)),
         ("estimated", int(|sums| sums.estimated)),
         ("orphaned", int(|sums| sums.orphaned)),
@@ -299,6 +328,7 @@ mod tests {
                 provider: "p".to_owned(),
                 model: model.to_owned(),
                 source,
+                label: None,
             };
             key.id().to_string()
         };

@@ -1,16 +1,23 @@
 //! Usage over a time range, grouped by any dimension.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
+use loam_db::{Tenant, Tx};
+use loam_identity::names::{Names, Wanted};
 use loam_kernel::{ApiKeyId, Error, Kind, ProjectId, Result, Scope, UserId, null_or};
+use loam_platform::personal::end_user_key;
 use loam_platform::sketch::Sketch;
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde::{Deserialize, Serialize};
+use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, Type};
+use utoipa::openapi::{RefOr, Schema};
 use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
 
-use super::entity::{Column, Entity, Granularity, Model};
+use super::entity::{Column, Entity, Granularity, LabelKind, Model};
 use super::latency;
 use crate::Gateway;
 use crate::llm_calls::Source;
@@ -35,7 +42,8 @@ pub struct UsageQuery {
     /// `day`. `from` is rounded down to the start of its bucket.
     pub granularity: Option<Granularity>,
     /// The dimensions to group by, separated by commas: `time`, `provider`, `model`, `api_key`, `user`, `project`,
-    /// `source`; defaults to none.
+    /// `source`, and `end_user` or `tag`; defaults to none. Groups by tag overlap if a call has several, and calls
+    /// without an end user or tag are in none of them.
     pub group_by: Option<String>,
     /// Only calls of this provider.
     pub provider: Option<String>,
@@ -47,6 +55,10 @@ pub struct UsageQuery {
     pub user_id: Option<UserId>,
     /// Only calls of this project.
     pub project_id: Option<ProjectId>,
+    /// Only calls of this end user of the application; not together with a tag.
+    pub end_user: Option<String>,
+    /// Only calls with this tag; not together with an end user.
+    pub tag: Option<String>,
     /// Only calls through the gateway (`gateway`), or calls that applications reported (`otlp`).
     pub source: Option<Source>,
 }
@@ -61,6 +73,8 @@ pub(super) struct GroupBy {
     pub(super) user: bool,
     pub(super) project: bool,
     pub(super) source: bool,
+    pub(super) end_user: bool,
+    pub(super) tag: bool,
 }
 
 impl GroupBy {
@@ -75,8 +89,11 @@ impl GroupBy {
                 "user" => &mut by.user,
                 "project" => &mut by.project,
                 "source" => &mut by.source,
+                "end_user" => &mut by.end_user,
+                "tag" => &mut by.tag,
                 _ => {
-                    let message = "must be a list of `time`, `provider`, `model`, `api_key`, `user`, `project`, `source`";
+                    let message = "must be a list of `time`, `provider`, `model`, `api_key`, `user`, `project`, `source`, \
+                                   `end_user`, `tag`";
                     return Err(Error::invalid("group_by", message));
                 }
             };
@@ -84,6 +101,12 @@ impl GroupBy {
         }
         Ok(by)
     }
+}
+
+/// The schema of a text that may be null, and is left out of some responses.
+fn null_or_text() -> RefOr<Schema> {
+    let of = |kind| ObjectBuilder::new().schema_type(kind);
+    AnyOfBuilder::new().item(of(Type::String)).item(of(Type::Null)).into()
 }
 
 /// The usage of one group. Dimensions that are not grouped by are omitted.
@@ -105,20 +128,42 @@ pub struct Usage {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = null_or::<ApiKeyId>)]
     pub api_key_id: Option<Option<ApiKeyId>>,
+    /// Name of the key, also of a revoked one; null without a key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = null_or_text)]
+    pub api_key_name: Option<Option<String>>,
     /// Null: calls without a user.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = null_or::<UserId>)]
     pub user_id: Option<Option<UserId>>,
+    /// Name of the user; null without a user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = null_or_text)]
+    pub user_name: Option<Option<String>>,
     /// Null: calls without a project.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = null_or::<ProjectId>)]
     pub project_id: Option<Option<ProjectId>>,
+    /// Name of the project, also of a deleted one; null without a project.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = null_or_text)]
+    pub project_name: Option<Option<String>>,
+    /// The application's end user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub end_user: Option<String>,
+    /// The tag.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub tag: Option<String>,
     /// `gateway`: calls through the gateway; `otlp`: calls that applications reported.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub source: Option<Source>,
-    /// Calls that ended, failed ones included.
+    /// Calls that ended, failed ones included, refused ones not.
     pub calls: i64,
+    /// Calls that Loam refused: for a limit, a missing permission or an unknown model.
+    pub refused: i64,
     /// Calls that failed.
     pub errors: i64,
     /// Calls whose tokens Loam counted.
@@ -156,6 +201,8 @@ struct Group {
     user: Option<Option<UserId>>,
     project: Option<Option<ProjectId>>,
     source: Option<Source>,
+    end_user: Option<String>,
+    tag: Option<String>,
 }
 
 impl Group {
@@ -168,6 +215,9 @@ impl Group {
             user: by.user.then_some(row.user_id),
             project: by.project.then_some(row.project_id),
             source: by.source.then(|| Source::of(row.source.as_deref())),
+            // only rows with such a label are read
+            end_user: row.label.clone().filter(|_| by.end_user),
+            tag: row.label.clone().filter(|_| by.tag),
         }
     }
 }
@@ -191,6 +241,8 @@ impl Sum {
             user_id: group.user,
             project_id: group.project,
             source: group.source,
+            end_user: group.end_user.clone(),
+            tag: group.tag.clone(),
             ..Usage::default()
         };
         Self { usage, cost: 0, unsettled: 0, latency: Sketch::default() }
@@ -199,6 +251,7 @@ impl Sum {
     fn add(&mut self, row: &Model, latency: &Sketch) {
         let usage = &mut self.usage;
         usage.calls += row.calls;
+        usage.refused += row.refused.unwrap_or_default();
         usage.errors += row.errors;
         usage.estimated += row.estimated;
         usage.orphaned += row.orphaned;
@@ -221,6 +274,40 @@ impl Sum {
         self.usage.unsettled_usd = Price::to_usd(self.unsettled);
         self.usage
     }
+}
+
+/// The rows to read: those of this kind of label, and of one label; none: those without a label.
+fn labels(query: &UsageQuery, by: GroupBy) -> Result<Option<(LabelKind, Option<Cow<'_, str>>)>> {
+    let end_user = query.end_user.as_deref().and_then(end_user_key);
+    let tag = query.tag.as_deref().map(Cow::Borrowed);
+    match (by.end_user || end_user.is_some(), by.tag || tag.is_some()) {
+        (true, true) => {
+            let message = "can't combine end users and tags: usage is summed up by each of them alone";
+            Err(Error::invalid("group_by", message))
+        }
+        (true, false) => Ok(Some((LabelKind::EndUser, end_user))),
+        (false, true) => Ok(Some((LabelKind::Tag, tag))),
+        (false, false) => Ok(None),
+    }
+}
+
+/// Adds names to the ids of groups.
+async fn add_names(tx: &Tx<Tenant>, groups: &mut [Usage]) -> Result<()> {
+    let distinct = |ids: BTreeSet<Uuid>| ids.into_iter();
+    let ids = |id: fn(&Usage) -> Option<Uuid>| distinct(groups.iter().filter_map(id).collect());
+    let wanted = Wanted {
+        api_keys: ids(|group| Some(group.api_key_id??.0)).map(Into::into).collect(),
+        users: ids(|group| Some(group.user_id??.0)).map(Into::into).collect(),
+        projects: ids(|group| Some(group.project_id??.0)).map(Into::into).collect(),
+        ..Wanted::default()
+    };
+    let names = Names::read(tx, &wanted).await?;
+    for group in groups {
+        group.api_key_name = group.api_key_id.map(|id| names.get(id?));
+        group.user_name = group.user_id.map(|id| names.get(id?));
+        group.project_name = group.project_id.map(|id| names.get(id?));
+    }
+    Ok(())
 }
 
 /// Rejects years that the databases can't represent.
@@ -266,6 +353,7 @@ impl Gateway {
         (from, to): (DateTime<Utc>, DateTime<Utc>),
         by: GroupBy,
     ) -> Result<(Vec<Usage>, Usage)> {
+        let labels = labels(query, by)?;
         let tx = self.0.db.read(scope).await?;
         let mut groups: BTreeMap<Group, Sum> = BTreeMap::new();
         let mut total = Sum::default();
@@ -276,6 +364,13 @@ impl Gateway {
                 .filter(Column::Granularity.eq(granularity))
                 .filter(Column::Bucket.gte(from))
                 .filter(Column::Bucket.lt(to));
+            find = match &labels {
+                None => find.filter(Column::LabelKind.is_null()),
+                Some((kind, None)) => find.filter(Column::LabelKind.eq(*kind)),
+                Some((kind, Some(label))) => {
+                    find.filter(Column::LabelKind.eq(*kind)).filter(Column::Label.eq(label.as_ref()))
+                }
+            };
             find = match query.source {
                 None => find,
                 Some(Source::Gateway) => find.filter(Column::Source.is_null()),
@@ -317,6 +412,8 @@ impl Gateway {
                 _ => break,
             }
         }
-        Ok((groups.into_values().map(Sum::done).collect(), total.done()))
+        let mut groups: Vec<Usage> = groups.into_values().map(Sum::done).collect();
+        add_names(&tx, &mut groups).await?;
+        Ok((groups, total.done()))
     }
 }

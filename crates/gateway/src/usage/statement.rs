@@ -52,13 +52,16 @@ impl Gateway {
 }
 
 /// The columns of the CSV form.
-const COLUMNS: [&str; 16] = [
+const COLUMNS: [&str; 19] = [
     "month",
     "project_id",
+    "project_name",
     "api_key_id",
+    "api_key_name",
     "provider",
     "model",
     "calls",
+    "refused",
     "errors",
     "estimated",
     "orphaned",
@@ -80,10 +83,13 @@ impl Statement {
             let cells = [
                 self.month.clone(),
                 id(line.project_id.flatten().map(|id| id.to_string())),
+                cell(line.project_name.as_ref().and_then(Option::as_deref).unwrap_or_default()),
                 id(line.api_key_id.flatten().map(|id| id.to_string())),
+                cell(line.api_key_name.as_ref().and_then(Option::as_deref).unwrap_or_default()),
                 cell(line.provider.as_deref().unwrap_or_default()),
                 cell(line.model.as_deref().unwrap_or_default()),
                 line.calls.to_string(),
+                line.refused.to_string(),
                 line.errors.to_string(),
                 line.estimated.to_string(),
                 line.orphaned.to_string(),

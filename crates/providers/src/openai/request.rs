@@ -1,5 +1,7 @@
 //! Reads and edits a request without parsing it into a tree: fields that Loam doesn't know are forwarded unchanged.
 
+use std::collections::BTreeMap;
+
 use bytes::{BufMut, Bytes, BytesMut};
 use loam_kernel::{Error, Kind, Result};
 use serde::{Deserialize, Deserializer};
@@ -19,6 +21,8 @@ pub struct RequestEnvelope {
     pub output_limits: OutputLimits,
     /// The application's end user, as the client wrote it: `user`, `safety_identifier`, or `user_id` of `metadata`.
     pub end_user: Option<String>,
+    /// The texts in the request's `metadata`, without `user_id`: at most [`MAX_METADATA`], as OpenAI allows.
+    pub metadata: Vec<(String, String)>,
     model_span: (usize, usize),
     options: StreamOptionsEdit,
 }
@@ -65,23 +69,36 @@ struct Wire<'a> {
 }
 
 /// The field of a request's metadata that identifies the end user.
-#[derive(Deserialize)]
-struct Metadata<'a> {
-    #[serde(borrow, default)]
-    user_id: Option<&'a RawValue>,
-}
+const USER_ID: &str = "user_id";
+/// Fields of metadata that are kept, and characters of their names and values.
+const MAX_METADATA: usize = 16;
+const MAX_METADATA_NAME: usize = 64;
+const MAX_METADATA_VALUE: usize = 512;
 
 impl Wire<'_> {
-    fn end_user(&self) -> Option<String> {
-        let from_metadata = || {
-            let raw = self.metadata.map(RawValue::get).filter(|raw| raw.starts_with('{'))?;
-            id_text(serde_json::from_str::<Metadata<'_>>(raw).ok()?.user_id?)
-        };
+    fn end_user(&self, metadata: &BTreeMap<String, &RawValue>) -> Option<String> {
         self.user
             .and_then(id_text)
             .or_else(|| self.safety_identifier.and_then(id_text))
-            .or_else(from_metadata)
+            .or_else(|| metadata.get(USER_ID).copied().and_then(id_text))
     }
+
+    /// The fields of the metadata; none of something else, which is left to the provider to reject.
+    fn metadata(&self) -> BTreeMap<String, &RawValue> {
+        let raw = self.metadata.map(RawValue::get).filter(|raw| raw.starts_with('{'));
+        raw.and_then(|raw| serde_json::from_str(raw).ok()).unwrap_or_default()
+    }
+}
+
+/// The fields that are kept: texts of a reasonable length.
+fn kept(metadata: &BTreeMap<String, &RawValue>) -> Vec<(String, String)> {
+    let fits = |text: &str, max| text.chars().count() <= max && !text.contains('\0');
+    let fields = metadata.iter().filter(|(name, _)| *name != USER_ID && fits(name, MAX_METADATA_NAME));
+    let texts = fields.filter_map(|(name, raw)| {
+        let value = serde_json::from_str::<String>(raw.get()).ok()?;
+        fits(&value, MAX_METADATA_VALUE).then(|| (name.clone(), value))
+    });
+    texts.take(MAX_METADATA).collect()
 }
 
 /// A string, or the digits of an integer; other values are left to the provider to reject.
@@ -128,12 +145,14 @@ impl RequestEnvelope {
         let max_tokens = number(wire.max_completion_tokens)
             .or_else(|| number(wire.max_tokens))
             .or_else(|| number(wire.max_output_tokens));
+        let metadata = wire.metadata();
         let mut envelope = Self {
             model,
             stream,
             wants_usage: false,
             output_limits: OutputLimits { max_tokens, n: number(wire.n) },
-            end_user: wire.end_user(),
+            end_user: wire.end_user(&metadata),
+            metadata: kept(&metadata),
             model_span: span(model_raw),
             options: StreamOptionsEdit::Keep,
         };
@@ -264,6 +283,24 @@ mod tests {
             r#""n":1"#,
         ] {
             assert_eq!(of(body), None, "{body}");
+        }
+    }
+
+    #[test]
+    fn the_texts_of_metadata_are_kept_within_bounds() {
+        let of = |metadata: &str| {
+            let body = format!(r#"{{"model":"p/m","metadata":{metadata}}}"#);
+            RequestEnvelope::read(body.as_bytes()).expect("valid").metadata
+        };
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let kept = of(r#"{"user_id":"bob","plan":"pro","a":"\u00e9","n":1,"x":null,"o":{"y":"z"}}"#);
+        assert_eq!(kept, [pair("a", "é"), pair("plan", "pro")]);
+        let long = "x".repeat(513);
+        assert_eq!(of(&format!(r#"{{"a":"{long}","{long}":"b","nul":"\u0000"}}"#)), []);
+        let many: Vec<String> = (0..20).map(|number| format!(r#""k{number}":"v""#)).collect();
+        assert_eq!(of(&format!("{{{}}}", many.join(","))).len(), MAX_METADATA);
+        for other in ["null", "[]", "7", r#""text""#] {
+            assert_eq!(of(other), [], "{other}");
         }
     }
 

@@ -34,7 +34,7 @@ pub(super) enum Command {
 /// Filters for calls.
 #[derive(Args)]
 pub(super) struct CallFilterArgs {
-    /// Only calls in this state: open, settled, estimated, failed, orphaned.
+    /// Only calls in this state: open, settled, estimated, failed, orphaned, refused.
     #[arg(long, value_parser = state)]
     state: Option<CallState>,
     /// Only calls of this provider.
@@ -55,6 +55,12 @@ pub(super) struct CallFilterArgs {
     /// Only calls of this end user, by the application's own id.
     #[arg(long)]
     end_user: Option<String>,
+    /// Only calls with this tag.
+    #[arg(long)]
+    tag: Option<String>,
+    /// Only calls with these fields in their metadata, as JSON, such as {"plan":"pro"}.
+    #[arg(long, value_name = "JSON")]
+    metadata: Option<String>,
     /// Only calls of this project.
     #[arg(long)]
     project: Option<ProjectId>,
@@ -87,6 +93,8 @@ impl From<CallFilterArgs> for LlmCallFilter {
             project_id: filter.project,
             session_id: filter.session,
             end_user: filter.end_user,
+            tag: filter.tag,
+            metadata: filter.metadata,
             trace_id: filter.trace,
             request_id: filter.request,
             created_after: filter.from,
@@ -98,7 +106,7 @@ impl From<CallFilterArgs> for LlmCallFilter {
 fn state(name: &str) -> Result<CallState> {
     match serde_json::from_value(name.into()) {
         Ok(state) => Ok(state),
-        Err(_) => bail!("must be open, settled, estimated, failed or orphaned"),
+        Err(_) => bail!("must be open, settled, estimated, failed, orphaned or refused"),
     }
 }
 
@@ -107,6 +115,7 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
         Command::List { tenant, list, filter } => {
             let (core, scope) = admin::in_tenant(config, &tenant).await?;
             let filter = LlmCallFilter::from(*filter);
+            let is_refused = filter.state == Some(CallState::Refused);
             let rows = admin::pages(list.limit, async |page| {
                 core.gateway.list_calls(&scope, filter.clone(), &page).await
             });
@@ -123,7 +132,8 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
                 "error_message",
                 "id",
             ];
-            output::rows(json, &rows, &fields)
+            let refused = ["created_at", "refused_calls", "model", "error_message", "refusal", "id"];
+            output::rows(json, &rows, if is_refused { &refused[..] } else { &fields })
         }
         Command::Show { tenant, id } => {
             let (core, scope) = admin::in_tenant(config, &tenant).await?;

@@ -5,7 +5,6 @@ use std::str::FromStr;
 use anyhow::{Result, bail};
 use clap::Subcommand;
 use loam_gateway::limits::entity::SubjectType;
-use loam_gateway::limits::routes::LimitView;
 use loam_gateway::limits::service::{LimitCreate, LimitFilter, LimitUpdate};
 use loam_kernel::{ExpectedVersion, LimitId};
 use uuid::Uuid;
@@ -20,10 +19,10 @@ pub(super) enum Command {
     Create {
         #[command(flatten)]
         tenant: TenantArg,
-        /// Type of the subject: tenant, project, user, api_key.
+        /// Type of the subject: tenant, project, user, api_key, end_user (each end user for themselves).
         #[arg(long = "for", value_parser = subject_type)]
         subject_type: SubjectType,
-        /// ID of the project, user or key.
+        /// ID of the project, user or key; for end_user of the key, without it all end users of the tenant.
         #[arg(long)]
         id: Option<Uuid>,
         /// Calls per minute.
@@ -102,7 +101,7 @@ impl<T: FromStr> FromStr for Change<T> {
 fn subject_type(name: &str) -> Result<SubjectType> {
     match serde_json::from_value(name.into()) {
         Ok(kind) => Ok(kind),
-        Err(_) => bail!("must be tenant, project, user or api_key"),
+        Err(_) => bail!("must be tenant, project, user, api_key or end_user"),
     }
 }
 
@@ -128,7 +127,8 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
                 budget_per_day,
                 budget_per_month,
             };
-            output::one(json, &LimitView::from(core.gateway.create_limit(&scope, new).await?))
+            let row = core.gateway.create_limit(&scope, new).await?;
+            output::one(json, &core.gateway.view_limit(&scope, row).await?)
         }
         Command::Update {
             tenant,
@@ -148,29 +148,32 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
                 budget_per_month: budget_per_month.map(|new| new.0),
             };
             let row = core.gateway.update_limit(&scope, id, &ExpectedVersion::any(), change).await?;
-            output::one(json, &LimitView::from(row))
+            output::one(json, &core.gateway.view_limit(&scope, row).await?)
         }
         Command::List { tenant, list } => {
             let (core, scope) = admin::in_tenant(config, &tenant).await?;
             let rows = admin::pages(list.limit, async |page| {
                 core.gateway.list_limits(&scope, LimitFilter::default(), &page).await
             });
-            let rows: Vec<LimitView> = rows.await?.into_iter().map(LimitView::from).collect();
+            let rows = core.gateway.view_limits(&scope, rows.await?).await?;
             let fields = [
                 "subject_type",
+                "subject_name",
                 "subject_id",
                 "requests_per_minute",
                 "tokens_per_minute",
                 "concurrency",
                 "budget_per_day",
                 "budget_per_month",
+                "remaining",
                 "id",
             ];
             output::rows(json, &rows, &fields)
         }
         Command::Show { tenant, id } => {
             let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            output::one(json, &LimitView::from(core.gateway.get_limit(&scope, id).await?))
+            let row = core.gateway.get_limit(&scope, id).await?;
+            output::one(json, &core.gateway.view_limit(&scope, row).await?)
         }
         Command::Delete { tenant, id } => {
             let (core, scope) = admin::in_tenant(config, &tenant).await?;

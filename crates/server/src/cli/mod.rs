@@ -134,7 +134,7 @@ enum Command {
     /// Manage routes: aliases and their target models.
     #[command(subcommand)]
     Route(route::Command),
-    /// Manage limits of tenants, projects, users and keys.
+    /// Manage limits of tenants, projects, users, keys and end users.
     #[command(subcommand)]
     Limit(limit::Command),
     /// Show usage and cost.

@@ -71,7 +71,7 @@ pub(super) fn rows<T: Serialize>(as_json: bool, rows: &[T], fields: &[&str]) -> 
     for row in rows {
         let row = serde_json::to_value(row)?;
         // a row is a line
-        table.add_row(fields.iter().map(|field| shown(&row[*field]).replace(['\n', '\r'], " ")));
+        table.add_row(fields.iter().map(|field| cell(&row[*field]).replace(['\n', '\r'], " ")));
     }
     text(&(table.trim_fmt() + "\n"))
 }
@@ -105,6 +105,14 @@ fn plain() -> Table {
     table
 }
 
+/// A value in a table: of an object its fields that aren't null.
+fn cell(value: &Value) -> String {
+    let Value::Object(fields) = value else { return shown(value) };
+    let fields = fields.iter().filter(|(_, value)| !value.is_null());
+    let texts = fields.map(|(name, value)| format!("{} {}", name.replace('_', " "), shown(value)));
+    texts.collect::<Vec<_>>().join(", ")
+}
+
 fn shown(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
@@ -125,7 +133,16 @@ fn shown(value: &Value) -> String {
 mod tests {
     use serde_json::json;
 
-    use super::field_lines;
+    use super::{cell, field_lines};
+
+    #[test]
+    fn an_object_in_a_table_is_shown_by_its_fields() {
+        assert_eq!(
+            cell(&json!({ "budget_per_day": 1.25, "none": null, "code": "x" })),
+            "budget per day 1.25, code x"
+        );
+        assert_eq!(cell(&json!(null)), "-");
+    }
 
     #[test]
     fn a_field_is_printed_for_a_resource_and_for_each_row_of_a_list() {

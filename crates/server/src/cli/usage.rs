@@ -14,12 +14,18 @@ pub(super) enum Command {
     Show {
         #[command(flatten)]
         tenant: TenantArg,
-        /// Grouping, comma-separated: time, provider, model, api_key, user, project.
+        /// Grouping, comma-separated: time, provider, model, api_key, user, project, source, and end_user or tag.
         #[arg(long, default_value = "provider,model")]
         by: String,
         /// Number of days, including today.
         #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=1000))]
         days: u32,
+        /// Only calls of this end user, by the application's own id.
+        #[arg(long)]
+        end_user: Option<String>,
+        /// Only calls with this tag.
+        #[arg(long)]
+        tag: Option<String>,
     },
     /// Show the statement of a month.
     Statement {
@@ -34,8 +40,9 @@ pub(super) enum Command {
 }
 
 /// The columns of every usage table, after the grouping columns.
-const SUMS: [&str; 8] = [
+const SUMS: [&str; 9] = [
     "calls",
+    "refused",
     "errors",
     "prompt_tokens",
     "completion_tokens",
@@ -47,19 +54,20 @@ const SUMS: [&str; 8] = [
 
 pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result<()> {
     match command {
-        Command::Show { tenant, by, days } => {
+        Command::Show { tenant, by, days, end_user, tag } => {
             let (core, scope) = admin::in_tenant(config, &tenant).await?;
             let from = core.clock.now() - chrono::TimeDelta::days(i64::from(days) - 1);
-            let query = UsageQuery { from: Some(from), group_by: Some(by.clone()), ..UsageQuery::default() };
+            let group_by = Some(by.clone());
+            let query = UsageQuery { from: Some(from), group_by, end_user, tag, ..UsageQuery::default() };
             let rows = core.gateway.usage(&scope, query).await?;
             let mut fields: Vec<&str> = Vec::new();
             for word in by.split(',').map(str::trim).filter(|word| !word.is_empty()) {
-                fields.push(match word {
-                    "api_key" => "api_key_id",
-                    "user" => "user_id",
-                    "project" => "project_id",
-                    word => word,
-                });
+                match word {
+                    "api_key" => fields.extend(["api_key_name", "api_key_id"]),
+                    "user" => fields.extend(["user_name", "user_id"]),
+                    "project" => fields.extend(["project_name", "project_id"]),
+                    word => fields.push(word),
+                }
             }
             fields.extend(SUMS);
             output::rows(json, &rows, &fields)
@@ -71,8 +79,10 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
                 (true, _) => output::text(&statement.to_csv()),
                 (false, true) => output::json(&statement),
                 (false, false) => {
-                    let fields: Vec<&str> =
-                        ["project_id", "api_key_id", "provider", "model"].into_iter().chain(SUMS).collect();
+                    let fields: Vec<&str> = ["project_name", "api_key_name", "provider", "model"]
+                        .into_iter()
+                        .chain(SUMS)
+                        .collect();
                     let lines: Vec<_> = statement.lines.iter().chain([&statement.total]).collect();
                     output::rows(false, &lines, &fields)
                 }

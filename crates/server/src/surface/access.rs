@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail, ensure};
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use loam_gateway::Gateway;
 use loam_http::surface::{ApiError, rejected_as_error};
 use loam_identity::login::cookie;
 use loam_identity::{Authenticator, RequestedAccess, permissions};
@@ -25,6 +26,8 @@ use super::intake::{EVENTS, Intake};
 pub(super) struct Access {
     operations: matchit::Router<Vec<Operation>>,
     authenticator: Arc<Authenticator>,
+    /// Counts calls of models that are refused.
+    gateway: Gateway,
 }
 
 struct Operation {
@@ -91,6 +94,7 @@ impl Access {
     pub(super) fn new(
         document: &OpenApi,
         authenticator: Arc<Authenticator>,
+        gateway: Gateway,
         public_metrics: bool,
     ) -> Result<Self> {
         let document = serde_json::to_value(document)?;
@@ -118,7 +122,7 @@ impl Access {
             }
             all.insert(path.clone(), operations)?;
         }
-        Ok(Self { operations: all, authenticator })
+        Ok(Self { operations: all, authenticator, gateway })
     }
 
     fn operation(&self, path: &str, method: &Method) -> Result<&Operation, ApiError> {
@@ -171,7 +175,9 @@ impl Access {
                 scope = Box::pin(self.authenticator.open_tenant(&scope, named, operation.requested_access))
                     .await?;
             }
-            scope.require(permission)?;
+            scope
+                .require(permission)
+                .inspect_err(|e| self.gateway.count_denied(&scope, uri.path(), headers, e))?;
         }
         if operation.is_instance && !scope.is_operator() {
             let message = "the metrics of the instance are for operators only";
