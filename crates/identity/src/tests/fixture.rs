@@ -30,7 +30,7 @@ impl Fixture {
         database.db.ensure_partitions(&Scope::system(TenantId::NIL, "test"), clock.now()).await.unwrap();
         let identity = node(&database, &clock);
         let given = BootstrapOptions {
-            key: Some(Zeroizing::new(KEY.to_owned())),
+            api_key: Some(Zeroizing::new(KEY.to_owned())),
             password: Some(Zeroizing::new(PASSWORD.to_owned())),
         };
         identity.bootstrap(given).await.unwrap();
