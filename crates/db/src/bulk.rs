@@ -91,9 +91,10 @@ macro_rules! each_kind {
         }
     };
 }
+pub(crate) use each_kind;
 
 impl Column {
-    fn array_type(&self) -> &'static str {
+    pub(crate) fn array_type(&self) -> &'static str {
         match self {
             Self::Uuid(_) => "uuid[]",
             Self::Text(_) | Self::Json(_) => "text[]",
@@ -106,7 +107,7 @@ impl Column {
         }
     }
 
-    fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         each_kind!(self, values => values.len())
     }
 }

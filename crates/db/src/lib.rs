@@ -9,6 +9,7 @@
 //! [`Scope`]: loam_kernel::Scope
 
 mod bulk;
+mod bulk_update;
 mod check;
 mod claim;
 mod conn;

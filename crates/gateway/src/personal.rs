@@ -199,6 +199,8 @@ async fn empty(
             .set(Column::SessionId, null())
             .set(Column::TraceId, null())
             .set(Column::SpanId, null())
+            .set(Column::ResponseId, null())
+            .set(Column::SpanLinks, Expr::val(Option::<Value>::None))
             .set(Column::RequestId, Expr::val(String::new()));
     }
     let emptied = update.filter(Column::Id.is_in(ids)).exec().await?;

@@ -273,6 +273,8 @@ impl<'a> Builder<'a> {
             endpoint: "/chat/completions".to_owned(),
             trace_id: None,
             span_id: None,
+            response_id: None,
+            links: None,
             request: None,
             response: None,
         }

@@ -55,6 +55,8 @@ async fn call(fixture: &Fixture, days: i64, project: Option<ProjectId>) {
         endpoint: "chat/completions".to_owned(),
         trace_id: None,
         span_id: None,
+        response_id: None,
+        links: None,
         request: Some(pack(&["a question"], false, 1000)),
         response: Some(pack(&["an answer"], false, 1000)),
     };

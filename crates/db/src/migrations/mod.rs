@@ -18,6 +18,7 @@ mod m20261130_000010_received_at;
 mod m20261130_000011_allowed_origins;
 mod m20261130_000012_filters;
 mod m20261130_000013_refusals_and_labels;
+mod m20261130_000014_call_identity;
 
 /// One step of the schema.
 pub(crate) struct Step {
@@ -48,5 +49,6 @@ steps![
     m20261130_000011_allowed_origins,
     m20261130_000012_filters,
     m20261130_000013_refusals_and_labels,
+    m20261130_000014_call_identity,
     // new migrations go above this line
 ];

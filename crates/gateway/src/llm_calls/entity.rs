@@ -145,6 +145,16 @@ pub struct Model {
     /// The calling span's ID.
     #[sea_orm(column_type = "Text", nullable, comment = "W3C span id of the caller")]
     pub span_id: Option<String>,
+    /// The id of the response.
+    #[sea_orm(column_type = "Text", nullable, comment = "id of the response, as the client received it")]
+    pub response_id: Option<String>,
+    /// The spans that report the same call.
+    #[sea_orm(
+        column_type = "JsonBinary",
+        nullable,
+        comment = "of a reported call: scopes of the spans that report it, and ids of other spans that are the same call if they report one"
+    )]
+    pub span_links: Option<Json>,
     /// Whether the response was streamed.
     pub streamed: bool,
     /// The provider's HTTP status.

@@ -9,6 +9,7 @@ use loam_kernel::{LlmCallId, NodeId, ProjectId, Result, TenantId, UserId};
 use loam_platform::personal::end_user_key;
 use loam_providers::Usage;
 
+use super::call_identity::SpanLinks;
 use super::entity::CallState;
 use super::record::{Attempt, Entry, Record};
 use super::sink::rows;
@@ -58,6 +59,10 @@ pub struct ImportedCall {
     pub trace_id: Option<String>,
     /// W3C span id.
     pub span_id: Option<String>,
+    /// The id of its response.
+    pub response_id: Option<String>,
+    /// The spans that report it, of a reported call.
+    pub links: Option<SpanLinks>,
     /// Packed request body.
     pub request: Option<Vec<u8>>,
     /// Packed response body.
@@ -78,10 +83,11 @@ pub async fn insert_imported(
 ) -> Result<()> {
     let mut rollup = Rollup::default();
     let entries = calls.into_iter().map(|mut call| {
-        let (source, request, response) = (call.source, call.request.take(), call.response.take());
+        let (source, links) = (call.source, call.links.take());
+        let (request, response) = (call.request.take(), call.response.take());
         let record = call.record(tenant, node);
         rollup.add(&record, source);
-        Entry { record, source, request, response }
+        Entry { record, source, links, request, response }
     });
     tx.bulk(rows(entries.collect())?).await?;
     rollup.write(tx, now).await
@@ -112,6 +118,7 @@ impl ImportedCall {
             end_user: self.end_user.as_deref().and_then(end_user_key).map(Cow::into_owned),
             project: self.project,
             session: self.session,
+            response_id: self.response_id,
             request_id: self.id.to_string(),
             streamed: self.streamed,
             status: self.status,

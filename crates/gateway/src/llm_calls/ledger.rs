@@ -8,7 +8,7 @@ use bytes::Bytes;
 use loam_journal::{AppendError, DurableError, Journal, Owner, Position};
 use loam_kernel::{Clock, Error, FairLimits, FairPermit, FairShare, Kind, NodeId, Result, TenantId};
 use loam_platform::pack::pack;
-use loam_providers::Usage;
+use loam_providers::{Endpoint, Usage, response_id};
 use metrics::Counter;
 use uuid::Uuid;
 
@@ -143,6 +143,10 @@ impl Ledger {
             Some(CacheUse::Hit) => Some(0),
             _ => price.zip(outcome.usage).map(|(price, usage)| price.cost(&usage)),
         };
+        // embeddings have none, and are long
+        if Endpoint::of_path(&record.endpoint) != Some(Endpoint::Embeddings) {
+            record.response_id = response_id(outcome.response, outcome.events);
+        }
         record.latency_us = i64::try_from(began.elapsed().as_micros()).ok();
         record.updated_us = self.clock.now().timestamp_micros().max(record.created_us);
         let response = if max_body_bytes == 0 || outcome.response.is_empty() {

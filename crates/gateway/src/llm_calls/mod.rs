@@ -4,8 +4,11 @@
 //! call is read from the journal.
 
 mod bodies;
+mod call_identity;
 pub mod entity;
+mod gateway_matches;
 mod imported_calls;
+mod known_calls;
 pub(crate) mod ledger;
 mod orphans;
 pub(crate) mod record;
@@ -20,6 +23,7 @@ mod stored;
 pub(crate) mod tags;
 mod view;
 
+pub use call_identity::SpanLinks;
 pub use entity::CallState;
 pub use imported_calls::{ImportedCall, insert_imported};
 pub(crate) use record::{Attempt, LLM_CALL_FRAME};

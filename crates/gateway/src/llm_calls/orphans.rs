@@ -74,6 +74,7 @@ impl From<Model> for Record {
             request_id: row.request_id,
             trace_id: row.trace_id,
             span_id: row.span_id,
+            response_id: row.response_id,
             streamed: row.streamed,
             reserved_nano_usd: row.reserved_nano_usd,
             cache: row.cache,

@@ -14,6 +14,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::call_identity::SpanLinks;
 use super::entity::{CacheUse, CallState};
 use super::refusal::Refusal;
 use super::source::Source;
@@ -29,7 +30,7 @@ pub(crate) const SETTLEMENT: u8 = 2;
 /// the fields below is the format.
 pub(crate) const LLM_CALL_FRAME: StoredFormat = StoredFormat::new("llm_call_frame", 4).since(2);
 /// The fields that earlier versions lack: none, empty or zero, each encoded as a zero.
-const MISSING_FIELDS: [(u8, &[u8]); 2] = [(2, &[0; 6]), (3, &[0; 5])];
+const MISSING_FIELDS: [(u8, &[u8]); 2] = [(2, &[0; 7]), (3, &[0; 6])];
 /// The version and the two lengths.
 const PREFIX_LEN: usize = 9;
 
@@ -81,6 +82,8 @@ pub(crate) struct Record {
     pub(crate) refused: u32,
     /// Those of them that an earlier frame contains.
     pub(crate) refused_before: u32,
+    /// The id of the response, as the client received it.
+    pub(crate) response_id: Option<String>,
 }
 
 /// One attempt at one target.
@@ -100,6 +103,8 @@ pub(crate) struct Attempt {
 pub(crate) struct Entry {
     pub(crate) record: Record,
     pub(crate) source: Source,
+    /// The spans that report it, of a reported call.
+    pub(crate) links: Option<SpanLinks>,
     pub(crate) request: Option<Vec<u8>>,
     pub(crate) response: Option<Vec<u8>>,
 }
@@ -188,7 +193,13 @@ impl Entry {
         Ok((
             version,
             fields,
-            Self { record, source: Source::Gateway, request: body(request), response: body(response) },
+            Self {
+                record,
+                source: Source::Gateway,
+                links: None,
+                request: body(request),
+                response: body(response),
+            },
         ))
     }
 
@@ -197,7 +208,8 @@ impl Entry {
         (self.request, self.response) = (None, None);
         let record = &mut self.record;
         (record.user, record.end_user, record.session) = (None, None, None);
-        (record.trace_id, record.span_id, record.error) = (None, None, None);
+        (record.trace_id, record.span_id, record.response_id) = (None, None, None);
+        record.error = None;
         record.request_id.clear();
         record.attempts.clear();
         record.tags.clear();

@@ -6,7 +6,7 @@ use crate::llm_calls::refusal::ExceededLimit;
 
 fn render(payload: &[u8]) -> String {
     let frame = Frame { kind: SETTLEMENT, key: [7; 16], position: Position(1), payload: payload.to_vec() };
-    let Entry { record, source, request, response } = Entry::read(&frame).expect("read");
+    let Entry { record, source, request, response, .. } = Entry::read(&frame).expect("read");
     let text = |body: Option<Vec<u8>>| body.map(|body| String::from_utf8(body).expect("a text"));
     format!("{record:#?}\n{source:?}\n{:?}\n{:?}", text(request), text(response))
 }
@@ -71,6 +71,7 @@ fn all_versions_are_read() {
         }),
         refused: 3,
         refused_before: 1,
+        response_id: Some("chatcmpl-1".to_owned()),
     };
     let current = [&record.header(b"ask").expect("written")[..], b"asktold"].concat();
     check_golden(LLM_CALL_FRAME.kind(), LLM_CALL_FRAME.versions(), &current, render);

@@ -1,23 +1,25 @@
 //! Inserts calls that applications made themselves and report into the ledger: each once, and none that went through
 //! the gateway.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use loam_db::{System, Tx};
-use loam_kernel::{NodeId, Result, TenantId, first_id_at};
+use loam_db::{Column as Values, System, Tx};
+use loam_kernel::{Error, LlmCallId, NodeId, Result, TenantId};
 use loam_platform::personal::{RecordSubjects, Subject};
-use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter, QuerySelect};
+use sea_orm::sea_query::Condition;
+use sea_orm::{ColumnTrait, QueryFilter};
 use uuid::Uuid;
 
+use super::call_identity::{CallIdentity, SpanLinks, resolve};
 use super::entity::{Column, Entity};
+use super::gateway_matches::{Join, by_response, outside_traces};
 use super::imported_calls::{ImportedCall, insert_imported};
-use super::source::Source;
+use super::known_calls::{KnownCall, in_traces, with_responses};
+use crate::usage::rollup::Rollup;
 
 /// The maximum clock skew between an application and Loam.
-const MAX_CLOCK_SKEW: TimeDelta = TimeDelta::seconds(2);
-/// The longest duration of a reported call.
-const MAX_DURATION: TimeDelta = TimeDelta::hours(1);
+pub(super) const MAX_CLOCK_SKEW: TimeDelta = TimeDelta::seconds(2);
 
 /// A call that an application reports.
 #[derive(Clone, Debug)]
@@ -43,24 +45,33 @@ impl ReportedCall {
         let call = &mut self.call;
         (call.request, call.response, call.end_user, call.session) = (None, None, None, None);
         (call.trace_id, call.span_id, call.error) = (None, None, None);
+        (call.response_id, call.links) = (None, None);
+    }
+
+    pub(super) fn end(&self) -> DateTime<Utc> {
+        self.call.at + TimeDelta::microseconds(self.call.latency_us.unwrap_or_default())
+    }
+
+    fn identity(&self) -> CallIdentity {
+        let tokens = |tokens: u64| i64::try_from(tokens).unwrap_or(i64::MAX);
+        let call = &self.call;
+        CallIdentity {
+            span_id: call.span_id.clone(),
+            links: call.links.clone().unwrap_or_default(),
+            response_id: call.response_id.clone(),
+            model: call.model.clone(),
+            tokens: call.usage.map(|usage| (tokens(usage.prompt_tokens), tokens(usage.completion_tokens))),
+            start: call.at,
+            end: self.end(),
+        }
     }
 }
 
-/// A call of the gateway.
-#[derive(FromQueryResult)]
-struct Own {
-    trace_id: Option<String>,
-    span_id: Option<String>,
-    provider: String,
-    model: String,
-    route: Option<String>,
-    created_at: DateTime<Utc>,
-    updated_at: DateTime<Utc>,
-}
-
 /// Inserts reported calls and adds them to the sums, in the caller's transaction. Skips calls that exist already, and
-/// those that the gateway made for the application: it propagated its trace, and the gateway's record is more
-/// complete. `node` must be one that nobody else writes for at the same time.
+/// those that the gateway made for the application: its record is more complete. Of several spans of one call, also of
+/// earlier batches, one counts. `node` must be one that nobody else writes for at the same time.
+///
+/// The number of statements doesn't depend on the number of calls.
 ///
 /// # Errors
 /// When a month has no partition, or on a database error.
@@ -68,100 +79,118 @@ pub async fn insert_reported(
     tx: &Tx<System>,
     node: NodeId,
     now: DateTime<Utc>,
-    calls: Vec<(TenantId, ReportedCall)>,
+    mut calls: Vec<(TenantId, ReportedCall)>,
 ) -> Result<()> {
     let keys: Vec<(TenantId, Uuid)> =
         calls.iter().map(|(tenant, reported)| (*tenant, reported.call.id.0)).collect();
     let mut existing: HashSet<(TenantId, Uuid)> =
         tx.get_many::<Entity>(&keys).await?.into_iter().map(|row| (row.tenant_id, row.id.0)).collect();
-    let mut by_tenant: HashMap<TenantId, Vec<ReportedCall>> = HashMap::new();
-    for (tenant, reported) in calls {
-        if existing.insert((tenant, reported.call.id.0)) {
-            by_tenant.entry(tenant).or_default().push(reported);
-        }
-    }
-    for (tenant, calls) in by_tenant {
-        let own = own(tx, tenant, &calls).await?;
-        let calls = external(calls, own);
+    calls.retain(|(tenant, reported)| existing.insert((*tenant, reported.call.id.0)));
+    let (own, stored): (Vec<KnownCall>, Vec<KnownCall>) =
+        in_traces(tx, &calls).await?.into_iter().partition(KnownCall::is_own);
+    let mut resolved = resolve_traces(stored, calls);
+    let mut updates = std::mem::take(&mut resolved.relinked);
+    remove(tx, node, now, &resolved.superseded).await?;
+    for (tenant, calls) in resolved.calls {
+        let own: Vec<KnownCall> = own.iter().filter(|own| own.tenant_id == tenant).cloned().collect();
+        let calls = outside_traces(calls, &own);
+        let responses = with_responses(tx, tenant, &calls).await?;
+        let (calls, joins): (Vec<ImportedCall>, Vec<Join>) = by_response(calls, responses);
+        updates.extend(joins);
         if !calls.is_empty() {
             insert_imported(tx, tenant, node, now, calls).await?;
         }
     }
-    Ok(())
+    update(tx, updates).await
 }
 
-/// The gateway's calls in the traces of these calls.
-async fn own(tx: &Tx<System>, tenant: TenantId, calls: &[ReportedCall]) -> Result<Vec<Own>> {
-    let traces: HashSet<&str> =
-        calls.iter().filter_map(|reported| reported.call.trace_id.as_deref()).collect();
-    let times = || calls.iter().map(|reported| reported.call.at);
-    let (Some(first), Some(last)) = (times().min(), times().max()) else { return Ok(Vec::new()) };
-    tx.find_any::<Entity>()
-        .select_only()
-        .columns([
-            Column::TraceId,
-            Column::SpanId,
-            Column::Provider,
-            Column::Model,
-            Column::Route,
-            Column::CreatedAt,
-            Column::UpdatedAt,
-        ])
-        .filter(Column::TenantId.eq(tenant))
-        .filter(Column::TraceId.is_in(traces))
-        .filter(Column::Source.eq(Source::Gateway.name()))
-        .filter(Column::Id.gte(first_id_at(first - MAX_DURATION)))
-        .filter(Column::Id.lt(first_id_at(last + MAX_DURATION)))
-        .into::<Own>()
-        .await
+/// Which of the calls of some traces count.
+#[derive(Default)]
+struct Resolved {
+    calls: BTreeMap<TenantId, Vec<ReportedCall>>,
+    /// Stored calls that turn out to be the same as others.
+    superseded: Vec<(TenantId, LlmCallId)>,
+    /// Stored calls that stand for more spans than was known.
+    relinked: Vec<Join>,
 }
 
-/// The calls that didn't go through the gateway. A gateway call matches the reported span that it names as its
-/// parent, or the reported span that contains that parent; if that parent was not reported, the first call of the
-/// same trace and model whose time range contains it.
-fn external(calls: Vec<ReportedCall>, own: Vec<Own>) -> Vec<ImportedCall> {
-    let mut ours = HashSet::new();
-    let mut open = Vec::new();
-    for own in own {
-        let by_span = calls.iter().position(|reported| own.within_span(reported));
-        match by_span {
-            Some(index) => _ = ours.insert(index),
-            None => open.push(own),
+fn resolve_traces(stored: Vec<KnownCall>, calls: Vec<(TenantId, ReportedCall)>) -> Resolved {
+    let mut traces: HashMap<(TenantId, String), (Vec<KnownCall>, Vec<ReportedCall>)> = HashMap::new();
+    let mut resolved = Resolved::default();
+    for (tenant, reported) in calls {
+        match reported.call.trace_id.clone() {
+            Some(trace) => traces.entry((tenant, trace)).or_default().1.push(reported),
+            None => resolved.calls.entry(tenant).or_default().push(reported),
         }
     }
-    for own in open {
-        let by_time = (0..calls.len()).find(|index| !ours.contains(index) && own.within_time(&calls[*index]));
-        ours.extend(by_time);
+    for known in stored {
+        let trace = known.trace_id.clone().unwrap_or_default();
+        traces.entry((known.tenant_id, trace)).or_default().0.push(known);
     }
-    let all = calls.into_iter().enumerate();
-    all.filter(|(index, _)| !ours.contains(index)).map(|(_, reported)| reported.call).collect()
+    for ((tenant, _), (stored, calls)) in traces {
+        let stored_identities = stored.iter().map(KnownCall::identity);
+        let mut identities: Vec<CallIdentity> =
+            stored_identities.chain(calls.iter().map(ReportedCall::identity)).collect();
+        let counted = resolve(&mut identities);
+        let mut outcomes = identities.into_iter().zip(counted);
+        for (known, (identity, counts)) in stored.into_iter().zip(outcomes.by_ref()) {
+            if !counts {
+                resolved.superseded.push((tenant, known.id));
+            } else if identity.links != known.links() {
+                let links = Some(identity.links);
+                resolved.relinked.push(Join { own: known, trace_id: None, span_id: None, links });
+            }
+        }
+        for (mut reported, (identity, _)) in
+            calls.into_iter().zip(outcomes).filter(|(_, (_, counts))| *counts)
+        {
+            reported.call.links = Some(identity.links);
+            resolved.calls.entry(tenant).or_default().push(reported);
+        }
+    }
+    resolved
 }
 
-impl Own {
-    fn same_trace(&self, reported: &ReportedCall) -> bool {
-        self.trace_id.is_some() && self.trace_id == reported.call.trace_id
-    }
+/// Sets what has become known of stored calls.
+async fn update(tx: &Tx<System>, updates: Vec<Join>) -> Result<()> {
+    let links = |links: &Option<SpanLinks>| links.as_ref().map(serde_json::to_string).transpose();
+    let links: Vec<Option<String>> = updates
+        .iter()
+        .map(|update| links(&update.links))
+        .collect::<Result<_, _>>()
+        .map_err(Error::internal)?;
+    let columns = vec![
+        ("tenant_id", Values::Uuid(updates.iter().map(|update| Some(update.own.tenant_id.0)).collect())),
+        ("id", Values::Uuid(updates.iter().map(|update| Some(update.own.id.0)).collect())),
+        ("trace_id", Values::Text(updates.iter().map(|update| update.trace_id.clone()).collect())),
+        ("span_id", Values::Text(updates.into_iter().map(|update| update.span_id).collect())),
+        ("span_links", Values::Json(links)),
+    ];
+    tx.bulk_update(sea_orm::EntityName::table_name(&Entity), columns).await
+}
 
-    fn within_span(&self, reported: &ReportedCall) -> bool {
-        let Some(span) = &self.span_id else { return false };
-        self.same_trace(reported)
-            && (reported.call.span_id.as_ref() == Some(span) || reported.child_span_ids.contains(span))
+/// Removes calls, and subtracts them from the sums.
+async fn remove(
+    tx: &Tx<System>,
+    node: NodeId,
+    now: DateTime<Utc>,
+    calls: &[(TenantId, LlmCallId)],
+) -> Result<()> {
+    if calls.is_empty() {
+        return Ok(());
     }
-
-    fn within_time(&self, reported: &ReportedCall) -> bool {
-        let ended = reported.call.at + TimeDelta::microseconds(reported.call.latency_us.unwrap_or_default());
-        self.same_trace(reported)
-            && self.created_at >= reported.call.at - MAX_CLOCK_SKEW
-            && self.updated_at <= ended + MAX_CLOCK_SKEW
-            && [reported.requested_model.as_deref(), Some(&reported.call.model)]
-                .into_iter()
-                .flatten()
-                .any(|name| self.has_name(name))
+    let keys: Vec<(TenantId, Uuid)> = calls.iter().map(|(tenant, id)| (*tenant, id.0)).collect();
+    let mut rollup = Rollup::default();
+    for row in tx.get_many::<Entity>(&keys).await? {
+        rollup.subtract_reported(row, node);
     }
-
-    fn has_name(&self, name: &str) -> bool {
-        name == self.model
-            || Some(name) == self.route.as_deref()
-            || name.strip_prefix(&self.provider).and_then(|rest| rest.strip_prefix('/')) == Some(&self.model)
+    let mut by_tenant: HashMap<TenantId, Vec<LlmCallId>> = HashMap::new();
+    for (tenant, id) in calls {
+        by_tenant.entry(*tenant).or_default().push(*id);
     }
+    for (tenant, ids) in by_tenant {
+        let of = Condition::all().add(Column::TenantId.eq(tenant)).add(Column::Id.is_in(ids));
+        tx.delete_any::<Entity>().filter(of).exec().await?;
+    }
+    rollup.write(tx, now).await
 }

@@ -105,6 +105,11 @@ fn each<T>(entries: &[Entry], field: impl Fn(&Record) -> T) -> Vec<T> {
 pub(super) fn rows(mut entries: Vec<Entry>) -> Result<Bulk> {
     let requests = entries.iter_mut().map(|entry| entry.request.take()).collect();
     let responses = entries.iter_mut().map(|entry| entry.response.take()).collect();
+    let links: Vec<Option<String>> = entries
+        .iter()
+        .map(|entry| entry.links.as_ref().map(serde_json::to_string).transpose())
+        .collect::<Result<_, _>>()
+        .map_err(Error::internal)?;
     let all = &entries;
     let uuid = |field: fn(&Record) -> Option<Uuid>| Column::Uuid(each(all, field));
     let text = |field: fn(&Record) -> Option<String>| Column::Text(each(all, field));
@@ -147,6 +152,8 @@ pub(super) fn rows(mut entries: Vec<Entry>) -> Result<Bulk> {
         ("request_id", text(|record| Some(record.request_id.clone()))),
         ("trace_id", text(|record| record.trace_id.clone())),
         ("span_id", text(|record| record.span_id.clone())),
+        ("response_id", text(|record| record.response_id.clone())),
+        ("span_links", Column::Json(links)),
         ("streamed", Column::Bool(each(all, |record| Some(record.streamed)))),
         ("status_code", Column::Int(each(all, |record| record.status.map(i32::from)))),
         ("error_message", text(|record| record.error.clone())),

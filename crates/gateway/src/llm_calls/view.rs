@@ -88,6 +88,8 @@ pub struct LlmCallView {
     trace_id: Option<String>,
     /// W3C span id of the caller.
     span_id: Option<String>,
+    /// The id of the response, as the client received it.
+    response_id: Option<String>,
     /// When the bodies will be deleted, under the current `records.retention`; null: never, or already deleted.
     bodies_expire_at: Option<DateTime<Utc>>,
     /// When the bodies were deleted; null while they exist, or if none were recorded.
@@ -150,6 +152,7 @@ impl From<Model> for LlmCallView {
             refused_calls: row.refused_calls,
             trace_id: row.trace_id,
             span_id: row.span_id,
+            response_id: row.response_id,
             bodies_expire_at: None,
             bodies_deleted_at: row.bodies_deleted_at,
             created_at: row.created_at,
@@ -193,6 +196,8 @@ impl From<Entry> for Model {
             request_id: record.request_id,
             trace_id: record.trace_id,
             span_id: record.span_id,
+            response_id: record.response_id,
+            span_links: None,
             streamed: record.streamed,
             status_code: record.status.map(i32::from),
             error_message: record.error,

@@ -9,13 +9,14 @@ use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use loam_db::{Bulk, Column, OnConflict, System, Tx};
 use loam_kernel::{ApiKeyId, NodeId, ProjectId, Result, TenantId, UserId, digest_of};
 use loam_platform::sketch::Sketch;
+use loam_providers::Usage;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::entity::{Entity, Granularity, LabelKind, Model};
 use super::latency;
 use crate::llm_calls::Source;
-use crate::llm_calls::entity::{CacheUse, CallState};
+use crate::llm_calls::entity::{CacheUse, CallState, Model as LlmCall};
 use crate::llm_calls::record::Record;
 
 /// The dimensions of a row.
@@ -34,7 +35,7 @@ struct RollupKey {
     label: Option<(LabelKind, String)>,
 }
 
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 struct Sums {
     calls: i64,
     refused: i64,
@@ -166,20 +167,21 @@ impl Sums {
         }
     }
 
-    fn merge(&mut self, other: &Self) {
-        self.calls += other.calls;
-        self.refused += other.refused;
-        self.errors += other.errors;
-        self.estimated += other.estimated;
-        self.orphaned += other.orphaned;
-        self.cache_hits += other.cache_hits;
-        self.prompt_tokens += other.prompt_tokens;
-        self.completion_tokens += other.completion_tokens;
-        self.total_tokens += other.total_tokens;
-        self.cached_tokens += other.cached_tokens;
-        self.cost += other.cost;
-        self.unsettled += other.unsettled;
-        self.latency.merge(&other.latency, 1);
+    /// Adds other sums `times` times; subtracts them if `times` is negative.
+    fn merge(&mut self, other: &Self, times: i64) {
+        self.calls += other.calls * times;
+        self.refused += other.refused * times;
+        self.errors += other.errors * times;
+        self.estimated += other.estimated * times;
+        self.orphaned += other.orphaned * times;
+        self.cache_hits += other.cache_hits * times;
+        self.prompt_tokens += other.prompt_tokens * times;
+        self.completion_tokens += other.completion_tokens * times;
+        self.total_tokens += other.total_tokens * times;
+        self.cached_tokens += other.cached_tokens * times;
+        self.cost += other.cost * times;
+        self.unsettled += other.unsettled * times;
+        self.latency.merge(&other.latency, times);
     }
 
     fn of(row: &Model) -> Result<Self> {
@@ -204,14 +206,27 @@ impl Sums {
 impl Rollup {
     /// Adds a settled call, or refused ones: to the sums of all calls, and to those of its end user and of each tag.
     pub(crate) fn add(&mut self, record: &Record, source: Source) {
+        self.for_each(record, source, |sums| sums.add(record));
+    }
+
+    /// Subtracts a reported call that was added before, from the rows of this node: the call's own may be another's.
+    pub(crate) fn subtract_reported(&mut self, call: LlmCall, node: NodeId) {
+        let record = reported_record(call, node);
+        let mut own = Sums::default();
+        own.add(&record);
+        self.for_each(&record, Source::Otlp, |sums| sums.merge(&own, -1));
+    }
+
+    /// Applies a change to the sums of all calls, and to those of the call's end user and of each tag.
+    fn for_each(&mut self, record: &Record, source: Source, change: impl Fn(&mut Sums)) {
         let end_user = record.end_user.as_ref().map(|name| (LabelKind::EndUser, name.clone()));
         let tags = record.tags.iter().map(|tag| (LabelKind::Tag, tag.clone()));
         for label in std::iter::once(None).chain(end_user.into_iter().chain(tags).map(Some)) {
-            self.add_to(label, record, source);
+            change(self.sums(label, record, source));
         }
     }
 
-    fn add_to(&mut self, label: Option<(LabelKind, String)>, record: &Record, source: Source) {
+    fn sums(&mut self, label: Option<(LabelKind, String)>, record: &Record, source: Source) -> &mut Sums {
         // clients may ask for any name of a model that doesn't exist
         let is_unknown = record.state == CallState::Refused && record.provider.is_empty();
         let key = RollupKey {
@@ -227,7 +242,7 @@ impl Rollup {
             source,
             label,
         };
-        self.0.entry(key).or_default().add(record);
+        self.0.entry(key).or_default()
     }
 
     /// Adds the sums of hours and days, from those of minutes.
@@ -237,7 +252,7 @@ impl Rollup {
         for (key, sums) in minutes {
             for granularity in [Granularity::Hour, Granularity::Day] {
                 let bucket = granularity.bucket(key.bucket);
-                self.0.entry(RollupKey { granularity, bucket, ..key.clone() }).or_default().merge(&sums);
+                self.0.entry(RollupKey { granularity, bucket, ..key.clone() }).or_default().merge(&sums, 1);
             }
         }
     }
@@ -254,10 +269,38 @@ impl Rollup {
         }
         for (id, key, sums) in &mut rows {
             if let Some(old) = old.get(&(key.tenant, *id)) {
-                sums.merge(old);
+                sums.merge(old, 1);
             }
         }
         tx.bulk(bulk(&rows, now)).await
+    }
+}
+
+/// What the sums are made of.
+fn reported_record(call: LlmCall, node: NodeId) -> Record {
+    let tokens =
+        |tokens: Option<i64>| tokens.and_then(|tokens| u64::try_from(tokens).ok()).unwrap_or_default();
+    let usage = call.total_tokens.is_some().then(|| Usage {
+        prompt_tokens: tokens(call.prompt_tokens),
+        completion_tokens: tokens(call.completion_tokens),
+        total_tokens: tokens(call.total_tokens),
+        cached_tokens: tokens(call.cached_tokens),
+        cache_write_tokens: tokens(call.cache_write_tokens),
+    });
+    Record {
+        tenant: call.tenant_id,
+        node,
+        state: call.state,
+        provider: call.provider,
+        model: call.model,
+        user: call.user_id,
+        project: call.project_id,
+        usage,
+        cost_nano_usd: call.cost_nano_usd,
+        latency_us: call.latency_us,
+        created_us: call.created_at.timestamp_micros(),
+        end_user: call.end_user,
+        ..Record::default()
     }
 }
 
@@ -313,6 +356,7 @@ fn bulk(rows: &[(Uuid, RollupKey, Sums)], now: DateTime<Utc>) -> Bulk {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::llm_calls::record::Entry;
 
     #[test]
     fn ids_of_rows_stay_what_they_are() {
@@ -335,5 +379,30 @@ mod tests {
         assert_eq!(id("m", Source::Gateway), "678929b6-07b0-8284-b356-118064b5fbba");
         assert_eq!(id("m", Source::Otlp), "22ae8033-2582-8f35-a4c1-4a25f581a066");
         assert_eq!(id("m\0n", Source::Gateway), "fd7ff203-f600-87c9-bf69-bfdbe35c0489");
+    }
+
+    #[test]
+    fn what_was_added_can_be_subtracted() {
+        let record = Record {
+            state: CallState::Settled,
+            model: "m".to_owned(),
+            usage: Some(Usage {
+                prompt_tokens: 9,
+                completion_tokens: 4,
+                total_tokens: 13,
+                cached_tokens: 2,
+                cache_write_tokens: 1,
+            }),
+            cost_nano_usd: Some(70),
+            latency_us: Some(80_000),
+            created_us: 1_790_000_000_000_000,
+            ..Record::default()
+        };
+        let mut rollup = Rollup::default();
+        rollup.add(&record, Source::Otlp);
+        let call = Entry { record, source: Source::Otlp, links: None, request: None, response: None };
+        rollup.subtract_reported(call.into(), NodeId::default());
+        let sums: Vec<Sums> = rollup.0.into_values().collect();
+        assert_eq!(format!("{sums:?}"), format!("{:?}", [Sums::default()]));
     }
 }

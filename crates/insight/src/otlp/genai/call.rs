@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use chrono::DateTime;
 use loam_gateway::llm_calls::CallState;
-use loam_gateway::llm_calls::{ImportedCall, ReportedCall, Source};
+use loam_gateway::llm_calls::{ImportedCall, ReportedCall, Source, SpanLinks};
 use loam_gateway::tool_calls::ReportedToolCall;
 use loam_kernel::{LlmCallId, ToolCallId, hex};
 use loam_platform::pack::pack;
@@ -17,6 +17,9 @@ use crate::otlp::attributes::storable;
 use crate::otlp::spans::SpanWithResource;
 use crate::redact;
 use crate::trace;
+
+/// Maximum number of enclosing spans that are kept.
+const MAX_ENCLOSING: usize = 16;
 
 /// A model call, with the host that its price is looked up by.
 pub(in crate::otlp) struct CallWithHost {
@@ -57,18 +60,41 @@ pub(in crate::otlp) fn extract<'a>(
     }
     for context in &all {
         let inner = kind(context.attributes) == Some(Kind::Model);
-        if let Some((_, spans, has_inner_call)) =
-            calls.get_mut(&(context.span.trace_id.as_slice(), context.span.parent_span_id.as_slice()))
-        {
+        if let Some((_, spans, has_inner_call)) = calls.get_mut(&parent_key(context)) {
             spans.push(hex(&context.span.span_id));
             // if two libraries report the same call, the inner span is closer to it
             *has_inner_call |= inner;
         }
     }
-    let innermost = calls.into_values().filter(|(_, _, has_inner_call)| !has_inner_call);
-    found.calls = innermost.map(|(context, inner, _)| call(&context, inner, project_ref, max_body)).collect();
+    let innermost = calls.values().filter(|(_, _, has_inner_call)| !has_inner_call);
+    let innermost = innermost.map(|(context, inner, _)| {
+        let enclosing = enclosing(context, |key| calls.get(key).map(|(outer, ..)| outer));
+        call(context, inner.clone(), enclosing, project_ref, max_body)
+    });
+    found.calls = innermost.collect();
     found.calls.sort_by_key(|call| call.reported.call.id);
     found
+}
+
+fn parent_key<'a>(context: &SpanWithResource<'a>) -> SpanKey<'a> {
+    (context.span.trace_id.as_slice(), context.span.parent_span_id.as_slice())
+}
+
+/// The ids of the spans that are the same call if they report one: the parent, and as long as that reports the call
+/// too, the parent of that.
+fn enclosing<'c, 'a: 'c>(
+    context: &'c SpanWithResource<'a>,
+    outer_call: impl Fn(&SpanKey<'a>) -> Option<&'c SpanWithResource<'a>>,
+) -> Vec<String> {
+    let (mut ids, mut next) = (Vec::new(), Some(context));
+    while let Some(context) = next
+        && let Some(parent) = context.parent()
+        && ids.len() < MAX_ENCLOSING
+    {
+        ids.push(parent);
+        next = outer_call(&parent_key(context));
+    }
+    ids
 }
 
 fn id(context: &SpanWithResource<'_>, project_ref: ProjectRef, what: &[u8]) -> uuid::Uuid {
@@ -79,6 +105,7 @@ fn id(context: &SpanWithResource<'_>, project_ref: ProjectRef, what: &[u8]) -> u
 fn call(
     context: &SpanWithResource<'_>,
     inner: Vec<String>,
+    enclosing: Vec<String>,
     project_ref: ProjectRef,
     max_body: usize,
 ) -> CallWithHost {
@@ -132,6 +159,8 @@ fn call(
         source: Source::Otlp,
         trace_id: Some(hex(&context.span.trace_id)),
         span_id: Some(hex(&context.span.span_id)),
+        response_id: text(&names::RESPONSE_ID),
+        links: Some(SpanLinks { scopes: vec![storable(context.scope, MAX_NAME)], span_ids: enclosing }),
         request: body(request),
         response: body(messages::response(attributes)),
     };

@@ -1,7 +1,9 @@
 //! The payload of the journal frames with reported model and tool calls.
 
 use chrono::{DateTime, Utc};
-use loam_gateway::llm_calls::{ImportedCall, ReportedCall, StoredCallState, StoredSource, StoredUsage};
+use loam_gateway::llm_calls::{
+    ImportedCall, ReportedCall, SpanLinks, StoredCallState, StoredSource, StoredUsage,
+};
 use loam_gateway::tool_calls::ReportedToolCall;
 use loam_kernel::{LlmCallId, ProjectId, Result, TenantId, ToolCallId, UserId};
 use loam_platform::stored_format::StoredFormat;
@@ -9,9 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use super::sink::CallFrame;
 
-/// Version 1 has no version byte, and at first had no end users.
+/// Version 1 has no version byte, and at first had no end users. Version 2 has no identities.
 pub(crate) const REPORTED_CALLS_FRAME: StoredFormat =
-    StoredFormat::new("reported_calls_frame", 2).first_unversioned();
+    StoredFormat::new("reported_calls_frame", 3).first_unversioned();
 
 #[derive(Serialize, Deserialize)]
 struct Fields {
@@ -61,29 +63,50 @@ struct StoredToolCall {
     span_id: String,
 }
 
-/// Encodes a frame: its fields, then the end user of each call.
+/// What identifies a call.
+#[derive(Serialize, Deserialize)]
+struct StoredIdentity {
+    response_id: Option<String>,
+    scopes: Vec<String>,
+    span_ids: Vec<String>,
+}
+
+/// Encodes a frame: its fields, then the end user of each call, then the identity of each.
 pub(super) fn encode(frame: CallFrame) -> Result<Vec<u8>> {
     let CallFrame { tenant, mut calls, tools } = frame;
     let end_users: Vec<Option<String>> =
         calls.iter_mut().map(|reported| reported.call.end_user.take()).collect();
+    let identities: Vec<StoredIdentity> = calls.iter_mut().map(StoredIdentity::take).collect();
     let (calls, tools) = (calls.into_iter().map(Into::into), tools.into_iter().map(Into::into));
     let fields = Fields { tenant, calls: calls.collect(), tools: tools.collect() };
-    REPORTED_CALLS_FRAME.encode(&(fields, end_users))
+    REPORTED_CALLS_FRAME.encode(&(fields, end_users, identities))
 }
 
 /// Decodes a frame.
 pub(super) fn decode(payload: &[u8]) -> Result<CallFrame> {
     let (version, body) = REPORTED_CALLS_FRAME.open(payload)?;
     let (fields, rest): (Fields, _) = REPORTED_CALLS_FRAME.decode_prefix(body)?;
-    let end_users: Vec<Option<String>> = match (version, rest) {
-        (1, []) => Vec::new(),
-        _ => REPORTED_CALLS_FRAME.decode(rest)?,
+    let (end_users, identities): (Vec<Option<String>>, Vec<StoredIdentity>) = match (version, rest) {
+        (1, []) => Default::default(),
+        (1 | 2, rest) => (REPORTED_CALLS_FRAME.decode(rest)?, Vec::new()),
+        (_, rest) => REPORTED_CALLS_FRAME.decode(rest)?,
     };
     let mut calls: Vec<ReportedCall> = fields.calls.into_iter().map(Into::into).collect();
     for (reported, end_user) in calls.iter_mut().zip(end_users) {
         reported.call.end_user = end_user;
     }
+    for (reported, StoredIdentity { response_id, scopes, span_ids }) in calls.iter_mut().zip(identities) {
+        reported.call.response_id = response_id;
+        reported.call.links = Some(SpanLinks { scopes, span_ids });
+    }
     Ok(CallFrame { tenant: fields.tenant, calls, tools: fields.tools.into_iter().map(Into::into).collect() })
+}
+
+impl StoredIdentity {
+    fn take(reported: &mut ReportedCall) -> Self {
+        let SpanLinks { scopes, span_ids } = reported.call.links.take().unwrap_or_default();
+        Self { response_id: reported.call.response_id.take(), scopes, span_ids }
+    }
 }
 
 impl From<ReportedCall> for StoredCall {
@@ -140,6 +163,8 @@ impl From<StoredCall> for ReportedCall {
             endpoint: stored.endpoint,
             trace_id: stored.trace_id,
             span_id: stored.span_id,
+            response_id: None,
+            links: None,
             request: stored.request,
             response: stored.response,
         };

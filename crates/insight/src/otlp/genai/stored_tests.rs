@@ -40,6 +40,8 @@ fn frame(states: &[CallState]) -> CallFrame {
             endpoint: "/chat/completions".to_owned(),
             trace_id: Some("t".to_owned()),
             span_id: Some("s".to_owned()),
+            response_id: Some("chatcmpl-1".to_owned()),
+            links: Some(SpanLinks { scopes: vec!["x".to_owned()], span_ids: vec!["r".to_owned()] }),
             request: Some(b"\0ask".to_vec()),
             response: Some(b"\0answer".to_vec()),
         },
@@ -74,10 +76,13 @@ fn all_versions_of_frames_are_read() {
 
 #[test]
 fn the_earliest_frames_end_before_the_end_users() {
-    let whole = encode(frame(&[CallState::Estimated])).expect("encoded");
-    // without mark and version, and without the list of one end user, which is none
-    let early = &whole[3..whole.len() - 2];
+    let mut frame = frame(&[CallState::Estimated]);
+    (frame.calls[0].call.response_id, frame.calls[0].call.links) = (None, None);
+    let whole = encode(frame).expect("encoded");
+    // without mark and version, and without two lists: of one end user, which is none, and of one empty identity
+    let early = &whole[3..whole.len() - 6];
     let read = decode(early).expect("read");
     assert_eq!((read.calls.len(), read.tools.len()), (1, 1));
-    assert!(decode(&whole[..whole.len() - 2]).is_err(), "since version 2 the list is required");
+    assert!(decode(&whole[..whole.len() - 6]).is_err(), "since version 2 the first list is required");
+    assert!(decode(&whole[..whole.len() - 4]).is_err(), "since version 3 the second list is required");
 }

@@ -303,13 +303,13 @@ fn bodies_can_be_excluded_and_duplicates_have_the_same_id() {
 mod ledger {
     use chrono::{DateTime, TimeDelta, Utc};
     use loam_gateway::llm_calls::entity::{Column, Entity};
-    use loam_gateway::llm_calls::{ImportedCall, ReportedCall, Source, insert_imported};
+    use loam_gateway::llm_calls::{ImportedCall, ReportedCall, Source, SpanLinks, insert_imported};
     use loam_gateway::usage::entity::Entity as UsageStats;
     use loam_journal::{Frame, Position};
     use loam_kernel::{LlmCallId, NodeId, Scope, TenantId};
     use loam_platform::drain::Sink;
     use loam_testkit::{Database, on_both};
-    use sea_orm::QueryOrder;
+    use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
     use uuid::Uuid;
 
     use super::*;
@@ -321,6 +321,9 @@ mod ledger {
         duplicate_calls_are_counted_once,
         calls_that_went_through_loam_are_not_counted_again,
         tool_calls_are_written_once,
+        nested_spans_are_one_call_in_any_order_of_exports,
+        sibling_spans_are_one_call,
+        calls_join_those_of_the_gateway_by_their_response,
     ];
 
     const NODE: NodeId = NodeId(Uuid::from_u128(9));
@@ -447,5 +450,89 @@ mod ledger {
             (rows.len(), rows[0].tool_name.as_str(), rows[0].trace_id.as_deref()),
             (1, "add", Some(trace))
         );
+    }
+
+    /// A reported call of a trace, in an instrumentation scope, enclosed by a span.
+    fn within(bed: &Fixture, (trace, span, parent): (&str, &str, &str), scope: &str) -> ReportedCall {
+        let at = bed.clock.now() - TimeDelta::minutes(1);
+        let mut reported = reported(bed, span, at);
+        reported.call.id = LlmCallId(crate::trace::id(at, &[trace.as_bytes(), span.as_bytes()]));
+        reported.call.trace_id = Some(trace.to_owned());
+        reported.call.links =
+            Some(SpanLinks { scopes: vec![scope.to_owned()], span_ids: vec![parent.to_owned()] });
+        reported
+    }
+
+    /// The spans in the ledger, and calls and tokens in the sums by minute, hour and day.
+    async fn counted(bed: &Fixture) -> (Vec<Option<String>>, Vec<(i64, i64)>) {
+        let spans = rows(bed).await.into_iter().map(|(_, span)| span).collect();
+        let tx = bed.database.db.read(&bed.scope()).await.unwrap();
+        let sums = tx.find::<UsageStats>().all().await.unwrap();
+        (spans, sums.into_iter().map(|row| (row.calls, row.total_tokens)).collect())
+    }
+
+    async fn nested_spans_are_one_call_in_any_order_of_exports(database: Database) {
+        let bed = Fixture::new(database).await;
+        let spans = [("outer", "root"), ("middle", "outer"), ("inner", "middle")];
+        let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+        for (number, order) in orders.into_iter().enumerate() {
+            // each export is sent twice
+            for index in order.into_iter().chain(order) {
+                let (span, parent) = spans[index];
+                let call = within(&bed, (&number.to_string(), span, parent), "x");
+                drain(&bed, vec![call], vec![]).await;
+            }
+        }
+        let (spans, sums) = counted(&bed).await;
+        assert_eq!(spans, vec![Some("inner".to_owned()); orders.len()]);
+        assert_eq!(sums, [(6, 78); 3], "by minute, hour and day");
+    }
+
+    async fn sibling_spans_are_one_call(database: Database) {
+        let bed = Fixture::new(database).await;
+        drain(&bed, vec![within(&bed, ("t", "a", "root"), "openai")], vec![]).await;
+        let sibling = || within(&bed, ("t", "b", "root"), "langchain");
+        for _ in 0..2 {
+            drain(&bed, vec![sibling()], vec![]).await;
+        }
+        let other_trace = within(&bed, ("u", "c", "root"), "langchain");
+        drain(&bed, vec![other_trace, within(&bed, ("t", "d", "root"), "openai")], vec![]).await;
+        let (spans, sums) = counted(&bed).await;
+        assert_eq!(spans, ["a", "c", "d"].map(|span| Some(span.to_owned())));
+        assert_eq!(sums, [(3, 39); 3]);
+    }
+
+    async fn calls_join_those_of_the_gateway_by_their_response(database: Database) {
+        let bed = Fixture::new(database).await;
+        let with_response = |span: &str, parent: &str, response: Option<&str>| {
+            let mut reported = within(&bed, ("t", span, parent), "openai");
+            reported.call.response_id = response.map(str::to_owned);
+            reported
+        };
+        let at = bed.clock.now() - TimeDelta::minutes(1) + TimeDelta::milliseconds(100);
+        let own = ImportedCall {
+            id: LlmCallId(bed.clock.id_at(at)),
+            at,
+            source: Source::Gateway,
+            trace_id: None,
+            span_id: None,
+            links: None,
+            ..with_response("own", "root", Some("chatcmpl-1")).call
+        };
+        let tx = bed.database.db.system_write(&Scope::system(TenantId::NIL, "test")).await.unwrap();
+        insert_imported(&tx, bed.scope().tenant(), NODE, bed.clock.now(), vec![own]).await.unwrap();
+        tx.commit().await.unwrap();
+        // the outer span doesn't know the response, and is counted until the inner one arrives
+        let outer = || with_response("outer", "root", None);
+        drain(&bed, vec![outer()], vec![]).await;
+        assert_eq!(rows(&bed).await.len(), 2);
+        let inner = with_response("a", "outer", Some("chatcmpl-1"));
+        drain(&bed, vec![inner, with_response("b", "root", Some("chatcmpl-2"))], vec![]).await;
+        drain(&bed, vec![outer()], vec![]).await;
+        let found = [("gateway", "a"), ("otlp", "b")];
+        assert_eq!(rows(&bed).await, found.map(|(source, span)| (source.to_owned(), Some(span.to_owned()))));
+        let tx = bed.database.db.read(&bed.scope()).await.unwrap();
+        let own = tx.find::<Entity>().filter(Column::SpanId.eq("a")).one().await.unwrap().unwrap();
+        assert_eq!(own.trace_id.as_deref(), Some("t"), "a span gives the gateway's call its trace");
     }
 }
