@@ -1,6 +1,6 @@
 //! Validation shared by sessions, messages and settings.
 
-use loam_kernel::{Error, Result};
+use loam_kernel::{Error, Result, merge_object};
 use serde_json::{Map, Value};
 
 /// Maximum size of `metadata` in bytes of JSON.
@@ -9,6 +9,13 @@ pub(crate) const MAX_METADATA: usize = 64 << 10;
 /// Rejects metadata that is too large.
 pub(crate) fn metadata(fields: &Map<String, Value>) -> Result<()> {
     json_size("metadata", fields, MAX_METADATA)
+}
+
+/// Changes an application's own data, and rejects a result that is too large.
+pub(crate) fn merged_metadata(stored: &Value, change: Map<String, Value>) -> Result<Value> {
+    let merged = merge_object("metadata", stored, change)?;
+    json_size("metadata", &merged, MAX_METADATA)?;
+    Ok(merged)
 }
 
 /// Rejects a document that is too large as JSON.

@@ -10,6 +10,7 @@ mod fair;
 mod hex;
 mod ids;
 mod json;
+mod merge_patch;
 mod page;
 mod scope;
 mod text;
@@ -33,6 +34,7 @@ pub use ids::{
     UserPreferenceId, WebhookDeliveryId, first_id_at,
 };
 pub use json::{JsonObject, JsonValue, null_or};
+pub use merge_patch::{merge_object, merge_patch, merge_typed};
 pub use page::{Cursor, MAX_PAGE, Order, OrderQuery, Page, PageQuery};
 pub use scope::{Actor, Idempotency, Origin, Permissions, Scope};
 pub use text::{bounded, no_nul, slug, truncate_bytes, truncate_chars};

@@ -3,7 +3,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use loam_http::surface::present;
 use loam_kernel::{
-    ChannelId, Error, ExpectedVersion, Page, PageQuery, ProjectId, Result, Scope, TenantId, slug,
+    ChannelId, Error, ExpectedVersion, Page, PageQuery, ProjectId, Result, Scope, TenantId, merge_object,
+    merge_typed, slug,
 };
 use loam_platform::changes::{Audited, lock_version};
 use loam_platform::origin;
@@ -76,7 +77,7 @@ pub struct ChannelUpdate {
     pub project_id: Option<Option<ProjectId>>,
     /// Whether it receives and sends messages.
     pub is_active: Option<bool>,
-    /// Your own data; never interpreted.
+    /// Fields of your own data to change; null removes a field. Never interpreted.
     pub metadata: Option<Map<String, Value>>,
 }
 
@@ -192,7 +193,9 @@ impl Channels {
         settings.map(|settings| row.settings = Set(settings));
         new.project_id.map(|project| row.project_id = Set(project));
         new.is_active.map(|is_active| row.is_active = Set(is_active));
-        new.metadata.map(|metadata| row.metadata = Set(metadata.into()));
+        if let Some(change) = new.metadata {
+            row.metadata = Set(merge_object("metadata", row.metadata.as_ref(), change)?);
+        }
         self.0.changes.update(tx, row).await
     }
 
@@ -273,15 +276,7 @@ impl Channels {
 
 /// Merges a change into the settings and validates the result.
 fn merged(stored: &Value, change: Map<String, Value>, default_model: Option<&str>) -> Result<Value> {
-    let mut settings = stored.as_object().cloned().unwrap_or_default();
-    for (name, value) in change {
-        match value {
-            Value::Null => drop(settings.remove(&name)),
-            value => drop(settings.insert(name, value)),
-        }
-    }
-    let settings: ChannelSettings = serde_json::from_value(settings.into())
-        .map_err(|e| Error::invalid("settings", format!("are invalid: {e}")))?;
+    let settings: ChannelSettings = merge_typed("settings", stored, change)?;
     settings.check(default_model)?;
     serde_json::to_value(settings).map_err(Error::internal)
 }

@@ -54,7 +54,7 @@ pub struct ChatSessionUpdate {
     pub is_active: Option<bool>,
     /// ID of the message that the next one follows. Selects the branch to continue.
     pub head_id: Option<MessageId>,
-    /// Your own data; never interpreted. At most 64 kB.
+    /// Fields of your own data to change; null removes a field. Never interpreted. At most 64 kB in all.
     pub metadata: Option<Map<String, Value>>,
 }
 
@@ -112,7 +112,6 @@ impl Sessions {
             new.model.as_ref().and_then(|text| text.as_deref()),
             new.system_prompt.as_ref().and_then(|text| text.as_deref()),
         )?;
-        new.metadata.as_ref().map_or(Ok(()), checks::metadata)?;
         if new.user_id.is_some() {
             owner(scope, new.user_id)?;
         }
@@ -138,7 +137,9 @@ impl Sessions {
         new.model.map(|model| row.model = Set(model));
         new.system_prompt.map(|prompt| row.system_prompt = Set(prompt));
         new.head_id.map(|head| row.head_id = Set(Some(head)));
-        new.metadata.map(|metadata| row.metadata = Set(metadata.into()));
+        if let Some(change) = new.metadata {
+            row.metadata = Set(checks::merged_metadata(row.metadata.as_ref(), change)?);
+        }
         if let Some(status) = status {
             row.status = Set(status);
             row.is_active = Set(status == SessionStatus::Active);

@@ -61,7 +61,7 @@ pub struct MessageUpdate {
     /// New content: a string, or a list of content parts.
     #[schema(value_type = Option<MessageContent>)]
     pub content: Option<Value>,
-    /// Your own data; never interpreted. At most 64 kB.
+    /// Fields of your own data to change; null removes a field. Never interpreted. At most 64 kB in all.
     pub metadata: Option<Map<String, Value>>,
 }
 
@@ -116,7 +116,6 @@ impl Messages {
         version: &ExpectedVersion,
         new: MessageUpdate,
     ) -> Result<Model> {
-        new.metadata.as_ref().map_or(Ok(()), checks::metadata)?;
         let tx = self.0.db.write(scope).await?;
         let (session, old) = locked(&tx, id).await?;
         crate::chat_sessions::update::require_active(&session)?;
@@ -132,7 +131,9 @@ impl Messages {
             row.content = Set(text);
             row.parts = Set(parts);
         }
-        new.metadata.map(|metadata| row.metadata = Set(metadata.into()));
+        if let Some(change) = new.metadata {
+            row.metadata = Set(checks::merged_metadata(row.metadata.as_ref(), change)?);
+        }
         row.updated_at = Set(updated_at);
         let message = tx.update(row).await?;
         summaries::delete_covering(&tx, session.id, message.sequence_number).await?;

@@ -1,6 +1,6 @@
 //! The secrets in a provider's configuration: sealed in the database, masked in responses.
 
-use loam_kernel::{AiProviderId, Clock, Error, Result};
+use loam_kernel::{AiProviderId, Clock, Error, Result, merge_patch};
 use loam_platform::origin;
 use loam_platform::seal::{Keyring, SealedRows, Visit, masked, visit_json};
 use loam_providers::KindInfo;
@@ -107,7 +107,10 @@ pub(super) fn merge(
                 let items = resolve_items(&name, old, items)?;
                 config.insert(name, items.into());
             }
-            value => drop(config.insert(name, value)),
+            value => {
+                let merged = merge_patch(config.get(&name).unwrap_or(&Value::Null), &value);
+                config.insert(name, merged);
+            }
         }
     }
     Ok(config)

@@ -2,7 +2,8 @@
 
 use loam_db::Tx;
 use loam_kernel::{
-    AiProviderId, Error, ExpectedVersion, Page, PageQuery, Result, Scope, TenantId, bounded, slug,
+    AiProviderId, Error, ExpectedVersion, Page, PageQuery, Result, Scope, TenantId, bounded, merge_object,
+    slug,
 };
 use loam_platform::changes::{Audited, lock_version};
 use loam_platform::seal::Keyring;
@@ -50,7 +51,7 @@ pub struct AiProviderUpdate {
     pub config: Option<Map<String, Value>>,
     /// Whether its models can be called.
     pub is_active: Option<bool>,
-    /// Your metadata; never interpreted.
+    /// Fields of your metadata to change; null removes a field. Never interpreted.
     pub metadata: Option<Map<String, Value>>,
 }
 
@@ -148,7 +149,9 @@ impl Gateway {
         new.display_name.map(|name| row.display_name = Set(name));
         config.map(|config| row.config = Set(config));
         new.is_active.map(|is_active| row.is_active = Set(is_active));
-        new.metadata.map(|metadata| row.metadata = Set(metadata.into()));
+        if let Some(change) = new.metadata {
+            row.metadata = Set(merge_object("metadata", row.metadata.as_ref(), change)?);
+        }
         self.0.changes.update(tx, row).await
     }
 

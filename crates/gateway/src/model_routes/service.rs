@@ -4,7 +4,10 @@ use std::collections::HashMap;
 
 use loam_db::{Tenant, Tx};
 use loam_http::surface::present;
-use loam_kernel::{Error, ExpectedVersion, ModelRouteId, Page, PageQuery, Result, Scope, TenantId, slug};
+use loam_kernel::{
+    Error, ExpectedVersion, ModelRouteId, Page, PageQuery, Result, Scope, TenantId, merge_object,
+    merge_typed, slug,
+};
 use loam_platform::changes::{Audited, lock_version};
 use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
 use serde::Deserialize;
@@ -51,19 +54,22 @@ pub struct ModelRouteCreate {
 pub struct ModelRouteUpdate {
     /// The targets of calls; replaces all of them.
     pub targets: Option<Vec<Target>>,
-    /// Timeouts of a call's steps.
-    pub timeouts: Option<RouteTimeouts>,
-    /// How often all targets are retried.
-    pub retries: Option<Retries>,
-    /// When a failing target cools down.
-    pub cool_down: Option<CoolDownRule>,
+    /// Timeouts of a call's steps to change; null removes one.
+    #[schema(value_type = Option<RouteTimeouts>)]
+    pub timeouts: Option<Map<String, Value>>,
+    /// Fields to change of how often all targets are retried; null resets a field to its default.
+    #[schema(value_type = Option<Retries>)]
+    pub retries: Option<Map<String, Value>>,
+    /// Fields to change of when a failing target cools down; null resets a field to its default.
+    #[schema(value_type = Option<CoolDownRule>)]
+    pub cool_down: Option<Map<String, Value>>,
     /// Seconds for which a response is cached for identical requests; null: not cached.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<i32>)]
     pub cache_seconds: Option<Option<i32>>,
     /// Whether it can be called.
     pub is_active: Option<bool>,
-    /// Your metadata; never interpreted.
+    /// Fields of your metadata to change; null removes a field. Never interpreted.
     pub metadata: Option<Map<String, Value>>,
 }
 
@@ -139,23 +145,31 @@ impl Gateway {
         new: ModelRouteUpdate,
     ) -> Result<Model> {
         new.targets.as_deref().map_or(Ok(()), check)?;
-        new.timeouts.map_or(Ok(()), |timeouts| timeouts.check())?;
-        new.retries.map_or(Ok(()), |retries| retries.check())?;
-        new.cool_down.map_or(Ok(()), |cool_down| cool_down.check())?;
         check_cache(new.cache_seconds.flatten())?;
         let tx = self.0.db.write(scope).await?;
         let old = lock_version::<Entity>(&tx, id, version).await?;
         if let Some(targets) = &new.targets {
             check_targets(&tx, &old.alias, Some(targets)).await?;
         }
+        let timeouts: Option<RouteTimeouts> =
+            new.timeouts.map(|change| merge_typed("timeouts", &old.timeouts, change)).transpose()?;
+        let retries: Option<Retries> =
+            new.retries.map(|change| merge_typed("retries", &old.retries, change)).transpose()?;
+        let cool_down: Option<CoolDownRule> =
+            new.cool_down.map(|change| merge_typed("cool_down", &old.cool_down, change)).transpose()?;
+        timeouts.map_or(Ok(()), |timeouts| timeouts.check())?;
+        retries.map_or(Ok(()), |retries| retries.check())?;
+        cool_down.map_or(Ok(()), |cool_down| cool_down.check())?;
         let mut row = old.into_active_model();
         new.targets.map(|targets| row.targets = Set(json!(targets)));
-        new.timeouts.map(|timeouts| row.timeouts = Set(json!(timeouts)));
-        new.retries.map(|retries| row.retries = Set(json!(retries)));
-        new.cool_down.map(|cool_down| row.cool_down = Set(json!(cool_down)));
+        timeouts.map(|timeouts| row.timeouts = Set(json!(timeouts)));
+        retries.map(|retries| row.retries = Set(json!(retries)));
+        cool_down.map(|cool_down| row.cool_down = Set(json!(cool_down)));
         new.cache_seconds.map(|seconds| row.cache_seconds = Set(seconds));
         new.is_active.map(|is_active| row.is_active = Set(is_active));
-        new.metadata.map(|metadata| row.metadata = Set(metadata.into()));
+        if let Some(change) = new.metadata {
+            row.metadata = Set(merge_object("metadata", row.metadata.as_ref(), change)?);
+        }
         self.0.changes.update(tx, row).await
     }
 

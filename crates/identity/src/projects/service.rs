@@ -5,6 +5,7 @@ use loam_db::Tx;
 use loam_http::surface::present;
 use loam_kernel::{
     Error, ExpectedVersion, Page, PageQuery, ProjectId, Result, Scope, TenantId, UserId, bounded,
+    merge_object, merge_typed,
 };
 use loam_platform::changes::{Audited, lock_version};
 use loam_platform::seal::{SealedRows, Visit, last4, visit_json};
@@ -113,19 +114,20 @@ pub struct ProjectUpdate {
     pub owner_id: Option<Option<UserId>>,
     /// Monitoring status.
     pub monitoring_status: Option<MonitoringStatus>,
-    /// Monitoring configuration.
-    pub config: Option<MonitoringConfig>,
+    /// Fields of the monitoring configuration to change; null resets a field to its default.
+    #[schema(value_type = Option<MonitoringConfig>)]
+    pub config: Option<Map<String, Value>>,
     /// Delivery status.
     pub delivery_status: Option<DeliveryStatus>,
-    /// Technology stack.
+    /// Fields of the technology stack to change; null removes a field.
     pub tech_stack: Option<Map<String, Value>>,
-    /// Milestones.
+    /// Milestones to change; null removes one.
     pub timeline: Option<Map<String, Value>>,
     /// Deadline; null removes it.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<DateTime<Utc>>)]
     pub deadline: Option<Option<DateTime<Utc>>>,
-    /// Your own data, which Loam does not interpret.
+    /// Fields of your own data to change, which Loam does not interpret; null removes a field.
     pub metadata: Option<Map<String, Value>>,
 }
 
@@ -222,14 +224,17 @@ impl Identity {
             new.name.as_deref(),
             description.and_then(|text| text.as_deref()),
             framework.and_then(|text| text.as_deref()),
-            new.config.as_ref(),
+            None,
         )?;
         let tx = self.db.write(scope).await?;
         let old = lock_version::<Entity>(&tx, id, version).await?;
         check_owner(&tx, new.owner_id.flatten()).await?;
         let changes = json!({
+        let config: Option<MonitoringConfig> =
+            new.config.map(|change| merge_typed("config", &old.config, change)).transpose()?;
+        check(None, None, None, config.as_ref())?;
             "name": new.name, "owner_id": new.owner_id, "monitoring_status": new.monitoring_status,
-            "config": new.config, "delivery_status": new.delivery_status, "deadline": new.deadline,
+            "config": config, "delivery_status": new.delivery_status, "deadline": new.deadline,
         });
         let mut row = old.into_active_model();
         new.name.map(|name| row.name = Set(name));
@@ -237,14 +242,20 @@ impl Identity {
         new.framework.map(|framework| row.framework = Set(framework));
         new.owner_id.map(|owner| row.owner_id = Set(owner));
         new.monitoring_status.map(|status| row.monitoring_status = Set(status));
-        if let Some(config) = new.config {
+        if let Some(config) = config {
             row.config = Set(serde_json::to_value(config).map_err(Error::internal)?);
         }
         new.delivery_status.map(|status| row.delivery_status = Set(status));
-        new.tech_stack.map(|stack| row.tech_stack = Set(stack.into()));
-        new.timeline.map(|timeline| row.timeline = Set(timeline.into()));
+        if let Some(change) = new.tech_stack {
+            row.tech_stack = Set(merge_object("tech_stack", row.tech_stack.as_ref(), change)?);
+        }
+        if let Some(change) = new.timeline {
+            row.timeline = Set(merge_object("timeline", row.timeline.as_ref(), change)?);
+        }
         new.deadline.map(|deadline| row.deadline = Set(deadline));
-        new.metadata.map(|metadata| row.metadata = Set(metadata.into()));
+        if let Some(change) = new.metadata {
+            row.metadata = Set(merge_object("metadata", row.metadata.as_ref(), change)?);
+        }
         let row = self.changes.save(&tx, row).await.map_err(duplicate)?;
         let notice = self.changes.record(&tx, "update", "projects", id, changes).await?;
         self.changes.commit(tx, notice).await?;

@@ -1,7 +1,8 @@
 //! The rules of tenants.
 
 use loam_kernel::{
-    Error, ExpectedVersion, Kind, Page, PageQuery, Result, Scope, TenantId, bounded, etag, next_version, slug,
+    Error, ExpectedVersion, Kind, Page, PageQuery, Result, Scope, TenantId, bounded, etag, merge_object,
+    next_version, slug,
 };
 use sea_orm::{IntoActiveModel, Set};
 use serde::Deserialize;
@@ -44,11 +45,11 @@ pub struct TenantUpdate {
     pub status: Option<TenantStatus>,
     /// Name of the tenant's plan.
     pub plan: Option<String>,
-    /// Limits agreed with the tenant.
+    /// Fields of the limits agreed with the tenant to change; null removes a field.
     pub quotas: Option<Map<String, Value>>,
-    /// Settings of the tenant.
+    /// Fields of the tenant's settings to change; null removes a field.
     pub settings: Option<Map<String, Value>>,
-    /// Your own data, which Loam does not interpret.
+    /// Fields of your own data to change, which Loam does not interpret; null removes a field.
     pub metadata: Option<Map<String, Value>>,
 }
 
@@ -142,9 +143,15 @@ impl Identity {
         new.name.map(|name| row.name = Set(name));
         new.status.map(|status| row.status = Set(status));
         new.plan.map(|plan| row.plan = Set(Some(plan)));
-        new.quotas.map(|quotas| row.quotas = Set(quotas.into()));
-        new.settings.map(|settings| row.settings = Set(settings.into()));
-        new.metadata.map(|metadata| row.metadata = Set(metadata.into()));
+        if let Some(change) = new.quotas {
+            row.quotas = Set(merge_object("quotas", row.quotas.as_ref(), change)?);
+        }
+        if let Some(change) = new.settings {
+            row.settings = Set(merge_object("settings", row.settings.as_ref(), change)?);
+        }
+        if let Some(change) = new.metadata {
+            row.metadata = Set(merge_object("metadata", row.metadata.as_ref(), change)?);
+        }
         row.updated_at = Set(updated_at);
         let tenant = tx.update_any(row).await?;
         tx.switch_tenant(id);

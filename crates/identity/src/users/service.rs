@@ -2,7 +2,9 @@
 
 use loam_db::{System, Tenant, Tx};
 use loam_http::surface::present;
-use loam_kernel::{Error, ExpectedVersion, Page, PageQuery, Result, Scope, TenantId, UserId, bounded};
+use loam_kernel::{
+    Error, ExpectedVersion, Page, PageQuery, Result, Scope, TenantId, UserId, bounded, merge_object,
+};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ColumnTrait, FromQueryResult, IdenStatic, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Set,
@@ -67,7 +69,7 @@ pub struct UserUpdate {
     pub external_id: Option<Option<String>>,
     /// Whether the user is active.
     pub is_active: Option<bool>,
-    /// Your own data, which Loam does not interpret.
+    /// Fields of your own data to change, which Loam does not interpret; null removes a field.
     pub metadata: Option<Map<String, Value>>,
 }
 
@@ -202,7 +204,9 @@ impl Identity {
         new.roles.map(|roles| row.roles = Set(json!(roles)));
         new.external_id.map(|external_id| row.external_id = Set(external_id));
         new.is_active.map(|is_active| row.is_active = Set(is_active));
-        new.metadata.map(|metadata| row.metadata = Set(metadata.into()));
+        if let Some(change) = new.metadata {
+            row.metadata = Set(merge_object("metadata", row.metadata.as_ref(), change)?);
+        }
         let user = self.changes.save(&tx, row).await.map_err(duplicate)?;
         let mut changes = Entity::view(&user);
         changes["fields"] = changed(&before, &user);

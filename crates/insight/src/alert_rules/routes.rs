@@ -207,7 +207,10 @@ async fn get(
     params(("id" = AlertRuleId, Path), ("If-Match" = Option<String>, Header)),
     request_body = AlertRuleUpdate,
     responses((status = 200, body = AlertRuleSecretView)),
-    extensions(("x-errors" = json!({"400": ["secret_required"], "409": ["already_exists"]}))),
+    extensions(("x-errors" = json!({
+        "400": ["secret_required"],
+        "409": ["already_exists", "changed_meanwhile"]
+    }))),
     security(("api_key" = ["alert_rules:write"]))
 )]
 async fn update(

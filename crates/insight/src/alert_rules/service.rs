@@ -4,6 +4,7 @@ use loam_db::{Tenant, Tx};
 use loam_http::surface::present;
 use loam_kernel::{
     AlertRuleId, Error, ExpectedVersion, Kind, Page, PageQuery, ProjectId, Result, Scope, TenantId, bounded,
+    merge_object, merge_typed,
 };
 use loam_platform::changes::{Audited, lock_version};
 use loam_platform::mail::check_address;
@@ -90,8 +91,9 @@ pub struct AlertRuleCreate {
 pub struct AlertRuleUpdate {
     /// Name, unique in the project.
     pub name: Option<String>,
-    /// Restricts what is measured; replaces the whole selector.
-    pub selector: Option<Selector>,
+    /// Fields to change of what is measured; null removes a restriction.
+    #[schema(value_type = Option<Selector>)]
+    pub selector: Option<Map<String, Value>>,
     /// Which side of the threshold is a breach.
     pub comparison: Option<Comparison>,
     /// The threshold.
@@ -108,11 +110,12 @@ pub struct AlertRuleUpdate {
     pub min_samples: Option<i32>,
     /// Severity.
     pub severity: Option<Severity>,
-    /// Who is notified; replaces all targets.
-    pub delivery: Option<AlertDelivery>,
+    /// Targets to change of who is notified; null removes one.
+    #[schema(value_type = Option<AlertDelivery>)]
+    pub delivery: Option<Map<String, Value>>,
     /// Whether the rule is evaluated. Deactivating it resolves its open incident.
     pub is_active: Option<bool>,
-    /// Your metadata; never interpreted.
+    /// Fields of your metadata to change; null removes a field. Never interpreted.
     pub metadata: Option<Map<String, Value>>,
 }
 
@@ -261,15 +264,25 @@ impl Alerts {
         if let Some(name) = &new.name {
             bounded("name", name, MAX_NAME)?;
         }
+        let before = self.get_alert_rule(scope, id).await?;
         let delivery = match new.delivery {
-            Some(delivery) => Some(self.targets(scope, delivery).await?),
+            Some(change) => {
+                Some(self.targets(scope, merge_typed("delivery", &before.delivery, change)?).await?)
+            }
             None => None,
         };
         let project = self.project_of_rule(scope, id).await?;
         let tx = self.0.db.write(scope).await?;
         let old = lock_version::<Entity>(&tx, id, version).await?;
+        // the targets are checked before the lock, as that takes long
+        if delivery.is_some() && old.delivery != before.delivery {
+            let message = "the targets of this rule have just been changed by somebody else; try again";
+            return Err(Error::new(Kind::Conflict, "changed_meanwhile", message));
+        }
         let mut definition = Definition::of(&old)?;
-        new.selector.map(|selector| definition.selector = selector);
+        if let Some(change) = new.selector {
+            definition.selector = merge_typed("selector", &old.selector, change)?;
+        }
         new.comparison.map(|comparison| definition.comparison = comparison);
         new.threshold.map(|threshold| definition.threshold = threshold);
         new.recover_threshold.map(|recover| definition.recover_threshold = recover);
@@ -308,7 +321,9 @@ impl Alerts {
         new.name.map(|name| row.name = Set(name));
         new.severity.map(|severity| row.severity = Set(severity));
         new.is_active.map(|is_active| row.is_active = Set(is_active));
-        new.metadata.map(|metadata| row.metadata = Set(metadata.into()));
+        if let Some(change) = new.metadata {
+            row.metadata = Set(merge_object("metadata", row.metadata.as_ref(), change)?);
+        }
         if new.is_active == Some(false) {
             row.state = Set(RuleState::Ok);
             row.pending_since = Set(None);

@@ -7,7 +7,8 @@ use loam_gateway::model_routes::routes::ModelRouteView;
 use loam_gateway::model_routes::service::{ModelRouteCreate, ModelRouteFilter, ModelRouteUpdate};
 use loam_gateway::model_routes::{CoolDownRule, Retries, RouteTimeouts, Target};
 use loam_kernel::{ExpectedVersion, ModelRouteId, PageQuery, Scope};
-use serde_json::Map;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
 
 use super::admin::{self, ListArgs, TenantArg};
 use super::output;
@@ -95,13 +96,23 @@ async fn find(gateway: &Gateway, scope: &Scope, alias: &str) -> Result<Option<Mo
     Ok(gateway.list_routes(scope, filter, &page).await?.data.pop().map(|row| row.id))
 }
 
+/// A change to exactly this object: all other fields of its type are removed.
+fn exactly(object: &impl Serialize, fields: &[&str]) -> Map<String, Value> {
+    let mut change: Map<String, Value> =
+        fields.iter().map(|name| ((*name).to_owned(), Value::Null)).collect();
+    if let Value::Object(object) = json!(object) {
+        change.extend(object);
+    }
+    change
+}
+
 /// A change of all that the command line sets.
 fn replacement(new: ModelRouteCreate) -> ModelRouteUpdate {
     ModelRouteUpdate {
         targets: Some(new.targets),
-        timeouts: Some(new.timeouts),
-        retries: Some(new.retries),
-        cool_down: Some(new.cool_down),
+        timeouts: Some(exactly(&new.timeouts, &["connect", "first_token", "idle", "total"])),
+        retries: Some(exactly(&new.retries, &[])),
+        cool_down: Some(exactly(&new.cool_down, &[])),
         cache_seconds: Some(new.cache_seconds),
         is_active: Some(true),
         metadata: None,
