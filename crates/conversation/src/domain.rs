@@ -15,6 +15,7 @@ use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
 use crate::chat_sessions::delete::{DeleteMessages, DeleteUsersSessions};
+use crate::chat_sessions::detach::DetachSessions;
 use crate::exchanges::{DEFERRED_EXCHANGE_FRAME, DeferredExchangeSink, RecordExchange};
 use crate::messages::purge::PurgeMessage;
 use crate::tools::EndOrphanedToolCalls;
@@ -62,6 +63,7 @@ impl Domain for Conversation {
     fn jobs(&self) -> Result<Handlers> {
         Ok(channels::jobs::handlers(&self.channels)?
             .with(DeleteMessages(self.sessions.clone()))
+            .with(DetachSessions(self.sessions.clone()))
             .with(PurgeMessage(self.messages.clone()))
             .with(DeleteUsersSessions(self.sessions.clone()))
             .with(RecordExchange(self.exchanges.clone()))

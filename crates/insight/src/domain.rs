@@ -17,7 +17,7 @@ use crate::analyses::{self, SCHEDULED};
 use crate::comparisons::{self, MeasureGains};
 use crate::otlp::{self, CallSink, ReportedErrorSink};
 use crate::performance_metrics::{self, MetricSink};
-use crate::records::{DeleteOld, Finalise};
+use crate::records::{DeleteOld, DeleteTelemetry, Finalise};
 use crate::rejected_records::{self, DeleteOldRejected};
 use crate::suggestions::{self, COLLECT, Collect};
 use crate::{
@@ -94,6 +94,7 @@ impl Domain for Insight {
             .every(Schedule::new(COLLECT, Duration::from_mins(1))?)
             .with(Finalise(self.stats.clone()))
             .every(Schedule::new(Finalise::KIND, Finalise::EVERY)?)
+            .with(DeleteTelemetry(self.stats.clone()))
             .with(DeleteOld(self.stats.clone()))
             .every(Schedule::new(DeleteOld::KIND, DeleteOld::EVERY)?)
             .with(DeleteOldRejected(self.ingest.clone()))

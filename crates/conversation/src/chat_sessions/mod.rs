@@ -4,6 +4,7 @@ pub(crate) mod access;
 pub(crate) mod cache;
 pub(crate) mod create;
 pub(crate) mod delete;
+pub(crate) mod detach;
 pub mod entity;
 pub(crate) mod list;
 pub mod routes;

@@ -11,7 +11,7 @@ use loam_platform::notices::Notice;
 use loam_platform::personal::erased;
 use loam_platform::personal::erasure::{ActiveModel, Column, Entity, ErasureState, Model, SubjectType};
 use loam_platform::personal::{Guard, PersonQuery, Subject, end_user_key};
-use sea_orm::{ColumnTrait, QueryFilter, Set};
+use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
 use serde::Deserialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -165,7 +165,7 @@ impl Identity {
         let mut ended = Vec::new();
         for user in users {
             self.check_above(&tx, user).await?;
-            ended.push(self.remove_account(&tx, user).await?);
+            ended.extend(self.remove_account(&tx, user).await?);
         }
         let searched = serde_json::to_value(&who).map_err(Error::internal)?;
         let row = self.new_erasure(&tx, (subject_type, id), Some(searched)).await?;
@@ -187,15 +187,20 @@ impl Identity {
     }
 
     /// Deletes the user, keys and login sessions immediately; the job removes the rest.
-    async fn remove_account(&self, tx: &Tx<Tenant>, user: &users::entity::Model) -> Result<Notice> {
+    async fn remove_account(&self, tx: &Tx<Tenant>, user: &users::entity::Model) -> Result<Vec<Notice>> {
         use projects::entity::{Column as Project, Entity as Projects};
-        tx.update_many::<Projects>()
-            .set(Project::OwnerId, Option::<UserId>::None)
-            .filter(Project::OwnerId.eq(user.id))
-            .exec()
-            .await?;
+        let mut notices = Vec::new();
+        let owned = tx.find::<Projects>().filter(Project::OwnerId.eq(user.id)).locked().all().await?;
+        for project in owned {
+            let mut row = project.into_active_model();
+            row.owner_id = Set(None);
+            let project = self.changes.save(tx, row).await?;
+            let changes = json!({ "owner_id": null, "reason": "the owner was deleted" });
+            notices.push(self.changes.record(tx, "update", "projects", project.id, changes).await?);
+        }
         tx.delete::<users::entity::Entity>().filter(users::entity::Column::Id.eq(user.id)).exec().await?;
-        self.changes.record_row::<users::entity::Entity>(tx, "delete", user).await
+        notices.push(self.changes.record_row::<users::entity::Entity>(tx, "delete", user).await?);
+        Ok(notices)
     }
 
     /// Inserts the row and the job of an erasure.

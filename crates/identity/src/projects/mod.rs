@@ -1,5 +1,6 @@
 //! Projects: the applications of a tenant.
 
+pub mod deleted;
 pub(crate) mod directory;
 pub mod entity;
 pub(crate) mod keys;

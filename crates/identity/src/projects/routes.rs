@@ -193,12 +193,12 @@ async fn rotate_key(
     Ok(Tagged::new(new.row.updated_at, ProjectKeyRotated { project: new.into(), old_key_valid_until }))
 }
 
-/// Deletes a project and the API keys that are bound to it.
+/// Deletes a project and the API keys that are bound to it. Jobs delete its telemetry and detach its sessions and channels,
+/// which stay; its calls stay in the ledger.
 #[utoipa::path(
     delete, path = "/api/v1/projects/{id}", tag = "projects", operation_id = "projects_delete",
     params(("id" = ProjectId, Path)),
     responses((status = 204)),
-    extensions(("x-errors" = json!({"409": ["in_use"]}))),
     security(("api_key" = ["projects:write"]))
 )]
 async fn delete(

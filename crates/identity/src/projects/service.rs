@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 use utoipa::{IntoParams, ToSchema};
 use zeroize::Zeroizing;
 
+use super::deleted::enqueue_jobs;
 use super::entity::{ActiveModel, Column, DeliveryStatus, Entity, Model, MonitoringStatus};
 use crate::{Identity, secret, users, web_origins};
 
@@ -229,10 +230,10 @@ impl Identity {
         let tx = self.db.write(scope).await?;
         let old = lock_version::<Entity>(&tx, id, version).await?;
         check_owner(&tx, new.owner_id.flatten()).await?;
-        let changes = json!({
         let config: Option<MonitoringConfig> =
             new.config.map(|change| merge_typed("config", &old.config, change)).transpose()?;
         check(None, None, None, config.as_ref())?;
+        let changes = json!({
             "name": new.name, "owner_id": new.owner_id, "monitoring_status": new.monitoring_status,
             "config": config, "delivery_status": new.delivery_status, "deadline": new.deadline,
         });
@@ -262,9 +263,12 @@ impl Identity {
         Ok(row)
     }
 
-    /// Deletes a project and the API keys that are bound to it.
+    /// Deletes a project, the API keys that are bound to it, and what is derived from its telemetry. Jobs delete the
+    /// telemetry, and detach sessions and channels.
     pub async fn delete_project(&self, scope: &Scope, id: ProjectId) -> Result<()> {
-        self.changes.delete::<Entity>(self.db.write(scope).await?, id).await
+        let tx = self.db.write(scope).await?;
+        enqueue_jobs(&tx, &self.clock, id).await?;
+        self.changes.delete::<Entity>(tx, id).await
     }
 }
 

@@ -1,6 +1,7 @@
 //! The write path of traces: journal first, then the database with its statistics.
 
 mod batch;
+mod delete_project;
 mod errors;
 mod figures;
 mod finalise;
@@ -16,6 +17,7 @@ mod sums;
 mod tests;
 mod trace_stats;
 
+pub(crate) use delete_project::DeleteTelemetry;
 pub(crate) use finalise::Finalise;
 pub(crate) use journal::{append, unavailable};
 pub(crate) use retention::DeleteOld;
