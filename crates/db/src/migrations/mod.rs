@@ -19,6 +19,7 @@ mod m20261130_000011_allowed_origins;
 mod m20261130_000012_filters;
 mod m20261130_000013_refusals_and_labels;
 mod m20261130_000014_call_identity;
+mod m20261130_000015_folded_email;
 
 /// One step of the schema.
 pub(crate) struct Step {
@@ -50,5 +51,6 @@ steps![
     m20261130_000012_filters,
     m20261130_000013_refusals_and_labels,
     m20261130_000014_call_identity,
+    m20261130_000015_folded_email,
     // new migrations go above this line
 ];

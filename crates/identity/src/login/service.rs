@@ -158,8 +158,8 @@ impl Identity {
         let tenant_id = tenant.as_ref().map_or(TenantId::NIL, |tenant| tenant.id);
         let find = tx.find_any::<users::entity::Entity>();
         let find = find.filter(users::entity::Column::TenantId.eq(tenant_id));
-        let user = find.filter(column.eq(name)).one().await?;
-        Ok((tenant, user))
+        let users = find.filter(users::names::named(column, name)).all().await?;
+        Ok((tenant, users::names::closest(users, column, name)))
     }
 
     /// The hash that a log-in is verified against; none for a user who can't log in.

@@ -2,6 +2,7 @@
 
 mod creators;
 mod fixture;
+mod names;
 mod ownership;
 mod preferences;
 mod sessions;

@@ -7,6 +7,7 @@ use loam_kernel::{ProjectId, Result, UserId};
 use sea_orm::{ColumnTrait, QueryFilter};
 
 use super::entity::{Column, Entity, Model};
+use super::names::named;
 use crate::{Identity, projects};
 
 impl Identity {
@@ -22,7 +23,7 @@ impl Identity {
 
     /// Whether the tenant has an active user with this e-mail address.
     pub async fn has_active_address<R>(&self, tx: &Tx<R>, address: &str) -> Result<bool> {
-        let find = tx.find::<Entity>().filter(Column::Email.eq(address));
+        let find = tx.find::<Entity>().filter(named(Column::Email, address));
         Ok(find.filter(Column::IsActive.eq(true)).one().await?.is_some())
     }
 

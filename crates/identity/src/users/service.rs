@@ -18,6 +18,7 @@ use loam_platform::changes::{Audited, check_version};
 use loam_platform::personal::erasure::Model as Erasure;
 
 use super::entity::{ActiveModel, Column, Entity, Model};
+use super::names::{named, stored_email, stored_username};
 use crate::password::Urgency;
 use crate::roles::built_in;
 use crate::roles::rights::Locked;
@@ -27,9 +28,9 @@ use crate::{Identity, login_sessions, password, secret};
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UserCreate {
-    /// Login name; unique in the tenant.
+    /// Login name; unique in the tenant. It is stored in Unicode's composed form (NFC).
     pub username: String,
-    /// E-mail address; unique in the tenant.
+    /// E-mail address; unique in the tenant, whatever its case. It is stored in lower case.
     pub email: String,
     /// Password of 8 to 256 characters; without one the user can't log in with a password.
     pub password: Option<String>,
@@ -53,7 +54,7 @@ pub struct UserCreate {
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UserUpdate {
-    /// E-mail address; unique in the tenant.
+    /// E-mail address; unique in the tenant, whatever its case. It is stored in lower case.
     pub email: Option<String>,
     /// A new password, 8 to 256 characters.
     pub password: Option<String>,
@@ -96,7 +97,7 @@ impl Identity {
         let tx = self.db.read(scope).await?;
         let mut find = tx.find::<Entity>();
         if let Some(username) = filter.username {
-            find = find.filter(Column::Username.eq(username));
+            find = find.filter(named(Column::Username, &username));
         }
         if let Some(external_id) = filter.external_id {
             find = find.filter(Column::ExternalId.eq(external_id));
@@ -114,6 +115,7 @@ impl Identity {
 
     /// Creates a user.
     pub async fn create_user(&self, scope: &Scope, new: UserCreate) -> Result<Model> {
+        let new = stored_form(new);
         let roles = new.roles.clone().unwrap_or_else(usual_roles);
         // everything is validated before hashing, which is slow on purpose
         check_new(&new)?;
@@ -135,6 +137,7 @@ impl Identity {
 
     /// The validated row of a new user, with the password hashed.
     pub(crate) async fn new_user(&self, tenant: TenantId, new: UserCreate) -> Result<ActiveModel> {
+        let new = stored_form(new);
         check_new(&new)?;
         let password_hash = match (new.password, new.password_hash) {
             (Some(password), _) => Some(self.hash_set(tenant, password).await?),
@@ -168,8 +171,9 @@ impl Identity {
         scope: &Scope,
         id: UserId,
         version: &ExpectedVersion,
-        new: UserUpdate,
+        mut new: UserUpdate,
     ) -> Result<Model> {
+        new.email = new.email.map(|email| stored_email(&email));
         if let Some(email) = &new.email {
             check_email(email)?;
         }
@@ -305,11 +309,17 @@ async fn check_free(
     value: Option<&String>,
 ) -> Result<()> {
     let Some(value) = value else { return Ok(()) };
-    let other = tx.find::<Entity>().filter(column.eq(value)).one().await?;
-    match other.filter(|other| but != Some(other.id)) {
-        Some(_) => Err(duplicate_field(column.as_str())),
-        None => Ok(()),
+    let others = tx.find::<Entity>().filter(named(column, value)).all().await?;
+    match others.iter().any(|other| but != Some(other.id)) {
+        true => Err(duplicate_field(column.as_str())),
+        false => Ok(()),
     }
+}
+
+/// A new user with its names as they are stored.
+fn stored_form(new: UserCreate) -> UserCreate {
+    let (username, email) = (stored_username(&new.username), stored_email(&new.email));
+    UserCreate { username, email, ..new }
 }
 
 fn check_new(new: &UserCreate) -> Result<()> {
