@@ -8,15 +8,15 @@ use loam_platform::notices;
 use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Set};
 use serde_json::Value;
 
+use super::Sessions;
 use super::entity::{Column, Entity};
-use crate::Conversation;
 use crate::channels::entity as channels;
 
 /// Sessions per transaction.
 const BATCH: u64 = 100;
 
 /// The job that detaches sessions and channels from a deleted project.
-pub(crate) struct DetachSessions(pub(crate) Conversation);
+pub(crate) struct DetachSessions(pub(crate) Sessions);
 
 impl DetachSessions {
     /// Detaches some sessions; returns whether there were any.

@@ -240,7 +240,7 @@ pub(crate) mod tests {
     #[test]
     fn invalid_definitions_are_rejected_with_the_field_name() {
         let valid = above(2.0, Some(1.0));
-        valid.check().expect("valid");
+        valid.validate().expect("valid");
         let with = |selector: Selector| Definition { selector, ..valid.clone() };
         let text = |name: &str| Some(name.to_owned());
         let invalid = [
@@ -255,7 +255,7 @@ pub(crate) mod tests {
             ("selector.metric_name", Definition { metric: AlertMetric::PerformanceMetric, ..valid.clone() }),
         ];
         for (param, rule) in invalid {
-            assert_eq!(rule.check().expect_err(param).param(), Some(param));
+            assert_eq!(rule.validate().expect_err(param).param(), Some(param));
         }
     }
 

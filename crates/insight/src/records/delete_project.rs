@@ -10,15 +10,15 @@ use sea_orm::{ColumnTrait, Condition};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::Insight;
 use crate::analyses::entity as analyses;
 use crate::call_trees::entity as trees;
 use crate::performance_metrics::entity as metrics;
 use crate::performance_records::entity as records;
 use crate::record_functions::entity as functions;
+use crate::stats::Stats;
 
 /// The job that deletes a deleted project's telemetry.
-pub(crate) struct DeleteTelemetry(pub(crate) Insight);
+pub(crate) struct DeleteTelemetry(pub(crate) Stats);
 
 impl DeleteTelemetry {
     async fn rows<E: TenantEntity>(
