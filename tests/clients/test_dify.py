@@ -117,6 +117,24 @@ def test_anthropics_client_gets_a_response(anthropic_client, stream, ask):
     assert message.model_extra["dify"]["conversation_id"]
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_responses_client_gets_a_response(client, stream, ask):
+    text = ask("Grüße?", calls=2)
+    fields = {"model": CHAT, "input": text, "metadata": {"topic": "greetings"}}
+    if stream:
+        with client.responses.stream(**fields) as events:
+            response = events.get_final_response()
+    else:
+        response = client.responses.create(**fields)
+    assert response.output_text == f"It is said that {text}"
+    assert response.usage.output_tokens == len(response.output_text.split())
+    conversation = {"conversation_id": response.dify["conversation_id"]}
+    assert client.responses.create(model=CHAT, input=text, extra_body={"dify": conversation}).output_text
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.responses.create(model=CHAT, input=text, text={"format": {"type": "json_object"}})
+    assert (caught.value.code, caught.value.param) == ("unsupported_feature", "text.format")
+
+
 def test_the_application_gets_inputs_images_user_and_history(client, dify, ask):
     text = ask("And now?")
     picture = {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}

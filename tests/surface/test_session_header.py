@@ -113,6 +113,26 @@ def test_a_conversation_with_anthropics_client_is_stored(api, session, model, st
     assert (last["completion_tokens"], last["finish_reason"]) == (answer.usage.output_tokens, "stop")
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_conversation_of_responses_is_stored(api, session, streamed):
+    """With its history in Loam: each request has only the new message, and the id of the response before."""
+    client, before = openai_client(api, session), None
+    asked = ["What is loam?", "And clay?", "And sand?"]
+    said = []
+    for question in asked:
+        fields = {"model": "claude/claude-sonnet-4-5", "input": question, "previous_response_id": before}
+        if streamed:
+            with client.responses.stream(**fields) as stream:
+                response = stream.get_final_response()
+        else:
+            response = client.responses.create(**fields)
+        before = response.id
+        said.append(response.output_text)
+    expected = [one for pair in zip(asked, said, strict=True) for one in pair]
+    assert [content for _, content in told(api, session)] == expected
+    assert [role for role, _ in told(api, session)] == ["user", "assistant"] * 3
+
+
 def test_a_conversation_continues_in_either_format(api, session):
     first = openai_client(api, session).chat.completions.create(model=MODEL, messages=[user("What is loam?")])
     text = first.choices[0].message.content

@@ -1,8 +1,9 @@
 //! Responses of model providers, parsed and translated for a client.
 
 use bytes::Bytes;
+use loam_kernel::LlmCallId;
 use loam_providers::openai::RequestEnvelope;
-use loam_providers::{Endpoint, KINDS, ProviderRequest, Reader};
+use loam_providers::{Config, Endpoint, KINDS, ProviderRequest, Reader};
 
 const CLIENTS: [Endpoint; 3] = [Endpoint::ChatCompletions, Endpoint::Messages, Endpoint::Responses];
 
@@ -23,15 +24,27 @@ pub fn provider_stream(bytes: &[u8]) {
     };
     let request = Bytes::from_static(request);
     let Ok(envelope) = RequestEnvelope::read(&request) else { return };
-    let provider_request =
-        ProviderRequest { endpoint, envelope: &envelope, body: &request, model: "m", betas: &[] };
-    _ = kind.wire.reader(&provider_request).read_complete(Bytes::copy_from_slice(body));
+    // the second byte also selects whether servers of OpenAI's format have the Responses API
+    let responses = if size & 1 == 0 { "native" } else { "translated" };
+    let config = serde_json::json!({"base_url": "https://example.org", "responses": responses});
+    let Ok(config) = serde_json::from_value::<Config>(config) else { return };
+    let provider_request = ProviderRequest {
+        endpoint,
+        envelope: &envelope,
+        body: &request,
+        model: "m",
+        betas: &[],
+        call: LlmCallId::NIL,
+        previous_response: None,
+    };
+    _ = kind.wire.reader(&config, &provider_request).read_complete(Bytes::copy_from_slice(body));
     _ = kind.wire.error("p", 400, body, None);
     _ = kind.wire.model_ids(body);
 
-    let chunked = read(&mut *kind.wire.reader(&provider_request), body, usize::from(*size).max(1));
-    let whole = read(&mut *kind.wire.reader(&provider_request), body, body.len().max(1));
-    if kind.name == "openai" && endpoint != Endpoint::Messages {
+    let chunked = read(&mut *kind.wire.reader(&config, &provider_request), body, usize::from(*size).max(1));
+    let whole = read(&mut *kind.wire.reader(&config, &provider_request), body, body.len().max(1));
+    let is_translated = endpoint == Endpoint::Messages || (endpoint == Endpoint::Responses && size & 1 == 1);
+    if kind.name == "openai" && !is_translated {
         assert_eq!(chunked, whole, "the forwarded stream depends on the chunk size");
     }
 }

@@ -94,6 +94,8 @@ pub(crate) struct CallContext {
     pub(crate) end_user: Option<String>,
     /// Whether the caller takes the decoded output of a chat completion, not its bytes.
     pub(crate) keeps_output: bool,
+    /// The id of the response that the request continues, whose items it holds already.
+    pub(crate) previous_response: Option<String>,
 }
 
 /// A call that has ended, with what the conversation stores of it.

@@ -15,6 +15,11 @@ impl Body {
             .map_err(|e| Error::invalid("body", format!("is not valid JSON: {e}")))
     }
 
+    /// Reads a request that was translated to another format.
+    pub(crate) fn of(fields: Map<String, Value>) -> Self {
+        Self(fields)
+    }
+
     /// Removes a field; null counts as absent.
     pub(crate) fn take(&mut self, name: &str) -> Option<Value> {
         self.0.remove(name).filter(|value| !value.is_null())

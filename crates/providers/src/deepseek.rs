@@ -3,7 +3,7 @@
 //! Source: DeepSeek's documentation (api-docs.deepseek.com), pages "Create Chat Completion", "Thinking Mode",
 //! "Context Caching", "Error Codes" and "Rate Limit":
 //! - The base URL has no `/v1`. Models accept text only; a response can be free-form JSON (`json_object`), but not
-//!   follow a schema. There is neither an embeddings nor a responses API.
+//!   follow a schema. There is neither an embeddings nor a responses API: responses are chat completions.
 //! - `thinking` is `{"type": "enabled" | "disabled"}`, with `reasoning_effort` for the amount; reasoning is
 //!   returned as `reasoning_content`, and the reasoning that led to a tool call must be sent back with it.
 //! - `usage` has `prompt_cache_hit_tokens` and `prompt_cache_miss_tokens`, which add up to `prompt_tokens`.
@@ -24,13 +24,13 @@ pub(crate) static DEEPSEEK: OpenAi = OpenAi {
     },
     unsupported: &[
         Feature::Embeddings,
-        Feature::Responses,
         Feature::Images,
         Feature::Documents,
         Feature::JsonSchema,
         Feature::Choices,
         Feature::Logprobs,
     ],
+    has_responses: false,
     error: error_from,
 };
 
@@ -39,7 +39,7 @@ fn apply_reasoning(thinking: Option<&Value>, effort: Option<&str>, chat: &mut Ma
         let kind = if thinking["type"] == "disabled" { "disabled" } else { "enabled" };
         chat.insert("thinking".to_owned(), json!({"type": kind}));
     }
-    if let Some(effort) = effort {
+    if let Some(effort) = effort.filter(|effort| *effort != "none") {
         chat.insert("reasoning_effort".to_owned(), effort.into());
     }
 }

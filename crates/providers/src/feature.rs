@@ -10,8 +10,6 @@ use crate::Endpoint;
 pub enum Feature {
     /// `POST /v1/embeddings`.
     Embeddings,
-    /// `POST /v1/responses`.
-    Responses,
     /// Images in a message.
     Images,
     /// Images embedded in the request as base64, rather than referenced by URL.
@@ -49,7 +47,6 @@ impl Feature {
     fn description(self) -> &'static str {
         match self {
             Self::Embeddings => "embeddings",
-            Self::Responses => "the responses API",
             Self::Images => "images",
             Self::ImageData => "base64 images, only images referenced by URL",
             Self::Documents => "documents",
@@ -90,8 +87,7 @@ impl Feature {
     pub(crate) fn of(endpoint: Endpoint) -> Option<Self> {
         match endpoint {
             Endpoint::Embeddings => Some(Self::Embeddings),
-            Endpoint::Responses => Some(Self::Responses),
-            Endpoint::ChatCompletions | Endpoint::Messages => None,
+            Endpoint::ChatCompletions | Endpoint::Messages | Endpoint::Responses => None,
         }
     }
 }

@@ -23,6 +23,7 @@ pub(crate) static OLLAMA: OpenAi = OpenAi {
         apply_reasoning,
     },
     unsupported: &[Feature::ToolChoice, Feature::Documents, Feature::Choices, Feature::Logprobs],
+    has_responses: true,
     error: error_from,
 };
 

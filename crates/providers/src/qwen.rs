@@ -8,8 +8,8 @@
 //!   `reasoning_content`, and usage in a stream with `stream_options.include_usage`. They are forwarded unchanged.
 //!   Open-source models reason by default, and then only in a stream: the provider's error about that reaches the
 //!   client.
-//! - The responses API has another base URL (`/api/v2/apps/protocols/compatible-mode/v1`): configure a provider of
-//!   kind `openai` for it.
+//! - The responses API has another base URL (`/api/v2/apps/protocols/compatible-mode/v1`): responses are chat
+//!   completions, and a provider of kind `openai` with that address forwards them unchanged.
 //! - An error is OpenAI's `{"error": {…}}`, or `{"code", "message", "request_id"}` in DashScope's own shape. An account
 //!   in arrears gets 400 with the code `Arrearage`, a used-up free quota 403 with `AllocationQuota.FreeTierOnly`.
 
@@ -28,7 +28,8 @@ pub(crate) static QWEN: OpenAi = OpenAi {
         resends_reasoning: false,
         apply_reasoning,
     },
-    unsupported: &[Feature::Responses, Feature::Documents, Feature::Logprobs],
+    unsupported: &[Feature::Documents, Feature::Logprobs],
+    has_responses: false,
     error,
 };
 

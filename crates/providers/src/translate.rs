@@ -4,7 +4,7 @@
 //! format. So a format takes one of each, instead of one translation for each pair of formats.
 
 use bytes::{Bytes, BytesMut};
-use loam_kernel::{Clock, LlmCallId};
+use loam_kernel::{Clock, Error, LlmCallId};
 use serde_json::{Map, Value, json};
 
 use crate::openai::ChatOutput;
@@ -63,7 +63,7 @@ pub(crate) trait Decoder: Send {
 /// Encodes a client's format.
 pub(crate) trait Encoder: Send {
     /// Encodes a response that is not streamed.
-    fn encode_complete(&self, parts: Vec<ResponsePart>) -> Result<Value, ResponseError>;
+    fn encode_complete(&mut self, parts: Vec<ResponsePart>) -> Result<Value, ResponseError>;
 
     /// Encodes one part of a stream; an error if the format can't represent it.
     fn write(&mut self, part: ResponsePart, out: &mut BytesMut) -> Result<(), String>;
@@ -71,8 +71,13 @@ pub(crate) trait Encoder: Send {
     /// Ends a stream: writes what precedes the end to `out` and returns the end itself.
     fn end(&mut self, out: &mut BytesMut) -> Bytes;
 
-    /// Encodes an error event.
-    fn error(&self, message: &str, out: &mut BytesMut);
+    /// Encodes an error that the provider reported, as the last event.
+    fn error(&mut self, error: &ReportedError, out: &mut BytesMut);
+
+    /// The last event of a stream that the provider broke off; none if the format has no event of its own for it.
+    fn interrupted(&mut self, _error: &Error) -> Option<Bytes> {
+        None
+    }
 }
 
 /// A reader that translates from one format to another.
@@ -111,7 +116,7 @@ impl<A: Decoder, B: Encoder> Translator<A, B> {
     }
 
     fn fail(&mut self, error: ReportedError, out: &mut BytesMut) {
-        self.encoder.error(&error.message, out);
+        self.encoder.error(&error, out);
         if let Some(output) = &mut self.output {
             output.fail(error.message.clone());
         }
@@ -216,6 +221,10 @@ impl<A: Decoder, B: Encoder> Reader for Translator<A, B> {
 
     fn failure(&self) -> Option<&ReportedError> {
         self.failure.as_ref()
+    }
+
+    fn interrupted(&mut self, error: &Error) -> Option<Bytes> {
+        self.encoder.interrupted(error)
     }
 
     fn is_complete(&self) -> bool {

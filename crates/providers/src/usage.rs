@@ -16,6 +16,8 @@ pub struct Usage {
     pub cached_tokens: u64,
     /// Prompt tokens written to the provider's cache, where those have a price of their own.
     pub cache_write_tokens: u64,
+    /// Completion tokens of reasoning. Shown to clients, but not stored: they cost as much as the others.
+    pub reasoning_tokens: u64,
 }
 
 /// A value of an expected shape; a value of any other shape counts as absent, so that it doesn't hide its neighbours.
@@ -76,6 +78,13 @@ impl<'de> Deserialize<'de> for Usage {
             // DeepSeek's older name for the same number
             #[serde(default, deserialize_with = "tokens")]
             prompt_cache_hit_tokens: Option<u64>,
+            #[serde(default, deserialize_with = "lenient")]
+            completion_tokens_details: Option<CompletionDetails>,
+        }
+        #[derive(Deserialize)]
+        struct CompletionDetails {
+            #[serde(default, deserialize_with = "tokens")]
+            reasoning_tokens: Option<u64>,
         }
         #[derive(Default, Deserialize)]
         struct Details {
@@ -98,6 +107,10 @@ impl<'de> Deserialize<'de> for Usage {
             total_tokens: wire.total_tokens.unwrap_or(prompt_tokens.saturating_add(completion_tokens)),
             cached_tokens: details.cached_tokens.or(wire.prompt_cache_hit_tokens).unwrap_or(0),
             cache_write_tokens: details.cache_write_tokens.unwrap_or(0),
+            reasoning_tokens: wire
+                .completion_tokens_details
+                .and_then(|details| details.reasoning_tokens)
+                .unwrap_or(0),
         })
     }
 }
@@ -111,6 +124,7 @@ impl Usage {
             total_tokens: prompt.saturating_add(completion),
             cached_tokens: cached,
             cache_write_tokens: cache_write,
+            reasoning_tokens: 0,
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
-use loam_kernel::{Error, Result};
+use loam_kernel::{Error, LlmCallId, Result};
 
 use crate::openai::{ChatOutput, RequestEnvelope};
 use crate::{Config, Feature, ReportedError, ResponseError, Usage};
@@ -58,6 +58,10 @@ pub struct ProviderRequest<'a> {
     pub model: &'a str,
     /// The values of the client's [`BETAS`] header.
     pub betas: &'a [HeaderValue],
+    /// The call, which identifies a translated response.
+    pub call: LlmCallId,
+    /// The id of the response that it continues, whose items the body holds already.
+    pub previous_response: Option<&'a str>,
 }
 
 /// The header in which clients of Anthropic's format name the beta features that they use.
@@ -117,6 +121,11 @@ pub trait Reader: Send {
     /// The error that the provider reported in its stream; it has been forwarded as an event.
     fn failure(&self) -> Option<&ReportedError>;
 
+    /// The last event of a stream that the provider broke off; none if the format has no event of its own for it.
+    fn interrupted(&mut self, _error: &Error) -> Option<Bytes> {
+        None
+    }
+
     /// Whether the end of the stream, or the reason why the model stopped, has arrived. If the provider closes before,
     /// it broke off.
     fn is_complete(&self) -> bool;
@@ -146,7 +155,7 @@ pub trait Wire: Send + Sync {
     fn outgoing(&self, config: &Config, provider_request: &ProviderRequest<'_>) -> Result<Outgoing>;
 
     /// A reader for the response to that request.
-    fn reader(&self, provider_request: &ProviderRequest<'_>) -> Box<dyn Reader>;
+    fn reader(&self, config: &Config, provider_request: &ProviderRequest<'_>) -> Box<dyn Reader>;
 
     /// The path, relative to the base URL, that is fetched with `GET` to test the connection.
     fn probe_path(&self) -> &'static str {

@@ -1,6 +1,7 @@
 //! Behaviour specific to a kind, beyond the common cases of the conformance suite.
 
 use bytes::Bytes;
+use loam_kernel::LlmCallId;
 use loam_providers::openai::RequestEnvelope;
 use loam_providers::{BETAS, Config, Endpoint, ProviderRequest, Usage, assemble, completion_text, kind};
 use serde_json::{Value, json};
@@ -17,8 +18,15 @@ fn config(fields: Value) -> Config {
 fn sent(name: &str, config: &Config, endpoint: Endpoint, body: &Value) -> loam_kernel::Result<Value> {
     let body = Bytes::from(body.to_string());
     let envelope = RequestEnvelope::read(&body)?;
-    let provider_request =
-        ProviderRequest { endpoint, envelope: &envelope, body: &body, model: "m", betas: &[] };
+    let provider_request = ProviderRequest {
+        endpoint,
+        envelope: &envelope,
+        body: &body,
+        model: "m",
+        betas: &[],
+        call: LlmCallId::NIL,
+        previous_response: None,
+    };
     let outgoing = kind(name).expect("a kind").wire.outgoing(config, &provider_request)?;
     Ok(serde_json::from_slice(&outgoing.body).expect("JSON"))
 }
@@ -59,8 +67,15 @@ fn beta_features_of_the_configuration_and_of_the_client_are_sent() {
         let body = Bytes::from(message(json!({})).to_string());
         let envelope = RequestEnvelope::read(&body).expect("valid");
         let betas: Vec<_> = client.iter().copied().map(http::HeaderValue::from_static).collect();
-        let request =
-            ProviderRequest { endpoint, envelope: &envelope, body: &body, model: "m", betas: &betas };
+        let request = ProviderRequest {
+            endpoint,
+            envelope: &envelope,
+            body: &body,
+            model: "m",
+            betas: &betas,
+            call: LlmCallId::NIL,
+            previous_response: None,
+        };
         let outgoing = kind("anthropic").expect("a kind").wire.outgoing(&config(configured), &request);
         let headers = outgoing.expect("a request").headers;
         assert!(headers.iter().all(|(name, _)| *name == BETAS) && headers.len() < 2, "{headers:?}");
@@ -242,8 +257,10 @@ fn respond(stream: &str, size: usize) -> (String, Option<String>, Option<Usage>,
         body: &body,
         model: "m",
         betas: &[],
+        call: LlmCallId::NIL,
+        previous_response: None,
     };
-    let mut reader = kind("openai").expect("a kind").wire.reader(&provider_request);
+    let mut reader = kind("openai").expect("a kind").wire.reader(&config(json!({})), &provider_request);
     let (mut now, mut last) = (Vec::new(), None);
     for part in stream.as_bytes().chunks(size) {
         let forward = reader.push(Bytes::copy_from_slice(part));
@@ -317,8 +334,10 @@ fn blocks(parts: &[(u64, &str, &str)]) -> Vec<String> {
         body: &body,
         model: "m",
         betas: &[],
+        call: LlmCallId::NIL,
+        previous_response: None,
     };
-    let mut reader = kind("openai").expect("a kind").wire.reader(&provider_request);
+    let mut reader = kind("openai").expect("a kind").wire.reader(&config(json!({})), &provider_request);
     let mut sent = String::new();
     for chunk in parts.iter().map(part).chain(["data: [DONE]\n\n".to_owned()]) {
         sent += std::str::from_utf8(&reader.push(chunk.into()).now).expect("UTF-8");
@@ -395,8 +414,10 @@ fn a_stream_with_only_an_end_is_an_empty_message() {
         body: &body,
         model: "m",
         betas: &[],
+        call: LlmCallId::NIL,
+        previous_response: None,
     };
-    let mut reader = kind("openai").expect("a kind").wire.reader(&provider_request);
+    let mut reader = kind("openai").expect("a kind").wire.reader(&config(json!({})), &provider_request);
     let forward = reader.push(Bytes::from_static(b"data: [DONE]\n\n"));
     let now = std::str::from_utf8(&forward.now).expect("UTF-8");
     assert!(now.starts_with("event: message_start\n") && now.contains("event: message_delta\n"), "{now}");
@@ -415,8 +436,10 @@ fn repeated_usage_is_reported_once() {
         body: &body,
         model: "m",
         betas: &[],
+        call: LlmCallId::NIL,
+        previous_response: None,
     };
-    let mut reader = kind("anthropic").expect("a kind").wire.reader(&provider_request);
+    let mut reader = kind("anthropic").expect("a kind").wire.reader(&config(json!({})), &provider_request);
     let delta = |tokens: u64| {
         format!(
             "data: {}\n\n",

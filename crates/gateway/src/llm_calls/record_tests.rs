@@ -44,6 +44,7 @@ fn all_versions_are_read() {
             total_tokens: 3,
             cached_tokens: 1,
             cache_write_tokens: 0,
+            reasoning_tokens: 0,
         }),
         cost_nano_usd: Some(-1),
         reserved_nano_usd: Some(1_000_000),
@@ -85,6 +86,7 @@ fn a_record_is_read_back_unchanged() {
         total_tokens: 3,
         cached_tokens: 1,
         cache_write_tokens: 0,
+        reasoning_tokens: 0,
     };
     let attempt = Attempt { target: "p/m".to_owned(), status: Some(200), duration_ms: 1.5, error: None };
     let record = Record {

@@ -34,8 +34,9 @@ pub struct StoredUsage {
 
 impl From<Usage> for StoredUsage {
     fn from(usage: Usage) -> Self {
-        let Usage { prompt_tokens, completion_tokens, total_tokens, cached_tokens, cache_write_tokens } =
-            usage;
+        let Usage {
+            prompt_tokens, completion_tokens, total_tokens, cached_tokens, cache_write_tokens, ..
+        } = usage;
         Self { prompt_tokens, completion_tokens, total_tokens, cached_tokens, cache_write_tokens }
     }
 }
@@ -44,6 +45,13 @@ impl From<StoredUsage> for Usage {
     fn from(stored: StoredUsage) -> Self {
         let StoredUsage { prompt_tokens, completion_tokens, total_tokens, cached_tokens, cache_write_tokens } =
             stored;
-        Self { prompt_tokens, completion_tokens, total_tokens, cached_tokens, cache_write_tokens }
+        Self {
+            prompt_tokens,
+            completion_tokens,
+            total_tokens,
+            cached_tokens,
+            cache_write_tokens,
+            reasoning_tokens: 0,
+        }
     }
 }

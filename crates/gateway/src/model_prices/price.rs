@@ -82,6 +82,7 @@ mod tests {
             total_tokens: 1200,
             cached_tokens: 400,
             cache_write_tokens: 100,
+            reasoning_tokens: 0,
         };
         // 600 · 0.15 $ + 400 · 0.075 $ + 200 · 0.60 $, per million each
         assert_eq!(price.cost(&usage), 90_000 + 30_000 + 120_000);

@@ -46,6 +46,8 @@ pub(super) struct Call {
     pub(super) keeps_output: bool,
     /// The client's `anthropic-beta`.
     pub(super) betas: Vec<HeaderValue>,
+    /// The id of the response that it continues.
+    pub(super) previous_response: Option<String>,
     /// The destination that is called.
     destination: Option<Arc<Destination>>,
 }
@@ -127,7 +129,7 @@ impl Inner {
     ) -> Result<Box<Call>> {
         let began = Instant::now();
         let mut envelope = RequestEnvelope::read(&request)?;
-        let CallContext { binding, end_user, keeps_output } = context;
+        let CallContext { binding, end_user, keeps_output, previous_response } = context;
         let end_user = envelope.end_user.take().or(end_user);
         let mut record = Record {
             end_user: end_user.as_deref().and_then(end_user_key).map(Cow::into_owned),
@@ -186,6 +188,7 @@ impl Inner {
             binding,
             keeps_output,
             betas: headers.get_all(BETAS).iter().cloned().collect(),
+            previous_response,
             destination: None,
         }))
     }

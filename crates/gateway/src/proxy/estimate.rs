@@ -12,8 +12,7 @@ fn usage(request: &[u8], written: &str) -> Usage {
         prompt_tokens,
         completion_tokens,
         total_tokens: prompt_tokens + completion_tokens,
-        cached_tokens: 0,
-        cache_write_tokens: 0,
+        ..Usage::default()
     }
 }
 

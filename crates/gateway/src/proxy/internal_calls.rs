@@ -40,7 +40,7 @@ impl Gateway {
             headers.insert(SESSION, session);
         }
         // internal callers store the messages themselves
-        let context = CallContext { binding: None, end_user, keeps_output: true };
+        let context = CallContext { end_user, keeps_output: true, ..CallContext::default() };
         let (gateway, mut rate_limits) = (self.0.clone(), RateLimitStatus::default());
         let (call, response) = make_call(
             gateway,

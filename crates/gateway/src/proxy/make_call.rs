@@ -23,9 +23,13 @@ pub(super) async fn make_call(
     endpoint: Endpoint,
     headers: &HeaderMap,
     body: Bytes,
-    context: CallContext,
+    mut context: CallContext,
     rate_limits: &mut RateLimitStatus,
 ) -> (Option<LlmCallId>, Result<CallResponse, CallError>) {
+    let body = match gateway.continue_response(scope, endpoint, body, &mut context).await {
+        Ok(body) => body,
+        Err(e) => return (None, Err(e.into())),
+    };
     match gateway.open_call(scope, endpoint, headers, body, context, rate_limits).await {
         Ok(call) => {
             let (id, calls) = (call.open.record.id, gateway.calls.clone());

@@ -17,6 +17,7 @@ pub(crate) mod messages;
 mod models;
 mod non_streamed;
 mod plan;
+mod previous_response;
 mod probe;
 pub(crate) mod response_cache;
 pub(crate) mod routes;

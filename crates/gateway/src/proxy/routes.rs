@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use loam_http::surface::{ApiError, ApiResult, Body, Caller, ErrorBody};
-use loam_kernel::{JsonObject, Scope};
+use loam_kernel::Scope;
 use loam_providers::Endpoint;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -18,7 +18,7 @@ use super::failure::CallError;
 use super::make_call::make_call;
 use super::schemas::{
     ChatCompletion, ChatCompletionEvent, ChatCompletionRequest, EmbeddingList, EmbeddingRequest,
-    ResponseEvent, ResponseRequest,
+    ResponseEvent, ResponseObject, ResponseRequest,
 };
 use crate::Gateway;
 use crate::hook::{CallContext, SESSION};
@@ -115,8 +115,9 @@ async fn embeddings(
     call(gateway, scope, Endpoint::Embeddings, headers, body).await
 }
 
-/// Creates a response in OpenAI's format. The body is sent to the provider unchanged except for the model's name.
-/// Only kinds of provider with this endpoint serve it; stored responses are stored by the provider.
+/// Creates a response in OpenAI's format, with any provider. A provider that has this endpoint receives the body
+/// unchanged except for the model's name, and stores the response; for others the request and the response are
+/// translated, and `previous_response_id` is found in the record of the call.
 #[utoipa::path(
     post, path = "/v1/responses", tag = "gateway", operation_id = "responses_create",
     request_body(content = ResponseRequest, content_type = "application/json", description = "OpenAI's request; `model` is a route or `provider/model`",
@@ -126,12 +127,17 @@ async fn embeddings(
     ),
     responses(
         (
-            status = 200, content((JsonObject = "application/json"), (ResponseEvent = "text/event-stream")),
+            status = 200, content((ResponseObject = "application/json"), (ResponseEvent = "text/event-stream")),
             description = "OpenAI's response; with `stream`, its events.",
         ),
         (status = "4XX", body = ErrorBody),
     ),
-    extensions(("x-calls-model" = json!(true))),
+    params(("x-loam-session-id" = Option<String>, Header, description = "your conversation. If it is the id of a chat session, or its `external_id`, the messages are stored there. Any other value is recorded with the call")),
+    extensions(("x-calls-model" = json!(true)), ("x-errors" = json!({
+        "400": ["previous_response_not_found"],
+        "409": ["session_archived"],
+        "429": ["session_busy"]
+    }))),
     security(("api_key" = ["gateway:call"]))
 )]
 async fn responses(

@@ -79,9 +79,11 @@ impl Inner {
             body: &call.request,
             model: &destination.model,
             betas: &call.betas,
+            call: call.open.record.id,
+            previous_response: call.previous_response.as_deref(),
         };
         let outgoing = provider.wire.outgoing(&provider.config, &provider_request).map_err(unusable)?;
-        let mut reader = provider.wire.reader(&provider_request);
+        let mut reader = provider.wire.reader(&provider.config, &provider_request);
         if call.keeps_output {
             reader.keep_output();
         }

@@ -8,7 +8,7 @@ use super::tool_ids::to_anthropic;
 use super::usage::usage_json;
 use crate::sse::write;
 use crate::translate::{Encoder, ResponsePart, StopReason, response_id};
-use crate::{ResponseError, Usage};
+use crate::{ReportedError, ResponseError, Usage};
 
 const PREFIX: &str = "msg_";
 
@@ -80,7 +80,7 @@ fn append(content: &mut Vec<Value>, kind: &str, part: &str) {
 }
 
 impl Encoder for MessagesEncoder {
-    fn encode_complete(&self, parts: Vec<ResponsePart>) -> Result<Value, ResponseError> {
+    fn encode_complete(&mut self, parts: Vec<ResponsePart>) -> Result<Value, ResponseError> {
         let mut message = self.message("", Vec::new());
         let mut content = Vec::new();
         // index in the content and arguments of each tool call
@@ -178,8 +178,8 @@ impl Encoder for MessagesEncoder {
         Bytes::from_static(b"event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n")
     }
 
-    fn error(&self, message: &str, out: &mut BytesMut) {
-        let error = json!({"type": "error", "error": {"type": "api_error", "message": message}});
+    fn error(&mut self, error: &ReportedError, out: &mut BytesMut) {
+        let error = json!({"type": "error", "error": {"type": "api_error", "message": error.message}});
         write(out, Some("error"), &error);
     }
 }

@@ -13,7 +13,7 @@ use super::tool_ids::to_anthropic;
 use super::wire::KIND;
 use crate::body::{Body, MAX_ANTHROPIC_USER, bounded_user, data_url, object_schema, parts, required};
 use crate::openai::arguments_text;
-use crate::{Config, Feature, ProviderRequest};
+use crate::{Config, Feature};
 
 /// The default limit, as Anthropic requires one.
 const MAX_TOKENS: u64 = 4096;
@@ -34,11 +34,10 @@ const DROPPED_FIELDS: [&str; 11] = [
 ];
 
 /// Encodes the request for Anthropic.
-pub(crate) fn from_chat(config: &Config, provider_request: &ProviderRequest<'_>) -> Result<Bytes> {
-    let mut body = Body::read(provider_request.body)?;
+pub(super) fn from_chat(config: &Config, model: &str, mut body: Body) -> Result<Bytes> {
     reject_unsupported(&mut body)?;
     let mut request = Map::new();
-    request.insert("model".to_owned(), provider_request.model.into());
+    request.insert("model".to_owned(), model.into());
 
     let (system, messages) = messages(body.list("messages")?)?;
     let mid_call = messages.last().is_some_and(|turn| turn["content"][0]["type"] == "tool_result");

@@ -26,7 +26,10 @@ pub(crate) struct ChatDialect {
 }
 
 /// Encodes the chat completion for the provider.
-pub(crate) fn to_chat(dialect: &ChatDialect, provider_request: &ProviderRequest<'_>) -> Result<Value> {
+pub(crate) fn to_chat(
+    dialect: &ChatDialect,
+    provider_request: &ProviderRequest<'_>,
+) -> Result<Map<String, Value>> {
     let mut body = Body::read(provider_request.body)?;
     for (field, feature) in [("mcp_servers", Feature::ServerTools), ("container", Feature::ServerTools)] {
         if body.take(field).is_some_and(|value| value != json!([])) {
@@ -92,7 +95,7 @@ pub(crate) fn to_chat(dialect: &ChatDialect, provider_request: &ProviderRequest<
     for (name, value) in rest {
         chat.entry(name).or_insert(value);
     }
-    Ok(chat.into())
+    Ok(chat)
 }
 
 /// Joins the texts of text blocks.

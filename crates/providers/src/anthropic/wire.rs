@@ -6,7 +6,10 @@ use loam_kernel::{Error, Result};
 use super::decoder::MessagesDecoder;
 use super::from_chat::from_chat;
 use super::pass_through::Progress;
+use super::to_chat::ChatDialect;
+use crate::body::Body;
 use crate::openai::{ChatEncoder, model_ids};
+use crate::responses::{ResponsesEncoder, name_fields, responses_to_chat};
 use crate::sse::PassThrough;
 use crate::translate::Translator;
 use crate::wire::{BETAS, Endpoint, Outgoing, ProviderRequest, Reader, Wire, secret_header};
@@ -16,6 +19,16 @@ pub(super) const KIND: &str = "anthropic";
 
 /// The API version that the translation is written for; Anthropic has released no other since.
 const VERSION: HeaderValue = HeaderValue::from_static("2023-06-01");
+
+/// Requests to the Responses API are first translated to chat completions.
+static CHAT: ChatDialect = ChatDialect {
+    kind: KIND,
+    max_tokens: "max_tokens",
+    resends_reasoning: false,
+    apply_reasoning: |_, effort, chat| {
+        chat.extend(effort.map(|effort| ("reasoning_effort".to_owned(), effort.into())));
+    },
+};
 
 /// Anthropic, and every compatible server.
 pub(crate) struct Anthropic;
@@ -28,7 +41,9 @@ impl Wire for Anthropic {
     fn unsupported(&self, endpoint: Endpoint) -> Vec<Feature> {
         match endpoint {
             Endpoint::Embeddings => vec![Feature::Embeddings],
-            Endpoint::Responses => vec![Feature::Responses],
+            Endpoint::Responses => {
+                vec![Feature::Audio, Feature::JsonObject, Feature::Logprobs, Feature::ServerTools]
+            }
             Endpoint::Messages => Vec::new(),
             Endpoint::ChatCompletions => vec![
                 Feature::Audio,
@@ -54,7 +69,11 @@ impl Wire for Anthropic {
             Endpoint::Messages => {
                 provider_request.envelope.with_model(provider_request.body, provider_request.model)
             }
-            _ => from_chat(config, provider_request)?,
+            Endpoint::Responses => {
+                let chat = Body::of(responses_to_chat(&CHAT, provider_request)?);
+                from_chat(config, provider_request.model, chat).map_err(name_fields)?
+            }
+            _ => from_chat(config, provider_request.model, Body::read(provider_request.body)?)?,
         };
         let betas = betas(config, provider_request.betas)?;
         Ok(Outgoing {
@@ -64,9 +83,13 @@ impl Wire for Anthropic {
         })
     }
 
-    fn reader(&self, provider_request: &ProviderRequest<'_>) -> Box<dyn Reader> {
+    fn reader(&self, _config: &Config, provider_request: &ProviderRequest<'_>) -> Box<dyn Reader> {
         match provider_request.endpoint {
             Endpoint::Messages => Box::new(PassThrough::new(Progress::default())),
+            Endpoint::Responses => {
+                let encoder = ResponsesEncoder::new(provider_request);
+                Box::new(Translator::new(MessagesDecoder::default(), encoder))
+            }
             _ => {
                 let encoder = ChatEncoder::new(provider_request.model, provider_request.envelope.wants_usage);
                 Box::new(Translator::new(MessagesDecoder::default(), encoder))

@@ -31,8 +31,13 @@ fn add(item: &Value, all: &mut Vec<ChatMessage>) {
                 content => ChatMessage::of_parts(role, items(content).iter().map(part).collect()),
             });
         }
-        Some("function_call") => {
-            let call = call(&item["call_id"], &item["name"], &item["arguments"]);
+        Some("function_call" | "custom_tool_call") => {
+            // a custom tool takes a text
+            let arguments = match &item["input"] {
+                Value::Null => item["arguments"].clone(),
+                input => json!({ "input": input }),
+            };
+            let call = call(&item["call_id"], &item["name"], &arguments);
             match all.last_mut().filter(|last| last.role == ChatRole::Assistant) {
                 Some(ChatMessage { tool_calls: Some(Value::Array(calls)), .. }) => calls.push(call),
                 Some(last) => last.tool_calls = Some(json!([call])),
@@ -42,7 +47,7 @@ fn add(item: &Value, all: &mut Vec<ChatMessage>) {
                 }
             }
         }
-        Some("function_call_output") => {
+        Some("function_call_output" | "custom_tool_call_output") => {
             let mut message = match &item["output"] {
                 Value::String(text) => ChatMessage::text(ChatRole::Tool, text),
                 output => ChatMessage::of_parts(ChatRole::Tool, items(output).iter().map(part).collect()),

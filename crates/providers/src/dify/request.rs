@@ -10,13 +10,14 @@ use serde_json::{Map, Value, json};
 use super::KIND;
 use crate::anthropic::{ChatDialect, to_chat};
 use crate::body::{Body, MAX_DIFY_USER, bounded_user, parts, required};
+use crate::responses::responses_to_chat;
 use crate::wire::Endpoint;
 use crate::{Config, Feature, ProviderRequest};
 
 /// The user, if the client names none: Dify requires one.
 const DEFAULT_USER: &str = "loam";
 
-/// Requests in Anthropic's format are first translated to chat completions.
+/// Requests of other formats are first translated to chat completions.
 static WAYS: ChatDialect = ChatDialect {
     kind: KIND,
     max_tokens: "max_tokens",
@@ -27,7 +28,8 @@ static WAYS: ChatDialect = ChatDialect {
 /// Encodes the request for Dify.
 pub(super) fn request(config: &Config, provider_request: &ProviderRequest<'_>) -> Result<Bytes> {
     let mut body = match provider_request.endpoint {
-        Endpoint::Messages => Body::read(&to_chat(&WAYS, provider_request)?.to_string().into())?,
+        Endpoint::Messages => Body::of(to_chat(&WAYS, provider_request)?),
+        Endpoint::Responses => Body::of(responses_to_chat(&WAYS, provider_request)?),
         _ => Body::read(provider_request.body)?,
     };
     reject_unsupported(&mut body, provider_request.endpoint)?;

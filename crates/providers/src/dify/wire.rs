@@ -11,6 +11,7 @@ use super::error::error;
 use super::request::request;
 use crate::anthropic::MessagesEncoder;
 use crate::openai::ChatEncoder;
+use crate::responses::{ResponsesEncoder, name_fields};
 use crate::translate::Translator;
 use crate::wire::{Endpoint, Outgoing, ProviderRequest, Reader, Wire, secret_header};
 use crate::{Config, Feature};
@@ -26,7 +27,6 @@ impl Wire for Dify {
     fn unsupported(&self, endpoint: Endpoint) -> Vec<Feature> {
         let mut unsupported = vec![
             Feature::Embeddings,
-            Feature::Responses,
             Feature::ImageData,
             Feature::Documents,
             Feature::Audio,
@@ -38,8 +38,10 @@ impl Wire for Dify {
             Feature::Logprobs,
             Feature::Stop,
         ];
-        if endpoint == Endpoint::Messages {
-            unsupported.extend([Feature::Prefill, Feature::ServerTools]);
+        match endpoint {
+            Endpoint::Messages => unsupported.extend([Feature::Prefill, Feature::ServerTools]),
+            Endpoint::Responses => unsupported.push(Feature::ServerTools),
+            Endpoint::ChatCompletions | Endpoint::Embeddings => {}
         }
         unsupported
     }
@@ -50,14 +52,21 @@ impl Wire for Dify {
 
     fn outgoing(&self, config: &Config, provider_request: &ProviderRequest<'_>) -> Result<Outgoing> {
         self.serves(provider_request.endpoint)?;
-        Ok(Outgoing { path: "/chat-messages", headers: Vec::new(), body: request(config, provider_request)? })
+        let body = match provider_request.endpoint {
+            Endpoint::Responses => request(config, provider_request).map_err(name_fields)?,
+            _ => request(config, provider_request)?,
+        };
+        Ok(Outgoing { path: "/chat-messages", headers: Vec::new(), body })
     }
 
-    fn reader(&self, provider_request: &ProviderRequest<'_>) -> Box<dyn Reader> {
+    fn reader(&self, _config: &Config, provider_request: &ProviderRequest<'_>) -> Box<dyn Reader> {
         let decoder = DifyDecoder::default();
         match provider_request.endpoint {
             Endpoint::Messages => {
                 Box::new(Translator::new(decoder, MessagesEncoder::new(provider_request.model)))
+            }
+            Endpoint::Responses => {
+                Box::new(Translator::new(decoder, ResponsesEncoder::new(provider_request)))
             }
             _ => Box::new(Translator::new(
                 decoder,

@@ -35,12 +35,26 @@ pub struct Config {
     /// Whether a Dify application is an agent, which only streams.
     #[serde(default)]
     pub agent: bool,
+    /// How requests to the Responses API are sent to a server of OpenAI's format.
+    #[serde(default)]
+    pub responses: ResponsesApi,
     /// Seconds until the first byte of the response.
     #[serde(default)]
     pub first_byte_timeout: Option<u64>,
     /// Seconds without a byte, after the first.
     #[serde(default)]
     pub idle_timeout: Option<u64>,
+}
+
+/// How requests to the Responses API are sent to a server of OpenAI's format.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ResponsesApi {
+    /// Unchanged: the server has this API.
+    #[default]
+    Native,
+    /// As chat completions.
+    Translated,
 }
 
 /// How `reasoning_effort` is translated for Anthropic's models.

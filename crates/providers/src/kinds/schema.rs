@@ -54,6 +54,14 @@ fn with_default(mut property: Value) -> Value {
     property
 }
 
+/// How the Responses API is served by kinds whose servers may have it.
+fn responses() -> Value {
+    json!({
+        "type": "string", "enum": ["native", "translated"], "default": "native",
+        "description": "requests to the Responses API: `native` if the server has `/responses`; `translated` sends it chat completions"
+    })
+}
+
 fn header(description: &str) -> Value {
     json!({"type": "string", "maxLength": 200, "pattern": "^[!-~]+$", "description": description})
 }
@@ -68,6 +76,7 @@ pub(super) fn openai() -> Value {
             "api_key": key("sent as a Bearer token; omit it for a server that needs none"),
             "organization": header("sent as OpenAI-Organization"),
             "project": header("sent as OpenAI-Project"),
+            "responses": responses(),
         }),
     )
 }
@@ -128,6 +137,7 @@ pub(super) fn ollama() -> Value {
         json!({
             "base_url": with_default(base_url(url, &["http://127.0.0.1:11434/v1", "https://ollama.com/v1"])),
             "api_key": key("sent as a Bearer token; only ollama.com requires one"),
+            "responses": responses(),
         }),
     )
 }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::content::arguments_text;
 use crate::sse::write;
 use crate::translate::{Encoder, ResponsePart, StopReason, response_id};
-use crate::{ResponseError, Usage};
+use crate::{ReportedError, ResponseError, Usage};
 
 const PREFIX: &str = "chatcmpl-";
 
@@ -89,7 +89,7 @@ fn usage_json(usage: &Usage) -> Value {
 }
 
 impl Encoder for ChatEncoder {
-    fn encode_complete(&self, parts: Vec<ResponsePart>) -> Result<Value, ResponseError> {
+    fn encode_complete(&mut self, parts: Vec<ResponsePart>) -> Result<Value, ResponseError> {
         let mut response = json!({
             "id": "", "object": "chat.completion", "created": self.created, "model": self.model,
         });
@@ -179,9 +179,8 @@ impl Encoder for ChatEncoder {
         Bytes::from_static(b"data: [DONE]\n\n")
     }
 
-    fn error(&self, message: &str, out: &mut BytesMut) {
-        let error =
-            json!({"message": message, "type": "server_error", "param": null, "code": "provider_failed"});
+    fn error(&mut self, error: &ReportedError, out: &mut BytesMut) {
+        let error = json!({"message": error.message, "type": "server_error", "param": null, "code": "provider_failed"});
         write(out, None, &json!({ "error": error }));
     }
 }

@@ -8,7 +8,6 @@ mod encoder;
 mod error;
 mod models;
 mod request;
-mod responses;
 mod stream;
 mod unsupported;
 mod wire;

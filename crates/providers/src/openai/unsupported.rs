@@ -44,10 +44,12 @@ fn is_requested(feature: Feature, chat: &Value) -> bool {
 fn param(feature: Feature, endpoint: Endpoint) -> &'static str {
     match (feature, endpoint) {
         (Feature::ToolChoice, _) => "tool_choice",
+        (Feature::JsonSchema, Endpoint::Responses) => "text.format",
         (Feature::JsonSchema, Endpoint::Messages) => "output_config.format",
         (Feature::JsonSchema, _) => "response_format",
         (Feature::Choices, _) => "n",
         (Feature::Logprobs, _) => "logit_bias",
+        (_, Endpoint::Responses) => "input",
         _ => "messages",
     }
 }

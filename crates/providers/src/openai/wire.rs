@@ -7,20 +7,22 @@ use http::{HeaderName, HeaderValue};
 use loam_kernel::{Error, Result};
 use serde_json::{Map, Value};
 
-use super::responses::Progress;
 use super::stream::Chunks;
 use super::unsupported::reject_unsupported;
 use super::{ChatDecoder, error_from, model_ids};
 use crate::anthropic::{MessagesEncoder, to_chat};
+use crate::responses::{Progress, ResponsesEncoder, responses_to_chat};
 use crate::sse::PassThrough;
 use crate::translate::Translator;
 use crate::wire::{Endpoint, Outgoing, ProviderRequest, Reader, Wire, secret_header};
-use crate::{ChatDialect, Config, Feature};
+use crate::{ChatDialect, Config, Feature, ResponsesApi};
 
 /// A kind that speaks OpenAI's format, with its dialect.
 pub(crate) struct OpenAi {
     pub(crate) dialect: ChatDialect,
     pub(crate) unsupported: &'static [Feature],
+    /// Whether its servers may have the Responses API.
+    pub(crate) has_responses: bool,
     pub(crate) error: fn(&str, u16, &[u8], Option<Duration>) -> Error,
 }
 
@@ -36,11 +38,14 @@ pub(crate) static OPENAI: OpenAi = OpenAi {
         apply_reasoning,
     },
     unsupported: &[],
+    has_responses: true,
     error: error_from,
 };
 
 /// Features of Anthropic's format that OpenAI's lacks.
 const UNTRANSLATED: [Feature; 3] = [Feature::Documents, Feature::Prefill, Feature::ServerTools];
+/// Features of responses that chat completions lack.
+const UNTRANSLATED_RESPONSES: [Feature; 2] = [Feature::ServerTools, Feature::Logprobs];
 
 /// OpenAI's own base URL.
 const OWN: &str = "https://api.openai.com/";
@@ -55,14 +60,18 @@ fn apply_reasoning(_thinking: Option<&Value>, effort: Option<&str>, chat: &mut M
 }
 
 impl OpenAi {
-    fn translated(&self, config: &Config, provider_request: &ProviderRequest<'_>) -> Result<Bytes> {
-        let mut chat = to_chat(&self.dialect, provider_request)?;
-        if config.base_url.starts_with(OWN) {
-            let limit = chat[self.dialect.max_tokens].take();
-            chat["max_completion_tokens"] = limit;
-            chat.as_object_mut().map(|chat| chat.remove(self.dialect.max_tokens));
+    fn translated(&self, config: &Config, mut chat: Map<String, Value>) -> Bytes {
+        if config.base_url.starts_with(OWN)
+            && let Some(limit) = chat.remove(self.dialect.max_tokens)
+        {
+            chat.insert("max_completion_tokens".to_owned(), limit);
         }
-        Ok(chat.to_string().into())
+        Value::Object(chat).to_string().into()
+    }
+
+    /// Whether requests to the Responses API are forwarded unchanged.
+    fn forwards_responses(&self, config: &Config) -> bool {
+        self.has_responses && config.responses == ResponsesApi::Native
     }
 }
 
@@ -72,7 +81,11 @@ impl Wire for OpenAi {
     }
 
     fn unsupported(&self, endpoint: Endpoint) -> Vec<Feature> {
-        let translated: &[Feature] = if endpoint == Endpoint::Messages { &UNTRANSLATED } else { &[] };
+        let translated: &[Feature] = match endpoint {
+            Endpoint::Messages => &UNTRANSLATED,
+            Endpoint::Responses => &UNTRANSLATED_RESPONSES,
+            Endpoint::ChatCompletions | Endpoint::Embeddings => &[],
+        };
         self.unsupported.iter().chain(translated).copied().collect()
     }
 
@@ -86,28 +99,37 @@ impl Wire for OpenAi {
 
     fn outgoing(&self, config: &Config, provider_request: &ProviderRequest<'_>) -> Result<Outgoing> {
         self.serves(provider_request.endpoint)?;
-        let body = match provider_request.endpoint {
-            Endpoint::ChatCompletions | Endpoint::Embeddings => {
-                provider_request.envelope.rewrite(provider_request.body, provider_request.model)
+        let ProviderRequest { endpoint, envelope, body, model, .. } = *provider_request;
+        let (becomes, body) = match endpoint {
+            Endpoint::ChatCompletions | Endpoint::Embeddings => (endpoint, envelope.rewrite(body, model)),
+            Endpoint::Responses if self.forwards_responses(config) => {
+                (endpoint, envelope.with_model(body, model))
             }
             Endpoint::Responses => {
-                provider_request.envelope.with_model(provider_request.body, provider_request.model)
+                let mut chat = responses_to_chat(&self.dialect, provider_request)?;
+                // OpenAI accepts it only for chat completions that it stores
+                chat.remove("metadata");
+                (Endpoint::ChatCompletions, self.translated(config, chat))
             }
-            Endpoint::Messages => self.translated(config, provider_request)?,
+            Endpoint::Messages => {
+                let chat = to_chat(&self.dialect, provider_request)?;
+                (Endpoint::ChatCompletions, self.translated(config, chat))
+            }
         };
-        if matches!(provider_request.endpoint, Endpoint::ChatCompletions | Endpoint::Messages) {
-            reject_unsupported(self.dialect.kind, self.unsupported, provider_request.endpoint, &body)?;
+        if becomes == Endpoint::ChatCompletions {
+            reject_unsupported(self.dialect.kind, self.unsupported, endpoint, &body)?;
         }
-        let path = match provider_request.endpoint {
-            Endpoint::Messages => Endpoint::ChatCompletions.path(),
-            endpoint => endpoint.path(),
-        };
-        Ok(Outgoing { path, headers: Vec::new(), body })
+        Ok(Outgoing { path: becomes.path(), headers: Vec::new(), body })
     }
 
-    fn reader(&self, provider_request: &ProviderRequest<'_>) -> Box<dyn Reader> {
+    fn reader(&self, config: &Config, provider_request: &ProviderRequest<'_>) -> Box<dyn Reader> {
         match provider_request.endpoint {
-            Endpoint::Responses => Box::new(PassThrough::new(Progress::default())),
+            Endpoint::Responses if self.forwards_responses(config) => {
+                Box::new(PassThrough::new(Progress::default()))
+            }
+            Endpoint::Responses => {
+                Box::new(Translator::new(ChatDecoder::default(), ResponsesEncoder::new(provider_request)))
+            }
             Endpoint::Messages => Box::new(Translator::new(
                 ChatDecoder::default(),
                 MessagesEncoder::new(provider_request.model),

@@ -5,15 +5,18 @@ use serde_json::{Value, json};
 
 use crate::provider::Reply;
 use crate::request::{ParsedRequest, Turn};
+use crate::responses::as_request;
 
 /// A test case.
 pub struct Case {
     pub name: &'static str,
     /// The features it needs: a kind that declares one of these as unsupported must reject it.
     pub needs: &'static [Feature],
-    /// The client's request in OpenAI's and in Anthropic's format, where it can be expressed.
+    /// The client's request in each format, where it can be expressed. One for a response is derived from the chat
+    /// completion if there is none here.
     pub chat: Option<Value>,
     pub messages: Option<Value>,
+    pub responses: Option<Value>,
     /// The request that a provider must receive.
     pub expected_request: ParsedRequest,
     /// The query that a Dify application must receive, if it supports the case.
@@ -25,8 +28,13 @@ pub struct Case {
 impl Case {
     /// The client's request, streamed or not.
     pub fn request(&self, endpoint: Endpoint, stream: bool) -> Option<Value> {
-        let body = if endpoint == Endpoint::Messages { &self.messages } else { &self.chat };
-        let mut body = body.clone()?;
+        let mut body = match endpoint {
+            Endpoint::Messages => self.messages.clone()?,
+            Endpoint::Responses => {
+                self.responses.clone().or_else(|| self.chat.as_ref().and_then(as_request))?
+            }
+            _ => self.chat.clone()?,
+        };
         body["model"] = "p/m-1".into();
         if stream {
             body["stream"] = true.into();
@@ -54,6 +62,7 @@ fn plain(name: &'static str) -> Case {
         needs: &[],
         chat: Some(json!({"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 100})),
         messages: Some(json!({"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 100})),
+        responses: None,
         expected_request: ParsedRequest {
             turns: vec![user("Hello")],
             limit: Some(100),
@@ -99,6 +108,10 @@ fn chat_tools() -> Value {
         {"type": "function", "function": {"name": "weather", "description": "of a city", "parameters": schema()}},
         {"type": "function", "function": {"name": "time", "parameters": {"type": "object"}}},
     ])
+}
+
+fn response_tools() -> Value {
+    as_request(&json!({"messages": [], "tools": chat_tools()})).expect("a request")["tools"].clone()
 }
 
 fn message_tools() -> Value {
@@ -180,13 +193,19 @@ fn pictures() -> Vec<Case> {
         |expected_request| expected_request.turns = vec![turn(&data)],
     );
     let pdf = json!({"type": "base64", "media_type": "application/pdf", "data": "JVBERi0="});
-    let document = with(
+    let mut document = with(
         "a document",
         &[Feature::Documents],
         None,
         Some(json!({"messages": [{"role": "user", "content": [{"type": "document", "source": pdf}]}]})),
-        |_| {},
+        |expected_request| {
+            let pdf = "data:application/pdf;base64,JVBERi0=".to_owned();
+            expected_request.turns = vec![Turn { documents: vec![pdf], ..user("") }];
+        },
     );
+    let pdf = json!({"type": "input_file", "filename": "a.pdf", "file_data": "data:application/pdf;base64,JVBERi0="});
+    document.responses =
+        Some(json!({"input": [{"role": "user", "content": [pdf]}], "max_output_tokens": 100}));
     vec![at_address, within, document]
 }
 
@@ -293,13 +312,22 @@ fn tools_cases() -> Vec<Case> {
         },
     );
     shown.reply = hello();
-    let server = with(
+    shown.responses = Some(json!({"tools": response_tools(), "max_output_tokens": 100, "input": [
+        {"role": "user", "content": "Show me."},
+        {"type": "function_call", "call_id": "t1", "name": "time", "arguments": ""},
+        {"type": "function_call_output", "call_id": "t1", "output": [
+            {"type": "input_text", "text": "a clock"},
+            {"type": "input_image", "image_url": format!("data:image/png;base64,{PIXEL}")}]},
+    ]}));
+    let mut server = with(
         "a tool of the provider's own",
         &[Feature::ServerTools],
         None,
         Some(json!({"tools": [{"type": "web_search_20250305", "name": "web_search"}]})),
         |_| {},
     );
+    server.responses =
+        Some(json!({"input": "Hello", "tools": [{"type": "file_search", "vector_store_ids": ["vs_1"]}]}));
     vec![offered, any, one, none, results, shown, server]
 }
 

@@ -1,8 +1,10 @@
-//! Parses responses as clients do, in either format.
+//! Parses responses as clients do, in every format.
 
 use loam_providers::Endpoint;
 use loam_providers::openai::{ChatOutput, StreamEvent};
 use serde_json::{Map, Value, json};
+
+use crate::responses;
 
 /// The response that a client parsed.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -39,6 +41,7 @@ pub fn of_output(mut output: ChatOutput) -> Result<Seen, String> {
 pub fn read(endpoint: Endpoint, response: &Value) -> Seen {
     match endpoint {
         Endpoint::Messages => read_message(response),
+        Endpoint::Responses => responses::read(response),
         _ => read_chat(response),
     }
 }
@@ -127,6 +130,7 @@ pub fn events(stream: &str) -> Vec<(String, String)> {
 pub fn read_stream(endpoint: Endpoint, stream: &str) -> Seen {
     match endpoint {
         Endpoint::Messages => read_message_stream(stream),
+        Endpoint::Responses => responses::read_stream(stream),
         _ => read_chat_stream(stream),
     }
 }

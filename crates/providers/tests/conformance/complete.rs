@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::cases::{Case, all};
 use crate::client::{Seen, read};
-use crate::provider::{CACHED, READ, Reply, WRITTEN};
+use crate::provider::{CACHED, READ, REASONING, Reply, WRITTEN};
 use crate::{CLIENTS, Format, KINDS, Scenario, request};
 
 /// The response that a client must parse.
@@ -33,13 +33,20 @@ pub fn expected(format: Format, reply: &Reply) -> Seen {
 
 /// The usage that must be recorded in the ledger.
 pub fn cost(format: Format) -> Usage {
-    let (cached_tokens, cache_write_tokens) = match format {
-        Format::Chat(_) => (CACHED, 0),
-        Format::Messages => (CACHED, 2),
-        Format::Dify => (0, 0),
+    let (cached_tokens, cache_write_tokens, reasoning_tokens) = match format {
+        Format::Chat(_) => (CACHED, 0, REASONING),
+        Format::Messages => (CACHED, 2, 0),
+        Format::Dify => (0, 0, 0),
     };
     let total_tokens = READ + WRITTEN;
-    Usage { prompt_tokens: READ, completion_tokens: WRITTEN, total_tokens, cached_tokens, cache_write_tokens }
+    Usage {
+        prompt_tokens: READ,
+        completion_tokens: WRITTEN,
+        total_tokens,
+        cached_tokens,
+        cache_write_tokens,
+        reasoning_tokens,
+    }
 }
 
 /// Runs every case that the kind supports, for every kind and client format.
@@ -120,12 +127,16 @@ fn an_unsupported_feature_is_rejected_with_the_field() {
 #[test]
 fn unsupported_endpoints_are_rejected_and_the_others_forwarded() {
     let body = json!({"model": "p/m-1", "input": "Hello"});
-    let served = |endpoint| {
+    let forwarded = |endpoint| {
         let served = KINDS.iter().filter(|(name, format)| {
-            let scenario = Scenario::new(name, *format, endpoint, &body);
+            let native = json!({"responses": "native"});
+            let scenario = Scenario::with_config(name, *format, endpoint, &body, native);
             match (scenario.kind.wire.serves(endpoint), scenario.outgoing()) {
+                (Ok(()), Ok(sent)) if sent.path != endpoint.path() => {
+                    assert_ne!(endpoint, Endpoint::Embeddings, "{name} has no translation");
+                    false
+                }
                 (Ok(()), Ok(sent)) => {
-                    assert_eq!(sent.path, endpoint.path());
                     assert_eq!(sent.body, Bytes::from(body.to_string().replace("p/m-1", "m-1")));
                     true
                 }
@@ -139,8 +150,8 @@ fn unsupported_endpoints_are_rejected_and_the_others_forwarded() {
         });
         served.map(|(name, _)| *name).collect::<Vec<_>>()
     };
-    assert_eq!(served(Endpoint::Embeddings), ["openai", "qwen", "ollama"]);
-    assert_eq!(served(Endpoint::Responses), ["openai", "ollama"]);
+    assert_eq!(forwarded(Endpoint::Embeddings), ["openai", "qwen", "ollama"]);
+    assert_eq!(forwarded(Endpoint::Responses), ["openai", "ollama"]);
 }
 
 #[test]

@@ -14,9 +14,11 @@ mod key_order;
 mod provider;
 mod recorded;
 mod request;
+mod responses;
 mod stream;
 
 use bytes::Bytes;
+use loam_kernel::LlmCallId;
 use loam_providers::openai::RequestEnvelope;
 use loam_providers::{Config, Endpoint, KindInfo, Outgoing, ProviderRequest, Reader, kind};
 use serde_json::{Value, json};
@@ -43,7 +45,7 @@ const KINDS: [(&str, Format); 6] = [
 ];
 
 /// The client formats for chat.
-const CLIENTS: [Endpoint; 2] = [Endpoint::ChatCompletions, Endpoint::Messages];
+const CLIENTS: [Endpoint; 3] = [Endpoint::ChatCompletions, Endpoint::Messages, Endpoint::Responses];
 
 /// A client's request and the kind it is sent to.
 struct Scenario {
@@ -57,9 +59,15 @@ struct Scenario {
 
 impl Scenario {
     fn new(name: &str, format: Format, endpoint: Endpoint, body: &Value) -> Self {
+        Self::with_config(name, format, endpoint, body, json!({"responses": "translated"}))
+    }
+
+    /// With further fields of the configuration.
+    fn with_config(name: &str, format: Format, endpoint: Endpoint, body: &Value, mut config: Value) -> Self {
         let body = Bytes::from(body.to_string());
         let envelope = RequestEnvelope::read(&body).expect("a valid request");
-        let config = json!({"base_url": "https://example.org/v1", "api_key": "k"});
+        config["base_url"] = "https://example.org/v1".into();
+        config["api_key"] = "k".into();
         let config = serde_json::from_value(config).expect("a valid configuration");
         Self { kind: kind(name).expect("a kind"), format, endpoint, body, envelope, config }
     }
@@ -71,6 +79,8 @@ impl Scenario {
             body: &self.body,
             model: "m-1",
             betas: &[],
+            call: LlmCallId::NIL,
+            previous_response: None,
         }
     }
 
@@ -79,7 +89,7 @@ impl Scenario {
     }
 
     fn reader(&self) -> Box<dyn Reader> {
-        self.kind.wire.reader(&self.provider_request())
+        self.kind.wire.reader(&self.config, &self.provider_request())
     }
 
     /// Whether the response is forwarded unchanged.

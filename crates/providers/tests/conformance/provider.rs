@@ -15,10 +15,11 @@ pub struct Reply {
     pub stop: &'static str,
 }
 
-/// The usage of every reply: prompt tokens, cached tokens among them, completion tokens.
+/// The usage of every reply: prompt tokens, cached tokens among them, completion tokens, those of reasoning among them.
 pub const READ: u64 = 30;
 pub const CACHED: u64 = 8;
 pub const WRITTEN: u64 = 12;
+pub const REASONING: u64 = 5;
 
 /// Splits a text at character boundaries.
 fn parts(text: &str) -> Vec<String> {
@@ -91,7 +92,7 @@ fn event(name: Option<&str>, data: &Value) -> String {
 
 fn chat_usage() -> Value {
     json!({"prompt_tokens": READ, "completion_tokens": WRITTEN, "total_tokens": READ + WRITTEN,
-        "prompt_tokens_details": {"cached_tokens": CACHED}})
+        "prompt_tokens_details": {"cached_tokens": CACHED}, "completion_tokens_details": {"reasoning_tokens": REASONING}})
 }
 
 fn chat(reply: &Reply, reasoning: &str) -> Value {

@@ -26,6 +26,7 @@ pub struct Turn {
     pub user: bool,
     pub text: String,
     pub images: Vec<String>,
+    pub documents: Vec<String>,
     /// Id, name, arguments.
     pub calls: Vec<(String, String, Value)>,
     /// Id, text.
@@ -87,6 +88,8 @@ fn read_chat(request: &Value) -> ParsedRequest {
         let images = parts(&message["content"]);
         turn.images
             .extend(images.iter().filter_map(|part| part["image_url"]["url"].as_str().map(str::to_owned)));
+        turn.documents
+            .extend(images.iter().filter_map(|part| part["file"]["file_data"].as_str().map(str::to_owned)));
         for call in list(&message["tool_calls"]) {
             let arguments = call["function"]["arguments"].as_str().expect("text");
             let arguments = serde_json::from_str(arguments).expect("JSON");
@@ -119,6 +122,11 @@ fn read_messages(request: &Value) -> ParsedRequest {
         for part in parts(&message["content"]) {
             match part["type"].as_str().expect("a type") {
                 "text" => content.push(text(&part["text"])),
+                "document" => {
+                    let source = &part["source"];
+                    let (kind, data) = (text(&source["media_type"]), text(&source["data"]));
+                    turn.documents.push(format!("data:{kind};base64,{data}"));
+                }
                 "image" if part["source"]["type"] == "base64" => {
                     let source = &part["source"];
                     turn.images.push(format!(

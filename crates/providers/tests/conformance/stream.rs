@@ -56,8 +56,18 @@ fn sizes(stream: &str) -> impl Iterator<Item = usize> {
     (1..=64).chain([97, 211, 499, stream.len() / 2, stream.len()]).map(|size| size.max(1))
 }
 
+/// The end of a complete response.
 fn end(endpoint: Endpoint) -> &'static str {
-    if endpoint == Endpoint::Messages { "event: message_stop" } else { "data: [DONE]" }
+    match endpoint {
+        Endpoint::Messages => "event: message_stop",
+        Endpoint::Responses => "event: response.completed",
+        _ => "data: [DONE]",
+    }
+}
+
+fn is_end(endpoint: Endpoint, last: &str) -> bool {
+    last.starts_with(end(endpoint))
+        || (endpoint == Endpoint::Responses && last.starts_with("event: response.incomplete"))
 }
 
 #[test]
@@ -70,7 +80,7 @@ fn a_stream_reaches_the_client_whatever_the_chunk_boundaries() {
                 let got = run(scenario, &stream, size);
                 let name = format!("{}: {} cut every {size}", scenario.name(), case.name);
                 assert_eq!(without_time(&got.all), without_time(&complete.all), "{name}");
-                assert!(got.last.is_some_and(|last| last.starts_with(end(scenario.endpoint))), "{name}");
+                assert!(got.last.is_some_and(|last| is_end(scenario.endpoint, &last)), "{name}");
                 assert_eq!(
                     (got.reader.usage(), got.reader.failure()),
                     (Some(cost(scenario.format)), None),
@@ -86,7 +96,7 @@ fn a_stream_reaches_the_client_whatever_the_chunk_boundaries() {
             assert_eq!(read_stream(scenario.endpoint, &complete.all), expected, "{name}");
             // the recorded stream assembles into the equivalent response
             let assembled = assemble(&complete.all);
-            if scenario.endpoint == Endpoint::Messages {
+            if scenario.endpoint != Endpoint::ChatCompletions {
                 assert_eq!(read(scenario.endpoint, &assembled), expected, "{name}");
             } else {
                 assert_eq!(assembled["choices"][0]["finish_reason"], expected.stop.as_str(), "{name}");
@@ -114,7 +124,13 @@ fn the_output_that_a_reader_keeps_is_what_a_client_reads() {
 
 /// Removes the timestamp and any generated id, which differ between translations.
 fn without_time(stream: &str) -> String {
-    stream.split("\"created\":").map(|part| part.trim_start_matches(|c: char| c.is_ascii_digit())).collect()
+    let without = |stream: &str, field: &str| {
+        stream
+            .split(field)
+            .map(|part| part.trim_start_matches(|c: char| c.is_ascii_digit()))
+            .collect::<String>()
+    };
+    without(&without(stream, "\"created\":"), "\"created_at\":")
 }
 
 #[test]

@@ -150,7 +150,7 @@ impl Access {
                 let reads = (&Method::GET, RequestedAccess::Read);
                 let scope = Box::pin(self.authenticate(reads, uri.path(), headers, origin)).await;
                 *caller = scope.map_or_else(|_| Caller::default(), |scope| Caller::from(&scope));
-                return Err(e);
+                return Err(if asks_for_web_socket(headers) { without_web_socket() } else { e });
             }
         };
         let permission = match &operation.requirement_of {
@@ -207,6 +207,20 @@ impl Access {
             }
         })
     }
+}
+
+/// Whether a client wants to speak WebSocket.
+fn asks_for_web_socket(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::UPGRADE)
+        .is_some_and(|protocol| protocol.as_bytes().eq_ignore_ascii_case(b"websocket"))
+}
+
+/// The error for a client that wants to: with this status clients fall back to HTTP.
+fn without_web_socket() -> ApiError {
+    let message =
+        "this server doesn't speak WebSocket: send a POST request, with `\"stream\": true` for events";
+    Error::new(Kind::Invalid, "web_socket_not_supported", message).with_status(426).into()
 }
 
 /// The tenant that the request names.

@@ -128,7 +128,8 @@ impl Relay {
         if let Some(output) = self.reader.output() {
             output.fail(error.message().to_owned());
         }
-        error_event::encode(call.endpoint, &error, &call.open.record.request_id)
+        let own = self.reader.interrupted(&error);
+        own.unwrap_or_else(|| error_event::encode(call.endpoint, &error, &call.open.record.request_id))
     }
 }
 

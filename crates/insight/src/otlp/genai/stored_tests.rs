@@ -13,6 +13,7 @@ const USAGE: Usage = Usage {
     total_tokens: 13,
     cached_tokens: 2,
     cache_write_tokens: 1,
+    reasoning_tokens: 0,
 };
 
 fn frame(states: &[CallState]) -> CallFrame {

@@ -31,6 +31,7 @@ const USAGE: Usage = Usage {
     total_tokens: 13,
     cached_tokens: 0,
     cache_write_tokens: 0,
+    reasoning_tokens: 0,
 };
 
 #[test]

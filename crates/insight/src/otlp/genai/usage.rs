@@ -32,7 +32,14 @@ pub(super) fn usage(attributes: Attributes<'_>) -> Option<Usage> {
     let from_caches = cached_tokens.saturating_add(cache_write_tokens);
     let prompt_tokens = if from_caches > read { read.saturating_add(from_caches) } else { read };
     let total_tokens = prompt_tokens.saturating_add(completion_tokens);
-    Some(Usage { prompt_tokens, completion_tokens, total_tokens, cached_tokens, cache_write_tokens })
+    Some(Usage {
+        prompt_tokens,
+        completion_tokens,
+        total_tokens,
+        cached_tokens,
+        cache_write_tokens,
+        ..Usage::default()
+    })
 }
 
 /// The cost that the span reports, in nano-dollars.

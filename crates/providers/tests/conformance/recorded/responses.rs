@@ -69,7 +69,10 @@ fn stream(reply: &Reply, is_openai: bool) -> String {
 #[test]
 fn a_response_reaches_its_client_without_loss() {
     let body = json!({"model": "p/m", "input": "x", "stream": true});
-    let scenario = |kind| Scenario::new(kind, Format::Chat("reasoning_content"), Endpoint::Responses, &body);
+    let scenario = |kind| {
+        let (format, native) = (Format::Chat("reasoning_content"), json!({"responses": "native"}));
+        Scenario::with_config(kind, format, Endpoint::Responses, &body, native)
+    };
     for reply in replies() {
         let expected = expected(&Style::new("OpenAI", "openai"), &reply);
         for kind in ["openai", "ollama"] {
