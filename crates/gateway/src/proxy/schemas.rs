@@ -162,9 +162,13 @@ pub(super) struct ResponseObject {
     #[schema(nullable = false)]
     status: Option<String>,
     /// `{"reason": "max_output_tokens"}` or `{"reason": "content_filter"}`.
-    incomplete_details: Option<JsonObject>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    incomplete_details: Option<JsonValue>,
     /// `code` and `message` of what failed.
-    error: Option<JsonObject>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    error: Option<JsonValue>,
     /// The provider's name of the model.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -175,7 +179,9 @@ pub(super) struct ResponseObject {
     output: Option<Vec<JsonObject>>,
     /// Token usage: `input_tokens`, `output_tokens`, `total_tokens`, `input_tokens_details.cached_tokens`,
     /// `output_tokens_details.reasoning_tokens`.
-    usage: Option<JsonObject>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    usage: Option<JsonValue>,
     #[serde(flatten)]
     others: BTreeMap<String, Value>,
 }
@@ -238,6 +244,7 @@ pub(super) struct ResponseEventData {
     part: Option<JsonObject>,
     /// What is added: of events that end in `.delta`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     delta: Option<JsonValue>,
     /// The complete text: of `response.output_text.done` and `response.reasoning_summary_text.done`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -252,7 +259,9 @@ pub(super) struct ResponseEventData {
     #[schema(nullable = false)]
     input: Option<String>,
     /// The code of an `error`.
-    code: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    code: Option<JsonValue>,
     /// The message of an `error`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
