@@ -131,7 +131,7 @@ def test_the_responses_client_gets_a_response(client, stream, ask):
     conversation = {"conversation_id": response.dify["conversation_id"]}
     assert client.responses.create(model=CHAT, input=text, extra_body={"dify": conversation}).output_text
     with pytest.raises(openai.BadRequestError) as caught:
-        client.responses.create(model=CHAT, input=text, text={"format": {"type": "json_object"}})
+        client.responses.create(model=CHAT, input="hello", text={"format": {"type": "json_object"}})
     assert (caught.value.code, caught.value.param) == ("unsupported_feature", "text.format")
 
 

@@ -20,6 +20,7 @@ mod plan;
 mod previous_response;
 mod probe;
 pub(crate) mod response_cache;
+mod response_schemas;
 pub(crate) mod routes;
 mod schemas;
 mod send;

@@ -16,9 +16,9 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::failure::CallError;
 use super::make_call::make_call;
+use super::response_schemas::{ResponseEvent, ResponseObject, ResponseRequest};
 use super::schemas::{
     ChatCompletion, ChatCompletionEvent, ChatCompletionRequest, EmbeddingList, EmbeddingRequest,
-    ResponseEvent, ResponseObject, ResponseRequest,
 };
 use crate::Gateway;
 use crate::hook::{CallContext, SESSION};
@@ -122,9 +122,6 @@ async fn embeddings(
     post, path = "/v1/responses", tag = "gateway", operation_id = "responses_create",
     request_body(content = ResponseRequest, content_type = "application/json", description = "OpenAI's request; `model` is a route or `provider/model`",
         example = json!({"model": "openai/gpt-4o-mini", "input": "Hello"})),
-    params(
-        ("x-loam-tags" = Option<String>, Header, description = "tags of the call, separated by commas: at most 8 of at most 64 characters each"),
-    ),
     responses(
         (
             status = 200, content((ResponseObject = "application/json"), (ResponseEvent = "text/event-stream")),
@@ -132,7 +129,10 @@ async fn embeddings(
         ),
         (status = "4XX", body = ErrorBody),
     ),
-    params(("x-loam-session-id" = Option<String>, Header, description = "your conversation. If it is the id of a chat session, or its `external_id`, the messages are stored there. Any other value is recorded with the call")),
+    params(
+        ("x-loam-session-id" = Option<String>, Header, description = "your conversation. If it is the id of a chat session, or its `external_id`, the messages are stored there. Any other value is recorded with the call"),
+        ("x-loam-tags" = Option<String>, Header, description = "tags of the call, separated by commas: at most 8 of at most 64 characters each"),
+    ),
     extensions(("x-calls-model" = json!(true)), ("x-errors" = json!({
         "400": ["previous_response_not_found"],
         "409": ["session_archived"],

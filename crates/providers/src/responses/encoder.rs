@@ -4,9 +4,10 @@ use bytes::{Bytes, BytesMut};
 use loam_kernel::{Clock, Error};
 use serde_json::{Map, Value, json};
 
-use super::output::{Events, ItemKind, Output};
+use super::item::{Events, ItemKind};
+use super::output::Output;
 use super::response_id;
-use super::tools::OfferedTools;
+use super::tools::{OfferedTools, is_left_out};
 use crate::translate::{Encoder, ResponsePart, StopReason};
 use crate::{ProviderRequest, ReportedError, ResponseError, Usage};
 
@@ -55,7 +56,7 @@ impl ResponsesEncoder {
         let tools = OfferedTools::of(&fields["tools"]);
         // what was left out of the request was not offered
         if let Some(Value::Array(tools)) = fields.get_mut("tools") {
-            tools.retain(|tool| !tool["type"].as_str().is_some_and(|kind| kind.starts_with("web_search")));
+            tools.retain(|tool| !is_left_out(tool));
         }
         let id = response_id(provider_request.call);
         let output = Output::new(provider_request.call.0.simple().to_string());

@@ -6,6 +6,7 @@
 
 mod encoder;
 mod input;
+mod item;
 mod output;
 mod pass_through;
 mod previous;

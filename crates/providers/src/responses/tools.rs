@@ -80,8 +80,12 @@ pub(super) fn custom_input(arguments: &str) -> String {
     parsed[INPUT].as_str().unwrap_or(arguments).to_owned()
 }
 
-/// The functions of a chat completion. A search of the web that the provider would run is left out, as a model need not
-/// use it; other tools that only a provider can run are refused.
+/// Whether a tool is left out: a search of the web that the provider would run, as a model need not use it.
+pub(super) fn is_left_out(tool: &Value) -> bool {
+    tool["type"].as_str().is_some_and(|kind| kind.starts_with("web_search"))
+}
+
+/// The functions of a chat completion. Other tools that only a provider can run are refused.
 pub(super) fn functions(kind: &str, tools: &[Value]) -> Result<Vec<Value>> {
     let mut functions = Vec::new();
     for (at, tool) in tools.iter().enumerate() {
@@ -98,7 +102,7 @@ pub(super) fn functions(kind: &str, tools: &[Value]) -> Result<Vec<Value>> {
                     }
                 }
             }
-            search if search.starts_with("web_search") => {}
+            _ if is_left_out(tool) => {}
             _ => return Err(Feature::ServerTools.unsupported(kind, format!("{path}.type"))),
         }
     }
