@@ -286,6 +286,7 @@ fn reported_record(call: LlmCall, node: NodeId) -> Record {
         total_tokens: tokens(call.total_tokens),
         cached_tokens: tokens(call.cached_tokens),
         cache_write_tokens: tokens(call.cache_write_tokens),
+        reasoning_tokens: 0,
     });
     Record {
         tenant: call.tenant_id,
@@ -392,6 +393,7 @@ mod tests {
                 total_tokens: 13,
                 cached_tokens: 2,
                 cache_write_tokens: 1,
+                reasoning_tokens: 0,
             }),
             cost_nano_usd: Some(70),
             latency_us: Some(80_000),

@@ -246,12 +246,7 @@ async fn ingest_metrics(
     Ok(export_response(encoding, "rejectedDataPoints", "data_points", &rejections))
 }
 
-async fn ingest_logs(
-    ingest: &Ingest,
-    scope: &Scope,
-    headers: &HeaderMap,
-    body: Body,
-) -> ApiResult<Response> {
+async fn ingest_logs(ingest: &Ingest, scope: &Scope, headers: &HeaderMap, body: Body) -> ApiResult<Response> {
     let (encoding, source, request) = receive::<LogsRequest>(ingest, scope, headers, body).await?;
     let rejections = ingest.ingest_logs(request, ProjectRef::from(&source)).await?;
     Ok(export_response(encoding, "rejectedLogRecords", "log_records", &rejections))
