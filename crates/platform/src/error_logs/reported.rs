@@ -124,7 +124,7 @@ pub async fn insert_reported(tx: &Tx<System>, node: NodeId, errors: Vec<Reported
         let (kind, message) = (clean(&one.kind, MAX_KIND), clean(&one.message, MAX_MESSAGE));
         let fingerprint = fingerprint(&kind, &message);
         if let Some(trace_id) = &one.trace_id
-            && stored.contains(&(one.tenant, trace_id.clone(), hex(&fingerprint), one.source.other()))
+            && stored.contains(&(one.tenant, trace_id.clone(), hex(fingerprint), one.source.other()))
         {
             continue;
         }
