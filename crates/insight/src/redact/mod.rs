@@ -111,7 +111,7 @@ mod tests {
             .filter(|(_, value)| *value != "[redacted]")
             .map(|(name, _)| name.as_str())
             .collect();
-        assert_eq!(unredacted, ["accept", "keyboard", "monkey", "page"]);
+        assert_eq!(unredacted, ["accept", "page", "monkey", "keyboard"]);
     }
 
     #[test]
@@ -129,7 +129,7 @@ mod tests {
             .filter(|(_, value)| *value == "[redacted]")
             .map(|(name, _)| name.as_str())
             .collect();
-        assert_eq!(redacted, ["app.api.key", "app.key", "auth.token", "db.password", "otp"]);
+        assert_eq!(redacted, ["app.api.key", "auth.token", "app.key", "db.password", "otp"]);
     }
 
     #[test]

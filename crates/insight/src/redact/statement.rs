@@ -19,6 +19,8 @@ pub(crate) fn statement(text: &str) -> String {
         // a truncated document can't be parsed
         let Ok(mut document) = serde_json::from_str::<Value>(text) else { return "{?}".to_owned() };
         strip_values(&mut document, true);
+        // equal statements must be equal texts, however their fields are ordered
+        document.sort_all_objects();
         return cut(document.to_string());
     }
     let mut writer = Writer::default();
