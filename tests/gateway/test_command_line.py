@@ -56,7 +56,7 @@ def test_a_route_is_replaced_and_keeps_its_id(deployment, api, names):
     assert (done.returncode, "already exists" in done.stderr) == (1, True)
     assert alias in deployment.loam.cli("route", "list", "--field", "alias").stdout.split()
     done = deployment.loam.cli("route", "show", made, "--field", "name", check=False)
-    assert (done.returncode, "the fields are alias, " in done.stderr) == (1, True)
+    assert (done.returncode, "the fields are id, alias, " in done.stderr) == (1, True)
 
 
 @pytest.mark.parametrize(

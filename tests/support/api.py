@@ -72,7 +72,8 @@ def assert_error(
     body = answer.json()
     if answer.request.url.path.startswith("/anthropic/"):
         return anthropic_error(answer, where, param)
-    if answer.request.url.path.removeprefix("/otlp").removeprefix("/api/public/otel") in ("/v1/traces", "/v1/metrics"):
+    path = answer.request.url.path.removeprefix("/otlp").removeprefix("/api/public/otel")
+    if path in ("/v1/traces", "/v1/metrics", "/v1/logs"):
         return otlp_error(body, where)
     assert set(body) == {"error"}, f"{where}: {body}"
     error = body["error"]
@@ -132,4 +133,4 @@ def calls_with(api: Api, marker: str) -> list[dict[str, Any]]:
     """The recorded calls whose request contains the marker, among the newest 200: a test makes a handful."""
     rows = api.get("/api/v1/llm_calls", limit=200)["data"]
     details = [api.get(f"/api/v1/llm_calls/{row['id']}") for row in rows[:40]]
-    return [each for each in details if marker in str(each["request_data"])]
+    return [each for each in details if marker in str(each.get("request_data"))]

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from support.api import Api, assert_error
+from support.api import Api, assert_error, eventually
 from support.conversation import QUICK, Chat
 from support.deployment import add_usual_providers
 
@@ -90,7 +90,7 @@ def test_a_key_with_origins_is_for_their_pages_alone(tenant, name):
 def test_a_project_key_sends_telemetry_from_the_projects_pages(tenant, name):
     config = {"allowed_origins": [PAGE]}
     project = tenant.create("projects", {"name": name(), "config": config})
-    sender = tenant.with_key(project["project_key"])
+    sender = tenant.with_key(project["ingest_key"])
     assert readable(preflight(tenant, PAGE, "/v1/traces"))
     traces = {"resourceSpans": []}
     answer = sent_by(sender, PAGE, "POST", "/v1/traces", json=traces)
@@ -126,8 +126,10 @@ def test_an_event_source_follows_a_turn_with_a_short_lived_token(deployment, moc
     # An API key doesn't belong into a URL.
     assert_error(nobody.call("GET", path, params={"access_token": api.key}), 401, "invalid_token")
     assert_error(nobody.call("GET", path, params={"access_token": "x"}), 401)
-    logged = [
-        row for row in api.all("api_logs", path_prefix=path, instance="true") if "access_token" in (row["query_params"] or {})
-    ]
-    assert logged
+
+    def recorded() -> list[dict[str, Any]]:
+        rows = api.all("api_logs", path_prefix=path, instance="true")
+        return [row for row in rows if "access_token" in (row["query_params"] or {})]
+
+    logged = eventually(recorded)
     assert all(row["query_params"]["access_token"] == "[redacted]" for row in logged)

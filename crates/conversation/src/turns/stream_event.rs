@@ -174,7 +174,9 @@ impl TurnEvent {
     pub(crate) fn render(&self, number: usize, out: &mut String) {
         use std::fmt::Write;
         // These types have no maps, and writing to a string can't fail.
-        let event = serde_json::to_value(TurnStreamEvent::from(self)).unwrap_or_default();
+        let mut event = serde_json::to_value(TurnStreamEvent::from(self)).unwrap_or_default();
+        // the bytes of an event never change, and the first version sorted its fields
+        event.sort_all_objects();
         let name = event["event"].as_str().unwrap_or_default();
         _ = write!(out, "id: {number}\nevent: {name}\ndata: {}\n\n", event["data"]);
     }

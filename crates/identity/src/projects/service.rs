@@ -34,6 +34,7 @@ pub struct MonitoringConfig {
     /// Web origins whose pages can send telemetry with the project's key; defaults to those of the instance
     /// (`security.cors`).
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub allowed_origins: Option<Vec<String>>,
 }
 

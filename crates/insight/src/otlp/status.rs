@@ -9,8 +9,15 @@ use serde::Serialize;
 use super::body::Encoding;
 
 /// The paths of OTLP.
-const PATHS: [&str; 5] =
-    ["/v1/traces", "/v1/metrics", "/otlp/v1/traces", "/otlp/v1/metrics", "/api/public/otel/v1/traces"];
+const PATHS: [&str; 7] = [
+    "/v1/traces",
+    "/v1/metrics",
+    "/v1/logs",
+    "/otlp/v1/traces",
+    "/otlp/v1/metrics",
+    "/otlp/v1/logs",
+    "/api/public/otel/v1/traces",
+];
 
 /// The fields of `google.rpc.Status` that are used.
 #[derive(Clone, PartialEq, Message, Serialize)]
