@@ -44,7 +44,7 @@ define build_binary
 endef
 
 .PHONY: build
-build: check-rust ## build a binary for trying out at target/quick/loam: in a third of the time, not fully optimized
+build: check-rust ## build a binary for trying out at target/quick/loam: in less than half of the time, not fully optimized
 	$(call build_binary,quick)
 
 .PHONY: dist
