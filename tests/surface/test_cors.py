@@ -88,7 +88,7 @@ def test_a_key_with_origins_is_for_their_pages_alone(tenant, name):
 
 
 def test_a_project_key_sends_telemetry_from_the_projects_pages(tenant, name):
-    config = {"allowed_origins": [PAGE]}
+    config = {"allowed_origins": [f"{PAGE.upper()}:443"]}
     project = tenant.create("projects", {"name": name(), "config": config})
     sender = tenant.with_key(project["ingest_key"])
     assert readable(preflight(tenant, PAGE, "/v1/traces"))

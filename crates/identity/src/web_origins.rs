@@ -9,7 +9,7 @@ const MAX_LENGTH: usize = 255;
 /// Allows pages of every origin.
 const ANY: &str = "*";
 
-/// Validates a list of origins, and returns them in lower case.
+/// Validates a list of origins, and returns them as browsers send them.
 ///
 /// # Errors
 /// An invalid parameter when the list is too long, or an entry is neither `*` nor scheme, host and optional port.
@@ -23,14 +23,18 @@ pub(crate) fn validate(param: &str, origins: Vec<String>) -> Result<Vec<String>>
 fn normalized(param: &str, origin: &str) -> Result<String> {
     let origin = origin.to_ascii_lowercase();
     let uri = origin.parse::<http::Uri>().ok().filter(|_| origin.len() <= MAX_LENGTH);
-    let valid = uri.is_some_and(|uri| {
+    let valid = uri.as_ref().is_some_and(|uri| {
         let authority = uri.authority().map_or("", http::uri::Authority::as_str);
         let scheme = uri.scheme_str().unwrap_or_default();
         matches!(scheme, "http" | "https")
             && !authority.contains('@')
             && origin == format!("{scheme}://{authority}")
     });
-    if valid || origin == ANY {
+    if valid {
+        let default_port = if origin.starts_with("https:") { ":443" } else { ":80" };
+        return Ok(origin.strip_suffix(default_port).unwrap_or(&origin).to_owned());
+    }
+    if origin == ANY {
         return Ok(origin);
     }
     let message = format!("`{origin}` must be an origin such as `https://app.example.com:8443`, or `*`");
@@ -55,6 +59,8 @@ mod tests {
             assert_eq!(validated(valid).unwrap(), valid);
         }
         assert_eq!(validated("HTTPS://App.Example.com").unwrap(), "https://app.example.com");
+        assert_eq!(validated("https://a.example:443").unwrap(), "https://a.example");
+        assert_eq!(validated("http://a.example:443").unwrap(), "http://a.example:443");
         for invalid in [
             "",
             "app.example.com",

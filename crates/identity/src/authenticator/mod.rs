@@ -19,6 +19,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use loam_db::{Db, System, Tx};
 use loam_kernel::{Clock, Error, Kind, Origin, Result, Scope, TenantId};
+use loam_platform::cache::Cache;
 use loam_platform::notices::Notice;
 
 use crate::login::csrf;
@@ -47,7 +48,7 @@ pub struct Authenticator {
     /// Login sessions and tokens.
     passing: CredentialCache,
     unknown: RwLock<HashMap<Digest, i64>>,
-    allowed_origins: preflight::AllowedOrigins,
+    allowed_origins: Cache<(), Arc<[String]>>,
     /// Counts changes, so that a result from before a change is not cached after it.
     changes: AtomicU64,
 }
@@ -60,7 +61,7 @@ impl Authenticator {
             known: RwLock::default(),
             passing: RwLock::default(),
             unknown: RwLock::default(),
-            allowed_origins: preflight::AllowedOrigins::new(&identity.notices),
+            allowed_origins: Cache::new(preflight::CACHE, &identity.notices, |_| None),
             changes: AtomicU64::new(0),
         });
         let listener = Arc::downgrade(&this);
@@ -87,10 +88,25 @@ impl Authenticator {
             return credential.admit(self.clock().now(), access, origin);
         }
         if jwt::is_jwt(text) {
-            let credential = Box::pin(self.token(text, tenant)).await?;
-            return credential.admit(self.clock().now(), access, origin);
+            return self.authenticate_token(text, tenant, access, origin).await;
         }
         Err(refused())
+    }
+
+    /// The scope of a token, where an API key is not accepted.
+    pub async fn authenticate_token(
+        &self,
+        text: &str,
+        tenant: Option<&str>,
+        access: RequestedAccess,
+        origin: Arc<Origin>,
+    ) -> Result<Scope> {
+        if !jwt::is_jwt(text) {
+            let message = "only a token of `POST /api/v1/tokens` is accepted here, not an API key";
+            return Err(Error::new(Kind::Unauthenticated, "invalid_token", message));
+        }
+        let credential = Box::pin(self.token(text, tenant)).await?;
+        credential.admit(self.clock().now(), access, origin)
     }
 
     /// The scope of the session with this cookie. A change also needs the CSRF token, from `headers`.

@@ -5,35 +5,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use loam_kernel::{Error, Result};
-use loam_platform::cache::{Cache, CacheSpec};
-use loam_platform::notices::Notices;
+use loam_platform::cache::CacheSpec;
+use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, QueryFilter};
 
 use super::Authenticator;
 use crate::projects::service::MonitoringConfig;
 use crate::{api_keys, projects, web_origins};
 
-const CACHE: CacheSpec = CacheSpec {
+/// The origins of all credentials.
+pub(super) const CACHE: CacheSpec = CacheSpec {
     name: "web_origins",
     capacity: 1,
     ttl: Duration::from_mins(30),
     topics: &["api_keys", "projects"],
 };
 
-/// The origins of all credentials. Cheap to clone.
-#[derive(Clone)]
-pub(super) struct AllowedOrigins(Cache<(), Arc<[String]>>);
-
-impl AllowedOrigins {
-    pub(super) fn new(notices: &Notices) -> Self {
-        Self(Cache::new(CACHE, notices, |_| None))
-    }
-}
-
 impl Authenticator {
     /// Whether any credential can be used by pages of this origin. Which one is checked when it is used.
     pub async fn any_allows_web_origin(&self, origin: &str) -> Result<bool> {
-        let all = self.allowed_origins.0.get((), async || self.read_allowed_origins().await).await?;
+        let all = self.allowed_origins.get((), async || self.read_allowed_origins().await).await?;
         Ok(web_origins::allows(&all, origin))
     }
 
@@ -42,7 +33,10 @@ impl Authenticator {
         let tx = self.system_read().await?;
         let keys = tx.find_any::<Entity>().filter(Column::AllowedOrigins.is_not_null());
         let keys = keys.filter(Column::RevokedAt.is_null()).all().await?;
-        let projects = tx.find_any::<projects::entity::Entity>().all().await?;
+        let projects = tx.find_any::<projects::entity::Entity>();
+        // few have a list
+        let with_list = Expr::cust("CAST(config AS text) LIKE '%\"allowed_origins\"%'");
+        let projects = projects.filter(with_list).all().await?;
         let mut all = HashSet::new();
         for origins in keys.into_iter().filter_map(|key| key.allowed_origins) {
             all.extend(serde_json::from_value::<Vec<String>>(origins).map_err(Error::internal)?);

@@ -180,8 +180,8 @@ impl Identity {
     }
 
     /// Creates a project.
-    pub async fn create_project(&self, scope: &Scope, new: ProjectCreate) -> Result<NewProject> {
-        check(Some(&new.name), new.description.as_deref(), new.framework.as_deref(), Some(&new.config))?;
+    pub async fn create_project(&self, scope: &Scope, mut new: ProjectCreate) -> Result<NewProject> {
+        check(Some(&new.name), new.description.as_deref(), new.framework.as_deref(), Some(&mut new.config))?;
         let project_key = secret::generate_project(&self.clock);
         let id: ProjectId = self.clock.id();
         let now = self.clock.now();
@@ -231,9 +231,9 @@ impl Identity {
         let tx = self.db.write(scope).await?;
         let old = lock_version::<Entity>(&tx, id, version).await?;
         check_owner(&tx, new.owner_id.flatten()).await?;
-        let config: Option<MonitoringConfig> =
+        let mut config: Option<MonitoringConfig> =
             new.config.map(|change| merge_typed("config", &old.config, change)).transpose()?;
-        check(None, None, None, config.as_ref())?;
+        check(None, None, None, config.as_mut())?;
         let changes = json!({
             "name": new.name, "owner_id": new.owner_id, "monitoring_status": new.monitoring_status,
             "config": config, "delivery_status": new.delivery_status, "deadline": new.deadline,
@@ -326,7 +326,7 @@ fn check(
     name: Option<&str>,
     description: Option<&str>,
     framework: Option<&str>,
-    config: Option<&MonitoringConfig>,
+    config: Option<&mut MonitoringConfig>,
 ) -> Result<()> {
     name.map_or(Ok(()), |name| bounded("name", name, 200))?;
     description.map_or(Ok(()), |text| bounded("description", text, 10_000))?;
@@ -336,8 +336,8 @@ fn check(
         true => Ok(()),
         false => Err(Error::invalid(param, "must be between 0 and 1")),
     };
-    if let Some(origins) = &config.allowed_origins {
-        web_origins::validate("config.allowed_origins", origins.clone())?;
+    if let Some(origins) = config.allowed_origins.take() {
+        config.allowed_origins = Some(web_origins::validate("config.allowed_origins", origins)?);
     }
     share("config.sampling_rate", config.sampling_rate)?;
     share("config.alert_threshold.error_rate", config.alert_threshold.error_rate)?;

@@ -159,11 +159,11 @@ impl Access {
             Requirement::Permission(permission) => Some(permission),
         };
         let access = (method, operation.requested_access);
-        let mut scope = match operation.token_of(uri.query(), headers)? {
+        let mut scope = match operation.token_of(uri.query(), headers) {
             Some(token) => {
                 let named = tenant_header(headers);
                 let (access, origin) = (operation.requested_access, origin.clone());
-                Box::pin(self.authenticator.authenticate(&token, named, access, origin)).await?
+                Box::pin(self.authenticator.authenticate_token(&token, named, access, origin)).await?
             }
             None => self.authenticate(access, uri.path(), headers, origin).await?,
         };
@@ -259,21 +259,13 @@ fn requested_access(path: &str, method: &Method, operation: &Value) -> Requested
 }
 
 impl Operation {
-    /// The token in the URL, if the operation accepts one there and no header has a credential. An API key is rejected:
-    /// URLs are logged on the way, and it doesn't expire.
-    fn token_of(&self, query: Option<&str>, headers: &HeaderMap) -> Result<Option<String>, Error> {
+    /// The token in the URL, if the operation accepts one there and no header has a credential. API keys are not accepted
+    /// there: URLs are logged on the way, and a key doesn't expire.
+    fn token_of(&self, query: Option<&str>, headers: &HeaderMap) -> Option<String> {
         let accepted = self.parameters.as_ref().is_some_and(|known| known.contains(ACCESS_TOKEN));
-        let Some(query) = query.filter(|_| accepted && !headers.contains_key(header::AUTHORIZATION)) else {
-            return Ok(None);
-        };
+        let query = query.filter(|_| accepted && !headers.contains_key(header::AUTHORIZATION))?;
         let found = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == ACCESS_TOKEN);
-        match found {
-            Some((_, text)) if text.starts_with("loam_") => {
-                let message = "only a token of `POST /api/v1/tokens` is accepted in a URL, not an API key";
-                Err(Error::new(Kind::Unauthenticated, "invalid_token", message))
-            }
-            found => Ok(found.map(|(_, text)| text.into_owned())),
-        }
+        found.map(|(_, text)| text.into_owned())
     }
 
     /// Rejects unknown query parameters: a misspelt filter would list everything.

@@ -35,6 +35,19 @@ pub(super) fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
         && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
 }
 
+/// The response to a preflight request. Without the headers of [`expose`] a browser takes it for a refusal.
+pub(super) fn preflight(headers: &HeaderMap) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let answer = response.headers_mut();
+    answer.insert(header::ACCESS_CONTROL_ALLOW_METHODS, METHODS);
+    answer.insert(header::ACCESS_CONTROL_MAX_AGE, MAX_AGE);
+    if let Some(requested) = headers.get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
+        answer.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, requested.clone());
+    }
+    response
+}
+
 /// Decides which origins can read responses.
 pub(super) struct Cors {
     policy: LiveConfig<CorsPolicy>,
@@ -44,24 +57,6 @@ pub(super) struct Cors {
 impl Cors {
     pub(super) fn new(policy: LiveConfig<CorsPolicy>, authenticator: Arc<Authenticator>) -> Self {
         Self { policy, authenticator }
-    }
-
-    /// The response to a preflight request. One that is not allowed has no headers, which browsers report as such.
-    pub(super) async fn preflight(&self, headers: &HeaderMap) -> Response {
-        let mut response = Response::new(Body::empty());
-        *response.status_mut() = StatusCode::NO_CONTENT;
-        let answer = response.headers_mut();
-        if let Some(origin) = web_origin(headers)
-            && self.allows(origin, None).await
-        {
-            expose(headers, answer);
-            answer.insert(header::ACCESS_CONTROL_ALLOW_METHODS, METHODS);
-            answer.insert(header::ACCESS_CONTROL_MAX_AGE, MAX_AGE);
-            if let Some(requested) = headers.get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
-                answer.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, requested.clone());
-            }
-        }
-        response
     }
 
     /// Whether pages of an origin can read a response. `by_credential` is whether the credential of the request allows it;
@@ -78,10 +73,10 @@ impl Cors {
     }
 }
 
-/// Lets the page of the request read the response and its headers.
-pub(super) fn expose(request: &HeaderMap, response: &mut HeaderMap) {
-    if let Some(origin) = request.get(header::ORIGIN) {
-        response.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+/// Lets pages of an origin read the response and its headers.
+pub(super) fn expose(origin: &str, response: &mut HeaderMap) {
+    if let Ok(origin) = HeaderValue::from_str(origin) {
+        response.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         response.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("*"));
         response.append(header::VARY, HeaderValue::from_static("origin"));
     }

@@ -100,8 +100,6 @@ impl Edge {
         let (origin, header) = origin::identify(&this.clock, request.headers(), peer, &this.trusted_proxies);
         let origin = Arc::new(origin);
         let (method, uri) = (request.method().clone(), request.uri().clone());
-        // only a browser's request from another site needs its headers again
-        let cross_origin = origin.web_origin.is_some().then(|| request.headers().clone());
         let start = this.logs.request_started(&method, &uri, request.headers());
         let shape = error_format_of(uri.path(), request.headers());
         let captured = (start.keep_body > 0).then(|| CapturedBody::new(start.keep_body));
@@ -114,11 +112,10 @@ impl Edge {
         let mut response = render_error(response, id, caller.tenant, &method, path, shape);
         headers::protect(path, response.headers_mut());
         response.headers_mut().insert(REQUEST_ID, header);
-        if let (Some(request), Some(web_origin)) = (cross_origin, &origin.web_origin)
-            && !cors::is_preflight(&method, &request)
+        if let Some(web_origin) = &origin.web_origin
             && Box::pin(this.cors.allows(web_origin, allowed)).await
         {
-            cors::expose(&request, response.headers_mut());
+            cors::expose(web_origin, response.headers_mut());
         }
         Ok(match this.logs.response_started(start, caller, &origin, (&method, &uri), response.status()) {
             Some(pending) => record_at_end(pending, captured, response),
@@ -165,7 +162,7 @@ impl Inner {
     ) -> Result<Response, ApiError> {
         let (head, body) = request.into_parts();
         if cors::is_preflight(&head.method, &head.headers) {
-            return Ok(Box::pin(self.cors.preflight(&head.headers)).await);
+            return Ok(cors::preflight(&head.headers));
         }
         let body = DrainOnDrop::new(&head.headers, body);
         let admitted = self.access.admit(&head.method, &head.uri, &head.headers, origin, caller).await?;
