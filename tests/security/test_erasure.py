@@ -144,8 +144,8 @@ def completed(api: Api, erasure: str) -> dict[str, Any]:
 
 
 def settle(api: Api, word: str) -> None:
-    """Waits until what was sent is in the database."""
-    eventually(lambda: len(api.all("llm_calls")) >= 7, 30)
+    """Waits until what was sent is in the database: six answered calls, a refused one, and one that a span reports."""
+    eventually(lambda: len(api.all("llm_calls")) == 8, 30)
     eventually(lambda: api.all("rejected_records"), 30)
     eventually(lambda: any(word in str(row) for row in api.all("api_logs")), 30)
     eventually(lambda: api.all("performance_records"), 30)
