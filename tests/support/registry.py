@@ -394,6 +394,7 @@ REGISTRY: dict[tuple[str, str], Entry] = {
     ("DELETE", "/api/v1/ai_analysis_results/{}"): Entry(analysis),
     ("GET", "/api/v1/suggestions/{}"): Entry(suggestion),
     ("PATCH", "/api/v1/suggestions/{}"): Entry(suggestion, {"status": "accepted"}),
+    ("GET", "/api/v1/ai_provider_kinds/{}"): Entry(lambda _: "qwen", shared="kinds are built in"),
     ("GET", "/api/v1/alert_rules/{}"): Entry(alert_rule),
     ("PATCH", "/api/v1/alert_rules/{}"): Entry(alert_rule, {"severity": "low"}),
     ("DELETE", "/api/v1/alert_rules/{}"): Entry(alert_rule),

@@ -182,15 +182,81 @@ def test_what_makes_no_sense_is_refused(tenant):
     assert tenant.call("POST", "/api/v1/alert_rules", json=rule).status_code == 409
 
 
-def test_the_thresholds_of_a_project_become_rules(tenant):
-    config = {"alert_threshold": {"response_time": 0.3, "error_rate": 0.01, "memory_usage": 256}}
-    project = tenant.create("projects", {"name": "shop", "config": config})["id"]
+MANAGED = ["response_time", "error_rate", "memory_usage"]
+
+
+def managed(api, project):
+    """The thresholds of a project's managed rules, by name."""
+    rows = api.all("alert_rules", project_id=project)
+    return {row["name"]: (row["threshold"], round(row["recover_threshold"], 9)) for row in rows if row["is_managed"]}
+
+
+def test_the_thresholds_of_a_project_become_rules_that_follow_them(tenant):
+    thresholds = {"response_time": 0.5, "error_rate": 0.01, "memory_usage": 256}
+    project = tenant.create("projects", {"name": "shop", "config": {"alert_threshold": thresholds}})["id"]
+    made = eventually(lambda: tenant.all("alert_rules", project_id=project))
+    assert {rule["name"]: (rule["metric"], rule["threshold"], rule["is_managed"]) for rule in made} == {
+        "response_time": ("response_time_p95", 0.5, True),
+        "error_rate": ("error_rate", 0.01, True),
+        "memory_usage": ("memory_usage", 256, True),
+    }
+    change = {"config": {"alert_threshold": {"response_time": 2, "memory_usage": 1000}}}
+    tenant.call("PATCH", f"/api/v1/projects/{project}", 200, json=change)
+    changed = {"response_time": (2, 1.8), "error_rate": (0.01, 0.009), "memory_usage": (1000, 900)}
+    eventually(lambda: managed(tenant, project) == changed)
+
+
+def test_a_managed_rule_is_changed_by_its_project_until_it_is_taken_over(tenant):
+    project = tenant.create("projects", {"name": "shop"})["id"]
+    made = eventually(lambda: tenant.all("alert_rules", project_id=project, name="error_rate"))
+    path = f"/api/v1/alert_rules/{made[0]['id']}"
+    error = assert_error(tenant.call("PATCH", path, json={"threshold": 0.5}), 400, param="threshold")
+    assert "config.alert_threshold" in error["message"]
+    assert tenant.call("PATCH", path, 200, json={"severity": "low"}).json()["is_managed"], "other fields are free"
+    own = tenant.call("PATCH", path, 200, json={"threshold": 0.5, "is_managed": False}).json()
+    assert (own["threshold"], own["is_managed"]) == (0.5, False)
+    assert_error(tenant.call("PATCH", path, json={"is_managed": True}), 400, param="is_managed")
+    change = {"config": {"alert_threshold": {"response_time": 3, "error_rate": 0.2}}}
+    tenant.call("PATCH", f"/api/v1/projects/{project}", 200, json=change)
+    eventually(lambda: managed(tenant, project)["response_time"][0] == 3)
+    assert tenant.get(path)["threshold"] == 0.5, "no longer the project's"
+
+
+def test_default_rules_are_made_again_where_they_are_missing(tenant):
+    project = tenant.create("projects", {"name": "shop"})["id"]
+    made = eventually(lambda: tenant.all("alert_rules", project_id=project))
+    gone = next(rule for rule in made if rule["name"] == "memory_usage")
+    tenant.call("DELETE", f"/api/v1/alert_rules/{gone['id']}", 204)
     path = "/api/v1/alert_rules/defaults"
-    made = tenant.call("POST", path, 200, json={"project_id": project}).json()["data"]
-    assert [(rule["metric"], rule["threshold"]) for rule in made] == [
-        ("response_time_p95", 0.3),
-        ("error_rate", 0.01),
-        ("memory_usage", 256),
-    ]
     again = tenant.call("POST", path, 200, json={"project_id": project}).json()["data"]
-    assert [rule["id"] for rule in again] == [rule["id"] for rule in made]
+    assert sorted(rule["name"] for rule in again) == sorted(MANAGED)
+    assert len({rule["id"] for rule in again} & {rule["id"] for rule in made}) == 2
+    assert all(rule["is_managed"] for rule in again)
+
+
+def test_automatic_analyses_need_a_model(tenant):
+    """A project can't switch on what would silently do nothing."""
+    new = {"name": "shop", "config": {"auto_analysis": True}}
+    error = assert_error(tenant.call("POST", "/api/v1/projects", json=new), 400, param="config.auto_analysis")
+    assert "insight.analysis" in error["message"]
+    project = tenant.create("projects", {"name": "shop"})["id"]
+    path, on = f"/api/v1/projects/{project}", {"config": {"auto_analysis": True}}
+    assert_error(tenant.call("PATCH", path, json=on), 400, param="config.auto_analysis")
+    setting = {"config_value": {"model": "mock/gpt-4o"}}
+    tenant.call("PUT", "/api/v1/system_config/insight.analysis", 200, json=setting)
+    assert eventually(lambda: tenant.call("PATCH", path, json=on).status_code == 200)
+
+
+def test_a_user_who_wants_no_mail_gets_none(writing, mails):
+    _, api = writing
+    user = api.create("users", {"username": "quiet", "email": "Quiet@example.com"})["id"]
+    api.call("PUT", f"/api/v1/users/{user}/preferences/notification_prefs", 200, json={"value": {"email": False}})
+    project = api.create("projects", {"name": "quiet shop"})["id"]
+    before = len(mails.taken)
+    rule = quiet(api, project, {"email": {"to": ["quiet@example.com", "loud@example.com"]}})
+    events(api, rule, "open")
+    eventually(lambda: len(mails.taken) > before, 30)
+    ended = lambda: [row for row in api.all("webhook_deliveries") if row["state"] == "dead"]  # noqa: E731
+    (refused,) = eventually(ended, 30)
+    assert "notification_prefs" in refused["error_message"]
+    assert [recipients for recipients in mails.recipients if "quiet@example.com" in recipients] == []

@@ -115,7 +115,10 @@ def test_the_secrets_of_a_provider_stay(tenant: Api) -> None:
 
 def test_what_an_operator_keeps_of_a_tenant(deployment) -> None:
     api = deployment.api
-    made = api.create("tenants", {"slug": f"t-{secrets.token_hex(4)}", "quotas": OWN, "settings": OWN, "metadata": OWN})
+    quotas = {"users": 3, "projects": 4}
+    made = api.create("tenants", {"slug": f"t-{secrets.token_hex(4)}", "quotas": quotas, "settings": OWN, "metadata": OWN})
     path = f"/api/v1/tenants/{made['id']}"
-    row = api.call("PATCH", path, 200, json={"quotas": CHANGE, "settings": CHANGE, "metadata": CHANGE}).json()
-    assert [row[field] for field in ("quotas", "settings", "metadata")] == [CHANGED] * 3
+    change = {"quotas": {"users": None, "api_keys": 5}, "settings": CHANGE, "metadata": CHANGE}
+    row = api.call("PATCH", path, 200, json=change).json()
+    assert [row[field] for field in ("settings", "metadata")] == [CHANGED] * 2
+    assert row["quotas"] == {"projects": 4, "api_keys": 5}

@@ -8,7 +8,7 @@ import pytest
 from support.api import Api, assert_error, eventually
 
 SECRET = "a-shared-secret-of-more-than-32-bytes"
-NOTIFICATIONS = {"email": True, "push": False, "in_app": True, "webhook": False}
+NOTIFICATIONS = {"email": True}
 
 
 def make_user(api: Api, called: str, **fields) -> str:

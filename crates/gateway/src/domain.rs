@@ -13,6 +13,7 @@ use loam_platform::seal::rows;
 use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
+use crate::ai_providers::prepared::PrepareProviders;
 use crate::llm_calls::DeleteOldCalls;
 use crate::llm_calls::sink::CallSink;
 use crate::{
@@ -44,6 +45,7 @@ impl Domain for Gateway {
             .merge(proxy::routes::router(self.clone()))
             .merge(proxy::messages::router(self.clone()))
             .merge(ai_providers::routes::router(self.clone()))
+            .merge(ai_providers::kinds::router())
             .merge(model_prices::routes::router(self.clone()))
             .merge(model_routes::routes::router(self.clone()))
             .merge(usage::routes::router(self.clone()))
@@ -54,6 +56,7 @@ impl Domain for Gateway {
 
     fn jobs(&self) -> Result<Handlers> {
         Ok(Handlers::new()
+            .with(PrepareProviders(self.clone()))
             .with(DeleteOldCalls::new(self.clone()))
             .every(Schedule::new(DeleteOldCalls::KIND, DeleteOldCalls::EVERY)?))
     }

@@ -92,6 +92,7 @@ impl Identity {
             .changes
             .record(&tx, "create", "tenants", tenant.id, json!({ "slug": DEFAULT_TENANT_SLUG }))
             .await?;
+        tenants::new_tenant::enqueue_jobs(&tx, &self.clock).await?;
         let operator = users::service::insert(&tx, operator).await?;
         let user_notice = self
             .changes

@@ -37,4 +37,4 @@ mod tests;
 pub use authenticator::{Authenticator, RequestedAccess};
 pub use bootstrap::{BootstrapOptions, GeneratedCredentials, is_first_start};
 pub use config::Config;
-pub use service::{Identity, Parts};
+pub use service::{AutoAnalysisCheck, Identity, Parts};

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use loam_db::Db;
 use loam_http::client::Client;
-use loam_kernel::{Clock, Error, Result, Scope, TenantId};
+use loam_kernel::{Clock, Error, ProjectId, Result, Scope, TenantId};
 use loam_platform::changes::Changes;
 use loam_platform::notices::Notices;
 use loam_platform::personal::Guard;
@@ -48,9 +48,14 @@ pub struct Identity {
     data_locations: Arc<OnceLock<DataLocations>>,
     /// The drain progress that an erasure waits for; none on the command line.
     pub(crate) drain_progress: Arc<OnceLock<DrainProgress>>,
+    /// Whether a project's requests can be analysed automatically.
+    auto_analysis_check: Arc<OnceLock<AutoAnalysisCheck>>,
     /// The digests of erased subjects.
     pub(crate) guard: Guard,
 }
+
+/// Fails, with the reason, when a project's requests can't be analysed automatically.
+pub type AutoAnalysisCheck = Box<dyn Fn(TenantId, ProjectId) -> Result<()> + Send + Sync>;
 
 /// The dependencies of [`Identity`].
 pub struct Parts {
@@ -86,6 +91,7 @@ impl Identity {
             default_tenant: Arc::default(),
             data_locations: Arc::default(),
             drain_progress: Arc::default(),
+            auto_analysis_check: Arc::default(),
             guard: Guard::new(keyring.clone()),
             config: Arc::new(config),
             db,
@@ -103,6 +109,16 @@ impl Identity {
     /// Sets the drain progress that an erasure waits for.
     pub fn set_drain_progress(&self, drain_progress: DrainProgress) {
         _ = self.drain_progress.set(drain_progress);
+    }
+
+    /// Sets the check of whether a project's requests can be analysed automatically.
+    pub fn set_auto_analysis_check(&self, check: AutoAnalysisCheck) {
+        _ = self.auto_analysis_check.set(check);
+    }
+
+    /// Rejects `auto_analysis` for a project whose requests can't be analysed.
+    pub(crate) fn check_auto_analysis(&self, tenant: TenantId, project: ProjectId) -> Result<()> {
+        self.auto_analysis_check.get().map_or(Ok(()), |check| check(tenant, project))
     }
 
     /// The locations of personal data.

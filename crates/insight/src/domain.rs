@@ -12,6 +12,7 @@ use loam_platform::personal::{Guard, PersonalDataStore};
 use loam_platform::seal::rows;
 use utoipa_axum::router::OpenApiRouter;
 
+use crate::alert_rules::ManageRules;
 use crate::alerts::Evaluate;
 use crate::analyses::{self, SCHEDULED};
 use crate::comparisons::{self, MeasureGains};
@@ -85,6 +86,7 @@ impl Domain for Insight {
         Ok(Handlers::new()
             .with(Evaluate(self.alerts.clone()))
             .every(Schedule::new(Evaluate::KIND, Evaluate::EVERY)?)
+            .with(ManageRules(self.alerts.clone()))
             .with(MeasureGains(self.stats.clone()))
             .every(Schedule::new(MeasureGains::KIND, MeasureGains::EVERY)?)
             .with(analyses::Run(self.analyses.clone()))

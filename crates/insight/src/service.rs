@@ -112,6 +112,10 @@ impl Insight {
         };
         deliveries.register(WEBHOOK, handler.clone());
         deliveries.register(EMAIL, handler);
+        let settings = analysis.clone();
+        identity.set_auto_analysis_check(Box::new(move |tenant, project| {
+            settings.with(tenant, |settings| settings.check_has_model(project))
+        }));
         let changes = Changes::new(clock.clone(), notices.clone());
         let stats = Stats(Arc::new(stats::Inner {
             db: db.clone(),

@@ -6,7 +6,8 @@ use loam_kernel::{Error, Kind};
 use crate::Endpoint;
 
 /// A feature that a client may request and that not every kind of provider supports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Feature {
     /// `POST /v1/embeddings`.
     Embeddings,

@@ -81,6 +81,23 @@ def test_the_model_is_taken_from_turn_session_or_default(chat, talking, mock):
         talking.api.call("DELETE", key)
 
 
+def test_the_settings_of_a_user_apply_to_sessions_without_their_own(chat, talking, mock, name):
+    api = talking.api
+    user = api.create("users", {"username": name("prefers"), "email": f"{name('prefers')}@example.com"})["id"]
+    path = f"/api/v1/users/{user}/preferences/ai_settings"
+    api.call("PUT", path, 200, json={"value": {"model": "mock/gpt-4o-mini", "language": "zh-CN"}})
+    assert chat(model=None, user_id=user).ask("hello")["model"] == "mock/gpt-4o-mini"
+    own = chat(user_id=user, system_prompt="be brief")
+    assert own.ask("hello")["model"] == "mock/gpt-4o", "the session's own model precedes the user's"
+    systems = [prompt[0] for prompt in prompts(mock)]
+    assert [message["role"] for message in systems] == ["system", "system"]
+    assert all("`zh-CN`" in message["content"] for message in systems)
+    assert systems[1]["content"].startswith("be brief\n\n")
+    api.call("DELETE", path, 204)
+    own.ask("again")
+    assert prompts(mock)[-1][0]["content"] == "be brief"
+
+
 def test_turns_of_a_session_run_one_after_another(chat, talking):
     session = chat()
     with ThreadPoolExecutor(20) as pool:

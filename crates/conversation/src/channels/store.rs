@@ -100,8 +100,14 @@ impl Channels {
             return Ok(None);
         }
         let metadata = json!({ "channel_id": channel.id });
-        let user = self.0.identity.provision_user(scope, &external_id, metadata).await?;
-        Ok(Some((user.id, user.is_active)))
+        match self.0.identity.provision_user(scope, &external_id, metadata).await {
+            // a sender beyond the quota is answered like one of a channel that provisions no users
+            Err(e) if e.code() == "quota_exceeded" => {
+                tracing::warn!(channel.id = %channel.id, error = %e, "a sender becomes no user");
+                Ok(None)
+            }
+            user => user.map(|user| Some((user.id, user.is_active))),
+        }
     }
 
     /// Claims an event id; `None` if it was received before.

@@ -20,6 +20,7 @@ use std::sync::Arc;
 use loam_db::{Db, Tx};
 use loam_gateway::Gateway;
 use loam_identity::Identity;
+use loam_identity::user_preferences::AiSettings;
 use loam_kernel::{ChatSessionId, Clock, Result, Scope};
 use loam_platform::audit_logs::{self, Change};
 use loam_platform::changes::Changes;
@@ -64,6 +65,12 @@ impl Sessions {
         let change = Change { action, resource_type: TOPIC, resource_id: &id, changes };
         audit_logs::record(tx, &self.0.clock, change).await?;
         notices::announce(tx, &self.0.clock, TOPIC, session.id.0, session.user_id).await
+    }
+
+    /// The `ai_settings` of the session's user.
+    pub(crate) async fn ai_settings(&self, session: &Model) -> Result<AiSettings> {
+        let Some(user) = session.user_id else { return Ok(AiSettings::default()) };
+        self.0.identity.ai_settings(session.tenant_id, user).await
     }
 
     /// The application's id of the session's user.

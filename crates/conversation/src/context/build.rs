@@ -29,6 +29,8 @@ pub(crate) struct PromptParams<'a> {
     /// Settings of the turn, which override those of the session.
     pub(crate) settings: &'a Map<String, Value>,
     pub(crate) tools: &'a [ToolDeclaration],
+    /// The language that the session's user prefers, as a BCP 47 tag.
+    pub(crate) language: Option<&'a str>,
 }
 
 /// The part of a conversation that was read.
@@ -68,7 +70,7 @@ impl Prompts {
         let History { mut builder, before } = history;
         let max_messages =
             context.max_messages.map_or(usize::MAX, |max| usize::try_from(max).unwrap_or(usize::MAX));
-        let system_messages = system(params.session, before.as_deref());
+        let system_messages = system(params.session, params.language, before.as_deref());
         let head = json!({ "messages": system_messages, "tools": request["tools"] });
         let mut fixed = token_upper_bound(&head);
         let fits = |builder: &PromptBuilder, fixed: u64| {
@@ -109,7 +111,10 @@ impl Prompts {
             };
             match self.summarize(scope, input).await {
                 Ok(summary) => {
-                    return Ok(in_order(system(params.session, Some(&summary)), &segments[..split]));
+                    return Ok(in_order(
+                        system(params.session, params.language, Some(&summary)),
+                        &segments[..split],
+                    ));
                 }
                 // An answer without the oldest messages is better than none.
                 Err(e) => {
@@ -176,10 +181,14 @@ fn fields(params: &PromptParams<'_>, session_settings: &BTreeMap<String, Value>)
     request
 }
 
-/// The system prompt and the summary, as one message, because not every provider accepts two.
-fn system(session: &Session, before: Option<&str>) -> Vec<Value> {
+/// The system prompt, the language that the user prefers and the summary, as one message, because not every provider
+/// accepts two.
+fn system(session: &Session, language: Option<&str>, before: Option<&str>) -> Vec<Value> {
+    let language = language
+        .map(|tag| format!("Answer in the language `{tag}` (BCP 47), unless the user asks for another."));
     let before = before.map(|before| format!("The conversation so far, in short:\n{before}"));
-    let parts: Vec<&str> = session.system_prompt.as_deref().into_iter().chain(before.as_deref()).collect();
+    let parts = [session.system_prompt.as_deref(), language.as_deref(), before.as_deref()];
+    let parts: Vec<&str> = parts.into_iter().flatten().collect();
     if parts.is_empty() {
         return Vec::new();
     }

@@ -43,8 +43,8 @@ pub struct TurnCreate {
     /// Whether to stream the answer as events.
     #[serde(default)]
     pub stream: bool,
-    /// Model that answers: a route or `provider/model`. Defaults to the session's model, else to
-    /// `default_model` of `conversation.turns`.
+    /// Model that answers: a route or `provider/model`. Defaults to the session's model, else to the `model` of
+    /// its user's `ai_settings`, else to `default_model` of `conversation.turns`.
     pub model: Option<String>,
     /// ID of the message to follow. An earlier message starts a branch; null starts without a parent.
     /// Defaults to the session's head.

@@ -17,6 +17,7 @@ impl Run {
     pub(super) async fn call_model(&mut self) -> Result<ModelReply> {
         self.read_tools().await?;
         let input = self.input()?;
+        let language = self.turns.0.sessions.ai_settings(&self.session).await?.language;
         let params = PromptParams {
             session: &self.session,
             model: self.turn.model.as_deref().unwrap_or_default(),
@@ -24,6 +25,7 @@ impl Run {
             question: self.turn.user_message_id,
             settings: &input.settings,
             tools: &self.tools,
+            language: language.as_deref(),
         };
         let request = self.turns.0.prompts.prompt(&self.scope, &params).await?;
         let end_user = self.turns.0.sessions.end_user(&self.session).await?;

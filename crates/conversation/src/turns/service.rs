@@ -222,8 +222,9 @@ impl Turns {
             (None, Some(model)) => return Ok(model.clone()),
             (_, None) => {}
         }
-        self.default_model(scope.tenant()).ok_or_else(|| {
-            no_model("no model is set: send a `model`, or set the session's `model`, or `default_model` of `conversation.turns`")
+        let preferred = self.0.sessions.ai_settings(session).await?.model;
+        preferred.or_else(|| self.default_model(scope.tenant())).ok_or_else(|| {
+            no_model("no model is set: send a `model`, or set the session's `model`, the user's `ai_settings.model`, or `default_model` of `conversation.turns`")
         })
     }
 

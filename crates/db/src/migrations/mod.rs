@@ -20,6 +20,7 @@ mod m20261130_000012_filters;
 mod m20261130_000013_refusals_and_labels;
 mod m20261130_000014_call_identity;
 mod m20261130_000015_folded_email;
+mod m20261130_000016_managed_alert_rules;
 
 /// One step of the schema.
 pub(crate) struct Step {
@@ -52,5 +53,6 @@ steps![
     m20261130_000013_refusals_and_labels,
     m20261130_000014_call_identity,
     m20261130_000015_folded_email,
+    m20261130_000016_managed_alert_rules,
     // new migrations go above this line
 ];

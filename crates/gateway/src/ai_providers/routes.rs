@@ -88,7 +88,7 @@ async fn list(
     Ok(JsonResponse(gateway.list_providers(&scope, filter, &page).await?.map(AiProviderView::from)))
 }
 
-/// Creates a provider.
+/// Creates a provider. It replaces an inactive one of a new tenant (`openai`, `qwen`, `dify`) that nobody has changed.
 #[utoipa::path(
     post, path = "/api/v1/ai_providers", tag = "ai_providers", operation_id = "ai_providers_create",
     request_body = AiProviderCreate,

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use utoipa::{IntoParams, ToSchema};
 
 use super::entity::{ActiveModel, Column, Entity, Model};
-use super::secrets;
+use super::{prepared, secrets};
 use crate::Gateway;
 use crate::model_routes::removal::{check_unused, lock_routes};
 
@@ -94,7 +94,7 @@ impl Gateway {
         self.0.db.read(scope).await?.get::<Entity>(id).await?.ok_or_else(Entity::missing)
     }
 
-    /// Creates a provider.
+    /// Creates a provider. It replaces a prepared one of its name that nobody has changed.
     pub async fn create_provider(&self, scope: &Scope, new: AiProviderCreate) -> Result<Model> {
         slug("name", &new.name, 50)?;
         let kind = kind(&new.kind).ok_or_else(|| {
@@ -107,6 +107,7 @@ impl Gateway {
         let display_name = new.display_name.unwrap_or_else(|| kind.display_name.to_owned());
         bounded("display_name", &display_name, 100)?;
         let config = if new.config.is_null() { json!({}) } else { new.config };
+        let name = new.name;
         let id = self.0.clock.id();
         let config = self.check(kind, config)?;
         let config = secrets::seal(&self.0.keyring, &self.0.clock, kind, id, config)?;
@@ -114,7 +115,7 @@ impl Gateway {
         let row = ActiveModel {
             tenant_id: Set(TenantId::NIL),
             id: Set(id),
-            name: Set(new.name),
+            name: Set(name.clone()),
             kind: Set(new.kind),
             display_name: Set(display_name),
             config: Set(config),
@@ -124,6 +125,7 @@ impl Gateway {
             updated_at: Set(now),
         };
         let tx = self.0.db.write(scope).await?;
+        prepared::make_room(&tx, &name).await?;
         let taken = loam_db::already_exists("name", "a provider with this name already exists");
         self.0.changes.create(tx, row).await.map_err(taken)
     }
@@ -141,7 +143,9 @@ impl Gateway {
         }
         let tx = self.0.db.write(scope).await?;
         let old = lock_version::<Entity>(&tx, id, version).await?;
-        let config = match new.config {
+        // a prepared provider may be activated only with a valid configuration
+        let activated = (new.is_active == Some(true) && !old.is_active).then(Map::new);
+        let config = match new.config.or(activated) {
             Some(change) => Some(self.merge(&old, change)?),
             None => None,
         };

@@ -170,19 +170,19 @@ impl Catalog {
         let changes = entry.changes.load(Ordering::Acquire);
         let tx = self.db.read(&Scope::system(tenant, "gateway")).await?;
         let mut models = Models::read(&tx, &self.keyring, self.timeouts, &self.health_registry).await?;
-        let rules = Models::rules(&tx).await?;
+        let limits = Models::limits(&tx).await?;
         drop(tx);
-        let (of_end_users, rules): (HashMap<_, _>, HashMap<_, _>) =
-            rules.into_iter().partition(|((kind, _), _)| *kind == SubjectType::EndUser);
-        let mut meters = self.meters.of(tenant, rules.keys().copied()).await?;
-        let limited = rules.into_iter().filter_map(|(subject, (id, rule))| {
-            Some((subject, Limited { id, rule, meter: meters.remove(&subject)? }))
+        let (of_end_users, shared): (HashMap<_, _>, HashMap<_, _>) =
+            limits.into_iter().partition(|((kind, _), _)| *kind == SubjectType::EndUser);
+        let mut meters = self.meters.of(tenant, shared.keys().copied()).await?;
+        let limited = shared.into_iter().filter_map(|(subject, (id, values))| {
+            Some((subject, Limited { id, values, meter: meters.remove(&subject)? }))
         });
         models.limits = limited.collect();
         if !of_end_users.is_empty() {
             self.meters.follow_end_users(tenant).await?;
         }
-        models.end_user_limits = of_end_users.into_iter().map(|((_, scope), rule)| (scope, rule)).collect();
+        models.end_user_limits = of_end_users.into_iter().map(|((_, scope), limit)| (scope, limit)).collect();
         let models = Arc::new(models);
         *entry.read.write().unwrap_or_else(PoisonError::into_inner) = Some((changes, models.clone()));
         self.health_registry.forget_unused();

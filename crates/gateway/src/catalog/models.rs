@@ -14,7 +14,7 @@ use super::health::{CoolDown, Health, HealthRegistry};
 use super::provider::Provider;
 use crate::limits::admission::Limits;
 use crate::limits::entity::SubjectType;
-use crate::limits::meter::Rule;
+use crate::limits::meter::LimitValues;
 use crate::model_prices::Price;
 use crate::model_routes::{CoolDownRule, Retries, RouteTimeouts, Target, flatten};
 use crate::{ai_providers, limits, model_prices, model_routes};
@@ -25,7 +25,7 @@ pub(crate) struct Models {
     pub(crate) routes: HashMap<String, Arc<Route>>,
     pub(crate) limits: Limits,
     /// The limits of each end user, by the tenant or key whose end users these are.
-    pub(crate) end_user_limits: HashMap<Uuid, (LimitId, Rule)>,
+    pub(crate) end_user_limits: HashMap<Uuid, (LimitId, LimitValues)>,
     /// The time of the latest change of a route or provider, in microseconds since 1970.
     pub(crate) version: i64,
     /// By provider, then by model.
@@ -124,11 +124,14 @@ impl Models {
     }
 
     /// The limits, by subject.
-    pub(super) async fn rules(tx: &Tx<Tenant>) -> Result<HashMap<(SubjectType, Uuid), (LimitId, Rule)>> {
+    pub(super) async fn limits(
+        tx: &Tx<Tenant>,
+    ) -> Result<HashMap<(SubjectType, Uuid), (LimitId, LimitValues)>> {
         let rows = tx.find::<limits::entity::Entity>().all().await?;
-        let rule =
-            |row: limits::entity::Model| ((row.subject_type, row.subject_id), (row.id, Rule::from(&row)));
-        Ok(rows.into_iter().map(rule).collect())
+        let by_subject = |row: limits::entity::Model| {
+            ((row.subject_type, row.subject_id), (row.id, LimitValues::from(&row)))
+        };
+        Ok(rows.into_iter().map(by_subject).collect())
     }
 }
 

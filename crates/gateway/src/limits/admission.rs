@@ -10,9 +10,9 @@ use loam_kernel::{Error, Kind, LimitId, Result};
 use loam_providers::openai::OutputLimits;
 use uuid::Uuid;
 
-use super::demand;
 use super::entity::SubjectType;
-use super::meter::{Demand, LimitKind, Meter, Refusal, Rule, Windows};
+use super::estimate;
+use super::meter::{ExpectedUsage, LimitKind, LimitValues, Meter, Refusal, WindowSums};
 use crate::llm_calls::refusal::ExceededLimit;
 use crate::model_prices::Price;
 
@@ -20,7 +20,7 @@ use crate::model_prices::Price;
 #[derive(Clone)]
 pub(crate) struct Limited {
     pub(crate) id: LimitId,
-    pub(crate) rule: Rule,
+    pub(crate) values: LimitValues,
     pub(crate) meter: Arc<Meter>,
 }
 
@@ -33,13 +33,21 @@ pub(crate) type Applied = ((SubjectType, Uuid), Limited);
 /// Usage reserved for a call, until it is dropped.
 pub(crate) struct Reservation {
     meters: Vec<Arc<Meter>>,
-    demand: Demand,
-    began: bool,
+    expected: ExpectedUsage,
+    admitted_at: DateTime<Utc>,
+    /// Whether all limits admitted the call.
+    is_admitted: bool,
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        self.meters.iter().for_each(|meter| meter.release(self.demand, self.began));
+        for meter in &self.meters {
+            if self.is_admitted {
+                meter.release(self.expected);
+            } else {
+                meter.cancel(self.expected, self.admitted_at);
+            }
+        }
     }
 }
 
@@ -59,18 +67,19 @@ pub(crate) struct Candidate<'a> {
 }
 
 impl Candidate<'_> {
-    fn demand(&self) -> Demand {
-        let tokens = demand::estimate_tokens(self.body, self.output_limits, self.writes, self.default_tokens);
+    fn expected_usage(&self) -> ExpectedUsage {
+        let tokens =
+            estimate::estimate_tokens(self.body, self.output_limits, self.writes, self.default_tokens);
         let usage = loam_providers::Usage {
             prompt_tokens: tokens.prompt,
             completion_tokens: tokens.completion,
             total_tokens: tokens.prompt.saturating_add(tokens.completion),
             ..loam_providers::Usage::default()
         };
-        Demand {
+        ExpectedUsage {
             tokens: i64::try_from(usage.total_tokens).unwrap_or(i64::MAX / 4).min(i64::MAX / 4),
             // the highest cost, so that any target is covered
-            nano: self.prices.iter().map(|price| price.cost(&usage)).max().unwrap_or(0).min(i64::MAX / 4),
+            nano_usd: self.prices.iter().map(|price| price.cost(&usage)).max().unwrap_or(0).min(i64::MAX / 4),
         }
     }
 }
@@ -91,14 +100,19 @@ pub(crate) fn admit(candidate: &Candidate<'_>) -> Admission {
         let status = RateLimitStatus::default();
         return Admission { reservation: Ok(None), exceeded: None, status, reserved: None };
     }
-    let demand = candidate.demand();
-    let mut reservation =
-        Reservation { meters: Vec::with_capacity(candidate.limits.len()), demand, began: false };
+    let expected = candidate.expected_usage();
+    let mut reservation = Reservation {
+        meters: Vec::with_capacity(candidate.limits.len()),
+        expected,
+        admitted_at: candidate.now,
+        is_admitted: false,
+    };
     let (mut status, mut refused) =
         (RateLimitStatus { at: candidate.now, ..RateLimitStatus::default() }, None);
     for (subject, limited) in candidate.limits {
         // limits after a refusal are not checked, but their status is still shown
-        let admitted = refused.is_none().then(|| limited.meter.admit(&limited.rule, demand, candidate.now));
+        let admitted =
+            refused.is_none().then(|| limited.meter.admit(&limited.values, expected, candidate.now));
         let used = match admitted {
             Some(Ok(used)) => {
                 reservation.meters.push(limited.meter.clone());
@@ -111,15 +125,15 @@ pub(crate) fn admit(candidate: &Candidate<'_>) -> Admission {
             }
             None => limited.meter.used(candidate.now),
         };
-        status.observe(&limited.rule, &used);
+        status.observe(&limited.values, &used);
     }
     match refused {
         Some((error, exceeded)) => {
             Admission { reservation: Err(error), exceeded: Some(exceeded), status, reserved: None }
         }
         None => {
-            reservation.began = true;
-            let reserved = Some(demand.nano);
+            reservation.is_admitted = true;
+            let reserved = Some(expected.nano_usd);
             Admission { reservation: Ok(Some(reservation)), exceeded: None, status, reserved }
         }
     }
@@ -128,10 +142,10 @@ pub(crate) fn admit(candidate: &Candidate<'_>) -> Admission {
 impl Refusal {
     fn exceeded(&self, id: LimitId, (subject_type, subject_id): (SubjectType, Uuid)) -> ExceededLimit {
         let unit = match self.kind {
-            LimitKind::Requests => "requests",
-            LimitKind::Tokens => "tokens",
+            LimitKind::RequestsPerMinute => "requests",
+            LimitKind::TokensPerMinute => "tokens",
             LimitKind::Concurrency => "calls",
-            LimitKind::Day | LimitKind::Month => "usd",
+            LimitKind::BudgetPerDay | LimitKind::BudgetPerMonth => "usd",
         };
         ExceededLimit {
             id,
@@ -150,15 +164,19 @@ fn error(subject_type: SubjectType, refusal: &Refusal, now: DateTime<Utc>) -> Er
     let subject = subject_type.name();
     let usd = |nano| format!("{:.6} US dollars", Price::to_usd(nano));
     let (code, what) = match kind {
-        LimitKind::Requests => ("rate_limit_requests", format!("{limit} requests per minute, all used")),
-        LimitKind::Tokens => {
+        LimitKind::RequestsPerMinute => {
+            ("rate_limit_requests", format!("{limit} requests per minute, all used"))
+        }
+        LimitKind::TokensPerMinute => {
             ("rate_limit_tokens", format!("{limit} tokens per minute, {used} used or reserved"))
         }
         LimitKind::Concurrency => {
             ("rate_limit_concurrency", format!("{limit} concurrent calls, all in progress"))
         }
-        LimitKind::Day => ("budget_day", format!("{} per day, {} spent or reserved", usd(limit), usd(used))),
-        LimitKind::Month => {
+        LimitKind::BudgetPerDay => {
+            ("budget_day", format!("{} per day, {} spent or reserved", usd(limit), usd(used)))
+        }
+        LimitKind::BudgetPerMonth => {
             ("budget_month", format!("{} per month, {} spent or reserved", usd(limit), usd(used)))
         }
     };
@@ -199,7 +217,7 @@ const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const STATE: HeaderName = HeaderName::from_static("ratelimit");
 
 impl RateLimitStatus {
-    fn observe(&mut self, rule: &Rule, used: &Windows) {
+    fn observe(&mut self, values: &LimitValues, used: &WindowSums) {
         let tighter = |current: &mut Option<Remaining>, limit: Option<i64>, used: i64| {
             if let Some(limit) = limit
                 && current.is_none_or(|current| limit - used < current.remaining)
@@ -207,8 +225,8 @@ impl RateLimitStatus {
                 *current = Some(Remaining { limit, remaining: limit - used });
             }
         };
-        tighter(&mut self.requests, rule.requests, used.requests);
-        tighter(&mut self.tokens, rule.tokens, used.tokens);
+        tighter(&mut self.requests, values.requests_per_minute, used.minute_requests);
+        tighter(&mut self.tokens, values.tokens_per_minute, used.minute_tokens);
     }
 
     /// Writes it to a response's headers.
@@ -247,10 +265,10 @@ mod tests {
 
     use super::*;
 
-    fn limited(rule: Rule, now: DateTime<Utc>) -> Limited {
+    fn limited(values: LimitValues, now: DateTime<Utc>) -> Limited {
         let meter = Arc::new(Meter::new(now));
-        meter.load(Windows::at(now), Windows::at(now), Position(0), now);
-        Limited { id: LimitId(Uuid::from_u128(7)), rule, meter }
+        meter.load(WindowSums::at(now), WindowSums::at(now), Position(0), now);
+        Limited { id: LimitId(Uuid::from_u128(7)), values, meter }
     }
 
     #[test]
@@ -259,8 +277,8 @@ mod tests {
         let (tenant, key) =
             ((SubjectType::Tenant, Uuid::from_u128(1)), (SubjectType::ApiKey, Uuid::from_u128(2)));
         let limits = [
-            (tenant, limited(Rule { requests: Some(10), ..Rule::default() }, now)),
-            (key, limited(Rule { requests: Some(1), ..Rule::default() }, now)),
+            (tenant, limited(LimitValues { requests_per_minute: Some(10), ..LimitValues::default() }, now)),
+            (key, limited(LimitValues { requests_per_minute: Some(1), ..LimitValues::default() }, now)),
         ];
         let candidate = Candidate {
             limits: &limits,
@@ -289,7 +307,7 @@ mod tests {
         second.status.write(&mut headers);
         assert_eq!(headers["x-ratelimit-remaining-requests"], "0");
         assert_eq!(headers["ratelimit"], "\"requests\";r=0;t=50");
-        assert_eq!(limits[0].1.meter.used(now).requests, 1, "the refused call counts nowhere");
+        assert_eq!(limits[0].1.meter.used(now).minute_requests, 1, "the refused call counts nowhere");
     }
 
     #[test]
@@ -305,6 +323,6 @@ mod tests {
             default_tokens: 1,
             now,
         };
-        assert_eq!(candidate.demand().nano, 7);
+        assert_eq!(candidate.expected_usage().nano_usd, 7);
     }
 }

@@ -143,7 +143,7 @@ impl EndUserMeters {
 
 #[cfg(test)]
 mod tests {
-    use super::super::meter::Windows;
+    use super::super::meter::WindowSums;
     use super::*;
 
     #[test]
@@ -151,7 +151,8 @@ mod tests {
         let now: DateTime<Utc> = "2026-05-05T12:00:10Z".parse().expect("a time");
         let tenant: TenantId = Uuid::from_u128(1).into();
         let record = Record { tenant, end_user: Some("bob".to_owned()), ..Record::default() };
-        let usage = |position| SettledUsage { position, at: now, requests: 0, tokens: 10, nano: 5 };
+        let usage =
+            |position| SettledUsage { position, call_started_at: now, requests: 0, tokens: 10, nano_usd: 5 };
         let meters = EndUserMeters::default();
         meters.record_usage(&record, usage(Position(1)), Position(0), now);
         assert!(!meters.follow(tenant), "what was before is not known");
@@ -164,11 +165,11 @@ mod tests {
         let meter = meters.meter(subject, "bob", now);
         meters.record_usage(&record, usage(Position(5)), Position(3), now);
         // the database has the first three
-        let mut own = Windows::at(now);
-        (own.requests, own.tokens, own.day_nano) = (3, 30, 15);
-        meter.load(own, Windows::at(now), Position(3), now);
+        let mut own = WindowSums::at(now);
+        (own.minute_requests, own.minute_tokens, own.day_nano_usd) = (3, 30, 15);
+        meter.load(own, WindowSums::at(now), Position(3), now);
         let used = meter.used(now);
-        assert_eq!((used.requests, used.tokens, used.day_nano), (4, 50, 25));
+        assert_eq!((used.minute_requests, used.minute_tokens, used.day_nano_usd), (4, 50, 25));
         drop(meter);
         assert_eq!(meters.in_use(now).len(), 1);
         assert!(meters.in_use(now + IDLE).is_empty(), "it is forgotten when idle");

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::end_users::{EndUserMeters, Named, end_user_subject};
 use super::entity::SubjectType;
-use super::meter::{Meter, SettledUsage, Windows};
+use super::meter::{Meter, SettledUsage, WindowSums};
 use super::sums::{self, Subject, Sums};
 use crate::llm_calls::entity::CallState;
 use crate::llm_calls::record::Record;
@@ -100,8 +100,8 @@ impl Meters {
             let node = self.node()?;
             let (sums, up_to) = self.read(node, tenant, Some(name)).await?;
             let now = self.0.clock.now();
-            let of = |sums: &HashMap<Subject, Windows>| {
-                sums.get(&subject).copied().unwrap_or_else(|| Windows::at(now))
+            let of = |sums: &HashMap<Subject, WindowSums>| {
+                sums.get(&subject).copied().unwrap_or_else(|| WindowSums::at(now))
             };
             meter.load(of(&sums.own), of(&sums.others), up_to, now);
         }
@@ -130,8 +130,8 @@ impl Meters {
         self.drain_to_end().await?;
         let now = self.0.clock.now();
         let (sums, up_to) = self.read(node, tenant, None).await?;
-        let of = |sums: &HashMap<Subject, Windows>, (kind, id)| {
-            sums.get(&(tenant, kind, id)).copied().unwrap_or_else(|| Windows::at(now))
+        let of = |sums: &HashMap<Subject, WindowSums>, (kind, id)| {
+            sums.get(&(tenant, kind, id)).copied().unwrap_or_else(|| WindowSums::at(now))
         };
         for (subject, meter) in meters {
             meter.load(of(&sums.own, *subject), of(&sums.others, *subject), up_to, self.0.clock.now());
@@ -159,10 +159,10 @@ impl Meters {
         let unsettled = if record.state == CallState::Orphaned { record.reserved_nano_usd } else { None };
         let usage = SettledUsage {
             position,
-            at: record.created_at(),
+            call_started_at: record.created_at(),
             requests: 0,
             tokens: record.usage.map_or(0, |usage| i64::try_from(usage.total_tokens).unwrap_or(i64::MAX)),
-            nano: record.cost_nano_usd.unwrap_or(0) + unsettled.unwrap_or(0),
+            nano_usd: record.cost_nano_usd.unwrap_or(0) + unsettled.unwrap_or(0),
         };
         let now = self.0.clock.now();
         if record.end_user.is_some() {
@@ -203,7 +203,7 @@ impl Meters {
             let tenants = distinct(meters.iter().map(|((tenant, _, _), _)| *tenant));
             let others = sums::read_others(&tx, node, tenants, None, now).await?;
             for (subject, meter) in meters {
-                meter.set_others(others.get(&subject).copied().unwrap_or_else(|| Windows::at(now)));
+                meter.set_others(others.get(&subject).copied().unwrap_or_else(|| WindowSums::at(now)));
             }
         }
         for chunk in end_users.chunks(NAMES) {
@@ -211,7 +211,7 @@ impl Meters {
             let names: Vec<String> = chunk.iter().map(|named| named.name.clone()).collect();
             let others = sums::read_others(&tx, node, tenants, Some(&names), now).await?;
             for Named { subject, meter, .. } in chunk {
-                meter.set_others(others.get(subject).copied().unwrap_or_else(|| Windows::at(now)));
+                meter.set_others(others.get(subject).copied().unwrap_or_else(|| WindowSums::at(now)));
             }
         }
         Ok(())

@@ -1,9 +1,9 @@
 //! Usage limits of tenants, projects, users, keys and end users.
 
 pub(crate) mod admission;
-mod demand;
 pub(crate) mod end_users;
 pub mod entity;
+mod estimate;
 pub(crate) mod meter;
 pub(crate) mod meters;
 pub mod routes;

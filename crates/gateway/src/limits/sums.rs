@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::end_users::end_user_subject;
 use super::entity::SubjectType;
-use super::meter::Windows;
+use super::meter::WindowSums;
 use crate::usage::entity::{Column, Entity, Granularity, LabelKind};
 
 /// A subject of a tenant.
@@ -20,8 +20,8 @@ pub(crate) type Subject = (TenantId, SubjectType, Uuid);
 /// The usage of this node and of the others, by subject.
 #[derive(Default)]
 pub(super) struct Sums {
-    pub(super) own: HashMap<Subject, Windows>,
-    pub(super) others: HashMap<Subject, Windows>,
+    pub(super) own: HashMap<Subject, WindowSums>,
+    pub(super) others: HashMap<Subject, WindowSums>,
 }
 
 #[derive(FromQueryResult)]
@@ -58,25 +58,25 @@ impl Row {
         .collect()
     }
 
-    fn add_to_all(&self, sums: &mut HashMap<Subject, Windows>, now: DateTime<Utc>) {
+    fn add_to_all(&self, sums: &mut HashMap<Subject, WindowSums>, now: DateTime<Utc>) {
         let today = Granularity::Day.bucket(now);
         for subject in self.subjects() {
-            self.add_to(sums.entry(subject).or_insert_with(|| Windows::at(now)), today);
+            self.add_to(sums.entry(subject).or_insert_with(|| WindowSums::at(now)), today);
         }
     }
 
-    fn add_to(&self, windows: &mut Windows, today: DateTime<Utc>) {
-        let nano = self.cost_nano_usd + self.unsettled_nano_usd;
+    fn add_to(&self, windows: &mut WindowSums, today: DateTime<Utc>) {
+        let nano_usd = self.cost_nano_usd + self.unsettled_nano_usd;
         match self.granularity {
             Granularity::Minute => {
-                windows.requests += self.calls;
-                windows.tokens += self.total_tokens;
+                windows.minute_requests += self.calls;
+                windows.minute_tokens += self.total_tokens;
             }
             Granularity::Hour => {}
             Granularity::Day => {
-                windows.month_nano += nano;
+                windows.month_nano_usd += nano_usd;
                 if self.bucket == today {
-                    windows.day_nano += nano;
+                    windows.day_nano_usd += nano_usd;
                 }
             }
         }
@@ -107,17 +107,17 @@ pub(super) async fn read_others(
     tenants: Vec<TenantId>,
     end_users: Option<&[String]>,
     now: DateTime<Utc>,
-) -> Result<HashMap<Subject, Windows>> {
+) -> Result<HashMap<Subject, WindowSums>> {
     let find = current(tx.find_any::<Entity>(), end_users, now).filter(Column::TenantId.is_in(tenants));
     all(find.filter(Column::NodeId.ne(node)), now).await
 }
 
 /// Reads the usage of the tenant's subjects in the current windows, of all nodes.
-pub(super) async fn read_tenant(tx: &Tx<Tenant>, now: DateTime<Utc>) -> Result<HashMap<Subject, Windows>> {
+pub(super) async fn read_tenant(tx: &Tx<Tenant>, now: DateTime<Utc>) -> Result<HashMap<Subject, WindowSums>> {
     all(current(tx.find::<Entity>(), None, now), now).await
 }
 
-async fn all(find: Find<'_, Entity>, now: DateTime<Utc>) -> Result<HashMap<Subject, Windows>> {
+async fn all(find: Find<'_, Entity>, now: DateTime<Utc>) -> Result<HashMap<Subject, WindowSums>> {
     let mut sums = HashMap::new();
     for row in find.into::<Row>().await? {
         row.add_to_all(&mut sums, now);

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::entity::{Model, SubjectType};
-use super::meter::Windows;
+use super::meter::WindowSums;
 use super::sums::{self, Subject};
 use crate::Gateway;
 use crate::model_prices::Price;
@@ -50,21 +50,21 @@ pub struct LimitRemaining {
 }
 
 impl LimitRemaining {
-    fn new(row: &Model, used: &Windows) -> Self {
+    fn new(row: &Model, used: &WindowSums) -> Self {
         let left = |limit: Option<i64>, used: i64| limit.map(|limit| (limit - used).max(0));
         Self {
-            requests_per_minute: left(row.requests_per_minute, used.requests),
-            tokens_per_minute: left(row.tokens_per_minute, used.tokens),
-            budget_per_day: left(row.budget_day_nano_usd, used.day_nano).map(Price::to_usd),
-            budget_per_month: left(row.budget_month_nano_usd, used.month_nano).map(Price::to_usd),
+            requests_per_minute: left(row.requests_per_minute, used.minute_requests),
+            tokens_per_minute: left(row.tokens_per_minute, used.minute_tokens),
+            budget_per_day: left(row.budget_day_nano_usd, used.day_nano_usd).map(Price::to_usd),
+            budget_per_month: left(row.budget_month_nano_usd, used.month_nano_usd).map(Price::to_usd),
         }
     }
 }
 
 impl LimitView {
-    fn new(row: Model, names: &Names, used: &HashMap<Subject, Windows>, now: DateTime<Utc>) -> Self {
+    fn new(row: Model, names: &Names, used: &HashMap<Subject, WindowSums>, now: DateTime<Utc>) -> Self {
         let subject = (row.tenant_id, row.subject_type, row.subject_id);
-        let used = used.get(&subject).copied().unwrap_or_else(|| Windows::at(now));
+        let used = used.get(&subject).copied().unwrap_or_else(|| WindowSums::at(now));
         let is_shared = row.subject_type != SubjectType::EndUser;
         Self {
             id: row.id,

@@ -212,9 +212,9 @@ impl Inner {
         let mut limits: Vec<Applied> = subjects(record).filter_map(of_subject).collect();
         if let Some(name) = record.end_user.as_deref().filter(|_| !models.end_user_limits.is_empty()) {
             for scope in [Some(record.tenant.0), record.api_key.map(|id| id.0)].into_iter().flatten() {
-                let Some((id, rule)) = models.end_user_limits.get(&scope) else { continue };
+                let Some((id, values)) = models.end_user_limits.get(&scope) else { continue };
                 let meter = self.meters.of_end_user(record.tenant, scope, name).await?;
-                limits.push(((SubjectType::EndUser, scope), Limited { id: *id, rule: *rule, meter }));
+                limits.push(((SubjectType::EndUser, scope), Limited { id: *id, values: *values, meter }));
             }
         }
         Ok(limits)

@@ -92,7 +92,9 @@ impl Identity {
             .allowed_origins
             .map(|origins| web_origins::validate("allowed_origins", origins))
             .transpose()?;
+        let quotas = self.quotas(scope.tenant()).await?;
         let tx = self.db.write(scope).await?;
+        quotas.check_api_keys(&tx).await?;
         if let Some(user) = new.user_id
             && tx.get::<users::entity::Entity>(user).await?.is_none()
         {

@@ -1,5 +1,6 @@
 //! Projects: the applications of a tenant.
 
+pub mod alert_thresholds;
 pub mod deleted;
 pub(crate) mod directory;
 pub mod entity;

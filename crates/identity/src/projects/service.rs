@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 use utoipa::{IntoParams, ToSchema};
 use zeroize::Zeroizing;
 
+use super::alert_thresholds::apply_alert_thresholds;
 use super::deleted::enqueue_jobs;
 use super::entity::{ActiveModel, Column, DeliveryStatus, Entity, Model, MonitoringStatus};
 use crate::{Identity, secret, users, web_origins};
@@ -27,9 +28,9 @@ pub struct MonitoringConfig {
     pub sampling_rate: f64,
     /// Whether anything is recorded.
     pub enabled: bool,
-    /// Whether slow records are analysed automatically.
+    /// Whether slow requests are analysed automatically, by the model of `insight.analysis`.
     pub auto_analysis: bool,
-    /// Thresholds of alerts.
+    /// Thresholds of the project's managed alert rules.
     pub alert_threshold: AlertThreshold,
     /// Web origins whose pages can send telemetry with the project's key; defaults to those of the instance
     /// (`security.cors`).
@@ -38,8 +39,8 @@ pub struct MonitoringConfig {
     pub allowed_origins: Option<Vec<String>>,
 }
 
-/// Thresholds of alerts.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+/// Thresholds of the managed alert rules of a project, which are created with it and follow these values.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AlertThreshold {
     /// Response time in seconds.
@@ -185,7 +186,12 @@ impl Identity {
         let project_key = secret::generate_project(&self.clock);
         let id: ProjectId = self.clock.id();
         let now = self.clock.now();
+        if new.config.auto_analysis {
+            self.check_auto_analysis(scope.tenant(), id)?;
+        }
+        let quotas = self.quotas(scope.tenant()).await?;
         let tx = self.db.write(scope).await?;
+        quotas.check_projects(&tx).await?;
         check_owner(&tx, new.owner_id).await?;
         let row = ActiveModel {
             tenant_id: Set(TenantId::NIL),
@@ -208,6 +214,7 @@ impl Identity {
             updated_at: Set(now),
         };
         let row = tx.insert(row).await.map_err(duplicate)?;
+        apply_alert_thresholds(&tx, &self.clock, id, true).await?;
         let notice = self.changes.record(&tx, "create", "projects", id, json!({ "name": row.name })).await?;
         self.changes.commit(tx, notice).await?;
         Ok(NewProject { row, project_key })
@@ -234,6 +241,16 @@ impl Identity {
         let mut config: Option<MonitoringConfig> =
             new.config.map(|change| merge_typed("config", &old.config, change)).transpose()?;
         check(None, None, None, config.as_mut())?;
+        if let Some(config) = &config {
+            let before: MonitoringConfig =
+                serde_json::from_value(old.config.clone()).map_err(Error::internal)?;
+            if config.auto_analysis && !before.auto_analysis {
+                self.check_auto_analysis(scope.tenant(), id)?;
+            }
+            if config.alert_threshold != before.alert_threshold {
+                apply_alert_thresholds(&tx, &self.clock, id, false).await?;
+            }
+        }
         let changes = json!({
             "name": new.name, "owner_id": new.owner_id, "monitoring_status": new.monitoring_status,
             "config": config, "delivery_status": new.delivery_status, "deadline": new.deadline,

@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::entity::{Model, TenantStatus};
+use super::quotas::TenantQuotas;
 use super::service::{TenantCreate, TenantUpdate};
 use crate::Identity;
 use crate::api_keys::routes::ApiKeyCreated;
@@ -24,8 +25,7 @@ pub struct TenantView {
     name: String,
     status: TenantStatus,
     plan: Option<String>,
-    #[schema(value_type = Object)]
-    quotas: Value,
+    quotas: TenantQuotas,
     #[schema(value_type = Object)]
     settings: Value,
     #[schema(value_type = Object)]
@@ -57,7 +57,7 @@ impl From<Model> for TenantView {
             name: row.name,
             status: row.status,
             plan: row.plan,
-            quotas: row.quotas,
+            quotas: TenantQuotas::of(&row.quotas),
             settings: row.settings,
             metadata: row.metadata,
             created_at: row.created_at,

@@ -10,7 +10,9 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use super::entity::{ActiveModel, Model, TenantStatus};
+use super::new_tenant::enqueue_jobs;
 use super::queries;
+use super::quotas::TenantQuotas;
 use crate::Identity;
 use crate::api_keys::service::{NewKey, NewRow, insert};
 
@@ -24,9 +26,9 @@ pub struct TenantCreate {
     pub name: Option<String>,
     /// Name of the tenant's plan, which Loam does not interpret.
     pub plan: Option<String>,
-    /// Limits agreed with the tenant.
+    /// Maximum numbers of users, projects and API keys.
     #[serde(default)]
-    pub quotas: Map<String, Value>,
+    pub quotas: TenantQuotas,
     /// Settings of the tenant.
     #[serde(default)]
     pub settings: Map<String, Value>,
@@ -45,7 +47,8 @@ pub struct TenantUpdate {
     pub status: Option<TenantStatus>,
     /// Name of the tenant's plan.
     pub plan: Option<String>,
-    /// Fields of the limits agreed with the tenant to change; null removes a field.
+    /// Quotas to change; null removes one.
+    #[schema(value_type = Option<TenantQuotas>)]
     pub quotas: Option<Map<String, Value>>,
     /// Fields of the tenant's settings to change; null removes a field.
     pub settings: Option<Map<String, Value>>,
@@ -91,7 +94,7 @@ impl Identity {
             name: Set(name),
             status: Set(TenantStatus::Active),
             plan: Set(new.plan),
-            quotas: Set(new.quotas.into()),
+            quotas: Set(new.quotas.stored()?),
             settings: Set(new.settings.into()),
             metadata: Set(new.metadata.into()),
             created_at: Set(now),
@@ -109,6 +112,7 @@ impl Identity {
         }
         tx.switch_tenant(tenant.id);
         let notice = self.changes.record(&tx, "create", "tenants", tenant.id, changes).await?;
+        enqueue_jobs(&tx, &self.clock).await?;
         let (key, key_notice) = insert(self, &tx, NewRow::first(false)).await?;
         self.changes.commit(tx, notice).await?;
         self.notices.publish(&key_notice);
@@ -144,7 +148,7 @@ impl Identity {
         new.status.map(|status| row.status = Set(status));
         new.plan.map(|plan| row.plan = Set(Some(plan)));
         if let Some(change) = new.quotas {
-            row.quotas = Set(merge_object("quotas", row.quotas.as_ref(), change)?);
+            row.quotas = Set(TenantQuotas::merged(row.quotas.as_ref(), change)?.stored()?);
         }
         if let Some(change) = new.settings {
             row.settings = Set(merge_object("settings", row.settings.as_ref(), change)?);

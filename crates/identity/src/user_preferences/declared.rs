@@ -15,12 +15,12 @@ pub(crate) struct Declared {
 static DECLARED: [Declared; 2] = [
     Declared {
         key: "ai_settings",
-        default: || json!({ "confidence_threshold": 0.7, "model": null, "language": null, "streaming": true }),
+        default: || json!({ "confidence_threshold": 0.7, "model": null, "language": null }),
         schema: Schema::new(ai_settings),
     },
     Declared {
         key: "notification_prefs",
-        default: || json!({ "email": true, "push": false, "in_app": true, "webhook": false }),
+        default: || json!({ "email": true }),
         schema: Schema::new(notification_prefs),
     },
 ];
@@ -33,18 +33,12 @@ fn ai_settings() -> Value {
             "confidence_threshold": { "type": "number", "minimum": 0, "maximum": 1 },
             "model": { "type": ["string", "null"], "minLength": 1, "maxLength": 255 },
             "language": { "type": ["string", "null"], "pattern": "^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$" },
-            "streaming": { "type": "boolean" },
         }
     })
 }
 
 fn notification_prefs() -> Value {
-    let either = json!({ "type": "boolean" });
-    json!({
-        "type": "object",
-        "additionalProperties": false,
-        "properties": { "email": either, "push": either, "in_app": either, "webhook": either },
-    })
+    json!({ "type": "object", "additionalProperties": false, "properties": { "email": { "type": "boolean" } } })
 }
 
 /// Every declared key, in order.
@@ -63,11 +57,13 @@ impl Declared {
         self.schema.check("value", value)
     }
 
-    /// The value with the defaults of omitted fields.
+    /// The value with the defaults of omitted fields, and without fields that only earlier versions had.
     pub(crate) fn filled(&self, value: &Value) -> Value {
         let mut filled = (self.default)();
-        if let (Some(fields), Some(set)) = (filled.as_object_mut(), value.as_object()) {
-            fields.extend(set.iter().map(|(name, value)| (name.clone(), value.clone())));
+        for (name, field) in filled.as_object_mut().into_iter().flatten() {
+            if let Some(set) = value.get(name) {
+                *field = set.clone();
+            }
         }
         filled
     }
@@ -91,10 +87,8 @@ mod tests {
     #[test]
     fn what_a_value_leaves_out_is_the_default() {
         let prefs = find("notification_prefs").expect("declared");
-        assert_eq!(
-            prefs.filled(&json!({ "email": false })),
-            json!({ "email": false, "push": false, "in_app": true, "webhook": false })
-        );
+        let earlier = json!({ "email": false, "push": true });
+        assert_eq!(prefs.filled(&earlier), json!({ "email": false }), "`push` is no longer a field");
         assert_eq!(prefs.filled(&json!({}))["email"], true);
         assert_eq!(find("ai_settings").expect("declared").filled(&json!({}))["confidence_threshold"], 0.7);
     }

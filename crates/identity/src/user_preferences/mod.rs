@@ -2,6 +2,9 @@
 
 mod declared;
 pub mod entity;
+mod followed;
 pub(crate) mod ownership;
 pub mod routes;
 pub mod service;
+
+pub use followed::AiSettings;

@@ -40,8 +40,8 @@ pub(crate) struct UserPreferences {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct UserPreferencePut {
-    /// Any JSON up to 64 kB. `notification_prefs`: {email, push, in_app, webhook}, each true or false. `ai_settings`:
-    /// {confidence_threshold (0 to 1), model, language (such as `zh-CN`), streaming}. Omitted fields have their defaults.
+    /// Any JSON up to 64 kB. `notification_prefs`: {email}, true or false. `ai_settings`: {confidence_threshold (0 to 1),
+    /// model, language (such as `zh-CN`)}. Omitted fields have their defaults.
     #[schema(value_type = Value)]
     #[serde(deserialize_with = "any")]
     value: Value,

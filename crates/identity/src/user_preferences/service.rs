@@ -71,7 +71,7 @@ impl Preferences {
     }
 
     /// All preferences that a user has set, by key.
-    async fn of(&self, scope: &Scope, user: UserId) -> Result<Arc<Vec<Model>>> {
+    pub(super) async fn of(&self, scope: &Scope, user: UserId) -> Result<Arc<Vec<Model>>> {
         let read = async || {
             let rows = self.read(scope, user).await?;
             let bytes: usize = rows.iter().map(|row| row.key.len() + row.value.to_string().len()).sum();

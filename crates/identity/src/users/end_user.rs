@@ -21,6 +21,7 @@ impl Identity {
 
     /// Creates a user at the first request of an end user, or returns the one that a concurrent request has created.
     pub async fn provision_user(&self, scope: &Scope, external_id: &str, metadata: Value) -> Result<Model> {
+        let quotas = self.quotas(scope.tenant()).await?;
         let now = self.clock.now();
         // a name or address from outside is not trusted: it could belong to another user
         let name = hex(&secret::digest(external_id)[..16]);
@@ -47,6 +48,7 @@ impl Identity {
             // a concurrent request of the same user was first
             return Ok(user);
         }
+        quotas.check_provisioned(&tx).await?;
         // the user's row contains the issuer's id
         let mut changes = json!({});
         if let (Some(changes), Some(from)) = (changes.as_object_mut(), user.metadata.as_object()) {

@@ -119,7 +119,9 @@ impl Identity {
         let roles = new.roles.clone().unwrap_or_else(usual_roles);
         // everything is validated before hashing, which is slow on purpose
         check_new(&new)?;
+        let quotas = self.quotas(scope.tenant()).await?;
         let tx = self.db.read(scope).await?;
+        quotas.check_users(&tx).await?;
         self.check_roles(&tx, "roles", &roles, Locked::No).await?;
         let names = [(Column::Username, Some(&new.username)), (Column::Email, Some(&new.email))];
         for (column, value) in names.into_iter().chain([(Column::ExternalId, new.external_id.as_ref())]) {
@@ -128,6 +130,7 @@ impl Identity {
         drop(tx);
         let row = self.new_user(scope.tenant(), new).await?;
         let tx = self.db.write(scope).await?;
+        quotas.check_users(&tx).await?;
         self.check_roles(&tx, "roles", &roles, Locked::Yes).await?;
         let user = insert(&tx, row).await?;
         let notice = self.changes.record_row::<Entity>(&tx, "create", &user).await?;

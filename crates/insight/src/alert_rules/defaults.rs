@@ -1,16 +1,27 @@
-//! Default rules from the `alert_threshold` of a project.
+//! The managed rules of a project: their thresholds are those of the project's `alert_threshold`.
 
-use loam_identity::projects::service::MonitoringConfig;
+use async_trait::async_trait;
+use loam_db::{Tenant, Tx};
+use loam_identity::projects::alert_thresholds::{APPLY_ALERT_THRESHOLDS, ApplyAlertThresholds};
+use loam_identity::projects::service::{AlertThreshold, MonitoringConfig};
+use loam_jobs::{Handler, JobContext, read_payload};
 use loam_kernel::{Error, Kind, ProjectId, Result, Scope};
-use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, QueryOrder, Set};
 use serde::Deserialize;
-use serde_json::Map;
+use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use super::definition::Selector;
 use super::entity::{AlertMetric, Column, Entity, Model};
 use super::service::{AlertDelivery, AlertRuleCreate};
 use crate::alerts::Alerts;
+
+/// Metrics and names of the managed rules.
+const MANAGED: [(AlertMetric, &str); 3] = [
+    (AlertMetric::ResponseTimeP95, "response_time"),
+    (AlertMetric::ErrorRate, "error_rate"),
+    (AlertMetric::MemoryUsage, "memory_usage"),
+];
 
 /// Request for default rules.
 #[derive(Clone, Deserialize, ToSchema)]
@@ -24,24 +35,17 @@ pub struct AlertRuleDefaults {
 }
 
 impl Alerts {
-    /// Creates rules from a project's `alert_threshold`, except those whose names exist already. Returns all of them.
+    /// Creates the managed rules of a project, except those whose names exist already. Returns all of them.
     pub async fn default_alert_rules(&self, scope: &Scope, new: AlertRuleDefaults) -> Result<Vec<Model>> {
-        let project = match self.0.identity.get_project(scope, new.project_id).await {
+        let thresholds = match self.alert_threshold(scope, new.project_id).await {
             Err(e) if e.kind() == Kind::NotFound => {
                 return Err(Error::invalid("project_id", "no project with this ID"));
             }
             found => found?,
         };
-        let config: MonitoringConfig = serde_json::from_value(project.config).map_err(Error::internal)?;
-        let limit = config.alert_threshold;
-        #[expect(clippy::cast_precision_loss, reason = "megabytes")]
-        let defaults = [
-            (AlertMetric::ResponseTimeP95, "response_time", limit.response_time),
-            (AlertMetric::ErrorRate, "error_rate", limit.error_rate),
-            (AlertMetric::MemoryUsage, "memory_usage", limit.memory_usage as f64),
-        ];
         let mut rows = Vec::new();
-        for (metric, name, threshold) in defaults {
+        for (metric, name) in MANAGED {
+            let threshold = threshold_of(metric, &thresholds);
             let rule = AlertRuleCreate {
                 project_id: new.project_id,
                 name: name.to_owned(),
@@ -49,8 +53,7 @@ impl Alerts {
                 selector: Selector::default(),
                 comparison: None,
                 threshold,
-                // hysteresis: a value near the threshold would open and end incidents repeatedly
-                recover_threshold: Some(threshold * 0.9),
+                recover_threshold: Some(recovery(threshold)),
                 window_seconds: None,
                 for_seconds: Some(60),
                 min_samples: None,
@@ -59,23 +62,99 @@ impl Alerts {
                 is_active: None,
                 metadata: Map::new(),
             };
-            rows.push((name, self.new_rule(scope, self.0.clock.id(), rule).await?.0));
+            let mut row = self.new_rule(scope, self.0.clock.id(), rule).await?.0;
+            row.is_managed = Set(Some(true));
+            rows.push((name, row));
         }
         let tx = self.0.db.write(scope).await?;
-        let default_names = rows.iter().map(|(name, _)| *name).collect::<Vec<_>>();
-        let existing = || {
-            let find = tx.find::<Entity>().filter(Column::ProjectId.eq(new.project_id));
-            find.filter(Column::Name.is_in(default_names.clone())).order_by_asc(Column::Id)
-        };
-        let names: Vec<String> = existing().all().await?.into_iter().map(|row| row.name).collect();
+        let existing = named(&tx, new.project_id).await?;
         let mut notices = Vec::new();
-        for (_, row) in rows.into_iter().filter(|(name, _)| !names.iter().any(|existing| existing == name)) {
+        for (_, row) in rows.into_iter().filter(|(name, _)| existing.iter().all(|rule| rule.name != *name)) {
             let row = self.insert_rule(&tx, row).await?;
             notices.push(self.0.changes.record_row::<Entity>(&tx, "create", &row).await?);
         }
-        let all = existing().all().await?;
+        let all = named(&tx, new.project_id).await?;
         tx.commit().await?;
         notices.iter().for_each(|notice| self.0.notices.publish(notice));
         Ok(all)
+    }
+
+    /// Sets the thresholds of a project's managed rules to those of the project.
+    async fn update_managed_rules(&self, scope: &Scope, project: ProjectId) -> Result<()> {
+        let thresholds = self.alert_threshold(scope, project).await?;
+        let tx = self.0.db.write(scope).await?;
+        let find = tx.find::<Entity>().filter(Column::ProjectId.eq(project));
+        let find = find.filter(Column::IsManaged.eq(true)).order_by_asc(Column::Id);
+        let rules = find.locked().all().await?;
+        let mut notices = Vec::new();
+        for rule in rules {
+            let threshold = threshold_of(rule.metric, &thresholds);
+            if rule.threshold == threshold {
+                continue;
+            }
+            let id = rule.id;
+            let mut row = rule.into_active_model();
+            row.threshold = Set(threshold);
+            row.recover_threshold = Set(Some(recovery(threshold)));
+            self.0.changes.save(&tx, row).await?;
+            let changes = json!({ "threshold": threshold, "recover_threshold": recovery(threshold) });
+            notices.push(self.0.changes.record(&tx, "update", "alert_rules", id, changes).await?);
+        }
+        tx.commit().await?;
+        notices.iter().for_each(|notice| self.0.notices.publish(notice));
+        Ok(())
+    }
+
+    async fn alert_threshold(&self, scope: &Scope, project: ProjectId) -> Result<AlertThreshold> {
+        let config = self.0.identity.get_project(scope, project).await?.config;
+        let config: MonitoringConfig = serde_json::from_value(config).map_err(Error::internal)?;
+        Ok(config.alert_threshold)
+    }
+}
+
+/// The rules of a project that have the names of managed ones.
+async fn named(tx: &Tx<Tenant>, project: ProjectId) -> Result<Vec<Model>> {
+    let names = MANAGED.map(|(_, name)| name);
+    let find = tx.find::<Entity>().filter(Column::ProjectId.eq(project));
+    find.filter(Column::Name.is_in(names)).order_by_asc(Column::Id).all().await
+}
+
+/// The threshold of a managed rule, which measures one of three metrics.
+fn threshold_of(metric: AlertMetric, thresholds: &AlertThreshold) -> f64 {
+    match metric {
+        AlertMetric::ErrorRate => thresholds.error_rate,
+        #[expect(clippy::cast_precision_loss, reason = "megabytes")]
+        AlertMetric::MemoryUsage => thresholds.memory_usage as f64,
+        _ => thresholds.response_time,
+    }
+}
+
+/// Hysteresis: a value near the threshold would open and end incidents repeatedly.
+fn recovery(threshold: f64) -> f64 {
+    threshold * 0.9
+}
+
+/// The job that creates or updates the managed rules of a project.
+pub(crate) struct ManageRules(pub(crate) Alerts);
+
+#[async_trait]
+impl Handler for ManageRules {
+    fn kind(&self) -> &'static str {
+        APPLY_ALERT_THRESHOLDS
+    }
+
+    async fn run(&self, job: &JobContext, payload: Value) -> Result<()> {
+        let ApplyAlertThresholds { project_id, is_new } = read_payload(payload)?;
+        let applied = if is_new {
+            let new = AlertRuleDefaults { project_id, email: None };
+            self.0.default_alert_rules(&job.scope(), new).await.map(drop)
+        } else {
+            self.0.update_managed_rules(&job.scope(), project_id).await
+        };
+        match applied {
+            // the project was deleted meanwhile
+            Err(e) if e.kind() == Kind::NotFound || e.param() == Some("project_id") => Ok(()),
+            applied => applied,
+        }
     }
 }

@@ -136,6 +136,11 @@ pub struct Model {
     /// Whether the rule is evaluated.
     #[sea_orm(comment = "whether the rule is evaluated")]
     pub is_active: bool,
+    /// Whether the threshold is the project's.
+    #[sea_orm(
+        comment = "whether Loam created the rule for the project, and its threshold follows the project's alert_threshold; null: no"
+    )]
+    pub is_managed: Option<bool>,
     /// The state.
     #[sea_orm(comment = "ok, pending, firing; resolved: manually resolved and not yet recovered")]
     pub state: RuleState,

@@ -8,4 +8,5 @@ pub mod service;
 pub(crate) mod settings;
 pub mod targets;
 
+pub(crate) use defaults::ManageRules;
 pub use settings::{ALERT_RULES, AlertSettings};

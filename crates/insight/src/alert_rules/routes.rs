@@ -44,6 +44,8 @@ pub struct AlertRuleView {
     #[schema(value_type = Option<SealedSecret>)]
     secret: Option<Value>,
     is_active: bool,
+    /// Whether Loam created the rule for the project, and its threshold follows the project's `config.alert_threshold`.
+    is_managed: bool,
     /// `pending`: breached, but for less than `for_seconds`; `firing`: an incident is open; `resolved`: manually resolved and
     /// not yet recovered.
     state: RuleState,
@@ -66,6 +68,7 @@ pub struct AlertRuleView {
 impl From<Model> for AlertRuleView {
     fn from(row: Model) -> Self {
         Self {
+            is_managed: row.is_managed(),
             id: row.id,
             project_id: row.project_id,
             name: row.name,
@@ -165,8 +168,8 @@ async fn create(
 
 /// Creates the default rules of a project.
 ///
-/// Creates `response_time`, `error_rate` and `memory_usage` from the project's `alert_threshold`, except those that exist
-/// already. Returns all three.
+/// Creates the managed rules `response_time`, `error_rate` and `memory_usage`, which a new project has, except those that
+/// exist already. Returns all three.
 #[utoipa::path(
     post, path = "/api/v1/alert_rules/defaults", tag = "alerts", operation_id = "alert_rules_defaults",
     request_body = AlertRuleDefaults,

@@ -115,6 +115,9 @@ pub struct AlertRuleUpdate {
     pub delivery: Option<Map<String, Value>>,
     /// Whether the rule is evaluated. Deactivating it resolves its open incident.
     pub is_active: Option<bool>,
+    /// False ends the management of a managed rule: its threshold can be changed, and no longer follows the project's
+    /// `config.alert_threshold`.
+    pub is_managed: Option<bool>,
     /// Fields of your metadata to change; null removes a field. Never interpreted.
     pub metadata: Option<Map<String, Value>>,
 }
@@ -228,6 +231,7 @@ impl Alerts {
             delivery: Set(serde_json::to_value(targets).map_err(Error::internal)?),
             secret: Set(secret.as_ref().map(|secret| self.seal_rule_secret(id, secret)).transpose()?),
             is_active: Set(new.is_active.unwrap_or(true)),
+            is_managed: Set(None),
             state: Set(RuleState::Ok),
             pending_since: Set(None),
             clear_since: Set(None),
@@ -279,6 +283,9 @@ impl Alerts {
             let message = "the targets of this rule have just been changed by somebody else; try again";
             return Err(Error::new(Kind::Conflict, "changed_meanwhile", message));
         }
+        let changes_threshold =
+            new.threshold.is_some() || new.recover_threshold.is_some() || new.comparison.is_some();
+        check_management(&old, new.is_managed, changes_threshold)?;
         let mut definition = Definition::of(&old)?;
         if let Some(change) = new.selector {
             definition.selector = merge_typed("selector", &old.selector, change)?;
@@ -321,6 +328,7 @@ impl Alerts {
         new.name.map(|name| row.name = Set(name));
         new.severity.map(|severity| row.severity = Set(severity));
         new.is_active.map(|is_active| row.is_active = Set(is_active));
+        new.is_managed.map(|is_managed| row.is_managed = Set(Some(is_managed)));
         if let Some(change) = new.metadata {
             row.metadata = Set(merge_object("metadata", row.metadata.as_ref(), change)?);
         }
@@ -401,6 +409,27 @@ impl Alerts {
     }
 }
 
+/// Rejects a change of a threshold that follows the project's.
+fn check_management(rule: &Model, is_managed: Option<bool>, changes_threshold: bool) -> Result<()> {
+    if is_managed == Some(true) && !rule.is_managed() {
+        let message = "can't be set again: delete the rule, and create the default rules of the project";
+        return Err(Error::invalid("is_managed", message));
+    }
+    if changes_threshold && rule.is_managed() && is_managed != Some(false) {
+        let message =
+            "follows `config.alert_threshold` of the project: change it there, or set `is_managed` to false";
+        return Err(Error::invalid("threshold", message));
+    }
+    Ok(())
+}
+
+impl Model {
+    /// Whether the threshold follows the project's.
+    pub(super) fn is_managed(&self) -> bool {
+        self.is_managed == Some(true)
+    }
+}
+
 impl Audited for Entity {
     const NAME: &'static str = "alert rule";
     const UPDATED_AT: Column = Column::UpdatedAt;
@@ -411,6 +440,7 @@ impl Audited for Entity {
             "comparison": row.comparison, "threshold": row.threshold, "recover_threshold": row.recover_threshold,
             "window_seconds": row.window_seconds, "for_seconds": row.for_seconds, "min_samples": row.min_samples,
             "severity": row.severity, "delivery": row.delivery, "is_active": row.is_active,
+            "is_managed": row.is_managed(),
         })
     }
 }

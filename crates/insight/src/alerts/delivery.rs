@@ -8,7 +8,7 @@ use loam_db::Db;
 use loam_http::client::Client;
 use loam_identity::Identity;
 use loam_kernel::{AlertRuleId, Clock, Error, Result, Scope};
-use loam_platform::mail::{Email, Mailer};
+use loam_platform::mail::{Email, Mailer, bare_address};
 use loam_platform::seal::Keyring;
 use loam_platform::webhook_deliveries::entity::Model as Delivery;
 use loam_platform::webhook_deliveries::{DeliveryHandler, Outcome, SignedPost};
@@ -77,6 +77,10 @@ impl AlertDeliveryHandler {
         };
         if let Some(reason) = recipients::rejection(&self.db, &self.identity, mailer, scope, &to).await? {
             return Ok(permanent_failure(&format!("{to} {reason}")));
+        }
+        let address = bare_address(&to).unwrap_or_default();
+        if !self.identity.accepts_email(&self.db.read(scope).await?, &address).await? {
+            return Ok(permanent_failure(&format!("{to} has switched off e-mail in `notification_prefs`")));
         }
         let (id, subject) = (delivery.id.to_string(), text("subject"));
         mailer.send(Email { id: &id, to: &[to], subject: &subject, text: text("text") }).await

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use loam_kernel::ProjectId;
+use loam_kernel::{Error, ProjectId, Result};
 use loam_platform::system_config::ConfigKey;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -62,6 +62,17 @@ impl AnalysisSettings {
     pub(crate) fn model(&self, project: ProjectId) -> Option<&str> {
         let own = self.projects.get(&project.to_string()).and_then(|own| own.model.as_deref());
         own.or(self.model.as_deref())
+    }
+
+    /// Rejects `auto_analysis` for a project without a model.
+    pub(crate) fn check_has_model(&self, project: ProjectId) -> Result<()> {
+        match self.model(project) {
+            Some(_) => Ok(()),
+            None => {
+                let message = "needs a model: set `model` of the live configuration `insight.analysis` first";
+                Err(Error::invalid("config.auto_analysis", message))
+            }
+        }
     }
 
     /// Daily budget for a project's analyses, in billionths of a US dollar.

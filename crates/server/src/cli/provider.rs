@@ -4,6 +4,7 @@ use std::io::Read;
 
 use anyhow::{Context, Result, bail};
 use clap::Subcommand;
+use loam_gateway::ai_providers::kinds::AiProviderKind;
 use loam_gateway::ai_providers::routes::AiProviderView;
 use loam_gateway::ai_providers::service::{AiProviderCreate, AiProviderFilter, AiProviderUpdate};
 use loam_kernel::{AiProviderId, ExpectedVersion, PageQuery};
@@ -49,6 +50,8 @@ pub(super) enum Command {
         #[arg(long, value_name = "true|false")]
         active: Option<bool>,
     },
+    /// List the kinds of provider; with --json, the schemas of their configurations too.
+    Kinds,
     /// List providers, newest first.
     List {
         #[command(flatten)]
@@ -108,6 +111,7 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
             let row = core.gateway.update_provider(&scope, id, &ExpectedVersion::any(), new).await?;
             output::one(json, &AiProviderView::from(row))
         }
+        Command::Kinds => output::rows(json, &AiProviderKind::all(), &["name", "display_name"]),
         Command::List { tenant, list } => {
             let (core, scope) = admin::in_tenant(config, &tenant).await?;
             let rows = admin::pages(list.limit, async |page| {

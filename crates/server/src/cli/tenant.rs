@@ -3,6 +3,7 @@
 use anyhow::Result;
 use clap::Subcommand;
 use loam_identity::tenants::TenantStatus;
+use loam_identity::tenants::quotas::TenantQuotas;
 use loam_identity::tenants::routes::{TenantCreated, TenantView};
 use loam_identity::tenants::service::{TenantCreate, TenantUpdate};
 use loam_kernel::ExpectedVersion;
@@ -52,7 +53,7 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
                 slug,
                 name,
                 plan,
-                quotas: Map::new(),
+                quotas: TenantQuotas::default(),
                 settings: Map::new(),
                 metadata: Map::new(),
             };

@@ -54,6 +54,7 @@ pub(super) const DERIVED: &[Derived] = &[
             "missing_permission",
             "not_an_operator",
             "tenant_suspended",
+            "quota_exceeded",
             "tenant_archived",
             "role_not_allowed",
             "password_change_required",
