@@ -113,6 +113,6 @@ check-rust:
 .PHONY: ready
 ready:
 	@$(SETUP) check
-	@$(SETUP) apt pgbouncer
+	@$(SETUP) apt pgbouncer chromium-headless-shell
 	@$(SETUP) venv tests clients model
 	@$(SETUP) node

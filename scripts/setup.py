@@ -41,7 +41,7 @@ VENVS = {
 # npm packages: name of the folder in the cache → folder of package.json and its lock.
 NODE = {"node": "tests/clients/node", "generated": "tests/clients/generated"}
 # Program → Debian package.
-APT = {"pgbouncer": "pgbouncer"}
+APT = {"pgbouncer": "pgbouncer", "chromium-headless-shell": "chromium-headless-shell"}
 
 
 def cache() -> Path:

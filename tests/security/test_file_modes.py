@@ -35,7 +35,8 @@ def use(loam: Loam, mock: LlMock) -> None:
     """Something in the database, the journal and the key file."""
     api = Api(loam.url, loam.key)
     config = {"base_url": mock.base_url, "api_key": PROVIDER_SECRET, "models": ["gpt-4o"]}
-    api.create("ai_providers", {"name": f"mock{len(api.all('ai_providers', is_active='true'))}", "kind": "openai", "config": config})
+    number = len(api.all("ai_providers", is_active="true"))
+    api.create("ai_providers", {"name": f"mock{number}", "kind": "openai", "config": config})
     api.chat("mock0/gpt-4o", "hello")
 
 

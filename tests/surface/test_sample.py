@@ -10,7 +10,7 @@ from datetime import datetime
 
 import pytest
 
-from support.api import assert_error
+from support.api import assert_error, eventually
 
 UNTIL = "2026-11-01"
 TABLES = [
@@ -26,6 +26,9 @@ TABLES = [
     "ai_providers",
     "model_prices",
 ]
+# What the server makes by jobs after a project or a tenant is made, and removes by jobs after a project is deleted.
+BY_JOBS = ["performance_records", "call_trees", "record_functions", "error_logs", "ai_analysis_results"]
+WITH_PROJECTS = ["endpoint_stats", "function_stats", "alert_rules", "alert_events"]
 SUMS = """SELECT granularity, sum(calls), sum(errors), sum(estimated), sum(orphaned), sum(prompt_tokens), sum(completion_tokens),
     sum(total_tokens), sum(cached_tokens), sum(cost_nano_usd) FROM usage_stats WHERE tenant_id = {tenant} GROUP BY granularity"""
 RECOUNT = """SELECT count(*), sum(CASE state WHEN 'failed' THEN 1 ELSE 0 END), sum(CASE state WHEN 'estimated' THEN 1 ELSE 0 END),
@@ -56,8 +59,8 @@ class Place:
         rows = self.deployment.postgres.execute(statement.format(tenant=f"'{self.id}'"), self.deployment.database_name)
         return [tuple(int(value) if str(value).isdigit() else value for value in row) for row in rows]
 
-    def rows(self) -> dict[str, int]:
-        return {table: self.sql(f"SELECT count(*) FROM {table} WHERE tenant_id = {{tenant}}")[0][0] for table in TABLES}
+    def rows(self, tables: list[str] = TABLES) -> dict[str, int]:
+        return {table: self.sql(f"SELECT count(*) FROM {table} WHERE tenant_id = {{tenant}}")[0][0] for table in tables}
 
     def transcripts(self) -> list[list[tuple[str, str]]]:
         """The texts of each conversation, which are the same in every run."""
@@ -73,7 +76,9 @@ class Place:
 
 @pytest.fixture
 def place(deployment, name) -> Place:
-    return Place(deployment, name("sampled"))
+    made = Place(deployment, name("sampled"))
+    eventually(lambda: made.api.all("ai_providers"))
+    return made
 
 
 def test_as_many_are_made_as_were_asked_for_and_the_database_is_sound(place):
@@ -158,6 +163,30 @@ def test_what_is_made_belongs_together(place):
     assert {"ai_settings", "notification_prefs"} <= {preference["key"] for preference in held}
 
 
+def test_the_applications_are_monitored(place):
+    made = place.sample("--sessions", "200")
+    api = place.api
+    assert made["performance_records"] == place.rows(["performance_records"])["performance_records"] > 300
+    logs = [row for row in api.all("api_logs") if row["user_agent"] == "sample/1.0"]
+    assert made["api_logs"] == len(logs) == 400
+    desk = next(row for row in api.all("projects") if row["name"].startswith("Support"))["id"]
+    period = {"project_id": desk, "from": "2026-10-17T00:00:00Z", "to": f"{UNTIL}T00:00:00Z"}
+    endpoints = {row["endpoint"] for row in api.get("/api/v1/endpoint_stats", **period)["data"]}
+    assert endpoints == {"POST /chat", "GET /customers/{id}/orders", "POST /documents", "GET /customers/{id}"}
+    slow = api.all("performance_records", **period, endpoint="GET /customers/{id}/orders", version="1.4.0")
+    record = max(slow, key=lambda row: row["performance_metrics"]["total_duration"])
+    findings = {finding["rule"] for finding in api.get(f"/api/v1/performance_records/{record['id']}")["findings"]}
+    assert "n_plus_one" in findings
+    assert api.all("function_calls", record_id=record["id"])
+    assert api.all("error_logs", project_id=desk)
+    incidents = api.all("alert_events")
+    assert len(incidents) == made["alert_events"] == 10
+    assert {incident["state"] for incident in incidents} == {"resolved"}
+    analyses = api.all("ai_analysis_results")
+    assert len(analyses) == made["ai_analysis_results"] == 3
+    assert {rule["name"] for rule in api.all("alert_rules", project_id=desk)} == {"response_time", "error_rate", "memory_usage"}
+
+
 def test_nothing_is_made_twice(place):
     place.sample("--sessions", "5")
     before = place.rows()
@@ -183,7 +212,10 @@ def test_cleaning_takes_the_sample_and_nothing_else(place):
     assert gone["messages"] == made["messages"] + 1
     assert gone["llm_calls"] == made["llm_calls"]
     assert gone["tool_calls"] == made["tool_calls"] > 0
+    assert gone["api_logs"] == made["api_logs"]
     assert place.rows() == before
+    assert not any(place.rows(WITH_PROJECTS).values())
+    eventually(lambda: not any(place.rows(BY_JOBS).values()), 30)
     assert api.get(f"/api/v1/messages/{said['id']}")["content"] == "keep this"
     assert place.clean() == dict.fromkeys(gone, 0)
     assert place.sample("--sessions", "3")["sessions"] == 3

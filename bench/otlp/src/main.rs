@@ -21,7 +21,7 @@ mod otlp {
             serde_json::from_str(text).map(|request| count(&request))
         }
 
-        fn count(request: &trace::TracesRequest) -> usize {
+        fn count(request: &trace::ExportTraceServiceRequest) -> usize {
             request.resource_spans.iter().flat_map(|one| &one.scope_spans).map(|one| one.spans.len()).sum()
         }
     }

@@ -18,6 +18,7 @@ mod fixture;
 pub mod function_calls;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
+mod imported_records;
 mod ingest;
 mod otlp;
 mod performance_metrics;

@@ -66,6 +66,11 @@ impl Catalog {
         self.projects.iter().find(|(name, _)| *name == domain).map(|(_, id)| *id)
     }
 
+    /// The IDs of all projects.
+    pub(crate) fn project_ids(&self) -> Vec<ProjectId> {
+        self.projects.iter().map(|(_, id)| *id).collect()
+    }
+
     /// A random model for a language.
     pub(crate) fn model(&self, language: Language, rng: &mut Rng) -> &ModelChoice {
         let column = usize::from(language == Language::En);

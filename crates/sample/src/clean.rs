@@ -16,6 +16,7 @@ use loam_gateway::usage::entity as usage;
 use loam_identity::projects::service::ProjectFilter;
 use loam_identity::users::entity as users;
 use loam_kernel::{PageQuery, Result, Scope, first_id_at};
+use loam_platform::api_logs::entity as api_logs;
 use loam_platform::notices;
 use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
 use serde::Serialize;
@@ -47,7 +48,9 @@ pub struct Removed {
     pub usage_stats: u64,
     /// Users.
     pub users: u64,
-    /// Projects.
+    /// API logs.
+    pub api_logs: u64,
+    /// Projects. The server deletes the telemetry of these, by jobs.
     pub projects: u64,
     /// Providers.
     pub providers: u64,
@@ -86,6 +89,7 @@ pub async fn clean(parts: &Parts, scope: &Scope, mut progress: impl FnMut(u64)) 
     removed.llm_calls = delete_marked::<calls::Entity>(db, scope, &mut progress).await?;
     removed.usage_stats = delete_usage_stats(db, scope).await?;
     removed.users = delete_marked::<users::Entity>(db, scope, &mut progress).await?;
+    removed.api_logs = delete_marked::<api_logs::Entity>(db, scope, &mut progress).await?;
     delete_catalog(parts, scope, &mut removed).await?;
     removed.orphans = delete_orphans(parts, scope).await?;
     invalidate_caches(parts, scope).await?;

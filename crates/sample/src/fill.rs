@@ -5,6 +5,7 @@ use loam_gateway::Gateway;
 use loam_gateway::llm_calls::insert_imported;
 use loam_identity::Identity;
 use loam_identity::projects::service::ProjectFilter;
+use loam_insight::Insight;
 use loam_kernel::{Clock, Error, Kind, PageQuery, Result, Scope, TenantId};
 use serde::Serialize;
 use tokio::sync::mpsc;
@@ -15,7 +16,7 @@ use crate::ids::{Ids, NODE};
 use crate::plan::{Plan, rng_of};
 use crate::schedule::Schedule;
 use crate::users::{self, Person};
-use crate::{Options, rows};
+use crate::{Options, monitoring, rows};
 
 /// Number of messages per batch; each batch is a transaction.
 const BATCH: usize = 8_000;
@@ -34,6 +35,8 @@ pub struct Parts {
     pub identity: Identity,
     /// Creates providers and prices.
     pub gateway: Gateway,
+    /// Creates requests and alert rules.
+    pub insight: Insight,
 }
 
 /// Numbers of created rows.
@@ -55,6 +58,14 @@ pub struct Created {
     pub llm_calls: u64,
     /// Tool calls.
     pub tool_calls: u64,
+    /// Requests of the applications.
+    pub performance_records: u64,
+    /// Incidents.
+    pub alert_events: u64,
+    /// Analyses.
+    pub ai_analysis_results: u64,
+    /// API logs.
+    pub api_logs: u64,
 }
 
 /// Creates a data set in the scope's tenant. `progress` receives the number of written messages and their total.
@@ -80,6 +91,8 @@ pub async fn fill(
     let mut created = Created { users: people.len() as u64, ..Created::default() };
     (created.projects, created.providers) = catalog.count();
     write_people(&parts.db, scope, &people).await?;
+    let size = (plan.sessions, schedule.until());
+    monitoring::create(parts, scope, &catalog.project_ids(), size, &mut rng, &mut created).await?;
     let (send, mut batches) = mpsc::channel(2);
     let generator = Generator { plan, schedule, people, catalog, ids };
     let generating = tokio::task::spawn_blocking(move || generator.run(&send));

@@ -1,5 +1,5 @@
 //! A sample data set with realistic content and volume: months of conversations in Chinese and English, with their model
-//! calls and costs. Used by demos, benchmarks and tests.
+//! calls and costs, and the monitoring of the applications behind them. Used by demos, benchmarks and tests.
 //!
 //! Belongs here: generating, identifying and removing sample data. Does not belong here: anything that a server needs to
 //! run.
@@ -13,9 +13,11 @@ mod conversation;
 mod fill;
 mod ids;
 mod model_profile;
+mod monitoring;
 mod plan;
 mod rows;
 mod schedule;
+mod telemetry;
 mod topics;
 mod users;
 

@@ -42,7 +42,7 @@ pub struct Model {
     )]
     pub plan: Option<String>,
     /// Its limits.
-    #[sea_orm(column_type = "JsonBinary", comment = "limits agreed with the tenant")]
+    #[sea_orm(column_type = "JsonBinary", comment = "maximum numbers of users, projects and API keys")]
     pub quotas: Json,
     /// Its settings.
     #[sea_orm(column_type = "JsonBinary", comment = "settings of the tenant")]

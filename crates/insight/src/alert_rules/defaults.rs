@@ -5,7 +5,7 @@ use loam_db::{Tenant, Tx};
 use loam_identity::projects::alert_thresholds::{APPLY_ALERT_THRESHOLDS, ApplyAlertThresholds};
 use loam_identity::projects::service::{AlertThreshold, MonitoringConfig};
 use loam_jobs::{Handler, JobContext, read_payload};
-use loam_kernel::{Error, Kind, ProjectId, Result, Scope};
+use loam_kernel::{AlertRuleId, Error, Kind, ProjectId, Result, Scope};
 use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, QueryOrder, Set};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -62,16 +62,24 @@ impl Alerts {
                 is_active: None,
                 metadata: Map::new(),
             };
-            let mut row = self.new_rule(scope, self.0.clock.id(), rule).await?.0;
+            let id: AlertRuleId = self.0.clock.id();
+            let mut row = self.new_rule(scope, id, rule).await?.0;
             row.is_managed = Set(Some(true));
-            rows.push((name, row));
+            rows.push((name, id, row));
         }
         let tx = self.0.db.write(scope).await?;
         let existing = named(&tx, new.project_id).await?;
         let mut notices = Vec::new();
-        for (_, row) in rows.into_iter().filter(|(name, _)| existing.iter().all(|rule| rule.name != *name)) {
-            let row = self.insert_rule(&tx, row).await?;
-            notices.push(self.0.changes.record_row::<Entity>(&tx, "create", &row).await?);
+        for (_, id, row) in
+            rows.into_iter().filter(|(name, ..)| existing.iter().all(|rule| rule.name != *name))
+        {
+            self.check_rule_count(&tx, new.project_id).await?;
+            // the job of a new project and a request may create them at the same time
+            if tx.insert_if_new(row).await?
+                && let Some(row) = tx.get::<Entity>(id).await?
+            {
+                notices.push(self.0.changes.record_row::<Entity>(&tx, "create", &row).await?);
+            }
         }
         let all = named(&tx, new.project_id).await?;
         tx.commit().await?;

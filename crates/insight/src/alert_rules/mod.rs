@@ -1,6 +1,6 @@
 //! Alert rules: what is measured, and who is notified of a breach.
 
-mod defaults;
+pub mod defaults;
 pub mod definition;
 pub mod entity;
 pub mod routes;

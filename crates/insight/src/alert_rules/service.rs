@@ -246,15 +246,20 @@ impl Alerts {
     }
 
     /// Inserts a rule. Fails if the project has too many, or one with this name.
-    pub(super) async fn insert_rule(&self, tx: &Tx<Tenant>, row: ActiveModel) -> Result<Model> {
-        let project = *row.project_id.as_ref();
+    async fn insert_rule(&self, tx: &Tx<Tenant>, row: ActiveModel) -> Result<Model> {
+        self.check_rule_count(tx, *row.project_id.as_ref()).await?;
+        let name_taken = loam_db::already_exists("name", "the project already has a rule with this name");
+        tx.insert(row).await.map_err(name_taken)
+    }
+
+    /// Fails if the project has too many rules for another one.
+    pub(super) async fn check_rule_count(&self, tx: &Tx<Tenant>, project: ProjectId) -> Result<()> {
         let max = self.0.settings.with(tx.scope().tenant(), |settings| settings.max_rules_per_project);
         if tx.find::<Entity>().filter(Column::ProjectId.eq(project)).count().await? >= max.into() {
             let message = format!("a project has at most {max} alert rules; delete one first");
             return Err(Error::new(Kind::Conflict, "too_many_alert_rules", message));
         }
-        let name_taken = loam_db::already_exists("name", "the project already has a rule with this name");
-        tx.insert(row).await.map_err(name_taken)
+        Ok(())
     }
 
     /// Updates a rule; its state is updated by the next evaluation.

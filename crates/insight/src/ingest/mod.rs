@@ -27,17 +27,19 @@ mod write_activity;
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use loam_db::Db;
 use loam_gateway::Gateway;
 use loam_identity::Identity;
 use loam_journal::Journal;
-use loam_kernel::Clock;
+use loam_kernel::{Clock, Error, ProjectId, Result, TenantId};
 use loam_platform::changes::Changes;
 use loam_platform::system_config::LiveConfig;
 
 use crate::otlp::settings::OtlpSettings;
 use crate::performance_metrics::series::SeriesLimiter;
 use crate::performance_metrics::settings::MetricSettings;
+use crate::trace::TraceChunk;
 use activity::Activity;
 use meter::Meter;
 use settings::IngestSettings;
@@ -98,6 +100,23 @@ impl Ingest {
             activity: Activity::default(),
         }))
     }
+}
+
+/// Maximum age of imported records, in days.
+const MAX_IMPORTED_AGE_DAYS: u32 = 3660;
+
+/// Converts a document of the record format.
+pub(crate) fn chunk_of_document(
+    document: &[u8],
+    (tenant, project): (TenantId, ProjectId),
+    now: DateTime<Utc>,
+) -> Result<TraceChunk> {
+    let times = TimeLimits { now, max_age_days: MAX_IMPORTED_AGE_DAYS };
+    let defaults = batch::Defaults::default();
+    let context = chunk::Context { tenant, project, times, max_calls: usize::MAX, defaults: &defaults };
+    let item = batch::Batch::parse_item(batch::Format::Json, document);
+    let chunk = item.and_then(|item| context.chunk_of(item));
+    chunk.map_err(|e| Error::invalid(e.param.unwrap_or_default(), e.message))
 }
 
 /// Splits a batch and decodes its records without storing them; returns the number of valid records.

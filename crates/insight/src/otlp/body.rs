@@ -52,15 +52,15 @@ pub(super) trait Signal: prost::Message + Default + DeserializeOwned + Salvage +
     const PATH: &'static [&'static [u32]];
 }
 
-impl Signal for wire::TracesRequest {
+impl Signal for wire::ExportTraceServiceRequest {
     const PATH: &'static [&'static [u32]] = wire::TRACES;
 }
 
-impl Signal for wire::LogsRequest {
+impl Signal for wire::ExportLogsServiceRequest {
     const PATH: &'static [&'static [u32]] = wire::LOGS;
 }
 
-impl Signal for wire::MetricsRequest {
+impl Signal for wire::ExportMetricsServiceRequest {
     const PATH: &'static [&'static [u32]] = wire::METRICS;
 }
 

@@ -8,8 +8,8 @@ use serde_json::{Map, Value as Json};
 use super::genai;
 use super::spans::{SpanWithResource, check};
 use super::wire::{
-    AnyValue, Decoded, Event, KeyValue, Resource, ResourceSpans, Scope, ScopeSpans, Span, Status,
-    TracesRequest, bytes,
+    AnyValue, Decoded, Event, ExportTraceServiceRequest, InstrumentationScope, KeyValue, Resource,
+    ResourceSpans, ScopeSpans, Span, Status, bytes,
 };
 use crate::ingest::Ingest;
 use crate::ingest::{IngestSource, RecordError};
@@ -48,7 +48,7 @@ struct EventDocument {
 }
 
 /// A rejected span that is valid now.
-pub(crate) struct ReplayableSpan(TracesRequest);
+pub(crate) struct ReplayableSpan(ExportTraceServiceRequest);
 
 /// The document of a span, without the content of model and tool calls unless `keep_content`.
 pub(super) fn document(context: &SpanWithResource<'_>, keep_content: bool) -> Option<Json> {
@@ -83,7 +83,7 @@ pub(super) fn document(context: &SpanWithResource<'_>, keep_content: bool) -> Op
 }
 
 impl SpanDocument {
-    fn request(self) -> Result<TracesRequest, RecordError> {
+    fn request(self) -> Result<ExportTraceServiceRequest, RecordError> {
         let id = |name: &'static str, text: &str| {
             bytes(text).ok_or_else(|| RecordError::new("invalid_id", name, "must be hexadecimal digits"))
         };
@@ -101,8 +101,9 @@ impl SpanDocument {
             flags: self.flags,
         };
         let resource = Some(Resource { attributes: attributes(self.resource) });
-        let scope_spans = vec![ScopeSpans { scope: Some(Scope { name: self.scope }), spans: vec![span] }];
-        Ok(TracesRequest { resource_spans: vec![ResourceSpans { resource, scope_spans }] })
+        let scope_spans =
+            vec![ScopeSpans { scope: Some(InstrumentationScope { name: self.scope }), spans: vec![span] }];
+        Ok(ExportTraceServiceRequest { resource_spans: vec![ResourceSpans { resource, scope_spans }] })
     }
 }
 

@@ -30,7 +30,7 @@ pub(crate) use project_ref::ProjectRef;
 pub(crate) use rejections::Rejections;
 pub use settings::{OTLP, OtlpSettings};
 pub use status::error_shape;
-use wire::{Decoded, MetricsRequest, TracesRequest};
+use wire::{Decoded, ExportMetricsServiceRequest, ExportTraceServiceRequest};
 
 use crate::ingest::Ingest;
 use crate::ingest::IngestSource;
@@ -49,11 +49,12 @@ pub(crate) fn fuzz(bytes: &[u8], json: bool, metrics: bool, now: chrono::DateTim
     let project_ref =
         ProjectRef { tenant: TenantId(uuid::Uuid::nil()), project: ProjectId(uuid::Uuid::nil()) };
     if metrics {
-        body::decode::<MetricsRequest>(bytes, encoding, settings.max_items)
+        body::decode::<ExportMetricsServiceRequest>(bytes, encoding, settings.max_items)
             .map(|decoded| metrics::convert(&decoded.request, project_ref, times))
             .is_ok()
     } else {
-        let Ok(decoded) = body::decode::<TracesRequest>(bytes, encoding, settings.max_items) else {
+        let Ok(decoded) = body::decode::<ExportTraceServiceRequest>(bytes, encoding, settings.max_items)
+        else {
             return false;
         };
         let spans = spans::span_contexts(&decoded.request)
@@ -68,7 +69,7 @@ impl Ingest {
     /// Ingests spans. Returns the rejections.
     async fn ingest_spans(
         &self,
-        decoded: Decoded<TracesRequest>,
+        decoded: Decoded<ExportTraceServiceRequest>,
         ingest_source: &IngestSource,
     ) -> Result<Rejections> {
         let project_ref = ProjectRef::from(ingest_source);
@@ -94,7 +95,7 @@ impl Ingest {
     /// Ingests metrics. Returns the rejections.
     async fn ingest_otlp_metrics(
         &self,
-        Decoded { request, undecodable }: Decoded<MetricsRequest>,
+        Decoded { request, undecodable }: Decoded<ExportMetricsServiceRequest>,
         project_ref: ProjectRef,
     ) -> Result<Rejections> {
         let times = self.time_limits(project_ref.tenant);

@@ -14,7 +14,10 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::body::{Encoding, Signal, decode};
 use super::project_ref::ProjectRef;
 use super::rejections::Rejections;
-use super::wire::{Decoded, ExportResponse, LogsRequest, MetricsRequest, PartialSuccess, TracesRequest};
+use super::wire::{
+    Decoded, ExportLogsServiceRequest, ExportMetricsServiceRequest, ExportServiceResponse,
+    ExportTraceServiceRequest, PartialSuccess,
+};
 use crate::ingest::{Ingest, IngestSource};
 
 /// An error in the format of OTLP, `google.rpc.Status`.
@@ -230,7 +233,8 @@ async fn ingest_traces(
     headers: &HeaderMap,
     body: Body,
 ) -> ApiResult<Response> {
-    let (encoding, source, request) = receive::<TracesRequest>(ingest, scope, headers, body).await?;
+    let (encoding, source, request) =
+        receive::<ExportTraceServiceRequest>(ingest, scope, headers, body).await?;
     let rejections = ingest.ingest_spans(request, &source).await?;
     Ok(export_response(encoding, "rejectedSpans", "spans", &rejections))
 }
@@ -241,13 +245,15 @@ async fn ingest_metrics(
     headers: &HeaderMap,
     body: Body,
 ) -> ApiResult<Response> {
-    let (encoding, source, request) = receive::<MetricsRequest>(ingest, scope, headers, body).await?;
+    let (encoding, source, request) =
+        receive::<ExportMetricsServiceRequest>(ingest, scope, headers, body).await?;
     let rejections = ingest.ingest_otlp_metrics(request, ProjectRef::from(&source)).await?;
     Ok(export_response(encoding, "rejectedDataPoints", "data_points", &rejections))
 }
 
 async fn ingest_logs(ingest: &Ingest, scope: &Scope, headers: &HeaderMap, body: Body) -> ApiResult<Response> {
-    let (encoding, source, request) = receive::<LogsRequest>(ingest, scope, headers, body).await?;
+    let (encoding, source, request) =
+        receive::<ExportLogsServiceRequest>(ingest, scope, headers, body).await?;
     let rejections = ingest.ingest_logs(request, ProjectRef::from(&source)).await?;
     Ok(export_response(encoding, "rejectedLogRecords", "log_records", &rejections))
 }
@@ -275,7 +281,7 @@ fn export_response(encoding: Encoding, name: &str, what: &'static str, rejection
         error_message,
     });
     let body = match (encoding, partial_success) {
-        (Encoding::Protobuf, partial_success) => ExportResponse { partial_success }.encode_to_vec(),
+        (Encoding::Protobuf, partial_success) => ExportServiceResponse { partial_success }.encode_to_vec(),
         (Encoding::Json, None) => b"{}".to_vec(),
         (Encoding::Json, Some(partial)) => {
             // protobuf's JSON mapping writes 64-bit integers as strings

@@ -8,8 +8,9 @@ use uuid::Uuid;
 use super::body::{Encoding, decode};
 use super::project_ref::ProjectRef;
 use super::wire::{
-    AnyValue, ArrayValue, Decoded, Event, KeyValue, METRICS, MetricsRequest, Resource, ResourceSpans, Scope,
-    ScopeSpans, Span, Status, TRACES, TracesRequest, Value, count_fields,
+    AnyValue, ArrayValue, Decoded, Event, ExportMetricsServiceRequest, ExportTraceServiceRequest,
+    InstrumentationScope, KeyValue, METRICS, Resource, ResourceSpans, ScopeSpans, Span, Status, TRACES,
+    Value, count_fields,
 };
 
 pub(super) const PROJECT: ProjectRef =
@@ -50,7 +51,7 @@ pub(super) fn span(id: u8, parent: u8, kind: i32, name: &str, attributes: Vec<Ke
     }
 }
 
-pub(super) fn request(scope: &str, spans: Vec<Span>) -> TracesRequest {
+pub(super) fn request(scope: &str, spans: Vec<Span>) -> ExportTraceServiceRequest {
     let resource = Resource {
         attributes: vec![
             attribute("service.name", "shop"),
@@ -61,8 +62,8 @@ pub(super) fn request(scope: &str, spans: Vec<Span>) -> TracesRequest {
             attribute("host.name", "web-1"),
         ],
     };
-    let scope = Some(Scope { name: scope.to_owned() });
-    TracesRequest {
+    let scope = Some(InstrumentationScope { name: scope.to_owned() });
+    ExportTraceServiceRequest {
         resource_spans: vec![ResourceSpans {
             resource: Some(resource),
             scope_spans: vec![ScopeSpans { scope, spans }],
@@ -94,16 +95,16 @@ fn protobuf_and_json_are_equivalent() {
             "status": { "code": 2, "message": "no" }, "unknownField": [1],
         }] }],
     }] });
-    let read: TracesRequest = serde_json::from_value(written).expect("JSON");
+    let read: ExportTraceServiceRequest = serde_json::from_value(written).expect("JSON");
     assert_eq!(read, sent);
-    assert_eq!(TracesRequest::decode(sent.encode_to_vec().as_slice()), Ok(sent));
+    assert_eq!(ExportTraceServiceRequest::decode(sent.encode_to_vec().as_slice()), Ok(sent));
 }
 
 #[test]
 fn invalid_ids_and_times_only_affect_their_span() {
     let read = |span: serde_json::Value| {
         let body = json!({ "resourceSpans": [{ "scopeSpans": [{ "spans": [span] }] }] });
-        serde_json::from_value::<TracesRequest>(body)
+        serde_json::from_value::<ExportTraceServiceRequest>(body)
     };
     for wrong in [
         json!({ "traceId": "xy" }),
@@ -126,7 +127,7 @@ fn metrics_are_decoded_from_both_encodings() {
         { "name": "b", "histogram": { "aggregationTemporality": "AGGREGATION_TEMPORALITY_DELTA", "dataPoints": [
             { "count": "2", "sum": 3.5, "bucketCounts": ["1", 1], "explicitBounds": [1.0], "min": 1 }] } },
     ] }] }] });
-    let read: MetricsRequest = serde_json::from_value(body).expect("JSON");
+    let read: ExportMetricsServiceRequest = serde_json::from_value(body).expect("JSON");
     let metrics = &read.resource_metrics[0].scope_metrics[0].metrics;
     let gauge = metrics[0].gauge.as_ref().expect("a gauge");
     assert!(gauge.data_points[0].as_double.is_some_and(f64::is_nan));
@@ -136,7 +137,7 @@ fn metrics_are_decoded_from_both_encodings() {
         (histogram.aggregation_temporality, histogram.data_points[0].bucket_counts.as_slice()),
         (1, &[1, 1][..])
     );
-    let again = MetricsRequest::decode(read.encode_to_vec().as_slice()).expect("protobuf");
+    let again = ExportMetricsServiceRequest::decode(read.encode_to_vec().as_slice()).expect("protobuf");
     assert_eq!(format!("{again:?}"), format!("{read:?}"));
 }
 
@@ -159,7 +160,7 @@ fn fields_are_counted_before_a_message_is_decoded() {
 #[test]
 fn null_empty_and_absent_are_alike() {
     let absent = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"07","spanId":"01"}]}]}]}"#;
-    let absent: TracesRequest = serde_json::from_str(absent).expect("JSON");
+    let absent: ExportTraceServiceRequest = serde_json::from_str(absent).expect("JSON");
     for value in ["null", r#""""#] {
         let text = format!(
             r#"{{"resourceSpans":[null,{{"resource":{{"attributes":null}},"schemaUrl":null,"scopeSpans":[{{"scope":{{"name":{value}}},
@@ -167,10 +168,11 @@ fn null_empty_and_absent_are_alike() {
             "startTimeUnixNano":{value},"endTimeUnixNano":{value},"flags":{value},"attributes":null,"events":null,"links":null,
             "status":{{"code":{value},"message":{value}}}}}]}}]}}]}}"#
         );
-        let mut read: TracesRequest = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{text}: {e}"));
+        let mut read: ExportTraceServiceRequest =
+            serde_json::from_str(&text).unwrap_or_else(|e| panic!("{text}: {e}"));
         assert_eq!(read.resource_spans[0].resource.take(), Some(Resource::default()));
         let scope_spans = &mut read.resource_spans[0].scope_spans[0];
-        assert_eq!(scope_spans.scope.take(), Some(Scope::default()));
+        assert_eq!(scope_spans.scope.take(), Some(InstrumentationScope::default()));
         assert_eq!(scope_spans.spans[0].status.take(), Some(Status::default()));
         assert_eq!(read, absent);
         let text = format!(
@@ -182,7 +184,8 @@ fn null_empty_and_absent_are_alike() {
             {{"summary":{{"dataPoints":[{{"quantileValues":[{{"quantile":{value},"value":{value}}}]}}]}}}}
             ]}}]}}]}}"#
         );
-        let read: MetricsRequest = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{text}: {e}"));
+        let read: ExportMetricsServiceRequest =
+            serde_json::from_str(&text).unwrap_or_else(|e| panic!("{text}: {e}"));
         assert_eq!(read.resource_metrics[0].scope_metrics[0].metrics.len(), 5);
     }
 }
@@ -203,7 +206,7 @@ fn a_value_that_cannot_be_decoded_rejects_only_its_span() {
             r#"{{"traceId":"07","spanId":"02","name":"bad","kind":2,"attributes":[{{"key":"a","value":{{"intValue":1.0}}}},{{"key":"b","value":{value}}}]}}"#
         );
         let text = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{good},{bad},{good}]}}]}}]}}"#);
-        let Decoded::<TracesRequest> { request, undecodable } =
+        let Decoded::<ExportTraceServiceRequest> { request, undecodable } =
             decode(text.as_bytes(), Encoding::Json, 100).unwrap_or_else(|e| panic!("{value}: {e}"));
         assert_eq!(request.resource_spans[0].scope_spans[0].spans.len(), 2, "{value}");
         assert_eq!(undecodable.count, 1, "{value}");
@@ -221,7 +224,7 @@ fn a_value_that_cannot_be_decoded_rejects_only_its_span() {
     let not_otlp =
         [r#"{"resourceSpans":7}"#, r#"{"resourceSpans":[7]}"#, r#"{"resourceSpans":[]} x"#, "{", "[]"];
     for text in not_otlp {
-        assert!(decode::<TracesRequest>(text.as_bytes(), Encoding::Json, 100).is_err(), "{text}");
+        assert!(decode::<ExportTraceServiceRequest>(text.as_bytes(), Encoding::Json, 100).is_err(), "{text}");
     }
 }
 
@@ -230,7 +233,7 @@ fn a_nul_rejects_nothing_in_either_encoding() {
     let sent = request("", vec![span(1, 0, 2, "a\0b", vec![])]);
     let json = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"a\u0000b"}]}]}]}"#;
     for (bytes, encoding) in [(sent.encode_to_vec(), Encoding::Protobuf), (json.into(), Encoding::Json)] {
-        let decoded: Decoded<TracesRequest> = decode(&bytes, encoding, 100).expect("decoded");
+        let decoded: Decoded<ExportTraceServiceRequest> = decode(&bytes, encoding, 100).expect("decoded");
         assert_eq!(decoded.request.resource_spans[0].scope_spans[0].spans[0].name, "a\0b", "{encoding:?}");
     }
 }
@@ -249,7 +252,7 @@ fn text_that_is_not_utf8_rejects_only_its_span() {
         bytes[at] = 0xff;
     }
     for (bytes, encoding) in [(protobuf, Encoding::Protobuf), (json, Encoding::Json)] {
-        let decoded: Decoded<TracesRequest> = decode(&bytes, encoding, 100).expect("decoded");
+        let decoded: Decoded<ExportTraceServiceRequest> = decode(&bytes, encoding, 100).expect("decoded");
         let spans = &decoded.request.resource_spans[0].scope_spans[0].spans;
         assert_eq!((spans.len(), spans[0].name.as_str()), (1, "good"), "{encoding:?}");
         let rest = &decoded.undecodable.spans[0].0.resource_spans[0].scope_spans[0].spans[0];
@@ -261,7 +264,8 @@ fn text_that_is_not_utf8_rejects_only_its_span() {
 fn a_shared_resource_with_an_invalid_value_rejects_no_span() {
     let text = r#"{"resourceSpans":[{"resource":{"attributes":[{"key":"host.name","value":{"stringValue":"\ud83d"}},{"key":"service.name","value":{"stringValue":"shop"}}]},
         "scopeSpans":[{"spans":[{"name":"good"}]}]}]}"#;
-    let decoded: Decoded<TracesRequest> = decode(text.as_bytes(), Encoding::Json, 100).expect("decoded");
+    let decoded: Decoded<ExportTraceServiceRequest> =
+        decode(text.as_bytes(), Encoding::Json, 100).expect("decoded");
     assert_eq!(decoded.undecodable.count, 0);
     let of = &decoded.request.resource_spans[0];
     assert_eq!(of.resource.as_ref().expect("a resource").attributes, [attribute("service.name", "shop")]);
@@ -279,7 +283,8 @@ fn a_value_that_cannot_be_decoded_rejects_only_its_data_point() {
         {{"name":"c","histogram":{kinds}}},{{"name":"d","exponentialHistogram":{kinds}}},{{"name":"e","summary":{kinds}}}
         ]}}]}}]}}"#
     );
-    let decoded: Decoded<MetricsRequest> = decode(text.as_bytes(), Encoding::Json, 100).expect("decoded");
+    let decoded: Decoded<ExportMetricsServiceRequest> =
+        decode(text.as_bytes(), Encoding::Json, 100).expect("decoded");
     let metrics = &decoded.request.resource_metrics[0].scope_metrics[0].metrics;
     assert_eq!(
         decoded.undecodable.count,

@@ -21,9 +21,9 @@ use crate::trace::{self, ChunkHeader, SpanSet, pack, unpack};
 use crate::{call_trees, performance_records, record_functions};
 
 /// A chunk from the journal.
-pub(super) struct PackedChunk {
-    pub(super) header: ChunkHeader,
-    pub(super) packed: Vec<u8>,
+pub(crate) struct PackedChunk {
+    pub(crate) header: ChunkHeader,
+    pub(crate) packed: Vec<u8>,
 }
 
 /// The rows and sums of a batch.

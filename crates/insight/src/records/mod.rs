@@ -17,6 +17,7 @@ mod sums;
 mod tests;
 mod trace_stats;
 
+pub(crate) use batch::PackedChunk;
 pub(crate) use delete_project::DeleteTelemetry;
 pub(crate) use finalise::Finalise;
 pub(crate) use journal::{append, unavailable};

@@ -46,7 +46,7 @@ impl RecordSink {
     }
 
     /// Writes chunks with the records and statistics derived from them.
-    pub(super) async fn write_chunks(&self, tx: &Tx<System>, chunks: Vec<PackedChunk>) -> Result<()> {
+    pub(crate) async fn write_chunks(&self, tx: &Tx<System>, chunks: Vec<PackedChunk>) -> Result<()> {
         let (now, settings) = (self.clock.now(), self.settings.get());
         let mut traces: HashMap<TraceKey, Vec<PackedChunk>> = HashMap::new();
         let (chunks, slow_seconds) = filter_deleted_projects(tx, chunks).await?;

@@ -15,7 +15,6 @@ pub use chunk::{
 pub use ids::{record_id, tree_id};
 pub use tree::{Node, Tree};
 
-#[cfg(test)]
 pub(crate) use frame::pack_chunk;
 pub(crate) use frame::{ChunkHeader, RECORDS, TRACE_CHUNK_FRAME, decode_frame, encode_frame};
 pub(crate) use ids::{hash, id};

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use clap::Subcommand;
-use loam_db::{Db, Dialect, compare, data_dictionary, entity_diagram, new_revision, print_schema};
+use loam_db::{
+    Db, Dialect, compare, compare_objects, data_dictionary, entity_diagram, new_revision, print_schema,
+};
 use loam_kernel::{Clock, Scope, TenantId};
 use loam_platform::database::DatabaseStatus;
 use serde_json::json;
@@ -21,9 +23,11 @@ pub(super) enum Command {
     Status,
     /// Compare the database with the schema that this binary expects.
     Check,
-    /// Create a realistic data set: months of conversations in Chinese and English, with their calls and costs.
+    /// Create a realistic data set: months of conversations in Chinese and English with their calls and costs, and two weeks of
+    /// monitoring of their applications.
     Sample(sample::SampleArgs),
-    /// Remove the data of `db sample`, and messages of sessions that don't exist.
+    /// Remove the data of `db sample`, and messages of sessions that don't exist. The running server deletes the telemetry of removed
+    /// projects.
     Clean(sample::CleanArgs),
     /// Overwrite deleted data in the database files. On SQLite the write-ahead log is truncated, and a file from an earlier version that did
     /// not overwrite deleted data is rebuilt once; on PostgreSQL the tables are vacuumed. Reports what remains. A running server overwrites
@@ -68,7 +72,8 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
         Command::Check => {
             let db = admin::connect(config).await?;
             db.require_current_schema().await?;
-            let differences = compare(&db, &entities()).await?;
+            let mut differences = compare(&db, &entities()).await?;
+            differences.extend(compare_objects(&db).await?);
             if json {
                 output::json(&json!({ "differences": differences }))?;
             } else if !differences.is_empty() {

@@ -91,7 +91,13 @@ pub(super) async fn clean(args: CleanArgs, config: &Config, json: bool) -> Resul
 }
 
 fn parts(core: Core) -> Parts {
-    Parts { db: core.db, clock: core.clock, identity: core.identity, gateway: core.gateway }
+    Parts {
+        db: core.db,
+        clock: core.clock,
+        identity: core.identity,
+        gateway: core.gateway,
+        insight: core.insight,
+    }
 }
 
 /// The beginning of the hour, so that data created within an hour is the same.

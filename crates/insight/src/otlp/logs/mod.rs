@@ -17,7 +17,7 @@ use super::attributes::{Attributes, storable, value_text};
 use super::project_ref::ProjectRef;
 use super::rejections::Rejections;
 use super::settings::OtlpSettings;
-use super::wire::{Decoded, LogRecord, LogsRequest};
+use super::wire::{Decoded, ExportLogsServiceRequest, LogRecord};
 use crate::ingest::limits::TimeError;
 use crate::ingest::{Ingest, TimeLimits, limits};
 use crate::records::{append, unavailable};
@@ -51,7 +51,7 @@ struct Context<'a> {
 
 /// Converts a request.
 pub(super) fn convert(
-    request: &LogsRequest,
+    request: &ExportLogsServiceRequest,
     project_ref: ProjectRef,
     settings: &OtlpSettings,
     times: TimeLimits,
@@ -154,7 +154,7 @@ impl Ingest {
     /// Ingests log records; returns when their errors are durable, with the rejections.
     pub(super) async fn ingest_logs(
         &self,
-        Decoded { request, undecodable }: Decoded<LogsRequest>,
+        Decoded { request, undecodable }: Decoded<ExportLogsServiceRequest>,
         project_ref: ProjectRef,
     ) -> Result<Rejections> {
         let settings = self.0.otlp.of(project_ref.tenant);

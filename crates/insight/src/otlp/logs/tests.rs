@@ -18,7 +18,8 @@ fn converted(records: &Json) -> Converted {
         "scopeLogs": [{"scope": {"name": "shop.pay"}, "logRecords": records}],
     }]});
     let decoded =
-        decode_body::<LogsRequest>(request.to_string().as_bytes(), Encoding::Json, 100).expect("OTLP");
+        decode_body::<ExportLogsServiceRequest>(request.to_string().as_bytes(), Encoding::Json, 100)
+            .expect("OTLP");
     assert_eq!(decoded.undecodable.count, 0);
     let now = DateTime::from_timestamp_nanos(i64::try_from(AT).expect("a time"));
     let times = TimeLimits { now, max_age_days: 28 };

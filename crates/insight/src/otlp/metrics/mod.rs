@@ -19,8 +19,8 @@ use super::attributes::{Attributes, storable, value_text};
 use super::project_ref::ProjectRef;
 use super::rejections::Rejections;
 use super::wire::{
-    ExponentialPoint, HistogramPoint, KeyValue, Metric, MetricsRequest, NumberPoint, SummaryPoint,
-    Temporality,
+    ExponentialHistogramDataPoint, ExportMetricsServiceRequest, HistogramDataPoint, KeyValue, Metric,
+    NumberDataPoint, SummaryDataPoint, Temporality,
 };
 use crate::ingest::TimeLimits;
 use crate::performance_metrics::{MetricKind, Point, Tags};
@@ -60,7 +60,11 @@ struct PointContext<'a> {
 }
 
 /// Converts a request.
-pub(super) fn convert(request: &MetricsRequest, project_ref: ProjectRef, times: TimeLimits) -> Values {
+pub(super) fn convert(
+    request: &ExportMetricsServiceRequest,
+    project_ref: ProjectRef,
+    times: TimeLimits,
+) -> Values {
     let mut values = Values::default();
     for of in &request.resource_metrics {
         let resource = Attributes(of.resource.as_ref().map_or(&[], |resource| &resource.attributes));
@@ -203,7 +207,10 @@ fn kind(temporality: i32) -> Result<MetricKind, &'static str> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "metric values don't need more than 53 bits")]
-fn number(point: &NumberPoint, kind: Result<MetricKind, &'static str>) -> Result<Vec<Value>, &'static str> {
+fn number(
+    point: &NumberDataPoint,
+    kind: Result<MetricKind, &'static str>,
+) -> Result<Vec<Value>, &'static str> {
     let value_of_point = point.as_double.or(point.as_int.map(|number| number as f64)).ok_or(NOT_A_NUMBER)?;
     Ok(vec![value("", kind?, value_of_point)])
 }
@@ -230,7 +237,7 @@ fn distribution_values(
 }
 
 fn histogram(
-    point: &HistogramPoint,
+    point: &HistogramDataPoint,
     kind: Result<MetricKind, &'static str>,
 ) -> Result<Vec<Value>, &'static str> {
     let (bounds, counts) = (&point.explicit_bounds, &point.bucket_counts);
@@ -243,7 +250,7 @@ fn histogram(
 }
 
 fn exponential(
-    point: &ExponentialPoint,
+    point: &ExponentialHistogramDataPoint,
     kind: Result<MetricKind, &'static str>,
 ) -> Result<Vec<Value>, &'static str> {
     let buckets = quantile::exponential(point);
@@ -251,7 +258,7 @@ fn exponential(
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a count")]
-fn summary(point: &SummaryPoint) -> Vec<Value> {
+fn summary(point: &SummaryDataPoint) -> Vec<Value> {
     let mut values = vec![
         value("count", MetricKind::Total, point.count as f64),
         value("sum", MetricKind::Total, point.sum),

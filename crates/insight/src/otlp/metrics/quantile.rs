@@ -1,6 +1,6 @@
 //! Quantiles of histograms.
 
-use crate::otlp::wire::{Buckets, ExponentialPoint};
+use crate::otlp::wire::{Buckets, ExponentialHistogramDataPoint};
 
 /// The number of values in an interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -24,7 +24,7 @@ pub(super) fn explicit(bounds: &[f64], counts: &[u64], range: (Option<f64>, Opti
 }
 
 /// The buckets of an exponential histogram: bucket i is (b^i, b^(i+1)], with b = 2^(2^-scale).
-pub(super) fn exponential(point: &ExponentialPoint) -> Vec<Bucket> {
+pub(super) fn exponential(point: &ExponentialHistogramDataPoint) -> Vec<Bucket> {
     let growth = 2_f64.powf((-f64::from(point.scale)).exp2());
     let side = |buckets: &Option<Buckets>, sign: f64| {
         let buckets = buckets.clone().unwrap_or_default();
@@ -83,12 +83,12 @@ mod tests {
     #[test]
     fn exponential_buckets_are_ordered_by_value() {
         let side = |offset, bucket_counts| Some(Buckets { offset, bucket_counts });
-        let point = ExponentialPoint {
+        let point = ExponentialHistogramDataPoint {
             scale: 0,
             zero_count: 1,
             positive: side(1, vec![1, 0, 2]),
             negative: side(0, vec![1, 1]),
-            ..ExponentialPoint::default()
+            ..ExponentialHistogramDataPoint::default()
         };
         let bounds: Vec<(f64, f64)> = exponential(&point).iter().map(|all| (all.from, all.to)).collect();
         assert_eq!(bounds, [(-4.0, -2.0), (-2.0, -1.0), (0.0, 0.0), (2.0, 4.0), (8.0, 16.0)]);
@@ -99,7 +99,11 @@ mod tests {
         for scale in [i32::MIN, i32::MIN + 1, -11, 0, 20, i32::MAX] {
             for offset in [i32::MIN, 0, i32::MAX] {
                 let side = Some(Buckets { offset, bucket_counts: vec![1, 1] });
-                let point = ExponentialPoint { scale, positive: side, ..ExponentialPoint::default() };
+                let point = ExponentialHistogramDataPoint {
+                    scale,
+                    positive: side,
+                    ..ExponentialHistogramDataPoint::default()
+                };
                 assert_eq!(exponential(&point).len(), 2, "scale {scale}, offset {offset}");
             }
         }

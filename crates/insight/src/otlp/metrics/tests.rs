@@ -4,8 +4,9 @@ use super::{Values, convert};
 use crate::ingest::TimeLimits;
 use crate::otlp::tests::{NOW_NS, PROJECT, attribute};
 use crate::otlp::wire::{
-    ExponentialHistogram, ExponentialPoint, Gauge, Histogram, HistogramPoint, Metric, MetricsRequest,
-    NumberPoint, Resource, ResourceMetrics, ScopeMetrics, Sum, Summary, SummaryPoint, ValueAtQuantile,
+    ExponentialHistogram, ExponentialHistogramDataPoint, ExportMetricsServiceRequest, Gauge, Histogram,
+    HistogramDataPoint, Metric, NumberDataPoint, Resource, ResourceMetrics, ScopeMetrics, Sum, Summary,
+    SummaryDataPoint, ValueAtQuantile,
 };
 use crate::performance_metrics::MetricKind::{self, Delta, Gauge as Level, Total};
 
@@ -15,7 +16,8 @@ fn converted_metric(metric: Metric) -> Values {
     });
     let metric = Metric { name: "m".to_owned(), unit: "s".to_owned(), ..metric };
     let scope_metrics = vec![ScopeMetrics { metrics: vec![metric] }];
-    let request = MetricsRequest { resource_metrics: vec![ResourceMetrics { resource, scope_metrics }] };
+    let request =
+        ExportMetricsServiceRequest { resource_metrics: vec![ResourceMetrics { resource, scope_metrics }] };
     let now = DateTime::from_timestamp_nanos(i64::try_from(NOW_NS).expect("a time"));
     convert(&request, PROJECT, TimeLimits { now, max_age_days: 7 })
 }
@@ -26,8 +28,8 @@ fn values(metric: Metric) -> Vec<(String, MetricKind, f64)> {
     output.points.into_iter().map(|point| (point.name, point.kind, point.value)).collect()
 }
 
-fn number(value: f64) -> NumberPoint {
-    NumberPoint { time_unix_nano: NOW_NS, as_double: Some(value), ..NumberPoint::default() }
+fn number(value: f64) -> NumberDataPoint {
+    NumberDataPoint { time_unix_nano: NOW_NS, as_double: Some(value), ..NumberDataPoint::default() }
 }
 
 fn sum(temporality: i32, is_monotonic: bool) -> Metric {
@@ -52,14 +54,14 @@ fn a_histogram_with_an_invalid_range_does_not_panic() {
     for (min, max) in
         [(Some(f64::NAN), Some(3.0)), (Some(5.0), Some(3.0)), (Some(9.0), None), (None, Some(f64::NAN))]
     {
-        let point = HistogramPoint {
+        let point = HistogramDataPoint {
             time_unix_nano: NOW_NS,
             count: 3,
             bucket_counts: vec![1, 2, 0],
             explicit_bounds: vec![1.0, 2.0],
             min,
             max,
-            ..HistogramPoint::default()
+            ..HistogramDataPoint::default()
         };
         let histogram = Histogram { data_points: vec![point], aggregation_temporality: 1 };
         let points = converted_metric(Metric { histogram: Some(histogram), ..Metric::default() }).points;
@@ -70,14 +72,14 @@ fn a_histogram_with_an_invalid_range_does_not_panic() {
 
 #[test]
 fn a_histogram_has_a_count_a_sum_and_quantiles() {
-    let point = HistogramPoint {
+    let point = HistogramDataPoint {
         time_unix_nano: NOW_NS,
         count: 100,
         sum: Some(150.0),
         bucket_counts: vec![10, 80, 10],
         explicit_bounds: vec![1.0, 2.0],
         max: Some(4.0),
-        ..HistogramPoint::default()
+        ..HistogramDataPoint::default()
     };
     let histogram = Histogram { data_points: vec![point], aggregation_temporality: 2 };
     let named: Vec<(&str, MetricKind, f64)> = vec![
@@ -98,19 +100,23 @@ fn a_histogram_has_a_count_a_sum_and_quantiles() {
 
 #[test]
 fn so_do_exponential_histograms_and_summaries() {
-    let point =
-        ExponentialPoint { time_unix_nano: NOW_NS, count: 4, zero_count: 4, ..ExponentialPoint::default() };
+    let point = ExponentialHistogramDataPoint {
+        time_unix_nano: NOW_NS,
+        count: 4,
+        zero_count: 4,
+        ..ExponentialHistogramDataPoint::default()
+    };
     let histogram = ExponentialHistogram { data_points: vec![point], aggregation_temporality: 1 };
     let converted = values(Metric { exponential_histogram: Some(histogram), ..Metric::default() });
     assert_eq!(converted[0], ("m.count".to_owned(), Delta, 4.0));
     assert_eq!(converted[1], ("m.p50".to_owned(), Level, 0.0));
     let quantile_values = vec![ValueAtQuantile { quantile: 0.999, value: 9.0 }];
-    let point = SummaryPoint {
+    let point = SummaryDataPoint {
         time_unix_nano: NOW_NS,
         count: 2,
         sum: 5.0,
         quantile_values,
-        ..SummaryPoint::default()
+        ..SummaryDataPoint::default()
     };
     let converted =
         values(Metric { summary: Some(Summary { data_points: vec![point] }), ..Metric::default() });
@@ -120,7 +126,7 @@ fn so_do_exponential_histograms_and_summaries() {
 #[test]
 fn tags_are_the_attributes_and_the_service() {
     let point =
-        NumberPoint { attributes: vec![attribute("route", "/x"), attribute("code", 200)], ..number(1.0) };
+        NumberDataPoint { attributes: vec![attribute("route", "/x"), attribute("code", 200)], ..number(1.0) };
     let gauge = Metric { gauge: Some(Gauge { data_points: vec![point] }), ..Metric::default() };
     let tags = &converted_metric(gauge).points[0].tags;
     let tags: Vec<(&str, &str)> = tags.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
@@ -129,10 +135,10 @@ fn tags_are_the_attributes_and_the_service() {
 
 #[test]
 fn invalid_points_are_rejected_individually_and_points_without_value_are_skipped() {
-    let none = NumberPoint { flags: 1, ..number(0.0) };
-    let old = NumberPoint { time_unix_nano: 5, ..number(1.0) };
+    let none = NumberDataPoint { flags: 1, ..number(0.0) };
+    let old = NumberDataPoint { time_unix_nano: 5, ..number(1.0) };
     let data_points =
-        vec![number(f64::NAN), none, old, NumberPoint { as_double: None, ..number(0.0) }, number(2.0)];
+        vec![number(f64::NAN), none, old, NumberDataPoint { as_double: None, ..number(0.0) }, number(2.0)];
     let converted = converted_metric(Metric { gauge: Some(Gauge { data_points }), ..Metric::default() });
     assert_eq!(
         (converted.rejections.count(), converted.points.len(), converted.point_indexes),

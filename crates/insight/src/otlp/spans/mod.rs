@@ -21,7 +21,7 @@ use super::document::document;
 use super::project_ref::ProjectRef;
 use super::rejections::{MAX_STORED_REJECTED, Rejections};
 use super::settings::OtlpSettings;
-use super::wire::{Decoded, Span, SpanKind, TracesRequest, Value};
+use super::wire::{Decoded, ExportTraceServiceRequest, Span, SpanKind, Value};
 use crate::ingest::limits::{self, MAX_DURATION_NS, TimeError};
 use crate::ingest::{RecordError, TimeLimits};
 use crate::rejected_records::NewRejectedRecord;
@@ -67,7 +67,7 @@ pub(super) struct SpanWithResource<'a> {
 
 /// Converts spans to chunks: one per trace, or several of a large trace.
 pub(super) fn convert(
-    decoded: &Decoded<TracesRequest>,
+    decoded: &Decoded<ExportTraceServiceRequest>,
     project_ref: ProjectRef,
     settings: &OtlpSettings,
     times: TimeLimits,
@@ -99,7 +99,9 @@ pub(super) fn convert(
 }
 
 /// The spans of a request, each with its resource and scope.
-pub(super) fn span_contexts(request: &TracesRequest) -> impl Iterator<Item = SpanWithResource<'_>> {
+pub(super) fn span_contexts(
+    request: &ExportTraceServiceRequest,
+) -> impl Iterator<Item = SpanWithResource<'_>> {
     request.resource_spans.iter().flat_map(|of| {
         let resource = Attributes(of.resource.as_ref().map_or(&[], |resource| &resource.attributes));
         of.scope_spans.iter().flat_map(move |scope| {

@@ -19,7 +19,7 @@ pub(in crate::otlp) struct Resource {
 /// The instrumentation scope.
 #[derive(Clone, PartialEq, prost::Message, Deserialize)]
 #[serde(default)]
-pub(in crate::otlp) struct Scope {
+pub(in crate::otlp) struct InstrumentationScope {
     #[prost(string, tag = "1")]
     #[serde(deserialize_with = "absent::or_default")]
     pub(in crate::otlp) name: String,

@@ -2,12 +2,12 @@
 
 use serde::Deserialize;
 
-use super::common::{AnyValue, KeyValue, Resource, Scope};
+use super::common::{AnyValue, InstrumentationScope, KeyValue, Resource};
 use super::{absent, number};
 
 #[derive(Clone, PartialEq, prost::Message, Deserialize)]
 #[serde(default)]
-pub(in crate::otlp) struct LogsRequest {
+pub(in crate::otlp) struct ExportLogsServiceRequest {
     #[prost(message, repeated, tag = "1")]
     #[serde(alias = "resourceLogs", deserialize_with = "absent::list")]
     pub(in crate::otlp) resource_logs: Vec<ResourceLogs>,
@@ -27,7 +27,7 @@ pub(in crate::otlp) struct ResourceLogs {
 #[serde(default)]
 pub(in crate::otlp) struct ScopeLogs {
     #[prost(message, optional, tag = "1")]
-    pub(in crate::otlp) scope: Option<Scope>,
+    pub(in crate::otlp) scope: Option<InstrumentationScope>,
     #[prost(message, repeated, tag = "2")]
     #[serde(alias = "logRecords", deserialize_with = "absent::list")]
     pub(in crate::otlp) log_records: Vec<LogRecord>,

@@ -7,7 +7,7 @@ use super::{absent, number};
 
 #[derive(Clone, PartialEq, prost::Message, Deserialize)]
 #[serde(default)]
-pub(in crate::otlp) struct MetricsRequest {
+pub(in crate::otlp) struct ExportMetricsServiceRequest {
     #[prost(message, repeated, tag = "1")]
     #[serde(alias = "resourceMetrics", deserialize_with = "absent::list")]
     pub(in crate::otlp) resource_metrics: Vec<ResourceMetrics>,
@@ -59,7 +59,7 @@ pub(in crate::otlp) struct Metric {
 pub(in crate::otlp) struct Gauge {
     #[prost(message, repeated, tag = "1")]
     #[serde(alias = "dataPoints", deserialize_with = "absent::list")]
-    pub(in crate::otlp) data_points: Vec<NumberPoint>,
+    pub(in crate::otlp) data_points: Vec<NumberDataPoint>,
 }
 
 #[derive(Clone, PartialEq, prost::Message, Deserialize)]
@@ -67,7 +67,7 @@ pub(in crate::otlp) struct Gauge {
 pub(in crate::otlp) struct Sum {
     #[prost(message, repeated, tag = "1")]
     #[serde(alias = "dataPoints", deserialize_with = "absent::list")]
-    pub(in crate::otlp) data_points: Vec<NumberPoint>,
+    pub(in crate::otlp) data_points: Vec<NumberDataPoint>,
     #[prost(int32, tag = "2")]
     #[serde(alias = "aggregationTemporality", deserialize_with = "number::temporality")]
     pub(in crate::otlp) aggregation_temporality: i32,
@@ -81,7 +81,7 @@ pub(in crate::otlp) struct Sum {
 pub(in crate::otlp) struct Histogram {
     #[prost(message, repeated, tag = "1")]
     #[serde(alias = "dataPoints", deserialize_with = "absent::list")]
-    pub(in crate::otlp) data_points: Vec<HistogramPoint>,
+    pub(in crate::otlp) data_points: Vec<HistogramDataPoint>,
     #[prost(int32, tag = "2")]
     #[serde(alias = "aggregationTemporality", deserialize_with = "number::temporality")]
     pub(in crate::otlp) aggregation_temporality: i32,
@@ -92,7 +92,7 @@ pub(in crate::otlp) struct Histogram {
 pub(in crate::otlp) struct ExponentialHistogram {
     #[prost(message, repeated, tag = "1")]
     #[serde(alias = "dataPoints", deserialize_with = "absent::list")]
-    pub(in crate::otlp) data_points: Vec<ExponentialPoint>,
+    pub(in crate::otlp) data_points: Vec<ExponentialHistogramDataPoint>,
     #[prost(int32, tag = "2")]
     #[serde(alias = "aggregationTemporality", deserialize_with = "number::temporality")]
     pub(in crate::otlp) aggregation_temporality: i32,
@@ -103,12 +103,12 @@ pub(in crate::otlp) struct ExponentialHistogram {
 pub(in crate::otlp) struct Summary {
     #[prost(message, repeated, tag = "1")]
     #[serde(alias = "dataPoints", deserialize_with = "absent::list")]
-    pub(in crate::otlp) data_points: Vec<SummaryPoint>,
+    pub(in crate::otlp) data_points: Vec<SummaryDataPoint>,
 }
 
 #[derive(Clone, PartialEq, prost::Message, Deserialize)]
 #[serde(default)]
-pub(in crate::otlp) struct NumberPoint {
+pub(in crate::otlp) struct NumberDataPoint {
     #[prost(fixed64, tag = "3")]
     #[serde(alias = "timeUnixNano", deserialize_with = "number::whole")]
     pub(in crate::otlp) time_unix_nano: u64,
@@ -128,7 +128,7 @@ pub(in crate::otlp) struct NumberPoint {
 
 #[derive(Clone, PartialEq, prost::Message, Deserialize)]
 #[serde(default)]
-pub(in crate::otlp) struct HistogramPoint {
+pub(in crate::otlp) struct HistogramDataPoint {
     #[prost(fixed64, tag = "3")]
     #[serde(alias = "timeUnixNano", deserialize_with = "number::whole")]
     pub(in crate::otlp) time_unix_nano: u64,
@@ -160,7 +160,7 @@ pub(in crate::otlp) struct HistogramPoint {
 
 #[derive(Clone, PartialEq, prost::Message, Deserialize)]
 #[serde(default)]
-pub(in crate::otlp) struct ExponentialPoint {
+pub(in crate::otlp) struct ExponentialHistogramDataPoint {
     #[prost(message, repeated, tag = "1")]
     #[serde(deserialize_with = "absent::list")]
     pub(in crate::otlp) attributes: Vec<KeyValue>,
@@ -207,7 +207,7 @@ pub(in crate::otlp) struct Buckets {
 
 #[derive(Clone, PartialEq, prost::Message, Deserialize)]
 #[serde(default)]
-pub(in crate::otlp) struct SummaryPoint {
+pub(in crate::otlp) struct SummaryDataPoint {
     #[prost(fixed64, tag = "3")]
     #[serde(alias = "timeUnixNano", deserialize_with = "number::whole")]
     pub(in crate::otlp) time_unix_nano: u64,

@@ -15,17 +15,18 @@ mod response;
 mod salvage;
 mod trace;
 
-pub(super) use common::{AnyValue, KeyValue, Resource, Scope, Value};
+pub(super) use common::{AnyValue, InstrumentationScope, KeyValue, Resource, Value};
 pub(super) use field_count::{LOGS, METRICS, TRACES, count_fields};
 pub(super) use fragment::Fragment;
-pub(super) use logs::{LogRecord, LogsRequest};
+pub(super) use logs::{ExportLogsServiceRequest, LogRecord};
 pub(super) use metrics::{
-    Buckets, ExponentialPoint, HistogramPoint, Metric, MetricsRequest, NumberPoint, SummaryPoint, Temporality,
+    Buckets, ExponentialHistogramDataPoint, ExportMetricsServiceRequest, HistogramDataPoint, Metric,
+    NumberDataPoint, SummaryDataPoint, Temporality,
 };
 pub(super) use number::bytes;
-pub(super) use response::{ExportResponse, PartialSuccess};
+pub(super) use response::{ExportServiceResponse, PartialSuccess};
 pub(super) use salvage::{Decoded, Salvage, Undecodable};
-pub(super) use trace::{Event, ResourceSpans, ScopeSpans, Span, SpanKind, Status, TracesRequest};
+pub(super) use trace::{Event, ExportTraceServiceRequest, ResourceSpans, ScopeSpans, Span, SpanKind, Status};
 
 #[cfg(test)]
 pub(super) use common::ArrayValue;

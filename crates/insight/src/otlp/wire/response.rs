@@ -4,7 +4,7 @@ use serde::Serialize;
 
 /// `ExportTraceServiceResponse` and `ExportMetricsServiceResponse`, which differ only in a JSON field name.
 #[derive(Clone, PartialEq, prost::Message)]
-pub(in crate::otlp) struct ExportResponse {
+pub(in crate::otlp) struct ExportServiceResponse {
     #[prost(message, optional, tag = "1")]
     pub(in crate::otlp) partial_success: Option<PartialSuccess>,
 }

@@ -2,14 +2,14 @@
 
 use serde::de::DeserializeOwned;
 
-use super::common::{Resource, Scope};
+use super::common::{InstrumentationScope, Resource};
 use super::fragment::{Field, Fragment};
-use super::logs::{LogRecord, LogsRequest, ResourceLogs, ScopeLogs};
+use super::logs::{ExportLogsServiceRequest, LogRecord, ResourceLogs, ScopeLogs};
 use super::metrics::{
-    ExponentialHistogram, Gauge, Histogram, Metric, MetricsRequest, ResourceMetrics, ScopeMetrics, Sum,
-    Summary,
+    ExponentialHistogram, ExportMetricsServiceRequest, Gauge, Histogram, Metric, ResourceMetrics,
+    ScopeMetrics, Sum, Summary,
 };
-use super::trace::{ResourceSpans, ScopeSpans, Span, TracesRequest};
+use super::trace::{ExportTraceServiceRequest, ResourceSpans, ScopeSpans, Span};
 use crate::ingest::RecordError;
 use crate::otlp::rejections::MAX_STORED_REJECTED;
 
@@ -45,7 +45,7 @@ pub(in crate::otlp) struct Undecodable {
     pub(in crate::otlp) count: u64,
     pub(in crate::otlp) first: Option<RecordError>,
     /// The first spans, without the value, with their resource and scope.
-    pub(in crate::otlp) spans: Vec<(TracesRequest, RecordError)>,
+    pub(in crate::otlp) spans: Vec<(ExportTraceServiceRequest, RecordError)>,
 }
 
 impl Undecodable {
@@ -59,13 +59,13 @@ impl Undecodable {
         error: RecordError,
         span: Span,
         resource: Option<&Resource>,
-        scope: Option<&Scope>,
+        scope: Option<&InstrumentationScope>,
     ) {
         self.add(&error);
         if self.spans.len() < MAX_STORED_REJECTED {
             let scope_spans = vec![ScopeSpans { scope: scope.cloned(), spans: vec![span] }];
             let resource_spans = vec![ResourceSpans { resource: resource.cloned(), scope_spans }];
-            self.spans.push((TracesRequest { resource_spans }, error));
+            self.spans.push((ExportTraceServiceRequest { resource_spans }, error));
         }
     }
 }
@@ -76,14 +76,15 @@ pub(in crate::otlp) trait Salvage: Sized {
     fn salvage(body: Fragment<'_>) -> Option<Decoded<Self>>;
 }
 
-impl Salvage for TracesRequest {
+impl Salvage for ExportTraceServiceRequest {
     fn salvage(body: Fragment<'_>) -> Option<Decoded<Self>> {
         let (mut request, mut undecodable) = (Self::default(), Undecodable::default());
         for of in body.list(RESOURCE_SPANS)? {
             let mut resource_spans =
                 ResourceSpans { resource: shared::<Resource>(of, RESOURCE)?, ..Default::default() };
             for of in of.list(SCOPE_SPANS)? {
-                let mut scope_spans = ScopeSpans { scope: shared::<Scope>(of, SCOPE)?, spans: Vec::new() };
+                let mut scope_spans =
+                    ScopeSpans { scope: shared::<InstrumentationScope>(of, SCOPE)?, spans: Vec::new() };
                 for span in of.list(SPANS)? {
                     match span.decode::<Span>() {
                         (span, None) => scope_spans.spans.push(span),
@@ -102,7 +103,7 @@ impl Salvage for TracesRequest {
     }
 }
 
-impl Salvage for MetricsRequest {
+impl Salvage for ExportMetricsServiceRequest {
     fn salvage(body: Fragment<'_>) -> Option<Decoded<Self>> {
         let (mut request, mut undecodable) = (Self::default(), Undecodable::default());
         for of in body.list(RESOURCE_METRICS)? {
@@ -119,7 +120,7 @@ impl Salvage for MetricsRequest {
     }
 }
 
-impl Salvage for LogsRequest {
+impl Salvage for ExportLogsServiceRequest {
     fn salvage(body: Fragment<'_>) -> Option<Decoded<Self>> {
         let (mut request, mut undecodable) = (Self::default(), Undecodable::default());
         for of in body.list(RESOURCE_LOGS)? {
@@ -127,7 +128,7 @@ impl Salvage for LogsRequest {
                 ResourceLogs { resource: shared::<Resource>(of, RESOURCE)?, ..Default::default() };
             for of in of.list(SCOPE_LOGS)? {
                 let mut scope_logs =
-                    ScopeLogs { scope: shared::<Scope>(of, SCOPE)?, log_records: Vec::new() };
+                    ScopeLogs { scope: shared::<InstrumentationScope>(of, SCOPE)?, log_records: Vec::new() };
                 for record in of.list(LOG_RECORDS)? {
                     match record.decode::<LogRecord>() {
                         (record, None) => scope_logs.log_records.push(record),

@@ -2,12 +2,12 @@
 
 use serde::Deserialize;
 
-use super::common::{KeyValue, Resource, Scope};
+use super::common::{InstrumentationScope, KeyValue, Resource};
 use super::{absent, number};
 
 #[derive(Clone, PartialEq, prost::Message, Deserialize)]
 #[serde(default)]
-pub(in crate::otlp) struct TracesRequest {
+pub(in crate::otlp) struct ExportTraceServiceRequest {
     #[prost(message, repeated, tag = "1")]
     #[serde(alias = "resourceSpans", deserialize_with = "absent::list")]
     pub(in crate::otlp) resource_spans: Vec<ResourceSpans>,
@@ -27,7 +27,7 @@ pub(in crate::otlp) struct ResourceSpans {
 #[serde(default)]
 pub(in crate::otlp) struct ScopeSpans {
     #[prost(message, optional, tag = "1")]
-    pub(in crate::otlp) scope: Option<Scope>,
+    pub(in crate::otlp) scope: Option<InstrumentationScope>,
     #[prost(message, repeated, tag = "2")]
     #[serde(deserialize_with = "absent::list")]
     pub(in crate::otlp) spans: Vec<Span>,
