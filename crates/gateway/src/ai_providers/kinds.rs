@@ -53,7 +53,7 @@ pub(crate) fn router() -> OpenApiRouter {
 
 /// Lists the kinds of provider, and the schema of each one's configuration.
 #[utoipa::path(
-    get, path = "/api/v1/ai_provider_kinds", tag = "ai_providers", operation_id = "ai_provider_kinds_list",
+    get, path = "/api/v1/ai_provider_kinds", tag = "ai_providers", operation_id = "ai_provider_kinds_all",
     responses((status = 200, body = AiProviderKindList)),
     security(("api_key" = ["ai_providers:read"]))
 )]

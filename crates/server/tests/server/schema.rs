@@ -68,10 +68,10 @@ async fn a_changed_object_is_found(bed: Database) {
     if !bed.db.is_embedded() {
         raw.run("ALTER TABLE roles NO FORCE ROW LEVEL SECURITY").await;
         raw.run("DROP POLICY tenant ON projects").await;
-        raw.run("GRANT SELECT ON signing_keys TO loam_app").await;
+        raw.run("GRANT SELECT ON journal_checkpoints TO loam_app").await;
         raw.run("ALTER TABLE api_keys DROP CONSTRAINT api_keys_user_id_fkey").await;
         expected.extend([("roles", "missing"), ("roles", "unexpected"), ("projects", "missing")]);
-        expected.extend([("signing_keys", "unexpected"), ("api_keys", "missing")]);
+        expected.extend([("journal_checkpoints", "unexpected"), ("api_keys", "missing")]);
     }
     let found: BTreeSet<(String, String)> = compare_objects(&bed.db)
         .await
