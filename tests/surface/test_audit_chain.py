@@ -10,18 +10,24 @@ from pathlib import Path
 
 import pytest
 
-from support.api import Api, assert_error
+from support.api import Api, assert_error, eventually
 from support.deployment import Deployment
 
 
 @pytest.fixture
 def trail(deployment: Deployment, name: Callable[[str], str]) -> tuple[str, Api]:
-    """A tenant with nine audited changes, including its first key's."""
+    """A tenant with nine audited changes, including those that a new tenant has."""
     slug = name("audited")
     api = deployment.tenant(slug)
+    eventually(lambda: api.all("ai_providers"))
     while len(api.all("audit_logs")) < 9:
-        api.create("projects", {"name": name("p")})
+        user(api, name("user"))
     return slug, api
+
+
+def user(api: Api, called: str) -> None:
+    """An audited change that causes no other."""
+    api.create("users", {"username": called, "email": f"{called}@example.com"})
 
 
 def sql(deployment: Deployment, statement: str) -> None:
@@ -121,7 +127,7 @@ def test_what_was_done_to_an_export_is_found(deployment, trail, tmp_path):
 def test_a_head_noted_earlier_must_still_be_in_the_chain(deployment, trail, name):
     slug, api = trail
     _, found = verify(deployment, slug)
-    api.create("projects", {"name": name("later")})
+    user(api, name("later"))
     assert verify(deployment, slug, "--expect-head", found["head"])[0] == 0
     forged = found["head"][:-1] + ("0" if found["head"][-1] != "0" else "1")
     code, refused = verify(deployment, slug, "--expect-head", forged)

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from support.api import Api
-from support.browser import Site
+from support.chromium import Site
 from support.conversation import QUICK, Chat
 from support.deployment import add_usual_providers
 
