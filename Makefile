@@ -60,7 +60,7 @@ soak: ready ## run the long form of the tests on the optimized binary, with at l
 	@LOAM_LEDGER_ROUNDS=$${LOAM_LEDGER_ROUNDS:-100} LOAM_SOAK=1 exec $(TESTS_PYTHON) scripts/run_tests.py --release $(ARGS)
 
 FUZZ_SECONDS ?= 60
-FUZZ_TARGETS = json_body provider_stream otlp record_batch cursor journal
+FUZZ_TARGETS = json_body provider_stream otlp record_batch cursor form journal
 
 .PHONY: fuzz
 fuzz: check-rust ## fuzz every decoder of external input, then the API on both databases (FUZZ_SECONDS= each)

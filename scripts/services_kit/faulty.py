@@ -11,6 +11,7 @@ import contextlib
 import json
 import threading
 from dataclasses import dataclass, field, replace
+from email import message_from_bytes
 from typing import Any
 
 from .process import free_port
@@ -43,6 +44,18 @@ class Mood:
 WELL = Mood()
 
 
+def _body(content_type: str, text: bytes) -> dict[str, Any]:
+    """The fields of a request: JSON, or a form, whose files are bytes."""
+    if not content_type.startswith("multipart/form-data"):
+        return json.loads(text) if text else {}
+    form = message_from_bytes(f"content-type: {content_type}\r\n\r\n".encode() + text)
+    fields = {}
+    for part in form.get_payload():
+        content = part.get_payload(decode=True)
+        fields[part.get_param("name", header="content-disposition")] = content if part.get_filename() else content.decode()
+    return fields
+
+
 def _lines(mood: Mood) -> str:
     return "".join(f"{name}: {value}\r\n" for name, value in mood.headers)
 
@@ -55,6 +68,7 @@ class Asked:
     key: str | None
     headers: dict[str, str]
     body: dict[str, Any]
+    raw: bytes
     mood: Mood
     completed: bool = False
 
@@ -161,15 +175,16 @@ class Faulty:
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:] if line)}
         text = await reader.readexactly(int(headers.get("content-length", "0")))
         key = headers.get("authorization", "").removeprefix("Bearer ") or None
-        body = json.loads(text) if text else {}
-        one = Asked(path, key, headers, body, self._mood(body.get("model", ""), key))
+        body = _body(headers.get("content-type", ""), text)
+        one = Asked(path, key, headers, body, text, self._mood(body.get("model", ""), key))
         self.asked.append(one)
         await asyncio.sleep(one.mood.late)
         if one.mood.status != 200:
             return await self._refuse(writer, one)
         if one.mood.answer is not None:
             head = f"HTTP/1.1 200 OK\r\n{_lines(one.mood)}content-length: {len(one.mood.answer)}\r\n\r\n".encode()
-            return await self._send(writer, one, head, b"", one.mood.answer)
+            half = len(one.mood.answer) // 2
+            return await self._send(writer, one, head, one.mood.answer[:half], one.mood.answer[half:])
         if path.endswith("/models"):
             listing = {"object": "list", "data": [{"id": model, "object": "model"} for model in self.models]}
             return await self._whole(writer, one, listing)

@@ -18,6 +18,12 @@ ADDRESSES = {
     "messages": ("/anthropic/v1/messages", {"max_tokens": 9, "messages": [{"role": "user", "content": "hello"}]}),
     "responses": ("/v1/responses", {"input": "hello"}),
     "embeddings": ("/v1/embeddings", {"input": "hello"}),
+    "completions": ("/v1/completions", {"prompt": "hello"}),
+    "speech": ("/v1/audio/speech", {"input": "hello", "voice": "alloy"}),
+    "transcriptions": ("/v1/audio/transcriptions", {}),
+    "images": ("/v1/images/generations", {"prompt": "hello"}),
+    "moderations": ("/v1/moderations", {"input": "hello"}),
+    "rerank": ("/v1/rerank", {"query": "hello", "documents": ["world"]}),
 }
 
 

@@ -131,6 +131,11 @@ def model_route(world: World) -> str:
     return world.owner.create("model_routes", route)["id"]
 
 
+def callable_model(world: World) -> str:
+    """A model of the owner's, as a segment of a path."""
+    return f"{world.owner.create('ai_providers', provider())['name']}%2Fany"
+
+
 def limit(world: World) -> str:
     project = world.owner.create("projects", {"name": unique("limited")})["id"]
     new = {"subject_type": "project", "subject_id": project, "requests_per_minute": 5}
@@ -326,6 +331,8 @@ AI_PROVIDER = make("ai_providers", provider)
 
 # (method, path without parameter names) → how to make the request.
 REGISTRY: dict[tuple[str, str], Entry] = {
+    ("GET", "/v1/models/{}"): Entry(callable_model),
+    ("GET", "/anthropic/v1/models/{}"): Entry(callable_model),
     # Only the operator can create, read and change tenants; a tenant must not even learn that another exists.
     ("GET", "/api/v1/tenants/{}"): Entry(lambda world: world.owner_tenant, by="operator"),
     ("PATCH", "/api/v1/tenants/{}"): Entry(lambda world: world.owner_tenant, {"plan": "pro"}, by="operator"),

@@ -116,4 +116,7 @@ def test_the_kinds_of_provider_are_a_resource(deployment):
     assert dify["config_schema"]["required"] == ["api_key", "base_url"]
     assert {"tools", "documents"} <= set(dify["unsupported_features"])
     assert "tools" not in kinds[0]["unsupported_features"]
+    assert dify["endpoints"] == ["/chat/completions", "/responses", "/messages", "/completions"]
+    assert "/rerank" in kinds[0]["endpoints"]
+    assert "rerank" not in dify["unsupported_features"]
     assert_error(api.call("GET", "/api/v1/ai_provider_kinds/pigeon"), 404)

@@ -3,6 +3,7 @@
 //! They are run by coverage-guided fuzzing (`make fuzz`, folder `fuzz/`) and, for a few seconds over a corpus, by this
 //! crate's tests. Belongs here: the targets, the corpus, a simple mutator. Does not belong here: the code under test.
 
+mod forms;
 mod journal;
 mod providers;
 
@@ -10,6 +11,7 @@ use loam_http::surface::read_json;
 use loam_kernel::Cursor;
 use serde_json::Value;
 
+pub use forms::form;
 pub use journal::journal;
 pub use providers::provider_stream;
 
@@ -17,12 +19,13 @@ pub use providers::provider_stream;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets. Each has a folder in `corpus/` and a file in `fuzz/fuzz_targets/` of the same name.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 7] = [
     ("json_body", json_body),
     ("provider_stream", provider_stream),
     ("otlp", otlp),
     ("record_batch", record_batch),
     ("cursor", cursor),
+    ("form", form),
     ("journal", journal),
 ];
 

@@ -73,6 +73,11 @@ fn record_batch() {
 }
 
 #[test]
+fn form() {
+    run("form");
+}
+
+#[test]
 fn cursor() {
     run("cursor");
 }

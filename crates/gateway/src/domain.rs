@@ -44,6 +44,8 @@ impl Domain for Gateway {
         OpenApiRouter::new()
             .merge(proxy::routes::router(self.clone()))
             .merge(proxy::messages::router(self.clone()))
+            .merge(proxy::pass_through_routes::router(self.clone()))
+            .merge(proxy::model_routes::router(self.clone()))
             .merge(ai_providers::routes::router(self.clone()))
             .merge(ai_providers::kinds::router())
             .merge(model_prices::routes::router(self.clone()))

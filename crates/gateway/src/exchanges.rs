@@ -86,7 +86,7 @@ impl Inner {
         endpoint: Endpoint,
         headers: &HeaderMap,
     ) -> Result<Option<Box<ConversationBinding>>> {
-        if !headers.contains_key(SESSION) || endpoint == Endpoint::Embeddings {
+        if !headers.contains_key(SESSION) || !endpoint.has_messages() {
             return Ok(None);
         }
         let hooks = self.hooks.read().unwrap_or_else(PoisonError::into_inner).clone();

@@ -19,7 +19,7 @@ impl Gateway {
         usage: &Usage,
     ) -> Result<Option<i64>> {
         let models = self.0.catalog.get(tenant).await?;
-        Ok(models.price_by(provider, host, model).map(|price| price.cost(usage)))
+        Ok(models.price_by(provider, host, model).map(|price| price.cost_of_tokens(usage)))
     }
 
     /// The maximum bytes recorded of a body, for a tenant.

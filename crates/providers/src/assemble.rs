@@ -6,16 +6,34 @@ use serde_json::{Map, Value, json};
 use crate::openai::assemble_chunks;
 use crate::sse::recorded;
 
-/// Assembles OpenAI's chunks, Anthropic's events, or those of OpenAI's Responses API. A truncated stream gives the
-/// part that arrived.
+/// Assembles OpenAI's chunks, Anthropic's events, those of OpenAI's Responses API, or those of speech, transcriptions
+/// and images. A truncated
+/// stream gives the part that arrived.
 pub fn assemble(stream: &str) -> Value {
     let kind = events(stream).find_map(|event| event["type"].as_str().map(str::to_owned));
     match kind.as_deref() {
         Some(kind) if kind.starts_with("response.") => assemble_response(stream),
         Some("message_start" | "ping" | "error") => assemble_message(stream),
         Some(kind) if kind.starts_with("content_block_") => assemble_message(stream),
+        Some(kind) if RESULT_EVENTS.iter().any(|prefix| kind.starts_with(prefix)) => assemble_result(stream),
         _ => assemble_chunks(stream),
     }
+}
+
+/// The beginnings of the types of events of transcriptions, speech and images.
+const RESULT_EVENTS: [&str; 3] = ["transcript.", "speech.", "image_generation."];
+
+/// The last event holds the result. Of a truncated stream, the text that arrived.
+fn assemble_result(stream: &str) -> Value {
+    let mut text = String::new();
+    for event in events(stream) {
+        let kind = event["type"].as_str().unwrap_or_default();
+        if kind.ends_with(".done") || kind.ends_with(".completed") {
+            return event;
+        }
+        text.push_str(event["delta"].as_str().unwrap_or_default());
+    }
+    json!({ "text": text })
 }
 
 fn events(stream: &str) -> impl Iterator<Item = Value> {

@@ -3,7 +3,9 @@
 //! Source: DeepSeek's documentation (api-docs.deepseek.com), pages "Create Chat Completion", "Thinking Mode",
 //! "Context Caching", "Error Codes" and "Rate Limit":
 //! - The base URL has no `/v1`. Models accept text only; a response can be free-form JSON (`json_object`), but not
-//!   follow a schema. There is neither an embeddings nor a responses API: responses are chat completions.
+//!   follow a schema. There is neither an embeddings nor a responses API: responses are chat completions. Text
+//!   completions ("FIM Completion") exist at the base URL `https://api.deepseek.com/beta` only; elsewhere they are chat
+//!   completions too.
 //! - `thinking` is `{"type": "enabled" | "disabled"}`, with `reasoning_effort` for the amount; reasoning is
 //!   returned as `reasoning_content`, and the reasoning that led to a tool call must be sent back with it.
 //! - `usage` has `prompt_cache_hit_tokens` and `prompt_cache_miss_tokens`, which add up to `prompt_tokens`.
@@ -24,6 +26,11 @@ pub(crate) static DEEPSEEK: OpenAi = OpenAi {
     },
     unsupported: &[
         Feature::Embeddings,
+        Feature::Speech,
+        Feature::Transcriptions,
+        Feature::ImageGeneration,
+        Feature::Moderations,
+        Feature::Rerank,
         Feature::Images,
         Feature::Documents,
         Feature::JsonSchema,
@@ -31,6 +38,7 @@ pub(crate) static DEEPSEEK: OpenAi = OpenAi {
         Feature::Logprobs,
     ],
     has_responses: false,
+    has_completions: |config| config.base_url.trim_end_matches('/').ends_with("/beta"),
     error: error_from,
 };
 

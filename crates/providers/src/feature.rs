@@ -11,6 +11,16 @@ use crate::Endpoint;
 pub enum Feature {
     /// `POST /v1/embeddings`.
     Embeddings,
+    /// `POST /v1/audio/speech`.
+    Speech,
+    /// `POST /v1/audio/transcriptions`.
+    Transcriptions,
+    /// `POST /v1/images/generations`.
+    ImageGeneration,
+    /// `POST /v1/moderations`.
+    Moderations,
+    /// `POST /v1/rerank`.
+    Rerank,
     /// Images in a message.
     Images,
     /// Images embedded in the request as base64, rather than referenced by URL.
@@ -39,6 +49,12 @@ pub enum Feature {
     Stop,
     /// A prefilled response.
     Prefill,
+    /// A text that follows the one that the model writes.
+    Suffix,
+    /// Several prompts in one request.
+    Prompts,
+    /// A prompt of tokens.
+    TokenPrompts,
     /// A feature of another provider's own API.
     Native,
 }
@@ -48,6 +64,11 @@ impl Feature {
     fn description(self) -> &'static str {
         match self {
             Self::Embeddings => "embeddings",
+            Self::Speech => "speech",
+            Self::Transcriptions => "transcriptions",
+            Self::ImageGeneration => "the generation of images",
+            Self::Moderations => "moderations",
+            Self::Rerank => "rankings of documents",
             Self::Images => "images",
             Self::ImageData => "base64 images, only images referenced by URL",
             Self::Documents => "documents",
@@ -62,6 +83,9 @@ impl Feature {
             Self::Penalties => "repetition penalties",
             Self::Stop => "stop sequences",
             Self::Prefill => "a prefilled response",
+            Self::Suffix => "a suffix",
+            Self::Prompts => "more than one prompt in a request, only a text or a list with one text",
+            Self::TokenPrompts => "prompts of tokens, only texts",
             Self::Native => "this field",
         }
     }
@@ -84,11 +108,23 @@ impl Feature {
         Error::new(Kind::Invalid, "unsupported_feature", message).with_param("model")
     }
 
+    /// Whether it is an endpoint, rather than a part of a request.
+    pub fn is_endpoint(self) -> bool {
+        Endpoint::ALL.into_iter().any(|endpoint| Self::of(endpoint) == Some(self))
+    }
+
     /// The feature that an endpoint requires, if any.
     pub(crate) fn of(endpoint: Endpoint) -> Option<Self> {
         match endpoint {
             Endpoint::Embeddings => Some(Self::Embeddings),
-            Endpoint::ChatCompletions | Endpoint::Messages | Endpoint::Responses => None,
+            Endpoint::Speech => Some(Self::Speech),
+            Endpoint::Transcriptions => Some(Self::Transcriptions),
+            Endpoint::Images => Some(Self::ImageGeneration),
+            Endpoint::Moderations => Some(Self::Moderations),
+            Endpoint::Rerank => Some(Self::Rerank),
+            Endpoint::ChatCompletions | Endpoint::Messages | Endpoint::Responses | Endpoint::Completions => {
+                None
+            }
         }
     }
 }

@@ -8,6 +8,8 @@
 //! - Reasoning is returned as `reasoning`; `reasoning_effort` sets its amount, `none` turns it off.
 //! - A tool call comes in one chunk with all its arguments; older versions give every call the index 0.
 //! - `tool_choice`, `n` and `logit_bias` are accepted and ignored (ollama/ollama#17921), so they are rejected here.
+//! - Newer versions have `/images/generations`, `/audio/speech` and `/audio/transcriptions`; older ones answer 404.
+//!   There are neither moderations nor rankings.
 //! - An error is `{"error": {"message", "type", "param", "code"}}`; an unknown model is 404.
 
 use serde_json::{Map, Value};
@@ -22,8 +24,16 @@ pub(crate) static OLLAMA: OpenAi = OpenAi {
         resends_reasoning: false,
         apply_reasoning,
     },
-    unsupported: &[Feature::ToolChoice, Feature::Documents, Feature::Choices, Feature::Logprobs],
+    unsupported: &[
+        Feature::ToolChoice,
+        Feature::Documents,
+        Feature::Choices,
+        Feature::Logprobs,
+        Feature::Moderations,
+        Feature::Rerank,
+    ],
     has_responses: true,
+    has_completions: |_| true,
     error: error_from,
 };
 

@@ -10,6 +10,8 @@
 //!   client.
 //! - The responses API has another base URL (`/api/v2/apps/protocols/compatible-mode/v1`): responses are chat
 //!   completions, and a provider of kind `openai` with that address forwards them unchanged.
+//! - Text completions are those of the page "OpenAI compatible - Completions": Qwen's coder models in Beijing. Speech,
+//!   images and rankings have APIs of their own at other addresses.
 //! - An error is OpenAI's `{"error": {…}}`, or `{"code", "message", "request_id"}` in DashScope's own shape. An account
 //!   in arrears gets 400 with the code `Arrearage`, a used-up free quota 403 with `AllocationQuota.FreeTierOnly`.
 
@@ -28,8 +30,17 @@ pub(crate) static QWEN: OpenAi = OpenAi {
         resends_reasoning: false,
         apply_reasoning,
     },
-    unsupported: &[Feature::Documents, Feature::Logprobs],
+    unsupported: &[
+        Feature::Documents,
+        Feature::Logprobs,
+        Feature::Speech,
+        Feature::Transcriptions,
+        Feature::ImageGeneration,
+        Feature::Moderations,
+        Feature::Rerank,
+    ],
     has_responses: false,
+    has_completions: |_| true,
     error,
 };
 

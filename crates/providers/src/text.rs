@@ -6,8 +6,8 @@ use serde_json::Value;
 use crate::openai::content_parts;
 
 /// The fields of a request that are part of the prompt.
-const PROMPT_FIELDS: [&str; 7] =
-    ["system", "instructions", "messages", "input", "prompt", "tools", "functions"];
+const PROMPT_FIELDS: [&str; 9] =
+    ["system", "instructions", "messages", "input", "prompt", "tools", "functions", "query", "documents"];
 
 /// All prompt text of a request, for an estimate.
 pub fn prompt_text(body: &[u8]) -> String {
@@ -44,6 +44,8 @@ pub fn completion_text(response: &Value) -> String {
     let mut text = String::new();
     let mut add = |value: &Value| text.push_str(value.as_str().unwrap_or_default());
     for choice in response["choices"].as_array().into_iter().flatten() {
+        // a text completion
+        add(&choice["text"]);
         let message = &choice["message"];
         let content = content_parts(message);
         add(&content.text.into());
@@ -53,6 +55,8 @@ pub fn completion_text(response: &Value) -> String {
             add(&call["function"]["arguments"]);
         }
     }
+    // a transcript
+    add(&response["text"]);
     // Anthropic's message
     for block in response["content"].as_array().into_iter().flatten() {
         ["text", "thinking", "name"].iter().for_each(|field| add(&block[*field]));

@@ -172,7 +172,8 @@ impl<A: Decoder, B: Encoder> Reader for Translator<A, B> {
             ResponsePart::Usage(usage) => Some(*usage),
             _ => None,
         });
-        Ok(CompleteResponse { body: self.encoder.encode_complete(parts)?.to_string().into(), usage })
+        let body = self.encoder.encode_complete(parts)?.to_string().into();
+        Ok(CompleteResponse { body, usage, quantity: None })
     }
 
     fn keep_output(&mut self) {

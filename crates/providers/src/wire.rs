@@ -11,39 +11,7 @@ use http::{HeaderName, HeaderValue};
 use loam_kernel::{Error, LlmCallId, Result};
 
 use crate::openai::{ChatOutput, RequestEnvelope};
-use crate::{Config, Feature, ReportedError, ResponseError, Usage};
-
-/// The endpoint that a client called, and so the format it speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Endpoint {
-    /// OpenAI's `POST /v1/chat/completions`.
-    ChatCompletions,
-    /// OpenAI's `POST /v1/embeddings`.
-    Embeddings,
-    /// OpenAI's `POST /v1/responses`.
-    Responses,
-    /// Anthropic's `POST /v1/messages`.
-    Messages,
-}
-
-impl Endpoint {
-    /// The endpoint with this recorded path.
-    pub fn of_path(path: &str) -> Option<Self> {
-        [Self::ChatCompletions, Self::Embeddings, Self::Responses, Self::Messages]
-            .into_iter()
-            .find(|one| one.path() == path)
-    }
-
-    /// The path as it is recorded.
-    pub fn path(self) -> &'static str {
-        match self {
-            Self::ChatCompletions => "/chat/completions",
-            Self::Embeddings => "/embeddings",
-            Self::Responses => "/responses",
-            Self::Messages => "/messages",
-        }
-    }
-}
+use crate::{Config, Endpoint, Feature, Quantity, ReportedError, ResponseError, Usage};
 
 /// A client's request, to be encoded for a provider.
 #[derive(Clone, Copy)]
@@ -72,9 +40,9 @@ pub const BETAS: HeaderName = HeaderName::from_static("anthropic-beta");
 pub struct Outgoing {
     /// The path, relative to the provider's base URL.
     pub path: &'static str,
-    /// Headers other than the credential and `content-type`.
+    /// Headers other than the credential; `content-type` if the body isn't JSON.
     pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// The JSON body.
+    /// The body.
     pub body: Bytes,
 }
 
@@ -94,6 +62,8 @@ pub struct CompleteResponse {
     pub body: Bytes,
     /// Token usage, if the provider reported it.
     pub usage: Option<Usage>,
+    /// What it is counted by besides tokens.
+    pub quantity: Option<Quantity>,
 }
 
 /// Reads the response to one request, and converts it to the client's format.
@@ -117,6 +87,17 @@ pub trait Reader: Send {
 
     /// The usage of a stream, once it has arrived.
     fn usage(&self) -> Option<Usage>;
+
+    /// What the call is counted by besides tokens, if anything.
+    fn quantity(&self) -> Option<Quantity> {
+        None
+    }
+
+    /// Whether it forwards bytes that are not text, without events: only the connection tells whether they are
+    /// complete, and they are not recorded.
+    fn forwards_bytes(&self) -> bool {
+        false
+    }
 
     /// The error that the provider reported in its stream; it has been forwarded as an event.
     fn failure(&self) -> Option<&ReportedError>;

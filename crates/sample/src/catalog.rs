@@ -133,6 +133,7 @@ pub(crate) async fn create(
                     cached_input_per_million: Some(cached),
                     cache_write_per_million: None,
                     output_per_million: output,
+                    per_unit: None,
                 };
                 Some(Price::from(&gateway.create_price(scope, new).await?))
             }

@@ -251,7 +251,9 @@ impl<'a> Builder<'a> {
         let counted = matches!(state, CallState::Settled | CallState::Estimated);
         let usage = counted.then(|| self.model.profile.usage(before, self.tokens - before, written));
         self.advance(latency);
-        let cost = usage.as_ref().and_then(|usage| self.model.profile.price.map(|price| price.cost(usage)));
+        let cost = usage
+            .as_ref()
+            .and_then(|usage| self.model.profile.price.map(|price| price.cost_of_tokens(usage)));
         ImportedCall {
             id: ids.at(started_at),
             at: started_at,

@@ -21,6 +21,7 @@ mod m20261130_000013_refusals_and_labels;
 mod m20261130_000014_call_identity;
 mod m20261130_000015_folded_email;
 mod m20261130_000016_managed_alert_rules;
+mod m20261130_000018_quantities;
 
 /// One step of the schema.
 pub(crate) struct Step {
@@ -54,5 +55,6 @@ steps![
     m20261130_000014_call_identity,
     m20261130_000015_folded_email,
     m20261130_000016_managed_alert_rules,
+    m20261130_000018_quantities,
     // new migrations go above this line
 ];

@@ -21,15 +21,22 @@ pub struct AiProviderKind {
     /// Features of chat completions that a request to this kind can't use: the error is `unsupported_feature`.
     #[schema(value_type = Vec<String>, example = json!(["choices", "logprobs"]))]
     unsupported_features: Vec<loam_providers::Feature>,
+    /// The endpoints that are served, directly or by translation, by their recorded paths.
+    #[schema(example = json!(["/chat/completions", "/messages"]))]
+    endpoints: Vec<&'static str>,
 }
 
 impl From<&KindInfo> for AiProviderKind {
     fn from(kind: &KindInfo) -> Self {
+        let mut unsupported_features = kind.wire.unsupported(Endpoint::ChatCompletions);
+        unsupported_features.retain(|feature| !feature.is_endpoint());
+        let served = Endpoint::ALL.into_iter().filter(|endpoint| kind.wire.serves(*endpoint).is_ok());
         Self {
             name: kind.name,
             display_name: kind.display_name,
             config_schema: kind.config_schema.clone(),
-            unsupported_features: kind.wire.unsupported(Endpoint::ChatCompletions),
+            unsupported_features,
+            endpoints: served.map(Endpoint::path).collect(),
         }
     }
 }

@@ -29,7 +29,7 @@ pub(crate) struct Provider {
     /// Without a trailing slash.
     base_url: String,
     /// The URLs of its endpoints, built on first use.
-    uris: [OnceLock<(&'static str, Uri)>; 4],
+    uris: [OnceLock<(&'static str, Uri)>; Endpoint::ALL.len()],
     keys: Vec<Key>,
     /// Counts calls, to rotate the keys.
     next_key: AtomicUsize,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use chrono::{DateTime, SecondsFormat, Utc};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use loam_kernel::{Error, Kind, LimitId, Result};
+use loam_providers::Quantity;
 use loam_providers::openai::OutputLimits;
 use uuid::Uuid;
 
@@ -59,6 +60,8 @@ pub(crate) struct Candidate<'a> {
     pub(crate) output_limits: OutputLimits,
     /// Whether the model writes text.
     pub(crate) writes: bool,
+    /// The quantity that the request asks for.
+    pub(crate) quantity: Option<Quantity>,
     /// The prices of all models that may respond.
     pub(crate) prices: &'a [Price],
     /// Tokens expected of a response that the request doesn't bound.
@@ -79,7 +82,13 @@ impl Candidate<'_> {
         ExpectedUsage {
             tokens: i64::try_from(usage.total_tokens).unwrap_or(i64::MAX / 4).min(i64::MAX / 4),
             // the highest cost, so that any target is covered
-            nano_usd: self.prices.iter().map(|price| price.cost(&usage)).max().unwrap_or(0).min(i64::MAX / 4),
+            nano_usd: self
+                .prices
+                .iter()
+                .filter_map(|price| price.cost(Some(&usage), self.quantity))
+                .max()
+                .unwrap_or(0)
+                .min(i64::MAX / 4),
         }
     }
 }
@@ -285,6 +294,7 @@ mod tests {
             body: b"{}",
             output_limits: OutputLimits::default(),
             writes: true,
+            quantity: None,
             prices: &[],
             default_tokens: 1,
             now,
@@ -313,12 +323,13 @@ mod tests {
     #[test]
     fn the_reservation_covers_the_most_expensive_target() {
         let now = "2026-05-05T12:00:10Z".parse().expect("a time");
-        let price = |output| Price { input: 0, cached_input: None, cache_write: None, output };
+        let price = |output| Price { input: 0, cached_input: None, cache_write: None, output, unit: None };
         let candidate = Candidate {
             limits: &[],
             body: b"{}",
             output_limits: OutputLimits { max_tokens: Some(1_000_000), n: None },
             writes: true,
+            quantity: None,
             prices: &[price(5), price(7), price(6)],
             default_tokens: 1,
             now,

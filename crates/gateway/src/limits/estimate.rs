@@ -16,7 +16,8 @@ pub(super) struct Tokens {
     pub(super) completion: u64,
 }
 
-/// `default` is the tokens expected of a response that the request doesn't bound; `writes` is false for embeddings.
+/// `default` is the tokens expected of a response that the request doesn't bound; `writes` is false if the model
+/// writes no text.
 pub(super) fn estimate_tokens(
     body: &[u8],
     output_limits: OutputLimits,

@@ -178,6 +178,16 @@ pub struct Model {
     /// Prompt tokens written to the provider's cache.
     #[sea_orm(comment = "prompt tokens written to the provider's cache")]
     pub cache_write_tokens: Option<i64>,
+    /// What the quantity counts.
+    #[sea_orm(
+        column_type = "Text",
+        nullable,
+        comment = "what the quantity counts: characters, images, seconds or searches; null if only tokens count"
+    )]
+    pub unit: Option<String>,
+    /// The quantity.
+    #[sea_orm(comment = "thousandths of the unit")]
+    pub quantity_milli: Option<i64>,
     /// Its cost.
     #[sea_orm(comment = "nano-dollars; null when the model had no price")]
     pub cost_nano_usd: Option<i64>,

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use loam_journal::{AppendError, DurableError, Journal, Owner, Position};
 use loam_kernel::{Clock, Error, FairLimits, FairPermit, FairShare, Kind, NodeId, Result, TenantId};
 use loam_platform::pack::pack;
-use loam_providers::{Endpoint, Usage, response_id};
+use loam_providers::{Endpoint, Quantity, Usage, response_id};
 use metrics::Counter;
 use uuid::Uuid;
 
@@ -58,6 +58,8 @@ pub(crate) struct OpenCall {
 pub(crate) struct Outcome<'a> {
     pub(crate) state: CallState,
     pub(crate) usage: Option<Usage>,
+    /// What it is counted by besides tokens.
+    pub(crate) quantity: Option<Quantity>,
     /// The response body, in chunks.
     pub(crate) response: &'a [Bytes],
     /// Whether the response is a stream's events.
@@ -138,13 +140,14 @@ impl Ledger {
         let OpenCall { mut record, price, began, reservation, .. } = call;
         record.state = outcome.state;
         record.usage = outcome.usage;
+        record.quantity = outcome.quantity;
         record.cost_nano_usd = match record.cache {
             // no provider was called
             Some(CacheUse::Hit) => Some(0),
-            _ => price.zip(outcome.usage).map(|(price, usage)| price.cost(&usage)),
+            _ => price.and_then(|price| price.cost(outcome.usage.as_ref(), outcome.quantity)),
         };
-        // embeddings have none, and are long
-        if Endpoint::of_path(&record.endpoint) != Some(Endpoint::Embeddings) {
+        // others have none, and are long
+        if Endpoint::of_path(&record.endpoint).is_some_and(Endpoint::writes_text) {
             record.response_id = response_id(outcome.response, outcome.events);
         }
         record.latency_us = i64::try_from(began.elapsed().as_micros()).ok();

@@ -8,7 +8,7 @@ use loam_journal::Frame;
 use loam_kernel::{ApiKeyId, Error, LlmCallId, NodeId, ProjectId, Result, TenantId, UserId};
 use loam_platform::personal::{RecordSubjects, Subject};
 use loam_platform::stored_format::{StoredAs, StoredFormat, StoredOption};
-use loam_providers::Usage;
+use loam_providers::{Quantity, Usage};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -18,7 +18,7 @@ use super::call_identity::SpanLinks;
 use super::entity::{CacheUse, CallState};
 use super::refusal::Refusal;
 use super::source::Source;
-use super::stored::{StoredCacheUse, StoredCallState, StoredUsage};
+use super::stored::{StoredCacheUse, StoredCallState, StoredQuantity, StoredUsage};
 
 /// The frame kind of an intent: a call starts.
 pub(crate) const INTENT: u8 = 1;
@@ -26,11 +26,11 @@ pub(crate) const INTENT: u8 = 1;
 pub(crate) const SETTLEMENT: u8 = 2;
 
 /// The payload of both frames: the version, the lengths of the fields and of the request, the fields, and the two bodies.
-/// Version 2 is without the end user and what follows it, version 3 without the tags and what follows them. The order of
-/// the fields below is the format.
-pub(crate) const LLM_CALL_FRAME: StoredFormat = StoredFormat::new("llm_call_frame", 4).since(2);
+/// Version 2 is without the end user and what follows it, version 3 without the tags and what follows them, version 4
+/// without the quantity. The order of the fields below is the format.
+pub(crate) const LLM_CALL_FRAME: StoredFormat = StoredFormat::new("llm_call_frame", 5).since(2);
 /// The fields that earlier versions lack: none, empty or zero, each encoded as a zero.
-const MISSING_FIELDS: [(u8, &[u8]); 2] = [(2, &[0; 7]), (3, &[0; 6])];
+const MISSING_FIELDS: [(u8, &[u8]); 3] = [(2, &[0; 8]), (3, &[0; 7]), (4, &[0])];
 /// The version and the two lengths.
 const PREFIX_LEN: usize = 9;
 
@@ -84,6 +84,9 @@ pub(crate) struct Record {
     pub(crate) refused_before: u32,
     /// The id of the response, as the client received it.
     pub(crate) response_id: Option<String>,
+    /// What it is counted by besides tokens.
+    #[serde(with = "StoredOption::<StoredQuantity>")]
+    pub(crate) quantity: Option<Quantity>,
 }
 
 /// One attempt at one target.
@@ -137,6 +140,11 @@ impl Record {
     /// The refused calls that it stands for; none if it wasn't refused.
     pub(crate) fn refused_calls(&self) -> Option<i64> {
         (self.state == CallState::Refused).then_some(self.refused.into())
+    }
+
+    /// The quantity as it is stored, in thousandths.
+    pub(crate) fn quantity_milli(&self) -> Option<i64> {
+        self.quantity.and_then(|quantity| i64::try_from(quantity.thousandths).ok())
     }
 
     /// The people whose data it holds, to check whether they have been erased.

@@ -73,6 +73,7 @@ fn all_versions_are_read() {
         refused: 3,
         refused_before: 1,
         response_id: Some("chatcmpl-1".to_owned()),
+        quantity: Some(Quantity::whole(loam_providers::Unit::Seconds, 7)),
     };
     let current = [&record.header(b"ask").expect("written")[..], b"asktold"].concat();
     check_golden(LLM_CALL_FRAME.kind(), LLM_CALL_FRAME.versions(), &current, render);

@@ -32,6 +32,8 @@ pub struct LlmCallFilter {
     pub provider: Option<String>,
     /// Only calls of this model.
     pub model: Option<String>,
+    /// Only calls of this endpoint, by its recorded path, such as `/images/generations`.
+    pub endpoint: Option<String>,
     /// Only calls of this key.
     pub api_key_id: Option<ApiKeyId>,
     /// Only calls of this route.
@@ -91,6 +93,7 @@ impl Gateway {
         for (column, value) in [
             (Column::Provider, filter.provider),
             (Column::Model, filter.model),
+            (Column::Endpoint, filter.endpoint),
             (Column::Route, filter.route),
             (Column::SessionId, filter.session_id),
             (Column::EndUser, filter.end_user.as_deref().and_then(end_user_key).map(Cow::into_owned)),

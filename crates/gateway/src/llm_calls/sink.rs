@@ -162,6 +162,8 @@ pub(super) fn rows(mut entries: Vec<Entry>) -> Result<Bulk> {
         ("total_tokens", tokens(|usage| usage.total_tokens)),
         ("cached_tokens", tokens(|usage| usage.cached_tokens)),
         ("cache_write_tokens", tokens(|usage| usage.cache_write_tokens)),
+        ("unit", text(|record| record.quantity.map(|quantity| quantity.unit.name().to_owned()))),
+        ("quantity_milli", int(Record::quantity_milli)),
         ("cost_nano_usd", int(|record| record.cost_nano_usd)),
         ("latency_us", int(|record| record.latency_us)),
         ("first_token_us", int(|record| record.first_token_us)),

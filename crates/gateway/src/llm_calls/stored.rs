@@ -1,7 +1,7 @@
 //! The stored forms of the enums and numbers of calls, in journal frames.
 
 use loam_platform::stored_enum;
-use loam_providers::Usage;
+use loam_providers::{Quantity, Unit, Usage};
 use serde::{Deserialize, Serialize};
 
 use super::entity::{CacheUse, CallState};
@@ -53,5 +53,29 @@ impl From<StoredUsage> for Usage {
             cache_write_tokens,
             reasoning_tokens: 0,
         }
+    }
+}
+
+stored_enum! {
+    /// What a quantity counts.
+    pub(crate) StoredUnit of Unit { Characters, Images, Seconds, Searches }
+}
+
+/// The quantity of a call.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct StoredQuantity {
+    unit: StoredUnit,
+    thousandths: u64,
+}
+
+impl From<Quantity> for StoredQuantity {
+    fn from(quantity: Quantity) -> Self {
+        Self { unit: quantity.unit.into(), thousandths: quantity.thousandths }
+    }
+}
+
+impl From<StoredQuantity> for Quantity {
+    fn from(stored: StoredQuantity) -> Self {
+        Self { unit: stored.unit.into(), thousandths: stored.thousandths }
     }
 }

@@ -13,6 +13,21 @@ use super::record::{Attempt, Entry};
 use super::refusal::CallRefusal;
 use crate::model_prices::Price;
 
+/// What the quantity of a call counts.
+#[expect(dead_code, reason = "describes the text of `unit`")]
+#[derive(ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum CallUnit {
+    /// Characters of a text that is spoken.
+    Characters,
+    /// Generated images.
+    Images,
+    /// Seconds of audio that are transcribed.
+    Seconds,
+    /// Searches: lists of documents that are ranked for a query.
+    Searches,
+}
+
 /// A model call. Lists omit the bodies.
 #[derive(Serialize, ToSchema)]
 pub struct LlmCallView {
@@ -47,6 +62,11 @@ pub struct LlmCallView {
     cached_tokens: Option<i64>,
     /// Prompt tokens written to the provider's cache.
     cache_write_tokens: Option<i64>,
+    /// What `quantity` counts, of calls that providers don't charge by tokens alone; null for others.
+    #[schema(value_type = Option<CallUnit>)]
+    unit: Option<String>,
+    /// Characters that were spoken, images that were made, seconds that were transcribed, or searches.
+    quantity: Option<f64>,
     /// US dollars; null when the model had no price.
     cost_usd: Option<f64>,
     /// US dollars reserved against budgets while it was in progress; null without a budget.
@@ -108,10 +128,11 @@ impl LlmCallView {
     }
 }
 
-fn millis(micros: i64) -> f64 {
+/// A number from its thousandths: milliseconds from microseconds, a quantity from the stored one.
+fn of_thousandths(thousandths: i64) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "exact for 285 years")]
-    let millis = micros as f64 / 1000.0;
-    millis
+    let number = thousandths as f64 / 1000.0;
+    number
 }
 
 impl From<Model> for LlmCallView {
@@ -132,11 +153,13 @@ impl From<Model> for LlmCallView {
             total_tokens: row.total_tokens,
             cached_tokens: row.cached_tokens,
             cache_write_tokens: row.cache_write_tokens,
+            unit: row.unit,
+            quantity: row.quantity_milli.map(of_thousandths),
             cost_usd: row.cost_nano_usd.map(Price::to_usd),
             reserved_usd: row.reserved_nano_usd.map(Price::to_usd),
             cache: row.cache,
-            latency_ms: row.latency_us.map(millis),
-            first_token_ms: row.first_token_us.map(millis),
+            latency_ms: row.latency_us.map(of_thousandths),
+            first_token_ms: row.first_token_us.map(of_thousandths),
             status_code: row.status_code,
             error_message: row.error_message,
             attempts: row.attempts,
@@ -167,7 +190,7 @@ impl From<Entry> for Model {
         let record = entry.record;
         let (tags, metadata) = (record.tags_json(), record.metadata_json());
         let (refusal, refused_calls) = (record.refusal_json(), record.refused_calls());
-        let usage = record.usage;
+        let (usage, quantity_milli) = (record.usage, record.quantity_milli());
         let tokens = |field: fn(&loam_providers::Usage) -> u64| {
             usage.as_ref().and_then(|usage| i64::try_from(field(usage)).ok())
         };
@@ -205,6 +228,8 @@ impl From<Entry> for Model {
             completion_tokens: tokens(|usage| usage.completion_tokens),
             total_tokens: tokens(|usage| usage.total_tokens),
             cached_tokens: tokens(|usage| usage.cached_tokens),
+            unit: record.quantity.map(|quantity| quantity.unit.name().to_owned()),
+            quantity_milli,
             cost_nano_usd: record.cost_nano_usd,
             reserved_nano_usd: record.reserved_nano_usd,
             cache: record.cache,

@@ -38,6 +38,11 @@ pub struct Model {
     /// Price of completion tokens.
     #[sea_orm(comment = "nano-dollars per million completion tokens")]
     pub output_nano_usd: i64,
+    /// Price of a unit.
+    #[sea_orm(
+        comment = "nano-dollars per character, image, second or search, whichever a call is counted by; null: none"
+    )]
+    pub unit_nano_usd: Option<i64>,
     /// When it was created.
     pub created_at: DateTimeUtc,
     /// When it was last changed; its version.

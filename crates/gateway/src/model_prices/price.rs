@@ -1,7 +1,7 @@
 //! Converts tokens to cost, in whole nano-dollars, so that sums are exact.
 
 use loam_kernel::{Error, Result};
-use loam_providers::Usage;
+use loam_providers::{Quantity, Usage};
 
 use super::entity::Model;
 
@@ -9,7 +9,7 @@ use super::entity::Model;
 const NANO: f64 = 1e9;
 const MILLION: i128 = 1_000_000;
 
-/// Nano-dollars per million tokens.
+/// Nano-dollars per million tokens, and per unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Price {
     /// Prompt tokens.
@@ -20,6 +20,8 @@ pub struct Price {
     pub cache_write: Option<i64>,
     /// Completion tokens.
     pub output: i64,
+    /// A character, image, second or search, whichever the call is counted by; not per million.
+    pub unit: Option<i64>,
 }
 
 impl From<&Model> for Price {
@@ -29,6 +31,7 @@ impl From<&Model> for Price {
             cached_input: row.cached_input_nano_usd,
             cache_write: row.cache_write_nano_usd,
             output: row.output_nano_usd,
+            unit: row.unit_nano_usd,
         }
     }
 }
@@ -40,8 +43,21 @@ impl Price {
         nano as f64 / NANO
     }
 
-    /// The cost of a call in nano-dollars, rounded half up.
-    pub fn cost(&self, usage: &Usage) -> i64 {
+    /// The cost of a call in nano-dollars: of its tokens, and of its quantity. None if it has neither, or only a
+    /// quantity that has no price.
+    pub fn cost(&self, usage: Option<&Usage>, quantity: Option<Quantity>) -> Option<i64> {
+        let quantity = quantity.zip(self.unit).map(|(quantity, price)| {
+            let cost = i128::from(quantity.thousandths) * i128::from(price);
+            i64::try_from((cost + 500) / 1000).unwrap_or(i64::MAX)
+        });
+        match (usage.map(|usage| self.cost_of_tokens(usage)), quantity) {
+            (Some(tokens), Some(quantity)) => Some(tokens.saturating_add(quantity)),
+            (tokens, quantity) => tokens.or(quantity),
+        }
+    }
+
+    /// The cost of tokens in nano-dollars, rounded half up.
+    pub fn cost_of_tokens(&self, usage: &Usage) -> i64 {
         let cached = usage.cached_tokens.min(usage.prompt_tokens);
         let cache_write = usage.cache_write_tokens.min(usage.prompt_tokens - cached);
         let parts = [
@@ -75,6 +91,7 @@ mod tests {
             cached_input: Some(75_000_000),
             cache_write: None,
             output: 600_000_000,
+            unit: None,
         };
         let usage = Usage {
             prompt_tokens: 1000,
@@ -85,16 +102,22 @@ mod tests {
             reasoning_tokens: 0,
         };
         // 600 · 0.15 $ + 400 · 0.075 $ + 200 · 0.60 $, per million each
-        assert_eq!(price.cost(&usage), 90_000 + 30_000 + 120_000);
+        assert_eq!(price.cost_of_tokens(&usage), 90_000 + 30_000 + 120_000);
         let write = Price { cache_write: Some(300_000_000), ..price };
-        assert_eq!(write.cost(&usage), 75_000 + 30_000 + 30_000 + 120_000);
+        assert_eq!(write.cost_of_tokens(&usage), 75_000 + 30_000 + 30_000 + 120_000);
         let whole = Price { cached_input: None, ..price };
-        assert_eq!(whole.cost(&usage), 150_000 + 120_000);
+        assert_eq!(whole.cost_of_tokens(&usage), 150_000 + 120_000);
         let one = Usage { prompt_tokens: 1, ..Usage::default() };
         assert_eq!(
-            Price { input: 28_500_000, cached_input: None, cache_write: None, output: 0 }.cost(&one),
+            Price { input: 28_500_000, cached_input: None, cache_write: None, output: 0, unit: None }
+                .cost_of_tokens(&one),
             29
         );
+        let spoken = Quantity { unit: loam_providers::Unit::Seconds, thousandths: 8_471 };
+        let by_second = Price { unit: Some(100_000), ..price };
+        assert_eq!(by_second.cost(None, Some(spoken)), Some(847_100));
+        assert_eq!(by_second.cost(Some(&usage), Some(spoken)), Some(240_000 + 847_100));
+        assert_eq!((price.cost(None, Some(spoken)), by_second.cost(None, None)), (None, None));
         assert_eq!(from_usd("p", 0.1).ok(), Some(100_000_000));
         assert!(from_usd("p", -1.0).is_err() && from_usd("p", f64::NAN).is_err());
     }

@@ -15,7 +15,7 @@ use super::price::Price;
 use super::service::{ModelPriceCreate, ModelPriceFilter, ModelPriceUpdate};
 use crate::Gateway;
 
-/// The price of a model at a provider, in US dollars per million tokens.
+/// The price of a model at a provider, in US dollars per million tokens and per unit.
 #[derive(Serialize, ToSchema)]
 pub struct ModelPriceView {
     id: ModelPriceId,
@@ -29,6 +29,8 @@ pub struct ModelPriceView {
     /// Null: as `input_per_million`.
     cache_write_per_million: Option<f64>,
     output_per_million: f64,
+    /// Per character, image, second or search, whichever a call is counted by; null: none.
+    per_unit: Option<f64>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
 }
@@ -43,6 +45,7 @@ impl From<Model> for ModelPriceView {
             cached_input_per_million: row.cached_input_nano_usd.map(Price::to_usd),
             cache_write_per_million: row.cache_write_nano_usd.map(Price::to_usd),
             output_per_million: Price::to_usd(row.output_nano_usd),
+            per_unit: row.unit_nano_usd.map(Price::to_usd),
             created_at: row.created_at,
             updated_at: row.updated_at,
         }

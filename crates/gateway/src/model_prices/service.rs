@@ -30,6 +30,9 @@ pub struct ModelPriceCreate {
     pub cache_write_per_million: Option<f64>,
     /// US dollars per million completion tokens.
     pub output_per_million: f64,
+    /// US dollars per character, image, second or search, whichever a call is counted by, besides its tokens; default:
+    /// none.
+    pub per_unit: Option<f64>,
 }
 
 /// A change of a price: omitted fields stay. Settled calls keep their cost.
@@ -48,6 +51,10 @@ pub struct ModelPriceUpdate {
     pub cache_write_per_million: Option<Option<f64>>,
     /// US dollars per million completion tokens.
     pub output_per_million: Option<f64>,
+    /// US dollars per character, image, second or search, whichever a call is counted by; null: none.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<f64>)]
+    pub per_unit: Option<Option<f64>>,
 }
 
 /// Which prices to list.
@@ -103,6 +110,7 @@ impl Gateway {
             cached_input_nano_usd: Set(cached),
             cache_write_nano_usd: Set(cache_write),
             output_nano_usd: Set(from_usd("output_per_million", new.output_per_million)?),
+            unit_nano_usd: Set(new.per_unit.map(|usd| from_usd("per_unit", usd)).transpose()?),
             created_at: Set(now),
             updated_at: Set(now),
         };
@@ -131,6 +139,7 @@ impl Gateway {
         };
         let cached = optional("cached_input_per_million", new.cached_input_per_million)?;
         let cache_write = optional("cache_write_per_million", new.cache_write_per_million)?;
+        let unit = optional("per_unit", new.per_unit)?;
         let tx = self.0.db.write(scope).await?;
         let old = lock_version::<Entity>(&tx, id, version).await?;
         let mut row = old.into_active_model();
@@ -138,6 +147,7 @@ impl Gateway {
         cached.map(|nano| row.cached_input_nano_usd = Set(nano));
         cache_write.map(|nano| row.cache_write_nano_usd = Set(nano));
         output.map(|nano| row.output_nano_usd = Set(nano));
+        unit.map(|nano| row.unit_nano_usd = Set(nano));
         self.0.changes.update(tx, row).await
     }
 
@@ -159,6 +169,7 @@ impl Audited for Entity {
             "cached_input_per_million": row.cached_input_nano_usd.map(Price::to_usd),
             "cache_write_per_million": row.cache_write_nano_usd.map(Price::to_usd),
             "output_per_million": Price::to_usd(row.output_nano_usd),
+            "per_unit": row.unit_nano_usd.map(Price::to_usd),
         })
     }
 }

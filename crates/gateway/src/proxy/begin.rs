@@ -63,7 +63,8 @@ pub(super) async fn begin(
     }
 }
 
-fn late(timeout: Duration) -> String {
+/// Why nothing was read.
+pub(super) fn late(timeout: Duration) -> String {
     format!("no data within {timeout:?}")
 }
 
@@ -76,7 +77,7 @@ fn join(first: Bytes, rest: Bytes) -> Bytes {
 }
 
 /// The next chunk of a body that isn't empty; none at its end.
-async fn next_chunk(body: &mut Body) -> Result<Option<Bytes>, String> {
+pub(super) async fn next_chunk(body: &mut Body) -> Result<Option<Bytes>, String> {
     while let Some(frame) = body.frame().await {
         let data = frame.map_err(|e| e.to_string())?.into_data().unwrap_or_default();
         if !data.is_empty() {

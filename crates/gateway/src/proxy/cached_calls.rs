@@ -3,10 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use loam_kernel::{Result, TenantId, digest_of};
-use loam_providers::Usage;
 use loam_providers::openai::ChatOutput;
 
 use super::call::Call;
@@ -24,7 +22,8 @@ const MAX_BYTES: usize = 1 << 20;
 /// The cache key of a request, and its TTL; none if its route doesn't cache.
 fn cache_key(tenant: TenantId, call: &Call) -> Option<(Key, Duration)> {
     let route = call.plan.route()?;
-    let ttl = route.cache?;
+    // bytes are forwarded as they arrive, and forms have files
+    let ttl = route.cache.filter(|_| !call.endpoint.returns_bytes() && !call.endpoint.takes_form())?;
     // a change of a route invalidates its cached responses
     let version = call.models.version.to_be_bytes();
     let key = digest_of([
@@ -62,12 +61,13 @@ impl Inner {
         call.mark_first_byte();
         let outcome = Outcome {
             state: CallState::Settled,
-            usage: Some(cached.usage),
+            usage: cached.usage,
+            quantity: cached.quantity,
             response: std::slice::from_ref(&cached.body),
             events: cached.events,
         };
         let max_bytes = self.max_recorded_body_bytes(call.open.record.tenant);
-        let completed = call.completed(outcome.response, cached.events, Some(cached.usage));
+        let completed = call.completed(outcome.response, cached.events, cached.usage);
         let read = || ChatOutput::of_recorded(&cached.body, cached.events).map(Box::new);
         let output = call.keeps_output.then(read).transpose()?;
         let position = self.ledger.settle(call.open, &outcome, max_bytes)?;
@@ -78,25 +78,19 @@ impl Inner {
     }
 
     /// Caches a complete, successful response, if its route is configured to.
-    pub(super) fn cache_response(
-        &self,
-        call: &Call,
-        head: &ResponseHead,
-        body: &[Bytes],
-        usage: Usage,
-        events: bool,
-    ) {
+    pub(super) fn cache_response(&self, call: &Call, head: &ResponseHead, outcome: &Outcome<'_>) {
         let Some((key, ttl)) = call.cache else { return };
-        if body.iter().map(Bytes::len).sum::<usize>() > MAX_BYTES {
+        if outcome.response.iter().map(bytes::Bytes::len).sum::<usize>() > MAX_BYTES {
             return;
         }
         let record = &call.open.record;
         let cached = CachedResponse {
             tenant: record.tenant,
             head: head.clone(),
-            body: body.concat().into(),
-            usage,
-            events,
+            body: outcome.response.concat().into(),
+            usage: outcome.usage,
+            quantity: outcome.quantity,
+            events: outcome.events,
             provider: record.provider.clone(),
             model: record.model.clone(),
             ttl,

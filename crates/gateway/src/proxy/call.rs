@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue};
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use loam_kernel::{Error, Kind, Result, Scope, truncate_chars};
 use loam_platform::personal::end_user_key;
-use loam_providers::openai::{OutputLimits, RequestEnvelope};
+use loam_providers::openai::RequestEnvelope;
 use loam_providers::{BETAS, Endpoint, Usage};
 
 use super::plan::{MAX_ID, MODEL_NOT_FOUND, Plan};
@@ -34,6 +34,8 @@ pub(super) struct Call {
     pub(super) open: OpenCall,
     /// The request body.
     pub(super) request: Bytes,
+    /// What is recorded of it: of a form, its fields and the names of its files.
+    pub(super) recorded_request: Bytes,
     /// The deadline of the whole call.
     pub(super) deadline: Option<Instant>,
     /// The cache key and TTL of its response.
@@ -88,7 +90,7 @@ impl Call {
             call: record.id,
             model: format!("{}/{}", record.provider, record.model),
             endpoint: self.endpoint,
-            request: self.request.clone(),
+            request: self.recorded_request.clone(),
             response: response.to_vec(),
             events,
             tokens: usage.map(|usage| (usage.prompt_tokens, usage.completion_tokens)),
@@ -128,7 +130,9 @@ impl Inner {
         rate_limits: &mut RateLimitStatus,
     ) -> Result<Box<Call>> {
         let began = Instant::now();
-        let mut envelope = RequestEnvelope::read(&request)?;
+        let mut envelope = RequestEnvelope::of(endpoint, headers.get(CONTENT_TYPE), &request)?;
+        let recorded_request =
+            envelope.form.as_ref().map_or_else(|| request.clone(), |form| form.summary.clone());
         let CallContext { binding, end_user, keeps_output, previous_response } = context;
         let end_user = envelope.end_user.take().or(end_user);
         let mut record = Record {
@@ -159,7 +163,7 @@ impl Inner {
             record.model.clone_from(&likely.model);
         }
         let (admitted, exceeded) =
-            self.admit(&models, &plan, &mut record, (&request, envelope.output_limits), rate_limits).await?;
+            self.admit(&models, &plan, &mut record, (&recorded_request, &envelope), rate_limits).await?;
         let admitted = admitted.and_then(|reservation| Ok((reservation, self.ledger.permit(record.tenant)?)));
         let admitted = match admitted {
             Ok(admitted) => admitted,
@@ -171,7 +175,7 @@ impl Inner {
             }
         };
         let max_body_bytes = self.max_recorded_body_bytes(scope.tenant());
-        let open = self.ledger.begin(record, &request, max_body_bytes, began, admitted)?;
+        let open = self.ledger.begin(record, &recorded_request, max_body_bytes, began, admitted)?;
         if self.config.strict {
             self.ledger.durable(open.intent).await?;
         }
@@ -182,6 +186,7 @@ impl Inner {
             envelope,
             open,
             request,
+            recorded_request,
             deadline: None,
             cache: None,
             models,
@@ -227,7 +232,7 @@ impl Inner {
         models: &Models,
         plan: &Plan,
         record: &mut Record,
-        (request, output_limits): (&[u8], OutputLimits),
+        (request, envelope): (&[u8], &RequestEnvelope),
         rate_limits: &mut RateLimitStatus,
     ) -> Result<(Result<Option<Reservation>>, Option<ExceededLimit>)> {
         if models.limits.is_empty() && models.end_user_limits.is_empty() {
@@ -238,8 +243,9 @@ impl Inner {
         let admission = admit(&Candidate {
             limits: &limits,
             body: request,
-            output_limits,
-            writes: record.endpoint != Endpoint::Embeddings.path(),
+            output_limits: envelope.output_limits,
+            writes: Endpoint::of_path(&record.endpoint).is_some_and(Endpoint::writes_text),
+            quantity: envelope.quantity,
             prices: &prices.collect::<Vec<_>>(),
             default_tokens: self.expected_answer_tokens(record.tenant),
             now: self.clock.now(),

@@ -14,7 +14,7 @@ pub(super) fn encode(endpoint: Endpoint, error: &Error, request_id: &str) -> Byt
                 json!({ "type": "error", "code": error.code(), "message": error.message(), "param": null });
             format!("event: error\ndata: {body}\n\n")
         }
-        Endpoint::ChatCompletions | Endpoint::Embeddings => {
+        _ => {
             let body = json!({ "error": {
                 "code": error.code(),
                 "message": error.message(),

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use loam_kernel::{TenantId, run_blocking_without_timeout};
 use loam_providers::{Usage, assemble, completion_text, count_tokens, prompt_text};
+use serde_json::{Value, json};
 
 /// OpenAI's fixed tokens per message are omitted: they are few, and other providers add other amounts.
 fn usage(request: &[u8], written: &str) -> Usage {
@@ -26,7 +27,14 @@ pub(super) async fn estimate(
 ) -> Option<Usage> {
     let counted = run_blocking_without_timeout(tenant, move || {
         let text = String::from_utf8_lossy(&response.concat()).into_owned();
-        let response = if events { assemble(&text) } else { serde_json::from_str(&text).unwrap_or_default() };
+        let response = match events {
+            true => assemble(&text),
+            // a transcript may be plain text
+            false => serde_json::from_str(&text)
+                .ok()
+                .filter(Value::is_object)
+                .unwrap_or_else(|| json!({ "text": text })),
+        };
         usage(&request, &completion_text(&response))
     });
     counted.await.ok()

@@ -7,9 +7,10 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use http::Request;
 use http_body_util::Full;
-use loam_kernel::{Error, Result, Scope};
+use loam_kernel::{Error, Kind, Result, Scope};
 
 use super::begin::read_all;
+use super::plan::{MODEL_NOT_FOUND, Plan};
 use crate::catalog::Provider;
 use crate::service::Inner;
 
@@ -48,6 +49,29 @@ impl Inner {
             }
         }
         Ok(all)
+    }
+
+    /// The `owned_by` of a route or model that the tenant can call.
+    pub(super) async fn owner_of_model(&self, scope: &Scope, id: &str) -> Result<String> {
+        let models = self.catalog.get(scope.tenant()).await?;
+        let destination = match Plan::resolve(&models, id)? {
+            Plan::Route(_) => return Ok(ROUTE_OWNER.to_owned()),
+            Plan::Direct(destination) => destination,
+        };
+        let provider = &*destination.provider;
+        match self.models_of(provider).await {
+            Ok(list) if !list.contains(&destination.model) => {
+                let message =
+                    format!("provider `{}` does not list a model `{}`", provider.name, destination.model);
+                Err(Error::new(Kind::NotFound, MODEL_NOT_FOUND, message))
+            }
+            Ok(_) => Ok(provider.name.clone()),
+            // any name is forwarded to a provider without a list
+            Err(e) => {
+                tracing::warn!(provider = provider.name, error = %e, "cannot read a provider's list of models");
+                Ok(provider.name.clone())
+            }
+        }
     }
 
     async fn models_of(&self, provider: &Provider) -> Result<Vec<String>> {

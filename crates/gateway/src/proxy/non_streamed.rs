@@ -21,19 +21,19 @@ impl Inner {
         complete: CompleteResponse,
         output: Option<Box<ChatOutput>>,
     ) -> Result<CallResponse> {
-        let CompleteResponse { body, usage } = complete;
-        let (state, usage) = match usage {
-            Some(usage) => (CallState::Settled, Some(usage)),
-            None => {
-                let tenant = call.open.record.tenant;
-                let estimate = estimate(tenant, call.request.clone(), vec![body.clone()], false);
-                (CallState::Estimated, Box::pin(estimate).await)
-            }
+        let CompleteResponse { body, usage, quantity } = complete;
+        let (state, usage) = if usage.is_some() || quantity.is_some() {
+            (CallState::Settled, usage)
+        } else {
+            let tenant = call.open.record.tenant;
+            let estimate = estimate(tenant, call.recorded_request.clone(), vec![body.clone()], false);
+            (CallState::Estimated, Box::pin(estimate).await)
         };
-        if let (CallState::Settled, Some(usage)) = (state, usage) {
-            self.cache_response(&call, &head, std::slice::from_ref(&body), usage, false);
+        let outcome =
+            Outcome { state, usage, quantity, response: std::slice::from_ref(&body), events: false };
+        if state == CallState::Settled {
+            self.cache_response(&call, &head, &outcome);
         }
-        let outcome = Outcome { state, usage, response: std::slice::from_ref(&body), events: false };
         let max_bytes = self.max_recorded_body_bytes(call.open.record.tenant);
         let completed = call.completed(outcome.response, false, usage);
         let position = self.ledger.settle(call.open, &outcome, max_bytes)?;
@@ -44,7 +44,8 @@ impl Inner {
     /// Records a failure; returns the error for the client.
     pub(super) async fn fail(&self, mut call: Call, error: Error) -> Error {
         call.open.record.error = Some(error.message().to_owned());
-        let outcome = Outcome { state: CallState::Failed, usage: None, response: &[], events: false };
+        let outcome =
+            Outcome { state: CallState::Failed, usage: None, quantity: None, response: &[], events: false };
         let max_bytes = self.max_recorded_body_bytes(call.open.record.tenant);
         match self.ledger.settle(call.open, &outcome, max_bytes) {
             Ok(position) => match self.ledger.durable(position).await {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use loam_kernel::TenantId;
-use loam_providers::Usage;
+use loam_providers::{Quantity, Usage};
 use moka::Expiry;
 use moka::sync::Cache;
 
@@ -28,7 +28,8 @@ pub(crate) struct CachedResponse {
     pub(super) tenant: TenantId,
     pub(super) head: ResponseHead,
     pub(super) body: Bytes,
-    pub(super) usage: Usage,
+    pub(super) usage: Option<Usage>,
+    pub(super) quantity: Option<Quantity>,
     pub(super) events: bool,
     pub(super) provider: String,
     pub(super) model: String,

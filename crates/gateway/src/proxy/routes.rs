@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -10,15 +9,14 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use loam_http::surface::{ApiError, ApiResult, Body, Caller, ErrorBody};
 use loam_kernel::Scope;
 use loam_providers::Endpoint;
-use serde::Serialize;
-use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::failure::CallError;
 use super::make_call::make_call;
 use super::response_schemas::{ResponseEvent, ResponseObject, ResponseRequest};
 use super::schemas::{
-    ChatCompletion, ChatCompletionEvent, ChatCompletionRequest, EmbeddingList, EmbeddingRequest,
+    ChatCompletion, ChatCompletionEvent, ChatCompletionRequest, CompletionRequest, EmbeddingList,
+    EmbeddingRequest, TextCompletion, TextCompletionEvent,
 };
 use crate::Gateway;
 use crate::hook::{CallContext, SESSION};
@@ -28,33 +26,12 @@ use crate::service::Inner;
 /// The header that carries the call's id.
 const CALL_ID: HeaderName = HeaderName::from_static("x-loam-call-id");
 
-/// The models that can be called.
-#[derive(Serialize, ToSchema)]
-struct ModelList {
-    /// Always `list`.
-    object: &'static str,
-    data: Vec<ModelEntry>,
-}
-
-/// A model.
-#[derive(Serialize, ToSchema)]
-struct ModelEntry {
-    /// What to send as `model`: the alias of a route, or `provider/model`.
-    id: String,
-    /// Always `model`.
-    object: &'static str,
-    /// Seconds since 1970; always 0, as it is unknown.
-    created: i64,
-    /// The provider, or `route`.
-    owned_by: String,
-}
-
 pub(crate) fn router(gateway: Gateway) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(chat_completions))
         .routes(routes!(embeddings))
         .routes(routes!(responses))
-        .routes(routes!(models))
+        .routes(routes!(completions))
         .with_state(gateway.0)
 }
 
@@ -89,6 +66,34 @@ async fn chat_completions(
     Body(body): Body,
 ) -> ApiResult<Response> {
     call(gateway, scope, Endpoint::ChatCompletions, headers, body).await
+}
+
+/// Completes a text in OpenAI's legacy format. A provider that has this endpoint receives the body unchanged except for the
+/// model's name; for others the prompt becomes the only message of a chat.
+#[utoipa::path(
+    post, path = "/v1/completions", tag = "gateway", operation_id = "completions_create",
+    request_body(content = CompletionRequest, content_type = "application/json", description = "OpenAI's request; `model` is a route or `provider/model`",
+        example = json!({"model": "openai/gpt-3.5-turbo-instruct", "prompt": "Once upon a time", "max_tokens": 64})),
+    params(
+        ("x-loam-tags" = Option<String>, Header, description = "tags of the call, separated by commas: at most 8 of at most 64 characters each"),
+    ),
+    responses(
+        (
+            status = 200, content((TextCompletion = "application/json"), (TextCompletionEvent = "text/event-stream")),
+            description = "The completion; with `stream`, its events.",
+        ),
+        (status = "4XX", body = ErrorBody),
+    ),
+    extensions(("x-calls-model" = json!(true))),
+    security(("api_key" = ["gateway:call"]))
+)]
+async fn completions(
+    State(gateway): State<Arc<Inner>>,
+    Caller(scope): Caller,
+    headers: HeaderMap,
+    Body(body): Body,
+) -> ApiResult<Response> {
+    call(gateway, scope, Endpoint::Completions, headers, body).await
 }
 
 /// Creates embeddings in OpenAI's format. The body is sent to the provider unchanged except for the model's name.
@@ -188,16 +193,4 @@ pub(super) async fn call(
         response.headers_mut().insert(SESSION, session);
     }
     Ok(response)
-}
-
-/// Lists what can be called: routes by their alias, models as `provider/model`.
-#[utoipa::path(
-    get, path = "/v1/models", tag = "gateway", operation_id = "models_list",
-    responses((status = 200, body = ModelList), (status = "4XX", body = ErrorBody)),
-    security(("api_key" = ["gateway:call"]))
-)]
-async fn models(State(gateway): State<Arc<Inner>>, Caller(scope): Caller) -> ApiResult<Json<ModelList>> {
-    let models = gateway.list_models(&scope).await?;
-    let entry = |(id, owned_by)| ModelEntry { id, object: "model", created: 0, owned_by };
-    Ok(Json(ModelList { object: "list", data: models.into_iter().map(entry).collect() }))
 }

@@ -110,6 +110,61 @@ pub(super) struct StreamErrorDetail {
     param: Option<String>,
 }
 
+/// OpenAI's request for a text completion, with any of its fields.
+#[derive(ToSchema)]
+pub(super) struct CompletionRequest {
+    /// A route or `provider/model`.
+    model: String,
+    /// A text or a list of texts; for providers that have this endpoint also tokens.
+    prompt: JsonValue,
+    /// Whether to stream the response as events.
+    #[serde(default)]
+    stream: bool,
+    #[serde(flatten)]
+    others: BTreeMap<String, Value>,
+}
+
+/// OpenAI's text completion, or a part of it in a stream.
+#[derive(ToSchema)]
+pub(super) struct TextCompletion {
+    id: String,
+    object: String,
+    /// Seconds since 1970.
+    created: i64,
+    /// The provider's name of the model.
+    model: String,
+    choices: Vec<TextChoice>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    usage: Option<CompletionUsage>,
+}
+
+/// A choice of a text completion.
+#[derive(ToSchema)]
+pub(super) struct TextChoice {
+    index: u32,
+    text: String,
+    finish_reason: Option<String>,
+}
+
+/// A server-sent event of a streamed text completion; the last one has the data `[DONE]`.
+#[derive(ToSchema)]
+pub(super) struct TextCompletionEvent {
+    data: TextCompletionEventData,
+}
+
+/// Data of an event: JSON, or the text `[DONE]`.
+#[derive(ToSchema)]
+#[serde(untagged)]
+pub(super) enum TextCompletionEventData {
+    /// A part of the completion.
+    Part(TextCompletion),
+    /// An error after the stream has begun.
+    Error(StreamError),
+    /// `[DONE]`.
+    Done(String),
+}
+
 /// OpenAI's request for embeddings, with any of its fields.
 #[derive(ToSchema)]
 pub(super) struct EmbeddingRequest {

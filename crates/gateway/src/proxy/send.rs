@@ -8,9 +8,11 @@ use http::{Method, Request};
 use http_body_util::Full;
 use loam_http::client::{Body, retry_after};
 use loam_providers::openai::ChatOutput;
-use loam_providers::{CompleteResponse, Forward, ProviderRequest, Reader, ReportedError, ResponseError};
+use loam_providers::{
+    CompleteResponse, Endpoint, Forward, ProviderRequest, Reader, ReportedError, ResponseError, bytes_reader,
+};
 
-use super::begin::{Beginning, begin, read_body};
+use super::begin::{Beginning, begin, late, next_chunk, read_body};
 use super::call::Call;
 use super::failure::{CallError, Failure, FailureKind, deadline_exceeded, interrupted};
 use super::response_cache::ResponseHead;
@@ -92,7 +94,12 @@ impl Inner {
         *request.uri_mut() = provider.uri(call.endpoint, &outgoing).map_err(unusable)?;
         let headers = request.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let accept = if call.envelope.stream { "text/event-stream" } else { "application/json" };
+        let accept = match call.endpoint {
+            _ if call.envelope.stream => "text/event-stream",
+            // audio, and transcripts as text
+            Endpoint::Speech | Endpoint::Transcriptions => "*/*",
+            _ => "application/json",
+        };
         headers.insert(ACCEPT, HeaderValue::from_static(accept));
         for (name, value) in outgoing.headers.iter().chain(&key.headers) {
             headers.insert(name.clone(), value.clone());
@@ -109,7 +116,17 @@ impl Inner {
         let broke_off = |why: String| Failure::transient(interrupted(&provider.name, &why));
         let responded_with =
             |status: u16, body: &[u8]| self.provider_error(provider, status, body, &parts.headers);
-        let read = if parts.status.is_success() && call.envelope.stream && is_events(&parts.headers) {
+        let is_success = parts.status.is_success();
+        if is_success && call.endpoint.returns_bytes() && !is_text(&parts.headers) {
+            let read = tokio::time::timeout(timeout, next_chunk(&mut body)).await;
+            let first = read.unwrap_or_else(|_| Err(late(timeout))).map_err(broke_off)?;
+            let Some(now) = first else { return Err(broke_off("it is empty".to_owned())) };
+            call.mark_first_byte();
+            let reader = bytes_reader(call.envelope.quantity);
+            return Ok(ProviderResponse::Stream { head, first: Forward { now, last: None }, body, reader });
+        }
+        let may_stream = call.envelope.stream || call.endpoint.returns_bytes();
+        let read = if is_success && may_stream && is_events(&parts.headers) {
             match begin(&mut body, timeout, &mut *reader).await.map_err(broke_off)? {
                 Beginning::Stream(first) => {
                     call.mark_first_byte();
@@ -127,7 +144,7 @@ impl Inner {
         } else {
             read_body(body, timeout, self.config.max_answer_bytes).await.map_err(broke_off)?
         };
-        if !parts.status.is_success() {
+        if !is_success {
             return Err(responded_with(parts.status.as_u16(), &read));
         }
         let response = reader.read_complete(read).map_err(|e| match e {
@@ -155,10 +172,19 @@ impl Inner {
     }
 }
 
-fn is_events(headers: &HeaderMap) -> bool {
-    const EVENTS: &[u8] = b"text/event-stream";
+/// Whether the content type begins so.
+fn has_type(headers: &HeaderMap, wanted: &str) -> bool {
     let kind = headers.get(CONTENT_TYPE).map(|kind| kind.as_bytes().trim_ascii_start());
-    kind.and_then(|kind| kind.get(..EVENTS.len())).is_some_and(|kind| kind.eq_ignore_ascii_case(EVENTS))
+    kind.and_then(|kind| kind.get(..wanted.len()))
+        .is_some_and(|kind| kind.eq_ignore_ascii_case(wanted.as_bytes()))
+}
+
+fn is_events(headers: &HeaderMap) -> bool {
+    has_type(headers, "text/event-stream")
+}
+
+fn is_text(headers: &HeaderMap) -> bool {
+    has_type(headers, "text/") || has_type(headers, "application/json")
 }
 
 /// The headers of a response that are forwarded to the client.

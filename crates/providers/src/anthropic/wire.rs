@@ -8,12 +8,13 @@ use super::from_chat::from_chat;
 use super::pass_through::Progress;
 use super::to_chat::ChatDialect;
 use crate::body::Body;
+use crate::completions::{CompletionsEncoder, completions_to_chat, name_prompt};
 use crate::openai::{ChatEncoder, model_ids};
 use crate::responses::{ResponsesEncoder, name_fields, responses_to_chat};
 use crate::sse::PassThrough;
 use crate::translate::Translator;
-use crate::wire::{BETAS, Endpoint, Outgoing, ProviderRequest, Reader, Wire, secret_header};
-use crate::{Config, Feature};
+use crate::wire::{BETAS, Outgoing, ProviderRequest, Reader, Wire, secret_header};
+use crate::{Config, Endpoint, Feature};
 
 pub(super) const KIND: &str = "anthropic";
 
@@ -40,18 +41,18 @@ impl Wire for Anthropic {
 
     fn unsupported(&self, endpoint: Endpoint) -> Vec<Feature> {
         match endpoint {
-            Endpoint::Embeddings => vec![Feature::Embeddings],
             Endpoint::Responses => {
                 vec![Feature::Audio, Feature::JsonObject, Feature::Logprobs, Feature::ServerTools]
             }
             Endpoint::Messages => Vec::new(),
-            Endpoint::ChatCompletions => vec![
+            Endpoint::ChatCompletions | Endpoint::Completions => vec![
                 Feature::Audio,
                 Feature::JsonObject,
                 Feature::Choices,
                 Feature::Logprobs,
                 Feature::Penalties,
             ],
+            _ => Feature::of(endpoint).into_iter().collect(),
         }
     }
 
@@ -67,11 +68,15 @@ impl Wire for Anthropic {
         self.serves(provider_request.endpoint)?;
         let body = match provider_request.endpoint {
             Endpoint::Messages => {
-                provider_request.envelope.with_model(provider_request.body, provider_request.model)
+                provider_request.envelope.with_model(provider_request.body, provider_request.model, None)
             }
             Endpoint::Responses => {
                 let chat = Body::of(responses_to_chat(&CHAT, provider_request)?);
                 from_chat(config, provider_request.model, chat).map_err(name_fields)?
+            }
+            Endpoint::Completions => {
+                let chat = Body::of(completions_to_chat(KIND, provider_request)?);
+                from_chat(config, provider_request.model, chat).map_err(name_prompt)?
             }
             _ => from_chat(config, provider_request.model, Body::read(provider_request.body)?)?,
         };
@@ -88,6 +93,10 @@ impl Wire for Anthropic {
             Endpoint::Messages => Box::new(PassThrough::new(Progress::default())),
             Endpoint::Responses => {
                 let encoder = ResponsesEncoder::new(provider_request);
+                Box::new(Translator::new(MessagesDecoder::default(), encoder))
+            }
+            Endpoint::Completions => {
+                let encoder = CompletionsEncoder::new(KIND, provider_request);
                 Box::new(Translator::new(MessagesDecoder::default(), encoder))
             }
             _ => {

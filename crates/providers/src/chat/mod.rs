@@ -94,7 +94,7 @@ pub fn parse_request(endpoint: Endpoint, request: &[u8]) -> Vec<ChatMessage> {
         Endpoint::ChatCompletions => completions::parse_request(&body),
         Endpoint::Messages => messages::parse_request(&body),
         Endpoint::Responses => responses::parse_request(&body),
-        Endpoint::Embeddings => Vec::new(),
+        _ => Vec::new(),
     };
     all.into_iter().map(ChatMessage::storable).collect()
 }
@@ -106,7 +106,7 @@ pub fn parse_response(endpoint: Endpoint, response: &Value) -> (ChatMessage, Opt
         Endpoint::ChatCompletions => completions::parse_response(response),
         Endpoint::Messages => messages::parse_response(response),
         Endpoint::Responses => responses::parse_response(response),
-        Endpoint::Embeddings => (ChatMessage::text(ChatRole::Assistant, ""), None),
+        _ => (ChatMessage::text(ChatRole::Assistant, ""), None),
     };
     (message.storable(), finish)
 }

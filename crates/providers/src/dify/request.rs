@@ -10,9 +10,9 @@ use serde_json::{Map, Value, json};
 use super::KIND;
 use crate::anthropic::{ChatDialect, to_chat};
 use crate::body::{Body, MAX_DIFY_USER, bounded_user, parts, required};
+use crate::completions::completions_to_chat;
 use crate::responses::responses_to_chat;
-use crate::wire::Endpoint;
-use crate::{Config, Feature, ProviderRequest};
+use crate::{Config, Endpoint, Feature, ProviderRequest};
 
 /// The user, if the client names none: Dify requires one.
 const DEFAULT_USER: &str = "loam";
@@ -30,6 +30,7 @@ pub(super) fn request(config: &Config, provider_request: &ProviderRequest<'_>) -
     let mut body = match provider_request.endpoint {
         Endpoint::Messages => Body::of(to_chat(&WAYS, provider_request)?),
         Endpoint::Responses => Body::of(responses_to_chat(&WAYS, provider_request)?),
+        Endpoint::Completions => Body::of(completions_to_chat(KIND, provider_request)?),
         _ => Body::read(provider_request.body)?,
     };
     reject_unsupported(&mut body, provider_request.endpoint)?;

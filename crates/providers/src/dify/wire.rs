@@ -10,11 +10,12 @@ use super::decoder::DifyDecoder;
 use super::error::error;
 use super::request::request;
 use crate::anthropic::MessagesEncoder;
+use crate::completions::{CompletionsEncoder, name_prompt};
 use crate::openai::ChatEncoder;
 use crate::responses::{ResponsesEncoder, name_fields};
 use crate::translate::Translator;
-use crate::wire::{Endpoint, Outgoing, ProviderRequest, Reader, Wire, secret_header};
-use crate::{Config, Feature};
+use crate::wire::{Outgoing, ProviderRequest, Reader, Wire, secret_header};
+use crate::{Config, Endpoint, Feature};
 
 /// A Dify application.
 pub(crate) struct Dify;
@@ -27,6 +28,11 @@ impl Wire for Dify {
     fn unsupported(&self, endpoint: Endpoint) -> Vec<Feature> {
         let mut unsupported = vec![
             Feature::Embeddings,
+            Feature::Speech,
+            Feature::Transcriptions,
+            Feature::ImageGeneration,
+            Feature::Moderations,
+            Feature::Rerank,
             Feature::ImageData,
             Feature::Documents,
             Feature::Audio,
@@ -41,7 +47,7 @@ impl Wire for Dify {
         match endpoint {
             Endpoint::Messages => unsupported.extend([Feature::Prefill, Feature::ServerTools]),
             Endpoint::Responses => unsupported.push(Feature::ServerTools),
-            Endpoint::ChatCompletions | Endpoint::Embeddings => {}
+            _ => {}
         }
         unsupported
     }
@@ -54,6 +60,7 @@ impl Wire for Dify {
         self.serves(provider_request.endpoint)?;
         let body = match provider_request.endpoint {
             Endpoint::Responses => request(config, provider_request).map_err(name_fields)?,
+            Endpoint::Completions => request(config, provider_request).map_err(name_prompt)?,
             _ => request(config, provider_request)?,
         };
         Ok(Outgoing { path: "/chat-messages", headers: Vec::new(), body })
@@ -67,6 +74,9 @@ impl Wire for Dify {
             }
             Endpoint::Responses => {
                 Box::new(Translator::new(decoder, ResponsesEncoder::new(provider_request)))
+            }
+            Endpoint::Completions => {
+                Box::new(Translator::new(decoder, CompletionsEncoder::new(KIND, provider_request)))
             }
             _ => Box::new(Translator::new(
                 decoder,

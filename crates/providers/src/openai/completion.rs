@@ -20,7 +20,9 @@ pub(crate) fn assemble_chunks(stream: &str) -> Value {
                         add_choice(choice, part);
                     }
                 }
-                ("object", _) => drop(response.insert(name, json!("chat.completion"))),
+                ("object", object) if object != "text_completion" => {
+                    drop(response.insert(name, json!("chat.completion")));
+                }
                 (_, Value::Null) => {}
                 (_, value) => drop(response.insert(name, value)),
             }
@@ -53,6 +55,7 @@ fn add_choice(choice: &mut Map<String, Value>, part: Value) {
                     logprobs.into_iter().for_each(|(name, value)| merge(all, name, value));
                 }
             }
+            ("text", value) => merge(choice, name, value),
             (_, Value::Null) => {}
             (_, value) => drop(choice.insert(name, value)),
         }

@@ -68,7 +68,8 @@ impl ChatEncoder {
     }
 }
 
-fn finish_reason(stop: &StopReason) -> &'static str {
+/// The name of a reason.
+pub(crate) fn finish_reason(stop: &StopReason) -> &'static str {
     match stop {
         StopReason::End | StopReason::Sequence(_) => "stop",
         StopReason::Length => "length",
@@ -77,7 +78,8 @@ fn finish_reason(stop: &StopReason) -> &'static str {
     }
 }
 
-fn usage_json(usage: &Usage) -> Value {
+/// The `usage` of a response.
+pub(crate) fn usage_json(usage: &Usage) -> Value {
     let mut details = json!({"cached_tokens": usage.cached_tokens});
     if usage.cache_write_tokens > 0 {
         details["cache_write_tokens"] = usage.cache_write_tokens.into();

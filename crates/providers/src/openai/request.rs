@@ -3,10 +3,16 @@
 use std::collections::BTreeMap;
 
 use bytes::{BufMut, Bytes, BytesMut};
+use http::HeaderValue;
 use loam_kernel::{Error, Kind, Result};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
+
+use super::form::{Form, read_form};
+use crate::body::bounded_user;
+use crate::pass_through_endpoints::{asks_for_events, requested};
+use crate::{Endpoint, Quantity};
 
 /// The fields of a request that the gateway needs, with their positions in the body.
 #[derive(Debug)]
@@ -23,7 +29,13 @@ pub struct RequestEnvelope {
     pub end_user: Option<String>,
     /// The texts in the request's `metadata`, without `user_id`: at most [`MAX_METADATA`], as OpenAI allows.
     pub metadata: Vec<(String, String)>,
+    /// The quantity that the request asks for, if it tells.
+    pub quantity: Option<Quantity>,
+    /// Set if the body is a form, and not JSON.
+    pub form: Option<Form>,
     model_span: (usize, usize),
+    /// Where the end user is named.
+    user_spans: [Option<(usize, usize)>; 2],
     options: StreamOptionsEdit,
 }
 
@@ -116,6 +128,34 @@ fn raw<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValu
 }
 
 impl RequestEnvelope {
+    /// Reads the envelope of a request to an endpoint.
+    pub fn of(endpoint: Endpoint, content_type: Option<&HeaderValue>, body: &[u8]) -> Result<Self> {
+        if endpoint.takes_form() {
+            return read_form(content_type, body);
+        }
+        let mut envelope = Self::read(body)?;
+        envelope.quantity = requested(endpoint, body, envelope.output_limits.n);
+        envelope.stream |= endpoint.returns_bytes() && asks_for_events(body);
+        Ok(envelope)
+    }
+
+    /// An envelope without anything but the position of the model.
+    pub(super) fn of_model(model_span: (usize, usize), output_limits: OutputLimits) -> Self {
+        Self {
+            model: String::new(),
+            stream: false,
+            wants_usage: false,
+            output_limits,
+            end_user: None,
+            metadata: Vec::new(),
+            quantity: None,
+            form: None,
+            model_span,
+            user_spans: [None; 2],
+            options: StreamOptionsEdit::Keep,
+        }
+    }
+
     /// Reads the envelope of a body, and checks that the body is a JSON object.
     pub fn read(body: &[u8]) -> Result<Self> {
         let invalid = |why: String| Error::new(Kind::Invalid, "invalid_json", why);
@@ -146,15 +186,14 @@ impl RequestEnvelope {
             .or_else(|| number(wire.max_tokens))
             .or_else(|| number(wire.max_output_tokens));
         let metadata = wire.metadata();
+        let output_limits = OutputLimits { max_tokens, n: number(wire.n) };
         let mut envelope = Self {
             model,
             stream,
-            wants_usage: false,
-            output_limits: OutputLimits { max_tokens, n: number(wire.n) },
             end_user: wire.end_user(&metadata),
             metadata: kept(&metadata),
-            model_span: span(model_raw),
-            options: StreamOptionsEdit::Keep,
+            user_spans: [wire.user, wire.safety_identifier].map(|user| user.map(span)),
+            ..Self::of_model(span(model_raw), output_limits)
         };
         if stream {
             (envelope.wants_usage, envelope.options) =
@@ -182,26 +221,19 @@ impl RequestEnvelope {
         Ok(envelope)
     }
 
-    /// The body for a provider of the client's own format: only the model's name is replaced.
-    pub fn with_model(&self, body: &[u8], model: &str) -> Bytes {
-        let model = Value::from(model).to_string();
-        let (start, end) = self.model_span;
-        let mut out = BytesMut::with_capacity(body.len() + model.len());
-        out.put_slice(&body[..start]);
-        out.put_slice(model.as_bytes());
-        out.put_slice(&body[end..]);
-        out.freeze()
+    /// The body for a provider of the client's own format: the model's name is replaced, and an end user of more than
+    /// `max_user` characters by a digest. All other bytes are unchanged.
+    pub fn with_model(&self, body: &[u8], model: &str, max_user: Option<usize>) -> Bytes {
+        let out = BytesMut::with_capacity(body.len() + model.len());
+        Self::edited(out, body, 0, self.edits(body, model, max_user))
     }
 
-    /// The body of a chat completion for a provider: the model's name is replaced, and usage is requested. All other
-    /// bytes are unchanged.
-    pub fn rewrite(&self, body: &[u8], model: &str) -> Bytes {
-        let model = Value::from(model).to_string();
-        let mut edits = vec![(self.model_span, model.as_str())];
+    /// The body of a chat completion for a provider: as [`Self::with_model`], and usage is requested.
+    pub fn rewrite(&self, body: &[u8], model: &str, max_user: Option<usize>) -> Bytes {
+        let mut edits = self.edits(body, model, max_user);
         if let StreamOptionsEdit::Replace { span, with } = &self.options {
-            edits.push((*span, with));
+            edits.push((*span, with.clone()));
         }
-        edits.sort_unstable();
         let mut out = BytesMut::with_capacity(body.len() + model.len() + 64);
         let mut from = 0;
         if matches!(self.options, StreamOptionsEdit::Insert) {
@@ -213,6 +245,35 @@ impl RequestEnvelope {
             out.put_u8(b',');
             from = brace + 1;
         }
+        Self::edited(out, body, from, edits)
+    }
+
+    /// What is written in place of the model and of long names of the end user.
+    fn edits(&self, body: &[u8], model: &str, max_user: Option<usize>) -> Vec<((usize, usize), String)> {
+        let model = match self.form {
+            Some(_) => model.to_owned(),
+            None => Value::from(model).to_string(),
+        };
+        let mut edits = vec![(self.model_span, model)];
+        let Some(max_user) = max_user else { return edits };
+        for (start, end) in self.user_spans.into_iter().flatten() {
+            let user: Value = serde_json::from_slice(&body[start..end]).unwrap_or_default();
+            let bounded = bounded_user(user.clone(), max_user);
+            if bounded != user {
+                edits.push(((start, end), bounded.to_string()));
+            }
+        }
+        edits
+    }
+
+    /// Adds the body from a position on, with the edits.
+    fn edited(
+        mut out: BytesMut,
+        body: &[u8],
+        mut from: usize,
+        mut edits: Vec<((usize, usize), String)>,
+    ) -> Bytes {
+        edits.sort_unstable();
         for ((start, end), with) in edits {
             out.put_slice(&body[from..start]);
             out.put_slice(with.as_bytes());
@@ -231,7 +292,7 @@ mod tests {
 
     fn rewritten(body: &str) -> String {
         let envelope = RequestEnvelope::read(body.as_bytes()).expect("valid");
-        String::from_utf8(envelope.rewrite(body.as_bytes(), "m\"2").to_vec()).expect("UTF-8")
+        String::from_utf8(envelope.rewrite(body.as_bytes(), "m\"2", None).to_vec()).expect("UTF-8")
     }
 
     #[test]
@@ -244,7 +305,27 @@ mod tests {
     fn for_other_formats_only_the_model_changes() {
         let body = r#"{"stream":true, "model":"p/m","max_tokens":1}"#;
         let envelope = RequestEnvelope::read(body.as_bytes()).expect("valid");
-        assert_eq!(&envelope.with_model(body.as_bytes(), "m2")[..], body.replace("p/m", "m2").as_bytes());
+        assert_eq!(
+            &envelope.with_model(body.as_bytes(), "m2", None)[..],
+            body.replace("p/m", "m2").as_bytes()
+        );
+    }
+
+    #[test]
+    fn a_long_name_of_the_end_user_becomes_a_digest() {
+        let long = "x".repeat(65);
+        let body = format!(r#"{{"user" : "{long}","model":"p/m","safety_identifier":"short","x":"{long}"}}"#);
+        let envelope = RequestEnvelope::read(body.as_bytes()).expect("valid");
+        assert_eq!(envelope.end_user.as_deref(), Some(long.as_str()));
+        let sent = envelope.with_model(body.as_bytes(), "m", Some(64));
+        let sent: Value = serde_json::from_slice(&sent).expect("JSON");
+        let digest = bounded_user(long.as_str().into(), 64);
+        assert_eq!(digest.as_str().map(str::len), Some(64));
+        assert_eq!(
+            sent,
+            serde_json::json!({"user": digest, "model": "m", "safety_identifier": "short", "x": long})
+        );
+        assert_eq!(&envelope.rewrite(body.as_bytes(), "p/m", None)[..], body.as_bytes());
     }
 
     #[test]

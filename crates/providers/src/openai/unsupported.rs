@@ -4,8 +4,7 @@ use loam_kernel::Result;
 use memchr::memmem;
 use serde_json::Value;
 
-use crate::Feature;
-use crate::wire::Endpoint;
+use crate::{Endpoint, Feature};
 
 /// A byte sequence that every request with the feature contains.
 fn marker(feature: Feature) -> Option<&'static str> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue};
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use loam_kernel::{Error, Result};
 use serde_json::{Map, Value};
 
@@ -11,11 +11,14 @@ use super::stream::Chunks;
 use super::unsupported::reject_unsupported;
 use super::{ChatDecoder, error_from, model_ids};
 use crate::anthropic::{MessagesEncoder, to_chat};
+use crate::body::MAX_OPENAI_USER;
+use crate::completions::{CompletionsEncoder, completions_to_chat};
+use crate::pass_through_endpoints::EndpointInspector;
 use crate::responses::{Progress, ResponsesEncoder, responses_to_chat};
 use crate::sse::PassThrough;
 use crate::translate::Translator;
-use crate::wire::{Endpoint, Outgoing, ProviderRequest, Reader, Wire, secret_header};
-use crate::{ChatDialect, Config, Feature, ResponsesApi};
+use crate::wire::{Outgoing, ProviderRequest, Reader, Wire, secret_header};
+use crate::{ChatDialect, Config, Endpoint, Feature, ResponsesApi};
 
 /// A kind that speaks OpenAI's format, with its dialect.
 pub(crate) struct OpenAi {
@@ -23,6 +26,8 @@ pub(crate) struct OpenAi {
     pub(crate) unsupported: &'static [Feature],
     /// Whether its servers may have the Responses API.
     pub(crate) has_responses: bool,
+    /// Whether the server has text completions.
+    pub(crate) has_completions: fn(&Config) -> bool,
     pub(crate) error: fn(&str, u16, &[u8], Option<Duration>) -> Error,
 }
 
@@ -39,6 +44,7 @@ pub(crate) static OPENAI: OpenAi = OpenAi {
     },
     unsupported: &[],
     has_responses: true,
+    has_completions: |_| true,
     error: error_from,
 };
 
@@ -84,7 +90,7 @@ impl Wire for OpenAi {
         let translated: &[Feature] = match endpoint {
             Endpoint::Messages => &UNTRANSLATED,
             Endpoint::Responses => &UNTRANSLATED_RESPONSES,
-            Endpoint::ChatCompletions | Endpoint::Embeddings => &[],
+            _ => &[],
         };
         self.unsupported.iter().chain(translated).copied().collect()
     }
@@ -100,10 +106,21 @@ impl Wire for OpenAi {
     fn outgoing(&self, config: &Config, provider_request: &ProviderRequest<'_>) -> Result<Outgoing> {
         self.serves(provider_request.endpoint)?;
         let ProviderRequest { endpoint, envelope, body, model, .. } = *provider_request;
+        // compatible servers don't share OpenAI's limit
+        let max_user = config.base_url.starts_with(OWN).then_some(MAX_OPENAI_USER);
         let (becomes, body) = match endpoint {
-            Endpoint::ChatCompletions | Endpoint::Embeddings => (endpoint, envelope.rewrite(body, model)),
+            Endpoint::ChatCompletions | Endpoint::Embeddings => {
+                (endpoint, envelope.rewrite(body, model, max_user))
+            }
+            Endpoint::Completions if (self.has_completions)(config) => {
+                (endpoint, envelope.rewrite(body, model, max_user))
+            }
+            Endpoint::Completions => {
+                let chat = completions_to_chat(self.dialect.kind, provider_request)?;
+                (Endpoint::ChatCompletions, self.translated(config, chat))
+            }
             Endpoint::Responses if self.forwards_responses(config) => {
-                (endpoint, envelope.with_model(body, model))
+                (endpoint, envelope.with_model(body, model, max_user))
             }
             Endpoint::Responses => {
                 let mut chat = responses_to_chat(&self.dialect, provider_request)?;
@@ -115,11 +132,13 @@ impl Wire for OpenAi {
                 let chat = to_chat(&self.dialect, provider_request)?;
                 (Endpoint::ChatCompletions, self.translated(config, chat))
             }
+            _ => (endpoint, envelope.with_model(body, model, max_user)),
         };
         if becomes == Endpoint::ChatCompletions {
             reject_unsupported(self.dialect.kind, self.unsupported, endpoint, &body)?;
         }
-        Ok(Outgoing { path: becomes.path(), headers: Vec::new(), body })
+        let form = envelope.form.iter().map(|form| (CONTENT_TYPE, form.content_type.clone()));
+        Ok(Outgoing { path: becomes.path(), headers: form.collect(), body })
     }
 
     fn reader(&self, config: &Config, provider_request: &ProviderRequest<'_>) -> Box<dyn Reader> {
@@ -134,9 +153,19 @@ impl Wire for OpenAi {
                 ChatDecoder::default(),
                 MessagesEncoder::new(provider_request.model),
             )),
-            _ => Box::new(PassThrough::new(Chunks::new(
-                provider_request.envelope.stream && !provider_request.envelope.wants_usage,
-            ))),
+            Endpoint::Completions if !(self.has_completions)(config) => Box::new(Translator::new(
+                ChatDecoder::default(),
+                CompletionsEncoder::new(self.dialect.kind, provider_request),
+            )),
+            Endpoint::ChatCompletions | Endpoint::Embeddings | Endpoint::Completions => {
+                Box::new(PassThrough::new(Chunks::new(
+                    provider_request.envelope.stream && !provider_request.envelope.wants_usage,
+                )))
+            }
+            endpoint => {
+                let requested = provider_request.envelope.quantity;
+                Box::new(PassThrough::new(EndpointInspector::new(endpoint, requested)))
+            }
         }
     }
 

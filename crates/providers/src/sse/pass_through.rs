@@ -6,7 +6,7 @@ use serde::de::IgnoredAny;
 
 use super::{MAX_EVENT, complete_events_len, data, event_too_large, first_event_len};
 use crate::openai::ChatOutput;
-use crate::{CompleteResponse, Forward, Reader, ReportedError, ResponseError, Usage};
+use crate::{CompleteResponse, Forward, Quantity, Reader, ReportedError, ResponseError, Usage};
 
 /// What to do with an event of a forwarded stream.
 #[derive(Debug, PartialEq, Eq)]
@@ -41,6 +41,11 @@ pub(crate) trait Inspector: Send {
 
     /// The usage of a stream, once it has arrived.
     fn usage(&self) -> Option<Usage>;
+
+    /// As [`Reader::quantity`].
+    fn quantity(&self) -> Option<Quantity> {
+        None
+    }
 
     /// The error that the provider reported in its stream.
     fn failure(&self) -> Option<&ReportedError>;
@@ -88,7 +93,8 @@ impl<I: Inspector> PassThrough<I> {
 
 impl<I: Inspector> Reader for PassThrough<I> {
     fn read_complete(&mut self, body: Bytes) -> Result<CompleteResponse, ResponseError> {
-        Ok(CompleteResponse { usage: self.inspector.inspect_complete(&body)?, body })
+        let usage = self.inspector.inspect_complete(&body)?;
+        Ok(CompleteResponse { usage, quantity: self.inspector.quantity(), body })
     }
 
     fn keep_output(&mut self) {
@@ -145,6 +151,10 @@ impl<I: Inspector> Reader for PassThrough<I> {
 
     fn usage(&self) -> Option<Usage> {
         self.inspector.usage()
+    }
+
+    fn quantity(&self) -> Option<Quantity> {
+        self.inspector.quantity()
     }
 
     fn failure(&self) -> Option<&ReportedError> {

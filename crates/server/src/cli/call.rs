@@ -43,6 +43,9 @@ pub(super) struct CallFilterArgs {
     /// Only calls of this model.
     #[arg(long)]
     model: Option<String>,
+    /// Only calls of this endpoint, by its recorded path, such as /images/generations.
+    #[arg(long)]
+    endpoint: Option<String>,
     /// Only calls of this route.
     #[arg(long)]
     route: Option<String>,
@@ -87,6 +90,7 @@ impl From<CallFilterArgs> for LlmCallFilter {
             state: filter.state,
             provider: filter.provider,
             model: filter.model,
+            endpoint: filter.endpoint,
             api_key_id: filter.key,
             route: filter.route,
             user_id: filter.user,

@@ -11,7 +11,7 @@ use crate::config::Config;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
-    /// Set a price, in US dollars per million tokens.
+    /// Set a price, in US dollars per million tokens and per unit.
     Create {
         #[command(flatten)]
         tenant: TenantArg,
@@ -33,6 +33,9 @@ pub(super) enum Command {
         /// Price of output tokens.
         #[arg(long, allow_negative_numbers = true)]
         output: f64,
+        /// Price of a character, image, second or search, whichever a call is counted by [default: none].
+        #[arg(long, allow_negative_numbers = true)]
+        per_unit: Option<f64>,
     },
     /// List prices, newest first.
     List {
@@ -45,7 +48,7 @@ pub(super) enum Command {
 
 pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result<()> {
     match command {
-        Command::Create { tenant, provider, model, input, cached_input, cache_write, output } => {
+        Command::Create { tenant, provider, model, input, cached_input, cache_write, output, per_unit } => {
             let (core, scope) = admin::in_tenant(config, &tenant).await?;
             let new = ModelPriceCreate {
                 provider,
@@ -54,6 +57,7 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
                 cached_input_per_million: cached_input,
                 cache_write_per_million: cache_write,
                 output_per_million: output,
+                per_unit,
             };
             output::one(json, &ModelPriceView::from(core.gateway.create_price(&scope, new).await?))
         }
@@ -70,6 +74,7 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
                 "cached_input_per_million",
                 "cache_write_per_million",
                 "output_per_million",
+                "per_unit",
                 "id",
             ];
             output::rows(json, &rows, &fields)

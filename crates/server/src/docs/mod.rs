@@ -32,7 +32,7 @@ use crate::surface::health_routes;
     servers((url = "/", description = "This server")),
     modifiers(&Security),
     tags(
-        (name = "gateway", description = "OpenAI's API for all providers"),
+        (name = "gateway", description = "OpenAI's and Anthropic's APIs for all providers. The prefix `/v1` of OpenAI's paths may be omitted"),
         (name = "tenants", description = "Tenants of the instance"),
         (name = "users", description = "Users of a tenant"),
         (name = "roles", description = "Named sets of permissions"),

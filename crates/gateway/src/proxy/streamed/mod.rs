@@ -47,6 +47,8 @@ pub(super) struct Relay {
     /// The events to record.
     recorded: Vec<Bytes>,
     recorded_bytes: usize,
+    /// The content type, of bytes.
+    content_type: Option<String>,
     stage: Stage,
 }
 
@@ -56,7 +58,7 @@ enum Stage {
     /// Events are forwarded.
     Forwarding { intent_durable: bool },
     /// The settlement is being synced; the end waits.
-    Settling { waiting: Waiting, last: Bytes },
+    Settling { waiting: Waiting, last: Result<Bytes> },
     /// The stream has ended.
     Ended,
 }
@@ -72,7 +74,14 @@ impl Inner {
         reader: Box<dyn Reader>,
     ) -> (ResponseHead, Box<Relay>) {
         let stage = Stage::Forwarding { intent_durable: self.config.strict };
-        head.headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
+        let mut content_type = None;
+        if reader.forwards_bytes() {
+            let named = head.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+            content_type = named.map(str::to_owned);
+        } else {
+            let events = HeaderValue::from_static("text/event-stream; charset=utf-8");
+            head.headers.insert(CONTENT_TYPE, events);
+        }
         head.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         // nginx must not buffer either
         head.headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
@@ -87,6 +96,7 @@ impl Inner {
             deadline,
             recorded: Vec::new(),
             recorded_bytes: 0,
+            content_type,
             stage,
         };
         (head, Box::new(relay))
@@ -133,7 +143,7 @@ impl Body for Relay {
                         // the settlement follows the intent: one sync makes both durable
                         Chunk::End { now, last, outcome } => {
                             let waiting = this.settle(outcome);
-                            let last = join(now, BytesMut::from(last));
+                            let last = last.map(|last| join(now, BytesMut::from(last)));
                             this.stage = Stage::Settling { waiting, last };
                         }
                         Chunk::Bytes(buffered) => {
@@ -161,9 +171,10 @@ impl Body for Relay {
                     // a connection can be reused once its response has been read to the end
                     while let Poll::Ready(Some(Ok(_))) = Pin::new(&mut this.provider).poll_frame(cx) {}
                     let durable = ready!(waiting.as_mut().poll(cx));
-                    let last = std::mem::take(last);
+                    let last = std::mem::replace(last, Ok(Bytes::new()));
                     this.stage = Stage::Ended;
                     durable?;
+                    let last = last?;
                     if !last.is_empty() {
                         return Poll::Ready(Some(Ok(Frame::data(last))));
                     }

@@ -5,6 +5,7 @@ use std::task::{Context, Poll};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use http_body::Body;
+use loam_kernel::Error;
 use loam_providers::Forward;
 use tokio::time::Sleep;
 
@@ -24,7 +25,7 @@ pub(super) enum Chunk {
     /// The end, with the bytes to be sent last.
     End {
         now: Bytes,
-        last: Bytes,
+        last: Result<Bytes, Error>,
         outcome: StreamOutcome,
     },
 }
@@ -65,7 +66,7 @@ impl Relay {
             }
             if let Some(last) = forward.last {
                 let outcome = self.outcome(None);
-                return Poll::Ready(Chunk::End { now: join(single, out), last, outcome });
+                return Poll::Ready(Chunk::End { now: join(single, out), last: Ok(last), outcome });
             }
             if out.len() >= MAX_CHUNK {
                 return Poll::Ready(Chunk::Bytes(join(single, out)));
@@ -95,20 +96,25 @@ impl Relay {
     }
 
     /// The provider closed without the regular end, or the connection failed: what the client gets last. A response
-    /// without the reason why the model stopped was broken off, and ends with an event that says so.
-    fn provider_closed(&mut self, error: Option<String>) -> (Bytes, StreamOutcome) {
+    /// without the reason why the model stopped was broken off, and ends with an event that says so. Bytes have no
+    /// events: if the connection failed, the client's fails too.
+    fn provider_closed(&mut self, error: Option<String>) -> (Result<Bytes, Error>, StreamOutcome) {
+        if self.reader.forwards_bytes() {
+            let interrupted = error.as_ref().map(|why| self.interruption(why));
+            return (interrupted.map_or_else(|| Ok(Bytes::new()), Err), self.outcome(error));
+        }
         let rest = self.reader.finish();
         self.record(&rest);
         if self.reader.is_complete() || self.reader.failure().is_some() {
             let mut outcome = self.outcome(None);
-            if self.reader.usage().is_none() {
+            if self.reader.usage().is_none() && self.reader.quantity().is_none() {
                 outcome.error = outcome.error.or_else(|| Some(WITHOUT_USAGE.to_owned()));
             }
-            return (rest, outcome);
+            return (Ok(rest), outcome);
         }
         let why = error.unwrap_or_else(|| "it ended its stream before the response was complete".to_owned());
         let last = join(rest, BytesMut::from(self.interruption_event(&why)));
-        (last, self.outcome(Some(why)))
+        (Ok(last), self.outcome(Some(why)))
     }
 
     /// The outcome, from what the provider has sent, or from why it broke off.
@@ -121,10 +127,15 @@ impl Relay {
         StreamOutcome { error, is_healthy }
     }
 
+    fn interruption(&self, why: &str) -> Error {
+        let provider = self.call.as_ref().map(|call| call.open.record.provider.as_str());
+        interrupted(provider.unwrap_or_default(), why)
+    }
+
     /// The event that reports the interruption to the client. A caller that takes the output finds it there.
     fn interruption_event(&mut self, why: &str) -> Bytes {
         let Some(call) = &self.call else { return Bytes::new() };
-        let error = interrupted(&call.open.record.provider, why);
+        let error = self.interruption(why);
         if let Some(output) = self.reader.output() {
             output.fail(error.message().to_owned());
         }

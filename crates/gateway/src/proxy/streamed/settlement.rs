@@ -1,6 +1,7 @@
 //! Records what is forwarded, and settles the call with it.
 
 use bytes::Bytes;
+use serde_json::json;
 
 use super::reading::StreamOutcome;
 use super::{Relay, Waiting};
@@ -11,6 +12,10 @@ use crate::proxy::estimate::estimate;
 impl Relay {
     /// Records the bytes that are sent to the client.
     pub(super) fn record(&mut self, bytes: &Bytes) {
+        if self.reader.forwards_bytes() {
+            self.recorded_bytes += bytes.len();
+            return;
+        }
         if self.recorded_bytes < self.max_recorded_bytes() && !bytes.is_empty() {
             self.recorded_bytes += bytes.len();
             self.recorded.push(bytes.clone());
@@ -34,34 +39,40 @@ impl Relay {
         call.open.record.error = outcome.error;
         let gateway = self.gateway.clone();
         let max_bytes = gateway.max_recorded_body_bytes(call.open.record.tenant);
-        let recorded = std::mem::take(&mut self.recorded);
-        match self.reader.usage() {
-            Some(usage) => {
-                // only a complete response is cached
-                if let (Some(head), None) = (&self.head, &call.open.record.error)
-                    && self.recorded_bytes < self.max_recorded_bytes()
-                {
-                    gateway.cache_response(&call, head, &recorded, usage, true);
-                }
-                let outcome = Outcome {
-                    state: CallState::Settled,
-                    usage: Some(usage),
-                    response: &recorded,
-                    events: true,
-                };
-                let completed = call.completed(&recorded, true, Some(usage));
-                let position = gateway.ledger.settle(call.open, &outcome, max_bytes);
-                Box::pin(async move { gateway.finish(position?, completed).await })
-            }
-            None => Box::pin(async move {
-                let usage =
-                    estimate(call.open.record.tenant, call.request.clone(), recorded.clone(), true).await;
-                let outcome =
-                    Outcome { state: CallState::Estimated, usage, response: &recorded, events: true };
-                let completed = call.completed(&recorded, true, usage);
+        let (recorded, events) = self.take_recorded();
+        let (usage, quantity) = (self.reader.usage(), self.reader.quantity());
+        if usage.is_none() && quantity.is_none() {
+            return Box::pin(async move {
+                let request = call.recorded_request.clone();
+                let usage = estimate(call.open.record.tenant, request, recorded.clone(), events).await;
+                let state = CallState::Estimated;
+                let outcome = Outcome { state, usage, quantity, response: &recorded, events };
+                let completed = call.completed(&recorded, events, usage);
                 let position = gateway.ledger.settle(call.open, &outcome, max_bytes);
                 gateway.finish(position?, completed).await
-            }),
+            });
         }
+        // the quantity of bytes is that of the request, of which a part may have been made
+        let is_cut = self.reader.forwards_bytes() && call.open.record.error.is_some();
+        let state = if is_cut { CallState::Estimated } else { CallState::Settled };
+        let outcome = Outcome { state, usage, quantity, response: &recorded, events };
+        // only a complete response is cached
+        if let (Some(head), None) = (&self.head, &call.open.record.error)
+            && self.recorded_bytes < self.max_recorded_bytes()
+        {
+            gateway.cache_response(&call, head, &outcome);
+        }
+        let completed = call.completed(&recorded, events, usage);
+        let position = gateway.ledger.settle(call.open, &outcome, max_bytes);
+        Box::pin(async move { gateway.finish(position?, completed).await })
+    }
+
+    /// What has been recorded, and whether it is events. Of bytes, that is their type and number.
+    fn take_recorded(&mut self) -> (Vec<Bytes>, bool) {
+        if !self.reader.forwards_bytes() {
+            return (std::mem::take(&mut self.recorded), true);
+        }
+        let summary = json!({"content_type": self.content_type, "bytes": self.recorded_bytes});
+        (vec![summary.to_string().into()], false)
     }
 }
