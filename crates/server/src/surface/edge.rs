@@ -29,6 +29,7 @@ use super::headers;
 use super::idempotency::Replay;
 use super::intake::Intake;
 use super::origin::{self, REQUEST_ID};
+use super::paths::canonical;
 use super::recorded_body::{CapturedBody, Tee, record_at_end};
 use crate::config::ServerConfig;
 use crate::connections::{Budget, Connection, DrainOnDrop, LimitedBody, Share};
@@ -92,11 +93,14 @@ impl Edge {
     /// Serves a request from `peer`.
     pub(crate) async fn serve(
         self,
-        request: hyper::Request<Incoming>,
+        mut request: hyper::Request<Incoming>,
         connection: Arc<Connection>,
         peer: IpAddr,
     ) -> Result<Response, Infallible> {
         let this = &*self.0;
+        if let Some(uri) = canonical(request.uri()) {
+            *request.uri_mut() = uri;
+        }
         let (origin, header) = origin::identify(&this.clock, request.headers(), peer, &this.trusted_proxies);
         let origin = Arc::new(origin);
         let (method, uri) = (request.method().clone(), request.uri().clone());

@@ -9,6 +9,7 @@ mod idempotency;
 mod intake;
 mod metrics;
 mod origin;
+mod paths;
 mod recorded_body;
 
 use std::sync::Arc;
