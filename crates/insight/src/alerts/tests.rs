@@ -274,7 +274,8 @@ async fn default_rules_use_the_thresholds_of_a_project(database: Database) {
     let created = insight.alerts.default_alert_rules(&scope, request()).await.unwrap();
     let thresholds: Vec<(&str, f64)> = created.iter().map(|row| (row.name.as_str(), row.threshold)).collect();
     assert_eq!(thresholds, [("response_time", 1.0), ("error_rate", 0.05), ("memory_usage", 512.0)]);
-    let change = AlertRuleUpdate { threshold: Some(3.0), is_managed: Some(false), ..AlertRuleUpdate::default() };
+    let change =
+        AlertRuleUpdate { threshold: Some(3.0), is_managed: Some(false), ..AlertRuleUpdate::default() };
     insight.alerts.update_alert_rule(&scope, created[0].id, &ExpectedVersion::any(), change).await.unwrap();
     insight.alerts.delete_alert_rule(&scope, created[1].id).await.unwrap();
     let again = insight.alerts.default_alert_rules(&scope, request()).await.unwrap();
