@@ -55,6 +55,14 @@ dist: check-rust ## build the optimized binary for production at target/release/
 test: ready ## run all tests: Rust on both databases, stock clients, ledger, API, security
 	@exec $(TESTS_PYTHON) scripts/run_tests.py $(ARGS)
 
+.PHONY: clients
+clients: check-rust ## run client applications (Claude Code, Codex, …) over strict providers, installed once (APPS=: only these)
+	@$(SETUP) check npm
+	@$(SETUP) venv tests
+	@$(SETUP) node
+	@cargo build --locked --bin loam
+	@LOAM_BIN="$$CARGO_TARGET_DIR/debug/loam" exec $(TESTS_PYTHON) scripts/clients.py $(APPS)
+
 .PHONY: soak
 soak: ready ## run the long form of the tests on the optimized binary, with at least 100 rounds of kills
 	@LOAM_LEDGER_ROUNDS=$${LOAM_LEDGER_ROUNDS:-100} LOAM_SOAK=1 exec $(TESTS_PYTHON) scripts/run_tests.py --release $(ARGS)
@@ -116,3 +124,4 @@ ready:
 	@$(SETUP) apt pgbouncer chromium-headless-shell
 	@$(SETUP) venv tests clients model
 	@$(SETUP) node
+	@$(SETUP) app codex claude-code llm

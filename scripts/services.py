@@ -28,6 +28,7 @@ from services_kit import (
     Process,
     RealModel,
     ServiceError,
+    Strict,
     free_port,
 )
 
@@ -43,6 +44,7 @@ __all__ = [
     "Process",
     "RealModel",
     "ServiceError",
+    "Strict",
     "free_port",
 ]
 

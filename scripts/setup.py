@@ -7,7 +7,8 @@ Runs on the system's Python with the standard library alone, before any venv exi
     setup.py apt PROGRAM…                  Debian packages that hold these programs (installed only by root)
     setup.py venv NAME…                    a venv from its pinned requirements: tests, clients, model, audit, fuzz
     setup.py node                          the npm packages of the tests, and a Node new enough for them
-    setup.py path NAME                     where it lies: cache, target, venv:NAME, node, node:generated, node-bin
+    setup.py app [NAME…]                   client applications of tests/clients/apps; all of them by default
+    setup.py path NAME                     where it lies: cache, target, venv:NAME, app:NAME, node, node:generated, node-bin
 
 Everything goes to $LOAM_CACHE (default ~/.cache/loam), outside the clone, each part in a folder named by the
 hash of what it was made from: a second run finds it and costs nothing, and a changed pin makes a new one.
@@ -40,6 +41,14 @@ VENVS = {
 }
 # npm packages: name of the folder in the cache → folder of package.json and its lock.
 NODE = {"node": "tests/clients/node", "generated": "tests/clients/generated"}
+# Client applications, each a folder with either the requirements of a venv or a package.json and its lock.
+APPS = sorted(path.name for path in (ROOT / "tests/clients/apps").iterdir() if path.is_dir())
+for _app in APPS:
+    _folder = f"tests/clients/apps/{_app}"
+    if (ROOT / _folder / "package.json").exists():
+        NODE[f"app-{_app}"] = _folder
+    else:
+        VENVS[f"app-{_app}"] = (f"{_folder}/requirements.txt", ["--no-deps"])
 # Program → Debian package.
 APT = {"pgbouncer": "pgbouncer", "chromium-headless-shell": "chromium-headless-shell"}
 
@@ -219,15 +228,26 @@ def make_node(name: str) -> None:
         folder.mkdir(parents=True)
         for file in ("package.json", "package-lock.json"):
             shutil.copy(ROOT / NODE[name] / file, folder)
-        run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=folder)
+        # `ci` refuses a lock without optional packages of other platforms, which some registries lack.
+        how = "install" if name.startswith("app-") else "ci"
+        run(["npm", how, "--no-audit", "--no-fund", "--ignore-scripts"], cwd=folder)
     forget_older(f"{name}-", folder)
 
 
 def make_npm_packages() -> None:
-    for name in NODE:
+    for name in ("node", "generated"):
         make_node(name)
     if not node_program().exists():
         fail(f"npm brought no Node for {platform.machine()}: Linux on x86-64 or arm64 is needed for the npm clients")
+
+
+def make_app(name: str) -> None:
+    if f"app-{name}" in NODE:
+        make_node(f"app-{name}")
+    elif f"app-{name}" in VENVS:
+        make_venv(f"app-{name}")
+    else:
+        fail(f"there is no client application `{name}`: {', '.join(APPS)}")
 
 
 def forget_older(prefix: str, keep: Path) -> None:
@@ -242,6 +262,8 @@ def where(name: str) -> Path:
     kind, _, rest = name.partition(":")
     if kind == "venv":
         return venv_path(rest)
+    if kind == "app":
+        return node_path(f"app-{rest}") if f"app-{rest}" in NODE else venv_path(f"app-{rest}")
     return {
         "cache": cache,
         "target": lambda: Path(os.environ.get("CARGO_TARGET_DIR") or cache() / "target"),
@@ -261,6 +283,9 @@ def main(words: list[str]) -> None:
                 make_venv(name)
         case ["node"]:
             make_npm_packages()
+        case ["app", *names]:
+            for name in names or APPS:
+                make_app(name)
         case ["path", name]:
             print(where(name))
         case _:

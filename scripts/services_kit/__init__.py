@@ -8,6 +8,7 @@ from .pgbouncer import PgBouncer
 from .postgres import Postgres
 from .process import Process, ServiceError, free_port
 from .realmodel import RealModel
+from .strict import Strict
 
 __all__ = [
     "Asked",
@@ -21,5 +22,6 @@ __all__ = [
     "Process",
     "RealModel",
     "ServiceError",
+    "Strict",
     "free_port",
 ]

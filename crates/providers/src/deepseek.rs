@@ -40,6 +40,7 @@ pub(crate) static DEEPSEEK: OpenAi = OpenAi {
     has_responses: false,
     has_completions: |config| config.base_url.trim_end_matches('/').ends_with("/beta"),
     error: error_from,
+    fit: |_, _, _, _| {},
 };
 
 fn apply_reasoning(thinking: Option<&Value>, effort: Option<&str>, chat: &mut Map<String, Value>) {

@@ -90,21 +90,20 @@ impl Feature {
         }
     }
 
+    /// States that a kind doesn't support the feature.
+    pub(crate) fn lacking(self, kind: &str) -> String {
+        format!("providers of kind `{kind}` don't support {}", self.description())
+    }
+
     /// The error for a request that uses the feature; `param` is the field.
     pub(crate) fn unsupported(self, kind: &str, param: impl Into<String>) -> Error {
-        let message = format!(
-            "providers of kind `{kind}` don't support {}: remove it from the request",
-            self.description()
-        );
+        let message = format!("{}: remove it from the request", self.lacking(kind));
         Error::new(Kind::Invalid, "unsupported_feature", message).with_param(param)
     }
 
     /// The error for an endpoint that a kind doesn't serve. `param` is `model`, which names the provider.
     pub(crate) fn not_served(self, kind: &str) -> Error {
-        let message = format!(
-            "providers of kind `{kind}` don't support {}: use a model of another provider",
-            self.description()
-        );
+        let message = format!("{}: use a model of another provider", self.lacking(kind));
         Error::new(Kind::Invalid, "unsupported_feature", message).with_param("model")
     }
 

@@ -42,6 +42,7 @@ pub(crate) static QWEN: OpenAi = OpenAi {
     has_responses: false,
     has_completions: |_| true,
     error,
+    fit: |_, _, _, _| {},
 };
 
 /// Error codes for an account without credit, sent with statuses that mean something else.

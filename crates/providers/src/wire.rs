@@ -44,6 +44,8 @@ pub struct Outgoing {
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// The body.
     pub body: Bytes,
+    /// What was left out of a translated request, as the kind or the model can't take it.
+    pub omitted: Vec<String>,
 }
 
 /// Bytes that can be sent to the client.
@@ -120,6 +122,12 @@ pub trait Wire: Send + Sync {
     /// Features that the kind doesn't support for an endpoint: a request for one is rejected with the code
     /// `unsupported_feature`.
     fn unsupported(&self, endpoint: Endpoint) -> Vec<Feature>;
+
+    /// Features that a request for an endpoint is sent without, where the kind doesn't support them; each is noted in
+    /// [`Outgoing::omitted`].
+    fn omitted(&self, _endpoint: Endpoint) -> Vec<Feature> {
+        Vec::new()
+    }
 
     /// Whether the endpoint is served, directly or by translation. The error names the missing feature.
     fn serves(&self, endpoint: Endpoint) -> Result<()> {

@@ -22,7 +22,8 @@ impl Exchange {
         }
         let body = Bytes::from(body.to_string());
         let envelope = RequestEnvelope::read(&body).expect("valid");
-        let config = json!({"base_url": "https://example.org", "responses": "translated"});
+        // nothing is known of a model with this name
+        let config = json!({"base_url": "https://example.org", "responses": "translated", "reasoning_effort": "always"});
         Self { body, envelope, config: serde_json::from_value(config).expect("a configuration"), kind }
     }
 

@@ -27,10 +27,10 @@ pub(crate) const SETTLEMENT: u8 = 2;
 
 /// The payload of both frames: the version, the lengths of the fields and of the request, the fields, and the two bodies.
 /// Version 2 is without the end user and what follows it, version 3 without the tags and what follows them, version 4
-/// without the quantity. The order of the fields below is the format.
+/// without the quantity and what was omitted. The order of the fields below is the format.
 pub(crate) const LLM_CALL_FRAME: StoredFormat = StoredFormat::new("llm_call_frame", 5).since(2);
 /// The fields that earlier versions lack: none, empty or zero, each encoded as a zero.
-const MISSING_FIELDS: [(u8, &[u8]); 3] = [(2, &[0; 8]), (3, &[0; 7]), (4, &[0])];
+const MISSING_FIELDS: [(u8, &[u8]); 3] = [(2, &[0; 9]), (3, &[0; 8]), (4, &[0; 2])];
 /// The version and the two lengths.
 const PREFIX_LEN: usize = 9;
 
@@ -87,6 +87,8 @@ pub(crate) struct Record {
     /// What it is counted by besides tokens.
     #[serde(with = "StoredOption::<StoredQuantity>")]
     pub(crate) quantity: Option<Quantity>,
+    /// What was left out of the request, by attempt; shorter than the attempts if the last ones left out nothing.
+    pub(crate) omitted: Vec<Vec<String>>,
 }
 
 /// One attempt at one target.
@@ -100,6 +102,18 @@ pub(crate) struct Attempt {
     pub(crate) duration_ms: f64,
     /// The error message.
     pub(crate) error: Option<String>,
+}
+
+/// An attempt as it is shown.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AttemptView<'a> {
+    #[serde(flatten)]
+    attempt: &'a Attempt,
+    /// What was left out of the translated request, as the provider's kind or the model can't take it: each what, and
+    /// why.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(required = false)]
+    omitted: &'a [String],
 }
 
 /// The content of a frame.
@@ -119,6 +133,20 @@ impl Record {
 
     pub(crate) fn updated_at(&self) -> DateTime<Utc> {
         DateTime::from_timestamp_micros(self.updated_us).unwrap_or_default()
+    }
+
+    /// Notes what is left out of the request of the attempt that begins.
+    pub(crate) fn note_omitted(&mut self, omitted: &[String]) {
+        if !omitted.is_empty() {
+            self.omitted.resize(self.attempts.len(), Vec::new());
+            self.omitted.push(omitted.to_vec());
+        }
+    }
+
+    /// The attempts as they are shown.
+    pub(crate) fn attempt_views(&self) -> Vec<AttemptView<'_>> {
+        let omitted = self.omitted.iter().map(Vec::as_slice).chain(std::iter::repeat(&[][..]));
+        self.attempts.iter().zip(omitted).map(|(attempt, omitted)| AttemptView { attempt, omitted }).collect()
     }
 
     /// The tags as they are stored; none if there are none.

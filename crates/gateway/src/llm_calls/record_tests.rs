@@ -74,6 +74,7 @@ fn all_versions_are_read() {
         refused_before: 1,
         response_id: Some("chatcmpl-1".to_owned()),
         quantity: Some(Quantity::whole(loam_providers::Unit::Seconds, 7)),
+        omitted: vec![vec!["top_k: OpenAI doesn't take it".to_owned()]],
     };
     let current = [&record.header(b"ask").expect("written")[..], b"asktold"].concat();
     check_golden(LLM_CALL_FRAME.kind(), LLM_CALL_FRAME.versions(), &current, render);

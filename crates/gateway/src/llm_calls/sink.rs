@@ -125,7 +125,7 @@ pub(super) fn rows(mut entries: Vec<Entry>) -> Result<Bulk> {
     };
     let attempts: Vec<String> = all
         .iter()
-        .map(|entry| serde_json::to_string(&entry.record.attempts))
+        .map(|entry| serde_json::to_string(&entry.record.attempt_views()))
         .collect::<Result<_, _>>()
         .map_err(Error::internal)?;
     let columns = vec![

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::bodies;
 use super::entity::{CacheUse, CallState, Model};
-use super::record::{Attempt, Entry};
+use super::record::{AttemptView, Entry};
 use super::refusal::CallRefusal;
 use crate::model_prices::Price;
 
@@ -80,8 +80,8 @@ pub struct LlmCallView {
     /// HTTP status of the provider; null if it did not respond.
     status_code: Option<i32>,
     error_message: Option<String>,
-    /// Each attempt: target, status, duration, error.
-    #[schema(value_type = Vec<Attempt>)]
+    /// Each attempt: target, status, duration, error, and what was left out of its request.
+    #[schema(value_type = Vec<AttemptView>)]
     attempts: Value,
     /// The `x-request-id` of the client's request.
     request_id: String,
@@ -194,6 +194,7 @@ impl From<Entry> for Model {
         let tokens = |field: fn(&loam_providers::Usage) -> u64| {
             usage.as_ref().and_then(|usage| i64::try_from(field(usage)).ok())
         };
+        let attempts = json!(record.attempt_views());
         Self {
             created_at: record.created_at(),
             updated_at: record.updated_at(),
@@ -236,7 +237,7 @@ impl From<Entry> for Model {
             cache_write_tokens: tokens(|usage| usage.cache_write_tokens),
             latency_us: record.latency_us,
             first_token_us: record.first_token_us,
-            attempts: json!(record.attempts),
+            attempts,
             request_data: entry.request,
             response_data: entry.response,
         }

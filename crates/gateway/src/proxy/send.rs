@@ -85,6 +85,7 @@ impl Inner {
             previous_response: call.previous_response.as_deref(),
         };
         let outgoing = provider.wire.outgoing(&provider.config, &provider_request).map_err(unusable)?;
+        call.open.record.note_omitted(&outgoing.omitted);
         let mut reader = provider.wire.reader(&provider.config, &provider_request);
         if call.keeps_output {
             reader.keep_output();

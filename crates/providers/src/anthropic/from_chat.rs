@@ -8,10 +8,12 @@ use bytes::Bytes;
 use loam_kernel::{Error, Result};
 use serde_json::{Map, Value, json};
 
-use super::reasoning::apply_reasoning_effort;
+use super::reasoning::{Reasoning, apply_reasoning_effort};
+use super::sampling::fit_sampling;
 use super::tool_ids::to_anthropic;
 use super::wire::KIND;
 use crate::body::{Body, MAX_ANTHROPIC_USER, bounded_user, data_url, object_schema, parts, required};
+use crate::omitted::Omitted;
 use crate::openai::arguments_text;
 use crate::{Config, Feature};
 
@@ -34,7 +36,12 @@ const DROPPED_FIELDS: [&str; 11] = [
 ];
 
 /// Encodes the request for Anthropic.
-pub(super) fn from_chat(config: &Config, model: &str, mut body: Body) -> Result<Bytes> {
+pub(super) fn from_chat(
+    config: &Config,
+    model: &str,
+    mut body: Body,
+    omitted: &mut Omitted,
+) -> Result<Bytes> {
     reject_unsupported(&mut body)?;
     let mut request = Map::new();
     request.insert("model".to_owned(), model.into());
@@ -74,7 +81,8 @@ pub(super) fn from_chat(config: &Config, model: &str, mut body: Body) -> Result<
     format(body.take("response_format"), &mut request)?;
     let forced = tools(&mut body, &mut request)?;
     if let Some(effort) = body.text("reasoning_effort")? {
-        apply_reasoning_effort(config.thinking.unwrap_or_default(), &effort, forced, mid_call, &mut request);
+        let reasoning = Reasoning { effort: &effort, forced, mid_call };
+        apply_reasoning_effort(config.thinking, model, &reasoning, &mut request, omitted);
     }
 
     let mut rest = body.rest();
@@ -82,6 +90,7 @@ pub(super) fn from_chat(config: &Config, model: &str, mut body: Body) -> Result<
     for (name, value) in rest {
         request.entry(name).or_insert(value);
     }
+    fit_sampling(model, &mut request, omitted);
     Ok(Value::Object(request).to_string().into())
 }
 

@@ -11,6 +11,7 @@ mod error;
 mod from_chat;
 mod pass_through;
 mod reasoning;
+mod sampling;
 mod to_chat;
 mod tool_ids;
 mod usage;

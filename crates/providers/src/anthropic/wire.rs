@@ -9,6 +9,7 @@ use super::pass_through::Progress;
 use super::to_chat::ChatDialect;
 use crate::body::Body;
 use crate::completions::{CompletionsEncoder, completions_to_chat, name_prompt};
+use crate::omitted::Omitted;
 use crate::openai::{ChatEncoder, model_ids};
 use crate::responses::{ResponsesEncoder, name_fields, responses_to_chat};
 use crate::sse::PassThrough;
@@ -66,25 +67,30 @@ impl Wire for Anthropic {
 
     fn outgoing(&self, config: &Config, provider_request: &ProviderRequest<'_>) -> Result<Outgoing> {
         self.serves(provider_request.endpoint)?;
+        let mut omitted = Omitted::default();
         let body = match provider_request.endpoint {
             Endpoint::Messages => {
                 provider_request.envelope.with_model(provider_request.body, provider_request.model, None)
             }
             Endpoint::Responses => {
                 let chat = Body::of(responses_to_chat(&CHAT, provider_request)?);
-                from_chat(config, provider_request.model, chat).map_err(name_fields)?
+                from_chat(config, provider_request.model, chat, &mut omitted).map_err(name_fields)?
             }
             Endpoint::Completions => {
                 let chat = Body::of(completions_to_chat(KIND, provider_request)?);
-                from_chat(config, provider_request.model, chat).map_err(name_prompt)?
+                from_chat(config, provider_request.model, chat, &mut omitted).map_err(name_prompt)?
             }
-            _ => from_chat(config, provider_request.model, Body::read(provider_request.body)?)?,
+            _ => {
+                let chat = Body::read(provider_request.body)?;
+                from_chat(config, provider_request.model, chat, &mut omitted)?
+            }
         };
         let betas = betas(config, provider_request.betas)?;
         Ok(Outgoing {
             path: "/v1/messages",
             headers: betas.map(|betas| (BETAS, betas)).into_iter().collect(),
             body,
+            omitted: omitted.into_notes(),
         })
     }
 

@@ -11,6 +11,7 @@ use super::KIND;
 use crate::anthropic::{ChatDialect, to_chat};
 use crate::body::{Body, MAX_DIFY_USER, bounded_user, parts, required};
 use crate::completions::completions_to_chat;
+use crate::omitted::Omitted;
 use crate::responses::responses_to_chat;
 use crate::{Config, Endpoint, Feature, ProviderRequest};
 
@@ -26,9 +27,13 @@ static WAYS: ChatDialect = ChatDialect {
 };
 
 /// Encodes the request for Dify.
-pub(super) fn request(config: &Config, provider_request: &ProviderRequest<'_>) -> Result<Bytes> {
+pub(super) fn request(
+    config: &Config,
+    provider_request: &ProviderRequest<'_>,
+    omitted: &mut Omitted,
+) -> Result<Bytes> {
     let mut body = match provider_request.endpoint {
-        Endpoint::Messages => Body::of(to_chat(&WAYS, provider_request)?),
+        Endpoint::Messages => Body::of(to_chat(&WAYS, provider_request, omitted)?),
         Endpoint::Responses => Body::of(responses_to_chat(&WAYS, provider_request)?),
         Endpoint::Completions => Body::of(completions_to_chat(KIND, provider_request)?),
         _ => Body::read(provider_request.body)?,

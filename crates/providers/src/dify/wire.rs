@@ -11,6 +11,7 @@ use super::error::error;
 use super::request::request;
 use crate::anthropic::MessagesEncoder;
 use crate::completions::{CompletionsEncoder, name_prompt};
+use crate::omitted::Omitted;
 use crate::openai::ChatEncoder;
 use crate::responses::{ResponsesEncoder, name_fields};
 use crate::translate::Translator;
@@ -58,12 +59,15 @@ impl Wire for Dify {
 
     fn outgoing(&self, config: &Config, provider_request: &ProviderRequest<'_>) -> Result<Outgoing> {
         self.serves(provider_request.endpoint)?;
+        let mut omitted = Omitted::default();
+        let body = request(config, provider_request, &mut omitted);
         let body = match provider_request.endpoint {
-            Endpoint::Responses => request(config, provider_request).map_err(name_fields)?,
-            Endpoint::Completions => request(config, provider_request).map_err(name_prompt)?,
-            _ => request(config, provider_request)?,
+            Endpoint::Responses => body.map_err(name_fields)?,
+            Endpoint::Completions => body.map_err(name_prompt)?,
+            _ => body?,
         };
-        Ok(Outgoing { path: "/chat-messages", headers: Vec::new(), body })
+        let omitted = omitted.into_notes();
+        Ok(Outgoing { path: "/chat-messages", headers: Vec::new(), body, omitted })
     }
 
     fn reader(&self, _config: &Config, provider_request: &ProviderRequest<'_>) -> Box<dyn Reader> {

@@ -28,7 +28,10 @@ pub struct Config {
     pub max_tokens: Option<u64>,
     /// How `reasoning_effort` is translated for Anthropic.
     #[serde(default)]
-    pub thinking: Option<Thinking>,
+    pub thinking: Thinking,
+    /// For which models a translated request has a `reasoning_effort`.
+    #[serde(default)]
+    pub reasoning_effort: ReasoningEffort,
     /// Names of Anthropic's beta features.
     #[serde(default)]
     pub betas: Vec<String>,
@@ -57,12 +60,27 @@ pub enum ResponsesApi {
     Translated,
 }
 
+/// For which models a translated request has a `reasoning_effort`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReasoningEffort {
+    /// For those that are known by their names to accept it.
+    #[default]
+    Auto,
+    /// For all.
+    Always,
+    /// For none.
+    Never,
+}
+
 /// How `reasoning_effort` is translated for Anthropic's models.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Thinking {
-    /// As an effort, for models since Claude 4.6.
+    /// By the model's name.
     #[default]
+    Auto,
+    /// As an effort, for models since Claude 4.6.
     Adaptive,
     /// As a token budget, for earlier models.
     Budget,

@@ -10,7 +10,7 @@ use jsonschema::Validator;
 use loam_kernel::{Error, Result};
 use serde_json::Value;
 
-pub use config::{Config, ResponsesApi, Thinking};
+pub use config::{Config, ReasoningEffort, ResponsesApi, Thinking};
 
 use crate::Wire;
 use crate::anthropic::Anthropic;

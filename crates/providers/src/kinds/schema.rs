@@ -62,6 +62,14 @@ fn responses() -> Value {
     })
 }
 
+fn reasoning_effort() -> Value {
+    json!({
+        "type": "string", "enum": ["auto", "always", "never"], "default": "auto",
+        "description": "whether translated requests have a `reasoning_effort`: `auto` for models that are known by their names \
+            to accept it"
+    })
+}
+
 fn header(description: &str) -> Value {
     json!({"type": "string", "maxLength": 200, "pattern": "^[!-~]+$", "description": description})
 }
@@ -76,6 +84,7 @@ pub(super) fn openai() -> Value {
             "api_key": key("sent as a Bearer token; omit it for a server that needs none"),
             "organization": header("sent as OpenAI-Organization"),
             "project": header("sent as OpenAI-Project"),
+            "reasoning_effort": reasoning_effort(),
             "responses": responses(),
         }),
     )
@@ -94,9 +103,9 @@ pub(super) fn anthropic() -> Value {
                 "description": "the token limit when a client of OpenAI's format sets none"
             },
             "thinking": {
-                "type": "string", "enum": ["adaptive", "budget", "off"], "default": "adaptive",
+                "type": "string", "enum": ["auto", "adaptive", "budget", "off"], "default": "auto",
                 "description": "how `reasoning_effort` is translated: `adaptive` for models since Claude 4.6, `budget` for \
-                    earlier models, `off` to drop it"
+                    earlier models, `off` to drop it, `auto` by the model's name"
             },
             "betas": {
                 "type": "array", "maxItems": 20,
@@ -137,6 +146,7 @@ pub(super) fn ollama() -> Value {
         json!({
             "base_url": with_default(base_url(url, &["http://127.0.0.1:11434/v1", "https://ollama.com/v1"])),
             "api_key": key("sent as a Bearer token; only ollama.com requires one"),
+            "reasoning_effort": reasoning_effort(),
             "responses": responses(),
         }),
     )

@@ -7,12 +7,14 @@ use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use loam_kernel::{Error, Result};
 use serde_json::{Map, Value};
 
+use super::fit::{OWN, apply_reasoning, fit};
 use super::stream::Chunks;
 use super::unsupported::reject_unsupported;
 use super::{ChatDecoder, error_from, model_ids};
 use crate::anthropic::{MessagesEncoder, to_chat};
 use crate::body::MAX_OPENAI_USER;
 use crate::completions::{CompletionsEncoder, completions_to_chat};
+use crate::omitted::Omitted;
 use crate::pass_through_endpoints::EndpointInspector;
 use crate::responses::{Progress, ResponsesEncoder, responses_to_chat};
 use crate::sse::PassThrough;
@@ -29,12 +31,11 @@ pub(crate) struct OpenAi {
     /// Whether the server has text completions.
     pub(crate) has_completions: fn(&Config) -> bool,
     pub(crate) error: fn(&str, u16, &[u8], Option<Duration>) -> Error,
+    /// Changes a translated request as the model of this name needs it.
+    pub(crate) fit: fn(&Config, &str, &mut Map<String, Value>, &mut Omitted),
 }
 
 /// The kind `openai`: OpenAI itself, and every compatible server without a kind of its own.
-///
-/// OpenAI's reasoning models require the limit as `max_completion_tokens`, which compatible servers may not know: so
-/// the translation for clients of Anthropic's format writes one or the other, depending on the base URL.
 pub(crate) static OPENAI: OpenAi = OpenAi {
     dialect: ChatDialect {
         kind: "openai",
@@ -46,32 +47,26 @@ pub(crate) static OPENAI: OpenAi = OpenAi {
     has_responses: true,
     has_completions: |_| true,
     error: error_from,
+    fit,
 };
 
 /// Features of Anthropic's format that OpenAI's lacks.
-const UNTRANSLATED: [Feature; 3] = [Feature::Documents, Feature::Prefill, Feature::ServerTools];
+const UNTRANSLATED: [Feature; 2] = [Feature::Prefill, Feature::ServerTools];
 /// Features of responses that chat completions lack.
 const UNTRANSLATED_RESPONSES: [Feature; 2] = [Feature::ServerTools, Feature::Logprobs];
-
-/// OpenAI's own base URL.
-const OWN: &str = "https://api.openai.com/";
-
-/// Forwards the effort that the client chose, but not whether reasoning is on or off: most models reject that.
-fn apply_reasoning(_thinking: Option<&Value>, effort: Option<&str>, chat: &mut Map<String, Value>) {
-    if let Some(effort) = effort {
-        // the levels have the same names, except the highest
-        let effort = if effort == "max" { "xhigh" } else { effort };
-        chat.insert("reasoning_effort".to_owned(), effort.into());
-    }
-}
+/// Parts of the content that a translated request is sent without, where a kind doesn't support them.
+const REPLACED: [Feature; 2] = [Feature::Images, Feature::Documents];
 
 impl OpenAi {
-    fn translated(&self, config: &Config, mut chat: Map<String, Value>) -> Bytes {
-        if config.base_url.starts_with(OWN)
-            && let Some(limit) = chat.remove(self.dialect.max_tokens)
-        {
-            chat.insert("max_completion_tokens".to_owned(), limit);
-        }
+    fn translated(
+        &self,
+        config: &Config,
+        model: &str,
+        mut chat: Map<String, Value>,
+        omitted: &mut Omitted,
+    ) -> Bytes {
+        omitted.replace_parts(self.dialect.kind, self.unsupported, &mut chat);
+        (self.fit)(config, model, &mut chat, omitted);
         Value::Object(chat).to_string().into()
     }
 
@@ -92,7 +87,17 @@ impl Wire for OpenAi {
             Endpoint::Responses => &UNTRANSLATED_RESPONSES,
             _ => &[],
         };
-        self.unsupported.iter().chain(translated).copied().collect()
+        let is_replaced = |feature: &Feature| self.omitted(endpoint).contains(feature);
+        self.unsupported.iter().filter(|feature| !is_replaced(feature)).chain(translated).copied().collect()
+    }
+
+    fn omitted(&self, endpoint: Endpoint) -> Vec<Feature> {
+        match endpoint {
+            Endpoint::Messages | Endpoint::Responses => {
+                REPLACED.into_iter().filter(|feature| self.unsupported.contains(feature)).collect()
+            }
+            _ => Vec::new(),
+        }
     }
 
     fn headers(&self, config: &Config, key: Option<&str>) -> Result<Vec<(HeaderName, HeaderValue)>> {
@@ -108,6 +113,7 @@ impl Wire for OpenAi {
         let ProviderRequest { endpoint, envelope, body, model, .. } = *provider_request;
         // compatible servers don't share OpenAI's limit
         let max_user = config.base_url.starts_with(OWN).then_some(MAX_OPENAI_USER);
+        let mut omitted = Omitted::default();
         let (becomes, body) = match endpoint {
             Endpoint::ChatCompletions | Endpoint::Embeddings => {
                 (endpoint, envelope.rewrite(body, model, max_user))
@@ -117,7 +123,7 @@ impl Wire for OpenAi {
             }
             Endpoint::Completions => {
                 let chat = completions_to_chat(self.dialect.kind, provider_request)?;
-                (Endpoint::ChatCompletions, self.translated(config, chat))
+                (Endpoint::ChatCompletions, self.translated(config, model, chat, &mut omitted))
             }
             Endpoint::Responses if self.forwards_responses(config) => {
                 (endpoint, envelope.with_model(body, model, max_user))
@@ -126,11 +132,11 @@ impl Wire for OpenAi {
                 let mut chat = responses_to_chat(&self.dialect, provider_request)?;
                 // OpenAI accepts it only for chat completions that it stores
                 chat.remove("metadata");
-                (Endpoint::ChatCompletions, self.translated(config, chat))
+                (Endpoint::ChatCompletions, self.translated(config, model, chat, &mut omitted))
             }
             Endpoint::Messages => {
-                let chat = to_chat(&self.dialect, provider_request)?;
-                (Endpoint::ChatCompletions, self.translated(config, chat))
+                let chat = to_chat(&self.dialect, provider_request, &mut omitted)?;
+                (Endpoint::ChatCompletions, self.translated(config, model, chat, &mut omitted))
             }
             _ => (endpoint, envelope.with_model(body, model, max_user)),
         };
@@ -138,7 +144,8 @@ impl Wire for OpenAi {
             reject_unsupported(self.dialect.kind, self.unsupported, endpoint, &body)?;
         }
         let form = envelope.form.iter().map(|form| (CONTENT_TYPE, form.content_type.clone()));
-        Ok(Outgoing { path: becomes.path(), headers: form.collect(), body })
+        let omitted = omitted.into_notes();
+        Ok(Outgoing { path: becomes.path(), headers: form.collect(), body, omitted })
     }
 
     fn reader(&self, config: &Config, provider_request: &ProviderRequest<'_>) -> Box<dyn Reader> {
